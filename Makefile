@@ -1,0 +1,69 @@
+# idemshim: build, test, measure, install.
+#
+#   make             build/libidemshim.so, build/libidemshim-store.so, build/idemshim
+#   make demo        set up, build, and see a call paid for once
+#   make test        set up, build and run every test
+#   make bench       the budgets, side by side with peers
+#   make fuzz        the fuzzers, FUZZ_SECONDS each
+#   make style       clang-format, clang-tidy and the bans of scripts/style
+#   make install     PREFIX=/usr/local DESTDIR=      make uninstall      make clean
+#
+# Knobs: V=1 shows commands; SAN=address|undefined|thread builds into build/SAN; CC=clang;
+#        WERROR= turns warnings back into warnings.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?=
+V       ?=
+WERROR  ?= -Werror
+FUZZ_SECONDS ?= 60
+
+VERSION := 0.1.0
+B       := build$(if $(SAN),/$(SAN))
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+CFLAGS  ?= -O2 -g
+override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+  -Wformat=2 $(WERROR) -fPIC -fvisibility=hidden -fno-common -I. -DIDEM_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
+  -D_FILE_OFFSET_BITS=64 $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DIDEM_SANITIZED)
+override LDFLAGS += $(if $(SAN),-fsanitize=$(SAN))
+HARDEN  := -Wl,-z,relro,-z,now
+# Sanitizer runtimes come from the program, so their builds cannot insist on complete symbols.
+SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
+
+objects  = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+FRONT   := $(call objects,shim config)
+STORE   := $(call objects,store) $(B)/obj/config/error.o
+COMMAND := $(call objects,cli store config)
+STORE_LIBS := -llmdb -lcrypto -ljansson
+
+PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(B)/idemshim
+
+all: $(PRODUCT)
+
+$(B)/libidemshim.so: $(FRONT) shim/exports.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=$(B)/exports.ver -Wl,-soname,libidemshim.so -o $@ $(FRONT)
+
+$(B)/libidemshim-store.so: $(STORE)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=store/exports.ver -Wl,-soname,libidemshim-store.so -o $@ $(STORE) $(STORE_LIBS)
+
+$(B)/idemshim: $(COMMAND)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(HARDEN) -o $@ $(COMMAND) $(STORE_LIBS)
+
+$(B)/obj/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
+include tests/tests.mk
+
+clean:
+	$(Q)rm -rf build
+
+.PHONY: all clean
+.DELETE_ON_ERROR:

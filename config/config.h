@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config: what the user asked for.
+ *
+ * Reads the environment (IDEMSHIM_*), parses the rule grammar and answers one question: does a rule want this
+ * call, and how is it to be treated? libc only; knows nothing of curl, of stores or of each other's callers.
+ *
+ *     struct idem_config config;
+ *     struct idem_error error;
+ *     if (idem_config_load(&config, getenv, &error) < 0)
+ *       puts(error.text);                     // "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected a duration ..."
+ *     const struct idem_rule *rule = idem_config_match(&config, &target);
+ *     ...
+ *     idem_config_release(&config);
+ *
+ * A loaded config is immutable, so any number of threads may match against it.
+ */
+#ifndef IDEMSHIM_CONFIG_H
+#define IDEMSHIM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One message for a person: what is wrong, where, and what was expected. Always a single line without newline. */
+struct idem_error {
+  char text[512];
+};
+
+/* Formats `error->text` (printf style) and returns `code`, so that failing is one statement:
+ *   return idem_error_set(error, -EINVAL, "rule %d: ...", n);    A NULL `error` is fine. */
+int idem_error_set(struct idem_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+enum idem_mode { IDEM_MODE_IDEMPOTENT, IDEM_MODE_OBSERVE, IDEM_MODE_RECORD, IDEM_MODE_REPLAY, IDEM_MODE_OFF };
+
+/* The values of a rule's fields, in the order in which the grammar's table lists their words. */
+enum idem_action { IDEM_ACTION_STORE, IDEM_ACTION_BYPASS };
+enum idem_key_kind { IDEM_KEY_AUTO, IDEM_KEY_HEADER, IDEM_KEY_JSON, IDEM_KEY_CONTENT };
+enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUENCE };
+enum idem_mismatch { IDEM_MISMATCH_REPLAY, IDEM_MISMATCH_REJECT, IDEM_MISMATCH_BYPASS };
+enum idem_indoubt { IDEM_INDOUBT_RESEND, IDEM_INDOUBT_FAIL };
+enum idem_churn { IDEM_CHURN_WARN, IDEM_CHURN_JOIN };
+enum idem_pace { IDEM_PACE_INSTANT, IDEM_PACE_ORIGINAL };
+
+/* Words given as a,b,c. */
+struct idem_words {
+  char **word;
+  size_t count;
+};
+
+/* How a call gets its name: the fields of a rule that change a key. */
+struct idem_keying {
+  enum idem_key_kind kind;
+  struct idem_words pointers; /* kind JSON: RFC 6901 pointers, all of which must be present */
+  struct idem_words headers;  /* propagated headers in the order they are looked for; Idempotency-Key and
+                                 X-Idempotency-Key come first unless the rule lists names itself */
+  struct idem_words vary;     /* globs over request header names (case-insensitive) that change the answer */
+  struct idem_words ignore;   /* RFC 6901 pointers left out of the content */
+  char *canonical;            /* the four above and repeats= as one text; equal text means equal keys */
+};
+
+/* A status or a range of them, both ends included. */
+struct idem_status_range {
+  uint16_t first, last;
+};
+
+/* The longest duration, and what "forever" or "no limit" means in a field of milliseconds. */
+#define IDEM_FOREVER_MS UINT64_MAX
+
+struct idem_rule {
+  const char *origin; /* where it comes from, for messages: "IDEMSHIM_RULES", a file's name, "built-in", ... */
+  int number;         /* 1 is the first rule of its origin */
+  const char *name;   /* built-in rules: the provider ("OpenAI"); else NULL */
+
+  /* Which calls. A host glob is lower case; port 0 is any port. Methods are upper case; none listed: POST. */
+  char *host;
+  uint16_t port;
+  struct idem_words methods;
+  char *path; /* glob over the path without query; NULL: every path */
+
+  /* How they are treated. */
+  enum idem_action action;
+  uint64_t ttl_ms;
+  struct idem_keying keying;
+  enum idem_repeats repeats;
+  enum idem_mismatch mismatch;
+  struct idem_status_range status[8];
+  size_t status_count;
+  char *inject; /* name of the header that carries the upstream key; NULL: off */
+  uint64_t wait_ms;   /* how long a follower waits for an owner before it goes live itself */
+  uint64_t rescue_ms; /* 0: off */
+  bool guard;
+  enum idem_indoubt indoubt;
+  enum idem_churn churn;
+  enum idem_pace pace;
+  bool mark;
+  uint64_t max_body; /* bytes, of a request and of an answer; larger ones pass live and are not stored */
+};
+
+struct idem_config {
+  enum idem_mode mode;
+  struct idem_rule *rules; /* first match wins */
+  size_t rule_count;
+  char *store_dir;     /* absolute */
+  uint64_t store_size; /* bytes */
+  bool sync;
+  char *scope;    /* "" if unset */
+  char *tape_dir; /* NULL if unset */
+  char *log;      /* NULL: unset, "stderr", or a file's absolute path */
+  bool hook_dl;
+};
+
+/*
+ * Reads every IDEMSHIM_* variable through `get` (getenv, or a test's own table) and fills `config`.
+ * Returns 0, or -EINVAL / -ENOMEM / the errno of a rule file that cannot be read, with the message in `error`;
+ * `config` is then empty, mode off, and needs no release. Allocates; call idem_config_release() for what it filled.
+ */
+int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error);
+void idem_config_release(struct idem_config *config);
+
+/* What a call is aimed at. Nothing is owned. `host` is without port and brackets, in any case; `path` starts with '/' and
+ * has no query. */
+struct idem_target {
+  const char *method, *host, *path;
+  size_t method_len, host_len, path_len;
+  uint16_t port;
+};
+
+/* The first rule that matches, or NULL. A rule with action=bypass is returned like any other. No allocation, no lock. */
+const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target);
+
+/* True if status (100-599) is in the rule's status= list. */
+bool idem_rule_accepts(const struct idem_rule *rule, int status);
+
+/* The rule as a line of the grammar with every field that differs from the defaults, for `check` and messages.
+ * Returns the length it would have, like snprintf. */
+size_t idem_rule_format(const struct idem_rule *rule, char *out, size_t size);
+
+/* '*' any run (also empty), '?' one character; the rest literal. ASCII case is ignored when `fold` is set. */
+bool idem_glob(const char *pattern, const char *text, size_t text_len, bool fold);
+
+/* "90s" "15m" "24h" "7d" "250ms" "1h30m" "0" or "forever" → milliseconds; a bare number other than 0 is refused, since nobody
+ * can know its unit. -EINVAL otherwise. */
+int idem_parse_duration(const char *text, size_t len, uint64_t *ms);
+
+/* "512" "64k" "16M" "4GiB" (powers of 1024) → bytes, -EINVAL otherwise. */
+int idem_parse_size(const char *text, size_t len, uint64_t *bytes);
+
+/* ---- the tables that the manual, --help and `check` are made from -------------------------------------------------- */
+
+struct idem_variable_doc {
+  const char *name, *values, *fallback, *help;
+  bool in_force; /* false: parsed and checked, but its behaviour has not been built yet */
+};
+struct idem_field_doc {
+  const char *name, *values, *fallback, *help;
+  bool in_force;
+};
+extern const struct idem_variable_doc idem_variable_docs[]; /* ends with a NULL name */
+extern const struct idem_field_doc idem_field_docs[];       /* ends with a NULL name */
+
+#endif
