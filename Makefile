@@ -44,7 +44,7 @@ all: $(PRODUCT)
 
 $(B)/libidemshim.so: $(FRONT) shim/exports.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=$(B)/exports.ver -Wl,-soname,libidemshim.so -o $@ $(FRONT)
+	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=shim/exports.map -Wl,-soname,libidemshim.so -o $@ $(FRONT)
 
 $(B)/libidemshim-store.so: $(STORE)
 	$(call say,LD,$@)
@@ -58,6 +58,9 @@ $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
+$(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
 include tests/tests.mk

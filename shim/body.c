@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/body.h"
+
+#include "shim/callbacks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How much libcurl asks a read callback for at once [CURL_MAX_WRITE_SIZE, UPLOADBUFFER_DEFAULT]. */
+#define READ_SIZE 16384u
+
+static int64_t expected_size(const struct shadow *shadow)
+{
+  return (int64_t)
+      shadow->slot[shadow->request == HTTP_PUT ? SLOT_INFILESIZE_LARGE : SLOT_POSTFIELDSIZE_LARGE];
+}
+
+/* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
+static void read_ahead(struct body *body, uint64_t limit)
+{
+  int64_t expected = expected_size(body->shadow);
+  while (body->read.len <= limit) {
+    uint64_t missing = expected < 0 ? READ_SIZE : (uint64_t)expected - body->read.len;
+    size_t room = missing < READ_SIZE ? (size_t)missing : READ_SIZE;
+    char *into = buffer_reserve(&body->read, READ_SIZE);
+    if (!into)
+      return;
+    size_t count = room ? callback_read(body->shadow, into, room) : 0;
+    if (count > room) {
+      body->verdict = count;
+      return;
+    }
+    body->read.len += count;
+    if (count == 0) {
+      body->whole = true;
+      body->span = (struct idem_span){body->read.data, body->read.len};
+      return;
+    }
+  }
+}
+
+static void point_at_fields(struct body *body, const struct shadow *shadow)
+{
+  int64_t size = expected_size(shadow);
+  const char *fields =
+      shadow->is_copied_post ? shadow->copied_post.data : (const char *)shadow->slot[SLOT_POSTFIELDS];
+  size_t len = shadow->is_copied_post ? shadow->copied_post.len : size < 0 ? strlen(fields) : (size_t)size;
+  body->whole = !(shadow->is_copied_post && shadow->copied_post_lost);
+  body->span = (struct idem_span){fields, len};
+}
+
+void body_open(struct body *body, struct shadow *shadow, uint64_t limit)
+{
+  *body = (struct body){
+      .shadow = shadow, .whole = true, .span = {"", 0}
+  };
+  if (shadow->no_body || (shadow->request != HTTP_POST && shadow->request != HTTP_PUT))
+    return;
+  if (shadow->request == HTTP_POST && (shadow->is_copied_post || shadow->slot[SLOT_POSTFIELDS]))
+    point_at_fields(body, shadow);
+  else {
+    body->whole = false;
+    body->fed = true;
+    read_ahead(body, limit);
+  }
+}
+
+/* What was read ahead first; then what the app's reader had said, or goes on to say. */
+static size_t feed(char *into, size_t size, size_t count, void *user)
+{
+  struct body *body = user;
+  size_t room = size * count, left = body->read.len - body->at;
+  if (left && !body->direct) {
+    size_t len = left < room ? left : room;
+    memcpy(into, body->read.data + body->at, len);
+    body->at += len;
+    return len;
+  }
+  if (body->whole && !body->direct)
+    return 0;
+  size_t verdict = body->verdict;
+  body->verdict = 0;
+  return verdict ? verdict : callback_read(body->shadow, into, room);
+}
+
+/* As libcurl would: the app's seek function, or fseek() where the reader is fread() [Curl_readrewind]. */
+static int rewind_reader(const struct shadow *shadow, curl_off_t offset, int origin)
+{
+  curl_seek_callback function = (curl_seek_callback)shadow->slot[SLOT_SEEKFUNCTION];
+  if (function)
+    return function((void *)shadow->slot[SLOT_SEEKDATA], offset, origin);
+  if (shadow->slot[SLOT_READFUNCTION])
+    return CURL_SEEKFUNC_CANTSEEK;
+  return fseek((FILE *)shadow->slot[SLOT_READDATA], (long)offset, origin) ? CURL_SEEKFUNC_FAIL
+                                                                          : CURL_SEEKFUNC_OK;
+}
+
+/* libcurl rewinds for a redirect, an authentication round or a fresh connection. What was read ahead is ours
+ * to rewind. */
+static int seek(void *user, curl_off_t offset, int origin)
+{
+  struct body *body = user;
+  struct shadow *shadow = body->shadow;
+  if (origin == SEEK_SET && body->whole && !body->direct && (uint64_t)offset <= body->read.len) {
+    body->at = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+  }
+  int code = rewind_reader(shadow, offset, origin);
+  body->direct = body->direct || code == CURL_SEEKFUNC_OK;
+  return code;
+}
+
+void body_lend(struct body *body)
+{
+  if (!body->fed)
+    return;
+  const struct libcurl *real = body->shadow->lib;
+  CURL *handle = body->shadow->handle;
+  body->shadow->fed = true;
+  real->easy_setopt(handle, CURLOPT_READFUNCTION, feed);
+  real->easy_setopt(handle, CURLOPT_READDATA, body);
+  real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, seek);
+  real->easy_setopt(handle, CURLOPT_SEEKDATA, body);
+}
+
+void body_return(struct body *body)
+{
+  if (!body->fed)
+    return;
+  struct shadow *shadow = body->shadow;
+  const struct libcurl *real = shadow->lib;
+  CURL *handle = shadow->handle;
+  shadow->fed = false;
+  real->easy_setopt(handle, CURLOPT_READFUNCTION, shadow->slot[SLOT_READFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_READDATA, shadow->slot[SLOT_READDATA]);
+  real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, shadow->slot[SLOT_SEEKFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_SEEKDATA, shadow->slot[SLOT_SEEKDATA]);
+}
+
+void body_release(struct body *body)
+{
+  buffer_release(&body->read);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The request body: where it is, or, when the app feeds it through a read callback, read ahead so that it can
+ * be part of the key, and fed on to libcurl afterwards.
+ */
+#ifndef IDEMSHIM_SHIM_BODY_H
+#define IDEMSHIM_SHIM_BODY_H
+
+#include "shim/shadow.h"
+
+struct body {
+  struct shadow *shadow;
+  struct idem_span span; /* the whole body, if `whole` */
+  bool whole;            /* false: larger than the limit, or the app's reader paused or gave up */
+  bool fed;              /* it came from a read callback: libcurl must be given `read` now */
+  struct buffer read;
+  size_t at;      /* how much of `read` libcurl has had */
+  size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or _PAUSE */
+  bool direct;    /* rewound past us: everything comes from the app's reader */
+};
+
+/* Finds or reads the body. At most `limit` bytes are read ahead. */
+void body_open(struct body *body, struct shadow *shadow, uint64_t limit);
+
+/* Puts our reader in the place of the app's for one transfer, and back. Does nothing for a body that was not
+ * fed. */
+void body_lend(struct body *body);
+void body_return(struct body *body);
+
+void body_release(struct body *body);
+
+#endif

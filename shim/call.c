@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/call.h"
+
+#include "shim/events.h"
+#include "shim/life.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+int64_t monotonic_us(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static struct idem_span span_of(const char *text)
+{
+  return text ? (struct idem_span){text, strlen(text)} : (struct idem_span){"", 0};
+}
+
+/* Text that grows in a fixed room; once it does not fit, `len` is more than the room. */
+struct text {
+  char *at;
+  size_t len, room;
+};
+
+static void add(struct text *text, const char *data, size_t len)
+{
+  if (text->len <= text->room && len <= text->room - text->len)
+    memcpy(text->at + text->len, data, len);
+  text->len += len;
+}
+
+static void add_text(struct text *text, const char *data)
+{
+  add(text, data, strlen(data));
+}
+
+static bool fits(const struct text *text)
+{
+  return text->len <= text->room;
+}
+
+static void add_lower(struct text *text, const char *data, size_t len)
+{
+  for (size_t i = 0; i < len; i++) {
+    char c = data[i] >= 'A' && data[i] <= 'Z' ? (char)(data[i] | 0x20) : data[i];
+    add(text, &c, 1);
+  }
+}
+
+static void add_port(struct text *text, unsigned port)
+{
+  char digits[6];
+  size_t at = sizeof(digits);
+  do
+    digits[--at] = (char)('0' + port % 10);
+  while (port /= 10);
+  add(text, digits + at, sizeof(digits) - at);
+}
+
+/* "https://api.openai.com:443", and the socket's path for a server that is reached by one. */
+static const char *build_origin(struct call *call)
+{
+  const struct shadow *shadow = call->shadow;
+  const struct url_parts *parts = &shadow->parts;
+  struct text text = {call->origin, 0, sizeof(call->origin)};
+  bool literal = memchr(shadow->url.data + parts->host, ':', parts->host_len) != NULL;
+  add_text(&text, parts->https ? "https://" : "http://");
+  add_text(&text, literal ? "[" : "");
+  add_lower(&text, shadow->url.data + parts->host, parts->host_len);
+  add_text(&text, literal ? "]:" : ":");
+  add_port(&text, parts->port);
+  for (unsigned slot = SLOT_UNIX_SOCKET_PATH; slot <= SLOT_ABSTRACT_UNIX_SOCKET; slot++)
+    if (shadow->slot[slot]) {
+      add_text(&text, slot == SLOT_ABSTRACT_UNIX_SOCKET ? " @" : " ");
+      add_text(&text, (const char *)shadow->slot[slot]);
+    }
+  call->request.origin = (struct idem_span){call->origin, text.len};
+  return fits(&text) ? NULL : "origin too long";
+}
+
+/* What decides the bytes of an answer besides the request: which codings the client undoes. */
+static const char *build_shape(struct call *call)
+{
+  const struct shadow *shadow = call->shadow;
+  struct text text = {call->shape, 0, sizeof(call->shape)};
+  const char *encodings = shadow_text(shadow, SLOT_ACCEPT_ENCODING);
+  if (encodings) {
+    add_text(&text, "decodes:");
+    add_text(&text, encodings);
+  }
+  if (!shadow->slot[SLOT_HTTP_CONTENT_DECODING])
+    add_text(&text, ";raw-content");
+  if (!shadow->slot[SLOT_HTTP_TRANSFER_DECODING])
+    add_text(&text, ";raw-transfer");
+  for (size_t i = 0; i < call->request.header_count; i++)
+    if (call->headers[i].len > 16 && strncasecmp(call->headers[i].data, "accept-encoding:", 16) == 0) {
+      add_text(&text, ";asks:");
+      add(&text, call->headers[i].data + 16, call->headers[i].len - 16);
+    }
+  call->request.shape = (struct idem_span){call->shape, text.len};
+  return fits(&text) ? NULL : "ACCEPT_ENCODING too long";
+}
+
+static bool add_option_header(struct call *call, struct text *text, const char *name, enum option_slot slot)
+{
+  const char *value = shadow_text(call->shadow, slot);
+  if (!value)
+    return true;
+  size_t start = text->len;
+  add_text(text, name);
+  add_text(text, value);
+  if (!fits(text) || call->request.header_count == CALL_HEADERS_MAX)
+    return false;
+  call->headers[call->request.header_count++] = (struct idem_span){text->at + start, text->len - start};
+  return true;
+}
+
+static const char *build_headers(struct call *call)
+{
+  const struct curl_slist *line = (const struct curl_slist *)call->shadow->slot[SLOT_HTTPHEADER];
+  struct idem_request *request = &call->request;
+  request->headers = call->headers;
+  for (; line; line = line->next) {
+    if (request->header_count == CALL_HEADERS_MAX)
+      return "too many headers";
+    call->headers[request->header_count++] = span_of(line->data);
+  }
+  struct text text = {call->option_headers, 0, sizeof(call->option_headers)};
+  bool complete = add_option_header(call, &text, "User-Agent: ", SLOT_USERAGENT) &&
+                  add_option_header(call, &text, "Referer: ", SLOT_REFERER);
+  return complete ? NULL : "header options too long";
+}
+
+/* Who is asking, as far as it was not said in a header. */
+static void build_credentials(struct call *call)
+{
+  static const uint8_t slots[] = {SLOT_COOKIE,         SLOT_USERPWD,   SLOT_USERNAME, SLOT_PASSWORD,
+                                  SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
+  _Static_assert(sizeof(slots) <= CALL_CREDENTIALS_MAX, "a place for each");
+  struct idem_request *request = &call->request;
+  request->credentials = call->credentials;
+  for (size_t i = 0; i < sizeof(slots); i++)
+    if (call->shadow->slot[slots[i]])
+      call->credentials[request->credential_count++] = span_of(shadow_text(call->shadow, slots[i]));
+}
+
+static bool list_has(const char *list, const char *word)
+{
+  size_t len = strlen(word);
+  for (; *list; list += strspn(list, ",")) {
+    size_t item = strcspn(list, ",");
+    if ((item == len && strncasecmp(list, word, len) == 0) || (item == 3 && strncasecmp(list, "all", 3) == 0))
+      return true;
+    list += item;
+  }
+  return false;
+}
+
+/* An app that forbids its own URL's scheme is owed libcurl's refusal. */
+static bool protocol_allowed(const struct shadow *shadow)
+{
+  const char *list = shadow_text(shadow, SLOT_PROTOCOLS_STR);
+  bool https = shadow->parts.https;
+  if (list)
+    return list_has(list, https ? "https" : "http");
+  return shadow->slot[SLOT_PROTOCOLS] & (https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
+}
+
+static void build_line(struct call *call)
+{
+  const struct shadow *shadow = call->shadow;
+  const struct url_parts *parts = &shadow->parts;
+  struct idem_request *request = &call->request;
+  request->method = span_of(shadow_method(shadow));
+  request->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
+                                  : (struct idem_span){"/", 1};
+  request->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
+  request->scope = span_of(life_config()->scope);
+}
+
+static const char *build_body(struct call *call)
+{
+  body_open(&call->body, call->shadow, call->rule->max_body);
+  call->request.body = call->body.span;
+  if (!call->body.whole)
+    return call->body.verdict ? "READFUNCTION paused or gave up" : "max_body";
+  return call->body.span.len > call->rule->max_body ? "max_body" : NULL;
+}
+
+static const char *first_reason(struct call *call, char room[24])
+{
+  const char *reason = shadow_needs_libcurl(call->shadow, room);
+  if (!reason && !protocol_allowed(call->shadow))
+    reason = "PROTOCOLS";
+  if (!reason)
+    reason = build_origin(call);
+  if (!reason)
+    reason = build_headers(call);
+  if (!reason)
+    reason = build_shape(call);
+  return reason;
+}
+
+const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24])
+{
+  call->shadow = shadow;
+  call->rule = rule;
+  call->op = (struct idem_call)IDEM_CALL_INIT;
+  call->request = (struct idem_request){.rule = rule};
+  call->body = (struct body){.shadow = shadow};
+  build_line(call);
+  build_credentials(call);
+  const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(call, room);
+  /* The app's reader is not touched before it is certain that the body matters. */
+  return reason ? reason : build_body(call);
+}
+
+void call_release(struct call *call)
+{
+  body_release(&call->body);
+}
+
+void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms)
+{
+  struct event event = {
+      .name = name,
+      .id = call->op.id[0] ? call->op.id : NULL,
+      .reason = reason,
+      .status = status,
+      .ms = ms,
+      .request = &call->request,
+  };
+  event_write(&event);
+}

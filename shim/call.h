@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One transfer that a rule wants: the app's request as plain bytes, and how far it has come.
+ *
+ *   hook → shadow → [call_open] → request → store → deliver | follow | live
+ *
+ * A call lives on the stack of curl_easy_perform(); opening one that carries its body in POSTFIELDS allocates
+ * nothing.
+ */
+#ifndef IDEMSHIM_SHIM_CALL_H
+#define IDEMSHIM_SHIM_CALL_H
+
+#include "shim/body.h"
+#include "shim/shadow.h"
+#include "store/store.h"
+
+#define CALL_HEADERS_MAX     128
+#define CALL_CREDENTIALS_MAX 8
+
+struct call {
+  struct shadow *shadow;
+  const struct idem_rule *rule;
+  const struct idem_store_api *api;
+  struct idem_store *store;
+  struct idem_call op; /* what the store knows of it */
+  struct idem_request request;
+  struct body body;
+  int64_t started_us; /* CLOCK_MONOTONIC, when the app called perform */
+
+  struct idem_span headers[CALL_HEADERS_MAX];
+  struct idem_span credentials[CALL_CREDENTIALS_MAX];
+  char origin[320];
+  char shape[192];
+  char option_headers[768]; /* header lines that were set as options */
+};
+
+/*
+ * Fills `call->request` from the shadow. Returns NULL, or the reason why this request cannot be named: the
+ * call then goes live. In both cases the call must be released.
+ */
+const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24]);
+void call_release(struct call *call);
+
+/* CLOCK_MONOTONIC in µs. */
+int64_t monotonic_us(void);
+
+/* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
+void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms);
+
+#endif

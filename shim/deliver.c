@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/deliver.h"
+
+#include "shim/callbacks.h"
+#include "shim/header_text.h"
+#include "shim/replay.h"
+
+#include <string.h>
+#include <time.h>
+
+/* An app that takes longer than this gets the rest from a copy: a reader that holds the map keeps deleted
+ * space from being used again. */
+#define PINNED_US 1000000
+
+#define PAUSE_POLL_MS 10
+
+struct delivery {
+  struct call *call;
+  struct shadow *shadow;
+  struct replay *replay;
+  struct progress progress;
+  bool unpinned;
+};
+
+const char *deliver_refuses(const struct call *call, const struct idem_answer *answer)
+{
+  const struct shadow *shadow = call->shadow;
+  curl_off_t max_size = (curl_off_t)shadow->slot[SLOT_MAXFILESIZE_LARGE];
+  if (max_size > 0 && answer->body.len > (uint64_t)max_size)
+    return "MAXFILESIZE";
+  if (shadow->cookie_engine && header_find(answer->headers, "set-cookie").data)
+    return "the answer sets a cookie";
+  bool redirected = replay_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  return redirected && !shadow->slot[SLOT_FOLLOWLOCATION] ? "the answer came after a redirect" : NULL;
+}
+
+static bool put(struct buffer *to, const char *data, size_t len)
+{
+  return buffer_append(to, data, len);
+}
+
+/* The blocks as they came, and the marks in the last one. */
+static bool compose_headers(struct replay *replay, struct idem_span headers, const char *marks)
+{
+  size_t marks_len = strlen(marks), end = headers.len;
+  size_t blank = end >= 2 && headers.data[end - 2] == '\r' ? 2 : end ? 1 : 0;
+  replay->marks_len = marks_len;
+  return put(&replay->headers, headers.data, end - blank) && put(&replay->headers, marks, marks_len) &&
+         put(&replay->headers, headers.data + end - blank, blank);
+}
+
+static int64_t now_us_coarse(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void sleep_ms(int64_t ms)
+{
+  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&time, NULL);
+}
+
+static void unpin(struct delivery *d)
+{
+  if (!d->unpinned && d->call->api)
+    d->call->api->unpin(d->call->store, &d->call->op);
+  d->unpinned = true;
+}
+
+static CURLcode check_time(struct delivery *d)
+{
+  int64_t limit_ms = (long)d->shadow->slot[SLOT_TIMEOUT_MS];
+  int64_t spent_ms = (monotonic_us() - d->call->started_us) / 1000;
+  if (limit_ms <= 0 || spent_ms < limit_ms)
+    return CURLE_OK;
+  callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
+                 (long long)spent_ms, (long long)d->progress.down);
+  return CURLE_OPERATION_TIMEDOUT;
+}
+
+/* Until curl_easy_pause() is called from a progress callback or from another thread, as with the real one. */
+static CURLcode wait_for_resume(struct delivery *d)
+{
+  CURLcode code = CURLE_OK;
+  unpin(d);
+  while (d->shadow->paused && code == CURLE_OK) {
+    code = progress_update(d->shadow, &d->progress);
+    if (code == CURLE_OK)
+      code = check_time(d);
+    if (d->shadow->paused && code == CURLE_OK)
+      sleep_ms(PAUSE_POLL_MS);
+  }
+  return code;
+}
+
+/* libcurl's own words, which have changed twice [sendf.c, cw-out.c]. */
+static CURLcode write_failed(struct shadow *shadow, size_t len, size_t taken)
+{
+  unsigned version = shadow->lib->version;
+  if (version < 0x074800)
+    callback_error(shadow, "Failed writing body (%zu != %zu)", taken, len);
+  else if (version < 0x080700)
+    callback_error(shadow, "Failure writing output to destination");
+  else if (version >= 0x080800 && taken == CURL_WRITEFUNC_ERROR)
+    callback_error(shadow, "client returned ERROR on write of %zu bytes", len);
+  else
+    callback_error(shadow, "Failure writing output to destination, passed %zu returned %zd", len,
+                   (ssize_t)taken);
+  return CURLE_WRITE_ERROR;
+}
+
+static CURLcode write_part(struct delivery *d, char *data, size_t len)
+{
+  for (;;) {
+    size_t taken = callback_write(d->shadow, data, len);
+    if (taken == len)
+      return CURLE_OK;
+    if (taken != CURL_WRITEFUNC_PAUSE)
+      return write_failed(d->shadow, len, taken);
+    d->shadow->paused = true;
+    CURLcode code = wait_for_resume(d);
+    if (code)
+      return code;
+  }
+}
+
+static CURLcode write_header(struct delivery *d, char *line, size_t len)
+{
+  CURLcode code = d->shadow->slot[SLOT_HEADER] ? write_part(d, line, len) : CURLE_OK;
+  while (code == CURLE_OK) {
+    size_t taken = callback_header(d->shadow, line, len);
+    if (taken == len)
+      return CURLE_OK;
+    if (taken != CURL_WRITEFUNC_PAUSE) {
+      callback_error(d->shadow, "Failed writing header");
+      return CURLE_WRITE_ERROR;
+    }
+    d->shadow->paused = true;
+    code = wait_for_resume(d);
+  }
+  return code;
+}
+
+static bool wants_headers(const struct shadow *shadow)
+{
+  return shadow->slot[SLOT_HEADERFUNCTION] || shadow->slot[SLOT_HEADERDATA] || shadow->slot[SLOT_HEADER];
+}
+
+static CURLcode deliver_headers(struct delivery *d)
+{
+  char *line = d->replay->headers.data, *end = line + d->replay->headers.len;
+  CURLcode code = CURLE_OK;
+  while (line < end && code == CURLE_OK && wants_headers(d->shadow)) {
+    char *newline = memchr(line, '\n', (size_t)(end - line));
+    size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
+    code = write_header(d, line, len);
+    line += len;
+  }
+  return code;
+}
+
+/* pace=original: each chunk at the time that it came live, with the app's progress callback and timeout kept.
+ */
+static CURLcode wait_for_chunk(struct delivery *d, uint32_t at_ms)
+{
+  CURLcode code = CURLE_OK;
+  int64_t left;
+  while (code == CURLE_OK && (left = at_ms - (monotonic_us() - d->call->started_us) / 1000) > 0) {
+    sleep_ms(left < 100 ? left : 100);
+    code = progress_update(d->shadow, &d->progress);
+    if (code == CURLE_OK)
+      code = check_time(d);
+  }
+  return code;
+}
+
+static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
+{
+  CURLcode code = CURLE_OK;
+  while (len && code == CURLE_OK) {
+    size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
+    /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
+    code = write_part(d, (char *)d->call->op.answer.body.data + at, part);
+    at += part;
+    len -= part;
+    d->progress.down += (curl_off_t)part;
+  }
+  return code;
+}
+
+static CURLcode deliver_body(struct delivery *d)
+{
+  const struct idem_answer *answer = &d->call->op.answer;
+  bool paced = d->call->rule->pace == IDEM_PACE_ORIGINAL && d->call->op.answer.serial;
+  CURLcode code = CURLE_OK;
+  if (paced)
+    unpin(d);
+  for (size_t i = 0, at = 0; i < answer->chunk_count && code == CURLE_OK; i++) {
+    if (paced)
+      code = wait_for_chunk(d, answer->chunks[i].at_ms);
+    if (code == CURLE_OK)
+      code = deliver_chunk(d, at, answer->chunks[i].len);
+    at += answer->chunks[i].len;
+    if (code == CURLE_OK && i + 1 < answer->chunk_count)
+      code = progress_update(d->shadow, &d->progress);
+    if (!d->unpinned && now_us_coarse() - d->call->started_us > PINNED_US)
+      unpin(d);
+  }
+  return code;
+}
+
+static CURLcode deliver_whole(struct delivery *d)
+{
+  const struct idem_answer *answer = &d->call->op.answer;
+  CURLcode code = progress_update(d->shadow, &d->progress);
+  if (code == CURLE_OK)
+    code = deliver_headers(d);
+  struct buffer *facts = &d->replay->facts;
+  int64_t length = replay_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  d->progress.down_total = length > 0 ? length : 0;
+  d->progress.up = replay_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  d->progress.up_total = d->progress.up;
+  if (code == CURLE_OK && d->shadow->slot[SLOT_FAILONERROR] && answer->status >= 400) {
+    callback_error(d->shadow, "The requested URL returned error: %d", answer->status);
+    return CURLE_HTTP_RETURNED_ERROR;
+  }
+  if (code == CURLE_OK)
+    code = deliver_body(d);
+  d->progress.final = true;
+  return code == CURLE_OK ? progress_update(d->shadow, &d->progress) : code;
+}
+
+bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
+{
+  struct shadow *shadow = call->shadow;
+  const struct idem_answer *answer = &call->op.answer;
+  struct replay *replay = replay_begin(shadow);
+  if (!replay || !put(&replay->facts, answer->facts.data, answer->facts.len) ||
+      !compose_headers(replay, answer->headers, marks))
+    return false;
+  struct delivery d = {.call = call, .shadow = shadow, .replay = replay};
+  replay->started_us = d.progress.started_us = call->started_us;
+  replay->first_byte_us = monotonic_us();
+  shadow->replayed = true;
+  shadow->paused = false;
+  shadow->state = PERFORM_DELIVERING;
+  if (shadow->slot[SLOT_ERRORBUFFER])
+    *(char *)shadow->slot[SLOT_ERRORBUFFER] = '\0';
+  *result = deliver_whole(&d);
+  shadow->state = PERFORM_IDLE;
+  replay->downloaded = d.progress.down;
+  replay->ended_us = monotonic_us();
+  return true;
+}
+
+CURLcode deliver_failure(struct call *call, CURLcode code)
+{
+  struct replay *replay = replay_begin(call->shadow);
+  if (replay) {
+    replay->started_us = call->started_us;
+    replay->ended_us = monotonic_us();
+  }
+  call->shadow->replayed = replay != NULL;
+  return code;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Header blocks as text: lines as libcurl passes them to a header callback, of every response in turn. */
+#ifndef IDEMSHIM_SHIM_HEADER_TEXT_H
+#define IDEMSHIM_SHIM_HEADER_TEXT_H
+
+#include "store/store.h"
+
+/* The last block: the header of the response whose body was delivered. */
+struct idem_span header_last_block(struct idem_span blocks);
+
+/* The value of the first line with this name (lower case), without surrounding blanks; `data` is NULL if
+ * there is none. */
+struct idem_span header_find(struct idem_span block, const char *name);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7) for seconds since 1970. No lock, no locale: gmtime_r()
+ * takes one. */
+#define HEADER_DATE_SIZE 30
+void header_date(int64_t seconds, char out[HEADER_DATE_SIZE]);
+
+#endif

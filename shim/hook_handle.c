@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
+#include "shim/hook.h"
+#include "shim/life.h"
+#include "shim/shadow.h"
+
+#include <stddef.h>
+
+HOOK(CURL *, curl_easy_init, (void))
+{
+  const struct libcurl *real = libcurl_of(CALLER);
+  CURL *handle = real ? real->easy_init() : NULL;
+  if (handle)
+    shadow_new(handle, real);
+  return handle;
+}
+
+HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  CURL *copy = real ? real->easy_duphandle(handle) : NULL;
+  struct shadow *copied = copy && shadow ? shadow_new(copy, real) : NULL;
+  if (copied && !shadow_copy(copied, shadow))
+    shadow_free(copied);
+  return copy;
+}
+
+HOOK(void, curl_easy_reset, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (real)
+    real->easy_reset(handle);
+  if (shadow)
+    shadow_reset(shadow);
+}
+
+HOOK(void, curl_easy_cleanup, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (shadow)
+    shadow_free(shadow);
+  if (real)
+    real->easy_cleanup(handle);
+}

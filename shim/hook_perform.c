@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What starts and steers a transfer: curl_easy_perform, curl_easy_pause, curl_multi_add_handle. */
+#include "shim/callbacks.h"
+#include "shim/hook.h"
+#include "shim/life.h"
+#include "shim/perform.h"
+
+/* The app's callback calls us again for the handle that it is being called for; libcurl's answer has changed
+ * in 8.15. */
+static CURLcode refuse_nested(const struct shadow *shadow)
+{
+  return shadow->lib->version < 0x080f00 ? CURLE_FAILED_INIT : CURLE_RECURSIVE_API_CALL;
+}
+
+HOOK(CURLcode, curl_easy_perform, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLE_NOT_BUILT_IN;
+  if (shadow && shadow->state == PERFORM_DELIVERING)
+    return refuse_nested(shadow);
+  if (!shadow || shadow->state != PERFORM_IDLE || !life_active())
+    return real->easy_perform(handle);
+  const struct idem_rule *rule = shadow_rule(shadow, life_config());
+  if (rule)
+    return idem_easy_perform(shadow, rule);
+  shadow->replayed = false;
+  return real->easy_perform(handle);
+}
+
+/* A delivery has no connection that the real one could resume. */
+HOOK(CURLcode, curl_easy_pause, (CURL * handle, int what))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLE_NOT_BUILT_IN;
+  if (!shadow || shadow->state != PERFORM_DELIVERING)
+    return real->easy_pause(handle, what);
+  shadow->paused = what & CURLPAUSE_RECV;
+  return CURLE_OK;
+}
+
+/* The multi interface goes live; what an earlier delivery left for getinfo ends here. libcurl's own perform
+ * comes by as well. */
+HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  if (shadow)
+    shadow->replayed = false;
+  return real->multi_add_handle(multi, handle);
+}

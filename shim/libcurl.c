@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/libcurl.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* More flavours in one process than Debian ships; a further one is forwarded to the first that fits its
+ * caller. */
+#define LIBCURL_MAX 8
+
+static struct libcurl bound[LIBCURL_MAX];
+static _Atomic unsigned bound_count;
+static pthread_mutex_t bind_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const void *object_base(const void *address)
+{
+  Dl_info info;
+  return dladdr(address, &info) ? info.dli_fbase : NULL;
+}
+
+static bool is_ours(const void *symbol)
+{
+  return object_base(symbol) == object_base((const void *)&bound);
+}
+
+/* Looks in the caller's own scope: the object itself and what it is linked with, whatever the global scope
+ * holds. */
+static void *find_in_caller_scope(const void *return_address)
+{
+  Dl_info info;
+  struct link_map *map = NULL;
+  if (!dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map || !map->l_name[0])
+    return NULL;
+  void *object = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+  if (!object)
+    return NULL;
+  void *symbol = dlsym(object, "curl_easy_init");
+  dlclose(object);
+  return symbol && !is_ours(symbol) ? symbol : NULL;
+}
+
+/* "libcurl.so.4", "libcurl-gnutls.so.4", but not "libcurlpp.so.1". */
+static bool is_libcurl_name(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  const char *name = slash ? slash + 1 : path;
+  return strncmp(name, "libcurl.", 8) == 0 || strncmp(name, "libcurl-", 8) == 0;
+}
+
+static int note_libcurl_object(struct dl_phdr_info *info, size_t size, void *found)
+{
+  (void)size;
+  if (!info->dlpi_name || !is_libcurl_name(info->dlpi_name))
+    return 0;
+  *(const char **)found = info->dlpi_name;
+  return 1;
+}
+
+/* A tail call makes a plugin look like the main program, whose scope knows nothing of a libcurl that was
+ * loaded RTLD_LOCAL. */
+static void *find_in_any_object(void)
+{
+  const char *path = NULL;
+  dl_iterate_phdr(note_libcurl_object, &path);
+  void *object = path ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+  if (!object)
+    return NULL;
+  void *symbol = dlsym(object, "curl_easy_init");
+  dlclose(object);
+  return symbol;
+}
+
+static void *find_easy_init(const void *return_address)
+{
+  void *symbol = find_in_caller_scope(return_address);
+  if (!symbol)
+    symbol = dlsym(RTLD_NEXT, "curl_easy_init");
+  return symbol ? symbol : find_in_any_object();
+}
+
+static const struct libcurl *find_bound(const void *base)
+{
+  unsigned count = atomic_load_explicit(&bound_count, memory_order_acquire);
+  for (unsigned i = 0; i < count; i++)
+    if (bound[i].base == base)
+      return &bound[i];
+  return NULL;
+}
+
+/* The object is never closed again: callers such as PHP unload libcurl before they exit, and our table would
+ * dangle. */
+static bool fill(struct libcurl *table, const char *path, const void *base)
+{
+  void *object = dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  if (!object)
+    return false;
+  bool complete = true;
+#define X(name) complete &= (table->name = (__typeof__(table->name))dlsym(object, "curl_" #name)) != NULL;
+  LIBCURL_SYMBOLS(X)
+#undef X
+#define X(name) table->name = (__typeof__(table->name))dlsym(object, "curl_" #name);
+  LIBCURL_OPTIONAL_SYMBOLS(X)
+#undef X
+  if (!complete)
+    return false;
+  table->version = table->version_info(CURLVERSION_FIRST)->version_num;
+  table->base = base;
+  return true;
+}
+
+static const struct libcurl *bind_object(const char *path, const void *base)
+{
+  pthread_mutex_lock(&bind_lock);
+  const struct libcurl *table = find_bound(base);
+  unsigned count = atomic_load_explicit(&bound_count, memory_order_relaxed);
+  if (!table && count < LIBCURL_MAX && fill(&bound[count], path, base)) {
+    table = &bound[count];
+    atomic_store_explicit(&bound_count, count + 1, memory_order_release);
+  }
+  pthread_mutex_unlock(&bind_lock);
+  return table;
+}
+
+const struct libcurl *libcurl_of(const void *return_address)
+{
+  void *symbol = find_easy_init(return_address);
+  Dl_info info;
+  if (!symbol || is_ours(symbol) || !dladdr(symbol, &info))
+    return NULL;
+  const struct libcurl *table = find_bound(info.dli_fbase);
+  return table ? table : bind_object(info.dli_fname, info.dli_fbase);
+}

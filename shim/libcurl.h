@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real libcurl: found through the caller, bound once into one typed table, and pinned.
+ *
+ * A process can have several (the OpenSSL and the GnuTLS flavour), and dlsym(RTLD_NEXT) sees none that came
+ * in by an RTLD_LOCAL dlopen. So the table is looked up by who calls, and each handle remembers its own.
+ */
+#ifndef IDEMSHIM_SHIM_LIBCURL_H
+#define IDEMSHIM_SHIM_LIBCURL_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+/* What the shim calls in a libcurl. The second list may be missing in an old one (NULL in the table). */
+#define LIBCURL_SYMBOLS(X)                                                                                   \
+  X(easy_init)                                                                                               \
+  X(easy_setopt)                                                                                             \
+  X(easy_perform)                                                                                            \
+  X(easy_getinfo)                                                                                            \
+  X(easy_reset)                                                                                              \
+  X(easy_duphandle)                                                                                          \
+  X(easy_cleanup)                                                                                            \
+  X(easy_pause)                                                                                              \
+  X(multi_add_handle)                                                                                        \
+  X(version_info)
+#define LIBCURL_OPTIONAL_SYMBOLS(X)                                                                          \
+  X(easy_header)     /* 7.83.0 */                                                                            \
+  X(easy_nextheader) /* 7.83.0 */
+
+struct libcurl {
+#define X(name) __typeof__(curl_##name) *name;
+  LIBCURL_SYMBOLS(X)
+  LIBCURL_OPTIONAL_SYMBOLS(X)
+#undef X
+  unsigned version; /* CURLVERSION number, such as 0x075801 */
+  const void *base; /* where it is mapped; identifies it */
+};
+
+/* The libcurl that the code at `return_address` is linked to or has loaded, or NULL if there is none to be
+ * found. The table lives as long as the process. */
+const struct libcurl *libcurl_of(const void *return_address);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/life.h"
+
+#include "shim/events.h"
+#include "shim/shadow.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static pthread_once_t config_once = PTHREAD_ONCE_INIT;
+static struct idem_config config;
+
+static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct idem_store_api *store_api; /* under store_lock; then constant */
+static _Atomic(struct idem_store *) the_store;
+static time_t retry_at;
+
+static _Atomic unsigned problems_said;
+
+static void before_fork(void)
+{
+  shadow_lock_all();
+  pthread_mutex_lock(&store_lock);
+}
+
+static void after_fork(void)
+{
+  pthread_mutex_unlock(&store_lock);
+  shadow_unlock_all();
+}
+
+static void load_config(void)
+{
+  struct idem_error error;
+  int saved = errno;
+  if (idem_config_load(&config, getenv, &error) < 0)
+    life_fail_open(LIFE_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
+  else if (config.mode == IDEM_MODE_RECORD)
+    life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record is not in force yet");
+  else
+    pthread_atfork(before_fork, after_fork, after_fork);
+  errno = saved;
+}
+
+const struct idem_config *life_config(void)
+{
+  pthread_once(&config_once, load_config);
+  return &config;
+}
+
+bool life_active(void)
+{
+  const struct idem_config *c = life_config();
+  return c->rule_count > 0 && c->mode != IDEM_MODE_OFF && c->mode != IDEM_MODE_RECORD;
+}
+
+/* The loader knows a preloaded file by the name in LD_PRELOAD, which may be relative to a directory that was
+ * left since. */
+static bool absolute_path_of(const void *address, char path[PATH_MAX])
+{
+  FILE *maps = fopen("/proc/self/maps", "re");
+  char line[PATH_MAX + 128];
+  bool found = false;
+  while (maps && !found && fgets(line, sizeof(line), maps)) {
+    unsigned long first, last;
+    const char *slash = strchr(line, '/');
+    found = slash && sscanf(line, "%lx-%lx", &first, &last) == 2 && (unsigned long)address >= first &&
+            (unsigned long)address < last;
+    if (found)
+      snprintf(path, PATH_MAX, "%.*s", (int)strcspn(slash, "\n"), slash);
+  }
+  if (maps)
+    fclose(maps);
+  return found;
+}
+
+/* The store object lies beside this one, wherever that was installed. */
+static bool store_object_path(char path[PATH_MAX])
+{
+  Dl_info info;
+  if (!dladdr((void *)&config, &info) || !info.dli_fname)
+    return false;
+  if (info.dli_fname[0] == '/')
+    snprintf(path, PATH_MAX, "%s", info.dli_fname);
+  else if (!absolute_path_of((void *)life_config, path))
+    return false;
+  char *slash = strrchr(path, '/');
+  size_t room = slash ? PATH_MAX - (size_t)(slash + 1 - path) : 0;
+  return slash && (size_t)snprintf(slash + 1, room, "libidemshim-store.so") < room;
+}
+
+/* DEEPBIND: a host such as node exports its own OpenSSL, which would capture the store's. The sanitizers do
+ * not allow it. */
+#ifdef IDEM_SANITIZED
+#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL)
+#else
+#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
+#endif
+
+static const struct idem_store_api *load_store_object(void)
+{
+  char path[PATH_MAX];
+  void *object = store_object_path(path) ? dlopen(path, STORE_OBJECT_FLAGS) : NULL;
+  const struct idem_store_api *api = object ? dlsym(object, "idem_store_api") : NULL;
+  if (!api) {
+    const char *why = dlerror();
+    life_fail_open(LIFE_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
+                   why ? why : "its place is unknown");
+  } else if (api->version != IDEM_STORE_API_VERSION || api->size != sizeof(*api)) {
+    life_fail_open(LIFE_NO_STORE_OBJECT, "%s belongs to another version; install both objects together",
+                   path);
+    api = NULL;
+  }
+  return api;
+}
+
+static struct idem_store *open_store(void)
+{
+  struct idem_store_options options = {
+      .dir = config.store_dir, .size = config.store_size, .sync = config.sync};
+  struct idem_store *store = NULL;
+  struct idem_error error = {""};
+  int code = store_api->open(&store, &options, &error);
+  if (code == 0)
+    return store;
+  life_fail_open(LIFE_STORE_NOT_OPENED, "%s", error.text);
+  return NULL;
+}
+
+static struct idem_store *open_store_once(void)
+{
+  pthread_mutex_lock(&store_lock);
+  struct idem_store *store = atomic_load_explicit(&the_store, memory_order_relaxed);
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  if (!store && now.tv_sec >= retry_at) {
+    int saved = errno;
+    store_api = store_api ? store_api : load_store_object();
+    store = store_api ? open_store() : NULL;
+    retry_at = now.tv_sec + 10;
+    atomic_store_explicit(&the_store, store, memory_order_release);
+    errno = saved;
+  }
+  pthread_mutex_unlock(&store_lock);
+  return store;
+}
+
+const struct idem_store_api *life_store(struct idem_store **store)
+{
+  *store = atomic_load_explicit(&the_store, memory_order_acquire);
+  if (!*store)
+    *store = open_store_once();
+  return *store ? store_api : NULL;
+}
+
+void life_count(enum idem_counter counter)
+{
+  struct idem_store *store = atomic_load_explicit(&the_store, memory_order_acquire);
+  if (store)
+    store_api->count(store, counter, 1);
+}
+
+void life_fail_open(enum life_problem problem, const char *format, ...)
+{
+  if (problem != LIFE_BAD_CONFIG && problem != LIFE_NO_LOG)
+    life_count(IDEM_COUNTER_store_error);
+  unsigned bit = 1u << problem;
+  if (atomic_fetch_or(&problems_said, bit) & bit)
+    return;
+  char text[700];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  /* The configuration may be what is wrong, so only a finished one says where to. */
+  event_problem(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : config.log, text);
+}

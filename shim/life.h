@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Life and death: everything that happens once in a process, what a fork does to it, and the one way to fail.
+ *
+ * The constructor does nothing. The configuration is read at the first handle, the store object is opened at
+ * the first call that a rule matches. Lock order: bind_lock (libcurl.c), table_lock (table.c), store_lock
+ * (life.c), then the store's own.
+ */
+#ifndef IDEMSHIM_SHIM_LIFE_H
+#define IDEMSHIM_SHIM_LIFE_H
+
+#include "config/config.h"
+#include "store/store.h"
+
+/* Read once; never NULL. A mistake in it is said once, and mode is then off. */
+const struct idem_config *life_config(void);
+
+/* True if a rule could match at all; else nothing is remembered of any handle. */
+bool life_active(void);
+
+/* The store's functions and the store, or NULL with the reason said: the call goes live. A store that could
+ * not be opened is tried again after ten seconds. */
+const struct idem_store_api *life_store(struct idem_store **store);
+
+/* Counts in the store's page if there is one. */
+void life_count(enum idem_counter counter);
+
+/* What can go wrong inside us; each is said once in a process. */
+enum life_problem {
+  LIFE_BAD_CONFIG,
+  LIFE_NO_STORE_OBJECT,
+  LIFE_STORE_NOT_OPENED,
+  LIFE_STORE_FAILED,
+  LIFE_ANSWER_NOT_STORED,
+  LIFE_NO_MEMORY,
+  LIFE_NO_LOG,
+};
+
+/* The single way to fail: says why in one line (once for each kind), and counts. The caller then goes live.
+ */
+void life_fail_open(enum life_problem problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/live.h"
+
+#include "shim/header_text.h"
+#include "shim/life.h"
+#include "shim/replay.h"
+#include "shim/tee.h"
+#include "shim/upstream_key.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+static int64_t wall_clock_us(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static CURLcode run_real(struct shadow *shadow)
+{
+  shadow->replayed = false;
+  shadow->state = PERFORM_LIVE;
+  CURLcode code = shadow->lib->easy_perform(shadow->handle);
+  shadow->state = PERFORM_IDLE;
+  return code;
+}
+
+CURLcode live_untouched(struct call *call)
+{
+  body_lend(&call->body);
+  CURLcode code = run_real(call->shadow);
+  body_return(&call->body);
+  return code;
+}
+
+static long info_number(const struct shadow *shadow, CURLINFO info)
+{
+  long value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
+/* HTTP/2 and later frame every body; before, a length or chunks tell its end, or else the connection's end
+ * does. */
+static bool is_framed(const struct shadow *shadow, struct idem_span block)
+{
+  long version = info_number(shadow, CURLINFO_HTTP_VERSION);
+  return version >= CURL_HTTP_VERSION_2_0 || header_find(block, "content-length").data ||
+         header_find(block, "transfer-encoding").data;
+}
+
+/* The body is still coded if a coding was applied and libcurl was not told to undo it. */
+static bool is_encoded(const struct shadow *shadow, struct idem_span block)
+{
+  struct idem_span coding = header_find(block, "content-encoding");
+  bool decoded = shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
+  return coding.len && !(coding.len == 8 && strncasecmp(coding.data, "identity", 8) == 0) && !decoded;
+}
+
+static struct idem_recording make_recording(const struct tee *tee, const struct buffer *facts,
+                                            int64_t started_us)
+{
+  const struct shadow *shadow = tee->shadow;
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  struct idem_span block = header_last_block(headers);
+  return (struct idem_recording){
+      .status = (int)info_number(shadow, CURLINFO_RESPONSE_CODE),
+      .started_us = started_us,
+      .duration_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000),
+      .headers = headers,
+      .body = {tee->body.data, tee->body.len},
+      .facts = {facts->data,    facts->len   },
+      .chunks = (const struct idem_chunk *)tee->chunks.data,
+      .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
+      .encoded = is_encoded(shadow, block),
+      .framed = is_framed(shadow, block),
+      .delivered = true,
+  };
+}
+
+static void report_not_stored(const struct call *call, const char *reason, int status)
+{
+  life_count(IDEM_COUNTER_not_stored);
+  call_event(call, "not_stored", reason, status, -1);
+}
+
+static void commit(struct call *call, const struct tee *tee, const struct buffer *facts, int64_t started_us)
+{
+  struct idem_recording recording = make_recording(tee, facts, started_us);
+  struct idem_error why = {""};
+  int verdict = call->api->commit(call->store, &call->op, &call->request, &recording, &why);
+  if (verdict < 0)
+    life_fail_open(LIFE_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+  call_event(call,
+             verdict == IDEM_STORED ? "stored"
+             : verdict < 0          ? "store_error"
+                                    : "not_stored",
+             verdict == IDEM_STORED ? NULL : why.text, recording.status, recording.duration_ms);
+}
+
+/* Whatever is not a finished transfer with every byte kept is no answer; the app has it as it is. */
+static void keep_answer(struct call *call, const struct tee *tee, CURLcode code, int64_t started_us)
+{
+  struct buffer facts = {0};
+  char reason[32];
+  snprintf(reason, sizeof(reason), "curl error %d", (int)code);
+  if (code != CURLE_OK)
+    report_not_stored(call, reason, (int)info_number(call->shadow, CURLINFO_RESPONSE_CODE));
+  else if (tee->unfit)
+    report_not_stored(call, tee->unfit, 0);
+  else if (!replay_collect_facts(call->shadow, &facts))
+    report_not_stored(call, "no memory, or a credential in a redirect", 0);
+  else
+    commit(call, tee, &facts, started_us);
+  buffer_release(&facts);
+}
+
+CURLcode live_owned(struct call *call)
+{
+  struct tee tee;
+  struct upstream_key key;
+  int64_t started_us = wall_clock_us();
+  life_count(IDEM_COUNTER_live);
+  call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
+  upstream_key_lend(&key, call);
+  body_lend(&call->body);
+  tee_attach(&tee, call);
+  CURLcode code = run_real(call->shadow);
+  tee_detach(&tee);
+  body_return(&call->body);
+  upstream_key_return(&key, call);
+  keep_answer(call, &tee, code, started_us);
+  tee_release(&tee);
+  call->api->leave(call->store, &call->op, code == CURLE_OK);
+  return code;
+}
+
+static void note_observed(struct call *call, const struct tee *tee, CURLcode code, int64_t started_us)
+{
+  struct buffer facts = {0};
+  struct idem_error why = {""};
+  struct idem_recording recording = make_recording(tee, &facts, started_us);
+  if (code == CURLE_OK && !tee->unfit &&
+      call->api->observe(call->store, &call->request, &call->op, &recording, &why) < 0)
+    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+}
+
+CURLcode live_observed(struct call *call)
+{
+  struct tee tee;
+  struct idem_error why = {""};
+  int64_t started_us = wall_clock_us();
+  int known = call->api->observe(call->store, &call->request, &call->op, NULL, &why);
+  if (known < 0)
+    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+  call_event(call, known > 0 ? "would_hit" : "live", NULL, 0, -1);
+  life_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
+  body_lend(&call->body);
+  tee_attach(&tee, call);
+  CURLcode code = run_real(call->shadow);
+  tee_detach(&tee);
+  body_return(&call->body);
+  note_observed(call, &tee, code, started_us);
+  tee_release(&tee);
+  return code;
+}

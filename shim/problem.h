@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers that the shim itself gives: application/problem+json (RFC 9457), delivered like any other. */
+#ifndef IDEMSHIM_SHIM_PROBLEM_H
+#define IDEMSHIM_SHIM_PROBLEM_H
+
+#include "shim/call.h"
+
+struct problem {
+  int status;
+  const char *reason, *title, *detail;
+};
+
+extern const struct problem
+    problem_mismatch; /* 422: the key was used with another content (IETF Idempotency-Key draft, 2.7) */
+extern const struct problem problem_in_doubt; /* 409: nobody knows whether upstream did the work */
+
+CURLcode problem_deliver(struct call *call, const struct problem *problem);
+
+#endif

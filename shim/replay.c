@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/replay.h"
+
+#include "shim/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes]) */
+#define NUMBER_FACTS(X)                                                                                      \
+  X(RESPONSE_CODE, 0)                                                                                        \
+  X(HTTP_CONNECTCODE, 0)                                                                                     \
+  X(HEADER_SIZE, 0)                                                                                          \
+  X(REQUEST_SIZE, 0)                                                                                         \
+  X(SSL_VERIFYRESULT, 0)                                                                                     \
+  X(PROXY_SSL_VERIFYRESULT, 0)                                                                               \
+  X(REDIRECT_COUNT, 0)                                                                                       \
+  X(HTTPAUTH_AVAIL, 0)                                                                                       \
+  X(PROXYAUTH_AVAIL, 0)                                                                                      \
+  X(OS_ERRNO, 0)                                                                                             \
+  X(NUM_CONNECTS, 0)                                                                                         \
+  X(CONDITION_UNMET, 0)                                                                                      \
+  X(PRIMARY_PORT, 0)                                                                                         \
+  X(LOCAL_PORT, 0)                                                                                           \
+  X(HTTP_VERSION, 0)                                                                                         \
+  X(PROTOCOL, 0)                                                                                             \
+  X(PROXY_ERROR, 0)                                                                                          \
+  X(FILETIME_T, -1)                                                                                          \
+  X(SIZE_UPLOAD_T, 0)                                                                                        \
+  X(SIZE_DOWNLOAD_T, 0)                                                                                      \
+  X(CONTENT_LENGTH_DOWNLOAD_T, -1)                                                                           \
+  X(CONTENT_LENGTH_UPLOAD_T, -1)                                                                             \
+  X(RETRY_AFTER, 0)
+
+#define TEXT_FACTS(X)                                                                                        \
+  X(CONTENT_TYPE, NULL)                                                                                      \
+  X(REDIRECT_URL, NULL)                                                                                      \
+  X(PRIMARY_IP, "")                                                                                          \
+  X(LOCAL_IP, "")                                                                                            \
+  X(SCHEME, NULL)                                                                                            \
+  X(EFFECTIVE_METHOD, NULL)                                                                                  \
+  X(REFERER, NULL)                                                                                           \
+  X(FTP_ENTRY_PATH, NULL)
+
+enum info_source {
+  SOURCE_REAL, /* not ours: PRIVATE, COOKIELIST, SSL_ENGINES, and whatever is newer */
+  SOURCE_NUMBER,
+  SOURCE_TEXT,
+  SOURCE_URL,
+  SOURCE_TOTAL_TIME,
+  SOURCE_FIRST_BYTE_TIME,
+  SOURCE_NO_TIME, /* a replay looks up no name and makes no connection */
+  SOURCE_DOWNLOAD_SPEED,
+  SOURCE_UPLOAD_SPEED,
+  SOURCE_NO_SOCKET,
+};
+
+struct info_row {
+  uint8_t source;
+  int8_t unset;           /* NUMBER */
+  const char *unset_text; /* TEXT */
+};
+
+#define INFO_LIMIT      80u
+#define NUMBER_OF(info) ((unsigned)(info)&CURLINFO_MASK)
+
+/* clang-format off */
+static const struct info_row info_rows[INFO_LIMIT] = {
+#define X(info, unset) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_NUMBER, unset, NULL},
+  NUMBER_FACTS(X)
+#undef X
+#define X(info, unset) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_TEXT, 0, unset},
+  TEXT_FACTS(X)
+#undef X
+#define T(info, source) [CURLINFO_##info & CURLINFO_MASK] = {source, 0, NULL}
+  T(EFFECTIVE_URL, SOURCE_URL),
+  T(TOTAL_TIME, SOURCE_TOTAL_TIME),
+  T(TOTAL_TIME_T, SOURCE_TOTAL_TIME),
+  T(STARTTRANSFER_TIME, SOURCE_FIRST_BYTE_TIME),
+  T(STARTTRANSFER_TIME_T, SOURCE_FIRST_BYTE_TIME),
+  T(NAMELOOKUP_TIME, SOURCE_NO_TIME),
+  T(NAMELOOKUP_TIME_T, SOURCE_NO_TIME),
+  T(CONNECT_TIME, SOURCE_NO_TIME),
+  T(CONNECT_TIME_T, SOURCE_NO_TIME),
+  T(APPCONNECT_TIME, SOURCE_NO_TIME),
+  T(APPCONNECT_TIME_T, SOURCE_NO_TIME),
+  T(PRETRANSFER_TIME, SOURCE_NO_TIME),
+  T(PRETRANSFER_TIME_T, SOURCE_NO_TIME),
+  T(REDIRECT_TIME, SOURCE_NO_TIME),
+  T(REDIRECT_TIME_T, SOURCE_NO_TIME),
+  T(SPEED_DOWNLOAD, SOURCE_DOWNLOAD_SPEED),
+  T(SPEED_UPLOAD, SOURCE_UPLOAD_SPEED),
+  T(LASTSOCKET, SOURCE_NO_SOCKET),
+  T(ACTIVESOCKET, SOURCE_NO_SOCKET),
+#undef T
+};
+/* clang-format on */
+
+struct replay *replay_begin(struct shadow *shadow)
+{
+  struct replay *replay = shadow->replay;
+  if (!replay)
+    replay = shadow->replay = calloc(1, sizeof(*replay));
+  if (!replay)
+    return NULL;
+  free(replay->entries);
+  struct buffer headers = replay->headers, facts = replay->facts;
+  *replay = (struct replay){.headers = headers, .facts = facts};
+  replay->headers.len = replay->facts.len = 0;
+  return replay;
+}
+
+void replay_free(struct replay *replay)
+{
+  if (!replay)
+    return;
+  free(replay->entries);
+  buffer_release(&replay->headers);
+  buffer_release(&replay->facts);
+  free(replay);
+}
+
+/* A fact is its number and length, two bytes each, and then so many bytes. */
+#define FACT_HEAD 4u
+
+static bool add_fact(struct buffer *facts, CURLINFO info, const void *value, size_t len)
+{
+  uint16_t head[2] = {(uint16_t)NUMBER_OF(info), (uint16_t)len};
+  return len <= UINT16_MAX && buffer_append(facts, head, FACT_HEAD) && buffer_append(facts, value, len);
+}
+
+bool replay_add_number(struct buffer *facts, CURLINFO info, int64_t value)
+{
+  return add_fact(facts, info, &value, sizeof(value));
+}
+
+bool replay_add_text(struct buffer *facts, CURLINFO info, const char *value)
+{
+  return !value || add_fact(facts, info, value, strlen(value) + 1);
+}
+
+static const char *find_fact(const char *facts, size_t len, unsigned number, size_t *fact_len)
+{
+  for (size_t at = 0; at + FACT_HEAD <= len;) {
+    uint16_t head[2];
+    memcpy(head, facts + at, FACT_HEAD);
+    if (head[1] > len - at - FACT_HEAD)
+      return NULL;
+    *fact_len = head[1];
+    if (head[0] == number)
+      return facts + at + FACT_HEAD;
+    at += FACT_HEAD + head[1];
+  }
+  return NULL;
+}
+
+int64_t replay_number(const char *facts, size_t len, CURLINFO info, int64_t fallback)
+{
+  size_t fact_len;
+  const char *fact = find_fact(facts, len, NUMBER_OF(info), &fact_len);
+  if (fact && fact_len == sizeof(fallback))
+    memcpy(&fallback, fact, sizeof(fallback));
+  return fallback;
+}
+
+static const char *replay_text(const struct replay *replay, unsigned number, const char *fallback)
+{
+  size_t len;
+  const char *fact = find_fact(replay->facts.data, replay->facts.len, number, &len);
+  return fact && len && fact[len - 1] == '\0' ? fact : fallback;
+}
+
+/* ---- collecting ---- */
+
+static bool collect_number(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
+{
+  bool is_long = (info & CURLINFO_TYPEMASK) == CURLINFO_LONG;
+  long small = 0;
+  curl_off_t large = 0;
+  CURLcode code = is_long ? shadow->lib->easy_getinfo(shadow->handle, info, &small)
+                          : shadow->lib->easy_getinfo(shadow->handle, info, &large);
+  /* An older libcurl does not know them all. */
+  return code != CURLE_OK || replay_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
+}
+
+/* The value of `key=` in the app's URL, with which Google's services are paid. */
+static struct idem_span url_credential(const struct shadow *shadow)
+{
+  const struct url_parts *parts = &shadow->parts;
+  const char *at = shadow->url.data + parts->query, *end = at + parts->query_len;
+  while (at < end) {
+    size_t len = strcspn(at, "&#");
+    if (len > 4 && strncmp(at, "key=", 4) == 0)
+      return (struct idem_span){at + 4, len - 4};
+    at += len + 1;
+  }
+  return (struct idem_span){NULL, 0};
+}
+
+static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
+{
+  char *value = NULL;
+  if (shadow->lib->easy_getinfo(shadow->handle, info, &value) != CURLE_OK || !value)
+    return true;
+  struct idem_span secret = url_credential(shadow);
+  if (secret.len && memmem(value, strlen(value), secret.data, secret.len))
+    return false;
+  return replay_add_text(facts, info, value);
+}
+
+/* The app's own URL is not stored: a replay tells the URL of the call that it answers. */
+static bool collect_url(const struct shadow *shadow, struct buffer *facts)
+{
+  char *value = NULL;
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_EFFECTIVE_URL, &value);
+  return !value || strcmp(value, shadow->url.data) == 0 ||
+         collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
+}
+
+bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts)
+{
+  bool complete = collect_url(shadow, facts);
+#define X(info, unset) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
+  NUMBER_FACTS(X)
+#undef X
+#define X(info, unset) complete = complete && collect_text(shadow, CURLINFO_##info, facts);
+  TEXT_FACTS(X)
+#undef X
+  return complete;
+}
+
+/* ---- answering ---- */
+
+static void give_number(CURLINFO info, int64_t value, void *out)
+{
+  switch (info & CURLINFO_TYPEMASK) {
+  case CURLINFO_LONG:
+    *(long *)out = (long)value;
+    break;
+  case CURLINFO_DOUBLE:
+    *(double *)out = (double)value;
+    break;
+  case CURLINFO_OFF_T:
+    *(curl_off_t *)out = value;
+    break;
+  case CURLINFO_SOCKET:
+    *(curl_socket_t *)out = (curl_socket_t)value;
+    break;
+  }
+}
+
+static void give_time(CURLINFO info, int64_t us, void *out)
+{
+  if ((info & CURLINFO_TYPEMASK) == CURLINFO_DOUBLE)
+    *(double *)out = (double)us / 1e6;
+  else
+    give_number(info, us, out);
+}
+
+static int64_t elapsed_us(const struct replay *replay)
+{
+  int64_t us = (replay->ended_us ? replay->ended_us : monotonic_us()) - replay->started_us;
+  return us > 0 ? us : 1;
+}
+
+static int64_t fact_number(const struct replay *replay, CURLINFO info)
+{
+  unsigned number = NUMBER_OF(info);
+  int64_t value = replay_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
+  return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
+}
+
+bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
+{
+  const struct replay *replay = shadow->replay;
+  unsigned number = NUMBER_OF(info);
+  if (number >= INFO_LIMIT || !replay)
+    return false;
+  const struct info_row *row = &info_rows[number];
+  switch ((enum info_source)row->source) {
+  case SOURCE_REAL:
+    return false;
+  case SOURCE_NUMBER:
+    give_number(info, fact_number(replay, info), out);
+    break;
+  case SOURCE_TEXT:
+    *(const char **)out = replay_text(replay, number, row->unset_text);
+    break;
+  case SOURCE_URL:
+    *(const char **)out = replay_text(replay, number, shadow->url.len ? shadow->url.data : "");
+    break;
+  case SOURCE_TOTAL_TIME:
+    give_time(info, elapsed_us(replay), out);
+    break;
+  case SOURCE_FIRST_BYTE_TIME:
+    give_time(info, replay->first_byte_us ? replay->first_byte_us - replay->started_us : 0, out);
+    break;
+  case SOURCE_NO_TIME:
+    give_time(info, 0, out);
+    break;
+  case SOURCE_DOWNLOAD_SPEED:
+    give_number(info, replay->downloaded * 1000000 / elapsed_us(replay), out);
+    break;
+  case SOURCE_UPLOAD_SPEED:
+    give_number(info, fact_number(replay, CURLINFO_SIZE_UPLOAD_T) * 1000000 / elapsed_us(replay), out);
+    break;
+  case SOURCE_NO_SOCKET:
+    give_number(info, -1, out);
+    break;
+  }
+  return true;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a delivery leaves behind on a handle: curl_easy_getinfo() and the header API answer from it until the
+ * next transfer.
+ *
+ * The facts of the live transfer are stored with its answer as a list of (number, value), keyed by the number
+ * of the CURLINFO without its type, so that CURLINFO_SIZE_DOWNLOAD and CURLINFO_SIZE_DOWNLOAD_T are one.
+ * Times are never stored: a replay's are its own.
+ */
+#ifndef IDEMSHIM_SHIM_REPLAY_H
+#define IDEMSHIM_SHIM_REPLAY_H
+
+#include "shim/shadow.h"
+
+struct header_entry;
+
+struct replay {
+  struct buffer headers; /* every header block, the marks included */
+  struct buffer facts;
+  size_t marks_len;
+  int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
+  int64_t downloaded;                          /* bytes that the app got; for the speeds */
+  struct header_entry *entries;                /* of the header API, made when it is first asked */
+  size_t entry_count;
+  int requests;
+  struct curl_header out;
+};
+
+/* The shadow's replay, emptied (its memory is kept); NULL without memory. */
+struct replay *replay_begin(struct shadow *shadow);
+void replay_free(struct replay *replay);
+
+/* Reads the facts of the live transfer that has just ended on the handle into `facts`. A credential in the
+ * URL's query is left out and put back when it is asked for. False without memory. */
+bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts);
+
+/* One fact, for an answer that we make ourselves. */
+bool replay_add_number(struct buffer *facts, CURLINFO info, int64_t value);
+bool replay_add_text(struct buffer *facts, CURLINFO info, const char *value);
+
+/* A stored fact by number; `fallback` if it is not there. */
+int64_t replay_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);
+
+/* Answers curl_easy_getinfo() for a handle whose last transfer was a delivery. False: ask the real one. */
+bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out);
+
+/* curl_easy_header() and curl_easy_nextheader() over the delivered headers. */
+CURLHcode replay_header(struct shadow *shadow, const char *name, size_t index, unsigned origin, int request,
+                        struct curl_header **out);
+struct curl_header *replay_nextheader(struct shadow *shadow, unsigned origin, int request,
+                                      struct curl_header *previous);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/shadow.h"
+
+#include "shim/url.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The bit that stands for every option newer than the table. */
+#define NEWER OPTION_LIMIT
+
+static void set_need(struct shadow *shadow, unsigned bit, bool on)
+{
+  uint64_t mask = 1ull << (bit % 64);
+  shadow->needs[bit / 64] = on ? shadow->needs[bit / 64] | mask : shadow->needs[bit / 64] & ~mask;
+}
+
+static void set_text(struct shadow *shadow, unsigned slot, const char *text)
+{
+  free((char *)shadow->slot[slot]);
+  shadow->slot[slot] = text ? (uintptr_t)strdup(text) : 0;
+}
+
+/* libcurl's defaults that are not 0 [Curl_init_userdefined]. */
+static void set_defaults(struct shadow *shadow)
+{
+  shadow->slot[SLOT_WRITEDATA] = (uintptr_t)stdout;
+  shadow->slot[SLOT_READDATA] = (uintptr_t)stdin;
+  shadow->slot[SLOT_STDERR] = (uintptr_t)stderr;
+  shadow->slot[SLOT_NOPROGRESS] = 1;
+  shadow->slot[SLOT_HTTP_CONTENT_DECODING] = 1;
+  shadow->slot[SLOT_HTTP_TRANSFER_DECODING] = 1;
+  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = (uintptr_t)-1;
+  shadow->slot[SLOT_INFILESIZE_LARGE] = (uintptr_t)-1;
+  shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
+}
+
+void shadow_reset(struct shadow *shadow)
+{
+#define X(name) free((char *)shadow->slot[SLOT_##name]);
+  OPTIONS_TEXT(X)
+#undef X
+  memset(shadow->slot, 0, sizeof(shadow->slot));
+  memset(shadow->needs, 0, sizeof(shadow->needs));
+  shadow->url.len = shadow->copied_post.len = 0;
+  shadow->request = HTTP_GET;
+  shadow->state = PERFORM_IDLE;
+  shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
+  shadow->replayed = shadow->matched = shadow->teed = shadow->fed = shadow->paused = false;
+  set_defaults(shadow);
+}
+
+bool shadow_copy(struct shadow *to, const struct shadow *from)
+{
+  bool complete = true;
+  memcpy(to->slot, from->slot, sizeof(to->slot));
+#define X(name)                                                                                              \
+  to->slot[SLOT_##name] = 0;                                                                                 \
+  set_text(to, SLOT_##name, shadow_text(from, SLOT_##name));                                                 \
+  complete &= !from->slot[SLOT_##name] == !to->slot[SLOT_##name];
+  OPTIONS_TEXT(X)
+#undef X
+  memcpy(to->needs, from->needs, sizeof(to->needs));
+  to->newer_option = from->newer_option;
+  to->request = from->request;
+  to->upload = from->upload;
+  to->no_body = from->no_body;
+  to->is_copied_post = from->is_copied_post;
+  to->copied_post_lost = from->copied_post_lost;
+  to->cookie_engine = from->cookie_engine;
+  complete &= buffer_append(&to->url, from->url.data, from->url.len);
+  return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
+}
+
+static void note_url(struct shadow *shadow, const char *url)
+{
+  shadow->url.len = 0;
+  if (url && !buffer_append(&shadow->url, url, strlen(url) + 1))
+    shadow->url.len = 0;
+}
+
+static void note_post_body(struct shadow *shadow, const char *body)
+{
+  shadow->slot[SLOT_POSTFIELDS] = (uintptr_t)body;
+  shadow->is_copied_post = false;
+  shadow->request = HTTP_POST;
+}
+
+/* libcurl copies with the size that was set before, or to the NUL [setopt.c, CURLOPT_COPYPOSTFIELDS]. */
+static void note_copied_post(struct shadow *shadow, const char *body)
+{
+  int64_t size = (int64_t)shadow->slot[SLOT_POSTFIELDSIZE_LARGE];
+  note_post_body(shadow, NULL);
+  shadow->copied_post.len = 0;
+  if (!body)
+    return;
+  shadow->copied_post_lost =
+      !buffer_append(&shadow->copied_post, body, size < 0 ? strlen(body) : (size_t)size);
+  shadow->is_copied_post = true;
+}
+
+/* The method follows the last of these that was set, as in libcurl's setopt.c. */
+static void note_post(struct shadow *shadow, bool on)
+{
+  shadow->request = on ? HTTP_POST : HTTP_GET;
+  shadow->no_body = shadow->no_body && !on;
+  shadow->upload = false;
+}
+
+static void note_upload(struct shadow *shadow, bool on)
+{
+  shadow->request = on ? HTTP_PUT : HTTP_GET;
+  shadow->no_body = shadow->no_body && !on;
+  shadow->upload = on;
+}
+
+static void note_no_body(struct shadow *shadow, bool on)
+{
+  shadow->no_body = on;
+  if (on)
+    shadow->request = HTTP_HEAD;
+  else if (shadow->request == HTTP_HEAD)
+    shadow->request = HTTP_GET;
+}
+
+static void note_get(struct shadow *shadow, bool on)
+{
+  if (!on)
+    return;
+  shadow->request = HTTP_GET;
+  shadow->upload = shadow->no_body = false;
+}
+
+static void note_special(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  switch ((int)option) {
+  case CURLOPT_URL:
+    note_url(shadow, (const char *)value);
+    break;
+  case CURLOPT_COPYPOSTFIELDS:
+    note_copied_post(shadow, (const char *)value);
+    break;
+  case CURLOPT_POST:
+    note_post(shadow, (long)value != 0);
+    break;
+  case CURLOPT_UPLOAD:
+  case CURLOPT_PUT:
+    note_upload(shadow, (long)value != 0);
+    break;
+  case CURLOPT_HTTPGET:
+    note_get(shadow, (long)value != 0);
+    break;
+  case CURLOPT_NOBODY:
+    note_no_body(shadow, (long)value != 0);
+    break;
+  case CURLOPT_POSTFIELDSIZE:
+    shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = value;
+    break;
+  case CURLOPT_INFILESIZE:
+    shadow->slot[SLOT_INFILESIZE_LARGE] = value;
+    break;
+  case CURLOPT_MAXFILESIZE:
+    shadow->slot[SLOT_MAXFILESIZE_LARGE] = value;
+    break;
+  case CURLOPT_TIMEOUT:
+    shadow->slot[SLOT_TIMEOUT_MS] = (long)value > LONG_MAX / 1000 ? (uintptr_t)LONG_MAX : value * 1000;
+    break;
+  case CURLOPT_COOKIEFILE:
+  case CURLOPT_COOKIEJAR:
+  case CURLOPT_COOKIELIST:
+    shadow->cookie_engine |= value != 0;
+    break;
+  }
+}
+
+/* Whether the rule depends on it. */
+static bool changes_match(CURLoption option)
+{
+  return option_rows[option_number(option)].kind == OPTION_SPECIAL || option == CURLOPT_PORT ||
+         option == CURLOPT_CUSTOMREQUEST || option == CURLOPT_POSTFIELDS;
+}
+
+void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  unsigned number = option_number(option);
+  const struct option_row unknown = {OPTION_UNKNOWN, 0};
+  const struct option_row *row = number < OPTION_LIMIT ? &option_rows[number] : &unknown;
+  switch ((enum option_kind)row->kind) {
+  case OPTION_FORWARDED:
+    return;
+  case OPTION_KEPT:
+    if (option == CURLOPT_POSTFIELDS)
+      note_post_body(shadow, (const char *)value);
+    else
+      shadow->slot[row->slot] = value;
+    break;
+  case OPTION_TEXT:
+    set_text(shadow, row->slot, (const char *)value);
+    break;
+  case OPTION_NEEDS:
+    set_need(shadow, number, value != 0);
+    break;
+  case OPTION_SPECIAL:
+    note_special(shadow, option, value);
+    break;
+  case OPTION_UNKNOWN:
+    set_need(shadow, NEWER, value != 0 || (shadow->needs[NEWER / 64] >> NEWER % 64 & 1));
+    shadow->newer_option = (uint16_t)number;
+    return;
+  }
+  if (number < OPTION_LIMIT && changes_match(option))
+    shadow->matched = false;
+}
+
+const char *shadow_method(const struct shadow *shadow)
+{
+  static const char *const words[] = {[HTTP_GET] = "GET",
+                                      [HTTP_HEAD] = "HEAD",
+                                      [HTTP_POST] = "POST",
+                                      [HTTP_FORM] = "POST",
+                                      [HTTP_PUT] = "PUT"};
+  const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST);
+  if (custom)
+    return custom;
+  return shadow->no_body ? "HEAD" : words[shadow->request];
+}
+
+const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config)
+{
+  if (shadow->matched)
+    return shadow->rule;
+  shadow->matched = true;
+  shadow->rule = NULL;
+  const char *url = shadow->url.data;
+  if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], &shadow->parts))
+    return NULL;
+  const char *method = shadow_method(shadow);
+  const struct url_parts *parts = &shadow->parts;
+  struct idem_target target = {
+      .method = method,
+      .method_len = strlen(method),
+      .host = url + parts->host,
+      .host_len = parts->host_len,
+      .path = parts->path_len ? url + parts->path : "/",
+      .path_len = parts->path_len ? parts->path_len : 1,
+      .port = parts->port,
+  };
+  shadow->rule = idem_config_match(config, &target);
+  return shadow->rule;
+}
+
+const char *shadow_needs_libcurl(const struct shadow *shadow, char room[24])
+{
+  for (unsigned word = 0; word < sizeof(shadow->needs) / sizeof(shadow->needs[0]); word++)
+    if (shadow->needs[word]) {
+      unsigned number = word * 64 + (unsigned)__builtin_ctzll(shadow->needs[word]);
+      return option_name(number == NEWER ? shadow->newer_option : number, room);
+    }
+  return NULL;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shadow of an easy handle: what the app set on it, since libcurl has no getters.
+ *
+ * One shadow for each CURL* that was made through us; a handle without one is forwarded blindly. Shadows are
+ * type-stable: their memory is reused for other shadows and never given back, so that a lookup may touch one
+ * without a lock. Like its handle, a shadow belongs to one thread at a time.
+ */
+#ifndef IDEMSHIM_SHIM_SHADOW_H
+#define IDEMSHIM_SHIM_SHADOW_H
+
+#include "config/config.h"
+#include "shim/libcurl.h"
+#include "shim/options.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* libcurl's own notion of the method; CUSTOMREQUEST only changes the word. */
+enum http_request { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_FORM, HTTP_PUT };
+
+enum perform_state {
+  PERFORM_IDLE,
+  PERFORM_LIVE,      /* the real perform is running with our callbacks round the app's */
+  PERFORM_DELIVERING /* the app's callbacks are being called by us */
+};
+
+/* A growing buffer that keeps its memory. */
+struct buffer {
+  char *data;
+  size_t len, room;
+};
+char *buffer_reserve(struct buffer *buffer, size_t more); /* room after `len`, or NULL without memory */
+bool buffer_append(struct buffer *buffer, const void *data,
+                   size_t len); /* false: no memory, nothing appended */
+void buffer_release(struct buffer *buffer);
+
+/* Where the parts of an http(s) URL are; offsets into shadow.url. */
+struct url_parts {
+  uint32_t host, host_len, path, path_len, query, query_len;
+  uint16_t port;
+  bool https;
+};
+
+struct shadow {
+  _Atomic(CURL *) handle; /* NULL while unused */
+  _Atomic(struct shadow *) next;
+  const struct libcurl *lib;
+
+  struct buffer url;         /* with its NUL; len 0: none set */
+  struct buffer copied_post; /* COPYPOSTFIELDS */
+  uintptr_t slot[SLOT_COUNT];
+  uint64_t needs[(OPTION_LIMIT + 1 + 63) /
+                 64];           /* NEEDS options that are set; the last bit stands for all newer ones */
+  struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
+  const struct idem_rule *rule; /* valid while `matched` */
+  struct url_parts parts;       /* valid while `matched` and rule is not NULL */
+  uint16_t newer_option;        /* the number that the last bit of `needs` stands for */
+  uint8_t request;              /* enum http_request */
+  uint8_t state;                /* enum perform_state */
+  bool upload, no_body, is_copied_post, copied_post_lost, cookie_engine;
+  bool matched;  /* `rule` and `parts` are of the present URL and method */
+  bool replayed; /* the last transfer was a delivery */
+  bool teed;     /* LIVE: libcurl holds our write and header callbacks */
+  bool fed;      /* LIVE: libcurl holds our read and seek callbacks */
+  bool paused;   /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  bool meter_titled; /* the progress meter's head is written once for a handle */
+};
+
+/* A new shadow for `handle`, or NULL without memory (the handle is then forwarded blindly). */
+struct shadow *shadow_new(CURL *handle, const struct libcurl *lib);
+
+/* Lock-free for handles that have a shadow. */
+struct shadow *shadow_find(CURL *handle);
+
+/* Forgets the handle; call before the real cleanup, since libcurl reuses the address at once. */
+void shadow_free(struct shadow *shadow);
+
+/* As curl_easy_reset() does: options are gone, the cookie engine stays. */
+void shadow_reset(struct shadow *shadow);
+
+/* As curl_easy_duphandle() does. False without memory: the copy must not be kept. */
+bool shadow_copy(struct shadow *to, const struct shadow *from);
+
+/* Remembers an option that the real libcurl has accepted. */
+void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value);
+
+/* The rule that wants this handle's next transfer, or NULL. Costs a comparison while URL and method stay the
+ * same. */
+const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config);
+
+/* "POST": the word that goes on the request line. */
+const char *shadow_method(const struct shadow *shadow);
+
+static inline const char *shadow_text(const struct shadow *shadow, enum option_slot slot)
+{
+  return (const char *)shadow->slot[slot];
+}
+
+/* The name of an option that only libcurl can do, or NULL. */
+const char *shadow_needs_libcurl(const struct shadow *shadow, char room[24]);
+
+/* Locks and unlocks the table of shadows, and makes it usable in a child: for pthread_atfork() alone. */
+void shadow_lock_all(void);
+void shadow_unlock_all(void);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/tee.h"
+
+#include "shim/callbacks.h"
+
+#include <string.h>
+
+/* More than any server sends; libcurl itself stops at 300 KB of header. */
+#define HEADERS_MAX (1u << 20)
+
+static void give_up(struct tee *tee, const char *reason)
+{
+  tee->unfit = reason;
+  buffer_release(&tee->headers);
+  buffer_release(&tee->body);
+  buffer_release(&tee->chunks);
+}
+
+static void keep_body(struct tee *tee, const char *data, size_t len)
+{
+  if (tee->unfit)
+    return;
+  struct idem_chunk chunk = {.len = (uint32_t)len,
+                             .at_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000)};
+  if (tee->body.len + len > tee->max_body)
+    give_up(tee, "max_body");
+  else if (!buffer_append(&tee->body, data, len) || !buffer_append(&tee->chunks, &chunk, sizeof(chunk)))
+    give_up(tee, "no memory");
+}
+
+/* The line came through the write callback as well, just before: it is no body. */
+static void take_back_header(struct tee *tee, const char *line, size_t len)
+{
+  if (tee->unfit || tee->last_write != line || tee->last_write_len != len || tee->body.len < len)
+    return;
+  tee->body.len -= len;
+  tee->chunks.len -= sizeof(struct idem_chunk);
+}
+
+static void keep_header(struct tee *tee, const char *line, size_t len)
+{
+  if (tee->shadow->slot[SLOT_HEADER])
+    take_back_header(tee, line, len);
+  if (tee->unfit)
+    return;
+  if (tee->body.len)
+    give_up(tee, "trailers");
+  else if (tee->headers.len + len > HEADERS_MAX)
+    give_up(tee, "header too long");
+  else if (!buffer_append(&tee->headers, line, len))
+    give_up(tee, "no memory");
+}
+
+/* Only what the app has accepted is kept: what it pauses at comes again. */
+static size_t on_write(char *data, size_t size, size_t count, void *user)
+{
+  struct tee *tee = user;
+  size_t len = size * count;
+  size_t taken = callback_write(tee->shadow, data, len);
+  if (taken == len) {
+    keep_body(tee, data, len);
+    tee->last_write = data;
+    tee->last_write_len = len;
+  }
+  return taken;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user)
+{
+  struct tee *tee = user;
+  size_t len = size * count;
+  size_t taken = callback_header(tee->shadow, line, len);
+  if (taken == len)
+    keep_header(tee, line, len);
+  return taken;
+}
+
+void tee_attach(struct tee *tee, struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  const struct libcurl *real = shadow->lib;
+  CURL *handle = shadow->handle;
+  *tee = (struct tee){.shadow = shadow, .max_body = call->rule->max_body, .started_us = monotonic_us()};
+  real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
+  real->easy_setopt(handle, CURLOPT_WRITEDATA, tee);
+  real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  real->easy_setopt(handle, CURLOPT_HEADERDATA, tee);
+  shadow->teed = true;
+}
+
+void tee_detach(struct tee *tee)
+{
+  struct shadow *shadow = tee->shadow;
+  const struct libcurl *real = shadow->lib;
+  CURL *handle = shadow->handle;
+  if (!shadow->teed)
+    give_up(tee, "reset during the transfer");
+  shadow->teed = false;
+  real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, shadow->slot[SLOT_WRITEFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_WRITEDATA, shadow->slot[SLOT_WRITEDATA]);
+  real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, shadow->slot[SLOT_HEADERFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_HEADERDATA, shadow->slot[SLOT_HEADERDATA]);
+}
+
+void tee_release(struct tee *tee)
+{
+  give_up(tee, NULL);
+}
+
+bool tee_holds(const struct shadow *shadow, CURLoption option)
+{
+  switch (option) {
+  case CURLOPT_WRITEFUNCTION:
+  case CURLOPT_WRITEDATA:
+  case CURLOPT_HEADERFUNCTION:
+  case CURLOPT_HEADERDATA:
+    return shadow->teed;
+  case CURLOPT_READFUNCTION:
+  case CURLOPT_READDATA:
+  case CURLOPT_SEEKFUNCTION:
+  case CURLOPT_SEEKDATA:
+    return shadow->fed;
+  default:
+    return false;
+  }
+}

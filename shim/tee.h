@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listens to a live transfer: our callbacks stand in front of the app's for its time, pass everything on at
+ * once, and keep what the app's have accepted. The app sees the same calls with the same sizes.
+ */
+#ifndef IDEMSHIM_SHIM_TEE_H
+#define IDEMSHIM_SHIM_TEE_H
+
+#include "shim/call.h"
+
+struct tee {
+  struct shadow *shadow;
+  int64_t started_us; /* CLOCK_MONOTONIC */
+  uint64_t max_body;
+  struct buffer headers, body;
+  struct buffer chunks;   /* of struct idem_chunk */
+  const char *last_write; /* with CURLOPT_HEADER, header lines come through the write callback first */
+  size_t last_write_len;
+  const char *unfit; /* why this transfer cannot become an answer, or NULL */
+};
+
+void tee_attach(struct tee *tee, struct call *call);
+
+/* Puts the app's callbacks back. What was kept stays until tee_release(). */
+void tee_detach(struct tee *tee);
+void tee_release(struct tee *tee);
+
+/* True if libcurl holds one of ours in the place of this option: what the app sets meanwhile is noted, and
+ * put in place at the end. */
+bool tee_holds(const struct shadow *shadow, CURLoption option);
+
+#endif
