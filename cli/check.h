@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two forms of what `check` has found out.
+ */
+#ifndef IDEMSHIM_CLI_CHECK_H
+#define IDEMSHIM_CLI_CHECK_H
+
+#include "config/config.h"
+
+/* What was asked about, if anything, and the rule that it meets. */
+struct cli_check {
+  const struct idem_config *config;
+  const char *store_state;      /* "usable", "not made yet", or what is wrong with it */
+  const char *method, *url;     /* `url` NULL: no call was asked about */
+  const struct idem_rule *rule; /* NULL: the call meets none */
+};
+
+/* What happens to a call that meets `rule` (NULL: none) in this mode, as a short sentence. */
+const char *cli_check_verdict(const struct cli_check *check);
+
+void cli_check_print(const struct cli_check *check);
+int cli_check_print_json(const struct cli_check *check);
+
+/* The tables of variables and fields, one a line, parts separated by tabs: the manual is compared with them.
+ */
+void cli_check_print_docs(void);
+
+#endif

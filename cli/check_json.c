@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/check.h"
+#include "cli/cli.h"
+#include "cli/in_force.h"
+#include "cli/json.h"
+#include "cli/rule_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *text_json(const char *text)
+{
+  return text ? cli_json_text((struct idem_span){text, strlen(text)}) : json_null();
+}
+
+static json_t *rule_json(const struct idem_rule *rule)
+{
+  char *text = cli_rule_text(rule);
+  json_t *object = json_pack("{s:o, s:i, s:o, s:o}", "origin", text_json(rule->origin), "number",
+                             rule->number, "name", text_json(rule->name), "rule", text_json(text));
+  free(text);
+  return object;
+}
+
+static json_t *rules_json(const struct idem_config *config)
+{
+  json_t *list = json_array();
+  for (size_t i = 0; i < config->rule_count; i++)
+    json_array_append_new(list, rule_json(&config->rules[i]));
+  return list;
+}
+
+static void add_text(void *list, const char *what)
+{
+  json_array_append_new(list, text_json(what));
+}
+
+static json_t *not_in_force_json(const struct idem_config *config)
+{
+  json_t *list = json_array();
+  cli_not_in_force(config, add_text, list);
+  return list;
+}
+
+/* Every field of the rule, defaults too. */
+static json_t *treatment_json(const struct idem_rule *rule)
+{
+  char value[CLI_VALUE_SIZE];
+  json_t *object = json_object();
+  for (const struct idem_field_doc *field = idem_field_docs; field->name; field++)
+    json_object_set_new(object, field->name,
+                        text_json(cli_rule_value(rule, field->name, value) ? value : field->fallback));
+  return object;
+}
+
+static json_t *call_json(const struct cli_check *check)
+{
+  if (!check->url)
+    return json_null();
+  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "method", text_json(check->method), "url",
+                   text_json(check->url), "verdict", text_json(cli_check_verdict(check)), "rule",
+                   check->rule ? rule_json(check->rule) : json_null(), "treatment",
+                   check->rule ? treatment_json(check->rule) : json_null());
+}
+
+static json_t *store_json(const struct cli_check *check)
+{
+  const struct idem_config *config = check->config;
+  return json_pack("{s:o, s:o, s:I, s:b}", "dir", text_json(config->store_dir), "state",
+                   text_json(check->store_state), "size", (json_int_t)config->store_size, "sync",
+                   (int)config->sync);
+}
+
+int cli_check_print_json(const struct cli_check *check)
+{
+  const struct idem_config *config = check->config;
+  return cli_print_json(json_pack(
+      "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "mode", text_json(cli_mode_name(config->mode)),
+      "store", store_json(check), "scope", text_json(config->scope), "tape", text_json(config->tape_dir),
+      "log", text_json(config->log), "hook_dl", (int)config->hook_dl, "rules", rules_json(config),
+      "not_yet_in_force", not_in_force_json(config), "call", call_json(check)));
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/check.h"
+#include "cli/in_force.h"
+#include "cli/output.h"
+#include "cli/rule_text.h"
+#include "cli/text.h"
+#include "cli/units.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_settings(const struct cli_check *check)
+{
+  const struct idem_config *config = check->config;
+  char size[CLI_UNIT_SIZE];
+  cli_fact("mode", "%s", cli_mode_name(config->mode));
+  cli_fact("store", "%s (%s)", config->store_dir, check->store_state);
+  cli_fact("store size", "%s%s", cli_bytes(size, config->store_size),
+           config->sync ? "" : ", not waiting for the disk");
+  cli_fact("scope", "%s", *config->scope ? config->scope : "none");
+  if (config->tape_dir)
+    cli_fact("tape", "%s", config->tape_dir);
+  cli_fact("log", "%s", config->log ? config->log : "none");
+  if (!config->hook_dl)
+    cli_fact("hooks", "dlopen and dlsym are left alone");
+}
+
+static void print_rule(const struct idem_rule *rule)
+{
+  char *text = cli_rule_text(rule), number[32];
+  snprintf(number, sizeof(number), "%s %d", rule->origin, rule->number);
+  printf("  %-18s  ", number);
+  if (text)
+    cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
+  if (rule->name)
+    printf("  %s# %s%s", cli_style(CLI_DIM), rule->name, cli_style(CLI_PLAIN));
+  putchar('\n');
+  free(text);
+}
+
+static void print_rules(const struct idem_config *config)
+{
+  printf("\n%srules, of which the first that matches counts%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
+  for (size_t i = 0; i < config->rule_count; i++)
+    print_rule(&config->rules[i]);
+}
+
+static void print_one_not_in_force(void *arg, const char *what)
+{
+  bool *titled = arg;
+  if (!*titled)
+    printf("\n%snot yet in force%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
+  *titled = true;
+  fputs("  ", stdout);
+  cli_put_line(stdout, what, strlen(what), CLI_UNCUT);
+  putchar('\n');
+}
+
+static void print_treatment(const struct idem_rule *rule)
+{
+  char value[CLI_VALUE_SIZE];
+  for (const struct idem_field_doc *field = idem_field_docs; field->name; field++) {
+    bool set = cli_rule_value(rule, field->name, value);
+    printf("  %s%-9s%s ", set ? cli_style(CLI_GREEN) : "", field->name, set ? cli_style(CLI_PLAIN) : "");
+    cli_put_line(stdout, set ? value : field->fallback, strlen(set ? value : field->fallback), CLI_UNCUT);
+    puts(field->in_force ? "" : "  (not yet in force)");
+  }
+}
+
+static void print_call(const struct cli_check *check)
+{
+  printf("\n%s%s %s%s\n", cli_style(CLI_BOLD), check->method, check->url, cli_style(CLI_PLAIN));
+  if (check->rule)
+    print_rule(check->rule);
+  printf("  %s\n", cli_check_verdict(check));
+  if (check->rule && check->rule->action == IDEM_ACTION_STORE) {
+    putchar('\n');
+    print_treatment(check->rule);
+  }
+}
+
+void cli_check_print(const struct cli_check *check)
+{
+  bool titled = false;
+  print_settings(check);
+  if (!check->url)
+    print_rules(check->config);
+  cli_not_in_force(check->config, print_one_not_in_force, &titled);
+  if (check->url)
+    print_call(check);
+}
+
+void cli_check_print_docs(void)
+{
+  for (const struct idem_variable_doc *row = idem_variable_docs; row->name; row++)
+    printf("variable\t%s\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback,
+           row->in_force ? "in force" : "not yet in force", row->help);
+  for (const struct idem_field_doc *row = idem_field_docs; row->name; row++)
+    printf("field\t%s\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback,
+           row->in_force ? "in force" : "not yet in force", row->help);
+}

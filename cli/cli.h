@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli: the `idemshim` command.
+ *
+ * A subcommand is a file with one table row: what it is called, what it takes, how it runs. Dispatch, --help
+ * and option parsing are made from the row:
+ *
+ *     static int run(const struct cli_options *options, int argc, char **argv) { ... return CLI_OK; }
+ *
+ *     const struct cli_command cli_command_rm = {
+ *         .name = "rm", .operands = "ID...", .summary = "remove answers", .options = rm_options, .run = run,
+ * ...
+ *     };
+ *
+ * `argv` holds the operands alone, from argv[0] on, ended by a NULL.
+ */
+#ifndef IDEMSHIM_CLI_H
+#define IDEMSHIM_CLI_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the command exits with. `run` ends as its program does, or with 126 or 127 as env(1) does. */
+enum cli_exit {
+  CLI_OK = 0,
+  CLI_NO = 1,    /* the answer is no: nothing found, no rule, something is damaged */
+  CLI_USAGE = 2, /* the command line or the configuration is wrong */
+  CLI_STORE = 3, /* the store cannot be used, or the output cannot be written */
+};
+
+/* Every option of every subcommand; a subcommand's table says which of them it takes. */
+struct cli_options {
+  const char *store, *mode, *scope, *rules, *hosts, *log, *store_size;
+  uint64_t limit; /* 0: none */
+  bool no_sync;
+  bool json, prometheus, docs;
+  bool all, yes;
+  bool body, headers, request, raw;
+};
+
+enum cli_option_kind { CLI_FLAG, CLI_TEXT, CLI_COUNT };
+
+struct cli_option {
+  const char *name;     /* without the dashes; NULL ends a table */
+  const char *argument; /* what --help calls the value; NULL for a flag */
+  const char *help;
+  enum cli_option_kind kind;
+  size_t offset; /* in struct cli_options: bool, const char * or uint64_t by kind */
+};
+
+#define CLI_OPTION_STORE                                                                                     \
+  {                                                                                                          \
+    "store", "DIR", "the store (default: as the shim finds it)", CLI_TEXT,                                   \
+        offsetof(struct cli_options, store)                                                                  \
+  }
+#define CLI_OPTION_JSON                                                                                      \
+  {                                                                                                          \
+    "json", NULL, "print JSON, for programs", CLI_FLAG, offsetof(struct cli_options, json)                   \
+  }
+#define CLI_OPTION_END                                                                                       \
+  {                                                                                                          \
+    NULL, NULL, NULL, CLI_FLAG, 0                                                                            \
+  }
+
+struct cli_command {
+  const char *name;
+  const char *operands; /* as the usage line shows them; "" if there are none */
+  const char *summary;  /* one line, for the list of commands */
+  const char *details;  /* what --help says below the options; NULL for nothing more */
+  const struct cli_option *options;
+  int min_operands, max_operands;
+  bool stops; /* options end at the first operand: the rest belongs to another program */
+  int (*run)(const struct cli_options *options, int argc, char **argv);
+};
+
+#define CLI_ANY_NUMBER INT_MAX
+
+extern const struct cli_command cli_command_run, cli_command_check, cli_command_stats, cli_command_ls,
+    cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc, cli_command_verify;
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes wrong, said one way: `idemshim: CMD: what; what to do next` on standard error.
+ */
+#ifndef IDEMSHIM_CLI_MESSAGE_H
+#define IDEMSHIM_CLI_MESSAGE_H
+
+/* The subcommand that messages name from now on; NULL for none. Not copied. */
+void cli_message_command(const char *name);
+
+/* Prints the message with its prefix and a newline, and returns `code`, so that failing is one statement:
+ *   return cli_fail(CLI_USAGE, "no operand; name an answer by its id");
+ * Bytes that could drive a terminal are printed as escapes. */
+int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for what the user should know although the work goes on. */
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stored request that is most like another one.
+ */
+#ifndef IDEMSHIM_CLI_NEAREST_H
+#define IDEMSHIM_CLI_NEAREST_H
+
+#include "store/store.h"
+
+/* An answer that outlives the visit in which it was seen: everything but headers, body, chunks and facts,
+ * which are empty. Start with `{0}`. */
+struct cli_kept {
+  struct idem_answer answer;
+  char *bytes;
+};
+
+/* Replaces what was kept before. -ENOMEM. */
+int cli_keep(struct cli_kept *kept, const struct idem_answer *answer);
+void cli_kept_release(struct cli_kept *kept);
+
+struct cli_nearest {
+  struct cli_kept kept;
+  int alike;            /* 0 to 1000; -1: no other request for this method, origin and path */
+  char difference[512]; /* where the two first differ, in words */
+};
+
+/* Looks through the store for the request that is nearest to `target`; among equally near ones, for the
+ * newest. Shows progress. 0 or -errno. End with cli_kept_release(&nearest->kept). */
+int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
+                     struct idem_error *error);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+#include "cli/find_store.h"
+#include "cli/json.h"
+#include "cli/message.h"
+#include "cli/output.h"
+#include "cli/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const struct {
+  const char *name, *help;
+} counters[IDEM_COUNTER_COUNT] = {
+#define X(name, help) {#name, help},
+    IDEM_COUNTERS(X)
+#undef X
+};
+
+/* What the store holds now; the same three for every form of output. */
+static const struct {
+  const char *name, *help;
+  size_t offset;
+} gauges[] = {
+    {"answers",        "answers in the store",     offsetof(struct idem_stats, answers)     },
+    {"answer_bytes",   "bytes that they take",     offsetof(struct idem_stats, answer_bytes)},
+    {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)    },
+};
+
+#define GAUGE_COUNT (sizeof(gauges) / sizeof(gauges[0]))
+
+static uint64_t gauge(const struct idem_stats *stats, size_t i)
+{
+  return *(const uint64_t *)((const char *)stats + gauges[i].offset);
+}
+
+static double hit_rate(const struct idem_stats *stats)
+{
+  uint64_t calls = stats->counter[IDEM_COUNTER_calls];
+  return calls ? (double)stats->counter[IDEM_COUNTER_hits] / (double)calls : 0;
+}
+
+/* ---- JSON
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static int print_stats_json(const struct idem_stats *stats)
+{
+  char since[CLI_UNIT_SIZE];
+  json_t *document = json_object();
+  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++)
+    json_object_set_new(document, counters[i].name, json_integer((json_int_t)stats->counter[i]));
+  json_object_set_new(document, "hit_rate", json_real(hit_rate(stats)));
+  json_object_set_new(document, "duplicates_prevented",
+                      json_integer((json_int_t)stats->counter[IDEM_COUNTER_hits]));
+  for (size_t i = 0; i < GAUGE_COUNT; i++)
+    json_object_set_new(document, gauges[i].name, json_integer((json_int_t)gauge(stats, i)));
+  json_object_set_new(document, "since", json_string(cli_timestamp(since, stats->since_us)));
+  return cli_print_json(document);
+}
+
+/* ---- the Prometheus text format
+ * ------------------------------------------------------------------------------------ */
+
+static void print_metric(const char *name, const char *suffix, const char *type, const char *help)
+{
+  printf("# HELP idemshim_%s%s %s\n# TYPE idemshim_%s%s %s\nidemshim_%s%s ", name, suffix, help, name, suffix,
+         type, name, suffix);
+}
+
+static int print_prometheus(const struct idem_stats *stats)
+{
+  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
+    print_metric(counters[i].name, "_total", "counter", counters[i].help);
+    printf("%" PRIu64 "\n", stats->counter[i]);
+  }
+  for (size_t i = 0; i < GAUGE_COUNT; i++) {
+    print_metric(gauges[i].name, "", "gauge", gauges[i].help);
+    printf("%" PRIu64 "\n", gauge(stats, i));
+  }
+  print_metric("since_timestamp_seconds", "", "gauge", "when counting began");
+  printf("%.3f\n", (double)stats->since_us / 1e6);
+  return CLI_OK;
+}
+
+/* ---- for people
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void count_fact(const char *label, uint64_t n, const char *help)
+{
+  char text[CLI_UNIT_SIZE];
+  cli_fact(label, "%14s  %s", cli_count(text, n), help);
+}
+
+static void saved_facts(const struct idem_stats *stats)
+{
+  const uint64_t *counter = stats->counter;
+  char text[CLI_UNIT_SIZE], input[CLI_UNIT_SIZE], output[CLI_UNIT_SIZE];
+  count_fact("duplicates", counter[IDEM_COUNTER_hits], "calls prevented: answered without going upstream");
+  cli_fact("time", "%14s  saved: what these calls took when they were live",
+           cli_duration(text, counter[IDEM_COUNTER_ms_saved]));
+  cli_fact("bytes", "%14s  replayed", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]));
+  cli_fact("tokens", "%14s  input and %s output tokens saved, once for each key",
+           cli_count(input, counter[IDEM_COUNTER_input_tokens_saved]),
+           cli_count(output, counter[IDEM_COUNTER_output_tokens_saved]));
+}
+
+/* The five that are always of interest; the others are shown when they have happened. */
+static void call_facts(const struct idem_stats *stats)
+{
+  static const bool shown_elsewhere[IDEM_COUNTER_COUNT] = {
+      [IDEM_COUNTER_ms_saved] = true,
+      [IDEM_COUNTER_bytes_saved] = true,
+      [IDEM_COUNTER_input_tokens_saved] = true,
+      [IDEM_COUNTER_output_tokens_saved] = true,
+  };
+  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
+    if (shown_elsewhere[i] || (i > IDEM_COUNTER_stored && stats->counter[i] == 0))
+      continue;
+    count_fact(counters[i].name, stats->counter[i], counters[i].help);
+    if (i == IDEM_COUNTER_hits)
+      cli_fact("hit rate", "%12.1f %%", 100 * hit_rate(stats));
+  }
+}
+
+static void store_facts(const struct idem_stats *stats)
+{
+  char bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE];
+  count_fact("answers", stats->answers, "in the store");
+  cli_fact("size", "%14s  of %s", cli_bytes(bytes, stats->answer_bytes),
+           cli_bytes(capacity, stats->capacity));
+}
+
+static int print_text(const struct idem_stats *stats)
+{
+  char since[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
+  int64_t us = cli_now_us() - stats->since_us;
+  call_facts(stats);
+  putchar('\n');
+  saved_facts(stats);
+  putchar('\n');
+  store_facts(stats);
+  cli_fact("since", "%s (%s ago)", cli_time(since, stats->since_us), cli_age(age, us > 0 ? (uint64_t)us : 0));
+  return CLI_OK;
+}
+
+static int print(const struct idem_stats *stats, const struct cli_options *options)
+{
+  if (options->json)
+    return print_stats_json(stats);
+  return options->prometheus ? print_prometheus(stats) : print_text(stats);
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  struct idem_store *store;
+  struct idem_stats stats;
+  struct idem_error error = {""};
+  if (options->json && options->prometheus)
+    return cli_fail(CLI_USAGE, "--json and --prometheus exclude each other; give one");
+  int code = cli_find_store(options, &store);
+  if (code != CLI_OK)
+    return code;
+  int result = idem_store_stats(store, &stats, &error);
+  code = result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : print(&stats, options);
+  idem_store_close(store);
+  return code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION_JSON,
+    {"prometheus", NULL, "print the Prometheus text format", CLI_FLAG,
+      offsetof(struct cli_options, prometheus)},
+    CLI_OPTION_STORE,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_stats = {
+    .name = "stats",
+    .operands = "",
+    .summary = "what was saved: calls, hits, time, tokens, and what the store holds",
+    .options = options_table,
+    .run = run,
+};
