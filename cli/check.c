@@ -76,17 +76,18 @@ static int print(const struct cli_check *check, bool json)
 }
 
 /* A store that cannot be used is what matters most, then a call that no rule wants. */
-static int check_config(const struct idem_config *config, const char *method, const char *url, bool json)
+static int check_config(const struct idem_config *config, const char *method, const char *url,
+                        const struct cli_options *options)
 {
   int matched = CLI_OK, code = CLI_OK;
   char *typed = upper(method), *state = look_at_store(config, &code);
-  struct cli_check check = {.config = config, .store_state = state, .method = typed};
+  struct cli_check check = {.config = config, .store_state = state, .method = typed, .all = options->all};
   if (!typed || !state)
     matched = cli_fail(CLI_STORE, "out of memory");
   else if (url)
     matched = match(&check, url);
   if (matched == CLI_OK || matched == CLI_NO) {
-    int printed = print(&check, json);
+    int printed = print(&check, options->json);
     code = code != CLI_OK ? code : printed != CLI_OK ? printed : matched;
   } else {
     code = matched;
@@ -109,16 +110,17 @@ static int run(const struct cli_options *options, int argc, char **argv)
     return code;
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
-  code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options->json);
+  code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
   idem_config_release(&config);
   return code;
 }
 
 static const struct cli_option options_table[] = {
+    {"all",  NULL, "list every rule, the built-in ones too",        CLI_FLAG, offsetof(struct cli_options, all) },
     CLI_OPTION_JSON,
     CLI_OPTION_STORE,
     {"docs", NULL, "print the tables of variables and rule fields", CLI_FLAG,
-      offsetof(struct cli_options, docs)},
+     offsetof(struct cli_options,                                                                          docs)},
     CLI_OPTION_END,
 };
 

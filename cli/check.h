@@ -12,6 +12,7 @@ struct cli_check {
   const struct idem_config *config;
   const char *store_state;      /* "usable", "not made yet", or what is wrong with it */
   const char *method, *url;     /* `url` NULL: no call was asked about */
+  bool all;                     /* list every rule, the built-in ones too */
   const struct idem_rule *rule; /* NULL: the call meets none */
 };
 

@@ -39,11 +39,33 @@ static void print_rule(const struct idem_rule *rule)
   free(text);
 }
 
-static void print_rules(const struct idem_config *config)
+/* The built-in rules are many: one line for each provider, which has its rules in a row. */
+static size_t print_provider(const struct idem_config *config, size_t first)
 {
+  const struct idem_rule *rules = config->rules;
+  size_t end = first;
+  while (end < config->rule_count && rules[end].name && strcmp(rules[end].name, rules[first].name) == 0)
+    end++;
+  printf("  %-18s  %s, %zu rule%s\n", rules[first].origin, rules[first].name, end - first,
+         end - first == 1 ? "" : "s");
+  return end;
+}
+
+static void print_rules(const struct cli_check *check)
+{
+  const struct idem_config *config = check->config;
+  bool folded = false;
   printf("\n%srules, of which the first that matches counts%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
-  for (size_t i = 0; i < config->rule_count; i++)
-    print_rule(&config->rules[i]);
+  for (size_t i = 0; i < config->rule_count;) {
+    if (check->all || !config->rules[i].name) {
+      print_rule(&config->rules[i++]);
+      continue;
+    }
+    i = print_provider(config, i);
+    folded = true;
+  }
+  if (folded)
+    puts("  (idemshim check --all lists each rule)");
 }
 
 static void print_one_not_in_force(void *arg, const char *what)
@@ -85,7 +107,7 @@ void cli_check_print(const struct cli_check *check)
   bool titled = false;
   print_settings(check);
   if (!check->url)
-    print_rules(check->config);
+    print_rules(check);
   cli_not_in_force(check->config, print_one_not_in_force, &titled);
   if (check->url)
     print_call(check);

@@ -56,10 +56,13 @@ static enum cli_parsed store_value(const struct cli_option *option, const char *
 
 static enum cli_parsed unknown(const struct cli_command *command, const char *word)
 {
-  const char *words[MOST_OPTIONS + 2] = {"help"};
-  for (int i = 0; i < MOST_OPTIONS && command->options[i].name; i++)
-    words[i + 1] = command->options[i].name;
-  const char *name = word + strspn(word, "-"), *hint = IDEM_SUGGEST(words, name, strcspn(name, "="));
+  const char *words[MOST_OPTIONS + 2] = {"--help"};
+  char names[MOST_OPTIONS][24];
+  for (int i = 0; i < MOST_OPTIONS && command->options[i].name; i++) {
+    snprintf(names[i], sizeof(names[i]), "--%s", command->options[i].name);
+    words[i + 1] = names[i];
+  }
+  const char *hint = IDEM_SUGGEST(words, word, strcspn(word, "="));
   if (*hint)
     cli_fail(CLI_USAGE, "unknown option \"%s\"%s", word, hint);
   else
