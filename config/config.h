@@ -53,8 +53,8 @@ struct idem_words {
 struct idem_keying {
   enum idem_key_kind kind;
   struct idem_words pointers; /* kind JSON: RFC 6901 pointers, all of which must be present */
-  struct idem_words headers;  /* propagated headers in the order they are looked for; Idempotency-Key and
-                                 X-Idempotency-Key come first unless the rule lists names itself */
+  struct idem_words headers;  /* propagated headers in the order they are looked for: Idempotency-Key,
+                                 X-Idempotency-Key, then the rule's own */
   struct idem_words vary;     /* globs over request header names (case-insensitive) that change the answer */
   struct idem_words ignore;   /* RFC 6901 pointers left out of the content */
   char *canonical;            /* the four above and repeats= as one text; equal text means equal keys */
@@ -109,6 +109,11 @@ struct idem_config {
   char *tape_dir; /* NULL if unset */
   char *log;      /* NULL: unset, "stderr", or a file's absolute path */
   bool hook_dl;
+
+  /* Private: what idem_config_match() looks at first, and the memory behind everything above. */
+  struct idem_gate *gates;
+  size_t gate_count;
+  struct idem_block *blocks;
 };
 
 /*

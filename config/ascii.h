@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes as ASCII, whatever the app's locale is. */
+#ifndef IDEMSHIM_ASCII_H
+#define IDEMSHIM_ASCII_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+static inline char idem_lower(char c)
+{
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static inline char idem_upper(char c)
+{
+  return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+}
+
+static inline bool idem_is_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+
+static inline bool idem_is_alnum(char c)
+{
+  char low = idem_lower(c);
+
+  return idem_is_digit(c) || (low >= 'a' && low <= 'z');
+}
+
+static inline bool idem_is_control(char c)
+{
+  return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* RFC 9110 section 5.6.2: what header names are made of. */
+static inline bool idem_is_token(char c)
+{
+  return idem_is_alnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+/* Equal but for the case of ASCII letters. */
+static inline bool idem_same_fold(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+  if (a_len != b_len)
+    return false;
+  for (size_t i = 0; i < a_len; i++)
+    if (idem_lower(a[i]) != idem_lower(b[i]))
+      return false;
+  return true;
+}
+
+#endif

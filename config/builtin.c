@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/field.h"
+#include "config/host.h"
+#include "config/rules.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Strings cost no relocation at every exec; tables of pointers do. So hosts and paths are words in one
+ * string. */
+static const struct provider {
+  const char *name, *hosts, *paths;
+} providers[] = {
+#define X(name, hosts, paths) {name, hosts, paths},
+#include "config/builtin.def"
+#undef X
+};
+
+/* The next word of a list with spaces, or one of no length. */
+static struct idem_value next_word(const char **list, const struct idem_draft *draft)
+{
+  const char *first = *list + strspn(*list, " ");
+  size_t len = strcspn(first, " ");
+
+  *list = first + len;
+  return (struct idem_value){
+      .data = first,
+      .len = len,
+      .place = {.where = "built-in", .error = draft->error},
+      .arena = draft->arena
+  };
+}
+
+static int add_paths(struct idem_draft *draft, const struct provider *provider, const struct idem_value *host)
+{
+  const char *paths = provider->paths;
+  struct idem_rule shared = {0};
+  int result = idem_host_parse(host, &shared.host, &shared.port);
+
+  for (struct idem_value path = next_word(&paths, draft); result == 0 && path.len;
+       path = next_word(&paths, draft)) {
+    struct idem_rule *rule = idem_draft_add(draft, "built-in", (int)draft->count + 1);
+    if (!rule)
+      return -ENOMEM;
+    rule->name = provider->name;
+    rule->host = shared.host;
+    rule->port = shared.port;
+    result = idem_fields[IDEM_FIELD_path].parse(&idem_fields[IDEM_FIELD_path], &path, rule);
+  }
+  return result;
+}
+
+int idem_builtin_add(struct idem_draft *draft)
+{
+  int result = 0;
+
+  for (size_t i = 0; result == 0 && i < sizeof providers / sizeof providers[0]; i++) {
+    const char *hosts = providers[i].hosts;
+    for (struct idem_value host = next_word(&hosts, draft); result == 0 && host.len;
+         host = next_word(&hosts, draft))
+      result = add_paths(draft, &providers[i], &host);
+  }
+  return result;
+}

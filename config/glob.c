@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/ascii.h"
+#include "config/config.h"
+
+static bool same(char pattern, char c, bool fold)
+{
+  return pattern == '?' || pattern == c || (fold && idem_lower(pattern) == idem_lower(c));
+}
+
+/* Only the last '*' ever has to give way: whatever an earlier one could swallow, the last one can swallow
+ * too. So the cost is at most pattern × text, whatever the pattern. */
+bool idem_glob(const char *pattern, const char *text, size_t text_len, bool fold)
+{
+  const char *star = NULL;
+  size_t at = 0, retry = 0;
+
+  while (at < text_len) {
+    if (*pattern == '*') {
+      star = ++pattern;
+      retry = at;
+    } else if (*pattern && same(*pattern, text[at], fold)) {
+      pattern++;
+      at++;
+    } else if (star) {
+      pattern = star;
+      at = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (*pattern == '*')
+    pattern++;
+  return !*pattern;
+}

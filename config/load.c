@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/ascii.h"
+#include "config/config.h"
+#include "config/file.h"
+#include "config/match.h"
+#include "config/rules.h"
+#include "config/units.h"
+#include "config/value.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define STORE_SIZE_MIN ((uint64_t)1 << 20)
+#define SCOPE_MAX      ((size_t)256)
+
+struct loader {
+  struct idem_config *config;
+  struct idem_arena arena;
+  struct idem_draft draft;
+  char *(*get)(const char *name);
+  struct idem_error *error;
+};
+
+/* A variable's text as a value; the fallback's where it is not set. */
+static struct idem_value value_of(struct loader *l, const struct idem_variable_doc *variable,
+                                  const char *text)
+{
+  const char *data = text ? text : variable->fallback;
+
+  return (struct idem_value){
+      .data = data,
+      .len = strlen(data),
+      .place = {.where = variable->name, .error = l->error},
+      .arena = &l->arena,
+  };
+}
+
+/* Each reads one variable; `text` is NULL if it is unset or empty. */
+typedef int load_variable(struct loader *l, const struct idem_variable_doc *variable, const char *text);
+
+static int load_MODE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  /* In the order of enum idem_mode. */
+  static const char *const words[] = {"idempotent", "observe", "record", "replay", "off", NULL};
+  struct idem_value value = value_of(l, variable, text);
+  unsigned index = 0;
+  int result = idem_value_choice(&value, words, &index);
+
+  l->config->mode = index;
+  return result;
+}
+
+static int load_switch(struct loader *l, const struct idem_variable_doc *variable, const char *text,
+                       bool *out)
+{
+  static const char *const words[] = {"off", "on", NULL};
+  struct idem_value value = value_of(l, variable, text);
+  unsigned index = 0;
+  int result = idem_value_choice(&value, words, &index);
+
+  *out = index;
+  return result;
+}
+
+static int load_SYNC(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  return load_switch(l, variable, text, &l->config->sync);
+}
+
+static int load_HOOK_DL(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  return load_switch(l, variable, text, &l->config->hook_dl);
+}
+
+static int load_STORE_SIZE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+
+  if (idem_parse_size(value.data, value.len, &l->config->store_size) < 0)
+    return idem_value_refuse(&value, IDEM_SIZE_EXPECTED, "");
+  if (l->config->store_size < STORE_SIZE_MIN)
+    return idem_value_refuse(&value, "1M or more", "");
+  return 0;
+}
+
+/* base/rest as an absolute path. */
+static int set_path(struct loader *l, const char *name, const char *base, const char *rest, char **out)
+{
+  int result = idem_path_absolute(&l->arena, name, base, out, l->error);
+  size_t len = result < 0 ? 0 : strlen(*out), rest_len = strlen(rest);
+
+  if (result < 0 || rest_len == 0)
+    return result;
+  char *whole = idem_arena_alloc(&l->arena, len + rest_len + 1);
+  if (!whole)
+    return idem_error_set(l->error, -ENOMEM, "%s: out of memory", name);
+  memcpy(whole, *out, len);
+  memcpy(whole + len, rest, rest_len);
+  *out = whole;
+  return 0;
+}
+
+static int load_STORE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  char **out = &l->config->store_dir;
+  const char *cache = l->get("XDG_CACHE_HOME"), *home = l->get("HOME");
+
+  if (text)
+    return set_path(l, variable->name, text, "", out);
+  /* The XDG base directory specification has relative paths ignored. */
+  if (cache && cache[0] == '/')
+    return set_path(l, "XDG_CACHE_HOME", cache, "/idemshim", out);
+  if (home && home[0])
+    return set_path(l, "HOME", home, "/.cache/idemshim", out);
+  return idem_error_set(l->error, -EINVAL,
+                        "%s: expected a directory, as neither XDG_CACHE_HOME nor HOME is set",
+                        variable->name);
+}
+
+static int load_SCOPE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text ? text : "");
+
+  if (value.len > SCOPE_MAX)
+    return idem_place_fail(&value.place, "expected at most %zu bytes, not %zu", SCOPE_MAX, value.len);
+  l->config->scope = idem_arena_copy(&l->arena, value.data, value.len);
+  return l->config->scope ? 0 : idem_value_no_memory(&value);
+}
+
+static int load_TAPE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  return text ? set_path(l, variable->name, text, "", &l->config->tape_dir) : 0;
+}
+
+static int load_LOG(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+
+  if (!text)
+    return 0;
+  if (!idem_value_is(&value, "stderr"))
+    return set_path(l, variable->name, text, "", &l->config->log);
+  l->config->log = idem_arena_copy(&l->arena, value.data, value.len);
+  return l->config->log ? 0 : idem_value_no_memory(&value);
+}
+
+static int load_rule_file(struct loader *l, const char *variable, const char *path)
+{
+  static const char mark[] = "\xef\xbb\xbf"; /* a UTF-8 byte order mark, as Windows editors write it */
+  struct idem_rules_text rules = {.in_lines = true};
+  char *data;
+
+  if (!*path)
+    return idem_error_set(l->error, -EINVAL, "%s: expected a file's name after @", variable);
+  int result = idem_file_read(&l->arena, variable, path, &data, &rules.len, l->error);
+  if (result < 0)
+    return result;
+  size_t skip = rules.len >= sizeof mark - 1 && !memcmp(data, mark, sizeof mark - 1) ? sizeof mark - 1 : 0;
+  rules.data = data + skip;
+  rules.len -= skip;
+  rules.origin = idem_arena_copy(&l->arena, path, strlen(path));
+  if (!rules.origin)
+    return idem_error_set(l->error, -ENOMEM, "%s: out of memory", variable);
+  return idem_rules_parse(&l->draft, &rules);
+}
+
+static int load_RULES(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  if (!text)
+    return 0;
+  const char *at = text + strspn(text, " \t\r\n");
+  if (*at == '@')
+    return load_rule_file(l, variable->name, at + 1);
+  return idem_rules_parse(&l->draft, &(struct idem_rules_text){.origin = variable->name,
+                                                               .data = text,
+                                                               .len = strlen(text),
+                                                               .in_lines = strchr(text, '\n')});
+}
+
+static int load_HOSTS(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  return text ? idem_hosts_parse(&l->draft, variable->name, text) : 0;
+}
+
+#define X(name, values, fallback, in_force, help) {"IDEMSHIM_" #name, values, fallback, help, in_force},
+const struct idem_variable_doc idem_variable_docs[] = {
+#include "config/variables.def"
+    {NULL, NULL, NULL, NULL, false},
+};
+#undef X
+
+#define X(name, values, fallback, in_force, help) load_##name,
+static load_variable *const loaders[] = {
+#include "config/variables.def"
+};
+#undef X
+
+static int load_variables(struct loader *l)
+{
+  int result = idem_draft_init(&l->draft, &l->arena, l->error);
+
+  for (size_t i = 0; result == 0 && i < sizeof loaders / sizeof loaders[0]; i++) {
+    const char *text = l->get(idem_variable_docs[i].name);
+    result = loaders[i](l, &idem_variable_docs[i], text && *text ? text : NULL);
+  }
+  return result;
+}
+
+static int load(struct loader *l)
+{
+  int result = load_variables(l);
+
+  if (result == 0 && l->draft.count == 0)
+    result = idem_builtin_add(&l->draft);
+  if (result < 0)
+    return result;
+  l->config->rules = l->draft.rules;
+  l->config->rule_count = l->draft.count;
+  if (idem_gates_build(l->config, &l->arena) < 0)
+    return idem_error_set(l->error, -ENOMEM, "rules: out of memory");
+  l->config->blocks = l->arena.blocks;
+  return 0;
+}
+
+int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error)
+{
+  int saved = errno;
+  struct loader loader = {.config = config, .get = get, .error = error};
+
+  *config = (struct idem_config){.mode = IDEM_MODE_OFF};
+  int result = load(&loader);
+  if (result < 0) {
+    idem_arena_release(&loader.arena);
+    *config = (struct idem_config){.mode = IDEM_MODE_OFF};
+  }
+  errno = saved;
+  return result;
+}
+
+void idem_config_release(struct idem_config *config)
+{
+  int saved = errno;
+  struct idem_arena arena = {config->blocks};
+
+  idem_arena_release(&arena);
+  *config = (struct idem_config){.mode = IDEM_MODE_OFF};
+  errno = saved;
+}

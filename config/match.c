@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/match.h"
+
+#include "config/ascii.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Up to eight bytes before `end`, in lower case, the last one lowest. */
+static uint64_t tail_of(const char *end, size_t len)
+{
+  uint64_t tail = 0;
+
+  for (size_t i = len < sizeof tail ? len : sizeof tail; i > 0; i--)
+    tail = tail << 8 | (unsigned char)idem_lower(end[-(ptrdiff_t)i]);
+  return tail;
+}
+
+static size_t literal_tail(const char *glob, size_t len)
+{
+  size_t tail = 0;
+
+  while (tail < len && !strchr("*?", glob[len - 1 - tail]))
+    tail++;
+  return tail < sizeof(uint64_t) ? tail : sizeof(uint64_t);
+}
+
+static bool same_host(const struct idem_rule *a, const struct idem_rule *b)
+{
+  return a->port == b->port && (a->host == b->host || !strcmp(a->host, b->host));
+}
+
+static void open_gate(struct idem_gate *gate, const struct idem_rule *rule, uint32_t first)
+{
+  size_t len = strlen(rule->host), tail = literal_tail(rule->host, len);
+
+  gate->first = first;
+  gate->port = rule->port;
+  gate->tail = tail_of(rule->host + len, tail);
+  gate->mask = tail == sizeof gate->mask ? UINT64_MAX : (UINT64_C(1) << 8 * tail) - 1;
+}
+
+int idem_gates_build(struct idem_config *config, struct idem_arena *arena)
+{
+  struct idem_gate *gates = idem_arena_alloc(arena, config->rule_count * sizeof *gates);
+  size_t count = 0;
+
+  if (!gates)
+    return -ENOMEM;
+  for (uint32_t i = 0; i < config->rule_count; i++) {
+    if (i == 0 || !same_host(&config->rules[i - 1], &config->rules[i]))
+      open_gate(&gates[count++], &config->rules[i], i);
+    gates[count - 1].end = i + 1;
+  }
+  config->gates = gates;
+  config->gate_count = count;
+  return 0;
+}
+
+/* RFC 9110 section 9.1: methods are case-sensitive, so "post" is another method than POST. */
+static bool wants_method(const struct idem_words *methods, const struct idem_target *target)
+{
+  for (size_t i = 0; i < methods->count; i++) {
+    const char *method = methods->word[i];
+    if (!strcmp(method, "*") ||
+        (strlen(method) == target->method_len && !memcmp(method, target->method, target->method_len)))
+      return true;
+  }
+  return false;
+}
+
+static const struct idem_rule *match_rules(const struct idem_config *config, const struct idem_gate *gate,
+                                           const struct idem_target *target)
+{
+  for (uint32_t i = gate->first; i < gate->end; i++) {
+    const struct idem_rule *rule = &config->rules[i];
+    if (wants_method(&rule->methods, target) &&
+        (!rule->path || idem_glob(rule->path, target->path, target->path_len, false)))
+      return rule;
+  }
+  return NULL;
+}
+
+const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target)
+{
+  const char *host = target->host;
+  /* "api.openai.com." is the same host, fully qualified. */
+  size_t host_len = target->host_len - (target->host_len > 1 && host[target->host_len - 1] == '.');
+  uint64_t tail = tail_of(host + host_len, host_len);
+
+  for (size_t i = 0; i < config->gate_count; i++) {
+    const struct idem_gate *gate = &config->gates[i];
+    if ((tail ^ gate->tail) & gate->mask || (gate->port && gate->port != target->port))
+      continue;
+    if (!idem_glob(config->rules[gate->first].host, host, host_len, true))
+      continue;
+    const struct idem_rule *rule = match_rules(config, gate, target);
+    if (rule)
+      return rule;
+  }
+  return NULL;
+}
+
+bool idem_rule_accepts(const struct idem_rule *rule, int status)
+{
+  for (size_t i = 0; i < rule->status_count; i++)
+    if (status >= rule->status[i].first && status <= rule->status[i].last)
+      return true;
+  return false;
+}

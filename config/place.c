@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/place.h"
+
+#include "config/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A long file name must not push the message itself out of its buffer; its end says more than its start. */
+#define WHERE_MAX ((size_t)120)
+
+static void add_where(struct idem_text *text, const struct idem_place *place)
+{
+  size_t len = strlen(place->where), skip = len > WHERE_MAX ? len - WHERE_MAX : 0;
+
+  if (skip)
+    idem_text_add_string(text, "...");
+  idem_text_add_string(text, place->where + skip);
+  if (place->line) {
+    idem_text_add_string(text, " line ");
+    idem_text_add_number(text, place->line);
+  }
+  idem_text_add_string(text, ": ");
+}
+
+/* One of "rule 2", "field ttl", "column 34", with a comma if something stands before it. */
+static void add_step(struct idem_text *text, size_t start, const char *noun)
+{
+  if (text->len > start)
+    idem_text_add_string(text, ", ");
+  idem_text_add_string(text, noun);
+  idem_text_add_string(text, " ");
+}
+
+static void add_steps(struct idem_text *text, const struct idem_place *place)
+{
+  size_t start = text->len;
+
+  if (place->number) {
+    add_step(text, start, place->noun);
+    idem_text_add_number(text, (uint64_t)place->number);
+  }
+  if (place->field) {
+    add_step(text, start, "field");
+    idem_text_add_string(text, place->field);
+  }
+  if (place->column) {
+    add_step(text, start, "column");
+    idem_text_add_number(text, place->column);
+  }
+  if (text->len > start)
+    idem_text_add_string(text, ": ");
+}
+
+int idem_place_fail(const struct idem_place *place, const char *format, ...)
+{
+  char steps[256], message[512];
+  struct idem_text text = {.out = steps, .size = sizeof steps};
+  va_list args;
+
+  add_where(&text, place);
+  add_steps(&text, place);
+  va_start(args, format);
+  int len = vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  return idem_error_set(place->error, -EINVAL, "%s%s", steps, len < 0 ? "not understood" : message);
+}
+
+static void quote_byte(struct idem_text *text, unsigned char c)
+{
+  static const char hex[] = "0123456789abcdef";
+  const char escaped[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
+
+  if (c < 0x20 || c > 0x7e)
+    idem_text_add(text, escaped, sizeof escaped);
+  else
+    idem_text_add(text, (const char *)&c, 1);
+}
+
+const char *idem_quote(struct idem_quoted *out, const char *data, size_t len)
+{
+  struct idem_text text = {.out = out->text, .size = sizeof out->text};
+  /* The longest byte, the three dots, the closing quote and the NUL. */
+  const size_t room = sizeof out->text - 4 - 3 - 2;
+
+  idem_text_add_string(&text, "\"");
+  for (size_t i = 0; i < len; i++) {
+    if (text.len > room) {
+      idem_text_add_string(&text, "...");
+      break;
+    }
+    quote_byte(&text, (unsigned char)data[i]);
+  }
+  idem_text_add_string(&text, "\"");
+  return out->text;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The grammar: name=value fields, rules parted by ; or newlines, # comments. */
+#include "config/rules.h"
+
+#include "config/ascii.h"
+#include "config/field.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct reader {
+  struct idem_draft *draft;
+  const struct idem_rules_text *text;
+  const char *at, *end, *line_start;
+  struct idem_place place; /* of `at`, once set by here() */
+  struct idem_rule *rule;  /* the one being read; NULL between rules */
+  size_t rule_column;
+  uint32_t seen; /* one bit for each field that the rule has */
+};
+
+_Static_assert(IDEM_FIELD_COUNT <= 32, "reader.seen has a bit for each field");
+
+static const struct idem_place *here(struct reader *r, const char *at)
+{
+  r->place.column = (size_t)(at - r->line_start) + 1;
+  return &r->place;
+}
+
+static bool is_blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool ends_word(const struct reader *r, const char *at)
+{
+  return at == r->end || is_blank(*at) || *at == ';' || *at == '\n';
+}
+
+static int begin_rule(struct reader *r)
+{
+  r->place.number++;
+  here(r, r->at);
+  if ((size_t)r->place.number > IDEM_RULES_MAX)
+    return idem_place_fail(&r->place, "expected at most %zu rules", IDEM_RULES_MAX);
+  r->rule = idem_draft_add(r->draft, r->text->origin, r->place.number);
+  r->rule_column = r->place.column;
+  r->seen = 0;
+  return r->rule ? 0 : -ENOMEM;
+}
+
+static int end_rule(struct reader *r)
+{
+  struct idem_rule *rule = r->rule;
+
+  r->rule = NULL;
+  if (!rule)
+    return 0;
+  if (!(r->seen & UINT32_C(1) << IDEM_FIELD_host)) {
+    r->place.column = r->rule_column;
+    return idem_place_fail(&r->place, "expected a host= in this rule, such as host=api.openai.com or host=*");
+  }
+  return idem_rule_name_keying(rule, r->draft->arena, r->draft->error);
+}
+
+static int refuse_control(struct reader *r, const char *at)
+{
+  return idem_place_fail(here(r, at), "expected text, not the control character %s", IDEM_QUOTE(at, 1));
+}
+
+/* A name up to '='. Gives the field's index. */
+static int read_name(struct reader *r, size_t *index)
+{
+  const char *name = r->at;
+
+  while (!ends_word(r, r->at) && *r->at != '=') {
+    if (idem_is_control(*r->at))
+      return refuse_control(r, r->at);
+    r->at++;
+  }
+  size_t len = (size_t)(r->at - name);
+  *index = idem_field_find(name, len);
+  if (r->at == r->end || *r->at != '=')
+    return idem_place_fail(here(r, name), "expected name=value without white space around =, not %s",
+                           IDEM_QUOTE(name, len));
+  if (*index == IDEM_FIELD_COUNT)
+    return idem_place_fail(here(r, name), "unknown field %s%s", IDEM_QUOTE(name, len),
+                           idem_field_suggest(&(struct idem_quoted){{0}}, name, len));
+  if (r->seen & UINT32_C(1) << *index)
+    return idem_place_fail(here(r, name), "field %s stands twice in this rule", idem_fields[*index].name);
+  r->seen |= UINT32_C(1) << *index;
+  r->at++;
+  return 0;
+}
+
+/* "..." or '...': there is no escape, the other quote is for a value that has one. */
+static int read_quoted(struct reader *r, struct idem_value *value)
+{
+  const char *open = r->at, *line_end = memchr(open, '\n', (size_t)(r->end - open));
+  size_t rest = (size_t)((line_end ? line_end : r->end) - open) - 1;
+  const char *close = memchr(open + 1, *open, rest);
+
+  if (!close)
+    return idem_place_fail(here(r, open), "expected a closing %c on the same line", *open);
+  for (const char *c = open + 1; c < close; c++)
+    if (idem_is_control(*c))
+      return refuse_control(r, c);
+  r->at = close + 1;
+  if (!ends_word(r, r->at))
+    return idem_place_fail(here(r, r->at), "expected white space or ; after the closing %c", *open);
+  value->data = open + 1;
+  value->len = (size_t)(close - value->data);
+  return 0;
+}
+
+static int read_bare(struct reader *r, struct idem_value *value)
+{
+  value->data = r->at;
+  for (; !ends_word(r, r->at); r->at++) {
+    if (idem_is_control(*r->at))
+      return refuse_control(r, r->at);
+    if (*r->at == '#')
+      return idem_place_fail(here(r, r->at),
+                             "expected white space before a # comment, or quotes round a value with #");
+    if (*r->at == '"' || *r->at == '\'')
+      return idem_place_fail(here(r, r->at), "expected quotes round the whole value, right after =");
+  }
+  value->len = (size_t)(r->at - value->data);
+  return 0;
+}
+
+static int read_value(struct reader *r, struct idem_value *value)
+{
+  bool quoted = r->at < r->end && (*r->at == '"' || *r->at == '\'');
+  int result = quoted ? read_quoted(r, value) : read_bare(r, value);
+
+  if (result < 0)
+    return result;
+  value->place = *here(r, value->data);
+  value->arena = r->draft->arena;
+  if (value->len > IDEM_VALUE_MAX)
+    return idem_place_fail(&value->place, "expected at most %zu bytes, not %zu", IDEM_VALUE_MAX, value->len);
+  return 0;
+}
+
+static int read_field(struct reader *r)
+{
+  struct idem_value value;
+  size_t index = IDEM_FIELD_COUNT;
+  int result = r->rule ? 0 : begin_rule(r);
+
+  if (result == 0)
+    result = read_name(r, &index);
+  if (result < 0)
+    return result;
+  const struct idem_field *field = &idem_fields[index];
+  r->place.field = field->name;
+  result = read_value(r, &value);
+  if (result == 0)
+    result = field->parse(field, &value, r->rule);
+  r->place.field = NULL;
+  return result;
+}
+
+static void skip_comment(struct reader *r)
+{
+  const char *line_end = memchr(r->at, '\n', (size_t)(r->end - r->at));
+
+  r->at = line_end ? line_end : r->end;
+}
+
+static int read_separator(struct reader *r)
+{
+  int result = end_rule(r);
+
+  if (*r->at++ == '\n') {
+    r->line_start = r->at;
+    r->place.line += r->text->in_lines;
+  }
+  return result;
+}
+
+static int read_next(struct reader *r)
+{
+  char c = *r->at;
+
+  if (c == ';' || c == '\n')
+    return read_separator(r);
+  if (!is_blank(c) && c != '#')
+    return read_field(r);
+  if (c == '#')
+    skip_comment(r);
+  else
+    r->at++;
+  return 0;
+}
+
+int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *text)
+{
+  struct reader r = {
+      .draft = draft,
+      .text = text,
+      .at = text->data,
+      .end = text->data + text->len,
+      .line_start = text->data,
+      .place = {.where = text->origin, .line = text->in_lines, .noun = "rule", .error = draft->error},
+  };
+  int result = 0;
+
+  while (result == 0 && r.at < r.end)
+    result = read_next(&r);
+  if (result == 0)
+    result = end_rule(&r);
+  if (result == 0 && r.place.number == 0)
+    return idem_error_set(draft->error, -EINVAL,
+                          "%s: expected at least one rule, such as host=api.openai.com", text->origin);
+  return result;
+}

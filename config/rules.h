@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rules of a config while it is being read: a list that grows, from three sources that follow each other.
+ * All functions return 0, or -EINVAL / -ENOMEM with the message set. What they allocate comes from the arena.
+ */
+#ifndef IDEMSHIM_RULES_H
+#define IDEMSHIM_RULES_H
+
+#include "config/arena.h"
+#include "config/config.h"
+
+/* More rules than any host list needs; each costs every call a little. */
+#define IDEM_RULES_MAX ((size_t)1000)
+
+struct idem_draft {
+  struct idem_arena *arena;
+  struct idem_error *error;
+  struct idem_rule defaults; /* what every rule starts from */
+  struct idem_rule *rules;
+  size_t count, room;
+};
+
+int idem_draft_init(struct idem_draft *draft, struct idem_arena *arena, struct idem_error *error);
+
+/* A new last rule, with the defaults; NULL with the message set if there is no memory. */
+struct idem_rule *idem_draft_add(struct idem_draft *draft, const char *origin, int number);
+
+/* Rules in the grammar. `origin` names the text in messages; `in_lines`: they also tell the line. */
+struct idem_rules_text {
+  const char *origin;
+  const char *data;
+  size_t len;
+  bool in_lines;
+};
+int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *text);
+
+/* Host globs with commas between them, each a rule with the defaults. */
+int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *hosts);
+
+/* The LLM hosts that we know. */
+int idem_builtin_add(struct idem_draft *draft);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Text put together piece by piece into a buffer that may be too small: like snprintf, `len` goes on
+ * counting. */
+#ifndef IDEMSHIM_TEXT_H
+#define IDEMSHIM_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct idem_text {
+  char *out; /* always NUL-terminated if size is not 0 */
+  size_t size;
+  size_t len; /* what all pieces together would take */
+};
+
+void idem_text_add(struct idem_text *text, const char *data, size_t len);
+void idem_text_add_string(struct idem_text *text, const char *string);
+void idem_text_add_number(struct idem_text *text, uint64_t number);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One value that the user wrote, with the place where it stands, and what values are made of. Parsers return
+ * 0, or -EINVAL / -ENOMEM with the message set. What they allocate comes from the value's arena.
+ */
+#ifndef IDEMSHIM_VALUE_H
+#define IDEMSHIM_VALUE_H
+
+#include "config/arena.h"
+#include "config/config.h"
+#include "config/place.h"
+
+/* The longest value, and the most items that a list may have. */
+#define IDEM_VALUE_MAX ((size_t)4096)
+#define IDEM_WORDS_MAX ((size_t)64)
+
+struct idem_value {
+  const char *data; /* not NUL-terminated */
+  size_t len;
+  struct idem_place place; /* of data[0] */
+  struct idem_arena *arena;
+};
+
+bool idem_value_is(const struct idem_value *value, const char *word);
+
+/* The part from `first` to before `end`, with its own column. */
+struct idem_value idem_value_part(const struct idem_value *value, size_t first, size_t end);
+
+/* "expected `what`, not "...""; `hint` is what to do instead, or "". */
+int idem_value_refuse(const struct idem_value *value, const char *what, const char *hint);
+int idem_value_no_memory(const struct idem_value *value);
+
+/* One of a NULL-terminated list of words; gives its index. */
+int idem_value_choice(const struct idem_value *value, const char *const *words, unsigned *index);
+
+/* How an item of a list is checked and brought into its normal form, in place (`word` is `item`'s copy). */
+typedef int idem_check_item(const struct idem_value *item, char *word);
+
+/*
+ * Appends the items of a,b,c that are not in `words` already, whatever their case if `fold`.
+ * `words->word` must be NULL, or have come from here with `count` in it.
+ */
+int idem_value_words(const struct idem_value *value, idem_check_item *check, bool fold,
+                     struct idem_words *words);
+
+/* The index of `word`, or words->count. */
+size_t idem_words_find(const struct idem_words *words, const char *word, bool fold);
+
+#endif

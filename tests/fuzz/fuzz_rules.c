@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes as configuration. The input is cut at NUL bytes into IDEMSHIM_RULES and other variables; if its
+ * first byte is odd, the rest, NUL bytes and all, is a rule file. A mistake must have a one-line message and
+ * an empty config; what is taken must come back the same from idem_rule_format(), and matching must end.
+ */
+#include "config/config.h"
+#include "tests/unit/config_equal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define REQUIRE(condition)                                                                                   \
+  do {                                                                                                       \
+    if (!(condition)) {                                                                                      \
+      fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition);                               \
+      abort();                                                                                               \
+    }                                                                                                        \
+  } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const names[] = {
+    "IDEMSHIM_RULES",      "IDEMSHIM_HOSTS", "IDEMSHIM_MODE", "IDEMSHIM_STORE", "IDEMSHIM_SCOPE",
+    "IDEMSHIM_STORE_SIZE", "IDEMSHIM_SYNC",  "IDEMSHIM_LOG",  "IDEMSHIM_TAPE",  "IDEMSHIM_HOOK_DL"};
+
+enum { NAMES = sizeof names / sizeof names[0] };
+
+static char *values[NAMES];
+
+static char *get(const char *name)
+{
+  static char home[] = "/home/someone";
+
+  for (size_t i = 0; i < NAMES; i++)
+    if (!strcmp(name, names[i]))
+      return values[i];
+  return strcmp(name, "HOME") != 0 ? NULL : home;
+}
+
+static void check_error(const struct idem_config *config, const struct idem_error *error)
+{
+  REQUIRE(error->text[0]);
+  REQUIRE(strlen(error->text) < sizeof error->text);
+  for (const char *c = error->text; *c; c++)
+    REQUIRE((unsigned char)*c >= 0x20 && *c != 0x7f);
+  REQUIRE(config->mode == IDEM_MODE_OFF && !config->rules && !config->rule_count && !config->store_dir);
+}
+
+static void check_round_trip(const struct idem_rule *rule)
+{
+  size_t size = idem_rule_format(rule, NULL, 0) + 1;
+  char *line = malloc(size), *const saved[] = {values[0], values[1], values[2]};
+  struct idem_config again;
+  struct idem_error error;
+
+  REQUIRE(line);
+  REQUIRE(idem_rule_format(rule, line, size) == size - 1 && strlen(line) == size - 1);
+  values[0] = line;
+  values[1] = values[2] = NULL;
+  REQUIRE(idem_config_load(&again, get, &error) == 0);
+  REQUIRE(again.rule_count == 1);
+  REQUIRE(!rules_differ(rule, &again.rules[0]));
+  idem_config_release(&again);
+  memcpy(values, saved, sizeof saved);
+  free(line);
+}
+
+static void check_match(const struct idem_config *config, const struct idem_rule *rule)
+{
+  const char *path = rule->path ? rule->path : "/";
+  struct idem_target target = {
+      .method = rule->methods.word[0],
+      .host = rule->host,
+      .path = path,
+      .method_len = strlen(rule->methods.word[0]),
+      .host_len = strlen(rule->host),
+      .path_len = strlen(path),
+      .port = rule->port ? rule->port : 443,
+  };
+
+  /* A glob matches itself, so this rule or an earlier one must be met. */
+  const struct idem_rule *met = idem_config_match(config, &target);
+  REQUIRE(met && met <= rule);
+}
+
+static void check_rule(const struct idem_config *config, const struct idem_rule *rule)
+{
+  REQUIRE(rule->host && rule->host[0] && rule->keying.canonical && rule->methods.count && rule->status_count);
+  check_round_trip(rule);
+  check_match(config, rule);
+}
+
+static void load(void)
+{
+  struct idem_config config;
+  struct idem_error error = {""};
+
+  if (idem_config_load(&config, get, &error) < 0) {
+    check_error(&config, &error);
+    return;
+  }
+  REQUIRE(config.rule_count && config.store_dir[0] == '/' && config.scope);
+  /* Built-in rules are the same each time; a unit test has them. */
+  for (size_t i = 0; i < config.rule_count && !config.rules[0].name; i++)
+    check_rule(&config, &config.rules[i]);
+  idem_config_release(&config);
+}
+
+static void load_file(const uint8_t *data, size_t size)
+{
+  static char name[64];
+  int fd = memfd_create("rules", MFD_CLOEXEC);
+
+  REQUIRE(fd >= 0);
+  REQUIRE(write(fd, data, size) == (ssize_t)size);
+  snprintf(name, sizeof name, "@/proc/self/fd/%d", fd);
+  values[0] = name;
+  load();
+  values[0] = NULL;
+  close(fd);
+}
+
+static void load_environment(const uint8_t *data, size_t size)
+{
+  char *copy = malloc(size + 1), *at = copy;
+
+  REQUIRE(copy);
+  if (size)
+    memcpy(copy, data, size);
+  copy[size] = '\0';
+  for (size_t i = 0; i < NAMES && at <= copy + size; i++) {
+    values[i] = at;
+    at += strlen(at) + 1;
+  }
+  load();
+  memset(values, 0, sizeof values);
+  free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  if (size && data[0] & 1)
+    load_file(data + 1, size - 1);
+  else if (size)
+    load_environment(data + 1, size - 1);
+  return 0;
+}
