@@ -65,8 +65,24 @@ $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
 include tests/tests.mk
 
+MAN := docs/idemshim.1 docs/idemshim-rules.5 docs/idemshim.7
+LIBDIR := $(DESTDIR)$(PREFIX)/lib/idemshim
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+
+install: all
+	$(Q)install -d $(LIBDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
+	$(Q)install -m 755 $(B)/libidemshim.so $(B)/libidemshim-store.so $(LIBDIR)/
+	$(Q)install -m 755 $(B)/idemshim $(BINDIR)/
+	$(Q)for page in $(MAN); do install -m 644 $$page $(MANDIR)/man$${page##*.}/ || exit 1; done
+
+uninstall:
+	$(Q)rm -f $(LIBDIR)/libidemshim.so $(LIBDIR)/libidemshim-store.so $(BINDIR)/idemshim
+	$(Q)for page in $(MAN); do rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
+	$(Q)[ ! -d $(LIBDIR) ] || rmdir $(LIBDIR)
+
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all clean
+.PHONY: all install uninstall clean
 .DELETE_ON_ERROR:

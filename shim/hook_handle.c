@@ -4,14 +4,19 @@
 #include "shim/life.h"
 #include "shim/shadow.h"
 
-#include <stddef.h>
+static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real)
+{
+  struct shadow *shadow = handle ? shadow_new(handle, real) : NULL;
+  if (shadow)
+    shadow->quick = life_active() ? handle : (CURL *)shadow;
+  return shadow;
+}
 
 HOOK(CURL *, curl_easy_init, (void))
 {
   const struct libcurl *real = libcurl_of(CALLER);
   CURL *handle = real ? real->easy_init() : NULL;
-  if (handle)
-    shadow_new(handle, real);
+  begin_shadow(handle, real);
   return handle;
 }
 
@@ -20,7 +25,7 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
-  struct shadow *copied = copy && shadow ? shadow_new(copy, real) : NULL;
+  struct shadow *copied = shadow ? begin_shadow(copy, real) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);
   return copy;

@@ -5,12 +5,6 @@
 #include "shim/shadow.h"
 #include "shim/tee.h"
 
-static inline bool is_forwarded(CURLoption option)
-{
-  unsigned number = option_number(option);
-  return number < OPTION_LIMIT && option_rows[number].kind == OPTION_FORWARDED;
-}
-
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
   bool held = shadow->state == PERFORM_LIVE && tee_holds(shadow, option);
@@ -20,13 +14,31 @@ static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintp
   return code;
 }
 
-HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
+static __attribute__((noinline)) CURLcode setopt_of_any(CURL *handle, CURLoption option, uintptr_t value,
+                                                        const void *caller)
 {
   struct shadow *shadow = shadow_find(handle);
-  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(caller);
   if (!real)
     return CURLE_NOT_BUILT_IN;
-  if (!shadow || is_forwarded(option) || !life_active())
+  if (!shadow || !life_active())
     return real->easy_setopt(handle, option, value);
   return idem_easy_setopt(shadow, option, value);
+}
+
+/*
+ * The commonest options of the commonest handle are on a path of their own: a program sets dozens of them for each call. What is
+ * noted before the real call must be sure to be accepted: callbacks, pointers and flags are; a negative number is not.
+ */
+HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
+{
+  struct shadow *shadow = shadow_last;
+  const struct option_row *row = option_row(option);
+  if (shadow->quick != handle)
+    return setopt_of_any(handle, option, value, CALLER);
+  if (row->kind == OPTION_KEPT && (intptr_t)value >= 0)
+    shadow->slot[row->slot] = value;
+  else if (row->kind != OPTION_FORWARDED)
+    return setopt_of_any(handle, option, value, CALLER);
+  return shadow->lib->easy_setopt(handle, option, value);
 }

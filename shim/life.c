@@ -17,6 +17,7 @@
 
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
 static struct idem_config config;
+_Atomic int life_activity;
 
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api *store_api; /* under store_lock; then constant */
@@ -56,10 +57,12 @@ const struct idem_config *life_config(void)
   return &config;
 }
 
-bool life_active(void)
+int life_find_activity(void)
 {
   const struct idem_config *c = life_config();
-  return c->rule_count > 0 && c->mode != IDEM_MODE_OFF && c->mode != IDEM_MODE_RECORD;
+  bool active = c->rule_count > 0 && c->mode != IDEM_MODE_OFF && c->mode != IDEM_MODE_RECORD;
+  atomic_store_explicit(&life_activity, active ? LIFE_ACTIVE : LIFE_INACTIVE, memory_order_release);
+  return active ? LIFE_ACTIVE : LIFE_INACTIVE;
 }
 
 /* The loader knows a preloaded file by the name in LD_PRELOAD, which may be relative to a directory that was

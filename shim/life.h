@@ -12,11 +12,20 @@
 #include "config/config.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 /* Read once; never NULL. A mistake in it is said once, and mode is then off. */
 const struct idem_config *life_config(void);
 
 /* True if a rule could match at all; else nothing is remembered of any handle. */
-bool life_active(void);
+enum life_activity { LIFE_UNKNOWN, LIFE_ACTIVE, LIFE_INACTIVE };
+extern _Atomic int life_activity;
+int life_find_activity(void);
+static inline bool life_active(void)
+{
+  int activity = atomic_load_explicit(&life_activity, memory_order_relaxed);
+  return (activity ? activity : life_find_activity()) == LIFE_ACTIVE;
+}
 
 /* The store's functions and the store, or NULL with the reason said: the call goes live. A store that could
  * not be opened is tried again after ten seconds. */

@@ -23,8 +23,10 @@ static CURLcode run_real(struct shadow *shadow)
 {
   shadow->replayed = false;
   shadow->state = PERFORM_LIVE;
+  shadow->quick = (CURL *)shadow;
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
   shadow->state = PERFORM_IDLE;
+  shadow->quick = shadow->handle;
   return code;
 }
 

@@ -4,22 +4,22 @@
 #include <stdio.h>
 
 /* clang-format off */
-const struct option_row option_rows[OPTION_LIMIT] = {
-#define X(name) [CURLOPT_##name % 10000] = {OPTION_KEPT, SLOT_##name},
+const struct option_row option_rows[OPTION_ROWS] = {
+#define X(name) [OPTION_ROW(CURLOPT_##name)] = {OPTION_KEPT, SLOT_##name},
   OPTIONS_KEPT(X)
 #undef X
-#define X(name) [CURLOPT_##name % 10000] = {OPTION_TEXT, SLOT_##name},
+#define X(name) [OPTION_ROW(CURLOPT_##name)] = {OPTION_TEXT, SLOT_##name},
   OPTIONS_TEXT(X)
 #undef X
-#define X(name, why) [CURLOPT_##name % 10000] = {OPTION_NEEDS, 0},
+#define X(name, why) [OPTION_ROW(CURLOPT_##name)] = {OPTION_NEEDS, 0},
   OPTIONS_NEEDS(X)
 #undef X
-#define X(name) [CURLOPT_##name % 10000] = {OPTION_SPECIAL, 0},
+#define X(name) [OPTION_ROW(CURLOPT_##name)] = {OPTION_SPECIAL, 0},
   OPTIONS_SPECIAL(X)
 #undef X
 
   /* Nothing that these set can be seen in an answer that needs no connection. */
-#define F(name) [CURLOPT_##name % 10000] = {OPTION_FORWARDED, 0}
+#define F(name) [OPTION_ROW(CURLOPT_##name)] = {OPTION_FORWARDED, 0}
   F(PROXY), F(PROXYUSERPWD), F(FTPPORT), F(LOW_SPEED_LIMIT), F(LOW_SPEED_TIME), F(KEYPASSWD), F(QUOTE),
   F(SSLVERSION), F(TIMEVALUE), F(POSTQUOTE), F(DIRLISTONLY), F(APPEND), F(AUTOREFERER), F(PROXYPORT),
   F(HTTPPROXYTUNNEL), F(INTERFACE), F(KRBLEVEL), F(SSL_VERIFYPEER), F(CAINFO), F(MAXREDIRS),

@@ -38,10 +38,8 @@
   X(HTTP_CONTENT_DECODING)                                                                                   \
   X(HTTP_TRANSFER_DECODING)                                                                                  \
   X(TIMEOUT_MS)                                                                                              \
-  X(PORT)                                                                                                    \
   X(PROTOCOLS)                                                                                               \
   X(HTTPHEADER)                                                                                              \
-  X(POSTFIELDS)                                                                                              \
   X(POSTFIELDSIZE_LARGE)                                                                                     \
   X(INFILESIZE_LARGE)
 
@@ -93,9 +91,12 @@
   X(ALTSVC_CTRL, "reroutes from a cache")                                                                    \
   X(DISALLOW_USERNAME_IN_URL, "checks the URL")
 
-/* Handled one by one in shadow.c: they choose the method, share another option's slot, or copy. */
+/* Handled one by one in shadow.c: they choose the method, decide the match, share another option's slot, or
+ * copy. */
 #define OPTIONS_SPECIAL(X)                                                                                   \
   X(URL)                                                                                                     \
+  X(PORT)                                                                                                    \
+  X(POSTFIELDS)                                                                                              \
   X(COPYPOSTFIELDS)                                                                                          \
   X(POST)                                                                                                    \
   X(UPLOAD)                                                                                                  \
@@ -119,8 +120,10 @@ enum option_kind {
   OPTION_SPECIAL,
 };
 
-/* One slot for each KEPT and TEXT option. */
+/* One slot for each KEPT and TEXT option, and for two of the SPECIAL ones. */
 enum option_slot {
+  SLOT_PORT,
+  SLOT_POSTFIELDS,
 #define X(name) SLOT_##name,
   OPTIONS_KEPT(X) OPTIONS_TEXT(X)
 #undef X
@@ -139,7 +142,22 @@ static inline unsigned option_number(CURLoption option)
   return (unsigned)option % 10000u;
 }
 
-extern const struct option_row option_rows[OPTION_LIMIT];
+/* Taken by 4096 the five types do not overlap, and the place of a row is a mask away. Rows of options that
+ * are newer are zero: OPTION_UNKNOWN. */
+#define OPTION_ROWS        4096u
+#define OPTION_ROW(option) ((unsigned)(option) % OPTION_ROWS)
+_Static_assert(CURLOPTTYPE_OFF_T % OPTION_ROWS > OPTION_LIMIT &&
+                   CURLOPTTYPE_OBJECTPOINT % OPTION_ROWS > CURLOPTTYPE_OFF_T % OPTION_ROWS + OPTION_LIMIT &&
+                   CURLOPTTYPE_BLOB % OPTION_ROWS > CURLOPTTYPE_OBJECTPOINT % OPTION_ROWS + OPTION_LIMIT &&
+                   CURLOPTTYPE_FUNCTIONPOINT % OPTION_ROWS > CURLOPTTYPE_BLOB % OPTION_ROWS + OPTION_LIMIT &&
+                   CURLOPTTYPE_FUNCTIONPOINT % OPTION_ROWS + OPTION_LIMIT < OPTION_ROWS,
+               "no two options share a row");
+extern const struct option_row option_rows[OPTION_ROWS];
+
+static inline const struct option_row *option_row(CURLoption option)
+{
+  return &option_rows[OPTION_ROW(option)];
+}
 
 /* "MIMEPOST", or "option 10330" written into `room` for one that is not in the table. */
 const char *option_name(unsigned number, char room[24]);

@@ -139,6 +139,12 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   case CURLOPT_URL:
     note_url(shadow, (const char *)value);
     break;
+  case CURLOPT_PORT:
+    shadow->slot[SLOT_PORT] = value;
+    break;
+  case CURLOPT_POSTFIELDS:
+    note_post_body(shadow, (const char *)value);
+    break;
   case CURLOPT_COPYPOSTFIELDS:
     note_copied_post(shadow, (const char *)value);
     break;
@@ -175,43 +181,32 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   }
 }
 
-/* Whether the rule depends on it. */
-static bool changes_match(CURLoption option)
-{
-  return option_rows[option_number(option)].kind == OPTION_SPECIAL || option == CURLOPT_PORT ||
-         option == CURLOPT_CUSTOMREQUEST || option == CURLOPT_POSTFIELDS;
-}
-
 void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
   unsigned number = option_number(option);
-  const struct option_row unknown = {OPTION_UNKNOWN, 0};
-  const struct option_row *row = number < OPTION_LIMIT ? &option_rows[number] : &unknown;
+  const struct option_row *row = option_row(option);
   switch ((enum option_kind)row->kind) {
   case OPTION_FORWARDED:
-    return;
+    break;
   case OPTION_KEPT:
-    if (option == CURLOPT_POSTFIELDS)
-      note_post_body(shadow, (const char *)value);
-    else
-      shadow->slot[row->slot] = value;
+    shadow->slot[row->slot] = value;
     break;
   case OPTION_TEXT:
     set_text(shadow, row->slot, (const char *)value);
+    shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
     break;
   case OPTION_SPECIAL:
     note_special(shadow, option, value);
+    shadow->matched = false;
     break;
   case OPTION_UNKNOWN:
     set_need(shadow, NEWER, value != 0 || (shadow->needs[NEWER / 64] >> NEWER % 64 & 1));
     shadow->newer_option = (uint16_t)number;
-    return;
+    break;
   }
-  if (number < OPTION_LIMIT && changes_match(option))
-    shadow->matched = false;
 }
 
 const char *shadow_method(const struct shadow *shadow)

@@ -46,6 +46,8 @@ struct url_parts {
 
 struct shadow {
   _Atomic(CURL *) handle; /* NULL while unused */
+  CURL *quick; /* the handle, if its options may be noted without looking further: a rule could match, and no
+                  transfer is LIVE; else the shadow itself, which is nobody's handle */
   _Atomic(struct shadow *) next;
   const struct libcurl *lib;
 
@@ -72,8 +74,18 @@ struct shadow {
 /* A new shadow for `handle`, or NULL without memory (the handle is then forwarded blindly). */
 struct shadow *shadow_new(CURL *handle, const struct libcurl *lib);
 
+/* Most programs use one handle over and over; this is the one that this thread found last. Never NULL. */
+extern __thread struct shadow *shadow_last;
+struct shadow *shadow_find_in_table(CURL *handle);
+
 /* Lock-free for handles that have a shadow. */
-struct shadow *shadow_find(CURL *handle);
+static inline struct shadow *shadow_find(CURL *handle)
+{
+  struct shadow *shadow = shadow_last;
+  if (handle && atomic_load_explicit(&shadow->handle, memory_order_acquire) == handle)
+    return shadow;
+  return shadow_find_in_table(handle);
+}
 
 /* Forgets the handle; call before the real cleanup, since libcurl reuses the address at once. */
 void shadow_free(struct shadow *shadow);

@@ -14,8 +14,9 @@ static _Atomic(struct shadow *) buckets[BUCKETS];
 static struct shadow *unused;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Most programs use one handle over and over. */
-static __thread struct shadow *last_found;
+/* Nobody's, so that `shadow_last` always points somewhere. */
+static struct shadow no_shadow = {.quick = (CURL *)&no_shadow};
+__thread struct shadow *shadow_last = &no_shadow;
 
 static _Atomic(struct shadow *) *bucket_of(CURL *handle)
 {
@@ -37,8 +38,10 @@ static struct shadow *walk(CURL *handle)
 
 /* A walk that loses its way over a node that was freed meanwhile can miss, but never find wrongly: only a
  * miss is checked. */
-static struct shadow *find_slowly(CURL *handle)
+struct shadow *shadow_find_in_table(CURL *handle)
 {
+  if (!handle)
+    return NULL;
   struct shadow *shadow = walk(handle);
   if (!shadow) {
     pthread_mutex_lock(&table_lock);
@@ -46,16 +49,8 @@ static struct shadow *find_slowly(CURL *handle)
     pthread_mutex_unlock(&table_lock);
   }
   if (shadow)
-    last_found = shadow;
+    shadow_last = shadow;
   return shadow;
-}
-
-struct shadow *shadow_find(CURL *handle)
-{
-  struct shadow *shadow = last_found;
-  if (!handle)
-    return NULL;
-  return shadow && handle_of(shadow) == handle ? shadow : find_slowly(handle);
 }
 
 static struct shadow *take_unused(void)
@@ -112,6 +107,7 @@ void shadow_free(struct shadow *shadow)
   pthread_mutex_lock(&table_lock);
   unlink_shadow(shadow);
   atomic_store_explicit(&shadow->handle, NULL, memory_order_release);
+  shadow->quick = (CURL *)shadow;
   atomic_store_explicit(&shadow->next, unused, memory_order_release);
   unused = shadow;
   pthread_mutex_unlock(&table_lock);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench hits ORIGIN NGINX_ORIGIN DIR    under the preload: hits against the limit and against nginx; one line for each row
+ * bench other                           with or without the preload: what calls cost that are not ours
+ * bench exec PRELOAD                    what exec of a program without libcurl costs, with PRELOAD and without
+ *
+ * Each line is NAME<tab>nanoseconds. scripts/bench runs them and prints the table.
+ */
+#include "tests/bench/bench.h"
+
+#include <curl/curl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+struct calls {
+  CURL *handle;
+  struct curl_slist *headers;
+  unsigned answers, next;
+  size_t got;
+  char (*requests)[REQUEST_SIZE + 1];
+  char sink[2 << 20];
+};
+
+static size_t into_sink(char *data, size_t size, size_t count, void *user)
+{
+  struct calls *calls = user;
+  size_t len = size * count;
+  if (calls->got + len <= sizeof(calls->sink))
+    memcpy(calls->sink + calls->got, data, len);
+  calls->got += len;
+  return len;
+}
+
+static void perform_calls(void *data, unsigned count)
+{
+  struct calls *calls = data;
+  for (unsigned i = 0; i < count; i++) {
+    calls->got = 0;
+    curl_easy_setopt(calls->handle, CURLOPT_POSTFIELDS, calls->requests[calls->next]);
+    calls->next = (calls->next + 7919) % calls->answers;
+    CURLcode code = curl_easy_perform(calls->handle);
+    if (code || !calls->got) {
+      fprintf(stderr, "bench: %s\n", curl_easy_strerror(code));
+      exit(1);
+    }
+  }
+}
+
+static struct calls *calls_open(const char *origin, size_t answer_size, unsigned answers)
+{
+  struct calls *calls = calloc(1, sizeof(*calls));
+  char url[256];
+  calls->answers = answers;
+  calls->requests = calloc(answers, sizeof(*calls->requests));
+  for (unsigned i = 0; i < answers; i++)
+    make_request(calls->requests[i], i);
+  snprintf(url, sizeof(url), "%s/v1/chat/completions?mock=size%%3D%zu", origin, answer_size);
+  calls->handle = curl_easy_init();
+  calls->headers = curl_slist_append(NULL, "Content-Type: application/json");
+  calls->headers = curl_slist_append(calls->headers, "Authorization: Bearer bench-credential");
+  curl_easy_setopt(calls->handle, CURLOPT_URL, url);
+  curl_easy_setopt(calls->handle, CURLOPT_HTTPHEADER, calls->headers);
+  curl_easy_setopt(calls->handle, CURLOPT_POSTFIELDSIZE, (long)REQUEST_SIZE);
+  curl_easy_setopt(calls->handle, CURLOPT_WRITEFUNCTION, into_sink);
+  curl_easy_setopt(calls->handle, CURLOPT_WRITEDATA, calls);
+  perform_calls(calls, answers);
+  return calls;
+}
+
+static void print(const struct subject *subjects, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    printf("%s\t%.1f\n", subjects[i].name, subjects[i].median_ns);
+}
+
+static struct limit *limit_in(const char *dir, const char *name, size_t answer_size, unsigned answers)
+{
+  char path[512], command[600];
+  snprintf(path, sizeof(path), "%s/%s", dir, name);
+  snprintf(command, sizeof(command), "mkdir -p '%s'", path);
+  if (system(command))
+    exit(1);
+  return limit_open(path, answer_size, answers);
+}
+
+static int bench_hits(const char *origin, const char *nginx, const char *dir)
+{
+  static const size_t sizes[] = {2048, 65536, 1048576};
+  static const char *const names[][3] = {
+      {"limit 2 KB", "hit 2 KB",   "nginx 2 KB"  },
+      {"limit 64 KB", "hit 64 KB",  "nginx 64 KB" },
+      {"limit 1 MB", "hit 1 MB",   "nginx 1 MB"  }
+  };
+  struct subject rows[9];
+  for (size_t i = 0; i < 3; i++) {
+    unsigned count = sizes[i] > 100000 ? 100 : 1000;
+    rows[i * 3] = (struct subject){names[i][0], limit_run, limit_in(dir, names[i][0], sizes[i], 1), count, 0};
+    rows[i * 3 + 1] = (struct subject){names[i][1], perform_calls, calls_open(origin, sizes[i], 1), count, 0};
+    rows[i * 3 + 2] = (struct subject){names[i][2], perform_calls, calls_open(nginx, sizes[i], 1), count / 10, 0};
+  }
+  measure(rows, 9, 31);
+  print(rows, 9);
+  return 0;
+}
+
+static void set_option(void *handle, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++)
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)i);
+}
+
+static void perform_elsewhere(void *handle, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++)
+    curl_easy_perform(handle);
+}
+
+static int bench_other(void)
+{
+  CURL *handle = curl_easy_init();
+  curl_easy_setopt(handle, CURLOPT_URL, "file:///dev/null");
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, into_sink);
+  struct subject rows[] = {
+      {"setopt",  set_option,        handle, 100000, 0},
+      {"perform", perform_elsewhere, handle, 2000,   0},
+  };
+  measure(rows, 2, 31);
+  print(rows, 2);
+  return 0;
+}
+
+struct program {
+  char **environment;
+};
+
+static void run_program(void *data, unsigned count)
+{
+  const struct program *program = data;
+  for (unsigned i = 0; i < count; i++) {
+    char name[] = "/bin/true", *arguments[] = {name, NULL};
+    pid_t child;
+    int status;
+    if (posix_spawn(&child, name, NULL, NULL, arguments, program->environment) || waitpid(child, &status, 0) < 0)
+      exit(1);
+  }
+}
+
+static int bench_exec(char *preload)
+{
+  char variable[4200];
+  snprintf(variable, sizeof(variable), "LD_PRELOAD=%s", preload);
+  char path[] = "PATH=/usr/bin:/bin", nothing[] = "LD_NOTHING=1";
+  char *with[] = {path, variable, NULL}, *without[] = {path, nothing, NULL};
+  struct program preloaded = {with}, plain = {without};
+  struct subject rows[] = {
+      {"exec",           run_program, &plain,     20, 0},
+      {"exec preloaded", run_program, &preloaded, 20, 0},
+  };
+  measure(rows, 2, 51);
+  print(rows, 2);
+  return 0;
+}
+
+int main(int argc, char **argv)
+{
+  const char *what = argc > 1 ? argv[1] : "";
+  curl_global_init(CURL_GLOBAL_ALL);
+  if (strcmp(what, "hits") == 0 && argc == 5)
+    return bench_hits(argv[2], argv[3], argv[4]);
+  if (strcmp(what, "other") == 0)
+    return bench_other();
+  if (strcmp(what, "exec") == 0 && argc == 3)
+    return bench_exec(argv[2]);
+  fprintf(stderr, "bench: hits ORIGIN NGINX_ORIGIN DIR | other | exec PRELOAD; scripts/bench runs them\n");
+  return 2;
+}

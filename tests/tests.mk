@@ -1,0 +1,78 @@
+# Tests, fuzzers and benchmarks; included by the Makefile. One program for each suite.
+
+T := $(B)/tests
+UNIT    := $(T)/unit-config $(T)/unit-store
+E2E     := $(T)/e2e
+MOCK    := $(T)/mock-llm
+# Subject programs. What needs the GnuTLS flavour is built where that library is (it need not have its -dev package).
+CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
+FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
+CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
+CLIENTS := $(CLIENT) $(T)/nocurl-static $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so)
+
+$(T)/unit-config: $(call objects,config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/config_*.c))
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion
+
+$(T)/unit-store: $(call objects,store config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/store_*.c))
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(STORE_LIBS) -lpthread
+
+$(MOCK): $(call objects,tests/mock)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lmicrohttpd -ljansson -lpthread
+
+$(E2E): $(call objects,tests/e2e tests/harness)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ljansson -lpthread
+
+$(T)/%-openssl $(T)/%-openssl.so: CURL_FLAVOUR := -lcurl
+$(T)/%-gnutls $(T)/%-gnutls.so: CURL_FLAVOUR = $(CURL_GNUTLS)
+
+$(FLAVOURS:%=$(T)/fetch-%): $(call objects,tests/clients/fetch)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(CURL_FLAVOUR) -lpthread
+
+$(FLAVOURS:%=$(T)/plugin-%.so): $(call objects,tests/clients/plugin)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ $(CURL_FLAVOUR)
+
+$(T)/nocurl-static: tests/clients/nocurl.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -fsanitize%,$(CFLAGS)) -static -o $@ $<
+
+# As needed, for `nocurl` must not have it and `unload` gets it from its plugin alone.
+$(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $< -lcurl -lpthread
+
+-include $(wildcard $(B)/obj/tests/clients/*/*.d)
+
+# A mock that both the demo and the tests call.
+PRODUCT_AND_MOCK := $(PRODUCT) $(MOCK)
+
+setup-%:
+	$(Q)scripts/setup $*
+
+demo: setup-demo
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
+	$(Q)scripts/demo $(B)
+
+test: setup-test
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(UNIT) $(E2E) $(CLIENTS)
+	$(Q)IDEM_BUILD=$(B) $(SAN_ENV) scripts/test $(UNIT) $(E2E)
+
+style: setup-test
+	$(Q)scripts/style
+
+.PHONY: demo test style
+
+$(T)/bench: $(call objects,tests/bench)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -llmdb -lcrypto
+
+bench: setup-bench
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench
+	$(Q)scripts/bench $(B)
+
+.PHONY: bench
