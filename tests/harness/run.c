@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -76,13 +77,15 @@ static const char *preload(struct world *w)
                     w->build);
 }
 
-/* In the child. The program dies with its test, whatever becomes of the test. */
+/* In the child. The program dies with its test, whatever becomes of the test, and has three descriptors,
+ * whatever the runner has open. */
 static _Noreturn void become(const char *const *argv, char **env, int in, const struct run *run)
 {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   dup2(in, STDIN_FILENO);
   dup2(run->out_fd, STDOUT_FILENO);
   dup2(run->err_fd, STDERR_FILENO);
+  close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   environ = env;
   execvp(*argv, (char *const *)(uintptr_t)argv);
   dprintf(STDERR_FILENO, "harness: cannot run %s: %m\n", *argv);

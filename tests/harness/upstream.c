@@ -74,10 +74,13 @@ void mock_start(struct world *w, const char *certs)
 
 void mock_stop(struct world *w)
 {
+  int status;
+
   if (w->mock <= 0)
     return;
   close(w->mock_input);
-  waitpid(w->mock, NULL, 0);
+  if (waitpid(w->mock, &status, 0) != w->mock || status)
+    cr_expect_fail("the mock did not end well: wait status 0x%x", status);
   w->mock = 0;
   w->mock_input = -1;
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * both URL BODY [PLUGIN]
+ *
+ * Two flavours of libcurl in one process: this program is linked to the OpenSSL one, and the plugin (default:
+ * the one beside it) to the GnuTLS one. Each makes the call, and each must go through its own.
+ */
+#include "tests/clients/plugin/plugin.h"
+#include "tests/clients/post.h"
+
+#include <dlfcn.h>
+
+int main(int argc, char **argv)
+{
+  void *plugin =
+      argc < 3 ? NULL : dlopen(argc > 3 ? argv[3] : "$ORIGIN/plugin-gnutls.so", RTLD_NOW | RTLD_LOCAL);
+  plugin_version_fn *version = plugin ? dlsym(plugin, PLUGIN_VERSION) : NULL;
+  plugin_post_fn *post = plugin ? dlsym(plugin, PLUGIN_POST) : NULL;
+  int failed;
+
+  if (!version || !post) {
+    fprintf(stderr, "usage: both URL BODY [PLUGIN] (%s)\n", dlerror());
+    return 2;
+  }
+  printf("main %s\n", curl_version());
+  printf("plugin %s\n", version());
+  failed = post_once("main", argv[1], argv[2]);
+  failed |= post("plugin", argv[1], argv[2]);
+  failed |= post_once("main", argv[1], argv[2]);
+  return failed;
+}
