@@ -34,7 +34,7 @@ SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
 objects  = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 FRONT   := $(call objects,shim config)
-STORE   := $(call objects,store) $(B)/obj/config/error.o
+STORE   := $(call objects,store) $(addprefix $(B)/obj/config/,error.o glob.o)
 COMMAND := $(call objects,cli store config)
 STORE_LIBS := -llmdb -lcrypto -ljansson
 

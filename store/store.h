@@ -124,6 +124,7 @@ struct idem_answer {
   uint64_t request_body_len; /* before the cut */
   uint8_t fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   enum idem_key_kind key_kind; /* what the key was made of: HEADER, JSON or CONTENT */
+  struct idem_span record;     /* the whole of it, as the store keeps it */
 };
 
 /* ---- a call ------------------------------------------------------------------------------------------------------------ */
@@ -142,7 +143,7 @@ struct idem_call {
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* the content */
   char id[IDEM_ID_SIZE];
   uint32_t sequence;
-  struct idem_answer answer; /* HIT, and MISMATCH where the first answer is known */
+  struct idem_answer answer; /* HIT, and MISMATCH where the first answer is known (else answer.record.data is NULL) */
 
   /* What happened on the way; set together with the verdict. */
   bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
@@ -158,10 +159,14 @@ struct idem_call {
     void *reader;
     int claim_fd;
     uint32_t wake;
-    uint64_t ticket;
-    uint8_t raw[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
+    uint64_t ticket; /* which of the identical calls, plus one; 0: none taken */
+    uint8_t raw[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
     enum idem_key_kind kind;
-    bool counted;
+    enum idem_repeats repeats;
+    int verdict;      /* of the last enter */
+    unsigned counted; /* events of this call that are in the counters already */
+    bool committed;
+    void *heap; /* an unpinned answer */
   } priv;
 };
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/state.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED const struct idem_store_api idem_store_api = {
+    .version = IDEM_STORE_API_VERSION,
+    .size = sizeof(struct idem_store_api),
+    .open = idem_store_open,
+    .close = idem_store_close,
+    .enter = idem_store_enter,
+    .commit = idem_store_commit,
+    .leave = idem_store_leave,
+    .wait = idem_store_wait,
+    .unpin = idem_store_unpin,
+    .observe = idem_store_observe,
+    .count = idem_store_count,
+};
+
+void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n)
+{
+  if ((unsigned)counter < IDEM_COUNTER_COUNT)
+    stats_add(store->stats, stats_shard(), counter, n);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hash: SHA-256 over fields whose lengths are part of what is hashed, so that no two lists of fields look alike. Small fields are
+ * gathered first, since each call into the library costs as much as a block.
+ *
+ *     struct hash hash;
+ *     hash_begin(&hash);
+ *     hash_field(&hash, method);  hash_field(&hash, path);
+ *     hash_end(&hash, digest);
+ */
+#ifndef IDEMSHIM_STORE_HASH_H
+#define IDEMSHIM_STORE_HASH_H
+
+/* The one-shot functions of OpenSSL 3 fetch and allocate for each digest; these do not. */
+#define OPENSSL_API_COMPAT 0x10100000L
+#include "store/store.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+struct hash {
+  SHA256_CTX sha;
+  size_t used;
+  uint8_t buffer[1024];
+};
+
+static inline void hash_begin(struct hash *hash)
+{
+  SHA256_Init(&hash->sha);
+  hash->used = 0;
+}
+
+static inline void hash_flush(struct hash *hash)
+{
+  SHA256_Update(&hash->sha, hash->buffer, hash->used);
+  hash->used = 0;
+}
+
+/* Bytes without a length. */
+static inline void hash_bytes(struct hash *hash, const void *data, size_t len)
+{
+  if (len > sizeof(hash->buffer) - hash->used) {
+    hash_flush(hash);
+    if (len > sizeof(hash->buffer) / 2) {
+      SHA256_Update(&hash->sha, data, len);
+      return;
+    }
+  }
+  if (len)
+    memcpy(hash->buffer + hash->used, data, len);
+  hash->used += len;
+}
+
+static inline void hash_number(struct hash *hash, uint64_t number)
+{
+  hash_bytes(hash, &number, sizeof(number));
+}
+
+static inline void hash_field(struct hash *hash, struct idem_span field)
+{
+  hash_number(hash, field.len);
+  hash_bytes(hash, field.data, field.len);
+}
+
+static inline void hash_text(struct hash *hash, const char *text)
+{
+  hash_field(hash, (struct idem_span){text, strlen(text)});
+}
+
+static inline void hash_digest(struct hash *hash, const uint8_t digest[IDEM_KEY_SIZE])
+{
+  hash_bytes(hash, digest, IDEM_KEY_SIZE);
+}
+
+static inline void hash_end(struct hash *hash, uint8_t digest[IDEM_KEY_SIZE])
+{
+  hash_flush(hash);
+  SHA256_Final(digest, &hash->sha);
+}
+
+#endif

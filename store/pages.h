@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pages: reads what LMDB has written, and checks every step.
+ *
+ * LMDB trusts its file: one flipped bit in a page, and mdb_get() follows a wild offset into a SIGSEGV or
+ * SIGBUS of the app that we live in. So lookups walk the tree here, over a map of our own, and each page
+ * number, offset and length is checked before it is followed; what does not hold is -EILSEQ. LMDB still
+ * writes, and keeps the pages of a snapshot from being reused. Before it may write, pages_check() goes over
+ * the path that it will take.
+ *
+ *     pages_snapshot(&pages, mdb_txn_id(txn), &snapshot);   // inside a transaction
+ *     pages_get(&pages, &snapshot, PAGES_ANSWERS, key, 32, &value);
+ *
+ * The layout is that of LMDB's data version 1 (0.9.x), 64-bit little-endian. Nothing allocates, locks or
+ * makes a system call, except that a file which has grown is measured again.
+ */
+#ifndef IDEMSHIM_STORE_PAGES_H
+#define IDEMSHIM_STORE_PAGES_H
+
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+/* Our trees; pages_names[] has what they are called in the file. */
+enum pages_tree {
+  PAGES_META,
+  PAGES_ANSWERS,
+  PAGES_RAW,
+  PAGES_AGE,
+  PAGES_EXPIRY,
+  PAGES_OPS,
+  PAGES_PRINTS,
+  PAGES_SEEN,
+  PAGES_TREES
+};
+extern const char *const pages_names[PAGES_TREES];
+
+struct pages {
+  int fd; /* LMDB's own descriptor of the data file; not ours to close */
+  const uint8_t *map;
+  size_t map_size, page_size;
+  _Atomic size_t end; /* bytes that the file is known to have */
+};
+
+/* As LMDB keeps it in the file. */
+struct pages_root {
+  uint32_t pad;
+  uint16_t flags, depth;
+  uint64_t branches, leaves, overflows, entries, root;
+};
+
+/* What one transaction sees. */
+struct pages_snapshot {
+  uint64_t txn;
+  uint64_t next_page;
+  struct pages_root free, main, tree[PAGES_TREES];
+};
+
+/* Maps `map_size` bytes of the file. 0 or -errno; -EPROTO for a layout that is not the one above. */
+int pages_open(struct pages *pages, int fd, size_t map_size);
+void pages_close(struct pages *pages);
+
+/* Finds the roots of transaction `txn`, which must be held by the caller. -EAGAIN: two commits have gone by,
+ * begin the transaction again. -EILSEQ: damaged. A tree that does not exist yet is empty. */
+int pages_snapshot(const struct pages *pages, uint64_t txn, struct pages_snapshot *out);
+
+/* -ENOENT: no such key. `value` points into the map, at any alignment. */
+int pages_get(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
+              const void *key, size_t key_len, struct idem_span *value);
+
+/* Calls `visit` for each entry from `from` (NULL: the first) on, until it returns non-zero, which is then
+ * returned. Goes on behind damaged pages, and then returns -EILSEQ. */
+typedef int pages_visit(void *arg, struct idem_span key, struct idem_span value);
+int pages_each(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
+               const struct idem_span *from, pages_visit *visit, void *arg);
+
+/* Everything that LMDB follows when it writes `key` into `tree`: the path, its neighbours, which it may
+ * merge, and an overflow page that it may free. 0 or -EILSEQ. */
+int pages_check(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
+                const void *key, size_t key_len);
+
+/* The main tree and the list of free pages, which every write goes through. */
+int pages_check_main(struct pages *pages, const struct pages_snapshot *snapshot);
+int pages_check_free(struct pages *pages, const struct pages_snapshot *snapshot);
+
+/* Bytes that the answers and all their indexes take. */
+uint64_t pages_bytes(const struct pages *pages, const struct pages_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stats: one small file that every process maps: counters, the words that followers sleep on, and which
+ * answers have been replayed already. It holds nothing that cannot be lost: one that is damaged or of another
+ * version is replaced by a new one.
+ */
+#ifndef IDEMSHIM_STORE_STATS_H
+#define IDEMSHIM_STORE_STATS_H
+
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+enum { STATS_SHARDS = 16, STATS_WAKES = 256, STATS_REPLAYED = 1 << 20 };
+
+struct stats_shard {
+  _Alignas(64) _Atomic uint64_t counter[IDEM_COUNTER_COUNT];
+};
+
+struct stats {
+  uint32_t magic, version;
+  uint64_t size;
+  int64_t since_us;
+  struct stats_shard shard[STATS_SHARDS];
+  _Atomic uint32_t wake[STATS_WAKES];             /* grows when a claim of a key with this first byte ends */
+  _Atomic uint64_t replayed[STATS_REPLAYED / 64]; /* bit `serial`: its tokens have been counted */
+};
+
+/* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
+int stats_open(struct stats **out, const char *path);
+void stats_close(struct stats *stats);
+
+/* A shard for the calling thread. Threads and processes are spread, so that few share a cache line. */
+unsigned stats_shard(void);
+void stats_add(struct stats *stats, unsigned shard, enum idem_counter counter, uint64_t n);
+uint64_t stats_sum(const struct stats *stats, enum idem_counter counter);
+
+/* True the first time for an answer. */
+bool stats_first_replay(struct stats *stats, uint64_t serial);
+void stats_forget_replay(struct stats *stats, uint64_t serial);
+
+_Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key);
+void stats_wake(struct stats *stats, const uint8_t *key);
+/* Sleeps while the word is `seen`, at most `ms`. */
+void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The walks of pages.h that go over many pages: visiting entries, and checking a path before LMDB takes it.
+ */
+#include "store/page.h"
+
+struct walk {
+  struct pages *pages;
+  const struct pages_snapshot *snapshot;
+  pages_visit *visit;
+  void *arg;
+  uint64_t budget; /* pages left: a damaged tree may lead in a circle */
+  bool damaged;
+};
+
+static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from);
+
+static int walk_node(struct walk *walk, const struct page *page, unsigned i, int depth,
+                     const struct idem_span *from)
+{
+  struct node node;
+  if (page_node(walk->pages, page, i, &node) < 0) {
+    walk->damaged = true;
+    return 0;
+  }
+  if (page->flags & PAGE_BRANCH)
+    return walk_page(walk, node.child, depth + 1, from);
+  if (page_value(walk->pages, walk->snapshot, &node) < 0) {
+    walk->damaged = true;
+    return 0;
+  }
+  return walk->visit(walk->arg, node.key, node.value);
+}
+
+static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from)
+{
+  const struct page *page =
+      depth < PAGE_DEPTH && walk->budget ? page_at(walk->pages, walk->snapshot, number) : NULL;
+  unsigned at = 0;
+  bool exact;
+  if (!page || (from && page_search(walk->pages, page, *from, &at, &exact) < 0)) {
+    walk->damaged = true;
+    return 0;
+  }
+  walk->budget--;
+  unsigned count = page_count(page);
+  int rc = 0;
+  for (unsigned i = at; i < count && rc == 0; i++)
+    rc = walk_node(walk, page, i, depth, i == at ? from : NULL);
+  return rc;
+}
+
+static int walk_tree(struct walk *walk, uint64_t root, const struct idem_span *from)
+{
+  if (root == PAGE_NONE)
+    return 0;
+  walk->budget = walk->snapshot->next_page;
+  int rc = walk_page(walk, root, 0, from);
+  return rc ? rc : walk->damaged ? -EILSEQ : 0;
+}
+
+int pages_each(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
+               const struct idem_span *from, pages_visit *visit, void *arg)
+{
+  struct walk walk = {.pages = pages, .snapshot = snapshot, .visit = visit, .arg = arg};
+  return walk_tree(&walk, snapshot->tree[tree].root, from);
+}
+
+static int check_number(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number)
+{
+  const struct page *page = page_at(pages, snapshot, number);
+  return page ? page_check(pages, snapshot, page) : -EILSEQ;
+}
+
+/* A page that gets too empty is merged with the one before or behind it. */
+static int check_neighbours(struct pages *pages, const struct pages_snapshot *snapshot,
+                            const struct page *page, unsigned at)
+{
+  unsigned first = at ? at - 1 : 0, last = at + 1 < page_count(page) ? at + 1 : at;
+  for (unsigned i = first; i <= last; i++) {
+    struct node node;
+    if (page_node(pages, page, i, &node) < 0 || check_number(pages, snapshot, node.child) < 0)
+      return -EILSEQ;
+  }
+  return 0;
+}
+
+static int check_path(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
+                      struct idem_span key)
+{
+  if (root == PAGE_NONE)
+    return 0;
+  if (check_number(pages, snapshot, root) < 0)
+    return -EILSEQ;
+  for (int depth = 0; depth < PAGE_DEPTH; depth++) {
+    const struct page *page = page_at(pages, snapshot, root);
+    if (!page)
+      return -EILSEQ;
+    if (page->flags & PAGE_LEAF)
+      return 0;
+    struct node node;
+    unsigned at;
+    bool exact;
+    if (page_search(pages, page, key, &at, &exact) < 0 || check_neighbours(pages, snapshot, page, at) < 0 ||
+        page_node(pages, page, at, &node) < 0)
+      return -EILSEQ;
+    root = node.child;
+  }
+  return -EILSEQ;
+}
+
+int pages_check(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
+                const void *key, size_t key_len)
+{
+  return check_path(pages, snapshot, snapshot->tree[tree].root, (struct idem_span){key, key_len});
+}
+
+/* Visits every page of a tree, whole. */
+static int check_all(struct walk *walk, uint64_t number, int depth)
+{
+  if (depth >= PAGE_DEPTH || walk->budget-- == 0 || check_number(walk->pages, walk->snapshot, number) < 0)
+    return -EILSEQ;
+  const struct page *page = page_at(walk->pages, walk->snapshot, number);
+  for (unsigned i = 0; page && page->flags & PAGE_BRANCH && i < page_count(page); i++) {
+    struct node node;
+    if (page_node(walk->pages, page, i, &node) < 0 || check_all(walk, node.child, depth + 1) < 0)
+      return -EILSEQ;
+  }
+  return page ? 0 : -EILSEQ;
+}
+
+static int check_tree(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root)
+{
+  struct walk walk = {.pages = pages, .snapshot = snapshot, .budget = snapshot->next_page};
+  return root == PAGE_NONE ? 0 : check_all(&walk, root, 0);
+}
+
+int pages_check_main(struct pages *pages, const struct pages_snapshot *snapshot)
+{
+  return check_tree(pages, snapshot, snapshot->main.root);
+}
+
+/* A list: how many, then page numbers, the greatest first. LMDB takes all three on trust. */
+static int check_list(void *arg, struct idem_span key, struct idem_span value)
+{
+  const struct walk *walk = arg;
+  uint64_t count, before = walk->snapshot->next_page;
+  if (key.len != sizeof(uint64_t) || value.len < sizeof(count))
+    return -EILSEQ;
+  __builtin_memcpy(&count, value.data, sizeof(count));
+  if (count > value.len / sizeof(count) - 1)
+    return -EILSEQ;
+  for (uint64_t i = 1; i <= count; i++) {
+    uint64_t number;
+    __builtin_memcpy(&number, value.data + i * sizeof(number), sizeof(number));
+    if (number < 2 || number >= before)
+      return -EILSEQ;
+    before = number;
+  }
+  return 0;
+}
+
+int pages_check_free(struct pages *pages, const struct pages_snapshot *snapshot)
+{
+  int rc = check_tree(pages, snapshot, snapshot->free.root);
+  struct walk walk = {.pages = pages, .snapshot = snapshot, .visit = check_list};
+  walk.arg = &walk;
+  return rc < 0 ? rc : walk_tree(&walk, snapshot->free.root, NULL);
+}
