@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* idemshim check: what is configured, which rule a call meets, and whether the manual knows every name. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+  world_unset(&w, "IDEMSHIM_HOSTS");
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(cli_check, .init = open_world, .fini = close_world);
+
+static void expect_output(struct run *r, int status, const char *text)
+{
+  cr_expect_eq(r->status, status, "exit %d: %s", r->status, r->err);
+  cr_expect(strstr(r->out, text), "expected \"%s\" in:\n%s", text, r->out);
+  run_release(r);
+}
+
+Test(cli_check, a_call_to_a_known_provider_meets_a_built_in_rule)
+{
+  struct run r = run_plain(&w, "idemshim", "check", "https://api.openai.com/v1/chat/completions", NULL);
+
+  expect_output(&r, 0, "host=api.openai.com path=/v1/chat/completions");
+}
+
+Test(cli_check, a_call_that_meets_no_rule_is_exit_1)
+{
+  struct run other = run_plain(&w, "idemshim", "check", "https://example.com/", NULL);
+  struct run get =
+      run_plain(&w, "idemshim", "check", "GET", "https://api.openai.com/v1/chat/completions", NULL);
+
+  expect_output(&other, 1, "no rule matches");
+  expect_output(&get, 1, "no rule matches");
+}
+
+Test(cli_check, host_port_and_path_are_taken_from_the_url_as_libcurl_would)
+{
+  static const struct {
+    const char *rule, *url;
+    int status;
+  } cases[] = {
+      {"host=a.example:443",        "https://a.example/x",              0},
+      {"host=a.example:443",        "http://a.example/x",               1},
+      {"host=a.example:80",         "http://A.Example",                 0},
+      {"host=a.example:8080",       "https://me:pw@a.example:8080/x?q", 0},
+      {"host=[::1]:8080",           "http://[::1]:8080/x",              0},
+      {"host=a.example path=/v1/*", "https://a.example/v1/x?y=/v2/",    0},
+      {"host=a.example path=/v1/*", "https://a.example/v2/x",           1},
+      {"host=a.example path=/",     "https://a.example?x",              0},
+      {"host=a.example:443",        "a.example/x",                      0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    world_env(&w, "IDEMSHIM_RULES", "%s", cases[i].rule);
+    struct run r = run_plain(&w, "idemshim", "check", cases[i].url, NULL);
+
+    cr_expect_eq(r.status, cases[i].status, "%s with %s: exit %d\n%s", cases[i].url, cases[i].rule, r.status,
+                 r.out);
+    run_release(&r);
+  }
+}
+
+Test(cli_check, the_first_rule_wins_and_bypass_is_told)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=a.example path=/private action=bypass; host=a.example ttl=7d");
+  struct run bypass = run_plain(&w, "idemshim", "check", "https://a.example/private", NULL);
+  struct run stored = run_plain(&w, "idemshim", "check", "https://a.example/public", NULL);
+
+  expect_output(&bypass, 0, "action=bypass");
+  expect_output(&stored, 0, "ttl       7d");
+}
+
+Test(cli_check, what_has_no_effect_yet_is_told_only_where_it_was_set)
+{
+  struct run none = run_plain(&w, "idemshim", "check", NULL);
+  cr_expect_null(strstr(none.out, "not yet in force"), "%s", none.out);
+  run_release(&none);
+
+  world_env(&w, "IDEMSHIM_RULES", "host=a.example; host=b.example guard=on");
+  world_env(&w, "IDEMSHIM_MODE", "record");
+  struct run r = run_plain(&w, "idemshim", "check", "--json", NULL);
+  json_t *document = json_loads(r.out, 0, NULL);
+  json_t *list = json_object_get(document, "not_yet_in_force");
+
+  expect_success(&r);
+  cr_assert_eq(json_array_size(list), 2, "%s", r.out);
+  cr_expect_str_eq(json_string_value(json_array_get(list, 0)), "mode record");
+  cr_expect_str_eq(json_string_value(json_array_get(list, 1)), "rule 2 of IDEMSHIM_RULES: guard=on");
+  json_decref(document);
+  run_release(&r);
+}
+
+Test(cli_check, json_says_what_the_text_says)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=a.example ttl=7d vary=X-One,X-Two");
+  world_env(&w, "IDEMSHIM_SCOPE", "job-1");
+  struct run r = run_plain(&w, "idemshim", "check", "--json", "https://a.example/", NULL);
+  const char *mode, *scope, *dir, *origin, *ttl, *vary, *key;
+  json_t *document = json_loads(r.out, 0, NULL);
+
+  expect_success(&r);
+  cr_assert_eq(json_unpack(document, "{s:s, s:s, s:{s:s}, s:{s:{s:s}, s:{s:s, s:s, s:s}}}", "mode", &mode,
+                           "scope", &scope, "store", "dir", &dir, "call", "rule", "origin", &origin,
+                           "treatment", "ttl", &ttl, "vary", &vary, "key", &key),
+               0, "%s", r.out);
+  cr_expect_str_eq(mode, "idempotent");
+  cr_expect_str_eq(scope, "job-1");
+  cr_expect_str_eq(dir, w.store);
+  cr_expect_str_eq(origin, "IDEMSHIM_RULES");
+  cr_expect_str_eq(ttl, "7d");
+  cr_expect_str_eq(vary, "X-One,X-Two");
+  cr_expect_str_eq(key, "auto");
+  json_decref(document);
+  run_release(&r);
+}
+
+Test(cli_check, a_mistake_is_exit_2_and_names_the_place)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=a.example; host=b.example tll=3d");
+  struct run r = run_plain(&w, "idemshim", "check", NULL);
+
+  cr_expect_eq(r.status, 2);
+  cr_expect_eq(r.out_len, 0, "%s", r.out);
+  cr_expect(strstr(r.err, "IDEMSHIM_RULES: rule 2, column"), "%s", r.err);
+  cr_expect(strstr(r.err, "did you mean \"ttl\"?"), "%s", r.err);
+  run_release(&r);
+}
+
+Test(cli_check, a_store_that_cannot_be_used_is_exit_3)
+{
+  struct run missing = run_plain(&w, "idemshim", "check", NULL);
+  expect_output(&missing, 0, "not made yet");
+
+  cr_assert_eq(mkdir(w.store, 0777), 0);
+  cr_assert_eq(chmod(w.store, 0777), 0);
+  struct run open_to_all = run_plain(&w, "idemshim", "check", NULL);
+  expect_output(&open_to_all, 3, w.store);
+}
+
+/* ---- the manual
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* The text of a page, with what only separates words for the formatter taken out. */
+static char *read_page(const char *path)
+{
+  size_t len;
+  char *page = file_read(path, &len);
+  cr_assert_not_null(page, "%s cannot be read from the top of the source tree", path);
+  return page;
+}
+
+/* Tabs end the parts of a line of `check --docs`. */
+static char *next_part(char **line)
+{
+  return strsep(line, "\t");
+}
+
+Test(cli_check, the_manual_describes_every_variable_and_field)
+{
+  struct run r = run_plain(&w, "idemshim", "check", "--docs", NULL);
+  char *variables = read_page("docs/idemshim.7"), *fields = read_page("docs/idemshim-rules.5");
+  size_t rows = 0;
+
+  expect_success(&r);
+  for (char *text = r.out, *line; (line = strsep(&text, "\n")) && *line; rows++) {
+    const char *kind = next_part(&line), *name = next_part(&line);
+    bool variable = strcmp(kind, "variable") == 0;
+    const char *entry = world_text(&w, variable ? ".It Ev %s\n" : ".It Cm %s Ns = Ns ", name);
+    const char *found = strstr(variable ? variables : fields, entry);
+    cr_assert(found, "%s %s has no entry in the manual", kind, name);
+    next_part(&line);
+    next_part(&line);
+    bool in_force = strcmp(next_part(&line), "in force") == 0;
+    const char *end = strstr(found + 1, variable ? ".It Ev " : ".It Cm ");
+    const char *noted = strstr(found, ".Em Not yet in force");
+    bool says_so = noted && (!end || noted < end);
+    cr_expect(in_force != says_so || strcmp(name, "IDEMSHIM_MODE") == 0,
+              "%s: the manual and the table differ on whether it is in force", name);
+  }
+  cr_expect_gt(rows, 25);
+  free(variables);
+  free(fields);
+  run_release(&r);
+}
+
+Test(cli_check, the_manual_lists_no_variable_or_field_that_is_gone)
+{
+  struct run r =
+      run_shell_plain(&w, "idemshim check --docs | cut -f2 | sort > \"$HOME/known\";"
+                          "{ sed -n 's/^\\.It Ev \\(IDEMSHIM_.*\\)/\\1/p' docs/idemshim.7;"
+                          "  sed -n 's/^\\.It Cm \\([a-z_]*\\) Ns = .*/\\1/p' docs/idemshim-rules.5; } |"
+                          "sort > \"$HOME/listed\"; test -s \"$HOME/listed\" &&"
+                          "diff \"$HOME/known\" \"$HOME/listed\"");
+
+  expect_success(&r);
+  run_release(&r);
+}
+
+Test(cli_check, the_manual_names_every_command_and_option)
+{
+  static const char *const commands[] = {"run",     "check", "stats", "ls",    "show",
+                                         "explain", "rm",    "gc",    "verify"};
+  char *page = read_page("docs/idemshim.1");
+
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    struct run r = run_plain(&w, "idemshim", commands[i], "--help", NULL);
+    expect_success(&r);
+    cr_expect(strstr(page, world_text(&w, ".It Cm %s\n", commands[i])), "%s", commands[i]);
+    for (char *at = strstr(r.out, "options:\n"); (at = strstr(at, "\n  --")); at++) {
+      int len = (int)strcspn(at + 5, " \n");
+      const char *option = world_text(&w, "Fl -%.*s", len, at + 5);
+      cr_expect(strstr(page, option), "%s %.*s is not in idemshim.1", commands[i], len + 2, at + 3);
+    }
+    run_release(&r);
+  }
+  free(page);
+}

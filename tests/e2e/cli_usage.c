@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line itself: help, mistakes, exit codes. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(cli_usage, .init = open_world, .fini = close_world);
+
+static const char *const commands[] = {"run",     "check", "stats", "ls",    "show",
+                                       "explain", "rm",    "gc",    "verify"};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+/* Exit code 2, nothing on standard output, and one line that begins and goes on as it should. */
+static void expect_refusal(struct run *r, const char *message)
+{
+  cr_expect_eq(r->status, 2, "exit %d: %s", r->status, r->err);
+  cr_expect_eq(r->out_len, 0, "%s", r->out);
+  cr_expect_eq(strncmp(r->err, "idemshim: ", 10), 0, "%s", r->err);
+  cr_expect(strstr(r->err, message), "expected \"%s\" in: %s", message, r->err);
+  cr_expect_eq(strchr(r->err, '\n'), r->err + r->err_len - 1, "not one line: %s", r->err);
+  run_release(r);
+}
+
+Test(cli_usage, the_overview_names_every_command_and_the_exit_codes)
+{
+  struct run r = run_plain(&w, "idemshim", "--help", NULL);
+
+  expect_success(&r);
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    cr_expect(strstr(r.out, world_text(&w, "\n  %s ", commands[i])), "%s is missing: %s", commands[i], r.out);
+  cr_expect(strstr(r.out, "exit codes: 0"), "%s", r.out);
+  run_release(&r);
+}
+
+Test(cli_usage, every_command_explains_itself_in_two_ways)
+{
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    struct run option = run_plain(&w, "idemshim", commands[i], "--help", NULL);
+    struct run word = run_plain(&w, "idemshim", "help", commands[i], NULL);
+
+    expect_success(&option);
+    expect_same_output(&option, &word);
+    cr_expect(strstr(option.out, world_text(&w, "usage: idemshim %s ", commands[i])), "%s", option.out);
+    run_release(&option);
+    run_release(&word);
+  }
+}
+
+Test(cli_usage, without_a_command_it_says_what_there_is_and_fails)
+{
+  struct run r = run_plain(&w, "idemshim", NULL);
+
+  cr_expect_eq(r.status, 2);
+  cr_expect_eq(r.out_len, 0);
+  cr_expect(strstr(r.err, "usage: idemshim"), "%s", r.err);
+  run_release(&r);
+}
+
+Test(cli_usage, version_is_one_line)
+{
+  struct run r = run_plain(&w, "idemshim", "--version", NULL);
+
+  expect_success(&r);
+  cr_expect_eq(strncmp(r.out, "idemshim ", 9), 0, "%s", r.out);
+  cr_expect_eq(strchr(r.out, '\n'), r.out + r.out_len - 1);
+  run_release(&r);
+}
+
+Test(cli_usage, a_mistyped_command_or_option_gets_a_suggestion)
+{
+  struct run command = run_plain(&w, "idemshim", "stast", NULL);
+  struct run option = run_plain(&w, "idemshim", "ls", "--jsno", NULL);
+
+  expect_refusal(&command, "did you mean \"stats\"?");
+  expect_refusal(&option, "did you mean \"--json\"?");
+}
+
+Test(cli_usage, what_resembles_nothing_is_sent_to_the_help)
+{
+  struct run command = run_plain(&w, "idemshim", "frobnicate", NULL);
+  struct run option = run_plain(&w, "idemshim", "gc", "-z", NULL);
+
+  expect_refusal(&command, "see idemshim --help");
+  expect_refusal(&option, "see idemshim gc --help");
+}
+
+Test(cli_usage, each_mistake_in_options_and_operands_is_named)
+{
+  static const struct {
+    const char *words[4], *message;
+  } mistakes[] = {
+      {{"ls", "--limit", "many"},           "ls: --limit: expected a number"               },
+      {{"ls", "--limit"},                   "ls: --limit needs a value"                    },
+      {{"ls", "--json=yes"},                "ls: --json takes no value"                    },
+      {{"ls", "extra"},                     "ls: unexpected operand \"extra\""             },
+      {{"show"},                            "show: an operand is missing"                  },
+      {{"show", "abc", "--json", "--body"}, "show: --json, --body, --headers and --request"},
+      {{"stats", "--json", "--prometheus"}, "stats: --json and --prometheus"               },
+      {{"rm"},                              "rm: give the ids"                             },
+      {{"rm", "--all", "abc"},              "rm: give the ids"                             },
+      {{"run"},                             "run: an operand is missing"                   },
+      {{"check", "ftp://example.com/"},     "check: ftp://example.com/: expected an http"  },
+      {{"check", "https://host:99999/"},    "expected a URL such as"                       },
+  };
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    const char *const *word = mistakes[i].words;
+    const char *argv[] = {"idemshim", word[0], word[1], word[2], word[3], NULL};
+    struct run r = run_argv(&w, false, argv);
+
+    expect_refusal(&r, mistakes[i].message);
+  }
+}
+
+Test(cli_usage, a_store_that_is_not_there_is_exit_3_and_none_is_made)
+{
+  static const char *const readers[] = {"stats", "ls", "gc", "verify", "explain"};
+
+  for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+    struct run r = run_plain(&w, "idemshim", readers[i], "--store", world_path(&w, "nowhere"), NULL);
+
+    cr_expect_eq(r.status, 3, "%s: exit %d: %s", readers[i], r.status, r.err);
+    cr_expect(strstr(r.err, "there is no store at "), "%s", r.err);
+    run_release(&r);
+  }
+  cr_expect_null(file_read(world_path(&w, "nowhere"), &(size_t){0}));
+}
+
+Test(cli_usage, output_that_cannot_be_written_is_not_taken_for_success)
+{
+  struct run r = run_shell_plain(&w, "idemshim check --docs > /dev/full");
+
+  cr_expect_eq(r.status, 3);
+  cr_expect(strstr(r.err, "the output cannot be written"), "%s", r.err);
+  run_release(&r);
+}
+
+Test(cli_usage, control_characters_in_a_mistake_do_not_reach_the_terminal)
+{
+  struct run r = run_plain(&w, "idemshim", "ls\033[2J", NULL);
+
+  cr_expect_eq(r.status, 2);
+  cr_expect_null(strchr(r.err, '\033'));
+  cr_expect(strstr(r.err, "\\x1b[2J"), "%s", r.err);
+  run_release(&r);
+}
