@@ -6,8 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Strings cost no relocation at every exec; tables of pointers do. So hosts and paths are words in one
- * string. */
+/* Hosts and paths are words in one string: pointers would cost every exec a relocation each. */
 static const struct provider {
   const char *name, *hosts, *paths;
 } providers[] = {
@@ -50,9 +49,29 @@ static int add_paths(struct idem_draft *draft, const struct provider *provider, 
   return result;
 }
 
+static size_t count_words(const char *list)
+{
+  size_t count = 0;
+
+  for (list += strspn(list, " "); *list; list += strspn(list, " ")) {
+    list += strcspn(list, " ");
+    count++;
+  }
+  return count;
+}
+
+static size_t count_rules(void)
+{
+  size_t count = 0;
+
+  for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++)
+    count += count_words(providers[i].hosts) * count_words(providers[i].paths);
+  return count;
+}
+
 int idem_builtin_add(struct idem_draft *draft)
 {
-  int result = 0;
+  int result = idem_draft_reserve(draft, count_rules());
 
   for (size_t i = 0; result == 0 && i < sizeof providers / sizeof providers[0]; i++) {
     const char *hosts = providers[i].hosts;

@@ -85,8 +85,7 @@ static int normal_name(const struct idem_value *value, char *host)
   return 0;
 }
 
-/* Where the host ends and its port, if any, begins after a colon: more than one colon without brackets is an
- * address. */
+/* Where the host ends; a colon and a port may follow. Several colons without brackets are an address. */
 static size_t host_end(const struct idem_value *value)
 {
   const char *data = value->data;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields that say what names an operation: key, header, vary, ignore; and inject, which is a header's name
- * too. */
+/* Fields that say what names an operation: key, header, vary, ignore. And inject, a header's name too. */
 #include "config/ascii.h"
 #include "config/field.h"
 

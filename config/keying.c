@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One text for everything that decides what names an operation, so that rules written differently can share
- * keys. */
+/* What names an operation, as one text: rules that are written differently can share their keys. */
 #include "config/ascii.h"
 #include "config/field.h"
 

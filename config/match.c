@@ -6,14 +6,18 @@
 #include <errno.h>
 #include <string.h>
 
-/* Up to eight bytes before `end`, in lower case, the last one lowest. */
+/* Makes a letter lower case and leaves what else stands in a host alone, but for '_'. Both sides of a compare
+ * are folded in this way, and the glob has the last word. */
+#define FOLD UINT64_C(0x2020202020202020)
+
+/* Up to eight bytes before `end`, folded; the last one is the highest. */
 static uint64_t tail_of(const char *end, size_t len)
 {
   uint64_t tail = 0;
 
-  for (size_t i = len < sizeof tail ? len : sizeof tail; i > 0; i--)
-    tail = tail << 8 | (unsigned char)idem_lower(end[-(ptrdiff_t)i]);
-  return tail;
+  for (size_t i = 1; i <= len && i <= sizeof tail; i++)
+    tail |= (uint64_t)(unsigned char)end[-(ptrdiff_t)i] << (64 - 8 * i);
+  return tail | FOLD;
 }
 
 static size_t literal_tail(const char *glob, size_t len)
@@ -32,12 +36,22 @@ static bool same_host(const struct idem_rule *a, const struct idem_rule *b)
 
 static void open_gate(struct idem_gate *gate, const struct idem_rule *rule, uint32_t first)
 {
-  size_t len = strlen(rule->host), tail = literal_tail(rule->host, len);
+  size_t len = strlen(rule->host), tail = literal_tail(rule->host, len), least = 0;
 
+  for (const char *c = rule->host; *c; c++)
+    least += *c != '*';
   gate->first = first;
   gate->port = rule->port;
   gate->tail = tail_of(rule->host + len, tail);
-  gate->mask = tail == sizeof gate->mask ? UINT64_MAX : (UINT64_C(1) << 8 * tail) - 1;
+  gate->mask = tail ? UINT64_MAX << (64 - 8 * tail) : 0;
+  gate->least_len = (uint16_t)least;
+  gate->spare = least < len ? UINT16_MAX : 0;
+}
+
+static bool opens(const struct idem_gate *gate, uint64_t tail, size_t host_len, uint16_t port)
+{
+  return !((tail ^ gate->tail) & gate->mask) && host_len - gate->least_len <= gate->spare &&
+         (!gate->port || gate->port == port);
 }
 
 int idem_gates_build(struct idem_config *config, struct idem_arena *arena)
@@ -62,7 +76,7 @@ static bool wants_method(const struct idem_words *methods, const struct idem_tar
 {
   for (size_t i = 0; i < methods->count; i++) {
     const char *method = methods->word[i];
-    if (!strcmp(method, "*") ||
+    if ((method[0] == '*' && !method[1]) ||
         (strlen(method) == target->method_len && !memcmp(method, target->method, target->method_len)))
       return true;
   }
@@ -90,9 +104,8 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
 
   for (size_t i = 0; i < config->gate_count; i++) {
     const struct idem_gate *gate = &config->gates[i];
-    if ((tail ^ gate->tail) & gate->mask || (gate->port && gate->port != target->port))
-      continue;
-    if (!idem_glob(config->rules[gate->first].host, host, host_len, true))
+    if (!opens(gate, tail, host_len, target->port) ||
+        !idem_glob(config->rules[gate->first].host, host, host_len, true))
       continue;
     const struct idem_rule *rule = match_rules(config, gate, target);
     if (rule)

@@ -22,6 +22,9 @@ struct idem_draft {
 
 int idem_draft_init(struct idem_draft *draft, struct idem_arena *arena, struct idem_error *error);
 
+/* Makes room for `room` rules, at least as many as there are. */
+int idem_draft_reserve(struct idem_draft *draft, size_t room);
+
 /* A new last rule, with the defaults; NULL with the message set if there is no memory. */
 struct idem_rule *idem_draft_add(struct idem_draft *draft, const char *origin, int number);
 

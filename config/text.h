@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text put together piece by piece into a buffer that may be too small: like snprintf, `len` goes on
- * counting. */
+/* Text put together piece by piece. If the buffer is too small, `len` goes on counting, as snprintf does. */
 #ifndef IDEMSHIM_TEXT_H
 #define IDEMSHIM_TEXT_H
 

@@ -16,8 +16,7 @@ void test_set(const char *const *values);
 /* Loads one IDEMSHIM_RULES text that must be right. */
 void load_rules(struct idem_config *config, const char *rules);
 
-/* Asserts that IDEMSHIM_RULES=`rules` is refused with exactly `message`, and leaves an empty config in mode
- * off. */
+/* Asserts that IDEMSHIM_RULES=`rules` is refused with `message`, and leaves an empty config in mode off. */
 void refuses(const char *rules, const char *message);
 
 /* The rule that a POST (or `method`) to https://host:port/path meets. */

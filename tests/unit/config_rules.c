@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The grammar of rules: how fields, rules, comments and quotes are read, and what is said when they cannot
- * be. */
+/* The grammar: how fields, rules, comments and quotes are read, and what is said when they cannot be. */
 #include "tests/unit/config_environment.h"
 
 #include <criterion/criterion.h>
