@@ -30,6 +30,8 @@ const char *deliver_refuses(const struct call *call, const struct idem_answer *a
     return "MAXFILESIZE";
   if (shadow->cookie_engine && header_find(answer->headers, "set-cookie").data)
     return "the answer sets a cookie";
+  if (!replay_has_certificates(shadow, answer->facts))
+    return "CERTINFO";
   bool redirected = replay_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
   return redirected && !shadow->slot[SLOT_FOLLOWLOCATION] ? "the answer came after a redirect" : NULL;
 }

@@ -32,6 +32,7 @@
   X(STDERR)                                                                                                  \
   X(ERRORBUFFER)                                                                                             \
   X(HEADER)                                                                                                  \
+  X(CERTINFO)                                                                                                \
   X(FAILONERROR)                                                                                             \
   X(FOLLOWLOCATION)                                                                                          \
   X(MAXFILESIZE_LARGE)                                                                                       \
@@ -81,7 +82,6 @@
   X(TRANSFER_ENCODING, "asks for a transfer coding")                                                         \
   X(TRAILERFUNCTION, "sends trailers")                                                                       \
   X(PREREQFUNCTION, "is told the connection's addresses")                                                    \
-  X(CERTINFO, "wants the certificates of a handshake")                                                       \
   X(FILETIME, "wants the remote time")                                                                       \
   X(SSLCERT_BLOB, "a client certificate in memory is the caller's identity")                                 \
   X(SSLKEY_BLOB, "a client certificate in memory is the caller's identity")                                  \

@@ -2,6 +2,7 @@
 #include "shim/replay.h"
 
 #include "shim/call.h"
+#include "shim/certinfo.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ enum info_source {
   SOURCE_DOWNLOAD_SPEED,
   SOURCE_UPLOAD_SPEED,
   SOURCE_NO_SOCKET,
+  SOURCE_CERTIFICATES,
 };
 
 struct info_row {
@@ -92,6 +94,7 @@ static const struct info_row info_rows[INFO_LIMIT] = {
   T(SPEED_UPLOAD, SOURCE_UPLOAD_SPEED),
   T(LASTSOCKET, SOURCE_NO_SOCKET),
   T(ACTIVESOCKET, SOURCE_NO_SOCKET),
+  T(CERTINFO, SOURCE_CERTIFICATES),
 #undef T
 };
 /* clang-format on */
@@ -104,6 +107,7 @@ struct replay *replay_begin(struct shadow *shadow)
   if (!replay)
     return NULL;
   free(replay->entries);
+  certinfo_free(replay->certinfo);
   struct buffer headers = replay->headers, facts = replay->facts;
   *replay = (struct replay){.headers = headers, .facts = facts};
   replay->headers.len = replay->facts.len = 0;
@@ -115,6 +119,7 @@ void replay_free(struct replay *replay)
   if (!replay)
     return;
   free(replay->entries);
+  certinfo_free(replay->certinfo);
   buffer_release(&replay->headers);
   buffer_release(&replay->facts);
   free(replay);
@@ -217,9 +222,28 @@ static bool collect_url(const struct shadow *shadow, struct buffer *facts)
          collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
 }
 
+static bool collect_certificates(const struct shadow *shadow, struct buffer *facts)
+{
+  struct curl_certinfo *info = NULL;
+  struct buffer text = {0};
+  if (!shadow->slot[SLOT_CERTINFO] ||
+      shadow->lib->easy_getinfo(shadow->handle, CURLINFO_CERTINFO, &info) != CURLE_OK || !info)
+    return true;
+  bool complete = certinfo_write(info, &text) && add_fact(facts, CURLINFO_CERTINFO, text.data, text.len);
+  buffer_release(&text);
+  return complete;
+}
+
+bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts)
+{
+  size_t len;
+  return !shadow->slot[SLOT_CERTINFO] || !shadow->parts.https ||
+         find_fact(facts.data, facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
+}
+
 bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts)
 {
-  bool complete = collect_url(shadow, facts);
+  bool complete = collect_url(shadow, facts) && collect_certificates(shadow, facts);
 #define X(info, unset) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
   NUMBER_FACTS(X)
 #undef X
@@ -263,6 +287,19 @@ static int64_t elapsed_us(const struct replay *replay)
   return us > 0 ? us : 1;
 }
 
+static const struct curl_certinfo *certificates(const struct shadow *shadow)
+{
+  static const struct curl_certinfo none;
+  struct replay *replay = shadow->replay;
+  size_t len = 0;
+  const char *text = find_fact(replay->facts.data, replay->facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
+  if (!text || !shadow->slot[SLOT_CERTINFO])
+    return &none;
+  if (!replay->certinfo)
+    replay->certinfo = certinfo_read(text, len);
+  return replay->certinfo ? replay->certinfo : &none;
+}
+
 static int64_t fact_number(const struct replay *replay, CURLINFO info)
 {
   unsigned number = NUMBER_OF(info);
@@ -303,6 +340,9 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
     break;
   case SOURCE_UPLOAD_SPEED:
     give_number(info, fact_number(replay, CURLINFO_SIZE_UPLOAD_T) * 1000000 / elapsed_us(replay), out);
+    break;
+  case SOURCE_CERTIFICATES:
+    *(const struct curl_certinfo **)out = certificates(shadow);
     break;
   case SOURCE_NO_SOCKET:
     give_number(info, -1, out);

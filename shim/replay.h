@@ -20,6 +20,7 @@ struct replay {
   size_t marks_len;
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
   int64_t downloaded;                          /* bytes that the app got; for the speeds */
+  struct curl_certinfo *certinfo;              /* made when it is first asked */
   struct header_entry *entries;                /* of the header API, made when it is first asked */
   size_t entry_count;
   int requests;
@@ -37,6 +38,9 @@ bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts);
 /* One fact, for an answer that we make ourselves. */
 bool replay_add_number(struct buffer *facts, CURLINFO info, int64_t value);
 bool replay_add_text(struct buffer *facts, CURLINFO info, const char *value);
+
+/* False if the app wants the certificates of a handshake that were not asked for when the answer was stored. */
+bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts);
 
 /* A stored fact by number; `fallback` if it is not there. */
 int64_t replay_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);

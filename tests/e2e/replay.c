@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* The main job: the second run of an unmodified program makes no call and gives the same bytes. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, WORLD_TLS);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(replay, .init = open_world, .fini = close_world);
+
+static const char prompt[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+static const char stream_prompt[] = "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+
+static struct run curl_json(const char *url)
+{
+  return run_shim(&w, "curl", "-sSi", "--json", prompt, url, NULL);
+}
+
+static void expect_replay_of(struct run *first, struct run *again)
+{
+  expect_success(first);
+  expect_success(again);
+  cr_expect_eq(strip_marks(first->out), 0, "a live call carries no marks");
+  cr_expect_eq(strip_marks(again->out), 4, "a replay carries four marks");
+  expect_same_bytes("headers and body", first->out, strlen(first->out), again->out, strlen(again->out));
+}
+
+Test(replay, the_second_run_of_curl_makes_no_call_and_carries_four_marks)
+{
+  struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
+  struct run again = curl_json(world_url(&w, "/v1/chat/completions"));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect(strstr(again.out, "X-Idempotency-Replayed: true\r\n"));
+  cr_expect(strstr(again.out, "X-From-Cache: true\r\n"));
+  cr_expect(strstr(again.out, "X-Original-Request-Time: "));
+  cr_expect(strstr(again.out, "X-Idemshim-Id: "));
+  expect_replay_of(&first, &again);
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, it_works_over_tls_with_the_server_stopped)
+{
+  const char *url = world_tls_url(&w, "/v1/chat/completions");
+  struct run first = curl_json(url);
+  mock_stop(&w);
+  struct run again = curl_json(url);
+  expect_replay_of(&first, &again);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, a_replay_opens_no_network_socket)
+{
+  struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
+  struct run again = run_plain(&w, "strace", "-f", "-e", "trace=network", "-E",
+                               world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"),
+                               "curl", "-sS", "--json", prompt, world_url(&w, "/v1/chat/completions"), NULL);
+  char *trace = file_read(world_path(&w, "trace"), NULL);
+  cr_assert_not_null(trace);
+  cr_expect_eq(again.status, 0, "%s", again.err);
+  cr_expect_null(strstr(trace, "AF_INET"), "%s", trace);
+  cr_expect_eq(mock_count(&w).connections, 1);
+  free(trace);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, an_event_stream_keeps_its_bytes_and_its_chunks)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D30");
+  struct run first = run_shim(&w, "fetch-openssl", "--stream", "--body", stream_prompt, url, NULL);
+  struct run again = run_shim(&w, "fetch-openssl", "--stream", "--body", stream_prompt, url, NULL);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect(strstr(first.out, "chunk "), "%s", first.out);
+  expect_same_output(&first, &again);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, each_provider_s_stream_is_an_answer)
+{
+  static const char *const paths[] = {"/v1/chat/completions", "/v1/responses", "/v1/messages",
+                                      "/v1beta/models/m:streamGenerateContent?alt=sse", "/api/chat"};
+  for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+    const char *url = world_url(&w, paths[i]);
+    struct run first = run_shim(&w, "curl", "-sSiN", "--json", stream_prompt, url, NULL);
+    struct run again = run_shim(&w, "curl", "-sSiN", "--json", stream_prompt, url, NULL);
+    expect_replay_of(&first, &again);
+    cr_expect_eq(mock_count(&w).requests, (long)i + 1, "%s", paths[i]);
+    run_release(&first);
+    run_release(&again);
+  }
+}
+
+Test(replay, pace_original_takes_the_time_that_it_took_live)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 pace=original");
+  const char *url = world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D60");
+  struct run first = run_shim(&w, "curl", "-sSN", "--json", stream_prompt, url, NULL);
+  struct run again = run_shim(&w, "curl", "-sSN", "--json", stream_prompt, "-w", "\n%{time_total}", url, NULL);
+  char *total = strrchr(again.out, '\n');
+  cr_assert_not_null(total);
+  cr_expect_geq(atof(total), 0.3, "%s", total);
+  *total = '\0';
+  cr_expect_str_eq(first.out, again.out);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, mark_off_adds_nothing)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off");
+  struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
+  struct run again = curl_json(world_url(&w, "/v1/chat/completions"));
+  expect_same_output(&first, &again);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, key_order_and_white_space_do_not_count)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run a = run_shim(&w, "curl", "-sS", "--json", "{\"a\":1,\"b\":[1, 2]}", url, NULL);
+  struct run b = run_shim(&w, "curl", "-sS", "--json", "{ \"b\": [1,2], \"a\": 1 }", url, NULL);
+  struct run c = run_shim(&w, "curl", "-sS", "--json", "{\"b\":[2,1],\"a\":1}", url, NULL);
+  cr_expect_str_eq(a.out, b.out);
+  cr_expect_str_neq(a.out, c.out);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&b);
+  run_release(&c);
+}
+
+Test(replay, a_body_from_a_read_callback_is_part_of_the_key)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run a = run_shim(&w, "fetch-openssl", "--upload-callback", "--body", "{\"a\":1}", url, NULL);
+  struct run b = run_shim(&w, "fetch-openssl", "--upload-callback", "--body", "{\"a\":1}", url, NULL);
+  struct run c = run_shim(&w, "fetch-openssl", "--upload-callback", "--body", "{\"a\":2}", url, NULL);
+  expect_success(&a);
+  cr_expect_str_eq(a.out, b.out);
+  cr_expect_str_neq(a.out, c.out);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&b);
+  run_release(&c);
+}
+
+Test(replay, a_body_over_the_limit_goes_live_whole)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1k");
+  char body[4096];
+  memset(body, 'x', sizeof(body));
+  const char *file = world_write(&w, "body", body, sizeof(body));
+  const char *url = world_url(&w, "/v1/chat/completions");
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_shim(&w, "fetch-openssl", "--upload-callback", "--body", world_text(&w, "@%s", file), url, NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  json_t *requests = mock_requests(&w);
+  cr_expect_eq(json_array_size(requests), 2);
+  cr_expect_eq(json_integer_value(json_object_get(json_array_get(requests, 0), "body_size")), (int)sizeof(body));
+  cr_expect_eq(log_events(&w, "bypass"), 2);
+  json_decref(requests);
+}
+
+Test(replay, the_upstream_gets_one_idempotency_key_that_the_app_did_not_send)
+{
+  struct run r = curl_json(world_url(&w, "/v1/chat/completions"));
+  json_t *requests = mock_requests(&w);
+  const char *key = mock_header(json_array_get(requests, 0), "Idempotency-Key");
+  cr_assert_not_null(key);
+  cr_expect_eq(strlen(key), 36);
+  json_decref(requests);
+  run_release(&r);
+}
+
+Test(replay, another_host_is_left_alone)
+{
+  world_env(&w, "IDEMSHIM_HOSTS", "localhost:%d", w.port + 1);
+  struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
+  struct run again = curl_json(world_url(&w, "/v1/chat/completions"));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_null(file_read(w.log, NULL));
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, observe_changes_nothing_and_tells_what_would_have_been_saved)
+{
+  world_env(&w, "IDEMSHIM_MODE", "observe");
+  struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
+  struct run again = curl_json(world_url(&w, "/v1/chat/completions"));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(strip_marks(again.out), 0);
+  cr_expect_eq(log_events(&w, "would_hit"), 1);
+  json_t *requests = mock_requests(&w);
+  cr_expect_null(mock_header(json_array_get(requests, 0), "Idempotency-Key"));
+  json_decref(requests);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, off_is_as_if_the_shim_were_not_there)
+{
+  world_env(&w, "IDEMSHIM_MODE", "off");
+  struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
+  struct run again = curl_json(world_url(&w, "/v1/chat/completions"));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_null(file_read(w.store, NULL));
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(replay, stats_count_what_was_saved)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D50");
+  for (int i = 0; i < 3; i++) {
+    struct run r = curl_json(url);
+    expect_success(&r);
+    run_release(&r);
+  }
+  struct run stats = run_plain(&w, "idemshim", "stats", "--json", NULL);
+  json_t *all = json_loads(stats.out, 0, NULL);
+  cr_assert_not_null(all, "%s%s", stats.out, stats.err);
+  json_t *counters = json_object_get(all, "counters") ? json_object_get(all, "counters") : all;
+  cr_expect_eq(json_integer_value(json_object_get(counters, "calls")), 3);
+  cr_expect_eq(json_integer_value(json_object_get(counters, "hits")), 2);
+  cr_expect_eq(json_integer_value(json_object_get(counters, "live")), 1);
+  cr_expect_eq(json_integer_value(json_object_get(counters, "stored")), 1);
+  cr_expect_geq(json_integer_value(json_object_get(counters, "ms_saved")), 100);
+  long tokens = (long)json_integer_value(json_object_get(counters, "output_tokens_saved"));
+  cr_expect(tokens > 0 && tokens < 1000, "tokens count once for a key: %ld", tokens);
+  json_decref(all);
+  run_release(&stats);
+}
