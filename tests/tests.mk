@@ -22,6 +22,9 @@ $(MOCK): $(call objects,tests/mock)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lmicrohttpd -ljansson -lpthread
 
+# The runner is only a spectator, and criterion cannot run under the thread sanitizer.
+$(E2E): override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
+$(E2E): override LDFLAGS := $(filter-out -fsanitize%,$(LDFLAGS))
 $(E2E): $(call objects,tests/e2e tests/harness)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ljansson -lpthread

@@ -8,12 +8,9 @@
 #include "tests/clients/plugin/plugin.h"
 #include "tests/clients/post.h"
 
-#include <dlfcn.h>
-
 int main(int argc, char **argv)
 {
-  void *plugin =
-      argc < 3 ? NULL : dlopen(argc > 3 ? argv[3] : "$ORIGIN/plugin-gnutls.so", RTLD_NOW | RTLD_LOCAL);
+  void *plugin = argc < 3 ? NULL : plugin_open(argc > 3 ? argv[3] : "plugin-gnutls.so");
   plugin_version_fn *version = plugin ? dlsym(plugin, PLUGIN_VERSION) : NULL;
   plugin_post_fn *post = plugin ? dlsym(plugin, PLUGIN_POST) : NULL;
   int failed;

@@ -9,8 +9,6 @@
 #include "tests/clients/plugin/plugin.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
-#include <stdio.h>
 
 enum { ROUNDS = 3 };
 
@@ -33,9 +31,9 @@ static void print_counts(const char *when)
          count_entries("/proc/self/task", 0));
 }
 
-static int use(const char *path, const char *url, const char *body)
+static int use(const char *name, const char *url, const char *body)
 {
-  void *plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void *plugin = plugin_open(name);
   plugin_post_fn *post = plugin ? dlsym(plugin, PLUGIN_POST) : NULL;
   int failed = post ? post("plugin", url, body) : 1;
 
@@ -56,7 +54,7 @@ int main(int argc, char **argv)
   }
   print_counts("before");
   for (int round = 0; round < ROUNDS; round++) {
-    failed |= use(argc > 3 ? argv[3] : "$ORIGIN/plugin-openssl.so", argv[1], argv[2]);
+    failed |= use(argc > 3 ? argv[3] : "plugin-openssl.so", argv[1], argv[2]);
     print_counts("after");
   }
   return failed;

@@ -52,7 +52,6 @@ static void error_in_the_middle(const struct order *order, const struct question
 {
   struct answer *error = answer_new(200, answer->type);
 
-  error->cut_count = 0;
   order->shape->error_event(question, error);
   answer_splice(answer, error, order->script->error_event == 1);
   answer_free(error);
@@ -95,29 +94,37 @@ static const char *model_of(const struct order *order, const json_t *body, char 
   return room;
 }
 
+/* The request as JSON; an empty object if it is none. */
+static json_t *parse_body(const struct order *order)
+{
+  json_t *body = json_loadb(order->body ? order->body : "", order->body_len, JSON_ALLOW_NUL, NULL);
+
+  if (json_is_object(body))
+    return body;
+  json_decref(body);
+  return json_object();
+}
+
 struct answer *compose_success(const struct order *order)
 {
-  char id[33], room[128];
+  char id[33], room[128], *text;
   struct timespec now;
-  json_t *body = json_loadb(order->body ? order->body : "", order->body_len, JSON_ALLOW_NUL, NULL);
-  struct question question = {.path = order->path, .id = id, .serial = order->serial};
+  json_t *body = parse_body(order);
+  struct question question = {
+      .body = body,
+      .id = id,
+      .serial = order->serial,
+      .events = order->script->events ? order->script->events : 1,
+      .input_tokens = (json_int_t)(order->body_len / 4 + 1),
+  };
+  bool stream = order->shape->streams(&question);
   struct answer *answer;
-  char *text;
-  bool stream;
 
-  if (!json_is_object(body)) {
-    json_decref(body);
-    body = json_object();
-  }
   fill_id(id);
   clock_gettime(CLOCK_REALTIME, &now);
-  question.body = body;
-  stream = order->shape->streams(&question);
-  question.text = text = words(order->serial, id, &now, text_len(order, stream));
-  question.model = model_of(order, body, room, sizeof room);
   question.now_s = now.tv_sec;
-  question.events = order->script->events ? order->script->events : 1;
-  question.input_tokens = (json_int_t)(order->body_len / 4 + 1);
+  question.model = model_of(order, body, room, sizeof room);
+  question.text = text = words(order->serial, id, &now, text_len(order, stream));
   question.output_tokens = (json_int_t)(strlen(text) / 4 + 1);
   answer = stream ? compose_stream(order, &question) : compose_whole(order, &question);
   memcpy(answer->id, id, sizeof id);

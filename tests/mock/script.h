@@ -7,18 +7,22 @@
  * one.
  *
  *   latency_ms=N       wait before the header
- *   status=N           fail with N (300-599) in the provider's own error shape; 429 and 503 with Retry-After
+ *   status=N           fail with N (300-599) in the provider's own error shape; 429, 503 with Retry-After
  *   fail_first=N:S     the first N calls with this path and body fail with status S
  *   reset=headers|body TCP RST instead of the header, or after half of the body
  *   stall_ms=N         wait in the middle of the body
- *   truncate=1         a stream ends without its end marker; anything else stops half way under a whole
- * Content-Length error_event=1|2    an error event in the middle of a stream: 1 ends it there, 2 goes on to
- * the regular end size=BYTES         pad the answer to about so many bytes events=N           text events of
- * a stream (6) chunk=BYTES        cut the body into pieces of so many bytes (a stream: one piece for each
- * event) chunk_delay_ms=N   wait before each piece but the first length=close       no Content-Length, no
- * chunked coding: the body ends with the connection encoding=gzip      a Content-Encoding, whether the client
- * accepts it or not cookie=1           a Set-Cookie that differs each time redirect=TARGET    307 to TARGET,
- * unless the request is for TARGET already informational=1    103 Early Hints first (plain HTTP only)
+ *   truncate=1|2       1: a stream ends well, but without its end marker;
+ *                      2 (or no stream): it stops half way, its framing unfinished
+ *   error_event=1|2    an error event in the middle of a stream: 1 ends it, 2 goes on to the regular end
+ *   size=BYTES         pad the answer to about so many bytes
+ *   events=N           text events of a stream (6)
+ *   chunk=BYTES        cut the body into pieces of so many bytes (a stream: one piece for each event)
+ *   chunk_delay_ms=N   wait before each piece but the first
+ *   length=close       no Content-Length, no chunked coding: the body ends with the connection
+ *   encoding=gzip      a Content-Encoding, whether the client accepts it or not
+ *   cookie=1           a Set-Cookie that differs each time
+ *   redirect=TARGET    307 to TARGET, unless the request is for TARGET already
+ *   informational=1    103 Early Hints first (plain HTTP only)
  *   honour_key=1       the same Idempotency-Key gets the same answer and is no new work
  *   echo=1             a JSON answer has a member "echo": the request as it was received
  */

@@ -13,7 +13,6 @@
 /* What a provider would know when it answers. Nothing is owned. */
 struct question {
   const json_t *body; /* the request; an empty object if it is no JSON object */
-  const char *path;
   const char *model;
   const char *id;   /* hexadecimal, new for each call */
   const char *text; /* what the model says; names the call by serial number, id and time */
