@@ -49,9 +49,9 @@ enum { WORLD_TLS = 1 };
 
 struct world {
   char build[PATH_MAX]; /* absolute */
-  char dir[64];         /* the world's own; HOME of the programs that run in it */
-  char store[80];       /* IDEMSHIM_STORE; not made yet */
-  char log[80];         /* IDEMSHIM_LOG; not made yet */
+  char dir[256];        /* the world's own; HOME of the programs that run in it */
+  char store[272];      /* IDEMSHIM_STORE; not made yet */
+  char log[272];        /* IDEMSHIM_LOG; not made yet */
   int port;             /* of the mock, 127.0.0.1 */
   int tls_port;         /* with WORLD_TLS, else 0 */
   char ca[PATH_MAX];    /* with WORLD_TLS: whom to trust, also in CURL_CA_BUNDLE */

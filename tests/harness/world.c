@@ -151,12 +151,13 @@ bool world_has(const struct world *w, const char *program)
 
 static void make_directory(struct world *w)
 {
-  const char *build = getenv("IDEM_BUILD");
+  const char *build = getenv("IDEM_BUILD"), *tmp = getenv("TMPDIR");
 
   if (!realpath(build && *build ? build : "build", w->build))
     give_up("no build directory '%s': %m", build ? build : "build");
-  snprintf(w->dir, sizeof w->dir, "/tmp/idemshim-test.XXXXXX");
-  if (!mkdtemp(w->dir))
+  if ((size_t)snprintf(w->dir, sizeof w->dir, "%s/idemshim-test.XXXXXX", tmp ? tmp : P_tmpdir) >=
+          sizeof w->dir ||
+      !mkdtemp(w->dir))
     give_up("cannot make %s: %m", w->dir);
   snprintf(w->store, sizeof w->store, "%s/store", w->dir);
   snprintf(w->log, sizeof w->log, "%s/log", w->dir);

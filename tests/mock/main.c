@@ -2,10 +2,9 @@
 /*
  * mock-llm [--cert FILE --key FILE]
  *
- * An LLM API on the loopback, with the faults of a real one on request. Prints {"http":PORT} or, with a
- * certificate,
- * {"http":PORT,"https":PORT} on one line when it is ready, and runs until its standard input ends or SIGTERM.
- * How it answers is scripted by requests: tests/mock/script.h. Its own endpoints:
+ * An LLM API on the loopback, with the faults of a real one on request. When it is ready it prints one line,
+ * {"http":PORT} or, with a certificate, {"http":PORT,"https":PORT}; it runs until its standard input ends or
+ * SIGTERM. How it answers is scripted by requests: tests/mock/script.h. Its own endpoints:
  *
  *   GET  /_mock/count      {"requests", "served", "work", "connections"}
  *   GET  /_mock/requests   the last 4096 requests as they were received
