@@ -98,11 +98,13 @@ static const char *build_shape(struct call *call)
     add_text(&text, ";raw-content");
   if (!shadow->slot[SLOT_HTTP_TRANSFER_DECODING])
     add_text(&text, ";raw-transfer");
-  for (size_t i = 0; i < call->request.header_count; i++)
-    if (call->headers[i].len > 16 && strncasecmp(call->headers[i].data, "accept-encoding:", 16) == 0) {
+  for (size_t i = 0; i < call->request.header_count; i++) {
+    const struct idem_span *line = &call->headers[i];
+    if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
       add_text(&text, ";asks:");
-      add(&text, call->headers[i].data + 16, call->headers[i].len - 16);
+      add(&text, line->data + 16, line->len - 16);
     }
+  }
   call->request.shape = (struct idem_span){call->shape, text.len};
   return fits(&text) ? NULL : "ACCEPT_ENCODING too long";
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/life.h"
 
+#include "shim/environment.h"
 #include "shim/events.h"
 #include "shim/shadow.h"
 
@@ -42,7 +43,10 @@ static void load_config(void)
 {
   struct idem_error error;
   int saved = errno;
-  if (idem_config_load(&config, getenv, &error) < 0)
+  environment_open();
+  int code = idem_config_load(&config, environment_get, &error);
+  environment_close();
+  if (code < 0)
     life_fail_open(LIFE_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
   else if (config.mode == IDEM_MODE_RECORD)
     life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record is not in force yet");

@@ -7,15 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes]) */
+/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes]). They are stored in this order and looked for
+ * from the front: the first three are what a delivery itself asks for. */
 #define NUMBER_FACTS(X)                                                                                      \
+  X(REDIRECT_COUNT, 0)                                                                                       \
+  X(CONTENT_LENGTH_DOWNLOAD_T, -1)                                                                           \
+  X(SIZE_UPLOAD_T, 0)                                                                                        \
   X(RESPONSE_CODE, 0)                                                                                        \
   X(HTTP_CONNECTCODE, 0)                                                                                     \
   X(HEADER_SIZE, 0)                                                                                          \
   X(REQUEST_SIZE, 0)                                                                                         \
   X(SSL_VERIFYRESULT, 0)                                                                                     \
   X(PROXY_SSL_VERIFYRESULT, 0)                                                                               \
-  X(REDIRECT_COUNT, 0)                                                                                       \
   X(HTTPAUTH_AVAIL, 0)                                                                                       \
   X(PROXYAUTH_AVAIL, 0)                                                                                      \
   X(OS_ERRNO, 0)                                                                                             \
@@ -27,9 +30,7 @@
   X(PROTOCOL, 0)                                                                                             \
   X(PROXY_ERROR, 0)                                                                                          \
   X(FILETIME_T, -1)                                                                                          \
-  X(SIZE_UPLOAD_T, 0)                                                                                        \
   X(SIZE_DOWNLOAD_T, 0)                                                                                      \
-  X(CONTENT_LENGTH_DOWNLOAD_T, -1)                                                                           \
   X(CONTENT_LENGTH_UPLOAD_T, -1)                                                                             \
   X(RETRY_AFTER, 0)
 
@@ -243,14 +244,14 @@ bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts
 
 bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts)
 {
-  bool complete = collect_url(shadow, facts) && collect_certificates(shadow, facts);
+  bool complete = true;
 #define X(info, unset) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
   NUMBER_FACTS(X)
 #undef X
 #define X(info, unset) complete = complete && collect_text(shadow, CURLINFO_##info, facts);
   TEXT_FACTS(X)
 #undef X
-  return complete;
+  return complete && collect_url(shadow, facts) && collect_certificates(shadow, facts);
 }
 
 /* ---- answering ---- */
