@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hash: SHA-256 over fields whose lengths are part of what is hashed, so that no two lists of fields look alike. Small fields are
- * gathered first, since each call into the library costs as much as a block.
+ * hash: SHA-256 over fields whose lengths are part of what is hashed, so that no two lists of fields look
+ * alike. Small fields are gathered first, since each call into the library costs as much as a block.
  *
  *     struct hash hash;
  *     hash_begin(&hash);
