@@ -18,6 +18,9 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+/* Follows: the number in eight bytes. */
+enum { HASH_WIDE = 0xff };
+
 struct hash {
   SHA256_CTX sha;
   size_t used;
@@ -51,9 +54,13 @@ static inline void hash_bytes(struct hash *hash, const void *data, size_t len)
   hash->used += len;
 }
 
+/* One byte for most lengths: a block of SHA-256 has 64, and a name has two dozen fields. */
 static inline void hash_number(struct hash *hash, uint64_t number)
 {
-  hash_bytes(hash, &number, sizeof(number));
+  uint8_t byte = number < HASH_WIDE ? (uint8_t)number : HASH_WIDE;
+  hash_bytes(hash, &byte, 1);
+  if (byte == HASH_WIDE)
+    hash_bytes(hash, &number, sizeof(number));
 }
 
 static inline void hash_field(struct hash *hash, struct idem_span field)
