@@ -28,13 +28,13 @@ static bool is_from_user(const json_t *item)
   return !role || strcmp(role, "user") == 0;
 }
 
-/* The last text, first among what the user said, then among everything. */
+/* The last text, first among what the user said, then among the rest. */
 static const char *text_in_list(const json_t *list, int depth)
 {
-  for (int anybody = 0; anybody < 2; anybody++) {
+  for (int user = 1; user >= 0; user--) {
     for (size_t i = json_array_size(list); i-- > 0;) {
       const json_t *item = json_array_get(list, i);
-      const char *text = anybody || is_from_user(item) ? text_in(item, depth + 1) : NULL;
+      const char *text = is_from_user(item) == user ? text_in(item, depth + 1) : NULL;
       if (text)
         return text;
     }
@@ -44,7 +44,7 @@ static const char *text_in_list(const json_t *list, int depth)
 
 static const char *text_in(const json_t *value, int depth)
 {
-  if (depth > DEEPEST)
+  if (!value || depth > DEEPEST)
     return NULL;
   if (json_is_string(value))
     return *json_string_value(value) ? json_string_value(value) : NULL;

@@ -139,19 +139,6 @@ void cli_put_block(FILE *out, const char *text, size_t len)
   }
 }
 
-void cli_put_indented(FILE *out, const char *text, size_t len, const char *indent)
-{
-  while (len) {
-    const char *newline = memchr(text, '\n', len);
-    size_t line = newline ? (size_t)(newline - text) : len, step = newline ? line + 1 : len;
-    fputs(indent, out);
-    cli_put_block(out, text, line && text[line - 1] == '\r' && newline ? line - 1 : line);
-    fputc('\n', out);
-    text += step;
-    len -= step;
-  }
-}
-
 size_t cli_utf8_at(const char *text, size_t len)
 {
   wchar_t c;
