@@ -138,7 +138,9 @@ static int check_before(struct writer *writer)
   struct engine *engine = writer->engine;
   int rc = engine->write_checked ? 0 : fill_up(engine);
   if (rc == 0)
-    rc = pages_snapshot(&engine->pages, mdb_txn_id(writer->txn) - 1, &writer->before);
+    rc = pages_copy_roots(&engine->pages, mdb_txn_id(writer->txn) - 1, &writer->before);
+  if (rc == 0)
+    rc = pages_find_trees(&engine->pages, &writer->before);
   if (rc == 0)
     rc = pages_check_main(&engine->pages, &writer->before);
   if (rc == 0 && !engine->write_checked)

@@ -148,7 +148,8 @@ static int make_trees(struct writer *writer, void *arg)
   return open_trees(arg, writer_txn(writer), MDB_CREATE);
 }
 
-/* The usual case, without the write lock. */
+/* The usual case, without the write lock. Roots that a commit has torn meanwhile fail the check, and the lock
+ * is taken. */
 static int find_trees(void *arg)
 {
   struct engine *engine = arg;
@@ -157,7 +158,9 @@ static int find_trees(void *arg)
   if (rc < 0)
     return rc;
   struct pages_snapshot now;
-  rc = pages_snapshot(&engine->pages, mdb_txn_id(txn), &now);
+  rc = pages_copy_roots(&engine->pages, mdb_txn_id(txn), &now);
+  if (rc == 0)
+    rc = pages_find_trees(&engine->pages, &now);
   if (rc == 0)
     rc = pages_check_main(&engine->pages, &now);
   if (rc == 0)

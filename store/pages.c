@@ -56,25 +56,17 @@ void pages_close(struct pages *pages)
   pages->map = NULL;
 }
 
-static int find_trees(struct pages *pages, struct pages_snapshot *snapshot);
-
-int pages_snapshot(const struct pages *pages, uint64_t txn, struct pages_snapshot *out)
+int pages_copy_roots(const struct pages *pages, uint64_t txn, struct pages_snapshot *out)
 {
-  const struct meta *meta = meta_at(pages, txn & 1), *other = meta_at(pages, ~txn & 1);
+  const struct meta *meta = meta_at(pages, txn & 1);
   if (atomic_load_explicit(&meta->txn, memory_order_acquire) != txn)
     return -EAGAIN;
+  out->txn = txn;
   out->free = meta->free;
   out->main = meta->main;
   out->next_page = meta->last_page + 1;
   atomic_thread_fence(memory_order_acquire);
-  /* Once transaction n + 1 stands on the other page, n + 2 may be about to overwrite what we have just read.
-   */
-  if (atomic_load_explicit(&other->txn, memory_order_relaxed) > txn)
-    return -EAGAIN;
-  if (out->next_page < 2 || out->next_page > pages->map_size / pages->page_size)
-    return -EILSEQ;
-  out->txn = txn;
-  return find_trees((struct pages *)(uintptr_t)pages, out);
+  return 0;
 }
 
 /* Down from `root` to the leaf that has, or would have, `key`. */
@@ -115,8 +107,10 @@ static int find_node(struct pages *pages, const struct pages_snapshot *snapshot,
   return page_node(pages, leaf, at, node);
 }
 
-static int find_trees(struct pages *pages, struct pages_snapshot *snapshot)
+int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot)
 {
+  if (snapshot->next_page < 2 || snapshot->next_page > pages->map_size / pages->page_size)
+    return -EILSEQ;
   for (unsigned i = 0; i < PAGES_TREES; i++) {
     struct node node;
     struct pages_root *tree = &snapshot->tree[i];

@@ -8,7 +8,8 @@
  * writes, and keeps the pages of a snapshot from being reused. Before it may write, pages_check() goes over
  * the path that it will take.
  *
- *     pages_snapshot(&pages, mdb_txn_id(txn), &snapshot);   // inside a transaction
+ *     pages_copy_roots(&pages, mdb_txn_id(txn), &snapshot);   // inside a transaction
+ *     pages_find_trees(&pages, &snapshot);
  *     pages_get(&pages, &snapshot, PAGES_ANSWERS, key, 32, &value);
  *
  * The layout is that of LMDB's data version 1 (0.9.x), 64-bit little-endian. Nothing allocates, locks or
@@ -60,9 +61,16 @@ struct pages_snapshot {
 int pages_open(struct pages *pages, int fd, size_t map_size);
 void pages_close(struct pages *pages);
 
-/* Finds the roots of transaction `txn`, which must be held by the caller. -EAGAIN: two commits have gone by,
- * begin the transaction again. -EILSEQ: damaged. A tree that does not exist yet is empty. */
-int pages_snapshot(const struct pages *pages, uint64_t txn, struct pages_snapshot *out);
+/*
+ * Copies the roots of transaction `txn`, which the caller holds, from the file. They may be torn: LMDB
+ * overwrites the page that they are on when it commits txn + 2, which it cannot do before txn + 1 is what a
+ * new reader gets. So `out->txn` holds only once the caller's transaction has been renewed and still is
+ * `txn`. -EAGAIN: txn + 2 is there already.
+ */
+int pages_copy_roots(const struct pages *pages, uint64_t txn, struct pages_snapshot *out);
+
+/* Then finds our trees. -EILSEQ: damaged. A tree that does not exist yet is empty. */
+int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot);
 
 /* -ENOENT: no such key. `value` points into the map, at any alignment. */
 int pages_get(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,

@@ -102,9 +102,15 @@ static int reader_pick(struct engine *engine, struct reader **out)
   return 0;
 }
 
-/* Begins the transaction and finds its roots, unless they are those of the last time. */
+/*
+ * Begins the transaction and finds its roots, unless they are those of the last time. What was copied in one
+ * round holds if the next one begins with the same transaction; while commits rush by, that takes a few
+ * rounds.
+ */
 static int reader_renew(struct reader *reader)
 {
+  struct pages *pages = &reader->engine->pages;
+  struct pages_snapshot fresh = {.txn = 0};
   for (int i = 0; i < READER_TRIES; i++) {
     int rc = engine_code(mdb_txn_renew(reader->txn));
     if (rc < 0)
@@ -112,13 +118,19 @@ static int reader_renew(struct reader *reader)
     uint64_t number = mdb_txn_id(reader->txn);
     if (number == reader->snapshot.txn)
       return 0;
-    reader->snapshot.txn = 0;
-    rc = pages_snapshot(&reader->engine->pages, number, &reader->snapshot);
-    if (rc == 0)
-      return 0;
-    mdb_txn_reset(reader->txn);
-    if (rc != -EAGAIN)
+    if (number == fresh.txn) {
+      reader->snapshot.txn = 0;
+      rc = pages_find_trees(pages, &fresh);
+      if (rc == 0)
+        reader->snapshot = fresh;
+      else
+        mdb_txn_reset(reader->txn);
       return rc;
+    }
+    rc = pages_copy_roots(pages, number, &fresh);
+    if (rc < 0)
+      fresh.txn = 0;
+    mdb_txn_reset(reader->txn);
   }
   return -EILSEQ;
 }
