@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/advice.h"
 
-#include "cli/nearest.h"
-
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,53 +12,80 @@ static const struct advice {
 } table[] = {
     {.kind = "tenant",
      .before =
-         "the calls were made with different credentials, which never share an answer; use one API key"                                                                },
+         "the calls were made with different credentials, which never share an answer; use one API key"                                                                                         },
     {.kind = "scope",
-     .before = "IDEMSHIM_SCOPE differs; use one scope for both if they are one set of operations"                                                                      },
+     .before = "IDEMSHIM_SCOPE differs; use one scope for both if they are one set of operations"                                                                                               },
+    {.kind = "query",                                                                                         .before = "keep out of the query what changes from call to call: all of it counts"},
     {.kind = "header",
      .before = "if ",
      .after = " does not change the answer, give the rule a vary= list without it"},
-    {.kind = "JSON",                                                                                                       .before = "if this does not change the answer, put ignore=",                                                                                                                                                   .after = " into the rule"},
-    {.kind = "query",                                                                              .before = "keep out of the query what changes from call to call: all of it counts"},
-    {.kind = "key",
-     .before = "each call carries a key of its own; send the same one with a retry, or put churn=join into "
-               "the rule"            },
+    {.kind = "JSON",                                                                                                       .before = "if this does not change the answer, put ignore=",                                                                                                                                                                            .after = " into the rule"},
     {.kind = "body",
      .before =
-         "a body that is no JSON has to be equal byte for byte; with key=header the app names the operation"                                                                                                                                },
+         "a body that is no JSON has to be equal byte for byte; with key=header the app names the operation"},
+    {.kind = "idempotency",
+     .before = "each call carries a key of its own; send the same one with a retry, or put churn=join into "
+               "the rule"                                                                                              },
     {.kind = "sequence",
      .before =
-         "repeats=sequence and repeats=fresh take the same call for a new sample; repeats=replay does not"},
+         "repeats=sequence and repeats=fresh take the same call for a new sample; repeats=replay does not"                                                                       },
 };
+
+static const struct advice prompt_advice = {
+    .before = "different things were asked, so these are two operations; nothing can or should be done",
+};
+
+static const struct advice unknown = {
+    .before = "the rules of the two calls may differ; idemshim check METHOD URL shows the one in force",
+};
+
+/* Members that are what is asked. To ignore one of them would give wrong answers. */
+static const char *const prompt_members[] = {
+    "/messages",
+    "/input",
+    "/contents",
+    "/prompt",
+    "/message",
+    "/inputs",
+    "/system",
+    "/instructions",
+    "/systemInstruction",
+    "/system_instruction",
+    "/model",
+    "/tools",
+    "/texts",
+    "/documents",
+    "/query",
+};
+
+static bool is_prompt(const char *pointer, size_t len)
+{
+  size_t first = 1 + strcspn(pointer + 1, "/ ");
+  for (size_t i = 0; i < sizeof(prompt_members) / sizeof(prompt_members[0]); i++)
+    if (strlen(prompt_members[i]) == (first < len ? first : len) &&
+        strncmp(pointer, prompt_members[i], first) == 0)
+      return true;
+  return len <= 1; /* the whole body */
+}
 
 static const struct advice *find(const char *kind, size_t len)
 {
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
     if (strlen(table[i].kind) == len && strncmp(table[i].kind, kind, len) == 0)
       return &table[i];
-  return NULL;
+  return &unknown;
 }
 
-/* The two were one operation by their content; what kept them apart is not in the request. */
-static const char *same_content(const struct idem_answer *target, const struct idem_answer *other)
+void cli_advice(const char *difference, char *out, size_t size)
 {
-  if (target->sequence != other->sequence)
-    return "sequence";
-  return target->key_kind == IDEM_KEY_HEADER || other->key_kind == IDEM_KEY_HEADER ? "key" : "";
-}
-
-void cli_advice(const struct idem_answer *target, const struct cli_nearest *nearest, char *out, size_t size)
-{
-  const char *text =
-      nearest->alike == 1000 ? same_content(target, &nearest->kept.answer) : nearest->difference;
-  size_t len = strcspn(text, " ");
-  const struct advice *advice = find(text, len);
-  const char *subject = text + len + strspn(text + len, " ");
-  if (!advice)
-    snprintf(out, size,
-             "the rules of the two calls may differ; idemshim check METHOD URL shows the one in force");
-  else if (advice->after)
-    snprintf(out, size, "%s%.*s%s", advice->before, (int)strcspn(subject, " "), subject, advice->after);
+  size_t len = strcspn(difference, " ");
+  const char *subject = difference + len + strspn(difference + len, " ");
+  size_t subject_len = strcspn(subject, " ");
+  const struct advice *advice = find(difference, len);
+  if (*subject == '/' && advice->after && is_prompt(subject, subject_len))
+    advice = &prompt_advice;
+  if (advice->after)
+    snprintf(out, size, "%s%.*s%s", advice->before, (int)subject_len, subject, advice->after);
   else
     snprintf(out, size, "%s", advice->before);
 }

@@ -7,10 +7,7 @@
 
 #include <stddef.h>
 
-struct cli_nearest;
-struct idem_answer;
-
-/* Writes advice on the difference between `target` and the request that is nearest to it. */
-void cli_advice(const struct idem_answer *target, const struct cli_nearest *nearest, char *out, size_t size);
+/* Writes advice on a difference, which is told as idem_store_compare() tells it. */
+void cli_advice(const char *difference, char *out, size_t size);
 
 #endif

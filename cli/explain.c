@@ -56,7 +56,7 @@ static int search(struct idem_store *store, struct explanation *explanation)
   if (result < 0)
     return cli_fail(CLI_STORE, "%s", *error.text ? error.text : strerror(-result));
   if (nearest->alike >= 0)
-    cli_advice(target, nearest, explanation->advice, sizeof(explanation->advice));
+    cli_advice(nearest->difference, explanation->advice, sizeof(explanation->advice));
   return nearest->alike >= 0 ? CLI_OK : CLI_NO;
 }
 
@@ -102,7 +102,7 @@ static void print_text(const struct explanation *explanation)
   cli_fact("why", "no answer was stored under its key");
   call_fact("nearest", &nearest->kept.answer);
   apart_fact(target, &nearest->kept.answer, nearest->alike);
-  cli_fact("difference", "%s", *nearest->difference ? nearest->difference : "none in what was asked");
+  cli_fact("difference", "%s", nearest->difference);
   cli_fact("what to do", "%s", explanation->advice);
 }
 

@@ -5,8 +5,7 @@
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/output.h"
-#include "cli/prompt.h"
-#include "cli/text.h"
+#include "cli/row.h"
 #include "cli/units.h"
 
 #include <stdlib.h>
@@ -21,63 +20,6 @@ struct listing {
   uint64_t seen, printed;
 };
 
-static void put_tokens(FILE *out, const struct idem_usage *usage)
-{
-  char text[CLI_UNIT_SIZE] = "-", a[CLI_UNIT_SIZE] = "-", b[CLI_UNIT_SIZE] = "-";
-  if (usage->input >= 0)
-    cli_count(a, (uint64_t)usage->input);
-  if (usage->output >= 0)
-    cli_count(b, (uint64_t)usage->output);
-  if (usage->input >= 0 || usage->output >= 0)
-    snprintf(text, sizeof(text), "%.16s+%.16s", a, b);
-  fprintf(out, "%11s  ", text);
-}
-
-/* The columns before the call; they are as wide as put_heading() says. */
-static void put_facts(FILE *out, const struct idem_answer *answer, int64_t now_us)
-{
-  char age[CLI_UNIT_SIZE], size[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
-  int64_t old_us = now_us > answer->stored_us ? now_us - answer->stored_us : 0;
-  bool expired = cli_answer_expired(answer, now_us);
-  fprintf(out, "%s%-16s  %4s%s  %6u  %-6s  %9s  %7s  ", expired ? cli_style(CLI_DIM) : "", answer->id,
-          cli_age(age, (uint64_t)old_us), expired ? "!" : " ", answer->status, cli_answer_kind(answer),
-          cli_bytes(size, answer->body.len), cli_duration(took, answer->duration_ms));
-  put_tokens(out, &answer->usage);
-}
-
-enum { FACTS_WIDTH = 16 + 2 + 5 + 2 + 6 + 2 + 6 + 2 + 9 + 2 + 7 + 2 + 11 + 2 };
-
-static void put_heading(void)
-{
-  printf("%s%-16s  %4s   %6s  %-6s  %9s  %7s  %11s  %s%s\n", cli_style(CLI_BOLD), "ID", "AGE", "STATUS",
-         "KIND", "SIZE", "TOOK", "TOKENS", "CALL AND PROMPT", cli_style(CLI_PLAIN));
-}
-
-/* The call and the prompt's first words, in what is left of the line. */
-static void put_call(FILE *out, const struct idem_answer *answer, size_t columns)
-{
-  char *text = NULL, *prompt = cli_prompt(answer->request_body);
-  size_t size = 0;
-  FILE *line = open_memstream(&text, &size);
-  if (line) {
-    cli_answer_put_call(line, answer);
-    if (prompt && *prompt)
-      fprintf(line, "  \"%s\"", prompt);
-    fclose(line);
-    cli_put_line(out, text, size, columns);
-  }
-  free(text);
-  free(prompt);
-}
-
-static void put_row(FILE *out, const struct listing *listing, const struct idem_answer *answer)
-{
-  size_t left = listing->columns > FACTS_WIDTH + 20 ? listing->columns - FACTS_WIDTH : 20;
-  put_facts(out, answer, listing->now_us);
-  put_call(out, answer, listing->columns == CLI_UNCUT ? 200 : left);
-  fputs(cli_style(CLI_PLAIN), out);
-}
-
 static char *row(const struct listing *listing, const struct idem_answer *answer)
 {
   char *text = NULL;
@@ -91,7 +33,7 @@ static char *row(const struct listing *listing, const struct idem_answer *answer
   FILE *out = open_memstream(&text, &size);
   if (!out)
     return NULL;
-  put_row(out, listing, answer);
+  cli_row(out, answer, listing->now_us, listing->columns);
   fclose(out);
   return text;
 }
@@ -130,6 +72,12 @@ static void print_kept(struct listing *listing)
   free(listing->kept);
 }
 
+static void print_heading(size_t columns)
+{
+  cli_row_heading(stdout, columns);
+  putchar('\n');
+}
+
 static int list(struct idem_store *store, struct listing *listing)
 {
   struct idem_error error = {""};
@@ -137,7 +85,7 @@ static int list(struct idem_store *store, struct listing *listing)
   if (json)
     putchar('[');
   else
-    put_heading();
+    print_heading(listing->columns);
   int result = idem_store_each(store, visit, listing, &error);
   print_kept(listing);
   if (json)
