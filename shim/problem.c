@@ -26,6 +26,14 @@ const struct problem problem_in_doubt = {
               "releases it.",
 };
 
+/* As each version writes it [lib/http.c, Curl_handler_http]; the curl tool shows no header without it. */
+static const char *scheme_name(const struct shadow *shadow)
+{
+  if (shadow->lib->version < 0x080800)
+    return shadow->parts.https ? "HTTPS" : "HTTP";
+  return shadow->parts.https ? "https" : "http";
+}
+
 /* What getinfo shows of an answer that came from nowhere. */
 static bool add_facts(struct buffer *facts, const struct call *call, const struct problem *problem,
                       size_t header_len, size_t body_len)
@@ -36,6 +44,8 @@ static bool add_facts(struct buffer *facts, const struct call *call, const struc
          replay_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
          replay_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
          replay_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
+         replay_add_number(facts, CURLINFO_PROTOCOL, shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
+         replay_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
          replay_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
          replay_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }

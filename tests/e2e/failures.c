@@ -30,25 +30,33 @@ struct fault {
 ParameterizedTestParameters(failures, a_failure_is_not_stored_and_looks_as_it_does_without_us)
 {
   static struct fault faults[] = {
-      {"status=429",               "{}",                0 },
-      {"status=500",               "{}",                0 },
-      {"status=400",               "{}",                0 },
-      {"reset=headers",            "{}",                56},
-      {"reset=body,size=60000",    "{}",                56},
-      {"truncate=1",               "{}",                18},
-      {"truncate=1",               "{\"stream\":true}", 0 },
-      {"error_event=1",            "{\"stream\":true}", 0 },
-      {"error_event=2",            "{\"stream\":true}", 0 },
-      {"reset=body",               "{\"stream\":true}", 56},
-      {"length=close,truncate=1",  "{\"stream\":true}", 0 },
+      {"status=429",              "{}",                0 },
+      {"status=500",              "{}",                0 },
+      {"status=400",              "{}",                0 },
+      {"reset=headers",           "{}",                56},
+      {"reset=body,size=60000",   "{}",                56},
+      {"truncate=1",              "{}",                18},
+      {"truncate=1",              "{\"stream\":true}", 0 },
+      {"error_event=1",           "{\"stream\":true}", 0 },
+      {"error_event=2",           "{\"stream\":true}", 0 },
+      {"reset=body",              "{\"stream\":true}", 56},
+      {"length=close,truncate=1", "{\"stream\":true}", 0 },
   };
   return cr_make_param_array(struct fault, faults, sizeof(faults) / sizeof(faults[0]));
 }
 
 static struct run ask(bool shim, const struct fault *fault, const char *more)
 {
-  const char *argv[] = {"curl", "-sS",  "-d",       fault->body, "-H", world_text(&w, "X-Mock: %s%s", fault->script, more),
-                        "-w",   "\n%{http_code} %{exitcode} %{errormsg}", world_url(&w, "/v1/chat/completions"), NULL};
+  const char *argv[] = {"curl",
+                        "-sS",
+                        "-d",
+                        fault->body,
+                        "-H",
+                        world_text(&w, "X-Mock: %s%s", fault->script, more),
+                        "-w",
+                        "\n%{http_code} %{exitcode} %{errormsg}",
+                        world_url(&w, "/v1/chat/completions"),
+                        NULL};
   return run_argv(&w, shim, argv);
 }
 
@@ -57,7 +65,8 @@ ParameterizedTest(struct fault *fault, failures, a_failure_is_not_stored_and_loo
   struct run plain = ask(false, fault, "");
   struct run first = ask(true, fault, "");
   struct run again = ask(true, fault, "");
-  cr_expect_eq(first.status, plain.status, "%s: exit %d, without us %d", fault->script, first.status, plain.status);
+  cr_expect_eq(first.status, plain.status, "%s: exit %d, without us %d", fault->script, first.status,
+               plain.status);
   cr_expect_eq(plain.status, fault->exit_code, "%s: exit %d", fault->script, plain.status);
   cr_expect_str_eq(strrchr(first.out, '\n'), strrchr(plain.out, '\n'), "%s", fault->script);
   cr_expect_eq(mock_count(&w).requests, 3, "%s: the retry goes upstream", fault->script);

@@ -21,7 +21,8 @@ static void close_world(void)
 TestSuite(replay, .init = open_world, .fini = close_world);
 
 static const char prompt[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
-static const char stream_prompt[] = "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+static const char stream_prompt[] =
+    "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 
 static struct run curl_json(const char *url)
 {
@@ -67,9 +68,10 @@ Test(replay, it_works_over_tls_with_the_server_stopped)
 Test(replay, a_replay_opens_no_network_socket)
 {
   struct run first = curl_json(world_url(&w, "/v1/chat/completions"));
-  struct run again = run_plain(&w, "strace", "-f", "-e", "trace=network", "-E",
-                               world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"),
-                               "curl", "-sS", "--json", prompt, world_url(&w, "/v1/chat/completions"), NULL);
+  struct run again =
+      run_plain(&w, "strace", "-f", "-e", "trace=network", "-E",
+                world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"),
+                "curl", "-sS", "--json", prompt, world_url(&w, "/v1/chat/completions"), NULL);
   char *trace = file_read(world_path(&w, "trace"), NULL);
   cr_assert_not_null(trace);
   cr_expect_eq(again.status, 0, "%s", again.err);
@@ -112,7 +114,8 @@ Test(replay, pace_original_takes_the_time_that_it_took_live)
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 pace=original");
   const char *url = world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D60");
   struct run first = run_shim(&w, "curl", "-sSN", "--json", stream_prompt, url, NULL);
-  struct run again = run_shim(&w, "curl", "-sSN", "--json", stream_prompt, "-w", "\n%{time_total}", url, NULL);
+  struct run again =
+      run_shim(&w, "curl", "-sSN", "--json", stream_prompt, "-w", "\n%{time_total}", url, NULL);
   char *total = strrchr(again.out, '\n');
   cr_assert_not_null(total);
   cr_expect_geq(atof(total), 0.3, "%s", total);
@@ -171,13 +174,15 @@ Test(replay, a_body_over_the_limit_goes_live_whole)
   const char *file = world_write(&w, "body", body, sizeof(body));
   const char *url = world_url(&w, "/v1/chat/completions");
   for (int i = 0; i < 2; i++) {
-    struct run r = run_shim(&w, "fetch-openssl", "--upload-callback", "--body", world_text(&w, "@%s", file), url, NULL);
+    struct run r =
+        run_shim(&w, "fetch-openssl", "--upload-callback", "--body", world_text(&w, "@%s", file), url, NULL);
     expect_success(&r);
     run_release(&r);
   }
   json_t *requests = mock_requests(&w);
   cr_expect_eq(json_array_size(requests), 2);
-  cr_expect_eq(json_integer_value(json_object_get(json_array_get(requests, 0), "body_size")), (int)sizeof(body));
+  cr_expect_eq(json_integer_value(json_object_get(json_array_get(requests, 0), "body_size")),
+               (int)sizeof(body));
   cr_expect_eq(log_events(&w, "bypass"), 2);
   json_decref(requests);
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Who shares an answer and who does not: tenants, scopes, header keys with other content, keys that change on
+ * every retry. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, WORLD_TLS);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(keys, .init = open_world, .fini = close_world);
+
+static const char target[] = "/v1/chat/completions";
+
+static struct run post(const char *header, const char *body)
+{
+  return run_shim(&w, "curl", "-sSi", "-H", "Content-Type: application/json", "-H", header, "-d", body,
+                  world_url(&w, target), NULL);
+}
+
+static void post_only(const char *header, const char *body)
+{
+  struct run r = post(header, body);
+  expect_success(&r);
+  run_release(&r);
+}
+
+Test(keys, two_api_keys_never_share_an_answer)
+{
+  static const char *const headers[] = {"Authorization: Bearer test-credential-alpha",
+                                        "Authorization: Bearer test-credential-beta",
+                                        "x-api-key: test-credential-alpha",
+                                        "x-api-key: test-credential-beta",
+                                        "api-key: test-credential-alpha",
+                                        "x-goog-api-key: test-credential-beta",
+                                        "Cookie: session=test-credential-gamma"};
+  for (int round = 0; round < 2; round++)
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+      post_only(headers[i], "{\"a\":1}");
+  cr_expect_eq(mock_count(&w).requests, (long)(sizeof(headers) / sizeof(headers[0])));
+}
+
+Test(keys, no_credential_is_in_the_store_or_in_the_log)
+{
+  static const char *const secrets[] = {"test-credential-alpha", "test-credential-beta",
+                                        "test-credential-gamma", "test-credential-delta",
+                                        "test-credential-epsilon"};
+  post_only("Authorization: Bearer test-credential-alpha", "{\"a\":1}");
+  post_only("Authorization: Bearer test-credential-alpha", "{\"a\":1}");
+  post_only("x-api-key: test-credential-beta", "{\"a\":1}");
+  struct run by_query =
+      run_shim(&w, "curl", "-sS", "-d", "{}",
+               world_url(&w, "/v1beta/models/m:generateContent?key=test-credential-gamma"), NULL);
+  struct run by_user =
+      run_shim(&w, "curl", "-sS", "-u", "me:test-credential-delta", "-d", "{}", world_url(&w, target), NULL);
+  struct run by_cookie =
+      run_shim(&w, "curl", "-sS", "-b", "s=test-credential-epsilon", "-d", "{}", world_url(&w, target), NULL);
+  cr_expect_eq(log_events(&w, "stored"), 5);
+  for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+    cr_expect_not(file_contains(w.store, secrets[i]), "%s is in the store", secrets[i]);
+    cr_expect_not(log_contains(&w, secrets[i]), "%s is in the log", secrets[i]);
+  }
+  cr_expect(file_contains(w.store, "chat.completion"), "the search finds what is there");
+  run_release(&by_query);
+  run_release(&by_user);
+  run_release(&by_cookie);
+}
+
+Test(keys, a_key_in_the_query_comes_back_in_the_effective_url)
+{
+  const char *url = world_url(&w, "/v1beta/models/m:generateContent?key=test-credential-gamma&alt=json");
+  for (int i = 0; i < 2; i++) {
+    struct run r =
+        run_shim(&w, "curl", "-sS", "-o", "/dev/null", "-w", "%{url_effective}", "-d", "{}", url, NULL);
+    cr_expect_str_eq(r.out, url);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 1);
+}
+
+Test(keys, a_signature_that_changes_is_not_the_tenant)
+{
+  const char *first = "Authorization: AWS4-HMAC-SHA256 "
+                      "Credential=AKTEST/20261121/us-east-1/bedrock/aws4_request, Signature=aaaa";
+  const char *later = "Authorization: AWS4-HMAC-SHA256 "
+                      "Credential=AKTEST/20261122/us-east-1/bedrock/aws4_request, Signature=bbbb";
+  const char *other = "Authorization: AWS4-HMAC-SHA256 "
+                      "Credential=AKELSE/20261122/us-east-1/bedrock/aws4_request, Signature=bbbb";
+  post_only(first, "{}");
+  post_only(later, "{}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  post_only(other, "{}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+Test(keys, a_new_scope_is_a_new_set_of_operations)
+{
+  static const char *const scopes[] = {"job-1", "job-2", "job-1", ""};
+  for (int i = 0; i < 4; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", scopes[i]);
+    post_only("X: y", "{}");
+  }
+  cr_expect_eq(mock_count(&w).requests, 3);
+}
+
+Test(keys, a_header_that_changes_the_answer_counts)
+{
+  post_only("OpenAI-Organization: one", "{}");
+  post_only("OpenAI-Organization: two", "{}");
+  post_only("X-Request-Id: a", "{}");
+  post_only("X-Request-Id: b", "{}");
+  cr_expect_eq(mock_count(&w).requests, 3);
+}
+
+Test(keys, ignore_leaves_a_field_out)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/metadata/at");
+  post_only("X: y", "{\"metadata\":{\"at\":1},\"p\":1}");
+  post_only("X: y", "{\"metadata\":{\"at\":2},\"p\":1}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  post_only("X: y", "{\"metadata\":{\"at\":2},\"p\":2}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+Test(keys, named_fields_are_the_key)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 key=json:/event_id");
+  post_only("X: y", "{\"event_id\":\"e1\",\"at\":1}");
+  post_only("X: y", "{\"event_id\":\"e1\",\"at\":2}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  post_only("X: y", "{\"event_id\":\"e2\",\"at\":1}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  post_only("X: y", "{\"no\":\"id\"}");
+  cr_expect(log_contains(&w, "\"reason\":\"no key\""));
+}
+
+static void reuse_key(const char *mismatch)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mismatch=%s", mismatch);
+  post_only("Idempotency-Key: k1", "{\"n\":1}");
+}
+
+Test(keys, mismatch_replay_gives_the_first_answer_and_says_so)
+{
+  reuse_key("replay");
+  post_only("Idempotency-Key: k1", "{\"n\":2}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(log_events(&w, "mismatch"), 1);
+}
+
+Test(keys, mismatch_reject_is_a_422_problem_and_sends_nothing)
+{
+  reuse_key("reject");
+  struct run r = post("Idempotency-Key: k1", "{\"n\":2}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect(strncmp(r.out, "HTTP/1.1 422 ", 13) == 0, "%s", r.out);
+  cr_expect(strstr(r.out, "Content-Type: application/problem+json\r\n"));
+  json_t *problem = json_loads(strstr(r.out, "\r\n\r\n") + 4, 0, NULL);
+  cr_assert_not_null(problem);
+  cr_expect_eq(json_integer_value(json_object_get(problem, "status")), 422);
+  json_decref(problem);
+  run_release(&r);
+  r = run_shim(&w, "curl", "-sSf", "-H", "Content-Type: application/json", "-H", "Idempotency-Key: k1", "-d",
+               "{\"n\":2}", world_url(&w, target), NULL);
+  cr_expect_eq(r.status, 22);
+  cr_expect_str_eq(r.err, "curl: (22) The requested URL returned error: 422\n");
+  run_release(&r);
+}
+
+Test(keys, mismatch_bypass_goes_live)
+{
+  reuse_key("bypass");
+  struct run r = post("Idempotency-Key: k1", "{\"n\":2}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(strip_marks(r.out), 0);
+  run_release(&r);
+}
+
+Test(keys, a_fresh_key_on_every_retry_is_told)
+{
+  post_only("Idempotency-Key: k1", "{\"n\":1}");
+  post_only("Idempotency-Key: k2", "{\"n\":1}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "key_churn"), 1);
+}
+
+Test(keys, churn_join_makes_them_one_operation)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 churn=join");
+  post_only("Idempotency-Key: k1", "{\"n\":1}");
+  post_only("Idempotency-Key: k2", "{\"n\":1}");
+  post_only("Idempotency-Key: k3", "{\"n\":1}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  post_only("Idempotency-Key: k3", "{\"n\":2}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+Test(keys, repeats_fresh_samples_anew_once_the_answer_was_delivered)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=fresh");
+  post_only("X: y", "{}");
+  post_only("X: y", "{}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
