@@ -58,6 +58,7 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
     const char *why;
   } known[] = {
       {-ENOSPC, "the store or its disk is full"                                                          },
+      {-EIO,    "a write came to nothing; the disk is full or failing"                                   },
       {-EBUSY,  "too many threads read the store at once (the limit is 2048)"                            },
       {-EFBIG,  "the store has outgrown the address space or file size limit of this process"            },
       {-EPROTO, "the store is of another version"                                                        },

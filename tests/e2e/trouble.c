@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* Whatever is wrong with the store, the rules or the log: the app's calls succeed live, and one clear line
+ * says why. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+  world_unset(&w, "IDEMSHIM_LOG");
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(trouble, .init = open_world, .fini = close_world);
+
+static const char target[] = "/v1/chat/completions";
+
+static struct run three_calls(void)
+{
+  return run_shim(&w, "fetch-openssl", "--repeat", "3", "--reuse-handle", "--print-body", "--body",
+                  "{\"a\":1}", world_url(&w, target), NULL);
+}
+
+static int count_of(const char *text, const char *needle)
+{
+  int count = 0;
+  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
+    count++;
+  return count;
+}
+
+/* `why` is part of the one line; the calls went out. */
+static void expect_live_with_one_line(const char *why, long requests)
+{
+  struct run r = three_calls();
+  expect_success(&r);
+  cr_expect_eq(count_of(r.out, "chat.completion"), 3, "%s", r.out);
+  cr_expect_eq(mock_count(&w).requests, requests, "%ld requests", mock_count(&w).requests);
+  cr_expect_eq(count_of(r.err, "idemshim: "), 1, "one line: %s", r.err);
+  cr_expect(strstr(r.err, why), "%s", r.err);
+  cr_expect(strstr(r.err, "calls go out as if idemshim were not there\n"), "%s", r.err);
+  run_release(&r);
+}
+
+static void fill_store(void)
+{
+  struct run r = three_calls();
+  expect_success(&r);
+  cr_assert_eq(mock_count(&w).requests, 1);
+  run_release(&r);
+  mock_reset(&w);
+}
+
+Test(trouble, the_store_is_a_file)
+{
+  world_env(&w, "IDEMSHIM_STORE", "%s", world_write(&w, "file", "x", 1));
+  expect_live_with_one_line("not a directory", 3);
+}
+
+Test(trouble, the_store_is_writable_by_others)
+{
+  fill_store();
+  chmod(w.store, 0777);
+  expect_live_with_one_line(w.store, 3);
+}
+
+Test(trouble, the_store_is_damaged)
+{
+  fill_store();
+  char path[300], garbage[8192];
+  snprintf(path, sizeof(path), "%s/data.mdb", w.store);
+  memset(garbage, 0xA5, sizeof(garbage));
+  int fd = open(path, O_WRONLY);
+  cr_assert_eq(pwrite(fd, garbage, sizeof(garbage), 0), (ssize_t)sizeof(garbage));
+  close(fd);
+  expect_live_with_one_line(w.store, 3);
+}
+
+Test(trouble, the_store_is_truncated)
+{
+  fill_store();
+  char path[300];
+  snprintf(path, sizeof(path), "%s/data.mdb", w.store);
+  cr_assert_eq(truncate(path, 8192), 0);
+  expect_live_with_one_line("store", 3);
+}
+
+/* Flips bytes all over the file: a call is answered rightly or goes live, and nothing dies. */
+Test(trouble, no_flipped_byte_kills_the_app, .timeout = 240)
+{
+  struct run first = three_calls();
+  char path[300];
+  snprintf(path, sizeof(path), "%s/data.mdb", w.store);
+  size_t len = 0;
+  char *sound = file_read(path, &len);
+  unsigned seed = 7;
+  for (int round = 0; round < 60; round++) {
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    cr_assert_eq(write(fd, sound, len), (ssize_t)len);
+    for (int i = 0; i < 8; i++) {
+      char flipped = (char)rand_r(&seed);
+      cr_assert_eq(pwrite(fd, &flipped, 1, (off_t)((size_t)rand_r(&seed) % len)), 1);
+    }
+    close(fd);
+    struct run r = three_calls();
+    cr_expect_eq(r.signal, 0, "round %d: signal %d", round, r.signal);
+    cr_expect_eq(r.status, 0, "round %d: %s", round, r.err);
+    cr_expect_eq(count_of(r.out, "chat.completion"), 3, "round %d: %s", round, r.out);
+    run_release(&r);
+  }
+  free(sound);
+  run_release(&first);
+}
+
+Test(trouble, the_store_is_read_only)
+{
+  if (geteuid() == 0) {
+    /* Root writes everywhere but on a read-only mount. */
+    mkdir(world_path(&w, "ro"), 0700);
+    if (mount("tmpfs", world_path(&w, "ro"), "tmpfs", MS_RDONLY, "size=1m"))
+      cr_skip_test("no file system may be mounted here");
+    world_env(&w, "IDEMSHIM_STORE", "%s/store", world_path(&w, "ro"));
+  } else {
+    mkdir(world_path(&w, "ro"), 0500);
+    world_env(&w, "IDEMSHIM_STORE", "%s/store", world_path(&w, "ro"));
+  }
+  expect_live_with_one_line("ro/store", 3);
+  umount(world_path(&w, "ro"));
+}
+
+Test(trouble, the_disk_is_full)
+{
+  mkdir(world_path(&w, "full"), 0700);
+  if (mount("tmpfs", world_path(&w, "full"), "tmpfs", 0, "size=64k"))
+    cr_skip_test("no file system may be mounted here");
+  world_env(&w, "IDEMSHIM_STORE", "%s/store", world_path(&w, "full"));
+  expect_live_with_one_line("full/store", 3);
+  umount(world_path(&w, "full"));
+}
+
+Test(trouble, the_disk_fills_up_later)
+{
+  mkdir(world_path(&w, "full"), 0700);
+  if (mount("tmpfs", world_path(&w, "full"), "tmpfs", 0, "size=600k"))
+    cr_skip_test("no file system may be mounted here");
+  world_env(&w, "IDEMSHIM_STORE", "%s/store", world_path(&w, "full"));
+  mock_default(&w, "size=400000");
+  expect_live_with_one_line("disk is full", 3);
+  umount(world_path(&w, "full"));
+}
+
+/* The schema number follows its key in the file; there may be several copies of the page. */
+Test(trouble, the_store_is_of_a_newer_version)
+{
+  fill_store();
+  static const char key[] = "identity";
+  char path[300], newer = 99;
+  size_t len = 0, patched = 0;
+  snprintf(path, sizeof(path), "%s/data.mdb", w.store);
+  char *data = file_read(path, &len);
+  int fd = open(path, O_WRONLY);
+  for (char *at = data; (at = memmem(at, (size_t)(data + len - at), key, sizeof(key))); at++)
+    patched += pwrite(fd, &newer, 1, at - data + (off_t)sizeof(key)) == 1;
+  close(fd);
+  free(data);
+  cr_assert_gt(patched, 0);
+  expect_live_with_one_line("the store has version 99, this idemshim knows version", 3);
+}
+
+Test(trouble, an_expired_answer_is_never_served)
+{
+  world_env(&w, "IDEMSHIM_LOG", "%s", w.log);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ttl=1ms");
+  for (int i = 0; i < 3; i++) {
+    struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", world_url(&w, target), NULL);
+    expect_success(&r);
+    run_release(&r);
+    /* The clock that decides ticks every few milliseconds. */
+    struct timespec began, now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &began);
+    do
+      clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    while ((now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000 < 20);
+  }
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect_eq(log_events(&w, "expired"), 2);
+}
+
+Test(trouble, a_full_store_drops_the_oldest_and_goes_on)
+{
+  world_env(&w, "IDEMSHIM_LOG", "%s", w.log);
+  world_env(&w, "IDEMSHIM_STORE_SIZE", "1M");
+  mock_default(&w, "size=100000");
+  for (int i = 0; i < 14; i++) {
+    struct run r =
+        run_shim(&w, "curl", "-sS", "-d", world_text(&w, "{\"n\":%d}", i), world_url(&w, target), NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(log_events(&w, "stored"), 14);
+  struct run newest = run_shim(&w, "curl", "-sS", "-d", "{\"n\":13}", world_url(&w, target), NULL);
+  cr_expect_eq(mock_count(&w).requests, 14, "the newest is there");
+  struct run oldest = run_shim(&w, "curl", "-sS", "-d", "{\"n\":0}", world_url(&w, target), NULL);
+  cr_expect_eq(mock_count(&w).requests, 15, "the oldest made room");
+  run_release(&newest);
+  run_release(&oldest);
+}
+
+Test(trouble, a_bad_rule_names_the_place_and_the_app_runs_untouched)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ttl=1h; host=127.0.0.1 ttl=soon");
+  struct run r = three_calls();
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect(strstr(r.err, "rule 2") && strstr(r.err, "ttl") && strstr(r.err, "column"), "%s", r.err);
+  cr_expect_eq(count_of(r.err, "idemshim: "), 1, "%s", r.err);
+  struct run check = run_plain(&w, "idemshim", "check", NULL);
+  cr_expect_eq(check.status, 2);
+  cr_expect(strstr(check.err, "rule 2"), "%s", check.err);
+  struct run run = run_plain(&w, "idemshim", "run", "--", "true", NULL);
+  cr_expect_eq(run.status, 2);
+  run_release(&r);
+  run_release(&check);
+  run_release(&run);
+}
+
+Test(trouble, a_log_that_cannot_be_written_is_said_once)
+{
+  world_env(&w, "IDEMSHIM_LOG", "%s", world_path(&w, "no/such/dir/log"));
+  struct run r = three_calls();
+  expect_success(&r);
+  cr_expect_eq(count_of(r.err, "idemshim: "), 1, "%s", r.err);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&r);
+}
+
+Test(trouble, replay_mode_never_goes_to_the_network)
+{
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", world_url(&w, target), NULL);
+  cr_expect_eq(r.status, 7);
+  cr_expect_eq(mock_count(&w).requests, 0);
+  run_release(&r);
+}
