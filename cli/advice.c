@@ -31,16 +31,16 @@ static const struct advice {
          "repeats=sequence and repeats=fresh take the same call for a new sample; repeats=replay does not"                                                                       },
 };
 
-static const struct advice prompt_advice = {
-    .before = "different things were asked, so these are two operations; nothing can or should be done",
+static const struct advice no_advice = {
+    .before = "this decides what the answer is, so these are two operations; nothing can or should be done",
 };
 
 static const struct advice unknown = {
     .before = "the rules of the two calls may differ; idemshim check METHOD URL shows the one in force",
 };
 
-/* Members that are what is asked. To ignore one of them would give wrong answers. */
-static const char *const prompt_members[] = {
+/* Members that decide what the answer is. To ignore one of them would give wrong answers. */
+static const char *const deciding_members[] = {
     "/messages",
     "/input",
     "/contents",
@@ -55,15 +55,18 @@ static const char *const prompt_members[] = {
     "/tools",
     "/texts",
     "/documents",
+    "/stream",
+    "/response_format",
+    "/n",
     "/query",
 };
 
-static bool is_prompt(const char *pointer, size_t len)
+static bool decides(const char *pointer, size_t len)
 {
   size_t first = 1 + strcspn(pointer + 1, "/ ");
-  for (size_t i = 0; i < sizeof(prompt_members) / sizeof(prompt_members[0]); i++)
-    if (strlen(prompt_members[i]) == (first < len ? first : len) &&
-        strncmp(pointer, prompt_members[i], first) == 0)
+  for (size_t i = 0; i < sizeof(deciding_members) / sizeof(deciding_members[0]); i++)
+    if (strlen(deciding_members[i]) == (first < len ? first : len) &&
+        strncmp(pointer, deciding_members[i], first) == 0)
       return true;
   return len <= 1; /* the whole body */
 }
@@ -82,8 +85,8 @@ void cli_advice(const char *difference, char *out, size_t size)
   const char *subject = difference + len + strspn(difference + len, " ");
   size_t subject_len = strcspn(subject, " ");
   const struct advice *advice = find(difference, len);
-  if (*subject == '/' && advice->after && is_prompt(subject, subject_len))
-    advice = &prompt_advice;
+  if (*subject == '/' && advice->after && decides(subject, subject_len))
+    advice = &no_advice;
   if (advice->after)
     snprintf(out, size, "%s%.*s%s", advice->before, (int)subject_len, subject, advice->after);
   else

@@ -91,6 +91,19 @@ static void put_url(FILE *out, const struct idem_answer *answer)
   }
 }
 
+void cli_answer_put_short_call(FILE *out, const struct idem_answer *answer)
+{
+  static const char usual[] = "https://";
+  struct idem_span origin = without_implied_port(answer->origin);
+  size_t skip = starts_with(origin, usual) ? sizeof(usual) - 1 : 0;
+  if (!(answer->method.len == 4 && starts_with(answer->method, "POST"))) {
+    put(out, answer->method);
+    fputc(' ', out);
+  }
+  put(out, (struct idem_span){origin.data + skip, origin.len - skip});
+  put(out, answer->path);
+}
+
 void cli_answer_put_call(FILE *out, const struct idem_answer *answer)
 {
   put(out, answer->method);
@@ -136,22 +149,37 @@ static json_t *hex_json(const uint8_t bytes[IDEM_KEY_SIZE])
   return json_string(cli_hex(text, bytes, IDEM_KEY_SIZE));
 }
 
+json_t *cli_answer_json_request(const struct idem_answer *answer)
+{
+  return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o}", "id", answer->id, "serial",
+                   (json_int_t)answer->serial, "method", cli_json_text(answer->method), "url",
+                   url_json(answer), "scope", cli_json_text(answer->scope), "stored",
+                   time_json(answer->stored_us), "key_kind", cli_answer_key_kind(answer), "key",
+                   hex_json(answer->key), "fingerprint", hex_json(answer->fingerprint), "tenant",
+                   hex_json(answer->tenant), "sequence", (json_int_t)answer->sequence, "prompt",
+                   prompt_json(answer));
+}
+
+static json_t *outcome_json(const struct idem_answer *answer, int64_t now_us)
+{
+  return json_pack("{s:i, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:{s:o, s:o}, s:b}", "status",
+                   (int)answer->status, "kind", cli_answer_kind(answer), "started",
+                   time_json(answer->started_us), "expires", time_json(answer->expires_us), "expired",
+                   (int)cli_answer_expired(answer, now_us), "duration_ms", (json_int_t)answer->duration_ms,
+                   "bytes", (json_int_t)answer->body.len, "chunks", (json_int_t)answer->chunk_count, "tokens",
+                   "input", tokens_json(answer->usage.input), "output", tokens_json(answer->usage.output),
+                   "delivered", (int)answer->delivered);
+}
+
 json_t *cli_answer_json(const struct idem_answer *answer, int64_t now_us)
 {
-  return json_pack(
-      "{s:s, s:I, s:o, s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:{s:o, s:o}, s:b, s:I, s:s, "
-      "s:o, s:o, "
-      "s:o, s:o}",
-      "id", answer->id, "serial", (json_int_t)answer->serial, "method", cli_json_text(answer->method), "url",
-      url_json(answer), "scope", cli_json_text(answer->scope), "status", (int)answer->status, "kind",
-      cli_answer_kind(answer), "started", time_json(answer->started_us), "stored",
-      time_json(answer->stored_us), "expires", time_json(answer->expires_us), "expired",
-      (int)cli_answer_expired(answer, now_us), "duration_ms", (json_int_t)answer->duration_ms, "bytes",
-      (json_int_t)answer->body.len, "chunks", (json_int_t)answer->chunk_count, "tokens", "input",
-      tokens_json(answer->usage.input), "output", tokens_json(answer->usage.output), "delivered",
-      (int)answer->delivered, "sequence", (json_int_t)answer->sequence, "key_kind",
-      cli_answer_key_kind(answer), "key", hex_json(answer->key), "fingerprint", hex_json(answer->fingerprint),
-      "tenant", hex_json(answer->tenant), "prompt", prompt_json(answer));
+  json_t *document = cli_answer_json_request(answer), *outcome = outcome_json(answer, now_us);
+  if (!document || !outcome || json_object_update(document, outcome) < 0) {
+    json_decref(document);
+    document = NULL;
+  }
+  json_decref(outcome);
+  return document;
 }
 
 static json_t *chunks_json(const struct idem_answer *answer)

@@ -22,7 +22,13 @@ bool cli_answer_expired(const struct idem_answer *answer, int64_t now_us);
  * implies. */
 void cli_answer_put_call(FILE *out, const struct idem_answer *answer);
 
-/* What ls --json and show --json have in common. NULL when memory runs out. */
+/* The same in short, for lists: without POST, https:// and the query. */
+void cli_answer_put_short_call(FILE *out, const struct idem_answer *answer);
+
+/* What names the request. NULL when memory runs out. */
+json_t *cli_answer_json_request(const struct idem_answer *answer);
+
+/* That and what came of it; what ls --json and show --json have in common. NULL when memory runs out. */
 json_t *cli_answer_json(const struct idem_answer *answer, int64_t now_us);
 
 /* What `show` has beyond that: the request and the answer, whole. Headers that carry secrets are redacted

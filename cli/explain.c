@@ -109,12 +109,11 @@ static void print_text(const struct explanation *explanation)
 static int print_document(const struct explanation *explanation)
 {
   const struct cli_nearest *nearest = &explanation->nearest;
-  int64_t now_us = cli_now_us();
-  json_t *document = json_pack("{s:o}", "call", cli_answer_json(&explanation->target.answer, now_us));
+  json_t *document = json_pack("{s:o}", "call", cli_answer_json_request(&explanation->target.answer));
   if (!document || nearest->alike < 0)
     return cli_print_json(document);
   struct idem_span difference = {nearest->difference, strlen(nearest->difference)};
-  json_object_set_new(document, "nearest", cli_answer_json(&nearest->kept.answer, now_us));
+  json_object_set_new(document, "nearest", cli_answer_json_request(&nearest->kept.answer));
   json_object_set_new(document, "alike", json_real(nearest->alike / 1000.0));
   json_object_set_new(document, "difference", cli_json_text(difference));
   json_object_set_new(document, "advice", json_string(explanation->advice));

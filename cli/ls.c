@@ -16,8 +16,8 @@ struct listing {
   const struct cli_options *options;
   int64_t now_us;
   size_t columns;
-  char **kept; /* a ring of `limit` lines */
-  uint64_t seen, printed;
+  char **kept; /* a ring of at most `limit` lines */
+  uint64_t room, seen, printed;
 };
 
 static char *row(const struct listing *listing, const struct idem_answer *answer)
@@ -46,6 +46,35 @@ static void print_row(struct listing *listing, char *text)
   free(text);
 }
 
+/* The place for the next line in the ring, which grows up to its limit; NULL when memory runs out. */
+static char **next_place(struct listing *listing)
+{
+  if (listing->seen == listing->room) {
+    uint64_t room = listing->room ? 2 * listing->room : 64, limit = listing->options->limit;
+    char **kept = reallocarray(listing->kept, room < limit ? room : limit, sizeof(*kept));
+    if (!kept)
+      return NULL;
+    listing->kept = kept;
+    listing->room = room < limit ? room : limit;
+  }
+  return &listing->kept[listing->seen];
+}
+
+static int keep_row(struct listing *listing, char *text)
+{
+  bool full = listing->seen >= listing->options->limit;
+  char **place = full ? &listing->kept[listing->seen % listing->options->limit] : next_place(listing);
+  if (!place) {
+    free(text);
+    return cli_fail(CLI_STORE, "out of memory; try a smaller --limit");
+  }
+  if (full)
+    free(*place);
+  *place = text;
+  listing->seen++;
+  return 0;
+}
+
 static int visit(void *arg, const struct idem_answer *answer)
 {
   struct listing *listing = arg;
@@ -54,13 +83,9 @@ static int visit(void *arg, const struct idem_answer *answer)
   char *text = row(listing, answer);
   if (!text)
     return cli_fail(CLI_STORE, "out of memory; try --limit");
-  if (!listing->kept) {
-    print_row(listing, text);
-    return 0;
-  }
-  char **place = &listing->kept[listing->seen++ % listing->options->limit];
-  free(*place);
-  *place = text;
+  if (listing->options->limit)
+    return keep_row(listing, text);
+  print_row(listing, text);
   return 0;
 }
 
@@ -101,10 +126,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
   int code = cli_find_store(options, &store);
   if (code != CLI_OK)
     return code;
-  if (options->limit)
-    listing.kept = calloc(options->limit, sizeof(*listing.kept));
-  code = options->limit && !listing.kept ? cli_fail(CLI_STORE, "out of memory; try a smaller --limit")
-                                         : list(store, &listing);
+  code = list(store, &listing);
   idem_store_close(store);
   return code;
 }

@@ -14,7 +14,7 @@ void cli_message_command(const char *name)
   command = name;
 }
 
-static void say(const char *kind, const char *format, va_list arguments)
+static __attribute__((format(printf, 2, 0))) void say(const char *kind, const char *format, va_list arguments)
 {
   char text[2048];
   vsnprintf(text, sizeof(text), format, arguments);

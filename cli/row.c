@@ -57,7 +57,8 @@ static void tokens_cell(char cell[CLI_UNIT_SIZE], const struct idem_answer *answ
     cli_count(input, (uint64_t)answer->usage.input);
   if (answer->usage.output >= 0)
     cli_count(output, (uint64_t)answer->usage.output);
-  snprintf(cell, CLI_UNIT_SIZE, "%.16s+%.16s", input, output);
+  bool unknown = answer->usage.input < 0 && answer->usage.output < 0;
+  snprintf(cell, CLI_UNIT_SIZE, unknown ? "-" : "%.16s+%.16s", input, output);
 }
 
 /* A negative width is for text, which begins at the left. */
@@ -114,7 +115,7 @@ static size_t put_call(FILE *out, const struct idem_answer *answer, size_t room)
   FILE *line = open_memstream(&text, &size);
   if (!line)
     return 0;
-  cli_answer_put_call(line, answer);
+  cli_answer_put_short_call(line, answer);
   if (fclose(line) == 0)
     used = cli_put_line(out, text, size, room);
   free(text);

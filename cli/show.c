@@ -51,11 +51,10 @@ static void expiry_fact(const struct idem_answer *answer, int64_t now_us)
 
 static void time_facts(const struct idem_answer *answer, int64_t now_us)
 {
-  char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
-  int64_t old_us = now_us > answer->stored_us ? now_us - answer->stored_us : 0;
+  char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE];
   cli_fact("called", "%s, took %s", cli_time(when, answer->started_us),
            cli_duration(took, answer->duration_ms));
-  cli_fact("stored", "%s (%s ago)", cli_time(when, answer->stored_us), cli_age(age, (uint64_t)old_us));
+  cli_fact("stored", "%s (%s)", cli_time(when, answer->stored_us), cli_ago(ago, answer->stored_us));
   expiry_fact(answer, now_us);
 }
 

@@ -86,27 +86,39 @@ static int print_prometheus(const struct idem_stats *stats)
 /* ---- for people
  * ---------------------------------------------------------------------------------------------------- */
 
-static void count_fact(const char *label, uint64_t n, const char *help)
+/* Everything here is our own text, and the numbers stand below each other. */
+static void amount(const char *label, const char *number, const char *help)
 {
-  char text[CLI_UNIT_SIZE];
-  cli_fact(label, "%14s  %s", cli_count(text, n), help);
+  printf("%s%-11s%s %14s  %s\n", cli_style(CLI_BOLD), label, cli_style(CLI_PLAIN), number, help);
 }
 
-static void saved_facts(const struct idem_stats *stats)
+static void count(const char *label, uint64_t n, const char *help)
+{
+  char text[CLI_UNIT_SIZE];
+  amount(label, cli_count(text, n), help);
+}
+
+static void print_saved(const struct idem_stats *stats)
 {
   const uint64_t *counter = stats->counter;
-  char text[CLI_UNIT_SIZE], input[CLI_UNIT_SIZE], output[CLI_UNIT_SIZE];
-  count_fact("duplicates", counter[IDEM_COUNTER_hits], "calls prevented: answered without going upstream");
-  cli_fact("time", "%14s  saved: what these calls took when they were live",
-           cli_duration(text, counter[IDEM_COUNTER_ms_saved]));
-  cli_fact("bytes", "%14s  replayed", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]));
-  cli_fact("tokens", "%14s  input and %s output tokens saved, once for each key",
-           cli_count(input, counter[IDEM_COUNTER_input_tokens_saved]),
-           cli_count(output, counter[IDEM_COUNTER_output_tokens_saved]));
+  char text[CLI_UNIT_SIZE];
+  count("duplicates", counter[IDEM_COUNTER_hits], "calls prevented: answered without going upstream");
+  amount("time", cli_duration(text, counter[IDEM_COUNTER_ms_saved]),
+         "saved: what these calls took when they were live");
+  amount("bytes", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]), "replayed");
+  count("tokens in", counter[IDEM_COUNTER_input_tokens_saved], "saved, once for each key");
+  count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
+}
+
+static void print_rate(const struct idem_stats *stats)
+{
+  char text[CLI_UNIT_SIZE];
+  snprintf(text, sizeof(text), "%.1f %%", 100 * hit_rate(stats));
+  amount("hit rate", text, "of the calls");
 }
 
 /* The five that are always of interest; the others are shown when they have happened. */
-static void call_facts(const struct idem_stats *stats)
+static void print_calls(const struct idem_stats *stats)
 {
   static const bool shown_elsewhere[IDEM_COUNTER_COUNT] = {
       [IDEM_COUNTER_ms_saved] = true,
@@ -117,30 +129,29 @@ static void call_facts(const struct idem_stats *stats)
   for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
     if (shown_elsewhere[i] || (i > IDEM_COUNTER_stored && stats->counter[i] == 0))
       continue;
-    count_fact(counters[i].name, stats->counter[i], counters[i].help);
+    count(counters[i].name, stats->counter[i], counters[i].help);
     if (i == IDEM_COUNTER_hits)
-      cli_fact("hit rate", "%12.1f %%", 100 * hit_rate(stats));
+      print_rate(stats);
   }
 }
 
-static void store_facts(const struct idem_stats *stats)
+static void print_store(const struct idem_stats *stats)
 {
-  char bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE];
-  count_fact("answers", stats->answers, "in the store");
-  cli_fact("size", "%14s  of %s", cli_bytes(bytes, stats->answer_bytes),
-           cli_bytes(capacity, stats->capacity));
+  char bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE], share[CLI_UNIT_SIZE + 4];
+  count("answers", stats->answers, "in the store");
+  snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
+  amount("size", cli_bytes(bytes, stats->answer_bytes), share);
 }
 
 static int print_text(const struct idem_stats *stats)
 {
-  char since[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
-  int64_t us = cli_now_us() - stats->since_us;
-  call_facts(stats);
+  char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE];
+  print_calls(stats);
   putchar('\n');
-  saved_facts(stats);
+  print_saved(stats);
   putchar('\n');
-  store_facts(stats);
-  cli_fact("since", "%s (%s ago)", cli_time(since, stats->since_us), cli_age(age, us > 0 ? (uint64_t)us : 0));
+  print_store(stats);
+  printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));
   return CLI_OK;
 }
 

@@ -74,6 +74,16 @@ const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us)
   return strcpy(out, "now");
 }
 
+const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us)
+{
+  char age[CLI_UNIT_SIZE];
+  int64_t us = cli_now_us() - then_us;
+  if (us < 1000000)
+    return strcpy(out, "just now");
+  snprintf(out, CLI_UNIT_SIZE, "%.32s ago", cli_age(age, (uint64_t)us));
+  return out;
+}
+
 const char *cli_time(char out[CLI_UNIT_SIZE], int64_t us)
 {
   time_t s = (time_t)(us / 1000000);

@@ -14,6 +14,7 @@ const char *cli_bytes(char out[CLI_UNIT_SIZE], uint64_t bytes); /* "812 B", "1.4
 const char *cli_count(char out[CLI_UNIT_SIZE], uint64_t n);     /* "1,234,567" */
 const char *cli_duration(char out[CLI_UNIT_SIZE], uint64_t ms); /* "85 ms", "1.2 s", "3m 12s", "2d 4h" */
 const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us);      /* one unit: "now", "12s", "5m", "3h", "9d" */
+const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us);  /* "just now", "5m ago" */
 const char *cli_time(char out[CLI_UNIT_SIZE], int64_t us);      /* "2026-11-22 14:03:09", local time */
 const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us); /* "2026-11-22T14:03:09.120Z" */
 const char *cli_hex(char *out, const uint8_t *bytes, unsigned size); /* `out` has 2 * size + 1 */
