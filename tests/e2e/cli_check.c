@@ -153,7 +153,6 @@ Test(cli_check, a_store_that_cannot_be_used_is_exit_3)
 /* ---- the manual
  * -------------------------------------------------------------------------------------------------------- */
 
-/* The text of a page, with what only separates words for the formatter taken out. */
 static char *read_page(const char *path)
 {
   size_t len;
