@@ -5,38 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
-/* By the first word of a difference as the store tells it. Where there is an `after`, the word that follows
- * (a header's name, a JSON pointer) stands between the two. */
-static const struct advice {
-  const char *kind, *before, *after;
-} table[] = {
-    {.kind = "tenant",
-     .before =
-         "the calls were made with different credentials, which never share an answer; use one API key"                                                                                         },
-    {.kind = "scope",
-     .before = "IDEMSHIM_SCOPE differs; use one scope for both if they are one set of operations"                                                                                               },
-    {.kind = "query",                                                                                         .before = "keep out of the query what changes from call to call: all of it counts"},
-    {.kind = "header",
-     .before = "if ",
-     .after = " does not change the answer, give the rule a vary= list without it"},
-    {.kind = "JSON",                                                                                                       .before = "if this does not change the answer, put ignore=",                                                                                                                                                                            .after = " into the rule"},
-    {.kind = "body",
-     .before =
-         "a body that is no JSON has to be equal byte for byte; with key=header the app names the operation"},
-    {.kind = "idempotency",
-     .before = "each call carries a key of its own; send the same one with a retry, or put churn=join into "
-               "the rule"                                                                                              },
-    {.kind = "sequence",
-     .before =
-         "repeats=sequence and repeats=fresh take the same call for a new sample; repeats=replay does not"                                                                       },
+struct advice {
+  const char *kind, *text;
+  bool names_it;
+};
+
+/* By the first word of a difference as the store tells it. With `names_it`, the word that follows (a
+ * header's name, a JSON pointer) is put behind the text. */
+static const struct advice table[] = {
+    {"tenant",      "two API keys never share an answer; use one for both",                      false},
+    {"scope",       "IDEMSHIM_SCOPE differs; use one if they are one set of operations",         false},
+    {"query",       "all of the query counts; keep out of it what changes with each call",       false},
+    {"body",        "what is no JSON has to be equal byte for byte, or named by key=header",     false},
+    {"idempotency", "send one key with a call and its retries, or put churn=join into the rule", false},
+    {"sequence",    "the rule takes the same call for a new sample; repeats=replay does not",    false},
+    {"header",      "if it does not change the answer, leave it out of vary= in the rule: ",     true },
+    {"JSON",        "if it does not change the answer, put into the rule: ignore=",              true },
 };
 
 static const struct advice no_advice = {
-    .before = "this decides what the answer is, so these are two operations; nothing can or should be done",
+    .text = "this decides what the answer is, so these are two operations; nothing can or should be done",
 };
 
 static const struct advice unknown = {
-    .before = "the rules of the two calls may differ; idemshim check METHOD URL shows the one in force",
+    .text = "the rules of the two calls may differ; idemshim check METHOD URL shows the one in force",
 };
 
 /* Members that decide what the answer is. To ignore one of them would give wrong answers. */
@@ -85,10 +77,7 @@ void cli_advice(const char *difference, char *out, size_t size)
   const char *subject = difference + len + strspn(difference + len, " ");
   size_t subject_len = strcspn(subject, " ");
   const struct advice *advice = find(difference, len);
-  if (*subject == '/' && advice->after && decides(subject, subject_len))
+  if (*subject == '/' && advice->names_it && decides(subject, subject_len))
     advice = &no_advice;
-  if (advice->after)
-    snprintf(out, size, "%s%.*s%s", advice->before, (int)subject_len, subject, advice->after);
-  else
-    snprintf(out, size, "%s", advice->before);
+  snprintf(out, size, "%s%.*s", advice->text, advice->names_it ? (int)subject_len : 0, subject);
 }

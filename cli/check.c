@@ -116,11 +116,10 @@ static int run(const struct cli_options *options, int argc, char **argv)
 }
 
 static const struct cli_option options_table[] = {
-    {"all",  NULL, "list every rule, the built-in ones too",        CLI_FLAG, offsetof(struct cli_options, all) },
+    CLI_OPTION("all", NULL, CLI_FLAG, all, "list every rule, the built-in ones too"),
     CLI_OPTION_JSON,
     CLI_OPTION_STORE,
-    {"docs", NULL, "print the tables of variables and rule fields", CLI_FLAG,
-     offsetof(struct cli_options,                                                                          docs)},
+    CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields"),
     CLI_OPTION_END,
 };
 

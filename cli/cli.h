@@ -50,19 +50,15 @@ struct cli_option {
   size_t offset; /* in struct cli_options: bool, const char * or uint64_t by kind */
 };
 
+/* A row of a table; `field` is the member of struct cli_options that the option sets. */
+#define CLI_OPTION(name, argument, kind, field, help)                                                        \
+  {                                                                                                          \
+    name, argument, help, kind, offsetof(struct cli_options, field)                                          \
+  }
 #define CLI_OPTION_STORE                                                                                     \
-  {                                                                                                          \
-    "store", "DIR", "the store (default: as the shim finds it)", CLI_TEXT,                                   \
-        offsetof(struct cli_options, store)                                                                  \
-  }
-#define CLI_OPTION_JSON                                                                                      \
-  {                                                                                                          \
-    "json", NULL, "print JSON, for programs", CLI_FLAG, offsetof(struct cli_options, json)                   \
-  }
-#define CLI_OPTION_END                                                                                       \
-  {                                                                                                          \
-    NULL, NULL, NULL, CLI_FLAG, 0                                                                            \
-  }
+  CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)")
+#define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")
+#define CLI_OPTION_END  CLI_OPTION(NULL, NULL, CLI_FLAG, json, NULL)
 
 struct cli_command {
   const char *name;

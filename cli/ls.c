@@ -132,8 +132,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
 }
 
 static const struct cli_option options_table[] = {
-    {"all",   NULL, "expired answers too, marked with \"!\"", CLI_FLAG,  offsetof(struct cli_options, all)  },
-    {"limit", "N",  "only the newest N",                      CLI_COUNT, offsetof(struct cli_options, limit)},
+    CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
+    CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"),
     CLI_OPTION_JSON,
     CLI_OPTION_STORE,
     CLI_OPTION_END,

@@ -95,8 +95,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
 }
 
 static const struct cli_option options_table[] = {
-    {"all", NULL, "every answer",      CLI_FLAG, offsetof(struct cli_options, all)},
-    {"yes", NULL, "yes, every answer", CLI_FLAG, offsetof(struct cli_options, yes)},
+    CLI_OPTION("all", NULL, CLI_FLAG, all, "every answer"),
+    CLI_OPTION("yes", NULL, CLI_FLAG, yes, "yes, every answer"),
     CLI_OPTION_STORE,
     CLI_OPTION_END,
 };

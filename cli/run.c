@@ -117,17 +117,14 @@ static int run(const struct cli_options *options, int argc, char **argv)
 }
 
 static const struct cli_option options_table[] = {
-    {"mode",       "M",   "idempotent, observe or off",                            CLI_TEXT, offsetof(struct cli_options, mode)      },
-    {"store",      "DIR", "where answers are kept",                                CLI_TEXT, offsetof(struct cli_options, store)     },
-    {"scope",      "S",   "name of the set of operations: a job, a webhook event", CLI_TEXT,
-     offsetof(struct cli_options,                                                                                         scope)     },
-    {"rules",      "R",   "rules, or @FILE with rules",                            CLI_TEXT, offsetof(struct cli_options, rules)     },
-    {"hosts",      "H",   "hosts with the default treatment, a,b,c",               CLI_TEXT, offsetof(struct cli_options, hosts)     },
-    {"log",        "L",   "where events go: stderr or a file",                     CLI_TEXT, offsetof(struct cli_options, log)       },
-    {"store-size", "N",   "what answers may take, such as 512M",                   CLI_TEXT,
-     offsetof(struct cli_options,                                                                                         store_size)},
-    {"no-sync",    NULL,  "do not wait for the disk: faster, and not crash-proof", CLI_FLAG,
-     offsetof(struct cli_options,                                                                                         no_sync)   },
+    CLI_OPTION("mode", "M", CLI_TEXT, mode, "idempotent, observe or off"),
+    CLI_OPTION("store", "DIR", CLI_TEXT, store, "where answers are kept"),
+    CLI_OPTION("scope", "S", CLI_TEXT, scope, "the set of operations: a job, an event"),
+    CLI_OPTION("rules", "R", CLI_TEXT, rules, "rules, or @FILE with rules"),
+    CLI_OPTION("hosts", "H", CLI_TEXT, hosts, "hosts with the default treatment"),
+    CLI_OPTION("log", "L", CLI_TEXT, log, "where events go: stderr or a file"),
+    CLI_OPTION("store-size", "N", CLI_TEXT, store_size, "what answers may take: 512M"),
+    CLI_OPTION("no-sync", NULL, CLI_FLAG, no_sync, "faster, and a crash of the machine loses answers"),
     CLI_OPTION_END,
 };
 

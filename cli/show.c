@@ -197,11 +197,10 @@ static int run(const struct cli_options *options, int argc, char **argv)
 }
 
 static const struct cli_option options_table[] = {
-    {"body",    NULL, "the answer's body, byte for byte",                           CLI_FLAG, offsetof(struct cli_options, body)   },
-    {"headers", NULL, "the response headers",                                       CLI_FLAG, offsetof(struct cli_options, headers)},
-    {"request", NULL, "the request's body",                                         CLI_FLAG, offsetof(struct cli_options, request)},
-    {"raw",     NULL, "show cookies, and do not escape what a terminal could obey", CLI_FLAG,
-     offsetof(struct cli_options,                                                                                          raw)    },
+    CLI_OPTION("body", NULL, CLI_FLAG, body, "the answer's body, byte for byte"),
+    CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers"),
+    CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
+    CLI_OPTION("raw", NULL, CLI_FLAG, raw, "show cookies, and do not escape what a terminal could obey"),
     CLI_OPTION_JSON,
     CLI_OPTION_STORE,
     CLI_OPTION_END,

@@ -181,8 +181,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
 
 static const struct cli_option options_table[] = {
     CLI_OPTION_JSON,
-    {"prometheus", NULL, "print the Prometheus text format", CLI_FLAG,
-      offsetof(struct cli_options, prometheus)},
+    CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
     CLI_OPTION_STORE,
     CLI_OPTION_END,
 };

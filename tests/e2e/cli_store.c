@@ -426,7 +426,7 @@ Test(cli_store, explain_tells_of_another_api_key_and_never_shows_it)
 
   cr_expect_eq(mock_count(&w).served, 2);
   cr_expect_null(strstr(r.out, "test-credential"), "%s", r.out);
-  expect_says(&r, 0, "use one API key");
+  expect_says(&r, 0, "two API keys never share an answer");
   run_release(&alpha);
   run_release(&beta);
 }
