@@ -103,6 +103,7 @@ struct writer {
   struct pages_snapshot before;
   int (*body)(struct writer *writer, void *arg);
   void *arg;
+  bool asserted; /* LMDB has given up half way */
 };
 
 /* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number
@@ -142,6 +143,8 @@ static int check_before(struct writer *writer)
     rc = pages_copy_roots(&engine->pages, mdb_txn_id(writer->txn) - 1, &writer->before);
   if (rc == 0)
     rc = pages_find_trees(&engine->pages, &writer->before);
+  if (rc == 0 && engine->has_slot && writer->before.found != PAGES_TREES)
+    rc = -EILSEQ;
   if (rc == 0)
     rc = pages_check_main(&engine->pages, &writer->before);
   if (rc == 0 && !engine->write_checked)
@@ -151,9 +154,8 @@ static int check_before(struct writer *writer)
   return rc == -EAGAIN ? -EILSEQ : rc;
 }
 
-static int run(void *arg)
+static int write_and_commit(struct writer *writer)
 {
-  struct writer *writer = arg;
   int rc = still_ours(writer->engine);
   if (rc == 0)
     rc = engine_code(mdb_txn_begin(writer->engine->env, NULL, 0, &writer->txn));
@@ -168,21 +170,24 @@ static int run(void *arg)
   return committed < 0 ? committed : rc;
 }
 
-/* Also frees LMDB's write lock, for which every process waits. */
-static int abort_txn(void *arg)
+static int run(void *arg)
 {
   struct writer *writer = arg;
-  if (writer->txn)
-    mdb_txn_abort(writer->txn);
-  return 0;
+  int rc = write_and_commit(writer);
+  writer->asserted = false;
+  return rc;
 }
 
 int engine_write(struct engine *engine, int (*body)(struct writer *writer, void *arg), void *arg,
                  struct idem_error *error)
 {
-  struct writer writer = {.engine = engine, .body = body, .arg = arg};
-  int rc = engine_guard(run, &writer);
-  engine_guard(abort_txn, &writer);
+  struct writer writer = {.engine = engine, .body = body, .arg = arg, .asserted = true};
+  int rc = engine->broken ? -EILSEQ : engine_guard(run, &writer);
+  /* After an assertion the transaction lists cursors of frames that are gone: to end it would free them. */
+  if (writer.txn && writer.asserted)
+    engine->broken = true;
+  else if (writer.txn)
+    mdb_txn_abort(writer.txn);
   return rc < 0 ? engine_fail(error, rc, "cannot write to the store") : rc;
 }
 

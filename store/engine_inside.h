@@ -16,9 +16,10 @@ struct engine {
   uint32_t life;
   ino_t inode; /* of the data file */
   dev_t device;
-  bool write_checked; /* the file's length and free list were sound at our first write; under LMDB's write
-                         lock */
-  pthread_key_t slot; /* each thread's reader */
+  bool write_checked;  /* the file's length and free list were sound at our first write; under LMDB's write
+                          lock */
+  _Atomic bool broken; /* an assertion has failed while writing; see engine_write() */
+  pthread_key_t slot;  /* each thread's reader */
   bool has_slot;
   struct reader *readers; /* all of them; under life_lists */
 };

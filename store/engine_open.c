@@ -73,16 +73,20 @@ static int allocate_locks(const char *dir)
   return rc;
 }
 
-static int data_size(const char *dir, uint64_t *size)
+/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
+static int check_data(const char *dir, uint64_t *size)
 {
   char path[PATH_MAX];
   struct stat data;
   snprintf(path, sizeof(path), "%s/data.mdb", dir);
   *size = 0;
-  if (stat(path, &data) < 0)
-    return errno == ENOENT ? 0 : -errno;
+  int fd = fd_open(path, O_RDWR, 0);
+  if (fd < 0)
+    return fd == -ENOENT ? 0 : fd;
+  int rc = fstat(fd, &data) < 0 ? -errno : pages_check_header(fd);
   *size = (uint64_t)data.st_size;
-  return S_ISREG(data.st_mode) ? 0 : -EISDIR;
+  close(fd);
+  return rc;
 }
 
 static int env_open_once(struct engine *engine, const struct engine_options *options, uint64_t map)
@@ -174,7 +178,7 @@ static int find_trees(void *arg)
 static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
   struct opening opening = {.engine = engine, .options = options};
-  int rc = data_size(options->dir, &opening.have);
+  int rc = check_data(options->dir, &opening.have);
   if (rc == 0)
     rc = allocate_locks(options->dir);
   if (rc < 0)

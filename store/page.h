@@ -16,8 +16,9 @@ _Static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define PAGE_DEPTH 32
 #define PAGE_NONE  UINT64_MAX
 
-enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_KINDS = 0x6f };
-enum { NODE_BIG = 0x01, NODE_TREE = 0x02, NODE_FLAGS = 0xffff };
+enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08, PAGE_KINDS = 0x6f };
+enum { ROOT_INTEGER_KEYS = 0x08 };
+enum { NODE_BIG = 0x01, NODE_TREE = 0x02 };
 
 struct page {
   uint64_t number;
@@ -44,8 +45,10 @@ const struct page *page_at(struct pages *pages, const struct pages_snapshot *sna
 unsigned page_count(const struct page *page);
 /* -EILSEQ if any part lies outside the page. */
 int page_node(const struct pages *pages, const struct page *page, unsigned i, struct node *node);
-/* Every node of the page, and that they do not overlap: LMDB copies them about. */
-int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page);
+/* Every node of the page, that they do not overlap, for LMDB copies them about, and that their keys ascend.
+ * `integers`: as the keys of the free list do. */
+int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
+               bool integers);
 /* Fills in the value of a NODE_BIG. */
 int page_value(struct pages *pages, const struct pages_snapshot *snapshot, struct node *node);
 /* The first node that is not less than `key`; `*exact` if it is equal. In a branch: the child that has `key`.

@@ -6,11 +6,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const char *const pages_names[PAGES_TREES] = {"meta",   "answers", "raw",    "age",
                                               "expiry", "ops",     "prints", "seen"};
 
-enum { META_MAGIC = 0xbeefc0de, META_VERSION = 1, META_SIZE_MAX = 0x10000 };
+enum { META_MAGIC = 0xbeefc0de, META_VERSION = 1, PAGE_LEAST = 512, PAGE_MOST = 0x10000 };
+
+/* Far more than a file can have; below that, sizes in bytes do not overflow. */
+#define PAGES_MOST (UINT64_C(1) << 40)
 
 /* The two pages at the start of the file take turns: transaction n is on page n % 2. */
 struct meta {
@@ -26,27 +30,67 @@ static const struct meta *meta_at(const struct pages *pages, unsigned i)
   return (const void *)(pages->map + i * pages->page_size + sizeof(struct page));
 }
 
+static int check_meta(const struct meta *meta, off_t file_size)
+{
+  uint64_t page_size = meta->free.pad;
+  if (meta->magic != META_MAGIC)
+    return -EILSEQ;
+  if (meta->version != META_VERSION)
+    return -EPROTO;
+  bool sane = page_size >= PAGE_LEAST && page_size <= PAGE_MOST && !(page_size & (page_size - 1)) &&
+              file_size >= 2 * (off_t)page_size && meta->last_page >= 1 && meta->last_page <= PAGES_MOST;
+  return sane ? 0 : -EILSEQ;
+}
+
+/* One of the first two pages, in a copy that nobody writes to. */
+static int read_meta(int fd, off_t place, struct meta *meta)
+{
+  struct stat stat;
+  struct {
+    struct page head;
+    struct meta meta;
+  } page;
+  if (fstat(fd, &stat) < 0)
+    return -errno;
+  if (pread(fd, &page, sizeof(page), place) != (ssize_t)sizeof(page))
+    return -EILSEQ;
+  memcpy(meta, &page.meta, sizeof(*meta));
+  bool is_meta = (page.head.flags & PAGE_KINDS) == PAGE_META;
+  return is_meta ? check_meta(meta, stat.st_size) : -EILSEQ;
+}
+
+int pages_check_header(int fd)
+{
+  struct stat stat;
+  struct meta first, second;
+  if (fstat(fd, &stat) < 0)
+    return -errno;
+  if (stat.st_size == 0)
+    return 0;
+  int rc = read_meta(fd, 0, &first);
+  if (rc == 0)
+    rc = read_meta(fd, first.free.pad, &second);
+  if (rc == 0 && second.free.pad != first.free.pad)
+    rc = -EILSEQ;
+  return rc;
+}
+
 int pages_open(struct pages *pages, int fd, size_t map_size)
 {
   struct stat stat;
+  struct meta meta;
   if (fstat(fd, &stat) < 0)
     return -errno;
   *pages = (struct pages){.fd = fd, .map_size = map_size, .end = (size_t)stat.st_size};
-  if (pages->end < 2 * sizeof(struct meta))
-    return -EILSEQ;
+  int rc = read_meta(fd, 0, &meta);
+  if (rc < 0)
+    return rc;
+  pages->page_size = meta.free.pad;
   void *map = mmap(NULL, map_size, PROT_READ, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED)
     return -errno;
   pages->map = map;
-  const struct meta *meta = meta_at(pages, 0);
-  pages->page_size = meta->free.pad;
-  bool ours = meta->magic == META_MAGIC && meta->version == META_VERSION && pages->page_size >= 512 &&
-              pages->page_size <= META_SIZE_MAX && !(pages->page_size & (pages->page_size - 1)) &&
-              2 * pages->page_size <= pages->end;
-  if (ours)
-    return 0;
-  pages_close(pages);
-  return -EPROTO;
+  return 0;
 }
 
 void pages_close(struct pages *pages)
@@ -111,6 +155,7 @@ int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot)
 {
   if (snapshot->next_page < 2 || snapshot->next_page > pages->map_size / pages->page_size)
     return -EILSEQ;
+  snapshot->found = 0;
   for (unsigned i = 0; i < PAGES_TREES; i++) {
     struct node node;
     struct pages_root *tree = &snapshot->tree[i];
@@ -122,6 +167,7 @@ int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot)
     if (rc < 0 || node.flags != NODE_TREE || node.value.len != sizeof(*tree))
       return -EILSEQ;
     memcpy(tree, node.value.data, sizeof(*tree));
+    snapshot->found++;
   }
   return 0;
 }

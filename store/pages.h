@@ -55,7 +55,12 @@ struct pages_snapshot {
   uint64_t txn;
   uint64_t next_page;
   struct pages_root free, main, tree[PAGES_TREES];
+  unsigned found; /* how many of our trees there are */
 };
+
+/* Whether LMDB may open the file: it maps what the first two pages say. 0 also for an empty one, -EPROTO for
+ * the layout of another version, -EILSEQ for one that is damaged. */
+int pages_check_header(int fd);
 
 /* Maps `map_size` bytes of the file. 0 or -errno; -EPROTO for a layout that is not the one above. */
 int pages_open(struct pages *pages, int fd, size_t map_size);

@@ -10,6 +10,7 @@ struct walk {
   void *arg;
   uint64_t budget; /* pages left: a damaged tree may lead in a circle */
   bool damaged;
+  bool integers; /* the free list's keys */
 };
 
 static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from);
@@ -65,10 +66,11 @@ int pages_each(struct pages *pages, const struct pages_snapshot *snapshot, enum 
   return walk_tree(&walk, snapshot->tree[tree].root, from);
 }
 
-static int check_number(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number)
+static int check_number(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number,
+                        bool integers)
 {
   const struct page *page = page_at(pages, snapshot, number);
-  return page ? page_check(pages, snapshot, page) : -EILSEQ;
+  return page ? page_check(pages, snapshot, page, integers) : -EILSEQ;
 }
 
 /* A page that gets too empty is merged with the one before or behind it. */
@@ -78,7 +80,7 @@ static int check_neighbours(struct pages *pages, const struct pages_snapshot *sn
   unsigned first = at ? at - 1 : 0, last = at + 1 < page_count(page) ? at + 1 : at;
   for (unsigned i = first; i <= last; i++) {
     struct node node;
-    if (page_node(pages, page, i, &node) < 0 || check_number(pages, snapshot, node.child) < 0)
+    if (page_node(pages, page, i, &node) < 0 || check_number(pages, snapshot, node.child, false) < 0)
       return -EILSEQ;
   }
   return 0;
@@ -89,7 +91,7 @@ static int check_path(struct pages *pages, const struct pages_snapshot *snapshot
 {
   if (root == PAGE_NONE)
     return 0;
-  if (check_number(pages, snapshot, root) < 0)
+  if (check_number(pages, snapshot, root, false) < 0)
     return -EILSEQ;
   for (int depth = 0; depth < PAGE_DEPTH; depth++) {
     const struct page *page = page_at(pages, snapshot, root);
@@ -117,7 +119,8 @@ int pages_check(struct pages *pages, const struct pages_snapshot *snapshot, enum
 /* Visits every page of a tree, whole. */
 static int check_all(struct walk *walk, uint64_t number, int depth)
 {
-  if (depth >= PAGE_DEPTH || walk->budget-- == 0 || check_number(walk->pages, walk->snapshot, number) < 0)
+  if (depth >= PAGE_DEPTH || walk->budget-- == 0 ||
+      check_number(walk->pages, walk->snapshot, number, walk->integers) < 0)
     return -EILSEQ;
   const struct page *page = page_at(walk->pages, walk->snapshot, number);
   for (unsigned i = 0; page && page->flags & PAGE_BRANCH && i < page_count(page); i++) {
@@ -128,15 +131,29 @@ static int check_all(struct walk *walk, uint64_t number, int depth)
   return page ? 0 : -EILSEQ;
 }
 
-static int check_tree(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root)
+static int check_tree(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
+                      bool integers)
 {
-  struct walk walk = {.pages = pages, .snapshot = snapshot, .budget = snapshot->next_page};
+  struct walk walk = {
+      .pages = pages, .snapshot = snapshot, .budget = snapshot->next_page, .integers = integers};
   return root == PAGE_NONE ? 0 : check_all(&walk, root, 0);
+}
+
+/* LMDB takes flags for how entries are laid out, and we take the counts for how full the store is. */
+static bool root_is_sane(const struct pages_root *root, unsigned flags, uint64_t next_page)
+{
+  bool counts = root->branches < next_page && root->leaves < next_page && root->overflows < next_page;
+  return root->flags == flags && root->depth < PAGE_DEPTH && counts &&
+         (root->root == PAGE_NONE) == (root->depth == 0);
 }
 
 int pages_check_main(struct pages *pages, const struct pages_snapshot *snapshot)
 {
-  return check_tree(pages, snapshot, snapshot->main.root);
+  bool sane = root_is_sane(&snapshot->main, 0, snapshot->next_page) &&
+              root_is_sane(&snapshot->free, ROOT_INTEGER_KEYS, snapshot->next_page);
+  for (unsigned i = 0; i < PAGES_TREES; i++)
+    sane = sane && root_is_sane(&snapshot->tree[i], 0, snapshot->next_page);
+  return sane ? check_tree(pages, snapshot, snapshot->main.root, false) : -EILSEQ;
 }
 
 /* A list: how many, then page numbers, the greatest first. LMDB takes all three on trust. */
@@ -161,7 +178,7 @@ static int check_list(void *arg, struct idem_span key, struct idem_span value)
 
 int pages_check_free(struct pages *pages, const struct pages_snapshot *snapshot)
 {
-  int rc = check_tree(pages, snapshot, snapshot->free.root);
+  int rc = check_tree(pages, snapshot, snapshot->free.root, true);
   struct walk walk = {.pages = pages, .snapshot = snapshot, .visit = check_list};
   walk.arg = &walk;
   return rc < 0 ? rc : walk_tree(&walk, snapshot->free.root, NULL);
