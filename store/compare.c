@@ -19,7 +19,7 @@ enum {
   LIKE_BODY = 400
 };
 
-enum { EXCERPT_BEFORE = 8, EXCERPT = 24, PATH_MOST = 160 };
+enum { EXCERPT_BEFORE = 12, EXCERPT = 24, PATH_MOST = 160 };
 
 struct difference {
   char *text;
@@ -27,9 +27,12 @@ struct difference {
   bool found; /* the first one is told */
 };
 
+/* From the start of the word that `at` is in, if that is not far. */
 static void excerpt(struct idem_span text, size_t at, char out[EXCERPT + 1])
 {
-  size_t from = at > EXCERPT_BEFORE ? at - EXCERPT_BEFORE : 0, len = 0;
+  size_t from = at, len = 0;
+  while (from > 0 && at - from < EXCERPT_BEFORE && (unsigned char)text.data[from - 1] > ' ')
+    from--;
   for (; len < EXCERPT && from + len < text.len; len++) {
     unsigned char c = (unsigned char)text.data[from + len];
     out[len] = c < 0x20 || c == 0x7f ? '.' : (char)c;

@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { FILE_LEAST = 2 << 20 };
 
 static struct idem_store *stores; /* under life_stores */
 
@@ -170,11 +173,24 @@ struct engine *store_engine(struct idem_store *store, int *code, struct idem_err
   return engine;
 }
 
+/* Before any file is made: a write past the limit would raise SIGXFSZ in the app. */
+static int check_limits(struct idem_error *error)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_LEAST)
+    return idem_error_set(
+        error, -EFBIG, "the file size limit of this process (ulimit -f, %llu bytes) is too small for a store",
+        (unsigned long long)limit.rlim_cur);
+  return 0;
+}
+
 static int open_files(struct idem_store *store, struct idem_error *error)
 {
   char path[PATH_MAX];
   snprintf(path, sizeof(path), "%s/stats", store->dir);
-  int rc = open_claims(store, error);
+  int rc = check_limits(error);
+  if (rc == 0)
+    rc = open_claims(store, error);
   if (rc < 0)
     return rc;
   rc = stats_open(&store->stats, path);
