@@ -8,15 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* Up to this size the checksum costs less than to remember that it was right. */
-enum { CHECKED_EACH_TIME = 4096 };
-
 static const char serial_key[] = "serial";
 
+/* A record is written once: a checksum that held in this process holds. Remembering it spares a hit on 2 KB a tenth of its time. */
 static bool is_sound(struct idem_store *store, struct idem_span record, uint64_t serial)
 {
-  if (record.len <= CHECKED_EACH_TIME)
-    return record_checksum_holds(record);
   _Atomic uint64_t *slot = &store->verified[serial % STORE_VERIFIED];
   if (atomic_load_explicit(slot, memory_order_relaxed) == serial)
     return true;
