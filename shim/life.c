@@ -27,15 +27,12 @@ static time_t retry_at;
 
 static _Atomic unsigned problems_said;
 
-static void before_fork(void)
+/* store_lock is held while the store takes its own, which its own handlers have taken before these run: it cannot be taken here. In the
+ * child nobody can be opening a store any more, so the lock begins anew. */
+static void after_fork_in_child(void)
 {
-  shadow_lock_all();
-  pthread_mutex_lock(&store_lock);
-}
-
-static void after_fork(void)
-{
-  pthread_mutex_unlock(&store_lock);
+  static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+  store_lock = unlocked;
   shadow_unlock_all();
 }
 
@@ -51,7 +48,7 @@ static void load_config(void)
   else if (config.mode == IDEM_MODE_RECORD)
     life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record is not in force yet");
   else
-    pthread_atfork(before_fork, after_fork, after_fork);
+    pthread_atfork(shadow_lock_all, shadow_unlock_all, after_fork_in_child);
   errno = saved;
 }
 

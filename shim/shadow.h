@@ -114,7 +114,7 @@ static inline const char *shadow_text(const struct shadow *shadow, enum option_s
 /* The name of an option that only libcurl can do, or NULL. */
 const char *shadow_needs_libcurl(const struct shadow *shadow, char room[24]);
 
-/* Locks and unlocks the table of shadows, and makes it usable in a child: for pthread_atfork() alone. */
+/* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
 void shadow_lock_all(void);
 void shadow_unlock_all(void);
 
