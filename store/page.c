@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NODE_HEAD = 8 };
+enum { NODE_HEAD = 8, KEY_MOST = 511 };
 
 /* True if the file has its first `end` bytes; looks again when it may have grown. */
 static bool page_reaches(struct pages *pages, uint64_t end)
@@ -117,10 +117,19 @@ static bool follows(const struct page *page, unsigned i, struct idem_span before
   return x < y;
 }
 
+static bool leads_out(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
+                      struct node *node)
+{
+  if (page->flags & PAGE_BRANCH)
+    return node->child < 2 || node->child >= snapshot->next_page;
+  return page_value(pages, snapshot, node) < 0;
+}
+
 int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
                bool integers)
 {
-  size_t used = 0;
+  /* LMDB splits a page in the belief that any two nodes fit one. */
+  size_t used = 0, most = (pages->page_size - sizeof(struct page)) / 2;
   unsigned count = page_count(page);
   struct idem_span before = {"", 0};
   if (page->flags & PAGE_BRANCH && count < 2)
@@ -129,14 +138,14 @@ int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const
     struct node node;
     if (page_node(pages, page, i, &node) < 0)
       return -EILSEQ;
-    used += node_size(page, &node);
-    bool wild = page->flags & PAGE_BRANCH ? node.child < 2 || node.child >= snapshot->next_page
-                                          : page_value(pages, snapshot, &node) < 0;
-    if (wild || !follows(page, i, before, node.key, integers))
+    size_t size = node_size(page, &node);
+    if (node.key.len > KEY_MOST || size > most || leads_out(pages, snapshot, page, &node) ||
+        !follows(page, i, before, node.key, integers))
       return -EILSEQ;
+    used += size;
     before = node.key;
   }
-  return used <= pages->page_size - page->upper ? 0 : -EILSEQ;
+  return used == pages->page_size - page->upper ? 0 : -EILSEQ;
 }
 
 int page_search(const struct pages *pages, const struct page *page, struct idem_span key, unsigned *at,
