@@ -74,8 +74,12 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
 }
 
+/* Programs set the same URL for each call: what it matched still holds then. */
 static void note_url(struct shadow *shadow, const char *url)
 {
+  if (url && shadow->url.len && strcmp(url, shadow->url.data) == 0)
+    return;
+  shadow->matched = false;
   shadow->url.len = 0;
   if (url && !buffer_append(&shadow->url, url, strlen(url) + 1))
     shadow->url.len = 0;
@@ -141,6 +145,7 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     break;
   case CURLOPT_PORT:
     shadow->slot[SLOT_PORT] = value;
+    shadow->matched = false;
     break;
   case CURLOPT_POSTFIELDS:
     note_post_body(shadow, (const char *)value);
@@ -185,6 +190,8 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
   unsigned number = option_number(option);
   const struct option_row *row = option_row(option);
+  uint8_t request = shadow->request;
+  bool no_body = shadow->no_body;
   switch ((enum option_kind)row->kind) {
   case OPTION_FORWARDED:
     break;
@@ -200,7 +207,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     break;
   case OPTION_SPECIAL:
     note_special(shadow, option, value);
-    shadow->matched = false;
+    shadow->matched = shadow->matched && shadow->request == request && shadow->no_body == no_body;
     break;
   case OPTION_UNKNOWN:
     set_need(shadow, NEWER, value != 0 || (shadow->needs[NEWER / 64] >> NEWER % 64 & 1));
