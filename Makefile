@@ -42,9 +42,14 @@ PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(B)/idemshim
 
 all: $(PRODUCT)
 
+# The front is mapped into every program that is started: without the tables that only the command prints, and in two segments
+# rather than four, it costs each of them a fifth less.
+$(B)/obj/config/%.o $(B)/obj/shim/%.o: override CFLAGS += -ffunction-sections -fdata-sections
+SMALL := -Wl,--gc-sections -Wl,-z,noseparate-code
+
 $(B)/libidemshim.so: $(FRONT) shim/exports.map
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=shim/exports.map -Wl,-soname,libidemshim.so -o $@ $(FRONT)
+	$(Q)$(CC) $(LDFLAGS) $(SHARED) $(if $(SAN),,$(SMALL)) -Wl,--version-script=shim/exports.map -Wl,-soname,libidemshim.so -o $@ $(FRONT)
 
 $(B)/libidemshim-store.so: $(STORE)
 	$(call say,LD,$@)

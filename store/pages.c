@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 const char *const pages_names[PAGES_TREES] = {"meta",   "answers", "raw",    "age",
@@ -46,16 +47,16 @@ static int check_meta(const struct meta *meta, off_t file_size)
 static int read_meta(int fd, off_t place, struct meta *meta)
 {
   struct stat stat;
-  struct {
-    struct page head;
-    struct meta meta;
-  } page;
+  struct page head;
+  struct iovec parts[] = {
+      {&head, sizeof(head) },
+      {meta,  sizeof(*meta)},
+  };
   if (fstat(fd, &stat) < 0)
     return -errno;
-  if (pread(fd, &page, sizeof(page), place) != (ssize_t)sizeof(page))
+  if (preadv(fd, parts, 2, place) != (ssize_t)(sizeof(head) + sizeof(*meta)))
     return -EILSEQ;
-  memcpy(meta, &page.meta, sizeof(*meta));
-  bool is_meta = (page.head.flags & PAGE_KINDS) == PAGE_META;
+  bool is_meta = (head.flags & PAGE_KINDS) == PAGE_META;
   return is_meta ? check_meta(meta, stat.st_size) : -EILSEQ;
 }
 

@@ -91,3 +91,19 @@ bench: setup-bench
 	$(Q)scripts/bench $(B)
 
 .PHONY: bench
+
+# libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS from the seeds it makes itself; a finding stops the run and leaves its input in build/fuzz.
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined
+
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch])
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c) $(STORE_LIBS)
+
+fuzz: setup-fuzz
+	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)
+	$(Q)cd $(B)/fuzz && for f in $(FUZZERS); do echo "--- $$f" && \
+	  ./$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 2>$$f.log || { tail -n 40 $$f.log; exit 1; }; \
+	  grep -E 'number_of_executed_units' $$f.log; done
+
+.PHONY: fuzz
