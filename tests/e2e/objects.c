@@ -120,3 +120,23 @@ Test(objects, installed_elsewhere_it_finds_its_other_half)
   cr_expect_eq(mock_count(&w).requests, 1, "%s", r.err);
   run_release(&r);
 }
+
+Test(objects, make_install_is_all_it_takes)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("the installed command preloads the shim without the sanitizer's runtime");
+  char script[3 * PATH_MAX];
+  snprintf(script, sizeof(script),
+           "make -s install B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && cd \"$HOME\" && "
+           "for i in 1 2; do root/usr/bin/idemshim run -- curl -sS -d '{}' %s || exit 1; done && "
+           "test -s root/usr/share/man/man1/idemshim.1",
+           w.build, world_url(&w, "/v1/chat/completions"));
+  struct run r = run_shell_plain(&w, script);
+  cr_expect_eq(r.status, 0, "%s", r.err);
+  cr_expect_eq(mock_count(&w).requests, 1, "%s", r.err);
+  run_release(&r);
+  snprintf(script, sizeof(script), "make -s uninstall B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && find \"$HOME/root\" -type f", w.build);
+  r = run_shell_plain(&w, script);
+  cr_expect_str_eq(r.out, "", "uninstall has left %s", r.out);
+  run_release(&r);
+}
