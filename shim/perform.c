@@ -8,6 +8,7 @@
 #include "shim/life.h"
 #include "shim/live.h"
 #include "shim/problem.h"
+#include "shim/replay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,13 +28,14 @@ static void build_marks(const struct call *call, char marks[MARKS_SIZE])
   static const char head[] =
       "X-Idempotency-Replayed: true\r\nX-From-Cache: true\r\nX-Original-Request-Time: ";
   static const char id[] = "\r\nX-Idemshim-Id: ";
+  const char *date = call->rule->mark ? replay_date(call->op.answer.facts) : NULL;
   char *at = marks;
   *at = '\0';
-  if (!call->rule->mark)
+  if (!date)
     return;
   memcpy(at, head, sizeof(head) - 1);
   at += sizeof(head) - 1;
-  header_date(call->op.answer.started_us / 1000000, at);
+  memcpy(at, date, HEADER_DATE_SIZE - 1);
   at += HEADER_DATE_SIZE - 1;
   memcpy(at, id, sizeof(id) - 1);
   at += sizeof(id) - 1;

@@ -3,6 +3,7 @@
 
 #include "shim/call.h"
 #include "shim/certinfo.h"
+#include "shim/header_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,23 @@ static const char *find_fact(const char *facts, size_t len, unsigned number, siz
     at += FACT_HEAD + head[1];
   }
   return NULL;
+}
+
+/* No info has this number. */
+#define DATE_FACT CURLINFO_NONE
+
+bool replay_add_date(struct buffer *facts, int64_t started_us)
+{
+  char date[HEADER_DATE_SIZE];
+  header_date(started_us / 1000000, date);
+  return replay_add_text(facts, DATE_FACT, date);
+}
+
+const char *replay_date(struct idem_span facts)
+{
+  size_t len = 0;
+  const char *date = find_fact(facts.data, facts.len, NUMBER_OF(DATE_FACT), &len);
+  return date && len == HEADER_DATE_SIZE && date[len - 1] == '\0' ? date : NULL;
 }
 
 int64_t replay_number(const char *facts, size_t len, CURLINFO info, int64_t fallback)

@@ -223,7 +223,9 @@ int record_names(struct idem_span record, struct record_names *names)
 void record_id(const uint8_t *key, char id[IDEM_ID_SIZE])
 {
   static const char digit[] = "0123456789abcdef";
-  for (int i = 0; i < IDEM_ID_SIZE - 1; i++)
-    id[i] = digit[i % 2 ? key[i / 2] & 15 : key[i / 2] >> 4];
+  for (int i = 0; i < IDEM_ID_SIZE / 2; i++) {
+    id[2 * i] = digit[key[i] >> 4];
+    id[2 * i + 1] = digit[key[i] & 15];
+  }
   id[IDEM_ID_SIZE - 1] = '\0';
 }
