@@ -114,25 +114,24 @@ Test(store_sequence, a_number_whose_answer_did_not_arrive_is_used_again)
 Test(store_sequence, a_number_is_kept_over_the_rounds_of_a_call)
 {
   struct order owner = order_of(&shop, "{}"), follower = owner;
-  int pipes[2];
-  char byte;
+  int owned[2], go[2], status;
+  char byte = 0;
 
-  cr_assert_eq(pipe(pipes), 0);
+  cr_assert_eq(pipe(owned) + pipe(go), 0);
   pid_t child = fork();
   if (child == 0) {
-    close(pipes[1]);
-    _exit(order_enter(&owner) != IDEM_OWNED || read(pipes[0], &byte, 1) != 0 ||
-          order_commit(&owner, "{}") != IDEM_STORED);
+    close(go[1]);
+    bool first = order_enter(&owner) == IDEM_OWNED && write(owned[1], &byte, 1) == 1;
+    _exit(!first || read(go[0], &byte, 1) != 0 || order_commit(&owner, "{}") != IDEM_STORED);
   }
-  close(pipes[0]);
-  while (order_enter(&follower) == IDEM_OWNED) {
+  close(go[0]);
+  cr_assert_eq(read(owned[0], &byte, 1), 1);
+  for (int round = 0; round < 3; round++) {
+    cr_assert_eq(order_enter(&follower), IDEM_BUSY);
+    cr_expect_eq(follower.call.sequence, 0);
     order_leave(&follower, false);
-    follower.call = (struct idem_call)IDEM_CALL_INIT;
   }
-  cr_expect_eq(follower.call.sequence, 0);
-  order_leave(&follower, false);
-  close(pipes[1]);
-  int status;
+  close(go[1]);
   waitpid(child, &status, 0);
   cr_assert_eq(status, 0);
   cr_assert_eq(order_enter(&follower), IDEM_HIT);
