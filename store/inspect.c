@@ -95,8 +95,8 @@ static int search_visit(void *arg, struct idem_span key, struct idem_span value)
     return 0;
   memcpy(search->found, key.data, IDEM_KEY_SIZE);
   if (search->count++ < LISTED_MOST) {
-    strcat(search->list, search->count > 1 ? ", " : "");
-    strcat(search->list, id);
+    size_t len = strlen(search->list);
+    snprintf(search->list + len, sizeof(search->list) - len, "%s%s", len ? ", " : "", id);
   }
   return 0;
 }

@@ -2,9 +2,10 @@
 /*
  * store: answers on disk, and who may send a call upstream.
  *
- * A store is a directory. It holds answers by operation key, claims (one owner for each key at a time), a shared page
- * of counters, and what `explain` needs. LMDB is the engine behind this header; nothing above it may know that.
- * Everything here is safe in any number of threads and processes at once, and in a child after fork().
+ * A store is a directory. It holds answers by operation key, claims (one owner for each key at a time), a
+ * shared page of counters, and what `explain` needs. LMDB is the engine behind this header; nothing above it
+ * may know that. Everything here is safe in any number of threads and processes at once, and in a child after
+ * fork().
  *
  * The life of one call; `call` lives on the caller's stack and a repeated hit allocates nothing:
  *
@@ -14,12 +15,12 @@
  *     case IDEM_OWNED: result = send_live();
  *                      if (ok) idem_store_commit(store, &call, &request, &recording, &error);
  *                      idem_store_leave(store, &call, ok);  break;
- *     case IDEM_BUSY:  idem_store_wait(store, &call, 100);  idem_store_leave(store, &call, false);  // and enter again
- *     default:         send_live_as_if_we_were_not_there();
+ *     case IDEM_BUSY:  idem_store_wait(store, &call, 100);  idem_store_leave(store, &call, false);  // and
+ * enter again default:         send_live_as_if_we_were_not_there();
  *     }
  *
- * Functions return 0 (or a verdict) or -errno, with one line in `error` that names the place and what was expected.
- * They never print, exit, abort, raise a signal, or change errno.
+ * Functions return 0 (or a verdict) or -errno, with one line in `error` that names the place and what was
+ * expected. They never print, exit, abort, raise a signal, or change errno.
  */
 #ifndef IDEMSHIM_STORE_H
 #define IDEMSHIM_STORE_H
@@ -37,24 +38,28 @@ struct idem_span {
   size_t len;
 };
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct idem_store_options {
-  const char *dir;  /* absolute; made with mode 0700 if it does not exist */
-  uint64_t size;    /* bytes that answers may take; the oldest make room */
-  bool sync;        /* commits are durable before they return */
-  bool must_exist;  /* the command reads; it does not make stores */
+  const char *dir; /* absolute; made with mode 0700 if it does not exist */
+  uint64_t size;   /* bytes that answers may take; the oldest make room */
+  bool sync;       /* commits are durable before they return */
+  bool must_exist; /* the command reads; it does not make stores */
 };
 
 /*
- * Opens the store and its engine. Fails with a message for a directory that is not ours alone (other owner, or writable
- * by group or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS, -ENOSPC), a damaged or newer
- * store (-EILSEQ, -EPROTO), and file systems without open file description locks (-ENOLCK).
+ * Opens the store and its engine. Fails with a message for a directory that is not ours alone (other owner,
+ * or writable by group or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS,
+ * -ENOSPC), a damaged or newer store (-EILSEQ, -EPROTO), and file systems without open file description locks
+ * (-ENOLCK).
  */
-int idem_store_open(struct idem_store **out, const struct idem_store_options *options, struct idem_error *error);
+int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
+                    struct idem_error *error);
 void idem_store_close(struct idem_store *store);
 
-/* ---- a request, as it names an operation ---------------------------------------------------------------------------- */
+/* ---- a request, as it names an operation
+ * ---------------------------------------------------------------------------- */
 
 /* How long the 32-byte names are. */
 #define IDEM_KEY_SIZE 32
@@ -62,27 +67,31 @@ void idem_store_close(struct idem_store *store);
 #define IDEM_ID_SIZE 17
 
 /*
- * What the app asks for, as plain bytes. Nothing is owned; all of it must stay as it is until the call is left.
+ * What the app asks for, as plain bytes. Nothing is owned; all of it must stay as it is until the call is
+ * left.
  *
- * Credentials (Authorization, x-api-key, api-key, x-goog-api-key, Cookie, a `key=` in the query, and what stands in
- * `credentials`) become the tenant: an HMAC with the store's secret. They are never written.
+ * Credentials (Authorization, x-api-key, api-key, x-goog-api-key, Cookie, a `key=` in the query, and what
+ * stands in `credentials`) become the tenant: an HMAC with the store's secret. They are never written.
  */
 struct idem_request {
   const struct idem_rule *rule;
-  struct idem_span scope;   /* IDEMSHIM_SCOPE; may be empty */
-  struct idem_span method;  /* "POST" */
-  struct idem_span origin;  /* "https://api.openai.com:443", lower case, always with a port */
-  struct idem_span path;    /* "/v1/chat/completions" */
-  struct idem_span query;   /* without '?'; may be empty */
+  struct idem_span scope;          /* IDEMSHIM_SCOPE; may be empty */
+  struct idem_span method;         /* "POST" */
+  struct idem_span origin;         /* "https://api.openai.com:443", lower case, always with a port */
+  struct idem_span path;           /* "/v1/chat/completions" */
+  struct idem_span query;          /* without '?'; may be empty */
   const struct idem_span *headers; /* "Name: value" lines in the app's order, without line ends */
   size_t header_count;
-  const struct idem_span *credentials; /* what identifies the caller and is not a header: user:password, a client certificate */
+  const struct idem_span
+      *credentials; /* what identifies the caller and is not a header: user:password, a client certificate */
   size_t credential_count;
-  struct idem_span shape; /* what else decides the bytes of an answer, such as the encodings the client decodes */
+  struct idem_span
+      shape; /* what else decides the bytes of an answer, such as the encodings the client decodes */
   struct idem_span body;
 };
 
-/* ---- an answer, read in place ---------------------------------------------------------------------------------------- */
+/* ---- an answer, read in place
+ * ---------------------------------------------------------------------------------------- */
 
 /* One write callback of the live transfer. */
 struct idem_chunk {
@@ -96,46 +105,50 @@ struct idem_usage {
 };
 
 /*
- * A stored answer. All spans point into the store's map and are valid until the call is left, or until the visit
- * callback returns. A store bigger than memory is fine; a reader that holds an answer for minutes is not: it keeps the
- * space of everything that is deleted meanwhile. Call idem_store_unpin() before a wait.
+ * A stored answer. All spans point into the store's map and are valid until the call is left, or until the
+ * visit callback returns. A store bigger than memory is fine; a reader that holds an answer for minutes is
+ * not: it keeps the space of everything that is deleted meanwhile. Call idem_store_unpin() before a wait.
  */
 struct idem_answer {
   uint8_t key[IDEM_KEY_SIZE];
   char id[IDEM_ID_SIZE];
-  uint64_t serial;       /* grows by one with each answer stored */
-  int64_t started_us;    /* when the live call began, µs since 1970 */
-  int64_t stored_us;     /* when it was committed */
-  int64_t expires_us;    /* INT64_MAX: never */
-  uint32_t duration_ms;  /* of the live call */
+  uint64_t serial;      /* grows by one with each answer stored */
+  int64_t started_us;   /* when the live call began, µs since 1970 */
+  int64_t stored_us;    /* when it was committed */
+  int64_t expires_us;   /* INT64_MAX: never */
+  uint32_t duration_ms; /* of the live call */
   uint16_t status;
   bool event_stream;
-  bool delivered;        /* the app of the live call got it whole */
-  uint32_t sequence;     /* which of the identical calls: 0 is the first */
+  bool delivered;    /* the app of the live call got it whole */
+  uint32_t sequence; /* which of the identical calls: 0 is the first */
   struct idem_usage usage;
-  struct idem_span headers; /* every header block as libcurl passed it: status lines, CRLF, blank lines, 1xx and redirects too */
+  struct idem_span headers; /* every header block as libcurl passed it: status lines, CRLF, blank lines, 1xx
+                               and redirects too */
   struct idem_span body;
   const struct idem_chunk *chunks; /* their lengths add up to body.len */
   size_t chunk_count;
   struct idem_span facts; /* the caller's own record of the transfer, untouched */
 
   /* The request that it answers, for people. Credentials are left out; a long body is cut at 256 KiB. */
-  struct idem_span method, origin, path, query, scope, request_headers /* the lines that vary= counts, CRLF */, request_body;
+  struct idem_span method, origin, path, query, scope,
+      request_headers /* the lines that vary= counts, CRLF */, request_body;
   uint64_t request_body_len; /* before the cut */
   uint8_t fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   enum idem_key_kind key_kind; /* what the key was made of: HEADER, JSON or CONTENT */
   struct idem_span record;     /* the whole of it, as the store keeps it */
 };
 
-/* ---- a call ------------------------------------------------------------------------------------------------------------ */
+/* ---- a call
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 enum idem_verdict {
-  IDEM_HIT,       /* call.answer is pinned */
-  IDEM_OWNED,     /* ours to send; upstream_key goes with it. Ends with commit or without, then leave */
-  IDEM_BUSY,      /* somebody else is sending it: wait, leave, enter again */
-  IDEM_IN_DOUBT,  /* its owner died after sending, and the rule says indoubt=fail */
-  IDEM_MISMATCH,  /* the key is known with another content, and the rule says reject or bypass */
-  IDEM_NO_KEY,    /* the rule wants a header or JSON fields that this request does not have */
+  IDEM_HIT,      /* call.answer is pinned */
+  IDEM_OWNED,    /* ours to send; upstream_key goes with it. Ends with commit or without, then leave */
+  IDEM_BUSY,     /* somebody else is sending it: wait, leave, enter again */
+  IDEM_IN_DOUBT, /* its owner died after sending, and the rule says indoubt=fail */
+  IDEM_MISMATCH, /* the key is known with another content, and the rule says reject or bypass */
+  IDEM_NO_KEY,   /* the rule wants a header or JSON fields that this request does not have */
 };
 
 struct idem_call {
@@ -143,16 +156,18 @@ struct idem_call {
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* the content */
   char id[IDEM_ID_SIZE];
   uint32_t sequence;
-  struct idem_answer answer; /* HIT, and MISMATCH where the first answer is known (else answer.record.data is NULL) */
+  struct idem_answer
+      answer; /* HIT, and MISMATCH where the first answer is known (else answer.record.data is NULL) */
 
   /* What happened on the way; set together with the verdict. */
   bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
   bool churned;    /* the same content was sent under another header key inside the window */
   bool expired;    /* there was an answer, past its time */
   bool resent;     /* OWNED: an earlier owner died after sending; upstream_key is the one that it used */
-  bool waited;     /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
+  bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 
-  char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer */
+  char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
+                          */
   uint64_t generation;   /* OWNED: grows with every owner */
 
   struct { /* the store's own */
@@ -171,7 +186,10 @@ struct idem_call {
 };
 
 /* Zero a call with this before its first enter; between the rounds of one call (BUSY) it is kept. */
-#define IDEM_CALL_INIT {.priv = {.claim_fd = -1}}
+#define IDEM_CALL_INIT                                                                                       \
+  {                                                                                                          \
+    .priv = {.claim_fd = -1 }                                                                                \
+  }
 
 /*
  * Names the operation and decides. A repeated hit takes no lock, allocates nothing and writes nothing.
@@ -196,60 +214,65 @@ struct idem_recording {
 
 enum idem_commit {
   IDEM_STORED,
-  IDEM_REFUSED,    /* not an answer: `why` says so (status, error event, stream without its end, unparsable JSON) */
+  IDEM_REFUSED, /* not an answer: `why` says so (status, error event, stream without its end, unparsable JSON)
+                 */
   IDEM_SUPERSEDED, /* a later owner has taken over; nothing was written */
 };
 
 /*
- * Judges the recording and, if it is an answer, stores it, durably if the store was opened with sync, and wakes the
- * followers. OWNED calls only. Returns an idem_commit or -errno; in both cases `why->text` has the reason if nothing
- * was stored.
+ * Judges the recording and, if it is an answer, stores it, durably if the store was opened with sync, and
+ * wakes the followers. OWNED calls only. Returns an idem_commit or -errno; in both cases `why->text` has the
+ * reason if nothing was stored.
  */
 int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                       const struct idem_recording *recording, struct idem_error *why);
 
-/* Ends this round of a call: unpins the answer, frees the claim (followers wake), counts. `delivered`: the app got the
- * answer whole. After BUSY the call may be entered again. */
+/* Ends this round of a call: unpins the answer, frees the claim (followers wake), counts. `delivered`: the
+ * app got the answer whole. After BUSY the call may be entered again. */
 void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered);
 
-/* After BUSY, before leave: sleeps until the owner is done or dead, or at most `max_ms`. Returns 0, or -ETIMEDOUT when nothing has
- * changed in that time. A spurious 0 is allowed. */
+/* After BUSY, before leave: sleeps until the owner is done or dead, or at most `max_ms`. Returns 0, or
+ * -ETIMEDOUT when nothing has changed in that time. A spurious 0 is allowed. */
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms);
 
-/* Replaces the pinned answer by a copy on the heap (freed by leave), so that a slow consumer does not hold the map. */
+/* Replaces the pinned answer by a copy on the heap (freed by leave), so that a slow consumer does not hold
+ * the map. */
 int idem_store_unpin(struct idem_store *store, struct idem_call *call);
 
 /*
- * observe mode: names the call and says whether idempotent mode would have replayed it (1) or not (0). Takes no claim, gives no
- * answer. `recording` NULL: ask before the call. Else: note, after the call, that it was answered (no body is kept), so
- * that the next identical one counts.
+ * observe mode: names the call and says whether idempotent mode would have replayed it (1) or not (0). Takes
+ * no claim, gives no answer. `recording` NULL: ask before the call. Else: note, after the call, that it was
+ * answered (no body is kept), so that the next identical one counts.
  */
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error);
 
-/* ---- counters ------------------------------------------------------------------------------------------------------------ */
+/* ---- counters
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
-/* Names as `stats --json` and `--prometheus` print them: X(name, help). The last group is kept by the store itself. */
-#define IDEM_COUNTERS(X)                                                                                               \
-  X(calls, "calls that a rule matched")                                                                                \
-  X(hits, "calls answered from the store")                                                                             \
-  X(joins, "hits that waited for the same call in flight")                                                             \
-  X(live, "calls sent upstream")                                                                                       \
-  X(stored, "answers stored")                                                                                          \
-  X(not_stored, "live calls whose outcome is not an answer")                                                           \
-  X(rescued, "answers stored after the app had given up")                                                              \
-  X(in_doubt, "calls whose owner died after sending")                                                                  \
-  X(mismatch, "calls that reused a key with other content")                                                            \
-  X(key_churn, "calls that sent the same content under a new key")                                                     \
-  X(expired, "answers found past their time")                                                                          \
-  X(bypass, "matched calls sent as if the shim were not there")                                                        \
-  X(store_error, "calls sent live because the store failed")                                                           \
-  X(would_hit, "observe mode: calls that would have been answered from the store")                                     \
-  X(evicted, "answers removed to make room")                                                                           \
-  X(damaged, "answers found damaged")                                                                                  \
-  X(bytes_saved, "bytes of answers replayed")                                                                          \
-  X(ms_saved, "milliseconds that the replayed calls took when they were live")                                         \
-  X(input_tokens_saved, "input tokens of replayed answers, once for each key")                                         \
+/* Names as `stats --json` and `--prometheus` print them: X(name, help). The last group is kept by the store
+ * itself. */
+#define IDEM_COUNTERS(X)                                                                                     \
+  X(calls, "calls that a rule matched")                                                                      \
+  X(hits, "calls answered from the store")                                                                   \
+  X(joins, "hits that waited for the same call in flight")                                                   \
+  X(live, "calls sent upstream")                                                                             \
+  X(stored, "answers stored")                                                                                \
+  X(not_stored, "live calls whose outcome is not an answer")                                                 \
+  X(rescued, "answers stored after the app had given up")                                                    \
+  X(in_doubt, "calls whose owner died after sending")                                                        \
+  X(mismatch, "calls that reused a key with other content")                                                  \
+  X(key_churn, "calls that sent the same content under a new key")                                           \
+  X(expired, "answers found past their time")                                                                \
+  X(bypass, "matched calls sent as if the shim were not there")                                              \
+  X(store_error, "calls sent live because the store failed")                                                 \
+  X(would_hit, "observe mode: calls that would have been answered from the store")                           \
+  X(evicted, "answers removed to make room")                                                                 \
+  X(damaged, "answers found damaged")                                                                        \
+  X(bytes_saved, "bytes of answers replayed")                                                                \
+  X(ms_saved, "milliseconds that the replayed calls took when they were live")                               \
+  X(input_tokens_saved, "input tokens of replayed answers, once for each key")                               \
   X(output_tokens_saved, "output tokens of replayed answers, once for each key")
 
 enum idem_counter {
@@ -270,39 +293,50 @@ struct idem_stats {
 };
 int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct idem_error *error);
 
-/* ---- for the command ------------------------------------------------------------------------------------------------------ */
+/* ---- for the command
+ * ------------------------------------------------------------------------------------------------------ */
 
-/* Calls `visit` for each answer, oldest first, expired ones too, until it returns non-zero, which is then returned. */
-int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
-                    struct idem_error *error);
-
-/* Visits the one answer whose id begins with `id`. -ENOENT: none; -ENOTUNIQ: several, and the message lists some. */
-int idem_store_show(struct idem_store *store, const char *id, int (*visit)(void *arg, const struct idem_answer *answer),
+/* Calls `visit` for each answer, oldest first, expired ones too, until it returns non-zero, which is then
+ * returned. */
+int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer),
                     void *arg, struct idem_error *error);
+
+/* Visits the one answer whose id begins with `id`. -ENOENT: none; -ENOTUNIQ: several, and the message lists
+ * some. */
+int idem_store_show(struct idem_store *store, const char *id,
+                    int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
+                    struct idem_error *error);
 
 /* Removes an answer or a claim in doubt. Errors as for show. */
 int idem_store_remove(struct idem_store *store, const char *id, struct idem_error *error);
 
-/* Removes what has expired and the leavings of dead processes. `progress` (may be NULL) is called now and then. */
+/* Removes what has expired and the leavings of dead processes. `progress` (may be NULL) is called now and
+ * then. */
 struct idem_gc {
   uint64_t removed, bytes, claims, readers;
 };
-int idem_store_gc(struct idem_store *store, struct idem_gc *out, void (*progress)(void *arg, uint64_t done, uint64_t total),
-                  void *arg, struct idem_error *error);
+int idem_store_gc(struct idem_store *store, struct idem_gc *out,
+                  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                  struct idem_error *error);
 
-/* Reads everything and checks magic, version, lengths, checksums and indexes. Each finding is told to `found`; nothing is changed. */
+/* Reads everything and checks magic, version, lengths, checksums and indexes. Each finding is told to
+ * `found`; nothing is changed. */
 struct idem_verify {
   uint64_t answers, bytes, damaged, strays;
 };
-int idem_store_verify(struct idem_store *store, struct idem_verify *out, void (*found)(void *arg, const char *what),
-                      void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct idem_error *error);
+int idem_store_verify(struct idem_store *store, struct idem_verify *out,
+                      void (*found)(void *arg, const char *what),
+                      void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                      struct idem_error *error);
 
 /* Where two requests first differ, as a person would say it: "tenant", "header OpenAI-Organization",
- * "JSON /messages/3/content at offset 120 (\"2026-11-21\" / \"2026-11-22\")". Returns how alike they are, 0 to 1000, 1000: the
- * same operation. */
-int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b, char *difference, size_t size);
+ * "JSON /messages/3/content at offset 120 (\"2026-11-21\" / \"2026-11-22\")". Returns how alike they are, 0
+ * to 1000, 1000: the same operation. */
+int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b, char *difference,
+                       size_t size);
 
-/* ---- for a caller that opens this object at run time ------------------------------------------------------------------------- */
+/* ---- for a caller that opens this object at run time
+ * ------------------------------------------------------------------------- */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
 #define IDEM_STORE_API_VERSION 1u

@@ -352,6 +352,18 @@ Test(store_calls, a_fresh_key_for_the_same_content_is_churn)
   cr_expect_not(other.call.churned);
 }
 
+Test(store_calls, churn_is_seen_after_an_expired_answer_was_replaced)
+{
+  struct order first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}");
+
+  shop_rule(&shop, "ttl=0");
+  cr_assert_eq(order_ask(&first, "{}"), IDEM_OWNED);
+  shop_rule(&shop, "ttl=1h");
+  cr_assert_eq(order_ask(&first, "{}"), IDEM_OWNED);
+  cr_assert_eq(order_ask(&second, "{}"), IDEM_OWNED);
+  cr_expect(second.call.churned);
+}
+
 Test(store_calls, churn_join_gives_the_answer_of_the_other_key)
 {
   struct order first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}");
@@ -432,7 +444,6 @@ Test(store_calls, indoubt_fail_sends_at_most_once)
 Test(store_calls, a_later_owner_is_not_overwritten)
 {
   struct order late = order_of(&shop, "{}"), now = late;
-  struct idem_error error;
 
   cr_assert_eq(order_enter(&late), IDEM_OWNED);
   /* As if the first owner's lock were lost: its generation is all that is left to tell. */
@@ -447,5 +458,4 @@ Test(store_calls, a_later_owner_is_not_overwritten)
   order_leave(&now, true);
   cr_assert_eq(order_ask(&now, ""), IDEM_HIT);
   cr_expect_str_eq(now.body, "{\"now\":1}");
-  (void)error;
 }
