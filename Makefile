@@ -32,7 +32,7 @@ HARDEN  := -Wl,-z,relro,-z,now
 # Sanitizer runtimes come from the program, so their builds cannot insist on complete symbols.
 SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
-objects  = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.S,$(1)))))
 FRONT   := $(call objects,shim config)
 STORE   := $(call objects,store) $(addprefix $(B)/obj/config/,error.o glob.o)
 COMMAND := $(call objects,cli store config)
@@ -63,6 +63,11 @@ $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.o: %.S
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fsanitize%,$(CFLAGS)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
 $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec

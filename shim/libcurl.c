@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/libcurl.h"
 
+#include "shim/hook_dl.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -21,7 +23,7 @@ static const void *object_base(const void *address)
   return dladdr(address, &info) ? info.dli_fbase : NULL;
 }
 
-static bool is_ours(const void *symbol)
+bool libcurl_is_ours(const void *symbol)
 {
   return object_base(symbol) == object_base((const void *)&bound);
 }
@@ -34,16 +36,15 @@ static void *find_in_caller_scope(const void *return_address)
   struct link_map *map = NULL;
   if (!dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map || !map->l_name[0])
     return NULL;
-  void *object = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+  void *object = dl_real_open(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
   if (!object)
     return NULL;
-  void *symbol = dlsym(object, "curl_easy_init");
+  void *symbol = dl_real_sym(object, "curl_easy_init");
   dlclose(object);
-  return symbol && !is_ours(symbol) ? symbol : NULL;
+  return symbol && !libcurl_is_ours(symbol) ? symbol : NULL;
 }
 
-/* "libcurl.so.4", "libcurl-gnutls.so.4", but not "libcurlpp.so.1". */
-static bool is_libcurl_name(const char *path)
+bool libcurl_is_name(const char *path)
 {
   const char *slash = strrchr(path, '/');
   const char *name = slash ? slash + 1 : path;
@@ -53,10 +54,24 @@ static bool is_libcurl_name(const char *path)
 static int note_libcurl_object(struct dl_phdr_info *info, size_t size, void *found)
 {
   (void)size;
-  if (!info->dlpi_name || !is_libcurl_name(info->dlpi_name))
+  if (!info->dlpi_name || !libcurl_is_name(info->dlpi_name))
     return 0;
   *(const char **)found = info->dlpi_name;
   return 1;
+}
+
+static int count_libcurl_object(struct dl_phdr_info *info, size_t size, void *count)
+{
+  (void)size;
+  *(unsigned *)count += info->dlpi_name && libcurl_is_name(info->dlpi_name);
+  return 0;
+}
+
+unsigned libcurl_count(void)
+{
+  unsigned count = 0;
+  dl_iterate_phdr(count_libcurl_object, &count);
+  return count;
 }
 
 /* A tail call makes a plugin look like the main program, whose scope knows nothing of a libcurl that was
@@ -65,10 +80,10 @@ static void *find_in_any_object(void)
 {
   const char *path = NULL;
   dl_iterate_phdr(note_libcurl_object, &path);
-  void *object = path ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+  void *object = path ? dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
   if (!object)
     return NULL;
-  void *symbol = dlsym(object, "curl_easy_init");
+  void *symbol = dl_real_sym(object, "curl_easy_init");
   dlclose(object);
   return symbol;
 }
@@ -77,7 +92,7 @@ static void *find_easy_init(const void *return_address)
 {
   void *symbol = find_in_caller_scope(return_address);
   if (!symbol)
-    symbol = dlsym(RTLD_NEXT, "curl_easy_init");
+    symbol = dl_real_sym(RTLD_NEXT, "curl_easy_init");
   return symbol ? symbol : find_in_any_object();
 }
 
@@ -94,14 +109,15 @@ static const struct libcurl *find_bound(const void *base)
  * dangle. */
 static bool fill(struct libcurl *table, const char *path, const void *base)
 {
-  void *object = dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  void *object = dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   if (!object)
     return false;
   bool complete = true;
-#define X(name) complete &= (table->name = (__typeof__(table->name))dlsym(object, "curl_" #name)) != NULL;
+#define X(name)                                                                                              \
+  complete &= (table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name)) != NULL;
   LIBCURL_SYMBOLS(X)
 #undef X
-#define X(name) table->name = (__typeof__(table->name))dlsym(object, "curl_" #name);
+#define X(name) table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name);
   LIBCURL_OPTIONAL_SYMBOLS(X)
 #undef X
   if (!complete)
@@ -126,9 +142,10 @@ static const struct libcurl *bind_object(const char *path, const void *base)
 
 const struct libcurl *libcurl_of(const void *return_address)
 {
+  dl_find_real();
   void *symbol = find_easy_init(return_address);
   Dl_info info;
-  if (!symbol || is_ours(symbol) || !dladdr(symbol, &info))
+  if (!symbol || libcurl_is_ours(symbol) || !dladdr(symbol, &info))
     return NULL;
   const struct libcurl *table = find_bound(info.dli_fbase);
   return table ? table : bind_object(info.dli_fname, info.dli_fbase);

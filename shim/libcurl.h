@@ -27,6 +27,20 @@
   X(easy_header)     /* 7.83.0 */                                                                            \
   X(easy_nextheader) /* 7.83.0 */
 
+/* What the shim exports; tests compare exports.map with the object itself. */
+#define LIBCURL_EXPORTED_SYMBOLS(X)                                                                          \
+  X(easy_init)                                                                                               \
+  X(easy_setopt)                                                                                             \
+  X(easy_perform)                                                                                            \
+  X(easy_getinfo)                                                                                            \
+  X(easy_reset)                                                                                              \
+  X(easy_duphandle)                                                                                          \
+  X(easy_cleanup)                                                                                            \
+  X(easy_pause)                                                                                              \
+  X(easy_header)                                                                                             \
+  X(easy_nextheader)                                                                                         \
+  X(multi_add_handle)
+
 struct libcurl {
 #define X(name) __typeof__(curl_##name) *name;
   LIBCURL_SYMBOLS(X)
@@ -39,5 +53,15 @@ struct libcurl {
 /* The libcurl that the code at `return_address` is linked to or has loaded, or NULL if there is none to be
  * found. The table lives as long as the process. */
 const struct libcurl *libcurl_of(const void *return_address);
+
+/* How many libcurls are loaded, whoever uses them. */
+unsigned libcurl_count(void);
+
+/* True for the file name or path of a libcurl: "libcurl.so.4", "libcurl-gnutls.so.4", but not
+ * "libcurlpp.so.1". */
+bool libcurl_is_name(const char *path);
+
+/* True if the symbol is one of our stubs. */
+bool libcurl_is_ours(const void *symbol);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "shim/environment.h"
 #include "shim/events.h"
+#include "shim/hook_dl.h"
 #include "shim/shadow.h"
 
 #include <dlfcn.h>
@@ -112,8 +113,9 @@ static bool store_object_path(char path[PATH_MAX])
 static const struct idem_store_api *load_store_object(void)
 {
   char path[PATH_MAX];
-  void *object = store_object_path(path) ? dlopen(path, STORE_OBJECT_FLAGS) : NULL;
-  const struct idem_store_api *api = object ? dlsym(object, "idem_store_api") : NULL;
+  dl_find_real();
+  void *object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
+  const struct idem_store_api *api = object ? dl_real_sym(object, "idem_store_api") : NULL;
   if (!api) {
     const char *why = dlerror();
     life_fail_open(LIFE_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
