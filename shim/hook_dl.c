@@ -76,6 +76,12 @@ static void *stub_of(const char *name)
   return stub;
 }
 
+/* A program that looks whether it has a libcurl, and has none: NULL, and dlerror() says so in the loader's own words. */
+static void *not_found(const char *name)
+{
+  return dl_real_sym(RTLD_NEXT, name);
+}
+
 /* With two flavours in the process, a stub could not know for which of them it was taken. */
 void *dl_sym_answer(void *handle, const char *name)
 {
@@ -83,12 +89,12 @@ void *dl_sym_answer(void *handle, const char *name)
   if (!name || strncmp(name, "curl_", 5) != 0 || handle == RTLD_NEXT || !is_exported(name + 5))
     return DL_PASS;
   if (!life_config()->hook_dl || !life_active())
-    return libcurl_count() ? DL_PASS : NULL;
+    return libcurl_count() ? DL_PASS : not_found(name);
   void *symbol = dl_real_sym(handle, name);
   if (!symbol || libcurl_count() > 1)
     return symbol;
   if (libcurl_is_ours(symbol))
-    return libcurl_count() ? symbol : NULL; /* a program that looks whether it has a libcurl has none */
+    return libcurl_count() ? symbol : not_found(name);
   void *stub = stub_of(name);
   return stub ? stub : symbol;
 }

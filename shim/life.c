@@ -105,9 +105,9 @@ static bool store_object_path(char path[PATH_MAX])
 /* DEEPBIND: a host such as node exports its own OpenSSL, which would capture the store's. The sanitizers do
  * not allow it. */
 #ifdef IDEM_SANITIZED
-#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL)
+#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
 #else
-#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
+#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
 static const struct idem_store_api *load_store_object(void)

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Callers that a preload alone does not reach: FFI by dlsym(), and PHP by RTLD_DEEPBIND. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(reach, .init = open_world, .fini = close_world);
+
+static const char target[] = "/v1/chat/completions";
+
+/* Twice, the second time without the server. */
+static void expect_idempotent(const char *const *argv)
+{
+  struct run first = run_argv(&w, true, argv);
+  expect_success(&first);
+  cr_expect_eq(mock_count(&w).requests, 1, "%s: %ld requests", argv[0], mock_count(&w).requests);
+  cr_expect_eq(log_events(&w, "stored"), 1, "%s was not reached", argv[0]);
+  mock_stop(&w);
+  struct run again = run_argv(&w, true, argv);
+  expect_success(&again);
+  expect_same_output(&first, &again);
+  run_release(&first);
+  run_release(&again);
+}
+
+static const char ctypes_program[] =
+    "import ctypes, sys\n"
+    "curl = ctypes.CDLL(sys.argv[1])\n"
+    "curl.curl_easy_init.restype = ctypes.c_void_p\n"
+    "handle = ctypes.c_void_p(curl.curl_easy_init())\n"
+    "parts = []\n"
+    "@ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p)\n"
+    "def write(data, size, count, user):\n"
+    "  parts.append(ctypes.string_at(data, size * count))\n"
+    "  return size * count\n"
+    "curl.curl_easy_setopt(handle, 10002, sys.argv[2].encode())\n"
+    "curl.curl_easy_setopt(handle, 10015, b'{\"from\":\"ctypes\"}')\n"
+    "curl.curl_easy_setopt(handle, 20011, write)\n"
+    "print(curl.curl_easy_perform(handle), b''.join(parts))\n"
+    "curl.curl_easy_cleanup(handle)\n";
+
+Test(reach, ctypes_with_the_openssl_flavour)
+{
+  const char *file = world_write(&w, "ffi.py", ctypes_program, sizeof(ctypes_program) - 1);
+  const char *argv[] = {"/usr/bin/python3", file, "libcurl.so.4", world_url(&w, target), NULL};
+  expect_idempotent(argv);
+}
+
+Test(reach, ctypes_with_the_gnutls_flavour)
+{
+  const char *file = world_write(&w, "ffi.py", ctypes_program, sizeof(ctypes_program) - 1);
+  const char *argv[] = {"/usr/bin/python3", file, "libcurl-gnutls.so.4", world_url(&w, target), NULL};
+  expect_idempotent(argv);
+}
+
+static const char php_program[] =
+    "<?php $c = curl_init($argv[1]);\n"
+    "curl_setopt_array($c, [CURLOPT_POSTFIELDS => '{\"from\":\"php\"}', CURLOPT_RETURNTRANSFER => true,\n"
+    "  CURLOPT_HEADERFUNCTION => function($c, $line) { if (!str_starts_with($line, 'X-I') && "
+    "!str_starts_with($line, 'X-F') &&\n"
+    "    !str_starts_with($line, 'X-O')) echo $line; return strlen($line); }]);\n"
+    "echo curl_exec($c), curl_getinfo($c, CURLINFO_RESPONSE_CODE), curl_getinfo($c, CURLINFO_CONTENT_TYPE),\n"
+    "  curl_getinfo($c, CURLINFO_PRIMARY_IP), curl_errno($c), curl_error($c);\n";
+
+static bool no_php(void)
+{
+  struct run r = run_plain(&w, "sh", "-c", "php -m | grep -qx curl", NULL);
+  bool missing = r.status != 0;
+  run_release(&r);
+  return missing;
+}
+
+Test(reach, php_whose_extensions_are_bound_deep)
+{
+  if (no_php())
+    cr_skip_test("php-cli with php-curl is not installed");
+  const char *file = world_write(&w, "ask.php", php_program, sizeof(php_program) - 1);
+  const char *argv[] = {"php", file, world_url(&w, target), NULL};
+  expect_idempotent(argv);
+}
+
+Test(reach, hook_dl_off_leaves_them_alone)
+{
+  world_env(&w, "IDEMSHIM_HOOK_DL", "off");
+  const char *file = world_write(&w, "ffi.py", ctypes_program, sizeof(ctypes_program) - 1);
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_shim(&w, "/usr/bin/python3", file, "libcurl.so.4", world_url(&w, target), NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+/* A feature test such as that of D's std.net.curl. */
+Test(reach, a_program_that_asks_whether_it_has_libcurl_has_none)
+{
+  static const char script[] = "import ctypes\n"
+                               "try:\n  ctypes.CDLL(None).curl_easy_init\n  print('found')\n"
+                               "except AttributeError:\n  print('none')\n";
+  struct run r = run_shim(&w, "/usr/bin/python3", "-c", script, NULL);
+  cr_expect_str_eq(r.out, "none\n");
+  run_release(&r);
+}
+
+/* RUNPATH and RTLD_NEXT depend on who calls; at -O0 too, where nothing is a tail call. */
+Test(reach, dlopen_and_dlsym_still_know_their_caller)
+{
+  static const char build[] =
+      "cd \"$HOME\" && mkdir -p sub && echo 'int answer(void) { return 42; }' >b.c && "
+      "cat >a.c <<'C'\n"
+      "#include <dlfcn.h>\n#include <stdio.h>\n"
+      "int puts(const char *s) { int (*next)(const char *) = dlsym(RTLD_NEXT, \"puts\"); return next(s); }\n"
+      "int ask(void) { void *b = dlopen(\"libb.so\", RTLD_NOW); int (*f)(void) = b ? dlsym(b, \"answer\") : "
+      "0;\n"
+      "  if (!f) { puts(dlerror()); return 0; } puts(\"next\"); return f(); }\n"
+      "C\n"
+      "echo 'int ask(void); int main(void) { return ask() != 42; }' >main.c && "
+      "for o in -O0 -O2; do cc $o -D_GNU_SOURCE -fPIC -shared -o sub/libb.so b.c && "
+      "cc $o -D_GNU_SOURCE -fPIC -shared -o liba.so a.c -Wl,-rpath,\"$HOME/sub\" && "
+      "cc $o -o main$o main.c -L. -la -Wl,-rpath,\"$HOME\" || exit 1; done";
+  struct run made = run_shell_plain(&w, build);
+  cr_assert_eq(made.status, 0, "%s", made.err);
+  static const char *const programs[] = {"main-O0", "main-O2"};
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_shim(&w, world_path(&w, programs[i]), NULL);
+    cr_expect_eq(r.status, 0, "%s: %s", programs[i], r.out);
+    cr_expect_str_eq(r.out, "next\n");
+    run_release(&r);
+  }
+  run_release(&made);
+}
