@@ -60,9 +60,7 @@ static int search(struct idem_store *store, struct explanation *explanation)
   return nearest->alike >= 0 ? CLI_OK : CLI_NO;
 }
 
-/* ---- output
- * ---------------------------------------------------------------------------------------------------------
- */
+/* Output. */
 
 static void call_fact(const char *label, const struct idem_answer *answer)
 {

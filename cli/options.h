@@ -11,7 +11,7 @@
 
 enum cli_parsed {
   CLI_PARSED,
-  CLI_PARSED_HELP,  /* --help or -h was among them */
+  CLI_PARSED_HELP,  /* help or -h was among them */
   CLI_PARSED_WRONG, /* said on standard error */
 };
 

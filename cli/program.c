@@ -14,8 +14,7 @@
 /* A script's interpreter may be a script; Linux itself gives up at this depth. */
 enum { DEEPEST = 4 };
 
-/* ---- who it would run as
- * ------------------------------------------------------------------------------------------- */
+/* Who it would run as. */
 
 /* The cases in which the kernel starts a program in secure mode, where the dynamic linker ignores LD_PRELOAD.
  */
@@ -33,8 +32,7 @@ static const char *privilege(int fd)
   return NULL;
 }
 
-/* ---- how it is linked
- * ---------------------------------------------------------------------------------------------- */
+/* How it is linked. */
 
 /* The beginnings of the two classes' headers are alike; what follows has other widths. */
 union header {
@@ -85,8 +83,7 @@ static const char *linkage(int fd, const union header *header)
   return has_interpreter(fd, header) ? NULL : "is linked statically";
 }
 
-/* ---- finding the file
- * ---------------------------------------------------------------------------------------------- */
+/* Finding the file. */
 
 static bool try_path(char *out, size_t size, const char *directory, size_t len, const char *name)
 {
@@ -111,8 +108,7 @@ static bool find(char *out, size_t size, const char *name)
   }
 }
 
-/* ---- the look
- * ------------------------------------------------------------------------------------------------------ */
+/* The look. */
 
 static bool look(const char *path, int depth, char *reason, size_t size);
 

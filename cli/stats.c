@@ -40,9 +40,7 @@ static double hit_rate(const struct idem_stats *stats)
   return calls ? (double)stats->counter[IDEM_COUNTER_hits] / (double)calls : 0;
 }
 
-/* ---- JSON
- * ---------------------------------------------------------------------------------------------------------
- */
+/* JSON */
 
 static int print_stats_json(const struct idem_stats *stats)
 {
@@ -59,8 +57,7 @@ static int print_stats_json(const struct idem_stats *stats)
   return cli_print_json(document);
 }
 
-/* ---- the Prometheus text format
- * ------------------------------------------------------------------------------------ */
+/* The Prometheus text format. */
 
 static void print_metric(const char *name, const char *suffix, const char *type, const char *help)
 {
@@ -83,8 +80,7 @@ static int print_prometheus(const struct idem_stats *stats)
   return CLI_OK;
 }
 
-/* ---- for people
- * ---------------------------------------------------------------------------------------------------- */
+/* For people. */
 
 /* Everything here is our own text, and the numbers stand below each other. */
 static void amount(const char *label, const char *number, const char *help)

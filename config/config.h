@@ -8,8 +8,8 @@
  *     struct idem_config config;
  *     struct idem_error error;
  *     if (idem_config_load(&config, getenv, &error) < 0)
- *       puts(error.text);                     // "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected a duration ..."
- *     const struct idem_rule *rule = idem_config_match(&config, &target);
+ *       puts(error.text);                     // "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected a
+ * duration ..." const struct idem_rule *rule = idem_config_match(&config, &target);
  *     ...
  *     idem_config_release(&config);
  *
@@ -22,7 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One message for a person: what is wrong, where, and what was expected. Always a single line without newline. */
+/* One message for a person: what is wrong, where, and what was expected. Always a single line without
+ * newline. */
 struct idem_error {
   char text[512];
 };
@@ -69,9 +70,10 @@ struct idem_status_range {
 #define IDEM_FOREVER_MS UINT64_MAX
 
 struct idem_rule {
-  const char *origin; /* where it comes from, for messages: "IDEMSHIM_RULES", a file's name, "built-in", ... */
-  int number;         /* 1 is the first rule of its origin */
-  const char *name;   /* built-in rules: the provider ("OpenAI"); else NULL */
+  const char
+      *origin;      /* where it comes from, for messages: "IDEMSHIM_RULES", a file's name, "built-in", ... */
+  int number;       /* 1 is the first rule of its origin */
+  const char *name; /* built-in rules: the provider ("OpenAI"); else NULL */
 
   /* Which calls. A host glob is lower case; port 0 is any port. Methods are upper case; none listed: POST. */
   char *host;
@@ -87,7 +89,7 @@ struct idem_rule {
   enum idem_mismatch mismatch;
   struct idem_status_range status[8];
   size_t status_count;
-  char *inject; /* name of the header that carries the upstream key; NULL: off */
+  char *inject;       /* name of the header that carries the upstream key; NULL: off */
   uint64_t wait_ms;   /* how long a follower waits for an owner before it goes live itself */
   uint64_t rescue_ms; /* 0: off */
   bool guard;
@@ -118,41 +120,43 @@ struct idem_config {
 
 /*
  * Reads every IDEMSHIM_* variable through `get` (getenv, or a test's own table) and fills `config`.
- * Returns 0, or -EINVAL / -ENOMEM / the errno of a rule file that cannot be read, with the message in `error`;
- * `config` is then empty, mode off, and needs no release. Allocates; call idem_config_release() for what it filled.
+ * Returns 0, or -EINVAL / -ENOMEM / the errno of a rule file that cannot be read, with the message in
+ * `error`; `config` is then empty, mode off, and needs no release. Allocates; call idem_config_release() for
+ * what it filled.
  */
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error);
 void idem_config_release(struct idem_config *config);
 
-/* What a call is aimed at. Nothing is owned. `host` is without port and brackets, in any case; `path` starts with '/' and
- * has no query. */
+/* What a call is aimed at. Nothing is owned. `host` is without port and brackets, in any case; `path` starts
+ * with '/' and has no query. */
 struct idem_target {
   const char *method, *host, *path;
   size_t method_len, host_len, path_len;
   uint16_t port;
 };
 
-/* The first rule that matches, or NULL. A rule with action=bypass is returned like any other. No allocation, no lock. */
+/* The first rule that matches, or NULL. A rule with action=bypass is returned like any other. No allocation,
+ * no lock. */
 const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target);
 
 /* True if status (100-599) is in the rule's status= list. */
 bool idem_rule_accepts(const struct idem_rule *rule, int status);
 
-/* The rule as a line of the grammar with every field that differs from the defaults, for `check` and messages.
- * Returns the length it would have, like snprintf. */
+/* The rule as a line of the grammar with every field that differs from the defaults, for `check` and
+ * messages. Returns the length it would have, like snprintf. */
 size_t idem_rule_format(const struct idem_rule *rule, char *out, size_t size);
 
 /* '*' any run (also empty), '?' one character; the rest literal. ASCII case is ignored when `fold` is set. */
 bool idem_glob(const char *pattern, const char *text, size_t text_len, bool fold);
 
-/* "90s" "15m" "24h" "7d" "250ms" "1h30m" "0" or "forever" → milliseconds; a bare number other than 0 is refused, since nobody
- * can know its unit. -EINVAL otherwise. */
+/* "90s" "15m" "24h" "7d" "250ms" "1h30m" "0" or "forever" → milliseconds; a bare number other than 0 is
+ * refused, since nobody can know its unit. -EINVAL otherwise. */
 int idem_parse_duration(const char *text, size_t len, uint64_t *ms);
 
 /* "512" "64k" "16M" "4GiB" (powers of 1024) → bytes, -EINVAL otherwise. */
 int idem_parse_size(const char *text, size_t len, uint64_t *bytes);
 
-/* ---- the tables that the manual, --help and `check` are made from -------------------------------------------------- */
+/* the tables that the manual, --help and `check` are made from */
 
 struct idem_variable_doc {
   const char *name, *values, *fallback, *help;

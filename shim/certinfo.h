@@ -5,7 +5,8 @@
 
 #include "shim/shadow.h"
 
-/* "name:value" lines, each with its NUL; an empty line ends a certificate. Appended to `text`; false without memory. */
+/* "name:value" lines, each with its NUL; an empty line ends a certificate. Appended to `text`; false without
+ * memory. */
 bool certinfo_write(const struct curl_certinfo *info, struct buffer *text);
 
 /* The same as libcurl gives it, in one allocation that certinfo_free() frees; NULL without memory. */

@@ -35,7 +35,8 @@ char *environment_get(const char *name)
   char *value = getenv(name);
   size_t len = strlen(name);
   for (size_t at = 0; !value && at < at_start.len; at += strnlen(at_start.data + at, at_start.len - at) + 1)
-    if (at_start.len - at > len && at_start.data[at + len] == '=' && memcmp(at_start.data + at, name, len) == 0)
+    if (at_start.len - at > len && at_start.data[at + len] == '=' &&
+        memcmp(at_start.data + at, name, len) == 0)
       value = at_start.data + at + len + 1;
   return value;
 }

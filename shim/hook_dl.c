@@ -76,7 +76,8 @@ static void *stub_of(const char *name)
   return stub;
 }
 
-/* A program that looks whether it has a libcurl, and has none: NULL, and dlerror() says so in the loader's own words. */
+/* A program that looks whether it has a libcurl, and has none: NULL, and dlerror() says so in the loader's
+ * own words. */
 static void *not_found(const char *name)
 {
   return dl_real_sym(RTLD_NEXT, name);

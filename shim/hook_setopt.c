@@ -27,8 +27,9 @@ static __attribute__((noinline)) CURLcode setopt_of_any(CURL *handle, CURLoption
 }
 
 /*
- * The commonest options of the commonest handle are on a path of their own: a program sets dozens of them for each call. What is
- * noted before the real call must be sure to be accepted: callbacks, pointers and flags are; a negative number is not.
+ * The commonest options of the commonest handle are on a path of their own: a program sets dozens of them for
+ * each call. What is noted before the real call must be sure to be accepted: callbacks, pointers and flags
+ * are; a negative number is not.
  */
 HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
 {

@@ -28,8 +28,8 @@ static time_t retry_at;
 
 static _Atomic unsigned problems_said;
 
-/* store_lock is held while the store takes its own, which its own handlers have taken before these run: it cannot be taken here. In the
- * child nobody can be opening a store any more, so the lock begins anew. */
+/* store_lock is held while the store takes its own, which its own handlers have taken before these run: it
+ * cannot be taken here. In the child nobody can be opening a store any more, so the lock begins anew. */
 static void after_fork_in_child(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;

@@ -44,7 +44,8 @@ static bool add_facts(struct buffer *facts, const struct call *call, const struc
          replay_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
          replay_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
          replay_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
-         replay_add_number(facts, CURLINFO_PROTOCOL, shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
+         replay_add_number(facts, CURLINFO_PROTOCOL,
+                           shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
          replay_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
          replay_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
          replay_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes]). They are stored in this order and looked for
- * from the front: the first three are what a delivery itself asks for. */
+/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes]). They are stored in
+ * this order and looked for from the front: the first three are what a delivery itself asks for. */
 #define NUMBER_FACTS(X)                                                                                      \
   X(REDIRECT_COUNT, 0)                                                                                       \
   X(CONTENT_LENGTH_DOWNLOAD_T, -1)                                                                           \
@@ -194,7 +194,7 @@ static const char *replay_text(const struct replay *replay, unsigned number, con
   return fact && len && fact[len - 1] == '\0' ? fact : fallback;
 }
 
-/* ---- collecting ---- */
+/* Collecting. */
 
 static bool collect_number(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
 {
@@ -272,7 +272,7 @@ bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts)
   return complete && collect_url(shadow, facts) && collect_certificates(shadow, facts);
 }
 
-/* ---- answering ---- */
+/* Answering. */
 
 static void give_number(CURLINFO info, int64_t value, void *out)
 {

@@ -39,11 +39,13 @@ bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts);
 bool replay_add_number(struct buffer *facts, CURLINFO info, int64_t value);
 bool replay_add_text(struct buffer *facts, CURLINFO info, const char *value);
 
-/* When the live call began, as the mark X-Original-Request-Time says it: written once, so that a hit need not. */
+/* When the live call began, as the mark X-Original-Request-Time says it: written once, so that a hit need
+ * not. */
 bool replay_add_date(struct buffer *facts, int64_t started_us);
 const char *replay_date(struct idem_span facts); /* or NULL */
 
-/* False if the app wants the certificates of a handshake that were not asked for when the answer was stored. */
+/* False if the app wants the certificates of a handshake that were not asked for when the answer was stored.
+ */
 bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts);
 
 /* A stored fact by number; `fallback` if it is not there. */

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- what kind of body it is
- * --------------------------------------------------------------------------------- */
+/* What kind of body it is. */
 
 enum kind { KIND_OTHER, KIND_JSON, KIND_EVENTS, KIND_LINES, KIND_FRAMES };
 
@@ -61,8 +60,7 @@ static enum kind kind_of(struct idem_span type)
   return type.len > 5 && strncasecmp(type.data + type.len - 5, "+json", 5) == 0 ? KIND_JSON : KIND_OTHER;
 }
 
-/* ---- judging
- * ------------------------------------------------------------------------------------------------- */
+/* Judging. */
 
 static bool status_accepted(const struct idem_rule *rule, int status)
 {

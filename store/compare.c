@@ -81,8 +81,7 @@ static void tell_plain(struct difference *difference, const char *where, const c
   difference->found = true;
 }
 
-/* ---- JSON
- * ---------------------------------------------------------------------------------------------------- */
+/* JSON */
 
 static void tell_values(struct difference *difference, const char *path, const json_t *a, const json_t *b)
 {
@@ -111,6 +110,20 @@ static void tell_missing(struct difference *difference, const char *path, bool i
 
 static void compare_json(struct difference *difference, const char *path, const json_t *a, const json_t *b);
 
+/* RFC 6901: '~' is written ~0 and '/' is written ~1 inside a name. */
+static void path_below(const char *path, const char *name, char below[PATH_MOST])
+{
+  int len = snprintf(below, PATH_MOST, "%s/", path);
+  size_t at = len < PATH_MOST ? (size_t)len : PATH_MOST - 1;
+  for (; *name && at < PATH_MOST - 2; name++) {
+    bool escaped = *name == '~' || *name == '/';
+    below[at++] = escaped ? '~' : *name;
+    if (escaped)
+      below[at++] = *name == '~' ? '0' : '1';
+  }
+  below[at] = '\0';
+}
+
 static void compare_members(struct difference *difference, const char *path, const json_t *a, const json_t *b)
 {
   const char *name;
@@ -119,7 +132,7 @@ static void compare_members(struct difference *difference, const char *path, con
   json_object_foreach((json_t *)(uintptr_t)a, name, value)
   {
     const json_t *other = json_object_get(b, name);
-    snprintf(below, sizeof(below), "%s/%s", path, name);
+    path_below(path, name, below);
     if (!other)
       tell_missing(difference, below, true);
     else
@@ -127,7 +140,7 @@ static void compare_members(struct difference *difference, const char *path, con
   }
   json_object_foreach((json_t *)(uintptr_t)b, name, value)
   {
-    snprintf(below, sizeof(below), "%s/%s", path, name);
+    path_below(path, name, below);
     if (!json_object_get(a, name))
       tell_missing(difference, below, false);
   }
@@ -158,8 +171,7 @@ static void compare_json(struct difference *difference, const char *path, const 
     tell_values(difference, path, a, b);
 }
 
-/* ---- the parts
- * ----------------------------------------------------------------------------------------------- */
+/* The parts. */
 
 static int compare_bodies(struct difference *difference, struct idem_span a, struct idem_span b)
 {

@@ -18,8 +18,7 @@ json_t *content_parse(struct idem_span body)
                   : NULL;
 }
 
-/* ---- pointers
- * ------------------------------------------------------------------------------------------------ */
+/* Pointers. */
 
 /* One token of a pointer with ~1 and ~0 undone, in `token`; returns what follows, or NULL if it is too long.
  */
@@ -87,8 +86,7 @@ static void leave_out(json_t *json, const char *pointer)
     json_object_del(parent, token);
 }
 
-/* ---- hashing
- * ------------------------------------------------------------------------------------------------- */
+/* Hashing. */
 
 static int dump_to_hash(const char *text, size_t len, void *hash)
 {

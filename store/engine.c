@@ -94,8 +94,7 @@ int engine_clear_readers(struct engine *engine)
   return dead;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------- */
+/* Writing. */
 
 struct writer {
   struct engine *engine;

@@ -20,8 +20,7 @@ struct entry {
   struct name name;
 };
 
-/* ---- an answer
- * ----------------------------------------------------------------------------------------------- */
+/* An answer. */
 
 /* A new snapshot, in place of the one that is pinned. */
 static int pin(struct entry *entry)
@@ -125,8 +124,7 @@ static int enter_by_raw(struct entry *entry)
   return IDEM_HIT;
 }
 
-/* ---- a claim
- * ------------------------------------------------------------------------------------------------- */
+/* A claim. */
 
 /* Somebody sends this key now; is it the same content? */
 static int settle_busy(struct entry *entry)
@@ -182,8 +180,7 @@ static int claim_or_follow(struct entry *entry)
   return verdict;
 }
 
-/* ---- the same content under another key
- * ---------------------------------------------------------------------- */
+/* The same content under another key. */
 
 /* True if `key` has an answer, or is being sent. */
 static bool is_alive(struct entry *entry, const uint8_t *key)
@@ -217,8 +214,7 @@ static bool join_churn(struct entry *entry)
   return true;
 }
 
-/* ---- deciding
- * ------------------------------------------------------------------------------------------------ */
+/* Deciding. */
 
 /* The wake word is read before the snapshot is taken: what ends in between wakes us. */
 static int look_again(struct entry *entry)

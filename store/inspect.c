@@ -48,8 +48,7 @@ int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const stru
   return rc == -EILSEQ ? idem_error_set(error, rc, "%s: some of the store is damaged", store->dir) : rc;
 }
 
-/* ---- by id
- * --------------------------------------------------------------------------------------------------- */
+/* By id. */
 
 enum { LISTED_MOST = 4 };
 
@@ -145,8 +144,7 @@ int idem_store_show(struct idem_store *store, const char *id,
   return rc == -EILSEQ ? idem_error_set(error, rc, "%s: the answer is damaged", id) : rc;
 }
 
-/* ---- removing
- * ------------------------------------------------------------------------------------------------ */
+/* Removing. */
 
 static int remove_body(struct writer *writer, void *key)
 {

@@ -58,8 +58,7 @@ void name_raw(const uint8_t *secret, const struct idem_request *request, uint8_t
   hash_end(&hash, raw);
 }
 
-/* ---- the tenant
- * ---------------------------------------------------------------------------------------------- */
+/* The tenant. */
 
 static void hash_credential(struct hash *hash, uint64_t tag, struct idem_span value)
 {
@@ -107,8 +106,7 @@ static int name_tenant(const uint8_t *secret, const struct idem_request *request
   return HMAC(EVP_sha256(), secret, IDEM_KEY_SIZE, material, sizeof(material), tenant, &len) ? 0 : -ENOMEM;
 }
 
-/* ---- the key
- * ------------------------------------------------------------------------------------------------- */
+/* The key. */
 
 /* The first of the rule's headers, in the rule's order, that the request has with a value. */
 static bool find_key_header(const struct idem_request *request, struct header *found)

@@ -15,8 +15,7 @@ enum { BATCH = 64, CLAIM_BATCH = 256, TIDY_CLAIMS = 4, ROUNDS_MOST = 100000 };
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------------- */
+/* Answers. */
 
 struct drop {
   struct idem_store *store;
@@ -89,8 +88,7 @@ int room_drop_expired(struct idem_store *store, struct engine *engine, struct ro
   return drop_batch(store, engine, expired_body, UINT64_MAX, swept, error);
 }
 
-/* ---- claims
- * -------------------------------------------------------------------------------------------------- */
+/* Claims. */
 
 struct claims {
   struct idem_store *store;
@@ -152,8 +150,7 @@ int room_drop_claims(struct idem_store *store, struct engine *engine, int64_t ag
   return (int)claims.count;
 }
 
-/* ---- what observe mode has noted
- * ----------------------------------------------------------------------------- */
+/* What observe mode has noted. */
 
 struct seen_sweep {
   struct writer *writer;
@@ -191,8 +188,7 @@ int room_drop_seen(struct engine *engine, struct room_swept *swept, struct idem_
   return (int)sweep.count;
 }
 
-/* ---- room
- * ---------------------------------------------------------------------------------------------------- */
+/* Room. */
 
 int room_tidy(struct idem_store *store, struct writer *writer, unsigned most)
 {

@@ -38,8 +38,7 @@ struct idem_span {
   size_t len;
 };
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------- */
+/* Opening. */
 
 struct idem_store_options {
   const char *dir; /* absolute; made with mode 0700 if it does not exist */
@@ -58,8 +57,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
                     struct idem_error *error);
 void idem_store_close(struct idem_store *store);
 
-/* ---- a request, as it names an operation
- * ---------------------------------------------------------------------------- */
+/* A request, as it names an operation. */
 
 /* How long the 32-byte names are. */
 #define IDEM_KEY_SIZE 32
@@ -90,8 +88,7 @@ struct idem_request {
   struct idem_span body;
 };
 
-/* ---- an answer, read in place
- * ---------------------------------------------------------------------------------------- */
+/* An answer, read in place. */
 
 /* One write callback of the live transfer. */
 struct idem_chunk {
@@ -138,9 +135,7 @@ struct idem_answer {
   struct idem_span record;     /* the whole of it, as the store keeps it */
 };
 
-/* ---- a call
- * ------------------------------------------------------------------------------------------------------------
- */
+/* A call. */
 
 enum idem_verdict {
   IDEM_HIT,      /* call.answer is pinned */
@@ -247,9 +242,7 @@ int idem_store_unpin(struct idem_store *store, struct idem_call *call);
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error);
 
-/* ---- counters
- * ------------------------------------------------------------------------------------------------------------
- */
+/* Counters. */
 
 /* Names as `stats --json` and `--prometheus` print them: X(name, help). The last group is kept by the store
  * itself. */
@@ -293,8 +286,7 @@ struct idem_stats {
 };
 int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct idem_error *error);
 
-/* ---- for the command
- * ------------------------------------------------------------------------------------------------------ */
+/* For the command. */
 
 /* Calls `visit` for each answer, oldest first, expired ones too, until it returns non-zero, which is then
  * returned. */
@@ -335,8 +327,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
 int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b, char *difference,
                        size_t size);
 
-/* ---- for a caller that opens this object at run time
- * ------------------------------------------------------------------------- */
+/* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
 #define IDEM_STORE_API_VERSION 1u

@@ -54,8 +54,7 @@ bool stream_is_error(const json_t *json)
   return string_is(json_object_get(json, "status"), failed, 1) || finished_badly(json);
 }
 
-/* ---- text/event-stream
- * --------------------------------------------------------------------------------------- */
+/* text/event-stream */
 
 /* Gemini has no word for the end: every candidate of the last chunk says why it has finished. */
 static bool candidates_finished(const json_t *json)
@@ -102,8 +101,7 @@ int stream_read_events(struct idem_span body, struct stream *stream)
   return sse_each(body, read_event, stream);
 }
 
-/* ---- application/x-ndjson
- * ------------------------------------------------------------------------------------ */
+/* application/x-ndjson */
 
 int stream_read_lines(struct idem_span body, struct stream *stream)
 {

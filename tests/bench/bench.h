@@ -20,10 +20,12 @@ struct subject {
   double median_ns; /* of one */
 };
 
-/* Runs the subjects in turn, round after round, so that what disturbs the machine disturbs all of them; sets the medians. */
+/* Runs the subjects in turn, round after round, so that what disturbs the machine disturbs all of them; sets
+ * the medians. */
 void measure(struct subject *subjects, size_t count, unsigned rounds);
 
-/* The least that any store of this kind must do: SHA-256 of the request, an LMDB get, a memcpy of the answer. */
+/* The least that any store of this kind must do: SHA-256 of the request, an LMDB get, a memcpy of the answer.
+ */
 struct limit;
 struct limit *limit_open(const char *dir, size_t answer_size, unsigned answers);
 void limit_run(void *limit, unsigned count);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench hits ORIGIN NGINX_ORIGIN DIR    under the preload: hits against the limit and against nginx; one line for each row
- * bench other                           with or without the preload: what calls cost that are not ours
- * bench exec PRELOAD                    what exec of a program without libcurl costs, with PRELOAD and without
+ * bench hits ORIGIN NGINX_ORIGIN DIR    under the preload: hits against the limit and against nginx; one line
+ * for each row bench other                           with or without the preload: what calls cost that are
+ * not ours bench exec PRELOAD                    what exec of a program without libcurl costs, with PRELOAD
+ * and without
  *
  * Each line is NAME<tab>nanoseconds. scripts/bench runs them and prints the table.
  */
@@ -92,16 +93,17 @@ static int bench_hits(const char *origin, const char *nginx, const char *dir)
 {
   static const size_t sizes[] = {2048, 65536, 1048576};
   static const char *const names[][3] = {
-      {"limit 2 KB", "hit 2 KB",   "nginx 2 KB"  },
-      {"limit 64 KB", "hit 64 KB",  "nginx 64 KB" },
-      {"limit 1 MB", "hit 1 MB",   "nginx 1 MB"  }
+      {"limit 2 KB",  "hit 2 KB",  "nginx 2 KB" },
+      {"limit 64 KB", "hit 64 KB", "nginx 64 KB"},
+      {"limit 1 MB",  "hit 1 MB",  "nginx 1 MB" }
   };
   struct subject rows[9];
   for (size_t i = 0; i < 3; i++) {
     unsigned count = sizes[i] > 100000 ? 100 : 1000;
     rows[i * 3] = (struct subject){names[i][0], limit_run, limit_in(dir, names[i][0], sizes[i], 1), count, 0};
     rows[i * 3 + 1] = (struct subject){names[i][1], perform_calls, calls_open(origin, sizes[i], 1), count, 0};
-    rows[i * 3 + 2] = (struct subject){names[i][2], perform_calls, calls_open(nginx, sizes[i], 1), count / 10, 0};
+    rows[i * 3 + 2] =
+        (struct subject){names[i][2], perform_calls, calls_open(nginx, sizes[i], 1), count / 10, 0};
   }
   measure(rows, 9, 31);
   print(rows, 9);
@@ -145,7 +147,8 @@ static void run_program(void *data, unsigned count)
     char name[] = "/bin/true", *arguments[] = {name, NULL};
     pid_t child;
     int status;
-    if (posix_spawn(&child, name, NULL, NULL, arguments, program->environment) || waitpid(child, &status, 0) < 0)
+    if (posix_spawn(&child, name, NULL, NULL, arguments, program->environment) ||
+        waitpid(child, &status, 0) < 0)
       exit(1);
   }
 }

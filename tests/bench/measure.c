@@ -45,7 +45,8 @@ void measure(struct subject *subjects, size_t count, unsigned rounds)
 
 void make_request(char out[REQUEST_SIZE + 1], unsigned n)
 {
-  int len = snprintf(out, REQUEST_SIZE + 1, "{\"model\":\"bench\",\"messages\":[{\"role\":\"user\",\"content\":\"%u ", n);
+  int len = snprintf(out, REQUEST_SIZE + 1,
+                     "{\"model\":\"bench\",\"messages\":[{\"role\":\"user\",\"content\":\"%u ", n);
   memset(out + len, 'x', REQUEST_SIZE - (size_t)len - 4);
   memcpy(out + REQUEST_SIZE - 4, "\"}]}", 5);
 }

@@ -150,8 +150,7 @@ Test(cli_check, a_store_that_cannot_be_used_is_exit_3)
   expect_output(&open_to_all, 3, w.store);
 }
 
-/* ---- the manual
- * -------------------------------------------------------------------------------------------------------- */
+/* The manual. */
 
 static char *read_page(const char *path)
 {

@@ -145,8 +145,7 @@ Test(cli_run, a_mode_that_is_not_in_force_starts_nothing)
   run_release(&r);
 }
 
-/* ---- programs that a preload cannot work in
- * -------------------------------------------------------------------------- */
+/* Programs that a preload cannot work in. */
 
 /* Debian's own static program, which every system has. */
 #define STATIC_PROGRAM "/sbin/ldconfig"
@@ -205,8 +204,7 @@ Test(cli_run, an_ordinary_program_is_not_warned_of)
   run_release(&r);
 }
 
-/* ---- and it works
- * ------------------------------------------------------------------------------------------------------ */
+/* And it works. */
 
 Test(cli_run, a_second_run_makes_no_call)
 {

@@ -21,9 +21,7 @@ static void close_world(void)
 
 TestSuite(cli_store, .init = open_world, .fini = close_world);
 
-/* ---- calls
- * -------------------------------------------------------------------------------------------------------------
- */
+/* Calls. */
 
 struct id {
   char text[17];
@@ -63,8 +61,7 @@ static struct id stored(const char *body)
   return newest();
 }
 
-/* ---- what a command says
- * --------------------------------------------------------------------------------------------- */
+/* What a command says. */
 
 static void expect_says(struct run *r, int status, const char *text)
 {
@@ -101,9 +98,7 @@ static size_t answers(void)
 #define BODY  "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"why is the sky blue?\"}]}"
 #define OTHER "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"and the sea?\"}]}"
 
-/* ---- stats
- * -------------------------------------------------------------------------------------------------------------
- */
+/* Stats. */
 
 static void one_live_call_and_two_hits(void)
 {
@@ -164,8 +159,7 @@ Test(cli_store, a_mistake_in_a_rule_does_not_hide_the_store)
   expect_says(&r, 0, "66.7 %");
 }
 
-/* ---- ls and show
- * ------------------------------------------------------------------------------------------------------- */
+/* Ls and show. */
 
 Test(cli_store, ls_shows_the_prompt_and_the_newest_last)
 {
@@ -311,8 +305,7 @@ Test(cli_store, no_credential_is_ever_shown)
   run_release(&r);
 }
 
-/* ---- rm, gc, verify
- * ---------------------------------------------------------------------------------------------------- */
+/* Rm, gc, verify. */
 
 Test(cli_store, a_removed_answer_is_called_for_again)
 {
@@ -392,9 +385,7 @@ Test(cli_store, verify_names_a_damaged_answer)
   run_release(&live);
 }
 
-/* ---- explain
- * -----------------------------------------------------------------------------------------------------------
- */
+/* Explain. */
 
 Test(cli_store, explain_names_the_member_that_differs_and_how_to_ignore_it)
 {

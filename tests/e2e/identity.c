@@ -193,7 +193,7 @@ static void expect_same_but_for_sockets(struct run *a, struct run *b)
   expect_same_output(a, b);
 }
 
-/* ---- C programs, with everything that they can ask for ---- */
+/* C programs, with everything that they can ask for */
 
 struct look {
   char option[32];

@@ -12,9 +12,7 @@
 
 enum { PATIENCE_MS = 30000, LOOK_AGAIN_MS = 3 };
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------------------
- */
+/* Files. */
 
 /* Reads `len` bytes at `from`, or what there is. */
 static char *read_range(int fd, off_t from, size_t *len)
@@ -96,9 +94,7 @@ bool file_contains(const char *path, const char *text)
   return file_contains_bytes(path, text, strlen(text));
 }
 
-/* ---- the log
- * -----------------------------------------------------------------------------------------------------------
- */
+/* The log. */
 
 /* Counts the lines with this event; `*last` (may be NULL) gets the last one. */
 static int scan_log(const struct world *w, const char *name, json_t **last)
@@ -144,8 +140,7 @@ bool log_contains(const struct world *w, const char *text)
   return found;
 }
 
-/* ---- what two runs have in common
- * -------------------------------------------------------------------------------------- */
+/* What two runs have in common. */
 
 static const char *const marks[] = {
     "X-Idempotency-Replayed:",
@@ -225,9 +220,7 @@ void expect_success(const struct run *run)
             run->timed_out ? ", out of time" : "", (long long)run->ms, run->err);
 }
 
-/* ---- time
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* Time. */
 
 int64_t ms_since(const struct timespec *began)
 {

@@ -42,8 +42,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* ---- a world
- * ------------------------------------------------------------------------------------------------------- */
+/* A world. */
 
 enum { WORLD_TLS = 1 };
 
@@ -100,8 +99,7 @@ const char *world_write(struct world *w, const char *name, const void *bytes, si
 /* True if the build made this program or client (the GnuTLS flavour may be missing on a machine). */
 bool world_has(const struct world *w, const char *program);
 
-/* ---- programs
- * ------------------------------------------------------------------------------------------------------ */
+/* Programs. */
 
 struct run {
   pid_t pid;       /* 0: not running */
@@ -142,8 +140,7 @@ void run_wait(struct run *run);
 /* Frees what a run holds; kills it if it still runs. */
 void run_release(struct run *run);
 
-/* ---- the mock
- * ------------------------------------------------------------------------------------------------------ */
+/* The mock. */
 
 /* See tests/mock/main.c for what counts. Exact: what a client has read whole is in `served`. */
 struct mock_counts {
@@ -168,8 +165,7 @@ void mock_reset(struct world *w);
 /* Ends the server; its ports refuse from now on. */
 void mock_stop(struct world *w);
 
-/* ---- evidence
- * ------------------------------------------------------------------------------------------------------ */
+/* Evidence. */
 
 /* How many lines of the log are JSON with "event": name; true if the text occurs in the log. */
 int log_events(const struct world *w, const char *name);

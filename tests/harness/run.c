@@ -194,8 +194,7 @@ void run_release(struct run *run)
   *run = (struct run){.status = -1};
 }
 
-/* ---- argument lists
- * -------------------------------------------------------------------------------------------------- */
+/* Argument lists. */
 
 static void collect(const char **argv, const char *program, va_list more)
 {

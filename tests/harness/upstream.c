@@ -19,8 +19,7 @@
 
 enum { READY_MS = 30000 };
 
-/* ---- its process
- * ----------------------------------------------------------------------------------------------------- */
+/* Its process. */
 
 static _Noreturn void become_mock(const struct world *w, const char *certs, int in, int out)
 {
@@ -85,8 +84,7 @@ void mock_stop(struct world *w)
   w->mock_input = -1;
 }
 
-/* ---- its control endpoints
- * --------------------------------------------------------------------------------------------- */
+/* Its control endpoints. */
 
 static int connect_to(int port)
 {

@@ -14,8 +14,7 @@
 
 extern char **environ;
 
-/* ---- environment
- * --------------------------------------------------------------------------------------------------- */
+/* Environment. */
 
 /* What would send a test's traffic elsewhere, or let the shim of an outer run in. */
 static const char *const unwanted[] = {
@@ -92,9 +91,7 @@ static void fill_environment(struct world *w)
   world_env(w, "IDEMSHIM_SYNC", "off");
 }
 
-/* ---- texts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Texts. */
 
 const char *world_text(struct world *w, const char *format, ...)
 {
@@ -146,8 +143,7 @@ bool world_has(const struct world *w, const char *program)
   return !access(path, X_OK);
 }
 
-/* ---- opening and closing
- * ---------------------------------------------------------------------------------------------- */
+/* Opening and closing. */
 
 static void make_directory(struct world *w)
 {
@@ -218,8 +214,7 @@ void world_close(struct world *w)
   memset(w, 0, sizeof *w);
 }
 
-/* ---- certificates
- * ------------------------------------------------------------------------------------------------------ */
+/* Certificates. */
 
 static void run_test_certs(const char *dir)
 {

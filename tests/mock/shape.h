@@ -42,8 +42,7 @@ extern const struct shape shape_openai_chat, shape_openai_completions, shape_ope
 extern const struct shape shape_openai_responses, shape_anthropic_messages, shape_gemini_generate;
 extern const struct shape shape_gemini_stream, shape_ollama_chat;
 
-/* ---- for the shapes
- * ---------------------------------------------------------------------------------------------- */
+/* For the shapes. */
 
 /* "stream": true in the request. */
 bool shape_asked_to_stream(const struct question *question);

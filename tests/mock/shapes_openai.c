@@ -36,9 +36,7 @@ static void error_event(const struct question *q, struct answer *answer)
   answer_event(answer, NULL, shape_openai_error(500, q->id));
 }
 
-/* ---- chat
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Chat. */
 
 static json_t *chat_whole(const struct question *q)
 {
@@ -94,8 +92,7 @@ const struct shape shape_openai_chat = {
     .error_event = error_event,
 };
 
-/* ---- completions
- * --------------------------------------------------------------------------------------------------- */
+/* Completions. */
 
 static json_t *completion(const struct question *q, struct part part, const char *finish)
 {
@@ -130,8 +127,7 @@ const struct shape shape_openai_completions = {
     .error_event = error_event,
 };
 
-/* ---- embeddings
- * ---------------------------------------------------------------------------------------------------- */
+/* Embeddings. */
 
 /* Eight numbers, more where the text is padded; the first one tells calls apart. */
 static json_t *vector(const struct question *q)

@@ -224,8 +224,7 @@ Test(store_calls, a_refused_answer_is_not_kept)
   cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_not_stored), 1);
 }
 
-/* ---- time
- * ------------------------------------------------------------------------------------------------------ */
+/* Time. */
 
 Test(store_calls, an_expired_answer_is_never_served)
 {
@@ -266,8 +265,7 @@ Test(store_calls, forever_has_no_end)
   cr_expect_eq(order.call.answer.expires_us, INT64_MAX);
 }
 
-/* ---- one key, two contents
- * ------------------------------------------------------------------------------------------ */
+/* One key, two contents. */
 
 static struct order keyed(const char *key, const char *body)
 {
@@ -335,8 +333,7 @@ Test(store_calls, the_raw_short_cut_does_not_hide_a_mismatch)
   cr_expect(first.call.mismatched);
 }
 
-/* ---- one content, two keys
- * ------------------------------------------------------------------------------------------- */
+/* One content, two keys. */
 
 Test(store_calls, a_fresh_key_for_the_same_content_is_churn)
 {
@@ -390,8 +387,7 @@ Test(store_calls, churn_join_follows_the_other_key_in_flight)
   order_leave(&second, true);
 }
 
-/* ---- owners that die
- * ---------------------------------------------------------------------------------------------------- */
+/* Owners that die. */
 
 /* Enters in a child that then dies like one that was killed; its upstream key comes back. */
 static void die_as_owner(struct order *order, char upstream_key[37])

@@ -130,8 +130,7 @@ Test(store_command, a_call_in_flight_is_not_removed)
   order_leave(&order, false);
 }
 
-/* ---- compare
- * ----------------------------------------------------------------------------------------------------- */
+/* Compare. */
 
 static char difference[256];
 
@@ -194,8 +193,7 @@ Test(store_command, compare_knows_every_part)
   cr_expect_str_eq(difference, "path (\"/v1/chat\" / \"/v1/other\")");
 }
 
-/* ---- observe
- * ------------------------------------------------------------------------------------------------------ */
+/* Observe. */
 
 static int observe(struct order *order, const struct idem_recording *recording)
 {
