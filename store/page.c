@@ -39,7 +39,9 @@ const struct page *page_at(struct pages *pages, const struct pages_snapshot *sna
   const struct page *page = page_run(pages, snapshot, number, 1);
   if (!page)
     return NULL;
-  int kind = page->flags & PAGE_KINDS;
+  /* Nothing else may be set: a page that claims to be dirty is one that LMDB writes to, in its read-only map.
+   */
+  int kind = page->flags;
   bool sane = (kind == PAGE_BRANCH || kind == PAGE_LEAF) && page->lower > sizeof(struct page) &&
               page->lower % 2 == 0 && page->lower <= page->upper && page->upper <= pages->page_size;
   return sane ? page : NULL;
@@ -81,7 +83,7 @@ int page_value(struct pages *pages, const struct pages_snapshot *snapshot, struc
   uint64_t count = (sizeof(struct page) + node->value.len + pages->page_size - 1) / pages->page_size;
   const struct page *page = page_run(pages, snapshot, node->overflow, count);
   /* A run may be longer than its value; LMDB would free all of it. */
-  if (!page || (page->flags & PAGE_KINDS) != PAGE_OVERFLOW || page->count < count ||
+  if (!page || page->flags != PAGE_OVERFLOW || page->count < count ||
       page->count > snapshot->next_page - node->overflow)
     return -EILSEQ;
   node->value.data = (const char *)(page + 1);

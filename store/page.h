@@ -16,7 +16,7 @@ _Static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define PAGE_DEPTH 32
 #define PAGE_NONE  UINT64_MAX
 
-enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08, PAGE_KINDS = 0x6f };
+enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08 };
 enum { ROOT_INTEGER_KEYS = 0x08 };
 enum { NODE_BIG = 0x01, NODE_TREE = 0x02 };
 

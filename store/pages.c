@@ -56,7 +56,7 @@ static int read_meta(int fd, off_t place, struct meta *meta)
     return -errno;
   if (preadv(fd, parts, 2, place) != (ssize_t)(sizeof(head) + sizeof(*meta)))
     return -EILSEQ;
-  bool is_meta = (head.flags & PAGE_KINDS) == PAGE_META;
+  bool is_meta = head.flags == PAGE_META;
   return is_meta ? check_meta(meta, stat.st_size) : -EILSEQ;
 }
 

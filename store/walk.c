@@ -3,6 +3,8 @@
  */
 #include "store/page.h"
 
+#include <stdlib.h>
+
 struct walk {
   struct pages *pages;
   const struct pages_snapshot *snapshot;
@@ -11,7 +13,12 @@ struct walk {
   uint64_t budget; /* pages left: a damaged tree may lead in a circle */
   bool damaged;
   bool integers; /* the free list's keys */
+  uint8_t *free; /* a bit for each page that the free list names, or NULL */
 };
+
+/* So many pages of trees are looked at before a process writes for the first time; a larger store is trusted
+ * further. */
+enum { TREE_PAGES_MOST = 20000 };
 
 static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from);
 
@@ -116,10 +123,12 @@ int pages_check(struct pages *pages, const struct pages_snapshot *snapshot, enum
   return check_path(pages, snapshot, snapshot->tree[tree].root, (struct idem_span){key, key_len});
 }
 
-/* Visits every page of a tree, whole. */
+/* Visits every page of a tree, whole. One that is free as well would be overwritten while LMDB still reads
+ * it. */
 static int check_all(struct walk *walk, uint64_t number, int depth)
 {
-  if (depth >= PAGE_DEPTH || walk->budget-- == 0 ||
+  bool is_free = walk->free && number < walk->snapshot->next_page && walk->free[number / 8] >> number % 8 & 1;
+  if (is_free || depth >= PAGE_DEPTH || walk->budget-- == 0 ||
       check_number(walk->pages, walk->snapshot, number, walk->integers) < 0)
     return -EILSEQ;
   const struct page *page = page_at(walk->pages, walk->snapshot, number);
@@ -132,10 +141,13 @@ static int check_all(struct walk *walk, uint64_t number, int depth)
 }
 
 static int check_tree(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
-                      bool integers)
+                      bool integers, uint8_t *free)
 {
-  struct walk walk = {
-      .pages = pages, .snapshot = snapshot, .budget = snapshot->next_page, .integers = integers};
+  struct walk walk = {.pages = pages,
+                      .snapshot = snapshot,
+                      .budget = snapshot->next_page,
+                      .integers = integers,
+                      .free = free};
   return root == PAGE_NONE ? 0 : check_all(&walk, root, 0);
 }
 
@@ -153,7 +165,7 @@ int pages_check_main(struct pages *pages, const struct pages_snapshot *snapshot)
               root_is_sane(&snapshot->free, ROOT_INTEGER_KEYS, snapshot->next_page);
   for (unsigned i = 0; i < PAGES_TREES; i++)
     sane = sane && root_is_sane(&snapshot->tree[i], 0, snapshot->next_page);
-  return sane ? check_tree(pages, snapshot, snapshot->main.root, false) : -EILSEQ;
+  return sane ? check_tree(pages, snapshot, snapshot->main.root, false, NULL) : -EILSEQ;
 }
 
 /* A list: how many, then page numbers, the greatest first. LMDB takes all three on trust. */
@@ -171,15 +183,41 @@ static int check_list(void *arg, struct idem_span key, struct idem_span value)
     __builtin_memcpy(&number, value.data + i * sizeof(number), sizeof(number));
     if (number < 2 || number >= before)
       return -EILSEQ;
+    if (walk->free)
+      walk->free[number / 8] |= (uint8_t)(1u << number % 8);
     before = number;
   }
   return 0;
 }
 
+/* Tells of pages that are both free and part of a tree. */
+static int check_taken(struct pages *pages, const struct pages_snapshot *snapshot, uint8_t *free)
+{
+  int rc = check_tree(pages, snapshot, snapshot->free.root, true, free);
+  if (rc == 0)
+    rc = check_tree(pages, snapshot, snapshot->main.root, false, free);
+  uint64_t left = TREE_PAGES_MOST;
+  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++) {
+    const struct pages_root *tree = &snapshot->tree[i];
+    if (tree->branches + tree->leaves > left)
+      break;
+    left -= tree->branches + tree->leaves;
+    rc = check_tree(pages, snapshot, tree->root, false, free);
+  }
+  return rc;
+}
+
 int pages_check_free(struct pages *pages, const struct pages_snapshot *snapshot)
 {
-  int rc = check_tree(pages, snapshot, snapshot->free.root, true);
+  int rc = check_tree(pages, snapshot, snapshot->free.root, true, NULL);
   struct walk walk = {.pages = pages, .snapshot = snapshot, .visit = check_list};
   walk.arg = &walk;
-  return rc < 0 ? rc : walk_tree(&walk, snapshot->free.root, NULL);
+  if (rc < 0)
+    return rc;
+  walk.free = calloc(snapshot->next_page / 8 + 1, 1);
+  rc = walk_tree(&walk, snapshot->free.root, NULL);
+  if (rc == 0 && walk.free)
+    rc = check_taken(pages, snapshot, walk.free);
+  free(walk.free);
+  return rc;
 }
