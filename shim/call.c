@@ -98,6 +98,8 @@ static const char *build_shape(struct call *call)
     add_text(&text, ";raw-content");
   if (!shadow->slot[SLOT_HTTP_TRANSFER_DECODING])
     add_text(&text, ";raw-transfer");
+  if (shadow->no_body)
+    add_text(&text, ";no-body");
   for (size_t i = 0; i < call->request.header_count; i++) {
     const struct idem_span *line = &call->headers[i];
     if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
@@ -191,15 +193,38 @@ static const char *build_body(struct call *call)
   body_open(&call->body, call->shadow, call->rule->max_body);
   call->request.body = call->body.span;
   if (!call->body.whole)
-    return call->body.verdict ? "READFUNCTION paused or gave up" : "max_body";
+    return call->body.read.len > call->rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
   return call->body.span.len > call->rule->max_body ? "max_body" : NULL;
+}
+
+/* Cookies are credentials, and those of libcurl's engine are not in the request yet. */
+static bool has_cookies(const struct shadow *shadow)
+{
+  struct curl_slist *cookies = NULL;
+  if (!shadow->cookie_engine && !shadow->shared)
+    return false;
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &cookies);
+  bool any = cookies || shadow->cookie_file;
+  shadow->lib->slist_free_all(cookies);
+  return any;
+}
+
+static const char *shadow_reason(const struct shadow *shadow, char room[24])
+{
+  const char *reason = shadow_needs_libcurl(shadow, room);
+  if (!reason && shadow->request == HTTP_FORM)
+    reason = "a form";
+  /* Some versions send a PUT then, and others a POST. */
+  if (!reason && shadow->upload && shadow->request != HTTP_PUT)
+    reason = "UPLOAD and another method";
+  if (!reason && !protocol_allowed(shadow))
+    reason = "PROTOCOLS";
+  return !reason && has_cookies(shadow) ? "cookies" : reason;
 }
 
 static const char *first_reason(struct call *call, char room[24])
 {
-  const char *reason = shadow_needs_libcurl(call->shadow, room);
-  if (!reason && !protocol_allowed(call->shadow))
-    reason = "PROTOCOLS";
+  const char *reason = shadow_reason(call->shadow, room);
   if (!reason)
     reason = build_origin(call);
   if (!reason)

@@ -22,6 +22,7 @@
   X(easy_cleanup)                                                                                            \
   X(easy_pause)                                                                                              \
   X(multi_add_handle)                                                                                        \
+  X(slist_free_all)                                                                                          \
   X(version_info)
 #define LIBCURL_OPTIONAL_SYMBOLS(X)                                                                          \
   X(easy_header)     /* 7.83.0 */                                                                            \

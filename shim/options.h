@@ -25,6 +25,8 @@
   X(READDATA)                                                                                                \
   X(SEEKFUNCTION)                                                                                            \
   X(SEEKDATA)                                                                                                \
+  X(IOCTLFUNCTION)                                                                                           \
+  X(IOCTLDATA)                                                                                               \
   X(XFERINFOFUNCTION)                                                                                        \
   X(PROGRESSFUNCTION)                                                                                        \
   X(XFERINFODATA)                                                                                            \
@@ -41,7 +43,6 @@
   X(TIMEOUT_MS)                                                                                              \
   X(PROTOCOLS)                                                                                               \
   X(HTTPHEADER)                                                                                              \
-  X(POSTFIELDSIZE_LARGE)                                                                                     \
   X(INFILESIZE_LARGE)
 
 #define OPTIONS_TEXT(X)                                                                                      \
@@ -70,8 +71,6 @@
   X(TRANSFERTEXT, "changes the body on its way")                                                             \
   X(TIMECONDITION, "asks for an answer by its age")                                                          \
   X(NETRC, "takes the credential from a file, so the tenant is unknown")                                     \
-  X(HTTPPOST, "a form")                                                                                      \
-  X(MIMEPOST, "a form")                                                                                      \
   X(CURLU, "the URL is in a handle")                                                                         \
   X(REQUEST_TARGET, "the path is not the URL's")                                                             \
   X(DEFAULT_PROTOCOL, "the scheme is not the URL's")                                                         \
@@ -85,6 +84,7 @@
   X(FILETIME, "wants the remote time")                                                                       \
   X(SSLCERT_BLOB, "a client certificate in memory is the caller's identity")                                 \
   X(SSLKEY_BLOB, "a client certificate in memory is the caller's identity")                                  \
+  X(TLSAUTH_USERNAME, "who asks is said in the TLS handshake")                                               \
   X(HSTS, "rewrites URLs from a cache")                                                                      \
   X(HSTS_CTRL, "rewrites URLs from a cache")                                                                 \
   X(ALTSVC, "reroutes from a cache")                                                                         \
@@ -103,13 +103,17 @@
   X(PUT)                                                                                                     \
   X(HTTPGET)                                                                                                 \
   X(NOBODY)                                                                                                  \
+  X(HTTPPOST)                                                                                                \
+  X(MIMEPOST)                                                                                                \
   X(POSTFIELDSIZE)                                                                                           \
+  X(POSTFIELDSIZE_LARGE)                                                                                     \
   X(INFILESIZE)                                                                                              \
   X(TIMEOUT)                                                                                                 \
   X(MAXFILESIZE)                                                                                             \
   X(COOKIEFILE)                                                                                              \
   X(COOKIEJAR)                                                                                               \
-  X(COOKIELIST)
+  X(COOKIELIST)                                                                                              \
+  X(SHARE)
 
 enum option_kind {
   OPTION_UNKNOWN,
@@ -120,10 +124,11 @@ enum option_kind {
   OPTION_SPECIAL,
 };
 
-/* One slot for each KEPT and TEXT option, and for two of the SPECIAL ones. */
+/* One slot for each KEPT and TEXT option, and for three of the SPECIAL ones. */
 enum option_slot {
   SLOT_PORT,
   SLOT_POSTFIELDS,
+  SLOT_POSTFIELDSIZE_LARGE,
 #define X(name) SLOT_##name,
   OPTIONS_KEPT(X) OPTIONS_TEXT(X)
 #undef X

@@ -17,10 +17,19 @@ static void set_need(struct shadow *shadow, unsigned bit, bool on)
   shadow->needs[bit / 64] = on ? shadow->needs[bit / 64] | mask : shadow->needs[bit / 64] & ~mask;
 }
 
-static void set_text(struct shadow *shadow, unsigned slot, const char *text)
+/* False without memory. */
+static bool set_text(struct shadow *shadow, unsigned slot, const char *text)
 {
   free((char *)shadow->slot[slot]);
   shadow->slot[slot] = text ? (uintptr_t)strdup(text) : 0;
+  return !text || shadow->slot[slot];
+}
+
+/* Of this option we know only that libcurl has it. */
+static void set_unknown(struct shadow *shadow, unsigned number)
+{
+  set_need(shadow, NEWER, true);
+  shadow->newer_option = (uint16_t)number;
 }
 
 /* libcurl's defaults that are not 0 [Curl_init_userdefined]. */
@@ -58,8 +67,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   memcpy(to->slot, from->slot, sizeof(to->slot));
 #define X(name)                                                                                              \
   to->slot[SLOT_##name] = 0;                                                                                 \
-  set_text(to, SLOT_##name, shadow_text(from, SLOT_##name));                                                 \
-  complete &= !from->slot[SLOT_##name] == !to->slot[SLOT_##name];
+  complete &= set_text(to, SLOT_##name, shadow_text(from, SLOT_##name));
   OPTIONS_TEXT(X)
 #undef X
   memcpy(to->needs, from->needs, sizeof(to->needs));
@@ -70,6 +78,8 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   to->is_copied_post = from->is_copied_post;
   to->copied_post_lost = from->copied_post_lost;
   to->cookie_engine = from->cookie_engine;
+  to->cookie_file = from->cookie_file;
+  to->shared = from->shared;
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
 }
@@ -103,6 +113,21 @@ static void note_copied_post(struct shadow *shadow, const char *body)
   shadow->copied_post_lost =
       !buffer_append(&shadow->copied_post, body, size < 0 ? strlen(body) : (size_t)size);
   shadow->is_copied_post = true;
+}
+
+/* A size that is larger than the one a copy was made with ends the copy [setopt.c, CURLOPT_POSTFIELDSIZE]. */
+static void note_post_size(struct shadow *shadow, uintptr_t size)
+{
+  if ((int64_t)shadow->slot[SLOT_POSTFIELDSIZE_LARGE] < (int64_t)size)
+    shadow->is_copied_post = false;
+  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = size;
+}
+
+/* Also if it is taken away again: what goes out is then an empty form. */
+static void note_form(struct shadow *shadow)
+{
+  shadow->request = HTTP_FORM;
+  shadow->no_body = false;
 }
 
 /* The method follows the last of these that was set, as in libcurl's setopt.c. */
@@ -167,7 +192,12 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     note_no_body(shadow, (long)value != 0);
     break;
   case CURLOPT_POSTFIELDSIZE:
-    shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = value;
+  case CURLOPT_POSTFIELDSIZE_LARGE:
+    note_post_size(shadow, value);
+    break;
+  case CURLOPT_HTTPPOST:
+  case CURLOPT_MIMEPOST:
+    note_form(shadow);
     break;
   case CURLOPT_INFILESIZE:
     shadow->slot[SLOT_INFILESIZE_LARGE] = value;
@@ -178,7 +208,12 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   case CURLOPT_TIMEOUT:
     shadow->slot[SLOT_TIMEOUT_MS] = (long)value > LONG_MAX / 1000 ? (uintptr_t)LONG_MAX : value * 1000;
     break;
+  case CURLOPT_SHARE:
+    shadow->shared |= value != 0;
+    break;
   case CURLOPT_COOKIEFILE:
+    shadow->cookie_file |= value && *(const char *)value;
+    /* fallthrough */
   case CURLOPT_COOKIEJAR:
   case CURLOPT_COOKIELIST:
     shadow->cookie_engine |= value != 0;
@@ -199,7 +234,8 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     shadow->slot[row->slot] = value;
     break;
   case OPTION_TEXT:
-    set_text(shadow, row->slot, (const char *)value);
+    if (!set_text(shadow, row->slot, (const char *)value))
+      set_unknown(shadow, number);
     shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
     break;
   case OPTION_NEEDS:
@@ -210,8 +246,8 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     shadow->matched = shadow->matched && shadow->request == request && shadow->no_body == no_body;
     break;
   case OPTION_UNKNOWN:
-    set_need(shadow, NEWER, value != 0 || (shadow->needs[NEWER / 64] >> NEWER % 64 & 1));
-    shadow->newer_option = (uint16_t)number;
+    if (value)
+      set_unknown(shadow, number);
     break;
   }
 }

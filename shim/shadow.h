@@ -62,12 +62,13 @@ struct shadow {
   uint16_t newer_option;        /* the number that the last bit of `needs` stands for */
   uint8_t request;              /* enum http_request */
   uint8_t state;                /* enum perform_state */
-  bool upload, no_body, is_copied_post, copied_post_lost, cookie_engine;
-  bool matched;  /* `rule` and `parts` are of the present URL and method */
-  bool replayed; /* the last transfer was a delivery */
-  bool teed;     /* LIVE: libcurl holds our write and header callbacks */
-  bool fed;      /* LIVE: libcurl holds our read and seek callbacks */
-  bool paused;   /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  bool upload, no_body, is_copied_post, copied_post_lost;
+  bool cookie_engine, cookie_file, shared; /* kept over a reset, as their cookies are */
+  bool matched;                            /* `rule` and `parts` are of the present URL and method */
+  bool replayed;                           /* the last transfer was a delivery */
+  bool teed;                               /* LIVE: libcurl holds our write and header callbacks */
+  bool fed;                                /* LIVE: libcurl holds our read and seek callbacks */
+  bool paused; /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
   bool meter_titled; /* the progress meter's head is written once for a handle */
 };
 

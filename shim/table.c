@@ -74,7 +74,7 @@ struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
   struct shadow *shadow = take_unused();
   if (shadow) {
     shadow->lib = lib;
-    shadow->cookie_engine = false;
+    shadow->cookie_engine = shadow->cookie_file = shadow->shared = false;
     shadow_reset(shadow);
     _Atomic(struct shadow *) *bucket = bucket_of(handle);
     atomic_store_explicit(&shadow->next, atomic_load_explicit(bucket, memory_order_relaxed),
