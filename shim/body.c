@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How much libcurl asks a read callback for at once [CURL_MAX_WRITE_SIZE, UPLOADBUFFER_DEFAULT]. */
-#define READ_SIZE 16384u
+/* How much libcurl asks a read callback for at once [UPLOADBUFFER_DEFAULT]: programs exist that know it and
+ * do not look at the room they are given. */
+#define READ_SIZE 65536u
 
 static int64_t expected_size(const struct shadow *shadow)
 {
@@ -15,19 +16,34 @@ static int64_t expected_size(const struct shadow *shadow)
       shadow->slot[shadow->request == HTTP_PUT ? SLOT_INFILESIZE_LARGE : SLOT_POSTFIELDSIZE_LARGE];
 }
 
+/* What libcurl takes for neither bytes nor a verdict, whatever the room: it ends the call with
+ * CURLE_READ_ERROR. */
+#define FUNNY_VALUE ((size_t)-1)
+
+/* As libcurl would ask: since 8.7 not for more than is missing of the announced size. */
+static size_t next_room(const struct body *body)
+{
+  int64_t expected = expected_size(body->shadow), missing = expected - (int64_t)body->read.len;
+  if (expected < 0)
+    return READ_SIZE;
+  if (missing <= 0)
+    return 0;
+  return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
+}
+
 /* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
-  int64_t expected = expected_size(body->shadow);
   while (body->read.len <= limit) {
-    uint64_t missing = expected < 0 ? READ_SIZE : (uint64_t)expected - body->read.len;
-    size_t room = missing < READ_SIZE ? (size_t)missing : READ_SIZE;
+    size_t room = next_room(body);
     char *into = buffer_reserve(&body->read, READ_SIZE);
     if (!into)
       return;
     size_t count = room ? callback_read(body->shadow, into, room) : 0;
+    if (count == CURL_READFUNC_PAUSE)
+      return; /* its reader is asked again when there is a transfer that can pause */
     if (count > room) {
-      body->verdict = count;
+      body->verdict = count == CURL_READFUNC_ABORT ? count : FUNNY_VALUE;
       return;
     }
     body->read.len += count;
@@ -44,7 +60,11 @@ static void point_at_fields(struct body *body, const struct shadow *shadow)
   int64_t size = expected_size(shadow);
   const char *fields =
       shadow->is_copied_post ? shadow->copied_post.data : (const char *)shadow->slot[SLOT_POSTFIELDS];
-  size_t len = shadow->is_copied_post ? shadow->copied_post.len : size < 0 ? strlen(fields) : (size_t)size;
+  size_t len = size < 0 ? 0 : (size_t)size;
+  if (shadow->is_copied_post)
+    len = size < 0 || len > shadow->copied_post.len ? shadow->copied_post.len : len;
+  else if (size < 0)
+    len = strlen(fields);
   body->whole = !(shadow->is_copied_post && shadow->copied_post_lost);
   body->span = (struct idem_span){fields, len};
 }
@@ -83,14 +103,18 @@ static size_t feed(char *into, size_t size, size_t count, void *user)
   return verdict ? verdict : callback_read(body->shadow, into, room);
 }
 
-/* As libcurl would: the app's seek function, or fseek() where the reader is fread() [Curl_readrewind]. */
+/* As libcurl would: the app's seek or ioctl function, or fseek() where the reader is fread()
+ * [Curl_readrewind]. */
 static int rewind_reader(const struct shadow *shadow, curl_off_t offset, int origin)
 {
   curl_seek_callback function = (curl_seek_callback)shadow->slot[SLOT_SEEKFUNCTION];
+  curl_ioctl_callback older = (curl_ioctl_callback)shadow->slot[SLOT_IOCTLFUNCTION];
   if (function)
     return function((void *)shadow->slot[SLOT_SEEKDATA], offset, origin);
-  if (shadow->slot[SLOT_READFUNCTION])
-    return CURL_SEEKFUNC_CANTSEEK;
+  if (older)
+    return older(shadow->handle, CURLIOCMD_RESTARTREAD, (void *)shadow->slot[SLOT_IOCTLDATA])
+               ? CURL_SEEKFUNC_FAIL
+               : CURL_SEEKFUNC_OK;
   return fseek((FILE *)shadow->slot[SLOT_READDATA], (long)offset, origin) ? CURL_SEEKFUNC_FAIL
                                                                           : CURL_SEEKFUNC_OK;
 }
@@ -106,8 +130,18 @@ static int seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
   }
   int code = rewind_reader(shadow, offset, origin);
-  body->direct = body->direct || code == CURL_SEEKFUNC_OK;
+  if (code == CURL_SEEKFUNC_OK) {
+    body->direct = true;
+    body->verdict = 0;
+  }
   return code;
+}
+
+/* Else libcurl says in its own words that it needs to and cannot. */
+static bool can_rewind(const struct body *body)
+{
+  const uintptr_t *slot = body->shadow->slot;
+  return body->whole || slot[SLOT_SEEKFUNCTION] || slot[SLOT_IOCTLFUNCTION] || !slot[SLOT_READFUNCTION];
 }
 
 void body_lend(struct body *body)
@@ -119,6 +153,8 @@ void body_lend(struct body *body)
   body->shadow->fed = true;
   real->easy_setopt(handle, CURLOPT_READFUNCTION, feed);
   real->easy_setopt(handle, CURLOPT_READDATA, body);
+  if (!can_rewind(body))
+    return;
   real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, seek);
   real->easy_setopt(handle, CURLOPT_SEEKDATA, body);
 }

@@ -15,7 +15,8 @@ struct body {
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
   struct buffer read;
   size_t at;      /* how much of `read` libcurl has had */
-  size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or _PAUSE */
+  size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or a value too
+                     large */
   bool direct;    /* rewound past us: everything comes from the app's reader */
 };
 
