@@ -56,7 +56,7 @@ static bool is_exported(const char *name)
 {
   static const char *const names[] = {
 #define X(name) #name,
-      LIBCURL_EXPORTED_SYMBOLS(X)
+      LIBCURL_HOOKED(X) LIBCURL_OPTIONAL(X)
 #undef X
   };
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -115,10 +115,10 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   bool complete = true;
 #define X(name)                                                                                              \
   complete &= (table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name)) != NULL;
-  LIBCURL_SYMBOLS(X)
+  LIBCURL_NEEDED(X)
 #undef X
 #define X(name) table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name);
-  LIBCURL_OPTIONAL_SYMBOLS(X)
+  LIBCURL_OPTIONAL(X)
 #undef X
   if (!complete)
     return false;

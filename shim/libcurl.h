@@ -11,8 +11,8 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-/* What the shim calls in a libcurl. The second list may be missing in an old one (NULL in the table). */
-#define LIBCURL_SYMBOLS(X)                                                                                   \
+/* What the shim hooks. The second list may be missing in an old libcurl (NULL in the table). */
+#define LIBCURL_HOOKED(X)                                                                                    \
   X(easy_init)                                                                                               \
   X(easy_setopt)                                                                                             \
   X(easy_perform)                                                                                            \
@@ -21,31 +21,20 @@
   X(easy_duphandle)                                                                                          \
   X(easy_cleanup)                                                                                            \
   X(easy_pause)                                                                                              \
-  X(multi_add_handle)                                                                                        \
-  X(slist_free_all)                                                                                          \
-  X(version_info)
-#define LIBCURL_OPTIONAL_SYMBOLS(X)                                                                          \
+  X(multi_add_handle)
+#define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header)     /* 7.83.0 */                                                                            \
   X(easy_nextheader) /* 7.83.0 */
 
-/* What the shim exports; tests compare exports.map with the object itself. */
-#define LIBCURL_EXPORTED_SYMBOLS(X)                                                                          \
-  X(easy_init)                                                                                               \
-  X(easy_setopt)                                                                                             \
-  X(easy_perform)                                                                                            \
-  X(easy_getinfo)                                                                                            \
-  X(easy_reset)                                                                                              \
-  X(easy_duphandle)                                                                                          \
-  X(easy_cleanup)                                                                                            \
-  X(easy_pause)                                                                                              \
-  X(easy_header)                                                                                             \
-  X(easy_nextheader)                                                                                         \
-  X(multi_add_handle)
+/* What it must find in a libcurl. */
+#define LIBCURL_NEEDED(X)                                                                                    \
+  LIBCURL_HOOKED(X)                                                                                          \
+  X(version_info)
 
 struct libcurl {
 #define X(name) __typeof__(curl_##name) *name;
-  LIBCURL_SYMBOLS(X)
-  LIBCURL_OPTIONAL_SYMBOLS(X)
+  LIBCURL_NEEDED(X)
+  LIBCURL_OPTIONAL(X)
 #undef X
   unsigned version; /* CURLVERSION number, such as 0x075801 */
   const void *base; /* where it is mapped; identifies it */
