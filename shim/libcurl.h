@@ -29,6 +29,7 @@
 /* What it must find in a libcurl. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
+  X(slist_free_all)                                                                                          \
   X(version_info)
 
 struct libcurl {
