@@ -265,3 +265,17 @@ void call_event(const struct call *call, const char *name, const char *reason, i
   };
   event_write(&event);
 }
+
+void call_bypassed(struct shadow *shadow, const struct idem_rule *rule, const char *reason)
+{
+  struct call call;
+  call.shadow = shadow;
+  call.rule = rule;
+  call.op.id[0] = '\0';
+  call.request = (struct idem_request){.rule = rule};
+  build_line(&call);
+  life_count(IDEM_COUNTER_calls);
+  life_count(IDEM_COUNTER_bypass);
+  const char *failed = build_origin(&call);
+  call_event(&call, "bypass", failed ? failed : reason, 0, -1);
+}

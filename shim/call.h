@@ -41,6 +41,10 @@ struct call {
 const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24]);
 void call_release(struct call *call);
 
+/* Tells, and counts where the store is open, that a call goes live in a way that has not come through
+ * perform. */
+void call_bypassed(struct shadow *shadow, const struct idem_rule *rule, const char *reason);
+
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);
 

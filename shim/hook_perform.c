@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What starts and steers a transfer: curl_easy_perform, curl_easy_pause, curl_multi_add_handle. */
-#include "shim/callbacks.h"
+#include "shim/call.h"
 #include "shim/hook.h"
 #include "shim/life.h"
 #include "shim/perform.h"
@@ -42,6 +42,14 @@ HOOK(CURLcode, curl_easy_pause, (CURL * handle, int what))
   return CURLE_OK;
 }
 
+static void bypass_multi(struct shadow *shadow)
+{
+  const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
+  shadow->replayed = false;
+  if (rule)
+    call_bypassed(shadow, rule, "multi interface");
+}
+
 /* The multi interface goes live; what an earlier delivery left for getinfo ends here. libcurl's own perform
  * comes by as well. */
 HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
@@ -50,7 +58,7 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (!real)
     return CURLM_INTERNAL_ERROR;
-  if (shadow)
-    shadow->replayed = false;
+  if (shadow && shadow->state == PERFORM_IDLE)
+    bypass_multi(shadow);
   return real->multi_add_handle(multi, handle);
 }

@@ -121,6 +121,8 @@ Test(bystanders, curl_in_parallel_mode_goes_live)
   struct run r = run_shim(&w, "curl", "-sS", "-Z", "-d", "{}", url, url, NULL);
   expect_success(&r);
   cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "bypass"), 2);
+  cr_expect(log_contains(&w, "\"reason\":\"multi interface\""));
   run_release(&r);
 }
 
