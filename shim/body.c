@@ -159,18 +159,21 @@ void body_lend(struct body *body)
   real->easy_setopt(handle, CURLOPT_SEEKDATA, body);
 }
 
-void body_return(struct body *body)
+void body_give_back(const struct shadow *shadow, CURL *handle)
 {
-  if (!body->fed)
-    return;
-  struct shadow *shadow = body->shadow;
   const struct libcurl *real = shadow->lib;
-  CURL *handle = shadow->handle;
-  shadow->fed = false;
   real->easy_setopt(handle, CURLOPT_READFUNCTION, shadow->slot[SLOT_READFUNCTION]);
   real->easy_setopt(handle, CURLOPT_READDATA, shadow->slot[SLOT_READDATA]);
   real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, shadow->slot[SLOT_SEEKFUNCTION]);
   real->easy_setopt(handle, CURLOPT_SEEKDATA, shadow->slot[SLOT_SEEKDATA]);
+}
+
+void body_return(struct body *body)
+{
+  if (!body->fed)
+    return;
+  body->shadow->fed = false;
+  body_give_back(body->shadow, body->shadow->handle);
 }
 
 void body_release(struct body *body)

@@ -28,6 +28,9 @@ void body_open(struct body *body, struct shadow *shadow, uint64_t limit);
 void body_lend(struct body *body);
 void body_return(struct body *body);
 
+/* Sets the app's own read and seek callbacks on a handle. */
+void body_give_back(const struct shadow *shadow, CURL *handle);
+
 void body_release(struct body *body);
 
 #endif

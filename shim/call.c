@@ -261,7 +261,7 @@ void call_event(const struct call *call, const char *name, const char *reason, i
       .reason = reason,
       .status = status,
       .ms = ms,
-      .request = &call->request,
+      .request = call->shadow->disturbed ? NULL : &call->request,
   };
   event_write(&event);
 }

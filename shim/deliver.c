@@ -113,25 +113,31 @@ static CURLcode write_failed(struct shadow *shadow, size_t len, size_t taken)
   return CURLE_WRITE_ERROR;
 }
 
+/* A callback may also take what it is given, and pause what comes after. */
+static CURLcode hold(struct delivery *d)
+{
+  return d->shadow->paused ? wait_for_resume(d) : CURLE_OK;
+}
+
 static CURLcode write_part(struct delivery *d, char *data, size_t len)
 {
   for (;;) {
+    CURLcode code = hold(d);
+    if (code)
+      return code;
     size_t taken = callback_write(d->shadow, data, len);
     if (taken == len)
       return CURLE_OK;
     if (taken != CURL_WRITEFUNC_PAUSE)
       return write_failed(d->shadow, len, taken);
     d->shadow->paused = true;
-    CURLcode code = wait_for_resume(d);
-    if (code)
-      return code;
   }
 }
 
 static CURLcode write_header(struct delivery *d, char *line, size_t len)
 {
   CURLcode code = d->shadow->slot[SLOT_HEADER] ? write_part(d, line, len) : CURLE_OK;
-  while (code == CURLE_OK) {
+  while (code == CURLE_OK && (code = hold(d)) == CURLE_OK) {
     size_t taken = callback_header(d->shadow, line, len);
     if (taken == len)
       return CURLE_OK;
@@ -140,7 +146,6 @@ static CURLcode write_header(struct delivery *d, char *line, size_t len)
       return CURLE_WRITE_ERROR;
     }
     d->shadow->paused = true;
-    code = wait_for_resume(d);
   }
   return code;
 }
@@ -251,7 +256,7 @@ bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
   if (shadow->slot[SLOT_ERRORBUFFER])
     *(char *)shadow->slot[SLOT_ERRORBUFFER] = '\0';
   *result = deliver_whole(&d);
-  shadow->state = PERFORM_IDLE;
+  shadow->state = PERFORM_PENDING;
   replay->downloaded = d.progress.down;
   replay->ended_us = monotonic_us();
   return true;

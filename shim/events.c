@@ -105,11 +105,12 @@ static ssize_t write_without_sigpipe(int fd, const char *text, size_t len)
 }
 
 /* Opened for each line: a descriptor that is kept would be closed by a daemon's clean-up, and then be
- * somebody else's. */
+ * somebody else's. Without blocking, for it may be a pipe that nobody reads. */
 static bool write_to(const char *log, const struct line *line)
 {
   bool to_stderr = !log || strcmp(log, "stderr") == 0;
-  int fd = to_stderr ? STDERR_FILENO : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+  int fd = to_stderr ? STDERR_FILENO
+                     : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
   if (fd < 0 || is_network_socket(fd))
     return false;
   ssize_t written = write_without_sigpipe(fd, line->text, line->len);

@@ -2,13 +2,14 @@
 /* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
 #include "shim/hook.h"
 #include "shim/life.h"
+#include "shim/live.h"
 #include "shim/shadow.h"
 
 static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real)
 {
   struct shadow *shadow = handle ? shadow_new(handle, real) : NULL;
   if (shadow)
-    shadow->quick = life_active() ? handle : (CURL *)shadow;
+    atomic_store_explicit(&shadow->quick, life_active() ? handle : (CURL *)shadow, memory_order_relaxed);
   return shadow;
 }
 
@@ -25,6 +26,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
+  if (copy && shadow && shadow->state == PERFORM_LIVE)
+    live_take_from_copy(shadow, copy);
   struct shadow *copied = shadow ? begin_shadow(copy, real) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);

@@ -18,7 +18,7 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (!real)
     return CURLE_NOT_BUILT_IN;
-  if (shadow && shadow->state == PERFORM_DELIVERING)
+  if (shadow && (shadow->state == PERFORM_DELIVERING || shadow->state == PERFORM_PENDING))
     return refuse_nested(shadow);
   if (!shadow || shadow->state != PERFORM_IDLE || !life_active())
     return real->easy_perform(handle);

@@ -35,7 +35,7 @@ HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t va
 {
   struct shadow *shadow = shadow_last;
   const struct option_row *row = option_row(option);
-  if (shadow->quick != handle)
+  if (atomic_load_explicit(&shadow->quick, memory_order_relaxed) != handle)
     return setopt_of_any(handle, option, value, CALLER);
   if (row->kind == OPTION_KEPT && (intptr_t)value >= 0)
     shadow->slot[row->slot] = value;

@@ -30,6 +30,8 @@
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
   X(slist_free_all)                                                                                          \
+  X(url_get)                                                                                                 \
+  X(free)                                                                                                    \
   X(version_info)
 
 struct libcurl {

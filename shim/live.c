@@ -19,21 +19,63 @@ static int64_t wall_clock_us(void)
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static CURLcode run_real(struct shadow *shadow)
+/* What a call has spent waiting for another one counts against the app's timeout. True if libcurl holds the
+ * rest. */
+static bool lend_rest_of_time(const struct call *call)
 {
+  const struct shadow *shadow = call->shadow;
+  long limit = (long)shadow->slot[SLOT_TIMEOUT_MS],
+       spent = (long)((monotonic_us() - call->started_us) / 1000);
+  if (!call->op.waited || limit <= 0)
+    return false;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1L);
+  return true;
+}
+
+static CURLcode run_real(const struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  bool lent = lend_rest_of_time(call);
   shadow->replayed = false;
   shadow->state = PERFORM_LIVE;
-  shadow->quick = (CURL *)shadow;
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
-  shadow->state = PERFORM_IDLE;
-  shadow->quick = shadow->handle;
+  shadow->state = PERFORM_PENDING;
+  if (lent)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+  return code;
+}
+
+void live_take_from_copy(const struct shadow *shadow, CURL *copy)
+{
+  tee_give_back(shadow, copy);
+  body_give_back(shadow, copy);
+  shadow->lib->easy_setopt(copy, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
+  shadow->lib->easy_setopt(copy, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+}
+
+/* The operation that this thread is sending; a copy, since an app may leave a callback by a jump and never
+ * come back. */
+static __thread uint8_t sending[IDEM_KEY_SIZE];
+
+bool live_is_ours(const struct call *call)
+{
+  return memcmp(sending, call->op.key, IDEM_KEY_SIZE) == 0;
+}
+
+static CURLcode run_owned(const struct call *call)
+{
+  uint8_t outer[IDEM_KEY_SIZE];
+  memcpy(outer, sending, IDEM_KEY_SIZE);
+  memcpy(sending, call->op.key, IDEM_KEY_SIZE);
+  CURLcode code = run_real(call);
+  memcpy(sending, outer, IDEM_KEY_SIZE);
   return code;
 }
 
 CURLcode live_untouched(struct call *call)
 {
   body_lend(&call->body);
-  CURLcode code = run_real(call->shadow);
+  CURLcode code = run_real(call);
   body_return(&call->body);
   return code;
 }
@@ -113,6 +155,8 @@ static void keep_answer(struct call *call, const struct tee *tee, CURLcode code,
     report_not_stored(call, reason, (int)info_number(call->shadow, CURLINFO_RESPONSE_CODE));
   else if (tee->unfit)
     report_not_stored(call, tee->unfit, 0);
+  else if (call->shadow->disturbed)
+    report_not_stored(call, "options changed during the transfer", 0);
   else if (!replay_add_date(&facts, started_us) || !replay_collect_facts(call->shadow, &facts))
     report_not_stored(call, "no memory, or a credential in a redirect", 0);
   else
@@ -130,7 +174,7 @@ CURLcode live_owned(struct call *call)
   upstream_key_lend(&key, call);
   body_lend(&call->body);
   tee_attach(&tee, call);
-  CURLcode code = run_real(call->shadow);
+  CURLcode code = run_owned(call);
   tee_detach(&tee);
   body_return(&call->body);
   upstream_key_return(&key, call);
@@ -145,7 +189,7 @@ static void note_observed(struct call *call, const struct tee *tee, CURLcode cod
   struct buffer facts = {0};
   struct idem_error why = {""};
   struct idem_recording recording = make_recording(tee, &facts, started_us);
-  if (code == CURLE_OK && !tee->unfit &&
+  if (code == CURLE_OK && !tee->unfit && !call->shadow->disturbed &&
       call->api->observe(call->store, &call->request, &call->op, &recording, &why) < 0)
     life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
 }
@@ -162,7 +206,7 @@ CURLcode live_observed(struct call *call)
   life_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
   body_lend(&call->body);
   tee_attach(&tee, call);
-  CURLcode code = run_real(call->shadow);
+  CURLcode code = run_real(call);
   tee_detach(&tee);
   body_return(&call->body);
   note_observed(call, &tee, code, started_us);

@@ -11,6 +11,12 @@ CURLcode live_untouched(struct call *call);
 /* The owner's call: with the upstream key, a tee, and a commit if it became an answer. Ends the claim. */
 CURLcode live_owned(struct call *call);
 
+/* True if this thread is sending this operation at the moment: we are in one of its callbacks. */
+bool live_is_ours(const struct call *call);
+
+/* A callback has copied the handle, and with it what is ours: the copy gets the app's back. */
+void live_take_from_copy(const struct shadow *shadow, CURL *copy);
+
 /* observe mode: untouched but for a tee, and noted. */
 CURLcode live_observed(struct call *call);
 

@@ -42,6 +42,7 @@
   X(HTTP_TRANSFER_DECODING)                                                                                  \
   X(TIMEOUT_MS)                                                                                              \
   X(PROTOCOLS)                                                                                               \
+  X(CURLU)                                                                                                   \
   X(HTTPHEADER)                                                                                              \
   X(INFILESIZE_LARGE)
 
@@ -71,7 +72,6 @@
   X(TRANSFERTEXT, "changes the body on its way")                                                             \
   X(TIMECONDITION, "asks for an answer by its age")                                                          \
   X(NETRC, "takes the credential from a file, so the tenant is unknown")                                     \
-  X(CURLU, "the URL is in a handle")                                                                         \
   X(REQUEST_TARGET, "the path is not the URL's")                                                             \
   X(DEFAULT_PROTOCOL, "the scheme is not the URL's")                                                         \
   X(CONNECT_ONLY, "wants the connection itself")                                                             \

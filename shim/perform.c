@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char disturbed[] = "options changed while it waited";
+
 static CURLcode bypass(struct call *call, const char *reason)
 {
   life_count(IDEM_COUNTER_bypass);
@@ -93,6 +95,13 @@ static CURLcode on_no_key(struct call *call)
   return bypass(call, "no key");
 }
 
+/* A callback of this very call makes it again: waiting would be for ourselves. */
+static CURLcode on_own(struct call *call)
+{
+  call->api->leave(call->store, &call->op, false);
+  return bypass(call, "made during the same call");
+}
+
 /* Until there is an answer, the claim is ours, or the app's patience ends. */
 static CURLcode idempotent(struct call *call)
 {
@@ -111,8 +120,12 @@ static CURLcode idempotent(struct call *call)
     case IDEM_NO_KEY:
       return on_no_key(call);
     case IDEM_BUSY:
+      if (live_is_ours(call))
+        return on_own(call);
       switch (follow_owner(call, &code)) {
       case FOLLOW_AGAIN:
+        if (call->shadow->disturbed)
+          return bypass(call, disturbed);
         continue;
       case FOLLOW_ENDED:
         return code;
@@ -144,7 +157,10 @@ CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
     return refuse_network(shadow);
   call.started_us = monotonic_us();
   call.api = life_store(&call.store);
+  shadow_begin(shadow);
   const char *reason = call_open(&call, shadow, rule, room);
+  if (!reason && shadow->disturbed)
+    reason = disturbed;
   CURLcode code;
   if (!call.api)
     code = live_untouched(&call);
@@ -154,6 +170,7 @@ CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
            : config->mode == IDEM_MODE_OBSERVE ? live_observed(&call)
                                                : idempotent(&call);
   }
+  shadow_end(shadow);
   call_release(&call);
   return code;
 }

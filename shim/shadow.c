@@ -55,7 +55,7 @@ void shadow_reset(struct shadow *shadow)
   memset(shadow->needs, 0, sizeof(shadow->needs));
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
-  shadow->state = PERFORM_IDLE;
+  shadow->disturbed = shadow->state != PERFORM_IDLE;
   shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
   shadow->replayed = shadow->matched = shadow->teed = shadow->fed = shadow->paused = false;
   set_defaults(shadow);
@@ -221,12 +221,31 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   }
 }
 
+void shadow_begin(struct shadow *shadow)
+{
+  shadow->state = PERFORM_PENDING;
+  shadow->disturbed = false;
+  atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
+}
+
+void shadow_end(struct shadow *shadow)
+{
+  shadow->state = PERFORM_IDLE;
+  atomic_store_explicit(&shadow->quick, shadow->handle, memory_order_relaxed);
+}
+
+static bool names_the_request(const struct option_row *row, CURLoption option)
+{
+  return row->kind == OPTION_TEXT || row->kind == OPTION_SPECIAL || option == CURLOPT_HTTPHEADER;
+}
+
 void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
   unsigned number = option_number(option);
   const struct option_row *row = option_row(option);
   uint8_t request = shadow->request;
   bool no_body = shadow->no_body;
+  shadow->disturbed |= shadow->state != PERFORM_IDLE && names_the_request(row, option);
   switch ((enum option_kind)row->kind) {
   case OPTION_FORWARDED:
     break;
@@ -265,8 +284,20 @@ const char *shadow_method(const struct shadow *shadow)
   return shadow->no_body ? "HEAD" : words[shadow->request];
 }
 
+/* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last one. */
+static void read_url_handle(struct shadow *shadow)
+{
+  char *url = NULL;
+  if (shadow->lib->url_get((CURLU *)shadow->slot[SLOT_CURLU], CURLUPART_URL, &url, 0) != CURLUE_OK)
+    url = NULL;
+  note_url(shadow, url);
+  shadow->lib->free(url);
+}
+
 const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config)
 {
+  if (shadow->slot[SLOT_CURLU])
+    read_url_handle(shadow);
   if (shadow->matched)
     return shadow->rule;
   shadow->matched = true;

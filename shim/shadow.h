@@ -23,6 +23,7 @@ enum http_request { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_FORM, HTTP_PUT };
 
 enum perform_state {
   PERFORM_IDLE,
+  PERFORM_PENDING,   /* a rule has it: its body is being read, or another call's answer is waited for */
   PERFORM_LIVE,      /* the real perform is running with our callbacks round the app's */
   PERFORM_DELIVERING /* the app's callbacks are being called by us */
 };
@@ -46,8 +47,8 @@ struct url_parts {
 
 struct shadow {
   _Atomic(CURL *) handle; /* NULL while unused */
-  CURL *quick; /* the handle, if its options may be noted without looking further: a rule could match, and no
-                  transfer is LIVE; else the shadow itself, which is nobody's handle */
+  _Atomic(CURL *) quick;  /* the handle, if its options may be noted without looking further: a rule could
+                   match, and it is  IDLE; else the shadow itself, which is nobody's handle */
   _Atomic(struct shadow *) next;
   const struct libcurl *lib;
 
@@ -64,11 +65,12 @@ struct shadow {
   uint8_t state;                /* enum perform_state */
   bool upload, no_body, is_copied_post, copied_post_lost;
   bool cookie_engine, cookie_file, shared; /* kept over a reset, as their cookies are */
-  bool matched;                            /* `rule` and `parts` are of the present URL and method */
-  bool replayed;                           /* the last transfer was a delivery */
-  bool teed;                               /* LIVE: libcurl holds our write and header callbacks */
-  bool fed;                                /* LIVE: libcurl holds our read and seek callbacks */
-  bool paused; /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  bool disturbed; /* not IDLE: the app has set what the request was named by, so those texts may be gone */
+  bool matched;   /* `rule` and `parts` are of the present URL and method */
+  bool replayed;  /* the last transfer was a delivery */
+  bool teed;      /* LIVE: libcurl holds our write and header callbacks */
+  bool fed;       /* LIVE: libcurl holds our read and seek callbacks */
+  bool paused;    /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
   bool meter_titled; /* the progress meter's head is written once for a handle */
 };
 
@@ -106,6 +108,10 @@ const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_con
 
 /* "POST": the word that goes on the request line. */
 const char *shadow_method(const struct shadow *shadow);
+
+/* A rule's call begins and ends. */
+void shadow_begin(struct shadow *shadow);
+void shadow_end(struct shadow *shadow);
 
 static inline const char *shadow_text(const struct shadow *shadow, enum option_slot slot)
 {

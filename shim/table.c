@@ -74,6 +74,7 @@ struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
   struct shadow *shadow = take_unused();
   if (shadow) {
     shadow->lib = lib;
+    shadow->state = PERFORM_IDLE;
     shadow->cookie_engine = shadow->cookie_file = shadow->shared = false;
     shadow_reset(shadow);
     _Atomic(struct shadow *) *bucket = bucket_of(handle);
@@ -107,7 +108,7 @@ void shadow_free(struct shadow *shadow)
   pthread_mutex_lock(&table_lock);
   unlink_shadow(shadow);
   atomic_store_explicit(&shadow->handle, NULL, memory_order_release);
-  shadow->quick = (CURL *)shadow;
+  atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
   atomic_store_explicit(&shadow->next, unused, memory_order_release);
   unused = shadow;
   pthread_mutex_unlock(&table_lock);

@@ -88,18 +88,22 @@ void tee_attach(struct tee *tee, struct call *call)
   shadow->teed = true;
 }
 
-void tee_detach(struct tee *tee)
+void tee_give_back(const struct shadow *shadow, CURL *handle)
 {
-  struct shadow *shadow = tee->shadow;
   const struct libcurl *real = shadow->lib;
-  CURL *handle = shadow->handle;
-  if (!shadow->teed)
-    give_up(tee, "reset during the transfer");
-  shadow->teed = false;
   real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, shadow->slot[SLOT_WRITEFUNCTION]);
   real->easy_setopt(handle, CURLOPT_WRITEDATA, shadow->slot[SLOT_WRITEDATA]);
   real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, shadow->slot[SLOT_HEADERFUNCTION]);
   real->easy_setopt(handle, CURLOPT_HEADERDATA, shadow->slot[SLOT_HEADERDATA]);
+}
+
+void tee_detach(struct tee *tee)
+{
+  struct shadow *shadow = tee->shadow;
+  if (!shadow->teed)
+    give_up(tee, "reset during the transfer");
+  shadow->teed = false;
+  tee_give_back(shadow, shadow->handle);
 }
 
 void tee_release(struct tee *tee)

@@ -168,6 +168,18 @@ Test(replay, a_body_from_a_read_callback_is_part_of_the_key)
   run_release(&c);
 }
 
+Test(replay, a_url_in_a_handle_is_read_when_the_transfer_starts)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run a = run_shim(&w, "curlu", url, "{}", NULL);
+  struct run b = run_shim(&w, "curlu", url, "{}", NULL);
+  expect_success(&a);
+  expect_same_output(&a, &b);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&b);
+}
+
 Test(replay, a_body_over_the_limit_goes_live_whole)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1k");
