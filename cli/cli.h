@@ -27,7 +27,7 @@ enum cli_exit {
   CLI_OK = 0,
   CLI_NO = 1,    /* the answer is no: nothing found, no rule, something is damaged */
   CLI_USAGE = 2, /* the command line or the configuration is wrong */
-  CLI_STORE = 3, /* the store cannot be used, or the output cannot be written */
+  CLI_STORE = 3, /* the store cannot be used, the program cannot be read, or the output cannot be written */
 };
 
 /* Every option of every subcommand; a subcommand's table says which of them it takes. */
@@ -36,7 +36,7 @@ struct cli_options {
   uint64_t limit; /* 0: none */
   bool no_sync;
   bool json, prometheus, docs;
-  bool all, yes;
+  bool all, yes, prove;
   bool body, headers, request, raw;
 };
 
@@ -74,6 +74,7 @@ struct cli_command {
 #define CLI_ANY_NUMBER INT_MAX
 
 extern const struct cli_command cli_command_run, cli_command_check, cli_command_stats, cli_command_ls,
-    cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc, cli_command_verify;
+    cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc, cli_command_verify,
+    cli_command_doctor;
 
 #endif

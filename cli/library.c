@@ -73,6 +73,13 @@ static int preload(const char *library)
   return failed ? cli_fail(CLI_USAGE, "LD_PRELOAD cannot be set: %s", strerror(errno)) : CLI_OK;
 }
 
+char *cli_find_library(void)
+{
+  char *directory = own_directory(), *library = directory ? find(directory) : NULL;
+  free(directory);
+  return library;
+}
+
 int cli_preload_library(void)
 {
   char *directory = own_directory(), *library = directory ? find(directory) : NULL;

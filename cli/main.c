@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-    &cli_command_run,     &cli_command_check, &cli_command_stats, &cli_command_ls,     &cli_command_show,
-    &cli_command_explain, &cli_command_rm,    &cli_command_gc,    &cli_command_verify,
+    &cli_command_run,  &cli_command_check,   &cli_command_doctor, &cli_command_stats, &cli_command_ls,
+    &cli_command_show, &cli_command_explain, &cli_command_rm,     &cli_command_gc,    &cli_command_verify,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -34,7 +34,7 @@ static int print_overview(FILE *out, int code)
     fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
   fputs("\nidemshim COMMAND --help has the options of each; so has idemshim(1).\n"
         "exit codes: 0 ok, 1 not found or a negative finding, 2 usage or configuration, 3 the store cannot "
-        "be used\n",
+        "be used, or a program not be read\n",
         out);
   return code;
 }

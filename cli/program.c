@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/program.h"
 
-#include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +11,13 @@
 #include <unistd.h>
 
 /* A script's interpreter may be a script; Linux itself gives up at this depth. */
-enum { DEEPEST = 4 };
+enum { DEEPEST = 4, FIRST_LINE = 256 };
 
-/* Who it would run as. */
+/* ---- who it would run as, and how it is linked ---- */
 
 /* The cases in which the kernel starts a program in secure mode, where the dynamic linker ignores LD_PRELOAD.
  */
-static const char *privilege(int fd)
+const char *cli_program_privilege(int fd)
 {
   struct stat file;
   if (fstat(fd, &file) < 0)
@@ -32,58 +31,17 @@ static const char *privilege(int fd)
   return NULL;
 }
 
-/* How it is linked. */
-
-/* The beginnings of the two classes' headers are alike; what follows has other widths. */
-union header {
-  unsigned char ident[EI_NIDENT];
-  Elf32_Ehdr h32;
-  Elf64_Ehdr h64;
-  char text[256];
-};
-
-static bool read_header(int fd, union header *header)
+const char *cli_program_linkage(const struct cli_elf *elf)
 {
-  memset(header, 0, sizeof(*header));
-  return pread(fd, header, sizeof(*header) - 1, 0) > 4;
-}
-
-static bool has_interpreter(int fd, const union header *header)
-{
-  bool wide = header->ident[EI_CLASS] == ELFCLASS64;
-  uint64_t offset = wide ? header->h64.e_phoff : header->h32.e_phoff;
-  unsigned count = wide ? header->h64.e_phnum : header->h32.e_phnum;
-  unsigned size = wide ? header->h64.e_phentsize : header->h32.e_phentsize;
-  for (unsigned i = 0; i < count; i++) {
-    uint32_t type; /* the first field in both classes */
-    if (pread(fd, &type, sizeof(type), (off_t)(offset + (uint64_t)i * size)) != sizeof(type))
-      return true;
-    if (type == PT_INTERP)
-      return true;
-  }
-  return false;
-}
-
-/* Made for the machine that this command was made for? */
-static bool same_machine(const union header *header)
-{
-  union header own;
-  int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  bool same = fd < 0 || !read_header(fd, &own) ||
-              (own.ident[EI_CLASS] == header->ident[EI_CLASS] && own.h64.e_machine == header->h64.e_machine);
-  if (fd >= 0)
-    close(fd);
-  return same;
-}
-
-static const char *linkage(int fd, const union header *header)
-{
-  if (!same_machine(header))
+  const char *linker = elf->foreign ? NULL : cli_elf_interpreter(elf);
+  if (elf->foreign)
     return "is made for another kind of machine than libidemshim.so";
-  return has_interpreter(fd, header) ? NULL : "is linked statically";
+  if (!linker)
+    return "is linked statically";
+  return strstr(linker, "/ld-musl") ? "is linked with musl, and libidemshim.so is made for glibc" : NULL;
 }
 
-/* Finding the file. */
+/* ---- finding the file ---- */
 
 static bool try_path(char *out, size_t size, const char *directory, size_t len, const char *name)
 {
@@ -108,48 +66,92 @@ static bool find(char *out, size_t size, const char *name)
   }
 }
 
-/* The look. */
+/* ---- scripts ---- */
 
-static bool look(const char *path, int depth, char *reason, size_t size);
-
-static bool look_at_interpreter(char *line, int depth, char *reason, size_t size)
+static char *next_word(char **line)
 {
-  line += strspn(line, " \t");
-  line[strcspn(line, " \t\r\n")] = '\0';
-  char because[128];
-  if (!*line || !look(line, depth + 1, because, sizeof(because)))
-    return false;
-  snprintf(reason, size, "is a script for %s, which %s", line, because);
-  return true;
+  char *word = *line + strspn(*line, " \t");
+  *line = word + strcspn(word, " \t");
+  if (**line)
+    *(*line)++ = '\0';
+  return *word ? word : NULL;
 }
 
-static bool look_at(int fd, int depth, char *reason, size_t size)
+static bool is_env(const char *path)
 {
-  union header header;
-  const char *problem = NULL;
-  if (!read_header(fd, &header))
-    return false;
-  if (memcmp(header.text, "#!", 2) == 0)
-    return look_at_interpreter(header.text + 2, depth, reason, size);
-  if (memcmp(header.ident, ELFMAG, SELFMAG) == 0)
-    problem = privilege(fd) ? privilege(fd) : linkage(fd, &header);
-  if (problem)
-    snprintf(reason, size, "%s, and cannot be given a preload", problem);
-  return problem;
+  const char *slash = strrchr(path, '/');
+  return strcmp(slash ? slash + 1 : path, "env") == 0;
 }
 
-static bool look(const char *path, int depth, char *reason, size_t size)
+/* The word of the line behind "#!" that names the interpreter: behind env(1), its options and its variables.
+ */
+static const char *interpreter(char *line, bool *clears)
 {
-  int fd = depth < DEEPEST ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-  if (fd < 0)
-    return false;
-  bool problem = look_at(fd, depth, reason, size);
-  close(fd);
-  return problem;
+  char *word = next_word(&line);
+  if (!word || !is_env(word))
+    return word;
+  while ((word = next_word(&line)) && (word[0] == '-' || strchr(word, '=')))
+    *clears |= strcmp(word, "-i") == 0 || strcmp(word, "-") == 0 || strcmp(word, "--ignore-environment") == 0;
+  return word;
 }
+
+enum kind { IS_ELF, IS_SCRIPT, IS_NEITHER };
+
+/* Reads the beginning of a file; for a script, `line` is what stands behind "#!". */
+static int look_at_start(const char *path, char line[FIRST_LINE], enum kind *kind)
+{
+  char start[FIRST_LINE] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : pread(fd, start, sizeof(start) - 1, 0);
+  int result = n < 0 ? -errno : 0;
+  if (fd >= 0)
+    close(fd);
+  start[strcspn(start, "\r\n")] = '\0';
+  *kind = memcmp(start, ELFMAG, SELFMAG) == 0 ? IS_ELF : memcmp(start, "#!", 2) == 0 ? IS_SCRIPT : IS_NEITHER;
+  snprintf(line, FIRST_LINE, "%s", *kind == IS_SCRIPT ? start + 2 : "");
+  return result;
+}
+
+int cli_program_find(const char *name, struct cli_program *out)
+{
+  char line[FIRST_LINE];
+  *out = (struct cli_program){.path = ""};
+  for (int depth = 0; name && depth <= DEEPEST; depth++) {
+    enum kind kind;
+    char path[PATH_MAX];
+    bool found = find(path, sizeof(path), name);
+    snprintf(out->path, sizeof(out->path), "%s", found ? path : name);
+    if (!found)
+      return access(name, F_OK) == 0 && strchr(name, '/') ? -EACCES : -ENOENT;
+    int result = look_at_start(out->path, line, &kind);
+    if (result < 0 || kind == IS_ELF)
+      return result;
+    if (kind == IS_NEITHER)
+      return -ENOEXEC;
+    if (depth == 0)
+      memcpy(out->script, out->path, sizeof(out->script));
+    name = interpreter(line, &out->clears);
+  }
+  return -ENOEXEC;
+}
+
+/* ---- the warning ---- */
 
 bool cli_program_problem(const char *name, char *reason, size_t size)
 {
-  char path[4096];
-  return find(path, sizeof(path), name) && look(path, 0, reason, size);
+  struct cli_program program;
+  struct cli_elf elf = {0};
+  int fd = cli_program_find(name, &program) == 0 ? open(program.path, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0)
+    return false;
+  const char *problem = cli_program_privilege(fd);
+  if (!problem && cli_elf_open_fd(&elf, fd) == 0)
+    problem = cli_program_linkage(&elf);
+  cli_elf_close(&elf);
+  close(fd);
+  bool script = program.script[0];
+  if (problem)
+    snprintf(reason, size, "%s%s%s%s, and cannot be given a preload", script ? "is a script for " : "",
+             script ? program.path : "", script ? ", which " : "", problem);
+  return problem;
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The proof: the command is run twice under the preload, against a server of our own and an empty store. The
+ * library's events say what it did, and the server's count says whether that is true.
+ */
+#ifndef IDEMSHIM_CLI_DOCTOR_PROVE_H
+#define IDEMSHIM_CLI_DOCTOR_PROVE_H
+
+#include <stdbool.h>
+
+struct doctor_events {
+  long live, stored, hit, bypass, other;
+};
+
+struct doctor_run {
+  long requests; /* that arrived at the server during this run */
+  struct doctor_events events;
+  int status, signal; /* how the command ended; -1 and 0 if by neither */
+  bool timed_out;
+  char complaint[256]; /* the last line of its standard error, where it failed; else "" */
+};
+
+struct doctor_proof {
+  bool proven;
+  char verdict[512];
+  struct doctor_run runs[2];
+};
+
+/* Runs the command with each {URL} of its arguments replaced. Returns an enum cli_exit; if that is not
+ * CLI_OK, it has said why there is no proof either way. */
+int doctor_prove(struct doctor_proof *proof, int argc, char **argv);
+
+#endif
