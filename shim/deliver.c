@@ -162,6 +162,8 @@ static CURLcode deliver_headers(struct delivery *d)
   while (line < end && code == CURLE_OK && wants_headers(d->shadow)) {
     char *newline = memchr(line, '\n', (size_t)(end - line));
     size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
+    int status = header_status(line, len);
+    d->replay->status = status ? status : d->replay->status;
     code = write_header(d, line, len);
     line += len;
   }
@@ -221,9 +223,11 @@ static CURLcode deliver_body(struct delivery *d)
 static CURLcode deliver_whole(struct delivery *d)
 {
   const struct idem_answer *answer = &d->call->op.answer;
+  d->replay->passing = true;
   CURLcode code = progress_update(d->shadow, &d->progress);
   if (code == CURLE_OK)
     code = deliver_headers(d);
+  d->replay->passing = code != CURLE_OK;
   struct buffer *facts = &d->replay->facts;
   int64_t length = replay_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = length > 0 ? length : 0;

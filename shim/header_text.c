@@ -17,6 +17,15 @@ struct idem_span header_last_block(struct idem_span blocks)
   return last;
 }
 
+int header_status(const char *line, size_t len)
+{
+  const char *space = len > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', len) : NULL;
+  int status = 0;
+  for (int i = 1; space && i <= 3 && space + i < line + len && space[i] >= '0' && space[i] <= '9'; i++)
+    status = status * 10 + (space[i] - '0');
+  return status;
+}
+
 static struct idem_span trim(const char *data, size_t len)
 {
   while (len && strchr(" \t\r\n", data[len - 1]))

@@ -322,6 +322,8 @@ static const struct curl_certinfo *certificates(const struct shadow *shadow)
 static int64_t fact_number(const struct replay *replay, CURLINFO info)
 {
   unsigned number = NUMBER_OF(info);
+  if (replay->passing && number == NUMBER_OF(CURLINFO_RESPONSE_CODE))
+    return replay->status;
   int64_t value = replay_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
   return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
 }

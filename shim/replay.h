@@ -18,6 +18,8 @@ struct replay {
   struct buffer headers; /* every header block, the marks included */
   struct buffer facts;
   size_t marks_len;
+  bool passing; /* the headers are being delivered: RESPONSE_CODE is `status`, that of the last status line */
+  int status;
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
   int64_t downloaded;                          /* bytes that the app got; for the speeds */
   struct curl_certinfo *certinfo;              /* made when it is first asked */

@@ -2,6 +2,7 @@
 #include "shim/tee.h"
 
 #include "shim/callbacks.h"
+#include "shim/header_text.h"
 
 #include <string.h>
 
@@ -37,13 +38,21 @@ static void take_back_header(struct tee *tee, const char *line, size_t len)
   tee->chunks.len -= sizeof(struct idem_chunk);
 }
 
+/* What comes after is a status line, or trailers if there is no body. */
+static bool ends_a_block(const struct buffer *headers)
+{
+  const char *end = headers->data + headers->len;
+  return (headers->len >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0) ||
+         (headers->len >= 2 && memcmp(end - 2, "\n\n", 2) == 0);
+}
+
 static void keep_header(struct tee *tee, const char *line, size_t len)
 {
   if (tee->shadow->slot[SLOT_HEADER])
     take_back_header(tee, line, len);
   if (tee->unfit)
     return;
-  if (tee->body.len)
+  if (tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len)))
     give_up(tee, "trailers");
   else if (tee->headers.len + len > HEADERS_MAX)
     give_up(tee, "header too long");

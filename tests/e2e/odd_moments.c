@@ -120,3 +120,36 @@ Test(odd_moments, a_log_that_is_a_pipe_without_a_reader_holds_nobody_up)
   cr_expect(strstr(run.err, "cannot write to IDEMSHIM_LOG="), "%s", run.err);
   run_release(&run);
 }
+
+/* Takes the lines of X- headers away, the marks among them. */
+static void strip_extensions(char *text)
+{
+  char *line;
+  while ((line = strstr(text, "200 X-"))) {
+    char *next = line + strcspn(line, "\n");
+    next += *next == '\n';
+    memmove(line, next, strlen(next) + 1);
+  }
+}
+
+/* Also while an interim answer or a redirect goes by. */
+static void expect_same_status_by_line(const char *script)
+{
+  const char *url = world_url(&w, world_text(&w, "/v1/chat/completions?mock=%s", script));
+  struct run live = run_shim(&w, "odd_headers", url, NULL), replay = run_shim(&w, "odd_headers", url, NULL);
+  expect_success(&live);
+  expect_success(&replay);
+  cr_expect(strstr(live.out, "103 HTTP/1.1 103") || strstr(live.out, "307 HTTP/1.1 307"), "%s", live.out);
+  strip_extensions(live.out);
+  strip_extensions(replay.out);
+  cr_expect_str_eq(live.out, replay.out);
+  run_release(&live);
+  run_release(&replay);
+}
+
+Test(odd_moments, each_header_line_comes_with_the_status_of_its_own_answer)
+{
+  expect_same_status_by_line("informational%3D1");
+  expect_same_status_by_line("redirect%3D%2Fv1%2Fmessages");
+  cr_expect_eq(log_events(&w, "hit"), 2);
+}
