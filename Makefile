@@ -64,6 +64,9 @@ $(B)/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
+# A sanitizer's runtime calls dlsym() before it is ready for code that it instruments.
+$(B)/obj/shim/hook_dl.o: override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
+
 $(B)/obj/%.o: %.S
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)

@@ -83,11 +83,17 @@ static void *not_found(const char *name)
   return dl_real_sym(RTLD_NEXT, name);
 }
 
+/* Allocators and sanitizers ask for other names before anything works, strncmp() included. */
+static bool begins_with_curl(const char *name)
+{
+  return name[0] == 'c' && name[1] == 'u' && name[2] == 'r' && name[3] == 'l' && name[4] == '_';
+}
+
 /* With two flavours in the process, a stub could not know for which of them it was taken. */
 void *dl_sym_answer(void *handle, const char *name)
 {
   dl_find_real();
-  if (!name || strncmp(name, "curl_", 5) != 0 || handle == RTLD_NEXT || !is_exported(name + 5))
+  if (!name || !begins_with_curl(name) || handle == RTLD_NEXT || !is_exported(name + 5))
     return DL_PASS;
   if (!life_config()->hook_dl || !life_active())
     return libcurl_count() ? DL_PASS : not_found(name);
