@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,6 +88,8 @@ static bool no_php(void)
 
 Test(reach, php_whose_extensions_are_bound_deep)
 {
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime refuses RTLD_DEEPBIND before it comes to us");
   if (no_php())
     cr_skip_test("php-cli with php-curl is not installed");
   const char *file = world_write(&w, "ask.php", php_program, sizeof(php_program) - 1);
@@ -120,6 +123,9 @@ Test(reach, a_program_that_asks_whether_it_has_libcurl_has_none)
 /* RUNPATH and RTLD_NEXT depend on who calls; at -O0 too, where nothing is a tail call. */
 Test(reach, dlopen_and_dlsym_still_know_their_caller)
 {
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test(
+        "a sanitizer's runtime calls dlopen() in the program's place, so that the caller is lost before us");
   static const char build[] =
       "cd \"$HOME\" && mkdir -p sub && echo 'int answer(void) { return 42; }' >b.c && "
       "cat >a.c <<'C'\n"
