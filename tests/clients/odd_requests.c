@@ -90,9 +90,11 @@ static void smaller_size_after_copy(CURL *handle, struct reader *reader)
 /* POSTFIELDS does not end an upload: what goes out is the reader's. */
 static void upload_then_fields(CURL *handle, struct reader *reader)
 {
+  static const char fields[256] = "{}";
+
   read_from(handle, reader);
   curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, fields);
   curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(reader->text));
   curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "POST");
 }
