@@ -4,6 +4,7 @@
 #include "shim/hook.h"
 #include "shim/life.h"
 #include "shim/perform.h"
+#include "shim/stack.h"
 
 /* The app's callback calls us again for the handle that it is being called for; libcurl's answer has changed
  * in 8.15. */
@@ -23,8 +24,10 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   if (!shadow || shadow->state != PERFORM_IDLE || !life_active())
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, life_config());
-  if (rule)
+  if (rule && stack_suffices())
     return idem_easy_perform(shadow, rule);
+  if (rule)
+    life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = false;
   return real->easy_perform(handle);
 }

@@ -43,6 +43,7 @@ enum life_problem {
   LIFE_ANSWER_NOT_STORED,
   LIFE_NO_MEMORY,
   LIFE_NO_LOG,
+  LIFE_NO_STACK,
 };
 
 /* The single way to fail: says why in one line (once for each kind), and counts. The caller then goes live.

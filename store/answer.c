@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/answer.h"
+#include "store/shallow.h"
 
 #include "store/sse.h"
 #include "store/stream.h"
@@ -92,8 +93,7 @@ static bool judge_json(const struct idem_recording *recording, struct answer_fac
                        struct idem_error *why)
 {
   json_error_t error;
-  json_t *json =
-      json_loadb(recording->body.data, recording->body.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+  json_t *json = shallow_load(recording->body, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
   /* Integers that do not fit are no fault of the answer. */
   if (!json && json_error_code(&error) == json_error_numeric_overflow && recording->framed)
     return true;

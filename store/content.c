@@ -2,6 +2,7 @@
 #include "store/content.h"
 
 #include "store/name.h"
+#include "store/shallow.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,8 +14,7 @@ enum { VARY_SORTED = 128 };
 
 json_t *content_parse(struct idem_span body)
 {
-  return body.len ? json_loadb(body.data, body.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                               NULL)
+  return body.len ? shallow_load(body, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL)
                   : NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* application/vnd.amazon.eventstream, as Bedrock sends it: length, length of headers, checksum, headers,
  * payload, checksum. */
+#include "store/shallow.h"
 #include "store/stream.h"
 
 #include "store/usage.h"
@@ -45,7 +46,7 @@ static void read_frame(struct idem_span headers, struct idem_span payload, struc
     if (is(name, ":exception-type") || is(name, ":error-code") ||
         (is(name, ":message-type") && !is(value, "event")))
       stream->failed = true;
-  json_t *json = json_loadb(payload.data, payload.len, JSON_ALLOW_NUL, NULL);
+  json_t *json = shallow_load(payload, JSON_ALLOW_NUL, NULL);
   usage_take(json, &stream->usage);
   json_decref(json);
 }

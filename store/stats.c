@@ -17,22 +17,29 @@
 
 enum { STATS_MAGIC = 0x5a7d1de3, STATS_VERSION = 1, STATS_TRIES = 8 };
 
+/* How the file begins. All of it is too large for the stacks of some threads. */
+struct head {
+  uint32_t magic, version;
+  uint64_t size;
+  int64_t since_us;
+};
+
 /* The mapping, if the file at `path` is one of ours and whole. -ESTALE if it has to be replaced. */
 static int stats_map(struct stats **out, const char *path)
 {
   struct stat stat;
-  struct stats head;
+  struct head head;
   int fd = fd_open(path, O_RDWR | O_NONBLOCK, 0);
   if (fd < 0)
     return fd;
   int rc = -ESTALE;
-  size_t known = offsetof(struct stats, shard);
-  bool ours = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == sizeof(head) &&
-              pread(fd, &head, known, 0) == (ssize_t)known && head.magic == STATS_MAGIC &&
-              head.version == STATS_VERSION && head.size == sizeof(head);
+  size_t size = sizeof(struct stats);
+  bool ours = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)size &&
+              pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
+              head.version == STATS_VERSION && head.size == size;
   /* A hole in a mapped file is a SIGBUS on a full disk. */
-  if (ours && (rc = -posix_fallocate(fd, 0, sizeof(head))) == 0) {
-    void *map = mmap(NULL, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (ours && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     rc = map == MAP_FAILED ? -errno : 0;
     *out = map;
   }
@@ -42,11 +49,7 @@ static int stats_map(struct stats **out, const char *path)
 
 static int stats_write(int fd)
 {
-  struct {
-    uint32_t magic, version;
-    uint64_t size;
-    int64_t since_us;
-  } head = {STATS_MAGIC, STATS_VERSION, sizeof(struct stats), clock_now_us()};
+  struct head head = {STATS_MAGIC, STATS_VERSION, sizeof(struct stats), clock_now_us()};
   int rc = -posix_fallocate(fd, 0, sizeof(struct stats));
   if (rc == 0 && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
     rc = -EIO;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/stream.h"
+#include "store/shallow.h"
 
 #include "store/sse.h"
 #include "store/usage.h"
@@ -89,7 +90,7 @@ static int read_event(void *arg, struct idem_span name, struct idem_span data)
     stream->ended = true;
   if (is_one_of(name.data, name.len, failures, COUNT(failures)))
     stream->failed = true;
-  json_t *json = json_loadb(data.data, data.len, JSON_ALLOW_NUL, NULL);
+  json_t *json = shallow_load(data, JSON_ALLOW_NUL, NULL);
   if (json)
     read_event_json(json, stream);
   json_decref(json);
@@ -109,7 +110,7 @@ int stream_read_lines(struct idem_span body, struct stream *stream)
   while (sse_line(&body, &line)) {
     if (!line.len)
       continue;
-    json_t *json = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+    json_t *json = shallow_load(line, JSON_ALLOW_NUL, NULL);
     const json_t *error = json_object_get(json, "error");
     stream->malformed = stream->malformed || !json;
     stream->failed = stream->failed || (error && !json_is_null(error));
