@@ -214,7 +214,7 @@ static CURLcode deliver_body(struct delivery *d)
     at += answer->chunks[i].len;
     if (code == CURLE_OK && i + 1 < answer->chunk_count)
       code = progress_update(d->shadow, &d->progress);
-    if (!d->unpinned && now_us_coarse() - d->call->started_us > PINNED_US)
+    if (i + 1 < answer->chunk_count && !d->unpinned && now_us_coarse() - d->call->started_us > PINNED_US)
       unpin(d);
   }
   return code;

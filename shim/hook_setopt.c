@@ -35,9 +35,9 @@ HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t va
 {
   struct shadow *shadow = shadow_last;
   const struct option_row *row = option_row(option);
-  if (atomic_load_explicit(&shadow->quick, memory_order_relaxed) != handle)
+  if (__builtin_expect(atomic_load_explicit(&shadow->quick, memory_order_relaxed) != handle, 0))
     return setopt_of_any(handle, option, value, CALLER);
-  if (row->kind == OPTION_KEPT && (intptr_t)value >= 0)
+  if (__builtin_expect(row->kind == OPTION_KEPT && (intptr_t)value >= 0, 1))
     shadow->slot[row->slot] = value;
   else if (row->kind != OPTION_FORWARDED)
     return setopt_of_any(handle, option, value, CALLER);
