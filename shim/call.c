@@ -63,7 +63,20 @@ static void add_port(struct text *text, unsigned port)
   add(text, digits + at, sizeof(digits) - at);
 }
 
-/* "https://api.openai.com:443", and the socket's path for a server that is reached by one. */
+/* Entries that lead the URL's host somewhere else: another server is another origin. */
+static void add_detours(struct text *text, const struct shadow *shadow)
+{
+  static const uint8_t slots[] = {SLOT_CONNECT_TO, SLOT_RESOLVE};
+  for (size_t i = 0; i < sizeof(slots); i++)
+    for (const struct curl_slist *entry = (const struct curl_slist *)shadow->slot[slots[i]]; entry;
+         entry = entry->next) {
+      add_text(text, " via ");
+      add_text(text, entry->data);
+    }
+}
+
+/* "https://api.openai.com:443", and what else says which server that is: a socket's path, CONNECT_TO,
+ * RESOLVE. */
 static const char *build_origin(struct call *call)
 {
   const struct shadow *shadow = call->shadow;
@@ -80,6 +93,7 @@ static const char *build_origin(struct call *call)
       add_text(&text, slot == SLOT_ABSTRACT_UNIX_SOCKET ? " @" : " ");
       add_text(&text, (const char *)shadow->slot[slot]);
     }
+  add_detours(&text, shadow);
   call->request.origin = (struct idem_span){call->origin, text.len};
   return fits(&text) ? NULL : "origin too long";
 }

@@ -42,6 +42,8 @@
   X(HTTP_TRANSFER_DECODING)                                                                                  \
   X(TIMEOUT_MS)                                                                                              \
   X(PROTOCOLS)                                                                                               \
+  X(CONNECT_TO)                                                                                              \
+  X(RESOLVE)                                                                                                 \
   X(CURLU)                                                                                                   \
   X(HTTPHEADER)                                                                                              \
   X(INFILESIZE_LARGE)

@@ -89,6 +89,21 @@ Test(keys, a_key_in_the_query_comes_back_in_the_effective_url)
   cr_expect_eq(mock_count(&w).requests, 1);
 }
 
+Test(keys, another_server_behind_the_same_url_is_another_origin)
+{
+  world_env(&w, "IDEMSHIM_HOSTS", "api.example");
+  const char *first = world_text(&w, "api.example:80:127.0.0.1:%d", w.port);
+  const char *other = world_text(&w, "api.example:80:localhost:%d", w.port);
+  const char *const servers[] = {first, other, first};
+  for (int i = 0; i < 3; i++) {
+    struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", "--connect-to", servers[i],
+                            "http://api.example/v1/chat/completions", NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
 Test(keys, a_signature_that_changes_is_not_the_tenant)
 {
   const char *first = "Authorization: AWS4-HMAC-SHA256 "
