@@ -4,8 +4,6 @@
 #include "shim/events.h"
 #include "shim/life.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -43,6 +41,12 @@ static void add_text(struct text *text, const char *data)
 static bool fits(const struct text *text)
 {
   return text->len <= text->room;
+}
+
+/* What did not fit is nothing: the log would read past its end. */
+static struct idem_span span_of_text(const struct text *text)
+{
+  return (struct idem_span){text->at, fits(text) ? text->len : 0};
 }
 
 static void add_lower(struct text *text, const char *data, size_t len)
@@ -94,7 +98,7 @@ static const char *build_origin(struct call *call)
       add_text(&text, (const char *)shadow->slot[slot]);
     }
   add_detours(&text, shadow);
-  call->request.origin = (struct idem_span){call->origin, text.len};
+  call->request.origin = span_of_text(&text);
   return fits(&text) ? NULL : "origin too long";
 }
 
@@ -121,7 +125,7 @@ static const char *build_shape(struct call *call)
       add(&text, line->data + 16, line->len - 16);
     }
   }
-  call->request.shape = (struct idem_span){call->shape, text.len};
+  call->request.shape = span_of_text(&text);
   return fits(&text) ? NULL : "ACCEPT_ENCODING too long";
 }
 

@@ -10,7 +10,6 @@
 #include "shim/problem.h"
 #include "shim/replay.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char disturbed[] = "options changed while it waited";

@@ -266,7 +266,13 @@ Test(identity, a_short_write_fails_as_it_does_live)
   struct run fill = run_shim(&w, "fetch-openssl", "--body", stream_prompt, url, NULL);
   struct run replay =
       run_shim(&w, "fetch-openssl", "--stream", "--chunk-limit", "2", "--body", stream_prompt, url, NULL);
-  cr_expect(strstr(replay.out, " rc 23") || strstr(replay.out, "23"), "%s", replay.out);
+  const char *live_end = strstr(live.out, "rc 23 "), *replay_end = strstr(replay.out, "rc 23 ");
+  cr_assert(live_end && replay_end, "%s%s", live.out, replay.out);
+  cr_expect_eq(strcspn(live_end, "\n"), strcspn(replay_end, "\n"));
+  const char *live_error = strstr(live_end, "\nerror "), *replay_error = strstr(replay_end, "\nerror ");
+  cr_assert(live_error && replay_error);
+  cr_expect_eq(strncmp(live_error, replay_error, strcspn(live_error + 1, "\n") + 2), 0, "%s%s", live.out,
+               replay.out);
   cr_expect_eq(live.status, replay.status);
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&live);

@@ -104,6 +104,21 @@ Test(keys, another_server_behind_the_same_url_is_another_origin)
   cr_expect_eq(mock_count(&w).requests, 2);
 }
 
+Test(keys, a_detour_too_long_to_name_goes_live_and_the_log_stays_whole)
+{
+  char detours[1200] = "*:80:127.0.0.1";
+  while (strlen(detours) < sizeof(detours) - 32)
+    strcat(detours, ",127.0.0.1");
+  struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", "--resolve", detours, world_url(&w, target), NULL);
+  expect_success(&r);
+  json_t *event = log_last(&w, "bypass");
+  cr_assert_not_null(event);
+  cr_expect_str_eq(json_string_value(json_object_get(event, "reason")), "origin too long");
+  cr_expect_null(json_object_get(event, "origin"));
+  json_decref(event);
+  run_release(&r);
+}
+
 Test(keys, a_signature_that_changes_is_not_the_tenant)
 {
   const char *first = "Authorization: AWS4-HMAC-SHA256 "

@@ -59,44 +59,39 @@ Test(objects, the_store_exports_one_table)
   run_release(&r);
 }
 
-/* The trace of ten hits on one handle, after the first: no lock, no write, no allocation from the system. */
-Test(objects, a_repeated_hit_makes_no_system_call)
+/* The system calls of a run of `hits` hits on one handle, but for those that print and grow the client's own
+ * report. */
+static size_t calls_of(const char *hits)
+{
+  const char *trace = world_path(&w, hits);
+  struct run r = run_plain(&w, "strace", "-f", "-e", "trace=!write,brk,mmap,munmap,mremap", "-E",
+                           world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", trace,
+                           "fetch-openssl", "--reuse-handle", "--repeat", hits, "--body", "{}",
+                           world_url(&w, "/v1/chat/completions"), NULL);
+  cr_expect_eq(r.status, 0, "%s", r.err);
+  run_release(&r);
+  char *text = file_read(trace, NULL);
+  size_t lines = 0;
+  for (const char *at = text; at && (at = strchr(at, '\n')); at++)
+    lines++;
+  free(text);
+  return lines;
+}
+
+/* No futex, no file lock, no pwrite, no fsync: a hundred hits more do not show in the trace. */
+Test(objects, a_repeated_hit_takes_no_lock_and_writes_nothing)
 {
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("sanitizers make system calls of their own");
   world_unset(&w, "IDEMSHIM_LOG");
-  const char *url = world_url(&w, "/v1/chat/completions");
-  char traces[2][64], *texts[2];
-  static const char *const repeats[] = {"3", "103"};
-  for (int i = 0; i < 2; i++) {
-    snprintf(traces[i], sizeof(traces[i]), "%s", world_path(&w, repeats[i]));
-    struct run r = run_plain(
-        &w, "strace", "-f", "-E", world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", traces[i],
-        "fetch-openssl", "--reuse-handle", "--repeat", repeats[i], "--body", "{}", url, NULL);
-    cr_expect_eq(r.status, 0, "%s", r.err);
-    run_release(&r);
-  }
   struct run fill =
-      run_shim(&w, "fetch-openssl", "--reuse-handle", "--repeat", "3", "--body", "{}", url, NULL);
+      run_shim(&w, "fetch-openssl", "--body", "{}", world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&fill);
   run_release(&fill);
-  /* Again, now that the store is there: a hundred hits more must not show, but for what prints them. */
-  for (int i = 0; i < 2; i++) {
-    struct run r =
-        run_plain(&w, "strace", "-f", "-e", "trace=!write,mmap,munmap,brk,mremap", "-E",
-                  world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", traces[i], "fetch-openssl",
-                  "--reuse-handle", "--repeat", repeats[i], "--body", "{}", url, NULL);
-    cr_expect_eq(r.status, 0, "%s", r.err);
-    texts[i] = file_read(traces[i], NULL);
-    run_release(&r);
-  }
-  size_t lines[2] = {0, 0};
-  for (int i = 0; i < 2; i++)
-    for (const char *at = texts[i]; (at = strchr(at, '\n')); at++)
-      lines[i]++;
-  cr_expect_eq(lines[0], lines[1], "%zu and %zu system calls", lines[0], lines[1]);
+  size_t few = calls_of("3"), many = calls_of("103");
+  cr_expect_gt(few, 0);
+  cr_expect_eq(few, many, "%zu and %zu system calls", few, many);
   cr_expect_eq(mock_count(&w).requests, 1);
-  free(texts[0]);
-  free(texts[1]);
 }
 
 Test(objects, installed_elsewhere_it_finds_its_other_half)

@@ -65,6 +65,18 @@ static double seconds_of(json_t *event)
   return atof(clock) * 3600 + atof(clock + 3) * 60 + atof(clock + 6);
 }
 
+static bool sleeps_on_a_futex(pid_t pid)
+{
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+  FILE *file = fopen(path, "r");
+  long call = -1;
+  bool sleeps = file && fscanf(file, "%ld", &call) == 1 && call == SYS_futex;
+  if (file)
+    fclose(file);
+  return sleeps;
+}
+
 Test(single_flight, when_the_owner_is_killed_one_follower_takes_over, .timeout = 120)
 {
   enum { FOLLOWERS = 12 };
@@ -75,8 +87,8 @@ Test(single_flight, when_the_owner_is_killed_one_follower_takes_over, .timeout =
   wait_until(mock_count(&w).requests == 1);
   for (int i = 0; i < FOLLOWERS; i++)
     followers[i] = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
-  /* A follower that has looked at the store once is one that waits. */
-  wait_until(file_contains(w.log, "\"live\""));
+  for (int i = 0; i < FOLLOWERS; i++)
+    wait_until(sleeps_on_a_futex(followers[i].pid));
   mock_default(&w, "latency_ms=100");
   run_signal(&owner, SIGKILL);
   run_wait(&owner);
@@ -96,18 +108,6 @@ Test(single_flight, when_the_owner_is_killed_one_follower_takes_over, .timeout =
   run_release(&owner);
   for (int i = 0; i < FOLLOWERS; i++)
     run_release(&followers[i]);
-}
-
-static bool sleeps_on_a_futex(pid_t pid)
-{
-  char path[64];
-  snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
-  FILE *file = fopen(path, "r");
-  long call = -1;
-  bool sleeps = file && fscanf(file, "%ld", &call) == 1 && call == SYS_futex;
-  if (file)
-    fclose(file);
-  return sleeps;
 }
 
 Test(single_flight, a_killed_owner_is_noticed_within_200_ms, .timeout = 120)
