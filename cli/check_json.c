@@ -74,9 +74,10 @@ static json_t *store_json(const struct cli_check *check)
 int cli_check_print_json(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
-  return cli_print_json(json_pack(
-      "{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "mode", text_json(cli_mode_name(config->mode)),
-      "store", store_json(check), "scope", text_json(config->scope), "tape", text_json(config->tape_dir),
-      "log", text_json(config->log), "hook_dl", (int)config->hook_dl, "rules", rules_json(config),
-      "not_yet_in_force", not_in_force_json(config), "call", call_json(check)));
+  return cli_print_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "mode",
+                                  text_json(cli_mode_name(config->mode)), "store", store_json(check), "scope",
+                                  text_json(config->scope), "tape", text_json(config->tape_dir), "log",
+                                  text_json(config->log), "hook_dl", (int)config->hook_dl, "transport",
+                                  config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules_json(config),
+                                  "not_yet_in_force", not_in_force_json(config), "call", call_json(check)));
 }

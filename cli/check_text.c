@@ -22,6 +22,8 @@ static void print_settings(const struct cli_check *check)
   if (config->tape_dir)
     cli_fact("tape", "%s", config->tape_dir);
   cli_fact("log", "%s", config->log ? config->log : "none");
+  if (config->delivery == IDEM_DELIVERY_TRANSPORT)
+    cli_fact("delivery", "always through libcurl");
   if (!config->hook_dl)
     cli_fact("hooks", "dlopen and dlsym are left alone");
 }

@@ -100,6 +100,8 @@ struct idem_rule {
   uint64_t max_body; /* bytes, of a request and of an answer; larger ones pass live and are not stored */
 };
 
+enum idem_delivery { IDEM_DELIVERY_AUTO, IDEM_DELIVERY_TRANSPORT };
+
 struct idem_config {
   enum idem_mode mode;
   struct idem_rule *rules; /* first match wins */
@@ -110,6 +112,7 @@ struct idem_config {
   char *scope;    /* "" if unset */
   char *tape_dir; /* NULL if unset */
   char *log;      /* NULL: unset, "stderr", or a file's absolute path */
+  enum idem_delivery delivery;
   bool hook_dl;
 
   /* Private: what idem_config_match() looks at first, and the memory behind everything above. */

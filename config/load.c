@@ -67,6 +67,18 @@ static int load_SYNC(struct loader *l, const struct idem_variable_doc *variable,
   return load_switch(l, variable, text, &l->config->sync);
 }
 
+static int load_DELIVERY(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  /* In the order of enum idem_delivery. */
+  static const char *const words[] = {"auto", "transport", NULL};
+  struct idem_value value = value_of(l, variable, text);
+  unsigned index = 0;
+  int result = idem_value_choice(&value, words, &index);
+
+  l->config->delivery = index;
+  return result;
+}
+
 static int load_HOOK_DL(struct loader *l, const struct idem_variable_doc *variable, const char *text)
 {
   return load_switch(l, variable, text, &l->config->hook_dl);

@@ -40,6 +40,7 @@ Test(config_variable, without_any_the_defaults_hold, .fini = release)
   cr_expect_null(config.tape_dir);
   cr_expect_null(config.log);
   cr_expect(config.hook_dl);
+  cr_expect_eq(config.delivery, IDEM_DELIVERY_AUTO);
   cr_expect_str_eq(config.rules[0].origin, "built-in");
 }
 
@@ -123,6 +124,14 @@ Test(config_variable, store_size_is_a_megabyte_or_more, .fini = release)
   SAYS("IDEMSHIM_STORE_SIZE: expected 1M or more, not \"1023k\"");
   REFUSED("IDEMSHIM_STORE_SIZE", "lots");
   SAYS("IDEMSHIM_STORE_SIZE: expected a size such as 512, 64k, 16M or 4GiB, not \"lots\"");
+}
+
+Test(config_variable, delivery_is_a_word, .fini = release)
+{
+  LOADS("IDEMSHIM_DELIVERY", "transport");
+  cr_expect_eq(config.delivery, IDEM_DELIVERY_TRANSPORT);
+  REFUSED("IDEMSHIM_DELIVERY", "direct");
+  SAYS("IDEMSHIM_DELIVERY: expected auto or transport, not \"direct\"");
 }
 
 Test(config_variable, sync_and_hook_dl_are_switches, .fini = release)
