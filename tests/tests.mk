@@ -80,7 +80,8 @@ else
 SUITES := $(UNIT) $(E2E)
 endif
 
-test: setup-test
+test:
+	$(Q)scripts/setup test clients
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
 	$(Q)IDEM_BUILD=$(B) $(SAN_ENV) scripts/test $(SUITES)
 

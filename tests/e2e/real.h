@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real: programs of other people as Debian has them, each driven by a script of tests/clients/real that makes
+ * some calls to one URL and prints all that it got.
+ *
+ *     if (!client_installed(&w, &clients[CLIENT_httr]))
+ *       cr_skip_test("not installed: %s", clients[CLIENT_httr].packages);
+ *     client_argv(&clients[CLIENT_httr], url, argv);
+ */
+#ifndef E2E_REAL_H
+#define E2E_REAL_H
+
+#include "tests/harness/harness.h"
+
+/* X(name, Debian packages, program, its option or NULL, script, calls) */
+#define CLIENTS(X)                                                                                           \
+  X(curl, "curl", "/bin/sh", NULL, "curl.sh", 2)                                                             \
+  X(php_curl_exec, "php-cli php-curl", "/usr/bin/php", NULL, "curl_easy.php", 2)                             \
+  X(guzzle, "php-cli php-curl php-guzzlehttp-guzzle", "/usr/bin/php", NULL, "guzzle.php", 2)                 \
+  X(pycurl_easy, "python3-pycurl", "/usr/bin/python3", NULL, "pycurl_easy.py", 2)                            \
+  X(ethon, "ruby-ethon", "/usr/bin/ruby", NULL, "ethon.rb", 2)                                               \
+  X(www_curl, "libwww-curl-perl", "/usr/bin/perl", NULL, "www_curl.pl", 2)                                   \
+  X(lua_curl, "lua5.1 lua-curl", "/usr/bin/lua5.1", NULL, "lua_curl.lua", 2)                                 \
+  X(luajit_ffi, "luajit libcurl4", "/usr/bin/luajit", NULL, "luajit_ffi.lua", 2)                             \
+  X(ctypes, "python3 libcurl4", "/usr/bin/python3", NULL, "ctypes_ffi.py", 2)                                \
+  X(cmake_download, "cmake", "/usr/bin/cmake", "-P", "download.cmake", 1)
+
+struct client {
+  const char *name, *packages, *program, *option, *script;
+  int calls;
+};
+
+enum client_name {
+#define X(name, packages, program, option, script, calls) CLIENT_##name,
+  CLIENTS(X)
+#undef X
+};
+extern const struct client clients[];
+
+bool client_installed(struct world *w, const struct client *client);
+
+/* Its command line; `url` must live as long. */
+enum { CLIENT_ARGUMENTS = 5 };
+void client_argv(struct world *w, const struct client *client, const char *url,
+                 const char *argv[CLIENT_ARGUMENTS]);
+
+#endif
