@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/nocurl-static $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so)
+CLIENTS := $(CLIENT) $(T)/nocurl-static $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
 
 $(T)/unit-config: $(call objects,config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/config_*.c))
 	$(call say,LD,$@)
@@ -49,7 +49,14 @@ $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $< -lcurl -lpthread
 
--include $(wildcard $(B)/obj/tests/clients/*/*.d)
+# Old names and callbacks of every kind are what it is about.
+$(B)/obj/tests/fidelity/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK
+
+$(T)/fidelity: $(call objects,tests/fidelity tests/fidelity/cases)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lz -lpthread
+
+-include $(wildcard $(B)/obj/tests/*/*/*.d)
 
 # A sanitizer's runtime must come before everything else, also in programs that were not built with it. Leaks of foreign programs are
 # not ours to report; our own objects are checked for them by the unit tests.

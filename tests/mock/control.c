@@ -3,6 +3,7 @@
 #include "tests/mock/exchange.h"
 #include "tests/mock/ledger.h"
 #include "tests/mock/recall.h"
+#include "tests/mock/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static enum MHD_Result reset(struct MHD_Connection *connection)
 {
   ledger_reset();
   recall_reset();
+  wire_reset();
   return send_json(connection, json_object());
 }
 
@@ -55,8 +57,18 @@ static const struct {
     {"POST", "/_mock/default",  set_default},
 };
 
-enum MHD_Result control_answer(struct MHD_Connection *connection, const char *method, const char *path)
+static enum MHD_Result lay_wire(struct MHD_Connection *connection, const struct exchange *exchange,
+                                const char *path)
 {
+  wire_lay(wire_name(path), exchange->body, exchange->body_len);
+  return send_json(connection, json_object());
+}
+
+enum MHD_Result control_answer(struct MHD_Connection *connection, const struct exchange *exchange,
+                               const char *method, const char *path)
+{
+  if (wire_name(path) && !strcmp(method, "POST"))
+    return lay_wire(connection, exchange, path);
   for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++)
     if (!strcmp(endpoints[i].method, method) && !strcmp(endpoints[i].path, path))
       return endpoints[i].answer(connection);

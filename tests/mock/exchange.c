@@ -5,6 +5,7 @@
 #include "tests/mock/ledger.h"
 #include "tests/mock/pause.h"
 #include "tests/mock/recall.h"
+#include "tests/mock/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,8 @@ enum MHD_Result exchange_answer(struct exchange *exchange, struct MHD_Connection
   enum MHD_Result result;
   char complaint[256];
 
+  if (wire_name(path))
+    return wire_play(connection, wire_name(path));
   if (!read_script(connection, &play->script, complaint, sizeof complaint))
     return exchange_send(connection, 400, "text/plain", strdup(complaint));
   play->socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;

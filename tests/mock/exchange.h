@@ -36,7 +36,8 @@ bool exchange_body(struct exchange *exchange, const char *bytes, size_t len);
 /* The request is whole: an API's answer, and the answer of the server's own endpoints under /_mock/. */
 enum MHD_Result exchange_answer(struct exchange *exchange, struct MHD_Connection *connection,
                                 const char *path);
-enum MHD_Result control_answer(struct MHD_Connection *connection, const char *method, const char *path);
+enum MHD_Result control_answer(struct MHD_Connection *connection, const struct exchange *exchange,
+                               const char *method, const char *path);
 
 /* Sends `text` and takes it (malloc). */
 enum MHD_Result exchange_send(struct MHD_Connection *connection, unsigned status, const char *type,

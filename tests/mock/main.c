@@ -8,13 +8,15 @@
  *
  *   GET  /_mock/count      {"requests", "served", "work", "connections"}
  *   GET  /_mock/requests   the last 4096 requests as they were received
- *   POST /_mock/reset      forgets counts, requests, defaults and keys
+ *   POST /_mock/reset      forgets counts, requests, defaults, keys and wires
  *   POST /_mock/default?mock=name=value,...
+ *   POST /_mock/wire/NAME  a response to be played as it is: tests/mock/wire.h
  */
 #include "tests/mock/ledger.h"
 #include "tests/mock/pause.h"
 #include "tests/mock/recall.h"
 #include "tests/mock/server.h"
+#include "tests/mock/wire.h"
 
 #include <getopt.h>
 #include <poll.h>
@@ -85,6 +87,7 @@ static int serve(char *cert, char *key)
   server_stop(https);
   ledger_reset();
   recall_reset();
+  wire_reset();
   return ready ? 0 : 1;
 }
 

@@ -63,7 +63,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     *upload_len = 0;
     return kept ? MHD_YES : MHD_NO;
   }
-  return exchange->control ? control_answer(connection, method, path)
+  return exchange->control ? control_answer(connection, exchange, method, path)
                            : exchange_answer(exchange, connection, path);
 }
 

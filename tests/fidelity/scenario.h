@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario: one row for each thing that a replay must do as the live call did.
+ *
+ * The rows (scenarios.h) are shared by the program that performs them, tests/fidelity/main.c, and by the test
+ * that runs it four times and compares what it prints, tests/e2e/fidelity.c. A row that says nothing is
+ * replayed directly where that is free, and by transport where that is asked for. One that cannot be names
+ * the way that it takes and why: docs/delivery.md is made from those rows.
+ */
+#ifndef FIDELITY_SCENARIO_H
+#define FIDELITY_SCENARIO_H
+
+#include <stdbool.h>
+
+/* How the calls of a scenario are answered when it is run again. */
+enum way {
+  WAY_USUAL,     /* direct with IDEMSHIM_DELIVERY=auto, transport with =transport */
+  WAY_TRANSPORT, /* transport with both */
+  WAY_LIVE,      /* every call goes out again */
+  WAY_SOME_LIVE, /* as usual, but for calls that are never answers */
+  WAY_NONE,      /* no call reaches a server, the first time either */
+};
+
+struct scenario {
+  const char *name;
+  long number;      /* for a function that several rows share */
+  const char *rule; /* fields of the rule besides the usual ones; NULL: none */
+  enum way way;
+  const char *option; /* what the way hangs on: an option, or the interface */
+  const char *why;    /* for people: a row with a way other than the usual one has a reason */
+  bool marked;        /* replays carry the marks */
+  bool keyed;         /* live calls carry the key for upstream */
+  bool pieces_vary;   /* two live runs may cut the body differently */
+};
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scenarios: X(name, function, members of struct scenario...). One list for each file of cases.
+ */
+#ifndef FIDELITY_SCENARIOS_H
+#define FIDELITY_SCENARIOS_H
+
+#include "tests/fidelity/scenario.h"
+
+#define BODY_SCENARIOS(X)                                                                                    \
+  X(body_of_five_bytes, body_of_length, .number = 5)                                                         \
+  X(body_of_one_call, body_of_length, .number = 16384, .pieces_vary = true)                                  \
+  X(body_of_one_call_and_a_byte, body_of_length, .number = 16385, .pieces_vary = true)                       \
+  X(body_of_many_calls, body_of_length, .number = 100000, .pieces_vary = true)                               \
+  X(body_of_a_megabyte, body_of_length, .number = 1048576, .pieces_vary = true)                              \
+  X(body_empty, body_empty)                                                                                  \
+  X(body_of_204, body_of_204)                                                                                \
+  X(body_in_chunks, body_in_chunks)                                                                          \
+  X(body_in_pieces_with_time_between, body_in_pieces)                                                        \
+  X(body_until_close, body_until_close)                                                                      \
+  X(body_to_stdout, body_to_stdout)                                                                          \
+  X(body_to_a_file, body_to_file)                                                                            \
+  X(body_with_zero_bytes, body_with_zeros)                                                                   \
+  X(body_to_a_small_buffer, body_to_buffer, .number = 1024, .pieces_vary = true)                             \
+  X(body_to_a_large_buffer, body_to_buffer, .number = 102400, .pieces_vary = true)                           \
+  X(body_not_asked_for, body_nobody, .rule = "method=HEAD")                                                  \
+  X(body_of_get, body_of_get, .rule = "method=GET")                                                          \
+  X(body_taken_by_two_functions, body_changes_hands)
+
+#define HEADER_SCENARIOS(X)                                                                                  \
+  X(headers_plain, headers_plain)                                                                            \
+  X(headers_many, headers_many)                                                                              \
+  X(headers_long_line, headers_long_line)                                                                    \
+  X(headers_folded, headers_folded)                                                                          \
+  X(headers_folded_in_body, headers_folded_in_body)                                                          \
+  X(headers_in_body, headers_in_body)                                                                        \
+  X(headers_in_body_only, headers_in_body_only)                                                              \
+  X(headers_to_data_only, headers_to_data_only)                                                              \
+  X(headers_to_a_file, headers_to_a_file)                                                                    \
+  X(headers_to_nobody, headers_to_nobody)                                                                    \
+  X(headers_status_words, headers_status_words)                                                              \
+  X(headers_no_status_words, headers_no_status_words)                                                        \
+  X(headers_of_http_10, headers_of_http_10)                                                                  \
+  X(headers_bare_newlines, headers_bare_newlines)                                                            \
+  X(headers_continue, headers_continue)                                                                      \
+  X(headers_early_hints, headers_early_hints)                                                                \
+  X(headers_trailers, headers_trailers)                                                                      \
+  X(headers_trailers_after_nothing, headers_trailers_after_nothing)                                          \
+  X(headers_in_pieces, headers_in_pieces)                                                                    \
+  X(headers_code_in_callback, headers_code_in_callback)                                                      \
+  X(headers_code_in_write, headers_code_in_write)                                                            \
+  X(infos_in_header_callback, infos_in_header_callback)                                                      \
+  X(infos_in_write_callback, infos_in_write_callback)
+
+#define INFO_SCENARIOS(X)                                                                                    \
+  X(infos_of_a_fresh_handle, infos_of_a_fresh_handle)                                                        \
+  X(infos_after_success, infos_after_success)                                                                \
+  X(infos_of_chunked, infos_of_chunked)                                                                      \
+  X(infos_without_type, infos_without_type)                                                                  \
+  X(infos_with_parameters, infos_with_parameters)                                                            \
+  X(infos_of_retry_after, infos_of_retry_after, .rule = "status=200-599")                                    \
+  X(infos_of_retry_after_in_success, infos_of_retry_after_in_success)                                        \
+  X(infos_of_authentication, infos_of_authentication, .rule = "status=200-599")                              \
+  X(infos_of_201, infos_with_status, .number = 201)                                                          \
+  X(infos_of_299, infos_with_status, .number = 299)                                                          \
+  X(infos_of_404, infos_with_status, .number = 404, .rule = "status=200-599")                                \
+  X(infos_of_429, infos_with_status, .number = 429, .rule = "status=200-599")                                \
+  X(infos_of_500, infos_with_status, .number = 500, .rule = "status=200-599")                                \
+  X(infos_of_a_500_that_is_no_answer, infos_with_status, .number = 500, .way = WAY_LIVE,                     \
+    .why = "a failure is no answer, unless status= says so")                                                 \
+  X(infos_of_file_time, infos_of_file_time)                                                                  \
+  X(infos_of_time_not_asked, infos_of_time_not_asked)                                                        \
+  X(infos_private, infos_private)                                                                            \
+  X(infos_of_referer, infos_of_referer)                                                                      \
+  X(infos_of_the_second_call, infos_of_the_second_call)                                                      \
+  X(infos_after_a_refused_connection, infos_after_a_refused_connection, .way = WAY_NONE,                     \
+    .why = "the call fails before it is sent")                                                               \
+  X(infos_after_success_and_refusal, infos_after_success_and_refusal)                                        \
+  X(infos_after_a_bad_url, infos_after_a_bad_url)                                                            \
+  X(infos_after_reset, infos_after_reset)                                                                    \
+  X(infos_of_a_copy, infos_of_a_copy)                                                                        \
+  X(infos_stay, infos_stay)                                                                                  \
+  X(infos_unknown, infos_unknown)                                                                            \
+  X(infos_of_speed_and_time, infos_of_speed_and_time)
+
+#define REDIRECT_SCENARIOS(X)                                                                                \
+  X(redirect_301_followed, redirect_followed, .number = 301)                                                 \
+  X(redirect_302_followed, redirect_followed, .number = 302)                                                 \
+  X(redirect_303_followed, redirect_followed, .number = 303)                                                 \
+  X(redirect_307_followed, redirect_followed, .number = 307)                                                 \
+  X(redirect_308_followed, redirect_followed, .number = 308)                                                 \
+  X(redirect_301_not_followed, redirect_not_followed, .number = 301, .rule = "status=200-599")               \
+  X(redirect_303_not_followed, redirect_not_followed, .number = 303, .rule = "status=200-599")               \
+  X(redirect_308_not_followed, redirect_not_followed, .number = 308, .rule = "status=200-599")               \
+  X(redirect_of_a_relative_place, redirect_of_a_relative_place)                                              \
+  X(redirect_to_another_host, redirect_to_another_host)                                                      \
+  X(redirect_chain, redirect_chain)                                                                          \
+  X(redirect_too_many, redirect_too_many, .number = 307, .way = WAY_LIVE, .why = "an error is no answer")    \
+  X(redirect_not_too_many, redirect_not_too_many)                                                            \
+  X(redirect_to_a_loop, redirect_to_a_loop, .number = 302, .way = WAY_LIVE, .why = "an error is no answer")  \
+  X(redirect_301_as_post, redirect_as_post, .number = 301)                                                   \
+  X(redirect_303_as_post, redirect_as_post, .number = 303)                                                   \
+  X(redirect_with_referer, redirect_with_referer)                                                            \
+  X(redirect_without_location, redirect_without_location, .rule = "status=200-599")                          \
+  X(redirect_with_headers_in_body, redirect_with_headers_in_body)                                            \
+  X(redirect_to_a_forbidden_scheme, redirect_to_a_forbidden_scheme, .way = WAY_LIVE,                         \
+    .why = "an error is no answer")                                                                          \
+  X(redirect_followed_no_more, redirect_followed_no_more, .rule = "status=200-599")                          \
+  X(redirect_of_a_custom_method, redirect_of_a_custom_method, .number = 302, .rule = "method=PATCH")
+
+#define ERROR_SCENARIOS(X)                                                                                   \
+  X(error_by_400, error_by_status, .number = 400, .rule = "status=200-599", .way = WAY_LIVE,                 \
+    .why = "an error is no answer")                                                                          \
+  X(error_by_404, error_by_status, .number = 404, .rule = "status=200-599", .way = WAY_LIVE,                 \
+    .why = "an error is no answer")                                                                          \
+  X(error_by_status_200, error_by_status, .number = 200)                                                     \
+  X(error_by_404_after_redirect, error_by_status_after_redirect, .number = 404, .rule = "status=200-599",    \
+    .way = WAY_LIVE, .why = "an error is no answer")                                                         \
+  X(error_by_404_on_second_thought, error_by_status_on_second_thought, .number = 404,                        \
+    .rule = "status=200-599")                                                                                \
+  X(error_by_429_on_second_thought, error_by_status_on_second_thought, .number = 429,                        \
+    .rule = "status=200-599")                                                                                \
+  X(error_by_503_kept_sending, error_by_status_kept_sending, .number = 503, .rule = "status=200-599")        \
+  X(error_of_a_short_write, error_of_a_short_write, .number = 1, .way = WAY_LIVE,                            \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_a_short_second_write, error_of_a_short_write, .number = 2, .way = WAY_LIVE,                     \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_no_write, error_of_no_write, .number = 1, .way = WAY_LIVE, .why = "an error is no answer")      \
+  X(error_of_a_long_write, error_of_a_long_write, .number = 1, .way = WAY_LIVE,                              \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_the_write_function, error_of_the_write_function, .number = 2, .way = WAY_LIVE,                  \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_the_first_header, error_of_the_header_function, .number = 1, .way = WAY_LIVE,                   \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_the_third_header, error_of_the_header_function, .number = 3, .way = WAY_LIVE,                   \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_the_last_header, error_of_the_header_function, .number = 5, .way = WAY_LIVE,                    \
+    .why = "an error is no answer")                                                                          \
+  X(error_returned_by_the_header_function, error_returned_by_the_header_function, .number = 2,               \
+    .way = WAY_LIVE, .why = "an error is no answer")                                                         \
+  X(error_of_a_header_in_the_body, error_of_a_header_in_the_body, .number = 2, .way = WAY_LIVE,              \
+    .why = "an error is no answer")                                                                          \
+  X(error_and_again, error_and_again)                                                                        \
+  X(error_of_a_size_within, error_of_size_known, .number = 10)                                               \
+  X(error_of_a_size_beyond, error_of_size_known, .number = 9, .way = WAY_LIVE,                               \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_an_unknown_size_within, error_of_size_unknown, .number = 10)                                    \
+  X(error_of_an_unknown_size_beyond, error_of_size_unknown, .number = 7)                                     \
+  X(error_of_a_size_on_second_thought, error_of_size_on_second_thought, .number = 9)                         \
+  X(error_of_a_short_body, error_of_a_short_body, .way = WAY_LIVE, .why = "an error is no answer")           \
+  X(error_of_an_unfinished_chunk, error_of_an_unfinished_chunk, .way = WAY_LIVE,                             \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_bad_chunks, error_of_bad_chunks, .way = WAY_LIVE, .why = "an error is no answer")               \
+  X(error_of_no_answer, error_of_no_answer, .way = WAY_LIVE, .why = "an error is no answer")                 \
+  X(error_of_a_bad_status_line, error_of_a_bad_status_line, .way = WAY_LIVE, .why = "an error is no answer") \
+  X(error_of_an_unfinished_header, error_of_an_unfinished_header, .way = WAY_LIVE,                           \
+    .why = "an error is no answer")                                                                          \
+  X(error_of_a_timeout, error_of_a_timeout, .way = WAY_LIVE, .why = "an error is no answer")                 \
+  X(error_of_no_timeout, error_of_no_timeout)                                                                \
+  X(error_without_a_buffer, error_without_a_buffer, .number = 404, .rule = "status=200-599",                 \
+    .way = WAY_LIVE, .why = "an error is no answer")                                                         \
+  X(error_of_a_header_too_long, error_of_a_header_too_long, .way = WAY_LIVE, .why = "an error is no answer") \
+  X(error_then_success_clears_the_buffer, error_then_success_clears_the_buffer)
+
+#define COOKIE_SCENARIOS(X)                                                                                  \
+  X(cookies_not_wanted, cookies_not_wanted)                                                                  \
+  X(cookies_kept, cookies_kept)                                                                              \
+  X(cookies_kept_of_nothing, cookies_kept_of_nothing)                                                        \
+  X(cookies_with_attributes, cookies_with_attributes)                                                        \
+  X(cookies_secure_over_http, cookies_secure_over_http)                                                      \
+  X(cookies_secure_over_tls, cookies_secure_over_tls)                                                        \
+  X(cookies_change, cookies_change)                                                                          \
+  X(cookies_put_in, cookies_put_in)                                                                          \
+  X(cookies_put_in_as_a_line, cookies_put_in_as_a_line)                                                      \
+  X(cookies_cleared, cookies_cleared)                                                                        \
+  X(cookies_in_a_jar, cookies_in_a_jar)                                                                      \
+  X(cookies_flushed, cookies_flushed)                                                                        \
+  X(cookies_from_a_file, cookies_from_a_file)                                                                \
+  X(cookies_by_hand, cookies_by_hand)                                                                        \
+  X(cookies_of_a_redirect, cookies_of_a_redirect)                                                            \
+  X(cookies_of_a_copy, cookies_of_a_copy)                                                                    \
+  X(cookies_stay_over_reset, cookies_stay_over_reset)                                                        \
+  X(cookies_shared, cookies_shared)
+
+#define PAUSE_SCENARIOS(X)                                                                                   \
+  X(pause_in_write_1, pause_in_write, .number = 1)                                                           \
+  X(pause_in_write_2, pause_in_write, .number = 2)                                                           \
+  X(pause_in_write_3, pause_in_write, .number = 3)                                                           \
+  X(pause_in_header_1, pause_in_header, .number = 1)                                                         \
+  X(pause_in_header_3, pause_in_header, .number = 3)                                                         \
+  X(pause_in_header_5, pause_in_header, .number = 5)                                                         \
+  X(pause_by_call_in_write, pause_by_call_in_write, .number = 1)                                             \
+  X(pause_by_call_in_header, pause_by_call_in_header, .number = 2)                                           \
+  X(pause_and_resume_in_one_callback, pause_and_resume_in_one_callback, .number = 1)                         \
+  X(pause_in_each_write, pause_in_each_write)                                                                \
+  X(pause_without_end, pause_without_end, .way = WAY_LIVE, .why = "an error is no answer")                   \
+  X(pause_ended_by_the_app, pause_ended_by_the_app, .way = WAY_LIVE, .why = "an error is no answer")         \
+  X(pause_of_an_idle_handle, pause_of_an_idle_handle)
+
+#define PROGRESS_SCENARIOS(X)                                                                                \
+  X(progress_facts, progress_facts)                                                                          \
+  X(progress_of_chunks, progress_of_chunks)                                                                  \
+  X(progress_of_nothing, progress_of_nothing)                                                                \
+  X(progress_aborts_at_once, progress_aborts_at_once, .way = WAY_NONE,                                       \
+    .why = "the call ends before it is sent")                                                                \
+  X(progress_aborts_in_the_body, progress_aborts_in_the_body, .way = WAY_LIVE,                               \
+    .why = "an error is no answer")                                                                          \
+  X(progress_continues_with_the_meter, progress_continues_with_the_meter)                                    \
+  X(progress_of_the_old_kind, progress_of_the_old_kind)                                                      \
+  X(progress_of_both_kinds, progress_of_both_kinds)                                                          \
+  X(progress_turned_off, progress_turned_off)                                                                \
+  X(progress_turned_on_in_between, progress_turned_on_in_between)                                            \
+  X(progress_over_two_calls, progress_over_two_calls)
+
+#define DEBUG_SCENARIOS(X)                                                                                   \
+  X(debug_of_a_call, debug_of_a_call)                                                                        \
+  X(debug_of_pieces, debug_of_pieces)                                                                        \
+  X(debug_of_chunks, debug_of_chunks)                                                                        \
+  X(debug_of_a_redirect, debug_of_a_redirect)                                                                \
+  X(debug_without_a_function, debug_without_a_function)                                                      \
+  X(debug_turned_off, debug_turned_off)
+
+#define ENCODING_SCENARIOS(X)                                                                                \
+  X(encoding_gzip, encoding_gzip)                                                                            \
+  X(encoding_gzip_in_chunks, encoding_gzip_in_chunks)                                                        \
+  X(encoding_any, encoding_any)                                                                              \
+  X(encoding_not_asked_for, encoding_not_asked_for)                                                          \
+  X(encoding_not_applied, encoding_not_applied)                                                              \
+  X(encoding_left_raw, encoding_left_raw)                                                                    \
+  X(encoding_identity, encoding_identity)                                                                    \
+  X(encoding_broken, encoding_broken, .way = WAY_LIVE, .why = "an error is no answer")                       \
+  X(encoding_with_progress, encoding_with_progress)                                                          \
+  X(encoding_of_transfer_left_raw, encoding_of_transfer_left_raw)                                            \
+  X(encoding_asked_for_later, encoding_asked_for_later)
+
+#define RANGE_SCENARIOS(X)                                                                                   \
+  X(range_of_a_part, range_of_a_part, .rule = "method=GET status=200-599", .way = WAY_LIVE,                  \
+    .why = "asks for a part of the answer")                                                                  \
+  X(range_not_honoured, range_not_honoured, .rule = "method=GET status=200-599", .way = WAY_LIVE,            \
+    .why = "asks for a part of the answer")                                                                  \
+  X(resume_of_a_part, resume_of_a_part, .rule = "method=GET status=200-599", .way = WAY_LIVE,                \
+    .why = "asks for a part of the answer")                                                                  \
+  X(resume_not_honoured, resume_not_honoured, .rule = "method=GET status=200-599", .way = WAY_LIVE,          \
+    .why = "asks for a part of the answer")                                                                  \
+  X(resume_beyond_the_end, resume_beyond_the_end, .rule = "method=GET status=200-599", .way = WAY_LIVE,      \
+    .why = "asks for a part of the answer")                                                                  \
+  X(condition_unmet, condition_unmet, .rule = "method=GET status=200-599", .way = WAY_LIVE,                  \
+    .why = "asks for a part of the answer")                                                                  \
+  X(condition_met, condition_met, .rule = "method=GET status=200-599", .way = WAY_LIVE,                      \
+    .why = "asks for a part of the answer")                                                                  \
+  X(condition_not_honoured, condition_not_honoured, .rule = "method=GET status=200-599", .way = WAY_LIVE,    \
+    .why = "asks for a part of the answer")
+
+#define HEADER_API_SCENARIOS(X)                                                                              \
+  X(header_api_all, header_api_all)                                                                          \
+  X(header_api_by_name, header_api_by_name)                                                                  \
+  X(header_api_misused, header_api_misused)                                                                  \
+  X(header_api_in_header_callback, header_api_in_header_callback)                                            \
+  X(header_api_in_write_callback, header_api_in_write_callback)                                              \
+  X(header_api_in_a_redirect, header_api_in_a_redirect)                                                      \
+  X(header_api_of_interim_answers, header_api_of_interim_answers)                                            \
+  X(header_api_of_the_second_call, header_api_of_the_second_call)                                            \
+  X(header_api_after_reset, header_api_after_reset)                                                          \
+  X(header_api_of_a_copy, header_api_of_a_copy)                                                              \
+  X(header_api_after_an_error, header_api_after_an_error, .way = WAY_LIVE, .why = "an error is no answer")
+
+#define SCENARIOS(X)                                                                                         \
+  BODY_SCENARIOS(X)                                                                                          \
+  HEADER_SCENARIOS(X)                                                                                        \
+  INFO_SCENARIOS(X)                                                                                          \
+  REDIRECT_SCENARIOS(X)                                                                                      \
+  ERROR_SCENARIOS(X)                                                                                         \
+  COOKIE_SCENARIOS(X)                                                                                        \
+  PAUSE_SCENARIOS(X)                                                                                         \
+  PROGRESS_SCENARIOS(X)                                                                                      \
+  DEBUG_SCENARIOS(X)                                                                                         \
+  ENCODING_SCENARIOS(X)                                                                                      \
+  RANGE_SCENARIOS(X)                                                                                         \
+  HEADER_API_SCENARIOS(X)
+
+#endif

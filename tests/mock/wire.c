@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/mock/wire.h"
+
+#include "tests/mock/pause.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+enum { GAP_MS = 30, GAP_MARK = 1 };
+
+struct wire {
+  struct wire *next;
+  char *name, *text;
+  size_t len;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct wire *wires;
+
+static void *grown(void *old, size_t size)
+{
+  void *new = realloc(old, size ? size : 1);
+
+  if (!new)
+    abort();
+  return new;
+}
+
+static struct wire *find(const char *name)
+{
+  struct wire *wire = wires;
+
+  while (wire && strcmp(wire->name, name) != 0)
+    wire = wire->next;
+  return wire;
+}
+
+void wire_lay(const char *name, const char *text, size_t len)
+{
+  struct wire *wire;
+
+  pthread_mutex_lock(&lock);
+  wire = find(name);
+  if (!wire) {
+    wire = grown(NULL, sizeof *wire);
+    *wire = (struct wire){.next = wires, .name = strdup(name)};
+    wires = wire;
+  }
+  wire->text = grown(wire->text, len + 1);
+  if (len)
+    memcpy(wire->text, text, len);
+  wire->text[len] = 0;
+  wire->len = len;
+  pthread_mutex_unlock(&lock);
+}
+
+const char *wire_name(const char *path)
+{
+  const char *at = strstr(path, "/wire/");
+
+  return at ? at + strlen("/wire/") : NULL;
+}
+
+/* The caller's to free(); NULL if there is none. */
+static char *copy_of(const char *name, size_t *len)
+{
+  struct wire *wire;
+  char *copy = NULL;
+
+  pthread_mutex_lock(&lock);
+  wire = find(name);
+  if (wire) {
+    *len = wire->len;
+    copy = memcpy(grown(NULL, wire->len + 1), wire->text, wire->len + 1);
+  }
+  pthread_mutex_unlock(&lock);
+  return copy;
+}
+
+static bool send_all(int socket, const char *bytes, size_t len)
+{
+  ssize_t sent = 0;
+
+  for (size_t at = 0; at < len; at += (size_t)sent)
+    if ((sent = send(socket, bytes + at, len - at, MSG_NOSIGNAL)) <= 0)
+      return false;
+  return true;
+}
+
+static void play_plain(int socket, const char *text, size_t len)
+{
+  const char *end = text + len;
+
+  while (text < end) {
+    const char *gap = memchr(text, GAP_MARK, (size_t)(end - text));
+    size_t piece = (size_t)((gap ? gap : end) - text);
+
+    if (!send_all(socket, text, piece) || (gap && !pause_ms(GAP_MS)))
+      return;
+    text += piece + (gap ? 1 : 0);
+  }
+}
+
+static bool is_framing(const char *name)
+{
+  return !strcasecmp(name, "Content-Length") || !strcasecmp(name, "Transfer-Encoding");
+}
+
+/* "Name: value" lines up to the blank one; cuts them in place. */
+static void add_headers(struct MHD_Response *response, char *line)
+{
+  for (char *end; (end = strstr(line, "\r\n")) && end != line; line = end + 2) {
+    char *colon = memchr(line, ':', (size_t)(end - line));
+
+    *end = 0;
+    if (!colon)
+      continue;
+    *colon = 0;
+    if (!is_framing(line))
+      MHD_add_response_header(response, line, colon + 1 + strspn(colon + 1, " "));
+  }
+}
+
+static enum MHD_Result play_tls(struct MHD_Connection *connection, char *text, size_t len)
+{
+  char *body = strstr(text, "\r\n\r\n"), *first = strstr(text, "\r\n");
+  unsigned status = (unsigned)strtoul(text + strcspn(text, " "), NULL, 10);
+  struct MHD_Response *response;
+  enum MHD_Result result;
+
+  if (!body)
+    return MHD_NO;
+  body += 4;
+  response = MHD_create_response_from_buffer(len - (size_t)(body - text), body, MHD_RESPMEM_MUST_COPY);
+  add_headers(response, first + 2);
+  result = MHD_queue_response(connection, status, response);
+  MHD_destroy_response(response);
+  return result;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection)
+{
+  static char nothing[] = "mock: nothing was laid down under this name\n";
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer(sizeof nothing - 1, nothing, MHD_RESPMEM_PERSISTENT);
+  enum MHD_Result result = MHD_queue_response(connection, 404, response);
+
+  MHD_destroy_response(response);
+  return result;
+}
+
+enum MHD_Result wire_play(struct MHD_Connection *connection, const char *name)
+{
+  size_t len;
+  char *text = copy_of(name, &len);
+  enum MHD_Result result = MHD_NO;
+
+  if (!text)
+    return refuse(connection);
+  if (MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION))
+    result = play_tls(connection, text, len);
+  else
+    play_plain(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, text, len);
+  free(text);
+  return result;
+}
+
+void wire_reset(void)
+{
+  pthread_mutex_lock(&lock);
+  while (wires) {
+    struct wire *next = wires->next;
+    free(wires->name);
+    free(wires->text);
+    free(wires);
+    wires = next;
+  }
+  pthread_mutex_unlock(&lock);
+}
