@@ -4,6 +4,7 @@
 #include "shim/events.h"
 #include "shim/life.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -102,6 +103,20 @@ static const char *build_origin(struct call *call)
   return fits(&text) ? NULL : "origin too long";
 }
 
+/* The part of the answer that is asked for. */
+static void add_range(struct text *text, const struct shadow *shadow)
+{
+  const char *range = (const char *)shadow_rare(shadow, CURLOPT_RANGE, 0);
+  uintptr_t from = shadow_rare(shadow, CURLOPT_RESUME_FROM_LARGE, 0);
+  char digits[40];
+  if (range) {
+    add_text(text, ";range:");
+    add_text(text, range);
+  }
+  if (from)
+    add(text, digits, (size_t)snprintf(digits, sizeof(digits), ";from:%lld", (long long)from));
+}
+
 /* What decides the bytes of an answer besides the request: which codings the client undoes. */
 static const char *build_shape(struct call *call)
 {
@@ -118,6 +133,7 @@ static const char *build_shape(struct call *call)
     add_text(&text, ";raw-transfer");
   if (shadow->no_body)
     add_text(&text, ";no-body");
+  add_range(&text, shadow);
   for (size_t i = 0; i < call->request.header_count; i++) {
     const struct idem_span *line = &call->headers[i];
     if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
@@ -229,7 +245,7 @@ static bool has_cookies(const struct shadow *shadow)
 
 static const char *shadow_reason(const struct shadow *shadow, char room[24])
 {
-  const char *reason = shadow_needs_libcurl(shadow, room);
+  const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
   if (!reason && shadow->request == HTTP_FORM)
     reason = "a form";
   /* Some versions send a PUT then, and others a POST. */
@@ -271,29 +287,30 @@ void call_release(struct call *call)
   body_release(&call->body);
 }
 
-void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms)
+static void write_event(const struct call *call, struct event event)
 {
-  struct event event = {
-      .name = name,
-      .id = call->op.id[0] ? call->op.id : NULL,
-      .reason = reason,
-      .status = status,
-      .ms = ms,
-      .request = call->shadow->disturbed ? NULL : &call->request,
-  };
+  event.id = call->op.id[0] ? call->op.id : NULL;
+  event.request = call->shadow->disturbed ? NULL : &call->request;
   event_write(&event);
 }
 
-void call_bypassed(struct shadow *shadow, const struct idem_rule *rule, const char *reason)
+void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms)
 {
-  struct call call;
-  call.shadow = shadow;
-  call.rule = rule;
-  call.op.id[0] = '\0';
-  call.request = (struct idem_request){.rule = rule};
-  build_line(&call);
-  life_count(IDEM_COUNTER_calls);
+  write_event(call, (struct event){.name = name, .reason = reason, .status = status, .ms = ms});
+}
+
+void call_delivered(const struct call *call, const char *via)
+{
+  write_event(call, (struct event){
+                        .name = call->op.waited ? "join" : "hit",
+                        .via = via,
+                        .status = call->op.answer.status,
+                        .ms = (monotonic_us() - call->started_us) / 1000,
+                    });
+}
+
+void call_bypass(const struct call *call, const char *reason)
+{
   life_count(IDEM_COUNTER_bypass);
-  const char *failed = build_origin(&call);
-  call_event(&call, "bypass", failed ? failed : reason, 0, -1);
+  call_event(call, "bypass", reason, 0, -1);
 }

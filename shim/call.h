@@ -41,14 +41,16 @@ struct call {
 const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24]);
 void call_release(struct call *call);
 
-/* Tells, and counts where the store is open, that a call goes live in a way that has not come through
- * perform. */
-void call_bypassed(struct shadow *shadow, const struct idem_rule *rule, const char *reason);
-
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);
 
 /* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
 void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms);
+
+/* hit or join: the answer has been delivered, `via` direct or transport. */
+void call_delivered(const struct call *call, const char *via);
+
+/* Counts and tells that the call goes live. */
+void call_bypass(const struct call *call, const char *reason);
 
 #endif

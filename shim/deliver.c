@@ -2,6 +2,7 @@
 #include "shim/deliver.h"
 
 #include "shim/callbacks.h"
+#include "shim/debug.h"
 #include "shim/header_text.h"
 #include "shim/replay.h"
 
@@ -28,27 +29,12 @@ const char *deliver_refuses(const struct call *call, const struct idem_answer *a
   curl_off_t max_size = (curl_off_t)shadow->slot[SLOT_MAXFILESIZE_LARGE];
   if (max_size > 0 && answer->body.len > (uint64_t)max_size)
     return "MAXFILESIZE";
-  if (shadow->cookie_engine && header_find(answer->headers, "set-cookie").data)
+  if ((shadow->cookie_engine || shadow->shared) && header_find(answer->headers, "set-cookie").data)
     return "the answer sets a cookie";
   if (!replay_has_certificates(shadow, answer->facts))
     return "CERTINFO";
   bool redirected = replay_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
   return redirected && !shadow->slot[SLOT_FOLLOWLOCATION] ? "the answer came after a redirect" : NULL;
-}
-
-static bool put(struct buffer *to, const char *data, size_t len)
-{
-  return buffer_append(to, data, len);
-}
-
-/* The blocks as they came, and the marks in the last one. */
-static bool compose_headers(struct replay *replay, struct idem_span headers, const char *marks)
-{
-  size_t marks_len = strlen(marks), end = headers.len;
-  size_t blank = end >= 2 && headers.data[end - 2] == '\r' ? 2 : end ? 1 : 0;
-  replay->marks_len = marks_len;
-  return put(&replay->headers, headers.data, end - blank) && put(&replay->headers, marks, marks_len) &&
-         put(&replay->headers, headers.data + end - blank, blank);
 }
 
 static int64_t now_us_coarse(void)
@@ -152,7 +138,8 @@ static CURLcode write_header(struct delivery *d, char *line, size_t len)
 
 static bool wants_headers(const struct shadow *shadow)
 {
-  return shadow->slot[SLOT_HEADERFUNCTION] || shadow->slot[SLOT_HEADERDATA] || shadow->slot[SLOT_HEADER];
+  return shadow->slot[SLOT_HEADERFUNCTION] || shadow->slot[SLOT_HEADERDATA] || shadow->slot[SLOT_HEADER] ||
+         debug_wanted(shadow);
 }
 
 static CURLcode deliver_headers(struct delivery *d)
@@ -164,6 +151,7 @@ static CURLcode deliver_headers(struct delivery *d)
     size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
     int status = header_status(line, len);
     d->replay->status = status ? status : d->replay->status;
+    debug_show(d->shadow, CURLINFO_HEADER_IN, line, len);
     code = write_header(d, line, len);
     line += len;
   }
@@ -191,6 +179,7 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
   while (len && code == CURLE_OK) {
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
     /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
+    debug_show(d->shadow, CURLINFO_DATA_IN, d->call->op.answer.body.data + at, part);
     code = write_part(d, (char *)d->call->op.answer.body.data + at, part);
     at += part;
     len -= part;
@@ -224,6 +213,7 @@ static CURLcode deliver_whole(struct delivery *d)
 {
   const struct idem_answer *answer = &d->call->op.answer;
   d->replay->passing = true;
+  debug_announce(d->call);
   CURLcode code = progress_update(d->shadow, &d->progress);
   if (code == CURLE_OK)
     code = deliver_headers(d);
@@ -246,15 +236,13 @@ static CURLcode deliver_whole(struct delivery *d)
 bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
 {
   struct shadow *shadow = call->shadow;
-  const struct idem_answer *answer = &call->op.answer;
-  struct replay *replay = replay_begin(shadow);
-  if (!replay || !put(&replay->facts, answer->facts.data, answer->facts.len) ||
-      !compose_headers(replay, answer->headers, marks))
+  struct replay *replay = replay_begin_answer(shadow, &call->op.answer, marks);
+  if (!replay)
     return false;
   struct delivery d = {.call = call, .shadow = shadow, .replay = replay};
   replay->started_us = d.progress.started_us = call->started_us;
   replay->first_byte_us = monotonic_us();
-  shadow->replayed = true;
+  shadow->replayed = REPLAYED_DIRECT;
   shadow->paused = false;
   shadow->state = PERFORM_DELIVERING;
   if (shadow->slot[SLOT_ERRORBUFFER])
@@ -273,6 +261,6 @@ CURLcode deliver_failure(struct call *call, CURLcode code)
     replay->started_us = call->started_us;
     replay->ended_us = monotonic_us();
   }
-  call->shadow->replayed = replay != NULL;
+  call->shadow->replayed = replay ? REPLAYED_DIRECT : REPLAYED_NOT;
   return code;
 }

@@ -129,6 +129,7 @@ void event_write(const struct event *event)
   begin(&line, event->name);
   put_text(&line, "id", event->id);
   put_text(&line, "reason", event->reason);
+  put_text(&line, "via", event->via);
   if (event->status)
     put_number(&line, "status", event->status);
   if (event->ms >= 0)

@@ -13,6 +13,7 @@ struct event {
                        store_error, would_hit */
   const char *id;
   const char *reason;
+  const char *via; /* of a hit or join: direct or transport */
   int status;
   int64_t ms; /* negative: left out */
   const struct idem_request *request;

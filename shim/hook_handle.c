@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
+#include "shim/flight.h"
 #include "shim/hook.h"
 #include "shim/life.h"
 #include "shim/live.h"
+#include "shim/multi.h"
 #include "shim/shadow.h"
+#include "shim/transport.h"
 
 static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real)
 {
@@ -28,6 +31,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
   if (copy && shadow && shadow->state == PERFORM_LIVE)
     live_take_from_copy(shadow, copy);
+  if (copy && shadow && shadow->state == PERFORM_TRANSPORT)
+    transport_give_back(shadow, copy);
   struct shadow *copied = shadow ? begin_shadow(copy, real) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);
@@ -42,12 +47,28 @@ HOOK(void, curl_easy_reset, (CURL * handle))
     real->easy_reset(handle);
   if (shadow)
     shadow_reset(shadow);
+  if (shadow && shadow->flight)
+    flight_note_reset(shadow->flight);
+}
+
+/* As the real cleanup does with a handle that is still in a multi. */
+static void take_out(struct multi *multi, struct shadow *shadow)
+{
+  CURL *handle = shadow->handle;
+  if (shadow->flight)
+    multi_read_ahead(multi);
+  multi->lib->multi_remove_handle(multi->handle, handle);
+  if (shadow->flight)
+    flight_abandon(shadow->flight);
+  multi_note_removed(multi, shadow, handle);
 }
 
 HOOK(void, curl_easy_cleanup, (CURL * handle))
 {
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (shadow && multi_of(shadow))
+    take_out(multi_of(shadow), shadow);
   if (shadow)
     shadow_free(shadow);
   if (real)

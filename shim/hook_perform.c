@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What starts and steers a transfer: curl_easy_perform, curl_easy_pause, curl_multi_add_handle. */
-#include "shim/call.h"
+/* What starts and steers a transfer: curl_easy_perform, curl_easy_pause. */
 #include "shim/hook.h"
 #include "shim/life.h"
+#include "shim/multi.h"
 #include "shim/perform.h"
 #include "shim/stack.h"
 
@@ -21,14 +21,14 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return CURLE_NOT_BUILT_IN;
   if (shadow && (shadow->state == PERFORM_DELIVERING || shadow->state == PERFORM_PENDING))
     return refuse_nested(shadow);
-  if (!shadow || shadow->state != PERFORM_IDLE || !life_active())
+  if (!shadow || shadow->state != PERFORM_IDLE || !life_active() || multi_of(shadow))
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, life_config());
   if (rule && stack_suffices())
     return idem_easy_perform(shadow, rule);
   if (rule)
     life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
-  shadow->replayed = false;
+  shadow->replayed = REPLAYED_NOT;
   return real->easy_perform(handle);
 }
 
@@ -43,25 +43,4 @@ HOOK(CURLcode, curl_easy_pause, (CURL * handle, int what))
     return real->easy_pause(handle, what);
   shadow->paused = what & CURLPAUSE_RECV;
   return CURLE_OK;
-}
-
-static void bypass_multi(struct shadow *shadow)
-{
-  const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
-  shadow->replayed = false;
-  if (rule)
-    call_bypassed(shadow, rule, "multi interface");
-}
-
-/* The multi interface goes live; what an earlier delivery left for getinfo ends here. libcurl's own perform
- * comes by as well. */
-HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
-{
-  struct shadow *shadow = shadow_find(handle);
-  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (shadow && shadow->state == PERFORM_IDLE)
-    bypass_multi(shadow);
-  return real->multi_add_handle(multi, handle);
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* curl_easy_setopt. */
 #include "shim/hook.h"
+#include "shim/lend.h"
 #include "shim/life.h"
 #include "shim/shadow.h"
 #include "shim/tee.h"
+#include "shim/transport.h"
 
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
-  bool held = shadow->state == PERFORM_LIVE && tee_holds(shadow, option);
+  bool transport = shadow->state == PERFORM_TRANSPORT;
+  bool held = transport ? transport_lends(option) : tee_holds(shadow, option);
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)
     shadow_note(shadow, option, value);
+  if (transport && !held && option_row(option)->kind == OPTION_SPECIAL)
+    lend_method(shadow);
   return code;
 }
 

@@ -122,7 +122,9 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
 #undef X
   if (!complete)
     return false;
-  table->version = table->version_info(CURLVERSION_FIRST)->version_num;
+  const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
+  table->version = about->version_num;
+  table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;
   table->base = base;
   return true;
 }

@@ -21,7 +21,13 @@
   X(easy_duphandle)                                                                                          \
   X(easy_cleanup)                                                                                            \
   X(easy_pause)                                                                                              \
-  X(multi_add_handle)
+  X(multi_init)                                                                                              \
+  X(multi_add_handle)                                                                                        \
+  X(multi_remove_handle)                                                                                     \
+  X(multi_perform)                                                                                           \
+  X(multi_socket_action)                                                                                     \
+  X(multi_info_read)                                                                                         \
+  X(multi_cleanup)
 #define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header)     /* 7.83.0 */                                                                            \
   X(easy_nextheader) /* 7.83.0 */
@@ -39,6 +45,7 @@ struct libcurl {
   LIBCURL_NEEDED(X)
   LIBCURL_OPTIONAL(X)
 #undef X
+  bool unix_sockets;
   unsigned version; /* CURLVERSION number, such as 0x075801 */
   const void *base; /* where it is mapped; identifies it */
 };

@@ -3,7 +3,9 @@
 
 #include "shim/environment.h"
 #include "shim/events.h"
+#include "shim/feeder.h"
 #include "shim/hook_dl.h"
+#include "shim/multi.h"
 #include "shim/shadow.h"
 
 #include <dlfcn.h>
@@ -34,6 +36,22 @@ static void after_fork_in_child(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
+  feeder_begin_anew();
+  multi_begin_anew();
+  shadow_unlock_all();
+}
+
+static void before_fork(void)
+{
+  shadow_lock_all();
+  multi_lock_all();
+  feeder_lock();
+}
+
+static void after_fork(void)
+{
+  feeder_unlock();
+  multi_unlock_all();
   shadow_unlock_all();
 }
 
@@ -49,7 +67,7 @@ static void load_config(void)
   else if (config.mode == IDEM_MODE_RECORD)
     life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record is not in force yet");
   else
-    pthread_atfork(shadow_lock_all, shadow_unlock_all, after_fork_in_child);
+    pthread_atfork(before_fork, after_fork, after_fork_in_child);
   errno = saved;
 }
 

@@ -32,19 +32,6 @@ static bool lend_rest_of_time(const struct call *call)
   return true;
 }
 
-static CURLcode run_real(const struct call *call)
-{
-  struct shadow *shadow = call->shadow;
-  bool lent = lend_rest_of_time(call);
-  shadow->replayed = false;
-  shadow->state = PERFORM_LIVE;
-  CURLcode code = shadow->lib->easy_perform(shadow->handle);
-  shadow->state = PERFORM_PENDING;
-  if (lent)
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
-  return code;
-}
-
 void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
   tee_give_back(shadow, copy);
@@ -60,24 +47,6 @@ static __thread uint8_t sending[IDEM_KEY_SIZE];
 bool live_is_ours(const struct call *call)
 {
   return memcmp(sending, call->op.key, IDEM_KEY_SIZE) == 0;
-}
-
-static CURLcode run_owned(const struct call *call)
-{
-  uint8_t outer[IDEM_KEY_SIZE];
-  memcpy(outer, sending, IDEM_KEY_SIZE);
-  memcpy(sending, call->op.key, IDEM_KEY_SIZE);
-  CURLcode code = run_real(call);
-  memcpy(sending, outer, IDEM_KEY_SIZE);
-  return code;
-}
-
-CURLcode live_untouched(struct call *call)
-{
-  body_lend(&call->body);
-  CURLcode code = run_real(call);
-  body_return(&call->body);
-  return code;
 }
 
 static long info_number(const struct shadow *shadow, CURLINFO info)
@@ -164,26 +133,6 @@ static void keep_answer(struct call *call, const struct tee *tee, CURLcode code,
   buffer_release(&facts);
 }
 
-CURLcode live_owned(struct call *call)
-{
-  struct tee tee;
-  struct upstream_key key;
-  int64_t started_us = wall_clock_us();
-  life_count(IDEM_COUNTER_live);
-  call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
-  upstream_key_lend(&key, call);
-  body_lend(&call->body);
-  tee_attach(&tee, call);
-  CURLcode code = run_owned(call);
-  tee_detach(&tee);
-  body_return(&call->body);
-  upstream_key_return(&key, call);
-  keep_answer(call, &tee, code, started_us);
-  tee_release(&tee);
-  call->api->leave(call->store, &call->op, code == CURLE_OK);
-  return code;
-}
-
 static void note_observed(struct call *call, const struct tee *tee, CURLcode code, int64_t started_us)
 {
   struct buffer facts = {0};
@@ -194,22 +143,93 @@ static void note_observed(struct call *call, const struct tee *tee, CURLcode cod
     life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
 }
 
-CURLcode live_observed(struct call *call)
+static void announce_observed(struct call *call)
 {
-  struct tee tee;
   struct idem_error why = {""};
-  int64_t started_us = wall_clock_us();
   int known = call->api->observe(call->store, &call->request, &call->op, NULL, &why);
   if (known < 0)
     life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
   call_event(call, known > 0 ? "would_hit" : "live", NULL, 0, -1);
   life_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
+}
+
+static void announce_owned(struct call *call)
+{
+  life_count(IDEM_COUNTER_live);
+  call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
+}
+
+void live_begin(struct live *live, struct call *call, enum live_kind kind)
+{
+  live->call = call;
+  live->kind = kind;
+  live->key.list = NULL;
+  live->started_us = wall_clock_us();
+  if (kind == LIVE_OWNED) {
+    announce_owned(call);
+    upstream_key_lend(&live->key, call);
+  } else if (kind == LIVE_OBSERVED) {
+    announce_observed(call);
+  }
   body_lend(&call->body);
-  tee_attach(&tee, call);
-  CURLcode code = run_real(call);
-  tee_detach(&tee);
+  if (kind != LIVE_UNTOUCHED)
+    tee_attach(&live->tee, call);
+  live->lent_time = lend_rest_of_time(call);
+  call->shadow->replayed = REPLAYED_NOT;
+  call->shadow->state = PERFORM_LIVE;
+}
+
+/* Everything on the handle is the app's again. */
+static void take_back(struct live *live)
+{
+  struct call *call = live->call;
+  struct shadow *shadow = call->shadow;
+  shadow->state = PERFORM_PENDING;
+  if (live->lent_time)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+  if (live->kind != LIVE_UNTOUCHED)
+    tee_detach(&live->tee);
   body_return(&call->body);
-  note_observed(call, &tee, code, started_us);
-  tee_release(&tee);
+  upstream_key_return(&live->key, call);
+}
+
+void live_end(struct live *live, CURLcode code)
+{
+  struct call *call = live->call;
+  take_back(live);
+  if (live->kind == LIVE_OWNED)
+    keep_answer(call, &live->tee, code, live->started_us);
+  else if (live->kind == LIVE_OBSERVED)
+    note_observed(call, &live->tee, code, live->started_us);
+  if (live->kind != LIVE_UNTOUCHED)
+    tee_release(&live->tee);
+  if (live->kind == LIVE_OWNED)
+    call->api->leave(call->store, &call->op, code == CURLE_OK);
+}
+
+void live_abandon(struct live *live)
+{
+  struct call *call = live->call;
+  take_back(live);
+  if (live->kind != LIVE_UNTOUCHED)
+    tee_release(&live->tee);
+  if (live->kind != LIVE_OWNED)
+    return;
+  report_not_stored(call, "taken from its multi before its end", 0);
+  call->api->leave(call->store, &call->op, false);
+}
+
+CURLcode live_run(struct call *call, enum live_kind kind)
+{
+  struct live live;
+  struct shadow *shadow = call->shadow;
+  uint8_t outer[IDEM_KEY_SIZE];
+  live_begin(&live, call, kind);
+  memcpy(outer, sending, IDEM_KEY_SIZE);
+  if (kind == LIVE_OWNED)
+    memcpy(sending, call->op.key, IDEM_KEY_SIZE);
+  CURLcode code = shadow->lib->easy_perform(shadow->handle);
+  memcpy(sending, outer, IDEM_KEY_SIZE);
+  live_end(&live, code);
   return code;
 }

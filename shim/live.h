@@ -3,21 +3,38 @@
 #ifndef IDEMSHIM_SHIM_LIVE_H
 #define IDEMSHIM_SHIM_LIVE_H
 
-#include "shim/call.h"
+#include "shim/tee.h"
+#include "shim/upstream_key.h"
 
-/* As if we were not there; only a body that was read ahead is fed on. */
-CURLcode live_untouched(struct call *call);
+enum live_kind {
+  LIVE_UNTOUCHED, /* as if we were not there; only a body that was read ahead is fed on */
+  LIVE_OWNED,     /* with the upstream key, a tee, and a commit if it becomes an answer; ends the claim */
+  LIVE_OBSERVED   /* observe mode: untouched but for a tee, and noted */
+};
 
-/* The owner's call: with the upstream key, a tee, and a commit if it became an answer. Ends the claim. */
-CURLcode live_owned(struct call *call);
+/* A live call between its two ends; in between, libcurl runs the transfer. */
+struct live {
+  struct call *call;
+  enum live_kind kind;
+  struct tee tee;
+  struct upstream_key key;
+  int64_t started_us; /* CLOCK_REALTIME */
+  bool lent_time;
+};
+
+void live_begin(struct live *live, struct call *call, enum live_kind kind);
+void live_end(struct live *live, CURLcode code);
+
+/* The app gave the transfer up before its end: nothing is kept. */
+void live_abandon(struct live *live);
+
+/* Both ends round curl_easy_perform(). */
+CURLcode live_run(struct call *call, enum live_kind kind);
 
 /* True if this thread is sending this operation at the moment: we are in one of its callbacks. */
 bool live_is_ours(const struct call *call);
 
 /* A callback has copied the handle, and with it what is ours: the copy gets the app's back. */
 void live_take_from_copy(const struct shadow *shadow, CURL *copy);
-
-/* observe mode: untouched but for a tee, and noted. */
-CURLcode live_observed(struct call *call);
 
 #endif

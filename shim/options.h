@@ -4,10 +4,12 @@
  *
  *   KEPT    remembered, and reproduced by direct delivery or part of the request
  *   TEXT    the same for a string, which libcurl copies and so do we
- *   NEEDS   only libcurl itself can do it: set to anything but 0 or NULL, the call goes live
- *   others  no effect on an answer that comes from the store; forwarded and forgotten
+ *   RARE    remembered in a list that most handles do not have
+ *   NEEDS   what direct delivery cannot do. TRANSPORT: libcurl does it when it runs the replay. LIVE: the
+ * call goes live. Both only if set to anything but 0 or NULL others  no effect on an answer that comes from
+ * the store; forwarded and forgotten
  *
- * An option that is in no list is newer than this table and counts as NEEDS.
+ * An option that is in no list is newer than this table and counts as LIVE.
  */
 #ifndef IDEMSHIM_SHIM_OPTIONS_H
 #define IDEMSHIM_SHIM_OPTIONS_H
@@ -41,7 +43,6 @@
   X(HTTP_CONTENT_DECODING)                                                                                   \
   X(HTTP_TRANSFER_DECODING)                                                                                  \
   X(TIMEOUT_MS)                                                                                              \
-  X(PROTOCOLS)                                                                                               \
   X(CONNECT_TO)                                                                                              \
   X(RESOLVE)                                                                                                 \
   X(CURLU)                                                                                                   \
@@ -64,34 +65,55 @@
   X(UNIX_SOCKET_PATH)                                                                                        \
   X(ABSTRACT_UNIX_SOCKET)
 
-/* X(name, why) */
+/* X(name) and X(name of a string). What transport lends to libcurl, and what it must know to give it back. */
+#define OPTIONS_RARE(X)                                                                                      \
+  X(VERBOSE)                                                                                                 \
+  X(DEBUGFUNCTION)                                                                                           \
+  X(DEBUGDATA)                                                                                               \
+  X(PREREQDATA)                                                                                              \
+  X(OPENSOCKETFUNCTION)                                                                                      \
+  X(OPENSOCKETDATA)                                                                                          \
+  X(CLOSESOCKETFUNCTION)                                                                                     \
+  X(CLOSESOCKETDATA)                                                                                         \
+  X(SOCKOPTFUNCTION)                                                                                         \
+  X(HTTP_VERSION)                                                                                            \
+  X(FRESH_CONNECT)                                                                                           \
+  X(FORBID_REUSE)                                                                                            \
+  X(MAX_RECV_SPEED_LARGE)                                                                                    \
+  X(BUFFERSIZE)                                                                                              \
+  X(TCP_FASTOPEN)                                                                                            \
+  X(HTTPAUTH)
+#define OPTIONS_RARE_TEXT(X)                                                                                 \
+  X(PROXY)                                                                                                   \
+  X(PRE_PROXY)
+
+/* X(name, way, why) */
 #define OPTIONS_NEEDS(X)                                                                                     \
-  X(VERBOSE, "the debug callback tells of a connection")                                                     \
-  X(RANGE, "asks for a part of the answer")                                                                  \
-  X(RESUME_FROM, "asks for a part of the answer")                                                            \
-  X(RESUME_FROM_LARGE, "asks for a part of the answer")                                                      \
-  X(CRLF, "changes the body on its way")                                                                     \
-  X(TRANSFERTEXT, "changes the body on its way")                                                             \
-  X(TIMECONDITION, "asks for an answer by its age")                                                          \
-  X(NETRC, "takes the credential from a file, so the tenant is unknown")                                     \
-  X(REQUEST_TARGET, "the path is not the URL's")                                                             \
-  X(DEFAULT_PROTOCOL, "the scheme is not the URL's")                                                         \
-  X(CONNECT_ONLY, "wants the connection itself")                                                             \
-  X(HTTP200ALIASES, "accepts status lines that are not HTTP")                                                \
-  X(HTTP09_ALLOWED, "accepts answers without a header")                                                      \
-  X(IGNORE_CONTENT_LENGTH, "the end of the body is not the header's")                                        \
-  X(TRANSFER_ENCODING, "asks for a transfer coding")                                                         \
-  X(TRAILERFUNCTION, "sends trailers")                                                                       \
-  X(PREREQFUNCTION, "is told the connection's addresses")                                                    \
-  X(FILETIME, "wants the remote time")                                                                       \
-  X(SSLCERT_BLOB, "a client certificate in memory is the caller's identity")                                 \
-  X(SSLKEY_BLOB, "a client certificate in memory is the caller's identity")                                  \
-  X(TLSAUTH_USERNAME, "who asks is said in the TLS handshake")                                               \
-  X(HSTS, "rewrites URLs from a cache")                                                                      \
-  X(HSTS_CTRL, "rewrites URLs from a cache")                                                                 \
-  X(ALTSVC, "reroutes from a cache")                                                                         \
-  X(ALTSVC_CTRL, "reroutes from a cache")                                                                    \
-  X(DISALLOW_USERNAME_IN_URL, "checks the URL")
+  X(RANGE, TRANSPORT, "asks for a part of the answer")                                                       \
+  X(RESUME_FROM, TRANSPORT, "asks for a part of the answer")                                                 \
+  X(RESUME_FROM_LARGE, TRANSPORT, "asks for a part of the answer")                                           \
+  X(FILETIME, TRANSPORT, "wants the remote time")                                                            \
+  X(IGNORE_CONTENT_LENGTH, TRANSPORT, "the end of the body is not the header's")                             \
+  X(HTTP09_ALLOWED, TRANSPORT, "accepts answers without a header")                                           \
+  X(PREREQFUNCTION, TRANSPORT, "is told the connection's addresses")                                         \
+  X(HSTS, TRANSPORT, "rewrites URLs from a cache")                                                           \
+  X(HSTS_CTRL, TRANSPORT, "rewrites URLs from a cache")                                                      \
+  X(ALTSVC, TRANSPORT, "reroutes from a cache")                                                              \
+  X(ALTSVC_CTRL, TRANSPORT, "reroutes from a cache")                                                         \
+  X(CRLF, LIVE, "changes the body on its way")                                                               \
+  X(TRANSFERTEXT, LIVE, "changes the body on its way")                                                       \
+  X(TIMECONDITION, LIVE, "asks for an answer by its age")                                                    \
+  X(NETRC, LIVE, "takes the credential from a file, so the tenant is unknown")                               \
+  X(REQUEST_TARGET, LIVE, "the path is not the URL's")                                                       \
+  X(DEFAULT_PROTOCOL, LIVE, "the scheme is not the URL's")                                                   \
+  X(CONNECT_ONLY, LIVE, "wants the connection itself")                                                       \
+  X(HTTP200ALIASES, LIVE, "accepts status lines that are not HTTP")                                          \
+  X(TRANSFER_ENCODING, LIVE, "asks for a transfer coding")                                                   \
+  X(TRAILERFUNCTION, LIVE, "sends trailers")                                                                 \
+  X(SSLCERT_BLOB, LIVE, "a client certificate in memory is the caller's identity")                           \
+  X(SSLKEY_BLOB, LIVE, "a client certificate in memory is the caller's identity")                            \
+  X(TLSAUTH_USERNAME, LIVE, "who asks is said in the TLS handshake")                                         \
+  X(DISALLOW_USERNAME_IN_URL, LIVE, "checks the URL")
 
 /* Handled one by one in shadow.c: they choose the method, decide the match, share another option's slot, or
  * copy. */
@@ -115,22 +137,26 @@
   X(COOKIEFILE)                                                                                              \
   X(COOKIEJAR)                                                                                               \
   X(COOKIELIST)                                                                                              \
-  X(SHARE)
+  X(SHARE)                                                                                                   \
+  X(PROTOCOLS)
 
 enum option_kind {
   OPTION_UNKNOWN,
   OPTION_FORWARDED,
   OPTION_KEPT,
   OPTION_TEXT,
+  OPTION_RARE,
+  OPTION_RARE_TEXT,
   OPTION_NEEDS,
   OPTION_SPECIAL,
 };
 
-/* One slot for each KEPT and TEXT option, and for three of the SPECIAL ones. */
+/* One slot for each KEPT and TEXT option, and for four of the SPECIAL ones. */
 enum option_slot {
   SLOT_PORT,
   SLOT_POSTFIELDS,
   SLOT_POSTFIELDSIZE_LARGE,
+  SLOT_PROTOCOLS,
 #define X(name) SLOT_##name,
   OPTIONS_KEPT(X) OPTIONS_TEXT(X)
 #undef X
@@ -166,7 +192,11 @@ static inline const struct option_row *option_row(CURLoption option)
   return &option_rows[OPTION_ROW(option)];
 }
 
-/* "MIMEPOST", or "option 10330" written into `room` for one that is not in the table. */
+/* Which way a NEEDS option leaves open; NEEDS_LIVE for newer ones. */
+enum option_way { NEEDS_LIVE, NEEDS_TRANSPORT };
+enum option_way option_way(unsigned number);
+
+/* "RANGE", or "option 10330" written into `room` for one that is not in the table. */
 const char *option_name(unsigned number, char room[24]);
 
 #endif

@@ -2,7 +2,6 @@
 #include "shim/problem.h"
 
 #include "shim/deliver.h"
-#include "shim/live.h"
 #include "shim/replay.h"
 
 #include <stdio.h>
@@ -51,34 +50,42 @@ static bool add_facts(struct buffer *facts, const struct call *call, const struc
          replay_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
 
-CURLcode problem_deliver(struct call *call, const struct problem *problem)
+bool problem_prepare(struct call *call, const struct problem *problem, struct problem_room *room)
 {
-  char body[640], headers[256];
   int body_len =
-      snprintf(body, sizeof(body),
+      snprintf(room->body, sizeof(room->body),
                "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"id\":\"%s\"}\n",
                problem->title, problem->status, problem->detail, call->op.id);
   int header_len =
-      snprintf(headers, sizeof(headers),
+      snprintf(room->headers, sizeof(room->headers),
                "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
                "X-Idemshim-Id: %s\r\n\r\n",
                problem->status, problem->reason, body_len, call->op.id);
-  struct buffer facts = {0};
-  struct idem_chunk chunk = {.len = (uint32_t)body_len};
-  CURLcode code = CURLE_OUT_OF_MEMORY;
-  bool ready = add_facts(&facts, call, problem, (size_t)header_len, (size_t)body_len);
+  room->facts = (struct buffer){0};
+  room->chunk = (struct idem_chunk){.len = (uint32_t)body_len};
+  bool ready = add_facts(&room->facts, call, problem, (size_t)header_len, (size_t)body_len);
   call->op.answer = (struct idem_answer){
       .status = (uint16_t)problem->status,
-      .headers = {headers,    (size_t)header_len},
-      .body = {body,       (size_t)body_len  },
-      .facts = {facts.data, facts.len         },
-      .chunks = &chunk,
+      .headers = {room->headers,    (size_t)header_len},
+      .body = {room->body,       (size_t)body_len  },
+      .facts = {room->facts.data, room->facts.len   },
+      .chunks = &room->chunk,
       .chunk_count = 1,
   };
-  /* The map is not involved: there is nothing to unpin. */
-  call->api = NULL;
-  if (!ready || !deliver_answer(call, "", &code))
+  return ready;
+}
+
+void problem_release(struct problem_room *room)
+{
+  buffer_release(&room->facts);
+}
+
+CURLcode problem_deliver(struct call *call, const struct problem *problem)
+{
+  struct problem_room room;
+  CURLcode code = CURLE_OUT_OF_MEMORY;
+  if (!problem_prepare(call, problem, &room) || !deliver_answer(call, "", &code))
     deliver_failure(call, code);
-  buffer_release(&facts);
+  problem_release(&room);
   return code;
 }

@@ -94,7 +94,7 @@ static CURLcode aborted(struct shadow *shadow)
   return CURLE_ABORTED_BY_CALLBACK;
 }
 
-static int call_app(struct shadow *shadow, const struct progress *p)
+int progress_ask(struct shadow *shadow, const struct progress *p)
 {
   curl_xferinfo_callback xferinfo = (curl_xferinfo_callback)shadow->slot[SLOT_XFERINFOFUNCTION];
   curl_progress_callback older = (curl_progress_callback)shadow->slot[SLOT_PROGRESSFUNCTION];
@@ -110,7 +110,7 @@ CURLcode progress_update(struct shadow *shadow, const struct progress *p)
 {
   if (shadow->slot[SLOT_NOPROGRESS])
     return CURLE_OK;
-  int verdict = call_app(shadow, p);
+  int verdict = progress_ask(shadow, p);
   if (verdict && verdict != CURL_PROGRESSFUNC_CONTINUE)
     return aborted(shadow);
   if (verdict == CURL_PROGRESSFUNC_CONTINUE && (p->final || p->down == 0))

@@ -16,4 +16,7 @@ struct progress {
  * the error buffer. */
 CURLcode progress_update(struct shadow *shadow, const struct progress *progress);
 
+/* What the app's callback says; CURL_PROGRESSFUNC_CONTINUE if it has none. */
+int progress_ask(struct shadow *shadow, const struct progress *progress);
+
 #endif

@@ -8,42 +8,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes]). They are stored in
- * this order and looked for from the front: the first three are what a delivery itself asks for. */
+/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes], when libcurl itself
+ * knows as well: under transport it tells what GROWS until its transfer has ended well, and what is PARSED
+ * from the header always). They are stored in this order and looked for from the front: the first three are
+ * what a delivery itself asks for. */
 #define NUMBER_FACTS(X)                                                                                      \
-  X(REDIRECT_COUNT, 0)                                                                                       \
-  X(CONTENT_LENGTH_DOWNLOAD_T, -1)                                                                           \
-  X(SIZE_UPLOAD_T, 0)                                                                                        \
-  X(RESPONSE_CODE, 0)                                                                                        \
-  X(HTTP_CONNECTCODE, 0)                                                                                     \
-  X(HEADER_SIZE, 0)                                                                                          \
-  X(REQUEST_SIZE, 0)                                                                                         \
-  X(SSL_VERIFYRESULT, 0)                                                                                     \
-  X(PROXY_SSL_VERIFYRESULT, 0)                                                                               \
-  X(HTTPAUTH_AVAIL, 0)                                                                                       \
-  X(PROXYAUTH_AVAIL, 0)                                                                                      \
-  X(OS_ERRNO, 0)                                                                                             \
-  X(NUM_CONNECTS, 0)                                                                                         \
-  X(CONDITION_UNMET, 0)                                                                                      \
-  X(PRIMARY_PORT, 0)                                                                                         \
-  X(LOCAL_PORT, 0)                                                                                           \
-  X(HTTP_VERSION, 0)                                                                                         \
-  X(PROTOCOL, 0)                                                                                             \
-  X(PROXY_ERROR, 0)                                                                                          \
-  X(FILETIME_T, -1)                                                                                          \
-  X(SIZE_DOWNLOAD_T, 0)                                                                                      \
-  X(CONTENT_LENGTH_UPLOAD_T, -1)                                                                             \
-  X(RETRY_AFTER, 0)
+  X(REDIRECT_COUNT, 0, FIXED)                                                                                \
+  X(CONTENT_LENGTH_DOWNLOAD_T, -1, GROWS)                                                                    \
+  X(SIZE_UPLOAD_T, 0, FIXED)                                                                                 \
+  X(RESPONSE_CODE, 0, FIXED)                                                                                 \
+  X(HTTP_CONNECTCODE, 0, FIXED)                                                                              \
+  X(HEADER_SIZE, 0, GROWS)                                                                                   \
+  X(REQUEST_SIZE, 0, FIXED)                                                                                  \
+  X(SSL_VERIFYRESULT, 0, FIXED)                                                                              \
+  X(PROXY_SSL_VERIFYRESULT, 0, FIXED)                                                                        \
+  X(HTTPAUTH_AVAIL, 0, FIXED)                                                                                \
+  X(PROXYAUTH_AVAIL, 0, FIXED)                                                                               \
+  X(OS_ERRNO, 0, GROWS)                                                                                      \
+  X(NUM_CONNECTS, 0, FIXED)                                                                                  \
+  X(CONDITION_UNMET, 0, PARSED)                                                                              \
+  X(PRIMARY_PORT, 0, FIXED)                                                                                  \
+  X(LOCAL_PORT, 0, FIXED)                                                                                    \
+  X(HTTP_VERSION, 0, FIXED)                                                                                  \
+  X(PROTOCOL, 0, FIXED)                                                                                      \
+  X(PROXY_ERROR, 0, FIXED)                                                                                   \
+  X(FILETIME_T, -1, PARSED)                                                                                  \
+  X(SIZE_DOWNLOAD_T, 0, GROWS)                                                                               \
+  X(CONTENT_LENGTH_UPLOAD_T, -1, FIXED)                                                                      \
+  X(RETRY_AFTER, 0, FIXED)
 
 #define TEXT_FACTS(X)                                                                                        \
-  X(CONTENT_TYPE, NULL)                                                                                      \
-  X(REDIRECT_URL, NULL)                                                                                      \
-  X(PRIMARY_IP, "")                                                                                          \
-  X(LOCAL_IP, "")                                                                                            \
-  X(SCHEME, NULL)                                                                                            \
-  X(EFFECTIVE_METHOD, NULL)                                                                                  \
-  X(REFERER, NULL)                                                                                           \
-  X(FTP_ENTRY_PATH, NULL)
+  X(CONTENT_TYPE, NULL, GROWS)                                                                               \
+  X(REDIRECT_URL, NULL, FIXED)                                                                               \
+  X(PRIMARY_IP, "", FIXED)                                                                                   \
+  X(LOCAL_IP, "", FIXED)                                                                                     \
+  X(SCHEME, NULL, FIXED)                                                                                     \
+  X(EFFECTIVE_METHOD, NULL, FIXED)                                                                           \
+  X(REFERER, NULL, FIXED)                                                                                    \
+  X(FTP_ENTRY_PATH, NULL, FIXED)
 
 enum info_source {
   SOURCE_REAL, /* not ours: PRIVATE, COOKIELIST, SSL_ENGINES, and whatever is newer */
@@ -59,9 +61,12 @@ enum info_source {
   SOURCE_CERTIFICATES,
 };
 
+enum info_when { WHEN_FIXED, WHEN_GROWS, WHEN_PARSED };
+
 struct info_row {
   uint8_t source;
   int8_t unset;           /* NUMBER */
+  uint8_t when;           /* enum info_when */
   const char *unset_text; /* TEXT */
 };
 
@@ -70,13 +75,13 @@ struct info_row {
 
 /* clang-format off */
 static const struct info_row info_rows[INFO_LIMIT] = {
-#define X(info, unset) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_NUMBER, unset, NULL},
+#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_NUMBER, unset, WHEN_##when, NULL},
   NUMBER_FACTS(X)
 #undef X
-#define X(info, unset) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_TEXT, 0, unset},
+#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_TEXT, 0, WHEN_##when, unset},
   TEXT_FACTS(X)
 #undef X
-#define T(info, source) [CURLINFO_##info & CURLINFO_MASK] = {source, 0, NULL}
+#define T(info, source) [CURLINFO_##info & CURLINFO_MASK] = {source, 0, WHEN_FIXED, NULL}
   T(EFFECTIVE_URL, SOURCE_URL),
   T(TOTAL_TIME, SOURCE_TOTAL_TIME),
   T(TOTAL_TIME_T, SOURCE_TOTAL_TIME),
@@ -114,6 +119,29 @@ struct replay *replay_begin(struct shadow *shadow)
   *replay = (struct replay){.headers = headers, .facts = facts};
   replay->headers.len = replay->facts.len = 0;
   return replay;
+}
+
+static bool put(struct buffer *to, const char *data, size_t len)
+{
+  return buffer_append(to, data, len);
+}
+
+/* The blocks as they came, and the marks in the last one. */
+static bool compose_headers(struct replay *replay, struct idem_span headers, const char *marks)
+{
+  size_t marks_len = strlen(marks), end = headers.len;
+  size_t blank = end >= 2 && headers.data[end - 2] == '\r' ? 2 : end ? 1 : 0;
+  replay->marks_len = marks_len;
+  return put(&replay->headers, headers.data, end - blank) && put(&replay->headers, marks, marks_len) &&
+         put(&replay->headers, headers.data + end - blank, blank);
+}
+
+struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
+{
+  struct replay *replay = replay_begin(shadow);
+  bool complete = replay && put(&replay->facts, answer->facts.data, answer->facts.len) &&
+                  compose_headers(replay, answer->headers, marks);
+  return complete ? replay : NULL;
 }
 
 void replay_free(struct replay *replay)
@@ -263,10 +291,10 @@ bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts
 bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts)
 {
   bool complete = true;
-#define X(info, unset) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
+#define X(info, unset, when) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
   NUMBER_FACTS(X)
 #undef X
-#define X(info, unset) complete = complete && collect_text(shadow, CURLINFO_##info, facts);
+#define X(info, unset, when) complete = complete && collect_text(shadow, CURLINFO_##info, facts);
   TEXT_FACTS(X)
 #undef X
   return complete && collect_url(shadow, facts) && collect_certificates(shadow, facts);
@@ -328,6 +356,23 @@ static int64_t fact_number(const struct replay *replay, CURLINFO info)
   return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
 }
 
+/* Under transport libcurl has run a transfer, and what it measured of it is its own. */
+static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
+{
+  if (shadow->replayed != REPLAYED_TRANSPORT)
+    return false;
+  switch ((enum info_source)row->source) {
+  case SOURCE_TOTAL_TIME:
+  case SOURCE_FIRST_BYTE_TIME:
+  case SOURCE_NO_TIME:
+  case SOURCE_DOWNLOAD_SPEED:
+  case SOURCE_UPLOAD_SPEED:
+    return true;
+  default:
+    return row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
+  }
+}
+
 bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
 {
   const struct replay *replay = shadow->replay;
@@ -335,6 +380,8 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   if (number >= INFO_LIMIT || !replay)
     return false;
   const struct info_row *row = &info_rows[number];
+  if (is_libcurls(shadow, row))
+    return false;
   switch ((enum info_source)row->source) {
   case SOURCE_REAL:
     return false;

@@ -31,6 +31,11 @@ struct replay {
 
 /* The shadow's replay, emptied (its memory is kept); NULL without memory. */
 struct replay *replay_begin(struct shadow *shadow);
+
+/* The same, with the facts and headers of an answer. `marks` are header lines that go in before the blank
+ * line that ends the last header; may be "". */
+struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer,
+                                   const char *marks);
 void replay_free(struct replay *replay);
 
 /* Reads the facts of the live transfer that has just ended on the handle into `facts`. A credential in the

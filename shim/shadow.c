@@ -25,6 +25,70 @@ static bool set_text(struct shadow *shadow, unsigned slot, const char *text)
   return !text || shadow->slot[slot];
 }
 
+struct rare {
+  uintptr_t value;
+  uint16_t number;
+  bool is_text;
+};
+
+static struct rare *find_rare(const struct shadow *shadow, unsigned number)
+{
+  for (unsigned i = 0; i < shadow->rare_count; i++)
+    if (shadow->rare[i].number == number)
+      return &shadow->rare[i];
+  return NULL;
+}
+
+uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback)
+{
+  const struct rare *rare = find_rare(shadow, option_number(option));
+  return rare ? rare->value : fallback;
+}
+
+static struct rare *add_rare(struct shadow *shadow, unsigned number)
+{
+  if (shadow->rare_count == shadow->rare_room) {
+    unsigned room = shadow->rare_room + 16u;
+    struct rare *grown = realloc(shadow->rare, room * sizeof(*grown));
+    if (!grown)
+      return NULL;
+    shadow->rare = grown;
+    shadow->rare_room = (uint8_t)room;
+  }
+  shadow->rare[shadow->rare_count] = (struct rare){.number = (uint16_t)number};
+  return &shadow->rare[shadow->rare_count++];
+}
+
+static bool set_rare(struct shadow *shadow, unsigned number, uintptr_t value, bool is_text)
+{
+  struct rare *rare = find_rare(shadow, number);
+  if (!rare && !(rare = add_rare(shadow, number)))
+    return false;
+  if (rare->is_text)
+    free((char *)rare->value);
+  rare->is_text = is_text;
+  rare->value = is_text && value ? (uintptr_t)strdup((const char *)value) : value;
+  return !value || rare->value;
+}
+
+static void free_rare(struct shadow *shadow)
+{
+  for (unsigned i = 0; i < shadow->rare_count; i++)
+    if (shadow->rare[i].is_text)
+      free((char *)shadow->rare[i].value);
+  free(shadow->rare);
+  shadow->rare = NULL;
+  shadow->rare_count = shadow->rare_room = 0;
+}
+
+static bool copy_rare(struct shadow *to, const struct shadow *from)
+{
+  bool complete = true;
+  for (unsigned i = 0; i < from->rare_count; i++)
+    complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
+  return complete;
+}
+
 /* Of this option we know only that libcurl has it. */
 static void set_unknown(struct shadow *shadow, unsigned number)
 {
@@ -51,13 +115,15 @@ void shadow_reset(struct shadow *shadow)
 #define X(name) free((char *)shadow->slot[SLOT_##name]);
   OPTIONS_TEXT(X)
 #undef X
+  free_rare(shadow);
   memset(shadow->slot, 0, sizeof(shadow->slot));
   memset(shadow->needs, 0, sizeof(shadow->needs));
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
   shadow->disturbed = shadow->state != PERFORM_IDLE;
   shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
-  shadow->replayed = shadow->matched = shadow->teed = shadow->fed = shadow->paused = false;
+  shadow->replayed = REPLAYED_NOT;
+  shadow->matched = shadow->teed = shadow->fed = shadow->paused = false;
   set_defaults(shadow);
 }
 
@@ -80,6 +146,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   to->cookie_engine = from->cookie_engine;
   to->cookie_file = from->cookie_file;
   to->shared = from->shared;
+  complete &= copy_rare(to, from);
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
 }
@@ -124,8 +191,10 @@ static void note_post_size(struct shadow *shadow, uintptr_t size)
 }
 
 /* Also if it is taken away again: what goes out is then an empty form. */
-static void note_form(struct shadow *shadow)
+static void note_form(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
+  set_rare(shadow, option_number(CURLOPT_HTTPPOST), option == CURLOPT_HTTPPOST ? value : 0, false);
+  set_rare(shadow, option_number(CURLOPT_MIMEPOST), option == CURLOPT_MIMEPOST ? value : 0, false);
   shadow->request = HTTP_FORM;
   shadow->no_body = false;
 }
@@ -197,13 +266,17 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     break;
   case CURLOPT_HTTPPOST:
   case CURLOPT_MIMEPOST:
-    note_form(shadow);
+    note_form(shadow, option, value);
     break;
   case CURLOPT_INFILESIZE:
     shadow->slot[SLOT_INFILESIZE_LARGE] = value;
     break;
   case CURLOPT_MAXFILESIZE:
     shadow->slot[SLOT_MAXFILESIZE_LARGE] = value;
+    break;
+  case CURLOPT_PROTOCOLS:
+    shadow->slot[SLOT_PROTOCOLS] = value;
+    set_text(shadow, SLOT_PROTOCOLS_STR, NULL);
     break;
   case CURLOPT_TIMEOUT:
     shadow->slot[SLOT_TIMEOUT_MS] = (long)value > LONG_MAX / 1000 ? (uintptr_t)LONG_MAX : value * 1000;
@@ -219,6 +292,15 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     shadow->cookie_engine |= value != 0;
     break;
   }
+}
+
+/* libcurl has one place for both. */
+static void note_socket_path(struct shadow *shadow, CURLoption option)
+{
+  if (option == CURLOPT_UNIX_SOCKET_PATH)
+    set_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET, NULL);
+  else if (option == CURLOPT_ABSTRACT_UNIX_SOCKET)
+    set_text(shadow, SLOT_UNIX_SOCKET_PATH, NULL);
 }
 
 void shadow_begin(struct shadow *shadow)
@@ -255,10 +337,20 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   case OPTION_TEXT:
     if (!set_text(shadow, row->slot, (const char *)value))
       set_unknown(shadow, number);
+    note_socket_path(shadow, option);
     shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
+    break;
+  case OPTION_RARE:
+  case OPTION_RARE_TEXT:
+    if (!set_rare(shadow, number, value, row->kind == OPTION_RARE_TEXT))
+      set_unknown(shadow, number);
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
+    if (option_way(number) == NEEDS_TRANSPORT &&
+        !set_rare(shadow, option_number(option == CURLOPT_RESUME_FROM ? CURLOPT_RESUME_FROM_LARGE : option),
+                  value, option == CURLOPT_RANGE))
+      set_unknown(shadow, number);
     break;
   case OPTION_SPECIAL:
     note_special(shadow, option, value);
@@ -320,12 +412,13 @@ const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_con
   return shadow->rule;
 }
 
-const char *shadow_needs_libcurl(const struct shadow *shadow, char room[24])
+const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24])
 {
   for (unsigned word = 0; word < sizeof(shadow->needs) / sizeof(shadow->needs[0]); word++)
-    if (shadow->needs[word]) {
-      unsigned number = word * 64 + (unsigned)__builtin_ctzll(shadow->needs[word]);
-      return option_name(number == NEWER ? shadow->newer_option : number, room);
+    for (uint64_t left = shadow->needs[word]; left; left &= left - 1) {
+      unsigned number = word * 64 + (unsigned)__builtin_ctzll(left);
+      if (option_way(number) == way)
+        return option_name(number == NEWER ? shadow->newer_option : number, room);
     }
   return NULL;
 }

@@ -23,10 +23,14 @@ enum http_request { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_FORM, HTTP_PUT };
 
 enum perform_state {
   PERFORM_IDLE,
-  PERFORM_PENDING,   /* a rule has it: its body is being read, or another call's answer is waited for */
-  PERFORM_LIVE,      /* the real perform is running with our callbacks round the app's */
-  PERFORM_DELIVERING /* the app's callbacks are being called by us */
+  PERFORM_PENDING,    /* a rule has it: its body is being read, or another call's answer is waited for */
+  PERFORM_LIVE,       /* the real transfer is running with our callbacks round the app's */
+  PERFORM_DELIVERING, /* the app's callbacks are being called by us */
+  PERFORM_TRANSPORT   /* libcurl is running a transfer that leads to us */
 };
+
+/* What the last transfer was: where getinfo finds its facts. */
+enum replayed { REPLAYED_NOT, REPLAYED_DIRECT, REPLAYED_TRANSPORT };
 
 /* A growing buffer that keeps its memory. */
 struct buffer {
@@ -45,6 +49,9 @@ struct url_parts {
   bool https;
 };
 
+struct multi;
+struct flight;
+
 struct shadow {
   _Atomic(CURL *) handle; /* NULL while unused */
   _Atomic(CURL *) quick;  /* the handle, if its options may be noted without looking further: a rule could
@@ -55,19 +62,24 @@ struct shadow {
   struct buffer url;         /* with its NUL; len 0: none set */
   struct buffer copied_post; /* COPYPOSTFIELDS */
   uintptr_t slot[SLOT_COUNT];
+  struct rare *rare; /* RARE options that were set */
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
                  64];           /* NEEDS options that are set; the last bit stands for all newer ones */
   struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule; /* valid while `matched` */
+  struct flight *flight;        /* its call in a multi, while that is under way */
+  struct multi *multi;          /* the app's multi that it was added to, if that has still this serial */
   struct url_parts parts;       /* valid while `matched` and rule is not NULL */
-  uint16_t newer_option;        /* the number that the last bit of `needs` stands for */
-  uint8_t request;              /* enum http_request */
-  uint8_t state;                /* enum perform_state */
+  uint32_t multi_serial;
+  uint16_t newer_option; /* the number that the last bit of `needs` stands for */
+  uint8_t request;       /* enum http_request */
+  uint8_t state;         /* enum perform_state */
+  uint8_t replayed;      /* enum replayed */
+  uint8_t rare_count, rare_room;
   bool upload, no_body, is_copied_post, copied_post_lost;
   bool cookie_engine, cookie_file, shared; /* kept over a reset, as their cookies are */
   bool disturbed; /* not IDLE: the app has set what the request was named by, so those texts may be gone */
   bool matched;   /* `rule` and `parts` are of the present URL and method */
-  bool replayed;  /* the last transfer was a delivery */
   bool teed;      /* LIVE: libcurl holds our write and header callbacks */
   bool fed;       /* LIVE: libcurl holds our read and seek callbacks */
   bool paused;    /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
@@ -118,8 +130,11 @@ static inline const char *shadow_text(const struct shadow *shadow, enum option_s
   return (const char *)shadow->slot[slot];
 }
 
-/* The name of an option that only libcurl can do, or NULL. */
-const char *shadow_needs_libcurl(const struct shadow *shadow, char room[24]);
+/* What the app set for a RARE option, or `fallback`, which is libcurl's default. */
+uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback);
+
+/* The name of an option that is set and leaves this way open only, or NULL. */
+const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24]);
 
 /* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
 void shadow_lock_all(void);

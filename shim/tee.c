@@ -122,6 +122,8 @@ void tee_release(struct tee *tee)
 
 bool tee_holds(const struct shadow *shadow, CURLoption option)
 {
+  if (shadow->state != PERFORM_LIVE)
+    return false;
   switch (option) {
   case CURLOPT_WRITEFUNCTION:
   case CURLOPT_WRITEDATA:

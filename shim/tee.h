@@ -28,8 +28,8 @@ void tee_give_back(const struct shadow *shadow, CURL *handle);
 void tee_detach(struct tee *tee);
 void tee_release(struct tee *tee);
 
-/* True if libcurl holds one of ours in the place of this option: what the app sets meanwhile is noted, and
- * put in place at the end. */
+/* True if libcurl holds one of ours in the place of this option, in a live transfer: what the app sets
+ * meanwhile is noted, and put in place at the end. */
 bool tee_holds(const struct shadow *shadow, CURLoption option);
 
 #endif

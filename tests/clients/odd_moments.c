@@ -47,7 +47,7 @@ static void duplicate(void)
 {
   copy = curl_easy_duphandle(handle);
   curl_easy_setopt(copy, CURLOPT_WRITEDATA, &copied);
-  curl_easy_setopt(copy, CURLOPT_HTTP09_ALLOWED, 1L); /* for which the shim lets it alone */
+  curl_easy_setopt(copy, CURLOPT_TRANSFERTEXT, 1L); /* for which the shim lets it alone */
 }
 
 static void reset(void)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/debug.h"
+
+#include "shim/replay.h"
+
+#include <stdio.h>
+
+bool debug_wanted(const struct shadow *shadow)
+{
+  return shadow->rare_count && shadow_rare(shadow, CURLOPT_VERBOSE, 0);
+}
+
+/* What libcurl does where there is no callback [sendf.c, Curl_debug]: data is not shown. */
+static void print(const struct shadow *shadow, curl_infotype type, const char *data, size_t len)
+{
+  static const char *const prefix[] = {[CURLINFO_TEXT] = "* ", [CURLINFO_HEADER_IN] = "< "};
+  FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
+  if (!to || type > CURLINFO_HEADER_IN)
+    return;
+  fwrite(prefix[type], 2, 1, to);
+  fwrite(data, len, 1, to);
+}
+
+void debug_show(struct shadow *shadow, curl_infotype type, const char *data, size_t len)
+{
+  curl_debug_callback function = (curl_debug_callback)shadow_rare(shadow, CURLOPT_DEBUGFUNCTION, 0);
+  if (!debug_wanted(shadow))
+    return;
+  if (function)
+    function(shadow->handle, type, (char *)data, len, (void *)shadow_rare(shadow, CURLOPT_DEBUGDATA, 0));
+  else
+    print(shadow, type, data, len);
+}
+
+void debug_announce(const struct call *call)
+{
+  char text[160];
+  const char *date = replay_date(call->op.answer.facts);
+  if (!debug_wanted(call->shadow))
+    return;
+  int len = snprintf(text, sizeof(text), "Replayed by idemshim: nothing was sent. Answer %s of %.29s\n",
+                     call->op.id, date ? date : "now");
+  debug_show(call->shadow, CURLINFO_TEXT, text, (size_t)len);
+}

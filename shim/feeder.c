@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/feeder.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+/* How long a follower's owner may be done before it is noticed, if it does not wake the feeder itself. */
+#define LOOK_MS    5
+#define STACK_SIZE 65536u
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed;
+static struct transport *fed; /* all that wait */
+static bool running;
+
+static struct transport **find(const struct transport *t)
+{
+  struct transport **at = &fed;
+  while (*at && *at != t)
+    at = &(*at)->next_fed;
+  return at;
+}
+
+static void forget(struct transport *t)
+{
+  struct transport **at = find(t);
+  if (*at)
+    *at = t->next_fed;
+}
+
+static void note_due(struct transport *t, int64_t due_us)
+{
+  if (due_us == INT64_MAX)
+    forget(t);
+  else
+    t->due_us = due_us;
+}
+
+static bool owner_is_done(const struct transport *t)
+{
+  return t->call->api->wait(t->call->store, &t->call->op, 0) == 0;
+}
+
+/* What is due is sent; what is over leaves the list. Returns the time of the next. */
+static int64_t look_at_all(int64_t now_us)
+{
+  int64_t next_us = INT64_MAX;
+  for (struct transport *t = fed, *next; t; t = next) {
+    next = t->next_fed;
+    if (t->follows && (owner_is_done(t) || now_us >= t->due_us)) {
+      forget(t);
+      transport_poke(t);
+    } else if (!t->follows && now_us >= t->due_us) {
+      note_due(t, transport_feed(t));
+    }
+    if (*find(t) && t->due_us < next_us)
+      next_us = t->due_us;
+  }
+  return next_us;
+}
+
+static const struct transport *first_follower(void)
+{
+  const struct transport *t = fed;
+  while (t && !t->follows)
+    t = t->next_fed;
+  return t;
+}
+
+/* The oldest follower wakes us at once; the others' owners are looked at in turn. */
+static void sleep_as_follower(const struct transport *t)
+{
+  struct idem_call copy = t->call->op;
+  const struct idem_store_api *api = t->call->api;
+  struct idem_store *store = t->call->store;
+  pthread_mutex_unlock(&lock);
+  api->wait(store, &copy, LOOK_MS);
+  pthread_mutex_lock(&lock);
+}
+
+static void sleep_until(int64_t us)
+{
+  struct timespec time = {us / 1000000, us % 1000000 * 1000};
+  pthread_cond_timedwait(&changed, &lock, &time);
+}
+
+static void *run(void *unused)
+{
+  pthread_mutex_lock(&lock);
+  while (fed) {
+    int64_t next_us = look_at_all(monotonic_us());
+    const struct transport *follower = first_follower();
+    if (follower)
+      sleep_as_follower(follower);
+    else if (fed)
+      sleep_until(next_us);
+  }
+  running = false;
+  pthread_mutex_unlock(&lock);
+  return unused;
+}
+
+/* No signal of the app's may be taken by a thread that it does not know. */
+static bool start_thread(void)
+{
+  sigset_t all, before;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+static bool is_running(void)
+{
+  static bool prepared;
+  if (!prepared) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    prepared = true;
+  }
+  running = running || start_thread();
+  return running;
+}
+
+static bool add(struct transport *t, int64_t due_us)
+{
+  if (!is_running())
+    return false;
+  t->due_us = due_us;
+  if (!*find(t)) {
+    t->next_fed = NULL;
+    *find(NULL) = t;
+  }
+  pthread_cond_signal(&changed);
+  return true;
+}
+
+void feeder_feed(struct transport *t)
+{
+  if (t->call->rule->pace != IDEM_PACE_ORIGINAL) {
+    transport_feed(t);
+    return;
+  }
+  pthread_mutex_lock(&lock);
+  int64_t due_us = transport_feed(t);
+  t->follows = false;
+  /* Without a thread the chunks come at once, rather than never. */
+  if (due_us != INT64_MAX && !add(t, due_us)) {
+    t->hurried = true;
+    transport_feed(t);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+bool feeder_follow(struct transport *t)
+{
+  const struct call *call = t->call;
+  uint64_t wait_ms = call->rule->wait_ms;
+  int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : call->started_us + (int64_t)wait_ms * 1000;
+  pthread_mutex_lock(&lock);
+  t->follows = true;
+  bool added = add(t, due_us);
+  pthread_mutex_unlock(&lock);
+  return added;
+}
+
+void feeder_forget(struct transport *t)
+{
+  pthread_mutex_lock(&lock);
+  forget(t);
+  pthread_mutex_unlock(&lock);
+}
+
+void feeder_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void feeder_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}
+
+void feeder_begin_anew(void)
+{
+  fed = NULL;
+  running = false;
+  pthread_mutex_unlock(&lock);
+}

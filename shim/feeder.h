@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The feeder: one thread in a process, only while a transport has something to wait for that its own
+ * callbacks cannot see: the end of another call (a follower in a multi), or the time of the next chunk
+ * (pace=original). It sends into the transport's socket, which is what wakes the app's event loop, and
+ * touches nothing else of the app's.
+ */
+#ifndef IDEMSHIM_SHIM_FEEDER_H
+#define IDEMSHIM_SHIM_FEEDER_H
+
+#include "shim/transport.h"
+
+/* transport_feed() now, and again by the feeder at the times that it asks for. */
+void feeder_feed(struct transport *transport);
+
+/* Pokes the transport once when its call's owner is done or dead, or when the rule's wait= is over. False
+ * where no thread could be made. */
+bool feeder_follow(struct transport *transport);
+
+/* Ends both; the transport's socket can be closed then. */
+void feeder_forget(struct transport *transport);
+
+/* For pthread_atfork() alone: a child has no feeder. */
+void feeder_lock(void);
+void feeder_unlock(void);
+void feeder_begin_anew(void);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/flight.h"
+
+#include "shim/decide.h"
+#include "shim/feeder.h"
+#include "shim/life.h"
+#include "shim/marks.h"
+#include "shim/transport.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct flight {
+  struct flight *next;
+  struct flight *next_anywhere; /* under `lock` */
+  struct multi *multi;
+  struct shadow *shadow;
+  pthread_t thread;
+  struct call call;
+  struct decision decision; /* FOLLOW until the owner is done */
+  bool settles;             /* it has to go live, outside of any callback */
+  struct live live;
+  struct transport transport;
+  struct problem_room room;
+};
+
+/* Every flight that owns its operation, for the question whether a thread would wait for itself. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct flight *anywhere;
+
+static void list(struct flight *f)
+{
+  f->next = f->multi->flights;
+  f->multi->flights = f;
+  pthread_mutex_lock(&lock);
+  f->next_anywhere = anywhere;
+  anywhere = f;
+  pthread_mutex_unlock(&lock);
+}
+
+static void unlist(struct flight *f)
+{
+  struct flight **at = &f->multi->flights;
+  while (*at != f)
+    at = &(*at)->next;
+  *at = f->next;
+  pthread_mutex_lock(&lock);
+  for (at = &anywhere; *at != f;)
+    at = &(*at)->next_anywhere;
+  *at = f->next_anywhere;
+  pthread_mutex_unlock(&lock);
+}
+
+bool flight_blocks(const struct call *call)
+{
+  bool blocks = false;
+  const struct multi *multi = call->shadow->flight ? call->shadow->flight->multi : NULL;
+  pthread_mutex_lock(&lock);
+  for (const struct flight *f = anywhere; f && !blocks; f = f->next_anywhere)
+    blocks = f->decision.way == WAY_LIVE && f->decision.kind == LIVE_OWNED && f->multi != multi &&
+             pthread_equal(f->thread, pthread_self()) &&
+             memcmp(f->call.op.key, call->op.key, IDEM_KEY_SIZE) == 0;
+  pthread_mutex_unlock(&lock);
+  return blocks;
+}
+
+static bool is_live(const struct flight *f)
+{
+  return f->decision.way == WAY_LIVE;
+}
+
+/* Beginning. */
+
+/* The answer must outlive what may be a slow loop. */
+static bool play(struct flight *f)
+{
+  char marks[MARKS_SIZE] = "";
+  struct call *call = &f->call;
+  if (f->decision.way == WAY_TRANSPORT) {
+    marks_build(call, marks);
+    if (call->api->unpin(call->store, &call->op) < 0)
+      return false;
+  } else if (!problem_prepare(call, f->decision.problem, &f->room)) {
+    return false;
+  }
+  return transport_answer(&f->transport, marks);
+}
+
+static void on_poke(void *owner);
+
+/* Makes the transport for an answer, or for the wait for one. */
+static bool arm(struct flight *f)
+{
+  if (!transport_arm(&f->transport, &f->call))
+    return false;
+  f->transport.owner = f;
+  f->transport.on_poke = on_poke;
+  if (f->decision.way == WAY_FOLLOW ? feeder_follow(&f->transport) : play(f))
+    return true;
+  transport_disarm(&f->transport, CURLE_OUT_OF_MEMORY);
+  return false;
+}
+
+static void begin(struct flight *f)
+{
+  if (!is_live(f) && !arm(f))
+    f->decision = decide_live(&f->call, "no memory, descriptor or thread for the transport");
+  if (is_live(f))
+    live_begin(&f->live, &f->call, f->decision.kind);
+}
+
+/* The owner is done: in a header callback of the follower's own transfer. */
+static void on_poke(void *owner)
+{
+  struct flight *f = owner;
+  struct call *call = &f->call;
+  uint64_t waited_ms = (uint64_t)(monotonic_us() - call->started_us) / 1000;
+  bool done = call->api->wait(call->store, &call->op, 0) == 0;
+  call->op.waited = true;
+  call->api->leave(call->store, &call->op, false);
+  if (!done && call->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= call->rule->wait_ms) {
+    call_bypass(call, "wait");
+    f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+  } else if (call->shadow->disturbed) {
+    call_bypass(call, "options changed while it waited");
+    f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+  } else {
+    f->decision = decide_again(call, false);
+  }
+  if (f->decision.way == WAY_FOLLOW ? !feeder_follow(&f->transport) : !is_live(f) && !play(f))
+    f->decision = decide_live(call, "no memory or thread for the transport");
+  f->settles = is_live(f);
+}
+
+static void release(struct flight *f)
+{
+  unlist(f);
+  problem_release(&f->room);
+  f->shadow->flight = NULL;
+  shadow_end(f->shadow);
+  call_release(&f->call);
+  free(f);
+}
+
+CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule)
+{
+  struct flight *f = calloc(1, sizeof(*f));
+  if (!f) {
+    life_fail_open(LIFE_NO_MEMORY, "no memory for a call");
+    return multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  }
+  f->multi = multi;
+  f->shadow = shadow;
+  f->thread = pthread_self();
+  shadow->flight = f;
+  f->decision = (struct decision){.way = WAY_FOLLOW};
+  list(f);
+  f->decision = decide_first(&f->call, shadow, rule, false);
+  begin(f);
+  CURLMcode code = multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  if (code != CURLM_OK)
+    flight_abandon(f);
+  return code;
+}
+
+/* Ending. */
+
+/* A problem has been left, and so has what goes live without being the owner. */
+static bool is_entered(const struct flight *f)
+{
+  return is_live(f) ? f->decision.kind == LIVE_OWNED : f->decision.way != WAY_PROBLEM;
+}
+
+static void end_transport(struct flight *f, CURLcode code)
+{
+  struct call *call = &f->call;
+  bool answered = f->decision.way == WAY_TRANSPORT;
+  transport_disarm(&f->transport, code);
+  if (answered)
+    call_delivered(call, "transport");
+  if (is_entered(f))
+    call->api->leave(call->store, &call->op, answered && code == CURLE_OK);
+}
+
+void flight_end(struct flight *f, CURLcode code)
+{
+  if (is_live(f) && !f->settles)
+    live_end(&f->live, code);
+  else
+    end_transport(f, code);
+  release(f);
+}
+
+void flight_abandon(struct flight *f)
+{
+  if (is_live(f) && !f->settles)
+    live_abandon(&f->live);
+  else
+    end_transport(f, CURLE_ABORTED_BY_CALLBACK);
+  release(f);
+}
+
+void flight_note_reset(struct flight *f)
+{
+  if (!is_live(f) || f->settles)
+    transport_hold(&f->transport);
+}
+
+/* Going live. */
+
+static void go_live(struct flight *f)
+{
+  const struct libcurl *real = f->multi->lib;
+  f->settles = false;
+  real->multi_remove_handle(f->multi->handle, f->shadow->handle);
+  transport_disarm(&f->transport, CURLE_OK);
+  live_begin(&f->live, &f->call, f->decision.kind);
+  if (real->multi_add_handle(f->multi->handle, f->shadow->handle) != CURLM_OK)
+    life_fail_open(LIFE_NO_MEMORY, "a call that waited for another could not be sent");
+}
+
+void flight_settle(struct multi *multi)
+{
+  for (struct flight *f = multi->flights, *next; f; f = next) {
+    next = f->next;
+    if (f->settles)
+      go_live(f);
+  }
+}
+
+void flight_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void flight_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}

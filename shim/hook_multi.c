@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The multi interface: curl_multi_init, _add_handle, _remove_handle, _perform, _socket_action, _info_read,
+ * _cleanup. Everything else of it is libcurl's own, since every transfer is. */
+#include "shim/flight.h"
+#include "shim/hook.h"
+#include "shim/life.h"
+#include "shim/multi.h"
+#include "shim/stack.h"
+
+HOOK(CURLM *, curl_multi_init, (void))
+{
+  const struct libcurl *real = libcurl_of(CALLER);
+  CURLM *handle = real ? real->multi_init() : NULL;
+  if (handle && life_active())
+    multi_new(handle, real);
+  return handle;
+}
+
+static CURLMcode add(struct multi *multi, struct shadow *shadow)
+{
+  const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
+  shadow->replayed = REPLAYED_NOT;
+  if (!multi_note_added(multi, shadow))
+    return multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  CURL *handle = shadow->handle;
+  multi->reads_ahead |= rule != NULL;
+  CURLMcode code = rule && stack_suffices() ? idem_multi_add_handle(multi, shadow, rule)
+                                            : multi->lib->multi_add_handle(multi->handle, handle);
+  if (code != CURLM_OK)
+    multi_note_removed(multi, shadow, handle);
+  return code;
+}
+
+/* libcurl's own perform comes by here as well, with a multi that is not the app's. */
+HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
+{
+  struct multi *known = multi_find(multi);
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = known ? known->lib : shadow ? shadow->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
+    return add(known, shadow);
+  return real->multi_add_handle(multi, handle);
+}
+
+/* What ran callbacks may have ended flights, and sent others on their way. */
+static void look_after(struct multi *multi, CURLMcode code)
+{
+  if (code == CURLM_RECURSIVE_API_CALL || !multi->reads_ahead)
+    return;
+  multi_read_ahead(multi);
+  flight_settle(multi);
+}
+
+HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
+{
+  struct multi *known = multi_find(multi);
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  bool ours = known && shadow && multi_of(shadow) == known;
+  if (ours && shadow->flight)
+    multi_read_ahead(known);
+  CURLMcode code = real->multi_remove_handle(multi, handle);
+  if (code != CURLM_OK || !ours)
+    return code;
+  if (shadow->flight)
+    flight_abandon(shadow->flight);
+  multi_note_removed(known, shadow, handle);
+  return code;
+}
+
+HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
+{
+  struct multi *known = multi_find(multi);
+  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  CURLMcode code = real->multi_perform(multi, running);
+  if (known)
+    look_after(known, code);
+  return code;
+}
+
+HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
+{
+  struct multi *known = multi_find(multi);
+  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  CURLMcode code = real->multi_socket_action(multi, fd, events, running);
+  if (known)
+    look_after(known, code);
+  return code;
+}
+
+HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
+{
+  struct multi *known = multi_find(multi);
+  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  if (!real)
+    return NULL;
+  if (!known || !known->reads_ahead)
+    return real->multi_info_read(multi, left);
+  return multi_take_message(known, left);
+}
+
+HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
+{
+  struct multi *known = multi_find(multi);
+  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  if (known && known->reads_ahead)
+    multi_read_ahead(known);
+  CURLMcode code = real->multi_cleanup(multi);
+  while (known && code == CURLM_OK && known->flights)
+    flight_abandon(known->flights);
+  if (known && code == CURLM_OK)
+    multi_free(known);
+  return code;
+}

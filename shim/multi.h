@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The app's multi handles: which of their transfers are ours, and the messages that we have read ahead of the
+ * app, since a transfer's end is where its answer is committed.
+ *
+ * Only multis that were made through us are known; libcurl's own, of curl_easy_perform(), is not among them.
+ * Like its handle, a multi belongs to one thread at a time. Their memory is reused and never given back, so
+ * that a lookup may touch one without a lock.
+ */
+#ifndef IDEMSHIM_SHIM_MULTI_H
+#define IDEMSHIM_SHIM_MULTI_H
+
+#include "shim/shadow.h"
+
+struct flight;
+
+struct multi {
+  _Atomic(CURLM *) handle; /* NULL while unused */
+  _Atomic(struct multi *) next;
+  const struct libcurl *lib;
+  uint32_t serial;        /* grows with every use of this memory */
+  struct flight *flights; /* of ours, under way */
+  CURLMsg **messages;     /* read ahead of the app, oldest first */
+  unsigned message_count, message_room;
+  unsigned added; /* handles in it: each can have one message */
+  bool reads_ahead;
+};
+
+struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
+struct multi *multi_find(CURLM *handle);                           /* or NULL: forward blindly */
+void multi_free(struct multi *multi);
+
+/* The app's multi that the handle is in, or NULL. */
+struct multi *multi_of(const struct shadow *shadow);
+
+/* The handle is in; false without memory for its message: it must not be one of ours. */
+bool multi_note_added(struct multi *multi, struct shadow *shadow);
+void multi_note_removed(struct multi *multi, struct shadow *shadow, CURL *handle);
+
+/* Reads all of libcurl's messages, and ends the flights that they are about. */
+void multi_read_ahead(struct multi *multi);
+
+/* The app's curl_multi_info_read(). */
+CURLMsg *multi_take_message(struct multi *multi, int *left);
+
+/* For pthread_atfork() alone. */
+void multi_lock_all(void);
+void multi_unlock_all(void);
+void multi_begin_anew(void);
+
+#endif
