@@ -97,6 +97,7 @@ struct idem_rule {
   enum idem_churn churn;
   enum idem_pace pace;
   bool mark;
+  struct idem_words redact; /* RFC 6901 pointers to what a tape does not keep of a request */
   uint64_t max_body; /* bytes, of a request and of an answer; larger ones pass live and are not stored */
 };
 
@@ -111,6 +112,7 @@ struct idem_config {
   bool sync;
   char *scope;    /* "" if unset */
   char *tape_dir; /* NULL if unset */
+  char *key_file; /* NULL if unset */
   char *log;      /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
   bool hook_dl;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields that say what names an operation: key, header, vary, ignore. And inject, a header's name too. */
+/* Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is a header's
+ * name too, redact a list of pointers. */
 #include "config/ascii.h"
 #include "config/field.h"
 
@@ -79,8 +80,7 @@ int idem_parse_field_pointers(const struct idem_field *field, const struct idem_
 void idem_format_field_pointers(const struct idem_field *field, const struct idem_rule *rule,
                                 struct idem_text *text)
 {
-  (void)field;
-  add_words(text, &rule->keying.ignore, 0);
+  add_words(text, (const struct idem_words *)((const char *)rule + field->offset), 0);
 }
 
 int idem_parse_field_header_globs(const struct idem_field *field, const struct idem_value *value,

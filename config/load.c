@@ -144,6 +144,11 @@ static int load_TAPE(struct loader *l, const struct idem_variable_doc *variable,
   return text ? set_path(l, variable->name, text, "", &l->config->tape_dir) : 0;
 }
 
+static int load_KEY_FILE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  return text ? set_path(l, variable->name, text, "", &l->config->key_file) : 0;
+}
+
 static int load_LOG(struct loader *l, const struct idem_variable_doc *variable, const char *text)
 {
   struct idem_value value = value_of(l, variable, text);

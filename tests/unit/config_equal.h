@@ -59,7 +59,8 @@ static inline const char *rules_differ(const struct idem_rule *a, const struct i
       {"indoubt",                           a->indoubt == b->indoubt                                                                                       },
       {"churn",                           a->churn == b->churn                                                                                                                               },
       {"pace",                           a->pace == b->pace                                                                                                                                                      },
-      {"mark",                           a->mark == b->mark },
+      {"redact",                           same_words(&a->redact,  &b->redact)},
+      {"mark",                           a->mark == b->mark},
       {"max_body",                           a->max_body == b->max_body},
   };
 

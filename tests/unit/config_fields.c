@@ -252,6 +252,16 @@ Test(config_field, ignore_lists_pointers, .fini = release)
                  "/metadata/id, not \"metadata\"");
 }
 
+Test(config_field, redact_lists_pointers_that_keep_counting, .fini = release)
+{
+  words_are(&with("redact=/user/email,/messages")->redact, "/user/email,/messages");
+  words_are(&with("redact=/a")->keying.ignore, "");
+  words_are(&with("ttl=1h")->redact, "");
+  refuses("host=a redact=metadata",
+          RULE_1 "redact, column 15: expected a JSON pointer that begins with /, such as "
+                 "/metadata/id, not \"metadata\"");
+}
+
 Test(config_field, a_list_has_a_limit)
 {
   char rules[512] = "host=a ignore=/0";

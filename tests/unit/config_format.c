@@ -38,10 +38,10 @@ Test(config_format, has_every_other_field_in_its_plainest_form)
       "host=[0::1]:8080 method=put,get path=/v1/* action=bypass ttl=60m key=json:/a,/b header=X-Job "
       "vary=none "
       "ignore=/c repeats=fresh mismatch=reject status=200,300-399 inject=off wait=0 rescue=off guard=on "
-      "indoubt=fail churn=join pace=original mark=off max_body=1024",
+      "indoubt=fail churn=join pace=original mark=off redact=/d max_body=1024",
       "host=[::1]:8080 method=PUT,GET path=/v1/* action=bypass ttl=1h key=json:/a,/b header=X-Job vary=none "
       "ignore=/c repeats=fresh mismatch=reject status=200,300-399 inject=off wait=0 rescue=off guard=on "
-      "indoubt=fail churn=join pace=original mark=off max_body=1k");
+      "indoubt=fail churn=join pace=original mark=off redact=/d max_body=1k");
 }
 
 Test(config_format, says_durations_and_sizes_as_people_do)

@@ -57,6 +57,8 @@ Test(config_memory, when_there_is_none_the_config_is_empty_and_says_why)
                                      "stderr",
                                      "IDEMSHIM_TAPE",
                                      "tape",
+                                     "IDEMSHIM_KEY_FILE",
+                                     "tape.key",
                                      NULL};
 
   cr_expect_gt(failures(nothing), 0, "no allocation was made to fail");

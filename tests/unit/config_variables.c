@@ -38,6 +38,7 @@ Test(config_variable, without_any_the_defaults_hold, .fini = release)
   cr_expect(config.sync);
   cr_expect_str_eq(config.scope, "");
   cr_expect_null(config.tape_dir);
+  cr_expect_null(config.key_file);
   cr_expect_null(config.log);
   cr_expect(config.hook_dl);
   cr_expect_eq(config.delivery, IDEM_DELIVERY_AUTO);
@@ -48,7 +49,7 @@ Test(config_variable, that_is_empty_is_as_if_unset, .fini = release)
 {
   LOADS("IDEMSHIM_MODE", "", "IDEMSHIM_RULES", "", "IDEMSHIM_HOSTS", "", "IDEMSHIM_STORE", "",
         "IDEMSHIM_STORE_SIZE", "", "IDEMSHIM_SYNC", "", "IDEMSHIM_SCOPE", "", "IDEMSHIM_TAPE", "",
-        "IDEMSHIM_LOG", "", "IDEMSHIM_HOOK_DL", "", "XDG_CACHE_HOME", "");
+        "IDEMSHIM_KEY_FILE", "", "IDEMSHIM_LOG", "", "IDEMSHIM_HOOK_DL", "", "XDG_CACHE_HOME", "");
   cr_expect_eq(config.mode, IDEM_MODE_IDEMPOTENT);
   cr_expect_str_eq(config.store_dir, "/home/someone/.cache/idemshim");
   cr_expect_null(config.log);
@@ -160,12 +161,13 @@ Test(config_variable, scope_is_any_text_up_to_256_bytes, .fini = release)
   SAYS("IDEMSHIM_SCOPE: expected at most 256 bytes, not 257");
 }
 
-Test(config_variable, log_and_tape_are_paths, .fini = release)
+Test(config_variable, log_tape_and_key_file_are_paths, .fini = release)
 {
   cr_assert_eq(chdir("/"), 0);
-  LOADS("IDEMSHIM_LOG", "stderr", "IDEMSHIM_TAPE", "tape");
+  LOADS("IDEMSHIM_LOG", "stderr", "IDEMSHIM_TAPE", "tape", "IDEMSHIM_KEY_FILE", "tape.key");
   cr_expect_str_eq(config.log, "stderr");
   cr_expect_str_eq(config.tape_dir, "/tape");
+  cr_expect_str_eq(config.key_file, "/tape.key");
   LOADS("IDEMSHIM_LOG", "events.jsonl");
   cr_expect_str_eq(config.log, "/events.jsonl");
 }
@@ -313,7 +315,7 @@ Test(config_rule_file, that_is_a_pipe_does_not_hang_the_app, .init = enter_direc
 
 Test(config_docs, tell_everything_about_every_variable_and_field)
 {
-  static const char *const not_yet[] = {"IDEMSHIM_TAPE", "rescue", "guard"};
+  static const char *const not_yet[] = {"IDEMSHIM_TAPE", "IDEMSHIM_KEY_FILE", "rescue", "guard", "redact"};
   size_t later = 0, variables = 0, fields = 0;
 
   for (const struct idem_variable_doc *doc = idem_variable_docs; doc->name; doc++, variables++) {
@@ -326,7 +328,7 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     if (!doc->in_force)
       cr_expect_str_eq(doc->name, not_yet[later++]);
   }
-  cr_expect_eq(variables, 10);
-  cr_expect_eq(fields, 21);
+  cr_expect_eq(variables, 12);
+  cr_expect_eq(fields, 22);
   cr_expect_eq(later, sizeof(not_yet) / sizeof(not_yet[0]));
 }
