@@ -34,8 +34,8 @@ SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
 objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.S,$(1)))))
 FRONT   := $(call objects,shim config)
-STORE   := $(call objects,store) $(addprefix $(B)/obj/config/,error.o glob.o)
-COMMAND := $(call objects,cli store config)
+STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o)
+COMMAND := $(call objects,cli tape store config)
 STORE_LIBS := -llmdb -lcrypto -ljansson
 
 PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(B)/idemshim

@@ -1,7 +1,7 @@
 # Tests, fuzzers and benchmarks; included by the Makefile. One program for each suite.
 
 T := $(B)/tests
-UNIT    := $(T)/unit-config $(T)/unit-store
+UNIT    := $(T)/unit-config $(T)/unit-store $(T)/unit-tape
 E2E     := $(T)/e2e
 MOCK    := $(T)/mock-llm
 # Subject programs. What needs the GnuTLS flavour is built where that library is (it need not have its -dev package).
@@ -15,6 +15,10 @@ $(T)/unit-config: $(call objects,config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard 
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion
 
 $(T)/unit-store: $(call objects,store config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/store_*.c))
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(STORE_LIBS) -lpthread
+
+$(T)/unit-tape: $(call objects,tape store config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/tape_*.c))
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(STORE_LIBS) -lpthread
 
@@ -111,9 +115,9 @@ bench: setup-bench
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined
 
-$(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch])
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] tape/*.[ch])
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c) $(STORE_LIBS)
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c tape/*.c) $(STORE_LIBS)
 
 fuzz: setup-fuzz
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "tape/tape.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED const struct idem_tape_api idem_tape_api = {
+    .version = IDEM_TAPE_API_VERSION,
+    .size = sizeof(struct idem_tape_api),
+    .open_writer = tape_open_writer,
+    .close_writer = tape_close_writer,
+    .begin = tape_begin,
+    .lane = tape_lane,
+    .append = tape_append,
+    .name = tape_name,
+    .open = tape_open,
+    .close = tape_close,
+    .totals = tape_totals,
+    .read = tape_read,
+    .record_release = tape_record_release,
+    .open_matcher = tape_open_matcher,
+    .close_matcher = tape_close_matcher,
+    .match = tape_match,
+};

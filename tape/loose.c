@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. */
+#include "store/content.h"
+#include "store/name.h"
+#include "tape/mask.h"
+#include "tape/match.h"
+
+enum { HEADERS_MOST = 256 };
+
+struct loose_name {
+  uint8_t print[IDEM_KEY_SIZE];
+  uint32_t index;
+};
+
+struct loose_index {
+  struct loose_index *next;
+  const struct idem_rule *rule;
+  struct loose_name *names; /* sorted */
+  uint32_t *index;          /* the same order, without the names */
+  size_t count;
+};
+
+/* The fingerprint. */
+
+static void mask_json(json_t *json);
+
+static void mask_string(json_t *json)
+{
+  struct tape_buffer masked = {0};
+  tape_mask(&masked, (struct idem_span){json_string_value(json), json_string_length(json)});
+  if (!masked.failed)
+    json_string_setn(json, masked.data ? masked.data : "", masked.len);
+  free(masked.data);
+}
+
+static void mask_members(json_t *json)
+{
+  const char *name;
+  json_t *value;
+  json_object_foreach(json, name, value)
+  {
+    mask_json(value);
+  }
+}
+
+/* As deep as content_parse() lets JSON be. */
+static void mask_json(json_t *json)
+{
+  if (json_is_string(json))
+    mask_string(json);
+  else if (json_is_object(json))
+    mask_members(json);
+  for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
+    mask_json(json_array_get(json, i));
+}
+
+/* The pieces of a request that are masked as text, one after the other in a buffer. */
+struct masked {
+  struct tape_buffer buffer;
+  size_t end[HEADERS_MOST + 4];
+  size_t count;
+};
+
+static void add_masked(struct masked *masked, struct idem_span text)
+{
+  tape_mask(&masked->buffer, text);
+  masked->end[masked->count++] = masked->buffer.len;
+}
+
+static struct idem_span masked_at(const struct masked *masked, size_t i)
+{
+  size_t from = i ? masked->end[i - 1] : 0;
+  return (struct idem_span){masked->buffer.data ? masked->buffer.data + from : "", masked->end[i] - from};
+}
+
+static void finish_print(const struct idem_request *request, json_t *json, uint8_t print[IDEM_KEY_SIZE])
+{
+  uint8_t content[IDEM_KEY_SIZE];
+  struct hash hash;
+  content_fingerprint(request, json, content);
+  hash_begin(&hash);
+  hash_field(&hash, request->method);
+  hash_field(&hash, request->origin);
+  hash_field(&hash, request->path);
+  hash_digest(&hash, content);
+  hash_end(&hash, print);
+}
+
+static bool loose_print(const struct idem_request *request, uint8_t print[IDEM_KEY_SIZE])
+{
+  struct masked masked = {0};
+  struct idem_span headers[HEADERS_MOST];
+  struct idem_request copy = *request;
+  json_t *json = content_parse(request->body);
+  copy.header_count = request->header_count < HEADERS_MOST ? request->header_count : HEADERS_MOST;
+  copy.headers = headers;
+  mask_json(json);
+  add_masked(&masked, request->path);
+  add_masked(&masked, request->query);
+  add_masked(&masked, json ? (struct idem_span){"", 0} : request->body);
+  for (size_t i = 0; i < copy.header_count; i++)
+    add_masked(&masked, request->headers[i]);
+  bool done = !masked.buffer.failed;
+  copy.path = masked_at(&masked, 0);
+  copy.query = masked_at(&masked, 1);
+  copy.body = masked_at(&masked, 2);
+  for (size_t i = 0; i < copy.header_count; i++)
+    headers[i] = masked_at(&masked, 3 + i);
+  if (done)
+    finish_print(&copy, json, print);
+  json_decref(json);
+  free(masked.buffer.data);
+  return done;
+}
+
+/* The index. */
+
+static int by_print(const void *a, const void *b)
+{
+  const struct loose_name *x = a, *y = b;
+  int order = memcmp(x->print, y->print, IDEM_KEY_SIZE);
+  return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static void fill(struct loose_index *index, const struct tape *tape)
+{
+  struct tape_record record = {0};
+  struct idem_span headers[HEADERS_MOST];
+  for (size_t i = 0; i < tape->count; i++) {
+    if (tape->entries[i].what == TAPE_RESCUE || tape_read(tape, i + 1, &record, NULL) < 0)
+      continue;
+    struct idem_request request = tape_request(&record, index->rule, headers, HEADERS_MOST);
+    struct loose_name *name = &index->names[index->count];
+    name->index = (uint32_t)i;
+    index->count += loose_print(&request, name->print);
+  }
+  tape_record_release(&record);
+  qsort(index->names, index->count, sizeof(*index->names), by_print);
+  for (size_t i = 0; i < index->count; i++)
+    index->index[i] = index->names[i].index;
+}
+
+static void free_index(struct loose_index *index)
+{
+  if (!index)
+    return;
+  free(index->names);
+  free(index->index);
+  free(index);
+}
+
+static struct loose_index *make_index(const struct tape *tape, const struct idem_rule *rule)
+{
+  struct loose_index *index = calloc(1, sizeof(*index));
+  if (!index)
+    return NULL;
+  index->rule = rule;
+  index->names = calloc(tape->count + 1, sizeof(*index->names));
+  index->index = calloc(tape->count + 1, sizeof(*index->index));
+  if (index->names && index->index) {
+    fill(index, tape);
+    return index;
+  }
+  free_index(index);
+  return NULL;
+}
+
+static struct loose_index *find_index(struct tape_matcher *matcher, const struct idem_rule *rule)
+{
+  struct loose_index *first = atomic_load(&matcher->loosely), *at = first;
+  while (at && at->rule != rule)
+    at = at->next;
+  if (at)
+    return at;
+  struct loose_index *made = make_index(matcher->tape, rule);
+  /* Another thread may have made the same one meanwhile: it does no harm to have both. */
+  do
+    if (made)
+      made->next = first;
+  while (made && !atomic_compare_exchange_weak(&matcher->loosely, &first, made));
+  return made;
+}
+
+void tape_loose_free(struct tape_matcher *matcher)
+{
+  for (struct loose_index *at = atomic_load(&matcher->loosely), *next; at; at = next) {
+    next = at->next;
+    free_index(at);
+  }
+}
+
+struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request)
+{
+  uint8_t print[IDEM_KEY_SIZE];
+  struct tape_buffer buffer = {0};
+  struct idem_request redacted = tape_request_redacted(request, &buffer);
+  struct loose_index *index = loose_print(&redacted, print) ? find_index(matcher, request->rule) : NULL;
+  size_t from = 0, to = 0;
+  free(buffer.data);
+  if (!index)
+    return (struct tape_group){0};
+  while (from < index->count && memcmp(index->names[from].print, print, IDEM_KEY_SIZE) < 0)
+    from++;
+  for (to = from; to < index->count && memcmp(index->names[to].print, print, IDEM_KEY_SIZE) == 0;)
+    to++;
+  return (struct tape_group){index->index + from, to - from};
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "tape/match.h"
+#include "store/fork.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { HEADERS_MOST = 256 };
+
+/* Groups. */
+
+struct name_key {
+  const struct tape *tape;
+  size_t offset; /* of the name in an entry */
+};
+
+static const uint8_t *name_at(const struct tape *tape, size_t offset, uint32_t index)
+{
+  return (const uint8_t *)&tape->entries[index] + offset;
+}
+
+static int by_name(const void *a, const void *b, void *arg)
+{
+  const struct name_key *key = arg;
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  int order = memcmp(name_at(key->tape, key->offset, x), name_at(key->tape, key->offset, y), IDEM_KEY_SIZE);
+  return order ? order : (x > y) - (x < y);
+}
+
+static int make_names(const struct tape *tape, size_t offset, struct tape_names *names)
+{
+  struct name_key key = {tape, offset};
+  names->index = malloc((tape->count + 1) * sizeof(*names->index));
+  if (!names->index)
+    return -ENOMEM;
+  for (size_t i = 0; i < tape->count; i++)
+    if (tape->entries[i].what != TAPE_RESCUE)
+      names->index[names->count++] = (uint32_t)i;
+  qsort_r(names->index, names->count, sizeof(*names->index), by_name, &key);
+  return 0;
+}
+
+/* The first place whose name is not before this one; with `after`, the first behind it. */
+static size_t bound(const struct tape_matcher *matcher, const struct tape_names *names, size_t offset,
+                    const uint8_t *name, bool after)
+{
+  size_t low = 0, high = names->count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    int order = memcmp(name_at(matcher->tape, offset, names->index[middle]), name, IDEM_KEY_SIZE);
+    if (order < 0 || (after && order == 0))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static struct tape_group find_group(const struct tape_matcher *matcher, const struct tape_names *names,
+                                    size_t offset, const uint8_t *name)
+{
+  size_t from = bound(matcher, names, offset, name, false), to = bound(matcher, names, offset, name, true);
+  return (struct tape_group){names->index + from, to - from};
+}
+
+/* Taking. */
+
+/* How well a lane fits: this one in this process's place, this one anywhere, any. */
+enum { FITS_PROCESS, FITS_LANE, FITS_ANY, FITS };
+
+static bool fits(const struct tape_entry *entry, uint32_t process, uint32_t lane, int how)
+{
+  return how == FITS_ANY || (entry->lane == lane && (how == FITS_LANE || entry->process == process));
+}
+
+static bool take(struct tape_matcher *matcher, uint32_t index)
+{
+  uint8_t not_yet = 0;
+  return atomic_compare_exchange_strong(&matcher->state->taken[index], &not_yet, 1);
+}
+
+/* The earliest that has not been given, of those that fit best; 0: all have been. */
+static uint64_t take_first(struct tape_matcher *matcher, struct tape_group group, uint32_t process,
+                           uint32_t lane)
+{
+  for (int how = 0; how < FITS; how++)
+    for (size_t i = 0; i < group.count; i++)
+      if (fits(&matcher->tape->entries[group.at[i]], process, lane, how) && take(matcher, group.at[i]))
+        return (uint64_t)group.at[i] + 1;
+  return 0;
+}
+
+static uint64_t last_of(const struct tape_matcher *matcher, struct tape_group group, uint32_t process,
+                        uint32_t lane)
+{
+  for (int how = 0; how < FITS; how++)
+    for (size_t i = group.count; i-- > 0;)
+      if (fits(&matcher->tape->entries[group.at[i]], process, lane, how))
+        return (uint64_t)group.at[i] + 1;
+  return 0;
+}
+
+/* By order of appearance, as the reader numbers those on the tape. */
+static uint32_t this_process(struct tape_matcher *matcher)
+{
+  uint64_t life = life_number(), old = atomic_load(&matcher->process);
+  if (old >> 32 == life)
+    return (uint32_t)old;
+  uint64_t mine = life << 32 | (atomic_fetch_add(&matcher->state->processes, 1) + 1);
+  return atomic_compare_exchange_strong(&matcher->process, &old, mine) ? (uint32_t)mine : (uint32_t)old;
+}
+
+static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group group,
+                                const struct tape_call *call, struct tape_match *match)
+{
+  uint32_t process = this_process(matcher), lane = call->lane ? call->lane : tape_lane();
+  match->number = take_first(matcher, group, process, lane);
+  if (match->number)
+    return TAPE_FOUND;
+  if (matcher->last) {
+    match->number = last_of(matcher, group, process, lane);
+    return TAPE_FOUND;
+  }
+  snprintf(
+      match->note, sizeof(match->note),
+      "this call was recorded %zu time%s, and %s been replayed; exhausted=last would repeat the last one",
+      group.count, group.count == 1 ? "" : "s", group.count == 1 ? "it has" : "all have");
+  return TAPE_EXHAUSTED;
+}
+
+/* Matching. */
+
+static void say_loose(struct tape_matcher *matcher, const struct idem_request *request,
+                      struct tape_match *match)
+{
+  struct tape_record record = {0};
+  struct idem_span headers[HEADERS_MOST];
+  struct tape_buffer buffer = {0};
+  char difference[400] = "";
+  struct idem_request now = tape_request_redacted(request, &buffer);
+  match->loose = true;
+  if (tape_read(matcher->tape, match->number, &record, NULL) == 0) {
+    struct idem_request recorded = tape_request(&record, request->rule, headers, HEADERS_MOST);
+    tape_difference(&recorded, &now, difference, sizeof(difference));
+  }
+  snprintf(match->note, sizeof(match->note), "not looked at (recorded / now): %s", difference);
+  tape_record_release(&record);
+  free(buffer.data);
+}
+
+static enum tape_verdict match_call(struct tape_matcher *matcher, const struct idem_request *request,
+                                    const struct tape_call *call, struct tape_match *match)
+{
+  struct tape_group group =
+      find_group(matcher, &matcher->by_key, offsetof(struct tape_entry, key), call->key);
+  if (!group.count)
+    group = find_group(matcher, &matcher->by_fingerprint, offsetof(struct tape_entry, fingerprint),
+                       call->fingerprint);
+  if (group.count)
+    return choose(matcher, group, call, match);
+  if (matcher->loose)
+    group = tape_loose_find(matcher, request);
+  if (!group.count) {
+    tape_nearest(matcher->tape, request, match);
+    return TAPE_MISS;
+  }
+  enum tape_verdict verdict = choose(matcher, group, call, match);
+  if (verdict == TAPE_FOUND)
+    say_loose(matcher, request, match);
+  return verdict;
+}
+
+enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
+                             const struct tape_call *call, struct tape_match *match)
+{
+  struct life_quiet quiet = life_hush();
+  *match = (struct tape_match){0};
+  enum tape_verdict verdict = match_call(matcher, request, call, match);
+  life_resume(&quiet);
+  return verdict;
+}
+
+/* Opening. */
+
+static int open_matcher(struct tape_matcher *matcher, const char *state, struct idem_error *error)
+{
+  if (make_names(matcher->tape, offsetof(struct tape_entry, key), &matcher->by_key) < 0 ||
+      make_names(matcher->tape, offsetof(struct tape_entry, fingerprint), &matcher->by_fingerprint) < 0)
+    return idem_error_set(error, -ENOMEM, "%s: no memory to match calls", matcher->tape->dir);
+  return tape_state_open(matcher, state, error);
+}
+
+int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
+                      const struct tape_matching *matching, struct idem_error *error)
+{
+  struct life_quiet quiet = life_hush();
+  struct tape_matcher *matcher = calloc(1, sizeof(*matcher));
+  int rc = -ENOMEM;
+  *out = NULL;
+  if (matcher) {
+    matcher->tape = tape;
+    matcher->loose = matching->loose;
+    matcher->last = matching->last;
+    rc = open_matcher(matcher, matching->state, error);
+  } else {
+    idem_error_set(error, rc, "%s: no memory to match calls", tape->dir);
+  }
+  if (rc == 0)
+    *out = matcher;
+  else
+    tape_close_matcher(matcher);
+  life_resume(&quiet);
+  return rc;
+}
+
+void tape_close_matcher(struct tape_matcher *matcher)
+{
+  if (!matcher)
+    return;
+  tape_loose_free(matcher);
+  tape_state_close(matcher);
+  free(matcher->by_key.index);
+  free(matcher->by_fingerprint.index);
+  free(matcher);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* match: what the strict and the loose way of finding an exchange share. */
+#ifndef IDEMSHIM_TAPE_MATCH_H
+#define IDEMSHIM_TAPE_MATCH_H
+
+#include "tape/reader.h"
+
+#include <stdatomic.h>
+
+/* Which exchanges have been given, in memory that every process of the replay has. */
+struct tape_state {
+  _Atomic uint64_t tape; /* a number of the tape and its length */
+  _Atomic uint32_t processes;
+  uint32_t zero;
+  _Atomic uint8_t taken[];
+};
+
+/* Exchanges with one name, in the order of the run: indexes into tape->entries. */
+struct tape_group {
+  const uint32_t *at;
+  size_t count;
+};
+
+/* Exchanges by a name of theirs. */
+struct tape_names {
+  uint32_t *index;
+  size_t count;
+};
+
+struct loose_index;
+
+struct tape_matcher {
+  const struct tape *tape;
+  bool loose, last;
+  struct tape_state *state;
+  size_t state_size;
+  struct tape_names by_key, by_fingerprint;
+  _Atomic uint64_t process; /* which life, and its place among the processes of the replay */
+  _Atomic(struct loose_index *) loosely;
+};
+
+/* 0 or -errno with the message. */
+int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_error *error);
+void tape_state_close(struct tape_matcher *matcher);
+
+/* Those that match when dates, UUIDs and what the rule ignores are left out. The index for a rule is made
+ * when it is first asked for. Empty also when there is no memory for it. */
+struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request);
+void tape_loose_free(struct tape_matcher *matcher);
+
+/* The request as a tape would have it: without what the rule's redact= points to. Frees with the buffer. */
+struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer);
+
+/* Where `recorded` and `now` first differ, in words. */
+void tape_difference(const struct idem_request *recorded, const struct idem_request *now, char *out,
+                     size_t size);
+
+#endif

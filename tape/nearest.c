@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What a miss is explained by. Likeness is judged by the bytes that two bodies have in common at their ends;
+ * only the best one is taken apart. */
+#include "store/content.h"
+#include "tape/match.h"
+#include "tape/redact.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { HEADERS_MOST = 256 };
+
+static bool same(struct idem_span a, struct idem_span b)
+{
+  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* In thousandths. */
+static uint64_t likeness(struct idem_span a, struct idem_span b)
+{
+  size_t least = a.len < b.len ? a.len : b.len, most = a.len > b.len ? a.len : b.len, start = 0, end = 0;
+  while (start < least && a.data[start] == b.data[start])
+    start++;
+  while (end < least - start && a.data[a.len - 1 - end] == b.data[b.len - 1 - end])
+    end++;
+  return most ? (start + end) * 1000 / most : 1000;
+}
+
+struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer)
+{
+  struct idem_request redacted = *request;
+  tape_redact_query(buffer, request->query);
+  size_t query = buffer->len;
+  tape_redact_body(buffer, request->rule, request->body);
+  if (buffer->failed || !buffer->data)
+    return redacted;
+  redacted.query = (struct idem_span){buffer->data, query};
+  redacted.body = (struct idem_span){buffer->data + query, buffer->len - query};
+  return redacted;
+}
+
+/* Differences. */
+
+static void add_vary(void *arg, struct idem_span name, struct idem_span value)
+{
+  struct tape_buffer *out = arg;
+  tape_buffer_span(out, name);
+  tape_buffer_text(out, ": ");
+  tape_buffer_span(out, value);
+  tape_buffer_text(out, "\r\n");
+}
+
+/* As the store compares them: the headers that count, sorted. */
+static struct idem_answer comparable(const struct idem_request *request, struct tape_buffer *headers)
+{
+  content_vary(request, add_vary, headers);
+  return (struct idem_answer){
+      .method = request->method,
+      .origin = request->origin,
+      .path = request->path,
+      .query = request->query,
+      .scope = {"",                                 0           },
+      .request_headers = {headers->data ? headers->data : "", headers->len},
+      .request_body = request->body
+  };
+}
+
+void tape_difference(const struct idem_request *recorded, const struct idem_request *now, char *out,
+                     size_t size)
+{
+  struct tape_buffer headers[2] = {0};
+  struct idem_answer a = comparable(recorded, &headers[0]), b = comparable(now, &headers[1]);
+  /* The keys are what the difference is looked for behind; equal ones would end the comparison. */
+  b.key[0] = 1;
+  if (!headers[0].failed && !headers[1].failed)
+    idem_store_compare(&a, &b, out, size);
+  free(headers[0].data);
+  free(headers[1].data);
+}
+
+/* The search. */
+
+static bool may_be(const struct tape *tape, uint64_t number, const struct idem_request *request,
+                   struct tape_record *record)
+{
+  return tape->entries[number - 1].what != TAPE_RESCUE && tape_peek(tape, number, record, NULL) == 0 &&
+         same(record->method, request->method) && same(record->path, request->path) &&
+         tape_read(tape, number, record, NULL) == 0;
+}
+
+static uint64_t find(const struct tape *tape, const struct idem_request *now)
+{
+  struct tape_record record = {0};
+  uint64_t best = 0, best_like = 0;
+  for (uint64_t number = 1; number <= tape->count; number++) {
+    if (!may_be(tape, number, now, &record))
+      continue;
+    uint64_t like = likeness(record.request_body, now->body) * 2 + same(record.origin, now->origin);
+    if (!best || like > best_like) {
+      best = number;
+      best_like = like;
+    }
+  }
+  tape_record_release(&record);
+  return best;
+}
+
+static void say(const struct tape *tape, const struct idem_request *now, struct tape_match *match)
+{
+  struct tape_record record = {0};
+  struct idem_span headers[HEADERS_MOST];
+  char difference[400] = "";
+  if (tape_read(tape, match->number, &record, NULL) == 0) {
+    struct idem_request recorded = tape_request(&record, now->rule, headers, HEADERS_MOST);
+    tape_difference(&recorded, now, difference, sizeof(difference));
+  }
+  snprintf(match->note, sizeof(match->note),
+           "nothing recorded for this request; the nearest is exchange %" PRIu64
+           "; first difference (recorded / now): %s",
+           match->number, difference);
+  tape_record_release(&record);
+}
+
+bool tape_nearest(const struct tape *tape, const struct idem_request *request, struct tape_match *match)
+{
+  struct tape_buffer buffer = {0};
+  struct idem_request now = tape_request_redacted(request, &buffer);
+  *match = (struct tape_match){.number = find(tape, &now)};
+  if (match->number)
+    say(tape, &now, match);
+  else
+    snprintf(match->note, sizeof(match->note),
+             "nothing recorded for this request, nor any other %.*s of %.*s%.*s",
+             (int)(now.method.len < 20 ? now.method.len : 20), now.method.data,
+             (int)(now.origin.len < 200 ? now.origin.len : 200), now.origin.data,
+             (int)(now.path.len < 200 ? now.path.len : 200), now.path.data);
+  free(buffer.data);
+  return match->number != 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/fd.h"
+#include "store/fork.h"
+#include "store/sse.h"
+#include "tape/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+enum { ALIGNMENT = _Alignof(struct tape_chunk) };
+
+static size_t aligned(size_t len)
+{
+  return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Summary, content and chunks, each where it may begin. */
+static int make_room(struct tape_record *record, const struct tape_frame *frame, bool whole)
+{
+  size_t size = aligned(frame->summary_len) + (whole ? 2 * aligned(frame->content_len) : 0) + ALIGNMENT;
+  char *bytes = record->bytes;
+  size_t room = record->room;
+  if (size > room) {
+    free(bytes);
+    bytes = malloc(size);
+    room = bytes ? size : 0;
+  }
+  *record = (struct tape_record){.bytes = bytes, .room = room};
+  return bytes ? 0 : -ENOMEM;
+}
+
+static int read_parts(int fd, const struct tape_file *file, const struct tape_entry *entry, bool whole,
+                      struct tape_record *record)
+{
+  size_t len;
+  char *content = record->bytes + aligned(entry->frame.summary_len);
+  char *chunks = content + aligned(entry->frame.content_len);
+  int rc = tape_part_read(fd, file, entry->offset, &entry->frame, false, record->bytes, &len);
+  if (rc == 0)
+    rc = tape_summary_parse((struct idem_span){record->bytes, len}, record);
+  if (rc < 0 || !whole)
+    return rc;
+  rc = tape_part_read(fd, file, entry->offset, &entry->frame, true, content, &len);
+  return rc < 0 ? rc
+                : tape_content_parse((struct idem_span){content, len}, record,
+                                     (struct tape_chunk *)(void *)chunks);
+}
+
+static int fail(const char *path, uint64_t number, uint64_t offset, int code, struct idem_error *error)
+{
+  char reason[128];
+  if (code == -EILSEQ)
+    return idem_error_set(error, code, "%s: exchange %" PRIu64 ", at offset %" PRIu64 ", is damaged", path,
+                          number, offset);
+  if (code == -ENOENT)
+    return idem_error_set(error, code, "%s: is gone, and with it exchange %" PRIu64 "; the tape was rotated",
+                          path, number);
+  return idem_error_set(error, code, "%s: exchange %" PRIu64 ": %s", path, number,
+                        strerror_r(-code, reason, sizeof(reason)));
+}
+
+static int read_record(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
+                       struct idem_error *error)
+{
+  char path[PATH_MAX];
+  if (number < 1 || number > tape->count)
+    return idem_error_set(error, -ERANGE, "%s: there is no exchange %" PRIu64 "; it has %zu", tape->dir,
+                          number, tape->count);
+  const struct tape_entry *entry = &tape->entries[number - 1];
+  const struct tape_file *file = &tape->files[entry->segment];
+  if (!tape_segment_path(path, tape->dir, file->number) || make_room(record, &entry->frame, whole) < 0)
+    return idem_error_set(error, -ENOMEM, "%s: no memory for exchange %" PRIu64, tape->dir, number);
+  int fd = fd_open(path, O_RDONLY, 0);
+  int rc = fd < 0 ? fd : read_parts(fd, file, entry, whole, record);
+  if (fd >= 0)
+    close(fd);
+  record->number = number;
+  record->process = entry->process;
+  return rc < 0 ? fail(path, number, entry->offset, rc, error) : 0;
+}
+
+static int read_quietly(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
+                        struct idem_error *error)
+{
+  struct life_quiet quiet = life_hush();
+  int rc = read_record(tape, number, whole, record, error);
+  life_resume(&quiet);
+  return rc;
+}
+
+int tape_read(const struct tape *tape, uint64_t number, struct tape_record *record, struct idem_error *error)
+{
+  return read_quietly(tape, number, true, record, error);
+}
+
+int tape_peek(const struct tape *tape, uint64_t number, struct tape_record *record, struct idem_error *error)
+{
+  return read_quietly(tape, number, false, record, error);
+}
+
+void tape_record_release(struct tape_record *record)
+{
+  free(record->bytes);
+  *record = (struct tape_record){0};
+}
+
+struct idem_request tape_request(const struct tape_record *record, const struct idem_rule *rule,
+                                 struct idem_span *headers, size_t room)
+{
+  struct idem_request request = {.rule = rule,
+                                 .method = record->method,
+                                 .origin = record->origin,
+                                 .path = record->path,
+                                 .query = record->query,
+                                 .headers = headers,
+                                 .shape = record->shape,
+                                 .body = record->request_body};
+  struct idem_span rest = record->request_headers;
+  while (request.header_count < room && sse_line(&rest, &headers[request.header_count]))
+    request.header_count++;
+  return request;
+}
+
+/* Facts. */
+
+static bool find_fact(struct idem_span facts, unsigned number, struct idem_span *value)
+{
+  uint16_t head[2];
+  while (facts.len >= sizeof(head)) {
+    memcpy(head, facts.data, sizeof(head));
+    facts = (struct idem_span){facts.data + sizeof(head), facts.len - sizeof(head)};
+    if (head[1] > facts.len)
+      return false;
+    *value = (struct idem_span){facts.data, head[1]};
+    if (head[0] == number)
+      return true;
+    facts = (struct idem_span){facts.data + head[1], facts.len - head[1]};
+  }
+  return false;
+}
+
+bool tape_fact_number(const struct tape_outcome *outcome, unsigned number, int64_t *value)
+{
+  struct idem_span fact;
+  if (!find_fact(outcome->facts, number, &fact) || fact.len != sizeof(*value))
+    return false;
+  memcpy(value, fact.data, sizeof(*value));
+  return true;
+}
+
+bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct idem_span *value)
+{
+  if (!find_fact(outcome->facts, number, value) || !value->len || value->data[value->len - 1] != '\0')
+    return false;
+  value->len--;
+  return true;
+}

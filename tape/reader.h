@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* reader: what an open tape is. It holds no descriptor: an app may close what it likes. */
+#ifndef IDEMSHIM_TAPE_READER_H
+#define IDEMSHIM_TAPE_READER_H
+
+#include "tape/record.h"
+#include "tape/seal.h"
+#include "tape/segment.h"
+#include "tape/tape.h"
+
+/* Where a record is and what it is looked for by. */
+struct tape_entry {
+  uint64_t offset; /* of its frame */
+  struct tape_frame frame;
+  uint32_t segment, process, pid, lane;
+  int64_t started_us, process_us, order_us;
+  uint64_t sequence;
+  uint16_t what;
+  uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE];
+};
+
+/* A segment as it was when the tape was opened. */
+struct tape_file {
+  uint32_t number;
+  struct tape_head head;
+  uint8_t key[SEAL_KEY_SIZE];
+};
+
+struct tape {
+  char *dir;
+  struct tape_file *files;
+  size_t file_count;
+  struct tape_entry *entries; /* in order; exchange n is entries[n - 1] */
+  size_t count, room;
+  struct tape_totals totals;
+};
+
+/* Reads one segment's index and adds what it finds. `check` reads the contents too. 0, or -errno of what ends
+ * everything; what is damaged is told to the source and counted. */
+struct tape_scan {
+  struct tape *tape;
+  const struct tape_source *source;
+  const uint8_t *master;
+  bool check;
+  uint64_t done; /* bytes */
+  void (*progress)(void *arg, uint64_t done, uint64_t total);
+  uint64_t total;
+};
+int tape_scan_segment(struct tape_scan *scan, uint32_t number, struct idem_error *error);
+
+/* Puts the entries into their order and numbers the processes. -ENOMEM. */
+int tape_sort(struct tape *tape);
+
+/* Opening, with or without the contents. */
+int tape_scan_all(struct tape_scan *scan, struct idem_error *error);
+
+/* Reads the summary or content of a frame that was found sound into `bytes`, opens it where it is sealed, and
+ * leaves
+ * `*len` without the tag. -EILSEQ, -EIO, -errno. */
+int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const struct tape_frame *frame,
+                   bool content, char *bytes, size_t *len);
+
+#endif

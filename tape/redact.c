@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "tape/redact.h"
+
+#include "store/content.h"
+#include "store/name.h"
+#include "store/sse.h"
+#include "tape/json_place.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Names that are credentials beyond those that make the tenant: whatever has one of these in it. */
+static const char *const telling[] = {"token",   "secret", "password",         "api-key",
+                                      "api_key", "apikey", "subscription-key", "signature"};
+
+/* And query parameters that are called exactly so. */
+static const char *const query_names[] = {"key", "sig", "auth", "code"};
+
+static bool contains_word(struct idem_span name, const char *word)
+{
+  size_t len = strlen(word);
+  for (size_t i = 0; i + len <= name.len; i++)
+    if (strncasecmp(name.data + i, word, len) == 0)
+      return true;
+  return false;
+}
+
+static bool is_telling(struct idem_span name)
+{
+  for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
+    if (contains_word(name, telling[i]))
+      return true;
+  return false;
+}
+
+/* Query. */
+
+/* Where the value of a parameter begins; 0: it may be kept. */
+static size_t query_value(struct idem_span piece)
+{
+  const char *equals = piece.len ? memchr(piece.data, '=', piece.len) : NULL;
+  if (!equals)
+    return 0;
+  struct idem_span name = {piece.data, (size_t)(equals - piece.data)};
+  bool secret = is_telling(name);
+  for (size_t i = 0; !secret && i < sizeof(query_names) / sizeof(*query_names); i++)
+    secret = strlen(query_names[i]) == name.len && strncasecmp(name.data, query_names[i], name.len) == 0;
+  return secret ? name.len + 1 : 0;
+}
+
+void tape_redact_query(struct tape_buffer *out, struct idem_span query)
+{
+  struct idem_span piece;
+  bool credential, first = true;
+  for (; name_query_next(&query, &piece, &credential); first = false) {
+    size_t value = query_value(piece);
+    tape_buffer_text(out, first ? "" : "&");
+    tape_buffer_add(out, piece.data, value ? value : piece.len);
+    tape_buffer_text(out, value ? TAPE_REDACTED : "");
+  }
+}
+
+/* Request headers. */
+
+static bool is_secret(const struct header *header)
+{
+  return header->role == HEADER_CREDENTIAL || header->role == HEADER_SECRET || is_telling(header->name);
+}
+
+/* Bytes of the scheme in "Bearer xyz", with the blank; it is worth knowing and no secret. */
+static size_t scheme_len(struct idem_span name, struct idem_span value)
+{
+  const char *blank = contains_word(name, "authorization") ? memchr(value.data, ' ', value.len) : NULL;
+  return blank ? (size_t)(blank - value.data) + 1 : 0;
+}
+
+static struct idem_span whole_value(struct idem_span line)
+{
+  const char *colon = memchr(line.data, ':', line.len);
+  struct idem_span value = {colon + 1, line.len - (size_t)(colon + 1 - line.data)};
+  while (value.len && (*value.data == ' ' || *value.data == '\t'))
+    value = (struct idem_span){value.data + 1, value.len - 1};
+  return value;
+}
+
+static void redact_line(struct tape_buffer *out, const struct idem_keying *keying, struct idem_span line)
+{
+  struct header header = name_header(keying, line);
+  if (!header.name.len || !is_secret(&header)) {
+    tape_buffer_span(out, line);
+  } else {
+    struct idem_span value = whole_value(line);
+    tape_buffer_span(out, header.name);
+    tape_buffer_text(out, ": ");
+    tape_buffer_add(out, value.data, scheme_len(header.name, value));
+    tape_buffer_text(out, TAPE_REDACTED);
+  }
+  tape_buffer_text(out, "\r\n");
+}
+
+void tape_redact_headers(struct tape_buffer *out, const struct idem_request *request)
+{
+  for (size_t i = 0; i < request->header_count; i++)
+    if (request->headers[i].len)
+      redact_line(out, &request->rule->keying, request->headers[i]);
+}
+
+/* Bodies. */
+
+/* As many as a rule's list can have. */
+enum { PLACES_MOST = 64 };
+
+static bool find_places(const struct idem_words *pointers, struct idem_span body, struct idem_span place[],
+                        size_t *n)
+{
+  json_t *json = pointers->count <= PLACES_MOST ? content_parse(body) : NULL;
+  bool parsed = json != NULL;
+  json_decref(json);
+  for (size_t i = 0; parsed && i < pointers->count; i++) {
+    struct idem_span found = tape_json_place(body, pointers->word[i]);
+    size_t at = *n;
+    /* In the order of the text; one inside another goes with it. */
+    for (; found.len && at > 0 && place[at - 1].data > found.data; at--)
+      place[at] = place[at - 1];
+    place[at] = found.len ? found : place[at];
+    *n += found.len != 0;
+  }
+  return parsed;
+}
+
+void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, struct idem_span body)
+{
+  struct idem_span place[PLACES_MOST + 1];
+  size_t count = 0;
+  if (!rule->redact.count || !body.len) {
+    tape_buffer_span(out, body);
+    return;
+  }
+  if (!find_places(&rule->redact, body, place, &count))
+    return;
+  const char *from = body.data, *end = body.data + body.len;
+  for (size_t i = 0; i < count; i++) {
+    if (place[i].data < from)
+      continue;
+    tape_buffer_add(out, from, (size_t)(place[i].data - from));
+    tape_buffer_text(out, "\"" TAPE_REDACTED "\"");
+    from = place[i].data + place[i].len;
+  }
+  tape_buffer_add(out, from, (size_t)(end - from));
+}
+
+/* Response headers. */
+
+static bool is_named(struct idem_span line, const char *name)
+{
+  size_t len = strlen(name);
+  return line.len > len && line.data[len] == ':' && strncasecmp(line.data, name, len) == 0;
+}
+
+/* "[redacted]", cut or filled up to the length that the value has. */
+static void cover(char *value, size_t len)
+{
+  size_t text = sizeof(TAPE_REDACTED) - 1;
+  memset(value, '*', len);
+  if (len >= text)
+    memcpy(value, TAPE_REDACTED, text);
+}
+
+/* Set-Cookie: NAME=VALUE; attributes. The name and the attributes stay. */
+static void cover_cookie(char *line, size_t len)
+{
+  char *equals = memchr(line, '=', len), *end = memchr(line, ';', len);
+  end = end ? end : line + len;
+  if (equals && equals < end)
+    cover(equals + 1, (size_t)(end - equals - 1));
+}
+
+void tape_redact_response(char *headers, size_t len)
+{
+  static const char *const whole[] = {"Set-Cookie2", "Authentication-Info", "Proxy-Authentication-Info"};
+  struct idem_span rest = {headers, len}, line;
+  while (sse_line(&rest, &line)) {
+    char *place = headers + (line.data - headers);
+    if (is_named(line, "Set-Cookie"))
+      cover_cookie(place, line.len);
+    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+      if (is_named(line, whole[i]))
+        cover(place + strlen(whole[i]) + 1, line.len - strlen(whole[i]) - 1);
+  }
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Which segment is written to. Processes agree by the names of files alone: a segment is made by link(),
+ * which only one of them can win, and appears with its head in it. */
+#include "store/clock.h"
+#include "store/fd.h"
+#include "store/fork.h"
+#include "tape/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The newest two are never deleted: another process may be writing to the last but one. */
+enum { KEPT = 2, TRIES = 16 };
+
+static int fail(const struct tape_writer *writer, int code, struct idem_error *error)
+{
+  return tape_path_fail(error, code, writer->dir);
+}
+
+/* Making one. */
+
+static int fill(const char *path, const struct tape_head *head)
+{
+  int fd = fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (fd < 0)
+    return fd;
+  ssize_t len = write(fd, head, sizeof(*head));
+  int rc = len < 0 ? -errno : len < (ssize_t)sizeof(*head) ? -ENOSPC : 0;
+  close(fd);
+  return rc;
+}
+
+/* 0 also if another process was faster. */
+static int make(const struct tape_writer *writer, uint32_t number)
+{
+  char path[PATH_MAX], draft[PATH_MAX];
+  struct tape_head head = writer->head;
+  head.number = number;
+  head.started_us = clock_read_us(CLOCK_REALTIME);
+  tape_head_finish(&head);
+  if (!tape_segment_path(path, writer->dir, number) ||
+      snprintf(draft, sizeof(draft), "%s/new.%d.%lx", writer->dir, life_pid(),
+               (unsigned long)pthread_self()) >= (int)sizeof(draft))
+    return -ENAMETOOLONG;
+  unlink(draft);
+  int rc = fill(draft, &head);
+  if (rc == 0 && link(draft, path) < 0 && errno != EEXIST)
+    rc = -errno;
+  unlink(draft);
+  return rc;
+}
+
+static void trim(const struct tape_writer *writer)
+{
+  struct tape_segments segments;
+  uint64_t total = 0;
+  char path[PATH_MAX];
+  int64_t oldest_us = writer->max_age_us ? clock_read_us(CLOCK_REALTIME) - writer->max_age_us : INT64_MIN;
+  if (tape_segments_list(writer->dir, &segments) < 0)
+    return;
+  for (size_t i = segments.count; i-- > 0;) {
+    const struct tape_segment *segment = &segments.at[i];
+    total += segment->size;
+    bool over = writer->max_size && total > writer->max_size - writer->segment_size;
+    if (segments.count - i > KEPT && (over || segment->modified_us < oldest_us) &&
+        tape_segment_path(path, writer->dir, segment->number))
+      unlink(path);
+  }
+  free(segments.at);
+}
+
+/* Finding the one. */
+
+static int newest(const struct tape_writer *writer, uint32_t *number)
+{
+  struct tape_segments segments;
+  int rc = tape_segments_list(writer->dir, &segments);
+  if (rc == 0 && segments.count == 0)
+    rc = -ENOENT;
+  if (rc == 0)
+    *number = segments.at[segments.count - 1].number;
+  free(segments.at);
+  return rc;
+}
+
+int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
+{
+  char path[PATH_MAX];
+  uint32_t number = 0;
+  int rc = newest(writer, &number);
+  if (rc < 0)
+    return rc == -ENOENT ? rc : fail(writer, rc, error);
+  if (!tape_segment_path(path, writer->dir, number))
+    return fail(writer, -ENAMETOOLONG, error);
+  int fd = fd_open(path, O_RDONLY, 0);
+  if (fd < 0)
+    return tape_path_fail(error, fd, path);
+  rc = tape_head_read(fd, path, &writer->head, error);
+  close(fd);
+  if (rc == 0 && master && !(writer->head.flags & TAPE_ENCRYPTED))
+    rc = idem_error_set(
+        error, -EKEYREJECTED,
+        "%s: the tape that is there is not encrypted; give another directory, or no IDEMSHIM_KEY_FILE",
+        writer->dir);
+  return rc < 0 ? rc : tape_head_key(&writer->head, path, master, writer->key, error);
+}
+
+/* Looked at each time: a file with a known name may be of a tape that was begun after ours was deleted. */
+static int check_head(struct tape_writer *writer, int fd, uint32_t number, const char *path,
+                      struct idem_error *error)
+{
+  struct tape_head head;
+  int rc = tape_head_read(fd, path, &head, error);
+  if (rc < 0)
+    return rc;
+  if (memcmp(head.id, writer->head.id, TAPE_ID_SIZE) != 0)
+    return idem_error_set(error, -ESTALE,
+                          "%s: another tape has taken the place of the one that was being written",
+                          writer->dir);
+  atomic_store(&writer->opened_us, head.started_us);
+  atomic_store(&writer->number, number);
+  return 0;
+}
+
+static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *size, struct idem_error *error)
+{
+  char path[PATH_MAX];
+  struct stat stat;
+  if (!tape_segment_path(path, writer->dir, number))
+    return fail(writer, -ENAMETOOLONG, error);
+  int fd = fd_open(path, O_RDWR | O_APPEND, 0);
+  if (fd < 0)
+    return fd == -ENOENT ? fd : tape_path_fail(error, fd, path);
+  int rc = fstat(fd, &stat) < 0 ? -errno : check_head(writer, fd, number, path, error);
+  if (rc < 0) {
+    close(fd);
+    return rc;
+  }
+  *size = (uint64_t)stat.st_size;
+  return fd;
+}
+
+static bool is_full(const struct tape_writer *writer, uint64_t size)
+{
+  int64_t age_us =
+      writer->segment_age_us ? clock_read_us(CLOCK_REALTIME) - atomic_load(&writer->opened_us) : 0;
+  /* One with nothing but its head can take a record, whatever its age. */
+  return size > sizeof(struct tape_head) &&
+         (size >= writer->segment_size || (writer->segment_age_us && age_us >= writer->segment_age_us));
+}
+
+/* The next number: that of the newest segment, or one more if that is full. */
+static int advance(struct tape_writer *writer, uint32_t full, struct idem_error *error, uint32_t *number)
+{
+  int rc = newest(writer, number);
+  if (rc < 0 && rc != -ENOENT)
+    return fail(writer, rc, error);
+  if (rc == 0 && *number > full)
+    return 0;
+  *number = rc == 0 || full ? full + 1 : 1;
+  rc = make(writer, *number);
+  if (rc < 0)
+    return fail(writer, rc, error);
+  trim(writer);
+  return 0;
+}
+
+int tape_segment_open(struct tape_writer *writer, uint64_t *size, struct idem_error *error)
+{
+  uint32_t number = atomic_load(&writer->number), full = 0;
+  for (int i = 0; i < TRIES; i++) {
+    int fd = number ? open_number(writer, number, size, error) : -ENOENT;
+    if (fd < 0 && fd != -ENOENT)
+      return fd;
+    if (fd >= 0 && !is_full(writer, *size))
+      return fd;
+    if (fd >= 0) {
+      full = number;
+      close(fd);
+    }
+    int rc = advance(writer, full, error, &number);
+    if (rc < 0)
+      return rc;
+  }
+  return idem_error_set(error, -EBUSY, "%s: its segments are full as soon as they are made", writer->dir);
+}

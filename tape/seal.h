@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seal: AES-256-GCM for what is kept on disk, and the key for it.
+ *
+ * The key file holds a master key. Each salt has a key of its own, derived by HKDF-SHA-256 (RFC 5869), and a
+ * check value that tells a wrong master key before anything is unsealed.
+ */
+#ifndef IDEMSHIM_TAPE_SEAL_H
+#define IDEMSHIM_TAPE_SEAL_H
+
+#include "store/store.h"
+
+enum { SEAL_KEY_SIZE = 32, SEAL_CHECK_SIZE = 16, SEAL_TAG_SIZE = 16, SEAL_NONCE_SIZE = 12 };
+
+/* Reads the master key: 32 bytes, or 64 hexadecimal digits. -EINVAL for anything else. */
+int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_error *error);
+
+int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint8_t key[SEAL_KEY_SIZE],
+                uint8_t check[SEAL_CHECK_SIZE]);
+
+/* Works in place; `data` has room for the tag behind its `len` bytes. `bound` is authenticated with them. A
+ * nonce must never be used twice under one key. 0, -ENOMEM. */
+int seal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE], struct idem_span bound,
+         uint8_t *data, size_t len);
+
+/* `len` is with the tag. 0, -EBADMSG: these are not the bytes that were sealed; -ENOMEM. */
+int unseal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE], struct idem_span bound,
+           uint8_t *data, size_t len);
+
+#endif

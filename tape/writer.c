@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "tape/writer.h"
+
+#include "store/clock.h"
+#include "store/fork.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A tape has about eight segments, so that deleting one loses an eighth of it. */
+enum { SEGMENTS = 8, AGES = 4 };
+#define SIZE_LEAST   ((uint64_t)1 << 20)
+#define SEGMENT_MOST ((uint64_t)64 << 20)
+
+/* The directory. */
+
+/* mkdir -p, for us alone. */
+static int make_directories(const char *dir)
+{
+  char path[PATH_MAX];
+  size_t len = strlen(dir);
+  if (len >= sizeof(path))
+    return -ENAMETOOLONG;
+  for (size_t i = 1; i <= len; i++) {
+    if (dir[i] != '/' && dir[i] != '\0')
+      continue;
+    memcpy(path, dir, i);
+    path[i] = '\0';
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+      return access(path, F_OK) == 0 ? 0 : -errno;
+  }
+  return 0;
+}
+
+static int check_directory(const char *dir, struct idem_error *error)
+{
+  struct stat stat_out;
+  int rc = make_directories(dir);
+  if (rc < 0)
+    return tape_path_fail(error, rc, dir);
+  if (stat(dir, &stat_out) < 0)
+    return tape_path_fail(error, -errno, dir);
+  if (!S_ISDIR(stat_out.st_mode))
+    return idem_error_set(error, -ENOTDIR, "%s: is not a directory", dir);
+  if (stat_out.st_uid != geteuid())
+    return idem_error_set(error, -EPERM, "%s: belongs to another user (uid %u)", dir,
+                          (unsigned)stat_out.st_uid);
+  if (stat_out.st_mode & 022)
+    return idem_error_set(error, -EPERM, "%s: is writable by others (mode %03o); chmod 700 it", dir,
+                          (unsigned)stat_out.st_mode & 0777);
+  return 0;
+}
+
+/* A new tape's identity. */
+static int make_head(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
+{
+  struct tape_head *head = &writer->head;
+  *head = (struct tape_head){.flags = master ? TAPE_ENCRYPTED : 0};
+  if (getrandom(head->id, sizeof(head->id), 0) != sizeof(head->id) ||
+      getrandom(head->salt, sizeof(head->salt), 0) != sizeof(head->salt))
+    return idem_error_set(error, -EIO, "no random numbers: %s", strerror(errno));
+  tape_head_finish(head);
+  struct idem_span salt = {(const char *)head->salt, sizeof(head->salt)};
+  if (master && seal_derive(master, salt, writer->key, head->key_check) < 0)
+    return idem_error_set(error, -ENOMEM, "%s: no memory for its key", writer->dir);
+  return 0;
+}
+
+/* Two processes may begin the same tape: what counts is the head of the segment that one of them made. */
+static int find_tape(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
+{
+  uint64_t size;
+  int rc = tape_segment_adopt(writer, master, error);
+  if (rc != -ENOENT)
+    return rc;
+  rc = make_head(writer, master, error);
+  if (rc < 0)
+    return rc;
+  int fd = tape_segment_open(writer, &size, error);
+  if (fd == -ESTALE)
+    return tape_segment_adopt(writer, master, error);
+  if (fd < 0)
+    return fd;
+  close(fd);
+  return 0;
+}
+
+static int find_tape_with_key(struct tape_writer *writer, const char *key_file, struct idem_error *error)
+{
+  uint8_t master[SEAL_KEY_SIZE];
+  int rc = key_file ? seal_read_key(key_file, master, error) : 0;
+  if (rc == 0)
+    rc = find_tape(writer, key_file ? master : NULL, error);
+  OPENSSL_cleanse(master, sizeof(master));
+  return rc;
+}
+
+static void set_limits(struct tape_writer *writer, const struct tape_options *options)
+{
+  uint64_t size = options->max_size && options->max_size < SIZE_LEAST ? SIZE_LEAST : options->max_size;
+  bool ages = options->max_age_ms && options->max_age_ms < INT64_MAX / 1000;
+  writer->max_size = size;
+  writer->segment_size = size && size / SEGMENTS < SEGMENT_MOST ? size / SEGMENTS : SEGMENT_MOST;
+  writer->max_age_us = ages ? (int64_t)options->max_age_ms * 1000 : 0;
+  writer->segment_age_us = writer->max_age_us / AGES;
+}
+
+static int open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
+{
+  struct tape_writer *writer = calloc(1, sizeof(*writer));
+  char *dir = strdup(options->dir);
+  if (!writer || !dir) {
+    free(writer);
+    free(dir);
+    return idem_error_set(error, -ENOMEM, "%s: no memory to open the tape", options->dir);
+  }
+  writer->dir = dir;
+  set_limits(writer, options);
+  int rc = check_directory(dir, error);
+  if (rc == 0)
+    rc = find_tape_with_key(writer, options->key_file, error);
+  if (rc == 0)
+    *out = writer;
+  else
+    tape_close_writer(writer);
+  return rc;
+}
+
+int tape_open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
+{
+  struct life_quiet quiet = life_hush();
+  *out = NULL;
+  int rc = life_begin();
+  rc = rc < 0 ? tape_path_fail(error, rc, options->dir) : open_writer(out, options, error);
+  life_resume(&quiet);
+  return rc;
+}
+
+void tape_close_writer(struct tape_writer *writer)
+{
+  if (!writer)
+    return;
+  OPENSSL_cleanse(writer->key, sizeof(writer->key));
+  free(writer->dir);
+  free(writer);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* writer: what an open writer is. Nothing in it is a descriptor or a lock, so a child after fork() goes on
+ * with it. */
+#ifndef IDEMSHIM_TAPE_WRITER_H
+#define IDEMSHIM_TAPE_WRITER_H
+
+#include "tape/seal.h"
+#include "tape/segment.h"
+#include "tape/tape.h"
+
+#include <stdatomic.h>
+
+struct tape_writer {
+  char *dir;
+  uint64_t max_size, segment_size;
+  int64_t max_age_us, segment_age_us; /* 0: none */
+  struct tape_head head;              /* of the tape: id, salt, check, flags */
+  uint8_t key[SEAL_KEY_SIZE];
+  _Atomic uint32_t number;   /* the newest segment that this process knows; 0: none yet */
+  _Atomic int64_t opened_us; /* when that one was begun */
+  _Atomic uint64_t sequence; /* which life, and of how many calls it has seen the beginning */
+  _Atomic uint64_t process;  /* which life, and since when */
+};
+
+/* Opens the segment that the next record goes to, and makes it or deletes old ones where it is time. A
+ * descriptor or -errno. `size` is how much is in it. */
+int tape_segment_open(struct tape_writer *writer, uint64_t *size, struct idem_error *error);
+
+/* Takes the tape's id and salt from the newest segment; -ENOENT if there is none. */
+int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct idem_error *error);
+
+#endif
