@@ -69,14 +69,23 @@ static void point_at_fields(struct body *body, const struct shadow *shadow)
   body->span = (struct idem_span){fields, len};
 }
 
+static void open_form(struct body *body, const struct shadow *shadow, uint64_t limit)
+{
+  form_body_open(&body->form, shadow, limit);
+  body->whole = !body->form.reason;
+  body->span = (struct idem_span){body->form.text.data, body->form.text.len};
+}
+
 void body_open(struct body *body, struct shadow *shadow, uint64_t limit)
 {
   *body = (struct body){
       .shadow = shadow, .whole = true, .span = {"", 0}
   };
-  if (shadow->no_body || (shadow->request != HTTP_POST && shadow->request != HTTP_PUT))
+  if (shadow->no_body || shadow->request == HTTP_GET || shadow->request == HTTP_HEAD)
     return;
-  if (shadow->request == HTTP_POST && (shadow->is_copied_post || shadow->slot[SLOT_POSTFIELDS]))
+  if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME)
+    open_form(body, shadow, limit);
+  else if (shadow->request == HTTP_POST && (shadow->is_copied_post || shadow->slot[SLOT_POSTFIELDS]))
     point_at_fields(body, shadow);
   else {
     body->whole = false;
@@ -170,6 +179,8 @@ void body_give_back(const struct shadow *shadow, CURL *handle)
 
 void body_return(struct body *body)
 {
+  /* What was sent is then not what the call was named by. */
+  body->shadow->disturbed |= form_body_changed(&body->form);
   if (!body->fed)
     return;
   body->shadow->fed = false;
@@ -178,5 +189,6 @@ void body_return(struct body *body)
 
 void body_release(struct body *body)
 {
+  form_body_release(&body->form);
   buffer_release(&body->read);
 }

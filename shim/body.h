@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The request body: where it is, or, when the app feeds it through a read callback, read ahead so that it can
- * be part of the key, and fed on to libcurl afterwards.
+ * The request body: where it is, or, for a form, the text that names it (form_body.h), or, when the app feeds
+ * it through a read callback, read ahead so that it can be part of the key, and fed on to libcurl afterwards.
  */
 #ifndef IDEMSHIM_SHIM_BODY_H
 #define IDEMSHIM_SHIM_BODY_H
 
+#include "shim/form_body.h"
 #include "shim/shadow.h"
 
 struct body {
@@ -13,6 +14,7 @@ struct body {
   struct idem_span span; /* the whole body, if `whole` */
   bool whole;            /* false: larger than the limit, or the app's reader paused or gave up */
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
+  struct form_body form;
   struct buffer read;
   size_t at;      /* how much of `read` libcurl has had */
   size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or a value too

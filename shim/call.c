@@ -226,6 +226,8 @@ static const char *build_body(struct call *call)
 {
   body_open(&call->body, call->shadow, call->rule->max_body);
   call->request.body = call->body.span;
+  if (call->body.form.reason)
+    return call->body.form.reason;
   if (!call->body.whole)
     return call->body.read.len > call->rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
   return call->body.span.len > call->rule->max_body ? "max_body" : NULL;
@@ -246,8 +248,6 @@ static bool has_cookies(const struct shadow *shadow)
 static const char *shadow_reason(const struct shadow *shadow, char room[24])
 {
   const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
-  if (!reason && shadow->request == HTTP_FORM)
-    reason = "a form";
   /* Some versions send a PUT then, and others a POST. */
   if (!reason && shadow->upload && shadow->request != HTTP_PUT)
     reason = "UPLOAD and another method";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
 #include "shim/flight.h"
+#include "shim/form.h"
 #include "shim/hook.h"
 #include "shim/life.h"
 #include "shim/live.h"
@@ -28,6 +29,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
 {
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (shadow && shadow->form)
+    form_share_readers(shadow->form);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
   if (copy && shadow && shadow->state == PERFORM_LIVE)
     live_take_from_copy(shadow, copy);

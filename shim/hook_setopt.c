@@ -14,6 +14,8 @@ static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintp
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)
     shadow_note(shadow, option, value);
+  else if (option == CURLOPT_MIMEPOST)
+    shadow_lose_form(shadow); /* libcurl has taken the earlier one away */
   if (transport && !held && option_row(option)->kind == OPTION_SPECIAL)
     lend_method(shadow);
   return code;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/lend.h"
 
+#include "shim/form.h"
 #include "shim/transport.h"
 
 #include <stdarg.h>
@@ -74,10 +75,10 @@ static void return_method(const struct shadow *shadow, CURL *handle)
     real->easy_setopt(handle, CURLOPT_UPLOAD, 1L);
     break;
   case HTTP_FORM:
-    if (RARE(HTTPPOST, 0))
-      real->easy_setopt(handle, CURLOPT_HTTPPOST, RARE(HTTPPOST, 0));
-    else
-      real->easy_setopt(handle, CURLOPT_MIMEPOST, RARE(MIMEPOST, 0));
+    real->easy_setopt(handle, CURLOPT_HTTPPOST, shadow->slot[SLOT_HTTPPOST]);
+    break;
+  case HTTP_MIME:
+    real->easy_setopt(handle, CURLOPT_MIMEPOST, form_real(shadow->form));
     break;
   case HTTP_GET:
   case HTTP_HEAD:

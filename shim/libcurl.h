@@ -30,7 +30,19 @@
   X(multi_cleanup)
 #define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header)     /* 7.83.0 */                                                                            \
-  X(easy_nextheader) /* 7.83.0 */
+  X(easy_nextheader) /* 7.83.0 */                                                                            \
+  X(mime_init)       /* 7.56.0, as are these; a build may lack them */                                       \
+  X(mime_free)                                                                                               \
+  X(mime_addpart)                                                                                            \
+  X(mime_name)                                                                                               \
+  X(mime_filename)                                                                                           \
+  X(mime_type)                                                                                               \
+  X(mime_encoder)                                                                                            \
+  X(mime_data)                                                                                               \
+  X(mime_filedata)                                                                                           \
+  X(mime_data_cb)                                                                                            \
+  X(mime_subparts)                                                                                           \
+  X(mime_headers)
 
 /* What it must find in a libcurl. */
 #define LIBCURL_NEEDED(X)                                                                                    \
@@ -60,6 +72,9 @@ unsigned libcurl_count(void);
 /* True for the file name or path of a libcurl: "libcurl.so.4", "libcurl-gnutls.so.4", but not
  * "libcurlpp.so.1". */
 bool libcurl_is_name(const char *path);
+
+/* True if the address is in this libcurl: it is calling its own functions. */
+bool libcurl_holds(const struct libcurl *lib, const void *address);
 
 /* True if the symbol is one of our stubs. */
 bool libcurl_is_ours(const void *symbol);

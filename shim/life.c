@@ -4,6 +4,7 @@
 #include "shim/environment.h"
 #include "shim/events.h"
 #include "shim/feeder.h"
+#include "shim/form_table.h"
 #include "shim/hook_dl.h"
 #include "shim/multi.h"
 #include "shim/shadow.h"
@@ -38,12 +39,14 @@ static void after_fork_in_child(void)
   store_lock = unlocked;
   feeder_begin_anew();
   multi_begin_anew();
+  tracked_unlock_all();
   shadow_unlock_all();
 }
 
 static void before_fork(void)
 {
   shadow_lock_all();
+  tracked_lock_all();
   multi_lock_all();
   feeder_lock();
 }
@@ -52,6 +55,7 @@ static void after_fork(void)
 {
   feeder_unlock();
   multi_unlock_all();
+  tracked_unlock_all();
   shadow_unlock_all();
 }
 

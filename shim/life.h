@@ -4,7 +4,7 @@
  *
  * The constructor does nothing. The configuration is read at the first handle, the store object is opened at
  * the first call that a rule matches. Lock order: bind_lock (libcurl.c), table_lock (table.c), the locks of
- * multi.c and feeder.c, store_lock (life.c), then the store's own.
+ * form_table.c, multi.c and feeder.c, store_lock (life.c), then the store's own.
  */
 #ifndef IDEMSHIM_SHIM_LIFE_H
 #define IDEMSHIM_SHIM_LIFE_H

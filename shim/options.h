@@ -47,6 +47,7 @@
   X(RESOLVE)                                                                                                 \
   X(CURLU)                                                                                                   \
   X(HTTPHEADER)                                                                                              \
+  X(MIME_OPTIONS)                                                                                            \
   X(INFILESIZE_LARGE)
 
 #define OPTIONS_TEXT(X)                                                                                      \
@@ -151,9 +152,10 @@ enum option_kind {
   OPTION_SPECIAL,
 };
 
-/* One slot for each KEPT and TEXT option, and for four of the SPECIAL ones. */
+/* One slot for each KEPT and TEXT option, and for five of the SPECIAL ones. */
 enum option_slot {
   SLOT_PORT,
+  SLOT_HTTPPOST,
   SLOT_POSTFIELDS,
   SLOT_POSTFIELDSIZE_LARGE,
   SLOT_PROTOCOLS,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/shadow.h"
 
+#include "shim/form.h"
 #include "shim/url.h"
 
 #include <limits.h>
@@ -118,6 +119,7 @@ void shadow_reset(struct shadow *shadow)
   free_rare(shadow);
   memset(shadow->slot, 0, sizeof(shadow->slot));
   memset(shadow->needs, 0, sizeof(shadow->needs));
+  shadow_lose_form(shadow);
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
   shadow->disturbed = shadow->state != PERFORM_IDLE;
@@ -146,6 +148,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   to->cookie_engine = from->cookie_engine;
   to->cookie_file = from->cookie_file;
   to->shared = from->shared;
+  to->form = from->form ? form_copy(from->form) : NULL;
   complete &= copy_rare(to, from);
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
@@ -191,11 +194,24 @@ static void note_post_size(struct shadow *shadow, uintptr_t size)
 }
 
 /* Also if it is taken away again: what goes out is then an empty form. */
-static void note_form(struct shadow *shadow, CURLoption option, uintptr_t value)
+static void note_form(struct shadow *shadow, const struct curl_httppost *list)
 {
-  set_rare(shadow, option_number(CURLOPT_HTTPPOST), option == CURLOPT_HTTPPOST ? value : 0, false);
-  set_rare(shadow, option_number(CURLOPT_MIMEPOST), option == CURLOPT_MIMEPOST ? value : 0, false);
+  shadow->slot[SLOT_HTTPPOST] = (uintptr_t)list;
   shadow->request = HTTP_FORM;
+  shadow->no_body = false;
+}
+
+void shadow_lose_form(struct shadow *shadow)
+{
+  form_drop(shadow->form);
+  shadow->form = NULL;
+}
+
+static void note_mime(struct shadow *shadow, const curl_mime *mime)
+{
+  shadow_lose_form(shadow);
+  shadow->form = form_take(mime);
+  shadow->request = HTTP_MIME;
   shadow->no_body = false;
 }
 
@@ -265,8 +281,10 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     note_post_size(shadow, value);
     break;
   case CURLOPT_HTTPPOST:
+    note_form(shadow, (const struct curl_httppost *)value);
+    break;
   case CURLOPT_MIMEPOST:
-    note_form(shadow, option, value);
+    note_mime(shadow, (const curl_mime *)value);
     break;
   case CURLOPT_INFILESIZE:
     shadow->slot[SLOT_INFILESIZE_LARGE] = value;
@@ -365,11 +383,8 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
 
 const char *shadow_method(const struct shadow *shadow)
 {
-  static const char *const words[] = {[HTTP_GET] = "GET",
-                                      [HTTP_HEAD] = "HEAD",
-                                      [HTTP_POST] = "POST",
-                                      [HTTP_FORM] = "POST",
-                                      [HTTP_PUT] = "PUT"};
+  static const char *const words[] = {[HTTP_GET] = "GET",   [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST",
+                                      [HTTP_FORM] = "POST", [HTTP_MIME] = "POST", [HTTP_PUT] = "PUT"};
   const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST);
   if (custom)
     return custom;

@@ -19,7 +19,14 @@
 #include <stdint.h>
 
 /* libcurl's own notion of the method; CUSTOMREQUEST only changes the word. */
-enum http_request { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_FORM, HTTP_PUT };
+enum http_request {
+  HTTP_GET,
+  HTTP_HEAD,
+  HTTP_POST,
+  HTTP_FORM, /* CURLOPT_HTTPPOST */
+  HTTP_MIME, /* CURLOPT_MIMEPOST */
+  HTTP_PUT
+};
 
 enum perform_state {
   PERFORM_IDLE,
@@ -63,6 +70,7 @@ struct shadow {
   struct buffer copied_post; /* COPYPOSTFIELDS */
   uintptr_t slot[SLOT_COUNT];
   struct rare *rare; /* RARE options that were set */
+  struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
                  64];           /* NEEDS options that are set; the last bit stands for all newer ones */
   struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
@@ -113,6 +121,9 @@ bool shadow_copy(struct shadow *to, const struct shadow *from);
 
 /* Remembers an option that the real libcurl has accepted. */
 void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value);
+
+/* The form that is set is not known any more. */
+void shadow_lose_form(struct shadow *shadow);
 
 /* The rule that wants this handle's next transfer, or NULL. Costs a comparison while URL and method stay the
  * same. */

@@ -5,6 +5,7 @@
 #include "shim/cookies.h"
 #include "shim/debug.h"
 #include "shim/feeder.h"
+#include "shim/form.h"
 #include "shim/header_text.h"
 #include "shim/lend.h"
 #include "shim/progress.h"
@@ -34,6 +35,9 @@ const char *transport_refuses(const struct call *call)
     return "a libcurl without Unix sockets";
   if (shadow->parts.path_len > PATH_MOST)
     return "a long path";
+  /* The method is lent, and cannot be given back without the name of the form. */
+  if (shadow->request == HTTP_MIME && !form_real(shadow->form))
+    return "a form in a copied handle";
   if (!replay_has_certificates(shadow, answer->facts))
     return "CERTINFO";
   if (redirected && !follows)

@@ -54,7 +54,7 @@ ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without
       {"smaller-size-after-copy", "stored"},
       {"upload-then-fields",      "bypass"},
       {"form-taken-away",         "bypass"},
-      {"form",                    "bypass"},
+      {"form",                    "stored"},
       {"empty-post",              "stored"},
       {"paused-reader",           "bypass"},
       {"greedy-reader",           "stored"},
