@@ -7,11 +7,23 @@
 #include "shim/multi.h"
 #include "shim/stack.h"
 
+/* libcurl's own perform comes by all of these, with a multi that is not the app's. */
+static struct multi *find(CURLM *multi, const void *caller, const struct libcurl **real)
+{
+  struct multi *known = multi_glance(multi);
+  *real = known ? known->lib : libcurl_itself(caller);
+  if (!*real && (known = multi_find(multi)))
+    *real = known->lib;
+  if (!*real)
+    *real = libcurl_of(caller);
+  return known;
+}
+
 HOOK(CURLM *, curl_multi_init, (void))
 {
   const struct libcurl *real = libcurl_of(CALLER);
   CURLM *handle = real ? real->multi_init() : NULL;
-  if (handle && life_active())
+  if (handle)
     multi_new(handle, real);
   return handle;
 }
@@ -31,14 +43,13 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   return code;
 }
 
-/* libcurl's own perform comes by here as well, with a multi that is not the app's. */
 HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
 {
-  struct multi *known = multi_find(multi);
-  struct shadow *shadow = shadow_find(handle);
-  const struct libcurl *real = known ? known->lib : shadow ? shadow->lib : libcurl_of(CALLER);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  struct shadow *shadow = known ? shadow_find(handle) : NULL;
   if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
     return add(known, shadow);
   return real->multi_add_handle(multi, handle);
@@ -55,11 +66,11 @@ static void look_after(struct multi *multi, CURLMcode code)
 
 HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
 {
-  struct multi *known = multi_find(multi);
-  struct shadow *shadow = shadow_find(handle);
-  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  struct shadow *shadow = known ? shadow_find(handle) : NULL;
   bool ours = known && shadow && multi_of(shadow) == known;
   if (ours && shadow->flight)
     multi_read_ahead(known);
@@ -74,8 +85,8 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
 
 HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
 {
-  struct multi *known = multi_find(multi);
-  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
   CURLMcode code = real->multi_perform(multi, running);
@@ -86,8 +97,8 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
 {
-  struct multi *known = multi_find(multi);
-  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
   CURLMcode code = real->multi_socket_action(multi, fd, events, running);
@@ -98,8 +109,8 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 {
-  struct multi *known = multi_find(multi);
-  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return NULL;
   if (!known || !known->reads_ahead)
@@ -109,8 +120,8 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 
 HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
 {
-  struct multi *known = multi_find(multi);
-  const struct libcurl *real = known ? known->lib : libcurl_of(CALLER);
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
   if (known && known->reads_ahead)

@@ -110,6 +110,35 @@ static const struct libcurl *find_bound(const void *base)
   return NULL;
 }
 
+const struct libcurl *libcurl_itself(const void *return_address)
+{
+  unsigned count = atomic_load_explicit(&bound_count, memory_order_acquire);
+  for (unsigned i = 0; i < count; i++)
+    if (return_address >= bound[i].base && return_address < bound[i].end)
+      return &bound[i];
+  return NULL;
+}
+
+/* The end of what is mapped of the object at `table->base`. */
+static int note_end(struct dl_phdr_info *info, size_t size, void *arg)
+{
+  struct libcurl *table = arg;
+  (void)size;
+  const char *end = NULL;
+  bool found = false;
+  for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+    const char *start = (const char *)info->dlpi_addr + segment->p_vaddr;
+    if (segment->p_type != PT_LOAD)
+      continue;
+    found |= table->base >= (const void *)start && table->base < (const void *)(start + segment->p_memsz);
+    end = start + segment->p_memsz;
+  }
+  if (found)
+    table->end = end;
+  return found;
+}
+
 /* The object is never closed again: callers such as PHP unload libcurl before they exit, and our table would
  * dangle. */
 static bool fill(struct libcurl *table, const char *path, const void *base)
@@ -130,7 +159,8 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
   table->version = about->version_num;
   table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;
-  table->base = base;
+  table->base = table->end = base;
+  dl_iterate_phdr(note_end, table);
   return true;
 }
 
@@ -149,6 +179,9 @@ static const struct libcurl *bind_object(const char *path, const void *base)
 
 const struct libcurl *libcurl_of(const void *return_address)
 {
+  const struct libcurl *itself = libcurl_itself(return_address);
+  if (itself)
+    return itself;
   dl_find_real();
   void *symbol = find_easy_init(return_address);
   Dl_info info;

@@ -59,12 +59,15 @@ struct libcurl {
 #undef X
   bool unix_sockets;
   unsigned version; /* CURLVERSION number, such as 0x075801 */
-  const void *base; /* where it is mapped; identifies it */
+  const void *base, *end; /* where it is mapped; `base` identifies it */
 };
 
 /* The libcurl that the code at `return_address` is linked to or has loaded, or NULL if there is none to be
  * found. The table lives as long as the process. */
 const struct libcurl *libcurl_of(const void *return_address);
+
+/* The libcurl that the code is part of, or NULL: it calls its own exports like everybody else. */
+const struct libcurl *libcurl_itself(const void *return_address);
 
 /* How many libcurls are loaded, whoever uses them. */
 unsigned libcurl_count(void);

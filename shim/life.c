@@ -20,8 +20,8 @@
 #include <string.h>
 #include <time.h>
 
-static pthread_once_t config_once = PTHREAD_ONCE_INIT;
-static struct idem_config config;
+static const struct idem_config no_config = {.mode = IDEM_MODE_OFF};
+static _Atomic(const struct idem_config *) the_config;
 _Atomic int life_activity;
 
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -59,32 +59,54 @@ static void after_fork(void)
   shadow_unlock_all();
 }
 
-static void load_config(void)
+static void load_config(struct idem_config *config)
 {
   struct idem_error error;
-  int saved = errno;
   environment_open();
-  int code = idem_config_load(&config, environment_get, &error);
+  int code = idem_config_load(config, environment_get, &error);
   environment_close();
   if (code < 0)
     life_fail_open(LIFE_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
-  else if (config.mode == IDEM_MODE_RECORD)
+  else if (config->mode == IDEM_MODE_RECORD)
     life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record is not in force yet");
-  else
-    pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+static bool is_active(const struct idem_config *config)
+{
+  return config->rule_count > 0 && config->mode != IDEM_MODE_OFF && config->mode != IDEM_MODE_RECORD;
+}
+
+/* Without pthread_once(), which makes a system call: threads that come at once each load one, and the first
+ * has it. */
+static const struct idem_config *first_config(void)
+{
+  int saved = errno;
+  const struct idem_config *first = NULL;
+  struct idem_config *mine = malloc(sizeof(*mine));
+  if (!mine)
+    return &no_config;
+  load_config(mine);
+  if (atomic_compare_exchange_strong(&the_config, &first, mine)) {
+    first = mine;
+    if (is_active(first))
+      pthread_atfork(before_fork, after_fork, after_fork_in_child);
+  } else {
+    idem_config_release(mine);
+    free(mine);
+  }
   errno = saved;
+  return first;
 }
 
 const struct idem_config *life_config(void)
 {
-  pthread_once(&config_once, load_config);
-  return &config;
+  const struct idem_config *config = atomic_load_explicit(&the_config, memory_order_acquire);
+  return config ? config : first_config();
 }
 
 int life_find_activity(void)
 {
-  const struct idem_config *c = life_config();
-  bool active = c->rule_count > 0 && c->mode != IDEM_MODE_OFF && c->mode != IDEM_MODE_RECORD;
+  bool active = is_active(life_config());
   atomic_store_explicit(&life_activity, active ? LIFE_ACTIVE : LIFE_INACTIVE, memory_order_release);
   return active ? LIFE_ACTIVE : LIFE_INACTIVE;
 }
@@ -113,7 +135,7 @@ static bool absolute_path_of(const void *address, char path[PATH_MAX])
 static bool store_object_path(char path[PATH_MAX])
 {
   Dl_info info;
-  if (!dladdr((void *)&config, &info) || !info.dli_fname)
+  if (!dladdr((void *)&no_config, &info) || !info.dli_fname)
     return false;
   if (info.dli_fname[0] == '/')
     snprintf(path, PATH_MAX, "%s", info.dli_fname);
@@ -152,8 +174,9 @@ static const struct idem_store_api *load_store_object(void)
 
 static struct idem_store *open_store(void)
 {
+  const struct idem_config *config = life_config();
   struct idem_store_options options = {
-      .dir = config.store_dir, .size = config.store_size, .sync = config.sync};
+      .dir = config->store_dir, .size = config->store_size, .sync = config->sync};
   struct idem_store *store = NULL;
   struct idem_error error = {""};
   int code = store_api->open(&store, &options, &error);
@@ -209,5 +232,5 @@ void life_fail_open(enum life_problem problem, const char *format, ...)
   vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
   /* The configuration may be what is wrong, so only a finished one says where to. */
-  event_problem(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : config.log, text);
+  event_problem(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : life_config()->log, text);
 }

@@ -18,7 +18,7 @@ static _Atomic(struct multi *) *bucket_of(CURLM *handle)
   return &buckets[((uintptr_t)handle >> 6) * 0x9E3779B97F4A7C15u >> 56];
 }
 
-static struct multi *walk(CURLM *handle)
+struct multi *multi_glance(CURLM *handle)
 {
   struct multi *multi = atomic_load_explicit(bucket_of(handle), memory_order_acquire);
   while (multi && atomic_load_explicit(&multi->handle, memory_order_acquire) != handle)
@@ -29,10 +29,10 @@ static struct multi *walk(CURLM *handle)
 /* As in table.c: a walk can miss, but never find wrongly, and a miss is checked. */
 struct multi *multi_find(CURLM *handle)
 {
-  struct multi *multi = handle ? walk(handle) : NULL;
+  struct multi *multi = handle ? multi_glance(handle) : NULL;
   if (!multi && handle) {
     pthread_mutex_lock(&lock);
-    multi = walk(handle);
+    multi = multi_glance(handle);
     pthread_mutex_unlock(&lock);
   }
   return multi;

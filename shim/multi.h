@@ -28,6 +28,9 @@ struct multi {
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
 struct multi *multi_find(CURLM *handle);                           /* or NULL: forward blindly */
+
+/* The same without a lock: may miss one that is in the table, never finds wrongly. */
+struct multi *multi_glance(CURLM *handle);
 void multi_free(struct multi *multi);
 
 /* The app's multi that the handle is in, or NULL. */
