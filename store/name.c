@@ -97,9 +97,6 @@ static int name_tenant(const uint8_t *secret, const struct idem_request *request
   struct hash hash;
   uint8_t material[IDEM_KEY_SIZE];
   unsigned len = IDEM_KEY_SIZE;
-  memset(tenant, 0, IDEM_KEY_SIZE);
-  if (!secret)
-    return 0;
   hash_begin(&hash);
   hash_credential_headers(&hash, request);
   hash_credential_query(&hash, request->query);

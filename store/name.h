@@ -43,8 +43,7 @@ struct name {
 
 void name_raw(const uint8_t *secret, const struct idem_request *request, uint8_t raw[IDEM_KEY_SIZE]);
 
-/* 0, or -ENOKEY if the rule wants a header or JSON fields that are not there. Without a secret the tenant is all zero:
- * a name that does not say whose call it is. */
+/* 0, or -ENOKEY if the rule wants a header or JSON fields that are not there. */
 int name_request(const uint8_t *secret, const struct idem_request *request, struct name *name);
 
 /* The n-th call of those with this base key. With repeats=replay there is one, and it has the base key

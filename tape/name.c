@@ -1,31 +1,117 @@
 /* SPDX-License-Identifier: MIT */
 /* What a replay looks an exchange up by. The store's names would not do: they have its secret, the credential
- * and the scope in them, and none of these are the same at another desk. */
+ * and the scope in them, and none of these are the same at another desk; and they cost more than a recording
+ * may. */
 #include "store/name.h"
 
+#include "store/content.h"
 #include "store/fork.h"
+#include "store/hash.h"
+#include "tape/canon.h"
+#include "tape/json_place.h"
 #include "tape/tape.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <string.h>
 
-int tape_name(const struct idem_request *request, struct tape_call *call)
+static void add_canon(struct hash *hash, struct canon canon)
+{
+  hash_bytes(hash, &canon, sizeof(canon));
+}
+
+static void begin(struct hash *hash, const char *what, const struct idem_request *request)
+{
+  hash_begin(hash);
+  hash_text(hash, what);
+  hash_field(hash, request->method);
+  hash_field(hash, request->origin);
+  hash_field(hash, request->path);
+}
+
+/* The content: query, headers that count, body. */
+
+static void add_header(void *arg, struct idem_span name, struct idem_span value)
+{
+  struct hash *hash = arg;
+  hash_number(hash, name.len);
+  for (size_t i = 0; i < name.len; i++) {
+    bool upper = name.data[i] >= 'A' && name.data[i] <= 'Z';
+    char c = (char)(name.data[i] + (upper ? 'a' - 'A' : 0));
+    hash_bytes(hash, &c, 1);
+  }
+  hash_field(hash, value);
+}
+
+static void make_fingerprint(const struct idem_request *request, uint8_t fingerprint[IDEM_KEY_SIZE])
+{
+  struct idem_span query = request->query, piece;
+  struct hash hash;
+  bool credential;
+  begin(&hash, "idemshim tape content 1", request);
+  while (name_query_next(&query, &piece, &credential))
+    if (!credential)
+      hash_field(&hash, piece);
+  hash_number(&hash, UINT64_MAX);
+  content_vary(request, add_header, &hash);
+  hash_number(&hash, UINT64_MAX);
+  hash_field(&hash, request->shape);
+  add_canon(&hash, canon_body(request->body, &request->rule->keying.ignore));
+  hash_end(&hash, fingerprint);
+}
+
+/* The key. */
+
+/* The first of the rule's headers that the request has with a value. */
+static bool add_key_header(struct hash *hash, const struct idem_request *request)
+{
+  struct header first = {.which = UINT_MAX};
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct header header = name_header(&request->rule->keying, request->headers[i]);
+    if (header.role == HEADER_KEY && header.value.len && header.which < first.which)
+      first = header;
+  }
+  if (first.which == UINT_MAX)
+    return false;
+  hash_text(hash, request->rule->keying.headers.word[first.which]);
+  hash_field(hash, first.value);
+  return true;
+}
+
+static bool add_key_fields(struct hash *hash, const struct idem_request *request)
+{
+  const struct idem_words *pointers = &request->rule->keying.pointers;
+  for (size_t i = 0; i < pointers->count; i++) {
+    struct idem_span value = tape_json_place(request->body, pointers->word[i]);
+    if (!value.len || (value.len == 4 && memcmp(value.data, "null", 4) == 0))
+      return false;
+    add_canon(hash, canon_value(value));
+  }
+  return true;
+}
+
+static bool has_own_key(struct hash *hash, const struct idem_request *request)
+{
+  switch (request->rule->keying.kind) {
+  case IDEM_KEY_AUTO:
+  case IDEM_KEY_HEADER:
+    return add_key_header(hash, request);
+  case IDEM_KEY_JSON:
+    return add_key_fields(hash, request);
+  case IDEM_KEY_CONTENT:
+    break;
+  }
+  return false;
+}
+
+void tape_name(const struct idem_request *request, struct tape_call *call)
 {
   struct life_quiet quiet = life_hush();
-  struct idem_request anonymous = *request;
-  struct idem_rule rule = *request->rule;
-  struct name name;
-  anonymous.scope = (struct idem_span){"", 0};
-  anonymous.rule = &rule;
-  int rc = name_request(NULL, &anonymous, &name);
-  if (rc == -ENOKEY) {
-    rule.keying.kind = IDEM_KEY_CONTENT;
-    rc = name_request(NULL, &anonymous, &name);
-  }
-  if (rc == 0) {
-    memcpy(call->key, name.base, IDEM_KEY_SIZE);
-    memcpy(call->fingerprint, name.print, IDEM_KEY_SIZE);
-  }
+  struct hash hash;
+  make_fingerprint(request, call->fingerprint);
+  begin(&hash, "idemshim tape key 1", request);
+  if (has_own_key(&hash, request))
+    hash_end(&hash, call->key);
+  else
+    memcpy(call->key, call->fingerprint, IDEM_KEY_SIZE);
   life_resume(&quiet);
-  return rc;
 }

@@ -129,8 +129,8 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
 
 /* Names the request: fills call->key and call->fingerprint. Credentials and scope do not count, since another
  * machine has others. A request without the header or the fields that its rule wants is named by its content.
- * 0 or -ENOMEM. */
-int tape_name(const struct idem_request *request, struct tape_call *call);
+ */
+void tape_name(const struct idem_request *request, struct tape_call *call);
 
 /* Reading. */
 

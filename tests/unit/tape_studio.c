@@ -176,7 +176,7 @@ int take_try(struct take *take)
   take->request.headers = take->headers;
   if (!take->outcome.chunks)
     take->outcome.chunks = take->outcome.chunk_count ? take->chunks : NULL;
-  cr_assert_eq(tape_name(&take->request, &take->call), 0);
+  tape_name(&take->request, &take->call);
   return tape_append(take->studio->writer, &take->call, &take->request, &take->outcome, &take->studio->error);
 }
 
