@@ -2,7 +2,8 @@
 #include "tests/e2e/real.h"
 
 const struct client clients[] = {
-#define X(name, packages, program, option, script, calls) {#name, packages, program, option, script, calls},
+#define X(name, packages, program, option, script, calls)                                                    \
+  {#name, packages, program, option, "tests/clients/real/" script, calls},
     CLIENTS(X)
 #undef X
 };
@@ -16,15 +17,14 @@ bool client_installed(struct world *w, const struct client *client)
   return installed;
 }
 
-void client_argv(struct world *w, const struct client *client, const char *url,
-                 const char *argv[CLIENT_ARGUMENTS])
+void client_argv(const struct client *client, const char *url, const char *argv[CLIENT_ARGUMENTS])
 {
   int n = 0;
 
   argv[n++] = client->program;
   if (client->option)
     argv[n++] = client->option;
-  argv[n++] = world_text(w, "tests/clients/real/%s", client->script);
+  argv[n++] = client->script;
   argv[n++] = url;
   argv[n] = NULL;
 }

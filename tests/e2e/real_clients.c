@@ -49,7 +49,7 @@ static void expect_idempotent(const struct client *client, const char *url)
   if (!client_installed(&w, client))
     cr_skip_test("not installed: %s", client->packages);
   const char *argv[CLIENT_ARGUMENTS];
-  client_argv(&w, client, url, argv);
+  client_argv(client, url, argv);
 
   struct run plain = run_argv(&w, false, argv);
   expect_served(client, &plain);
