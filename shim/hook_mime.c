@@ -29,7 +29,7 @@ HOOK(curl_mime *, curl_mime_init, (CURL * handle))
   const struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   curl_mime *mime = real && real->mime_init ? real->mime_init(handle) : NULL;
-  if (mime && shadow && life_active() && !libcurl_holds(real, CALLER))
+  if (mime && shadow && life_active() && !libcurl_itself(CALLER))
     form_track(mime, real);
   return mime;
 }

@@ -28,11 +28,6 @@ bool libcurl_is_ours(const void *symbol)
   return object_base(symbol) == object_base((const void *)&bound);
 }
 
-bool libcurl_holds(const struct libcurl *lib, const void *address)
-{
-  return object_base(address) == lib->base;
-}
-
 /* Looks in the caller's own scope: the object itself and what it is linked with, whatever the global scope
  * holds. */
 static void *find_in_caller_scope(const void *return_address)

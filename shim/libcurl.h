@@ -76,9 +76,6 @@ unsigned libcurl_count(void);
  * "libcurlpp.so.1". */
 bool libcurl_is_name(const char *path);
 
-/* True if the address is in this libcurl: it is calling its own functions. */
-bool libcurl_holds(const struct libcurl *lib, const void *address);
-
 /* True if the symbol is one of our stubs. */
 bool libcurl_is_ours(const void *symbol);
 
