@@ -110,10 +110,15 @@ struct idem_config {
   char *store_dir;     /* absolute */
   uint64_t store_size; /* bytes */
   bool sync;
-  char *scope;    /* "" if unset */
-  char *tape_dir; /* NULL if unset */
-  char *key_file; /* NULL if unset */
-  char *log;      /* NULL: unset, "stderr", or a file's absolute path */
+  char *scope;                     /* "" if unset */
+  char *tape_dir;                  /* NULL if unset */
+  char *key_file;                  /* NULL if unset */
+  uint64_t tape_size, tape_age_ms; /* 0: no limit */
+  double speed;                    /* of a replayed tape: 0 at once, 1 as it was, 2 twice as fast */
+  bool match_loose, exhausted_last;
+  char *replay_state; /* NULL if unset */
+  char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
+  char *log;          /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
   bool hook_dl;
 

@@ -50,16 +50,23 @@ static int load_MODE(struct loader *l, const struct idem_variable_doc *variable,
   return result;
 }
 
-static int load_switch(struct loader *l, const struct idem_variable_doc *variable, const char *text,
-                       bool *out)
+/* One of two words; true for the second. */
+static int load_word(struct loader *l, const struct idem_variable_doc *variable, const char *text,
+                     const char *const *words, bool *second)
 {
-  static const char *const words[] = {"off", "on", NULL};
   struct idem_value value = value_of(l, variable, text);
   unsigned index = 0;
   int result = idem_value_choice(&value, words, &index);
 
-  *out = index;
+  *second = index;
   return result;
+}
+
+static int load_switch(struct loader *l, const struct idem_variable_doc *variable, const char *text,
+                       bool *out)
+{
+  static const char *const words[] = {"off", "on", NULL};
+  return load_word(l, variable, text, words, out);
 }
 
 static int load_SYNC(struct loader *l, const struct idem_variable_doc *variable, const char *text)
@@ -147,6 +154,94 @@ static int load_TAPE(struct loader *l, const struct idem_variable_doc *variable,
 static int load_KEY_FILE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
 {
   return text ? set_path(l, variable->name, text, "", &l->config->key_file) : 0;
+}
+
+static int load_TAPE_SIZE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+
+  if (idem_parse_size(value.data, value.len, &l->config->tape_size) < 0)
+    return idem_value_refuse(&value, IDEM_SIZE_EXPECTED, "");
+  if (l->config->tape_size && l->config->tape_size < STORE_SIZE_MIN)
+    return idem_value_refuse(&value, "1M or more, or 0", "");
+  return 0;
+}
+
+static int load_TAPE_AGE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+
+  if (text && idem_parse_duration(value.data, value.len, &l->config->tape_age_ms) < 0)
+    return idem_value_refuse(&value, IDEM_DURATION_EXPECTED, "");
+  return 0;
+}
+
+/* Digits with a point; strtod() would go by the app's locale. False unless it is all of the text. */
+static bool parse_factor(const char *text, size_t len, double *factor)
+{
+  double unit = 1;
+  bool digits = false, point = false;
+
+  *factor = 0;
+  for (size_t i = 0; i < len; i++) {
+    bool is_digit = text[i] >= '0' && text[i] <= '9';
+    if (!is_digit && (text[i] != '.' || point))
+      return false;
+    point |= !is_digit;
+    digits |= is_digit;
+    if (is_digit && point)
+      *factor += (text[i] - '0') * (unit /= 10);
+    else if (is_digit)
+      *factor = *factor * 10 + (text[i] - '0');
+  }
+  return digits;
+}
+
+static int load_PACE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+  double *speed = &l->config->speed;
+
+  *speed = idem_value_is(&value, "original");
+  if (*speed || idem_value_is(&value, "instant"))
+    return 0;
+  if (!parse_factor(value.data, value.len, speed) || *speed < 0.001 || *speed > 1e6)
+    return idem_value_refuse(&value, "instant, original or a factor such as 0.5 or 10", "");
+  return 0;
+}
+
+static int load_MATCH(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  static const char *const words[] = {"exact", "loose", NULL};
+  return load_word(l, variable, text, words, &l->config->match_loose);
+}
+
+static int load_EXHAUSTED(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  static const char *const words[] = {"error", "last", NULL};
+  return load_word(l, variable, text, words, &l->config->exhausted_last);
+}
+
+static int load_REPLAY_STATE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  return text ? set_path(l, variable->name, text, "", &l->config->replay_state) : 0;
+}
+
+/* The files are looked at when their exchange is replayed. */
+static int load_REPLAY_EDIT(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+  const char *at = text;
+
+  while (at && *at) {
+    size_t len = strcspn(at, ";"), digits = strspn(at, "0123456789");
+    if (digits == 0 || at[digits] != '=' || len <= digits + 1)
+      return idem_value_refuse(&value, "N=FILE, the number of an exchange and a file, and ; between several",
+                               "");
+    at += len + (at[len] == ';');
+  }
+  l->config->replay_edit = text ? idem_arena_copy(&l->arena, text, strlen(text)) : NULL;
+  return text && !l->config->replay_edit ? idem_value_no_memory(&value) : 0;
 }
 
 static int load_LOG(struct loader *l, const struct idem_variable_doc *variable, const char *text)

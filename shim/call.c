@@ -3,6 +3,7 @@
 
 #include "shim/events.h"
 #include "shim/life.h"
+#include "shim/playback.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -275,6 +276,8 @@ const char *call_open(struct call *call, struct shadow *shadow, const struct ide
   call->op = (struct idem_call)IDEM_CALL_INIT;
   call->request = (struct idem_request){.rule = rule};
   call->body = (struct body){.shadow = shadow};
+  call->speed = rule->pace == IDEM_PACE_ORIGINAL;
+  call->tape = (struct taping){.writer = NULL};
   build_line(call);
   build_credentials(call);
   const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(call, room);
@@ -285,6 +288,24 @@ const char *call_open(struct call *call, struct shadow *shadow, const struct ide
 void call_release(struct call *call)
 {
   body_release(&call->body);
+  playback_release(call);
+}
+
+void call_leave(struct call *call, bool delivered)
+{
+  if (call->api)
+    call->api->leave(call->store, &call->op, delivered);
+}
+
+void call_unpin(struct call *call)
+{
+  if (call->api)
+    call->api->unpin(call->store, &call->op);
+}
+
+int64_t call_due_us(const struct call *call, int64_t at_us)
+{
+  return call->speed > 0 ? call->started_us + (int64_t)((double)at_us / call->speed) : 0;
 }
 
 static void write_event(const struct call *call, struct event event)
@@ -302,7 +323,9 @@ void call_event(const struct call *call, const char *name, const char *reason, i
 void call_delivered(const struct call *call, const char *via)
 {
   write_event(call, (struct event){
-                        .name = call->op.waited ? "join" : "hit",
+                        .name = call->tape.played ? "replayed"
+                                : call->op.waited ? "join"
+                                                  : "hit",
                         .via = via,
                         .status = call->op.answer.status,
                         .ms = (monotonic_us() - call->started_us) / 1000,

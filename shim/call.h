@@ -12,6 +12,7 @@
 
 #include "shim/body.h"
 #include "shim/shadow.h"
+#include "shim/taping.h"
 #include "store/store.h"
 
 #define CALL_HEADERS_MAX     128
@@ -26,6 +27,8 @@ struct call {
   struct idem_request request;
   struct body body;
   int64_t started_us; /* CLOCK_MONOTONIC, when the app called perform */
+  double speed;       /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
+  struct taping tape; /* what a tape is told, or has told, of it */
 
   struct idem_span headers[CALL_HEADERS_MAX];
   struct idem_span credentials[CALL_CREDENTIALS_MAX];
@@ -40,6 +43,14 @@ struct call {
  */
 const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24]);
 void call_release(struct call *call);
+
+/* The store's leave and unpin, for a call that the store may know nothing of. */
+void call_leave(struct call *call, bool delivered);
+void call_unpin(struct call *call);
+
+/* When a thing that came `at_us` after the start of the live call is due in a replay (CLOCK_MONOTONIC, µs); 0
+ * is now. */
+int64_t call_due_us(const struct call *call, int64_t at_us);
 
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);

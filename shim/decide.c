@@ -4,6 +4,8 @@
 #include "shim/deliver.h"
 #include "shim/flight.h"
 #include "shim/life.h"
+#include "shim/playback.h"
+#include "shim/recorder.h"
 #include "shim/transport.h"
 
 static struct decision untouched(void)
@@ -19,8 +21,18 @@ static struct decision bypass(struct call *call, const char *reason)
 
 struct decision decide_live(struct call *call, const char *reason)
 {
-  call->api->leave(call->store, &call->op, false);
+  call_leave(call, false);
   return bypass(call, reason);
+}
+
+/* The tape's outcome: what cannot be told by the callbacks alone, libcurl tells. */
+static struct decision play(struct call *call, bool direct)
+{
+  char room[24];
+  playback_find(call);
+  bool needs =
+      shadow_needs(call->shadow, NEEDS_TRANSPORT, room) || shadow_needs(call->shadow, NEEDS_LIVE, room);
+  return (struct decision){.way = direct && !needs ? WAY_DIRECT : WAY_TRANSPORT};
 }
 
 static struct decision on_hit(struct call *call, bool direct)
@@ -103,12 +115,18 @@ struct decision decide_first(struct call *call, struct shadow *shadow, const str
 {
   const struct idem_config *config = life_config();
   char room[24];
+  bool tape_only = config->mode == IDEM_MODE_RECORD || config->mode == IDEM_MODE_REPLAY;
+  direct = direct && config->delivery != IDEM_DELIVERY_TRANSPORT;
   call->started_us = monotonic_us();
-  call->api = life_store(&call->store);
+  call->store = NULL;
+  call->api = tape_only ? NULL : life_store(&call->store);
   shadow_begin(shadow);
   const char *reason = call_open(call, shadow, rule, room);
   if (!reason && shadow->disturbed)
     reason = "options changed while it waited";
+  if (config->mode == IDEM_MODE_REPLAY)
+    return play(call, direct);
+  recorder_begin(call);
   if (!call->api)
     return untouched();
   life_count(IDEM_COUNTER_calls);
@@ -116,5 +134,5 @@ struct decision decide_first(struct call *call, struct shadow *shadow, const str
     return bypass(call, reason);
   if (config->mode == IDEM_MODE_OBSERVE)
     return (struct decision){.way = WAY_LIVE, .kind = LIVE_OBSERVED};
-  return decide_again(call, direct && config->delivery != IDEM_DELIVERY_TRANSPORT);
+  return decide_again(call, direct);
 }

@@ -4,6 +4,7 @@
 #include "shim/callbacks.h"
 #include "shim/debug.h"
 #include "shim/header_text.h"
+#include "shim/playback.h"
 #include "shim/replay.h"
 
 #include <string.h>
@@ -52,8 +53,8 @@ static void sleep_ms(int64_t ms)
 
 static void unpin(struct delivery *d)
 {
-  if (!d->unpinned && d->call->api)
-    d->call->api->unpin(d->call->store, &d->call->op);
+  if (!d->unpinned)
+    call_unpin(d->call);
   d->unpinned = true;
 }
 
@@ -158,13 +159,13 @@ static CURLcode deliver_headers(struct delivery *d)
   return code;
 }
 
-/* pace=original: each chunk at the time that it came live, with the app's progress callback and timeout kept.
+/* pace=original: each piece at the time that it came live, with the app's progress callback and timeout kept.
  */
-static CURLcode wait_for_chunk(struct delivery *d, uint32_t at_ms)
+static CURLcode wait_for(struct delivery *d, int64_t at_us)
 {
   CURLcode code = CURLE_OK;
-  int64_t left;
-  while (code == CURLE_OK && (left = at_ms - (monotonic_us() - d->call->started_us) / 1000) > 0) {
+  int64_t due_us = call_due_us(d->call, at_us), left;
+  while (code == CURLE_OK && (left = (due_us - monotonic_us()) / 1000) > 0) {
     sleep_ms(left < 100 ? left : 100);
     code = progress_update(d->shadow, &d->progress);
     if (code == CURLE_OK)
@@ -191,13 +192,13 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
 static CURLcode deliver_body(struct delivery *d)
 {
   const struct idem_answer *answer = &d->call->op.answer;
-  bool paced = d->call->rule->pace == IDEM_PACE_ORIGINAL && d->call->op.answer.serial;
+  bool paced = d->call->speed > 0;
   CURLcode code = CURLE_OK;
   if (paced)
     unpin(d);
   for (size_t i = 0, at = 0; i < answer->chunk_count && code == CURLE_OK; i++) {
     if (paced)
-      code = wait_for_chunk(d, answer->chunks[i].at_ms);
+      code = wait_for(d, (int64_t)answer->chunks[i].at_ms * 1000);
     if (code == CURLE_OK)
       code = deliver_chunk(d, at, answer->chunks[i].len);
     at += answer->chunks[i].len;
@@ -215,6 +216,8 @@ static CURLcode deliver_whole(struct delivery *d)
   d->replay->passing = true;
   debug_announce(d->call);
   CURLcode code = progress_update(d->shadow, &d->progress);
+  if (code == CURLE_OK && d->call->tape.played)
+    code = wait_for(d, d->call->tape.first_byte_us);
   if (code == CURLE_OK)
     code = deliver_headers(d);
   d->replay->passing = code != CURLE_OK;
@@ -223,12 +226,17 @@ static CURLcode deliver_whole(struct delivery *d)
   d->progress.down_total = length > 0 ? length : 0;
   d->progress.up = replay_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->progress.up_total = d->progress.up;
-  if (code == CURLE_OK && d->shadow->slot[SLOT_FAILONERROR] && answer->status >= 400) {
+  if (code == CURLE_OK && d->shadow->slot[SLOT_FAILONERROR] && answer->status >= 400 &&
+      !d->call->tape.played) {
     callback_error(d->shadow, "The requested URL returned error: %d", answer->status);
     return CURLE_HTTP_RETURNED_ERROR;
   }
   if (code == CURLE_OK)
     code = deliver_body(d);
+  if (code == CURLE_OK && d->call->tape.played)
+    code = wait_for(d, d->call->tape.ending.at_us);
+  if (code == CURLE_OK && (code = playback_end(d->call, code)))
+    return code;
   d->progress.final = true;
   return code == CURLE_OK ? progress_update(d->shadow, &d->progress) : code;
 }

@@ -146,21 +146,22 @@ void event_write(const struct event *event)
   errno = saved;
 }
 
-void event_problem(const char *log, const char *text)
+void event_say(const char *log, const char *text, const char *consequence)
 {
   int saved = errno;
   struct line line = {.len = 0};
   if (!log || strcmp(log, "stderr") == 0) {
-    static const char consequence[] = "; calls go out as if idemshim were not there\n";
+    size_t rest = strlen(consequence) + 12;
     put(&line, "idemshim: ", 10);
-    put(&line, text, strnlen(text, sizeof(line.text) - sizeof(consequence) - 10));
-    put(&line, consequence, sizeof(consequence) - 1);
+    put(&line, text, strnlen(text, sizeof(line.text) - rest));
+    put(&line, consequence, strlen(consequence));
+    put(&line, "\n", 1);
   } else {
     begin(&line, "problem");
     put_text(&line, "reason", text);
     put(&line, "}\n", 2);
   }
   if (!write_to(log, &line) && log)
-    event_problem(NULL, text);
+    event_say(NULL, text, consequence);
   errno = saved;
 }

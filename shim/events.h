@@ -10,7 +10,7 @@
  * URL is without its query. */
 struct event {
   const char *name; /* hit, join, live, stored, not_stored, in_doubt, mismatch, key_churn, expired, bypass,
-                       store_error, would_hit */
+                       store_error, would_hit, replayed, not_recorded */
   const char *id;
   const char *reason;
   const char *via; /* of a hit or join: direct or transport */
@@ -22,8 +22,8 @@ struct event {
 /* Does nothing unless IDEMSHIM_LOG is set. */
 void event_write(const struct event *event);
 
-/* "idemshim: TEXT; calls go out as if idemshim were not there", to `log`: NULL or "stderr" as text, else a
- * line in that file. */
-void event_problem(const char *log, const char *text);
+/* "idemshim: TEXTCONSEQUENCE" to stderr where `log` is NULL or "stderr"; else the text as a line in that
+ * file. */
+void event_say(const char *log, const char *text, const char *consequence);
 
 #endif

@@ -148,7 +148,7 @@ static bool add(struct transport *t, int64_t due_us)
 
 void feeder_feed(struct transport *t)
 {
-  if (t->call->rule->pace != IDEM_PACE_ORIGINAL) {
+  if (t->call->speed <= 0) {
     transport_feed(t);
     return;
   }

@@ -5,6 +5,8 @@
 #include "shim/feeder.h"
 #include "shim/life.h"
 #include "shim/marks.h"
+#include "shim/playback.h"
+#include "shim/recorder.h"
 #include "shim/transport.h"
 
 #include <pthread.h>
@@ -79,8 +81,7 @@ static bool play(struct flight *f)
   struct call *call = &f->call;
   if (f->decision.way == WAY_TRANSPORT) {
     marks_build(call, marks);
-    if (call->api->unpin(call->store, &call->op) < 0)
-      return false;
+    call_unpin(call);
   } else if (!problem_prepare(call, f->decision.problem, &f->room)) {
     return false;
   }
@@ -179,17 +180,20 @@ static void end_transport(struct flight *f, CURLcode code)
   transport_disarm(&f->transport, code);
   if (answered)
     call_delivered(call, "transport");
+  recorder_end_replay(call, code, answered ? (call->op.waited ? TAPE_JOIN : TAPE_HIT) : TAPE_REJECT);
   if (is_entered(f))
-    call->api->leave(call->store, &call->op, answered && code == CURLE_OK);
+    call_leave(call, answered && code == CURLE_OK);
 }
 
-void flight_end(struct flight *f, CURLcode code)
+CURLcode flight_end(struct flight *f, CURLcode code)
 {
+  code = playback_end(&f->call, code);
   if (is_live(f) && !f->settles)
     live_end(&f->live, code);
   else
     end_transport(f, code);
   release(f);
+  return code;
 }
 
 void flight_abandon(struct flight *f)

@@ -20,8 +20,8 @@ struct flight;
 /* curl_multi_add_handle() for a call that a rule wants. */
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule);
 
-/* libcurl is done with it. */
-void flight_end(struct flight *flight, CURLcode code);
+/* libcurl is done with it. Returns what the app is told: a tape may have another end. */
+CURLcode flight_end(struct flight *flight, CURLcode code);
 
 /* The app has taken it out before its end. */
 void flight_abandon(struct flight *flight);

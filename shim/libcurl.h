@@ -58,7 +58,7 @@ struct libcurl {
   LIBCURL_OPTIONAL(X)
 #undef X
   bool unix_sockets;
-  unsigned version; /* CURLVERSION number, such as 0x075801 */
+  unsigned version;       /* CURLVERSION number, such as 0x075801 */
   const void *base, *end; /* where it is mapped; `base` identifies it */
 };
 

@@ -25,6 +25,7 @@ static _Atomic(const struct idem_config *) the_config;
 _Atomic int life_activity;
 
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
+static void *store_object;
 static const struct idem_store_api *store_api; /* under store_lock; then constant */
 static _Atomic(struct idem_store *) the_store;
 static time_t retry_at;
@@ -67,13 +68,14 @@ static void load_config(struct idem_config *config)
   environment_close();
   if (code < 0)
     life_fail_open(LIFE_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
-  else if (config->mode == IDEM_MODE_RECORD)
-    life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record is not in force yet");
+  else if (config->mode == IDEM_MODE_RECORD && !config->tape_dir)
+    life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
 }
 
 static bool is_active(const struct idem_config *config)
 {
-  return config->rule_count > 0 && config->mode != IDEM_MODE_OFF && config->mode != IDEM_MODE_RECORD;
+  return config->rule_count > 0 && config->mode != IDEM_MODE_OFF &&
+         (config->mode != IDEM_MODE_RECORD || config->tape_dir);
 }
 
 /* Without pthread_once(), which makes a system call: threads that come at once each load one, and the first
@@ -154,19 +156,28 @@ static bool store_object_path(char path[PATH_MAX])
 #define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
-static const struct idem_store_api *load_store_object(void)
+static void load_store_object(void)
 {
   char path[PATH_MAX];
   dl_find_real();
-  void *object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
-  const struct idem_store_api *api = object ? dl_real_sym(object, "idem_store_api") : NULL;
-  if (!api) {
-    const char *why = dlerror();
-    life_fail_open(LIFE_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
-                   why ? why : "its place is unknown");
-  } else if (api->version != IDEM_STORE_API_VERSION || api->size != sizeof(*api)) {
-    life_fail_open(LIFE_NO_STORE_OBJECT, "%s belongs to another version; install both objects together",
-                   path);
+  store_object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
+  if (store_object)
+    return;
+  const char *why = dlerror();
+  life_fail_open(LIFE_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
+                 why ? why : "its place is unknown");
+}
+
+static pthread_once_t object_once = PTHREAD_ONCE_INIT;
+
+const void *life_api(const char *symbol, uint32_t version, uint32_t size)
+{
+  pthread_once(&object_once, load_store_object);
+  /* Every table begins with these two. */
+  const uint32_t *api = store_object ? dl_real_sym(store_object, symbol) : NULL;
+  if (store_object && (!api || api[0] != version || api[1] != size)) {
+    life_fail_open(LIFE_NO_STORE_OBJECT,
+                   "libidemshim-store.so belongs to another version; install both objects together");
     api = NULL;
   }
   return api;
@@ -194,7 +205,8 @@ static struct idem_store *open_store_once(void)
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   if (!store && now.tv_sec >= retry_at) {
     int saved = errno;
-    store_api = store_api ? store_api : load_store_object();
+    if (!store_api)
+      store_api = life_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
     store = store_api ? open_store() : NULL;
     retry_at = now.tv_sec + 10;
     atomic_store_explicit(&the_store, store, memory_order_release);
@@ -219,6 +231,16 @@ void life_count(enum idem_counter counter)
     store_api->count(store, counter, 1);
 }
 
+void life_say(const char *format, ...)
+{
+  char text[700];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  event_say(life_config()->log, text, "");
+}
+
 void life_fail_open(enum life_problem problem, const char *format, ...)
 {
   if (problem != LIFE_BAD_CONFIG && problem != LIFE_NO_LOG)
@@ -232,5 +254,6 @@ void life_fail_open(enum life_problem problem, const char *format, ...)
   vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
   /* The configuration may be what is wrong, so only a finished one says where to. */
-  event_problem(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : life_config()->log, text);
+  event_say(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : life_config()->log, text,
+            problem == LIFE_NO_TAPE ? "" : "; calls go out as if idemshim were not there");
 }

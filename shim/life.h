@@ -31,6 +31,22 @@ static inline bool life_active(void)
  * not be opened is tried again after ten seconds. */
 const struct idem_store_api *life_store(struct idem_store **store);
 
+/* The table of functions that the store object has under this name, or NULL with the reason said. */
+const void *life_api(const char *symbol, uint32_t version, uint32_t size);
+
+/* The tape that is written, or NULL: there is none, or the reason has been said. */
+struct tape_writer;
+struct tape;
+struct tape_matcher;
+const struct idem_tape_api *life_tape_writer(struct tape_writer **writer);
+
+/* The tape that is replayed, or NULL with the reason in `error`. */
+const struct idem_tape_api *life_tape_reader(struct tape **tape, struct tape_matcher **matcher,
+                                             struct idem_error *error);
+
+/* One line for a person: "idemshim: TEXT" to IDEMSHIM_LOG, or else to stderr. */
+void life_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Counts in the store's page if there is one. */
 void life_count(enum idem_counter counter);
 
@@ -44,6 +60,7 @@ enum life_problem {
   LIFE_NO_MEMORY,
   LIFE_NO_LOG,
   LIFE_NO_STACK,
+  LIFE_NO_TAPE,
 };
 
 /* The single way to fail: says why in one line (once for each kind), and counts. The caller then goes live.

@@ -3,13 +3,13 @@
 
 #include "shim/header_text.h"
 #include "shim/life.h"
+#include "shim/recorder.h"
 #include "shim/replay.h"
 #include "shim/tee.h"
 #include "shim/upstream_key.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 static int64_t wall_clock_us(void)
@@ -65,14 +65,6 @@ static bool is_framed(const struct shadow *shadow, struct idem_span block)
          header_find(block, "transfer-encoding").data;
 }
 
-/* The body is still coded if a coding was applied and libcurl was not told to undo it. */
-static bool is_encoded(const struct shadow *shadow, struct idem_span block)
-{
-  struct idem_span coding = header_find(block, "content-encoding");
-  bool decoded = shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
-  return coding.len && !(coding.len == 8 && strncasecmp(coding.data, "identity", 8) == 0) && !decoded;
-}
-
 static struct idem_recording make_recording(const struct tee *tee, const struct buffer *facts,
                                             int64_t started_us)
 {
@@ -88,7 +80,7 @@ static struct idem_recording make_recording(const struct tee *tee, const struct 
       .facts = {facts->data,    facts->len   },
       .chunks = (const struct idem_chunk *)tee->chunks.data,
       .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
-      .encoded = is_encoded(shadow, block),
+      .encoded = tee_is_encoded(tee),
       .framed = is_framed(shadow, block),
       .delivered = true,
   };
@@ -159,6 +151,31 @@ static void announce_owned(struct call *call)
   call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
 }
 
+/* A tape has libcurl's own words also where the app did not ask for them. */
+static void lend_error_buffer(struct live *live)
+{
+  struct shadow *shadow = live->call->shadow;
+  live->error[0] = '\0';
+  if (live->call->tape.writer && !shadow->slot[SLOT_ERRORBUFFER])
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, live->error);
+}
+
+static void return_error_buffer(struct live *live)
+{
+  struct shadow *shadow = live->call->shadow;
+  if (live->call->tape.writer)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, shadow->slot[SLOT_ERRORBUFFER]);
+}
+
+static void record(struct live *live, CURLcode code)
+{
+  struct call *call = live->call;
+  const char *app = (const char *)call->shadow->slot[SLOT_ERRORBUFFER];
+  bool bypassed = live->kind == LIVE_UNTOUCHED && life_config()->mode != IDEM_MODE_RECORD;
+  if (call->tape.writer)
+    recorder_end_live(call, &live->tee, code, app ? app : live->error, bypassed);
+}
+
 void live_begin(struct live *live, struct call *call, enum live_kind kind)
 {
   live->call = call;
@@ -172,8 +189,10 @@ void live_begin(struct live *live, struct call *call, enum live_kind kind)
     announce_observed(call);
   }
   body_lend(&call->body);
-  if (kind != LIVE_UNTOUCHED)
+  live->teed = kind != LIVE_UNTOUCHED || call->tape.writer;
+  if (live->teed)
     tee_attach(&live->tee, call);
+  lend_error_buffer(live);
   live->lent_time = lend_rest_of_time(call);
   call->shadow->replayed = REPLAYED_NOT;
   call->shadow->state = PERFORM_LIVE;
@@ -187,8 +206,9 @@ static void take_back(struct live *live)
   shadow->state = PERFORM_PENDING;
   if (live->lent_time)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
-  if (live->kind != LIVE_UNTOUCHED)
+  if (live->teed)
     tee_detach(&live->tee);
+  return_error_buffer(live);
   body_return(&call->body);
   upstream_key_return(&live->key, call);
 }
@@ -197,11 +217,12 @@ void live_end(struct live *live, CURLcode code)
 {
   struct call *call = live->call;
   take_back(live);
+  record(live, code);
   if (live->kind == LIVE_OWNED)
     keep_answer(call, &live->tee, code, live->started_us);
   else if (live->kind == LIVE_OBSERVED)
     note_observed(call, &live->tee, code, live->started_us);
-  if (live->kind != LIVE_UNTOUCHED)
+  if (live->teed)
     tee_release(&live->tee);
   if (live->kind == LIVE_OWNED)
     call->api->leave(call->store, &call->op, code == CURLE_OK);
@@ -211,7 +232,8 @@ void live_abandon(struct live *live)
 {
   struct call *call = live->call;
   take_back(live);
-  if (live->kind != LIVE_UNTOUCHED)
+  record(live, CURLE_ABORTED_BY_CALLBACK);
+  if (live->teed)
     tee_release(&live->tee);
   if (live->kind != LIVE_OWNED)
     return;

@@ -19,7 +19,8 @@ struct live {
   struct tee tee;
   struct upstream_key key;
   int64_t started_us; /* CLOCK_REALTIME */
-  bool lent_time;
+  bool lent_time, teed;
+  char error[CURL_ERROR_SIZE]; /* libcurl's words for a tape */
 };
 
 void live_begin(struct live *live, struct call *call, enum live_kind kind);

@@ -140,7 +140,7 @@ void multi_read_ahead(struct multi *multi)
     struct shadow *shadow = shadow_find(message->easy_handle);
     multi->messages[multi->message_count++] = message;
     if (message->msg == CURLMSG_DONE && shadow && shadow->flight)
-      flight_end(shadow->flight, message->data.result);
+      message->data.result = flight_end(shadow->flight, message->data.result);
   }
 }
 

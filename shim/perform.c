@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/perform.h"
 
-#include "shim/callbacks.h"
 #include "shim/decide.h"
 #include "shim/deliver.h"
 #include "shim/follow.h"
 #include "shim/life.h"
 #include "shim/marks.h"
+#include "shim/playback.h"
+#include "shim/recorder.h"
 #include "shim/transport.h"
 
 static CURLcode go_live(struct call *call, const char *reason)
 {
   return live_run(call, decide_live(call, reason).kind);
+}
+
+static CURLcode delivered(struct call *call, CURLcode code, const char *via)
+{
+  call_delivered(call, via);
+  recorder_end_replay(call, code, call->op.waited ? TAPE_JOIN : TAPE_HIT);
+  call_leave(call, code == CURLE_OK);
+  return code;
+}
+
+static CURLcode refuse(struct call *call, const struct problem *problem)
+{
+  CURLcode code = problem_deliver(call, problem);
+  recorder_end_replay(call, code, TAPE_REJECT);
+  return code;
 }
 
 static CURLcode replay_directly(struct call *call)
@@ -21,9 +37,7 @@ static CURLcode replay_directly(struct call *call)
   marks_build(call, marks);
   if (!deliver_answer(call, marks, &code))
     return go_live(call, "no memory");
-  call_delivered(call, "direct");
-  call->api->leave(call->store, &call->op, code == CURLE_OK);
-  return code;
+  return delivered(call, code, "direct");
 }
 
 static CURLcode replay_by_transport(struct call *call)
@@ -40,12 +54,11 @@ static CURLcode replay_by_transport(struct call *call)
   }
   /* What is not in the socket yet would hold the map for as long as the app takes. */
   if (!transport.ended)
-    call->api->unpin(call->store, &call->op);
+    call_unpin(call);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
+  code = playback_end(call, code);
   transport_disarm(&transport, code);
-  call_delivered(call, "transport");
-  call->api->leave(call->store, &call->op, code == CURLE_OK);
-  return code;
+  return delivered(call, code, "transport");
 }
 
 /* Waits for the owner; true if the call is to be decided again. */
@@ -81,25 +94,17 @@ static CURLcode carry_out(struct call *call, struct decision decision)
   case WAY_TRANSPORT:
     return replay_by_transport(call);
   case WAY_PROBLEM:
-    return problem_deliver(call, decision.problem);
+    return refuse(call, decision.problem);
   case WAY_FOLLOW:
-    break; /* ended while it waited */
+    recorder_end_replay(call, code, TAPE_JOIN); /* ended while it waited */
+    break;
   }
   return code;
-}
-
-/* replay mode never touches the network; it fails closed until it has a tape to play. */
-static CURLcode refuse_network(struct shadow *shadow)
-{
-  callback_error(shadow, "IDEMSHIM_MODE=replay is not in force yet, and never goes to the network");
-  return CURLE_COULDNT_CONNECT;
 }
 
 CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
 {
   struct call call;
-  if (life_config()->mode == IDEM_MODE_REPLAY)
-    return refuse_network(shadow);
   struct decision decision = decide_first(&call, shadow, rule, true);
   CURLcode code = carry_out(&call, decision);
   shadow_end(shadow);

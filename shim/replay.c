@@ -288,6 +288,27 @@ bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts
          find_fact(facts.data, facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
 }
 
+/* What a tape has beside the facts. */
+#define TIME_FACTS(X)                                                                                        \
+  X(TOTAL_TIME_T)                                                                                            \
+  X(NAMELOOKUP_TIME_T)                                                                                       \
+  X(CONNECT_TIME_T)                                                                                          \
+  X(APPCONNECT_TIME_T)                                                                                       \
+  X(PRETRANSFER_TIME_T)                                                                                      \
+  X(STARTTRANSFER_TIME_T)                                                                                    \
+  X(REDIRECT_TIME_T)                                                                                         \
+  X(SPEED_DOWNLOAD_T)                                                                                        \
+  X(SPEED_UPLOAD_T)
+
+bool replay_collect_times(const struct shadow *shadow, struct buffer *facts)
+{
+  bool complete = true;
+#define X(info) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
+  TIME_FACTS(X)
+#undef X
+  return complete;
+}
+
 bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts)
 {
   bool complete = true;
@@ -328,6 +349,31 @@ static void give_time(CURLINFO info, int64_t us, void *out)
     give_number(info, us, out);
 }
 
+/* A time or speed as the tape has it; the older infos of one kind have other numbers. */
+static bool recorded_time(const struct replay *replay, CURLINFO info, void *out)
+{
+  static const uint8_t same[][2] = {
+#define SAME(older) {CURLINFO_##older & CURLINFO_MASK, CURLINFO_##older##_T & CURLINFO_MASK}
+      SAME(TOTAL_TIME),      SAME(NAMELOOKUP_TIME),  SAME(CONNECT_TIME),
+      SAME(APPCONNECT_TIME), SAME(PRETRANSFER_TIME), SAME(REDIRECT_TIME),
+      SAME(SPEED_DOWNLOAD),  SAME(SPEED_UPLOAD),     SAME(STARTTRANSFER_TIME),
+#undef SAME
+  };
+  unsigned number = NUMBER_OF(info);
+  bool is_speed = number == NUMBER_OF(CURLINFO_SPEED_DOWNLOAD) || number == NUMBER_OF(CURLINFO_SPEED_UPLOAD);
+  for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+    if (number == same[i][0])
+      number = same[i][1];
+  int64_t value = replay_number(replay->facts.data, replay->facts.len, (CURLINFO)number, -1);
+  if (value < 0)
+    return false;
+  if (is_speed)
+    give_number(info, value, out);
+  else
+    give_time(info, value, out);
+  return true;
+}
+
 static int64_t elapsed_us(const struct replay *replay)
 {
   int64_t us = (replay->ended_us ? replay->ended_us : monotonic_us()) - replay->started_us;
@@ -356,11 +402,8 @@ static int64_t fact_number(const struct replay *replay, CURLINFO info)
   return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
 }
 
-/* Under transport libcurl has run a transfer, and what it measured of it is its own. */
-static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
+static bool is_time(const struct info_row *row)
 {
-  if (shadow->replayed != REPLAYED_TRANSPORT)
-    return false;
   switch ((enum info_source)row->source) {
   case SOURCE_TOTAL_TIME:
   case SOURCE_FIRST_BYTE_TIME:
@@ -369,8 +412,16 @@ static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
   case SOURCE_UPLOAD_SPEED:
     return true;
   default:
-    return row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
+    return false;
   }
+}
+
+/* Under transport libcurl has run a transfer, and what it measured of it is its own. */
+static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
+{
+  if (shadow->replayed != REPLAYED_TRANSPORT)
+    return false;
+  return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
 }
 
 bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
@@ -380,6 +431,8 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   if (number >= INFO_LIMIT || !replay)
     return false;
   const struct info_row *row = &info_rows[number];
+  if (is_time(row) && replay->ended_us && recorded_time(replay, info, out))
+    return true;
   if (is_libcurls(shadow, row))
     return false;
   switch ((enum info_source)row->source) {

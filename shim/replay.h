@@ -42,6 +42,9 @@ void replay_free(struct replay *replay);
  * URL's query is left out and put back when it is asked for. False without memory. */
 bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts);
 
+/* Its times and speeds, which only a tape keeps: a replay from the store tells its own. */
+bool replay_collect_times(const struct shadow *shadow, struct buffer *facts);
+
 /* One fact, for an answer that we make ourselves. */
 bool replay_add_number(struct buffer *facts, CURLINFO info, int64_t value);
 bool replay_add_text(struct buffer *facts, CURLINFO info, const char *value);

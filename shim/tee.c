@@ -5,20 +5,29 @@
 #include "shim/header_text.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* More than any server sends; libcurl itself stops at 300 KB of header. */
 #define HEADERS_MAX (1u << 20)
 
-static void give_up(struct tee *tee, const char *reason)
+static void drop(struct tee *tee)
 {
-  tee->unfit = reason;
   buffer_release(&tee->headers);
   buffer_release(&tee->body);
   buffer_release(&tee->chunks);
 }
 
+/* It is no answer; a tape has what came until now. */
+static void give_up(struct tee *tee, const char *reason)
+{
+  tee->unfit = reason;
+  if (!tee->taped)
+    drop(tee);
+}
+
 static void keep_body(struct tee *tee, const char *data, size_t len)
 {
+  tee->body_len += len;
   if (tee->unfit)
     return;
   struct idem_chunk chunk = {.len = (uint32_t)len,
@@ -35,6 +44,7 @@ static void take_back_header(struct tee *tee, const char *line, size_t len)
   if (tee->unfit || tee->last_write != line || tee->last_write_len != len || tee->body.len < len)
     return;
   tee->body.len -= len;
+  tee->body_len -= len;
   tee->chunks.len -= sizeof(struct idem_chunk);
 }
 
@@ -60,13 +70,20 @@ static void keep_header(struct tee *tee, const char *line, size_t len)
     give_up(tee, "no memory");
 }
 
-/* Only what the app has accepted is kept: what it pauses at comes again. */
+static void note_first_byte(struct tee *tee)
+{
+  if (tee->first_us < 0)
+    tee->first_us = monotonic_us() - tee->started_us;
+}
+
+/* What the app pauses at comes again; what it refuses ends the transfer. */
 static size_t on_write(char *data, size_t size, size_t count, void *user)
 {
   struct tee *tee = user;
   size_t len = size * count;
+  note_first_byte(tee);
   size_t taken = callback_write(tee->shadow, data, len);
-  if (taken == len) {
+  if (taken != CURL_WRITEFUNC_PAUSE) {
     keep_body(tee, data, len);
     tee->last_write = data;
     tee->last_write_len = len;
@@ -78,8 +95,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
   struct tee *tee = user;
   size_t len = size * count;
+  note_first_byte(tee);
   size_t taken = callback_header(tee->shadow, line, len);
-  if (taken == len)
+  if (taken != CURL_WRITEFUNC_PAUSE)
     keep_header(tee, line, len);
   return taken;
 }
@@ -89,7 +107,11 @@ void tee_attach(struct tee *tee, struct call *call)
   struct shadow *shadow = call->shadow;
   const struct libcurl *real = shadow->lib;
   CURL *handle = shadow->handle;
-  *tee = (struct tee){.shadow = shadow, .max_body = call->rule->max_body, .started_us = monotonic_us()};
+  *tee = (struct tee){.shadow = shadow,
+                      .max_body = call->rule->max_body,
+                      .started_us = monotonic_us(),
+                      .first_us = -1,
+                      .taped = call->tape.writer != NULL};
   real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
   real->easy_setopt(handle, CURLOPT_WRITEDATA, tee);
   real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -117,7 +139,17 @@ void tee_detach(struct tee *tee)
 
 void tee_release(struct tee *tee)
 {
-  give_up(tee, NULL);
+  drop(tee);
+}
+
+/* A coding was applied and libcurl was not told to undo it. */
+bool tee_is_encoded(const struct tee *tee)
+{
+  const struct shadow *shadow = tee->shadow;
+  struct idem_span block = header_last_block((struct idem_span){tee->headers.data, tee->headers.len});
+  struct idem_span coding = header_find(block, "content-encoding");
+  bool decoded = shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
+  return coding.len && !(coding.len == 8 && strncasecmp(coding.data, "identity", 8) == 0) && !decoded;
 }
 
 bool tee_holds(const struct shadow *shadow, CURLoption option)

@@ -16,6 +16,9 @@ struct tee {
   struct buffer chunks;   /* of struct idem_chunk */
   const char *last_write; /* with CURLOPT_HEADER, header lines come through the write callback first */
   size_t last_write_len;
+  uint64_t body_len; /* of all that came */
+  int64_t first_us;  /* from the start to the first byte; -1: none came */
+  bool taped;        /* a tape keeps what is no answer, too */
   const char *unfit; /* why this transfer cannot become an answer, or NULL */
 };
 
@@ -27,6 +30,9 @@ void tee_give_back(const struct shadow *shadow, CURL *handle);
 /* Puts the app's callbacks back. What was kept stays until tee_release(). */
 void tee_detach(struct tee *tee);
 void tee_release(struct tee *tee);
+
+/* True if the body still has its content coding. */
+bool tee_is_encoded(const struct tee *tee);
 
 /* True if libcurl holds one of ours in the place of this option, in a live transfer: what the app sets
  * meanwhile is noted, and put in place at the end. */

@@ -65,12 +65,15 @@ static bool feed_wire(struct transport *t)
   return true;
 }
 
-/* When this chunk is due; 0 is now. */
-static int64_t due_us(const struct transport *t, const struct idem_chunk *chunk)
+/* When a piece is due; 0 is now. */
+static int64_t due_us(const struct transport *t, int64_t at_us)
 {
-  return t->call->rule->pace == IDEM_PACE_ORIGINAL && t->call->op.answer.serial && !t->hurried
-             ? t->call->started_us + (int64_t)chunk->at_ms * 1000
-             : 0;
+  return t->hurried ? 0 : call_due_us(t->call, at_us);
+}
+
+static bool is_later(int64_t due)
+{
+  return due && due > monotonic_us();
 }
 
 static bool feed_chunk(struct transport *t, const struct idem_chunk *chunk)
@@ -87,19 +90,27 @@ static bool feed_chunk(struct transport *t, const struct idem_chunk *chunk)
   return true;
 }
 
+/* The end of the header, each chunk, the end: until one is due later, or the socket is full. */
 int64_t transport_feed(struct transport *t)
 {
   const struct idem_answer *answer = &t->call->op.answer;
-  if (!t->answered || t->ended || !feed_wire(t))
+  const struct taping *tape = &t->call->tape;
+  int64_t due;
+  if (!t->answered || t->ended)
     return INT64_MAX;
-  while (t->chunk < answer->chunk_count) {
+  if (tape->played && t->wire.len && is_later(due = due_us(t, tape->first_byte_us)))
+    return due;
+  if (!feed_wire(t))
+    return INT64_MAX;
+  for (; t->chunk < answer->chunk_count;) {
     const struct idem_chunk *chunk = &answer->chunks[t->chunk];
-    int64_t due = due_us(t, chunk);
-    if (due && due > monotonic_us())
+    if (is_later(due = due_us(t, (int64_t)chunk->at_ms * 1000)))
       return due;
     if (!feed_chunk(t, chunk))
       return INT64_MAX;
   }
+  if (tape->played && is_later(due = due_us(t, tape->ending.at_us)))
+    return due;
   t->ended = push(t, "", 0);
   return INT64_MAX;
 }
@@ -385,7 +396,8 @@ void transport_disarm(struct transport *t, CURLcode code)
   lend_return_all(t->shadow, t->shadow->handle);
   if (t->answered)
     cookies_mend(t->shadow, (struct idem_span){t->replay->headers.data, t->replay->headers.len});
-  t->replay->passing = code != CURLE_OK;
+  t->replay->passing = code != CURLE_OK && !t->call->tape.played;
+  t->replay->ended_us = monotonic_us();
   t->shadow->state = PERFORM_PENDING;
   buffer_release(&t->url);
   buffer_release(&t->wire);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/playback.h"
+
+#include "shim/callbacks.h"
+#include "shim/events.h"
+#include "shim/life.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void refuse(struct call *call, const char *note)
+{
+  struct taping *tape = &call->tape;
+  if (note != tape->note)
+    snprintf(tape->note, sizeof(tape->note), "%s", note);
+  tape->ending = (struct ending){.set = true, .code = CURLE_COULDNT_CONNECT, .text = tape->note};
+  tape->first_byte_us = -1;
+  call->op.answer = (struct idem_answer){.status = 0};
+  call_event(call, "not_recorded", tape->note, 0, -1);
+  life_say("%s", tape->note);
+}
+
+/* --edit: the file that stands in for the body of this exchange. The caller's to free. */
+static char *edited_body(uint64_t number, size_t *len)
+{
+  const char *edit = life_config()->replay_edit;
+  while (edit && strtoull(edit, NULL, 10) != number) {
+    edit = strchr(edit, ';');
+    edit += edit != NULL;
+  }
+  if (!edit)
+    return NULL;
+  const char *path = strchr(edit, '=') + 1;
+  char name[4096];
+  snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, ";"), path);
+  FILE *file = fopen(name, "re");
+  char *body = NULL;
+  size_t room = 0;
+  ssize_t got = file ? getdelim(&body, &room, EOF, file) : -1;
+  if (file)
+    fclose(file);
+  if (got < 0)
+    life_say("cannot read %s, which stands in for exchange %llu: %s", name, (unsigned long long)number,
+             strerror(errno));
+  *len = got < 0 ? 0 : (size_t)got;
+  return got < 0 ? NULL : body;
+}
+
+/* The chunks as the delivery takes them. An edited body is one chunk, at the time of the first. */
+static bool make_chunks(struct call *call, size_t len, bool edited)
+{
+  const struct tape_outcome *outcome = &call->tape.record.outcome;
+  size_t count = edited ? (len != 0) : outcome->chunk_count;
+  struct idem_chunk *chunks = calloc(count + 1, sizeof(*chunks));
+  if (!chunks)
+    return false;
+  for (size_t i = 0; i < count; i++)
+    chunks[i].len = (uint32_t)(edited ? len : outcome->chunks[i].len);
+  for (size_t i = 0; i < count && i < outcome->chunk_count; i++)
+    chunks[i].at_ms = (uint32_t)(outcome->chunks[i].at_us / 1000);
+  call->tape.chunks = chunks;
+  call->op.answer.chunks = chunks;
+  call->op.answer.chunk_count = count;
+  return true;
+}
+
+static bool take_outcome(struct call *call, uint64_t number)
+{
+  struct taping *tape = &call->tape;
+  const struct tape_outcome *outcome = &tape->record.outcome;
+  size_t len = outcome->body.len;
+  tape->edited = edited_body(number, &len);
+  struct idem_span body = {tape->edited ? tape->edited : outcome->body.data, len};
+  call->op.answer = (struct idem_answer){
+      .status = outcome->status, .headers = outcome->headers, .body = body, .facts = outcome->facts};
+  snprintf(call->op.id, sizeof(call->op.id), "%s", tape->record.call.id);
+  tape->first_byte_us = outcome->first_byte_us;
+  tape->ending = (struct ending){
+      .set = true, .code = (CURLcode)outcome->curl_code, .at_us = (int64_t)tape->record.call.duration_us};
+  snprintf(tape->note, sizeof(tape->note), "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
+  tape->ending.text = tape->note;
+  return make_chunks(call, len, tape->edited != NULL);
+}
+
+void playback_find(struct call *call)
+{
+  struct taping *tape = &call->tape;
+  struct tape *source;
+  struct tape_matcher *matcher;
+  struct tape_match match;
+  struct idem_error error = {""};
+  call->speed = life_config()->speed;
+  tape->played = true;
+  tape->api = life_tape_reader(&source, &matcher, &error);
+  if (!tape->api) {
+    refuse(call, error.text);
+    return;
+  }
+  tape->call.lane = tape->api->lane();
+  tape->api->name(&call->request, &tape->call);
+  if (tape->api->match(matcher, &call->request, &tape->call, &match) != TAPE_FOUND) {
+    refuse(call, match.note);
+  } else if (tape->api->read(source, match.number, &tape->record, &error) < 0) {
+    refuse(call, error.text);
+  } else if (!take_outcome(call, match.number)) {
+    refuse(call, "no memory for a recorded exchange");
+  } else if (match.loose) {
+    call_event(call, "loosened", match.note, 0, -1);
+  }
+}
+
+CURLcode playback_end(struct call *call, CURLcode code)
+{
+  const struct ending *ending = &call->tape.ending;
+  if (!ending->set)
+    return code;
+  if (ending->code && ending->text && *ending->text)
+    callback_error(call->shadow, "%s", ending->text);
+  return ending->code;
+}
+
+void playback_release(struct call *call)
+{
+  struct taping *tape = &call->tape;
+  if (!tape->played || !tape->api)
+    return;
+  tape->api->record_release(&tape->record);
+  free(tape->chunks);
+  free(tape->edited);
+}

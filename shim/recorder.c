@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/recorder.h"
+
+#include "shim/header_text.h"
+#include "shim/life.h"
+#include "shim/replay.h"
+#include "shim/tee.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void recorder_begin(struct call *call)
+{
+  struct taping *tape = &call->tape;
+  tape->api = life_tape_writer(&tape->writer);
+  if (!tape->api)
+    return;
+  tape->call = tape->api->begin(tape->writer);
+  tape->call.request_body_len = call->request.body.len;
+  tape->api->name(&call->request, &tape->call);
+}
+
+static bool collect_facts(const struct call *call, struct buffer *facts)
+{
+  const struct shadow *shadow = call->shadow;
+  /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
+  return replay_collect_facts(shadow, facts) | replay_collect_times(shadow, facts);
+}
+
+/* Ids join what belongs to one operation. */
+static void append(struct call *call, struct tape_outcome *outcome, enum tape_what what)
+{
+  struct taping *tape = &call->tape;
+  struct idem_error why = {""};
+  struct idem_request request = call->request;
+  tape->call.what = what;
+  tape->call.duration_us = (uint64_t)(monotonic_us() - call->started_us);
+  memcpy(tape->call.id, call->op.id, sizeof(tape->call.id));
+  /* The texts that named it may be gone; what was made of them stays. */
+  if (call->shadow->disturbed)
+    request.headers = NULL, request.header_count = 0,
+    request.body = request.query = (struct idem_span){"", 0};
+  if (tape->api->append(tape->writer, &tape->call, &request, outcome, &why) < 0)
+    life_fail_open(LIFE_NO_TAPE, "an exchange is not on the tape: %s", why.text);
+  tape->writer = NULL;
+}
+
+static struct idem_span span(const char *text)
+{
+  return (struct idem_span){text ? text : "", text ? strlen(text) : 0};
+}
+
+static struct tape_chunk *chunks_of(const struct idem_chunk *from, size_t count)
+{
+  struct tape_chunk *chunks = malloc((count + 1) * sizeof(*chunks));
+  for (size_t i = 0; chunks && i < count; i++)
+    chunks[i] = (struct tape_chunk){.at_us = (uint64_t)from[i].at_ms * 1000, .len = from[i].len};
+  return chunks;
+}
+
+static uint16_t last_status(struct idem_span headers)
+{
+  struct idem_span block = header_last_block(headers);
+  return block.len ? (uint16_t)header_status(block.data, block.len) : 0;
+}
+
+void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, const char *error_text,
+                       bool bypassed)
+{
+  struct buffer facts = {0};
+  if (!call->tape.writer)
+    return;
+  size_t count = tee->chunks.len / sizeof(struct idem_chunk);
+  struct tape_chunk *chunks = chunks_of((const struct idem_chunk *)tee->chunks.data, count);
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  collect_facts(call, &facts);
+  struct tape_outcome outcome = {
+      .curl_code = (uint32_t)code,
+      .status = last_status(headers),
+      .encoded = tee_is_encoded(tee),
+      .delivered = code == CURLE_OK,
+      .first_byte_us = tee->first_us,
+      .error_text = code ? span(error_text) : span(NULL),
+      .headers = headers,
+      .body = {tee->body.data, tee->body.len},
+      .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
+      .chunks = chunks,
+      .chunk_count = chunks ? count : 0,
+      .facts = {facts.data,     facts.len    },
+  };
+  append(call, &outcome, bypassed ? TAPE_BYPASS : TAPE_LIVE);
+  free(chunks);
+  buffer_release(&facts);
+}
+
+void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
+{
+  const struct shadow *shadow = call->shadow;
+  const struct idem_answer *answer = &call->op.answer;
+  const struct replay *replay = shadow->replayed ? shadow->replay : NULL;
+  if (!call->tape.writer)
+    return;
+  struct tape_chunk *chunks = chunks_of(answer->chunks, answer->chunk_count);
+  const char *text = code ? (const char *)shadow->slot[SLOT_ERRORBUFFER] : NULL;
+  struct tape_outcome outcome = {
+      .curl_code = (uint32_t)code,
+      .delivered = code == CURLE_OK,
+      .first_byte_us = replay && replay->headers.len ? 0 : -1,
+      .error_text = span(text),
+  };
+  if (replay) {
+    outcome.headers = (struct idem_span){replay->headers.data, replay->headers.len};
+    outcome.facts = (struct idem_span){replay->facts.data, replay->facts.len};
+    outcome.status = last_status(outcome.headers);
+  }
+  /* A call that has only waited has no answer. */
+  if (answer->chunk_count && chunks) {
+    outcome.body = answer->body;
+    outcome.chunks = chunks;
+    outcome.chunk_count = answer->chunk_count;
+  }
+  append(call, &outcome, what);
+  free(chunks);
+}
