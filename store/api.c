@@ -15,6 +15,9 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .unpin = idem_store_unpin,
     .observe = idem_store_observe,
     .count = idem_store_count,
+    .sent = idem_store_sent,
+    .part = idem_store_part,
+    .parted = idem_store_parted,
 };
 
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n)

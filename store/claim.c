@@ -110,10 +110,31 @@ int claim_taken(int fd, const uint8_t *key)
   return lock.l_type != F_UNLCK;
 }
 
+void claim_hand_over(int fd)
+{
+  pthread_mutex_lock(&life_lists);
+  struct held *held = find(fd);
+  if (held && still_ours(held))
+    close(fd);
+  if (held)
+    *held = claims.held[--claims.count];
+  pthread_mutex_unlock(&life_lists);
+}
+
+void claim_keep_only(int fd, int other)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < claims.count; i++) {
+    struct held held = claims.held[i];
+    if (held.fd == fd || held.fd == other)
+      claims.held[kept++] = held;
+    else if (still_ours(&held))
+      close(held.fd);
+  }
+  claims.count = kept;
+}
+
 void claim_abandon_all(void)
 {
-  for (size_t i = 0; i < claims.count; i++)
-    if (still_ours(&claims.held[i]))
-      close(claims.held[i].fd);
-  claims.count = 0;
+  claim_keep_only(-1, -1);
 }

@@ -22,6 +22,12 @@ bool claim_held(int fd);
  * are ignored. */
 void claim_release(int fd, const uint8_t *key);
 
+/* Gives the claim away: closes the descriptor and leaves the lock with whoever else has a copy of it. */
+void claim_hand_over(int fd);
+
+/* In a copy of the process, with life_lists held: closes every claim but the two. */
+void claim_keep_only(int fd, int other);
+
 /* Is `key` claimed by anybody? `fd` is any descriptor of the claims file that holds no lock. 1, 0 or -errno.
  */
 int claim_taken(int fd, const uint8_t *key);

@@ -139,19 +139,23 @@ static int settle_busy(struct entry *entry)
   return verdict;
 }
 
-/* The claim is held: write down that it is, before anything is sent. */
+/* The claim is held. What was sent before us is judged, and that we send is written down: now, or by
+ * idem_store_sent(). */
 static int settle_owned(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   const struct idem_rule *rule = entry->request->rule;
   struct op_begin begin = {
       .name = &entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
+  int rc = call->defers ? op_prepare(call->priv.reader, &begin) : 0;
   round_unpin(call);
-  int rc = op_begin(entry->engine, &begin, entry->error);
+  if (!call->defers)
+    rc = op_begin(entry->engine, &begin, entry->error);
   if (rc < 0)
     return rc;
   call->resent = begin.resent;
   call->generation = begin.op.generation;
+  call->priv.recorded = !call->defers;
   memcpy(call->upstream_key, begin.op.upstream_key, sizeof(call->upstream_key));
   if (begin.mismatched)
     begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
@@ -311,7 +315,7 @@ static void begin_round(struct idem_call *call, const struct idem_request *reque
   call->mismatched = call->churned = call->expired = call->resent = false;
   call->priv.repeats = request->rule->repeats;
   call->priv.claim_fd = -1;
-  call->priv.committed = false;
+  call->priv.committed = call->priv.recorded = call->unknown = false;
   call->priv.reader = call->priv.heap = NULL;
   call->sequence = 0;
 }

@@ -50,14 +50,14 @@ int life_pid(void)
   return atomic_load_explicit(&life.pid, memory_order_relaxed);
 }
 
-static void before_fork(void)
+void life_hold(void)
 {
   pthread_mutex_lock(&life_stores);
   pthread_mutex_lock(&life_opening);
   pthread_mutex_lock(&life_lists);
 }
 
-static void after_fork(void)
+void life_let_go(void)
 {
   pthread_mutex_unlock(&life_lists);
   pthread_mutex_unlock(&life_opening);
@@ -67,7 +67,7 @@ static void after_fork(void)
 static void in_child(void)
 {
   claim_abandon_all();
-  after_fork();
+  life_let_go();
 }
 
 static void life_start(void)
@@ -78,7 +78,7 @@ static void life_start(void)
     atomic_store(&life.alive, page);
   else if (page != MAP_FAILED)
     munmap(page, (size_t)sysconf(_SC_PAGESIZE));
-  life.error = pthread_atfork(before_fork, after_fork, in_child);
+  life.error = pthread_atfork(life_hold, life_let_go, in_child);
 }
 
 int life_begin(void)

@@ -27,6 +27,11 @@ int life_begin(void);
 /* What fork holds: in this order before, in the other order after. */
 extern pthread_mutex_t life_stores, life_opening, life_lists;
 
+/* What the fork handlers do before a fork and after it, on both sides, for a copy that is made without them.
+ */
+void life_hold(void);
+void life_let_go(void);
+
 /* For the time of something that must neither be cancelled half way nor be seen in errno:
  *     struct life_quiet quiet = life_hush();  ...  life_resume(&quiet); */
 struct life_quiet {

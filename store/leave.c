@@ -78,8 +78,9 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
     call->priv.claim_fd = -1;
     return;
   }
-  struct engine *engine = store_engine(store, &code, NULL);
-  if (engine && !call->priv.committed)
+  bool known = call->priv.recorded && !call->priv.committed && !call->unknown;
+  struct engine *engine = known ? store_engine(store, &code, NULL) : NULL;
+  if (engine)
     op_release(engine, call->key, call->generation);
   round_free_claim(store, call);
 }

@@ -76,36 +76,71 @@ static void judge_earlier(struct op_begin *begin, const struct op *earlier)
     begin->resent = same;
 }
 
-static int begin_body(struct writer *writer, void *arg)
+/* Judges, and drafts our own record: nothing of it is written yet. */
+static int draft(struct op_begin *begin, const struct op *earlier)
 {
-  struct op_begin *begin = arg;
   const struct name *name = begin->name;
-  struct op earlier = {0};
-  int rc = op_fetch(writer, begin->key, &earlier);
-  if (rc < 0 && rc != -ENOENT)
-    earlier = (struct op){0};
-  judge_earlier(begin, &earlier);
-  if (begin->verdict != IDEM_OWNED)
-    return 0;
   struct op *op = &begin->op;
-  *op = (struct op){.version = OP_VERSION,
-                    .state = OP_IN_FLIGHT,
-                    .generation = writer_number(writer),
-                    .started_us = clock_now_us()};
+  judge_earlier(begin, earlier);
+  *op = (struct op){.version = OP_VERSION, .state = OP_IN_FLIGHT};
   memcpy(op->fingerprint, name->fingerprint, IDEM_KEY_SIZE);
   memcpy(op->print, name->print, IDEM_KEY_SIZE);
   /* Upstream knows a key by its content too: other content is another operation there. */
-  bool keep = earlier.upstream_key[0] && memcmp(earlier.fingerprint, name->fingerprint, IDEM_KEY_SIZE) == 0;
-  if (keep)
-    memcpy(op->upstream_key, earlier.upstream_key, sizeof(op->upstream_key));
-  else if ((rc = make_uuid(op->upstream_key)) < 0)
-    return rc;
-  rc = op_store(writer, begin->key, op);
-  if (rc < 0 || name->kind != IDEM_KEY_HEADER)
+  bool keep = earlier->upstream_key[0] && memcmp(earlier->fingerprint, name->fingerprint, IDEM_KEY_SIZE) == 0;
+  if (!keep)
+    return make_uuid(op->upstream_key);
+  memcpy(op->upstream_key, earlier->upstream_key, sizeof(op->upstream_key));
+  return 0;
+}
+
+struct recording {
+  const uint8_t *key;
+  struct op *op;
+  bool churns;
+};
+
+static int record_body(struct writer *writer, void *arg)
+{
+  struct recording *recording = arg;
+  struct op *op = recording->op;
+  op->version = OP_VERSION;
+  op->state = OP_IN_FLIGHT;
+  op->generation = writer_number(writer);
+  op->started_us = clock_now_us();
+  int rc = op_store(writer, recording->key, op);
+  if (rc < 0 || !recording->churns)
     return rc;
   struct print print = {.at_us = op->started_us};
-  memcpy(print.key, begin->key, IDEM_KEY_SIZE);
-  return writer_put(writer, PAGES_PRINTS, name->print, IDEM_KEY_SIZE, &print, sizeof(print));
+  memcpy(print.key, recording->key, IDEM_KEY_SIZE);
+  return writer_put(writer, PAGES_PRINTS, op->print, IDEM_KEY_SIZE, &print, sizeof(print));
+}
+
+int op_record(struct engine *engine, const uint8_t *key, struct op *op, bool churns, struct idem_error *error)
+{
+  struct recording recording = {key, op, churns};
+  return engine_write(engine, record_body, &recording, error);
+}
+
+/* A record that cannot be read is none. */
+static int draft_after(struct op_begin *begin, const struct op *earlier, int found)
+{
+  static const struct op none;
+  return draft(begin, found == 0 ? earlier : &none);
+}
+
+int op_prepare(struct reader *reader, struct op_begin *begin)
+{
+  struct op earlier;
+  return draft_after(begin, &earlier, op_read(reader, begin->key, &earlier));
+}
+
+static int begin_body(struct writer *writer, void *arg)
+{
+  struct op_begin *begin = arg;
+  struct op earlier;
+  int rc = draft_after(begin, &earlier, op_fetch(writer, begin->key, &earlier));
+  struct recording recording = {begin->key, &begin->op, begin->name->kind == IDEM_KEY_HEADER};
+  return rc < 0 || begin->verdict != IDEM_OWNED ? rc : record_body(writer, &recording);
 }
 
 int op_begin(struct engine *engine, struct op_begin *begin, struct idem_error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * op: the durable half of a claim. The lock says who sends an operation now; this says that it has been sent,
- * to whoever comes after a crash. Written before the first byte goes out, removed with the commit of the
+ * to whoever comes after a crash. Written just before the first byte goes out, removed with the commit of the
  * answer.
  */
 #ifndef IDEMSHIM_STORE_OP_H
@@ -51,6 +51,12 @@ struct op_begin {
   enum idem_verdict verdict; /* OWNED, IN_DOUBT or MISMATCH */
 };
 int op_begin(struct engine *engine, struct op_begin *begin, struct idem_error *error);
+
+/* The same without writing; op_record() does that once the call is about to be sent, and sets the generation.
+ * With `churns` the content is noted as sent under this key. 0 or -errno. */
+int op_prepare(struct reader *reader, struct op_begin *begin);
+int op_record(struct engine *engine, const uint8_t *key, struct op *op, bool churns,
+              struct idem_error *error);
 
 /* The claim ended without an answer. */
 int op_release(struct engine *engine, const uint8_t *key, uint64_t generation);

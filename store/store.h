@@ -141,7 +141,7 @@ enum idem_verdict {
   IDEM_HIT,      /* call.answer is pinned */
   IDEM_OWNED,    /* ours to send; upstream_key goes with it. Ends with commit or without, then leave */
   IDEM_BUSY,     /* somebody else is sending it: wait, leave, enter again */
-  IDEM_IN_DOUBT, /* its owner died after sending, and the rule says indoubt=fail */
+  IDEM_IN_DOUBT, /* it was sent, nobody knows what became of it, and the rule says indoubt=fail */
   IDEM_MISMATCH, /* the key is known with another content, and the rule says reject or bypass */
   IDEM_NO_KEY,   /* the rule wants a header or JSON fields that this request does not have */
 };
@@ -158,8 +158,12 @@ struct idem_call {
   bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
   bool churned;    /* the same content was sent under another header key inside the window */
   bool expired;    /* there was an answer, past its time */
-  bool resent;     /* OWNED: an earlier owner died after sending; upstream_key is the one that it used */
+  bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
+
+  /* Set by the caller. */
+  bool defers;  /* before enter: it will call idem_store_sent() before the first byte goes out */
+  bool unknown; /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
                           */
@@ -175,8 +179,9 @@ struct idem_call {
     enum idem_repeats repeats;
     int verdict;      /* of the last enter */
     unsigned counted; /* events of this call that are in the counters already */
-    bool committed;
-    void *heap; /* an unpinned answer */
+    bool committed, recorded;
+    int place_fd; /* while a copy of the process is made: one of the places for such copies */
+    void *heap;   /* an unpinned answer */
   } priv;
 };
 
@@ -193,6 +198,35 @@ struct idem_call {
  */
 int idem_store_enter(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error);
+
+/*
+ * OWNED calls that defer: the first byte is about to leave. Writes the durable half of the claim, once; a
+ * call that never comes here has left nothing behind, and is not in doubt if its process dies. 0 or -errno:
+ * the call can then not be committed, and if it must not be sent twice it should not be sent.
+ */
+int idem_store_sent(struct idem_store *store, struct idem_call *call, struct idem_error *error);
+
+/*
+ * A copy of the process (a plain clone(), which runs no fork handlers) carries an OWNED call to its end:
+ *
+ *     if (idem_store_part(store, &call, 64, &parting) == 0) {   // takes a place among 64, and the store's
+ *                                                               // locks
+ *       pid = copy_process();
+ *       idem_store_parted(store, &call, pid == 0 ? IDEM_PARTED_COPY : pid > 0 ? IDEM_PARTED_OWNER : ...);
+ *     }
+ *
+ * The owner has then no claim any more: leave() ends the call for it alone. The copy has this claim and no
+ * other; it may commit and leave, and must keep `parting.keep` open. Its place and its claim end with it.
+ */
+struct idem_parting {
+  int keep[3]; /* descriptors */
+};
+enum idem_parted { IDEM_PARTED_FAILED, IDEM_PARTED_OWNER, IDEM_PARTED_COPY };
+
+/* -EAGAIN: `most` copies are under way in this store. No lock is held after a failure. */
+int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned most,
+                    struct idem_parting *parting);
+void idem_store_parted(struct idem_store *store, struct idem_call *call, enum idem_parted side);
 
 /* What the live transfer gave. Nothing is owned. */
 struct idem_recording {
@@ -254,7 +288,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(stored, "answers stored")                                                                                \
   X(not_stored, "live calls whose outcome is not an answer")                                                 \
   X(rescued, "answers stored after the app had given up")                                                    \
-  X(in_doubt, "calls whose owner died after sending")                                                        \
+  X(in_doubt, "calls that had been sent before, with no known outcome")                                      \
   X(mismatch, "calls that reused a key with other content")                                                  \
   X(key_churn, "calls that sent the same content under a new key")                                           \
   X(expired, "answers found past their time")                                                                \
@@ -343,6 +377,9 @@ struct idem_store_api {
   __typeof__(idem_store_unpin) *unpin;
   __typeof__(idem_store_observe) *observe;
   __typeof__(idem_store_count) *count;
+  __typeof__(idem_store_sent) *sent;
+  __typeof__(idem_store_part) *part;
+  __typeof__(idem_store_parted) *parted;
 };
 extern const struct idem_store_api idem_store_api;
 
