@@ -54,53 +54,23 @@ HOOK(curl_mimepart *, curl_mime_addpart, (curl_mime * mime))
   return part;
 }
 
-HOOK(CURLcode, curl_mime_name, (curl_mimepart * part, const char *name))
-{
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_name)
-    return CURLE_NOT_BUILT_IN;
-  CURLcode code = real->mime_name(part, name);
-  if (known)
-    part_set_text(known, &known->name, code == CURLE_OK ? name : NULL);
-  return code;
-}
-
-HOOK(CURLcode, curl_mime_filename, (curl_mimepart * part, const char *filename))
-{
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_filename)
-    return CURLE_NOT_BUILT_IN;
-  CURLcode code = real->mime_filename(part, filename);
-  if (known)
-    part_set_text(known, &known->filename, code == CURLE_OK ? filename : NULL);
-  return code;
-}
-
-HOOK(CURLcode, curl_mime_type, (curl_mimepart * part, const char *type))
-{
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_type)
-    return CURLE_NOT_BUILT_IN;
-  CURLcode code = real->mime_type(part, type);
-  if (known)
-    part_set_text(known, &known->type, code == CURLE_OK ? type : NULL);
-  return code;
-}
-
-HOOK(CURLcode, curl_mime_encoder, (curl_mimepart * part, const char *encoding))
-{
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_encoder)
-    return CURLE_NOT_BUILT_IN;
-  CURLcode code = real->mime_encoder(part, encoding);
-  if (known)
-    part_set_text(known, &known->encoder, code == CURLE_OK ? encoding : NULL);
-  return code;
-}
+/* What sets a text; the member has the function's name. */
+#define HOOK_TEXT(text)                                                                                      \
+  HOOK(CURLcode, curl_mime_##text, (curl_mimepart * part, const char *value))                                \
+  {                                                                                                          \
+    struct form_part *known = form_part_find(part);                                                          \
+    const struct libcurl *real = libcurl_of_part(known, CALLER);                                             \
+    if (!real || !real->mime_##text)                                                                         \
+      return CURLE_NOT_BUILT_IN;                                                                             \
+    CURLcode code = real->mime_##text(part, value);                                                          \
+    if (known)                                                                                               \
+      part_set_text(known, &known->text, code == CURLE_OK ? value : NULL);                                   \
+    return code;                                                                                             \
+  }
+HOOK_TEXT(name)
+HOOK_TEXT(filename)
+HOOK_TEXT(type)
+HOOK_TEXT(encoder)
 
 HOOK(CURLcode, curl_mime_headers, (curl_mimepart * part, struct curl_slist *headers, int take_ownership))
 {
