@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/call.h"
 
+#include "shim/cookies.h"
 #include "shim/events.h"
 #include "shim/life.h"
 #include "shim/playback.h"
@@ -181,7 +182,7 @@ static void build_credentials(struct call *call)
 {
   static const uint8_t slots[] = {SLOT_COOKIE,         SLOT_USERPWD,   SLOT_USERNAME, SLOT_PASSWORD,
                                   SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
-  _Static_assert(sizeof(slots) <= CALL_CREDENTIALS_MAX, "a place for each");
+  _Static_assert(sizeof(slots) < CALL_CREDENTIALS_MAX, "a place for each, and for cookies");
   struct idem_request *request = &call->request;
   request->credentials = call->credentials;
   for (size_t i = 0; i < sizeof(slots); i++)
@@ -234,16 +235,15 @@ static const char *build_body(struct call *call)
   return call->body.span.len > call->rule->max_body ? "max_body" : NULL;
 }
 
-/* Cookies are credentials, and those of libcurl's engine are not in the request yet. */
-static bool has_cookies(const struct shadow *shadow)
+/* What goes along from libcurl's cookie engine says who asks, as a Cookie header does. */
+static const char *build_cookies(struct call *call)
 {
-  struct curl_slist *cookies = NULL;
-  if (!shadow->cookie_engine && !shadow->shared)
-    return false;
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &cookies);
-  bool any = cookies || shadow->cookie_file;
-  shadow->lib->slist_free_all(cookies);
-  return any;
+  if (!cookies_sent(call->shadow, &call->cookies))
+    return "no memory for cookies";
+  if (call->cookies.len)
+    call->credentials[call->request.credential_count++] =
+        (struct idem_span){call->cookies.data, call->cookies.len};
+  return NULL;
 }
 
 static const char *shadow_reason(const struct shadow *shadow, char room[24])
@@ -254,7 +254,7 @@ static const char *shadow_reason(const struct shadow *shadow, char room[24])
     reason = "UPLOAD and another method";
   if (!reason && !protocol_allowed(shadow))
     reason = "PROTOCOLS";
-  return !reason && has_cookies(shadow) ? "cookies" : reason;
+  return reason;
 }
 
 static const char *first_reason(struct call *call, char room[24])
@@ -266,6 +266,8 @@ static const char *first_reason(struct call *call, char room[24])
     reason = build_headers(call);
   if (!reason)
     reason = build_shape(call);
+  if (!reason)
+    reason = build_cookies(call);
   return reason;
 }
 
@@ -276,6 +278,7 @@ const char *call_open(struct call *call, struct shadow *shadow, const struct ide
   call->op = (struct idem_call)IDEM_CALL_INIT;
   call->request = (struct idem_request){.rule = rule};
   call->body = (struct body){.shadow = shadow};
+  call->cookies = (struct buffer){0};
   call->speed = rule->pace == IDEM_PACE_ORIGINAL;
   call->tape = (struct taping){.writer = NULL};
   build_line(call);
@@ -288,6 +291,7 @@ const char *call_open(struct call *call, struct shadow *shadow, const struct ide
 void call_release(struct call *call)
 {
   body_release(&call->body);
+  buffer_release(&call->cookies);
   playback_release(call);
 }
 

@@ -26,9 +26,10 @@ struct call {
   struct idem_call op; /* what the store knows of it */
   struct idem_request request;
   struct body body;
-  int64_t started_us; /* CLOCK_MONOTONIC, when the app called perform */
-  double speed;       /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
-  struct taping tape; /* what a tape is told, or has told, of it */
+  struct buffer cookies; /* that libcurl's engine sends along */
+  int64_t started_us;    /* CLOCK_MONOTONIC, when the app called perform */
+  double speed;          /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
+  struct taping tape;    /* what a tape is told, or has told, of it */
 
   struct idem_span headers[CALL_HEADERS_MAX];
   struct idem_span credentials[CALL_CREDENTIALS_MAX];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 static const char field[] = "set-cookie:";
 enum { FIELD_LEN = sizeof(field) - 1 };
@@ -37,7 +38,7 @@ static bool has_prefix(const char *value, size_t len, void *arg)
 
 const char *cookies_refuse(const struct shadow *shadow, struct idem_span headers, bool redirected)
 {
-  if (!shadow->cookie_engine || !header_find(headers, "set-cookie").data)
+  if ((!shadow->cookie_engine && !shadow->shared) || !header_find(headers, "set-cookie").data)
     return NULL;
   if (redirected)
     return "a cookie set on the way of a redirect";
@@ -57,7 +58,7 @@ static bool is_secure(const char *value, size_t len)
 }
 
 /* The parts of libcurl's own text for a cookie: domain, tail match, path, secure, expires, name, value. */
-enum { DOMAIN, SECURE = 3, NAME = 5, PART_COUNT = 7 };
+enum { DOMAIN, TAILMATCH, PATH, SECURE, EXPIRES, NAME, VALUE, PART_COUNT };
 
 static bool cut(char *line, char *parts[PART_COUNT])
 {
@@ -70,16 +71,17 @@ static bool cut(char *line, char *parts[PART_COUNT])
   return parts[NAME] != NULL;
 }
 
-static bool is_of_host(const struct shadow *shadow, const char *domain)
+static bool is_of_host(const struct shadow *shadow, char *const parts[PART_COUNT])
 {
-  const char *host = shadow->url.data + shadow->parts.host;
+  const char *host = shadow->url.data + shadow->parts.host, *domain = parts[DOMAIN];
   size_t host_len = shadow->parts.host_len;
   if (strncmp(domain, "#HttpOnly_", 10) == 0)
     domain += 10;
   domain += *domain == '.';
   size_t len = strlen(domain);
-  return len <= host_len && strncasecmp(host + host_len - len, domain, len) == 0 &&
-         (len == host_len || host[host_len - len - 1] == '.');
+  if (len > host_len || strncasecmp(host + host_len - len, domain, len) != 0)
+    return false;
+  return len == host_len || (strcmp(parts[TAILMATCH], "TRUE") == 0 && host[host_len - len - 1] == '.');
 }
 
 struct mend {
@@ -93,7 +95,7 @@ static void secure(const struct shadow *shadow, const char *line, const char *na
   char *copy = strdup(line), *text = malloc(strlen(line) + 1), *parts[PART_COUNT];
   if (copy && text && cut(copy, parts) && strlen(parts[NAME]) == name_len &&
       memcmp(parts[NAME], name, name_len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
-      is_of_host(shadow, parts[DOMAIN])) {
+      is_of_host(shadow, parts)) {
     size_t before = (size_t)(parts[SECURE] - copy);
     memcpy(text, line, before);
     memcpy(text + before, "TRUE", 4);
@@ -120,9 +122,88 @@ static bool mend_one(const char *value, size_t len, void *arg)
 void cookies_mend(const struct shadow *shadow, struct idem_span headers)
 {
   struct mend mend = {.shadow = shadow};
-  if (!shadow->cookie_engine || !shadow->parts.https || !header_find(headers, "set-cookie").data)
+  if ((!shadow->cookie_engine && !shadow->shared) || !shadow->parts.https ||
+      !header_find(headers, "set-cookie").data)
     return;
   shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &mend.jar);
   any_cookie(headers, mend_one, &mend);
   shadow->lib->slist_free_all(mend.jar);
+}
+
+/* Set anew with each answer, and by who stands in front of the service: they name a way through it, no
+ * caller. */
+static bool is_of_a_balancer(const char *name)
+{
+  static const char *const names[] = {"__cf_bm",    "__cflb",       "_cfuvid",  "AWSALB",
+                                      "AWSALBCORS", "AWSALBTGCORS", "AWSALBTG", "GCLB"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+    if (strcmp(name, names[i]) == 0)
+      return true;
+  return false;
+}
+
+/* RFC 6265, 5.1.4. */
+static bool is_of_path(const struct shadow *shadow, const char *path)
+{
+  const char *asked = shadow->url.data + shadow->parts.path;
+  size_t len = strlen(path), asked_len = shadow->parts.path_len;
+  if (len <= 1)
+    return true;
+  return asked_len >= len && memcmp(asked, path, len) == 0 &&
+         (asked_len == len || path[len - 1] == '/' || asked[len] == '/');
+}
+
+static bool is_sent(const struct shadow *shadow, char *const parts[PART_COUNT], int64_t now)
+{
+  int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
+  return is_of_host(shadow, parts) && is_of_path(shadow, parts[PATH]) && (!expires || expires > now) &&
+         !is_of_a_balancer(parts[NAME]);
+}
+
+static bool append_sent(const struct shadow *shadow, const char *line, int64_t now, struct buffer *text)
+{
+  char *copy = strdup(line), *parts[PART_COUNT];
+  bool complete = copy != NULL;
+  if (copy && cut(copy, parts) && is_sent(shadow, parts, now))
+    complete = buffer_append(text, parts[NAME], strlen(parts[NAME])) && buffer_append(text, "=", 1) &&
+               (!parts[VALUE] || buffer_append(text, parts[VALUE], strlen(parts[VALUE]))) &&
+               buffer_append(text, "\n", 1);
+  free(copy);
+  return complete;
+}
+
+static int compare(const void *a, const void *b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* libcurl's own order is that of its hash and of time. */
+static bool append_sorted(const struct shadow *shadow, const struct curl_slist *jar, struct buffer *text)
+{
+  size_t count = 0;
+  for (const struct curl_slist *at = jar; at; at = at->next)
+    count++;
+  const char **lines = malloc((count + 1) * sizeof(*lines));
+  bool complete = lines != NULL;
+  for (size_t i = 0; complete && i < count; i++, jar = jar->next)
+    lines[i] = jar->data;
+  if (complete)
+    qsort(lines, count, sizeof(*lines), compare);
+  for (size_t i = 0; complete && i < count; i++)
+    complete = append_sent(shadow, lines[i], time(NULL), text);
+  free(lines);
+  return complete;
+}
+
+bool cookies_sent(const struct shadow *shadow, struct buffer *text)
+{
+  struct curl_slist *jar = NULL;
+  if (!shadow->cookie_engine && !shadow->shared)
+    return true;
+  if (shadow->cookie_file)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
+  bool complete = append_sorted(shadow, jar, text);
+  shadow->lib->slist_free_all(jar);
+  return complete;
 }
