@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* git over HTTP, which posts to its server but is nobody's LLM: it must not be touched. */
+#include "tests/e2e/trace.h"
 #include "tests/harness/harness.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,4 +73,22 @@ Test(real_git, clones_and_pushes_over_http_are_left_alone)
   cr_expect_neq(access(w.store, F_OK), 0, "no store was made for it");
   run_release(&plain);
   run_release(&shim);
+}
+
+/* Into a copy of an empty repository, for making one tries things out under names of chance. */
+static const char fetch[] = "cp -r \"$HOME/shim.git\" \"$HOME/copy\" && "
+                            "git --git-dir=\"$HOME/copy\" fetch -q \"$1\" main:main && rm -r \"$HOME/copy\"";
+
+Test(real_git, a_fetch_asks_of_the_kernel_what_it_asks_without_us)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("sanitizers make system calls of their own");
+  struct run filled = run_git(false, "plain.git");
+  char url[128];
+
+  expect_success(&filled);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/plain.git", atoi(server.out));
+  const char *argv[] = {"sh", "-c", fetch, "sh", url, NULL};
+  expect_same_trace(&w, argv);
+  run_release(&filled);
 }

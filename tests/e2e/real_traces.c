@@ -29,31 +29,6 @@ static const char target[] = "/v1/chat/completions";
 /* Else curl waits to see whether its first connection serves for the other URLs, too. */
 static const char one_connection_each[] = "parallel-immediate\n";
 
-static char *difference_of(const char *const *argv)
-{
-  struct trace plain = trace_run(&w, false, argv), shim = trace_run(&w, true, argv);
-  char *difference = trace_difference(&plain, &shim);
-
-  cr_expect_eq(plain.preloads, 0);
-  cr_expect_gt(shim.preloads, 0);
-  trace_release(&plain);
-  trace_release(&shim);
-  return difference;
-}
-
-/* What differs between two runs without us, too, is not there each time; what we do is. */
-static void expect_no_difference(const char *const *argv)
-{
-  char *difference = difference_of(argv);
-
-  for (int again = 0; difference && again < 2; again++) {
-    free(difference);
-    difference = difference_of(argv);
-  }
-  cr_expect_null(difference, "%s", difference);
-  free(difference);
-}
-
 static void expect_untouched(const struct client *client)
 {
   if (!client_installed(&w, client))
@@ -64,7 +39,7 @@ static void expect_untouched(const struct client *client)
   client_argv(client, url, argv);
   world_env(&w, "IDEMSHIM_HOSTS", "nothing.invalid");
   world_write(&w, ".curlrc", one_connection_each, sizeof one_connection_each - 1);
-  expect_no_difference(argv);
+  expect_same_trace(&w, argv);
 }
 
 #define X(name, ...)                                                                                         \
@@ -78,7 +53,7 @@ CLIENTS(X)
 Test(real_traces, a_rule_that_matches_makes_a_difference)
 {
   const char *argv[] = {"curl", "-sS", "-d", "{}", world_url(&w, target), NULL};
-  char *difference = difference_of(argv);
+  char *difference = trace_compare(&w, argv);
 
   cr_expect_not_null(difference);
   free(difference);

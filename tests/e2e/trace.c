@@ -9,13 +9,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* How often these are called is up to the arrival of an answer, to children, and to where memory happens to
- * lie: it differs between two runs without us. Counted is only whether they are. */
+struct trace {
+  char **line; /* sorted */
+  size_t count;
+  size_t preloads; /* how often the loader opened our library */
+  bool threads;    /* the program has more than one */
+};
+
+/* How often these are called is up to the arrival of an answer, to children, to chance (glibc may draw the
+ * name of a temporary file twice) and to where memory happens to lie: it differs between two runs without us.
+ * Counted is only whether they are. */
 static const char *const up_to_time[] = {
     "brk(",
     "clock_gettime(",
     "epoll_wait(",
     "getpid(",
+    "getrandom(",
     "mmap(NULL, N, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS",
     "munmap(",
     "poll(",
@@ -62,13 +71,13 @@ static bool is_number(const char *at, const char *start)
   return isdigit((unsigned char)*at) && (at == start || (!isalnum((unsigned char)at[-1]) && at[-1] != '_'));
 }
 
-/* R makes itself a directory whose name is random, and files in it; Ruby names its threads in
- * /proc/self/task. */
-static const char *skip_random_name(const char *at)
+/* Names that are drawn at random: R's own directory, what git writes before it has a name; and the number of
+ * a thread, by which Ruby gives it one. */
+static const char *const drawn[] = {"/Rtmp", "/tmp_", "/task/"};
+
+static const char *skip_drawn(const char *at)
 {
-  if (begins(at, "/Rtmp"))
-    return at + strcspn(at, "\"");
-  return begins(at, "/task/") ? at + strlen("/task/") + strspn(at + strlen("/task/"), "0123456789") : at;
+  return BEGINS_WITH_ONE(at, drawn) ? at + strcspn(at, "\"") : at;
 }
 
 /* Leaves out numbers, and the blanks that strace aligns results with, in place. */
@@ -78,7 +87,7 @@ static void leave_out_numbers(char *line)
   char *to = line;
 
   for (const char *at = line; *at;) {
-    at = quoted ? skip_random_name(at) : at;
+    at = quoted ? skip_drawn(at) : at;
     quoted ^= *at == '"';
     if (!quoted && is_number(at, line)) {
       at += strspn(at, "0123456789abcdefx");
@@ -125,9 +134,15 @@ static bool is_loading(struct reader *reader, const char *line)
   return begun;
 }
 
+/* A call that a signal has interrupted comes again. */
+static bool is_interrupted(const char *line)
+{
+  return strstr(line, " = ? ERESTART");
+}
+
 static void read_line(struct reader *reader, char *line)
 {
-  if (is_loading(reader, line))
+  if (is_loading(reader, line) || is_interrupted(line))
     return;
   reader->trace->threads |= strstr(line, "CLONE_THREAD") != NULL;
   leave_out_numbers(line);
@@ -186,7 +201,7 @@ static struct trace read_trace(const char *files)
 }
 
 /* Each thread has a file of its own, so that none interrupts the line of another. */
-struct trace trace_run(struct world *w, bool shim, const char *const *argv)
+static struct trace run_traced(struct world *w, bool shim, const char *const *argv)
 {
   static unsigned serial;
   const char *output = world_text(w, "%s/trace.%u", w->dir, serial++);
@@ -203,7 +218,7 @@ struct trace trace_run(struct world *w, bool shim, const char *const *argv)
   return read_trace(world_text(w, "%s.*", output));
 }
 
-void trace_release(struct trace *trace)
+static void release(struct trace *trace)
 {
   for (size_t i = 0; i < trace->count; i++)
     free(trace->line[i]);
@@ -226,7 +241,7 @@ static bool is_counted(const char *line)
   return strchr(line, '(');
 }
 
-char *trace_difference(const struct trace *plain, const struct trace *shim)
+static char *difference_of(const struct trace *plain, const struct trace *shim)
 {
   size_t size, a = 0, b = 0;
   char *text;
@@ -246,4 +261,28 @@ char *trace_difference(const struct trace *plain, const struct trace *shim)
     return text;
   free(text);
   return NULL;
+}
+
+char *trace_compare(struct world *w, const char *const *argv)
+{
+  struct trace plain = run_traced(w, false, argv), shim = run_traced(w, true, argv);
+  char *difference = difference_of(&plain, &shim);
+
+  cr_expect_eq(plain.preloads, 0);
+  cr_expect_gt(shim.preloads, 0);
+  release(&plain);
+  release(&shim);
+  return difference;
+}
+
+void expect_same_trace(struct world *w, const char *const *argv)
+{
+  char *difference = trace_compare(w, argv);
+
+  for (int again = 0; difference && again < 2; again++) {
+    free(difference);
+    difference = trace_compare(w, argv);
+  }
+  cr_expect_null(difference, "%s", difference);
+  free(difference);
 }
