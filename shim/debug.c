@@ -35,7 +35,7 @@ void debug_show(struct shadow *shadow, curl_infotype type, const char *data, siz
 void debug_announce(const struct call *call)
 {
   char text[160];
-  const char *date = replay_date(call->op.answer.facts);
+  const char *date = facts_date(call->op.answer.facts);
   if (!debug_wanted(call->shadow))
     return;
   int len = snprintf(text, sizeof(text), "Replayed by idemshim: nothing was sent. Answer %s of %.29s\n",

@@ -32,9 +32,9 @@ const char *deliver_refuses(const struct call *call, const struct idem_answer *a
     return "MAXFILESIZE";
   if ((shadow->cookie_engine || shadow->shared) && header_find(answer->headers, "set-cookie").data)
     return "the answer sets a cookie";
-  if (!replay_has_certificates(shadow, answer->facts))
+  if (!facts_have_certificates(shadow, answer->facts))
     return "CERTINFO";
-  bool redirected = replay_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  bool redirected = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
   return redirected && !shadow->slot[SLOT_FOLLOWLOCATION] ? "the answer came after a redirect" : NULL;
 }
 
@@ -222,9 +222,9 @@ static CURLcode deliver_whole(struct delivery *d)
     code = deliver_headers(d);
   d->replay->passing = code != CURLE_OK;
   struct buffer *facts = &d->replay->facts;
-  int64_t length = replay_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  int64_t length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = length > 0 ? length : 0;
-  d->progress.up = replay_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  d->progress.up = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->progress.up_total = d->progress.up;
   if (code == CURLE_OK && d->shadow->slot[SLOT_FAILONERROR] && answer->status >= 400 &&
       !d->call->tape.played) {

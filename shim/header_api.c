@@ -52,7 +52,7 @@ static bool cut_line(char *line, struct header_entry *entry)
 static void index_lines(struct replay *replay, char *text)
 {
   bool through_proxy =
-      replay_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
+      facts_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
   unsigned origin = CURLH_HEADER;
   bool in_block = false, first = true;
   int request = 0;

@@ -118,7 +118,7 @@ static void keep_answer(struct call *call, const struct tee *tee, CURLcode code,
     report_not_stored(call, tee->unfit, 0);
   else if (call->shadow->disturbed)
     report_not_stored(call, "options changed during the transfer", 0);
-  else if (!replay_add_date(&facts, started_us) || !replay_collect_facts(call->shadow, &facts))
+  else if (!facts_add_date(&facts, started_us) || !facts_collect(call->shadow, &facts))
     report_not_stored(call, "no memory, or a credential in a redirect", 0);
   else
     commit(call, tee, &facts, started_us);

@@ -11,7 +11,7 @@ void marks_build(const struct call *call, char marks[MARKS_SIZE])
   static const char head[] =
       "X-Idempotency-Replayed: true\r\nX-From-Cache: true\r\nX-Original-Request-Time: ";
   static const char id[] = "\r\nX-Idemshim-Id: ";
-  const char *date = call->rule->mark && !call->tape.played ? replay_date(call->op.answer.facts) : NULL;
+  const char *date = call->rule->mark && !call->tape.played ? facts_date(call->op.answer.facts) : NULL;
   char *at = marks;
   *at = '\0';
   if (!date)

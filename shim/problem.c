@@ -38,16 +38,16 @@ static bool add_facts(struct buffer *facts, const struct call *call, const struc
                       size_t header_len, size_t body_len)
 {
   const struct shadow *shadow = call->shadow;
-  return replay_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
-         replay_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
-         replay_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
-         replay_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
-         replay_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
-         replay_add_number(facts, CURLINFO_PROTOCOL,
+  return facts_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
+         facts_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
+         facts_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
+         facts_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
+         facts_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
+         facts_add_number(facts, CURLINFO_PROTOCOL,
                            shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
-         replay_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
-         replay_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
-         replay_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
+         facts_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
+         facts_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
+         facts_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
 
 bool problem_prepare(struct call *call, const struct problem *problem, struct problem_room *room)

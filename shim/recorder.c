@@ -24,7 +24,7 @@ static bool collect_facts(const struct call *call, struct buffer *facts)
 {
   const struct shadow *shadow = call->shadow;
   /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
-  return replay_collect_facts(shadow, facts) | replay_collect_times(shadow, facts);
+  return facts_collect(shadow, facts) | facts_collect_times(shadow, facts);
 }
 
 /* Ids join what belongs to one operation. */

@@ -3,14 +3,12 @@
  * What a delivery leaves behind on a handle: curl_easy_getinfo() and the header API answer from it until the
  * next transfer.
  *
- * The facts of the live transfer are stored with its answer as a list of (number, value), keyed by the number
- * of the CURLINFO without its type, so that CURLINFO_SIZE_DOWNLOAD and CURLINFO_SIZE_DOWNLOAD_T are one.
- * Times are never stored: a replay's are its own.
+ * It tells the facts of the live transfer (facts.h). Times are its own, but where a tape has them.
  */
 #ifndef IDEMSHIM_SHIM_REPLAY_H
 #define IDEMSHIM_SHIM_REPLAY_H
 
-#include "shim/shadow.h"
+#include "shim/facts.h"
 
 struct header_entry;
 
@@ -37,29 +35,6 @@ struct replay *replay_begin(struct shadow *shadow);
 struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer,
                                    const char *marks);
 void replay_free(struct replay *replay);
-
-/* Reads the facts of the live transfer that has just ended on the handle into `facts`. A credential in the
- * URL's query is left out and put back when it is asked for. False without memory. */
-bool replay_collect_facts(const struct shadow *shadow, struct buffer *facts);
-
-/* Its times and speeds, which only a tape keeps: a replay from the store tells its own. */
-bool replay_collect_times(const struct shadow *shadow, struct buffer *facts);
-
-/* One fact, for an answer that we make ourselves. */
-bool replay_add_number(struct buffer *facts, CURLINFO info, int64_t value);
-bool replay_add_text(struct buffer *facts, CURLINFO info, const char *value);
-
-/* When the live call began, as the mark X-Original-Request-Time says it: written once, so that a hit need
- * not. */
-bool replay_add_date(struct buffer *facts, int64_t started_us);
-const char *replay_date(struct idem_span facts); /* or NULL */
-
-/* False if the app wants the certificates of a handshake that were not asked for when the answer was stored.
- */
-bool replay_has_certificates(const struct shadow *shadow, struct idem_span facts);
-
-/* A stored fact by number; `fallback` if it is not there. */
-int64_t replay_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);
 
 /* Answers curl_easy_getinfo() for a handle whose last transfer was a delivery. False: ask the real one. */
 bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out);

@@ -23,7 +23,7 @@
 
 static bool was_redirected(const struct idem_answer *answer)
 {
-  return replay_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  return facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
 }
 
 const char *transport_refuses(const struct call *call)
@@ -38,7 +38,7 @@ const char *transport_refuses(const struct call *call)
   /* The method is lent, and cannot be given back without the name of the form. */
   if (shadow->request == HTTP_MIME && !form_real(shadow->form))
     return "a form in a copied handle";
-  if (!replay_has_certificates(shadow, answer->facts))
+  if (!facts_have_certificates(shadow, answer->facts))
     return "CERTINFO";
   if (redirected && !follows)
     return "the answer came after a redirect";
@@ -212,10 +212,10 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
   const struct buffer *facts = &t->replay->facts;
   struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (t->answered)
-    p.up = p.up_total = replay_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+    p.up = p.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   if (t->scaled) {
-    int64_t total = replay_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
-    int64_t whole = replay_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
+    int64_t total = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+    int64_t whole = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
     p.down = down * whole / (curl_off_t)t->call->op.answer.body.len;
     p.down_total = down && total > 0 ? total : 0;
   }
@@ -370,7 +370,7 @@ bool transport_answer(struct transport *t, const char *marks)
     return false;
   t->identical = t->wire.len == record.len && memcmp(t->wire.data, record.data, record.len) == 0;
   t->scaled =
-      answer->body.len && replay_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
+      answer->body.len && facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
                                         (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->answered = true;
   debug_announce(t->call);
