@@ -81,7 +81,7 @@ static void put(FILE *out, struct idem_span text)
   fwrite(text.data, 1, text.len, out);
 }
 
-static void put_url(FILE *out, const struct idem_answer *answer)
+void cli_answer_put_url(FILE *out, const struct idem_answer *answer)
 {
   put(out, without_implied_port(answer->origin));
   put(out, answer->path);
@@ -108,7 +108,7 @@ void cli_answer_put_call(FILE *out, const struct idem_answer *answer)
 {
   put(out, answer->method);
   fputc(' ', out);
-  put_url(out, answer);
+  cli_answer_put_url(out, answer);
 }
 
 static json_t *url_json(const struct idem_answer *answer)
@@ -118,7 +118,7 @@ static json_t *url_json(const struct idem_answer *answer)
   FILE *out = open_memstream(&text, &size);
   if (!out)
     return NULL;
-  put_url(out, answer);
+  cli_answer_put_url(out, answer);
   json_t *string = fclose(out) == 0 ? cli_json_text((struct idem_span){text, size}) : NULL;
   free(text);
   return string;

@@ -22,6 +22,9 @@ bool cli_answer_expired(const struct idem_answer *answer, int64_t now_us);
  * implies. */
 void cli_answer_put_call(FILE *out, const struct idem_answer *answer);
 
+/* The URL of it alone. */
+void cli_answer_put_url(FILE *out, const struct idem_answer *answer);
+
 /* The same in short, for lists: without POST, https:// and the query. */
 void cli_answer_put_short_call(FILE *out, const struct idem_answer *answer);
 

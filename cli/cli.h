@@ -26,7 +26,7 @@
 enum cli_exit {
   CLI_OK = 0,
   CLI_NO = 1,    /* the answer is no: nothing found, no rule, something is damaged */
-  CLI_USAGE = 2, /* the command line or the configuration is wrong */
+  CLI_USAGE = 2, /* the command line or the configuration is wrong; what should be a tape is none */
   CLI_STORE = 3, /* the store cannot be used, the program cannot be read, or the output cannot be written */
 };
 
@@ -38,6 +38,8 @@ struct cli_options {
   bool json, prometheus, docs;
   bool all, yes, prove;
   bool body, headers, request, raw;
+  const char *key_file, *output;
+  bool har;
 };
 
 enum cli_option_kind { CLI_FLAG, CLI_TEXT, CLI_COUNT };
@@ -57,6 +59,11 @@ struct cli_option {
   }
 #define CLI_OPTION_STORE                                                                                     \
   CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)")
+#define CLI_OPTION_KEY                                                                                       \
+  CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                         \
+             "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")
+#define CLI_OPTION_OUTPUT                                                                                    \
+  CLI_OPTION("output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
 #define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")
 #define CLI_OPTION_END  CLI_OPTION(NULL, NULL, CLI_FLAG, json, NULL)
 
@@ -75,6 +82,6 @@ struct cli_command {
 
 extern const struct cli_command cli_command_run, cli_command_check, cli_command_stats, cli_command_ls,
     cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc, cli_command_verify,
-    cli_command_doctor;
+    cli_command_doctor, cli_command_tape;
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Which exchange of one tape is which of another: the n-th call of one name is the n-th of the other. */
+#ifndef IDEMSHIM_CLI_TAPE_PAIR_H
+#define IDEMSHIM_CLI_TAPE_PAIR_H
+
+#include "tape/tape.h"
+
+/* What two exchanges have in common that are a pair. */
+enum cli_pairing { CLI_UNPAIRED, CLI_SAME_KEY, CLI_SAME_CONTENT, CLI_SAME_URL };
+
+struct cli_pair_item {
+  uint64_t partner; /* its number on the other tape; 0: none */
+  enum cli_pairing by;
+  uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], url[IDEM_KEY_SIZE];
+};
+
+struct cli_pair_side {
+  struct cli_pair_item *item; /* exchange n is item[n - 1] */
+  size_t count;
+};
+
+/* Reads what names the exchanges. Returns an enum cli_exit. Free `item`. */
+int cli_pair_read(const struct tape *tape, struct cli_pair_side *side);
+
+/* Pairs them. False without memory. */
+bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b);
+
+#endif
