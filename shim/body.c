@@ -76,16 +76,31 @@ static void open_form(struct body *body, const struct shadow *shadow, uint64_t l
   body->span = (struct idem_span){body->form.text.data, body->form.text.len};
 }
 
+static bool has_body(const struct shadow *shadow)
+{
+  return !shadow->no_body && shadow->request != HTTP_GET && shadow->request != HTTP_HEAD;
+}
+
+static bool has_fields(const struct shadow *shadow)
+{
+  return shadow->request == HTTP_POST && (shadow->is_copied_post || shadow->slot[SLOT_POSTFIELDS]);
+}
+
+bool body_has_reader(const struct shadow *shadow)
+{
+  return has_body(shadow) && !has_fields(shadow);
+}
+
 void body_open(struct body *body, struct shadow *shadow, uint64_t limit)
 {
   *body = (struct body){
       .shadow = shadow, .whole = true, .span = {"", 0}
   };
-  if (shadow->no_body || shadow->request == HTTP_GET || shadow->request == HTTP_HEAD)
+  if (!has_body(shadow))
     return;
   if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME)
     open_form(body, shadow, limit);
-  else if (shadow->request == HTTP_POST && (shadow->is_copied_post || shadow->slot[SLOT_POSTFIELDS]))
+  else if (has_fields(shadow))
     point_at_fields(body, shadow);
   else {
     body->whole = false;

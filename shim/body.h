@@ -22,6 +22,9 @@ struct body {
   bool direct;    /* rewound past us: everything comes from the app's reader */
 };
 
+/* True if finding the body may mean to call the app's callbacks: it is not in the option itself. */
+bool body_has_reader(const struct shadow *shadow);
+
 /* Finds or reads the body. At most `limit` bytes are read ahead. */
 void body_open(struct body *body, struct shadow *shadow, uint64_t limit);
 

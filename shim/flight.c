@@ -22,6 +22,7 @@ struct flight {
   struct call call;
   struct decision decision; /* FOLLOW until the owner is done */
   bool settles;             /* it has to go live, outside of any callback */
+  bool unread;              /* its body has not been read yet, and nothing is decided */
   struct live live;
   struct transport transport;
   struct problem_room room;
@@ -70,6 +71,17 @@ bool flight_blocks(const struct call *call)
 static bool is_live(const struct flight *f)
 {
   return f->decision.way == WAY_LIVE;
+}
+
+/* How libcurl runs it now; neither: as the app has made it, since it has not been read yet. */
+static bool is_sent(const struct flight *f)
+{
+  return !f->unread && is_live(f) && !f->settles;
+}
+
+static bool is_played(const struct flight *f)
+{
+  return !f->unread && (!is_live(f) || f->settles);
 }
 
 /* Beginning. */
@@ -137,11 +149,18 @@ static void on_poke(void *owner)
 static void release(struct flight *f)
 {
   unlist(f);
+  f->multi->unread -= f->unread;
   problem_release(&f->room);
   f->shadow->flight = NULL;
   shadow_end(f->shadow);
   call_release(&f->call);
   free(f);
+}
+
+static void name(struct flight *f, const struct idem_rule *rule)
+{
+  f->decision = decide_first(&f->call, f->shadow, rule, false);
+  begin(f);
 }
 
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule)
@@ -156,13 +175,42 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
   f->thread = pthread_self();
   shadow->flight = f;
   f->decision = (struct decision){.way = WAY_FOLLOW};
+  f->unread = body_has_reader(shadow);
+  multi->unread += f->unread;
   list(f);
-  f->decision = decide_first(&f->call, shadow, rule, false);
-  begin(f);
+  if (!f->unread)
+    name(f, rule);
   CURLMcode code = multi->lib->multi_add_handle(multi->handle, shadow->handle);
   if (code != CURLM_OK)
     flight_abandon(f);
   return code;
+}
+
+/* The app may have changed options since it added the handle, as libcurl allows. */
+static void read_body(struct flight *f)
+{
+  struct multi *multi = f->multi;
+  const struct idem_rule *rule = shadow_rule(f->shadow, life_config());
+  if (!rule || multi->lib->multi_remove_handle(multi->handle, f->shadow->handle) != CURLM_OK) {
+    release(f);
+    return;
+  }
+  multi->unread--;
+  f->unread = false;
+  multi->in_reader = true;
+  name(f, rule);
+  multi->in_reader = false;
+  if (multi->lib->multi_add_handle(multi->handle, f->shadow->handle) != CURLM_OK)
+    life_fail_open(LIFE_NO_MEMORY, "a call whose body was read ahead could not be sent");
+}
+
+void flight_read(struct multi *multi)
+{
+  for (struct flight *f = multi->unread ? multi->flights : NULL, *next; f; f = next) {
+    next = f->next;
+    if (f->unread)
+      read_body(f);
+  }
 }
 
 /* Ending. */
@@ -187,10 +235,11 @@ static void end_transport(struct flight *f, CURLcode code)
 
 CURLcode flight_end(struct flight *f, CURLcode code)
 {
-  code = playback_end(&f->call, code);
-  if (is_live(f) && !f->settles)
+  if (!f->unread)
+    code = playback_end(&f->call, code);
+  if (is_sent(f))
     live_end(&f->live, code);
-  else
+  else if (is_played(f))
     end_transport(f, code);
   release(f);
   return code;
@@ -198,16 +247,16 @@ CURLcode flight_end(struct flight *f, CURLcode code)
 
 void flight_abandon(struct flight *f)
 {
-  if (is_live(f) && !f->settles)
+  if (is_sent(f))
     live_abandon(&f->live);
-  else
+  else if (is_played(f))
     end_transport(f, CURLE_ABORTED_BY_CALLBACK);
   release(f);
 }
 
 void flight_note_reset(struct flight *f)
 {
-  if (!is_live(f) || f->settles)
+  if (is_played(f))
     transport_hold(&f->transport);
 }
 

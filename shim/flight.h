@@ -20,6 +20,13 @@ struct flight;
 /* curl_multi_add_handle() for a call that a rule wants. */
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule);
 
+/*
+ * A body that comes from a callback is read where libcurl would read it: in a call that may run callbacks,
+ * and not in curl_multi_add_handle() (pycurl's gives up there). Until then the transfer is in the multi as
+ * the app has made it. Call this before such a call.
+ */
+void flight_read(struct multi *multi);
+
 /* libcurl is done with it. Returns what the app is told: a tape may have another end. */
 CURLcode flight_end(struct flight *flight, CURLcode code);
 

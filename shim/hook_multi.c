@@ -28,6 +28,12 @@ HOOK(CURLM *, curl_multi_init, (void))
   return handle;
 }
 
+/* As libcurl says it of itself. */
+static bool is_in_callback(const struct multi *multi)
+{
+  return multi && multi->in_reader;
+}
+
 static CURLMcode add(struct multi *multi, struct shadow *shadow)
 {
   const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
@@ -49,6 +55,8 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
   struct shadow *shadow = known ? shadow_find(handle) : NULL;
   if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
     return add(known, shadow);
@@ -70,6 +78,8 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
   struct shadow *shadow = known ? shadow_find(handle) : NULL;
   bool ours = known && shadow && multi_of(shadow) == known;
   if (ours && shadow->flight)
@@ -89,6 +99,10 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
+  if (known)
+    flight_read(known);
   CURLMcode code = real->multi_perform(multi, running);
   if (known)
     look_after(known, code);
@@ -101,6 +115,10 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
+  if (known)
+    flight_read(known);
   CURLMcode code = real->multi_socket_action(multi, fd, events, running);
   if (known)
     look_after(known, code);
@@ -124,6 +142,8 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
   if (known && known->reads_ahead)
     multi_read_ahead(known);
   CURLMcode code = real->multi_cleanup(multi);

@@ -54,8 +54,8 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
     multi->lib = lib;
     multi->serial++;
     multi->flights = NULL;
-    multi->message_count = multi->added = 0;
-    multi->reads_ahead = false;
+    multi->message_count = multi->added = multi->unread = 0;
+    multi->reads_ahead = multi->in_reader = false;
     _Atomic(struct multi *) *bucket = bucket_of(handle);
     atomic_store_explicit(&multi->next, atomic_load_explicit(bucket, memory_order_relaxed),
                           memory_order_relaxed);

@@ -22,8 +22,10 @@ struct multi {
   struct flight *flights; /* of ours, under way */
   CURLMsg **messages;     /* read ahead of the app, oldest first */
   unsigned message_count, message_room;
-  unsigned added; /* handles in it: each can have one message */
+  unsigned added;  /* handles in it: each can have one message */
+  unsigned unread; /* flights that are still to be named */
   bool reads_ahead;
+  bool in_reader; /* of an unread flight: a callback, in which libcurl refuses to be called */
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */

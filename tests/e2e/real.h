@@ -22,6 +22,7 @@
   X(guzzle_pool, "php-cli php-curl php-guzzlehttp-guzzle", "/usr/bin/php", NULL, "guzzle_pool.php", 6)       \
   X(pycurl_easy, "python3-pycurl", "/usr/bin/python3", NULL, "pycurl_easy.py", 2)                            \
   X(pycurl_multi, "python3-pycurl", "/usr/bin/python3", NULL, "pycurl_multi.py", 5)                          \
+  X(tornado, "python3-tornado python3-pycurl", "/usr/bin/python3", NULL, "tornado_fetch.py", 5)              \
   X(ethon, "ruby-ethon", "/usr/bin/ruby", NULL, "ethon.rb", 2)                                               \
   X(typhoeus_hydra, "ruby-typhoeus", "/usr/bin/ruby", NULL, "typhoeus.rb", 5)                                \
   X(www_curl, "libwww-curl-perl", "/usr/bin/perl", NULL, "www_curl.pl", 2)                                   \
