@@ -17,8 +17,8 @@ const char *cli_check_verdict(const struct cli_check *check)
   static const char *const with_rule[] = {
       [IDEM_MODE_IDEMPOTENT] = "answered from the store; sent and stored if it is not there yet",
       [IDEM_MODE_OBSERVE] = "sent; only counted (mode observe)",
-      [IDEM_MODE_RECORD] = "sent (mode record)",
-      [IDEM_MODE_REPLAY] = "never sent (mode replay)",
+      [IDEM_MODE_RECORD] = "sent, and recorded (mode record)",
+      [IDEM_MODE_REPLAY] = "answered from the tape, never sent (mode replay)",
       [IDEM_MODE_OFF] = "sent as if idemshim were not there (mode off)",
   };
   if (!check->rule)

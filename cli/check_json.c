@@ -71,12 +71,24 @@ static json_t *store_json(const struct cli_check *check)
                    (int)config->sync);
 }
 
+static json_t *tape_json(const struct idem_config *config)
+{
+  if (!config->tape_dir)
+    return json_null();
+  return json_pack("{s:o, s:I, s:o, s:f, s:s, s:s, s:o, s:o, s:o}", "dir", text_json(config->tape_dir),
+                   "size", (json_int_t)config->tape_size, "age_ms",
+                   config->tape_age_ms ? json_integer((json_int_t)config->tape_age_ms) : json_null(), "pace",
+                   config->speed, "match", config->match_loose ? "loose" : "exact", "exhausted",
+                   config->exhausted_last ? "last" : "error", "replay_state", text_json(config->replay_state),
+                   "replay_edit", text_json(config->replay_edit), "key_file", text_json(config->key_file));
+}
+
 int cli_check_print_json(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
   return cli_print_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "mode",
                                   text_json(cli_mode_name(config->mode)), "store", store_json(check), "scope",
-                                  text_json(config->scope), "tape", text_json(config->tape_dir), "log",
+                                  text_json(config->scope), "tape", tape_json(config), "log",
                                   text_json(config->log), "hook_dl", (int)config->hook_dl, "transport",
                                   config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules_json(config),
                                   "not_yet_in_force", not_in_force_json(config), "call", call_json(check)));

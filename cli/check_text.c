@@ -10,6 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void print_recording(const struct idem_config *config)
+{
+  char size[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
+  cli_fact("tape", "%s (%s%s)", config->tape_dir, config->tape_size ? "up to " : "of any size",
+           config->tape_size ? cli_bytes(size, config->tape_size) : "");
+  if (config->tape_age_ms)
+    cli_fact("tape age", "up to %s", cli_duration(age, config->tape_age_ms));
+}
+
+static void print_replaying(const struct idem_config *config)
+{
+  char factor[32];
+  snprintf(factor, sizeof(factor), "%g times as fast", config->speed);
+  cli_fact("tape", "%s", config->tape_dir);
+  cli_fact("pace", "%s", config->speed == 0 ? "instant" : config->speed == 1 ? "original" : factor);
+  cli_fact("match", "%s", config->match_loose ? "loose" : "exact");
+  cli_fact("exhausted", "%s", config->exhausted_last ? "the last outcome again" : "error");
+  if (config->replay_state)
+    cli_fact("replay state", "%s", config->replay_state);
+  if (config->replay_edit)
+    cli_fact("replay edit", "%s", config->replay_edit);
+}
+
+static void print_tape(const struct idem_config *config)
+{
+  if (config->tape_dir && config->mode == IDEM_MODE_REPLAY)
+    print_replaying(config);
+  else if (config->tape_dir)
+    print_recording(config);
+  if (config->key_file)
+    cli_fact("key file", "%s", config->key_file);
+}
+
 static void print_settings(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
@@ -19,8 +52,7 @@ static void print_settings(const struct cli_check *check)
   cli_fact("store size", "%s%s", cli_bytes(size, config->store_size),
            config->sync ? "" : ", not waiting for the disk");
   cli_fact("scope", "%s", *config->scope ? config->scope : "none");
-  if (config->tape_dir)
-    cli_fact("tape", "%s", config->tape_dir);
+  print_tape(config);
   cli_fact("log", "%s", config->log ? config->log : "none");
   if (config->delivery == IDEM_DELIVERY_TRANSPORT)
     cli_fact("delivery", "always through libcurl");

@@ -30,10 +30,14 @@ enum cli_exit {
   CLI_STORE = 3, /* the store cannot be used, the program cannot be read, or the output cannot be written */
 };
 
+#define CLI_LIST_MAX 64
+
 /* Every option of every subcommand; a subcommand's table says which of them it takes. */
 struct cli_options {
   const char *store, *mode, *scope, *rules, *hosts, *log, *store_size;
-  uint64_t limit; /* 0: none */
+  const char *tape, *tape_size, *tape_age, *pace, *match, *exhausted;
+  const char *edits[CLI_LIST_MAX]; /* ended by a NULL where there are fewer */
+  uint64_t limit;                  /* 0: none */
   bool no_sync;
   bool json, prometheus, docs;
   bool all, yes, prove;
@@ -42,21 +46,23 @@ struct cli_options {
   bool har;
 };
 
-enum cli_option_kind { CLI_FLAG, CLI_TEXT, CLI_COUNT };
+enum cli_option_kind { CLI_FLAG, CLI_TEXT, CLI_COUNT, CLI_LIST };
 
 struct cli_option {
   const char *name;     /* without the dashes; NULL ends a table */
   const char *argument; /* what --help calls the value; NULL for a flag */
   const char *help;
   enum cli_option_kind kind;
-  size_t offset; /* in struct cli_options: bool, const char * or uint64_t by kind */
+  size_t offset; /* in struct cli_options: bool, const char *, uint64_t or const char *[] by kind */
+  char letter;   /* of the short form; 0: none */
 };
 
 /* A row of a table; `field` is the member of struct cli_options that the option sets. */
-#define CLI_OPTION(name, argument, kind, field, help)                                                        \
+#define CLI_SHORT_OPTION(letter, name, argument, kind, field, help)                                          \
   {                                                                                                          \
-    name, argument, help, kind, offsetof(struct cli_options, field)                                          \
+    name, argument, help, kind, offsetof(struct cli_options, field), letter                                  \
   }
+#define CLI_OPTION(name, argument, kind, field, help) CLI_SHORT_OPTION(0, name, argument, kind, field, help)
 #define CLI_OPTION_STORE                                                                                     \
   CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)")
 #define CLI_OPTION_KEY                                                                                       \
@@ -64,6 +70,14 @@ struct cli_option {
              "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")
 #define CLI_OPTION_OUTPUT                                                                                    \
   CLI_OPTION("output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
+/* What says which calls are ours, and what a tape may take. */
+#define CLI_OPTION_CALLS                                                                                     \
+  CLI_OPTION("rules", "R", CLI_TEXT, rules, "rules, or @FILE with rules"),                                   \
+      CLI_OPTION("hosts", "H", CLI_TEXT, hosts, "hosts with the default treatment"),                         \
+      CLI_OPTION("log", "L", CLI_TEXT, log, "where events go: stderr or a file")
+#define CLI_OPTION_TAPE                                                                                      \
+  CLI_OPTION("tape-size", "N", CLI_TEXT, tape_size, "what the tape may take: 512M; the oldest makes room"),  \
+      CLI_OPTION("tape-age", "T", CLI_TEXT, tape_age, "how long exchanges stay on it: 7d"), CLI_OPTION_KEY
 #define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")
 #define CLI_OPTION_END  CLI_OPTION(NULL, NULL, CLI_FLAG, json, NULL)
 
@@ -80,8 +94,8 @@ struct cli_command {
 
 #define CLI_ANY_NUMBER INT_MAX
 
-extern const struct cli_command cli_command_run, cli_command_check, cli_command_stats, cli_command_ls,
-    cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc, cli_command_verify,
-    cli_command_doctor, cli_command_tape;
+extern const struct cli_command cli_command_run, cli_command_record, cli_command_replay, cli_command_check,
+    cli_command_stats, cli_command_ls, cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc,
+    cli_command_verify, cli_command_doctor, cli_command_tape;
 
 #endif

@@ -6,25 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct {
-  const char *name;
-  bool in_force;
-} modes[] = {
-    [IDEM_MODE_IDEMPOTENT] = {"idempotent", true },
-    [IDEM_MODE_OBSERVE] = {"observe",    true },
-    [IDEM_MODE_RECORD] = {"record",     false},
-    [IDEM_MODE_REPLAY] = {"replay",     false},
-    [IDEM_MODE_OFF] = {"off",        true },
+static const char *const modes[] = {
+    [IDEM_MODE_IDEMPOTENT] = "idempotent", [IDEM_MODE_OBSERVE] = "observe", [IDEM_MODE_RECORD] = "record",
+    [IDEM_MODE_REPLAY] = "replay",         [IDEM_MODE_OFF] = "off",
 };
 
 const char *cli_mode_name(enum idem_mode mode)
 {
-  return modes[mode].name;
-}
-
-bool cli_mode_in_force(enum idem_mode mode)
-{
-  return modes[mode].in_force;
+  return modes[mode];
 }
 
 static void look_at_rule(const struct idem_rule *rule, void (*say)(void *arg, const char *what), void *arg)
@@ -46,10 +35,6 @@ void cli_not_in_force(const struct idem_config *config, void (*say)(void *arg, c
     if (!value || !*value)
       continue;
     snprintf(what, sizeof(what), "%s=%s", variable->name, value);
-    say(arg, what);
-  }
-  if (!cli_mode_in_force(config->mode)) {
-    snprintf(what, sizeof(what), "mode %s", cli_mode_name(config->mode));
     say(arg, what);
   }
   for (size_t i = 0; i < config->rule_count; i++)

@@ -11,9 +11,8 @@
 #include <stdbool.h>
 
 const char *cli_mode_name(enum idem_mode mode);
-bool cli_mode_in_force(enum idem_mode mode);
 
-/* Tells `say` of each variable, mode and rule field that was set and has no effect yet, as
+/* Tells `say` of each variable and rule field that was set and has no effect yet, as
  * "rule 2 of IDEMSHIM_RULES: guard=on". */
 void cli_not_in_force(const struct idem_config *config, void (*say)(void *arg, const char *what), void *arg);
 

@@ -11,17 +11,37 @@
 
 #define MOST_OPTIONS 16
 
-/* getopt's own table, made from ours; the option at index i has the value FIRST_VALUE + i. */
+/* getopt's own tables, made from ours; the option at index i has the value FIRST_VALUE + i. */
 enum { FIRST_VALUE = 256 };
 
-static void make_table(const struct cli_command *command, struct option table[MOST_OPTIONS + 2])
+struct tables {
+  struct option names[MOST_OPTIONS + 2];
+  char letters[2 * MOST_OPTIONS + 8];
+};
+
+static void make_tables(const struct cli_command *command, struct tables *tables)
 {
+  char *letter = stpcpy(tables->letters, command->stops ? "+:h" : ":h");
   int n = 0;
-  for (const struct cli_option *option = command->options; option->name && n < MOST_OPTIONS; option++, n++)
-    table[n] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL,
-                               FIRST_VALUE + n};
-  table[n] = (struct option){"help", no_argument, NULL, 'h'};
-  table[n + 1] = (struct option){0};
+  for (const struct cli_option *option = command->options; option->name && n < MOST_OPTIONS; option++, n++) {
+    tables->names[n] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL,
+                                       FIRST_VALUE + n};
+    if (option->letter)
+      letter += sprintf(letter, "%c%s", option->letter, option->argument ? ":" : "");
+  }
+  tables->names[n] = (struct option){"help", no_argument, NULL, 'h'};
+  tables->names[n + 1] = (struct option){0};
+}
+
+/* The option that getopt's answer, or its optopt, stands for; NULL for none of ours. */
+static const struct cli_option *option_of(const struct cli_command *command, int got)
+{
+  if (got >= FIRST_VALUE)
+    return &command->options[got - FIRST_VALUE];
+  for (const struct cli_option *option = command->options; got && option->name; option++)
+    if (option->letter == got)
+      return option;
+  return NULL;
 }
 
 static enum cli_parsed store_count(const struct cli_option *option, const char *text, uint64_t *out)
@@ -34,6 +54,19 @@ static enum cli_parsed store_count(const struct cli_option *option, const char *
     return CLI_PARSED_WRONG;
   }
   *out = value;
+  return CLI_PARSED;
+}
+
+static enum cli_parsed store_next(const struct cli_option *option, const char *text, const char **list)
+{
+  size_t count = 0;
+  while (count < CLI_LIST_MAX && list[count])
+    count++;
+  if (count == CLI_LIST_MAX) {
+    cli_fail(CLI_USAGE, "--%s: at most %d of them", option->name, CLI_LIST_MAX);
+    return CLI_PARSED_WRONG;
+  }
+  list[count] = text;
   return CLI_PARSED;
 }
 
@@ -50,6 +83,8 @@ static enum cli_parsed store_value(const struct cli_option *option, const char *
     return CLI_PARSED;
   case CLI_COUNT:
     return store_count(option, text, field);
+  case CLI_LIST:
+    return store_next(option, text, field);
   }
   return CLI_PARSED_WRONG;
 }
@@ -74,8 +109,8 @@ static enum cli_parsed unknown(const struct cli_command *command, const char *wo
 static enum cli_parsed complain(const struct cli_command *command, int got, char **argv)
 {
   const char *word = argv[optind - 1];
-  if (optopt >= FIRST_VALUE) {
-    const struct cli_option *option = &command->options[optopt - FIRST_VALUE];
+  const struct cli_option *option = option_of(command, optopt);
+  if (option) {
     if (got == ':')
       cli_fail(CLI_USAGE, "--%s needs a value: --%s %s", option->name, option->name, option->argument);
     else
@@ -103,15 +138,16 @@ static enum cli_parsed check_operands(const struct cli_command *command, int cou
 enum cli_parsed cli_options_parse(const struct cli_command *command, int argc, char **argv,
                                   struct cli_options *options, int *first)
 {
-  struct option table[MOST_OPTIONS + 2];
-  make_table(command, table);
+  struct tables tables;
+  make_tables(command, &tables);
   opterr = 0;
-  for (int got; (got = getopt_long(argc, argv, command->stops ? "+:h" : ":h", table, NULL)) != -1;) {
+  for (int got; (got = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1;) {
+    const struct cli_option *option = option_of(command, got);
     if (got == 'h')
       return CLI_PARSED_HELP;
-    if (got < FIRST_VALUE)
+    if (!option)
       return complain(command, got, argv);
-    if (store_value(&command->options[got - FIRST_VALUE], optarg, options) != CLI_PARSED)
+    if (store_value(option, optarg, options) != CLI_PARSED)
       return CLI_PARSED_WRONG;
   }
   *first = optind;
@@ -120,7 +156,9 @@ enum cli_parsed cli_options_parse(const struct cli_command *command, int argc, c
 
 static int option_label(char *out, size_t size, const struct cli_option *option)
 {
-  return snprintf(out, size, option->argument ? "--%s %s" : "--%s", option->name, option->argument);
+  char letter[] = {'-', option->letter, ',', ' ', '\0'};
+  return snprintf(out, size, option->argument ? "%s--%s %s" : "%s--%s", option->letter ? letter : "",
+                  option->name, option->argument);
 }
 
 void cli_options_help(const struct cli_command *command, FILE *out)

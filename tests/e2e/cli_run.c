@@ -37,9 +37,11 @@ static void expect_line(const struct run *r, const char *line)
 
 Test(cli_run, each_option_sets_its_variable)
 {
-  struct run r = run_plain(&w, "idemshim", "run", "--mode", "observe", "--store", "/nonexistent/s", "--scope",
-                           "job-1", "--rules", "host=a.example", "--hosts", "b.example", "--log", "stderr",
-                           "--store-size", "2M", "--no-sync", "--", "sh", "-c", "env | grep ^IDEMSHIM", NULL);
+  struct run r =
+      run_plain(&w, "idemshim", "run", "--mode", "observe", "--store", "/nonexistent/s", "--scope", "job-1",
+                "--rules", "host=a.example", "--hosts", "b.example", "--log", "stderr", "--store-size", "2M",
+                "--no-sync", "--tape", "/nonexistent/t", "--tape-size", "3M", "--tape-age", "7d",
+                "--key-file", "/nonexistent/k", "--", "sh", "-c", "env | grep ^IDEMSHIM", NULL);
 
   expect_success(&r);
   expect_line(&r, "IDEMSHIM_MODE=observe");
@@ -50,6 +52,10 @@ Test(cli_run, each_option_sets_its_variable)
   expect_line(&r, "IDEMSHIM_LOG=stderr");
   expect_line(&r, "IDEMSHIM_STORE_SIZE=2M");
   expect_line(&r, "IDEMSHIM_SYNC=off");
+  expect_line(&r, "IDEMSHIM_TAPE=/nonexistent/t");
+  expect_line(&r, "IDEMSHIM_TAPE_SIZE=3M");
+  expect_line(&r, "IDEMSHIM_TAPE_AGE=7d");
+  expect_line(&r, "IDEMSHIM_KEY_FILE=/nonexistent/k");
   run_release(&r);
 }
 
@@ -135,14 +141,17 @@ Test(cli_run, a_mistake_in_the_configuration_starts_nothing)
   run_release(&variable);
 }
 
-Test(cli_run, a_mode_that_is_not_in_force_starts_nothing)
+Test(cli_run, a_mode_that_needs_a_tape_starts_nothing_without_one)
 {
-  struct run r = run_plain(&w, "idemshim", "run", "--mode", "replay", "echo", "started", NULL);
+  static const char *const modes[] = {"record", "replay"};
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    struct run r = run_plain(&w, "idemshim", "run", "--mode", modes[i], "echo", "started", NULL);
 
-  cr_expect_eq(r.status, 2);
-  cr_expect_eq(r.out_len, 0, "%s", r.out);
-  cr_expect(strstr(r.err, "mode replay is not yet in force"), "%s", r.err);
-  run_release(&r);
+    cr_expect_eq(r.status, 2);
+    cr_expect_eq(r.out_len, 0, "%s", r.out);
+    cr_expect(strstr(r.err, "no tape is named"), "%s", r.err);
+    run_release(&r);
+  }
 }
 
 /* Programs that a preload cannot work in. */

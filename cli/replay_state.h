@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file in which the processes of one replay count what they were given.
+ */
+#ifndef IDEMSHIM_CLI_REPLAY_STATE_H
+#define IDEMSHIM_CLI_REPLAY_STATE_H
+
+/*
+ * Makes it in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, and sets IDEMSHIM_REPLAY_STATE, unless that is set already.
+ * The file goes when this process ends, as whatever program it ends: a process of its own, in a session of
+ * its own and nobody's child, waits for that. So the program may take this process's place, and has its pid,
+ * its signals and its terminal to itself, which a parent that waits could only imitate. Returns an enum
+ * cli_exit.
+ */
+int cli_make_replay_state(void);
+
+#endif
