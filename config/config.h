@@ -120,6 +120,7 @@ struct idem_config {
   char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
   char *log;          /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
+  unsigned rescues; /* copies of processes that may finish calls at once, over the whole store */
   bool hook_dl;
 
   /* Private: what idem_config_match() looks at first, and the memory behind everything above. */

@@ -12,6 +12,7 @@
 
 #define STORE_SIZE_MIN ((uint64_t)1 << 20)
 #define SCOPE_MAX      ((size_t)256)
+#define RESCUES_MAX    1024u
 
 struct loader {
   struct idem_config *config;
@@ -242,6 +243,23 @@ static int load_REPLAY_EDIT(struct loader *l, const struct idem_variable_doc *va
   }
   l->config->replay_edit = text ? idem_arena_copy(&l->arena, text, strlen(text)) : NULL;
   return text && !l->config->replay_edit ? idem_value_no_memory(&value) : 0;
+}
+
+static int load_RESCUES(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+  unsigned number = 0;
+
+  for (size_t i = 0; i < value.len; i++) {
+    if (value.data[i] < '0' || value.data[i] > '9' || number > RESCUES_MAX)
+      number = RESCUES_MAX + 1;
+    else
+      number = number * 10 + (unsigned)(value.data[i] - '0');
+  }
+  if (number > RESCUES_MAX)
+    return idem_value_refuse(&value, "a number up to 1024", "");
+  l->config->rescues = number;
+  return 0;
 }
 
 static int load_LOG(struct loader *l, const struct idem_variable_doc *variable, const char *text)

@@ -6,6 +6,7 @@
 #include "shim/life.h"
 #include "shim/playback.h"
 #include "shim/recorder.h"
+#include "shim/sent.h"
 #include "shim/transport.h"
 
 static struct decision untouched(void)
@@ -52,7 +53,7 @@ static struct decision on_owned(struct call *call)
   if (call->op.expired)
     call_event(call, "expired", NULL, 0, -1);
   if (call->op.resent)
-    call_event(call, "in_doubt", "its owner died after sending; sent again", 0, -1);
+    call_event(call, "in_doubt", "sent before, with no known outcome; sent again", 0, -1);
   if (call->op.churned)
     call_event(call, "key_churn", "the same content was sent under another key", 0, -1);
   return (struct decision){.way = WAY_LIVE, .kind = LIVE_OWNED};
@@ -73,7 +74,7 @@ static struct decision on_mismatch(struct call *call)
 
 static struct decision on_doubt(struct call *call)
 {
-  call_event(call, "in_doubt", "its owner died after sending; refused", 0, -1);
+  call_event(call, "in_doubt", "sent before, with no known outcome; refused", 0, -1);
   return refuse(call, &problem_in_doubt);
 }
 
@@ -90,6 +91,7 @@ static struct decision on_busy(struct call *call)
 struct decision decide_again(struct call *call, bool direct)
 {
   struct idem_error error = {""};
+  call->op.defers = sent_is_told(call->shadow);
   switch (call->api->enter(call->store, &call->request, &call->op, &error)) {
   case IDEM_HIT:
     return on_hit(call, direct);

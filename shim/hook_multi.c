@@ -5,6 +5,7 @@
 #include "shim/hook.h"
 #include "shim/life.h"
 #include "shim/multi.h"
+#include "shim/rescue.h"
 #include "shim/stack.h"
 
 /* libcurl's own perform comes by all of these, with a multi that is not the app's. */
@@ -103,6 +104,7 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
     return CURLM_RECURSIVE_API_CALL;
   if (known)
     flight_read(known);
+  rescue_before_turn(multi);
   CURLMcode code = real->multi_perform(multi, running);
   if (known)
     look_after(known, code);

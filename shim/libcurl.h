@@ -27,7 +27,8 @@
   X(multi_perform)                                                                                           \
   X(multi_socket_action)                                                                                     \
   X(multi_info_read)                                                                                         \
-  X(multi_cleanup)
+  X(multi_cleanup)                                                                                           \
+  X(share_setopt)
 #define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header)     /* 7.83.0 */                                                                            \
   X(easy_nextheader) /* 7.83.0 */                                                                            \
@@ -48,6 +49,7 @@
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
   X(slist_free_all)                                                                                          \
+  X(multi_fdset)                                                                                             \
   X(url_get)                                                                                                 \
   X(free)                                                                                                    \
   X(version_info)

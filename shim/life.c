@@ -34,7 +34,7 @@ static _Atomic unsigned problems_said;
 
 /* store_lock is held while the store takes its own, which its own handlers have taken before these run: it
  * cannot be taken here. In the child nobody can be opening a store any more, so the lock begins anew. */
-static void after_fork_in_child(void)
+void life_release_in_copy(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
@@ -44,7 +44,7 @@ static void after_fork_in_child(void)
   shadow_unlock_all();
 }
 
-static void before_fork(void)
+void life_hold(void)
 {
   shadow_lock_all();
   tracked_lock_all();
@@ -52,7 +52,7 @@ static void before_fork(void)
   feeder_lock();
 }
 
-static void after_fork(void)
+void life_release(void)
 {
   feeder_unlock();
   multi_unlock_all();
@@ -91,7 +91,7 @@ static const struct idem_config *first_config(void)
   if (atomic_compare_exchange_strong(&the_config, &first, mine)) {
     first = mine;
     if (is_active(first))
-      pthread_atfork(before_fork, after_fork, after_fork_in_child);
+      pthread_atfork(life_hold, life_release, life_release_in_copy);
   } else {
     idem_config_release(mine);
     free(mine);

@@ -50,6 +50,12 @@ void life_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Counts in the store's page if there is one. */
 void life_count(enum idem_counter counter);
 
+/* What the fork handlers do, for a copy of the process that is made without them (parting.c). The store's
+ * locks are taken before. */
+void life_hold(void);
+void life_release(void);
+void life_release_in_copy(void);
+
 /* What can go wrong inside us; each is said once in a process. */
 enum life_problem {
   LIFE_BAD_CONFIG,

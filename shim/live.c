@@ -5,12 +5,14 @@
 #include "shim/life.h"
 #include "shim/recorder.h"
 #include "shim/replay.h"
+#include "shim/sent.h"
 #include "shim/tee.h"
 #include "shim/upstream_key.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t wall_clock_us(void)
 {
@@ -34,6 +36,8 @@ static bool lend_rest_of_time(const struct call *call)
 
 void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
+  sent_give_back(shadow, copy);
+  rescue_give_back(shadow, copy);
   tee_give_back(shadow, copy);
   body_give_back(shadow, copy);
   shadow->lib->easy_setopt(copy, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
@@ -65,15 +69,15 @@ static bool is_framed(const struct shadow *shadow, struct idem_span block)
          header_find(block, "transfer-encoding").data;
 }
 
-static struct idem_recording make_recording(const struct tee *tee, const struct buffer *facts,
-                                            int64_t started_us)
+static struct idem_recording make_recording(const struct live *live, const struct buffer *facts)
 {
+  const struct tee *tee = &live->tee;
   const struct shadow *shadow = tee->shadow;
   struct idem_span headers = {tee->headers.data, tee->headers.len};
   struct idem_span block = header_last_block(headers);
   return (struct idem_recording){
       .status = (int)info_number(shadow, CURLINFO_RESPONSE_CODE),
-      .started_us = started_us,
+      .started_us = live->started_us,
       .duration_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000),
       .headers = headers,
       .body = {tee->body.data, tee->body.len},
@@ -82,7 +86,7 @@ static struct idem_recording make_recording(const struct tee *tee, const struct 
       .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
       .encoded = tee_is_encoded(tee),
       .framed = is_framed(shadow, block),
-      .delivered = true,
+      .delivered = !rescue_is_copy(&live->rescue),
   };
 }
 
@@ -92,45 +96,51 @@ static void report_not_stored(const struct call *call, const char *reason, int s
   call_event(call, "not_stored", reason, status, -1);
 }
 
-static void commit(struct call *call, const struct tee *tee, const struct buffer *facts, int64_t started_us)
+static void commit(const struct live *live, const struct buffer *facts)
 {
-  struct idem_recording recording = make_recording(tee, facts, started_us);
+  struct call *call = live->call;
+  bool rescued = rescue_is_copy(&live->rescue);
+  struct idem_recording recording = make_recording(live, facts);
   struct idem_error why = {""};
   int verdict = call->api->commit(call->store, &call->op, &call->request, &recording, &why);
   if (verdict < 0)
     life_fail_open(LIFE_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+  if (verdict == IDEM_STORED && rescued)
+    life_count(IDEM_COUNTER_rescued);
   call_event(call,
-             verdict == IDEM_STORED ? "stored"
+             verdict == IDEM_STORED ? (rescued ? "rescued" : "stored")
              : verdict < 0          ? "store_error"
                                     : "not_stored",
              verdict == IDEM_STORED ? NULL : why.text, recording.status, recording.duration_ms);
 }
 
 /* Whatever is not a finished transfer with every byte kept is no answer; the app has it as it is. */
-static void keep_answer(struct call *call, const struct tee *tee, CURLcode code, int64_t started_us)
+static void keep_answer(const struct live *live, CURLcode code)
 {
+  struct call *call = live->call;
   struct buffer facts = {0};
   char reason[32];
   snprintf(reason, sizeof(reason), "curl error %d", (int)code);
   if (code != CURLE_OK)
     report_not_stored(call, reason, (int)info_number(call->shadow, CURLINFO_RESPONSE_CODE));
-  else if (tee->unfit)
-    report_not_stored(call, tee->unfit, 0);
+  else if (live->tee.unfit)
+    report_not_stored(call, live->tee.unfit, 0);
   else if (call->shadow->disturbed)
     report_not_stored(call, "options changed during the transfer", 0);
-  else if (!facts_add_date(&facts, started_us) || !facts_collect(call->shadow, &facts))
+  else if (!facts_add_date(&facts, live->started_us) || !facts_collect(call->shadow, &facts))
     report_not_stored(call, "no memory, or a credential in a redirect", 0);
   else
-    commit(call, tee, &facts, started_us);
+    commit(live, &facts);
   buffer_release(&facts);
 }
 
-static void note_observed(struct call *call, const struct tee *tee, CURLcode code, int64_t started_us)
+static void note_observed(const struct live *live, CURLcode code)
 {
+  struct call *call = live->call;
   struct buffer facts = {0};
   struct idem_error why = {""};
-  struct idem_recording recording = make_recording(tee, &facts, started_us);
-  if (code == CURLE_OK && !tee->unfit && !call->shadow->disturbed &&
+  struct idem_recording recording = make_recording(live, &facts);
+  if (code == CURLE_OK && !live->tee.unfit && !call->shadow->disturbed &&
       call->api->observe(call->store, &call->request, &call->op, &recording, &why) < 0)
     life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
 }
@@ -194,6 +204,11 @@ void live_begin(struct live *live, struct call *call, enum live_kind kind)
     tee_attach(&live->tee, call);
   lend_error_buffer(live);
   live->lent_time = lend_rest_of_time(call);
+  live->rescue = (struct rescue){.state = RESCUE_OFF};
+  if (kind == LIVE_OWNED) {
+    sent_lend(call);
+    rescue_begin(&live->rescue, call, &live->tee);
+  }
   call->shadow->replayed = REPLAYED_NOT;
   call->shadow->state = PERFORM_LIVE;
 }
@@ -204,6 +219,10 @@ static void take_back(struct live *live)
   struct call *call = live->call;
   struct shadow *shadow = call->shadow;
   shadow->state = PERFORM_PENDING;
+  if (live->kind == LIVE_OWNED) {
+    rescue_end(&live->rescue);
+    sent_return(call);
+  }
   if (live->lent_time)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   if (live->teed)
@@ -213,32 +232,48 @@ static void take_back(struct live *live)
   upstream_key_return(&live->key, call);
 }
 
-void live_end(struct live *live, CURLcode code)
+/* Frees the claim, unless a copy has it. */
+static void end_claim(struct live *live, CURLcode code)
 {
   struct call *call = live->call;
+  call->op.unknown = sent_in_vain(call, code) || (code != CURLE_OK && call->op.resent);
+  call->api->leave(call->store, &call->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
+}
+
+/* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
+static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
+{
+  keep_answer(live, code);
+  end_claim(live, code);
+  _exit(0);
+}
+
+void live_end(struct live *live, CURLcode code)
+{
+  if (rescue_is_copy(&live->rescue))
+    end_copy(live, code);
   take_back(live);
   record(live, code);
-  if (live->kind == LIVE_OWNED)
-    keep_answer(call, &live->tee, code, live->started_us);
+  if (live->kind == LIVE_OWNED && live->rescue.state != RESCUE_AWAY)
+    keep_answer(live, code);
   else if (live->kind == LIVE_OBSERVED)
-    note_observed(call, &live->tee, code, live->started_us);
+    note_observed(live, code);
   if (live->teed)
     tee_release(&live->tee);
   if (live->kind == LIVE_OWNED)
-    call->api->leave(call->store, &call->op, code == CURLE_OK);
+    end_claim(live, code);
 }
 
 void live_abandon(struct live *live)
 {
-  struct call *call = live->call;
   take_back(live);
   record(live, CURLE_ABORTED_BY_CALLBACK);
   if (live->teed)
     tee_release(&live->tee);
   if (live->kind != LIVE_OWNED)
     return;
-  report_not_stored(call, "taken from its multi before its end", 0);
-  call->api->leave(call->store, &call->op, false);
+  report_not_stored(live->call, "taken from its multi before its end", 0);
+  end_claim(live, CURLE_ABORTED_BY_CALLBACK);
 }
 
 CURLcode live_run(struct call *call, enum live_kind kind)
@@ -250,7 +285,9 @@ CURLcode live_run(struct call *call, enum live_kind kind)
   memcpy(outer, sending, IDEM_KEY_SIZE);
   if (kind == LIVE_OWNED)
     memcpy(sending, call->op.key, IDEM_KEY_SIZE);
+  rescue_enter(&live.rescue);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
+  rescue_leave(&live.rescue);
   memcpy(sending, outer, IDEM_KEY_SIZE);
   live_end(&live, code);
   return code;

@@ -3,6 +3,7 @@
 #ifndef IDEMSHIM_SHIM_LIVE_H
 #define IDEMSHIM_SHIM_LIVE_H
 
+#include "shim/rescue.h"
 #include "shim/tee.h"
 #include "shim/upstream_key.h"
 
@@ -17,6 +18,7 @@ struct live {
   struct call *call;
   enum live_kind kind;
   struct tee tee;
+  struct rescue rescue;
   struct upstream_key key;
   int64_t started_us; /* CLOCK_REALTIME */
   bool lent_time, teed;

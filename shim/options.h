@@ -82,6 +82,8 @@
   X(FORBID_REUSE)                                                                                            \
   X(MAX_RECV_SPEED_LARGE)                                                                                    \
   X(BUFFERSIZE)                                                                                              \
+  X(LOW_SPEED_LIMIT)                                                                                         \
+  X(LOW_SPEED_TIME)                                                                                          \
   X(TCP_FASTOPEN)                                                                                            \
   X(HTTPAUTH)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \

@@ -58,6 +58,7 @@ struct url_parts {
 
 struct multi;
 struct flight;
+struct rescue;
 
 struct shadow {
   _Atomic(CURL *) handle; /* NULL while unused */
@@ -75,6 +76,7 @@ struct shadow {
                  64];           /* NEEDS options that are set; the last bit stands for all newer ones */
   struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule; /* valid while `matched` */
+  struct rescue *rescue;        /* LIVE: of its call, while libcurl holds options of it */
   struct flight *flight;        /* its call in a multi, while that is under way */
   struct multi *multi;          /* the app's multi that it was added to, if that has still this serial */
   struct url_parts parts;       /* valid while `matched` and rule is not NULL */
@@ -90,6 +92,7 @@ struct shadow {
   bool matched;   /* `rule` and `parts` are of the present URL and method */
   bool teed;      /* LIVE: libcurl holds our write and header callbacks */
   bool fed;       /* LIVE: libcurl holds our read and seek callbacks */
+  bool announced; /* LIVE: libcurl holds our prerequest callback */
   bool paused;    /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
   bool meter_titled; /* the progress meter's head is written once for a handle */
 };

@@ -3,6 +3,8 @@
 
 #include "shim/callbacks.h"
 #include "shim/header_text.h"
+#include "shim/rescue.h"
+#include "shim/sent.h"
 
 #include <string.h>
 #include <strings.h>
@@ -76,13 +78,26 @@ static void note_first_byte(struct tee *tee)
     tee->first_us = monotonic_us() - tee->started_us;
 }
 
+/* How much the app takes. In a copy of the process nobody is asked, and what was refused is taken. */
+static size_t offer(struct tee *tee, char *data, size_t len,
+                    size_t (*callback)(struct shadow *shadow, char *data, size_t len), const char *name)
+{
+  if (rescue_is_copy(tee->rescue))
+    return len;
+  size_t taken = callback(tee->shadow, data, len);
+  bool paused = taken == CURL_WRITEFUNC_PAUSE;
+  if (tee->rescue)
+    tee->rescue->app_paused = paused;
+  return taken != len && !paused && rescue_instead(tee->rescue, name) ? len : taken;
+}
+
 /* What the app pauses at comes again; what it refuses ends the transfer. */
 static size_t on_write(char *data, size_t size, size_t count, void *user)
 {
   struct tee *tee = user;
   size_t len = size * count;
   note_first_byte(tee);
-  size_t taken = callback_write(tee->shadow, data, len);
+  size_t taken = offer(tee, data, len, callback_write, "write callback");
   if (taken != CURL_WRITEFUNC_PAUSE) {
     keep_body(tee, data, len);
     tee->last_write = data;
@@ -96,7 +111,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   struct tee *tee = user;
   size_t len = size * count;
   note_first_byte(tee);
-  size_t taken = callback_header(tee->shadow, line, len);
+  size_t taken = offer(tee, line, len, callback_header, "header callback");
   if (taken != CURL_WRITEFUNC_PAUSE)
     keep_header(tee, line, len);
   return taken;
@@ -168,6 +183,6 @@ bool tee_holds(const struct shadow *shadow, CURLoption option)
   case CURLOPT_SEEKDATA:
     return shadow->fed;
   default:
-    return false;
+    return sent_holds(shadow, option) || rescue_holds(shadow, option);
   }
 }

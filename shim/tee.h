@@ -8,9 +8,12 @@
 
 #include "shim/call.h"
 
+struct rescue;
+
 struct tee {
   struct shadow *shadow;
-  int64_t started_us; /* CLOCK_MONOTONIC */
+  struct rescue *rescue; /* asked when the app refuses what it is given; or NULL */
+  int64_t started_us;    /* CLOCK_MONOTONIC */
   uint64_t max_body;
   struct buffer headers, body;
   struct buffer chunks;   /* of struct idem_chunk */

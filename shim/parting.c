@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/parting.h"
+
+#include "shim/clone.h"
+#include "shim/life.h"
+#include "shim/sole.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Never 0, 1 or 2, which an app that has closed them would read or write. */
+static int above_standard(int fd)
+{
+  if (fd > STDERR_FILENO)
+    return fd;
+  int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  close(fd);
+  return higher;
+}
+
+/* Neither end is ever readable, and what is written to one of them is nobody's. */
+static bool make_dead(int dead[2])
+{
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, dead) < 0)
+    return false;
+  dead[0] = above_standard(dead[0]);
+  dead[1] = above_standard(dead[1]);
+  return dead[0] >= 0 && dead[1] >= 0;
+}
+
+static void close_dead(const int dead[2])
+{
+  for (int i = 0; i < 2; i++)
+    if (dead[i] >= 0)
+      close(dead[i]);
+}
+
+/* Both sides find every lock of ours free. */
+static pid_t copy_between_locks(struct call *call, struct clone_kind kind)
+{
+  life_hold();
+  pid_t pid = clone_process(&kind);
+  if (pid == 0)
+    life_release_in_copy();
+  else
+    life_release();
+  call->api->parted(call->store, &call->op,
+                    pid == 0  ? IDEM_PARTED_COPY
+                    : pid > 0 ? IDEM_PARTED_OWNER
+                              : IDEM_PARTED_FAILED);
+  return pid;
+}
+
+static void keep_in_copy(const int *sockets, unsigned count, const int dead[2],
+                         const struct idem_parting *store, unsigned seconds)
+{
+  struct sole sole = {.dead = dead[0], .seconds = seconds};
+  sole_keep(&sole, dead[0]);
+  sole_keep(&sole, dead[1]);
+  for (unsigned i = 0; i < sizeof(store->keep) / sizeof(*store->keep); i++)
+    sole_keep(&sole, store->keep[i]);
+  for (unsigned i = 0; i < count; i++)
+    sole_keep(&sole, sockets[i]);
+  sole_become(&sole);
+}
+
+/* From here on what libcurl does to the connection reaches nobody. */
+static void bury(struct parting *parting, const int *sockets, unsigned count, const int dead[2])
+{
+  for (unsigned i = 0; i < count; i++)
+    dup3(dead[0], sockets[i], O_CLOEXEC);
+  close(dead[0]);
+  parting->far = dead[1];
+}
+
+static enum parting_side part(struct parting *parting, struct call *call, const int *sockets, unsigned count,
+                              unsigned seconds, const int dead[2])
+{
+  struct idem_parting store;
+  int rc = call->api->part(call->store, &call->op, life_config()->rescues, &store);
+  if (rc < 0) {
+    parting->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
+    return PARTING_FAILED;
+  }
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  pid_t pid = copy_between_locks(call, clone_kind());
+  if (pid == 0) {
+    keep_in_copy(sockets, count, dead, &store, seconds);
+    return PARTING_COPY;
+  }
+  if (pid > 0)
+    bury(parting, sockets, count, dead);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  parting->reason = pid > 0 ? NULL : "the process cannot be copied";
+  return pid > 0 ? PARTING_OWNER : PARTING_FAILED;
+}
+
+enum parting_side parting_make(struct parting *parting, struct call *call, const int *sockets, unsigned count,
+                               unsigned seconds)
+{
+  int dead[2] = {-1, -1}, saved = errno;
+  *parting = PARTING_NONE;
+  parting->reason = "no descriptor";
+  enum parting_side side =
+      make_dead(dead) ? part(parting, call, sockets, count, seconds, dead) : PARTING_FAILED;
+  if (side == PARTING_FAILED)
+    close_dead(dead);
+  errno = saved;
+  return side;
+}
+
+void parting_end(struct parting *parting)
+{
+  if (parting->far >= 0)
+    close(parting->far);
+  parting->far = -1;
+}
+
+void parting_reap(void)
+{
+  clone_reap();
+}

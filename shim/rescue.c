@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue.h"
+
+#include "shim/callbacks.h"
+#include "shim/life.h"
+#include "shim/progress.h"
+#include "shim/share.h"
+#include "shim/tee.h"
+
+#include <limits.h>
+#include <sys/select.h>
+#include <time.h>
+
+/* A turn that begins so shortly before the deadline waits for it: libcurl would look at the clock again
+ * within. */
+#define NEAR_US 3000
+/* From so long before it, libcurl is told of a later one, for a turn may take its time. Its timer for the
+ * app's own has been set long since. */
+#define SOON_US 100000
+
+/* A watchdog's grace after the rescue's own deadline. */
+#define GRACE_SECONDS 30
+
+__thread struct rescue *rescue_under_way;
+
+static long info_number(const struct shadow *shadow, CURLINFO info)
+{
+  long value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
+static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
+{
+  curl_off_t value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
+static bool is_sent(const struct shadow *shadow)
+{
+  return info_number(shadow, CURLINFO_REQUEST_SIZE) > 0;
+}
+
+/* The clock that the app's TIMEOUT is on, 0 without one. What it waited for another call counts. */
+static int64_t deadline_us(const struct rescue *rescue)
+{
+  const struct call *call = rescue->call;
+  long limit_ms = (long)call->shadow->slot[SLOT_TIMEOUT_MS];
+  int64_t start = call->op.waited ? call->started_us : rescue->tee->started_us;
+  return limit_ms > 0 && limit_ms < INT64_MAX / 1000000 ? start + limit_ms * INT64_C(1000) : 0;
+}
+
+static long rescue_limit_ms(const struct rescue *rescue, int64_t now_us)
+{
+  uint64_t ms = (uint64_t)(now_us - rescue->tee->started_us) / 1000 + rescue->call->rule->rescue_ms;
+  return ms < LONG_MAX ? (long)ms : LONG_MAX;
+}
+
+/* Which calls. */
+
+static bool form_is_sent(const struct shadow *shadow)
+{
+  return shadow->request != HTTP_FORM ||
+         info_size(shadow, CURLINFO_SIZE_UPLOAD_T) >= info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
+}
+
+static bool is_refused(const struct rescue *rescue)
+{
+  long status = info_number(rescue->call->shadow, CURLINFO_RESPONSE_CODE);
+  return status >= 400 && !idem_rule_accepts(rescue->call->rule, (int)status);
+}
+
+static const char *reason_against(const struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  if (shadow->shared && share_has_locks())
+    return "not rescued: SHARE with locks";
+  if (shadow_rare(shadow, CURLOPT_CLOSESOCKETFUNCTION, 0))
+    return "not rescued: CLOSESOCKETFUNCTION";
+  if (!form_is_sent(shadow))
+    return "not rescued: the form is not sent yet";
+  if (rescue->tee->unfit || shadow->disturbed)
+    return "not rescued: it could not be stored";
+  if (is_refused(rescue))
+    return "not rescued: upstream has refused it";
+  return rescue->socket_count ? NULL : "not rescued: its connection cannot be told";
+}
+
+/* The two sides. */
+
+static void set(struct rescue *rescue, CURLoption option, long value)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  shadow->lib->easy_setopt(shadow->handle, option, value);
+}
+
+/* libcurl ends it by itself, in its own words. */
+static void end_for_app(struct rescue *rescue)
+{
+  rescue->holds_time = true;
+  set(rescue, CURLOPT_TIMEOUT_MS, 1L);
+}
+
+/* Callbacks and streams that are the app's, and its limits. */
+static void free_of_app(struct rescue *rescue)
+{
+  static const CURLoption none[] = {
+      CURLOPT_DEBUGFUNCTION,     CURLOPT_SOCKOPTFUNCTION,  CURLOPT_OPENSOCKETFUNCTION,
+      CURLOPT_XFERINFOFUNCTION,  CURLOPT_PROGRESSFUNCTION, CURLOPT_SSL_CTX_FUNCTION,
+      CURLOPT_IOCTLFUNCTION,     CURLOPT_PREREQFUNCTION,   CURLOPT_RESOLVER_START_FUNCTION,
+      CURLOPT_HSTSWRITEFUNCTION, CURLOPT_ERRORBUFFER,      CURLOPT_VERBOSE,
+      CURLOPT_LOW_SPEED_LIMIT,   CURLOPT_LOW_SPEED_TIME,   CURLOPT_MAX_RECV_SPEED_LARGE,
+  };
+  for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+    set(rescue, none[i], 0L);
+  set(rescue, CURLOPT_NOPROGRESS, 1L);
+  set(rescue, CURLOPT_TIMEOUT_MS, rescue_limit_ms(rescue, monotonic_us()));
+}
+
+static unsigned watchdog_seconds(const struct rescue *rescue)
+{
+  uint64_t seconds = rescue->call->rule->rescue_ms / 1000 + GRACE_SECONDS;
+  return seconds < INT_MAX ? (unsigned)seconds : INT_MAX;
+}
+
+static void refuse(struct rescue *rescue, const char *reason)
+{
+  rescue->state = RESCUE_OFF;
+  call_bypass(rescue->call, reason);
+}
+
+static void part(struct rescue *rescue, const char *why)
+{
+  const char *against = reason_against(rescue);
+  if (against) {
+    refuse(rescue, against);
+    return;
+  }
+  switch (parting_make(&rescue->parting, rescue->call, rescue->sockets, rescue->socket_count,
+                       watchdog_seconds(rescue))) {
+  case PARTING_COPY:
+    rescue->state = RESCUE_COPY;
+    free_of_app(rescue);
+    break;
+  case PARTING_OWNER:
+    rescue->state = RESCUE_AWAY;
+    set(rescue, CURLOPT_FORBID_REUSE, 1L);
+    call_event(rescue->call, "rescue", why, 0, (monotonic_us() - rescue->call->started_us) / 1000);
+    break;
+  case PARTING_FAILED:
+    refuse(rescue, rescue->parting.reason);
+    break;
+  }
+}
+
+/* The app ends it by a callback. */
+
+bool rescue_instead(struct rescue *rescue, const char *why)
+{
+  if (!rescue || rescue->state != RESCUE_READY || !is_sent(rescue->call->shadow))
+    return false;
+  part(rescue, why);
+  return rescue->state == RESCUE_COPY;
+}
+
+static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+  struct rescue *rescue = user;
+  struct progress progress = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
+  if (rescue->state == RESCUE_COPY)
+    return 0;
+  int verdict = progress_ask(rescue->call->shadow, &progress);
+  bool ends = verdict != 0 && verdict != CURL_PROGRESSFUNC_CONTINUE;
+  return ends && rescue_instead(rescue, "progress callback") ? 0 : verdict;
+}
+
+/* Turns. */
+
+/* Asked before each turn, for it is refused inside of one. */
+static void learn_sockets(struct rescue *rescue)
+{
+  const struct libcurl *real = rescue->call->shadow->lib;
+  fd_set read, write, special;
+  int last = -1;
+  FD_ZERO(&read);
+  FD_ZERO(&write);
+  FD_ZERO(&special);
+  if (real->multi_fdset(rescue->multi, &read, &write, &special, &last) != CURLM_OK || last < 0)
+    return;
+  rescue->socket_count = 0;
+  for (int fd = 0; fd <= last && rescue->socket_count < RESCUE_SOCKETS; fd++)
+    if (FD_ISSET(fd, &read) || FD_ISSET(fd, &write))
+      rescue->sockets[rescue->socket_count++] = fd;
+}
+
+static void sleep_until(int64_t us)
+{
+  struct timespec at = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0)
+    ;
+}
+
+static bool deadline_has_come(struct rescue *rescue, int64_t now_us)
+{
+  int64_t due = deadline_us(rescue);
+  if (!due || now_us + SOON_US < due)
+    return false;
+  if (!rescue->holds_time) {
+    rescue->holds_time = true;
+    set(rescue, CURLOPT_TIMEOUT_MS, rescue_limit_ms(rescue, now_us));
+  }
+  if (now_us + NEAR_US < due)
+    return false;
+  sleep_until(due);
+  return true;
+}
+
+static bool is_too_slow(struct rescue *rescue, int64_t now_us)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  long limit = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
+       seconds = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0);
+  if (limit <= 0 || seconds <= 0 || rescue->app_paused)
+    return false;
+  curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
+  return slow_is_too_long(&rescue->slow, bytes, now_us, limit, seconds);
+}
+
+void rescue_turn(CURLM *multi)
+{
+  struct rescue *rescue = rescue_under_way;
+  if (!rescue->multi)
+    rescue->multi = multi;
+  if (rescue->multi != multi || rescue->state != RESCUE_READY || !is_sent(rescue->call->shadow))
+    return;
+  int64_t now_us = monotonic_us();
+  learn_sockets(rescue);
+  rescue->out_of_speed = is_too_slow(rescue, now_us);
+  if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
+    return;
+  part(rescue, rescue->out_of_speed ? "too slow" : "timeout");
+  if (rescue->state != RESCUE_COPY)
+    end_for_app(rescue);
+}
+
+/* Beginning and end. */
+
+static bool app_asks_for_progress(const struct shadow *shadow)
+{
+  return !shadow->slot[SLOT_NOPROGRESS] &&
+         (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION]);
+}
+
+void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
+{
+  struct shadow *shadow = call->shadow;
+  *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE};
+  rescue->slow.started_us = monotonic_us();
+  parting_reap();
+  if (!call->rule->rescue_ms || shadow->flight)
+    return;
+  rescue->state = RESCUE_READY;
+  tee->rescue = rescue;
+  rescue->asks = app_asks_for_progress(shadow);
+  shadow->rescue = rescue;
+  if (rescue->asks) {
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFODATA, rescue);
+  }
+  set(rescue, CURLOPT_LOW_SPEED_TIME, 0L);
+}
+
+static void say_too_slow(const struct rescue *rescue)
+{
+  struct shadow *shadow = rescue->call->shadow;
+  callback_error(shadow, "Operation too slow. Less than %ld bytes/sec transferred the last %ld seconds",
+                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
+                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
+}
+
+void rescue_end(struct rescue *rescue)
+{
+  struct shadow *shadow = rescue->call->shadow;
+  if (shadow->rescue != rescue || rescue->state == RESCUE_COPY)
+    return;
+  rescue_give_back(shadow, shadow->handle);
+  shadow->rescue = NULL;
+  parting_end(&rescue->parting);
+  if (rescue->out_of_speed)
+    say_too_slow(rescue);
+}
+
+void rescue_give_back(const struct shadow *shadow, CURL *handle)
+{
+  const struct libcurl *real = shadow->lib;
+  if (!shadow->rescue)
+    return;
+  if (shadow->rescue->asks) {
+    real->easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, shadow->slot[SLOT_XFERINFOFUNCTION]);
+    real->easy_setopt(handle, CURLOPT_XFERINFODATA, shadow->slot[SLOT_XFERINFODATA]);
+  }
+  real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+  real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_rare(shadow, CURLOPT_FORBID_REUSE, 0));
+  real->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
+}
+
+bool rescue_holds(const struct shadow *shadow, CURLoption option)
+{
+  const struct rescue *rescue = shadow->rescue;
+  if (!rescue)
+    return false;
+  switch (option) {
+  case CURLOPT_XFERINFOFUNCTION:
+  case CURLOPT_XFERINFODATA:
+  case CURLOPT_PROGRESSFUNCTION:
+    return rescue->asks;
+  case CURLOPT_TIMEOUT:
+  case CURLOPT_TIMEOUT_MS:
+    return rescue->holds_time;
+  case CURLOPT_LOW_SPEED_TIME:
+    return true;
+  case CURLOPT_FORBID_REUSE:
+    return rescue->state == RESCUE_AWAY;
+  default:
+    return false;
+  }
+}
+
+void rescue_enter(struct rescue *rescue)
+{
+  rescue->outer = rescue_under_way;
+  rescue_under_way = rescue->state == RESCUE_READY ? rescue : NULL;
+}
+
+void rescue_leave(struct rescue *rescue)
+{
+  rescue_under_way = rescue->outer;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
+ *
+ * libcurl's easy interface runs its own multi through our hook of curl_multi_perform(), so every turn of its
+ * loop is seen. At the app's deadline, or when a callback of the app's ends the transfer, the process is
+ * copied there and then. The copy returns into libcurl as if nothing had happened and goes on with the
+ * connection, without the app's callbacks, to the end of live_run(). The app's side finds the connection dead
+ * and is told what it would have been told, by libcurl.
+ */
+#ifndef IDEMSHIM_SHIM_RESCUE_H
+#define IDEMSHIM_SHIM_RESCUE_H
+
+#include "shim/parting.h"
+#include "shim/slow.h"
+
+struct tee;
+
+enum rescue_state {
+  RESCUE_OFF,   /* not wanted, or tried in vain */
+  RESCUE_READY, /* armed */
+  RESCUE_AWAY,  /* the app's side: a copy has the call */
+  RESCUE_COPY   /* we are that copy */
+};
+
+enum { RESCUE_SOCKETS = 5 };
+
+struct rescue {
+  struct call *call;
+  struct tee *tee;
+  struct rescue *outer; /* the call whose callback made this one, on the same thread */
+  CURLM *multi;         /* which runs the transfer; NULL until its first turn */
+  struct parting parting;
+  struct slow slow;
+  int sockets[RESCUE_SOCKETS]; /* of the transfer, in its last turn */
+  uint8_t socket_count;
+  uint8_t state;     /* enum rescue_state */
+  bool asks;         /* libcurl holds our progress callback */
+  bool holds_time;   /* libcurl holds a timeout of ours */
+  bool app_paused;   /* its write callback has said so */
+  bool out_of_speed; /* ended by the app's LOW_SPEED rule */
+};
+
+/* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
+void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee);
+void rescue_end(struct rescue *rescue);
+
+/* Round curl_easy_perform(): whose turns they are that this thread's hook sees. */
+void rescue_enter(struct rescue *rescue);
+void rescue_leave(struct rescue *rescue);
+
+/* Before a turn of libcurl's loop. Costs those who have no such call nothing. */
+extern __thread struct rescue *rescue_under_way;
+void rescue_turn(CURLM *multi);
+static inline void rescue_before_turn(CURLM *multi)
+{
+  if (__builtin_expect(rescue_under_way != NULL, 0))
+    rescue_turn(multi);
+}
+
+/* A callback of the app's is about to end the transfer. True in the copy, which must carry on as if it had
+ * not. */
+bool rescue_instead(struct rescue *rescue, const char *why);
+
+/* In the copy no callback of the app's is called. NULL is fine. */
+static inline bool rescue_is_copy(const struct rescue *rescue)
+{
+  return rescue && rescue->state == RESCUE_COPY;
+}
+
+/* True if libcurl holds ours in the place of this option. */
+bool rescue_holds(const struct shadow *shadow, CURLoption option);
+
+/* Puts what the app has set back on a handle. */
+void rescue_give_back(const struct shadow *shadow, CURL *handle);
+
+#endif

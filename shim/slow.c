@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/slow.h"
+
+/* Bytes a second since the oldest sample; of the whole transfer while there is only one. */
+static int64_t speed_of(const struct slow *slow)
+{
+  unsigned newest = (slow->count - 1) % SLOW_SAMPLES;
+  unsigned oldest = slow->count >= SLOW_SAMPLES ? slow->count % SLOW_SAMPLES : 0;
+  int64_t bytes = slow->bytes[newest] - (slow->count > 1 ? slow->bytes[oldest] : 0);
+  int64_t ms = (slow->at_us[newest] - (slow->count > 1 ? slow->at_us[oldest] : slow->started_us)) / 1000;
+  return bytes * 1000 / (ms > 0 ? ms : 1);
+}
+
+static void take_sample(struct slow *slow, int64_t bytes, int64_t now_us)
+{
+  if (slow->count && slow->second == now_us / 1000000)
+    return;
+  slow->second = now_us / 1000000;
+  slow->bytes[slow->count % SLOW_SAMPLES] = bytes;
+  slow->at_us[slow->count % SLOW_SAMPLES] = now_us;
+  slow->count++;
+}
+
+bool slow_is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long limit, long seconds)
+{
+  take_sample(slow, bytes, now_us);
+  if (speed_of(slow) >= limit) {
+    slow->since_us = 0;
+    return false;
+  }
+  if (!slow->since_us)
+    slow->since_us = now_us;
+  return now_us - slow->since_us >= (int64_t)seconds * 1000000;
+}

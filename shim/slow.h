@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* LOW_SPEED_LIMIT and LOW_SPEED_TIME as libcurl applies them [lib/progress.c, lib/speedcheck.c], so that it
+ * is known before the connection is closed. */
+#ifndef IDEMSHIM_SHIM_SLOW_H
+#define IDEMSHIM_SHIM_SLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Its speed is that of the last five seconds. */
+enum { SLOW_SAMPLES = 6 };
+
+struct slow {
+  int64_t bytes[SLOW_SAMPLES], at_us[SLOW_SAMPLES];
+  unsigned count;
+  int64_t started_us;
+  int64_t second;   /* of the last sample */
+  int64_t since_us; /* how long it has been too slow; 0: it is not */
+};
+
+/* `bytes` have gone either way until now. True if that is less than `limit` bytes a second for `seconds`. */
+bool slow_is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long limit, long seconds);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What makes a copy of the process a process of its own: it has nothing left of the app's that anybody could
+ * notice. */
+#ifndef IDEMSHIM_SHIM_SOLE_H
+#define IDEMSHIM_SHIM_SOLE_H
+
+enum { SOLE_KEEPS = 16 };
+
+struct sole {
+  int dead; /* stands in for every descriptor that is not kept: their numbers must not be used again, for
+               libcurl has them noted */
+  unsigned seconds; /* it is killed after that time */
+  int keep[SOLE_KEEPS];
+  unsigned count;
+};
+
+static inline void sole_keep(struct sole *sole, int fd)
+{
+  if (sole->count < SOLE_KEEPS)
+    sole->keep[sole->count++] = fd;
+}
+
+/* With all signals blocked; they are open afterwards, and at their defaults. */
+void sole_become(const struct sole *sole);
+
+#endif
