@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/nocurl-static $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
+CLIENTS := $(CLIENT) $(T)/nocurl-static $(T)/record-tape $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
 
 $(T)/unit-config: $(call objects,config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/config_*.c))
 	$(call say,LD,$@)
@@ -43,6 +43,10 @@ $(FLAVOURS:%=$(T)/fetch-%): $(call objects,tests/clients/fetch)
 $(FLAVOURS:%=$(T)/plugin-%.so): $(call objects,tests/clients/plugin)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ $(CURL_FLAVOUR)
+
+$(T)/record-tape: $(call objects,tests/clients/tape tape store config)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS)
 
 $(T)/nocurl-static: tests/clients/nocurl.c
 	$(call say,LD,$@)
