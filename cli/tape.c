@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct cli_command *const rows[] = {
-    &cli_tape_ls, &cli_tape_show, &cli_tape_diff, &cli_tape_verify, &cli_tape_export,
+    &cli_tape_ls, &cli_tape_show, &cli_tape_diff, &cli_tape_verify, &cli_tape_export, &cli_tape_report,
 };
 
 static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows), "tape "};
@@ -22,14 +22,15 @@ static const struct cli_option options_table[] = {CLI_OPTION_END};
 
 const struct cli_command cli_command_tape = {
     .name = "tape",
-    .operands = "ls|show|diff|verify|export DIR ...",
-    .summary = "look at a recorded run: list, show, compare, export",
+    .operands = "ls|show|diff|verify|export|report DIR ...",
+    .summary = "look at a recorded run: list, show, compare, export, report",
     .details =
         "ls DIR             list the exchanges\n"
         "show DIR N         everything that is known of one\n"
         "diff DIR DIR       which exchanges of two runs differ, and where\n"
         "verify DIR         read everything and check it\n"
-        "export --har DIR   write a HAR 1.2 archive, for a browser's network panel\n\n"
+        "export --har DIR   write a HAR 1.2 archive, for a browser's network panel\n"
+        "report DIR         write one HTML page: a picture of the run, and every exchange\n\n"
         "idemshim tape COMMAND --help has the options of each. Exits 2 if DIR is no tape that can be read.",
     .options = options_table,
     .min_operands = 1,
