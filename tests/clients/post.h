@@ -8,7 +8,7 @@
  *     curl_easy_cleanup(handle);
  *     free(reply.bytes);
  *
- * CURL_CA_BUNDLE names whom to trust, as for the curl tool.
+ * CURL_CA_BUNDLE names whom to trust, as for the curl tool; POST_TIMEOUT_MS limits each call.
  */
 #ifndef CLIENT_POST_H
 #define CLIENT_POST_H
@@ -74,6 +74,8 @@ static inline CURL *post_new(const char *url, const char *body, struct reply *re
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   if (getenv("CURL_CA_BUNDLE"))
     curl_easy_setopt(handle, CURLOPT_CAINFO, getenv("CURL_CA_BUNDLE"));
+  if (getenv("POST_TIMEOUT_MS"))
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, atol(getenv("POST_TIMEOUT_MS")));
   return handle;
 }
 

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program may do while a copy of it finishes its call: it neither sees the copy nor disturbs it. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+  world_env(&w, "POST_TIMEOUT_MS", "300");
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(rescue_life, .init = open_world, .fini = close_world, .timeout = 120);
+
+static const char body[] = "{\"model\":\"m\",\"messages\":[]}";
+
+static const char *slow_url(void)
+{
+  return world_url(&w, "/v1/chat/completions?mock=latency_ms%3D1500");
+}
+
+static struct run aftermath(const char *moment)
+{
+  struct run run = run_shim(&w, "aftermath", moment, slow_url(), body, NULL);
+  expect_success(&run);
+  return run;
+}
+
+static void expect_rescues(int count)
+{
+  wait_until(log_events(&w, "rescued") == count);
+  wait_until(world_orphans(&w) == 0);
+  cr_expect_eq(mock_count(&w).requests, count);
+}
+
+static int count_of(const char *text, const char *needle)
+{
+  int count = 0;
+  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
+    count++;
+  return count;
+}
+
+Test(rescue_life, a_program_that_forks_has_rescues_of_its_own)
+{
+  struct run run = aftermath("fork");
+  expect_rescues(2);
+  run_release(&run);
+}
+
+Test(rescue_life, a_program_that_execs_is_gone_and_its_call_is_finished)
+{
+  struct run run = aftermath("exec");
+  cr_expect(strstr(run.out, "another program"));
+  expect_rescues(1);
+  run_release(&run);
+}
+
+Test(rescue_life, a_program_that_exits_runs_its_handlers_once)
+{
+  struct run run = aftermath("exit");
+  expect_rescues(1);
+  cr_expect_eq(count_of(run.out, "exit handler"), 1, "%s", run.out);
+  run_release(&run);
+}
+
+Test(rescue_life, a_program_that_cleans_libcurl_up_gets_the_answer)
+{
+  struct run run = aftermath("cleanup");
+  cr_expect(strstr(run.out, "again rc=0 status=200"), "%s", run.out);
+  expect_rescues(1);
+  run_release(&run);
+}
+
+Test(rescue_life, nobody_can_wait_for_the_copy)
+{
+  struct run run = aftermath("wait");
+  cr_expect(strstr(run.out, "strange=0 signals=0"), "%s", run.out);
+  expect_rescues(1);
+  run_release(&run);
+}
+
+Test(rescue_life, threads_that_allocate_do_not_hold_it_up)
+{
+  struct run run = aftermath("busy");
+  cr_expect(strstr(run.out, "again rc=0 status=200"), "%s", run.out);
+  expect_rescues(1);
+  run_release(&run);
+}
+
+Test(rescue_life, a_plugin_is_unloaded_meanwhile_and_leaves_no_descriptor)
+{
+  struct run run = run_shim(&w, "unload", slow_url(), body, NULL);
+  cr_expect_eq(run.signal, 0);
+  cr_expect(strstr(run.out, "rc=28"), "%s", run.out);
+  const char *first = strstr(run.out, "after fds=");
+  const char *last = first;
+  for (const char *at = first; at; at = strstr(at + 1, "after fds="))
+    last = at;
+  cr_assert(first && last > first, "%s", run.out);
+  cr_expect_eq(atoi(first + 10), atoi(last + 10), "%s", run.out);
+  expect_rescues(1);
+  run_release(&run);
+}
+
+static const char pid_1[] =
+    "unshare --user --map-root-user --pid --fork --mount-proc aftermath wait '%s' '%s'";
+
+Test(rescue_life, the_first_process_of_a_container_sees_none_either)
+{
+  struct run able = run_shell_plain(&w, "unshare --user --map-root-user --pid --fork --mount-proc true");
+  if (able.status != 0)
+    cr_skip_test("no user namespaces here");
+  struct run run = run_shell(&w, world_text(&w, pid_1, slow_url(), body));
+  expect_success(&run);
+  cr_expect(strstr(run.out, "again rc=0 status=200"), "%s", run.out);
+  cr_expect(strstr(run.out, "strange=0 signals=0"), "%s", run.out);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&able);
+  run_release(&run);
+}
