@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* SIGKILL of a call's owner and of its finisher at random moments. IDEM_MOMENTS says at how many (12). */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct world w;
+static unsigned seed;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+  seed = (unsigned)time(NULL) ^ (unsigned)getpid();
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(rescue_kill, .init = open_world, .fini = close_world, .timeout = 900);
+
+static int moments(void)
+{
+  const char *text = getenv("IDEM_MOMENTS");
+  return text ? atoi(text) : 12;
+}
+
+static void pass_ms(long ms)
+{
+  nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* The copies that are children of ours by now. */
+static void kill_finishers(void)
+{
+  char path[64], name[64];
+  int pid;
+  snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+  FILE *children = fopen(path, "r");
+  while (children && fscanf(children, "%d", &pid) == 1) {
+    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+    FILE *comm = fopen(path, "r");
+    if (comm && fgets(name, sizeof(name), comm) && strncmp(name, "idemshim-rescue", 15) == 0)
+      kill(pid, SIGKILL);
+    if (comm)
+      fclose(comm);
+  }
+  if (children)
+    fclose(children);
+}
+
+/* One call that times out after 100 ms and would be answered after 200 ms. Owner, finisher or both are killed
+ * on the way. */
+static void disturb(const char *url, const char *body)
+{
+  struct run owner = start_shim(&w, "curl", "-sS", "--max-time", "0.1", "-d", body, url, NULL);
+  int victim = rand_r(&seed) % 3;
+  pass_ms(rand_r(&seed) % 230);
+  if (victim != 1)
+    run_signal(&owner, SIGKILL);
+  if (victim != 0)
+    kill_finishers();
+  run_wait(&owner);
+  run_release(&owner);
+}
+
+static const char stream_url[] = "/v1/chat/completions?mock=latency_ms%3D150,events%3D20,chunk_delay_ms%3D2";
+
+/* The same, whole, twice. */
+static void expect_answer(const char *url, const char *body)
+{
+  struct run first = run_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
+  struct run second = run_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
+  expect_success(&first);
+  expect_same_output(&first, &second);
+  cr_expect(strstr(first.out, "[DONE]"), "%s", first.out);
+  run_release(&first);
+  run_release(&second);
+}
+
+Test(rescue_kill, no_moment_tears_an_answer_or_holds_a_key)
+{
+  int count = moments();
+  char url[256], body[128];
+  snprintf(url, sizeof(url), "%s,honour_key%%3D1", world_url(&w, stream_url));
+  for (int i = 0; i < count; i++) {
+    snprintf(body, sizeof(body), "{\"stream\":true,\"messages\":[],\"n\":%d}", i);
+    disturb(url, body);
+    expect_answer(url, body);
+  }
+  wait_until(world_orphans(&w) == 0);
+  struct mock_counts counts = mock_count(&w);
+  int doubts = log_events(&w, "in_doubt");
+  cr_log_info("%d moments (seed %u): %ld requests, %d in doubt, %d rescued", count, seed, counts.requests,
+              doubts, log_events(&w, "rescued"));
+  cr_expect_leq(counts.requests, count + doubts);
+  cr_expect_eq(counts.work, count, "work was done %ld times for %d keys", counts.work, count);
+}
+
+Test(rescue_kill, at_most_once_means_that_at_every_moment)
+{
+  int count = moments(), refused = 0;
+  char url[256], body[128];
+  snprintf(url, sizeof(url), "%s", world_url(&w, stream_url));
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  for (int i = 0; i < count; i++) {
+    snprintf(body, sizeof(body), "{\"stream\":true,\"messages\":[],\"n\":%d}", i);
+    disturb(url, body);
+    struct run run = run_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
+    expect_success(&run);
+    bool is_refused = strstr(run.out, "The outcome of an earlier request is unknown") != NULL;
+    cr_expect(is_refused || strstr(run.out, "[DONE]"), "%s", run.out);
+    refused += is_refused;
+    run_release(&run);
+    cr_expect_leq(mock_count(&w).requests, i + 1);
+  }
+  cr_log_info("%d moments: %d refused, %d rescued", count, refused, log_events(&w, "rescued"));
+}
