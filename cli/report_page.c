@@ -82,8 +82,10 @@ static void put_waits(const struct report *report)
     cli_duration(middle, (uint64_t)waits[count / 2] / 1000);
     cli_duration(high, (uint64_t)waits[count * 95 / 100] / 1000);
   }
-  fprintf(report->out, "<div><dt>First byte, median</dt><dd>%s <small>p95 %s</small></dd></div>\n", middle,
-          high);
+  fprintf(
+      report->out,
+      "<div><dt>First byte, median</dt><dd><span>%s</span><span><small>p95 %s</small></span></dd></div>\n",
+      middle, high);
   free(waits);
 }
 
@@ -106,7 +108,8 @@ static void put_sums(const struct report *report)
   put_sum(out, "Hits and joins", sums.saved, false);
   put_waits(report);
   fprintf(out,
-          "<div><dt>Tokens paid for</dt><dd>%s <small>in</small> %s <small>out</small></dd></div>\n</dl>\n",
+          "<div><dt>Tokens paid for</dt><dd><span>%s <small>in</small></span><span>%s "
+          "<small>out</small></span></dd></div>\n</dl>\n",
           cli_count(input, sums.input), cli_count(output, sums.output));
 }
 
