@@ -37,6 +37,31 @@ static int find_segments(const char *dir, struct tape_segments *segments, struct
   return 0;
 }
 
+static int check_head(const char *dir, uint32_t number, struct idem_error *error)
+{
+  char path[PATH_MAX];
+  struct tape_head head;
+  if (!tape_segment_path(path, dir, number))
+    return tape_path_fail(error, -ENAMETOOLONG, dir);
+  int fd = fd_open(path, O_RDONLY, 0);
+  if (fd < 0)
+    return tape_path_fail(error, fd, path);
+  int rc = tape_head_read(fd, path, &head, error);
+  close(fd);
+  return rc;
+}
+
+/* A damaged segment is a finding, unless there is none that is whole: then this is no tape, or nothing is
+ * left of it. */
+static int check_heads(const char *dir, const struct tape_segments *segments, struct idem_error *error)
+{
+  int first = check_head(dir, segments->at[0].number, error);
+  for (size_t i = 1; first < 0 && i < segments->count; i++)
+    if (check_head(dir, segments->at[i].number, NULL) == 0)
+      return 0;
+  return first;
+}
+
 static int scan_segments(struct tape_scan *scan, const struct tape_segments *segments,
                          struct idem_error *error)
 {
@@ -59,6 +84,8 @@ int tape_scan_all(struct tape_scan *scan, struct idem_error *error)
 {
   struct tape_segments segments = {0};
   int rc = find_segments(scan->tape->dir, &segments, error);
+  if (rc == 0)
+    rc = check_heads(scan->tape->dir, &segments, error);
   if (rc == 0)
     rc = scan_segments(scan, &segments, error);
   free(segments.at);

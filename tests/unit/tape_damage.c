@@ -183,9 +183,9 @@ Test(tape_damage, what_is_no_tape_is_refused)
   refused(-ENODATA, "is not a tape: there is no file like 00000001.tape in it");
   studio.source.dir = studio.dir;
   studio_write(studio_segment(&studio, 1), "something else altogether", 25);
-  refused(-EILSEQ, "is not a tape: it does not begin with");
+  refused(-ENODATA, "is not a tape: it does not begin with");
   studio_write(studio_segment(&studio, 1), "", 0);
-  refused(-EILSEQ, "is not a tape");
+  refused(-ENODATA, "is not a tape");
 }
 
 Test(tape_damage, a_damaged_head_costs_its_segment)
@@ -194,6 +194,15 @@ Test(tape_damage, a_damaged_head_costs_its_segment)
   bytes[20] ^= 1;
   put_back(size);
   refused(-EILSEQ, "the head of the file (its first 128 bytes) is damaged");
+}
+
+Test(tape_damage, a_damaged_segment_is_a_finding_where_another_is_whole)
+{
+  record_some(2);
+  free(bytes);
+  studio_write(studio_segment(&studio, 2), "no segment", 10);
+  has(2, 0, 1);
+  finds("00000002.tape: is not a tape");
 }
 
 Test(tape_damage, an_empty_tape_has_no_exchanges)
