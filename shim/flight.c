@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/flight.h"
 
+#include "shim/alone.h"
 #include "shim/decide.h"
 #include "shim/feeder.h"
 #include "shim/life.h"
@@ -258,6 +259,43 @@ void flight_note_reset(struct flight *f)
 {
   if (is_played(f))
     transport_hold(&f->transport);
+}
+
+/* Rescue. */
+
+static void finish_copy(struct flight *f)
+{
+  live_end(&f->live, alone_finish(f->multi, f->shadow));
+}
+
+void flight_carry_on(struct multi *multi)
+{
+  for (struct flight *f = multi->flights; f; f = f->next)
+    if (is_sent(f) && rescue_is_copy(&f->live.rescue))
+      finish_copy(f);
+}
+
+void flight_rescue(struct multi *multi)
+{
+  for (struct flight *f = multi->flights; f; f = f->next)
+    if (is_sent(f)) {
+      rescue_look(&f->live.rescue);
+      flight_carry_on(multi);
+    }
+}
+
+void flight_give_up(struct flight *f, const char *why)
+{
+  if (!is_sent(f))
+    return;
+  rescue_now(&f->live.rescue, why);
+  flight_carry_on(f->multi);
+}
+
+void flight_give_up_all(struct multi *multi, const char *why)
+{
+  for (struct flight *f = multi->flights; f; f = f->next)
+    flight_give_up(f, why);
 }
 
 /* Going live. */

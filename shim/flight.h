@@ -27,6 +27,16 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
  */
 void flight_read(struct multi *multi);
 
+/* Before a turn of libcurl's: calls whose time is over are given to copies of the process. */
+void flight_rescue(struct multi *multi);
+
+/* After one: a copy that was made inside of it drives the multi from here on, and does not come back. */
+void flight_carry_on(struct multi *multi);
+
+/* The app takes it away, and it may not be finished. */
+void flight_give_up(struct flight *flight, const char *why);
+void flight_give_up_all(struct multi *multi, const char *why);
+
 /* libcurl is done with it. Returns what the app is told: a tape may have another end. */
 CURLcode flight_end(struct flight *flight, CURLcode code);
 

@@ -60,6 +60,8 @@ static void take_out(struct multi *multi, struct shadow *shadow)
   CURL *handle = shadow->handle;
   if (shadow->flight)
     multi_read_ahead(multi);
+  if (shadow->flight)
+    flight_give_up(shadow->flight, "its handle was cleaned up");
   multi->lib->multi_remove_handle(multi->handle, handle);
   if (shadow->flight)
     flight_abandon(shadow->flight);

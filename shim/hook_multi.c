@@ -64,9 +64,16 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   return real->multi_add_handle(multi, handle);
 }
 
+static void look_before(struct multi *multi)
+{
+  flight_read(multi);
+  flight_rescue(multi);
+}
+
 /* What ran callbacks may have ended flights, and sent others on their way. */
 static void look_after(struct multi *multi, CURLMcode code)
 {
+  flight_carry_on(multi);
   if (code == CURLM_RECURSIVE_API_CALL || !multi->reads_ahead)
     return;
   multi_read_ahead(multi);
@@ -85,6 +92,8 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   bool ours = known && shadow && multi_of(shadow) == known;
   if (ours && shadow->flight)
     multi_read_ahead(known);
+  if (ours && shadow->flight)
+    flight_give_up(shadow->flight, "removed from its multi");
   CURLMcode code = real->multi_remove_handle(multi, handle);
   if (code != CURLM_OK || !ours)
     return code;
@@ -103,7 +112,7 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
   if (known)
-    flight_read(known);
+    look_before(known);
   rescue_before_turn(multi);
   CURLMcode code = real->multi_perform(multi, running);
   if (known)
@@ -120,7 +129,7 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
   if (known)
-    flight_read(known);
+    look_before(known);
   CURLMcode code = real->multi_socket_action(multi, fd, events, running);
   if (known)
     look_after(known, code);
@@ -148,6 +157,8 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
     return CURLM_RECURSIVE_API_CALL;
   if (known && known->reads_ahead)
     multi_read_ahead(known);
+  if (known)
+    flight_give_up_all(known, "its multi was cleaned up");
   CURLMcode code = real->multi_cleanup(multi);
   while (known && code == CURLM_OK && known->flights)
     flight_abandon(known->flights);

@@ -49,6 +49,8 @@
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
   X(slist_free_all)                                                                                          \
+  X(multi_setopt)                                                                                            \
+  X(multi_wait)                                                                                              \
   X(multi_fdset)                                                                                             \
   X(url_get)                                                                                                 \
   X(free)                                                                                                    \

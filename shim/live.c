@@ -272,7 +272,8 @@ void live_abandon(struct live *live)
     tee_release(&live->tee);
   if (live->kind != LIVE_OWNED)
     return;
-  report_not_stored(live->call, "taken from its multi before its end", 0);
+  if (live->rescue.state != RESCUE_AWAY)
+    report_not_stored(live->call, "taken from its multi before its end", 0);
   end_claim(live, CURLE_ABORTED_BY_CALLBACK);
 }
 

@@ -80,7 +80,9 @@ static void unlink_multi(struct multi *multi)
 void multi_free(struct multi *multi)
 {
   free(multi->messages);
+  free(multi->in);
   multi->messages = NULL;
+  multi->in = NULL;
   multi->message_room = 0;
   pthread_mutex_lock(&lock);
   multi->serial++;
@@ -97,17 +99,22 @@ struct multi *multi_of(const struct shadow *shadow)
   return multi && multi->serial == shadow->multi_serial ? multi : NULL;
 }
 
+static bool make_room(struct multi *multi)
+{
+  unsigned room = multi->message_room ? 2 * multi->message_room : 16;
+  CURLMsg **messages = realloc(multi->messages, room * sizeof(*messages));
+  multi->messages = messages ? messages : multi->messages;
+  struct shadow **in = messages ? realloc(multi->in, room * sizeof(struct shadow *)) : NULL;
+  multi->in = in ? in : multi->in;
+  multi->message_room = in ? room : multi->message_room;
+  return in;
+}
+
 bool multi_note_added(struct multi *multi, struct shadow *shadow)
 {
-  if (multi->added == multi->message_room) {
-    unsigned room = multi->message_room ? 2 * multi->message_room : 16;
-    CURLMsg **messages = realloc(multi->messages, room * sizeof(*messages));
-    if (!messages)
-      return false;
-    multi->messages = messages;
-    multi->message_room = room;
-  }
-  multi->added++;
+  if (multi->added == multi->message_room && !make_room(multi))
+    return false;
+  multi->in[multi->added++] = shadow;
   shadow->multi = multi;
   shadow->multi_serial = multi->serial;
   return true;
@@ -126,7 +133,10 @@ static void drop_message(struct multi *multi, const CURL *handle)
 void multi_note_removed(struct multi *multi, struct shadow *shadow, CURL *handle)
 {
   drop_message(multi, handle);
-  multi->added--;
+  unsigned at = 0;
+  while (at + 1 < multi->added && multi->in[at] != shadow)
+    at++;
+  multi->in[at] = multi->in[--multi->added];
   shadow->multi = NULL;
 }
 

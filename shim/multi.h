@@ -22,7 +22,8 @@ struct multi {
   struct flight *flights; /* of ours, under way */
   CURLMsg **messages;     /* read ahead of the app, oldest first */
   unsigned message_count, message_room;
-  unsigned added;  /* handles in it: each can have one message */
+  struct shadow **in; /* the handles in it */
+  unsigned added;     /* how many: each can have one message */
   unsigned unread; /* flights that are still to be named */
   bool reads_ahead;
   bool in_reader; /* of an unread flight: a callback, in which libcurl refuses to be called */

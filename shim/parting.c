@@ -4,6 +4,7 @@
 #include "shim/clone.h"
 #include "shim/life.h"
 #include "shim/sole.h"
+#include "shim/watchers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +55,7 @@ static pid_t copy_between_locks(struct call *call, struct clone_kind kind)
   return pid;
 }
 
-static void keep_in_copy(const int *sockets, unsigned count, const int dead[2],
+static void keep_in_copy(const struct parting_sockets *sockets, const int dead[2],
                          const struct idem_parting *store, unsigned seconds)
 {
   struct sole sole = {.dead = dead[0], .seconds = seconds};
@@ -62,22 +63,27 @@ static void keep_in_copy(const int *sockets, unsigned count, const int dead[2],
   sole_keep(&sole, dead[1]);
   for (unsigned i = 0; i < sizeof(store->keep) / sizeof(*store->keep); i++)
     sole_keep(&sole, store->keep[i]);
-  for (unsigned i = 0; i < count; i++)
-    sole_keep(&sole, sockets[i]);
+  for (unsigned i = 0; i < sockets->count; i++)
+    sole_keep(&sole, sockets->fd[i]);
   sole_become(&sole);
 }
 
 /* From here on what libcurl does to the connection reaches nobody. */
-static void bury(struct parting *parting, const int *sockets, unsigned count, const int dead[2])
+static void bury(struct parting *parting, const struct parting_sockets *sockets, const int dead[2])
 {
-  for (unsigned i = 0; i < count; i++)
-    dup3(dead[0], sockets[i], O_CLOEXEC);
+  for (unsigned i = 0; i < sockets->count; i++) {
+    struct watchers watchers = {.count = 0};
+    if (sockets->watched)
+      watchers_take(&watchers, sockets->fd[i]);
+    dup3(dead[0], sockets->fd[i], O_CLOEXEC);
+    watchers_put_back(&watchers);
+  }
   close(dead[0]);
   parting->far = dead[1];
 }
 
-static enum parting_side part(struct parting *parting, struct call *call, const int *sockets, unsigned count,
-                              unsigned seconds, const int dead[2])
+static enum parting_side part(struct parting *parting, struct call *call,
+                              const struct parting_sockets *sockets, unsigned seconds, const int dead[2])
 {
   struct idem_parting store;
   int rc = call->api->part(call->store, &call->op, life_config()->rescues, &store);
@@ -90,24 +96,23 @@ static enum parting_side part(struct parting *parting, struct call *call, const 
   pthread_sigmask(SIG_BLOCK, &all, &before);
   pid_t pid = copy_between_locks(call, clone_kind());
   if (pid == 0) {
-    keep_in_copy(sockets, count, dead, &store, seconds);
+    keep_in_copy(sockets, dead, &store, seconds);
     return PARTING_COPY;
   }
   if (pid > 0)
-    bury(parting, sockets, count, dead);
+    bury(parting, sockets, dead);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   parting->reason = pid > 0 ? NULL : "the process cannot be copied";
   return pid > 0 ? PARTING_OWNER : PARTING_FAILED;
 }
 
-enum parting_side parting_make(struct parting *parting, struct call *call, const int *sockets, unsigned count,
-                               unsigned seconds)
+enum parting_side parting_make(struct parting *parting, struct call *call,
+                               const struct parting_sockets *sockets, unsigned seconds)
 {
   int dead[2] = {-1, -1}, saved = errno;
   *parting = PARTING_NONE;
   parting->reason = "no descriptor";
-  enum parting_side side =
-      make_dead(dead) ? part(parting, call, sockets, count, seconds, dead) : PARTING_FAILED;
+  enum parting_side side = make_dead(dead) ? part(parting, call, sockets, seconds, dead) : PARTING_FAILED;
   if (side == PARTING_FAILED)
     close_dead(dead);
   errno = saved;

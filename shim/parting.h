@@ -4,7 +4,7 @@
  * no handler run. Each side has the transfer's connection or something dead in its place, so that no byte of
  * one side gets into the other's session.
  *
- *     switch (parting_make(&parting, call, sockets, count, seconds)) {
+ *     switch (parting_make(&parting, call, &sockets, seconds)) {
  *     case PARTING_OWNER:  ...the app goes on; after the transfer: parting_end(&parting);
  *     case PARTING_COPY:   ...finish it, and _exit()
  *     case PARTING_FAILED: ...parting.reason; nothing has changed
@@ -22,11 +22,19 @@ struct parting {
   const char *reason; /* FAILED */
 };
 
+/* The transfer's connection. */
+enum { PARTING_SOCKETS = 5 };
+struct parting_sockets {
+  int fd[PARTING_SOCKETS];
+  unsigned count;
+  bool watched; /* the app may have them in epoll sets */
+};
+
 #define PARTING_NONE ((struct parting){.far = -1})
 
 /* The call must own its claim, which goes to the copy. That is killed after `seconds`, whatever it does. */
-enum parting_side parting_make(struct parting *parting, struct call *call, const int *sockets, unsigned count,
-                               unsigned seconds);
+enum parting_side parting_make(struct parting *parting, struct call *call,
+                               const struct parting_sockets *sockets, unsigned seconds);
 
 /* On the owner's side, when libcurl has let go of the dead descriptors. Does nothing for PARTING_NONE. */
 void parting_end(struct parting *parting);

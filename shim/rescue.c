@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue.h"
 
+#include "shim/alone.h"
 #include "shim/callbacks.h"
+#include "shim/connection.h"
 #include "shim/life.h"
 #include "shim/progress.h"
 #include "shim/share.h"
@@ -47,13 +49,13 @@ static int64_t deadline_us(const struct rescue *rescue)
 {
   const struct call *call = rescue->call;
   long limit_ms = (long)call->shadow->slot[SLOT_TIMEOUT_MS];
-  int64_t start = call->op.waited ? call->started_us : rescue->tee->started_us;
+  int64_t start = call->op.waited ? call->started_us : rescue->started_us;
   return limit_ms > 0 && limit_ms < INT64_MAX / 1000000 ? start + limit_ms * INT64_C(1000) : 0;
 }
 
 static long rescue_limit_ms(const struct rescue *rescue, int64_t now_us)
 {
-  uint64_t ms = (uint64_t)(now_us - rescue->tee->started_us) / 1000 + rescue->call->rule->rescue_ms;
+  uint64_t ms = (uint64_t)(now_us - rescue->started_us) / 1000 + rescue->call->rule->rescue_ms;
   return ms < LONG_MAX ? (long)ms : LONG_MAX;
 }
 
@@ -71,9 +73,25 @@ static bool is_refused(const struct rescue *rescue)
   return status >= 400 && !idem_rule_accepts(rescue->call->rule, (int)status);
 }
 
+/* Of the other calls in its multi. */
+static const char *company_against(const struct shadow *shadow, const struct multi *multi)
+{
+  for (unsigned i = 0; multi && i < multi->added; i++) {
+    const struct shadow *other = multi->in[i];
+    if (shadow_rare(other, CURLOPT_CLOSESOCKETFUNCTION, 0))
+      return "not rescued: CLOSESOCKETFUNCTION";
+    if (other != shadow && connection_is_shared(shadow, other))
+      return "not rescued: its connection carries other calls";
+  }
+  return NULL;
+}
+
 static const char *reason_against(const struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
+  const char *company = company_against(shadow, multi_of(shadow));
+  if (company)
+    return company;
   if (shadow->shared && share_has_locks())
     return "not rescued: SHARE with locks";
   if (shadow_rare(shadow, CURLOPT_CLOSESOCKETFUNCTION, 0))
@@ -84,7 +102,7 @@ static const char *reason_against(const struct rescue *rescue)
     return "not rescued: it could not be stored";
   if (is_refused(rescue))
     return "not rescued: upstream has refused it";
-  return rescue->socket_count ? NULL : "not rescued: its connection cannot be told";
+  return rescue->sockets.count ? NULL : "not rescued: its connection cannot be told";
 }
 
 /* The two sides. */
@@ -130,18 +148,33 @@ static void refuse(struct rescue *rescue, const char *reason)
   call_bypass(rescue->call, reason);
 }
 
+static void find_sockets(struct rescue *rescue)
+{
+  rescue->sockets.watched = rescue->call->shadow->flight != NULL;
+  if (!rescue->sockets.count)
+    connection_find(rescue->call->shadow, &rescue->sockets);
+}
+
+static void become_copy(struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  rescue->state = RESCUE_COPY;
+  free_of_app(rescue);
+  if (multi_of(shadow))
+    alone_silence(multi_of(shadow), shadow);
+}
+
 static void part(struct rescue *rescue, const char *why)
 {
+  find_sockets(rescue);
   const char *against = reason_against(rescue);
   if (against) {
     refuse(rescue, against);
     return;
   }
-  switch (parting_make(&rescue->parting, rescue->call, rescue->sockets, rescue->socket_count,
-                       watchdog_seconds(rescue))) {
+  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets, watchdog_seconds(rescue))) {
   case PARTING_COPY:
-    rescue->state = RESCUE_COPY;
-    free_of_app(rescue);
+    become_copy(rescue);
     break;
   case PARTING_OWNER:
     rescue->state = RESCUE_AWAY;
@@ -177,10 +210,14 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 
 /* Turns. */
 
-/* Asked before each turn, for it is refused inside of one. */
+/* A connection without ports is that of the only transfer in libcurl's own multi. Asked before each turn, for
+ * it is refused inside of one. */
 static void learn_sockets(struct rescue *rescue)
 {
   const struct libcurl *real = rescue->call->shadow->lib;
+  const uintptr_t *slot = rescue->call->shadow->slot;
+  if (!slot[SLOT_UNIX_SOCKET_PATH] && !slot[SLOT_ABSTRACT_UNIX_SOCKET])
+    return;
   fd_set read, write, special;
   int last = -1;
   FD_ZERO(&read);
@@ -188,10 +225,10 @@ static void learn_sockets(struct rescue *rescue)
   FD_ZERO(&special);
   if (real->multi_fdset(rescue->multi, &read, &write, &special, &last) != CURLM_OK || last < 0)
     return;
-  rescue->socket_count = 0;
-  for (int fd = 0; fd <= last && rescue->socket_count < RESCUE_SOCKETS; fd++)
+  rescue->sockets.count = 0;
+  for (int fd = 0; fd <= last && rescue->sockets.count < PARTING_SOCKETS; fd++)
     if (FD_ISSET(fd, &read) || FD_ISSET(fd, &write))
-      rescue->sockets[rescue->socket_count++] = fd;
+      rescue->sockets.fd[rescue->sockets.count++] = fd;
 }
 
 static void sleep_until(int64_t us)
@@ -227,21 +264,49 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
   return slow_is_too_long(&rescue->slow, bytes, now_us, limit, seconds);
 }
 
-void rescue_turn(CURLM *multi)
+/* What the app has paused, the copy goes on with. */
+static void resume(const struct rescue *rescue)
 {
-  struct rescue *rescue = rescue_under_way;
-  if (!rescue->multi)
-    rescue->multi = multi;
-  if (rescue->multi != multi || rescue->state != RESCUE_READY || !is_sent(rescue->call->shadow))
+  const struct shadow *shadow = rescue->call->shadow;
+  if (rescue->state == RESCUE_COPY && rescue->app_paused)
+    shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
+}
+
+void rescue_look(struct rescue *rescue)
+{
+  if (rescue->state != RESCUE_READY)
     return;
   int64_t now_us = monotonic_us();
-  learn_sockets(rescue);
+  rescue->started_us = rescue->started_us ? rescue->started_us : now_us;
+  if (!is_sent(rescue->call->shadow))
+    return;
   rescue->out_of_speed = is_too_slow(rescue, now_us);
   if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
     return;
   part(rescue, rescue->out_of_speed ? "too slow" : "timeout");
   if (rescue->state != RESCUE_COPY)
     end_for_app(rescue);
+  else
+    resume(rescue);
+}
+
+void rescue_turn(CURLM *multi)
+{
+  struct rescue *rescue = rescue_under_way;
+  if (!rescue->multi)
+    rescue->multi = multi;
+  if (rescue->multi != multi)
+    return;
+  learn_sockets(rescue);
+  rescue_look(rescue);
+}
+
+void rescue_now(struct rescue *rescue, const char *why)
+{
+  if (rescue->state != RESCUE_READY || !is_sent(rescue->call->shadow))
+    return;
+  part(rescue, why);
+  resume(rescue);
 }
 
 /* Beginning and end. */
@@ -258,7 +323,7 @@ void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
   *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE};
   rescue->slow.started_us = monotonic_us();
   parting_reap();
-  if (!call->rule->rescue_ms || shadow->flight)
+  if (!call->rule->rescue_ms)
     return;
   rescue->state = RESCUE_READY;
   tee->rescue = rescue;

@@ -23,17 +23,15 @@ enum rescue_state {
   RESCUE_COPY   /* we are that copy */
 };
 
-enum { RESCUE_SOCKETS = 5 };
-
 struct rescue {
   struct call *call;
   struct tee *tee;
   struct rescue *outer; /* the call whose callback made this one, on the same thread */
-  CURLM *multi;         /* which runs the transfer; NULL until its first turn */
+  CURLM *multi;         /* libcurl's own, which runs an easy transfer; NULL until its first turn */
+  int64_t started_us;   /* that turn, from which on libcurl counts */
   struct parting parting;
   struct slow slow;
-  int sockets[RESCUE_SOCKETS]; /* of the transfer, in its last turn */
-  uint8_t socket_count;
+  struct parting_sockets sockets;
   uint8_t state;     /* enum rescue_state */
   bool asks;         /* libcurl holds our progress callback */
   bool holds_time;   /* libcurl holds a timeout of ours */
@@ -57,6 +55,12 @@ static inline void rescue_before_turn(CURLM *multi)
   if (__builtin_expect(rescue_under_way != NULL, 0))
     rescue_turn(multi);
 }
+
+/* The same for a call in the app's own multi, whose turn it is. In the copy it comes back with that state. */
+void rescue_look(struct rescue *rescue);
+
+/* The app takes an unfinished call away, outside of callbacks. The same. */
+void rescue_now(struct rescue *rescue, const char *why);
 
 /* A callback of the app's is about to end the transfer. True in the copy, which must carry on as if it had
  * not. */

@@ -21,6 +21,6 @@ static inline void sole_keep(struct sole *sole, int fd)
 }
 
 /* With all signals blocked; they are open afterwards, and at their defaults. */
-void sole_become(const struct sole *sole);
+void sole_become(struct sole *sole);
 
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* One transfer of a multi in a copy of the process: it is driven to its end, and nothing is heard of the
+ * others. */
+#ifndef IDEMSHIM_SHIM_ALONE_H
+#define IDEMSHIM_SHIM_ALONE_H
+
+#include "shim/multi.h"
+
+/* At once, also inside a callback. */
+void alone_silence(const struct multi *multi, const struct shadow *shadow);
+
+/* Outside of callbacks: takes the others out and comes back when the transfer is done. */
+CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow);
+
+#endif
