@@ -280,7 +280,8 @@ const char *call_open(struct call *call, struct shadow *shadow, const struct ide
   call->body = (struct body){.shadow = shadow};
   call->cookies = (struct buffer){0};
   call->speed = rule->pace == IDEM_PACE_ORIGINAL;
-  call->tape = (struct taping){.writer = NULL};
+  call->tape.writer = NULL;
+  call->tape.played = false;
   build_line(call);
   build_credentials(call);
   const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(call, room);

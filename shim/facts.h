@@ -11,6 +11,8 @@
 
 #define NUMBER_OF(info) ((unsigned)(info)&CURLINFO_MASK)
 
+enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
+
 /* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes], when libcurl itself
  * knows as well: under transport it tells what GROWS until its transfer has ended well, and what is PARSED
  * from the header always). They are stored in this order and looked for from the front: the first three are
@@ -41,14 +43,14 @@
   X(RETRY_AFTER, 0, FIXED)
 
 #define TEXT_FACTS(X)                                                                                        \
-  X(CONTENT_TYPE, NULL, GROWS)                                                                               \
-  X(REDIRECT_URL, NULL, FIXED)                                                                               \
-  X(PRIMARY_IP, "", FIXED)                                                                                   \
-  X(LOCAL_IP, "", FIXED)                                                                                     \
-  X(SCHEME, NULL, FIXED)                                                                                     \
-  X(EFFECTIVE_METHOD, NULL, FIXED)                                                                           \
-  X(REFERER, NULL, FIXED)                                                                                    \
-  X(FTP_ENTRY_PATH, NULL, FIXED)
+  X(CONTENT_TYPE, FACT_NULL, GROWS)                                                                          \
+  X(REDIRECT_URL, FACT_NULL, FIXED)                                                                          \
+  X(PRIMARY_IP, FACT_EMPTY, FIXED)                                                                           \
+  X(LOCAL_IP, FACT_EMPTY, FIXED)                                                                             \
+  X(SCHEME, FACT_NULL, FIXED)                                                                                \
+  X(EFFECTIVE_METHOD, FACT_NULL, FIXED)                                                                      \
+  X(REFERER, FACT_NULL, FIXED)                                                                               \
+  X(FTP_ENTRY_PATH, FACT_NULL, FIXED)
 
 /* Reads the facts of the live transfer that has just ended on the handle into `facts`. A credential in the
  * URL's query is left out and put back when it is asked for. False without memory. */

@@ -74,24 +74,36 @@ const struct option_row option_rows[OPTION_ROWS] = {
 };
 /* clang-format on */
 
+/* Names in place, not pointed to: every program that starts would pay for the relocations. */
 static const struct need {
-  const char *name;
-  enum option_way way;
-} needs[OPTION_LIMIT] = {
-#define X(name, way, why) [CURLOPT_##name % 10000] = {#name, NEEDS_##way},
+  uint16_t number;
+  uint8_t way; /* enum option_way */
+  char name[29];
+} needs[] = {
+#define X(name, way, why) {CURLOPT_##name % 10000, NEEDS_##way, #name},
     OPTIONS_NEEDS(X)
 #undef X
 };
 
+static const struct need *find_need(unsigned number)
+{
+  for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+    if (needs[i].number == number)
+      return &needs[i];
+  return NULL;
+}
+
 enum option_way option_way(unsigned number)
 {
-  return number < OPTION_LIMIT ? needs[number].way : NEEDS_LIVE;
+  const struct need *need = find_need(number);
+  return need ? (enum option_way)need->way : NEEDS_LIVE;
 }
 
 const char *option_name(unsigned number, char room[24])
 {
-  if (number < OPTION_LIMIT && needs[number].name)
-    return needs[number].name;
+  const struct need *need = find_need(number);
+  if (need)
+    return need->name;
   snprintf(room, 24, "option %u", number);
   return room;
 }

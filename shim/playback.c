@@ -91,8 +91,8 @@ void playback_find(struct call *call)
   struct tape_matcher *matcher;
   struct tape_match match;
   struct idem_error error = {""};
+  *tape = (struct taping){.played = true};
   call->speed = life_config()->speed;
-  tape->played = true;
   tape->api = life_tape_reader(&source, &matcher, &error);
   if (!tape->api) {
     refuse(call, error.text);
@@ -114,7 +114,7 @@ void playback_find(struct call *call)
 CURLcode playback_end(struct call *call, CURLcode code)
 {
   const struct ending *ending = &call->tape.ending;
-  if (!ending->set)
+  if (!call->tape.played || !ending->set)
     return code;
   if (ending->code && ending->text && *ending->text)
     callback_error(call->shadow, "%s", ending->text);

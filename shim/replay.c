@@ -26,22 +26,21 @@ enum info_when { WHEN_FIXED, WHEN_GROWS, WHEN_PARSED };
 
 struct info_row {
   uint8_t source;
-  int8_t unset;           /* NUMBER */
-  uint8_t when;           /* enum info_when */
-  const char *unset_text; /* TEXT */
+  int8_t unset; /* NUMBER: this; TEXT: 0 for NULL, 1 for "" */
+  uint8_t when; /* enum info_when */
 };
 
 #define INFO_LIMIT 80u
 
 /* clang-format off */
 static const struct info_row info_rows[INFO_LIMIT] = {
-#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_NUMBER, unset, WHEN_##when, NULL},
+#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_NUMBER, unset, WHEN_##when},
   NUMBER_FACTS(X)
 #undef X
-#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_TEXT, 0, WHEN_##when, unset},
+#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_TEXT, unset, WHEN_##when},
   TEXT_FACTS(X)
 #undef X
-#define T(info, source) [CURLINFO_##info & CURLINFO_MASK] = {source, 0, WHEN_FIXED, NULL}
+#define T(info, source) [CURLINFO_##info & CURLINFO_MASK] = {source, 0, WHEN_FIXED}
   T(EFFECTIVE_URL, SOURCE_URL),
   T(TOTAL_TIME, SOURCE_TOTAL_TIME),
   T(TOTAL_TIME_T, SOURCE_TOTAL_TIME),
@@ -241,7 +240,7 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
     give_number(info, fact_number(replay, info), out);
     break;
   case SOURCE_TEXT:
-    *(const char **)out = replay_text(replay, number, row->unset_text);
+    *(const char **)out = replay_text(replay, number, row->unset ? "" : NULL);
     break;
   case SOURCE_URL:
     *(const char **)out = replay_text(replay, number, shadow->url.len ? shadow->url.data : "");

@@ -16,8 +16,10 @@ struct ending {
   int64_t at_us;    /* after the start of the live call */
 };
 
+/* Only the first two are set for a call that no tape has to do with. */
 struct taping {
   struct tape_writer *writer; /* NULL: it is not recorded */
+  bool played;                /* a tape answers it */
   const struct idem_tape_api *api;
   struct tape_call call;
   struct ending ending;      /* of a call that a tape answers */
@@ -26,7 +28,6 @@ struct taping {
   char *edited;          /* a body that stands in for the recorded one */
   int64_t first_byte_us; /* -1: there is none */
   char note[520];        /* why there is no outcome for it */
-  bool played;
 };
 
 #endif
