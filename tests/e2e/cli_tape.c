@@ -59,6 +59,39 @@ static long number_at(const json_t *object, const char *name)
   return (long)json_integer_value(json_object_get(object, name));
 }
 
+Test(cli_tape, each_of_its_commands_explains_itself)
+{
+  static const char *const commands[] = {"ls", "show", "diff", "verify", "export", "report"};
+  struct run all = run_plain(&w, "idemshim", "tape", "--help", NULL);
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    struct run r = run_plain(&w, "idemshim", "tape", commands[i], "--help", NULL);
+    cr_expect(strstr(all.out, world_text(&w, "\n%s ", commands[i])), "%s: %s", commands[i], all.out);
+    expect_says(&r, 0, world_text(&w, "usage: idemshim tape %s [options] ", commands[i]));
+  }
+  expect_success(&all);
+  run_release(&all);
+}
+
+Test(cli_tape, mistakes_are_named)
+{
+  static const struct {
+    const char *words[2], *message;
+  } mistakes[] = {
+      {{NULL},            "tape: an operand is missing"                                 },
+      {{"shwo"},          "tape: unknown command \"tape shwo\"; did you mean \"show\"?" },
+      {{"ls"},            "tape ls: an operand is missing; usage: idemshim tape ls DIR" },
+      {{"ls", "--jsno"},  "tape ls: unknown option \"--jsno\"; did you mean \"--json\"?"},
+      {{"ls", "--limit"}, "tape ls: --limit needs a value"                              },
+      {{"diff", "."},     "tape diff: an operand is missing"                            },
+  };
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    const char *argv[] = {"idemshim", "tape", mistakes[i].words[0], mistakes[i].words[1], NULL};
+    struct run r = run_argv(&w, false, argv);
+    cr_expect_eq(r.out_len, 0, "%s", r.out);
+    expect_says(&r, 2, mistakes[i].message);
+  }
+}
+
 /* Listing and showing. */
 
 Test(cli_tape, ls_has_a_line_for_each_exchange_in_order)

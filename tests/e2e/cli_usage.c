@@ -20,8 +20,8 @@ static void close_world(void)
 
 TestSuite(cli_usage, .init = open_world, .fini = close_world);
 
-static const char *const commands[] = {"run",     "check", "stats", "ls",     "show",
-                                       "explain", "rm",    "gc",    "verify", "doctor"};
+static const char *const commands[] = {"run", "check", "stats",  "ls",     "show", "explain",
+                                       "rm",  "gc",    "verify", "doctor", "tape"};
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
