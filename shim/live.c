@@ -60,13 +60,14 @@ static long info_number(const struct shadow *shadow, CURLINFO info)
   return value;
 }
 
-/* HTTP/2 and later frame every body; before, a length or chunks tell its end, or else the connection's end
- * does. */
+/* Some responses have no body, and HTTP/2 and later frame every one; before, a length or chunks tell its end,
+ * or else the connection's end does. */
 static bool is_framed(const struct shadow *shadow, struct idem_span block)
 {
   long version = info_number(shadow, CURLINFO_HTTP_VERSION);
-  return version >= CURL_HTTP_VERSION_2_0 || header_find(block, "content-length").data ||
-         header_find(block, "transfer-encoding").data;
+  long status = info_number(shadow, CURLINFO_RESPONSE_CODE);
+  return shadow->no_body || status == 204 || status == 304 || version >= CURL_HTTP_VERSION_2_0 ||
+         header_find(block, "content-length").data || header_find(block, "transfer-encoding").data;
 }
 
 static struct idem_recording make_recording(const struct live *live, const struct buffer *facts)
