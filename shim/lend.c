@@ -33,14 +33,15 @@
   X(PRE_PROXY, RARE(PRE_PROXY, 0), NULL, RARE(PRE_PROXY, 0))                                                 \
   X(MAX_RECV_SPEED_LARGE, RARE(MAX_RECV_SPEED_LARGE, 0), 0, RARE(MAX_RECV_SPEED_LARGE, 0))                   \
   X(TCP_FASTOPEN, RARE(TCP_FASTOPEN, 0), 0, RARE(TCP_FASTOPEN, 0))                                           \
+  X(IPRESOLVE, RARE(IPRESOLVE, 0), CURL_IPRESOLVE_WHATEVER, RARE(IPRESOLVE, 0))                              \
   X(VERBOSE, RARE(VERBOSE, 0), 0, RARE(VERBOSE, 0))                                                          \
   X(HTTPAUTH, RARE(HTTPAUTH, CURLAUTH_BASIC) != CURLAUTH_BASIC, CURLAUTH_BASIC,                              \
     RARE(HTTPAUTH, CURLAUTH_BASIC))                                                                          \
   X(RESUME_FROM_LARGE, resumes_upload(shadow), 0, RARE(RESUME_FROM_LARGE, 0))                                \
   X(PREREQFUNCTION, RARE(PREREQFUNCTION, 0), lend->prereq, RARE(PREREQFUNCTION, 0))                          \
   X(PREREQDATA, RARE(PREREQFUNCTION, 0), lend->transport, RARE(PREREQDATA, 0))                               \
-  X(XFERINFOFUNCTION, !shadow->slot[SLOT_NOPROGRESS], lend->progress, shadow->slot[SLOT_XFERINFOFUNCTION])   \
-  X(XFERINFODATA, !shadow->slot[SLOT_NOPROGRESS], lend->transport, shadow->slot[SLOT_XFERINFODATA])
+  X(XFERINFOFUNCTION, may_show_progress(shadow), lend->progress, shadow->slot[SLOT_XFERINFOFUNCTION])        \
+  X(XFERINFODATA, may_show_progress(shadow), lend->transport, shadow->slot[SLOT_XFERINFODATA])
 
 #define RARE(name, fallback) shadow_rare(shadow, CURLOPT_##name, (uintptr_t)(fallback))
 
@@ -48,6 +49,13 @@
 static bool bars_http(const struct shadow *shadow)
 {
   return shadow->slot[SLOT_PROTOCOLS_STR] || shadow->slot[SLOT_PROTOCOLS] != (uintptr_t)-1;
+}
+
+/* Also if it is only turned on in the middle. */
+static bool may_show_progress(const struct shadow *shadow)
+{
+  return !shadow->slot[SLOT_NOPROGRESS] || shadow->slot[SLOT_XFERINFOFUNCTION] ||
+         shadow->slot[SLOT_PROGRESSFUNCTION];
 }
 
 /* With a body, RESUME_FROM is about what is sent. */

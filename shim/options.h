@@ -85,6 +85,7 @@
   X(LOW_SPEED_LIMIT)                                                                                         \
   X(LOW_SPEED_TIME)                                                                                          \
   X(TCP_FASTOPEN)                                                                                            \
+  X(IPRESOLVE)                                                                                               \
   X(HTTPAUTH)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \
