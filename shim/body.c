@@ -31,6 +31,13 @@ static size_t next_room(const struct body *body)
   return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
 }
 
+/* With chunked coding each piece of the app's is a chunk. False without memory. */
+static bool note_end(struct body *body)
+{
+  return expected_size(body->shadow) >= 0 ||
+         buffer_append(&body->ends, &body->read.len, sizeof(body->read.len));
+}
+
 /* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
@@ -47,6 +54,8 @@ static void read_ahead(struct body *body, uint64_t limit)
       return;
     }
     body->read.len += count;
+    if (count && count < room && !note_end(body))
+      return;
     if (count == 0) {
       body->whole = true;
       body->span = (struct idem_span){body->read.data, body->read.len};
@@ -109,11 +118,21 @@ void body_open(struct body *body, struct shadow *shadow, uint64_t limit)
   }
 }
 
+/* What is left of the piece that libcurl has got to. */
+static size_t left_of_piece(struct body *body)
+{
+  const size_t *ends = (const size_t *)(const void *)body->ends.data;
+  size_t count = body->ends.len / sizeof(*ends);
+  while (body->next_end < count && ends[body->next_end] <= body->at)
+    body->next_end++;
+  return (body->next_end < count ? ends[body->next_end] : body->read.len) - body->at;
+}
+
 /* What was read ahead first; then what the app's reader had said, or goes on to say. */
 static size_t feed(char *into, size_t size, size_t count, void *user)
 {
   struct body *body = user;
-  size_t room = size * count, left = body->read.len - body->at;
+  size_t room = size * count, left = left_of_piece(body);
   if (left && !body->direct) {
     size_t len = left < room ? left : room;
     memcpy(into, body->read.data + body->at, len);
@@ -151,6 +170,7 @@ static int seek(void *user, curl_off_t offset, int origin)
   struct shadow *shadow = body->shadow;
   if (origin == SEEK_SET && body->whole && !body->direct && (uint64_t)offset <= body->read.len) {
     body->at = (size_t)offset;
+    body->next_end = 0;
     return CURL_SEEKFUNC_OK;
   }
   int code = rewind_reader(shadow, offset, origin);
@@ -206,4 +226,5 @@ void body_release(struct body *body)
 {
   form_body_release(&body->form);
   buffer_release(&body->read);
+  buffer_release(&body->ends);
 }

@@ -16,7 +16,9 @@ struct body {
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
   struct form_body form;
   struct buffer read;
-  size_t at;      /* how much of `read` libcurl has had */
+  struct buffer ends; /* size_t offsets in `read` at which the app's reader gave less than it could */
+  size_t next_end;    /* which of them is still ahead */
+  size_t at;          /* how much of `read` libcurl has had */
   size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or a value too
                      large */
   bool direct;    /* rewound past us: everything comes from the app's reader */
