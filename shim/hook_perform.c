@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What starts and steers a transfer: curl_easy_perform, curl_easy_pause. */
+#include "shim/callbacks.h"
 #include "shim/hook.h"
 #include "shim/life.h"
 #include "shim/multi.h"
@@ -8,9 +9,11 @@
 
 /* The app's callback calls us again for the handle that it is being called for; libcurl's answer has changed
  * in 8.15. */
-static CURLcode refuse_nested(const struct shadow *shadow)
+static CURLcode refuse_nested(struct shadow *shadow)
 {
-  return shadow->lib->version < 0x080f00 ? CURLE_FAILED_INIT : CURLE_RECURSIVE_API_CALL;
+  bool older = shadow->lib->version < 0x080f00;
+  callback_error(shadow, older ? "easy handle already used in multi handle" : "");
+  return older ? CURLE_FAILED_INIT : CURLE_RECURSIVE_API_CALL;
 }
 
 HOOK(CURLcode, curl_easy_perform, (CURL * handle))
