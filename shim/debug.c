@@ -32,6 +32,23 @@ void debug_show(struct shadow *shadow, curl_infotype type, const char *data, siz
     print(shadow, type, data, len);
 }
 
+static bool is_late(const struct shadow *shadow, const char *line)
+{
+  return shadow->lib->version < 0x080700 && (*line == '\r' || *line == '\n');
+}
+
+void debug_before_header(struct shadow *shadow, const char *line, size_t len)
+{
+  if (!is_late(shadow, line))
+    debug_show(shadow, CURLINFO_HEADER_IN, line, len);
+}
+
+void debug_after_header(struct shadow *shadow, int status, const char *line, size_t len)
+{
+  if (is_late(shadow, line) && status / 100 != 1)
+    debug_show(shadow, CURLINFO_HEADER_IN, line, len);
+}
+
 void debug_announce(const struct call *call)
 {
   char text[160];

@@ -21,7 +21,10 @@ struct delivery {
   struct shadow *shadow;
   struct replay *replay;
   struct progress progress;
+  int64_t length;      /* that the header gives the body; -1: it has not passed, or gives none */
+  int64_t network_len; /* of the body, before it was decoded */
   bool unpinned;
+  bool held; /* there was a pause in this header */
 };
 
 const char *deliver_refuses(const struct call *call, const struct idem_answer *answer)
@@ -35,7 +38,11 @@ const char *deliver_refuses(const struct call *call, const struct idem_answer *a
   if (!facts_have_certificates(shadow, answer->facts))
     return "CERTINFO";
   bool redirected = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
-  return redirected && !shadow->slot[SLOT_FOLLOWLOCATION] ? "the answer came after a redirect" : NULL;
+  if (redirected && !shadow->slot[SLOT_FOLLOWLOCATION])
+    return "the answer came after a redirect";
+  return shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(answer->status, answer->headers)
+             ? "the answer is a redirect"
+             : NULL;
 }
 
 static int64_t now_us_coarse(void)
@@ -64,8 +71,13 @@ static CURLcode check_time(struct delivery *d)
   int64_t spent_ms = (monotonic_us() - d->call->started_us) / 1000;
   if (limit_ms <= 0 || spent_ms < limit_ms)
     return CURLE_OK;
-  callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
-                 (long long)spent_ms, (long long)d->progress.down);
+  if (d->length < 0)
+    callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
+                   (long long)spent_ms, (long long)d->progress.down);
+  else
+    callback_error(d->shadow,
+                   "Operation timed out after %lld milliseconds with %lld out of %lld bytes received",
+                   (long long)spent_ms, (long long)d->progress.down, (long long)d->length);
   return CURLE_OPERATION_TIMEDOUT;
 }
 
@@ -121,8 +133,33 @@ static CURLcode write_part(struct delivery *d, char *data, size_t len)
   }
 }
 
-static CURLcode write_header(struct delivery *d, char *line, size_t len)
+/* The rest of the block that begins or goes on here. */
+static size_t rest_of_block(const char *line, const char *end)
 {
+  const char *at = line;
+  while (at < end && *at != '\r' && *at != '\n') {
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    at = newline ? newline + 1 : end;
+  }
+  const char *newline = memchr(at, '\n', (size_t)(end - at));
+  return (size_t)((newline ? newline + 1 : end) - line);
+}
+
+/* Until 8.7 libcurl lays what comes during a pause together, but for a status line [sendf.c, pausewrite]. */
+static size_t held_len(struct delivery *d, const char *line, size_t len)
+{
+  const char *end = d->replay->headers.data + d->replay->headers.len;
+  d->held |= d->shadow->paused;
+  if (!d->held || d->shadow->lib->version >= 0x080700 || header_status(line, len))
+    return len;
+  d->held = false;
+  return rest_of_block(line, end);
+}
+
+static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
+{
+  size_t len = *line_len = held_len(d, line, *line_len);
+  d->replay->passed = (size_t)(line + len - d->replay->headers.data);
   CURLcode code = d->shadow->slot[SLOT_HEADER] ? write_part(d, line, len) : CURLE_OK;
   while (code == CURLE_OK && (code = hold(d)) == CURLE_OK) {
     size_t taken = callback_header(d->shadow, line, len);
@@ -133,6 +170,8 @@ static CURLcode write_header(struct delivery *d, char *line, size_t len)
       return CURLE_WRITE_ERROR;
     }
     d->shadow->paused = true;
+    len = *line_len = held_len(d, line, len);
+    d->replay->passed = (size_t)(line + len - d->replay->headers.data);
   }
   return code;
 }
@@ -152,10 +191,16 @@ static CURLcode deliver_headers(struct delivery *d)
     size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
     int status = header_status(line, len);
     d->replay->status = status ? status : d->replay->status;
-    debug_show(d->shadow, CURLINFO_HEADER_IN, line, len);
-    code = write_header(d, line, len);
+    debug_before_header(d->shadow, line, len);
+    code = write_header(d, line, &len);
+    if (code == CURLE_OK)
+      debug_after_header(d->shadow, d->replay->status, line, len);
     line += len;
+    if (code == CURLE_OK)
+      d->replay->taken = d->replay->passed;
   }
+  if (code == CURLE_OK)
+    d->replay->passed = d->replay->taken = d->replay->headers.len;
   return code;
 }
 
@@ -174,6 +219,14 @@ static CURLcode wait_for(struct delivery *d, int64_t at_us)
   return code;
 }
 
+/* As libcurl counts it, which is before the app has it. */
+static void count_part(struct delivery *d, size_t delivered)
+{
+  int64_t len = (int64_t)d->call->op.answer.body.len, counted = (int64_t)delivered;
+  d->progress.down = d->network_len == len ? counted : counted * d->network_len / len;
+  d->replay->downloaded = d->progress.down;
+}
+
 static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
 {
   CURLcode code = CURLE_OK;
@@ -181,10 +234,10 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
     /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
     debug_show(d->shadow, CURLINFO_DATA_IN, d->call->op.answer.body.data + at, part);
+    count_part(d, at + part);
     code = write_part(d, (char *)d->call->op.answer.body.data + at, part);
     at += part;
     len -= part;
-    d->progress.down += (curl_off_t)part;
   }
   return code;
 }
@@ -207,25 +260,29 @@ static CURLcode deliver_body(struct delivery *d)
     if (i + 1 < answer->chunk_count && !d->unpinned && now_us_coarse() - d->call->started_us > PINNED_US)
       unpin(d);
   }
+  if (code == CURLE_OK)
+    d->replay->downloaded = d->progress.down = d->network_len;
   return code;
 }
 
 static CURLcode deliver_whole(struct delivery *d)
 {
   const struct idem_answer *answer = &d->call->op.answer;
-  d->replay->passing = true;
+  d->replay->passing = d->replay->begun = true;
   debug_announce(d->call);
   CURLcode code = progress_update(d->shadow, &d->progress);
   if (code == CURLE_OK && d->call->tape.played)
     code = wait_for(d, d->call->tape.first_byte_us);
+  d->replay->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
   if (code == CURLE_OK)
     code = deliver_headers(d);
   d->replay->passing = code != CURLE_OK;
   struct buffer *facts = &d->replay->facts;
-  int64_t length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
-  d->progress.down_total = length > 0 ? length : 0;
+  d->length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  d->progress.down_total = d->length > 0 ? d->length : 0;
   d->progress.up = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->progress.up_total = d->progress.up;
+  d->network_len = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)answer->body.len);
   if (code == CURLE_OK && d->shadow->slot[SLOT_FAILONERROR] && answer->status >= 400 &&
       !d->call->tape.played) {
     callback_error(d->shadow, "The requested URL returned error: %d", answer->status);
@@ -247,9 +304,8 @@ bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
   struct replay *replay = replay_begin_answer(shadow, &call->op.answer, marks);
   if (!replay)
     return false;
-  struct delivery d = {.call = call, .shadow = shadow, .replay = replay};
+  struct delivery d = {.call = call, .shadow = shadow, .replay = replay, .length = -1};
   replay->started_us = d.progress.started_us = call->started_us;
-  replay->first_byte_us = monotonic_us();
   shadow->replayed = REPLAYED_DIRECT;
   shadow->paused = false;
   shadow->state = PERFORM_DELIVERING;
@@ -257,7 +313,6 @@ bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
     *(char *)shadow->slot[SLOT_ERRORBUFFER] = '\0';
   *result = deliver_whole(&d);
   shadow->state = PERFORM_PENDING;
-  replay->downloaded = d.progress.down;
   replay->ended_us = monotonic_us();
   return true;
 }

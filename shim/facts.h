@@ -15,15 +15,16 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
 
 /* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes], when libcurl itself
  * knows as well: under transport it tells what GROWS until its transfer has ended well, and what is PARSED
- * from the header always). They are stored in this order and looked for from the front: the first three are
+ * from the header always). They are stored in this order and looked for from the front: the first four are
  * what a delivery itself asks for. */
 #define NUMBER_FACTS(X)                                                                                      \
   X(REDIRECT_COUNT, 0, FIXED)                                                                                \
   X(CONTENT_LENGTH_DOWNLOAD_T, -1, GROWS)                                                                    \
   X(SIZE_UPLOAD_T, 0, FIXED)                                                                                 \
+  X(SIZE_DOWNLOAD_T, 0, GROWS)                                                                               \
   X(RESPONSE_CODE, 0, FIXED)                                                                                 \
   X(HTTP_CONNECTCODE, 0, FIXED)                                                                              \
-  X(HEADER_SIZE, 0, GROWS)                                                                                   \
+  X(HEADER_SIZE, 0, FIXED)                                                                                   \
   X(REQUEST_SIZE, 0, FIXED)                                                                                  \
   X(SSL_VERIFYRESULT, 0, FIXED)                                                                              \
   X(PROXY_SSL_VERIFYRESULT, 0, FIXED)                                                                        \
@@ -38,7 +39,6 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(PROTOCOL, 0, FIXED)                                                                                      \
   X(PROXY_ERROR, 0, FIXED)                                                                                   \
   X(FILETIME_T, -1, PARSED)                                                                                  \
-  X(SIZE_DOWNLOAD_T, 0, GROWS)                                                                               \
   X(CONTENT_LENGTH_UPLOAD_T, -1, FIXED)                                                                      \
   X(RETRY_AFTER, 0, FIXED)
 

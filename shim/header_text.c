@@ -51,6 +51,11 @@ struct idem_span header_find(struct idem_span block, const char *name)
   return (struct idem_span){NULL, 0};
 }
 
+bool header_redirects(int status, struct idem_span blocks)
+{
+  return status / 100 == 3 && header_find(header_last_block(blocks), "location").data;
+}
+
 static void two_digits(char *at, unsigned value)
 {
   at[0] = (char)('0' + value / 10 % 10);

@@ -11,6 +11,9 @@ struct idem_span header_last_block(struct idem_span blocks);
 /* 200 of "HTTP/1.1 200 OK"; 0 for a line that is no status line. */
 int header_status(const char *line, size_t len);
 
+/* A response that libcurl follows, if it is told to. */
+bool header_redirects(int status, struct idem_span blocks);
+
 /* The value of the first line with this name (lower case), without surrounding blanks; `data` is NULL if
  * there is none. */
 struct idem_span header_find(struct idem_span block, const char *name);

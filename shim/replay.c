@@ -3,7 +3,7 @@
 
 #include "shim/call.h"
 #include "shim/certinfo.h"
-#include "shim/header_text.h"
+#include "shim/so_far.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +72,7 @@ struct replay *replay_begin(struct shadow *shadow)
     replay = shadow->replay = calloc(1, sizeof(*replay));
   if (!replay)
     return NULL;
-  free(replay->entries);
+  free(replay->index);
   certinfo_free(replay->certinfo);
   struct buffer headers = replay->headers, facts = replay->facts;
   *replay = (struct replay){.headers = headers, .facts = facts};
@@ -107,14 +107,14 @@ void replay_free(struct replay *replay)
 {
   if (!replay)
     return;
-  free(replay->entries);
+  free(replay->index);
   certinfo_free(replay->certinfo);
   buffer_release(&replay->headers);
   buffer_release(&replay->facts);
   free(replay);
 }
 
-static const char *replay_text(const struct replay *replay, unsigned number, const char *fallback)
+static const char *text_of(const struct replay *replay, unsigned number, const char *fallback)
 {
   size_t len;
   const char *fact = facts_find(replay->facts.data, replay->facts.len, number, &len);
@@ -172,10 +172,21 @@ static bool recorded_time(const struct replay *replay, CURLINFO info, void *out)
   return true;
 }
 
-static int64_t elapsed_us(const struct replay *replay)
+static int64_t elapsed_us(const struct shadow *shadow)
 {
-  int64_t us = (replay->ended_us ? replay->ended_us : monotonic_us()) - replay->started_us;
+  const struct replay *replay = shadow->replay;
+  curl_off_t us = 0;
+  if (shadow->replayed == REPLAYED_TRANSPORT)
+    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_TOTAL_TIME_T, &us);
+  else
+    us = (replay->ended_us ? replay->ended_us : monotonic_us()) - replay->started_us;
   return us > 0 ? us : 1;
+}
+
+static int64_t first_byte_after_us(const struct replay *replay)
+{
+  int64_t us = replay->first_byte_us - replay->started_us;
+  return !replay->first_byte_us ? 0 : us > 0 ? us : 1;
 }
 
 static const struct curl_certinfo *certificates(const struct shadow *shadow)
@@ -191,13 +202,55 @@ static const struct curl_certinfo *certificates(const struct shadow *shadow)
   return replay->certinfo ? replay->certinfo : &none;
 }
 
-static int64_t fact_number(const struct replay *replay, CURLINFO info)
+/* What has not passed yet is as it was before anything was known. */
+static int64_t passing_number(const struct replay *replay, unsigned number, int64_t value)
 {
-  unsigned number = NUMBER_OF(info);
-  if (replay->passing && number == NUMBER_OF(CURLINFO_RESPONSE_CODE))
+  switch (number) {
+  case NUMBER_OF(CURLINFO_RESPONSE_CODE):
     return replay->status;
+  case NUMBER_OF(CURLINFO_HEADER_SIZE):
+    return (int64_t)replay->taken;
+  case NUMBER_OF(CURLINFO_REDIRECT_COUNT):
+    return so_far_redirects(replay, value);
+  default:
+    return so_far_knows(replay, number) ? value : info_rows[number].unset;
+  }
+}
+
+static bool is_ahead(const struct replay *replay)
+{
+  return replay->passing && !replay->passed;
+}
+
+static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
+{
+  const struct replay *replay = shadow->replay;
+  unsigned number = NUMBER_OF(info);
+  if (number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && shadow->replayed == REPLAYED_DIRECT)
+    return replay->downloaded;
   int64_t value = facts_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
+  if (is_ahead(replay))
+    return info_rows[number].unset;
+  if (replay->passing)
+    return passing_number(replay, number, value);
   return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
+}
+
+static const char *fact_text(const struct shadow *shadow, unsigned number)
+{
+  const struct replay *replay = shadow->replay;
+  const char *unset = info_rows[number].unset ? "" : NULL;
+  bool unknown = is_ahead(replay) || (replay->passing && !so_far_knows(replay, number));
+  return unknown ? unset : text_of(replay, number, unset);
+}
+
+/* It is known from the beginning; before, and if nobody has written it down, libcurl knows it. */
+static bool tell_method(const struct replay *replay, void *out)
+{
+  const char *method = text_of(replay, NUMBER_OF(CURLINFO_EFFECTIVE_METHOD), NULL);
+  if (method)
+    *(const char **)out = method;
+  return method;
 }
 
 static bool is_time(const struct info_row *row)
@@ -217,7 +270,7 @@ static bool is_time(const struct info_row *row)
 /* Under transport libcurl has run a transfer, and what it measured of it is its own. */
 static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
 {
-  if (shadow->replayed != REPLAYED_TRANSPORT)
+  if (shadow->replayed != REPLAYED_TRANSPORT || row->source == SOURCE_UPLOAD_SPEED)
     return false;
   return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
 }
@@ -228,37 +281,41 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   unsigned number = NUMBER_OF(info);
   if (number >= INFO_LIMIT || !replay)
     return false;
+  if (shadow->replayed == REPLAYED_RESET && number != NUMBER_OF(CURLINFO_EFFECTIVE_METHOD))
+    return false;
   const struct info_row *row = &info_rows[number];
   if (is_time(row) && replay->ended_us && recorded_time(replay, info, out))
     return true;
+  if (number == NUMBER_OF(CURLINFO_EFFECTIVE_METHOD))
+    return replay->begun && tell_method(replay, out);
   if (is_libcurls(shadow, row))
     return false;
   switch ((enum info_source)row->source) {
   case SOURCE_REAL:
     return false;
   case SOURCE_NUMBER:
-    give_number(info, fact_number(replay, info), out);
+    give_number(info, fact_number(shadow, info), out);
     break;
   case SOURCE_TEXT:
-    *(const char **)out = replay_text(replay, number, row->unset ? "" : NULL);
+    *(const char **)out = fact_text(shadow, number);
     break;
   case SOURCE_URL:
-    *(const char **)out = replay_text(replay, number, shadow->url.len ? shadow->url.data : "");
+    *(const char **)out = text_of(replay, number, shadow->url.len ? shadow->url.data : "");
     break;
   case SOURCE_TOTAL_TIME:
-    give_time(info, elapsed_us(replay), out);
+    give_time(info, elapsed_us(shadow), out);
     break;
   case SOURCE_FIRST_BYTE_TIME:
-    give_time(info, replay->first_byte_us ? replay->first_byte_us - replay->started_us : 0, out);
+    give_time(info, first_byte_after_us(replay), out);
     break;
   case SOURCE_NO_TIME:
     give_time(info, 0, out);
     break;
   case SOURCE_DOWNLOAD_SPEED:
-    give_number(info, replay->downloaded * 1000000 / elapsed_us(replay), out);
+    give_number(info, replay->downloaded * 1000000 / elapsed_us(shadow), out);
     break;
   case SOURCE_UPLOAD_SPEED:
-    give_number(info, fact_number(replay, CURLINFO_SIZE_UPLOAD_T) * 1000000 / elapsed_us(replay), out);
+    give_number(info, fact_number(shadow, CURLINFO_SIZE_UPLOAD_T) * 1000000 / elapsed_us(shadow), out);
     break;
   case SOURCE_CERTIFICATES:
     *(const struct curl_certinfo **)out = certificates(shadow);

@@ -10,21 +10,22 @@
 
 #include "shim/facts.h"
 
-struct header_entry;
+struct header_index;
 
 struct replay {
   struct buffer headers; /* every header block, the marks included */
   struct buffer facts;
   size_t marks_len;
+  bool begun;   /* a handle may be in a multi handle for long before its transfer begins */
   bool passing; /* the headers are being delivered: RESPONSE_CODE is `status`, that of the last status line */
+  size_t passed; /* how much of them the app has been given; */
+  size_t taken;  /* and what it has taken of that: HEADER_SIZE */
   int status;
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
-  int64_t downloaded;                          /* bytes that the app got; for the speeds */
+  int64_t downloaded;                          /* bytes of the network that direct delivery has got to */
   struct curl_certinfo *certinfo;              /* made when it is first asked */
-  struct header_entry *entries;                /* of the header API, made when it is first asked */
-  size_t entry_count;
-  int requests;
-  struct curl_header out;
+  struct header_index *index;                  /* of the header API, made when it is first asked */
+  struct curl_header out[2];                   /* what curl_easy_header and _nextheader gave last */
 };
 
 /* The shadow's replay, emptied (its memory is kept); NULL without memory. */

@@ -124,7 +124,7 @@ void shadow_reset(struct shadow *shadow)
   shadow->request = HTTP_GET;
   shadow->disturbed = shadow->state != PERFORM_IDLE;
   shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
-  shadow->replayed = REPLAYED_NOT;
+  shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
   shadow->matched = shadow->teed = shadow->fed = shadow->paused = false;
   set_defaults(shadow);
 }

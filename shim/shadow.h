@@ -37,7 +37,12 @@ enum perform_state {
 };
 
 /* What the last transfer was: where getinfo finds its facts. */
-enum replayed { REPLAYED_NOT, REPLAYED_DIRECT, REPLAYED_TRANSPORT };
+enum replayed {
+  REPLAYED_NOT,
+  REPLAYED_DIRECT,
+  REPLAYED_TRANSPORT,
+  REPLAYED_RESET /* and then the app has reset the handle: what libcurl keeps is left */
+};
 
 /* A growing buffer that keeps its memory. */
 struct buffer {

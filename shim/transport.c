@@ -42,7 +42,7 @@ const char *transport_refuses(const struct call *call)
     return "CERTINFO";
   if (redirected && !follows)
     return "the answer came after a redirect";
-  if (follows && answer->status / 100 == 3)
+  if (follows && header_redirects(answer->status, answer->headers))
     return "the answer is a redirect";
   return cookies_refuse(shadow, answer->headers, redirected);
 }
@@ -153,10 +153,11 @@ static size_t verdict(size_t taken, size_t wanted, size_t given)
   return taken == wanted ? given : taken == CURL_WRITEFUNC_PAUSE ? taken : given ? 0 : 1;
 }
 
-static void note_status(struct transport *t, struct idem_span lines)
+static void note_lines(struct transport *t, struct idem_span lines)
 {
   int status = header_status(lines.data, lines.len);
   t->replay->status = status ? status : t->replay->status;
+  t->replay->passed = (size_t)(lines.data + lines.len - t->replay->headers.data);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *user)
@@ -170,11 +171,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   }
   struct place before = t->header;
   struct idem_span lines = lines_of_record(t, &t->header, len);
-  note_status(t, lines);
-  debug_show(t->shadow, CURLINFO_HEADER_IN, lines.data, lines.len);
+  note_lines(t, lines);
+  debug_before_header(t->shadow, lines.data, lines.len);
   size_t taken = callback_header(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->header = before;
+  if (taken == lines.len) {
+    debug_after_header(t->shadow, t->replay->status, lines.data, lines.len);
+    t->replay->taken = t->replay->passed;
+  }
   feed_on(t);
   return verdict(taken, lines.len, len);
 }
@@ -184,7 +189,7 @@ static size_t write_header(struct transport *t, char *line, size_t len)
 {
   struct place before = t->write;
   struct idem_span lines = lines_of_record(t, &t->write, len);
-  note_status(t, lines);
+  note_lines(t, lines);
   size_t taken = callback_write(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->write = before;
@@ -209,9 +214,10 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
 static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
   struct transport *t = user;
+  t->replay->begun = true;
   const struct buffer *facts = &t->replay->facts;
   struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
-  if (t->answered)
+  if (t->header.wire)
     p.up = p.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   if (t->scaled) {
     int64_t total = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
@@ -245,6 +251,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   struct transport *t = user;
   int fd = t->app_end;
   (void)purpose;
+  t->replay->begun = true;
   if (fd < 0)
     return CURL_SOCKET_BAD;
   t->app_end = -1;
@@ -371,7 +378,7 @@ bool transport_answer(struct transport *t, const char *marks)
   t->identical = t->wire.len == record.len && memcmp(t->wire.data, record.data, record.len) == 0;
   t->scaled =
       answer->body.len && facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
-                                        (int64_t)answer->body.len) != (int64_t)answer->body.len;
+                                       (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->answered = true;
   debug_announce(t->call);
   feed_on(t);
@@ -397,6 +404,8 @@ void transport_disarm(struct transport *t, CURLcode code)
   if (t->answered)
     cookies_mend(t->shadow, (struct idem_span){t->replay->headers.data, t->replay->headers.len});
   t->replay->passing = code != CURLE_OK && !t->call->tape.played;
+  if (!t->replay->passing)
+    t->replay->passed = t->replay->headers.len;
   t->replay->ended_us = monotonic_us();
   t->shadow->state = PERFORM_PENDING;
   buffer_release(&t->url);
