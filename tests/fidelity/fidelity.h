@@ -90,6 +90,7 @@ struct watch {
   void (*in_header)(struct watch *w, int call);
   int (*in_progress)(struct watch *w, curl_off_t down_total, curl_off_t down);
   int writes, headers, reads;
+  bool inside; /* a callback */
   size_t header_bytes, body_len;
   uint64_t body_sum;
 

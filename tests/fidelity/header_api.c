@@ -2,13 +2,16 @@
 /* curl_easy_header() and curl_easy_nextheader(), where there are any. */
 #include "tests/fidelity/fidelity.h"
 
+#include <string.h>
+
 #pragma weak curl_easy_header
 #pragma weak curl_easy_nextheader
 
 static void say_found(struct watch *w, const char *what, const struct curl_header *header)
 {
-  say(w->out, "%s \"%s\" = \"%s\", %zu of %zu, origin %x", what, header->name, header->value, header->index,
-      header->amount, header->origin & ANY_ORIGIN);
+  say(w->out, "%s \"%s\", %zu of %zu, origin %x", what, header->name, header->index, header->amount,
+      header->origin & ANY_ORIGIN);
+  say_bytes(w->out, "    ", header->value, strlen(header->value));
 }
 
 void say_headers(struct watch *w, unsigned origin, int request)

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* SAME must be equal in a replay, SOME must be there, OWN is the connection's. */
-enum kind { SAME, SOME, OWN };
+/* SAME must be equal in a replay, SOME must be there, OWN is the connection's. A SPEED must be there in the
+ * end: when libcurl has measured one before hangs on time. */
+enum kind { SAME, SOME, SPEED, OWN };
 
 /* The infos that are newer than the headers that this is compiled with stand by their numbers. */
 #define LONG_INFO(n)  ((CURLINFO)(CURLINFO_LONG + (n)))
@@ -71,10 +72,10 @@ static const struct info {
     I(TOTAL_TIME_T, SOME),
     I(STARTTRANSFER_TIME, SOME),
     I(STARTTRANSFER_TIME_T, SOME),
-    I(SPEED_DOWNLOAD, SOME),
-    I(SPEED_DOWNLOAD_T, SOME),
-    I(SPEED_UPLOAD, SOME),
-    I(SPEED_UPLOAD_T, SOME),
+    I(SPEED_DOWNLOAD, SPEED),
+    I(SPEED_DOWNLOAD_T, SPEED),
+    I(SPEED_UPLOAD, SPEED),
+    I(SPEED_UPLOAD_T, SPEED),
     I(NAMELOOKUP_TIME, OWN),
     I(NAMELOOKUP_TIME_T, OWN),
     I(CONNECT_TIME, OWN),
@@ -140,9 +141,12 @@ static void say_one(struct watch *w, const struct info *info)
   union value value = {.offset = 0};
   char text[600];
   CURLcode code = curl_easy_getinfo(w->easy, info->info, &value);
-  const char *mark = info->kind == OWN ? "~ " : "";
+  bool own = info->kind == OWN || (info->kind == SPEED && w->inside);
+  const char *mark = own ? "~ " : "";
 
-  if (code)
+  if (info->info == CURLINFO_PRIVATE && value.text == (char *)w)
+    snprintf(text, sizeof text, "the watch");
+  else if (code)
     snprintf(text, sizeof text, "error %d", (int)code);
   else if (info->kind == SAME)
     format_value(text, sizeof text, info->info, &value);

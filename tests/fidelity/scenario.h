@@ -14,11 +14,13 @@
 
 /* How the calls of a scenario are answered when it is run again. */
 enum way {
-  WAY_USUAL,     /* direct with IDEMSHIM_DELIVERY=auto, transport with =transport */
-  WAY_TRANSPORT, /* transport with both */
-  WAY_LIVE,      /* every call goes out again */
-  WAY_SOME_LIVE, /* as usual, but for calls that are never answers */
-  WAY_NONE,      /* no call reaches a server, the first time either */
+  WAY_USUAL,          /* direct with IDEMSHIM_DELIVERY=auto, transport with =transport */
+  WAY_TRANSPORT,      /* transport with both */
+  WAY_MIXED,          /* some as usual, and some by transport with both */
+  WAY_LIVE,           /* every call goes out again */
+  WAY_SOME_LIVE,      /* as usual, but for calls that go out again */
+  WAY_SOME_TRANSPORT, /* by transport with both, but for calls that go out again */
+  WAY_NONE,           /* the call fails before it is sent, or while it is */
 };
 
 struct scenario {
@@ -30,6 +32,7 @@ struct scenario {
   const char *why;    /* for people: a row with a way other than the usual one has a reason */
   bool marked;        /* replays carry the marks */
   bool keyed;         /* live calls carry the key for upstream */
+  bool settled;       /* the call is made before, without what makes it fail: there is an answer */
   bool pieces_vary;   /* two live runs may cut the body differently */
 };
 

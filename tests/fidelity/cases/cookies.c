@@ -210,7 +210,7 @@ void cookies_of_a_copy(void)
 
   serve("two", two_cookies);
   watch_open(&w, "two");
-  turn_on(&w);
+  put_one(&w);
   watch_perform(&w);
   copy = w;
   copy.easy = curl_easy_duphandle(w.easy);

@@ -146,7 +146,12 @@ void header_api_of_a_copy(void)
   watch_perform(&w);
   copy = w;
   copy.easy = curl_easy_duphandle(w.easy);
+  set(&copy, HEADERDATA, &copy);
+  set(&copy, WRITEDATA, &copy);
+  set(&copy, ERRORBUFFER, copy.error);
+  watch_perform(&copy);
   say_headers(&copy, ANY_ORIGIN, -1);
+  say_header(&w, "X-One", 1, CURLH_HEADER, -1);
   watch_close(&copy);
   watch_close(&w);
 }
@@ -157,6 +162,8 @@ void header_api_after_an_error(void)
 
   serve("error", response);
   watch_open(&w, "error");
+  if (scenario->settled)
+    watch_perform(&w);
   w.header = (struct verdict){5, 0};
   watch_perform(&w);
   say_headers(&w, ANY_ORIGIN, -1);

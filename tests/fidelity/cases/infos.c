@@ -33,7 +33,7 @@ void infos_without_type(void)
 
 void infos_with_parameters(void)
 {
-  serve("typed", "HTTP/1.1 200 OK\r\nContent-Type:  application/json; charset=\"utf-8\" \r\n" CLOSE HELLO);
+  serve("typed", "HTTP/1.1 200 OK\r\nContent-Type:  text/plain; charset=\"utf-8\" \r\n" CLOSE HELLO);
   perform_and_ask("typed", NULL);
 }
 
@@ -152,9 +152,7 @@ void infos_after_a_bad_url(void)
 {
   struct watch w;
 
-  serve("good", OK HELLO);
-  watch_open(&w, "good");
-  watch_perform(&w);
+  watch_open(&w, "bad");
   set(&w, URL, "nonsense://127.0.0.1/");
   watch_perform(&w);
   say_infos(&w);
@@ -185,7 +183,10 @@ void infos_of_a_copy(void)
   watch_perform(&w);
   copy = w;
   copy.easy = curl_easy_duphandle(w.easy);
-  say_infos(&copy);
+  say_info(&copy, CURLINFO_RESPONSE_CODE);
+  say_info(&copy, CURLINFO_CONTENT_TYPE);
+  say_info(&copy, CURLINFO_RETRY_AFTER);
+  say_info(&copy, CURLINFO_EFFECTIVE_URL);
   watch_close(&copy);
   say_infos(&w);
   watch_close(&w);

@@ -167,6 +167,22 @@ void redirect_followed_no_more(void)
   watch_close(&w);
 }
 
+/* And the other way round. */
+void redirect_followed_later(void)
+{
+  struct watch w;
+
+  serve_redirect("from", "to");
+  serve("to", OK HELLO);
+  watch_open(&w, "from");
+  watch_perform(&w);
+  say_infos(&w);
+  follow(&w);
+  watch_perform(&w);
+  say_infos(&w);
+  watch_close(&w);
+}
+
 static void custom(struct watch *w)
 {
   set(w, FOLLOWLOCATION, 1L);

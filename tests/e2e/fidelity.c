@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every scenario of tests/fidelity, run four times: without us, live, and again by each of the two ways of
+ * delivery. All four print the same.
+ *
+ * FIDELITY=GLOB runs the scenarios whose names it matches. LIBCURL=FILE runs them with that libcurl, and not
+ * with the one that the linker finds.
+ */
+#include "tests/fidelity/scenarios.h"
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct world w;
+
+static const struct scenario scenarios[] = {
+#define X(title, function, ...) {.name = #title, __VA_ARGS__},
+    SCENARIOS(X)
+#undef X
+};
+
+enum { COUNT = sizeof scenarios / sizeof *scenarios };
+
+/* Another libcurl is found first. */
+static void use_libcurl(void)
+{
+  const char *libcurl = getenv("LIBCURL");
+  char path[PATH_MAX];
+
+  if (!libcurl || !*libcurl)
+    return;
+  cr_assert(realpath(libcurl, path), "LIBCURL=%s: %m", libcurl);
+  mkdir(world_path(&w, "lib"), 0700);
+  cr_assert_eq(symlink(path, world_path(&w, "lib/libcurl.so.4")), 0, "%m");
+  world_env(&w, "LD_LIBRARY_PATH", "%s", world_path(&w, "lib"));
+}
+
+static void open_world(void)
+{
+  world_open(&w, WORLD_TLS);
+  use_libcurl();
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+static const char *rules_of(const struct scenario *s)
+{
+  return world_text(&w, "host=* rescue=off %s %s %s", s->marked ? "" : "mark=off",
+                    s->keyed ? "" : "inject=off", s->rule ? s->rule : "");
+}
+
+struct turn {
+  const char *name;
+  bool shim;
+  struct run run;
+  long requests;
+  int direct, transport, live; /* how its calls were answered */
+};
+
+static int hits_via(const char *way)
+{
+  char *log = file_read(w.log, NULL), *place = NULL;
+  int count = 0;
+
+  for (char *line = log ? strtok_r(log, "\n", &place) : NULL; line; line = strtok_r(NULL, "\n", &place)) {
+    json_t *event = json_loads(line, 0, NULL);
+    const char *via = json_string_value(json_object_get(event, "via"));
+    count += via && !strcmp(via, way);
+    json_decref(event);
+  }
+  free(log);
+  return count;
+}
+
+static struct turn take_turn(const char *name, const struct scenario *s, bool shim, const char *delivery)
+{
+  struct turn turn = {.name = name, .shim = shim};
+  long before = mock_count(&w).requests;
+  const char *argv[] = {"fidelity", s->name, world_url(&w, ""), world_tls_url(&w, ""), NULL};
+
+  unlink(w.log);
+  world_env(&w, "IDEMSHIM_DELIVERY", "%s", delivery);
+  turn.run = run_argv(&w, shim, argv);
+  turn.requests = mock_count(&w).requests - before;
+  turn.direct = hits_via("direct");
+  turn.transport = hits_via("transport");
+  turn.live = log_events(&w, "live") + log_events(&w, "bypass");
+  cr_expect(turn.run.status == 0, "%s, %s: exit status %d, signal %d%s: %s", s->name, name, turn.run.status,
+            turn.run.signal, turn.run.timed_out ? ", out of time" : "", turn.run.err);
+  return turn;
+}
+
+/* Comparing. */
+
+/* What is not compared: how the network cuts a body, and what only a connection can tell. */
+static const char *left_out(const struct turn *a, const struct turn *b)
+{
+  bool replayed = a->direct + a->transport + b->direct + b->transport > 0;
+  return replayed && a->shim && b->shim ? "~" : replayed ? "~|" : "|";
+}
+
+/* The next line that counts; NULL at the end. */
+static char *next_line(char **place, const char *skip)
+{
+  char *line;
+
+  do
+    line = strsep(place, "\n");
+  while (line && *line && strchr(skip, *line));
+  return line;
+}
+
+static bool is_mark(const char *line)
+{
+  char copy[300] = "";
+  const char *quote = strchr(line, '"');
+
+  if (!quote)
+    return false;
+  snprintf(copy, sizeof copy, "%s\n", quote + 1);
+  return strip_marks(copy) > 0;
+}
+
+static void expect_same_lines(const struct scenario *s, const struct turn *a, const struct turn *b)
+{
+  const char *skip = left_out(a, b);
+  char *a_text = strdup(a->run.out), *b_text = strdup(b->run.out), *a_place = a_text, *b_place = b_text;
+  char *x, *y;
+  int line = 0;
+
+  do {
+    x = next_line(&a_place, skip);
+    do
+      y = next_line(&b_place, skip);
+    while (y && s->marked && is_mark(y));
+    line++;
+  } while (x && y && !strcmp(x, y));
+  cr_expect(!x && !y, "%s: line %d\n  %-9s %s\n  %-9s %s", s->name, line, a->name, x ? x : "(the end)",
+            b->name, y ? y : "(the end)");
+  free(a_text);
+  free(b_text);
+}
+
+/* The way that the table says. */
+
+static void expect_way(const struct scenario *s, const struct turn *turn, bool automatic)
+{
+  static const struct {
+    bool live, direct, transport; /* what there must be with IDEMSHIM_DELIVERY=auto; nothing else may be */
+  } ways[] = {
+      [WAY_USUAL] = {false, true,  false},
+        [WAY_TRANSPORT] = {false, false, true },
+      [WAY_MIXED] = {false, true,  true },
+        [WAY_LIVE] = {true,  false, false},
+      [WAY_SOME_LIVE] = {true,  true,  false},
+        [WAY_SOME_TRANSPORT] = {true,  false, true },
+      [WAY_NONE] = {false, false, false},
+  };
+  bool direct = ways[s->way].direct && automatic;
+  bool transport = ways[s->way].transport || (ways[s->way].direct && !automatic);
+
+  bool counts = s->way == WAY_NONE || (turn->requests > 0) == ways[s->way].live;
+
+  cr_expect(counts && (turn->direct > 0) == direct && (turn->transport > 0) == transport,
+            "%s, %s: %d direct, %d by transport, %ld live, which is not the way that the table says", s->name,
+            turn->name, turn->direct, turn->transport, turn->requests);
+}
+
+/* criterion hands a copy of the parameter to another process: a number survives that. */
+ParameterizedTestParameters(fidelity, a_replay_is_what_the_live_call_was)
+{
+  static size_t chosen[COUNT];
+  const char *glob = getenv("FIDELITY");
+  size_t count = 0;
+
+  for (size_t i = 0; i < COUNT; i++)
+    if (!glob || !fnmatch(glob, scenarios[i].name, 0))
+      chosen[count++] = i;
+  return cr_make_param_array(size_t, chosen, count);
+}
+
+ParameterizedTest(size_t *chosen, fidelity, a_replay_is_what_the_live_call_was, .init = open_world,
+                  .fini = close_world)
+{
+  const struct scenario *s = &scenarios[*chosen];
+
+  world_env(&w, "IDEMSHIM_RULES", "%s", rules_of(s));
+  struct turn plain = take_turn("plain", s, false, "auto");
+  struct turn live = take_turn("live", s, true, "auto");
+  struct turn direct = take_turn("direct", s, true, "auto");
+  struct turn transport = take_turn("transport", s, true, "transport");
+
+  expect_same_lines(s, &plain, &live);
+  expect_same_lines(s, &live, &direct);
+  expect_same_lines(s, &live, &transport);
+  expect_way(s, &direct, true);
+  expect_way(s, &transport, false);
+  run_release(&plain.run);
+  run_release(&live.run);
+  run_release(&direct.run);
+  run_release(&transport.run);
+}
