@@ -32,7 +32,9 @@ struct report_call {
 };
 
 struct report_lane {
-  uint32_t process, lane, pid;
+  uint32_t process, lane, pid; /* of the first thread in it */
+  uint32_t threads;            /* how many have it, one after the other */
+  int64_t from_us, to_us;
   uint32_t rows;
   double y;
 };
@@ -59,6 +61,11 @@ struct report {
 };
 
 int report_read(struct report *report); /* an enum cli_exit */
+/* The index of the record's lane, a new one at the end; -1 without memory. Then, with all calls read, the
+ * lanes in the order in which they are drawn; false without memory. */
+int report_lane_of(struct report *report, const struct tape_record *record);
+bool report_lanes(struct report *report);
+
 bool report_plan(struct report *report);
 int report_page(struct report *report);
 

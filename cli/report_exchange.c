@@ -109,12 +109,9 @@ static void put_attempts(FILE *out, const struct report_call *call)
   fputs("</dd>", out);
 }
 
-static void put_facts(const struct report *report, const struct report_call *call,
-                      const struct tape_record *record)
+static void put_facts(FILE *out, const struct report_call *call, const struct tape_record *record)
 {
   char text[256], when[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
-  const struct report_lane *lane = &report->lanes[call->lane];
-  FILE *out = report->out;
   fputs("<dl class=facts>", out);
   if (call->curl_code) {
     snprintf(text, sizeof(text), "%s (%" PRIu32 ") ", cli_curl_error(call->curl_code), call->curl_code);
@@ -128,8 +125,8 @@ static void put_facts(const struct report *report, const struct report_call *cal
            cli_duration(wait, (uint64_t)(call->first_us - call->start_us) / 1000),
            cli_duration(took, (uint64_t)(call->end_us - call->first_us) / 1000));
   put_fact(out, "first byte", record->outcome.first_byte_us < 0 ? span_of("none came") : span_of(text));
-  snprintf(text, sizeof(text), "process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32, lane->process,
-           lane->pid, lane->lane);
+  snprintf(text, sizeof(text), "process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32, record->process,
+           record->call.pid, record->call.lane);
   put_fact(out, "lane", span_of(text));
   if (*call->id)
     put_fact(out, "operation", span_of(call->id));
@@ -206,7 +203,7 @@ void report_exchange(const struct report *report, const struct tape_record *reco
     return;
   fprintf(out, "<details id=e%" PRIu64 " class='%s'>", call->number, report_class(call));
   put_line(out, call, record);
-  put_facts(report, call, record);
+  put_facts(out, call, record);
   fputs("<div class=sides>", out);
   put_side(report, "Request", record->request_headers, record->request_body, false);
   put_missing(out, record->call.request_body_len, record->request_body.len);

@@ -193,13 +193,18 @@ static void put_lane_lines(const struct report *report)
 /* The names of the lanes stand beside the picture, so that they stay when it is scrolled. */
 static void put_lane_names(const struct report *report)
 {
-  fprintf(report->out, "<svg class=names width=74 height=%.0f role=presentation>\n", report->height);
+  char text[CLI_UNIT_SIZE];
+  fprintf(report->out, "<svg class=names width=100 height=%.0f role=presentation>\n", report->height);
   for (size_t i = 0; i < report->lane_count; i++) {
     const struct report_lane *lane = &report->lanes[i];
     fprintf(report->out,
-            "<text x=10 y=%.1f><title>process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32
-            "</title>p%" PRIu32 " t%" PRIu32 "</text>\n",
-            lane->y + ROW_HEIGHT / 2.0 + 4, lane->process, lane->pid, lane->lane, lane->process, lane->lane);
+            "<text x=10 y=%.1f><title>process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32 "%s</title>",
+            lane->y + ROW_HEIGHT / 2.0 + 4, lane->process, lane->pid, lane->lane,
+            lane->threads > 1 ? ", and others after it" : "");
+    if (lane->threads > 1)
+      fprintf(report->out, "%s threads</text>\n", cli_count(text, lane->threads));
+    else
+      fprintf(report->out, "p%" PRIu32 " t%" PRIu32 "</text>\n", lane->process, lane->lane);
   }
   fputs("</svg>\n", report->out);
 }

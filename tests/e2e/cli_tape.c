@@ -507,6 +507,15 @@ Test(cli_tape, a_report_has_every_call_in_its_picture_and_in_its_list)
   free(html);
 }
 
+Test(cli_tape, in_a_report_processes_that_came_one_after_the_other_share_a_lane)
+{
+  char *html = report_of("crowd");
+  cr_expect_eq(count_of(html, "<rect class=lane"), 1);
+  cr_expect(strstr(html, ">40 threads</text>"));
+  cr_expect(strstr(html, "process 40 (pid 4750), thread 1"));
+  free(html);
+}
+
 Test(cli_tape, a_report_fetches_nothing)
 {
   static const char *const fetching[] = {" src=", "url(", "@import", "<link", "<iframe", "fetch(", "XMLHttp"};

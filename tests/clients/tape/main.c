@@ -28,7 +28,8 @@ static int play(struct scene *scene, const char *kind, const char *count)
       {"day",     play_day      },
       {"other",   play_other_day},
       {"hostile", play_hostile  },
-      {"many",    play_many     }
+      {"many",    play_many     },
+      {"crowd",   play_crowd    }
   };
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(kinds[i].name, kind) == 0) {
@@ -44,7 +45,7 @@ int main(int argc, char **argv)
   struct idem_config config;
   struct idem_error error = {""};
   if (argc < 3)
-    return fprintf(stderr, "usage: record-tape DIR day|other|hostile|many [COUNT]\n"), 2;
+    return fprintf(stderr, "usage: record-tape DIR day|other|hostile|many|crowd [COUNT]\n"), 2;
   struct tape_options options = {.dir = argv[1], .key_file = getenv("IDEMSHIM_KEY_FILE")};
   if (idem_config_load(&config, get_nothing, &error) < 0 ||
       tape_open_writer(&scene.writer, &options, &error) < 0)

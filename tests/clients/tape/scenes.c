@@ -16,7 +16,8 @@
 #define DELTA(text) "data: {\"choices\":[{\"delta\":{\"content\":\"" text "\"}}]}\n\n"
 #define STREAM                                                                                               \
   DELTA("Once")                                                                                              \
-  DELTA(" upon") DELTA(" a") DELTA(" time") DELTA(" there") DELTA(" was") DELTA(" a") DELTA(                 \
+  DELTA(" upon")                                                                                             \
+  DELTA(" a") DELTA(" time") DELTA(" there") DELTA(" was") DELTA(" a") DELTA(                                \
       " tape.") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":8}}\n\ndata: "  \
                 "[DONE]\n\n"
 #define BUSY                                                                                                 \
@@ -243,4 +244,10 @@ void play_many(struct scene *scene, long count)
                           .stream_ms = (unsigned)(i * 13 % 40)},
             9);
   }
+}
+
+void play_crowd(struct scene *scene, long count)
+{
+  for (long i = 0; i < count; i++)
+    perform(scene, &(struct act){.process = (uint32_t)i, .wait_ms = 100}, 110);
 }

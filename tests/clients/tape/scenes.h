@@ -30,5 +30,6 @@ void play_day(struct scene *scene, long count);
 void play_other_day(struct scene *scene, long count);
 void play_hostile(struct scene *scene, long count);
 void play_many(struct scene *scene, long count);
+void play_crowd(struct scene *scene, long count);
 
 #endif
