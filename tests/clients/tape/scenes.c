@@ -17,7 +17,8 @@
 #define STREAM                                                                                               \
   DELTA("Once")                                                                                              \
   DELTA(" upon")                                                                                             \
-  DELTA(" a") DELTA(" time") DELTA(" there") DELTA(" was") DELTA(" a") DELTA(                                \
+  DELTA(" a")                                                                                                \
+  DELTA(" time") DELTA(" there") DELTA(" was") DELTA(" a") DELTA(                                            \
       " tape.") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":8}}\n\ndata: "  \
                 "[DONE]\n\n"
 #define BUSY                                                                                                 \
