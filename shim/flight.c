@@ -11,8 +11,10 @@
 #include "shim/transport.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct flight {
   struct flight *next;
@@ -20,6 +22,7 @@ struct flight {
   struct multi *multi;
   struct shadow *shadow;
   pthread_t thread;
+  pid_t process;
   struct call call;
   struct decision decision; /* FOLLOW until the owner is done */
   bool settles;             /* it has to go live, outside of any callback */
@@ -102,6 +105,7 @@ static bool play(struct flight *f)
 }
 
 static void on_poke(void *owner);
+static void register_exit(void);
 
 /* Makes the transport for an answer, or for the wait for one. */
 static bool arm(struct flight *f)
@@ -174,6 +178,8 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
   f->multi = multi;
   f->shadow = shadow;
   f->thread = pthread_self();
+  f->process = getpid();
+  register_exit();
   shadow->flight = f;
   f->decision = (struct decision){.way = WAY_FOLLOW};
   f->unread = body_has_reader(shadow);
@@ -290,6 +296,35 @@ void flight_give_up(struct flight *f, const char *why)
     return;
   rescue_now(&f->live.rescue, why);
   flight_carry_on(f->multi);
+}
+
+/* The locks are free meanwhile, for a copy takes them all. */
+static struct flight *next_of_this_thread(void)
+{
+  struct flight *f;
+  pthread_mutex_lock(&lock);
+  for (f = anywhere; f; f = f->next_anywhere)
+    if (is_sent(f) && f->live.rescue.state == RESCUE_READY && f->process == getpid() &&
+        pthread_equal(f->thread, pthread_self()))
+      break;
+  pthread_mutex_unlock(&lock);
+  return f;
+}
+
+static void give_up_at_exit(void)
+{
+  for (struct flight *f; (f = next_of_this_thread());) {
+    flight_give_up(f, "the program has ended");
+    f->live.rescue.state = RESCUE_OFF;
+  }
+}
+
+/* Later than libcurl and its TLS library have registered theirs, and so run earlier. */
+static void register_exit(void)
+{
+  static atomic_flag registered = ATOMIC_FLAG_INIT;
+  if (!atomic_flag_test_and_set(&registered))
+    atexit(give_up_at_exit);
 }
 
 void flight_give_up_all(struct multi *multi, const char *why)

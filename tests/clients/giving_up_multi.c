@@ -3,9 +3,10 @@
  * giving_up_multi WAY URL BODY OTHER_BODY
  *
  * Two calls in one multi. The first is given up after 300 ms: by TIMEOUT_MS in a loop of curl_multi_perform
- * (perform) or of epoll and curl_multi_socket_action (action), from its write callback (write), by removing
- * it (remove), cleaning it up (cleanup), cleaning up the multi and all (all), or by exiting (exit). The
- * second one goes on to its end, except in the last two. Then the first is made again without a limit.
+ * (perform; shared: on one HTTP/2 connection) or of epoll and curl_multi_socket_action (action), from its
+ * write callback (write), by removing it (remove), cleaning it up (cleanup), cleaning up the multi and all
+ * (all), or by exiting (exit). The second one goes on to its end, except in the last two. Then the first is
+ * made again without a limit.
  */
 #include "tests/clients/post.h"
 
@@ -79,6 +80,7 @@ static void turn_by_action(CURLM *multi)
                              (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                                  (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0),
                              &running);
+  timer_ms = count <= 0 && wait_ms < 50 ? -1 : timer_ms;
   if (count <= 0)
     curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
@@ -111,8 +113,10 @@ static void add(CURLM *multi, struct call *call, const char *url, const char *bo
   call->handle = post_new(url, body, &call->reply);
   curl_easy_setopt(call->handle, CURLOPT_WRITEFUNCTION, on_write);
   curl_easy_setopt(call->handle, CURLOPT_WRITEDATA, call);
-  if (call->is_first && (is("perform") || is("action")))
+  if (call->is_first && (is("perform") || is("action") || is("shared")))
     curl_easy_setopt(call->handle, CURLOPT_TIMEOUT_MS, (long)LIMIT_MS);
+  if (is("shared"))
+    curl_easy_setopt(call->handle, CURLOPT_PIPEWAIT, 1L);
   curl_multi_add_handle(multi, call->handle);
 }
 
