@@ -132,10 +132,14 @@ Test(tape_name, takes_the_fields_that_the_rule_names)
 
 Test(tape_name, takes_the_first_header_of_the_rule)
 {
-  struct take a = take_of(&studio, "{}"), b = take_of(&studio, "{\"n\":1}");
+  struct take a = take_of(&studio, "{}"), b = take_of(&studio, "{\"n\":1}"),
+              c = take_of(&studio, "{\"n\":2}");
   take_header(&a, "X-Idempotency-Key: x");
   take_header(&a, "idempotency-key: k");
   take_header(&b, "Idempotency-Key: k");
+  take_header(&c, "Idempotency-Key: k");
+  take_header(&c, "X-Idempotency-Key: y");
   cr_expect(same_key(&a, &b));
+  cr_expect(same_key(&a, &c));
   cr_expect_neq(memcmp(a.call.fingerprint, b.call.fingerprint, IDEM_KEY_SIZE), 0);
 }

@@ -117,6 +117,7 @@ Test(tape_rotate, a_segment_that_covers_too_long_a_time_is_ended)
   for (; !exists(2); recorded++)
     record_many(1);
   cr_expect_gt(recorded, 1);
+  cr_expect_lt(recorded, (32 * MIB) / BODY, "it was its size that ended it");
   cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, recorded);
 }
 
