@@ -11,7 +11,7 @@
 #define TAPE_REDACTED "[redacted]"
 
 /* The credentials of one request, to be found again wherever they stand. */
-enum { SECRETS_MOST = 32, SECRET_LEAST = 8 };
+enum { SECRETS_MOST = 32 };
 struct tape_secrets {
   struct idem_span at[SECRETS_MOST];
   size_t count;

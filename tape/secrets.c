@@ -5,29 +5,49 @@
 #include "tape/redact.h"
 
 #include <string.h>
+#include <strings.h>
 
-/* Texts that are shorter are found by chance. */
-static void add(struct tape_secrets *out, struct idem_span secret)
+/* Texts that are shorter are found by chance, and a cookie may be a word that any page has. */
+enum { SECRET_LEAST = 8, COOKIE_LEAST = 16 };
+
+static void add(struct tape_secrets *out, struct idem_span secret, size_t least)
 {
-  if (secret.len >= SECRET_LEAST && out->count < SECRETS_MOST)
+  if (secret.len >= least && out->count < SECRETS_MOST)
     out->at[out->count++] = secret;
 }
 
-/* The words of a value: "Bearer xyz", "a=b; c=d", "user:password". */
-static void add_words(struct tape_secrets *out, struct idem_span value)
+/* What is behind the first such sign; all of it where there is none. */
+static struct idem_span behind(struct idem_span text, char sign)
 {
-  size_t from = 0;
-  for (size_t i = 0; i <= value.len; i++) {
-    if (i < value.len && !strchr(" ;:,", value.data[i]))
-      continue;
-    struct idem_span word = {value.data + from, i - from};
-    const char *equals = word.len ? memchr(word.data, '=', word.len) : NULL;
-    /* The = at the end of a base64 text is a part of it. */
-    if (equals && (size_t)(equals - word.data) + 2 < word.len && equals[1] != '=')
-      word = (struct idem_span){equals + 1, word.len - (size_t)(equals + 1 - word.data)};
-    add(out, word);
-    from = i + 1;
+  const char *at = text.len ? memchr(text.data, sign, text.len) : NULL;
+  return at ? (struct idem_span){at + 1, text.len - (size_t)(at + 1 - text.data)} : text;
+}
+
+/* "a=b; c=d" */
+static void add_cookies(struct tape_secrets *out, struct idem_span cookies)
+{
+  while (cookies.len) {
+    const char *end = memchr(cookies.data, ';', cookies.len);
+    size_t len = end ? (size_t)(end - cookies.data) : cookies.len, used = end ? len + 1 : len;
+    add(out, behind((struct idem_span){cookies.data, len}, '='), COOKIE_LEAST);
+    cookies = (struct idem_span){cookies.data + used, cookies.len - used};
   }
+}
+
+static bool is_named(const struct header *header, const char *name)
+{
+  return header->name.len == strlen(name) && strncasecmp(header->name.data, name, header->name.len) == 0;
+}
+
+/* Of "Bearer xyz", the scheme is no secret. */
+static void add_header(struct tape_secrets *out, const struct header *header)
+{
+  if (is_named(header, "Cookie"))
+    add_cookies(out, header->value);
+  else if (is_named(header, "Authorization"))
+    add(out, behind(header->value, ' '), SECRET_LEAST);
+  else
+    add(out, header->value, SECRET_LEAST);
 }
 
 void tape_secrets_collect(const struct idem_request *request, struct tape_secrets *out)
@@ -38,13 +58,13 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
   for (size_t i = 0; i < request->header_count; i++) {
     struct header header = name_header(&request->rule->keying, request->headers[i]);
     if (header.role == HEADER_CREDENTIAL)
-      add_words(out, header.value);
+      add_header(out, &header);
   }
   while (name_query_next(&query, &piece, &credential))
     if (credential)
-      add(out, (struct idem_span){piece.data + 4, piece.len - 4});
+      add(out, behind(piece, '='), SECRET_LEAST);
   for (size_t i = 0; i < request->credential_count; i++)
-    add_words(out, request->credentials[i]);
+    add(out, behind(request->credentials[i], ':'), SECRET_LEAST);
 }
 
 void tape_secrets_scrub(const struct tape_secrets *secrets, char *data, size_t len)

@@ -16,7 +16,10 @@ static int by_process(const void *a, const void *b)
   int order = compare(x->process_us, y->process_us);
   if (order == 0)
     order = compare(x->pid, y->pid);
-  return order ? order : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+  if (order == 0)
+    order = (x->sequence > y->sequence) - (x->sequence < y->sequence);
+  /* What a copy of the process finished has the place of the call that was given up, and comes behind it. */
+  return order ? order : x->what - y->what;
 }
 
 static int by_order(const void *a, const void *b)

@@ -120,9 +120,9 @@ uint32_t tape_lane(void);
  * kept;
  * - what the rule's redact= points to in a JSON request body becomes "[redacted]"; a body that is no JSON is
  * left out if the rule has any;
- * - wherever else one of those credentials (8 bytes or longer) stands, in a body, a header, the error text,
- * it is overwritten by asterisks. -ENOSPC, -EFBIG, -EDQUOT, ...: the record is not on the tape, and a reader
- * says what is left of it.
+ * - wherever else one of those credentials (8 bytes or longer; of cookies, 16) stands, in a body, a header,
+ * the error text, it is overwritten by asterisks. -ENOSPC, -EFBIG, -EDQUOT, ...: the record is not on the
+ * tape, and a reader says what is left of it.
  */
 int tape_append(struct tape_writer *writer, const struct tape_call *call, const struct idem_request *request,
                 const struct tape_outcome *outcome, struct idem_error *error);

@@ -153,6 +153,19 @@ Test(tape_record, a_clock_that_is_set_back_does_not_change_the_order)
   tape_record_release(&record);
 }
 
+Test(tape_record, what_was_finished_in_the_background_comes_behind_its_call)
+{
+  struct take given_up = take_of(&studio, "{}"), rescued = given_up;
+  rescued.call.what = TAPE_RESCUE;
+  rescued.outcome.status = 201;
+  take_record(&rescued);
+  take_record(&given_up);
+  studio_tape(&studio);
+  cr_expect_eq(nth(1)->outcome.status, 200);
+  cr_expect_eq(nth(2)->outcome.status, 201);
+  tape_record_release(&record);
+}
+
 enum { THREADS = 8, EACH = 200 };
 
 static void *record_many(void *arg)

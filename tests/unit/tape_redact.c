@@ -93,7 +93,7 @@ Test(tape_redact, cookies_of_the_answer_with_their_length)
 
 Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
 {
-  struct idem_span credential = SPAN("user:test-credential-beta");
+  struct idem_span credential = SPAN("someuser:test-credential-beta");
   struct take take = take_of(&studio, "{\"echo\":\"test-credential-alpha\"}");
   take.request.query = SPAN("key=test-credential-gamma");
   take.request.credentials = &credential;
@@ -107,6 +107,17 @@ Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
   is(r->outcome.error_text, "no such key: *********************");
   is(r->request_body, "{\"echo\":\"*********************\"}");
   cr_expect_not(on_tape("test-credential"));
+}
+
+Test(tape_redact, what_only_stands_beside_a_credential_is_left_alone)
+{
+  struct take take = take_of(&studio, "{}");
+  take.request.header_count = 0;
+  take_header(&take, "Authorization: Negotiate test-credential-alpha");
+  take_header(&take, "Cookie: language=english-us; session=0123456789abcdef; theme=");
+  take.outcome.body = SPAN("Negotiate in english-us: 0123456789abcdef test-credential-alpha");
+  take.outcome.chunk_count = 0;
+  is(kept(&take)->outcome.body, "Negotiate in english-us: **************** *********************");
 }
 
 Test(tape_redact, what_the_rule_points_to_and_every_other_byte_stays)
