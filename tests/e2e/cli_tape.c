@@ -72,6 +72,28 @@ Test(cli_tape, each_of_its_commands_explains_itself)
   run_release(&all);
 }
 
+/* Each option of the help of a command stands in its line of the synopsis. */
+Test(cli_tape, the_manual_names_every_command_and_option)
+{
+  static const char *const commands[] = {"ls", "show", "diff", "verify", "export", "report"};
+  size_t len;
+  char *page = file_read("docs/idemshim.1", &len);
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    struct run r = run_plain(&w, "idemshim", "tape", commands[i], "--help", NULL);
+    char *synopsis = strstr(page, world_text(&w, ".Cm tape %s\n", commands[i]));
+    cr_assert(synopsis, "%s", commands[i]);
+    const char *end = strstr(synopsis, "\n.Nm\n");
+    for (char *at = strstr(r.out, "options:\n"); (at = strstr(at, "\n  --")); at++) {
+      int name_len = (int)strcspn(at + 5, " \n");
+      const char *found = strstr(synopsis, world_text(&w, "-%.*s", name_len, at + 5));
+      bool named = (found && found < end) || strncmp(at + 5, "help", 4) == 0;
+      cr_expect(named, "%s --%.*s is not in idemshim.1", commands[i], name_len, at + 5);
+    }
+    run_release(&r);
+  }
+  free(page);
+}
+
 Test(cli_tape, mistakes_are_named)
 {
   static const struct {
