@@ -262,6 +262,15 @@ static int load_RESCUES(struct loader *l, const struct idem_variable_doc *variab
   return 0;
 }
 
+static int load_GUARD_SIZE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+{
+  struct idem_value value = value_of(l, variable, text);
+
+  if (idem_parse_size(value.data, value.len, &l->config->guard_size) < 0)
+    return idem_value_refuse(&value, IDEM_SIZE_EXPECTED, "");
+  return 0;
+}
+
 static int load_LOG(struct loader *l, const struct idem_variable_doc *variable, const char *text)
 {
   struct idem_value value = value_of(l, variable, text);

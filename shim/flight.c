@@ -274,11 +274,19 @@ static void finish_copy(struct flight *f)
   live_end(&f->live, alone_finish(f->multi, f->shadow));
 }
 
-void flight_carry_on(struct multi *multi)
+static void carry_on(struct multi *multi)
 {
   for (struct flight *f = multi->flights; f; f = f->next)
     if (is_sent(f) && rescue_is_copy(&f->live.rescue))
       finish_copy(f);
+}
+
+void flight_guard(struct multi *multi)
+{
+  for (struct flight *f = multi->flights; f; f = f->next)
+    if (is_sent(f))
+      rescue_keep_guard(&f->live.rescue);
+  carry_on(multi);
 }
 
 void flight_rescue(struct multi *multi)
@@ -286,7 +294,7 @@ void flight_rescue(struct multi *multi)
   for (struct flight *f = multi->flights; f; f = f->next)
     if (is_sent(f)) {
       rescue_look(&f->live.rescue);
-      flight_carry_on(multi);
+      carry_on(multi);
     }
 }
 
@@ -295,7 +303,7 @@ void flight_give_up(struct flight *f, const char *why)
   if (!is_sent(f))
     return;
   rescue_now(&f->live.rescue, why);
-  flight_carry_on(f->multi);
+  carry_on(f->multi);
 }
 
 /* The locks are free meanwhile, for a copy takes them all. */

@@ -73,7 +73,7 @@ static void look_before(struct multi *multi)
 /* What ran callbacks may have ended flights, and sent others on their way. */
 static void look_after(struct multi *multi, CURLMcode code)
 {
-  flight_carry_on(multi);
+  flight_guard(multi);
   if (code == CURLM_RECURSIVE_API_CALL || !multi->reads_ahead)
     return;
   multi_read_ahead(multi);
@@ -115,6 +115,7 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
     look_before(known);
   rescue_before_turn(multi);
   CURLMcode code = real->multi_perform(multi, running);
+  rescue_after_turn(multi);
   if (known)
     look_after(known, code);
   return code;

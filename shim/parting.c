@@ -40,7 +40,7 @@ static void close_dead(const int dead[2])
 }
 
 /* Both sides find every lock of ours free. */
-static pid_t copy_between_locks(struct call *call, struct clone_kind kind)
+static pid_t copy_between_locks(struct call *call, struct clone_kind kind, enum idem_parted owner)
 {
   life_hold();
   pid_t pid = clone_process(&kind);
@@ -50,15 +50,17 @@ static pid_t copy_between_locks(struct call *call, struct clone_kind kind)
     life_release();
   call->api->parted(call->store, &call->op,
                     pid == 0  ? IDEM_PARTED_COPY
-                    : pid > 0 ? IDEM_PARTED_OWNER
+                    : pid > 0 ? owner
                               : IDEM_PARTED_FAILED);
   return pid;
 }
 
 static void keep_in_copy(const struct parting_sockets *sockets, const int dead[2],
-                         const struct idem_parting *store, unsigned seconds)
+                         const struct idem_parting *store, unsigned seconds, const int *also)
 {
   struct sole sole = {.dead = dead[0], .seconds = seconds};
+  for (unsigned i = 0; also && i < 2; i++)
+    sole_keep(&sole, also[i]);
   sole_keep(&sole, dead[0]);
   sole_keep(&sole, dead[1]);
   for (unsigned i = 0; i < sizeof(store->keep) / sizeof(*store->keep); i++)
@@ -83,7 +85,8 @@ static void bury(struct parting *parting, const struct parting_sockets *sockets,
 }
 
 static enum parting_side part(struct parting *parting, struct call *call,
-                              const struct parting_sockets *sockets, unsigned seconds, const int dead[2])
+                              const struct parting_sockets *sockets, unsigned seconds, const int dead[2],
+                              const int *also)
 {
   struct idem_parting store;
   int rc = call->api->part(call->store, &call->op, life_config()->rescues, &store);
@@ -94,29 +97,42 @@ static enum parting_side part(struct parting *parting, struct call *call,
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  pid_t pid = copy_between_locks(call, clone_kind());
+  pid_t pid = copy_between_locks(call, clone_kind(), also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
   if (pid == 0) {
-    keep_in_copy(sockets, dead, &store, seconds);
+    keep_in_copy(sockets, dead, &store, seconds, also);
     return PARTING_COPY;
   }
-  if (pid > 0)
+  if (pid > 0 && !also)
     bury(parting, sockets, dead);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   parting->reason = pid > 0 ? NULL : "the process cannot be copied";
   return pid > 0 ? PARTING_OWNER : PARTING_FAILED;
 }
 
-enum parting_side parting_make(struct parting *parting, struct call *call,
-                               const struct parting_sockets *sockets, unsigned seconds)
+static enum parting_side make(struct parting *parting, struct call *call,
+                              const struct parting_sockets *sockets, unsigned seconds, const int *also)
 {
   int dead[2] = {-1, -1}, saved = errno;
   *parting = PARTING_NONE;
   parting->reason = "no descriptor";
-  enum parting_side side = make_dead(dead) ? part(parting, call, sockets, seconds, dead) : PARTING_FAILED;
-  if (side == PARTING_FAILED)
+  enum parting_side side =
+      make_dead(dead) ? part(parting, call, sockets, seconds, dead, also) : PARTING_FAILED;
+  if (side == PARTING_FAILED || (side == PARTING_OWNER && also))
     close_dead(dead);
   errno = saved;
   return side;
+}
+
+enum parting_side parting_make(struct parting *parting, struct call *call,
+                               const struct parting_sockets *sockets, unsigned seconds)
+{
+  return make(parting, call, sockets, seconds, NULL);
+}
+
+enum parting_side parting_watch(struct parting *parting, struct call *call,
+                                const struct parting_sockets *sockets, unsigned seconds, const int keep[2])
+{
+  return make(parting, call, sockets, seconds, keep);
 }
 
 void parting_end(struct parting *parting)

@@ -36,6 +36,11 @@ struct parting_sockets {
 enum parting_side parting_make(struct parting *parting, struct call *call,
                                const struct parting_sockets *sockets, unsigned seconds);
 
+/* A copy that sleeps for now: the owner keeps call and connection, and the copy keeps two descriptors more.
+ * Nothing is left to end on the owner's side. */
+enum parting_side parting_watch(struct parting *parting, struct call *call,
+                                const struct parting_sockets *sockets, unsigned seconds, const int keep[2]);
+
 /* On the owner's side, when libcurl has let go of the dead descriptors. Does nothing for PARTING_NONE. */
 void parting_end(struct parting *parting);
 

@@ -6,7 +6,7 @@
 #include "shim/connection.h"
 #include "shim/life.h"
 #include "shim/progress.h"
-#include "shim/share.h"
+#include "shim/rescuable.h"
 #include "shim/tee.h"
 
 #include <limits.h>
@@ -23,25 +23,15 @@
 /* A watchdog's grace after the rescue's own deadline. */
 #define GRACE_SECONDS 30
 
-__thread struct rescue *rescue_under_way;
+#define DEFAULT_MS (10 * 60 * 1000)
 
-static long info_number(const struct shadow *shadow, CURLINFO info)
-{
-  long value = 0;
-  shadow->lib->easy_getinfo(shadow->handle, info, &value);
-  return value;
-}
+__thread struct rescue *rescue_under_way;
 
 static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
 {
   curl_off_t value = 0;
   shadow->lib->easy_getinfo(shadow->handle, info, &value);
   return value;
-}
-
-static bool is_sent(const struct shadow *shadow)
-{
-  return info_number(shadow, CURLINFO_REQUEST_SIZE) > 0;
 }
 
 /* The clock that the app's TIMEOUT is on, 0 without one. What it waited for another call counts. */
@@ -53,56 +43,17 @@ static int64_t deadline_us(const struct rescue *rescue)
   return limit_ms > 0 && limit_ms < INT64_MAX / 1000000 ? start + limit_ms * INT64_C(1000) : 0;
 }
 
+/* A guard without rescue= has the default's time. */
+static uint64_t patience_ms(const struct rescue *rescue)
+{
+  uint64_t ms = rescue->call->rule->rescue_ms;
+  return ms ? ms : DEFAULT_MS;
+}
+
 static long rescue_limit_ms(const struct rescue *rescue, int64_t now_us)
 {
-  uint64_t ms = (uint64_t)(now_us - rescue->started_us) / 1000 + rescue->call->rule->rescue_ms;
+  uint64_t ms = (uint64_t)(now_us - rescue->started_us) / 1000 + patience_ms(rescue);
   return ms < LONG_MAX ? (long)ms : LONG_MAX;
-}
-
-/* Which calls. */
-
-static bool form_is_sent(const struct shadow *shadow)
-{
-  return shadow->request != HTTP_FORM ||
-         info_size(shadow, CURLINFO_SIZE_UPLOAD_T) >= info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
-}
-
-static bool is_refused(const struct rescue *rescue)
-{
-  long status = info_number(rescue->call->shadow, CURLINFO_RESPONSE_CODE);
-  return status >= 400 && !idem_rule_accepts(rescue->call->rule, (int)status);
-}
-
-/* Of the other calls in its multi. */
-static const char *company_against(const struct shadow *shadow, const struct multi *multi)
-{
-  for (unsigned i = 0; multi && i < multi->added; i++) {
-    const struct shadow *other = multi->in[i];
-    if (shadow_rare(other, CURLOPT_CLOSESOCKETFUNCTION, 0))
-      return "not rescued: CLOSESOCKETFUNCTION";
-    if (other != shadow && connection_is_shared(shadow, other))
-      return "not rescued: its connection carries other calls";
-  }
-  return NULL;
-}
-
-static const char *reason_against(const struct rescue *rescue)
-{
-  const struct shadow *shadow = rescue->call->shadow;
-  const char *company = company_against(shadow, multi_of(shadow));
-  if (company)
-    return company;
-  if (shadow->shared && share_has_locks())
-    return "not rescued: SHARE with locks";
-  if (shadow_rare(shadow, CURLOPT_CLOSESOCKETFUNCTION, 0))
-    return "not rescued: CLOSESOCKETFUNCTION";
-  if (!form_is_sent(shadow))
-    return "not rescued: the form is not sent yet";
-  if (rescue->tee->unfit || shadow->disturbed)
-    return "not rescued: it could not be stored";
-  if (is_refused(rescue))
-    return "not rescued: upstream has refused it";
-  return rescue->sockets.count ? NULL : "not rescued: its connection cannot be told";
 }
 
 /* The two sides. */
@@ -138,7 +89,7 @@ static void free_of_app(struct rescue *rescue)
 
 static unsigned watchdog_seconds(const struct rescue *rescue)
 {
-  uint64_t seconds = rescue->call->rule->rescue_ms / 1000 + GRACE_SECONDS;
+  uint64_t seconds = patience_ms(rescue) / 1000 + GRACE_SECONDS;
   return seconds < INT_MAX ? (unsigned)seconds : INT_MAX;
 }
 
@@ -148,11 +99,20 @@ static void refuse(struct rescue *rescue, const char *reason)
   call_bypass(rescue->call, reason);
 }
 
+/* A connection without ports is that of the only transfer in libcurl's own multi. */
+static bool has_ports(const struct shadow *shadow)
+{
+  return !shadow->slot[SLOT_UNIX_SOCKET_PATH] && !shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET];
+}
+
 static void find_sockets(struct rescue *rescue)
 {
-  rescue->sockets.watched = rescue->call->shadow->flight != NULL;
-  if (!rescue->sockets.count)
-    connection_find(rescue->call->shadow, &rescue->sockets);
+  const struct shadow *shadow = rescue->call->shadow;
+  rescue->sockets.watched = shadow->flight != NULL;
+  if (!has_ports(shadow))
+    return;
+  rescue->sockets.count = 0;
+  connection_find(shadow, &rescue->sockets);
 }
 
 static void become_copy(struct rescue *rescue)
@@ -166,8 +126,13 @@ static void become_copy(struct rescue *rescue)
 
 static void part(struct rescue *rescue, const char *why)
 {
+  guard_dismiss(&rescue->guard);
+  if (!rescue->call->rule->rescue_ms) {
+    rescue->state = RESCUE_OFF;
+    return;
+  }
   find_sockets(rescue);
-  const char *against = reason_against(rescue);
+  const char *against = rescuable_reason(rescue);
   if (against) {
     refuse(rescue, against);
     return;
@@ -191,7 +156,7 @@ static void part(struct rescue *rescue, const char *why)
 
 bool rescue_instead(struct rescue *rescue, const char *why)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !is_sent(rescue->call->shadow))
+  if (!rescue || rescue->state != RESCUE_READY || !rescuable_is_sent(rescue->call->shadow))
     return false;
   part(rescue, why);
   return rescue->state == RESCUE_COPY;
@@ -210,13 +175,11 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 
 /* Turns. */
 
-/* A connection without ports is that of the only transfer in libcurl's own multi. Asked before each turn, for
- * it is refused inside of one. */
+/* Asked before each turn, for it is refused inside of one. */
 static void learn_sockets(struct rescue *rescue)
 {
   const struct libcurl *real = rescue->call->shadow->lib;
-  const uintptr_t *slot = rescue->call->shadow->slot;
-  if (!slot[SLOT_UNIX_SOCKET_PATH] && !slot[SLOT_ABSTRACT_UNIX_SOCKET])
+  if (has_ports(rescue->call->shadow))
     return;
   fd_set read, write, special;
   int last = -1;
@@ -278,7 +241,7 @@ void rescue_look(struct rescue *rescue)
     return;
   int64_t now_us = monotonic_us();
   rescue->started_us = rescue->started_us ? rescue->started_us : now_us;
-  if (!is_sent(rescue->call->shadow))
+  if (!rescuable_is_sent(rescue->call->shadow))
     return;
   rescue->out_of_speed = is_too_slow(rescue, now_us);
   if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
@@ -301,9 +264,38 @@ void rescue_turn(CURLM *multi)
   rescue_look(rescue);
 }
 
+/* Only while nothing of the answer has come. */
+void rescue_keep_guard(struct rescue *rescue)
+{
+  if (rescue->state != RESCUE_READY || !rescue->call->rule->guard)
+    return;
+  if (rescue->tee->first_us >= 0) {
+    guard_dismiss(&rescue->guard);
+    return;
+  }
+  if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->call))
+    return;
+  find_sockets(rescue);
+  const char *against = rescuable_reason(rescue);
+  if (against ||
+      guard_keep(&rescue->guard, rescue->call, &rescue->sockets, watchdog_seconds(rescue)) == GUARD_OWNER) {
+    rescue->guard.barred |= against != NULL;
+    return;
+  }
+  become_copy(rescue);
+  call_event(rescue->call, "rescue", "its owner was killed", 0, -1);
+}
+
+void rescue_turned(CURLM *multi)
+{
+  struct rescue *rescue = rescue_under_way;
+  if (rescue->multi == multi)
+    rescue_keep_guard(rescue);
+}
+
 void rescue_now(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !is_sent(rescue->call->shadow))
+  if (rescue->state != RESCUE_READY || !rescuable_is_sent(rescue->call->shadow))
     return;
   part(rescue, why);
   resume(rescue);
@@ -320,10 +312,10 @@ static bool app_asks_for_progress(const struct shadow *shadow)
 void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
 {
   struct shadow *shadow = call->shadow;
-  *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE};
+  *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE, .guard = GUARD_NONE};
   rescue->slow.started_us = monotonic_us();
   parting_reap();
-  if (!call->rule->rescue_ms)
+  if (!call->rule->rescue_ms && !call->rule->guard)
     return;
   rescue->state = RESCUE_READY;
   tee->rescue = rescue;
@@ -351,6 +343,7 @@ void rescue_end(struct rescue *rescue)
     return;
   rescue_give_back(shadow, shadow->handle);
   shadow->rescue = NULL;
+  guard_dismiss(&rescue->guard);
   parting_end(&rescue->parting);
   if (rescue->out_of_speed)
     say_too_slow(rescue);

@@ -11,7 +11,7 @@
 #ifndef IDEMSHIM_SHIM_RESCUE_H
 #define IDEMSHIM_SHIM_RESCUE_H
 
-#include "shim/parting.h"
+#include "shim/guard.h"
 #include "shim/slow.h"
 
 struct tee;
@@ -30,6 +30,7 @@ struct rescue {
   CURLM *multi;         /* libcurl's own, which runs an easy transfer; NULL until its first turn */
   int64_t started_us;   /* that turn, from which on libcurl counts */
   struct parting parting;
+  struct guard guard;
   struct slow slow;
   struct parting_sockets sockets;
   uint8_t state;     /* enum rescue_state */
@@ -56,8 +57,21 @@ static inline void rescue_before_turn(CURLM *multi)
     rescue_turn(multi);
 }
 
+/* After it. */
+void rescue_turned(CURLM *multi);
+static inline void rescue_after_turn(CURLM *multi)
+{
+  if (__builtin_expect(rescue_under_way != NULL, 0))
+    rescue_turned(multi);
+}
+
 /* The same for a call in the app's own multi, whose turn it is. In the copy it comes back with that state. */
 void rescue_look(struct rescue *rescue);
+
+/* After a turn: makes the guard of a call that wants one. In the guard it comes back, if ever, as in the
+ * copy.
+ */
+void rescue_keep_guard(struct rescue *rescue);
 
 /* The app takes an unfinished call away, outside of callbacks. The same. */
 void rescue_now(struct rescue *rescue, const char *why);

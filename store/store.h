@@ -215,13 +215,15 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
  *       idem_store_parted(store, &call, pid == 0 ? IDEM_PARTED_COPY : pid > 0 ? IDEM_PARTED_OWNER : ...);
  *     }
  *
- * The owner has then no claim any more: leave() ends the call for it alone. The copy has this claim and no
- * other; it may commit and leave, and must keep `parting.keep` open. Its place and its claim end with it.
+ * With BOTH on the owner's side, both have the claim: it is free once neither lives or the owner has left.
+ * Otherwise the owner has then no claim any more: leave() ends the call for it alone. The copy has this claim
+ * and no other; it may commit and leave, and must keep `parting.keep` open. Its place and its claim end with
+ * it.
  */
 struct idem_parting {
   int keep[3]; /* descriptors */
 };
-enum idem_parted { IDEM_PARTED_FAILED, IDEM_PARTED_OWNER, IDEM_PARTED_COPY };
+enum idem_parted { IDEM_PARTED_FAILED, IDEM_PARTED_OWNER, IDEM_PARTED_COPY, IDEM_PARTED_BOTH };
 
 /* -EAGAIN: `most` copies are under way in this store. No lock is held after a failure. */
 int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned most,
