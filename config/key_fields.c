@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is a header's
- * name too, redact a list of pointers. */
+/* Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is
+ * a header's name too, redact a list of pointers. */
 #include "config/ascii.h"
 #include "config/field.h"
 

@@ -14,24 +14,25 @@
   "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":42,\"total_"       \
   "tokens\":61}}"
 #define DELTA(text) "data: {\"choices\":[{\"delta\":{\"content\":\"" text "\"}}]}\n\n"
-#define STREAM                                                                                               \
-  DELTA("Once")                                                                                              \
-  DELTA(" upon")                                                                                             \
-  DELTA(" a")                                                                                                \
-  DELTA(" time") DELTA(" there") DELTA(" was") DELTA(" a") DELTA(                                            \
-      " tape.") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":8}}\n\ndata: "  \
-                "[DONE]\n\n"
+#define END_OF_STREAM                                                                                        \
+  "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":8}}\n\n"                      \
+  "data: [DONE]\n\n"
 #define BUSY                                                                                                 \
   "{\"error\":{\"message\":\"Rate limit reached. Please try again in "                                       \
   "1s.\",\"type\":\"rate_limit\",\"code\":429}}"
 #define TOO_MANY JSON("429 Too Many Requests")
 
-static const char
-    summarise[] = ASK("Summarise ticket 1042 in two sentences."),
-    classify[] = ASK("Is this a complaint? Answer yes or no."),
-    story[] =
-        "{\"model\":\"gpt-4o-mini\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a "
-        "story.\"}]}";
+#define STORY                                                                                                \
+  "{\"model\":\"gpt-4o-mini\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a "     \
+  "story.\"}]}"
+
+static const char summarise[] = ASK("Summarise ticket 1042 in two sentences.");
+static const char classify[] = ASK("Is this a complaint? Answer yes or no.");
+static const char story[] = STORY;
+
+/* A stream of eight pieces and its end. */
+static const char stream[] = DELTA("Once") DELTA(" upon") DELTA(" a") DELTA(" time") DELTA(" there")
+    DELTA(" was") DELTA(" a") DELTA(" tape.") END_OF_STREAM;
 
 static void rate_limited(struct scene *scene)
 {
@@ -83,7 +84,7 @@ static void failures(struct scene *scene)
           &(struct act){.lane = 1,
                         .request = ASK("And in French?"),
                         .headers = EVENTS,
-                        .body = STREAM,
+                        .body = stream,
                         .chunks = 10,
                         .wait_ms = 280,
                         .stream_ms = 1100},
@@ -112,7 +113,7 @@ static void others(struct scene *scene, const char *answer)
                         .request = story,
                         .what = TAPE_JOIN,
                         .headers = EVENTS,
-                        .body = STREAM,
+                        .body = stream,
                         .chunks = 10,
                         .wait_ms = 700,
                         .stream_ms = 900},
@@ -174,7 +175,7 @@ static void play_with(struct scene *scene, const char *answer)
           &(struct act){.lane = 3,
                         .request = story,
                         .headers = EVENTS,
-                        .body = STREAM,
+                        .body = stream,
                         .chunks = 10,
                         .wait_ms = 410,
                         .stream_ms = 1600},
