@@ -313,6 +313,14 @@ int64_t call_due_us(const struct call *call, int64_t at_us)
   return call->speed > 0 ? call->started_us + (int64_t)((double)at_us / call->speed) : 0;
 }
 
+int64_t call_chunk_us(const struct call *call, size_t i)
+{
+  const struct tape_outcome *recorded = &call->tape.record.outcome;
+  if (call->tape.played)
+    return i < recorded->chunk_count ? (int64_t)recorded->chunks[i].at_us : 0;
+  return (int64_t)call->op.answer.chunks[i].at_ms * 1000;
+}
+
 static void write_event(const struct call *call, struct event event)
 {
   event.id = call->op.id[0] ? call->op.id : NULL;

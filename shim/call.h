@@ -53,6 +53,9 @@ void call_unpin(struct call *call);
  * is now. */
 int64_t call_due_us(const struct call *call, int64_t at_us);
 
+/* When chunk `i` of `call->op.answer` came, after the start of the live call. */
+int64_t call_chunk_us(const struct call *call, size_t i);
+
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);
 

@@ -3,6 +3,7 @@
 
 #include "shim/deliver.h"
 #include "shim/flight.h"
+#include "shim/header_text.h"
 #include "shim/life.h"
 #include "shim/playback.h"
 #include "shim/recorder.h"
@@ -26,14 +27,21 @@ struct decision decide_live(struct call *call, const char *reason)
   return bypass(call, reason);
 }
 
-/* The tape's outcome: what cannot be told by the callbacks alone, libcurl tells. */
+/* What cannot be told by the callbacks alone, libcurl tells. */
+static bool needs_libcurl(const struct call *call)
+{
+  const struct shadow *shadow = call->shadow;
+  char room[24];
+  bool keeps_cookies = shadow->cookie_engine || shadow->shared;
+  return shadow_needs(shadow, NEEDS_TRANSPORT, room) || shadow_needs(shadow, NEEDS_LIVE, room) ||
+         (keeps_cookies && header_find(call->op.answer.headers, "set-cookie").data);
+}
+
+/* The tape's outcome. */
 static struct decision play(struct call *call, bool direct)
 {
-  char room[24];
   playback_find(call);
-  bool needs =
-      shadow_needs(call->shadow, NEEDS_TRANSPORT, room) || shadow_needs(call->shadow, NEEDS_LIVE, room);
-  return (struct decision){.way = direct && !needs ? WAY_DIRECT : WAY_TRANSPORT};
+  return (struct decision){.way = direct && !needs_libcurl(call) ? WAY_DIRECT : WAY_TRANSPORT};
 }
 
 static struct decision on_hit(struct call *call, bool direct)

@@ -14,7 +14,9 @@
  * space from being used again. */
 #define PINNED_US 1000000
 
-#define PAUSE_POLL_MS 10
+#define PAUSE_POLL_US 10000
+/* How often the app's progress callback is asked meanwhile. */
+#define WAIT_POLL_US 100000
 
 struct delivery {
   struct call *call;
@@ -52,9 +54,9 @@ static int64_t now_us_coarse(void)
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void sleep_ms(int64_t ms)
+static void sleep_us(int64_t us)
 {
-  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+  struct timespec time = {us / 1000000, us % 1000000 * 1000};
   nanosleep(&time, NULL);
 }
 
@@ -65,11 +67,12 @@ static void unpin(struct delivery *d)
   d->unpinned = true;
 }
 
+/* A tape says itself when a call is out of time. */
 static CURLcode check_time(struct delivery *d)
 {
   int64_t limit_ms = (long)d->shadow->slot[SLOT_TIMEOUT_MS];
   int64_t spent_ms = (monotonic_us() - d->call->started_us) / 1000;
-  if (limit_ms <= 0 || spent_ms < limit_ms)
+  if (limit_ms <= 0 || spent_ms < limit_ms || d->call->tape.played)
     return CURLE_OK;
   if (d->length < 0)
     callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
@@ -91,7 +94,7 @@ static CURLcode wait_for_resume(struct delivery *d)
     if (code == CURLE_OK)
       code = check_time(d);
     if (d->shadow->paused && code == CURLE_OK)
-      sleep_ms(PAUSE_POLL_MS);
+      sleep_us(PAUSE_POLL_US);
   }
   return code;
 }
@@ -210,8 +213,8 @@ static CURLcode wait_for(struct delivery *d, int64_t at_us)
 {
   CURLcode code = CURLE_OK;
   int64_t due_us = call_due_us(d->call, at_us), left;
-  while (code == CURLE_OK && (left = (due_us - monotonic_us()) / 1000) > 0) {
-    sleep_ms(left < 100 ? left : 100);
+  while (code == CURLE_OK && (left = due_us - monotonic_us()) > 0) {
+    sleep_us(left < WAIT_POLL_US ? left : WAIT_POLL_US);
     code = progress_update(d->shadow, &d->progress);
     if (code == CURLE_OK)
       code = check_time(d);
@@ -251,7 +254,7 @@ static CURLcode deliver_body(struct delivery *d)
     unpin(d);
   for (size_t i = 0, at = 0; i < answer->chunk_count && code == CURLE_OK; i++) {
     if (paced)
-      code = wait_for(d, (int64_t)answer->chunks[i].at_ms * 1000);
+      code = wait_for(d, call_chunk_us(d->call, i));
     if (code == CURLE_OK)
       code = deliver_chunk(d, at, answer->chunks[i].len);
     at += answer->chunks[i].len;
@@ -290,6 +293,8 @@ static CURLcode deliver_whole(struct delivery *d)
   }
   if (code == CURLE_OK)
     code = deliver_body(d);
+  if (code == CURLE_OK && d->call->tape.played)
+    code = playback_trailers(d->call);
   if (code == CURLE_OK && d->call->tape.played)
     code = wait_for(d, d->call->tape.ending.at_us);
   if (code == CURLE_OK && (code = playback_end(d->call, code)))

@@ -3,6 +3,7 @@
 
 #include "shim/certinfo.h"
 #include "shim/header_text.h"
+#include "shim/replay.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,23 @@ const char *facts_date(struct idem_span facts)
   return date && len == HEADER_DATE_SIZE && date[len - 1] == '\0' ? date : NULL;
 }
 
+/* Nor this one. */
+#define TRAILERS_FACT 0xfffeu
+
+bool facts_add_trailers(struct buffer *facts, struct idem_span lines)
+{
+  return !lines.len || add_fact(facts, (CURLINFO)TRAILERS_FACT, lines.data, lines.len);
+}
+
+struct idem_span facts_trailers(const struct buffer *facts)
+{
+  struct idem_span lines = {"", 0};
+  const char *found = facts->len ? facts_find(facts->data, facts->len, TRAILERS_FACT, &lines.len) : NULL;
+  lines.data = found ? found : "";
+  lines.len = found ? lines.len : 0;
+  return lines;
+}
+
 int64_t facts_number(const char *facts, size_t len, CURLINFO info, int64_t fallback)
 {
   size_t fact_len;
@@ -69,13 +87,20 @@ int64_t facts_number(const char *facts, size_t len, CURLINFO info, int64_t fallb
 
 /* Collecting. */
 
+/* As the app would be told: of a replay, its own. */
+static CURLcode ask(const struct shadow *shadow, CURLINFO info, void *out)
+{
+  if (shadow->replayed && replay_getinfo((struct shadow *)shadow, info, out))
+    return CURLE_OK;
+  return shadow->lib->easy_getinfo(shadow->handle, info, out);
+}
+
 static bool collect_number(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
 {
   bool is_long = (info & CURLINFO_TYPEMASK) == CURLINFO_LONG;
   long small = 0;
   curl_off_t large = 0;
-  CURLcode code = is_long ? shadow->lib->easy_getinfo(shadow->handle, info, &small)
-                          : shadow->lib->easy_getinfo(shadow->handle, info, &large);
+  CURLcode code = ask(shadow, info, is_long ? (void *)&small : (void *)&large);
   /* An older libcurl does not know them all. */
   return code != CURLE_OK || facts_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
 }
@@ -97,7 +122,7 @@ static struct idem_span url_credential(const struct shadow *shadow)
 static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
 {
   char *value = NULL;
-  if (shadow->lib->easy_getinfo(shadow->handle, info, &value) != CURLE_OK || !value)
+  if (ask(shadow, info, &value) != CURLE_OK || !value)
     return true;
   struct idem_span secret = url_credential(shadow);
   if (secret.len && memmem(value, strlen(value), secret.data, secret.len))
@@ -109,7 +134,7 @@ static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buff
 static bool collect_url(const struct shadow *shadow, struct buffer *facts)
 {
   char *value = NULL;
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_EFFECTIVE_URL, &value);
+  ask(shadow, CURLINFO_EFFECTIVE_URL, &value);
   return !value || strcmp(value, shadow->url.data) == 0 ||
          collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
 }
@@ -118,8 +143,7 @@ static bool collect_certificates(const struct shadow *shadow, struct buffer *fac
 {
   struct curl_certinfo *info = NULL;
   struct buffer text = {0};
-  if (!shadow->slot[SLOT_CERTINFO] ||
-      shadow->lib->easy_getinfo(shadow->handle, CURLINFO_CERTINFO, &info) != CURLE_OK || !info)
+  if (!shadow->slot[SLOT_CERTINFO] || ask(shadow, CURLINFO_CERTINFO, &info) != CURLE_OK || !info)
     return true;
   bool complete = certinfo_write(info, &text) && add_fact(facts, CURLINFO_CERTINFO, text.data, text.len);
   buffer_release(&text);

@@ -68,6 +68,10 @@ bool facts_add_text(struct buffer *facts, CURLINFO info, const char *value);
 bool facts_add_date(struct buffer *facts, int64_t started_us);
 const char *facts_date(struct idem_span facts); /* or NULL */
 
+/* HTTP trailers, as their lines came; only a tape has them. */
+bool facts_add_trailers(struct buffer *facts, struct idem_span lines);
+struct idem_span facts_trailers(const struct buffer *facts);
+
 /* False if the app wants the certificates of a handshake that were not asked for when the answer was stored.
  */
 bool facts_have_certificates(const struct shadow *shadow, struct idem_span facts);

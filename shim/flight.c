@@ -25,6 +25,7 @@ struct flight {
   pid_t process;
   struct call call;
   struct decision decision; /* FOLLOW until the owner is done */
+  bool starved;             /* a tape's, without memory or descriptors: it ends before it begins */
   bool settles;             /* it has to go live, outside of any callback */
   bool unread;              /* its body has not been read yet, and nothing is decided */
   struct live live;
@@ -120,9 +121,26 @@ static bool arm(struct flight *f)
   return false;
 }
 
+/* libcurl refuses a transfer without a URL, and touches no network for it. */
+static void starve(struct flight *f)
+{
+  f->starved = true;
+  f->shadow->lib->easy_setopt(f->shadow->handle, CURLOPT_URL, NULL);
+}
+
+static CURLcode end_starved(struct flight *f)
+{
+  const struct shadow *shadow = f->shadow;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, shadow->url.data);
+  return CURLE_OUT_OF_MEMORY;
+}
+
 static void begin(struct flight *f)
 {
-  if (!is_live(f) && !arm(f))
+  bool ready = is_live(f) || arm(f);
+  if (!ready && f->call.tape.played)
+    starve(f);
+  else if (!ready)
     f->decision = decide_live(&f->call, "no memory, descriptor or thread for the transport");
   if (is_live(f))
     live_begin(&f->live, &f->call, f->decision.kind);
@@ -173,7 +191,7 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
   struct flight *f = calloc(1, sizeof(*f));
   if (!f) {
     life_fail_open(LIFE_NO_MEMORY, "no memory for a call");
-    return multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    return life_replays() ? CURLM_OUT_OF_MEMORY : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   }
   f->multi = multi;
   f->shadow = shadow;
@@ -242,9 +260,11 @@ static void end_transport(struct flight *f, CURLcode code)
 
 CURLcode flight_end(struct flight *f, CURLcode code)
 {
-  if (!f->unread)
-    code = playback_end(&f->call, code);
-  if (is_sent(f))
+  if (!f->unread && !f->starved && f->call.tape.played)
+    code = playback_end(&f->call, code ? code : playback_trailers(&f->call));
+  if (f->starved)
+    code = end_starved(f);
+  else if (is_sent(f))
     live_end(&f->live, code);
   else if (is_played(f))
     end_transport(f, code);
@@ -254,7 +274,9 @@ CURLcode flight_end(struct flight *f, CURLcode code)
 
 void flight_abandon(struct flight *f)
 {
-  if (is_sent(f))
+  if (f->starved)
+    end_starved(f);
+  else if (is_sent(f))
     live_abandon(&f->live);
   else if (is_played(f))
     end_transport(f, CURLE_ABORTED_BY_CALLBACK);

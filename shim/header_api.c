@@ -22,6 +22,7 @@ struct header_entry {
 struct header_index {
   char *text;       /* the headers; lines are cut in it */
   size_t read;      /* how far the entries go */
+  char *trailers;   /* of a tape, behind the headers; NULL once they are read */
   unsigned version; /* of libcurl */
   bool through_proxy;
   bool in_block;
@@ -32,11 +33,11 @@ struct header_index {
   struct header_entry entries[]; /* room for all */
 };
 
-static size_t count_lines(const struct buffer *headers)
+static size_t count_lines(const char *text, size_t len)
 {
   size_t lines = 0;
-  for (size_t i = 0; i < headers->len; i++)
-    lines += headers->data[i] == '\n';
+  for (size_t i = 0; i < len; i++)
+    lines += text[i] == '\n';
   return lines;
 }
 
@@ -45,8 +46,10 @@ static struct header_index *make_index(const struct shadow *shadow)
 {
   const struct replay *replay = shadow->replay;
   const struct buffer *headers = &replay->headers;
-  size_t head = sizeof(struct header_index) + (count_lines(headers) + 1) * sizeof(struct header_entry);
-  struct header_index *index = malloc(head + headers->len + 1);
+  struct idem_span trailers = facts_trailers(&replay->facts);
+  size_t lines = count_lines(headers->data, headers->len) + count_lines(trailers.data, trailers.len);
+  size_t head = sizeof(struct header_index) + (lines + 1) * sizeof(struct header_entry);
+  struct header_index *index = malloc(head + headers->len + 1 + trailers.len + 1);
   if (!index)
     return NULL;
   *index = (struct header_index){.text = (char *)index + head, .version = shadow->lib->version};
@@ -55,6 +58,9 @@ static struct header_index *make_index(const struct shadow *shadow)
   if (headers->len)
     memcpy(index->text, headers->data, headers->len);
   index->text[headers->len] = '\0';
+  index->trailers = index->text + headers->len + 1;
+  memcpy(index->trailers, trailers.data, trailers.len);
+  index->trailers[trailers.len] = '\0';
   return index;
 }
 
@@ -147,6 +153,15 @@ static void read_line(struct header_index *index, char *line, size_t len)
     add_field(index, line, len);
 }
 
+static void read_trailers(struct header_index *index)
+{
+  index->origin = CURLH_TRAILER;
+  index->request = index->newest;
+  for (char *line = index->trailers, *end; (end = strchr(line, '\n')); line = end + 1)
+    add_field(index, line, (size_t)(end + 1 - line));
+  index->trailers = NULL;
+}
+
 /* The index of what the app has had so far; NULL without memory. */
 static struct header_index *index_of(const struct shadow *shadow)
 {
@@ -160,6 +175,8 @@ static struct header_index *index_of(const struct shadow *shadow)
     read_line(index, line, len);
     index->read += len;
   }
+  if (index && index->trailers && replay->ended_us)
+    read_trailers(index);
   return index;
 }
 

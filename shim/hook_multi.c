@@ -40,10 +40,13 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
   shadow->replayed = REPLAYED_NOT;
   if (!multi_note_added(multi, shadow))
-    return multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    return rule && life_replays() ? CURLM_OUT_OF_MEMORY
+                                  : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   CURL *handle = shadow->handle;
   multi->reads_ahead |= rule != NULL;
-  CURLMcode code = rule && stack_suffices() ? idem_multi_add_handle(multi, shadow, rule)
+  bool ours = rule && stack_suffices();
+  CURLMcode code = ours                     ? idem_multi_add_handle(multi, shadow, rule)
+                   : rule && life_replays() ? CURLM_OUT_OF_MEMORY
                                             : multi->lib->multi_add_handle(multi->handle, handle);
   if (code != CURLM_OK)
     multi_note_removed(multi, shadow, handle);

@@ -32,6 +32,8 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   if (rule)
     life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = REPLAYED_NOT;
+  if (rule && life_replays())
+    return CURLE_OUT_OF_MEMORY;
   return real->easy_perform(handle);
 }
 

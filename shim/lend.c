@@ -108,6 +108,8 @@ void lend_all(struct shadow *shadow, const struct lend *lend)
 #undef X
   if (bars_http(shadow))
     real->easy_setopt(handle, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
+  if (lend->untimed)
+    real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, 0L);
   real->easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, "idemshim");
   lend_method(shadow);
 }
@@ -129,6 +131,7 @@ void lend_return_all(struct shadow *shadow, CURL *handle)
   real->easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, shadow->slot[SLOT_UNIX_SOCKET_PATH]);
   if (shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET])
     real->easy_setopt(handle, CURLOPT_ABSTRACT_UNIX_SOCKET, shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET]);
+  real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   return_method(shadow, handle);
 }
 

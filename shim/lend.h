@@ -16,6 +16,7 @@ struct lend {
   int (*prereq)(void *user, char *to, char *from, int to_port, int from_port);
   curl_opensocket_callback open_socket;
   curl_closesocket_callback close_socket;
+  bool untimed; /* a tape says itself when it is over */
 };
 
 void lend_all(struct shadow *shadow, const struct lend *lend);

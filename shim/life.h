@@ -21,6 +21,9 @@ const struct idem_config *life_config(void);
 enum life_activity { LIFE_UNKNOWN, LIFE_ACTIVE, LIFE_INACTIVE };
 extern _Atomic int life_activity;
 int life_find_activity(void);
+/* Mode replay: what a rule wants never uses the network, whatever goes wrong. */
+bool life_replays(void);
+
 static inline bool life_active(void)
 {
   int activity = atomic_load_explicit(&life_activity, memory_order_relaxed);

@@ -15,6 +15,11 @@ static struct tape *the_tape;
 static struct tape_matcher *the_matcher;
 static struct idem_error reader_error;
 
+bool life_replays(void)
+{
+  return life_config()->mode == IDEM_MODE_REPLAY;
+}
+
 static void find_api(void)
 {
   api = life_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*api));

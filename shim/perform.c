@@ -10,8 +10,11 @@
 #include "shim/recorder.h"
 #include "shim/transport.h"
 
+/* A replay of a tape never does. */
 static CURLcode go_live(struct call *call, const char *reason)
 {
+  if (call->tape.played)
+    return deliver_failure(call, CURLE_OUT_OF_MEMORY);
   return live_run(call, decide_live(call, reason).kind);
 }
 
@@ -25,8 +28,10 @@ static CURLcode delivered(struct call *call, CURLcode code, const char *via)
 
 static CURLcode refuse(struct call *call, const struct problem *problem)
 {
-  CURLcode code = problem_deliver(call, problem);
+  struct problem_room room;
+  CURLcode code = problem_deliver(call, problem, &room);
   recorder_end_replay(call, code, TAPE_REJECT);
+  problem_release(&room);
   return code;
 }
 
@@ -56,7 +61,8 @@ static CURLcode replay_by_transport(struct call *call)
   if (!transport.ended)
     call_unpin(call);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
-  code = playback_end(call, code);
+  if (call->tape.played)
+    code = playback_end(call, code ? code : playback_trailers(call));
   transport_disarm(&transport, code);
   return delivered(call, code, "transport");
 }

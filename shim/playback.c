@@ -4,6 +4,7 @@
 #include "shim/callbacks.h"
 #include "shim/events.h"
 #include "shim/life.h"
+#include "shim/replay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -111,10 +112,28 @@ void playback_find(struct call *call)
   }
 }
 
+CURLcode playback_trailers(const struct call *call)
+{
+  struct idem_span lines = facts_trailers(&call->shadow->replay->facts);
+  for (char *line = (char *)lines.data, *end = line + lines.len; line < end;) {
+    char *newline = memchr(line, '\n', (size_t)(end - line));
+    size_t len = (size_t)((newline ? newline + 1 : end) - line);
+    if (callback_header(call->shadow, line, len) != len) {
+      callback_error(call->shadow, "Failed writing header");
+      return CURLE_WRITE_ERROR;
+    }
+    line += len;
+  }
+  return CURLE_OK;
+}
+
 CURLcode playback_end(struct call *call, CURLcode code)
 {
   const struct ending *ending = &call->tape.ending;
   if (!call->tape.played || !ending->set)
+    return code;
+  bool by_app = code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK;
+  if (by_app && code != ending->code)
     return code;
   if (ending->code && ending->text && *ending->text)
     callback_error(call->shadow, "%s", ending->text);

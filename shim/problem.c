@@ -43,8 +43,7 @@ static bool add_facts(struct buffer *facts, const struct call *call, const struc
          facts_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
          facts_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
          facts_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
-         facts_add_number(facts, CURLINFO_PROTOCOL,
-                           shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
+         facts_add_number(facts, CURLINFO_PROTOCOL, shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
          facts_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
          facts_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
          facts_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
@@ -80,12 +79,10 @@ void problem_release(struct problem_room *room)
   buffer_release(&room->facts);
 }
 
-CURLcode problem_deliver(struct call *call, const struct problem *problem)
+CURLcode problem_deliver(struct call *call, const struct problem *problem, struct problem_room *room)
 {
-  struct problem_room room;
   CURLcode code = CURLE_OUT_OF_MEMORY;
-  if (!problem_prepare(call, problem, &room) || !deliver_answer(call, "", &code))
+  if (!problem_prepare(call, problem, room) || !deliver_answer(call, "", &code))
     deliver_failure(call, code);
-  problem_release(&room);
   return code;
 }

@@ -26,6 +26,6 @@ bool problem_prepare(struct call *call, const struct problem *problem, struct pr
 void problem_release(struct problem_room *room);
 
 /* The same, delivered directly. */
-CURLcode problem_deliver(struct call *call, const struct problem *problem);
+CURLcode problem_deliver(struct call *call, const struct problem *problem, struct problem_room *room);
 
 #endif

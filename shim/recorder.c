@@ -50,11 +50,17 @@ static struct idem_span span(const char *text)
   return (struct idem_span){text ? text : "", text ? strlen(text) : 0};
 }
 
-static struct tape_chunk *chunks_of(const struct idem_chunk *from, size_t count)
+/* When the app was given them: at the end, or at their pace. */
+static struct tape_chunk *chunks_of(const struct call *call)
 {
-  struct tape_chunk *chunks = malloc((count + 1) * sizeof(*chunks));
-  for (size_t i = 0; chunks && i < count; i++)
-    chunks[i] = (struct tape_chunk){.at_us = (uint64_t)from[i].at_ms * 1000, .len = from[i].len};
+  const struct idem_answer *answer = &call->op.answer;
+  uint64_t now_us = (uint64_t)(monotonic_us() - call->started_us);
+  struct tape_chunk *chunks = malloc((answer->chunk_count + 1) * sizeof(*chunks));
+  for (size_t i = 0; chunks && i < answer->chunk_count; i++) {
+    const struct idem_chunk *from = &answer->chunks[i];
+    uint64_t at_us = call->speed > 0 ? (uint64_t)(from->at_ms * 1000 / call->speed) : now_us;
+    chunks[i] = (struct tape_chunk){.at_us = at_us < now_us ? at_us : now_us, .len = from->len};
+  }
   return chunks;
 }
 
@@ -70,10 +76,9 @@ void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, 
   struct buffer facts = {0};
   if (!call->tape.writer)
     return;
-  size_t count = tee->chunks.len / sizeof(struct idem_chunk);
-  struct tape_chunk *chunks = chunks_of((const struct idem_chunk *)tee->chunks.data, count);
   struct idem_span headers = {tee->headers.data, tee->headers.len};
   collect_facts(call, &facts);
+  facts_add_trailers(&facts, (struct idem_span){tee->trailers.data, tee->trailers.len});
   struct tape_outcome outcome = {
       .curl_code = (uint32_t)code,
       .status = last_status(headers),
@@ -84,12 +89,11 @@ void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, 
       .headers = headers,
       .body = {tee->body.data, tee->body.len},
       .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
-      .chunks = chunks,
-      .chunk_count = chunks ? count : 0,
+      .chunks = (const struct tape_chunk *)tee->moments.data,
+      .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
       .facts = {facts.data,     facts.len    },
   };
   append(call, &outcome, bypassed ? TAPE_BYPASS : TAPE_LIVE);
-  free(chunks);
   buffer_release(&facts);
 }
 
@@ -100,17 +104,19 @@ void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
   const struct replay *replay = shadow->replayed ? shadow->replay : NULL;
   if (!call->tape.writer)
     return;
-  struct tape_chunk *chunks = chunks_of(answer->chunks, answer->chunk_count);
+  struct buffer facts = {0};
+  struct tape_chunk *chunks = chunks_of(call);
   const char *text = code ? (const char *)shadow->slot[SLOT_ERRORBUFFER] : NULL;
   struct tape_outcome outcome = {
       .curl_code = (uint32_t)code,
       .delivered = code == CURLE_OK,
-      .first_byte_us = replay && replay->headers.len ? 0 : -1,
+      .first_byte_us = -1,
       .error_text = span(text),
   };
+  collect_facts(call, &facts);
+  outcome.facts = (struct idem_span){facts.data, facts.len};
   if (replay) {
     outcome.headers = (struct idem_span){replay->headers.data, replay->headers.len};
-    outcome.facts = (struct idem_span){replay->facts.data, replay->facts.len};
     outcome.status = last_status(outcome.headers);
   }
   /* A call that has only waited has no answer. */
@@ -119,6 +125,9 @@ void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
     outcome.chunks = chunks;
     outcome.chunk_count = answer->chunk_count;
   }
+  if (outcome.headers.len && chunks)
+    outcome.first_byte_us = chunks[0].len ? (int64_t)chunks[0].at_us : 0;
   append(call, &outcome, what);
   free(chunks);
+  buffer_release(&facts);
 }

@@ -17,14 +17,25 @@ static void drop(struct tee *tee)
   buffer_release(&tee->headers);
   buffer_release(&tee->body);
   buffer_release(&tee->chunks);
+  buffer_release(&tee->moments);
+  buffer_release(&tee->trailers);
 }
 
 /* It is no answer; a tape has what came until now. */
 static void give_up(struct tee *tee, const char *reason)
 {
-  tee->unfit = reason;
+  if (!tee->unfit)
+    tee->unfit = reason;
   if (!tee->taped)
     drop(tee);
+}
+
+static bool keep_chunk(struct tee *tee, size_t len)
+{
+  struct tape_chunk moment = {.at_us = (uint64_t)(monotonic_us() - tee->started_us), .len = len};
+  struct idem_chunk chunk = {.len = (uint32_t)len, .at_ms = (uint32_t)(moment.at_us / 1000)};
+  return buffer_append(&tee->chunks, &chunk, sizeof(chunk)) &&
+         (!tee->taped || buffer_append(&tee->moments, &moment, sizeof(moment)));
 }
 
 static void keep_body(struct tee *tee, const char *data, size_t len)
@@ -32,11 +43,9 @@ static void keep_body(struct tee *tee, const char *data, size_t len)
   tee->body_len += len;
   if (tee->unfit)
     return;
-  struct idem_chunk chunk = {.len = (uint32_t)len,
-                             .at_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000)};
   if (tee->body.len + len > tee->max_body)
     give_up(tee, "max_body");
-  else if (!buffer_append(&tee->body, data, len) || !buffer_append(&tee->chunks, &chunk, sizeof(chunk)))
+  else if (!buffer_append(&tee->body, data, len) || !keep_chunk(tee, len))
     give_up(tee, "no memory");
 }
 
@@ -48,6 +57,8 @@ static void take_back_header(struct tee *tee, const char *line, size_t len)
   tee->body.len -= len;
   tee->body_len -= len;
   tee->chunks.len -= sizeof(struct idem_chunk);
+  if (tee->taped)
+    tee->moments.len -= sizeof(struct tape_chunk);
 }
 
 /* What comes after is a status line, or trailers if there is no body. */
@@ -58,15 +69,27 @@ static bool ends_a_block(const struct buffer *headers)
          (headers->len >= 2 && memcmp(end - 2, "\n\n", 2) == 0);
 }
 
+static bool is_trailer(const struct tee *tee, const char *line, size_t len)
+{
+  return tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len));
+}
+
+static void keep_trailer(struct tee *tee, const char *line, size_t len)
+{
+  if (tee->taped)
+    buffer_append(&tee->trailers, line, len);
+  give_up(tee, "trailers");
+}
+
 static void keep_header(struct tee *tee, const char *line, size_t len)
 {
   if (tee->shadow->slot[SLOT_HEADER])
     take_back_header(tee, line, len);
+  if (is_trailer(tee, line, len))
+    keep_trailer(tee, line, len);
   if (tee->unfit)
     return;
-  if (tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len)))
-    give_up(tee, "trailers");
-  else if (tee->headers.len + len > HEADERS_MAX)
+  if (tee->headers.len + len > HEADERS_MAX)
     give_up(tee, "header too long");
   else if (!buffer_append(&tee->headers, line, len))
     give_up(tee, "no memory");

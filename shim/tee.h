@@ -17,6 +17,8 @@ struct tee {
   uint64_t max_body;
   struct buffer headers, body;
   struct buffer chunks;   /* of struct idem_chunk */
+  struct buffer moments;  /* of struct tape_chunk: the same by a finer clock, for a tape */
+  struct buffer trailers; /* for a tape */
   const char *last_write; /* with CURLOPT_HEADER, header lines come through the write callback first */
   size_t last_write_len;
   uint64_t body_len; /* of all that came */

@@ -104,7 +104,7 @@ int64_t transport_feed(struct transport *t)
     return INT64_MAX;
   for (; t->chunk < answer->chunk_count;) {
     const struct idem_chunk *chunk = &answer->chunks[t->chunk];
-    if (is_later(due = due_us(t, (int64_t)chunk->at_ms * 1000)))
+    if (is_later(due = due_us(t, call_chunk_us(t->call, t->chunk))))
       return due;
     if (!feed_chunk(t, chunk))
       return INT64_MAX;
@@ -330,6 +330,7 @@ static void lend_options(struct transport *t)
       .prereq = on_prereq,
       .open_socket = open_socket,
       .close_socket = close_socket,
+      .untimed = t->call->tape.played,
   };
   lend_all(t->shadow, &lend);
 }
