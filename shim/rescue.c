@@ -124,6 +124,15 @@ static void become_copy(struct rescue *rescue)
     alone_silence(multi_of(shadow), shadow);
 }
 
+/* repeats=fresh: an identical call is the same one from here on. */
+static void note_given_up(struct call *call)
+{
+  struct idem_error why = {""};
+  call->op.given_up = true;
+  if (call->api->sent(call->store, &call->op, &why) < 0)
+    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+}
+
 static void part(struct rescue *rescue, const char *why)
 {
   guard_dismiss(&rescue->guard);
@@ -137,6 +146,7 @@ static void part(struct rescue *rescue, const char *why)
     refuse(rescue, against);
     return;
   }
+  note_given_up(rescue->call);
   switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets, watchdog_seconds(rescue))) {
   case PARTING_COPY:
     become_copy(rescue);
@@ -394,4 +404,7 @@ void rescue_enter(struct rescue *rescue)
 void rescue_leave(struct rescue *rescue)
 {
   rescue_under_way = rescue->outer;
+  if (rescue->state == RESCUE_READY && !rescue->multi && rescuable_is_sent(rescue->call->shadow))
+    life_fail_open(LIFE_NO_TURNS,
+                   "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
 }

@@ -18,6 +18,7 @@ struct entry {
   struct idem_call *call;
   struct idem_error *error;
   struct name name;
+  bool given_up; /* BUSY: a copy of a process finishes it for whoever asks */
 };
 
 /* An answer. */
@@ -132,9 +133,10 @@ static int settle_busy(struct entry *entry)
   struct op op;
   struct idem_call *call = entry->call;
   int verdict = IDEM_BUSY;
-  if (pin(entry) == 0 && op_read(call->priv.reader, call->key, &op) == 0 && op.state == OP_IN_FLIGHT &&
-      memcmp(op.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
+  bool known = pin(entry) == 0 && op_read(call->priv.reader, call->key, &op) == 0 && op.state == OP_IN_FLIGHT;
+  if (known && memcmp(op.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
     verdict = note_mismatch(entry, IDEM_BUSY);
+  entry->given_up = known && op.given_up;
   round_unpin(call);
   return verdict;
 }
@@ -260,7 +262,8 @@ static int decide_fresh(struct entry *entry)
     call->priv.ticket = (uint64_t)n + 1;
     number_and_key(entry, entry->name.base);
     int verdict = decide(entry);
-    if (verdict != IDEM_BUSY && (verdict != IDEM_HIT || !was_delivered(entry)))
+    bool other = verdict == IDEM_BUSY && !entry->given_up;
+    if (!other && (verdict != IDEM_HIT || !was_delivered(entry)))
       return verdict;
     round_unpin(call);
   }
@@ -315,7 +318,7 @@ static void begin_round(struct idem_call *call, const struct idem_request *reque
   call->mismatched = call->churned = call->expired = call->resent = false;
   call->priv.repeats = request->rule->repeats;
   call->priv.claim_fd = -1;
-  call->priv.committed = call->priv.recorded = call->unknown = false;
+  call->priv.committed = call->priv.recorded = call->given_up = call->unknown = false;
   call->priv.reader = call->priv.heap = NULL;
   call->sequence = 0;
 }

@@ -21,7 +21,7 @@ struct op {
   uint32_t version, state;
   uint64_t generation;
   int64_t started_us;
-  uint32_t next, zero;
+  uint32_t next, given_up;
   uint8_t fingerprint[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
   char upstream_key[40];
 };

@@ -11,7 +11,7 @@
 static int record(struct idem_store *store, struct idem_call *call, struct idem_error *error)
 {
   int code = -EIO;
-  struct op op = {.next = 0};
+  struct op op = {.given_up = call->given_up};
   struct engine *engine = store_engine(store, &code, error);
   if (!engine)
     return code;
@@ -26,7 +26,7 @@ static int record(struct idem_store *store, struct idem_call *call, struct idem_
 
 int idem_store_sent(struct idem_store *store, struct idem_call *call, struct idem_error *error)
 {
-  if (call->priv.recorded)
+  if (call->priv.recorded && !(call->given_up && call->priv.repeats == IDEM_REPEATS_FRESH))
     return 0;
   if (!claim_held(call->priv.claim_fd))
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");

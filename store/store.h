@@ -162,8 +162,10 @@ struct idem_call {
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 
   /* Set by the caller. */
-  bool defers;  /* before enter: it will call idem_store_sent() before the first byte goes out */
-  bool unknown; /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
+  bool defers;   /* before enter: it will call idem_store_sent() before the first byte goes out */
+  bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
+                    same */
+  bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
                           */
@@ -200,7 +202,8 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
                      struct idem_error *error);
 
 /*
- * OWNED calls that defer: the first byte is about to leave. Writes the durable half of the claim, once; a
+ * OWNED calls that defer: the first byte is about to leave. Writes the durable half of the claim, once, and
+ * once more with `given_up` where repeats=fresh would take an identical call for another one. A
  * call that never comes here has left nothing behind, and is not in doubt if its process dies. 0 or -errno:
  * the call can then not be committed, and if it must not be sent twice it should not be sent.
  */

@@ -238,6 +238,21 @@ ParameterizedTest(struct way *way, rescue, every_way_of_giving_up_ends_as_withou
   run_release(&run);
 }
 
+Test(rescue, each_repeat_of_a_call_has_an_answer_of_its_own)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D1200");
+  static const char *const repeats[] = {"fresh", "sequence"};
+  for (int i = 0; i < 2; i++) {
+    world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=%s", repeats[i]);
+    mock_reset(&w);
+    struct run run = run_shim(&w, "giving_up", "timeout", url, world_text(&w, "{\"i\":%d}", i), NULL);
+    expect_success(&run);
+    cr_expect(strstr(run.out, "again rc=0 status=200"), "%s", run.out);
+    cr_expect_eq(mock_count(&w).requests, 1, "%s", repeats[i]);
+    run_release(&run);
+  }
+}
+
 /* What is not rescued. */
 
 Test(rescue, there_is_a_limit_to_how_many)
