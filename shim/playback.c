@@ -67,6 +67,19 @@ static bool make_chunks(struct call *call, size_t len, bool edited)
   return true;
 }
 
+/* A body that was larger than max_body= must not pass for a whole one. */
+static void cut_short(struct call *call)
+{
+  const struct tape_outcome *outcome = &call->tape.record.outcome;
+  struct taping *tape = &call->tape;
+  snprintf(tape->note, sizeof(tape->note),
+           "the tape has only the first %zu of %llu bytes of this answer (max_body=)", outcome->body.len,
+           (unsigned long long)outcome->body_len);
+  tape->ending.code = CURLE_PARTIAL_FILE;
+  call_event(call, "truncated", tape->note, 0, -1);
+  life_say("%s", tape->note);
+}
+
 static bool take_outcome(struct call *call, uint64_t number)
 {
   struct taping *tape = &call->tape;
@@ -82,6 +95,8 @@ static bool take_outcome(struct call *call, uint64_t number)
       .set = true, .code = (CURLcode)outcome->curl_code, .at_us = (int64_t)tape->record.call.duration_us};
   snprintf(tape->note, sizeof(tape->note), "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
   tape->ending.text = tape->note;
+  if (outcome->body_len > outcome->body.len && !outcome->curl_code && !tape->edited)
+    cut_short(call);
   return make_chunks(call, len, tape->edited != NULL);
 }
 

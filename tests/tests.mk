@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/nocurl-static $(T)/record-tape $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
+CLIENTS := $(CLIENT) $(T)/nocurl-static $(T)/record-tape $(T)/incident $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
 
 $(T)/unit-config: $(call objects,config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/config_*.c))
 	$(call say,LD,$@)
@@ -48,6 +48,10 @@ $(T)/record-tape: $(call objects,tests/clients/tape tape store config)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS)
 
+$(T)/incident: $(call objects,tests/clients/incident)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lpthread
+
 $(T)/nocurl-static: tests/clients/nocurl.c
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -fsanitize%,$(CFLAGS)) -static -o $@ $<
@@ -58,7 +62,7 @@ $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $< -lcurl -lpthread
 
 # Old names and callbacks of every kind are what it is about.
-$(B)/obj/tests/fidelity/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK
+$(B)/obj/tests/fidelity/%.o $(B)/obj/tests/clients/incident/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK
 
 $(T)/fidelity: $(call objects,tests/fidelity tests/fidelity/cases)
 	$(call say,LD,$@)

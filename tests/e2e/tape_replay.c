@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* A bad day, recorded; then the server is gone and the network is cut, and the program sees it all again. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct world w;
+
+/* A body of the wire; a byte is a byte. */
+static void lay(const char *name, const char *response, size_t len)
+{
+  run_input(&w, response, len);
+  struct run r = run_plain(&w, "curl", "-sS", "--data-binary", "@-",
+                           world_url(&w, world_text(&w, "/_mock/wire/%s", name)), NULL);
+  expect_success(&r);
+  run_release(&r);
+}
+
+#define LAY(name, text) lay(name, text, sizeof(text) - 1)
+
+static void lay_all(void)
+{
+  LAY("trailers", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\n"
+                  "X-Sum: 1\r\n\r\n");
+  LAY("bare", "HTTP/1.1 200 OK\r\n\r\nhello");
+  LAY("cut", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Hal");
+  LAY("nothing", "");
+  LAY("chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nworld\r\n");
+}
+
+static void open_world(void)
+{
+  world_open(&w, WORLD_TLS);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 method=GET,POST; host=*.invalid");
+  world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  world_env(&w, "IDEMSHIM_MODE", "record");
+  lay_all();
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(tape_replay, .init = open_world, .fini = close_world);
+
+/* What runs a program without any network: as root, or as somebody whom the kernel lets have a namespace. */
+static const char *cut_off(void)
+{
+  static const char *const ways[] = {"-n", "-rn"};
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    struct run r = run_plain(&w, "unshare", ways[i], "true", NULL);
+    bool works = r.status == 0;
+    run_release(&r);
+    if (works)
+      return ways[i];
+  }
+  return NULL;
+}
+
+static struct run record(const char *const *argv)
+{
+  struct run live = run_argv(&w, true, argv);
+  cr_assert(strlen(live.out) > 1000, "%s\n%s", live.out, live.err);
+  mock_stop(&w);
+  return live;
+}
+
+static struct run replay(const char *const *argv)
+{
+  const char *all[12] = {"unshare", cut_off()};
+  size_t n = all[1] ? 2 : 0;
+  for (; *argv; argv++)
+    all[n++] = *argv;
+  static int count;
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_REPLAY_STATE", "%s/state%d", w.dir, count++);
+  return run_argv(&w, true, all);
+}
+
+static void expect_same_day(const char *const *argv, bool also_by_transport)
+{
+  struct run live = record(argv), again = replay(argv);
+  expect_same_output(&live, &again);
+  expect_same_bytes("standard error", live.err, live.err_len, again.err, again.err_len);
+  if (also_by_transport) {
+    world_env(&w, "IDEMSHIM_DELIVERY", "transport");
+    struct run by_transport = replay(argv);
+    expect_same_output(&live, &by_transport);
+    expect_same_bytes("standard error", live.err, live.err_len, by_transport.err, by_transport.err_len);
+    run_release(&by_transport);
+  }
+  cr_expect_eq(log_events(&w, "not_recorded"), 0);
+  run_release(&live);
+  run_release(&again);
+}
+
+#define PORTS world_text(&w, "%d", w.port), world_text(&w, "%d", w.tls_port)
+
+Test(tape_replay, every_way_to_fail_by_perform)
+{
+  expect_same_day((const char *[]){"incident", "easy", PORTS, NULL}, true);
+}
+
+Test(tape_replay, every_way_to_fail_in_a_multi)
+{
+  expect_same_day((const char *[]){"incident", "multi", PORTS, NULL}, false);
+}
+
+Test(tape_replay, every_way_to_fail_in_eight_threads)
+{
+  expect_same_day((const char *[]){"incident", "threads", PORTS, NULL}, true);
+}
+
+Test(tape_replay, the_curl_tool)
+{
+  expect_same_day((const char *[]){"sh", "tests/clients/incident/curl.sh", PORTS, NULL}, true);
+}
+
+static void skip_without(const char *program, const char *script)
+{
+  struct run r = run_plain(&w, "sh", "-c", script, NULL);
+  bool there = r.status == 0;
+  run_release(&r);
+  if (!there)
+    cr_skip_test("not installed: %s", program);
+}
+
+Test(tape_replay, php)
+{
+  skip_without("php-curl", "php -r 'exit(extension_loaded(\"curl\") ? 0 : 1);'");
+  expect_same_day((const char *[]){"php", "tests/clients/incident/easy.php", PORTS, NULL}, true);
+}
+
+Test(tape_replay, pycurl)
+{
+  skip_without("python3-pycurl", "/usr/bin/python3 -c 'import pycurl'");
+  expect_same_day((const char *[]){"/usr/bin/python3", "tests/clients/incident/easy.py", PORTS, NULL}, true);
+}
+
+/* Recorded times are told as they were, at every pace; what has to be seen is that the program took them. */
+static double seconds_told(const char *out)
+{
+  double sum = 0;
+  for (const char *at = out; (at = strstr(at, "info TOTAL_TIME ")); at++)
+    sum += atof(at + strlen("info TOTAL_TIME "));
+  return sum;
+}
+
+Test(tape_replay, original_pace_takes_the_time_that_it_took)
+{
+  const char *const argv[] = {"incident", "easy", PORTS, NULL};
+  struct run live = record(argv);
+  world_env(&w, "IDEMSHIM_PACE", "original");
+  struct run original = replay(argv);
+  world_env(&w, "IDEMSHIM_DELIVERY", "transport");
+  struct run by_transport = replay(argv);
+  double told = seconds_told(live.out);
+
+  expect_same_output(&live, &original);
+  expect_same_output(&live, &by_transport);
+  cr_expect_geq((double)original.ms, 0.95 * 1000 * told, "%lld ms of %f s", (long long)original.ms, told);
+  cr_expect_geq((double)by_transport.ms, 0.95 * 1000 * told, "%lld ms of %f s", (long long)by_transport.ms,
+                told);
+  run_release(&live);
+  run_release(&original);
+  run_release(&by_transport);
+}
+
+Test(tape_replay, opens_no_network_socket)
+{
+  static const char *const deliveries[] = {"auto", "transport"};
+  const char *const argv[] = {"incident", "easy", PORTS, NULL};
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("under strace the shim is preloaded without the sanitizer's runtime");
+  struct run live = record(argv);
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  for (size_t i = 0; i < sizeof deliveries / sizeof *deliveries; i++) {
+    const char *trace = world_path(&w, deliveries[i]);
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", deliveries[i]);
+    struct run again = run_plain(&w, "strace", "-f", "-e", "trace=network", "-E",
+                                 world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", trace,
+                                 argv[0], argv[1], argv[2], argv[3], NULL);
+    expect_same_output(&live, &again);
+    cr_expect_not(file_contains(trace, "AF_INET"), "%s", deliveries[i]);
+    run_release(&again);
+  }
+  run_release(&live);
+}
+
+/* In the ordinary mode, with a tape set. */
+
+static struct run ask(const char *body, const char *key)
+{
+  return run_shim(&w, "curl", "-sS", "-i", "-w", "\n%{json}", "-H",
+                  world_text(&w, "Idempotency-Key: %s", key), "--json", body,
+                  world_url(&w, "/v1/chat/completions"), NULL);
+}
+
+Test(tape_replay, hits_and_refusals_come_back_as_they_were)
+{
+  world_env(&w, "IDEMSHIM_MODE", "idempotent");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mismatch=reject");
+  struct run first[] = {ask("{\"a\":1}", "one"), ask("{\"a\":1}", "one"), ask("{\"a\":2}", "one")};
+  const char *bodies[] = {"{\"a\":1}", "{\"a\":1}", "{\"a\":2}"};
+  cr_expect_eq(mock_count(&w).served, 1);
+  cr_expect(strstr(first[1].out, "X-Idempotency-Replayed"), "%s", first[1].out);
+  cr_expect(strstr(first[2].out, "HTTP/1.1 422"), "%s", first[2].out);
+  mock_stop(&w);
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_REPLAY_STATE", "%s/state", w.dir);
+  for (size_t i = 0; i < 3; i++) {
+    struct run again = ask(bodies[i], "one");
+    expect_same_output(&first[i], &again);
+    run_release(&again);
+    run_release(&first[i]);
+  }
+}
+
+Test(tape_replay, joins_come_back_as_they_were)
+{
+  const char *const argv[] = {"stampede", "4", world_url(&w, "/v1/chat/completions?mock=latency_ms%3D200"),
+                              "{\"a\":1}", NULL};
+  world_env(&w, "IDEMSHIM_MODE", "idempotent");
+  struct run live = run_argv(&w, true, argv);
+  cr_expect_eq(mock_count(&w).served, 1);
+  cr_expect_eq(log_events(&w, "join"), 3);
+  mock_stop(&w);
+  struct run again = replay(argv);
+  expect_same_output(&live, &again);
+  run_release(&live);
+  run_release(&again);
+}
+
+Test(tape_replay, what_is_larger_than_max_body_does_not_pass_for_whole)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1k");
+  const char *const argv[] = {"curl",
+                              "-sS",
+                              "--json",
+                              "{\"stream\":true}",
+                              world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D10"),
+                              NULL};
+  struct run live = record(argv), again = replay(argv);
+  expect_success(&live);
+  cr_expect_eq(again.status, 18, "%s", again.err);
+  cr_expect(again.out_len > 0 && again.out_len <= 1024 && !memcmp(again.out, live.out, again.out_len));
+  cr_expect(strstr(again.err, "the tape has only the first"), "%s", again.err);
+  cr_expect_eq(log_events(&w, "truncated"), 1);
+  run_release(&live);
+  run_release(&again);
+}
+
+Test(tape_replay, a_call_that_no_key_can_be_made_for_is_on_the_tape)
+{
+  world_env(&w, "IDEMSHIM_MODE", "idempotent");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 key=header");
+  const char *const argv[] = {"curl", "-sS", "-i", "--json", "{}", world_url(&w, "/v1/chat/completions"),
+                              NULL};
+  struct run live = run_argv(&w, true, argv);
+  cr_expect_eq(log_events(&w, "bypass"), 1);
+  mock_stop(&w);
+  struct run again = replay(argv);
+  expect_same_output(&live, &again);
+  run_release(&live);
+  run_release(&again);
+}
+
+Test(tape_replay, calls_that_no_rule_wants_go_on)
+{
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_RULES", "host=nowhere.invalid");
+  world_unset(&w, "IDEMSHIM_HOSTS");
+  struct run r = run_shim(&w, "curl", "-sS", "--json", "{}", world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).served, 1);
+  run_release(&r);
+}
+
+Test(tape_replay, a_callback_may_end_it_now_as_it_did_not_then)
+{
+  const char *const whole[] = {"curl",
+                               "-sS",
+                               "--json",
+                               "{}",
+                               "-o",
+                               "/dev/null",
+                               world_url(&w, "/v1/chat/completions?mock=size%3D50000"),
+                               NULL};
+  const char *const full[] = {"curl",
+                              "-sS",
+                              "--json",
+                              "{}",
+                              "-o",
+                              "/dev/full",
+                              world_url(&w, "/v1/chat/completions?mock=size%3D50000"),
+                              NULL};
+  static const char *const deliveries[] = {"auto", "transport"};
+  struct run live = run_argv(&w, true, whole);
+  expect_success(&live);
+  for (size_t i = 0; i < 2; i++) {
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", deliveries[i]);
+    struct run again = replay(full);
+    cr_expect_eq(again.status, 23, "%s: %d, %s", deliveries[i], again.status, again.err);
+    run_release(&again);
+  }
+  run_release(&live);
+}
