@@ -3,16 +3,19 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
-/* How long a follower's owner may be done before it is noticed, if it does not wake the feeder itself. */
-#define LOOK_MS    5
-#define STACK_SIZE 65536u
+/* How long a follower's owner may be done before it is noticed, if it does not wake the feeder itself: a look
+ * is a system call, so they become rarer with each. */
+#define LOOK_FIRST_US 5000
+#define LOOK_LAST_US  20000
+#define STACK_SIZE    65536u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 static struct transport *fed; /* all that wait */
-static bool running;
+static bool running, prepared;
 
 static struct transport **find(const struct transport *t)
 {
@@ -42,41 +45,65 @@ static bool owner_is_done(const struct transport *t)
   return t->call->api->wait(t->call->store, &t->call->op, 0) == 0;
 }
 
+/* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
+static void poke(struct transport *t)
+{
+  if (transport_poke(t))
+    forget(t);
+}
+
+static void look_at_follower(struct transport *t, int64_t now_us)
+{
+  if (now_us < t->look_us && now_us < t->due_us)
+    return;
+  t->look_every_us = t->look_every_us * 2 < LOOK_LAST_US ? t->look_every_us * 2 : LOOK_LAST_US;
+  t->look_us = now_us + t->look_every_us;
+  if (now_us >= t->due_us || owner_is_done(t))
+    poke(t);
+}
+
+static int64_t next_time(const struct transport *t)
+{
+  return t->follows && t->look_us < t->due_us ? t->look_us : t->due_us;
+}
+
 /* What is due is sent; what is over leaves the list. Returns the time of the next. */
 static int64_t look_at_all(int64_t now_us)
 {
   int64_t next_us = INT64_MAX;
   for (struct transport *t = fed, *next; t; t = next) {
     next = t->next_fed;
-    if (t->follows && (owner_is_done(t) || now_us >= t->due_us)) {
-      forget(t);
-      transport_poke(t);
-    } else if (!t->follows && now_us >= t->due_us) {
+    if (t->follows)
+      look_at_follower(t, now_us);
+    else if (now_us >= t->due_us)
       note_due(t, transport_feed(t));
-    }
-    if (*find(t) && t->due_us < next_us)
-      next_us = t->due_us;
   }
+  for (struct transport *t = fed; t; t = t->next_fed)
+    if (next_time(t) < next_us)
+      next_us = next_time(t);
   return next_us;
 }
 
-static const struct transport *first_follower(void)
+static struct transport *first_follower(void)
 {
-  const struct transport *t = fed;
+  struct transport *t = fed;
   while (t && !t->follows)
     t = t->next_fed;
   return t;
 }
 
 /* The oldest follower wakes us at once; the others' owners are looked at in turn. */
-static void sleep_as_follower(const struct transport *t)
+static void sleep_as_follower(struct transport *t, int64_t us)
 {
   struct idem_call copy = t->call->op;
   const struct idem_store_api *api = t->call->api;
   struct idem_store *store = t->call->store;
+  int64_t left_us = us - monotonic_us();
   pthread_mutex_unlock(&lock);
-  api->wait(store, &copy, LOOK_MS);
+  bool done = api->wait(store, &copy, left_us < 1000 ? 1 : (unsigned)(left_us / 1000)) == 0;
   pthread_mutex_lock(&lock);
+  if (done && *find(t))
+    t->look_us = 0;
 }
 
 static void sleep_until(int64_t us)
@@ -90,9 +117,9 @@ static void *run(void *unused)
   pthread_mutex_lock(&lock);
   while (fed) {
     int64_t next_us = look_at_all(monotonic_us());
-    const struct transport *follower = first_follower();
+    struct transport *follower = first_follower();
     if (follower)
-      sleep_as_follower(follower);
+      sleep_as_follower(follower, next_us);
     else if (fed)
       sleep_until(next_us);
   }
@@ -120,7 +147,6 @@ static bool start_thread(void)
 
 static bool is_running(void)
 {
-  static bool prepared;
   if (!prepared) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -170,9 +196,22 @@ bool feeder_follow(struct transport *t)
   int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : call->started_us + (int64_t)wait_ms * 1000;
   pthread_mutex_lock(&lock);
   t->follows = true;
+  t->look_every_us = LOOK_FIRST_US;
+  t->look_us = monotonic_us() + LOOK_FIRST_US;
   bool added = add(t, due_us);
   pthread_mutex_unlock(&lock);
   return added;
+}
+
+void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
+{
+  pthread_mutex_lock(&lock);
+  for (struct transport *t = fed, *next; t; t = next) {
+    next = t->next_fed;
+    if (t->follows && memcmp(t->call->op.key, key, IDEM_KEY_SIZE) == 0)
+      poke(t);
+  }
+  pthread_mutex_unlock(&lock);
 }
 
 void feeder_forget(struct transport *t)
@@ -192,9 +231,10 @@ void feeder_unlock(void)
   pthread_mutex_unlock(&lock);
 }
 
+/* The condition may have the parent's feeder among its waiters, which the child does not have. */
 void feeder_begin_anew(void)
 {
   fed = NULL;
-  running = false;
+  running = prepared = false;
   pthread_mutex_unlock(&lock);
 }

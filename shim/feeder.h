@@ -17,7 +17,10 @@ void feeder_feed(struct transport *transport);
  * where no thread could be made. */
 bool feeder_follow(struct transport *transport);
 
-/* Ends both; the transport's socket can be closed then. */
+/* An owner in this process is done: its followers are poked now, and not at their next look. */
+void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE]);
+
+/* Ends both; the transport's socket can be closed then, and the thread that calls may change its call. */
 void feeder_forget(struct transport *transport);
 
 /* For pthread_atfork() alone: a child has no feeder. */

@@ -18,7 +18,9 @@
 
 struct flight {
   struct flight *next;
-  struct flight *next_anywhere; /* under `lock` */
+  struct flight *next_anywhere; /* under `lock`, and so are the next two: */
+  bool sends;                   /* it owns the operation `key` */
+  uint8_t key[IDEM_KEY_SIZE];
   struct multi *multi;
   struct shadow *shadow;
   pthread_t thread;
@@ -66,9 +68,8 @@ bool flight_blocks(const struct call *call)
   const struct multi *multi = call->shadow->flight ? call->shadow->flight->multi : NULL;
   pthread_mutex_lock(&lock);
   for (const struct flight *f = anywhere; f && !blocks; f = f->next_anywhere)
-    blocks = f->decision.way == WAY_LIVE && f->decision.kind == LIVE_OWNED && f->multi != multi &&
-             pthread_equal(f->thread, pthread_self()) &&
-             memcmp(f->call.op.key, call->op.key, IDEM_KEY_SIZE) == 0;
+    blocks = f->sends && f->multi != multi && pthread_equal(f->thread, pthread_self()) &&
+             memcmp(f->key, call->op.key, IDEM_KEY_SIZE) == 0;
   pthread_mutex_unlock(&lock);
   return blocks;
 }
@@ -76,6 +77,22 @@ bool flight_blocks(const struct call *call)
 static bool is_live(const struct flight *f)
 {
   return f->decision.way == WAY_LIVE;
+}
+
+static bool is_owner(const struct flight *f)
+{
+  return is_live(f) && f->decision.kind == LIVE_OWNED;
+}
+
+static void decided(struct flight *f, struct decision decision)
+{
+  f->decision = decision;
+  if (!is_owner(f))
+    return;
+  pthread_mutex_lock(&lock);
+  f->sends = true;
+  memcpy(f->key, f->call.op.key, IDEM_KEY_SIZE);
+  pthread_mutex_unlock(&lock);
 }
 
 /* How libcurl runs it now; neither: as the app has made it, since it has not been read yet. */
@@ -151,6 +168,7 @@ static void on_poke(void *owner)
 {
   struct flight *f = owner;
   struct call *call = &f->call;
+  feeder_forget(&f->transport);
   uint64_t waited_ms = (uint64_t)(monotonic_us() - call->started_us) / 1000;
   bool done = call->api->wait(call->store, &call->op, 0) == 0;
   call->op.waited = true;
@@ -162,7 +180,7 @@ static void on_poke(void *owner)
     call_bypass(call, "options changed while it waited");
     f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
   } else {
-    f->decision = decide_again(call, false);
+    decided(f, decide_again(call, false));
   }
   if (f->decision.way == WAY_FOLLOW ? !feeder_follow(&f->transport) : !is_live(f) && !play(f))
     f->decision = decide_live(call, "no memory or thread for the transport");
@@ -173,6 +191,8 @@ static void release(struct flight *f)
 {
   unlist(f);
   f->multi->unread -= f->unread;
+  if (f->sends)
+    feeder_owner_ended(f->key);
   problem_release(&f->room);
   f->shadow->flight = NULL;
   shadow_end(f->shadow);
@@ -182,7 +202,7 @@ static void release(struct flight *f)
 
 static void name(struct flight *f, const struct idem_rule *rule)
 {
-  f->decision = decide_first(&f->call, f->shadow, rule, false);
+  decided(f, decide_first(&f->call, f->shadow, rule, false));
   begin(f);
 }
 
@@ -231,7 +251,7 @@ static void read_body(struct flight *f)
 
 void flight_read(struct multi *multi)
 {
-  for (struct flight *f = multi->unread ? multi->flights : NULL, *next; f; f = next) {
+  for (struct flight *f = multi && multi->unread ? multi->flights : NULL, *next; f; f = next) {
     next = f->next;
     if (f->unread)
       read_body(f);
@@ -243,7 +263,7 @@ void flight_read(struct multi *multi)
 /* A problem has been left, and so has what goes live without being the owner. */
 static bool is_entered(const struct flight *f)
 {
-  return is_live(f) ? f->decision.kind == LIVE_OWNED : f->decision.way != WAY_PROBLEM;
+  return is_live(f) ? is_owner(f) : f->decision.way != WAY_PROBLEM;
 }
 
 static void end_transport(struct flight *f, CURLcode code)
@@ -283,12 +303,6 @@ void flight_abandon(struct flight *f)
   release(f);
 }
 
-void flight_note_reset(struct flight *f)
-{
-  if (is_played(f))
-    transport_hold(&f->transport);
-}
-
 /* Rescue. */
 
 static void finish_copy(struct flight *f)
@@ -298,7 +312,7 @@ static void finish_copy(struct flight *f)
 
 static void carry_on(struct multi *multi)
 {
-  for (struct flight *f = multi->flights; f; f = f->next)
+  for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
     if (is_sent(f) && rescue_is_copy(&f->live.rescue))
       finish_copy(f);
 }
@@ -313,7 +327,7 @@ void flight_guard(struct multi *multi)
 
 void flight_rescue(struct multi *multi)
 {
-  for (struct flight *f = multi->flights; f; f = f->next)
+  for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
     if (is_sent(f)) {
       rescue_look(&f->live.rescue);
       carry_on(multi);
@@ -392,5 +406,12 @@ void flight_lock(void)
 
 void flight_unlock(void)
 {
+  pthread_mutex_unlock(&lock);
+}
+
+void flight_begin_anew(void)
+{
+  for (struct flight *f = anywhere; f; f = f->next_anywhere)
+    f->sends = false;
   pthread_mutex_unlock(&lock);
 }

@@ -23,7 +23,7 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
 /*
  * A body that comes from a callback is read where libcurl would read it: in a call that may run callbacks,
  * and not in curl_multi_add_handle() (pycurl's gives up there). Until then the transfer is in the multi as
- * the app has made it. Call this before such a call.
+ * the app has made it. Call this before such a call; NULL is fine.
  */
 void flight_read(struct multi *multi);
 
@@ -44,9 +44,6 @@ CURLcode flight_end(struct flight *flight, CURLcode code);
 /* The app has taken it out before its end. */
 void flight_abandon(struct flight *flight);
 
-/* The app has reset or copied the handle meanwhile. */
-void flight_note_reset(struct flight *flight);
-
 /* After a call that may have run callbacks: flights that have to go live do. */
 void flight_settle(struct multi *multi);
 
@@ -54,8 +51,9 @@ void flight_settle(struct multi *multi);
  * unless it is the very multi that `call` is for. */
 bool flight_blocks(const struct call *call);
 
-/* For pthread_atfork() alone. */
+/* For pthread_atfork() alone: a child owns no operation. */
 void flight_lock(void);
 void flight_unlock(void);
+void flight_begin_anew(void);
 
 #endif

@@ -50,8 +50,8 @@ HOOK(void, curl_easy_reset, (CURL * handle))
     real->easy_reset(handle);
   if (shadow)
     shadow_reset(shadow);
-  if (shadow && shadow->flight)
-    flight_note_reset(shadow->flight);
+  if (shadow && shadow->transport)
+    transport_hold(shadow->transport);
 }
 
 /* As the real cleanup does with a handle that is still in a multi. */

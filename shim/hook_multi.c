@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The multi interface: curl_multi_init, _add_handle, _remove_handle, _perform, _socket_action, _info_read,
- * _cleanup. Everything else of it is libcurl's own, since every transfer is. */
+/* The multi interface: curl_multi_init, _add_handle, _remove_handle, _perform, _socket and its kin,
+ * _info_read, _cleanup. Everything else of it is libcurl's own, since every transfer is. */
 #include "shim/flight.h"
 #include "shim/hook.h"
 #include "shim/life.h"
@@ -74,13 +74,16 @@ static void look_before(struct multi *multi)
 }
 
 /* What ran callbacks may have ended flights, and sent others on their way. */
-static void look_after(struct multi *multi, CURLMcode code)
+static CURLMcode look_after(struct multi *multi, CURLMcode code)
 {
+  if (!multi)
+    return code;
   flight_guard(multi);
-  if (code == CURLM_RECURSIVE_API_CALL || !multi->reads_ahead)
-    return;
+  if (!multi->reads_ahead || code == CURLM_RECURSIVE_API_CALL)
+    return code;
   multi_read_ahead(multi);
   flight_settle(multi);
+  return code;
 }
 
 HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
@@ -98,6 +101,8 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   if (ours && shadow->flight)
     flight_give_up(shadow->flight, "removed from its multi");
   CURLMcode code = real->multi_remove_handle(multi, handle);
+  if (known && code == CURLM_OK && !ours)
+    multi_drop_message(known, handle);
   if (code != CURLM_OK || !ours)
     return code;
   if (shadow->flight)
@@ -114,14 +119,11 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
-  if (known)
-    look_before(known);
+  look_before(known);
   rescue_before_turn(multi);
   CURLMcode code = real->multi_perform(multi, running);
   rescue_after_turn(multi);
-  if (known)
-    look_after(known, code);
-  return code;
+  return look_after(known, code);
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
@@ -132,12 +134,32 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
-  if (known)
-    look_before(known);
-  CURLMcode code = real->multi_socket_action(multi, fd, events, running);
-  if (known)
-    look_after(known, code);
-  return code;
+  look_before(known);
+  return look_after(known, real->multi_socket_action(multi, fd, events, running));
+}
+
+HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real || !real->multi_socket)
+    return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
+  look_before(known);
+  return look_after(known, real->multi_socket(multi, fd, running));
+}
+
+HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real || !real->multi_socket_all)
+    return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
+  look_before(known);
+  return look_after(known, real->multi_socket_all(multi, running));
 }
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))

@@ -124,8 +124,10 @@ void lend_return_all(struct shadow *shadow, CURL *handle)
 #define X(option, condition, lent, without) real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(without));
   LENT_IF(X)
 #undef X
-  if (bars_http(shadow))
-    real->easy_setopt(handle, CURLOPT_PROTOCOLS, shadow->slot[SLOT_PROTOCOLS]);
+  /* Setting the newer of the two callbacks says that there is none of either [setopt.c]. */
+  if (shadow->slot[SLOT_PROGRESSFUNCTION] && !shadow->slot[SLOT_XFERINFOFUNCTION])
+    real->easy_setopt(handle, CURLOPT_PROGRESSFUNCTION, shadow->slot[SLOT_PROGRESSFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_PROTOCOLS, shadow->slot[SLOT_PROTOCOLS]);
   if (shadow->slot[SLOT_PROTOCOLS_STR])
     real->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, shadow->slot[SLOT_PROTOCOLS_STR]);
   real->easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, shadow->slot[SLOT_UNIX_SOCKET_PATH]);

@@ -8,6 +8,9 @@
 #ifndef IDEMSHIM_SHIM_LIBCURL_H
 #define IDEMSHIM_SHIM_LIBCURL_H
 
+#ifndef CURL_DISABLE_DEPRECATION
+#define CURL_DISABLE_DEPRECATION
+#endif
 #include <curl/curl.h>
 #include <stdbool.h>
 
@@ -32,7 +35,9 @@
 #define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header)     /* 7.83.0 */                                                                            \
   X(easy_nextheader) /* 7.83.0 */                                                                            \
-  X(mime_init)       /* 7.56.0, as are these; a build may lack them */                                       \
+  X(multi_socket)    /* deprecated, as the next one is */                                                    \
+  X(multi_socket_all)                                                                                        \
+  X(mime_init) /* 7.56.0, as are these; a build may lack them */                                             \
   X(mime_free)                                                                                               \
   X(mime_addpart)                                                                                            \
   X(mime_name)                                                                                               \

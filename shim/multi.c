@@ -52,7 +52,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   struct multi *multi = take_unused();
   if (multi) {
     multi->lib = lib;
-    multi->serial++;
+    atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
     multi->flights = NULL;
     multi->message_count = multi->added = multi->unread = 0;
     multi->reads_ahead = multi->in_reader = false;
@@ -85,7 +85,7 @@ void multi_free(struct multi *multi)
   multi->in = NULL;
   multi->message_room = 0;
   pthread_mutex_lock(&lock);
-  multi->serial++;
+  atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
   unlink_multi(multi);
   atomic_store_explicit(&multi->handle, NULL, memory_order_release);
   atomic_store_explicit(&multi->next, unused, memory_order_release);
@@ -96,7 +96,8 @@ void multi_free(struct multi *multi)
 struct multi *multi_of(const struct shadow *shadow)
 {
   struct multi *multi = shadow->multi;
-  return multi && multi->serial == shadow->multi_serial ? multi : NULL;
+  return multi && atomic_load_explicit(&multi->serial, memory_order_relaxed) == shadow->multi_serial ? multi
+                                                                                                     : NULL;
 }
 
 static bool make_room(struct multi *multi)
@@ -116,12 +117,11 @@ bool multi_note_added(struct multi *multi, struct shadow *shadow)
     return false;
   multi->in[multi->added++] = shadow;
   shadow->multi = multi;
-  shadow->multi_serial = multi->serial;
+  shadow->multi_serial = atomic_load_explicit(&multi->serial, memory_order_relaxed);
   return true;
 }
 
-/* A message lives in its handle, and ends with the removal. */
-static void drop_message(struct multi *multi, const CURL *handle)
+void multi_drop_message(struct multi *multi, const CURL *handle)
 {
   unsigned kept = 0;
   for (unsigned i = 0; i < multi->message_count; i++)
@@ -132,7 +132,7 @@ static void drop_message(struct multi *multi, const CURL *handle)
 
 void multi_note_removed(struct multi *multi, struct shadow *shadow, CURL *handle)
 {
-  drop_message(multi, handle);
+  multi_drop_message(multi, handle);
   unsigned at = 0;
   while (at + 1 < multi->added && multi->in[at] != shadow)
     at++;
@@ -182,5 +182,6 @@ void multi_unlock_all(void)
 
 void multi_begin_anew(void)
 {
-  multi_unlock_all();
+  flight_begin_anew();
+  pthread_mutex_unlock(&lock);
 }

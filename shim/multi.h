@@ -18,9 +18,9 @@ struct multi {
   _Atomic(CURLM *) handle; /* NULL while unused */
   _Atomic(struct multi *) next;
   const struct libcurl *lib;
-  uint32_t serial;        /* grows with every use of this memory */
-  struct flight *flights; /* of ours, under way */
-  CURLMsg **messages;     /* read ahead of the app, oldest first */
+  _Atomic uint32_t serial; /* grows with every use of this memory */
+  struct flight *flights;  /* of ours, under way */
+  CURLMsg **messages;      /* read ahead of the app, oldest first */
   unsigned message_count, message_room;
   struct shadow **in; /* the handles in it */
   unsigned added;     /* how many: each can have one message */
@@ -42,6 +42,9 @@ struct multi *multi_of(const struct shadow *shadow);
 /* The handle is in; false without memory for its message: it must not be one of ours. */
 bool multi_note_added(struct multi *multi, struct shadow *shadow);
 void multi_note_removed(struct multi *multi, struct shadow *shadow, CURL *handle);
+
+/* A message lives in its handle, and ends with the removal: also of a handle that has no shadow. */
+void multi_drop_message(struct multi *multi, const CURL *handle);
 
 /* Reads all of libcurl's messages, and ends the flights that they are about. */
 void multi_read_ahead(struct multi *multi);

@@ -53,12 +53,15 @@ static CURLcode replay_by_transport(struct call *call)
   if (!transport_arm(&transport, call))
     return go_live(call, "no memory or descriptor for the transport");
   marks_build(call, marks);
+  /* From now on the feeder may look at it. */
+  if (call->speed > 0)
+    call_unpin(call);
   if (!transport_answer(&transport, marks)) {
     transport_disarm(&transport, CURLE_OUT_OF_MEMORY);
     return go_live(call, "no memory");
   }
   /* What is not in the socket yet would hold the map for as long as the app takes. */
-  if (!transport.ended)
+  if (call->speed <= 0 && !transport.ended)
     call_unpin(call);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
   if (call->tape.played)

@@ -64,6 +64,7 @@ struct url_parts {
 struct multi;
 struct flight;
 struct rescue;
+struct transport;
 
 struct shadow {
   _Atomic(CURL *) handle; /* NULL while unused */
@@ -82,6 +83,7 @@ struct shadow {
   struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule; /* valid while `matched` */
   struct rescue *rescue;        /* LIVE: of its call, while libcurl holds options of it */
+  struct transport *transport;  /* while the state is TRANSPORT */
   struct flight *flight;        /* its call in a multi, while that is under way */
   struct multi *multi;          /* the app's multi that it was added to, if that has still this serial */
   struct url_parts parts;       /* valid while `matched` and rule is not NULL */

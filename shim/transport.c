@@ -115,16 +115,10 @@ int64_t transport_feed(struct transport *t)
   return INT64_MAX;
 }
 
-static void feed_on(struct transport *t)
-{
-  if (!t->ended)
-    feeder_feed(t);
-}
-
-void transport_poke(const struct transport *t)
+bool transport_poke(const struct transport *t)
 {
   static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
-  push(t, interim, sizeof(interim) - 1);
+  return push(t, interim, sizeof(interim) - 1);
 }
 
 /* What libcurl gives us goes to the app. */
@@ -180,13 +174,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     debug_after_header(t->shadow, t->replay->status, lines.data, lines.len);
     t->replay->taken = t->replay->passed;
   }
-  feed_on(t);
+  feeder_feed(t);
   return verdict(taken, lines.len, len);
 }
 
-/* With CURLOPT_HEADER every line comes this way first. */
+/* With CURLOPT_HEADER every line comes this way first; the app may have set it after the first of them. */
 static size_t write_header(struct transport *t, char *line, size_t len)
 {
+  if (t->write.wire < t->header.wire)
+    t->write = t->header;
   struct place before = t->write;
   struct idem_span lines = lines_of_record(t, &t->write, len);
   note_lines(t, lines);
@@ -202,11 +198,11 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   size_t len = size * count;
   if (!t->answered)
     return len;
-  if (t->shadow->slot[SLOT_HEADER] && t->write.wire < t->wire.len)
+  if (t->shadow->slot[SLOT_HEADER] && t->header.wire < t->wire.len)
     return write_header(t, data, len);
   debug_show(t->shadow, CURLINFO_DATA_IN, data, len);
   size_t taken = callback_write(t->shadow, data, len);
-  feed_on(t);
+  feeder_feed(t);
   return taken;
 }
 
@@ -354,6 +350,7 @@ bool transport_arm(struct transport *t, struct call *call)
   }
   replay->passing = true;
   shadow->replayed = REPLAYED_TRANSPORT;
+  shadow->transport = t;
   shadow->state = PERFORM_TRANSPORT;
   lend_options(t);
   errno = saved;
@@ -382,7 +379,7 @@ bool transport_answer(struct transport *t, const char *marks)
                                        (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->answered = true;
   debug_announce(t->call);
-  feed_on(t);
+  feeder_feed(t);
   return true;
 }
 
@@ -408,6 +405,7 @@ void transport_disarm(struct transport *t, CURLcode code)
   if (!t->replay->passing)
     t->replay->passed = t->replay->headers.len;
   t->replay->ended_us = monotonic_us();
+  t->shadow->transport = NULL;
   t->shadow->state = PERFORM_PENDING;
   buffer_release(&t->url);
   buffer_release(&t->wire);

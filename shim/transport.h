@@ -43,7 +43,7 @@ struct transport {
 
   struct transport *next_fed; /* the feeder's own: */
   bool follows, hurried;
-  int64_t due_us;
+  int64_t due_us, look_us, look_every_us;
 
   /* A poke has come through: in the app's thread, inside the transfer. */
   void (*on_poke)(void *owner);
@@ -64,8 +64,9 @@ bool transport_answer(struct transport *transport, const char *marks);
  * Returns the time of the next chunk (CLOCK_MONOTONIC in µs), or INT64_MAX. */
 int64_t transport_feed(struct transport *transport);
 
-/* Makes libcurl call us, in the app's thread, before there is an answer. */
-void transport_poke(const struct transport *transport);
+/* Makes libcurl call us, in the app's thread, before there is an answer. False if that is not possible just
+ * now. */
+bool transport_poke(const struct transport *transport);
 
 /* After the transfer, or when it is given up: options as the app set them, and what getinfo will tell. */
 void transport_disarm(struct transport *transport, CURLcode code);
