@@ -29,7 +29,7 @@
  * a message. Tests run in any number at once, as any user, from the top of the source tree.
  *
  * From the environment: IDEM_BUILD, the build directory (default "build"); IDEM_SAN_PRELOAD, a sanitizer's
- * runtime that must come before the shim in LD_PRELOAD.
+ * runtime that must come before the shim in LD_PRELOAD; IDEM_RUN_DEADLINE_MS, in place of RUN_DEADLINE_MS.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
