@@ -29,10 +29,12 @@ HOOK(CURLM *, curl_multi_init, (void))
   return handle;
 }
 
-/* As libcurl says it of itself. */
+/* As libcurl says it of itself, and before we touch anything that it is working on. */
 static bool is_in_callback(const struct multi *multi)
 {
-  return multi && multi->in_reader;
+  long ms;
+  return multi &&
+         (multi->in_reader || multi->lib->multi_timeout(multi->handle, &ms) == CURLM_RECURSIVE_API_CALL);
 }
 
 static CURLMcode add(struct multi *multi, struct shadow *shadow)

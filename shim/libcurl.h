@@ -53,6 +53,7 @@
 /* What it must find in a libcurl. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
+  X(multi_timeout)                                                                                           \
   X(slist_free_all)                                                                                          \
   X(multi_setopt)                                                                                            \
   X(multi_wait)                                                                                              \

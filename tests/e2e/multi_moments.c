@@ -139,20 +139,30 @@ Test(multi_moments, a_body_that_the_app_refuses)
   expect_as_without_us("refuse-the-body", small);
 }
 
-/* The call that was taken away, and the one that took over. */
-Test(multi_moments, an_owner_that_is_removed_before_its_end)
+static void expect_requests_without_the_owner(long requests)
 {
   for (int i = 0; i < LOOPS; i++) {
-    mock_reset(&w);
     world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
     struct run plain = moment(false, "remove-the-owner", loops[i], slow);
     mock_reset(&w);
     expect_the_same("remove-the-owner", loops[i], &plain, slow);
-    cr_expect_eq(mock_count(&w).requests, 2);
+    cr_expect_eq(mock_count(&w).requests, requests);
     expect_the_same("remove-the-owner", loops[i], &plain, slow);
-    cr_expect_eq(mock_count(&w).requests, 2);
+    cr_expect_eq(mock_count(&w).requests, requests);
     run_release(&plain);
   }
+}
+
+/* The call that was taken away, and the one that took over. */
+Test(multi_moments, an_owner_that_is_removed_before_its_end)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=off");
+  expect_requests_without_the_owner(2);
+}
+
+Test(multi_moments, an_owner_that_is_removed_and_rescued)
+{
+  expect_requests_without_the_owner(1);
 }
 
 /* The child makes a call that its parent has under way, and follows it. */
