@@ -120,7 +120,7 @@ struct idem_config {
   char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
   char *log;          /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
-  unsigned rescues; /* copies of processes that may finish calls at once, over the whole store */
+  unsigned rescues;    /* copies of processes that may finish calls at once, over the whole store */
   uint64_t guard_size; /* bytes resident; larger programs are not guarded */
   bool hook_dl;
 

@@ -42,7 +42,7 @@ struct clone_kind clone_kind(void)
   return kind;
 }
 
-static void leave_at_once(int status)
+void clone_leave(int status)
 {
   for (;;)
     syscall(SYS_exit_group, status);
@@ -79,7 +79,7 @@ pid_t clone_process(const struct clone_kind *kind)
   if (child == 0 && !kind->inherits) {
     long copy = raw_clone(TID_FLAGS | SIGCHLD, kind->tid);
     if (copy != 0)
-      leave_at_once(copy < 0);
+      clone_leave(copy < 0);
   }
   if (child == 0)
     syscall(SYS_set_robust_list, kind->robust, kind->robust_size);

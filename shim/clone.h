@@ -26,4 +26,7 @@ pid_t clone_process(const struct clone_kind *kind);
 
 void clone_reap(void);
 
+/* Ends a copy: no handler, destructor or stream of the app's is run. */
+void clone_leave(int status) __attribute__((noreturn));
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/guard.h"
 
+#include "shim/clone.h"
 #include "shim/life.h"
 
 #include <errno.h>
@@ -74,7 +75,7 @@ static void sleep_until_alone(int tell, int owner)
     ;
   /* Dismissed, though the owner may be dead by now as well. */
   if (poll(wake, 1, 0) != 0)
-    _exit(0);
+    clone_leave(0);
 }
 
 static enum guard_side watch(const struct guard *guard, const struct parting_sockets *sockets, int tell,
@@ -82,7 +83,7 @@ static enum guard_side watch(const struct guard *guard, const struct parting_soc
 {
   sleep_until_alone(tell, owner);
   if (!is_untouched(guard, sockets))
-    _exit(0);
+    clone_leave(0);
   return GUARD_COPY;
 }
 

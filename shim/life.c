@@ -255,5 +255,7 @@ void life_fail_open(enum life_problem problem, const char *format, ...)
   va_end(arguments);
   /* The configuration may be what is wrong, so only a finished one says where to. */
   event_say(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : life_config()->log, text,
-            problem == LIFE_NO_TAPE || problem == LIFE_NO_TURNS ? "" : "; calls go out as if idemshim were not there");
+            problem == LIFE_NO_TAPE || problem == LIFE_NO_TURNS
+                ? ""
+                : "; calls go out as if idemshim were not there");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/live.h"
 
+#include "shim/clone.h"
 #include "shim/header_text.h"
 #include "shim/life.h"
 #include "shim/recorder.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static int64_t wall_clock_us(void)
 {
@@ -246,7 +246,7 @@ static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 {
   keep_answer(live, code);
   end_claim(live, code);
-  _exit(0);
+  clone_leave(0);
 }
 
 void live_end(struct live *live, CURLcode code)

@@ -24,7 +24,7 @@ struct multi {
   unsigned message_count, message_room;
   struct shadow **in; /* the handles in it */
   unsigned added;     /* how many: each can have one message */
-  unsigned unread; /* flights that are still to be named */
+  unsigned unread;    /* flights that are still to be named */
   bool reads_ahead;
   bool in_reader; /* of an unread flight: a callback, in which libcurl refuses to be called */
 };

@@ -28,8 +28,10 @@ static void replace(void *arg, int fd)
 
 static void forget_handlers(void)
 {
-  for (int number = 1; number < NSIG; number++)
-    signal(number, number == SIGPIPE ? SIG_IGN : SIG_DFL);
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction action = {.sa_handler = number == SIGPIPE ? SIG_IGN : SIG_DFL};
+    sigaction(number, &action, NULL);
+  }
 }
 
 /* A copy that waits for a lock that no thread is there to open ends all the same. */
