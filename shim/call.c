@@ -335,6 +335,8 @@ void call_event(const struct call *call, const char *name, const char *reason, i
 
 void call_delivered(const struct call *call, const char *via)
 {
+  if (!life_config()->log)
+    return;
   write_event(call, (struct event){
                         .name = call->tape.played ? "replayed"
                                 : call->op.waited ? "join"

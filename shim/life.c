@@ -21,7 +21,7 @@
 #include <time.h>
 
 static const struct idem_config no_config = {.mode = IDEM_MODE_OFF};
-static _Atomic(const struct idem_config *) the_config;
+_Atomic(const struct idem_config *) life_loaded;
 _Atomic int life_activity;
 
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -80,7 +80,7 @@ static bool is_active(const struct idem_config *config)
 
 /* Without pthread_once(), which makes a system call: threads that come at once each load one, and the first
  * has it. */
-static const struct idem_config *first_config(void)
+const struct idem_config *life_load(void)
 {
   int saved = errno;
   const struct idem_config *first = NULL;
@@ -88,7 +88,7 @@ static const struct idem_config *first_config(void)
   if (!mine)
     return &no_config;
   load_config(mine);
-  if (atomic_compare_exchange_strong(&the_config, &first, mine)) {
+  if (atomic_compare_exchange_strong(&life_loaded, &first, mine)) {
     first = mine;
     if (is_active(first))
       pthread_atfork(life_hold, life_release, life_release_in_copy);
@@ -98,12 +98,6 @@ static const struct idem_config *first_config(void)
   }
   errno = saved;
   return first;
-}
-
-const struct idem_config *life_config(void)
-{
-  const struct idem_config *config = atomic_load_explicit(&the_config, memory_order_acquire);
-  return config ? config : first_config();
 }
 
 int life_find_activity(void)
@@ -141,7 +135,7 @@ static bool store_object_path(char path[PATH_MAX])
     return false;
   if (info.dli_fname[0] == '/')
     snprintf(path, PATH_MAX, "%s", info.dli_fname);
-  else if (!absolute_path_of((void *)life_config, path))
+  else if (!absolute_path_of((void *)life_load, path))
     return false;
   char *slash = strrchr(path, '/');
   size_t room = slash ? PATH_MAX - (size_t)(slash + 1 - path) : 0;

@@ -15,7 +15,13 @@
 #include <stdatomic.h>
 
 /* Read once; never NULL. A mistake in it is said once, and mode is then off. */
-const struct idem_config *life_config(void);
+extern _Atomic(const struct idem_config *) life_loaded;
+const struct idem_config *life_load(void);
+static inline const struct idem_config *life_config(void)
+{
+  const struct idem_config *config = atomic_load_explicit(&life_loaded, memory_order_acquire);
+  return config ? config : life_load();
+}
 
 /* True if a rule could match at all; else nothing is remembered of any handle. */
 enum life_activity { LIFE_UNKNOWN, LIFE_ACTIVE, LIFE_INACTIVE };

@@ -15,6 +15,7 @@
 static void set_need(struct shadow *shadow, unsigned bit, bool on)
 {
   uint64_t mask = 1ull << (bit % 64);
+  shadow->needy |= on;
   shadow->needs[bit / 64] = on ? shadow->needs[bit / 64] | mask : shadow->needs[bit / 64] & ~mask;
 }
 
@@ -119,6 +120,7 @@ void shadow_reset(struct shadow *shadow)
   free_rare(shadow);
   memset(shadow->slot, 0, sizeof(shadow->slot));
   memset(shadow->needs, 0, sizeof(shadow->needs));
+  shadow->needy = false;
   shadow_lose_form(shadow);
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
@@ -139,6 +141,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   OPTIONS_TEXT(X)
 #undef X
   memcpy(to->needs, from->needs, sizeof(to->needs));
+  to->needy = from->needy;
   to->newer_option = from->newer_option;
   to->request = from->request;
   to->upload = from->upload;
@@ -429,6 +432,8 @@ const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_con
 
 const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24])
 {
+  if (!shadow->needy)
+    return NULL;
   for (unsigned word = 0; word < sizeof(shadow->needs) / sizeof(shadow->needs[0]); word++)
     for (uint64_t left = shadow->needs[word]; left; left &= left - 1) {
       unsigned number = word * 64 + (unsigned)__builtin_ctzll(left);
