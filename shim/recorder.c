@@ -20,9 +20,13 @@ void recorder_begin(struct call *call)
   tape->api->name(&call->request, &tape->call);
 }
 
+/* More than all of them take, as a rule. */
+#define FACTS_ROOM 1024
+
 static bool collect_facts(const struct call *call, struct buffer *facts)
 {
   const struct shadow *shadow = call->shadow;
+  buffer_reserve(facts, FACTS_ROOM);
   /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
   return facts_collect(shadow, facts) | facts_collect_times(shadow, facts);
 }

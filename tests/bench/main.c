@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench hits ORIGIN NGINX_ORIGIN DIR    under the preload: hits against the limit and against nginx; one line
- * for each row bench other                           with or without the preload: what calls cost that are
- * not ours bench exec PRELOAD                    what exec of a program without libcurl costs, with PRELOAD
- * and without
+ * bench hits ORIGIN NGINX_ORIGIN DIR: under the preload: hits against the limit and against nginx.
+ *
+ * bench other: with or without the preload: what calls cost that are not ours.
+ *
+ * bench upstream ORIGIN LATENCY_MS COUNT: with or without it: calls to a server that takes its time.
+ *
+ * bench exec PRELOAD: what exec of a program without libcurl costs, with PRELOAD and without.
  *
  * Each line is NAME<tab>nanoseconds. scripts/bench runs them and prints the table.
  */
@@ -71,6 +74,29 @@ static struct calls *calls_open(const char *origin, size_t answer_size, unsigned
   curl_easy_setopt(calls->handle, CURLOPT_WRITEDATA, calls);
   perform_calls(calls, answers);
   return calls;
+}
+
+/* One call after the other, all different, to a server that takes its time. */
+static int bench_upstream(const char *origin, const char *latency_ms, const char *count)
+{
+  char url[256], request[REQUEST_SIZE + 1];
+  unsigned calls = (unsigned)strtoul(count, NULL, 10);
+  snprintf(url, sizeof(url), "%s/v1/chat/completions?mock=latency_ms%%3D%s", origin, latency_ms);
+  CURL *handle = curl_easy_init();
+  struct calls *sink = calloc(1, sizeof(*sink));
+  curl_easy_setopt(handle, CURLOPT_URL, url);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, into_sink);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, sink);
+  int64_t start = clock_ns();
+  for (unsigned i = 0; i < calls; i++) {
+    make_request(request, i);
+    sink->got = 0;
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request);
+    if (curl_easy_perform(handle) || !sink->got)
+      return 1;
+  }
+  printf("upstream\t%.1f\n", (double)(clock_ns() - start) / calls);
+  return 0;
 }
 
 static void print(const struct subject *subjects, size_t count)
@@ -175,10 +201,14 @@ int main(int argc, char **argv)
   curl_global_init(CURL_GLOBAL_ALL);
   if (strcmp(what, "hits") == 0 && argc == 5)
     return bench_hits(argv[2], argv[3], argv[4]);
+  if (strcmp(what, "upstream") == 0 && argc == 5)
+    return bench_upstream(argv[2], argv[3], argv[4]);
   if (strcmp(what, "other") == 0)
     return bench_other();
   if (strcmp(what, "exec") == 0 && argc == 3)
     return bench_exec(argv[2]);
-  fprintf(stderr, "bench: hits ORIGIN NGINX_ORIGIN DIR | other | exec PRELOAD; scripts/bench runs them\n");
+  fprintf(stderr,
+          "bench: hits ORIGIN NGINX_ORIGIN DIR | other | upstream ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
+          "scripts/bench runs them\n");
   return 2;
 }
