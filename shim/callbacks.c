@@ -42,3 +42,21 @@ void callback_error(struct shadow *shadow, const char *format, ...)
   vsnprintf(into, CURL_ERROR_SIZE, format, arguments);
   va_end(arguments);
 }
+
+/* Its words have changed three times [sendf.c, cw-out.c]. */
+CURLcode callback_refused(struct shadow *shadow, bool header, size_t len, size_t taken)
+{
+  unsigned version = shadow->lib->version;
+  if (header && version < 0x080700)
+    callback_error(shadow, "Failed writing header");
+  else if (version < 0x074800)
+    callback_error(shadow, "Failed writing body (%zu != %zu)", taken, len);
+  else if (version < 0x080700)
+    callback_error(shadow, "Failure writing output to destination");
+  else if (version >= 0x080800 && taken == CURL_WRITEFUNC_ERROR)
+    callback_error(shadow, "client returned ERROR on write of %zu bytes", len);
+  else
+    callback_error(shadow, "Failure writing output to destination, passed %zu returned %zd", len,
+                   (ssize_t)taken);
+  return CURLE_WRITE_ERROR;
+}

@@ -19,4 +19,8 @@ size_t callback_read(struct shadow *shadow, char *into, size_t room);
 /* Puts a message into the app's ERRORBUFFER, if it has one. */
 void callback_error(struct shadow *shadow, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What libcurl says when a callback, of the header or of the body, has not taken what it was given. Returns
+ * CURLE_WRITE_ERROR. */
+CURLcode callback_refused(struct shadow *shadow, bool header, size_t len, size_t taken);
+
 #endif

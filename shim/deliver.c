@@ -25,6 +25,7 @@ struct delivery {
   struct progress progress;
   int64_t length;      /* that the header gives the body; -1: it has not passed, or gives none */
   int64_t network_len; /* of the body, before it was decoded */
+  size_t offered;      /* of the body: what the app has been given */
   bool unpinned;
   bool held; /* there was a pause in this header */
 };
@@ -99,26 +100,18 @@ static CURLcode wait_for_resume(struct delivery *d)
   return code;
 }
 
-/* libcurl's own words, which have changed twice [sendf.c, cw-out.c]. */
-static CURLcode write_failed(struct shadow *shadow, size_t len, size_t taken)
-{
-  unsigned version = shadow->lib->version;
-  if (version < 0x074800)
-    callback_error(shadow, "Failed writing body (%zu != %zu)", taken, len);
-  else if (version < 0x080700)
-    callback_error(shadow, "Failure writing output to destination");
-  else if (version >= 0x080800 && taken == CURL_WRITEFUNC_ERROR)
-    callback_error(shadow, "client returned ERROR on write of %zu bytes", len);
-  else
-    callback_error(shadow, "Failure writing output to destination, passed %zu returned %zd", len,
-                   (ssize_t)taken);
-  return CURLE_WRITE_ERROR;
-}
-
 /* A callback may also take what it is given, and pause what comes after. */
 static CURLcode hold(struct delivery *d)
 {
   return d->shadow->paused ? wait_for_resume(d) : CURLE_OK;
+}
+
+/* What has come off the network for the part that the app has been given. */
+static void count_body(struct delivery *d)
+{
+  int64_t len = (int64_t)d->call->op.answer.body.len, counted = (int64_t)d->offered;
+  d->progress.down = d->network_len == len ? counted : counted * d->network_len / len;
+  d->replay->downloaded = d->progress.down;
 }
 
 static CURLcode write_part(struct delivery *d, char *data, size_t len)
@@ -131,7 +124,8 @@ static CURLcode write_part(struct delivery *d, char *data, size_t len)
     if (taken == len)
       return CURLE_OK;
     if (taken != CURL_WRITEFUNC_PAUSE)
-      return write_failed(d->shadow, len, taken);
+      return callback_refused(d->shadow, false, len, taken);
+    count_body(d);
     d->shadow->paused = true;
   }
 }
@@ -148,15 +142,23 @@ static size_t rest_of_block(const char *line, const char *end)
   return (size_t)((newline ? newline + 1 : end) - line);
 }
 
-/* Until 8.7 libcurl lays what comes during a pause together, but for a status line [sendf.c, pausewrite]. */
+/* Until 8.7 libcurl lays what comes during a pause together; since 7.83 but for a status line [sendf.c,
+ * pausewrite]. */
 static size_t held_len(struct delivery *d, const char *line, size_t len)
 {
-  const char *end = d->replay->headers.data + d->replay->headers.len;
+  unsigned version = d->shadow->lib->version;
   d->held |= d->shadow->paused;
-  if (!d->held || d->shadow->lib->version >= 0x080700 || header_status(line, len))
+  if (!d->held || version >= 0x080700 || (version >= 0x075300 && header_status(line, len)))
     return len;
   d->held = false;
-  return rest_of_block(line, end);
+  return rest_of_block(line, d->replay->headers.data + d->replay->headers.len);
+}
+
+/* The header callback has paused at this line. Since 8.4 it comes again by itself. */
+static size_t paused_len(struct delivery *d, const char *line, size_t len)
+{
+  d->shadow->paused = d->held = true;
+  return d->shadow->lib->version >= 0x080400 ? len : held_len(d, line, len);
 }
 
 static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
@@ -168,12 +170,9 @@ static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
     size_t taken = callback_header(d->shadow, line, len);
     if (taken == len)
       return CURLE_OK;
-    if (taken != CURL_WRITEFUNC_PAUSE) {
-      callback_error(d->shadow, "Failed writing header");
-      return CURLE_WRITE_ERROR;
-    }
-    d->shadow->paused = true;
-    len = *line_len = held_len(d, line, len);
+    if (taken != CURL_WRITEFUNC_PAUSE)
+      return callback_refused(d->shadow, true, len, taken);
+    len = *line_len = paused_len(d, line, len);
     d->replay->passed = (size_t)(line + len - d->replay->headers.data);
   }
   return code;
@@ -185,6 +184,31 @@ static bool wants_headers(const struct shadow *shadow)
          debug_wanted(shadow);
 }
 
+static bool fails_by_status(const struct delivery *d)
+{
+  return d->shadow->slot[SLOT_FAILONERROR] && d->call->op.answer.status >= 400 && !d->call->tape.played;
+}
+
+/* Since 8.8 before the length of the body is looked at. */
+static CURLcode fail_by_status(struct delivery *d)
+{
+  d->replay->unsized = d->shadow->lib->version >= 0x080800;
+  callback_error(d->shadow, "The requested URL returned error: %d", d->call->op.answer.status);
+  return CURLE_HTTP_RETURNED_ERROR;
+}
+
+/* Until 7.75 at the status line, and in its words [http.c, print_http_error]. */
+static bool fails_at_once(struct delivery *d, int status, const char *line, size_t len)
+{
+  if (d->shadow->lib->version >= 0x074b00 || status < 400 || !fails_by_status(d))
+    return false;
+  const char *words = memchr(line, ' ', len);
+  size_t words_len = strcspn(words + 1, "\r\n");
+  callback_error(d->shadow, "The requested URL returned error: %.*s", (int)words_len, words + 1);
+  d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+  return true;
+}
+
 static CURLcode deliver_headers(struct delivery *d)
 {
   char *line = d->replay->headers.data, *end = line + d->replay->headers.len;
@@ -194,6 +218,8 @@ static CURLcode deliver_headers(struct delivery *d)
     size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
     int status = header_status(line, len);
     d->replay->status = status ? status : d->replay->status;
+    if (fails_at_once(d, status, line, len))
+      return CURLE_HTTP_RETURNED_ERROR;
     debug_before_header(d->shadow, line, len);
     code = write_header(d, line, &len);
     if (code == CURLE_OK)
@@ -222,12 +248,10 @@ static CURLcode wait_for(struct delivery *d, int64_t at_us)
   return code;
 }
 
-/* As libcurl counts it, which is before the app has it. */
-static void count_part(struct delivery *d, size_t delivered)
+/* libcurl counts before the app has it; since 8.5 when the app has taken it, or has put it off. */
+static bool counts_first(const struct delivery *d)
 {
-  int64_t len = (int64_t)d->call->op.answer.body.len, counted = (int64_t)delivered;
-  d->progress.down = d->network_len == len ? counted : counted * d->network_len / len;
-  d->replay->downloaded = d->progress.down;
+  return d->shadow->lib->version < 0x080500;
 }
 
 static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
@@ -237,8 +261,12 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
     /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
     debug_show(d->shadow, CURLINFO_DATA_IN, d->call->op.answer.body.data + at, part);
-    count_part(d, at + part);
+    d->offered = at + part;
+    if (counts_first(d))
+      count_body(d);
     code = write_part(d, (char *)d->call->op.answer.body.data + at, part);
+    if (code == CURLE_OK)
+      count_body(d);
     at += part;
     len -= part;
   }
@@ -286,11 +314,8 @@ static CURLcode deliver_whole(struct delivery *d)
   d->progress.up = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->progress.up_total = d->progress.up;
   d->network_len = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)answer->body.len);
-  if (code == CURLE_OK && d->shadow->slot[SLOT_FAILONERROR] && answer->status >= 400 &&
-      !d->call->tape.played) {
-    callback_error(d->shadow, "The requested URL returned error: %d", answer->status);
-    return CURLE_HTTP_RETURNED_ERROR;
-  }
+  if (code == CURLE_OK && fails_by_status(d))
+    return fail_by_status(d);
   if (code == CURLE_OK)
     code = deliver_body(d);
   if (code == CURLE_OK && d->call->tape.played)

@@ -9,6 +9,15 @@
 
 #include "shim/shadow.h"
 
+/* Newer than some headers. */
+#if LIBCURL_VERSION_NUM < 0x080700
+#define CURLINFO_USED_PROXY ((CURLINFO)(CURLINFO_LONG + 66))
+#endif
+#if LIBCURL_VERSION_NUM < 0x080c00
+#define CURLINFO_HTTPAUTH_USED  ((CURLINFO)(CURLINFO_LONG + 69))
+#define CURLINFO_PROXYAUTH_USED ((CURLINFO)(CURLINFO_LONG + 70))
+#endif
+
 #define NUMBER_OF(info) ((unsigned)(info)&CURLINFO_MASK)
 
 enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
@@ -38,6 +47,9 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(HTTP_VERSION, 0, FIXED)                                                                                  \
   X(PROTOCOL, 0, FIXED)                                                                                      \
   X(PROXY_ERROR, 0, FIXED)                                                                                   \
+  X(USED_PROXY, 0, FIXED)                                                                                    \
+  X(HTTPAUTH_USED, 0, FIXED)                                                                                 \
+  X(PROXYAUTH_USED, 0, FIXED)                                                                                \
   X(FILETIME_T, -1, PARSED)                                                                                  \
   X(CONTENT_LENGTH_UPLOAD_T, -1, FIXED)                                                                      \
   X(RETRY_AFTER, 0, FIXED)

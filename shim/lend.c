@@ -26,7 +26,8 @@
   X(FRESH_CONNECT, 1, RARE(FRESH_CONNECT, 0))                                                                \
   X(FORBID_REUSE, 1, RARE(FORBID_REUSE, 0))
 
-/* The same where the app has set it: X(option, condition, what libcurl gets, what it has without us). */
+/* The same where the app has set it: X(option, condition, what libcurl gets, what it has without us). They
+ * come first: since 8.14 CURLU takes the URL away. */
 #define LENT_IF(X)                                                                                           \
   X(CURLU, shadow->slot[SLOT_CURLU], NULL, shadow->slot[SLOT_CURLU])                                         \
   X(PORT, shadow->slot[SLOT_PORT], 0, shadow->slot[SLOT_PORT])                                               \
@@ -98,13 +99,13 @@ void lend_all(struct shadow *shadow, const struct lend *lend)
 {
   const struct libcurl *real = shadow->lib;
   CURL *handle = shadow->handle;
-#define X(option, lent, without) real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(lent));
-  LENT(X)
-#undef X
 #define X(option, condition, lent, without)                                                                  \
   if (condition)                                                                                             \
     real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(lent));
   LENT_IF(X)
+#undef X
+#define X(option, lent, without) real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(lent));
+  LENT(X)
 #undef X
   if (bars_http(shadow))
     real->easy_setopt(handle, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
@@ -117,12 +118,12 @@ void lend_all(struct shadow *shadow, const struct lend *lend)
 void lend_return_all(struct shadow *shadow, CURL *handle)
 {
   const struct libcurl *real = shadow->lib;
-#define X(option, lent, without) real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(without));
-  LENT(X)
-#undef X
   /* All of them: the app may have changed the condition meanwhile. */
 #define X(option, condition, lent, without) real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(without));
   LENT_IF(X)
+#undef X
+#define X(option, lent, without) real->easy_setopt(handle, CURLOPT_##option, (uintptr_t)(without));
+  LENT(X)
 #undef X
   /* Setting the newer of the two callbacks says that there is none of either [setopt.c]. */
   if (shadow->slot[SLOT_PROGRESSFUNCTION] && !shadow->slot[SLOT_XFERINFOFUNCTION])

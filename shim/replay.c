@@ -202,7 +202,7 @@ static const struct curl_certinfo *certificates(const struct shadow *shadow)
   return replay->certinfo ? replay->certinfo : &none;
 }
 
-/* What has not passed yet is as it was before anything was known. */
+/* What grows with the header. */
 static int64_t passing_number(const struct replay *replay, unsigned number, int64_t value)
 {
   switch (number) {
@@ -213,13 +213,65 @@ static int64_t passing_number(const struct replay *replay, unsigned number, int6
   case NUMBER_OF(CURLINFO_REDIRECT_COUNT):
     return so_far_redirects(replay, value);
   default:
-    return so_far_knows(replay, number) ? value : info_rows[number].unset;
+    return value;
   }
 }
 
-static bool is_ahead(const struct replay *replay)
+/* Nothing has come yet; a libcurl before 7.75 may fail by the status and pass no header. */
+static bool is_ahead(const struct shadow *shadow)
 {
-  return replay->passing && !replay->passed;
+  const struct replay *replay = shadow->replay;
+  long status = 0;
+  if (!replay->passing || replay->passed)
+    return false;
+  if (shadow->replayed == REPLAYED_TRANSPORT)
+    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_RESPONSE_CODE, &status);
+  return !status;
+}
+
+/* A libcurl that is older than an info has no fact of it. */
+static bool is_known(const struct shadow *shadow, CURLINFO info)
+{
+  const struct replay *replay = shadow->replay;
+  curl_off_t value;
+  size_t len;
+  return facts_find(replay->facts.data, replay->facts.len, NUMBER_OF(info), &len) ||
+         shadow->lib->easy_getinfo(shadow->handle, info, &value) == CURLE_OK;
+}
+
+/* Before the first line: since 8.10 the scheme [url.c, create_conn], and until 7.88 that it has a connection.
+ */
+static bool knows_ahead(const struct shadow *shadow, unsigned number)
+{
+  unsigned version = shadow->lib->version;
+  switch (number) {
+  case NUMBER_OF(CURLINFO_EFFECTIVE_METHOD):
+    return true;
+  case NUMBER_OF(CURLINFO_PROTOCOL):
+  case NUMBER_OF(CURLINFO_SCHEME):
+    return version >= 0x080a00;
+  case NUMBER_OF(CURLINFO_NUM_CONNECTS):
+    return version < 0x075800;
+  default:
+    return false;
+  }
+}
+
+static bool knows(const struct shadow *shadow, unsigned number)
+{
+  const struct replay *replay = shadow->replay;
+  if (replay->unsized && number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD))
+    return false;
+  if (is_ahead(shadow))
+    return knows_ahead(shadow, number);
+  return !replay->passing || so_far_knows(replay, number);
+}
+
+/* Since 8.10 no port is no longer port 0. */
+static int64_t unset_number(const struct shadow *shadow, unsigned number)
+{
+  bool port = number == NUMBER_OF(CURLINFO_PRIMARY_PORT) || number == NUMBER_OF(CURLINFO_LOCAL_PORT);
+  return port && shadow->lib->version >= 0x080a00 ? -1 : info_rows[number].unset;
 }
 
 static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
@@ -229,8 +281,8 @@ static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
   if (number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && shadow->replayed == REPLAYED_DIRECT)
     return replay->downloaded;
   int64_t value = facts_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
-  if (is_ahead(replay))
-    return info_rows[number].unset;
+  if (!knows(shadow, number))
+    return unset_number(shadow, number);
   if (replay->passing)
     return passing_number(replay, number, value);
   return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
@@ -240,17 +292,7 @@ static const char *fact_text(const struct shadow *shadow, unsigned number)
 {
   const struct replay *replay = shadow->replay;
   const char *unset = info_rows[number].unset ? "" : NULL;
-  bool unknown = is_ahead(replay) || (replay->passing && !so_far_knows(replay, number));
-  return unknown ? unset : text_of(replay, number, unset);
-}
-
-/* It is known from the beginning; before, and if nobody has written it down, libcurl knows it. */
-static bool tell_method(const struct replay *replay, void *out)
-{
-  const char *method = text_of(replay, NUMBER_OF(CURLINFO_EFFECTIVE_METHOD), NULL);
-  if (method)
-    *(const char **)out = method;
-  return method;
+  return knows(shadow, number) ? text_of(replay, number, unset) : unset;
 }
 
 static bool is_time(const struct info_row *row)
@@ -272,6 +314,8 @@ static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
 {
   if (shadow->replayed != REPLAYED_TRANSPORT || row->source == SOURCE_UPLOAD_SPEED)
     return false;
+  if (row == &info_rows[NUMBER_OF(CURLINFO_RESPONSE_CODE)])
+    return shadow->replay->passing && !shadow->replay->status;
   return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
 }
 
@@ -286,9 +330,8 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   const struct info_row *row = &info_rows[number];
   if (is_time(row) && replay->ended_us && recorded_time(replay, info, out))
     return true;
-  if (number == NUMBER_OF(CURLINFO_EFFECTIVE_METHOD))
-    return replay->begun && tell_method(replay, out);
-  if (is_libcurls(shadow, row))
+  bool is_fact = row->source == SOURCE_NUMBER || row->source == SOURCE_TEXT;
+  if (is_libcurls(shadow, row) || (is_fact && (!replay->begun || !is_known(shadow, info))))
     return false;
   switch ((enum info_source)row->source) {
   case SOURCE_REAL:

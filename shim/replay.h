@@ -21,6 +21,7 @@ struct replay {
   size_t passed; /* how much of them the app has been given; */
   size_t taken;  /* and what it has taken of that: HEADER_SIZE */
   int status;
+  bool unsized; /* the transfer failed before the length of the body was looked at */
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
   int64_t downloaded;                          /* bytes of the network that direct delivery has got to */
   struct curl_certinfo *certinfo;              /* made when it is first asked */

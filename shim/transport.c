@@ -147,6 +147,12 @@ static size_t verdict(size_t taken, size_t wanted, size_t given)
   return taken == wanted ? given : taken == CURL_WRITEFUNC_PAUSE ? taken : given ? 0 : 1;
 }
 
+static void note_refusal(struct transport *t, bool header, size_t taken, size_t wanted)
+{
+  if (taken != wanted && taken != CURL_WRITEFUNC_PAUSE)
+    t->refused = (struct refusal){true, header, wanted, taken};
+}
+
 static void note_lines(struct transport *t, struct idem_span lines)
 {
   int status = header_status(lines.data, lines.len);
@@ -175,6 +181,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     t->replay->taken = t->replay->passed;
   }
   feeder_feed(t);
+  note_refusal(t, true, taken, lines.len);
   return verdict(taken, lines.len, len);
 }
 
@@ -189,6 +196,7 @@ static size_t write_header(struct transport *t, char *line, size_t len)
   size_t taken = callback_write(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->write = before;
+  note_refusal(t, false, taken, lines.len);
   return verdict(taken, lines.len, len);
 }
 
@@ -399,6 +407,8 @@ void transport_disarm(struct transport *t, CURLcode code)
   feeder_forget(t);
   close_pair(t);
   lend_return_all(t->shadow, t->shadow->handle);
+  if (code == CURLE_WRITE_ERROR && t->refused.happened)
+    callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
   if (t->answered)
     cookies_mend(t->shadow, (struct idem_span){t->replay->headers.data, t->replay->headers.len});
   t->replay->passing = code != CURLE_OK && !t->call->tape.played;

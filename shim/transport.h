@@ -39,6 +39,10 @@ struct transport {
   struct place {
     size_t wire, record;
   } header, write; /* how far the header callback is, and with CURLOPT_HEADER the write callback */
+  struct refusal {
+    bool happened, header;
+    size_t len, taken;
+  } refused; /* a line that the app has not taken; libcurl knows another in its place */
   bool answered, identical, ended, scaled;
 
   struct transport *next_fed; /* the feeder's own: */

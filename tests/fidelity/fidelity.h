@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fidelity NAME HTTP-URL [HTTPS-URL]
+ * fidelity --libcurl                   the number of the libcurl's version
  *
  * Performs a scenario against the mock server and prints everything that an app can observe: callbacks with
  * their sizes and bytes, results, error texts, infos, headers, cookies. What differs from one run to the next

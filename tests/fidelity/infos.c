@@ -4,8 +4,8 @@
 #include <string.h>
 
 /* SAME must be equal in a replay, SOME must be there, OWN is the connection's. A SPEED must be there in the
- * end: when libcurl has measured one before hangs on time. */
-enum kind { SAME, SOME, SPEED, OWN };
+ * end: when libcurl has measured one before hangs on time. What is TOLD may be nothing. */
+enum kind { SAME, SOME, SPEED, OWN, TOLD };
 
 /* The infos that are newer than the headers that this is compiled with stand by their numbers. */
 #define LONG_INFO(n)  ((CURLINFO)(CURLINFO_LONG + (n)))
@@ -86,10 +86,10 @@ static const struct info {
     I(PRETRANSFER_TIME_T, OWN),
     I(REDIRECT_TIME, OWN),
     I(REDIRECT_TIME_T, OWN),
-    {"QUEUE_TIME_T",        OFF_T_INFO(65), OWN },
-    {"POSTTRANSFER_TIME_T", OFF_T_INFO(67), OWN },
-    {"XFER_ID",             OFF_T_INFO(63), OWN },
-    {"CONN_ID",             OFF_T_INFO(64), OWN },
+    {"QUEUE_TIME_T",        OFF_T_INFO(65), TOLD},
+    {"POSTTRANSFER_TIME_T", OFF_T_INFO(67), TOLD},
+    {"XFER_ID",             OFF_T_INFO(63), TOLD},
+    {"CONN_ID",             OFF_T_INFO(64), TOLD},
     I(LASTSOCKET, OWN),
     I(ACTIVESOCKET, OWN),
 };
@@ -141,7 +141,7 @@ static void say_one(struct watch *w, const struct info *info)
   union value value = {.offset = 0};
   char text[600];
   CURLcode code = curl_easy_getinfo(w->easy, info->info, &value);
-  bool own = info->kind == OWN || (info->kind == SPEED && w->inside);
+  bool own = info->kind >= OWN || (info->kind == SPEED && w->inside);
   const char *mark = own ? "~ " : "";
 
   if (info->info == CURLINFO_PRIVATE && value.text == (char *)w)
@@ -150,6 +150,8 @@ static void say_one(struct watch *w, const struct info *info)
     snprintf(text, sizeof text, "error %d", (int)code);
   else if (info->kind == SAME)
     format_value(text, sizeof text, info->info, &value);
+  else if (info->kind == TOLD)
+    snprintf(text, sizeof text, "told");
   else
     snprintf(text, sizeof text, "%s", is_something(info->info, &value) ? "some" : "none");
   say(w->out, "%sinfo %s %s", mark, info->name, text);

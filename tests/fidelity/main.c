@@ -18,10 +18,18 @@ static void (*const functions[])(void) = {
 
 const struct scenario *scenario;
 
+static int print_version(void)
+{
+  printf("%u\n", curl_version_info(CURLVERSION_NOW)->version_num);
+  return 0;
+}
+
 int main(int argc, char **argv)
 {
   size_t i = 0, count = sizeof rows / sizeof *rows;
 
+  if (argc == 2 && !strcmp(argv[1], "--libcurl"))
+    return print_version();
   while (argc > 2 && i < count && strcmp(rows[i].name, argv[1]) != 0)
     i++;
   if (argc < 3 || i == count) {

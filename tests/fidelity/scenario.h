@@ -28,6 +28,8 @@ struct scenario {
   long number;      /* for a function that several rows share */
   const char *rule; /* fields of the rule besides the usual ones; NULL: none */
   enum way way;
+  enum way before; /* the way with a libcurl older than `since`: 0x080500 is 8.5.0 */
+  unsigned since;
   const char *option; /* what the way hangs on: an option, or the interface */
   const char *why;    /* for people: a row with a way other than the usual one has a reason */
   bool marked;        /* replays carry the marks */

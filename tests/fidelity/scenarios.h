@@ -165,8 +165,8 @@
   X(error_of_a_size_beyond_settled, error_of_size_known, .number = 9, .way = WAY_MIXED,                      \
     .option = "MAXFILESIZE", .settled = true)                                                                \
   X(error_of_an_unknown_size_within, error_of_size_unknown, .number = 10)                                    \
-  X(error_of_an_unknown_size_beyond, error_of_size_unknown, .number = 7, .way = WAY_TRANSPORT,               \
-    .option = "MAXFILESIZE")                                                                                 \
+  X(error_of_an_unknown_size_beyond, error_of_size_unknown, .number = 7, .way = WAY_LIVE,                    \
+    .before = WAY_TRANSPORT, .since = 0x080500, .option = "MAXFILESIZE", .why = "an error is no answer")     \
   X(error_of_a_size_on_second_thought, error_of_size_on_second_thought, .number = 9, .way = WAY_MIXED,       \
     .option = "MAXFILESIZE")                                                                                 \
   X(error_of_a_short_body, error_of_a_short_body, .way = WAY_LIVE, .why = "an error is no answer")           \
@@ -274,8 +274,8 @@
     .option = "RESUME_FROM")                                                                                 \
   X(resume_not_honoured, resume_not_honoured, .rule = "method=GET status=200-599", .way = WAY_LIVE,          \
     .why = "asks for a part of the answer")                                                                  \
-  X(resume_beyond_the_end, resume_beyond_the_end, .rule = "method=GET status=200-599", .way = WAY_LIVE,      \
-    .why = "asks for a part of the answer")                                                                  \
+  X(resume_beyond_the_end, resume_beyond_the_end, .rule = "method=GET status=200-599", .way = WAY_TRANSPORT, \
+    .before = WAY_LIVE, .since = 0x080500, .option = "RESUME_FROM")                                          \
   X(condition_unmet, condition_unmet, .rule = "method=GET status=200-599", .way = WAY_LIVE,                  \
     .why = "asks for a part of the answer")                                                                  \
   X(condition_met, condition_met, .rule = "method=GET status=200-599", .way = WAY_LIVE,                      \
@@ -362,7 +362,7 @@
   X(tls_by_protocols, tls_by_protocols)                                                                      \
   X(tls_by_protocols_by_name, tls_by_protocols_by_name)                                                      \
   X(http_by_protocols, http_by_protocols, .way = WAY_NONE, .why = "the call fails before it is sent")        \
-  X(tls_with_hsts, tls_with_hsts, .way = WAY_TRANSPORT, .option = "HSTS")                                    \
+  X(tls_with_hsts, tls_with_hsts, .way = WAY_TRANSPORT, .since = 0x074a00, .option = "HSTS")                 \
   X(tls_session_in_write, tls_session_in_write)                                                              \
   X(http_version_1_0, http_version, .number = 1)                                                             \
   X(http_version_1_1, http_version, .number = 2)                                                             \
@@ -372,7 +372,7 @@
 #define CONNECTION_SCENARIOS(X)                                                                              \
   X(connection_of_own_sockets, connection_of_own_sockets)                                                    \
   X(connection_told_before_the_request, connection_told_before_the_request, .way = WAY_TRANSPORT,            \
-    .option = "PREREQFUNCTION")                                                                              \
+    .since = 0x075000, .option = "PREREQFUNCTION")                                                           \
   X(connection_with_a_resolver, connection_with_a_resolver)                                                  \
   X(connection_without_a_proxy, connection_without_a_proxy)                                                  \
   X(connection_through_a_proxy, connection_through_a_proxy)                                                  \

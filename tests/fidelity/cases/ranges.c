@@ -7,6 +7,7 @@ static const char part[] = "HTTP/1.1 206 Part\r\nContent-Type: text/plain\r\n" C
 
 static void ask_range(struct watch *w)
 {
+  set(w, POSTFIELDS, NULL);
   set(w, HTTPGET, 1L);
   set(w, RANGE, "2-4");
 }
@@ -25,6 +26,7 @@ void range_not_honoured(void)
 
 static void resume_at_two(struct watch *w)
 {
+  set(w, POSTFIELDS, NULL);
   set(w, HTTPGET, 1L);
   set(w, RESUME_FROM, 2L);
 }
@@ -43,6 +45,7 @@ void resume_not_honoured(void)
 
 static void resume_large(struct watch *w)
 {
+  set(w, POSTFIELDS, NULL);
   set(w, HTTPGET, 1L);
   set(w, RESUME_FROM_LARGE, (curl_off_t)2);
   set(w, FAILONERROR, 1L);
@@ -56,6 +59,7 @@ void resume_beyond_the_end(void)
 
 static void ask_newer(struct watch *w)
 {
+  set(w, POSTFIELDS, NULL);
   set(w, HTTPGET, 1L);
   set(w, TIMECONDITION, (long)CURL_TIMECOND_IFMODSINCE);
   set(w, TIMEVALUE, 800000000L);
