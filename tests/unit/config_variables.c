@@ -172,6 +172,93 @@ Test(config_variable, log_tape_and_key_file_are_paths, .fini = release)
   cr_expect_str_eq(config.log, "/events.jsonl");
 }
 
+Test(config_variable, without_any_a_tape_is_replayed_at_once_and_exactly, .fini = release)
+{
+  LOADS("HOME", "/home/someone");
+  cr_expect_eq(config.tape_size, UINT64_C(1) << 30);
+  cr_expect_eq(config.tape_age_ms, 0);
+  cr_expect_eq(config.speed, 0.0);
+  cr_expect(!config.match_loose);
+  cr_expect(!config.exhausted_last);
+  cr_expect_null(config.replay_state);
+  cr_expect_null(config.replay_edit);
+}
+
+Test(config_variable, tape_size_is_a_megabyte_or_more_or_none, .fini = release)
+{
+  LOADS("IDEMSHIM_TAPE_SIZE", "1M");
+  cr_expect_eq(config.tape_size, 1048576);
+  LOADS("IDEMSHIM_TAPE_SIZE", "0");
+  cr_expect_eq(config.tape_size, 0);
+  REFUSED("IDEMSHIM_TAPE_SIZE", "1023k");
+  SAYS("IDEMSHIM_TAPE_SIZE: expected 1M or more, or 0, not \"1023k\"");
+  REFUSED("IDEMSHIM_TAPE_SIZE", "much");
+}
+
+Test(config_variable, tape_age_is_a_duration, .fini = release)
+{
+  LOADS("IDEMSHIM_TAPE_AGE", "7d");
+  cr_expect_eq(config.tape_age_ms, UINT64_C(7) * 86400 * 1000);
+  REFUSED("IDEMSHIM_TAPE_AGE", "7");
+  cr_expect(strstr(error.text, "IDEMSHIM_TAPE_AGE: expected "), "%s", error.text);
+}
+
+Test(config_variable, pace_is_a_word_or_a_factor, .fini = release)
+{
+  static const struct {
+    const char *text;
+    double speed;
+  } good[] = {
+      {"instant",  0   },
+      {"original", 1   },
+      {"10",       10  },
+      {"0.5",      0.5 },
+      {".25",      0.25},
+      {"2.",       2   }
+  };
+  static const char *const bad[] = {"0", "fast",  "-1",       "1e3",    "1,5",
+                                    ".", "1.2.3", "10000000", "0.0001", " 1"};
+
+  for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+    LOADS("IDEMSHIM_PACE", good[i].text);
+    cr_expect_float_eq(config.speed, good[i].speed, 1e-12, "%s", good[i].text);
+  }
+  for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+    REFUSED("IDEMSHIM_PACE", bad[i]);
+  REFUSED("IDEMSHIM_PACE", "slow");
+  SAYS("IDEMSHIM_PACE: expected instant, original or a factor such as 0.5 or 10, not \"slow\"");
+}
+
+Test(config_variable, match_and_exhausted_are_words, .fini = release)
+{
+  LOADS("IDEMSHIM_MATCH", "loose", "IDEMSHIM_EXHAUSTED", "last");
+  cr_expect(config.match_loose);
+  cr_expect(config.exhausted_last);
+  LOADS("IDEMSHIM_MATCH", "exact", "IDEMSHIM_EXHAUSTED", "error");
+  cr_expect(!config.match_loose);
+  cr_expect(!config.exhausted_last);
+  REFUSED("IDEMSHIM_MATCH", "lose");
+  SAYS("IDEMSHIM_MATCH: expected exact or loose, not \"lose\"; did you mean \"loose\"?");
+  REFUSED("IDEMSHIM_EXHAUSTED", "first");
+}
+
+Test(config_variable, replay_state_is_a_path, .fini = release)
+{
+  cr_assert_eq(chdir("/"), 0);
+  LOADS("IDEMSHIM_REPLAY_STATE", "state");
+  cr_expect_str_eq(config.replay_state, "/state");
+}
+
+Test(config_variable, replay_edit_is_numbers_with_files, .fini = release)
+{
+  static const char *const bad[] = {"17", "17=", "=a", "x=a", "17=a;;", "17=a;b", ";17=a", "17 =a"};
+
+  LOADS("IDEMSHIM_REPLAY_EDIT", "17=/a/file;18=another");
+  cr_expect_str_eq(config.replay_edit, "17=/a/file;18=another");
+  for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+    REFUSED("IDEMSHIM_REPLAY_EDIT", bad[i]);
+}
+
 Test(config_hosts, are_rules_with_the_default_treatment, .fini = release)
 {
   LOADS("IDEMSHIM_HOSTS", "api.openai.com, *.openai.azure.com ,127.0.0.1:8080");
