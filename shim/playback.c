@@ -6,7 +6,6 @@
 #include "shim/life.h"
 #include "shim/replay.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,33 +22,8 @@ static void refuse(struct call *call, const char *note)
   life_say("%s", tape->note);
 }
 
-/* --edit: the file that stands in for the body of this exchange. The caller's to free. */
-static char *edited_body(uint64_t number, size_t *len)
-{
-  const char *edit = life_config()->replay_edit;
-  while (edit && strtoull(edit, NULL, 10) != number) {
-    edit = strchr(edit, ';');
-    edit += edit != NULL;
-  }
-  if (!edit)
-    return NULL;
-  const char *path = strchr(edit, '=') + 1;
-  char name[4096];
-  snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, ";"), path);
-  FILE *file = fopen(name, "re");
-  char *body = NULL;
-  size_t room = 0;
-  ssize_t got = file ? getdelim(&body, &room, EOF, file) : -1;
-  if (file)
-    fclose(file);
-  if (got < 0)
-    life_say("cannot read %s, which stands in for exchange %llu: %s", name, (unsigned long long)number,
-             strerror(errno));
-  *len = got < 0 ? 0 : (size_t)got;
-  return got < 0 ? NULL : body;
-}
-
-/* The chunks as the delivery takes them. An edited body is one chunk, at the time of the first. */
+/* The lengths that the delivery goes by; the times are on the tape. An edited body is one chunk, at the time
+ * of the first. */
 static bool make_chunks(struct call *call, size_t len, bool edited)
 {
   const struct tape_outcome *outcome = &call->tape.record.outcome;
@@ -59,8 +33,6 @@ static bool make_chunks(struct call *call, size_t len, bool edited)
     return false;
   for (size_t i = 0; i < count; i++)
     chunks[i].len = (uint32_t)(edited ? len : outcome->chunks[i].len);
-  for (size_t i = 0; i < count && i < outcome->chunk_count; i++)
-    chunks[i].at_ms = (uint32_t)(outcome->chunks[i].at_us / 1000);
   call->tape.chunks = chunks;
   call->op.answer.chunks = chunks;
   call->op.answer.chunk_count = count;
@@ -84,20 +56,18 @@ static bool take_outcome(struct call *call, uint64_t number)
 {
   struct taping *tape = &call->tape;
   const struct tape_outcome *outcome = &tape->record.outcome;
-  size_t len = outcome->body.len;
-  tape->edited = edited_body(number, &len);
-  struct idem_span body = {tape->edited ? tape->edited : outcome->body.data, len};
   call->op.answer = (struct idem_answer){
-      .status = outcome->status, .headers = outcome->headers, .body = body, .facts = outcome->facts};
+      .status = outcome->status, .headers = outcome->headers, .body = outcome->body, .facts = outcome->facts};
+  bool edited = edit_apply(&tape->edit, number, &call->op.answer);
   snprintf(call->op.id, sizeof(call->op.id), "%s", tape->record.call.id);
   tape->first_byte_us = outcome->first_byte_us;
   tape->ending = (struct ending){
       .set = true, .code = (CURLcode)outcome->curl_code, .at_us = (int64_t)tape->record.call.duration_us};
   snprintf(tape->note, sizeof(tape->note), "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
   tape->ending.text = tape->note;
-  if (outcome->body_len > outcome->body.len && !outcome->curl_code && !tape->edited)
+  if (outcome->body_len > outcome->body.len && !outcome->curl_code && !edited)
     cut_short(call);
-  return make_chunks(call, len, tape->edited != NULL);
+  return make_chunks(call, call->op.answer.body.len, edited);
 }
 
 void playback_find(struct call *call)
@@ -162,5 +132,5 @@ void playback_release(struct call *call)
     return;
   tape->api->record_release(&tape->record);
   free(tape->chunks);
-  free(tape->edited);
+  edit_release(&tape->edit);
 }

@@ -5,6 +5,7 @@
 #ifndef IDEMSHIM_SHIM_TAPING_H
 #define IDEMSHIM_SHIM_TAPING_H
 
+#include "shim/edit.h"
 #include "shim/shadow.h"
 #include "tape/tape.h"
 
@@ -25,7 +26,7 @@ struct taping {
   struct ending ending;      /* of a call that a tape answers */
   struct tape_record record; /* what it answers with */
   struct idem_chunk *chunks;
-  char *edited;          /* a body that stands in for the recorded one */
+  struct edit edit;      /* a body that stands in for the recorded one */
   int64_t first_byte_us; /* -1: there is none */
   char note[520];        /* why there is no outcome for it */
 };
