@@ -381,7 +381,8 @@ bool transport_answer(struct transport *t, const char *marks)
   t->wire.len = 0;
   if (!wire_compose(&t->wire, record, &facts))
     return false;
-  t->identical = t->wire.len == record.len && memcmp(t->wire.data, record.data, record.len) == 0;
+  t->identical =
+      t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);
   t->scaled =
       answer->body.len && facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
                                        (int64_t)answer->body.len) != (int64_t)answer->body.len;
