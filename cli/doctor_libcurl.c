@@ -124,11 +124,20 @@ static void look_for_static(struct doctor *doctor, const struct doctor_use *use)
 
 /* ---- a libcurl beside it ---- */
 
+/* Rescue looks at the clock when libcurl's own loop comes by. */
+static void look_at_turns(struct doctor *doctor, const struct cli_object *libcurl)
+{
+  if (!cli_elf_binds_late(&libcurl->elf, "curl_multi_perform"))
+    doctor_find(doctor, DOCTOR_NO_TURNS, "%s", libcurl->name);
+}
+
 static void note_libcurls(struct doctor *doctor)
 {
   for (size_t i = 0; i < doctor->objects.count && doctor->libcurl_count < DOCTOR_MOST_LIBCURLS; i++)
-    if (doctor_is_libcurl(&doctor->objects.list[i]))
+    if (doctor_is_libcurl(&doctor->objects.list[i])) {
       doctor->libcurls[doctor->libcurl_count++] = doctor_read_libcurl(&doctor->objects.list[i]);
+      look_at_turns(doctor, &doctor->objects.list[i]);
+    }
   for (size_t i = 0; i < doctor->libcurl_count; i++) {
     int major, minor;
     if (sscanf(doctor->libcurls[i].version, "%d.%d", &major, &minor) == 2 && major * 1000 + minor < 7068)

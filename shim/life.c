@@ -237,7 +237,7 @@ void life_say(const char *format, ...)
 
 void life_fail_open(enum life_problem problem, const char *format, ...)
 {
-  if (problem != LIFE_BAD_CONFIG && problem != LIFE_NO_LOG)
+  if (problem != LIFE_BAD_CONFIG && problem != LIFE_NO_LOG && problem != LIFE_NO_TURNS)
     life_count(IDEM_COUNTER_store_error);
   unsigned bit = 1u << problem;
   if (atomic_fetch_or(&problems_said, bit) & bit)

@@ -50,10 +50,11 @@ static uint64_t patience_ms(const struct rescue *rescue)
   return ms ? ms : DEFAULT_MS;
 }
 
+/* libcurl takes no more than fits an int. */
 static long rescue_limit_ms(const struct rescue *rescue, int64_t now_us)
 {
-  uint64_t ms = (uint64_t)(now_us - rescue->started_us) / 1000 + patience_ms(rescue);
-  return ms < LONG_MAX ? (long)ms : LONG_MAX;
+  uint64_t spent = (uint64_t)(now_us - rescue->started_us) / 1000, ms = patience_ms(rescue);
+  return ms < INT_MAX - spent ? (long)(spent + ms) : INT_MAX - 1;
 }
 
 /* The two sides. */
@@ -245,12 +246,22 @@ static void resume(const struct rescue *rescue)
     shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
+/* Only now is it sure that turns are seen, and the app's rule kept by us. */
+static void first_turn(struct rescue *rescue, int64_t now_us)
+{
+  rescue->started_us = now_us;
+  rescue->slow.started_us = now_us;
+  rescue->holds_speed = true;
+  set(rescue, CURLOPT_LOW_SPEED_TIME, 0L);
+}
+
 void rescue_look(struct rescue *rescue)
 {
   if (rescue->state != RESCUE_READY)
     return;
   int64_t now_us = monotonic_us();
-  rescue->started_us = rescue->started_us ? rescue->started_us : now_us;
+  if (!rescue->started_us)
+    first_turn(rescue, now_us);
   if (!rescuable_is_sent(rescue->call->shadow))
     return;
   rescue->out_of_speed = is_too_slow(rescue, now_us);
@@ -266,6 +277,8 @@ void rescue_look(struct rescue *rescue)
 void rescue_turn(CURLM *multi)
 {
   struct rescue *rescue = rescue_under_way;
+  if (rescue->state != RESCUE_READY)
+    return;
   if (!rescue->multi)
     rescue->multi = multi;
   if (rescue->multi != multi)
@@ -323,7 +336,6 @@ void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
 {
   struct shadow *shadow = call->shadow;
   *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE, .guard = GUARD_NONE};
-  rescue->slow.started_us = monotonic_us();
   parting_reap();
   if (!call->rule->rescue_ms && !call->rule->guard)
     return;
@@ -335,7 +347,6 @@ void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFOFUNCTION, on_progress);
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFODATA, rescue);
   }
-  set(rescue, CURLOPT_LOW_SPEED_TIME, 0L);
 }
 
 static void say_too_slow(const struct rescue *rescue)
@@ -367,6 +378,9 @@ void rescue_give_back(const struct shadow *shadow, CURL *handle)
   if (shadow->rescue->asks) {
     real->easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, shadow->slot[SLOT_XFERINFOFUNCTION]);
     real->easy_setopt(handle, CURLOPT_XFERINFODATA, shadow->slot[SLOT_XFERINFODATA]);
+    /* The last one that was set says whether libcurl draws its meter. */
+    if (shadow->slot[SLOT_PROGRESSFUNCTION])
+      real->easy_setopt(handle, CURLOPT_PROGRESSFUNCTION, shadow->slot[SLOT_PROGRESSFUNCTION]);
   }
   real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_rare(shadow, CURLOPT_FORBID_REUSE, 0));
@@ -387,7 +401,7 @@ bool rescue_holds(const struct shadow *shadow, CURLoption option)
   case CURLOPT_TIMEOUT_MS:
     return rescue->holds_time;
   case CURLOPT_LOW_SPEED_TIME:
-    return true;
+    return rescue->holds_speed;
   case CURLOPT_FORBID_REUSE:
     return rescue->state == RESCUE_AWAY;
   default:
@@ -398,12 +412,17 @@ bool rescue_holds(const struct shadow *shadow, CURLoption option)
 void rescue_enter(struct rescue *rescue)
 {
   rescue->outer = rescue_under_way;
-  rescue_under_way = rescue->state == RESCUE_READY ? rescue : NULL;
+  rescue_under_way = rescue;
 }
 
+/* Not always the innermost: programs switch stacks in their callbacks. */
 void rescue_leave(struct rescue *rescue)
 {
-  rescue_under_way = rescue->outer;
+  struct rescue **at = &rescue_under_way;
+  while (*at && *at != rescue)
+    at = &(*at)->outer;
+  if (*at)
+    *at = rescue->outer;
   if (rescue->state == RESCUE_READY && !rescue->multi && rescuable_is_sent(rescue->call->shadow))
     life_fail_open(LIFE_NO_TURNS,
                    "this libcurl does not turn its loop by way of us: timed-out calls are not finished");

@@ -36,6 +36,7 @@ struct rescue {
   uint8_t state;     /* enum rescue_state */
   bool asks;         /* libcurl holds our progress callback */
   bool holds_time;   /* libcurl holds a timeout of ours */
+  bool holds_speed;  /* and no LOW_SPEED_TIME */
   bool app_paused;   /* its write callback has said so */
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
 };

@@ -89,14 +89,14 @@ Test(cli_check, what_has_no_effect_yet_is_told_only_where_it_was_set)
   cr_expect_null(strstr(none.out, "not yet in force"), "%s", none.out);
   run_release(&none);
 
-  world_env(&w, "IDEMSHIM_RULES", "host=a.example; host=b.example guard=on");
+  world_env(&w, "IDEMSHIM_RULES", "host=a.example; host=b.example redact=/user");
   struct run r = run_plain(&w, "idemshim", "check", "--json", NULL);
   json_t *document = json_loads(r.out, 0, NULL);
   json_t *list = json_object_get(document, "not_yet_in_force");
 
   expect_success(&r);
   cr_assert_eq(json_array_size(list), 1, "%s", r.out);
-  cr_expect_str_eq(json_string_value(json_array_get(list, 0)), "rule 2 of IDEMSHIM_RULES: guard=on");
+  cr_expect_str_eq(json_string_value(json_array_get(list, 0)), "rule 2 of IDEMSHIM_RULES: redact=/user");
   json_decref(document);
   run_release(&r);
 }
