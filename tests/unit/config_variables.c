@@ -127,6 +127,24 @@ Test(config_variable, store_size_is_a_megabyte_or_more, .fini = release)
   SAYS("IDEMSHIM_STORE_SIZE: expected a size such as 512, 64k, 16M or 4GiB, not \"lots\"");
 }
 
+Test(config_variable, rescues_are_a_number_and_guard_size_is_a_size, .fini = release)
+{
+  LOADS("IDEMSHIM_RESCUES", "");
+  cr_expect_eq(config.rescues, 64);
+  cr_expect_eq(config.guard_size, (uint64_t)256 << 20);
+  LOADS("IDEMSHIM_RESCUES", "0");
+  cr_expect_eq(config.rescues, 0);
+  LOADS("IDEMSHIM_RESCUES", "1024");
+  cr_expect_eq(config.rescues, 1024);
+  REFUSED("IDEMSHIM_RESCUES", "1025");
+  SAYS("IDEMSHIM_RESCUES: expected a number up to 1024, not \"1025\"");
+  REFUSED("IDEMSHIM_RESCUES", "-1");
+  REFUSED("IDEMSHIM_RESCUES", "99999999999999999999");
+  LOADS("IDEMSHIM_GUARD_SIZE", "1G");
+  cr_expect_eq(config.guard_size, (uint64_t)1 << 30);
+  REFUSED("IDEMSHIM_GUARD_SIZE", "large");
+}
+
 Test(config_variable, delivery_is_a_word, .fini = release)
 {
   LOADS("IDEMSHIM_DELIVERY", "transport");
