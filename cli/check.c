@@ -33,8 +33,11 @@ static char *look_at_store(const struct idem_config *config, int *code)
 {
   struct idem_store *store;
   struct idem_error error = {""};
-  struct idem_store_options options = {
-      .dir = config->store_dir, .size = config->store_size, .sync = config->sync, .must_exist = true};
+  struct idem_store_options options = {.dir = config->store_dir,
+                                       .size = config->store_size,
+                                       .sync = config->sync,
+                                       .must_exist = true,
+                                       .key_file = config->key_file};
   int result = idem_store_open(&store, &options, &error);
   if (result == -ENOENT)
     return strdup("not made yet: the first matching call makes it");

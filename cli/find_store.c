@@ -23,7 +23,8 @@ char *cli_absolute(const char *path)
 
 static char *get_store_variable(const char *name)
 {
-  if (strncmp(name, "IDEMSHIM_", 9) == 0 && strncmp(name, "IDEMSHIM_STORE", 14) != 0)
+  bool ours = strncmp(name, "IDEMSHIM_STORE", 14) == 0 || strcmp(name, "IDEMSHIM_KEY_FILE") == 0;
+  if (strncmp(name, "IDEMSHIM_", 9) == 0 && !ours)
     return NULL;
   return getenv(name);
 }
@@ -41,8 +42,11 @@ int cli_use_store(const char *directory)
 static int open_store(const struct idem_config *config, struct idem_store **out)
 {
   struct idem_error error = {""};
-  struct idem_store_options options = {
-      .dir = config->store_dir, .size = config->store_size, .sync = config->sync, .must_exist = true};
+  struct idem_store_options options = {.dir = config->store_dir,
+                                       .size = config->store_size,
+                                       .sync = config->sync,
+                                       .must_exist = true,
+                                       .key_file = config->key_file};
   int result = idem_store_open(out, &options, &error);
   if (result == -ENOENT)
     return cli_fail(

@@ -180,8 +180,10 @@ const void *life_api(const char *symbol, uint32_t version, uint32_t size)
 static struct idem_store *open_store(void)
 {
   const struct idem_config *config = life_config();
-  struct idem_store_options options = {
-      .dir = config->store_dir, .size = config->store_size, .sync = config->sync};
+  struct idem_store_options options = {.dir = config->store_dir,
+                                       .size = config->store_size,
+                                       .sync = config->sync,
+                                       .key_file = config->key_file};
   struct idem_store *store = NULL;
   struct idem_error error = {""};
   int code = store_api->open(&store, &options, &error);

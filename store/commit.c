@@ -117,8 +117,11 @@ static void draft_answer(struct commit *commit, const struct answer_facts *facts
   memcpy(commit->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(commit->answer.tenant, call->priv.tenant, IDEM_KEY_SIZE);
   draft_request(commit, &commit->answer);
-  commit->draft = (struct record_draft){
-      .answer = &commit->answer, .raw = call->priv.raw, .print = call->priv.print, .base = call->priv.base};
+  commit->draft = (struct record_draft){.answer = &commit->answer,
+                                        .raw = call->priv.raw,
+                                        .print = call->priv.print,
+                                        .base = call->priv.base,
+                                        .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 
 static bool chunks_fit(const struct idem_recording *recording)

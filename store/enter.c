@@ -7,6 +7,7 @@
 #include "store/shelf.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FRESH_MOST = 4096, NOT_YET = 1000 };
@@ -41,10 +42,23 @@ static void use_key(struct entry *entry, const uint8_t *key)
   record_id(key, entry->call->id);
 }
 
+/* An encrypted answer is served from memory. */
+static enum shelf_found open_answer(struct entry *entry)
+{
+  struct idem_call *call = entry->call;
+  free(call->priv.heap);
+  if (record_open(call->answer.record, entry->store->seal_key, &call->priv.heap, &call->answer) == 0)
+    return SHELF_FRESH;
+  round_count(entry->store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);
+  return SHELF_DAMAGED;
+}
+
 static enum shelf_found look_up(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  return shelf_find(entry->store, call->priv.reader, call->key, entry->request->rule->ttl_ms, &call->answer);
+  enum shelf_found found =
+      shelf_find(entry->store, call->priv.reader, call->key, entry->request->rule->ttl_ms, &call->answer);
+  return entry->store->sealed && found == SHELF_FRESH ? open_answer(entry) : found;
 }
 
 static int note_mismatch(struct entry *entry, int otherwise)

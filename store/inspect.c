@@ -7,9 +7,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct look {
+  struct idem_store *store;
   struct reader *reader;
   int (*visit)(void *arg, const struct idem_answer *answer);
   void *arg;
@@ -21,7 +23,15 @@ static int visit_answer(struct look *look, const uint8_t *key, struct idem_span 
   if (record_parse(record, look->reader->spare, sizeof(look->reader->spare), &answer) < 0 ||
       memcmp(answer.key, key, IDEM_KEY_SIZE) != 0 || !record_checksum_holds(record))
     return 0;
-  return look->visit(look->arg, &answer);
+  if (!look->store->sealed)
+    return look->visit(look->arg, &answer);
+  void *heap;
+  int rc = record_open(record, look->store->seal_key, &heap, &answer);
+  if (rc < 0)
+    return rc == -ENOMEM ? rc : 0;
+  rc = look->visit(look->arg, &answer);
+  free(heap);
+  return rc;
 }
 
 static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
@@ -38,7 +48,7 @@ static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
 int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer),
                     void *arg, struct idem_error *error)
 {
-  struct look look = {.visit = visit, .arg = arg};
+  struct look look = {.store = store, .visit = visit, .arg = arg};
   int rc = -EIO;
   struct engine *engine = store_engine(store, &rc, error);
   if (!engine || (rc = engine_begin(engine, &look.reader, error)) < 0)
@@ -122,7 +132,7 @@ int idem_store_show(struct idem_store *store, const char *id,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error)
 {
-  struct look look = {.visit = visit, .arg = arg};
+  struct look look = {.store = store, .visit = visit, .arg = arg};
   struct search search;
   struct idem_span record;
   int rc = -EIO;

@@ -134,8 +134,13 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
 int idem_store_unpin(struct idem_store *store, struct idem_call *call)
 {
   (void)store;
-  if (!call->priv.reader || call->priv.heap)
+  if (!call->priv.reader)
     return 0;
+  if (call->priv.heap) {
+    engine_end(call->priv.reader);
+    call->priv.reader = NULL;
+    return 0;
+  }
   struct idem_answer copy;
   int before = errno;
   struct idem_span record = call->answer.record;

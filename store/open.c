@@ -3,6 +3,7 @@
 #include "store/claim.h"
 #include "store/clock.h"
 #include "store/fd.h"
+#include "store/identity.h"
 #include "store/state.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,64 +89,6 @@ static int open_claims(struct idem_store *store, struct idem_error *error)
   return 0;
 }
 
-struct identity {
-  uint32_t schema, zero;
-  uint8_t secret[STORE_SECRET];
-};
-
-static const char identity_key[] = "identity";
-
-static int put_identity(struct writer *writer, void *arg)
-{
-  struct idem_span there;
-  if (writer_get(writer, PAGES_META, identity_key, sizeof(identity_key), &there) == 0)
-    return 0;
-  return writer_put(writer, PAGES_META, identity_key, sizeof(identity_key), arg, sizeof(struct identity));
-}
-
-static int make_identity(struct engine *engine, struct idem_error *error)
-{
-  struct identity fresh = {.schema = STORE_SCHEMA};
-  if (getrandom(fresh.secret, sizeof(fresh.secret), 0) != sizeof(fresh.secret))
-    return idem_error_set(error, -EIO, "no random numbers: %s", strerror(errno));
-  return engine_write(engine, put_identity, &fresh, error);
-}
-
-static int read_identity(struct engine *engine, struct identity *out, struct idem_error *error)
-{
-  struct reader *reader;
-  struct idem_span value;
-  int rc = engine_begin(engine, &reader, error);
-  if (rc < 0)
-    return rc;
-  rc = reader_get(reader, PAGES_META, identity_key, sizeof(identity_key), &value);
-  if (rc == 0 && value.len < sizeof(out->schema))
-    rc = -EILSEQ;
-  if (rc == 0) {
-    memset(out, 0, sizeof(*out));
-    memcpy(out, value.data, value.len < sizeof(*out) ? value.len : sizeof(*out));
-    if (out->schema == STORE_SCHEMA && value.len != sizeof(*out))
-      rc = -EILSEQ;
-  }
-  engine_end(reader);
-  return rc;
-}
-
-static int learn_identity(struct idem_store *store, struct engine *engine, struct idem_error *error)
-{
-  struct identity identity;
-  int rc = read_identity(engine, &identity, error);
-  if (rc == -ENOENT && (rc = make_identity(engine, error)) >= 0)
-    rc = read_identity(engine, &identity, error);
-  if (rc < 0)
-    return idem_error_set(error, rc, "%s: the store is damaged or cannot be written", store->dir);
-  if (identity.schema != STORE_SCHEMA)
-    return idem_error_set(error, -EPROTO, "%s: the store has version %u, this idemshim knows version %d",
-                          store->dir, identity.schema, STORE_SCHEMA);
-  memcpy(store->secret, identity.secret, sizeof(store->secret));
-  return 0;
-}
-
 static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
   struct engine_options options = {.dir = store->dir, .size = store->size, .sync = store->sync};
@@ -184,7 +126,7 @@ static int check_limits(struct idem_error *error)
   return 0;
 }
 
-static int open_files(struct idem_store *store, struct idem_error *error)
+static int open_files(struct idem_store *store, const char *key_file, struct idem_error *error)
 {
   char path[PATH_MAX];
   snprintf(path, sizeof(path), "%s/stats", store->dir);
@@ -201,7 +143,7 @@ static int open_files(struct idem_store *store, struct idem_error *error)
   if (rc < 0)
     return rc;
   atomic_store(&store->engine, engine);
-  return learn_identity(store, engine, error);
+  return identity_learn(store, engine, key_file, error);
 }
 
 static void store_free(struct idem_store *store)
@@ -215,6 +157,7 @@ static void store_free(struct idem_store *store)
   repeats_release(&store->repeats);
   free(store->claims_path);
   free(store->dir);
+  explicit_bzero(store->seal_key, sizeof(store->seal_key));
   free(store);
 }
 
@@ -233,7 +176,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->dir = strdup(options->dir);
   if (!store->dir || asprintf(&store->claims_path, "%s/claims", options->dir) < 0)
     store->claims_path = NULL;
-  int rc = store->claims_path ? open_files(store, error)
+  int rc = store->claims_path ? open_files(store, options->key_file, error)
                               : idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   if (rc < 0) {
     store_free(store);

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/record.h"
 
+#include "store/seal.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 enum { RECORD_MAGIC = 0x1de3a25e, RECORD_VERSION = 1 };
-enum { RECORD_EVENT_STREAM = 1, RECORD_DELIVERED = 2, RECORD_FLAGS = 3 };
+enum { RECORD_EVENT_STREAM = 1, RECORD_DELIVERED = 2, RECORD_SEALED = 4, RECORD_FLAGS = 7 };
+
+/* Behind sealed parts: the tag, then the nonce. */
+enum { RECORD_SEAL_SIZE = SEAL_TAG_SIZE + SEAL_NONCE_SIZE };
 
 /* Small records lie at any even address. */
 struct record_head {
@@ -54,7 +61,7 @@ static void parts_of(const struct idem_answer *answer, struct idem_span part[REC
 size_t record_size(const struct record_draft *draft)
 {
   struct idem_span part[RECORD_PARTS];
-  size_t size = sizeof(struct record_head);
+  size_t size = sizeof(struct record_head) + (draft->key ? RECORD_SEAL_SIZE : 0);
   parts_of(draft->answer, part);
   for (int i = 0; i < RECORD_PARTS; i++) {
     if (part[i].len > UINT32_MAX / 2 || size > UINT32_MAX / 2)
@@ -64,13 +71,29 @@ size_t record_size(const struct record_draft *draft)
   return size;
 }
 
+/* Where what the checksum is of begins. */
+enum { RECORD_SUMMED = offsetof(struct record_head, checksum) + sizeof(uint64_t) };
+
 static uint64_t checksum(const uint8_t *record, size_t len)
 {
-  size_t from = offsetof(struct record_head, checksum) + sizeof(uint64_t);
-  return XXH3_64bits(record + from, len - from);
+  return XXH3_64bits(record + RECORD_SUMMED, len - RECORD_SUMMED);
 }
 
-void record_write(const struct record_draft *draft, void *place)
+/* The head is told to the cipher as well, so that no parts can be put under another one. */
+static struct idem_span bound_of(const char *record)
+{
+  return (struct idem_span){record + RECORD_SUMMED, sizeof(struct record_head) - RECORD_SUMMED};
+}
+
+static int seal_parts(char *record, size_t parts_len, const uint8_t *key)
+{
+  uint8_t *parts = (uint8_t *)record + sizeof(struct record_head), *nonce = parts + parts_len + SEAL_TAG_SIZE;
+  if (getrandom(nonce, SEAL_NONCE_SIZE, 0) != SEAL_NONCE_SIZE)
+    return -EIO;
+  return seal(key, nonce, bound_of(record), parts, parts_len);
+}
+
+int record_write(const struct record_draft *draft, void *place)
 {
   const struct idem_answer *a = draft->answer;
   struct idem_span part[RECORD_PARTS];
@@ -88,7 +111,8 @@ void record_write(const struct record_draft *draft, void *place)
                              .sequence = a->sequence,
                              .status = a->status,
                              .flags = (uint16_t)((a->event_stream ? RECORD_EVENT_STREAM : 0) |
-                                                 (a->delivered ? RECORD_DELIVERED : 0)),
+                                                 (a->delivered ? RECORD_DELIVERED : 0) |
+                                                 (draft->key ? RECORD_SEALED : 0)),
                              .key_kind = (uint16_t)a->key_kind};
   memcpy(head.key, a->key, IDEM_KEY_SIZE);
   memcpy(head.fingerprint, a->fingerprint, IDEM_KEY_SIZE);
@@ -103,10 +127,13 @@ void record_write(const struct record_draft *draft, void *place)
     end += part[i].len;
     head.len[i] = part[i].len;
   }
-  head.total = (uint64_t)(end - (uint8_t *)place);
+  size_t parts_len = (size_t)(end - (uint8_t *)place) - sizeof(head);
+  head.total = sizeof(head) + parts_len + (draft->key ? RECORD_SEAL_SIZE : 0);
   memcpy(place, &head, sizeof(head));
+  int rc = draft->key ? seal_parts(place, parts_len, draft->key) : 0;
   head.checksum = checksum(place, head.total);
   memcpy(place, &head, sizeof(head));
+  return rc;
 }
 
 static const struct record_head *head_of(struct idem_span record)
@@ -176,10 +203,16 @@ int record_parse(struct idem_span record, void *spare, size_t spare_size, struct
 {
   const struct record_head *head = head_of(record);
   struct idem_span part[RECORD_PARTS];
-  if (!head || cut(record, head, part) < 0 || head->key_kind > IDEM_KEY_CONTENT || head->flags > RECORD_FLAGS)
+  bool sealed = head && head->flags & RECORD_SEALED;
+  if (!head || (!sealed && cut(record, head, part) < 0) || head->key_kind > IDEM_KEY_CONTENT ||
+      head->flags > RECORD_FLAGS)
     return -EILSEQ;
+  if (sealed)
+    *answer = (struct idem_answer){.chunk_count = 0};
   take_head(head, answer);
   answer->record = record;
+  if (sealed)
+    return 0;
   answer->headers = part[RECORD_HEADERS];
   answer->body = part[RECORD_BODY];
   answer->facts = part[RECORD_FACTS];
@@ -191,6 +224,37 @@ int record_parse(struct idem_span record, void *spare, size_t spare_size, struct
   answer->request_headers = part[RECORD_REQUEST_HEADERS];
   answer->request_body = part[RECORD_REQUEST_BODY];
   return take_chunks(part[RECORD_CHUNKS], spare, spare_size, answer);
+}
+
+ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap)
+{
+  const struct record_head *sealed = head_of(record);
+  size_t least = sizeof(*sealed) + RECORD_SEAL_SIZE;
+  if (!sealed || !(sealed->flags & RECORD_SEALED) || record.len < least)
+    return -EILSEQ;
+  memcpy(heap, record.data, record.len);
+  size_t len = record.len - RECORD_SEAL_SIZE;
+  uint8_t *parts = (uint8_t *)heap + sizeof(*sealed), *nonce = (uint8_t *)heap + len + SEAL_TAG_SIZE;
+  int rc = unseal(key, nonce, bound_of(heap), parts, len - sizeof(*sealed) + SEAL_TAG_SIZE);
+  if (rc < 0)
+    return rc;
+  struct record_head *head = (void *)heap;
+  head->flags &= (uint16_t)~RECORD_SEALED;
+  head->total = len;
+  head->checksum = checksum((const uint8_t *)heap, len);
+  return (ssize_t)len;
+}
+
+int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer)
+{
+  *heap = malloc(record.len);
+  ssize_t len = *heap ? record_unseal(record, key, *heap) : -ENOMEM;
+  int rc = len < 0 ? (int)len : record_parse((struct idem_span){*heap, (size_t)len}, NULL, 0, answer);
+  if (rc == 0)
+    return 0;
+  free(*heap);
+  *heap = NULL;
+  return rc;
 }
 
 bool record_checksum_holds(struct idem_span record)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * record: an answer as bytes in the store. A fixed head, then its parts one after the other: chunks,
- * response, request. Whatever the bytes are, a parse stays inside them.
+ * response, request. Whatever the bytes are, a parse stays inside them. In an encrypted store the parts are
+ * sealed, with a tag and a nonce behind them; the head has only names and numbers.
  *
  *     size_t size = record_size(&draft);
  *     record_write(&draft, place);                              // place has `size` bytes
@@ -11,6 +12,8 @@
 #define IDEMSHIM_STORE_RECORD_H
 
 #include "store/store.h"
+
+#include <sys/types.h>
 
 /* What of a long request body is kept, for people. */
 enum { RECORD_BODY_KEPT = 256 * 1024 };
@@ -44,15 +47,25 @@ struct record_draft {
   const struct idem_answer *answer;
   const uint8_t *raw, *print;
   const uint8_t *base; /* what `raw` leads to; only in an index */
+  const uint8_t *key;  /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
 };
 
 /* Bytes; 0 if a part is larger than a record can hold. */
 size_t record_size(const struct record_draft *draft);
-void record_write(const struct record_draft *draft, void *place);
+int record_write(const struct record_draft *draft, void *place); /* -ENOMEM, -EIO: it could not be sealed */
 
 /* 0, or -EILSEQ if it is no whole record. Does not compute the checksum. `spare` takes the chunks if they are
  * not aligned. */
+/* Of a sealed record the head alone is told. */
 int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer);
+
+/* A sealed record as a plain one in `heap`, which has room for record.len bytes. Returns the plain length;
+ * -EBADMSG: it has been changed, or sealed with another key; -EILSEQ, -ENOMEM. */
+ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap);
+
+/* The same in new memory, parsed. The caller frees *heap once the answer is done with. */
+int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer);
+
 bool record_checksum_holds(struct idem_span record);
 bool record_is_of(struct idem_span record, const uint8_t *raw);
 int record_names(struct idem_span record, struct record_names *names);

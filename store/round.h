@@ -6,7 +6,13 @@
 #include "store/state.h"
 
 /* Bits of call->priv.counted. */
-enum { COUNTED_EXPIRED = 1, COUNTED_MISMATCH = 2, COUNTED_CHURN = 4, COUNTED_IN_DOUBT = 8 };
+enum {
+  COUNTED_EXPIRED = 1,
+  COUNTED_MISMATCH = 2,
+  COUNTED_CHURN = 4,
+  COUNTED_IN_DOUBT = 8,
+  COUNTED_DAMAGED = 16
+};
 
 /* Adds one to `counter`, once for each call, however many rounds it takes. */
 void round_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter);

@@ -111,8 +111,8 @@ int shelf_put(struct writer *writer, struct idem_answer *answer, const struct re
   int rc = size ? writer_reserve(writer, PAGES_ANSWERS, answer->key, IDEM_KEY_SIZE, size, &place) : -EFBIG;
   if (rc < 0)
     return rc;
-  record_write(draft, place);
-  return put_indexes(writer, answer, draft);
+  rc = record_write(draft, place);
+  return rc < 0 ? rc : put_indexes(writer, answer, draft);
 }
 
 /* The content's last key, if it is still this one. */

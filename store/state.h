@@ -6,11 +6,12 @@
 #include "store/engine.h"
 #include "store/fork.h"
 #include "store/repeats.h"
+#include "store/seal.h"
 #include "store/stats.h"
 
 #include <sys/types.h>
 
-enum { STORE_SCHEMA = 1, STORE_SECRET = 32, STORE_VERIFIED = 4096 };
+enum { STORE_SCHEMA = 1, STORE_SCHEMA_SEALED = 2, STORE_SECRET = 32, STORE_VERIFIED = 4096 };
 
 struct idem_store {
   struct idem_store *next; /* the list and `users`: under life_stores */
@@ -23,6 +24,8 @@ struct idem_store {
   bool sync;
   int claims_fd; /* to ask who holds a claim; never holds one */
   uint8_t secret[STORE_SECRET];
+  bool sealed; /* answers are encrypted */
+  uint8_t seal_key[SEAL_KEY_SIZE];
   struct stats *stats;
   struct repeats repeats;
 

@@ -41,16 +41,21 @@ struct idem_span {
 /* Opening. */
 
 struct idem_store_options {
-  const char *dir; /* absolute; made with mode 0700 if it does not exist */
-  uint64_t size;   /* bytes that answers may take; the oldest make room */
-  bool sync;       /* commits are durable before they return */
-  bool must_exist; /* the command reads; it does not make stores */
+  const char *dir;      /* absolute; made with mode 0700 if it does not exist */
+  uint64_t size;        /* bytes that answers may take; the oldest make room */
+  bool sync;            /* commits are durable before they return */
+  bool must_exist;      /* the command reads; it does not make stores */
+  const char *key_file; /* 32 bytes, or 64 hexadecimal digits: answers are encrypted with AES-256-GCM. NULL:
+                           they are not */
 };
 
 /*
  * Opens the store and its engine. Fails with a message for a directory that is not ours alone (other owner,
  * or writable by group or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS,
- * -ENOSPC), a damaged or newer store (-EILSEQ, -EPROTO), and file systems without open file description locks
+ * -ENOSPC), a key file without a key (-EINVAL), another key than the store's, one where it has none or none
+ * where it has one
+ * (-EKEYREJECTED), a damaged or newer store (-EILSEQ, -EPROTO), and file systems without open file
+ * description locks
  * (-ENOLCK).
  */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
@@ -369,7 +374,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 1u
+#define IDEM_STORE_API_VERSION 2u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */

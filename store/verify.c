@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PROGRESS_EVERY = 1024 };
 
 struct verify {
+  struct idem_store *store;
   struct idem_verify *out;
   struct reader *reader;
   struct engine *engine;
@@ -58,6 +60,16 @@ static void check_indexes(struct verify *verify, const struct idem_answer *answe
          "is not in the index by expiry; it will not be cleared out");
 }
 
+static bool opens(struct verify *verify, struct idem_span record, struct idem_answer *answer)
+{
+  void *heap = NULL;
+  if (!verify->store->sealed)
+    return true;
+  int rc = record_open(record, verify->store->seal_key, &heap, answer);
+  free(heap);
+  return rc == 0;
+}
+
 static int check_answer(void *arg, struct idem_span key, struct idem_span record)
 {
   struct verify *verify = arg;
@@ -72,6 +84,8 @@ static int check_answer(void *arg, struct idem_span key, struct idem_span record
     tell(verify, &verify->out->damaged, "answer", name, "its checksum is wrong");
   else if (memcmp(answer.key, name, IDEM_KEY_SIZE) != 0)
     tell(verify, &verify->out->damaged, "answer", name, "its record belongs to another key");
+  else if (!opens(verify, record, &answer))
+    tell(verify, &verify->out->damaged, "answer", name, "it has been changed since it was encrypted");
   else
     check_indexes(verify, &answer);
   return 0;
@@ -141,7 +155,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
                       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                       struct idem_error *error)
 {
-  struct verify verify = {.out = out, .found = found, .progress = progress, .arg = arg};
+  struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};
   int rc = -EIO;
   *out = (struct idem_verify){0};
   verify.engine = store_engine(store, &rc, error);

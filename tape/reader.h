@@ -3,8 +3,8 @@
 #ifndef IDEMSHIM_TAPE_READER_H
 #define IDEMSHIM_TAPE_READER_H
 
+#include "store/seal.h"
 #include "tape/record.h"
-#include "tape/seal.h"
 #include "tape/segment.h"
 #include "tape/tape.h"
 

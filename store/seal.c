@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tape/seal.h"
+#include "store/seal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  * The key file holds a master key. Each salt has a key of its own, derived by HKDF-SHA-256 (RFC 5869), and a
  * check value that tells a wrong master key before anything is unsealed.
  */
-#ifndef IDEMSHIM_TAPE_SEAL_H
-#define IDEMSHIM_TAPE_SEAL_H
+#ifndef IDEMSHIM_STORE_SEAL_H
+#define IDEMSHIM_STORE_SEAL_H
 
 #include "store/store.h"
 
