@@ -28,6 +28,7 @@ struct call {
   struct body body;
   struct buffer cookies; /* that libcurl's engine sends along */
   int64_t started_us;    /* CLOCK_MONOTONIC, when the app called perform */
+  bool announced;        /* OWNED: libcurl has said that the request goes out next */
   double speed;          /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
   struct taping tape;    /* what a tape is told, or has told, of it */
 

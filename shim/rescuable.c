@@ -3,6 +3,7 @@
 
 #include "shim/connection.h"
 #include "shim/multi.h"
+#include "shim/sent.h"
 #include "shim/share.h"
 #include "shim/tee.h"
 
@@ -20,16 +21,11 @@ static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
   return value;
 }
 
-bool rescuable_is_sent(const struct shadow *shadow)
-{
-  return info_number(shadow, CURLINFO_REQUEST_SIZE) > 0;
-}
-
 bool rescuable_is_sent_whole(const struct call *call)
 {
   const struct shadow *shadow = call->shadow;
   curl_off_t sent = info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
-  return rescuable_is_sent(shadow) && sent >= (curl_off_t)call->request.body.len &&
+  return sent_has_begun(call) && sent >= (curl_off_t)call->request.body.len &&
          sent >= info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
 }
 

@@ -8,8 +8,7 @@
 /* NULL, or why not; for the log. */
 const char *rescuable_reason(const struct rescue *rescue);
 
-/* True if a byte of the request has gone out; and if all of it has. */
-bool rescuable_is_sent(const struct shadow *shadow);
+/* True if all of the request has gone out. */
 bool rescuable_is_sent_whole(const struct call *call);
 
 #endif

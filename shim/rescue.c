@@ -7,6 +7,7 @@
 #include "shim/life.h"
 #include "shim/progress.h"
 #include "shim/rescuable.h"
+#include "shim/sent.h"
 #include "shim/tee.h"
 
 #include <limits.h>
@@ -167,7 +168,7 @@ static void part(struct rescue *rescue, const char *why)
 
 bool rescue_instead(struct rescue *rescue, const char *why)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !rescuable_is_sent(rescue->call->shadow))
+  if (!rescue || rescue->state != RESCUE_READY || !sent_has_begun(rescue->call))
     return false;
   part(rescue, why);
   return rescue->state == RESCUE_COPY;
@@ -246,7 +247,8 @@ static void resume(const struct rescue *rescue)
     shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
-/* Only now is it sure that turns are seen, and the app's rule kept by us. */
+/* Only now is it sure that turns are seen, and the app's rule kept by us. What libcurl tells before is of the
+ * handle's last transfer. */
 static void first_turn(struct rescue *rescue, int64_t now_us)
 {
   rescue->started_us = now_us;
@@ -260,9 +262,11 @@ void rescue_look(struct rescue *rescue)
   if (rescue->state != RESCUE_READY)
     return;
   int64_t now_us = monotonic_us();
-  if (!rescue->started_us)
+  if (!rescue->started_us) {
     first_turn(rescue, now_us);
-  if (!rescuable_is_sent(rescue->call->shadow))
+    return;
+  }
+  if (!sent_has_begun(rescue->call))
     return;
   rescue->out_of_speed = is_too_slow(rescue, now_us);
   if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
@@ -318,7 +322,7 @@ void rescue_turned(CURLM *multi)
 
 void rescue_now(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !rescuable_is_sent(rescue->call->shadow))
+  if (rescue->state != RESCUE_READY || !rescue->started_us || !sent_has_begun(rescue->call))
     return;
   part(rescue, why);
   resume(rescue);
@@ -423,7 +427,7 @@ void rescue_leave(struct rescue *rescue)
     at = &(*at)->outer;
   if (*at)
     *at = rescue->outer;
-  if (rescue->state == RESCUE_READY && !rescue->multi && rescuable_is_sent(rescue->call->shadow))
+  if (rescue->state == RESCUE_READY && !rescue->multi && sent_has_begun(rescue->call))
     life_fail_open(LIFE_NO_TURNS,
                    "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
 }

@@ -30,6 +30,7 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   curl_prereq_callback app = (curl_prereq_callback)shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0);
   if (!may_go_out(call))
     return CURL_PREREQFUNC_ABORT;
+  call->announced = true;
   void *data = (void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0);
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
@@ -37,6 +38,7 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 void sent_lend(struct call *call)
 {
   struct shadow *shadow = call->shadow;
+  call->announced = !call->op.defers;
   if (!call->op.defers)
     return;
   shadow->announced = true;
@@ -63,12 +65,15 @@ bool sent_holds(const struct shadow *shadow, CURLoption option)
   return shadow->announced && (option == CURLOPT_PREREQFUNCTION || option == CURLOPT_PREREQDATA);
 }
 
-bool sent_in_vain(const struct call *call, CURLcode code)
+bool sent_has_begun(const struct call *call)
 {
   long size = 0;
   const struct shadow *shadow = call->shadow;
-  if (code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR)
-    return false;
   shadow->lib->easy_getinfo(shadow->handle, CURLINFO_REQUEST_SIZE, &size);
-  return size > 0;
+  return call->announced && size > 0;
+}
+
+bool sent_in_vain(const struct call *call, CURLcode code)
+{
+  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && sent_has_begun(call);
 }

@@ -18,7 +18,10 @@ void sent_give_back(const struct shadow *shadow, CURL *handle);
 /* True if libcurl holds ours in the place of this option. */
 bool sent_holds(const struct shadow *shadow, CURLoption option);
 
-/* For the end of a call: true if a byte has been sent, and `code` does not tell what became of it. */
+/* True if a byte of the request has been sent; what was said to a proxy before does not count. */
+bool sent_has_begun(const struct call *call);
+
+/* For the end of a call: true if it has, and `code` does not tell what became of it. */
 bool sent_in_vain(const struct call *call, CURLcode code);
 
 #endif

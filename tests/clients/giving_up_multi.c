@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ * With `unused` both go on to their end, and the first handle is added for another call and removed at once.
+ */
 /*
  * giving_up_multi WAY URL BODY OTHER_BODY
  *
@@ -136,6 +138,15 @@ static int give_up(CURLM *multi)
   return !is("all");
 }
 
+/* A handle that has made a call before is added for another one, and removed before that began. */
+static void take_out_unused(CURLM *multi, struct call *call)
+{
+  curl_multi_remove_handle(multi, call->handle);
+  curl_easy_setopt(call->handle, CURLOPT_POSTFIELDS, "{\"unused\":1}");
+  curl_multi_add_handle(multi, call->handle);
+  curl_multi_remove_handle(multi, call->handle);
+}
+
 int main(int argc, char **argv)
 {
   if (argc < 5)
@@ -157,6 +168,8 @@ int main(int argc, char **argv)
     turn(multi);
     read_messages(multi);
   }
+  if (is("unused"))
+    take_out_unused(multi, &calls[0]);
   if (is("all"))
     curl_multi_cleanup(multi);
   if (is("action"))

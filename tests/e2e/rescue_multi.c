@@ -35,6 +35,7 @@ ParameterizedTestParameters(rescue_multi, every_way_of_giving_up_ends_as_without
       {"cleanup", "latency_ms%3D1200", 1},
       {"all",     "latency_ms%3D1200", 2},
       {"exit",    "latency_ms%3D1200", 2},
+      {"unused",  "latency_ms%3D400",  0},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }
