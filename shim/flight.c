@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 struct flight {
-  struct flight *next;
-  struct flight *next_anywhere; /* under `lock`, and so are the next two: */
-  bool sends;                   /* it owns the operation `key` */
+  struct flight *next, **link;                   /* and what points here */
+  struct flight *next_anywhere, **link_anywhere; /* under `lock`, and so are the next two: */
+  bool sends;                                    /* it owns the operation `key` */
   uint8_t key[IDEM_KEY_SIZE];
   struct multi *multi;
   struct shadow *shadow;
@@ -42,23 +42,28 @@ static struct flight *anywhere;
 static void list(struct flight *f)
 {
   f->next = f->multi->flights;
+  f->link = &f->multi->flights;
+  if (f->next)
+    f->next->link = &f->next;
   f->multi->flights = f;
   pthread_mutex_lock(&lock);
   f->next_anywhere = anywhere;
+  f->link_anywhere = &anywhere;
+  if (anywhere)
+    anywhere->link_anywhere = &f->next_anywhere;
   anywhere = f;
   pthread_mutex_unlock(&lock);
 }
 
 static void unlist(struct flight *f)
 {
-  struct flight **at = &f->multi->flights;
-  while (*at != f)
-    at = &(*at)->next;
-  *at = f->next;
+  *f->link = f->next;
+  if (f->next)
+    f->next->link = f->link;
   pthread_mutex_lock(&lock);
-  for (at = &anywhere; *at != f;)
-    at = &(*at)->next_anywhere;
-  *at = f->next_anywhere;
+  *f->link_anywhere = f->next_anywhere;
+  if (f->next_anywhere)
+    f->next_anywhere->link_anywhere = f->link_anywhere;
   pthread_mutex_unlock(&lock);
 }
 
@@ -330,7 +335,8 @@ void flight_rescue(struct multi *multi)
   for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
     if (is_sent(f)) {
       rescue_look(&f->live.rescue);
-      carry_on(multi);
+      if (rescue_is_copy(&f->live.rescue))
+        finish_copy(f);
     }
 }
 
@@ -339,7 +345,8 @@ void flight_give_up(struct flight *f, const char *why)
   if (!is_sent(f))
     return;
   rescue_now(&f->live.rescue, why);
-  carry_on(f->multi);
+  if (rescue_is_copy(&f->live.rescue))
+    finish_copy(f);
 }
 
 /* The locks are free meanwhile, for a copy takes them all. */
@@ -348,8 +355,8 @@ static struct flight *next_of_this_thread(void)
   struct flight *f;
   pthread_mutex_lock(&lock);
   for (f = anywhere; f; f = f->next_anywhere)
-    if (is_sent(f) && f->live.rescue.state == RESCUE_READY && f->process == getpid() &&
-        pthread_equal(f->thread, pthread_self()))
+    if (pthread_equal(f->thread, pthread_self()) && f->process == getpid() && is_sent(f) &&
+        f->live.rescue.state == RESCUE_READY)
       break;
   pthread_mutex_unlock(&lock);
   return f;

@@ -66,11 +66,22 @@ static void set(struct rescue *rescue, CURLoption option, long value)
   shadow->lib->easy_setopt(shadow->handle, option, value);
 }
 
+/* No socket of it will wake an event loop again; the end of a pause makes libcurl look at a transfer. */
+static void wake(const struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  int paused = rescue->app_paused ? CURLPAUSE_RECV : 0;
+  shadow->lib->easy_pause(shadow->handle, paused | CURLPAUSE_SEND);
+  shadow->lib->easy_pause(shadow->handle, paused);
+}
+
 /* libcurl ends it by itself, in its own words. */
 static void end_for_app(struct rescue *rescue)
 {
   rescue->holds_time = true;
   set(rescue, CURLOPT_TIMEOUT_MS, 1L);
+  if (rescue->call->shadow->flight)
+    wake(rescue);
 }
 
 /* Callbacks and streams that are the app's, and its limits. */

@@ -341,8 +341,11 @@ static void *run(void *user)
   for (drained_ms = end_ms + DRAIN_MS; t->in && loop_now_ms() < drained_ms;)
     work(t);
   total.lost += t->in;
-  for (unsigned i = 0; i < t->slot_count; i++)
+  for (unsigned i = 0; i < t->slot_count; i++) {
+    if (t->slots[i].in)
+      fprintf(stderr, "multi_stress: %s: never ended, under %s\n", t->slots[i].body, t->loop_name);
     curl_easy_cleanup(t->slots[i].handle);
+  }
   loop_close(&t->loop);
   total.wrong += t->loop.errors;
   return NULL;
