@@ -19,6 +19,8 @@ static unsigned moments;
 static const char body[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 static const char other_body[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"ho\"}]}";
 
+static const char third_body[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hu\"}]}";
+
 static void say(const char *what, int code)
 {
   printf("%s: %d\n", what, code);
@@ -294,6 +296,19 @@ static void remove_the_owner(void)
   finish(1);
 }
 
+/* What libcurl tells of a handle that it has not begun with is about the handle's last call, whose connection
+ * the next one takes. */
+static void remove_before_the_first_turn(void)
+{
+  add(handle);
+  finish(1);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, third_body);
+  add(handle);
+  loop_note(&loop, curl_multi_remove_handle(loop.multi, handle));
+  add(other);
+  finish(1);
+}
+
 /* The child lets its copies alone, and makes a call of its own. */
 static void fork_in_flight(void)
 {
@@ -319,22 +334,23 @@ static const struct {
   const char *name;
   void (*run)(void);
 } cases[] = {
-    {"perform-in-a-multi",    perform_in_a_multi   },
-    {"add-twice",             add_twice            },
-    {"add-after-the-end",     add_after_the_end    },
-    {"clean-the-multi-up",    clean_the_multi_up   },
-    {"clean-the-handle-up",   clean_the_handle_up  },
-    {"take-a-message-away",   take_a_message_away  },
-    {"move-to-another",       move_to_another      },
-    {"call-from-inside",      call_from_inside     },
-    {"change-in-flight",      change_in_flight     },
-    {"reset-in-flight",       reset_in_flight      },
-    {"reset-in-an-easy-call", reset_in_an_easy_call},
-    {"pause-often",           pause_often          },
-    {"copy-in-flight",        copy_in_flight       },
-    {"refuse-the-body",       refuse_the_body      },
-    {"remove-the-owner",      remove_the_owner     },
-    {"fork-in-flight",        fork_in_flight       },
+    {"perform-in-a-multi",           perform_in_a_multi          },
+    {"add-twice",                    add_twice                   },
+    {"add-after-the-end",            add_after_the_end           },
+    {"clean-the-multi-up",           clean_the_multi_up          },
+    {"clean-the-handle-up",          clean_the_handle_up         },
+    {"take-a-message-away",          take_a_message_away         },
+    {"move-to-another",              move_to_another             },
+    {"call-from-inside",             call_from_inside            },
+    {"change-in-flight",             change_in_flight            },
+    {"reset-in-flight",              reset_in_flight             },
+    {"reset-in-an-easy-call",        reset_in_an_easy_call       },
+    {"pause-often",                  pause_often                 },
+    {"copy-in-flight",               copy_in_flight              },
+    {"refuse-the-body",              refuse_the_body             },
+    {"remove-the-owner",             remove_the_owner            },
+    {"remove-before-the-first-turn", remove_before_the_first_turn},
+    {"fork-in-flight",               fork_in_flight              },
 };
 
 int main(int argc, char **argv)

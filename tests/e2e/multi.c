@@ -272,6 +272,15 @@ Test(multi, a_replay_has_the_pace_of_the_live_call)
   run_release(&live);
 }
 
+/* Copies of the process finish what is taken away; fewer handles, since each copy is a process. */
+Test(multi, hundreds_of_handles_under_stress_with_rescue, .timeout = 300)
+{
+  struct run run = run_shim(&w, "multi_stress", world_url(&w, "/v1/chat/completions"), "200", "2", "2", NULL);
+  expect_success(&run);
+  cr_log_info("%s", run.out);
+  run_release(&run);
+}
+
 /* A short one, unless IDEMSHIM_STRESS_SECONDS says otherwise; `make stress`. */
 Test(multi, a_thousand_handles_under_stress, .timeout = 600)
 {

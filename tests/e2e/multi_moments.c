@@ -165,6 +165,18 @@ Test(multi_moments, an_owner_that_is_removed_and_rescued)
   expect_requests_without_the_owner(1);
 }
 
+Test(multi_moments, a_handle_that_is_removed_before_its_first_turn)
+{
+  for (int i = 0; i < LOOPS; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    struct run plain = moment(false, "remove-before-the-first-turn", loops[i], slow);
+    mock_reset(&w);
+    expect_the_same("remove-before-the-first-turn", loops[i], &plain, slow);
+    cr_expect_eq(mock_count(&w).requests, 2, "%ld: it was never to be sent", mock_count(&w).requests);
+    run_release(&plain);
+  }
+}
+
 /* The child makes a call that its parent has under way, and follows it. */
 Test(multi_moments, a_fork_in_flight)
 {
