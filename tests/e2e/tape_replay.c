@@ -310,3 +310,20 @@ Test(tape_replay, a_callback_may_end_it_now_as_it_did_not_then)
   }
   run_release(&live);
 }
+
+Test(tape_replay, without_descriptors_it_fails_and_calls_nobody)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime opens files of its own");
+  const char *const argv[] = {"incident", "multi", PORTS, NULL};
+  struct run live = run_argv(&w, true, argv);
+  long before = mock_count(&w).requests;
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  struct run again =
+      run_shell(&w, world_text(&w, "ulimit -n 8; exec incident multi %d %d", w.port, w.tls_port));
+  cr_expect(strstr(again.out, "result 27"), "%s%s", again.out, again.err);
+  cr_expect_eq(again.status, 3);
+  cr_expect_eq(mock_count(&w).requests, before);
+  run_release(&live);
+  run_release(&again);
+}
