@@ -224,16 +224,30 @@ static void sleep_until(int64_t us)
     ;
 }
 
-static bool deadline_has_come(struct rescue *rescue, int64_t now_us)
+static bool deadline_is_soon(struct rescue *rescue, int64_t now_us, int64_t due)
 {
-  int64_t due = deadline_us(rescue);
   if (!due || now_us + SOON_US < due)
     return false;
   if (!rescue->holds_time) {
     rescue->holds_time = true;
     set(rescue, CURLOPT_TIMEOUT_MS, rescue_limit_ms(rescue, now_us));
   }
-  if (now_us + NEAR_US < due)
+  return true;
+}
+
+/* A turn that is slow may find the deadline over as soon as the request is sent. Once it is over, there is no
+ * timer left that would wake the app's loop for us. */
+void rescue_note_sending(struct rescue *rescue)
+{
+  int64_t now_us = monotonic_us();
+  if (rescue && rescue->state == RESCUE_READY && rescue->started_us && now_us < deadline_us(rescue))
+    deadline_is_soon(rescue, now_us, deadline_us(rescue));
+}
+
+static bool deadline_has_come(struct rescue *rescue, int64_t now_us)
+{
+  int64_t due = deadline_us(rescue);
+  if (!deadline_is_soon(rescue, now_us, due) || now_us + NEAR_US < due)
     return false;
   sleep_until(due);
   return true;

@@ -77,6 +77,9 @@ void rescue_keep_guard(struct rescue *rescue);
 /* The app takes an unfinished call away, outside of callbacks. The same. */
 void rescue_now(struct rescue *rescue, const char *why);
 
+/* The request goes out within this turn. */
+void rescue_note_sending(struct rescue *rescue);
+
 /* A callback of the app's is about to end the transfer. True in the copy, which must carry on as if it had
  * not. */
 bool rescue_instead(struct rescue *rescue, const char *why);
