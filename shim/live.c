@@ -183,8 +183,12 @@ static void record(struct live *live, CURLcode code)
   struct call *call = live->call;
   const char *app = (const char *)call->shadow->slot[SLOT_ERRORBUFFER];
   bool bypassed = live->kind == LIVE_UNTOUCHED && life_config()->mode != IDEM_MODE_RECORD;
+  bool rescued = rescue_is_copy(&live->rescue);
   if (call->tape.writer)
-    recorder_end_live(call, &live->tee, code, app ? app : live->error, bypassed);
+    recorder_end_live(call, &live->tee, code, app && !rescued ? app : live->error,
+                      rescued    ? TAPE_RESCUE
+                      : bypassed ? TAPE_BYPASS
+                                 : TAPE_LIVE);
 }
 
 void live_begin(struct live *live, struct call *call, enum live_kind kind)
@@ -244,6 +248,7 @@ static void end_claim(struct live *live, CURLcode code)
 /* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
 static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 {
+  record(live, code);
   keep_answer(live, code);
   end_claim(live, code);
   clone_leave(0);

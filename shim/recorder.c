@@ -75,7 +75,7 @@ static uint16_t last_status(struct idem_span headers)
 }
 
 void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, const char *error_text,
-                       bool bypassed)
+                       enum tape_what what)
 {
   struct buffer facts = {0};
   if (!call->tape.writer)
@@ -97,7 +97,7 @@ void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, 
       .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
       .facts = {facts.data,     facts.len    },
   };
-  append(call, &outcome, bypassed ? TAPE_BYPASS : TAPE_LIVE);
+  append(call, &outcome, what);
   buffer_release(&facts);
 }
 

@@ -13,7 +13,7 @@ void recorder_begin(struct call *call);
 
 /* A live transfer has ended. `tee` has what the app was given. */
 void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, const char *error_text,
-                       bool bypassed);
+                       enum tape_what what);
 
 /* The app was given `call->op.answer`, or the shim's own answer, or waited for one until its patience ended.
  */

@@ -327,3 +327,25 @@ Test(tape_replay, without_descriptors_it_fails_and_calls_nobody)
   run_release(&live);
   run_release(&again);
 }
+
+Test(tape_replay, what_came_after_the_app_had_given_up_is_for_people_alone)
+{
+  const char *const impatient[] = {
+      "curl", "-sS", "-m", "0.3", "--json", "{}", world_url(&w, "/v1/chat/completions?mock=latency_ms%3D600"),
+      NULL};
+  world_env(&w, "IDEMSHIM_MODE", "idempotent");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=1m");
+  struct run live = run_argv(&w, true, impatient);
+  cr_expect_eq(live.status, 28);
+  wait_until(log_events(&w, "rescued") == 1);
+  struct run ls = run_plain(&w, "idemshim", "tape", "ls", world_path(&w, "tape"), NULL);
+  cr_expect(strstr(ls.out, " live ") && strstr(ls.out, " rescue "), "%s", ls.out);
+  mock_stop(&w);
+  struct run again = replay(impatient), beyond = replay(impatient);
+  expect_same_output(&live, &again);
+  expect_same_output(&live, &beyond);
+  run_release(&live);
+  run_release(&ls);
+  run_release(&again);
+  run_release(&beyond);
+}
