@@ -40,8 +40,8 @@ const char *deliver_refuses(const struct call *call, const struct idem_answer *a
     return "the answer sets a cookie";
   if (!facts_have_certificates(shadow, answer->facts))
     return "CERTINFO";
-  bool redirected = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
-  if (redirected && !shadow->slot[SLOT_FOLLOWLOCATION])
+  bool rounds = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  if (rounds && !shadow->slot[SLOT_FOLLOWLOCATION] && header_was_redirected(answer->headers))
     return "the answer came after a redirect";
   return shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(answer->status, answer->headers)
              ? "the answer is a redirect"

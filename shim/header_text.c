@@ -56,6 +56,17 @@ bool header_redirects(int status, struct idem_span blocks)
   return status / 100 == 3 && header_find(header_last_block(blocks), "location").data;
 }
 
+bool header_was_redirected(struct idem_span blocks)
+{
+  const char *end = header_last_block(blocks).data;
+  for (const char *at = blocks.data, *newline; at < end; at = newline ? newline + 1 : end) {
+    newline = memchr(at, '\n', (size_t)(end - at));
+    if (header_status(at, (size_t)(end - at)) / 100 == 3)
+      return true;
+  }
+  return false;
+}
+
 static void two_digits(char *at, unsigned value)
 {
   at[0] = (char)('0' + value / 10 % 10);

@@ -14,6 +14,9 @@ int header_status(const char *line, size_t len);
 /* A response that libcurl follows, if it is told to. */
 bool header_redirects(int status, struct idem_span blocks);
 
+/* Whether a redirect was followed on the way to the last block: an answer to a credential is none. */
+bool header_was_redirected(struct idem_span blocks);
+
 /* The value of the first line with this name (lower case), without surrounding blanks; `data` is NULL if
  * there is none. */
 struct idem_span header_find(struct idem_span block, const char *name);

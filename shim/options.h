@@ -86,6 +86,7 @@
   X(LOW_SPEED_TIME)                                                                                          \
   X(TCP_FASTOPEN)                                                                                            \
   X(IPRESOLVE)                                                                                               \
+  X(SUPPRESS_CONNECT_HEADERS)                                                                                \
   X(HTTPAUTH)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \

@@ -239,31 +239,13 @@ static bool is_known(const struct shadow *shadow, CURLINFO info)
          shadow->lib->easy_getinfo(shadow->handle, info, &value) == CURLE_OK;
 }
 
-/* Before the first line: since 8.10 the scheme [url.c, create_conn], and until 7.88 that it has a connection.
- */
-static bool knows_ahead(const struct shadow *shadow, unsigned number)
-{
-  unsigned version = shadow->lib->version;
-  switch (number) {
-  case NUMBER_OF(CURLINFO_EFFECTIVE_METHOD):
-    return true;
-  case NUMBER_OF(CURLINFO_PROTOCOL):
-  case NUMBER_OF(CURLINFO_SCHEME):
-    return version >= 0x080a00;
-  case NUMBER_OF(CURLINFO_NUM_CONNECTS):
-    return version < 0x075800;
-  default:
-    return false;
-  }
-}
-
 static bool knows(const struct shadow *shadow, unsigned number)
 {
   const struct replay *replay = shadow->replay;
   if (replay->unsized && number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD))
     return false;
   if (is_ahead(shadow))
-    return knows_ahead(shadow, number);
+    return number == NUMBER_OF(CURLINFO_EFFECTIVE_METHOD);
   return !replay->passing || so_far_knows(replay, number);
 }
 

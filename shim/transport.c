@@ -23,7 +23,8 @@
 
 static bool was_redirected(const struct idem_answer *answer)
 {
-  return facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  return facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
+         header_was_redirected(answer->headers);
 }
 
 const char *transport_refuses(const struct call *call)
