@@ -64,7 +64,8 @@ struct turn {
   bool shim;
   struct run run;
   long requests;
-  int direct, transport, live; /* how its calls were answered */
+  int direct, transport; /* how its calls were answered */
+  int reasons;           /* for calls that were not, or were no answers */
 };
 
 static int hits_via(const char *way)
@@ -94,7 +95,7 @@ static struct turn take_turn(const char *name, const struct scenario *s, bool sh
   turn.requests = mock_count(&w).requests - before;
   turn.direct = hits_via("direct");
   turn.transport = hits_via("transport");
-  turn.live = log_events(&w, "live") + log_events(&w, "bypass");
+  turn.reasons = log_events(&w, "bypass") + log_events(&w, "not_stored");
   cr_expect(turn.run.status == 0, "%s, %s: exit status %d, signal %d%s: %s", s->name, name, turn.run.status,
             turn.run.signal, turn.run.timed_out ? ", out of time" : "", turn.run.err);
   return turn;
@@ -189,6 +190,13 @@ static void expect_way(const struct scenario *s, const struct turn *turn, enum w
   cr_expect(counts && (turn->direct > 0) == direct && (turn->transport > 0) == transport,
             "%s, %s: %d direct, %d by transport, %ld live, which is not the way that the table says", s->name,
             turn->name, turn->direct, turn->transport, turn->requests);
+  cr_expect(!ways[way].live || turn->reasons, "%s, %s: nothing says why it went live", s->name, turn->name);
+}
+
+Test(fidelity, what_takes_another_way_says_why)
+{
+  for (size_t i = 0; i < COUNT; i++)
+    cr_expect(scenarios[i].way == WAY_USUAL || scenarios[i].why, "%s", scenarios[i].name);
 }
 
 /* criterion hands a copy of the parameter to another process: a number survives that. */

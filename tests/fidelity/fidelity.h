@@ -43,6 +43,8 @@ extern const struct scenario *scenario;
 
 /* Lays down what /wire/NAME answers (tests/mock/wire.h). Ends the program if the mock is not there. */
 void serve(const char *name, const char *text);
+
+/* The same without the marks for pauses and further responses. */
 void serve_bytes(const char *name, const char *text, size_t len);
 
 /* `head`, a Content-Length, a blank line, and `len` bytes of filler, which are the same each time. */
@@ -91,7 +93,8 @@ struct watch {
   void (*in_header)(struct watch *w, int call);
   int (*in_progress)(struct watch *w, curl_off_t down_total, curl_off_t down);
   int writes, headers, reads;
-  bool inside; /* a callback */
+  bool inside;    /* a callback */
+  bool old_speed; /* may be left over from the transfer before */
   size_t header_bytes, body_len;
   uint64_t body_sum;
 

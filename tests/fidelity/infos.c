@@ -141,7 +141,7 @@ static void say_one(struct watch *w, const struct info *info)
   union value value = {.offset = 0};
   char text[600];
   CURLcode code = curl_easy_getinfo(w->easy, info->info, &value);
-  bool own = info->kind >= OWN || (info->kind == SPEED && w->inside);
+  bool own = info->kind >= OWN || (info->kind == SPEED && (w->inside || w->old_speed));
   const char *mark = own ? "~ " : "";
 
   if (info->info == CURLINFO_PRIVATE && value.text == (char *)w)

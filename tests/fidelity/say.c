@@ -12,12 +12,13 @@ enum { SHORT = 120 };
 
 void say(FILE *out, const char *format, ...)
 {
+  char line[2048];
   va_list arguments;
 
   va_start(arguments, format);
-  vfprintf(out, format, arguments);
+  vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
-  fputc('\n', out);
+  fprintf(out, "%s\n", line);
 }
 
 static void put_escaped(FILE *out, const char *bytes, size_t len)

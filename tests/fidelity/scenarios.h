@@ -69,7 +69,8 @@
   X(infos_of_500, infos_with_status, .number = 500, .rule = "status=200-599")                                \
   X(infos_of_a_500_that_is_no_answer, infos_with_status, .number = 500, .way = WAY_LIVE,                     \
     .why = "a failure is no answer, unless status= says so")                                                 \
-  X(infos_of_file_time, infos_of_file_time, .way = WAY_TRANSPORT, .option = "FILETIME")                      \
+  X(infos_of_file_time, infos_of_file_time, .way = WAY_TRANSPORT, .option = "FILETIME",                      \
+    .why = "wants the remote time")                                                                          \
   X(infos_of_time_not_asked, infos_of_time_not_asked)                                                        \
   X(infos_private, infos_private)                                                                            \
   X(infos_of_referer, infos_of_referer)                                                                      \
@@ -118,6 +119,9 @@
     .why = "an error is no answer")                                                                          \
   X(error_by_404, error_by_status, .number = 404, .rule = "status=200-599", .way = WAY_LIVE,                 \
     .why = "an error is no answer")                                                                          \
+  X(error_by_401, error_by_status, .number = 401, .rule = "status=200-599", .way = WAY_LIVE,                 \
+    .why = "an error is no answer")                                                                          \
+  X(error_by_401_settled, error_by_status, .number = 401, .rule = "status=200-599", .settled = true)         \
   X(error_by_404_settled, error_by_status, .number = 404, .rule = "status=200-599", .settled = true)         \
   X(error_by_status_200, error_by_status, .number = 200)                                                     \
   X(error_by_404_after_redirect, error_by_status_after_redirect, .number = 404, .rule = "status=200-599",    \
@@ -163,12 +167,12 @@
   X(error_of_a_size_beyond, error_of_size_known, .number = 9, .way = WAY_LIVE,                               \
     .why = "an error is no answer")                                                                          \
   X(error_of_a_size_beyond_settled, error_of_size_known, .number = 9, .way = WAY_MIXED,                      \
-    .option = "MAXFILESIZE", .settled = true)                                                                \
+    .option = "MAXFILESIZE", .why = "libcurl counts the body", .settled = true)                              \
   X(error_of_an_unknown_size_within, error_of_size_unknown, .number = 10)                                    \
   X(error_of_an_unknown_size_beyond, error_of_size_unknown, .number = 7, .way = WAY_LIVE,                    \
     .before = WAY_TRANSPORT, .since = 0x080500, .option = "MAXFILESIZE", .why = "an error is no answer")     \
   X(error_of_a_size_on_second_thought, error_of_size_on_second_thought, .number = 9, .way = WAY_MIXED,       \
-    .option = "MAXFILESIZE")                                                                                 \
+    .option = "MAXFILESIZE", .why = "libcurl counts the body")                                               \
   X(error_of_a_short_body, error_of_a_short_body, .way = WAY_LIVE, .why = "an error is no answer")           \
   X(error_of_an_unfinished_chunk, error_of_an_unfinished_chunk, .way = WAY_LIVE,                             \
     .why = "an error is no answer")                                                                          \
@@ -188,25 +192,37 @@
 
 #define COOKIE_SCENARIOS(X)                                                                                  \
   X(cookies_not_wanted, cookies_not_wanted)                                                                  \
-  X(cookies_kept, cookies_kept, .way = WAY_TRANSPORT, .option = "COOKIEFILE")                                \
+  X(cookies_kept, cookies_kept, .way = WAY_TRANSPORT, .option = "COOKIEFILE",                                \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
   X(cookies_kept_of_nothing, cookies_kept_of_nothing)                                                        \
-  X(cookies_with_attributes, cookies_with_attributes, .way = WAY_TRANSPORT, .option = "COOKIEFILE")          \
-  X(cookies_secure_over_http, cookies_secure_over_http, .way = WAY_TRANSPORT, .option = "COOKIEFILE")        \
+  X(cookies_with_attributes, cookies_with_attributes, .way = WAY_TRANSPORT, .option = "COOKIEFILE",          \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_secure_over_http, cookies_secure_over_http, .way = WAY_TRANSPORT, .option = "COOKIEFILE",        \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
   X(cookies_secure_over_tls, cookies_secure_over_tls, .way = WAY_LIVE, .option = "COOKIEFILE",               \
     .why = "a cookie that only https can set")                                                               \
-  X(cookies_change, cookies_change, .way = WAY_TRANSPORT, .option = "COOKIEFILE")                            \
-  X(cookies_put_in, cookies_put_in, .way = WAY_TRANSPORT, .option = "COOKIELIST")                            \
+  X(cookies_change, cookies_change, .way = WAY_TRANSPORT, .option = "COOKIEFILE",                            \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_put_in, cookies_put_in, .way = WAY_TRANSPORT, .option = "COOKIELIST",                            \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
   X(cookies_put_in_as_a_line, cookies_put_in_as_a_line)                                                      \
-  X(cookies_cleared, cookies_cleared, .way = WAY_TRANSPORT, .option = "COOKIEFILE")                          \
-  X(cookies_in_a_jar, cookies_in_a_jar, .way = WAY_TRANSPORT, .option = "COOKIEFILE")                        \
-  X(cookies_flushed, cookies_flushed, .way = WAY_TRANSPORT, .option = "COOKIEFILE")                          \
-  X(cookies_from_a_file, cookies_from_a_file, .way = WAY_TRANSPORT, .option = "COOKIELIST")                  \
+  X(cookies_cleared, cookies_cleared, .way = WAY_TRANSPORT, .option = "COOKIEFILE",                          \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_in_a_jar, cookies_in_a_jar, .way = WAY_TRANSPORT, .option = "COOKIEFILE",                        \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_flushed, cookies_flushed, .way = WAY_TRANSPORT, .option = "COOKIEFILE",                          \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_from_a_file, cookies_from_a_file, .way = WAY_TRANSPORT, .option = "COOKIELIST",                  \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
   X(cookies_by_hand, cookies_by_hand)                                                                        \
   X(cookies_of_a_redirect, cookies_of_a_redirect, .way = WAY_LIVE, .option = "COOKIEFILE",                   \
     .why = "a cookie set on the way of a redirect")                                                          \
-  X(cookies_of_a_copy, cookies_of_a_copy, .way = WAY_TRANSPORT, .option = "COOKIELIST")                      \
-  X(cookies_stay_over_reset, cookies_stay_over_reset, .way = WAY_TRANSPORT, .option = "COOKIEFILE")          \
-  X(cookies_shared, cookies_shared, .way = WAY_TRANSPORT, .option = "SHARE")
+  X(cookies_of_a_copy, cookies_of_a_copy, .way = WAY_TRANSPORT, .option = "COOKIELIST",                      \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_stay_over_reset, cookies_stay_over_reset, .way = WAY_TRANSPORT, .option = "COOKIEFILE",          \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_shared, cookies_shared, .way = WAY_TRANSPORT, .option = "SHARE",                                 \
+    .why = "libcurl's cookie engine takes what the answer sets")
 
 #define PAUSE_SCENARIOS(X)                                                                                   \
   X(pause_in_write_1, pause_in_write, .number = 1)                                                           \
@@ -267,21 +283,21 @@
 
 #define RANGE_SCENARIOS(X)                                                                                   \
   X(range_of_a_part, range_of_a_part, .rule = "method=GET status=200-599", .way = WAY_TRANSPORT,             \
-    .option = "RANGE")                                                                                       \
+    .option = "RANGE", .why = "asks for a part of the answer")                                               \
   X(range_not_honoured, range_not_honoured, .rule = "method=GET status=200-599", .way = WAY_TRANSPORT,       \
-    .option = "RANGE")                                                                                       \
+    .option = "RANGE", .why = "asks for a part of the answer")                                               \
   X(resume_of_a_part, resume_of_a_part, .rule = "method=GET status=200-599", .way = WAY_TRANSPORT,           \
-    .option = "RESUME_FROM")                                                                                 \
+    .option = "RESUME_FROM", .why = "asks for a part of the answer")                                         \
   X(resume_not_honoured, resume_not_honoured, .rule = "method=GET status=200-599", .way = WAY_LIVE,          \
-    .why = "asks for a part of the answer")                                                                  \
+    .why = "an error is no answer")                                                                          \
   X(resume_beyond_the_end, resume_beyond_the_end, .rule = "method=GET status=200-599", .way = WAY_TRANSPORT, \
-    .before = WAY_LIVE, .since = 0x080500, .option = "RESUME_FROM")                                          \
+    .before = WAY_LIVE, .since = 0x080500, .option = "RESUME_FROM", .why = "asks for a part of the answer")  \
   X(condition_unmet, condition_unmet, .rule = "method=GET status=200-599", .way = WAY_LIVE,                  \
-    .why = "asks for a part of the answer")                                                                  \
+    .option = "TIMECONDITION", .why = "asks for an answer by its age")                                       \
   X(condition_met, condition_met, .rule = "method=GET status=200-599", .way = WAY_LIVE,                      \
-    .why = "asks for a part of the answer")                                                                  \
+    .option = "TIMECONDITION", .why = "asks for an answer by its age")                                       \
   X(condition_not_honoured, condition_not_honoured, .rule = "method=GET status=200-599", .way = WAY_LIVE,    \
-    .why = "asks for a part of the answer")
+    .option = "TIMECONDITION", .why = "asks for an answer by its age")
 
 #define HEADER_API_SCENARIOS(X)                                                                              \
   X(header_api_all, header_api_all)                                                                          \
@@ -315,8 +331,7 @@
   X(request_of_a_custom_method, request_of_a_custom_method, .rule = "method=SEARCH")                         \
   X(request_by_url_handle, request_by_url_handle)                                                            \
   X(request_with_query_and_fragment, request_with_query_and_fragment)                                        \
-  X(request_without_a_scheme, request_without_a_scheme, .way = WAY_LIVE, .option = "URL",                    \
-    .why = "a URL without a scheme")                                                                         \
+  X(request_without_a_scheme, request_without_a_scheme)                                                      \
   X(request_with_the_port_as_an_option, request_with_the_port_as_an_option)                                  \
   X(request_of_a_megabyte, request_of_a_megabyte)
 
@@ -362,7 +377,8 @@
   X(tls_by_protocols, tls_by_protocols)                                                                      \
   X(tls_by_protocols_by_name, tls_by_protocols_by_name)                                                      \
   X(http_by_protocols, http_by_protocols, .way = WAY_NONE, .why = "the call fails before it is sent")        \
-  X(tls_with_hsts, tls_with_hsts, .way = WAY_TRANSPORT, .since = 0x074a00, .option = "HSTS")                 \
+  X(tls_with_hsts, tls_with_hsts, .way = WAY_TRANSPORT, .since = 0x074a00, .option = "HSTS",                 \
+    .why = "rewrites URLs from a cache")                                                                     \
   X(tls_session_in_write, tls_session_in_write)                                                              \
   X(http_version_1_0, http_version, .number = 1)                                                             \
   X(http_version_1_1, http_version, .number = 2)                                                             \
@@ -372,7 +388,7 @@
 #define CONNECTION_SCENARIOS(X)                                                                              \
   X(connection_of_own_sockets, connection_of_own_sockets)                                                    \
   X(connection_told_before_the_request, connection_told_before_the_request, .way = WAY_TRANSPORT,            \
-    .since = 0x075000, .option = "PREREQFUNCTION")                                                           \
+    .since = 0x075000, .option = "PREREQFUNCTION", .why = "is told the connection's addresses")              \
   X(connection_with_a_resolver, connection_with_a_resolver)                                                  \
   X(connection_without_a_proxy, connection_without_a_proxy)                                                  \
   X(connection_through_a_proxy, connection_through_a_proxy)                                                  \
@@ -387,81 +403,127 @@
   X(connection_asked_for_afterwards, connection_asked_for_afterwards)                                        \
   X(connection_shared, connection_shared)
 
+#define DETOUR_SCENARIOS(X)                                                                                  \
+  X(detour_by_unix_socket, detour_by_unix_socket)                                                            \
+  X(detour_by_tunnel, detour_by_tunnel)                                                                      \
+  X(detour_by_silent_tunnel, detour_by_silent_tunnel, .number = 1)                                           \
+  X(detour_by_tunnel_over_tls, detour_by_tunnel_over_tls)                                                    \
+  X(detour_by_socks, detour_by_socks)                                                                        \
+  X(detour_by_two_proxies, detour_by_two_proxies)                                                            \
+  X(credential_asked_for_digest, credential_asked_for, .number = 2)                                          \
+  X(credential_asked_for_any, credential_asked_for, .number = 3)                                             \
+  X(credential_refused, credential_refused, .number = 2, .rule = "status=200-599")                           \
+  X(credential_from_netrc, credential_from_netrc, .way = WAY_LIVE, .option = "NETRC",                        \
+    .why = "takes the credential from a file, so the tenant is unknown")                                     \
+  X(request_of_another_target, request_of_another_target, .way = WAY_LIVE, .option = "REQUEST_TARGET",       \
+    .why = "the path is not the URL's")                                                                      \
+  X(headers_of_an_alias, headers_of_an_alias, .way = WAY_LIVE, .option = "HTTP200ALIASES",                   \
+    .why = "accepts status lines that are not HTTP")                                                         \
+  X(body_of_an_ignored_length, body_of_an_ignored_length, .way = WAY_TRANSPORT,                              \
+    .option = "IGNORE_CONTENT_LENGTH", .why = "the end of the body is not the header's")                     \
+  X(headers_may_be_missing, headers_may_be_missing, .way = WAY_TRANSPORT, .option = "HTTP09_ALLOWED",        \
+    .why = "accepts answers without a header")                                                               \
+  X(request_of_lines, request_of_lines, .way = WAY_LIVE, .option = "CRLF",                                   \
+    .why = "changes the body on its way")                                                                    \
+  X(connection_with_a_cache_of_services, connection_with_a_cache_of_services, .way = WAY_TRANSPORT,          \
+    .since = 0x074900, .option = "ALTSVC", .why = "reroutes from a cache")
+
 #define MULTI_DRIVER_SCENARIOS(X)                                                                            \
-  X(multi_wait_one, multi_of_one, .number = 0, .way = WAY_TRANSPORT, .option = "the multi interface")        \
-  X(multi_poll_one, multi_of_one, .number = 1, .way = WAY_TRANSPORT, .option = "the multi interface")        \
-  X(multi_fdset_one, multi_of_one, .number = 2, .way = WAY_TRANSPORT, .option = "the multi interface")       \
-  X(multi_sleep_one, multi_of_one, .number = 3, .way = WAY_TRANSPORT, .option = "the multi interface")       \
-  X(multi_action_one, multi_of_one, .number = 4, .way = WAY_TRANSPORT, .option = "the multi interface")      \
-  X(multi_action_all_one, multi_of_one, .number = 5, .way = WAY_TRANSPORT, .option = "the multi interface")  \
+  X(multi_wait_one, multi_of_one, .number = 0, .way = WAY_TRANSPORT, .option = "the multi interface",        \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_poll_one, multi_of_one, .number = 1, .way = WAY_TRANSPORT, .option = "the multi interface",        \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_fdset_one, multi_of_one, .number = 2, .way = WAY_TRANSPORT, .option = "the multi interface",       \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_sleep_one, multi_of_one, .number = 3, .way = WAY_TRANSPORT, .option = "the multi interface",       \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_action_one, multi_of_one, .number = 4, .way = WAY_TRANSPORT, .option = "the multi interface",      \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_action_all_one, multi_of_one, .number = 5, .way = WAY_TRANSPORT, .option = "the multi interface",  \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_wait_several, multi_of_several, .number = 0, .way = WAY_TRANSPORT,                                 \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_poll_several, multi_of_several, .number = 1, .way = WAY_TRANSPORT,                                 \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_fdset_several, multi_of_several, .number = 2, .way = WAY_TRANSPORT,                                \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_sleep_several, multi_of_several, .number = 3, .way = WAY_TRANSPORT,                                \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_action_several, multi_of_several, .number = 4, .way = WAY_TRANSPORT,                               \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_action_all_several, multi_of_several, .number = 5, .way = WAY_TRANSPORT,                           \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_wait_again, multi_of_one_again, .number = 0, .way = WAY_TRANSPORT,                                 \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_poll_again, multi_of_one_again, .number = 1, .way = WAY_TRANSPORT,                                 \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_fdset_again, multi_of_one_again, .number = 2, .way = WAY_TRANSPORT,                                \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_sleep_again, multi_of_one_again, .number = 3, .way = WAY_TRANSPORT,                                \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_action_again, multi_of_one_again, .number = 4, .way = WAY_TRANSPORT,                               \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_wait_hits_and_misses, multi_of_hits_and_misses, .number = 0, .way = WAY_SOME_TRANSPORT,            \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_poll_hits_and_misses, multi_of_hits_and_misses, .number = 1, .way = WAY_SOME_TRANSPORT,            \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_fdset_hits_and_misses, multi_of_hits_and_misses, .number = 2, .way = WAY_SOME_TRANSPORT,           \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_sleep_hits_and_misses, multi_of_hits_and_misses, .number = 3, .way = WAY_SOME_TRANSPORT,           \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_action_hits_and_misses, multi_of_hits_and_misses, .number = 4, .way = WAY_SOME_TRANSPORT,          \
-    .option = "the multi interface")                                                                         \
-  X(multi_poll_paused, multi_paused, .number = 1, .way = WAY_TRANSPORT, .option = "the multi interface")     \
-  X(multi_action_paused, multi_paused, .number = 4, .way = WAY_TRANSPORT, .option = "the multi interface")   \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
+  X(multi_poll_paused, multi_paused, .number = 1, .way = WAY_TRANSPORT, .option = "the multi interface",     \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_action_paused, multi_paused, .number = 4, .way = WAY_TRANSPORT, .option = "the multi interface",   \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_poll_ended_by_the_app, multi_ended_by_the_app, .number = 1, .way = WAY_LIVE,                       \
     .why = "an error is no answer")                                                                          \
   X(multi_action_ended_by_the_app, multi_ended_by_the_app, .number = 4, .way = WAY_LIVE,                     \
     .why = "an error is no answer")
 
 #define MULTI_LIFE_SCENARIOS(X)                                                                              \
-  X(multi_counts, multi_counts, .way = WAY_TRANSPORT, .option = "the multi interface")                       \
-  X(multi_messages_in_queue, multi_messages_in_queue, .way = WAY_TRANSPORT, .option = "the multi interface") \
-  X(multi_joined_twice, multi_joined_twice, .way = WAY_TRANSPORT, .option = "the multi interface")           \
+  X(multi_counts, multi_counts, .way = WAY_TRANSPORT, .option = "the multi interface",                       \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_messages_in_queue, multi_messages_in_queue, .way = WAY_TRANSPORT, .option = "the multi interface", \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_joined_twice, multi_joined_twice, .way = WAY_TRANSPORT, .option = "the multi interface",           \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_left_with_a_message, multi_left_with_a_message, .way = WAY_TRANSPORT,                              \
-    .option = "the multi interface")                                                                         \
-  X(multi_reset_while_done, multi_reset_while_done, .way = WAY_TRANSPORT, .option = "the multi interface")   \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
+  X(multi_reset_while_done, multi_reset_while_done, .way = WAY_TRANSPORT, .option = "the multi interface",   \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_called_in_a_callback, multi_called_in_a_callback, .way = WAY_TRANSPORT,                            \
-    .option = "the multi interface")                                                                         \
-  X(multi_of_a_queue, multi_of_a_queue, .way = WAY_TRANSPORT, .option = "the multi interface")               \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
+  X(multi_of_a_queue, multi_of_a_queue, .way = WAY_TRANSPORT, .option = "the multi interface",               \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_resumed_from_the_loop, multi_resumed_from_the_loop, .way = WAY_TRANSPORT,                          \
-    .option = "the multi interface")                                                                         \
-  X(multi_with_a_limit, multi_with_a_limit, .way = WAY_TRANSPORT, .option = "the multi interface")           \
-  X(multi_woken, multi_woken, .way = WAY_TRANSPORT, .option = "the multi interface")                         \
-  X(multi_sets_a_timer, multi_sets_a_timer, .way = WAY_TRANSPORT, .option = "the multi interface")           \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
+  X(multi_with_a_limit, multi_with_a_limit, .way = WAY_TRANSPORT, .option = "the multi interface",           \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_woken, multi_woken, .way = WAY_TRANSPORT, .option = "the multi interface",                         \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_sets_a_timer, multi_sets_a_timer, .way = WAY_TRANSPORT, .option = "the multi interface",           \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_cleaned_up_while_joined, multi_cleaned_up_while_joined, .way = WAY_TRANSPORT,                      \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_of_the_same_request, multi_of_the_same_request, .way = WAY_TRANSPORT,                              \
-    .option = "the multi interface")                                                                         \
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")                     \
   X(multi_with_cookies_and_redirects, multi_with_cookies_and_redirects, .way = WAY_LIVE,                     \
     .option = "COOKIEFILE", .why = "a cookie set on the way of a redirect")                                  \
   X(multi_out_of_time, multi_out_of_time, .way = WAY_LIVE, .why = "an error is no answer")                   \
-  X(multi_and_perform, multi_and_perform, .way = WAY_MIXED, .option = "the multi interface")                 \
-  X(multi_after_perform, multi_after_perform, .way = WAY_MIXED, .option = "the multi interface")             \
-  X(multi_left_at_once, multi_left_at_once, .way = WAY_MIXED, .option = "the multi interface")               \
-  X(multi_closed_while_joined, multi_closed_while_joined, .way = WAY_MIXED, .option = "the multi interface") \
-  X(multi_left_while_paused, multi_left_while_paused, .way = WAY_MIXED, .option = "the multi interface")     \
+  X(multi_and_perform, multi_and_perform, .way = WAY_MIXED, .option = "the multi interface",                 \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_after_perform, multi_after_perform, .way = WAY_MIXED, .option = "the multi interface",             \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_left_at_once, multi_left_at_once, .way = WAY_MIXED, .option = "the multi interface",               \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_closed_while_joined, multi_closed_while_joined, .way = WAY_MIXED, .option = "the multi interface", \
+    .why = "libcurl runs it in the program's own loop")                                                      \
+  X(multi_left_while_paused, multi_left_while_paused, .way = WAY_MIXED, .option = "the multi interface",     \
+    .why = "libcurl runs it in the program's own loop")                                                      \
   X(multi_with_a_nested_perform, multi_with_a_nested_perform, .way = WAY_MIXED,                              \
-    .option = "the multi interface")
+    .option = "the multi interface", .why = "libcurl runs it in the program's own loop")
 
 #define SCENARIOS(X)                                                                                         \
   BODY_SCENARIOS(X)                                                                                          \
@@ -481,6 +543,7 @@
   NESTED_SCENARIOS(X)                                                                                        \
   TLS_SCENARIOS(X)                                                                                           \
   CONNECTION_SCENARIOS(X)                                                                                    \
+  DETOUR_SCENARIOS(X)                                                                                        \
   MULTI_DRIVER_SCENARIOS(X)                                                                                  \
   MULTI_LIFE_SCENARIOS(X)
 

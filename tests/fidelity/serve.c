@@ -89,15 +89,15 @@ static void send_all(int fd, const char *bytes, size_t len)
 }
 
 /* HTTP/1.0: the answer ends with the connection. */
-void serve_bytes(const char *name, const char *text, size_t len)
+static void lay(const char *name, const char *text, size_t len, bool exact)
 {
   char head[256], answer[512];
   size_t got = 0;
   ssize_t n;
   int fd = connect_to_mock();
 
-  snprintf(head, sizeof head, "POST /_mock/wire/%s HTTP/1.0\r\nHost: mock\r\nContent-Length: %zu\r\n\r\n",
-           name, len);
+  snprintf(head, sizeof head, "POST /_mock/wire/%s%s HTTP/1.0\r\nHost: mock\r\nContent-Length: %zu\r\n\r\n",
+           name, exact ? "?exact=1" : "", len);
   send_all(fd, head, strlen(head));
   send_all(fd, text, len);
   while (got < sizeof answer - 1 && (n = read(fd, answer + got, sizeof answer - 1 - got)) > 0)
@@ -110,7 +110,12 @@ void serve_bytes(const char *name, const char *text, size_t len)
 
 void serve(const char *name, const char *text)
 {
-  serve_bytes(name, text, strlen(text));
+  lay(name, text, strlen(text), false);
+}
+
+void serve_bytes(const char *name, const char *text, size_t len)
+{
+  lay(name, text, len, true);
 }
 
 void serve_filler(const char *name, const char *head, size_t len)

@@ -60,7 +60,9 @@ static const struct {
 static enum MHD_Result lay_wire(struct MHD_Connection *connection, const struct exchange *exchange,
                                 const char *path)
 {
-  wire_lay(wire_name(path), exchange->body, exchange->body_len);
+  bool exact = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "exact");
+
+  wire_lay(wire_name(path), exchange->body, exchange->body_len, exact);
   return send_json(connection, json_object());
 }
 

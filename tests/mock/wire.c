@@ -4,18 +4,18 @@
 #include "tests/mock/pause.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { GAP_MS = 30, GAP_MARK = 1 };
+enum { GAP_MS = 30, GAP_MARK = 1, NEXT_MARK = 2 };
 
 struct wire {
   struct wire *next;
   char *name, *text;
-  size_t len;
+  size_t len, played; /* what earlier requests have had */
+  bool exact;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,7 +39,7 @@ static struct wire *find(const char *name)
   return wire;
 }
 
-void wire_lay(const char *name, const char *text, size_t len)
+void wire_lay(const char *name, const char *text, size_t len, bool exact)
 {
   struct wire *wire;
 
@@ -55,6 +55,8 @@ void wire_lay(const char *name, const char *text, size_t len)
     memcpy(wire->text, text, len);
   wire->text[len] = 0;
   wire->len = len;
+  wire->played = 0;
+  wire->exact = exact;
   pthread_mutex_unlock(&lock);
 }
 
@@ -65,18 +67,29 @@ const char *wire_name(const char *path)
   return at ? at + strlen("/wire/") : NULL;
 }
 
-/* The caller's to free(); NULL if there is none. */
-static char *copy_of(const char *name, size_t *len)
+static char *next_response(struct wire *wire, size_t *len)
+{
+  const char *from = wire->text + wire->played;
+  const char *end = wire->exact ? NULL : memchr(from, NEXT_MARK, wire->len - wire->played);
+  char *copy;
+
+  *len = end ? (size_t)(end - from) : wire->len - wire->played;
+  wire->played += end ? *len + 1 : 0;
+  copy = memcpy(grown(NULL, *len + 1), from, *len);
+  copy[*len] = 0;
+  return copy;
+}
+
+/* The response to this request, the caller's to free(); NULL if nothing was laid down. */
+static char *copy_of(const char *name, size_t *len, bool *exact)
 {
   struct wire *wire;
-  char *copy = NULL;
+  char *copy;
 
   pthread_mutex_lock(&lock);
   wire = find(name);
-  if (wire) {
-    *len = wire->len;
-    copy = memcpy(grown(NULL, wire->len + 1), wire->text, wire->len + 1);
-  }
+  copy = wire ? next_response(wire, len) : NULL;
+  *exact = wire && wire->exact;
   pthread_mutex_unlock(&lock);
   return copy;
 }
@@ -91,12 +104,12 @@ static bool send_all(int socket, const char *bytes, size_t len)
   return true;
 }
 
-static void play_plain(int socket, const char *text, size_t len)
+static void play_plain(int socket, const char *text, size_t len, bool exact)
 {
   const char *end = text + len;
 
   while (text < end) {
-    const char *gap = memchr(text, GAP_MARK, (size_t)(end - text));
+    const char *gap = exact ? NULL : memchr(text, GAP_MARK, (size_t)(end - text));
     size_t piece = (size_t)((gap ? gap : end) - text);
 
     if (!send_all(socket, text, piece) || (gap && !pause_ms(GAP_MS)))
@@ -156,7 +169,8 @@ static enum MHD_Result refuse(struct MHD_Connection *connection)
 enum MHD_Result wire_play(struct MHD_Connection *connection, const char *name)
 {
   size_t len;
-  char *text = copy_of(name, &len);
+  bool exact;
+  char *text = copy_of(name, &len, &exact);
   enum MHD_Result result = MHD_NO;
 
   if (!text)
@@ -164,7 +178,8 @@ enum MHD_Result wire_play(struct MHD_Connection *connection, const char *name)
   if (MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION))
     result = play_tls(connection, text, len);
   else
-    play_plain(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, text, len);
+    play_plain(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, text, len,
+               exact);
   free(text);
   return result;
 }

@@ -144,6 +144,7 @@ void infos_after_success_and_refusal(void)
   watch_perform(&w);
   set(&w, URL, "http://127.0.0.1:1/");
   watch_perform(&w);
+  w.old_speed = true;
   say_infos(&w);
   watch_close(&w);
 }
