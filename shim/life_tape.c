@@ -64,7 +64,8 @@ static void open_reader(void)
   pthread_once(&api_once, find_api);
   if (!config->tape_dir)
     snprintf(reader_error.text, sizeof(reader_error.text),
-             "IDEMSHIM_MODE=replay needs IDEMSHIM_TAPE, the directory of the tape; nothing was sent");
+             "IDEMSHIM_MODE=replay has no tape: IDEMSHIM_TAPE names none, or the configuration has a "
+             "mistake; nothing was sent");
   else if (!api)
     snprintf(reader_error.text, sizeof(reader_error.text), "the tape cannot be read; nothing was sent");
   else if (api->open(&the_tape, &source, &reader_error) == 0)

@@ -349,3 +349,15 @@ Test(tape_replay, what_came_after_the_app_had_given_up_is_for_people_alone)
   run_release(&again);
   run_release(&beyond);
 }
+
+Test(tape_replay, a_mistake_in_the_configuration_lets_no_call_out)
+{
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_PACE", "fast");
+  struct run r = run_shim(&w, "curl", "-sS", "--json", "{}", world_url(&w, "/v1/chat/completions"), NULL);
+  cr_expect_eq(r.status, 7);
+  cr_expect(strstr(r.err, "IDEMSHIM_PACE: expected instant, original or a factor"), "%s", r.err);
+  cr_expect(strstr(r.err, "nothing was sent"), "%s", r.err);
+  cr_expect_eq(mock_count(&w).requests, 0);
+  run_release(&r);
+}
