@@ -60,20 +60,26 @@ void life_release(void)
   shadow_unlock_all();
 }
 
-/* What says which calls a replay is for, and no more. */
-static char *get_rules(const char *name)
+static char *get_mode(const char *name)
 {
-  bool heeded = strcmp(name, "IDEMSHIM_MODE") == 0 || strcmp(name, "IDEMSHIM_RULES") == 0 ||
-                strcmp(name, "IDEMSHIM_HOSTS") == 0;
+  bool heeded = strcmp(name, "IDEMSHIM_MODE") == 0;
   return heeded ? environment_get(name) : strcmp(name, "HOME") == 0 ? (char *)(uintptr_t) "/" : NULL;
 }
 
-/* A mistake elsewhere must not let a replay onto the network. Without a tape, it refuses every call. */
-static void load_for_refusal(struct idem_config *config)
+/* What says which calls a replay is for, and no more. */
+static char *get_rules(const char *name)
+{
+  bool heeded = strcmp(name, "IDEMSHIM_RULES") == 0 || strcmp(name, "IDEMSHIM_HOSTS") == 0;
+  return heeded ? environment_get(name) : get_mode(name);
+}
+
+/* A mistake must not let a replay onto the network. Without a tape it refuses what the rules want; where they
+ * are the mistake, calls to the built-in hosts. */
+static bool load_for_refusal(struct idem_config *config)
 {
   const char *mode = environment_get("IDEMSHIM_MODE");
-  if (mode && strcmp(mode, "replay") == 0)
-    idem_config_load(config, get_rules, NULL);
+  return mode && strcmp(mode, "replay") == 0 &&
+         (idem_config_load(config, get_rules, NULL) == 0 || idem_config_load(config, get_mode, NULL) == 0);
 }
 
 static void load_config(struct idem_config *config)
@@ -81,10 +87,11 @@ static void load_config(struct idem_config *config)
   struct idem_error error;
   environment_open();
   int code = idem_config_load(config, environment_get, &error);
-  if (code < 0)
-    load_for_refusal(config);
+  bool refuses = code < 0 && load_for_refusal(config);
   environment_close();
-  if (code < 0)
+  if (refuses)
+    event_say(NULL, error.text, "; `idemshim check` shows it; what was to be replayed is refused");
+  else if (code < 0)
     life_fail_open(LIFE_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
   else if (config->mode == IDEM_MODE_RECORD && !config->tape_dir)
     life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
