@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/check.h"
 #include "cli/cli.h"
-#include "cli/in_force.h"
 #include "cli/json.h"
+#include "cli/mode.h"
 #include "cli/rule_text.h"
 
 #include <stdlib.h>
@@ -27,18 +27,6 @@ static json_t *rules_json(const struct idem_config *config)
   json_t *list = json_array();
   for (size_t i = 0; i < config->rule_count; i++)
     json_array_append_new(list, rule_json(&config->rules[i]));
-  return list;
-}
-
-static void add_text(void *list, const char *what)
-{
-  json_array_append_new(list, text_json(what));
-}
-
-static json_t *not_in_force_json(const struct idem_config *config)
-{
-  json_t *list = json_array();
-  cli_not_in_force(config, add_text, list);
   return list;
 }
 
@@ -86,10 +74,9 @@ static json_t *tape_json(const struct idem_config *config)
 int cli_check_print_json(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
-  return cli_print_json(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "mode",
-                                  text_json(cli_mode_name(config->mode)), "store", store_json(check), "scope",
-                                  text_json(config->scope), "tape", tape_json(config), "log",
-                                  text_json(config->log), "hook_dl", (int)config->hook_dl, "transport",
-                                  config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules_json(config),
-                                  "not_yet_in_force", not_in_force_json(config), "call", call_json(check)));
+  return cli_print_json(json_pack(
+      "{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "mode", text_json(cli_mode_name(config->mode)),
+      "store", store_json(check), "scope", text_json(config->scope), "tape", tape_json(config), "log",
+      text_json(config->log), "hook_dl", (int)config->hook_dl, "transport",
+      config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules_json(config), "call", call_json(check)));
 }

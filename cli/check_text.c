@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/check.h"
-#include "cli/in_force.h"
+#include "cli/mode.h"
 #include "cli/output.h"
 #include "cli/rule_text.h"
 #include "cli/text.h"
@@ -102,17 +102,6 @@ static void print_rules(const struct cli_check *check)
     puts("  (idemshim check --all lists each rule)");
 }
 
-static void print_one_not_in_force(void *arg, const char *what)
-{
-  bool *titled = arg;
-  if (!*titled)
-    printf("\n%snot yet in force%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
-  *titled = true;
-  fputs("  ", stdout);
-  cli_put_line(stdout, what, strlen(what), CLI_UNCUT);
-  putchar('\n');
-}
-
 static void print_treatment(const struct idem_rule *rule)
 {
   char value[CLI_VALUE_SIZE];
@@ -120,7 +109,7 @@ static void print_treatment(const struct idem_rule *rule)
     bool set = cli_rule_value(rule, field->name, value);
     printf("  %s%-9s%s ", set ? cli_style(CLI_GREEN) : "", field->name, set ? cli_style(CLI_PLAIN) : "");
     cli_put_line(stdout, set ? value : field->fallback, strlen(set ? value : field->fallback), CLI_UNCUT);
-    puts(field->in_force ? "" : "  (not yet in force)");
+    putchar('\n');
   }
 }
 
@@ -138,21 +127,17 @@ static void print_call(const struct cli_check *check)
 
 void cli_check_print(const struct cli_check *check)
 {
-  bool titled = false;
   print_settings(check);
-  if (!check->url)
-    print_rules(check);
-  cli_not_in_force(check->config, print_one_not_in_force, &titled);
   if (check->url)
     print_call(check);
+  else
+    print_rules(check);
 }
 
 void cli_check_print_docs(void)
 {
   for (const struct idem_variable_doc *row = idem_variable_docs; row->name; row++)
-    printf("variable\t%s\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback,
-           row->in_force ? "in force" : "not yet in force", row->help);
+    printf("variable\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback, row->help);
   for (const struct idem_field_doc *row = idem_field_docs; row->name; row++)
-    printf("field\t%s\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback,
-           row->in_force ? "in force" : "not yet in force", row->help);
+    printf("field\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback, row->help);
 }

@@ -3,8 +3,8 @@
 #include "cli/doctor.h"
 
 #include "cli/elf_cache.h"
-#include "cli/in_force.h"
 #include "cli/library.h"
+#include "cli/mode.h"
 #include "config/config.h"
 
 #include <stdio.h>

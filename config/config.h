@@ -172,11 +172,9 @@ int idem_parse_size(const char *text, size_t len, uint64_t *bytes);
 
 struct idem_variable_doc {
   const char *name, *values, *fallback, *help;
-  bool in_force; /* false: parsed and checked, but its behaviour has not been built yet */
 };
 struct idem_field_doc {
   const char *name, *values, *fallback, *help;
-  bool in_force;
 };
 extern const struct idem_variable_doc idem_variable_docs[]; /* ends with a NULL name */
 extern const struct idem_field_doc idem_field_docs[];       /* ends with a NULL name */

@@ -18,7 +18,7 @@ struct idem_field {
 };
 
 enum {
-#define X(name, values, fallback, in_force, type, member, words, help) IDEM_FIELD_##name,
+#define X(name, values, fallback, type, member, words, help) IDEM_FIELD_##name,
 #include "config/fields.def"
 #undef X
   IDEM_FIELD_COUNT

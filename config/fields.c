@@ -11,18 +11,17 @@ static const char *const churn_words[] = {"warn", "join", NULL};
 static const char *const pace_words[] = {"instant", "original", NULL};
 static const char *const switch_words[] = {"off", "on", NULL};
 
-#define X(name, values, fallback, in_force, type, member, words, help)                                       \
+#define X(name, values, fallback, type, member, words, help)                                                 \
   {#name, idem_parse_field_##type, idem_format_field_##type, offsetof(struct idem_rule, member), words},
 const struct idem_field idem_fields[IDEM_FIELD_COUNT] = {
 #include "config/fields.def"
 };
 #undef X
 
-#define X(name, values, fallback, in_force, type, member, words, help)                                       \
-  {#name, values, fallback, help, in_force},
+#define X(name, values, fallback, type, member, words, help) {#name, values, fallback, help},
 const struct idem_field_doc idem_field_docs[] = {
 #include "config/fields.def"
-    {NULL, NULL, NULL, NULL, false},
+    {NULL, NULL, NULL, NULL},
 };
 #undef X
 

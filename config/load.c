@@ -321,14 +321,14 @@ static int load_HOSTS(struct loader *l, const struct idem_variable_doc *variable
   return text ? idem_hosts_parse(&l->draft, variable->name, text) : 0;
 }
 
-#define X(name, values, fallback, in_force, help) {"IDEMSHIM_" #name, values, fallback, help, in_force},
+#define X(name, values, fallback, help) {"IDEMSHIM_" #name, values, fallback, help},
 const struct idem_variable_doc idem_variable_docs[] = {
 #include "config/variables.def"
-    {NULL, NULL, NULL, NULL, false},
+    {NULL, NULL, NULL, NULL},
 };
 #undef X
 
-#define X(name, values, fallback, in_force, help) load_##name,
+#define X(name, values, fallback, help) load_##name,
 static load_variable *const loaders[] = {
 #include "config/variables.def"
 };
