@@ -324,6 +324,14 @@ static void note_socket_path(struct shadow *shadow, CURLoption option)
     set_text(shadow, SLOT_UNIX_SOCKET_PATH, NULL);
 }
 
+/* It chooses the kind of authentication as well, over what was chosen before. */
+static void note_signature(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  if (option == CURLOPT_AWS_SIGV4 && value &&
+      !set_rare(shadow, option_number(CURLOPT_HTTPAUTH), CURLAUTH_AWS_SIGV4, false))
+    set_unknown(shadow, option_number(option));
+}
+
 void shadow_begin(struct shadow *shadow)
 {
   shadow->state = PERFORM_PENDING;
@@ -359,6 +367,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     if (!set_text(shadow, row->slot, (const char *)value))
       set_unknown(shadow, number);
     note_socket_path(shadow, option);
+    note_signature(shadow, option, value);
     shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
     break;
   case OPTION_RARE:
