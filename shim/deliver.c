@@ -3,6 +3,7 @@
 
 #include "shim/callbacks.h"
 #include "shim/debug.h"
+#include "shim/delivery.h"
 #include "shim/header_text.h"
 #include "shim/playback.h"
 #include "shim/replay.h"
@@ -17,18 +18,6 @@
 #define PAUSE_POLL_US 10000
 /* How often the app's progress callback is asked meanwhile. */
 #define WAIT_POLL_US 100000
-
-struct delivery {
-  struct call *call;
-  struct shadow *shadow;
-  struct replay *replay;
-  struct progress progress;
-  int64_t length;      /* that the header gives the body; -1: it has not passed, or gives none */
-  int64_t network_len; /* of the body, before it was decoded */
-  size_t offered;      /* of the body: what the app has been given */
-  bool unpinned;
-  bool held; /* there was a pause in this header */
-};
 
 const char *deliver_refuses(const struct call *call, const struct idem_answer *answer)
 {
@@ -100,8 +89,7 @@ static CURLcode wait_for_resume(struct delivery *d)
   return code;
 }
 
-/* A callback may also take what it is given, and pause what comes after. */
-static CURLcode hold(struct delivery *d)
+CURLcode delivery_hold(struct delivery *d)
 {
   return d->shadow->paused ? wait_for_resume(d) : CURLE_OK;
 }
@@ -114,10 +102,10 @@ static void count_body(struct delivery *d)
   d->replay->downloaded = d->progress.down;
 }
 
-static CURLcode write_part(struct delivery *d, char *data, size_t len)
+CURLcode delivery_write(struct delivery *d, char *data, size_t len)
 {
   for (;;) {
-    CURLcode code = hold(d);
+    CURLcode code = delivery_hold(d);
     if (code)
       return code;
     size_t taken = callback_write(d->shadow, data, len);
@@ -128,109 +116,6 @@ static CURLcode write_part(struct delivery *d, char *data, size_t len)
     count_body(d);
     d->shadow->paused = true;
   }
-}
-
-/* The rest of the block that begins or goes on here. */
-static size_t rest_of_block(const char *line, const char *end)
-{
-  const char *at = line;
-  while (at < end && *at != '\r' && *at != '\n') {
-    const char *newline = memchr(at, '\n', (size_t)(end - at));
-    at = newline ? newline + 1 : end;
-  }
-  const char *newline = memchr(at, '\n', (size_t)(end - at));
-  return (size_t)((newline ? newline + 1 : end) - line);
-}
-
-/* Until 8.7 libcurl lays what comes during a pause together; since 7.83 but for a status line [sendf.c,
- * pausewrite]. */
-static size_t held_len(struct delivery *d, const char *line, size_t len)
-{
-  unsigned version = d->shadow->lib->version;
-  d->held |= d->shadow->paused;
-  if (!d->held || version >= 0x080700 || (version >= 0x075300 && header_status(line, len)))
-    return len;
-  d->held = false;
-  return rest_of_block(line, d->replay->headers.data + d->replay->headers.len);
-}
-
-/* The header callback has paused at this line. Since 8.4 it comes again by itself. */
-static size_t paused_len(struct delivery *d, const char *line, size_t len)
-{
-  d->shadow->paused = d->held = true;
-  return d->shadow->lib->version >= 0x080400 ? len : held_len(d, line, len);
-}
-
-static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
-{
-  size_t len = *line_len = held_len(d, line, *line_len);
-  d->replay->passed = (size_t)(line + len - d->replay->headers.data);
-  CURLcode code = d->shadow->slot[SLOT_HEADER] ? write_part(d, line, len) : CURLE_OK;
-  while (code == CURLE_OK && (code = hold(d)) == CURLE_OK) {
-    size_t taken = callback_header(d->shadow, line, len);
-    if (taken == len)
-      return CURLE_OK;
-    if (taken != CURL_WRITEFUNC_PAUSE)
-      return callback_refused(d->shadow, true, len, taken);
-    len = *line_len = paused_len(d, line, len);
-    d->replay->passed = (size_t)(line + len - d->replay->headers.data);
-  }
-  return code;
-}
-
-static bool wants_headers(const struct shadow *shadow)
-{
-  return shadow->slot[SLOT_HEADERFUNCTION] || shadow->slot[SLOT_HEADERDATA] || shadow->slot[SLOT_HEADER] ||
-         debug_wanted(shadow);
-}
-
-static bool fails_by_status(const struct delivery *d)
-{
-  return d->shadow->slot[SLOT_FAILONERROR] && d->call->op.answer.status >= 400 && !d->call->tape.played;
-}
-
-/* Since 8.8 before the length of the body is looked at. */
-static CURLcode fail_by_status(struct delivery *d)
-{
-  d->replay->unsized = d->shadow->lib->version >= 0x080800;
-  callback_error(d->shadow, "The requested URL returned error: %d", d->call->op.answer.status);
-  return CURLE_HTTP_RETURNED_ERROR;
-}
-
-/* Until 7.75 at the status line, and in its words [http.c, print_http_error]. */
-static bool fails_at_once(struct delivery *d, int status, const char *line, size_t len)
-{
-  if (d->shadow->lib->version >= 0x074b00 || status < 400 || !fails_by_status(d))
-    return false;
-  const char *words = memchr(line, ' ', len);
-  size_t words_len = strcspn(words + 1, "\r\n");
-  callback_error(d->shadow, "The requested URL returned error: %.*s", (int)words_len, words + 1);
-  d->replay->passed = (size_t)(line + len - d->replay->headers.data);
-  return true;
-}
-
-static CURLcode deliver_headers(struct delivery *d)
-{
-  char *line = d->replay->headers.data, *end = line + d->replay->headers.len;
-  CURLcode code = CURLE_OK;
-  while (line < end && code == CURLE_OK && wants_headers(d->shadow)) {
-    char *newline = memchr(line, '\n', (size_t)(end - line));
-    size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
-    int status = header_status(line, len);
-    d->replay->status = status ? status : d->replay->status;
-    if (fails_at_once(d, status, line, len))
-      return CURLE_HTTP_RETURNED_ERROR;
-    debug_before_header(d->shadow, line, len);
-    code = write_header(d, line, &len);
-    if (code == CURLE_OK)
-      debug_after_header(d->shadow, d->replay->status, line, len);
-    line += len;
-    if (code == CURLE_OK)
-      d->replay->taken = d->replay->passed;
-  }
-  if (code == CURLE_OK)
-    d->replay->passed = d->replay->taken = d->replay->headers.len;
-  return code;
 }
 
 /* pace=original: each piece at the time that it came live, with the app's progress callback and timeout kept.
@@ -264,7 +149,7 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
     d->offered = at + part;
     if (counts_first(d))
       count_body(d);
-    code = write_part(d, (char *)d->call->op.answer.body.data + at, part);
+    code = delivery_write(d, (char *)d->call->op.answer.body.data + at, part);
     if (code == CURLE_OK)
       count_body(d);
     at += part;
@@ -306,7 +191,7 @@ static CURLcode deliver_whole(struct delivery *d)
     code = wait_for(d, d->call->tape.first_byte_us);
   d->replay->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
   if (code == CURLE_OK)
-    code = deliver_headers(d);
+    code = delivery_headers(d);
   d->replay->passing = code != CURLE_OK;
   struct buffer *facts = &d->replay->facts;
   d->length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
@@ -314,8 +199,8 @@ static CURLcode deliver_whole(struct delivery *d)
   d->progress.up = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->progress.up_total = d->progress.up;
   d->network_len = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)answer->body.len);
-  if (code == CURLE_OK && fails_by_status(d))
-    return fail_by_status(d);
+  if (code == CURLE_OK && delivery_fails(d))
+    return delivery_fail(d);
   if (code == CURLE_OK)
     code = deliver_body(d);
   if (code == CURLE_OK && d->call->tape.played)
@@ -351,6 +236,7 @@ CURLcode deliver_failure(struct call *call, CURLcode code)
 {
   struct replay *replay = replay_begin(call->shadow);
   if (replay) {
+    replay->begun = facts_add_text(&replay->facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(call->shadow));
     replay->started_us = call->started_us;
     replay->ended_us = monotonic_us();
   }

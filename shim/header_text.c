@@ -51,6 +51,15 @@ struct idem_span header_find(struct idem_span block, const char *name)
   return (struct idem_span){NULL, 0};
 }
 
+struct idem_span header_words(struct idem_span blocks)
+{
+  struct idem_span block = header_last_block(blocks);
+  const char *newline = block.len ? memchr(block.data, '\n', block.len) : NULL;
+  size_t line_len = newline ? (size_t)(newline - block.data) : block.len;
+  const char *space = line_len ? memchr(block.data, ' ', line_len) : NULL;
+  return space ? trim(space, (size_t)(block.data + line_len - space)) : (struct idem_span){NULL, 0};
+}
+
 bool header_redirects(int status, struct idem_span blocks)
 {
   return status / 100 == 3 && header_find(header_last_block(blocks), "location").data;

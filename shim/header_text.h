@@ -11,6 +11,9 @@ struct idem_span header_last_block(struct idem_span blocks);
 /* 200 of "HTTP/1.1 200 OK"; 0 for a line that is no status line. */
 int header_status(const char *line, size_t len);
 
+/* "404 Not Found" of the last block. */
+struct idem_span header_words(struct idem_span blocks);
+
 /* A response that libcurl follows, if it is told to. */
 bool header_redirects(int status, struct idem_span blocks);
 

@@ -158,6 +158,7 @@ static void note_lines(struct transport *t, struct idem_span lines)
 {
   int status = header_status(lines.data, lines.len);
   t->replay->status = status ? status : t->replay->status;
+  t->replay->begun = true;
   t->replay->passed = (size_t)(lines.data + lines.len - t->replay->headers.data);
 }
 
@@ -374,9 +375,11 @@ bool transport_answer(struct transport *t, const char *marks)
                              .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
                              .secure_cookies =
                                  shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
+  bool begun = t->replay->begun;
   t->replay = replay_begin_answer(shadow, answer, marks);
   if (!t->replay)
     return false;
+  t->replay->begun = begun;
   t->replay->passing = true;
   struct idem_span record = {t->replay->headers.data, t->replay->headers.len};
   t->wire.len = 0;

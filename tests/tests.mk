@@ -99,6 +99,7 @@ else
 SUITES := $(UNIT) $(E2E)
 endif
 
+# LIBCURL=FILE runs the scenarios of tests/fidelity with that libcurl; FIDELITY=GLOB only those whose names match.
 test:
 	$(Q)scripts/setup test clients
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
