@@ -224,7 +224,8 @@ void body_return(struct body *body)
 
 void body_release(struct body *body)
 {
-  form_body_release(&body->form);
+  if (body->form.text.data || body->form.readers.data || body->form.files.data)
+    form_body_release(&body->form);
   buffer_release(&body->read);
   buffer_release(&body->ends);
 }

@@ -31,7 +31,7 @@ bool buffer_append(struct buffer *buffer, const void *data, size_t len)
   return true;
 }
 
-void buffer_release(struct buffer *buffer)
+void buffer_free(struct buffer *buffer)
 {
   free(buffer->data);
   *buffer = (struct buffer){0};

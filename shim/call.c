@@ -54,10 +54,12 @@ static struct idem_span span_of_text(const struct text *text)
 
 static void add_lower(struct text *text, const char *data, size_t len)
 {
-  for (size_t i = 0; i < len; i++) {
-    char c = data[i] >= 'A' && data[i] <= 'Z' ? (char)(data[i] | 0x20) : data[i];
-    add(text, &c, 1);
-  }
+  add(text, data, len);
+  if (!fits(text))
+    return;
+  char *at = text->at + text->len - len;
+  for (size_t i = 0; i < len; i++)
+    at[i] = at[i] >= 'A' && at[i] <= 'Z' ? (char)(at[i] | 0x20) : at[i];
 }
 
 static void add_port(struct text *text, unsigned port)
@@ -108,6 +110,8 @@ static const char *build_origin(struct call *call)
 /* The part of the answer that is asked for. */
 static void add_range(struct text *text, const struct shadow *shadow)
 {
+  if (!shadow->needy)
+    return;
   const char *range = (const char *)shadow_rare(shadow, CURLOPT_RANGE, 0);
   uintptr_t from = shadow_rare(shadow, CURLOPT_RESUME_FROM_LARGE, 0);
   char digits[40];
@@ -238,6 +242,8 @@ static const char *build_body(struct call *call)
 /* What goes along from libcurl's cookie engine says who asks, as a Cookie header does. */
 static const char *build_cookies(struct call *call)
 {
+  if (!call->shadow->cookie_engine && !call->shadow->shared)
+    return NULL;
   if (!cookies_sent(call->shadow, &call->cookies))
     return "no memory for cookies";
   if (call->cookies.len)

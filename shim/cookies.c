@@ -198,8 +198,6 @@ static bool append_sorted(const struct shadow *shadow, const struct curl_slist *
 bool cookies_sent(const struct shadow *shadow, struct buffer *text)
 {
   struct curl_slist *jar = NULL;
-  if (!shadow->cookie_engine && !shadow->shared)
-    return true;
   if (shadow->cookie_file)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
   shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);

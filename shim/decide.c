@@ -98,7 +98,8 @@ static struct decision on_busy(struct call *call)
 
 struct decision decide_again(struct call *call, bool direct)
 {
-  struct idem_error error = {""};
+  struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
+  error.text[0] = '\0';
   call->op.defers = sent_is_told(call->shadow);
   switch (call->api->enter(call->store, &call->request, &call->op, &error)) {
   case IDEM_HIT:
@@ -136,7 +137,8 @@ struct decision decide_first(struct call *call, struct shadow *shadow, const str
     reason = "options changed while it waited";
   if (config->mode == IDEM_MODE_REPLAY)
     return play(call, direct);
-  recorder_begin(call);
+  if (config->tape_dir)
+    recorder_begin(call);
   if (!call->api)
     return untouched();
   life_count(IDEM_COUNTER_calls);

@@ -11,6 +11,7 @@
 
 static _Atomic(struct multi *) buckets[BUCKETS];
 static struct multi *unused;
+_Atomic unsigned multi_alive;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static _Atomic(struct multi *) *bucket_of(CURLM *handle)
@@ -18,7 +19,7 @@ static _Atomic(struct multi *) *bucket_of(CURLM *handle)
   return &buckets[((uintptr_t)handle >> 6) * 0x9E3779B97F4A7C15u >> 56];
 }
 
-struct multi *multi_glance(CURLM *handle)
+struct multi *multi_walk(CURLM *handle)
 {
   struct multi *multi = atomic_load_explicit(bucket_of(handle), memory_order_acquire);
   while (multi && atomic_load_explicit(&multi->handle, memory_order_acquire) != handle)
@@ -29,10 +30,10 @@ struct multi *multi_glance(CURLM *handle)
 /* As in table.c: a walk can miss, but never find wrongly, and a miss is checked. */
 struct multi *multi_find(CURLM *handle)
 {
-  struct multi *multi = handle ? multi_glance(handle) : NULL;
+  struct multi *multi = handle ? multi_walk(handle) : NULL;
   if (!multi && handle) {
     pthread_mutex_lock(&lock);
-    multi = multi_glance(handle);
+    multi = multi_walk(handle);
     pthread_mutex_unlock(&lock);
   }
   return multi;
@@ -51,6 +52,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   pthread_mutex_lock(&lock);
   struct multi *multi = take_unused();
   if (multi) {
+    atomic_fetch_add_explicit(&multi_alive, 1, memory_order_relaxed);
     multi->lib = lib;
     atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
     multi->flights = NULL;
@@ -87,6 +89,7 @@ void multi_free(struct multi *multi)
   pthread_mutex_lock(&lock);
   atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
   unlink_multi(multi);
+  atomic_fetch_sub_explicit(&multi_alive, 1, memory_order_relaxed);
   atomic_store_explicit(&multi->handle, NULL, memory_order_release);
   atomic_store_explicit(&multi->next, unused, memory_order_release);
   unused = multi;

@@ -32,8 +32,14 @@ struct multi {
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
 struct multi *multi_find(CURLM *handle);                           /* or NULL: forward blindly */
 
-/* The same without a lock: may miss one that is in the table, never finds wrongly. */
-struct multi *multi_glance(CURLM *handle);
+/* The same without a lock: may miss one that is in the table, never finds wrongly. Most programs have none.
+ */
+extern _Atomic unsigned multi_alive;
+struct multi *multi_walk(CURLM *handle);
+static inline struct multi *multi_glance(CURLM *handle)
+{
+  return atomic_load_explicit(&multi_alive, memory_order_relaxed) ? multi_walk(handle) : NULL;
+}
 void multi_free(struct multi *multi);
 
 /* The app's multi that the handle is in, or NULL. */

@@ -21,7 +21,8 @@ static CURLcode go_live(struct call *call, const char *reason)
 static CURLcode delivered(struct call *call, CURLcode code, const char *via)
 {
   call_delivered(call, via);
-  recorder_end_replay(call, code, call->op.waited ? TAPE_JOIN : TAPE_HIT);
+  if (call->tape.writer)
+    recorder_end_replay(call, code, call->op.waited ? TAPE_JOIN : TAPE_HIT);
   call_leave(call, code == CURLE_OK);
   return code;
 }

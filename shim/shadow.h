@@ -52,7 +52,12 @@ struct buffer {
 char *buffer_reserve(struct buffer *buffer, size_t more); /* room after `len`, or NULL without memory */
 bool buffer_append(struct buffer *buffer, const void *data,
                    size_t len); /* false: no memory, nothing appended */
-void buffer_release(struct buffer *buffer);
+void buffer_free(struct buffer *buffer);
+static inline void buffer_release(struct buffer *buffer)
+{
+  if (buffer->data)
+    buffer_free(buffer);
+}
 
 /* Where the parts of an http(s) URL are; offsets into shadow.url. */
 struct url_parts {
