@@ -196,8 +196,7 @@ static CURLcode deliver_whole(struct delivery *d)
   struct buffer *facts = &d->replay->facts;
   d->length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = d->length > 0 ? d->length : 0;
-  if (!d->shadow->slot[SLOT_NOPROGRESS])
-    d->progress.up = d->progress.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  d->progress.up = d->progress.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->network_len = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)answer->body.len);
   if (code == CURLE_OK && delivery_fails(d))
     return delivery_fail(d);

@@ -312,6 +312,7 @@ void flight_abandon(struct flight *f)
 
 static void finish_copy(struct flight *f)
 {
+  rescue_resume(&f->live.rescue);
   live_end(&f->live, alone_finish(f->multi, f->shadow));
 }
 

@@ -28,7 +28,8 @@ static bool collect_facts(const struct call *call, struct buffer *facts)
   const struct shadow *shadow = call->shadow;
   buffer_reserve(facts, FACTS_ROOM);
   /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
-  return facts_collect(shadow, facts) | facts_collect_times(shadow, facts);
+  bool collected = facts_collect(shadow, facts);
+  return facts_collect_times(shadow, facts) && collected;
 }
 
 /* Ids join what belongs to one operation. */

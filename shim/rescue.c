@@ -265,11 +265,13 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 }
 
 /* What the app has paused, the copy goes on with. */
-static void resume(const struct rescue *rescue)
+void rescue_resume(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
-  if (rescue->state == RESCUE_COPY && rescue->app_paused)
-    shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
+  if (rescue->state != RESCUE_COPY || !rescue->app_paused)
+    return;
+  rescue->app_paused = false;
+  shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
 /* Only now is it sure that turns are seen, and the app's rule kept by us. What libcurl tells before is of the
@@ -300,12 +302,13 @@ void rescue_look(struct rescue *rescue)
   if (rescue->state != RESCUE_COPY)
     end_for_app(rescue);
   else
-    resume(rescue);
+    rescue_resume(rescue);
 }
 
 void rescue_turn(CURLM *multi)
 {
   struct rescue *rescue = rescue_under_way;
+  rescue_resume(rescue);
   if (rescue->state != RESCUE_READY)
     return;
   if (!rescue->multi)
@@ -350,7 +353,7 @@ void rescue_now(struct rescue *rescue, const char *why)
   if (rescue->state != RESCUE_READY || !rescue->started_us || !sent_has_begun(rescue->call))
     return;
   part(rescue, why);
-  resume(rescue);
+  rescue_resume(rescue);
 }
 
 /* Beginning and end. */

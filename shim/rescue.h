@@ -49,6 +49,9 @@ void rescue_end(struct rescue *rescue);
 void rescue_enter(struct rescue *rescue);
 void rescue_leave(struct rescue *rescue);
 
+/* A copy that was made inside of a callback cannot end the app's pause there: before its next turn. */
+void rescue_resume(struct rescue *rescue);
+
 /* Before a turn of libcurl's loop. Costs those who have no such call nothing. */
 extern __thread struct rescue *rescue_under_way;
 void rescue_turn(CURLM *multi);

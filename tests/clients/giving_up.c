@@ -3,8 +3,8 @@
  * giving_up WAY URL BODY [MS]
  *
  * Makes a call and gives it up: by TIMEOUT_MS, LOW_SPEED (after a second), or from the write, header or
- * progress callback, once MS milliseconds have passed (300). Says how that ended, and makes the same call
- * again without a limit.
+ * progress callback, once MS milliseconds have passed (300); `paused` is by the latter, while the write
+ * callback holds the transfer. Says how that ended, and makes the same call again without a limit.
  */
 #include "tests/clients/post.h"
 
@@ -24,6 +24,8 @@ static int is_over(const char *mine)
 
 static size_t on_write(char *data, size_t size, size_t count, void *arg)
 {
+  if (strcmp(way, "paused") == 0)
+    return CURL_WRITEFUNC_PAUSE;
   return is_over("write") ? 0 : reply_take(data, size, count, arg);
 }
 
@@ -41,7 +43,7 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
   (void)down;
   (void)up_total;
   (void)up;
-  return is_over("progress");
+  return is_over("progress") || is_over("paused");
 }
 
 static void limit(CURL *handle, struct reply *reply)

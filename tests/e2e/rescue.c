@@ -207,6 +207,7 @@ ParameterizedTestParameters(rescue, every_way_of_giving_up_ends_as_without_us)
       {"write",    "stall_ms%3D600"   },
       {"header",   "latency_ms%3D600" },
       {"progress", "latency_ms%3D1500"},
+      {"paused",   "events%3D3"       },
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }
