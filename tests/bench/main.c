@@ -2,6 +2,9 @@
 /*
  * bench hits ORIGIN NGINX_ORIGIN DIR: under the preload: hits against the limit and against nginx.
  *
+ * bench transport ORIGIN NGINX_ORIGIN: under the preload with IDEMSHIM_DELIVERY=transport: the same through
+ * libcurl, in the easy interface and in a multi.
+ *
  * bench other: with or without the preload: what calls cost that are not ours.
  *
  * bench upstream ORIGIN LATENCY_MS COUNT: with or without it: calls to a server that takes its time.
@@ -136,6 +139,50 @@ static int bench_hits(const char *origin, const char *nginx, const char *dir)
   return 0;
 }
 
+/* A handle's call in a multi, from its adding to its removal. */
+static CURLcode run_in_multi(CURLM *multi, CURL *handle)
+{
+  int running = 1, left;
+  CURLMsg *message;
+  curl_multi_add_handle(multi, handle);
+  while (running && curl_multi_perform(multi, &running) == CURLM_OK)
+    if (running)
+      curl_multi_poll(multi, NULL, 0, 1000, NULL);
+  message = curl_multi_info_read(multi, &left);
+  CURLcode code = message ? message->data.result : CURLE_FAILED_INIT;
+  curl_multi_remove_handle(multi, handle);
+  return code;
+}
+
+static void perform_in_multi(void *data, unsigned count)
+{
+  struct calls *calls = data;
+  CURLM *multi = curl_multi_init();
+  for (unsigned i = 0; i < count; i++) {
+    calls->got = 0;
+    if (run_in_multi(multi, calls->handle) || !calls->got) {
+      fprintf(stderr, "bench: a call in a multi failed\n");
+      exit(1);
+    }
+  }
+  curl_multi_cleanup(multi);
+}
+
+static int bench_transport(const char *origin, const char *nginx)
+{
+  struct subject rows[] = {
+      {"transport 2 KB",      perform_calls,    calls_open(origin, 2048,  1), 500, 0},
+      {"nginx 2 KB",          perform_calls,    calls_open(nginx,  2048,  1), 500, 0},
+      {"multi 2 KB",          perform_in_multi, calls_open(origin, 2048,  1), 500, 0},
+      {"nginx in multi 2 KB", perform_in_multi, calls_open(nginx,  2048,  1), 500, 0},
+      {"transport 64 KB",     perform_calls,    calls_open(origin, 65536, 1), 200, 0},
+      {"nginx 64 KB",         perform_calls,    calls_open(nginx,  65536, 1), 200, 0},
+  };
+  measure(rows, sizeof(rows) / sizeof(*rows), 31);
+  print(rows, sizeof(rows) / sizeof(*rows));
+  return 0;
+}
+
 static void set_option(void *handle, unsigned count)
 {
   for (unsigned i = 0; i < count; i++)
@@ -203,12 +250,14 @@ int main(int argc, char **argv)
     return bench_hits(argv[2], argv[3], argv[4]);
   if (strcmp(what, "upstream") == 0 && argc == 5)
     return bench_upstream(argv[2], argv[3], argv[4]);
+  if (strcmp(what, "transport") == 0 && argc == 4)
+    return bench_transport(argv[2], argv[3]);
   if (strcmp(what, "other") == 0)
     return bench_other();
   if (strcmp(what, "exec") == 0 && argc == 3)
     return bench_exec(argv[2]);
-  fprintf(stderr,
-          "bench: hits ORIGIN NGINX_ORIGIN DIR | other | upstream ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
-          "scripts/bench runs them\n");
+  fprintf(stderr, "bench: hits ORIGIN NGINX_ORIGIN DIR | transport ORIGIN NGINX_ORIGIN | other | upstream "
+                  "ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
+                  "scripts/bench runs them\n");
   return 2;
 }
