@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/descriptors.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,4 +56,16 @@ void descriptors_each(void (*visit)(void *arg, int fd), void *arg)
   for (int fd = 0; fd < DESCRIPTORS_MOST; fd++)
     if (fcntl(fd, F_GETFD) >= 0)
       visit(arg, fd);
+}
+
+/* The lowest free number tells how many there are, as long as they are not scattered. */
+bool descriptors_suffice(void)
+{
+  int saved = errno, lowest = eventfd(0, EFD_CLOEXEC);
+  struct rlimit limit = {0};
+  if (lowest >= 0)
+    close(lowest);
+  bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  errno = saved;
+  return lowest >= 0 && known && (rlim_t)lowest < limit.rlim_cur / 3;
 }

@@ -4,6 +4,12 @@
 #ifndef IDEMSHIM_SHIM_DESCRIPTORS_H
 #define IDEMSHIM_SHIM_DESCRIPTORS_H
 
+#include <stdbool.h>
+
 void descriptors_each(void (*visit)(void *arg, int fd), void *arg);
+
+/* A call of ours that is under way has a descriptor more than libcurl's. False where a third of those that
+ * the process may have is in use: the rest is for the app, whose transfers would fail without. */
+bool descriptors_suffice(void);
 
 #endif

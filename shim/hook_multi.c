@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The multi interface: curl_multi_init, _add_handle, _remove_handle, _perform, _socket and its kin,
  * _info_read, _cleanup. Everything else of it is libcurl's own, since every transfer is. */
+#include "shim/descriptors.h"
 #include "shim/flight.h"
 #include "shim/hook.h"
 #include "shim/life.h"
@@ -37,6 +38,18 @@ static bool is_in_callback(const struct multi *multi)
          (multi->in_reader || multi->lib->multi_timeout(multi->handle, &ms) == CURLM_RECURSIVE_API_CALL);
 }
 
+/* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
+static bool has_room(void)
+{
+  if (!stack_suffices())
+    life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
+  else if (!life_replays() && !descriptors_suffice())
+    life_fail_open(LIFE_NO_DESCRIPTORS, "a third of all descriptors is in use; raise the limit (ulimit -n)");
+  else
+    return true;
+  return false;
+}
+
 static CURLMcode add(struct multi *multi, struct shadow *shadow)
 {
   const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
@@ -46,7 +59,7 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
                                   : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   CURL *handle = shadow->handle;
   multi->reads_ahead |= rule != NULL;
-  bool ours = rule && stack_suffices();
+  bool ours = rule && has_room();
   CURLMcode code = ours                     ? idem_multi_add_handle(multi, shadow, rule)
                    : rule && life_replays() ? CURLM_OUT_OF_MEMORY
                                             : multi->lib->multi_add_handle(multi->handle, handle);

@@ -75,6 +75,7 @@ enum life_problem {
   LIFE_NO_MEMORY,
   LIFE_NO_LOG,
   LIFE_NO_STACK,
+  LIFE_NO_DESCRIPTORS,
   LIFE_NO_TURNS,
   LIFE_NO_TAPE,
 };

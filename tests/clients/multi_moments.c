@@ -330,6 +330,44 @@ static void fork_in_flight(void)
   say("child", status);
 }
 
+/* The child makes the same calls anew, some at once and then some more. */
+static int repeat_in_the_child(void)
+{
+  struct reply replies[6] = {{0}};
+  CURL *own[6];
+  int failed = 0;
+
+  if (!loop_open(&loop, "poll"))
+    return 99;
+  for (int i = 0; i < 6; i++) {
+    own[i] = post_new(url, i % 2 ? body : other_body, &replies[i]);
+    add(own[i]);
+    for (int n = 0; i % 3 == 2 && (n == 0 || loop.running); n++)
+      loop_step(&loop, 5);
+  }
+  for (int i = 0; i < 6; i++)
+    failed += replies[i].len == 0;
+  return failed;
+}
+
+static void fork_while_waiting(void)
+{
+  pid_t child;
+  int status = 0;
+
+  add(handle);
+  add(other);
+  for (int i = 0; i < 3; i++)
+    loop_step(&loop, 5);
+  fflush(stdout);
+  child = fork();
+  if (child == 0)
+    _exit(repeat_in_the_child());
+  finish(2);
+  waitpid(child, &status, 0);
+  say("child", status);
+}
+
 static const struct {
   const char *name;
   void (*run)(void);
@@ -350,6 +388,7 @@ static const struct {
     {"refuse-the-body",              refuse_the_body             },
     {"remove-the-owner",             remove_the_owner            },
     {"remove-before-the-first-turn", remove_before_the_first_turn},
+    {"fork-while-waiting",           fork_while_waiting          },
     {"fork-in-flight",               fork_in_flight              },
 };
 

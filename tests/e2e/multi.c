@@ -272,6 +272,22 @@ Test(multi, a_replay_has_the_pace_of_the_live_call)
   run_release(&live);
 }
 
+/* Each call of ours has a descriptor more, and the app's own calls need theirs. */
+Test(multi, no_call_fails_for_want_of_descriptors)
+{
+  char script[512];
+  snprintf(script, sizeof script, "ulimit -n 256; exec multi_calls poll 1 '%s' $(seq 160)",
+           chat("latency_ms%3D50"));
+  struct run plain = run_shell_plain(&w, script), run = run_shell(&w, script);
+  expect_success(&plain);
+  expect_success(&run);
+  cr_expect_eq(count_of(run.out, "status=200"), 160);
+  cr_expect_gt(log_events(&w, "stored"), 20);
+  cr_expect(log_contains(&w, "a third of all descriptors is in use"));
+  run_release(&plain);
+  run_release(&run);
+}
+
 /* Copies of the process finish what is taken away; fewer handles, since each copy is a process. */
 Test(multi, hundreds_of_handles_under_stress_with_rescue, .timeout = 300)
 {

@@ -177,6 +177,20 @@ Test(multi_moments, a_handle_that_is_removed_before_its_first_turn)
   }
 }
 
+/* The parent's feeder waits for the time of the next chunk; the child needs one of its own. */
+Test(multi_moments, a_fork_while_replays_wait_for_their_time)
+{
+  const char *target =
+      world_text(&w, "%s", "/v1/chat/completions?mock=size%3D5000,chunk%3D1000,chunk_delay_ms%3D40");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 pace=original");
+  struct run plain = moment(false, "fork-while-waiting", "poll", target);
+  mock_reset(&w);
+  for (int i = 0; i < LOOPS; i++)
+    expect_the_same("fork-while-waiting", loops[i], &plain, target);
+  cr_expect_eq(mock_count(&w).requests, 2, "%ld", mock_count(&w).requests);
+  run_release(&plain);
+}
+
 /* The child makes a call that its parent has under way, and follows it. */
 Test(multi_moments, a_fork_in_flight)
 {
