@@ -18,6 +18,7 @@
 #ifndef IDEMSHIM_STORE_ENGINE_H
 #define IDEMSHIM_STORE_ENGINE_H
 
+#include "store/hash.h"
 #include "store/pages.h"
 
 struct engine;
@@ -34,6 +35,7 @@ struct reader {
   bool lone;      /* a second one of its thread, for a call inside a call */
   unsigned shard; /* of the counters */
   struct reader *next, *previous;
+  struct hash_prefix named;                /* how the last request of its thread began */
   _Alignas(8) uint8_t spare[READER_SPARE]; /* for a part of a record that must be aligned and is not */
 };
 

@@ -121,16 +121,13 @@ static int number_and_key(struct entry *entry, const uint8_t *base)
 static int enter_by_raw(struct entry *entry)
 {
   struct idem_call *call = entry->call;
+  struct reader *reader = call->priv.reader;
   struct idem_span base;
-  if (entry->request->rule->repeats == IDEM_REPEATS_FRESH)
+  name_raw(entry->store->secret, entry->request, &reader->named, call->priv.raw);
+  if (entry->request->rule->repeats == IDEM_REPEATS_FRESH ||
+      reader_get(reader, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 || base.len != IDEM_KEY_SIZE)
     return NOT_YET;
-  int rc = pin(entry);
-  if (rc < 0)
-    return rc;
-  if (reader_get(call->priv.reader, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 ||
-      base.len != IDEM_KEY_SIZE)
-    return NOT_YET;
-  rc = number_and_key(entry, (const uint8_t *)base.data);
+  int rc = number_and_key(entry, (const uint8_t *)base.data);
   if (rc < 0)
     return rc;
   if (look_up(entry) != SHELF_FRESH || !record_is_of(call->answer.record, call->priv.raw))
@@ -346,8 +343,9 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
     return verdict;
   struct entry entry = {.store = store, .engine = engine, .request = request, .call = call, .error = error};
   begin_round(call, request);
-  name_raw(store->secret, request, call->priv.raw);
-  verdict = enter_by_raw(&entry);
+  verdict = pin(&entry);
+  if (verdict == 0)
+    verdict = enter_by_raw(&entry);
   if (verdict == NOT_YET)
     verdict = enter_slowly(&entry);
   end_entry(&entry, verdict);

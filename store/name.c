@@ -34,7 +34,8 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
   hash_number(hash, HEADER_OTHER);
 }
 
-void name_raw(const uint8_t *secret, const struct idem_request *request, uint8_t raw[IDEM_KEY_SIZE])
+void name_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
+              uint8_t raw[IDEM_KEY_SIZE])
 {
   struct hash hash;
   hash_begin(&hash);
@@ -54,6 +55,7 @@ void name_raw(const uint8_t *secret, const struct idem_request *request, uint8_t
   hash_number(&hash, request->credential_count);
   hash_headers(&hash, request);
   hash_field(&hash, request->shape);
+  hash_settle(&hash, known);
   hash_field(&hash, request->body);
   hash_end(&hash, raw);
 }

@@ -9,7 +9,7 @@
 #ifndef IDEMSHIM_STORE_NAME_H
 #define IDEMSHIM_STORE_NAME_H
 
-#include "store/store.h"
+#include "store/hash.h"
 
 /* What a header line means to us. */
 enum header_role {
@@ -41,7 +41,9 @@ struct name {
   enum idem_key_kind kind;      /* HEADER, JSON or CONTENT */
 };
 
-void name_raw(const uint8_t *secret, const struct idem_request *request, uint8_t raw[IDEM_KEY_SIZE]);
+/* `known` is of the calling thread: what its last request began with. */
+void name_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
+              uint8_t raw[IDEM_KEY_SIZE]);
 
 /* 0, or -ENOKEY if the rule wants a header or JSON fields that are not there. */
 int name_request(const uint8_t *secret, const struct idem_request *request, struct name *name);

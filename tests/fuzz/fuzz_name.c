@@ -28,10 +28,13 @@ static struct name name_of(const struct idem_request *request)
 {
   static const uint8_t secret[32];
   struct name name = {.kind = IDEM_KEY_AUTO};
-  uint8_t raw[IDEM_KEY_SIZE];
+  uint8_t raw[IDEM_KEY_SIZE], afresh[IDEM_KEY_SIZE];
+  static struct hash_prefix known;
+  struct hash_prefix unknown = {.len = 0};
 
-  name_raw(secret, request, raw);
-  if (name_request(secret, request, &name) != 0)
+  name_raw(secret, request, &known, raw);
+  name_raw(secret, request, &unknown, afresh);
+  if (memcmp(raw, afresh, sizeof(raw)) != 0 || name_request(secret, request, &name) != 0)
     abort();
   return name;
 }
