@@ -23,11 +23,16 @@ static const struct idem_span secrets[] = {
     {"proxy-authorization",  19},
 };
 
+static bool is_space(char c)
+{
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
+}
+
 static struct idem_span trim(struct idem_span text)
 {
   while (text.len && (text.data[0] == ' ' || text.data[0] == '\t'))
     text = (struct idem_span){text.data + 1, text.len - 1};
-  while (text.len && strchr(" \t\r\n", text.data[text.len - 1]))
+  while (text.len && is_space(text.data[text.len - 1]))
     text.len--;
   return text;
 }
@@ -55,8 +60,11 @@ static int find_word(const struct idem_words *words, struct idem_span name)
   return -1;
 }
 
+/* Most are words, and one that is the name itself matches it also as a glob. */
 static bool matches(const struct idem_words *globs, struct idem_span name)
 {
+  if (find_word(globs, name) >= 0)
+    return true;
   for (size_t i = 0; i < globs->count; i++) {
     char first = globs->word[i][0];
     if ((first == '*' || first == '?' || lower(first) == lower(name.data[0])) &&
