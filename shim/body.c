@@ -100,11 +100,11 @@ bool body_has_reader(const struct shadow *shadow)
   return has_body(shadow) && !has_fields(shadow);
 }
 
-void body_open(struct body *body, struct shadow *shadow, uint64_t limit)
+void body_open(struct body *body, uint64_t limit)
 {
-  *body = (struct body){
-      .shadow = shadow, .whole = true, .span = {"", 0}
-  };
+  const struct shadow *shadow = body->shadow;
+  body->whole = true;
+  body->span = (struct idem_span){"", 0};
   if (!has_body(shadow))
     return;
   if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME)

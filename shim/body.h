@@ -27,8 +27,9 @@ struct body {
 /* True if finding the body may mean to call the app's callbacks: it is not in the option itself. */
 bool body_has_reader(const struct shadow *shadow);
 
-/* Finds or reads the body. At most `limit` bytes are read ahead. */
-void body_open(struct body *body, struct shadow *shadow, uint64_t limit);
+/* Finds or reads the body, into one that is zeroed but for its shadow. At most `limit` bytes are read ahead.
+ */
+void body_open(struct body *body, uint64_t limit);
 
 /* Puts our reader in the place of the app's for one transfer, and back. Does nothing for a body that was not
  * fed. */

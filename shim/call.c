@@ -230,7 +230,7 @@ static void build_line(struct call *call)
 
 static const char *build_body(struct call *call)
 {
-  body_open(&call->body, call->shadow, call->rule->max_body);
+  body_open(&call->body, call->rule->max_body);
   call->request.body = call->body.span;
   if (call->body.form.reason)
     return call->body.form.reason;

@@ -23,9 +23,9 @@ static void print(const struct shadow *shadow, curl_infotype type, const char *d
 
 void debug_show(struct shadow *shadow, curl_infotype type, const char *data, size_t len)
 {
-  curl_debug_callback function = (curl_debug_callback)shadow_rare(shadow, CURLOPT_DEBUGFUNCTION, 0);
   if (!debug_wanted(shadow))
     return;
+  curl_debug_callback function = (curl_debug_callback)shadow_rare(shadow, CURLOPT_DEBUGFUNCTION, 0);
   if (function)
     function(shadow->handle, type, (char *)data, len, (void *)shadow_rare(shadow, CURLOPT_DEBUGDATA, 0));
   else
@@ -52,9 +52,9 @@ void debug_after_header(struct shadow *shadow, int status, const char *line, siz
 void debug_announce(const struct call *call)
 {
   char text[160];
-  const char *date = facts_date(call->op.answer.facts);
   if (!debug_wanted(call->shadow))
     return;
+  const char *date = facts_date(call->op.answer.facts);
   int len = snprintf(text, sizeof(text), "Replayed by idemshim: nothing was sent. Answer %s of %.29s\n",
                      call->op.id, date ? date : "now");
   debug_show(call->shadow, CURLINFO_TEXT, text, (size_t)len);

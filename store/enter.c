@@ -18,8 +18,8 @@ struct entry {
   const struct idem_request *request;
   struct idem_call *call;
   struct idem_error *error;
-  struct name name;
-  bool given_up; /* BUSY: a copy of a process finishes it for whoever asks */
+  struct name *name; /* the long way alone */
+  bool given_up;     /* BUSY: a copy of a process finishes it for whoever asks */
 };
 
 /* An answer. */
@@ -159,7 +159,7 @@ static int settle_owned(struct entry *entry)
   struct idem_call *call = entry->call;
   const struct idem_rule *rule = entry->request->rule;
   struct op_begin begin = {
-      .name = &entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
+      .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
   int rc = call->defers ? op_prepare(call->priv.reader, &begin) : 0;
   round_unpin(call);
   if (!call->defers)
@@ -217,8 +217,8 @@ static bool join_churn(struct entry *entry)
   const struct idem_rule *rule = entry->request->rule;
   struct idem_span value;
   struct print print;
-  if (entry->name.kind != IDEM_KEY_HEADER ||
-      reader_get(call->priv.reader, PAGES_PRINTS, entry->name.print, IDEM_KEY_SIZE, &value) < 0 ||
+  if (entry->name->kind != IDEM_KEY_HEADER ||
+      reader_get(call->priv.reader, PAGES_PRINTS, entry->name->print, IDEM_KEY_SIZE, &value) < 0 ||
       print_parse(value, &print) < 0 || memcmp(print.key, call->key, IDEM_KEY_SIZE) == 0 ||
       !is_alive(entry, print.key))
     return false;
@@ -266,12 +266,12 @@ static int decide_fresh(struct entry *entry)
   int rc = pin(entry);
   if (rc < 0)
     return rc;
-  bool known = op_read(call->priv.reader, entry->name.base, &counter) == 0 && counter.state == OP_COUNTER;
+  bool known = op_read(call->priv.reader, entry->name->base, &counter) == 0 && counter.state == OP_COUNTER;
   uint32_t n = known ? counter.next : 0;
   for (int i = 0; i < FRESH_MOST; i++, n++) {
     call->sequence = n;
     call->priv.ticket = (uint64_t)n + 1;
-    number_and_key(entry, entry->name.base);
+    number_and_key(entry, entry->name->base);
     int verdict = decide(entry);
     bool other = verdict == IDEM_BUSY && !entry->given_up;
     if (!other && (verdict != IDEM_HIT || !was_delivered(entry)))
@@ -285,24 +285,26 @@ static int decide_fresh(struct entry *entry)
 static int enter_by_name(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  int rc = name_request(entry->store->secret, entry->request, &entry->name);
+  int rc = name_request(entry->store->secret, entry->request, entry->name);
   if (rc < 0)
     return rc == -ENOKEY ? IDEM_NO_KEY : idem_error_set(entry->error, rc, "cannot name the call: no memory");
-  memcpy(call->fingerprint, entry->name.fingerprint, IDEM_KEY_SIZE);
-  memcpy(call->priv.tenant, entry->name.tenant, IDEM_KEY_SIZE);
-  memcpy(call->priv.print, entry->name.print, IDEM_KEY_SIZE);
-  call->priv.kind = entry->name.kind;
+  memcpy(call->fingerprint, entry->name->fingerprint, IDEM_KEY_SIZE);
+  memcpy(call->priv.tenant, entry->name->tenant, IDEM_KEY_SIZE);
+  memcpy(call->priv.print, entry->name->print, IDEM_KEY_SIZE);
+  call->priv.kind = entry->name->kind;
   if (entry->request->rule->repeats != IDEM_REPEATS_SEQUENCE)
-    memcpy(call->priv.base, entry->name.base, IDEM_KEY_SIZE);
+    memcpy(call->priv.base, entry->name->base, IDEM_KEY_SIZE);
   if (entry->request->rule->repeats == IDEM_REPEATS_FRESH)
     return decide_fresh(entry);
-  rc = number_and_key(entry, entry->name.base);
+  rc = number_and_key(entry, entry->name->base);
   return rc < 0 ? rc : decide(entry);
 }
 
 static int enter_slowly(struct entry *entry)
 {
   struct life_quiet quiet = life_hush();
+  struct name name;
+  entry->name = &name;
   int verdict = enter_by_name(entry);
   life_resume(&quiet);
   return verdict;

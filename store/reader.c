@@ -110,7 +110,8 @@ static int reader_pick(struct engine *engine, struct reader **out)
 static int reader_renew(struct reader *reader)
 {
   struct pages *pages = &reader->engine->pages;
-  struct pages_snapshot fresh = {.txn = 0};
+  struct pages_snapshot fresh; /* not zeroed: it is long, and seldom needed */
+  fresh.txn = 0;
   for (int i = 0; i < READER_TRIES; i++) {
     int rc = engine_code(mdb_txn_renew(reader->txn));
     if (rc < 0)
