@@ -5,6 +5,7 @@
 #include "shim/events.h"
 #include "shim/life.h"
 #include "shim/playback.h"
+#include "shim/zero.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -281,10 +282,10 @@ const char *call_open(struct call *call, struct shadow *shadow, const struct ide
 {
   call->shadow = shadow;
   call->rule = rule;
-  call->op = (struct idem_call)IDEM_CALL_INIT;
-  call->request = (struct idem_request){.rule = rule};
-  call->body = (struct body){.shadow = shadow};
-  call->cookies = (struct buffer){0};
+  zero(&call->op, offsetof(struct call, started_us) - offsetof(struct call, op));
+  idem_call_init(&call->op);
+  call->request.rule = rule;
+  call->body.shadow = shadow;
   call->speed = rule->pace == IDEM_PACE_ORIGINAL;
   call->tape.writer = NULL;
   call->tape.played = false;

@@ -23,6 +23,7 @@ struct call {
   const struct idem_rule *rule;
   const struct idem_store_api *api;
   struct idem_store *store;
+  /* From here to `cookies` all is zeroed at once when a call is opened. */
   struct idem_call op; /* what the store knows of it */
   struct idem_request request;
   struct body body;

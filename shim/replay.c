@@ -4,6 +4,7 @@
 #include "shim/call.h"
 #include "shim/certinfo.h"
 #include "shim/so_far.h"
+#include "shim/zero.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,9 @@ struct replay *replay_begin(struct shadow *shadow)
   free(replay->index);
   certinfo_free(replay->certinfo);
   struct buffer headers = replay->headers, facts = replay->facts;
-  *replay = (struct replay){.headers = headers, .facts = facts};
+  zero(replay, sizeof(*replay));
+  replay->headers = headers;
+  replay->facts = facts;
   replay->headers.len = replay->facts.len = 0;
   return replay;
 }

@@ -198,6 +198,12 @@ struct idem_call {
     .priv = {.claim_fd = -1 }                                                                                \
   }
 
+/* The same for one that is all zeros. */
+static inline void idem_call_init(struct idem_call *call)
+{
+  call->priv.claim_fd = -1;
+}
+
 /*
  * Names the operation and decides. A repeated hit takes no lock, allocates nothing and writes nothing.
  * Returns an idem_verdict, or -errno with a message when the store cannot be used: the caller then goes live.
