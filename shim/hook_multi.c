@@ -9,7 +9,13 @@
 #include "shim/rescue.h"
 #include "shim/stack.h"
 
-/* libcurl's own perform comes by all of these, with a multi that is not the app's. */
+/* libcurl's own curl_easy_perform() comes by four of these with a multi of its own. In a program that has
+ * none itself there is nothing more to look at. */
+static inline const struct libcurl *alone(const void *caller)
+{
+  return atomic_load_explicit(&multi_alive, memory_order_relaxed) ? NULL : libcurl_itself_first(caller);
+}
+
 static struct multi *find(CURLM *multi, const void *caller, const struct libcurl **real)
 {
   struct multi *known = multi_glance(multi);
@@ -70,7 +76,9 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
 
 HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
 {
-  const struct libcurl *real;
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_add_handle(multi, handle);
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
@@ -103,7 +111,9 @@ static CURLMcode look_after(struct multi *multi, CURLMcode code)
 
 HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
 {
-  const struct libcurl *real;
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_remove_handle(multi, handle);
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
@@ -126,19 +136,26 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   return code;
 }
 
+static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
+{
+  rescue_before_turn(multi);
+  CURLMcode code = real->multi_perform(multi, running);
+  rescue_after_turn(multi);
+  return code;
+}
+
 HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
 {
-  const struct libcurl *real;
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return turn(real, multi, running);
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
   look_before(known);
-  rescue_before_turn(multi);
-  CURLMcode code = real->multi_perform(multi, running);
-  rescue_after_turn(multi);
-  return look_after(known, code);
+  return look_after(known, turn(real, multi, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
@@ -179,7 +196,9 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 {
-  const struct libcurl *real;
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_info_read(multi, left);
   struct multi *known = find(multi, CALLER, &real);
   if (!real)
     return NULL;

@@ -6,15 +6,10 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
-/* More flavours in one process than Debian ships; a further one is forwarded to the first that fits its
- * caller. */
-#define LIBCURL_MAX 8
-
-static struct libcurl bound[LIBCURL_MAX];
-static _Atomic unsigned bound_count;
+struct libcurl libcurl_bound[LIBCURL_MAX];
+_Atomic unsigned libcurl_bound_count;
 static pthread_mutex_t bind_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const void *object_base(const void *address)
@@ -25,7 +20,7 @@ static const void *object_base(const void *address)
 
 bool libcurl_is_ours(const void *symbol)
 {
-  return object_base(symbol) == object_base((const void *)&bound);
+  return object_base(symbol) == object_base((const void *)&libcurl_bound);
 }
 
 /* Looks in the caller's own scope: the object itself and what it is linked with, whatever the global scope
@@ -98,19 +93,19 @@ static void *find_easy_init(const void *return_address)
 
 static const struct libcurl *find_bound(const void *base)
 {
-  unsigned count = atomic_load_explicit(&bound_count, memory_order_acquire);
+  unsigned count = atomic_load_explicit(&libcurl_bound_count, memory_order_acquire);
   for (unsigned i = 0; i < count; i++)
-    if (bound[i].base == base)
-      return &bound[i];
+    if (libcurl_bound[i].base == base)
+      return &libcurl_bound[i];
   return NULL;
 }
 
 const struct libcurl *libcurl_itself(const void *return_address)
 {
-  unsigned count = atomic_load_explicit(&bound_count, memory_order_acquire);
+  unsigned count = atomic_load_explicit(&libcurl_bound_count, memory_order_acquire);
   for (unsigned i = 0; i < count; i++)
-    if (return_address >= bound[i].base && return_address < bound[i].end)
-      return &bound[i];
+    if (libcurl_has(&libcurl_bound[i], return_address))
+      return &libcurl_bound[i];
   return NULL;
 }
 
@@ -163,10 +158,10 @@ static const struct libcurl *bind_object(const char *path, const void *base)
 {
   pthread_mutex_lock(&bind_lock);
   const struct libcurl *table = find_bound(base);
-  unsigned count = atomic_load_explicit(&bound_count, memory_order_relaxed);
-  if (!table && count < LIBCURL_MAX && fill(&bound[count], path, base)) {
-    table = &bound[count];
-    atomic_store_explicit(&bound_count, count + 1, memory_order_release);
+  unsigned count = atomic_load_explicit(&libcurl_bound_count, memory_order_relaxed);
+  if (!table && count < LIBCURL_MAX && fill(&libcurl_bound[count], path, base)) {
+    table = &libcurl_bound[count];
+    atomic_store_explicit(&libcurl_bound_count, count + 1, memory_order_release);
   }
   pthread_mutex_unlock(&bind_lock);
   return table;

@@ -12,6 +12,7 @@
 #define CURL_DISABLE_DEPRECATION
 #endif
 #include <curl/curl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* What the shim hooks. The second list may be missing in an old libcurl (NULL in the table). */
@@ -76,8 +77,26 @@ struct libcurl {
  * found. The table lives as long as the process. */
 const struct libcurl *libcurl_of(const void *return_address);
 
+/* More flavours in one process than Debian ships; a further one is forwarded to the first that fits its
+ * caller. */
+#define LIBCURL_MAX 8
+extern struct libcurl libcurl_bound[LIBCURL_MAX];
+extern _Atomic unsigned libcurl_bound_count;
+
+static inline bool libcurl_has(const struct libcurl *lib, const void *address)
+{
+  return address >= lib->base && address < lib->end;
+}
+
 /* The libcurl that the code is part of, or NULL: it calls its own exports like everybody else. */
 const struct libcurl *libcurl_itself(const void *return_address);
+
+/* The same, if it is the one that was bound first: most programs have no other. */
+static inline const struct libcurl *libcurl_itself_first(const void *return_address)
+{
+  bool any = atomic_load_explicit(&libcurl_bound_count, memory_order_acquire) > 0;
+  return any && libcurl_has(libcurl_bound, return_address) ? libcurl_bound : NULL;
+}
 
 /* How many libcurls are loaded, whoever uses them. */
 unsigned libcurl_count(void);

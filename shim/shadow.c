@@ -413,7 +413,7 @@ static void read_url_handle(struct shadow *shadow)
   shadow->lib->free(url);
 }
 
-const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config)
+const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config)
 {
   if (shadow->slot[SLOT_CURLU])
     read_url_handle(shadow);

@@ -143,7 +143,12 @@ void shadow_lose_form(struct shadow *shadow);
 
 /* The rule that wants this handle's next transfer, or NULL. Costs a comparison while URL and method stay the
  * same. */
-const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config);
+const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config);
+static inline const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config)
+{
+  bool matched = shadow->matched && !shadow->slot[SLOT_CURLU];
+  return matched ? shadow->rule : shadow_match(shadow, config);
+}
 
 /* "POST": the word that goes on the request line. */
 const char *shadow_method(const struct shadow *shadow);
