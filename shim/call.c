@@ -5,6 +5,7 @@
 #include "shim/events.h"
 #include "shim/life.h"
 #include "shim/playback.h"
+#include "shim/stream.h"
 #include "shim/zero.h"
 
 #include <stdio.h>
@@ -301,6 +302,8 @@ void call_release(struct call *call)
   body_release(&call->body);
   buffer_release(&call->cookies);
   playback_release(call);
+  if (call->stream)
+    stream_free(call);
 }
 
 void call_leave(struct call *call, bool delivered)
@@ -313,6 +316,13 @@ void call_unpin(struct call *call)
 {
   if (call->api)
     call->api->unpin(call->store, &call->op);
+}
+
+long call_time_left_ms(const struct call *call)
+{
+  long limit = (long)call->shadow->slot[SLOT_TIMEOUT_MS],
+       spent = (long)((monotonic_us() - call->started_us) / 1000);
+  return limit <= 0 ? 0 : spent < limit ? limit - spent : 1;
 }
 
 int64_t call_due_us(const struct call *call, int64_t at_us)

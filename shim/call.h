@@ -15,6 +15,8 @@
 #include "shim/taping.h"
 #include "store/store.h"
 
+struct stream;
+
 #define CALL_HEADERS_MAX     128
 #define CALL_CREDENTIALS_MAX 8
 
@@ -23,11 +25,12 @@ struct call {
   const struct idem_rule *rule;
   const struct idem_store_api *api;
   struct idem_store *store;
-  /* From here to `cookies` all is zeroed at once when a call is opened. */
+  /* From here to `stream` all is zeroed at once when a call is opened. */
   struct idem_call op; /* what the store knows of it */
   struct idem_request request;
   struct body body;
   struct buffer cookies; /* that libcurl's engine sends along */
+  struct stream *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
   int64_t started_us;    /* CLOCK_MONOTONIC, when the app called perform */
   bool announced;        /* OWNED: libcurl has said that the request goes out next */
   double speed;          /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
@@ -60,6 +63,9 @@ int64_t call_chunk_us(const struct call *call, size_t i);
 
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);
+
+/* What is left of the app's CURLOPT_TIMEOUT_MS, at least 1; 0: it has set none. */
+long call_time_left_ms(const struct call *call);
 
 /* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
 void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms);

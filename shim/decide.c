@@ -8,6 +8,7 @@
 #include "shim/playback.h"
 #include "shim/recorder.h"
 #include "shim/sent.h"
+#include "shim/stream.h"
 #include "shim/transport.h"
 
 static struct decision untouched(void)
@@ -54,6 +55,19 @@ static struct decision on_hit(struct call *call, bool direct)
     return (struct decision){.way = WAY_DIRECT};
   reason = transport_refuses(call);
   return reason ? decide_live(call, reason) : (struct decision){.way = WAY_TRANSPORT};
+}
+
+struct decision decide_stream(struct call *call, bool direct)
+{
+  char room[24];
+  stream_join(call);
+  if (direct && !shadow_needs(call->shadow, NEEDS_TRANSPORT, room) &&
+      !deliver_refuses(call, &call->op.answer))
+    return (struct decision){.way = WAY_DIRECT};
+  if (!transport_refuses(call))
+    return (struct decision){.way = WAY_TRANSPORT};
+  stream_refuse(call);
+  return (struct decision){.way = WAY_FOLLOW};
 }
 
 static struct decision on_owned(struct call *call)

@@ -28,6 +28,10 @@ struct decision decide_first(struct call *call, struct shadow *shadow, const str
 /* The same once more for a call that has waited, which was left. */
 struct decision decide_again(struct call *call, bool direct);
 
+/* The answer of a call that waits has begun to come (stream.h). FOLLOW: not for this handle, which waits for
+ * the whole. */
+struct decision decide_stream(struct call *call, bool direct);
+
 /* A call for which something is missing goes live, and says why. Leaves what was entered. */
 struct decision decide_live(struct call *call, const char *reason);
 

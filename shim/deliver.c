@@ -7,6 +7,7 @@
 #include "shim/header_text.h"
 #include "shim/playback.h"
 #include "shim/replay.h"
+#include "shim/stream.h"
 
 #include <string.h>
 #include <time.h>
@@ -98,7 +99,8 @@ CURLcode delivery_hold(struct delivery *d)
 static void count_body(struct delivery *d)
 {
   int64_t len = (int64_t)d->call->op.answer.body.len, counted = (int64_t)d->offered;
-  d->progress.down = d->network_len == len ? counted : counted * d->network_len / len;
+  bool known = !stream_is_joined(d->call) && d->network_len != len;
+  d->progress.down = known ? counted * d->network_len / len : counted;
   d->replay->downloaded = d->progress.down;
 }
 
@@ -158,6 +160,37 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
   return code;
 }
 
+/* Until the answer that this one follows has more, or no more. */
+static CURLcode wait_for_more(struct delivery *d)
+{
+  struct call *call = d->call;
+  CURLcode code = progress_update(d->shadow, &d->progress);
+  if (code == CURLE_OK)
+    code = check_time(d);
+  if (code == CURLE_OK && slow_breaks_rule(&call->stream->slow, d->shadow, d->progress.down, monotonic_us()))
+    code = slow_error(d->shadow);
+  if (code == CURLE_OK && !stream_refresh(call))
+    call->api->wait(call->store, &call->op, WAIT_POLL_US / 1000);
+  if (code == CURLE_OK && !stream_is_open(call))
+    code = stream_settle(call);
+  return code;
+}
+
+/* Of the whole transfer, which is told by its end. */
+static int64_t network_len(const struct delivery *d)
+{
+  const struct buffer *facts = &d->replay->facts;
+  return facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T,
+                      (int64_t)d->call->op.answer.body.len);
+}
+
+static bool has_chunk(struct delivery *d, size_t i, CURLcode *code)
+{
+  while (*code == CURLE_OK && i >= d->call->op.answer.chunk_count && stream_is_open(d->call))
+    *code = wait_for_more(d);
+  return *code == CURLE_OK && i < d->call->op.answer.chunk_count;
+}
+
 static CURLcode deliver_body(struct delivery *d)
 {
   const struct idem_answer *answer = &d->call->op.answer;
@@ -165,7 +198,7 @@ static CURLcode deliver_body(struct delivery *d)
   CURLcode code = CURLE_OK;
   if (paced)
     unpin(d);
-  for (size_t i = 0, at = 0; i < answer->chunk_count && code == CURLE_OK; i++) {
+  for (size_t i = 0, at = 0; has_chunk(d, i, &code); i++) {
     if (paced)
       code = wait_for(d, call_chunk_us(d->call, i));
     if (code == CURLE_OK)
@@ -177,13 +210,12 @@ static CURLcode deliver_body(struct delivery *d)
       unpin(d);
   }
   if (code == CURLE_OK)
-    d->replay->downloaded = d->progress.down = d->network_len;
+    d->replay->downloaded = d->progress.down = network_len(d);
   return code;
 }
 
 static CURLcode deliver_whole(struct delivery *d)
 {
-  const struct idem_answer *answer = &d->call->op.answer;
   d->replay->passing = d->replay->begun = true;
   debug_announce(d->call);
   CURLcode code = progress_update(d->shadow, &d->progress);
@@ -197,7 +229,7 @@ static CURLcode deliver_whole(struct delivery *d)
   d->length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = d->length > 0 ? d->length : 0;
   d->progress.up = d->progress.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
-  d->network_len = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)answer->body.len);
+  d->network_len = network_len(d);
   if (code == CURLE_OK && delivery_fails(d))
     return delivery_fail(d);
   if (code == CURLE_OK)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/feeder.h"
 
+#include "shim/stream.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -40,9 +42,10 @@ static void note_due(struct transport *t, int64_t due_us)
     t->due_us = due_us;
 }
 
-static bool owner_is_done(const struct transport *t)
+/* Or has something for us. */
+static bool owner_is_done(struct transport *t)
 {
-  return t->call->api->wait(t->call->store, &t->call->op, 0) == 0;
+  return stream_has_begun(t->call) || t->call->api->wait(t->call->store, &t->call->op, 0) == 0;
 }
 
 /* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
@@ -62,9 +65,26 @@ static void look_at_follower(struct transport *t, int64_t now_us)
     poke(t);
 }
 
+/* Its app's thread goes on where the socket was full. */
+static void look_at_stream(struct transport *t, int64_t now_us)
+{
+  if (now_us < t->look_us)
+    return;
+  t->look_us = now_us + LOOK_FIRST_US;
+  stream_refresh(t->call);
+  transport_feed(t);
+  if (!stream_is_open(t->call))
+    forget(t);
+}
+
+static bool waits(const struct transport *t)
+{
+  return t->follows || t->streams;
+}
+
 static int64_t next_time(const struct transport *t)
 {
-  return t->follows && t->look_us < t->due_us ? t->look_us : t->due_us;
+  return waits(t) && t->look_us < t->due_us ? t->look_us : t->due_us;
 }
 
 /* What is due is sent; what is over leaves the list. Returns the time of the next. */
@@ -75,6 +95,8 @@ static int64_t look_at_all(int64_t now_us)
     next = t->next_fed;
     if (t->follows)
       look_at_follower(t, now_us);
+    else if (t->streams)
+      look_at_stream(t, now_us);
     else if (now_us >= t->due_us)
       note_due(t, transport_feed(t));
   }
@@ -87,7 +109,7 @@ static int64_t look_at_all(int64_t now_us)
 static struct transport *first_follower(void)
 {
   struct transport *t = fed;
-  while (t && !t->follows)
+  while (t && !waits(t))
     t = t->next_fed;
   return t;
 }
@@ -174,6 +196,12 @@ static bool add(struct transport *t, int64_t due_us)
 
 void feeder_feed(struct transport *t)
 {
+  if (t->streams) {
+    pthread_mutex_lock(&lock);
+    transport_feed(t);
+    pthread_mutex_unlock(&lock);
+    return;
+  }
   if (t->call->speed <= 0) {
     transport_feed(t);
     return;
@@ -199,6 +227,17 @@ bool feeder_follow(struct transport *t)
   t->look_every_us = LOOK_FIRST_US;
   t->look_us = monotonic_us() + LOOK_FIRST_US;
   bool added = add(t, due_us);
+  pthread_mutex_unlock(&lock);
+  return added;
+}
+
+bool feeder_stream(struct transport *t)
+{
+  pthread_mutex_lock(&lock);
+  t->follows = false;
+  t->streams = true;
+  t->look_us = 0;
+  bool added = add(t, INT64_MAX);
   pthread_mutex_unlock(&lock);
   return added;
 }

@@ -8,6 +8,7 @@
 #include "shim/marks.h"
 #include "shim/playback.h"
 #include "shim/recorder.h"
+#include "shim/stream.h"
 #include "shim/transport.h"
 
 #include <pthread.h>
@@ -120,11 +121,13 @@ static bool play(struct flight *f)
   struct call *call = &f->call;
   if (f->decision.way == WAY_TRANSPORT) {
     marks_build(call, marks);
-    call_unpin(call);
+    if (!stream_is_joined(call))
+      call_unpin(call);
   } else if (!problem_prepare(call, f->decision.problem, &f->room)) {
     return false;
   }
-  return transport_answer(&f->transport, marks);
+  return transport_answer(&f->transport, marks) &&
+         (!stream_is_open(call) || feeder_stream(&f->transport));
 }
 
 static void on_poke(void *owner);
@@ -168,12 +171,26 @@ static void begin(struct flight *f)
     live_begin(&f->live, &f->call, f->decision.kind);
 }
 
-/* The owner is done: in a header callback of the follower's own transfer. */
+/* True if what comes is given to the app as it comes. */
+static bool joins(struct flight *f)
+{
+  if (!stream_has_begun(&f->call))
+    return false;
+  f->decision = decide_stream(&f->call, false);
+  return f->decision.way == WAY_TRANSPORT;
+}
+
+/* Its owner is done, or has something for us: in a header callback of the follower's own transfer. */
 static void on_poke(void *owner)
 {
   struct flight *f = owner;
   struct call *call = &f->call;
   feeder_forget(&f->transport);
+  if (joins(f)) {
+    if (play(f))
+      return;
+    stream_refuse(call);
+  }
   uint64_t waited_ms = (uint64_t)(monotonic_us() - call->started_us) / 1000;
   bool done = call->api->wait(call->store, &call->op, 0) == 0;
   call->op.waited = true;
@@ -287,6 +304,8 @@ CURLcode flight_end(struct flight *f, CURLcode code)
 {
   if (!f->unread && !f->starved && f->call.tape.played)
     code = playback_end(&f->call, code ? code : playback_trailers(&f->call));
+  else if (code == CURLE_OK && stream_is_joined(&f->call))
+    code = transport_settle(&f->transport);
   if (f->starved)
     code = end_starved(f);
   else if (is_sent(f))
@@ -326,8 +345,10 @@ static void carry_on(struct multi *multi)
 void flight_guard(struct multi *multi)
 {
   for (struct flight *f = multi->flights; f; f = f->next)
-    if (is_sent(f))
+    if (is_sent(f)) {
+      spooling_look(f->live.tee.spooling);
       rescue_keep_guard(&f->live.rescue);
+    }
   carry_on(multi);
 }
 

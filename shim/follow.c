@@ -4,6 +4,7 @@
 #include "shim/callbacks.h"
 #include "shim/deliver.h"
 #include "shim/progress.h"
+#include "shim/stream.h"
 
 #include <errno.h>
 
@@ -45,6 +46,8 @@ enum follow follow_owner(struct call *call, CURLcode *code)
 {
   enum follow end = FOLLOW_AGAIN;
   *code = CURLE_OK;
+  if (stream_has_begun(call))
+    return FOLLOW_BEGUN;
   int changed = call->api->wait(call->store, &call->op, next_slice(call));
   *code = check_app(call);
   if (changed != 0 && call->rule->wait_ms != IDEM_FOREVER_MS &&

@@ -6,13 +6,14 @@
 #include "shim/call.h"
 
 enum follow {
+  FOLLOW_BEGUN,   /* its answer has begun to come (stream.h) */
   FOLLOW_AGAIN,   /* something has changed: enter again */
   FOLLOW_ENDED,   /* the app's timeout or its progress callback ended the call; `code` is its result */
   FOLLOW_TOO_LONG /* the rule's wait= is over */
 };
 
 /* Waits for the owner, keeping the app's progress callback and timeout as libcurl would, and leaves this
- * round of the call. */
+ * round of the call, but for FOLLOW_BEGUN. */
 enum follow follow_owner(struct call *call, CURLcode *code);
 
 #endif

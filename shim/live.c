@@ -26,12 +26,10 @@ static int64_t wall_clock_us(void)
 static bool lend_rest_of_time(const struct call *call)
 {
   const struct shadow *shadow = call->shadow;
-  long limit = (long)shadow->slot[SLOT_TIMEOUT_MS],
-       spent = (long)((monotonic_us() - call->started_us) / 1000);
-  if (!call->op.waited || limit <= 0)
-    return false;
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1L);
-  return true;
+  long left_ms = call->op.waited ? call_time_left_ms(call) : 0;
+  if (left_ms)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, left_ms);
+  return left_ms != 0;
 }
 
 void live_take_from_copy(const struct shadow *shadow, CURL *copy)
@@ -213,6 +211,8 @@ void live_begin(struct live *live, struct call *call, enum live_kind kind)
   if (kind == LIVE_OWNED) {
     sent_lend(call);
     rescue_begin(&live->rescue, call, &live->tee);
+    spooling_begin(&live->spooling, call, &live->tee, live->started_us);
+    live->tee.spooling = &live->spooling;
   }
   call->shadow->replayed = REPLAYED_NOT;
   call->shadow->state = PERFORM_LIVE;
@@ -241,6 +241,8 @@ static void take_back(struct live *live)
 static void end_claim(struct live *live, CURLcode code)
 {
   struct call *call = live->call;
+  if (live->rescue.state != RESCUE_AWAY)
+    spooling_end(&live->spooling, code);
   call->op.unknown = sent_in_vain(call, code) || (code != CURLE_OK && call->op.resent);
   call->api->leave(call->store, &call->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
 }

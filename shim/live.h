@@ -4,6 +4,7 @@
 #define IDEMSHIM_SHIM_LIVE_H
 
 #include "shim/rescue.h"
+#include "shim/spooling.h"
 #include "shim/tee.h"
 #include "shim/upstream_key.h"
 
@@ -19,6 +20,7 @@ struct live {
   enum live_kind kind;
   struct tee tee;
   struct rescue rescue;
+  struct spooling spooling;
   struct upstream_key key;
   int64_t started_us; /* CLOCK_REALTIME */
   bool lent_time, teed;

@@ -3,11 +3,13 @@
 
 #include "shim/decide.h"
 #include "shim/deliver.h"
+#include "shim/feeder.h"
 #include "shim/follow.h"
 #include "shim/life.h"
 #include "shim/marks.h"
 #include "shim/playback.h"
 #include "shim/recorder.h"
+#include "shim/stream.h"
 #include "shim/transport.h"
 
 /* A replay of a tape never does. */
@@ -46,6 +48,14 @@ static CURLcode replay_directly(struct call *call)
   return delivered(call, code, "direct");
 }
 
+/* Every option that is lent to libcurl is given back in the end. */
+static void lend_rest_of_time(const struct call *call)
+{
+  long left_ms = call_time_left_ms(call);
+  if (left_ms)
+    call->shadow->lib->easy_setopt(call->shadow->handle, CURLOPT_TIMEOUT_MS, left_ms);
+}
+
 static CURLcode replay_by_transport(struct call *call)
 {
   struct transport transport;
@@ -57,45 +67,54 @@ static CURLcode replay_by_transport(struct call *call)
   /* From now on the feeder may look at it. */
   if (call->speed > 0)
     call_unpin(call);
-  if (!transport_answer(&transport, marks)) {
+  if (stream_is_open(call))
+    lend_rest_of_time(call);
+  if (!transport_answer(&transport, marks) || (stream_is_open(call) && !feeder_stream(&transport))) {
     transport_disarm(&transport, CURLE_OUT_OF_MEMORY);
-    return go_live(call, "no memory");
+    return go_live(call, "no memory or thread for the transport");
   }
   /* What is not in the socket yet would hold the map for as long as the app takes. */
-  if (call->speed <= 0 && !transport.ended)
+  if (call->speed <= 0 && !transport.ended && !stream_is_joined(call))
     call_unpin(call);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
   if (call->tape.played)
     code = playback_end(call, code ? code : playback_trailers(call));
+  else if (code == CURLE_OK && stream_is_joined(call))
+    code = transport_settle(&transport);
   transport_disarm(&transport, code);
   return delivered(call, code, "transport");
 }
 
-/* Waits for the owner; true if the call is to be decided again. */
-static bool follow(struct call *call, CURLcode *code)
+static struct decision untouched(struct call *call, const char *reason)
 {
-  switch (follow_owner(call, code)) {
-  case FOLLOW_TOO_LONG:
-    call_bypass(call, "wait");
-    break;
-  case FOLLOW_ENDED:
-    return false;
-  case FOLLOW_AGAIN:
-    if (!call->shadow->disturbed)
-      return true;
-    call_bypass(call, "options changed while it waited");
-    break;
+  call_bypass(call, reason);
+  return (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+}
+
+/* Waits for the owner. FOLLOW: the call has ended meanwhile, with `code`. */
+static struct decision follow(struct call *call, CURLcode *code)
+{
+  bool direct = life_config()->delivery != IDEM_DELIVERY_TRANSPORT;
+  struct decision decision = {.way = WAY_FOLLOW};
+  enum follow end = FOLLOW_AGAIN;
+  while (decision.way == WAY_FOLLOW && (end = follow_owner(call, code)) != FOLLOW_ENDED) {
+    if (end == FOLLOW_BEGUN)
+      decision = decide_stream(call, direct);
+    else if (end == FOLLOW_TOO_LONG)
+      decision = untouched(call, "wait");
+    else if (call->shadow->disturbed)
+      decision = untouched(call, "options changed while it waited");
+    else
+      decision = decide_again(call, direct);
   }
-  *code = live_run(call, LIVE_UNTOUCHED);
-  return false;
+  return decision;
 }
 
 static CURLcode carry_out(struct call *call, struct decision decision)
 {
-  bool direct = life_config()->delivery != IDEM_DELIVERY_TRANSPORT;
   CURLcode code = CURLE_OK;
-  while (decision.way == WAY_FOLLOW && follow(call, &code))
-    decision = decide_again(call, direct);
+  if (decision.way == WAY_FOLLOW)
+    decision = follow(call, &code);
   switch (decision.way) {
   case WAY_LIVE:
     return live_run(call, decision.kind);

@@ -75,6 +75,7 @@ struct replay *replay_begin(struct shadow *shadow)
     return NULL;
   free(replay->index);
   certinfo_free(replay->certinfo);
+  buffer_release(&replay->earlier_facts);
   struct buffer headers = replay->headers, facts = replay->facts;
   zero(replay, sizeof(*replay));
   replay->headers = headers;
@@ -106,6 +107,15 @@ struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answ
   return complete ? replay : NULL;
 }
 
+void replay_take_facts(struct replay *replay, struct idem_span facts)
+{
+  struct buffer fresh = {0};
+  if (replay->earlier_facts.data || !put(&fresh, facts.data, facts.len))
+    return;
+  replay->earlier_facts = replay->facts;
+  replay->facts = fresh;
+}
+
 void replay_free(struct replay *replay)
 {
   if (!replay)
@@ -114,6 +124,7 @@ void replay_free(struct replay *replay)
   certinfo_free(replay->certinfo);
   buffer_release(&replay->headers);
   buffer_release(&replay->facts);
+  buffer_release(&replay->earlier_facts);
   free(replay);
 }
 

@@ -14,7 +14,7 @@ struct header_index;
 
 struct replay {
   struct buffer headers; /* every header block, the marks included */
-  struct buffer facts;
+  struct buffer facts, earlier_facts; /* the app may still hold texts of the earlier ones */
   size_t marks_len;
   bool begun;   /* a handle may be in a multi handle for long before its transfer begins */
   bool passing; /* the headers are being delivered: RESPONSE_CODE is `status`, that of the last status line */
@@ -37,6 +37,9 @@ struct replay *replay_begin(struct shadow *shadow);
 struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer,
                                    const char *marks);
 void replay_free(struct replay *replay);
+
+/* Other facts than it began with: those of the transfer's end. Without memory it keeps the first. */
+void replay_take_facts(struct replay *replay, struct idem_span facts);
 
 /* Answers curl_easy_getinfo() for a handle whose last transfer was a delivery. False: ask the real one. */
 bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out);

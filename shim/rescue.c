@@ -2,12 +2,12 @@
 #include "shim/rescue.h"
 
 #include "shim/alone.h"
-#include "shim/callbacks.h"
 #include "shim/connection.h"
 #include "shim/life.h"
 #include "shim/progress.h"
 #include "shim/rescuable.h"
 #include "shim/sent.h"
+#include "shim/spooling.h"
 #include "shim/tee.h"
 
 #include <limits.h>
@@ -135,6 +135,9 @@ static void become_copy(struct rescue *rescue)
   free_of_app(rescue);
   if (multi_of(shadow))
     alone_silence(multi_of(shadow), shadow);
+  /* Whoever gives a call up asks for it again. */
+  rescue->tee->spooling->wanted = true;
+  spooling_look(rescue->tee->spooling);
 }
 
 /* repeats=fresh: an identical call is the same one from here on. */
@@ -256,12 +259,10 @@ static bool deadline_has_come(struct rescue *rescue, int64_t now_us)
 static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 {
   const struct shadow *shadow = rescue->call->shadow;
-  long limit = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
-       seconds = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0);
-  if (limit <= 0 || seconds <= 0 || rescue->app_paused)
+  if (rescue->app_paused)
     return false;
   curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
-  return slow_is_too_long(&rescue->slow, bytes, now_us, limit, seconds);
+  return slow_breaks_rule(&rescue->slow, shadow, bytes, now_us);
 }
 
 /* What the app has paused, the copy goes on with. */
@@ -309,11 +310,9 @@ void rescue_turn(CURLM *multi)
 {
   struct rescue *rescue = rescue_under_way;
   rescue_resume(rescue);
-  if (rescue->state != RESCUE_READY)
-    return;
-  if (!rescue->multi)
+  if (!rescue->multi && rescue->tee)
     rescue->multi = multi;
-  if (rescue->multi != multi)
+  if (rescue->multi != multi || rescue->state != RESCUE_READY)
     return;
   learn_sockets(rescue);
   rescue_look(rescue);
@@ -344,8 +343,10 @@ void rescue_keep_guard(struct rescue *rescue)
 void rescue_turned(CURLM *multi)
 {
   struct rescue *rescue = rescue_under_way;
-  if (rescue->multi == multi)
-    rescue_keep_guard(rescue);
+  if (rescue->multi != multi)
+    return;
+  spooling_look(rescue->tee->spooling);
+  rescue_keep_guard(rescue);
 }
 
 void rescue_now(struct rescue *rescue, const char *why)
@@ -381,14 +382,6 @@ void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
   }
 }
 
-static void say_too_slow(const struct rescue *rescue)
-{
-  struct shadow *shadow = rescue->call->shadow;
-  callback_error(shadow, "Operation too slow. Less than %ld bytes/sec transferred the last %ld seconds",
-                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
-                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
-}
-
 void rescue_end(struct rescue *rescue)
 {
   struct shadow *shadow = rescue->call->shadow;
@@ -399,7 +392,7 @@ void rescue_end(struct rescue *rescue)
   guard_dismiss(&rescue->guard);
   parting_end(&rescue->parting);
   if (rescue->out_of_speed)
-    say_too_slow(rescue);
+    slow_error(shadow);
 }
 
 void rescue_give_back(const struct shadow *shadow, CURL *handle)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/slow.h"
 
+#include "shim/callbacks.h"
+
 /* Bytes a second since the oldest sample; of the whole transfer while there is only one. */
 static int64_t speed_of(const struct slow *slow)
 {
@@ -21,7 +23,7 @@ static void take_sample(struct slow *slow, int64_t bytes, int64_t now_us)
   slow->count++;
 }
 
-bool slow_is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long limit, long seconds)
+static bool is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long limit, long seconds)
 {
   take_sample(slow, bytes, now_us);
   if (speed_of(slow) >= limit) {
@@ -31,4 +33,20 @@ bool slow_is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long lim
   if (!slow->since_us)
     slow->since_us = now_us;
   return now_us - slow->since_us >= (int64_t)seconds * 1000000;
+}
+
+/* What libcurl has no rule for is never too slow. */
+bool slow_breaks_rule(struct slow *slow, const struct shadow *shadow, int64_t bytes, int64_t now_us)
+{
+  long limit = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
+       seconds = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0);
+  return limit > 0 && seconds > 0 && is_too_long(slow, bytes, now_us, limit, seconds);
+}
+
+CURLcode slow_error(struct shadow *shadow)
+{
+  callback_error(shadow, "Operation too slow. Less than %ld bytes/sec transferred the last %ld seconds",
+                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
+                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
+  return CURLE_OPERATION_TIMEDOUT;
 }

@@ -4,8 +4,7 @@
 #ifndef IDEMSHIM_SHIM_SLOW_H
 #define IDEMSHIM_SHIM_SLOW_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "shim/shadow.h"
 
 /* Its speed is that of the last five seconds. */
 enum { SLOW_SAMPLES = 6 };
@@ -18,7 +17,10 @@ struct slow {
   int64_t since_us; /* how long it has been too slow; 0: it is not */
 };
 
-/* `bytes` have gone either way until now. True if that is less than `limit` bytes a second for `seconds`. */
-bool slow_is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long limit, long seconds);
+/* `bytes` have gone either way until now. True if that is less than the app wants, for as long as it says. */
+bool slow_breaks_rule(struct slow *slow, const struct shadow *shadow, int64_t bytes, int64_t now_us);
+
+/* CURLE_OPERATION_TIMEDOUT, in libcurl's words. */
+CURLcode slow_error(struct shadow *shadow);
 
 #endif

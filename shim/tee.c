@@ -5,6 +5,7 @@
 #include "shim/header_text.h"
 #include "shim/rescue.h"
 #include "shim/sent.h"
+#include "shim/spooling.h"
 
 #include <string.h>
 #include <strings.h>
@@ -125,6 +126,7 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
     keep_body(tee, data, len);
     tee->last_write = data;
     tee->last_write_len = len;
+    spooling_add(tee->spooling, data, len);
   }
   return taken;
 }
@@ -178,6 +180,11 @@ void tee_detach(struct tee *tee)
 void tee_release(struct tee *tee)
 {
   drop(tee);
+}
+
+bool tee_has_header(const struct tee *tee)
+{
+  return tee->body.len || ends_a_block(&tee->headers);
 }
 
 /* A coding was applied and libcurl was not told to undo it. */

@@ -9,10 +9,12 @@
 #include "shim/call.h"
 
 struct rescue;
+struct spooling;
 
 struct tee {
   struct shadow *shadow;
   struct rescue *rescue; /* asked when the app refuses what it is given; or NULL */
+  struct spooling *spooling; /* is given what the app is given; or NULL */
   int64_t started_us;    /* CLOCK_MONOTONIC */
   uint64_t max_body;
   struct buffer headers, body;
@@ -35,6 +37,9 @@ void tee_give_back(const struct shadow *shadow, CURL *handle);
 /* Puts the app's callbacks back. What was kept stays until tee_release(). */
 void tee_detach(struct tee *tee);
 void tee_release(struct tee *tee);
+
+/* True if what has come ends with a whole header, or with body. */
+bool tee_has_header(const struct tee *tee);
 
 /* True if the body still has its content coding. */
 bool tee_is_encoded(const struct tee *tee);

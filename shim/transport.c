@@ -9,6 +9,7 @@
 #include "shim/header_text.h"
 #include "shim/lend.h"
 #include "shim/progress.h"
+#include "shim/stream.h"
 #include "shim/wire.h"
 
 #include <errno.h>
@@ -110,6 +111,8 @@ int64_t transport_feed(struct transport *t)
     if (!feed_chunk(t, chunk))
       return INT64_MAX;
   }
+  if (stream_is_open(t->call))
+    return INT64_MAX;
   if (tape->played && is_later(due = due_us(t, tape->ending.at_us)))
     return due;
   t->ended = push(t, "", 0);
@@ -371,7 +374,8 @@ bool transport_answer(struct transport *t, const char *marks)
 {
   struct shadow *shadow = t->shadow;
   const struct idem_answer *answer = &t->call->op.answer;
-  struct wire_facts facts = {.body_len = answer->body.len,
+  bool open = stream_is_open(t->call);
+  struct wire_facts facts = {.body_len = open ? UINT64_MAX : answer->body.len,
                              .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
                              .secure_cookies =
                                  shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
@@ -388,12 +392,25 @@ bool transport_answer(struct transport *t, const char *marks)
   t->identical =
       t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);
   t->scaled =
-      answer->body.len && facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
+      !open && answer->body.len && facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
                                        (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->answered = true;
   debug_announce(t->call);
   feeder_feed(t);
   return true;
+}
+
+CURLcode transport_settle(struct transport *t)
+{
+  const struct call *call = t->call;
+  feeder_forget(t);
+  if (stream_is_open(call))
+    return CURLE_OK;
+  CURLcode code = stream_settle(t->call);
+  if (code != CURLE_OK || t->body_fed == call->op.answer.body.len)
+    return code;
+  callback_error(t->shadow, "What came of the answer that this call followed cannot be read to its end");
+  return CURLE_RECV_ERROR;
 }
 
 void transport_hold(struct transport *t)

@@ -46,7 +46,7 @@ struct transport {
   bool answered, identical, ended, scaled;
 
   struct transport *next_fed; /* the feeder's own: */
-  bool follows, hurried;
+  bool follows, streams, hurried;
   int64_t due_us, look_us, look_every_us;
 
   /* A poke has come through: in the app's thread, inside the transfer. */
@@ -63,6 +63,9 @@ bool transport_arm(struct transport *transport, struct call *call);
 
 /* Plays `call->op.answer`, which must stay until the end. False without memory. */
 bool transport_answer(struct transport *transport, const char *marks);
+
+/* An answer that was followed while it came, and libcurl has it to the end: what became of it (stream.h). */
+CURLcode transport_settle(struct transport *transport);
 
 /* Sends what is due and fits. From any thread, under the lock of feeder.c, where the chunks keep their times.
  * Returns the time of the next chunk (CLOCK_MONOTONIC in µs), or INT64_MAX. */

@@ -61,6 +61,12 @@ static enum kind kind_of(struct idem_span type)
   return type.len > 5 && strncasecmp(type.data + type.len - 5, "+json", 5) == 0 ? KIND_JSON : KIND_OTHER;
 }
 
+bool answer_is_stream(struct idem_span headers)
+{
+  enum kind kind = kind_of(media_type(headers));
+  return kind == KIND_EVENTS || kind == KIND_LINES || kind == KIND_FRAMES;
+}
+
 /* Judging. */
 
 static bool status_accepted(const struct idem_rule *rule, int status)

@@ -18,4 +18,7 @@ struct answer_facts {
 bool answer_judge(const struct idem_rule *rule, const struct idem_recording *recording,
                   struct answer_facts *facts, struct idem_error *why);
 
+/* True if an answer with these headers comes in pieces, each of which its reader can use. */
+bool answer_is_stream(struct idem_span headers);
+
 #endif

@@ -18,6 +18,11 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .sent = idem_store_sent,
     .part = idem_store_part,
     .parted = idem_store_parted,
+    .is_followed = idem_store_is_followed,
+    .is_stream = idem_store_is_stream,
+    .spool = idem_store_spool,
+    .look = idem_store_look,
+    .spool_release = idem_spool_release,
 };
 
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n)

@@ -169,6 +169,7 @@ static int settle_owned(struct entry *entry)
   call->resent = begin.resent;
   call->generation = begin.op.generation;
   call->priv.recorded = !call->defers;
+  stats_forget_follower(entry->store->stats, call->key);
   memcpy(call->upstream_key, begin.op.upstream_key, sizeof(call->upstream_key));
   if (begin.mismatched)
     begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
@@ -333,6 +334,7 @@ static void begin_round(struct idem_call *call, const struct idem_request *reque
   call->priv.claim_fd = -1;
   call->priv.committed = call->priv.recorded = call->given_up = call->unknown = false;
   call->priv.reader = call->priv.heap = NULL;
+  call->priv.pieces = 0;
   call->sequence = 0;
 }
 

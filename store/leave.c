@@ -5,6 +5,7 @@
 #include "store/op.h"
 #include "store/record.h"
 #include "store/round.h"
+#include "store/spool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,8 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
   struct engine *engine = known ? store_engine(store, &code, NULL) : NULL;
   if (engine)
     op_release(engine, call->key, call->generation);
+  if (call->priv.pieces)
+    spool_remove(store, call->key, call->priv.spooled);
   round_free_claim(store, call);
 }
 

@@ -10,12 +10,13 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STATS_MAGIC = 0x5a7d1de3, STATS_VERSION = 1, STATS_TRIES = 8 };
+enum { STATS_MAGIC = 0x5a7d1de3, STATS_VERSION = 2, STATS_TRIES = 8 };
 
 /* How the file begins. All of it is too large for the stacks of some threads. */
 struct head {
@@ -142,6 +143,31 @@ void stats_wake(struct stats *stats, const uint8_t *key)
   _Atomic uint32_t *word = stats_wake_word(stats, key);
   atomic_fetch_add(word, 1);
   syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint64_t tag_of(const uint8_t *key)
+{
+  uint64_t tag;
+  memcpy(&tag, key + 1, sizeof(tag));
+  return tag | 1;
+}
+
+/* Looked at before it is written: an owner reads the line with each chunk. */
+void stats_follow(struct stats *stats, const uint8_t *key)
+{
+  if (!stats_is_followed(stats, key))
+    atomic_store_explicit(&stats->followed[key[0]], tag_of(key), memory_order_relaxed);
+}
+
+void stats_forget_follower(struct stats *stats, const uint8_t *key)
+{
+  if (stats_is_followed(stats, key))
+    atomic_store_explicit(&stats->followed[key[0]], 0, memory_order_relaxed);
+}
+
+bool stats_is_followed(const struct stats *stats, const uint8_t *key)
+{
+  return atomic_load_explicit(&stats->followed[key[0]], memory_order_relaxed) == tag_of(key);
 }
 
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms)

@@ -23,6 +23,7 @@ struct stats {
   int64_t since_us;
   struct stats_shard shard[STATS_SHARDS];
   _Atomic uint32_t wake[STATS_WAKES];             /* grows when a claim of a key with this first byte ends */
+  _Atomic uint64_t followed[STATS_WAKES];         /* the key, by its first byte, whose followers asked last */
   _Atomic uint64_t replayed[STATS_REPLAYED / 64]; /* bit `serial`: its tokens have been counted */
 };
 
@@ -41,6 +42,12 @@ void stats_forget_replay(struct stats *stats, uint64_t serial);
 
 _Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key);
 void stats_wake(struct stats *stats, const uint8_t *key);
+
+/* A follower asks the owner of `key` for what comes; who is the owner forgets what was asked of others. */
+void stats_follow(struct stats *stats, const uint8_t *key);
+void stats_forget_follower(struct stats *stats, const uint8_t *key);
+bool stats_is_followed(const struct stats *stats, const uint8_t *key);
+
 /* Sleeps while the word is `seen`, at most `ms`. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);
 

@@ -188,6 +188,8 @@ struct idem_call {
     unsigned counted; /* events of this call that are in the counters already */
     bool committed, recorded;
     int place_fd; /* while a copy of the process is made: one of the places for such copies */
+    uint64_t spooled; /* OWNED: the generation of its spool, */
+    uint32_t pieces;  /* and how many are in it; 0: there is none */
     void *heap;   /* an unpinned answer */
   } priv;
 };
@@ -279,6 +281,72 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
 /* After BUSY, before leave: sleeps until the owner is done or dead, or at most `max_ms`. Returns 0, or
  * -ETIMEDOUT when nothing has changed in that time. A spurious 0 is allowed. */
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms);
+
+/*
+ * What has come of an answer under way.
+ *
+ * An answer that comes in pieces (an event stream, JSON lines, Amazon's event stream) may take minutes. Who
+ * waits for one gets what has come and then the rest as it comes, through a file of the store, the call's
+ * spool. Its owner writes one only if somebody asks for it:
+ *
+ *     OWNED                                              BUSY
+ *     if (idem_store_is_followed(store, &call))          struct idem_spool spool = IDEM_SPOOL_INIT;
+ *       idem_store_spool(store, &call, pieces, n);       while (idem_store_look(store, &call, &spool) >= 0 &&
+ *                                                               !spool.over)
+ *                                                          deliver_more(&spool.answer), idem_store_wait(...);
+ *                                                        ...leave, enter again: is it stored?
+ *                                                        idem_spool_release(&spool);
+ */
+enum idem_spool_kind {
+  IDEM_SPOOL_HEAD, /* the first: status, started_us, headers, facts */
+  IDEM_SPOOL_CHUNK, /* one write callback: at_ms, data */
+  IDEM_SPOOL_END,  /* the last, before the owner leaves: code, facts */
+};
+struct idem_spool_piece {
+  enum idem_spool_kind kind;
+  uint32_t at_ms;      /* as in struct idem_chunk */
+  int32_t code;        /* the caller's own; 0: the transfer went well */
+  uint16_t status;
+  int64_t started_us;
+  struct idem_span headers, facts, data;
+};
+
+/* True if somebody who waits for this OWNED call has asked for what has come. One load; a wrong true is
+ * possible. */
+bool idem_store_is_followed(const struct idem_store *store, const struct idem_call *call);
+
+/* True if an answer with these headers comes in pieces. */
+bool idem_store_is_stream(struct idem_span headers);
+
+/* Adds pieces to the spool of an OWNED call that has been sent, and wakes its followers. A HEAD begins it. 0
+ * or -errno: no more can be added then. leave() removes it. */
+int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
+                     size_t count);
+
+/* What a follower has read of it. */
+struct idem_spool {
+  struct idem_answer answer; /* grows with each look, and may move; no headers: it has not begun */
+  bool over;                 /* the call has no owner any more: no more will come */
+  bool ended;                /* with an END: */
+  int32_t code;
+  struct {
+    int fd;
+    uint32_t pieces;
+    uint64_t generation, at;
+    char *head, *body, *end;
+    struct idem_chunk *chunks;
+    size_t body_room, chunk_room;
+  } priv;
+};
+#define IDEM_SPOOL_INIT                                                                                      \
+  {                                                                                                          \
+    .priv = {.fd = -1 }                                                                                      \
+  }
+
+/* BUSY: asks the owner for what comes, and reads what has come. 1: there is more than before, or it is over;
+ * 0: neither; -errno: it cannot be read, and what has been read stands. */
+int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool);
+void idem_spool_release(struct idem_spool *spool);
 
 /* Replaces the pinned answer by a copy on the heap (freed by leave), so that a slow consumer does not hold
  * the map. */
@@ -380,7 +448,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 2u
+#define IDEM_STORE_API_VERSION 3u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
@@ -396,6 +464,11 @@ struct idem_store_api {
   __typeof__(idem_store_sent) *sent;
   __typeof__(idem_store_part) *part;
   __typeof__(idem_store_parted) *parted;
+  __typeof__(idem_store_is_followed) *is_followed;
+  __typeof__(idem_store_is_stream) *is_stream;
+  __typeof__(idem_store_spool) *spool;
+  __typeof__(idem_store_look) *look;
+  __typeof__(idem_spool_release) *spool_release;
 };
 extern const struct idem_store_api idem_store_api;
 

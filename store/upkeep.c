@@ -2,6 +2,7 @@
 /* What is in the store, and clearing out what nobody needs. */
 #include "store/clock.h"
 #include "store/room.h"
+#include "store/spool.h"
 
 #include <errno.h>
 
@@ -81,6 +82,7 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
   gc.engine = store_engine(store, &rc, error);
   if (gc.engine) {
     out->readers = (uint64_t)engine_clear_readers(gc.engine);
+    spool_sweep(store);
     rc = gc_total(&gc);
   }
   if (rc == 0)
