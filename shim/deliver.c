@@ -171,8 +171,6 @@ static CURLcode wait_for_more(struct delivery *d)
     code = slow_error(d->shadow);
   if (code == CURLE_OK && !stream_refresh(call))
     call->api->wait(call->store, &call->op, WAIT_POLL_US / 1000);
-  if (code == CURLE_OK && !stream_is_open(call))
-    code = stream_settle(call);
   return code;
 }
 
@@ -184,10 +182,11 @@ static int64_t network_len(const struct delivery *d)
                       (int64_t)d->call->op.answer.body.len);
 }
 
+/* The end of a stream is asked for once the app has all that came. */
 static bool has_chunk(struct delivery *d, size_t i, CURLcode *code)
 {
-  while (*code == CURLE_OK && i >= d->call->op.answer.chunk_count && stream_is_open(d->call))
-    *code = wait_for_more(d);
+  while (*code == CURLE_OK && i >= d->call->op.answer.chunk_count && stream_is_unsettled(d->call))
+    *code = stream_is_open(d->call) ? wait_for_more(d) : stream_settle(d->call);
   return *code == CURLE_OK && i < d->call->op.answer.chunk_count;
 }
 

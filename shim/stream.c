@@ -105,6 +105,7 @@ static bool is_stored(struct call *call)
 CURLcode stream_settle(struct call *call)
 {
   CURLcode code = CURLE_OK;
+  call->stream->settled = true;
   if (!is_stored(call)) {
     take(call);
     code = end_of(call);

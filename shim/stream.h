@@ -18,7 +18,7 @@
 struct stream {
   struct idem_spool spool;
   struct slow slow; /* for direct delivery: the app's own rule */
-  bool joined, open, refused;
+  bool joined, open, settled, refused;
 };
 
 /* A call that waits: asks its owner for what has come. True if it is the head of an answer, or more. */
@@ -38,6 +38,12 @@ static inline bool stream_is_open(const struct call *call)
 static inline bool stream_is_joined(const struct call *call)
 {
   return __builtin_expect(call->stream != NULL, 0) && call->stream->joined;
+}
+
+/* Joined, and its end has not been asked for. */
+static inline bool stream_is_unsettled(const struct call *call)
+{
+  return stream_is_joined(call) && !call->stream->settled;
 }
 
 /* Takes what has come since into op.answer, whose spans may move. True if there is more, or no more to wait

@@ -162,6 +162,9 @@ void mock_default(struct world *w, const char *script);
 /* Forgets counts, requests, default and keys. */
 void mock_reset(struct world *w);
 
+/* Lets so many pieces of answers go that are held (hold=1). */
+void mock_release(struct world *w, unsigned pieces);
+
 /* Ends the server; its ports refuse from now on. */
 void mock_stop(struct world *w);
 

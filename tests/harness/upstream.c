@@ -158,6 +158,13 @@ void mock_reset(struct world *w)
   json_decref(control(w, "POST", "/_mock/reset", ""));
 }
 
+void mock_release(struct world *w, unsigned pieces)
+{
+  char count[16];
+  snprintf(count, sizeof(count), "%u", pieces);
+  json_decref(control(w, "POST", "/_mock/release?n=", count));
+}
+
 void mock_default(struct world *w, const char *script)
 {
   json_decref(control(w, "POST", "/_mock/default?mock=", script));

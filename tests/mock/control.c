@@ -2,6 +2,7 @@
 /* The server's own endpoints. They are never counted. */
 #include "tests/mock/exchange.h"
 #include "tests/mock/ledger.h"
+#include "tests/mock/pause.h"
 #include "tests/mock/recall.h"
 #include "tests/mock/wire.h"
 
@@ -31,6 +32,7 @@ static enum MHD_Result reset(struct MHD_Connection *connection)
   ledger_reset();
   recall_reset();
   wire_reset();
+  pause_reset();
   return send_json(connection, json_object());
 }
 
@@ -47,6 +49,15 @@ static enum MHD_Result set_default(struct MHD_Connection *connection)
   return send_json(connection, json_object());
 }
 
+/* ?n=COUNT pieces; one. */
+static enum MHD_Result release(struct MHD_Connection *connection)
+{
+  const char *n = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "n");
+
+  pause_release(n ? strtoull(n, NULL, 10) : 1);
+  return send_json(connection, json_object());
+}
+
 static const struct {
   const char *method, *path;
   enum MHD_Result (*answer)(struct MHD_Connection *connection);
@@ -55,6 +66,7 @@ static const struct {
     {"GET",  "/_mock/requests", requests   },
     {"POST", "/_mock/reset",    reset      },
     {"POST", "/_mock/default",  set_default},
+    {"POST", "/_mock/release",  release    },
 };
 
 static enum MHD_Result lay_wire(struct MHD_Connection *connection, const struct exchange *exchange,

@@ -10,6 +10,7 @@
  *   GET  /_mock/requests   the last 4096 requests as they were received
  *   POST /_mock/reset      forgets counts, requests, defaults, keys and wires
  *   POST /_mock/default?mock=name=value,...
+ *   POST /_mock/release?n=COUNT       lets so many pieces go that are held (hold=1); one
  *   POST /_mock/wire/NAME  a response to be played as it is: tests/mock/wire.h
  */
 #include "tests/mock/ledger.h"

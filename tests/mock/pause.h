@@ -15,6 +15,14 @@ bool pause_init(void);
 /* Sleeps for that long, or until pause_end(). False: the server is stopping. */
 bool pause_ms(uint64_t ms);
 
+/* Waits for one of the releases that nobody has had yet, or until pause_end(). False: the server is stopping.
+ */
+bool pause_hold(void);
+void pause_release(uint64_t count);
+
+/* Forgets releases that nobody has had. */
+void pause_reset(void);
+
 /* Ends all pauses, now and from now on. */
 void pause_end(void);
 

@@ -98,6 +98,8 @@ static ssize_t next_bytes(void *cls, uint64_t pos, char *out, size_t max)
   piece = piece_end(play, pos, &fresh);
   if (fresh && pos && play->script.chunk_delay_ms && !pause_ms(play->script.chunk_delay_ms))
     return MHD_CONTENT_READER_END_WITH_ERROR;
+  if (fresh && pos && play->script.hold && !pause_hold())
+    return MHD_CONTENT_READER_END_WITH_ERROR;
   end = piece < end ? piece : end;
   end = pos < half && half < end && stops_in_the_middle(play) ? half : end;
   max = end - pos < max ? end - pos : max;

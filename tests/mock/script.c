@@ -27,6 +27,7 @@ static const struct field fields[] = {
     {"events",         NUMBER,   offsetof(struct script, events),         {NULL}             },
     {"chunk",          NUMBER,   offsetof(struct script, chunk),          {NULL}             },
     {"chunk_delay_ms", NUMBER,   offsetof(struct script, chunk_delay_ms), {NULL}             },
+    {"hold",           NUMBER,   offsetof(struct script, hold),           {NULL}             },
     {"length",         WORD,     offsetof(struct script, ends_by_close),  {"close", NULL}    },
     {"encoding",       WORD,     offsetof(struct script, gzip),           {"gzip", NULL}     },
     {"cookie",         NUMBER,   offsetof(struct script, cookie),         {NULL}             },

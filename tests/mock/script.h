@@ -18,6 +18,7 @@
  *   events=N           text events of a stream (6)
  *   chunk=BYTES        cut the body into pieces of so many bytes (a stream: one piece for each event)
  *   chunk_delay_ms=N   wait before each piece but the first
+ *   hold=1             wait before each piece but the first until a POST to /_mock/release
  *   length=close       no Content-Length, no chunked coding: the body ends with the connection
  *   encoding=gzip      a Content-Encoding, whether the client accepts it or not
  *   cookie=1           a Set-Cookie that differs each time
@@ -37,7 +38,7 @@ enum script_reset { RESET_NEVER, RESET_HEADERS, RESET_BODY };
 
 struct script {
   uint64_t latency_ms, status, stall_ms, truncate, error_event, size, events, chunk, chunk_delay_ms, cookie;
-  uint64_t informational, honour_key, echo;
+  uint64_t hold, informational, honour_key, echo;
   uint64_t fail_count, fail_status;
   uint64_t reset, ends_by_close, gzip; /* places in a field's words, 0 being unset */
   char redirect[256];
