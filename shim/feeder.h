@@ -2,8 +2,8 @@
 /*
  * The feeder: one thread in a process, only while a transport has something to wait for that its own
  * callbacks cannot see: the end of another call or what comes of it (a follower in a multi), or the time of
- * the next chunk (pace=original). It sends into the transport's socket, which is what wakes the app's event loop, and
- * touches nothing else of the app's.
+ * the next chunk (pace=original). It sends into the transport's socket, which is what wakes the app's event
+ * loop, and touches nothing else of the app's.
  */
 #ifndef IDEMSHIM_SHIM_FEEDER_H
 #define IDEMSHIM_SHIM_FEEDER_H

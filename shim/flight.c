@@ -126,8 +126,7 @@ static bool play(struct flight *f)
   } else if (!problem_prepare(call, f->decision.problem, &f->room)) {
     return false;
   }
-  return transport_answer(&f->transport, marks) &&
-         (!stream_is_open(call) || feeder_stream(&f->transport));
+  return transport_answer(&f->transport, marks) && (!stream_is_open(call) || feeder_stream(&f->transport));
 }
 
 static void on_poke(void *owner);
@@ -174,7 +173,7 @@ static void begin(struct flight *f)
 /* True if what comes is given to the app as it comes. */
 static bool joins(struct flight *f)
 {
-  if (!stream_has_begun(&f->call))
+  if (f->shadow->disturbed || !stream_has_begun(&f->call))
     return false;
   f->decision = decide_stream(&f->call, false);
   return f->decision.way == WAY_TRANSPORT;

@@ -46,7 +46,7 @@ enum follow follow_owner(struct call *call, CURLcode *code)
 {
   enum follow end = FOLLOW_AGAIN;
   *code = CURLE_OK;
-  if (stream_has_begun(call))
+  if (!call->shadow->disturbed && stream_has_begun(call))
     return FOLLOW_BEGUN;
   int changed = call->api->wait(call->store, &call->op, next_slice(call));
   *code = check_app(call);

@@ -13,7 +13,7 @@
 struct header_index;
 
 struct replay {
-  struct buffer headers; /* every header block, the marks included */
+  struct buffer headers;              /* every header block, the marks included */
   struct buffer facts, earlier_facts; /* the app may still hold texts of the earlier ones */
   size_t marks_len;
   bool begun;   /* a handle may be in a multi handle for long before its transfer begins */

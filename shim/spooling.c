@@ -42,7 +42,8 @@ static bool is_ripe(const struct spooling *spooling, int *status)
     return false;
   *status = header_status(block.data, block.len);
   return *status >= 200 && idem_rule_accepts(call->rule, *status) && call->api->is_stream(headers) &&
-         !tee_is_encoded(tee) && !(call->shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(*status, headers));
+         !tee_is_encoded(tee) &&
+         !(call->shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(*status, headers));
 }
 
 static bool collect(const struct spooling *spooling, struct buffer *facts)
@@ -61,14 +62,17 @@ static void begin(struct spooling *spooling, int status)
   if (!pieces || !collect(spooling, &facts)) {
     spooling->failed = true;
   } else {
-    pieces[0] = (struct idem_spool_piece){.kind = IDEM_SPOOL_HEAD,
-                                          .status = (uint16_t)status,
-                                          .started_us = spooling->started_us,
-                                          .headers = {tee->headers.data, tee->headers.len},
-                                          .facts = {facts.data,        facts.len       }};
+    pieces[0] = (struct idem_spool_piece){
+        .kind = IDEM_SPOOL_HEAD,
+        .status = (uint16_t)status,
+        .started_us = spooling->started_us,
+        .headers = {tee->headers.data, tee->headers.len},
+        .facts = {facts.data,        facts.len       }
+    };
     for (size_t i = 0; i < count; at += chunks[i++].len)
       pieces[i + 1] = (struct idem_spool_piece){
-          .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}};
+          .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}
+      };
     add(spooling, pieces, count + 1);
   }
   buffer_release(&facts);

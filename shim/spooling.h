@@ -14,7 +14,7 @@ struct spooling {
   struct call *call; /* NULL: nobody may follow it */
   const struct tee *tee;
   int64_t started_us; /* CLOCK_REALTIME */
-  bool wanted; /* without being asked */
+  bool wanted;        /* without being asked */
   bool begun, failed;
 };
 

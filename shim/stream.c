@@ -20,7 +20,7 @@ bool stream_has_begun(struct call *call)
   struct stream *stream = call->stream;
   if (!stream)
     stream = call->stream = stream_new();
-  if (!stream || stream->refused || call->op.mismatched || call->shadow->disturbed)
+  if (!stream || stream->refused || call->op.mismatched)
     return false;
   if (stream->spool.over)
     call->api->spool_release(&stream->spool);

@@ -13,9 +13,9 @@ struct spooling;
 
 struct tee {
   struct shadow *shadow;
-  struct rescue *rescue; /* asked when the app refuses what it is given; or NULL */
+  struct rescue *rescue;     /* asked when the app refuses what it is given; or NULL */
   struct spooling *spooling; /* is given what the app is given; or NULL */
-  int64_t started_us;    /* CLOCK_MONOTONIC */
+  int64_t started_us;        /* CLOCK_MONOTONIC */
   uint64_t max_body;
   struct buffer headers, body;
   struct buffer chunks;   /* of struct idem_chunk */

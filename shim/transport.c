@@ -391,9 +391,9 @@ bool transport_answer(struct transport *t, const char *marks)
     return false;
   t->identical =
       t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);
-  t->scaled =
-      !open && answer->body.len && facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
-                                       (int64_t)answer->body.len) != (int64_t)answer->body.len;
+  t->scaled = !open && answer->body.len &&
+              facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
+                           (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->answered = true;
   debug_announce(t->call);
   feeder_feed(t);

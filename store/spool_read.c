@@ -126,8 +126,8 @@ static int read_piece(const struct idem_store *store, const struct idem_call *ca
   if (rc < 0)
     return rc == -EAGAIN ? 0 : rc;
   spool->priv.pieces++;
-  spool->priv.at += sizeof(head) + head.headers_len + head.facts_len + head.data_len +
-                    (store->sealed ? SEAL_TAG_SIZE : 0);
+  spool->priv.at +=
+      sizeof(head) + head.headers_len + head.facts_len + head.data_len + (store->sealed ? SEAL_TAG_SIZE : 0);
   return 1;
 }
 

@@ -187,10 +187,10 @@ struct idem_call {
     int verdict;      /* of the last enter */
     unsigned counted; /* events of this call that are in the counters already */
     bool committed, recorded;
-    int place_fd; /* while a copy of the process is made: one of the places for such copies */
+    int place_fd;     /* while a copy of the process is made: one of the places for such copies */
     uint64_t spooled; /* OWNED: the generation of its spool, */
     uint32_t pieces;  /* and how many are in it; 0: there is none */
-    void *heap;   /* an unpinned answer */
+    void *heap;       /* an unpinned answer */
   } priv;
 };
 
@@ -298,14 +298,14 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
  *                                                        idem_spool_release(&spool);
  */
 enum idem_spool_kind {
-  IDEM_SPOOL_HEAD, /* the first: status, started_us, headers, facts */
+  IDEM_SPOOL_HEAD,  /* the first: status, started_us, headers, facts */
   IDEM_SPOOL_CHUNK, /* one write callback: at_ms, data */
-  IDEM_SPOOL_END,  /* the last, before the owner leaves: code, facts */
+  IDEM_SPOOL_END,   /* the last, before the owner leaves: code, facts */
 };
 struct idem_spool_piece {
   enum idem_spool_kind kind;
-  uint32_t at_ms;      /* as in struct idem_chunk */
-  int32_t code;        /* the caller's own; 0: the transfer went well */
+  uint32_t at_ms; /* as in struct idem_chunk */
+  int32_t code;   /* the caller's own; 0: the transfer went well */
   uint16_t status;
   int64_t started_us;
   struct idem_span headers, facts, data;

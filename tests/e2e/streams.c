@@ -95,9 +95,9 @@ struct way {
 ParameterizedTestParameters(streams, a_follower_gets_each_piece_as_it_comes)
 {
   static struct way ways[] = {
-      {"direct",    "auto",      "-N"        },
-      {"transport", "transport", "-N"        },
-      {"multi",     "auto",      "-Z"        },
+      {"direct",    "auto",      "-N"},
+      {"transport", "transport", "-N"},
+      {"multi",     "auto",      "-Z"},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }
@@ -243,8 +243,7 @@ static void expect_limit(const char *option, const char *value, const char *word
 {
   const char *url = held("");
   struct run owner = start_owner(url);
-  struct run follower =
-      start_shim(&w, "curl", "-sSN", option, value, "-d", body, url, NULL);
+  struct run follower = start_shim(&w, "curl", "-sSN", option, value, "-d", body, url, NULL);
   run_wait(&follower);
   cr_expect_eq(follower.status, 28, "%d", follower.status);
   cr_expect(strstr(follower.err, words), "%s", follower.err);
@@ -301,8 +300,8 @@ Test(streams, an_encrypted_store_has_no_word_of_it)
   for (int i = 0; i < 3; i++)
     next_piece(&owner, &follower);
   cr_expect(has_spools());
-  struct run words = run_plain(&w, "grep", "-r", "-l", "-a", "-e", "chat.completion", "-e", "127.0.0.1",
-                               "-e", "data:", w.store, NULL);
+  struct run words = run_plain(&w, "grep", "-r", "-l", "-a", "-e", "chat.completion", "-e", "127.0.0.1", "-e",
+                               "data:", w.store, NULL);
   cr_expect_eq(words.status, 1, "%s", words.out);
   mock_release(&w, ALL);
   expect_the_same(&owner, &follower);
