@@ -4,6 +4,7 @@
 #include "shim/header_text.h"
 #include "shim/life.h"
 #include "shim/replay.h"
+#include "shim/stream.h"
 #include "shim/tee.h"
 
 #include <stdlib.h>
@@ -55,7 +56,19 @@ static struct idem_span span(const char *text)
   return (struct idem_span){text ? text : "", text ? strlen(text) : 0};
 }
 
-/* When the app was given them: at the end, or at their pace. */
+/* At the end, at their pace, or as they came to the call that was followed. */
+static uint64_t given_us(const struct call *call, const struct idem_chunk *chunk, uint64_t now_us)
+{
+  int64_t at_us = (int64_t)chunk->at_ms * 1000;
+  if (call->speed > 0)
+    return (uint64_t)((double)at_us / call->speed);
+  if (!stream_is_joined(call))
+    return now_us;
+  at_us += call->op.answer.started_us - call->tape.call.started_us;
+  return at_us > 0 ? (uint64_t)at_us : 0;
+}
+
+/* When the app was given them. */
 static struct tape_chunk *chunks_of(const struct call *call)
 {
   const struct idem_answer *answer = &call->op.answer;
@@ -63,7 +76,7 @@ static struct tape_chunk *chunks_of(const struct call *call)
   struct tape_chunk *chunks = malloc((answer->chunk_count + 1) * sizeof(*chunks));
   for (size_t i = 0; chunks && i < answer->chunk_count; i++) {
     const struct idem_chunk *from = &answer->chunks[i];
-    uint64_t at_us = call->speed > 0 ? (uint64_t)(from->at_ms * 1000 / call->speed) : now_us;
+    uint64_t at_us = given_us(call, from, now_us);
     chunks[i] = (struct tape_chunk){.at_us = at_us < now_us ? at_us : now_us, .len = from->len};
   }
   return chunks;

@@ -332,6 +332,30 @@ Test(streams, getinfo_tells_of_the_whole)
   }
 }
 
+/* Both exchanges, each with its times, and then the same bytes without a server. */
+Test(streams, a_tape_has_what_each_was_given)
+{
+  const char *url = held("");
+  world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  struct run owner = start_owner(url);
+  struct run follower = start_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
+  wait_until(has_come(&follower) == owner.out_len);
+  next_piece(&owner, &follower);
+  mock_release(&w, ALL);
+  expect_the_same(&owner, &follower);
+  mock_stop(&w);
+  world_unset(&w, "IDEMSHIM_TAPE");
+  struct run again = run_plain(&w, "idemshim", "replay", world_path(&w, "tape"), "--", "curl", "-sSN", "-d",
+                               body, url, "--next", "-sSN", "-d", body, url, NULL);
+  expect_success(&again);
+  cr_expect_eq(again.out_len, 2 * owner.out_len);
+  expect_same_bytes("what the owner got", owner.out, owner.out_len, again.out, owner.out_len);
+  expect_same_bytes("what the follower got", owner.out, owner.out_len, again.out + owner.out_len,
+                    again.out_len - owner.out_len);
+  run_release(&again);
+  release_both(&owner, &follower);
+}
+
 ParameterizedTestParameters(streams, two_calls_of_one_multi_share_a_stream)
 {
   static char loops[][16] = {"poll", "wait", "fdset", "sleep", "epoll", "all"};
