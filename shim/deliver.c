@@ -135,21 +135,24 @@ static CURLcode wait_for(struct delivery *d, int64_t at_us)
   return code;
 }
 
-/* libcurl counts before the app has it; since 8.5 when the app has taken it, or has put it off. */
+/* libcurl counts before the app has it; since 8.5, and chunks of HTTP/1.1 always, when the app has taken it,
+ * or has put it off. */
 static bool counts_first(const struct delivery *d)
 {
-  return d->shadow->lib->version < 0x080500;
+  return d->shadow->lib->version < 0x080500 &&
+         !(d->length < 0 && header_is_chunked(d->call->op.answer.headers));
 }
 
 static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
 {
   CURLcode code = CURLE_OK;
+  bool first = counts_first(d);
   while (len && code == CURLE_OK) {
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
     /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
     debug_show(d->shadow, CURLINFO_DATA_IN, d->call->op.answer.body.data + at, part);
     d->offered = at + part;
-    if (counts_first(d))
+    if (first)
       count_body(d);
     code = delivery_write(d, (char *)d->call->op.answer.body.data + at, part);
     if (code == CURLE_OK)

@@ -104,3 +104,8 @@ void header_date(int64_t seconds, char out[HEADER_DATE_SIZE])
   two_digits(out + 20, (unsigned)(clock / 60 % 60));
   two_digits(out + 23, (unsigned)(clock % 60));
 }
+
+bool header_is_chunked(struct idem_span blocks)
+{
+  return header_find(header_last_block(blocks), "transfer-encoding").data != NULL;
+}

@@ -24,6 +24,9 @@ bool header_was_redirected(struct idem_span blocks);
  * there is none. */
 struct idem_span header_find(struct idem_span block, const char *name);
 
+/* The last block's body came in chunks of HTTP/1.1. */
+bool header_is_chunked(struct idem_span blocks);
+
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7) for seconds since 1970. No lock, no locale: gmtime_r()
  * takes one. */
 #define HEADER_DATE_SIZE 30

@@ -315,6 +315,13 @@ static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
   return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
 }
 
+static int64_t libcurls_count(const struct shadow *shadow)
+{
+  curl_off_t count = 0;
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_SIZE_DOWNLOAD_T, &count);
+  return count;
+}
+
 bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
 {
   const struct replay *replay = shadow->replay;
@@ -327,6 +334,10 @@ bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   if (is_time(row) && replay->ended_us && recorded_time(replay, info, out))
     return true;
   bool is_fact = row->source == SOURCE_NUMBER || row->source == SOURCE_TEXT;
+  if (replay->uncounted && number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && is_libcurls(shadow, row)) {
+    give_number(info, libcurls_count(shadow) - replay->uncounted, out);
+    return true;
+  }
   if (is_libcurls(shadow, row) || (is_fact && (!replay->begun || !is_known(shadow, info))))
     return false;
   switch ((enum info_source)row->source) {

@@ -23,10 +23,12 @@ struct replay {
   int status;
   bool unsized; /* the transfer failed before the length of the body was looked at */
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
-  int64_t downloaded;                          /* bytes of the network that direct delivery has got to */
-  struct curl_certinfo *certinfo;              /* made when it is first asked */
-  struct header_index *index;                  /* of the header API, made when it is first asked */
-  struct curl_header out[2];                   /* what curl_easy_header and _nextheader gave last */
+  int64_t
+      uncounted; /* bytes that libcurl has counted in a transport, and would not have in the live transfer */
+  int64_t downloaded;             /* bytes of the network that direct delivery has got to */
+  struct curl_certinfo *certinfo; /* made when it is first asked */
+  struct header_index *index;     /* of the header API, made when it is first asked */
+  struct curl_header out[2];      /* what curl_easy_header and _nextheader gave last */
 };
 
 /* The shadow's replay, emptied (its memory is kept); NULL without memory. */

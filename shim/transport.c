@@ -214,7 +214,11 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   if (t->shadow->slot[SLOT_HEADER] && t->header.wire < t->wire.len)
     return write_header(t, data, len);
   debug_show(t->shadow, CURLINFO_DATA_IN, data, len);
+  t->replay->uncounted = t->counts_late && !t->put_off ? (int64_t)len : 0;
   size_t taken = callback_write(t->shadow, data, len);
+  t->put_off = taken == CURL_WRITEFUNC_PAUSE;
+  if (taken == len || t->put_off)
+    t->replay->uncounted = 0;
   feeder_feed(t);
   return taken;
 }
@@ -394,6 +398,7 @@ bool transport_answer(struct transport *t, const char *marks)
   t->scaled = !open && answer->body.len &&
               facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
                            (int64_t)answer->body.len) != (int64_t)answer->body.len;
+  t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
   t->answered = true;
   debug_announce(t->call);
   feeder_feed(t);

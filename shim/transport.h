@@ -44,6 +44,8 @@ struct transport {
     size_t len, taken;
   } refused; /* a line that the app has not taken; libcurl knows another in its place */
   bool answered, identical, ended, scaled;
+  bool counts_late; /* chunks of HTTP/1.1, which libcurl before 8.5 counts once the app has taken them */
+  bool put_off;     /* the app has paused at this piece */
 
   struct transport *next_fed; /* the feeder's own: */
   bool follows, streams, hurried;

@@ -332,6 +332,74 @@ Test(streams, getinfo_tells_of_the_whole)
   }
 }
 
+/* What a program is given, piece by piece, is what it would be given by the server. */
+struct moment {
+  char interface[8], what[8];
+};
+
+ParameterizedTestParameters(streams, a_follower_is_told_what_the_server_would_tell)
+{
+  static struct moment moments[] = {
+      {"easy",  "nothing"},
+      {"easy",  "include"},
+      {"easy",  "pause"  },
+      {"easy",  "abort"  },
+      {"easy",  "cookies"},
+      {"multi", "nothing"},
+      {"multi", "include"},
+      {"multi", "pause"  },
+      {"multi", "abort"  },
+  };
+  return cr_make_param_array(struct moment, moments, sizeof(moments) / sizeof(*moments));
+}
+
+static int lines_of(struct run *run)
+{
+  int lines = 0;
+  run_look(run);
+  for (const char *at = run->out; at && (at = strchr(at, '\n')); at++)
+    lines++;
+  return lines;
+}
+
+static bool has_ended(struct run *run)
+{
+  run_look(run);
+  return strstr(run->out, "end: ") != NULL;
+}
+
+/* One piece after the other, each when the one before has been given. */
+static void step_through(struct run *run)
+{
+  for (int i = 0, before; i < EVENTS + 8 && !has_ended(run); i++) {
+    before = lines_of(run);
+    mock_release(&w, 1);
+    wait_until(lines_of(run) > before || has_ended(run));
+  }
+  wait_until(has_ended(run));
+  mock_release(&w, ALL);
+  run_wait(run);
+}
+
+ParameterizedTest(struct moment *moment, streams, a_follower_is_told_what_the_server_would_tell)
+{
+  const char *url = held("");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off inject=off rescue=off");
+  struct run plain = start_plain(&w, "stream_moments", moment->interface, moment->what, url, body, NULL);
+  wait_until(lines_of(&plain) > 0 && strstr(plain.out, "write"));
+  step_through(&plain);
+  mock_reset(&w);
+  struct run owner = start_owner(url);
+  struct run follower = start_shim(&w, "stream_moments", moment->interface, moment->what, url, body, NULL);
+  wait_until(lines_of(&follower) > 0 && strstr(follower.out, "write"));
+  step_through(&follower);
+  run_wait(&owner);
+  cr_expect_str_eq(follower.out, plain.out);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&plain);
+  release_both(&owner, &follower);
+}
+
 /* Both exchanges, each with its times, and then the same bytes without a server. */
 Test(streams, a_tape_has_what_each_was_given)
 {
