@@ -51,7 +51,8 @@
   X(headers_code_in_callback, headers_code_in_callback)                                                      \
   X(headers_code_in_write, headers_code_in_write)                                                            \
   X(infos_in_header_callback, infos_in_header_callback)                                                      \
-  X(infos_in_write_callback, infos_in_write_callback)
+  X(infos_in_write_callback, infos_in_write_callback)                                                        \
+  X(infos_in_write_callback_of_chunks, infos_in_write_callback_of_chunks)
 
 #define INFO_SCENARIOS(X)                                                                                    \
   X(infos_of_a_fresh_handle, infos_of_a_fresh_handle)                                                        \

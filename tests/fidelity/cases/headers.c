@@ -238,6 +238,14 @@ void infos_in_header_callback(void)
   perform_with("inheader", ask_all_in_header);
 }
 
+void infos_in_write_callback_of_chunks(void)
+{
+  serve("inchunks", OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n\1"
+                       "6\r\n, more\r\n\1"
+                       "0\r\n\r\n");
+  perform_with("inchunks", ask_all_in_write);
+}
+
 void infos_in_write_callback(void)
 {
   serve("inwrite", OK "Content-Length: 8\r\n\r\nhel\1lo!!!");
