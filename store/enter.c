@@ -335,6 +335,7 @@ static void begin_round(struct idem_call *call, const struct idem_request *reque
   call->priv.committed = call->priv.recorded = call->given_up = call->unknown = false;
   call->priv.reader = call->priv.heap = NULL;
   call->priv.pieces = 0;
+  call->priv.spool_failed = false;
   call->sequence = 0;
 }
 

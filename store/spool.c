@@ -174,18 +174,30 @@ static char *compose_all(const struct idem_store *store, struct idem_call *call,
   return all;
 }
 
+/* What may be added when, and how much. */
+static int check(const struct idem_call *call, const struct idem_spool_piece *pieces, size_t count)
+{
+  if (!call->priv.recorded || !claim_held(call->priv.claim_fd))
+    return -ENOLCK;
+  if (call->priv.spool_failed)
+    return -EIO;
+  for (size_t i = 0; i < count; i++) {
+    if ((pieces[i].kind == IDEM_SPOOL_HEAD) != (call->priv.pieces + i == 0))
+      return -EINVAL;
+    if (bytes_of(&pieces[i]) > SPOOL_MOST)
+      return -EMSGSIZE;
+  }
+  return 0;
+}
+
 static int write_pieces(const struct idem_store *store, struct idem_call *call,
                         const struct idem_spool_piece *pieces, size_t count)
 {
   char path[PATH_MAX];
   size_t len;
-  bool begins = pieces->kind == IDEM_SPOOL_HEAD;
+  bool begins = !call->priv.pieces;
   if (begins)
     call->priv.spooled = call->generation;
-  if (begins)
-    call->priv.pieces = 0;
-  else if (!call->priv.pieces)
-    return -ENOENT;
   char *all = spool_path(store, call->key, call->priv.spooled, path)
                   ? compose_all(store, call, pieces, count, &len)
                   : NULL;
@@ -200,12 +212,13 @@ static int write_pieces(const struct idem_store *store, struct idem_call *call,
 int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
                      size_t count)
 {
-  if (!count)
-    return 0;
-  if (!claim_held(call->priv.claim_fd))
-    return -ENOLCK;
+  int rc = check(call, pieces, count);
+  if (rc < 0 || !count)
+    return rc;
   struct life_quiet quiet = life_hush();
-  int rc = write_pieces(store, call, pieces, count);
+  rc = write_pieces(store, call, pieces, count);
+  /* Half a piece may be there: whatever came behind it could not be read. */
+  call->priv.spool_failed = rc < 0;
   if (rc == 0)
     stats_wake(store->stats, call->key);
   life_resume(&quiet);

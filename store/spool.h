@@ -15,7 +15,7 @@
 
 #include <limits.h>
 
-enum { SPOOL_MAGIC = 0x5b001edd };
+enum { SPOOL_MAGIC = 0x5b001edd, SPOOL_MOST = 1 << 30 /* bytes of a piece; the cipher counts in int */ };
 
 struct spool_head {
   uint32_t magic, kind, number; /* counted from 0 */

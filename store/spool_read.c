@@ -96,6 +96,8 @@ static int read_bytes(const struct idem_store *store, const struct idem_spool *s
 {
   uint64_t plain = (uint64_t)head->headers_len + head->facts_len + head->data_len;
   uint64_t len = plain + (store->sealed ? SEAL_TAG_SIZE : 0);
+  if (plain > SPOOL_MOST)
+    return -EILSEQ;
   if (len > left)
     return -EAGAIN;
   *bytes = malloc(len + 1);

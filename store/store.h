@@ -190,7 +190,8 @@ struct idem_call {
     int place_fd;     /* while a copy of the process is made: one of the places for such copies */
     uint64_t spooled; /* OWNED: the generation of its spool, */
     uint32_t pieces;  /* and how many are in it; 0: there is none */
-    void *heap;       /* an unpinned answer */
+    bool spool_failed;
+    void *heap; /* an unpinned answer */
   } priv;
 };
 
@@ -318,8 +319,12 @@ bool idem_store_is_followed(const struct idem_store *store, const struct idem_ca
 /* True if an answer with these headers comes in pieces. */
 bool idem_store_is_stream(struct idem_span headers);
 
-/* Adds pieces to the spool of an OWNED call that has been sent, and wakes its followers. A HEAD begins it. 0
- * or -errno: no more can be added then. leave() removes it. */
+/*
+ * Adds pieces to the spool of an OWNED call that has been sent, and wakes its followers. A HEAD begins it. 0,
+ * or -ENOLCK (not ours, or not sent), -EINVAL (a HEAD that is not the first, or none), -EMSGSIZE (a piece of
+ * more than 1 GiB): nothing was added. Any other -errno: no more can be added, and its followers wait for the
+ * whole; -EIO from then on. leave() removes it.
+ */
 int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
                      size_t count);
 
