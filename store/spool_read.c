@@ -54,7 +54,7 @@ static int take_chunk(struct idem_spool *spool, const struct spool_head *head, c
   if (!chunks)
     return -ENOMEM;
   answer->chunks = spool->priv.chunks = chunks;
-  memcpy(body + answer->body.len, *bytes, head->data_len);
+  memcpy(body + answer->body.len, *bytes + head->headers_len + head->facts_len, head->data_len);
   answer->body.len += head->data_len;
   chunks[answer->chunk_count++] = (struct idem_chunk){.len = head->data_len, .at_ms = head->at_ms};
   return 0;
