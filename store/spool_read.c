@@ -144,17 +144,56 @@ static int read_all(const struct idem_store *store, const struct idem_call *call
   return rc < 0 ? rc : more;
 }
 
-static int open_file(const struct idem_store *store, const struct idem_call *call, struct idem_spool *spool)
+/* An app may have closed our descriptor, and opened a file of its own in its place. */
+static bool is_ours(const struct idem_spool *spool, int fd)
+{
+  struct stat stat;
+  return fd >= 0 && fstat(fd, &stat) == 0 && stat.st_ino == spool->priv.inode &&
+         stat.st_dev == spool->priv.device;
+}
+
+static void let_go(struct idem_spool *spool)
+{
+  if (is_ours(spool, spool->priv.fd))
+    close(spool->priv.fd);
+  spool->priv.fd = -1;
+}
+
+/* The one that was read before, if there was one. */
+static int adopt(struct idem_spool *spool, int fd)
+{
+  struct stat stat;
+  if (fstat(fd, &stat) < 0)
+    return -errno;
+  if (!spool->priv.pieces) {
+    spool->priv.inode = stat.st_ino;
+    spool->priv.device = stat.st_dev;
+  }
+  if (!is_ours(spool, fd))
+    return -ENOENT;
+  spool->priv.fd = fd;
+  return 0;
+}
+
+/* Until it has begun, it is looked for anew each time: another owner may be at it by now. */
+static int open_file(const struct idem_store *store, const struct idem_call *call, struct idem_spool *spool,
+                     uint64_t now)
 {
   char path[PATH_MAX];
-  if (spool->priv.fd >= 0)
+  if (spool->priv.pieces && is_ours(spool, spool->priv.fd))
     return 0;
+  let_go(spool);
+  if (!spool->priv.pieces)
+    spool->priv.generation = now;
+  if (!spool->priv.generation)
+    return -ENOENT;
   if (!spool_path(store, call->key, spool->priv.generation, path))
     return -ENAMETOOLONG;
   int fd = fd_open(path, O_RDONLY, 0);
-  if (fd >= 0)
-    spool->priv.fd = fd;
-  return fd < 0 ? fd : 0;
+  int rc = fd < 0 ? fd : adopt(spool, fd);
+  if (fd >= 0 && rc < 0)
+    close(fd);
+  return rc;
 }
 
 /* Following. */
@@ -179,13 +218,9 @@ static int look(struct idem_store *store, struct idem_call *call, struct idem_sp
 {
   bool taken = claim_taken(store->claims_fd, call->key) == 1;
   uint64_t now = generation_now(store, call);
-  int rc = 0;
   stats_follow(store->stats, call->key);
-  if (spool->priv.fd < 0 && now) {
-    spool->priv.generation = now;
-    rc = open_file(store, call, spool);
-  }
-  if (rc == 0 && spool->priv.fd >= 0)
+  int rc = open_file(store, call, spool, now);
+  if (rc == 0)
     rc = read_all(store, call, spool);
   if (rc == -ENOENT)
     rc = 0;
@@ -205,11 +240,12 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
 
 void idem_spool_release(struct idem_spool *spool)
 {
-  if (spool->priv.fd >= 0)
-    close(spool->priv.fd);
+  struct life_quiet quiet = life_hush();
+  let_go(spool);
   free(spool->priv.head);
   free(spool->priv.body);
   free(spool->priv.end);
   free(spool->priv.chunks);
   *spool = (struct idem_spool)IDEM_SPOOL_INIT;
+  life_resume(&quiet);
 }

@@ -338,6 +338,7 @@ struct idem_spool {
     int fd;
     uint32_t pieces;
     uint64_t generation, at;
+    uint64_t device, inode; /* of what fd is, if it is ours still */
     char *head, *body, *end;
     struct idem_chunk *chunks;
     size_t body_room, chunk_room;
