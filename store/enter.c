@@ -5,6 +5,7 @@
 #include "store/op.h"
 #include "store/round.h"
 #include "store/shelf.h"
+#include "store/spool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -166,6 +167,9 @@ static int settle_owned(struct entry *entry)
     rc = op_begin(entry->engine, &begin, entry->error);
   if (rc < 0)
     return rc;
+  /* Until we have sent, a follower would take it for ours. */
+  if (begin.died)
+    spool_remove(entry->store, call->key, begin.died);
   call->resent = begin.resent;
   call->generation = begin.op.generation;
   call->priv.recorded = !call->defers;

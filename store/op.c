@@ -67,6 +67,7 @@ static void judge_earlier(struct op_begin *begin, const struct op *earlier)
   begin->verdict = IDEM_OWNED;
   if (earlier->state != OP_IN_FLIGHT)
     return;
+  begin->died = earlier->generation;
   begin->mismatched = !same;
   if (!same && begin->mismatch != IDEM_MISMATCH_REPLAY)
     begin->verdict = IDEM_MISMATCH;

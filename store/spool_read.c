@@ -139,6 +139,8 @@ static int read_all(const struct idem_store *store, const struct idem_call *call
   int more = 0, rc;
   if (fstat(spool->priv.fd, &stat) < 0)
     return -errno;
+  /* It is removed before its claim is free, and before the next owner can begin. */
+  spool->over = stat.st_nlink == 0;
   while ((rc = read_piece(store, call, spool, (uint64_t)stat.st_size)) > 0)
     more = 1;
   return rc < 0 ? rc : more;
@@ -219,13 +221,14 @@ static int look(struct idem_store *store, struct idem_call *call, struct idem_sp
   bool taken = claim_taken(store->claims_fd, call->key) == 1;
   uint64_t now = generation_now(store, call);
   stats_follow(store->stats, call->key);
+  spool->over = false;
   int rc = open_file(store, call, spool, now);
   if (rc == 0)
     rc = read_all(store, call, spool);
   if (rc == -ENOENT)
     rc = 0;
   /* Asked before it was read: what an owner says last is there. */
-  spool->over = !taken || (spool->priv.pieces && now && now != spool->priv.generation);
+  spool->over |= !taken || (spool->priv.pieces && now && now != spool->priv.generation);
   return rc < 0 ? rc : rc || spool->over;
 }
 

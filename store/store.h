@@ -331,7 +331,7 @@ int idem_store_spool(struct idem_store *store, struct idem_call *call, const str
 /* What a follower has read of it. */
 struct idem_spool {
   struct idem_answer answer; /* grows with each look, and may move; no headers: it has not begun */
-  bool over;                 /* the call has no owner any more: no more will come */
+  bool over;                 /* its owner has left or died: no more will come */
   bool ended;                /* with an END: */
   int32_t code;
   struct {
