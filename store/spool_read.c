@@ -72,11 +72,10 @@ static int take_end(struct idem_spool *spool, const struct spool_head *head, cha
 }
 
 /* What may come when. */
-static bool is_next(const struct idem_spool *spool, const struct idem_call *call,
-                    const struct spool_head *head)
+static bool is_next(const struct idem_spool *spool, const uint8_t *key, const struct spool_head *head)
 {
   return head->magic == SPOOL_MAGIC && head->number == spool->priv.pieces &&
-         head->generation == spool->priv.generation && memcmp(head->key, call->key, IDEM_KEY_SIZE) == 0 &&
+         head->generation == spool->priv.generation && memcmp(head->key, key, IDEM_KEY_SIZE) == 0 &&
          head->kind <= IDEM_SPOOL_END && (head->kind == IDEM_SPOOL_HEAD) == (head->number == 0) &&
          !spool->ended;
 }
@@ -110,7 +109,7 @@ static int read_bytes(const struct idem_store *store, const struct idem_spool *s
 }
 
 /* 1: one piece more; 0: there is none yet. A piece that is only half there comes again. */
-static int read_piece(const struct idem_store *store, const struct idem_call *call, struct idem_spool *spool,
+static int read_piece(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool,
                       uint64_t size)
 {
   struct spool_head head;
@@ -119,7 +118,7 @@ static int read_piece(const struct idem_store *store, const struct idem_call *ca
   if (size < at + sizeof(head) ||
       pread(spool->priv.fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head))
     return 0;
-  if (!is_next(spool, call, &head))
+  if (!is_next(spool, key, &head))
     return -EILSEQ;
   int rc = read_bytes(store, spool, &head, size - at - sizeof(head), &bytes);
   if (rc == 0)
@@ -133,7 +132,7 @@ static int read_piece(const struct idem_store *store, const struct idem_call *ca
   return 1;
 }
 
-static int read_all(const struct idem_store *store, const struct idem_call *call, struct idem_spool *spool)
+int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool)
 {
   struct stat stat;
   int more = 0, rc;
@@ -141,7 +140,7 @@ static int read_all(const struct idem_store *store, const struct idem_call *call
     return -errno;
   /* It is removed before its claim is free, and before the next owner can begin. */
   spool->over = stat.st_nlink == 0;
-  while ((rc = read_piece(store, call, spool, (uint64_t)stat.st_size)) > 0)
+  while ((rc = read_piece(store, key, spool, (uint64_t)stat.st_size)) > 0)
     more = 1;
   return rc < 0 ? rc : more;
 }
@@ -224,7 +223,7 @@ static int look(struct idem_store *store, struct idem_call *call, struct idem_sp
   spool->over = false;
   int rc = open_file(store, call, spool, now);
   if (rc == 0)
-    rc = read_all(store, call, spool);
+    rc = spool_read(store, call->key, spool);
   if (rc == -ENOENT)
     rc = 0;
   /* Asked before it was read: what an owner says last is there. */
