@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A spool that is damaged, cut off, full, somebody else's, or whose descriptor an app has closed. */
+/* A spool that is damaged, cut off, another one's, or forged, and one that is encrypted. */
+#include "store/spool.h"
 #include "tests/unit/store_reel.h"
 
 #include <criterion/criterion.h>
@@ -9,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static struct shop shop;
@@ -150,14 +149,83 @@ Test(store_spool_damage, what_is_cut_off_is_whole_up_to_there_in_a_sealed_one)
   cut_everywhere();
 }
 
+/* Whole pieces that are not what comes next. */
+
 Test(store_spool_damage, nothing_comes_behind_an_end)
 {
-  shoot();
-  char *bytes = film.bytes;
-  memcpy(bytes + film.len, bytes + film.end[0], film.end[1] - film.end[0]);
-  project(bytes, film.len + film.end[1] - film.end[0]);
+  both_enter();
+  reel_add(&owner, &reel, 0, REEL_PIECES);
+  reel_add(&owner, &reel, 1, 1);
   cr_expect_eq(look(), -EILSEQ);
   reel_expect(&reel, REEL_PIECES, &spool);
+}
+
+Test(store_spool_damage, nothing_comes_behind_a_piece_that_is_missing)
+{
+  shoot();
+  memmove(film.bytes + film.end[1], film.bytes + film.end[2], film.len - film.end[2]);
+  project(film.bytes, film.len - (film.end[2] - film.end[1]));
+  cr_expect_eq(look(), -EILSEQ);
+  reel_expect(&reel, 2, &spool);
+}
+
+static void date_head(uint64_t generation)
+{
+  struct spool_head head;
+  memcpy(&head, film.bytes, sizeof(head));
+  head.generation = generation;
+  head.sum = spool_sum(&head, film.bytes + sizeof(head), film.end[0] - sizeof(head));
+  memcpy(film.bytes, &head, sizeof(head));
+}
+
+/* In the place of one that has begun. With `dated` only the key tells. */
+static void expect_no_other(const char *request, bool dated)
+{
+  struct order next = order_of(&shop, request);
+  shoot();
+  order_leave(&owner, false);
+  order_leave(&follower, false);
+  cr_assert_eq(order_enter(&next), IDEM_OWNED);
+  reel_add(&next, &reel, 0, 1);
+  if (dated)
+    date_head(next.call.generation);
+  snprintf(film.path, sizeof(film.path), "%s", reel_file(&shop));
+  project(film.bytes, film.len);
+  follower = order_of(&shop, request);
+  cr_assert_eq(order_enter(&follower), IDEM_BUSY);
+  cr_expect_eq(look(), -EILSEQ);
+  reel_expect(&reel, 0, &spool);
+}
+
+Test(store_spool_damage, an_earlier_trys_is_not_taken_for_this_ones)
+{
+  expect_no_other(body, false);
+}
+
+Test(store_spool_damage, another_keys_is_not_taken_for_this_ones)
+{
+  expect_no_other("{\"prompt\":2}", true);
+}
+
+/* By somebody who has no key, and can make a sum. */
+Test(store_spool_damage, a_sum_that_holds_is_not_enough_for_a_sealed_one)
+{
+  seal_shop();
+  shoot();
+  for (size_t at = film.end[0]; at < film.end[1]; at++) {
+    char bytes[sizeof(film.bytes)], *piece = bytes + film.end[0];
+    struct spool_head head;
+    memcpy(bytes, film.bytes, film.len);
+    bytes[at] ^= 1;
+    memcpy(&head, piece, sizeof(head));
+    head.sum = spool_sum(&head, piece + sizeof(head), film.end[1] - film.end[0] - sizeof(head));
+    bool in_sum = at - film.end[0] >= offsetof(struct spool_head, sum) && at - film.end[0] < sizeof(head);
+    memcpy(piece, &head, sizeof(head));
+    project(bytes, film.len);
+    look();
+    cr_expect(reel_is(&reel, in_sum ? REEL_PIECES : 1, &spool), "byte %zu", at - film.end[0]);
+    idem_spool_release(&spool);
+  }
 }
 
 /* Encryption. */
@@ -205,115 +273,4 @@ Test(store_spool_damage, they_are_in_one_that_is_not_sealed)
 {
   spool_all();
   cr_expect_eq(words_in_files(), sizeof(words) / sizeof(*words));
-}
-
-/* A full disk. */
-
-Test(store_spool_damage, a_limit_of_the_files_size_is_an_error_and_no_signal)
-{
-  struct rlimit before, limit;
-  both_enter();
-  reel_add(&owner, &reel, 0, 2);
-  cr_expect_eq(look(), 1);
-  cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-  limit = before;
-  limit.rlim_cur = 500;
-  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-  int rc = 0, at = 2;
-  while (at < REEL_PIECES && (rc = idem_store_spool(shop.store, &owner.call, &reel.piece[at], 1)) == 0)
-    at++;
-  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-  cr_assert_eq(rc, -EFBIG, "%d", rc);
-  cr_expect_eq(idem_store_spool(shop.store, &owner.call, &reel.piece[at + 1], 1), -EIO, "no more after that");
-  look();
-  reel_expect(&reel, (size_t)at, &spool);
-  cr_expect(!spool.over, "its owner goes on");
-  order_leave(&owner, false);
-  cr_expect_null(reel_file(&shop));
-}
-
-/* Somebody else. */
-
-static int add_first(struct order *order)
-{
-  return idem_store_spool(shop.store, &order->call, reel.piece, 1);
-}
-
-Test(store_spool_damage, only_its_owner_adds_to_it)
-{
-  int status = -1;
-  both_enter();
-  cr_expect_eq(add_first(&follower), -ENOLCK);
-  cr_expect_null(reel_file(&shop));
-  reel_add(&owner, &reel, 0, 2);
-  pid_t child = fork();
-  if (child == 0) {
-    int rc = idem_store_spool(shop.store, &owner.call, &reel.piece[2], 1);
-    order_leave(&owner, false);
-    _exit(-rc);
-  }
-  cr_assert_eq(waitpid(child, &status, 0), child);
-  cr_expect_eq(WEXITSTATUS(status), ENOLCK);
-  cr_expect_not_null(reel_file(&shop), "a child that leaves takes nothing away");
-  cr_expect_eq(look(), 1);
-  reel_expect(&reel, 2, &spool);
-  order_leave(&owner, false);
-  cr_expect_eq(add_first(&owner), -ENOLCK);
-  cr_expect_null(reel_file(&shop));
-}
-
-Test(store_spool_damage, a_call_that_was_not_sent_has_none)
-{
-  owner.call.defers = true;
-  both_enter();
-  cr_expect_eq(add_first(&owner), -ENOLCK);
-  cr_expect_null(reel_file(&shop));
-  cr_assert_eq(idem_store_sent(shop.store, &owner.call, &owner.error), 0);
-  cr_expect_eq(add_first(&owner), 0);
-}
-
-Test(store_spool_damage, what_is_out_of_order_is_refused_and_the_rest_goes_on)
-{
-  both_enter();
-  cr_expect_eq(idem_store_spool(shop.store, &owner.call, &reel.piece[1], 1), -EINVAL);
-  reel_add(&owner, &reel, 0, 2);
-  cr_expect_eq(add_first(&owner), -EINVAL);
-  struct idem_spool_piece huge = {
-      .kind = IDEM_SPOOL_CHUNK, .data = {"", (size_t)UINT32_MAX + 2}
-  };
-  cr_expect_eq(idem_store_spool(shop.store, &owner.call, &huge, 1), -EMSGSIZE);
-  reel_add(&owner, &reel, 2, REEL_PIECES - 2);
-  cr_expect_eq(look(), 1);
-  reel_expect(&reel, REEL_PIECES, &spool);
-}
-
-/* The app. */
-
-Test(store_spool_damage, an_app_keeps_the_file_that_it_opened_in_our_place)
-{
-  both_enter();
-  reel_add(&owner, &reel, 0, 2);
-  cr_expect_eq(look(), 1);
-  int fd = spool.priv.fd;
-  int zero = open("/dev/zero", O_RDONLY);
-  cr_assert(zero >= 0 && dup2(zero, fd) == fd);
-  reel_add(&owner, &reel, 2, 1);
-  cr_expect_eq(look(), 1);
-  reel_expect(&reel, 3, &spool);
-  cr_expect_neq(spool.priv.fd, fd);
-  close(spool.priv.fd);
-  idem_spool_release(&spool);
-  cr_expect_geq(fcntl(fd, F_GETFD), 0, "it is the app's");
-}
-
-Test(store_spool_damage, errno_stays)
-{
-  both_enter();
-  errno = 77;
-  cr_expect_eq(add_first(&follower), -ENOLCK);
-  cr_expect_eq(look(), 0);
-  cr_expect_eq(add_first(&owner), 0);
-  cr_expect_eq(look(), 1);
-  idem_spool_release(&spool);
-  cr_expect_eq(errno, 77);
 }
