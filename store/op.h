@@ -48,7 +48,7 @@ struct op_begin {
   /* out */
   struct op op;
   bool resent, mismatched;
-  uint64_t died; /* the generation of an owner that did not come to an end; 0: there was none */
+  uint64_t died;             /* the generation of an owner that did not come to an end; 0: there was none */
   enum idem_verdict verdict; /* OWNED, IN_DOUBT or MISMATCH */
 };
 int op_begin(struct engine *engine, struct op_begin *begin, struct idem_error *error);
