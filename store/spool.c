@@ -150,7 +150,7 @@ static char *compose(const struct idem_store *store, struct idem_call *call,
   memcpy(head.key, call->key, IDEM_KEY_SIZE);
   if (store->sealed) {
     if (getrandom(head.nonce, sizeof(head.nonce), 0) != sizeof(head.nonce) ||
-        seal(store->seal_key, head.nonce, spool_bound(&head), (uint8_t *)bytes, len) < 0)
+        spool_seal(store, &head, (uint8_t *)bytes, len) < 0)
       return NULL;
     len += SEAL_TAG_SIZE;
   }

@@ -30,11 +30,10 @@ struct spool_head {
   uint64_t sum; /* XXH3 of what is before it, and then of what comes after */
 };
 
-/* What is authenticated with a sealed piece: all before the sum. */
-static inline struct idem_span spool_bound(const struct spool_head *head)
-{
-  return (struct idem_span){(const char *)head, offsetof(struct spool_head, sum)};
-}
+/* A sealed piece, in place, as seal() and unseal() have it. Each spool has a key of its own, for nonces are
+ * random and pieces may be many. */
+int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
+int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
 
 /* Of `len` bytes as they stand behind the head. */
 uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len);

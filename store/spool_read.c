@@ -105,7 +105,7 @@ static int read_bytes(const struct idem_store *store, const struct idem_spool *s
   if (pread(spool->priv.fd, *bytes, len, (off_t)(spool->priv.at + sizeof(*head))) != (ssize_t)len ||
       spool_sum(head, *bytes, len) != head->sum)
     return -EAGAIN;
-  return store->sealed ? unseal(store->seal_key, head->nonce, spool_bound(head), (uint8_t *)*bytes, len) : 0;
+  return store->sealed ? spool_unseal(store, head, (uint8_t *)*bytes, len) : 0;
 }
 
 /* 1: one piece more; 0: there is none yet. A piece that is only half there comes again. */
