@@ -346,7 +346,7 @@ void flight_guard(struct multi *multi)
   for (struct flight *f = multi->flights; f; f = f->next)
     if (is_sent(f)) {
       spooling_look(f->live.tee.spooling);
-      rescue_keep_guard(&f->live.rescue);
+      rescue_look_after(&f->live.rescue);
     }
   carry_on(multi);
 }

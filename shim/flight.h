@@ -30,8 +30,8 @@ void flight_read(struct multi *multi);
 /* Before a turn of libcurl's: calls whose time is over are given to copies of the process. */
 void flight_rescue(struct multi *multi);
 
-/* After one: calls that want a guard get it. A copy that was made inside drives the multi from here on, and
- * does not come back. */
+/* After one: the same, and calls that want a guard get it. A copy that was made inside drives the multi from
+ * here on, and does not come back. */
 void flight_guard(struct multi *multi);
 
 /* The app takes it away, and it may not be finished. */

@@ -3,6 +3,7 @@
 
 #include "shim/alone.h"
 #include "shim/connection.h"
+#include "shim/deadline.h"
 #include "shim/life.h"
 #include "shim/progress.h"
 #include "shim/rescuable.h"
@@ -10,21 +11,7 @@
 #include "shim/spooling.h"
 #include "shim/tee.h"
 
-#include <limits.h>
 #include <sys/select.h>
-#include <time.h>
-
-/* A turn that begins so shortly before the deadline waits for it: libcurl would look at the clock again
- * within. */
-#define NEAR_US 3000
-/* From so long before it, libcurl is told of a later one, for a turn may take its time. Its timer for the
- * app's own has been set long since. */
-#define SOON_US 100000
-
-/* A watchdog's grace after the rescue's own deadline. */
-#define GRACE_SECONDS 30
-
-#define DEFAULT_MS (10 * 60 * 1000)
 
 __thread struct rescue *rescue_under_way;
 
@@ -33,29 +20,6 @@ static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
   curl_off_t value = 0;
   shadow->lib->easy_getinfo(shadow->handle, info, &value);
   return value;
-}
-
-/* The clock that the app's TIMEOUT is on, 0 without one. What it waited for another call counts. */
-static int64_t deadline_us(const struct rescue *rescue)
-{
-  const struct call *call = rescue->call;
-  long limit_ms = (long)call->shadow->slot[SLOT_TIMEOUT_MS];
-  int64_t start = call->op.waited ? call->started_us : rescue->started_us;
-  return limit_ms > 0 && limit_ms < INT64_MAX / 1000000 ? start + limit_ms * INT64_C(1000) : 0;
-}
-
-/* A guard without rescue= has the default's time. */
-static uint64_t patience_ms(const struct rescue *rescue)
-{
-  uint64_t ms = rescue->call->rule->rescue_ms;
-  return ms ? ms : DEFAULT_MS;
-}
-
-/* libcurl takes no more than fits an int. */
-static long rescue_limit_ms(const struct rescue *rescue, int64_t now_us)
-{
-  uint64_t spent = (uint64_t)(now_us - rescue->started_us) / 1000, ms = patience_ms(rescue);
-  return ms < INT_MAX - spent ? (long)(spent + ms) : INT_MAX - 1;
 }
 
 /* The two sides. */
@@ -75,11 +39,9 @@ static void wake(const struct rescue *rescue)
   shadow->lib->easy_pause(shadow->handle, paused);
 }
 
-/* libcurl ends it by itself, in its own words. */
 static void end_for_app(struct rescue *rescue)
 {
-  rescue->holds_time = true;
-  set(rescue, CURLOPT_TIMEOUT_MS, 1L);
+  deadline_end(rescue);
   if (rescue->call->shadow->flight)
     wake(rescue);
 }
@@ -97,13 +59,7 @@ static void free_of_app(struct rescue *rescue)
   for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
     set(rescue, none[i], 0L);
   set(rescue, CURLOPT_NOPROGRESS, 1L);
-  set(rescue, CURLOPT_TIMEOUT_MS, rescue_limit_ms(rescue, monotonic_us()));
-}
-
-static unsigned watchdog_seconds(const struct rescue *rescue)
-{
-  uint64_t seconds = patience_ms(rescue) / 1000 + GRACE_SECONDS;
-  return seconds < INT_MAX ? (unsigned)seconds : INT_MAX;
+  set(rescue, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
 }
 
 static void refuse(struct rescue *rescue, const char *reason)
@@ -163,7 +119,7 @@ static void part(struct rescue *rescue, const char *why)
     return;
   }
   note_given_up(rescue->call);
-  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets, watchdog_seconds(rescue))) {
+  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets, deadline_of_copy_seconds(rescue))) {
   case PARTING_COPY:
     become_copy(rescue);
     break;
@@ -220,42 +176,6 @@ static void learn_sockets(struct rescue *rescue)
       rescue->sockets.fd[rescue->sockets.count++] = fd;
 }
 
-static void sleep_until(int64_t us)
-{
-  struct timespec at = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0)
-    ;
-}
-
-static bool deadline_is_soon(struct rescue *rescue, int64_t now_us, int64_t due)
-{
-  if (!due || now_us + SOON_US < due)
-    return false;
-  if (!rescue->holds_time) {
-    rescue->holds_time = true;
-    set(rescue, CURLOPT_TIMEOUT_MS, rescue_limit_ms(rescue, now_us));
-  }
-  return true;
-}
-
-/* A turn that is slow may find the deadline over as soon as the request is sent. Once it is over, there is no
- * timer left that would wake the app's loop for us. */
-void rescue_note_sending(struct rescue *rescue)
-{
-  int64_t now_us = monotonic_us();
-  if (rescue && rescue->state == RESCUE_READY && rescue->started_us && now_us < deadline_us(rescue))
-    deadline_is_soon(rescue, now_us, deadline_us(rescue));
-}
-
-static bool deadline_has_come(struct rescue *rescue, int64_t now_us)
-{
-  int64_t due = deadline_us(rescue);
-  if (!deadline_is_soon(rescue, now_us, due) || now_us + NEAR_US < due)
-    return false;
-  sleep_until(due);
-  return true;
-}
-
 static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 {
   const struct shadow *shadow = rescue->call->shadow;
@@ -294,12 +214,14 @@ void rescue_look(struct rescue *rescue)
     first_turn(rescue, now_us);
     return;
   }
-  if (!sent_has_begun(rescue->call))
+  bool begun = sent_has_begun(rescue->call);
+  if (!begun && !rescue->holds_time)
     return;
-  rescue->out_of_speed = is_too_slow(rescue, now_us);
+  rescue->out_of_speed = begun && is_too_slow(rescue, now_us);
   if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
     return;
-  part(rescue, rescue->out_of_speed ? "too slow" : "timeout");
+  if (begun)
+    part(rescue, rescue->out_of_speed ? "too slow" : "timeout");
   if (rescue->state != RESCUE_COPY)
     end_for_app(rescue);
   else
@@ -319,7 +241,7 @@ void rescue_turn(CURLM *multi)
 }
 
 /* Only while nothing of the answer has come. */
-void rescue_keep_guard(struct rescue *rescue)
+static void keep_guard(struct rescue *rescue)
 {
   if (rescue->state != RESCUE_READY || !rescue->call->rule->guard)
     return;
@@ -331,13 +253,21 @@ void rescue_keep_guard(struct rescue *rescue)
     return;
   find_sockets(rescue);
   const char *against = rescuable_reason(rescue);
-  if (against ||
-      guard_keep(&rescue->guard, rescue->call, &rescue->sockets, watchdog_seconds(rescue)) == GUARD_OWNER) {
+  if (against || guard_keep(&rescue->guard, rescue->call, &rescue->sockets,
+                            deadline_of_copy_seconds(rescue)) == GUARD_OWNER) {
     rescue->guard.barred |= against != NULL;
     return;
   }
   become_copy(rescue);
   call_event(rescue->call, "rescue", "its owner was killed", 0, -1);
+}
+
+void rescue_look_after(struct rescue *rescue)
+{
+  if (deadline_was_passed(rescue))
+    wake(rescue);
+  else
+    keep_guard(rescue);
 }
 
 void rescue_turned(CURLM *multi)
@@ -346,7 +276,7 @@ void rescue_turned(CURLM *multi)
   if (rescue->multi != multi)
     return;
   spooling_look(rescue->tee->spooling);
-  rescue_keep_guard(rescue);
+  rescue_look_after(rescue);
 }
 
 void rescue_now(struct rescue *rescue, const char *why)
@@ -410,6 +340,7 @@ void rescue_give_back(const struct shadow *shadow, CURL *handle)
   real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_rare(shadow, CURLOPT_FORBID_REUSE, 0));
   real->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
+  real->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0));
 }
 
 bool rescue_holds(const struct shadow *shadow, CURLoption option)

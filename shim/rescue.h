@@ -72,16 +72,13 @@ static inline void rescue_after_turn(CURLM *multi)
 /* The same for a call in the app's own multi, whose turn it is. In the copy it comes back with that state. */
 void rescue_look(struct rescue *rescue);
 
-/* After a turn: makes the guard of a call that wants one. In the guard it comes back, if ever, as in the
- * copy.
+/* After a turn: wakes the app's loop if the deadline has passed within, and makes the guard of a call that
+ * wants one. In the guard it comes back, if ever, as in the copy.
  */
-void rescue_keep_guard(struct rescue *rescue);
+void rescue_look_after(struct rescue *rescue);
 
 /* The app takes an unfinished call away, outside of callbacks. The same. */
 void rescue_now(struct rescue *rescue, const char *why);
-
-/* The request goes out within this turn. */
-void rescue_note_sending(struct rescue *rescue);
 
 /* A callback of the app's is about to end the transfer. True in the copy, which must carry on as if it had
  * not. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/sent.h"
 
+#include "shim/deadline.h"
 #include "shim/life.h"
-#include "shim/rescue.h"
 
 /* 7.80.0 */
 #define HAS_PREREQ 0x075000
@@ -31,7 +31,7 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   if (!may_go_out(call))
     return CURL_PREREQFUNC_ABORT;
   call->announced = true;
-  rescue_note_sending(shadow->rescue);
+  deadline_hold(shadow->rescue);
   void *data = (void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0);
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }

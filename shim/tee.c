@@ -2,6 +2,7 @@
 #include "shim/tee.h"
 
 #include "shim/callbacks.h"
+#include "shim/deadline.h"
 #include "shim/header_text.h"
 #include "shim/rescue.h"
 #include "shim/sent.h"
@@ -136,6 +137,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   struct tee *tee = user;
   size_t len = size * count;
   note_first_byte(tee);
+  deadline_note_status(tee->rescue, header_status(line, len));
   size_t taken = offer(tee, line, len, callback_header, "header callback");
   if (taken != CURL_WRITEFUNC_PAUSE)
     keep_header(tee, line, len);

@@ -4,7 +4,9 @@
  *
  * Makes a call and gives it up: by TIMEOUT_MS, LOW_SPEED (after a second), or from the write, header or
  * progress callback, once MS milliseconds have passed (300); `paused` is by the latter, while the write
- * callback holds the transfer. Says how that ended, and makes the same call again without a limit.
+ * callback holds the transfer. `prereq` and `debug` are by TIMEOUT_MS, which passes in that callback, within
+ * the very turn of libcurl's loop that sends the request. Says how that ended, and makes the same call again
+ * without a limit.
  */
 #include "tests/clients/post.h"
 
@@ -46,6 +48,36 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
   return is_over("progress") || is_over("paused");
 }
 
+/* Till after the deadline. */
+static void be_slow(const char *mine)
+{
+  long ms = limit_ms + 200;
+  if (strcmp(way, mine) == 0)
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static int on_debug(CURL *handle, curl_infotype type, char *data, size_t size, void *arg)
+{
+  (void)handle;
+  (void)data;
+  (void)size;
+  (void)arg;
+  if (type == CURLINFO_HEADER_OUT)
+    be_slow("debug");
+  return 0;
+}
+
+static int on_prereq(void *arg, char *to, char *from, int to_port, int from_port)
+{
+  (void)arg;
+  (void)to;
+  (void)from;
+  (void)to_port;
+  (void)from_port;
+  be_slow("prereq");
+  return CURL_PREREQFUNC_OK;
+}
+
 static void limit(CURL *handle, struct reply *reply)
 {
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
@@ -53,7 +85,10 @@ static void limit(CURL *handle, struct reply *reply)
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  if (strcmp(way, "timeout") == 0)
+  curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_prereq);
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, on_debug);
+  curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+  if (strcmp(way, "timeout") == 0 || strcmp(way, "prereq") == 0 || strcmp(way, "debug") == 0)
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, limit_ms);
   if (strcmp(way, "slow") == 0) {
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1000L);

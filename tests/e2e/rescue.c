@@ -208,6 +208,8 @@ ParameterizedTestParameters(rescue, every_way_of_giving_up_ends_as_without_us)
       {"header",   "latency_ms%3D600" },
       {"progress", "latency_ms%3D1500"},
       {"paused",   "events%3D3"       },
+      {"prereq",   "latency_ms%3D1500"},
+      {"debug",    "latency_ms%3D1500"},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }

@@ -72,3 +72,37 @@ ParameterizedTest(struct way *way, rescue_multi, every_way_of_giving_up_ends_as_
   run_release(&plain);
   run_release(&run);
 }
+
+/* It sleeps for as long as libcurl says, and must still be woken for a deadline that is ours to look at. */
+static void ends_in_time(const char *way, const char *words)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
+  struct run run = run_shim(&w, "last_moment", way, NULL);
+  expect_success(&run);
+  cr_expect(strstr(run.out, words), "%s: %s", way, run.out);
+  wait_until(log_events(&w, "rescued") == 1);
+  wait_until(world_orphans(&w) == 0);
+  cr_expect_eq(log_events(&w, "rescue"), 1);
+  run_release(&run);
+}
+
+Test(rescue_multi, a_deadline_that_passes_in_the_turn_that_sends_the_request)
+{
+  ends_in_time("debug", "rc=28 in time, slept\nrequests=1 errors=0");
+}
+
+Test(rescue_multi, a_deadline_that_passes_in_a_turn_that_uses_up_the_timer_for_it)
+{
+  ends_in_time("company", "rc=28 in time, slept\nrequests=1 errors=0");
+}
+
+Test(rescue_multi, a_deadline_after_a_redirect)
+{
+  ends_in_time("redirected", "rc=28 in time, slept\nrequests=2 errors=0");
+}
+
+/* There libcurl's timer was set for a later deadline. */
+Test(rescue_multi, a_deadline_after_a_request_that_libcurl_made_again)
+{
+  ends_in_time("retried", "rc=28 in time, was woken\nrequests=3 errors=0");
+}
