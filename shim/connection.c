@@ -4,6 +4,7 @@
 #include "shim/descriptors.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ struct ends {
 struct search {
   struct ends ends;
   struct parting_sockets *found;
+  bool reset; /* looks for one that its peer has reset, and that has none any more */
 };
 
 static struct ends ends_of(const struct shadow *shadow)
@@ -50,23 +52,39 @@ static bool is_address(const struct sockaddr_storage *at, const struct address *
   return strcmp(text, address->ip) == 0;
 }
 
+static bool is_local(const struct search *search, int fd)
+{
+  struct sockaddr_storage local = {0};
+  socklen_t size = sizeof(local);
+  return getsockname(fd, (struct sockaddr *)&local, &size) == 0 && is_address(&local, &search->ends.local);
+}
+
+static bool is_remote(const struct search *search, int fd)
+{
+  struct sockaddr_storage remote = {0};
+  socklen_t size = sizeof(remote);
+  if (getpeername(fd, (struct sockaddr *)&remote, &size) < 0)
+    return search->reset && errno == ENOTCONN;
+  return !search->reset && is_address(&remote, &search->ends.remote);
+}
+
 static void visit(void *arg, int fd)
 {
   const struct search *search = arg;
-  struct sockaddr_storage local = {0}, remote = {0};
-  socklen_t local_size = sizeof(local), remote_size = sizeof(remote);
-  if (search->found->count < PARTING_SOCKETS &&
-      getsockname(fd, (struct sockaddr *)&local, &local_size) == 0 &&
-      is_address(&local, &search->ends.local) &&
-      getpeername(fd, (struct sockaddr *)&remote, &remote_size) == 0 &&
-      is_address(&remote, &search->ends.remote))
+  if (search->found->count < PARTING_SOCKETS && is_local(search, fd) && is_remote(search, fd))
     search->found->fd[search->found->count++] = fd;
 }
 
+/* The answer may have come whole before a reset. */
 void connection_find(const struct shadow *shadow, struct parting_sockets *sockets)
 {
-  struct search search = {ends_of(shadow), sockets};
-  if (search.ends.local.port > 0 && search.ends.local.ip && search.ends.remote.ip)
+  struct search search = {ends_of(shadow), sockets, false};
+  unsigned before = sockets->count;
+  if (search.ends.local.port <= 0 || !search.ends.local.ip || !search.ends.remote.ip)
+    return;
+  descriptors_each(visit, &search);
+  search.reset = true;
+  if (sockets->count == before)
     descriptors_each(visit, &search);
 }
 

@@ -16,6 +16,7 @@
 enum { LIMIT_MS = 2500, IN_TIME_MS = 4400, SLOW_MS = 5000, NAP_MS = 1600 };
 
 static const char *way;
+static pthread_t thread;   /* the server's */
 static int64_t longest_ms; /* that the loop slept */
 
 static bool is(const char *name)
@@ -26,7 +27,7 @@ static bool is(const char *name)
 /* What becomes of each request in turn. */
 static const char *script(void)
 {
-  return is("redirected") ? "rs" : is("retried") ? "acs" : "s";
+  return is("redirected") ? "rs" : is("retried") ? "acs" : is("reset") ? "x" : "s";
 }
 
 static void say(int fd, const char *text)
@@ -44,7 +45,9 @@ static bool respond(int fd, char what)
     usleep(SLOW_MS * 1000);
   say(fd, what == 'r' ? "HTTP/1.1 307 There\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
                       : "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
-  return true;
+  if (what == 'x')
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+  return what != 'x';
 }
 
 static void *serve(void *arg)
@@ -81,6 +84,15 @@ static int on_debug(CURL *handle, curl_infotype type, char *data, size_t size, v
   (void)arg;
   if (type == CURLINFO_HEADER_OUT && (is("debug") || is("company")))
     usleep((LIMIT_MS + 200) * 1000);
+  return 0;
+}
+
+/* Until the reset has come. */
+static size_t on_write(char *data, size_t size, size_t count, void *arg)
+{
+  if (!is("reset"))
+    return reply_take(data, size, count, arg);
+  pthread_join(thread, NULL);
   return 0;
 }
 
@@ -132,7 +144,6 @@ static CURLcode finish(struct loop *loop, CURL *handle)
 
 int main(int argc, char **argv)
 {
-  pthread_t thread;
   struct loop loop;
   struct reply reply = {0};
   char url[64];
@@ -145,6 +156,7 @@ int main(int argc, char **argv)
   if (is("retried") && finish(&loop, handle) != CURLE_OK)
     return 3;
   curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{\"n\":2}");
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
   curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, on_debug);
   curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
@@ -153,7 +165,8 @@ int main(int argc, char **argv)
   CURLcode code = finish(&loop, handle);
   printf("rc=%d %s, %s\n", (int)code, loop_now_ms() - began_ms < IN_TIME_MS ? "in time" : "late",
          longest_ms > NAP_MS ? "slept" : "was woken");
-  pthread_join(thread, NULL);
+  if (!is("reset"))
+    pthread_join(thread, NULL);
   printf("requests=%u errors=%u\n", server.requests, loop.errors);
   curl_easy_cleanup(handle);
   loop_close(&loop);

@@ -106,3 +106,8 @@ Test(rescue_multi, a_deadline_after_a_request_that_libcurl_made_again)
 {
   ends_in_time("retried", "rc=28 in time, was woken\nrequests=3 errors=0");
 }
+
+Test(rescue_multi, an_answer_that_came_whole_before_its_connection_was_reset)
+{
+  ends_in_time("reset", "rc=23 in time, was woken\nrequests=1 errors=0");
+}
