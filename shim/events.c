@@ -2,6 +2,7 @@
 #include "shim/events.h"
 
 #include "shim/life.h"
+#include "shim/owner_stderr.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,17 +105,27 @@ static ssize_t write_without_sigpipe(int fd, const char *text, size_t len)
   return written;
 }
 
+static bool is_stderr(const char *log)
+{
+  return !log || strcmp(log, "stderr") == 0;
+}
+
 /* Opened for each line: a descriptor that is kept would be closed by a daemon's clean-up, and then be
  * somebody else's. Without blocking, for it may be a pipe that nobody reads. */
+static int open_log(const char *log)
+{
+  return is_stderr(log) ? owner_stderr_open()
+                        : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+}
+
 static bool write_to(const char *log, const struct line *line)
 {
-  bool to_stderr = !log || strcmp(log, "stderr") == 0;
-  int fd = to_stderr ? STDERR_FILENO
-                     : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-  if (fd < 0 || is_network_socket(fd))
-    return false;
-  ssize_t written = write_without_sigpipe(fd, line->text, line->len);
-  if (!to_stderr)
+  bool is_ours = is_stderr(log) && !owner_stderr_is_elsewhere();
+  int fd = is_ours ? STDERR_FILENO : open_log(log);
+  ssize_t written = -1;
+  if (fd >= 0 && !is_network_socket(fd))
+    written = write_without_sigpipe(fd, line->text, line->len);
+  if (fd >= 0 && !is_ours)
     close(fd);
   return written == (ssize_t)line->len;
 }

@@ -3,6 +3,7 @@
 
 #include "shim/clone.h"
 #include "shim/life.h"
+#include "shim/owner_stderr.h"
 #include "shim/sole.h"
 #include "shim/watchers.h"
 
@@ -94,11 +95,13 @@ static enum parting_side part(struct parting *parting, struct call *call,
     parting->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
     return PARTING_FAILED;
   }
+  pid_t owner = getpid();
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   pid_t pid = copy_between_locks(call, clone_kind(), also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
   if (pid == 0) {
+    owner_stderr_note(owner);
     keep_in_copy(sockets, dead, &store, seconds, also);
     return PARTING_COPY;
   }

@@ -130,3 +130,45 @@ Test(rescue_life, the_first_process_of_a_container_sees_none_either)
   run_release(&able);
   run_release(&run);
 }
+
+/* The copy has nothing of the app's open, and still its events are where the app's are. */
+Test(rescue_life, events_go_to_the_programs_stderr_while_it_lives)
+{
+  world_env(&w, "IDEMSHIM_LOG", "stderr");
+  const char *later = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D4000");
+  struct run run = run_shell(
+      &w, world_text(&w, "curl -sS --max-time 1 -d '%s' '%s' --next -sS -d '%s' '%s' 2>&1 >'%s' | cat", body,
+                     slow_url(), body, later, world_path(&w, "out")));
+  expect_success(&run);
+  cr_expect_eq(count_of(run.out, "\"event\":\"rescued\""), 1, "%s", run.out);
+  run_release(&run);
+}
+
+static void call_into(const char *redirection, const char *err)
+{
+  struct run run = run_shell(
+      &w, world_text(&w, "curl -sS --max-time 1 -d '%s' '%s' %s'%s'", body, slow_url(), redirection, err));
+  cr_expect_eq(run.status, 28);
+  run_release(&run);
+}
+
+Test(rescue_life, events_go_to_a_file_to_which_the_programs_stderr_was_appended)
+{
+  world_env(&w, "IDEMSHIM_LOG", "stderr");
+  char err[256];
+  snprintf(err, sizeof(err), "%s", world_path(&w, "err"));
+  call_into("2>>", err);
+  wait_until(file_contains(err, "\"event\":\"rescued\""));
+}
+
+/* Where the app writes next would be in the middle of it. */
+Test(rescue_life, no_event_goes_to_a_file_at_whose_end_it_would_be_written_over)
+{
+  world_env(&w, "IDEMSHIM_LOG", "stderr");
+  char err[256];
+  snprintf(err, sizeof(err), "%s", world_path(&w, "err"));
+  call_into("2>", err);
+  wait_until(world_orphans(&w) == 0);
+  cr_expect(file_contains(err, "\"event\":\"rescue\""));
+  cr_expect(!file_contains(err, "\"event\":\"rescued\""));
+}
