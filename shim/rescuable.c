@@ -48,6 +48,12 @@ static const char *company_against(const struct shadow *shadow, const struct mul
   return NULL;
 }
 
+/* libcurl reads its files, or the app's callbacks, as it sends. */
+static bool is_form(const struct shadow *shadow)
+{
+  return shadow->request == HTTP_FORM || shadow->request == HTTP_MIME;
+}
+
 const char *rescuable_reason(const struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
@@ -58,7 +64,7 @@ const char *rescuable_reason(const struct rescue *rescue)
     return "not rescued: SHARE with locks";
   if (shadow_rare(shadow, CURLOPT_CLOSESOCKETFUNCTION, 0))
     return "not rescued: CLOSESOCKETFUNCTION";
-  if (shadow->request == HTTP_FORM && !rescuable_is_sent_whole(rescue->call))
+  if (is_form(shadow) && !rescuable_is_sent_whole(rescue->call))
     return "not rescued: the form is not sent yet";
   if (rescue->tee->unfit || shadow->disturbed)
     return "not rescued: it could not be stored";

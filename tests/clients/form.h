@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * form: one program that POSTs forms is a table of cases, each of which makes a form of TEXT, and maybe MORE.
- * Shows each result, the answer, and how often the program's reader was called back.
+ * Shows each result, the answer, and how often the program's reader was called back. POST_TIMEOUT_MS limits
+ * each call.
  *
  *     static void plain(struct subject *s) { curl_mime_data(part_named(begin(s), "name"), s->text, ...); }
  *     static const struct form_case cases[] = {{"plain", plain}, {NULL, NULL}};
@@ -112,6 +113,8 @@ static inline int form_run(const struct form_case *cases, const char *name, stru
   curl_easy_setopt(s->handle, CURLOPT_URL, s->url);
   curl_easy_setopt(s->handle, CURLOPT_WRITEFUNCTION, reply_take);
   curl_easy_setopt(s->handle, CURLOPT_ERRORBUFFER, s->error);
+  if (getenv("POST_TIMEOUT_MS"))
+    curl_easy_setopt(s->handle, CURLOPT_TIMEOUT_MS, atol(getenv("POST_TIMEOUT_MS")));
   cases->prepare(s);
   perform(s, name);
   curl_easy_cleanup(s->handle);
