@@ -60,13 +60,21 @@ static void hold(struct rescue *rescue)
 }
 
 /* A request that is made again, on another connection, has set libcurl's timer for the later deadline. With a
- * limit of speed libcurl wakes each second, and without a time for it that has no other effect. */
+ * limit of speed libcurl wakes each second; with the longest time that it takes for that, 18 hours, it does
+ * no more. */
+static void be_woken_each_second(const struct rescue *rescue)
+{
+  if (!shadow_rare(rescue->call->shadow, CURLOPT_LOW_SPEED_LIMIT, 0))
+    set(rescue, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(rescue, CURLOPT_LOW_SPEED_TIME, 65535L);
+}
+
 void deadline_hold(struct rescue *rescue)
 {
   if (!rescue || rescue->state != RESCUE_READY || !rescue->started_us || !deadline_us(rescue))
     return;
-  if (rescue->holds_time && !shadow_rare(rescue->call->shadow, CURLOPT_LOW_SPEED_LIMIT, 0))
-    set(rescue, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  if (rescue->holds_time)
+    be_woken_each_second(rescue);
   hold(rescue);
 }
 

@@ -105,12 +105,15 @@ test:
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
 	$(Q)IDEM_BUILD=$(B) $(SAN_ENV) scripts/test $(SUITES)
 
-# A thousand handles of the multi interface for STRESS_SECONDS; with SAN=address and SAN=thread, too.
+# A thousand handles of the multi interface for STRESS_SECONDS; with SAN=address and SAN=thread, too. STRESS_RESCUE=on: what is given up goes
+# to copies of the process.
 STRESS_SECONDS ?= 60
+STRESS_RESCUE  ?= off
 stress:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/multi_stress $(if $(SAN),$(SAN_LOCALE))
-	$(Q)IDEM_BUILD=$(B) IDEMSHIM_STRESS_SECONDS=$(STRESS_SECONDS) IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
+	$(Q)IDEM_BUILD=$(B) IDEMSHIM_STRESS_SECONDS=$(STRESS_SECONDS) IDEMSHIM_STRESS_RESCUE=$(STRESS_RESCUE) \
+	  IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
 style: setup-test
