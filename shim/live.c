@@ -241,8 +241,7 @@ static void take_back(struct live *live)
 static void end_claim(struct live *live, CURLcode code)
 {
   struct call *call = live->call;
-  if (live->rescue.state != RESCUE_AWAY)
-    spooling_end(&live->spooling, code);
+  spooling_end(&live->spooling, code);
   call->op.unknown = sent_in_vain(call, code) || (code != CURLE_OK && call->op.resent);
   call->api->leave(call->store, &call->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
 }

@@ -125,6 +125,7 @@ static void part(struct rescue *rescue, const char *why)
     break;
   case PARTING_OWNER:
     rescue->state = RESCUE_AWAY;
+    spooling_stop(rescue->tee->spooling);
     set(rescue, CURLOPT_FORBID_REUSE, 1L);
     call_event(rescue->call, "rescue", why, 0, (monotonic_us() - rescue->call->started_us) / 1000);
     break;

@@ -91,7 +91,7 @@ void spooling_look(struct spooling *spooling)
 
 void spooling_add(struct spooling *spooling, const char *data, size_t len)
 {
-  if (!spooling || !spooling->begun) {
+  if (!spooling || !spooling->call || !spooling->begun) {
     spooling_look(spooling);
     return;
   }
@@ -99,6 +99,11 @@ void spooling_add(struct spooling *spooling, const char *data, size_t len)
       .kind = IDEM_SPOOL_CHUNK, .at_ms = now_ms(spooling->tee), .data = {data, len}
   };
   add(spooling, &piece, 1);
+}
+
+void spooling_stop(struct spooling *spooling)
+{
+  spooling->call = NULL;
 }
 
 void spooling_end(struct spooling *spooling, CURLcode code)

@@ -27,7 +27,10 @@ void spooling_look(struct spooling *spooling);
 /* A chunk has come, and the tee has kept it. NULL is fine. */
 void spooling_add(struct spooling *spooling, const char *data, size_t len);
 
-/* The transfer is over on this side, before the claim is left. */
+/* A copy of the process goes on with it. What libcurl has in memory may still come here. */
+void spooling_stop(struct spooling *spooling);
+
+/* The transfer is over, before the claim is left. */
 void spooling_end(struct spooling *spooling, CURLcode code);
 
 #endif
