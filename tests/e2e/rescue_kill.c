@@ -124,3 +124,48 @@ Test(rescue_kill, at_most_once_means_that_at_every_moment)
   }
   cr_log_info("%d moments: %d refused, %d rescued", count, refused, log_events(&w, "rescued"));
 }
+
+/* A part, with an error; or the whole. */
+static void expect_part_or_whole(struct run *follower, const struct run *whole)
+{
+  run_wait(follower);
+  cr_expect(follower->status == 0 || follower->status == 56, "%d: %s", follower->status, follower->err);
+  cr_assert_leq(follower->out_len, whole->out_len);
+  expect_same_bytes("what the follower got", whole->out, follower->out_len, follower->out, follower->out_len);
+  cr_expect(follower->status || follower->out_len == whole->out_len, "half an answer passes for a whole one");
+}
+
+Test(rescue_kill, a_follower_of_a_killed_owner_has_a_part_or_the_whole)
+{
+  static const char *const ways[] = {"-N", "-Z"};
+  int count = moments(), parts = 0;
+  char url[256], body[128];
+  snprintf(url, sizeof(url), "%s,honour_key%%3D1", world_url(&w, stream_url));
+  for (int i = 0; i < count; i++) {
+    snprintf(body, sizeof(body), "{\"stream\":true,\"messages\":[],\"n\":%d}", i);
+    struct run owner = start_shim(&w, "curl", "-sSN", "-d", body, url, NULL), followers[2];
+    for (int j = 0; j < 2; j++)
+      followers[j] = start_shim(&w, "curl", "-sSN", ways[j], "-d", body, url, NULL);
+    pass_ms(140 + rand_r(&seed) % 80);
+    run_signal(&owner, SIGKILL);
+    for (int j = 0; j < 2; j++)
+      run_wait(&followers[j]);
+    struct run whole = run_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
+    expect_success(&whole);
+    cr_expect(strstr(whole.out, "[DONE]"), "%s", whole.out);
+    for (int j = 0; j < 2; j++) {
+      expect_part_or_whole(&followers[j], &whole);
+      parts += followers[j].status != 0;
+      run_release(&followers[j]);
+    }
+    run_wait(&owner);
+    run_release(&owner);
+    run_release(&whole);
+  }
+  struct mock_counts counts = mock_count(&w);
+  int doubts = log_events(&w, "in_doubt");
+  cr_log_info("%d moments (seed %u): %ld requests, %d in doubt, %d followers with a part", count, seed,
+              counts.requests, doubts, parts);
+  cr_expect_leq(counts.requests, count + doubts);
+  cr_expect_eq(counts.work, count);
+}
