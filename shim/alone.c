@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/alone.h"
 
+#include "shim/live.h"
+
 #include <time.h>
 
 static size_t swallow(char *data, size_t size, size_t count, void *user)
@@ -59,10 +61,20 @@ CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow)
   for (unsigned i = 0; i < multi->added; i++)
     if (multi->in[i] != shadow)
       real->multi_remove_handle(handle, multi->in[i]->handle);
-  while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code)) {
+  while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code) && running) {
     sockets = 0;
     if (real->multi_wait(handle, NULL, 0, 1000, &sockets) != CURLM_OK || !sockets)
       nanosleep(&pause, NULL);
   }
   return code;
+}
+
+void alone_carry_on(struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  struct live *live = (struct live *)(void *)((char *)rescue - offsetof(struct live, rescue));
+  const struct multi own = {.handle = rescue->multi, .lib = shadow->lib};
+  const struct multi *multi = multi_of(shadow);
+  rescue_resume(rescue);
+  live_end(live, alone_finish(multi ? multi : &own, shadow));
 }

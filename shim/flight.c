@@ -12,10 +12,8 @@
 #include "shim/transport.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct flight {
   struct flight *next, **link;                   /* and what points here */
@@ -25,7 +23,6 @@ struct flight {
   struct multi *multi;
   struct shadow *shadow;
   pthread_t thread;
-  pid_t process;
   struct call call;
   struct decision decision; /* FOLLOW until the owner is done */
   bool starved;             /* a tape's, without memory or descriptors: it ends before it begins */
@@ -130,7 +127,6 @@ static bool play(struct flight *f)
 }
 
 static void on_poke(void *owner);
-static void register_exit(void);
 
 /* Makes the transport for an answer, or for the wait for one. */
 static bool arm(struct flight *f)
@@ -237,8 +233,6 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
   f->multi = multi;
   f->shadow = shadow;
   f->thread = pthread_self();
-  f->process = getpid();
-  register_exit();
   shadow->flight = f;
   f->decision = (struct decision){.way = WAY_FOLLOW};
   f->unread = body_has_reader(shadow);
@@ -328,17 +322,11 @@ void flight_abandon(struct flight *f)
 
 /* Rescue. */
 
-static void finish_copy(struct flight *f)
-{
-  rescue_resume(&f->live.rescue);
-  live_end(&f->live, alone_finish(f->multi, f->shadow));
-}
-
 static void carry_on(struct multi *multi)
 {
   for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
     if (is_sent(f) && rescue_is_copy(&f->live.rescue))
-      finish_copy(f);
+      alone_carry_on(&f->live.rescue);
 }
 
 void flight_guard(struct multi *multi)
@@ -357,7 +345,7 @@ void flight_rescue(struct multi *multi)
     if (is_sent(f)) {
       rescue_look(&f->live.rescue);
       if (rescue_is_copy(&f->live.rescue))
-        finish_copy(f);
+        alone_carry_on(&f->live.rescue);
     }
 }
 
@@ -367,36 +355,7 @@ void flight_give_up(struct flight *f, const char *why)
     return;
   rescue_now(&f->live.rescue, why);
   if (rescue_is_copy(&f->live.rescue))
-    finish_copy(f);
-}
-
-/* The locks are free meanwhile, for a copy takes them all. */
-static struct flight *next_of_this_thread(void)
-{
-  struct flight *f;
-  pthread_mutex_lock(&lock);
-  for (f = anywhere; f; f = f->next_anywhere)
-    if (pthread_equal(f->thread, pthread_self()) && f->process == getpid() && is_sent(f) &&
-        f->live.rescue.state == RESCUE_READY)
-      break;
-  pthread_mutex_unlock(&lock);
-  return f;
-}
-
-static void give_up_at_exit(void)
-{
-  for (struct flight *f; (f = next_of_this_thread());) {
-    flight_give_up(f, "the program has ended");
-    f->live.rescue.state = RESCUE_OFF;
-  }
-}
-
-/* Later than libcurl and its TLS library have registered theirs, and so run earlier. */
-static void register_exit(void)
-{
-  static atomic_flag registered = ATOMIC_FLAG_INIT;
-  if (!atomic_flag_test_and_set(&registered))
-    atexit(give_up_at_exit);
+    alone_carry_on(&f->live.rescue);
 }
 
 void flight_give_up_all(struct multi *multi, const char *why)

@@ -58,6 +58,7 @@ HOOK(void, curl_easy_reset, (CURL * handle))
 static void take_out(struct multi *multi, struct shadow *shadow)
 {
   CURL *handle = shadow->handle;
+  struct gate *gate = multi_enter(multi);
   if (shadow->flight)
     multi_read_ahead(multi);
   if (shadow->flight)
@@ -66,6 +67,7 @@ static void take_out(struct multi *multi, struct shadow *shadow)
   if (shadow->flight)
     flight_abandon(shadow->flight);
   multi_note_removed(multi, shadow, handle);
+  gate_leave(gate);
 }
 
 HOOK(void, curl_easy_cleanup, (CURL * handle))

@@ -66,9 +66,13 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   CURL *handle = shadow->handle;
   multi->reads_ahead |= rule != NULL;
   bool ours = rule && has_room();
+  if (ours)
+    gate_enter(&multi->gate);
   CURLMcode code = ours                     ? idem_multi_add_handle(multi, shadow, rule)
                    : rule && life_replays() ? CURLM_OUT_OF_MEMORY
                                             : multi->lib->multi_add_handle(multi->handle, handle);
+  if (ours)
+    gate_leave(&multi->gate);
   if (code != CURLM_OK)
     multi_note_removed(multi, shadow, handle);
   return code;
@@ -90,36 +94,30 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   return real->multi_add_handle(multi, handle);
 }
 
-static void look_before(struct multi *multi)
+static struct gate *look_before(struct multi *multi)
 {
+  struct gate *gate = multi_enter(multi);
   flight_read(multi);
   flight_rescue(multi);
+  return gate;
 }
 
 /* What ran callbacks may have ended flights, and sent others on their way. */
-static CURLMcode look_after(struct multi *multi, CURLMcode code)
+static CURLMcode look_after(struct multi *multi, struct gate *gate, CURLMcode code)
 {
-  if (!multi)
-    return code;
-  flight_guard(multi);
-  if (!multi->reads_ahead || code == CURLM_RECURSIVE_API_CALL)
-    return code;
-  multi_read_ahead(multi);
-  flight_settle(multi);
+  if (multi)
+    flight_guard(multi);
+  if (multi && multi->reads_ahead && code != CURLM_RECURSIVE_API_CALL) {
+    multi_read_ahead(multi);
+    flight_settle(multi);
+  }
+  gate_leave(gate);
   return code;
 }
 
-HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
+static CURLMcode take_out(struct multi *known, struct shadow *shadow, const struct libcurl *real,
+                          CURLM *multi, CURL *handle)
 {
-  const struct libcurl *real = alone(CALLER);
-  if (real)
-    return real->multi_remove_handle(multi, handle);
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
-  struct shadow *shadow = known ? shadow_find(handle) : NULL;
   bool ours = known && shadow && multi_of(shadow) == known;
   if (ours && shadow->flight)
     multi_read_ahead(known);
@@ -136,11 +134,27 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   return code;
 }
 
+HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
+{
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_remove_handle(multi, handle);
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  if (is_in_callback(known))
+    return CURLM_RECURSIVE_API_CALL;
+  struct gate *gate = multi_enter(known);
+  CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
+  gate_leave(gate);
+  return code;
+}
+
 static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
 {
-  rescue_before_turn(multi);
+  struct rescue *rescue = rescue_before_turn(multi);
   CURLMcode code = real->multi_perform(multi, running);
-  rescue_after_turn(multi);
+  rescue_after_turn(rescue, running);
   return code;
 }
 
@@ -154,8 +168,8 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
-  look_before(known);
-  return look_after(known, turn(real, multi, running));
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, turn(real, multi, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
@@ -166,8 +180,8 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
-  look_before(known);
-  return look_after(known, real->multi_socket_action(multi, fd, events, running));
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, real->multi_socket_action(multi, fd, events, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
@@ -178,8 +192,8 @@ HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *runnin
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
-  look_before(known);
-  return look_after(known, real->multi_socket(multi, fd, running));
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, real->multi_socket(multi, fd, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
@@ -190,8 +204,8 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
-  look_before(known);
-  return look_after(known, real->multi_socket_all(multi, running));
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, real->multi_socket_all(multi, running));
 }
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
@@ -204,7 +218,10 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
     return NULL;
   if (!known || !known->reads_ahead)
     return real->multi_info_read(multi, left);
-  return multi_take_message(known, left);
+  struct gate *gate = multi_enter(known);
+  CURLMsg *message = multi_take_message(known, left);
+  gate_leave(gate);
+  return message;
 }
 
 HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
@@ -215,6 +232,7 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
     return CURLM_INTERNAL_ERROR;
   if (is_in_callback(known))
     return CURLM_RECURSIVE_API_CALL;
+  struct gate *gate = multi_enter(known);
   if (known && known->reads_ahead)
     multi_read_ahead(known);
   if (known)
@@ -222,6 +240,7 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   CURLMcode code = real->multi_cleanup(multi);
   while (known && code == CURLM_OK && known->flights)
     flight_abandon(known->flights);
+  gate_leave(gate);
   if (known && code == CURLM_OK)
     multi_free(known);
   return code;

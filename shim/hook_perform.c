@@ -37,6 +37,15 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   return real->easy_perform(handle);
 }
 
+/* libcurl may deliver what it has held back at once. */
+static CURLcode pause_really(const struct libcurl *real, struct shadow *shadow, CURL *handle, int what)
+{
+  struct gate *gate = shadow && shadow->flight ? multi_enter(multi_of(shadow)) : NULL;
+  CURLcode code = real->easy_pause(handle, what);
+  gate_leave(gate);
+  return code;
+}
+
 /* A delivery has no connection that the real one could resume. */
 HOOK(CURLcode, curl_easy_pause, (CURL * handle, int what))
 {
@@ -45,7 +54,7 @@ HOOK(CURLcode, curl_easy_pause, (CURL * handle, int what))
   if (!real)
     return CURLE_NOT_BUILT_IN;
   if (!shadow || shadow->state != PERFORM_DELIVERING)
-    return real->easy_pause(handle, what);
+    return pause_really(real, shadow, handle, what);
   shadow->paused = what & CURLPAUSE_RECV;
   return CURLE_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/life.h"
 
+#include "shim/at_exit.h"
 #include "shim/environment.h"
 #include "shim/events.h"
 #include "shim/feeder.h"
@@ -8,6 +9,7 @@
 #include "shim/hook_dl.h"
 #include "shim/multi.h"
 #include "shim/shadow.h"
+#include "shim/under_way.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -38,6 +40,9 @@ void life_release_in_copy(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
+  at_exit_begin_anew();
+  gate_begin_anew();
+  under_way_begin_anew();
   feeder_begin_anew();
   multi_begin_anew();
   tracked_unlock_all();
@@ -50,10 +55,12 @@ void life_hold(void)
   tracked_lock_all();
   multi_lock_all();
   feeder_lock();
+  under_way_lock();
 }
 
 void life_release(void)
 {
+  under_way_unlock();
   feeder_unlock();
   multi_unlock_all();
   tracked_unlock_all();

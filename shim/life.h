@@ -3,8 +3,9 @@
  * Life and death: everything that happens once in a process, what a fork does to it, and the one way to fail.
  *
  * The constructor does nothing. The configuration is read at the first handle, the store object is opened at
- * the first call that a rule matches. Lock order: bind_lock (libcurl.c), table_lock (table.c), the locks of
- * form_table.c, multi.c and feeder.c, store_lock (life.c), then the store's own.
+ * the first call that a rule matches. Lock order: gates (gate.h), bind_lock (libcurl.c), table_lock
+ * (table.c), the locks of form_table.c, multi.c, feeder.c and under_way.c, store_lock (life.c), then the
+ * store's own.
  */
 #ifndef IDEMSHIM_SHIM_LIFE_H
 #define IDEMSHIM_SHIM_LIFE_H

@@ -269,6 +269,7 @@ void live_end(struct live *live, CURLcode code)
     tee_release(&live->tee);
   if (live->kind == LIVE_OWNED)
     end_claim(live, code);
+  rescue_over(&live->rescue);
 }
 
 void live_abandon(struct live *live)
@@ -282,6 +283,7 @@ void live_abandon(struct live *live)
   if (live->rescue.state != RESCUE_AWAY)
     report_not_stored(live->call, "taken from its multi before its end", 0);
   end_claim(live, CURLE_ABORTED_BY_CALLBACK);
+  rescue_over(&live->rescue);
 }
 
 CURLcode live_run(struct call *call, enum live_kind kind)

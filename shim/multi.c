@@ -55,6 +55,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
     atomic_fetch_add_explicit(&multi_alive, 1, memory_order_relaxed);
     multi->lib = lib;
     atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
+    gate_init(&multi->gate);
     multi->flights = NULL;
     multi->message_count = multi->added = multi->unread = 0;
     multi->reads_ahead = multi->in_reader = false;
@@ -183,8 +184,18 @@ void multi_unlock_all(void)
   pthread_mutex_unlock(&lock);
 }
 
+/* Whom it was left to may not be in this child. */
+static void open_gates(void)
+{
+  for (unsigned i = 0; i < BUCKETS; i++)
+    for (struct multi *multi = buckets[i]; multi; multi = multi->next)
+      if (!gate_is_ours(&multi->gate))
+        gate_init(&multi->gate);
+}
+
 void multi_begin_anew(void)
 {
+  open_gates();
   flight_begin_anew();
   pthread_mutex_unlock(&lock);
 }

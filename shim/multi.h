@@ -10,6 +10,7 @@
 #ifndef IDEMSHIM_SHIM_MULTI_H
 #define IDEMSHIM_SHIM_MULTI_H
 
+#include "shim/gate.h"
 #include "shim/shadow.h"
 
 struct flight;
@@ -26,7 +27,8 @@ struct multi {
   unsigned added;     /* how many: each can have one message */
   unsigned unread;    /* flights that are still to be named */
   bool reads_ahead;
-  bool in_reader; /* of an unread flight: a callback, in which libcurl refuses to be called */
+  struct gate gate; /* passed by who works on it while there are flights */
+  bool in_reader;   /* of an unread flight: a callback, in which libcurl refuses to be called */
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
@@ -44,6 +46,15 @@ void multi_free(struct multi *multi);
 
 /* The app's multi that the handle is in, or NULL. */
 struct multi *multi_of(const struct shadow *shadow);
+
+/* Passes its gate if any flight of ours is in it, outside of callbacks; for gate_leave(). NULL is fine. */
+static inline struct gate *multi_enter(struct multi *multi)
+{
+  if (!multi || !multi->flights)
+    return NULL;
+  gate_enter(&multi->gate);
+  return &multi->gate;
+}
 
 /* The handle is in; false without memory for its message: it must not be one of ours. */
 bool multi_note_added(struct multi *multi, struct shadow *shadow);

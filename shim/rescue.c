@@ -2,6 +2,7 @@
 #include "shim/rescue.h"
 
 #include "shim/alone.h"
+#include "shim/at_exit.h"
 #include "shim/connection.h"
 #include "shim/deadline.h"
 #include "shim/life.h"
@@ -10,6 +11,7 @@
 #include "shim/sent.h"
 #include "shim/spooling.h"
 #include "shim/tee.h"
+#include "shim/under_way.h"
 
 #include <sys/select.h>
 
@@ -229,23 +231,43 @@ void rescue_look(struct rescue *rescue)
     rescue_resume(rescue);
 }
 
-void rescue_turn(CURLM *multi)
+static void pass_gate(struct rescue *rescue)
+{
+  if (rescue->entry && !rescue->stays)
+    gate_enter(rescue->entry->gate);
+}
+
+struct rescue *rescue_turn(CURLM *multi)
 {
   struct rescue *rescue = rescue_under_way;
   rescue_resume(rescue);
   if (!rescue->multi && rescue->tee)
     rescue->multi = multi;
-  if (rescue->multi != multi || rescue->state != RESCUE_READY)
-    return;
+  if (rescue->multi != multi)
+    return NULL;
+  pass_gate(rescue);
+  if (rescue->state != RESCUE_READY)
+    return rescue;
   learn_sockets(rescue);
   rescue_look(rescue);
+  return rescue;
+}
+
+static void keep_guard(struct rescue *rescue, const char *against, uint64_t most_bytes, const char *why)
+{
+  if (against || guard_keep(&rescue->guard, rescue->call, &rescue->sockets, deadline_of_copy_seconds(rescue),
+                            most_bytes) == GUARD_OWNER) {
+    rescue->guard.barred |= against != NULL;
+    return;
+  }
+  note_given_up(rescue->call);
+  become_copy(rescue);
+  call_event(rescue->call, "rescue", why, 0, -1);
 }
 
 /* Only while nothing of the answer has come. */
-static void keep_guard(struct rescue *rescue)
+static void guard_its_beginning(struct rescue *rescue)
 {
-  if (rescue->state != RESCUE_READY || !rescue->call->rule->guard)
-    return;
   if (rescue->tee->first_us >= 0) {
     guard_dismiss(&rescue->guard);
     return;
@@ -253,14 +275,35 @@ static void keep_guard(struct rescue *rescue)
   if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->call))
     return;
   find_sockets(rescue);
-  const char *against = rescuable_reason(rescue);
-  if (against || guard_keep(&rescue->guard, rescue->call, &rescue->sockets,
-                            deadline_of_copy_seconds(rescue)) == GUARD_OWNER) {
-    rescue->guard.barred |= against != NULL;
+  keep_guard(rescue, rescuable_reason(rescue), life_config()->guard_size, "its owner was killed");
+}
+
+/* Also in the middle of an answer. What has barred a guard before the process exits may not do so now. */
+static void guard_all_of_it(struct rescue *rescue, const char *why)
+{
+  rescue->guard.barred &= rescue->watched;
+  rescue->watched = true;
+  if (rescue->guard.barred || !rescue->started_us || !sent_has_begun(rescue->call))
     return;
+  if (rescue->multi)
+    learn_sockets(rescue);
+  find_sockets(rescue);
+  const char *against = rescuable_reason(rescue);
+  if (against)
+    call_bypass(rescue->call, against);
+  keep_guard(rescue, against, UINT64_MAX, why);
+}
+
+static void keep_guard_if_wanted(struct rescue *rescue)
+{
+  if (rescue->state != RESCUE_READY)
+    return;
+  if (rescue->call->rule->rescue_ms && at_exit_has_begun()) {
+    if (monotonic_us() >= rescue->guard.due_us)
+      guard_all_of_it(rescue, "the program has ended");
+  } else if (rescue->call->rule->guard) {
+    guard_its_beginning(rescue);
   }
-  become_copy(rescue);
-  call_event(rescue->call, "rescue", "its owner was killed", 0, -1);
 }
 
 void rescue_look_after(struct rescue *rescue)
@@ -268,16 +311,23 @@ void rescue_look_after(struct rescue *rescue)
   if (deadline_was_passed(rescue))
     wake(rescue);
   else
-    keep_guard(rescue);
+    keep_guard_if_wanted(rescue);
 }
 
-void rescue_turned(CURLM *multi)
+void rescue_watch(struct rescue *rescue, const char *why)
 {
-  struct rescue *rescue = rescue_under_way;
-  if (rescue->multi != multi)
-    return;
+  if (rescue->state == RESCUE_READY && rescue->call->rule->rescue_ms)
+    guard_all_of_it(rescue, why);
+}
+
+/* Behind its gate until the end, if it is over. */
+void rescue_turned(struct rescue *rescue, int running)
+{
   spooling_look(rescue->tee->spooling);
   rescue_look_after(rescue);
+  rescue->stays = !running;
+  if (running && rescue->entry)
+    gate_leave(rescue->entry->gate);
 }
 
 void rescue_now(struct rescue *rescue, const char *why)
@@ -304,6 +354,9 @@ void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
   if (!call->rule->rescue_ms && !call->rule->guard)
     return;
   rescue->state = RESCUE_READY;
+  at_exit_register();
+  if (call->rule->rescue_ms)
+    rescue->entry = under_way_begin(rescue, multi_of(shadow) ? &multi_of(shadow)->gate : NULL);
   tee->rescue = rescue;
   rescue->asks = app_asks_for_progress(shadow);
   shadow->rescue = rescue;
@@ -324,6 +377,12 @@ void rescue_end(struct rescue *rescue)
   parting_end(&rescue->parting);
   if (rescue->out_of_speed)
     slow_error(shadow);
+}
+
+void rescue_over(struct rescue *rescue)
+{
+  under_way_end(rescue->entry);
+  rescue->entry = NULL;
 }
 
 void rescue_give_back(const struct shadow *shadow, CURL *handle)
@@ -380,6 +439,7 @@ void rescue_leave(struct rescue *rescue)
     at = &(*at)->outer;
   if (*at)
     *at = rescue->outer;
+  pass_gate(rescue);
   if (rescue->state == RESCUE_READY && !rescue->multi && sent_has_begun(rescue->call))
     life_fail_open(LIFE_NO_TURNS,
                    "this libcurl does not turn its loop by way of us: timed-out calls are not finished");

@@ -15,6 +15,7 @@
 #include "shim/slow.h"
 
 struct tee;
+struct under_way;
 
 enum rescue_state {
   RESCUE_OFF,   /* not wanted, or tried in vain */
@@ -26,9 +27,10 @@ enum rescue_state {
 struct rescue {
   struct call *call;
   struct tee *tee;
-  struct rescue *outer; /* the call whose callback made this one, on the same thread */
-  CURLM *multi;         /* libcurl's own, which runs an easy transfer; NULL until its first turn */
-  int64_t started_us;   /* that turn, from which on libcurl counts */
+  struct under_way *entry; /* where an exit of the process finds it; NULL without memory */
+  struct rescue *outer;    /* the call whose callback made this one, on the same thread */
+  CURLM *multi;            /* libcurl's own, which runs an easy transfer; NULL until its first turn */
+  int64_t started_us;      /* that turn, from which on libcurl counts */
   struct parting parting;
   struct guard guard;
   struct slow slow;
@@ -39,11 +41,16 @@ struct rescue {
   bool holds_speed;  /* and no LOW_SPEED_TIME */
   bool app_paused;   /* its write callback has said so */
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
+  bool watched;      /* since the process has begun to exit: what barred a guard before may not do so now */
+  bool stays;        /* behind its gate since libcurl was done with it */
 };
 
 /* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
 void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee);
 void rescue_end(struct rescue *rescue);
+
+/* When its answer is committed, too. Does nothing for one that was never begun. */
+void rescue_over(struct rescue *rescue);
 
 /* Round curl_easy_perform(): whose turns they are that this thread's hook sees. */
 void rescue_enter(struct rescue *rescue);
@@ -52,21 +59,20 @@ void rescue_leave(struct rescue *rescue);
 /* A copy that was made inside of a callback cannot end the app's pause there: before its next turn. */
 void rescue_resume(struct rescue *rescue);
 
-/* Before a turn of libcurl's loop. Costs those who have no such call nothing. */
+/* Before a turn of libcurl's loop. Costs those who have no such call nothing. Whose turn it is, or NULL. */
 extern __thread struct rescue *rescue_under_way;
-void rescue_turn(CURLM *multi);
-static inline void rescue_before_turn(CURLM *multi)
+struct rescue *rescue_turn(CURLM *multi);
+static inline struct rescue *rescue_before_turn(CURLM *multi)
 {
-  if (__builtin_expect(rescue_under_way != NULL, 0))
-    rescue_turn(multi);
+  return __builtin_expect(rescue_under_way != NULL, 0) ? rescue_turn(multi) : NULL;
 }
 
-/* After it. */
-void rescue_turned(CURLM *multi);
-static inline void rescue_after_turn(CURLM *multi)
+/* After it; `running` as libcurl has said it. */
+void rescue_turned(struct rescue *rescue, int running);
+static inline void rescue_after_turn(struct rescue *rescue, const int *running)
 {
-  if (__builtin_expect(rescue_under_way != NULL, 0))
-    rescue_turned(multi);
+  if (__builtin_expect(rescue != NULL, 0))
+    rescue_turned(rescue, *running);
 }
 
 /* The same for a call in the app's own multi, whose turn it is. In the copy it comes back with that state. */
@@ -76,6 +82,9 @@ void rescue_look(struct rescue *rescue);
  * wants one. In the guard it comes back, if ever, as in the copy.
  */
 void rescue_look_after(struct rescue *rescue);
+
+/* The process exits: a guard, whatever the rule says of it. The same. */
+void rescue_watch(struct rescue *rescue, const char *why);
 
 /* The app takes an unfinished call away, outside of callbacks. The same. */
 void rescue_now(struct rescue *rescue, const char *why);
