@@ -20,8 +20,8 @@ static bool is_kept(const struct sole *sole, int fd)
   return false;
 }
 
-/* The bare system call: the thread sanitizer knows nothing of this copy, and would take what threads that are
- * not here have opened for theirs. */
+/* Bare system calls here and below: the thread sanitizer knows nothing of this copy. It would take what
+ * threads that are not here have opened for theirs, and wait for locks of its own that they hold. */
 static void replace(void *arg, int fd)
 {
   const struct sole *sole = arg;
@@ -51,7 +51,7 @@ void sole_become(struct sole *sole)
   set_watchdog(sole->seconds);
   forget_handlers();
   setsid();
-  prctl(PR_SET_NAME, "idemshim-rescue");
+  syscall(SYS_prctl, PR_SET_NAME, "idemshim-rescue");
   setrlimit(RLIMIT_CORE, &none);
   descriptors_each(replace, sole);
   sigemptyset(&nothing);
