@@ -194,10 +194,23 @@ static bool add(struct transport *t, int64_t due_us)
   return true;
 }
 
+/* Handlers that are registered later run earlier: before those of the store, which is open by now. */
+static void register_fork(void)
+{
+  pthread_atfork(feeder_lock, feeder_unlock, feeder_begin_anew);
+}
+
+static void enter(void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, register_fork);
+  pthread_mutex_lock(&lock);
+}
+
 void feeder_feed(struct transport *t)
 {
   if (t->streams) {
-    pthread_mutex_lock(&lock);
+    enter();
     transport_feed(t);
     pthread_mutex_unlock(&lock);
     return;
@@ -206,7 +219,7 @@ void feeder_feed(struct transport *t)
     transport_feed(t);
     return;
   }
-  pthread_mutex_lock(&lock);
+  enter();
   int64_t due_us = transport_feed(t);
   t->follows = false;
   /* Without a thread the chunks come at once, rather than never. */
@@ -222,7 +235,7 @@ bool feeder_follow(struct transport *t)
   const struct call *call = t->call;
   uint64_t wait_ms = call->rule->wait_ms;
   int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : call->started_us + (int64_t)wait_ms * 1000;
-  pthread_mutex_lock(&lock);
+  enter();
   t->follows = true;
   t->look_every_us = LOOK_FIRST_US;
   t->look_us = monotonic_us() + LOOK_FIRST_US;
@@ -233,7 +246,7 @@ bool feeder_follow(struct transport *t)
 
 bool feeder_stream(struct transport *t)
 {
-  pthread_mutex_lock(&lock);
+  enter();
   t->follows = false;
   t->streams = true;
   t->look_us = 0;
@@ -244,7 +257,7 @@ bool feeder_stream(struct transport *t)
 
 void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
 {
-  pthread_mutex_lock(&lock);
+  enter();
   for (struct transport *t = fed, *next; t; t = next) {
     next = t->next_fed;
     if (t->follows && memcmp(t->call->op.key, key, IDEM_KEY_SIZE) == 0)
@@ -255,7 +268,7 @@ void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
 
 void feeder_forget(struct transport *t)
 {
-  pthread_mutex_lock(&lock);
+  enter();
   forget(t);
   pthread_mutex_unlock(&lock);
 }

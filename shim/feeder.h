@@ -28,7 +28,8 @@ void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE]);
 /* Ends both; the transport's socket can be closed then, and the thread that calls may change its call. */
 void feeder_forget(struct transport *transport);
 
-/* For pthread_atfork() alone: a child has no feeder. */
+/* Round a copy of the process, which has no feeder. It asks the store under this lock, so the store's locks
+ * are taken after it. fork() does that by itself. */
 void feeder_lock(void);
 void feeder_unlock(void);
 void feeder_begin_anew(void);

@@ -4,7 +4,6 @@
 #include "shim/at_exit.h"
 #include "shim/environment.h"
 #include "shim/events.h"
-#include "shim/feeder.h"
 #include "shim/form_table.h"
 #include "shim/hook_dl.h"
 #include "shim/multi.h"
@@ -43,7 +42,6 @@ void life_release_in_copy(void)
   at_exit_begin_anew();
   gate_begin_anew();
   under_way_begin_anew();
-  feeder_begin_anew();
   multi_begin_anew();
   tracked_unlock_all();
   shadow_unlock_all();
@@ -54,14 +52,12 @@ void life_hold(void)
   shadow_lock_all();
   tracked_lock_all();
   multi_lock_all();
-  feeder_lock();
   under_way_lock();
 }
 
 void life_release(void)
 {
   under_way_unlock();
-  feeder_unlock();
   multi_unlock_all();
   tracked_unlock_all();
   shadow_unlock_all();

@@ -2,6 +2,7 @@
 #include "shim/parting.h"
 
 #include "shim/clone.h"
+#include "shim/feeder.h"
 #include "shim/life.h"
 #include "shim/owner_stderr.h"
 #include "shim/sole.h"
@@ -40,7 +41,7 @@ static void close_dead(const int dead[2])
       close(dead[i]);
 }
 
-/* Both sides find every lock of ours free. */
+/* Both sides find every lock of ours free; the feeder's and the store's have been taken before. */
 static pid_t copy_between_locks(struct call *call, struct clone_kind kind, enum idem_parted owner)
 {
   life_hold();
@@ -53,6 +54,10 @@ static pid_t copy_between_locks(struct call *call, struct clone_kind kind, enum 
                     pid == 0  ? IDEM_PARTED_COPY
                     : pid > 0 ? owner
                               : IDEM_PARTED_FAILED);
+  if (pid == 0)
+    feeder_begin_anew();
+  else
+    feeder_unlock();
   return pid;
 }
 
@@ -90,8 +95,10 @@ static enum parting_side part(struct parting *parting, struct call *call,
                               const int *also)
 {
   struct idem_parting store;
+  feeder_lock();
   int rc = call->api->part(call->store, &call->op, life_config()->rescues, &store);
   if (rc < 0) {
+    feeder_unlock();
     parting->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
     return PARTING_FAILED;
   }
