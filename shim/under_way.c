@@ -82,6 +82,9 @@ void under_way_end(struct under_way *entry)
     return;
   gate_enter(entry->gate);
   unlist(entry);
+  /* Its thread has stayed behind its own gate since the last turn. */
+  if (entry->gate == &entry->own)
+    entry->own.depth = 1;
   gate_leave(entry->gate);
   free(entry);
 }

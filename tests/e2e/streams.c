@@ -389,7 +389,8 @@ ParameterizedTest(struct moment *moment, streams, a_follower_is_told_what_the_se
   wait_until(lines_of(&plain) > 0 && strstr(plain.out, "write"));
   step_through(&plain);
   mock_reset(&w);
-  struct run owner = start_owner(url);
+  struct run owner = start_shim(&w, "stream_moments", "easy", "nothing", url, body, NULL);
+  wait_until(lines_of(&owner) > 0 && strstr(owner.out, "write"));
   struct run follower = start_shim(&w, "stream_moments", moment->interface, moment->what, url, body, NULL);
   wait_until(lines_of(&follower) > 0 && strstr(follower.out, "write"));
   step_through(&follower);
