@@ -47,6 +47,12 @@ void life_release_in_copy(void)
   shadow_unlock_all();
 }
 
+static void release_in_child(void)
+{
+  multi_open_gates();
+  life_release_in_copy();
+}
+
 void life_hold(void)
 {
   shadow_lock_all();
@@ -119,7 +125,7 @@ const struct idem_config *life_load(void)
   if (atomic_compare_exchange_strong(&life_loaded, &first, mine)) {
     first = mine;
     if (is_active(first))
-      pthread_atfork(life_hold, life_release, life_release_in_copy);
+      pthread_atfork(life_hold, life_release, release_in_child);
   } else {
     idem_config_release(mine);
     free(mine);

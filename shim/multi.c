@@ -184,8 +184,7 @@ void multi_unlock_all(void)
   pthread_mutex_unlock(&lock);
 }
 
-/* Whom it was left to may not be in this child. */
-static void open_gates(void)
+void multi_open_gates(void)
 {
   for (unsigned i = 0; i < BUCKETS; i++)
     for (struct multi *multi = buckets[i]; multi; multi = multi->next)
@@ -195,7 +194,6 @@ static void open_gates(void)
 
 void multi_begin_anew(void)
 {
-  open_gates();
   flight_begin_anew();
   pthread_mutex_unlock(&lock);
 }

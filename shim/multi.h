@@ -74,4 +74,8 @@ void multi_lock_all(void);
 void multi_unlock_all(void);
 void multi_begin_anew(void);
 
+/* In a child of fork(), before the last: whom a gate was left to may not be in it. A copy goes through no
+ * gate but its own. */
+void multi_open_gates(void);
+
 #endif

@@ -41,28 +41,9 @@ static void close_dead(const int dead[2])
       close(dead[i]);
 }
 
-/* Both sides find every lock of ours free; the feeder's and the store's have been taken before. */
-static pid_t copy_between_locks(struct call *call, struct clone_kind kind, enum idem_parted owner)
-{
-  life_hold();
-  pid_t pid = clone_process(&kind);
-  if (pid == 0)
-    life_release_in_copy();
-  else
-    life_release();
-  call->api->parted(call->store, &call->op,
-                    pid == 0  ? IDEM_PARTED_COPY
-                    : pid > 0 ? owner
-                              : IDEM_PARTED_FAILED);
-  if (pid == 0)
-    feeder_begin_anew();
-  else
-    feeder_unlock();
-  return pid;
-}
-
-static void keep_in_copy(const struct parting_sockets *sockets, const int dead[2],
-                         const struct idem_parting *store, unsigned seconds, const int *also)
+/* What the copy has. */
+static struct sole kept(const struct parting_sockets *sockets, const int dead[2],
+                        const struct idem_parting *store, unsigned seconds, const int *also)
 {
   struct sole sole = {.dead = dead[0], .seconds = seconds};
   for (unsigned i = 0; also && i < 2; i++)
@@ -73,7 +54,33 @@ static void keep_in_copy(const struct parting_sockets *sockets, const int dead[2
     sole_keep(&sole, store->keep[i]);
   for (unsigned i = 0; i < sockets->count; i++)
     sole_keep(&sole, sockets->fd[i]);
-  sole_become(&sole);
+  return sole;
+}
+
+/* Both sides find every lock of ours free; the feeder's and the store's have been taken before. The copy is
+ * alone first of all: should it hang, it holds nothing of the app's, and is ended in time. */
+static pid_t copy_between_locks(struct call *call, struct sole *sole, enum idem_parted owner)
+{
+  struct clone_kind kind = clone_kind();
+  pid_t app = getpid();
+  life_hold();
+  pid_t pid = clone_process(&kind);
+  if (pid == 0) {
+    owner_stderr_note(app);
+    sole_become(sole);
+    life_release_in_copy();
+  } else {
+    life_release();
+  }
+  call->api->parted(call->store, &call->op,
+                    pid == 0  ? IDEM_PARTED_COPY
+                    : pid > 0 ? owner
+                              : IDEM_PARTED_FAILED);
+  if (pid == 0)
+    feeder_begin_anew();
+  else
+    feeder_unlock();
+  return pid;
 }
 
 /* From here on what libcurl does to the connection reaches nobody. */
@@ -102,16 +109,13 @@ static enum parting_side part(struct parting *parting, struct call *call,
     parting->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
     return PARTING_FAILED;
   }
-  pid_t owner = getpid();
+  struct sole sole = kept(sockets, dead, &store, seconds, also);
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  pid_t pid = copy_between_locks(call, clone_kind(), also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
-  if (pid == 0) {
-    owner_stderr_note(owner);
-    keep_in_copy(sockets, dead, &store, seconds, also);
+  pid_t pid = copy_between_locks(call, &sole, also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
+  if (pid == 0)
     return PARTING_COPY;
-  }
   if (pid > 0 && !also)
     bury(parting, sockets, dead);
   pthread_sigmask(SIG_SETMASK, &before, NULL);

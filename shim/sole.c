@@ -48,12 +48,12 @@ void sole_become(struct sole *sole)
 {
   static const struct rlimit none = {0, 0};
   sigset_t nothing;
-  set_watchdog(sole->seconds);
-  forget_handlers();
   setsid();
+  forget_handlers();
+  set_watchdog(sole->seconds);
+  sigemptyset(&nothing);
+  sigprocmask(SIG_SETMASK, &nothing, NULL);
   syscall(SYS_prctl, PR_SET_NAME, "idemshim-rescue");
   setrlimit(RLIMIT_CORE, &none);
   descriptors_each(replace, sole);
-  sigemptyset(&nothing);
-  sigprocmask(SIG_SETMASK, &nothing, NULL);
 }
