@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Added to the name of a thread, which is aligned: it is in there to copy the process. */
+#define VISITS 1u
+
 static __thread pid_t tid; /* 0: not asked yet */
 static __thread bool holds_all;
 static _Atomic int64_t held_until_us;
@@ -18,6 +21,11 @@ static _Atomic int64_t held_until_us;
 const void *gate_thread(void)
 {
   return &tid;
+}
+
+static uintptr_t name(void)
+{
+  return (uintptr_t)gate_thread();
 }
 
 static pid_t this_tid(void)
@@ -29,7 +37,7 @@ static pid_t this_tid(void)
 
 void gate_init(struct gate *gate)
 {
-  *gate = (struct gate){.lock = PTHREAD_MUTEX_INITIALIZER};
+  *gate = (struct gate){.depth = 0};
 }
 
 /* The bare system call: libc's would be a point at which the app may cancel its thread. */
@@ -47,19 +55,35 @@ static bool is_held(void)
   return __builtin_expect(until_us != 0, 0) && !holds_all && monotonic_us() < until_us;
 }
 
+/* Waits until nobody copies the process, and takes it over from anybody else. */
+static void take(struct gate *gate)
+{
+  uintptr_t inside = 0;
+  while (!atomic_compare_exchange_strong_explicit(&gate->inside, &inside, name(), memory_order_acquire,
+                                                  memory_order_relaxed))
+    if (inside & VISITS) {
+      sleep_us(100);
+      inside = 0;
+    }
+}
+
+static void let_go(struct gate *gate)
+{
+  atomic_store_explicit(&gate->inside, 0, memory_order_release);
+}
+
 void gate_enter(struct gate *gate)
 {
   if (gate_is_ours(gate)) {
     gate->depth++;
     return;
   }
-  pthread_mutex_lock(&gate->lock);
+  take(gate);
   while (is_held()) {
-    pthread_mutex_unlock(&gate->lock);
+    let_go(gate);
     sleep_us(500);
-    pthread_mutex_lock(&gate->lock);
+    take(gate);
   }
-  atomic_store_explicit(&gate->holder, gate_thread(), memory_order_relaxed);
   gate->user = gate_thread();
   gate->user_tid = this_tid();
   gate->depth = 1;
@@ -67,24 +91,23 @@ void gate_enter(struct gate *gate)
 
 void gate_leave(struct gate *gate)
 {
-  if (!gate || --gate->depth)
-    return;
-  atomic_store_explicit(&gate->holder, NULL, memory_order_relaxed);
-  pthread_mutex_unlock(&gate->lock);
+  if (gate && gate_is_ours(gate) && !--gate->depth)
+    let_go(gate);
 }
 
 bool gate_try(struct gate *gate)
 {
-  if (pthread_mutex_trylock(&gate->lock) != 0)
+  uintptr_t nobody = 0;
+  if (!atomic_compare_exchange_strong_explicit(&gate->inside, &nobody, name() | VISITS, memory_order_acquire,
+                                               memory_order_relaxed))
     return false;
-  atomic_store_explicit(&gate->holder, gate_thread(), memory_order_relaxed);
   gate->depth = 1;
   return true;
 }
 
 bool gate_is_ours(const struct gate *gate)
 {
-  return atomic_load_explicit(&gate->holder, memory_order_relaxed) == gate_thread();
+  return (atomic_load_explicit(&gate->inside, memory_order_relaxed) & ~(uintptr_t)VISITS) == name();
 }
 
 bool gate_was_ours(const struct gate *gate)

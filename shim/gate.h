@@ -8,21 +8,23 @@
  *     ...a turn...
  *     gate_leave(&gate);
  *
- * Taken before every other lock of ours. A thread may enter one that it is in, for callbacks call us.
+ * Who enters waits for such a copy and for nothing else: a thread that was cancelled in a turn, or that
+ * jumped out of one, leaves its gate closed, and whoever comes to work next takes it over. That two threads
+ * do not work at once is the app's business, as in libcurl.
+ *
+ * Entered before any lock of ours is taken. A thread may enter one that it is in, for callbacks call us.
  */
 #ifndef IDEMSHIM_SHIM_GATE_H
 #define IDEMSHIM_SHIM_GATE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct gate {
-  pthread_mutex_t lock;
-  _Atomic(const void *) holder; /* what gate_thread() says in the thread inside, or NULL */
-  const void *user;             /* the same of the last one that went in to work; under `lock` */
+  _Atomic uintptr_t inside; /* gate_thread() of who is in, as gate.c writes it; 0: nobody */
+  const void *user;         /* the same of the last one that went in to work */
   pid_t user_tid;
   unsigned depth;
 };
@@ -30,7 +32,7 @@ struct gate {
 void gate_init(struct gate *gate);
 void gate_enter(struct gate *gate);
 
-/* Another thread may have freed it on return. NULL is fine. */
+/* Another thread may have freed it on return. NULL is fine, and one that another thread has taken over. */
 void gate_leave(struct gate *gate);
 
 /* Without waiting, and not to work with libcurl. False if a thread is inside, this one included. */

@@ -3,6 +3,7 @@
 
 #include "shim/rescue.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -4,8 +4,8 @@
  * thread passes. For the exit of the process alone (at_exit.c).
  *
  * What a call is made of lives on its thread's stack. It is safe to touch for whoever holds its gate: its
- * thread must pass it to end the call. A thread that leaves a callback by a jump leaves its gate closed for
- * ever, and one that ends in the middle of its call is noticed.
+ * thread must pass it to end the call. A thread that leaves a callback by a jump leaves its gate closed, and
+ * one that ends in the middle of its call is noticed.
  */
 #ifndef IDEMSHIM_SHIM_UNDER_WAY_H
 #define IDEMSHIM_SHIM_UNDER_WAY_H

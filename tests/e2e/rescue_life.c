@@ -23,7 +23,8 @@ static void close_world(void)
 
 TestSuite(rescue_life, .init = open_world, .fini = close_world, .timeout = 120);
 
-static const char body[] = "{\"model\":\"m\",\"messages\":[]}";
+static const char body[] = "{\"model\":\"m\",\"messages\":[]}",
+                  streamed[] = "{\"stream\":true,\"messages\":[]}";
 
 static const char *slow_url(void)
 {
@@ -112,6 +113,23 @@ Test(rescue_life, a_plugin_is_unloaded_meanwhile_and_leaves_no_descriptor)
   cr_expect_eq(atoi(first + 10), atoi(last + 10), "%s", run.out);
   expect_rescues(1);
   run_release(&run);
+}
+
+/* It may end in the middle of what is ours, and the others live on. */
+static void call_in_a_thread_that_is_cancelled(const char *way)
+{
+  world_env(&w, "POST_TIMEOUT_MS", "30000");
+  const char *url = world_url(&w, "/v1/chat/completions?mock=events%3D20,stall_ms%3D1000");
+  struct run run = run_shim(&w, "cancelled", way, url, streamed, NULL);
+  expect_success(&run);
+  cr_expect(strstr(run.out, "cancelled\nagain rc=0 status=200"), "%s", run.out);
+  expect_rescues(1);
+  run_release(&run);
+}
+
+Test(rescue_life, a_thread_is_cancelled_in_its_turn_of_a_multi_that_another_one_cleans_up)
+{
+  call_in_a_thread_that_is_cancelled("multi");
 }
 
 static const char pid_1[] =

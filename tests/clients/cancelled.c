@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cancelled WAY URL BODY
+ *
+ * Makes a call in a thread that is cancelled in its write callback, and the same call again in the main
+ * thread. The thread ends at the first point of cancellation after that callback:
+ *   easy   in curl_easy_perform(), which the callback has told to end
+ *   multi  in curl_multi_perform(), which goes on reading; main takes the handle out, and cleans the multi up
+ */
+#include "tests/clients/post.h"
+
+#include <pthread.h>
+
+static const char *way, *url, *body;
+static CURLM *multi;
+static CURL *handle;
+static struct reply reply;
+
+static size_t on_write(char *data, size_t size, size_t count, void *arg)
+{
+  pthread_cancel(pthread_self());
+  return multi ? reply_take(data, size, count, arg) : 0;
+}
+
+static void *call(void *unused)
+{
+  int running = 1;
+  if (!multi)
+    curl_easy_perform(handle);
+  while (multi && running) {
+    curl_multi_perform(multi, &running);
+    curl_multi_poll(multi, NULL, 0, 1000, NULL);
+  }
+  return unused;
+}
+
+int main(int argc, char **argv)
+{
+  pthread_t thread;
+  void *end;
+  if (argc != 4)
+    return 2;
+  way = argv[1];
+  url = argv[2];
+  body = argv[3];
+  handle = post_new(url, body, &reply);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
+  if (strcmp(way, "multi") == 0) {
+    multi = curl_multi_init();
+    curl_multi_add_handle(multi, handle);
+  }
+  pthread_create(&thread, NULL, call, NULL);
+  pthread_join(thread, &end);
+  printf("%s\n", end == PTHREAD_CANCELED ? "cancelled" : "came back");
+  if (multi) {
+    curl_multi_remove_handle(multi, handle);
+    curl_multi_cleanup(multi);
+    curl_easy_cleanup(handle);
+  }
+  free(reply.bytes);
+  return post_once("again", url, body);
+}
