@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -126,13 +127,17 @@ static enum parting_side part(struct parting *parting, struct call *call,
 static enum parting_side make(struct parting *parting, struct call *call,
                               const struct parting_sockets *sockets, unsigned seconds, const int *also)
 {
-  int dead[2] = {-1, -1}, saved = errno;
+  int dead[2] = {-1, -1}, saved = errno, cancel;
+  /* A thread that its app has cancelled must not end in here, with all locks of ours; in a copy, never. */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   *parting = PARTING_NONE;
   parting->reason = "no descriptor";
   enum parting_side side =
       make_dead(dead) ? part(parting, call, sockets, seconds, dead, also) : PARTING_FAILED;
   if (side == PARTING_FAILED || (side == PARTING_OWNER && also))
     close_dead(dead);
+  if (side != PARTING_COPY)
+    pthread_setcancelstate(cancel, NULL);
   errno = saved;
   return side;
 }

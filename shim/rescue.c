@@ -13,6 +13,7 @@
 #include "shim/tee.h"
 #include "shim/under_way.h"
 
+#include <pthread.h>
 #include <sys/select.h>
 
 __thread struct rescue *rescue_under_way;
@@ -107,7 +108,7 @@ static void note_given_up(struct call *call)
     life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
 }
 
-static void part(struct rescue *rescue, const char *why)
+static void part_uncancelled(struct rescue *rescue, const char *why)
 {
   guard_dismiss(&rescue->guard);
   if (!rescue->call->rule->rescue_ms) {
@@ -135,6 +136,16 @@ static void part(struct rescue *rescue, const char *why)
     refuse(rescue, rescue->parting.reason);
     break;
   }
+}
+
+/* A thread that its app has cancelled gives its call up before it ends; a copy is not the app's to cancel. */
+static void part(struct rescue *rescue, const char *why)
+{
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  part_uncancelled(rescue, why);
+  if (rescue->state != RESCUE_COPY)
+    pthread_setcancelstate(cancel, NULL);
 }
 
 /* The app ends it by a callback. */

@@ -127,6 +127,11 @@ static void call_in_a_thread_that_is_cancelled(const char *way)
   run_release(&run);
 }
 
+Test(rescue_life, a_thread_is_cancelled_in_the_callback_that_gives_its_call_up)
+{
+  call_in_a_thread_that_is_cancelled("easy");
+}
+
 Test(rescue_life, a_thread_is_cancelled_in_its_turn_of_a_multi_that_another_one_cleans_up)
 {
   call_in_a_thread_that_is_cancelled("multi");
