@@ -200,26 +200,37 @@ static void register_fork(void)
   pthread_atfork(feeder_lock, feeder_unlock, feeder_begin_anew);
 }
 
-static void enter(void)
+/* A thread that its app has cancelled must not end with the lock: send() and open() are where it would.
+ * Returns what leave() takes. */
+static int enter(void)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+  int cancel;
   pthread_once(&once, register_fork);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   pthread_mutex_lock(&lock);
+  return cancel;
+}
+
+static void leave(int cancel)
+{
+  pthread_mutex_unlock(&lock);
+  pthread_setcancelstate(cancel, NULL);
 }
 
 void feeder_feed(struct transport *t)
 {
   if (t->streams) {
-    enter();
+    int cancel = enter();
     transport_feed(t);
-    pthread_mutex_unlock(&lock);
+    leave(cancel);
     return;
   }
   if (t->call->speed <= 0) {
     transport_feed(t);
     return;
   }
-  enter();
+  int cancel = enter();
   int64_t due_us = transport_feed(t);
   t->follows = false;
   /* Without a thread the chunks come at once, rather than never. */
@@ -227,7 +238,7 @@ void feeder_feed(struct transport *t)
     t->hurried = true;
     transport_feed(t);
   }
-  pthread_mutex_unlock(&lock);
+  leave(cancel);
 }
 
 bool feeder_follow(struct transport *t)
@@ -235,42 +246,42 @@ bool feeder_follow(struct transport *t)
   const struct call *call = t->call;
   uint64_t wait_ms = call->rule->wait_ms;
   int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : call->started_us + (int64_t)wait_ms * 1000;
-  enter();
+  int cancel = enter();
   t->follows = true;
   t->look_every_us = LOOK_FIRST_US;
   t->look_us = monotonic_us() + LOOK_FIRST_US;
   bool added = add(t, due_us);
-  pthread_mutex_unlock(&lock);
+  leave(cancel);
   return added;
 }
 
 bool feeder_stream(struct transport *t)
 {
-  enter();
+  int cancel = enter();
   t->follows = false;
   t->streams = true;
   t->look_us = 0;
   bool added = add(t, INT64_MAX);
-  pthread_mutex_unlock(&lock);
+  leave(cancel);
   return added;
 }
 
 void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
 {
-  enter();
+  int cancel = enter();
   for (struct transport *t = fed, *next; t; t = next) {
     next = t->next_fed;
     if (t->follows && memcmp(t->call->op.key, key, IDEM_KEY_SIZE) == 0)
       poke(t);
   }
-  pthread_mutex_unlock(&lock);
+  leave(cancel);
 }
 
 void feeder_forget(struct transport *t)
 {
-  enter();
+  int cancel = enter();
   forget(t);
-  pthread_mutex_unlock(&lock);
+  leave(cancel);
 }
 
 void feeder_lock(void)
