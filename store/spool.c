@@ -58,22 +58,20 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
     unlink(path);
 }
 
-unsigned spool_sweep(const struct idem_store *store)
+void spool_sweep(const struct idem_store *store)
 {
   char path[PATH_MAX];
   uint8_t key[IDEM_KEY_SIZE];
   const struct dirent *entry;
-  unsigned removed = 0;
   int fd = dir_path(store, path) ? fd_open(path, O_RDONLY | O_DIRECTORY, 0) : -1;
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   while (dir && (entry = readdir(dir)))
     if (key_of_name(entry->d_name, key) && claim_taken(store->claims_fd, key) == 0)
-      removed += unlinkat(fd, entry->d_name, 0) == 0;
+      unlinkat(fd, entry->d_name, 0);
   if (dir)
     closedir(dir);
   else if (fd >= 0)
     close(fd);
-  return removed;
 }
 
 static int make_file(const struct idem_store *store, const char *path)

@@ -44,8 +44,8 @@ bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t gen
 /* The owner's is over, or somebody else's that died. */
 void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t generation);
 
-/* Removes the spools that no owner is alive for. Returns how many. */
-unsigned spool_sweep(const struct idem_store *store);
+/* Removes the spools that no owner is alive for. */
+void spool_sweep(const struct idem_store *store);
 
 /* Reads on from the file behind spool->priv.fd, of the generation in there. As idem_store_look(). */
 int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool);
