@@ -44,7 +44,7 @@ static uint64_t patience_ms(const struct rescue *rescue)
 long deadline_of_rescue_ms(const struct rescue *rescue, int64_t now_us)
 {
   uint64_t spent = (uint64_t)(now_us - rescue->started_us) / 1000, ms = patience_ms(rescue);
-  return ms < INT_MAX - spent ? (long)(spent + ms) : INT_MAX - 1;
+  return spent < INT_MAX && ms < INT_MAX - spent ? (long)(spent + ms) : INT_MAX - 1;
 }
 
 unsigned deadline_of_copy_seconds(const struct rescue *rescue)
