@@ -413,11 +413,10 @@ Test(streams, a_tape_has_what_each_was_given)
   mock_release(&w, ALL);
   expect_the_same(&owner, &follower);
   mock_stop(&w);
-  world_unset(&w, "IDEMSHIM_TAPE");
-  struct run again = run_plain(&w, "idemshim", "replay", world_path(&w, "tape"), "--", "curl", "-sSN", "-d",
-                               body, url, "--next", "-sSN", "-d", body, url, NULL);
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  struct run again = run_shim(&w, "curl", "-sSN", "-d", body, url, "--next", "-sSN", "-d", body, url, NULL);
   expect_success(&again);
-  cr_expect_eq(again.out_len, 2 * owner.out_len);
+  cr_assert_eq(again.out_len, 2 * owner.out_len);
   expect_same_bytes("what the owner got", owner.out, owner.out_len, again.out, owner.out_len);
   expect_same_bytes("what the follower got", owner.out, owner.out_len, again.out + owner.out_len,
                     again.out_len - owner.out_len);
