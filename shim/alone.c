@@ -2,6 +2,7 @@
 #include "shim/alone.h"
 
 #include "shim/live.h"
+#include "shim/sole.h"
 
 #include <time.h>
 
@@ -63,6 +64,7 @@ CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow)
       real->multi_remove_handle(handle, multi->in[i]->handle);
   while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code) && running) {
     sockets = 0;
+    sole_end_within(SOLE_TURN_SECONDS);
     if (real->multi_wait(handle, NULL, 0, 1000, &sockets) != CURLM_OK || !sockets)
       nanosleep(&pause, NULL);
   }

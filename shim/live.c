@@ -7,6 +7,7 @@
 #include "shim/recorder.h"
 #include "shim/replay.h"
 #include "shim/sent.h"
+#include "shim/sole.h"
 #include "shim/tee.h"
 #include "shim/upstream_key.h"
 
@@ -249,6 +250,7 @@ static void end_claim(struct live *live, CURLcode code)
 /* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
 static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 {
+  sole_end_within(SOLE_COMMIT_SECONDS);
   record(live, code);
   keep_answer(live, code);
   end_claim(live, code);

@@ -143,9 +143,9 @@ static enum parting_side make(struct parting *parting, struct call *call,
 }
 
 enum parting_side parting_make(struct parting *parting, struct call *call,
-                               const struct parting_sockets *sockets, unsigned seconds)
+                               const struct parting_sockets *sockets)
 {
-  return make(parting, call, sockets, seconds, NULL);
+  return make(parting, call, sockets, SOLE_TURN_SECONDS, NULL);
 }
 
 enum parting_side parting_watch(struct parting *parting, struct call *call,

@@ -4,7 +4,7 @@
  * no handler run. Each side has the transfer's connection or something dead in its place, so that no byte of
  * one side gets into the other's session.
  *
- *     switch (parting_make(&parting, call, &sockets, seconds)) {
+ *     switch (parting_make(&parting, call, &sockets)) {
  *     case PARTING_OWNER:  ...the app goes on; after the transfer: parting_end(&parting);
  *     case PARTING_COPY:   ...finish it, and _exit()
  *     case PARTING_FAILED: ...parting.reason; nothing has changed
@@ -32,12 +32,12 @@ struct parting_sockets {
 
 #define PARTING_NONE ((struct parting){.far = -1})
 
-/* The call must own its claim, which goes to the copy. That is killed after `seconds`, whatever it does. */
+/* The call must own its claim, which goes to the copy. */
 enum parting_side parting_make(struct parting *parting, struct call *call,
-                               const struct parting_sockets *sockets, unsigned seconds);
+                               const struct parting_sockets *sockets);
 
-/* A copy that sleeps for now: the owner keeps call and connection, and the copy keeps two descriptors more.
- * Nothing is left to end on the owner's side. */
+/* A copy that sleeps for now, and is killed after `seconds`: the owner keeps call and connection, and the
+ * copy keeps two descriptors more. Nothing is left to end on the owner's side. */
 enum parting_side parting_watch(struct parting *parting, struct call *call,
                                 const struct parting_sockets *sockets, unsigned seconds, const int keep[2]);
 

@@ -9,6 +9,7 @@
 #include "shim/progress.h"
 #include "shim/rescuable.h"
 #include "shim/sent.h"
+#include "shim/sole.h"
 #include "shim/spooling.h"
 #include "shim/tee.h"
 #include "shim/under_way.h"
@@ -91,6 +92,7 @@ static void become_copy(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
   rescue->state = RESCUE_COPY;
+  sole_end_within(SOLE_TURN_SECONDS);
   free_of_app(rescue);
   if (multi_of(shadow))
     alone_silence(multi_of(shadow), shadow);
@@ -122,7 +124,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     return;
   }
   note_given_up(rescue->call);
-  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets, deadline_of_copy_seconds(rescue))) {
+  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets)) {
   case PARTING_COPY:
     become_copy(rescue);
     break;
@@ -257,6 +259,8 @@ struct rescue *rescue_turn(CURLM *multi)
   if (rescue->multi != multi)
     return NULL;
   pass_gate(rescue);
+  if (rescue->state == RESCUE_COPY)
+    sole_end_within(SOLE_TURN_SECONDS);
   if (rescue->state != RESCUE_READY)
     return rescue;
   learn_sockets(rescue);

@@ -37,8 +37,7 @@ static void forget_handlers(void)
   }
 }
 
-/* A copy that waits for a lock that no thread is there to open ends all the same. */
-static void set_watchdog(unsigned seconds)
+void sole_end_within(unsigned seconds)
 {
   struct itimerval limit = {.it_value.tv_sec = seconds};
   setitimer(ITIMER_REAL, &limit, NULL);
@@ -50,7 +49,7 @@ void sole_become(struct sole *sole)
   sigset_t nothing;
   setsid();
   forget_handlers();
-  set_watchdog(sole->seconds);
+  sole_end_within(sole->seconds);
   sigemptyset(&nothing);
   sigprocmask(SIG_SETMASK, &nothing, NULL);
   syscall(SYS_prctl, PR_SET_NAME, "idemshim-rescue");

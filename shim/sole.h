@@ -6,6 +6,9 @@
 
 enum { SOLE_KEEPS = 16 };
 
+/* A turn of libcurl's loop takes a second at most when nothing happens; a commit waits for a disk. */
+enum { SOLE_TURN_SECONDS = 15, SOLE_COMMIT_SECONDS = 120 };
+
 struct sole {
   int dead; /* stands in for every descriptor that is not kept: their numbers must not be used again, for
                libcurl has them noted */
@@ -22,5 +25,9 @@ static inline void sole_keep(struct sole *sole, int fd)
 
 /* With all signals blocked; they are open afterwards, and at their defaults. */
 void sole_become(struct sole *sole);
+
+/* A copy may wait for ever for a lock, malloc's for one, that a thread held which is not in it. It is killed
+ * unless it comes here again within that time. */
+void sole_end_within(unsigned seconds);
 
 #endif
