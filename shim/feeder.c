@@ -12,7 +12,8 @@
  * is a system call, so they become rarer with each. */
 #define LOOK_FIRST_US 5000
 #define LOOK_LAST_US  20000
-#define STACK_SIZE    65536u
+/* A program's thread-local variables are taken from it too. */
+#define STACK_SIZE 262144u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;

@@ -131,6 +131,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
   case PARTING_OWNER:
     rescue->state = RESCUE_AWAY;
     spooling_stop(rescue->tee->spooling);
+    under_way_parted(rescue->entry);
     set(rescue, CURLOPT_FORBID_REUSE, 1L);
     call_event(rescue->call, "rescue", why, 0, (monotonic_us() - rescue->call->started_us) / 1000);
     break;

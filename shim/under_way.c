@@ -35,14 +35,20 @@ static struct under_way *find_of_thread(void)
   return entry;
 }
 
-/* Its stack goes, with calls that it has not come back from. */
+/* Its stack goes, with calls that it has not come back from. Who makes one of them again must not wait for
+ * it. */
 static void on_end_of_thread(void *arg)
 {
   (void)arg;
   for (struct under_way *entry; (entry = find_of_thread());) {
     gate_enter(entry->gate);
     unlist(entry);
+    entry->op.unknown = true;
+    if (entry->op.priv.claim_fd >= 0)
+      entry->api->leave(entry->store, &entry->op, false);
+    entry->own.depth = 1;
     gate_leave(entry->gate);
+    free(entry);
   }
 }
 
@@ -68,6 +74,9 @@ struct under_way *under_way_begin(struct rescue *rescue, struct gate *of_multi)
   if (!entry)
     return NULL;
   *entry = (struct under_way){.rescue = rescue, .thread = gate_thread(), .process = getpid()};
+  entry->api = rescue->call->api;
+  entry->store = rescue->call->store;
+  entry->op = rescue->call->op;
   gate_init(&entry->own);
   entry->gate = of_multi ? of_multi : &entry->own;
   memcpy(entry->id, rescue->call->op.id, sizeof(entry->id));
@@ -75,6 +84,12 @@ struct under_way *under_way_begin(struct rescue *rescue, struct gate *of_multi)
     return entry;
   free(entry);
   return NULL;
+}
+
+void under_way_parted(struct under_way *entry)
+{
+  if (entry)
+    entry->op.priv.claim_fd = -1;
 }
 
 void under_way_end(struct under_way *entry)

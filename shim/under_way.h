@@ -24,10 +24,16 @@ struct under_way {
   pid_t process;
   char id[IDEM_ID_SIZE]; /* for the log */
   bool looked_at, left;
+  const struct idem_store_api *api;
+  struct idem_store *store;
+  struct idem_call op; /* its claim, as it was when the call began */
 };
 
 /* `of_multi` is the gate of the app's multi that the call is in, or NULL. NULL without memory. */
 struct under_way *under_way_begin(struct rescue *rescue, struct gate *of_multi);
+
+/* A copy of the process has its claim by now. NULL is fine. */
+void under_way_parted(struct under_way *entry);
 
 /* When nothing is left to be done for it; passes the gate. NULL is fine. */
 void under_way_end(struct under_way *entry);

@@ -5,6 +5,7 @@
  * Makes a call in a thread that is cancelled in its write callback, and the same call again in the main
  * thread. The thread ends at the first point of cancellation after that callback:
  *   easy   in curl_easy_perform(), which the callback has told to end
+ *   wait   in curl_easy_perform(), which waits for more
  *   multi  in curl_multi_perform(), which goes on reading; main takes the handle out, and cleans the multi up
  */
 #include "tests/clients/post.h"
@@ -19,7 +20,7 @@ static struct reply reply;
 static size_t on_write(char *data, size_t size, size_t count, void *arg)
 {
   pthread_cancel(pthread_self());
-  return multi ? reply_take(data, size, count, arg) : 0;
+  return multi || strcmp(way, "wait") == 0 ? reply_take(data, size, count, arg) : 0;
 }
 
 static void *call(void *unused)

@@ -137,6 +137,19 @@ Test(rescue_life, a_thread_is_cancelled_in_its_turn_of_a_multi_that_another_one_
   call_in_a_thread_that_is_cancelled("multi");
 }
 
+/* What it has sent is in doubt from then on, and not when the process ends. */
+Test(rescue_life, a_thread_is_cancelled_while_it_waits_for_its_answer)
+{
+  world_env(&w, "POST_TIMEOUT_MS", "30000");
+  const char *url = world_url(&w, "/v1/chat/completions?mock=events%3D20,stall_ms%3D1000");
+  struct run run = run_shim(&w, "cancelled", "wait", url, streamed, NULL);
+  expect_success(&run);
+  cr_expect(strstr(run.out, "cancelled\nagain rc=0 status=200"), "%s", run.out);
+  cr_expect_eq(log_events(&w, "in_doubt"), 1);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&run);
+}
+
 static const char pid_1[] =
     "unshare --user --map-root-user --pid --fork --mount-proc aftermath wait '%s' '%s'";
 
