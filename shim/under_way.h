@@ -5,7 +5,7 @@
  *
  * What a call is made of lives on its thread's stack. It is safe to touch for whoever holds its gate: its
  * thread must pass it to end the call. A thread that leaves a callback by a jump leaves its gate closed, and
- * one that ends in the middle of its call is noticed.
+ * one that ends in the middle of its call is noticed: its claim is let go.
  */
 #ifndef IDEMSHIM_SHIM_UNDER_WAY_H
 #define IDEMSHIM_SHIM_UNDER_WAY_H
