@@ -44,6 +44,15 @@ static bool is_in_callback(const struct multi *multi)
          (multi->in_reader || multi->lib->multi_timeout(multi->handle, &ms) == CURLM_RECURSIVE_API_CALL);
 }
 
+/* Whose multi it is, and whether it may be called now. */
+static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known, const struct libcurl **real)
+{
+  *known = find(multi, caller, real);
+  if (!*real)
+    return CURLM_INTERNAL_ERROR;
+  return is_in_callback(*known) ? CURLM_RECURSIVE_API_CALL : CURLM_OK;
+}
+
 /* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
 static bool has_room(void)
 {
@@ -83,11 +92,10 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   const struct libcurl *real = alone(CALLER);
   if (real)
     return real->multi_add_handle(multi, handle);
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
   struct shadow *shadow = known ? shadow_find(handle) : NULL;
   if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
     return add(known, shadow);
@@ -139,11 +147,10 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   const struct libcurl *real = alone(CALLER);
   if (real)
     return real->multi_remove_handle(multi, handle);
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
   struct gate *gate = multi_enter(known);
   CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
   gate_leave(gate);
@@ -163,11 +170,10 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
   const struct libcurl *real = alone(CALLER);
   if (real)
     return turn(real, multi, running);
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
   struct gate *gate = look_before(known);
   return look_after(known, gate, turn(real, multi, running));
 }
@@ -175,11 +181,10 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
 {
   const struct libcurl *real;
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
   struct gate *gate = look_before(known);
   return look_after(known, gate, real->multi_socket_action(multi, fd, events, running));
 }
@@ -187,11 +192,10 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
 {
   const struct libcurl *real;
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real || !real->multi_socket)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused || !real->multi_socket)
+    return refused ? refused : CURLM_INTERNAL_ERROR;
   struct gate *gate = look_before(known);
   return look_after(known, gate, real->multi_socket(multi, fd, running));
 }
@@ -199,11 +203,10 @@ HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *runnin
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
 {
   const struct libcurl *real;
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real || !real->multi_socket_all)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused || !real->multi_socket_all)
+    return refused ? refused : CURLM_INTERNAL_ERROR;
   struct gate *gate = look_before(known);
   return look_after(known, gate, real->multi_socket_all(multi, running));
 }
@@ -227,11 +230,10 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
 {
   const struct libcurl *real;
-  struct multi *known = find(multi, CALLER, &real);
-  if (!real)
-    return CURLM_INTERNAL_ERROR;
-  if (is_in_callback(known))
-    return CURLM_RECURSIVE_API_CALL;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
   struct gate *gate = multi_enter(known);
   if (known && known->reads_ahead)
     multi_read_ahead(known);

@@ -21,22 +21,24 @@ static int key_of(const struct idem_store *store, const struct spool_head *head,
   return seal_derive(store->seal_key, (struct idem_span){salt, sizeof(salt)}, key, check);
 }
 
-int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
+/* Either way, with the spool's own key. */
+static int apply(__typeof__(seal) *cipher, const struct idem_store *store, const struct spool_head *head,
+                 uint8_t *bytes, size_t len)
 {
   uint8_t key[SEAL_KEY_SIZE];
   int rc = key_of(store, head, key);
   if (rc == 0)
-    rc = seal(key, head->nonce, bound_of(head), bytes, len);
+    rc = cipher(key, head->nonce, bound_of(head), bytes, len);
   OPENSSL_cleanse(key, sizeof(key));
   return rc;
 }
 
+int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
+{
+  return apply(seal, store, head, bytes, len);
+}
+
 int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
 {
-  uint8_t key[SEAL_KEY_SIZE];
-  int rc = key_of(store, head, key);
-  if (rc == 0)
-    rc = unseal(key, head->nonce, bound_of(head), bytes, len);
-  OPENSSL_cleanse(key, sizeof(key));
-  return rc;
+  return apply(unseal, store, head, bytes, len);
 }

@@ -178,21 +178,27 @@ Test(rescue, fifty_programs_with_one_key_pay_once)
   fifty_programs(false);
 }
 
+/* Upstream gives the same key the same answer, so that a run without us can be compared. */
 Test(rescue, a_stream_that_stalls_is_finished_with_the_same_bytes)
 {
-  const char *url = world_url(&w, "/v1/chat/completions?mock=events%3D40,stall_ms%3D2500");
-  const char *stream = "{\"model\":\"m\",\"stream\":true,\"messages\":[]}";
-  struct run first = run_shim(&w, "curl", "-sSN", "--max-time", "1", "-d", stream, url, NULL);
+  const char *url = world_url(&w, "/v1/chat/completions?mock=events%3D40,stall_ms%3D2500,honour_key%3D1");
+  const char *stream = "{\"model\":\"m\",\"stream\":true,\"messages\":[]}",
+             *key = "Idempotency-Key: of-a-stream";
+  struct run first = run_shim(&w, "curl", "-sSN", "--max-time", "1", "-H", key, "-d", stream, url, NULL);
   cr_expect_eq(first.status, 28);
   cr_assert_gt(first.out_len, 0);
-  struct run again = run_shim(&w, "curl", "-sSN", "-d", stream, url, NULL);
+  struct run again = run_shim(&w, "curl", "-sSN", "-H", key, "-d", stream, url, NULL);
   expect_success(&again);
   expect_one_rescue();
   cr_assert_gt(again.out_len, first.out_len);
   expect_same_bytes("what had come before", first.out, first.out_len, again.out, first.out_len);
   cr_expect(strstr(again.out, "[DONE]"));
+  struct run undisturbed = run_plain(&w, "curl", "-sSN", "-H", key, "-d", stream, url, NULL);
+  expect_same_output(&undisturbed, &again);
+  cr_expect_eq(mock_count(&w).work, 1);
   run_release(&first);
   run_release(&again);
+  run_release(&undisturbed);
 }
 
 struct way {

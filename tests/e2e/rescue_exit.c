@@ -31,8 +31,9 @@ TestSuite(rescue_exit, .init = open_world, .fini = close_world, .timeout = 120);
 #define ONE "{\"stream\":true,\"messages\":[],\"n\":1}"
 #define TWO "{\"stream\":true,\"messages\":[],\"n\":2}"
 
-static const char waits[] = "latency_ms%3D1500", stalls[] = "events%3D20,stall_ms%3D1500",
-                  flows[] = "events%3D600,chunk_delay_ms%3D2";
+#define WAITS  "latency_ms%3D1500"
+#define STALLS "events%3D20,stall_ms%3D1500"
+#define FLOWS  "events%3D600,chunk_delay_ms%3D2"
 
 static const char *url_of(const char *script)
 {
@@ -104,53 +105,38 @@ ParameterizedTest(struct way *way, rescue_exit, every_way_of_leaving)
 {
   if (strcmp(way->what, "handler") == 0 && getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("exit() in the handler of a signal is what a sanitizer reports");
-  const char *url = url_of(waits);
+  const char *url = url_of(WAITS);
   struct run run = leave(way->how, way->what, url, way->calls);
   cr_expect_eq(run.out_len, 0, "%s", run.out);
   expect_carried_on(&run, url, way->calls);
 }
 
-Test(rescue_exit, over_tls)
+struct scene {
+  char how[8], what[8], script[40];
+  bool tls;
+  int calls;
+};
+
+/* `slow`: exit handlers take their time, and the threads go on reading meanwhile. */
+ParameterizedTestParameters(rescue_exit, every_kind_of_transfer)
 {
-  const char *url = tls_url_of(waits);
-  struct run run = leave("exit", "easy", url, 2);
-  expect_carried_on(&run, url, 2);
+  static struct scene scenes[] = {
+      {"exit",   "easy",  WAITS,  true,  2},
+      {"return", "multi", STALLS, true,  1},
+      {"return", "easy",  STALLS, false, 2},
+      {"exit",   "easy",  FLOWS,  false, 1},
+      {"quick",  "multi", FLOWS,  true,  1},
+      {"exit",   "slow",  FLOWS,  false, 2},
+  };
+  return cr_make_param_array(struct scene, scenes, sizeof(scenes) / sizeof(*scenes));
 }
 
-Test(rescue_exit, over_tls_in_a_multi)
+ParameterizedTest(struct scene *scene, rescue_exit, every_kind_of_transfer)
 {
-  const char *url = tls_url_of(stalls);
-  struct run run = leave("return", "multi", url, 1);
-  expect_carried_on(&run, url, 1);
-}
-
-Test(rescue_exit, a_stream_that_stalls_in_the_middle)
-{
-  const char *url = url_of(stalls);
-  struct run run = leave("return", "easy", url, 2);
-  expect_carried_on(&run, url, 2);
-}
-
-Test(rescue_exit, a_stream_that_flows)
-{
-  const char *url = url_of(flows);
-  struct run run = leave("exit", "easy", url, 1);
-  expect_carried_on(&run, url, 1);
-}
-
-Test(rescue_exit, a_stream_that_flows_over_tls_in_a_multi)
-{
-  const char *url = tls_url_of(flows);
-  struct run run = leave("quick", "multi", url, 1);
-  expect_carried_on(&run, url, 1);
-}
-
-/* The threads go on reading meanwhile. */
-Test(rescue_exit, a_stream_that_flows_while_exit_handlers_take_their_time)
-{
-  const char *url = url_of(flows);
-  struct run run = leave("exit", "slow", url, 2);
-  expect_carried_on(&run, url, 2);
+  const char *url = scene->tls ? tls_url_of(scene->script) : url_of(scene->script);
+  struct run run = leave(scene->how, scene->what, url, scene->calls);
+  cr_log_info("%s, %s", scene->what, url);
+  expect_carried_on(&run, url, scene->calls);
 }
 
 /* A guard that was made when the handlers began knows nothing of what was read since, and quick_exit() has no
@@ -182,7 +168,7 @@ Test(rescue_exit, python_ends_with_a_daemon_thread)
   if (asked.status != 0)
     cr_skip_test("not installed: python3-pycurl");
   run_release(&asked);
-  const char *url = tls_url_of(waits);
+  const char *url = tls_url_of(WAITS);
   struct run run = start_shim(&w, "/usr/bin/python3", "-c", python, url, ONE, w.ca, NULL);
   wait_until(mock_count(&w).requests == 1);
   run_signal(&run, SIGUSR1);
@@ -218,7 +204,7 @@ static const char *line_of(const struct run *run, const char *body)
 
 ParameterizedTest(struct end *end, rescue_exit, a_program_that_joins_its_threads_gets_its_answers)
 {
-  const char *url = url_of(end->flows ? flows : waits);
+  const char *url = url_of(end->flows ? FLOWS : WAITS);
   struct run run = leave(end->how, end->what, url, 2);
   wait_until(world_orphans(&w) == 0);
   cr_expect_eq(mock_count(&w).requests, 2);
@@ -250,7 +236,7 @@ ParameterizedTestParameters(rescue_exit, what_libcurl_is_in_the_middle_of_is_in_
 
 ParameterizedTest(struct way *way, rescue_exit, what_libcurl_is_in_the_middle_of_is_in_doubt)
 {
-  const char *url = url_of(stalls);
+  const char *url = url_of(STALLS);
   struct run run = leave(way->how, way->what, url, way->calls);
   cr_expect_eq(log_events(&w, "bypass"), 1);
   cr_expect(log_contains(&w, "while libcurl was at work on it"));
@@ -265,7 +251,7 @@ Test(rescue_exit, a_thread_that_is_no_more_is_not_touched)
 {
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("the address sanitizer takes the end of a cancelled thread for an overflow, without us too");
-  const char *url = url_of(waits);
+  const char *url = url_of(WAITS);
   struct run run = leave("exit", "cancelled", url, 1);
   cr_expect_eq(log_events(&w, "rescue"), 0);
   cr_expect_eq(world_orphans(&w), 0);
@@ -288,7 +274,7 @@ Test(rescue_exit, a_connection_that_nobody_counts_for_us_is_not_guarded)
   char byte;
   int listener = listen_at(world_path(&w, "socket"));
   world_env(&w, "LEAVING_SOCKET", "%s", world_path(&w, "socket"));
-  struct run run = start_shim(&w, "leaving", "exit", "easy", url_of(waits), ONE, NULL);
+  struct run run = start_shim(&w, "leaving", "exit", "easy", url_of(WAITS), ONE, NULL);
   int fd = accept(listener, NULL, NULL);
   cr_assert_eq(read(fd, &byte, 1), 1);
   run_signal(&run, SIGUSR1);
@@ -305,7 +291,7 @@ Test(rescue_exit, a_connection_that_nobody_counts_for_us_is_not_guarded)
 Test(rescue_exit, the_number_of_copies_is_bounded)
 {
   world_env(&w, "IDEMSHIM_RESCUES", "1");
-  struct run run = leave("exit", "easy", url_of(waits), 2);
+  struct run run = leave("exit", "easy", url_of(WAITS), 2);
   wait_until(log_events(&w, "rescued") == 1);
   cr_expect(log_contains(&w, "IDEMSHIM_RESCUES are under way"));
   wait_until(world_orphans(&w) == 0);

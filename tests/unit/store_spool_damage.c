@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A spool that is damaged, cut off, another one's, or forged, and one that is encrypted. */
 #include "store/spool.h"
-#include "tests/unit/store_reel.h"
+#include "tests/unit/store_pair.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -11,21 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct shop shop;
-static struct order owner, follower;
-static struct idem_spool spool = IDEM_SPOOL_INIT;
-static struct reel reel;
-
-static const char body[] = "{\"prompt\":1}";
-
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-  owner = order_of(&shop, body);
-  follower = order_of(&shop, body);
-  reel = reel_of('a', 56);
-}
 
 /* In a directory of its own: the key is not among the files that are looked into. */
 static void seal_shop(void)
@@ -41,24 +26,7 @@ static void seal_shop(void)
   cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
 }
 
-static void close_shop(void)
-{
-  idem_spool_release(&spool);
-  shop_close(&shop);
-}
-
-TestSuite(store_spool_damage, .init = open_shop, .fini = close_shop, .timeout = 120);
-
-static void both_enter(void)
-{
-  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
-  cr_assert_eq(order_enter(&follower), IDEM_BUSY);
-}
-
-static int look(void)
-{
-  return idem_store_look(shop.store, &follower.call, &spool);
-}
+TestSuite(store_spool_damage, .init = open_pair, .fini = close_pair, .timeout = 120);
 
 /* Damage. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who may add to a spool, what cannot be added, and what an app does to the descriptors of both sides. */
-#include "tests/unit/store_reel.h"
+#include "tests/unit/store_pair.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -10,39 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct shop shop;
-static struct order owner, follower;
-static struct idem_spool spool = IDEM_SPOOL_INIT;
-static struct reel reel;
-
-static const char body[] = "{\"prompt\":1}";
-
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-  owner = order_of(&shop, body);
-  follower = order_of(&shop, body);
-  reel = reel_of('a', 56);
-}
-
-static void close_shop(void)
-{
-  idem_spool_release(&spool);
-  shop_close(&shop);
-}
-
-TestSuite(store_spool_owner, .init = open_shop, .fini = close_shop, .timeout = 120);
-
-static void both_enter(void)
-{
-  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
-  cr_assert_eq(order_enter(&follower), IDEM_BUSY);
-}
-
-static int look(void)
-{
-  return idem_store_look(shop.store, &follower.call, &spool);
-}
+TestSuite(store_spool_owner, .init = open_pair, .fini = close_pair, .timeout = 120);
 
 /* A full disk. */
 
