@@ -95,7 +95,7 @@ Test(store_sealed, no_word_of_it_is_in_any_file)
   cr_expect_null(word, "\"%s\" is there", word);
 }
 
-Test(store_sealed, the_search_finds_what_is_not_encrypted)
+static void ask_a_plain_store(void)
 {
   struct idem_error error = {""};
   static char dir[256];
@@ -104,6 +104,11 @@ Test(store_sealed, the_search_finds_what_is_not_encrypted)
   shop.options.key_file = NULL;
   cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
   asked();
+}
+
+Test(store_sealed, the_search_finds_what_is_not_encrypted)
+{
+  ask_a_plain_store();
   cr_expect_not_null(word_in_files());
 }
 
@@ -198,13 +203,7 @@ Test(store_sealed, another_key_opens_nothing)
 
 Test(store_sealed, a_store_that_is_not_encrypted_takes_no_key)
 {
-  struct idem_error error = {""};
-  static char dir[256];
-  snprintf(dir, sizeof(dir), "%s", shop_path(&shop, "plain"));
-  shop.options.dir = dir;
-  shop.options.key_file = NULL;
-  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
-  asked();
+  ask_a_plain_store();
   shop.options.key_file = key_path;
   expect_refused("the store is not encrypted");
 }
