@@ -318,11 +318,15 @@ void call_unpin(struct call *call)
     call->api->unpin(call->store, &call->op);
 }
 
-long call_time_left_ms(const struct call *call)
+bool call_lend_rest_of_time(const struct call *call)
 {
-  long limit = (long)call->shadow->slot[SLOT_TIMEOUT_MS],
+  const struct shadow *shadow = call->shadow;
+  long limit = (long)shadow->slot[SLOT_TIMEOUT_MS],
        spent = (long)((monotonic_us() - call->started_us) / 1000);
-  return limit <= 0 ? 0 : spent < limit ? limit - spent : 1;
+  if (!call->op.waited || limit <= 0)
+    return false;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1L);
+  return true;
 }
 
 int64_t call_due_us(const struct call *call, int64_t at_us)

@@ -64,8 +64,9 @@ int64_t call_chunk_us(const struct call *call, size_t i);
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);
 
-/* What is left of the app's CURLOPT_TIMEOUT_MS, at least 1; 0: it has set none. */
-long call_time_left_ms(const struct call *call);
+/* What a call has spent waiting for another one counts against the app's CURLOPT_TIMEOUT_MS. True if libcurl
+ * holds the rest of it. */
+bool call_lend_rest_of_time(const struct call *call);
 
 /* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
 void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms);

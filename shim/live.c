@@ -22,17 +22,6 @@ static int64_t wall_clock_us(void)
   return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* What a call has spent waiting for another one counts against the app's timeout. True if libcurl holds the
- * rest. */
-static bool lend_rest_of_time(const struct call *call)
-{
-  const struct shadow *shadow = call->shadow;
-  long left_ms = call->op.waited ? call_time_left_ms(call) : 0;
-  if (left_ms)
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, left_ms);
-  return left_ms != 0;
-}
-
 void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
   sent_give_back(shadow, copy);
@@ -207,7 +196,7 @@ void live_begin(struct live *live, struct call *call, enum live_kind kind)
   if (live->teed)
     tee_attach(&live->tee, call);
   lend_error_buffer(live);
-  live->lent_time = lend_rest_of_time(call);
+  live->lent_time = call_lend_rest_of_time(call);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   if (kind == LIVE_OWNED) {
     sent_lend(call);

@@ -48,14 +48,6 @@ static CURLcode replay_directly(struct call *call)
   return delivered(call, code, "direct");
 }
 
-/* Every option that is lent to libcurl is given back in the end. */
-static void lend_rest_of_time(const struct call *call)
-{
-  long left_ms = call_time_left_ms(call);
-  if (left_ms)
-    call->shadow->lib->easy_setopt(call->shadow->handle, CURLOPT_TIMEOUT_MS, left_ms);
-}
-
 static CURLcode replay_by_transport(struct call *call)
 {
   struct transport transport;
@@ -67,8 +59,9 @@ static CURLcode replay_by_transport(struct call *call)
   /* From now on the feeder may look at it. */
   if (call->speed > 0)
     call_unpin(call);
+  /* The transport gives it back. */
   if (stream_is_open(call))
-    lend_rest_of_time(call);
+    call_lend_rest_of_time(call);
   if (!transport_answer(&transport, marks) || (stream_is_open(call) && !feeder_stream(&transport))) {
     transport_disarm(&transport, CURLE_OUT_OF_MEMORY);
     return go_live(call, "no memory or thread for the transport");

@@ -260,6 +260,12 @@ Test(streams, a_follower_keeps_its_own_timeout)
   expect_limit("--max-time", "1", "Operation timed out after");
 }
 
+Test(streams, a_follower_by_transport_keeps_its_own_timeout)
+{
+  world_env(&w, "IDEMSHIM_DELIVERY", "transport");
+  expect_limit("--max-time", "1", "Operation timed out after");
+}
+
 Test(streams, a_follower_keeps_its_own_limit_of_speed)
 {
   expect_limit("-Y1000000", "-y1", "Operation too slow. Less than 1000000 bytes/sec");
