@@ -33,7 +33,7 @@ HARDEN  := -Wl,-z,relro,-z,now
 # Sanitizer runtimes come from the program, so their builds cannot insist on complete symbols.
 SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
-objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*.S,$(1)))))
+objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(addsuffix $(at)*.c,$(1)) $(addsuffix $(at)*.S,$(1))))))
 FRONT   := $(call objects,shim config)
 STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o)
 COMMAND := $(call objects,cli tape store config)
@@ -66,19 +66,19 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # A sanitizer's runtime calls dlsym() before it is ready for code that it instruments.
-$(B)/obj/shim/hook_dl.o: override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
+$(B)/obj/shim/hooks/hook_dl.o: override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
 
 $(B)/obj/%.o: %.S
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fsanitize%,$(CFLAGS)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/obj/cli/report_assets.o: cli/report.css cli/report.js
+$(B)/obj/cli/report/assets.o: cli/report/report.css cli/report/report.js
 
 # The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
 $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec
 
--include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)
 include tests/tests.mk
 
 MAN := docs/idemshim.1 docs/idemshim-rules.5 docs/idemshim.7

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/cli.h"
-#include "cli/dispatch.h"
-#include "cli/message.h"
-#include "cli/options.h"
-#include "cli/text.h"
+#include "cli/command/cli.h"
+#include "cli/command/dispatch.h"
+#include "cli/command/options.h"
+#include "cli/output/message.h"
+#include "cli/output/text.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/state.h"
+#include "store/state/state.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/fork.h"
+#include "store/base/process.h"
 #include "tape/record.h"
 #include "tape/writer.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. */
-#include "store/content.h"
-#include "store/name.h"
+#include "store/key/content.h"
+#include "store/key/key.h"
 #include "tape/mask.h"
 #include "tape/match.h"
 

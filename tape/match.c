@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tape/match.h"
-#include "store/fork.h"
+#include "store/base/process.h"
 
 #include <errno.h>
 #include <inttypes.h>

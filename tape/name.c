@@ -2,11 +2,11 @@
 /* What a replay looks an exchange up by. The store's names would not do: they have its secret, the credential
  * and the scope in them, and none of these are the same at another desk; and they cost more than a recording
  * may. */
-#include "store/name.h"
+#include "store/key/key.h"
 
-#include "store/content.h"
-#include "store/fork.h"
-#include "store/hash.h"
+#include "store/base/hash.h"
+#include "store/base/process.h"
+#include "store/key/content.h"
 #include "tape/canon.h"
 #include "tape/json_place.h"
 #include "tape/tape.h"

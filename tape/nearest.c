@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a miss is explained by. Likeness is judged by the bytes that two bodies have in common at their ends;
  * only the best one is taken apart. */
-#include "store/content.h"
+#include "store/key/content.h"
 #include "tape/match.h"
 #include "tape/redact.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where in a run a call stands: which process, which thread, which call of it. Each is one word that has the
  * number of this life in it, so that a child after fork() begins anew without a lock. */
-#include "store/clock.h"
-#include "store/fork.h"
+#include "store/base/clock.h"
+#include "store/base/process.h"
 #include "tape/writer.h"
 
 enum { LIFE_BITS = 20 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/fd.h"
-#include "store/fork.h"
-#include "store/sse.h"
+#include "store/base/fd.h"
+#include "store/base/process.h"
+#include "store/judge/event_stream.h"
 #include "tape/reader.h"
 
 #include <errno.h>

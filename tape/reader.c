@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tape/reader.h"
 
-#include "store/fd.h"
-#include "store/fork.h"
+#include "store/base/fd.h"
+#include "store/base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef IDEMSHIM_TAPE_READER_H
 #define IDEMSHIM_TAPE_READER_H
 
-#include "store/seal.h"
+#include "store/base/seal.h"
 #include "tape/record.h"
 #include "tape/segment.h"
 #include "tape/tape.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tape/redact.h"
 
-#include "store/content.h"
-#include "store/name.h"
-#include "store/sse.h"
+#include "store/judge/event_stream.h"
+#include "store/key/content.h"
+#include "store/key/key.h"
 #include "tape/json_place.h"
 
 #include <string.h>

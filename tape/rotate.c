@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which segment is written to. Processes agree by the names of files alone: a segment is made by link(),
  * which only one of them can win, and appears with its head in it. */
-#include "store/clock.h"
-#include "store/fd.h"
-#include "store/fork.h"
+#include "store/base/clock.h"
+#include "store/base/fd.h"
+#include "store/base/process.h"
 #include "tape/writer.h"
 
 #include <errno.h>

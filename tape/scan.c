@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A segment from its head to its end, over what is damaged. */
-#include "store/fd.h"
+#include "store/base/fd.h"
 #include "tape/reader.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The credentials of a request wherever else they stand: a server that echoes its request, a URL in a
  * message. */
-#include "store/name.h"
+#include "store/key/key.h"
 #include "tape/redact.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tape/segment.h"
 
-#include "store/seal.h"
+#include "store/base/seal.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which exchanges a replay has given: one byte for each, shared by a process and its children, or through a
  * file by all processes of the replay. */
-#include "store/fd.h"
+#include "store/base/fd.h"
 #include "tape/match.h"
 
 #include <errno.h>

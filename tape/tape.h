@@ -86,8 +86,8 @@ struct tape_outcome {
   uint64_t body_len;     /* as far as it came, where less was kept; 0 where all of it is in `body` */
   const struct tape_chunk *chunks; /* their lengths add up to body.len */
   size_t chunk_count;
-  struct idem_span
-      facts; /* curl_easy_getinfo: a list of number (2 bytes), length (2 bytes), value; see shim/replay.h */
+  struct idem_span facts; /* curl_easy_getinfo: a list of number (2 bytes), length (2 bytes), value; see
+                             shim/info/info.h */
 };
 
 /* Writing. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tape/writer.h"
 
-#include "store/clock.h"
-#include "store/fork.h"
+#include "store/base/clock.h"
+#include "store/base/process.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -4,7 +4,7 @@
 #ifndef IDEMSHIM_TAPE_WRITER_H
 #define IDEMSHIM_TAPE_WRITER_H
 
-#include "store/seal.h"
+#include "store/base/seal.h"
 #include "tape/segment.h"
 #include "tape/tape.h"
 

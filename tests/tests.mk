@@ -135,9 +135,9 @@ bench: setup-bench
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined
 
-$(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] tape/*.[ch])
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] store/*/*.[ch] tape/*.[ch])
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c tape/*.c) $(STORE_LIBS)
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c store/*/*.c tape/*.c) $(STORE_LIBS)
 
 fuzz: setup-fuzz
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)

@@ -2,7 +2,7 @@
 /* Any bytes as a response: judging ends, and stays inside them. The first byte picks the content type, the
  * second the flags. A body that is cut after an answer was found in it may be refused, but an error that was
  * found does not go away with more. */
-#include "store/answer.h"
+#include "store/judge/judge.h"
 
 #include <stdlib.h>
 #include <string.h>

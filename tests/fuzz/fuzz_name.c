@@ -4,8 +4,8 @@
  * anew, with its keys sorted and indented, must have the same fingerprint; any other name must stay the same
  * from one time to the next.
  */
-#include "store/content.h"
-#include "store/name.h"
+#include "store/key/content.h"
+#include "store/key/key.h"
 
 #include <stdlib.h>
 #include <string.h>

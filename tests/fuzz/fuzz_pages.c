@@ -3,7 +3,7 @@
  * Any bytes as the data file: every walk ends, and stays inside the file. The input is a list of changes to a
  * sound little file of four pages: place, place, byte.
  */
-#include "store/page.h"
+#include "store/lmdb/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>

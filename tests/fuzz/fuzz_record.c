@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a stored record: a parse stays inside them, and so does whoever reads what it gives. */
-#include "store/record.h"
+#include "store/records/record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * was not changed comes through. No sum of a fuzzer's own holds, so most of the work is done on spools that
  * hold, with changes that are followed by the right sum, or a right tag, or not.
  */
-#include "store/spool.h"
+#include "store/spool/spool.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is taken from an earlier hash changes no digest. */
-#include "store/hash.h"
+#include "store/base/hash.h"
 
 #include <criterion/criterion.h>
 

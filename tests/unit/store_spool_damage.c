@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A spool that is damaged, cut off, another one's, or forged, and one that is encrypted. */
-#include "store/spool.h"
+#include "store/spool/spool.h"
 #include "tests/unit/store_pair.h"
 
 #include <criterion/criterion.h>

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/find_store.h"
+
+#include "cli/output/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+char *cli_absolute(const char *path)
+{
+  char *out = NULL;
+  if (path[0] == '/')
+    return strdup(path);
+  char *here = getcwd(NULL, 0);
+  if (here && asprintf(&out, "%s/%s", here, path) < 0)
+    out = NULL;
+  free(here);
+  return out;
+}
+
+static char *get_store_variable(const char *name)
+{
+  bool ours = strncmp(name, "IDEMSHIM_STORE", 14) == 0 || strcmp(name, "IDEMSHIM_KEY_FILE") == 0;
+  if (strncmp(name, "IDEMSHIM_", 9) == 0 && !ours)
+    return NULL;
+  return getenv(name);
+}
+
+int cli_use_store(const char *directory)
+{
+  if (!directory)
+    return CLI_OK;
+  char *path = cli_absolute(directory);
+  int failed = !path || setenv("IDEMSHIM_STORE", path, 1) < 0;
+  free(path);
+  return failed ? cli_fail(CLI_STORE, "--store %s: %s", directory, strerror(errno)) : CLI_OK;
+}
+
+static int open_store(const struct idem_config *config, struct idem_store **out)
+{
+  struct idem_error error = {""};
+  struct idem_store_options options = {.dir = config->store_dir,
+                                       .size = config->store_size,
+                                       .sync = config->sync,
+                                       .must_exist = true,
+                                       .key_file = config->key_file};
+  int result = idem_store_open(out, &options, &error);
+  if (result == -ENOENT)
+    return cli_fail(
+        CLI_STORE,
+        "there is no store at %s; the first call that a rule matches makes it, and --store names another",
+        config->store_dir);
+  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : CLI_OK;
+}
+
+int cli_find_store(const struct cli_options *options, struct idem_store **out)
+{
+  struct idem_config config;
+  struct idem_error error = {""};
+  int code = cli_use_store(options->store);
+  if (code != CLI_OK)
+    return code;
+  if (idem_config_load(&config, get_store_variable, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  code = open_store(&config, out);
+  idem_config_release(&config);
+  return code;
+}
+
+int cli_not_found(int result, const struct idem_error *error)
+{
+  switch (result) {
+  case -ENOENT:
+    return cli_fail(CLI_NO, "%s; idemshim ls --all lists what there is", error->text);
+  case -ENOTUNIQ:
+  case -EINVAL:
+    return cli_fail(CLI_USAGE, "%s", error->text);
+  default:
+    return cli_fail(CLI_STORE, "%s", error->text);
+  }
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store that the shim would use, or the one that --store names.
+ */
+#ifndef IDEMSHIM_CLI_FIND_STORE_H
+#define IDEMSHIM_CLI_FIND_STORE_H
+
+#include "cli/command/cli.h"
+#include "store/store.h"
+
+/*
+ * Finds and opens an existing store. Only the variables that concern the store are looked at: a mistake in a
+ * rule does not keep anybody from looking at what is stored. Returns CLI_OK, or has said what is wrong and
+ * returns the code to exit with. Close with idem_store_close().
+ */
+int cli_find_store(const struct cli_options *options, struct idem_store **out);
+
+/* Makes `directory`, if it is not NULL, the store of this process, as --store does. Returns an enum cli_exit.
+ */
+int cli_use_store(const char *directory);
+
+/* Says why an answer named by its id was not found, and returns the code to exit with: `result` and `error`
+ * are what idem_store_show() or idem_store_remove() gave. */
+int cli_not_found(int result, const struct idem_error *error);
+
+/* A path that stays right when the working directory changes; NULL with errno set if that is unknown. The
+ * caller frees it. */
+char *cli_absolute(const char *path);
+
+#endif

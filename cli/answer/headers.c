@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/headers.h"
+
+#include "cli/output/json.h"
+#include "cli/output/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Response headers that hand the app a secret. */
+static const char *const secret_headers[] = {"Set-Cookie", "Set-Cookie2", "Authentication-Info",
+                                             "Proxy-Authentication-Info"};
+
+static bool is_secret(const char *line, size_t name_len)
+{
+  for (size_t i = 0; i < sizeof(secret_headers) / sizeof(secret_headers[0]); i++)
+    if (strlen(secret_headers[i]) == name_len && strncasecmp(line, secret_headers[i], name_len) == 0)
+      return true;
+  return false;
+}
+
+/* How much of a line may be shown: all of it, or up to the colon. */
+static size_t shown(const char *line, size_t len, bool raw)
+{
+  const char *colon = memchr(line, ':', len);
+  if (raw || !colon || !is_secret(line, (size_t)(colon - line)))
+    return len;
+  return (size_t)(colon - line) + 1;
+}
+
+static void put_line(FILE *out, const char *line, size_t len, struct cli_header_style style)
+{
+  size_t part = shown(line, len, style.raw);
+  if (style.exact)
+    fwrite(line, 1, part, out);
+  else
+    cli_put_line(out, line, part, CLI_UNCUT);
+  if (part < len)
+    fputs(" [redacted]", out);
+}
+
+static void put_end(FILE *out, const char *end, size_t len, bool exact)
+{
+  if (exact)
+    fwrite(end, 1, len, out);
+  else
+    fputc('\n', out);
+}
+
+void cli_put_headers(FILE *out, struct idem_span headers, const char *indent, struct cli_header_style style)
+{
+  for (const char *line = headers.data, *end = line + headers.len; line < end;) {
+    const char *newline = memchr(line, '\n', (size_t)(end - line)), *next = newline ? newline + 1 : end;
+    size_t len = (size_t)(next - line), text = len;
+    while (text && (line[text - 1] == '\n' || line[text - 1] == '\r'))
+      text--;
+    if (text && !style.exact)
+      fputs(indent, out);
+    put_line(out, line, text, style);
+    put_end(out, line + text, len - text, style.exact);
+    line = next;
+  }
+}
+
+json_t *cli_headers_json(struct idem_span headers, bool raw)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out)
+    return NULL;
+  cli_put_headers(out, headers, "", (struct cli_header_style){.raw = raw, .exact = true});
+  json_t *string = fclose(out) == 0 ? cli_json_text((struct idem_span){text, size}) : NULL;
+  free(text);
+  return string;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/prompt.h"
+
+#include "cli/output/text.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* Where providers put what is asked, in the order in which it is looked for. */
+static const char *const prompt_fields[] = {
+    "messages", /* OpenAI chat, Anthropic, Mistral, Cohere v2, Ollama chat, Bedrock converse */
+    "input",    /* OpenAI responses and embeddings */
+    "contents", /* Gemini */
+    "prompt",   /* completions, Ollama generate */
+    "message",  /* Cohere v1 */
+    "inputs",   /* Hugging Face servers */
+    "content",  "parts", "text", "inputText",
+};
+
+/* Deeper than any provider nests text; a hostile body must not exhaust the stack. */
+enum { DEEPEST = 8, BEGINNING = 400 };
+
+static const char *text_in(const json_t *value, int depth);
+
+static bool is_from_user(const json_t *item)
+{
+  const char *role = json_string_value(json_object_get(item, "role"));
+  return !role || strcmp(role, "user") == 0;
+}
+
+/* The last text, first among what the user said, then among the rest. */
+static const char *text_in_list(const json_t *list, int depth)
+{
+  for (int user = 1; user >= 0; user--) {
+    for (size_t i = json_array_size(list); i-- > 0;) {
+      const json_t *item = json_array_get(list, i);
+      const char *text = is_from_user(item) == user ? text_in(item, depth + 1) : NULL;
+      if (text)
+        return text;
+    }
+  }
+  return NULL;
+}
+
+static const char *text_in(const json_t *value, int depth)
+{
+  if (!value || depth > DEEPEST)
+    return NULL;
+  if (json_is_string(value))
+    return *json_string_value(value) ? json_string_value(value) : NULL;
+  if (json_is_array(value))
+    return text_in_list(value, depth);
+  for (size_t i = 0; i < sizeof(prompt_fields) / sizeof(prompt_fields[0]); i++) {
+    const char *text = text_in(json_object_get(value, prompt_fields[i]), depth + 1);
+    if (text)
+      return text;
+  }
+  return NULL;
+}
+
+/* A copy of the beginning, not cut inside a character. */
+static char *beginning(const char *text, size_t len)
+{
+  size_t end = 0;
+  while (end < len && end < BEGINNING) {
+    size_t n = cli_utf8_at(text + end, len - end);
+    end += n ? n : 1;
+  }
+  return strndup(text, end);
+}
+
+char *cli_prompt(struct idem_span body)
+{
+  json_t *document = body.len ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+  const char *text = text_in(document, 0);
+  char *out = text ? beginning(text, strlen(text)) : beginning(body.data, body.len);
+  json_decref(document);
+  return out;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/commands/check.h"
+
+#include "cli/answer/find_store.h"
+#include "cli/answer/url.h"
+#include "cli/command/cli.h"
+#include "cli/output/message.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *cli_check_verdict(const struct cli_check *check)
+{
+  static const char *const with_rule[] = {
+      [IDEM_MODE_IDEMPOTENT] = "answered from the store; sent and stored if it is not there yet",
+      [IDEM_MODE_OBSERVE] = "sent; only counted (mode observe)",
+      [IDEM_MODE_RECORD] = "sent, and recorded (mode record)",
+      [IDEM_MODE_REPLAY] = "answered from the tape, never sent (mode replay)",
+      [IDEM_MODE_OFF] = "sent as if idemshim were not there (mode off)",
+  };
+  if (!check->rule)
+    return "sent as if idemshim were not there: no rule matches";
+  if (check->rule->action == IDEM_ACTION_BYPASS)
+    return "sent as if idemshim were not there: the rule says action=bypass";
+  return with_rule[check->config->mode];
+}
+
+/* Opens the store to see whether that works, without making one. The caller frees the text. */
+static char *look_at_store(const struct idem_config *config, int *code)
+{
+  struct idem_store *store;
+  struct idem_error error = {""};
+  struct idem_store_options options = {.dir = config->store_dir,
+                                       .size = config->store_size,
+                                       .sync = config->sync,
+                                       .must_exist = true,
+                                       .key_file = config->key_file};
+  int result = idem_store_open(&store, &options, &error);
+  if (result == -ENOENT)
+    return strdup("not made yet: the first matching call makes it");
+  if (result < 0) {
+    *code = CLI_STORE;
+    return strdup(error.text);
+  }
+  idem_store_close(store);
+  return strdup("usable");
+}
+
+/* Methods are compared in upper case, as the shim sees what libcurl sends; a person may type them as they
+ * like. */
+static char *upper(const char *text)
+{
+  char *out = strdup(text);
+  for (char *c = out; c && *c; c++)
+    *c = (char)toupper((unsigned char)*c);
+  return out;
+}
+
+static int match(struct cli_check *check, const char *url)
+{
+  struct idem_error error = {""};
+  struct idem_target target = {.method = check->method, .method_len = strlen(check->method)};
+  if (cli_url_parse(url, &target, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  check->url = url;
+  check->rule = idem_config_match(check->config, &target);
+  return check->rule ? CLI_OK : CLI_NO;
+}
+
+static int print(const struct cli_check *check, bool json)
+{
+  if (json)
+    return cli_check_print_json(check);
+  cli_check_print(check);
+  return CLI_OK;
+}
+
+/* A store that cannot be used is what matters most, then a call that no rule wants. */
+static int check_config(const struct idem_config *config, const char *method, const char *url,
+                        const struct cli_options *options)
+{
+  int matched = CLI_OK, code = CLI_OK;
+  char *typed = upper(method), *state = look_at_store(config, &code);
+  struct cli_check check = {.config = config, .store_state = state, .method = typed, .all = options->all};
+  if (!typed || !state)
+    matched = cli_fail(CLI_STORE, "out of memory");
+  else if (url)
+    matched = match(&check, url);
+  if (matched == CLI_OK || matched == CLI_NO) {
+    int printed = print(&check, options->json);
+    code = code != CLI_OK ? code : printed != CLI_OK ? printed : matched;
+  } else {
+    code = matched;
+  }
+  free(typed);
+  free(state);
+  return code;
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  struct idem_config config;
+  struct idem_error error = {""};
+  if (options->docs) {
+    cli_check_print_docs();
+    return CLI_OK;
+  }
+  int code = cli_use_store(options->store);
+  if (code != CLI_OK)
+    return code;
+  if (idem_config_load(&config, getenv, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
+  idem_config_release(&config);
+  return code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION("all", NULL, CLI_FLAG, all, "list every rule, the built-in ones too"),
+    CLI_OPTION_JSON,
+    CLI_OPTION_STORE,
+    CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields"),
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_check = {
+    .name = "check",
+    .operands = "[[METHOD] URL]",
+    .summary = "what is configured, and which rule a call would meet",
+    .details = "Exits 2 if the configuration has a mistake, 3 if there is a store that cannot be used, and 1 "
+               "if the\n"
+               "URL meets no rule. METHOD is POST if it is left out.",
+    .options = options_table,
+    .max_operands = 2,
+    .run = run,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/mode.h"
+#include "cli/answer/rule_text.h"
+#include "cli/commands/check.h"
+#include "cli/output/output.h"
+#include "cli/output/text.h"
+#include "cli/output/units.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_recording(const struct idem_config *config)
+{
+  char size[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
+  cli_fact("tape", "%s (%s%s)", config->tape_dir, config->tape_size ? "up to " : "of any size",
+           config->tape_size ? cli_bytes(size, config->tape_size) : "");
+  if (config->tape_age_ms)
+    cli_fact("tape age", "up to %s", cli_duration(age, config->tape_age_ms));
+}
+
+static void print_replaying(const struct idem_config *config)
+{
+  char factor[32];
+  snprintf(factor, sizeof(factor), "%g times as fast", config->speed);
+  cli_fact("tape", "%s", config->tape_dir);
+  cli_fact("pace", "%s", config->speed == 0 ? "instant" : config->speed == 1 ? "original" : factor);
+  cli_fact("match", "%s", config->match_loose ? "loose" : "exact");
+  cli_fact("exhausted", "%s", config->exhausted_last ? "the last outcome again" : "error");
+  if (config->replay_state)
+    cli_fact("replay state", "%s", config->replay_state);
+  if (config->replay_edit)
+    cli_fact("replay edit", "%s", config->replay_edit);
+}
+
+static void print_tape(const struct idem_config *config)
+{
+  if (config->tape_dir && config->mode == IDEM_MODE_REPLAY)
+    print_replaying(config);
+  else if (config->tape_dir)
+    print_recording(config);
+  if (config->key_file)
+    cli_fact("key file", "%s", config->key_file);
+}
+
+static void print_settings(const struct cli_check *check)
+{
+  const struct idem_config *config = check->config;
+  char size[CLI_UNIT_SIZE];
+  cli_fact("mode", "%s", cli_mode_name(config->mode));
+  cli_fact("store", "%s (%s)", config->store_dir, check->store_state);
+  cli_fact("store size", "%s%s", cli_bytes(size, config->store_size),
+           config->sync ? "" : ", not waiting for the disk");
+  cli_fact("scope", "%s", *config->scope ? config->scope : "none");
+  print_tape(config);
+  cli_fact("log", "%s", config->log ? config->log : "none");
+  if (config->delivery == IDEM_DELIVERY_TRANSPORT)
+    cli_fact("delivery", "always through libcurl");
+  if (!config->hook_dl)
+    cli_fact("hooks", "dlopen and dlsym are left alone");
+}
+
+static void print_rule(const struct idem_rule *rule)
+{
+  char *text = cli_rule_text(rule), number[32];
+  snprintf(number, sizeof(number), "%s %d", rule->origin, rule->number);
+  printf("  %-18s  ", number);
+  if (text)
+    cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
+  if (rule->name)
+    printf("  %s# %s%s", cli_style(CLI_DIM), rule->name, cli_style(CLI_PLAIN));
+  putchar('\n');
+  free(text);
+}
+
+/* The built-in rules are many: one line for each provider, which has its rules in a row. */
+static size_t print_provider(const struct idem_config *config, size_t first)
+{
+  const struct idem_rule *rules = config->rules;
+  size_t end = first;
+  while (end < config->rule_count && rules[end].name && strcmp(rules[end].name, rules[first].name) == 0)
+    end++;
+  printf("  %-18s  %s, %zu rule%s\n", rules[first].origin, rules[first].name, end - first,
+         end - first == 1 ? "" : "s");
+  return end;
+}
+
+static void print_rules(const struct cli_check *check)
+{
+  const struct idem_config *config = check->config;
+  bool folded = false;
+  printf("\n%srules, of which the first that matches counts%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
+  for (size_t i = 0; i < config->rule_count;) {
+    if (check->all || !config->rules[i].name) {
+      print_rule(&config->rules[i++]);
+      continue;
+    }
+    i = print_provider(config, i);
+    folded = true;
+  }
+  if (folded)
+    puts("  (idemshim check --all lists each rule)");
+}
+
+static void print_treatment(const struct idem_rule *rule)
+{
+  char value[CLI_VALUE_SIZE];
+  for (const struct idem_field_doc *field = idem_field_docs; field->name; field++) {
+    bool set = cli_rule_value(rule, field->name, value);
+    printf("  %s%-9s%s ", set ? cli_style(CLI_GREEN) : "", field->name, set ? cli_style(CLI_PLAIN) : "");
+    cli_put_line(stdout, set ? value : field->fallback, strlen(set ? value : field->fallback), CLI_UNCUT);
+    putchar('\n');
+  }
+}
+
+static void print_call(const struct cli_check *check)
+{
+  printf("\n%s%s %s%s\n", cli_style(CLI_BOLD), check->method, check->url, cli_style(CLI_PLAIN));
+  if (check->rule)
+    print_rule(check->rule);
+  printf("  %s\n", cli_check_verdict(check));
+  if (check->rule && check->rule->action == IDEM_ACTION_STORE) {
+    putchar('\n');
+    print_treatment(check->rule);
+  }
+}
+
+void cli_check_print(const struct cli_check *check)
+{
+  print_settings(check);
+  if (check->url)
+    print_call(check);
+  else
+    print_rules(check);
+}
+
+void cli_check_print_docs(void)
+{
+  for (const struct idem_variable_doc *row = idem_variable_docs; row->name; row++)
+    printf("variable\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback, row->help);
+  for (const struct idem_field_doc *row = idem_field_docs; row->name; row++)
+    printf("field\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback, row->help);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/advice.h"
+#include "cli/answer/answer.h"
+#include "cli/answer/find_store.h"
+#include "cli/answer/nearest.h"
+#include "cli/command/cli.h"
+#include "cli/output/json.h"
+#include "cli/output/message.h"
+#include "cli/output/output.h"
+#include "cli/output/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct explanation {
+  struct cli_kept target;
+  struct cli_nearest nearest;
+  char advice[512]; /* "" if nothing is similar */
+};
+
+static int keep(void *arg, const struct idem_answer *answer)
+{
+  return cli_keep(arg, answer);
+}
+
+static int remember_id(void *arg, const struct idem_answer *answer)
+{
+  memcpy(arg, answer->id, IDEM_ID_SIZE);
+  return 0;
+}
+
+/* Finds the answer that `id` names, or the newest one. Returns an enum cli_exit. */
+static int find_target(struct idem_store *store, const char *id, struct cli_kept *target)
+{
+  char newest[IDEM_ID_SIZE] = "";
+  struct idem_error error = {""};
+  int result = id ? 0 : idem_store_each(store, remember_id, newest, &error);
+  if (result < 0)
+    return cli_fail(CLI_STORE, "%s", error.text);
+  if (!id && !*newest)
+    return cli_fail(CLI_NO, "the store is empty; there is no call to explain");
+  result = idem_store_show(store, id ? id : newest, keep, target, &error);
+  if (result == -ENOMEM)
+    return cli_fail(CLI_STORE, "out of memory");
+  return result < 0 ? cli_not_found(result, &error) : CLI_OK;
+}
+
+static int search(struct idem_store *store, struct explanation *explanation)
+{
+  struct idem_error error = {""};
+  struct cli_nearest *nearest = &explanation->nearest;
+  const struct idem_answer *target = &explanation->target.answer;
+  int result = cli_nearest_find(store, target, nearest, &error);
+  if (result < 0)
+    return cli_fail(CLI_STORE, "%s", *error.text ? error.text : strerror(-result));
+  if (nearest->alike >= 0)
+    cli_advice(nearest->difference, explanation->advice, sizeof(explanation->advice));
+  return nearest->alike >= 0 ? CLI_OK : CLI_NO;
+}
+
+/* Output. */
+
+static void call_fact(const char *label, const struct idem_answer *answer)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out)
+    return;
+  cli_answer_put_call(out, answer);
+  if (fclose(out) == 0)
+    cli_fact(label, "%s  %s", answer->id, text);
+  free(text);
+}
+
+static void apart_fact(const struct idem_answer *target, const struct idem_answer *other, int alike)
+{
+  char span[CLI_UNIT_SIZE];
+  int64_t us = target->started_us - other->stored_us;
+  bool earlier = us >= 0;
+  cli_fact("alike", "%d.%d %%, stored %s %s it", alike / 10, alike % 10,
+           cli_duration(span, (uint64_t)(earlier ? us : -us) / 1000), earlier ? "before" : "after");
+  if (earlier && other->expires_us <= target->started_us)
+    cli_fact("expired", "before this call was made; ttl= of the rule says how long an answer is replayed");
+}
+
+static void print_text(const struct explanation *explanation)
+{
+  const struct idem_answer *target = &explanation->target.answer;
+  const struct cli_nearest *nearest = &explanation->nearest;
+  call_fact("call", target);
+  if (nearest->alike < 0) {
+    cli_fact(
+        "why",
+        "no other request for this URL is in the store, so there was nothing that it could be answered with");
+    return;
+  }
+  cli_fact("why", "no answer was stored under its key");
+  call_fact("nearest", &nearest->kept.answer);
+  apart_fact(target, &nearest->kept.answer, nearest->alike);
+  cli_fact("difference", "%s", nearest->difference);
+  cli_fact("what to do", "%s", explanation->advice);
+}
+
+static int print_document(const struct explanation *explanation)
+{
+  const struct cli_nearest *nearest = &explanation->nearest;
+  json_t *document = json_pack("{s:o}", "call", cli_answer_json_request(&explanation->target.answer));
+  if (!document || nearest->alike < 0)
+    return cli_print_json(document);
+  struct idem_span difference = {nearest->difference, strlen(nearest->difference)};
+  json_object_set_new(document, "nearest", cli_answer_json_request(&nearest->kept.answer));
+  json_object_set_new(document, "alike", json_real(nearest->alike / 1000.0));
+  json_object_set_new(document, "difference", cli_json_text(difference));
+  json_object_set_new(document, "advice", json_string(explanation->advice));
+  return cli_print_json(document);
+}
+
+static int explain(struct idem_store *store, const char *id, bool json)
+{
+  struct explanation explanation = {0};
+  int code = find_target(store, id, &explanation.target), printed = CLI_OK;
+  if (code == CLI_OK) {
+    code = search(store, &explanation);
+    if (json && code <= CLI_NO)
+      printed = print_document(&explanation);
+    else if (code <= CLI_NO)
+      print_text(&explanation);
+  }
+  cli_kept_release(&explanation.target);
+  cli_kept_release(&explanation.nearest.kept);
+  return printed != CLI_OK ? printed : code;
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  struct idem_store *store;
+  int code = cli_find_store(options, &store);
+  if (code != CLI_OK)
+    return code;
+  code = explain(store, argc ? argv[0] : NULL, options->json);
+  idem_store_close(store);
+  return code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION_STORE,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_explain = {
+    .name = "explain",
+    .operands = "[ID]",
+    .summary = "why a call was sent although a similar one was stored",
+    .details = "Without ID, the newest answer. Shows the nearest other request for the same URL, where the "
+               "two first\n"
+               "differ, and what could be done about it. Exits 1 if nothing is similar.",
+    .options = options_table,
+    .max_operands = 1,
+    .run = run,
+};

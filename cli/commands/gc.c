@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/find_store.h"
+#include "cli/command/cli.h"
+#include "cli/output/json.h"
+#include "cli/output/message.h"
+#include "cli/output/progress.h"
+#include "cli/output/units.h"
+
+#include <stdio.h>
+
+static int print_gc_json(const struct idem_gc *gc)
+{
+  return cli_print_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)gc->removed, "bytes",
+                                  (json_int_t)gc->bytes, "claims", (json_int_t)gc->claims, "readers",
+                                  (json_int_t)gc->readers));
+}
+
+static int print_text(const struct idem_gc *gc)
+{
+  char removed[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], claims[CLI_UNIT_SIZE], readers[CLI_UNIT_SIZE];
+  printf("removed %s expired answer%s (%s), %s claim%s and %s reader%s of dead processes\n",
+         cli_count(removed, gc->removed), gc->removed == 1 ? "" : "s", cli_bytes(bytes, gc->bytes),
+         cli_count(claims, gc->claims), gc->claims == 1 ? "" : "s", cli_count(readers, gc->readers),
+         gc->readers == 1 ? "" : "s");
+  return CLI_OK;
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  struct idem_store *store;
+  struct idem_gc gc = {0};
+  struct idem_error error = {""};
+  char name[] = "gc";
+  int code = cli_find_store(options, &store);
+  if (code != CLI_OK)
+    return code;
+  int result = idem_store_gc(store, &gc, cli_progress, name, &error);
+  cli_progress_end();
+  idem_store_close(store);
+  if (result < 0)
+    return cli_fail(CLI_STORE, "%s", error.text);
+  return options->json ? print_gc_json(&gc) : print_text(&gc);
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION_STORE,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_gc = {
+    .name = "gc",
+    .operands = "",
+    .summary = "remove what has expired and what dead processes left",
+    .details =
+        "Expired answers are never replayed and make room by themselves; this only gives the space back now.",
+    .options = options_table,
+    .run = run,
+};

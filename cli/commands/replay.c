@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/find_store.h"
+#include "cli/launch/launch.h"
+#include "cli/launch/replay_state.h"
+#include "cli/output/message.h"
+#include "tape/tape.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An --edit as the variable takes it, behind those before it. The caller frees it. */
+static char *join_edit(const char *before, const char *edit)
+{
+  size_t digits = strspn(edit, "0123456789");
+  char *joined = NULL, *path;
+  if (!digits || edit[digits] != '=' || !edit[digits + 1] || strchr(edit, ';')) {
+    cli_fail(CLI_USAGE, "--edit %s: expected N=FILE, the number of an exchange and a file without ;", edit);
+    return NULL;
+  }
+  path = cli_absolute(edit + digits + 1);
+  if (!path || access(path, R_OK) < 0)
+    cli_fail(CLI_USAGE, "--edit %s: %s", edit, strerror(errno));
+  else if (asprintf(&joined, "%s%s%.*s=%s", before, *before ? ";" : "", (int)digits, edit, path) < 0)
+    joined = NULL;
+  free(path);
+  return joined;
+}
+
+static int set_edits(const struct cli_options *options)
+{
+  char *all = strdup("");
+  for (size_t i = 0; all && i < CLI_LIST_MAX && options->edits[i]; i++) {
+    char *joined = join_edit(all, options->edits[i]);
+    free(all);
+    all = joined;
+  }
+  int failed = !all || (*all && setenv("IDEMSHIM_REPLAY_EDIT", all, 1) < 0);
+  free(all);
+  return failed ? CLI_USAGE : CLI_OK;
+}
+
+static int check_edits(const char *edits, uint64_t exchanges)
+{
+  for (const char *at = edits; at; at = strchr(at, ';')) {
+    at += *at == ';';
+    uint64_t number = strtoull(at, NULL, 10);
+    if (number < 1 || number > exchanges)
+      return cli_fail(CLI_USAGE, "--edit %.*s: the tape has exchanges 1 to %" PRIu64, (int)strcspn(at, ";"),
+                      at, exchanges);
+  }
+  return CLI_OK;
+}
+
+/* What is wrong with the tape is better known before the program runs. */
+static int check_tape(const struct idem_config *config)
+{
+  struct tape *tape;
+  struct idem_error error = {""};
+  struct tape_source source = {.dir = config->tape_dir, .key_file = config->key_file};
+  if (tape_open(&tape, &source, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
+  int code = check_edits(config->replay_edit, tape_totals(tape).exchanges);
+  tape_close(tape);
+  return code == CLI_OK ? cli_make_replay_state() : code;
+}
+
+static int replay(const struct cli_options *options, int argc, char **argv)
+{
+  struct cli_options replaying = *options;
+  int program = strcmp(argv[1], "--") == 0 ? 2 : 1;
+  replaying.mode = "replay";
+  replaying.tape = argv[0];
+  if (program == argc)
+    return cli_fail(CLI_USAGE, "a command is missing; usage: idemshim replay [options] DIR -- COMMAND");
+  int code = cli_set_variables(&replaying);
+  if (code == CLI_OK)
+    code = set_edits(options);
+  return code == CLI_OK ? cli_launch(argv + program, check_tape) : code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION("pace", "P", CLI_TEXT, pace, "instant, original, or so many times as fast: 10"),
+    CLI_OPTION("match", "M", CLI_TEXT, match, "exact, or loose: dates and UUIDs do not count"),
+    CLI_OPTION("exhausted", "E", CLI_TEXT, exhausted, "after the last outcome: error, or last again"),
+    CLI_OPTION("edit", "N=FILE", CLI_LIST, edits, "FILE is the body of exchange N; may be repeated"),
+    CLI_OPTION_CALLS,
+    CLI_OPTION_KEY,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_replay = {
+    .name = "replay",
+    .operands = "DIR [--] COMMAND [ARGUMENT...]",
+    .summary = "run a program again with what a tape has, without the network",
+    .details =
+        "Calls that no rule matches are left alone. Exits as the program does, or as run; 2 also if DIR "
+        "cannot\n"
+        "be read as a tape.",
+    .options = options_table,
+    .min_operands = 2,
+    .max_operands = CLI_ANY_NUMBER,
+    .stops = true,
+    .run = replay,
+};

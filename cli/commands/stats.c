@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/answer/find_store.h"
+#include "cli/command/cli.h"
+#include "cli/output/json.h"
+#include "cli/output/message.h"
+#include "cli/output/output.h"
+#include "cli/output/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const struct {
+  const char *name, *help;
+} counters[IDEM_COUNTER_COUNT] = {
+#define X(name, help) {#name, help},
+    IDEM_COUNTERS(X)
+#undef X
+};
+
+/* What the store holds now; the same three for every form of output. */
+static const struct {
+  const char *name, *help;
+  size_t offset;
+} gauges[] = {
+    {"answers",        "answers in the store",     offsetof(struct idem_stats, answers)     },
+    {"answer_bytes",   "bytes that they take",     offsetof(struct idem_stats, answer_bytes)},
+    {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)    },
+};
+
+#define GAUGE_COUNT (sizeof(gauges) / sizeof(gauges[0]))
+
+static uint64_t gauge(const struct idem_stats *stats, size_t i)
+{
+  return *(const uint64_t *)((const char *)stats + gauges[i].offset);
+}
+
+static double hit_rate(const struct idem_stats *stats)
+{
+  uint64_t calls = stats->counter[IDEM_COUNTER_calls];
+  return calls ? (double)stats->counter[IDEM_COUNTER_hits] / (double)calls : 0;
+}
+
+/* JSON */
+
+static int print_stats_json(const struct idem_stats *stats)
+{
+  char since[CLI_UNIT_SIZE];
+  json_t *document = json_object();
+  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++)
+    json_object_set_new(document, counters[i].name, json_integer((json_int_t)stats->counter[i]));
+  json_object_set_new(document, "hit_rate", json_real(hit_rate(stats)));
+  json_object_set_new(document, "duplicates_prevented",
+                      json_integer((json_int_t)stats->counter[IDEM_COUNTER_hits]));
+  for (size_t i = 0; i < GAUGE_COUNT; i++)
+    json_object_set_new(document, gauges[i].name, json_integer((json_int_t)gauge(stats, i)));
+  json_object_set_new(document, "since", json_string(cli_timestamp(since, stats->since_us)));
+  return cli_print_json(document);
+}
+
+/* The Prometheus text format. */
+
+static void print_metric(const char *name, const char *suffix, const char *type, const char *help)
+{
+  printf("# HELP idemshim_%s%s %s\n# TYPE idemshim_%s%s %s\nidemshim_%s%s ", name, suffix, help, name, suffix,
+         type, name, suffix);
+}
+
+static int print_prometheus(const struct idem_stats *stats)
+{
+  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
+    print_metric(counters[i].name, "_total", "counter", counters[i].help);
+    printf("%" PRIu64 "\n", stats->counter[i]);
+  }
+  for (size_t i = 0; i < GAUGE_COUNT; i++) {
+    print_metric(gauges[i].name, "", "gauge", gauges[i].help);
+    printf("%" PRIu64 "\n", gauge(stats, i));
+  }
+  print_metric("since_timestamp_seconds", "", "gauge", "when counting began");
+  printf("%.3f\n", (double)stats->since_us / 1e6);
+  return CLI_OK;
+}
+
+/* For people. */
+
+/* Everything here is our own text, and the numbers stand below each other. */
+static void amount(const char *label, const char *number, const char *help)
+{
+  printf("%s%-11s%s %14s  %s\n", cli_style(CLI_BOLD), label, cli_style(CLI_PLAIN), number, help);
+}
+
+static void count(const char *label, uint64_t n, const char *help)
+{
+  char text[CLI_UNIT_SIZE];
+  amount(label, cli_count(text, n), help);
+}
+
+static void print_saved(const struct idem_stats *stats)
+{
+  const uint64_t *counter = stats->counter;
+  char text[CLI_UNIT_SIZE];
+  count("duplicates", counter[IDEM_COUNTER_hits], "calls prevented: answered without going upstream");
+  amount("time", cli_duration(text, counter[IDEM_COUNTER_ms_saved]),
+         "saved: what these calls took when they were live");
+  amount("bytes", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]), "replayed");
+  count("tokens in", counter[IDEM_COUNTER_input_tokens_saved], "saved, once for each key");
+  count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
+}
+
+static void print_rate(const struct idem_stats *stats)
+{
+  char text[CLI_UNIT_SIZE];
+  snprintf(text, sizeof(text), "%.1f %%", 100 * hit_rate(stats));
+  amount("hit rate", text, "of the calls");
+}
+
+/* The five that are always of interest; the others are shown when they have happened. */
+static void print_calls(const struct idem_stats *stats)
+{
+  static const bool shown_elsewhere[IDEM_COUNTER_COUNT] = {
+      [IDEM_COUNTER_ms_saved] = true,
+      [IDEM_COUNTER_bytes_saved] = true,
+      [IDEM_COUNTER_input_tokens_saved] = true,
+      [IDEM_COUNTER_output_tokens_saved] = true,
+  };
+  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
+    if (shown_elsewhere[i] || (i > IDEM_COUNTER_stored && stats->counter[i] == 0))
+      continue;
+    count(counters[i].name, stats->counter[i], counters[i].help);
+    if (i == IDEM_COUNTER_hits)
+      print_rate(stats);
+  }
+}
+
+static void print_store(const struct idem_stats *stats)
+{
+  char bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE], share[CLI_UNIT_SIZE + 4];
+  count("answers", stats->answers, "in the store");
+  snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
+  amount("size", cli_bytes(bytes, stats->answer_bytes), share);
+}
+
+static int print_text(const struct idem_stats *stats)
+{
+  char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE];
+  print_calls(stats);
+  putchar('\n');
+  print_saved(stats);
+  putchar('\n');
+  print_store(stats);
+  printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));
+  return CLI_OK;
+}
+
+static int print(const struct idem_stats *stats, const struct cli_options *options)
+{
+  if (options->json)
+    return print_stats_json(stats);
+  return options->prometheus ? print_prometheus(stats) : print_text(stats);
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  struct idem_store *store;
+  struct idem_stats stats;
+  struct idem_error error = {""};
+  if (options->json && options->prometheus)
+    return cli_fail(CLI_USAGE, "--json and --prometheus exclude each other; give one");
+  int code = cli_find_store(options, &store);
+  if (code != CLI_OK)
+    return code;
+  int result = idem_store_stats(store, &stats, &error);
+  code = result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : print(&stats, options);
+  idem_store_close(store);
+  return code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
+    CLI_OPTION_STORE,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_stats = {
+    .name = "stats",
+    .operands = "",
+    .summary = "what was saved: calls, hits, time, tokens, and what the store holds",
+    .options = options_table,
+    .run = run,
+};

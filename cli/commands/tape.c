@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* `idemshim tape`: commands of its own, for what was recorded. */
+#include "cli/tape/tape.h"
+#include "cli/command/dispatch.h"
+
+#include <string.h>
+
+static const struct cli_command *const rows[] = {
+    &cli_tape_ls, &cli_tape_show, &cli_tape_diff, &cli_tape_verify, &cli_tape_export, &cli_tape_report,
+};
+
+static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows), "tape "};
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  (void)options;
+  const struct cli_command *command = cli_find_command(&commands, argv[0]);
+  return command ? cli_run_command(command, argc, argv) : cli_unknown_command(&commands, argv[0]);
+}
+
+static const struct cli_option options_table[] = {CLI_OPTION_END};
+
+const struct cli_command cli_command_tape = {
+    .name = "tape",
+    .operands = "ls|show|diff|verify|export|report DIR ...",
+    .summary = "look at a recorded run: list, show, compare, export, report",
+    .details =
+        "ls DIR             list the exchanges\n"
+        "show DIR N         everything that is known of one\n"
+        "diff DIR DIR       which exchanges of two runs differ, and where\n"
+        "verify DIR         read everything and check it\n"
+        "export --har DIR   write a HAR 1.2 archive, for a browser's network panel\n"
+        "report DIR         write one HTML page: a picture of the run, and every exchange\n\n"
+        "idemshim tape COMMAND --help has the options of each. Exits 2 if DIR is no tape that can be read.",
+    .options = options_table,
+    .min_operands = 1,
+    .max_operands = CLI_ANY_NUMBER,
+    .stops = true,
+    .run = run,
+};

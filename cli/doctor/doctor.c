@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/doctor/doctor.h"
+
+#include "cli/command/cli.h"
+#include "cli/doctor/prove.h"
+#include "cli/launch/library.h"
+#include "cli/output/message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A PID is a number that stands alone; a command of that name can be asked for as ./NAME. */
+static pid_t pid_of(int argc, char **argv)
+{
+  char *end;
+  errno = 0;
+  long number = strtol(argv[0], &end, 10);
+  return argc == 1 && !errno && *argv[0] && !*end && number > 0 && number <= INT_MAX ? (pid_t)number : 0;
+}
+
+/* Something has to be said of a program of which nothing else can be. */
+static void look_for_nothing(struct doctor *doctor)
+{
+  for (size_t i = 0; i < doctor->finding_count; i++)
+    if (doctor->findings[i].row->weight != DOCTOR_NOTE)
+      return;
+  size_t others = doctor->objects.count - 1;
+  doctor_find(doctor, DOCTOR_NONE, "%zu librar%s", others, others == 1 ? "y" : "ies");
+}
+
+static int print(const struct doctor *doctor, const struct doctor_proof *proof, bool json)
+{
+  if (json)
+    return doctor_print_json(doctor, proof);
+  doctor_print(doctor, proof);
+  return CLI_OK;
+}
+
+static int examine(struct doctor *doctor, const struct cli_options *options, int argc, char **argv)
+{
+  struct doctor_proof proof;
+  int code = doctor->pid ? doctor_look_at_process(doctor) : doctor_look_at_command(doctor, argv[0]);
+  if (code != CLI_OK)
+    return code;
+  look_for_nothing(doctor);
+  if (options->prove)
+    code = doctor_prove(&proof, argc, argv);
+  if (code == CLI_OK)
+    code = print(doctor, options->prove ? &proof : NULL, options->json);
+  if (code != CLI_OK)
+    return code;
+  bool well = options->prove ? proof.proven : doctor_verdict(doctor) == DOCTOR_COVERED;
+  return well ? CLI_OK : CLI_NO;
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  struct doctor doctor = {.subject = argv[0], .pid = pid_of(argc, argv), .library = cli_find_library()};
+  int code =
+      options->prove && doctor.pid
+          ? cli_fail(CLI_USAGE, "--prove runs a command; a process that runs already cannot be run again")
+          : examine(&doctor, options, argc, argv);
+  doctor_release(&doctor);
+  return code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION("prove", NULL, CLI_FLAG, prove, "run it twice, against a server of the doctor's own"),
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_doctor = {
+    .name = "doctor",
+    .operands = "[--] COMMAND [ARGUMENT...] | PID",
+    .summary = "is a program covered, and why",
+    .details =
+        "Reads the program's files, or what a process has in memory; nothing is run but with --prove.\n"
+        "With it, {URL} in an argument becomes the address of the server. Exits 0 if the program is\n"
+        "covered (with --prove: if a replay was seen), 1 if it is in part or not at all, 3 if it cannot\n"
+        "be read.",
+    .options = options_table,
+    .min_operands = 1,
+    .max_operands = CLI_ANY_NUMBER,
+    .stops = true,
+    .run = run,
+};

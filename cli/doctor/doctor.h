@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doctor: is a program covered, and why?
+ *
+ * Each look adds findings to the patient; the weights of the findings make the verdict:
+ *
+ *     doctor_find(doctor, DOCTOR_LINKED, "libcurl %s", version);
+ *     ...
+ *     enum doctor_verdict verdict = doctor_verdict(doctor);
+ */
+#ifndef IDEMSHIM_CLI_DOCTOR_H
+#define IDEMSHIM_CLI_DOCTOR_H
+
+#include "cli/elf/elf_load.h"
+#include "cli/launch/program.h"
+
+#include <sys/types.h>
+
+enum doctor_kind {
+  /* it calls a libcurl that we reach */
+  DOCTOR_LINKED,
+  DOCTOR_LOADED,
+  DOCTOR_MAPPED,
+  DOCTOR_STORE_OPEN,
+  DOCTOR_STORE_CLOSED,
+  /* it may */
+  DOCTOR_MODULE,
+  DOCTOR_OPENS,
+  DOCTOR_EXPORTED,
+  DOCTOR_STARTER,
+  DOCTOR_FFI,
+  /* some or all of its calls pass by */
+  DOCTOR_MULTI_TOO,
+  DOCTOR_MULTI_ONLY,
+  DOCTOR_MODULE_MULTI,
+  DOCTOR_MODULE_DEEP,
+  DOCTOR_MODULE_OWN,
+  DOCTOR_FFI_MISSED,
+  DOCTOR_OPENS_MISSED,
+  DOCTOR_HIDDEN,
+  DOCTOR_GO,
+  DOCTOR_RUST,
+  DOCTOR_OWN_STACK,
+  DOCTOR_PHP_STREAMS,
+  DOCTOR_OLD,
+  DOCTOR_NO_TURNS,
+  DOCTOR_UNUSED,
+  DOCTOR_NONE,
+  DOCTOR_MISSING,
+  DOCTOR_OTHER_FIRST,
+  DOCTOR_OTHER_AFTER,
+  DOCTOR_MODE,
+  DOCTOR_CONFIG,
+  /* nothing of ours can be in it */
+  DOCTOR_PRIVILEGE,
+  DOCTOR_LINKAGE,
+  DOCTOR_SECURE,
+  DOCTOR_CLEARED,
+  DOCTOR_NOT_STARTED,
+  DOCTOR_NOT_LOADED,
+  DOCTOR_NO_LIBRARY,
+};
+
+enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_LIMITS, DOCTOR_BLOCKS };
+enum doctor_verdict { DOCTOR_COVERED, DOCTOR_PARTLY, DOCTOR_NOT_COVERED };
+
+/* What is said of a kind; "{}" in either text stands for what the finding is about. */
+struct doctor_row {
+  const char *code; /* for programs */
+  enum doctor_weight weight;
+  const char *text;
+  const char *next; /* what to do, or NULL */
+};
+
+struct doctor_finding {
+  const struct doctor_row *row;
+  char *text, *next; /* with "{}" filled in; `next` may be NULL */
+};
+
+/* A libcurl, as its file tells. */
+struct doctor_libcurl {
+  const char *path;
+  char version[24]; /* "7.88.1", or "?" */
+  const char *tls;  /* "OpenSSL", "GnuTLS", ..., or "TLS unknown" */
+};
+
+enum { DOCTOR_MOST_FINDINGS = 48, DOCTOR_MOST_LIBCURLS = 4 };
+
+struct doctor {
+  const char *subject; /* the command or the PID as it was typed */
+  pid_t pid;           /* 0: a command */
+  struct cli_program program;
+  struct cli_objects objects; /* the program is the first */
+  char *library;              /* libidemshim.so; NULL if it is nowhere */
+  struct {
+    bool multi, dlsym, dlopen;
+  } hooks; /* what that library can do, as its exports say */
+  struct doctor_libcurl libcurls[DOCTOR_MOST_LIBCURLS];
+  size_t libcurl_count;
+  struct doctor_finding findings[DOCTOR_MOST_FINDINGS];
+  size_t finding_count;
+};
+
+/* Adds a finding about something (printf style). One that is there already is not added again. */
+void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+enum doctor_verdict doctor_verdict(const struct doctor *doctor);
+const char *doctor_verdict_name(enum doctor_verdict verdict);
+void doctor_release(struct doctor *doctor);
+
+/* The looks. Those that return something return an enum cli_exit, and have said why nothing can be read. */
+int doctor_look_at_command(struct doctor *doctor, const char *name);
+int doctor_look_at_process(struct doctor *doctor);
+void doctor_look_at_library(struct doctor *doctor);
+void doctor_look_at_libcurl(struct doctor *doctor);
+void doctor_look_at_runtime(struct doctor *doctor);
+void doctor_look_at_stack(struct doctor *doctor);
+
+/* What LD_PRELOAD holds (NULL: unset) and /etc/ld.so.preload: objects that take the same calls. */
+void doctor_look_at_preloads(struct doctor *doctor, const char *preload);
+
+/* What IDEMSHIM_* variables make of it; `get` as getenv(). */
+void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name));
+
+/* How a set of objects uses libcurl. */
+struct doctor_use {
+  const struct cli_object *libcurl; /* NULL: none */
+  const struct cli_object *caller;  /* of curl_easy_perform or, if there is none, of the multi interface */
+  bool easy, multi;
+};
+struct doctor_use doctor_use_of(const struct cli_objects *objects);
+bool doctor_is_libcurl(const struct cli_object *object);
+struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl);
+
+/* "libcurl/7." or "libcurl/8." and so on: the version of a libcurl that is somewhere in the file; NULL for
+ * none. */
+const char *doctor_find_version(const struct cli_elf *elf);
+
+struct doctor_proof;
+void doctor_print(const struct doctor *doctor, const struct doctor_proof *proof);
+int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof);
+
+#endif

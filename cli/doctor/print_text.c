@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/doctor/doctor.h"
+#include "cli/doctor/prove.h"
+#include "cli/output/output.h"
+#include "cli/output/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *mark;
+  enum cli_style style;
+} signs[] = {
+    [DOCTOR_NOTE] = {"  ", CLI_PLAIN},
+      [DOCTOR_COVERS] = {"+ ", CLI_GREEN},
+    [DOCTOR_MAYBE] = {"? ", CLI_PLAIN},
+      [DOCTOR_LIMITS] = {"- ", CLI_RED  },
+    [DOCTOR_BLOCKS] = {"! ", CLI_RED  },
+};
+
+static void print_line(const char *mark, enum cli_style style, const char *text)
+{
+  printf("  %s%s%s", style == CLI_PLAIN ? "" : cli_style(style), mark,
+         style == CLI_PLAIN ? "" : cli_style(CLI_PLAIN));
+  cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
+  putchar('\n');
+}
+
+static void print_title(const char *title)
+{
+  printf("\n%s%s%s\n", cli_style(CLI_BOLD), title, cli_style(CLI_PLAIN));
+}
+
+static void print_head(const struct doctor *doctor)
+{
+  enum doctor_verdict verdict = doctor_verdict(doctor);
+  printf("%s", cli_style(CLI_BOLD));
+  cli_put_line(stdout, doctor->subject, strlen(doctor->subject), CLI_UNCUT);
+  printf(": %s%s%s\n\n", cli_style(verdict == DOCTOR_COVERED ? CLI_GREEN : CLI_RED),
+         doctor_verdict_name(verdict), cli_style(CLI_PLAIN));
+  if (doctor->program.script[0])
+    cli_fact("script", "%s", doctor->program.script);
+  cli_fact("program", "%s", doctor->program.path);
+  for (size_t i = 0; i < doctor->libcurl_count; i++)
+    cli_fact("libcurl", "%s, %s, %s", doctor->libcurls[i].version, doctor->libcurls[i].tls,
+             doctor->libcurls[i].path);
+  cli_fact("preload", "%s", doctor->library ? doctor->library : "none");
+}
+
+/* The heaviest first. */
+static void print_findings(const struct doctor *doctor)
+{
+  print_title("why");
+  for (int weight = DOCTOR_BLOCKS; weight >= 0; weight--)
+    for (size_t i = 0; i < doctor->finding_count; i++)
+      if ((int)doctor->findings[i].row->weight == weight)
+        print_line(signs[weight].mark, signs[weight].style, doctor->findings[i].text);
+}
+
+static bool said_before(const struct doctor *doctor, size_t index)
+{
+  for (size_t i = 0; i < index; i++)
+    if (doctor->findings[i].next && strcmp(doctor->findings[i].next, doctor->findings[index].next) == 0)
+      return true;
+  return false;
+}
+
+static void print_next(const struct doctor *doctor)
+{
+  bool titled = false;
+  for (size_t i = 0; i < doctor->finding_count; i++) {
+    if (!doctor->findings[i].next || said_before(doctor, i))
+      continue;
+    if (!titled)
+      print_title("what to do");
+    titled = true;
+    print_line("", CLI_PLAIN, doctor->findings[i].next);
+  }
+}
+
+static void print_run(const char *label, const struct doctor_run *run)
+{
+  char end[64];
+  if (run->timed_out)
+    snprintf(end, sizeof(end), "did not end, and was killed");
+  else if (run->signal)
+    snprintf(end, sizeof(end), "killed by signal %d", run->signal);
+  else
+    snprintf(end, sizeof(end), "exit %d", run->status);
+  cli_fact(label, "%ld request%s arrived; live %ld, stored %ld, hit %ld, bypass %ld; %s", run->requests,
+           run->requests == 1 ? "" : "s", run->events.live, run->events.stored, run->events.hit,
+           run->events.bypass, end);
+  if (*run->complaint)
+    cli_fact("", "%s", run->complaint);
+}
+
+static void print_proof(const struct doctor_proof *proof)
+{
+  print_title("proof, with a server of its own and an empty store");
+  print_run("first run", &proof->runs[0]);
+  print_run("second run", &proof->runs[1]);
+  print_line(proof->proven ? "+ " : "- ", proof->proven ? CLI_GREEN : CLI_RED, proof->verdict);
+}
+
+void doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
+{
+  print_head(doctor);
+  print_findings(doctor);
+  if (proof)
+    print_proof(proof);
+  else
+    print_next(doctor);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/elf/elf_load.h"
+
+#include "cli/elf/elf_cache.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where glibc looks at last; Debian's own directories first. */
+#if defined(__x86_64__)
+#define TRIPLET "x86_64-linux-gnu"
+#elif defined(__aarch64__)
+#define TRIPLET "aarch64-linux-gnu"
+#endif
+static const char *const default_directories =
+    "/lib/" TRIPLET ":/usr/lib/" TRIPLET ":/lib64:/usr/lib64:/lib:/usr/lib";
+
+/* More than any program has; a cycle cannot reach it, for no name is added twice. */
+enum { MOST_OBJECTS = 4096 };
+
+static void release(struct cli_object *object)
+{
+  cli_elf_close(&object->elf);
+  free(object->path);
+  free(object->asked);
+}
+
+static int append(struct cli_objects *objects, const struct cli_object *object)
+{
+  struct cli_object *list = realloc(objects->list, (objects->count + 1) * sizeof(*list));
+  if (!list)
+    return -ENOMEM;
+  objects->list = list;
+  list[objects->count++] = *object;
+  return 0;
+}
+
+/* A library of another machine is passed over, as the dynamic linker does. */
+static int add(struct cli_objects *objects, const char *path, const char *asked, size_t needed_by)
+{
+  struct cli_object object = {.needed_by = needed_by};
+  int result = cli_elf_open(&object.elf, path);
+  if (result == 0 && asked && object.elf.foreign)
+    result = -ENOEXEC;
+  if (result == 0 && (!(object.path = strdup(path)) || (asked && !(object.asked = strdup(asked)))))
+    result = -ENOMEM;
+  if (result == 0) {
+    const char *slash = strrchr(object.path, '/');
+    object.name = slash ? slash + 1 : object.path;
+    result = append(objects, &object);
+  }
+  if (result < 0)
+    release(&object);
+  return result;
+}
+
+int cli_objects_add(struct cli_objects *objects, const char *path)
+{
+  return add(objects, path, NULL, objects->count);
+}
+
+void cli_objects_release(struct cli_objects *objects)
+{
+  for (size_t i = 0; i < objects->count; i++)
+    release(&objects->list[i]);
+  free(objects->list);
+  free(objects->missing);
+  *objects = (struct cli_objects){0};
+}
+
+/* ---- one library ---- */
+
+struct wanted {
+  struct cli_objects *objects;
+  size_t by; /* index of the object that needs it */
+  const char *name;
+};
+
+static bool try_path(const struct wanted *wanted, const char *path)
+{
+  return add(wanted->objects, path, wanted->name, wanted->by) == 0;
+}
+
+/* A directory of a search path; $ORIGIN is where the object lies that named it. */
+static bool try_directory(const struct wanted *wanted, const char *directory, size_t len, const char *owner)
+{
+  static const char *const origins[] = {"$ORIGIN", "${ORIGIN}"};
+  char path[PATH_MAX];
+  const char *slash = strrchr(owner, '/');
+  int origin_len = 0;
+  for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++)
+    if (strncmp(directory, origins[i], strlen(origins[i])) == 0) {
+      origin_len = slash ? (int)(slash - owner) : 0;
+      directory += strlen(origins[i]);
+      len -= strlen(origins[i]);
+      break;
+    }
+  int needed =
+      snprintf(path, sizeof(path), "%.*s%.*s/%s", origin_len, owner, (int)len, directory, wanted->name);
+  return needed > 0 && (size_t)needed < sizeof(path) && try_path(wanted, path);
+}
+
+static bool try_path_list(const struct wanted *wanted, const char *list, const char *owner)
+{
+  for (const char *at = list; at && *at;) {
+    size_t len = strcspn(at, ":;");
+    if (len && try_directory(wanted, at, len, owner))
+      return true;
+    at += len + (at[len] != '\0');
+  }
+  return false;
+}
+
+/* DT_RPATH counts for what an object's own libraries need too, unless there is a DT_RUNPATH. */
+static bool try_rpaths(const struct wanted *wanted)
+{
+  size_t i = wanted->by;
+  if (cli_elf_dynamic_text(&wanted->objects->list[i].elf, DT_RUNPATH, 0))
+    return false;
+  for (;;) {
+    const struct cli_object *object = &wanted->objects->list[i];
+    if (!cli_elf_dynamic_text(&object->elf, DT_RUNPATH, 0) &&
+        try_path_list(wanted, cli_elf_dynamic_text(&object->elf, DT_RPATH, 0), object->path))
+      return true;
+    if (object->needed_by == i)
+      return false;
+    i = object->needed_by;
+  }
+}
+
+static bool try_cache(const struct wanted *wanted)
+{
+  char path[PATH_MAX];
+  for (size_t n = 0; cli_elf_cache(wanted->name, n, path, sizeof(path)); n++)
+    if (try_path(wanted, path))
+      return true;
+  return false;
+}
+
+static bool is_there(const struct cli_objects *objects, const char *name)
+{
+  for (size_t i = 0; i < objects->count; i++) {
+    const struct cli_object *object = &objects->list[i];
+    const char *own_name = cli_elf_dynamic_text(&object->elf, DT_SONAME, 0);
+    if ((object->asked && strcmp(object->asked, name) == 0) || (own_name && strcmp(own_name, name) == 0))
+      return true;
+  }
+  return false;
+}
+
+static bool find(const struct wanted *wanted)
+{
+  const struct cli_object *by = &wanted->objects->list[wanted->by];
+  if (strchr(wanted->name, '/'))
+    return try_path(wanted, wanted->name);
+  return try_rpaths(wanted) || try_path_list(wanted, getenv("LD_LIBRARY_PATH"), by->path) ||
+         try_path_list(wanted, cli_elf_dynamic_text(&by->elf, DT_RUNPATH, 0), by->path) ||
+         try_cache(wanted) || try_path_list(wanted, default_directories, by->path);
+}
+
+void cli_objects_follow(struct cli_objects *objects)
+{
+  for (size_t i = 0; i < objects->count && objects->count < MOST_OBJECTS; i++) {
+    struct wanted wanted = {.objects = objects, .by = i};
+    for (size_t n = 0; (wanted.name = cli_elf_dynamic_text(&objects->list[i].elf, DT_NEEDED, n)); n++)
+      if (!is_there(objects, wanted.name) && !find(&wanted) && !objects->missing)
+        objects->missing = strdup(wanted.name);
+  }
+}

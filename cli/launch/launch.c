@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/launch/launch.h"
+
+#include "cli/answer/find_store.h"
+#include "cli/launch/library.h"
+#include "cli/launch/program.h"
+#include "cli/output/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What env(1) and shells exit with when a program cannot be started. */
+enum { CANNOT_RUN = 126, NO_PROGRAM = 127 };
+
+enum value_kind { AS_IT_IS, PATH, RULES, LOG };
+
+/* Which option sets which variable. */
+static const struct {
+  const char *variable;
+  size_t offset;
+  enum value_kind kind;
+} settings[] = {
+    {"IDEMSHIM_MODE",       offsetof(struct cli_options, mode),       AS_IT_IS},
+    {"IDEMSHIM_STORE",      offsetof(struct cli_options, store),      PATH    },
+    {"IDEMSHIM_SCOPE",      offsetof(struct cli_options, scope),      AS_IT_IS},
+    {"IDEMSHIM_RULES",      offsetof(struct cli_options, rules),      RULES   },
+    {"IDEMSHIM_HOSTS",      offsetof(struct cli_options, hosts),      AS_IT_IS},
+    {"IDEMSHIM_LOG",        offsetof(struct cli_options, log),        LOG     },
+    {"IDEMSHIM_STORE_SIZE", offsetof(struct cli_options, store_size), AS_IT_IS},
+    {"IDEMSHIM_TAPE",       offsetof(struct cli_options, tape),       PATH    },
+    {"IDEMSHIM_TAPE_SIZE",  offsetof(struct cli_options, tape_size),  AS_IT_IS},
+    {"IDEMSHIM_TAPE_AGE",   offsetof(struct cli_options, tape_age),   AS_IT_IS},
+    {"IDEMSHIM_KEY_FILE",   offsetof(struct cli_options, key_file),   PATH    },
+    {"IDEMSHIM_PACE",       offsetof(struct cli_options, pace),       AS_IT_IS},
+    {"IDEMSHIM_MATCH",      offsetof(struct cli_options, match),      AS_IT_IS},
+    {"IDEMSHIM_EXHAUSTED",  offsetof(struct cli_options, exhausted),  AS_IT_IS},
+};
+
+static bool is_path(enum value_kind kind, const char *value)
+{
+  return kind == PATH || (kind == RULES && value[0] == '@') || (kind == LOG && strcmp(value, "stderr") != 0);
+}
+
+/* The value as the variable takes it; the caller frees it. */
+static char *prepare(enum value_kind kind, const char *value)
+{
+  const char *at = kind == RULES ? "@" : "";
+  char *out = NULL;
+  if (!is_path(kind, value) || !*value)
+    return strdup(value);
+  char *path = cli_absolute(value + strlen(at));
+  if (path && asprintf(&out, "%s%s", at, path) < 0)
+    out = NULL;
+  free(path);
+  return out;
+}
+
+int cli_set_variables(const struct cli_options *options)
+{
+  for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+    const char *value = *(const char *const *)((const char *)options + settings[i].offset);
+    if (!value)
+      continue;
+    char *prepared = prepare(settings[i].kind, value);
+    int failed = !prepared || setenv(settings[i].variable, prepared, 1) < 0;
+    free(prepared);
+    if (failed)
+      return cli_fail(CLI_USAGE, "%s cannot be set: %s", settings[i].variable, strerror(errno));
+  }
+  if (options->no_sync)
+    setenv("IDEMSHIM_SYNC", "off", 1);
+  return CLI_OK;
+}
+
+/* A recording that records nothing, and a replay that has nothing to replay, are worse than none. */
+static int check_tape(const struct idem_config *config)
+{
+  bool needed = config->mode == IDEM_MODE_RECORD || config->mode == IDEM_MODE_REPLAY;
+  if (!needed || config->tape_dir)
+    return CLI_OK;
+  return cli_fail(CLI_USAGE, "no tape is named, so nothing was started; set IDEMSHIM_TAPE to its directory");
+}
+
+static int check_config(int (*check)(const struct idem_config *config))
+{
+  struct idem_config config;
+  struct idem_error error = {""};
+  if (idem_config_load(&config, getenv, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
+  int code = check_tape(&config);
+  if (code == CLI_OK && check)
+    code = check(&config);
+  idem_config_release(&config);
+  return code;
+}
+
+static void warn_of_program(const char *name)
+{
+  char reason[256];
+  if (cli_program_problem(name, reason, sizeof(reason)))
+    cli_warn("%s %s; its calls will go out as if idemshim were not there", name, reason);
+}
+
+int cli_launch(char **argv, int (*check)(const struct idem_config *config))
+{
+  int code = check_config(check);
+  if (code == CLI_OK)
+    code = cli_preload_library();
+  if (code != CLI_OK)
+    return code;
+  warn_of_program(argv[0]);
+  execvp(argv[0], argv);
+  return cli_fail(errno == ENOENT ? NO_PROGRAM : CANNOT_RUN, "%s: %s", argv[0], strerror(errno));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting a program with the library in front of it, as `run`, `record` and `replay` do.
+ *
+ *     int code = cli_set_variables(options);
+ *     return code == CLI_OK ? cli_launch(argv, NULL) : code;
+ *
+ * The program takes the place of this one: its pid, its signals, its terminal and what it exits with are its
+ * own.
+ */
+#ifndef IDEMSHIM_CLI_LAUNCH_H
+#define IDEMSHIM_CLI_LAUNCH_H
+
+#include "cli/command/cli.h"
+#include "config/config.h"
+
+/* Sets the variable of each option that was given. Paths are made absolute, since the program may change its
+ * directory. Returns CLI_OK, or has said what is wrong. */
+int cli_set_variables(const struct cli_options *options);
+
+/* Checks the configuration, asks `check` (may be NULL), preloads the library and becomes the program. Comes
+ * back only if nothing was started, with the code to exit with: 126, 127, or CLI_USAGE. */
+int cli_launch(char **argv, int (*check)(const struct idem_config *config));
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/launch/replay_state.h"
+
+#include "cli/command/cli.h"
+#include "cli/output/message.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *directory(void)
+{
+  static const char *const names[] = {"XDG_RUNTIME_DIR", "TMPDIR"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    const char *dir = getenv(names[i]);
+    if (dir && dir[0] == '/' && access(dir, W_OK | X_OK) == 0)
+      return dir;
+  }
+  return "/tmp";
+}
+
+/* Keeps nothing open, so that whoever reads the program's output sees its end. */
+static _Noreturn void remove_at_end(int program, const char *path)
+{
+  struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};
+  setsid();
+  dup2(program, STDIN_FILENO);
+  close_range(STDIN_FILENO + 1, ~0u, 0);
+  if (chdir("/") == 0)
+    while (poll(&end, 1, -1) < 0 && errno == EINTR)
+      ;
+  unlink(path);
+  _exit(0);
+}
+
+/* Where the kernel cannot do it, an empty file or two in a temporary directory is all that stays. */
+static void watch(const char *path)
+{
+  int program = pidfd_open(getpid(), 0), status;
+  pid_t between = program < 0 ? -1 : fork();
+  if (between == 0) {
+    if (fork() == 0)
+      remove_at_end(program, path);
+    _exit(0);
+  }
+  while (between > 0 && waitpid(between, &status, 0) < 0 && errno == EINTR)
+    ;
+  if (program >= 0)
+    close(program);
+}
+
+int cli_make_replay_state(void)
+{
+  const char *given = getenv("IDEMSHIM_REPLAY_STATE");
+  char *path = NULL;
+  if (given && *given)
+    return CLI_OK;
+  if (asprintf(&path, "%s/idemshim-replay.XXXXXX", directory()) < 0)
+    return cli_fail(CLI_STORE, "out of memory");
+  int fd = mkstemp(path);
+  if (fd < 0 || setenv("IDEMSHIM_REPLAY_STATE", path, 1) < 0) {
+    int code = cli_fail(CLI_STORE, "%s: %s; nothing was started", path, strerror(errno));
+    free(path);
+    return code;
+  }
+  close(fd);
+  watch(path);
+  free(path);
+  return CLI_OK;
+}

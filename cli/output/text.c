@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output/text.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <string.h>
+#include <wchar.h>
+
+void cli_text_init(void)
+{
+  if (setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+    return;
+  setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* The character at `text`, and how many bytes it has; 0 if these bytes are not a character. */
+static size_t decode(const char *text, size_t len, wchar_t *character)
+{
+  mbstate_t state = {0};
+  size_t n = mbrtowc(character, text, len, &state);
+  if (n == (size_t)-1 || n == (size_t)-2)
+    return 0;
+  return n ? n : 1;
+}
+
+/* Marks that reorder what stands around them, so that a line could show something that it does not say. */
+static bool turns_direction(wchar_t c)
+{
+  return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+/* Columns of a printable character, or -1 for one that has to be escaped. */
+static int columns_of(wchar_t c)
+{
+  return c == 0 || turns_direction(c) ? -1 : wcwidth(c);
+}
+
+static void escape_byte(char *out, size_t size, unsigned char byte)
+{
+  static const char letters[] = "abtnvfr"; /* 7 to 13 */
+  if (byte >= 7 && byte <= 13)
+    snprintf(out, size, "\\%c", letters[byte - 7]);
+  else
+    snprintf(out, size, "\\x%02x", byte);
+}
+
+/* What is printed for the character at `text`: either its own bytes or an escape. */
+struct piece {
+  char escape[12]; /* "" if the bytes are printed as they are */
+  size_t bytes, columns;
+};
+
+static struct piece piece_at(const char *text, size_t len)
+{
+  struct piece piece = {.bytes = 1};
+  wchar_t c;
+  size_t n = decode(text, len, &c);
+  int columns = n ? columns_of(c) : -1;
+  if (n)
+    piece.bytes = n;
+  if (columns >= 0)
+    piece.columns = (size_t)columns;
+  else if (n > 1)
+    snprintf(piece.escape, sizeof(piece.escape), "\\u%04x", (unsigned)c);
+  else
+    escape_byte(piece.escape, sizeof(piece.escape), (unsigned char)*text);
+  if (piece.escape[0])
+    piece.columns = strlen(piece.escape);
+  return piece;
+}
+
+static void put_piece(FILE *out, const struct piece *piece, const char *text)
+{
+  if (piece->escape[0])
+    fputs(piece->escape, out);
+  else
+    fwrite(text, 1, piece->bytes, out);
+}
+
+static bool is_blank(char c)
+{
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct piece next_on_line(const char *text, size_t len)
+{
+  if (!is_blank(*text))
+    return piece_at(text, len);
+  struct piece blank = {.escape = " ", .columns = 1};
+  while (blank.bytes < len && is_blank(text[blank.bytes]))
+    blank.bytes++;
+  return blank;
+}
+
+/* Where a line of at most `columns` has to end: the whole length if all of it fits, else one column before
+ * the edge. */
+static size_t cut(const char *text, size_t len, size_t columns)
+{
+  size_t used = 0, room = 0;
+  for (size_t i = 0; i < len;) {
+    struct piece piece = next_on_line(text + i, len - i);
+    used += piece.columns;
+    if (used > columns)
+      return room;
+    i += piece.bytes;
+    if (used < columns)
+      room = i;
+  }
+  return len;
+}
+
+size_t cli_put_line(FILE *out, const char *text, size_t len, size_t columns)
+{
+  size_t end = cut(text, len, columns), used = 0;
+  for (size_t i = 0; i < end;) {
+    struct piece piece = next_on_line(text + i, end - i);
+    put_piece(out, &piece, text + i);
+    used += piece.columns;
+    i += piece.bytes;
+  }
+  if (end == len || columns == 0)
+    return used;
+  fputs("…", out);
+  return used + 1;
+}
+
+void cli_put_block(FILE *out, const char *text, size_t len)
+{
+  for (size_t i = 0; i < len;) {
+    if (text[i] == '\r' && i + 1 < len && text[i + 1] == '\n')
+      i++;
+    struct piece piece = piece_at(text + i, len - i);
+    if (text[i] == '\n' || text[i] == '\t')
+      piece.escape[0] = '\0';
+    put_piece(out, &piece, text + i);
+    i += piece.bytes;
+  }
+}
+
+size_t cli_utf8_at(const char *text, size_t len)
+{
+  wchar_t c;
+  return decode(text, len, &c);
+}

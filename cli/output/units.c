@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+const char *cli_bytes(char out[CLI_UNIT_SIZE], uint64_t bytes)
+{
+  static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) {
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 " B", bytes);
+    return out;
+  }
+  double value = (double)bytes / 1024;
+  size_t unit = 0;
+  /* 1023.95 would be printed as "1024.0" of its unit. */
+  while (value >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+    value /= 1024;
+    unit++;
+  }
+  snprintf(out, CLI_UNIT_SIZE, "%.1f %s", value, units[unit]);
+  return out;
+}
+
+const char *cli_count(char out[CLI_UNIT_SIZE], uint64_t n)
+{
+  char digits[24];
+  int length = snprintf(digits, sizeof(digits), "%" PRIu64, n), at = 0;
+  for (int i = 0; i < length; i++) {
+    if (i > 0 && (length - i) % 3 == 0)
+      out[at++] = ',';
+    out[at++] = digits[i];
+  }
+  out[at] = '\0';
+  return out;
+}
+
+const char *cli_duration(char out[CLI_UNIT_SIZE], uint64_t ms)
+{
+  uint64_t s = ms / 1000;
+  if (ms < 1000)
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 " ms", ms);
+  else if (ms < 60000)
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 ".%" PRIu64 " s", s, ms % 1000 / 100);
+  else if (s < 3600)
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 "m %" PRIu64 "s", s / 60, s % 60);
+  else if (s < 86400)
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 "h %" PRIu64 "m", s / 3600, s % 3600 / 60);
+  else
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 "d %" PRIu64 "h", s / 86400, s % 86400 / 3600);
+  return out;
+}
+
+const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us)
+{
+  static const struct {
+    uint64_t seconds;
+    char letter;
+  } units[] = {
+      {86400, 'd'},
+      {3600,  'h'},
+      {60,    'm'},
+      {1,     's'},
+  };
+  uint64_t s = us / 1000000;
+  for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+    if (s < units[i].seconds)
+      continue;
+    snprintf(out, CLI_UNIT_SIZE, "%" PRIu64 "%c", s / units[i].seconds, units[i].letter);
+    return out;
+  }
+  return strcpy(out, "now");
+}
+
+const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us)
+{
+  char age[CLI_UNIT_SIZE];
+  int64_t us = cli_now_us() - then_us;
+  if (us < 1000000)
+    return strcpy(out, "just now");
+  snprintf(out, CLI_UNIT_SIZE, "%.32s ago", cli_age(age, (uint64_t)us));
+  return out;
+}
+
+const char *cli_time(char out[CLI_UNIT_SIZE], int64_t us)
+{
+  time_t s = (time_t)(us / 1000000);
+  struct tm tm;
+  if (!localtime_r(&s, &tm) || strftime(out, CLI_UNIT_SIZE, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+    strcpy(out, "?");
+  return out;
+}
+
+const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us)
+{
+  time_t s = (time_t)(us / 1000000);
+  struct tm tm;
+  char seconds[32];
+  if (!gmtime_r(&s, &tm) || strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+    return strcpy(out, "?");
+  snprintf(out, CLI_UNIT_SIZE, "%s.%03uZ", seconds, (unsigned)(us / 1000 % 1000));
+  return out;
+}
+
+const char *cli_hex(char *out, const uint8_t *bytes, unsigned size)
+{
+  for (unsigned i = 0; i < size; i++)
+    snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+  return out;
+}
+
+int64_t cli_now_us(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}

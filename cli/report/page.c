@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output/units.h"
+#include "cli/report/report.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Nothing is fetched, and no script but ours runs, even if something on the tape were taken for markup. */
+static void put_policy(FILE *out)
+{
+  unsigned char digest[SHA256_DIGEST_LENGTH], text[64];
+  SHA256((const unsigned char *)report_script, strlen(report_script), digest);
+  EVP_EncodeBlock(text, digest, sizeof(digest));
+  fprintf(out,
+          "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
+          "script-src "
+          "'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
+          text);
+}
+
+static void put_head(const struct report *report)
+{
+  char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
+  struct idem_span dir = {report->dir, strlen(report->dir)};
+  FILE *out = report->out;
+  fputs("<!doctype html>\n<html lang=en><meta charset=utf-8>\n", out);
+  put_policy(out);
+  fputs("<meta name=viewport content='width=device-width,initial-scale=1'>\n<meta name=color-scheme "
+        "content='light dark'>"
+        "\n<title>Tape ",
+        out);
+  report_text(out, dir);
+  fprintf(out, "</title>\n<style>\n%s</style>\n<main>\n<h1>Tape ", report_style);
+  report_text(out, dir);
+  fprintf(out, "</h1>\n<p class=sub>%s, %s from the first call to the end of the last</p>\n",
+          report->count ? cli_time(when, report->began_us) : "no calls",
+          cli_duration(took, (uint64_t)report->took_us / 1000));
+}
+
+/* Sums. */
+
+struct sums {
+  size_t failed, retries, saved;
+  uint64_t input, output;
+};
+
+static struct sums add_up(const struct report *report)
+{
+  struct sums sums = {0};
+  for (size_t i = 0; i < report->count; i++) {
+    const struct report_call *call = &report->calls[i];
+    bool seen = call->what != TAPE_RESCUE, replayed = call->what == TAPE_HIT || call->what == TAPE_JOIN;
+    sums.failed += seen && call->failed;
+    sums.retries += call->previous != 0;
+    sums.saved += replayed;
+    sums.input += !replayed && call->usage.input > 0 ? (uint64_t)call->usage.input : 0;
+    sums.output += !replayed && call->usage.output > 0 ? (uint64_t)call->usage.output : 0;
+  }
+  return sums;
+}
+
+static int by_value(const void *a, const void *b)
+{
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* The median and the 95th of a hundred of the times to the first byte of live calls that had one. */
+static void put_waits(const struct report *report)
+{
+  int64_t *waits = calloc(report->count + 1, sizeof(*waits));
+  char middle[CLI_UNIT_SIZE] = "-", high[CLI_UNIT_SIZE] = "-";
+  size_t count = 0;
+  for (size_t i = 0; waits && i < report->count; i++)
+    if (report->calls[i].what == TAPE_LIVE && report->calls[i].status)
+      waits[count++] = report->calls[i].first_us - report->calls[i].start_us;
+  if (count) {
+    qsort(waits, count, sizeof(*waits), by_value);
+    cli_duration(middle, (uint64_t)waits[count / 2] / 1000);
+    cli_duration(high, (uint64_t)waits[count * 95 / 100] / 1000);
+  }
+  fprintf(
+      report->out,
+      "<div><dt>First byte, median</dt><dd><span>%s</span><span><small>p95 %s</small></span></dd></div>\n",
+      middle, high);
+  free(waits);
+}
+
+static void put_sum(FILE *out, const char *name, uint64_t n, bool bad)
+{
+  char text[CLI_UNIT_SIZE];
+  fprintf(out, "<div%s><dt>%s</dt><dd>%s</dd></div>\n", bad && n ? " class=bad" : "", name,
+          cli_count(text, n));
+}
+
+static void put_sums(const struct report *report)
+{
+  struct sums sums = add_up(report);
+  char input[CLI_UNIT_SIZE], output[CLI_UNIT_SIZE];
+  FILE *out = report->out;
+  fputs("<dl class=sums>\n", out);
+  put_sum(out, "Calls", report->count, false);
+  put_sum(out, "Failed", sums.failed, true);
+  put_sum(out, "Retries", sums.retries, false);
+  put_sum(out, "Hits and joins", sums.saved, false);
+  put_waits(report);
+  fprintf(out,
+          "<div><dt>Tokens paid for</dt><dd><span>%s <small>in</small></span><span>%s "
+          "<small>out</small></span></dd></div>\n</dl>\n",
+          cli_count(input, sums.input), cli_count(output, sums.output));
+}
+
+static void put_legend(const struct report *report)
+{
+  static const char *const helps[TAPE_WHATS] = {"sent upstream",        "answered from the store",
+                                                "joined one in flight", "passed by the shim",
+                                                "refused by the shim",  "finished in the background"};
+  bool seen[TAPE_WHATS] = {false};
+  for (size_t i = 0; i < report->count; i++)
+    seen[report->calls[i].what] = true;
+  fputs("<ul class=legend><li class=half><i></i>waiting, then receiving</li>", report->out);
+  for (int what = 0; what < TAPE_WHATS; what++)
+    if (seen[what])
+      fprintf(report->out, "<li class=%s><i></i>%s: %s</li>", tape_what_name((enum tape_what)what),
+              tape_what_name((enum tape_what)what), helps[what]);
+  fputs("<li class=failed><i></i>failed</li><li class=line><i></i>tried again</li></ul>\n", report->out);
+}
+
+/* The list. */
+
+static int visit(void *arg, const struct tape_record *record)
+{
+  struct report *report = arg;
+  report_exchange(report, record);
+  return ferror(report->out) ? CLI_STORE : CLI_OK;
+}
+
+static void put_filter(FILE *out)
+{
+  fputs("<div class=bar><input type=search placeholder='Find in calls' aria-label='Find in "
+        "calls'><label><input "
+        "type=checkbox> failed only</label><output></output></div>\n",
+        out);
+}
+
+int report_page(struct report *report)
+{
+  put_head(report);
+  put_sums(report);
+  if (report->count) {
+    fputs("<h2>The run</h2>\n", report->out);
+    put_legend(report);
+    report_picture(report);
+  }
+  fputs("<h2>Calls</h2>\n", report->out);
+  put_filter(report->out);
+  int code = cli_tape_each(report->tape, "tape report, writing", true, visit, report);
+  fprintf(report->out,
+          "<footer>Written by idemshim " IDEM_VERSION "; credentials were left out when the run was recorded."
+          "</footer>\n</main>\n<script>%s</script>\n</html>\n",
+          report_script);
+  return code;
+}

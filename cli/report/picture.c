@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/report/picture.h"
+
+#include "cli/output/units.h"
+#include "cli/report/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+const char *report_class(const struct report_call *call)
+{
+  return call->failed && call->what != TAPE_RESCUE ? "failed" : tape_what_name((enum tape_what)call->what);
+}
+
+/* libcurl's own names are too long for a picture. */
+static const struct {
+  uint32_t code;
+  const char *words;
+} endings[] = {
+    {5,  "no proxy"     },
+    {6,  "no such host" },
+    {7,  "no connection"},
+    {8,  "odd reply"    },
+    {18, "cut short"    },
+    {23, "write failed" },
+    {26, "read failed"  },
+    {28, "timed out"    },
+    {35, "TLS failed"   },
+    {42, "aborted"      },
+    {47, "redirects"    },
+    {52, "no reply"     },
+    {55, "send failed"  },
+    {56, "broken off"   },
+    {60, "certificate"  },
+    {92, "HTTP/2 stream"},
+};
+
+const char *report_ending(const struct report_call *call, char text[32])
+{
+  for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++)
+    if (call->curl_code == endings[i].code)
+      return endings[i].words;
+  snprintf(text, 32, call->curl_code ? "error %u" : "%u", call->curl_code ? call->curl_code : call->status);
+  return text;
+}
+
+/* The axis. */
+
+/* A round number of µs that is at least so many pixels wide. */
+static int64_t tick_us(double us_each_pixel)
+{
+  static const int64_t steps[] = {1000,     2000,     5000,      10000,     20000,     50000,     100000,
+                                  200000,   500000,   1000000,   2000000,   5000000,   10000000,  15000000,
+                                  30000000, 60000000, 120000000, 300000000, 600000000, 1800000000};
+  size_t count = sizeof(steps) / sizeof(*steps);
+  for (size_t i = 0; i < count; i++)
+    if ((double)steps[i] >= us_each_pixel * TICK_LEAST)
+      return steps[i];
+  return steps[count - 1] * (int64_t)(us_each_pixel * TICK_LEAST / (double)steps[count - 1] + 1);
+}
+
+static void put_moment(FILE *out, int64_t us, int64_t step)
+{
+  int64_t s = us / 1000000;
+  if (s >= 3600)
+    fprintf(out, "%" PRId64 "h ", s / 3600);
+  if (s >= 60)
+    fprintf(out, "%" PRId64 "m ", s / 60 % 60);
+  int digits = step >= 1000000 ? 0 : step >= 100000 ? 1 : step >= 10000 ? 2 : 3;
+  fprintf(out, "%.*fs", digits, (double)(us % 60000000) / 1e6);
+}
+
+static void put_tick(const struct report *report, int64_t us, int64_t step)
+{
+  double x = report_x(report, us);
+  fprintf(report->out, "<path class=tick d='M%.1f %d V%.0f'/><text class='t%s' x=%.1f y=16>", x, TICK_TOP,
+          report->height, us ? "" : " first", x);
+  put_moment(report->out, us, step);
+  fputs("</text>\n", report->out);
+}
+
+static void put_axis(const struct report *report)
+{
+  const struct report_stretch *first = report->stretches;
+  double pixels = 0, us = 0;
+  for (size_t i = 0; i < report->stretch_count; i++) {
+    pixels += first[i].end_x - first[i].x;
+    us += (double)(first[i].to_us - first[i].from_us);
+  }
+  int64_t step = tick_us(pixels > 0 ? us / pixels : 1);
+  for (size_t i = 0; i < report->stretch_count; i++) {
+    int64_t at = (first[i].from_us + step - 1) / step * step;
+    if (at > first[i].to_us || report_x(report, at) - first[i].x > TICK_LEAST)
+      put_tick(report, first[i].from_us, step / 10 + 1);
+    for (; at <= first[i].to_us; at += step)
+      put_tick(report, at, step);
+  }
+}
+
+static void put_folds(const struct report *report)
+{
+  char span[CLI_UNIT_SIZE];
+  for (size_t i = 1; i < report->stretch_count; i++) {
+    const struct report_stretch *before = &report->stretches[i - 1], *after = &report->stretches[i];
+    double x = before->end_x, middle = (x + after->x) / 2;
+    fprintf(report->out,
+            "<rect class=fold x=%.1f y=%d width=%.1f height=%.0f rx=4 /><text class=t x=%.1f y=%d>idle "
+            "%s</text>\n",
+            x + 8, AXIS_HEIGHT - 6, after->x - x - 16, report->height - AXIS_HEIGHT, middle, AXIS_HEIGHT - 12,
+            cli_duration(span, (uint64_t)(after->from_us - before->to_us) / 1000));
+  }
+}
+
+/* Bars. */
+
+static double middle_of(const struct report *report, const struct report_call *call)
+{
+  return report->lanes[call->lane].y + call->row * (double)ROW_HEIGHT + ROW_HEIGHT / 2.0;
+}
+
+static void put_title(FILE *out, const struct report_call *call)
+{
+  char text[32], took[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE];
+  fprintf(out, "<title>%" PRIu64 ": %s, %s, first byte %s, took %s", call->number,
+          tape_what_name((enum tape_what)call->what), report_ending(call, text),
+          cli_duration(wait, (uint64_t)(call->first_us - call->start_us) / 1000),
+          cli_duration(took, (uint64_t)(call->end_us - call->start_us) / 1000));
+  if (call->usage.input >= 0 || call->usage.output >= 0)
+    fprintf(out, ", tokens %" PRId64 " in, %" PRId64 " out", call->usage.input < 0 ? 0 : call->usage.input,
+            call->usage.output < 0 ? 0 : call->usage.output);
+  fputs("</title>", out);
+}
+
+/* Its reason beside a bar that failed, where that is not in the way of the next one. */
+static void put_reason(FILE *out, const struct report_call *call, double y)
+{
+  char text[32];
+  const char *why = report_ending(call, text);
+  double x = call->end_x;
+  if (call->room_x - x > CROSS_ROOM)
+    fprintf(out, "<path class=cross d='M%.1f %.1fl6 6m0 -6l-6 6'/>", x + 4, y - 3);
+  if (call->room_x - x > CROSS_ROOM + LETTER_WIDTH * (double)strlen(why))
+    fprintf(out, "<text class=why x=%.1f y=%.1f>%s</text>", x + CROSS_ROOM, y + 4, why);
+}
+
+/* What tells them apart without colour. */
+static void put_mark(FILE *out, const struct report_call *call, double y)
+{
+  double x = call->end_x;
+  if (call->failed && call->what != TAPE_RESCUE)
+    put_reason(out, call, y);
+  else if (call->what == TAPE_HIT)
+    fprintf(out, "<path class=mark d='M%.1f %.1fl5 5l-5 5l-5 -5z'/>", x + 9, y - 5);
+  else if (call->what == TAPE_JOIN)
+    fprintf(out, "<circle class=mark cx=%.1f cy=%.1f r=4 />", x + 9, y);
+}
+
+static void put_bar(const struct report *report, const struct report_call *call)
+{
+  double y = middle_of(report, call), top = y - BAR_HEIGHT / 2.0;
+  fprintf(report->out, "<a href='#e%" PRIu64 "' class='%s'>", call->number, report_class(call));
+  put_title(report->out, call);
+  fprintf(report->out, "<rect class=wait x=%.1f y=%.1f width=%.1f height=%d rx=3 />", call->x, top,
+          call->end_x - call->x, BAR_HEIGHT);
+  if (call->end_x - call->first_x > 0.5)
+    fprintf(report->out, "<rect class=body x=%.1f y=%.1f width=%.1f height=%d rx=3 />", call->first_x, top,
+            call->end_x - call->first_x, BAR_HEIGHT);
+  put_mark(report->out, call, y);
+  fputs("</a>\n", report->out);
+}
+
+/* From the end of an attempt to the beginning of the next. */
+static void put_retry(const struct report *report, const struct report_call *call)
+{
+  if (!call->next)
+    return;
+  const struct report_call *next = &report->calls[call->next - 1];
+  if (next->number != call->next)
+    return;
+  double x = call->end_x, y = middle_of(report, call), to_x = next->x, to_y = middle_of(report, next);
+  double bow = y == to_y ? 15 : 0, reach = to_x > x ? (to_x - x) / 3 : 30;
+  fprintf(report->out, "<path class=retry d='M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f'/>\n", x, y + bow / 3,
+          x + reach, y + bow, to_x - reach, to_y + bow, to_x, to_y + bow / 3);
+}
+
+static void put_lane_lines(const struct report *report)
+{
+  for (size_t i = 0; i < report->lane_count; i++)
+    fprintf(report->out, "<rect class=lane x=0 y=%.1f width=%.0f height=%.1f />\n", report->lanes[i].y,
+            report->width, report->lanes[i].rows * (double)ROW_HEIGHT);
+}
+
+/* The names of the lanes stand beside the picture, so that they stay when it is scrolled. */
+static void put_lane_names(const struct report *report)
+{
+  char text[CLI_UNIT_SIZE];
+  fprintf(report->out, "<svg class=names width=100 height=%.0f role=presentation>\n", report->height);
+  for (size_t i = 0; i < report->lane_count; i++) {
+    const struct report_lane *lane = &report->lanes[i];
+    fprintf(report->out,
+            "<text x=10 y=%.1f><title>process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32 "%s</title>",
+            lane->y + ROW_HEIGHT / 2.0 + 4, lane->process, lane->pid, lane->lane,
+            lane->threads > 1 ? ", and others after it" : "");
+    if (lane->threads > 1)
+      fprintf(report->out, "%s threads</text>\n", cli_count(text, lane->threads));
+    else
+      fprintf(report->out, "p%" PRIu32 " t%" PRIu32 "</text>\n", lane->process, lane->lane);
+  }
+  fputs("</svg>\n", report->out);
+}
+
+void report_picture(const struct report *report)
+{
+  fputs("<div class=picture>\n", report->out);
+  put_lane_names(report);
+  fprintf(
+      report->out,
+      "<div class=scroll tabindex=0><svg class=run width=%.0f height=%.0f viewBox='0 0 %.0f %.0f' role=img "
+      "aria-label='The calls of the run by thread, over time'>\n",
+      report->width, report->height, report->width, report->height);
+  put_lane_lines(report);
+  put_axis(report);
+  put_folds(report);
+  for (size_t i = 0; i < report->count; i++)
+    put_retry(report, &report->calls[i]);
+  for (size_t i = 0; i < report->count; i++)
+    put_bar(report, &report->calls[i]);
+  fputs("</svg></div></div>\n", report->out);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Where in the picture each exchange is. Time runs to the right; stretches in which nothing happens are
+ * folded, since a tape may cover a night in which three calls were made. */
+#include "cli/report/picture.h"
+#include "cli/report/report.h"
+
+#include <stdlib.h>
+
+static int by_start(const void *a, const void *b)
+{
+  const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;
+  if (x->start_us != y->start_us)
+    return x->start_us < y->start_us ? -1 : 1;
+  return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Stretches. */
+
+/* The time in which at least one call was under way. */
+static int64_t busy_us(struct report_call *const *sorted, size_t count)
+{
+  int64_t busy = 0, until = INT64_MIN;
+  for (size_t i = 0; i < count; i++) {
+    int64_t from = sorted[i]->start_us > until ? sorted[i]->start_us : until;
+    busy += sorted[i]->end_us > from ? sorted[i]->end_us - from : 0;
+    until = sorted[i]->end_us > until ? sorted[i]->end_us : until;
+  }
+  return busy;
+}
+
+static void find_stretches(struct report *report, struct report_call *const *sorted)
+{
+  int64_t fold_us = busy_us(sorted, report->count) / 6 + FOLD_LEAST_US;
+  struct report_stretch *last = NULL;
+  for (size_t i = 0; i < report->count; i++) {
+    const struct report_call *call = sorted[i];
+    if (!last || call->start_us - last->to_us > fold_us) {
+      last = &report->stretches[report->stretch_count++];
+      *last = (struct report_stretch){.from_us = call->start_us, .to_us = call->end_us};
+    }
+    last->to_us = call->end_us > last->to_us ? call->end_us : last->to_us;
+  }
+}
+
+static void place_stretches(struct report *report)
+{
+  int64_t total = 1;
+  for (size_t i = 0; i < report->stretch_count; i++)
+    total += report->stretches[i].to_us - report->stretches[i].from_us;
+  double wanted = (double)report->count * WIDTH_EACH;
+  double scale = (wanted < WIDTH_LEAST  ? WIDTH_LEAST
+                  : wanted > WIDTH_MOST ? WIDTH_MOST
+                                        : wanted) /
+                 (double)total;
+  double x = MARGIN;
+  for (size_t i = 0; i < report->stretch_count; i++) {
+    struct report_stretch *stretch = &report->stretches[i];
+    stretch->x = x;
+    stretch->end_x = x + (double)(stretch->to_us - stretch->from_us) * scale;
+    x = stretch->end_x + FOLD_WIDTH;
+  }
+  report->width = x - FOLD_WIDTH + LABEL_ROOM;
+}
+
+double report_x(const struct report *report, int64_t us)
+{
+  size_t low = 0, high = report->stretch_count;
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if (report->stretches[middle].from_us <= us)
+      low = middle;
+    else
+      high = middle;
+  }
+  const struct report_stretch *stretch = &report->stretches[low];
+  double length = (double)(stretch->to_us - stretch->from_us);
+  return length > 0 ? stretch->x + (stretch->end_x - stretch->x) * (double)(us - stretch->from_us) / length
+                    : stretch->x;
+}
+
+/* Rows. */
+
+static void place_call(const struct report *report, struct report_call *call)
+{
+  call->x = report_x(report, call->start_us);
+  call->first_x = report_x(report, call->first_us);
+  call->end_x = report_x(report, call->end_us);
+  if (call->end_x < call->x + BAR_LEAST)
+    call->end_x = call->x + BAR_LEAST;
+  if (call->first_x > call->end_x)
+    call->first_x = call->end_x;
+}
+
+/* The last call of each row of a lane. */
+struct rows {
+  struct report_call *last[ROWS_MOST];
+};
+
+/* The first row of its lane in which nothing is under way; the last one is shared when there are too many. */
+static void place_in_row(struct report *report, struct report_call *call, struct rows *rows)
+{
+  struct report_lane *lane = &report->lanes[call->lane];
+  struct report_call **last = rows[call->lane].last;
+  uint32_t row = 0;
+  while (row + 1 < ROWS_MOST && row < lane->rows && last[row]->end_x > call->x)
+    row++;
+  if (last[row])
+    last[row]->room_x = call->x;
+  call->row = row;
+  call->room_x = report->width;
+  last[row] = call;
+  lane->rows = row >= lane->rows ? row + 1 : lane->rows;
+}
+
+static void place_lanes(struct report *report)
+{
+  double y = AXIS_HEIGHT;
+  for (size_t i = 0; i < report->lane_count; i++) {
+    report->lanes[i].y = y;
+    y += LANE_GAP + report->lanes[i].rows * (double)ROW_HEIGHT;
+  }
+  report->height = y;
+}
+
+static bool plan_sorted(struct report *report, struct report_call **sorted)
+{
+  struct rows *rows = calloc(report->lane_count + 1, sizeof(*rows));
+  report->stretches = calloc(report->count + 1, sizeof(*report->stretches));
+  if (!rows || !report->stretches) {
+    free(rows);
+    return false;
+  }
+  qsort(sorted, report->count, sizeof(*sorted), by_start);
+  find_stretches(report, sorted);
+  place_stretches(report);
+  for (size_t i = 0; i < report->count; i++) {
+    place_call(report, sorted[i]);
+    place_in_row(report, sorted[i], rows);
+    report->took_us = sorted[i]->end_us > report->took_us ? sorted[i]->end_us : report->took_us;
+  }
+  place_lanes(report);
+  free(rows);
+  return true;
+}
+
+bool report_plan(struct report *report)
+{
+  struct report_call **sorted = calloc(report->count + 1, sizeof(struct report_call *));
+  if (!sorted)
+    return false;
+  for (size_t i = 0; i < report->count; i++)
+    sorted[i] = &report->calls[i];
+  bool done = plan_sorted(report, sorted);
+  free(sorted);
+  return done;
+}

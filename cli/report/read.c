@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output/message.h"
+#include "cli/report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* All bodies together, in a page that a phone still opens. */
+enum { BODIES_MOST = 8 << 20, BODY_LEAST = 400, BODY_MOST = 64 << 10 };
+
+/* A damaged or hostile tape may say anything of a time. */
+static int64_t bounded(int64_t us)
+{
+  const int64_t most = INT64_C(366) * 86400 * 1000000;
+  return us > most ? most : us < -most ? -most : us;
+}
+
+static int64_t since(int64_t us, int64_t began_us)
+{
+  int64_t start;
+  return bounded(__builtin_sub_overflow(us, began_us, &start) ? 0 : start);
+}
+
+static int64_t duration_of(const struct tape_record *record)
+{
+  return bounded(record->call.duration_us > INT64_MAX ? INT64_MAX : (int64_t)record->call.duration_us);
+}
+
+static int visit(void *arg, const struct tape_record *record)
+{
+  struct report *report = arg;
+  const struct tape_outcome *outcome = &record->outcome;
+  int lane = report_lane_of(report, record);
+  if (lane < 0)
+    return cli_fail(CLI_STORE, "out of memory");
+  if (!report->count)
+    report->began_us = record->call.started_us;
+  int64_t start = since(record->call.started_us, report->began_us), took = duration_of(record);
+  int64_t first = outcome->first_byte_us < 0 || outcome->first_byte_us > took ? took : outcome->first_byte_us;
+  struct report_call *call = &report->calls[report->count++];
+  *call = (struct report_call){.number = record->number,
+                               .start_us = start,
+                               .end_us = start + took,
+                               .first_us = start + first,
+                               .body_len = outcome->body_len,
+                               .usage = cli_tape_usage(record),
+                               .curl_code = outcome->curl_code,
+                               .lane = (uint32_t)lane,
+                               .status = outcome->status,
+                               .what = (uint8_t)record->call.what,
+                               .failed = cli_tape_failed(record),
+                               .stream = cli_tape_is_stream(record)};
+  memcpy(call->id, record->call.id, sizeof(call->id));
+  return CLI_OK;
+}
+
+/* Attempts. */
+
+static int by_id(const void *a, const void *b)
+{
+  const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;
+  int order = strcmp(x->id, y->id);
+  return order ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+/* A call is another attempt if the one before it of the same operation failed; else it only asks the same
+ * again. */
+static bool join_attempts(struct report *report)
+{
+  struct report_call **sorted = calloc(report->count + 1, sizeof(struct report_call *));
+  if (!sorted)
+    return false;
+  for (size_t i = 0; i < report->count; i++)
+    sorted[i] = &report->calls[i];
+  qsort(sorted, report->count, sizeof(*sorted), by_id);
+  for (size_t i = 1; i < report->count; i++) {
+    struct report_call *before = sorted[i - 1], *after = sorted[i];
+    if (!*after->id || strcmp(before->id, after->id) != 0 || !before->failed || after->what == TAPE_RESCUE)
+      continue;
+    before->next = after->number;
+    after->previous = before->number;
+  }
+  free(sorted);
+  return true;
+}
+
+int report_read(struct report *report)
+{
+  uint64_t count = tape_totals(report->tape).exchanges;
+  report->calls = calloc(count + 1, sizeof(*report->calls));
+  if (!report->calls)
+    return cli_fail(CLI_STORE, "out of memory");
+  int code = cli_tape_each(report->tape, "tape report, reading", true, visit, report);
+  size_t shown = report->count ? BODIES_MOST / 2 / report->count : 0;
+  report->body_shown = shown < BODY_LEAST ? BODY_LEAST : shown > BODY_MOST ? BODY_MOST : shown;
+  if (code <= CLI_NO && !(join_attempts(report) && report_lanes(report)))
+    code = cli_fail(CLI_STORE, "out of memory");
+  return code;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report: a run as one HTML page that needs nothing else.
+ *
+ *     report_read(&report)      every exchange once, for what the picture and the sums need
+ *     report_plan(&report)      where each of them is drawn
+ *     report_page(&report)      the page; reads the tape a second time, for headers and bodies
+ *
+ * What is on a tape was written by others: every byte of it goes through report_text().
+ */
+#ifndef IDEMSHIM_CLI_REPORT_H
+#define IDEMSHIM_CLI_REPORT_H
+
+#include "cli/tape/tape.h"
+
+/* An exchange without its texts. Times are from the beginning of the run. */
+struct report_call {
+  uint64_t number;
+  int64_t start_us, end_us, first_us; /* first_us: of the first byte; end_us if none came */
+  uint64_t body_len;
+  struct idem_usage usage;
+  uint32_t curl_code, lane; /* lane: an index into report->lanes */
+  uint16_t status;
+  uint8_t what;
+  bool failed, stream;
+  char id[IDEM_ID_SIZE];
+  uint64_t previous, next; /* attempts of one operation: after a failed one comes the next; 0: none */
+
+  double x, first_x, end_x; /* in the picture */
+  double room_x;            /* where the next bar of the row begins */
+  uint32_t row;             /* of the lane: calls that overlap have rows of their own */
+};
+
+struct report_lane {
+  uint32_t process, lane, pid; /* of the first thread in it */
+  uint32_t threads;            /* how many have it, one after the other */
+  int64_t from_us, to_us;
+  uint32_t rows;
+  double y;
+};
+
+/* A stretch of time with calls in it. What is between two of them is folded. */
+struct report_stretch {
+  int64_t from_us, to_us;
+  double x, end_x;
+};
+
+struct report {
+  const struct tape *tape;
+  const char *dir;
+  FILE *out;
+  struct report_call *calls;
+  size_t count;
+  struct report_lane *lanes;
+  size_t lane_count;
+  struct report_stretch *stretches;
+  size_t stretch_count;
+  int64_t began_us, took_us;
+  double width, height;
+  size_t body_shown; /* bytes of each body */
+};
+
+int report_read(struct report *report); /* an enum cli_exit */
+/* The index of the record's lane, a new one at the end; -1 without memory. Then, with all calls read, the
+ * lanes in the order in which they are drawn; false without memory. */
+int report_lane_of(struct report *report, const struct tape_record *record);
+bool report_lanes(struct report *report);
+
+bool report_plan(struct report *report);
+int report_page(struct report *report);
+
+/* Where a moment of a stretch lies in the picture. */
+double report_x(const struct report *report, int64_t us);
+
+void report_picture(const struct report *report);
+
+/* One exchange of the list. */
+void report_exchange(const struct report *report, const struct tape_record *record);
+
+/* "live", "hit", ..., or "failed": the class that the style sheet has a colour for. */
+const char *report_class(const struct report_call *call);
+
+/* "200", "429", "timed out": how it ended, in short. */
+const char *report_ending(const struct report_call *call, char text[32]);
+
+/* The text with markup, control characters and marks that turn the direction made harmless. */
+void report_text(FILE *out, struct idem_span text);
+
+/* The same for a body: JSON is laid out, and what is longer than `most` is cut with a note. `encoded`: it is
+ * not what it says. */
+void report_body(FILE *out, struct idem_span body, size_t most, bool encoded);
+
+/* report.css and report.js. */
+extern const char report_style[], report_script[];
+
+#endif

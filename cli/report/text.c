@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output/utf8.h"
+#include "cli/report/report.h"
+
+#include <string.h>
+
+/* Characters. */
+
+static const char *entity(unsigned char c)
+{
+  switch (c) {
+  case '&':
+    return "&amp;";
+  case '<':
+    return "&lt;";
+  case '>':
+    return "&gt;";
+  case '"':
+    return "&quot;";
+  case '\'':
+    return "&#39;";
+  default:
+    return NULL;
+  }
+}
+
+static bool is_plain(unsigned char c)
+{
+  return (c >= 0x20 && c < 0x7f && !entity(c)) || c == '\n' || c == '\t';
+}
+
+/* What would not be seen, or would move what is round it. */
+static bool is_invisible(uint32_t code)
+{
+  return (code >= 0x80 && code < 0xa0) || code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x2069) || code == 0xfeff ||
+         (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f);
+}
+
+static size_t put_special(FILE *out, const char *text, size_t left)
+{
+  unsigned char c = (unsigned char)*text;
+  uint32_t code = 0;
+  size_t len = cli_utf8_decode(text, left, &code);
+  if (!len)
+    fprintf(out, "<i>\\x%02x</i>", c);
+  else if (len == 1 && entity(c))
+    fputs(entity(c), out);
+  else if (len == 1 && c != '\r')
+    fprintf(out, "<i>\\x%02x</i>", c);
+  else if (len > 1 && is_invisible(code))
+    fprintf(out, "<i>\\u%04x</i>", code);
+  else if (len > 1)
+    fwrite(text, 1, len, out);
+  return len ? len : 1;
+}
+
+void report_text(FILE *out, struct idem_span text)
+{
+  for (size_t i = 0, plain = 0; i < text.len; plain = i) {
+    while (i < text.len && is_plain((unsigned char)text.data[i]))
+      i++;
+    if (i > plain)
+      fwrite(text.data + plain, 1, i - plain, out);
+    if (i < text.len)
+      i += put_special(out, text.data + i, text.len - i);
+  }
+}
+
+/* JSON, laid out without being parsed: what is shown may be the beginning of a longer one. */
+
+enum { DEPTH_MOST = 40 };
+
+struct layout {
+  FILE *out;
+  unsigned depth;
+};
+
+static void new_line(const struct layout *layout)
+{
+  unsigned depth = layout->depth < DEPTH_MOST ? layout->depth : DEPTH_MOST;
+  fprintf(layout->out, "\n%*s", (int)(2 * depth), "");
+}
+
+static size_t string_len(const char *text, size_t left)
+{
+  size_t len = 1;
+  while (len < left && text[len] != '"')
+    len += text[len] == '\\' ? 2 : 1;
+  return len < left ? len + 1 : left;
+}
+
+static bool is_blank(char c)
+{
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* True for {} and [], which stay on their line. */
+static bool is_empty(struct idem_span rest)
+{
+  size_t i = 1;
+  while (i < rest.len && is_blank(rest.data[i]))
+    i++;
+  return i < rest.len && (rest.data[i] == '}' || rest.data[i] == ']');
+}
+
+static void put_sign(struct layout *layout, struct idem_span rest, bool *empty)
+{
+  char c = *rest.data;
+  bool opens = c == '{' || c == '[', closes = c == '}' || c == ']';
+  if (closes && !*empty) {
+    layout->depth -= layout->depth > 0;
+    new_line(layout);
+  }
+  report_text(layout->out, (struct idem_span){rest.data, 1});
+  *empty = opens && is_empty(rest);
+  if (opens && !*empty) {
+    layout->depth++;
+    new_line(layout);
+  }
+  if (c == ',')
+    new_line(layout);
+  if (c == ':')
+    putc(' ', layout->out);
+}
+
+static void put_json(FILE *out, struct idem_span text)
+{
+  struct layout layout = {.out = out};
+  bool empty = false;
+  for (size_t i = 0; i < text.len;) {
+    struct idem_span rest = {text.data + i, text.len - i};
+    size_t len = *rest.data == '"' ? string_len(rest.data, rest.len) : 1;
+    if (len > 1)
+      report_text(out, (struct idem_span){rest.data, len});
+    else if (memchr("{}[],:", *rest.data, 6))
+      put_sign(&layout, rest, &empty);
+    else if (!is_blank(*rest.data)) {
+      while (len < rest.len && !memchr("{}[],:\" \n\r\t", rest.data[len], 11))
+        len++;
+      report_text(out, (struct idem_span){rest.data, len});
+    }
+    i += len;
+  }
+}
+
+/* Bodies. */
+
+enum { HEX_MOST = 256 };
+
+static bool looks_binary(struct idem_span body)
+{
+  size_t odd = 0, looked = body.len < 512 ? body.len : 512;
+  for (size_t i = 0; i < looked; i++)
+    odd += (unsigned char)body.data[i] < 0x20 && !is_blank(body.data[i]);
+  return memchr(body.data, 0, looked) || odd * 10 > looked;
+}
+
+static void put_hex(FILE *out, struct idem_span body)
+{
+  for (size_t i = 0; i < body.len; i++)
+    fprintf(out, "%02x%s", (unsigned char)body.data[i], i % 16 == 15 ? "\n" : i % 8 == 7 ? "  " : " ");
+}
+
+static size_t whole_characters(struct idem_span body, size_t most)
+{
+  size_t len = body.len < most ? body.len : most;
+  for (int i = 0; len < body.len && i < 3 && len > 0 && ((unsigned char)body.data[len] & 0xc0) == 0x80; i++)
+    len--;
+  return len;
+}
+
+void report_body(FILE *out, struct idem_span body, size_t most, bool encoded)
+{
+  bool binary = encoded || looks_binary(body);
+  size_t shown = whole_characters(body, binary && most > HEX_MOST ? HEX_MOST : most);
+  struct idem_span part = {body.data, shown};
+  fputs("<pre>", out);
+  if (binary)
+    put_hex(out, part);
+  else if (*body.data == '{' || *body.data == '[')
+    put_json(out, part);
+  else
+    report_text(out, part);
+  fputs("</pre>", out);
+  if (shown < body.len)
+    fprintf(out, "<p class=note>the first %zu of %zu bytes%s</p>", shown, body.len,
+            binary ? ", as they are" : "");
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/output/json.h"
+#include "cli/output/message.h"
+#include "cli/output/output.h"
+#include "cli/output/text.h"
+#include "cli/tape/pair.h"
+#include "cli/tape/tape.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIFFERENCE = 600 };
+
+struct comparison {
+  struct tape *tape[2];
+  struct cli_pair_side side[2];
+  struct tape_record record[2];
+  json_t *list; /* NULL: text */
+  size_t same, differ, only[2];
+};
+
+/* How two answers differ, in words; "" if they do not. */
+static void say_bodies(struct idem_span a, struct idem_span b, char *out, size_t size)
+{
+  struct idem_answer x = {.key = {1}, .request_body = a}, y = {.request_body = b};
+  struct idem_span nothing = {"", 0};
+  x.method = x.origin = x.path = x.query = x.scope = x.request_headers = nothing;
+  y.method = y.origin = y.path = y.query = y.scope = y.request_headers = nothing;
+  idem_store_compare(&x, &y, out, size);
+}
+
+static bool same_bytes(struct idem_span a, struct idem_span b)
+{
+  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static const char *ending(const struct tape_record *record, char text[32])
+{
+  if (record->outcome.curl_code)
+    return cli_curl_error(record->outcome.curl_code);
+  snprintf(text, 32, "status %u", record->outcome.status);
+  return text;
+}
+
+/* The first that differs: how it ended, what was asked, what was answered, what the shim did. */
+static void say_difference(const struct tape_record *a, const struct tape_record *b, char out[DIFFERENCE])
+{
+  char x[32], y[32], bodies[500] = "";
+  const struct tape_outcome *first = &a->outcome, *second = &b->outcome;
+  if (!same_bytes(a->request_body, b->request_body) &&
+      memcmp(a->call.fingerprint, b->call.fingerprint, IDEM_KEY_SIZE) != 0) {
+    say_bodies(a->request_body, b->request_body, bodies, sizeof(bodies));
+    snprintf(out, DIFFERENCE, "request: %s", bodies);
+  } else if (first->curl_code != second->curl_code || first->status != second->status) {
+    snprintf(out, DIFFERENCE, "ended with %s / ", ending(a, x));
+    snprintf(out + strlen(out), DIFFERENCE - strlen(out), "%s", ending(b, y));
+  } else if (!same_bytes(first->body, second->body)) {
+    say_bodies(first->body, second->body, bodies, sizeof(bodies));
+    snprintf(out, DIFFERENCE, "answer: %s", bodies);
+  } else if (a->call.what != b->call.what) {
+    snprintf(out, DIFFERENCE, "%s / %s", tape_what_name(a->call.what), tape_what_name(b->call.what));
+  }
+}
+
+/* Output. */
+
+static void print_json(struct comparison *c, uint64_t a, uint64_t b, const char *text)
+{
+  json_t *entry = json_object();
+  json_object_set_new(entry, "a", a ? json_integer((json_int_t)a) : json_null());
+  json_object_set_new(entry, "b", b ? json_integer((json_int_t)b) : json_null());
+  json_object_set_new(entry, "difference", cli_json_text((struct idem_span){text, strlen(text)}));
+  json_array_append_new(c->list, entry);
+}
+
+static void number_cell(char cell[24], uint64_t number)
+{
+  if (number)
+    snprintf(cell, 24, "%" PRIu64, number);
+  else
+    strcpy(cell, "-");
+}
+
+static void tell(struct comparison *c, uint64_t a, uint64_t b, const char *text)
+{
+  char x[24], y[24];
+  if (c->list) {
+    print_json(c, a, b, text);
+    return;
+  }
+  number_cell(x, a);
+  number_cell(y, b);
+  printf("%6s %6s  ", x, y);
+  cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
+  putchar('\n');
+}
+
+static void tell_only(struct comparison *c, int side, const struct tape_record *record)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  c->only[side]++;
+  if (!out)
+    return;
+  fprintf(out, "only in the %s: ", side ? "second" : "first");
+  cli_tape_put_short_url(out, record);
+  if (fclose(out) == 0)
+    tell(c, side ? 0 : record->number, side ? record->number : 0, text);
+  free(text);
+}
+
+/* Comparing. */
+
+static int compare(struct comparison *c, const struct tape_record *a, uint64_t partner)
+{
+  char text[DIFFERENCE] = "";
+  struct idem_error error = {""};
+  if (tape_read(c->tape[1], partner, &c->record[1], &error) < 0)
+    return cli_fail(CLI_NO, "%s", error.text);
+  say_difference(a, &c->record[1], text);
+  if (*text)
+    tell(c, a->number, partner, text);
+  c->differ += *text != '\0';
+  c->same += *text == '\0';
+  return CLI_OK;
+}
+
+static int visit_first(void *arg, const struct tape_record *record)
+{
+  struct comparison *c = arg;
+  uint64_t partner = c->side[0].item[record->number - 1].partner;
+  if (partner)
+    return compare(c, record, partner);
+  tell_only(c, 0, record);
+  return CLI_OK;
+}
+
+static int visit_second(void *arg, const struct tape_record *record)
+{
+  struct comparison *c = arg;
+  if (!c->side[1].item[record->number - 1].partner)
+    tell_only(c, 1, record);
+  return CLI_OK;
+}
+
+static int print_summary(struct comparison *c)
+{
+  bool equal = !(c->differ + c->only[0] + c->only[1]);
+  if (c->list) {
+    int code = cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:O}", "same", (json_int_t)c->same, "differ",
+                                        (json_int_t)c->differ, "only_in_first", (json_int_t)c->only[0],
+                                        "only_in_second", (json_int_t)c->only[1], "differences", c->list));
+    return code == CLI_OK && !equal ? CLI_NO : code;
+  }
+  printf("%zu the same, %zu differ, %zu only in the first, %zu only in the second\n", c->same, c->differ,
+         c->only[0], c->only[1]);
+  return equal ? CLI_OK : CLI_NO;
+}
+
+static int diff(struct comparison *c)
+{
+  int code = cli_pair_read(c->tape[0], &c->side[0]);
+  if (code == CLI_OK)
+    code = cli_pair_read(c->tape[1], &c->side[1]);
+  if (code == CLI_OK && !cli_pair(&c->side[0], &c->side[1]))
+    code = cli_fail(CLI_STORE, "out of memory");
+  if (code != CLI_OK)
+    return code;
+  int first = cli_tape_each(c->tape[0], NULL, true, visit_first, c);
+  int second = cli_tape_each(c->tape[1], NULL, false, visit_second, c);
+  code = print_summary(c);
+  return first > code ? first : second > code ? second : code;
+}
+
+static int run(const struct cli_options *options, int argc, char **argv)
+{
+  (void)argc;
+  struct comparison c = {.list = options->json ? json_array() : NULL};
+  int code = cli_tape_open(options, argv[0], &c.tape[0]);
+  if (code == CLI_OK)
+    code = cli_tape_open(options, argv[1], &c.tape[1]);
+  if (code == CLI_OK)
+    code = diff(&c);
+  for (int i = 0; i < 2; i++) {
+    free(c.side[i].item);
+    tape_record_release(&c.record[i]);
+    tape_close(c.tape[i]);
+  }
+  json_decref(c.list);
+  return code;
+}
+
+static const struct cli_option options_table[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION_KEY,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_tape_diff = {
+    .name = "tape diff",
+    .operands = "DIR DIR",
+    .summary = "which exchanges of two runs differ, and where first",
+    .details = "The n-th call of a name in the first run is compared with the n-th of that name in the "
+               "second; what is\n"
+               "left over, with the next call of its URL. Headers and times do not count.\n"
+               "Exits 0 if nothing differs, 1 if something does.",
+    .options = options_table,
+    .min_operands = 2,
+    .max_operands = 2,
+    .run = run,
+};

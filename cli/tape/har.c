@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/tape/har.h"
+
+#include "cli/output/json_write.h"
+#include "cli/output/units.h"
+#include "cli/tape/tape.h"
+#include "store/judge/event_stream.h"
+#include "store/key/key.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* CURLINFO numbers. */
+enum {
+  PRIMARY_IP = 32,
+  NAMELOOKUP_TIME = 51,
+  CONNECT_TIME,
+  PRETRANSFER_TIME,
+  STARTTRANSFER_TIME,
+  APPCONNECT_TIME = 56
+};
+
+static struct idem_span span_of(const char *text)
+{
+  return (struct idem_span){text, strlen(text)};
+}
+
+static void put_name(FILE *out, const char *name)
+{
+  fprintf(out, "\"%s\":", name);
+}
+
+static void put_text(FILE *out, const char *name, struct idem_span text)
+{
+  put_name(out, name);
+  cli_write_json_string(out, text);
+}
+
+/* Lists of names and values. */
+
+static void put_pair(FILE *out, bool first, struct idem_span name, struct idem_span value)
+{
+  fputs(first ? "{" : ",{", out);
+  put_text(out, "name", name);
+  putc(',', out);
+  put_text(out, "value", value);
+  putc('}', out);
+}
+
+/* "name: value", or "name=value" with another sign. */
+static bool split(struct idem_span line, char sign, struct idem_span *name, struct idem_span *value)
+{
+  const char *at = line.len ? memchr(line.data, sign, line.len) : NULL;
+  if (!at)
+    return false;
+  *name = (struct idem_span){line.data, (size_t)(at - line.data)};
+  *value = (struct idem_span){at + 1, line.len - name->len - 1};
+  while (value->len && *value->data == ' ')
+    *value = (struct idem_span){value->data + 1, value->len - 1};
+  return true;
+}
+
+static void put_headers(FILE *out, struct idem_span headers)
+{
+  struct idem_span line, name, value;
+  bool first = true;
+  fputs("\"headers\":[", out);
+  while (sse_line(&headers, &line)) {
+    if (!split(line, ':', &name, &value))
+      continue;
+    put_pair(out, first, name, value);
+    first = false;
+  }
+  fputs("],", out);
+}
+
+static bool is_called(struct idem_span name, const char *wanted)
+{
+  return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
+}
+
+/* "a=b; c=d" of a Cookie header are two; of Set-Cookie, only the first is the cookie. */
+static void put_cookies(FILE *out, struct idem_span headers, const char *header, bool all)
+{
+  struct idem_span line, name, value;
+  bool first = true;
+  fputs("\"cookies\":[", out);
+  while (sse_line(&headers, &line)) {
+    if (!split(line, ':', &name, &value) || !is_called(name, header))
+      continue;
+    for (struct idem_span rest = value; rest.len;) {
+      const char *end = memchr(rest.data, ';', rest.len);
+      struct idem_span pair = {rest.data, end ? (size_t)(end - rest.data) : rest.len}, key, word;
+      if (split(pair, '=', &key, &word)) {
+        put_pair(out, first, key, word);
+        first = false;
+      }
+      size_t used = end && all ? pair.len + 1 : rest.len;
+      rest = (struct idem_span){rest.data + used, rest.len - used};
+      while (rest.len && *rest.data == ' ')
+        rest = (struct idem_span){rest.data + 1, rest.len - 1};
+    }
+  }
+  fputs("],", out);
+}
+
+static void put_query(FILE *out, struct idem_span query)
+{
+  struct idem_span piece, name, value;
+  bool first = true, credential;
+  fputs("\"queryString\":[", out);
+  while (name_query_next(&query, &piece, &credential)) {
+    if (!split(piece, '=', &name, &value)) {
+      name = piece;
+      value = (struct idem_span){"", 0};
+    }
+    put_pair(out, first, name, value);
+    first = false;
+  }
+  fputs("],", out);
+}
+
+/* The request. */
+
+static struct idem_span request_header(const struct tape_record *record, const char *wanted)
+{
+  struct idem_span rest = record->request_headers, line, name, value;
+  while (sse_line(&rest, &line))
+    if (split(line, ':', &name, &value) && is_called(name, wanted))
+      return value;
+  return span_of("");
+}
+
+static void put_url(FILE *out, const struct tape_record *record)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *url = open_memstream(&text, &size);
+  if (!url)
+    return;
+  cli_tape_put_url(url, record);
+  if (fclose(url) == 0)
+    put_text(out, "url", (struct idem_span){text, size});
+  free(text);
+}
+
+/* The protocol is that of the answer: which one the request was sent in is not known before it. */
+static struct idem_span http_version(const struct tape_record *record)
+{
+  struct idem_span block = cli_tape_last_block(record->outcome.headers), line;
+  if (!sse_line(&block, &line) || line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0)
+    return span_of("");
+  const char *blank = memchr(line.data, ' ', line.len);
+  return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
+}
+
+/* HAR has no way to say that the text of a request is in base64; such a body is told as text, with a comment.
+ */
+static void put_post_data(FILE *out, const struct tape_record *record)
+{
+  if (!record->call.request_body_len)
+    return;
+  fputs("\"postData\":{", out);
+  put_text(out, "mimeType", request_header(record, "Content-Type"));
+  putc(',', out);
+  put_text(out, "text", record->request_body);
+  if (!cli_is_text(record->request_body))
+    fputs(",\"comment\":\"not UTF-8: bytes that are none were replaced\"", out);
+  fputs("},", out);
+}
+
+static void put_request(FILE *out, const struct tape_record *record)
+{
+  fputs("\"request\":{", out);
+  put_text(out, "method", record->method);
+  putc(',', out);
+  put_url(out, record);
+  putc(',', out);
+  put_text(out, "httpVersion", http_version(record));
+  putc(',', out);
+  put_cookies(out, record->request_headers, "Cookie", true);
+  put_headers(out, record->request_headers);
+  put_query(out, record->query);
+  put_post_data(out, record);
+  fprintf(out, "\"headersSize\":-1,\"bodySize\":%" PRIu64 "},", record->call.request_body_len);
+}
+
+/* The response. */
+
+static void put_content(FILE *out, const struct tape_record *record)
+{
+  const struct tape_outcome *outcome = &record->outcome;
+  struct idem_span type = cli_tape_header(record, "Content-Type");
+  fprintf(out, "\"content\":{\"size\":%" PRIu64 ",", outcome->body_len);
+  put_text(out, "mimeType", type.len ? type : span_of("x-unknown"));
+  if (outcome->body.len) {
+    bool text = cli_is_text(outcome->body);
+    fputs(",\"text\":", out);
+    (text ? cli_write_json_string : cli_write_json_base64)(out, outcome->body);
+    fputs(text ? "" : ",\"encoding\":\"base64\"", out);
+  }
+  if (outcome->body.len < outcome->body_len)
+    fputs(",\"comment\":\"only the beginning is on the tape\"", out);
+  fputs("},", out);
+}
+
+static struct idem_span status_text(struct idem_span block)
+{
+  struct idem_span line;
+  if (!sse_line(&block, &line))
+    return span_of("");
+  for (int i = 0; i < 2; i++) {
+    const char *blank = memchr(line.data, ' ', line.len);
+    if (!blank)
+      return span_of("");
+    line = (struct idem_span){blank + 1, line.len - (size_t)(blank + 1 - line.data)};
+  }
+  return line;
+}
+
+/* A transfer that failed has the status 0, as browsers have it, although a part of an answer may be there. */
+static void put_response(FILE *out, const struct tape_record *record)
+{
+  struct idem_span block = cli_tape_last_block(record->outcome.headers);
+  bool failed = record->outcome.curl_code != 0;
+  fprintf(out, "\"response\":{\"status\":%u,", failed ? 0 : record->outcome.status);
+  put_text(out, "statusText", failed ? span_of("") : status_text(block));
+  putc(',', out);
+  put_text(out, "httpVersion", http_version(record));
+  putc(',', out);
+  put_cookies(out, block, "Set-Cookie", false);
+  put_headers(out, block);
+  put_content(out, record);
+  put_text(out, "redirectURL", cli_tape_header(record, "Location"));
+  fprintf(out, ",\"headersSize\":%zu,\"bodySize\":%" PRIu64, block.len, record->outcome.body_len);
+  if (failed) {
+    fprintf(out, ",\"_error\":\"%s\",", cli_curl_error(record->outcome.curl_code));
+    put_text(out, "comment", record->outcome.error_text);
+  }
+  fputs("},", out);
+}
+
+/* Times. */
+
+static int64_t fact_or(const struct tape_record *record, unsigned number, int64_t fallback)
+{
+  int64_t value;
+  return tape_fact_number(&record->outcome, number, &value) && value > 0 ? value : fallback;
+}
+
+static double ms(int64_t us)
+{
+  return us < 0 ? 0 : (double)us / 1000;
+}
+
+/* Each of libcurl's times is from the start; those of a connection that was there already are 0. */
+static double put_timings(FILE *out, const struct tape_record *record)
+{
+  int64_t total = (int64_t)record->call.duration_us;
+  int64_t dns = fact_or(record, NAMELOOKUP_TIME, 0), connect = fact_or(record, CONNECT_TIME, dns);
+  int64_t ready = fact_or(record, APPCONNECT_TIME, connect), sent = fact_or(record, PRETRANSFER_TIME, ready);
+  int64_t first = record->outcome.first_byte_us < 0 ? total : record->outcome.first_byte_us;
+  connect = connect < dns ? dns : connect;
+  ready = ready < connect ? connect : ready;
+  sent = sent < ready ? ready : sent > first ? (first < ready ? ready : first) : sent;
+  first = first < sent ? sent : first;
+  total = total < first ? first : total;
+  fprintf(
+      out,
+      "\"timings\":{\"blocked\":-1,\"dns\":%.3f,\"connect\":%.3f,\"ssl\":%.3f,\"send\":%.3f,\"wait\":%.3f,"
+      "\"receive\":%.3f}",
+      ms(dns), ms(ready - dns), ready > connect ? ms(ready - connect) : -1.0, ms(sent - ready),
+      ms(first - sent), ms(total - first));
+  return ms(total);
+}
+
+static void put_extras(FILE *out, const struct tape_record *record)
+{
+  struct idem_span address;
+  if (tape_fact_text(&record->outcome, PRIMARY_IP, &address) && address.len) {
+    putc(',', out);
+    put_text(out, "serverIPAddress", address);
+  }
+  fprintf(out, ",\"connection\":\"%" PRIu32 ".%" PRIu32 "\",\"_number\":%" PRIu64 ",\"_what\":\"%s\"",
+          record->process, record->call.lane, record->number, tape_what_name(record->call.what));
+  if (*record->call.id) {
+    putc(',', out);
+    put_text(out, "_operation", span_of(record->call.id));
+  }
+}
+
+void cli_har_entry(FILE *out, const struct tape_record *record)
+{
+  char when[CLI_UNIT_SIZE];
+  fprintf(out, "{\"startedDateTime\":\"%s\",", cli_timestamp(when, record->call.started_us));
+  put_request(out, record);
+  put_response(out, record);
+  fputs("\"cache\":{},", out);
+  double time = put_timings(out, record);
+  fprintf(out, ",\"time\":%.3f", time);
+  put_extras(out, record);
+  putc('}', out);
+}

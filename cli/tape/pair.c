@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/tape/pair.h"
+
+#include "cli/output/message.h"
+#include "cli/tape/tape.h"
+#include "store/base/hash.h"
+
+#include <stdlib.h>
+
+static int visit(void *arg, const struct tape_record *record)
+{
+  struct cli_pair_side *side = arg;
+  struct cli_pair_item *item = &side->item[record->number - 1];
+  struct hash hash;
+  memcpy(item->key, record->call.key, IDEM_KEY_SIZE);
+  memcpy(item->fingerprint, record->call.fingerprint, IDEM_KEY_SIZE);
+  hash_begin(&hash);
+  hash_field(&hash, record->method);
+  hash_field(&hash, record->origin);
+  hash_field(&hash, record->path);
+  hash_end(&hash, item->url);
+  return CLI_OK;
+}
+
+int cli_pair_read(const struct tape *tape, struct cli_pair_side *side)
+{
+  side->count = tape_totals(tape).exchanges;
+  side->item = calloc(side->count + 1, sizeof(*side->item));
+  if (!side->item)
+    return cli_fail(CLI_STORE, "out of memory");
+  return cli_tape_each(tape, "tape diff", false, visit, side);
+}
+
+/* A name of those that have no partner yet, and whose it is. */
+struct named {
+  const uint8_t *name;
+  size_t index;
+};
+
+static int by_name(const void *a, const void *b)
+{
+  const struct named *x = a, *y = b;
+  int order = memcmp(x->name, y->name, IDEM_KEY_SIZE);
+  return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static size_t list_names(const struct cli_pair_side *side, size_t offset, struct named *out)
+{
+  size_t count = 0;
+  for (size_t i = 0; i < side->count; i++)
+    if (!side->item[i].partner)
+      out[count++] = (struct named){(const uint8_t *)&side->item[i] + offset, i};
+  qsort(out, count, sizeof(*out), by_name);
+  return count;
+}
+
+static void join(struct cli_pair_side *a, struct cli_pair_side *b, size_t x, size_t y, enum cli_pairing by)
+{
+  a->item[x].partner = y + 1;
+  b->item[y].partner = x + 1;
+  a->item[x].by = b->item[y].by = by;
+}
+
+static void pair_by(struct cli_pair_side *a, struct cli_pair_side *b, size_t offset, enum cli_pairing by,
+                    struct named *names)
+{
+  struct named *x = names, *y = names + a->count;
+  struct named *x_end = x + list_names(a, offset, x), *y_end = y + list_names(b, offset, y);
+  while (x < x_end && y < y_end) {
+    int order = memcmp(x->name, y->name, IDEM_KEY_SIZE);
+    if (order == 0)
+      join(a, b, x->index, y->index, by);
+    x += order <= 0;
+    y += order >= 0;
+  }
+}
+
+bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b)
+{
+  struct named *names = calloc(a->count + b->count + 1, sizeof(*names));
+  if (!names)
+    return false;
+  pair_by(a, b, offsetof(struct cli_pair_item, key), CLI_SAME_KEY, names);
+  pair_by(a, b, offsetof(struct cli_pair_item, fingerprint), CLI_SAME_CONTENT, names);
+  pair_by(a, b, offsetof(struct cli_pair_item, url), CLI_SAME_URL, names);
+  free(names);
+  return true;
+}

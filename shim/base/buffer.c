@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/handle/shadow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+  size_t need = buffer->len + more;
+  if (need <= buffer->room)
+    return buffer->data + buffer->len;
+  size_t room = buffer->room ? buffer->room : 256;
+  while (room < need)
+    room += room / 2;
+  char *data = realloc(buffer->data, room);
+  if (!data)
+    return NULL;
+  buffer->data = data;
+  buffer->room = room;
+  return data + buffer->len;
+}
+
+bool buffer_append(struct buffer *buffer, const void *data, size_t len)
+{
+  char *to = len ? buffer_reserve(buffer, len) : NULL;
+  if (len && !to)
+    return false;
+  if (len)
+    memcpy(to, data, len);
+  buffer->len += len;
+  return true;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+  free(buffer->data);
+  *buffer = (struct buffer){0};
+}

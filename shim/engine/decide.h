@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of a call that a rule wants: the store is asked, and its verdict made into a way to go. */
+#ifndef IDEMSHIM_SHIM_DECIDE_H
+#define IDEMSHIM_SHIM_DECIDE_H
+
+#include "shim/engine/live.h"
+#include "shim/replay/problem.h"
+
+enum way {
+  WAY_LIVE,      /* kind says how; told and counted */
+  WAY_DIRECT,    /* call->op.answer */
+  WAY_TRANSPORT, /* call->op.answer */
+  WAY_PROBLEM,   /* the shim's own answer, `problem` */
+  WAY_FOLLOW     /* somebody else is sending it: wait, leave, decide again */
+};
+
+struct decision {
+  enum way way;
+  enum live_kind kind;
+  const struct problem *problem;
+};
+
+/* Opens a call on a handle and names its request. `direct`: the answer may go straight to the callbacks.
+ * After any decision the call must be released. */
+struct decision decide_first(struct call *call, struct shadow *shadow, const struct idem_rule *rule,
+                             bool direct);
+
+/* The same once more for a call that has waited, which was left. */
+struct decision decide_again(struct call *call, bool direct);
+
+/* The answer of a call that waits has begun to come (stream_follow.h). FOLLOW: not for this handle, which
+ * waits for the whole. */
+struct decision decide_stream(struct call *call, bool direct);
+
+/* A call for which something is missing goes live, and says why. Leaves what was entered. */
+struct decision decide_live(struct call *call, const char *reason);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/engine/live.h"
+
+#include "shim/base/http_header.h"
+#include "shim/info/info.h"
+#include "shim/live/prerequest.h"
+#include "shim/live/tee.h"
+#include "shim/live/upstream_key.h"
+#include "shim/rescue/clone.h"
+#include "shim/rescue/isolate.h"
+#include "shim/runtime/runtime.h"
+#include "shim/tape/recorder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t wall_clock_us(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void live_take_from_copy(const struct shadow *shadow, CURL *copy)
+{
+  sent_give_back(shadow, copy);
+  rescue_give_back(shadow, copy);
+  tee_give_back(shadow, copy);
+  body_give_back(shadow, copy);
+  shadow->lib->easy_setopt(copy, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
+  shadow->lib->easy_setopt(copy, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+}
+
+/* The operation that this thread is sending; a copy, since an app may leave a callback by a jump and never
+ * come back. */
+static __thread uint8_t sending[IDEM_KEY_SIZE];
+
+bool live_is_ours(const struct call *call)
+{
+  return memcmp(sending, call->op.key, IDEM_KEY_SIZE) == 0;
+}
+
+static long info_number(const struct shadow *shadow, CURLINFO info)
+{
+  long value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
+/* Some responses have no body, and HTTP/2 and later frame every one; before, a length or chunks tell its end,
+ * or else the connection's end does. */
+static bool is_framed(const struct shadow *shadow, struct idem_span block)
+{
+  long version = info_number(shadow, CURLINFO_HTTP_VERSION);
+  long status = info_number(shadow, CURLINFO_RESPONSE_CODE);
+  return shadow->no_body || status == 204 || status == 304 || version >= CURL_HTTP_VERSION_2_0 ||
+         header_find(block, "content-length").data || header_find(block, "transfer-encoding").data;
+}
+
+static struct idem_recording make_recording(const struct live *live, const struct buffer *facts)
+{
+  const struct tee *tee = &live->tee;
+  const struct shadow *shadow = tee->shadow;
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  struct idem_span block = header_last_block(headers);
+  return (struct idem_recording){
+      .status = (int)info_number(shadow, CURLINFO_RESPONSE_CODE),
+      .started_us = live->started_us,
+      .duration_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000),
+      .headers = headers,
+      .body = {tee->body.data, tee->body.len},
+      .facts = {facts->data,    facts->len   },
+      .chunks = (const struct idem_chunk *)tee->chunks.data,
+      .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
+      .encoded = tee_is_encoded(tee),
+      .framed = is_framed(shadow, block),
+      .delivered = !rescue_is_copy(&live->rescue),
+  };
+}
+
+static void report_not_stored(const struct call *call, const char *reason, int status)
+{
+  life_count(IDEM_COUNTER_not_stored);
+  call_event(call, "not_stored", reason, status, -1);
+}
+
+static void commit(const struct live *live, const struct buffer *facts)
+{
+  struct call *call = live->call;
+  bool rescued = rescue_is_copy(&live->rescue);
+  struct idem_recording recording = make_recording(live, facts);
+  struct idem_error why = {""};
+  int verdict = call->api->commit(call->store, &call->op, &call->request, &recording, &why);
+  if (verdict < 0)
+    life_fail_open(LIFE_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+  if (verdict == IDEM_STORED && rescued)
+    life_count(IDEM_COUNTER_rescued);
+  call_event(call,
+             verdict == IDEM_STORED ? (rescued ? "rescued" : "stored")
+             : verdict < 0          ? "store_error"
+                                    : "not_stored",
+             verdict == IDEM_STORED ? NULL : why.text, recording.status, recording.duration_ms);
+}
+
+/* Whatever is not a finished transfer with every byte kept is no answer; the app has it as it is. */
+static void keep_answer(const struct live *live, CURLcode code)
+{
+  struct call *call = live->call;
+  struct buffer facts = {0};
+  char reason[32];
+  snprintf(reason, sizeof(reason), "curl error %d", (int)code);
+  if (code != CURLE_OK)
+    report_not_stored(call, reason, (int)info_number(call->shadow, CURLINFO_RESPONSE_CODE));
+  else if (live->tee.unfit)
+    report_not_stored(call, live->tee.unfit, 0);
+  else if (call->shadow->disturbed)
+    report_not_stored(call, "options changed during the transfer", 0);
+  else if (!facts_add_date(&facts, live->started_us) || !facts_collect(call->shadow, &facts))
+    report_not_stored(call, "no memory, or a credential in a redirect", 0);
+  else
+    commit(live, &facts);
+  buffer_release(&facts);
+}
+
+static void note_observed(const struct live *live, CURLcode code)
+{
+  struct call *call = live->call;
+  struct buffer facts = {0};
+  struct idem_error why = {""};
+  struct idem_recording recording = make_recording(live, &facts);
+  if (code == CURLE_OK && !live->tee.unfit && !call->shadow->disturbed &&
+      call->api->observe(call->store, &call->request, &call->op, &recording, &why) < 0)
+    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+}
+
+static void announce_observed(struct call *call)
+{
+  struct idem_error why = {""};
+  int known = call->api->observe(call->store, &call->request, &call->op, NULL, &why);
+  if (known < 0)
+    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+  call_event(call, known > 0 ? "would_hit" : "live", NULL, 0, -1);
+  life_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
+}
+
+static void announce_owned(struct call *call)
+{
+  life_count(IDEM_COUNTER_live);
+  call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
+}
+
+/* A tape has libcurl's own words also where the app did not ask for them. */
+static void lend_error_buffer(struct live *live)
+{
+  struct shadow *shadow = live->call->shadow;
+  live->error[0] = '\0';
+  if (live->call->tape.writer && !shadow->slot[SLOT_ERRORBUFFER])
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, live->error);
+}
+
+static void return_error_buffer(struct live *live)
+{
+  struct shadow *shadow = live->call->shadow;
+  if (live->call->tape.writer)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, shadow->slot[SLOT_ERRORBUFFER]);
+}
+
+static void record(struct live *live, CURLcode code)
+{
+  struct call *call = live->call;
+  const char *app = (const char *)call->shadow->slot[SLOT_ERRORBUFFER];
+  bool bypassed = live->kind == LIVE_UNTOUCHED && life_config()->mode != IDEM_MODE_RECORD;
+  bool rescued = rescue_is_copy(&live->rescue);
+  if (call->tape.writer)
+    recorder_end_live(call, &live->tee, code, app && !rescued ? app : live->error,
+                      rescued    ? TAPE_RESCUE
+                      : bypassed ? TAPE_BYPASS
+                                 : TAPE_LIVE);
+}
+
+void live_begin(struct live *live, struct call *call, enum live_kind kind)
+{
+  live->call = call;
+  live->kind = kind;
+  live->key.list = NULL;
+  live->started_us = wall_clock_us();
+  if (kind == LIVE_OWNED) {
+    announce_owned(call);
+    upstream_key_lend(&live->key, call);
+  } else if (kind == LIVE_OBSERVED) {
+    announce_observed(call);
+  }
+  body_lend(&call->body);
+  live->teed = kind != LIVE_UNTOUCHED || call->tape.writer;
+  if (live->teed)
+    tee_attach(&live->tee, call);
+  lend_error_buffer(live);
+  live->lent_time = call_lend_rest_of_time(call);
+  live->rescue = (struct rescue){.state = RESCUE_OFF};
+  if (kind == LIVE_OWNED) {
+    sent_lend(call);
+    rescue_begin(&live->rescue, call, &live->tee);
+    spooling_begin(&live->spooling, call, &live->tee, live->started_us);
+    live->tee.spooling = &live->spooling;
+  }
+  call->shadow->replayed = REPLAYED_NOT;
+  call->shadow->state = PERFORM_LIVE;
+}
+
+/* Everything on the handle is the app's again. */
+static void take_back(struct live *live)
+{
+  struct call *call = live->call;
+  struct shadow *shadow = call->shadow;
+  shadow->state = PERFORM_PENDING;
+  if (live->kind == LIVE_OWNED) {
+    rescue_end(&live->rescue);
+    sent_return(call);
+  }
+  if (live->lent_time)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+  if (live->teed)
+    tee_detach(&live->tee);
+  return_error_buffer(live);
+  body_return(&call->body);
+  upstream_key_return(&live->key, call);
+}
+
+/* Frees the claim, unless a copy has it. */
+static void end_claim(struct live *live, CURLcode code)
+{
+  struct call *call = live->call;
+  spooling_end(&live->spooling, code);
+  call->op.unknown = sent_in_vain(call, code) || (code != CURLE_OK && call->op.resent);
+  call->api->leave(call->store, &call->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
+}
+
+/* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
+static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
+{
+  sole_end_within(SOLE_COMMIT_SECONDS);
+  record(live, code);
+  keep_answer(live, code);
+  end_claim(live, code);
+  clone_leave(0);
+}
+
+void live_end(struct live *live, CURLcode code)
+{
+  if (rescue_is_copy(&live->rescue))
+    end_copy(live, code);
+  take_back(live);
+  record(live, code);
+  if (live->kind == LIVE_OWNED && live->rescue.state != RESCUE_AWAY)
+    keep_answer(live, code);
+  else if (live->kind == LIVE_OBSERVED)
+    note_observed(live, code);
+  if (live->teed)
+    tee_release(&live->tee);
+  if (live->kind == LIVE_OWNED)
+    end_claim(live, code);
+  rescue_over(&live->rescue);
+}
+
+void live_abandon(struct live *live)
+{
+  take_back(live);
+  record(live, CURLE_ABORTED_BY_CALLBACK);
+  if (live->teed)
+    tee_release(&live->tee);
+  if (live->kind != LIVE_OWNED)
+    return;
+  if (live->rescue.state != RESCUE_AWAY)
+    report_not_stored(live->call, "taken from its multi before its end", 0);
+  end_claim(live, CURLE_ABORTED_BY_CALLBACK);
+  rescue_over(&live->rescue);
+}
+
+CURLcode live_run(struct call *call, enum live_kind kind)
+{
+  struct live live;
+  struct shadow *shadow = call->shadow;
+  uint8_t outer[IDEM_KEY_SIZE];
+  live_begin(&live, call, kind);
+  memcpy(outer, sending, IDEM_KEY_SIZE);
+  if (kind == LIVE_OWNED)
+    memcpy(sending, call->op.key, IDEM_KEY_SIZE);
+  rescue_enter(&live.rescue);
+  CURLcode code = shadow->lib->easy_perform(shadow->handle);
+  rescue_leave(&live.rescue);
+  memcpy(sending, outer, IDEM_KEY_SIZE);
+  live_end(&live, code);
+  return code;
+}

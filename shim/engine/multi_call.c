@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/engine/multi_call.h"
+
+#include "shim/engine/decide.h"
+#include "shim/replay/marks.h"
+#include "shim/replay/stream_follow.h"
+#include "shim/rescue/copy_driver.h"
+#include "shim/runtime/runtime.h"
+#include "shim/tape/playback.h"
+#include "shim/tape/recorder.h"
+#include "shim/transport/feeder.h"
+#include "shim/transport/transport.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct flight {
+  struct flight *next, **link;                   /* and what points here */
+  struct flight *next_anywhere, **link_anywhere; /* under `lock`, and so are the next two: */
+  bool sends;                                    /* it owns the operation `key` */
+  uint8_t key[IDEM_KEY_SIZE];
+  struct multi *multi;
+  struct shadow *shadow;
+  pthread_t thread;
+  struct call call;
+  struct decision decision; /* FOLLOW until the owner is done */
+  bool starved;             /* a tape's, without memory or descriptors: it ends before it begins */
+  bool settles;             /* it has to go live, outside of any callback */
+  bool unread;              /* its body has not been read yet, and nothing is decided */
+  struct live live;
+  struct transport transport;
+  struct problem_room room;
+};
+
+/* Every flight that owns its operation, for the question whether a thread would wait for itself. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct flight *anywhere;
+
+static void list(struct flight *f)
+{
+  f->next = f->multi->flights;
+  f->link = &f->multi->flights;
+  if (f->next)
+    f->next->link = &f->next;
+  f->multi->flights = f;
+  pthread_mutex_lock(&lock);
+  f->next_anywhere = anywhere;
+  f->link_anywhere = &anywhere;
+  if (anywhere)
+    anywhere->link_anywhere = &f->next_anywhere;
+  anywhere = f;
+  pthread_mutex_unlock(&lock);
+}
+
+static void unlist(struct flight *f)
+{
+  *f->link = f->next;
+  if (f->next)
+    f->next->link = f->link;
+  pthread_mutex_lock(&lock);
+  *f->link_anywhere = f->next_anywhere;
+  if (f->next_anywhere)
+    f->next_anywhere->link_anywhere = f->link_anywhere;
+  pthread_mutex_unlock(&lock);
+}
+
+bool flight_blocks(const struct call *call)
+{
+  bool blocks = false;
+  const struct multi *multi = call->shadow->flight ? call->shadow->flight->multi : NULL;
+  pthread_mutex_lock(&lock);
+  for (const struct flight *f = anywhere; f && !blocks; f = f->next_anywhere)
+    blocks = f->sends && f->multi != multi && pthread_equal(f->thread, pthread_self()) &&
+             memcmp(f->key, call->op.key, IDEM_KEY_SIZE) == 0;
+  pthread_mutex_unlock(&lock);
+  return blocks;
+}
+
+static bool is_live(const struct flight *f)
+{
+  return f->decision.way == WAY_LIVE;
+}
+
+static bool is_owner(const struct flight *f)
+{
+  return is_live(f) && f->decision.kind == LIVE_OWNED;
+}
+
+static void decided(struct flight *f, struct decision decision)
+{
+  f->decision = decision;
+  if (!is_owner(f))
+    return;
+  pthread_mutex_lock(&lock);
+  f->sends = true;
+  memcpy(f->key, f->call.op.key, IDEM_KEY_SIZE);
+  pthread_mutex_unlock(&lock);
+}
+
+/* How libcurl runs it now; neither: as the app has made it, since it has not been read yet. */
+static bool is_sent(const struct flight *f)
+{
+  return !f->unread && is_live(f) && !f->settles;
+}
+
+static bool is_played(const struct flight *f)
+{
+  return !f->unread && (!is_live(f) || f->settles);
+}
+
+/* Beginning. */
+
+/* The answer must outlive what may be a slow loop. */
+static bool play(struct flight *f)
+{
+  char marks[MARKS_SIZE] = "";
+  struct call *call = &f->call;
+  if (f->decision.way == WAY_TRANSPORT) {
+    marks_build(call, marks);
+    if (!stream_is_joined(call))
+      call_unpin(call);
+  } else if (!problem_prepare(call, f->decision.problem, &f->room)) {
+    return false;
+  }
+  return transport_answer(&f->transport, marks) && (!stream_is_open(call) || feeder_stream(&f->transport));
+}
+
+static void on_poke(void *owner);
+
+/* Makes the transport for an answer, or for the wait for one. */
+static bool arm(struct flight *f)
+{
+  if (!transport_arm(&f->transport, &f->call))
+    return false;
+  f->transport.owner = f;
+  f->transport.on_poke = on_poke;
+  if (f->decision.way == WAY_FOLLOW ? feeder_follow(&f->transport) : play(f))
+    return true;
+  transport_disarm(&f->transport, CURLE_OUT_OF_MEMORY);
+  return false;
+}
+
+/* libcurl refuses a transfer without a URL, and touches no network for it. */
+static void starve(struct flight *f)
+{
+  f->starved = true;
+  f->shadow->lib->easy_setopt(f->shadow->handle, CURLOPT_URL, NULL);
+}
+
+static CURLcode end_starved(struct flight *f)
+{
+  const struct shadow *shadow = f->shadow;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, shadow->url.data);
+  return CURLE_OUT_OF_MEMORY;
+}
+
+static void begin(struct flight *f)
+{
+  bool ready = is_live(f) || arm(f);
+  if (!ready && f->call.tape.played)
+    starve(f);
+  else if (!ready)
+    f->decision = decide_live(&f->call, "no memory, descriptor or thread for the transport");
+  if (is_live(f))
+    live_begin(&f->live, &f->call, f->decision.kind);
+}
+
+/* True if what comes is given to the app as it comes. */
+static bool joins(struct flight *f)
+{
+  if (f->shadow->disturbed || !stream_has_begun(&f->call))
+    return false;
+  f->decision = decide_stream(&f->call, false);
+  return f->decision.way == WAY_TRANSPORT;
+}
+
+/* Its owner is done, or has something for us: in a header callback of the follower's own transfer. */
+static void on_poke(void *owner)
+{
+  struct flight *f = owner;
+  struct call *call = &f->call;
+  feeder_forget(&f->transport);
+  if (joins(f)) {
+    if (play(f))
+      return;
+    stream_refuse(call);
+  }
+  uint64_t waited_ms = (uint64_t)(monotonic_us() - call->started_us) / 1000;
+  bool done = call->api->wait(call->store, &call->op, 0) == 0;
+  call->op.waited = true;
+  call->api->leave(call->store, &call->op, false);
+  if (!done && call->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= call->rule->wait_ms) {
+    call_bypass(call, "wait");
+    f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+  } else if (call->shadow->disturbed) {
+    call_bypass(call, "options changed while it waited");
+    f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+  } else {
+    decided(f, decide_again(call, false));
+  }
+  if (f->decision.way == WAY_FOLLOW ? !feeder_follow(&f->transport) : !is_live(f) && !play(f))
+    f->decision = decide_live(call, "no memory or thread for the transport");
+  f->settles = is_live(f);
+}
+
+static void release(struct flight *f)
+{
+  unlist(f);
+  f->multi->unread -= f->unread;
+  if (f->sends)
+    feeder_owner_ended(f->key);
+  problem_release(&f->room);
+  f->shadow->flight = NULL;
+  shadow_end(f->shadow);
+  call_release(&f->call);
+  free(f);
+}
+
+static void name(struct flight *f, const struct idem_rule *rule)
+{
+  decided(f, decide_first(&f->call, f->shadow, rule, false));
+  begin(f);
+}
+
+CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule)
+{
+  struct flight *f = calloc(1, sizeof(*f));
+  if (!f) {
+    life_fail_open(LIFE_NO_MEMORY, "no memory for a call");
+    return life_replays() ? CURLM_OUT_OF_MEMORY : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  }
+  f->multi = multi;
+  f->shadow = shadow;
+  f->thread = pthread_self();
+  shadow->flight = f;
+  f->decision = (struct decision){.way = WAY_FOLLOW};
+  f->unread = body_has_reader(shadow);
+  multi->unread += f->unread;
+  list(f);
+  if (!f->unread)
+    name(f, rule);
+  CURLMcode code = multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  if (code != CURLM_OK)
+    flight_abandon(f);
+  return code;
+}
+
+/* The app may have changed options since it added the handle, as libcurl allows. */
+static void read_body(struct flight *f)
+{
+  struct multi *multi = f->multi;
+  const struct idem_rule *rule = shadow_rule(f->shadow, life_config());
+  if (!rule || multi->lib->multi_remove_handle(multi->handle, f->shadow->handle) != CURLM_OK) {
+    release(f);
+    return;
+  }
+  multi->unread--;
+  f->unread = false;
+  multi->in_reader = true;
+  name(f, rule);
+  multi->in_reader = false;
+  if (multi->lib->multi_add_handle(multi->handle, f->shadow->handle) != CURLM_OK)
+    life_fail_open(LIFE_NO_MEMORY, "a call whose body was read ahead could not be sent");
+}
+
+void flight_read(struct multi *multi)
+{
+  for (struct flight *f = multi && multi->unread ? multi->flights : NULL, *next; f; f = next) {
+    next = f->next;
+    if (f->unread)
+      read_body(f);
+  }
+}
+
+/* Ending. */
+
+/* A problem has been left, and so has what goes live without being the owner. */
+static bool is_entered(const struct flight *f)
+{
+  return is_live(f) ? is_owner(f) : f->decision.way != WAY_PROBLEM;
+}
+
+static void end_transport(struct flight *f, CURLcode code)
+{
+  struct call *call = &f->call;
+  bool answered = f->decision.way == WAY_TRANSPORT;
+  transport_disarm(&f->transport, code);
+  if (answered)
+    call_delivered(call, "transport");
+  recorder_end_replay(call, code, answered ? (call->op.waited ? TAPE_JOIN : TAPE_HIT) : TAPE_REJECT);
+  if (is_entered(f))
+    call_leave(call, answered && code == CURLE_OK);
+}
+
+CURLcode flight_end(struct flight *f, CURLcode code)
+{
+  if (!f->unread && !f->starved && f->call.tape.played)
+    code = playback_end(&f->call, code ? code : playback_trailers(&f->call));
+  else if (code == CURLE_OK && stream_is_joined(&f->call))
+    code = transport_settle(&f->transport);
+  if (f->starved)
+    code = end_starved(f);
+  else if (is_sent(f))
+    live_end(&f->live, code);
+  else if (is_played(f))
+    end_transport(f, code);
+  release(f);
+  return code;
+}
+
+void flight_abandon(struct flight *f)
+{
+  if (f->starved)
+    end_starved(f);
+  else if (is_sent(f))
+    live_abandon(&f->live);
+  else if (is_played(f))
+    end_transport(f, CURLE_ABORTED_BY_CALLBACK);
+  release(f);
+}
+
+/* Rescue. */
+
+static void carry_on(struct multi *multi)
+{
+  for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
+    if (is_sent(f) && rescue_is_copy(&f->live.rescue))
+      alone_carry_on(&f->live.rescue);
+}
+
+void flight_guard(struct multi *multi)
+{
+  for (struct flight *f = multi->flights; f; f = f->next)
+    if (is_sent(f)) {
+      spooling_look(f->live.tee.spooling);
+      rescue_look_after(&f->live.rescue);
+    }
+  carry_on(multi);
+}
+
+void flight_rescue(struct multi *multi)
+{
+  for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
+    if (is_sent(f)) {
+      rescue_look(&f->live.rescue);
+      if (rescue_is_copy(&f->live.rescue))
+        alone_carry_on(&f->live.rescue);
+    }
+}
+
+void flight_give_up(struct flight *f, const char *why)
+{
+  if (!is_sent(f))
+    return;
+  rescue_now(&f->live.rescue, why);
+  if (rescue_is_copy(&f->live.rescue))
+    alone_carry_on(&f->live.rescue);
+}
+
+void flight_give_up_all(struct multi *multi, const char *why)
+{
+  for (struct flight *f = multi->flights; f; f = f->next)
+    flight_give_up(f, why);
+}
+
+/* Going live. */
+
+static void go_live(struct flight *f)
+{
+  const struct libcurl *real = f->multi->lib;
+  f->settles = false;
+  real->multi_remove_handle(f->multi->handle, f->shadow->handle);
+  transport_disarm(&f->transport, CURLE_OK);
+  live_begin(&f->live, &f->call, f->decision.kind);
+  if (real->multi_add_handle(f->multi->handle, f->shadow->handle) != CURLM_OK)
+    life_fail_open(LIFE_NO_MEMORY, "a call that waited for another could not be sent");
+}
+
+void flight_settle(struct multi *multi)
+{
+  for (struct flight *f = multi->flights, *next; f; f = next) {
+    next = f->next;
+    if (f->settles)
+      go_live(f);
+  }
+}
+
+void flight_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void flight_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}
+
+void flight_begin_anew(void)
+{
+  for (struct flight *f = anywhere; f; f = f->next_anywhere)
+    f->sends = false;
+  pthread_mutex_unlock(&lock);
+}

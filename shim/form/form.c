@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/form/form.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char no_memory[] = "no memory";
+
+static struct blob *blob_new(const char *data, size_t len)
+{
+  struct blob *blob = malloc(sizeof(*blob) + len);
+  if (!blob)
+    return NULL;
+  blob->refs = 1;
+  blob->len = len;
+  if (len)
+    memcpy(blob->data, data, len);
+  return blob;
+}
+
+static void blob_drop(struct blob *blob)
+{
+  if (blob && atomic_fetch_sub(&blob->refs, 1) == 1)
+    free(blob);
+}
+
+struct form *form_new(const struct libcurl *lib)
+{
+  struct form *form = calloc(1, sizeof(*form));
+  if (!form)
+    return NULL;
+  form->lib = lib;
+  form->refs = 1;
+  return form;
+}
+
+void form_track(curl_mime *mime, const struct libcurl *lib)
+{
+  struct form *form = form_new(lib);
+  if (form)
+    tracked_add(&form->tracked, mime);
+}
+
+struct form *form_find(const curl_mime *mime)
+{
+  return (struct form *)tracked_find(mime);
+}
+
+struct form_part *form_part_find(const curl_mimepart *part)
+{
+  return (struct form_part *)tracked_find(part);
+}
+
+struct form_part *form_append(struct form *form)
+{
+  struct form_part *part = calloc(1, sizeof(*part));
+  if (!part)
+    return NULL;
+  part->form = form;
+  if (form->last)
+    form->last->next = part;
+  else
+    form->first = part;
+  form->last = part;
+  return part;
+}
+
+/* A form that lacks a part would pass for another one: better none. */
+void form_add_part(struct form *form, const curl_mimepart *real)
+{
+  struct form_part *part = form_append(form);
+  if (part)
+    tracked_add(&part->tracked, real);
+  else
+    form->unknown = no_memory;
+}
+
+void part_set_text(struct form_part *part, char **text, const char *value)
+{
+  free(*text);
+  *text = value ? strdup(value) : NULL;
+  if (value && !*text)
+    part->form->unknown = no_memory;
+}
+
+static void free_own_headers(struct form_part *part)
+{
+  struct curl_slist *line = part->own_headers ? (struct curl_slist *)part->headers : NULL;
+  while (line) {
+    struct curl_slist *next = line->next;
+    free(line->data);
+    free(line);
+    line = next;
+  }
+  part->own_headers = false;
+  part->headers = NULL;
+}
+
+void part_set_headers(struct form_part *part, const struct curl_slist *headers)
+{
+  free_own_headers(part);
+  part->headers = headers;
+}
+
+void part_clear(struct form_part *part)
+{
+  struct form *parts = part->parts;
+  struct form_reader *reader = part->reader;
+  blob_drop(part->blob);
+  free(part->path);
+  part->kind = PART_EMPTY;
+  part->unknown = NULL;
+  part->blob = NULL;
+  part->path = NULL;
+  part->reader = NULL;
+  part->parts = NULL;
+  if (reader)
+    reader_unref(reader);
+  if (parts)
+    form_forget(parts);
+}
+
+void part_set_data(struct form_part *part, const char *data, size_t len)
+{
+  part->kind = PART_DATA;
+  part->blob = blob_new(data, len);
+  part->data = part->blob ? part->blob->data : NULL;
+  part->len = len;
+  if (!part->blob)
+    part->unknown = no_memory;
+}
+
+/* libcurl shows the last part of the path to the server, and sends as many bytes as there are now. */
+void part_set_file(struct form_part *part, const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  struct stat file;
+  part->kind = PART_FILE;
+  part->size = stat(path, &file) == 0 && S_ISREG(file.st_mode) ? file.st_size : -1;
+  part_set_text(part, &part->path, path);
+  part_set_text(part, &part->filename, slash ? slash + 1 : path);
+}
+
+void part_set_reader(struct form_part *part, struct form_reader *reader)
+{
+  part->kind = PART_READER;
+  part->reader = reader;
+  reader_ref(reader);
+}
+
+void part_set_parts(struct form_part *part, struct form *parts)
+{
+  part->kind = PART_PARTS;
+  part->parts = parts;
+  parts->owner = part;
+}
+
+static void free_part(struct form_part *part)
+{
+  tracked_remove(&part->tracked);
+  part_clear(part);
+  free_own_headers(part);
+  free(part->name);
+  free(part->filename);
+  free(part->type);
+  free(part->encoder);
+  free(part);
+}
+
+static void free_parts(struct form *form)
+{
+  for (struct form_part *part; (part = form->first);) {
+    form->first = part->next;
+    free_part(part);
+  }
+  form->last = NULL;
+}
+
+/* libcurl takes it out of what it was put into, too. */
+void form_forget(struct form *form)
+{
+  struct form_part *owner = form->owner;
+  tracked_remove(&form->tracked);
+  form->owner = NULL;
+  if (owner) {
+    owner->parts = NULL;
+    part_clear(owner);
+  }
+  free_parts(form);
+  form->unknown = "a form that was freed";
+  form_drop(form);
+}
+
+struct form *form_take(const curl_mime *mime)
+{
+  struct form *form = form_find(mime);
+  if (form)
+    form->refs++;
+  return form;
+}
+
+curl_mime *form_real(const struct form *form)
+{
+  return form ? (curl_mime *)form->tracked.real : NULL;
+}
+
+void form_drop(struct form *form)
+{
+  if (!form || --form->refs)
+    return;
+  free_parts(form);
+  free(form);
+}

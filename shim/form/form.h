@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the app has put into its forms: a description of each curl_mime, since libcurl has no getters.
+ *
+ *   curl_mime_init     → form_track      curl_mime_addpart      → form_add_part
+ *   curl_mime_name ... → part_set_...    curl_mime_free         → form_forget
+ *   CURLOPT_MIMEPOST   → form_take       curl_easy_duphandle    → form_share_readers, form_copy
+ *
+ * A form that was made behind our back is not found, and a call that sends it goes live. Like its curl_mime,
+ * a form and its parts belong to one thread at a time; only the table that finds them is shared.
+ */
+#ifndef IDEMSHIM_SHIM_FORM_H
+#define IDEMSHIM_SHIM_FORM_H
+
+#include "shim/form/form_reader.h"
+#include "shim/form/form_table.h"
+#include "shim/libcurl/libcurl.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum part_kind { PART_EMPTY, PART_DATA, PART_FILE, PART_READER, PART_PARTS };
+
+/* Bytes that a part and its copies share. */
+struct blob {
+  _Atomic unsigned refs;
+  size_t len;
+  char data[];
+};
+
+struct form_part {
+  struct tracked tracked; /* as the curl_mimepart */
+  struct form *form;      /* that it is a part of */
+  struct form_part *next;
+  char *name, *filename, *type, *encoder;
+  const struct curl_slist *headers; /* the app's, read when the form is sent; or a copy's own */
+  bool own_headers;
+  uint8_t kind;        /* enum part_kind */
+  const char *unknown; /* why nobody can tell its content, or NULL */
+  const char *data;    /* DATA */
+  size_t len;
+  struct blob *blob;          /* DATA: where it is, or NULL for bytes that are not ours */
+  char *path;                 /* FILE */
+  int64_t size;               /* FILE: when it was named; libcurl sends no more. -1: not a regular file */
+  struct form_reader *reader; /* READER */
+  struct form *parts;         /* PARTS */
+};
+
+struct form {
+  struct tracked tracked; /* as the curl_mime */
+  const struct libcurl *lib;
+  struct form_part *first, *last;
+  struct form_part *owner; /* the part whose content it is */
+  unsigned refs;           /* the curl_mime, and each handle that it is set on */
+  const char *unknown;     /* why nobody can tell what libcurl will send, or NULL */
+};
+
+/* With one reference, not in the table; NULL without memory. */
+struct form *form_new(const struct libcurl *lib);
+
+/* The same for a list that curl_formadd() has made, for as long as that list stays as it is. */
+struct form *form_of_list(const struct curl_httppost *list, const struct libcurl *lib);
+
+/* Remembers a curl_mime. Without memory it is not remembered. */
+void form_track(curl_mime *mime, const struct libcurl *lib);
+
+/* NULL for one that is not remembered. */
+struct form *form_find(const curl_mime *mime);
+struct form_part *form_part_find(const curl_mimepart *part);
+
+/* Before the real curl_mime_free(). */
+void form_forget(struct form *form);
+
+void form_add_part(struct form *form, const curl_mimepart *part);
+
+/* A new part, which is not in the table; NULL without memory. */
+struct form_part *form_append(struct form *form);
+
+/* Texts are copied; NULL takes them away. `text` is one of the part's own. */
+void part_set_text(struct form_part *part, char **text, const char *value);
+void part_set_headers(struct form_part *part, const struct curl_slist *headers);
+
+/* The content ends before the real function is called, which ends it whatever it returns. What is set then is
+ * what it has accepted. */
+void part_clear(struct form_part *part);
+void part_set_data(struct form_part *part, const char *data, size_t len);
+void part_set_file(struct form_part *part, const char *path);
+void part_set_reader(struct form_part *part, struct form_reader *reader);
+void part_set_parts(struct form_part *part, struct form *parts);
+
+/* The form that a handle was given, or NULL; a copy such as curl_easy_duphandle() makes, or NULL without
+ * memory; the end of either. */
+struct form *form_take(const curl_mime *mime);
+struct form *form_copy(const struct form *form);
+void form_drop(struct form *form);
+
+/* The app's curl_mime; NULL for a copy, which has one inside libcurl that nobody can name. */
+curl_mime *form_real(const struct form *form);
+
+/* Before curl_easy_duphandle(), which gives the copy the same readers. */
+void form_share_readers(const struct form *form);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A form as the text that names it.
+ *
+ * What libcurl would send has a random boundary. This is the same with a boundary of our own, each part
+ * followed by its length, so that no content can be taken for a boundary, and by how libcurl would encode it:
+ *
+ *     --idemshim-form
+ *     Content-Disposition: form-data; name="model"
+ *
+ *     whisper-1
+ *     --idemshim-form 55 bytes
+ *     Content-Disposition: form-data; name="file"; filename="a.txt"
+ *     Content-Type: text/plain
+ *
+ *     hello
+ *     --idemshim-form 92 bytes, base64
+ *
+ * Files are read, and readers read ahead (form_reader.h), when the call is named.
+ */
+#ifndef IDEMSHIM_SHIM_FORM_BODY_H
+#define IDEMSHIM_SHIM_FORM_BODY_H
+
+#include "shim/handle/shadow.h"
+
+struct form_part;
+
+struct form_body {
+  const struct shadow *shadow;
+  struct buffer text;
+  uint64_t limit;
+  const char *reason;    /* why the call cannot be named, or NULL */
+  struct buffer readers; /* of struct form_reader *, to be closed */
+  struct buffer files;   /* of struct form_file: as they were when they were read */
+  unsigned depth;
+};
+
+/* The form that the shadow's handle sends. In every case it must be released. */
+void form_body_open(struct form_body *body, const struct shadow *shadow, uint64_t limit);
+void form_body_release(struct form_body *body);
+
+/* True if a file is not what it was: libcurl may have sent something else. */
+bool form_body_changed(const struct form_body *body);
+
+/* Adds to the text, unless there is a reason. */
+void form_body_add(struct form_body *body, const char *data, size_t len);
+void form_body_add_text(struct form_body *body, const char *text);
+
+/* A part's header lines, with the empty one (form_header.c). `disposition` NULL: as libcurl finds fit. */
+void form_body_add_headers(struct form_body *body, const struct form_part *part, const char *disposition);
+
+/* True if parts of a form of this type are "form-data". */
+bool form_type_is_form_data(const char *type);
+
+/* The value of a header in the list, without leading blanks, or NULL. */
+const char *form_header_value(const struct curl_slist *list, const char *name);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/form/form_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As much as libcurl has room for by default [UPLOADBUFFER_DEFAULT]. */
+#define READ_SIZE 65536u
+
+/* What libcurl takes for a failed read, whatever the room. */
+#define READ_FAILED ((size_t)-1)
+
+struct form_reader *reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
+                               curl_free_callback free_arg, void *arg)
+{
+  struct form_reader *reader = calloc(1, sizeof(*reader));
+  if (!reader)
+    return NULL;
+  reader->read_app = read;
+  reader->seek_app = seek;
+  reader->free_app = free_arg;
+  reader->arg = arg;
+  reader->size = size;
+  reader->refs = 1;
+  return reader;
+}
+
+void reader_ref(struct form_reader *reader)
+{
+  atomic_fetch_add(&reader->refs, 1);
+}
+
+void reader_unref(struct form_reader *reader)
+{
+  if (atomic_fetch_sub(&reader->refs, 1) != 1)
+    return;
+  buffer_release(&reader->read);
+  free(reader);
+}
+
+void reader_share(struct form_reader *reader)
+{
+  reader_ref(reader);
+  reader->shared = true;
+}
+
+/* The app's is called for each part of libcurl's, as it would be without us. */
+void reader_free(void *arg)
+{
+  struct form_reader *reader = arg;
+  if (reader->free_app)
+    reader->free_app(reader->arg);
+  reader_unref(reader);
+}
+
+static void forget_read(struct form_reader *reader)
+{
+  buffer_release(&reader->read);
+  reader->at = 0;
+  reader->verdict = 0;
+  reader->kept = reader->whole = false;
+}
+
+static int seek(struct form_reader *reader, curl_off_t offset, int origin)
+{
+  int code = reader->seek_app ? reader->seek_app(reader->arg, offset, origin) : CURL_SEEKFUNC_CANTSEEK;
+  if (code == CURL_SEEKFUNC_OK) {
+    reader->begun = origin != SEEK_SET || offset != 0;
+    forget_read(reader);
+  }
+  return code;
+}
+
+/* Puts the app's reader at its beginning; one that cannot go back is there too while all it said is kept. */
+static bool begin(struct form_reader *reader)
+{
+  if (reader->begun && seek(reader, 0, SEEK_SET) != CURL_SEEKFUNC_OK)
+    return reader->kept;
+  reader->kept = true;
+  return true;
+}
+
+/* A negative size means that the end is not known. */
+static size_t next_room(const struct form_reader *reader)
+{
+  uint64_t missing = (uint64_t)reader->size - reader->read.len;
+  return reader->size < 0 || missing > READ_SIZE ? READ_SIZE : (size_t)missing;
+}
+
+static const char *read_more(struct form_reader *reader)
+{
+  size_t room = next_room(reader);
+  char *into = buffer_reserve(&reader->read, READ_SIZE);
+  if (!into)
+    return "no memory";
+  reader->begun = true;
+  size_t count = room ? reader->read_app(into, 1, room, reader->arg) : 0;
+  if (count > room) {
+    /* One that pauses is asked again when there is a transfer that can pause. */
+    if (count != CURL_READFUNC_PAUSE)
+      reader->verdict = count == CURL_READFUNC_ABORT ? count : READ_FAILED;
+    return "a form's reader paused or gave up";
+  }
+  reader->read.len += count;
+  reader->whole = count == 0;
+  return NULL;
+}
+
+const char *reader_open(struct form_reader *reader, uint64_t limit)
+{
+  const char *reason = NULL;
+  reader->open = true;
+  reader->verdict = 0;
+  if (reader->shared)
+    return "a form's reader that copied handles share";
+  if (!begin(reader))
+    return "a form's reader that cannot be rewound";
+  if (reader->size > 0 && (uint64_t)reader->size > limit)
+    return "max_body";
+  while (!reason && !reader->whole)
+    reason = reader->read.len > limit ? "max_body" : read_more(reader);
+  return reason;
+}
+
+/* What libcurl has not begun to read is still to come: it does not know that we have. */
+void reader_close(struct form_reader *reader)
+{
+  reader->open = false;
+  if (reader->at > 0)
+    forget_read(reader);
+}
+
+static size_t take(struct form_reader *reader, char *into, size_t room)
+{
+  size_t left = reader->read.len - reader->at, len = left < room ? left : room;
+  memcpy(into, reader->read.data + reader->at, len);
+  reader->at += len;
+  return len;
+}
+
+size_t reader_read(char *into, size_t size, size_t count, void *arg)
+{
+  struct form_reader *reader = arg;
+  /* libcurl begins a transfer that is not ours, after one of ours that it never got to see. */
+  if (!reader->open && reader->kept && reader->at == 0)
+    begin(reader);
+  if (reader->at < reader->read.len)
+    return take(reader, into, size * count);
+  if (reader->whole)
+    return 0;
+  size_t verdict = reader->verdict;
+  reader->verdict = 0;
+  if (verdict)
+    return verdict;
+  reader->begun = true;
+  return reader->read_app(into, size, count, reader->arg);
+}
+
+int reader_seek(void *arg, curl_off_t offset, int origin)
+{
+  struct form_reader *reader = arg;
+  if (!reader->open || !reader->whole || origin != SEEK_SET || offset < 0 ||
+      (size_t)offset > reader->read.len)
+    return seek(reader, offset, origin);
+  reader->at = (size_t)offset;
+  return CURL_SEEKFUNC_OK;
+}

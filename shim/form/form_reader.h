@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A form's read callback (curl_mime_data_cb) with ours in front of it.
+ *
+ * To name the request its content must be read before libcurl does, and many readers can be read only once.
+ * So libcurl is given our callbacks: it gets what was read ahead, then what the app's reader goes on to say.
+ * The app's reader is never asked for the same bytes twice, unless it can be rewound.
+ *
+ *     const char *reason = reader_open(reader, limit);   // reads ahead; NULL: reader->read has it all
+ *     ... libcurl reads, or an answer is replayed ...
+ *     reader_close(reader);
+ *
+ * Like the callback's own argument, a reader belongs to one transfer at a time.
+ */
+#ifndef IDEMSHIM_SHIM_FORM_READER_H
+#define IDEMSHIM_SHIM_FORM_READER_H
+
+#include "shim/handle/shadow.h"
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct form_reader {
+  curl_read_callback read_app;
+  curl_seek_callback seek_app; /* may be NULL */
+  curl_free_callback free_app; /* may be NULL */
+  void *arg;
+  curl_off_t size;       /* libcurl asks for no more; -1: to the end */
+  _Atomic unsigned refs; /* descriptions, libcurl's parts, and calls that have read ahead */
+  _Atomic bool shared;   /* by a copied handle: nobody knows which one has read how much */
+
+  struct buffer read; /* what was read ahead */
+  size_t at;          /* how much of it libcurl has had */
+  size_t verdict;     /* what the app's reader returned instead of bytes, or 0 */
+  bool begun;         /* the app's reader was called since its beginning */
+  bool kept;          /* `read` is from the beginning */
+  bool whole;         /* ... and to the end */
+  bool open;
+};
+
+/* With one reference, which is libcurl's. NULL: no memory. */
+struct form_reader *reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
+                               curl_free_callback free, void *arg);
+void reader_ref(struct form_reader *reader);
+void reader_unref(struct form_reader *reader);
+
+/* A copied handle will call it too; reader_free() ends that. */
+void reader_share(struct form_reader *reader);
+
+/* The callbacks that libcurl is given, with the reader as their argument. */
+size_t reader_read(char *into, size_t size, size_t count, void *arg);
+int reader_seek(void *arg, curl_off_t offset, int origin);
+void reader_free(void *arg);
+
+/* Reads ahead, to the end or a little more than `limit` bytes. NULL, or why the content is not known; in both
+ * cases the reader must be closed when the call ends. */
+const char *reader_open(struct form_reader *reader, uint64_t limit);
+void reader_close(struct form_reader *reader);
+
+#endif

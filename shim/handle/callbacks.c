@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/handle/callbacks.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static curl_write_callback write_function(const struct shadow *shadow)
+{
+  curl_write_callback function = (curl_write_callback)shadow->slot[SLOT_WRITEFUNCTION];
+  return function ? function : (curl_write_callback)fwrite;
+}
+
+size_t callback_write(struct shadow *shadow, char *data, size_t len)
+{
+  return write_function(shadow)(data, 1, len, (void *)shadow->slot[SLOT_WRITEDATA]);
+}
+
+size_t callback_header(struct shadow *shadow, char *line, size_t len)
+{
+  curl_write_callback function = (curl_write_callback)shadow->slot[SLOT_HEADERFUNCTION];
+  void *data = (void *)shadow->slot[SLOT_HEADERDATA];
+  if (!function && !data)
+    return len;
+  return (function ? function : write_function(shadow))(line, 1, len, data);
+}
+
+size_t callback_read(struct shadow *shadow, char *into, size_t room)
+{
+  curl_read_callback function = (curl_read_callback)shadow->slot[SLOT_READFUNCTION];
+  if (!function)
+    function = (curl_read_callback)fread;
+  return function(into, 1, room, (void *)shadow->slot[SLOT_READDATA]);
+}
+
+void callback_error(struct shadow *shadow, const char *format, ...)
+{
+  char *into = (char *)shadow->slot[SLOT_ERRORBUFFER];
+  if (!into)
+    return;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(into, CURL_ERROR_SIZE, format, arguments);
+  va_end(arguments);
+}
+
+/* Its words have changed three times [sendf.c, cw-out.c]. */
+CURLcode callback_refused(struct shadow *shadow, bool header, size_t len, size_t taken)
+{
+  unsigned version = shadow->lib->version;
+  if (header && version < 0x080700)
+    callback_error(shadow, "Failed writing header");
+  else if (version < 0x074800)
+    callback_error(shadow, "Failed writing body (%zu != %zu)", taken, len);
+  else if (version < 0x080700)
+    callback_error(shadow, "Failure writing output to destination");
+  else if (version >= 0x080800 && taken == CURL_WRITEFUNC_ERROR)
+    callback_error(shadow, "client returned ERROR on write of %zu bytes", len);
+  else
+    callback_error(shadow, "Failure writing output to destination, passed %zu returned %zd", len,
+                   (ssize_t)taken);
+  return CURLE_WRITE_ERROR;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The app's own callbacks, called as libcurl calls them, with whatever the shadow holds at that moment: apps
+ * change callbacks from inside callbacks. */
+#ifndef IDEMSHIM_SHIM_CALLBACKS_H
+#define IDEMSHIM_SHIM_CALLBACKS_H
+
+#include "shim/handle/shadow.h"
+
+/* The write function, or fwrite() to WRITEDATA when there is none. At most CURL_MAX_WRITE_SIZE bytes. */
+size_t callback_write(struct shadow *shadow, char *data, size_t len);
+
+/* One complete header line: the header function; else, with HEADERDATA alone, the write function with that;
+ * else nobody. Returns `len` if nobody wants it. */
+size_t callback_header(struct shadow *shadow, char *line, size_t len);
+
+/* The read function, or fread() from READDATA. */
+size_t callback_read(struct shadow *shadow, char *into, size_t room);
+
+/* Puts a message into the app's ERRORBUFFER, if it has one. */
+void callback_error(struct shadow *shadow, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What libcurl says when a callback, of the header or of the body, has not taken what it was given. Returns
+ * CURLE_WRITE_ERROR. */
+CURLcode callback_refused(struct shadow *shadow, bool header, size_t len, size_t taken);
+
+#endif

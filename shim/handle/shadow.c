@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/handle/shadow.h"
+
+#include "shim/form/form.h"
+#include "shim/handle/url.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The bit that stands for every option newer than the table. */
+#define NEWER OPTION_LIMIT
+
+static void set_need(struct shadow *shadow, unsigned bit, bool on)
+{
+  uint64_t mask = 1ull << (bit % 64);
+  shadow->needy |= on;
+  shadow->needs[bit / 64] = on ? shadow->needs[bit / 64] | mask : shadow->needs[bit / 64] & ~mask;
+}
+
+/* False without memory. */
+static bool set_text(struct shadow *shadow, unsigned slot, const char *text)
+{
+  free((char *)shadow->slot[slot]);
+  shadow->slot[slot] = text ? (uintptr_t)strdup(text) : 0;
+  return !text || shadow->slot[slot];
+}
+
+struct rare {
+  uintptr_t value;
+  uint16_t number;
+  bool is_text;
+};
+
+static struct rare *find_rare(const struct shadow *shadow, unsigned number)
+{
+  for (unsigned i = 0; i < shadow->rare_count; i++)
+    if (shadow->rare[i].number == number)
+      return &shadow->rare[i];
+  return NULL;
+}
+
+uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback)
+{
+  const struct rare *rare = find_rare(shadow, option_number(option));
+  return rare ? rare->value : fallback;
+}
+
+static struct rare *add_rare(struct shadow *shadow, unsigned number)
+{
+  if (shadow->rare_count == shadow->rare_room) {
+    unsigned room = shadow->rare_room + 16u;
+    struct rare *grown = realloc(shadow->rare, room * sizeof(*grown));
+    if (!grown)
+      return NULL;
+    shadow->rare = grown;
+    shadow->rare_room = (uint8_t)room;
+  }
+  shadow->rare[shadow->rare_count] = (struct rare){.number = (uint16_t)number};
+  return &shadow->rare[shadow->rare_count++];
+}
+
+static bool set_rare(struct shadow *shadow, unsigned number, uintptr_t value, bool is_text)
+{
+  struct rare *rare = find_rare(shadow, number);
+  if (!rare && !(rare = add_rare(shadow, number)))
+    return false;
+  if (rare->is_text)
+    free((char *)rare->value);
+  rare->is_text = is_text;
+  rare->value = is_text && value ? (uintptr_t)strdup((const char *)value) : value;
+  return !value || rare->value;
+}
+
+static void free_rare(struct shadow *shadow)
+{
+  for (unsigned i = 0; i < shadow->rare_count; i++)
+    if (shadow->rare[i].is_text)
+      free((char *)shadow->rare[i].value);
+  free(shadow->rare);
+  shadow->rare = NULL;
+  shadow->rare_count = shadow->rare_room = 0;
+}
+
+static bool copy_rare(struct shadow *to, const struct shadow *from)
+{
+  bool complete = true;
+  for (unsigned i = 0; i < from->rare_count; i++)
+    complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
+  return complete;
+}
+
+/* Of this option we know only that libcurl has it. */
+static void set_unknown(struct shadow *shadow, unsigned number)
+{
+  set_need(shadow, NEWER, true);
+  shadow->newer_option = (uint16_t)number;
+}
+
+/* libcurl's defaults that are not 0 [Curl_init_userdefined]. */
+static void set_defaults(struct shadow *shadow)
+{
+  shadow->slot[SLOT_WRITEDATA] = (uintptr_t)stdout;
+  shadow->slot[SLOT_READDATA] = (uintptr_t)stdin;
+  shadow->slot[SLOT_STDERR] = (uintptr_t)stderr;
+  shadow->slot[SLOT_NOPROGRESS] = 1;
+  shadow->slot[SLOT_HTTP_CONTENT_DECODING] = 1;
+  shadow->slot[SLOT_HTTP_TRANSFER_DECODING] = 1;
+  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = (uintptr_t)-1;
+  shadow->slot[SLOT_INFILESIZE_LARGE] = (uintptr_t)-1;
+  shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
+}
+
+void shadow_reset(struct shadow *shadow)
+{
+#define X(name) free((char *)shadow->slot[SLOT_##name]);
+  OPTIONS_TEXT(X)
+#undef X
+  free_rare(shadow);
+  memset(shadow->slot, 0, sizeof(shadow->slot));
+  memset(shadow->needs, 0, sizeof(shadow->needs));
+  shadow->needy = false;
+  shadow_lose_form(shadow);
+  shadow->url.len = shadow->copied_post.len = 0;
+  shadow->request = HTTP_GET;
+  shadow->disturbed = shadow->state != PERFORM_IDLE;
+  shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
+  shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
+  shadow->matched = shadow->teed = shadow->fed = shadow->paused = false;
+  set_defaults(shadow);
+}
+
+bool shadow_copy(struct shadow *to, const struct shadow *from)
+{
+  bool complete = true;
+  memcpy(to->slot, from->slot, sizeof(to->slot));
+#define X(name)                                                                                              \
+  to->slot[SLOT_##name] = 0;                                                                                 \
+  complete &= set_text(to, SLOT_##name, shadow_text(from, SLOT_##name));
+  OPTIONS_TEXT(X)
+#undef X
+  memcpy(to->needs, from->needs, sizeof(to->needs));
+  to->needy = from->needy;
+  to->newer_option = from->newer_option;
+  to->request = from->request;
+  to->upload = from->upload;
+  to->no_body = from->no_body;
+  to->is_copied_post = from->is_copied_post;
+  to->copied_post_lost = from->copied_post_lost;
+  to->cookie_engine = from->cookie_engine;
+  to->cookie_file = from->cookie_file;
+  to->shared = from->shared;
+  to->form = from->form ? form_copy(from->form) : NULL;
+  complete &= copy_rare(to, from);
+  complete &= buffer_append(&to->url, from->url.data, from->url.len);
+  return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
+}
+
+/* Programs set the same URL for each call: what it matched still holds then. */
+static void note_url(struct shadow *shadow, const char *url)
+{
+  if (url && shadow->url.len && strcmp(url, shadow->url.data) == 0)
+    return;
+  shadow->matched = false;
+  shadow->url.len = 0;
+  if (url && !buffer_append(&shadow->url, url, strlen(url) + 1))
+    shadow->url.len = 0;
+}
+
+static void note_post_body(struct shadow *shadow, const char *body)
+{
+  shadow->slot[SLOT_POSTFIELDS] = (uintptr_t)body;
+  shadow->is_copied_post = false;
+  shadow->request = HTTP_POST;
+}
+
+/* libcurl copies with the size that was set before, or to the NUL [setopt.c, CURLOPT_COPYPOSTFIELDS]. */
+static void note_copied_post(struct shadow *shadow, const char *body)
+{
+  int64_t size = (int64_t)shadow->slot[SLOT_POSTFIELDSIZE_LARGE];
+  note_post_body(shadow, NULL);
+  shadow->copied_post.len = 0;
+  if (!body)
+    return;
+  shadow->copied_post_lost =
+      !buffer_append(&shadow->copied_post, body, size < 0 ? strlen(body) : (size_t)size);
+  shadow->is_copied_post = true;
+}
+
+/* A size that is larger than the one a copy was made with ends the copy [setopt.c, CURLOPT_POSTFIELDSIZE]. */
+static void note_post_size(struct shadow *shadow, uintptr_t size)
+{
+  if ((int64_t)shadow->slot[SLOT_POSTFIELDSIZE_LARGE] < (int64_t)size)
+    shadow->is_copied_post = false;
+  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = size;
+}
+
+/* Also if it is taken away again: what goes out is then an empty form. */
+static void note_form(struct shadow *shadow, const struct curl_httppost *list)
+{
+  shadow->slot[SLOT_HTTPPOST] = (uintptr_t)list;
+  shadow->request = HTTP_FORM;
+  shadow->no_body = false;
+}
+
+void shadow_lose_form(struct shadow *shadow)
+{
+  form_drop(shadow->form);
+  shadow->form = NULL;
+}
+
+static void note_mime(struct shadow *shadow, const curl_mime *mime)
+{
+  shadow_lose_form(shadow);
+  shadow->form = form_take(mime);
+  shadow->request = HTTP_MIME;
+  shadow->no_body = false;
+}
+
+/* The method follows the last of these that was set, as in libcurl's setopt.c. */
+static void note_post(struct shadow *shadow, bool on)
+{
+  shadow->request = on ? HTTP_POST : HTTP_GET;
+  shadow->no_body = shadow->no_body && !on;
+  shadow->upload = false;
+}
+
+static void note_upload(struct shadow *shadow, bool on)
+{
+  shadow->request = on ? HTTP_PUT : HTTP_GET;
+  shadow->no_body = shadow->no_body && !on;
+  shadow->upload = on;
+}
+
+static void note_no_body(struct shadow *shadow, bool on)
+{
+  shadow->no_body = on;
+  if (on)
+    shadow->request = HTTP_HEAD;
+  else if (shadow->request == HTTP_HEAD)
+    shadow->request = HTTP_GET;
+}
+
+static void note_get(struct shadow *shadow, bool on)
+{
+  if (!on)
+    return;
+  shadow->request = HTTP_GET;
+  shadow->upload = shadow->no_body = false;
+}
+
+static void note_special(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  switch ((int)option) {
+  case CURLOPT_URL:
+    note_url(shadow, (const char *)value);
+    break;
+  case CURLOPT_PORT:
+    shadow->slot[SLOT_PORT] = value;
+    shadow->matched = false;
+    break;
+  case CURLOPT_POSTFIELDS:
+    note_post_body(shadow, (const char *)value);
+    break;
+  case CURLOPT_COPYPOSTFIELDS:
+    note_copied_post(shadow, (const char *)value);
+    break;
+  case CURLOPT_POST:
+    note_post(shadow, (long)value != 0);
+    break;
+  case CURLOPT_UPLOAD:
+  case CURLOPT_PUT:
+    note_upload(shadow, (long)value != 0);
+    break;
+  case CURLOPT_HTTPGET:
+    note_get(shadow, (long)value != 0);
+    break;
+  case CURLOPT_NOBODY:
+    note_no_body(shadow, (long)value != 0);
+    break;
+  case CURLOPT_POSTFIELDSIZE:
+  case CURLOPT_POSTFIELDSIZE_LARGE:
+    note_post_size(shadow, value);
+    break;
+  case CURLOPT_HTTPPOST:
+    note_form(shadow, (const struct curl_httppost *)value);
+    break;
+  case CURLOPT_MIMEPOST:
+    note_mime(shadow, (const curl_mime *)value);
+    break;
+  case CURLOPT_INFILESIZE:
+    shadow->slot[SLOT_INFILESIZE_LARGE] = value;
+    break;
+  case CURLOPT_MAXFILESIZE:
+    shadow->slot[SLOT_MAXFILESIZE_LARGE] = value;
+    break;
+  case CURLOPT_PROTOCOLS:
+    shadow->slot[SLOT_PROTOCOLS] = value;
+    set_text(shadow, SLOT_PROTOCOLS_STR, NULL);
+    break;
+  case CURLOPT_TIMEOUT:
+    shadow->slot[SLOT_TIMEOUT_MS] = (long)value > LONG_MAX / 1000 ? (uintptr_t)LONG_MAX : value * 1000;
+    break;
+  case CURLOPT_SHARE:
+    shadow->shared |= value != 0;
+    break;
+  case CURLOPT_COOKIEFILE:
+    shadow->cookie_file |= value && *(const char *)value;
+    /* fallthrough */
+  case CURLOPT_COOKIEJAR:
+  case CURLOPT_COOKIELIST:
+    shadow->cookie_engine |= value != 0;
+    break;
+  }
+}
+
+/* libcurl has one place for both. */
+static void note_socket_path(struct shadow *shadow, CURLoption option)
+{
+  if (option == CURLOPT_UNIX_SOCKET_PATH)
+    set_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET, NULL);
+  else if (option == CURLOPT_ABSTRACT_UNIX_SOCKET)
+    set_text(shadow, SLOT_UNIX_SOCKET_PATH, NULL);
+}
+
+/* It chooses the kind of authentication as well, over what was chosen before. */
+static void note_signature(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  if (option == CURLOPT_AWS_SIGV4 && value &&
+      !set_rare(shadow, option_number(CURLOPT_HTTPAUTH), CURLAUTH_AWS_SIGV4, false))
+    set_unknown(shadow, option_number(option));
+}
+
+void shadow_begin(struct shadow *shadow)
+{
+  shadow->state = PERFORM_PENDING;
+  shadow->disturbed = false;
+  atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
+}
+
+void shadow_end(struct shadow *shadow)
+{
+  shadow->state = PERFORM_IDLE;
+  atomic_store_explicit(&shadow->quick, shadow->handle, memory_order_relaxed);
+}
+
+static bool names_the_request(const struct option_row *row, CURLoption option)
+{
+  return row->kind == OPTION_TEXT || row->kind == OPTION_SPECIAL || option == CURLOPT_HTTPHEADER;
+}
+
+void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  unsigned number = option_number(option);
+  const struct option_row *row = option_row(option);
+  uint8_t request = shadow->request;
+  bool no_body = shadow->no_body;
+  shadow->disturbed |= shadow->state != PERFORM_IDLE && names_the_request(row, option);
+  switch ((enum option_kind)row->kind) {
+  case OPTION_FORWARDED:
+    break;
+  case OPTION_KEPT:
+    shadow->slot[row->slot] = value;
+    break;
+  case OPTION_TEXT:
+    if (!set_text(shadow, row->slot, (const char *)value))
+      set_unknown(shadow, number);
+    note_socket_path(shadow, option);
+    note_signature(shadow, option, value);
+    shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
+    break;
+  case OPTION_RARE:
+  case OPTION_RARE_TEXT:
+    if (!set_rare(shadow, number, value, row->kind == OPTION_RARE_TEXT))
+      set_unknown(shadow, number);
+    break;
+  case OPTION_NEEDS:
+    set_need(shadow, number, value != 0);
+    if (option_way(number) == NEEDS_TRANSPORT &&
+        !set_rare(shadow, option_number(option == CURLOPT_RESUME_FROM ? CURLOPT_RESUME_FROM_LARGE : option),
+                  value, option == CURLOPT_RANGE))
+      set_unknown(shadow, number);
+    break;
+  case OPTION_SPECIAL:
+    note_special(shadow, option, value);
+    shadow->matched = shadow->matched && shadow->request == request && shadow->no_body == no_body;
+    break;
+  case OPTION_UNKNOWN:
+    if (value)
+      set_unknown(shadow, number);
+    break;
+  }
+}
+
+const char *shadow_method(const struct shadow *shadow)
+{
+  static const char *const words[] = {[HTTP_GET] = "GET",   [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST",
+                                      [HTTP_FORM] = "POST", [HTTP_MIME] = "POST", [HTTP_PUT] = "PUT"};
+  const char *custom = shadow_text(shadow, SLOT_CUSTOMREQUEST);
+  if (custom)
+    return custom;
+  return shadow->no_body ? "HEAD" : words[shadow->request];
+}
+
+/* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last one. */
+static void read_url_handle(struct shadow *shadow)
+{
+  char *url = NULL;
+  if (shadow->lib->url_get((CURLU *)shadow->slot[SLOT_CURLU], CURLUPART_URL, &url, 0) != CURLUE_OK)
+    url = NULL;
+  note_url(shadow, url);
+  shadow->lib->free(url);
+}
+
+const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config)
+{
+  if (shadow->slot[SLOT_CURLU])
+    read_url_handle(shadow);
+  if (shadow->matched)
+    return shadow->rule;
+  shadow->matched = true;
+  shadow->rule = NULL;
+  const char *url = shadow->url.data;
+  if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], &shadow->parts))
+    return NULL;
+  const char *method = shadow_method(shadow);
+  const struct url_parts *parts = &shadow->parts;
+  struct idem_target target = {
+      .method = method,
+      .method_len = strlen(method),
+      .host = url + parts->host,
+      .host_len = parts->host_len,
+      .path = parts->path_len ? url + parts->path : "/",
+      .path_len = parts->path_len ? parts->path_len : 1,
+      .port = parts->port,
+  };
+  shadow->rule = idem_config_match(config, &target);
+  return shadow->rule;
+}
+
+const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24])
+{
+  if (!shadow->needy)
+    return NULL;
+  for (unsigned word = 0; word < sizeof(shadow->needs) / sizeof(shadow->needs[0]); word++)
+    for (uint64_t left = shadow->needs[word]; left; left &= left - 1) {
+      unsigned number = word * 64 + (unsigned)__builtin_ctzll(left);
+      if (option_way(number) == way)
+        return option_name(number == NEWER ? shadow->newer_option : number, room);
+    }
+  return NULL;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shadow of an easy handle: what the app set on it, since libcurl has no getters.
+ *
+ * One shadow for each CURL* that was made through us; a handle without one is forwarded blindly. Shadows are
+ * type-stable: their memory is reused for other shadows and never given back, so that a lookup may touch one
+ * without a lock. Like its handle, a shadow belongs to one thread at a time.
+ */
+#ifndef IDEMSHIM_SHIM_SHADOW_H
+#define IDEMSHIM_SHIM_SHADOW_H
+
+#include "config/config.h"
+#include "shim/handle/options.h"
+#include "shim/libcurl/libcurl.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* libcurl's own notion of the method; CUSTOMREQUEST only changes the word. */
+enum http_request {
+  HTTP_GET,
+  HTTP_HEAD,
+  HTTP_POST,
+  HTTP_FORM, /* CURLOPT_HTTPPOST */
+  HTTP_MIME, /* CURLOPT_MIMEPOST */
+  HTTP_PUT
+};
+
+enum perform_state {
+  PERFORM_IDLE,
+  PERFORM_PENDING,    /* a rule has it: its body is being read, or another call's answer is waited for */
+  PERFORM_LIVE,       /* the real transfer is running with our callbacks round the app's */
+  PERFORM_DELIVERING, /* the app's callbacks are being called by us */
+  PERFORM_TRANSPORT   /* libcurl is running a transfer that leads to us */
+};
+
+/* What the last transfer was: where getinfo finds its facts. */
+enum replayed {
+  REPLAYED_NOT,
+  REPLAYED_DIRECT,
+  REPLAYED_TRANSPORT,
+  REPLAYED_RESET /* and then the app has reset the handle: what libcurl keeps is left */
+};
+
+/* A growing buffer that keeps its memory. */
+struct buffer {
+  char *data;
+  size_t len, room;
+};
+char *buffer_reserve(struct buffer *buffer, size_t more); /* room after `len`, or NULL without memory */
+bool buffer_append(struct buffer *buffer, const void *data,
+                   size_t len); /* false: no memory, nothing appended */
+void buffer_free(struct buffer *buffer);
+static inline void buffer_release(struct buffer *buffer)
+{
+  if (buffer->data)
+    buffer_free(buffer);
+}
+
+/* Where the parts of an http(s) URL are; offsets into shadow.url. */
+struct url_parts {
+  uint32_t host, host_len, path, path_len, query, query_len;
+  uint16_t port;
+  bool https;
+};
+
+struct multi;
+struct flight;
+struct rescue;
+struct transport;
+
+struct shadow {
+  _Atomic(CURL *) handle; /* NULL while unused */
+  _Atomic(CURL *) quick;  /* the handle, if its options may be noted without looking further: a rule could
+                   match, and it is  IDLE; else the shadow itself, which is nobody's handle */
+  _Atomic(struct shadow *) next;
+  const struct libcurl *lib;
+
+  struct buffer url;         /* with its NUL; len 0: none set */
+  struct buffer copied_post; /* COPYPOSTFIELDS */
+  uintptr_t slot[SLOT_COUNT];
+  struct rare *rare; /* RARE options that were set */
+  struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
+  uint64_t needs[(OPTION_LIMIT + 1 + 63) /
+                 64];           /* NEEDS options that are set; the last bit stands for all newer ones */
+  struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
+  const struct idem_rule *rule; /* valid while `matched` */
+  struct rescue *rescue;        /* LIVE: of its call, while libcurl holds options of it */
+  struct transport *transport;  /* while the state is TRANSPORT */
+  struct flight *flight;        /* its call in a multi, while that is under way */
+  struct multi *multi;          /* the app's multi that it was added to, if that has still this serial */
+  struct url_parts parts;       /* valid while `matched` and rule is not NULL */
+  uint32_t multi_serial;
+  uint16_t newer_option; /* the number that the last bit of `needs` stands for */
+  uint8_t request;       /* enum http_request */
+  uint8_t state;         /* enum perform_state */
+  uint8_t replayed;      /* enum replayed */
+  uint8_t rare_count, rare_room;
+  bool upload, no_body, is_copied_post, copied_post_lost;
+  bool cookie_engine, cookie_file, shared; /* kept over a reset, as their cookies are */
+  bool needy;                              /* a NEEDS option has been set since the last reset */
+  bool disturbed; /* not IDLE: the app has set what the request was named by, so those texts may be gone */
+  bool matched;   /* `rule` and `parts` are of the present URL and method */
+  bool teed;      /* LIVE: libcurl holds our write and header callbacks */
+  bool fed;       /* LIVE: libcurl holds our read and seek callbacks */
+  bool announced; /* LIVE: libcurl holds our prerequest callback */
+  bool paused;    /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  bool meter_titled; /* the progress meter's head is written once for a handle */
+};
+
+/* A new shadow for `handle`, or NULL without memory (the handle is then forwarded blindly). */
+struct shadow *shadow_new(CURL *handle, const struct libcurl *lib);
+
+/* Most programs use one handle over and over; this is the one that this thread found last. Never NULL. */
+extern __thread struct shadow *shadow_last;
+struct shadow *shadow_find_in_table(CURL *handle);
+
+/* Lock-free for handles that have a shadow. */
+static inline struct shadow *shadow_find(CURL *handle)
+{
+  struct shadow *shadow = shadow_last;
+  if (handle && atomic_load_explicit(&shadow->handle, memory_order_acquire) == handle)
+    return shadow;
+  return shadow_find_in_table(handle);
+}
+
+/* Forgets the handle; call before the real cleanup, since libcurl reuses the address at once. */
+void shadow_free(struct shadow *shadow);
+
+/* As curl_easy_reset() does: options are gone, the cookie engine stays. */
+void shadow_reset(struct shadow *shadow);
+
+/* As curl_easy_duphandle() does. False without memory: the copy must not be kept. */
+bool shadow_copy(struct shadow *to, const struct shadow *from);
+
+/* Remembers an option that the real libcurl has accepted. */
+void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value);
+
+/* The form that is set is not known any more. */
+void shadow_lose_form(struct shadow *shadow);
+
+/* The rule that wants this handle's next transfer, or NULL. Costs a comparison while URL and method stay the
+ * same. */
+const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config);
+static inline const struct idem_rule *shadow_rule(struct shadow *shadow, const struct idem_config *config)
+{
+  bool matched = shadow->matched && !shadow->slot[SLOT_CURLU];
+  return matched ? shadow->rule : shadow_match(shadow, config);
+}
+
+/* "POST": the word that goes on the request line. */
+const char *shadow_method(const struct shadow *shadow);
+
+/* A rule's call begins and ends. */
+void shadow_begin(struct shadow *shadow);
+void shadow_end(struct shadow *shadow);
+
+static inline const char *shadow_text(const struct shadow *shadow, enum option_slot slot)
+{
+  return (const char *)shadow->slot[slot];
+}
+
+/* What the app set for a RARE option, or `fallback`, which is libcurl's default. */
+uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback);
+
+/* The name of an option that is set and leaves this way open only, or NULL. */
+const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24]);
+
+/* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
+void shadow_lock_all(void);
+void shadow_unlock_all(void);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/handle/url.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Without a scheme libcurl takes http, unless the host's name says another [urlapi.c, guess_scheme]. */
+static const char *guess_scheme(const char *url)
+{
+  static const char others[][6] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    if (strncasecmp(url, others[i], strlen(others[i])) == 0)
+      return NULL;
+  return url;
+}
+
+static bool has_scheme(const char *url)
+{
+  const char *colon = strchr(url, ':');
+  return colon && colon[1] == '/' && !memchr(url, '/', (size_t)(colon - url));
+}
+
+static const char *after_scheme(const char *url, struct url_parts *parts)
+{
+  if (!has_scheme(url))
+    return guess_scheme(url);
+  parts->https = strncasecmp(url, "https://", 8) == 0;
+  if (parts->https)
+    return url + 8;
+  return strncasecmp(url, "http://", 7) == 0 ? url + 7 : NULL;
+}
+
+/* -1: not a port. An empty one is the default. */
+static long parse_port(const char *text, size_t len, long fallback)
+{
+  long port = 0;
+  for (size_t i = 0; i < len; i++) {
+    if (text[i] < '0' || text[i] > '9' || (port = port * 10 + (text[i] - '0')) > 65535)
+      return -1;
+  }
+  return len ? port : fallback;
+}
+
+/* "host", "host:8080", "[::1]", "[::1]:8080". */
+static bool split_authority(const char *url, const char *start, size_t len, long port_option,
+                            struct url_parts *parts)
+{
+  const char *end = start + len, *close = *start == '[' ? memchr(start, ']', len) : NULL;
+  const char *host_end = close, *colon;
+  if (*start == '[') {
+    if (!close)
+      return false;
+    start++;
+    colon = close + 1;
+  } else {
+    colon = memchr(start, ':', len);
+    host_end = colon = colon ? colon : end;
+  }
+  if (colon < end && *colon != ':')
+    return false;
+  long fallback = parts->https ? 443 : 80;
+  long port = colon < end ? parse_port(colon + 1, (size_t)(end - colon - 1), fallback) : fallback;
+  if (port_option > 0)
+    port = port_option;
+  parts->host = (uint32_t)(start - url);
+  parts->host_len = (uint32_t)(host_end - start);
+  parts->port = (uint16_t)port;
+  return port > 0 && port <= 65535 && parts->host_len > 0;
+}
+
+bool url_split(const char *url, long port_option, struct url_parts *parts)
+{
+  *parts = (struct url_parts){0};
+  const char *authority = after_scheme(url, parts);
+  size_t whole = strlen(url);
+  if (!authority || whole > UINT32_MAX / 2)
+    return false;
+  size_t len = strcspn(authority, "/?#");
+  if (!len || memchr(authority, '@', len) || !split_authority(url, authority, len, port_option, parts))
+    return false;
+  const char *path = authority + len;
+  parts->path = (uint32_t)(path - url);
+  parts->path_len = (uint32_t)strcspn(path, "?#");
+  const char *query = path + parts->path_len;
+  query += *query == '?';
+  parts->query = (uint32_t)(query - url);
+  parts->query_len = query[-1] == '?' ? (uint32_t)strcspn(query, "#") : 0;
+  return true;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
+#include "shim/engine/live.h"
+#include "shim/engine/multi_call.h"
+#include "shim/form/form.h"
+#include "shim/handle/multi.h"
+#include "shim/handle/shadow.h"
+#include "shim/hooks/hook.h"
+#include "shim/runtime/runtime.h"
+#include "shim/transport/transport.h"
+
+static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real)
+{
+  struct shadow *shadow = handle ? shadow_new(handle, real) : NULL;
+  if (shadow)
+    atomic_store_explicit(&shadow->quick, life_active() ? handle : (CURL *)shadow, memory_order_relaxed);
+  return shadow;
+}
+
+HOOK(CURL *, curl_easy_init, (void))
+{
+  const struct libcurl *real = libcurl_of(CALLER);
+  CURL *handle = real ? real->easy_init() : NULL;
+  begin_shadow(handle, real);
+  return handle;
+}
+
+HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (shadow && shadow->form)
+    form_share_readers(shadow->form);
+  CURL *copy = real ? real->easy_duphandle(handle) : NULL;
+  if (copy && shadow && shadow->state == PERFORM_LIVE)
+    live_take_from_copy(shadow, copy);
+  if (copy && shadow && shadow->state == PERFORM_TRANSPORT)
+    transport_give_back(shadow, copy);
+  struct shadow *copied = shadow ? begin_shadow(copy, real) : NULL;
+  if (copied && !shadow_copy(copied, shadow))
+    shadow_free(copied);
+  return copy;
+}
+
+HOOK(void, curl_easy_reset, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (real)
+    real->easy_reset(handle);
+  if (shadow)
+    shadow_reset(shadow);
+  if (shadow && shadow->transport)
+    transport_hold(shadow->transport);
+}
+
+/* As the real cleanup does with a handle that is still in a multi. */
+static void take_out(struct multi *multi, struct shadow *shadow)
+{
+  CURL *handle = shadow->handle;
+  struct gate *gate = multi_enter(multi);
+  if (shadow->flight)
+    multi_read_ahead(multi);
+  if (shadow->flight)
+    flight_give_up(shadow->flight, "its handle was cleaned up");
+  multi->lib->multi_remove_handle(multi->handle, handle);
+  if (shadow->flight)
+    flight_abandon(shadow->flight);
+  multi_note_removed(multi, shadow, handle);
+  gate_leave(gate);
+}
+
+HOOK(void, curl_easy_cleanup, (CURL * handle))
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (shadow && multi_of(shadow))
+    take_out(multi_of(shadow), shadow);
+  if (shadow)
+    shadow_free(shadow);
+  if (real)
+    real->easy_cleanup(handle);
+}

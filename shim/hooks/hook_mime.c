@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* What the app puts into a form: curl_mime_*. */
+#include "shim/form/form.h"
+#include "shim/handle/shadow.h"
+#include "shim/hooks/hook.h"
+#include "shim/runtime/runtime.h"
+
+#include <string.h>
+
+static const struct libcurl *libcurl_of_part(const struct form_part *known, const void *caller)
+{
+  return known ? known->form->lib : libcurl_of(caller);
+}
+
+/* Content that no rule would let into a key is not kept. */
+static bool is_too_large(size_t len)
+{
+  const struct idem_config *config = life_config();
+  for (size_t i = 0; i < config->rule_count; i++)
+    if (len <= config->rules[i].max_body)
+      return false;
+  return true;
+}
+
+/* libcurl makes forms of its own, for a copied handle and of a curl_formadd() list: those are its own affair.
+ */
+HOOK(curl_mime *, curl_mime_init, (CURL * handle))
+{
+  const struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  curl_mime *mime = real && real->mime_init ? real->mime_init(handle) : NULL;
+  if (mime && shadow && life_active() && !libcurl_itself(CALLER))
+    form_track(mime, real);
+  return mime;
+}
+
+HOOK(void, curl_mime_free, (curl_mime * mime))
+{
+  struct form *form = form_find(mime);
+  const struct libcurl *real = form ? form->lib : libcurl_of(CALLER);
+  if (form)
+    form_forget(form);
+  if (real && real->mime_free)
+    real->mime_free(mime);
+}
+
+HOOK(curl_mimepart *, curl_mime_addpart, (curl_mime * mime))
+{
+  struct form *form = form_find(mime);
+  const struct libcurl *real = form ? form->lib : libcurl_of(CALLER);
+  curl_mimepart *part = real && real->mime_addpart ? real->mime_addpart(mime) : NULL;
+  if (part && form)
+    form_add_part(form, part);
+  return part;
+}
+
+/* What sets a text; the member has the function's name. */
+#define HOOK_TEXT(text)                                                                                      \
+  HOOK(CURLcode, curl_mime_##text, (curl_mimepart * part, const char *value))                                \
+  {                                                                                                          \
+    struct form_part *known = form_part_find(part);                                                          \
+    const struct libcurl *real = libcurl_of_part(known, CALLER);                                             \
+    if (!real || !real->mime_##text)                                                                         \
+      return CURLE_NOT_BUILT_IN;                                                                             \
+    CURLcode code = real->mime_##text(part, value);                                                          \
+    if (known)                                                                                               \
+      part_set_text(known, &known->text, code == CURLE_OK ? value : NULL);                                   \
+    return code;                                                                                             \
+  }
+HOOK_TEXT(name)
+HOOK_TEXT(filename)
+HOOK_TEXT(type)
+HOOK_TEXT(encoder)
+
+HOOK(CURLcode, curl_mime_headers, (curl_mimepart * part, struct curl_slist *headers, int take_ownership))
+{
+  struct form_part *known = form_part_find(part);
+  const struct libcurl *real = libcurl_of_part(known, CALLER);
+  if (!real || !real->mime_headers)
+    return CURLE_NOT_BUILT_IN;
+  CURLcode code = real->mime_headers(part, headers, take_ownership);
+  if (known && code == CURLE_OK)
+    part_set_headers(known, headers);
+  return code;
+}
+
+HOOK(CURLcode, curl_mime_data, (curl_mimepart * part, const char *data, size_t len))
+{
+  struct form_part *known = form_part_find(part);
+  const struct libcurl *real = libcurl_of_part(known, CALLER);
+  if (!real || !real->mime_data)
+    return CURLE_NOT_BUILT_IN;
+  if (known)
+    part_clear(known);
+  CURLcode code = real->mime_data(part, data, len);
+  if (!known || code != CURLE_OK || !data)
+    return code;
+  if (len == CURL_ZERO_TERMINATED)
+    len = strlen(data);
+  if (is_too_large(len))
+    known->unknown = "max_body";
+  else
+    part_set_data(known, data, len);
+  return code;
+}
+
+/* libcurl keeps the path of a file that it cannot read, too. */
+HOOK(CURLcode, curl_mime_filedata, (curl_mimepart * part, const char *path))
+{
+  struct form_part *known = form_part_find(part);
+  const struct libcurl *real = libcurl_of_part(known, CALLER);
+  if (!real || !real->mime_filedata)
+    return CURLE_NOT_BUILT_IN;
+  if (known)
+    part_clear(known);
+  CURLcode code = real->mime_filedata(part, path);
+  if (known && path)
+    part_set_file(known, path);
+  if (known && code != CURLE_OK)
+    known->unknown = "a file that cannot be read";
+  return code;
+}
+
+/* Ours in front of the app's; without memory the app's alone, and nobody knows what it will say. */
+static CURLcode set_reader(struct form_part *known, curl_mimepart *part, struct form_reader *reader)
+{
+  const struct libcurl *real = known->form->lib;
+  CURLcode code = real->mime_data_cb(part, reader->size, reader_read, reader->seek_app ? reader_seek : NULL,
+                                     reader_free, reader);
+  if (code == CURLE_OK)
+    part_set_reader(known, reader);
+  else
+    reader_unref(reader);
+  return code;
+}
+
+HOOK(CURLcode, curl_mime_data_cb,
+     (curl_mimepart * part, curl_off_t size, curl_read_callback read, curl_seek_callback seek,
+      curl_free_callback free, void *arg))
+{
+  struct form_part *known = form_part_find(part);
+  const struct libcurl *real = libcurl_of_part(known, CALLER);
+  if (!real || !real->mime_data_cb)
+    return CURLE_NOT_BUILT_IN;
+  if (known)
+    part_clear(known);
+  struct form_reader *reader = known && read ? reader_new(size, read, seek, free, arg) : NULL;
+  if (reader)
+    return set_reader(known, part, reader);
+  if (known && read)
+    known->unknown = "no memory";
+  return real->mime_data_cb(part, size, read, seek, free, arg);
+}
+
+/* A form that goes where we do not see it is one that we do not know. */
+static void note_parts(struct form_part *known, curl_mime *subparts)
+{
+  struct form *parts = form_find(subparts);
+  if (known && parts)
+    part_set_parts(known, parts);
+  else if (known && subparts)
+    known->unknown = "a form that is not known";
+  else if (parts)
+    form_forget(parts);
+}
+
+HOOK(CURLcode, curl_mime_subparts, (curl_mimepart * part, curl_mime *subparts))
+{
+  struct form_part *known = form_part_find(part);
+  const struct libcurl *real = libcurl_of_part(known, CALLER);
+  bool again = known && subparts && known->parts && known->parts->tracked.real == subparts;
+  if (!real || !real->mime_subparts)
+    return CURLE_NOT_BUILT_IN;
+  if (known && !again)
+    part_clear(known);
+  CURLcode code = real->mime_subparts(part, subparts);
+  if (code == CURLE_OK && !again)
+    note_parts(known, subparts);
+  return code;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* The multi interface: curl_multi_init, _add_handle, _remove_handle, _perform, _socket and its kin,
+ * _info_read, _cleanup. Everything else of it is libcurl's own, since every transfer is. */
+#include "shim/base/fd_table.h"
+#include "shim/base/stack.h"
+#include "shim/engine/multi_call.h"
+#include "shim/handle/multi.h"
+#include "shim/hooks/hook.h"
+#include "shim/rescue/rescue.h"
+#include "shim/runtime/runtime.h"
+
+/* libcurl's own curl_easy_perform() comes by four of these with a multi of its own. In a program that has
+ * none itself there is nothing more to look at. */
+static inline const struct libcurl *alone(const void *caller)
+{
+  return atomic_load_explicit(&multi_alive, memory_order_relaxed) ? NULL : libcurl_itself_first(caller);
+}
+
+static struct multi *find(CURLM *multi, const void *caller, const struct libcurl **real)
+{
+  struct multi *known = multi_glance(multi);
+  *real = known ? known->lib : libcurl_itself(caller);
+  if (!*real && (known = multi_find(multi)))
+    *real = known->lib;
+  if (!*real)
+    *real = libcurl_of(caller);
+  return known;
+}
+
+HOOK(CURLM *, curl_multi_init, (void))
+{
+  const struct libcurl *real = libcurl_of(CALLER);
+  CURLM *handle = real ? real->multi_init() : NULL;
+  if (handle)
+    multi_new(handle, real);
+  return handle;
+}
+
+/* As libcurl says it of itself, and before we touch anything that it is working on. */
+static bool is_in_callback(const struct multi *multi)
+{
+  long ms;
+  return multi &&
+         (multi->in_reader || multi->lib->multi_timeout(multi->handle, &ms) == CURLM_RECURSIVE_API_CALL);
+}
+
+/* Whose multi it is, and whether it may be called now. */
+static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known, const struct libcurl **real)
+{
+  *known = find(multi, caller, real);
+  if (!*real)
+    return CURLM_INTERNAL_ERROR;
+  return is_in_callback(*known) ? CURLM_RECURSIVE_API_CALL : CURLM_OK;
+}
+
+/* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
+static bool has_room(void)
+{
+  if (!stack_suffices())
+    life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
+  else if (!life_replays() && !descriptors_suffice())
+    life_fail_open(LIFE_NO_DESCRIPTORS, "a third of all descriptors is in use; raise the limit (ulimit -n)");
+  else
+    return true;
+  return false;
+}
+
+static CURLMcode add(struct multi *multi, struct shadow *shadow)
+{
+  const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
+  shadow->replayed = REPLAYED_NOT;
+  if (!multi_note_added(multi, shadow))
+    return rule && life_replays() ? CURLM_OUT_OF_MEMORY
+                                  : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  CURL *handle = shadow->handle;
+  multi->reads_ahead |= rule != NULL;
+  bool ours = rule && has_room();
+  if (ours)
+    gate_enter(&multi->gate);
+  CURLMcode code = ours                     ? idem_multi_add_handle(multi, shadow, rule)
+                   : rule && life_replays() ? CURLM_OUT_OF_MEMORY
+                                            : multi->lib->multi_add_handle(multi->handle, handle);
+  if (ours)
+    gate_leave(&multi->gate);
+  if (code != CURLM_OK)
+    multi_note_removed(multi, shadow, handle);
+  return code;
+}
+
+HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
+{
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_add_handle(multi, handle);
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
+  struct shadow *shadow = known ? shadow_find(handle) : NULL;
+  if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
+    return add(known, shadow);
+  return real->multi_add_handle(multi, handle);
+}
+
+static struct gate *look_before(struct multi *multi)
+{
+  struct gate *gate = multi_enter(multi);
+  flight_read(multi);
+  flight_rescue(multi);
+  return gate;
+}
+
+/* What ran callbacks may have ended flights, and sent others on their way. */
+static CURLMcode look_after(struct multi *multi, struct gate *gate, CURLMcode code)
+{
+  if (multi)
+    flight_guard(multi);
+  if (multi && multi->reads_ahead && code != CURLM_RECURSIVE_API_CALL) {
+    multi_read_ahead(multi);
+    flight_settle(multi);
+  }
+  gate_leave(gate);
+  return code;
+}
+
+static CURLMcode take_out(struct multi *known, struct shadow *shadow, const struct libcurl *real,
+                          CURLM *multi, CURL *handle)
+{
+  bool ours = known && shadow && multi_of(shadow) == known;
+  if (ours && shadow->flight)
+    multi_read_ahead(known);
+  if (ours && shadow->flight)
+    flight_give_up(shadow->flight, "removed from its multi");
+  CURLMcode code = real->multi_remove_handle(multi, handle);
+  if (known && code == CURLM_OK && !ours)
+    multi_drop_message(known, handle);
+  if (code != CURLM_OK || !ours)
+    return code;
+  if (shadow->flight)
+    flight_abandon(shadow->flight);
+  multi_note_removed(known, shadow, handle);
+  return code;
+}
+
+HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
+{
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_remove_handle(multi, handle);
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
+  struct gate *gate = multi_enter(known);
+  CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
+  gate_leave(gate);
+  return code;
+}
+
+static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
+{
+  struct rescue *rescue = rescue_before_turn(multi);
+  CURLMcode code = real->multi_perform(multi, running);
+  rescue_after_turn(rescue, running);
+  return code;
+}
+
+HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
+{
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return turn(real, multi, running);
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, turn(real, multi, running));
+}
+
+HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
+{
+  const struct libcurl *real;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, real->multi_socket_action(multi, fd, events, running));
+}
+
+HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
+{
+  const struct libcurl *real;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused || !real->multi_socket)
+    return refused ? refused : CURLM_INTERNAL_ERROR;
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, real->multi_socket(multi, fd, running));
+}
+
+HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
+{
+  const struct libcurl *real;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused || !real->multi_socket_all)
+    return refused ? refused : CURLM_INTERNAL_ERROR;
+  struct gate *gate = look_before(known);
+  return look_after(known, gate, real->multi_socket_all(multi, running));
+}
+
+HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
+{
+  const struct libcurl *real = alone(CALLER);
+  if (real)
+    return real->multi_info_read(multi, left);
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real)
+    return NULL;
+  if (!known || !known->reads_ahead)
+    return real->multi_info_read(multi, left);
+  struct gate *gate = multi_enter(known);
+  CURLMsg *message = multi_take_message(known, left);
+  gate_leave(gate);
+  return message;
+}
+
+HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
+{
+  const struct libcurl *real;
+  struct multi *known;
+  CURLMcode refused = come_in(multi, CALLER, &known, &real);
+  if (refused)
+    return refused;
+  struct gate *gate = multi_enter(known);
+  if (known && known->reads_ahead)
+    multi_read_ahead(known);
+  if (known)
+    flight_give_up_all(known, "its multi was cleaned up");
+  CURLMcode code = real->multi_cleanup(multi);
+  while (known && code == CURLM_OK && known->flights)
+    flight_abandon(known->flights);
+  gate_leave(gate);
+  if (known && code == CURLM_OK)
+    multi_free(known);
+  return code;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* curl_easy_setopt. */
+#include "shim/handle/shadow.h"
+#include "shim/hooks/hook.h"
+#include "shim/live/tee.h"
+#include "shim/runtime/runtime.h"
+#include "shim/transport/transport.h"
+#include "shim/transport/transport_options.h"
+
+static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
+{
+  bool transport = shadow->state == PERFORM_TRANSPORT;
+  bool held = transport ? transport_lends(option) : tee_holds(shadow, option);
+  CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
+  if (code == CURLE_OK)
+    shadow_note(shadow, option, value);
+  else if (option == CURLOPT_MIMEPOST)
+    shadow_lose_form(shadow); /* libcurl has taken the earlier one away */
+  if (transport && !held && option_row(option)->kind == OPTION_SPECIAL)
+    lend_method(shadow);
+  return code;
+}
+
+static __attribute__((noinline)) CURLcode setopt_of_any(CURL *handle, CURLoption option, uintptr_t value,
+                                                        const void *caller)
+{
+  struct shadow *shadow = shadow_find(handle);
+  const struct libcurl *real = shadow ? shadow->lib : libcurl_of(caller);
+  if (!real)
+    return CURLE_NOT_BUILT_IN;
+  if (!shadow || !life_active())
+    return real->easy_setopt(handle, option, value);
+  return idem_easy_setopt(shadow, option, value);
+}
+
+/*
+ * The commonest options of the commonest handle are on a path of their own: a program sets dozens of them for
+ * each call. What is noted before the real call must be sure to be accepted: callbacks, pointers and flags
+ * are; a negative number is not.
+ */
+HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
+{
+  struct shadow *shadow = shadow_last;
+  const struct option_row *row = option_row(option);
+  if (__builtin_expect(atomic_load_explicit(&shadow->quick, memory_order_relaxed) != handle, 0))
+    return setopt_of_any(handle, option, value, CALLER);
+  if (__builtin_expect(row->kind == OPTION_KEPT && (intptr_t)value >= 0, 1))
+    shadow->slot[row->slot] = value;
+  else if (row->kind != OPTION_FORWARDED)
+    return setopt_of_any(handle, option, value, CALLER);
+  return shadow->lib->easy_setopt(handle, option, value);
+}

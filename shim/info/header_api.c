@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* The header API of libcurl 7.83 over delivered header blocks [lib/headers.c]. */
+#include "shim/base/http_header.h"
+#include "shim/info/info.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* libcurl sets a reserved bit, so that nobody compares an origin with ==. */
+#define ORIGIN_RESERVED (1u << 27)
+#define ORIGIN_ALL      (CURLH_HEADER | CURLH_TRAILER | CURLH_CONNECT | CURLH_1XX | CURLH_PSEUDO)
+
+struct header_entry {
+  const char *name;
+  char *value; /* both in the index's text, but for the name of a pseudo header */
+  unsigned origin;
+  int request;
+};
+
+/* Made when it is first asked for, and then read on: what the app has been given of it stays where it is. */
+struct header_index {
+  char *text;       /* the headers; lines are cut in it */
+  size_t read;      /* how far the entries go */
+  char *trailers;   /* of a tape, behind the headers; NULL once they are read */
+  unsigned version; /* of libcurl */
+  bool through_proxy;
+  bool in_block;
+  unsigned origin; /* of the block */
+  int request;     /* the block's; after its end, the next one's */
+  int newest;      /* the request of the last block that has begun */
+  size_t count;
+  struct header_entry entries[]; /* room for all */
+};
+
+static size_t count_lines(const char *text, size_t len)
+{
+  size_t lines = 0;
+  for (size_t i = 0; i < len; i++)
+    lines += text[i] == '\n';
+  return lines;
+}
+
+/* One allocation: the entries, then the text that they point into. */
+static struct header_index *make_index(const struct shadow *shadow)
+{
+  const struct replay *replay = shadow->replay;
+  const struct buffer *headers = &replay->headers;
+  struct idem_span trailers = facts_trailers(&replay->facts);
+  size_t lines = count_lines(headers->data, headers->len) + count_lines(trailers.data, trailers.len);
+  size_t head = sizeof(struct header_index) + (lines + 1) * sizeof(struct header_entry);
+  struct header_index *index = malloc(head + headers->len + 1 + trailers.len + 1);
+  if (!index)
+    return NULL;
+  *index = (struct header_index){.text = (char *)index + head, .version = shadow->lib->version};
+  index->through_proxy =
+      !shadow_rare(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS, 0) &&
+      facts_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
+  if (headers->len)
+    memcpy(index->text, headers->data, headers->len);
+  index->text[headers->len] = '\0';
+  index->trailers = index->text + headers->len + 1;
+  memcpy(index->trailers, trailers.data, trailers.len);
+  index->trailers[trailers.len] = '\0';
+  return index;
+}
+
+static void add_entry(struct header_index *index, const char *name, char *value, unsigned origin)
+{
+  index->entries[index->count++] =
+      (struct header_entry){.name = name, .value = value, .origin = origin, .request = index->request};
+}
+
+/* "HTTP/1.1 100 Continue" begins a block; the answer of a proxy to CONNECT is the first block of all. HTTP/2
+ * has no status line: libcurl makes one, of a header that it keeps too. */
+static void begin_block(struct header_index *index, char *line, size_t len)
+{
+  int status = header_status(line, len);
+  bool first = index->read == 0;
+  index->in_block = true;
+  index->newest = index->request;
+  index->origin = status / 100 == 1               ? CURLH_1XX
+                  : first && index->through_proxy ? CURLH_CONNECT
+                                                  : CURLH_HEADER;
+  if (!status || memcmp(line, "HTTP/2", 6) != 0)
+    return;
+  char *value = strchr(line, ' ') + 1;
+  value[3] = '\0';
+  add_entry(index, ":status", value, CURLH_PSEUDO);
+}
+
+static void end_block(struct header_index *index)
+{
+  index->in_block = false;
+  index->request += index->origin == CURLH_HEADER;
+}
+
+static bool is_blank(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* Where the value's trailing blanks begin. Until 8.6 the line's end was one of them, and the first character
+ * of a value was never taken for a blank. */
+static char *end_of_value(const struct header_index *index, char *value, char *line_end)
+{
+  bool keeps_first = index->version < 0x080600;
+  char *end = line_end;
+  if (end > value && end[-1] == '\r')
+    end--;
+  while (end > value && is_blank(end[-1]))
+    end--;
+  return keeps_first && end == value && *value == '\r' ? value + 1 : end;
+}
+
+/* "Name: value \r\n" */
+static void add_field(struct header_index *index, char *line, size_t len)
+{
+  char *colon = memchr(line, ':', len);
+  if (!colon)
+    return;
+  char *value = colon + 1;
+  while (is_blank(*value))
+    value++;
+  *colon = '\0';
+  *end_of_value(index, value, line + len - 1) = '\0';
+  add_entry(index, line, value, index->origin);
+}
+
+/* A folded line goes on where the value before it ends, with one blank. */
+static void add_to_last(struct header_index *index, const char *line, size_t len)
+{
+  char *end = index->entries[index->count - 1].value;
+  end += strlen(end);
+  while (len && strchr(" \t\r\n", line[len - 1]))
+    len--;
+  while (len > 1 && is_blank(line[0]) && is_blank(line[1])) {
+    line++;
+    len--;
+  }
+  memmove(end, line, len);
+  end[len] = '\0';
+}
+
+static void read_line(struct header_index *index, char *line, size_t len)
+{
+  if (!index->in_block)
+    begin_block(index, line, len);
+  else if (*line == '\r' || *line == '\n')
+    end_block(index);
+  else if (is_blank(*line) && index->count)
+    add_to_last(index, line, len);
+  else
+    add_field(index, line, len);
+}
+
+static void read_trailers(struct header_index *index)
+{
+  index->origin = CURLH_TRAILER;
+  index->request = index->newest;
+  for (char *line = index->trailers, *end; (end = strchr(line, '\n')); line = end + 1)
+    add_field(index, line, (size_t)(end + 1 - line));
+  index->trailers = NULL;
+}
+
+/* The index of what the app has had so far; NULL without memory. */
+static struct header_index *index_of(const struct shadow *shadow)
+{
+  struct replay *replay = shadow->replay;
+  if (!replay->index)
+    replay->index = make_index(shadow);
+  struct header_index *index = replay->index;
+  while (index && index->read < replay->passed) {
+    char *line = index->text + index->read, *end = memchr(line, '\n', replay->passed - index->read);
+    size_t len = end ? (size_t)(end + 1 - line) : replay->passed - index->read;
+    read_line(index, line, len);
+    index->read += len;
+  }
+  if (index && index->trailers && replay->ended_us)
+    read_trailers(index);
+  return index;
+}
+
+static bool matches(const struct header_entry *entry, const char *name, unsigned origin, int request)
+{
+  return (entry->origin & origin) && entry->request == request &&
+         (!name || strcasecmp(entry->name, name) == 0);
+}
+
+/* Until 8.0 libcurl had one place for what it gives. */
+static struct curl_header *give(struct replay *replay, size_t place, struct header_entry *entry,
+                                size_t number, size_t amount)
+{
+  struct curl_header *out = &replay->out[replay->index->version < 0x080000 ? 0 : place];
+  *out = (struct curl_header){
+      .name = (char *)entry->name,
+      .value = entry->value,
+      .amount = amount,
+      .index = number,
+      .origin = entry->origin | ORIGIN_RESERVED,
+      .anchor = entry,
+  };
+  return out;
+}
+
+CURLHcode replay_header(struct shadow *shadow, const char *name, size_t number, unsigned origin, int request,
+                        struct curl_header **out)
+{
+  if (!name || !out || !origin || origin > ORIGIN_ALL || request < -1)
+    return CURLHE_BAD_ARGUMENT;
+  struct header_index *index = index_of(shadow);
+  if (!index)
+    return CURLHE_OUT_OF_MEMORY;
+  if (!index->count)
+    return CURLHE_NOHEADERS;
+  if (request > index->newest)
+    return CURLHE_NOREQUEST;
+  size_t amount = 0, picked = 0;
+  for (size_t i = 0; i < index->count; i++)
+    if (matches(&index->entries[i], name, origin, request < 0 ? index->newest : request)) {
+      picked = amount <= number ? i : picked;
+      amount++;
+    }
+  if (!amount)
+    return CURLHE_MISSING;
+  if (number >= amount)
+    return CURLHE_BADINDEX;
+  *out = give(shadow->replay, 0, &index->entries[picked], number, amount);
+  return CURLHE_OK;
+}
+
+struct curl_header *replay_nextheader(struct shadow *shadow, unsigned origin, int request,
+                                      struct curl_header *previous)
+{
+  struct header_index *index = index_of(shadow);
+  if (!index || request > index->newest)
+    return NULL;
+  if (request < 0)
+    request = index->newest;
+  size_t at = previous ? (size_t)((struct header_entry *)previous->anchor - index->entries) + 1 : 0;
+  while (at < index->count && !matches(&index->entries[at], NULL, origin, request))
+    at++;
+  if (at >= index->count)
+    return NULL;
+  size_t amount = 0, number = 0;
+  for (size_t i = 0; i < index->count; i++)
+    if (matches(&index->entries[i], index->entries[at].name, origin, request)) {
+      number = i == at ? amount : number;
+      amount++;
+    }
+  return give(shadow->replay, 1, &index->entries[at], number, amount);
+}

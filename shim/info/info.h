@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a delivery leaves behind on a handle: curl_easy_getinfo() and the header API answer from it until the
+ * next transfer.
+ *
+ * It tells the facts of the live transfer (info_record.h). Times are its own, but where a tape has them.
+ */
+#ifndef IDEMSHIM_SHIM_REPLAY_H
+#define IDEMSHIM_SHIM_REPLAY_H
+
+#include "shim/info/info_record.h"
+
+struct header_index;
+
+struct replay {
+  struct buffer headers;              /* every header block, the marks included */
+  struct buffer facts, earlier_facts; /* the app may still hold texts of the earlier ones */
+  size_t marks_len;
+  bool begun;   /* a handle may be in a multi handle for long before its transfer begins */
+  bool passing; /* the headers are being delivered: RESPONSE_CODE is `status`, that of the last status line */
+  size_t passed; /* how much of them the app has been given; */
+  size_t taken;  /* and what it has taken of that: HEADER_SIZE */
+  int status;
+  bool unsized; /* the transfer failed before the length of the body was looked at */
+  int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
+  int64_t
+      uncounted; /* bytes that libcurl has counted in a transport, and would not have in the live transfer */
+  int64_t downloaded;             /* bytes of the network that direct delivery has got to */
+  struct curl_certinfo *certinfo; /* made when it is first asked */
+  struct header_index *index;     /* of the header API, made when it is first asked */
+  struct curl_header out[2];      /* what curl_easy_header and _nextheader gave last */
+};
+
+/* The shadow's replay, emptied (its memory is kept); NULL without memory. */
+struct replay *replay_begin(struct shadow *shadow);
+
+/* The same, with the facts and headers of an answer. `marks` are header lines that go in before the blank
+ * line that ends the last header; may be "". */
+struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer,
+                                   const char *marks);
+void replay_free(struct replay *replay);
+
+/* Other facts than it began with: those of the transfer's end. Without memory it keeps the first. */
+void replay_take_facts(struct replay *replay, struct idem_span facts);
+
+/* Answers curl_easy_getinfo() for a handle whose last transfer was a delivery. False: ask the real one. */
+bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out);
+
+/* curl_easy_header() and curl_easy_nextheader() over the delivered headers. */
+CURLHcode replay_header(struct shadow *shadow, const char *name, size_t index, unsigned origin, int request,
+                        struct curl_header **out);
+struct curl_header *replay_nextheader(struct shadow *shadow, unsigned origin, int request,
+                                      struct curl_header *previous);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/live/prerequest.h"
+
+#include "shim/rescue/deadline.h"
+#include "shim/runtime/runtime.h"
+
+/* 7.80.0 */
+#define HAS_PREREQ 0x075000
+
+bool sent_is_told(const struct shadow *shadow)
+{
+  return shadow->lib->version >= HAS_PREREQ;
+}
+
+/* At most once means: not without a record of it. */
+static bool may_go_out(struct call *call)
+{
+  struct idem_error why = {""};
+  if (call->api->sent(call->store, &call->op, &why) == 0)
+    return true;
+  life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+  call_event(call, "store_error", why.text, 0, -1);
+  return call->rule->indoubt != IDEM_INDOUBT_FAIL;
+}
+
+static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
+{
+  struct call *call = user;
+  const struct shadow *shadow = call->shadow;
+  curl_prereq_callback app = (curl_prereq_callback)shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0);
+  if (!may_go_out(call))
+    return CURL_PREREQFUNC_ABORT;
+  call->announced = true;
+  deadline_hold(shadow->rescue);
+  void *data = (void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0);
+  return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
+}
+
+void sent_lend(struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  call->announced = !call->op.defers;
+  if (!call->op.defers)
+    return;
+  shadow->announced = true;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQFUNCTION, on_prereq);
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQDATA, call);
+}
+
+void sent_give_back(const struct shadow *shadow, CURL *handle)
+{
+  if (!shadow->announced)
+    return;
+  shadow->lib->easy_setopt(handle, CURLOPT_PREREQFUNCTION, shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0));
+  shadow->lib->easy_setopt(handle, CURLOPT_PREREQDATA, shadow_rare(shadow, CURLOPT_PREREQDATA, 0));
+}
+
+void sent_return(struct call *call)
+{
+  sent_give_back(call->shadow, call->shadow->handle);
+  call->shadow->announced = false;
+}
+
+bool sent_holds(const struct shadow *shadow, CURLoption option)
+{
+  return shadow->announced && (option == CURLOPT_PREREQFUNCTION || option == CURLOPT_PREREQDATA);
+}
+
+bool sent_has_begun(const struct call *call)
+{
+  long size = 0;
+  const struct shadow *shadow = call->shadow;
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_REQUEST_SIZE, &size);
+  return call->announced && size > 0;
+}
+
+bool sent_in_vain(const struct call *call, CURLcode code)
+{
+  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && sent_has_begun(call);
+}

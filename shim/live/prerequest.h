@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The moment before the first byte of an OWNED call leaves: the claim is recorded then, by libcurl's
+ * prerequest callback. A call that gets no connection leaves nothing behind. */
+#ifndef IDEMSHIM_SHIM_SENT_H
+#define IDEMSHIM_SHIM_SENT_H
+
+#include "shim/request/call.h"
+
+/* False with a libcurl that has no such callback: the record is then written when the call is claimed. */
+bool sent_is_told(const struct shadow *shadow);
+
+void sent_lend(struct call *call);
+void sent_return(struct call *call);
+
+/* Puts the app's own callback on a handle. */
+void sent_give_back(const struct shadow *shadow, CURL *handle);
+
+/* True if libcurl holds ours in the place of this option. */
+bool sent_holds(const struct shadow *shadow, CURLoption option);
+
+/* True if a byte of the request has been sent; what was said to a proxy before does not count. */
+bool sent_has_begun(const struct call *call);
+
+/* For the end of a call: true if it has, and `code` does not tell what became of it. */
+bool sent_in_vain(const struct call *call, CURLcode code);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/live/stream_publish.h"
+
+#include "shim/base/http_header.h"
+#include "shim/info/info_record.h"
+#include "shim/live/tee.h"
+#include "shim/runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void spooling_begin(struct spooling *spooling, struct call *call, const struct tee *tee, int64_t started_us)
+{
+  *spooling = (struct spooling){.call = call, .tee = tee, .started_us = started_us};
+}
+
+static uint32_t now_ms(const struct tee *tee)
+{
+  return (uint32_t)((monotonic_us() - tee->started_us) / 1000);
+}
+
+static bool add(struct spooling *spooling, const struct idem_spool_piece *pieces, size_t count)
+{
+  struct call *call = spooling->call;
+  int rc = call->api->spool(call->store, &call->op, pieces, count);
+  spooling->begun = rc == 0;
+  spooling->failed = rc != 0;
+  if (rc < 0)
+    life_fail_open(LIFE_STORE_FAILED, "what has come of a call cannot be given to its followers: %s",
+                   strerror(-rc));
+  return rc == 0;
+}
+
+/* The header of a response that may become an answer, and whose reader can use a part of it. */
+static bool is_ripe(const struct spooling *spooling, int *status)
+{
+  const struct tee *tee = spooling->tee;
+  const struct call *call = spooling->call;
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  struct idem_span block = header_last_block(headers);
+  if (tee->unfit || call->shadow->disturbed || !tee_has_header(tee))
+    return false;
+  *status = header_status(block.data, block.len);
+  return *status >= 200 && idem_rule_accepts(call->rule, *status) && call->api->is_stream(headers) &&
+         !tee_is_encoded(tee) &&
+         !(call->shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(*status, headers));
+}
+
+static bool collect(const struct spooling *spooling, struct buffer *facts)
+{
+  return facts_add_date(facts, spooling->started_us) && facts_collect(spooling->call->shadow, facts);
+}
+
+/* The head, and all that has come until now. */
+static void begin(struct spooling *spooling, int status)
+{
+  const struct tee *tee = spooling->tee;
+  const struct idem_chunk *chunks = (const struct idem_chunk *)tee->chunks.data;
+  size_t count = tee->chunks.len / sizeof(*chunks), at = 0;
+  struct buffer facts = {0};
+  struct idem_spool_piece *pieces = calloc(count + 1, sizeof(*pieces));
+  if (!pieces || !collect(spooling, &facts)) {
+    spooling->failed = true;
+  } else {
+    pieces[0] = (struct idem_spool_piece){
+        .kind = IDEM_SPOOL_HEAD,
+        .status = (uint16_t)status,
+        .started_us = spooling->started_us,
+        .headers = {tee->headers.data, tee->headers.len},
+        .facts = {facts.data,        facts.len       }
+    };
+    for (size_t i = 0; i < count; at += chunks[i++].len)
+      pieces[i + 1] = (struct idem_spool_piece){
+          .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}
+      };
+    add(spooling, pieces, count + 1);
+  }
+  buffer_release(&facts);
+  free(pieces);
+}
+
+void spooling_look(struct spooling *spooling)
+{
+  int status;
+  if (!spooling || !spooling->call || spooling->begun || spooling->failed)
+    return;
+  const struct call *call = spooling->call;
+  if ((spooling->wanted || call->api->is_followed(call->store, &call->op)) && is_ripe(spooling, &status))
+    begin(spooling, status);
+}
+
+void spooling_add(struct spooling *spooling, const char *data, size_t len)
+{
+  if (!spooling || !spooling->call || !spooling->begun) {
+    spooling_look(spooling);
+    return;
+  }
+  struct idem_spool_piece piece = {
+      .kind = IDEM_SPOOL_CHUNK, .at_ms = now_ms(spooling->tee), .data = {data, len}
+  };
+  add(spooling, &piece, 1);
+}
+
+void spooling_stop(struct spooling *spooling)
+{
+  spooling->call = NULL;
+}
+
+void spooling_end(struct spooling *spooling, CURLcode code)
+{
+  struct buffer facts = {0};
+  if (!spooling->call || !spooling->begun)
+    return;
+  collect(spooling, &facts);
+  struct idem_spool_piece piece = {
+      .kind = IDEM_SPOOL_END, .code = (int32_t)code, .facts = {facts.data, facts.len}
+  };
+  add(spooling, &piece, 1);
+  buffer_release(&facts);
+  spooling->begun = false;
+}

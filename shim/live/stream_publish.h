@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What has come of a live call, for those who wait for it: an answer in pieces is put into the call's spool
+ * once somebody asks, and at once by a copy of the process, whose call is about to be asked for again.
+ */
+#ifndef IDEMSHIM_SHIM_SPOOLING_H
+#define IDEMSHIM_SHIM_SPOOLING_H
+
+#include "shim/request/call.h"
+
+struct tee;
+
+struct spooling {
+  struct call *call; /* NULL: nobody may follow it */
+  const struct tee *tee;
+  int64_t started_us; /* CLOCK_REALTIME */
+  bool wanted;        /* without being asked */
+  bool begun, failed;
+};
+
+/* An OWNED call begins. */
+void spooling_begin(struct spooling *spooling, struct call *call, const struct tee *tee, int64_t started_us);
+
+/* After a turn of libcurl's loop: has somebody begun to follow? NULL is fine. */
+void spooling_look(struct spooling *spooling);
+
+/* A chunk has come, and the tee has kept it. NULL is fine. */
+void spooling_add(struct spooling *spooling, const char *data, size_t len);
+
+/* A copy of the process goes on with it. What libcurl has in memory may still come here. */
+void spooling_stop(struct spooling *spooling);
+
+/* The transfer is over, before the claim is left. */
+void spooling_end(struct spooling *spooling, CURLcode code);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/live/tee.h"
+
+#include "shim/base/http_header.h"
+#include "shim/handle/callbacks.h"
+#include "shim/live/prerequest.h"
+#include "shim/live/stream_publish.h"
+#include "shim/rescue/deadline.h"
+#include "shim/rescue/rescue.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* More than any server sends; libcurl itself stops at 300 KB of header. */
+#define HEADERS_MAX (1u << 20)
+
+static void drop(struct tee *tee)
+{
+  buffer_release(&tee->headers);
+  buffer_release(&tee->body);
+  buffer_release(&tee->chunks);
+  buffer_release(&tee->moments);
+  buffer_release(&tee->trailers);
+}
+
+/* It is no answer; a tape has what came until now. */
+static void give_up(struct tee *tee, const char *reason)
+{
+  if (!tee->unfit)
+    tee->unfit = reason;
+  if (!tee->taped)
+    drop(tee);
+}
+
+static bool keep_chunk(struct tee *tee, size_t len)
+{
+  struct tape_chunk moment = {.at_us = (uint64_t)(monotonic_us() - tee->started_us), .len = len};
+  struct idem_chunk chunk = {.len = (uint32_t)len, .at_ms = (uint32_t)(moment.at_us / 1000)};
+  return buffer_append(&tee->chunks, &chunk, sizeof(chunk)) &&
+         (!tee->taped || buffer_append(&tee->moments, &moment, sizeof(moment)));
+}
+
+static void keep_body(struct tee *tee, const char *data, size_t len)
+{
+  tee->body_len += len;
+  if (tee->unfit)
+    return;
+  if (tee->body.len + len > tee->max_body)
+    give_up(tee, "max_body");
+  else if (!buffer_append(&tee->body, data, len) || !keep_chunk(tee, len))
+    give_up(tee, "no memory");
+}
+
+/* The line came through the write callback as well, just before: it is no body. */
+static void take_back_header(struct tee *tee, const char *line, size_t len)
+{
+  if (tee->unfit || tee->last_write != line || tee->last_write_len != len || tee->body.len < len)
+    return;
+  tee->body.len -= len;
+  tee->body_len -= len;
+  tee->chunks.len -= sizeof(struct idem_chunk);
+  if (tee->taped)
+    tee->moments.len -= sizeof(struct tape_chunk);
+}
+
+/* What comes after is a status line, or trailers if there is no body. */
+static bool ends_a_block(const struct buffer *headers)
+{
+  const char *end = headers->data + headers->len;
+  return (headers->len >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0) ||
+         (headers->len >= 2 && memcmp(end - 2, "\n\n", 2) == 0);
+}
+
+static bool is_trailer(const struct tee *tee, const char *line, size_t len)
+{
+  return tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len));
+}
+
+static void keep_trailer(struct tee *tee, const char *line, size_t len)
+{
+  if (tee->taped)
+    buffer_append(&tee->trailers, line, len);
+  give_up(tee, "trailers");
+}
+
+static void keep_header(struct tee *tee, const char *line, size_t len)
+{
+  if (tee->shadow->slot[SLOT_HEADER])
+    take_back_header(tee, line, len);
+  if (is_trailer(tee, line, len))
+    keep_trailer(tee, line, len);
+  if (tee->unfit)
+    return;
+  if (tee->headers.len + len > HEADERS_MAX)
+    give_up(tee, "header too long");
+  else if (!buffer_append(&tee->headers, line, len))
+    give_up(tee, "no memory");
+}
+
+static void note_first_byte(struct tee *tee)
+{
+  if (tee->first_us < 0)
+    tee->first_us = monotonic_us() - tee->started_us;
+}
+
+/* How much the app takes. In a copy of the process nobody is asked, and what was refused is taken. */
+static size_t offer(struct tee *tee, char *data, size_t len,
+                    size_t (*callback)(struct shadow *shadow, char *data, size_t len), const char *name)
+{
+  if (rescue_is_copy(tee->rescue))
+    return len;
+  size_t taken = callback(tee->shadow, data, len);
+  bool paused = taken == CURL_WRITEFUNC_PAUSE;
+  if (tee->rescue)
+    tee->rescue->app_paused = paused;
+  return taken != len && !paused && rescue_instead(tee->rescue, name) ? len : taken;
+}
+
+/* What the app pauses at comes again; what it refuses ends the transfer. */
+static size_t on_write(char *data, size_t size, size_t count, void *user)
+{
+  struct tee *tee = user;
+  size_t len = size * count;
+  note_first_byte(tee);
+  size_t taken = offer(tee, data, len, callback_write, "write callback");
+  if (taken != CURL_WRITEFUNC_PAUSE) {
+    keep_body(tee, data, len);
+    tee->last_write = data;
+    tee->last_write_len = len;
+    spooling_add(tee->spooling, data, len);
+  }
+  return taken;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user)
+{
+  struct tee *tee = user;
+  size_t len = size * count;
+  note_first_byte(tee);
+  deadline_note_status(tee->rescue, header_status(line, len));
+  size_t taken = offer(tee, line, len, callback_header, "header callback");
+  if (taken != CURL_WRITEFUNC_PAUSE)
+    keep_header(tee, line, len);
+  return taken;
+}
+
+void tee_attach(struct tee *tee, struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  const struct libcurl *real = shadow->lib;
+  CURL *handle = shadow->handle;
+  *tee = (struct tee){.shadow = shadow,
+                      .max_body = call->rule->max_body,
+                      .started_us = monotonic_us(),
+                      .first_us = -1,
+                      .taped = call->tape.writer != NULL};
+  real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
+  real->easy_setopt(handle, CURLOPT_WRITEDATA, tee);
+  real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  real->easy_setopt(handle, CURLOPT_HEADERDATA, tee);
+  shadow->teed = true;
+}
+
+void tee_give_back(const struct shadow *shadow, CURL *handle)
+{
+  const struct libcurl *real = shadow->lib;
+  real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, shadow->slot[SLOT_WRITEFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_WRITEDATA, shadow->slot[SLOT_WRITEDATA]);
+  real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, shadow->slot[SLOT_HEADERFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_HEADERDATA, shadow->slot[SLOT_HEADERDATA]);
+}
+
+void tee_detach(struct tee *tee)
+{
+  struct shadow *shadow = tee->shadow;
+  if (!shadow->teed)
+    give_up(tee, "reset during the transfer");
+  shadow->teed = false;
+  tee_give_back(shadow, shadow->handle);
+}
+
+void tee_release(struct tee *tee)
+{
+  drop(tee);
+}
+
+bool tee_has_header(const struct tee *tee)
+{
+  return tee->body.len || ends_a_block(&tee->headers);
+}
+
+/* A coding was applied and libcurl was not told to undo it. */
+bool tee_is_encoded(const struct tee *tee)
+{
+  const struct shadow *shadow = tee->shadow;
+  struct idem_span block = header_last_block((struct idem_span){tee->headers.data, tee->headers.len});
+  struct idem_span coding = header_find(block, "content-encoding");
+  bool decoded = shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
+  return coding.len && !(coding.len == 8 && strncasecmp(coding.data, "identity", 8) == 0) && !decoded;
+}
+
+bool tee_holds(const struct shadow *shadow, CURLoption option)
+{
+  if (shadow->state != PERFORM_LIVE)
+    return false;
+  switch (option) {
+  case CURLOPT_WRITEFUNCTION:
+  case CURLOPT_WRITEDATA:
+  case CURLOPT_HEADERFUNCTION:
+  case CURLOPT_HEADERDATA:
+    return shadow->teed;
+  case CURLOPT_READFUNCTION:
+  case CURLOPT_READDATA:
+  case CURLOPT_SEEKFUNCTION:
+  case CURLOPT_SEEKDATA:
+    return shadow->fed;
+  default:
+    return sent_holds(shadow, option) || rescue_holds(shadow, option);
+  }
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listens to a live transfer: our callbacks stand in front of the app's for its time, pass everything on at
+ * once, and keep what the app's have accepted. The app sees the same calls with the same sizes.
+ */
+#ifndef IDEMSHIM_SHIM_TEE_H
+#define IDEMSHIM_SHIM_TEE_H
+
+#include "shim/request/call.h"
+
+struct rescue;
+struct spooling;
+
+struct tee {
+  struct shadow *shadow;
+  struct rescue *rescue;     /* asked when the app refuses what it is given; or NULL */
+  struct spooling *spooling; /* is given what the app is given; or NULL */
+  int64_t started_us;        /* CLOCK_MONOTONIC */
+  uint64_t max_body;
+  struct buffer headers, body;
+  struct buffer chunks;   /* of struct idem_chunk */
+  struct buffer moments;  /* of struct tape_chunk: the same by a finer clock, for a tape */
+  struct buffer trailers; /* for a tape */
+  const char *last_write; /* with CURLOPT_HEADER, header lines come through the write callback first */
+  size_t last_write_len;
+  uint64_t body_len; /* of all that came */
+  int64_t first_us;  /* from the start to the first byte; -1: none came */
+  bool taped;        /* a tape keeps what is no answer, too */
+  const char *unfit; /* why this transfer cannot become an answer, or NULL */
+};
+
+void tee_attach(struct tee *tee, struct call *call);
+
+/* Sets the app's own write and header callbacks on a handle. */
+void tee_give_back(const struct shadow *shadow, CURL *handle);
+
+/* Puts the app's callbacks back. What was kept stays until tee_release(). */
+void tee_detach(struct tee *tee);
+void tee_release(struct tee *tee);
+
+/* True if what has come ends with a whole header, or with body. */
+bool tee_has_header(const struct tee *tee);
+
+/* True if the body still has its content coding. */
+bool tee_is_encoded(const struct tee *tee);
+
+/* True if libcurl holds one of ours in the place of this option, in a live transfer: what the app sets
+ * meanwhile is noted, and put in place at the end. */
+bool tee_holds(const struct shadow *shadow, CURLoption option);
+
+#endif

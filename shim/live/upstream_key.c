@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/live/upstream_key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool line_has_name(struct idem_span line, const char *name)
+{
+  size_t len = strlen(name);
+  return line.len > len && (line.data[len] == ':' || line.data[len] == ';') &&
+         strncasecmp(line.data, name, len) == 0;
+}
+
+static bool app_sends_a_key(const struct call *call)
+{
+  const struct idem_words *names = &call->rule->keying.headers;
+  for (size_t i = 0; i < call->request.header_count; i++) {
+    if (line_has_name(call->request.headers[i], call->rule->inject))
+      return true;
+    for (size_t j = 0; j < names->count; j++)
+      if (line_has_name(call->request.headers[i], names->word[j]))
+        return true;
+  }
+  return false;
+}
+
+static size_t list_length(const struct curl_slist *item)
+{
+  size_t count = 0;
+  for (; item; item = item->next)
+    count++;
+  return count;
+}
+
+/* One array of nodes: the app's strings in their order, then ours. */
+static struct curl_slist *copy_with(const struct curl_slist *item, char *line)
+{
+  size_t count = list_length(item) + 1;
+  struct curl_slist *nodes = calloc(count, sizeof(*nodes));
+  for (size_t i = 0; nodes && i < count; i++) {
+    nodes[i].data = item ? item->data : line;
+    nodes[i].next = i + 1 < count ? &nodes[i + 1] : NULL;
+    item = item ? item->next : NULL;
+  }
+  return nodes;
+}
+
+void upstream_key_lend(struct upstream_key *key, struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  key->list = NULL;
+  if (!call->rule->inject || app_sends_a_key(call))
+    return;
+  int len = snprintf(key->line, sizeof(key->line), "%s: %s", call->rule->inject, call->op.upstream_key);
+  if (len > 0 && (size_t)len < sizeof(key->line))
+    key->list = copy_with((const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER], key->line);
+  if (key->list)
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_HTTPHEADER, key->list);
+}
+
+void upstream_key_return(struct upstream_key *key, struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  if (!key->list)
+    return;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
+  free(key->list);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The Idempotency-Key header that goes with a live call which has none of its own (inject=). The app's list
+ * is not touched. */
+#ifndef IDEMSHIM_SHIM_UPSTREAM_KEY_H
+#define IDEMSHIM_SHIM_UPSTREAM_KEY_H
+
+#include "shim/request/call.h"
+
+struct upstream_key {
+  struct curl_slist *list; /* a list of our own over the app's strings, or NULL */
+  char line[128];
+};
+
+/* Sets it for one transfer, unless the app's request has a propagated key or the rule says inject=off. */
+void upstream_key_lend(struct upstream_key *key, struct call *call);
+void upstream_key_return(struct upstream_key *key, struct call *call);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/replay/debug.h"
+
+#include "shim/info/info.h"
+
+#include <stdio.h>
+
+bool debug_wanted(const struct shadow *shadow)
+{
+  return shadow->rare_count && shadow_rare(shadow, CURLOPT_VERBOSE, 0);
+}
+
+/* What libcurl does where there is no callback [sendf.c, Curl_debug]: data is not shown. */
+static void print(const struct shadow *shadow, curl_infotype type, const char *data, size_t len)
+{
+  static const char *const prefix[] = {[CURLINFO_TEXT] = "* ", [CURLINFO_HEADER_IN] = "< "};
+  FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
+  if (!to || type > CURLINFO_HEADER_IN)
+    return;
+  fwrite(prefix[type], 2, 1, to);
+  fwrite(data, len, 1, to);
+}
+
+void debug_show(struct shadow *shadow, curl_infotype type, const char *data, size_t len)
+{
+  if (!debug_wanted(shadow))
+    return;
+  curl_debug_callback function = (curl_debug_callback)shadow_rare(shadow, CURLOPT_DEBUGFUNCTION, 0);
+  if (function)
+    function(shadow->handle, type, (char *)data, len, (void *)shadow_rare(shadow, CURLOPT_DEBUGDATA, 0));
+  else
+    print(shadow, type, data, len);
+}
+
+static bool is_late(const struct shadow *shadow, const char *line)
+{
+  return shadow->lib->version < 0x080700 && (*line == '\r' || *line == '\n');
+}
+
+void debug_before_header(struct shadow *shadow, const char *line, size_t len)
+{
+  if (!is_late(shadow, line))
+    debug_show(shadow, CURLINFO_HEADER_IN, line, len);
+}
+
+void debug_after_header(struct shadow *shadow, int status, const char *line, size_t len)
+{
+  if (is_late(shadow, line) && status / 100 != 1)
+    debug_show(shadow, CURLINFO_HEADER_IN, line, len);
+}
+
+void debug_announce(const struct call *call)
+{
+  char text[160];
+  if (!debug_wanted(call->shadow))
+    return;
+  const char *date = facts_date(call->op.answer.facts);
+  int len = snprintf(text, sizeof(text), "Replayed by idemshim: nothing was sent. Answer %s of %.29s\n",
+                     call->op.id, date ? date : "now");
+  debug_show(call->shadow, CURLINFO_TEXT, text, (size_t)len);
+}

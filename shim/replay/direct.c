@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/replay/direct.h"
+
+#include "shim/base/http_header.h"
+#include "shim/handle/callbacks.h"
+#include "shim/info/info.h"
+#include "shim/replay/debug.h"
+#include "shim/replay/direct_internal.h"
+#include "shim/replay/stream_follow.h"
+#include "shim/tape/playback.h"
+
+#include <string.h>
+#include <time.h>
+
+/* An app that takes longer than this gets the rest from a copy: a reader that holds the map keeps deleted
+ * space from being used again. */
+#define PINNED_US 1000000
+
+#define PAUSE_POLL_US 10000
+/* How often the app's progress callback is asked meanwhile. */
+#define WAIT_POLL_US 100000
+
+const char *deliver_refuses(const struct call *call, const struct idem_answer *answer)
+{
+  const struct shadow *shadow = call->shadow;
+  curl_off_t max_size = (curl_off_t)shadow->slot[SLOT_MAXFILESIZE_LARGE];
+  if (max_size > 0 && answer->body.len > (uint64_t)max_size)
+    return "MAXFILESIZE";
+  if ((shadow->cookie_engine || shadow->shared) && header_find(answer->headers, "set-cookie").data)
+    return "the answer sets a cookie";
+  if (!facts_have_certificates(shadow, answer->facts))
+    return "CERTINFO";
+  bool rounds = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  if (rounds && !shadow->slot[SLOT_FOLLOWLOCATION] && header_was_redirected(answer->headers))
+    return "the answer came after a redirect";
+  return shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(answer->status, answer->headers)
+             ? "the answer is a redirect"
+             : NULL;
+}
+
+static int64_t now_us_coarse(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void sleep_us(int64_t us)
+{
+  struct timespec time = {us / 1000000, us % 1000000 * 1000};
+  nanosleep(&time, NULL);
+}
+
+static void unpin(struct delivery *d)
+{
+  if (!d->unpinned)
+    call_unpin(d->call);
+  d->unpinned = true;
+}
+
+/* A tape says itself when a call is out of time. */
+static CURLcode check_time(struct delivery *d)
+{
+  int64_t limit_ms = (long)d->shadow->slot[SLOT_TIMEOUT_MS];
+  int64_t spent_ms = (monotonic_us() - d->call->started_us) / 1000;
+  if (limit_ms <= 0 || spent_ms < limit_ms || d->call->tape.played)
+    return CURLE_OK;
+  if (d->length < 0)
+    callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
+                   (long long)spent_ms, (long long)d->progress.down);
+  else
+    callback_error(d->shadow,
+                   "Operation timed out after %lld milliseconds with %lld out of %lld bytes received",
+                   (long long)spent_ms, (long long)d->progress.down, (long long)d->length);
+  return CURLE_OPERATION_TIMEDOUT;
+}
+
+/* Until curl_easy_pause() is called from a progress callback or from another thread, as with the real one. */
+static CURLcode wait_for_resume(struct delivery *d)
+{
+  CURLcode code = CURLE_OK;
+  unpin(d);
+  while (d->shadow->paused && code == CURLE_OK) {
+    code = progress_update(d->shadow, &d->progress);
+    if (code == CURLE_OK)
+      code = check_time(d);
+    if (d->shadow->paused && code == CURLE_OK)
+      sleep_us(PAUSE_POLL_US);
+  }
+  return code;
+}
+
+CURLcode delivery_hold(struct delivery *d)
+{
+  return d->shadow->paused ? wait_for_resume(d) : CURLE_OK;
+}
+
+/* What has come off the network for the part that the app has been given. */
+static void count_body(struct delivery *d)
+{
+  int64_t len = (int64_t)d->call->op.answer.body.len, counted = (int64_t)d->offered;
+  bool known = !stream_is_joined(d->call) && d->network_len != len;
+  d->progress.down = known ? counted * d->network_len / len : counted;
+  d->replay->downloaded = d->progress.down;
+}
+
+CURLcode delivery_write(struct delivery *d, char *data, size_t len)
+{
+  for (;;) {
+    CURLcode code = delivery_hold(d);
+    if (code)
+      return code;
+    size_t taken = callback_write(d->shadow, data, len);
+    if (taken == len)
+      return CURLE_OK;
+    if (taken != CURL_WRITEFUNC_PAUSE)
+      return callback_refused(d->shadow, false, len, taken);
+    count_body(d);
+    d->shadow->paused = true;
+  }
+}
+
+/* pace=original: each piece at the time that it came live, with the app's progress callback and timeout kept.
+ */
+static CURLcode wait_for(struct delivery *d, int64_t at_us)
+{
+  CURLcode code = CURLE_OK;
+  int64_t due_us = call_due_us(d->call, at_us), left;
+  while (code == CURLE_OK && (left = due_us - monotonic_us()) > 0) {
+    sleep_us(left < WAIT_POLL_US ? left : WAIT_POLL_US);
+    code = progress_update(d->shadow, &d->progress);
+    if (code == CURLE_OK)
+      code = check_time(d);
+  }
+  return code;
+}
+
+/* libcurl counts before the app has it; since 8.5, and chunks of HTTP/1.1 always, when the app has taken it,
+ * or has put it off. */
+static bool counts_first(const struct delivery *d)
+{
+  return d->shadow->lib->version < 0x080500 &&
+         !(d->length < 0 && header_is_chunked(d->call->op.answer.headers));
+}
+
+static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
+{
+  CURLcode code = CURLE_OK;
+  bool first = counts_first(d);
+  while (len && code == CURLE_OK) {
+    size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
+    /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
+    debug_show(d->shadow, CURLINFO_DATA_IN, d->call->op.answer.body.data + at, part);
+    d->offered = at + part;
+    if (first)
+      count_body(d);
+    code = delivery_write(d, (char *)d->call->op.answer.body.data + at, part);
+    if (code == CURLE_OK)
+      count_body(d);
+    at += part;
+    len -= part;
+  }
+  return code;
+}
+
+/* Until the answer that this one follows has more, or no more. */
+static CURLcode wait_for_more(struct delivery *d)
+{
+  struct call *call = d->call;
+  CURLcode code = progress_update(d->shadow, &d->progress);
+  if (code == CURLE_OK)
+    code = check_time(d);
+  if (code == CURLE_OK && slow_breaks_rule(&call->stream->slow, d->shadow, d->progress.down, monotonic_us()))
+    code = slow_error(d->shadow);
+  if (code == CURLE_OK && !stream_refresh(call))
+    call->api->wait(call->store, &call->op, WAIT_POLL_US / 1000);
+  return code;
+}
+
+/* Of the whole transfer, which is told by its end. */
+static int64_t network_len(const struct delivery *d)
+{
+  const struct buffer *facts = &d->replay->facts;
+  return facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T,
+                      (int64_t)d->call->op.answer.body.len);
+}
+
+/* The end of a stream is asked for once the app has all that came. */
+static bool has_chunk(struct delivery *d, size_t i, CURLcode *code)
+{
+  while (*code == CURLE_OK && i >= d->call->op.answer.chunk_count && stream_is_unsettled(d->call))
+    *code = stream_is_open(d->call) ? wait_for_more(d) : stream_settle(d->call);
+  return *code == CURLE_OK && i < d->call->op.answer.chunk_count;
+}
+
+static CURLcode deliver_body(struct delivery *d)
+{
+  const struct idem_answer *answer = &d->call->op.answer;
+  bool paced = d->call->speed > 0;
+  CURLcode code = CURLE_OK;
+  if (paced)
+    unpin(d);
+  for (size_t i = 0, at = 0; has_chunk(d, i, &code); i++) {
+    if (paced)
+      code = wait_for(d, call_chunk_us(d->call, i));
+    if (code == CURLE_OK)
+      code = deliver_chunk(d, at, answer->chunks[i].len);
+    at += answer->chunks[i].len;
+    if (code == CURLE_OK && i + 1 < answer->chunk_count)
+      code = progress_update(d->shadow, &d->progress);
+    if (i + 1 < answer->chunk_count && !d->unpinned && now_us_coarse() - d->call->started_us > PINNED_US)
+      unpin(d);
+  }
+  if (code == CURLE_OK)
+    d->replay->downloaded = d->progress.down = network_len(d);
+  return code;
+}
+
+static CURLcode deliver_whole(struct delivery *d)
+{
+  d->replay->passing = d->replay->begun = true;
+  debug_announce(d->call);
+  CURLcode code = progress_update(d->shadow, &d->progress);
+  if (code == CURLE_OK && d->call->tape.played)
+    code = wait_for(d, d->call->tape.first_byte_us);
+  d->replay->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
+  if (code == CURLE_OK)
+    code = delivery_headers(d);
+  d->replay->passing = code != CURLE_OK;
+  struct buffer *facts = &d->replay->facts;
+  d->length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  d->progress.down_total = d->length > 0 ? d->length : 0;
+  d->progress.up = d->progress.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  d->network_len = network_len(d);
+  if (code == CURLE_OK && delivery_fails(d))
+    return delivery_fail(d);
+  if (code == CURLE_OK)
+    code = deliver_body(d);
+  if (code == CURLE_OK && d->call->tape.played)
+    code = playback_trailers(d->call);
+  if (code == CURLE_OK && d->call->tape.played)
+    code = wait_for(d, d->call->tape.ending.at_us);
+  if (code == CURLE_OK && (code = playback_end(d->call, code)))
+    return code;
+  d->progress.final = true;
+  return code == CURLE_OK ? progress_update(d->shadow, &d->progress) : code;
+}
+
+bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
+{
+  struct shadow *shadow = call->shadow;
+  struct replay *replay = replay_begin_answer(shadow, &call->op.answer, marks);
+  if (!replay)
+    return false;
+  struct delivery d = {.call = call, .shadow = shadow, .replay = replay, .length = -1};
+  replay->started_us = d.progress.started_us = call->started_us;
+  shadow->replayed = REPLAYED_DIRECT;
+  shadow->paused = false;
+  shadow->state = PERFORM_DELIVERING;
+  if (shadow->slot[SLOT_ERRORBUFFER])
+    *(char *)shadow->slot[SLOT_ERRORBUFFER] = '\0';
+  *result = deliver_whole(&d);
+  shadow->state = PERFORM_PENDING;
+  replay->ended_us = monotonic_us();
+  return true;
+}
+
+CURLcode deliver_failure(struct call *call, CURLcode code)
+{
+  struct replay *replay = replay_begin(call->shadow);
+  if (replay) {
+    replay->begun = facts_add_text(&replay->facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(call->shadow));
+    replay->started_us = call->started_us;
+    replay->ended_us = monotonic_us();
+  }
+  call->shadow->replayed = replay ? REPLAYED_DIRECT : REPLAYED_NOT;
+  return code;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/replay/direct_internal.h"
+
+#include "shim/base/http_header.h"
+#include "shim/handle/callbacks.h"
+#include "shim/info/info.h"
+#include "shim/replay/debug.h"
+
+#include <string.h>
+
+/* The rest of the block that begins or goes on here. */
+static size_t rest_of_block(const char *line, const char *end)
+{
+  const char *at = line;
+  while (at < end && *at != '\r' && *at != '\n') {
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    at = newline ? newline + 1 : end;
+  }
+  const char *newline = memchr(at, '\n', (size_t)(end - at));
+  return (size_t)((newline ? newline + 1 : end) - line);
+}
+
+/* Until 8.7 libcurl lays what comes during a pause together; since 7.83 but for a status line [sendf.c,
+ * pausewrite]. */
+static size_t held_len(struct delivery *d, const char *line, size_t len)
+{
+  unsigned version = d->shadow->lib->version;
+  d->held |= d->shadow->paused;
+  if (!d->held || version >= 0x080700 || (version >= 0x075300 && header_status(line, len)))
+    return len;
+  d->held = false;
+  return rest_of_block(line, d->replay->headers.data + d->replay->headers.len);
+}
+
+/* The header callback has paused at this line. Since 8.4 it comes again by itself. */
+static size_t paused_len(struct delivery *d, const char *line, size_t len)
+{
+  d->shadow->paused = d->held = true;
+  return d->shadow->lib->version >= 0x080400 ? len : held_len(d, line, len);
+}
+
+static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
+{
+  size_t len = *line_len = held_len(d, line, *line_len);
+  d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+  CURLcode code = d->shadow->slot[SLOT_HEADER] ? delivery_write(d, line, len) : CURLE_OK;
+  while (code == CURLE_OK && (code = delivery_hold(d)) == CURLE_OK) {
+    size_t taken = callback_header(d->shadow, line, len);
+    if (taken == len)
+      return CURLE_OK;
+    if (taken != CURL_WRITEFUNC_PAUSE)
+      return callback_refused(d->shadow, true, len, taken);
+    len = *line_len = paused_len(d, line, len);
+    d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+  }
+  return code;
+}
+
+static bool wants_headers(const struct shadow *shadow)
+{
+  return shadow->slot[SLOT_HEADERFUNCTION] || shadow->slot[SLOT_HEADERDATA] || shadow->slot[SLOT_HEADER] ||
+         debug_wanted(shadow);
+}
+
+bool delivery_fails(const struct delivery *d)
+{
+  return d->shadow->slot[SLOT_FAILONERROR] && d->call->op.answer.status >= 400 && !d->call->tape.played;
+}
+
+/* Until 7.75 in the words of the status line [http.c, print_http_error]; since 8.8 before the length of the
+ * body is looked at. */
+CURLcode delivery_fail(struct delivery *d)
+{
+  unsigned version = d->shadow->lib->version;
+  struct idem_span words = header_words(d->call->op.answer.headers);
+  d->replay->unsized = version >= 0x080800;
+  if (version < 0x074b00 && words.len)
+    callback_error(d->shadow, "The requested URL returned error: %.*s", (int)words.len, words.data);
+  else
+    callback_error(d->shadow, "The requested URL returned error: %d", d->call->op.answer.status);
+  return CURLE_HTTP_RETURNED_ERROR;
+}
+
+/* Until 7.75 at the status line, of which the app sees nothing. */
+static bool fails_at_once(const struct delivery *d, int status)
+{
+  return status >= 400 && d->shadow->lib->version < 0x074b00 && delivery_fails(d);
+}
+
+CURLcode delivery_headers(struct delivery *d)
+{
+  char *line = d->replay->headers.data, *end = line + d->replay->headers.len;
+  CURLcode code = CURLE_OK;
+  while (line < end && code == CURLE_OK && wants_headers(d->shadow)) {
+    char *newline = memchr(line, '\n', (size_t)(end - line));
+    size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
+    int status = header_status(line, len);
+    d->replay->status = status ? status : d->replay->status;
+    if (fails_at_once(d, status)) {
+      d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+      return delivery_fail(d);
+    }
+    debug_before_header(d->shadow, line, len);
+    code = write_header(d, line, &len);
+    if (code == CURLE_OK)
+      debug_after_header(d->shadow, d->replay->status, line, len);
+    line += len;
+    if (code == CURLE_OK)
+      d->replay->taken = d->replay->passed;
+  }
+  if (code == CURLE_OK)
+    d->replay->passed = d->replay->taken = d->replay->headers.len;
+  return code;
+}

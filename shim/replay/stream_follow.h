@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stream: an answer that is given to a call that waits for it while it still comes to the call that it
+ * waits for (store.h, spool).
+ *
+ *     while (waiting && !stream_has_begun(call)) ...
+ *     stream_join(call);                       // op.answer is what has come; or stream_refuse(call)
+ *     while (stream_is_open(call))
+ *       deliver what is new, wait, stream_refresh(call);
+ *     code = stream_settle(call);              // op.answer is the whole of it, from the store if it is there
+ */
+#ifndef IDEMSHIM_SHIM_STREAM_H
+#define IDEMSHIM_SHIM_STREAM_H
+
+#include "shim/handle/low_speed.h"
+#include "shim/request/call.h"
+
+struct stream {
+  struct idem_spool spool;
+  struct slow slow; /* for direct delivery: the app's own rule */
+  bool joined, open, settled, refused;
+};
+
+/* A call that waits: asks its owner for what has come. True if it is the head of an answer, or more. */
+bool stream_has_begun(struct call *call);
+
+void stream_join(struct call *call);
+/* This answer cannot be given to this handle while it comes: it waits for the whole. */
+void stream_refuse(struct call *call);
+
+/* True if more may come. */
+static inline bool stream_is_open(const struct call *call)
+{
+  return __builtin_expect(call->stream != NULL, 0) && call->stream->open;
+}
+
+/* True if op.answer is one that was joined, open or not. */
+static inline bool stream_is_joined(const struct call *call)
+{
+  return __builtin_expect(call->stream != NULL, 0) && call->stream->joined;
+}
+
+/* Joined, and its end has not been asked for. */
+static inline bool stream_is_unsettled(const struct call *call)
+{
+  return stream_is_joined(call) && !call->stream->settled;
+}
+
+/* Takes what has come since into op.answer, whose spans may move. True if there is more, or no more to wait
+ * for. */
+bool stream_refresh(struct call *call);
+
+/*
+ * Not open any more: enters the call again. If the answer was stored, op.answer is that one, and goes on
+ * where the stream was; else it is what came, and the code says how it ended. The handle's replay gets the
+ * facts of the end. The call is to be left as any other.
+ */
+CURLcode stream_settle(struct call *call);
+
+void stream_free(struct call *call);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/request/body.h"
+
+#include "shim/handle/callbacks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How much libcurl asks a read callback for at once [UPLOADBUFFER_DEFAULT]: programs exist that know it and
+ * do not look at the room they are given. */
+#define READ_SIZE 65536u
+
+static int64_t expected_size(const struct shadow *shadow)
+{
+  return (int64_t)
+      shadow->slot[shadow->request == HTTP_PUT ? SLOT_INFILESIZE_LARGE : SLOT_POSTFIELDSIZE_LARGE];
+}
+
+/* What libcurl takes for neither bytes nor a verdict, whatever the room: it ends the call with
+ * CURLE_READ_ERROR. */
+#define FUNNY_VALUE ((size_t)-1)
+
+/* As libcurl would ask: since 8.7 not for more than is missing of the announced size. */
+static size_t next_room(const struct body *body)
+{
+  int64_t expected = expected_size(body->shadow), missing = expected - (int64_t)body->read.len;
+  if (expected < 0)
+    return READ_SIZE;
+  if (missing <= 0)
+    return 0;
+  return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
+}
+
+/* With chunked coding each piece of the app's is a chunk. False without memory. */
+static bool note_end(struct body *body)
+{
+  return expected_size(body->shadow) >= 0 ||
+         buffer_append(&body->ends, &body->read.len, sizeof(body->read.len));
+}
+
+/* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
+static void read_ahead(struct body *body, uint64_t limit)
+{
+  while (body->read.len <= limit) {
+    size_t room = next_room(body);
+    char *into = buffer_reserve(&body->read, READ_SIZE);
+    if (!into)
+      return;
+    size_t count = room ? callback_read(body->shadow, into, room) : 0;
+    if (count == CURL_READFUNC_PAUSE)
+      return; /* its reader is asked again when there is a transfer that can pause */
+    if (count > room) {
+      body->verdict = count == CURL_READFUNC_ABORT ? count : FUNNY_VALUE;
+      return;
+    }
+    body->read.len += count;
+    if (count && count < room && !note_end(body))
+      return;
+    if (count == 0) {
+      body->whole = true;
+      body->span = (struct idem_span){body->read.data, body->read.len};
+      return;
+    }
+  }
+}
+
+static void point_at_fields(struct body *body, const struct shadow *shadow)
+{
+  int64_t size = expected_size(shadow);
+  const char *fields =
+      shadow->is_copied_post ? shadow->copied_post.data : (const char *)shadow->slot[SLOT_POSTFIELDS];
+  size_t len = size < 0 ? 0 : (size_t)size;
+  if (shadow->is_copied_post)
+    len = size < 0 || len > shadow->copied_post.len ? shadow->copied_post.len : len;
+  else if (size < 0)
+    len = strlen(fields);
+  body->whole = !(shadow->is_copied_post && shadow->copied_post_lost);
+  body->span = (struct idem_span){fields, len};
+}
+
+static void open_form(struct body *body, const struct shadow *shadow, uint64_t limit)
+{
+  form_body_open(&body->form, shadow, limit);
+  body->whole = !body->form.reason;
+  body->span = (struct idem_span){body->form.text.data, body->form.text.len};
+}
+
+static bool has_body(const struct shadow *shadow)
+{
+  return !shadow->no_body && shadow->request != HTTP_GET && shadow->request != HTTP_HEAD;
+}
+
+static bool has_fields(const struct shadow *shadow)
+{
+  return shadow->request == HTTP_POST && (shadow->is_copied_post || shadow->slot[SLOT_POSTFIELDS]);
+}
+
+bool body_has_reader(const struct shadow *shadow)
+{
+  return has_body(shadow) && !has_fields(shadow);
+}
+
+void body_open(struct body *body, uint64_t limit)
+{
+  const struct shadow *shadow = body->shadow;
+  body->whole = true;
+  body->span = (struct idem_span){"", 0};
+  if (!has_body(shadow))
+    return;
+  if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME)
+    open_form(body, shadow, limit);
+  else if (has_fields(shadow))
+    point_at_fields(body, shadow);
+  else {
+    body->whole = false;
+    body->fed = true;
+    read_ahead(body, limit);
+  }
+}
+
+/* What is left of the piece that libcurl has got to. */
+static size_t left_of_piece(struct body *body)
+{
+  const size_t *ends = (const size_t *)(const void *)body->ends.data;
+  size_t count = body->ends.len / sizeof(*ends);
+  while (body->next_end < count && ends[body->next_end] <= body->at)
+    body->next_end++;
+  return (body->next_end < count ? ends[body->next_end] : body->read.len) - body->at;
+}
+
+/* What was read ahead first; then what the app's reader had said, or goes on to say. */
+static size_t feed(char *into, size_t size, size_t count, void *user)
+{
+  struct body *body = user;
+  size_t room = size * count, left = left_of_piece(body);
+  if (left && !body->direct) {
+    size_t len = left < room ? left : room;
+    memcpy(into, body->read.data + body->at, len);
+    body->at += len;
+    return len;
+  }
+  if (body->whole && !body->direct)
+    return 0;
+  size_t verdict = body->verdict;
+  body->verdict = 0;
+  return verdict ? verdict : callback_read(body->shadow, into, room);
+}
+
+/* As libcurl would: the app's seek or ioctl function, or fseek() where the reader is fread()
+ * [Curl_readrewind]. */
+static int rewind_reader(const struct shadow *shadow, curl_off_t offset, int origin)
+{
+  curl_seek_callback function = (curl_seek_callback)shadow->slot[SLOT_SEEKFUNCTION];
+  curl_ioctl_callback older = (curl_ioctl_callback)shadow->slot[SLOT_IOCTLFUNCTION];
+  if (function)
+    return function((void *)shadow->slot[SLOT_SEEKDATA], offset, origin);
+  if (older)
+    return older(shadow->handle, CURLIOCMD_RESTARTREAD, (void *)shadow->slot[SLOT_IOCTLDATA])
+               ? CURL_SEEKFUNC_FAIL
+               : CURL_SEEKFUNC_OK;
+  return fseek((FILE *)shadow->slot[SLOT_READDATA], (long)offset, origin) ? CURL_SEEKFUNC_FAIL
+                                                                          : CURL_SEEKFUNC_OK;
+}
+
+/* libcurl rewinds for a redirect, an authentication round or a fresh connection. What was read ahead is ours
+ * to rewind. */
+static int seek(void *user, curl_off_t offset, int origin)
+{
+  struct body *body = user;
+  struct shadow *shadow = body->shadow;
+  if (origin == SEEK_SET && body->whole && !body->direct && (uint64_t)offset <= body->read.len) {
+    body->at = (size_t)offset;
+    body->next_end = 0;
+    return CURL_SEEKFUNC_OK;
+  }
+  int code = rewind_reader(shadow, offset, origin);
+  if (code == CURL_SEEKFUNC_OK) {
+    body->direct = true;
+    body->verdict = 0;
+  }
+  return code;
+}
+
+/* Else libcurl says in its own words that it needs to and cannot. */
+static bool can_rewind(const struct body *body)
+{
+  const uintptr_t *slot = body->shadow->slot;
+  return body->whole || slot[SLOT_SEEKFUNCTION] || slot[SLOT_IOCTLFUNCTION] || !slot[SLOT_READFUNCTION];
+}
+
+void body_lend(struct body *body)
+{
+  if (!body->fed)
+    return;
+  const struct libcurl *real = body->shadow->lib;
+  CURL *handle = body->shadow->handle;
+  body->shadow->fed = true;
+  real->easy_setopt(handle, CURLOPT_READFUNCTION, feed);
+  real->easy_setopt(handle, CURLOPT_READDATA, body);
+  if (!can_rewind(body))
+    return;
+  real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, seek);
+  real->easy_setopt(handle, CURLOPT_SEEKDATA, body);
+}
+
+void body_give_back(const struct shadow *shadow, CURL *handle)
+{
+  const struct libcurl *real = shadow->lib;
+  real->easy_setopt(handle, CURLOPT_READFUNCTION, shadow->slot[SLOT_READFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_READDATA, shadow->slot[SLOT_READDATA]);
+  real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, shadow->slot[SLOT_SEEKFUNCTION]);
+  real->easy_setopt(handle, CURLOPT_SEEKDATA, shadow->slot[SLOT_SEEKDATA]);
+}
+
+void body_return(struct body *body)
+{
+  /* What was sent is then not what the call was named by. */
+  body->shadow->disturbed |= form_body_changed(&body->form);
+  if (!body->fed)
+    return;
+  body->shadow->fed = false;
+  body_give_back(body->shadow, body->shadow->handle);
+}
+
+void body_release(struct body *body)
+{
+  if (body->form.text.data || body->form.readers.data || body->form.files.data)
+    form_body_release(&body->form);
+  buffer_release(&body->read);
+  buffer_release(&body->ends);
+}

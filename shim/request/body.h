@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The request body: where it is, or, for a form, the text that names it (form_body.h), or, when the app feeds
+ * it through a read callback, read ahead so that it can be part of the key, and fed on to libcurl afterwards.
+ */
+#ifndef IDEMSHIM_SHIM_BODY_H
+#define IDEMSHIM_SHIM_BODY_H
+
+#include "shim/form/form_body.h"
+#include "shim/handle/shadow.h"
+
+struct body {
+  struct shadow *shadow;
+  struct idem_span span; /* the whole body, if `whole` */
+  bool whole;            /* false: larger than the limit, or the app's reader paused or gave up */
+  bool fed;              /* it came from a read callback: libcurl must be given `read` now */
+  struct form_body form;
+  struct buffer read;
+  struct buffer ends; /* size_t offsets in `read` at which the app's reader gave less than it could */
+  size_t next_end;    /* which of them is still ahead */
+  size_t at;          /* how much of `read` libcurl has had */
+  size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or a value too
+                     large */
+  bool direct;    /* rewound past us: everything comes from the app's reader */
+};
+
+/* True if finding the body may mean to call the app's callbacks: it is not in the option itself. */
+bool body_has_reader(const struct shadow *shadow);
+
+/* Finds or reads the body, into one that is zeroed but for its shadow. At most `limit` bytes are read ahead.
+ */
+void body_open(struct body *body, uint64_t limit);
+
+/* Puts our reader in the place of the app's for one transfer, and back. Does nothing for a body that was not
+ * fed. */
+void body_lend(struct body *body);
+void body_return(struct body *body);
+
+/* Sets the app's own read and seek callbacks on a handle. */
+void body_give_back(const struct shadow *shadow, CURL *handle);
+
+void body_release(struct body *body);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cookies of libcurl's engine. Those that go along with a call say who asks, and so are part of its
+ * tenant; those that come with a replay are taken by libcurl from its own transfer, which is not https.
+ */
+#ifndef IDEMSHIM_SHIM_COOKIES_H
+#define IDEMSHIM_SHIM_COOKIES_H
+
+#include "shim/handle/shadow.h"
+
+/* Appends "name=value" for each cookie that libcurl would send with the handle's next transfer, in an order
+ * of its own. Cookies of load balancers do not count. Loads the cookie files, as the transfer would. False
+ * without memory. */
+bool cookies_sent(const struct shadow *shadow, struct buffer *text);
+
+/* Why libcurl's cookie engine could not take what this header sets, or NULL. */
+const char *cookies_refuse(const struct shadow *shadow, struct idem_span headers, bool redirected);
+
+/* After the transfer: those that were set as Secure become so again. */
+void cookies_mend(const struct shadow *shadow, struct idem_span headers);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue/clone.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef PR_GET_TID_ADDRESS
+#define PR_GET_TID_ADDRESS 40
+#endif
+
+/* As libc's own fork() has it. */
+#define TID_FLAGS (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
+
+/* Copies that are our own children; more are not looked after before they are told from the app's. */
+#define CHILDREN_MAX 64
+static _Atomic pid_t children[CHILDREN_MAX];
+
+static long raw_clone(unsigned long flags, int *tid)
+{
+#ifdef __x86_64__
+  return syscall(SYS_clone, flags, 0, 0, tid, 0);
+#else
+  return syscall(SYS_clone, flags, 0, 0, 0, tid);
+#endif
+}
+
+struct clone_kind clone_kind(void)
+{
+  struct clone_kind kind = {.tid = NULL};
+  int inherits = 0;
+  if (prctl(PR_GET_TID_ADDRESS, &kind.tid) < 0)
+    kind.tid = NULL;
+  if (syscall(SYS_get_robust_list, 0, &kind.robust, &kind.robust_size) < 0)
+    kind.robust = NULL;
+  kind.inherits = getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &inherits) == 0 && inherits);
+  return kind;
+}
+
+void clone_leave(int status)
+{
+  for (;;)
+    syscall(SYS_exit_group, status);
+}
+
+/* Without a status (a thread of the app waits for everything there is) the copy is taken to be made. */
+static pid_t wait_for_middle(pid_t middle)
+{
+  int status = 0;
+  pid_t got;
+  do
+    got = wait4(middle, &status, __WALL, NULL);
+  while (got < 0 && errno == EINTR);
+  return got == middle && status != 0 ? -1 : middle;
+}
+
+static pid_t remember(pid_t child)
+{
+  for (int i = 0; i < CHILDREN_MAX; i++) {
+    pid_t none = 0;
+    if (atomic_compare_exchange_strong(&children[i], &none, child))
+      break;
+  }
+  return child;
+}
+
+pid_t clone_process(const struct clone_kind *kind)
+{
+  if (!kind->tid || !kind->robust)
+    return -1;
+  pid_t child = (pid_t)raw_clone(kind->inherits ? TID_FLAGS : 0, kind->inherits ? kind->tid : NULL);
+  if (child > 0)
+    return kind->inherits ? remember(child) : wait_for_middle(child);
+  if (child == 0 && !kind->inherits) {
+    long copy = raw_clone(TID_FLAGS | SIGCHLD, kind->tid);
+    if (copy != 0)
+      clone_leave(copy < 0);
+  }
+  if (child == 0)
+    syscall(SYS_set_robust_list, kind->robust, kind->robust_size);
+  return child;
+}
+
+void clone_reap(void)
+{
+  for (int i = 0; i < CHILDREN_MAX; i++) {
+    pid_t child = atomic_load_explicit(&children[i], memory_order_relaxed);
+    if (child && wait4(child, NULL, WNOHANG | __WALL, NULL) != 0)
+      atomic_compare_exchange_strong(&children[i], &child, 0);
+  }
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue/copy_driver.h"
+
+#include "shim/engine/live.h"
+#include "shim/rescue/isolate.h"
+
+#include <time.h>
+
+static size_t swallow(char *data, size_t size, size_t count, void *user)
+{
+  (void)data;
+  (void)user;
+  return size * count;
+}
+
+/* Their connections are dead, but what libcurl has of them in memory would still be delivered. */
+static void silence(const struct shadow *other)
+{
+  static const CURLoption none[] = {
+      CURLOPT_DEBUGFUNCTION, CURLOPT_XFERINFOFUNCTION, CURLOPT_PROGRESSFUNCTION,    CURLOPT_VERBOSE,
+      CURLOPT_ERRORBUFFER,   CURLOPT_SOCKOPTFUNCTION,  CURLOPT_CLOSESOCKETFUNCTION, CURLOPT_PREREQFUNCTION,
+  };
+  const struct libcurl *real = other->lib;
+  for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+    real->easy_setopt(other->handle, none[i], 0L);
+  real->easy_setopt(other->handle, CURLOPT_NOPROGRESS, 1L);
+  real->easy_setopt(other->handle, CURLOPT_WRITEFUNCTION, swallow);
+  real->easy_setopt(other->handle, CURLOPT_HEADERFUNCTION, swallow);
+}
+
+void alone_silence(const struct multi *multi, const struct shadow *shadow)
+{
+  static const CURLMoption none[] = {CURLMOPT_SOCKETFUNCTION, CURLMOPT_TIMERFUNCTION, CURLMOPT_PUSHFUNCTION};
+  CURLM *handle = multi->handle;
+  for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+    multi->lib->multi_setopt(handle, none[i], NULL);
+  for (unsigned i = 0; i < multi->added; i++)
+    if (multi->in[i] != shadow)
+      silence(multi->in[i]);
+}
+
+static bool is_done(const struct multi *multi, const struct shadow *shadow, CURLcode *code)
+{
+  CURLMsg *message;
+  CURLM *handle = multi->handle;
+  int left;
+  while ((message = multi->lib->multi_info_read(handle, &left)))
+    if (message->msg == CURLMSG_DONE && message->easy_handle == shadow->handle) {
+      *code = message->data.result;
+      return true;
+    }
+  return false;
+}
+
+CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow)
+{
+  static const struct timespec pause = {.tv_nsec = 5000000};
+  const struct libcurl *real = multi->lib;
+  CURLM *handle = multi->handle;
+  CURLcode code = CURLE_RECV_ERROR;
+  int running, sockets;
+  for (unsigned i = 0; i < multi->added; i++)
+    if (multi->in[i] != shadow)
+      real->multi_remove_handle(handle, multi->in[i]->handle);
+  while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code) && running) {
+    sockets = 0;
+    sole_end_within(SOLE_TURN_SECONDS);
+    if (real->multi_wait(handle, NULL, 0, 1000, &sockets) != CURLM_OK || !sockets)
+      nanosleep(&pause, NULL);
+  }
+  return code;
+}
+
+void alone_carry_on(struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  struct live *live = (struct live *)(void *)((char *)rescue - offsetof(struct live, rescue));
+  const struct multi own = {.handle = rescue->multi, .lib = shadow->lib};
+  const struct multi *multi = multi_of(shadow);
+  rescue_resume(rescue);
+  live_end(live, alone_finish(multi ? multi : &own, shadow));
+}

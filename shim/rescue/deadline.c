@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue/deadline.h"
+
+#include "shim/request/call.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <time.h>
+
+/* A turn that begins so shortly before the deadline waits for it, rather than that the next one be late. */
+#define NEAR_US 3000
+/* From so long before it, libcurl is told of a later one in any case: without a prerequest callback, and
+ * after a redirect. */
+#define SOON_US 100000
+
+/* A watchdog's grace after the rescue's own deadline. */
+#define GRACE_SECONDS 30
+
+#define DEFAULT_MS (10 * 60 * 1000)
+
+static void set(const struct rescue *rescue, CURLoption option, long value)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  shadow->lib->easy_setopt(shadow->handle, option, value);
+}
+
+/* The clock that the app's TIMEOUT is on, 0 without one. What it waited for another call counts. */
+static int64_t deadline_us(const struct rescue *rescue)
+{
+  const struct call *call = rescue->call;
+  long limit_ms = (long)call->shadow->slot[SLOT_TIMEOUT_MS];
+  int64_t start = call->op.waited ? call->started_us : rescue->started_us;
+  return limit_ms > 0 && limit_ms < INT64_MAX / 1000000 ? start + limit_ms * INT64_C(1000) : 0;
+}
+
+/* A guard without rescue= has the default's time. */
+static uint64_t patience_ms(const struct rescue *rescue)
+{
+  uint64_t ms = rescue->call->rule->rescue_ms;
+  return ms ? ms : DEFAULT_MS;
+}
+
+/* libcurl takes no more than fits an int. */
+long deadline_of_rescue_ms(const struct rescue *rescue, int64_t now_us)
+{
+  uint64_t spent = (uint64_t)(now_us - rescue->started_us) / 1000, ms = patience_ms(rescue);
+  return spent < INT_MAX && ms < INT_MAX - spent ? (long)(spent + ms) : INT_MAX - 1;
+}
+
+unsigned deadline_of_copy_seconds(const struct rescue *rescue)
+{
+  uint64_t seconds = patience_ms(rescue) / 1000 + GRACE_SECONDS;
+  return seconds < INT_MAX ? (unsigned)seconds : INT_MAX;
+}
+
+static void hold(struct rescue *rescue)
+{
+  rescue->holds_time = true;
+  set(rescue, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
+}
+
+/* A request that is made again, on another connection, has set libcurl's timer for the later deadline. With a
+ * limit of speed libcurl wakes each second; with the longest time that it takes for that, 18 hours, it does
+ * no more. */
+static void be_woken_each_second(const struct rescue *rescue)
+{
+  if (!shadow_rare(rescue->call->shadow, CURLOPT_LOW_SPEED_LIMIT, 0))
+    set(rescue, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(rescue, CURLOPT_LOW_SPEED_TIME, 65535L);
+}
+
+void deadline_hold(struct rescue *rescue)
+{
+  if (!rescue || rescue->state != RESCUE_READY || !rescue->started_us || !deadline_us(rescue))
+    return;
+  if (rescue->holds_time)
+    be_woken_each_second(rescue);
+  hold(rescue);
+}
+
+/* As libcurl counts, from its own start. */
+void deadline_note_status(struct rescue *rescue, int status)
+{
+  if (!rescue || rescue->state != RESCUE_READY || !rescue->holds_time || status < 300)
+    return;
+  int64_t due = deadline_us(rescue), ms = (due - rescue->started_us) / 1000;
+  rescue->holds_time = false;
+  set(rescue, CURLOPT_TIMEOUT_MS, !due ? 0L : ms > 0 ? (long)ms : 1L);
+}
+
+static void sleep_until(int64_t us)
+{
+  struct timespec at = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+    ;
+}
+
+bool deadline_has_come(struct rescue *rescue, int64_t now_us)
+{
+  int64_t due = deadline_us(rescue);
+  if (!due || now_us + SOON_US < due)
+    return false;
+  if (!rescue->holds_time)
+    hold(rescue);
+  if (now_us + NEAR_US < due)
+    return false;
+  sleep_until(due);
+  return true;
+}
+
+bool deadline_was_passed(const struct rescue *rescue)
+{
+  int64_t due = rescue->state == RESCUE_READY && rescue->holds_time ? deadline_us(rescue) : 0;
+  return due && monotonic_us() >= due;
+}
+
+void deadline_end(struct rescue *rescue)
+{
+  rescue->holds_time = true;
+  set(rescue, CURLOPT_TIMEOUT_MS, 1L);
+}

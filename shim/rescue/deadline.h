@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The app's TIMEOUT of a call that may be rescued. libcurl must not end it by itself, which it does as soon
+ * as it sees within a turn of its loop that the time is over. So it is told of a later deadline from the
+ * moment that the request goes out, and the app's is looked at between turns. Its timer, which wakes the
+ * app's loop at the app's deadline, has been set by then.
+ */
+#ifndef IDEMSHIM_SHIM_DEADLINE_H
+#define IDEMSHIM_SHIM_DEADLINE_H
+
+#include "shim/rescue/rescue.h"
+
+/* The request goes out within this turn, for the first time or again. */
+void deadline_hold(struct rescue *rescue);
+
+/* Another request may follow this answer (a redirect, a login): libcurl sets its timer anew for that, and by
+ * what it has been told. */
+void deadline_note_status(struct rescue *rescue, int status);
+
+/* Before a turn. A turn that begins shortly before the deadline waits for it. */
+bool deadline_has_come(struct rescue *rescue, int64_t now_us);
+
+/* After one: true if it came within, where libcurl's timer may have been used up. */
+bool deadline_was_passed(const struct rescue *rescue);
+
+/* libcurl ends the transfer at its next look, in its own words. */
+void deadline_end(struct rescue *rescue);
+
+/* For TIMEOUT_MS in a copy, and for what watches the copy. */
+long deadline_of_rescue_ms(const struct rescue *rescue, int64_t now_us);
+unsigned deadline_of_copy_seconds(const struct rescue *rescue);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue/guard.h"
+
+#include "shim/rescue/clone.h"
+#include "shim/runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* As in netinet/tcp.h, whose tcp_info is too old. */
+enum { STATE_CLOSE_WAIT = 8, STATE_LAST_ACK };
+
+/* Of a thread that reads all the time, its guards take a tenth. */
+#define COST_SHARE 9
+
+/* How much has been read from a connection and written to it by all who have it: what the kernel has had from
+ * the peer less what waits here, and what the peer has confirmed and what waits for that. The peer's FIN
+ * counts as a byte. */
+static bool count_connection(int fd, uint64_t *read, uint64_t *written)
+{
+  struct tcp_info info = {0};
+  socklen_t size = sizeof(info);
+  int waiting = 0, unconfirmed = 0;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+      size < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received) ||
+      ioctl(fd, SIOCINQ, &waiting) < 0 || ioctl(fd, SIOCOUTQ, &unconfirmed) < 0)
+    return false;
+  bool has_fin = info.tcpi_state == STATE_CLOSE_WAIT || info.tcpi_state == STATE_LAST_ACK;
+  *read = info.tcpi_bytes_received - (uint64_t)waiting - has_fin;
+  *written = info.tcpi_bytes_acked + (uint64_t)unconfirmed;
+  return true;
+}
+
+static bool is_untouched(const struct guard *guard, const struct parting_sockets *sockets)
+{
+  uint64_t read, written;
+  return count_connection(sockets->fd[0], &read, &written) && read == guard->read &&
+         written == guard->written;
+}
+
+static uint64_t resident_bytes(void)
+{
+  char text[64] = "";
+  unsigned long all, resident = 0;
+  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+  if (fd >= 0)
+    close(fd);
+  if (len <= 0 || sscanf(text, "%lu %lu", &all, &resident) != 2)
+    return UINT64_MAX;
+  return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void bar(struct guard *guard, const struct call *call, const char *reason)
+{
+  guard->barred = true;
+  call_bypass(call, reason);
+}
+
+/* Nothing but this happens in the copy while the owner lives. */
+static void sleep_until_alone(int tell, int owner)
+{
+  struct pollfd wake[] = {
+      {.fd = tell,  .events = POLLIN},
+      {.fd = owner, .events = POLLIN}
+  };
+  while (poll(wake, 2, -1) < 0)
+    ;
+  /* Dismissed, though the owner may be dead by now as well. */
+  if (poll(wake, 1, 0) != 0)
+    clone_leave(0);
+}
+
+static enum guard_side watch(const struct guard *guard, const struct parting_sockets *sockets, int tell,
+                             int owner)
+{
+  sleep_until_alone(tell, owner);
+  if (!is_untouched(guard, sockets))
+    clone_leave(0);
+  return GUARD_COPY;
+}
+
+static enum guard_side make(struct guard *guard, struct call *call, const struct parting_sockets *sockets,
+                            unsigned seconds)
+{
+  struct parting parting;
+  int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = (int)syscall(SYS_pidfd_open, getpid(), 0);
+  int keep[2] = {tell, owner};
+  enum parting_side side = PARTING_FAILED;
+  parting.reason = "not guarded: no descriptor";
+  if (tell > STDERR_FILENO && owner > STDERR_FILENO)
+    side = parting_watch(&parting, call, sockets, seconds, keep);
+  if (side == PARTING_COPY)
+    return watch(guard, sockets, tell, owner);
+  if (owner >= 0)
+    close(owner);
+  guard->tell = side == PARTING_OWNER ? tell : -1;
+  if (side == PARTING_FAILED && tell >= 0)
+    close(tell);
+  if (side == PARTING_FAILED)
+    bar(guard, call, parting.reason);
+  return GUARD_OWNER;
+}
+
+enum guard_side guard_keep(struct guard *guard, struct call *call, const struct parting_sockets *sockets,
+                           unsigned seconds, uint64_t most_bytes)
+{
+  if (guard->barred || (guard->tell >= 0 && is_untouched(guard, sockets)))
+    return GUARD_OWNER;
+  guard_dismiss(guard);
+  if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))
+    bar(guard, call, "not guarded: its connection cannot be told");
+  else if (most_bytes != UINT64_MAX && resident_bytes() > most_bytes)
+    bar(guard, call, "not guarded: the program is larger than IDEMSHIM_GUARD_SIZE");
+  if (guard->barred)
+    return GUARD_OWNER;
+  int64_t began_us = monotonic_us();
+  enum guard_side side = make(guard, call, sockets, seconds);
+  int64_t now_us = monotonic_us();
+  guard->due_us = now_us + COST_SHARE * (now_us - began_us);
+  return side;
+}
+
+void guard_dismiss(struct guard *guard)
+{
+  static const uint64_t one = 1;
+  int saved = errno;
+  if (guard->tell < 0)
+    return;
+  while (write(guard->tell, &one, sizeof(one)) < 0 && errno == EINTR)
+    ;
+  close(guard->tell);
+  guard->tell = -1;
+  errno = saved;
+}

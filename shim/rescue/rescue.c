@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue/rescue.h"
+
+#include "shim/live/prerequest.h"
+#include "shim/live/stream_publish.h"
+#include "shim/live/tee.h"
+#include "shim/replay/progress.h"
+#include "shim/rescue/at_exit.h"
+#include "shim/rescue/connection.h"
+#include "shim/rescue/copy_driver.h"
+#include "shim/rescue/deadline.h"
+#include "shim/rescue/inflight.h"
+#include "shim/rescue/isolate.h"
+#include "shim/rescue/rescuable.h"
+#include "shim/runtime/runtime.h"
+
+#include <pthread.h>
+#include <sys/select.h>
+
+__thread struct rescue *rescue_under_way;
+
+static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
+{
+  curl_off_t value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
+/* The two sides. */
+
+static void set(struct rescue *rescue, CURLoption option, long value)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  shadow->lib->easy_setopt(shadow->handle, option, value);
+}
+
+/* No socket of it will wake an event loop again; the end of a pause makes libcurl look at a transfer. */
+static void wake(const struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  int paused = rescue->app_paused ? CURLPAUSE_RECV : 0;
+  shadow->lib->easy_pause(shadow->handle, paused | CURLPAUSE_SEND);
+  shadow->lib->easy_pause(shadow->handle, paused);
+}
+
+static void end_for_app(struct rescue *rescue)
+{
+  deadline_end(rescue);
+  if (rescue->call->shadow->flight)
+    wake(rescue);
+}
+
+/* Callbacks and streams that are the app's, and its limits. */
+static void free_of_app(struct rescue *rescue)
+{
+  static const CURLoption none[] = {
+      CURLOPT_DEBUGFUNCTION,     CURLOPT_SOCKOPTFUNCTION,  CURLOPT_OPENSOCKETFUNCTION,
+      CURLOPT_XFERINFOFUNCTION,  CURLOPT_PROGRESSFUNCTION, CURLOPT_SSL_CTX_FUNCTION,
+      CURLOPT_IOCTLFUNCTION,     CURLOPT_PREREQFUNCTION,   CURLOPT_RESOLVER_START_FUNCTION,
+      CURLOPT_HSTSWRITEFUNCTION, CURLOPT_ERRORBUFFER,      CURLOPT_VERBOSE,
+      CURLOPT_LOW_SPEED_LIMIT,   CURLOPT_LOW_SPEED_TIME,   CURLOPT_MAX_RECV_SPEED_LARGE,
+  };
+  for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+    set(rescue, none[i], 0L);
+  set(rescue, CURLOPT_NOPROGRESS, 1L);
+  set(rescue, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
+}
+
+static void refuse(struct rescue *rescue, const char *reason)
+{
+  rescue->state = RESCUE_OFF;
+  call_bypass(rescue->call, reason);
+}
+
+/* A connection without ports is that of the only transfer in libcurl's own multi. */
+static bool has_ports(const struct shadow *shadow)
+{
+  return !shadow->slot[SLOT_UNIX_SOCKET_PATH] && !shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET];
+}
+
+static void find_sockets(struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  rescue->sockets.watched = shadow->flight != NULL;
+  if (!has_ports(shadow))
+    return;
+  rescue->sockets.count = 0;
+  connection_find(shadow, &rescue->sockets);
+}
+
+static void become_copy(struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  rescue->state = RESCUE_COPY;
+  sole_end_within(SOLE_TURN_SECONDS);
+  free_of_app(rescue);
+  if (multi_of(shadow))
+    alone_silence(multi_of(shadow), shadow);
+  /* Whoever gives a call up asks for it again. */
+  rescue->tee->spooling->wanted = true;
+  spooling_look(rescue->tee->spooling);
+}
+
+/* repeats=fresh: an identical call is the same one from here on. */
+static void note_given_up(struct call *call)
+{
+  struct idem_error why = {""};
+  call->op.given_up = true;
+  if (call->api->sent(call->store, &call->op, &why) < 0)
+    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+}
+
+static void part_uncancelled(struct rescue *rescue, const char *why)
+{
+  guard_dismiss(&rescue->guard);
+  if (!rescue->call->rule->rescue_ms) {
+    rescue->state = RESCUE_OFF;
+    return;
+  }
+  find_sockets(rescue);
+  const char *against = rescuable_reason(rescue);
+  if (against) {
+    refuse(rescue, against);
+    return;
+  }
+  note_given_up(rescue->call);
+  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets)) {
+  case PARTING_COPY:
+    become_copy(rescue);
+    break;
+  case PARTING_OWNER:
+    rescue->state = RESCUE_AWAY;
+    spooling_stop(rescue->tee->spooling);
+    under_way_parted(rescue->entry);
+    set(rescue, CURLOPT_FORBID_REUSE, 1L);
+    call_event(rescue->call, "rescue", why, 0, (monotonic_us() - rescue->call->started_us) / 1000);
+    break;
+  case PARTING_FAILED:
+    refuse(rescue, rescue->parting.reason);
+    break;
+  }
+}
+
+/* A thread that its app has cancelled gives its call up before it ends; a copy is not the app's to cancel. */
+static void part(struct rescue *rescue, const char *why)
+{
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  part_uncancelled(rescue, why);
+  if (rescue->state != RESCUE_COPY)
+    pthread_setcancelstate(cancel, NULL);
+}
+
+/* The app ends it by a callback. */
+
+bool rescue_instead(struct rescue *rescue, const char *why)
+{
+  if (!rescue || rescue->state != RESCUE_READY || !sent_has_begun(rescue->call))
+    return false;
+  part(rescue, why);
+  return rescue->state == RESCUE_COPY;
+}
+
+static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+  struct rescue *rescue = user;
+  struct progress progress = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
+  if (rescue->state == RESCUE_COPY)
+    return 0;
+  int verdict = progress_ask(rescue->call->shadow, &progress);
+  bool ends = verdict != 0 && verdict != CURL_PROGRESSFUNC_CONTINUE;
+  return ends && rescue_instead(rescue, "progress callback") ? 0 : verdict;
+}
+
+/* Turns. */
+
+/* Asked before each turn, for it is refused inside of one. */
+static void learn_sockets(struct rescue *rescue)
+{
+  const struct libcurl *real = rescue->call->shadow->lib;
+  if (has_ports(rescue->call->shadow))
+    return;
+  fd_set read, write, special;
+  int last = -1;
+  FD_ZERO(&read);
+  FD_ZERO(&write);
+  FD_ZERO(&special);
+  if (real->multi_fdset(rescue->multi, &read, &write, &special, &last) != CURLM_OK || last < 0)
+    return;
+  rescue->sockets.count = 0;
+  for (int fd = 0; fd <= last && rescue->sockets.count < PARTING_SOCKETS; fd++)
+    if (FD_ISSET(fd, &read) || FD_ISSET(fd, &write))
+      rescue->sockets.fd[rescue->sockets.count++] = fd;
+}
+
+static bool is_too_slow(struct rescue *rescue, int64_t now_us)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  if (rescue->app_paused)
+    return false;
+  curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
+  return slow_breaks_rule(&rescue->slow, shadow, bytes, now_us);
+}
+
+/* What the app has paused, the copy goes on with. */
+void rescue_resume(struct rescue *rescue)
+{
+  const struct shadow *shadow = rescue->call->shadow;
+  if (rescue->state != RESCUE_COPY || !rescue->app_paused)
+    return;
+  rescue->app_paused = false;
+  shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
+}
+
+/* Only now is it sure that turns are seen, and the app's rule kept by us. What libcurl tells before is of the
+ * handle's last transfer. */
+static void first_turn(struct rescue *rescue, int64_t now_us)
+{
+  rescue->started_us = now_us;
+  rescue->slow.started_us = now_us;
+  rescue->holds_speed = true;
+  set(rescue, CURLOPT_LOW_SPEED_TIME, 0L);
+}
+
+void rescue_look(struct rescue *rescue)
+{
+  if (rescue->state != RESCUE_READY)
+    return;
+  int64_t now_us = monotonic_us();
+  if (!rescue->started_us) {
+    first_turn(rescue, now_us);
+    return;
+  }
+  bool begun = sent_has_begun(rescue->call);
+  if (!begun && !rescue->holds_time)
+    return;
+  rescue->out_of_speed = begun && is_too_slow(rescue, now_us);
+  if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
+    return;
+  if (begun)
+    part(rescue, rescue->out_of_speed ? "too slow" : "timeout");
+  if (rescue->state != RESCUE_COPY)
+    end_for_app(rescue);
+  else
+    rescue_resume(rescue);
+}
+
+static void pass_gate(struct rescue *rescue)
+{
+  if (rescue->entry && !rescue->stays)
+    gate_enter(rescue->entry->gate);
+}
+
+struct rescue *rescue_turn(CURLM *multi)
+{
+  struct rescue *rescue = rescue_under_way;
+  rescue_resume(rescue);
+  if (!rescue->multi && rescue->tee)
+    rescue->multi = multi;
+  if (rescue->multi != multi)
+    return NULL;
+  pass_gate(rescue);
+  if (rescue->state == RESCUE_COPY)
+    sole_end_within(SOLE_TURN_SECONDS);
+  if (rescue->state != RESCUE_READY)
+    return rescue;
+  learn_sockets(rescue);
+  rescue_look(rescue);
+  return rescue;
+}
+
+static void keep_guard(struct rescue *rescue, const char *against, uint64_t most_bytes, const char *why)
+{
+  if (against || guard_keep(&rescue->guard, rescue->call, &rescue->sockets, deadline_of_copy_seconds(rescue),
+                            most_bytes) == GUARD_OWNER) {
+    rescue->guard.barred |= against != NULL;
+    return;
+  }
+  note_given_up(rescue->call);
+  become_copy(rescue);
+  call_event(rescue->call, "rescue", why, 0, -1);
+}
+
+/* Only while nothing of the answer has come. */
+static void guard_its_beginning(struct rescue *rescue)
+{
+  if (rescue->tee->first_us >= 0) {
+    guard_dismiss(&rescue->guard);
+    return;
+  }
+  if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->call))
+    return;
+  find_sockets(rescue);
+  keep_guard(rescue, rescuable_reason(rescue), life_config()->guard_size, "its owner was killed");
+}
+
+/* Also in the middle of an answer. What has barred a guard before the process exits may not do so now. */
+static void guard_all_of_it(struct rescue *rescue, const char *why)
+{
+  rescue->guard.barred &= rescue->watched;
+  rescue->watched = true;
+  if (rescue->guard.barred || !rescue->started_us || !sent_has_begun(rescue->call))
+    return;
+  if (rescue->multi)
+    learn_sockets(rescue);
+  find_sockets(rescue);
+  const char *against = rescuable_reason(rescue);
+  if (against)
+    call_bypass(rescue->call, against);
+  keep_guard(rescue, against, UINT64_MAX, why);
+}
+
+static void keep_guard_if_wanted(struct rescue *rescue)
+{
+  if (rescue->state != RESCUE_READY)
+    return;
+  if (rescue->call->rule->rescue_ms && at_exit_has_begun()) {
+    if (monotonic_us() >= rescue->guard.due_us)
+      guard_all_of_it(rescue, "the program has ended");
+  } else if (rescue->call->rule->guard) {
+    guard_its_beginning(rescue);
+  }
+}
+
+void rescue_look_after(struct rescue *rescue)
+{
+  if (deadline_was_passed(rescue))
+    wake(rescue);
+  else
+    keep_guard_if_wanted(rescue);
+}
+
+void rescue_watch(struct rescue *rescue, const char *why)
+{
+  if (rescue->state == RESCUE_READY && rescue->call->rule->rescue_ms)
+    guard_all_of_it(rescue, why);
+}
+
+/* Behind its gate until the end, if it is over. */
+void rescue_turned(struct rescue *rescue, int running)
+{
+  spooling_look(rescue->tee->spooling);
+  rescue_look_after(rescue);
+  rescue->stays = !running;
+  if (running && rescue->entry)
+    gate_leave(rescue->entry->gate);
+}
+
+void rescue_now(struct rescue *rescue, const char *why)
+{
+  if (rescue->state != RESCUE_READY || !rescue->started_us || !sent_has_begun(rescue->call))
+    return;
+  part(rescue, why);
+  rescue_resume(rescue);
+}
+
+/* Beginning and end. */
+
+static bool app_asks_for_progress(const struct shadow *shadow)
+{
+  return !shadow->slot[SLOT_NOPROGRESS] &&
+         (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION]);
+}
+
+void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
+{
+  struct shadow *shadow = call->shadow;
+  *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE, .guard = GUARD_NONE};
+  parting_reap();
+  if (!call->rule->rescue_ms && !call->rule->guard)
+    return;
+  rescue->state = RESCUE_READY;
+  at_exit_register();
+  if (call->rule->rescue_ms)
+    rescue->entry = under_way_begin(rescue, multi_of(shadow) ? &multi_of(shadow)->gate : NULL);
+  tee->rescue = rescue;
+  rescue->asks = app_asks_for_progress(shadow);
+  shadow->rescue = rescue;
+  if (rescue->asks) {
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFODATA, rescue);
+  }
+}
+
+void rescue_end(struct rescue *rescue)
+{
+  struct shadow *shadow = rescue->call->shadow;
+  if (shadow->rescue != rescue || rescue->state == RESCUE_COPY)
+    return;
+  rescue_give_back(shadow, shadow->handle);
+  shadow->rescue = NULL;
+  guard_dismiss(&rescue->guard);
+  parting_end(&rescue->parting);
+  if (rescue->out_of_speed)
+    slow_error(shadow);
+}
+
+void rescue_over(struct rescue *rescue)
+{
+  under_way_end(rescue->entry);
+  rescue->entry = NULL;
+}
+
+void rescue_give_back(const struct shadow *shadow, CURL *handle)
+{
+  const struct libcurl *real = shadow->lib;
+  if (!shadow->rescue)
+    return;
+  if (shadow->rescue->asks) {
+    real->easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, shadow->slot[SLOT_XFERINFOFUNCTION]);
+    real->easy_setopt(handle, CURLOPT_XFERINFODATA, shadow->slot[SLOT_XFERINFODATA]);
+    /* The last one that was set says whether libcurl draws its meter. */
+    if (shadow->slot[SLOT_PROGRESSFUNCTION])
+      real->easy_setopt(handle, CURLOPT_PROGRESSFUNCTION, shadow->slot[SLOT_PROGRESSFUNCTION]);
+  }
+  real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
+  real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_rare(shadow, CURLOPT_FORBID_REUSE, 0));
+  real->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
+  real->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0));
+}
+
+bool rescue_holds(const struct shadow *shadow, CURLoption option)
+{
+  const struct rescue *rescue = shadow->rescue;
+  if (!rescue)
+    return false;
+  switch (option) {
+  case CURLOPT_XFERINFOFUNCTION:
+  case CURLOPT_XFERINFODATA:
+  case CURLOPT_PROGRESSFUNCTION:
+    return rescue->asks;
+  case CURLOPT_TIMEOUT:
+  case CURLOPT_TIMEOUT_MS:
+    return rescue->holds_time;
+  case CURLOPT_LOW_SPEED_TIME:
+    return rescue->holds_speed;
+  case CURLOPT_FORBID_REUSE:
+    return rescue->state == RESCUE_AWAY;
+  default:
+    return false;
+  }
+}
+
+void rescue_enter(struct rescue *rescue)
+{
+  rescue->outer = rescue_under_way;
+  rescue_under_way = rescue;
+}
+
+/* Not always the innermost: programs switch stacks in their callbacks. */
+void rescue_leave(struct rescue *rescue)
+{
+  struct rescue **at = &rescue_under_way;
+  while (*at && *at != rescue)
+    at = &(*at)->outer;
+  if (*at)
+    *at = rescue->outer;
+  pass_gate(rescue);
+  if (rescue->state == RESCUE_READY && !rescue->multi && sent_has_begun(rescue->call))
+    life_fail_open(LIFE_NO_TURNS,
+                   "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
+}

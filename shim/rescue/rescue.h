@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
+ *
+ * libcurl's easy interface runs its own multi through our hook of curl_multi_perform(), so every turn of its
+ * loop is seen. At the app's deadline, or when a callback of the app's ends the transfer, the process is
+ * copied there and then. The copy returns into libcurl as if nothing had happened and goes on with the
+ * connection, without the app's callbacks, to the end of live_run(). The app's side finds the connection dead
+ * and is told what it would have been told, by libcurl.
+ */
+#ifndef IDEMSHIM_SHIM_RESCUE_H
+#define IDEMSHIM_SHIM_RESCUE_H
+
+#include "shim/handle/low_speed.h"
+#include "shim/rescue/guard.h"
+
+struct tee;
+struct under_way;
+
+enum rescue_state {
+  RESCUE_OFF,   /* not wanted, or tried in vain */
+  RESCUE_READY, /* armed */
+  RESCUE_AWAY,  /* the app's side: a copy has the call */
+  RESCUE_COPY   /* we are that copy */
+};
+
+struct rescue {
+  struct call *call;
+  struct tee *tee;
+  struct under_way *entry; /* where an exit of the process finds it; NULL without memory */
+  struct rescue *outer;    /* the call whose callback made this one, on the same thread */
+  CURLM *multi;            /* libcurl's own, which runs an easy transfer; NULL until its first turn */
+  int64_t started_us;      /* that turn, from which on libcurl counts */
+  struct parting parting;
+  struct guard guard;
+  struct slow slow;
+  struct parting_sockets sockets;
+  uint8_t state;     /* enum rescue_state */
+  bool asks;         /* libcurl holds our progress callback */
+  bool holds_time;   /* libcurl holds a timeout of ours */
+  bool holds_speed;  /* and no LOW_SPEED_TIME */
+  bool app_paused;   /* its write callback has said so */
+  bool out_of_speed; /* ended by the app's LOW_SPEED rule */
+  bool watched;      /* since the process has begun to exit: what barred a guard before may not do so now */
+  bool stays;        /* behind its gate since libcurl was done with it */
+};
+
+/* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
+void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee);
+void rescue_end(struct rescue *rescue);
+
+/* When its answer is committed, too. Does nothing for one that was never begun. */
+void rescue_over(struct rescue *rescue);
+
+/* Round curl_easy_perform(): whose turns they are that this thread's hook sees. */
+void rescue_enter(struct rescue *rescue);
+void rescue_leave(struct rescue *rescue);
+
+/* A copy that was made inside of a callback cannot end the app's pause there: before its next turn. */
+void rescue_resume(struct rescue *rescue);
+
+/* Before a turn of libcurl's loop. Costs those who have no such call nothing. Whose turn it is, or NULL. */
+extern __thread struct rescue *rescue_under_way;
+struct rescue *rescue_turn(CURLM *multi);
+static inline struct rescue *rescue_before_turn(CURLM *multi)
+{
+  return __builtin_expect(rescue_under_way != NULL, 0) ? rescue_turn(multi) : NULL;
+}
+
+/* After it; `running` as libcurl has said it. */
+void rescue_turned(struct rescue *rescue, int running);
+static inline void rescue_after_turn(struct rescue *rescue, const int *running)
+{
+  if (__builtin_expect(rescue != NULL, 0))
+    rescue_turned(rescue, *running);
+}
+
+/* The same for a call in the app's own multi, whose turn it is. In the copy it comes back with that state. */
+void rescue_look(struct rescue *rescue);
+
+/* After a turn: wakes the app's loop if the deadline has passed within, and makes the guard of a call that
+ * wants one. In the guard it comes back, if ever, as in the copy.
+ */
+void rescue_look_after(struct rescue *rescue);
+
+/* The process exits: a guard, whatever the rule says of it. The same. */
+void rescue_watch(struct rescue *rescue, const char *why);
+
+/* The app takes an unfinished call away, outside of callbacks. The same. */
+void rescue_now(struct rescue *rescue, const char *why);
+
+/* A callback of the app's is about to end the transfer. True in the copy, which must carry on as if it had
+ * not. */
+bool rescue_instead(struct rescue *rescue, const char *why);
+
+/* In the copy no callback of the app's is called. NULL is fine. */
+static inline bool rescue_is_copy(const struct rescue *rescue)
+{
+  return rescue && rescue->state == RESCUE_COPY;
+}
+
+/* True if libcurl holds ours in the place of this option. */
+bool rescue_holds(const struct shadow *shadow, CURLoption option);
+
+/* Puts what the app has set back on a handle. */
+void rescue_give_back(const struct shadow *shadow, CURL *handle);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/runtime/log.h"
+
+#include "shim/runtime/app_stderr.h"
+#include "shim/runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A line that is longer is cut before its end: a torn line would break its neighbours too. */
+struct line {
+  char text[2048];
+  size_t len;
+};
+
+static void put(struct line *line, const char *text, size_t len)
+{
+  size_t room = sizeof(line->text) - line->len;
+  len = len < room ? len : room;
+  memcpy(line->text + line->len, text, len);
+  line->len += len;
+}
+
+/* RFC 8259 string contents. Bytes beyond ASCII pass as they are. */
+static void put_escaped(struct line *line, const char *text, size_t len)
+{
+  for (size_t i = 0; i < len && line->len < sizeof(line->text) - 64; i++) {
+    unsigned char c = (unsigned char)text[i];
+    char escape[8];
+    if (c == '"' || c == '\\')
+      put(line, (char[]){'\\', (char)c}, 2);
+    else if (c < 0x20 || c == 0x7f)
+      put(line, escape, (size_t)snprintf(escape, sizeof(escape), "\\u%04x", c));
+    else
+      put(line, text + i, 1);
+  }
+}
+
+static void put_field(struct line *line, const char *name, const char *text, size_t len)
+{
+  if (!text || !len)
+    return;
+  put(line, ",\"", 2);
+  put(line, name, strlen(name));
+  put(line, "\":\"", 3);
+  put_escaped(line, text, len);
+  put(line, "\"", 1);
+}
+
+static void put_text(struct line *line, const char *name, const char *text)
+{
+  put_field(line, name, text, text ? strlen(text) : 0);
+}
+
+static void put_number(struct line *line, const char *name, int64_t number)
+{
+  char text[64];
+  put(line, text, (size_t)snprintf(text, sizeof(text), ",\"%s\":%lld", name, (long long)number));
+}
+
+static void begin(struct line *line, const char *name)
+{
+  struct timespec now;
+  struct tm utc;
+  char text[96];
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &utc);
+  size_t len = strftime(text, sizeof(text), "{\"time\":\"%Y-%m-%dT%H:%M:%S", &utc);
+  put(line, text, len);
+  put(line, text, (size_t)snprintf(text, sizeof(text), ".%03ldZ\"", now.tv_nsec / 1000000));
+  put_number(line, "pid", getpid());
+  put_text(line, "event", name);
+}
+
+/* A daemon may have put a network connection where stderr was. */
+static bool is_network_socket(int fd)
+{
+  struct stat status;
+  int domain = 0;
+  socklen_t size = sizeof(domain);
+  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
+         (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX);
+}
+
+/* A reader that has gone must not kill the app: SIGPIPE is held back, and taken off the queue if it was we
+ * who raised it. */
+static ssize_t write_without_sigpipe(int fd, const char *text, size_t len)
+{
+  sigset_t pipe_only, pending, before;
+  sigemptyset(&pipe_only);
+  sigaddset(&pipe_only, SIGPIPE);
+  sigpending(&pending);
+  pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+  ssize_t written = write(fd, text, len);
+  if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+    sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return written;
+}
+
+static bool is_stderr(const char *log)
+{
+  return !log || strcmp(log, "stderr") == 0;
+}
+
+/* Opened for each line: a descriptor that is kept would be closed by a daemon's clean-up, and then be
+ * somebody else's. Without blocking, for it may be a pipe that nobody reads. */
+static int open_log(const char *log)
+{
+  return is_stderr(log) ? owner_stderr_open()
+                        : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+}
+
+static bool write_to(const char *log, const struct line *line)
+{
+  bool is_ours = is_stderr(log) && !owner_stderr_is_elsewhere();
+  int fd = is_ours ? STDERR_FILENO : open_log(log);
+  ssize_t written = -1;
+  if (fd >= 0 && !is_network_socket(fd))
+    written = write_without_sigpipe(fd, line->text, line->len);
+  if (fd >= 0 && !is_ours)
+    close(fd);
+  return written == (ssize_t)line->len;
+}
+
+void event_write(const struct event *event)
+{
+  const struct idem_config *config = life_config();
+  if (!config->log)
+    return;
+  int saved = errno;
+  struct line line = {.len = 0};
+  begin(&line, event->name);
+  put_text(&line, "id", event->id);
+  put_text(&line, "reason", event->reason);
+  put_text(&line, "via", event->via);
+  if (event->status)
+    put_number(&line, "status", event->status);
+  if (event->ms >= 0)
+    put_number(&line, "ms", event->ms);
+  if (event->request) {
+    put_field(&line, "method", event->request->method.data, event->request->method.len);
+    put_field(&line, "origin", event->request->origin.data, event->request->origin.len);
+    put_field(&line, "path", event->request->path.data, event->request->path.len);
+    put_field(&line, "scope", event->request->scope.data, event->request->scope.len);
+  }
+  put(&line, "}\n", 2);
+  if (!write_to(config->log, &line))
+    life_fail_open(LIFE_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
+  errno = saved;
+}
+
+void event_say(const char *log, const char *text, const char *consequence)
+{
+  int saved = errno;
+  struct line line = {.len = 0};
+  if (!log || strcmp(log, "stderr") == 0) {
+    size_t rest = strlen(consequence) + 12;
+    put(&line, "idemshim: ", 10);
+    put(&line, text, strnlen(text, sizeof(line.text) - rest));
+    put(&line, consequence, strlen(consequence));
+    put(&line, "\n", 1);
+  } else {
+    begin(&line, "problem");
+    put_text(&line, "reason", text);
+    put(&line, "}\n", 2);
+  }
+  if (!write_to(log, &line) && log)
+    event_say(NULL, text, consequence);
+  errno = saved;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/tape/recorder.h"
+
+#include "shim/base/http_header.h"
+#include "shim/info/info.h"
+#include "shim/live/tee.h"
+#include "shim/replay/stream_follow.h"
+#include "shim/runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void recorder_begin(struct call *call)
+{
+  struct taping *tape = &call->tape;
+  tape->api = life_tape_writer(&tape->writer);
+  if (!tape->api)
+    return;
+  tape->call = tape->api->begin(tape->writer);
+  tape->call.request_body_len = call->request.body.len;
+  tape->api->name(&call->request, &tape->call);
+}
+
+/* More than all of them take, as a rule. */
+#define FACTS_ROOM 1024
+
+static bool collect_facts(const struct call *call, struct buffer *facts)
+{
+  const struct shadow *shadow = call->shadow;
+  buffer_reserve(facts, FACTS_ROOM);
+  /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
+  bool collected = facts_collect(shadow, facts);
+  return facts_collect_times(shadow, facts) && collected;
+}
+
+/* Ids join what belongs to one operation. */
+static void append(struct call *call, struct tape_outcome *outcome, enum tape_what what)
+{
+  struct taping *tape = &call->tape;
+  struct idem_error why = {""};
+  struct idem_request request = call->request;
+  tape->call.what = what;
+  tape->call.duration_us = (uint64_t)(monotonic_us() - call->started_us);
+  memcpy(tape->call.id, call->op.id, sizeof(tape->call.id));
+  /* The texts that named it may be gone; what was made of them stays. */
+  if (call->shadow->disturbed)
+    request.headers = NULL, request.header_count = 0,
+    request.body = request.query = (struct idem_span){"", 0};
+  if (tape->api->append(tape->writer, &tape->call, &request, outcome, &why) < 0)
+    life_fail_open(LIFE_NO_TAPE, "an exchange is not on the tape: %s", why.text);
+  tape->writer = NULL;
+}
+
+static struct idem_span span(const char *text)
+{
+  return (struct idem_span){text ? text : "", text ? strlen(text) : 0};
+}
+
+/* At the end, at their pace, or as they came to the call that was followed. */
+static uint64_t given_us(const struct call *call, const struct idem_chunk *chunk, uint64_t now_us)
+{
+  int64_t at_us = (int64_t)chunk->at_ms * 1000;
+  if (call->speed > 0)
+    return (uint64_t)((double)at_us / call->speed);
+  if (!stream_is_joined(call))
+    return now_us;
+  at_us += call->op.answer.started_us - call->tape.call.started_us;
+  return at_us > 0 ? (uint64_t)at_us : 0;
+}
+
+/* When the app was given them. */
+static struct tape_chunk *chunks_of(const struct call *call)
+{
+  const struct idem_answer *answer = &call->op.answer;
+  uint64_t now_us = (uint64_t)(monotonic_us() - call->started_us);
+  struct tape_chunk *chunks = malloc((answer->chunk_count + 1) * sizeof(*chunks));
+  for (size_t i = 0; chunks && i < answer->chunk_count; i++) {
+    const struct idem_chunk *from = &answer->chunks[i];
+    uint64_t at_us = given_us(call, from, now_us);
+    chunks[i] = (struct tape_chunk){.at_us = at_us < now_us ? at_us : now_us, .len = from->len};
+  }
+  return chunks;
+}
+
+static uint16_t last_status(struct idem_span headers)
+{
+  struct idem_span block = header_last_block(headers);
+  return block.len ? (uint16_t)header_status(block.data, block.len) : 0;
+}
+
+void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, const char *error_text,
+                       enum tape_what what)
+{
+  struct buffer facts = {0};
+  if (!call->tape.writer)
+    return;
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  collect_facts(call, &facts);
+  facts_add_trailers(&facts, (struct idem_span){tee->trailers.data, tee->trailers.len});
+  struct tape_outcome outcome = {
+      .curl_code = (uint32_t)code,
+      .status = last_status(headers),
+      .encoded = tee_is_encoded(tee),
+      .delivered = code == CURLE_OK,
+      .first_byte_us = tee->first_us,
+      .error_text = code ? span(error_text) : span(NULL),
+      .headers = headers,
+      .body = {tee->body.data, tee->body.len},
+      .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
+      .chunks = (const struct tape_chunk *)tee->moments.data,
+      .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
+      .facts = {facts.data,     facts.len    },
+  };
+  append(call, &outcome, what);
+  buffer_release(&facts);
+}
+
+void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
+{
+  const struct shadow *shadow = call->shadow;
+  const struct idem_answer *answer = &call->op.answer;
+  const struct replay *replay = shadow->replayed ? shadow->replay : NULL;
+  if (!call->tape.writer)
+    return;
+  struct buffer facts = {0};
+  struct tape_chunk *chunks = chunks_of(call);
+  const char *text = code ? (const char *)shadow->slot[SLOT_ERRORBUFFER] : NULL;
+  struct tape_outcome outcome = {
+      .curl_code = (uint32_t)code,
+      .delivered = code == CURLE_OK,
+      .first_byte_us = -1,
+      .error_text = span(text),
+  };
+  collect_facts(call, &facts);
+  outcome.facts = (struct idem_span){facts.data, facts.len};
+  if (replay) {
+    outcome.headers = (struct idem_span){replay->headers.data, replay->headers.len};
+    outcome.status = last_status(outcome.headers);
+  }
+  /* A call that has only waited has no answer. */
+  if (answer->chunk_count && chunks) {
+    outcome.body = answer->body;
+    outcome.chunks = chunks;
+    outcome.chunk_count = answer->chunk_count;
+  }
+  if (outcome.headers.len && chunks)
+    outcome.first_byte_us = chunks[0].len ? (int64_t)chunks[0].at_us : 0;
+  append(call, &outcome, what);
+  free(chunks);
+  buffer_release(&facts);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/transport/feeder.h"
+
+#include "shim/replay/stream_follow.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+/* How long a follower's owner may be done before it is noticed, if it does not wake the feeder itself: a look
+ * is a system call, so they become rarer with each. */
+#define LOOK_FIRST_US 5000
+#define LOOK_LAST_US  20000
+/* A program's thread-local variables are taken from it too. */
+#define STACK_SIZE 262144u
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed;
+static struct transport *fed; /* all that wait */
+static bool running, prepared;
+
+static struct transport **find(const struct transport *t)
+{
+  struct transport **at = &fed;
+  while (*at && *at != t)
+    at = &(*at)->next_fed;
+  return at;
+}
+
+static void forget(struct transport *t)
+{
+  struct transport **at = find(t);
+  if (*at)
+    *at = t->next_fed;
+}
+
+static void note_due(struct transport *t, int64_t due_us)
+{
+  if (due_us == INT64_MAX)
+    forget(t);
+  else
+    t->due_us = due_us;
+}
+
+/* Or has something for us. */
+static bool owner_is_done(struct transport *t)
+{
+  return stream_has_begun(t->call) || t->call->api->wait(t->call->store, &t->call->op, 0) == 0;
+}
+
+/* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
+static void poke(struct transport *t)
+{
+  if (transport_poke(t))
+    forget(t);
+}
+
+static void look_at_follower(struct transport *t, int64_t now_us)
+{
+  if (now_us < t->look_us && now_us < t->due_us)
+    return;
+  t->look_every_us = t->look_every_us * 2 < LOOK_LAST_US ? t->look_every_us * 2 : LOOK_LAST_US;
+  t->look_us = now_us + t->look_every_us;
+  if (now_us >= t->due_us || owner_is_done(t))
+    poke(t);
+}
+
+/* Its app's thread goes on where the socket was full. */
+static void look_at_stream(struct transport *t, int64_t now_us)
+{
+  if (now_us < t->look_us)
+    return;
+  t->look_us = now_us + LOOK_FIRST_US;
+  stream_refresh(t->call);
+  transport_feed(t);
+  if (!stream_is_open(t->call))
+    forget(t);
+}
+
+static bool waits(const struct transport *t)
+{
+  return t->follows || t->streams;
+}
+
+static int64_t next_time(const struct transport *t)
+{
+  return waits(t) && t->look_us < t->due_us ? t->look_us : t->due_us;
+}
+
+/* What is due is sent; what is over leaves the list. Returns the time of the next. */
+static int64_t look_at_all(int64_t now_us)
+{
+  int64_t next_us = INT64_MAX;
+  for (struct transport *t = fed, *next; t; t = next) {
+    next = t->next_fed;
+    if (t->follows)
+      look_at_follower(t, now_us);
+    else if (t->streams)
+      look_at_stream(t, now_us);
+    else if (now_us >= t->due_us)
+      note_due(t, transport_feed(t));
+  }
+  for (struct transport *t = fed; t; t = t->next_fed)
+    if (next_time(t) < next_us)
+      next_us = next_time(t);
+  return next_us;
+}
+
+static struct transport *first_follower(void)
+{
+  struct transport *t = fed;
+  while (t && !waits(t))
+    t = t->next_fed;
+  return t;
+}
+
+/* The oldest follower wakes us at once; the others' owners are looked at in turn. */
+static void sleep_as_follower(struct transport *t, int64_t us)
+{
+  struct idem_call copy = t->call->op;
+  const struct idem_store_api *api = t->call->api;
+  struct idem_store *store = t->call->store;
+  int64_t left_us = us - monotonic_us();
+  pthread_mutex_unlock(&lock);
+  bool done = api->wait(store, &copy, left_us < 1000 ? 1 : (unsigned)(left_us / 1000)) == 0;
+  pthread_mutex_lock(&lock);
+  if (done && *find(t))
+    t->look_us = 0;
+}
+
+static void sleep_until(int64_t us)
+{
+  struct timespec time = {us / 1000000, us % 1000000 * 1000};
+  pthread_cond_timedwait(&changed, &lock, &time);
+}
+
+static void *run(void *unused)
+{
+  pthread_mutex_lock(&lock);
+  while (fed) {
+    int64_t next_us = look_at_all(monotonic_us());
+    struct transport *follower = first_follower();
+    if (follower)
+      sleep_as_follower(follower, next_us);
+    else if (fed)
+      sleep_until(next_us);
+  }
+  running = false;
+  pthread_mutex_unlock(&lock);
+  return unused;
+}
+
+/* No signal of the app's may be taken by a thread that it does not know. */
+static bool start_thread(void)
+{
+  sigset_t all, before;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+static bool is_running(void)
+{
+  if (!prepared) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    prepared = true;
+  }
+  running = running || start_thread();
+  return running;
+}
+
+static bool add(struct transport *t, int64_t due_us)
+{
+  if (!is_running())
+    return false;
+  t->due_us = due_us;
+  if (!*find(t)) {
+    t->next_fed = NULL;
+    *find(NULL) = t;
+  }
+  pthread_cond_signal(&changed);
+  return true;
+}
+
+/* Handlers that are registered later run earlier: before those of the store, which is open by now. */
+static void register_fork(void)
+{
+  pthread_atfork(feeder_lock, feeder_unlock, feeder_begin_anew);
+}
+
+/* A thread that its app has cancelled must not end with the lock: send() and open() are where it would.
+ * Returns what leave() takes. */
+static int enter(void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  int cancel;
+  pthread_once(&once, register_fork);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  pthread_mutex_lock(&lock);
+  return cancel;
+}
+
+static void leave(int cancel)
+{
+  pthread_mutex_unlock(&lock);
+  pthread_setcancelstate(cancel, NULL);
+}
+
+void feeder_feed(struct transport *t)
+{
+  if (t->streams) {
+    int cancel = enter();
+    transport_feed(t);
+    leave(cancel);
+    return;
+  }
+  if (t->call->speed <= 0) {
+    transport_feed(t);
+    return;
+  }
+  int cancel = enter();
+  int64_t due_us = transport_feed(t);
+  t->follows = false;
+  /* Without a thread the chunks come at once, rather than never. */
+  if (due_us != INT64_MAX && !add(t, due_us)) {
+    t->hurried = true;
+    transport_feed(t);
+  }
+  leave(cancel);
+}
+
+bool feeder_follow(struct transport *t)
+{
+  const struct call *call = t->call;
+  uint64_t wait_ms = call->rule->wait_ms;
+  int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : call->started_us + (int64_t)wait_ms * 1000;
+  int cancel = enter();
+  t->follows = true;
+  t->look_every_us = LOOK_FIRST_US;
+  t->look_us = monotonic_us() + LOOK_FIRST_US;
+  bool added = add(t, due_us);
+  leave(cancel);
+  return added;
+}
+
+bool feeder_stream(struct transport *t)
+{
+  int cancel = enter();
+  t->follows = false;
+  t->streams = true;
+  t->look_us = 0;
+  bool added = add(t, INT64_MAX);
+  leave(cancel);
+  return added;
+}
+
+void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
+{
+  int cancel = enter();
+  for (struct transport *t = fed, *next; t; t = next) {
+    next = t->next_fed;
+    if (t->follows && memcmp(t->call->op.key, key, IDEM_KEY_SIZE) == 0)
+      poke(t);
+  }
+  leave(cancel);
+}
+
+void feeder_forget(struct transport *t)
+{
+  int cancel = enter();
+  forget(t);
+  leave(cancel);
+}
+
+void feeder_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void feeder_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}
+
+/* The condition may have the parent's feeder among its waiters, which the child does not have. */
+void feeder_begin_anew(void)
+{
+  fed = NULL;
+  running = prepared = false;
+  pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The feeder: one thread in a process, only while a transport has something to wait for that its own
+ * callbacks cannot see: the end of another call or what comes of it (a follower in a multi), or the time of
+ * the next chunk (pace=original). It sends into the transport's socket, which is what wakes the app's event
+ * loop, and touches nothing else of the app's.
+ */
+#ifndef IDEMSHIM_SHIM_FEEDER_H
+#define IDEMSHIM_SHIM_FEEDER_H
+
+#include "shim/transport/transport.h"
+
+/* transport_feed() now, and again by the feeder at the times that it asks for. */
+void feeder_feed(struct transport *transport);
+
+/* Pokes the transport once when its call's owner is done or dead, when its answer has begun to come, or when
+ * the rule's wait= is over. False
+ * where no thread could be made. */
+bool feeder_follow(struct transport *transport);
+
+/* Feeds what comes of a stream that was joined, as it comes, to its end. False where no thread could be made.
+ */
+bool feeder_stream(struct transport *transport);
+
+/* An owner in this process is done: its followers are poked now, and not at their next look. */
+void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE]);
+
+/* Ends both; the transport's socket can be closed then, and the thread that calls may change its call. */
+void feeder_forget(struct transport *transport);
+
+/* Round a copy of the process, which has no feeder. It asks the store under this lock, so the store's locks
+ * are taken after it. fork() does that by itself. */
+void feeder_lock(void);
+void feeder_unlock(void);
+void feeder_begin_anew(void);
+
+#endif

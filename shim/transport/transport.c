@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/transport/transport.h"
+
+#include "shim/base/http_header.h"
+#include "shim/form/form.h"
+#include "shim/handle/callbacks.h"
+#include "shim/replay/debug.h"
+#include "shim/replay/progress.h"
+#include "shim/replay/stream_follow.h"
+#include "shim/request/cookies.h"
+#include "shim/transport/feeder.h"
+#include "shim/transport/transport_header.h"
+#include "shim/transport/transport_options.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A path that is longer than a datagram may be. */
+#define PATH_MOST 32768u
+
+/* Whether it can be done. */
+
+static bool was_redirected(const struct idem_answer *answer)
+{
+  return facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
+         header_was_redirected(answer->headers);
+}
+
+const char *transport_refuses(const struct call *call)
+{
+  const struct shadow *shadow = call->shadow;
+  const struct idem_answer *answer = &call->op.answer;
+  bool follows = shadow->slot[SLOT_FOLLOWLOCATION], redirected = was_redirected(answer);
+  if (!shadow->lib->unix_sockets)
+    return "a libcurl without Unix sockets";
+  if (shadow->parts.path_len > PATH_MOST)
+    return "a long path";
+  /* The method is lent, and cannot be given back without the name of the form. */
+  if (shadow->request == HTTP_MIME && !form_real(shadow->form))
+    return "a form in a copied handle";
+  if (!facts_have_certificates(shadow, answer->facts))
+    return "CERTINFO";
+  if (redirected && !follows)
+    return "the answer came after a redirect";
+  if (follows && header_redirects(answer->status, answer->headers))
+    return "the answer is a redirect";
+  return cookies_refuse(shadow, answer->headers, redirected);
+}
+
+/* What libcurl gives us goes to the app. */
+
+/* The record's lines for those that libcurl has taken from the wire; moves on over both. */
+static struct idem_span lines_of_record(const struct transport *t, struct place *at, size_t wire_len)
+{
+  const char *from = t->replay->headers.data + at->record, *to = from;
+  const char *end = t->replay->headers.data + t->replay->headers.len;
+  const char *wire = t->wire.data + at->wire;
+  if (wire_len > t->wire.len - at->wire)
+    wire_len = t->wire.len - at->wire;
+  for (size_t i = 0; i < wire_len && to < end; i++)
+    if (wire[i] == '\n') {
+      const char *newline = memchr(to, '\n', (size_t)(end - to));
+      to = newline ? newline + 1 : end;
+    }
+  at->wire += wire_len;
+  at->record += (size_t)(to - from);
+  return (struct idem_span){from, (size_t)(to - from)};
+}
+
+/* libcurl's count of what it gave, for what the app took of the lines in its place. */
+static size_t verdict(size_t taken, size_t wanted, size_t given)
+{
+  return taken == wanted ? given : taken == CURL_WRITEFUNC_PAUSE ? taken : given ? 0 : 1;
+}
+
+static void note_refusal(struct transport *t, bool header, size_t taken, size_t wanted)
+{
+  if (taken != wanted && taken != CURL_WRITEFUNC_PAUSE)
+    t->refused = (struct refusal){true, header, wanted, taken};
+}
+
+static void note_lines(struct transport *t, struct idem_span lines)
+{
+  int status = header_status(lines.data, lines.len);
+  t->replay->status = status ? status : t->replay->status;
+  t->replay->begun = true;
+  t->replay->passed = (size_t)(lines.data + lines.len - t->replay->headers.data);
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user)
+{
+  struct transport *t = user;
+  size_t len = size * count;
+  if (!t->answered) {
+    if (len <= 2)
+      t->on_poke(t->owner);
+    return len;
+  }
+  struct place before = t->header;
+  struct idem_span lines = lines_of_record(t, &t->header, len);
+  note_lines(t, lines);
+  debug_before_header(t->shadow, lines.data, lines.len);
+  size_t taken = callback_header(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
+  if (taken == CURL_WRITEFUNC_PAUSE)
+    t->header = before;
+  if (taken == lines.len) {
+    debug_after_header(t->shadow, t->replay->status, lines.data, lines.len);
+    t->replay->taken = t->replay->passed;
+  }
+  feeder_feed(t);
+  note_refusal(t, true, taken, lines.len);
+  return verdict(taken, lines.len, len);
+}
+
+/* With CURLOPT_HEADER every line comes this way first; the app may have set it after the first of them. */
+static size_t write_header(struct transport *t, char *line, size_t len)
+{
+  if (t->write.wire < t->header.wire)
+    t->write = t->header;
+  struct place before = t->write;
+  struct idem_span lines = lines_of_record(t, &t->write, len);
+  note_lines(t, lines);
+  size_t taken = callback_write(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
+  if (taken == CURL_WRITEFUNC_PAUSE)
+    t->write = before;
+  note_refusal(t, false, taken, lines.len);
+  return verdict(taken, lines.len, len);
+}
+
+static size_t on_write(char *data, size_t size, size_t count, void *user)
+{
+  struct transport *t = user;
+  size_t len = size * count;
+  if (!t->answered)
+    return len;
+  if (t->shadow->slot[SLOT_HEADER] && t->header.wire < t->wire.len)
+    return write_header(t, data, len);
+  debug_show(t->shadow, CURLINFO_DATA_IN, data, len);
+  t->replay->uncounted = t->counts_late && !t->put_off ? (int64_t)len : 0;
+  size_t taken = callback_write(t->shadow, data, len);
+  t->put_off = taken == CURL_WRITEFUNC_PAUSE;
+  if (taken == len || t->put_off)
+    t->replay->uncounted = 0;
+  feeder_feed(t);
+  return taken;
+}
+
+/* The app counts the bytes of the live transfer: what it sent, and what came before it was decoded. */
+static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+{
+  struct transport *t = user;
+  t->replay->begun = true;
+  const struct buffer *facts = &t->replay->facts;
+  struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
+  if (t->header.wire)
+    p.up = p.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  if (t->scaled) {
+    int64_t total = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+    int64_t whole = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
+    p.down = down * whole / (curl_off_t)t->call->op.answer.body.len;
+    p.down_total = down && total > 0 ? total : 0;
+  }
+  return progress_ask(t->shadow, &p);
+}
+
+static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
+{
+  struct transport *t = user;
+  struct shadow *shadow = t->shadow;
+  curl_prereq_callback function = (curl_prereq_callback)shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0);
+  long ports[2] = {to_port, from_port};
+  char *names[2] = {to, from};
+  replay_getinfo(shadow, CURLINFO_PRIMARY_IP, &names[0]);
+  replay_getinfo(shadow, CURLINFO_LOCAL_IP, &names[1]);
+  replay_getinfo(shadow, CURLINFO_PRIMARY_PORT, &ports[0]);
+  replay_getinfo(shadow, CURLINFO_LOCAL_PORT, &ports[1]);
+  return function ? function((void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0), names[0], names[1],
+                             (int)ports[0], (int)ports[1])
+                  : CURL_PREREQFUNC_OK;
+}
+
+/* The connection. */
+
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+  struct transport *t = user;
+  int fd = t->app_end;
+  (void)purpose;
+  t->replay->begun = true;
+  if (fd < 0)
+    return CURL_SOCKET_BAD;
+  t->app_end = -1;
+  address->family = AF_UNIX;
+  address->socktype = SOCK_DGRAM;
+  address->protocol = 0;
+  address->addrlen = t->address_len;
+  memcpy(&address->addr, &t->address, t->address_len);
+  return fd;
+}
+
+/* Has no data of ours: libcurl may close the connection when we are gone. */
+static int close_socket(void *user, curl_socket_t fd)
+{
+  (void)user;
+  return close(fd);
+}
+
+/* An abstract name that the kernel picks; it has at most eight bytes, which a curl_sockaddr holds. */
+static bool make_pair(struct transport *t)
+{
+  struct sockaddr_un any = {.sun_family = AF_UNIX};
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+    return false;
+  t->app_end = ends[0];
+  t->our_end = ends[1];
+  t->address_len = sizeof(t->address);
+  return bind(t->our_end, (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
+         getsockname(t->our_end, (struct sockaddr *)&t->address, &t->address_len) == 0 &&
+         t->address_len <= sizeof(struct sockaddr);
+}
+
+static void close_pair(struct transport *t)
+{
+  if (t->app_end >= 0)
+    close(t->app_end);
+  if (t->our_end >= 0)
+    close(t->our_end);
+  t->app_end = t->our_end = -1;
+}
+
+/* The app's host and path, for cookies. Where the host may be known to be https only, it is left out: no
+ * cookie is set then. */
+static bool make_url(struct transport *t)
+{
+  const struct shadow *shadow = t->shadow;
+  const struct url_parts *parts = &shadow->parts;
+  const char *url = shadow->url.data;
+  bool literal = memchr(url + parts->host, ':', parts->host_len) != NULL;
+  bool hsts = shadow_rare(shadow, CURLOPT_HSTS, 0) || shadow_rare(shadow, CURLOPT_HSTS_CTRL, 0);
+  struct idem_span host =
+      hsts ? (struct idem_span){"127.0.0.1", 9} : (struct idem_span){url + parts->host, parts->host_len};
+  struct buffer *to = &t->url;
+  return buffer_append(to, "http://[", literal && !hsts ? 8 : 7) && buffer_append(to, host.data, host.len) &&
+         (!literal || hsts || buffer_append(to, "]", 1)) && (parts->path_len || buffer_append(to, "/", 1)) &&
+         buffer_append(to, url + parts->path, parts->path_len) && buffer_append(to, "", 1);
+}
+
+/* Lending. */
+
+static uintptr_t piece_of(const struct shadow *shadow)
+{
+  long size = (long)shadow_rare(shadow, CURLOPT_BUFFERSIZE, 0);
+  return size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE : size < 1024 ? 1024 : (uintptr_t)size;
+}
+
+static void lend_options(struct transport *t)
+{
+  struct lend lend = {
+      .transport = t,
+      .url = t->url.data,
+      .write = on_write,
+      .header = on_header,
+      .progress = on_progress,
+      .prereq = on_prereq,
+      .open_socket = open_socket,
+      .close_socket = close_socket,
+      .untimed = t->call->tape.played,
+  };
+  lend_all(t->shadow, &lend);
+}
+
+bool transport_arm(struct transport *t, struct call *call)
+{
+  struct shadow *shadow = call->shadow;
+  struct replay *replay = replay_begin(shadow);
+  int saved = errno;
+  *t = (struct transport){.call = call,
+                          .shadow = shadow,
+                          .replay = replay,
+                          .app_end = -1,
+                          .our_end = -1,
+                          .piece = piece_of(shadow)};
+  if (!replay || !make_pair(t) || !make_url(t)) {
+    close_pair(t);
+    buffer_release(&t->url);
+    errno = saved;
+    return false;
+  }
+  replay->passing = true;
+  shadow->replayed = REPLAYED_TRANSPORT;
+  shadow->transport = t;
+  shadow->state = PERFORM_TRANSPORT;
+  lend_options(t);
+  errno = saved;
+  return true;
+}
+
+bool transport_answer(struct transport *t, const char *marks)
+{
+  struct shadow *shadow = t->shadow;
+  const struct idem_answer *answer = &t->call->op.answer;
+  bool open = stream_is_open(t->call);
+  struct wire_facts facts = {.body_len = open ? UINT64_MAX : answer->body.len,
+                             .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
+                             .secure_cookies =
+                                 shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
+  bool begun = t->replay->begun;
+  t->replay = replay_begin_answer(shadow, answer, marks);
+  if (!t->replay)
+    return false;
+  t->replay->begun = begun;
+  t->replay->passing = true;
+  struct idem_span record = {t->replay->headers.data, t->replay->headers.len};
+  t->wire.len = 0;
+  if (!wire_compose(&t->wire, record, &facts))
+    return false;
+  t->identical =
+      t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);
+  t->scaled = !open && answer->body.len &&
+              facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
+                           (int64_t)answer->body.len) != (int64_t)answer->body.len;
+  t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
+  t->answered = true;
+  debug_announce(t->call);
+  feeder_feed(t);
+  return true;
+}
+
+CURLcode transport_settle(struct transport *t)
+{
+  const struct call *call = t->call;
+  feeder_forget(t);
+  if (stream_is_open(call))
+    return CURLE_OK;
+  CURLcode code = stream_settle(t->call);
+  if (code != CURLE_OK || t->body_fed == call->op.answer.body.len)
+    return code;
+  callback_error(t->shadow, "What came of the answer that this call followed cannot be read to its end");
+  return CURLE_RECV_ERROR;
+}
+
+void transport_hold(struct transport *t)
+{
+  lend_options(t);
+}
+
+void transport_give_back(struct shadow *shadow, CURL *handle)
+{
+  lend_return_all(shadow, handle);
+}
+
+void transport_disarm(struct transport *t, CURLcode code)
+{
+  int saved = errno;
+  feeder_forget(t);
+  close_pair(t);
+  lend_return_all(t->shadow, t->shadow->handle);
+  if (code == CURLE_WRITE_ERROR && t->refused.happened)
+    callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
+  if (t->answered)
+    cookies_mend(t->shadow, (struct idem_span){t->replay->headers.data, t->replay->headers.len});
+  t->replay->passing = code != CURLE_OK && !t->call->tape.played;
+  if (!t->replay->passing)
+    t->replay->passed = t->replay->headers.len;
+  t->replay->ended_us = monotonic_us();
+  t->shadow->transport = NULL;
+  t->shadow->state = PERFORM_PENDING;
+  buffer_release(&t->url);
+  buffer_release(&t->wire);
+  errno = saved;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transport: a replay that the real libcurl runs. Its connection leads to a socket pair of ours, which has
+ * the stored answer in it.
+ *
+ *     if (!transport_refuses(call) && transport_arm(&transport, call)) {
+ *       transport_answer(&transport, marks);
+ *       code = real->easy_perform(handle);
+ *       transport_disarm(&transport, code);
+ *     }
+ *
+ * libcurl dials a Unix datagram socket that is connected already, to the very peer that it has: the connect
+ * succeeds at once and the datagrams that wait in it stay. A datagram is what one recv() returns, so the
+ * boundaries of the stored chunks are kept, and an empty one is the end of the connection. Nobody else can
+ * send to either end. What does not fit into the socket follows from inside the callbacks, where there is
+ * room again: no thread, and no other descriptor to wait for.
+ *
+ * For the time of the transfer some options are lent to libcurl with other values. What the app sets of them
+ * meanwhile is noted by the shadow, and put in place at the end.
+ */
+#ifndef IDEMSHIM_SHIM_TRANSPORT_H
+#define IDEMSHIM_SHIM_TRANSPORT_H
+
+#include "shim/info/info.h"
+#include "shim/request/call.h"
+
+#include <sys/un.h>
+
+struct transport {
+  struct call *call;
+  struct shadow *shadow;
+  struct replay *replay;
+  int app_end, our_end;       /* app_end is -1 once libcurl has it */
+  struct sockaddr_un address; /* of our end */
+  socklen_t address_len;
+  struct buffer url, wire;
+  size_t wire_fed, chunk, chunk_fed, body_fed; /* what the socket has had */
+  size_t piece;                                /* the longest datagram */
+  struct place {
+    size_t wire, record;
+  } header, write; /* how far the header callback is, and with CURLOPT_HEADER the write callback */
+  struct refusal {
+    bool happened, header;
+    size_t len, taken;
+  } refused; /* a line that the app has not taken; libcurl knows another in its place */
+  bool answered, identical, ended, scaled;
+  bool counts_late; /* chunks of HTTP/1.1, which libcurl before 8.5 counts once the app has taken them */
+  bool put_off;     /* the app has paused at this piece */
+
+  struct transport *next_fed; /* the feeder's own: */
+  bool follows, streams, hurried;
+  int64_t due_us, look_us, look_every_us;
+
+  /* A poke has come through: in the app's thread, inside the transfer. */
+  void (*on_poke)(void *owner);
+  void *owner;
+};
+
+/* Why `call->op.answer` cannot go this way, or NULL. */
+const char *transport_refuses(const struct call *call);
+
+/* Makes the socket and lends the options. False, with nothing lent, where there is no memory or descriptor.
+ * The shadow's state is PERFORM_TRANSPORT from here on. */
+bool transport_arm(struct transport *transport, struct call *call);
+
+/* Plays `call->op.answer`, which must stay until the end. False without memory. */
+bool transport_answer(struct transport *transport, const char *marks);
+
+/* An answer that was followed while it came, and libcurl has it to the end: what became of it
+ * (stream_follow.h). */
+CURLcode transport_settle(struct transport *transport);
+
+/* Sends what is due and fits. From any thread, under the lock of feeder.c, where the chunks keep their times.
+ * Returns the time of the next chunk (CLOCK_MONOTONIC in µs), or INT64_MAX. */
+int64_t transport_feed(struct transport *transport);
+
+/* Makes libcurl call us, in the app's thread, before there is an answer. False if that is not possible just
+ * now. */
+bool transport_poke(const struct transport *transport);
+
+/* After the transfer, or when it is given up: options as the app set them, and what getinfo will tell. */
+void transport_disarm(struct transport *transport, CURLcode code);
+
+/* Sets what the app has set of the lent options on a handle. */
+void transport_give_back(struct shadow *shadow, CURL *handle);
+
+/* The app has reset the handle in the middle of the transfer: the callbacks stay ours until its end. */
+void transport_hold(struct transport *transport);
+
+/* True if libcurl holds another value of ours for this option while the state is PERFORM_TRANSPORT. */
+bool transport_lends(CURLoption option);
+
+#endif

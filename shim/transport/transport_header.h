@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The header of a stored answer, written so that any libcurl takes it from an http:// connection that ends
+ * with the body.
+ *
+ * It has a line for each line of the record. What libcurl would act upon is taken out of a line, and the
+ * app's callbacks are given the record's line in its place: other responses before the last one (redirects,
+ * 401, CONNECT) go as 102, HTTP/2 and HTTP/3 status lines as HTTP/1.1, framing that is no longer true and
+ * codings that are undone go as an empty field.
+ */
+#ifndef IDEMSHIM_SHIM_WIRE_H
+#define IDEMSHIM_SHIM_WIRE_H
+
+#include "shim/handle/shadow.h"
+
+struct wire_facts {
+  uint64_t body_len;
+  bool bodyless;       /* HEAD: a length says nothing of what follows */
+  bool secure_cookies; /* libcurl is to keep cookies that may come over https alone */
+};
+
+/* Appends to `wire`; false without memory. */
+bool wire_compose(struct buffer *wire, struct idem_span record, const struct wire_facts *facts);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking at answers one by one, for the command. */
+#include "store/base/claim_lock.h"
+#include "store/records/answer_index.h"
+#include "store/records/claim_record.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct look {
+  struct idem_store *store;
+  struct reader *reader;
+  int (*visit)(void *arg, const struct idem_answer *answer);
+  void *arg;
+};
+
+static int visit_answer(struct look *look, const uint8_t *key, struct idem_span record)
+{
+  struct idem_answer answer;
+  if (record_parse(record, look->reader->spare, sizeof(look->reader->spare), &answer) < 0 ||
+      memcmp(answer.key, key, IDEM_KEY_SIZE) != 0 || !record_checksum_holds(record))
+    return 0;
+  if (!look->store->sealed)
+    return look->visit(look->arg, &answer);
+  void *heap;
+  int rc = record_open(record, look->store->seal_key, &heap, &answer);
+  if (rc < 0)
+    return rc == -ENOMEM ? rc : 0;
+  rc = look->visit(look->arg, &answer);
+  free(heap);
+  return rc;
+}
+
+static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
+{
+  struct look *look = arg;
+  struct idem_span record;
+  (void)age;
+  if (key.len != IDEM_KEY_SIZE ||
+      reader_get(look->reader, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) < 0)
+    return 0;
+  return visit_answer(look, (const uint8_t *)key.data, record);
+}
+
+int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer),
+                    void *arg, struct idem_error *error)
+{
+  struct look look = {.store = store, .visit = visit, .arg = arg};
+  int rc = -EIO;
+  struct engine *engine = store_engine(store, &rc, error);
+  if (!engine || (rc = engine_begin(engine, &look.reader, error)) < 0)
+    return rc;
+  rc = reader_each(look.reader, PAGES_AGE, NULL, visit_by_age, &look);
+  engine_end(look.reader);
+  return rc == -EILSEQ ? idem_error_set(error, rc, "%s: some of the store is damaged", store->dir) : rc;
+}
+
+/* By id. */
+
+enum { LISTED_MOST = 4 };
+
+struct search {
+  const char *id;
+  size_t id_len;
+  uint8_t from[IDEM_KEY_SIZE]; /* the first key that the id could be */
+  uint8_t found[IDEM_KEY_SIZE];
+  unsigned count;
+  char list[LISTED_MOST * (IDEM_ID_SIZE + 2)];
+  bool claims; /* only those in flight count */
+};
+
+static int nibble(char c)
+{
+  return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+static bool search_begin(struct search *search, const char *id)
+{
+  *search = (struct search){.id = id, .id_len = strlen(id)};
+  if (!search->id_len || search->id_len > IDEM_ID_SIZE - 1)
+    return false;
+  for (size_t i = 0; i < search->id_len; i++) {
+    if (!isxdigit((unsigned char)id[i]))
+      return false;
+    search->from[i / 2] |= (uint8_t)(nibble(id[i]) << (i % 2 ? 0 : 4));
+  }
+  return true;
+}
+
+static int search_visit(void *arg, struct idem_span key, struct idem_span value)
+{
+  struct search *search = arg;
+  char id[IDEM_ID_SIZE];
+  struct op op;
+  if (key.len != IDEM_KEY_SIZE)
+    return 0;
+  record_id((const uint8_t *)key.data, id);
+  if (strncasecmp(id, search->id, search->id_len) != 0)
+    return 1;
+  if (search->claims && (op_parse(value, &op) < 0 || op.state > OP_RELEASED))
+    return 0;
+  memcpy(search->found, key.data, IDEM_KEY_SIZE);
+  if (search->count++ < LISTED_MOST) {
+    size_t len = strlen(search->list);
+    snprintf(search->list + len, sizeof(search->list) - len, "%s%s", len ? ", " : "", id);
+  }
+  return 0;
+}
+
+static int search_tree(struct search *search, struct reader *reader, enum pages_tree tree)
+{
+  struct idem_span from = {(const char *)search->from, sizeof(search->from)};
+  search->claims = tree == PAGES_OPS;
+  int rc = reader_each(reader, tree, &from, search_visit, search);
+  return rc == -EILSEQ && !search->count ? rc : 0;
+}
+
+static int search_result(const struct search *search, struct idem_error *error)
+{
+  if (search->count == 0)
+    return idem_error_set(error, -ENOENT, "%s: no such answer", search->id);
+  if (search->count > 1)
+    return idem_error_set(error, -ENOTUNIQ, "%s: could be any of %u answers: %s%s", search->id, search->count,
+                          search->list, search->count > LISTED_MOST ? ", ..." : "");
+  return 0;
+}
+
+int idem_store_show(struct idem_store *store, const char *id,
+                    int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
+                    struct idem_error *error)
+{
+  struct look look = {.store = store, .visit = visit, .arg = arg};
+  struct search search;
+  struct idem_span record;
+  int rc = -EIO;
+  struct engine *engine = store_engine(store, &rc, error);
+  if (!search_begin(&search, id))
+    return search_result(&search, error);
+  if (!engine || (rc = engine_begin(engine, &look.reader, error)) < 0)
+    return rc;
+  rc = search_tree(&search, look.reader, PAGES_ANSWERS);
+  if (rc == 0)
+    rc = search_result(&search, error);
+  if (rc == 0)
+    rc = reader_get(look.reader, PAGES_ANSWERS, search.found, IDEM_KEY_SIZE, &record);
+  if (rc == 0 && !record_checksum_holds(record))
+    rc = -EILSEQ;
+  if (rc == 0)
+    rc = visit_answer(&look, search.found, record);
+  engine_end(look.reader);
+  return rc == -EILSEQ ? idem_error_set(error, rc, "%s: the answer is damaged", id) : rc;
+}
+
+/* Removing. */
+
+static int remove_body(struct writer *writer, void *key)
+{
+  int rc = shelf_drop(writer, key, NULL);
+  return rc < 0 ? rc : writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
+}
+
+static int find_removable(struct engine *engine, struct search *search, struct idem_error *error)
+{
+  struct reader *reader;
+  int rc = engine_begin(engine, &reader, error);
+  if (rc < 0)
+    return rc;
+  rc = search_tree(search, reader, PAGES_ANSWERS);
+  if (rc == 0 && search->count == 0)
+    rc = search_tree(search, reader, PAGES_OPS);
+  engine_end(reader);
+  return rc < 0 ? idem_error_set(error, rc, "%s: the store is damaged", search->id)
+                : search_result(search, error);
+}
+
+int idem_store_remove(struct idem_store *store, const char *id, struct idem_error *error)
+{
+  struct search search;
+  if (!search_begin(&search, id))
+    return search_result(&search, error);
+  struct life_quiet quiet = life_hush();
+  int rc = -EIO;
+  struct engine *engine = store_engine(store, &rc, error);
+  if (engine)
+    rc = find_removable(engine, &search, error);
+  if (rc == 0 && search.claims && claim_taken(store->claims_fd, search.found) == 1)
+    rc = idem_error_set(error, -EBUSY, "%s: the call is being made now", id);
+  if (rc == 0)
+    rc = engine_write(engine, remove_body, search.found, error);
+  if (rc == 0)
+    stats_wake(store->stats, search.found);
+  life_resume(&quiet);
+  return rc;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/base/claim_lock.h"
+
+#include "store/base/fd.h"
+#include "store/base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Under life_lists. The inode tells a claim from a file that the app has opened after it closed our
+ * descriptor. */
+static struct {
+  struct held {
+    int fd;
+    ino_t inode;
+    dev_t device;
+  } * held;
+  size_t count, room;
+} claims;
+
+static struct flock lock_of(const uint8_t *key, short type)
+{
+  uint64_t offset;
+  memcpy(&offset, key, sizeof(offset));
+  return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(offset >> 1), .l_len = 1};
+}
+
+static struct held *find(int fd)
+{
+  for (size_t i = 0; i < claims.count; i++)
+    if (claims.held[i].fd == fd)
+      return &claims.held[i];
+  return NULL;
+}
+
+static int make_room(void)
+{
+  if (claims.count < claims.room)
+    return 0;
+  size_t room = claims.room ? 2 * claims.room : 16;
+  struct held *held = realloc(claims.held, room * sizeof(*held));
+  if (!held)
+    return -ENOMEM;
+  claims.held = held;
+  claims.room = room;
+  return 0;
+}
+
+static int lock(int fd, const uint8_t *key)
+{
+  struct flock lock = lock_of(key, F_WRLCK);
+  struct stat stat;
+  if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+    return errno == EACCES ? -EAGAIN : -errno;
+  if (fstat(fd, &stat) < 0)
+    return -errno;
+  claims.held[claims.count++] = (struct held){fd, stat.st_ino, stat.st_dev};
+  return fd;
+}
+
+int claim_take(const char *path, const uint8_t *key)
+{
+  pthread_mutex_lock(&life_lists);
+  int rc = make_room();
+  int fd = rc < 0 ? rc : fd_open(path, O_RDWR, 0);
+  rc = fd < 0 ? fd : lock(fd, key);
+  if (fd >= 0 && rc < 0)
+    close(fd);
+  pthread_mutex_unlock(&life_lists);
+  return rc;
+}
+
+bool claim_held(int fd)
+{
+  pthread_mutex_lock(&life_lists);
+  bool held = find(fd) != NULL;
+  pthread_mutex_unlock(&life_lists);
+  return held;
+}
+
+static bool still_ours(const struct held *held)
+{
+  struct stat stat;
+  return fstat(held->fd, &stat) == 0 && stat.st_ino == held->inode && stat.st_dev == held->device;
+}
+
+void claim_release(int fd, const uint8_t *key)
+{
+  pthread_mutex_lock(&life_lists);
+  struct held *held = find(fd);
+  if (held && still_ours(held)) {
+    struct flock lock = lock_of(key, F_UNLCK);
+    fcntl(fd, F_OFD_SETLK, &lock);
+    close(fd);
+  }
+  if (held)
+    *held = claims.held[--claims.count];
+  pthread_mutex_unlock(&life_lists);
+}
+
+int claim_taken(int fd, const uint8_t *key)
+{
+  struct flock lock = lock_of(key, F_WRLCK);
+  if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+    return -errno;
+  return lock.l_type != F_UNLCK;
+}
+
+void claim_hand_over(int fd)
+{
+  pthread_mutex_lock(&life_lists);
+  struct held *held = find(fd);
+  if (held && still_ours(held))
+    close(fd);
+  if (held)
+    *held = claims.held[--claims.count];
+  pthread_mutex_unlock(&life_lists);
+}
+
+void claim_keep_only(int fd, int other)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < claims.count; i++) {
+    struct held held = claims.held[i];
+    if (held.fd == fd || held.fd == other)
+      claims.held[kept++] = held;
+    else if (still_ours(&held))
+      close(held.fd);
+  }
+  claims.count = kept;
+}
+
+void claim_abandon_all(void)
+{
+  claim_keep_only(-1, -1);
+}

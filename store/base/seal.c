@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/base/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The key file. */
+
+static int hex_digit(char c)
+{
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool decode_hex(const char *text, size_t len, uint8_t master[SEAL_KEY_SIZE])
+{
+  while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+    len--;
+  if (len != 2 * SEAL_KEY_SIZE)
+    return false;
+  for (size_t i = 0; i < SEAL_KEY_SIZE; i++) {
+    int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+    if (high < 0 || low < 0)
+      return false;
+    master[i] = (uint8_t)(high << 4 | low);
+  }
+  return true;
+}
+
+static bool decode_key(const char *text, size_t len, uint8_t master[SEAL_KEY_SIZE])
+{
+  if (len != SEAL_KEY_SIZE)
+    return decode_hex(text, len, master);
+  memcpy(master, text, SEAL_KEY_SIZE);
+  return true;
+}
+
+int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_error *error)
+{
+  char text[2 * SEAL_KEY_SIZE + 8], reason[128];
+  /* A secret that is mounted into a container is a symbolic link, so it is followed. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+  int code = len < 0 ? errno : 0;
+  if (fd >= 0)
+    close(fd);
+  if (len < 0)
+    return idem_error_set(error, -code, "%s: the key cannot be read: %s", path,
+                          strerror_r(code, reason, sizeof(reason)));
+  bool good = decode_key(text, (size_t)len, master);
+  OPENSSL_cleanse(text, sizeof(text));
+  return good ? 0
+              : idem_error_set(
+                    error, -EINVAL,
+                    "%s: expected a key of 32 bytes, or 64 hexadecimal digits; openssl rand -out FILE 32 "
+                    "makes one",
+                    path);
+}
+
+/* HKDF, one block of it. */
+
+static bool hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SEAL_KEY_SIZE])
+{
+  unsigned out_len = SEAL_KEY_SIZE;
+  return HMAC(EVP_sha256(), key, (int)key_len, data, len, out, &out_len);
+}
+
+static bool expand(const uint8_t extracted[SEAL_KEY_SIZE], const char *info, uint8_t out[SEAL_KEY_SIZE])
+{
+  char block[64];
+  size_t len = strlen(info);
+  memcpy(block, info, len);
+  block[len] = 1;
+  return hmac(extracted, SEAL_KEY_SIZE, block, len + 1, out);
+}
+
+int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint8_t key[SEAL_KEY_SIZE],
+                uint8_t check[SEAL_CHECK_SIZE])
+{
+  uint8_t extracted[SEAL_KEY_SIZE], checked[SEAL_KEY_SIZE];
+  bool done = hmac(salt.data, salt.len, master, SEAL_KEY_SIZE, extracted) &&
+              expand(extracted, "idemshim records 1", key) &&
+              expand(extracted, "idemshim key check 1", checked);
+  if (done)
+    memcpy(check, checked, SEAL_CHECK_SIZE);
+  OPENSSL_cleanse(extracted, sizeof(extracted));
+  return done ? 0 : -ENOMEM;
+}
+
+/* The cipher. */
+
+int seal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE], struct idem_span bound,
+         uint8_t *data, size_t len)
+{
+  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+  int out = 0;
+  bool done = cipher && EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) &&
+              EVP_EncryptUpdate(cipher, NULL, &out, (const void *)bound.data, (int)bound.len) &&
+              EVP_EncryptUpdate(cipher, data, &out, data, (int)len) &&
+              EVP_EncryptFinal_ex(cipher, data + len, &out) &&
+              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, SEAL_TAG_SIZE, data + len);
+  EVP_CIPHER_CTX_free(cipher);
+  return done ? 0 : -ENOMEM;
+}
+
+int unseal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE], struct idem_span bound,
+           uint8_t *data, size_t len)
+{
+  if (len < SEAL_TAG_SIZE)
+    return -EBADMSG;
+  len -= SEAL_TAG_SIZE;
+  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+  if (!cipher)
+    return -ENOMEM;
+  int out = 0;
+  bool done = EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) &&
+              EVP_DecryptUpdate(cipher, NULL, &out, (const void *)bound.data, (int)bound.len) &&
+              EVP_DecryptUpdate(cipher, data, &out, data, (int)len) &&
+              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, SEAL_TAG_SIZE, data + len) &&
+              EVP_DecryptFinal_ex(cipher, data + len, &out) > 0;
+  EVP_CIPHER_CTX_free(cipher);
+  return done ? 0 : -EBADMSG;
+}

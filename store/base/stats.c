@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/base/stats.h"
+
+#include "store/base/clock.h"
+#include "store/base/fd.h"
+#include "store/base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { STATS_MAGIC = 0x5a7d1de3, STATS_VERSION = 2, STATS_TRIES = 8 };
+
+/* How the file begins. All of it is too large for the stacks of some threads. */
+struct head {
+  uint32_t magic, version;
+  uint64_t size;
+  int64_t since_us;
+};
+
+/* The mapping, if the file at `path` is one of ours and whole. -ESTALE if it has to be replaced. */
+static int stats_map(struct stats **out, const char *path)
+{
+  struct stat stat;
+  struct head head;
+  int fd = fd_open(path, O_RDWR | O_NONBLOCK, 0);
+  if (fd < 0)
+    return fd;
+  int rc = -ESTALE;
+  size_t size = sizeof(struct stats);
+  bool ours = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)size &&
+              pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
+              head.version == STATS_VERSION && head.size == size;
+  /* A hole in a mapped file is a SIGBUS on a full disk. */
+  if (ours && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    rc = map == MAP_FAILED ? -errno : 0;
+    *out = map;
+  }
+  close(fd);
+  return rc;
+}
+
+static int stats_write(int fd)
+{
+  struct head head = {STATS_MAGIC, STATS_VERSION, sizeof(struct stats), clock_now_us()};
+  int rc = -posix_fallocate(fd, 0, sizeof(struct stats));
+  if (rc == 0 && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+    rc = -EIO;
+  return rc;
+}
+
+/* Puts a new file in place of a bad one, or of none. Others may have the old one mapped: it stays as it is.
+ */
+static int stats_replace(const char *path, bool bad)
+{
+  char fresh[PATH_MAX];
+  int len = snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid());
+  if (len < 0 || len >= (int)sizeof(fresh))
+    return -ENAMETOOLONG;
+  unlink(fresh);
+  int fd = fd_open(fresh, O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (fd < 0)
+    return fd;
+  int rc = stats_write(fd);
+  close(fd);
+  if (rc == 0 && (bad ? rename(fresh, path) : link(fresh, path)) < 0 && errno != EEXIST)
+    rc = -errno;
+  unlink(fresh);
+  return rc;
+}
+
+int stats_open(struct stats **out, const char *path)
+{
+  int rc = -ENOENT;
+  for (int i = 0; i < STATS_TRIES; i++) {
+    rc = stats_map(out, path);
+    if (rc != -ENOENT && rc != -ESTALE)
+      return rc;
+    if ((rc = stats_replace(path, rc == -ESTALE)) < 0)
+      return rc;
+  }
+  return -ESTALE;
+}
+
+void stats_close(struct stats *stats)
+{
+  if (stats)
+    munmap(stats, sizeof(*stats));
+}
+
+unsigned stats_shard(void)
+{
+  uint64_t mix = ((uint64_t)pthread_self() >> 12) + (uint64_t)life_pid();
+  return (unsigned)((mix * 0x9e3779b97f4a7c15u) >> 60) % STATS_SHARDS;
+}
+
+void stats_add(struct stats *stats, unsigned shard, enum idem_counter counter, uint64_t n)
+{
+  atomic_fetch_add_explicit(&stats->shard[shard].counter[counter], n, memory_order_relaxed);
+}
+
+uint64_t stats_sum(const struct stats *stats, enum idem_counter counter)
+{
+  uint64_t sum = 0;
+  for (unsigned i = 0; i < STATS_SHARDS; i++)
+    sum += atomic_load_explicit(&stats->shard[i].counter[counter], memory_order_relaxed);
+  return sum;
+}
+
+static _Atomic uint64_t *replayed_word(struct stats *stats, uint64_t serial)
+{
+  return &stats->replayed[serial % STATS_REPLAYED / 64];
+}
+
+bool stats_first_replay(struct stats *stats, uint64_t serial)
+{
+  _Atomic uint64_t *word = replayed_word(stats, serial);
+  uint64_t bit = UINT64_C(1) << serial % 64;
+  /* Looked at before it is set: a hot answer must not make its readers fight for the line. */
+  return !(atomic_load_explicit(word, memory_order_relaxed) & bit) && !(atomic_fetch_or(word, bit) & bit);
+}
+
+void stats_forget_replay(struct stats *stats, uint64_t serial)
+{
+  atomic_fetch_and(replayed_word(stats, serial), ~(UINT64_C(1) << serial % 64));
+}
+
+_Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key)
+{
+  return &stats->wake[key[0]];
+}
+
+void stats_wake(struct stats *stats, const uint8_t *key)
+{
+  _Atomic uint32_t *word = stats_wake_word(stats, key);
+  atomic_fetch_add(word, 1);
+  syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint64_t tag_of(const uint8_t *key)
+{
+  uint64_t tag;
+  memcpy(&tag, key + 1, sizeof(tag));
+  return tag | 1;
+}
+
+/* Looked at before it is written: an owner reads the line with each chunk. */
+void stats_follow(struct stats *stats, const uint8_t *key)
+{
+  if (!stats_is_followed(stats, key))
+    atomic_store_explicit(&stats->followed[key[0]], tag_of(key), memory_order_relaxed);
+}
+
+void stats_forget_follower(struct stats *stats, const uint8_t *key)
+{
+  if (stats_is_followed(stats, key))
+    atomic_store_explicit(&stats->followed[key[0]], 0, memory_order_relaxed);
+}
+
+bool stats_is_followed(const struct stats *stats, const uint8_t *key)
+{
+  return atomic_load_explicit(&stats->followed[key[0]], memory_order_relaxed) == tag_of(key);
+}
+
+void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms)
+{
+  struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+  syscall(SYS_futex, stats_wake_word(stats, key), FUTEX_WAIT, seen, &time, NULL, 0);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a round: leaving, and waiting before the next one. */
+#include "store/base/claim_lock.h"
+#include "store/base/clock.h"
+#include "store/call/call.h"
+#include "store/records/claim_record.h"
+#include "store/records/record.h"
+#include "store/spool/spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A wake may be lost with its sender. So a follower looks at the lock itself, often at first. */
+enum { LOOK_FIRST_MS = 5, LOOK_LAST_MS = 50 };
+
+void round_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter)
+{
+  if (!(call->priv.counted & bit))
+    stats_add(store->stats, stats_shard(), counter, 1);
+  call->priv.counted |= bit;
+}
+
+void round_unpin(struct idem_call *call)
+{
+  engine_end(call->priv.reader);
+  free(call->priv.heap);
+  call->priv.reader = NULL;
+  call->priv.heap = NULL;
+}
+
+void round_free_claim(struct idem_store *store, struct idem_call *call)
+{
+  claim_release(call->priv.claim_fd, call->key);
+  call->priv.claim_fd = -1;
+  stats_wake(store->stats, call->key);
+}
+
+void round_give_back(struct idem_store *store, struct idem_call *call)
+{
+  if (call->priv.ticket && call->priv.repeats == IDEM_REPEATS_SEQUENCE)
+    repeats_give_back(&store->repeats, call->priv.base, (uint32_t)(call->priv.ticket - 1));
+  call->priv.ticket = 0;
+}
+
+static void count_hit(struct idem_store *store, const struct idem_call *call)
+{
+  const struct idem_answer *answer = &call->answer;
+  struct stats *stats = store->stats;
+  const struct reader *reader = call->priv.reader;
+  unsigned shard = reader ? reader->shard : stats_shard();
+  stats_add(stats, shard, IDEM_COUNTER_hits, 1);
+  stats_add(stats, shard, IDEM_COUNTER_bytes_saved, answer->body.len);
+  stats_add(stats, shard, IDEM_COUNTER_ms_saved, answer->duration_ms);
+  if (call->waited)
+    stats_add(stats, shard, IDEM_COUNTER_joins, 1);
+  if (!stats_first_replay(stats, answer->serial))
+    return;
+  if (answer->usage.input > 0)
+    stats_add(stats, shard, IDEM_COUNTER_input_tokens_saved, (uint64_t)answer->usage.input);
+  if (answer->usage.output > 0)
+    stats_add(stats, shard, IDEM_COUNTER_output_tokens_saved, (uint64_t)answer->usage.output);
+}
+
+/* repeats=fresh: from now on an identical call is a new sample. */
+static void note_delivery(struct idem_store *store, const struct idem_call *call)
+{
+  int code;
+  struct engine *engine = store_engine(store, &code, NULL);
+  if (engine)
+    op_mark_delivered(engine, call->priv.base, call->key, call->sequence);
+}
+
+static void end_claim(struct idem_store *store, struct idem_call *call)
+{
+  int code;
+  /* A child has no claim, whatever its copy of the call says. */
+  if (!claim_held(call->priv.claim_fd)) {
+    call->priv.claim_fd = -1;
+    return;
+  }
+  bool known = call->priv.recorded && !call->priv.committed && !call->unknown;
+  struct engine *engine = known ? store_engine(store, &code, NULL) : NULL;
+  if (engine)
+    op_release(engine, call->key, call->generation);
+  if (call->priv.pieces)
+    spool_remove(store, call->key, call->priv.spooled);
+  round_free_claim(store, call);
+}
+
+/* Everything but the end of a plain hit. */
+static void leave_slowly(struct idem_store *store, struct idem_call *call, bool delivered)
+{
+  struct life_quiet quiet = life_hush();
+  bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
+  if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)
+    note_delivery(store, call);
+  if (call->priv.claim_fd >= 0)
+    end_claim(store, call);
+  if (!delivered)
+    round_give_back(store, call);
+  life_resume(&quiet);
+}
+
+void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
+{
+  bool final = call->priv.verdict != IDEM_BUSY;
+  if (call->priv.verdict == IDEM_HIT && delivered)
+    count_hit(store, call);
+  round_unpin(call);
+  if (final && (call->priv.claim_fd >= 0 || call->priv.ticket))
+    leave_slowly(store, call, delivered);
+  if (final)
+    call->priv.ticket = 0;
+}
+
+int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
+{
+  struct life_quiet quiet = life_hush();
+  const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
+  int64_t end = clock_steady_us() + (int64_t)max_ms * 1000;
+  unsigned look = LOOK_FIRST_MS;
+  int rc = 0;
+  while (atomic_load(word) == call->priv.wake && claim_taken(store->claims_fd, call->key) == 1) {
+    int64_t left = (end - clock_steady_us() + 999) / 1000;
+    if (left <= 0) {
+      rc = -ETIMEDOUT;
+      break;
+    }
+    stats_sleep(store->stats, call->key, call->priv.wake, left < look ? (unsigned)left : look);
+    look = look * 2 < LOOK_LAST_MS ? look * 2 : LOOK_LAST_MS;
+  }
+  life_resume(&quiet);
+  return rc;
+}
+
+int idem_store_unpin(struct idem_store *store, struct idem_call *call)
+{
+  (void)store;
+  if (!call->priv.reader)
+    return 0;
+  if (call->priv.heap) {
+    engine_end(call->priv.reader);
+    call->priv.reader = NULL;
+    return 0;
+  }
+  struct idem_answer copy;
+  int before = errno;
+  struct idem_span record = call->answer.record;
+  char *heap = malloc(record.len);
+  if (!heap) {
+    errno = before;
+    return -ENOMEM;
+  }
+  memcpy(heap, record.data, record.len);
+  int rc = record_parse((struct idem_span){heap, record.len}, NULL, 0, &copy);
+  if (rc == 0) {
+    call->answer = copy;
+    engine_end(call->priv.reader);
+    call->priv.reader = NULL;
+    call->priv.heap = heap;
+  } else {
+    free(heap);
+  }
+  errno = before;
+  return rc;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page: one page of the data file, and its nodes, with nothing taken on trust. Used by the walks of pages.h.
+ */
+#ifndef IDEMSHIM_STORE_PAGE_H
+#define IDEMSHIM_STORE_PAGE_H
+
+#include "store/lmdb/pages.h"
+
+#include <errno.h>
+
+_Static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "pages are read as 64-bit little-endian");
+
+/* Deeper than any tree that LMDB itself would follow. */
+#define PAGE_DEPTH 32
+#define PAGE_NONE  UINT64_MAX
+
+enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08 };
+enum { ROOT_INTEGER_KEYS = 0x08 };
+enum { NODE_BIG = 0x01, NODE_TREE = 0x02 };
+
+struct page {
+  uint64_t number;
+  uint16_t pad, flags;
+  union {
+    struct {
+      uint16_t lower, upper; /* of the free space between the offsets and the nodes */
+    };
+    uint32_t count; /* of an overflow run */
+  };
+  uint16_t offset[];
+};
+
+struct node {
+  struct idem_span key;
+  uint64_t child;         /* branch */
+  uint16_t flags;         /* leaf */
+  uint64_t overflow;      /* NODE_BIG: where the value is */
+  struct idem_span value; /* leaf; `data` is NULL with NODE_BIG */
+};
+
+/* A branch or leaf whose header holds, or NULL. */
+const struct page *page_at(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number);
+unsigned page_count(const struct page *page);
+/* -EILSEQ if any part lies outside the page. */
+int page_node(const struct pages *pages, const struct page *page, unsigned i, struct node *node);
+/* Every node of the page, that they do not overlap, for LMDB copies them about, and that their keys ascend.
+ * `integers`: as the keys of the free list do. */
+int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
+               bool integers);
+/* Fills in the value of a NODE_BIG. */
+int page_value(struct pages *pages, const struct pages_snapshot *snapshot, struct node *node);
+/* The first node that is not less than `key`; `*exact` if it is equal. In a branch: the child that has `key`.
+ */
+int page_search(const struct pages *pages, const struct page *page, struct idem_span key, unsigned *at,
+                bool *exact);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* The owner's side of a spool, and the files of all. */
+#include "store/spool/spool.h"
+
+#include "store/base/claim_lock.h"
+#include "store/base/fd.h"
+#include "store/judge/judge.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { HEX_KEY = 2 * IDEM_KEY_SIZE };
+
+/* Names. */
+
+static bool dir_path(const struct idem_store *store, char path[PATH_MAX])
+{
+  return snprintf(path, PATH_MAX, "%s/spool", store->dir) < PATH_MAX;
+}
+
+bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t generation, char path[PATH_MAX])
+{
+  char name[HEX_KEY + 1];
+  for (size_t i = 0; i < IDEM_KEY_SIZE; i++)
+    snprintf(name + 2 * i, 3, "%02x", key[i]);
+  return snprintf(path, PATH_MAX, "%s/spool/%s-%llx", store->dir, name, (unsigned long long)generation) <
+         PATH_MAX;
+}
+
+static bool key_of_name(const char *name, uint8_t key[IDEM_KEY_SIZE])
+{
+  unsigned byte;
+  if (strlen(name) <= HEX_KEY || name[HEX_KEY] != '-' || strspn(name, "0123456789abcdef") != HEX_KEY)
+    return false;
+  for (size_t i = 0; i < IDEM_KEY_SIZE; i++) {
+    sscanf(name + 2 * i, "%2x", &byte);
+    key[i] = (uint8_t)byte;
+  }
+  return true;
+}
+
+/* Files. */
+
+void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t generation)
+{
+  char path[PATH_MAX];
+  if (spool_path(store, key, generation, path))
+    unlink(path);
+}
+
+void spool_sweep(const struct idem_store *store)
+{
+  char path[PATH_MAX];
+  uint8_t key[IDEM_KEY_SIZE];
+  const struct dirent *entry;
+  int fd = dir_path(store, path) ? fd_open(path, O_RDONLY | O_DIRECTORY, 0) : -1;
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  while (dir && (entry = readdir(dir)))
+    if (key_of_name(entry->d_name, key) && claim_taken(store->claims_fd, key) == 0)
+      unlinkat(fd, entry->d_name, 0);
+  if (dir)
+    closedir(dir);
+  else if (fd >= 0)
+    close(fd);
+}
+
+static int make_file(const struct idem_store *store, const char *path)
+{
+  char dir[PATH_MAX];
+  if (!dir_path(store, dir))
+    return -ENAMETOOLONG;
+  if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+    spool_sweep(store);
+  unlink(path);
+  return fd_open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0600);
+}
+
+/* A write past the limit would raise SIGXFSZ in the app. */
+static bool may_grow(int fd, size_t len)
+{
+  struct rlimit limit;
+  struct stat stat;
+  return fstat(fd, &stat) == 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+         (limit.rlim_cur == RLIM_INFINITY || (uint64_t)stat.st_size + len <= limit.rlim_cur);
+}
+
+static int append(int fd, const char *data, size_t len)
+{
+  if (!may_grow(fd, len))
+    return -EFBIG;
+  while (len) {
+    ssize_t n = write(fd, data, len);
+    if (n < 0 && errno != EINTR)
+      return -errno;
+    data += n > 0 ? n : 0;
+    len -= n > 0 ? (size_t)n : 0;
+  }
+  return 0;
+}
+
+/* Pieces. */
+
+uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len)
+{
+  return XXH3_64bits_withSeed(bytes, len, XXH3_64bits(head, offsetof(struct spool_head, sum)));
+}
+
+static size_t bytes_of(const struct idem_spool_piece *piece)
+{
+  return piece->headers.len + piece->facts.len + piece->data.len;
+}
+
+static char *put(char *at, struct idem_span span)
+{
+  if (span.len)
+    memcpy(at, span.data, span.len);
+  return at + span.len;
+}
+
+/* Returns where the next piece begins, or NULL. */
+static char *compose(const struct idem_store *store, struct idem_call *call,
+                     const struct idem_spool_piece *piece, char *at)
+{
+  size_t len = bytes_of(piece);
+  struct spool_head head = {.magic = SPOOL_MAGIC,
+                            .kind = piece->kind,
+                            .number = call->priv.pieces++,
+                            .at_ms = piece->at_ms,
+                            .code = piece->code,
+                            .status = piece->status,
+                            .started_us = piece->started_us,
+                            .generation = call->priv.spooled,
+                            .headers_len = (uint32_t)piece->headers.len,
+                            .facts_len = (uint32_t)piece->facts.len,
+                            .data_len = (uint32_t)piece->data.len};
+  char *bytes = at + sizeof(head);
+  put(put(put(bytes, piece->headers), piece->facts), piece->data);
+  memcpy(head.key, call->key, IDEM_KEY_SIZE);
+  if (store->sealed) {
+    if (getrandom(head.nonce, sizeof(head.nonce), 0) != sizeof(head.nonce) ||
+        spool_seal(store, &head, (uint8_t *)bytes, len) < 0)
+      return NULL;
+    len += SEAL_TAG_SIZE;
+  }
+  head.sum = spool_sum(&head, bytes, len);
+  memcpy(at, &head, sizeof(head));
+  return bytes + len;
+}
+
+/* In memory that the caller frees. */
+static char *compose_all(const struct idem_store *store, struct idem_call *call,
+                         const struct idem_spool_piece *pieces, size_t count, size_t *len)
+{
+  size_t room = 0;
+  for (size_t i = 0; i < count; i++)
+    room += sizeof(struct spool_head) + bytes_of(&pieces[i]) + SEAL_TAG_SIZE;
+  char *all = malloc(room), *at = all;
+  for (size_t i = 0; i < count && at; i++)
+    at = compose(store, call, &pieces[i], at);
+  *len = at ? (size_t)(at - all) : 0;
+  if (!at) {
+    free(all);
+    return NULL;
+  }
+  return all;
+}
+
+/* What may be added when, and how much. */
+static int check(const struct idem_call *call, const struct idem_spool_piece *pieces, size_t count)
+{
+  if (!call->priv.recorded || !claim_held(call->priv.claim_fd))
+    return -ENOLCK;
+  if (call->priv.spool_failed)
+    return -EIO;
+  for (size_t i = 0; i < count; i++) {
+    if ((pieces[i].kind == IDEM_SPOOL_HEAD) != (call->priv.pieces + i == 0))
+      return -EINVAL;
+    if (bytes_of(&pieces[i]) > SPOOL_MOST)
+      return -EMSGSIZE;
+  }
+  return 0;
+}
+
+static int write_pieces(const struct idem_store *store, struct idem_call *call,
+                        const struct idem_spool_piece *pieces, size_t count)
+{
+  char path[PATH_MAX];
+  size_t len;
+  bool begins = !call->priv.pieces;
+  if (begins)
+    call->priv.spooled = call->generation;
+  char *all = spool_path(store, call->key, call->priv.spooled, path)
+                  ? compose_all(store, call, pieces, count, &len)
+                  : NULL;
+  int fd = !all ? -ENOMEM : begins ? make_file(store, path) : fd_open(path, O_WRONLY | O_APPEND, 0);
+  int rc = fd < 0 ? fd : append(fd, all, len);
+  if (fd >= 0)
+    close(fd);
+  free(all);
+  return rc;
+}
+
+int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
+                     size_t count)
+{
+  int rc = check(call, pieces, count);
+  if (rc < 0 || !count)
+    return rc;
+  struct life_quiet quiet = life_hush();
+  rc = write_pieces(store, call, pieces, count);
+  /* Half a piece may be there: whatever came behind it could not be read. */
+  call->priv.spool_failed = rc < 0;
+  if (rc == 0)
+    stats_wake(store->stats, call->key);
+  life_resume(&quiet);
+  return rc;
+}
+
+bool idem_store_is_followed(const struct idem_store *store, const struct idem_call *call)
+{
+  return stats_is_followed(store->stats, call->key);
+}
+
+bool idem_store_is_stream(struct idem_span headers)
+{
+  return answer_is_stream(headers);
+}

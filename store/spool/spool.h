@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spool: what has come of an answer under way, in a file for those who wait for it. A file is a row of
+ * pieces, each with a head, its bytes and, in an encrypted store, a tag. Owner and generation are in its name
+ * and in each head, so that nobody takes the pieces of one try for those of another.
+ *
+ * The owner opens the file for each write, since apps close descriptors that they do not know, and a copy of
+ * the process goes on with it. A piece is there for its readers once all of it is.
+ */
+#ifndef IDEMSHIM_STORE_SPOOL_H
+#define IDEMSHIM_STORE_SPOOL_H
+
+#include "store/base/seal.h"
+#include "store/state/state.h"
+
+#include <limits.h>
+
+enum { SPOOL_MAGIC = 0x5b001edd, SPOOL_MOST = 1 << 30 /* bytes of a piece; the cipher counts in int */ };
+
+struct spool_head {
+  uint32_t magic, kind, number; /* counted from 0 */
+  uint32_t at_ms;
+  int32_t code;
+  uint32_t status;
+  int64_t started_us;
+  uint64_t generation;
+  uint32_t headers_len, facts_len, data_len, zero;
+  uint8_t key[IDEM_KEY_SIZE];
+  uint8_t nonce[SEAL_NONCE_SIZE], zero_too[4];
+  uint64_t sum; /* XXH3 of what is before it, and then of what comes after */
+};
+
+/* A sealed piece, in place, as seal() and unseal() have it. Each spool has a key of its own, for nonces are
+ * random and pieces may be many. */
+int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
+int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
+
+/* Of `len` bytes as they stand behind the head. */
+uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len);
+
+/* DIR/spool/KEY-GENERATION. False: too long. */
+bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t generation, char path[PATH_MAX]);
+
+/* The owner's is over, or somebody else's that died. */
+void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t generation);
+
+/* Removes the spools that no owner is alive for. */
+void spool_sweep(const struct idem_store *store);
+
+/* Reads on from the file behind spool->priv.fd, of the generation in there. As idem_store_look(). */
+int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* A follower's side of a spool. */
+#include "store/base/claim_lock.h"
+#include "store/base/fd.h"
+#include "store/records/claim_record.h"
+#include "store/records/record.h"
+#include "store/spool/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Pieces. */
+
+/* Doubles; the reader never has more than twice what has come. */
+static void *grow(void *data, size_t *room, size_t need, size_t size)
+{
+  if (need <= *room)
+    return data;
+  size_t wider = 2 * *room > need ? 2 * *room : need;
+  void *moved = realloc(data, wider * size);
+  if (moved)
+    *room = wider;
+  return moved;
+}
+
+static int take_head(struct idem_spool *spool, const struct spool_head *head, char **bytes)
+{
+  struct idem_answer *answer = &spool->answer;
+  memcpy(answer->key, head->key, IDEM_KEY_SIZE);
+  record_id(head->key, answer->id);
+  answer->started_us = head->started_us;
+  answer->status = (uint16_t)head->status;
+  answer->headers = (struct idem_span){*bytes, head->headers_len};
+  answer->facts = (struct idem_span){*bytes + head->headers_len, head->facts_len};
+  spool->priv.head = *bytes;
+  *bytes = NULL;
+  return 0;
+}
+
+static int take_chunk(struct idem_spool *spool, const struct spool_head *head, char **bytes)
+{
+  struct idem_answer *answer = &spool->answer;
+  char *body = grow(spool->priv.body, &spool->priv.body_room, answer->body.len + head->data_len + 1, 1);
+  if (!body)
+    return -ENOMEM;
+  spool->priv.body = body;
+  answer->body.data = body;
+  struct idem_chunk *chunks =
+      grow(spool->priv.chunks, &spool->priv.chunk_room, answer->chunk_count + 1, sizeof(*chunks));
+  if (!chunks)
+    return -ENOMEM;
+  answer->chunks = spool->priv.chunks = chunks;
+  memcpy(body + answer->body.len, *bytes + head->headers_len + head->facts_len, head->data_len);
+  answer->body.len += head->data_len;
+  chunks[answer->chunk_count++] = (struct idem_chunk){.len = head->data_len, .at_ms = head->at_ms};
+  return 0;
+}
+
+static int take_end(struct idem_spool *spool, const struct spool_head *head, char **bytes)
+{
+  if (head->facts_len)
+    spool->answer.facts = (struct idem_span){*bytes + head->headers_len, head->facts_len};
+  spool->code = head->code;
+  spool->ended = true;
+  spool->priv.end = *bytes;
+  *bytes = NULL;
+  return 0;
+}
+
+/* What may come when. */
+static bool is_next(const struct idem_spool *spool, const uint8_t *key, const struct spool_head *head)
+{
+  return head->magic == SPOOL_MAGIC && head->number == spool->priv.pieces &&
+         head->generation == spool->priv.generation && memcmp(head->key, key, IDEM_KEY_SIZE) == 0 &&
+         head->kind <= IDEM_SPOOL_END && (head->kind == IDEM_SPOOL_HEAD) == (head->number == 0) &&
+         !spool->ended;
+}
+
+static int take(struct idem_spool *spool, const struct spool_head *head, char **bytes)
+{
+  static int (*const takers[])(struct idem_spool *, const struct spool_head *, char **) = {
+      [IDEM_SPOOL_HEAD] = take_head, [IDEM_SPOOL_CHUNK] = take_chunk, [IDEM_SPOOL_END] = take_end};
+  return takers[head->kind](spool, head, bytes);
+}
+
+/* The file. */
+
+/* The bytes of a piece as they were given. -EAGAIN: they are not all there yet. */
+static int read_bytes(const struct idem_store *store, const struct idem_spool *spool,
+                      const struct spool_head *head, uint64_t left, char **bytes)
+{
+  uint64_t plain = (uint64_t)head->headers_len + head->facts_len + head->data_len;
+  uint64_t len = plain + (store->sealed ? SEAL_TAG_SIZE : 0);
+  if (plain > SPOOL_MOST)
+    return -EILSEQ;
+  if (len > left)
+    return -EAGAIN;
+  *bytes = malloc(len + 1);
+  if (!*bytes)
+    return -ENOMEM;
+  if (pread(spool->priv.fd, *bytes, len, (off_t)(spool->priv.at + sizeof(*head))) != (ssize_t)len ||
+      spool_sum(head, *bytes, len) != head->sum)
+    return -EAGAIN;
+  return store->sealed ? spool_unseal(store, head, (uint8_t *)*bytes, len) : 0;
+}
+
+/* 1: one piece more; 0: there is none yet. A piece that is only half there comes again. */
+static int read_piece(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool,
+                      uint64_t size)
+{
+  struct spool_head head;
+  char *bytes = NULL;
+  uint64_t at = spool->priv.at;
+  if (size < at + sizeof(head) ||
+      pread(spool->priv.fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head))
+    return 0;
+  if (!is_next(spool, key, &head))
+    return -EILSEQ;
+  int rc = read_bytes(store, spool, &head, size - at - sizeof(head), &bytes);
+  if (rc == 0)
+    rc = take(spool, &head, &bytes);
+  free(bytes);
+  if (rc < 0)
+    return rc == -EAGAIN ? 0 : rc;
+  spool->priv.pieces++;
+  spool->priv.at +=
+      sizeof(head) + head.headers_len + head.facts_len + head.data_len + (store->sealed ? SEAL_TAG_SIZE : 0);
+  return 1;
+}
+
+int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool)
+{
+  struct stat stat;
+  int more = 0, rc;
+  if (fstat(spool->priv.fd, &stat) < 0)
+    return -errno;
+  /* It is removed before its claim is free, and before the next owner can begin. */
+  spool->over = stat.st_nlink == 0;
+  while ((rc = read_piece(store, key, spool, (uint64_t)stat.st_size)) > 0)
+    more = 1;
+  return rc < 0 ? rc : more;
+}
+
+/* An app may have closed our descriptor, and opened a file of its own in its place. */
+static bool is_ours(const struct idem_spool *spool, int fd)
+{
+  struct stat stat;
+  return fd >= 0 && fstat(fd, &stat) == 0 && stat.st_ino == spool->priv.inode &&
+         stat.st_dev == spool->priv.device;
+}
+
+static void let_go(struct idem_spool *spool)
+{
+  if (is_ours(spool, spool->priv.fd))
+    close(spool->priv.fd);
+  spool->priv.fd = -1;
+}
+
+/* The one that was read before, if there was one. */
+static int adopt(struct idem_spool *spool, int fd)
+{
+  struct stat stat;
+  if (fstat(fd, &stat) < 0)
+    return -errno;
+  if (!spool->priv.pieces) {
+    spool->priv.inode = stat.st_ino;
+    spool->priv.device = stat.st_dev;
+  }
+  if (!is_ours(spool, fd))
+    return -ENOENT;
+  spool->priv.fd = fd;
+  return 0;
+}
+
+/* Until it has begun, it is looked for anew each time: another owner may be at it by now. */
+static int open_file(const struct idem_store *store, const struct idem_call *call, struct idem_spool *spool,
+                     uint64_t now)
+{
+  char path[PATH_MAX];
+  if (spool->priv.pieces && is_ours(spool, spool->priv.fd))
+    return 0;
+  let_go(spool);
+  if (!spool->priv.pieces)
+    spool->priv.generation = now;
+  if (!spool->priv.generation)
+    return -ENOENT;
+  if (!spool_path(store, call->key, spool->priv.generation, path))
+    return -ENAMETOOLONG;
+  int fd = fd_open(path, O_RDONLY, 0);
+  int rc = fd < 0 ? fd : adopt(spool, fd);
+  if (fd >= 0 && rc < 0)
+    close(fd);
+  return rc;
+}
+
+/* Following. */
+
+/* Which try is under way; 0: none that has been sent. */
+static uint64_t generation_now(struct idem_store *store, const struct idem_call *call)
+{
+  struct op op;
+  struct reader *reader;
+  int code;
+  struct engine *engine = store_engine(store, &code, NULL);
+  uint64_t generation = 0;
+  if (!engine || engine_begin(engine, &reader, NULL) < 0)
+    return 0;
+  if (op_read(reader, call->key, &op) == 0 && op.state == OP_IN_FLIGHT)
+    generation = op.generation;
+  engine_end(reader);
+  return generation;
+}
+
+static int look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
+{
+  bool taken = claim_taken(store->claims_fd, call->key) == 1;
+  uint64_t now = generation_now(store, call);
+  stats_follow(store->stats, call->key);
+  spool->over = false;
+  int rc = open_file(store, call, spool, now);
+  if (rc == 0)
+    rc = spool_read(store, call->key, spool);
+  if (rc == -ENOENT)
+    rc = 0;
+  /* Asked before it was read: what an owner says last is there. */
+  spool->over |= !taken || (spool->priv.pieces && now && now != spool->priv.generation);
+  return rc < 0 ? rc : rc || spool->over;
+}
+
+int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
+{
+  struct life_quiet quiet = life_hush();
+  call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
+  int rc = look(store, call, spool);
+  life_resume(&quiet);
+  return rc;
+}
+
+void idem_spool_release(struct idem_spool *spool)
+{
+  struct life_quiet quiet = life_hush();
+  let_go(spool);
+  free(spool->priv.head);
+  free(spool->priv.body);
+  free(spool->priv.end);
+  free(spool->priv.chunks);
+  *spool = (struct idem_spool)IDEM_SPOOL_INIT;
+  life_resume(&quiet);
+}

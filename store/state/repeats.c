@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/state/repeats.h"
+
+#include "store/base/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t name_of(const uint8_t *base)
+{
+  uint64_t name;
+  memcpy(&name, base, sizeof(name));
+  return name ? name : 1;
+}
+
+/* The slot of `name`, or the empty one where it belongs. Keys are hashes already. */
+static struct repeat *probe(struct repeat *slot, size_t room, uint64_t name)
+{
+  size_t i = name & (room - 1);
+  while (slot[i].name && slot[i].name != name)
+    i = (i + 1) & (room - 1);
+  return &slot[i];
+}
+
+static int grow(struct repeats *repeats)
+{
+  if (2 * (repeats->count + 1) <= repeats->room)
+    return 0;
+  size_t room = repeats->room ? 2 * repeats->room : 64;
+  struct repeat *slot = calloc(room, sizeof(*slot));
+  if (!slot)
+    return -ENOMEM;
+  for (size_t i = 0; i < repeats->room; i++)
+    if (repeats->slot[i].name)
+      *probe(slot, room, repeats->slot[i].name) = repeats->slot[i];
+  free(repeats->slot);
+  repeats->slot = slot;
+  repeats->room = room;
+  return 0;
+}
+
+static uint32_t take_hole(struct repeats *repeats, struct repeat *repeat)
+{
+  size_t lowest = repeats->hole_count;
+  for (size_t i = 0; i < repeats->hole_count; i++)
+    if (repeats->hole[i].name == repeat->name &&
+        (lowest == repeats->hole_count || repeats->hole[i].number < repeats->hole[lowest].number))
+      lowest = i;
+  uint32_t number = repeats->hole[lowest].number;
+  repeats->hole[lowest] = repeats->hole[--repeats->hole_count];
+  repeat->holes--;
+  return number;
+}
+
+int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
+{
+  uint64_t name = name_of(base);
+  pthread_mutex_lock(&life_lists);
+  int rc = grow(repeats);
+  if (rc == 0) {
+    struct repeat *repeat = probe(repeats->slot, repeats->room, name);
+    if (!repeat->name) {
+      repeat->name = name;
+      repeats->count++;
+    }
+    *number = repeat->holes ? take_hole(repeats, repeat) : repeat->next++;
+  }
+  pthread_mutex_unlock(&life_lists);
+  return rc;
+}
+
+static int add_hole(struct repeats *repeats, struct hole hole)
+{
+  if (repeats->hole_count == repeats->hole_room) {
+    size_t room = repeats->hole_room ? 2 * repeats->hole_room : 16;
+    struct hole *grown = realloc(repeats->hole, room * sizeof(*grown));
+    if (!grown)
+      return -ENOMEM;
+    repeats->hole = grown;
+    repeats->hole_room = room;
+  }
+  repeats->hole[repeats->hole_count++] = hole;
+  return 0;
+}
+
+void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number)
+{
+  uint64_t name = name_of(base);
+  pthread_mutex_lock(&life_lists);
+  struct repeat *repeat = repeats->room ? probe(repeats->slot, repeats->room, name) : NULL;
+  if (repeat && repeat->name == name) {
+    if (number + 1 == repeat->next && repeat->holes == 0)
+      repeat->next = number;
+    else if (add_hole(repeats, (struct hole){name, number}) == 0)
+      repeat->holes++;
+  }
+  pthread_mutex_unlock(&life_lists);
+}
+
+void repeats_release(struct repeats *repeats)
+{
+  free(repeats->slot);
+  free(repeats->hole);
+  *repeats = (struct repeats){0};
+}
