@@ -79,7 +79,7 @@ static int append(struct tape_writer *writer, const struct tape_buffer *buffer, 
 int tape_append(struct tape_writer *writer, const struct tape_call *call, const struct idem_request *request,
                 const struct tape_outcome *outcome, struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   struct tape_buffer buffer = {0};
   struct tape_layout layout;
   int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
@@ -87,6 +87,6 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
     rc = finish(writer, &buffer, &layout);
   rc = rc < 0 ? tape_path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
   free(buffer.data);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }

@@ -104,7 +104,7 @@ static uint64_t last_of(const struct tape_matcher *matcher, struct tape_group gr
 /* By order of appearance, as the reader numbers those on the tape. */
 static uint32_t this_process(struct tape_matcher *matcher)
 {
-  uint64_t life = life_number(), old = atomic_load(&matcher->process);
+  uint64_t life = process_generation(), old = atomic_load(&matcher->process);
   if (old >> 32 == life)
     return (uint32_t)old;
   uint64_t mine = life << 32 | (atomic_fetch_add(&matcher->state->processes, 1) + 1);
@@ -174,10 +174,10 @@ static enum tape_verdict match_call(struct tape_matcher *matcher, const struct i
 enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
                              const struct tape_call *call, struct tape_match *match)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   *match = (struct tape_match){0};
   enum tape_verdict verdict = match_call(matcher, request, call, match);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return verdict;
 }
 
@@ -194,7 +194,7 @@ static int open_matcher(struct tape_matcher *matcher, const char *state, struct 
 int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
                       const struct tape_matching *matching, struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   struct tape_matcher *matcher = calloc(1, sizeof(*matcher));
   int rc = -ENOMEM;
   *out = NULL;
@@ -210,7 +210,7 @@ int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
     *out = matcher;
   else
     tape_close_matcher(matcher);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 

@@ -105,7 +105,7 @@ static bool has_own_key(struct hash *hash, const struct idem_request *request)
 
 void tape_name(const struct idem_request *request, struct tape_call *call)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   struct hash hash;
   make_fingerprint(request, call->fingerprint);
   begin(&hash, "idemshim tape key 1", request);
@@ -113,5 +113,5 @@ void tape_name(const struct idem_request *request, struct tape_call *call)
     hash_end(&hash, call->key);
   else
     memcpy(call->key, call->fingerprint, IDEM_KEY_SIZE);
-  life_resume(&quiet);
+  quiet_end(&quiet);
 }

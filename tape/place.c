@@ -11,7 +11,7 @@ enum { LIFE_BITS = 20 };
 /* What the word counts to in this life, starting with `first`; adds `step`. */
 static uint64_t count(_Atomic uint64_t *word, uint64_t first, uint64_t step)
 {
-  uint64_t life = life_number() & LIFE_MASK, old = atomic_load(word), next;
+  uint64_t life = process_generation() & LIFE_MASK, old = atomic_load(word), next;
   do
     next = (old & LIFE_MASK) == life ? old + (step << LIFE_BITS) : first << LIFE_BITS | life;
   while (!atomic_compare_exchange_weak(word, &old, next));
@@ -22,7 +22,7 @@ uint32_t tape_lane(void)
 {
   static _Atomic uint64_t lanes;
   static _Thread_local uint32_t lane, life;
-  uint32_t now = life_number();
+  uint32_t now = process_generation();
   if (life != now) {
     lane = (uint32_t)count(&lanes, 1, 1);
     life = now;
@@ -37,7 +37,7 @@ struct tape_call tape_begin(struct tape_writer *writer)
   return (struct tape_call){
       .sequence = count(&writer->sequence, 1, 1),
       .process_us = (int64_t)since_ms * 1000,
-      .pid = (uint32_t)life_pid(),
+      .pid = (uint32_t)process_pid(),
       .lane = tape_lane(),
       .started_us = now_us,
   };

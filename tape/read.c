@@ -84,9 +84,9 @@ static int read_record(const struct tape *tape, uint64_t number, bool whole, str
 static int read_quietly(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
                         struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int rc = read_record(tape, number, whole, record, error);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 

@@ -129,7 +129,7 @@ void tape_close(struct tape *tape)
 
 static int scan_new(struct tape **out, struct tape_scan *scan, struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   struct idem_error first = {""};
   struct tape *tape = scan->tape = new_tape(scan->source->dir);
   int rc = tape ? scan_with_key(scan, &first)
@@ -139,7 +139,7 @@ static int scan_new(struct tape **out, struct tape_scan *scan, struct idem_error
     tape_close(tape);
     idem_error_set(error, rc, "%s", first.text);
   }
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 

@@ -44,7 +44,7 @@ static int make(const struct tape_writer *writer, uint32_t number)
   head.started_us = clock_read_us(CLOCK_REALTIME);
   tape_head_finish(&head);
   if (!tape_segment_path(path, writer->dir, number) ||
-      snprintf(draft, sizeof(draft), "%s/new.%d.%lx", writer->dir, life_pid(),
+      snprintf(draft, sizeof(draft), "%s/new.%d.%lx", writer->dir, process_pid(),
                (unsigned long)pthread_self()) >= (int)sizeof(draft))
     return -ENAMETOOLONG;
   unlink(draft);

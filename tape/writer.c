@@ -133,11 +133,11 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
 
 int tape_open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   *out = NULL;
-  int rc = life_begin();
+  int rc = process_register_fork();
   rc = rc < 0 ? tape_path_fail(error, rc, options->dir) : open_writer(out, options, error);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 

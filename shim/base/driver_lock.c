@@ -18,14 +18,14 @@ static __thread pid_t tid; /* 0: not asked yet */
 static __thread bool holds_all;
 static _Atomic int64_t held_until_us;
 
-const void *gate_thread(void)
+const void *this_thread(void)
 {
   return &tid;
 }
 
 static uintptr_t name(void)
 {
-  return (uintptr_t)gate_thread();
+  return (uintptr_t)this_thread();
 }
 
 static pid_t this_tid(void)
@@ -35,9 +35,9 @@ static pid_t this_tid(void)
   return tid;
 }
 
-void gate_init(struct gate *gate)
+void driver_lock_init(struct driver_lock *driver_lock)
 {
-  *gate = (struct gate){.depth = 0};
+  *driver_lock = (struct driver_lock){.depth = 0};
 }
 
 /* The bare system call: libc's would be a point at which the app may cancel its thread. */
@@ -56,10 +56,10 @@ static bool is_held(void)
 }
 
 /* Waits until nobody copies the process, and takes it over from anybody else. */
-static void take(struct gate *gate)
+static void take(struct driver_lock *driver_lock)
 {
   uintptr_t inside = 0;
-  while (!atomic_compare_exchange_strong_explicit(&gate->inside, &inside, name(), memory_order_acquire,
+  while (!atomic_compare_exchange_strong_explicit(&driver_lock->inside, &inside, name(), memory_order_acquire,
                                                   memory_order_relaxed))
     if (inside & VISITS) {
       sleep_us(100);
@@ -67,52 +67,52 @@ static void take(struct gate *gate)
     }
 }
 
-static void let_go(struct gate *gate)
+static void let_go(struct driver_lock *driver_lock)
 {
-  atomic_store_explicit(&gate->inside, 0, memory_order_release);
+  atomic_store_explicit(&driver_lock->inside, 0, memory_order_release);
 }
 
-void gate_enter(struct gate *gate)
+void driver_lock_enter(struct driver_lock *driver_lock)
 {
-  if (gate_is_ours(gate)) {
-    gate->depth++;
+  if (driver_lock_is_ours(driver_lock)) {
+    driver_lock->depth++;
     return;
   }
-  take(gate);
+  take(driver_lock);
   while (is_held()) {
-    let_go(gate);
+    let_go(driver_lock);
     sleep_us(500);
-    take(gate);
+    take(driver_lock);
   }
-  gate->user = gate_thread();
-  gate->user_tid = this_tid();
-  gate->depth = 1;
+  driver_lock->user = this_thread();
+  driver_lock->user_tid = this_tid();
+  driver_lock->depth = 1;
 }
 
-void gate_leave(struct gate *gate)
+void driver_lock_leave(struct driver_lock *driver_lock)
 {
-  if (gate && gate_is_ours(gate) && !--gate->depth)
-    let_go(gate);
+  if (driver_lock && driver_lock_is_ours(driver_lock) && !--driver_lock->depth)
+    let_go(driver_lock);
 }
 
-bool gate_try(struct gate *gate)
+bool driver_lock_try(struct driver_lock *driver_lock)
 {
   uintptr_t nobody = 0;
-  if (!atomic_compare_exchange_strong_explicit(&gate->inside, &nobody, name() | VISITS, memory_order_acquire,
-                                               memory_order_relaxed))
+  if (!atomic_compare_exchange_strong_explicit(&driver_lock->inside, &nobody, name() | VISITS,
+                                               memory_order_acquire, memory_order_relaxed))
     return false;
-  gate->depth = 1;
+  driver_lock->depth = 1;
   return true;
 }
 
-bool gate_is_ours(const struct gate *gate)
+bool driver_lock_is_ours(const struct driver_lock *driver_lock)
 {
-  return (atomic_load_explicit(&gate->inside, memory_order_relaxed) & ~(uintptr_t)VISITS) == name();
+  return (atomic_load_explicit(&driver_lock->inside, memory_order_relaxed) & ~(uintptr_t)VISITS) == name();
 }
 
-bool gate_was_ours(const struct gate *gate)
+bool driver_lock_was_ours(const struct driver_lock *driver_lock)
 {
-  return gate->user == gate_thread();
+  return driver_lock->user == this_thread();
 }
 
 /* The state is the field after the name, which may have any character in it. A thread that cannot be asked
@@ -130,19 +130,19 @@ static bool sleeps(pid_t thread)
   return len <= 0 || !name_end || strncmp(name_end, ") S", 3) == 0;
 }
 
-void gate_await_sleep(const struct gate *gate, int64_t until_us)
+void driver_lock_await_sleep(const struct driver_lock *driver_lock, int64_t until_us)
 {
-  while (!gate_was_ours(gate) && !sleeps(gate->user_tid) && monotonic_us() < until_us)
+  while (!driver_lock_was_ours(driver_lock) && !sleeps(driver_lock->user_tid) && monotonic_us() < until_us)
     sleep_us(100);
 }
 
-void gate_hold_all(int64_t until_us)
+void driver_lock_hold_all(int64_t until_us)
 {
   holds_all = true;
   atomic_store_explicit(&held_until_us, until_us, memory_order_relaxed);
 }
 
-void gate_begin_anew(void)
+void driver_lock_after_fork(void)
 {
   tid = 0;
   holds_all = false;

@@ -22,39 +22,39 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct gate {
+struct driver_lock {
   _Atomic uintptr_t inside; /* gate_thread() of who is in, as driver_lock.c writes it; 0: nobody */
   const void *user;         /* the same of the last one that went in to work */
   pid_t user_tid;
   unsigned depth;
 };
 
-void gate_init(struct gate *gate);
-void gate_enter(struct gate *gate);
+void driver_lock_init(struct driver_lock *driver_lock);
+void driver_lock_enter(struct driver_lock *driver_lock);
 
 /* Another thread may have freed it on return. NULL is fine, and one that another thread has taken over. */
-void gate_leave(struct gate *gate);
+void driver_lock_leave(struct driver_lock *driver_lock);
 
 /* Without waiting, and not to work with libcurl. False if a thread is inside, this one included. */
-bool gate_try(struct gate *gate);
+bool driver_lock_try(struct driver_lock *driver_lock);
 
 /* True in the thread that is inside. */
-bool gate_is_ours(const struct gate *gate);
+bool driver_lock_is_ours(const struct driver_lock *driver_lock);
 
 /* In it: true if the last who worked in there was this thread. */
-bool gate_was_ours(const struct gate *gate);
+bool driver_lock_was_ours(const struct driver_lock *driver_lock);
 
 /* In it, by gate_try(): waits until the last who worked there sleeps in the kernel, where it does nothing to
  * libcurl, or until then (CLOCK_MONOTONIC). */
-void gate_await_sleep(const struct gate *gate, int64_t until_us);
+void driver_lock_await_sleep(const struct driver_lock *driver_lock, int64_t until_us);
 
 /* Whoever comes to any gate waits until then (0: not at all), but for the thread that says so. */
-void gate_hold_all(int64_t until_us);
+void driver_lock_hold_all(int64_t until_us);
 
 /* A name for this thread, as long as it lives; also in copies of it. */
-const void *gate_thread(void);
+const void *this_thread(void);
 
 /* For pthread_atfork() alone: in the child. */
-void gate_begin_anew(void);
+void driver_lock_after_fork(void);
 
 #endif

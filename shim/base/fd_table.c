@@ -49,7 +49,7 @@ static bool each_listed(void (*visit)(void *arg, int fd), void *arg)
   return len == 0;
 }
 
-void descriptors_each(void (*visit)(void *arg, int fd), void *arg)
+void fd_each(void (*visit)(void *arg, int fd), void *arg)
 {
   if (each_listed(visit, arg))
     return;
@@ -59,7 +59,7 @@ void descriptors_each(void (*visit)(void *arg, int fd), void *arg)
 }
 
 /* The lowest free number tells how many there are, as long as they are not scattered. */
-bool descriptors_suffice(void)
+bool fd_headroom(void)
 {
   int saved = errno, lowest = eventfd(0, EFD_CLOEXEC);
   struct rlimit limit = {0};

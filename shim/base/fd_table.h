@@ -6,10 +6,10 @@
 
 #include <stdbool.h>
 
-void descriptors_each(void (*visit)(void *arg, int fd), void *arg);
+void fd_each(void (*visit)(void *arg, int fd), void *arg);
 
 /* A call of ours that is under way has a descriptor more than libcurl's. False where a third of those that
  * the process may have is in use: the rest is for the app, whose transfers would fail without. */
-bool descriptors_suffice(void);
+bool fd_headroom(void);
 
 #endif

@@ -13,7 +13,7 @@
 
 static struct decision untouched(void)
 {
-  return (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+  return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
 }
 
 static struct decision bypass(struct call *call, const char *reason)
@@ -42,7 +42,7 @@ static bool needs_libcurl(const struct call *call)
 static struct decision play(struct call *call, bool direct)
 {
   playback_find(call);
-  return (struct decision){.way = direct && !needs_libcurl(call) ? WAY_DIRECT : WAY_TRANSPORT};
+  return (struct decision){.route = direct && !needs_libcurl(call) ? ROUTE_DIRECT : ROUTE_TRANSPORT};
 }
 
 static struct decision on_hit(struct call *call, bool direct)
@@ -52,9 +52,9 @@ static struct decision on_hit(struct call *call, bool direct)
   if (call->op.mismatched)
     call_event(call, "mismatch", "the first answer is replayed", 0, -1);
   if (direct && !reason && !deliver_refuses(call, &call->op.answer))
-    return (struct decision){.way = WAY_DIRECT};
+    return (struct decision){.route = ROUTE_DIRECT};
   reason = transport_refuses(call);
-  return reason ? decide_live(call, reason) : (struct decision){.way = WAY_TRANSPORT};
+  return reason ? decide_live(call, reason) : (struct decision){.route = ROUTE_TRANSPORT};
 }
 
 struct decision decide_stream(struct call *call, bool direct)
@@ -63,11 +63,11 @@ struct decision decide_stream(struct call *call, bool direct)
   stream_join(call);
   if (direct && !shadow_needs(call->shadow, NEEDS_TRANSPORT, room) &&
       !deliver_refuses(call, &call->op.answer))
-    return (struct decision){.way = WAY_DIRECT};
+    return (struct decision){.route = ROUTE_DIRECT};
   if (!transport_refuses(call))
-    return (struct decision){.way = WAY_TRANSPORT};
+    return (struct decision){.route = ROUTE_TRANSPORT};
   stream_refuse(call);
-  return (struct decision){.way = WAY_FOLLOW};
+  return (struct decision){.route = ROUTE_FOLLOW};
 }
 
 static struct decision on_owned(struct call *call)
@@ -78,13 +78,13 @@ static struct decision on_owned(struct call *call)
     call_event(call, "in_doubt", "sent before, with no known outcome; sent again", 0, -1);
   if (call->op.churned)
     call_event(call, "key_churn", "the same content was sent under another key", 0, -1);
-  return (struct decision){.way = WAY_LIVE, .kind = LIVE_OWNED};
+  return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};
 }
 
 static struct decision refuse(struct call *call, const struct problem *problem)
 {
   call->api->leave(call->store, &call->op, false);
-  return (struct decision){.way = WAY_PROBLEM, .problem = problem};
+  return (struct decision){.route = ROUTE_PROBLEM, .problem = problem};
 }
 
 static struct decision on_mismatch(struct call *call)
@@ -105,16 +105,16 @@ static struct decision on_busy(struct call *call)
 {
   if (live_is_ours(call))
     return decide_live(call, "made during the same call");
-  if (flight_blocks(call))
+  if (multi_call_blocks(call))
     return decide_live(call, "the same call is under way in this thread");
-  return (struct decision){.way = WAY_FOLLOW};
+  return (struct decision){.route = ROUTE_FOLLOW};
 }
 
 struct decision decide_again(struct call *call, bool direct)
 {
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
   error.text[0] = '\0';
-  call->op.defers = sent_is_told(call->shadow);
+  call->op.defers = prerequest_is_supported(call->shadow);
   switch (call->api->enter(call->store, &call->request, &call->op, &error)) {
   case IDEM_HIT:
     return on_hit(call, direct);
@@ -129,7 +129,7 @@ struct decision decide_again(struct call *call, bool direct)
   case IDEM_BUSY:
     return on_busy(call);
   default:
-    life_fail_open(LIFE_STORE_FAILED, "%s", error.text);
+    fail_open(PROBLEM_STORE_FAILED, "%s", error.text);
     call_event(call, "store_error", error.text, 0, -1);
     return untouched();
   }
@@ -138,13 +138,13 @@ struct decision decide_again(struct call *call, bool direct)
 struct decision decide_first(struct call *call, struct shadow *shadow, const struct idem_rule *rule,
                              bool direct)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   char room[24];
   bool tape_only = config->mode == IDEM_MODE_RECORD || config->mode == IDEM_MODE_REPLAY;
   direct = direct && config->delivery != IDEM_DELIVERY_TRANSPORT;
   call->started_us = monotonic_us();
   call->store = NULL;
-  call->api = tape_only ? NULL : life_store(&call->store);
+  call->api = tape_only ? NULL : runtime_store(&call->store);
   shadow_begin(shadow);
   const char *reason = call_open(call, shadow, rule, room);
   if (!reason && shadow->disturbed)
@@ -155,10 +155,10 @@ struct decision decide_first(struct call *call, struct shadow *shadow, const str
     recorder_begin(call);
   if (!call->api)
     return untouched();
-  life_count(IDEM_COUNTER_calls);
+  report_count(IDEM_COUNTER_calls);
   if (reason)
     return bypass(call, reason);
   if (config->mode == IDEM_MODE_OBSERVE)
-    return (struct decision){.way = WAY_LIVE, .kind = LIVE_OBSERVED};
+    return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OBSERVED};
   return decide_again(call, direct);
 }

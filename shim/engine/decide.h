@@ -6,16 +6,16 @@
 #include "shim/engine/live.h"
 #include "shim/replay/problem.h"
 
-enum way {
-  WAY_LIVE,      /* kind says how; told and counted */
-  WAY_DIRECT,    /* call->op.answer */
-  WAY_TRANSPORT, /* call->op.answer */
-  WAY_PROBLEM,   /* the shim's own answer, `problem` */
-  WAY_FOLLOW     /* somebody else is sending it: wait, leave, decide again */
+enum route {
+  ROUTE_LIVE,      /* kind says how; told and counted */
+  ROUTE_DIRECT,    /* call->op.answer */
+  ROUTE_TRANSPORT, /* call->op.answer */
+  ROUTE_PROBLEM,   /* the shim's own answer, `problem` */
+  ROUTE_FOLLOW     /* somebody else is sending it: wait, leave, decide again */
 };
 
 struct decision {
-  enum way way;
+  enum route route;
   enum live_kind kind;
   const struct problem *problem;
 };

@@ -24,7 +24,7 @@ static int64_t wall_clock_us(void)
 
 void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
-  sent_give_back(shadow, copy);
+  prerequest_restore(shadow, copy);
   rescue_give_back(shadow, copy);
   tee_give_back(shadow, copy);
   body_give_back(shadow, copy);
@@ -81,7 +81,7 @@ static struct idem_recording make_recording(const struct live *live, const struc
 
 static void report_not_stored(const struct call *call, const char *reason, int status)
 {
-  life_count(IDEM_COUNTER_not_stored);
+  report_count(IDEM_COUNTER_not_stored);
   call_event(call, "not_stored", reason, status, -1);
 }
 
@@ -93,9 +93,9 @@ static void commit(const struct live *live, const struct buffer *facts)
   struct idem_error why = {""};
   int verdict = call->api->commit(call->store, &call->op, &call->request, &recording, &why);
   if (verdict < 0)
-    life_fail_open(LIFE_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+    fail_open(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
   if (verdict == IDEM_STORED && rescued)
-    life_count(IDEM_COUNTER_rescued);
+    report_count(IDEM_COUNTER_rescued);
   call_event(call,
              verdict == IDEM_STORED ? (rescued ? "rescued" : "stored")
              : verdict < 0          ? "store_error"
@@ -131,7 +131,7 @@ static void note_observed(const struct live *live, CURLcode code)
   struct idem_recording recording = make_recording(live, &facts);
   if (code == CURLE_OK && !live->tee.unfit && !call->shadow->disturbed &&
       call->api->observe(call->store, &call->request, &call->op, &recording, &why) < 0)
-    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+    fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
 static void announce_observed(struct call *call)
@@ -139,14 +139,14 @@ static void announce_observed(struct call *call)
   struct idem_error why = {""};
   int known = call->api->observe(call->store, &call->request, &call->op, NULL, &why);
   if (known < 0)
-    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+    fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
   call_event(call, known > 0 ? "would_hit" : "live", NULL, 0, -1);
-  life_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
+  report_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
 }
 
 static void announce_owned(struct call *call)
 {
-  life_count(IDEM_COUNTER_live);
+  report_count(IDEM_COUNTER_live);
   call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
 }
 
@@ -170,7 +170,7 @@ static void record(struct live *live, CURLcode code)
 {
   struct call *call = live->call;
   const char *app = (const char *)call->shadow->slot[SLOT_ERRORBUFFER];
-  bool bypassed = live->kind == LIVE_UNTOUCHED && life_config()->mode != IDEM_MODE_RECORD;
+  bool bypassed = live->kind == LIVE_UNTOUCHED && settings()->mode != IDEM_MODE_RECORD;
   bool rescued = rescue_is_copy(&live->rescue);
   if (call->tape.writer)
     recorder_end_live(call, &live->tee, code, app && !rescued ? app : live->error,
@@ -199,7 +199,7 @@ void live_begin(struct live *live, struct call *call, enum live_kind kind)
   live->lent_time = call_lend_rest_of_time(call);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   if (kind == LIVE_OWNED) {
-    sent_lend(call);
+    prerequest_hook(call);
     rescue_begin(&live->rescue, call, &live->tee);
     spooling_begin(&live->spooling, call, &live->tee, live->started_us);
     live->tee.spooling = &live->spooling;
@@ -216,7 +216,7 @@ static void take_back(struct live *live)
   shadow->state = PERFORM_PENDING;
   if (live->kind == LIVE_OWNED) {
     rescue_end(&live->rescue);
-    sent_return(call);
+    prerequest_unhook(call);
   }
   if (live->lent_time)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
@@ -232,14 +232,14 @@ static void end_claim(struct live *live, CURLcode code)
 {
   struct call *call = live->call;
   spooling_end(&live->spooling, code);
-  call->op.unknown = sent_in_vain(call, code) || (code != CURLE_OK && call->op.resent);
+  call->op.unknown = request_outcome_unknown(call, code) || (code != CURLE_OK && call->op.resent);
   call->api->leave(call->store, &call->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
 }
 
 /* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
 static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 {
-  sole_end_within(SOLE_COMMIT_SECONDS);
+  isolate_kill_after(ISOLATE_COMMIT_SECONDS);
   record(live, code);
   keep_answer(live, code);
   end_claim(live, code);

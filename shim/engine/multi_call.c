@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct flight {
-  struct flight *next, **link;                   /* and what points here */
-  struct flight *next_anywhere, **link_anywhere; /* under `lock`, and so are the next two: */
-  bool sends;                                    /* it owns the operation `key` */
+struct multi_call {
+  struct multi_call *next, **link;                   /* and what points here */
+  struct multi_call *next_anywhere, **link_anywhere; /* under `lock`, and so are the next two: */
+  bool sends;                                        /* it owns the operation `key` */
   uint8_t key[IDEM_KEY_SIZE];
   struct multi *multi;
   struct shadow *shadow;
@@ -35,15 +35,15 @@ struct flight {
 
 /* Every flight that owns its operation, for the question whether a thread would wait for itself. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct flight *anywhere;
+static struct multi_call *anywhere;
 
-static void list(struct flight *f)
+static void list(struct multi_call *f)
 {
-  f->next = f->multi->flights;
-  f->link = &f->multi->flights;
+  f->next = f->multi->multi_calls;
+  f->link = &f->multi->multi_calls;
   if (f->next)
     f->next->link = &f->next;
-  f->multi->flights = f;
+  f->multi->multi_calls = f;
   pthread_mutex_lock(&lock);
   f->next_anywhere = anywhere;
   f->link_anywhere = &anywhere;
@@ -53,7 +53,7 @@ static void list(struct flight *f)
   pthread_mutex_unlock(&lock);
 }
 
-static void unlist(struct flight *f)
+static void unlist(struct multi_call *f)
 {
   *f->link = f->next;
   if (f->next)
@@ -65,29 +65,29 @@ static void unlist(struct flight *f)
   pthread_mutex_unlock(&lock);
 }
 
-bool flight_blocks(const struct call *call)
+bool multi_call_blocks(const struct call *call)
 {
   bool blocks = false;
-  const struct multi *multi = call->shadow->flight ? call->shadow->flight->multi : NULL;
+  const struct multi *multi = call->shadow->multi_call ? call->shadow->multi_call->multi : NULL;
   pthread_mutex_lock(&lock);
-  for (const struct flight *f = anywhere; f && !blocks; f = f->next_anywhere)
+  for (const struct multi_call *f = anywhere; f && !blocks; f = f->next_anywhere)
     blocks = f->sends && f->multi != multi && pthread_equal(f->thread, pthread_self()) &&
              memcmp(f->key, call->op.key, IDEM_KEY_SIZE) == 0;
   pthread_mutex_unlock(&lock);
   return blocks;
 }
 
-static bool is_live(const struct flight *f)
+static bool is_live(const struct multi_call *f)
 {
-  return f->decision.way == WAY_LIVE;
+  return f->decision.route == ROUTE_LIVE;
 }
 
-static bool is_owner(const struct flight *f)
+static bool is_owner(const struct multi_call *f)
 {
   return is_live(f) && f->decision.kind == LIVE_OWNED;
 }
 
-static void decided(struct flight *f, struct decision decision)
+static void decided(struct multi_call *f, struct decision decision)
 {
   f->decision = decision;
   if (!is_owner(f))
@@ -99,12 +99,12 @@ static void decided(struct flight *f, struct decision decision)
 }
 
 /* How libcurl runs it now; neither: as the app has made it, since it has not been read yet. */
-static bool is_sent(const struct flight *f)
+static bool is_sent(const struct multi_call *f)
 {
   return !f->unread && is_live(f) && !f->settles;
 }
 
-static bool is_played(const struct flight *f)
+static bool is_played(const struct multi_call *f)
 {
   return !f->unread && (!is_live(f) || f->settles);
 }
@@ -112,11 +112,11 @@ static bool is_played(const struct flight *f)
 /* Beginning. */
 
 /* The answer must outlive what may be a slow loop. */
-static bool play(struct flight *f)
+static bool play(struct multi_call *f)
 {
   char marks[MARKS_SIZE] = "";
   struct call *call = &f->call;
-  if (f->decision.way == WAY_TRANSPORT) {
+  if (f->decision.route == ROUTE_TRANSPORT) {
     marks_build(call, marks);
     if (!stream_is_joined(call))
       call_unpin(call);
@@ -129,33 +129,33 @@ static bool play(struct flight *f)
 static void on_poke(void *owner);
 
 /* Makes the transport for an answer, or for the wait for one. */
-static bool arm(struct flight *f)
+static bool arm(struct multi_call *f)
 {
   if (!transport_arm(&f->transport, &f->call))
     return false;
   f->transport.owner = f;
   f->transport.on_poke = on_poke;
-  if (f->decision.way == WAY_FOLLOW ? feeder_follow(&f->transport) : play(f))
+  if (f->decision.route == ROUTE_FOLLOW ? feeder_follow(&f->transport) : play(f))
     return true;
   transport_disarm(&f->transport, CURLE_OUT_OF_MEMORY);
   return false;
 }
 
 /* libcurl refuses a transfer without a URL, and touches no network for it. */
-static void starve(struct flight *f)
+static void starve(struct multi_call *f)
 {
   f->starved = true;
   f->shadow->lib->easy_setopt(f->shadow->handle, CURLOPT_URL, NULL);
 }
 
-static CURLcode end_starved(struct flight *f)
+static CURLcode end_starved(struct multi_call *f)
 {
   const struct shadow *shadow = f->shadow;
   shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, shadow->url.data);
   return CURLE_OUT_OF_MEMORY;
 }
 
-static void begin(struct flight *f)
+static void begin(struct multi_call *f)
 {
   bool ready = is_live(f) || arm(f);
   if (!ready && f->call.tape.played)
@@ -167,18 +167,18 @@ static void begin(struct flight *f)
 }
 
 /* True if what comes is given to the app as it comes. */
-static bool joins(struct flight *f)
+static bool joins(struct multi_call *f)
 {
   if (f->shadow->disturbed || !stream_has_begun(&f->call))
     return false;
   f->decision = decide_stream(&f->call, false);
-  return f->decision.way == WAY_TRANSPORT;
+  return f->decision.route == ROUTE_TRANSPORT;
 }
 
 /* Its owner is done, or has something for us: in a header callback of the follower's own transfer. */
 static void on_poke(void *owner)
 {
-  struct flight *f = owner;
+  struct multi_call *f = owner;
   struct call *call = &f->call;
   feeder_forget(&f->transport);
   if (joins(f)) {
@@ -192,32 +192,32 @@ static void on_poke(void *owner)
   call->api->leave(call->store, &call->op, false);
   if (!done && call->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= call->rule->wait_ms) {
     call_bypass(call, "wait");
-    f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+    f->decision = (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
   } else if (call->shadow->disturbed) {
     call_bypass(call, "options changed while it waited");
-    f->decision = (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+    f->decision = (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
   } else {
     decided(f, decide_again(call, false));
   }
-  if (f->decision.way == WAY_FOLLOW ? !feeder_follow(&f->transport) : !is_live(f) && !play(f))
+  if (f->decision.route == ROUTE_FOLLOW ? !feeder_follow(&f->transport) : !is_live(f) && !play(f))
     f->decision = decide_live(call, "no memory or thread for the transport");
   f->settles = is_live(f);
 }
 
-static void release(struct flight *f)
+static void release(struct multi_call *f)
 {
   unlist(f);
   f->multi->unread -= f->unread;
   if (f->sends)
     feeder_owner_ended(f->key);
   problem_release(&f->room);
-  f->shadow->flight = NULL;
+  f->shadow->multi_call = NULL;
   shadow_end(f->shadow);
   call_release(&f->call);
   free(f);
 }
 
-static void name(struct flight *f, const struct idem_rule *rule)
+static void name(struct multi_call *f, const struct idem_rule *rule)
 {
   decided(f, decide_first(&f->call, f->shadow, rule, false));
   begin(f);
@@ -225,16 +225,17 @@ static void name(struct flight *f, const struct idem_rule *rule)
 
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule)
 {
-  struct flight *f = calloc(1, sizeof(*f));
+  struct multi_call *f = calloc(1, sizeof(*f));
   if (!f) {
-    life_fail_open(LIFE_NO_MEMORY, "no memory for a call");
-    return life_replays() ? CURLM_OUT_OF_MEMORY : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    fail_open(PROBLEM_NO_MEMORY, "no memory for a call");
+    return runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
+                                  : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   }
   f->multi = multi;
   f->shadow = shadow;
   f->thread = pthread_self();
-  shadow->flight = f;
-  f->decision = (struct decision){.way = WAY_FOLLOW};
+  shadow->multi_call = f;
+  f->decision = (struct decision){.route = ROUTE_FOLLOW};
   f->unread = body_has_reader(shadow);
   multi->unread += f->unread;
   list(f);
@@ -242,15 +243,15 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
     name(f, rule);
   CURLMcode code = multi->lib->multi_add_handle(multi->handle, shadow->handle);
   if (code != CURLM_OK)
-    flight_abandon(f);
+    multi_call_abandon(f);
   return code;
 }
 
 /* The app may have changed options since it added the handle, as libcurl allows. */
-static void read_body(struct flight *f)
+static void read_body(struct multi_call *f)
 {
   struct multi *multi = f->multi;
-  const struct idem_rule *rule = shadow_rule(f->shadow, life_config());
+  const struct idem_rule *rule = shadow_rule(f->shadow, settings());
   if (!rule || multi->lib->multi_remove_handle(multi->handle, f->shadow->handle) != CURLM_OK) {
     release(f);
     return;
@@ -261,12 +262,12 @@ static void read_body(struct flight *f)
   name(f, rule);
   multi->in_reader = false;
   if (multi->lib->multi_add_handle(multi->handle, f->shadow->handle) != CURLM_OK)
-    life_fail_open(LIFE_NO_MEMORY, "a call whose body was read ahead could not be sent");
+    fail_open(PROBLEM_NO_MEMORY, "a call whose body was read ahead could not be sent");
 }
 
-void flight_read(struct multi *multi)
+void multi_call_read(struct multi *multi)
 {
-  for (struct flight *f = multi && multi->unread ? multi->flights : NULL, *next; f; f = next) {
+  for (struct multi_call *f = multi && multi->unread ? multi->multi_calls : NULL, *next; f; f = next) {
     next = f->next;
     if (f->unread)
       read_body(f);
@@ -276,15 +277,15 @@ void flight_read(struct multi *multi)
 /* Ending. */
 
 /* A problem has been left, and so has what goes live without being the owner. */
-static bool is_entered(const struct flight *f)
+static bool is_entered(const struct multi_call *f)
 {
-  return is_live(f) ? is_owner(f) : f->decision.way != WAY_PROBLEM;
+  return is_live(f) ? is_owner(f) : f->decision.route != ROUTE_PROBLEM;
 }
 
-static void end_transport(struct flight *f, CURLcode code)
+static void end_transport(struct multi_call *f, CURLcode code)
 {
   struct call *call = &f->call;
-  bool answered = f->decision.way == WAY_TRANSPORT;
+  bool answered = f->decision.route == ROUTE_TRANSPORT;
   transport_disarm(&f->transport, code);
   if (answered)
     call_delivered(call, "transport");
@@ -293,7 +294,7 @@ static void end_transport(struct flight *f, CURLcode code)
     call_leave(call, answered && code == CURLE_OK);
 }
 
-CURLcode flight_end(struct flight *f, CURLcode code)
+CURLcode multi_call_end(struct multi_call *f, CURLcode code)
 {
   if (!f->unread && !f->starved && f->call.tape.played)
     code = playback_end(&f->call, code ? code : playback_trailers(&f->call));
@@ -309,7 +310,7 @@ CURLcode flight_end(struct flight *f, CURLcode code)
   return code;
 }
 
-void flight_abandon(struct flight *f)
+void multi_call_abandon(struct multi_call *f)
 {
   if (f->starved)
     end_starved(f);
@@ -324,14 +325,14 @@ void flight_abandon(struct flight *f)
 
 static void carry_on(struct multi *multi)
 {
-  for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
+  for (struct multi_call *f = multi ? multi->multi_calls : NULL; f; f = f->next)
     if (is_sent(f) && rescue_is_copy(&f->live.rescue))
-      alone_carry_on(&f->live.rescue);
+      copy_finish(&f->live.rescue);
 }
 
-void flight_guard(struct multi *multi)
+void multi_call_guard(struct multi *multi)
 {
-  for (struct flight *f = multi->flights; f; f = f->next)
+  for (struct multi_call *f = multi->multi_calls; f; f = f->next)
     if (is_sent(f)) {
       spooling_look(f->live.tee.spooling);
       rescue_look_after(&f->live.rescue);
@@ -339,34 +340,34 @@ void flight_guard(struct multi *multi)
   carry_on(multi);
 }
 
-void flight_rescue(struct multi *multi)
+void multi_call_rescue(struct multi *multi)
 {
-  for (struct flight *f = multi ? multi->flights : NULL; f; f = f->next)
+  for (struct multi_call *f = multi ? multi->multi_calls : NULL; f; f = f->next)
     if (is_sent(f)) {
       rescue_look(&f->live.rescue);
       if (rescue_is_copy(&f->live.rescue))
-        alone_carry_on(&f->live.rescue);
+        copy_finish(&f->live.rescue);
     }
 }
 
-void flight_give_up(struct flight *f, const char *why)
+void multi_call_give_up(struct multi_call *f, const char *why)
 {
   if (!is_sent(f))
     return;
   rescue_now(&f->live.rescue, why);
   if (rescue_is_copy(&f->live.rescue))
-    alone_carry_on(&f->live.rescue);
+    copy_finish(&f->live.rescue);
 }
 
-void flight_give_up_all(struct multi *multi, const char *why)
+void multi_call_give_up_all(struct multi *multi, const char *why)
 {
-  for (struct flight *f = multi->flights; f; f = f->next)
-    flight_give_up(f, why);
+  for (struct multi_call *f = multi->multi_calls; f; f = f->next)
+    multi_call_give_up(f, why);
 }
 
 /* Going live. */
 
-static void go_live(struct flight *f)
+static void go_live(struct multi_call *f)
 {
   const struct libcurl *real = f->multi->lib;
   f->settles = false;
@@ -374,31 +375,31 @@ static void go_live(struct flight *f)
   transport_disarm(&f->transport, CURLE_OK);
   live_begin(&f->live, &f->call, f->decision.kind);
   if (real->multi_add_handle(f->multi->handle, f->shadow->handle) != CURLM_OK)
-    life_fail_open(LIFE_NO_MEMORY, "a call that waited for another could not be sent");
+    fail_open(PROBLEM_NO_MEMORY, "a call that waited for another could not be sent");
 }
 
-void flight_settle(struct multi *multi)
+void multi_call_settle(struct multi *multi)
 {
-  for (struct flight *f = multi->flights, *next; f; f = next) {
+  for (struct multi_call *f = multi->multi_calls, *next; f; f = next) {
     next = f->next;
     if (f->settles)
       go_live(f);
   }
 }
 
-void flight_lock(void)
+void multi_call_lock(void)
 {
   pthread_mutex_lock(&lock);
 }
 
-void flight_unlock(void)
+void multi_call_unlock(void)
 {
   pthread_mutex_unlock(&lock);
 }
 
-void flight_begin_anew(void)
+void multi_call_begin_anew(void)
 {
-  for (struct flight *f = anywhere; f; f = f->next_anywhere)
+  for (struct multi_call *f = anywhere; f; f = f->next_anywhere)
     f->sends = false;
   pthread_mutex_unlock(&lock);
 }

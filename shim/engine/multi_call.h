@@ -15,7 +15,7 @@
 #include "shim/handle/multi.h"
 
 struct call;
-struct flight;
+struct multi_call;
 
 /* curl_multi_add_handle() for a call that a rule wants. */
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule);
@@ -25,35 +25,35 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
  * and not in curl_multi_add_handle() (pycurl's gives up there). Until then the transfer is in the multi as
  * the app has made it. Call this before such a call; NULL is fine.
  */
-void flight_read(struct multi *multi);
+void multi_call_read(struct multi *multi);
 
 /* Before a turn of libcurl's: calls whose time is over are given to copies of the process. */
-void flight_rescue(struct multi *multi);
+void multi_call_rescue(struct multi *multi);
 
 /* After one: the same, and calls that want a guard get it. A copy that was made inside drives the multi from
  * here on, and does not come back. */
-void flight_guard(struct multi *multi);
+void multi_call_guard(struct multi *multi);
 
 /* The app takes it away, and it may not be finished. */
-void flight_give_up(struct flight *flight, const char *why);
-void flight_give_up_all(struct multi *multi, const char *why);
+void multi_call_give_up(struct multi_call *multi_call, const char *why);
+void multi_call_give_up_all(struct multi *multi, const char *why);
 
 /* libcurl is done with it. Returns what the app is told: a tape may have another end. */
-CURLcode flight_end(struct flight *flight, CURLcode code);
+CURLcode multi_call_end(struct multi_call *multi_call, CURLcode code);
 
 /* The app has taken it out before its end. */
-void flight_abandon(struct flight *flight);
+void multi_call_abandon(struct multi_call *multi_call);
 
 /* After a call that may have run callbacks: flights that have to go live do. */
-void flight_settle(struct multi *multi);
+void multi_call_settle(struct multi *multi);
 
 /* True if this thread has the same operation under way in a multi: waiting for it here would be for ever,
  * unless it is the very multi that `call` is for. */
-bool flight_blocks(const struct call *call);
+bool multi_call_blocks(const struct call *call);
 
 /* For pthread_atfork() alone: a child owns no operation. */
-void flight_lock(void);
-void flight_unlock(void);
-void flight_begin_anew(void);
+void multi_call_lock(void);
+void multi_call_unlock(void);
+void multi_call_begin_anew(void);
 
 #endif

@@ -81,16 +81,16 @@ static CURLcode replay_by_transport(struct call *call)
 static struct decision untouched(struct call *call, const char *reason)
 {
   call_bypass(call, reason);
-  return (struct decision){.way = WAY_LIVE, .kind = LIVE_UNTOUCHED};
+  return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
 }
 
 /* Waits for the owner. FOLLOW: the call has ended meanwhile, with `code`. */
 static struct decision follow(struct call *call, CURLcode *code)
 {
-  bool direct = life_config()->delivery != IDEM_DELIVERY_TRANSPORT;
-  struct decision decision = {.way = WAY_FOLLOW};
+  bool direct = settings()->delivery != IDEM_DELIVERY_TRANSPORT;
+  struct decision decision = {.route = ROUTE_FOLLOW};
   enum follow end = FOLLOW_AGAIN;
-  while (decision.way == WAY_FOLLOW && (end = follow_owner(call, code)) != FOLLOW_ENDED) {
+  while (decision.route == ROUTE_FOLLOW && (end = follow_owner(call, code)) != FOLLOW_ENDED) {
     if (end == FOLLOW_BEGUN)
       decision = decide_stream(call, direct);
     else if (end == FOLLOW_TOO_LONG)
@@ -106,18 +106,18 @@ static struct decision follow(struct call *call, CURLcode *code)
 static CURLcode carry_out(struct call *call, struct decision decision)
 {
   CURLcode code = CURLE_OK;
-  if (decision.way == WAY_FOLLOW)
+  if (decision.route == ROUTE_FOLLOW)
     decision = follow(call, &code);
-  switch (decision.way) {
-  case WAY_LIVE:
+  switch (decision.route) {
+  case ROUTE_LIVE:
     return live_run(call, decision.kind);
-  case WAY_DIRECT:
+  case ROUTE_DIRECT:
     return replay_directly(call);
-  case WAY_TRANSPORT:
+  case ROUTE_TRANSPORT:
     return replay_by_transport(call);
-  case WAY_PROBLEM:
+  case ROUTE_PROBLEM:
     return refuse(call, decision.problem);
-  case WAY_FOLLOW:
+  case ROUTE_FOLLOW:
     recorder_end_replay(call, code, TAPE_JOIN); /* ended while it waited */
     break;
   }

@@ -39,17 +39,17 @@ void form_track(curl_mime *mime, const struct libcurl *lib)
 {
   struct form *form = form_new(lib);
   if (form)
-    tracked_add(&form->tracked, mime);
+    form_table_add(&form->tracked, mime);
 }
 
 struct form *form_find(const curl_mime *mime)
 {
-  return (struct form *)tracked_find(mime);
+  return (struct form *)form_table_find(mime);
 }
 
 struct form_part *form_part_find(const curl_mimepart *part)
 {
-  return (struct form_part *)tracked_find(part);
+  return (struct form_part *)form_table_find(part);
 }
 
 struct form_part *form_append(struct form *form)
@@ -71,12 +71,12 @@ void form_add_part(struct form *form, const curl_mimepart *real)
 {
   struct form_part *part = form_append(form);
   if (part)
-    tracked_add(&part->tracked, real);
+    form_table_add(&part->tracked, real);
   else
     form->unknown = no_memory;
 }
 
-void part_set_text(struct form_part *part, char **text, const char *value)
+void form_part_set_text(struct form_part *part, char **text, const char *value)
 {
   free(*text);
   *text = value ? strdup(value) : NULL;
@@ -97,13 +97,13 @@ static void free_own_headers(struct form_part *part)
   part->headers = NULL;
 }
 
-void part_set_headers(struct form_part *part, const struct curl_slist *headers)
+void form_part_set_headers(struct form_part *part, const struct curl_slist *headers)
 {
   free_own_headers(part);
   part->headers = headers;
 }
 
-void part_clear(struct form_part *part)
+void form_part_clear(struct form_part *part)
 {
   struct form *parts = part->parts;
   struct form_reader *reader = part->reader;
@@ -116,12 +116,12 @@ void part_clear(struct form_part *part)
   part->reader = NULL;
   part->parts = NULL;
   if (reader)
-    reader_unref(reader);
+    form_reader_unref(reader);
   if (parts)
     form_forget(parts);
 }
 
-void part_set_data(struct form_part *part, const char *data, size_t len)
+void form_part_set_data(struct form_part *part, const char *data, size_t len)
 {
   part->kind = PART_DATA;
   part->blob = blob_new(data, len);
@@ -132,24 +132,24 @@ void part_set_data(struct form_part *part, const char *data, size_t len)
 }
 
 /* libcurl shows the last part of the path to the server, and sends as many bytes as there are now. */
-void part_set_file(struct form_part *part, const char *path)
+void form_part_set_file(struct form_part *part, const char *path)
 {
   const char *slash = strrchr(path, '/');
   struct stat file;
   part->kind = PART_FILE;
   part->size = stat(path, &file) == 0 && S_ISREG(file.st_mode) ? file.st_size : -1;
-  part_set_text(part, &part->path, path);
-  part_set_text(part, &part->filename, slash ? slash + 1 : path);
+  form_part_set_text(part, &part->path, path);
+  form_part_set_text(part, &part->filename, slash ? slash + 1 : path);
 }
 
-void part_set_reader(struct form_part *part, struct form_reader *reader)
+void form_part_set_reader(struct form_part *part, struct form_reader *reader)
 {
   part->kind = PART_READER;
   part->reader = reader;
-  reader_ref(reader);
+  form_reader_ref(reader);
 }
 
-void part_set_parts(struct form_part *part, struct form *parts)
+void form_part_set_parts(struct form_part *part, struct form *parts)
 {
   part->kind = PART_PARTS;
   part->parts = parts;
@@ -158,8 +158,8 @@ void part_set_parts(struct form_part *part, struct form *parts)
 
 static void free_part(struct form_part *part)
 {
-  tracked_remove(&part->tracked);
-  part_clear(part);
+  form_table_remove(&part->tracked);
+  form_part_clear(part);
   free_own_headers(part);
   free(part->name);
   free(part->filename);
@@ -181,11 +181,11 @@ static void free_parts(struct form *form)
 void form_forget(struct form *form)
 {
   struct form_part *owner = form->owner;
-  tracked_remove(&form->tracked);
+  form_table_remove(&form->tracked);
   form->owner = NULL;
   if (owner) {
     owner->parts = NULL;
-    part_clear(owner);
+    form_part_clear(owner);
   }
   free_parts(form);
   form->unknown = "a form that was freed";

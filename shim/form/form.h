@@ -77,16 +77,16 @@ void form_add_part(struct form *form, const curl_mimepart *part);
 struct form_part *form_append(struct form *form);
 
 /* Texts are copied; NULL takes them away. `text` is one of the part's own. */
-void part_set_text(struct form_part *part, char **text, const char *value);
-void part_set_headers(struct form_part *part, const struct curl_slist *headers);
+void form_part_set_text(struct form_part *part, char **text, const char *value);
+void form_part_set_headers(struct form_part *part, const struct curl_slist *headers);
 
 /* The content ends before the real function is called, which ends it whatever it returns. What is set then is
  * what it has accepted. */
-void part_clear(struct form_part *part);
-void part_set_data(struct form_part *part, const char *data, size_t len);
-void part_set_file(struct form_part *part, const char *path);
-void part_set_reader(struct form_part *part, struct form_reader *reader);
-void part_set_parts(struct form_part *part, struct form *parts);
+void form_part_clear(struct form_part *part);
+void form_part_set_data(struct form_part *part, const char *data, size_t len);
+void form_part_set_file(struct form_part *part, const char *path);
+void form_part_set_reader(struct form_part *part, struct form_reader *reader);
+void form_part_set_parts(struct form_part *part, struct form *parts);
 
 /* The form that a handle was given, or NULL; a copy such as curl_easy_duphandle() makes, or NULL without
  * memory; the end of either. */

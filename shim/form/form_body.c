@@ -49,8 +49,8 @@ static void add_reader(struct form_body *body, struct form_reader *reader)
     fail(body, "no memory");
     return;
   }
-  reader_ref(reader);
-  const char *reason = reader_open(reader, body->limit);
+  form_reader_ref(reader);
+  const char *reason = form_reader_open(reader, body->limit);
   if (reason)
     fail(body, reason);
   else
@@ -147,8 +147,8 @@ void form_body_release(struct form_body *body)
 {
   struct form_reader **readers = (struct form_reader **)body->readers.data;
   for (size_t i = 0; i < body->readers.len / sizeof(*readers); i++) {
-    reader_close(readers[i]);
-    reader_unref(readers[i]);
+    form_reader_close(readers[i]);
+    form_reader_unref(readers[i]);
   }
   form_files_release(&body->files);
   buffer_release(&body->readers);

@@ -28,7 +28,7 @@ static bool copy_headers(struct form_part *to, const struct curl_slist *line)
     complete = *end != NULL;
     end = complete ? &(*end)->next : end;
   }
-  part_set_headers(to, first);
+  form_part_set_headers(to, first);
   to->own_headers = true;
   return complete;
 }
@@ -48,15 +48,15 @@ static bool copy_content(struct form_part *to, const struct form_part *from)
     return true;
   case PART_FILE:
     if (from->path)
-      part_set_file(to, from->path);
+      form_part_set_file(to, from->path);
     return from->path;
   case PART_READER:
-    part_set_reader(to, from->reader);
+    form_part_set_reader(to, from->reader);
     return true;
   case PART_PARTS: {
     struct form *parts = form_copy(from->parts);
     if (parts)
-      part_set_parts(to, parts);
+      form_part_set_parts(to, parts);
     return parts;
   }
   }
@@ -66,10 +66,10 @@ static bool copy_content(struct form_part *to, const struct form_part *from)
 static void copy_part(struct form_part *to, const struct form_part *from)
 {
   bool complete = copy_content(to, from) && copy_headers(to, from->headers);
-  part_set_text(to, &to->name, from->name);
-  part_set_text(to, &to->filename, from->filename);
-  part_set_text(to, &to->type, from->type);
-  part_set_text(to, &to->encoder, from->encoder);
+  form_part_set_text(to, &to->name, from->name);
+  form_part_set_text(to, &to->filename, from->filename);
+  form_part_set_text(to, &to->type, from->type);
+  form_part_set_text(to, &to->encoder, from->encoder);
   if (from->unknown)
     to->unknown = from->unknown;
   if (!complete)
@@ -97,7 +97,7 @@ void form_share_readers(const struct form *form)
 {
   for (const struct form_part *part = form->first; part; part = part->next) {
     if (part->kind == PART_READER)
-      reader_share(part->reader);
+      form_reader_share(part->reader);
     if (part->kind == PART_PARTS)
       form_share_readers(part->parts);
   }

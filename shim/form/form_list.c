@@ -9,7 +9,7 @@ static void set_name(struct form_part *part, const struct curl_httppost *post)
 {
   size_t len = post->name && post->namelength ? (size_t)post->namelength : 0;
   char *name = len ? strndup(post->name, len) : NULL;
-  part_set_text(part, &part->name, name ? name : post->name);
+  form_part_set_text(part, &part->name, name ? name : post->name);
   free(name);
   if (len && !name)
     part->form->unknown = "no memory";
@@ -30,9 +30,9 @@ static void set_file(struct form_part *part, const struct curl_httppost *post, c
     part->unknown = "a form with standard input";
     return;
   }
-  part_set_file(part, path);
+  form_part_set_file(part, path);
   if (post->flags & CURL_HTTPPOST_READFILE)
-    part_set_text(part, &part->filename, NULL);
+    form_part_set_text(part, &part->filename, NULL);
 }
 
 /* All but the file's name is taken from the first entry of the field. */
@@ -61,13 +61,13 @@ static bool add_entry(struct form *into, const struct curl_httppost *post, const
   struct form_part *part = form_append(into);
   if (!part)
     return false;
-  part_set_headers(part, file->contentheader);
-  part_set_text(part, &part->type, file->contenttype);
+  form_part_set_headers(part, file->contentheader);
+  form_part_set_text(part, &part->type, file->contenttype);
   if (!post->more)
     set_name(part, post);
   set_content(part, post, file);
   if (shows_filename(post))
-    part_set_text(part, &part->filename, post->showfilename);
+    form_part_set_text(part, &part->filename, post->showfilename);
   return true;
 }
 
@@ -79,7 +79,7 @@ static struct form *nest(struct form *form, const struct curl_httppost *post)
   if (!parts)
     return NULL;
   set_name(part, post);
-  part_set_parts(part, parts);
+  form_part_set_parts(part, parts);
   return parts;
 }
 

@@ -11,8 +11,8 @@
 /* What libcurl takes for a failed read, whatever the room. */
 #define READ_FAILED ((size_t)-1)
 
-struct form_reader *reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
-                               curl_free_callback free_arg, void *arg)
+struct form_reader *form_reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
+                                    curl_free_callback free_arg, void *arg)
 {
   struct form_reader *reader = calloc(1, sizeof(*reader));
   if (!reader)
@@ -26,12 +26,12 @@ struct form_reader *reader_new(curl_off_t size, curl_read_callback read, curl_se
   return reader;
 }
 
-void reader_ref(struct form_reader *reader)
+void form_reader_ref(struct form_reader *reader)
 {
   atomic_fetch_add(&reader->refs, 1);
 }
 
-void reader_unref(struct form_reader *reader)
+void form_reader_unref(struct form_reader *reader)
 {
   if (atomic_fetch_sub(&reader->refs, 1) != 1)
     return;
@@ -39,19 +39,19 @@ void reader_unref(struct form_reader *reader)
   free(reader);
 }
 
-void reader_share(struct form_reader *reader)
+void form_reader_share(struct form_reader *reader)
 {
-  reader_ref(reader);
+  form_reader_ref(reader);
   reader->shared = true;
 }
 
 /* The app's is called for each part of libcurl's, as it would be without us. */
-void reader_free(void *arg)
+void form_reader_free(void *arg)
 {
   struct form_reader *reader = arg;
   if (reader->free_app)
     reader->free_app(reader->arg);
-  reader_unref(reader);
+  form_reader_unref(reader);
 }
 
 static void forget_read(struct form_reader *reader)
@@ -107,7 +107,7 @@ static const char *read_more(struct form_reader *reader)
   return NULL;
 }
 
-const char *reader_open(struct form_reader *reader, uint64_t limit)
+const char *form_reader_open(struct form_reader *reader, uint64_t limit)
 {
   const char *reason = NULL;
   reader->open = true;
@@ -124,7 +124,7 @@ const char *reader_open(struct form_reader *reader, uint64_t limit)
 }
 
 /* What libcurl has not begun to read is still to come: it does not know that we have. */
-void reader_close(struct form_reader *reader)
+void form_reader_close(struct form_reader *reader)
 {
   reader->open = false;
   if (reader->at > 0)
@@ -139,7 +139,7 @@ static size_t take(struct form_reader *reader, char *into, size_t room)
   return len;
 }
 
-size_t reader_read(char *into, size_t size, size_t count, void *arg)
+size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
 {
   struct form_reader *reader = arg;
   /* libcurl begins a transfer that is not ours, after one of ours that it never got to see. */
@@ -157,7 +157,7 @@ size_t reader_read(char *into, size_t size, size_t count, void *arg)
   return reader->read_app(into, size, count, reader->arg);
 }
 
-int reader_seek(void *arg, curl_off_t offset, int origin)
+int form_reader_seek(void *arg, curl_off_t offset, int origin)
 {
   struct form_reader *reader = arg;
   if (!reader->open || !reader->whole || origin != SEEK_SET || offset < 0 ||

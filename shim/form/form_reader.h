@@ -40,22 +40,22 @@ struct form_reader {
 };
 
 /* With one reference, which is libcurl's. NULL: no memory. */
-struct form_reader *reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
-                               curl_free_callback free, void *arg);
-void reader_ref(struct form_reader *reader);
-void reader_unref(struct form_reader *reader);
+struct form_reader *form_reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
+                                    curl_free_callback free, void *arg);
+void form_reader_ref(struct form_reader *reader);
+void form_reader_unref(struct form_reader *reader);
 
 /* A copied handle will call it too; reader_free() ends that. */
-void reader_share(struct form_reader *reader);
+void form_reader_share(struct form_reader *reader);
 
 /* The callbacks that libcurl is given, with the reader as their argument. */
-size_t reader_read(char *into, size_t size, size_t count, void *arg);
-int reader_seek(void *arg, curl_off_t offset, int origin);
-void reader_free(void *arg);
+size_t form_reader_read(char *into, size_t size, size_t count, void *arg);
+int form_reader_seek(void *arg, curl_off_t offset, int origin);
+void form_reader_free(void *arg);
 
 /* Reads ahead, to the end or a little more than `limit` bytes. NULL, or why the content is not known; in both
  * cases the reader must be closed when the call ends. */
-const char *reader_open(struct form_reader *reader, uint64_t limit);
-void reader_close(struct form_reader *reader);
+const char *form_reader_open(struct form_reader *reader, uint64_t limit);
+void form_reader_close(struct form_reader *reader);
 
 #endif

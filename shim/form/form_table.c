@@ -37,7 +37,7 @@ static struct tracked *walk(const void *real)
 }
 
 /* An object whose end we did not see leaves its address to another one. */
-void tracked_add(struct tracked *entry, const void *real)
+void form_table_add(struct tracked *entry, const void *real)
 {
   struct tracked **bucket = bucket_of(real);
   pthread_mutex_lock(&lock);
@@ -51,7 +51,7 @@ void tracked_add(struct tracked *entry, const void *real)
   pthread_mutex_unlock(&lock);
 }
 
-void tracked_remove(struct tracked *entry)
+void form_table_remove(struct tracked *entry)
 {
   pthread_mutex_lock(&lock);
   if (entry->real)
@@ -59,7 +59,7 @@ void tracked_remove(struct tracked *entry)
   pthread_mutex_unlock(&lock);
 }
 
-struct tracked *tracked_find(const void *real)
+struct tracked *form_table_find(const void *real)
 {
   if (!real || !atomic_load_explicit(&count, memory_order_relaxed))
     return NULL;
@@ -69,12 +69,12 @@ struct tracked *tracked_find(const void *real)
   return entry;
 }
 
-void tracked_lock_all(void)
+void form_table_lock_all(void)
 {
   pthread_mutex_lock(&lock);
 }
 
-void tracked_unlock_all(void)
+void form_table_unlock_all(void)
 {
   pthread_mutex_unlock(&lock);
 }

@@ -10,14 +10,14 @@ struct tracked {
   struct tracked *next;
 };
 
-void tracked_add(struct tracked *entry, const void *real);
-void tracked_remove(struct tracked *entry);
+void form_table_add(struct tracked *entry, const void *real);
+void form_table_remove(struct tracked *entry);
 
 /* NULL if there is none. Costs a comparison while the table is empty. */
-struct tracked *tracked_find(const void *real);
+struct tracked *form_table_find(const void *real);
 
 /* For pthread_atfork() alone. */
-void tracked_lock_all(void);
-void tracked_unlock_all(void);
+void form_table_lock_all(void);
+void form_table_unlock_all(void);
 
 #endif

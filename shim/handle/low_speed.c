@@ -4,46 +4,49 @@
 #include "shim/handle/callbacks.h"
 
 /* Bytes a second since the oldest sample; of the whole transfer while there is only one. */
-static int64_t speed_of(const struct slow *slow)
+static int64_t speed_of(const struct low_speed *low_speed)
 {
-  unsigned newest = (slow->count - 1) % SLOW_SAMPLES;
-  unsigned oldest = slow->count >= SLOW_SAMPLES ? slow->count % SLOW_SAMPLES : 0;
-  int64_t bytes = slow->bytes[newest] - (slow->count > 1 ? slow->bytes[oldest] : 0);
-  int64_t ms = (slow->at_us[newest] - (slow->count > 1 ? slow->at_us[oldest] : slow->started_us)) / 1000;
+  unsigned newest = (low_speed->count - 1) % LOW_SPEED_SAMPLES;
+  unsigned oldest = low_speed->count >= LOW_SPEED_SAMPLES ? low_speed->count % LOW_SPEED_SAMPLES : 0;
+  int64_t bytes = low_speed->bytes[newest] - (low_speed->count > 1 ? low_speed->bytes[oldest] : 0);
+  int64_t ms =
+      (low_speed->at_us[newest] - (low_speed->count > 1 ? low_speed->at_us[oldest] : low_speed->started_us)) /
+      1000;
   return bytes * 1000 / (ms > 0 ? ms : 1);
 }
 
-static void take_sample(struct slow *slow, int64_t bytes, int64_t now_us)
+static void take_sample(struct low_speed *low_speed, int64_t bytes, int64_t now_us)
 {
-  if (slow->count && slow->second == now_us / 1000000)
+  if (low_speed->count && low_speed->second == now_us / 1000000)
     return;
-  slow->second = now_us / 1000000;
-  slow->bytes[slow->count % SLOW_SAMPLES] = bytes;
-  slow->at_us[slow->count % SLOW_SAMPLES] = now_us;
-  slow->count++;
+  low_speed->second = now_us / 1000000;
+  low_speed->bytes[low_speed->count % LOW_SPEED_SAMPLES] = bytes;
+  low_speed->at_us[low_speed->count % LOW_SPEED_SAMPLES] = now_us;
+  low_speed->count++;
 }
 
-static bool is_too_long(struct slow *slow, int64_t bytes, int64_t now_us, long limit, long seconds)
+static bool is_too_long(struct low_speed *low_speed, int64_t bytes, int64_t now_us, long limit, long seconds)
 {
-  take_sample(slow, bytes, now_us);
-  if (speed_of(slow) >= limit) {
-    slow->since_us = 0;
+  take_sample(low_speed, bytes, now_us);
+  if (speed_of(low_speed) >= limit) {
+    low_speed->since_us = 0;
     return false;
   }
-  if (!slow->since_us)
-    slow->since_us = now_us;
-  return now_us - slow->since_us >= (int64_t)seconds * 1000000;
+  if (!low_speed->since_us)
+    low_speed->since_us = now_us;
+  return now_us - low_speed->since_us >= (int64_t)seconds * 1000000;
 }
 
 /* What libcurl has no rule for is never too slow. */
-bool slow_breaks_rule(struct slow *slow, const struct shadow *shadow, int64_t bytes, int64_t now_us)
+bool low_speed_exceeded(struct low_speed *low_speed, const struct shadow *shadow, int64_t bytes,
+                        int64_t now_us)
 {
   long limit = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
        seconds = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0);
-  return limit > 0 && seconds > 0 && is_too_long(slow, bytes, now_us, limit, seconds);
+  return limit > 0 && seconds > 0 && is_too_long(low_speed, bytes, now_us, limit, seconds);
 }
 
-CURLcode slow_error(struct shadow *shadow)
+CURLcode low_speed_error(struct shadow *shadow)
 {
   callback_error(shadow, "Operation too slow. Less than %ld bytes/sec transferred the last %ld seconds",
                  (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),

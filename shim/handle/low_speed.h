@@ -7,10 +7,10 @@
 #include "shim/handle/shadow.h"
 
 /* Its speed is that of the last five seconds. */
-enum { SLOW_SAMPLES = 6 };
+enum { LOW_SPEED_SAMPLES = 6 };
 
-struct slow {
-  int64_t bytes[SLOW_SAMPLES], at_us[SLOW_SAMPLES];
+struct low_speed {
+  int64_t bytes[LOW_SPEED_SAMPLES], at_us[LOW_SPEED_SAMPLES];
   unsigned count;
   int64_t started_us;
   int64_t second;   /* of the last sample */
@@ -18,9 +18,10 @@ struct slow {
 };
 
 /* `bytes` have gone either way until now. True if that is less than the app wants, for as long as it says. */
-bool slow_breaks_rule(struct slow *slow, const struct shadow *shadow, int64_t bytes, int64_t now_us);
+bool low_speed_exceeded(struct low_speed *low_speed, const struct shadow *shadow, int64_t bytes,
+                        int64_t now_us);
 
 /* CURLE_OPERATION_TIMEDOUT, in libcurl's words. */
-CURLcode slow_error(struct shadow *shadow);
+CURLcode low_speed_error(struct shadow *shadow);
 
 #endif

@@ -55,8 +55,8 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
     atomic_fetch_add_explicit(&multi_alive, 1, memory_order_relaxed);
     multi->lib = lib;
     atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
-    gate_init(&multi->gate);
-    multi->flights = NULL;
+    driver_lock_init(&multi->driver_lock);
+    multi->multi_calls = NULL;
     multi->message_count = multi->added = multi->unread = 0;
     multi->reads_ahead = multi->in_reader = false;
     _Atomic(struct multi *) *bucket = bucket_of(handle);
@@ -153,8 +153,8 @@ void multi_read_ahead(struct multi *multi)
          (message = multi->lib->multi_info_read(handle, &left))) {
     struct shadow *shadow = shadow_find(message->easy_handle);
     multi->messages[multi->message_count++] = message;
-    if (message->msg == CURLMSG_DONE && shadow && shadow->flight)
-      message->data.result = flight_end(shadow->flight, message->data.result);
+    if (message->msg == CURLMSG_DONE && shadow && shadow->multi_call)
+      message->data.result = multi_call_end(shadow->multi_call, message->data.result);
   }
 }
 
@@ -175,25 +175,25 @@ CURLMsg *multi_take_message(struct multi *multi, int *left)
 void multi_lock_all(void)
 {
   pthread_mutex_lock(&lock);
-  flight_lock();
+  multi_call_lock();
 }
 
 void multi_unlock_all(void)
 {
-  flight_unlock();
+  multi_call_unlock();
   pthread_mutex_unlock(&lock);
 }
 
-void multi_open_gates(void)
+void multi_reset_driver_locks(void)
 {
   for (unsigned i = 0; i < BUCKETS; i++)
     for (struct multi *multi = buckets[i]; multi; multi = multi->next)
-      if (!gate_is_ours(&multi->gate))
-        gate_init(&multi->gate);
+      if (!driver_lock_is_ours(&multi->driver_lock))
+        driver_lock_init(&multi->driver_lock);
 }
 
 void multi_begin_anew(void)
 {
-  flight_begin_anew();
+  multi_call_begin_anew();
   pthread_mutex_unlock(&lock);
 }

@@ -13,22 +13,22 @@
 #include "shim/base/driver_lock.h"
 #include "shim/handle/shadow.h"
 
-struct flight;
+struct multi_call;
 
 struct multi {
   _Atomic(CURLM *) handle; /* NULL while unused */
   _Atomic(struct multi *) next;
   const struct libcurl *lib;
-  _Atomic uint32_t serial; /* grows with every use of this memory */
-  struct flight *flights;  /* of ours, under way */
-  CURLMsg **messages;      /* read ahead of the app, oldest first */
+  _Atomic uint32_t serial;        /* grows with every use of this memory */
+  struct multi_call *multi_calls; /* of ours, under way */
+  CURLMsg **messages;             /* read ahead of the app, oldest first */
   unsigned message_count, message_room;
   struct shadow **in; /* the handles in it */
   unsigned added;     /* how many: each can have one message */
   unsigned unread;    /* flights that are still to be named */
   bool reads_ahead;
-  struct gate gate; /* passed by who works on it while there are flights */
-  bool in_reader;   /* of an unread flight: a callback, in which libcurl refuses to be called */
+  struct driver_lock driver_lock; /* passed by who works on it while there are flights */
+  bool in_reader;                 /* of an unread flight: a callback, in which libcurl refuses to be called */
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
@@ -48,12 +48,12 @@ void multi_free(struct multi *multi);
 struct multi *multi_of(const struct shadow *shadow);
 
 /* Passes its gate if any flight of ours is in it, outside of callbacks; for gate_leave(). NULL is fine. */
-static inline struct gate *multi_enter(struct multi *multi)
+static inline struct driver_lock *multi_enter(struct multi *multi)
 {
-  if (!multi || !multi->flights)
+  if (!multi || !multi->multi_calls)
     return NULL;
-  gate_enter(&multi->gate);
-  return &multi->gate;
+  driver_lock_enter(&multi->driver_lock);
+  return &multi->driver_lock;
 }
 
 /* The handle is in; false without memory for its message: it must not be one of ours. */
@@ -76,6 +76,6 @@ void multi_begin_anew(void);
 
 /* In a child of fork(), before the last: whom a gate was left to may not be in it. A copy goes through no
  * gate but its own. */
-void multi_open_gates(void);
+void multi_reset_driver_locks(void);
 
 #endif

@@ -17,7 +17,7 @@ const struct option_row option_rows[OPTION_ROWS] = {
 #define X(name) [OPTION_ROW(CURLOPT_##name)] = {OPTION_RARE_TEXT, 0},
   OPTIONS_RARE_TEXT(X)
 #undef X
-#define X(name, way, why) [OPTION_ROW(CURLOPT_##name)] = {OPTION_NEEDS, 0},
+#define X(name, route, why) [OPTION_ROW(CURLOPT_##name)] = {OPTION_NEEDS, 0},
   OPTIONS_NEEDS(X)
 #undef X
 #define X(name) [OPTION_ROW(CURLOPT_##name)] = {OPTION_SPECIAL, 0},
@@ -77,10 +77,10 @@ const struct option_row option_rows[OPTION_ROWS] = {
 /* Names in place, not pointed to: every program that starts would pay for the relocations. */
 static const struct need {
   uint16_t number;
-  uint8_t way; /* enum option_way */
+  uint8_t route; /* enum option_way */
   char name[29];
 } needs[] = {
-#define X(name, way, why) {CURLOPT_##name % 10000, NEEDS_##way, #name},
+#define X(name, route, why) {CURLOPT_##name % 10000, NEEDS_##route, #name},
     OPTIONS_NEEDS(X)
 #undef X
 };
@@ -96,7 +96,7 @@ static const struct need *find_need(unsigned number)
 enum option_way option_way(unsigned number)
 {
   const struct need *need = find_need(number);
-  return need ? (enum option_way)need->way : NEEDS_LIVE;
+  return need ? (enum option_way)need->route : NEEDS_LIVE;
 }
 
 const char *option_name(unsigned number, char room[24])

@@ -439,14 +439,14 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
   return shadow->rule;
 }
 
-const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24])
+const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24])
 {
   if (!shadow->needy)
     return NULL;
   for (unsigned word = 0; word < sizeof(shadow->needs) / sizeof(shadow->needs[0]); word++)
     for (uint64_t left = shadow->needs[word]; left; left &= left - 1) {
       unsigned number = word * 64 + (unsigned)__builtin_ctzll(left);
-      if (option_way(number) == way)
+      if (option_way(number) == route)
         return option_name(number == NEWER ? shadow->newer_option : number, room);
     }
   return NULL;

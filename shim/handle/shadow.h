@@ -67,7 +67,7 @@ struct url_parts {
 };
 
 struct multi;
-struct flight;
+struct multi_call;
 struct rescue;
 struct transport;
 
@@ -84,14 +84,14 @@ struct shadow {
   struct rare *rare; /* RARE options that were set */
   struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
-                 64];           /* NEEDS options that are set; the last bit stands for all newer ones */
-  struct replay *replay;        /* what the last delivery left for getinfo; NULL until the first */
-  const struct idem_rule *rule; /* valid while `matched` */
-  struct rescue *rescue;        /* LIVE: of its call, while libcurl holds options of it */
-  struct transport *transport;  /* while the state is TRANSPORT */
-  struct flight *flight;        /* its call in a multi, while that is under way */
-  struct multi *multi;          /* the app's multi that it was added to, if that has still this serial */
-  struct url_parts parts;       /* valid while `matched` and rule is not NULL */
+                 64];            /* NEEDS options that are set; the last bit stands for all newer ones */
+  struct replay *replay;         /* what the last delivery left for getinfo; NULL until the first */
+  const struct idem_rule *rule;  /* valid while `matched` */
+  struct rescue *rescue;         /* LIVE: of its call, while libcurl holds options of it */
+  struct transport *transport;   /* while the state is TRANSPORT */
+  struct multi_call *multi_call; /* its call in a multi, while that is under way */
+  struct multi *multi;           /* the app's multi that it was added to, if that has still this serial */
+  struct url_parts parts;        /* valid while `matched` and rule is not NULL */
   uint32_t multi_serial;
   uint16_t newer_option; /* the number that the last bit of `needs` stands for */
   uint8_t request;       /* enum http_request */
@@ -166,7 +166,7 @@ static inline const char *shadow_text(const struct shadow *shadow, enum option_s
 uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback);
 
 /* The name of an option that is set and leaves this way open only, or NULL. */
-const char *shadow_needs(const struct shadow *shadow, enum option_way way, char room[24]);
+const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24]);
 
 /* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
 void shadow_lock_all(void);

@@ -44,7 +44,7 @@ int dl_open_flags(const char *file, int flags)
 {
   int saved = errno;
   dl_find_real();
-  if ((flags & RTLD_DEEPBIND) && file && life_config()->hook_dl && life_active() &&
+  if ((flags & RTLD_DEEPBIND) && file && settings()->hook_dl && runtime_active() &&
       (is_ffi_module(file) || elf_needs_libcurl(file)))
     flags &= ~RTLD_DEEPBIND;
   errno = saved;
@@ -95,7 +95,7 @@ void *dl_sym_answer(void *handle, const char *name)
   dl_find_real();
   if (!name || !begins_with_curl(name) || handle == RTLD_NEXT || !is_exported(name + 5))
     return DL_PASS;
-  if (!life_config()->hook_dl || !life_active())
+  if (!settings()->hook_dl || !runtime_active())
     return libcurl_count() ? DL_PASS : not_found(name);
   void *symbol = dl_real_sym(handle, name);
   if (!symbol || libcurl_count() > 1)

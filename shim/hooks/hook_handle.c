@@ -13,7 +13,7 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real)
 {
   struct shadow *shadow = handle ? shadow_new(handle, real) : NULL;
   if (shadow)
-    atomic_store_explicit(&shadow->quick, life_active() ? handle : (CURL *)shadow, memory_order_relaxed);
+    atomic_store_explicit(&shadow->quick, runtime_active() ? handle : (CURL *)shadow, memory_order_relaxed);
   return shadow;
 }
 
@@ -58,16 +58,16 @@ HOOK(void, curl_easy_reset, (CURL * handle))
 static void take_out(struct multi *multi, struct shadow *shadow)
 {
   CURL *handle = shadow->handle;
-  struct gate *gate = multi_enter(multi);
-  if (shadow->flight)
+  struct driver_lock *driver_lock = multi_enter(multi);
+  if (shadow->multi_call)
     multi_read_ahead(multi);
-  if (shadow->flight)
-    flight_give_up(shadow->flight, "its handle was cleaned up");
+  if (shadow->multi_call)
+    multi_call_give_up(shadow->multi_call, "its handle was cleaned up");
   multi->lib->multi_remove_handle(multi->handle, handle);
-  if (shadow->flight)
-    flight_abandon(shadow->flight);
+  if (shadow->multi_call)
+    multi_call_abandon(shadow->multi_call);
   multi_note_removed(multi, shadow, handle);
-  gate_leave(gate);
+  driver_lock_leave(driver_lock);
 }
 
 HOOK(void, curl_easy_cleanup, (CURL * handle))

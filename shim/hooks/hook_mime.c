@@ -15,7 +15,7 @@ static const struct libcurl *libcurl_of_part(const struct form_part *known, cons
 /* Content that no rule would let into a key is not kept. */
 static bool is_too_large(size_t len)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   for (size_t i = 0; i < config->rule_count; i++)
     if (len <= config->rules[i].max_body)
       return false;
@@ -29,7 +29,7 @@ HOOK(curl_mime *, curl_mime_init, (CURL * handle))
   const struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   curl_mime *mime = real && real->mime_init ? real->mime_init(handle) : NULL;
-  if (mime && shadow && life_active() && !libcurl_itself(CALLER))
+  if (mime && shadow && runtime_active() && !libcurl_itself(CALLER))
     form_track(mime, real);
   return mime;
 }
@@ -64,7 +64,7 @@ HOOK(curl_mimepart *, curl_mime_addpart, (curl_mime * mime))
       return CURLE_NOT_BUILT_IN;                                                                             \
     CURLcode code = real->mime_##text(part, value);                                                          \
     if (known)                                                                                               \
-      part_set_text(known, &known->text, code == CURLE_OK ? value : NULL);                                   \
+      form_part_set_text(known, &known->text, code == CURLE_OK ? value : NULL);                              \
     return code;                                                                                             \
   }
 HOOK_TEXT(name)
@@ -80,7 +80,7 @@ HOOK(CURLcode, curl_mime_headers, (curl_mimepart * part, struct curl_slist *head
     return CURLE_NOT_BUILT_IN;
   CURLcode code = real->mime_headers(part, headers, take_ownership);
   if (known && code == CURLE_OK)
-    part_set_headers(known, headers);
+    form_part_set_headers(known, headers);
   return code;
 }
 
@@ -91,7 +91,7 @@ HOOK(CURLcode, curl_mime_data, (curl_mimepart * part, const char *data, size_t l
   if (!real || !real->mime_data)
     return CURLE_NOT_BUILT_IN;
   if (known)
-    part_clear(known);
+    form_part_clear(known);
   CURLcode code = real->mime_data(part, data, len);
   if (!known || code != CURLE_OK || !data)
     return code;
@@ -100,7 +100,7 @@ HOOK(CURLcode, curl_mime_data, (curl_mimepart * part, const char *data, size_t l
   if (is_too_large(len))
     known->unknown = "max_body";
   else
-    part_set_data(known, data, len);
+    form_part_set_data(known, data, len);
   return code;
 }
 
@@ -112,10 +112,10 @@ HOOK(CURLcode, curl_mime_filedata, (curl_mimepart * part, const char *path))
   if (!real || !real->mime_filedata)
     return CURLE_NOT_BUILT_IN;
   if (known)
-    part_clear(known);
+    form_part_clear(known);
   CURLcode code = real->mime_filedata(part, path);
   if (known && path)
-    part_set_file(known, path);
+    form_part_set_file(known, path);
   if (known && code != CURLE_OK)
     known->unknown = "a file that cannot be read";
   return code;
@@ -125,12 +125,12 @@ HOOK(CURLcode, curl_mime_filedata, (curl_mimepart * part, const char *path))
 static CURLcode set_reader(struct form_part *known, curl_mimepart *part, struct form_reader *reader)
 {
   const struct libcurl *real = known->form->lib;
-  CURLcode code = real->mime_data_cb(part, reader->size, reader_read, reader->seek_app ? reader_seek : NULL,
-                                     reader_free, reader);
+  CURLcode code = real->mime_data_cb(part, reader->size, form_reader_read,
+                                     reader->seek_app ? form_reader_seek : NULL, form_reader_free, reader);
   if (code == CURLE_OK)
-    part_set_reader(known, reader);
+    form_part_set_reader(known, reader);
   else
-    reader_unref(reader);
+    form_reader_unref(reader);
   return code;
 }
 
@@ -143,8 +143,8 @@ HOOK(CURLcode, curl_mime_data_cb,
   if (!real || !real->mime_data_cb)
     return CURLE_NOT_BUILT_IN;
   if (known)
-    part_clear(known);
-  struct form_reader *reader = known && read ? reader_new(size, read, seek, free, arg) : NULL;
+    form_part_clear(known);
+  struct form_reader *reader = known && read ? form_reader_new(size, read, seek, free, arg) : NULL;
   if (reader)
     return set_reader(known, part, reader);
   if (known && read)
@@ -157,7 +157,7 @@ static void note_parts(struct form_part *known, curl_mime *subparts)
 {
   struct form *parts = form_find(subparts);
   if (known && parts)
-    part_set_parts(known, parts);
+    form_part_set_parts(known, parts);
   else if (known && subparts)
     known->unknown = "a form that is not known";
   else if (parts)
@@ -172,7 +172,7 @@ HOOK(CURLcode, curl_mime_subparts, (curl_mimepart * part, curl_mime *subparts))
   if (!real || !real->mime_subparts)
     return CURLE_NOT_BUILT_IN;
   if (known && !again)
-    part_clear(known);
+    form_part_clear(known);
   CURLcode code = real->mime_subparts(part, subparts);
   if (code == CURLE_OK && !again)
     note_parts(known, subparts);

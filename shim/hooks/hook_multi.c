@@ -57,9 +57,9 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
 static bool has_room(void)
 {
   if (!stack_suffices())
-    life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
-  else if (!life_replays() && !descriptors_suffice())
-    life_fail_open(LIFE_NO_DESCRIPTORS, "a third of all descriptors is in use; raise the limit (ulimit -n)");
+    fail_open(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
+  else if (!runtime_replays_tape() && !fd_headroom())
+    fail_open(PROBLEM_NO_DESCRIPTORS, "a third of all descriptors is in use; raise the limit (ulimit -n)");
   else
     return true;
   return false;
@@ -67,21 +67,21 @@ static bool has_room(void)
 
 static CURLMcode add(struct multi *multi, struct shadow *shadow)
 {
-  const struct idem_rule *rule = life_active() ? shadow_rule(shadow, life_config()) : NULL;
+  const struct idem_rule *rule = runtime_active() ? shadow_rule(shadow, settings()) : NULL;
   shadow->replayed = REPLAYED_NOT;
   if (!multi_note_added(multi, shadow))
-    return rule && life_replays() ? CURLM_OUT_OF_MEMORY
-                                  : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    return rule && runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
+                                          : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   CURL *handle = shadow->handle;
   multi->reads_ahead |= rule != NULL;
   bool ours = rule && has_room();
   if (ours)
-    gate_enter(&multi->gate);
-  CURLMcode code = ours                     ? idem_multi_add_handle(multi, shadow, rule)
-                   : rule && life_replays() ? CURLM_OUT_OF_MEMORY
-                                            : multi->lib->multi_add_handle(multi->handle, handle);
+    driver_lock_enter(&multi->driver_lock);
+  CURLMcode code = ours                             ? idem_multi_add_handle(multi, shadow, rule)
+                   : rule && runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
+                                                    : multi->lib->multi_add_handle(multi->handle, handle);
   if (ours)
-    gate_leave(&multi->gate);
+    driver_lock_leave(&multi->driver_lock);
   if (code != CURLM_OK)
     multi_note_removed(multi, shadow, handle);
   return code;
@@ -102,24 +102,24 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   return real->multi_add_handle(multi, handle);
 }
 
-static struct gate *look_before(struct multi *multi)
+static struct driver_lock *look_before(struct multi *multi)
 {
-  struct gate *gate = multi_enter(multi);
-  flight_read(multi);
-  flight_rescue(multi);
-  return gate;
+  struct driver_lock *driver_lock = multi_enter(multi);
+  multi_call_read(multi);
+  multi_call_rescue(multi);
+  return driver_lock;
 }
 
 /* What ran callbacks may have ended flights, and sent others on their way. */
-static CURLMcode look_after(struct multi *multi, struct gate *gate, CURLMcode code)
+static CURLMcode look_after(struct multi *multi, struct driver_lock *driver_lock, CURLMcode code)
 {
   if (multi)
-    flight_guard(multi);
+    multi_call_guard(multi);
   if (multi && multi->reads_ahead && code != CURLM_RECURSIVE_API_CALL) {
     multi_read_ahead(multi);
-    flight_settle(multi);
+    multi_call_settle(multi);
   }
-  gate_leave(gate);
+  driver_lock_leave(driver_lock);
   return code;
 }
 
@@ -127,17 +127,17 @@ static CURLMcode take_out(struct multi *known, struct shadow *shadow, const stru
                           CURLM *multi, CURL *handle)
 {
   bool ours = known && shadow && multi_of(shadow) == known;
-  if (ours && shadow->flight)
+  if (ours && shadow->multi_call)
     multi_read_ahead(known);
-  if (ours && shadow->flight)
-    flight_give_up(shadow->flight, "removed from its multi");
+  if (ours && shadow->multi_call)
+    multi_call_give_up(shadow->multi_call, "removed from its multi");
   CURLMcode code = real->multi_remove_handle(multi, handle);
   if (known && code == CURLM_OK && !ours)
     multi_drop_message(known, handle);
   if (code != CURLM_OK || !ours)
     return code;
-  if (shadow->flight)
-    flight_abandon(shadow->flight);
+  if (shadow->multi_call)
+    multi_call_abandon(shadow->multi_call);
   multi_note_removed(known, shadow, handle);
   return code;
 }
@@ -151,9 +151,9 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct gate *gate = multi_enter(known);
+  struct driver_lock *driver_lock = multi_enter(known);
   CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
-  gate_leave(gate);
+  driver_lock_leave(driver_lock);
   return code;
 }
 
@@ -174,8 +174,8 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct gate *gate = look_before(known);
-  return look_after(known, gate, turn(real, multi, running));
+  struct driver_lock *driver_lock = look_before(known);
+  return look_after(known, driver_lock, turn(real, multi, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
@@ -185,8 +185,8 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct gate *gate = look_before(known);
-  return look_after(known, gate, real->multi_socket_action(multi, fd, events, running));
+  struct driver_lock *driver_lock = look_before(known);
+  return look_after(known, driver_lock, real->multi_socket_action(multi, fd, events, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
@@ -196,8 +196,8 @@ HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *runnin
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused || !real->multi_socket)
     return refused ? refused : CURLM_INTERNAL_ERROR;
-  struct gate *gate = look_before(known);
-  return look_after(known, gate, real->multi_socket(multi, fd, running));
+  struct driver_lock *driver_lock = look_before(known);
+  return look_after(known, driver_lock, real->multi_socket(multi, fd, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
@@ -207,8 +207,8 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused || !real->multi_socket_all)
     return refused ? refused : CURLM_INTERNAL_ERROR;
-  struct gate *gate = look_before(known);
-  return look_after(known, gate, real->multi_socket_all(multi, running));
+  struct driver_lock *driver_lock = look_before(known);
+  return look_after(known, driver_lock, real->multi_socket_all(multi, running));
 }
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
@@ -221,9 +221,9 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
     return NULL;
   if (!known || !known->reads_ahead)
     return real->multi_info_read(multi, left);
-  struct gate *gate = multi_enter(known);
+  struct driver_lock *driver_lock = multi_enter(known);
   CURLMsg *message = multi_take_message(known, left);
-  gate_leave(gate);
+  driver_lock_leave(driver_lock);
   return message;
 }
 
@@ -234,15 +234,15 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct gate *gate = multi_enter(known);
+  struct driver_lock *driver_lock = multi_enter(known);
   if (known && known->reads_ahead)
     multi_read_ahead(known);
   if (known)
-    flight_give_up_all(known, "its multi was cleaned up");
+    multi_call_give_up_all(known, "its multi was cleaned up");
   CURLMcode code = real->multi_cleanup(multi);
-  while (known && code == CURLM_OK && known->flights)
-    flight_abandon(known->flights);
-  gate_leave(gate);
+  while (known && code == CURLM_OK && known->multi_calls)
+    multi_call_abandon(known->multi_calls);
+  driver_lock_leave(driver_lock);
   if (known && code == CURLM_OK)
     multi_free(known);
   return code;

@@ -24,15 +24,15 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return CURLE_NOT_BUILT_IN;
   if (shadow && (shadow->state == PERFORM_DELIVERING || shadow->state == PERFORM_PENDING))
     return refuse_nested(shadow);
-  if (!shadow || shadow->state != PERFORM_IDLE || !life_active() || multi_of(shadow))
+  if (!shadow || shadow->state != PERFORM_IDLE || !runtime_active() || multi_of(shadow))
     return real->easy_perform(handle);
-  const struct idem_rule *rule = shadow_rule(shadow, life_config());
+  const struct idem_rule *rule = shadow_rule(shadow, settings());
   if (rule && stack_suffices())
     return idem_easy_perform(shadow, rule);
   if (rule)
-    life_fail_open(LIFE_NO_STACK, "a thread has less than 64 KB of stack left");
+    fail_open(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = REPLAYED_NOT;
-  if (rule && life_replays())
+  if (rule && runtime_replays_tape())
     return CURLE_OUT_OF_MEMORY;
   return real->easy_perform(handle);
 }
@@ -40,9 +40,9 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
 /* libcurl may deliver what it has held back at once. */
 static CURLcode pause_really(const struct libcurl *real, struct shadow *shadow, CURL *handle, int what)
 {
-  struct gate *gate = shadow && shadow->flight ? multi_enter(multi_of(shadow)) : NULL;
+  struct driver_lock *driver_lock = shadow && shadow->multi_call ? multi_enter(multi_of(shadow)) : NULL;
   CURLcode code = real->easy_pause(handle, what);
-  gate_leave(gate);
+  driver_lock_leave(driver_lock);
   return code;
 }
 

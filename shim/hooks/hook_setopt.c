@@ -28,7 +28,7 @@ static __attribute__((noinline)) CURLcode setopt_of_any(CURL *handle, CURLoption
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(caller);
   if (!real)
     return CURLE_NOT_BUILT_IN;
-  if (!shadow || !life_active())
+  if (!shadow || !runtime_active())
     return real->easy_setopt(handle, option, value);
   return idem_easy_setopt(shadow, option, value);
 }

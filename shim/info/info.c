@@ -225,7 +225,7 @@ static int64_t passing_number(const struct replay *replay, unsigned number, int6
   case NUMBER_OF(CURLINFO_HEADER_SIZE):
     return (int64_t)replay->taken;
   case NUMBER_OF(CURLINFO_REDIRECT_COUNT):
-    return so_far_redirects(replay, value);
+    return info_redirects_yet(replay, value);
   default:
     return value;
   }
@@ -260,7 +260,7 @@ static bool knows(const struct shadow *shadow, unsigned number)
     return false;
   if (is_ahead(shadow))
     return number == NUMBER_OF(CURLINFO_EFFECTIVE_METHOD);
-  return !replay->passing || so_far_knows(replay, number);
+  return !replay->passing || info_is_known_yet(replay, number);
 }
 
 /* Since 8.10 no port is no longer port 0. */

@@ -33,7 +33,7 @@ static bool is_whole(struct idem_span headers)
   return headers.len > 3 && end[-1] == '\n' && (end[-2] == '\n' || (end[-2] == '\r' && end[-3] == '\n'));
 }
 
-bool so_far_knows(const struct replay *replay, unsigned number)
+bool info_is_known_yet(const struct replay *replay, unsigned number)
 {
   if (number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD))
     return is_whole(passed(replay));
@@ -43,7 +43,7 @@ bool so_far_knows(const struct replay *replay, unsigned number)
   return true;
 }
 
-int64_t so_far_redirects(const struct replay *replay, int64_t all)
+int64_t info_redirects_yet(const struct replay *replay, int64_t all)
 {
   int64_t redirects = -1;
   const char *at = replay->headers.data, *end = at + replay->passed;

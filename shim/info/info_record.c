@@ -150,7 +150,7 @@ static bool collect_certificates(const struct shadow *shadow, struct buffer *fac
   return complete;
 }
 
-bool facts_have_certificates(const struct shadow *shadow, struct idem_span facts)
+bool info_record_has_certificates(const struct shadow *shadow, struct idem_span facts)
 {
   size_t len;
   return !shadow->slot[SLOT_CERTINFO] || !shadow->parts.https ||

@@ -86,7 +86,7 @@ struct idem_span facts_trailers(const struct buffer *facts);
 
 /* False if the app wants the certificates of a handshake that were not asked for when the answer was stored.
  */
-bool facts_have_certificates(const struct shadow *shadow, struct idem_span facts);
+bool info_record_has_certificates(const struct shadow *shadow, struct idem_span facts);
 
 /* A stored fact by number; `fallback` if it is not there. */
 int64_t facts_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);

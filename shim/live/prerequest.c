@@ -7,7 +7,7 @@
 /* 7.80.0 */
 #define HAS_PREREQ 0x075000
 
-bool sent_is_told(const struct shadow *shadow)
+bool prerequest_is_supported(const struct shadow *shadow)
 {
   return shadow->lib->version >= HAS_PREREQ;
 }
@@ -18,7 +18,7 @@ static bool may_go_out(struct call *call)
   struct idem_error why = {""};
   if (call->api->sent(call->store, &call->op, &why) == 0)
     return true;
-  life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+  fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
   call_event(call, "store_error", why.text, 0, -1);
   return call->rule->indoubt != IDEM_INDOUBT_FAIL;
 }
@@ -36,7 +36,7 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
 
-void sent_lend(struct call *call)
+void prerequest_hook(struct call *call)
 {
   struct shadow *shadow = call->shadow;
   call->announced = !call->op.defers;
@@ -47,7 +47,7 @@ void sent_lend(struct call *call)
   shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQDATA, call);
 }
 
-void sent_give_back(const struct shadow *shadow, CURL *handle)
+void prerequest_restore(const struct shadow *shadow, CURL *handle)
 {
   if (!shadow->announced)
     return;
@@ -55,18 +55,18 @@ void sent_give_back(const struct shadow *shadow, CURL *handle)
   shadow->lib->easy_setopt(handle, CURLOPT_PREREQDATA, shadow_rare(shadow, CURLOPT_PREREQDATA, 0));
 }
 
-void sent_return(struct call *call)
+void prerequest_unhook(struct call *call)
 {
-  sent_give_back(call->shadow, call->shadow->handle);
+  prerequest_restore(call->shadow, call->shadow->handle);
   call->shadow->announced = false;
 }
 
-bool sent_holds(const struct shadow *shadow, CURLoption option)
+bool prerequest_overrides(const struct shadow *shadow, CURLoption option)
 {
   return shadow->announced && (option == CURLOPT_PREREQFUNCTION || option == CURLOPT_PREREQDATA);
 }
 
-bool sent_has_begun(const struct call *call)
+bool request_has_begun(const struct call *call)
 {
   long size = 0;
   const struct shadow *shadow = call->shadow;
@@ -74,7 +74,7 @@ bool sent_has_begun(const struct call *call)
   return call->announced && size > 0;
 }
 
-bool sent_in_vain(const struct call *call, CURLcode code)
+bool request_outcome_unknown(const struct call *call, CURLcode code)
 {
-  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && sent_has_begun(call);
+  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && request_has_begun(call);
 }

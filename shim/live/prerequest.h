@@ -7,21 +7,21 @@
 #include "shim/request/call.h"
 
 /* False with a libcurl that has no such callback: the record is then written when the call is claimed. */
-bool sent_is_told(const struct shadow *shadow);
+bool prerequest_is_supported(const struct shadow *shadow);
 
-void sent_lend(struct call *call);
-void sent_return(struct call *call);
+void prerequest_hook(struct call *call);
+void prerequest_unhook(struct call *call);
 
 /* Puts the app's own callback on a handle. */
-void sent_give_back(const struct shadow *shadow, CURL *handle);
+void prerequest_restore(const struct shadow *shadow, CURL *handle);
 
 /* True if libcurl holds ours in the place of this option. */
-bool sent_holds(const struct shadow *shadow, CURLoption option);
+bool prerequest_overrides(const struct shadow *shadow, CURLoption option);
 
 /* True if a byte of the request has been sent; what was said to a proxy before does not count. */
-bool sent_has_begun(const struct call *call);
+bool request_has_begun(const struct call *call);
 
 /* For the end of a call: true if it has, and `code` does not tell what became of it. */
-bool sent_in_vain(const struct call *call, CURLcode code);
+bool request_outcome_unknown(const struct call *call, CURLcode code);
 
 #endif

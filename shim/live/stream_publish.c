@@ -26,8 +26,8 @@ static bool add(struct spooling *spooling, const struct idem_spool_piece *pieces
   spooling->begun = rc == 0;
   spooling->failed = rc != 0;
   if (rc < 0)
-    life_fail_open(LIFE_STORE_FAILED, "what has come of a call cannot be given to its followers: %s",
-                   strerror(-rc));
+    fail_open(PROBLEM_STORE_FAILED, "what has come of a call cannot be given to its followers: %s",
+              strerror(-rc));
   return rc == 0;
 }
 

@@ -215,6 +215,6 @@ bool tee_holds(const struct shadow *shadow, CURLoption option)
   case CURLOPT_SEEKDATA:
     return shadow->fed;
   default:
-    return sent_holds(shadow, option) || rescue_holds(shadow, option);
+    return prerequest_overrides(shadow, option) || rescue_holds(shadow, option);
   }
 }

@@ -28,7 +28,7 @@ const char *deliver_refuses(const struct call *call, const struct idem_answer *a
     return "MAXFILESIZE";
   if ((shadow->cookie_engine || shadow->shared) && header_find(answer->headers, "set-cookie").data)
     return "the answer sets a cookie";
-  if (!facts_have_certificates(shadow, answer->facts))
+  if (!info_record_has_certificates(shadow, answer->facts))
     return "CERTINFO";
   bool rounds = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
   if (rounds && !shadow->slot[SLOT_FOLLOWLOCATION] && header_was_redirected(answer->headers))
@@ -170,8 +170,9 @@ static CURLcode wait_for_more(struct delivery *d)
   CURLcode code = progress_update(d->shadow, &d->progress);
   if (code == CURLE_OK)
     code = check_time(d);
-  if (code == CURLE_OK && slow_breaks_rule(&call->stream->slow, d->shadow, d->progress.down, monotonic_us()))
-    code = slow_error(d->shadow);
+  if (code == CURLE_OK &&
+      low_speed_exceeded(&call->stream->low_speed, d->shadow, d->progress.down, monotonic_us()))
+    code = low_speed_error(d->shadow);
   if (code == CURLE_OK && !stream_refresh(call))
     call->api->wait(call->store, &call->op, WAIT_POLL_US / 1000);
   return code;

@@ -36,7 +36,7 @@ static void take(struct call *call)
 void stream_join(struct call *call)
 {
   call->stream->joined = call->stream->open = true;
-  call->stream->slow.started_us = monotonic_us();
+  call->stream->low_speed.started_us = monotonic_us();
   call->speed = 0; /* it comes when it comes */
   take(call);
 }

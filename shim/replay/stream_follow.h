@@ -17,7 +17,7 @@
 
 struct stream {
   struct idem_spool spool;
-  struct slow slow; /* for direct delivery: the app's own rule */
+  struct low_speed low_speed; /* for direct delivery: the app's own rule */
   bool joined, open, settled, refused;
 };
 

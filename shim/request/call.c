@@ -227,7 +227,7 @@ static void build_line(struct call *call)
   request->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
                                   : (struct idem_span){"/", 1};
   request->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
-  request->scope = span_of(life_config()->scope);
+  request->scope = span_of(settings()->scope);
 }
 
 static const char *build_body(struct call *call)
@@ -356,7 +356,7 @@ void call_event(const struct call *call, const char *name, const char *reason, i
 
 void call_delivered(const struct call *call, const char *via)
 {
-  if (!life_config()->log)
+  if (!settings()->log)
     return;
   write_event(call, (struct event){
                         .name = call->tape.played ? "replayed"
@@ -370,6 +370,6 @@ void call_delivered(const struct call *call, const char *via)
 
 void call_bypass(const struct call *call, const char *reason)
 {
-  life_count(IDEM_COUNTER_bypass);
+  report_count(IDEM_COUNTER_bypass);
   call_event(call, "bypass", reason, 0, -1);
 }

@@ -30,27 +30,27 @@ static _Atomic(const void *) exiting; /* the thread that runs the handlers, or N
 bool at_exit_has_begun(void)
 {
   const void *thread = atomic_load_explicit(&exiting, memory_order_relaxed);
-  return __builtin_expect(thread != NULL, 0) && thread != gate_thread();
+  return __builtin_expect(thread != NULL, 0) && thread != this_thread();
 }
 
 /* Nobody will turn a multi that this thread has turned last. A transfer of curl_easy_perform() in this very
  * thread was interrupted by a signal. */
-static void look_at(const struct under_way *entry)
+static void look_at(const struct inflight *entry)
 {
   struct rescue *rescue = entry->rescue;
-  bool in_multi = entry->gate != &entry->own;
-  gate_await_sleep(entry->gate, monotonic_us() + SLEEP_US);
-  if (in_multi && gate_was_ours(entry->gate))
+  bool in_multi = entry->driver_lock != &entry->own;
+  driver_lock_await_sleep(entry->driver_lock, monotonic_us() + SLEEP_US);
+  if (in_multi && driver_lock_was_ours(entry->driver_lock))
     rescue_now(rescue, why);
   else
     rescue_watch(rescue, why);
   if (rescue_is_copy(rescue))
-    alone_carry_on(rescue);
+    copy_finish(rescue);
 }
 
 static void say_left(const char *id, const char *reason)
 {
-  life_count(IDEM_COUNTER_bypass);
+  report_count(IDEM_COUNTER_bypass);
   event_write(&(struct event){.name = "bypass", .id = id[0] ? id : NULL, .reason = reason, .ms = -1});
 }
 
@@ -61,11 +61,11 @@ static bool look_at_all(int64_t until_us)
   bool any = false;
   unsigned busy;
   do {
-    struct under_way *entry = under_way_take(&busy);
+    struct inflight *entry = inflight_next_unseen(&busy);
     any |= entry != NULL;
     if (entry) {
       look_at(entry);
-      gate_leave(entry->gate);
+      driver_lock_leave(entry->driver_lock);
     } else if (busy) {
       nanosleep(&pause, NULL);
     } else {
@@ -78,25 +78,25 @@ static bool look_at_all(int64_t until_us)
 static void look_and_hold(int64_t patience_us)
 {
   int64_t until_us = monotonic_us() + patience_us;
-  gate_hold_all(until_us + HOLD_US);
-  gate_hold_all(look_at_all(until_us) ? monotonic_us() + HOLD_US : 0);
+  driver_lock_hold_all(until_us + HOLD_US);
+  driver_lock_hold_all(look_at_all(until_us) ? monotonic_us() + HOLD_US : 0);
 }
 
 static void on_exit_of_process(void)
 {
   char id[IDEM_ID_SIZE];
-  atomic_store_explicit(&exiting, gate_thread(), memory_order_relaxed);
+  atomic_store_explicit(&exiting, this_thread(), memory_order_relaxed);
   look_and_hold(PATIENCE_US);
-  while (under_way_left(id))
+  while (inflight_next_abandoned(id))
     say_left(id, "not rescued: the program has ended while libcurl was at work on it");
 }
 
 /* After exit(), handlers may have taken their time while threads went on reading. */
 static __attribute__((destructor)) void look_once_more(void)
 {
-  if (atomic_load_explicit(&exiting, memory_order_relaxed) != gate_thread())
+  if (atomic_load_explicit(&exiting, memory_order_relaxed) != this_thread())
     return;
-  under_way_look_again();
+  inflight_unsee_all();
   look_and_hold(LAST_US);
 }
 

@@ -20,7 +20,7 @@ struct ends {
 
 struct search {
   struct ends ends;
-  struct parting_sockets *found;
+  struct transfer_sockets *found;
   bool reset; /* looks for one that its peer has reset, and that has none any more */
 };
 
@@ -71,21 +71,21 @@ static bool is_remote(const struct search *search, int fd)
 static void visit(void *arg, int fd)
 {
   const struct search *search = arg;
-  if (search->found->count < PARTING_SOCKETS && is_local(search, fd) && is_remote(search, fd))
+  if (search->found->count < HANDOFF_SOCKETS && is_local(search, fd) && is_remote(search, fd))
     search->found->fd[search->found->count++] = fd;
 }
 
 /* The answer may have come whole before a reset. */
-void connection_find(const struct shadow *shadow, struct parting_sockets *sockets)
+void connection_find(const struct shadow *shadow, struct transfer_sockets *sockets)
 {
   struct search search = {ends_of(shadow), sockets, false};
   unsigned before = sockets->count;
   if (search.ends.local.port <= 0 || !search.ends.local.ip || !search.ends.remote.ip)
     return;
-  descriptors_each(visit, &search);
+  fd_each(visit, &search);
   search.reset = true;
   if (sockets->count == before)
-    descriptors_each(visit, &search);
+    fd_each(visit, &search);
 }
 
 /* An HTTP/1 transfer that is known as such is over, or it has its connection for itself. */

@@ -7,7 +7,7 @@
 #include "shim/rescue/handoff.h"
 
 /* Adds its descriptors; none for a connection without ports, such as a Unix socket. */
-void connection_find(const struct shadow *shadow, struct parting_sockets *sockets);
+void connection_find(const struct shadow *shadow, struct transfer_sockets *sockets);
 
 /* True if another transfer may be going on over the same connection (HTTP/2). */
 bool connection_is_shared(const struct shadow *shadow, const struct shadow *other);

@@ -28,7 +28,7 @@ static void silence(const struct shadow *other)
   real->easy_setopt(other->handle, CURLOPT_HEADERFUNCTION, swallow);
 }
 
-void alone_silence(const struct multi *multi, const struct shadow *shadow)
+void copy_mute_others(const struct multi *multi, const struct shadow *shadow)
 {
   static const CURLMoption none[] = {CURLMOPT_SOCKETFUNCTION, CURLMOPT_TIMERFUNCTION, CURLMOPT_PUSHFUNCTION};
   CURLM *handle = multi->handle;
@@ -52,7 +52,7 @@ static bool is_done(const struct multi *multi, const struct shadow *shadow, CURL
   return false;
 }
 
-CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow)
+CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
 {
   static const struct timespec pause = {.tv_nsec = 5000000};
   const struct libcurl *real = multi->lib;
@@ -64,19 +64,19 @@ CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow)
       real->multi_remove_handle(handle, multi->in[i]->handle);
   while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code) && running) {
     sockets = 0;
-    sole_end_within(SOLE_TURN_SECONDS);
+    isolate_kill_after(ISOLATE_TURN_SECONDS);
     if (real->multi_wait(handle, NULL, 0, 1000, &sockets) != CURLM_OK || !sockets)
       nanosleep(&pause, NULL);
   }
   return code;
 }
 
-void alone_carry_on(struct rescue *rescue)
+void copy_finish(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
   struct live *live = (struct live *)(void *)((char *)rescue - offsetof(struct live, rescue));
   const struct multi own = {.handle = rescue->multi, .lib = shadow->lib};
   const struct multi *multi = multi_of(shadow);
   rescue_resume(rescue);
-  live_end(live, alone_finish(multi ? multi : &own, shadow));
+  live_end(live, copy_drive(multi ? multi : &own, shadow));
 }

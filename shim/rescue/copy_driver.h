@@ -9,13 +9,13 @@
 struct rescue;
 
 /* At once, also inside a callback. */
-void alone_silence(const struct multi *multi, const struct shadow *shadow);
+void copy_mute_others(const struct multi *multi, const struct shadow *shadow);
 
 /* Outside of callbacks: takes the others out and comes back when the transfer is done. */
-CURLcode alone_finish(const struct multi *multi, const struct shadow *shadow);
+CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow);
 
 /* The same for the copy's call, in the app's multi or in libcurl's own; its answer is committed and the copy
  * ends. Whose thread this was does not matter. */
-void alone_carry_on(struct rescue *rescue);
+void copy_finish(struct rescue *rescue);
 
 #endif

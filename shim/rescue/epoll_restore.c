@@ -20,16 +20,16 @@ static int is_epoll(int fd)
 }
 
 /* "tfd:        5 events:       19 data:                5  pos:0 ..." [proc(5)] */
-static void take_line(struct watchers *watchers, int epoll, const char *line)
+static void take_line(struct epoll_registrations *epoll_registrations, int epoll, const char *line)
 {
-  struct watcher *next = &watchers->watcher[watchers->count];
+  struct epoll_registration *next = &epoll_registrations->epoll_registration[epoll_registrations->count];
   int fd;
-  if (watchers->count == WATCHERS_MOST ||
+  if (epoll_registrations->count == WATCHERS_MOST ||
       sscanf(line, "tfd: %d events: %" SCNx32 " data: %" SCNx64, &fd, &next->events, &next->data) != 3 ||
-      fd != watchers->fd || epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) < 0)
+      fd != epoll_registrations->fd || epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) < 0)
     return;
   next->epoll = epoll;
-  watchers->count++;
+  epoll_registrations->count++;
 }
 
 static void visit(void *arg, int fd)
@@ -45,17 +45,17 @@ static void visit(void *arg, int fd)
     fclose(info);
 }
 
-void watchers_take(struct watchers *watchers, int fd)
+void epoll_save(struct epoll_registrations *epoll_registrations, int fd)
 {
-  *watchers = (struct watchers){.fd = fd};
-  descriptors_each(visit, watchers);
+  *epoll_registrations = (struct epoll_registrations){.fd = fd};
+  fd_each(visit, epoll_registrations);
 }
 
-void watchers_put_back(const struct watchers *watchers)
+void epoll_restore(const struct epoll_registrations *epoll_registrations)
 {
-  for (unsigned i = 0; i < watchers->count; i++) {
-    const struct watcher *watcher = &watchers->watcher[i];
-    struct epoll_event event = {.events = watcher->events, .data.u64 = watcher->data};
-    epoll_ctl(watcher->epoll, EPOLL_CTL_ADD, watchers->fd, &event);
+  for (unsigned i = 0; i < epoll_registrations->count; i++) {
+    const struct epoll_registration *epoll_registration = &epoll_registrations->epoll_registration[i];
+    struct epoll_event event = {.events = epoll_registration->events, .data.u64 = epoll_registration->data};
+    epoll_ctl(epoll_registration->epoll, EPOLL_CTL_ADD, epoll_registrations->fd, &event);
   }
 }

@@ -10,18 +10,18 @@
 
 enum { WATCHERS_MOST = 8 };
 
-struct watchers {
+struct epoll_registrations {
   int fd; /* that they watch */
-  struct watcher {
+  struct epoll_registration {
     int epoll;
     uint32_t events;
     uint64_t data;
-  } watcher[WATCHERS_MOST];
+  } epoll_registration[WATCHERS_MOST];
   unsigned count;
 };
 
 /* Ends every watch of `fd`; and begins them anew, on what has the number then. */
-void watchers_take(struct watchers *watchers, int fd);
-void watchers_put_back(const struct watchers *watchers);
+void epoll_save(struct epoll_registrations *epoll_registrations, int fd);
+void epoll_restore(const struct epoll_registrations *epoll_registrations);
 
 #endif

@@ -41,7 +41,7 @@ static bool count_connection(int fd, uint64_t *read, uint64_t *written)
   return true;
 }
 
-static bool is_untouched(const struct guard *guard, const struct parting_sockets *sockets)
+static bool is_untouched(const struct guard *guard, const struct transfer_sockets *sockets)
 {
   uint64_t read, written;
   return count_connection(sockets->fd[0], &read, &written) && read == guard->read &&
@@ -81,7 +81,7 @@ static void sleep_until_alone(int tell, int owner)
     clone_leave(0);
 }
 
-static enum guard_side watch(const struct guard *guard, const struct parting_sockets *sockets, int tell,
+static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets, int tell,
                              int owner)
 {
   sleep_until_alone(tell, owner);
@@ -90,29 +90,29 @@ static enum guard_side watch(const struct guard *guard, const struct parting_soc
   return GUARD_COPY;
 }
 
-static enum guard_side make(struct guard *guard, struct call *call, const struct parting_sockets *sockets,
+static enum guard_side make(struct guard *guard, struct call *call, const struct transfer_sockets *sockets,
                             unsigned seconds)
 {
-  struct parting parting;
+  struct handoff handoff;
   int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = (int)syscall(SYS_pidfd_open, getpid(), 0);
   int keep[2] = {tell, owner};
-  enum parting_side side = PARTING_FAILED;
-  parting.reason = "not guarded: no descriptor";
+  enum handoff_side side = HANDOFF_FAILED;
+  handoff.reason = "not guarded: no descriptor";
   if (tell > STDERR_FILENO && owner > STDERR_FILENO)
-    side = parting_watch(&parting, call, sockets, seconds, keep);
-  if (side == PARTING_COPY)
+    side = handoff_standby(&handoff, call, sockets, seconds, keep);
+  if (side == HANDOFF_COPY)
     return watch(guard, sockets, tell, owner);
   if (owner >= 0)
     close(owner);
-  guard->tell = side == PARTING_OWNER ? tell : -1;
-  if (side == PARTING_FAILED && tell >= 0)
+  guard->tell = side == HANDOFF_OWNER ? tell : -1;
+  if (side == HANDOFF_FAILED && tell >= 0)
     close(tell);
-  if (side == PARTING_FAILED)
-    bar(guard, call, parting.reason);
+  if (side == HANDOFF_FAILED)
+    bar(guard, call, handoff.reason);
   return GUARD_OWNER;
 }
 
-enum guard_side guard_keep(struct guard *guard, struct call *call, const struct parting_sockets *sockets,
+enum guard_side guard_keep(struct guard *guard, struct call *call, const struct transfer_sockets *sockets,
                            unsigned seconds, uint64_t most_bytes)
 {
   if (guard->barred || (guard->tell >= 0 && is_untouched(guard, sockets)))

@@ -43,35 +43,35 @@ static void close_dead(const int dead[2])
 }
 
 /* What the copy has. */
-static struct sole kept(const struct parting_sockets *sockets, const int dead[2],
-                        const struct idem_parting *store, unsigned seconds, const int *also)
+static struct isolation kept(const struct transfer_sockets *sockets, const int dead[2],
+                             const struct idem_parting *store, unsigned seconds, const int *also)
 {
-  struct sole sole = {.dead = dead[0], .seconds = seconds};
+  struct isolation isolation = {.dead = dead[0], .seconds = seconds};
   for (unsigned i = 0; also && i < 2; i++)
-    sole_keep(&sole, also[i]);
-  sole_keep(&sole, dead[0]);
-  sole_keep(&sole, dead[1]);
+    isolate_keep_fd(&isolation, also[i]);
+  isolate_keep_fd(&isolation, dead[0]);
+  isolate_keep_fd(&isolation, dead[1]);
   for (unsigned i = 0; i < sizeof(store->keep) / sizeof(*store->keep); i++)
-    sole_keep(&sole, store->keep[i]);
+    isolate_keep_fd(&isolation, store->keep[i]);
   for (unsigned i = 0; i < sockets->count; i++)
-    sole_keep(&sole, sockets->fd[i]);
-  return sole;
+    isolate_keep_fd(&isolation, sockets->fd[i]);
+  return isolation;
 }
 
 /* Both sides find every lock of ours free; the feeder's and the store's have been taken before. The copy is
  * alone first of all: should it hang, it holds nothing of the app's, and is ended in time. */
-static pid_t copy_between_locks(struct call *call, struct sole *sole, enum idem_parted owner)
+static pid_t copy_between_locks(struct call *call, struct isolation *isolation, enum idem_parted owner)
 {
   struct clone_kind kind = clone_kind();
   pid_t app = getpid();
-  life_hold();
+  fork_lock_all();
   pid_t pid = clone_process(&kind);
   if (pid == 0) {
     owner_stderr_note(app);
-    sole_become(sole);
-    life_release_in_copy();
+    isolate_process(isolation);
+    fork_unlock_in_copy();
   } else {
-    life_release();
+    fork_unlock_all();
   }
   call->api->parted(call->store, &call->op,
                     pid == 0  ? IDEM_PARTED_COPY
@@ -85,83 +85,83 @@ static pid_t copy_between_locks(struct call *call, struct sole *sole, enum idem_
 }
 
 /* From here on what libcurl does to the connection reaches nobody. */
-static void bury(struct parting *parting, const struct parting_sockets *sockets, const int dead[2])
+static void bury(struct handoff *handoff, const struct transfer_sockets *sockets, const int dead[2])
 {
   for (unsigned i = 0; i < sockets->count; i++) {
-    struct watchers watchers = {.count = 0};
+    struct epoll_registrations epoll_registrations = {.count = 0};
     if (sockets->watched)
-      watchers_take(&watchers, sockets->fd[i]);
+      epoll_save(&epoll_registrations, sockets->fd[i]);
     dup3(dead[0], sockets->fd[i], O_CLOEXEC);
-    watchers_put_back(&watchers);
+    epoll_restore(&epoll_registrations);
   }
   close(dead[0]);
-  parting->far = dead[1];
+  handoff->far = dead[1];
 }
 
-static enum parting_side part(struct parting *parting, struct call *call,
-                              const struct parting_sockets *sockets, unsigned seconds, const int dead[2],
+static enum handoff_side part(struct handoff *handoff, struct call *call,
+                              const struct transfer_sockets *sockets, unsigned seconds, const int dead[2],
                               const int *also)
 {
   struct idem_parting store;
   feeder_lock();
-  int rc = call->api->part(call->store, &call->op, life_config()->rescues, &store);
+  int rc = call->api->part(call->store, &call->op, settings()->rescues, &store);
   if (rc < 0) {
     feeder_unlock();
-    parting->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
-    return PARTING_FAILED;
+    handoff->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
+    return HANDOFF_FAILED;
   }
-  struct sole sole = kept(sockets, dead, &store, seconds, also);
+  struct isolation isolation = kept(sockets, dead, &store, seconds, also);
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  pid_t pid = copy_between_locks(call, &sole, also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
+  pid_t pid = copy_between_locks(call, &isolation, also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
   if (pid == 0)
-    return PARTING_COPY;
+    return HANDOFF_COPY;
   if (pid > 0 && !also)
-    bury(parting, sockets, dead);
+    bury(handoff, sockets, dead);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  parting->reason = pid > 0 ? NULL : "the process cannot be copied";
-  return pid > 0 ? PARTING_OWNER : PARTING_FAILED;
+  handoff->reason = pid > 0 ? NULL : "the process cannot be copied";
+  return pid > 0 ? HANDOFF_OWNER : HANDOFF_FAILED;
 }
 
-static enum parting_side make(struct parting *parting, struct call *call,
-                              const struct parting_sockets *sockets, unsigned seconds, const int *also)
+static enum handoff_side make(struct handoff *handoff, struct call *call,
+                              const struct transfer_sockets *sockets, unsigned seconds, const int *also)
 {
   int dead[2] = {-1, -1}, saved = errno, cancel;
   /* A thread that its app has cancelled must not end in here, with all locks of ours; in a copy, never. */
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-  *parting = PARTING_NONE;
-  parting->reason = "no descriptor";
-  enum parting_side side =
-      make_dead(dead) ? part(parting, call, sockets, seconds, dead, also) : PARTING_FAILED;
-  if (side == PARTING_FAILED || (side == PARTING_OWNER && also))
+  *handoff = HANDOFF_NONE;
+  handoff->reason = "no descriptor";
+  enum handoff_side side =
+      make_dead(dead) ? part(handoff, call, sockets, seconds, dead, also) : HANDOFF_FAILED;
+  if (side == HANDOFF_FAILED || (side == HANDOFF_OWNER && also))
     close_dead(dead);
-  if (side != PARTING_COPY)
+  if (side != HANDOFF_COPY)
     pthread_setcancelstate(cancel, NULL);
   errno = saved;
   return side;
 }
 
-enum parting_side parting_make(struct parting *parting, struct call *call,
-                               const struct parting_sockets *sockets)
+enum handoff_side handoff_transfer(struct handoff *handoff, struct call *call,
+                                   const struct transfer_sockets *sockets)
 {
-  return make(parting, call, sockets, SOLE_TURN_SECONDS, NULL);
+  return make(handoff, call, sockets, ISOLATE_TURN_SECONDS, NULL);
 }
 
-enum parting_side parting_watch(struct parting *parting, struct call *call,
-                                const struct parting_sockets *sockets, unsigned seconds, const int keep[2])
+enum handoff_side handoff_standby(struct handoff *handoff, struct call *call,
+                                  const struct transfer_sockets *sockets, unsigned seconds, const int keep[2])
 {
-  return make(parting, call, sockets, seconds, keep);
+  return make(handoff, call, sockets, seconds, keep);
 }
 
-void parting_end(struct parting *parting)
+void handoff_end(struct handoff *handoff)
 {
-  if (parting->far >= 0)
-    close(parting->far);
-  parting->far = -1;
+  if (handoff->far >= 0)
+    close(handoff->far);
+  handoff->far = -1;
 }
 
-void parting_reap(void)
+void handoff_reap(void)
 {
   clone_reap();
 }

@@ -15,36 +15,37 @@
 
 #include "shim/request/call.h"
 
-enum parting_side { PARTING_FAILED, PARTING_OWNER, PARTING_COPY };
+enum handoff_side { HANDOFF_FAILED, HANDOFF_OWNER, HANDOFF_COPY };
 
-struct parting {
+struct handoff {
   int far;            /* what the dead descriptors lead to; open for as long as libcurl has them. -1: none */
   const char *reason; /* FAILED */
 };
 
 /* The transfer's connection. */
-enum { PARTING_SOCKETS = 5 };
-struct parting_sockets {
-  int fd[PARTING_SOCKETS];
+enum { HANDOFF_SOCKETS = 5 };
+struct transfer_sockets {
+  int fd[HANDOFF_SOCKETS];
   unsigned count;
   bool watched; /* the app may have them in epoll sets */
 };
 
-#define PARTING_NONE ((struct parting){.far = -1})
+#define HANDOFF_NONE ((struct handoff){.far = -1})
 
 /* The call must own its claim, which goes to the copy. */
-enum parting_side parting_make(struct parting *parting, struct call *call,
-                               const struct parting_sockets *sockets);
+enum handoff_side handoff_transfer(struct handoff *handoff, struct call *call,
+                                   const struct transfer_sockets *sockets);
 
 /* A copy that sleeps for now, and is killed after `seconds`: the owner keeps call and connection, and the
  * copy keeps two descriptors more. Nothing is left to end on the owner's side. */
-enum parting_side parting_watch(struct parting *parting, struct call *call,
-                                const struct parting_sockets *sockets, unsigned seconds, const int keep[2]);
+enum handoff_side handoff_standby(struct handoff *handoff, struct call *call,
+                                  const struct transfer_sockets *sockets, unsigned seconds,
+                                  const int keep[2]);
 
 /* On the owner's side, when libcurl has let go of the dead descriptors. Does nothing for PARTING_NONE. */
-void parting_end(struct parting *parting);
+void handoff_end(struct handoff *handoff);
 
 /* Takes note of copies that have ended, where the app itself is who inherits orphans. */
-void parting_reap(void);
+void handoff_reap(void);
 
 #endif

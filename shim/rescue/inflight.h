@@ -15,11 +15,11 @@
 
 struct rescue;
 
-struct under_way {
-  struct under_way *next, **link; /* and what points here, under the list's lock; NULL: not in the list */
+struct inflight {
+  struct inflight *next, **link; /* and what points here, under the list's lock; NULL: not in the list */
   struct rescue *rescue;
-  struct gate *gate; /* its multi's; of the easy interface: */
-  struct gate own;
+  struct driver_lock *driver_lock; /* its multi's; of the easy interface: */
+  struct driver_lock own;
   const void *thread; /* gate_thread() of that */
   pid_t process;
   char id[IDEM_ID_SIZE]; /* for the log */
@@ -30,27 +30,27 @@ struct under_way {
 };
 
 /* `of_multi` is the gate of the app's multi that the call is in, or NULL. NULL without memory. */
-struct under_way *under_way_begin(struct rescue *rescue, struct gate *of_multi);
+struct inflight *inflight_add(struct rescue *rescue, struct driver_lock *of_multi);
 
 /* A copy of the process has its claim by now. NULL is fine. */
-void under_way_parted(struct under_way *entry);
+void inflight_handed_off(struct inflight *entry);
 
 /* When nothing is left to be done for it; passes the gate. NULL is fine. */
-void under_way_end(struct under_way *entry);
+void inflight_remove(struct inflight *entry);
 
 /* The next one that nobody has looked at, with its gate held; or NULL, and how many there are whose thread is
  * inside. What this thread itself is inside of does not count. */
-struct under_way *under_way_take(unsigned *busy);
+struct inflight *inflight_next_unseen(unsigned *busy);
 
 /* All that are not left are given out once more. */
-void under_way_look_again(void);
+void inflight_unsee_all(void);
 
 /* For those whose gate could not be had, one after the other: the id, or false. */
-bool under_way_left(char id[IDEM_ID_SIZE]);
+bool inflight_next_abandoned(char id[IDEM_ID_SIZE]);
 
 /* For pthread_atfork() alone: a child has no call under way. */
-void under_way_lock(void);
-void under_way_unlock(void);
-void under_way_begin_anew(void);
+void inflight_lock(void);
+void inflight_unlock(void);
+void inflight_after_fork(void);
 
 #endif

@@ -12,10 +12,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static bool is_kept(const struct sole *sole, int fd)
+static bool is_kept(const struct isolation *isolation, int fd)
 {
-  for (unsigned i = 0; i < sole->count; i++)
-    if (sole->keep[i] == fd)
+  for (unsigned i = 0; i < isolation->count; i++)
+    if (isolation->keep[i] == fd)
       return true;
   return false;
 }
@@ -24,9 +24,9 @@ static bool is_kept(const struct sole *sole, int fd)
  * threads that are not here have opened for theirs, and wait for locks of its own that they hold. */
 static void replace(void *arg, int fd)
 {
-  const struct sole *sole = arg;
-  if (!is_kept(sole, fd))
-    syscall(SYS_dup3, sole->dead, fd, O_CLOEXEC);
+  const struct isolation *isolation = arg;
+  if (!is_kept(isolation, fd))
+    syscall(SYS_dup3, isolation->dead, fd, O_CLOEXEC);
 }
 
 static void forget_handlers(void)
@@ -37,22 +37,22 @@ static void forget_handlers(void)
   }
 }
 
-void sole_end_within(unsigned seconds)
+void isolate_kill_after(unsigned seconds)
 {
   struct itimerval limit = {.it_value.tv_sec = seconds};
   setitimer(ITIMER_REAL, &limit, NULL);
 }
 
-void sole_become(struct sole *sole)
+void isolate_process(struct isolation *isolation)
 {
   static const struct rlimit none = {0, 0};
   sigset_t nothing;
   setsid();
   forget_handlers();
-  sole_end_within(sole->seconds);
+  isolate_kill_after(isolation->seconds);
   sigemptyset(&nothing);
   sigprocmask(SIG_SETMASK, &nothing, NULL);
   syscall(SYS_prctl, PR_SET_NAME, "idemshim-rescue");
   setrlimit(RLIMIT_CORE, &none);
-  descriptors_each(replace, sole);
+  fd_each(replace, isolation);
 }

@@ -25,7 +25,7 @@ bool rescuable_is_sent_whole(const struct call *call)
 {
   const struct shadow *shadow = call->shadow;
   curl_off_t sent = info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
-  return sent_has_begun(call) && sent >= (curl_off_t)call->request.body.len &&
+  return request_has_begun(call) && sent >= (curl_off_t)call->request.body.len &&
          sent >= info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
 }
 

@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <sys/select.h>
 
-__thread struct rescue *rescue_under_way;
+__thread struct rescue *rescue_current;
 
 static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
 {
@@ -46,7 +46,7 @@ static void wake(const struct rescue *rescue)
 static void end_for_app(struct rescue *rescue)
 {
   deadline_end(rescue);
-  if (rescue->call->shadow->flight)
+  if (rescue->call->shadow->multi_call)
     wake(rescue);
 }
 
@@ -81,7 +81,7 @@ static bool has_ports(const struct shadow *shadow)
 static void find_sockets(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
-  rescue->sockets.watched = shadow->flight != NULL;
+  rescue->sockets.watched = shadow->multi_call != NULL;
   if (!has_ports(shadow))
     return;
   rescue->sockets.count = 0;
@@ -92,10 +92,10 @@ static void become_copy(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->call->shadow;
   rescue->state = RESCUE_COPY;
-  sole_end_within(SOLE_TURN_SECONDS);
+  isolate_kill_after(ISOLATE_TURN_SECONDS);
   free_of_app(rescue);
   if (multi_of(shadow))
-    alone_silence(multi_of(shadow), shadow);
+    copy_mute_others(multi_of(shadow), shadow);
   /* Whoever gives a call up asks for it again. */
   rescue->tee->spooling->wanted = true;
   spooling_look(rescue->tee->spooling);
@@ -107,7 +107,7 @@ static void note_given_up(struct call *call)
   struct idem_error why = {""};
   call->op.given_up = true;
   if (call->api->sent(call->store, &call->op, &why) < 0)
-    life_fail_open(LIFE_STORE_FAILED, "%s", why.text);
+    fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
 static void part_uncancelled(struct rescue *rescue, const char *why)
@@ -124,19 +124,19 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     return;
   }
   note_given_up(rescue->call);
-  switch (parting_make(&rescue->parting, rescue->call, &rescue->sockets)) {
-  case PARTING_COPY:
+  switch (handoff_transfer(&rescue->handoff, rescue->call, &rescue->sockets)) {
+  case HANDOFF_COPY:
     become_copy(rescue);
     break;
-  case PARTING_OWNER:
+  case HANDOFF_OWNER:
     rescue->state = RESCUE_AWAY;
     spooling_stop(rescue->tee->spooling);
-    under_way_parted(rescue->entry);
+    inflight_handed_off(rescue->entry);
     set(rescue, CURLOPT_FORBID_REUSE, 1L);
     call_event(rescue->call, "rescue", why, 0, (monotonic_us() - rescue->call->started_us) / 1000);
     break;
-  case PARTING_FAILED:
-    refuse(rescue, rescue->parting.reason);
+  case HANDOFF_FAILED:
+    refuse(rescue, rescue->handoff.reason);
     break;
   }
 }
@@ -155,7 +155,7 @@ static void part(struct rescue *rescue, const char *why)
 
 bool rescue_instead(struct rescue *rescue, const char *why)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !sent_has_begun(rescue->call))
+  if (!rescue || rescue->state != RESCUE_READY || !request_has_begun(rescue->call))
     return false;
   part(rescue, why);
   return rescue->state == RESCUE_COPY;
@@ -188,7 +188,7 @@ static void learn_sockets(struct rescue *rescue)
   if (real->multi_fdset(rescue->multi, &read, &write, &special, &last) != CURLM_OK || last < 0)
     return;
   rescue->sockets.count = 0;
-  for (int fd = 0; fd <= last && rescue->sockets.count < PARTING_SOCKETS; fd++)
+  for (int fd = 0; fd <= last && rescue->sockets.count < HANDOFF_SOCKETS; fd++)
     if (FD_ISSET(fd, &read) || FD_ISSET(fd, &write))
       rescue->sockets.fd[rescue->sockets.count++] = fd;
 }
@@ -199,7 +199,7 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
   if (rescue->app_paused)
     return false;
   curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
-  return slow_breaks_rule(&rescue->slow, shadow, bytes, now_us);
+  return low_speed_exceeded(&rescue->low_speed, shadow, bytes, now_us);
 }
 
 /* What the app has paused, the copy goes on with. */
@@ -217,7 +217,7 @@ void rescue_resume(struct rescue *rescue)
 static void first_turn(struct rescue *rescue, int64_t now_us)
 {
   rescue->started_us = now_us;
-  rescue->slow.started_us = now_us;
+  rescue->low_speed.started_us = now_us;
   rescue->holds_speed = true;
   set(rescue, CURLOPT_LOW_SPEED_TIME, 0L);
 }
@@ -231,7 +231,7 @@ void rescue_look(struct rescue *rescue)
     first_turn(rescue, now_us);
     return;
   }
-  bool begun = sent_has_begun(rescue->call);
+  bool begun = request_has_begun(rescue->call);
   if (!begun && !rescue->holds_time)
     return;
   rescue->out_of_speed = begun && is_too_slow(rescue, now_us);
@@ -248,12 +248,12 @@ void rescue_look(struct rescue *rescue)
 static void pass_gate(struct rescue *rescue)
 {
   if (rescue->entry && !rescue->stays)
-    gate_enter(rescue->entry->gate);
+    driver_lock_enter(rescue->entry->driver_lock);
 }
 
 struct rescue *rescue_turn(CURLM *multi)
 {
-  struct rescue *rescue = rescue_under_way;
+  struct rescue *rescue = rescue_current;
   rescue_resume(rescue);
   if (!rescue->multi && rescue->tee)
     rescue->multi = multi;
@@ -261,7 +261,7 @@ struct rescue *rescue_turn(CURLM *multi)
     return NULL;
   pass_gate(rescue);
   if (rescue->state == RESCUE_COPY)
-    sole_end_within(SOLE_TURN_SECONDS);
+    isolate_kill_after(ISOLATE_TURN_SECONDS);
   if (rescue->state != RESCUE_READY)
     return rescue;
   learn_sockets(rescue);
@@ -291,7 +291,7 @@ static void guard_its_beginning(struct rescue *rescue)
   if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->call))
     return;
   find_sockets(rescue);
-  keep_guard(rescue, rescuable_reason(rescue), life_config()->guard_size, "its owner was killed");
+  keep_guard(rescue, rescuable_reason(rescue), settings()->guard_size, "its owner was killed");
 }
 
 /* Also in the middle of an answer. What has barred a guard before the process exits may not do so now. */
@@ -299,7 +299,7 @@ static void guard_all_of_it(struct rescue *rescue, const char *why)
 {
   rescue->guard.barred &= rescue->watched;
   rescue->watched = true;
-  if (rescue->guard.barred || !rescue->started_us || !sent_has_begun(rescue->call))
+  if (rescue->guard.barred || !rescue->started_us || !request_has_begun(rescue->call))
     return;
   if (rescue->multi)
     learn_sockets(rescue);
@@ -343,12 +343,12 @@ void rescue_turned(struct rescue *rescue, int running)
   rescue_look_after(rescue);
   rescue->stays = !running;
   if (running && rescue->entry)
-    gate_leave(rescue->entry->gate);
+    driver_lock_leave(rescue->entry->driver_lock);
 }
 
 void rescue_now(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !rescue->started_us || !sent_has_begun(rescue->call))
+  if (rescue->state != RESCUE_READY || !rescue->started_us || !request_has_begun(rescue->call))
     return;
   part(rescue, why);
   rescue_resume(rescue);
@@ -365,14 +365,14 @@ static bool app_asks_for_progress(const struct shadow *shadow)
 void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
 {
   struct shadow *shadow = call->shadow;
-  *rescue = (struct rescue){.call = call, .tee = tee, .parting = PARTING_NONE, .guard = GUARD_NONE};
-  parting_reap();
+  *rescue = (struct rescue){.call = call, .tee = tee, .handoff = HANDOFF_NONE, .guard = GUARD_NONE};
+  handoff_reap();
   if (!call->rule->rescue_ms && !call->rule->guard)
     return;
   rescue->state = RESCUE_READY;
   at_exit_register();
   if (call->rule->rescue_ms)
-    rescue->entry = under_way_begin(rescue, multi_of(shadow) ? &multi_of(shadow)->gate : NULL);
+    rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver_lock : NULL);
   tee->rescue = rescue;
   rescue->asks = app_asks_for_progress(shadow);
   shadow->rescue = rescue;
@@ -390,14 +390,14 @@ void rescue_end(struct rescue *rescue)
   rescue_give_back(shadow, shadow->handle);
   shadow->rescue = NULL;
   guard_dismiss(&rescue->guard);
-  parting_end(&rescue->parting);
+  handoff_end(&rescue->handoff);
   if (rescue->out_of_speed)
-    slow_error(shadow);
+    low_speed_error(shadow);
 }
 
 void rescue_over(struct rescue *rescue)
 {
-  under_way_end(rescue->entry);
+  inflight_remove(rescue->entry);
   rescue->entry = NULL;
 }
 
@@ -443,20 +443,20 @@ bool rescue_holds(const struct shadow *shadow, CURLoption option)
 
 void rescue_enter(struct rescue *rescue)
 {
-  rescue->outer = rescue_under_way;
-  rescue_under_way = rescue;
+  rescue->outer = rescue_current;
+  rescue_current = rescue;
 }
 
 /* Not always the innermost: programs switch stacks in their callbacks. */
 void rescue_leave(struct rescue *rescue)
 {
-  struct rescue **at = &rescue_under_way;
+  struct rescue **at = &rescue_current;
   while (*at && *at != rescue)
     at = &(*at)->outer;
   if (*at)
     *at = rescue->outer;
   pass_gate(rescue);
-  if (rescue->state == RESCUE_READY && !rescue->multi && sent_has_begun(rescue->call))
-    life_fail_open(LIFE_NO_TURNS,
-                   "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
+  if (rescue->state == RESCUE_READY && !rescue->multi && request_has_begun(rescue->call))
+    fail_open(PROBLEM_NO_TURNS,
+              "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
 }

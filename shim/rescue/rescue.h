@@ -15,7 +15,7 @@
 #include "shim/rescue/guard.h"
 
 struct tee;
-struct under_way;
+struct inflight;
 
 enum rescue_state {
   RESCUE_OFF,   /* not wanted, or tried in vain */
@@ -27,14 +27,14 @@ enum rescue_state {
 struct rescue {
   struct call *call;
   struct tee *tee;
-  struct under_way *entry; /* where an exit of the process finds it; NULL without memory */
-  struct rescue *outer;    /* the call whose callback made this one, on the same thread */
-  CURLM *multi;            /* libcurl's own, which runs an easy transfer; NULL until its first turn */
-  int64_t started_us;      /* that turn, from which on libcurl counts */
-  struct parting parting;
+  struct inflight *entry; /* where an exit of the process finds it; NULL without memory */
+  struct rescue *outer;   /* the call whose callback made this one, on the same thread */
+  CURLM *multi;           /* libcurl's own, which runs an easy transfer; NULL until its first turn */
+  int64_t started_us;     /* that turn, from which on libcurl counts */
+  struct handoff handoff;
   struct guard guard;
-  struct slow slow;
-  struct parting_sockets sockets;
+  struct low_speed low_speed;
+  struct transfer_sockets sockets;
   uint8_t state;     /* enum rescue_state */
   bool asks;         /* libcurl holds our progress callback */
   bool holds_time;   /* libcurl holds a timeout of ours */
@@ -60,11 +60,11 @@ void rescue_leave(struct rescue *rescue);
 void rescue_resume(struct rescue *rescue);
 
 /* Before a turn of libcurl's loop. Costs those who have no such call nothing. Whose turn it is, or NULL. */
-extern __thread struct rescue *rescue_under_way;
+extern __thread struct rescue *rescue_current;
 struct rescue *rescue_turn(CURLM *multi);
 static inline struct rescue *rescue_before_turn(CURLM *multi)
 {
-  return __builtin_expect(rescue_under_way != NULL, 0) ? rescue_turn(multi) : NULL;
+  return __builtin_expect(rescue_current != NULL, 0) ? rescue_turn(multi) : NULL;
 }
 
 /* After it; `running` as libcurl has said it. */

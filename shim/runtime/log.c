@@ -132,7 +132,7 @@ static bool write_to(const char *log, const struct line *line)
 
 void event_write(const struct event *event)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   if (!config->log)
     return;
   int saved = errno;
@@ -153,7 +153,7 @@ void event_write(const struct event *event)
   }
   put(&line, "}\n", 2);
   if (!write_to(config->log, &line))
-    life_fail_open(LIFE_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
+    fail_open(PROBLEM_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
   errno = saved;
 }
 

@@ -22,8 +22,8 @@
 #include <time.h>
 
 static const struct idem_config no_config = {.mode = IDEM_MODE_OFF};
-_Atomic(const struct idem_config *) life_loaded;
-_Atomic int life_activity;
+_Atomic(const struct idem_config *) settings_loaded;
+_Atomic int runtime_activity;
 
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
 static void *store_object;
@@ -35,37 +35,37 @@ static _Atomic unsigned problems_said;
 
 /* store_lock is held while the store takes its own, which its own handlers have taken before these run: it
  * cannot be taken here. In the child nobody can be opening a store any more, so the lock begins anew. */
-void life_release_in_copy(void)
+void fork_unlock_in_copy(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
   at_exit_begin_anew();
-  gate_begin_anew();
-  under_way_begin_anew();
+  driver_lock_after_fork();
+  inflight_after_fork();
   multi_begin_anew();
-  tracked_unlock_all();
+  form_table_unlock_all();
   shadow_unlock_all();
 }
 
 static void release_in_child(void)
 {
-  multi_open_gates();
-  life_release_in_copy();
+  multi_reset_driver_locks();
+  fork_unlock_in_copy();
 }
 
-void life_hold(void)
+void fork_lock_all(void)
 {
   shadow_lock_all();
-  tracked_lock_all();
+  form_table_lock_all();
   multi_lock_all();
-  under_way_lock();
+  inflight_lock();
 }
 
-void life_release(void)
+void fork_unlock_all(void)
 {
-  under_way_unlock();
+  inflight_unlock();
   multi_unlock_all();
-  tracked_unlock_all();
+  form_table_unlock_all();
   shadow_unlock_all();
 }
 
@@ -101,9 +101,9 @@ static void load_config(struct idem_config *config)
   if (refuses)
     event_say(NULL, error.text, "; `idemshim check` shows it; what was to be replayed is refused");
   else if (code < 0)
-    life_fail_open(LIFE_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
+    fail_open(PROBLEM_BAD_CONFIG, "%s; `idemshim check` shows it", error.text);
   else if (config->mode == IDEM_MODE_RECORD && !config->tape_dir)
-    life_fail_open(LIFE_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
+    fail_open(PROBLEM_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
 }
 
 static bool is_active(const struct idem_config *config)
@@ -114,7 +114,7 @@ static bool is_active(const struct idem_config *config)
 
 /* Without pthread_once(), which makes a system call: threads that come at once each load one, and the first
  * has it. */
-const struct idem_config *life_load(void)
+const struct idem_config *settings_load(void)
 {
   int saved = errno;
   const struct idem_config *first = NULL;
@@ -122,10 +122,10 @@ const struct idem_config *life_load(void)
   if (!mine)
     return &no_config;
   load_config(mine);
-  if (atomic_compare_exchange_strong(&life_loaded, &first, mine)) {
+  if (atomic_compare_exchange_strong(&settings_loaded, &first, mine)) {
     first = mine;
     if (is_active(first))
-      pthread_atfork(life_hold, life_release, release_in_child);
+      pthread_atfork(fork_lock_all, fork_unlock_all, release_in_child);
   } else {
     idem_config_release(mine);
     free(mine);
@@ -134,10 +134,10 @@ const struct idem_config *life_load(void)
   return first;
 }
 
-int life_find_activity(void)
+int runtime_find_activity(void)
 {
-  bool active = is_active(life_config());
-  atomic_store_explicit(&life_activity, active ? LIFE_ACTIVE : LIFE_INACTIVE, memory_order_release);
+  bool active = is_active(settings());
+  atomic_store_explicit(&runtime_activity, active ? LIFE_ACTIVE : LIFE_INACTIVE, memory_order_release);
   return active ? LIFE_ACTIVE : LIFE_INACTIVE;
 }
 
@@ -169,7 +169,7 @@ static bool store_object_path(char path[PATH_MAX])
     return false;
   if (info.dli_fname[0] == '/')
     snprintf(path, PATH_MAX, "%s", info.dli_fname);
-  else if (!absolute_path_of((void *)life_load, path))
+  else if (!absolute_path_of((void *)settings_load, path))
     return false;
   char *slash = strrchr(path, '/');
   size_t room = slash ? PATH_MAX - (size_t)(slash + 1 - path) : 0;
@@ -192,20 +192,20 @@ static void load_store_object(void)
   if (store_object)
     return;
   const char *why = dlerror();
-  life_fail_open(LIFE_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
-                 why ? why : "its place is unknown");
+  fail_open(LIFE_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
+            why ? why : "its place is unknown");
 }
 
 static pthread_once_t object_once = PTHREAD_ONCE_INIT;
 
-const void *life_api(const char *symbol, uint32_t version, uint32_t size)
+const void *runtime_object_api(const char *symbol, uint32_t version, uint32_t size)
 {
   pthread_once(&object_once, load_store_object);
   /* Every table begins with these two. */
   const uint32_t *api = store_object ? dl_real_sym(store_object, symbol) : NULL;
   if (store_object && (!api || api[0] != version || api[1] != size)) {
-    life_fail_open(LIFE_NO_STORE_OBJECT,
-                   "libidemshim-store.so belongs to another version; install both objects together");
+    fail_open(LIFE_NO_STORE_OBJECT,
+              "libidemshim-store.so belongs to another version; install both objects together");
     api = NULL;
   }
   return api;
@@ -213,7 +213,7 @@ const void *life_api(const char *symbol, uint32_t version, uint32_t size)
 
 static struct idem_store *open_store(void)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,
                                        .sync = config->sync,
@@ -223,7 +223,7 @@ static struct idem_store *open_store(void)
   int code = store_api->open(&store, &options, &error);
   if (code == 0)
     return store;
-  life_fail_open(LIFE_STORE_NOT_OPENED, "%s", error.text);
+  fail_open(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
   return NULL;
 }
 
@@ -236,7 +236,7 @@ static struct idem_store *open_store_once(void)
   if (!store && now.tv_sec >= retry_at) {
     int saved = errno;
     if (!store_api)
-      store_api = life_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
+      store_api = runtime_object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
     store = store_api ? open_store() : NULL;
     retry_at = now.tv_sec + 10;
     atomic_store_explicit(&the_store, store, memory_order_release);
@@ -246,7 +246,7 @@ static struct idem_store *open_store_once(void)
   return store;
 }
 
-const struct idem_store_api *life_store(struct idem_store **store)
+const struct idem_store_api *runtime_store(struct idem_store **store)
 {
   *store = atomic_load_explicit(&the_store, memory_order_acquire);
   if (!*store)
@@ -254,27 +254,27 @@ const struct idem_store_api *life_store(struct idem_store **store)
   return *store ? store_api : NULL;
 }
 
-void life_count(enum idem_counter counter)
+void report_count(enum idem_counter counter)
 {
   struct idem_store *store = atomic_load_explicit(&the_store, memory_order_acquire);
   if (store)
     store_api->count(store, counter, 1);
 }
 
-void life_say(const char *format, ...)
+void report_line(const char *format, ...)
 {
   char text[700];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
-  event_say(life_config()->log, text, "");
+  event_say(settings()->log, text, "");
 }
 
-void life_fail_open(enum life_problem problem, const char *format, ...)
+void fail_open(enum problem_kind problem, const char *format, ...)
 {
-  if (problem != LIFE_BAD_CONFIG && problem != LIFE_NO_LOG && problem != LIFE_NO_TURNS)
-    life_count(IDEM_COUNTER_store_error);
+  if (problem != PROBLEM_BAD_CONFIG && problem != PROBLEM_NO_LOG && problem != PROBLEM_NO_TURNS)
+    report_count(IDEM_COUNTER_store_error);
   unsigned bit = 1u << problem;
   if (atomic_fetch_or(&problems_said, bit) & bit)
     return;
@@ -284,8 +284,8 @@ void life_fail_open(enum life_problem problem, const char *format, ...)
   vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
   /* The configuration may be what is wrong, so only a finished one says where to. */
-  event_say(problem == LIFE_BAD_CONFIG || problem == LIFE_NO_LOG ? NULL : life_config()->log, text,
-            problem == LIFE_NO_TAPE || problem == LIFE_NO_TURNS
+  event_say(problem == PROBLEM_BAD_CONFIG || problem == PROBLEM_NO_LOG ? NULL : settings()->log, text,
+            problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS
                 ? ""
                 : "; calls go out as if idemshim were not there");
 }

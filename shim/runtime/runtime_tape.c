@@ -15,19 +15,19 @@ static struct tape *the_tape;
 static struct tape_matcher *the_matcher;
 static struct idem_error reader_error;
 
-bool life_replays(void)
+bool runtime_replays_tape(void)
 {
-  return life_config()->mode == IDEM_MODE_REPLAY;
+  return settings()->mode == IDEM_MODE_REPLAY;
 }
 
 static void find_api(void)
 {
-  api = life_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*api));
+  api = runtime_object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*api));
 }
 
 static void open_writer(void)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   struct idem_error error = {""};
   struct tape_options options = {.dir = config->tape_dir,
                                  .max_size = config->tape_size,
@@ -35,12 +35,12 @@ static void open_writer(void)
                                  .key_file = config->key_file};
   pthread_once(&api_once, find_api);
   if (api && api->open_writer(&the_writer, &options, &error) < 0)
-    life_fail_open(LIFE_NO_TAPE, "nothing is recorded: %s", error.text);
+    fail_open(PROBLEM_NO_TAPE, "nothing is recorded: %s", error.text);
 }
 
-const struct idem_tape_api *life_tape_writer(struct tape_writer **writer)
+const struct idem_tape_api *runtime_tape_writer(struct tape_writer **writer)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   *writer = NULL;
   if (!config->tape_dir || (config->mode != IDEM_MODE_RECORD && config->mode != IDEM_MODE_IDEMPOTENT))
     return NULL;
@@ -52,12 +52,12 @@ const struct idem_tape_api *life_tape_writer(struct tape_writer **writer)
 static void note_damage(void *unused, const char *what)
 {
   (void)unused;
-  life_say("%s", what);
+  report_line("%s", what);
 }
 
 static void open_reader(void)
 {
-  const struct idem_config *config = life_config();
+  const struct idem_config *config = settings();
   struct tape_source source = {.dir = config->tape_dir, .key_file = config->key_file, .found = note_damage};
   struct tape_matching matching = {
       .loose = config->match_loose, .last = config->exhausted_last, .state = config->replay_state};
@@ -72,8 +72,8 @@ static void open_reader(void)
     api->open_matcher(&the_matcher, the_tape, &matching, &reader_error);
 }
 
-const struct idem_tape_api *life_tape_reader(struct tape **tape, struct tape_matcher **matcher,
-                                             struct idem_error *error)
+const struct idem_tape_api *runtime_tape_reader(struct tape **tape, struct tape_matcher **matcher,
+                                                struct idem_error *error)
 {
   pthread_once(&reader_once, open_reader);
   *tape = the_tape;

@@ -19,7 +19,7 @@ static void refuse(struct call *call, const char *note)
   tape->first_byte_us = -1;
   call->op.answer = (struct idem_answer){.status = 0};
   call_event(call, "not_recorded", tape->note, 0, -1);
-  life_say("%s", tape->note);
+  report_line("%s", tape->note);
 }
 
 /* The lengths that the delivery goes by; the times are on the tape. An edited body is one chunk, at the time
@@ -49,7 +49,7 @@ static void cut_short(struct call *call)
            (unsigned long long)outcome->body_len);
   tape->ending.code = CURLE_PARTIAL_FILE;
   call_event(call, "truncated", tape->note, 0, -1);
-  life_say("%s", tape->note);
+  report_line("%s", tape->note);
 }
 
 static bool take_outcome(struct call *call, uint64_t number)
@@ -78,8 +78,8 @@ void playback_find(struct call *call)
   struct tape_match match;
   struct idem_error error = {""};
   *tape = (struct taping){.played = true};
-  call->speed = life_config()->speed;
-  tape->api = life_tape_reader(&source, &matcher, &error);
+  call->speed = settings()->speed;
+  tape->api = runtime_tape_reader(&source, &matcher, &error);
   if (!tape->api) {
     refuse(call, error.text);
     return;

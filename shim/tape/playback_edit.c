@@ -12,7 +12,7 @@
 
 static bool find_file(uint64_t number, char *name, size_t size)
 {
-  const char *edit = life_config()->replay_edit;
+  const char *edit = settings()->replay_edit;
   while (edit && strtoull(edit, NULL, 10) != number) {
     edit = strchr(edit, ';');
     edit += edit != NULL;
@@ -34,7 +34,7 @@ static bool read_file(struct edit *edit, const char *name, size_t *len)
     complete = buffer_append(&body, piece, got);
   complete = complete && !ferror(file);
   if (!complete)
-    life_say("%s, which stands in for a recorded body, cannot be read: %s", name, strerror(errno));
+    report_line("%s, which stands in for a recorded body, cannot be read: %s", name, strerror(errno));
   if (file)
     fclose(file);
   edit->body = body.data;

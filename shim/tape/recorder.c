@@ -13,7 +13,7 @@
 void recorder_begin(struct call *call)
 {
   struct taping *tape = &call->tape;
-  tape->api = life_tape_writer(&tape->writer);
+  tape->api = runtime_tape_writer(&tape->writer);
   if (!tape->api)
     return;
   tape->call = tape->api->begin(tape->writer);
@@ -47,7 +47,7 @@ static void append(struct call *call, struct tape_outcome *outcome, enum tape_wh
     request.headers = NULL, request.header_count = 0,
     request.body = request.query = (struct idem_span){"", 0};
   if (tape->api->append(tape->writer, &tape->call, &request, outcome, &why) < 0)
-    life_fail_open(LIFE_NO_TAPE, "an exchange is not on the tape: %s", why.text);
+    fail_open(PROBLEM_NO_TAPE, "an exchange is not on the tape: %s", why.text);
   tape->writer = NULL;
 }
 

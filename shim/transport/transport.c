@@ -40,7 +40,7 @@ const char *transport_refuses(const struct call *call)
   /* The method is lent, and cannot be given back without the name of the form. */
   if (shadow->request == HTTP_MIME && !form_real(shadow->form))
     return "a form in a copied handle";
-  if (!facts_have_certificates(shadow, answer->facts))
+  if (!info_record_has_certificates(shadow, answer->facts))
     return "CERTINFO";
   if (redirected && !follows)
     return "the answer came after a redirect";

@@ -29,7 +29,7 @@ struct gc {
   struct idem_store *store;
   struct engine *engine;
   struct idem_error *error;
-  struct room_swept swept;
+  struct evicted swept;
   void (*progress)(void *arg, uint64_t done, uint64_t total);
   void *arg;
   uint64_t total;
@@ -47,17 +47,17 @@ static int gc_repeat(struct gc *gc, int (*sweep)(struct gc *gc))
 
 static int gc_expired(struct gc *gc)
 {
-  return room_drop_expired(gc->store, gc->engine, &gc->swept, gc->error);
+  return evict_expired(gc->store, gc->engine, &gc->swept, gc->error);
 }
 
 static int gc_seen(struct gc *gc)
 {
-  return room_drop_seen(gc->engine, &gc->swept, gc->error);
+  return evict_seen(gc->engine, &gc->swept, gc->error);
 }
 
 static int gc_claims(struct gc *gc)
 {
-  return room_drop_claims(gc->store, gc->engine, CLAIM_AGE_US, &gc->swept, gc->error);
+  return evict_claims(gc->store, gc->engine, CLAIM_AGE_US, &gc->swept, gc->error);
 }
 
 static int gc_total(struct gc *gc)
@@ -76,7 +76,7 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
                   struct idem_error *error)
 {
   struct gc gc = {.store = store, .error = error, .progress = progress, .arg = arg};
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int rc = -EIO;
   *out = (struct idem_gc){0};
   gc.engine = store_engine(store, &rc, error);
@@ -94,6 +94,6 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
   out->removed = gc.swept.answers;
   out->bytes = gc.swept.bytes;
   out->claims = gc.swept.claims;
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }

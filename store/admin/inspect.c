@@ -100,7 +100,7 @@ static int search_visit(void *arg, struct idem_span key, struct idem_span value)
   record_id((const uint8_t *)key.data, id);
   if (strncasecmp(id, search->id, search->id_len) != 0)
     return 1;
-  if (search->claims && (op_parse(value, &op) < 0 || op.state > OP_RELEASED))
+  if (search->claims && (claim_record_parse(value, &op) < 0 || op.state > CLAIM_RELEASED))
     return 0;
   memcpy(search->found, key.data, IDEM_KEY_SIZE);
   if (search->count++ < LISTED_MOST) {
@@ -158,7 +158,7 @@ int idem_store_show(struct idem_store *store, const char *id,
 
 static int remove_body(struct writer *writer, void *key)
 {
-  int rc = shelf_drop(writer, key, NULL);
+  int rc = answer_index_drop(writer, key, NULL);
   return rc < 0 ? rc : writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
 }
 
@@ -181,7 +181,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   struct search search;
   if (!search_begin(&search, id))
     return search_result(&search, error);
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int rc = -EIO;
   struct engine *engine = store_engine(store, &rc, error);
   if (engine)
@@ -192,6 +192,6 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     rc = engine_write(engine, remove_body, search.found, error);
   if (rc == 0)
     stats_wake(store->stats, search.found);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }

@@ -50,8 +50,8 @@ static bool leads_to(struct verify *verify, enum pages_tree tree, const uint8_t 
 static void check_indexes(struct verify *verify, const struct idem_answer *answer)
 {
   uint8_t age[8], expiry[16];
-  shelf_age_key(answer->serial, age);
-  shelf_expiry_key(answer->expires_us, answer->serial, expiry);
+  answer_index_age_key(answer->serial, age);
+  answer_index_expiry_key(answer->expires_us, answer->serial, expiry);
   if (!leads_to(verify, PAGES_AGE, age, sizeof(age), answer->key))
     tell(verify, &verify->out->strays, "answer", answer->key,
          "is not in the index by age; it will not be evicted");
@@ -119,7 +119,7 @@ static int check_claim(void *arg, struct idem_span key, struct idem_span value)
   struct verify *verify = arg;
   struct op op;
   step(verify);
-  if (key.len != IDEM_KEY_SIZE || op_parse(value, &op) < 0)
+  if (key.len != IDEM_KEY_SIZE || claim_record_parse(value, &op) < 0)
     tell(verify, &verify->out->damaged, "claim", key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL,
          "its record is damaged");
   return 0;

@@ -64,21 +64,21 @@ static int lock(int fd, const uint8_t *key)
 
 int claim_take(const char *path, const uint8_t *key)
 {
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   int rc = make_room();
   int fd = rc < 0 ? rc : fd_open(path, O_RDWR, 0);
   rc = fd < 0 ? fd : lock(fd, key);
   if (fd >= 0 && rc < 0)
     close(fd);
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
   return rc;
 }
 
 bool claim_held(int fd)
 {
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   bool held = find(fd) != NULL;
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
   return held;
 }
 
@@ -90,7 +90,7 @@ static bool still_ours(const struct held *held)
 
 void claim_release(int fd, const uint8_t *key)
 {
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   struct held *held = find(fd);
   if (held && still_ours(held)) {
     struct flock lock = lock_of(key, F_UNLCK);
@@ -99,7 +99,7 @@ void claim_release(int fd, const uint8_t *key)
   }
   if (held)
     *held = claims.held[--claims.count];
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
 }
 
 int claim_taken(int fd, const uint8_t *key)
@@ -112,13 +112,13 @@ int claim_taken(int fd, const uint8_t *key)
 
 void claim_hand_over(int fd)
 {
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   struct held *held = find(fd);
   if (held && still_ours(held))
     close(fd);
   if (held)
     *held = claims.held[--claims.count];
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
 }
 
 void claim_keep_only(int fd, int other)

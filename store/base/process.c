@@ -9,8 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-pthread_mutex_t life_stores = PTHREAD_MUTEX_INITIALIZER, life_opening = PTHREAD_MUTEX_INITIALIZER,
-                life_lists = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t process_lock_stores = PTHREAD_MUTEX_INITIALIZER,
+                process_lock_opening = PTHREAD_MUTEX_INITIALIZER,
+                process_lock_lists = PTHREAD_MUTEX_INITIALIZER;
 
 static struct life {
   pthread_once_t once;
@@ -37,7 +38,7 @@ static void life_renew(void)
     atomic_store(alive, 2);
 }
 
-uint32_t life_number(void)
+uint32_t process_generation(void)
 {
   _Atomic uint32_t *alive = atomic_load_explicit(&life.alive, memory_order_acquire);
   if (alive ? atomic_load_explicit(alive, memory_order_acquire) != 2 : life.pid != getpid())
@@ -45,29 +46,29 @@ uint32_t life_number(void)
   return atomic_load_explicit(&life.number, memory_order_relaxed);
 }
 
-int life_pid(void)
+int process_pid(void)
 {
   return atomic_load_explicit(&life.pid, memory_order_relaxed);
 }
 
-void life_hold(void)
+void process_lock_all(void)
 {
-  pthread_mutex_lock(&life_stores);
-  pthread_mutex_lock(&life_opening);
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_stores);
+  pthread_mutex_lock(&process_lock_opening);
+  pthread_mutex_lock(&process_lock_lists);
 }
 
-void life_let_go(void)
+void process_unlock_all(void)
 {
-  pthread_mutex_unlock(&life_lists);
-  pthread_mutex_unlock(&life_opening);
-  pthread_mutex_unlock(&life_stores);
+  pthread_mutex_unlock(&process_lock_lists);
+  pthread_mutex_unlock(&process_lock_opening);
+  pthread_mutex_unlock(&process_lock_stores);
 }
 
 static void in_child(void)
 {
   claim_abandon_all();
-  life_let_go();
+  process_unlock_all();
 }
 
 static void life_start(void)
@@ -78,23 +79,23 @@ static void life_start(void)
     atomic_store(&life.alive, page);
   else if (page != MAP_FAILED)
     munmap(page, (size_t)sysconf(_SC_PAGESIZE));
-  life.error = pthread_atfork(life_hold, life_let_go, in_child);
+  life.error = pthread_atfork(process_lock_all, process_unlock_all, in_child);
 }
 
-int life_begin(void)
+int process_register_fork(void)
 {
   pthread_once(&life.once, life_start);
   return -life.error;
 }
 
-struct life_quiet life_hush(void)
+struct quiet quiet_begin(void)
 {
-  struct life_quiet quiet = {.error = errno};
+  struct quiet quiet = {.error = errno};
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &quiet.cancel);
   return quiet;
 }
 
-void life_resume(const struct life_quiet *quiet)
+void quiet_end(const struct quiet *quiet)
 {
   pthread_setcancelstate(quiet->cancel, NULL);
   errno = quiet->error;

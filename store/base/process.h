@@ -16,28 +16,28 @@
 #include <stdint.h>
 
 /* Which process this is, counted from 1. Costs one load. */
-uint32_t life_number(void);
+uint32_t process_generation(void);
 
 /* The pid of this life; no system call. */
-int life_pid(void);
+int process_pid(void);
 
 /* Registers the fork handlers, once. 0 or -errno. */
-int life_begin(void);
+int process_register_fork(void);
 
 /* What fork holds: in this order before, in the other order after. */
-extern pthread_mutex_t life_stores, life_opening, life_lists;
+extern pthread_mutex_t process_lock_stores, process_lock_opening, process_lock_lists;
 
 /* What the fork handlers do before a fork and after it, on both sides, for a copy that is made without them.
  */
-void life_hold(void);
-void life_let_go(void);
+void process_lock_all(void);
+void process_unlock_all(void);
 
 /* For the time of something that must neither be cancelled half way nor be seen in errno:
  *     struct life_quiet quiet = life_hush();  ...  life_resume(&quiet); */
-struct life_quiet {
+struct quiet {
   int error, cancel;
 };
-struct life_quiet life_hush(void);
-void life_resume(const struct life_quiet *quiet);
+struct quiet quiet_begin(void);
+void quiet_end(const struct quiet *quiet);
 
 #endif

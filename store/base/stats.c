@@ -98,7 +98,7 @@ void stats_close(struct stats *stats)
 
 unsigned stats_shard(void)
 {
-  uint64_t mix = ((uint64_t)pthread_self() >> 12) + (uint64_t)life_pid();
+  uint64_t mix = ((uint64_t)pthread_self() >> 12) + (uint64_t)process_pid();
   return (unsigned)((mix * 0x9e3779b97f4a7c15u) >> 60) % STATS_SHARDS;
 }
 

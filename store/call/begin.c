@@ -44,29 +44,29 @@ static void use_key(struct entry *entry, const uint8_t *key)
 }
 
 /* An encrypted answer is served from memory. */
-static enum shelf_found open_answer(struct entry *entry)
+static enum answer_index_found open_answer(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   free(call->priv.heap);
   if (record_open(call->answer.record, entry->store->seal_key, &call->priv.heap, &call->answer) == 0)
-    return SHELF_FRESH;
-  round_count(entry->store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);
-  return SHELF_DAMAGED;
+    return ANSWER_FRESH;
+  call_count(entry->store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);
+  return ANSWER_DAMAGED;
 }
 
-static enum shelf_found look_up(struct entry *entry)
+static enum answer_index_found look_up(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  enum shelf_found found =
-      shelf_find(entry->store, call->priv.reader, call->key, entry->request->rule->ttl_ms, &call->answer);
-  return entry->store->sealed && found == SHELF_FRESH ? open_answer(entry) : found;
+  enum answer_index_found found = answer_index_find(entry->store, call->priv.reader, call->key,
+                                                    entry->request->rule->ttl_ms, &call->answer);
+  return entry->store->sealed && found == ANSWER_FRESH ? open_answer(entry) : found;
 }
 
 static int note_mismatch(struct entry *entry, int otherwise)
 {
   struct idem_call *call = entry->call;
   call->mismatched = true;
-  round_count(entry->store, call, COUNTED_MISMATCH, IDEM_COUNTER_mismatch);
+  call_count(entry->store, call, COUNTED_MISMATCH, IDEM_COUNTER_mismatch);
   return entry->request->rule->mismatch == IDEM_MISMATCH_REPLAY ? otherwise : IDEM_MISMATCH;
 }
 
@@ -75,13 +75,13 @@ static int settle(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   switch (look_up(entry)) {
-  case SHELF_FRESH:
+  case ANSWER_FRESH:
     if (memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
       return note_mismatch(entry, IDEM_HIT);
     return IDEM_HIT;
-  case SHELF_EXPIRED:
+  case ANSWER_EXPIRED:
     call->expired = true;
-    round_count(entry->store, call, COUNTED_EXPIRED, IDEM_COUNTER_expired);
+    call_count(entry->store, call, COUNTED_EXPIRED, IDEM_COUNTER_expired);
     return NOT_YET;
   default:
     return NOT_YET;
@@ -94,7 +94,7 @@ static int take_number(struct entry *entry, const uint8_t *base)
   struct idem_call *call = entry->call;
   uint32_t number;
   if (call->priv.ticket && memcmp(call->priv.base, base, IDEM_KEY_SIZE) != 0)
-    round_give_back(entry->store, call);
+    call_give_back(entry->store, call);
   if (!call->priv.ticket) {
     int rc = repeats_take(&entry->store->repeats, base, &number);
     if (rc < 0)
@@ -113,7 +113,7 @@ static int number_and_key(struct entry *entry, const uint8_t *base)
   int rc = repeats == IDEM_REPEATS_SEQUENCE ? take_number(entry, base) : 0;
   if (rc < 0)
     return rc;
-  name_repeat(repeats, base, entry->call->sequence, key);
+  key_of_repeat(repeats, base, entry->call->sequence, key);
   use_key(entry, key);
   return 0;
 }
@@ -124,14 +124,14 @@ static int enter_by_raw(struct entry *entry)
   struct idem_call *call = entry->call;
   struct reader *reader = call->priv.reader;
   struct idem_span base;
-  name_raw(entry->store->secret, entry->request, &reader->named, call->priv.raw);
+  key_raw(entry->store->secret, entry->request, &reader->named, call->priv.raw);
   if (entry->request->rule->repeats == IDEM_REPEATS_FRESH ||
       reader_get(reader, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 || base.len != IDEM_KEY_SIZE)
     return NOT_YET;
   int rc = number_and_key(entry, (const uint8_t *)base.data);
   if (rc < 0)
     return rc;
-  if (look_up(entry) != SHELF_FRESH || !record_is_of(call->answer.record, call->priv.raw))
+  if (look_up(entry) != ANSWER_FRESH || !record_is_of(call->answer.record, call->priv.raw))
     return NOT_YET;
   memcpy(call->fingerprint, call->answer.fingerprint, IDEM_KEY_SIZE);
   return IDEM_HIT;
@@ -145,11 +145,12 @@ static int settle_busy(struct entry *entry)
   struct op op;
   struct idem_call *call = entry->call;
   int verdict = IDEM_BUSY;
-  bool known = pin(entry) == 0 && op_read(call->priv.reader, call->key, &op) == 0 && op.state == OP_IN_FLIGHT;
+  bool known = pin(entry) == 0 && claim_record_read(call->priv.reader, call->key, &op) == 0 &&
+               op.state == CLAIM_IN_FLIGHT;
   if (known && memcmp(op.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
     verdict = note_mismatch(entry, IDEM_BUSY);
   entry->given_up = known && op.given_up;
-  round_unpin(call);
+  call_unpin(call);
   return verdict;
 }
 
@@ -159,12 +160,12 @@ static int settle_owned(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   const struct idem_rule *rule = entry->request->rule;
-  struct op_begin begin = {
+  struct claim_record_begin begin = {
       .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
-  int rc = call->defers ? op_prepare(call->priv.reader, &begin) : 0;
-  round_unpin(call);
+  int rc = call->defers ? claim_record_prepare(call->priv.reader, &begin) : 0;
+  call_unpin(call);
   if (!call->defers)
-    rc = op_begin(entry->engine, &begin, entry->error);
+    rc = claim_record_begin(entry->engine, &begin, entry->error);
   if (rc < 0)
     return rc;
   /* Until we have sent, a follower would take it for ours. */
@@ -178,7 +179,7 @@ static int settle_owned(struct entry *entry)
   if (begin.mismatched)
     begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
   if (begin.resent || begin.verdict == IDEM_IN_DOUBT)
-    round_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
+    call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
   return (int)begin.verdict;
 }
 
@@ -198,7 +199,7 @@ static int claim_or_follow(struct entry *entry)
   if (verdict == NOT_YET)
     verdict = settle_owned(entry);
   if (verdict != IDEM_OWNED)
-    round_free_claim(entry->store, call);
+    call_free_claim(entry->store, call);
   return verdict;
 }
 
@@ -210,9 +211,9 @@ static bool is_alive(struct entry *entry, const uint8_t *key)
   struct idem_answer answer;
   struct op op;
   struct reader *reader = entry->call->priv.reader;
-  if (shelf_find(entry->store, reader, key, entry->request->rule->ttl_ms, &answer) == SHELF_FRESH)
+  if (answer_index_find(entry->store, reader, key, entry->request->rule->ttl_ms, &answer) == ANSWER_FRESH)
     return true;
-  return op_read(reader, key, &op) == 0 && op.state == OP_IN_FLIGHT;
+  return claim_record_read(reader, key, &op) == 0 && op.state == CLAIM_IN_FLIGHT;
 }
 
 /* True if the call is to be treated as the operation of that other key, which is now in call->key. */
@@ -228,7 +229,7 @@ static bool join_churn(struct entry *entry)
       !is_alive(entry, print.key))
     return false;
   call->churned = true;
-  round_count(entry->store, call, COUNTED_CHURN, IDEM_COUNTER_key_churn);
+  call_count(entry->store, call, COUNTED_CHURN, IDEM_COUNTER_key_churn);
   if (rule->churn != IDEM_CHURN_JOIN || rule->repeats != IDEM_REPEATS_REPLAY)
     return false;
   use_key(entry, print.key);
@@ -260,7 +261,7 @@ static bool was_delivered(struct entry *entry)
   struct op mark;
   struct idem_call *call = entry->call;
   return call->answer.delivered ||
-         (op_read(call->priv.reader, call->key, &mark) == 0 && mark.state == OP_DELIVERED);
+         (claim_record_read(call->priv.reader, call->key, &mark) == 0 && mark.state == CLAIM_DELIVERED);
 }
 
 /* repeats=fresh: the first sample that nobody has got and nobody is getting. */
@@ -271,7 +272,8 @@ static int decide_fresh(struct entry *entry)
   int rc = pin(entry);
   if (rc < 0)
     return rc;
-  bool known = op_read(call->priv.reader, entry->name->base, &counter) == 0 && counter.state == OP_COUNTER;
+  bool known = claim_record_read(call->priv.reader, entry->name->base, &counter) == 0 &&
+               counter.state == CLAIM_COUNTER;
   uint32_t n = known ? counter.next : 0;
   for (int i = 0; i < FRESH_MOST; i++, n++) {
     call->sequence = n;
@@ -281,7 +283,7 @@ static int decide_fresh(struct entry *entry)
     bool other = verdict == IDEM_BUSY && !entry->given_up;
     if (!other && (verdict != IDEM_HIT || !was_delivered(entry)))
       return verdict;
-    round_unpin(call);
+    call_unpin(call);
   }
   return idem_error_set(entry->error, -EBUSY, "repeats=fresh: more than %d identical calls at once",
                         FRESH_MOST);
@@ -290,7 +292,7 @@ static int decide_fresh(struct entry *entry)
 static int enter_by_name(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  int rc = name_request(entry->store->secret, entry->request, entry->name);
+  int rc = key_of_request(entry->store->secret, entry->request, entry->name);
   if (rc < 0)
     return rc == -ENOKEY ? IDEM_NO_KEY : idem_error_set(entry->error, rc, "cannot name the call: no memory");
   memcpy(call->fingerprint, entry->name->fingerprint, IDEM_KEY_SIZE);
@@ -307,11 +309,11 @@ static int enter_by_name(struct entry *entry)
 
 static int enter_slowly(struct entry *entry)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   struct name name;
   entry->name = &name;
   int verdict = enter_by_name(entry);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return verdict;
 }
 
@@ -322,11 +324,11 @@ static void end_entry(struct entry *entry, int verdict)
   if (verdict == IDEM_HIT)
     return;
   if (verdict != IDEM_MISMATCH)
-    round_unpin(call);
+    call_unpin(call);
   if (!call->priv.reader)
     call->answer = (struct idem_answer){0};
   if (verdict < 0)
-    round_give_back(entry->store, call);
+    call_give_back(entry->store, call);
   if (verdict == IDEM_BUSY)
     call->waited = true;
 }

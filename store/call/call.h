@@ -15,15 +15,15 @@ enum {
 };
 
 /* Adds one to `counter`, once for each call, however many rounds it takes. */
-void round_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter);
+void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter);
 
 /* Unpins the answer and frees a copy of it. */
-void round_unpin(struct idem_call *call);
+void call_unpin(struct idem_call *call);
 
 /* Frees the claim and wakes those who wait for it. */
-void round_free_claim(struct idem_store *store, struct idem_call *call);
+void call_free_claim(struct idem_store *store, struct idem_call *call);
 
 /* repeats=sequence: gives the number back. */
-void round_give_back(struct idem_store *store, struct idem_call *call);
+void call_give_back(struct idem_store *store, struct idem_call *call);
 
 #endif

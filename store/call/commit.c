@@ -137,19 +137,19 @@ static int commit_body(struct writer *writer, void *arg)
   struct commit *commit = arg;
   const struct idem_call *call = commit->call;
   struct op op;
-  int rc = op_fetch(writer, call->key, &op);
-  if (rc == -ENOENT || (rc == 0 && (op.state != OP_IN_FLIGHT || op.generation != call->generation)))
+  int rc = claim_record_fetch(writer, call->key, &op);
+  if (rc == -ENOENT || (rc == 0 && (op.state != CLAIM_IN_FLIGHT || op.generation != call->generation)))
     return IDEM_SUPERSEDED;
   if (rc == 0)
-    rc = room_tidy(commit->store, writer, TIDY_MOST);
+    rc = evict_some(commit->store, writer, TIDY_MOST);
   if (rc >= 0)
-    rc = shelf_drop(writer, call->key, NULL);
+    rc = answer_index_drop(writer, call->key, NULL);
   if (rc == 0)
     rc = writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE);
   if (rc == 0)
-    rc = shelf_put(writer, &commit->answer, &commit->draft);
+    rc = answer_index_put(writer, &commit->answer, &commit->draft);
   if (rc == 0 && call->priv.repeats == IDEM_REPEATS_FRESH && commit->recording->delivered)
-    rc = op_advance(writer, call->priv.base, call->sequence);
+    rc = claim_record_advance(writer, call->priv.base, call->sequence);
   return rc < 0 ? rc : IDEM_STORED;
 }
 
@@ -160,7 +160,7 @@ static int commit_write(struct commit *commit, struct engine *engine, struct ide
   if (!need)
     return idem_error_set(why, -EFBIG, "the answer is larger than a record can be");
   for (int i = 0; i < COMMIT_TRIES && rc == -ENOSPC; i++) {
-    rc = room_make(commit->store, engine, need << i, why);
+    rc = evict_for(commit->store, engine, need << i, why);
     if (rc == 0)
       rc = engine_write(engine, commit_body, commit, why);
   }
@@ -197,7 +197,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
 int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                       const struct idem_recording *recording, struct idem_error *why)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int rc = commit_answer(store, call, request, recording, why);
   if (rc == IDEM_SUPERSEDED)
     idem_error_set(why, 0, "a later owner has taken the operation over");
@@ -206,6 +206,6 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
     stats_wake(store->stats, call->key);
   stats_add(store->stats, stats_shard(), rc == IDEM_STORED ? IDEM_COUNTER_stored : IDEM_COUNTER_not_stored,
             1);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }

@@ -14,14 +14,14 @@
 /* A wake may be lost with its sender. So a follower looks at the lock itself, often at first. */
 enum { LOOK_FIRST_MS = 5, LOOK_LAST_MS = 50 };
 
-void round_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter)
+void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter)
 {
   if (!(call->priv.counted & bit))
     stats_add(store->stats, stats_shard(), counter, 1);
   call->priv.counted |= bit;
 }
 
-void round_unpin(struct idem_call *call)
+void call_unpin(struct idem_call *call)
 {
   engine_end(call->priv.reader);
   free(call->priv.heap);
@@ -29,14 +29,14 @@ void round_unpin(struct idem_call *call)
   call->priv.heap = NULL;
 }
 
-void round_free_claim(struct idem_store *store, struct idem_call *call)
+void call_free_claim(struct idem_store *store, struct idem_call *call)
 {
   claim_release(call->priv.claim_fd, call->key);
   call->priv.claim_fd = -1;
   stats_wake(store->stats, call->key);
 }
 
-void round_give_back(struct idem_store *store, struct idem_call *call)
+void call_give_back(struct idem_store *store, struct idem_call *call)
 {
   if (call->priv.ticket && call->priv.repeats == IDEM_REPEATS_SEQUENCE)
     repeats_give_back(&store->repeats, call->priv.base, (uint32_t)(call->priv.ticket - 1));
@@ -68,7 +68,7 @@ static void note_delivery(struct idem_store *store, const struct idem_call *call
   int code;
   struct engine *engine = store_engine(store, &code, NULL);
   if (engine)
-    op_mark_delivered(engine, call->priv.base, call->key, call->sequence);
+    claim_record_mark_delivered(engine, call->priv.base, call->key, call->sequence);
 }
 
 static void end_claim(struct idem_store *store, struct idem_call *call)
@@ -82,24 +82,24 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
   bool known = call->priv.recorded && !call->priv.committed && !call->unknown;
   struct engine *engine = known ? store_engine(store, &code, NULL) : NULL;
   if (engine)
-    op_release(engine, call->key, call->generation);
+    claim_record_release(engine, call->key, call->generation);
   if (call->priv.pieces)
     spool_remove(store, call->key, call->priv.spooled);
-  round_free_claim(store, call);
+  call_free_claim(store, call);
 }
 
 /* Everything but the end of a plain hit. */
 static void leave_slowly(struct idem_store *store, struct idem_call *call, bool delivered)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)
     note_delivery(store, call);
   if (call->priv.claim_fd >= 0)
     end_claim(store, call);
   if (!delivered)
-    round_give_back(store, call);
-  life_resume(&quiet);
+    call_give_back(store, call);
+  quiet_end(&quiet);
 }
 
 void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
@@ -107,7 +107,7 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
   bool final = call->priv.verdict != IDEM_BUSY;
   if (call->priv.verdict == IDEM_HIT && delivered)
     count_hit(store, call);
-  round_unpin(call);
+  call_unpin(call);
   if (final && (call->priv.claim_fd >= 0 || call->priv.ticket))
     leave_slowly(store, call, delivered);
   if (final)
@@ -116,7 +116,7 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
 
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   int64_t end = clock_steady_us() + (int64_t)max_ms * 1000;
   unsigned look = LOOK_FIRST_MS;
@@ -130,7 +130,7 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
     stats_sleep(store->stats, call->key, call->priv.wake, left < look ? (unsigned)left : look);
     look = look * 2 < LOOK_LAST_MS ? look * 2 : LOOK_LAST_MS;
   }
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 

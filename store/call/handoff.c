@@ -18,7 +18,7 @@ static int record(struct idem_store *store, struct idem_call *call, struct idem_
   memcpy(op.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(op.print, call->priv.print, IDEM_KEY_SIZE);
   memcpy(op.upstream_key, call->upstream_key, sizeof(call->upstream_key));
-  code = op_record(engine, call->key, &op, call->priv.kind == IDEM_KEY_HEADER, error);
+  code = claim_record_record(engine, call->key, &op, call->priv.kind == IDEM_KEY_HEADER, error);
   call->generation = op.generation;
   call->priv.recorded = code >= 0;
   return code < 0 ? code : 0;
@@ -30,9 +30,9 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
     return 0;
   if (!claim_held(call->priv.claim_fd))
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int rc = record(store, call, error);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 
@@ -52,26 +52,26 @@ static int take_place(const struct idem_store *store, unsigned most)
 int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned most,
                     struct idem_parting *parting)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int place = claim_held(call->priv.claim_fd) ? take_place(store, most) : -ENOLCK;
   if (place >= 0) {
     call->priv.place_fd = place;
     *parting = (struct idem_parting){
         .keep = {call->priv.claim_fd, place, store->claims_fd}
     };
-    life_hold();
+    process_lock_all();
   }
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return place < 0 ? place : 0;
 }
 
 void idem_store_parted(struct idem_store *store, struct idem_call *call, enum idem_parted side)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   (void)store;
   if (side == IDEM_PARTED_COPY)
     claim_keep_only(call->priv.claim_fd, call->priv.place_fd);
-  life_let_go();
+  process_unlock_all();
   if (side != IDEM_PARTED_COPY)
     claim_hand_over(call->priv.place_fd);
   if (side == IDEM_PARTED_OWNER) {
@@ -80,5 +80,5 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
   }
   if (side != IDEM_PARTED_COPY)
     call->priv.place_fd = 0;
-  life_resume(&quiet);
+  quiet_end(&quiet);
 }

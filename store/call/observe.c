@@ -21,7 +21,7 @@ static int name_call(struct idem_store *store, const struct idem_request *reques
                      struct idem_error *error)
 {
   struct name name;
-  int rc = name_request(store->secret, request, &name);
+  int rc = key_of_request(store->secret, request, &name);
   if (rc < 0)
     return idem_error_set(error, rc, rc == -ENOKEY ? "the rule's key is not in this request" : "no memory");
   memcpy(call->key, name.base, IDEM_KEY_SIZE);
@@ -82,7 +82,7 @@ static int note_answer(struct engine *engine, const struct idem_request *request
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   int rc = -EIO;
   struct engine *engine = store_engine(store, &rc, error);
   if (engine)
@@ -92,6 +92,6 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
                    : would_hit(engine, call->key, error);
   if (rc == 1)
     stats_add(store->stats, stats_shard(), IDEM_COUNTER_would_hit, 1);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }

@@ -34,8 +34,8 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
   hash_number(hash, HEADER_OTHER);
 }
 
-void name_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
-              uint8_t raw[IDEM_KEY_SIZE])
+void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
+             uint8_t raw[IDEM_KEY_SIZE])
 {
   struct hash hash;
   hash_begin(&hash);
@@ -164,7 +164,7 @@ static void name_print(const struct idem_request *request, struct name *name)
   hash_end(&hash, name->print);
 }
 
-int name_request(const uint8_t *secret, const struct idem_request *request, struct name *name)
+int key_of_request(const uint8_t *secret, const struct idem_request *request, struct name *name)
 {
   struct hash hash;
   int rc = name_tenant(secret, request, name->tenant);
@@ -186,7 +186,7 @@ int name_request(const uint8_t *secret, const struct idem_request *request, stru
   return rc;
 }
 
-void name_repeat(enum idem_repeats repeats, const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE])
+void key_of_repeat(enum idem_repeats repeats, const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE])
 {
   struct hash hash;
   if (repeats == IDEM_REPEATS_REPLAY) {

@@ -42,14 +42,14 @@ struct name {
 };
 
 /* `known` is of the calling thread: what its last request began with. */
-void name_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
-              uint8_t raw[IDEM_KEY_SIZE]);
+void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
+             uint8_t raw[IDEM_KEY_SIZE]);
 
 /* 0, or -ENOKEY if the rule wants a header or JSON fields that are not there. */
-int name_request(const uint8_t *secret, const struct idem_request *request, struct name *name);
+int key_of_request(const uint8_t *secret, const struct idem_request *request, struct name *name);
 
 /* The n-th call of those with this base key. With repeats=replay there is one, and it has the base key
  * itself. */
-void name_repeat(enum idem_repeats repeats, const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE]);
+void key_of_repeat(enum idem_repeats repeats, const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE]);
 
 #endif

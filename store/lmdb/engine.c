@@ -74,7 +74,7 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
 
 bool engine_is_ours(const struct engine *engine)
 {
-  return engine->life == life_number();
+  return engine->life == process_generation();
 }
 
 uint64_t engine_map_size(const struct engine *engine)

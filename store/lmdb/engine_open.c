@@ -201,7 +201,7 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
   struct engine *engine = calloc(1, sizeof(*engine));
   if (!engine)
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
-  engine->life = life_number();
+  engine->life = process_generation();
   struct fd_parked parked = fd_park();
   int rc = engine_start(engine, options, error);
   fd_unpark(&parked);

@@ -13,24 +13,24 @@ enum { READER_TRIES = 100 };
 
 static void list_add(struct engine *engine, struct reader *reader)
 {
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   reader->next = engine->readers;
   if (reader->next)
     reader->next->previous = reader;
   engine->readers = reader;
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
 }
 
 static void list_remove(struct engine *engine, struct reader *reader)
 {
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   if (reader->previous)
     reader->previous->next = reader->next;
   else
     engine->readers = reader->next;
   if (reader->next)
     reader->next->previous = reader->previous;
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
 }
 
 /* A transaction in `txn`, idle. */

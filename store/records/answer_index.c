@@ -32,41 +32,41 @@ static bool is_expired(const struct idem_answer *answer, uint64_t ttl_ms)
   return ttl_ms <= UINT64_MAX / 1000 && age >= ttl_ms * 1000;
 }
 
-enum shelf_found shelf_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
-                            uint64_t ttl_ms, struct idem_answer *answer)
+enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
+                                          uint64_t ttl_ms, struct idem_answer *answer)
 {
   struct idem_span value;
   int rc = reader_get(reader, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &value);
   if (rc == -ENOENT)
-    return SHELF_NONE;
+    return ANSWER_NONE;
   if (rc < 0 || record_parse(value, reader->spare, sizeof(reader->spare), answer) < 0 ||
       memcmp(answer->key, key, IDEM_KEY_SIZE) != 0 || !is_sound(store, value, answer->serial)) {
     stats_add(store->stats, reader->shard, IDEM_COUNTER_damaged, 1);
-    return SHELF_DAMAGED;
+    return ANSWER_DAMAGED;
   }
-  return is_expired(answer, ttl_ms) ? SHELF_EXPIRED : SHELF_FRESH;
+  return is_expired(answer, ttl_ms) ? ANSWER_EXPIRED : ANSWER_FRESH;
 }
 
-void shelf_age_key(uint64_t serial, uint8_t out[8])
+void answer_index_age_key(uint64_t serial, uint8_t out[8])
 {
   uint64_t big = htobe64(serial);
   memcpy(out, &big, sizeof(big));
 }
 
-void shelf_expiry_key(int64_t expires_us, uint64_t serial, uint8_t out[16])
+void answer_index_expiry_key(int64_t expires_us, uint64_t serial, uint8_t out[16])
 {
-  shelf_age_key(expires_us < 0 ? 0 : (uint64_t)expires_us, out);
-  shelf_age_key(serial, out + 8);
+  answer_index_age_key(expires_us < 0 ? 0 : (uint64_t)expires_us, out);
+  answer_index_age_key(serial, out + 8);
 }
 
-int64_t shelf_expiry_time(const char *expiry_key)
+int64_t answer_index_expiry_time(const char *expiry_key)
 {
   uint64_t big;
   memcpy(&big, expiry_key, sizeof(big));
   return (int64_t)be64toh(big);
 }
 
-uint64_t shelf_last_serial(struct writer *writer)
+uint64_t answer_index_last_serial(struct writer *writer)
 {
   struct idem_span value;
   uint64_t serial = 0;
@@ -90,8 +90,8 @@ static int put_indexes(struct writer *writer, const struct idem_answer *answer,
                        const struct record_draft *draft)
 {
   uint8_t age[8], expiry[16];
-  shelf_age_key(answer->serial, age);
-  shelf_expiry_key(answer->expires_us, answer->serial, expiry);
+  answer_index_age_key(answer->serial, age);
+  answer_index_expiry_key(answer->expires_us, answer->serial, expiry);
   int rc =
       writer_put(writer, PAGES_META, serial_key, sizeof(serial_key), &answer->serial, sizeof(answer->serial));
   if (rc == 0)
@@ -103,11 +103,11 @@ static int put_indexes(struct writer *writer, const struct idem_answer *answer,
   return rc == 0 ? put_print(writer, answer, draft->print) : rc;
 }
 
-int shelf_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft)
+int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft)
 {
   void *place;
   size_t size = record_size(draft);
-  answer->serial = shelf_last_serial(writer) + 1;
+  answer->serial = answer_index_last_serial(writer) + 1;
   int rc = size ? writer_reserve(writer, PAGES_ANSWERS, answer->key, IDEM_KEY_SIZE, size, &place) : -EFBIG;
   if (rc < 0)
     return rc;
@@ -129,8 +129,8 @@ static int drop_print(struct writer *writer, const uint8_t *print_key, const uin
 static int drop_indexes(struct writer *writer, const struct record_names *names)
 {
   uint8_t age[8], expiry[16];
-  shelf_age_key(names->serial, age);
-  shelf_expiry_key(names->expires_us, names->serial, expiry);
+  answer_index_age_key(names->serial, age);
+  answer_index_expiry_key(names->expires_us, names->serial, expiry);
   int rc = writer_delete(writer, PAGES_RAW, names->raw, IDEM_KEY_SIZE);
   if (rc == 0)
     rc = writer_delete(writer, PAGES_AGE, age, sizeof(age));
@@ -139,7 +139,7 @@ static int drop_indexes(struct writer *writer, const struct record_names *names)
   return rc == 0 ? drop_print(writer, names->print, names->key) : rc;
 }
 
-int shelf_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes)
+int answer_index_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes)
 {
   struct idem_span record;
   struct record_names names;

@@ -11,7 +11,7 @@
 
 enum { OP_VERSION = 1, ADVANCE_MOST = 64 };
 
-int op_parse(struct idem_span value, struct op *op)
+int claim_record_parse(struct idem_span value, struct op *op)
 {
   if (value.len != sizeof(*op))
     return -EILSEQ;
@@ -20,21 +20,21 @@ int op_parse(struct idem_span value, struct op *op)
   return op->version == OP_VERSION ? 0 : -EILSEQ;
 }
 
-int op_read(struct reader *reader, const uint8_t *key, struct op *op)
+int claim_record_read(struct reader *reader, const uint8_t *key, struct op *op)
 {
   struct idem_span value;
   int rc = reader_get(reader, PAGES_OPS, key, IDEM_KEY_SIZE, &value);
-  return rc < 0 ? rc : op_parse(value, op);
+  return rc < 0 ? rc : claim_record_parse(value, op);
 }
 
-int op_fetch(struct writer *writer, const uint8_t *key, struct op *op)
+int claim_record_fetch(struct writer *writer, const uint8_t *key, struct op *op)
 {
   struct idem_span value;
   int rc = writer_get(writer, PAGES_OPS, key, IDEM_KEY_SIZE, &value);
-  return rc < 0 ? rc : op_parse(value, op);
+  return rc < 0 ? rc : claim_record_parse(value, op);
 }
 
-int op_store(struct writer *writer, const uint8_t *key, const struct op *op)
+int claim_record_store(struct writer *writer, const uint8_t *key, const struct op *op)
 {
   return writer_put(writer, PAGES_OPS, key, IDEM_KEY_SIZE, op, sizeof(*op));
 }
@@ -61,11 +61,11 @@ static int make_uuid(char out[40])
 }
 
 /* What an earlier owner of the same key means for us. */
-static void judge_earlier(struct op_begin *begin, const struct op *earlier)
+static void judge_earlier(struct claim_record_begin *begin, const struct op *earlier)
 {
   bool same = memcmp(earlier->fingerprint, begin->name->fingerprint, IDEM_KEY_SIZE) == 0;
   begin->verdict = IDEM_OWNED;
-  if (earlier->state != OP_IN_FLIGHT)
+  if (earlier->state != CLAIM_IN_FLIGHT)
     return;
   begin->died = earlier->generation;
   begin->mismatched = !same;
@@ -78,12 +78,12 @@ static void judge_earlier(struct op_begin *begin, const struct op *earlier)
 }
 
 /* Judges, and drafts our own record: nothing of it is written yet. */
-static int draft(struct op_begin *begin, const struct op *earlier)
+static int draft(struct claim_record_begin *begin, const struct op *earlier)
 {
   const struct name *name = begin->name;
   struct op *op = &begin->op;
   judge_earlier(begin, earlier);
-  *op = (struct op){.version = OP_VERSION, .state = OP_IN_FLIGHT};
+  *op = (struct op){.version = OP_VERSION, .state = CLAIM_IN_FLIGHT};
   memcpy(op->fingerprint, name->fingerprint, IDEM_KEY_SIZE);
   memcpy(op->print, name->print, IDEM_KEY_SIZE);
   /* Upstream knows a key by its content too: other content is another operation there. */
@@ -105,10 +105,10 @@ static int record_body(struct writer *writer, void *arg)
   struct recording *recording = arg;
   struct op *op = recording->op;
   op->version = OP_VERSION;
-  op->state = OP_IN_FLIGHT;
+  op->state = CLAIM_IN_FLIGHT;
   op->generation = writer_number(writer);
   op->started_us = clock_now_us();
-  int rc = op_store(writer, recording->key, op);
+  int rc = claim_record_store(writer, recording->key, op);
   if (rc < 0 || !recording->churns)
     return rc;
   struct print print = {.at_us = op->started_us};
@@ -116,35 +116,36 @@ static int record_body(struct writer *writer, void *arg)
   return writer_put(writer, PAGES_PRINTS, op->print, IDEM_KEY_SIZE, &print, sizeof(print));
 }
 
-int op_record(struct engine *engine, const uint8_t *key, struct op *op, bool churns, struct idem_error *error)
+int claim_record_record(struct engine *engine, const uint8_t *key, struct op *op, bool churns,
+                        struct idem_error *error)
 {
   struct recording recording = {key, op, churns};
   return engine_write(engine, record_body, &recording, error);
 }
 
 /* A record that cannot be read is none. */
-static int draft_after(struct op_begin *begin, const struct op *earlier, int found)
+static int draft_after(struct claim_record_begin *begin, const struct op *earlier, int found)
 {
   static const struct op none;
   return draft(begin, found == 0 ? earlier : &none);
 }
 
-int op_prepare(struct reader *reader, struct op_begin *begin)
+int claim_record_prepare(struct reader *reader, struct claim_record_begin *begin)
 {
   struct op earlier;
-  return draft_after(begin, &earlier, op_read(reader, begin->key, &earlier));
+  return draft_after(begin, &earlier, claim_record_read(reader, begin->key, &earlier));
 }
 
 static int begin_body(struct writer *writer, void *arg)
 {
-  struct op_begin *begin = arg;
+  struct claim_record_begin *begin = arg;
   struct op earlier;
-  int rc = draft_after(begin, &earlier, op_fetch(writer, begin->key, &earlier));
+  int rc = draft_after(begin, &earlier, claim_record_fetch(writer, begin->key, &earlier));
   struct recording recording = {begin->key, &begin->op, begin->name->kind == IDEM_KEY_HEADER};
   return rc < 0 || begin->verdict != IDEM_OWNED ? rc : record_body(writer, &recording);
 }
 
-int op_begin(struct engine *engine, struct op_begin *begin, struct idem_error *error)
+int claim_record_begin(struct engine *engine, struct claim_record_begin *begin, struct idem_error *error)
 {
   return engine_write(engine, begin_body, begin, error);
 }
@@ -158,14 +159,14 @@ static int release_body(struct writer *writer, void *arg)
 {
   const struct release *release = arg;
   struct op op;
-  int rc = op_fetch(writer, release->key, &op);
-  if (rc < 0 || op.generation != release->generation || op.state != OP_IN_FLIGHT)
+  int rc = claim_record_fetch(writer, release->key, &op);
+  if (rc < 0 || op.generation != release->generation || op.state != CLAIM_IN_FLIGHT)
     return 0;
-  op.state = OP_RELEASED;
-  return op_store(writer, release->key, &op);
+  op.state = CLAIM_RELEASED;
+  return claim_record_store(writer, release->key, &op);
 }
 
-int op_release(struct engine *engine, const uint8_t *key, uint64_t generation)
+int claim_record_release(struct engine *engine, const uint8_t *key, uint64_t generation)
 {
   struct release release = {key, generation};
   return engine_write(engine, release_body, &release, NULL);
@@ -182,8 +183,8 @@ static bool was_delivered(struct writer *writer, const uint8_t *base, uint32_t n
   struct op mark;
   struct idem_span record;
   struct record_names names;
-  name_repeat(IDEM_REPEATS_FRESH, base, n, key);
-  if (op_fetch(writer, key, &mark) == 0 && mark.state == OP_DELIVERED)
+  key_of_repeat(IDEM_REPEATS_FRESH, base, n, key);
+  if (claim_record_fetch(writer, key, &mark) == 0 && mark.state == CLAIM_DELIVERED)
     return true;
   return writer_get(writer, PAGES_ANSWERS, key, sizeof(key), &record) == 0 &&
          record_names(record, &names) == 0 && names.delivered;
@@ -191,26 +192,26 @@ static bool was_delivered(struct writer *writer, const uint8_t *base, uint32_t n
 
 /* The counter stands at the first number whose answer no app has got, as far as one transaction should look.
  */
-int op_advance(struct writer *writer, const uint8_t *base, uint32_t n)
+int claim_record_advance(struct writer *writer, const uint8_t *base, uint32_t n)
 {
   struct op counter;
-  if (op_fetch(writer, base, &counter) < 0 || counter.state != OP_COUNTER)
-    counter = (struct op){.version = OP_VERSION, .state = OP_COUNTER};
+  if (claim_record_fetch(writer, base, &counter) < 0 || counter.state != CLAIM_COUNTER)
+    counter = (struct op){.version = OP_VERSION, .state = CLAIM_COUNTER};
   for (int i = 0; i < ADVANCE_MOST && (counter.next == n || was_delivered(writer, base, counter.next)); i++)
     counter.next++;
   counter.started_us = clock_now_us();
-  return op_store(writer, base, &counter);
+  return claim_record_store(writer, base, &counter);
 }
 
 static int delivered_body(struct writer *writer, void *arg)
 {
   const struct delivery *delivery = arg;
-  struct op mark = {.version = OP_VERSION, .state = OP_DELIVERED, .started_us = clock_now_us()};
-  int rc = op_store(writer, delivery->key, &mark);
-  return rc < 0 ? rc : op_advance(writer, delivery->base, delivery->n);
+  struct op mark = {.version = OP_VERSION, .state = CLAIM_DELIVERED, .started_us = clock_now_us()};
+  int rc = claim_record_store(writer, delivery->key, &mark);
+  return rc < 0 ? rc : claim_record_advance(writer, delivery->base, delivery->n);
 }
 
-int op_mark_delivered(struct engine *engine, const uint8_t *base, const uint8_t *key, uint32_t n)
+int claim_record_mark_delivered(struct engine *engine, const uint8_t *base, const uint8_t *key, uint32_t n)
 {
   struct delivery delivery = {base, key, n};
   return engine_write(engine, delivered_body, &delivery, NULL);

@@ -11,10 +11,10 @@
 #include "store/lmdb/engine.h"
 
 enum op_state {
-  OP_IN_FLIGHT = 1, /* sent; with nobody holding the claim: in doubt */
-  OP_RELEASED,      /* its owner got no answer that can be kept */
-  OP_DELIVERED,     /* repeats=fresh: an answer that its app has got */
-  OP_COUNTER,       /* repeats=fresh: which number comes next; under the base key */
+  CLAIM_IN_FLIGHT = 1, /* sent; with nobody holding the claim: in doubt */
+  CLAIM_RELEASED,      /* its owner got no answer that can be kept */
+  CLAIM_DELIVERED,     /* repeats=fresh: an answer that its app has got */
+  CLAIM_COUNTER,       /* repeats=fresh: which number comes next; under the base key */
 };
 
 struct op {
@@ -27,10 +27,10 @@ struct op {
 };
 
 /* 0, -ENOENT, or -EILSEQ. */
-int op_read(struct reader *reader, const uint8_t *key, struct op *op);
-int op_fetch(struct writer *writer, const uint8_t *key, struct op *op);
-int op_store(struct writer *writer, const uint8_t *key, const struct op *op);
-int op_parse(struct idem_span value, struct op *op);
+int claim_record_read(struct reader *reader, const uint8_t *key, struct op *op);
+int claim_record_fetch(struct writer *writer, const uint8_t *key, struct op *op);
+int claim_record_store(struct writer *writer, const uint8_t *key, const struct op *op);
+int claim_record_parse(struct idem_span value, struct op *op);
 
 /* Which key this content was last sent under, for churn. */
 struct print {
@@ -40,7 +40,7 @@ struct print {
 int print_parse(struct idem_span value, struct print *print);
 
 /* A claim's beginning, in one transaction: what was there before, and then ours. */
-struct op_begin {
+struct claim_record_begin {
   const struct name *name;
   const uint8_t *key;
   enum idem_indoubt indoubt;
@@ -51,19 +51,19 @@ struct op_begin {
   uint64_t died;             /* the generation of an owner that did not come to an end; 0: there was none */
   enum idem_verdict verdict; /* OWNED, IN_DOUBT or MISMATCH */
 };
-int op_begin(struct engine *engine, struct op_begin *begin, struct idem_error *error);
+int claim_record_begin(struct engine *engine, struct claim_record_begin *begin, struct idem_error *error);
 
 /* The same without writing; op_record() does that once the call is about to be sent, and sets the generation.
  * With `churns` the content is noted as sent under this key. 0 or -errno. */
-int op_prepare(struct reader *reader, struct op_begin *begin);
-int op_record(struct engine *engine, const uint8_t *key, struct op *op, bool churns,
-              struct idem_error *error);
+int claim_record_prepare(struct reader *reader, struct claim_record_begin *begin);
+int claim_record_record(struct engine *engine, const uint8_t *key, struct op *op, bool churns,
+                        struct idem_error *error);
 
 /* The claim ended without an answer. */
-int op_release(struct engine *engine, const uint8_t *key, uint64_t generation);
+int claim_record_release(struct engine *engine, const uint8_t *key, uint64_t generation);
 
 /* repeats=fresh: answer `n` of `base`, stored under `key`, has reached the app. */
-int op_mark_delivered(struct engine *engine, const uint8_t *base, const uint8_t *key, uint32_t n);
-int op_advance(struct writer *writer, const uint8_t *base, uint32_t n);
+int claim_record_mark_delivered(struct engine *engine, const uint8_t *base, const uint8_t *key, uint32_t n);
+int claim_record_advance(struct writer *writer, const uint8_t *base, uint32_t n);
 
 #endif

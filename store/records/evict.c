@@ -31,7 +31,7 @@ static int drop_one(struct drop *drop, struct idem_span index_value)
 {
   if (index_value.len != IDEM_KEY_SIZE)
     return -EILSEQ;
-  drop->rc = shelf_drop(drop->writer, (const uint8_t *)index_value.data, &drop->bytes);
+  drop->rc = answer_index_drop(drop->writer, (const uint8_t *)index_value.data, &drop->bytes);
   if (drop->rc < 0)
     return drop->rc;
   return ++drop->count >= drop->most || drop->bytes >= drop->enough;
@@ -40,7 +40,7 @@ static int drop_one(struct drop *drop, struct idem_span index_value)
 static int drop_if_expired(void *arg, struct idem_span key, struct idem_span value)
 {
   struct drop *drop = arg;
-  if (key.len != 16 || shelf_expiry_time(key.data) > drop->now)
+  if (key.len != 16 || answer_index_expiry_time(key.data) > drop->now)
     return 1;
   /* The entry itself, too, should its answer be gone. */
   drop->rc = writer_delete(drop->writer, PAGES_EXPIRY, key.data, key.len);
@@ -71,7 +71,7 @@ static int oldest_body(struct writer *writer, void *arg)
 }
 
 static int drop_batch(struct idem_store *store, struct engine *engine, int (*body)(struct writer *, void *),
-                      uint64_t enough, struct room_swept *swept, struct idem_error *error)
+                      uint64_t enough, struct evicted *swept, struct idem_error *error)
 {
   struct drop drop = {.store = store, .now = clock_now_us(), .most = BATCH, .enough = enough};
   int rc = engine_write(engine, body, &drop, error);
@@ -82,8 +82,8 @@ static int drop_batch(struct idem_store *store, struct engine *engine, int (*bod
   return (int)drop.count;
 }
 
-int room_drop_expired(struct idem_store *store, struct engine *engine, struct room_swept *swept,
-                      struct idem_error *error)
+int evict_expired(struct idem_store *store, struct engine *engine, struct evicted *swept,
+                  struct idem_error *error)
 {
   return drop_batch(store, engine, expired_body, UINT64_MAX, swept, error);
 }
@@ -102,7 +102,8 @@ static bool is_left_over(const struct claims *claims, struct idem_span key, cons
   /* An upstream key is worth keeping for the next try, but not for ever. */
   if (op->started_us >= claims->before)
     return false;
-  return op->state != OP_IN_FLIGHT || claim_taken(claims->store->claims_fd, (const uint8_t *)key.data) == 0;
+  return op->state != CLAIM_IN_FLIGHT ||
+         claim_taken(claims->store->claims_fd, (const uint8_t *)key.data) == 0;
 }
 
 static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
@@ -111,7 +112,7 @@ static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
   struct op op = {0};
   if (claims->look-- == 0)
     return 1;
-  if (op_parse(value, &op) == 0 && !is_left_over(claims, key, &op))
+  if (claim_record_parse(value, &op) == 0 && !is_left_over(claims, key, &op))
     return 0;
   int rc = writer_delete(claims->writer, PAGES_OPS, key.data, key.len);
   if (rc == 0 && op.version)
@@ -138,8 +139,8 @@ static int claims_body(struct writer *writer, void *arg)
   return rc < 0 ? rc : 0;
 }
 
-int room_drop_claims(struct idem_store *store, struct engine *engine, int64_t age_us,
-                     struct room_swept *swept, struct idem_error *error)
+int evict_claims(struct idem_store *store, struct engine *engine, int64_t age_us, struct evicted *swept,
+                 struct idem_error *error)
 {
   struct claims claims = {
       .store = store, .before = clock_now_us() - age_us, .look = UINT32_MAX, .most = CLAIM_BATCH};
@@ -178,7 +179,7 @@ static int seen_body(struct writer *writer, void *arg)
   return rc < 0 ? rc : 0;
 }
 
-int room_drop_seen(struct engine *engine, struct room_swept *swept, struct idem_error *error)
+int evict_seen(struct engine *engine, struct evicted *swept, struct idem_error *error)
 {
   struct seen_sweep sweep = {.now = clock_now_us()};
   int rc = engine_write(engine, seen_body, &sweep, error);
@@ -190,7 +191,7 @@ int room_drop_seen(struct engine *engine, struct room_swept *swept, struct idem_
 
 /* Room. */
 
-int room_tidy(struct idem_store *store, struct writer *writer, unsigned most)
+int evict_some(struct idem_store *store, struct writer *writer, unsigned most)
 {
   struct drop drop = {
       .store = store, .writer = writer, .now = clock_now_us(), .most = most, .enough = UINT64_MAX};
@@ -221,19 +222,19 @@ static int used_bytes(struct engine *engine, uint64_t *used, struct idem_error *
 static int give_way(struct idem_store *store, struct engine *engine, uint64_t enough,
                     struct idem_error *error)
 {
-  struct room_swept swept = {0};
-  int dropped = room_drop_expired(store, engine, &swept, error);
+  struct evicted swept = {0};
+  int dropped = evict_expired(store, engine, &swept, error);
   if (dropped == 0)
     dropped = drop_batch(store, engine, oldest_body, enough, &swept, error);
   if (dropped == 0)
-    dropped = room_drop_claims(store, engine, 0, &swept, error);
+    dropped = evict_claims(store, engine, 0, &swept, error);
   if (dropped == 0)
-    dropped = room_drop_seen(engine, &swept, error);
+    dropped = evict_seen(engine, &swept, error);
   stats_add(store->stats, stats_shard(), IDEM_COUNTER_evicted, swept.answers);
   return dropped;
 }
 
-int room_make(struct idem_store *store, struct engine *engine, uint64_t need, struct idem_error *error)
+int evict_for(struct idem_store *store, struct engine *engine, uint64_t need, struct idem_error *error)
 {
   uint64_t capacity = store->size, used;
   if (need > capacity / 4)

@@ -216,13 +216,13 @@ int idem_store_spool(struct idem_store *store, struct idem_call *call, const str
   int rc = check(call, pieces, count);
   if (rc < 0 || !count)
     return rc;
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   rc = write_pieces(store, call, pieces, count);
   /* Half a piece may be there: whatever came behind it could not be read. */
   call->priv.spool_failed = rc < 0;
   if (rc == 0)
     stats_wake(store->stats, call->key);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 

@@ -209,7 +209,7 @@ static uint64_t generation_now(struct idem_store *store, const struct idem_call 
   uint64_t generation = 0;
   if (!engine || engine_begin(engine, &reader, NULL) < 0)
     return 0;
-  if (op_read(reader, call->key, &op) == 0 && op.state == OP_IN_FLIGHT)
+  if (claim_record_read(reader, call->key, &op) == 0 && op.state == CLAIM_IN_FLIGHT)
     generation = op.generation;
   engine_end(reader);
   return generation;
@@ -233,21 +233,21 @@ static int look(struct idem_store *store, struct idem_call *call, struct idem_sp
 
 int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
   int rc = look(store, call, spool);
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 
 void idem_spool_release(struct idem_spool *spool)
 {
-  struct life_quiet quiet = life_hush();
+  struct quiet quiet = quiet_begin();
   let_go(spool);
   free(spool->priv.head);
   free(spool->priv.body);
   free(spool->priv.end);
   free(spool->priv.chunks);
   *spool = (struct idem_spool)IDEM_SPOOL_INIT;
-  life_resume(&quiet);
+  quiet_end(&quiet);
 }

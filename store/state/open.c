@@ -100,8 +100,8 @@ struct engine *store_engine(struct idem_store *store, int *code, struct idem_err
   struct engine *engine = atomic_load_explicit(&store->engine, memory_order_acquire);
   if (engine_is_ours(engine))
     return engine;
-  struct life_quiet quiet = life_hush();
-  pthread_mutex_lock(&life_opening);
+  struct quiet quiet = quiet_begin();
+  pthread_mutex_lock(&process_lock_opening);
   engine = atomic_load(&store->engine);
   if (!engine_is_ours(engine)) {
     *code = open_engine(store, &engine, error);
@@ -110,8 +110,8 @@ struct engine *store_engine(struct idem_store *store, int *code, struct idem_err
     else
       engine = NULL;
   }
-  pthread_mutex_unlock(&life_opening);
-  life_resume(&quiet);
+  pthread_mutex_unlock(&process_lock_opening);
+  quiet_end(&quiet);
   return engine;
 }
 
@@ -211,14 +211,14 @@ static int open_or_share(struct idem_store **out, const struct idem_store_option
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error)
 {
-  struct life_quiet quiet = life_hush();
-  int rc = life_begin();
+  struct quiet quiet = quiet_begin();
+  int rc = process_register_fork();
   if (rc == 0) {
-    pthread_mutex_lock(&life_stores);
+    pthread_mutex_lock(&process_lock_stores);
     rc = open_or_share(out, options, error);
-    pthread_mutex_unlock(&life_stores);
+    pthread_mutex_unlock(&process_lock_stores);
   }
-  life_resume(&quiet);
+  quiet_end(&quiet);
   return rc;
 }
 
@@ -226,8 +226,8 @@ void idem_store_close(struct idem_store *store)
 {
   if (!store)
     return;
-  struct life_quiet quiet = life_hush();
-  pthread_mutex_lock(&life_stores);
+  struct quiet quiet = quiet_begin();
+  pthread_mutex_lock(&process_lock_stores);
   bool last = --store->users == 0;
   for (struct idem_store **at = &stores; last && *at; at = &(*at)->next)
     if (*at == store) {
@@ -236,6 +236,6 @@ void idem_store_close(struct idem_store *store)
     }
   if (last)
     store_free(store);
-  pthread_mutex_unlock(&life_stores);
-  life_resume(&quiet);
+  pthread_mutex_unlock(&process_lock_stores);
+  quiet_end(&quiet);
 }

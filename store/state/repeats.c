@@ -56,7 +56,7 @@ static uint32_t take_hole(struct repeats *repeats, struct repeat *repeat)
 int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
 {
   uint64_t name = name_of(base);
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   int rc = grow(repeats);
   if (rc == 0) {
     struct repeat *repeat = probe(repeats->slot, repeats->room, name);
@@ -66,7 +66,7 @@ int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
     }
     *number = repeat->holes ? take_hole(repeats, repeat) : repeat->next++;
   }
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
   return rc;
 }
 
@@ -87,7 +87,7 @@ static int add_hole(struct repeats *repeats, struct hole hole)
 void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number)
 {
   uint64_t name = name_of(base);
-  pthread_mutex_lock(&life_lists);
+  pthread_mutex_lock(&process_lock_lists);
   struct repeat *repeat = repeats->room ? probe(repeats->slot, repeats->room, name) : NULL;
   if (repeat && repeat->name == name) {
     if (number + 1 == repeat->next && repeat->holes == 0)
@@ -95,7 +95,7 @@ void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t nu
     else if (add_hole(repeats, (struct hole){name, number}) == 0)
       repeat->holes++;
   }
-  pthread_mutex_unlock(&life_lists);
+  pthread_mutex_unlock(&process_lock_lists);
 }
 
 void repeats_release(struct repeats *repeats)

@@ -32,9 +32,9 @@ static struct name name_of(const struct idem_request *request)
   static struct hash_prefix known;
   struct hash_prefix unknown = {.len = 0};
 
-  name_raw(secret, request, &known, raw);
-  name_raw(secret, request, &unknown, afresh);
-  if (memcmp(raw, afresh, sizeof(raw)) != 0 || name_request(secret, request, &name) != 0)
+  key_raw(secret, request, &known, raw);
+  key_raw(secret, request, &unknown, afresh);
+  if (memcmp(raw, afresh, sizeof(raw)) != 0 || key_of_request(secret, request, &name) != 0)
     abort();
   return name;
 }
