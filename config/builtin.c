@@ -22,12 +22,10 @@ static struct idem_value next_word(const char **list, const struct idem_draft *d
   size_t len = strcspn(first, " ");
 
   *list = first + len;
-  return (struct idem_value){
-      .data = first,
-      .len = len,
-      .place = {.where = "built-in", .error = draft->error},
-      .arena = draft->arena
-  };
+  return (struct idem_value){.data = first,
+                             .len = len,
+                             .place = {.where = "built-in", .error = draft->error},
+                             .arena = draft->arena};
 }
 
 static int add_paths(struct idem_draft *draft, const struct provider *provider, const struct idem_value *host)

@@ -46,9 +46,7 @@ const char *idem_field_suggest(struct idem_quoted *out, const char *typed, size_
 
 int idem_rule_default(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error)
 {
-  struct idem_value value = {
-      .arena = arena, .place = {.where = "defaults", .error = error}
-  };
+  struct idem_value value = {.arena = arena, .place = {.where = "defaults", .error = error}};
   int result = 0;
 
   *rule = (struct idem_rule){0};

@@ -74,9 +74,7 @@ static void add_keying(struct idem_text *text, const struct idem_rule *rule)
 
 int idem_rule_name_keying(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error)
 {
-  struct idem_value nowhere = {
-      .arena = arena, .place = {.where = "rules", .error = error}
-  };
+  struct idem_value nowhere = {.arena = arena, .place = {.where = "rules", .error = error}};
   struct idem_text measure = {0};
 
   add_keying(&measure, rule);

@@ -10,13 +10,7 @@
 static const struct unit {
   const char *name;
   uint64_t ms;
-} time_units[] = {
-    {"d",  86400000},
-    {"h",  3600000 },
-    {"m",  60000   },
-    {"s",  1000    },
-    {"ms", 1       }
-};
+} time_units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 
 enum { TIME_UNITS = sizeof time_units / sizeof time_units[0] };
 

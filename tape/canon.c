@@ -105,9 +105,7 @@ static bool skip_ignored(struct walk *walk)
 
 static struct canon walk_array(struct walk *walk)
 {
-  struct canon all[2] = {
-      {OF_ARRAY, 0}
-  };
+  struct canon all[2] = {{OF_ARRAY, 0}};
   if (take(walk, ']'))
     return all[0];
   do {

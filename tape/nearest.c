@@ -54,15 +54,13 @@ static void add_vary(void *arg, struct idem_span name, struct idem_span value)
 static struct idem_answer comparable(const struct idem_request *request, struct tape_buffer *headers)
 {
   content_vary(request, add_vary, headers);
-  return (struct idem_answer){
-      .method = request->method,
-      .origin = request->origin,
-      .path = request->path,
-      .query = request->query,
-      .scope = {"",                                 0           },
-      .request_headers = {headers->data ? headers->data : "", headers->len},
-      .request_body = request->body
-  };
+  return (struct idem_answer){.method = request->method,
+                              .origin = request->origin,
+                              .path = request->path,
+                              .query = request->query,
+                              .scope = {"", 0},
+                              .request_headers = {headers->data ? headers->data : "", headers->len},
+                              .request_body = request->body};
 }
 
 void tape_difference(const struct idem_request *recorded, const struct idem_request *now, char *out,

@@ -13,14 +13,14 @@ struct advice {
 /* By the first word of a difference as the store tells it. With `names_it`, the word that follows (a
  * header's name, a JSON pointer) is put behind the text. */
 static const struct advice table[] = {
-    {"tenant",      "two API keys never share an answer; use one for both",                      false},
-    {"scope",       "IDEMSHIM_SCOPE differs; use one if they are one set of operations",         false},
-    {"query",       "all of the query counts; keep out of it what changes with each call",       false},
-    {"body",        "what is no JSON has to be equal byte for byte, or named by key=header",     false},
+    {"tenant", "two API keys never share an answer; use one for both", false},
+    {"scope", "IDEMSHIM_SCOPE differs; use one if they are one set of operations", false},
+    {"query", "all of the query counts; keep out of it what changes with each call", false},
+    {"body", "what is no JSON has to be equal byte for byte, or named by key=header", false},
     {"idempotency", "send one key with a call and its retries, or put churn=join into the rule", false},
-    {"sequence",    "the rule takes the same call for a new sample; repeats=replay does not",    false},
-    {"header",      "if it does not change the answer, leave it out of vary= in the rule: ",     true },
-    {"JSON",        "if it does not change the answer, put into the rule: ignore=",              true },
+    {"sequence", "the rule takes the same call for a new sample; repeats=replay does not", false},
+    {"header", "if it does not change the answer, leave it out of vary= in the rule: ", true},
+    {"JSON", "if it does not change the answer, put into the rule: ignore=", true},
 };
 
 static const struct advice no_advice = {

@@ -68,7 +68,7 @@ static struct idem_span without_implied_port(struct idem_span origin)
     const char *scheme, *port;
   } implied[] = {
       {"https://", ":443"},
-      {"http://",  ":80" },
+      {"http://", ":80"},
   };
   for (size_t i = 0; i < sizeof(implied) / sizeof(implied[0]); i++)
     if (starts_with(origin, implied[i].scheme) && ends_with(origin, implied[i].port))

@@ -68,13 +68,9 @@ static const struct column {
   bool wide_only;
   fill_cell *fill;
 } table[] = {
-    {"ID",     -16, false, id_cell    },
-    {"AGE ",   5,   false, age_cell   },
-    {"STATUS", 6,   true,  status_cell},
-    {"KIND",   -6,  false, kind_cell  },
-    {"SIZE",   9,   false, size_cell  },
-    {"TOOK",   7,   true,  took_cell  },
-    {"TOKENS", 11,  true,  tokens_cell},
+    {"ID", -16, false, id_cell},       {"AGE ", 5, false, age_cell},  {"STATUS", 6, true, status_cell},
+    {"KIND", -6, false, kind_cell},    {"SIZE", 9, false, size_cell}, {"TOOK", 7, true, took_cell},
+    {"TOKENS", 11, true, tokens_cell},
 };
 
 #define COLUMN_COUNT (sizeof(table) / sizeof(table[0]))

@@ -11,7 +11,7 @@ static const struct {
   uint16_t port;
 } schemes[] = {
     {"https://", 443},
-    {"http://",  80 },
+    {"http://", 80},
 };
 
 /* Skips the scheme. What has another scheme is refused, what has none is https. */

@@ -163,10 +163,10 @@ static int visit(void *arg, const struct idem_answer *answer)
     bool wanted;
     int (*print)(const struct idem_answer *, const struct cli_options *);
   } forms[] = {
-      {options->json,    print_document},
-      {options->body,    print_body    },
-      {options->headers, print_headers },
-      {options->request, print_request },
+      {options->json, print_document},
+      {options->body, print_body},
+      {options->headers, print_headers},
+      {options->request, print_request},
   };
   for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
     if (forms[i].wanted)

@@ -22,9 +22,9 @@ static const struct {
   const char *name, *help;
   size_t offset;
 } gauges[] = {
-    {"answers",        "answers in the store",     offsetof(struct idem_stats, answers)     },
-    {"answer_bytes",   "bytes that they take",     offsetof(struct idem_stats, answer_bytes)},
-    {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)    },
+    {"answers", "answers in the store", offsetof(struct idem_stats, answers)},
+    {"answer_bytes", "bytes that they take", offsetof(struct idem_stats, answer_bytes)},
+    {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)},
 };
 
 #define GAUGE_COUNT (sizeof(gauges) / sizeof(gauges[0]))

@@ -9,9 +9,9 @@ static const char *const go_sections[] = {".go.buildinfo", ".note.go.buildid"};
 static const struct {
   const char *trace, *name;
 } rust_crates[] = {
-    {"/reqwest-",   "reqwest"  },
-    {"/hyper-",     "hyper"    },
-    {"/ureq-",      "ureq"     },
+    {"/reqwest-", "reqwest"},
+    {"/hyper-", "hyper"},
+    {"/ureq-", "ureq"},
     {"/attohttpc-", "attohttpc"},
 };
 

@@ -10,13 +10,9 @@
 static const struct {
   const char *needs, *tls;
 } flavours[] = {
-    {"libssl.so",     "OpenSSL"},
-    {"libgnutls.so",  "GnuTLS" },
-    {"libmbedtls.so", "mbedTLS"},
-    {"libwolfssl.so", "wolfSSL"},
-    {"libnss3.so",    "NSS"    },
-    {"librustls",     "rustls" },
-    {"libbearssl",    "BearSSL"},
+    {"libssl.so", "OpenSSL"},     {"libgnutls.so", "GnuTLS"}, {"libmbedtls.so", "mbedTLS"},
+    {"libwolfssl.so", "wolfSSL"}, {"libnss3.so", "NSS"},      {"librustls", "rustls"},
+    {"libbearssl", "BearSSL"},
 };
 
 /* Any of these means that transfers are driven through the multi interface. */

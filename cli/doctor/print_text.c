@@ -11,11 +11,9 @@ static const struct {
   const char *mark;
   enum cli_style style;
 } signs[] = {
-    [DOCTOR_NOTE] = {"  ", CLI_PLAIN},
-      [DOCTOR_COVERS] = {"+ ", CLI_GREEN},
-    [DOCTOR_MAYBE] = {"? ", CLI_PLAIN},
-      [DOCTOR_LIMITS] = {"- ", CLI_RED  },
-    [DOCTOR_BLOCKS] = {"! ", CLI_RED  },
+    [DOCTOR_NOTE] = {"  ", CLI_PLAIN},  [DOCTOR_COVERS] = {"+ ", CLI_GREEN},
+    [DOCTOR_MAYBE] = {"? ", CLI_PLAIN}, [DOCTOR_LIMITS] = {"- ", CLI_RED},
+    [DOCTOR_BLOCKS] = {"! ", CLI_RED},
 };
 
 static void print_line(const char *mark, enum cli_style style, const char *text)

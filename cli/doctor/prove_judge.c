@@ -9,9 +9,9 @@ static const struct {
   const char *name;
   size_t offset;
 } counted[] = {
-    {"live",   offsetof(struct doctor_events, live)  },
+    {"live", offsetof(struct doctor_events, live)},
     {"stored", offsetof(struct doctor_events, stored)},
-    {"hit",    offsetof(struct doctor_events, hit)   },
+    {"hit", offsetof(struct doctor_events, hit)},
     {"bypass", offsetof(struct doctor_events, bypass)},
 };
 

@@ -23,20 +23,20 @@ static const struct {
   size_t offset;
   enum value_kind kind;
 } settings[] = {
-    {"IDEMSHIM_MODE",       offsetof(struct cli_options, mode),       AS_IT_IS},
-    {"IDEMSHIM_STORE",      offsetof(struct cli_options, store),      PATH    },
-    {"IDEMSHIM_SCOPE",      offsetof(struct cli_options, scope),      AS_IT_IS},
-    {"IDEMSHIM_RULES",      offsetof(struct cli_options, rules),      RULES   },
-    {"IDEMSHIM_HOSTS",      offsetof(struct cli_options, hosts),      AS_IT_IS},
-    {"IDEMSHIM_LOG",        offsetof(struct cli_options, log),        LOG     },
+    {"IDEMSHIM_MODE", offsetof(struct cli_options, mode), AS_IT_IS},
+    {"IDEMSHIM_STORE", offsetof(struct cli_options, store), PATH},
+    {"IDEMSHIM_SCOPE", offsetof(struct cli_options, scope), AS_IT_IS},
+    {"IDEMSHIM_RULES", offsetof(struct cli_options, rules), RULES},
+    {"IDEMSHIM_HOSTS", offsetof(struct cli_options, hosts), AS_IT_IS},
+    {"IDEMSHIM_LOG", offsetof(struct cli_options, log), LOG},
     {"IDEMSHIM_STORE_SIZE", offsetof(struct cli_options, store_size), AS_IT_IS},
-    {"IDEMSHIM_TAPE",       offsetof(struct cli_options, tape),       PATH    },
-    {"IDEMSHIM_TAPE_SIZE",  offsetof(struct cli_options, tape_size),  AS_IT_IS},
-    {"IDEMSHIM_TAPE_AGE",   offsetof(struct cli_options, tape_age),   AS_IT_IS},
-    {"IDEMSHIM_KEY_FILE",   offsetof(struct cli_options, key_file),   PATH    },
-    {"IDEMSHIM_PACE",       offsetof(struct cli_options, pace),       AS_IT_IS},
-    {"IDEMSHIM_MATCH",      offsetof(struct cli_options, match),      AS_IT_IS},
-    {"IDEMSHIM_EXHAUSTED",  offsetof(struct cli_options, exhausted),  AS_IT_IS},
+    {"IDEMSHIM_TAPE", offsetof(struct cli_options, tape), PATH},
+    {"IDEMSHIM_TAPE_SIZE", offsetof(struct cli_options, tape_size), AS_IT_IS},
+    {"IDEMSHIM_TAPE_AGE", offsetof(struct cli_options, tape_age), AS_IT_IS},
+    {"IDEMSHIM_KEY_FILE", offsetof(struct cli_options, key_file), PATH},
+    {"IDEMSHIM_PACE", offsetof(struct cli_options, pace), AS_IT_IS},
+    {"IDEMSHIM_MATCH", offsetof(struct cli_options, match), AS_IT_IS},
+    {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},
 };
 
 static bool is_path(enum value_kind kind, const char *value)

@@ -60,9 +60,9 @@ const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us)
     char letter;
   } units[] = {
       {86400, 'd'},
-      {3600,  'h'},
-      {60,    'm'},
-      {1,     's'},
+      {3600, 'h'},
+      {60, 'm'},
+      {1, 's'},
   };
   uint64_t s = us / 1000000;
   for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

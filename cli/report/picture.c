@@ -17,22 +17,10 @@ static const struct {
   uint32_t code;
   const char *words;
 } endings[] = {
-    {5,  "no proxy"     },
-    {6,  "no such host" },
-    {7,  "no connection"},
-    {8,  "odd reply"    },
-    {18, "cut short"    },
-    {23, "write failed" },
-    {26, "read failed"  },
-    {28, "timed out"    },
-    {35, "TLS failed"   },
-    {42, "aborted"      },
-    {47, "redirects"    },
-    {52, "no reply"     },
-    {55, "send failed"  },
-    {56, "broken off"   },
-    {60, "certificate"  },
-    {92, "HTTP/2 stream"},
+    {5, "no proxy"},     {6, "no such host"},  {7, "no connection"}, {8, "odd reply"},
+    {18, "cut short"},   {23, "write failed"}, {26, "read failed"},  {28, "timed out"},
+    {35, "TLS failed"},  {42, "aborted"},      {47, "redirects"},    {52, "no reply"},
+    {55, "send failed"}, {56, "broken off"},   {60, "certificate"},  {92, "HTTP/2 stream"},
 };
 
 const char *report_ending(const struct report_call *call, char text[32])

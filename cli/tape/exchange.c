@@ -74,9 +74,7 @@ bool cli_tape_is_stream(const struct tape_record *record)
 
 struct idem_usage cli_tape_usage(const struct tape_record *record)
 {
-  struct stream stream = {
-      .usage = {-1, -1}
-  };
+  struct stream stream = {.usage = {-1, -1}};
   struct idem_span body = record->outcome.body;
   if (record->outcome.encoded || !body.len)
     return stream.usage;

@@ -67,14 +67,9 @@ static const struct column {
   bool wide_only;
   fill_cell *fill;
 } table[] = {
-    {"N",      6,   false, number_cell},
-    {"TIME",   -23, true,  time_cell  },
-    {"LANE",   5,   false, lane_cell  },
-    {"WHAT",   -6,  false, what_cell  },
-    {"STATUS", 6,   false, status_cell},
-    {"WAIT",   7,   true,  wait_cell  },
-    {"TOOK",   7,   false, took_cell  },
-    {"SIZE",   9,   false, size_cell  },
+    {"N", 6, false, number_cell},   {"TIME", -23, true, time_cell},    {"LANE", 5, false, lane_cell},
+    {"WHAT", -6, false, what_cell}, {"STATUS", 6, false, status_cell}, {"WAIT", 7, true, wait_cell},
+    {"TOOK", 7, false, took_cell},  {"SIZE", 9, false, size_cell},
 };
 
 #define COLUMN_COUNT (sizeof(table) / sizeof(table[0]))

@@ -196,10 +196,10 @@ static int print(const struct tape_record *record, const struct cli_options *opt
     bool wanted;
     int (*print)(const struct tape_record *, const struct cli_options *);
   } forms[] = {
-      {options->json,    print_document},
-      {options->body,    print_body    },
-      {options->headers, print_headers },
-      {options->request, print_request },
+      {options->json, print_document},
+      {options->body, print_body},
+      {options->headers, print_headers},
+      {options->request, print_request},
   };
   for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
     if (forms[i].wanted)

@@ -70,7 +70,7 @@ static struct idem_recording make_recording(const struct live *live, const struc
       .duration_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000),
       .headers = headers,
       .body = {tee->body.data, tee->body.len},
-      .facts = {facts->data,    facts->len   },
+      .facts = {facts->data, facts->len},
       .chunks = (const struct idem_chunk *)tee->chunks.data,
       .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
       .encoded = tee_is_encoded(tee),

@@ -38,16 +38,10 @@ static const char *type_by_name(const char *name)
   static const struct {
     const char *ending, *type;
   } types[] = {
-      {".gif",  "image/gif"      },
-      {".jpg",  "image/jpeg"     },
-      {".jpeg", "image/jpeg"     },
-      {".png",  "image/png"      },
-      {".svg",  "image/svg+xml"  },
-      {".txt",  "text/plain"     },
-      {".htm",  "text/html"      },
-      {".html", "text/html"      },
-      {".pdf",  "application/pdf"},
-      {".xml",  "application/xml"},
+      {".gif", "image/gif"},       {".jpg", "image/jpeg"},    {".jpeg", "image/jpeg"},
+      {".png", "image/png"},       {".svg", "image/svg+xml"}, {".txt", "text/plain"},
+      {".htm", "text/html"},       {".html", "text/html"},    {".pdf", "application/pdf"},
+      {".xml", "application/xml"},
   };
   size_t len = name ? strlen(name) : 0;
   for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {

@@ -62,17 +62,14 @@ static void begin(struct spooling *spooling, int status)
   if (!pieces || !collect(spooling, &facts)) {
     spooling->failed = true;
   } else {
-    pieces[0] = (struct idem_spool_piece){
-        .kind = IDEM_SPOOL_HEAD,
-        .status = (uint16_t)status,
-        .started_us = spooling->started_us,
-        .headers = {tee->headers.data, tee->headers.len},
-        .facts = {facts.data,        facts.len       }
-    };
+    pieces[0] = (struct idem_spool_piece){.kind = IDEM_SPOOL_HEAD,
+                                          .status = (uint16_t)status,
+                                          .started_us = spooling->started_us,
+                                          .headers = {tee->headers.data, tee->headers.len},
+                                          .facts = {facts.data, facts.len}};
     for (size_t i = 0; i < count; at += chunks[i++].len)
       pieces[i + 1] = (struct idem_spool_piece){
-          .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}
-      };
+          .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}};
     add(spooling, pieces, count + 1);
   }
   buffer_release(&facts);
@@ -96,8 +93,7 @@ void spooling_add(struct spooling *spooling, const char *data, size_t len)
     return;
   }
   struct idem_spool_piece piece = {
-      .kind = IDEM_SPOOL_CHUNK, .at_ms = now_ms(spooling->tee), .data = {data, len}
-  };
+      .kind = IDEM_SPOOL_CHUNK, .at_ms = now_ms(spooling->tee), .data = {data, len}};
   add(spooling, &piece, 1);
 }
 
@@ -113,8 +109,7 @@ void spooling_end(struct spooling *spooling, CURLcode code)
     return;
   collect(spooling, &facts);
   struct idem_spool_piece piece = {
-      .kind = IDEM_SPOOL_END, .code = (int32_t)code, .facts = {facts.data, facts.len}
-  };
+      .kind = IDEM_SPOOL_END, .code = (int32_t)code, .facts = {facts.data, facts.len}};
   add(spooling, &piece, 1);
   buffer_release(&facts);
   spooling->begun = false;

@@ -65,9 +65,9 @@ bool problem_prepare(struct call *call, const struct problem *problem, struct pr
   bool ready = add_facts(&room->facts, call, problem, (size_t)header_len, (size_t)body_len);
   call->op.answer = (struct idem_answer){
       .status = (uint16_t)problem->status,
-      .headers = {room->headers,    (size_t)header_len},
-      .body = {room->body,       (size_t)body_len  },
-      .facts = {room->facts.data, room->facts.len   },
+      .headers = {room->headers, (size_t)header_len},
+      .body = {room->body, (size_t)body_len},
+      .facts = {room->facts.data, room->facts.len},
       .chunks = &room->chunk,
       .chunk_count = 1,
   };

@@ -19,13 +19,13 @@ static struct amount five_columns(curl_off_t bytes)
     char suffix;
     bool tenths;
   } forms[] = {
-      {100000,        1,         '\0', false},
-      {10000ll << 10, 1ll << 10, 'k',  false},
-      {100ll << 20,   1ll << 20, 'M',  true },
-      {10000ll << 20, 1ll << 20, 'M',  false},
-      {100ll << 30,   1ll << 30, 'G',  true },
-      {10000ll << 30, 1ll << 30, 'G',  false},
-      {INT64_MAX,     1ll << 40, 'T',  false},
+      {100000, 1, '\0', false},
+      {10000ll << 10, 1ll << 10, 'k', false},
+      {100ll << 20, 1ll << 20, 'M', true},
+      {10000ll << 20, 1ll << 20, 'M', false},
+      {100ll << 30, 1ll << 30, 'G', true},
+      {10000ll << 30, 1ll << 30, 'G', false},
+      {INT64_MAX, 1ll << 40, 'T', false},
   };
   size_t i = 0;
   while (bytes >= forms[i].below)

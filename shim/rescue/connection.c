@@ -26,10 +26,7 @@ struct search {
 
 static struct ends ends_of(const struct shadow *shadow)
 {
-  struct ends ends = {
-      {"", 0},
-      {"", 0}
-  };
+  struct ends ends = {{"", 0}, {"", 0}};
   const struct libcurl *real = shadow->lib;
   real->easy_getinfo(shadow->handle, CURLINFO_LOCAL_IP, &ends.local.ip);
   real->easy_getinfo(shadow->handle, CURLINFO_LOCAL_PORT, &ends.local.port);

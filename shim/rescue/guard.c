@@ -70,10 +70,7 @@ static void bar(struct guard *guard, const struct call *call, const char *reason
 /* Nothing but this happens in the copy while the owner lives. */
 static void sleep_until_alone(int tell, int owner)
 {
-  struct pollfd wake[] = {
-      {.fd = tell,  .events = POLLIN},
-      {.fd = owner, .events = POLLIN}
-  };
+  struct pollfd wake[] = {{.fd = tell, .events = POLLIN}, {.fd = owner, .events = POLLIN}};
   while (poll(wake, 2, -1) < 0)
     ;
   /* Dismissed, though the owner may be dead by now as well. */

@@ -109,7 +109,7 @@ void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, 
       .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
       .chunks = (const struct tape_chunk *)tee->moments.data,
       .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
-      .facts = {facts.data,     facts.len    },
+      .facts = {facts.data, facts.len},
   };
   append(call, &outcome, what);
   buffer_release(&facts);

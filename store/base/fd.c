@@ -20,9 +20,7 @@ int fd_open(const char *path, int flags, unsigned mode)
 
 struct fd_parked fd_park(void)
 {
-  struct fd_parked parked = {
-      {-1, -1, -1}
-  };
+  struct fd_parked parked = {{-1, -1, -1}};
   for (int i = 0; i < 3; i++) {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fd < 0)

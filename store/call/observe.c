@@ -66,13 +66,11 @@ static int note_answer(struct engine *engine, const struct idem_request *request
     return 0;
   int64_t now = clock_now_us();
   uint64_t ttl_ms = request->rule->ttl_ms;
-  struct note note = {
-      .key = call->key,
-      .seen = {.stored_us = now,
-               .usage = facts.usage,
-               .body_len = recording->body.len,
-               .duration_ms = recording->duration_ms}
-  };
+  struct note note = {.key = call->key,
+                      .seen = {.stored_us = now,
+                               .usage = facts.usage,
+                               .body_len = recording->body.len,
+                               .duration_ms = recording->duration_ms}};
   note.seen.expires_us =
       ttl_ms >= (uint64_t)(INT64_MAX - now) / 1000 ? INT64_MAX : now + (int64_t)ttl_ms * 1000;
   int rc = engine_write(engine, note_body, &note, error);

@@ -67,9 +67,7 @@ static int dispatch(struct pending *pending, int (*event)(void *, struct idem_sp
 int sse_each(struct idem_span stream, int (*event)(void *arg, struct idem_span name, struct idem_span data),
              void *arg)
 {
-  struct pending pending = {
-      .data = malloc(stream.len + 1), .name = {"", 0}
-  };
+  struct pending pending = {.data = malloc(stream.len + 1), .name = {"", 0}};
   struct idem_span line;
   int rc = 0;
   if (!pending.data)

@@ -17,14 +17,10 @@ static const struct {
   const char *type;
   enum kind kind;
 } kinds[] = {
-    {"application/json",                   KIND_JSON  },
-    {"text/json",                          KIND_JSON  },
-    {"text/event-stream",                  KIND_EVENTS},
-    {"application/x-ndjson",               KIND_LINES },
-    {"application/ndjson",                 KIND_LINES },
-    {"application/jsonl",                  KIND_LINES },
-    {"application/x-jsonlines",            KIND_LINES },
-    {"application/vnd.amazon.eventstream", KIND_FRAMES},
+    {"application/json", KIND_JSON},         {"text/json", KIND_JSON},
+    {"text/event-stream", KIND_EVENTS},      {"application/x-ndjson", KIND_LINES},
+    {"application/ndjson", KIND_LINES},      {"application/jsonl", KIND_LINES},
+    {"application/x-jsonlines", KIND_LINES}, {"application/vnd.amazon.eventstream", KIND_FRAMES},
 };
 
 static bool starts(struct idem_span line, const char *word)
@@ -118,9 +114,7 @@ static bool judge_stream(enum kind kind, struct idem_span body, struct answer_fa
   static int (*const readers[])(struct idem_span, struct stream *) = {[KIND_EVENTS] = stream_read_events,
                                                                       [KIND_LINES] = stream_read_lines,
                                                                       [KIND_FRAMES] = stream_read_frames};
-  struct stream stream = {
-      .usage = {-1, -1}
-  };
+  struct stream stream = {.usage = {-1, -1}};
   if (readers[kind](body, &stream) < 0)
     return refuse(why, "no memory to look at the stream");
   if (stream.failed)
@@ -137,9 +131,7 @@ bool answer_judge(const struct idem_rule *rule, const struct idem_recording *rec
                   struct answer_facts *facts, struct idem_error *why)
 {
   enum kind kind = kind_of(media_type(recording->headers));
-  *facts = (struct answer_facts){
-      .event_stream = kind == KIND_EVENTS, .usage = {-1, -1}
-  };
+  *facts = (struct answer_facts){.event_stream = kind == KIND_EVENTS, .usage = {-1, -1}};
   if (!status_accepted(rule, recording->status)) {
     idem_error_set(why, 0, "status %d is not one that the rule stores", recording->status);
     return false;

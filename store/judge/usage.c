@@ -3,17 +3,17 @@
 
 /* Where the counts stand. */
 static const char *const places[][3] = {
-    {"usage"        }, /* OpenAI, Anthropic message_delta, Bedrock */
-    {               "usage",       "tokens"}, /* Cohere v2 */
-    {               "response",        "usage"}, /* OpenAI responses, streamed */
-    {               "message",        "usage"}, /* Anthropic message_start */
-    {               "delta",        "usage", "tokens"}, /* Cohere v2, streamed */
-    {       "usageMetadata"}, /* Gemini */
-    {        "meta", "billed_units"}, /* Cohere v1 */
-    {               "meta",       "tokens"},
-    {               "response",         "meta", "billed_units"}, /* Cohere v1, streamed */
-    { "response",      "meta", "tokens"},
-    {        "x_groq",               "usage"}, /* Groq, streamed */
+    {"usage"},                    /* OpenAI, Anthropic message_delta, Bedrock */
+    {"usage", "tokens"},          /* Cohere v2 */
+    {"response", "usage"},        /* OpenAI responses, streamed */
+    {"message", "usage"},         /* Anthropic message_start */
+    {"delta", "usage", "tokens"}, /* Cohere v2, streamed */
+    {"usageMetadata"},            /* Gemini */
+    {"meta", "billed_units"},     /* Cohere v1 */
+    {"meta", "tokens"},
+    {"response", "meta", "billed_units"}, /* Cohere v1, streamed */
+    {"response", "meta", "tokens"},
+    {"x_groq", "usage"}, /* Groq, streamed */
 };
 
 /* What they are called: the first that is there, plus all that come with it. */

@@ -8,19 +8,15 @@
 
 /* Whose call it is. The order is that in which they are hashed. */
 static const struct idem_span credentials[] = {
-    {"authorization",  13},
-    {"x-api-key",      9 },
-    {"api-key",        7 },
-    {"x-goog-api-key", 14},
-    {"cookie",         6 },
+    {"authorization", 13}, {"x-api-key", 9}, {"api-key", 7}, {"x-goog-api-key", 14}, {"cookie", 6},
 };
 
 /* Part of a signature, or for a proxy: they change, or say nothing of the answer, and are nobody's to keep.
  */
 static const struct idem_span secrets[] = {
-    {"x-amz-date",           10},
+    {"x-amz-date", 10},
     {"x-amz-security-token", 20},
-    {"proxy-authorization",  19},
+    {"proxy-authorization", 19},
 };
 
 static bool is_space(char c)

@@ -57,13 +57,13 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
     int code;
     const char *why;
   } known[] = {
-      {-ENOSPC, "the store or its disk is full"                                                          },
-      {-EIO,    "a write came to nothing; the disk is full or failing"                                   },
-      {-EBUSY,  "too many threads read the store at once (the limit is 2048)"                            },
-      {-EFBIG,  "the store has outgrown the address space or file size limit of this process"            },
-      {-EPROTO, "the store is of another version"                                                        },
+      {-ENOSPC, "the store or its disk is full"},
+      {-EIO, "a write came to nothing; the disk is full or failing"},
+      {-EBUSY, "too many threads read the store at once (the limit is 2048)"},
+      {-EFBIG, "the store has outgrown the address space or file size limit of this process"},
+      {-EPROTO, "the store is of another version"},
       {-EILSEQ, "the store is damaged (idemshim verify says where; without its directory it starts anew)"},
-      {-EBADF,  "the app has closed the store's descriptors"                                             },
+      {-EBADF, "the app has closed the store's descriptors"},
   };
   for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
     if (code == known[i].code)

@@ -57,10 +57,7 @@ int page_node(const struct pages *pages, const struct page *page, unsigned i, st
   if (key_len > room)
     return -EILSEQ;
   const char *data = (const char *)(head + 4);
-  *node = (struct node){
-      .key = {data, key_len},
-        .flags = head[2]
-  };
+  *node = (struct node){.key = {data, key_len}, .flags = head[2]};
   if (page->flags & PAGE_BRANCH) {
     node->child = head[0] | (uint64_t)head[1] << 16 | (uint64_t)head[2] << 32;
     return 0;

@@ -49,8 +49,8 @@ static int read_meta(int fd, off_t place, struct meta *meta)
   struct stat stat;
   struct page head;
   struct iovec parts[] = {
-      {&head, sizeof(head) },
-      {meta,  sizeof(*meta)},
+      {&head, sizeof(head)},
+      {meta, sizeof(*meta)},
   };
   if (fstat(fd, &stat) < 0)
     return -errno;

@@ -121,11 +121,9 @@ static struct limit *limit_in(const char *dir, const char *name, size_t answer_s
 static int bench_hits(const char *origin, const char *nginx, const char *dir)
 {
   static const size_t sizes[] = {2048, 65536, 1048576};
-  static const char *const names[][3] = {
-      {"limit 2 KB",  "hit 2 KB",  "nginx 2 KB" },
-      {"limit 64 KB", "hit 64 KB", "nginx 64 KB"},
-      {"limit 1 MB",  "hit 1 MB",  "nginx 1 MB" }
-  };
+  static const char *const names[][3] = {{"limit 2 KB", "hit 2 KB", "nginx 2 KB"},
+                                         {"limit 64 KB", "hit 64 KB", "nginx 64 KB"},
+                                         {"limit 1 MB", "hit 1 MB", "nginx 1 MB"}};
   struct subject rows[9];
   for (size_t i = 0; i < 3; i++) {
     unsigned count = sizes[i] > 100000 ? 100 : 1000;
@@ -171,12 +169,12 @@ static void perform_in_multi(void *data, unsigned count)
 static int bench_transport(const char *origin, const char *nginx)
 {
   struct subject rows[] = {
-      {"transport 2 KB",      perform_calls,    calls_open(origin, 2048,  1), 500, 0},
-      {"nginx 2 KB",          perform_calls,    calls_open(nginx,  2048,  1), 500, 0},
-      {"multi 2 KB",          perform_in_multi, calls_open(origin, 2048,  1), 500, 0},
-      {"nginx in multi 2 KB", perform_in_multi, calls_open(nginx,  2048,  1), 500, 0},
-      {"transport 64 KB",     perform_calls,    calls_open(origin, 65536, 1), 200, 0},
-      {"nginx 64 KB",         perform_calls,    calls_open(nginx,  65536, 1), 200, 0},
+      {"transport 2 KB", perform_calls, calls_open(origin, 2048, 1), 500, 0},
+      {"nginx 2 KB", perform_calls, calls_open(nginx, 2048, 1), 500, 0},
+      {"multi 2 KB", perform_in_multi, calls_open(origin, 2048, 1), 500, 0},
+      {"nginx in multi 2 KB", perform_in_multi, calls_open(nginx, 2048, 1), 500, 0},
+      {"transport 64 KB", perform_calls, calls_open(origin, 65536, 1), 200, 0},
+      {"nginx 64 KB", perform_calls, calls_open(nginx, 65536, 1), 200, 0},
   };
   measure(rows, sizeof(rows) / sizeof(*rows), 31);
   print(rows, sizeof(rows) / sizeof(*rows));
@@ -202,8 +200,8 @@ static int bench_other(void)
   CURL *handle = curl_easy_init();
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   struct subject rows[] = {
-      {"setopt",  set_option,        handle, 100000, 0},
-      {"perform", perform_elsewhere, handle, 10000,  0},
+      {"setopt", set_option, handle, 100000, 0},
+      {"perform", perform_elsewhere, handle, 10000, 0},
   };
   measure(rows, 2, 31);
   print(rows, 2);
@@ -235,7 +233,7 @@ static int bench_exec(char *preload)
   char *with[] = {path, variable, NULL}, *without[] = {path, nothing, NULL};
   struct program preloaded = {with}, plain = {without};
   struct subject rows[] = {
-      {"exec",           run_program, &plain,     20, 0},
+      {"exec", run_program, &plain, 20, 0},
       {"exec preloaded", run_program, &preloaded, 20, 0},
   };
   measure(rows, 2, 51);

@@ -161,12 +161,8 @@ static inline bool loop_open(struct loop *loop, const char *name)
     const char *name;
     void (*wait)(struct loop *, int);
   } loops[] = {
-      {"poll",  loop_wait_poll },
-      {"wait",  loop_wait_wait },
-      {"fdset", loop_wait_fdset},
-      {"sleep", loop_wait_sleep},
-      {"epoll", loop_wait_epoll},
-      {"all",   loop_wait_all  },
+      {"poll", loop_wait_poll},   {"wait", loop_wait_wait},   {"fdset", loop_wait_fdset},
+      {"sleep", loop_wait_sleep}, {"epoll", loop_wait_epoll}, {"all", loop_wait_all},
   };
 
   *loop = (struct loop){.epoll = -1, .due_ms = -1, .running = 1};

@@ -50,12 +50,12 @@ static void list_stream(struct subject *s)
 }
 
 static const struct form_case cases[] = {
-    {"list",        list       },
-    {"list-file",   list_file  },
-    {"list-files",  list_files },
+    {"list", list},
+    {"list-file", list_file},
+    {"list-files", list_files},
     {"list-buffer", list_buffer},
     {"list-stream", list_stream},
-    {NULL,          NULL       },
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -110,19 +110,19 @@ static void shared_reader(struct subject *s)
 }
 
 static const struct form_case cases[] = {
-    {"reader",           reader          },
-    {"sized-reader",     sized_reader    },
-    {"reader-once",      reader_once     },
-    {"reader-twice",     reader_twice    },
-    {"once-twice",       once_twice      },
-    {"once-elsewhere",   once_elsewhere  },
+    {"reader", reader},
+    {"sized-reader", sized_reader},
+    {"reader-once", reader_once},
+    {"reader-twice", reader_twice},
+    {"once-twice", once_twice},
+    {"once-elsewhere", once_elsewhere},
     {"reader-elsewhere", reader_elsewhere},
-    {"replaced-reader",  replaced_reader },
-    {"paused-reader",    paused_reader   },
-    {"refused-once",     refused_once    },
-    {"refused-reader",   refused_reader  },
-    {"shared-reader",    shared_reader   },
-    {NULL,               NULL            },
+    {"replaced-reader", replaced_reader},
+    {"paused-reader", paused_reader},
+    {"refused-once", refused_once},
+    {"refused-reader", refused_reader},
+    {"shared-reader", shared_reader},
+    {NULL, NULL},
 };
 
 /* Many forms at the same time; each thread has its own text, and makes one call over and over. */

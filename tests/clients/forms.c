@@ -159,23 +159,23 @@ static void file_in_motion(struct subject *s)
 }
 
 static const struct form_case cases[] = {
-    {"data",           data          },
-    {"escaped",        escaped       },
-    {"file",           file          },
-    {"file-as",        file_as       },
+    {"data", data},
+    {"escaped", escaped},
+    {"file", file},
+    {"file-as", file_as},
     {"file-in-motion", file_in_motion},
-    {"parts",          parts         },
-    {"alternative",    alternative   },
-    {"headers",        headers       },
-    {"base64",         base64        },
+    {"parts", parts},
+    {"alternative", alternative},
+    {"headers", headers},
+    {"base64", base64},
     {"base64-claimed", base64_claimed},
-    {"related",        related       },
-    {"no-parts",       no_parts      },
-    {"duplicate",      duplicate     },
-    {"freed",          freed         },
-    {"changed",        changed       },
+    {"related", related},
+    {"no-parts", no_parts},
+    {"duplicate", duplicate},
+    {"freed", freed},
+    {"changed", changed},
     {"reused-address", reused_address},
-    {NULL,             NULL          },
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)

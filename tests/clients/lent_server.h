@@ -81,10 +81,7 @@ static inline void *server_serve(void *arg)
 
 static inline void *server_accept(void *unused)
 {
-  struct pollfd listeners[] = {
-      {.fd = server.tcp,   .events = POLLIN},
-      {.fd = server.local, .events = POLLIN}
-  };
+  struct pollfd listeners[] = {{.fd = server.tcp, .events = POLLIN}, {.fd = server.local, .events = POLLIN}};
   pthread_t thread;
 
   while (poll(listeners, 2, -1) > 0)

@@ -92,12 +92,12 @@ static const struct {
   const char *name;
   void (*act)(void);
 } cases[] = {
-    {"set-options",     set_options    },
-    {"duplicate",       duplicate      },
-    {"reset",           reset          },
+    {"set-options", set_options},
+    {"duplicate", duplicate},
+    {"reset", reset},
     {"perform-another", perform_another},
-    {"perform-itself",  perform_itself },
-    {"pause-the-rest",  pause_the_rest },
+    {"perform-itself", perform_itself},
+    {"pause-the-rest", pause_the_rest},
 };
 
 static void (*act)(void);

@@ -185,18 +185,18 @@ static const struct {
   const char *name;
   void (*prepare)(CURL *handle, struct reader *reader);
 } cases[] = {
-    {"size-after-copy",         size_after_copy        },
+    {"size-after-copy", size_after_copy},
     {"smaller-size-after-copy", smaller_size_after_copy},
-    {"upload-then-fields",      upload_then_fields     },
-    {"form-taken-away",         form_taken_away        },
-    {"form",                    form                   },
-    {"empty-post",              empty_post             },
-    {"paused-reader",           paused_reader          },
-    {"greedy-reader",           greedy_reader          },
-    {"ioctl-reader",            ioctl_reader           },
-    {"no-rewind",               no_rewind              },
-    {"engine-cookie",           engine_cookie          },
-    {"tls-user",                tls_user               },
+    {"upload-then-fields", upload_then_fields},
+    {"form-taken-away", form_taken_away},
+    {"form", form},
+    {"empty-post", empty_post},
+    {"paused-reader", paused_reader},
+    {"greedy-reader", greedy_reader},
+    {"ioctl-reader", ioctl_reader},
+    {"no-rewind", no_rewind},
+    {"engine-cookie", engine_cookie},
+    {"tls-user", tls_user},
 };
 
 int main(int argc, char **argv)

@@ -53,15 +53,15 @@ Test(cli_check, host_port_and_path_are_taken_from_the_url_as_libcurl_would)
     const char *rule, *url;
     int status;
   } cases[] = {
-      {"host=a.example:443",        "https://a.example/x",              0},
-      {"host=a.example:443",        "http://a.example/x",               1},
-      {"host=a.example:80",         "http://A.Example",                 0},
-      {"host=a.example:8080",       "https://me:pw@a.example:8080/x?q", 0},
-      {"host=[::1]:8080",           "http://[::1]:8080/x",              0},
-      {"host=a.example path=/v1/*", "https://a.example/v1/x?y=/v2/",    0},
-      {"host=a.example path=/v1/*", "https://a.example/v2/x",           1},
-      {"host=a.example path=/",     "https://a.example?x",              0},
-      {"host=a.example:443",        "a.example/x",                      0},
+      {"host=a.example:443", "https://a.example/x", 0},
+      {"host=a.example:443", "http://a.example/x", 1},
+      {"host=a.example:80", "http://A.Example", 0},
+      {"host=a.example:8080", "https://me:pw@a.example:8080/x?q", 0},
+      {"host=[::1]:8080", "http://[::1]:8080/x", 0},
+      {"host=a.example path=/v1/*", "https://a.example/v1/x?y=/v2/", 0},
+      {"host=a.example path=/v1/*", "https://a.example/v2/x", 1},
+      {"host=a.example path=/", "https://a.example?x", 0},
+      {"host=a.example:443", "a.example/x", 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     world_env(&w, "IDEMSHIM_RULES", "%s", cases[i].rule);

@@ -286,8 +286,8 @@ Test(cli_doctor, another_preload_counts_by_its_place)
     const char *verdict, *reason;
   } expected[] = {
       {1, "partly covered", "- another preload comes first"},
-      {0, "covered",        "comes after ours"             },
-      {0, "covered",        "comes after ours"             },
+      {0, "covered", "comes after ours"},
+      {0, "covered", "comes after ours"},
   };
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("the sanitizer's runtime has to come first");

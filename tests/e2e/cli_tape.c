@@ -99,12 +99,12 @@ Test(cli_tape, mistakes_are_named)
   static const struct {
     const char *words[2], *message;
   } mistakes[] = {
-      {{NULL},            "tape: an operand is missing"                                 },
-      {{"shwo"},          "tape: unknown command \"tape shwo\"; did you mean \"show\"?" },
-      {{"ls"},            "tape ls: an operand is missing; usage: idemshim tape ls DIR" },
-      {{"ls", "--jsno"},  "tape ls: unknown option \"--jsno\"; did you mean \"--json\"?"},
-      {{"ls", "--limit"}, "tape ls: --limit needs a value"                              },
-      {{"diff", "."},     "tape diff: an operand is missing"                            },
+      {{NULL}, "tape: an operand is missing"},
+      {{"shwo"}, "tape: unknown command \"tape shwo\"; did you mean \"show\"?"},
+      {{"ls"}, "tape ls: an operand is missing; usage: idemshim tape ls DIR"},
+      {{"ls", "--jsno"}, "tape ls: unknown option \"--jsno\"; did you mean \"--json\"?"},
+      {{"ls", "--limit"}, "tape ls: --limit needs a value"},
+      {{"diff", "."}, "tape diff: an operand is missing"},
   };
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
     const char *argv[] = {"idemshim", "tape", mistakes[i].words[0], mistakes[i].words[1], NULL};
@@ -189,14 +189,8 @@ Test(cli_tape, a_hostile_tape_does_not_reach_the_terminal)
 
 static void expect_bad(const char *dir, const char *text)
 {
-  static const char *const commands[][3] = {
-      {"ls"    },
-      {"show",   "1"},
-      {"diff",        "."},
-      {"verify"},
-      {"export", "--har"},
-      {"report"}
-  };
+  static const char *const commands[][3] = {{"ls"},     {"show", "1"},       {"diff", "."},
+                                            {"verify"}, {"export", "--har"}, {"report"}};
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     const char *argv[] = {"idemshim", "tape", commands[i][0], dir, commands[i][1], NULL};
     struct run r = run_argv(&w, false, argv);
@@ -315,11 +309,7 @@ static void expect_members(const json_t *object, const char *what, const struct 
 
 static void expect_pairs(const json_t *list, const char *what)
 {
-  static const struct member pair[] = {
-      {"name",  's'},
-      {"value", 's'},
-      {NULL,    0  }
-  };
+  static const struct member pair[] = {{"name", 's'}, {"value", 's'}, {NULL, 0}};
   size_t i;
   const json_t *entry;
   json_array_foreach(list, i, entry) expect_members(entry, what, pair);
@@ -327,14 +317,8 @@ static void expect_pairs(const json_t *list, const char *what)
 
 static void expect_message(const json_t *message, const char *what)
 {
-  static const struct member both[] = {
-      {"httpVersion", 's'},
-      {"cookies",     'a'},
-      {"headers",     'a'},
-      {"headersSize", 'i'},
-      {"bodySize",    'i'},
-      {NULL,          0  }
-  };
+  static const struct member both[] = {{"httpVersion", 's'}, {"cookies", 'a'},  {"headers", 'a'},
+                                       {"headersSize", 'i'}, {"bodySize", 'i'}, {NULL, 0}};
   expect_members(message, what, both);
   expect_pairs(json_object_get(message, "headers"), "headers");
   expect_pairs(json_object_get(message, "cookies"), "cookies");
@@ -358,32 +342,12 @@ static void expect_timings(const json_t *entry)
 static void expect_entry(const json_t *entry)
 {
   static const struct member members[] = {
-      {"startedDateTime", 's'},
-      {"time",            'n'},
-      {"request",         'o'},
-      {"response",        'o'},
-      {"cache",           'o'},
-      {"timings",         'o'},
-      {NULL,              0  }
-  };
-  static const struct member request[] = {
-      {"method",      's'},
-      {"url",         's'},
-      {"queryString", 'a'},
-      {NULL,          0  }
-  };
+      {"startedDateTime", 's'}, {"time", 'n'},    {"request", 'o'}, {"response", 'o'},
+      {"cache", 'o'},           {"timings", 'o'}, {NULL, 0}};
+  static const struct member request[] = {{"method", 's'}, {"url", 's'}, {"queryString", 'a'}, {NULL, 0}};
   static const struct member response[] = {
-      {"status",      'i'},
-      {"statusText",  's'},
-      {"content",     'o'},
-      {"redirectURL", 's'},
-      {NULL,          0  }
-  };
-  static const struct member content[] = {
-      {"size",     'i'},
-      {"mimeType", 's'},
-      {NULL,       0  }
-  };
+      {"status", 'i'}, {"statusText", 's'}, {"content", 'o'}, {"redirectURL", 's'}, {NULL, 0}};
+  static const struct member content[] = {{"size", 'i'}, {"mimeType", 's'}, {NULL, 0}};
   int year, day, ms;
   const json_t *asked = json_object_get(entry, "request"), *got = json_object_get(entry, "response");
   const json_t *post = json_object_get(asked, "postData");
@@ -394,12 +358,7 @@ static void expect_entry(const json_t *entry)
   expect_members(asked, "request", request);
   expect_pairs(json_object_get(asked, "queryString"), "queryString");
   if (post)
-    expect_members(post, "postData",
-                   (struct member[]){
-                       {"mimeType", 's'},
-                       {"text",     's'},
-                       {NULL,       0  }
-    });
+    expect_members(post, "postData", (struct member[]){{"mimeType", 's'}, {"text", 's'}, {NULL, 0}});
   expect_message(got, "response");
   expect_members(got, "response", response);
   expect_members(json_object_get(got, "content"), "content", content);
@@ -416,21 +375,13 @@ static json_t *har_of(const char *kind)
 static void expect_har(const json_t *har, size_t count)
 {
   static const struct member log_members[] = {
-      {"version", 's'},
-      {"creator", 'o'},
-      {"entries", 'a'},
-      {NULL,      0  }
-  };
+      {"version", 's'}, {"creator", 'o'}, {"entries", 'a'}, {NULL, 0}};
   const json_t *log = json_object_get(har, "log"), *entry;
   size_t i;
   expect_members(log, "log", log_members);
   cr_expect_str_eq(text_at(log, "version"), "1.2");
   expect_members(json_object_get(log, "creator"), "creator",
-                 (struct member[]){
-                     {"name",    's'},
-                     {"version", 's'},
-                     {NULL,      0  }
-  });
+                 (struct member[]){{"name", 's'}, {"version", 's'}, {NULL, 0}});
   cr_expect_eq(json_array_size(json_object_get(log, "entries")), count);
   json_array_foreach(json_object_get(log, "entries"), i, entry) expect_entry(entry);
 }
@@ -440,11 +391,7 @@ Test(cli_tape, a_har_has_what_har_1_2_demands)
   static const struct {
     const char *kind;
     size_t count;
-  } tapes[] = {
-      {"day",     16},
-      {"hostile", 9 },
-      {"many",    40}
-  };
+  } tapes[] = {{"day", 16}, {"hostile", 9}, {"many", 40}};
   for (size_t i = 0; i < sizeof tapes / sizeof *tapes; i++) {
     json_t *har = har_of(tapes[i].kind);
     expect_har(har, tapes[i].count);

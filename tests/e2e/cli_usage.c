@@ -104,18 +104,18 @@ Test(cli_usage, each_mistake_in_options_and_operands_is_named)
   static const struct {
     const char *words[4], *message;
   } mistakes[] = {
-      {{"ls", "--limit", "many"},           "ls: --limit: expected a number"               },
-      {{"ls", "--limit"},                   "ls: --limit needs a value"                    },
-      {{"ls", "--json=yes"},                "ls: --json takes no value"                    },
-      {{"ls", "extra"},                     "ls: unexpected operand \"extra\""             },
-      {{"show"},                            "show: an operand is missing"                  },
+      {{"ls", "--limit", "many"}, "ls: --limit: expected a number"},
+      {{"ls", "--limit"}, "ls: --limit needs a value"},
+      {{"ls", "--json=yes"}, "ls: --json takes no value"},
+      {{"ls", "extra"}, "ls: unexpected operand \"extra\""},
+      {{"show"}, "show: an operand is missing"},
       {{"show", "abc", "--json", "--body"}, "show: --json, --body, --headers and --request"},
-      {{"stats", "--json", "--prometheus"}, "stats: --json and --prometheus"               },
-      {{"rm"},                              "rm: give the ids"                             },
-      {{"rm", "--all", "abc"},              "rm: give the ids"                             },
-      {{"run"},                             "run: an operand is missing"                   },
-      {{"check", "ftp://example.com/"},     "check: ftp://example.com/: expected an http"  },
-      {{"check", "https://host:99999/"},    "expected a URL such as"                       },
+      {{"stats", "--json", "--prometheus"}, "stats: --json and --prometheus"},
+      {{"rm"}, "rm: give the ids"},
+      {{"rm", "--all", "abc"}, "rm: give the ids"},
+      {{"run"}, "run: an operand is missing"},
+      {{"check", "ftp://example.com/"}, "check: ftp://example.com/: expected an http"},
+      {{"check", "https://host:99999/"}, "expected a URL such as"},
   };
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
     const char *const *word = mistakes[i].words;

@@ -30,17 +30,17 @@ struct fault {
 ParameterizedTestParameters(failures, a_failure_is_not_stored_and_looks_as_it_does_without_us)
 {
   static struct fault faults[] = {
-      {"status=429",              "{}",                0 },
-      {"status=500",              "{}",                0 },
-      {"status=400",              "{}",                0 },
-      {"reset=headers",           "{}",                56},
-      {"reset=body,size=60000",   "{}",                56},
-      {"truncate=1",              "{}",                18},
-      {"truncate=1",              "{\"stream\":true}", 0 },
-      {"error_event=1",           "{\"stream\":true}", 0 },
-      {"error_event=2",           "{\"stream\":true}", 0 },
-      {"reset=body",              "{\"stream\":true}", 56},
-      {"length=close,truncate=1", "{\"stream\":true}", 0 },
+      {"status=429", "{}", 0},
+      {"status=500", "{}", 0},
+      {"status=400", "{}", 0},
+      {"reset=headers", "{}", 56},
+      {"reset=body,size=60000", "{}", 56},
+      {"truncate=1", "{}", 18},
+      {"truncate=1", "{\"stream\":true}", 0},
+      {"error_event=1", "{\"stream\":true}", 0},
+      {"error_event=2", "{\"stream\":true}", 0},
+      {"reset=body", "{\"stream\":true}", 56},
+      {"length=close,truncate=1", "{\"stream\":true}", 0},
   };
   return cr_make_param_array(struct fault, faults, sizeof(faults) / sizeof(faults[0]));
 }

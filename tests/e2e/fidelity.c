@@ -174,12 +174,9 @@ static void expect_way(const struct scenario *s, const struct turn *turn, enum w
   static const struct {
     bool live, direct, transport; /* what there must be with IDEMSHIM_DELIVERY=auto; nothing else may be */
   } ways[] = {
-      [WAY_USUAL] = {false, true,  false},
-        [WAY_TRANSPORT] = {false, false, true },
-      [WAY_MIXED] = {false, true,  true },
-        [WAY_LIVE] = {true,  false, false},
-      [WAY_SOME_LIVE] = {true,  true,  false},
-        [WAY_SOME_TRANSPORT] = {true,  false, true },
+      [WAY_USUAL] = {false, true, false},    [WAY_TRANSPORT] = {false, false, true},
+      [WAY_MIXED] = {false, true, true},     [WAY_LIVE] = {true, false, false},
+      [WAY_SOME_LIVE] = {true, true, false}, [WAY_SOME_TRANSPORT] = {true, false, true},
       [WAY_NONE] = {false, false, false},
   };
   bool direct = ways[way].direct && automatic;

@@ -203,18 +203,18 @@ struct look {
 ParameterizedTestParameters(identity, c_programs_of_both_flavours)
 {
   static struct look looks[] = {
-      {"--print-headers",   ""               },
-      {"--write-out-all",   ""               },
-      {"--header-api",      ""               },
-      {"--stream",          "--print-body"   },
-      {"--copypostfields",  "--print-body"   },
+      {"--print-headers", ""},
+      {"--write-out-all", ""},
+      {"--header-api", ""},
+      {"--stream", "--print-body"},
+      {"--copypostfields", "--print-body"},
       {"--upload-callback", "--write-out-all"},
-      {"--upload-chunked",  "--print-body"   },
-      {"--dup",             "--write-out-all"},
-      {"--compressed",      "--write-out-all"},
-      {"--cookies",         "--print-headers"},
-      {"--fail",            "--print-headers"},
-      {"--follow",          "--write-out-all"},
+      {"--upload-chunked", "--print-body"},
+      {"--dup", "--write-out-all"},
+      {"--compressed", "--write-out-all"},
+      {"--cookies", "--print-headers"},
+      {"--fail", "--print-headers"},
+      {"--follow", "--write-out-all"},
   };
   return cr_make_param_array(struct look, looks, sizeof(looks) / sizeof(looks[0]));
 }

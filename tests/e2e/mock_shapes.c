@@ -31,18 +31,18 @@ struct endpoint {
 };
 
 static struct endpoint endpoints[] = {
-    {"/v1/chat/completions",                    "\"chat.completion\"",           "\"completion_tokens\":", "\"chat.completion.chunk\"",
-     "data: [DONE]\n\n"                                                                                                                                },
-    {"/v1/completions",                         "\"text_completion\"",           "\"completion_tokens\":", "\"text_completion\"",
-     "data: [DONE]\n\n"                                                                                                                                },
-    {"/v1/embeddings",                          "\"embedding\":[",               "\"prompt_tokens\":",     "",                          ""             },
-    {"/v1/responses",                           "\"output_text\"",               "\"output_tokens\":",     "event: response.created\n",
-     "\"type\":\"response.completed\""                                                                                                                 },
-    {"/v1/messages",                            "\"end_turn\"",                  "\"output_tokens\":",     "event: message_start\n",
-     "{\"type\":\"message_stop\"}\n\n"                                                                                                                 },
+    {"/v1/chat/completions", "\"chat.completion\"", "\"completion_tokens\":", "\"chat.completion.chunk\"",
+     "data: [DONE]\n\n"},
+    {"/v1/completions", "\"text_completion\"", "\"completion_tokens\":", "\"text_completion\"",
+     "data: [DONE]\n\n"},
+    {"/v1/embeddings", "\"embedding\":[", "\"prompt_tokens\":", "", ""},
+    {"/v1/responses", "\"output_text\"", "\"output_tokens\":", "event: response.created\n",
+     "\"type\":\"response.completed\""},
+    {"/v1/messages", "\"end_turn\"", "\"output_tokens\":", "event: message_start\n",
+     "{\"type\":\"message_stop\"}\n\n"},
     {"/v1beta/models/gemini-9:generateContent", "\"modelVersion\":\"gemini-9\"",
-     "\"candidatesTokenCount\":",                                                                          "",                          ""             },
-    {"/api/chat",                               "\"done\":true",                 "\"eval_count\":",        "\"done\":false}\n",         "\"done\":true"},
+     "\"candidatesTokenCount\":", "", ""},
+    {"/api/chat", "\"done\":true", "\"eval_count\":", "\"done\":false}\n", "\"done\":true"},
 };
 
 ParameterizedTestParameters(mock_shapes, json)

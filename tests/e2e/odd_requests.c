@@ -50,16 +50,16 @@ struct odd_case {
 ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without_us)
 {
   static struct odd_case cases[] = {
-      {"size-after-copy",         "stored"},
+      {"size-after-copy", "stored"},
       {"smaller-size-after-copy", "stored"},
-      {"upload-then-fields",      "bypass"},
-      {"form-taken-away",         "bypass"},
-      {"form",                    "stored"},
-      {"empty-post",              "stored"},
-      {"paused-reader",           "bypass"},
-      {"greedy-reader",           "stored"},
-      {"engine-cookie",           "stored"},
-      {"tls-user",                "bypass"},
+      {"upload-then-fields", "bypass"},
+      {"form-taken-away", "bypass"},
+      {"form", "stored"},
+      {"empty-post", "stored"},
+      {"paused-reader", "bypass"},
+      {"greedy-reader", "stored"},
+      {"engine-cookie", "stored"},
+      {"tls-user", "bypass"},
   };
   return cr_make_param_array(struct odd_case, cases, sizeof(cases) / sizeof(cases[0]));
 }

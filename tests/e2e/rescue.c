@@ -208,14 +208,9 @@ struct way {
 ParameterizedTestParameters(rescue, every_way_of_giving_up_ends_as_without_us)
 {
   static struct way ways[] = {
-      {"timeout",  "latency_ms%3D1500"},
-      {"slow",     "stall_ms%3D3000"  },
-      {"write",    "stall_ms%3D600"   },
-      {"header",   "latency_ms%3D600" },
-      {"progress", "latency_ms%3D1500"},
-      {"paused",   "events%3D3"       },
-      {"prereq",   "latency_ms%3D1500"},
-      {"debug",    "latency_ms%3D1500"},
+      {"timeout", "latency_ms%3D1500"}, {"slow", "stall_ms%3D3000"},       {"write", "stall_ms%3D600"},
+      {"header", "latency_ms%3D600"},   {"progress", "latency_ms%3D1500"}, {"paused", "events%3D3"},
+      {"prereq", "latency_ms%3D1500"},  {"debug", "latency_ms%3D1500"},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }

@@ -90,13 +90,8 @@ struct way {
 ParameterizedTestParameters(rescue_exit, every_way_of_leaving)
 {
   static struct way ways[] = {
-      {"exit",   "easy",    1},
-      {"return", "easy",    2},
-      {"quick",  "easy",    2},
-      {"exit",   "multi",   2},
-      {"quick",  "multi",   1},
-      {"return", "action",  2},
-      {"exit",   "handler", 1},
+      {"exit", "easy", 1},   {"return", "easy", 2},   {"quick", "easy", 2},   {"exit", "multi", 2},
+      {"quick", "multi", 1}, {"return", "action", 2}, {"exit", "handler", 1},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }
@@ -121,12 +116,9 @@ struct scene {
 ParameterizedTestParameters(rescue_exit, every_kind_of_transfer)
 {
   static struct scene scenes[] = {
-      {"exit",   "easy",  WAITS,  true,  2},
-      {"return", "multi", STALLS, true,  1},
-      {"return", "easy",  STALLS, false, 2},
-      {"exit",   "easy",  FLOWS,  false, 1},
-      {"quick",  "multi", FLOWS,  true,  1},
-      {"exit",   "slow",  FLOWS,  false, 2},
+      {"exit", "easy", WAITS, true, 2},     {"return", "multi", STALLS, true, 1},
+      {"return", "easy", STALLS, false, 2}, {"exit", "easy", FLOWS, false, 1},
+      {"quick", "multi", FLOWS, true, 1},   {"exit", "slow", FLOWS, false, 2},
   };
   return cr_make_param_array(struct scene, scenes, sizeof(scenes) / sizeof(*scenes));
 }
@@ -187,10 +179,10 @@ struct end {
 ParameterizedTestParameters(rescue_exit, a_program_that_joins_its_threads_gets_its_answers)
 {
   static struct end ends[] = {
-      {"exit",   "joined", false},
-      {"return", "joined", true },
-      {"quick",  "joined", true },
-      {"exit",   "late",   true },
+      {"exit", "joined", false},
+      {"return", "joined", true},
+      {"quick", "joined", true},
+      {"exit", "late", true},
   };
   return cr_make_param_array(struct end, ends, sizeof(ends) / sizeof(*ends));
 }
@@ -227,9 +219,9 @@ ParameterizedTest(struct end *end, rescue_exit, a_program_that_joins_its_threads
 ParameterizedTestParameters(rescue_exit, what_libcurl_is_in_the_middle_of_is_in_doubt)
 {
   static struct way ways[] = {
-      {"exit",  "callback", 1},
-      {"exit",  "jumped",   1},
-      {"quick", "stuck",    1},
+      {"exit", "callback", 1},
+      {"exit", "jumped", 1},
+      {"quick", "stuck", 1},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }

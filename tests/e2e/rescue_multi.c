@@ -28,14 +28,10 @@ struct way {
 ParameterizedTestParameters(rescue_multi, every_way_of_giving_up_ends_as_without_us)
 {
   static struct way ways[] = {
-      {"perform", "latency_ms%3D1200", 1},
-      {"action",  "latency_ms%3D1200", 1},
-      {"write",   "stall_ms%3D600",    1},
-      {"remove",  "latency_ms%3D1200", 1},
-      {"cleanup", "latency_ms%3D1200", 1},
-      {"all",     "latency_ms%3D1200", 2},
-      {"exit",    "latency_ms%3D1200", 2},
-      {"unused",  "latency_ms%3D400",  0},
+      {"perform", "latency_ms%3D1200", 1}, {"action", "latency_ms%3D1200", 1},
+      {"write", "stall_ms%3D600", 1},      {"remove", "latency_ms%3D1200", 1},
+      {"cleanup", "latency_ms%3D1200", 1}, {"all", "latency_ms%3D1200", 2},
+      {"exit", "latency_ms%3D1200", 2},    {"unused", "latency_ms%3D400", 0},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }

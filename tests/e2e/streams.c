@@ -95,9 +95,9 @@ struct way {
 ParameterizedTestParameters(streams, a_follower_gets_each_piece_as_it_comes)
 {
   static struct way ways[] = {
-      {"direct",    "auto",      "-N"},
+      {"direct", "auto", "-N"},
       {"transport", "transport", "-N"},
-      {"multi",     "auto",      "-Z"},
+      {"multi", "auto", "-Z"},
   };
   return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
 }
@@ -346,15 +346,8 @@ struct moment {
 ParameterizedTestParameters(streams, a_follower_is_told_what_the_server_would_tell)
 {
   static struct moment moments[] = {
-      {"easy",  "nothing"},
-      {"easy",  "include"},
-      {"easy",  "pause"  },
-      {"easy",  "abort"  },
-      {"easy",  "cookies"},
-      {"multi", "nothing"},
-      {"multi", "include"},
-      {"multi", "pause"  },
-      {"multi", "abort"  },
+      {"easy", "nothing"},  {"easy", "include"},  {"easy", "pause"},  {"easy", "abort"},  {"easy", "cookies"},
+      {"multi", "nothing"}, {"multi", "include"}, {"multi", "pause"}, {"multi", "abort"},
   };
   return cr_make_param_array(struct moment, moments, sizeof(moments) / sizeof(*moments));
 }

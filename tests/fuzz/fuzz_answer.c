@@ -16,13 +16,11 @@ static const char *const types[] = {"application/json",     "text/event-stream",
 static void judge(const char *headers, size_t headers_len, char *body, size_t len, unsigned flags)
 {
   struct idem_rule rule = {.status = {{200, 299}}, .status_count = 1, .max_body = UINT64_MAX};
-  struct idem_recording recording = {
-      .status = 200,
-      .headers = {headers, headers_len},
-      .body = {body,    len        },
-      .encoded = flags & 1,
-      .framed = flags & 2
-  };
+  struct idem_recording recording = {.status = 200,
+                                     .headers = {headers, headers_len},
+                                     .body = {body, len},
+                                     .encoded = flags & 1,
+                                     .framed = flags & 2};
   struct answer_facts facts;
   struct idem_error why = {""};
 

@@ -17,12 +17,10 @@ static char *key_words[] = {(char *)(uintptr_t) "Idempotency-Key"};
 static char *ignore_words[] = {(char *)(uintptr_t) "/a/0", (char *)(uintptr_t) "/b~1c"};
 static char canonical[] = "fuzz";
 
-static struct idem_rule rule = {
-    .keying = {.vary = {vary_words, 2},
-               .headers = {key_words, 1},
-               .ignore = {ignore_words, 2},
-               .canonical = canonical}
-};
+static struct idem_rule rule = {.keying = {.vary = {vary_words, 2},
+                                           .headers = {key_words, 1},
+                                           .ignore = {ignore_words, 2},
+                                           .canonical = canonical}};
 
 static struct name name_of(const struct idem_request *request)
 {
@@ -70,16 +68,14 @@ static struct idem_span cut(const uint8_t **data, size_t *size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   struct idem_span query = cut(&data, &size), header = cut(&data, &size);
-  struct idem_request request = {
-      .rule = &rule,
-      .method = {"POST",             4   },
-      .origin = {"https://a:1",      11  },
-      .path = {"/",                1   },
-      .query = query,
-      .headers = &header,
-      .header_count = 1,
-      .body = {(const char *)data, size}
-  };
+  struct idem_request request = {.rule = &rule,
+                                 .method = {"POST", 4},
+                                 .origin = {"https://a:1", 11},
+                                 .path = {"/", 1},
+                                 .query = query,
+                                 .headers = &header,
+                                 .header_count = 1,
+                                 .body = {(const char *)data, size}};
   struct name first = name_of(&request), second = name_of(&request);
 
   if (memcmp(&first.base, &second.base, IDEM_KEY_SIZE) != 0 || first.kind != second.kind)

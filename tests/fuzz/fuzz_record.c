@@ -53,9 +53,7 @@ static void parse_at(const uint8_t *data, size_t size, size_t shift)
  */
 static void parse_with_head(const uint8_t *data, size_t size)
 {
-  struct idem_answer answer = {
-      .body = {"body", 4}
-  };
+  struct idem_answer answer = {.body = {"body", 4}};
   struct idem_chunk chunk = {4, 0};
   static const uint8_t zero[IDEM_KEY_SIZE];
   struct record_draft draft = {.answer = &answer, .raw = zero, .print = zero, .base = zero};

@@ -46,24 +46,16 @@ static void clean_up(void)
 
 static void record_two(struct tape_writer *writer)
 {
-  static const struct tape_chunk chunks[] = {
-      {1, 2},
-      {2, 2}
-  };
+  static const struct tape_chunk chunks[] = {{1, 2}, {2, 2}};
   struct idem_span header = {"Content-Type: application/json", 30};
-  struct idem_request request = {
-      .rule = config.rules,
-      .method = {"POST",              4 },
-      .origin = {"https://a:443",     13},
-      .path = {"/v1",               3 },
-      .headers = &header,
-      .header_count = 1,
-      .body = {"{\"a\":1,\"c\":2}", 13}
-  };
-  struct tape_outcome outcome = {
-      .status = 200, .body = {"body", 4},
-           .chunks = chunks, .chunk_count = 2
-  };
+  struct idem_request request = {.rule = config.rules,
+                                 .method = {"POST", 4},
+                                 .origin = {"https://a:443", 13},
+                                 .path = {"/v1", 3},
+                                 .headers = &header,
+                                 .header_count = 1,
+                                 .body = {"{\"a\":1,\"c\":2}", 13}};
+  struct tape_outcome outcome = {.status = 200, .body = {"body", 4}, .chunks = chunks, .chunk_count = 2};
   for (int i = 0; i < 2; i++) {
     struct tape_call call = tape_begin(writer);
     tape_name(&request, &call);

@@ -62,11 +62,9 @@ static const struct {
   const char *method, *path;
   enum MHD_Result (*answer)(struct MHD_Connection *connection);
 } endpoints[] = {
-    {"GET",  "/_mock/count",    count      },
-    {"GET",  "/_mock/requests", requests   },
-    {"POST", "/_mock/reset",    reset      },
-    {"POST", "/_mock/default",  set_default},
-    {"POST", "/_mock/release",  release    },
+    {"GET", "/_mock/count", count},      {"GET", "/_mock/requests", requests},
+    {"POST", "/_mock/reset", reset},     {"POST", "/_mock/default", set_default},
+    {"POST", "/_mock/release", release},
 };
 
 static enum MHD_Result lay_wire(struct MHD_Connection *connection, const struct exchange *exchange,

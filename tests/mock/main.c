@@ -57,7 +57,7 @@ static void wait_for_the_end(int termination)
 {
   struct pollfd ends[] = {
       {.fd = STDIN_FILENO, .events = POLLIN},
-      {.fd = termination,  .events = POLLIN},
+      {.fd = termination, .events = POLLIN},
   };
   char ignored[512];
 
@@ -96,8 +96,8 @@ int main(int argc, char **argv)
 {
   static const struct option options[] = {
       {"cert", required_argument, NULL, 'c'},
-      {"key",  required_argument, NULL, 'k'},
-      {NULL,   0,                 NULL, 0  },
+      {"key", required_argument, NULL, 'k'},
+      {NULL, 0, NULL, 0},
   };
   char *cert = NULL, *key = NULL;
   int option, status;

@@ -89,8 +89,8 @@ static struct MHD_Daemon *listen_on_loopback(const char *cert, const char *key)
   struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   struct MHD_OptionItem tls[] = {
       {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)cert},
-      {MHD_OPTION_HTTPS_MEM_KEY,  0, (void *)(uintptr_t)key },
-      {MHD_OPTION_END,            0, NULL                   },
+      {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+      {MHD_OPTION_END, 0, NULL},
   };
   unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL;
 

@@ -49,11 +49,11 @@ static json_t *error(unsigned status, const char *id)
     unsigned status;
     const char *type, *message;
   } known[] = {
-      {400, "invalid_request_error", "The request is not valid."               },
-      {401, "authentication_error",  "invalid x-api-key"                       },
-      {429, "rate_limit_error",      "This request would exceed the rate limit"},
-      {529, "overloaded_error",      "Overloaded"                              },
-      {0,   "api_error",             "Internal server error"                   },
+      {400, "invalid_request_error", "The request is not valid."},
+      {401, "authentication_error", "invalid x-api-key"},
+      {429, "rate_limit_error", "This request would exceed the rate limit"},
+      {529, "overloaded_error", "Overloaded"},
+      {0, "api_error", "Internal server error"},
   };
   size_t i = 0;
 

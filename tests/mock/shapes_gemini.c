@@ -37,11 +37,11 @@ static json_t *error(unsigned status, const char *id)
     unsigned status;
     const char *name, *message;
   } known[] = {
-      {400, "INVALID_ARGUMENT",   "Request contains an invalid argument."           },
-      {401, "UNAUTHENTICATED",    "Request had invalid authentication credentials." },
-      {429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)." },
-      {503, "UNAVAILABLE",        "The model is overloaded. Please try again later."},
-      {0,   "INTERNAL",           "An internal error has occurred. Please retry."   },
+      {400, "INVALID_ARGUMENT", "Request contains an invalid argument."},
+      {401, "UNAUTHENTICATED", "Request had invalid authentication credentials."},
+      {429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."},
+      {503, "UNAVAILABLE", "The model is overloaded. Please try again later."},
+      {0, "INTERNAL", "An internal error has occurred. Please retry."},
   };
   size_t i = 0;
 

@@ -17,11 +17,11 @@ json_t *shape_openai_error(unsigned status, const char *id)
     unsigned status;
     const char *type, *code, *message;
   } known[] = {
-      {400, "invalid_request_error", "invalid_value",       "Invalid value in the request."               },
-      {401, "invalid_request_error", "invalid_api_key",     "Incorrect API key provided."                 },
-      {404, "invalid_request_error", "unknown_url",         "Unknown request URL."                        },
-      {429, "requests",              "rate_limit_exceeded", "Rate limit reached. Please try again in 1 s."},
-      {0,   "server_error",          NULL,                  "The server had an error. Please try again."  },
+      {400, "invalid_request_error", "invalid_value", "Invalid value in the request."},
+      {401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."},
+      {404, "invalid_request_error", "unknown_url", "Unknown request URL."},
+      {429, "requests", "rate_limit_exceeded", "Rate limit reached. Please try again in 1 s."},
+      {0, "server_error", NULL, "The server had an error. Please try again."},
   };
   size_t i = 0;
 

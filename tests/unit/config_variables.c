@@ -226,14 +226,7 @@ Test(config_variable, pace_is_a_word_or_a_factor, .fini = release)
   static const struct {
     const char *text;
     double speed;
-  } good[] = {
-      {"instant",  0   },
-      {"original", 1   },
-      {"10",       10  },
-      {"0.5",      0.5 },
-      {".25",      0.25},
-      {"2.",       2   }
-  };
+  } good[] = {{"instant", 0}, {"original", 1}, {"10", 10}, {"0.5", 0.5}, {".25", 0.25}, {"2.", 2}};
   static const char *const bad[] = {"0", "fast",  "-1",       "1e3",    "1,5",
                                     ".", "1.2.3", "10000000", "0.0001", " 1"};
 

@@ -69,29 +69,29 @@ static void all_are(const struct sample *sample, size_t count, int wanted)
 Test(store_answers, whole_answers_are_stored)
 {
   static const struct sample samples[] = {
-      {OK("application/json"),         "{\"choices\":[]}"                                                        },
+      {OK("application/json"), "{\"choices\":[]}"},
       {OK("application/json"),
-       "{\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[]}"                         },
-      {OK("application/json"),         "{\"choices\":[],\"error\":{\"note\":\"beside an answer\"}}"              },
-      {OK("application/problem+json"), "{\"a\":1}"                                                               },
-      {OK("application/json"),         "[{\"candidates\":[]},{\"candidates\":[]}]"                               },
-      {OK("application/json"),         "{\"n\":123456789012345678901234567890}"                                  },
-      {OK("audio/mpeg"),               "\xff\xfb\x90"                                                            },
-      {OK("text/plain"),               ""                                                                        },
-      {EVENTS,                         OPENAI "data: [DONE]\n\n"                                                 },
-      {EVENTS,                         "\xef\xbb\xbf" OPENAI ": a comment\n\ndata: [DONE]\n\n"                   },
-      {EVENTS,                         "data: {\"choices\":[]}\r\n\r\ndata: [DONE]\r\n\r\n"                      },
-      {EVENTS,                         "data: {\"choices\":[]}\r\rdata: [DONE]\r\r"                              },
-      {EVENTS,                         "data: {\"choices\":\ndata: []}\n\ndata:[DONE]\n\n"                       },
-      {EVENTS,                         ANTHROPIC "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"    },
-      {EVENTS,                         "data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n"
-               "data: {\"type\":\"response.completed\",\"response\":{\"error\":null}}\n\n"         },
-      {EVENTS,                         "data: {\"type\":\"response.incomplete\"}\n\n"                            },
-      {EVENTS,                         "data: {\"candidates\":[{\"content\":1}]}\n\ndata: "
-               "{\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"                                },
-      {EVENTS,                         "data: {\"type\":\"message-end\"}\n\n"                                    },
-      {EVENTS,                         "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\"}\n\n"},
-      {LINES,                          "{\"response\":\"a\",\"done\":false}\n{\"done\":true}\n"                  },
+       "{\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[]}"},
+      {OK("application/json"), "{\"choices\":[],\"error\":{\"note\":\"beside an answer\"}}"},
+      {OK("application/problem+json"), "{\"a\":1}"},
+      {OK("application/json"), "[{\"candidates\":[]},{\"candidates\":[]}]"},
+      {OK("application/json"), "{\"n\":123456789012345678901234567890}"},
+      {OK("audio/mpeg"), "\xff\xfb\x90"},
+      {OK("text/plain"), ""},
+      {EVENTS, OPENAI "data: [DONE]\n\n"},
+      {EVENTS, "\xef\xbb\xbf" OPENAI ": a comment\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[]}\r\n\r\ndata: [DONE]\r\n\r\n"},
+      {EVENTS, "data: {\"choices\":[]}\r\rdata: [DONE]\r\r"},
+      {EVENTS, "data: {\"choices\":\ndata: []}\n\ndata:[DONE]\n\n"},
+      {EVENTS, ANTHROPIC "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n"
+               "data: {\"type\":\"response.completed\",\"response\":{\"error\":null}}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.incomplete\"}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"content\":1}]}\n\ndata: "
+               "{\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"},
+      {EVENTS, "data: {\"type\":\"message-end\"}\n\n"},
+      {EVENTS, "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\"}\n\n"},
+      {LINES, "{\"response\":\"a\",\"done\":false}\n{\"done\":true}\n"},
   };
   ALL_ARE(samples, IDEM_STORED);
 }
@@ -99,32 +99,32 @@ Test(store_answers, whole_answers_are_stored)
 Test(store_answers, failures_and_halves_are_refused)
 {
   static const struct sample samples[] = {
-      {OK("application/json"),                                          "{\"choices\":["                                                                 },
-      {OK("application/json"),                                          ""                                                                               },
-      {OK("application/json"),                                          "{\"error\":{\"message\":\"overloaded\"}}"                                       },
-      {OK("application/json"),                                          "{\"error\":\"overloaded\"}"                                                     },
-      {OK("application/json"),                                          "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}"                 },
+      {OK("application/json"), "{\"choices\":["},
+      {OK("application/json"), ""},
+      {OK("application/json"), "{\"error\":{\"message\":\"overloaded\"}}"},
+      {OK("application/json"), "{\"error\":\"overloaded\"}"},
+      {OK("application/json"), "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}"},
       {OK("application/json"),
-       "{\"object\":\"response\",\"status\":\"failed\",\"error\":{\"code\":\"x\"},\"output\":[]}"                                                        },
-      {OK("application/json"),                                          "[{\"error\":{\"code\":503}}]"                                                   },
-      {OK("application/json"),                                          "{\"choices\":[{\"finish_reason\":\"error\"}]}"                                  },
-      {EVENTS,                                                          ""                                                                               },
-      {EVENTS,                                                          OPENAI                                                                           },
-      {EVENTS,                                                          OPENAI "data: [DON"                                                              },
-      {EVENTS,                                                          OPENAI ": data: [DONE]\n\n"                                                      },
-      {EVENTS,                                                          "data: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"                      },
-      {EVENTS,                                                          OPENAI "data: {\"error\":{\"message\":\"x\"},\"choices\":[]}\n\ndata: [DONE]\n\n"},
+       "{\"object\":\"response\",\"status\":\"failed\",\"error\":{\"code\":\"x\"},\"output\":[]}"},
+      {OK("application/json"), "[{\"error\":{\"code\":503}}]"},
+      {OK("application/json"), "{\"choices\":[{\"finish_reason\":\"error\"}]}"},
+      {EVENTS, ""},
+      {EVENTS, OPENAI},
+      {EVENTS, OPENAI "data: [DON"},
+      {EVENTS, OPENAI ": data: [DONE]\n\n"},
+      {EVENTS, "data: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "data: {\"error\":{\"message\":\"x\"},\"choices\":[]}\n\ndata: [DONE]\n\n"},
       {EVENTS,
-       ANTHROPIC "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"                                                },
-      {EVENTS,                                                          ANTHROPIC "event: message_delta\ndata: {\"type\":\"message_delta\"}\n\n"         },
-      {EVENTS,                                                          "data: {\"type\":\"response.failed\"}\n\n"                                       },
-      {EVENTS,                                                          "data: {\"candidates\":[{\"content\":1}]}\n\n"                                   },
-      {EVENTS,                                                          "data: {\"candidates\":[{\"finishReason\":\"STOP\"},{\"content\":1}]}\n\n"       },
-      {EVENTS,                                                          "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"ERROR\"}\n\n"          },
-      {LINES,                                                           "{\"response\":\"a\",\"done\":false}\n"                                          },
-      {LINES,                                                           "{\"error\":\"x\"}\n{\"done\":true}\n"                                           },
-      {LINES,                                                           "{\"done\":true}\n{\"resp"                                                       },
-      {"HTTP/1.1 302 Found\r\nContent-Type: text/plain\r\n\r\n" EVENTS, OPENAI                                                                           },
+       ANTHROPIC "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"},
+      {EVENTS, ANTHROPIC "event: message_delta\ndata: {\"type\":\"message_delta\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.failed\"}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"content\":1}]}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"STOP\"},{\"content\":1}]}\n\n"},
+      {EVENTS, "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"ERROR\"}\n\n"},
+      {LINES, "{\"response\":\"a\",\"done\":false}\n"},
+      {LINES, "{\"error\":\"x\"}\n{\"done\":true}\n"},
+      {LINES, "{\"done\":true}\n{\"resp"},
+      {"HTTP/1.1 302 Found\r\nContent-Type: text/plain\r\n\r\n" EVENTS, OPENAI},
   };
   ALL_ARE(samples, IDEM_REFUSED);
 }
@@ -143,11 +143,9 @@ Test(store_answers, a_body_that_ends_with_the_connection_must_prove_its_end)
     const char *headers, *body;
     int wanted;
   } samples[] = {
-      {OK("text/plain"),       "half a",                  IDEM_REFUSED},
-      {OK("application/json"), "{\"a\":1}",               IDEM_STORED },
-      {OK("application/json"), "12",                      IDEM_REFUSED},
-      {EVENTS,                 OPENAI "data: [DONE]\n\n", IDEM_STORED },
-      {LINES,                  "{\"done\":true}\n",       IDEM_STORED },
+      {OK("text/plain"), "half a", IDEM_REFUSED},   {OK("application/json"), "{\"a\":1}", IDEM_STORED},
+      {OK("application/json"), "12", IDEM_REFUSED}, {EVENTS, OPENAI "data: [DONE]\n\n", IDEM_STORED},
+      {LINES, "{\"done\":true}\n", IDEM_STORED},
   };
   for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
     struct idem_chunk chunk;
@@ -227,31 +225,35 @@ Test(store_answers, tokens_are_read_in_every_providers_words)
     const char *headers, *body;
     int64_t input, output;
   } samples[] = {
-      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}",                 1,   2 },
-      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}",                      7,   -1},
+      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}", 1, 2},
+      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}", 7, -1},
       {OK("application/json"),
        "{\"usage\":{\"input_tokens\":1,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":100,"
-       "\"output_tokens\":2}}",                                                                             111, 2 },
+       "\"output_tokens\":2}}",
+       111, 2},
       {OK("application/json"),
        "{\"usageMetadata\":{\"promptTokenCount\":1,\"candidatesTokenCount\":2,\"thoughtsTokenCount\":30}}", 1,
-       32                                                                                                          },
-      {OK("application/json"), "{\"prompt_eval_count\":1,\"eval_count\":2}",                                1,   2 },
-      {OK("application/json"), "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}",                        1,   2 },
-      {OK("application/json"), "{\"meta\":{\"tokens\":{\"input_tokens\":1,\"output_tokens\":2}}}",          1,   2 },
-      {OK("application/json"), "{\"a\":1}",                                                                 -1,  -1},
+       32},
+      {OK("application/json"), "{\"prompt_eval_count\":1,\"eval_count\":2}", 1, 2},
+      {OK("application/json"), "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}", 1, 2},
+      {OK("application/json"), "{\"meta\":{\"tokens\":{\"input_tokens\":1,\"output_tokens\":2}}}", 1, 2},
+      {OK("application/json"), "{\"a\":1}", -1, -1},
       {EVENTS,
        "data: {\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: "
-       "[DONE]\n\n",                                                                                        1,   2 },
+       "[DONE]\n\n",
+       1, 2},
       {EVENTS,
        "data: "
        "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
        "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\n\ndata: "
-       "{\"type\":\"message_stop\"}\n\n",                                                                   5,   9 },
+       "{\"type\":\"message_stop\"}\n\n",
+       5, 9},
       {EVENTS,
        "data: "
        "{\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}"
-       "\n\n",                                                                                              3,   4 },
-      {LINES,                  "{\"done\":true,\"prompt_eval_count\":3,\"eval_count\":4}\n",                3,   4 },
+       "\n\n",
+       3, 4},
+      {LINES, "{\"done\":true,\"prompt_eval_count\":3,\"eval_count\":4}\n", 3, 4},
   };
   for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
     cr_assert_eq(stored(samples[i].headers, samples[i].body), IDEM_STORED, "%s", samples[i].body);

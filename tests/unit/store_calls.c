@@ -33,25 +33,19 @@ static void assert_span(struct idem_span span, const char *text)
 Test(store_calls, an_answer_comes_back_as_it_was_stored)
 {
   struct order order = order_of(&shop, "{\"q\":1}");
-  struct idem_chunk chunks[] = {
-      {5,  3 },
-      {0,  4 },
-      {10, 20}
-  };
+  struct idem_chunk chunks[] = {{5, 3}, {0, 4}, {10, 20}};
   const char *headers =
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
-  struct idem_recording recording = {
-      .status = 200,
-      .started_us = 77,
-      .duration_ms = 1234,
-      .headers = SPAN(headers),
-      .body = SPAN("{\"answer\": 42 }"),
-      .facts = {"f\0cts", 5},
-      .chunks = chunks,
-      .chunk_count = 3,
-      .framed = true,
-      .delivered = true
-  };
+  struct idem_recording recording = {.status = 200,
+                                     .started_us = 77,
+                                     .duration_ms = 1234,
+                                     .headers = SPAN(headers),
+                                     .body = SPAN("{\"answer\": 42 }"),
+                                     .facts = {"f\0cts", 5},
+                                     .chunks = chunks,
+                                     .chunk_count = 3,
+                                     .framed = true,
+                                     .delivered = true};
   order.request.query = SPAN("a=1&key=test-credential-alpha&b=2");
   order.request.scope = SPAN("job");
   cr_assert_eq(order_enter(&order), IDEM_OWNED);

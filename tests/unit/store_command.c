@@ -164,11 +164,11 @@ Test(store_command, compare_knows_every_part)
   static const struct {
     const char *body, *says;
   } bodies[] = {
-      {"{\"t\":2}",             "JSON /t (1 / 2)"                           },
-      {"{\"t\":1,\"stop\":[]}", "JSON /stop is only in the second"          },
-      {"{}",                    "JSON /t is only in the first"              },
-      {"{\"t\":[1]}",           "JSON /t (1 / [1])"                         },
-      {"t=1",                   "body at offset 0 (\"{\"t\":1}\" / \"t=1\")"},
+      {"{\"t\":2}", "JSON /t (1 / 2)"},
+      {"{\"t\":1,\"stop\":[]}", "JSON /stop is only in the second"},
+      {"{}", "JSON /t is only in the first"},
+      {"{\"t\":[1]}", "JSON /t (1 / [1])"},
+      {"t=1", "body at offset 0 (\"{\"t\":1}\" / \"t=1\")"},
   };
   for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
     other = asked(bodies[i].body, "{}");

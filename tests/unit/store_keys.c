@@ -42,11 +42,11 @@ static const char *key_with(const char *line)
 Test(store_keys, json_says_the_same_in_any_order_and_spelling)
 {
   static const char *const same[][2] = {
-      {"{\"a\":1,\"b\":[1,2]}",     "{ \"b\" : [1, 2],\n \"a\" : 1 }"},
-      {"{\"a\":\"\\u00e9\\/\"}",    "{\"a\":\"\xc3\xa9/\"}"          },
-      {"{\"a\":0.70,\"b\":1e2}",    "{\"b\":100.0,\"a\":0.7}"        },
-      {"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"y\":2,\"x\":1}}"      },
-      {" \"text\" ",                "\"text\""                       },
+      {"{\"a\":1,\"b\":[1,2]}", "{ \"b\" : [1, 2],\n \"a\" : 1 }"},
+      {"{\"a\":\"\\u00e9\\/\"}", "{\"a\":\"\xc3\xa9/\"}"},
+      {"{\"a\":0.70,\"b\":1e2}", "{\"b\":100.0,\"a\":0.7}"},
+      {"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"y\":2,\"x\":1}}"},
+      {" \"text\" ", "\"text\""},
   };
   for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
     cr_expect(same_body(same[i][0], same[i][1]), "%s and %s", same[i][0], same[i][1]);
@@ -55,18 +55,18 @@ Test(store_keys, json_says_the_same_in_any_order_and_spelling)
 Test(store_keys, everything_in_a_body_counts)
 {
   static const char *const other[][2] = {
-      {"{\"a\":1}",                    "{\"a\":2}"                   },
-      {"{\"a\":1}",                    "{\"a\":1.0}"                 },
-      {"{\"a\":1}",                    "{\"a\":\"1\"}"               },
-      {"{\"a\":[1,2]}",                "{\"a\":[2,1]}"               },
-      {"{\"a\":null}",                 "{}"                          },
-      {"{\"a\":\"x\"}",                "{\"a\":\"x \"}"              },
-      {"{\"a\":1,\"a\":2}",            "{\"a\":2}"                   },
+      {"{\"a\":1}", "{\"a\":2}"},
+      {"{\"a\":1}", "{\"a\":1.0}"},
+      {"{\"a\":1}", "{\"a\":\"1\"}"},
+      {"{\"a\":[1,2]}", "{\"a\":[2,1]}"},
+      {"{\"a\":null}", "{}"},
+      {"{\"a\":\"x\"}", "{\"a\":\"x \"}"},
+      {"{\"a\":1,\"a\":2}", "{\"a\":2}"},
       {"{\"n\":12345678901234567890}", "{\"n\":12345678901234567891}"},
-      {"{\"a\":0.1}",                  "{\"a\":0.10000000000000002}" },
-      {"a=1",                          "a=2"                         },
-      {"",                             "{}"                          },
-      {"{\"a\":1",                     "{\"a\":1 "                   },
+      {"{\"a\":0.1}", "{\"a\":0.10000000000000002}"},
+      {"a=1", "a=2"},
+      {"", "{}"},
+      {"{\"a\":1", "{\"a\":1 "},
   };
   for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
     cr_expect(!same_body(other[i][0], other[i][1]), "%s and %s", other[i][0], other[i][1]);
@@ -99,12 +99,8 @@ Test(store_keys, each_part_of_the_target_counts)
     const char *what;
     struct order order;
   } other[] = {
-      {"scope",  plain},
-      {"method", plain},
-      {"origin", plain},
-      {"path",   plain},
-      {"query",  plain},
-      {"shape",  plain},
+      {"scope", plain}, {"method", plain}, {"origin", plain},
+      {"path", plain},  {"query", plain},  {"shape", plain},
   };
   other[0].order.request.scope = SPAN("job-1");
   other[1].order.request.method = SPAN("PUT");

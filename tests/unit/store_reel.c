@@ -28,8 +28,7 @@ struct reel reel_of(char id, int code)
        {.kind = IDEM_SPOOL_CHUNK, .at_ms = 10, .data = {"", 0}},
        {.kind = IDEM_SPOOL_CHUNK, .at_ms = 2000 + (uint32_t)id, .data = {"\0\377\0", 3}},
        {.kind = IDEM_SPOOL_CHUNK, .at_ms = 3000, .data = text(id, "data: the last of reel ", "\n\n")},
-       {.kind = IDEM_SPOOL_END, .code = code, .facts = text(id, "facts of the end of ", "")}}
-  };
+       {.kind = IDEM_SPOOL_END, .code = code, .facts = text(id, "facts of the end of ", "")}}};
   return reel;
 }
 

@@ -76,9 +76,7 @@ Test(store_spool, a_long_stream_is_whole)
   reel_add(&owner, &reel, 0, 1);
   for (unsigned i = 0; i < CHUNKS; i++) {
     byte[i] = (char)(i * 7 % 251);
-    struct idem_spool_piece piece = {
-        .kind = IDEM_SPOOL_CHUNK, .at_ms = i, .data = {&byte[i], 1}
-    };
+    struct idem_spool_piece piece = {.kind = IDEM_SPOOL_CHUNK, .at_ms = i, .data = {&byte[i], 1}};
     cr_assert_eq(idem_store_spool(shop.store, &owner.call, &piece, 1), 0);
     if (i % 100 == 0)
       cr_assert_eq(look(), 1);

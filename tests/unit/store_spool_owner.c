@@ -83,9 +83,7 @@ Test(store_spool_owner, what_is_out_of_order_is_refused_and_the_rest_goes_on)
   cr_expect_eq(idem_store_spool(shop.store, &owner.call, &reel.piece[1], 1), -EINVAL);
   reel_add(&owner, &reel, 0, 2);
   cr_expect_eq(add_first(&owner), -EINVAL);
-  struct idem_spool_piece huge = {
-      .kind = IDEM_SPOOL_CHUNK, .data = {"", (size_t)UINT32_MAX + 2}
-  };
+  struct idem_spool_piece huge = {.kind = IDEM_SPOOL_CHUNK, .data = {"", (size_t)UINT32_MAX + 2}};
   cr_expect_eq(idem_store_spool(shop.store, &owner.call, &huge, 1), -EMSGSIZE);
   reel_add(&owner, &reel, 2, REEL_PIECES - 2);
   cr_expect_eq(look(), 1);

@@ -24,13 +24,11 @@ static int play(struct scene *scene, const char *kind, const char *count)
   static const struct {
     const char *name;
     void (*play)(struct scene *scene, long count);
-  } kinds[] = {
-      {"day",     play_day      },
-      {"other",   play_other_day},
-      {"hostile", play_hostile  },
-      {"many",    play_many     },
-      {"crowd",   play_crowd    }
-  };
+  } kinds[] = {{"day", play_day},
+               {"other", play_other_day},
+               {"hostile", play_hostile},
+               {"many", play_many},
+               {"crowd", play_crowd}};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (strcmp(kinds[i].name, kind) == 0) {
       kinds[i].play(scene, count ? atol(count) : 0);

@@ -59,18 +59,16 @@ static struct tape_outcome outcome_of(const struct act *act, struct tape_chunk *
   add_time(facts, TOTAL_TIME, (act->wait_ms + act->stream_ms) * INT64_C(1000));
   add_fact(facts, PRIMARY_IP, "127.0.0.1", 10);
   add_fact(facts, TYPE_TEXT, "application/json", 17);
-  return (struct tape_outcome){
-      .curl_code = act->curl_code,
-      .status = (uint16_t)(*headers ? act->status ? act->status : 200 : 0),
-      .delivered = !act->curl_code,
-      .first_byte_us = *headers ? act->wait_ms * INT64_C(1000) : -1,
-      .error_text = SPAN(act->error ? act->error : ""),
-      .headers = SPAN(headers),
-      .body = {body,         size      },
-      .chunks = chunks,
-      .chunk_count = make_chunks(act, size, chunks),
-      .facts = {facts->bytes, facts->len}
-  };
+  return (struct tape_outcome){.curl_code = act->curl_code,
+                               .status = (uint16_t)(*headers ? act->status ? act->status : 200 : 0),
+                               .delivered = !act->curl_code,
+                               .first_byte_us = *headers ? act->wait_ms * INT64_C(1000) : -1,
+                               .error_text = SPAN(act->error ? act->error : ""),
+                               .headers = SPAN(headers),
+                               .body = {body, size},
+                               .chunks = chunks,
+                               .chunk_count = make_chunks(act, size, chunks),
+                               .facts = {facts->bytes, facts->len}};
 }
 
 static void place(const struct scene *scene, const struct act *act, struct tape_call *call)
