@@ -8,8 +8,8 @@
  *     struct idem_config config;
  *     struct idem_error error;
  *     if (idem_config_load(&config, getenv, &error) < 0)
- *       puts(error.text);                     // "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected a
- * duration ..." const struct idem_rule *rule = idem_config_match(&config, &target);
+ *       puts(error.text);      // "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected a duration ..."
+ *     const struct idem_rule *rule = idem_config_match(&config, &target);
  *     ...
  *     idem_config_release(&config);
  *

@@ -15,8 +15,9 @@
  *     case IDEM_OWNED: result = send_live();
  *                      if (ok) idem_store_commit(store, &call, &request, &recording, &error);
  *                      idem_store_leave(store, &call, ok);  break;
- *     case IDEM_BUSY:  idem_store_wait(store, &call, 100);  idem_store_leave(store, &call, false);  // and
- * enter again default:         send_live_as_if_we_were_not_there();
+ *     case IDEM_BUSY:  idem_store_wait(store, &call, 100);
+ *                      idem_store_leave(store, &call, false);  break;            // and enter again
+ *     default:         send_live_as_if_we_were_not_there();
  *     }
  *
  * Functions return 0 (or a verdict) or -errno, with one line in `error` that names the place and what was
@@ -226,8 +227,7 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
 /*
  * A copy of the process (a plain clone(), which runs no fork handlers) carries an OWNED call to its end:
  *
- *     if (idem_store_part(store, &call, 64, &parting) == 0) {   // takes a place among 64, and the store's
- *                                                               // locks
+ *     if (idem_store_part(store, &call, 64, &parting) == 0) {   // one of 64 places, and the store's locks
  *       pid = copy_process();
  *       idem_store_parted(store, &call, pid == 0 ? IDEM_PARTED_COPY : pid > 0 ? IDEM_PARTED_OWNER : ...);
  *     }
@@ -290,13 +290,16 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
  * waits for one gets what has come and then the rest as it comes, through a file of the store, the call's
  * spool. Its owner writes one only if somebody asks for it:
  *
- *     OWNED                                              BUSY
- *     if (idem_store_is_followed(store, &call))          struct idem_spool spool = IDEM_SPOOL_INIT;
- *       idem_store_spool(store, &call, pieces, n);       while (idem_store_look(store, &call, &spool) >= 0 &&
- *                                                               !spool.over)
- *                                                          deliver_more(&spool.answer), idem_store_wait(...);
- *                                                        ...leave, enter again: is it stored?
- *                                                        idem_spool_release(&spool);
+ *     // OWNED, at each piece that comes
+ *     if (idem_store_is_followed(store, &call))
+ *       idem_store_spool(store, &call, pieces, n);
+ *
+ *     // BUSY
+ *     struct idem_spool spool = IDEM_SPOOL_INIT;
+ *     while (idem_store_look(store, &call, &spool) >= 0 && !spool.over)
+ *       deliver_more(&spool.answer), idem_store_wait(store, &call, 100);
+ *     ...leave, and enter again: is it stored?
+ *     idem_spool_release(&spool);
  */
 enum idem_spool_kind {
   IDEM_SPOOL_HEAD,  /* the first: status, started_us, headers, facts */

@@ -13,19 +13,18 @@
  *     struct tape_call call = tape_begin(writer);             // when the call starts: its place in the run
  *     ...the transfer...
  *     call.duration_us = ...;  call.what = TAPE_LIVE;
- *     tape_name(&request, &call);                             // key and fingerprint, before anything is
- * redacted tape_append(writer, &call, &request, &outcome, &error); // redacts, seals, writes
+ *     tape_name(&request, &call);                             // key and fingerprint, before any redaction
+ *     tape_append(writer, &call, &request, &outcome, &error); // redacts, seals, writes
  *
  * Replaying:
  *
  *     tape_open(&tape, &(struct tape_source){.dir = dir}, &error);
  *     tape_open_matcher(&matcher, tape, &(struct tape_matching){0}, &error);
  *     tape_name(&request, &call);
- *     if (tape_match(matcher, &request, &call, &match) == TAPE_FOUND)
- *       if (tape_read(tape, match.number, &record, &error) == 0)
- *         deliver(&record.outcome);
- *     else
+ *     if (tape_match(matcher, &request, &call, &match) != TAPE_FOUND)
  *       fail_with(match.note);                                // one line that explains the miss
+ *     else if (tape_read(tape, match.number, &record, &error) == 0)
+ *       deliver(&record.outcome);
  *
  * Functions return 0 (or a verdict) or -errno, with one line in `error` that names the file and what was
  * expected. They never print, exit, raise a signal, change errno, or are cancelled half way.

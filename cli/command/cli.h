@@ -8,8 +8,8 @@
  *     static int run(const struct cli_options *options, int argc, char **argv) { ... return CLI_OK; }
  *
  *     const struct cli_command cli_command_rm = {
- *         .name = "rm", .operands = "ID...", .summary = "remove answers", .options = rm_options, .run = run,
- * ...
+ *         .name = "rm", .operands = "ID...", .summary = "remove answers",
+ *         .options = rm_options, .run = run, ...
  *     };
  *
  * `argv` holds the operands alone, from argv[0] on, ended by a NULL.

@@ -6,8 +6,8 @@
  *   TEXT    the same for a string, which libcurl copies and so do we
  *   RARE    remembered in a list that most handles do not have
  *   NEEDS   what direct delivery cannot do. TRANSPORT: libcurl does it when it runs the replay. LIVE: the
- * call goes live. Both only if set to anything but 0 or NULL others  no effect on an answer that comes from
- * the store; forwarded and forgotten
+ *           call goes live. Both only if set to anything but 0 or NULL
+ *   others  no effect on an answer that comes from the store; forwarded and forgotten
  *
  * An option that is in no list is newer than this table and counts as LIVE.
  */

@@ -13,9 +13,9 @@
  *
  *     Test(replay, a_second_run_makes_no_call)
  *     {
- *       struct run first = run_shim(&w, "curl", "-sS", "-d", "{}", world_url(&w, "/v1/chat/completions"),
- * NULL); struct run again = run_shim(&w, "curl", "-sS", "-d", "{}", world_url(&w, "/v1/chat/completions"),
- * NULL);
+ *       const char *url = world_url(&w, "/v1/chat/completions");
+ *       struct run first = run_shim(&w, "curl", "-sS", "-d", "{}", url, NULL);
+ *       struct run again = run_shim(&w, "curl", "-sS", "-d", "{}", url, NULL);
  *
  *       expect_success(&first);
  *       expect_same_output(&first, &again);

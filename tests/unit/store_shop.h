@@ -3,8 +3,7 @@
  * A store in a directory of its own, and a call to make: what every test of the store begins with.
  *
  *     static struct shop shop;
- *     TestSuite(store_x, .init = open_shop, .fini = close_shop);     // calls shop_open(&shop, "") and
- * shop_close(&shop)
+ *     TestSuite(store_x, .init = open_shop, .fini = close_shop);      // shop_open(&shop, ""), shop_close(&shop)
  *
  *     struct order order = order_of(&shop, "{\"prompt\":1}");
  *     cr_assert_eq(order_ask(&order, "{\"answer\":1}"), IDEM_OWNED);  // enter, commit, leave

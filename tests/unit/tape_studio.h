@@ -3,8 +3,7 @@
  * A tape in a directory of its own, and exchanges to put on it: what every test of the tape begins with.
  *
  *     static struct studio studio;
- *     TestSuite(tape_x, .init = open_studio, .fini = close_studio);   // studio_open(&studio),
- * studio_close(&studio)
+ *     TestSuite(tape_x, .init = open_studio, .fini = close_studio);   // studio_open(), studio_close()
  *
  *     struct take take = take_of(&studio, "{\"prompt\":1}");
  *     take.outcome.status = 429;

@@ -2,9 +2,10 @@
 /*
  * record-tape DIR KIND [COUNT]: writes a tape, for the tests of what reads one.
  *
- *   day      every shape of an exchange: answers, a stream, 429s and a retry, a reset, a timeout, a hit, a
- * join, ... other    the same day, with some of it different hostile  texts that would like to be markup,
- * script or control sequences many     COUNT exchanges of 2 KB each way, from 8 lanes
+ *   day      every shape of an exchange: answers, a stream, 429s and a retry, a reset, a timeout, a hit, ...
+ *   other    the same day, with some of it different
+ *   hostile  texts that would like to be markup, script or control sequences
+ *   many     COUNT exchanges of 2 KB each way, from 8 lanes
  *
  * IDEMSHIM_KEY_FILE encrypts it. The times are made up, so that two runs write the same.
  */
