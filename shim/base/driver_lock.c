@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/base/driver_lock.h"
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 #include <errno.h>
 #include <fcntl.h>

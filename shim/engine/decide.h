@@ -8,8 +8,8 @@
 
 enum route {
   ROUTE_LIVE,      /* kind says how; told and counted */
-  ROUTE_DIRECT,    /* call->op.answer */
-  ROUTE_TRANSPORT, /* call->op.answer */
+  ROUTE_DIRECT,    /* request->op.answer */
+  ROUTE_TRANSPORT, /* request->op.answer */
   ROUTE_PROBLEM,   /* the shim's own answer, `problem` */
   ROUTE_FOLLOW     /* somebody else is sending it: wait, leave, decide again */
 };
@@ -22,17 +22,17 @@ struct decision {
 
 /* Opens a call on a handle and names its request. `direct`: the answer may go straight to the callbacks.
  * After any decision the call must be released. */
-struct decision decide_first(struct call *call, struct shadow *shadow, const struct idem_rule *rule,
+struct decision decide_first(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
                              bool direct);
 
 /* The same once more for a call that has waited, which was left. */
-struct decision decide_again(struct call *call, bool direct);
+struct decision decide_again(struct request *request, bool direct);
 
 /* The answer of a call that waits has begun to come (stream_follow.h). FOLLOW: not for this handle, which
  * waits for the whole. */
-struct decision decide_stream(struct call *call, bool direct);
+struct decision decide_stream(struct request *request, bool direct);
 
 /* A call for which something is missing goes live, and says why. Leaves what was entered. */
-struct decision decide_live(struct call *call, const char *reason);
+struct decision decide_live(struct request *request, const char *reason);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef IDEMSHIM_SHIM_FOLLOW_H
 #define IDEMSHIM_SHIM_FOLLOW_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 enum follow {
   FOLLOW_BEGUN,   /* its answer has begun to come (stream_follow.h) */
@@ -14,6 +14,6 @@ enum follow {
 
 /* Waits for the owner, keeping the app's progress callback and timeout as libcurl would, and leaves this
  * round of the call, but for FOLLOW_BEGUN. */
-enum follow follow_owner(struct call *call, CURLcode *code);
+enum follow follow_owner(struct request *request, CURLcode *code);
 
 #endif

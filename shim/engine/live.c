@@ -36,9 +36,9 @@ void live_take_from_copy(const struct shadow *shadow, CURL *copy)
  * come back. */
 static __thread uint8_t sending[IDEM_KEY_SIZE];
 
-bool live_is_ours(const struct call *call)
+bool live_is_ours(const struct request *request)
 {
-  return memcmp(sending, call->op.key, IDEM_KEY_SIZE) == 0;
+  return memcmp(sending, request->op.key, IDEM_KEY_SIZE) == 0;
 }
 
 static long info_number(const struct shadow *shadow, CURLINFO info)
@@ -79,45 +79,45 @@ static struct idem_recording make_recording(const struct live *live, const struc
   };
 }
 
-static void report_not_stored(const struct call *call, const char *reason, int status)
+static void report_not_stored(const struct request *request, const char *reason, int status)
 {
   report_count(IDEM_COUNTER_not_stored);
-  call_event(call, "not_stored", reason, status, -1);
+  request_event(request, "not_stored", reason, status, -1);
 }
 
 static void commit(const struct live *live, const struct buffer *facts)
 {
-  struct call *call = live->call;
+  struct request *request = live->request;
   bool rescued = rescue_is_copy(&live->rescue);
   struct idem_recording recording = make_recording(live, facts);
   struct idem_error why = {""};
-  int verdict = call->api->commit(call->store, &call->op, &call->request, &recording, &why);
+  int verdict = request->api->commit(request->store, &request->op, &request->bytes, &recording, &why);
   if (verdict < 0)
     fail_open(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
   if (verdict == IDEM_STORED && rescued)
     report_count(IDEM_COUNTER_rescued);
-  call_event(call,
-             verdict == IDEM_STORED ? (rescued ? "rescued" : "stored")
-             : verdict < 0          ? "store_error"
-                                    : "not_stored",
-             verdict == IDEM_STORED ? NULL : why.text, recording.status, recording.duration_ms);
+  request_event(request,
+                verdict == IDEM_STORED ? (rescued ? "rescued" : "stored")
+                : verdict < 0          ? "store_error"
+                                       : "not_stored",
+                verdict == IDEM_STORED ? NULL : why.text, recording.status, recording.duration_ms);
 }
 
 /* Whatever is not a finished transfer with every byte kept is no answer; the app has it as it is. */
 static void keep_answer(const struct live *live, CURLcode code)
 {
-  struct call *call = live->call;
+  struct request *request = live->request;
   struct buffer facts = {0};
   char reason[32];
   snprintf(reason, sizeof(reason), "curl error %d", (int)code);
   if (code != CURLE_OK)
-    report_not_stored(call, reason, (int)info_number(call->shadow, CURLINFO_RESPONSE_CODE));
+    report_not_stored(request, reason, (int)info_number(request->shadow, CURLINFO_RESPONSE_CODE));
   else if (live->tee.unfit)
-    report_not_stored(call, live->tee.unfit, 0);
-  else if (call->shadow->disturbed)
-    report_not_stored(call, "options changed during the transfer", 0);
-  else if (!facts_add_date(&facts, live->started_us) || !facts_collect(call->shadow, &facts))
-    report_not_stored(call, "no memory, or a credential in a redirect", 0);
+    report_not_stored(request, live->tee.unfit, 0);
+  else if (request->shadow->disturbed)
+    report_not_stored(request, "options changed during the transfer", 0);
+  else if (!facts_add_date(&facts, live->started_us) || !facts_collect(request->shadow, &facts))
+    report_not_stored(request, "no memory, or a credential in a redirect", 0);
   else
     commit(live, &facts);
   buffer_release(&facts);
@@ -125,115 +125,116 @@ static void keep_answer(const struct live *live, CURLcode code)
 
 static void note_observed(const struct live *live, CURLcode code)
 {
-  struct call *call = live->call;
+  struct request *request = live->request;
   struct buffer facts = {0};
   struct idem_error why = {""};
   struct idem_recording recording = make_recording(live, &facts);
-  if (code == CURLE_OK && !live->tee.unfit && !call->shadow->disturbed &&
-      call->api->observe(call->store, &call->request, &call->op, &recording, &why) < 0)
+  if (code == CURLE_OK && !live->tee.unfit && !request->shadow->disturbed &&
+      request->api->observe(request->store, &request->bytes, &request->op, &recording, &why) < 0)
     fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
-static void announce_observed(struct call *call)
+static void announce_observed(struct request *request)
 {
   struct idem_error why = {""};
-  int known = call->api->observe(call->store, &call->request, &call->op, NULL, &why);
+  int known = request->api->observe(request->store, &request->bytes, &request->op, NULL, &why);
   if (known < 0)
     fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
-  call_event(call, known > 0 ? "would_hit" : "live", NULL, 0, -1);
+  request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
   report_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
 }
 
-static void announce_owned(struct call *call)
+static void announce_owned(struct request *request)
 {
   report_count(IDEM_COUNTER_live);
-  call_event(call, "live", call->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0, -1);
+  request_event(request, "live", request->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0,
+                -1);
 }
 
 /* A tape has libcurl's own words also where the app did not ask for them. */
 static void lend_error_buffer(struct live *live)
 {
-  struct shadow *shadow = live->call->shadow;
+  struct shadow *shadow = live->request->shadow;
   live->error[0] = '\0';
-  if (live->call->tape.writer && !shadow->slot[SLOT_ERRORBUFFER])
+  if (live->request->tape.writer && !shadow->slot[SLOT_ERRORBUFFER])
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, live->error);
 }
 
 static void return_error_buffer(struct live *live)
 {
-  struct shadow *shadow = live->call->shadow;
-  if (live->call->tape.writer)
+  struct shadow *shadow = live->request->shadow;
+  if (live->request->tape.writer)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, shadow->slot[SLOT_ERRORBUFFER]);
 }
 
 static void record(struct live *live, CURLcode code)
 {
-  struct call *call = live->call;
-  const char *app = (const char *)call->shadow->slot[SLOT_ERRORBUFFER];
+  struct request *request = live->request;
+  const char *app = (const char *)request->shadow->slot[SLOT_ERRORBUFFER];
   bool bypassed = live->kind == LIVE_UNTOUCHED && settings()->mode != IDEM_MODE_RECORD;
   bool rescued = rescue_is_copy(&live->rescue);
-  if (call->tape.writer)
-    recorder_end_live(call, &live->tee, code, app && !rescued ? app : live->error,
+  if (request->tape.writer)
+    recorder_end_live(request, &live->tee, code, app && !rescued ? app : live->error,
                       rescued    ? TAPE_RESCUE
                       : bypassed ? TAPE_BYPASS
                                  : TAPE_LIVE);
 }
 
-void live_begin(struct live *live, struct call *call, enum live_kind kind)
+void live_begin(struct live *live, struct request *request, enum live_kind kind)
 {
-  live->call = call;
+  live->request = request;
   live->kind = kind;
   live->key.list = NULL;
   live->started_us = wall_clock_us();
   if (kind == LIVE_OWNED) {
-    announce_owned(call);
-    upstream_key_lend(&live->key, call);
+    announce_owned(request);
+    upstream_key_lend(&live->key, request);
   } else if (kind == LIVE_OBSERVED) {
-    announce_observed(call);
+    announce_observed(request);
   }
-  body_lend(&call->body);
-  live->teed = kind != LIVE_UNTOUCHED || call->tape.writer;
+  body_lend(&request->body);
+  live->teed = kind != LIVE_UNTOUCHED || request->tape.writer;
   if (live->teed)
-    tee_attach(&live->tee, call);
+    tee_attach(&live->tee, request);
   lend_error_buffer(live);
-  live->lent_time = call_lend_rest_of_time(call);
+  live->lent_time = request_lend_rest_of_time(request);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   if (kind == LIVE_OWNED) {
-    prerequest_hook(call);
-    rescue_begin(&live->rescue, call, &live->tee);
-    spooling_begin(&live->spooling, call, &live->tee, live->started_us);
+    prerequest_hook(request);
+    rescue_begin(&live->rescue, request, &live->tee);
+    spooling_begin(&live->spooling, request, &live->tee, live->started_us);
     live->tee.spooling = &live->spooling;
   }
-  call->shadow->replayed = REPLAYED_NOT;
-  call->shadow->state = PERFORM_LIVE;
+  request->shadow->replayed = REPLAYED_NOT;
+  request->shadow->state = PERFORM_LIVE;
 }
 
 /* Everything on the handle is the app's again. */
 static void take_back(struct live *live)
 {
-  struct call *call = live->call;
-  struct shadow *shadow = call->shadow;
+  struct request *request = live->request;
+  struct shadow *shadow = request->shadow;
   shadow->state = PERFORM_PENDING;
   if (live->kind == LIVE_OWNED) {
     rescue_end(&live->rescue);
-    prerequest_unhook(call);
+    prerequest_unhook(request);
   }
   if (live->lent_time)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   if (live->teed)
     tee_detach(&live->tee);
   return_error_buffer(live);
-  body_return(&call->body);
-  upstream_key_return(&live->key, call);
+  body_return(&request->body);
+  upstream_key_return(&live->key, request);
 }
 
 /* Frees the claim, unless a copy has it. */
 static void end_claim(struct live *live, CURLcode code)
 {
-  struct call *call = live->call;
+  struct request *request = live->request;
   spooling_end(&live->spooling, code);
-  call->op.unknown = request_outcome_unknown(call, code) || (code != CURLE_OK && call->op.resent);
-  call->api->leave(call->store, &call->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
+  request->op.unknown = request_outcome_unknown(request, code) || (code != CURLE_OK && request->op.resent);
+  request->api->leave(request->store, &request->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
 }
 
 /* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
@@ -272,20 +273,20 @@ void live_abandon(struct live *live)
   if (live->kind != LIVE_OWNED)
     return;
   if (live->rescue.state != RESCUE_AWAY)
-    report_not_stored(live->call, "taken from its multi before its end", 0);
+    report_not_stored(live->request, "taken from its multi before its end", 0);
   end_claim(live, CURLE_ABORTED_BY_CALLBACK);
   rescue_over(&live->rescue);
 }
 
-CURLcode live_run(struct call *call, enum live_kind kind)
+CURLcode live_run(struct request *request, enum live_kind kind)
 {
   struct live live;
-  struct shadow *shadow = call->shadow;
+  struct shadow *shadow = request->shadow;
   uint8_t outer[IDEM_KEY_SIZE];
-  live_begin(&live, call, kind);
+  live_begin(&live, request, kind);
   memcpy(outer, sending, IDEM_KEY_SIZE);
   if (kind == LIVE_OWNED)
-    memcpy(sending, call->op.key, IDEM_KEY_SIZE);
+    memcpy(sending, request->op.key, IDEM_KEY_SIZE);
   rescue_enter(&live.rescue);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
   rescue_leave(&live.rescue);

@@ -16,7 +16,7 @@ enum live_kind {
 
 /* A live call between its two ends; in between, libcurl runs the transfer. */
 struct live {
-  struct call *call;
+  struct request *request;
   enum live_kind kind;
   struct tee tee;
   struct rescue rescue;
@@ -27,17 +27,17 @@ struct live {
   char error[CURL_ERROR_SIZE]; /* libcurl's words for a tape */
 };
 
-void live_begin(struct live *live, struct call *call, enum live_kind kind);
+void live_begin(struct live *live, struct request *request, enum live_kind kind);
 void live_end(struct live *live, CURLcode code);
 
 /* The app gave the transfer up before its end: nothing is kept. */
 void live_abandon(struct live *live);
 
 /* Both ends round curl_easy_perform(). */
-CURLcode live_run(struct call *call, enum live_kind kind);
+CURLcode live_run(struct request *request, enum live_kind kind);
 
 /* True if this thread is sending this operation at the moment: we are in one of its callbacks. */
-bool live_is_ours(const struct call *call);
+bool live_is_ours(const struct request *request);
 
 /* A callback has copied the handle, and with it what is ours: the copy gets the app's back. */
 void live_take_from_copy(const struct shadow *shadow, CURL *copy);

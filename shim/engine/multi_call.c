@@ -23,7 +23,7 @@ struct multi_call {
   struct multi *multi;
   struct shadow *shadow;
   pthread_t thread;
-  struct call call;
+  struct request request;
   struct decision decision; /* FOLLOW until the owner is done */
   bool starved;             /* a tape's, without memory or descriptors: it ends before it begins */
   bool settles;             /* it has to go live, outside of any callback */
@@ -65,14 +65,14 @@ static void unlist(struct multi_call *f)
   pthread_mutex_unlock(&lock);
 }
 
-bool multi_call_blocks(const struct call *call)
+bool multi_call_blocks(const struct request *request)
 {
   bool blocks = false;
-  const struct multi *multi = call->shadow->multi_call ? call->shadow->multi_call->multi : NULL;
+  const struct multi *multi = request->shadow->multi_call ? request->shadow->multi_call->multi : NULL;
   pthread_mutex_lock(&lock);
   for (const struct multi_call *f = anywhere; f && !blocks; f = f->next_anywhere)
     blocks = f->sends && f->multi != multi && pthread_equal(f->thread, pthread_self()) &&
-             memcmp(f->key, call->op.key, IDEM_KEY_SIZE) == 0;
+             memcmp(f->key, request->op.key, IDEM_KEY_SIZE) == 0;
   pthread_mutex_unlock(&lock);
   return blocks;
 }
@@ -94,7 +94,7 @@ static void decided(struct multi_call *f, struct decision decision)
     return;
   pthread_mutex_lock(&lock);
   f->sends = true;
-  memcpy(f->key, f->call.op.key, IDEM_KEY_SIZE);
+  memcpy(f->key, f->request.op.key, IDEM_KEY_SIZE);
   pthread_mutex_unlock(&lock);
 }
 
@@ -115,15 +115,15 @@ static bool is_played(const struct multi_call *f)
 static bool play(struct multi_call *f)
 {
   char marks[MARKS_SIZE] = "";
-  struct call *call = &f->call;
+  struct request *request = &f->request;
   if (f->decision.route == ROUTE_TRANSPORT) {
-    marks_build(call, marks);
-    if (!stream_is_joined(call))
-      call_unpin(call);
-  } else if (!problem_prepare(call, f->decision.problem, &f->room)) {
+    marks_build(request, marks);
+    if (!stream_is_joined(request))
+      request_unpin(request);
+  } else if (!problem_prepare(request, f->decision.problem, &f->room)) {
     return false;
   }
-  return transport_answer(&f->transport, marks) && (!stream_is_open(call) || feeder_stream(&f->transport));
+  return transport_answer(&f->transport, marks) && (!stream_is_open(request) || feeder_stream(&f->transport));
 }
 
 static void on_poke(void *owner);
@@ -131,7 +131,7 @@ static void on_poke(void *owner);
 /* Makes the transport for an answer, or for the wait for one. */
 static bool arm(struct multi_call *f)
 {
-  if (!transport_arm(&f->transport, &f->call))
+  if (!transport_arm(&f->transport, &f->request))
     return false;
   f->transport.owner = f;
   f->transport.on_poke = on_poke;
@@ -158,20 +158,20 @@ static CURLcode end_starved(struct multi_call *f)
 static void begin(struct multi_call *f)
 {
   bool ready = is_live(f) || arm(f);
-  if (!ready && f->call.tape.played)
+  if (!ready && f->request.tape.played)
     starve(f);
   else if (!ready)
-    f->decision = decide_live(&f->call, "no memory, descriptor or thread for the transport");
+    f->decision = decide_live(&f->request, "no memory, descriptor or thread for the transport");
   if (is_live(f))
-    live_begin(&f->live, &f->call, f->decision.kind);
+    live_begin(&f->live, &f->request, f->decision.kind);
 }
 
 /* True if what comes is given to the app as it comes. */
 static bool joins(struct multi_call *f)
 {
-  if (f->shadow->disturbed || !stream_has_begun(&f->call))
+  if (f->shadow->disturbed || !stream_has_begun(&f->request))
     return false;
-  f->decision = decide_stream(&f->call, false);
+  f->decision = decide_stream(&f->request, false);
   return f->decision.route == ROUTE_TRANSPORT;
 }
 
@@ -179,28 +179,28 @@ static bool joins(struct multi_call *f)
 static void on_poke(void *owner)
 {
   struct multi_call *f = owner;
-  struct call *call = &f->call;
+  struct request *request = &f->request;
   feeder_forget(&f->transport);
   if (joins(f)) {
     if (play(f))
       return;
-    stream_refuse(call);
+    stream_refuse(request);
   }
-  uint64_t waited_ms = (uint64_t)(monotonic_us() - call->started_us) / 1000;
-  bool done = call->api->wait(call->store, &call->op, 0) == 0;
-  call->op.waited = true;
-  call->api->leave(call->store, &call->op, false);
-  if (!done && call->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= call->rule->wait_ms) {
-    call_bypass(call, "wait");
+  uint64_t waited_ms = (uint64_t)(monotonic_us() - request->started_us) / 1000;
+  bool done = request->api->wait(request->store, &request->op, 0) == 0;
+  request->op.waited = true;
+  request->api->leave(request->store, &request->op, false);
+  if (!done && request->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= request->rule->wait_ms) {
+    request_bypass(request, "wait");
     f->decision = (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
-  } else if (call->shadow->disturbed) {
-    call_bypass(call, "options changed while it waited");
+  } else if (request->shadow->disturbed) {
+    request_bypass(request, "options changed while it waited");
     f->decision = (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
   } else {
-    decided(f, decide_again(call, false));
+    decided(f, decide_again(request, false));
   }
   if (f->decision.route == ROUTE_FOLLOW ? !feeder_follow(&f->transport) : !is_live(f) && !play(f))
-    f->decision = decide_live(call, "no memory or thread for the transport");
+    f->decision = decide_live(request, "no memory or thread for the transport");
   f->settles = is_live(f);
 }
 
@@ -213,13 +213,13 @@ static void release(struct multi_call *f)
   problem_release(&f->room);
   f->shadow->multi_call = NULL;
   shadow_end(f->shadow);
-  call_release(&f->call);
+  request_release(&f->request);
   free(f);
 }
 
 static void name(struct multi_call *f, const struct idem_rule *rule)
 {
-  decided(f, decide_first(&f->call, f->shadow, rule, false));
+  decided(f, decide_first(&f->request, f->shadow, rule, false));
   begin(f);
 }
 
@@ -284,21 +284,21 @@ static bool is_entered(const struct multi_call *f)
 
 static void end_transport(struct multi_call *f, CURLcode code)
 {
-  struct call *call = &f->call;
+  struct request *request = &f->request;
   bool answered = f->decision.route == ROUTE_TRANSPORT;
   transport_disarm(&f->transport, code);
   if (answered)
-    call_delivered(call, "transport");
-  recorder_end_replay(call, code, answered ? (call->op.waited ? TAPE_JOIN : TAPE_HIT) : TAPE_REJECT);
+    request_delivered(request, "transport");
+  recorder_end_replay(request, code, answered ? (request->op.waited ? TAPE_JOIN : TAPE_HIT) : TAPE_REJECT);
   if (is_entered(f))
-    call_leave(call, answered && code == CURLE_OK);
+    request_leave(request, answered && code == CURLE_OK);
 }
 
 CURLcode multi_call_end(struct multi_call *f, CURLcode code)
 {
-  if (!f->unread && !f->starved && f->call.tape.played)
-    code = playback_end(&f->call, code ? code : playback_trailers(&f->call));
-  else if (code == CURLE_OK && stream_is_joined(&f->call))
+  if (!f->unread && !f->starved && f->request.tape.played)
+    code = playback_end(&f->request, code ? code : playback_trailers(&f->request));
+  else if (code == CURLE_OK && stream_is_joined(&f->request))
     code = transport_settle(&f->transport);
   if (f->starved)
     code = end_starved(f);
@@ -373,7 +373,7 @@ static void go_live(struct multi_call *f)
   f->settles = false;
   real->multi_remove_handle(f->multi->handle, f->shadow->handle);
   transport_disarm(&f->transport, CURLE_OK);
-  live_begin(&f->live, &f->call, f->decision.kind);
+  live_begin(&f->live, &f->request, f->decision.kind);
   if (real->multi_add_handle(f->multi->handle, f->shadow->handle) != CURLM_OK)
     fail_open(PROBLEM_NO_MEMORY, "a call that waited for another could not be sent");
 }

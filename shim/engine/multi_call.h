@@ -14,7 +14,7 @@
 
 #include "shim/handle/multi.h"
 
-struct call;
+struct request;
 struct multi_call;
 
 /* curl_multi_add_handle() for a call that a rule wants. */
@@ -48,8 +48,8 @@ void multi_call_abandon(struct multi_call *multi_call);
 void multi_call_settle(struct multi *multi);
 
 /* True if this thread has the same operation under way in a multi: waiting for it here would be for ever,
- * unless it is the very multi that `call` is for. */
-bool multi_call_blocks(const struct call *call);
+ * unless it is the very multi that `request` is for. */
+bool multi_call_blocks(const struct request *request);
 
 /* For pthread_atfork() alone: a child owns no operation. */
 void multi_call_lock(void);

@@ -13,112 +13,112 @@
 #include "shim/transport/transport.h"
 
 /* A replay of a tape never does. */
-static CURLcode go_live(struct call *call, const char *reason)
+static CURLcode go_live(struct request *request, const char *reason)
 {
-  if (call->tape.played)
-    return deliver_failure(call, CURLE_OUT_OF_MEMORY);
-  return live_run(call, decide_live(call, reason).kind);
+  if (request->tape.played)
+    return deliver_failure(request, CURLE_OUT_OF_MEMORY);
+  return live_run(request, decide_live(request, reason).kind);
 }
 
-static CURLcode delivered(struct call *call, CURLcode code, const char *via)
+static CURLcode delivered(struct request *request, CURLcode code, const char *via)
 {
-  call_delivered(call, via);
-  if (call->tape.writer)
-    recorder_end_replay(call, code, call->op.waited ? TAPE_JOIN : TAPE_HIT);
-  call_leave(call, code == CURLE_OK);
+  request_delivered(request, via);
+  if (request->tape.writer)
+    recorder_end_replay(request, code, request->op.waited ? TAPE_JOIN : TAPE_HIT);
+  request_leave(request, code == CURLE_OK);
   return code;
 }
 
-static CURLcode refuse(struct call *call, const struct problem *problem)
+static CURLcode refuse(struct request *request, const struct problem *problem)
 {
   struct problem_room room;
-  CURLcode code = problem_deliver(call, problem, &room);
-  recorder_end_replay(call, code, TAPE_REJECT);
+  CURLcode code = problem_deliver(request, problem, &room);
+  recorder_end_replay(request, code, TAPE_REJECT);
   problem_release(&room);
   return code;
 }
 
-static CURLcode replay_directly(struct call *call)
+static CURLcode replay_directly(struct request *request)
 {
   char marks[MARKS_SIZE];
   CURLcode code;
-  marks_build(call, marks);
-  if (!deliver_answer(call, marks, &code))
-    return go_live(call, "no memory");
-  return delivered(call, code, "direct");
+  marks_build(request, marks);
+  if (!deliver_answer(request, marks, &code))
+    return go_live(request, "no memory");
+  return delivered(request, code, "direct");
 }
 
-static CURLcode replay_by_transport(struct call *call)
+static CURLcode replay_by_transport(struct request *request)
 {
   struct transport transport;
-  struct shadow *shadow = call->shadow;
+  struct shadow *shadow = request->shadow;
   char marks[MARKS_SIZE];
-  if (!transport_arm(&transport, call))
-    return go_live(call, "no memory or descriptor for the transport");
-  marks_build(call, marks);
+  if (!transport_arm(&transport, request))
+    return go_live(request, "no memory or descriptor for the transport");
+  marks_build(request, marks);
   /* From now on the feeder may look at it. */
-  if (call->speed > 0)
-    call_unpin(call);
+  if (request->speed > 0)
+    request_unpin(request);
   /* The transport gives it back. */
-  if (stream_is_open(call))
-    call_lend_rest_of_time(call);
-  if (!transport_answer(&transport, marks) || (stream_is_open(call) && !feeder_stream(&transport))) {
+  if (stream_is_open(request))
+    request_lend_rest_of_time(request);
+  if (!transport_answer(&transport, marks) || (stream_is_open(request) && !feeder_stream(&transport))) {
     transport_disarm(&transport, CURLE_OUT_OF_MEMORY);
-    return go_live(call, "no memory or thread for the transport");
+    return go_live(request, "no memory or thread for the transport");
   }
   /* What is not in the socket yet would hold the map for as long as the app takes. */
-  if (call->speed <= 0 && !transport.ended && !stream_is_joined(call))
-    call_unpin(call);
+  if (request->speed <= 0 && !transport.ended && !stream_is_joined(request))
+    request_unpin(request);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
-  if (call->tape.played)
-    code = playback_end(call, code ? code : playback_trailers(call));
-  else if (code == CURLE_OK && stream_is_joined(call))
+  if (request->tape.played)
+    code = playback_end(request, code ? code : playback_trailers(request));
+  else if (code == CURLE_OK && stream_is_joined(request))
     code = transport_settle(&transport);
   transport_disarm(&transport, code);
-  return delivered(call, code, "transport");
+  return delivered(request, code, "transport");
 }
 
-static struct decision untouched(struct call *call, const char *reason)
+static struct decision untouched(struct request *request, const char *reason)
 {
-  call_bypass(call, reason);
+  request_bypass(request, reason);
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
 }
 
 /* Waits for the owner. FOLLOW: the call has ended meanwhile, with `code`. */
-static struct decision follow(struct call *call, CURLcode *code)
+static struct decision follow(struct request *request, CURLcode *code)
 {
   bool direct = settings()->delivery != IDEM_DELIVERY_TRANSPORT;
   struct decision decision = {.route = ROUTE_FOLLOW};
   enum follow end = FOLLOW_AGAIN;
-  while (decision.route == ROUTE_FOLLOW && (end = follow_owner(call, code)) != FOLLOW_ENDED) {
+  while (decision.route == ROUTE_FOLLOW && (end = follow_owner(request, code)) != FOLLOW_ENDED) {
     if (end == FOLLOW_BEGUN)
-      decision = decide_stream(call, direct);
+      decision = decide_stream(request, direct);
     else if (end == FOLLOW_TOO_LONG)
-      decision = untouched(call, "wait");
-    else if (call->shadow->disturbed)
-      decision = untouched(call, "options changed while it waited");
+      decision = untouched(request, "wait");
+    else if (request->shadow->disturbed)
+      decision = untouched(request, "options changed while it waited");
     else
-      decision = decide_again(call, direct);
+      decision = decide_again(request, direct);
   }
   return decision;
 }
 
-static CURLcode carry_out(struct call *call, struct decision decision)
+static CURLcode carry_out(struct request *request, struct decision decision)
 {
   CURLcode code = CURLE_OK;
   if (decision.route == ROUTE_FOLLOW)
-    decision = follow(call, &code);
+    decision = follow(request, &code);
   switch (decision.route) {
   case ROUTE_LIVE:
-    return live_run(call, decision.kind);
+    return live_run(request, decision.kind);
   case ROUTE_DIRECT:
-    return replay_directly(call);
+    return replay_directly(request);
   case ROUTE_TRANSPORT:
-    return replay_by_transport(call);
+    return replay_by_transport(request);
   case ROUTE_PROBLEM:
-    return refuse(call, decision.problem);
+    return refuse(request, decision.problem);
   case ROUTE_FOLLOW:
-    recorder_end_replay(call, code, TAPE_JOIN); /* ended while it waited */
+    recorder_end_replay(request, code, TAPE_JOIN); /* ended while it waited */
     break;
   }
   return code;
@@ -126,10 +126,10 @@ static CURLcode carry_out(struct call *call, struct decision decision)
 
 CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
 {
-  struct call call;
-  struct decision decision = decide_first(&call, shadow, rule, true);
-  CURLcode code = carry_out(&call, decision);
+  struct request request;
+  struct decision decision = decide_first(&request, shadow, rule, true);
+  CURLcode code = carry_out(&request, decision);
   shadow_end(shadow);
-  call_release(&call);
+  request_release(&request);
   return code;
 }

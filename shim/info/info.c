@@ -4,7 +4,7 @@
 #include "shim/base/zero.h"
 #include "shim/info/certinfo.h"
 #include "shim/info/info_partial.h"
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -13,38 +13,38 @@ bool prerequest_is_supported(const struct shadow *shadow)
 }
 
 /* At most once means: not without a record of it. */
-static bool may_go_out(struct call *call)
+static bool may_go_out(struct request *request)
 {
   struct idem_error why = {""};
-  if (call->api->sent(call->store, &call->op, &why) == 0)
+  if (request->api->sent(request->store, &request->op, &why) == 0)
     return true;
   fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
-  call_event(call, "store_error", why.text, 0, -1);
-  return call->rule->indoubt != IDEM_INDOUBT_FAIL;
+  request_event(request, "store_error", why.text, 0, -1);
+  return request->rule->indoubt != IDEM_INDOUBT_FAIL;
 }
 
 static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
 {
-  struct call *call = user;
-  const struct shadow *shadow = call->shadow;
+  struct request *request = user;
+  const struct shadow *shadow = request->shadow;
   curl_prereq_callback app = (curl_prereq_callback)shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0);
-  if (!may_go_out(call))
+  if (!may_go_out(request))
     return CURL_PREREQFUNC_ABORT;
-  call->announced = true;
+  request->announced = true;
   deadline_hold(shadow->rescue);
   void *data = (void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0);
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
 
-void prerequest_hook(struct call *call)
+void prerequest_hook(struct request *request)
 {
-  struct shadow *shadow = call->shadow;
-  call->announced = !call->op.defers;
-  if (!call->op.defers)
+  struct shadow *shadow = request->shadow;
+  request->announced = !request->op.defers;
+  if (!request->op.defers)
     return;
   shadow->announced = true;
   shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQFUNCTION, on_prereq);
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQDATA, call);
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQDATA, request);
 }
 
 void prerequest_restore(const struct shadow *shadow, CURL *handle)
@@ -55,10 +55,10 @@ void prerequest_restore(const struct shadow *shadow, CURL *handle)
   shadow->lib->easy_setopt(handle, CURLOPT_PREREQDATA, shadow_rare(shadow, CURLOPT_PREREQDATA, 0));
 }
 
-void prerequest_unhook(struct call *call)
+void prerequest_unhook(struct request *request)
 {
-  prerequest_restore(call->shadow, call->shadow->handle);
-  call->shadow->announced = false;
+  prerequest_restore(request->shadow, request->shadow->handle);
+  request->shadow->announced = false;
 }
 
 bool prerequest_overrides(const struct shadow *shadow, CURLoption option)
@@ -66,15 +66,15 @@ bool prerequest_overrides(const struct shadow *shadow, CURLoption option)
   return shadow->announced && (option == CURLOPT_PREREQFUNCTION || option == CURLOPT_PREREQDATA);
 }
 
-bool request_has_begun(const struct call *call)
+bool request_has_begun(const struct request *request)
 {
   long size = 0;
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   shadow->lib->easy_getinfo(shadow->handle, CURLINFO_REQUEST_SIZE, &size);
-  return call->announced && size > 0;
+  return request->announced && size > 0;
 }
 
-bool request_outcome_unknown(const struct call *call, CURLcode code)
+bool request_outcome_unknown(const struct request *request, CURLcode code)
 {
-  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && request_has_begun(call);
+  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && request_has_begun(request);
 }

@@ -4,13 +4,13 @@
 #ifndef IDEMSHIM_SHIM_SENT_H
 #define IDEMSHIM_SHIM_SENT_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 /* False with a libcurl that has no such callback: the record is then written when the call is claimed. */
 bool prerequest_is_supported(const struct shadow *shadow);
 
-void prerequest_hook(struct call *call);
-void prerequest_unhook(struct call *call);
+void prerequest_hook(struct request *request);
+void prerequest_unhook(struct request *request);
 
 /* Puts the app's own callback on a handle. */
 void prerequest_restore(const struct shadow *shadow, CURL *handle);
@@ -19,9 +19,9 @@ void prerequest_restore(const struct shadow *shadow, CURL *handle);
 bool prerequest_overrides(const struct shadow *shadow, CURLoption option);
 
 /* True if a byte of the request has been sent; what was said to a proxy before does not count. */
-bool request_has_begun(const struct call *call);
+bool request_has_begun(const struct request *request);
 
 /* For the end of a call: true if it has, and `code` does not tell what became of it. */
-bool request_outcome_unknown(const struct call *call, CURLcode code);
+bool request_outcome_unknown(const struct request *request, CURLcode code);
 
 #endif

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void spooling_begin(struct spooling *spooling, struct call *call, const struct tee *tee, int64_t started_us)
+void spooling_begin(struct spooling *spooling, struct request *request, const struct tee *tee,
+                    int64_t started_us)
 {
-  *spooling = (struct spooling){.call = call, .tee = tee, .started_us = started_us};
+  *spooling = (struct spooling){.request = request, .tee = tee, .started_us = started_us};
 }
 
 static uint32_t now_ms(const struct tee *tee)
@@ -21,8 +22,8 @@ static uint32_t now_ms(const struct tee *tee)
 
 static bool add(struct spooling *spooling, const struct idem_spool_piece *pieces, size_t count)
 {
-  struct call *call = spooling->call;
-  int rc = call->api->spool(call->store, &call->op, pieces, count);
+  struct request *request = spooling->request;
+  int rc = request->api->spool(request->store, &request->op, pieces, count);
   spooling->begun = rc == 0;
   spooling->failed = rc != 0;
   if (rc < 0)
@@ -35,20 +36,20 @@ static bool add(struct spooling *spooling, const struct idem_spool_piece *pieces
 static bool is_ripe(const struct spooling *spooling, int *status)
 {
   const struct tee *tee = spooling->tee;
-  const struct call *call = spooling->call;
+  const struct request *request = spooling->request;
   struct idem_span headers = {tee->headers.data, tee->headers.len};
   struct idem_span block = header_last_block(headers);
-  if (tee->unfit || call->shadow->disturbed || !tee_has_header(tee))
+  if (tee->unfit || request->shadow->disturbed || !tee_has_header(tee))
     return false;
   *status = header_status(block.data, block.len);
-  return *status >= 200 && idem_rule_accepts(call->rule, *status) && call->api->is_stream(headers) &&
+  return *status >= 200 && idem_rule_accepts(request->rule, *status) && request->api->is_stream(headers) &&
          !tee_is_encoded(tee) &&
-         !(call->shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(*status, headers));
+         !(request->shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(*status, headers));
 }
 
 static bool collect(const struct spooling *spooling, struct buffer *facts)
 {
-  return facts_add_date(facts, spooling->started_us) && facts_collect(spooling->call->shadow, facts);
+  return facts_add_date(facts, spooling->started_us) && facts_collect(spooling->request->shadow, facts);
 }
 
 /* The head, and all that has come until now. */
@@ -79,16 +80,17 @@ static void begin(struct spooling *spooling, int status)
 void spooling_look(struct spooling *spooling)
 {
   int status;
-  if (!spooling || !spooling->call || spooling->begun || spooling->failed)
+  if (!spooling || !spooling->request || spooling->begun || spooling->failed)
     return;
-  const struct call *call = spooling->call;
-  if ((spooling->wanted || call->api->is_followed(call->store, &call->op)) && is_ripe(spooling, &status))
+  const struct request *request = spooling->request;
+  if ((spooling->wanted || request->api->is_followed(request->store, &request->op)) &&
+      is_ripe(spooling, &status))
     begin(spooling, status);
 }
 
 void spooling_add(struct spooling *spooling, const char *data, size_t len)
 {
-  if (!spooling || !spooling->call || !spooling->begun) {
+  if (!spooling || !spooling->request || !spooling->begun) {
     spooling_look(spooling);
     return;
   }
@@ -99,13 +101,13 @@ void spooling_add(struct spooling *spooling, const char *data, size_t len)
 
 void spooling_stop(struct spooling *spooling)
 {
-  spooling->call = NULL;
+  spooling->request = NULL;
 }
 
 void spooling_end(struct spooling *spooling, CURLcode code)
 {
   struct buffer facts = {0};
-  if (!spooling->call || !spooling->begun)
+  if (!spooling->request || !spooling->begun)
     return;
   collect(spooling, &facts);
   struct idem_spool_piece piece = {

@@ -6,12 +6,12 @@
 #ifndef IDEMSHIM_SHIM_SPOOLING_H
 #define IDEMSHIM_SHIM_SPOOLING_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 struct tee;
 
 struct spooling {
-  struct call *call; /* NULL: nobody may follow it */
+  struct request *request; /* NULL: nobody may follow it */
   const struct tee *tee;
   int64_t started_us; /* CLOCK_REALTIME */
   bool wanted;        /* without being asked */
@@ -19,7 +19,8 @@ struct spooling {
 };
 
 /* An OWNED call begins. */
-void spooling_begin(struct spooling *spooling, struct call *call, const struct tee *tee, int64_t started_us);
+void spooling_begin(struct spooling *spooling, struct request *request, const struct tee *tee,
+                    int64_t started_us);
 
 /* After a turn of libcurl's loop: has somebody begun to follow? NULL is fine. */
 void spooling_look(struct spooling *spooling);

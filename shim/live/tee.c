@@ -144,16 +144,16 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   return taken;
 }
 
-void tee_attach(struct tee *tee, struct call *call)
+void tee_attach(struct tee *tee, struct request *request)
 {
-  struct shadow *shadow = call->shadow;
+  struct shadow *shadow = request->shadow;
   const struct libcurl *real = shadow->lib;
   CURL *handle = shadow->handle;
   *tee = (struct tee){.shadow = shadow,
-                      .max_body = call->rule->max_body,
+                      .max_body = request->rule->max_body,
                       .started_us = monotonic_us(),
                       .first_us = -1,
-                      .taped = call->tape.writer != NULL};
+                      .taped = request->tape.writer != NULL};
   real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
   real->easy_setopt(handle, CURLOPT_WRITEDATA, tee);
   real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);

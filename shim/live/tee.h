@@ -6,7 +6,7 @@
 #ifndef IDEMSHIM_SHIM_TEE_H
 #define IDEMSHIM_SHIM_TEE_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 struct rescue;
 struct spooling;
@@ -29,7 +29,7 @@ struct tee {
   const char *unfit; /* why this transfer cannot become an answer, or NULL */
 };
 
-void tee_attach(struct tee *tee, struct call *call);
+void tee_attach(struct tee *tee, struct request *request);
 
 /* Sets the app's own write and header callbacks on a handle. */
 void tee_give_back(const struct shadow *shadow, CURL *handle);

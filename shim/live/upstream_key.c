@@ -13,14 +13,14 @@ static bool line_has_name(struct idem_span line, const char *name)
          strncasecmp(line.data, name, len) == 0;
 }
 
-static bool app_sends_a_key(const struct call *call)
+static bool app_sends_a_key(const struct request *request)
 {
-  const struct idem_words *names = &call->rule->keying.headers;
-  for (size_t i = 0; i < call->request.header_count; i++) {
-    if (line_has_name(call->request.headers[i], call->rule->inject))
+  const struct idem_words *names = &request->rule->keying.headers;
+  for (size_t i = 0; i < request->bytes.header_count; i++) {
+    if (line_has_name(request->bytes.headers[i], request->rule->inject))
       return true;
     for (size_t j = 0; j < names->count; j++)
-      if (line_has_name(call->request.headers[i], names->word[j]))
+      if (line_has_name(request->bytes.headers[i], names->word[j]))
         return true;
   }
   return false;
@@ -47,22 +47,22 @@ static struct curl_slist *copy_with(const struct curl_slist *item, char *line)
   return nodes;
 }
 
-void upstream_key_lend(struct upstream_key *key, struct call *call)
+void upstream_key_lend(struct upstream_key *key, struct request *request)
 {
-  struct shadow *shadow = call->shadow;
+  struct shadow *shadow = request->shadow;
   key->list = NULL;
-  if (!call->rule->inject || app_sends_a_key(call))
+  if (!request->rule->inject || app_sends_a_key(request))
     return;
-  int len = snprintf(key->line, sizeof(key->line), "%s: %s", call->rule->inject, call->op.upstream_key);
+  int len = snprintf(key->line, sizeof(key->line), "%s: %s", request->rule->inject, request->op.upstream_key);
   if (len > 0 && (size_t)len < sizeof(key->line))
     key->list = copy_with((const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER], key->line);
   if (key->list)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_HTTPHEADER, key->list);
 }
 
-void upstream_key_return(struct upstream_key *key, struct call *call)
+void upstream_key_return(struct upstream_key *key, struct request *request)
 {
-  struct shadow *shadow = call->shadow;
+  struct shadow *shadow = request->shadow;
   if (!key->list)
     return;
   shadow->lib->easy_setopt(shadow->handle, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);

@@ -4,7 +4,7 @@
 #ifndef IDEMSHIM_SHIM_UPSTREAM_KEY_H
 #define IDEMSHIM_SHIM_UPSTREAM_KEY_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 struct upstream_key {
   struct curl_slist *list; /* a list of our own over the app's strings, or NULL */
@@ -12,7 +12,7 @@ struct upstream_key {
 };
 
 /* Sets it for one transfer, unless the app's request has a propagated key or the rule says inject=off. */
-void upstream_key_lend(struct upstream_key *key, struct call *call);
-void upstream_key_return(struct upstream_key *key, struct call *call);
+void upstream_key_lend(struct upstream_key *key, struct request *request);
+void upstream_key_return(struct upstream_key *key, struct request *request);
 
 #endif

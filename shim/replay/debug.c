@@ -49,13 +49,13 @@ void debug_after_header(struct shadow *shadow, int status, const char *line, siz
     debug_show(shadow, CURLINFO_HEADER_IN, line, len);
 }
 
-void debug_announce(const struct call *call)
+void debug_announce(const struct request *request)
 {
   char text[160];
-  if (!debug_wanted(call->shadow))
+  if (!debug_wanted(request->shadow))
     return;
-  const char *date = facts_date(call->op.answer.facts);
+  const char *date = facts_date(request->op.answer.facts);
   int len = snprintf(text, sizeof(text), "Replayed by idemshim: nothing was sent. Answer %s of %.29s\n",
-                     call->op.id, date ? date : "now");
-  debug_show(call->shadow, CURLINFO_TEXT, text, (size_t)len);
+                     request->op.id, date ? date : "now");
+  debug_show(request->shadow, CURLINFO_TEXT, text, (size_t)len);
 }

@@ -4,7 +4,7 @@
 #ifndef IDEMSHIM_SHIM_DEBUG_H
 #define IDEMSHIM_SHIM_DEBUG_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 /* True if the app wants to be told. */
 bool debug_wanted(const struct shadow *shadow);
@@ -18,6 +18,6 @@ void debug_show(struct shadow *shadow, curl_infotype type, const char *data, siz
 void debug_before_header(struct shadow *shadow, const char *line, size_t len);
 void debug_after_header(struct shadow *shadow, int status, const char *line, size_t len);
 
-void debug_announce(const struct call *call);
+void debug_announce(const struct request *request);
 
 #endif

@@ -20,9 +20,9 @@
 /* How often the app's progress callback is asked meanwhile. */
 #define WAIT_POLL_US 100000
 
-const char *deliver_refuses(const struct call *call, const struct idem_answer *answer)
+const char *deliver_refuses(const struct request *request, const struct idem_answer *answer)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   curl_off_t max_size = (curl_off_t)shadow->slot[SLOT_MAXFILESIZE_LARGE];
   if (max_size > 0 && answer->body.len > (uint64_t)max_size)
     return "MAXFILESIZE";
@@ -54,7 +54,7 @@ static void sleep_us(int64_t us)
 static void unpin(struct delivery *d)
 {
   if (!d->unpinned)
-    call_unpin(d->call);
+    request_unpin(d->request);
   d->unpinned = true;
 }
 
@@ -62,8 +62,8 @@ static void unpin(struct delivery *d)
 static CURLcode check_time(struct delivery *d)
 {
   int64_t limit_ms = (long)d->shadow->slot[SLOT_TIMEOUT_MS];
-  int64_t spent_ms = (monotonic_us() - d->call->started_us) / 1000;
-  if (limit_ms <= 0 || spent_ms < limit_ms || d->call->tape.played)
+  int64_t spent_ms = (monotonic_us() - d->request->started_us) / 1000;
+  if (limit_ms <= 0 || spent_ms < limit_ms || d->request->tape.played)
     return CURLE_OK;
   if (d->length < 0)
     callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
@@ -98,8 +98,8 @@ CURLcode delivery_hold(struct delivery *d)
 /* What has come off the network for the part that the app has been given. */
 static void count_body(struct delivery *d)
 {
-  int64_t len = (int64_t)d->call->op.answer.body.len, counted = (int64_t)d->offered;
-  bool known = !stream_is_joined(d->call) && d->network_len != len;
+  int64_t len = (int64_t)d->request->op.answer.body.len, counted = (int64_t)d->offered;
+  bool known = !stream_is_joined(d->request) && d->network_len != len;
   d->progress.down = known ? counted * d->network_len / len : counted;
   d->replay->downloaded = d->progress.down;
 }
@@ -125,7 +125,7 @@ CURLcode delivery_write(struct delivery *d, char *data, size_t len)
 static CURLcode wait_for(struct delivery *d, int64_t at_us)
 {
   CURLcode code = CURLE_OK;
-  int64_t due_us = call_due_us(d->call, at_us), left;
+  int64_t due_us = request_due_us(d->request, at_us), left;
   while (code == CURLE_OK && (left = due_us - monotonic_us()) > 0) {
     sleep_us(left < WAIT_POLL_US ? left : WAIT_POLL_US);
     code = progress_update(d->shadow, &d->progress);
@@ -140,7 +140,7 @@ static CURLcode wait_for(struct delivery *d, int64_t at_us)
 static bool counts_first(const struct delivery *d)
 {
   return d->shadow->lib->version < 0x080500 &&
-         !(d->length < 0 && header_is_chunked(d->call->op.answer.headers));
+         !(d->length < 0 && header_is_chunked(d->request->op.answer.headers));
 }
 
 static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
@@ -150,11 +150,11 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
   while (len && code == CURLE_OK) {
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
     /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
-    debug_show(d->shadow, CURLINFO_DATA_IN, d->call->op.answer.body.data + at, part);
+    debug_show(d->shadow, CURLINFO_DATA_IN, d->request->op.answer.body.data + at, part);
     d->offered = at + part;
     if (first)
       count_body(d);
-    code = delivery_write(d, (char *)d->call->op.answer.body.data + at, part);
+    code = delivery_write(d, (char *)d->request->op.answer.body.data + at, part);
     if (code == CURLE_OK)
       count_body(d);
     at += part;
@@ -166,15 +166,15 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
 /* Until the answer that this one follows has more, or no more. */
 static CURLcode wait_for_more(struct delivery *d)
 {
-  struct call *call = d->call;
+  struct request *request = d->request;
   CURLcode code = progress_update(d->shadow, &d->progress);
   if (code == CURLE_OK)
     code = check_time(d);
   if (code == CURLE_OK &&
-      low_speed_exceeded(&call->stream->low_speed, d->shadow, d->progress.down, monotonic_us()))
+      low_speed_exceeded(&request->stream->low_speed, d->shadow, d->progress.down, monotonic_us()))
     code = low_speed_error(d->shadow);
-  if (code == CURLE_OK && !stream_refresh(call))
-    call->api->wait(call->store, &call->op, WAIT_POLL_US / 1000);
+  if (code == CURLE_OK && !stream_refresh(request))
+    request->api->wait(request->store, &request->op, WAIT_POLL_US / 1000);
   return code;
 }
 
@@ -183,33 +183,33 @@ static int64_t network_len(const struct delivery *d)
 {
   const struct buffer *facts = &d->replay->facts;
   return facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T,
-                      (int64_t)d->call->op.answer.body.len);
+                      (int64_t)d->request->op.answer.body.len);
 }
 
 /* The end of a stream is asked for once the app has all that came. */
 static bool has_chunk(struct delivery *d, size_t i, CURLcode *code)
 {
-  while (*code == CURLE_OK && i >= d->call->op.answer.chunk_count && stream_is_unsettled(d->call))
-    *code = stream_is_open(d->call) ? wait_for_more(d) : stream_settle(d->call);
-  return *code == CURLE_OK && i < d->call->op.answer.chunk_count;
+  while (*code == CURLE_OK && i >= d->request->op.answer.chunk_count && stream_is_unsettled(d->request))
+    *code = stream_is_open(d->request) ? wait_for_more(d) : stream_settle(d->request);
+  return *code == CURLE_OK && i < d->request->op.answer.chunk_count;
 }
 
 static CURLcode deliver_body(struct delivery *d)
 {
-  const struct idem_answer *answer = &d->call->op.answer;
-  bool paced = d->call->speed > 0;
+  const struct idem_answer *answer = &d->request->op.answer;
+  bool paced = d->request->speed > 0;
   CURLcode code = CURLE_OK;
   if (paced)
     unpin(d);
   for (size_t i = 0, at = 0; has_chunk(d, i, &code); i++) {
     if (paced)
-      code = wait_for(d, call_chunk_us(d->call, i));
+      code = wait_for(d, request_chunk_us(d->request, i));
     if (code == CURLE_OK)
       code = deliver_chunk(d, at, answer->chunks[i].len);
     at += answer->chunks[i].len;
     if (code == CURLE_OK && i + 1 < answer->chunk_count)
       code = progress_update(d->shadow, &d->progress);
-    if (i + 1 < answer->chunk_count && !d->unpinned && now_us_coarse() - d->call->started_us > PINNED_US)
+    if (i + 1 < answer->chunk_count && !d->unpinned && now_us_coarse() - d->request->started_us > PINNED_US)
       unpin(d);
   }
   if (code == CURLE_OK)
@@ -220,10 +220,10 @@ static CURLcode deliver_body(struct delivery *d)
 static CURLcode deliver_whole(struct delivery *d)
 {
   d->replay->passing = d->replay->begun = true;
-  debug_announce(d->call);
+  debug_announce(d->request);
   CURLcode code = progress_update(d->shadow, &d->progress);
-  if (code == CURLE_OK && d->call->tape.played)
-    code = wait_for(d, d->call->tape.first_byte_us);
+  if (code == CURLE_OK && d->request->tape.played)
+    code = wait_for(d, d->request->tape.first_byte_us);
   d->replay->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
   if (code == CURLE_OK)
     code = delivery_headers(d);
@@ -237,24 +237,24 @@ static CURLcode deliver_whole(struct delivery *d)
     return delivery_fail(d);
   if (code == CURLE_OK)
     code = deliver_body(d);
-  if (code == CURLE_OK && d->call->tape.played)
-    code = playback_trailers(d->call);
-  if (code == CURLE_OK && d->call->tape.played)
-    code = wait_for(d, d->call->tape.ending.at_us);
-  if (code == CURLE_OK && (code = playback_end(d->call, code)))
+  if (code == CURLE_OK && d->request->tape.played)
+    code = playback_trailers(d->request);
+  if (code == CURLE_OK && d->request->tape.played)
+    code = wait_for(d, d->request->tape.ending.at_us);
+  if (code == CURLE_OK && (code = playback_end(d->request, code)))
     return code;
   d->progress.final = true;
   return code == CURLE_OK ? progress_update(d->shadow, &d->progress) : code;
 }
 
-bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
+bool deliver_answer(struct request *request, const char *marks, CURLcode *result)
 {
-  struct shadow *shadow = call->shadow;
-  struct replay *replay = replay_begin_answer(shadow, &call->op.answer, marks);
+  struct shadow *shadow = request->shadow;
+  struct replay *replay = replay_begin_answer(shadow, &request->op.answer, marks);
   if (!replay)
     return false;
-  struct delivery d = {.call = call, .shadow = shadow, .replay = replay, .length = -1};
-  replay->started_us = d.progress.started_us = call->started_us;
+  struct delivery d = {.request = request, .shadow = shadow, .replay = replay, .length = -1};
+  replay->started_us = d.progress.started_us = request->started_us;
   shadow->replayed = REPLAYED_DIRECT;
   shadow->paused = false;
   shadow->state = PERFORM_DELIVERING;
@@ -266,14 +266,14 @@ bool deliver_answer(struct call *call, const char *marks, CURLcode *result)
   return true;
 }
 
-CURLcode deliver_failure(struct call *call, CURLcode code)
+CURLcode deliver_failure(struct request *request, CURLcode code)
 {
-  struct replay *replay = replay_begin(call->shadow);
+  struct replay *replay = replay_begin(request->shadow);
   if (replay) {
-    replay->begun = facts_add_text(&replay->facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(call->shadow));
-    replay->started_us = call->started_us;
+    replay->begun = facts_add_text(&replay->facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(request->shadow));
+    replay->started_us = request->started_us;
     replay->ended_us = monotonic_us();
   }
-  call->shadow->replayed = replay ? REPLAYED_DIRECT : REPLAYED_NOT;
+  request->shadow->replayed = replay ? REPLAYED_DIRECT : REPLAYED_NOT;
   return code;
 }

@@ -5,19 +5,19 @@
 #define IDEMSHIM_SHIM_DELIVER_H
 
 #include "shim/replay/progress.h"
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 /* Why this answer cannot be delivered directly to this handle, or NULL. The call then goes live. */
-const char *deliver_refuses(const struct call *call, const struct idem_answer *answer);
+const char *deliver_refuses(const struct request *request, const struct idem_answer *answer);
 
 /*
- * Gives `call->op.answer` to the app. `marks` are header lines that go in before the blank line that ends the
+ * Gives `request->op.answer` to the app. `marks` are header lines that go in before the blank line that ends the
  * last header; may be "". Returns false, with nothing delivered, when there is no memory; else the app's
  * result is in `result`.
  */
-bool deliver_answer(struct call *call, const char *marks, CURLcode *result);
+bool deliver_answer(struct request *request, const char *marks, CURLcode *result);
 
 /* The transfer ends with `code` before a byte came: what getinfo shows is that of a fresh transfer. */
-CURLcode deliver_failure(struct call *call, CURLcode code);
+CURLcode deliver_failure(struct request *request, CURLcode code);
 
 #endif

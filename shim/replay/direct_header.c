@@ -64,7 +64,7 @@ static bool wants_headers(const struct shadow *shadow)
 
 bool delivery_fails(const struct delivery *d)
 {
-  return d->shadow->slot[SLOT_FAILONERROR] && d->call->op.answer.status >= 400 && !d->call->tape.played;
+  return d->shadow->slot[SLOT_FAILONERROR] && d->request->op.answer.status >= 400 && !d->request->tape.played;
 }
 
 /* Until 7.75 in the words of the status line [http.c, print_http_error]; since 8.8 before the length of the
@@ -72,12 +72,12 @@ bool delivery_fails(const struct delivery *d)
 CURLcode delivery_fail(struct delivery *d)
 {
   unsigned version = d->shadow->lib->version;
-  struct idem_span words = header_words(d->call->op.answer.headers);
+  struct idem_span words = header_words(d->request->op.answer.headers);
   d->replay->unsized = version >= 0x080800;
   if (version < 0x074b00 && words.len)
     callback_error(d->shadow, "The requested URL returned error: %.*s", (int)words.len, words.data);
   else
-    callback_error(d->shadow, "The requested URL returned error: %d", d->call->op.answer.status);
+    callback_error(d->shadow, "The requested URL returned error: %d", d->request->op.answer.status);
   return CURLE_HTTP_RETURNED_ERROR;
 }
 

@@ -4,10 +4,10 @@
 #define IDEMSHIM_SHIM_DELIVERY_H
 
 #include "shim/replay/progress.h"
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 struct delivery {
-  struct call *call;
+  struct request *request;
   struct shadow *shadow;
   struct replay *replay;
   struct progress progress;

@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-void marks_build(const struct call *call, char marks[MARKS_SIZE])
+void marks_build(const struct request *request, char marks[MARKS_SIZE])
 {
   static const char head[] =
       "X-Idempotency-Replayed: true\r\nX-From-Cache: true\r\nX-Original-Request-Time: ";
   static const char id[] = "\r\nX-Idemshim-Id: ";
-  const char *date = call->rule->mark && !call->tape.played ? facts_date(call->op.answer.facts) : NULL;
+  const char *date =
+      request->rule->mark && !request->tape.played ? facts_date(request->op.answer.facts) : NULL;
   char *at = marks;
   *at = '\0';
   if (!date)
@@ -22,6 +23,6 @@ void marks_build(const struct call *call, char marks[MARKS_SIZE])
   at += HEADER_DATE_SIZE - 1;
   memcpy(at, id, sizeof(id) - 1);
   at += sizeof(id) - 1;
-  memcpy(at, call->op.answer.id, IDEM_ID_SIZE - 1);
+  memcpy(at, request->op.answer.id, IDEM_ID_SIZE - 1);
   memcpy(at + IDEM_ID_SIZE - 1, "\r\n", 3);
 }

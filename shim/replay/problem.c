@@ -34,10 +34,10 @@ static const char *scheme_name(const struct shadow *shadow)
 }
 
 /* What getinfo shows of an answer that came from nowhere. */
-static bool add_facts(struct buffer *facts, const struct call *call, const struct problem *problem,
+static bool add_facts(struct buffer *facts, const struct request *request, const struct problem *problem,
                       size_t header_len, size_t body_len)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   return facts_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
          facts_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
          facts_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
@@ -49,21 +49,21 @@ static bool add_facts(struct buffer *facts, const struct call *call, const struc
          facts_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
 
-bool problem_prepare(struct call *call, const struct problem *problem, struct problem_room *room)
+bool problem_prepare(struct request *request, const struct problem *problem, struct problem_room *room)
 {
   int body_len =
       snprintf(room->body, sizeof(room->body),
                "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"id\":\"%s\"}\n",
-               problem->title, problem->status, problem->detail, call->op.id);
+               problem->title, problem->status, problem->detail, request->op.id);
   int header_len =
       snprintf(room->headers, sizeof(room->headers),
                "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
                "X-Idemshim-Id: %s\r\n\r\n",
-               problem->status, problem->reason, body_len, call->op.id);
+               problem->status, problem->reason, body_len, request->op.id);
   room->facts = (struct buffer){0};
   room->chunk = (struct idem_chunk){.len = (uint32_t)body_len};
-  bool ready = add_facts(&room->facts, call, problem, (size_t)header_len, (size_t)body_len);
-  call->op.answer = (struct idem_answer){
+  bool ready = add_facts(&room->facts, request, problem, (size_t)header_len, (size_t)body_len);
+  request->op.answer = (struct idem_answer){
       .status = (uint16_t)problem->status,
       .headers = {room->headers, (size_t)header_len},
       .body = {room->body, (size_t)body_len},
@@ -79,10 +79,10 @@ void problem_release(struct problem_room *room)
   buffer_release(&room->facts);
 }
 
-CURLcode problem_deliver(struct call *call, const struct problem *problem, struct problem_room *room)
+CURLcode problem_deliver(struct request *request, const struct problem *problem, struct problem_room *room)
 {
   CURLcode code = CURLE_OUT_OF_MEMORY;
-  if (!problem_prepare(call, problem, room) || !deliver_answer(call, "", &code))
-    deliver_failure(call, code);
+  if (!problem_prepare(request, problem, room) || !deliver_answer(request, "", &code))
+    deliver_failure(request, code);
   return code;
 }

@@ -3,7 +3,7 @@
 #ifndef IDEMSHIM_SHIM_PROBLEM_H
 #define IDEMSHIM_SHIM_PROBLEM_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 struct problem {
   int status;
@@ -21,11 +21,11 @@ struct problem_room {
   struct idem_chunk chunk;
 };
 
-/* Makes it `call->op.answer`. False without memory. Release the room in both cases. */
-bool problem_prepare(struct call *call, const struct problem *problem, struct problem_room *room);
+/* Makes it `request->op.answer`. False without memory. Release the room in both cases. */
+bool problem_prepare(struct request *request, const struct problem *problem, struct problem_room *room);
 void problem_release(struct problem_room *room);
 
 /* The same, delivered directly. */
-CURLcode problem_deliver(struct call *call, const struct problem *problem, struct problem_room *room);
+CURLcode problem_deliver(struct request *request, const struct problem *problem, struct problem_room *room);
 
 #endif

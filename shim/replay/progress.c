@@ -2,7 +2,7 @@
 #include "shim/replay/progress.h"
 
 #include "shim/handle/callbacks.h"
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -15,45 +15,45 @@ static struct stream *stream_new(void)
   return stream;
 }
 
-bool stream_has_begun(struct call *call)
+bool stream_has_begun(struct request *request)
 {
-  struct stream *stream = call->stream;
+  struct stream *stream = request->stream;
   if (!stream)
-    stream = call->stream = stream_new();
-  if (!stream || stream->refused || call->op.mismatched)
+    stream = request->stream = stream_new();
+  if (!stream || stream->refused || request->op.mismatched)
     return false;
   if (stream->spool.over)
-    call->api->spool_release(&stream->spool);
-  stream->refused = call->api->look(call->store, &call->op, &stream->spool) < 0;
+    request->api->spool_release(&stream->spool);
+  stream->refused = request->api->look(request->store, &request->op, &stream->spool) < 0;
   return !stream->refused && !stream->spool.over && stream->spool.answer.headers.data;
 }
 
-static void take(struct call *call)
+static void take(struct request *request)
 {
-  call->op.answer = call->stream->spool.answer;
+  request->op.answer = request->stream->spool.answer;
 }
 
-void stream_join(struct call *call)
+void stream_join(struct request *request)
 {
-  call->stream->joined = call->stream->open = true;
-  call->stream->low_speed.started_us = monotonic_us();
-  call->speed = 0; /* it comes when it comes */
-  take(call);
+  request->stream->joined = request->stream->open = true;
+  request->stream->low_speed.started_us = monotonic_us();
+  request->speed = 0; /* it comes when it comes */
+  take(request);
 }
 
-void stream_refuse(struct call *call)
+void stream_refuse(struct request *request)
 {
-  call->stream->joined = call->stream->open = false;
-  call->stream->refused = true;
-  call->op.answer = (struct idem_answer){.status = 0};
+  request->stream->joined = request->stream->open = false;
+  request->stream->refused = true;
+  request->op.answer = (struct idem_answer){.status = 0};
 }
 
 /* What cannot be read is over here as well; the store may have the rest. */
-bool stream_refresh(struct call *call)
+bool stream_refresh(struct request *request)
 {
-  struct stream *stream = call->stream;
-  int rc = call->api->look(call->store, &call->op, &stream->spool);
-  take(call);
+  struct stream *stream = request->stream;
+  int rc = request->api->look(request->store, &request->op, &stream->spool);
+  take(request);
   stream->open = rc >= 0 && !stream->spool.over;
   return rc != 0;
 }
@@ -70,16 +70,17 @@ static bool goes_on(const struct idem_answer *stored, const struct idem_answer *
 }
 
 /* How the owner ended it: by itself, or because upstream did. */
-static CURLcode end_of(struct call *call)
+static CURLcode end_of(struct request *request)
 {
-  const struct idem_spool *spool = &call->stream->spool;
+  const struct idem_spool *spool = &request->stream->spool;
   CURLcode code = (CURLcode)spool->code;
   if (!spool->ended) {
-    callback_error(call->shadow, "The call that this one followed has ended in the middle of its answer");
+    callback_error(request->shadow, "The call that this one followed has ended in the middle of its answer");
     return CURLE_RECV_ERROR;
   }
   if (code != CURLE_OK)
-    callback_error(call->shadow, "The call that this one followed has ended with curl error %d", (int)code);
+    callback_error(request->shadow, "The call that this one followed has ended with curl error %d",
+                   (int)code);
   switch (code) {
   case CURLE_OPERATION_TIMEDOUT:
   case CURLE_WRITE_ERROR:
@@ -91,34 +92,34 @@ static CURLcode end_of(struct call *call)
 }
 
 /* Nothing is sent any more, so a claim that comes by the way leaves no record. */
-static bool is_stored(struct call *call)
+static bool is_stored(struct request *request)
 {
   struct idem_error error = {""};
-  struct idem_answer given = call->stream->spool.answer;
-  call->op.waited = true;
-  call->op.defers = true;
-  call->api->leave(call->store, &call->op, false);
-  return call->api->enter(call->store, &call->request, &call->op, &error) == IDEM_HIT &&
-         goes_on(&call->op.answer, &given);
+  struct idem_answer given = request->stream->spool.answer;
+  request->op.waited = true;
+  request->op.defers = true;
+  request->api->leave(request->store, &request->op, false);
+  return request->api->enter(request->store, &request->bytes, &request->op, &error) == IDEM_HIT &&
+         goes_on(&request->op.answer, &given);
 }
 
-CURLcode stream_settle(struct call *call)
+CURLcode stream_settle(struct request *request)
 {
   CURLcode code = CURLE_OK;
-  call->stream->settled = true;
-  if (!is_stored(call)) {
-    take(call);
-    code = end_of(call);
+  request->stream->settled = true;
+  if (!is_stored(request)) {
+    take(request);
+    code = end_of(request);
   }
-  if (call->shadow->replay)
-    replay_take_facts(call->shadow->replay, call->op.answer.facts);
+  if (request->shadow->replay)
+    replay_take_facts(request->shadow->replay, request->op.answer.facts);
   return code;
 }
 
-void stream_free(struct call *call)
+void stream_free(struct request *request)
 {
-  if (call->stream)
-    call->api->spool_release(&call->stream->spool);
-  free(call->stream);
-  call->stream = NULL;
+  if (request->stream)
+    request->api->spool_release(&request->stream->spool);
+  free(request->stream);
+  request->stream = NULL;
 }

@@ -73,7 +73,7 @@ CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
 
 void copy_finish(struct rescue *rescue)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   struct live *live = (struct live *)(void *)((char *)rescue - offsetof(struct live, rescue));
   const struct multi own = {.handle = rescue->multi, .lib = shadow->lib};
   const struct multi *multi = multi_of(shadow);

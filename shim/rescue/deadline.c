@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/deadline.h"
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -20,23 +20,23 @@
 
 static void set(const struct rescue *rescue, CURLoption option, long value)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   shadow->lib->easy_setopt(shadow->handle, option, value);
 }
 
 /* The clock that the app's TIMEOUT is on, 0 without one. What it waited for another call counts. */
 static int64_t deadline_us(const struct rescue *rescue)
 {
-  const struct call *call = rescue->call;
-  long limit_ms = (long)call->shadow->slot[SLOT_TIMEOUT_MS];
-  int64_t start = call->op.waited ? call->started_us : rescue->started_us;
+  const struct request *request = rescue->request;
+  long limit_ms = (long)request->shadow->slot[SLOT_TIMEOUT_MS];
+  int64_t start = request->op.waited ? request->started_us : rescue->started_us;
   return limit_ms > 0 && limit_ms < INT64_MAX / 1000000 ? start + limit_ms * INT64_C(1000) : 0;
 }
 
 /* A guard without rescue= has the default's time. */
 static uint64_t patience_ms(const struct rescue *rescue)
 {
-  uint64_t ms = rescue->call->rule->rescue_ms;
+  uint64_t ms = rescue->request->rule->rescue_ms;
   return ms ? ms : DEFAULT_MS;
 }
 
@@ -64,7 +64,7 @@ static void hold(struct rescue *rescue)
  * no more. */
 static void be_woken_each_second(const struct rescue *rescue)
 {
-  if (!shadow_rare(rescue->call->shadow, CURLOPT_LOW_SPEED_LIMIT, 0))
+  if (!shadow_rare(rescue->request->shadow, CURLOPT_LOW_SPEED_LIMIT, 0))
     set(rescue, CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(rescue, CURLOPT_LOW_SPEED_TIME, 65535L);
 }

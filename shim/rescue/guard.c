@@ -61,10 +61,10 @@ static uint64_t resident_bytes(void)
   return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void bar(struct guard *guard, const struct call *call, const char *reason)
+static void bar(struct guard *guard, const struct request *request, const char *reason)
 {
   guard->barred = true;
-  call_bypass(call, reason);
+  request_bypass(request, reason);
 }
 
 /* Nothing but this happens in the copy while the owner lives. */
@@ -87,8 +87,8 @@ static enum guard_side watch(const struct guard *guard, const struct transfer_so
   return GUARD_COPY;
 }
 
-static enum guard_side make(struct guard *guard, struct call *call, const struct transfer_sockets *sockets,
-                            unsigned seconds)
+static enum guard_side make(struct guard *guard, struct request *request,
+                            const struct transfer_sockets *sockets, unsigned seconds)
 {
   struct handoff handoff;
   int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -96,7 +96,7 @@ static enum guard_side make(struct guard *guard, struct call *call, const struct
   enum handoff_side side = HANDOFF_FAILED;
   handoff.reason = "not guarded: no descriptor";
   if (tell > STDERR_FILENO && owner > STDERR_FILENO)
-    side = handoff_standby(&handoff, call, sockets, seconds, keep);
+    side = handoff_standby(&handoff, request, sockets, seconds, keep);
   if (side == HANDOFF_COPY)
     return watch(guard, sockets, tell, owner);
   if (owner >= 0)
@@ -105,24 +105,24 @@ static enum guard_side make(struct guard *guard, struct call *call, const struct
   if (side == HANDOFF_FAILED && tell >= 0)
     close(tell);
   if (side == HANDOFF_FAILED)
-    bar(guard, call, handoff.reason);
+    bar(guard, request, handoff.reason);
   return GUARD_OWNER;
 }
 
-enum guard_side guard_keep(struct guard *guard, struct call *call, const struct transfer_sockets *sockets,
-                           unsigned seconds, uint64_t most_bytes)
+enum guard_side guard_keep(struct guard *guard, struct request *request,
+                           const struct transfer_sockets *sockets, unsigned seconds, uint64_t most_bytes)
 {
   if (guard->barred || (guard->tell >= 0 && is_untouched(guard, sockets)))
     return GUARD_OWNER;
   guard_dismiss(guard);
   if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))
-    bar(guard, call, "not guarded: its connection cannot be told");
+    bar(guard, request, "not guarded: its connection cannot be told");
   else if (most_bytes != UINT64_MAX && resident_bytes() > most_bytes)
-    bar(guard, call, "not guarded: the program is larger than IDEMSHIM_GUARD_SIZE");
+    bar(guard, request, "not guarded: the program is larger than IDEMSHIM_GUARD_SIZE");
   if (guard->barred)
     return GUARD_OWNER;
   int64_t began_us = monotonic_us();
-  enum guard_side side = make(guard, call, sockets, seconds);
+  enum guard_side side = make(guard, request, sockets, seconds);
   int64_t now_us = monotonic_us();
   guard->due_us = now_us + COST_SHARE * (now_us - began_us);
   return side;

@@ -25,8 +25,8 @@ enum guard_side { GUARD_OWNER, GUARD_COPY };
 
 /* Makes one, or another one if the owner has read since. GUARD_COPY: the owner has died, and it is ours.
  * Says once why there can be none: for one, where the program has more than `most_bytes` in memory. */
-enum guard_side guard_keep(struct guard *guard, struct call *call, const struct transfer_sockets *sockets,
-                           unsigned seconds, uint64_t most_bytes);
+enum guard_side guard_keep(struct guard *guard, struct request *request,
+                           const struct transfer_sockets *sockets, unsigned seconds, uint64_t most_bytes);
 
 /* The answer comes, or the call is over. */
 void guard_dismiss(struct guard *guard);

@@ -60,7 +60,7 @@ static struct isolation kept(const struct transfer_sockets *sockets, const int d
 
 /* Both sides find every lock of ours free; the feeder's and the store's have been taken before. The copy is
  * alone first of all: should it hang, it holds nothing of the app's, and is ended in time. */
-static pid_t copy_between_locks(struct call *call, struct isolation *isolation, enum idem_parted owner)
+static pid_t copy_between_locks(struct request *request, struct isolation *isolation, enum idem_parted owner)
 {
   struct clone_kind kind = clone_kind();
   pid_t app = getpid();
@@ -73,10 +73,10 @@ static pid_t copy_between_locks(struct call *call, struct isolation *isolation, 
   } else {
     fork_unlock_all();
   }
-  call->api->parted(call->store, &call->op,
-                    pid == 0  ? IDEM_PARTED_COPY
-                    : pid > 0 ? owner
-                              : IDEM_PARTED_FAILED);
+  request->api->parted(request->store, &request->op,
+                       pid == 0  ? IDEM_PARTED_COPY
+                       : pid > 0 ? owner
+                                 : IDEM_PARTED_FAILED);
   if (pid == 0)
     feeder_begin_anew();
   else
@@ -98,13 +98,13 @@ static void bury(struct handoff *handoff, const struct transfer_sockets *sockets
   handoff->far = dead[1];
 }
 
-static enum handoff_side part(struct handoff *handoff, struct call *call,
+static enum handoff_side part(struct handoff *handoff, struct request *request,
                               const struct transfer_sockets *sockets, unsigned seconds, const int dead[2],
                               const int *also)
 {
   struct idem_parting store;
   feeder_lock();
-  int rc = call->api->part(call->store, &call->op, settings()->rescues, &store);
+  int rc = request->api->part(request->store, &request->op, settings()->rescues, &store);
   if (rc < 0) {
     feeder_unlock();
     handoff->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
@@ -114,7 +114,7 @@ static enum handoff_side part(struct handoff *handoff, struct call *call,
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  pid_t pid = copy_between_locks(call, &isolation, also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
+  pid_t pid = copy_between_locks(request, &isolation, also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
   if (pid == 0)
     return HANDOFF_COPY;
   if (pid > 0 && !also)
@@ -124,7 +124,7 @@ static enum handoff_side part(struct handoff *handoff, struct call *call,
   return pid > 0 ? HANDOFF_OWNER : HANDOFF_FAILED;
 }
 
-static enum handoff_side make(struct handoff *handoff, struct call *call,
+static enum handoff_side make(struct handoff *handoff, struct request *request,
                               const struct transfer_sockets *sockets, unsigned seconds, const int *also)
 {
   int dead[2] = {-1, -1}, saved = errno, cancel;
@@ -133,7 +133,7 @@ static enum handoff_side make(struct handoff *handoff, struct call *call,
   *handoff = HANDOFF_NONE;
   handoff->reason = "no descriptor";
   enum handoff_side side =
-      make_dead(dead) ? part(handoff, call, sockets, seconds, dead, also) : HANDOFF_FAILED;
+      make_dead(dead) ? part(handoff, request, sockets, seconds, dead, also) : HANDOFF_FAILED;
   if (side == HANDOFF_FAILED || (side == HANDOFF_OWNER && also))
     close_dead(dead);
   if (side != HANDOFF_COPY)
@@ -142,16 +142,16 @@ static enum handoff_side make(struct handoff *handoff, struct call *call,
   return side;
 }
 
-enum handoff_side handoff_transfer(struct handoff *handoff, struct call *call,
+enum handoff_side handoff_transfer(struct handoff *handoff, struct request *request,
                                    const struct transfer_sockets *sockets)
 {
-  return make(handoff, call, sockets, ISOLATE_TURN_SECONDS, NULL);
+  return make(handoff, request, sockets, ISOLATE_TURN_SECONDS, NULL);
 }
 
-enum handoff_side handoff_standby(struct handoff *handoff, struct call *call,
+enum handoff_side handoff_standby(struct handoff *handoff, struct request *request,
                                   const struct transfer_sockets *sockets, unsigned seconds, const int keep[2])
 {
-  return make(handoff, call, sockets, seconds, keep);
+  return make(handoff, request, sockets, seconds, keep);
 }
 
 void handoff_end(struct handoff *handoff)

@@ -13,7 +13,7 @@
 #ifndef IDEMSHIM_SHIM_PARTING_H
 #define IDEMSHIM_SHIM_PARTING_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 enum handoff_side { HANDOFF_FAILED, HANDOFF_OWNER, HANDOFF_COPY };
 
@@ -33,12 +33,12 @@ struct transfer_sockets {
 #define HANDOFF_NONE ((struct handoff){.far = -1})
 
 /* The call must own its claim, which goes to the copy. */
-enum handoff_side handoff_transfer(struct handoff *handoff, struct call *call,
+enum handoff_side handoff_transfer(struct handoff *handoff, struct request *request,
                                    const struct transfer_sockets *sockets);
 
 /* A copy that sleeps for now, and is killed after `seconds`: the owner keeps call and connection, and the
  * copy keeps two descriptors more. Nothing is left to end on the owner's side. */
-enum handoff_side handoff_standby(struct handoff *handoff, struct call *call,
+enum handoff_side handoff_standby(struct handoff *handoff, struct request *request,
                                   const struct transfer_sockets *sockets, unsigned seconds,
                                   const int keep[2]);
 

@@ -74,12 +74,12 @@ struct inflight *inflight_add(struct rescue *rescue, struct driver_lock *of_mult
   if (!entry)
     return NULL;
   *entry = (struct inflight){.rescue = rescue, .thread = this_thread(), .process = getpid()};
-  entry->api = rescue->call->api;
-  entry->store = rescue->call->store;
-  entry->op = rescue->call->op;
+  entry->api = rescue->request->api;
+  entry->store = rescue->request->store;
+  entry->op = rescue->request->op;
   driver_lock_init(&entry->own);
   entry->driver_lock = of_multi ? of_multi : &entry->own;
-  memcpy(entry->id, rescue->call->op.id, sizeof(entry->id));
+  memcpy(entry->id, rescue->request->op.id, sizeof(entry->id));
   if (list(entry))
     return entry;
   free(entry);

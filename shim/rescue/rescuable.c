@@ -21,18 +21,18 @@ static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
   return value;
 }
 
-bool rescuable_is_sent_whole(const struct call *call)
+bool rescuable_is_sent_whole(const struct request *request)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   curl_off_t sent = info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
-  return request_has_begun(call) && sent >= (curl_off_t)call->request.body.len &&
+  return request_has_begun(request) && sent >= (curl_off_t)request->bytes.body.len &&
          sent >= info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
 }
 
 static bool is_refused(const struct rescue *rescue)
 {
-  long status = info_number(rescue->call->shadow, CURLINFO_RESPONSE_CODE);
-  return status >= 400 && !idem_rule_accepts(rescue->call->rule, (int)status);
+  long status = info_number(rescue->request->shadow, CURLINFO_RESPONSE_CODE);
+  return status >= 400 && !idem_rule_accepts(rescue->request->rule, (int)status);
 }
 
 /* Of the other calls in its multi. */
@@ -56,7 +56,7 @@ static bool is_form(const struct shadow *shadow)
 
 const char *rescuable_reason(const struct rescue *rescue)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   const char *company = company_against(shadow, multi_of(shadow));
   if (company)
     return company;
@@ -64,7 +64,7 @@ const char *rescuable_reason(const struct rescue *rescue)
     return "not rescued: SHARE with locks";
   if (shadow_rare(shadow, CURLOPT_CLOSESOCKETFUNCTION, 0))
     return "not rescued: CLOSESOCKETFUNCTION";
-  if (is_form(shadow) && !rescuable_is_sent_whole(rescue->call))
+  if (is_form(shadow) && !rescuable_is_sent_whole(rescue->request))
     return "not rescued: the form is not sent yet";
   if (rescue->tee->unfit || shadow->disturbed)
     return "not rescued: it could not be stored";

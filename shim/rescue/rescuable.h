@@ -9,6 +9,6 @@
 const char *rescuable_reason(const struct rescue *rescue);
 
 /* True if all of the request has gone out. */
-bool rescuable_is_sent_whole(const struct call *call);
+bool rescuable_is_sent_whole(const struct request *request);
 
 #endif

@@ -30,14 +30,14 @@ static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
 
 static void set(struct rescue *rescue, CURLoption option, long value)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   shadow->lib->easy_setopt(shadow->handle, option, value);
 }
 
 /* No socket of it will wake an event loop again; the end of a pause makes libcurl look at a transfer. */
 static void wake(const struct rescue *rescue)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   int paused = rescue->app_paused ? CURLPAUSE_RECV : 0;
   shadow->lib->easy_pause(shadow->handle, paused | CURLPAUSE_SEND);
   shadow->lib->easy_pause(shadow->handle, paused);
@@ -46,7 +46,7 @@ static void wake(const struct rescue *rescue)
 static void end_for_app(struct rescue *rescue)
 {
   deadline_end(rescue);
-  if (rescue->call->shadow->multi_call)
+  if (rescue->request->shadow->multi_call)
     wake(rescue);
 }
 
@@ -69,7 +69,7 @@ static void free_of_app(struct rescue *rescue)
 static void refuse(struct rescue *rescue, const char *reason)
 {
   rescue->state = RESCUE_OFF;
-  call_bypass(rescue->call, reason);
+  request_bypass(rescue->request, reason);
 }
 
 /* A connection without ports is that of the only transfer in libcurl's own multi. */
@@ -80,7 +80,7 @@ static bool has_ports(const struct shadow *shadow)
 
 static void find_sockets(struct rescue *rescue)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   rescue->sockets.watched = shadow->multi_call != NULL;
   if (!has_ports(shadow))
     return;
@@ -90,7 +90,7 @@ static void find_sockets(struct rescue *rescue)
 
 static void become_copy(struct rescue *rescue)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   rescue->state = RESCUE_COPY;
   isolate_kill_after(ISOLATE_TURN_SECONDS);
   free_of_app(rescue);
@@ -102,18 +102,18 @@ static void become_copy(struct rescue *rescue)
 }
 
 /* repeats=fresh: an identical call is the same one from here on. */
-static void note_given_up(struct call *call)
+static void note_given_up(struct request *request)
 {
   struct idem_error why = {""};
-  call->op.given_up = true;
-  if (call->api->sent(call->store, &call->op, &why) < 0)
+  request->op.given_up = true;
+  if (request->api->sent(request->store, &request->op, &why) < 0)
     fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
 static void part_uncancelled(struct rescue *rescue, const char *why)
 {
   guard_dismiss(&rescue->guard);
-  if (!rescue->call->rule->rescue_ms) {
+  if (!rescue->request->rule->rescue_ms) {
     rescue->state = RESCUE_OFF;
     return;
   }
@@ -123,8 +123,8 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     refuse(rescue, against);
     return;
   }
-  note_given_up(rescue->call);
-  switch (handoff_transfer(&rescue->handoff, rescue->call, &rescue->sockets)) {
+  note_given_up(rescue->request);
+  switch (handoff_transfer(&rescue->handoff, rescue->request, &rescue->sockets)) {
   case HANDOFF_COPY:
     become_copy(rescue);
     break;
@@ -133,7 +133,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     spooling_stop(rescue->tee->spooling);
     inflight_handed_off(rescue->entry);
     set(rescue, CURLOPT_FORBID_REUSE, 1L);
-    call_event(rescue->call, "rescue", why, 0, (monotonic_us() - rescue->call->started_us) / 1000);
+    request_event(rescue->request, "rescue", why, 0, (monotonic_us() - rescue->request->started_us) / 1000);
     break;
   case HANDOFF_FAILED:
     refuse(rescue, rescue->handoff.reason);
@@ -155,7 +155,7 @@ static void part(struct rescue *rescue, const char *why)
 
 bool rescue_instead(struct rescue *rescue, const char *why)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !request_has_begun(rescue->call))
+  if (!rescue || rescue->state != RESCUE_READY || !request_has_begun(rescue->request))
     return false;
   part(rescue, why);
   return rescue->state == RESCUE_COPY;
@@ -167,7 +167,7 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
   struct progress progress = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (rescue->state == RESCUE_COPY)
     return 0;
-  int verdict = progress_ask(rescue->call->shadow, &progress);
+  int verdict = progress_ask(rescue->request->shadow, &progress);
   bool ends = verdict != 0 && verdict != CURL_PROGRESSFUNC_CONTINUE;
   return ends && rescue_instead(rescue, "progress callback") ? 0 : verdict;
 }
@@ -177,8 +177,8 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 /* Asked before each turn, for it is refused inside of one. */
 static void learn_sockets(struct rescue *rescue)
 {
-  const struct libcurl *real = rescue->call->shadow->lib;
-  if (has_ports(rescue->call->shadow))
+  const struct libcurl *real = rescue->request->shadow->lib;
+  if (has_ports(rescue->request->shadow))
     return;
   fd_set read, write, special;
   int last = -1;
@@ -195,7 +195,7 @@ static void learn_sockets(struct rescue *rescue)
 
 static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   if (rescue->app_paused)
     return false;
   curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
@@ -205,7 +205,7 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 /* What the app has paused, the copy goes on with. */
 void rescue_resume(struct rescue *rescue)
 {
-  const struct shadow *shadow = rescue->call->shadow;
+  const struct shadow *shadow = rescue->request->shadow;
   if (rescue->state != RESCUE_COPY || !rescue->app_paused)
     return;
   rescue->app_paused = false;
@@ -231,7 +231,7 @@ void rescue_look(struct rescue *rescue)
     first_turn(rescue, now_us);
     return;
   }
-  bool begun = request_has_begun(rescue->call);
+  bool begun = request_has_begun(rescue->request);
   if (!begun && !rescue->holds_time)
     return;
   rescue->out_of_speed = begun && is_too_slow(rescue, now_us);
@@ -271,14 +271,14 @@ struct rescue *rescue_turn(CURLM *multi)
 
 static void keep_guard(struct rescue *rescue, const char *against, uint64_t most_bytes, const char *why)
 {
-  if (against || guard_keep(&rescue->guard, rescue->call, &rescue->sockets, deadline_of_copy_seconds(rescue),
-                            most_bytes) == GUARD_OWNER) {
+  if (against || guard_keep(&rescue->guard, rescue->request, &rescue->sockets,
+                            deadline_of_copy_seconds(rescue), most_bytes) == GUARD_OWNER) {
     rescue->guard.barred |= against != NULL;
     return;
   }
-  note_given_up(rescue->call);
+  note_given_up(rescue->request);
   become_copy(rescue);
-  call_event(rescue->call, "rescue", why, 0, -1);
+  request_event(rescue->request, "rescue", why, 0, -1);
 }
 
 /* Only while nothing of the answer has come. */
@@ -288,7 +288,7 @@ static void guard_its_beginning(struct rescue *rescue)
     guard_dismiss(&rescue->guard);
     return;
   }
-  if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->call))
+  if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->request))
     return;
   find_sockets(rescue);
   keep_guard(rescue, rescuable_reason(rescue), settings()->guard_size, "its owner was killed");
@@ -299,14 +299,14 @@ static void guard_all_of_it(struct rescue *rescue, const char *why)
 {
   rescue->guard.barred &= rescue->watched;
   rescue->watched = true;
-  if (rescue->guard.barred || !rescue->started_us || !request_has_begun(rescue->call))
+  if (rescue->guard.barred || !rescue->started_us || !request_has_begun(rescue->request))
     return;
   if (rescue->multi)
     learn_sockets(rescue);
   find_sockets(rescue);
   const char *against = rescuable_reason(rescue);
   if (against)
-    call_bypass(rescue->call, against);
+    request_bypass(rescue->request, against);
   keep_guard(rescue, against, UINT64_MAX, why);
 }
 
@@ -314,10 +314,10 @@ static void keep_guard_if_wanted(struct rescue *rescue)
 {
   if (rescue->state != RESCUE_READY)
     return;
-  if (rescue->call->rule->rescue_ms && at_exit_has_begun()) {
+  if (rescue->request->rule->rescue_ms && at_exit_has_begun()) {
     if (monotonic_us() >= rescue->guard.due_us)
       guard_all_of_it(rescue, "the program has ended");
-  } else if (rescue->call->rule->guard) {
+  } else if (rescue->request->rule->guard) {
     guard_its_beginning(rescue);
   }
 }
@@ -332,7 +332,7 @@ void rescue_look_after(struct rescue *rescue)
 
 void rescue_watch(struct rescue *rescue, const char *why)
 {
-  if (rescue->state == RESCUE_READY && rescue->call->rule->rescue_ms)
+  if (rescue->state == RESCUE_READY && rescue->request->rule->rescue_ms)
     guard_all_of_it(rescue, why);
 }
 
@@ -348,7 +348,7 @@ void rescue_turned(struct rescue *rescue, int running)
 
 void rescue_now(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !rescue->started_us || !request_has_begun(rescue->call))
+  if (rescue->state != RESCUE_READY || !rescue->started_us || !request_has_begun(rescue->request))
     return;
   part(rescue, why);
   rescue_resume(rescue);
@@ -362,16 +362,16 @@ static bool app_asks_for_progress(const struct shadow *shadow)
          (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION]);
 }
 
-void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
+void rescue_begin(struct rescue *rescue, struct request *request, struct tee *tee)
 {
-  struct shadow *shadow = call->shadow;
-  *rescue = (struct rescue){.call = call, .tee = tee, .handoff = HANDOFF_NONE, .guard = GUARD_NONE};
+  struct shadow *shadow = request->shadow;
+  *rescue = (struct rescue){.request = request, .tee = tee, .handoff = HANDOFF_NONE, .guard = GUARD_NONE};
   handoff_reap();
-  if (!call->rule->rescue_ms && !call->rule->guard)
+  if (!request->rule->rescue_ms && !request->rule->guard)
     return;
   rescue->state = RESCUE_READY;
   at_exit_register();
-  if (call->rule->rescue_ms)
+  if (request->rule->rescue_ms)
     rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver_lock : NULL);
   tee->rescue = rescue;
   rescue->asks = app_asks_for_progress(shadow);
@@ -384,7 +384,7 @@ void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee)
 
 void rescue_end(struct rescue *rescue)
 {
-  struct shadow *shadow = rescue->call->shadow;
+  struct shadow *shadow = rescue->request->shadow;
   if (shadow->rescue != rescue || rescue->state == RESCUE_COPY)
     return;
   rescue_give_back(shadow, shadow->handle);
@@ -456,7 +456,7 @@ void rescue_leave(struct rescue *rescue)
   if (*at)
     *at = rescue->outer;
   pass_gate(rescue);
-  if (rescue->state == RESCUE_READY && !rescue->multi && request_has_begun(rescue->call))
+  if (rescue->state == RESCUE_READY && !rescue->multi && request_has_begun(rescue->request))
     fail_open(PROBLEM_NO_TURNS,
               "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
 }

@@ -25,7 +25,7 @@ enum rescue_state {
 };
 
 struct rescue {
-  struct call *call;
+  struct request *request;
   struct tee *tee;
   struct inflight *entry; /* where an exit of the process finds it; NULL without memory */
   struct rescue *outer;   /* the call whose callback made this one, on the same thread */
@@ -46,7 +46,7 @@ struct rescue {
 };
 
 /* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
-void rescue_begin(struct rescue *rescue, struct call *call, struct tee *tee);
+void rescue_begin(struct rescue *rescue, struct request *request, struct tee *tee);
 void rescue_end(struct rescue *rescue);
 
 /* When its answer is committed, too. Does nothing for one that was never begun. */

@@ -10,23 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-void recorder_begin(struct call *call)
+void recorder_begin(struct request *request)
 {
-  struct taping *tape = &call->tape;
+  struct taping *tape = &request->tape;
   tape->api = runtime_tape_writer(&tape->writer);
   if (!tape->api)
     return;
   tape->call = tape->api->begin(tape->writer);
-  tape->call.request_body_len = call->request.body.len;
-  tape->api->name(&call->request, &tape->call);
+  tape->call.request_body_len = request->bytes.body.len;
+  tape->api->name(&request->bytes, &tape->call);
 }
 
 /* More than all of them take, as a rule. */
 #define FACTS_ROOM 1024
 
-static bool collect_facts(const struct call *call, struct buffer *facts)
+static bool collect_facts(const struct request *request, struct buffer *facts)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   buffer_reserve(facts, FACTS_ROOM);
   /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
   bool collected = facts_collect(shadow, facts);
@@ -34,19 +34,18 @@ static bool collect_facts(const struct call *call, struct buffer *facts)
 }
 
 /* Ids join what belongs to one operation. */
-static void append(struct call *call, struct tape_outcome *outcome, enum tape_what what)
+static void append(struct request *request, struct tape_outcome *outcome, enum tape_what what)
 {
-  struct taping *tape = &call->tape;
+  struct taping *tape = &request->tape;
   struct idem_error why = {""};
-  struct idem_request request = call->request;
+  struct idem_request bytes = request->bytes;
   tape->call.what = what;
-  tape->call.duration_us = (uint64_t)(monotonic_us() - call->started_us);
-  memcpy(tape->call.id, call->op.id, sizeof(tape->call.id));
+  tape->call.duration_us = (uint64_t)(monotonic_us() - request->started_us);
+  memcpy(tape->call.id, request->op.id, sizeof(tape->call.id));
   /* The texts that named it may be gone; what was made of them stays. */
-  if (call->shadow->disturbed)
-    request.headers = NULL, request.header_count = 0,
-    request.body = request.query = (struct idem_span){"", 0};
-  if (tape->api->append(tape->writer, &tape->call, &request, outcome, &why) < 0)
+  if (request->shadow->disturbed)
+    bytes.headers = NULL, bytes.header_count = 0, bytes.body = bytes.query = (struct idem_span){"", 0};
+  if (tape->api->append(tape->writer, &tape->call, &bytes, outcome, &why) < 0)
     fail_open(PROBLEM_NO_TAPE, "an exchange is not on the tape: %s", why.text);
   tape->writer = NULL;
 }
@@ -57,26 +56,26 @@ static struct idem_span span(const char *text)
 }
 
 /* At the end, at their pace, or as they came to the call that was followed. */
-static uint64_t given_us(const struct call *call, const struct idem_chunk *chunk, uint64_t now_us)
+static uint64_t given_us(const struct request *request, const struct idem_chunk *chunk, uint64_t now_us)
 {
   int64_t at_us = (int64_t)chunk->at_ms * 1000;
-  if (call->speed > 0)
-    return (uint64_t)((double)at_us / call->speed);
-  if (!stream_is_joined(call))
+  if (request->speed > 0)
+    return (uint64_t)((double)at_us / request->speed);
+  if (!stream_is_joined(request))
     return now_us;
-  at_us += call->op.answer.started_us - call->tape.call.started_us;
+  at_us += request->op.answer.started_us - request->tape.call.started_us;
   return at_us > 0 ? (uint64_t)at_us : 0;
 }
 
 /* When the app was given them. */
-static struct tape_chunk *chunks_of(const struct call *call)
+static struct tape_chunk *chunks_of(const struct request *request)
 {
-  const struct idem_answer *answer = &call->op.answer;
-  uint64_t now_us = (uint64_t)(monotonic_us() - call->started_us);
+  const struct idem_answer *answer = &request->op.answer;
+  uint64_t now_us = (uint64_t)(monotonic_us() - request->started_us);
   struct tape_chunk *chunks = malloc((answer->chunk_count + 1) * sizeof(*chunks));
   for (size_t i = 0; chunks && i < answer->chunk_count; i++) {
     const struct idem_chunk *from = &answer->chunks[i];
-    uint64_t at_us = given_us(call, from, now_us);
+    uint64_t at_us = given_us(request, from, now_us);
     chunks[i] = (struct tape_chunk){.at_us = at_us < now_us ? at_us : now_us, .len = from->len};
   }
   return chunks;
@@ -88,14 +87,14 @@ static uint16_t last_status(struct idem_span headers)
   return block.len ? (uint16_t)header_status(block.data, block.len) : 0;
 }
 
-void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, const char *error_text,
+void recorder_end_live(struct request *request, const struct tee *tee, CURLcode code, const char *error_text,
                        enum tape_what what)
 {
   struct buffer facts = {0};
-  if (!call->tape.writer)
+  if (!request->tape.writer)
     return;
   struct idem_span headers = {tee->headers.data, tee->headers.len};
-  collect_facts(call, &facts);
+  collect_facts(request, &facts);
   facts_add_trailers(&facts, (struct idem_span){tee->trailers.data, tee->trailers.len});
   struct tape_outcome outcome = {
       .curl_code = (uint32_t)code,
@@ -111,19 +110,19 @@ void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, 
       .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
       .facts = {facts.data, facts.len},
   };
-  append(call, &outcome, what);
+  append(request, &outcome, what);
   buffer_release(&facts);
 }
 
-void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
+void recorder_end_replay(struct request *request, CURLcode code, enum tape_what what)
 {
-  const struct shadow *shadow = call->shadow;
-  const struct idem_answer *answer = &call->op.answer;
+  const struct shadow *shadow = request->shadow;
+  const struct idem_answer *answer = &request->op.answer;
   const struct replay *replay = shadow->replayed ? shadow->replay : NULL;
-  if (!call->tape.writer)
+  if (!request->tape.writer)
     return;
   struct buffer facts = {0};
-  struct tape_chunk *chunks = chunks_of(call);
+  struct tape_chunk *chunks = chunks_of(request);
   const char *text = code ? (const char *)shadow->slot[SLOT_ERRORBUFFER] : NULL;
   struct tape_outcome outcome = {
       .curl_code = (uint32_t)code,
@@ -131,7 +130,7 @@ void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
       .first_byte_us = -1,
       .error_text = span(text),
   };
-  collect_facts(call, &facts);
+  collect_facts(request, &facts);
   outcome.facts = (struct idem_span){facts.data, facts.len};
   if (replay) {
     outcome.headers = (struct idem_span){replay->headers.data, replay->headers.len};
@@ -145,7 +144,7 @@ void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what)
   }
   if (outcome.headers.len && chunks)
     outcome.first_byte_us = chunks[0].len ? (int64_t)chunks[0].at_us : 0;
-  append(call, &outcome, what);
+  append(request, &outcome, what);
   free(chunks);
   buffer_release(&facts);
 }

@@ -3,20 +3,20 @@
 #ifndef IDEMSHIM_SHIM_RECORDER_H
 #define IDEMSHIM_SHIM_RECORDER_H
 
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 struct tee;
 
 /* The call starts: its place on the tape, and its name while its texts are there. Does nothing without a
  * tape. */
-void recorder_begin(struct call *call);
+void recorder_begin(struct request *request);
 
 /* A live transfer has ended. `tee` has what the app was given. */
-void recorder_end_live(struct call *call, const struct tee *tee, CURLcode code, const char *error_text,
+void recorder_end_live(struct request *request, const struct tee *tee, CURLcode code, const char *error_text,
                        enum tape_what what);
 
-/* The app was given `call->op.answer`, or the shim's own answer, or waited for one until its patience ended.
+/* The app was given `request->op.answer`, or the shim's own answer, or waited for one until its patience ended.
  */
-void recorder_end_replay(struct call *call, CURLcode code, enum tape_what what);
+void recorder_end_replay(struct request *request, CURLcode code, enum tape_what what);
 
 #endif

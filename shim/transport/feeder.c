@@ -46,7 +46,7 @@ static void note_due(struct transport *t, int64_t due_us)
 /* Or has something for us. */
 static bool owner_is_done(struct transport *t)
 {
-  return stream_has_begun(t->call) || t->call->api->wait(t->call->store, &t->call->op, 0) == 0;
+  return stream_has_begun(t->request) || t->request->api->wait(t->request->store, &t->request->op, 0) == 0;
 }
 
 /* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
@@ -72,9 +72,9 @@ static void look_at_stream(struct transport *t, int64_t now_us)
   if (now_us < t->look_us)
     return;
   t->look_us = now_us + LOOK_FIRST_US;
-  stream_refresh(t->call);
+  stream_refresh(t->request);
   transport_feed(t);
-  if (!stream_is_open(t->call))
+  if (!stream_is_open(t->request))
     forget(t);
 }
 
@@ -118,9 +118,9 @@ static struct transport *first_follower(void)
 /* The oldest follower wakes us at once; the others' owners are looked at in turn. */
 static void sleep_as_follower(struct transport *t, int64_t us)
 {
-  struct idem_call copy = t->call->op;
-  const struct idem_store_api *api = t->call->api;
-  struct idem_store *store = t->call->store;
+  struct idem_call copy = t->request->op;
+  const struct idem_store_api *api = t->request->api;
+  struct idem_store *store = t->request->store;
   int64_t left_us = us - monotonic_us();
   pthread_mutex_unlock(&lock);
   bool done = api->wait(store, &copy, left_us < 1000 ? 1 : (unsigned)(left_us / 1000)) == 0;
@@ -227,7 +227,7 @@ void feeder_feed(struct transport *t)
     leave(cancel);
     return;
   }
-  if (t->call->speed <= 0) {
+  if (t->request->speed <= 0) {
     transport_feed(t);
     return;
   }
@@ -244,9 +244,9 @@ void feeder_feed(struct transport *t)
 
 bool feeder_follow(struct transport *t)
 {
-  const struct call *call = t->call;
-  uint64_t wait_ms = call->rule->wait_ms;
-  int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : call->started_us + (int64_t)wait_ms * 1000;
+  const struct request *request = t->request;
+  uint64_t wait_ms = request->rule->wait_ms;
+  int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : request->started_us + (int64_t)wait_ms * 1000;
   int cancel = enter();
   t->follows = true;
   t->look_every_us = LOOK_FIRST_US;
@@ -272,7 +272,7 @@ void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
   int cancel = enter();
   for (struct transport *t = fed, *next; t; t = next) {
     next = t->next_fed;
-    if (t->follows && memcmp(t->call->op.key, key, IDEM_KEY_SIZE) == 0)
+    if (t->follows && memcmp(t->request->op.key, key, IDEM_KEY_SIZE) == 0)
       poke(t);
   }
   leave(cancel);

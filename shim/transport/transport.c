@@ -28,10 +28,10 @@ static bool was_redirected(const struct idem_answer *answer)
          header_was_redirected(answer->headers);
 }
 
-const char *transport_refuses(const struct call *call)
+const char *transport_refuses(const struct request *request)
 {
-  const struct shadow *shadow = call->shadow;
-  const struct idem_answer *answer = &call->op.answer;
+  const struct shadow *shadow = request->shadow;
+  const struct idem_answer *answer = &request->op.answer;
   bool follows = shadow->slot[SLOT_FOLLOWLOCATION], redirected = was_redirected(answer);
   if (!shadow->lib->unix_sockets)
     return "a libcurl without Unix sockets";
@@ -159,7 +159,7 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
   if (t->scaled) {
     int64_t total = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
     int64_t whole = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
-    p.down = down * whole / (curl_off_t)t->call->op.answer.body.len;
+    p.down = down * whole / (curl_off_t)t->request->op.answer.body.len;
     p.down_total = down && total > 0 ? total : 0;
   }
   return progress_ask(t->shadow, &p);
@@ -267,17 +267,17 @@ static void lend_options(struct transport *t)
       .prereq = on_prereq,
       .open_socket = open_socket,
       .close_socket = close_socket,
-      .untimed = t->call->tape.played,
+      .untimed = t->request->tape.played,
   };
   lend_all(t->shadow, &lend);
 }
 
-bool transport_arm(struct transport *t, struct call *call)
+bool transport_arm(struct transport *t, struct request *request)
 {
-  struct shadow *shadow = call->shadow;
+  struct shadow *shadow = request->shadow;
   struct replay *replay = replay_begin(shadow);
   int saved = errno;
-  *t = (struct transport){.call = call,
+  *t = (struct transport){.request = request,
                           .shadow = shadow,
                           .replay = replay,
                           .app_end = -1,
@@ -301,8 +301,8 @@ bool transport_arm(struct transport *t, struct call *call)
 bool transport_answer(struct transport *t, const char *marks)
 {
   struct shadow *shadow = t->shadow;
-  const struct idem_answer *answer = &t->call->op.answer;
-  bool open = stream_is_open(t->call);
+  const struct idem_answer *answer = &t->request->op.answer;
+  bool open = stream_is_open(t->request);
   struct wire_facts facts = {.body_len = open ? UINT64_MAX : answer->body.len,
                              .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
                              .secure_cookies =
@@ -324,19 +324,19 @@ bool transport_answer(struct transport *t, const char *marks)
                            (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
   t->answered = true;
-  debug_announce(t->call);
+  debug_announce(t->request);
   feeder_feed(t);
   return true;
 }
 
 CURLcode transport_settle(struct transport *t)
 {
-  const struct call *call = t->call;
+  const struct request *request = t->request;
   feeder_forget(t);
-  if (stream_is_open(call))
+  if (stream_is_open(request))
     return CURLE_OK;
-  CURLcode code = stream_settle(t->call);
-  if (code != CURLE_OK || t->body_fed == call->op.answer.body.len)
+  CURLcode code = stream_settle(t->request);
+  if (code != CURLE_OK || t->body_fed == request->op.answer.body.len)
     return code;
   callback_error(t->shadow, "What came of the answer that this call followed cannot be read to its end");
   return CURLE_RECV_ERROR;
@@ -362,7 +362,7 @@ void transport_disarm(struct transport *t, CURLcode code)
     callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
   if (t->answered)
     cookies_mend(t->shadow, (struct idem_span){t->replay->headers.data, t->replay->headers.len});
-  t->replay->passing = code != CURLE_OK && !t->call->tape.played;
+  t->replay->passing = code != CURLE_OK && !t->request->tape.played;
   if (!t->replay->passing)
     t->replay->passed = t->replay->headers.len;
   t->replay->ended_us = monotonic_us();

@@ -3,7 +3,7 @@
  * Transport: a replay that the real libcurl runs. Its connection leads to a socket pair of ours, which has
  * the stored answer in it.
  *
- *     if (!transport_refuses(call) && transport_arm(&transport, call)) {
+ *     if (!transport_refuses(request) && transport_arm(&transport, call)) {
  *       transport_answer(&transport, marks);
  *       code = real->easy_perform(handle);
  *       transport_disarm(&transport, code);
@@ -22,12 +22,12 @@
 #define IDEMSHIM_SHIM_TRANSPORT_H
 
 #include "shim/info/info.h"
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 #include <sys/un.h>
 
 struct transport {
-  struct call *call;
+  struct request *request;
   struct shadow *shadow;
   struct replay *replay;
   int app_end, our_end;       /* app_end is -1 once libcurl has it */
@@ -56,14 +56,14 @@ struct transport {
   void *owner;
 };
 
-/* Why `call->op.answer` cannot go this way, or NULL. */
-const char *transport_refuses(const struct call *call);
+/* Why `request->op.answer` cannot go this way, or NULL. */
+const char *transport_refuses(const struct request *request);
 
 /* Makes the socket and lends the options. False, with nothing lent, where there is no memory or descriptor.
  * The shadow's state is PERFORM_TRANSPORT from here on. */
-bool transport_arm(struct transport *transport, struct call *call);
+bool transport_arm(struct transport *transport, struct request *request);
 
-/* Plays `call->op.answer`, which must stay until the end. False without memory. */
+/* Plays `request->op.answer`, which must stay until the end. False without memory. */
 bool transport_answer(struct transport *transport, const char *marks);
 
 /* An answer that was followed while it came, and libcurl has it to the end: what became of it

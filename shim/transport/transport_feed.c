@@ -24,7 +24,7 @@ static bool feed_wire(struct transport *t)
 /* When a piece is due; 0 is now. */
 static int64_t due_us(const struct transport *t, int64_t at_us)
 {
-  return t->hurried ? 0 : call_due_us(t->call, at_us);
+  return t->hurried ? 0 : request_due_us(t->request, at_us);
 }
 
 static bool is_later(int64_t due)
@@ -36,7 +36,7 @@ static bool feed_chunk(struct transport *t, const struct idem_chunk *chunk)
 {
   while (t->chunk_fed < chunk->len) {
     size_t left = chunk->len - t->chunk_fed, len = left < t->piece ? left : t->piece;
-    if (!push(t, t->call->op.answer.body.data + t->body_fed, len))
+    if (!push(t, t->request->op.answer.body.data + t->body_fed, len))
       return false;
     t->chunk_fed += len;
     t->body_fed += len;
@@ -49,8 +49,8 @@ static bool feed_chunk(struct transport *t, const struct idem_chunk *chunk)
 /* The end of the header, each chunk, the end: until one is due later, or the socket is full. */
 int64_t transport_feed(struct transport *t)
 {
-  const struct idem_answer *answer = &t->call->op.answer;
-  const struct taping *tape = &t->call->tape;
+  const struct idem_answer *answer = &t->request->op.answer;
+  const struct taping *tape = &t->request->tape;
   int64_t due;
   if (!t->answered || t->ended)
     return INT64_MAX;
@@ -60,12 +60,12 @@ int64_t transport_feed(struct transport *t)
     return INT64_MAX;
   for (; t->chunk < answer->chunk_count;) {
     const struct idem_chunk *chunk = &answer->chunks[t->chunk];
-    if (is_later(due = due_us(t, call_chunk_us(t->call, t->chunk))))
+    if (is_later(due = due_us(t, request_chunk_us(t->request, t->chunk))))
       return due;
     if (!feed_chunk(t, chunk))
       return INT64_MAX;
   }
-  if (stream_is_open(t->call))
+  if (stream_is_open(t->request))
     return INT64_MAX;
   if (tape->played && is_later(due = due_us(t, tape->ending.at_us)))
     return due;

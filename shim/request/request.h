@@ -2,13 +2,13 @@
 /*
  * One transfer that a rule wants: the app's request as plain bytes, and how far it has come.
  *
- *   hook → shadow → [call_open] → request → store → deliver | follow | live
+ *   hook → shadow → [request_open] → request → store → deliver | follow | live
  *
  * A call lives on the stack of curl_easy_perform(); opening one that carries its body in POSTFIELDS allocates
  * nothing.
  */
-#ifndef IDEMSHIM_SHIM_CALL_H
-#define IDEMSHIM_SHIM_CALL_H
+#ifndef IDEMSHIM_SHIM_REQUEST_H
+#define IDEMSHIM_SHIM_REQUEST_H
 
 #include "shim/handle/shadow.h"
 #include "shim/request/body.h"
@@ -17,17 +17,17 @@
 
 struct stream;
 
-#define CALL_HEADERS_MAX     128
-#define CALL_CREDENTIALS_MAX 8
+#define REQUEST_HEADERS_MAX     128
+#define REQUEST_CREDENTIALS_MAX 8
 
-struct call {
+struct request {
   struct shadow *shadow;
   const struct idem_rule *rule;
   const struct idem_store_api *api;
   struct idem_store *store;
   /* From here to `stream` all is zeroed at once when a call is opened. */
   struct idem_call op; /* what the store knows of it */
-  struct idem_request request;
+  struct idem_request bytes;
   struct body body;
   struct buffer cookies; /* that libcurl's engine sends along */
   struct stream *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
@@ -36,45 +36,47 @@ struct call {
   double speed;          /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
   struct taping tape;    /* what a tape is told, or has told, of it */
 
-  struct idem_span headers[CALL_HEADERS_MAX];
-  struct idem_span credentials[CALL_CREDENTIALS_MAX];
+  struct idem_span headers[REQUEST_HEADERS_MAX];
+  struct idem_span credentials[REQUEST_CREDENTIALS_MAX];
   char origin[320];
   char shape[192];
   char option_headers[768]; /* header lines that were set as options */
 };
 
 /*
- * Fills `call->request` from the shadow. Returns NULL, or the reason why this request cannot be named: the
+ * Fills `request->bytes` from the shadow. Returns NULL, or the reason why this request cannot be named: the
  * call then goes live. In both cases the call must be released.
  */
-const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24]);
-void call_release(struct call *call);
+const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
+                         char room[24]);
+void request_release(struct request *request);
 
 /* The store's leave and unpin, for a call that the store may know nothing of. */
-void call_leave(struct call *call, bool delivered);
-void call_unpin(struct call *call);
+void request_leave(struct request *request, bool delivered);
+void request_unpin(struct request *request);
 
 /* When a thing that came `at_us` after the start of the live call is due in a replay (CLOCK_MONOTONIC, µs); 0
  * is now. */
-int64_t call_due_us(const struct call *call, int64_t at_us);
+int64_t request_due_us(const struct request *request, int64_t at_us);
 
-/* When chunk `i` of `call->op.answer` came, after the start of the live call. */
-int64_t call_chunk_us(const struct call *call, size_t i);
+/* When chunk `i` of `request->op.answer` came, after the start of the live call. */
+int64_t request_chunk_us(const struct request *request, size_t i);
 
 /* CLOCK_MONOTONIC in µs. */
 int64_t monotonic_us(void);
 
 /* What a call has spent waiting for another one counts against the app's CURLOPT_TIMEOUT_MS. True if libcurl
  * holds the rest of it. */
-bool call_lend_rest_of_time(const struct call *call);
+bool request_lend_rest_of_time(const struct request *request);
 
 /* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
-void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms);
+void request_event(const struct request *request, const char *name, const char *reason, int status,
+                   int64_t ms);
 
 /* hit or join: the answer has been delivered, `via` direct or transport. */
-void call_delivered(const struct call *call, const char *via);
+void request_delivered(const struct request *request, const char *via);
 
 /* Counts and tells that the call goes live. */
-void call_bypass(const struct call *call, const char *reason);
+void request_bypass(const struct request *request, const char *reason);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/request/call.h"
+#include "shim/request/request.h"
 
 #include "shim/base/zero.h"
 #include "shim/replay/stream_follow.h"
@@ -88,11 +88,11 @@ static void add_detours(struct text *text, const struct shadow *shadow)
 
 /* "https://api.openai.com:443", and what else says which server that is: a socket's path, CONNECT_TO,
  * RESOLVE. */
-static const char *build_origin(struct call *call)
+static const char *build_origin(struct request *request)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   const struct url_parts *parts = &shadow->parts;
-  struct text text = {call->origin, 0, sizeof(call->origin)};
+  struct text text = {request->origin, 0, sizeof(request->origin)};
   bool literal = memchr(shadow->url.data + parts->host, ':', parts->host_len) != NULL;
   add_text(&text, parts->https ? "https://" : "http://");
   add_text(&text, literal ? "[" : "");
@@ -105,7 +105,7 @@ static const char *build_origin(struct call *call)
       add_text(&text, (const char *)shadow->slot[slot]);
     }
   add_detours(&text, shadow);
-  call->request.origin = span_of_text(&text);
+  request->bytes.origin = span_of_text(&text);
   return fits(&text) ? NULL : "origin too long";
 }
 
@@ -126,10 +126,10 @@ static void add_range(struct text *text, const struct shadow *shadow)
 }
 
 /* What decides the bytes of an answer besides the request: which codings the client undoes. */
-static const char *build_shape(struct call *call)
+static const char *build_shape(struct request *request)
 {
-  const struct shadow *shadow = call->shadow;
-  struct text text = {call->shape, 0, sizeof(call->shape)};
+  const struct shadow *shadow = request->shadow;
+  struct text text = {request->shape, 0, sizeof(request->shape)};
   const char *encodings = shadow_text(shadow, SLOT_ACCEPT_ENCODING);
   if (encodings) {
     add_text(&text, "decodes:");
@@ -142,58 +142,59 @@ static const char *build_shape(struct call *call)
   if (shadow->no_body)
     add_text(&text, ";no-body");
   add_range(&text, shadow);
-  for (size_t i = 0; i < call->request.header_count; i++) {
-    const struct idem_span *line = &call->headers[i];
+  for (size_t i = 0; i < request->bytes.header_count; i++) {
+    const struct idem_span *line = &request->headers[i];
     if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
       add_text(&text, ";asks:");
       add(&text, line->data + 16, line->len - 16);
     }
   }
-  call->request.shape = span_of_text(&text);
+  request->bytes.shape = span_of_text(&text);
   return fits(&text) ? NULL : "ACCEPT_ENCODING too long";
 }
 
-static bool add_option_header(struct call *call, struct text *text, const char *name, enum option_slot slot)
+static bool add_option_header(struct request *request, struct text *text, const char *name,
+                              enum option_slot slot)
 {
-  const char *value = shadow_text(call->shadow, slot);
+  const char *value = shadow_text(request->shadow, slot);
   if (!value)
     return true;
   size_t start = text->len;
   add_text(text, name);
   add_text(text, value);
-  if (!fits(text) || call->request.header_count == CALL_HEADERS_MAX)
+  if (!fits(text) || request->bytes.header_count == REQUEST_HEADERS_MAX)
     return false;
-  call->headers[call->request.header_count++] = (struct idem_span){text->at + start, text->len - start};
+  request->headers[request->bytes.header_count++] = (struct idem_span){text->at + start, text->len - start};
   return true;
 }
 
-static const char *build_headers(struct call *call)
+static const char *build_headers(struct request *request)
 {
-  const struct curl_slist *line = (const struct curl_slist *)call->shadow->slot[SLOT_HTTPHEADER];
-  struct idem_request *request = &call->request;
-  request->headers = call->headers;
+  const struct curl_slist *line = (const struct curl_slist *)request->shadow->slot[SLOT_HTTPHEADER];
+  struct idem_request *bytes = &request->bytes;
+  bytes->headers = request->headers;
   for (; line; line = line->next) {
-    if (request->header_count == CALL_HEADERS_MAX)
+    if (bytes->header_count == REQUEST_HEADERS_MAX)
       return "too many headers";
-    call->headers[request->header_count++] = span_of(line->data);
+    request->headers[bytes->header_count++] = span_of(line->data);
   }
-  struct text text = {call->option_headers, 0, sizeof(call->option_headers)};
-  bool complete = add_option_header(call, &text, "User-Agent: ", SLOT_USERAGENT) &&
-                  add_option_header(call, &text, "Referer: ", SLOT_REFERER);
+  struct text text = {request->option_headers, 0, sizeof(request->option_headers)};
+  bool complete = add_option_header(request, &text, "User-Agent: ", SLOT_USERAGENT) &&
+                  add_option_header(request, &text, "Referer: ", SLOT_REFERER);
   return complete ? NULL : "header options too long";
 }
 
 /* Who is asking, as far as it was not said in a header. */
-static void build_credentials(struct call *call)
+static void build_credentials(struct request *request)
 {
   static const uint8_t slots[] = {SLOT_COOKIE,         SLOT_USERPWD,   SLOT_USERNAME, SLOT_PASSWORD,
                                   SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
-  _Static_assert(sizeof(slots) < CALL_CREDENTIALS_MAX, "a place for each, and for cookies");
-  struct idem_request *request = &call->request;
-  request->credentials = call->credentials;
+  _Static_assert(sizeof(slots) < REQUEST_CREDENTIALS_MAX, "a place for each, and for cookies");
+  struct idem_request *bytes = &request->bytes;
+  bytes->credentials = request->credentials;
   for (size_t i = 0; i < sizeof(slots); i++)
-    if (call->shadow->slot[slots[i]])
-      call->credentials[request->credential_count++] = span_of(shadow_text(call->shadow, slots[i]));
+    if (request->shadow->slot[slots[i]])
+      request->credentials[bytes->credential_count++] = span_of(shadow_text(request->shadow, slots[i]));
 }
 
 static bool list_has(const char *list, const char *word)
@@ -218,39 +219,39 @@ static bool protocol_allowed(const struct shadow *shadow)
   return shadow->slot[SLOT_PROTOCOLS] & (https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
 }
 
-static void build_line(struct call *call)
+static void build_line(struct request *request)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   const struct url_parts *parts = &shadow->parts;
-  struct idem_request *request = &call->request;
-  request->method = span_of(shadow_method(shadow));
-  request->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
-                                  : (struct idem_span){"/", 1};
-  request->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
-  request->scope = span_of(settings()->scope);
+  struct idem_request *bytes = &request->bytes;
+  bytes->method = span_of(shadow_method(shadow));
+  bytes->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
+                                : (struct idem_span){"/", 1};
+  bytes->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
+  bytes->scope = span_of(settings()->scope);
 }
 
-static const char *build_body(struct call *call)
+static const char *build_body(struct request *request)
 {
-  body_open(&call->body, call->rule->max_body);
-  call->request.body = call->body.span;
-  if (call->body.form.reason)
-    return call->body.form.reason;
-  if (!call->body.whole)
-    return call->body.read.len > call->rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
-  return call->body.span.len > call->rule->max_body ? "max_body" : NULL;
+  body_open(&request->body, request->rule->max_body);
+  request->bytes.body = request->body.span;
+  if (request->body.form.reason)
+    return request->body.form.reason;
+  if (!request->body.whole)
+    return request->body.read.len > request->rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
+  return request->body.span.len > request->rule->max_body ? "max_body" : NULL;
 }
 
 /* What goes along from libcurl's cookie engine says who asks, as a Cookie header does. */
-static const char *build_cookies(struct call *call)
+static const char *build_cookies(struct request *request)
 {
-  if (!call->shadow->cookie_engine && !call->shadow->shared)
+  if (!request->shadow->cookie_engine && !request->shadow->shared)
     return NULL;
-  if (!cookies_sent(call->shadow, &call->cookies))
+  if (!cookies_sent(request->shadow, &request->cookies))
     return "no memory for cookies";
-  if (call->cookies.len)
-    call->credentials[call->request.credential_count++] =
-        (struct idem_span){call->cookies.data, call->cookies.len};
+  if (request->cookies.len)
+    request->credentials[request->bytes.credential_count++] =
+        (struct idem_span){request->cookies.data, request->cookies.len};
   return NULL;
 }
 
@@ -265,111 +266,113 @@ static const char *shadow_reason(const struct shadow *shadow, char room[24])
   return reason;
 }
 
-static const char *first_reason(struct call *call, char room[24])
+static const char *first_reason(struct request *request, char room[24])
 {
-  const char *reason = shadow_reason(call->shadow, room);
+  const char *reason = shadow_reason(request->shadow, room);
   if (!reason)
-    reason = build_origin(call);
+    reason = build_origin(request);
   if (!reason)
-    reason = build_headers(call);
+    reason = build_headers(request);
   if (!reason)
-    reason = build_shape(call);
+    reason = build_shape(request);
   if (!reason)
-    reason = build_cookies(call);
+    reason = build_cookies(request);
   return reason;
 }
 
-const char *call_open(struct call *call, struct shadow *shadow, const struct idem_rule *rule, char room[24])
+const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
+                         char room[24])
 {
-  call->shadow = shadow;
-  call->rule = rule;
-  zero(&call->op, offsetof(struct call, started_us) - offsetof(struct call, op));
-  idem_call_init(&call->op);
-  call->request.rule = rule;
-  call->body.shadow = shadow;
-  call->speed = rule->pace == IDEM_PACE_ORIGINAL;
-  call->tape.writer = NULL;
-  call->tape.played = false;
-  build_line(call);
-  build_credentials(call);
-  const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(call, room);
+  request->shadow = shadow;
+  request->rule = rule;
+  zero(&request->op, offsetof(struct request, started_us) - offsetof(struct request, op));
+  idem_call_init(&request->op);
+  request->bytes.rule = rule;
+  request->body.shadow = shadow;
+  request->speed = rule->pace == IDEM_PACE_ORIGINAL;
+  request->tape.writer = NULL;
+  request->tape.played = false;
+  build_line(request);
+  build_credentials(request);
+  const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(request, room);
   /* The app's reader is not touched before it is certain that the body matters. */
-  return reason ? reason : build_body(call);
+  return reason ? reason : build_body(request);
 }
 
-void call_release(struct call *call)
+void request_release(struct request *request)
 {
-  body_release(&call->body);
-  buffer_release(&call->cookies);
-  playback_release(call);
-  if (call->stream)
-    stream_free(call);
+  body_release(&request->body);
+  buffer_release(&request->cookies);
+  playback_release(request);
+  if (request->stream)
+    stream_free(request);
 }
 
-void call_leave(struct call *call, bool delivered)
+void request_leave(struct request *request, bool delivered)
 {
-  if (call->api)
-    call->api->leave(call->store, &call->op, delivered);
+  if (request->api)
+    request->api->leave(request->store, &request->op, delivered);
 }
 
-void call_unpin(struct call *call)
+void request_unpin(struct request *request)
 {
-  if (call->api)
-    call->api->unpin(call->store, &call->op);
+  if (request->api)
+    request->api->unpin(request->store, &request->op);
 }
 
-bool call_lend_rest_of_time(const struct call *call)
+bool request_lend_rest_of_time(const struct request *request)
 {
-  const struct shadow *shadow = call->shadow;
+  const struct shadow *shadow = request->shadow;
   long limit = (long)shadow->slot[SLOT_TIMEOUT_MS],
-       spent = (long)((monotonic_us() - call->started_us) / 1000);
-  if (!call->op.waited || limit <= 0)
+       spent = (long)((monotonic_us() - request->started_us) / 1000);
+  if (!request->op.waited || limit <= 0)
     return false;
   shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1L);
   return true;
 }
 
-int64_t call_due_us(const struct call *call, int64_t at_us)
+int64_t request_due_us(const struct request *request, int64_t at_us)
 {
-  return call->speed > 0 ? call->started_us + (int64_t)((double)at_us / call->speed) : 0;
+  return request->speed > 0 ? request->started_us + (int64_t)((double)at_us / request->speed) : 0;
 }
 
-int64_t call_chunk_us(const struct call *call, size_t i)
+int64_t request_chunk_us(const struct request *request, size_t i)
 {
-  const struct tape_outcome *recorded = &call->tape.record.outcome;
-  if (call->tape.played)
+  const struct tape_outcome *recorded = &request->tape.record.outcome;
+  if (request->tape.played)
     return i < recorded->chunk_count ? (int64_t)recorded->chunks[i].at_us : 0;
-  return (int64_t)call->op.answer.chunks[i].at_ms * 1000;
+  return (int64_t)request->op.answer.chunks[i].at_ms * 1000;
 }
 
-static void write_event(const struct call *call, struct event event)
+static void write_event(const struct request *request, struct event event)
 {
-  event.id = call->op.id[0] ? call->op.id : NULL;
-  event.request = call->shadow->disturbed ? NULL : &call->request;
+  event.id = request->op.id[0] ? request->op.id : NULL;
+  event.request = request->shadow->disturbed ? NULL : &request->bytes;
   event_write(&event);
 }
 
-void call_event(const struct call *call, const char *name, const char *reason, int status, int64_t ms)
+void request_event(const struct request *request, const char *name, const char *reason, int status,
+                   int64_t ms)
 {
-  write_event(call, (struct event){.name = name, .reason = reason, .status = status, .ms = ms});
+  write_event(request, (struct event){.name = name, .reason = reason, .status = status, .ms = ms});
 }
 
-void call_delivered(const struct call *call, const char *via)
+void request_delivered(const struct request *request, const char *via)
 {
   if (!settings()->log)
     return;
-  write_event(call, (struct event){
-                        .name = call->tape.played ? "replayed"
-                                : call->op.waited ? "join"
-                                                  : "hit",
-                        .via = via,
-                        .status = call->op.answer.status,
-                        .ms = (monotonic_us() - call->started_us) / 1000,
-                    });
+  write_event(request, (struct event){
+                           .name = request->tape.played ? "replayed"
+                                   : request->op.waited ? "join"
+                                                        : "hit",
+                           .via = via,
+                           .status = request->op.answer.status,
+                           .ms = (monotonic_us() - request->started_us) / 1000,
+                       });
 }
 
-void call_bypass(const struct call *call, const char *reason)
+void request_bypass(const struct request *request, const char *reason)
 {
   report_count(IDEM_COUNTER_bypass);
-  call_event(call, "bypass", reason, 0, -1);
+  request_event(request, "bypass", reason, 0, -1);
 }
