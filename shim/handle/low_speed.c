@@ -41,15 +41,15 @@ static bool is_too_long(struct low_speed *low_speed, int64_t bytes, int64_t now_
 bool low_speed_exceeded(struct low_speed *low_speed, const struct shadow *shadow, int64_t bytes,
                         int64_t now_us)
 {
-  long limit = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
-       seconds = (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0);
+  long limit = (long)shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT),
+       seconds = (long)shadow_value(shadow, CURLOPT_LOW_SPEED_TIME);
   return limit > 0 && seconds > 0 && is_too_long(low_speed, bytes, now_us, limit, seconds);
 }
 
 CURLcode low_speed_error(struct shadow *shadow)
 {
   callback_error(shadow, "Operation too slow. Less than %ld bytes/sec transferred the last %ld seconds",
-                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0),
-                 (long)shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
+                 (long)shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT),
+                 (long)shadow_value(shadow, CURLOPT_LOW_SPEED_TIME));
   return CURLE_OPERATION_TIMEDOUT;
 }

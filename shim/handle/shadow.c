@@ -41,10 +41,21 @@ static struct rare *find_rare(const struct shadow *shadow, unsigned number)
   return NULL;
 }
 
-uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback)
+uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
 {
+  const struct option_row *row = option_row(option);
+  if (row->kind == OPTION_KEPT || row->kind == OPTION_TEXT)
+    return shadow->slot[row->slot];
+  switch ((int)option) {
+  case CURLOPT_URL:
+    return shadow->url.len ? (uintptr_t)shadow->url.data : 0;
+  case CURLOPT_PORT:
+    return shadow->slot[SLOT_PORT];
+  case CURLOPT_PROTOCOLS:
+    return shadow->slot[SLOT_PROTOCOLS];
+  }
   const struct rare *rare = find_rare(shadow, option_number(option));
-  return rare ? rare->value : fallback;
+  return rare ? rare->value : option == CURLOPT_HTTPAUTH ? CURLAUTH_BASIC : 0;
 }
 
 static struct rare *add_rare(struct shadow *shadow, unsigned number)
@@ -316,12 +327,14 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
 }
 
 /* libcurl has one place for both. */
-static void note_socket_path(struct shadow *shadow, CURLoption option)
+static void note_other(struct shadow *shadow, CURLoption option)
 {
   if (option == CURLOPT_UNIX_SOCKET_PATH)
     set_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET, NULL);
   else if (option == CURLOPT_ABSTRACT_UNIX_SOCKET)
     set_text(shadow, SLOT_UNIX_SOCKET_PATH, NULL);
+  else if (option == CURLOPT_PROTOCOLS_STR)
+    shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
 }
 
 /* It chooses the kind of authentication as well, over what was chosen before. */
@@ -366,7 +379,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   case OPTION_TEXT:
     if (!set_text(shadow, row->slot, (const char *)value))
       set_unknown(shadow, number);
-    note_socket_path(shadow, option);
+    note_other(shadow, option);
     note_signature(shadow, option, value);
     shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
     break;

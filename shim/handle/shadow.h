@@ -84,8 +84,8 @@ struct shadow {
   struct rare *rare; /* RARE options that were set */
   struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
-                 64];            /* NEEDS options that are set; the last bit stands for all newer ones */
-  struct replay *replay;         /* what the last delivery left for getinfo; NULL until the first */
+                 64];        /* NEEDS options that are set; the last bit stands for all newer ones */
+  struct replay *replay;     /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule;  /* valid while `matched` */
   struct rescue *rescue;         /* LIVE: of its call, while libcurl holds options of it */
   struct transport *transport;   /* while the state is TRANSPORT */
@@ -162,8 +162,9 @@ static inline const char *shadow_text(const struct shadow *shadow, enum option_s
   return (const char *)shadow->slot[slot];
 }
 
-/* What the app set for a RARE option, or `fallback`, which is libcurl's default. */
-uintptr_t shadow_rare(const struct shadow *shadow, CURLoption option, uintptr_t fallback);
+/* What the app has set for an option, or else libcurl's default: as setopt takes it. 0 for an option that is only
+ * forwarded, and for the method, the body and the size options that share another's slot. */
+uintptr_t shadow_value(const struct shadow *shadow, CURLoption option);
 
 /* The name of an option that is set and leaves this way open only, or NULL. */
 const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24]);

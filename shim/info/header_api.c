@@ -54,7 +54,7 @@ static struct header_index *make_index(const struct shadow *shadow)
     return NULL;
   *index = (struct header_index){.text = (char *)index + head, .version = shadow->lib->version};
   index->through_proxy =
-      !shadow_rare(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS, 0) &&
+      !shadow_value(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS) &&
       facts_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
   if (headers->len)
     memcpy(index->text, headers->data, headers->len);

@@ -27,12 +27,12 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 {
   struct request *request = user;
   const struct shadow *shadow = request->shadow;
-  curl_prereq_callback app = (curl_prereq_callback)shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0);
+  curl_prereq_callback app = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
   if (!may_go_out(request))
     return CURL_PREREQFUNC_ABORT;
   request->announced = true;
   deadline_hold(shadow->rescue);
-  void *data = (void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0);
+  void *data = (void *)shadow_value(shadow, CURLOPT_PREREQDATA);
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
 
@@ -51,8 +51,8 @@ void prerequest_restore(const struct shadow *shadow, CURL *handle)
 {
   if (!shadow->announced)
     return;
-  shadow->lib->easy_setopt(handle, CURLOPT_PREREQFUNCTION, shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0));
-  shadow->lib->easy_setopt(handle, CURLOPT_PREREQDATA, shadow_rare(shadow, CURLOPT_PREREQDATA, 0));
+  shadow->lib->easy_setopt(handle, CURLOPT_PREREQFUNCTION, shadow_value(shadow, CURLOPT_PREREQFUNCTION));
+  shadow->lib->easy_setopt(handle, CURLOPT_PREREQDATA, shadow_value(shadow, CURLOPT_PREREQDATA));
 }
 
 void prerequest_unhook(struct request *request)

@@ -7,7 +7,7 @@
 
 bool debug_wanted(const struct shadow *shadow)
 {
-  return shadow->rare_count && shadow_rare(shadow, CURLOPT_VERBOSE, 0);
+  return shadow->rare_count && shadow_value(shadow, CURLOPT_VERBOSE);
 }
 
 /* What libcurl does where there is no callback [sendf.c, Curl_debug]: data is not shown. */
@@ -25,9 +25,9 @@ void debug_show(struct shadow *shadow, curl_infotype type, const char *data, siz
 {
   if (!debug_wanted(shadow))
     return;
-  curl_debug_callback function = (curl_debug_callback)shadow_rare(shadow, CURLOPT_DEBUGFUNCTION, 0);
+  curl_debug_callback function = (curl_debug_callback)shadow_value(shadow, CURLOPT_DEBUGFUNCTION);
   if (function)
-    function(shadow->handle, type, (char *)data, len, (void *)shadow_rare(shadow, CURLOPT_DEBUGDATA, 0));
+    function(shadow->handle, type, (char *)data, len, (void *)shadow_value(shadow, CURLOPT_DEBUGDATA));
   else
     print(shadow, type, data, len);
 }

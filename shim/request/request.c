@@ -114,8 +114,8 @@ static void add_range(struct text *text, const struct shadow *shadow)
 {
   if (!shadow->needy)
     return;
-  const char *range = (const char *)shadow_rare(shadow, CURLOPT_RANGE, 0);
-  uintptr_t from = shadow_rare(shadow, CURLOPT_RESUME_FROM_LARGE, 0);
+  const char *range = (const char *)shadow_value(shadow, CURLOPT_RANGE);
+  uintptr_t from = shadow_value(shadow, CURLOPT_RESUME_FROM_LARGE);
   char digits[40];
   if (range) {
     add_text(text, ";range:");

@@ -64,7 +64,7 @@ static void hold(struct rescue *rescue)
  * no more. */
 static void be_woken_each_second(const struct rescue *rescue)
 {
-  if (!shadow_rare(rescue->request->shadow, CURLOPT_LOW_SPEED_LIMIT, 0))
+  if (!shadow_value(rescue->request->shadow, CURLOPT_LOW_SPEED_LIMIT))
     set(rescue, CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(rescue, CURLOPT_LOW_SPEED_TIME, 65535L);
 }

@@ -40,7 +40,7 @@ static const char *company_against(const struct shadow *shadow, const struct mul
 {
   for (unsigned i = 0; multi && i < multi->added; i++) {
     const struct shadow *other = multi->in[i];
-    if (shadow_rare(other, CURLOPT_CLOSESOCKETFUNCTION, 0))
+    if (shadow_value(other, CURLOPT_CLOSESOCKETFUNCTION))
       return "not rescued: CLOSESOCKETFUNCTION";
     if (other != shadow && connection_is_shared(shadow, other))
       return "not rescued: its connection carries other calls";
@@ -62,7 +62,7 @@ const char *rescuable_reason(const struct rescue *rescue)
     return company;
   if (shadow->shared && share_has_locks())
     return "not rescued: SHARE with locks";
-  if (shadow_rare(shadow, CURLOPT_CLOSESOCKETFUNCTION, 0))
+  if (shadow_value(shadow, CURLOPT_CLOSESOCKETFUNCTION))
     return "not rescued: CLOSESOCKETFUNCTION";
   if (is_form(shadow) && !rescuable_is_sent_whole(rescue->request))
     return "not rescued: the form is not sent yet";

@@ -414,9 +414,9 @@ void rescue_give_back(const struct shadow *shadow, CURL *handle)
       real->easy_setopt(handle, CURLOPT_PROGRESSFUNCTION, shadow->slot[SLOT_PROGRESSFUNCTION]);
   }
   real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
-  real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_rare(shadow, CURLOPT_FORBID_REUSE, 0));
-  real->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, shadow_rare(shadow, CURLOPT_LOW_SPEED_TIME, 0));
-  real->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, shadow_rare(shadow, CURLOPT_LOW_SPEED_LIMIT, 0));
+  real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_value(shadow, CURLOPT_FORBID_REUSE));
+  real->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, shadow_value(shadow, CURLOPT_LOW_SPEED_TIME));
+  real->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT));
 }
 
 bool rescue_holds(const struct shadow *shadow, CURLoption option)

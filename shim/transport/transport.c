@@ -169,14 +169,14 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 {
   struct transport *t = user;
   struct shadow *shadow = t->shadow;
-  curl_prereq_callback function = (curl_prereq_callback)shadow_rare(shadow, CURLOPT_PREREQFUNCTION, 0);
+  curl_prereq_callback function = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
   long ports[2] = {to_port, from_port};
   char *names[2] = {to, from};
   replay_getinfo(shadow, CURLINFO_PRIMARY_IP, &names[0]);
   replay_getinfo(shadow, CURLINFO_LOCAL_IP, &names[1]);
   replay_getinfo(shadow, CURLINFO_PRIMARY_PORT, &ports[0]);
   replay_getinfo(shadow, CURLINFO_LOCAL_PORT, &ports[1]);
-  return function ? function((void *)shadow_rare(shadow, CURLOPT_PREREQDATA, 0), names[0], names[1],
+  return function ? function((void *)shadow_value(shadow, CURLOPT_PREREQDATA), names[0], names[1],
                              (int)ports[0], (int)ports[1])
                   : CURL_PREREQFUNC_OK;
 }
@@ -239,7 +239,7 @@ static bool make_url(struct transport *t)
   const struct url_parts *parts = &shadow->parts;
   const char *url = shadow->url.data;
   bool literal = memchr(url + parts->host, ':', parts->host_len) != NULL;
-  bool hsts = shadow_rare(shadow, CURLOPT_HSTS, 0) || shadow_rare(shadow, CURLOPT_HSTS_CTRL, 0);
+  bool hsts = shadow_value(shadow, CURLOPT_HSTS) || shadow_value(shadow, CURLOPT_HSTS_CTRL);
   struct idem_span host =
       hsts ? (struct idem_span){"127.0.0.1", 9} : (struct idem_span){url + parts->host, parts->host_len};
   struct buffer *to = &t->url;
@@ -252,7 +252,7 @@ static bool make_url(struct transport *t)
 
 static uintptr_t piece_of(const struct shadow *shadow)
 {
-  long size = (long)shadow_rare(shadow, CURLOPT_BUFFERSIZE, 0);
+  long size = (long)shadow_value(shadow, CURLOPT_BUFFERSIZE);
   return size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE : size < 1024 ? 1024 : (uintptr_t)size;
 }
 

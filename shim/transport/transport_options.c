@@ -44,7 +44,7 @@
   X(XFERINFOFUNCTION, may_show_progress(shadow), lend->progress, shadow->slot[SLOT_XFERINFOFUNCTION])        \
   X(XFERINFODATA, may_show_progress(shadow), lend->transport, shadow->slot[SLOT_XFERINFODATA])
 
-#define RARE(name, fallback) shadow_rare(shadow, CURLOPT_##name, (uintptr_t)(fallback))
+#define RARE(name, fallback) shadow_value(shadow, CURLOPT_##name)
 
 /* The app's protocols may leave http out. */
 static bool bars_http(const struct shadow *shadow)
