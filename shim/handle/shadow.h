@@ -85,6 +85,7 @@ struct shadow {
   struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
                  64];        /* NEEDS options that are set; the last bit stands for all newer ones */
+  uint64_t overridden, held; /* overrides.h: libcurl has ours; and keeps it though the app sets the option */
   struct replay *replay;     /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule;  /* valid while `matched` */
   struct rescue *rescue;         /* LIVE: of its call, while libcurl holds options of it */

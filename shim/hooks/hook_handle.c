@@ -4,6 +4,7 @@
 #include "shim/engine/multi_call.h"
 #include "shim/form/form.h"
 #include "shim/handle/multi.h"
+#include "shim/handle/overrides.h"
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
 #include "shim/runtime/runtime.h"
@@ -32,6 +33,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   if (shadow && shadow->form)
     form_share_readers(shadow->form);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
+  if (copy && shadow)
+    override_restore_on(shadow, copy);
   if (copy && shadow && shadow->state == PERFORM_LIVE)
     live_take_from_copy(shadow, copy);
   if (copy && shadow && shadow->state == PERFORM_TRANSPORT)

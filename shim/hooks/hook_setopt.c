@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* curl_easy_setopt. */
+#include "shim/handle/overrides.h"
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
 #include "shim/live/tee.h"
@@ -10,7 +11,7 @@
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
   bool transport = shadow->state == PERFORM_TRANSPORT;
-  bool held = transport ? transport_lends(option) : tee_holds(shadow, option);
+  bool held = transport ? transport_lends(option) : override_has(shadow, option) || tee_holds(shadow, option);
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)
     shadow_note(shadow, option, value);
