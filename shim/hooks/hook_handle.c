@@ -37,8 +37,6 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
     override_restore_on(shadow, copy);
   if (copy && shadow && shadow->state == PERFORM_LIVE)
     live_take_from_copy(shadow, copy);
-  if (copy && shadow && shadow->state == PERFORM_TRANSPORT)
-    transport_give_back(shadow, copy);
   struct shadow *copied = shadow ? begin_shadow(copy, real) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);

@@ -5,20 +5,17 @@
 #include "shim/hooks/hook.h"
 #include "shim/live/tee.h"
 #include "shim/runtime/runtime.h"
-#include "shim/transport/transport.h"
-#include "shim/transport/transport_options.h"
 
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
-  bool transport = shadow->state == PERFORM_TRANSPORT;
-  bool held = transport ? transport_lends(option) : override_has(shadow, option) || tee_holds(shadow, option);
+  bool held = override_has(shadow, option) || tee_holds(shadow, option);
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)
     shadow_note(shadow, option, value);
   else if (option == CURLOPT_MIMEPOST)
     shadow_lose_form(shadow); /* libcurl has taken the earlier one away */
-  if (transport && !held && option_row(option)->kind == OPTION_SPECIAL)
-    lend_method(shadow);
+  if (shadow->held && option_row(option)->kind == OPTION_SPECIAL)
+    override_method_again(shadow);
   return code;
 }
 

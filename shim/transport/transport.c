@@ -4,13 +4,13 @@
 #include "shim/base/http_header.h"
 #include "shim/form/form.h"
 #include "shim/handle/callbacks.h"
+#include "shim/handle/overrides.h"
 #include "shim/replay/debug.h"
 #include "shim/replay/progress.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/request/cookies.h"
 #include "shim/transport/feeder.h"
 #include "shim/transport/transport_header.h"
-#include "shim/transport/transport_options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,7 +37,7 @@ const char *transport_refuses(const struct request *request)
     return "a libcurl without Unix sockets";
   if (shadow->parts.path_len > PATH_MOST)
     return "a long path";
-  /* The method is lent, and cannot be given back without the name of the form. */
+  /* The method is overridden, and cannot be restored without the name of the form. */
   if (shadow->request == HTTP_MIME && !form_real(shadow->form))
     return "a form in a copied handle";
   if (!info_record_has_certificates(shadow, answer->facts))
@@ -248,7 +248,7 @@ static bool make_url(struct transport *t)
          buffer_append(to, url + parts->path, parts->path_len) && buffer_append(to, "", 1);
 }
 
-/* Lending. */
+/* The options. */
 
 static uintptr_t piece_of(const struct shadow *shadow)
 {
@@ -256,20 +256,69 @@ static uintptr_t piece_of(const struct shadow *shadow)
   return size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE : size < 1024 ? 1024 : (uintptr_t)size;
 }
 
-static void lend_options(struct transport *t)
+/* The app's protocols may leave http out. */
+static uintptr_t protocols(const struct shadow *shadow)
 {
-  struct lend lend = {
-      .transport = t,
-      .url = t->url.data,
-      .write = on_write,
-      .header = on_header,
-      .progress = on_progress,
-      .prereq = on_prereq,
-      .open_socket = open_socket,
-      .close_socket = close_socket,
-      .untimed = t->request->tape.played,
-  };
-  lend_all(t->shadow, &lend);
+  return shadow->slot[SLOT_PROTOCOLS_STR] || shadow->slot[SLOT_PROTOCOLS] != (uintptr_t)-1
+             ? CURLPROTO_HTTP
+             : shadow->slot[SLOT_PROTOCOLS];
+}
+
+/* With a body, RESUME_FROM is about what is sent; else libcurl asks for a part of the answer by it. */
+static uintptr_t resume_from(const struct shadow *shadow)
+{
+  bool sends = shadow->request != HTTP_GET && shadow->request != HTTP_HEAD;
+  return sends ? 0 : shadow_value(shadow, CURLOPT_RESUME_FROM_LARGE);
+}
+
+/* Also if it is only turned on in the middle. */
+static bool may_show_progress(const struct shadow *shadow)
+{
+  return !shadow->slot[SLOT_NOPROGRESS] || shadow->slot[SLOT_XFERINFOFUNCTION] ||
+         shadow->slot[SLOT_PROGRESSFUNCTION];
+}
+
+/* The pipe needs no name, no proxy, no second connection and no request that anybody reads. CURLU comes first:
+ * since 8.14 it takes the URL away. */
+static void override_options(struct transport *t)
+{
+  struct shadow *shadow = t->shadow;
+  bool progress = may_show_progress(shadow), prereq = shadow_value(shadow, CURLOPT_PREREQFUNCTION);
+  override_set(shadow, CURLOPT_CURLU, NULL);
+  override_set(shadow, CURLOPT_URL, t->url.data);
+  override_set(shadow, CURLOPT_PORT, 0);
+  override_set(shadow, CURLOPT_PROTOCOLS, protocols(shadow));
+  override_set(shadow, CURLOPT_PRE_PROXY, NULL);
+  override_set(shadow, CURLOPT_PROXY, "");
+  override_set(shadow, CURLOPT_UNIX_SOCKET_PATH, "idemshim");
+  override_set(shadow, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  override_set(shadow, CURLOPT_OPENSOCKETDATA, t);
+  override_set(shadow, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+  override_set(shadow, CURLOPT_CLOSESOCKETDATA, NULL);
+  override_set(shadow, CURLOPT_SOCKOPTFUNCTION, NULL);
+  override_set(shadow, CURLOPT_FRESH_CONNECT, 1);
+  override_set(shadow, CURLOPT_FORBID_REUSE, 1);
+  override_set(shadow, CURLOPT_TCP_FASTOPEN, 0);
+  override_set(shadow, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_WHATEVER);
+  override_set(shadow, CURLOPT_HTTPGET, 1);
+  override_set(shadow, CURLOPT_HTTPHEADER, NULL);
+  override_set(shadow, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+  override_set(shadow, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  override_set(shadow, CURLOPT_RESUME_FROM_LARGE, resume_from(shadow));
+  override_set(shadow, CURLOPT_FOLLOWLOCATION, 0);
+  override_set(shadow, CURLOPT_VERBOSE, 0);
+  override_set(shadow, CURLOPT_MAX_RECV_SPEED_LARGE, 0);
+  override_set(shadow, CURLOPT_WRITEFUNCTION, on_write);
+  override_set(shadow, CURLOPT_WRITEDATA, t);
+  override_set(shadow, CURLOPT_HEADERFUNCTION, on_header);
+  override_set(shadow, CURLOPT_HEADERDATA, t);
+  override_set(shadow, CURLOPT_PREREQFUNCTION, prereq ? on_prereq : NULL);
+  override_set(shadow, CURLOPT_PREREQDATA, prereq ? t : NULL);
+  override_set(shadow, CURLOPT_XFERINFOFUNCTION, progress ? on_progress : NULL);
+  override_set(shadow, CURLOPT_XFERINFODATA, progress ? t : NULL);
+  /* A tape says itself when it is over. */
+  if (t->request->tape.played)
+    override_until_set(shadow, CURLOPT_TIMEOUT_MS, 0);
 }
 
 bool transport_arm(struct transport *t, struct request *request)
@@ -293,7 +342,7 @@ bool transport_arm(struct transport *t, struct request *request)
   shadow->replayed = REPLAYED_TRANSPORT;
   shadow->transport = t;
   shadow->state = PERFORM_TRANSPORT;
-  lend_options(t);
+  override_options(t);
   errno = saved;
   return true;
 }
@@ -344,12 +393,7 @@ CURLcode transport_settle(struct transport *t)
 
 void transport_hold(struct transport *t)
 {
-  lend_options(t);
-}
-
-void transport_give_back(struct shadow *shadow, CURL *handle)
-{
-  lend_return_all(shadow, handle);
+  override_options(t);
 }
 
 void transport_disarm(struct transport *t, CURLcode code)
@@ -357,7 +401,7 @@ void transport_disarm(struct transport *t, CURLcode code)
   int saved = errno;
   feeder_forget(t);
   close_pair(t);
-  lend_return_all(t->shadow, t->shadow->handle);
+  override_restore_all(t->shadow);
   if (code == CURLE_WRITE_ERROR && t->refused.happened)
     callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
   if (t->answered)

@@ -15,8 +15,7 @@
  * send to either end. What does not fit into the socket follows from inside the callbacks, where there is
  * room again: no thread, and no other descriptor to wait for.
  *
- * For the time of the transfer some options are lent to libcurl with other values. What the app sets of them
- * meanwhile is noted by the shadow, and put in place at the end.
+ * For the time of the transfer some thirty options are overridden (overrides.h).
  */
 #ifndef IDEMSHIM_SHIM_TRANSPORT_H
 #define IDEMSHIM_SHIM_TRANSPORT_H
@@ -59,7 +58,7 @@ struct transport {
 /* Why `request->op.answer` cannot go this way, or NULL. */
 const char *transport_refuses(const struct request *request);
 
-/* Makes the socket and lends the options. False, with nothing lent, where there is no memory or descriptor.
+/* Makes the socket and overrides the options. False, with nothing overridden, where there is no memory or descriptor.
  * The shadow's state is PERFORM_TRANSPORT from here on. */
 bool transport_arm(struct transport *transport, struct request *request);
 
@@ -81,13 +80,7 @@ bool transport_poke(const struct transport *transport);
 /* After the transfer, or when it is given up: options as the app set them, and what getinfo will tell. */
 void transport_disarm(struct transport *transport, CURLcode code);
 
-/* Sets what the app has set of the lent options on a handle. */
-void transport_give_back(struct shadow *shadow, CURL *handle);
-
 /* The app has reset the handle in the middle of the transfer: the callbacks stay ours until its end. */
 void transport_hold(struct transport *transport);
-
-/* True if libcurl holds another value of ours for this option while the state is PERFORM_TRANSPORT. */
-bool transport_lends(CURLoption option);
 
 #endif
