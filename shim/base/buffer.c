@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/handle/shadow.h"
+#include "shim/base/buffer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/base/driver_lock.h"
 
-#include "shim/request/request.h"
+#include "shim/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Added to the name of a thread, which is aligned: it is in there to copy the process. */
@@ -43,7 +42,7 @@ void driver_lock_init(struct driver_lock *driver_lock)
 /* The bare system call: libc's would be a point at which the app may cancel its thread. */
 static void sleep_us(int64_t us)
 {
-  struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+  struct timespec time = clock_timespec(us);
   int saved = errno;
   syscall(SYS_nanosleep, &time, NULL);
   errno = saved;

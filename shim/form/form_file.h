@@ -3,7 +3,9 @@
 #ifndef IDEMSHIM_SHIM_FORM_FILE_H
 #define IDEMSHIM_SHIM_FORM_FILE_H
 
-#include "shim/handle/shadow.h"
+#include "shim/base/buffer.h"
+
+#include <stdint.h>
 
 /*
  * Appends at most `size` bytes of a regular file to `text`, which may come to `limit` bytes, and notes in

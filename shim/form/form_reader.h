@@ -15,7 +15,7 @@
 #ifndef IDEMSHIM_SHIM_FORM_READER_H
 #define IDEMSHIM_SHIM_FORM_READER_H
 
-#include "shim/handle/shadow.h"
+#include "shim/base/buffer.h"
 
 #include <curl/curl.h>
 #include <stdatomic.h>

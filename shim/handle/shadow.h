@@ -10,6 +10,7 @@
 #define IDEMSHIM_SHIM_SHADOW_H
 
 #include "config/config.h"
+#include "shim/base/buffer.h"
 #include "shim/handle/options.h"
 #include "shim/libcurl/libcurl.h"
 #include "store/store.h"
@@ -43,21 +44,6 @@ enum replayed {
   REPLAYED_TRANSPORT,
   REPLAYED_RESET /* and then the app has reset the handle: what libcurl keeps is left */
 };
-
-/* A growing buffer that keeps its memory. */
-struct buffer {
-  char *data;
-  size_t len, room;
-};
-char *buffer_reserve(struct buffer *buffer, size_t more); /* room after `len`, or NULL without memory */
-bool buffer_append(struct buffer *buffer, const void *data,
-                   size_t len); /* false: no memory, nothing appended */
-void buffer_free(struct buffer *buffer);
-static inline void buffer_release(struct buffer *buffer)
-{
-  if (buffer->data)
-    buffer_free(buffer);
-}
 
 /* Where the parts of an http(s) URL are; offsets into shadow.url. */
 struct url_parts {

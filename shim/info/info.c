@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/info/info.h"
 
-#include "shim/base/zero.h"
+#include "shim/base/buffer.h"
 #include "shim/info/certinfo.h"
 #include "shim/info/info_partial.h"
 #include "shim/request/request.h"
@@ -77,7 +77,7 @@ struct replay *replay_begin(struct shadow *shadow)
   certinfo_free(replay->certinfo);
   buffer_release(&replay->earlier_facts);
   struct buffer headers = replay->headers, facts = replay->facts;
-  zero(replay, sizeof(*replay));
+  buffer_zero(replay, sizeof(*replay));
   replay->headers = headers;
   replay->facts = facts;
   replay->headers.len = replay->facts.len = 0;

@@ -10,7 +10,6 @@
 #include "shim/tape/playback.h"
 
 #include <string.h>
-#include <time.h>
 
 /* An app that takes longer than this gets the rest from a copy: a reader that holds the map keeps deleted
  * space from being used again. */
@@ -38,16 +37,9 @@ const char *deliver_refuses(const struct request *request, const struct idem_ans
              : NULL;
 }
 
-static int64_t now_us_coarse(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void sleep_us(int64_t us)
 {
-  struct timespec time = {us / 1000000, us % 1000000 * 1000};
+  struct timespec time = clock_timespec(us);
   nanosleep(&time, NULL);
 }
 
@@ -209,7 +201,7 @@ static CURLcode deliver_body(struct delivery *d)
     at += answer->chunks[i].len;
     if (code == CURLE_OK && i + 1 < answer->chunk_count)
       code = progress_update(d->shadow, &d->progress);
-    if (i + 1 < answer->chunk_count && !d->unpinned && now_us_coarse() - d->request->started_us > PINNED_US)
+    if (i + 1 < answer->chunk_count && !d->unpinned && monotonic_coarse_us() - d->request->started_us > PINNED_US)
       unpin(d);
   }
   if (code == CURLE_OK)

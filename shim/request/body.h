@@ -6,8 +6,8 @@
 #ifndef IDEMSHIM_SHIM_BODY_H
 #define IDEMSHIM_SHIM_BODY_H
 
-#include "shim/form/form_body.h"
 #include "shim/handle/shadow.h"
+#include "shim/request/form_body.h"
 
 struct body {
   struct shadow *shadow;

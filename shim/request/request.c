@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/request/request.h"
 
-#include "shim/base/zero.h"
+#include "shim/base/buffer.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/request/cookies.h"
 #include "shim/runtime/log.h"
@@ -11,14 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-
-int64_t monotonic_us(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static struct idem_span span_of(const char *text)
 {
@@ -285,7 +277,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
 {
   request->shadow = shadow;
   request->rule = rule;
-  zero(&request->op, offsetof(struct request, started_us) - offsetof(struct request, op));
+  buffer_zero(&request->op, offsetof(struct request, started_us) - offsetof(struct request, op));
   idem_call_init(&request->op);
   request->bytes.rule = rule;
   request->body.shadow = shadow;

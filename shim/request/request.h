@@ -10,6 +10,7 @@
 #ifndef IDEMSHIM_SHIM_REQUEST_H
 #define IDEMSHIM_SHIM_REQUEST_H
 
+#include "shim/base/clock.h"
 #include "shim/handle/shadow.h"
 #include "shim/request/body.h"
 #include "shim/tape/tape_state.h"
@@ -61,9 +62,6 @@ int64_t request_due_us(const struct request *request, int64_t at_us);
 
 /* When chunk `i` of `request->op.answer` came, after the start of the live call. */
 int64_t request_chunk_us(const struct request *request, size_t i);
-
-/* CLOCK_MONOTONIC in µs. */
-int64_t monotonic_us(void);
 
 /* What a call has spent waiting for another one counts against the app's CURLOPT_TIMEOUT_MS. True if libcurl
  * holds the rest of it. */

@@ -90,7 +90,7 @@ void deadline_note_status(struct rescue *rescue, int status)
 
 static void sleep_until(int64_t us)
 {
-  struct timespec at = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+  struct timespec at = clock_timespec(us);
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
     ;
 }

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 /* How long a follower's owner may be done before it is noticed, if it does not wake the feeder itself: a look
  * is a system call, so they become rarer with each. */
@@ -131,7 +130,7 @@ static void sleep_as_follower(struct transport *t, int64_t us)
 
 static void sleep_until(int64_t us)
 {
-  struct timespec time = {us / 1000000, us % 1000000 * 1000};
+  struct timespec time = clock_timespec(us);
   pthread_cond_timedwait(&changed, &lock, &time);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The header of a form's part as libcurl writes it [Curl_mime_prepare_headers]. */
 #include "shim/form/form.h"
-#include "shim/form/form_body.h"
+#include "shim/request/form_body.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/form/form_body.h"
+#include "shim/request/form_body.h"
 
 #include "shim/form/form.h"
 #include "shim/form/form_file.h"
