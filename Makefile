@@ -66,7 +66,7 @@ $(B)/obj/%.o: %.c
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # A sanitizer's runtime calls dlsym() before it is ready for code that it instruments.
-$(B)/obj/shim/hooks/hook_dl.o: override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
+$(B)/obj/shim/hooks/hook_dl.o $(B)/obj/shim/libcurl/dl.o: override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
 
 $(B)/obj/%.o: %.S
 	$(call say,AS,$<)

@@ -96,7 +96,7 @@
 dlopen:
   .cfi_startproc
   landing
-  ask dl_open_flags
+  ask hook_dl_open_flags
   pass_flags
   jump_to dl_real_open
   .cfi_endproc
@@ -107,7 +107,7 @@ dlopen:
 dlsym:
   .cfi_startproc
   landing
-  ask dl_sym_answer
+  ask hook_dl_sym_answer
   return_unless_pass
   jump_to dl_real_sym
   .cfi_endproc

@@ -1,36 +1,102 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/hooks/hook_dl.h"
 
-#include "shim/hooks/elf_needed.h"
+#include "shim/libcurl/dl.h"
 #include "shim/libcurl/libcurl.h"
 #include "shim/runtime/runtime.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <link.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-void *(*dl_real_open)(const char *file, int flags);
-void *(*dl_real_sym)(void *handle, const char *name);
+struct image {
+  const unsigned char *data;
+  size_t size;
+};
 
-/* glibc 2.34 has moved both into libc; before, they have the version of their architecture's first glibc. */
-#if defined(__x86_64__)
-#define FIRST_VERSION "GLIBC_2.2.5"
-#else
-#define FIRST_VERSION "GLIBC_2.17"
-#endif
-
-static void *versioned(const char *name)
+/* `count` structs of `size` bytes at `offset`, if they are inside the file. */
+static const void *at(const struct image *image, uint64_t offset, uint64_t size, uint64_t count)
 {
-  void *symbol = dlvsym(RTLD_NEXT, name, "GLIBC_2.34");
-  return symbol ? symbol : dlvsym(RTLD_NEXT, name, FIRST_VERSION);
+  if (offset > image->size || (size && count > (image->size - offset) / size))
+    return NULL;
+  return image->data + offset;
 }
 
-void dl_find_real(void)
+/* Where a virtual address lies in the file. */
+static bool offset_of(const ElfW(Phdr) * segments, unsigned count, uint64_t address, uint64_t *offset)
 {
-  if (__atomic_load_n(&dl_real_sym, __ATOMIC_ACQUIRE))
-    return;
-  __atomic_store_n(&dl_real_open, versioned("dlopen"), __ATOMIC_RELAXED);
-  __atomic_store_n(&dl_real_sym, versioned("dlsym"), __ATOMIC_RELEASE);
+  for (unsigned i = 0; i < count; i++)
+    if (segments[i].p_type == PT_LOAD && address >= segments[i].p_vaddr &&
+        address - segments[i].p_vaddr < segments[i].p_filesz) {
+      *offset = address - segments[i].p_vaddr + segments[i].p_offset;
+      return true;
+    }
+  return false;
+}
+
+static bool names_libcurl(const struct image *image, uint64_t strings, const ElfW(Dyn) * entries,
+                          uint64_t count)
+{
+  for (uint64_t i = 0; i < count && entries[i].d_tag != DT_NULL; i++) {
+    const char *name = entries[i].d_tag == DT_NEEDED && entries[i].d_un.d_val < image->size
+                           ? at(image, strings + entries[i].d_un.d_val, 1, 1)
+                           : NULL;
+    if (name && memchr(name, '\0', image->size - (size_t)((const unsigned char *)name - image->data)) &&
+        libcurl_is_name(name))
+      return true;
+  }
+  return false;
+}
+
+static bool dynamic_names_libcurl(const struct image *image, const ElfW(Phdr) * segments, unsigned count,
+                                  const ElfW(Phdr) * dynamic)
+{
+  uint64_t entry_count = dynamic->p_filesz / sizeof(ElfW(Dyn)), strings = 0;
+  const ElfW(Dyn) *entries = at(image, dynamic->p_offset, sizeof(*entries), entry_count);
+  bool found = false;
+  for (uint64_t i = 0; entries && i < entry_count && entries[i].d_tag != DT_NULL; i++)
+    if (entries[i].d_tag == DT_STRTAB)
+      found = offset_of(segments, count, entries[i].d_un.d_ptr, &strings);
+  return found && strings < image->size && names_libcurl(image, strings, entries, entry_count);
+}
+
+static bool image_needs_libcurl(const struct image *image)
+{
+  const ElfW(Ehdr) *header = at(image, 0, sizeof(*header), 1);
+  if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_phentsize != sizeof(ElfW(Phdr)))
+    return false;
+  const ElfW(Phdr) *segments = at(image, header->e_phoff, sizeof(*segments), header->e_phnum);
+  for (unsigned i = 0; segments && i < header->e_phnum; i++)
+    if (segments[i].p_type == PT_DYNAMIC)
+      return dynamic_names_libcurl(image, segments, header->e_phnum, &segments[i]);
+  return false;
+}
+
+/* True if the ELF file at this path has a libcurl among its DT_NEEDED; false for anything unreadable. The file
+ * is mapped and every offset in it checked, so that nothing is allocated and a damaged file does no harm. */
+static bool elf_needs_libcurl(const char *path)
+{
+  struct stat status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    return false;
+  bool needs = false;
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+    struct image image = {MAP_FAILED, (size_t)status.st_size};
+    image.data = mmap(NULL, image.size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (image.data != MAP_FAILED) {
+      needs = image_needs_libcurl(&image);
+      munmap((void *)image.data, image.size);
+    }
+  }
+  close(fd);
+  return needs;
 }
 
 /* PHP's FFI module calls dlsym(), which its own DEEPBIND would take from libc instead of from us. */
@@ -40,7 +106,7 @@ static bool is_ffi_module(const char *file)
   return slash && strcmp(slash, "/ffi.so") == 0;
 }
 
-int dl_open_flags(const char *file, int flags)
+int hook_dl_open_flags(const char *file, int flags)
 {
   int saved = errno;
   dl_find_real();
@@ -51,7 +117,7 @@ int dl_open_flags(const char *file, int flags)
   return flags;
 }
 
-/* The stubs that we export, by the name without "curl_". */
+/* True for the name, without "curl_", of a stub that we export. */
 static bool is_exported(const char *name)
 {
   static const char *const names[] = {
@@ -90,13 +156,13 @@ static bool begins_with_curl(const char *name)
 }
 
 /* With two flavours in the process, a stub could not know for which of them it was taken. */
-void *dl_sym_answer(void *handle, const char *name)
+void *hook_dl_sym_answer(void *handle, const char *name)
 {
   dl_find_real();
   if (!name || !begins_with_curl(name) || handle == RTLD_NEXT || !is_exported(name + 5))
-    return DL_PASS;
+    return HOOK_DL_PASS;
   if (!settings()->hook_dl || !runtime_active())
-    return libcurl_count() ? DL_PASS : not_found(name);
+    return libcurl_count() ? HOOK_DL_PASS : not_found(name);
   void *symbol = dl_real_sym(handle, name);
   if (!symbol || libcurl_count() > 1)
     return symbol;

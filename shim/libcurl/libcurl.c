@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/libcurl/libcurl.h"
 
-#include "shim/hooks/hook_dl.h"
+#include "shim/libcurl/dl.h"
 
 #include <dlfcn.h>
 #include <link.h>

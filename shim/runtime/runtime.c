@@ -4,7 +4,7 @@
 #include "shim/form/form_table.h"
 #include "shim/handle/multi.h"
 #include "shim/handle/shadow.h"
-#include "shim/hooks/hook_dl.h"
+#include "shim/libcurl/dl.h"
 #include "shim/rescue/at_exit.h"
 #include "shim/rescue/inflight.h"
 #include "shim/runtime/environment.h"
