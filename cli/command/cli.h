@@ -17,18 +17,12 @@
 #ifndef IDEMSHIM_CLI_H
 #define IDEMSHIM_CLI_H
 
+#include "cli/output/message.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* What the command exits with. `run` ends as its program does, or with 126 or 127 as env(1) does. */
-enum cli_exit {
-  CLI_OK = 0,
-  CLI_NO = 1,    /* the answer is no: nothing found, no rule, something is damaged */
-  CLI_USAGE = 2, /* the command line or the configuration is wrong; what should be a tape is none */
-  CLI_STORE = 3, /* the store cannot be used, the program cannot be read, or the output cannot be written */
-};
 
 #define CLI_LIST_MAX 64
 

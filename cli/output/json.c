@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/output/json.h"
 
-#include "cli/command/cli.h"
 #include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"

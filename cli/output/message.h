@@ -5,6 +5,14 @@
 #ifndef IDEMSHIM_CLI_MESSAGE_H
 #define IDEMSHIM_CLI_MESSAGE_H
 
+/* What the command exits with. `run` ends as its program does, or with 126 or 127 as env(1) does. */
+enum cli_exit {
+  CLI_OK = 0,
+  CLI_NO = 1,    /* the answer is no: nothing found, no rule, something is damaged */
+  CLI_USAGE = 2, /* the command line or the configuration is wrong; what should be a tape is none */
+  CLI_STORE = 3, /* the store cannot be used, the program cannot be read, or the output cannot be written */
+};
+
 /* The subcommand that messages name from now on; NULL for none. Not copied. */
 void cli_message_command(const char *name);
 

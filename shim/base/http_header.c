@@ -109,3 +109,9 @@ bool header_is_chunked(struct idem_span blocks)
 {
   return header_find(header_last_block(blocks), "transfer-encoding").data != NULL;
 }
+
+bool header_is_encoded(struct idem_span blocks, bool decodes)
+{
+  struct idem_span coding = header_find(header_last_block(blocks), "content-encoding");
+  return coding.len && !decodes && !(coding.len == 8 && strncasecmp(coding.data, "identity", 8) == 0);
+}

@@ -24,6 +24,9 @@ bool header_was_redirected(struct idem_span blocks);
  * there is none. */
 struct idem_span header_find(struct idem_span block, const char *name);
 
+/* True if the last block's body has a content coding, and nobody `decodes` it on the way to the app. */
+bool header_is_encoded(struct idem_span blocks, bool decodes);
+
 /* The last block's body came in chunks of HTTP/1.1. */
 bool header_is_chunked(struct idem_span blocks);
 

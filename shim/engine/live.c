@@ -65,7 +65,7 @@ static struct idem_recording make_recording(const struct live *live, const struc
       .facts = {facts->data, facts->len},
       .chunks = (const struct idem_chunk *)tee->chunks.data,
       .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
-      .encoded = tee_is_encoded(tee),
+      .encoded = header_is_encoded(headers, shadow_decodes(shadow)),
       .framed = is_framed(shadow, block),
       .delivered = !rescue_is_copy(&live->rescue),
   };
@@ -159,17 +159,33 @@ static void return_error_buffer(struct live *live)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, shadow->slot[SLOT_ERRORBUFFER]);
 }
 
-static void record(struct live *live, CURLcode code)
+static void record(const struct live *live, CURLcode code)
 {
   struct request *request = live->request;
+  const struct tee *tee = &live->tee;
   const char *app = (const char *)request->shadow->slot[SLOT_ERRORBUFFER];
   bool bypassed = live->kind == LIVE_UNTOUCHED && settings()->mode != IDEM_MODE_RECORD;
   bool rescued = rescue_is_copy(&live->rescue);
-  if (request->tape.writer)
-    recorder_end_live(request, &live->tee, code, app && !rescued ? app : live->error,
-                      rescued    ? TAPE_RESCUE
-                      : bypassed ? TAPE_BYPASS
-                                 : TAPE_LIVE);
+  if (!request->tape.writer)
+    return;
+  const char *error_text = code == CURLE_OK ? "" : app && !rescued ? app : live->error;
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  struct tape_outcome outcome = {
+      .curl_code = (uint32_t)code,
+      .encoded = header_is_encoded(headers, shadow_decodes(request->shadow)),
+      .delivered = code == CURLE_OK,
+      .first_byte_us = tee->first_us,
+      .error_text = {error_text, strlen(error_text)},
+      .headers = headers,
+      .body = {tee->body.data, tee->body.len},
+      .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
+      .chunks = (const struct tape_chunk *)tee->moments.data,
+      .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
+  };
+  recorder_end_live(request, &outcome, (struct idem_span){tee->trailers.data, tee->trailers.len},
+                    rescued    ? TAPE_RESCUE
+                    : bypassed ? TAPE_BYPASS
+                               : TAPE_LIVE);
 }
 
 void live_begin(struct live *live, struct request *request, enum live_kind kind)

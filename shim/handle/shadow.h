@@ -113,7 +113,8 @@ static inline struct shadow *shadow_find(CURL *handle)
   return shadow_find_in_table(handle);
 }
 
-/* Forgets the handle; call before the real cleanup, since libcurl reuses the address at once. */
+/* Forgets the handle; call before the real cleanup, since libcurl reuses the address at once. What a
+ * delivery has left on it is freed before (replay_free). */
 void shadow_free(struct shadow *shadow);
 
 /* As curl_easy_reset() does: options are gone, the cookie engine stays. */
@@ -147,6 +148,12 @@ void shadow_end(struct shadow *shadow);
 static inline const char *shadow_text(const struct shadow *shadow, enum option_slot slot)
 {
   return (const char *)shadow->slot[slot];
+}
+
+/* True if libcurl undoes the content coding of an answer. */
+static inline bool shadow_decodes(const struct shadow *shadow)
+{
+  return shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
 }
 
 /* What the app has set for an option, or else libcurl's default: as setopt takes it. 0 for an option that is only

@@ -2,7 +2,6 @@
 /* The table from CURL* to shadow. Reading takes no lock: nodes are never given back, and a node is right only
  * if its handle is. */
 #include "shim/handle/shadow.h"
-#include "shim/info/info.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -103,8 +102,6 @@ void shadow_free(struct shadow *shadow)
   shadow_reset(shadow);
   buffer_release(&shadow->url);
   buffer_release(&shadow->copied_post);
-  replay_free(shadow->replay);
-  shadow->replay = NULL;
   pthread_mutex_lock(&table_lock);
   unlink_shadow(shadow);
   atomic_store_explicit(&shadow->handle, NULL, memory_order_release);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The app's share objects: only whether any of them has locks, which a copy of the process could wait for for
- * ever. */
+/*
+ * share: the app's share objects. All that is known of them is whether any has ever had a lock, for a copy of
+ * the process could wait for ever for one that another thread held. Any thread may call both.
+ */
 #ifndef IDEMSHIM_SHIM_SHARE_H
 #define IDEMSHIM_SHIM_SHARE_H
 
 #include <stdbool.h>
+
+/* An app has given a share object a lock function. */
+void share_note_locks(void);
 
 bool share_has_locks(void);
 

@@ -7,6 +7,7 @@
 #include "shim/handle/overrides.h"
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
+#include "shim/info/info.h"
 #include "shim/runtime/runtime.h"
 #include "shim/transport/transport.h"
 
@@ -77,8 +78,10 @@ HOOK(void, curl_easy_cleanup, (CURL * handle))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (shadow && multi_of(shadow))
     take_out(multi_of(shadow), shadow);
-  if (shadow)
+  if (shadow) {
+    replay_free(shadow);
     shadow_free(shadow);
+  }
   if (real)
     real->easy_cleanup(handle);
 }

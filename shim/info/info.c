@@ -116,8 +116,10 @@ void replay_take_facts(struct replay *replay, struct idem_span facts)
   replay->facts = fresh;
 }
 
-void replay_free(struct replay *replay)
+void replay_free(struct shadow *shadow)
 {
+  struct replay *replay = shadow->replay;
+  shadow->replay = NULL;
   if (!replay)
     return;
   free(replay->index);

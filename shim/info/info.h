@@ -38,7 +38,9 @@ struct replay *replay_begin(struct shadow *shadow);
  * line that ends the last header; may be "". */
 struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer,
                                    const char *marks);
-void replay_free(struct replay *replay);
+
+/* For the end of the handle. */
+void replay_free(struct shadow *shadow);
 
 /* Other facts than it began with: those of the transfer's end. Without memory it keeps the first. */
 void replay_take_facts(struct replay *replay, struct idem_span facts);

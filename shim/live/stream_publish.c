@@ -43,7 +43,7 @@ static bool is_ripe(const struct spooling *spooling, int *status)
     return false;
   *status = header_status(block.data, block.len);
   return *status >= 200 && idem_rule_accepts(request->rule, *status) && request->api->is_stream(headers) &&
-         !tee_is_encoded(tee) &&
+         !header_is_encoded(headers, shadow_decodes(request->shadow)) &&
          !(request->shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(*status, headers));
 }
 

@@ -9,7 +9,6 @@
 #include "shim/rescue/rescue.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* More than any server sends; libcurl itself stops at 300 KB of header. */
 #define HEADERS_MAX (1u << 20)
@@ -187,16 +186,6 @@ void tee_release(struct tee *tee)
 bool tee_has_header(const struct tee *tee)
 {
   return tee->body.len || ends_a_block(&tee->headers);
-}
-
-/* A coding was applied and libcurl was not told to undo it. */
-bool tee_is_encoded(const struct tee *tee)
-{
-  const struct shadow *shadow = tee->shadow;
-  struct idem_span block = header_last_block((struct idem_span){tee->headers.data, tee->headers.len});
-  struct idem_span coding = header_find(block, "content-encoding");
-  bool decoded = shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
-  return coding.len && !(coding.len == 8 && strncasecmp(coding.data, "identity", 8) == 0) && !decoded;
 }
 
 bool tee_holds(const struct shadow *shadow, CURLoption option)

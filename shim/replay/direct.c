@@ -201,7 +201,8 @@ static CURLcode deliver_body(struct delivery *d)
     at += answer->chunks[i].len;
     if (code == CURLE_OK && i + 1 < answer->chunk_count)
       code = progress_update(d->shadow, &d->progress);
-    if (i + 1 < answer->chunk_count && !d->unpinned && monotonic_coarse_us() - d->request->started_us > PINNED_US)
+    if (i + 1 < answer->chunk_count && !d->unpinned &&
+        monotonic_coarse_us() - d->request->started_us > PINNED_US)
       unpin(d);
   }
   if (code == CURLE_OK)

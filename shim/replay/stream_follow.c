@@ -35,7 +35,7 @@ static void take(struct request *request)
 
 void stream_join(struct request *request)
 {
-  request->stream->joined = request->stream->open = true;
+  request->stream->open = request->tape.streamed = true;
   request->stream->low_speed.started_us = monotonic_us();
   request->speed = 0; /* it comes when it comes */
   take(request);
@@ -43,7 +43,7 @@ void stream_join(struct request *request)
 
 void stream_refuse(struct request *request)
 {
-  request->stream->joined = request->stream->open = false;
+  request->stream->open = request->tape.streamed = false;
   request->stream->refused = true;
   request->op.answer = (struct idem_answer){.status = 0};
 }

@@ -18,7 +18,7 @@
 struct stream {
   struct idem_spool spool;
   struct low_speed low_speed; /* for direct delivery: the app's own rule */
-  bool joined, open, settled, refused;
+  bool open, settled, refused;
 };
 
 /* A call that waits: asks its owner for what has come. True if it is the head of an answer, or more. */
@@ -37,7 +37,7 @@ static inline bool stream_is_open(const struct request *request)
 /* True if op.answer is one that was joined, open or not. */
 static inline bool stream_is_joined(const struct request *request)
 {
-  return __builtin_expect(request->stream != NULL, 0) && request->stream->joined;
+  return __builtin_expect(request->tape.streamed, 0);
 }
 
 /* Joined, and its end has not been asked for. */

@@ -283,7 +283,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   request->body.shadow = shadow;
   request->speed = rule->pace == IDEM_PACE_ORIGINAL;
   request->tape.writer = NULL;
-  request->tape.played = false;
+  request->tape.played = request->tape.streamed = false;
   build_line(request);
   build_credentials(request);
   const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(request, room);

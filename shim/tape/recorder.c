@@ -3,8 +3,6 @@
 
 #include "shim/base/http_header.h"
 #include "shim/info/info.h"
-#include "shim/live/tee.h"
-#include "shim/replay/stream_follow.h"
 #include "shim/runtime/runtime.h"
 
 #include <stdlib.h>
@@ -61,7 +59,7 @@ static uint64_t given_us(const struct request *request, const struct idem_chunk 
   int64_t at_us = (int64_t)chunk->at_ms * 1000;
   if (request->speed > 0)
     return (uint64_t)((double)at_us / request->speed);
-  if (!stream_is_joined(request))
+  if (!request->tape.streamed)
     return now_us;
   at_us += request->op.answer.started_us - request->tape.call.started_us;
   return at_us > 0 ? (uint64_t)at_us : 0;
@@ -87,30 +85,17 @@ static uint16_t last_status(struct idem_span headers)
   return block.len ? (uint16_t)header_status(block.data, block.len) : 0;
 }
 
-void recorder_end_live(struct request *request, const struct tee *tee, CURLcode code, const char *error_text,
+void recorder_end_live(struct request *request, struct tape_outcome *outcome, struct idem_span trailers,
                        enum tape_what what)
 {
   struct buffer facts = {0};
   if (!request->tape.writer)
     return;
-  struct idem_span headers = {tee->headers.data, tee->headers.len};
   collect_facts(request, &facts);
-  facts_add_trailers(&facts, (struct idem_span){tee->trailers.data, tee->trailers.len});
-  struct tape_outcome outcome = {
-      .curl_code = (uint32_t)code,
-      .status = last_status(headers),
-      .encoded = tee_is_encoded(tee),
-      .delivered = code == CURLE_OK,
-      .first_byte_us = tee->first_us,
-      .error_text = code ? span(error_text) : span(NULL),
-      .headers = headers,
-      .body = {tee->body.data, tee->body.len},
-      .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
-      .chunks = (const struct tape_chunk *)tee->moments.data,
-      .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
-      .facts = {facts.data, facts.len},
-  };
-  append(request, &outcome, what);
+  facts_add_trailers(&facts, trailers);
+  outcome->facts = (struct idem_span){facts.data, facts.len};
+  outcome->status = last_status(outcome->headers);
+  append(request, outcome, what);
   buffer_release(&facts);
 }
 

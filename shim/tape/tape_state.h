@@ -17,10 +17,11 @@ struct ending {
   int64_t at_us;    /* after the start of the live call */
 };
 
-/* Only the first two are set for a call that no tape has to do with. */
+/* Only the first three are set for a call that no tape has to do with. */
 struct taping {
   struct tape_writer *writer; /* NULL: it is not recorded */
   bool played;                /* a tape answers it */
+  bool streamed;              /* its answer is given to the app as it comes to another call */
   const struct idem_tape_api *api;
   struct tape_call call;
   struct ending ending;      /* of a call that a tape answers */
