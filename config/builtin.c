@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/field.h"
-#include "config/host.h"
 #include "config/rules.h"
 
 #include <errno.h>

@@ -110,7 +110,7 @@ struct idem_config {
   char *store_dir;     /* absolute */
   uint64_t store_size; /* bytes */
   bool sync;
-  char *scope;                     /* "" if unset */
+  const char *scope;               /* "" if unset */
   char *tape_dir;                  /* NULL if unset */
   char *key_file;                  /* NULL if unset */
   uint64_t tape_size, tape_age_ms; /* 0: no limit */
@@ -125,8 +125,8 @@ struct idem_config {
   bool hook_dl;
 
   /* Private: what idem_config_match() looks at first, and the memory behind everything above. */
-  struct idem_gate *gates;
-  size_t gate_count;
+  struct idem_host_group *groups;
+  size_t group_count;
   struct idem_block *blocks;
 };
 
@@ -168,15 +168,11 @@ int idem_parse_duration(const char *text, size_t len, uint64_t *ms);
 /* "512" "64k" "16M" "4GiB" (powers of 1024) → bytes, -EINVAL otherwise. */
 int idem_parse_size(const char *text, size_t len, uint64_t *bytes);
 
-/* the tables that the manual, --help and `check` are made from */
-
-struct idem_variable_doc {
+/* A line of the tables that `check`, `--help` and the manual are made from: variables.def and fields.def. */
+struct idem_doc {
   const char *name, *values, *fallback, *help;
 };
-struct idem_field_doc {
-  const char *name, *values, *fallback, *help;
-};
-extern const struct idem_variable_doc idem_variable_docs[]; /* ends with a NULL name */
-extern const struct idem_field_doc idem_field_docs[];       /* ends with a NULL name */
+extern const struct idem_doc idem_variable_docs[]; /* ends with a NULL name */
+extern const struct idem_doc idem_field_docs[];    /* ends with a NULL name */
 
 #endif

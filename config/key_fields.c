@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is
- * a header's name too, redact a list of pointers. */
+/*
+ * Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is a header's
+ * name too, redact a list of pointers. At the end stands what they say together as one text, since rules that are written
+ * differently can share their keys.
+ */
 #include "config/ascii.h"
 #include "config/field.h"
 
 #include <string.h>
-
-/* In the order of enum idem_key_kind. */
-static const char *const key_words[] = {"auto", "header", "json", "content", NULL};
 
 static const char json_prefix[] = "json:";
 enum { JSON_PREFIX = sizeof json_prefix - 1 };
@@ -15,11 +15,6 @@ enum { JSON_PREFIX = sizeof json_prefix - 1 };
 /* Looked for first, whatever a rule says. */
 static const char *const usual_headers[] = {"Idempotency-Key", "X-Idempotency-Key"};
 enum { USUAL_HEADERS = sizeof usual_headers / sizeof usual_headers[0] };
-
-static struct idem_words *words_of(const struct idem_field *field, struct idem_rule *rule)
-{
-  return (struct idem_words *)((char *)rule + field->offset);
-}
 
 static void add_words(struct idem_text *text, const struct idem_words *words, size_t first)
 {
@@ -68,41 +63,39 @@ static int check_pointer(const struct idem_value *item, char *word)
   return 0;
 }
 
-int idem_parse_field_pointers(const struct idem_field *field, const struct idem_value *value,
-                              struct idem_rule *rule)
+/* A list whose items `check` accepts, or "none". */
+static int parse_words(const struct idem_value *value, idem_check_item *check, bool fold,
+                       struct idem_words *words)
 {
-  struct idem_words *words = words_of(field, rule);
-
   *words = (struct idem_words){0};
-  return idem_value_is(value, "none") ? 0 : idem_value_words(value, check_pointer, false, words);
+  return idem_value_is(value, "none") ? 0 : idem_value_words(value, check, fold, words);
 }
 
-void idem_format_field_pointers(const struct idem_field *field, const struct idem_rule *rule,
-                                struct idem_text *text)
+int idem_parse_field_pointers(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  add_words(text, (const struct idem_words *)((const char *)rule + field->offset), 0);
+  return parse_words(value, check_pointer, false, IDEM_MEMBER(struct idem_words));
+}
+
+void idem_format_field_pointers(const struct idem_field *field, const void *object, struct idem_text *text)
+{
+  add_words(text, IDEM_CONST_MEMBER(struct idem_words), 0);
 }
 
 int idem_parse_field_header_globs(const struct idem_field *field, const struct idem_value *value,
-                                  struct idem_rule *rule)
+                                  void *object)
 {
-  struct idem_words *words = words_of(field, rule);
-
-  *words = (struct idem_words){0};
-  return idem_value_is(value, "none") ? 0 : idem_value_words(value, check_header_glob, true, words);
+  return parse_words(value, check_header_glob, true, IDEM_MEMBER(struct idem_words));
 }
 
-void idem_format_field_header_globs(const struct idem_field *field, const struct idem_rule *rule,
+void idem_format_field_header_globs(const struct idem_field *field, const void *object,
                                     struct idem_text *text)
 {
-  (void)field;
-  add_words(text, &rule->keying.vary, 0);
+  add_words(text, IDEM_CONST_MEMBER(struct idem_words), 0);
 }
 
-int idem_parse_field_key_headers(const struct idem_field *field, const struct idem_value *value,
-                                 struct idem_rule *rule)
+int idem_parse_field_key_headers(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  struct idem_words *words = words_of(field, rule);
+  struct idem_words *words = IDEM_MEMBER(struct idem_words);
   int result = 0;
 
   *words = (struct idem_words){0};
@@ -117,64 +110,127 @@ int idem_parse_field_key_headers(const struct idem_field *field, const struct id
   return idem_value_words(value, check_header, true, words);
 }
 
-void idem_format_field_key_headers(const struct idem_field *field, const struct idem_rule *rule,
-                                   struct idem_text *text)
+void idem_format_field_key_headers(const struct idem_field *field, const void *object, struct idem_text *text)
 {
-  (void)field;
-  add_words(text, &rule->keying.headers, USUAL_HEADERS);
+  add_words(text, IDEM_CONST_MEMBER(struct idem_words), USUAL_HEADERS);
 }
 
-int idem_parse_field_key(const struct idem_field *field, const struct idem_value *value,
-                         struct idem_rule *rule)
+int idem_parse_field_key(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  struct idem_keying *keying = &rule->keying;
+  struct idem_keying *keying = IDEM_MEMBER(struct idem_keying);
   unsigned kind = IDEM_KEY_JSON;
 
-  (void)field;
   keying->pointers = (struct idem_words){0};
   if (value->len >= JSON_PREFIX && !memcmp(value->data, json_prefix, JSON_PREFIX)) {
     struct idem_value list = idem_value_part(value, JSON_PREFIX, value->len);
     keying->kind = IDEM_KEY_JSON;
     return idem_value_words(&list, check_pointer, false, &keying->pointers);
   }
-  int result = idem_value_choice(value, key_words, &kind);
+  int result = idem_value_choice(value, "auto|header|json|content", &kind);
   if (result == 0 && kind == IDEM_KEY_JSON)
     return idem_value_refuse(value, "json: with pointers after it, such as json:/event_id", "");
   keying->kind = kind;
   return result;
 }
 
-void idem_format_field_key(const struct idem_field *field, const struct idem_rule *rule,
-                           struct idem_text *text)
+void idem_format_field_key(const struct idem_field *field, const void *object, struct idem_text *text)
 {
-  (void)field;
-  idem_text_add_string(text, key_words[rule->keying.kind]);
-  if (rule->keying.kind == IDEM_KEY_JSON) {
-    idem_text_add_string(text, ":");
-    add_words(text, &rule->keying.pointers, 0);
-  }
+  static const char *const words[] = {"auto", "header", "json:", "content"};
+  const struct idem_keying *keying = IDEM_CONST_MEMBER(struct idem_keying);
+
+  idem_text_add_string(text, words[keying->kind]);
+  if (keying->kind == IDEM_KEY_JSON)
+    add_words(text, &keying->pointers, 0);
 }
 
 int idem_parse_field_header_or_off(const struct idem_field *field, const struct idem_value *value,
-                                   struct idem_rule *rule)
+                                   void *object)
 {
   struct idem_words one = {0};
+  int result = 0;
 
-  (void)field;
-  rule->inject = NULL;
-  if (idem_value_is(value, "off"))
-    return 0;
   if (memchr(value->data, ',', value->len) || idem_value_is(value, "on") || idem_value_is(value, "none"))
     return idem_value_refuse(value, "one header's name, or off", "");
-  int result = idem_value_words(value, check_header, true, &one);
-  if (result == 0)
-    rule->inject = one.word[0];
+  if (!idem_value_is(value, "off"))
+    result = idem_value_words(value, check_header, true, &one);
+  *IDEM_MEMBER(char *) = one.count ? one.word[0] : NULL;
   return result;
 }
 
-void idem_format_field_header_or_off(const struct idem_field *field, const struct idem_rule *rule,
+void idem_format_field_header_or_off(const struct idem_field *field, const void *object,
                                      struct idem_text *text)
 {
-  (void)field;
-  idem_text_add_string(text, rule->inject ? rule->inject : "off");
+  const char *name = *IDEM_CONST_MEMBER(char *);
+
+  idem_text_add_string(text, name ? name : "off");
+}
+
+static int compare(const char *a, const char *b, bool fold)
+{
+  for (; *a && (fold ? idem_lower(*a) == idem_lower(*b) : *a == *b); a++)
+    b++;
+  unsigned char last_a = (unsigned char)(fold ? idem_lower(*a) : *a);
+  unsigned char last_b = (unsigned char)(fold ? idem_lower(*b) : *b);
+  return last_a - last_b;
+}
+
+/* Newlines part the lists: no word can hold one. */
+static void add_list(struct idem_text *text, const char *name, const char *const *word, size_t count,
+                     bool fold)
+{
+  idem_text_add_string(text, name);
+  for (size_t i = 0; i < count; i++) {
+    idem_text_add_string(text, i ? "," : "");
+    for (const char *c = word[i]; *c; c++) {
+      char folded = fold ? idem_lower(*c) : *c;
+      idem_text_add(text, &folded, 1);
+    }
+  }
+}
+
+/* A list that is a set: the order in which it is written says nothing. */
+static void add_set(struct idem_text *text, const char *name, const struct idem_words *words, bool fold)
+{
+  const char *sorted[IDEM_WORDS_MAX];
+
+  for (size_t i = 0; i < words->count; i++) {
+    size_t at = i;
+    for (; at > 0 && compare(sorted[at - 1], words->word[i], fold) > 0; at--)
+      sorted[at] = sorted[at - 1];
+    sorted[at] = words->word[i];
+  }
+  add_list(text, name, sorted, words->count, fold);
+}
+
+/* What the kind of key does not look at is left out: header= means nothing to key=content. */
+static void add_keying(struct idem_text *text, const struct idem_rule *rule)
+{
+  const struct idem_keying *keying = &rule->keying;
+  const struct idem_words *headers = &keying->headers, *pointers = &keying->pointers;
+  bool by_header = keying->kind == IDEM_KEY_AUTO || keying->kind == IDEM_KEY_HEADER;
+
+  idem_text_add_string(
+      text, (const char *const[]){"key=auto", "key=header", "key=json", "key=content"}[keying->kind]);
+  if (by_header)
+    add_list(text, "\nheader=", (const char *const *)headers->word, headers->count, true);
+  if (keying->kind == IDEM_KEY_JSON)
+    add_list(text, "\npointers=", (const char *const *)pointers->word, pointers->count, false);
+  add_set(text, "\nvary=", &keying->vary, true);
+  add_set(text, "\nignore=", &keying->ignore, false);
+  idem_text_add_string(text, "\nrepeats=");
+  idem_fields[IDEM_FIELD_repeats].format(&idem_fields[IDEM_FIELD_repeats], rule, text);
+}
+
+int idem_rule_name_keying(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error)
+{
+  struct idem_value nowhere = {.arena = arena, .place = {.where = "rules", .error = error}};
+  struct idem_text measure = {0};
+
+  add_keying(&measure, rule);
+  struct idem_text text = {.out = idem_arena_alloc(arena, measure.len + 1), .size = measure.len + 1};
+  if (!text.out)
+    return idem_value_no_memory(&nowhere);
+  add_keying(&text, rule);
+  rule->keying.canonical = text.out;
+  return 0;
 }

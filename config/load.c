@@ -1,191 +1,84 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * From the environment to a config. Each variable is a field of struct idem_config (variables.def) and is read by its
+ * type; here are the types that only variables have, and the order of the sources of rules.
+ */
 #include "config/ascii.h"
 #include "config/config.h"
+#include "config/field.h"
 #include "config/file.h"
 #include "config/match.h"
 #include "config/rules.h"
-#include "config/units.h"
-#include "config/value.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define STORE_SIZE_MIN ((uint64_t)1 << 20)
-#define SCOPE_MAX      ((size_t)256)
-#define RESCUES_MAX    1024u
+#define SCOPE_MAX   ((size_t)256)
+#define RESCUES_MAX 1024u
 
+/* The config comes first: a variable's parser is given it as `object`, and may ask for what stands beside it. */
 struct loader {
-  struct idem_config *config;
+  struct idem_config config;
   struct idem_arena arena;
   struct idem_draft draft;
   char *(*get)(const char *name);
   struct idem_error *error;
 };
 
-/* A variable's text as a value; the fallback's where it is not set. */
-static struct idem_value value_of(struct loader *l, const struct idem_variable_doc *variable,
-                                  const char *text)
+/* base/rest as an absolute path; `name` is the variable that gave the base. */
+static int set_path(const struct idem_value *value, const char *name, const char *base, const char *rest,
+                    char **out)
 {
-  const char *data = text ? text : variable->fallback;
-
-  return (struct idem_value){
-      .data = data,
-      .len = strlen(data),
-      .place = {.where = variable->name, .error = l->error},
-      .arena = &l->arena,
-  };
-}
-
-/* Each reads one variable; `text` is NULL if it is unset or empty. */
-typedef int load_variable(struct loader *l, const struct idem_variable_doc *variable, const char *text);
-
-static int load_MODE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  /* In the order of enum idem_mode. */
-  static const char *const words[] = {"idempotent", "observe", "record", "replay", "off", NULL};
-  struct idem_value value = value_of(l, variable, text);
-  unsigned index = 0;
-  int result = idem_value_choice(&value, words, &index);
-
-  l->config->mode = index;
-  return result;
-}
-
-/* One of two words; true for the second. */
-static int load_word(struct loader *l, const struct idem_variable_doc *variable, const char *text,
-                     const char *const *words, bool *second)
-{
-  struct idem_value value = value_of(l, variable, text);
-  unsigned index = 0;
-  int result = idem_value_choice(&value, words, &index);
-
-  *second = index;
-  return result;
-}
-
-static int load_switch(struct loader *l, const struct idem_variable_doc *variable, const char *text,
-                       bool *out)
-{
-  static const char *const words[] = {"off", "on", NULL};
-  return load_word(l, variable, text, words, out);
-}
-
-static int load_SYNC(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  return load_switch(l, variable, text, &l->config->sync);
-}
-
-static int load_DELIVERY(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  /* In the order of enum idem_delivery. */
-  static const char *const words[] = {"auto", "transport", NULL};
-  struct idem_value value = value_of(l, variable, text);
-  unsigned index = 0;
-  int result = idem_value_choice(&value, words, &index);
-
-  l->config->delivery = index;
-  return result;
-}
-
-static int load_HOOK_DL(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  return load_switch(l, variable, text, &l->config->hook_dl);
-}
-
-static int load_STORE_SIZE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  struct idem_value value = value_of(l, variable, text);
-
-  if (idem_parse_size(value.data, value.len, &l->config->store_size) < 0)
-    return idem_value_refuse(&value, IDEM_SIZE_EXPECTED, "");
-  if (l->config->store_size < STORE_SIZE_MIN)
-    return idem_value_refuse(&value, "1M or more", "");
-  return 0;
-}
-
-/* base/rest as an absolute path. */
-static int set_path(struct loader *l, const char *name, const char *base, const char *rest, char **out)
-{
-  int result = idem_path_absolute(&l->arena, name, base, out, l->error);
+  int result = idem_path_absolute(value->arena, name, base, out, value->place.error);
   size_t len = result < 0 ? 0 : strlen(*out), rest_len = strlen(rest);
 
   if (result < 0 || rest_len == 0)
     return result;
-  char *whole = idem_arena_alloc(&l->arena, len + rest_len + 1);
+  char *whole = idem_arena_alloc(value->arena, len + rest_len + 1);
   if (!whole)
-    return idem_error_set(l->error, -ENOMEM, "%s: out of memory", name);
+    return idem_error_set(value->place.error, -ENOMEM, "%s: out of memory", name);
   memcpy(whole, *out, len);
   memcpy(whole + len, rest, rest_len);
   *out = whole;
   return 0;
 }
 
-static int load_STORE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+static int copy_value(const struct idem_value *value, char **out)
 {
-  char **out = &l->config->store_dir;
-  const char *cache = l->get("XDG_CACHE_HOME"), *home = l->get("HOME");
-
-  if (text)
-    return set_path(l, variable->name, text, "", out);
-  /* The XDG base directory specification has relative paths ignored. */
-  if (cache && cache[0] == '/')
-    return set_path(l, "XDG_CACHE_HOME", cache, "/idemshim", out);
-  if (home && home[0])
-    return set_path(l, "HOME", home, "/.cache/idemshim", out);
-  return idem_error_set(l->error, -EINVAL,
-                        "%s: expected a directory, as neither XDG_CACHE_HOME nor HOME is set",
-                        variable->name);
+  *out = idem_arena_copy(value->arena, value->data, value->len);
+  return *out ? 0 : idem_value_no_memory(value);
 }
 
-static int load_SCOPE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+static int idem_parse_field_file_name(const struct idem_field *field, const struct idem_value *value,
+                                      void *object)
 {
-  struct idem_value value = value_of(l, variable, text ? text : "");
-
-  if (value.len > SCOPE_MAX)
-    return idem_place_fail(&value.place, "expected at most %zu bytes, not %zu", SCOPE_MAX, value.len);
-  l->config->scope = idem_arena_copy(&l->arena, value.data, value.len);
-  return l->config->scope ? 0 : idem_value_no_memory(&value);
+  return set_path(value, field->name, value->data, "", IDEM_MEMBER(char *));
 }
 
-static int load_TAPE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+/* "stderr", or a file's name. */
+static int idem_parse_field_log(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  return text ? set_path(l, variable->name, text, "", &l->config->tape_dir) : 0;
+  return idem_value_is(value, "stderr") ? copy_value(value, IDEM_MEMBER(char *))
+                                        : idem_parse_field_file_name(field, value, object);
 }
 
-static int load_KEY_FILE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+static int idem_parse_field_scope(const struct idem_field *field, const struct idem_value *value,
+                                  void *object)
 {
-  return text ? set_path(l, variable->name, text, "", &l->config->key_file) : 0;
-}
-
-static int load_TAPE_SIZE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  struct idem_value value = value_of(l, variable, text);
-
-  if (idem_parse_size(value.data, value.len, &l->config->tape_size) < 0)
-    return idem_value_refuse(&value, IDEM_SIZE_EXPECTED, "");
-  if (l->config->tape_size && l->config->tape_size < STORE_SIZE_MIN)
-    return idem_value_refuse(&value, "1M or more, or 0", "");
-  return 0;
-}
-
-static int load_TAPE_AGE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  struct idem_value value = value_of(l, variable, text);
-
-  if (text && idem_parse_duration(value.data, value.len, &l->config->tape_age_ms) < 0)
-    return idem_value_refuse(&value, IDEM_DURATION_EXPECTED, "");
-  return 0;
+  if (value->len > SCOPE_MAX)
+    return idem_place_fail(&value->place, "expected at most %zu bytes, not %zu", SCOPE_MAX, value->len);
+  return copy_value(value, IDEM_MEMBER(char *));
 }
 
 /* Digits with a point; strtod() would go by the app's locale. False unless it is all of the text. */
-static bool parse_factor(const char *text, size_t len, double *factor)
+static bool read_factor(const char *text, size_t len, double *factor)
 {
   double unit = 1;
   bool digits = false, point = false;
 
   *factor = 0;
   for (size_t i = 0; i < len; i++) {
-    bool is_digit = text[i] >= '0' && text[i] <= '9';
+    bool is_digit = idem_is_digit(text[i]);
     if (!is_digit && (text[i] != '.' || point))
       return false;
     point |= !is_digit;
@@ -198,89 +91,49 @@ static bool parse_factor(const char *text, size_t len, double *factor)
   return digits;
 }
 
-static int load_PACE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+/* 0 for instant, 1 for original, else the factor. */
+static int idem_parse_field_speed(const struct idem_field *field, const struct idem_value *value,
+                                  void *object)
 {
-  struct idem_value value = value_of(l, variable, text);
-  double *speed = &l->config->speed;
+  double *speed = IDEM_MEMBER(double);
 
-  *speed = idem_value_is(&value, "original");
-  if (*speed || idem_value_is(&value, "instant"))
+  *speed = idem_value_is(value, "original");
+  if (*speed || idem_value_is(value, "instant"))
     return 0;
-  if (!parse_factor(value.data, value.len, speed) || *speed < 0.001 || *speed > 1e6)
-    return idem_value_refuse(&value, "instant, original or a factor such as 0.5 or 10", "");
+  if (!read_factor(value->data, value->len, speed) || *speed < 0.001 || *speed > 1e6)
+    return idem_value_refuse(value, "instant, original or a factor such as 0.5 or 10", "");
   return 0;
 }
 
-static int load_MATCH(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+/* N=FILE;N=FILE; the files are looked at when their exchange is replayed. */
+static int idem_parse_field_edits(const struct idem_field *field, const struct idem_value *value,
+                                  void *object)
 {
-  static const char *const words[] = {"exact", "loose", NULL};
-  return load_word(l, variable, text, words, &l->config->match_loose);
-}
-
-static int load_EXHAUSTED(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  static const char *const words[] = {"error", "last", NULL};
-  return load_word(l, variable, text, words, &l->config->exhausted_last);
-}
-
-static int load_REPLAY_STATE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  return text ? set_path(l, variable->name, text, "", &l->config->replay_state) : 0;
-}
-
-/* The files are looked at when their exchange is replayed. */
-static int load_REPLAY_EDIT(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  struct idem_value value = value_of(l, variable, text);
-  const char *at = text;
-
-  while (at && *at) {
+  for (const char *at = value->data; *at;) {
     size_t len = strcspn(at, ";"), digits = strspn(at, "0123456789");
     if (digits == 0 || at[digits] != '=' || len <= digits + 1)
-      return idem_value_refuse(&value, "N=FILE, the number of an exchange and a file, and ; between several",
+      return idem_value_refuse(value, "N=FILE, the number of an exchange and a file, and ; between several",
                                "");
     at += len + (at[len] == ';');
   }
-  l->config->replay_edit = text ? idem_arena_copy(&l->arena, text, strlen(text)) : NULL;
-  return text && !l->config->replay_edit ? idem_value_no_memory(&value) : 0;
+  return copy_value(value, IDEM_MEMBER(char *));
 }
 
-static int load_RESCUES(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+static int idem_parse_field_rescues(const struct idem_field *field, const struct idem_value *value,
+                                    void *object)
 {
-  struct idem_value value = value_of(l, variable, text);
   unsigned number = 0;
 
-  for (size_t i = 0; i < value.len; i++) {
-    if (value.data[i] < '0' || value.data[i] > '9' || number > RESCUES_MAX)
+  for (size_t i = 0; i < value->len; i++) {
+    if (!idem_is_digit(value->data[i]) || number > RESCUES_MAX)
       number = RESCUES_MAX + 1;
     else
-      number = number * 10 + (unsigned)(value.data[i] - '0');
+      number = number * 10 + (unsigned)(value->data[i] - '0');
   }
   if (number > RESCUES_MAX)
-    return idem_value_refuse(&value, "a number up to 1024", "");
-  l->config->rescues = number;
+    return idem_value_refuse(value, "a number up to 1024", "");
+  *IDEM_MEMBER(unsigned) = number;
   return 0;
-}
-
-static int load_GUARD_SIZE(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  struct idem_value value = value_of(l, variable, text);
-
-  if (idem_parse_size(value.data, value.len, &l->config->guard_size) < 0)
-    return idem_value_refuse(&value, IDEM_SIZE_EXPECTED, "");
-  return 0;
-}
-
-static int load_LOG(struct loader *l, const struct idem_variable_doc *variable, const char *text)
-{
-  struct idem_value value = value_of(l, variable, text);
-
-  if (!text)
-    return 0;
-  if (!idem_value_is(&value, "stderr"))
-    return set_path(l, variable->name, text, "", &l->config->log);
-  l->config->log = idem_arena_copy(&l->arena, value.data, value.len);
-  return l->config->log ? 0 : idem_value_no_memory(&value);
 }
 
 static int load_rule_file(struct loader *l, const char *variable, const char *path)
@@ -303,75 +156,96 @@ static int load_rule_file(struct loader *l, const char *variable, const char *pa
   return idem_rules_parse(&l->draft, &rules);
 }
 
-static int load_RULES(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+static int idem_parse_field_rules(const struct idem_field *field, const struct idem_value *value,
+                                  void *object)
 {
-  if (!text)
-    return 0;
-  const char *at = text + strspn(text, " \t\r\n");
+  struct loader *l = object;
+  const char *at = value->data + strspn(value->data, " \t\r\n");
+
   if (*at == '@')
-    return load_rule_file(l, variable->name, at + 1);
-  return idem_rules_parse(&l->draft, &(struct idem_rules_text){.origin = variable->name,
-                                                               .data = text,
-                                                               .len = strlen(text),
-                                                               .in_lines = strchr(text, '\n')});
+    return load_rule_file(l, field->name, at + 1);
+  return idem_rules_parse(&l->draft, &(struct idem_rules_text){.origin = field->name,
+                                                               .data = value->data,
+                                                               .len = value->len,
+                                                               .in_lines = strchr(value->data, '\n')});
 }
 
-static int load_HOSTS(struct loader *l, const struct idem_variable_doc *variable, const char *text)
+static int idem_parse_field_hosts(const struct idem_field *field, const struct idem_value *value,
+                                  void *object)
 {
-  return text ? idem_hosts_parse(&l->draft, variable->name, text) : 0;
+  struct loader *l = object;
+
+  return idem_hosts_parse(&l->draft, field->name, value->data);
 }
 
-#define X(name, values, fallback, help) {"IDEMSHIM_" #name, values, fallback, help},
-const struct idem_variable_doc idem_variable_docs[] = {
-#include "config/variables.def"
-    {NULL, NULL, NULL, NULL},
-};
-#undef X
-
-#define X(name, values, fallback, help) load_##name,
-static load_variable *const loaders[] = {
+#define X(name, values, fallback, type, member, help)                                                        \
+  {"IDEMSHIM_" #name, values, fallback, idem_parse_field_##type, NULL, offsetof(struct idem_config, member)},
+static const struct idem_field variables[] = {
 #include "config/variables.def"
 };
 #undef X
 
-static int load_variables(struct loader *l)
+static int load_variable(struct loader *l, const struct idem_field *variable)
 {
-  int result = idem_draft_init(&l->draft, &l->arena, l->error);
+  const char *text = l->get(variable->name);
 
-  for (size_t i = 0; result == 0 && i < sizeof loaders / sizeof loaders[0]; i++) {
-    const char *text = l->get(idem_variable_docs[i].name);
-    result = loaders[i](l, &idem_variable_docs[i], text && *text ? text : NULL);
+  if (!text || !*text) {
+    text = variable->fallback;
+    if (*text == '(' || *text == '$')
+      return 0;
   }
-  return result;
+  return variable->parse(variable,
+                         &(struct idem_value){.data = text,
+                                              .len = strlen(text),
+                                              .place = {.where = variable->name, .error = l->error},
+                                              .arena = &l->arena},
+                         &l->config);
+}
+
+/* Where the store is if IDEMSHIM_STORE does not say. */
+static int find_store(struct loader *l)
+{
+  const char *cache = l->get("XDG_CACHE_HOME"), *home = l->get("HOME");
+  struct idem_value value = {.place = {.error = l->error}, .arena = &l->arena};
+
+  /* The XDG base directory specification has relative paths ignored. */
+  if (cache && cache[0] == '/')
+    return set_path(&value, "XDG_CACHE_HOME", cache, "/idemshim", &l->config.store_dir);
+  if (home && home[0])
+    return set_path(&value, "HOME", home, "/.cache/idemshim", &l->config.store_dir);
+  return idem_error_set(l->error, -EINVAL,
+                        "IDEMSHIM_STORE: expected a directory, as neither XDG_CACHE_HOME nor HOME is set");
 }
 
 static int load(struct loader *l)
 {
-  int result = load_variables(l);
+  int result = idem_draft_init(&l->draft, &l->arena, l->error);
 
+  for (size_t i = 0; result == 0 && i < sizeof variables / sizeof variables[0]; i++)
+    result = load_variable(l, &variables[i]);
+  if (result == 0 && !l->config.store_dir)
+    result = find_store(l);
   if (result == 0 && l->draft.count == 0)
     result = idem_builtin_add(&l->draft);
   if (result < 0)
     return result;
-  l->config->rules = l->draft.rules;
-  l->config->rule_count = l->draft.count;
-  if (idem_gates_build(l->config, &l->arena) < 0)
+  l->config.rules = l->draft.rules;
+  l->config.rule_count = l->draft.count;
+  if (idem_match_build(&l->config, &l->arena) < 0)
     return idem_error_set(l->error, -ENOMEM, "rules: out of memory");
-  l->config->blocks = l->arena.blocks;
+  l->config.blocks = l->arena.blocks;
   return 0;
 }
 
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error)
 {
   int saved = errno;
-  struct loader loader = {.config = config, .get = get, .error = error};
-
-  *config = (struct idem_config){.mode = IDEM_MODE_OFF};
+  struct loader loader = {.config = {.scope = ""}, .get = get, .error = error};
   int result = load(&loader);
-  if (result < 0) {
+
+  *config = result < 0 ? (struct idem_config){.mode = IDEM_MODE_OFF} : loader.config;
+  if (result < 0)
     idem_arena_release(&loader.arena);
-    *config = (struct idem_config){.mode = IDEM_MODE_OFF};
-  }
   errno = saved;
   return result;
 }

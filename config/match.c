@@ -34,40 +34,40 @@ static bool same_host(const struct idem_rule *a, const struct idem_rule *b)
   return a->port == b->port && (a->host == b->host || !strcmp(a->host, b->host));
 }
 
-static void open_gate(struct idem_gate *gate, const struct idem_rule *rule, uint32_t first)
+static void fill_group(struct idem_host_group *group, const struct idem_rule *rule, uint32_t first)
 {
   size_t len = strlen(rule->host), tail = literal_tail(rule->host, len), least = 0;
 
   for (const char *c = rule->host; *c; c++)
     least += *c != '*';
-  gate->first = first;
-  gate->port = rule->port;
-  gate->tail = tail_of(rule->host + len, tail);
-  gate->mask = tail ? UINT64_MAX << (64 - 8 * tail) : 0;
-  gate->least_len = (uint16_t)least;
-  gate->spare = least < len ? UINT16_MAX : 0;
+  group->first = first;
+  group->port = rule->port;
+  group->tail = tail_of(rule->host + len, tail);
+  group->mask = tail ? UINT64_MAX << (64 - 8 * tail) : 0;
+  group->least_len = (uint16_t)least;
+  group->spare = least < len ? UINT16_MAX : 0;
 }
 
-static bool opens(const struct idem_gate *gate, uint64_t tail, size_t host_len, uint16_t port)
+static bool admits(const struct idem_host_group *group, uint64_t tail, size_t host_len, uint16_t port)
 {
-  return !((tail ^ gate->tail) & gate->mask) && host_len - gate->least_len <= gate->spare &&
-         (!gate->port || gate->port == port);
+  return !((tail ^ group->tail) & group->mask) && host_len - group->least_len <= group->spare &&
+         (!group->port || group->port == port);
 }
 
-int idem_gates_build(struct idem_config *config, struct idem_arena *arena)
+int idem_match_build(struct idem_config *config, struct idem_arena *arena)
 {
-  struct idem_gate *gates = idem_arena_alloc(arena, config->rule_count * sizeof *gates);
+  struct idem_host_group *groups = idem_arena_alloc(arena, config->rule_count * sizeof *groups);
   size_t count = 0;
 
-  if (!gates)
+  if (!groups)
     return -ENOMEM;
   for (uint32_t i = 0; i < config->rule_count; i++) {
     if (i == 0 || !same_host(&config->rules[i - 1], &config->rules[i]))
-      open_gate(&gates[count++], &config->rules[i], i);
-    gates[count - 1].end = i + 1;
+      fill_group(&groups[count++], &config->rules[i], i);
+    groups[count - 1].end = i + 1;
   }
-  config->gates = gates;
-  config->gate_count = count;
+  config->groups = groups;
+  config->group_count = count;
   return 0;
 }
 
@@ -83,10 +83,11 @@ static bool wants_method(const struct idem_words *methods, const struct idem_tar
   return false;
 }
 
-static const struct idem_rule *match_rules(const struct idem_config *config, const struct idem_gate *gate,
+static const struct idem_rule *match_rules(const struct idem_config *config,
+                                           const struct idem_host_group *group,
                                            const struct idem_target *target)
 {
-  for (uint32_t i = gate->first; i < gate->end; i++) {
+  for (uint32_t i = group->first; i < group->end; i++) {
     const struct idem_rule *rule = &config->rules[i];
     if (wants_method(&rule->methods, target) &&
         (!rule->path || idem_glob(rule->path, target->path, target->path_len, false)))
@@ -102,12 +103,12 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
   size_t host_len = target->host_len - (target->host_len > 1 && host[target->host_len - 1] == '.');
   uint64_t tail = tail_of(host + host_len, host_len);
 
-  for (size_t i = 0; i < config->gate_count; i++) {
-    const struct idem_gate *gate = &config->gates[i];
-    if (!opens(gate, tail, host_len, target->port) ||
-        !idem_glob(config->rules[gate->first].host, host, host_len, true))
+  for (size_t i = 0; i < config->group_count; i++) {
+    const struct idem_host_group *group = &config->groups[i];
+    if (!admits(group, tail, host_len, target->port) ||
+        !idem_glob(config->rules[group->first].host, host, host_len, true))
       continue;
-    const struct idem_rule *rule = match_rules(config, gate, target);
+    const struct idem_rule *rule = match_rules(config, group, target);
     if (rule)
       return rule;
   }

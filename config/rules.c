@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The grammar: name=value fields, rules parted by ; or newlines, # comments. */
+/* The list of rules that grows, and two of its sources: the grammar, and plain lists of hosts. */
 #include "config/rules.h"
 
 #include "config/ascii.h"
@@ -7,6 +7,38 @@
 
 #include <errno.h>
 #include <string.h>
+
+int idem_draft_init(struct idem_draft *draft, struct idem_arena *arena, struct idem_error *error)
+{
+  *draft = (struct idem_draft){.arena = arena, .error = error};
+  return idem_rule_default(&draft->defaults, arena, error);
+}
+
+int idem_draft_reserve(struct idem_draft *draft, size_t room)
+{
+  struct idem_rule *rules = idem_arena_alloc(draft->arena, room * sizeof *rules);
+
+  if (!rules)
+    return idem_error_set(draft->error, -ENOMEM, "rules: out of memory");
+  if (draft->count)
+    memcpy(rules, draft->rules, draft->count * sizeof *rules);
+  draft->rules = rules;
+  draft->room = room;
+  return 0;
+}
+
+struct idem_rule *idem_draft_add(struct idem_draft *draft, const char *origin, int number)
+{
+  if (draft->count == draft->room && idem_draft_reserve(draft, draft->room ? 2 * draft->room : 8) < 0)
+    return NULL;
+  struct idem_rule *rule = &draft->rules[draft->count++];
+  *rule = draft->defaults;
+  rule->origin = origin;
+  rule->number = number;
+  return rule;
+}
+
+/* The grammar: name=value fields, rules parted by ; or newlines, # comments. */
 
 struct reader {
   struct idem_draft *draft;
@@ -161,37 +193,25 @@ static int read_field(struct reader *r)
   return result;
 }
 
-static void skip_comment(struct reader *r)
-{
-  const char *line_end = memchr(r->at, '\n', (size_t)(r->end - r->at));
-
-  r->at = line_end ? line_end : r->end;
-}
-
-static int read_separator(struct reader *r)
-{
-  int result = end_rule(r);
-
-  if (*r->at++ == '\n') {
-    r->line_start = r->at;
-    r->place.line += r->text->in_lines;
-  }
-  return result;
-}
-
 static int read_next(struct reader *r)
 {
-  char c = *r->at;
+  const char *line_end = memchr(r->at, '\n', (size_t)(r->end - r->at));
+  int result = 0;
 
-  if (c == ';' || c == '\n')
-    return read_separator(r);
-  if (!is_blank(c) && c != '#')
-    return read_field(r);
-  if (c == '#')
-    skip_comment(r);
-  else
+  if (*r->at == '#') {
+    r->at = line_end ? line_end : r->end;
+  } else if (is_blank(*r->at)) {
     r->at++;
-  return 0;
+  } else if (*r->at != ';' && *r->at != '\n') {
+    result = read_field(r);
+  } else {
+    result = end_rule(r);
+    if (r->at++ == line_end) {
+      r->line_start = r->at;
+      r->place.line += r->text->in_lines;
+    }
+  }
+  return result;
 }
 
 int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *text)
@@ -213,5 +233,33 @@ int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *tex
   if (result == 0 && r.place.number == 0)
     return idem_error_set(draft->error, -EINVAL,
                           "%s: expected at least one rule, such as host=api.openai.com", text->origin);
+  return result;
+}
+
+int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *hosts)
+{
+  struct idem_value list = {
+      .data = hosts,
+      .len = strlen(hosts),
+      .place = {.where = origin, .noun = "host", .column = 1, .error = draft->error},
+      .arena = draft->arena,
+  };
+  struct idem_value item;
+  int result = 0;
+
+  for (size_t at = 0; result == 0 && idem_value_item(&list, &at, &item);) {
+    size_t first = 0, end = item.len;
+    /* "a, b": white space around a comma is no part of a host. */
+    while (first < end && strchr(" \t\r\n", item.data[first]))
+      first++;
+    while (end > first && strchr(" \t\r\n", item.data[end - 1]))
+      end--;
+    item = idem_value_part(&item, first, end);
+    item.place.number = ++list.place.number;
+    if ((size_t)item.place.number > IDEM_RULES_MAX)
+      return idem_place_fail(&item.place, "expected at most %zu hosts", IDEM_RULES_MAX);
+    struct idem_rule *rule = idem_draft_add(draft, origin, item.place.number);
+    result = rule ? idem_host_parse(&item, &rule->host, &rule->port) : -ENOMEM;
+  }
   return result;
 }

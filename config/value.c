@@ -22,6 +22,17 @@ struct idem_value idem_value_part(const struct idem_value *value, size_t first, 
   return part;
 }
 
+bool idem_value_item(const struct idem_value *list, size_t *at, struct idem_value *item)
+{
+  if (*at > list->len)
+    return false;
+  const char *comma = memchr(list->data + *at, ',', list->len - *at);
+  size_t end = comma ? (size_t)(comma - list->data) : list->len;
+  *item = idem_value_part(list, *at, end);
+  *at = end + 1;
+  return true;
+}
+
 int idem_value_refuse(const struct idem_value *value, const char *what, const char *hint)
 {
   return idem_place_fail(&value->place, "expected %s, not %s%s", what, IDEM_QUOTE(value->data, value->len),
@@ -33,29 +44,30 @@ int idem_value_no_memory(const struct idem_value *value)
   return idem_error_set(value->place.error, -ENOMEM, "%s: out of memory", value->place.where);
 }
 
-/* "a, b or c" */
-static void list_words(struct idem_text *text, const char *const *words)
-{
-  for (size_t i = 0; words[i]; i++) {
-    if (i > 0)
-      idem_text_add_string(text, words[i + 1] ? ", " : " or ");
-    idem_text_add_string(text, words[i]);
-  }
-}
+/* Longer than the words of any choice together. */
+#define CHOICE_MAX ((size_t)64)
 
-int idem_value_choice(const struct idem_value *value, const char *const *words, unsigned *index)
+int idem_value_choice(const struct idem_value *value, const char *words, unsigned *index)
 {
-  char known[128] = "";
+  char copy[CHOICE_MAX] = "", known[2 * CHOICE_MAX] = "", *rest = NULL;
+  const char *word[CHOICE_MAX / 2] = {NULL};
   struct idem_text text = {.out = known, .size = sizeof known};
+  unsigned count = 0;
 
-  for (unsigned i = 0; words[i]; i++) {
-    if (idem_value_is(value, words[i])) {
+  memcpy(copy, words, strnlen(words, sizeof copy - 1));
+  for (char *next = strtok_r(copy, "|", &rest); next; next = strtok_r(NULL, "|", &rest))
+    word[count++] = next;
+  for (unsigned i = 0; i < count; i++) {
+    if (idem_value_is(value, word[i])) {
       *index = i;
       return 0;
     }
+    /* "a, b or c" */
+    if (i > 0)
+      idem_text_add_string(&text, i + 1 < count ? ", " : " or ");
+    idem_text_add_string(&text, word[i]);
   }
-  list_words(&text, words);
-  return idem_value_refuse(value, known, IDEM_SUGGEST(words, value->data, value->len));
+  return idem_value_refuse(value, known, IDEM_SUGGEST(word, value->data, value->len));
 }
 
 size_t idem_words_find(const struct idem_words *words, const char *word, bool fold)
@@ -70,21 +82,16 @@ size_t idem_words_find(const struct idem_words *words, const char *word, bool fo
   return i;
 }
 
-static int make_room(const struct idem_value *value, struct idem_words *words)
-{
-  /* Lists are short and few: room for the longest one is cheaper than growing. */
-  if (!words->word)
-    words->word = idem_arena_alloc(value->arena, IDEM_WORDS_MAX * sizeof *words->word);
-  return words->word ? 0 : idem_value_no_memory(value);
-}
-
-static int add_item(const struct idem_value *item, idem_check_item *check, bool fold,
+/* Lists are short and few: room for the longest one is cheaper than growing. */
+static int add_word(const struct idem_value *item, idem_check_item *check, bool fold,
                     struct idem_words *words)
 {
   if (item->len == 0)
     return idem_place_fail(&item->place, "an empty item: expected words with one comma between them");
+  if (!words->word)
+    words->word = idem_arena_alloc(item->arena, IDEM_WORDS_MAX * sizeof *words->word);
   char *word = idem_arena_copy(item->arena, item->data, item->len);
-  if (!word)
+  if (!words->word || !word)
     return idem_value_no_memory(item);
   int result = check(item, word);
   if (result < 0 || idem_words_find(words, word, fold) < words->count)
@@ -98,14 +105,10 @@ static int add_item(const struct idem_value *item, idem_check_item *check, bool 
 int idem_value_words(const struct idem_value *value, idem_check_item *check, bool fold,
                      struct idem_words *words)
 {
-  int result = make_room(value, words);
+  struct idem_value item;
+  int result = 0;
 
-  for (size_t first = 0; result == 0 && first <= value->len;) {
-    const char *comma = memchr(value->data + first, ',', value->len - first);
-    size_t end = comma ? (size_t)(comma - value->data) : value->len;
-    struct idem_value item = idem_value_part(value, first, end);
-    result = add_item(&item, check, fold, words);
-    first = end + 1;
-  }
+  for (size_t at = 0; result == 0 && idem_value_item(value, &at, &item);)
+    result = add_word(&item, check, fold, words);
   return result;
 }

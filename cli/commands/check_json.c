@@ -35,7 +35,7 @@ static json_t *treatment_json(const struct idem_rule *rule)
 {
   char value[CLI_VALUE_SIZE];
   json_t *object = json_object();
-  for (const struct idem_field_doc *field = idem_field_docs; field->name; field++)
+  for (const struct idem_doc *field = idem_field_docs; field->name; field++)
     json_object_set_new(object, field->name,
                         text_json(cli_rule_value(rule, field->name, value) ? value : field->fallback));
   return object;

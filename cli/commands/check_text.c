@@ -105,7 +105,7 @@ static void print_rules(const struct cli_check *check)
 static void print_treatment(const struct idem_rule *rule)
 {
   char value[CLI_VALUE_SIZE];
-  for (const struct idem_field_doc *field = idem_field_docs; field->name; field++) {
+  for (const struct idem_doc *field = idem_field_docs; field->name; field++) {
     bool set = cli_rule_value(rule, field->name, value);
     printf("  %s%-9s%s ", set ? cli_style(CLI_GREEN) : "", field->name, set ? cli_style(CLI_PLAIN) : "");
     cli_put_line(stdout, set ? value : field->fallback, strlen(set ? value : field->fallback), CLI_UNCUT);
@@ -136,8 +136,8 @@ void cli_check_print(const struct cli_check *check)
 
 void cli_check_print_docs(void)
 {
-  for (const struct idem_variable_doc *row = idem_variable_docs; row->name; row++)
+  for (const struct idem_doc *row = idem_variable_docs; row->name; row++)
     printf("variable\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback, row->help);
-  for (const struct idem_field_doc *row = idem_field_docs; row->name; row++)
+  for (const struct idem_doc *row = idem_field_docs; row->name; row++)
     printf("field\t%s\t%s\t%s\t%s\n", row->name, row->values, row->fallback, row->help);
 }

@@ -415,9 +415,9 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
 {
   size_t variables = 0, fields = 0;
 
-  for (const struct idem_variable_doc *doc = idem_variable_docs; doc->name; doc++, variables++)
+  for (const struct idem_doc *doc = idem_variable_docs; doc->name; doc++, variables++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  for (const struct idem_field_doc *doc = idem_field_docs; doc->name; doc++, fields++)
+  for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   cr_expect_eq(variables, 21);
   cr_expect_eq(fields, 22);
