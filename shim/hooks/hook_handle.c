@@ -11,9 +11,23 @@
 #include "shim/runtime/runtime.h"
 #include "shim/transport/transport.h"
 
-static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real)
+static void end_shadow(struct shadow *shadow)
 {
-  struct shadow *shadow = handle ? shadow_new(handle, real) : NULL;
+  if (!shadow)
+    return;
+  replay_free(shadow);
+  shadow_free(shadow);
+}
+
+/* libcurl makes handles for itself (a multi's own, one for each stream that a server pushes) and ends them by
+ * functions that nobody sees: such a handle gets no shadow, and whatever is done with it is forwarded. Where
+ * libcurl cannot be told from its app, the shadow is found again when the address of its handle is. */
+static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, const void *caller)
+{
+  if (!handle || libcurl_is_itself(caller))
+    return NULL;
+  end_shadow(shadow_find(handle));
+  struct shadow *shadow = shadow_new(handle, real);
   if (shadow)
     atomic_store_explicit(&shadow->quick, runtime_active() ? handle : (CURL *)shadow, memory_order_relaxed);
   return shadow;
@@ -23,7 +37,7 @@ HOOK(CURL *, curl_easy_init, (void))
 {
   const struct libcurl *real = libcurl_of(CALLER);
   CURL *handle = real ? real->easy_init() : NULL;
-  begin_shadow(handle, real);
+  begin_shadow(handle, real, CALLER);
   return handle;
 }
 
@@ -38,7 +52,7 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
     override_restore_on(shadow, copy);
   if (copy && shadow && shadow->state == PERFORM_LIVE)
     live_take_from_copy(shadow, copy);
-  struct shadow *copied = shadow ? begin_shadow(copy, real) : NULL;
+  struct shadow *copied = shadow ? begin_shadow(copy, real, CALLER) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);
   return copy;
@@ -78,10 +92,7 @@ HOOK(void, curl_easy_cleanup, (CURL * handle))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (shadow && multi_of(shadow))
     take_out(multi_of(shadow), shadow);
-  if (shadow) {
-    replay_free(shadow);
-    shadow_free(shadow);
-  }
+  end_shadow(shadow);
   if (real)
     real->easy_cleanup(handle);
 }

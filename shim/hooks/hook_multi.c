@@ -31,7 +31,7 @@ HOOK(CURLM *, curl_multi_init, (void))
 {
   const struct libcurl *real = libcurl_of(CALLER);
   CURLM *handle = real ? real->multi_init() : NULL;
-  if (handle)
+  if (handle && !libcurl_is_itself(CALLER))
     multi_new(handle, real);
   return handle;
 }

@@ -149,6 +149,7 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
   table->version = about->version_num;
   table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;
+  table->is_library = libcurl_is_name(path);
   table->base = table->end = base;
   dl_iterate_phdr(note_end, table);
   return true;

@@ -69,6 +69,7 @@ struct libcurl {
   LIBCURL_OPTIONAL(X)
 #undef X
   bool unix_sockets;
+  bool is_library;        /* by its file's name: its object holds no code of an app */
   unsigned version;       /* CURLVERSION number, such as 0x075801 */
   const void *base, *end; /* where it is mapped; `base` identifies it */
 };
@@ -91,7 +92,14 @@ static inline bool libcurl_has(const struct libcurl *lib, const void *address)
 /* The libcurl that the code is part of, or NULL: it calls its own exports like everybody else. */
 const struct libcurl *libcurl_itself(const void *return_address);
 
-/* The same, if it is the one that was bound first: most programs have no other. */
+/* True for code of libcurl alone: an object that has a libcurl linked into it calls for the app, too. */
+static inline bool libcurl_is_itself(const void *return_address)
+{
+  const struct libcurl *itself = libcurl_itself(return_address);
+  return itself && itself->is_library;
+}
+
+/* The same as libcurl_itself(), if it is the one that was bound first: most programs have no other. */
 static inline const struct libcurl *libcurl_itself_first(const void *return_address)
 {
   bool any = atomic_load_explicit(&libcurl_bound_count, memory_order_acquire) > 0;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Nothing is left of a handle that has ended: 200,000 of them, of the app and those that libcurl makes for itself. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(handles, .init = open_world, .fini = close_world, .timeout = 180);
+
+/* The smallest allocation takes 32 bytes: half of it for each handle is what comes once, such as a buffer. */
+static void expect_no_growth(const char *mode, const char *interface, long count, const char *url,
+                             const char *body)
+{
+  struct run run = run_shim(&w, "many_handles", interface, world_text(&w, "%ld", count), url, body, NULL);
+  expect_success(&run);
+  long grown = atol(run.out);
+  cr_expect_leq(grown, 16 * count, "%s, %s, %s: %ld bytes for %ld handles", mode, interface, url, grown,
+                count);
+  run_release(&run);
+}
+
+Test(handles, leave_nothing_behind_in_any_mode)
+{
+  static const char *const modes[] = {"off", "observe", "idempotent", "record", "replay"};
+  static const char *const interfaces[] = {"easy", "multi"};
+  char ours[160];
+  snprintf(ours, sizeof ours, "%s", world_url(&w, "/v1/chat/completions"));
+  for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
+    world_env(&w, "IDEMSHIM_MODE", "%s", modes[m]);
+    if (strcmp(modes[m], "record") == 0)
+      world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+    world_env(&w, "IDEMSHIM_EXHAUSTED", "last");
+    for (size_t i = 0; i < sizeof interfaces / sizeof *interfaces; i++) {
+      expect_no_growth(modes[m], interfaces[i], 18000, "file:///dev/null", NULL);
+      expect_no_growth(modes[m], interfaces[i], 2000, ours, "{\"prompt\":\"again\"}");
+    }
+  }
+}
