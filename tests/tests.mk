@@ -8,17 +8,17 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/nocurl-static $(T)/record-tape $(T)/incident $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
+CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/incident $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
 
-$(T)/unit-config: $(call objects,config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/config_*.c))
+$(T)/unit-config: $(call objects,config tests/unit/config)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion
 
-$(T)/unit-store: $(call objects,store config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/store_*.c))
+$(T)/unit-store: $(call objects,store config tests/unit/store)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(STORE_LIBS) -lpthread
 
-$(T)/unit-tape: $(call objects,tape store config) $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/tape_*.c))
+$(T)/unit-tape: $(call objects,tape store config tests/unit/tape)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(STORE_LIBS) -lpthread
 
@@ -52,11 +52,11 @@ $(T)/incident: $(call objects,tests/clients/incident)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lpthread
 
-$(T)/nocurl-static: tests/clients/nocurl.c
+$(T)/no_libcurl-static: tests/clients/no_libcurl.c
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(filter-out -fsanitize%,$(CFLAGS)) -static -o $@ $<
 
-# As needed, for `nocurl` must not have it and `unload` gets it from its plugin alone.
+# As needed, for `no_libcurl` must not have it and `unload_plugin` gets it from its plugin alone.
 $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $< -lcurl -lpthread
@@ -64,11 +64,9 @@ $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 # Old names and callbacks of every kind are what it is about.
 $(B)/obj/tests/fidelity/%.o $(B)/obj/tests/clients/incident/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK
 
-$(T)/fidelity: $(call objects,tests/fidelity tests/fidelity/cases)
+$(T)/fidelity: $(call objects,tests/fidelity)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lz -lpthread
-
--include $(wildcard $(B)/obj/tests/*/*/*.d)
 
 # A sanitizer's runtime must come before everything else, also in programs that were not built with it. Leaks of foreign programs are
 # not ours to report; our own objects are checked for them by the unit tests.

@@ -4,12 +4,12 @@
  *
  * A POST of each BODY, all at once: in turn over so many multis, which are driven in turn. Shows each call as
  * it ends with what came back, and fails if libcurl's count of running transfers is ever another than the
- * number of those that have not ended. LOOP: tests/clients/drive.h.
+ * number of those that have not ended. LOOP: tests/clients/multi_loops.h.
  *
  * From the environment: TIMEOUT_MS, of the last call alone; HEADER, a line that goes with each; LIMIT, of
  * connections.
  */
-#include "tests/clients/drive.h"
+#include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
 
 enum { MULTIS_MOST = 16, CALLS_MOST = 512 };

@@ -11,7 +11,7 @@
  * Of every other key exactly one answer came without the mark of a replay, and all its answers are the same.
  * Every handle that is in a multi ends once. Whatever is not so is told, and the exit status is 1.
  */
-#include "tests/clients/drive.h"
+#include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
 
 #include <pthread.h>

@@ -3,9 +3,9 @@
  * scenario: one row for each thing that a replay must do as the live call did.
  *
  * The rows (scenarios.h) are shared by the program that performs them, tests/fidelity/main.c, and by the test
- * that runs it four times and compares what it prints, tests/e2e/fidelity.c. A row that says nothing is
- * replayed directly where that is free, and by transport where that is asked for. One that cannot be names
- * the way that it takes and why: docs/delivery.md is made from those rows.
+ * that runs it four times and compares what it prints, tests/e2e/replay/fidelity_suite.c. A row that says
+ * nothing is replayed directly where that is free, and by transport where that is asked for. One that cannot
+ * be names the way that it takes and why: docs/delivery.md is made from those rows.
  */
 #ifndef FIDELITY_SCENARIO_H
 #define FIDELITY_SCENARIO_H

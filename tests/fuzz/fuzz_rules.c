@@ -5,7 +5,7 @@
  * an empty config; what is taken must come back the same from idem_rule_format(), and matching must end.
  */
 #include "config/config.h"
-#include "tests/unit/config_equal.h"
+#include "tests/unit/config/equal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unusual_requests CASE URL [TEXT]
+ *
+ * One POST whose body or method comes about in an unusual way; TEXT is what a read callback gives. Shows the
+ * result, the error text and the answer.
+ */
+#define CURL_DISABLE_DEPRECATION
+#include "tests/clients/post.h"
+
+#include <stdbool.h>
+
+struct reader {
+  const char *text;
+  size_t at;
+  int pauses, rewinds;
+  bool paused, greedy;
+};
+
+static size_t read_text(char *into, size_t size, size_t count, void *arg)
+{
+  struct reader *reader = arg;
+  size_t left = strlen(reader->text) - reader->at, room = size * count;
+
+  if (reader->pauses && reader->at) {
+    reader->pauses--;
+    reader->paused = true;
+    return CURL_READFUNC_PAUSE;
+  }
+  /* Programs exist that know how large libcurl's buffer is, and do not look at the room. */
+  if (left > room && !reader->greedy)
+    left = room;
+  if (reader->pauses && left > 1)
+    left = 1;
+  memcpy(into, reader->text + reader->at, left);
+  reader->at += left;
+  return left;
+}
+
+static curlioerr restart(CURL *handle, int command, void *arg)
+{
+  struct reader *reader = arg;
+
+  (void)handle;
+  if (command != CURLIOCMD_RESTARTREAD)
+    return CURLIOE_UNKNOWNCMD;
+  reader->at = 0;
+  reader->rewinds++;
+  return CURLIOE_OK;
+}
+
+static CURL *progress_handle;
+
+static int resume(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
+{
+  struct reader *reader = arg;
+
+  (void)total, (void)now, (void)up_total, (void)up;
+  if (reader->paused) {
+    reader->paused = false;
+    curl_easy_pause(progress_handle, CURLPAUSE_CONT);
+  }
+  return 0;
+}
+
+static void read_from(CURL *handle, struct reader *reader)
+{
+  curl_easy_setopt(handle, CURLOPT_READFUNCTION, read_text);
+  curl_easy_setopt(handle, CURLOPT_READDATA, reader);
+}
+
+/* libcurl drops the copy, since the size that is set now is larger than the one that it copied with. */
+static void size_after_copy(CURL *handle, struct reader *reader)
+{
+  read_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, "copied");
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(reader->text));
+}
+
+/* libcurl sends the beginning of its copy. */
+static void smaller_size_after_copy(CURL *handle, struct reader *reader)
+{
+  static const char copied[] = "{\"copied\":1}          and more";
+
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)sizeof copied - 1);
+  curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, copied);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(reader->text));
+}
+
+/* POSTFIELDS does not end an upload: what goes out is the reader's. */
+static void upload_then_fields(CURL *handle, struct reader *reader)
+{
+  static const char fields[256] = "{}";
+
+  read_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, fields);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(reader->text));
+  curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "POST");
+}
+
+/* The form is gone, but the request is still one. */
+static void form_taken_away(CURL *handle, struct reader *reader)
+{
+  (void)reader;
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, reader->text);
+  curl_easy_setopt(handle, CURLOPT_MIMEPOST, (curl_mime *)NULL);
+}
+
+static void form(CURL *handle, struct reader *reader)
+{
+  curl_mime *mime = curl_mime_init(handle);
+
+  curl_mime_name(curl_mime_addpart(mime), "part");
+  curl_mime_data(curl_mime_addpart(mime), reader->text, CURL_ZERO_TERMINATED);
+  curl_easy_setopt(handle, CURLOPT_MIMEPOST, mime);
+}
+
+static void empty_post(CURL *handle, struct reader *reader)
+{
+  (void)reader;
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "");
+}
+
+static void post_from(CURL *handle, struct reader *reader)
+{
+  read_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(reader->text));
+}
+
+static void paused_reader(CURL *handle, struct reader *reader)
+{
+  post_from(handle, reader);
+  reader->pauses = 1;
+  progress_handle = handle;
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, resume);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, reader);
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, 5L);
+}
+
+static void greedy_reader(CURL *handle, struct reader *reader)
+{
+  static char large[50001];
+
+  memset(large, 'x', sizeof large - 1);
+  reader->text = large;
+  reader->greedy = true;
+  post_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, -1L);
+}
+
+static void ioctl_reader(CURL *handle, struct reader *reader)
+{
+  post_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_IOCTLFUNCTION, restart);
+  curl_easy_setopt(handle, CURLOPT_IOCTLDATA, reader);
+  curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+}
+
+static void no_rewind(CURL *handle, struct reader *reader)
+{
+  post_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+}
+
+/* A cookie of an earlier login: who asks. */
+static void engine_cookie(CURL *handle, struct reader *reader)
+{
+  char line[128];
+
+  snprintf(line, sizeof line, "Set-Cookie: session=%s; domain=127.0.0.1; path=/", reader->text);
+  curl_easy_setopt(handle, CURLOPT_COOKIELIST, line);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+}
+
+static void tls_user(CURL *handle, struct reader *reader)
+{
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+  curl_easy_setopt(handle, CURLOPT_TLSAUTH_USERNAME, reader->text);
+}
+
+static const struct {
+  const char *name;
+  void (*prepare)(CURL *handle, struct reader *reader);
+} cases[] = {
+    {"size-after-copy", size_after_copy},
+    {"smaller-size-after-copy", smaller_size_after_copy},
+    {"upload-then-fields", upload_then_fields},
+    {"form-taken-away", form_taken_away},
+    {"form", form},
+    {"empty-post", empty_post},
+    {"paused-reader", paused_reader},
+    {"greedy-reader", greedy_reader},
+    {"ioctl-reader", ioctl_reader},
+    {"no-rewind", no_rewind},
+    {"engine-cookie", engine_cookie},
+    {"tls-user", tls_user},
+};
+
+int main(int argc, char **argv)
+{
+  struct reader reader = {.text = argc > 3 ? argv[3] : ""};
+  struct reply reply = {0};
+  char error[CURL_ERROR_SIZE] = "";
+
+  for (size_t i = 0; argc > 2 && i < sizeof cases / sizeof *cases; i++)
+    if (strcmp(cases[i].name, argv[1]) == 0) {
+      CURL *handle = curl_easy_init();
+
+      curl_easy_setopt(handle, CURLOPT_URL, argv[2]);
+      curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, reply_take);
+      curl_easy_setopt(handle, CURLOPT_WRITEDATA, &reply);
+      curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
+      cases[i].prepare(handle, &reader);
+      CURLcode code = curl_easy_perform(handle);
+      reply_print(argv[1], handle, code, &reply);
+      printf("error \"%s\" rewinds %d\n%s\n", error, reader.rewinds, reply.bytes ? reply.bytes : "");
+      curl_easy_cleanup(handle);
+      free(reply.bytes);
+      return 0;
+    }
+  fprintf(stderr, "usage: unusual_requests CASE URL [TEXT]\n");
+  return 2;
+}

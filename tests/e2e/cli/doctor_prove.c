@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* idemshim doctor --prove: whether its proof is one. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct world w;
+
+/* The doctor's own server is the only one that counts here. */
+static void open_world(void)
+{
+  world_open(&w, 0);
+  world_unset(&w, "IDEMSHIM_STORE");
+  world_unset(&w, "IDEMSHIM_HOSTS");
+  world_unset(&w, "IDEMSHIM_LOG");
+  /* A sanitized library in a program that is not: its runtime cannot come first, and sh leaks by design. */
+  world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(cli_doctor_prove, .init = open_world, .fini = close_world);
+
+static json_t *prove(int status, const char *const *command)
+{
+  const char *argv[16] = {"idemshim", "doctor", "--json", "--prove"};
+  for (size_t i = 0; command[i]; i++)
+    argv[4 + i] = command[i];
+  struct run r = run_argv(&w, false, argv);
+  json_t *document = json_loads(r.out, 0, NULL), *proof = json_object_get(document, "proof");
+
+  cr_expect_eq(r.status, status, "exit %d: %s%s", r.status, r.out, r.err);
+  cr_assert_not_null(proof, "%s", r.out);
+  json_incref(proof);
+  json_decref(document);
+  run_release(&r);
+  return proof;
+}
+
+static void expect_verdict(json_t *proof, const char *words)
+{
+  const char *verdict = json_string_value(json_object_get(proof, "verdict"));
+  cr_expect(strstr(verdict, words), "expected \"%s\" in \"%s\"", words, verdict);
+  json_decref(proof);
+}
+
+static void expect_run(const json_t *proof, size_t index, const int counts[4])
+{
+  static const char *const names[] = {"requests", "live", "stored", "hit"};
+  const json_t *run = json_array_get(json_object_get(proof, "runs"), index);
+  for (size_t i = 0; i < 4; i++)
+    cr_expect_eq(json_integer_value(json_object_get(run, names[i])), counts[i], "run %zu, %s", index,
+                 names[i]);
+}
+
+Test(cli_doctor_prove, curl_is_proven_live_stored_and_replayed)
+{
+  json_t *proof = prove(0, (const char *const[]){"curl", "-sS", "-d", "{}", "{URL}", NULL});
+
+  expect_run(proof, 0, (const int[]){1, 1, 1, 0});
+  expect_run(proof, 1, (const int[]){0, 0, 0, 1});
+  expect_verdict(proof, "proven");
+}
+
+/* Chunks, trailers, and a client that waits for the server's word before it sends them. */
+Test(cli_doctor_prove, its_server_takes_what_clients_send)
+{
+  static const char code[] =
+      "import socket, sys, urllib.parse as p\n"
+      "u = p.urlsplit(sys.argv[1]); s = socket.create_connection((u.hostname, u.port)); f = "
+      "s.makefile('rb')\n"
+      "s.sendall(b'POST ' + u.path.encode() + b' HTTP/1.1\\r\\nHost: x\\r\\nTransfer-Encoding: "
+      "chunked\\r\\n'\n"
+      "          b'Expect: 100-continue\\r\\n\\r\\n')\n"
+      "assert f.readline() == b'HTTP/1.1 100 Continue\\r\\n' and f.readline() == b'\\r\\n'\n"
+      "for part in b'3;x=y\\r\\n{\\n}', b'\\r\\n2\\r\\n0\\r', b'\\r\\n0\\r\\nTrailer: 1\\r\\n', b'\\r\\n': "
+      "s.sendall(part)\n"
+      "assert b' 200 ' in f.readline() and f.read().endswith(b'}\\n')\n";
+  json_t *proof = prove(1, (const char *const[]){"/usr/bin/python3", "-c", code, "{URL}", NULL});
+  const json_t *first = json_array_get(json_object_get(proof, "runs"), 0);
+
+  cr_expect_eq(json_integer_value(json_object_get(first, "requests")), 1);
+  cr_expect_eq(json_integer_value(json_object_get(first, "status")), 0, "%s",
+               json_string_value(json_object_get(first, "complaint")));
+  json_decref(proof);
+}
+
+Test(cli_doctor_prove, a_program_that_calls_nobody_is_not_proven)
+{
+  expect_verdict(prove(1, (const char *const[]){"no_libcurl", NULL}), "no request arrived: write {URL}");
+  expect_verdict(prove(1, (const char *const[]){"no_libcurl", "{URL}", NULL}),
+                 "no request arrived: the program did not");
+}
+
+Test(cli_doctor_prove, a_program_that_calls_past_libcurl_is_not_reached)
+{
+  static const char code[] = "import sys, urllib.request as u\nu.urlopen(sys.argv[1], b'{}').read()\n";
+  json_t *proof = prove(1, (const char *const[]){"/usr/bin/python3", "-c", code, "{URL}", NULL});
+
+  expect_run(proof, 0, (const int[]){1, 0, 0, 0});
+  expect_run(proof, 1, (const int[]){1, 0, 0, 0});
+  expect_verdict(proof, "not reached");
+}
+
+Test(cli_doctor_prove, a_request_that_no_rule_takes_proves_nothing)
+{
+  expect_verdict(prove(1, (const char *const[]){"curl", "-sS", "{URL}", NULL}), "the request was a GET");
+}
+
+Test(cli_doctor_prove, a_request_that_differs_each_time_is_told_from_one_that_is_not_reached)
+{
+  static const char command[] = "curl -sS -d \"{\\\"at\\\":$$}\" \"$0\"";
+  expect_verdict(prove(1, (const char *const[]){"sh", "-c", command, "{URL}", NULL}), "was not the same");
+}
+
+Test(cli_doctor_prove, the_users_own_store_and_log_are_left_alone)
+{
+  world_env(&w, "IDEMSHIM_STORE", "%s", w.store);
+  world_env(&w, "IDEMSHIM_LOG", "%s", w.log);
+  world_env(&w, "TMPDIR", "%s", w.dir);
+  json_decref(prove(0, (const char *const[]){"curl", "-sS", "-d", "{}", "{URL}", NULL}));
+
+  cr_expect_neq(access(w.store, F_OK), 0);
+  cr_expect_neq(access(w.log, F_OK), 0);
+  struct run r = run_shell_plain(&w, "ls \"$HOME\"");
+  cr_expect_eq(r.out_len, 0, "left behind: %s", r.out);
+  run_release(&r);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs that want nothing from the shim, or use libcurl at odd times: nothing changes for them, and
+ * nothing leaks. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(bystanders, .init = open_world, .fini = close_world);
+
+static const char body[] = "{\"a\":1}";
+
+Test(bystanders, programs_without_libcurl)
+{
+  static const char *const programs[] = {"no_libcurl", "no_libcurl-static", "true"};
+  for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+    struct run plain = run_plain(&w, programs[i], NULL), shim = run_shim(&w, programs[i], NULL);
+    expect_same_output(&plain, &shim);
+    cr_expect_eq(plain.status, shim.status);
+    run_release(&plain);
+    run_release(&shim);
+  }
+  cr_expect_null(file_read(w.log, NULL));
+  cr_expect_neq(access(w.store, F_OK), 0, "no store was made for them");
+}
+
+Test(bystanders, a_setuid_program)
+{
+  if (geteuid() != 0)
+    cr_skip_test("only root can make a setuid program of another user");
+  char from[PATH_MAX + 32];
+  snprintf(from, sizeof(from), "%s/tests/no_libcurl", w.build);
+  struct run copy = run_plain(&w, "cp", from, world_path(&w, "suid"), NULL);
+  chmod(world_path(&w, "suid"), 04755);
+  chmod(w.dir, 0755);
+  struct run r = run_shell(&w, "cd \"$HOME\" && exec setpriv --reuid 65534 --clear-groups ./suid");
+  cr_expect_eq(r.signal, 0);
+  cr_expect_eq(r.status, 0, "%s", r.err);
+  run_release(&copy);
+  run_release(&r);
+}
+
+Test(bystanders, a_program_that_forks_in_the_middle)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run r = run_shim(&w, "forker", url, body, "{\"child\":1}", NULL);
+  expect_success(&r);
+  struct run again = run_shim(&w, "forker", url, body, "{\"child\":1}", NULL);
+  expect_success(&again);
+  cr_expect_eq(mock_count(&w).requests, 2, "%ld", mock_count(&w).requests);
+  cr_expect_eq(world_orphans(&w), 0);
+  run_release(&r);
+  run_release(&again);
+}
+
+Test(bystanders, a_plugin_that_brings_libcurl_and_is_closed)
+{
+  struct run plain = run_plain(&w, "unload_plugin", world_url(&w, "/v1/chat/completions"), body, NULL);
+  struct run r = run_shim(&w, "unload_plugin", world_url(&w, "/v1/chat/completions"), body, NULL);
+  expect_success(&plain);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 4, "three without us, one with us: %ld", mock_count(&w).requests);
+  run_release(&plain);
+  run_release(&r);
+}
+
+/* What the first round has opened (the store) stays, and no more comes. */
+Test(bystanders, no_descriptor_and_no_thread_leaks)
+{
+  struct run r = run_shim(&w, "unload_plugin", world_url(&w, "/v1/chat/completions"), body, NULL);
+  expect_success(&r);
+  long first = -1, fds, tasks, rounds = 0;
+  for (char *line = r.out; (line = strstr(line, "after fds=")); line++)
+    if (sscanf(line, "after fds=%ld tasks=%ld", &fds, &tasks) == 2) {
+      first = first < 0 ? fds : first;
+      rounds++;
+      cr_expect_eq(tasks, 1, "%s", r.out);
+      cr_expect_eq(fds, first, "%s", r.out);
+    }
+  cr_expect_eq(rounds, 3, "%s", r.out);
+  run_release(&r);
+}
+
+Test(bystanders, calls_before_constructors_and_after_destructors)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "call_in_constructor", url, NULL);
+  struct run live = run_shim(&w, "call_in_constructor", url, NULL);
+  long calls = mock_count(&w).requests / 2;
+  struct run replay = run_shim(&w, "call_in_constructor", url, NULL);
+  cr_expect_eq(plain.status, live.status);
+  cr_expect_eq(live.signal, 0);
+  expect_same_output(&live, &replay);
+  cr_expect_eq(calls, 5);
+  cr_expect_eq(mock_count(&w).requests, 2 * calls, "every one of them was replayed");
+  run_release(&plain);
+  run_release(&live);
+  run_release(&replay);
+}
+
+Test(bystanders, curl_in_parallel_mode_makes_one_call_of_two)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D200");
+  struct run r = run_shim(&w, "curl", "-sS", "-Z", "-d", "{}", url, url, NULL);
+  expect_success(&r);
+  cr_expect_eq(r.out_len % 2, 0);
+  expect_same_bytes("the two answers", r.out, r.out_len / 2, r.out + r.out_len / 2, r.out_len / 2);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(log_events(&w, "join"), 1);
+  run_release(&r);
+}
+
+/* A daemon that clears its environment, as php-fpm does with its workers. */
+Test(bystanders, the_environment_at_the_start_counts)
+{
+  const char *script =
+      "import ctypes, sys\nctypes.CDLL(None).clearenv()\nimport pycurl, io\n"
+      "for i in range(2):\n  c = pycurl.Curl(); c.setopt(c.URL, sys.argv[1]); c.setopt(c.POSTFIELDS, '{}')\n"
+      "  c.setopt(c.WRITEFUNCTION, io.BytesIO().write); c.perform()\n";
+  struct run cleared =
+      run_shim(&w, "/usr/bin/python3", "-c", script, world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&cleared);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&cleared);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests whose body, method or sender comes about in an unusual way: what goes out is what goes out without
+ * us, and two that differ never share an answer. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(odd_requests, .init = open_world, .fini = close_world);
+
+static const char target[] = "/v1/chat/completions";
+
+static struct run odd(bool shim, const char *name, const char *url, const char *text)
+{
+  return run_argv(&w, shim, (const char *const[]){"unusual_requests", name, url, text, NULL});
+}
+
+/* Method and body of the last request that came in; a form's boundary is random. */
+static void expect_same_last_request(const char *name)
+{
+  json_t *requests = mock_requests(&w);
+  size_t count = json_array_size(requests);
+  cr_assert_geq(count, 2);
+  const json_t *a = json_array_get(requests, count - 2), *b = json_array_get(requests, count - 1);
+  cr_expect(json_equal(json_object_get(a, "method"), json_object_get(b, "method")), "%s", name);
+  cr_expect(json_equal(json_object_get(a, "body_size"), json_object_get(b, "body_size")), "%s", name);
+  cr_expect(strcmp(name, "form") == 0 || json_equal(json_object_get(a, "body"), json_object_get(b, "body")),
+            "%s", name);
+  json_decref(requests);
+}
+
+struct odd_case {
+  char name[32];
+  char event[16]; /* what becomes of the call */
+};
+
+ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without_us)
+{
+  static struct odd_case cases[] = {
+      {"size-after-copy", "stored"},
+      {"smaller-size-after-copy", "stored"},
+      {"upload-then-fields", "bypass"},
+      {"form-taken-away", "bypass"},
+      {"form", "stored"},
+      {"empty-post", "stored"},
+      {"paused-reader", "bypass"},
+      {"greedy-reader", "stored"},
+      {"engine-cookie", "stored"},
+      {"tls-user", "bypass"},
+  };
+  return cr_make_param_array(struct odd_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct odd_case *odd_case, odd_requests, what_goes_out_is_what_goes_out_without_us)
+{
+  open_world();
+  struct run plain = odd(false, odd_case->name, world_url(&w, target), "1234");
+  struct run live = odd(true, odd_case->name, world_url(&w, target), "1234");
+  expect_success(&plain);
+  expect_success(&live);
+  cr_expect(strstr(plain.out, "rc=0 status=200"), "%s", plain.out);
+  cr_expect(strstr(live.out, "rc=0 status=200"), "%s", live.out);
+  cr_expect_eq(log_events(&w, odd_case->event), 1, "%s: not %s", odd_case->name, odd_case->event);
+  expect_same_last_request(odd_case->name);
+  run_release(&plain);
+  run_release(&live);
+  close_world();
+}
+
+/* A reader that replaces a copy, a size that cuts one, a cookie in libcurl's engine: each makes another
+ * request. */
+static void expect_two_operations(const char *name)
+{
+  struct run first = odd(true, name, world_url(&w, target), "1234");
+  struct run other = odd(true, name, world_url(&w, target), "987");
+  expect_success(&first);
+  expect_success(&other);
+  cr_expect_eq(mock_count(&w).requests, 2, "%s: %ld requests", name, mock_count(&w).requests);
+  run_release(&first);
+  run_release(&other);
+  mock_reset(&w);
+}
+
+Test(odd_requests, a_difference_that_is_set_late_makes_another_operation)
+{
+  expect_two_operations("size-after-copy");
+  expect_two_operations("smaller-size-after-copy");
+  expect_two_operations("engine-cookie");
+  expect_two_operations("tls-user");
+}
+
+Test(odd_requests, a_cookie_file_may_say_who_asks)
+{
+  struct run other;
+  const char *jar = world_write(&w, "jar", "127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\talpha\n", 43);
+  struct run first = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", world_url(&w, target), NULL);
+  struct run again = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", world_url(&w, target), NULL);
+  expect_same_output(&first, &again);
+  run_release(&again);
+  world_write(&w, "jar", "127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tbravo\n", 43);
+  other = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", world_url(&w, target), NULL);
+  expect_success(&first);
+  expect_success(&other);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  run_release(&first);
+  run_release(&other);
+}
+
+/* Each answer brings another, so that the jar of one call is never that of the next. */
+Test(odd_requests, a_load_balancer_s_cookie_does_not_say_who_asks)
+{
+  const char *jar = world_write(&w, "jar", "127.0.0.1\tFALSE\t/\tFALSE\t0\t__cf_bm\talpha\n", 43);
+  struct run first = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", world_url(&w, target), NULL);
+  world_write(&w, "jar", "127.0.0.1\tFALSE\t/\tFALSE\t0\t__cf_bm\tbravo\n", 43);
+  struct run again = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", world_url(&w, target), NULL);
+  expect_success(&first);
+  expect_same_output(&first, &again);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&first);
+  run_release(&again);
+}
+
+/* Above max_body the reader is the app's own again, and so is its way back. */
+static void expect_same_rewind(const char *name, const char *result)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=redirect%3D%2Fv1%2Fmessages");
+  struct run plain = odd(false, name, url, "1234"), live = odd(true, name, url, "1234");
+  cr_expect(strstr(plain.out, result), "%s", plain.out);
+  cr_expect(strstr(live.out, result), "%s", live.out);
+  run_release(&plain);
+  run_release(&live);
+}
+
+Test(odd_requests, a_reader_that_is_too_long_is_rewound_as_without_us)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=2");
+  expect_same_rewind("ioctl-reader", "error \"\" rewinds 1");
+  expect_same_rewind("no-rewind", "error \"necessary data rewind wasn't possible\" rewinds 0");
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* A store that something else has written to: a miss or an error, and never the end of the app. */
+#include "tests/unit/store/fixture.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ANSWERS = 60, PAGE = 4096 };
+
+static struct shop shop;
+
+static struct order numbered(int i)
+{
+  static char body[64];
+  snprintf(body, sizeof(body), "{\"n\":%d}", i);
+  struct order order = order_of(&shop, body);
+  if (i % 3 == 0) {
+    static char key[64];
+    snprintf(key, sizeof(key), "Idempotency-Key: %d", i);
+    order_header(&order, key);
+  }
+  return order;
+}
+
+/* Answers of a few hundred bytes up to some pages, claims in flight and pages that have been freed. */
+static void open_shop(void)
+{
+  static char answer[20000];
+  shop_open(&shop, "");
+  for (int i = 0; i < ANSWERS; i++) {
+    struct order order = numbered(i);
+    snprintf(answer, sizeof(answer), "{\"a\":\"%*d\"}", i % 5 ? 100 : 15000, i);
+    order_ask(&order, answer);
+    struct idem_error error;
+    if (i % 7 == 0)
+      idem_store_remove(shop.store, order.call.id, &error);
+  }
+}
+
+static void close_shop(void)
+{
+  shop_close(&shop);
+}
+
+TestSuite(store_damage, .init = open_shop, .fini = close_shop, .timeout = 120);
+
+static int look(void *arg, const struct idem_answer *answer)
+{
+  size_t *sum = arg;
+  for (size_t i = 0; i < answer->body.len; i++)
+    *sum += (unsigned char)answer->body.data[i];
+  return 0;
+}
+
+/* Everything that a process does with a store. What it returns does not matter; that it returns does. */
+static void use_store(void)
+{
+  struct idem_error error;
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, JSON_HEADERS, "{\"fresh\":1}");
+  struct idem_gc gc;
+  struct idem_verify verify;
+  size_t sum = 0;
+
+  alarm(20);
+  if (shop_reopen(&shop, &error) < 0)
+    return;
+  for (int i = 0; i < ANSWERS + 5; i++) {
+    struct order order = numbered(i);
+    order.request.headers = order.headers;
+    order.request.rule = shop.config.rules;
+    int verdict = idem_store_enter(shop.store, &order.request, &order.call, &error);
+    if (verdict == IDEM_HIT)
+      look(&sum, &order.call.answer);
+    if (verdict == IDEM_OWNED)
+      idem_store_commit(shop.store, &order.call, &order.request, &recording, &error);
+    if (verdict >= 0)
+      idem_store_leave(shop.store, &order.call, true);
+  }
+  idem_store_each(shop.store, look, &sum, &error);
+  idem_store_verify(shop.store, &verify, NULL, NULL, NULL, &error);
+  idem_store_gc(shop.store, &gc, NULL, NULL, &error);
+  idem_store_close(shop.store);
+}
+
+static size_t read_file(char **data)
+{
+  struct stat stat;
+  int fd = open(shop_path(&shop, "data.mdb"), O_RDONLY);
+  cr_assert_eq(fstat(fd, &stat), 0);
+  *data = malloc((size_t)stat.st_size);
+  cr_assert_eq(read(fd, *data, (size_t)stat.st_size), stat.st_size);
+  close(fd);
+  return (size_t)stat.st_size;
+}
+
+static void write_file(const char *data, size_t size)
+{
+  int fd = open(shop_path(&shop, "data.mdb"), O_WRONLY | O_TRUNC);
+  cr_assert_eq(write(fd, data, size), (ssize_t)size);
+  close(fd);
+}
+
+/* Runs use_store() in a child over `data`; fails if a signal ends it. */
+static void survives(const char *data, size_t size, const char *what, unsigned seed)
+{
+  int status;
+  write_file(data, size);
+  pid_t child = fork();
+  if (child == 0) {
+    use_store();
+    _exit(0);
+  }
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s, seed %u: signal %d, status %d", what, seed,
+            WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+}
+
+/* A page of a tree is hit at its head or its nodes; most others hold answers, which say nothing of LMDB. */
+static size_t random_place(const char *data, size_t size, unsigned *seed)
+{
+  for (int i = 0; i < 200; i++) {
+    size_t page = (size_t)rand_r(seed) % (size / PAGE) * PAGE;
+    uint16_t flags;
+    memcpy(&flags, data + page + 10, sizeof(flags));
+    if (flags & 0x0b && rand_r(seed) % 2)
+      return page + (size_t)rand_r(seed) % 64;
+    if (flags & 0x0b)
+      return page + (size_t)rand_r(seed) % PAGE;
+  }
+  return (size_t)rand_r(seed) % size;
+}
+
+static unsigned rounds(unsigned usual)
+{
+  const char *asked = getenv("IDEM_TEST_ROUNDS");
+  return asked ? (unsigned)strtoul(asked, NULL, 10) : usual;
+}
+
+Test(store_damage, random_flips_anywhere_kill_nobody)
+{
+  char *data;
+  size_t size;
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  size = read_file(&data);
+  char *bad = malloc(size);
+  for (unsigned round = 0; round < rounds(150); round++) {
+    unsigned seed = round;
+    memcpy(bad, data, size);
+    for (int flips = 1 + rand_r(&seed) % 8; flips > 0; flips--)
+      bad[(size_t)rand_r(&seed) % size] ^= (char)(1 << rand_r(&seed) % 8);
+    survives(bad, size, "flips anywhere", round);
+  }
+  free(bad);
+  free(data);
+}
+
+Test(store_damage, flips_in_the_trees_kill_nobody)
+{
+  char *data;
+  size_t size;
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  size = read_file(&data);
+  char *bad = malloc(size);
+  for (unsigned round = 0; round < rounds(300); round++) {
+    unsigned seed = round;
+    memcpy(bad, data, size);
+    for (int flips = 1 + rand_r(&seed) % 4; flips > 0; flips--)
+      bad[random_place(data, size, &seed)] = (char)rand_r(&seed);
+    survives(bad, size, "flips in trees", round);
+  }
+  free(bad);
+  free(data);
+}
+
+Test(store_damage, a_file_cut_anywhere_kills_nobody)
+{
+  char *data;
+  size_t size;
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  size = read_file(&data);
+  for (size_t left = 0; left < size; left += left < 3 * PAGE ? 512 : 5 * PAGE + 17)
+    survives(data, left, "cut", (unsigned)left);
+  free(data);
+}
+
+Test(store_damage, garbage_and_zeros_are_no_store)
+{
+  struct idem_error error;
+  char data[4 * PAGE];
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  memset(data, 0, sizeof(data));
+  write_file(data, sizeof(data));
+  cr_expect_lt(shop_reopen(&shop, &error), 0);
+  cr_expect_neq(error.text[0], '\0');
+  memset(data, 0xa5, sizeof(data));
+  write_file(data, sizeof(data));
+  cr_expect_lt(shop_reopen(&shop, &error), 0);
+}
+
+/* Flips a byte of an answer's body, wherever it is in the file. */
+static void flip_body(const char *body)
+{
+  char *data;
+  size_t size = read_file(&data);
+  int fd = open(shop_path(&shop, "data.mdb"), O_WRONLY);
+  unsigned found = 0;
+  for (char *at = data; (at = memmem(at, size - (size_t)(at - data), body, strlen(body))); at++, found++)
+    cr_assert_eq(pwrite(fd, "#", 1, at - data + 3), 1);
+  cr_assert_gt(found, 0);
+  close(fd);
+  free(data);
+}
+
+Test(store_damage, a_damaged_answer_is_a_miss_and_then_replaced)
+{
+  struct order order = order_of(&shop, "{\"damaged\":1}");
+  struct idem_error error;
+  cr_assert_eq(order_ask(&order, "{\"find me\":1}"), IDEM_OWNED);
+  flip_body("{\"find me\":1}");
+  cr_assert_eq(shop_reopen(&shop, &error), 0);
+  cr_assert_eq(order_ask(&order, "{\"second\":1}"), IDEM_OWNED);
+  cr_expect_eq(order_ask(&order, ""), IDEM_HIT);
+  cr_expect_str_eq(order.body, "{\"second\":1}");
+  cr_expect_geq(shop_counter(&shop, IDEM_COUNTER_damaged), 1);
+}
+
+static unsigned told;
+
+static void tell(void *arg, const char *what)
+{
+  (void)arg;
+  (void)what;
+  told++;
+}
+
+Test(store_damage, verify_finds_what_is_damaged_and_changes_nothing)
+{
+  struct order order = order_of(&shop, "{\"damaged\":1}");
+  struct idem_error error;
+  struct idem_verify verify;
+  cr_assert_eq(order_ask(&order, "{\"find me\":1}"), IDEM_OWNED);
+  cr_assert_eq(idem_store_verify(shop.store, &verify, tell, NULL, NULL, &error), 0);
+  cr_expect_eq(verify.damaged + verify.strays, 0, "%lu damaged, %lu strays", verify.damaged, verify.strays);
+  cr_expect_eq(told, 0);
+  flip_body("{\"find me\":1}");
+  for (int i = 0; i < 2; i++) {
+    cr_assert_eq(idem_store_verify(shop.store, &verify, tell, NULL, NULL, &error), 0);
+    cr_expect_eq(verify.damaged, 1);
+    cr_expect_eq(told, (unsigned)i + 1);
+  }
+}

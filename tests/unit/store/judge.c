@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept as an answer, and what is a failure in an answer's clothes. */
+#include "tests/unit/store/fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct shop shop;
+
+static void open_shop(void)
+{
+  shop_open(&shop, "");
+}
+
+static void close_shop(void)
+{
+  shop_close(&shop);
+}
+
+TestSuite(store_answers, .init = open_shop, .fini = close_shop);
+
+#define OK(type)  "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n\r\n"
+#define EVENTS    OK("text/event-stream; charset=utf-8")
+#define LINES     OK("application/x-ndjson")
+#define OPENAI    "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+#define ANTHROPIC "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"}\n\n"
+
+static struct idem_usage usage;
+
+/* Sends one new call and gives it this answer. */
+static int stored_with(const struct idem_recording *recording)
+{
+  static int number;
+  char body[32];
+  snprintf(body, sizeof(body), "{\"n\":%d}", number++);
+  struct order order = order_of(&shop, body);
+  cr_assert_eq(order_enter(&order), IDEM_OWNED);
+  int rc = idem_store_commit(shop.store, &order.call, &order.request, recording, &order.error);
+  order_leave(&order, true);
+  cr_expect((rc == IDEM_STORED) == (order.error.text[0] == '\0'), "%s", order.error.text);
+  if (rc == IDEM_STORED) {
+    cr_assert_eq(order_enter(&order), IDEM_HIT);
+    usage = order.call.answer.usage;
+    order_leave(&order, true);
+  }
+  return rc;
+}
+
+static int stored(const char *headers, const char *body)
+{
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, headers, body);
+  return stored_with(&recording);
+}
+
+struct sample {
+  const char *headers, *body;
+};
+
+static void all_are(const struct sample *sample, size_t count, int wanted)
+{
+  for (size_t i = 0; i < count; i++)
+    cr_expect_eq(stored(sample[i].headers, sample[i].body), wanted, "%s", sample[i].body);
+}
+
+#define ALL_ARE(samples, wanted) all_are(samples, sizeof(samples) / sizeof(*(samples)), wanted)
+
+Test(store_answers, whole_answers_are_stored)
+{
+  static const struct sample samples[] = {
+      {OK("application/json"), "{\"choices\":[]}"},
+      {OK("application/json"),
+       "{\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[]}"},
+      {OK("application/json"), "{\"choices\":[],\"error\":{\"note\":\"beside an answer\"}}"},
+      {OK("application/problem+json"), "{\"a\":1}"},
+      {OK("application/json"), "[{\"candidates\":[]},{\"candidates\":[]}]"},
+      {OK("application/json"), "{\"n\":123456789012345678901234567890}"},
+      {OK("audio/mpeg"), "\xff\xfb\x90"},
+      {OK("text/plain"), ""},
+      {EVENTS, OPENAI "data: [DONE]\n\n"},
+      {EVENTS, "\xef\xbb\xbf" OPENAI ": a comment\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[]}\r\n\r\ndata: [DONE]\r\n\r\n"},
+      {EVENTS, "data: {\"choices\":[]}\r\rdata: [DONE]\r\r"},
+      {EVENTS, "data: {\"choices\":\ndata: []}\n\ndata:[DONE]\n\n"},
+      {EVENTS, ANTHROPIC "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n"
+               "data: {\"type\":\"response.completed\",\"response\":{\"error\":null}}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.incomplete\"}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"content\":1}]}\n\ndata: "
+               "{\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"},
+      {EVENTS, "data: {\"type\":\"message-end\"}\n\n"},
+      {EVENTS, "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\"}\n\n"},
+      {LINES, "{\"response\":\"a\",\"done\":false}\n{\"done\":true}\n"},
+  };
+  ALL_ARE(samples, IDEM_STORED);
+}
+
+Test(store_answers, failures_and_halves_are_refused)
+{
+  static const struct sample samples[] = {
+      {OK("application/json"), "{\"choices\":["},
+      {OK("application/json"), ""},
+      {OK("application/json"), "{\"error\":{\"message\":\"overloaded\"}}"},
+      {OK("application/json"), "{\"error\":\"overloaded\"}"},
+      {OK("application/json"), "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}"},
+      {OK("application/json"),
+       "{\"object\":\"response\",\"status\":\"failed\",\"error\":{\"code\":\"x\"},\"output\":[]}"},
+      {OK("application/json"), "[{\"error\":{\"code\":503}}]"},
+      {OK("application/json"), "{\"choices\":[{\"finish_reason\":\"error\"}]}"},
+      {EVENTS, ""},
+      {EVENTS, OPENAI},
+      {EVENTS, OPENAI "data: [DON"},
+      {EVENTS, OPENAI ": data: [DONE]\n\n"},
+      {EVENTS, "data: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "data: {\"error\":{\"message\":\"x\"},\"choices\":[]}\n\ndata: [DONE]\n\n"},
+      {EVENTS,
+       ANTHROPIC "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"},
+      {EVENTS, ANTHROPIC "event: message_delta\ndata: {\"type\":\"message_delta\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.failed\"}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"content\":1}]}\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"STOP\"},{\"content\":1}]}\n\n"},
+      {EVENTS, "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"ERROR\"}\n\n"},
+      {LINES, "{\"response\":\"a\",\"done\":false}\n"},
+      {LINES, "{\"error\":\"x\"}\n{\"done\":true}\n"},
+      {LINES, "{\"done\":true}\n{\"resp"},
+      {"HTTP/1.1 302 Found\r\nContent-Type: text/plain\r\n\r\n" EVENTS, OPENAI},
+  };
+  ALL_ARE(samples, IDEM_REFUSED);
+}
+
+Test(store_answers, the_last_header_block_says_what_the_body_is)
+{
+  cr_expect_eq(stored(EVENTS OK("text/plain"), "plain"), IDEM_STORED);
+  cr_expect_eq(
+      stored("HTTP/1.1 100 Continue\r\n\r\nHTTP/2 200\r\ncontent-type:application/json\r\n\r\n", "{"),
+      IDEM_REFUSED);
+}
+
+Test(store_answers, a_body_that_ends_with_the_connection_must_prove_its_end)
+{
+  static const struct {
+    const char *headers, *body;
+    int wanted;
+  } samples[] = {
+      {OK("text/plain"), "half a", IDEM_REFUSED},   {OK("application/json"), "{\"a\":1}", IDEM_STORED},
+      {OK("application/json"), "12", IDEM_REFUSED}, {EVENTS, OPENAI "data: [DONE]\n\n", IDEM_STORED},
+      {LINES, "{\"done\":true}\n", IDEM_STORED},
+  };
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
+    recording.framed = false;
+    cr_expect_eq(stored_with(&recording), samples[i].wanted, "%s", samples[i].body);
+  }
+}
+
+Test(store_answers, an_encoded_stream_cannot_be_trusted)
+{
+  struct idem_chunk chunk;
+  struct idem_recording events = recording_of(&chunk, EVENTS, "\x1f\x8b"), json = events;
+  events.encoded = true;
+  cr_expect_eq(stored_with(&events), IDEM_REFUSED);
+  json = recording_of(&chunk, OK("application/json"), "\x1f\x8b");
+  json.encoded = true;
+  cr_expect_eq(stored_with(&json), IDEM_STORED);
+  json.framed = false;
+  cr_expect_eq(stored_with(&json), IDEM_REFUSED);
+}
+
+/* One frame with the header `name`: "x" and this payload. */
+static size_t add_frame(char *out, const char *name, const char *payload)
+{
+  size_t headers = 1 + strlen(name) + 1 + 2 + 1, total = 12 + headers + strlen(payload) + 4;
+  memset(out, 0, total);
+  out[3] = (char)total, out[7] = (char)headers;
+  char *at = out + 12;
+  *at++ = (char)strlen(name);
+  memcpy(at, name, strlen(name));
+  at += strlen(name);
+  *at++ = 7, *at++ = 0, *at++ = 1, *at++ = 'x';
+  memcpy(at, payload, strlen(payload));
+  return total;
+}
+
+Test(store_answers, amazon_frames_are_whole_and_without_exception)
+{
+  char body[512];
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, OK("application/vnd.amazon.eventstream"), "");
+  size_t len = add_frame(body, ":event-type", "{}");
+  len += add_frame(body + len, ":event-type", "{\"usage\":{\"inputTokens\":3,\"outputTokens\":4}}");
+  recording.body = (struct idem_span){body, len};
+  chunk.len = (uint32_t)len;
+  cr_expect_eq(stored_with(&recording), IDEM_STORED);
+  cr_expect_eq(usage.input, 3);
+  cr_expect_eq(usage.output, 4);
+  recording.body.len = chunk.len = (uint32_t)len - 1;
+  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+  len += add_frame(body + len, ":exception-type", "{}");
+  recording.body.len = chunk.len = (uint32_t)len;
+  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+}
+
+Test(store_answers, the_rule_says_which_status_is_an_answer)
+{
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, "HTTP/1.1 404 Not Found\r\n\r\n", "no");
+  recording.status = 404;
+  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+  shop_rule(&shop, "status=200,404");
+  cr_expect_eq(stored_with(&recording), IDEM_STORED);
+}
+
+Test(store_answers, larger_than_max_body_is_refused)
+{
+  shop_rule(&shop, "max_body=10");
+  cr_expect_eq(stored(OK("text/plain"), "0123456789"), IDEM_STORED);
+  cr_expect_eq(stored(OK("text/plain"), "0123456789a"), IDEM_REFUSED);
+}
+
+Test(store_answers, tokens_are_read_in_every_providers_words)
+{
+  static const struct {
+    const char *headers, *body;
+    int64_t input, output;
+  } samples[] = {
+      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}", 1, 2},
+      {OK("application/json"), "{\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}", 7, -1},
+      {OK("application/json"),
+       "{\"usage\":{\"input_tokens\":1,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":100,"
+       "\"output_tokens\":2}}",
+       111, 2},
+      {OK("application/json"),
+       "{\"usageMetadata\":{\"promptTokenCount\":1,\"candidatesTokenCount\":2,\"thoughtsTokenCount\":30}}", 1,
+       32},
+      {OK("application/json"), "{\"prompt_eval_count\":1,\"eval_count\":2}", 1, 2},
+      {OK("application/json"), "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}", 1, 2},
+      {OK("application/json"), "{\"meta\":{\"tokens\":{\"input_tokens\":1,\"output_tokens\":2}}}", 1, 2},
+      {OK("application/json"), "{\"a\":1}", -1, -1},
+      {EVENTS,
+       "data: {\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: "
+       "[DONE]\n\n",
+       1, 2},
+      {EVENTS,
+       "data: "
+       "{\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
+       "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":9}}\n\ndata: "
+       "{\"type\":\"message_stop\"}\n\n",
+       5, 9},
+      {EVENTS,
+       "data: "
+       "{\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}"
+       "\n\n",
+       3, 4},
+      {LINES, "{\"done\":true,\"prompt_eval_count\":3,\"eval_count\":4}\n", 3, 4},
+  };
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    cr_assert_eq(stored(samples[i].headers, samples[i].body), IDEM_STORED, "%s", samples[i].body);
+    cr_expect_eq(usage.input, samples[i].input, "%s: %ld", samples[i].body, usage.input);
+    cr_expect_eq(usage.output, samples[i].output, "%s: %ld", samples[i].body, usage.output);
+  }
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* What makes two calls the same operation, and what does not. */
+#include "tests/unit/store/fixture.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <string.h>
+
+static struct shop shop;
+
+static void open_shop(void)
+{
+  shop_open(&shop, "");
+}
+
+static void close_shop(void)
+{
+  shop_close(&shop);
+}
+
+TestSuite(store_keys, .init = open_shop, .fini = close_shop);
+
+/* Both bodies, under the rule of the shop. */
+static bool same_body(const char *a, const char *b)
+{
+  struct order x = order_of(&shop, a), y = order_of(&shop, b);
+  const char *key = order_key(&x);
+
+  return strcmp(key, order_key(&y)) == 0;
+}
+
+/* A call with one header more. */
+static const char *key_with(const char *line)
+{
+  struct order order = order_of(&shop, "{}");
+
+  if (line)
+    order_header(&order, line);
+  return order_key(&order);
+}
+
+Test(store_keys, json_says_the_same_in_any_order_and_spelling)
+{
+  static const char *const same[][2] = {
+      {"{\"a\":1,\"b\":[1,2]}", "{ \"b\" : [1, 2],\n \"a\" : 1 }"},
+      {"{\"a\":\"\\u00e9\\/\"}", "{\"a\":\"\xc3\xa9/\"}"},
+      {"{\"a\":0.70,\"b\":1e2}", "{\"b\":100.0,\"a\":0.7}"},
+      {"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"y\":2,\"x\":1}}"},
+      {" \"text\" ", "\"text\""},
+  };
+  for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+    cr_expect(same_body(same[i][0], same[i][1]), "%s and %s", same[i][0], same[i][1]);
+}
+
+Test(store_keys, everything_in_a_body_counts)
+{
+  static const char *const other[][2] = {
+      {"{\"a\":1}", "{\"a\":2}"},
+      {"{\"a\":1}", "{\"a\":1.0}"},
+      {"{\"a\":1}", "{\"a\":\"1\"}"},
+      {"{\"a\":[1,2]}", "{\"a\":[2,1]}"},
+      {"{\"a\":null}", "{}"},
+      {"{\"a\":\"x\"}", "{\"a\":\"x \"}"},
+      {"{\"a\":1,\"a\":2}", "{\"a\":2}"},
+      {"{\"n\":12345678901234567890}", "{\"n\":12345678901234567891}"},
+      {"{\"a\":0.1}", "{\"a\":0.10000000000000002}"},
+      {"a=1", "a=2"},
+      {"", "{}"},
+      {"{\"a\":1", "{\"a\":1 "},
+  };
+  for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+    cr_expect(!same_body(other[i][0], other[i][1]), "%s and %s", other[i][0], other[i][1]);
+}
+
+Test(store_keys, a_body_with_a_nul_counts_to_its_end)
+{
+  struct order a = order_of(&shop, ""), b = a;
+
+  a.request.body = (struct idem_span){"x\0a", 3};
+  b.request.body = (struct idem_span){"x\0b", 3};
+  cr_expect_str_neq(order_key(&a), order_key(&b));
+}
+
+Test(store_keys, ignored_fields_do_not_count)
+{
+  shop_rule(&shop, "ignore=/metadata/sent_at,/messages/0/id,/a~1b");
+  cr_expect(same_body("{\"metadata\":{\"sent_at\":1,\"u\":1}}", "{\"metadata\":{\"sent_at\":2,\"u\":1}}"));
+  cr_expect(same_body("{\"messages\":[{\"id\":1,\"t\":1}]}", "{\"messages\":[{\"t\":1}]}"));
+  cr_expect(same_body("{\"a/b\":1}", "{}"));
+  cr_expect(!same_body("{\"metadata\":{\"sent_at\":1,\"u\":1}}", "{\"metadata\":{\"sent_at\":1,\"u\":2}}"));
+  cr_expect(!same_body("{\"messages\":[{},{\"id\":1}]}", "{\"messages\":[{},{\"id\":2}]}"));
+}
+
+Test(store_keys, each_part_of_the_target_counts)
+{
+  struct order plain = order_of(&shop, "{}");
+  const char *key = order_key(&plain);
+  struct {
+    const char *what;
+    struct order order;
+  } other[] = {
+      {"scope", plain}, {"method", plain}, {"origin", plain},
+      {"path", plain},  {"query", plain},  {"shape", plain},
+  };
+  other[0].order.request.scope = SPAN("job-1");
+  other[1].order.request.method = SPAN("PUT");
+  other[2].order.request.origin = SPAN("https://api.example.com:444");
+  other[3].order.request.path = SPAN("/v1/chats");
+  other[4].order.request.query = SPAN("a=1");
+  other[5].order.request.shape = SPAN("br");
+  for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+    cr_expect_str_neq(order_key(&other[i].order), key, "%s", other[i].what);
+}
+
+Test(store_keys, fields_cannot_run_into_each_other)
+{
+  struct order a = order_of(&shop, "{}"), b = a;
+
+  a.request.path = SPAN("/a"), a.request.query = SPAN("bc");
+  b.request.path = SPAN("/ab"), b.request.query = SPAN("c");
+  cr_expect_str_neq(order_key(&a), order_key(&b));
+}
+
+Test(store_keys, headers_of_vary_count_and_others_do_not)
+{
+  const char *key = key_with(NULL);
+
+  cr_expect_str_eq(key_with("X-Request-Id: 17"), key);
+  cr_expect_str_eq(key_with("Proxy-Authorization: Basic test-credential"), key);
+  cr_expect_str_neq(key_with("OpenAI-Beta: assistants=v2"), key);
+  cr_expect_str_eq(key_with("openai-beta:assistants=v2 "), key_with("OpenAI-Beta: assistants=v2"));
+  cr_expect_str_neq(key_with("OpenAI-Beta: assistants=v1"), key_with("OpenAI-Beta: assistants=v2"));
+}
+
+Test(store_keys, the_order_of_headers_does_not_count)
+{
+  struct order a = order_of(&shop, "{}"), b = a;
+
+  order_bare(&b);
+  order_header(&a, "OpenAI-Project: p");
+  order_header(&b, "OpenAI-Project: p");
+  order_header(&b, "Authorization: Bearer test-credential-alpha");
+  order_header(&b, "Content-Type: application/json");
+  cr_expect_str_eq(order_key(&a), order_key(&b));
+}
+
+Test(store_keys, vary_never_takes_a_credential_or_a_key_as_content)
+{
+  shop_rule(&shop, "vary=* key=content");
+  const char *key = key_with(NULL);
+  cr_expect_str_eq(key_with("Idempotency-Key: 1"), key);
+  cr_expect_str_eq(key_with("X-Amz-Date: 20260101T000000Z"), key);
+  cr_expect_str_neq(key_with("X-Other: 1"), key);
+}
+
+static const char *tenant_with(const char *line)
+{
+  struct order order = order_of(&shop, "{}");
+
+  order_bare(&order);
+  if (line)
+    order_header(&order, line);
+  return order_key(&order);
+}
+
+Test(store_keys, each_credential_is_another_tenant)
+{
+  static const char *const lines[] = {
+      NULL,
+      "Authorization: Bearer test-credential-alpha",
+      "Authorization: Bearer test-credential-beta",
+      "x-api-key: test-credential-alpha",
+      "api-key: test-credential-alpha",
+      "x-goog-api-key: test-credential-alpha",
+      "Cookie: session=test-credential-alpha",
+  };
+  enum { COUNT = sizeof(lines) / sizeof(*lines) };
+  char keys[COUNT][IDEM_ID_SIZE];
+
+  for (size_t i = 0; i < COUNT; i++) {
+    strcpy(keys[i], tenant_with(lines[i]));
+    for (size_t j = 0; j < i; j++)
+      cr_expect_str_neq(keys[i], keys[j], "%s and %s", lines[i], lines[j] ? lines[j] : "none");
+  }
+}
+
+Test(store_keys, the_key_of_the_query_is_a_credential)
+{
+  struct order a = order_of(&shop, "{}"), b = a, c = a, d = a;
+
+  a.request.query = SPAN("alt=sse&key=test-credential-alpha");
+  b.request.query = SPAN("key=test-credential-alpha&alt=sse");
+  c.request.query = SPAN("alt=sse&key=test-credential-beta");
+  d.request.query = SPAN("alt=sse");
+  cr_expect_str_eq(order_key(&a), order_key(&b));
+  cr_expect_str_neq(order_key(&a), order_key(&c));
+  cr_expect_str_neq(order_key(&a), order_key(&d));
+}
+
+Test(store_keys, other_credentials_of_a_request_count)
+{
+  struct order a = order_of(&shop, "{}"), b = a;
+  struct idem_span alpha = SPAN("user:test-credential-alpha"), beta = SPAN("user:test-credential-beta");
+
+  a.request.credentials = &alpha, a.request.credential_count = 1;
+  b.request.credentials = &beta, b.request.credential_count = 1;
+  cr_expect_str_neq(order_key(&a), order_key(&b));
+}
+
+#define SIGV4(id, date, signature)                                                                           \
+  "Authorization: AWS4-HMAC-SHA256 Credential=" id "/" date                                                  \
+  "/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=" signature
+
+Test(store_keys, of_an_aws_signature_only_the_access_key_id_counts)
+{
+  struct order first = order_of(&shop, "{}"), later = first, other = first;
+
+  order_bare(&first), order_bare(&later), order_bare(&other);
+  order_header(&first, SIGV4("TESTALPHA", "20260101", "aa"));
+  order_header(&first, "X-Amz-Date: 20260101T000000Z");
+  order_header(&later, SIGV4("TESTALPHA", "20260102", "bb"));
+  order_header(&later, "X-Amz-Date: 20260102T000000Z");
+  order_header(&later, "x-amz-security-token: test-token");
+  order_header(&other, SIGV4("TESTBETA", "20260101", "aa"));
+  cr_expect_str_eq(order_key(&first), order_key(&later));
+  cr_expect_str_neq(order_key(&first), order_key(&other));
+}
+
+Test(store_keys, auto_takes_the_header_and_then_the_body_does_not_count)
+{
+  struct order a = order_of(&shop, "{\"a\":1}"), b = order_of(&shop, "{\"a\":2}"), c = b;
+
+  order_header(&a, "Idempotency-Key: one");
+  order_header(&b, "idempotency-key:  one");
+  order_header(&c, "Idempotency-Key: two");
+  cr_expect_str_eq(order_key(&a), order_key(&b));
+  cr_expect_str_neq(order_key(&a), order_key(&c));
+}
+
+Test(store_keys, the_first_header_of_the_rule_wins)
+{
+  struct order a = order_of(&shop, "{}"), b = a;
+
+  order_header(&a, "Idempotency-Key: one");
+  order_header(&b, "X-Idempotency-Key: two");
+  order_header(&b, "Idempotency-Key: one");
+  cr_expect_str_eq(order_key(&a), order_key(&b));
+}
+
+Test(store_keys, a_strict_header_that_is_missing_is_no_key)
+{
+  shop_rule(&shop, "key=header");
+  struct order order = order_of(&shop, "{}");
+  cr_expect_eq(order_enter(&order), IDEM_NO_KEY);
+  order_leave(&order, false);
+  order_header(&order, "Idempotency-Key:");
+  cr_expect_eq(order_enter(&order), IDEM_NO_KEY);
+  order_leave(&order, false);
+  order_header(&order, "X-Idempotency-Key: 1");
+  cr_expect_eq(order_enter(&order), IDEM_OWNED);
+  order_leave(&order, false);
+}
+
+Test(store_keys, json_fields_name_the_operation)
+{
+  shop_rule(&shop, "key=json:/tool_call_id,/run/0");
+  cr_expect(same_body("{\"tool_call_id\":\"a\",\"run\":[1],\"x\":1}",
+                      "{\"tool_call_id\":\"a\",\"run\":[1],\"x\":2}"));
+  cr_expect(!same_body("{\"tool_call_id\":\"a\",\"run\":[1]}", "{\"tool_call_id\":\"a\",\"run\":[2]}"));
+  cr_expect(!same_body("{\"tool_call_id\":\"1\",\"run\":[1]}", "{\"tool_call_id\":1,\"run\":[1]}"));
+  static const char *const missing[] = {"{\"tool_call_id\":\"a\"}", "{\"tool_call_id\":null,\"run\":[1]}",
+                                        "no json", ""};
+  for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++) {
+    struct order order = order_of(&shop, missing[i]);
+    cr_expect_eq(order_enter(&order), IDEM_NO_KEY, "%s", missing[i]);
+    order_leave(&order, false);
+  }
+}
+
+Test(store_keys, two_stores_do_not_agree_on_tenants)
+{
+  struct shop other;
+  struct order here = order_of(&shop, "{}"), there;
+
+  shop_open(&other, "");
+  there = order_of(&other, "{}");
+  cr_expect_str_neq(order_key(&here), order_key(&there));
+  shop_close(&other);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories that are no store, limits of the process, and what must never be in a file. */
+#include "tests/unit/store/fixture.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct shop shop;
+static struct idem_error error;
+
+static void open_shop(void)
+{
+  shop_open(&shop, "");
+}
+
+static void close_shop(void)
+{
+  shop_close(&shop);
+}
+
+TestSuite(store_open, .init = open_shop, .fini = close_shop, .timeout = 60);
+
+/* Opens `dir` as a second store; it is closed again. */
+static int open_dir(const char *dir, bool must_exist)
+{
+  struct idem_store_options options = {.dir = dir, .size = 64 << 20, .must_exist = must_exist};
+  struct idem_store *store;
+  error = (struct idem_error){""};
+  int rc = idem_store_open(&store, &options, &error);
+  if (rc == 0)
+    idem_store_close(store);
+  else
+    cr_expect_neq(error.text[0], '\0');
+  return rc;
+}
+
+Test(store_open, a_store_is_for_its_owner_alone)
+{
+  static const char *const files[] = {"data.mdb", "lock.mdb", "claims", "stats"};
+  struct stat stat_of;
+  cr_assert_eq(open_dir(shop_path(&shop, "a/b/c"), false), 0, "%s", error.text);
+  cr_assert_eq(stat(shop_path(&shop, "a/b/c"), &stat_of), 0);
+  cr_expect_eq(stat_of.st_mode & 07777, 0700);
+  for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+    cr_assert_eq(stat(shop_path(&shop, files[i]), &stat_of), 0);
+    cr_expect_eq(stat_of.st_mode & 07777, 0600, "%s", files[i]);
+  }
+}
+
+Test(store_open, a_directory_that_others_may_write_to_is_refused)
+{
+  char dir[256];
+  strcpy(dir, shop_path(&shop, "shared"));
+  cr_assert_eq(mkdir(dir, 0700), 0);
+  static const mode_t modes[] = {0720, 0702, 0777};
+  for (size_t i = 0; i < 3; i++) {
+    chmod(dir, modes[i]);
+    cr_expect_eq(open_dir(dir, false), -EPERM);
+    cr_expect_not_null(strstr(error.text, dir));
+  }
+}
+
+Test(store_open, a_file_is_no_directory)
+{
+  char path[256];
+  strcpy(path, shop_path(&shop, "claims"));
+  cr_expect_eq(open_dir(path, false), -ENOTDIR);
+}
+
+Test(store_open, the_command_does_not_make_a_store)
+{
+  char dir[256];
+  strcpy(dir, shop_path(&shop, "none"));
+  cr_expect_eq(open_dir(dir, true), -ENOENT);
+  cr_expect_neq(access(dir, F_OK), 0);
+  mkdir(dir, 0700);
+  cr_expect_eq(open_dir(dir, true), -ENOENT);
+  cr_expect_neq(access(shop_path(&shop, "none/claims"), F_OK), 0);
+}
+
+Test(store_open, opening_twice_shares_one_store)
+{
+  struct idem_store *second;
+  cr_assert_eq(idem_store_open(&second, &shop.options, &error), 0);
+  cr_expect_eq(second, shop.store);
+  idem_store_close(second);
+  struct order order = order_of(&shop, "{}");
+  cr_expect_eq(order_ask(&order, "{}"), IDEM_OWNED);
+}
+
+/* Runs in a child; the test passes if it returns 0. */
+static void in_child(int (*body)(void))
+{
+  int status;
+  pid_t child = fork();
+  if (child == 0)
+    _exit(body());
+  waitpid(child, &status, 0);
+  cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "signal %d, step %d",
+            WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+}
+
+static char other_dir[256];
+
+static int another_user(void)
+{
+  if (setgid(65534) < 0 || setuid(65534) < 0)
+    return 1;
+  if (open_dir(other_dir, false) != -EPERM)
+    return 2;
+  /* Theirs, but not to be written. */
+  char mine[] = "/tmp/idemshim-read-only.XXXXXX";
+  if (!mkdtemp(mine) || chmod(mine, 0500) < 0)
+    return 3;
+  int rc = open_dir(mine, false);
+  rmdir(mine);
+  return rc == -EACCES ? 0 : 4;
+}
+
+Test(store_open, a_directory_of_another_user_or_without_write_permission_is_refused)
+{
+  if (geteuid() != 0)
+    cr_skip_test("needs root");
+  strcpy(other_dir, shop.dir);
+  chmod(shop.dir, 0755);
+  in_child(another_user);
+}
+
+static int limited_file_size(void)
+{
+  struct idem_store *store;
+  struct rlimit limit = {8 << 20, 8 << 20};
+  struct shop small = shop;
+  if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+    return 1;
+  small.options.dir = other_dir;
+  if (idem_store_open(&store, &small.options, &error) < 0)
+    return 2;
+  small.store = store;
+  /* Far more than the limit: each is stored or refused, and SIGXFSZ never comes. */
+  static char answer[600000];
+  memset(answer, ' ', sizeof(answer) - 1);
+  memcpy(answer, "{}", 2);
+  int stored = 0;
+  for (int i = 0; i < 40; i++) {
+    char body[32];
+    snprintf(body, sizeof(body), "{\"n\":%d}", i);
+    struct order order = order_of(&small, body);
+    if (order_enter(&order) != IDEM_OWNED)
+      return 3;
+    int rc = order_commit(&order, answer);
+    stored += rc == IDEM_STORED;
+    if (rc < 0 && rc != -ENOSPC)
+      return 4;
+    order_leave(&order, true);
+  }
+  return stored > 3 ? 0 : 5;
+}
+
+static int tiny_file_size(void)
+{
+  struct rlimit limit = {100000, 100000};
+  if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
+    return 1;
+  return open_dir(other_dir, false) < 0 ? 0 : 2;
+}
+
+Test(store_open, a_limit_on_file_size_never_raises_a_signal)
+{
+  strcpy(other_dir, shop_path(&shop, "limited"));
+  in_child(limited_file_size);
+  strcpy(other_dir, shop_path(&shop, "tiny"));
+  in_child(tiny_file_size);
+}
+
+static int limited_memory(void)
+{
+#ifndef IDEM_SANITIZED
+  struct rlimit limit = {1 << 30, 1 << 30};
+  struct idem_store_options options = {.dir = other_dir, .size = UINT64_C(64) << 30};
+  struct idem_store *store;
+  if (setrlimit(RLIMIT_AS, &limit) < 0)
+    return 1;
+  if (idem_store_open(&store, &options, &error) < 0)
+    return 2;
+  /* Most of it is left to the app. */
+  void *memory = mmap(NULL, 500 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  idem_store_close(store);
+  return memory == MAP_FAILED ? 3 : 0;
+#else
+  return 0;
+#endif
+}
+
+Test(store_open, little_address_space_makes_a_smaller_map)
+{
+  strcpy(other_dir, shop_path(&shop, "narrow"));
+  in_child(limited_memory);
+}
+
+/* Nothing of ours may be where the app will look for its standard streams. */
+static int closed_stdio(void)
+{
+  for (int fd = 0; fd < 3; fd++)
+    close(fd);
+  struct shop mine = shop;
+  mine.options.dir = other_dir;
+  if (idem_store_open(&mine.store, &mine.options, &error) < 0)
+    return 10;
+  struct order order = order_of(&mine, "{}");
+  if (order_enter(&order) != IDEM_OWNED)
+    return 11;
+  for (int fd = 0; fd < 3; fd++)
+    if (fcntl(fd, F_GETFD) >= 0)
+      return 12 + fd;
+  order_commit(&order, "{}");
+  order_leave(&order, true);
+  idem_store_close(mine.store);
+  return 0;
+}
+
+Test(store_open, closed_standard_streams_stay_closed)
+{
+  strcpy(other_dir, shop_path(&shop, "closed"));
+  in_child(closed_stdio);
+}
+
+static int count_fds(bool *all_cloexec)
+{
+  DIR *dir = opendir("/proc/self/fd");
+  struct dirent *entry;
+  int count = 0;
+  *all_cloexec = true;
+  while ((entry = readdir(dir))) {
+    int fd = atoi(entry->d_name);
+    if (entry->d_name[0] == '.' || fd == dirfd(dir))
+      continue;
+    char path[64], target[256] = "";
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, target, sizeof(target) - 1) > 0 && strstr(target, "idemshim-store") &&
+        !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+      *all_cloexec = false;
+    count++;
+  }
+  closedir(dir);
+  return count;
+}
+
+Test(store_open, no_descriptor_is_left_and_none_survives_exec)
+{
+  bool cloexec;
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  int before = count_fds(&cloexec);
+  cr_assert_eq(shop_reopen(&shop, &error), 0);
+  for (int i = 0; i < 20; i++) {
+    struct order order = order_of(&shop, "{}");
+    if (order_enter(&order) == IDEM_OWNED) {
+      count_fds(&cloexec);
+      cr_expect(cloexec);
+    }
+    order_leave(&order, false);
+  }
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  cr_expect_eq(count_fds(&cloexec), before);
+}
+
+static int descriptors_taken_away(void)
+{
+  struct shop mine = shop;
+  mine.options.dir = other_dir;
+  if (idem_store_open(&mine.store, &mine.options, &error) < 0)
+    return 1;
+  for (int fd = 3; fd < 100; fd++)
+    close(fd);
+  /* The app's own file now has the numbers that were LMDB's. */
+  char path[300], byte[2] = "";
+  snprintf(path, sizeof(path), "%s/of-the-app", other_dir);
+  for (int i = 0; i < 20; i++)
+    open(path, O_RDWR | O_CREAT, 0600);
+  struct order order = order_of(&mine, "{}");
+  order.request.headers = order.headers;
+  order.request.rule = mine.config.rules;
+  int verdict = idem_store_enter(mine.store, &order.request, &order.call, &error);
+  if (verdict >= 0)
+    idem_store_leave(mine.store, &order.call, false);
+  int fd = open(path, O_RDONLY);
+  return verdict >= 0 ? 2 : read(fd, byte, 1) != 0 ? 3 : 0;
+}
+
+Test(store_open, an_app_that_closes_our_descriptors_does_not_get_our_bytes)
+{
+  strcpy(other_dir, shop_path(&shop, "robbed"));
+  in_child(descriptors_taken_away);
+}
+
+/* Changes the schema number in the file as a later version would write it. */
+static void write_schema(uint32_t schema)
+{
+  MDB_env *env;
+  MDB_txn *txn;
+  MDB_dbi dbi;
+  struct {
+    uint32_t schema;
+    char rest[50];
+  } identity = {.schema = schema};
+  MDB_val key = {sizeof("identity"), (void *)(uintptr_t) "identity"}, value = {sizeof(identity), &identity};
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  cr_assert_eq(mdb_env_create(&env), 0);
+  mdb_env_set_maxdbs(env, 10);
+  mdb_env_set_mapsize(env, 64 << 20);
+  cr_assert_eq(mdb_env_open(env, shop.dir, 0, 0600), 0);
+  cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+  cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
+  cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
+  cr_assert_eq(mdb_txn_commit(txn), 0);
+  mdb_env_close(env);
+}
+
+Test(store_open, a_store_of_a_newer_version_is_left_alone)
+{
+  write_schema(77);
+  cr_expect_eq(shop_reopen(&shop, &error), -EPROTO);
+  cr_expect_not_null(strstr(error.text, "77"), "%s", error.text);
+}
+
+Test(store_open, a_bad_stats_file_is_replaced)
+{
+  struct order order = order_of(&shop, "{}");
+  order_ask(&order, "{}");
+  idem_store_close(shop.store);
+  shop.store = NULL;
+  int fd = open(shop_path(&shop, "stats"), O_WRONLY);
+  cr_assert_eq(pwrite(fd, "garbage", 7, 0), 7);
+  close(fd);
+  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
+  cr_expect_eq(order_ask(&order, "{}"), IDEM_HIT);
+  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_hits), 1);
+  cr_assert_eq(truncate(shop_path(&shop, "stats"), 100), 0);
+  cr_assert_eq(open_dir(shop_path(&shop, "x"), false), 0);
+}
+
+static bool file_has(const char *path, const char *bytes)
+{
+  int fd = open(path, O_RDONLY);
+  struct stat stat_of;
+  fstat(fd, &stat_of);
+  char *data = malloc((size_t)stat_of.st_size + 1);
+  ssize_t len = read(fd, data, (size_t)stat_of.st_size);
+  bool has = len > 0 && memmem(data, (size_t)len, bytes, strlen(bytes));
+  free(data);
+  close(fd);
+  return has;
+}
+
+Test(store_open, no_credential_is_ever_written)
+{
+  static const char *const files[] = {"data.mdb", "lock.mdb", "claims", "stats"};
+  struct order order = order_of(&shop, "{\"findable\":1}");
+  struct idem_span more = SPAN("user:test-credential-alpha");
+  shop_rule(&shop, "vary=* key=content");
+  order.request.query = SPAN("x=1&key=test-credential-alpha");
+  order.request.credentials = &more, order.request.credential_count = 1;
+  order_header(&order, "X-Api-Key: test-credential-alpha");
+  order_header(&order, "Cookie: s=test-credential-alpha");
+  order_header(&order, "Proxy-Authorization: Basic test-credential-alpha");
+  order_header(&order, "X-Amz-Security-Token: test-credential-alpha");
+  cr_assert_eq(order_ask(&order, "{\"a\":1}"), IDEM_OWNED);
+  cr_assert_eq(order_ask(&order, "{\"a\":1}"), IDEM_HIT);
+  cr_assert(file_has(shop_path(&shop, "data.mdb"), "findable"));
+  for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+    cr_expect_not(file_has(shop_path(&shop, files[i]), "test-credential-alpha"), "%s", files[i]);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* One call upstream, however many ask, in threads and in processes, and whoever dies. */
+#include "tests/unit/store/fixture.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { THREADS = 8, PROCESSES = 8, KEYS = 20 };
+
+static struct shop shop;
+
+/* What all processes of a test see. */
+static struct shared {
+  _Atomic int sent, got, resent, ready;
+  _Atomic int64_t killed_us;
+  char upstream_key[37];
+} * shared;
+
+static void open_shop(void)
+{
+  shop_open(&shop, "");
+  shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static void close_shop(void)
+{
+  shop_close(&shop);
+}
+
+TestSuite(store_flight, .init = open_shop, .fini = close_shop, .timeout = 60);
+
+static int64_t now_us(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+static void *ask_for_each_key(void *unused)
+{
+  (void)unused;
+  for (int i = 0; i < KEYS; i++) {
+    char body[32], answer[32];
+    snprintf(body, sizeof(body), "{\"key\":%d}", i);
+    snprintf(answer, sizeof(answer), "{\"answer\":%d}", i);
+    struct order order = order_of(&shop, body);
+    int verdict = order_ask(&order, answer);
+    if (verdict == IDEM_OWNED)
+      atomic_fetch_add(&shared->sent, 1);
+    if (verdict == IDEM_OWNED || strcmp(order.body, answer) == 0)
+      atomic_fetch_add(&shared->got, 1);
+  }
+  return NULL;
+}
+
+static void run_threads(void)
+{
+  pthread_t thread[THREADS];
+  for (int i = 0; i < THREADS; i++)
+    pthread_create(&thread[i], NULL, ask_for_each_key, NULL);
+  for (int i = 0; i < THREADS; i++)
+    pthread_join(thread[i], NULL);
+}
+
+Test(store_flight, threads_share_one_call_for_each_key)
+{
+  run_threads();
+  cr_expect_eq(shared->sent, KEYS);
+  cr_expect_eq(shared->got, KEYS * THREADS);
+}
+
+Test(store_flight, forked_processes_with_threads_share_one_call_for_each_key)
+{
+  for (int i = 0; i < PROCESSES; i++)
+    if (fork() == 0) {
+      run_threads();
+      _exit(0);
+    }
+  int status, failed = 0;
+  while (wait(&status) > 0)
+    failed += status != 0;
+  cr_expect_eq(failed, 0);
+  cr_expect_eq(shared->sent, KEYS);
+  cr_expect_eq(shared->got, KEYS * THREADS * PROCESSES);
+  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_stored), KEYS);
+}
+
+/* Follows until the call is its own or answered. */
+static void follow(void)
+{
+  struct order order = order_of(&shop, "{}");
+  int verdict;
+  while ((verdict = order_enter(&order)) == IDEM_BUSY) {
+    atomic_fetch_add(&shared->ready, 1);
+    idem_store_wait(shop.store, &order.call, 5000);
+    order_leave(&order, false);
+  }
+  if (verdict == IDEM_OWNED) {
+    int64_t took = now_us() - atomic_load(&shared->killed_us);
+    if (took > 200000)
+      _exit(2);
+    if (order.call.resent && strcmp(order.call.upstream_key, shared->upstream_key) == 0)
+      atomic_fetch_add(&shared->resent, 1);
+    atomic_fetch_add(&shared->sent, 1);
+    order_commit(&order, "{}");
+  }
+  if (verdict == IDEM_HIT)
+    atomic_fetch_add(&shared->got, 1);
+  order_leave(&order, true);
+  _exit(0);
+}
+
+Test(store_flight, when_the_owner_is_killed_exactly_one_takes_over_at_once)
+{
+  pid_t owner = fork();
+  if (owner == 0) {
+    struct order order = order_of(&shop, "{}");
+    order_enter(&order);
+    memcpy(shared->upstream_key, order.call.upstream_key, 37);
+    atomic_store(&shared->sent, -1);
+    for (;;)
+      pause();
+  }
+  while (atomic_load(&shared->sent) == 0)
+    usleep(100);
+  atomic_store(&shared->sent, 0);
+  for (int i = 0; i < PROCESSES; i++)
+    if (fork() == 0)
+      follow();
+  while (atomic_load(&shared->ready) < PROCESSES)
+    usleep(100);
+  atomic_store(&shared->killed_us, now_us());
+  kill(owner, SIGKILL);
+  int status, failed = 0;
+  while (wait(&status) > 0)
+    failed += !WIFSIGNALED(status) && status != 0;
+  cr_expect_eq(failed, 0, "took longer than 200 ms");
+  cr_expect_eq(shared->sent, 1);
+  cr_expect_eq(shared->resent, 1);
+  cr_expect_eq(shared->got, PROCESSES - 1);
+}
+
+Test(store_flight, a_child_does_not_hold_its_parents_claim)
+{
+  struct order owner = order_of(&shop, "{}"), next = owner;
+  int pipes[2];
+  char byte;
+
+  cr_assert_eq(pipe(pipes), 0);
+  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
+  pid_t child = fork();
+  if (child == 0) {
+    close(pipes[1]);
+    _exit(read(pipes[0], &byte, 1) != 0);
+  }
+  order_leave(&owner, false);
+  cr_expect_eq(order_enter(&next), IDEM_OWNED);
+  order_leave(&next, false);
+  close(pipes[1]);
+  waitpid(child, NULL, 0);
+}
+
+Test(store_flight, a_child_that_leaves_its_parents_call_does_not_end_it)
+{
+  struct order owner = order_of(&shop, "{}");
+  int status;
+
+  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
+  if (fork() == 0) {
+    int rc = order_commit(&owner, "{\"child\":1}");
+    order_leave(&owner, true);
+    struct order mine = order_of(&shop, "{}");
+    _exit(rc != IDEM_SUPERSEDED || order_enter(&mine) != IDEM_BUSY);
+  }
+  wait(&status);
+  cr_expect_eq(status, 0);
+  cr_assert_eq(order_commit(&owner, "{\"parent\":1}"), IDEM_STORED);
+  order_leave(&owner, true);
+  cr_assert_eq(order_ask(&owner, ""), IDEM_HIT);
+  cr_expect_str_eq(owner.body, "{\"parent\":1}");
+}
+
+Test(store_flight, a_child_reads_on_what_its_parent_had_pinned)
+{
+  struct order order = order_of(&shop, "{}");
+  int status;
+
+  order_ask(&order, "{\"a\":1}");
+  order.call = (struct idem_call)IDEM_CALL_INIT;
+  cr_assert_eq(order_enter(&order), IDEM_HIT);
+  if (fork() == 0) {
+    bool same = memcmp(order.call.answer.body.data, "{\"a\":1}", 7) == 0;
+    order_leave(&order, true);
+    struct order mine = order_of(&shop, "{}");
+    bool hit = order_ask(&mine, "") == IDEM_HIT;
+    idem_store_close(shop.store);
+    _exit(!same || !hit);
+  }
+  wait(&status);
+  cr_expect_eq(status, 0);
+  cr_expect_eq(memcmp(order.call.answer.body.data, "{\"a\":1}", 7), 0);
+  order_leave(&order, true);
+  cr_expect_eq(order_ask(&order, ""), IDEM_HIT);
+}
+
+static void *hit_often(void *unused)
+{
+  (void)unused;
+  for (int i = 0; i < 200; i++) {
+    struct order order = order_of(&shop, "{\"hot\":1}");
+    if (order_ask(&order, "{\"a\":1}") != IDEM_HIT && i > 0)
+      atomic_fetch_add(&shared->got, 1);
+  }
+  return NULL;
+}
+
+Test(store_flight, forks_in_the_middle_of_everything_hang_nobody)
+{
+  struct order order = order_of(&shop, "{\"hot\":1}");
+  pthread_t thread[3];
+  order_ask(&order, "{\"a\":1}");
+  for (int i = 0; i < 3; i++)
+    pthread_create(&thread[i], NULL, i ? hit_often : ask_for_each_key, NULL);
+  int failed = 0, status;
+  for (int i = 0; i < 40; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      struct order mine = order_of(&shop, "{\"hot\":1}");
+      _exit(order_ask(&mine, "") != IDEM_HIT);
+    }
+    waitpid(child, &status, 0);
+    failed += status != 0;
+  }
+  for (int i = 0; i < 3; i++)
+    pthread_join(thread[i], NULL);
+  cr_expect_eq(failed, 0);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* Which recorded outcome a call of a replay gets: by key, then lane, then order, each once. */
+#include "tests/unit/tape/fixture.h"
+
+#include "tape/mask.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct studio studio;
+static struct tape_matcher *matcher;
+static struct tape_matching matching;
+static struct tape_match match;
+
+static void open_studio(void)
+{
+  studio_open(&studio);
+}
+
+static void close_studio(void)
+{
+  tape_close_matcher(matcher);
+  studio_close(&studio);
+}
+
+TestSuite(tape_match, .init = open_studio, .fini = close_studio);
+
+/* One recorded exchange of a lane, or process and lane. */
+static void recorded_by(const char *body, unsigned status, uint32_t process, uint32_t lane)
+{
+  struct take take = take_of(&studio, body);
+  take.call.lane = lane;
+  take.call.process_us += process;
+  take.outcome.status = (uint16_t)status;
+  take_record(&take);
+}
+
+static void recorded(const char *body, unsigned status)
+{
+  recorded_by(body, status, 0, 1);
+}
+
+static void begin_replay(void)
+{
+  tape_close_matcher(matcher);
+  cr_assert_eq(tape_open_matcher(&matcher, studio_tape(&studio), &matching, &studio.error), 0, "%s",
+               studio.error.text);
+}
+
+static enum tape_verdict ask_take(struct take *take, uint32_t lane)
+{
+  take->call.lane = lane;
+  take->request.rule = studio.config.rules;
+  take->request.headers = take->headers;
+  tape_name(&take->request, &take->call);
+  return tape_match(matcher, &take->request, &take->call, &match);
+}
+
+static enum tape_verdict ask_in(const char *body, uint32_t lane)
+{
+  struct take take = take_of(&studio, body);
+  return ask_take(&take, lane);
+}
+
+static enum tape_verdict ask(const char *body)
+{
+  return ask_in(body, 1);
+}
+
+static unsigned status(void)
+{
+  struct tape_record record = {0};
+  cr_assert_eq(tape_read(studio.tape, match.number, &record, &studio.error), 0, "%s", studio.error.text);
+  unsigned status = record.outcome.status;
+  tape_record_release(&record);
+  return status;
+}
+
+static void gets(const char *body, unsigned wanted)
+{
+  cr_assert_eq(ask(body), TAPE_FOUND, "%s", match.note);
+  cr_expect_eq(status(), wanted, "%u", status());
+}
+
+Test(tape_match, the_nth_identical_call_gets_the_nth_outcome)
+{
+  recorded("{}", 429);
+  recorded("{\"other\":1}", 200);
+  recorded("{}", 503);
+  recorded("{}", 200);
+  begin_replay();
+  gets("{}", 429);
+  gets("{}", 503);
+  gets("{}", 200);
+  gets("{ \"other\": 1 }", 200);
+}
+
+Test(tape_match, after_the_last_there_is_none)
+{
+  recorded("{}", 200);
+  begin_replay();
+  gets("{}", 200);
+  cr_expect_eq(ask("{}"), TAPE_EXHAUSTED);
+  cr_expect(strstr(match.note, "was recorded 1 time, and it has been replayed"), "%s", match.note);
+}
+
+Test(tape_match, or_the_last_again)
+{
+  matching.last = true;
+  recorded("{}", 429);
+  recorded("{}", 200);
+  begin_replay();
+  gets("{}", 429);
+  gets("{}", 200);
+  gets("{}", 200);
+}
+
+Test(tape_match, a_lane_gets_its_own_and_then_what_is_left)
+{
+  recorded_by("{}", 201, 0, 1);
+  recorded_by("{}", 202, 0, 2);
+  recorded_by("{}", 203, 0, 2);
+  begin_replay();
+  cr_assert_eq(ask_in("{}", 2), TAPE_FOUND);
+  cr_expect_eq(status(), 202);
+  cr_assert_eq(ask_in("{}", 2), TAPE_FOUND);
+  cr_expect_eq(status(), 203);
+  cr_assert_eq(ask_in("{}", 2), TAPE_FOUND);
+  cr_expect_eq(status(), 201);
+}
+
+Test(tape_match, credential_and_scope_of_the_other_desk_do_not_count)
+{
+  recorded("{}", 200);
+  begin_replay();
+  struct take take = take_of(&studio, "{}");
+  take.request.header_count = 0;
+  take.request.scope = SPAN("another");
+  take_header(&take, "Content-Type: application/json");
+  take_header(&take, "Authorization: Bearer test-credential-omega");
+  cr_expect_eq(ask_take(&take, 1), TAPE_FOUND);
+}
+
+static struct take with_key(const char *header)
+{
+  struct take take = take_of(&studio, "{}");
+  take_header(&take, header);
+  return take;
+}
+
+Test(tape_match, a_key_of_the_app_is_looked_for_before_the_content)
+{
+  struct take a = with_key("Idempotency-Key: a"), b = with_key("Idempotency-Key: b");
+  a.outcome.status = 201;
+  b.outcome.status = 202;
+  take_record(&a);
+  take_record(&b);
+  begin_replay();
+  cr_assert_eq(ask_take(&b, 1), TAPE_FOUND);
+  cr_expect_eq(status(), 202);
+}
+
+Test(tape_match, a_key_that_is_new_in_each_run_is_no_obstacle)
+{
+  struct take a = with_key("Idempotency-Key: a"), b = with_key("Idempotency-Key: b");
+  take_record(&a);
+  begin_replay();
+  cr_expect_eq(ask_take(&b, 1), TAPE_FOUND);
+}
+
+Test(tape_match, what_the_app_never_saw_is_not_replayed)
+{
+  struct take take = take_of(&studio, "{}");
+  take.call.what = TAPE_RESCUE;
+  take_record(&take);
+  begin_replay();
+  cr_expect_eq(ask("{}"), TAPE_MISS);
+}
+
+Test(tape_match, children_and_their_parent_share_the_count)
+{
+  recorded("{}", 429);
+  recorded("{}", 200);
+  begin_replay();
+  pid_t child = fork();
+  if (child == 0)
+    _exit(ask("{}") == TAPE_FOUND && status() == 429 ? 0 : 1);
+  int result;
+  cr_assert_eq(waitpid(child, &result, 0), child);
+  cr_expect_eq(result, 0);
+  gets("{}", 200);
+  cr_expect_eq(ask("{}"), TAPE_EXHAUSTED);
+}
+
+Test(tape_match, processes_that_share_a_file_share_the_count)
+{
+  matching.state = studio_beside(&studio, "state");
+  recorded_by("{}", 429, 0, 1);
+  recorded_by("{}", 200, 1000000, 1);
+  begin_replay();
+  gets("{}", 429);
+  begin_replay();
+  gets("{}", 200);
+  begin_replay();
+  cr_expect_eq(ask("{}"), TAPE_EXHAUSTED);
+}
+
+Test(tape_match, a_process_gets_what_the_process_in_its_place_got)
+{
+  matching.state = studio_beside(&studio, "state");
+  recorded_by("{\"first\":1}", 200, 0, 1);
+  recorded_by("{}", 201, 0, 1);
+  recorded_by("{}", 202, 1000000, 1);
+  begin_replay();
+  gets("{\"first\":1}", 200);
+  begin_replay();
+  gets("{}", 202);
+}
+
+Test(tape_match, the_state_of_another_tape_is_refused)
+{
+  matching.state = studio_beside(&studio, "state");
+  recorded("{}", 200);
+  begin_replay();
+  tape_close_matcher(matcher);
+  matcher = NULL;
+  recorded("{}", 200);
+  cr_expect_eq(tape_open_matcher(&matcher, studio_tape(&studio), &matching, &studio.error), -EINVAL);
+}
+
+static void *take_all(void *arg)
+{
+  unsigned *sum = arg;
+  for (struct tape_match m = {0}; *sum < 100000; *sum += (unsigned)m.number) {
+    struct take take = take_of(&studio, "{}");
+    take.request.rule = studio.config.rules;
+    take.request.headers = take.headers;
+    tape_name(&take.request, &take.call);
+    if (tape_match(matcher, &take.request, &take.call, &m) != TAPE_FOUND)
+      break;
+  }
+  return NULL;
+}
+
+Test(tape_match, threads_never_get_the_same_outcome)
+{
+  enum { COUNT = 200, THREADS = 4 };
+  pthread_t threads[THREADS];
+  unsigned sums[THREADS] = {0}, sum = 0;
+  for (int i = 0; i < COUNT; i++)
+    recorded("{}", 200);
+  begin_replay();
+  for (int i = 0; i < THREADS; i++)
+    pthread_create(&threads[i], NULL, take_all, &sums[i]);
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(threads[i], NULL);
+    sum += sums[i];
+  }
+  cr_expect_eq(sum, COUNT * (COUNT + 1) / 2);
+}
+
+/* A miss. */
+
+#define PROMPT(date) "{\"model\":\"m\",\"messages\":[{\"content\":\"It is " date ". Hello.\"}]}"
+
+Test(tape_match, a_miss_names_the_nearest_and_the_first_difference)
+{
+  recorded("{\"model\":\"m\"}", 200);
+  recorded(PROMPT("2026-11-21"), 200);
+  begin_replay();
+  cr_expect_eq(ask(PROMPT("2026-11-22")), TAPE_MISS);
+  cr_expect_eq(match.number, 2);
+  cr_expect_str_eq(match.note,
+                   "nothing recorded for this request; the nearest is exchange 2; first difference "
+                   "(recorded / now): JSON /messages/0/content at offset 15 (\"2026-11-21. Hello.\" / "
+                   "\"2026-11-22. Hello.\")");
+}
+
+Test(tape_match, a_miss_with_nothing_near_says_so)
+{
+  recorded("{}", 200);
+  begin_replay();
+  struct take take = take_of(&studio, "{}");
+  take.request.path = SPAN("/v2");
+  cr_expect_eq(ask_take(&take, 1), TAPE_MISS);
+  cr_expect_eq(match.number, 0);
+  cr_expect(strstr(match.note, "nor any other POST of https://api.example.com:443/v2"), "%s", match.note);
+}
+
+Test(tape_match, a_miss_never_shows_what_is_redacted)
+{
+  studio_rule(&studio, "redact=/user");
+  recorded("{\"user\":\"a@example.com\",\"n\":1}", 200);
+  begin_replay();
+  cr_expect_eq(ask("{\"user\":\"b@example.com\",\"n\":2}"), TAPE_MISS);
+  cr_expect_null(strstr(match.note, "example.com\""), "%s", match.note);
+  cr_expect(strstr(match.note, "JSON /n"), "%s", match.note);
+}
+
+/* Loosely. */
+
+Test(tape_match, loosely_dates_and_uuids_do_not_count)
+{
+  matching.loose = true;
+  recorded(PROMPT("2026-11-21"), 429);
+  recorded(PROMPT("2026-11-21"), 200);
+  begin_replay();
+  gets(PROMPT("2026-11-22"), 429);
+  cr_expect(match.loose);
+  cr_expect(strstr(match.note, "/messages/0/content"), "%s", match.note);
+  gets(PROMPT("2027-01-01"), 200);
+  cr_expect_eq(ask(PROMPT("2027-01-02")), TAPE_EXHAUSTED);
+}
+
+Test(tape_match, loosely_other_content_counts_all_the_same)
+{
+  matching.loose = true;
+  recorded(PROMPT("2026-11-21"), 200);
+  begin_replay();
+  cr_expect_eq(ask(PROMPT("yesterday")), TAPE_MISS);
+}
+
+Test(tape_match, loosely_what_the_rule_ignores_now_does_not_count)
+{
+  matching.loose = true;
+  recorded("{\"n\":1,\"seed\":7}", 200);
+  begin_replay();
+  cr_expect_eq(ask("{\"n\":1,\"seed\":8}"), TAPE_MISS);
+  studio_rule(&studio, "ignore=/seed");
+  begin_replay();
+  cr_expect_eq(ask("{\"n\":1,\"seed\":8}"), TAPE_FOUND);
+  cr_expect(match.loose);
+}
+
+Test(tape_match, an_exact_match_is_not_loose)
+{
+  matching.loose = true;
+  recorded("{}", 200);
+  begin_replay();
+  gets("{}", 200);
+  cr_expect_not(match.loose);
+}
+
+static void masks(const char *text, const char *wanted)
+{
+  struct tape_buffer out = {0};
+  tape_mask(&out, SPAN(text));
+  cr_expect(out.len == strlen(wanted) && (!out.len || memcmp(out.data, wanted, out.len) == 0),
+            "%.*s is not %s", (int)out.len, out.data, wanted);
+  free(out.data);
+}
+
+Test(tape_mask, takes_out_what_differs_from_day_to_day)
+{
+  masks("at 2026-11-22.", "at <date>.");
+  masks("2026-11-22T14:03:09.123Z", "<date>T<time>");
+  masks("2026-11-22 14:03:09+02:00 x", "<date> <time> x");
+  masks("Sat, 22 Nov 2026 14:03:09 GMT", "<day>, <date> <time> GMT");
+  masks("Today is Saturday, November 22, 2026.", "Today is <day>, <date>.");
+  masks("id 6f1c0a52-8f3e-4b11-9c55-0123456789ab", "id <uuid>");
+  masks("req/6F1C0A52-8F3E-4B11-9C55-0123456789AB/x", "req/<uuid>/x");
+}
+
+Test(tape_mask, leaves_alone_what_only_looks_a_little_like_it)
+{
+  static const char *const texts[] = {
+      "",         "gpt-4o-2024", "12026-11-221", "x2026-11-22",
+      "10.0.0.1", "1:2",         "Maybe",        "6f1c0a52-8f3e-4b11-9c55-0123456789abc",
+      "Monda",    "May 7"};
+  for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+    masks(texts[i], texts[i]);
+}

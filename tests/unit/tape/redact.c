@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* What never reaches a tape, and that an encrypted one shows nothing at all. */
+#include "tests/unit/tape/fixture.h"
+
+#include "tape/json_place.h"
+#include "tape/segment.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct studio studio;
+
+static void open_studio(void)
+{
+  studio_open(&studio);
+}
+
+static void open_sealed(void)
+{
+  studio_open_sealed(&studio);
+}
+
+static void close_studio(void)
+{
+  studio_close(&studio);
+}
+
+TestSuite(tape_redact, .init = open_studio, .fini = close_studio);
+
+static struct tape_record record;
+
+/* The exchange as it is on the tape, the only one. */
+static const struct tape_record *kept(struct take *take)
+{
+  take_record(take);
+  cr_assert_eq(tape_read(studio_tape(&studio), 1, &record, &studio.error), 0, "%s", studio.error.text);
+  return &record;
+}
+
+static void is(struct idem_span span, const char *text)
+{
+  cr_expect(span.len == strlen(text) && memcmp(span.data, text, span.len) == 0, "\"%.*s\" is not \"%s\"",
+            (int)span.len, span.data, text);
+}
+
+static bool on_tape(const char *text)
+{
+  size_t len;
+  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  bool found = memmem(bytes, len, text, strlen(text)) != NULL;
+  free(bytes);
+  return found;
+}
+
+Test(tape_redact, credentials_in_headers)
+{
+  struct take take = take_of(&studio, "{}");
+  take_header(&take, "x-api-key: test-credential-beta");
+  take_header(&take, "API-KEY:test-credential-gamma");
+  take_header(&take, "Cookie: session=test-credential-delta; theme=dark");
+  take_header(&take, "X-Auth-Token: test-credential-epsilon");
+  take_header(&take, "Proxy-Authorization: Basic dGVzdC1jcmVkZW50aWFs");
+  take_header(&take, "X-Plain: kept");
+  is(kept(&take)->request_headers, "Content-Type: application/json\r\n"
+                                   "Authorization: Bearer [redacted]\r\n"
+                                   "x-api-key: [redacted]\r\n"
+                                   "API-KEY: [redacted]\r\n"
+                                   "Cookie: [redacted]\r\n"
+                                   "X-Auth-Token: [redacted]\r\n"
+                                   "Proxy-Authorization: Basic [redacted]\r\n"
+                                   "X-Plain: kept\r\n");
+  cr_expect_not(on_tape("test-credential"));
+  cr_expect_not(on_tape("dGVzdC1jcmVkZW50aWFs"));
+}
+
+Test(tape_redact, credentials_in_the_query)
+{
+  struct take take = take_of(&studio, "{}");
+  take.request.query = SPAN("alt=sse&key=test-credential-alpha&access_token=t&monkey=1&flag&=");
+  is(kept(&take)->query, "alt=sse&key=[redacted]&access_token=[redacted]&monkey=1&flag&=");
+}
+
+Test(tape_redact, cookies_of_the_answer_with_their_length)
+{
+  struct take take = take_of(&studio, "{}");
+  take.outcome.headers = SPAN("HTTP/1.1 200 OK\r\nset-cookie: session=0123456789abcdef; Path=/\r\n"
+                              "Set-Cookie: a=b; Secure\r\nX-Cookie: kept\r\n\r\n");
+  is(kept(&take)->outcome.headers, "HTTP/1.1 200 OK\r\nset-cookie: session=[redacted]******; Path=/\r\n"
+                                   "Set-Cookie: a=*; Secure\r\nX-Cookie: kept\r\n\r\n");
+}
+
+Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
+{
+  struct idem_span credential = SPAN("someuser:test-credential-beta");
+  struct take take = take_of(&studio, "{\"echo\":\"test-credential-alpha\"}");
+  take.request.query = SPAN("key=test-credential-gamma");
+  take.request.credentials = &credential;
+  take.request.credential_count = 1;
+  take.outcome.headers = SPAN("HTTP/1.1 302 Found\r\nLocation: /?key=test-credential-gamma\r\n\r\n");
+  take.outcome.body = SPAN("you are test-credential-alpha or test-credential-beta");
+  take.outcome.chunk_count = 0;
+  take.outcome.error_text = SPAN("no such key: test-credential-gamma");
+  const struct tape_record *r = kept(&take);
+  is(r->outcome.body, "you are ********************* or ********************");
+  is(r->outcome.error_text, "no such key: *********************");
+  is(r->request_body, "{\"echo\":\"*********************\"}");
+  cr_expect_not(on_tape("test-credential"));
+}
+
+Test(tape_redact, what_only_stands_beside_a_credential_is_left_alone)
+{
+  struct take take = take_of(&studio, "{}");
+  take.request.header_count = 0;
+  take_header(&take, "Authorization: Negotiate test-credential-alpha");
+  take_header(&take, "Cookie: language=english-us; session=0123456789abcdef; theme=");
+  take.outcome.body = SPAN("Negotiate in english-us: 0123456789abcdef test-credential-alpha");
+  take.outcome.chunk_count = 0;
+  is(kept(&take)->outcome.body, "Negotiate in english-us: **************** *********************");
+}
+
+Test(tape_redact, what_the_rule_points_to_and_every_other_byte_stays)
+{
+  studio_rule(&studio, "redact=/user/email,/messages/1/content,/a~1b,/nowhere");
+  struct take take = take_of(
+      &studio,
+      "{ \"user\" : {\"email\":\"a@example.com\", \"n\":1.50},\n"
+      "\"messages\":[{\"content\":\"x\"}, {\"content\":[{\"text\":\"}]\\\"secret\"}]}], \"a\\/b\":-7 }");
+  is(kept(&take)->request_body,
+     "{ \"user\" : {\"email\":\"[redacted]\", \"n\":1.50},\n"
+     "\"messages\":[{\"content\":\"x\"}, {\"content\":\"[redacted]\"}], \"a\\/b\":\"[redacted]\" }");
+  cr_expect_eq(record.call.request_body_len, take.request.body.len);
+}
+
+Test(tape_redact, a_place_inside_another_goes_with_it)
+{
+  studio_rule(&studio, "redact=/a/b,/a");
+  struct take take = take_of(&studio, "{\"a\":{\"b\":1},\"c\":2}");
+  is(kept(&take)->request_body, "{\"a\":\"[redacted]\",\"c\":2}");
+}
+
+Test(tape_redact, a_body_that_cannot_be_looked_into_is_left_out)
+{
+  studio_rule(&studio, "redact=/a");
+  struct take take = take_of(&studio, "{\"a\":\"cut off");
+  is(kept(&take)->request_body, "");
+  cr_expect_not(on_tape("cut off"));
+}
+
+Test(tape_redact, it_comes_after_the_name)
+{
+  studio_rule(&studio, "redact=/a");
+  struct take one = take_of(&studio, "{\"a\":1}"), two = take_of(&studio, "{\"a\":2}");
+  take_record(&one);
+  take_record(&two);
+  cr_expect_neq(memcmp(one.call.key, two.call.key, IDEM_KEY_SIZE), 0);
+}
+
+Test(tape_redact, places_in_json_that_is_not_as_it_seems)
+{
+  static const struct {
+    const char *text, *pointer, *place;
+  } cases[] = {
+      {"{\"a\":[1,[2,3],{\"b\":null}]}", "/a/2/b", "null"},
+      {"{\"a\":[1,[2,3]]}", "/a/1", "[2,3]"},
+      {"{\"a\":[1,[2,3]]}", "/a/2", ""},
+      {"{\"a\":[1,[2,3]]}", "/a/01", ""},
+      {"{\"\":1}", "/", "1"},
+      {"{\"\\u0061\":1}", "/a", "1"},
+      {"{\"b\":\"\\\\\",\"a\":true}", "/a", "true"},
+      {"[]", "/0", ""},
+      {"{}", "/a", ""},
+      {"7", "/a", ""},
+      {"{\"a\"", "/a", ""},
+      {"{\"a\":\"x", "/a", "\"x"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+    is(tape_json_place(SPAN(cases[i].text), cases[i].pointer), cases[i].place);
+}
+
+/* Encryption. */
+
+Test(tape_seal, an_encrypted_tape_shows_nothing_and_reads_the_same, .init = open_sealed, .fini = close_studio)
+{
+  struct take take = take_of(&studio, "{\"prompt\":\"a plain prompt\"}");
+  const struct tape_record *r = kept(&take);
+  is(r->request_body, "{\"prompt\":\"a plain prompt\"}");
+  is(r->outcome.body, "{\"answer\":1}");
+  cr_expect_eq(r->outcome.chunk_count, 2);
+  cr_expect(tape_totals(studio.tape).encrypted);
+  static const char *const texts[] = {"plain prompt", "answer", "api.example.com", "/v1/chat",
+                                      "Content-Type"};
+  for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+    cr_expect_not(on_tape(texts[i]), "%s", texts[i]);
+}
+
+Test(tape_seal, identical_exchanges_do_not_look_alike, .init = open_sealed, .fini = close_studio)
+{
+  struct take take = take_of(&studio, "{}");
+  take_record(&take);
+  take_record(&take);
+  size_t len;
+  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  size_t half = (len - 128) / 2;
+  cr_expect_neq(memcmp(bytes + 128 + 56, bytes + 128 + half + 56, half - 56), 0);
+  free(bytes);
+}
+
+Test(tape_seal, a_second_process_writes_with_the_same_key, .init = open_sealed, .fini = close_studio)
+{
+  struct take take = take_of(&studio, "{}");
+  take_record(&take);
+  cr_assert_eq(studio_reopen(&studio), 0, "%s", studio.error.text);
+  take_record(&take);
+  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, 2);
+}
+
+static void key_of(const char *path, const char *text)
+{
+  studio_write(path, text, strlen(text));
+}
+
+static void refused(int code, const char *text)
+{
+  cr_expect_eq(studio_try(&studio), code);
+  cr_expect(strstr(studio.error.text, text), "expected \"%s\" in: %s", text, studio.error.text);
+}
+
+Test(tape_seal, a_missing_wrong_or_malformed_key_is_one_clear_error, .init = open_sealed,
+     .fini = close_studio)
+{
+  const char *other = studio_beside(&studio, "other");
+  struct take take = take_of(&studio, "{}");
+  take_record(&take);
+  studio.source.key_file = NULL;
+  refused(-EKEYREJECTED, "the tape is encrypted; IDEMSHIM_KEY_FILE names its key");
+  studio.source.key_file = other;
+  refused(-ENOENT, "the key cannot be read: No such file or directory");
+  key_of(other, "another test key, thirty-two long");
+  refused(-EINVAL, "expected a key of 32 bytes, or 64 hexadecimal digits");
+  key_of(other, "another test key of 32 bytes !!!");
+  refused(-EKEYREJECTED, "was encrypted with another key than the one given");
+  studio.options.key_file = other;
+  cr_expect_eq(studio_reopen(&studio), -EKEYREJECTED);
+  studio.options.key_file = NULL;
+  cr_expect_eq(studio_reopen(&studio), -EKEYREJECTED);
+}
+
+Test(tape_seal, hexadecimal_digits_are_the_same_key, .init = open_sealed, .fini = close_studio)
+{
+  const char *hex = studio_beside(&studio, "hex");
+  struct take take = take_of(&studio, "{}");
+  take_record(&take);
+  key_of(hex, "612074657374206b6579206f66207468697274792D74776F2062797465732121\n");
+  studio.source.key_file = hex;
+  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, 1);
+}
+
+Test(tape_seal, a_plain_tape_is_not_gone_on_with_under_a_key, .init = open_studio, .fini = close_studio)
+{
+  const char *key = studio_beside(&studio, "key");
+  key_of(key, "a test key of thirty-two bytes!!");
+  studio.options.key_file = key;
+  cr_expect_eq(studio_reopen(&studio), -EKEYREJECTED);
+  cr_expect(strstr(studio.error.text, "is not encrypted"), "%s", studio.error.text);
+}
+
+Test(tape_seal, any_flipped_byte_is_found, .init = open_sealed, .fini = close_studio)
+{
+  struct tape_totals totals;
+  struct take take = take_of(&studio, "{}");
+  take_record(&take);
+  size_t len;
+  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  for (size_t i = 128; i < len; i += 3) {
+    bytes[i] ^= 1;
+    studio_write(studio_segment(&studio, 1), bytes, len);
+    bytes[i] ^= 1;
+    cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+    cr_expect_eq(totals.exchanges, 0, "byte %zu", i);
+  }
+  free(bytes);
+}
+
+/* Sums are there for accidents; who can write to a tape can make them anew. */
+static void make_sums_anew(char *bytes)
+{
+  struct tape_head head;
+  struct tape_frame frame;
+  memcpy(&head, bytes, sizeof(head));
+  memcpy(&frame, bytes + sizeof(head), sizeof(frame));
+  const char *summary = bytes + sizeof(head) + sizeof(frame), *content = summary + frame.summary_len;
+  frame.summary_sum = tape_sum(&head, summary, frame.summary_len);
+  frame.content_sum = tape_sum(&head, content, frame.content_len);
+  frame.sum = tape_sum(&head, &frame, offsetof(struct tape_frame, sum));
+  memcpy(bytes + sizeof(head), &frame, sizeof(frame));
+}
+
+Test(tape_seal, what_was_changed_with_care_is_found, .init = open_sealed, .fini = close_studio)
+{
+  struct tape_totals totals;
+  struct take take = take_of(&studio, "{}");
+  take_record(&take);
+  size_t len;
+  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  make_sums_anew(bytes);
+  studio_write(studio_segment(&studio, 1), bytes, len);
+  cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+  cr_assert_eq(totals.exchanges, 1);
+  for (size_t i = sizeof(struct tape_head) + sizeof(struct tape_frame); i < len; i += 7) {
+    bytes[i] ^= 1;
+    make_sums_anew(bytes);
+    studio_write(studio_segment(&studio, 1), bytes, len);
+    bytes[i] ^= 1;
+    cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+    cr_expect_eq(totals.exchanges, 0, "byte %zu", i);
+  }
+  free(bytes);
+}
