@@ -37,7 +37,7 @@ objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(
 FRONT   := $(call objects,shim config)
 STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o)
 COMMAND := $(call objects,cli tape store config)
-STORE_LIBS := -llmdb -lcrypto -ljansson
+STORE_LIBS := -llmdb -lcrypto
 
 PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(B)/idemshim
 
@@ -58,7 +58,7 @@ $(B)/libidemshim-store.so: $(STORE)
 
 $(B)/idemshim: $(COMMAND)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(HARDEN) -o $@ $(COMMAND) $(STORE_LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(HARDEN) -o $@ $(COMMAND) $(STORE_LIBS) -ljansson
 
 $(B)/obj/%.o: %.c
 	$(call say,CC,$<)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. */
+#include "store/json/json_canon.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
 #include "tape/mask.h"
@@ -22,36 +23,14 @@ struct loose_index {
 
 /* The fingerprint. */
 
-static void mask_json(json_t *json);
-
-static void mask_string(json_t *json)
+static struct idem_span mask_string(void *arg, struct idem_span text)
 {
-  struct tape_buffer masked = {0};
-  tape_mask(&masked, (struct idem_span){json_string_value(json), json_string_length(json)});
-  if (!masked.failed)
-    json_string_setn(json, masked.data ? masked.data : "", masked.len);
-  free(masked.data);
-}
-
-static void mask_members(json_t *json)
-{
-  const char *name;
-  json_t *value;
-  json_object_foreach(json, name, value)
-  {
-    mask_json(value);
-  }
-}
-
-/* As deep as content_parse() lets JSON be. */
-static void mask_json(json_t *json)
-{
-  if (json_is_string(json))
-    mask_string(json);
-  else if (json_is_object(json))
-    mask_members(json);
-  for (size_t i = 0; json_is_array(json) && i < json_array_size(json); i++)
-    mask_json(json_array_get(json, i));
+  struct tape_buffer *masked = arg;
+  masked->len = 0;
+  tape_mask(masked, text);
+  if (masked->failed)
+    return (struct idem_span){NULL, 0};
+  return (struct idem_span){masked->data ? masked->data : "", masked->len};
 }
 
 /* The pieces of a request that are masked as text, one after the other in a buffer. */
@@ -73,11 +52,12 @@ static struct idem_span masked_at(const struct masked *masked, size_t i)
   return (struct idem_span){masked->buffer.data ? masked->buffer.data + from : "", masked->end[i] - from};
 }
 
-static void finish_print(const struct idem_request *request, json_t *json, uint8_t print[IDEM_KEY_SIZE])
+static void finish_print(const struct idem_request *request, struct tape_buffer *string,
+                         uint8_t print[IDEM_KEY_SIZE])
 {
   uint8_t content[IDEM_KEY_SIZE];
   struct hash hash;
-  content_fingerprint(request, json, content);
+  content_fingerprint_replaced(request, mask_string, string, content);
   hash_begin(&hash);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
@@ -89,12 +69,13 @@ static void finish_print(const struct idem_request *request, json_t *json, uint8
 static bool loose_print(const struct idem_request *request, uint8_t print[IDEM_KEY_SIZE])
 {
   struct masked masked = {0};
+  struct tape_buffer string = {0};
   struct idem_span headers[HEADERS_MOST];
   struct idem_request copy = *request;
-  json_t *json = content_parse(request->body);
+  uint8_t digest[IDEM_KEY_SIZE];
+  bool json = json_canon(request->body, &(struct json_canon_options){0}, digest);
   copy.header_count = request->header_count < HEADERS_MOST ? request->header_count : HEADERS_MOST;
   copy.headers = headers;
-  mask_json(json);
   add_masked(&masked, request->path);
   add_masked(&masked, request->query);
   add_masked(&masked, json ? (struct idem_span){"", 0} : request->body);
@@ -103,14 +84,14 @@ static bool loose_print(const struct idem_request *request, uint8_t print[IDEM_K
   bool done = !masked.buffer.failed;
   copy.path = masked_at(&masked, 0);
   copy.query = masked_at(&masked, 1);
-  copy.body = masked_at(&masked, 2);
+  copy.body = json ? request->body : masked_at(&masked, 2);
   for (size_t i = 0; i < copy.header_count; i++)
     headers[i] = masked_at(&masked, 3 + i);
   if (done)
-    finish_print(&copy, json, print);
-  json_decref(json);
+    finish_print(&copy, &string, print);
   free(masked.buffer.data);
-  return done;
+  free(string.data);
+  return done && !string.failed;
 }
 
 /* The index. */

@@ -6,18 +6,12 @@
 
 #include "store/base/hash.h"
 #include "store/base/process.h"
+#include "store/json/json_canon.h"
 #include "store/key/content.h"
-#include "tape/canon.h"
-#include "tape/json_place.h"
 #include "tape/tape.h"
 
 #include <limits.h>
 #include <string.h>
-
-static void add_canon(struct hash *hash, struct canon canon)
-{
-  hash_bytes(hash, &canon, sizeof(canon));
-}
 
 static void begin(struct hash *hash, const char *what, const struct idem_request *request)
 {
@@ -55,7 +49,12 @@ static void make_fingerprint(const struct idem_request *request, uint8_t fingerp
   content_vary(request, add_header, &hash);
   hash_number(&hash, UINT64_MAX);
   hash_field(&hash, request->shape);
-  add_canon(&hash, canon_body(request->body, &request->rule->keying.ignore));
+  uint8_t body[IDEM_KEY_SIZE];
+  struct json_canon_options options = {.ignore = &request->rule->keying.ignore};
+  if (json_canon(request->body, &options, body))
+    hash_digest(&hash, body);
+  else
+    hash_field(&hash, request->body);
   hash_end(&hash, fingerprint);
 }
 
@@ -77,18 +76,6 @@ static bool add_key_header(struct hash *hash, const struct idem_request *request
   return true;
 }
 
-static bool add_key_fields(struct hash *hash, const struct idem_request *request)
-{
-  const struct idem_words *pointers = &request->rule->keying.pointers;
-  for (size_t i = 0; i < pointers->count; i++) {
-    struct idem_span value = tape_json_place(request->body, pointers->word[i]);
-    if (!value.len || (value.len == 4 && memcmp(value.data, "null", 4) == 0))
-      return false;
-    add_canon(hash, canon_value(value));
-  }
-  return true;
-}
-
 static bool has_own_key(struct hash *hash, const struct idem_request *request)
 {
   switch (request->rule->keying.kind) {
@@ -96,7 +83,7 @@ static bool has_own_key(struct hash *hash, const struct idem_request *request)
   case IDEM_KEY_HEADER:
     return add_key_header(hash, request);
   case IDEM_KEY_JSON:
-    return add_key_fields(hash, request);
+    return content_pointers(&request->rule->keying.pointers, request->body, hash) == 0;
   case IDEM_KEY_CONTENT:
     break;
   }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tape/redact.h"
 
+#include "store/json/json_pointer.h"
 #include "store/judge/event_stream.h"
-#include "store/key/content.h"
 #include "store/key/key.h"
-#include "tape/json_place.h"
 
 #include <string.h>
 #include <strings.h>
@@ -107,46 +106,31 @@ void tape_redact_headers(struct tape_buffer *out, const struct idem_request *req
 
 /* Bodies. */
 
-/* As many as a rule's list can have. */
-enum { PLACES_MOST = 64 };
+struct covering {
+  struct tape_buffer *out;
+  const char *from; /* what has not been added yet */
+};
 
-static bool find_places(const struct idem_words *pointers, struct idem_span body, struct idem_span place[],
-                        size_t *n)
+/* In the order of the text; what lies in another that is covered is covered with it. */
+static void cover_place(void *arg, size_t which, struct idem_span value)
 {
-  json_t *json = pointers->count <= PLACES_MOST ? content_parse(body) : NULL;
-  bool parsed = json != NULL;
-  json_decref(json);
-  for (size_t i = 0; parsed && i < pointers->count; i++) {
-    struct idem_span found = tape_json_place(body, pointers->word[i]);
-    size_t at = *n;
-    /* In the order of the text; one inside another goes with it. */
-    for (; found.len && at > 0 && place[at - 1].data > found.data; at--)
-      place[at] = place[at - 1];
-    place[at] = found.len ? found : place[at];
-    *n += found.len != 0;
-  }
-  return parsed;
+  struct covering *covering = arg;
+  (void)which;
+  if (value.data < covering->from)
+    return;
+  tape_buffer_add(covering->out, covering->from, (size_t)(value.data - covering->from));
+  tape_buffer_text(covering->out, "\"" TAPE_REDACTED "\"");
+  covering->from = value.data + value.len;
 }
 
 void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, struct idem_span body)
 {
-  struct idem_span place[PLACES_MOST + 1];
-  size_t count = 0;
-  if (!rule->redact.count || !body.len) {
-    tape_buffer_span(out, body);
-    return;
-  }
-  if (!find_places(&rule->redact, body, place, &count))
-    return;
-  const char *from = body.data, *end = body.data + body.len;
-  for (size_t i = 0; i < count; i++) {
-    if (place[i].data < from)
-      continue;
-    tape_buffer_add(out, from, (size_t)(place[i].data - from));
-    tape_buffer_text(out, "\"" TAPE_REDACTED "\"");
-    from = place[i].data + place[i].len;
-  }
-  tape_buffer_add(out, from, (size_t)(end - from));
+  struct covering covering = {out, body.data};
+  size_t before = out->len;
+  if (rule->redact.count && body.len && !json_find(body, &rule->redact, cover_place, &covering))
+    out->len = before;
+  else
+    tape_buffer_add(out, covering.from, (size_t)(body.data + body.len - covering.from));
 }
 
 /* Response headers. */

@@ -135,7 +135,7 @@ FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,a
 
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] store/*/*.[ch] tape/*.[ch])
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c store/*/*.c tape/*.c) $(STORE_LIBS)
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c store/*/*.c tape/*.c) $(STORE_LIBS) -ljansson
 
 fuzz: setup-fuzz
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/answer/answer.h"
 #include "cli/tape/tape.h"
+#include "store/judge/document.h"
 #include "store/judge/event_stream.h"
 #include "store/judge/stream_end.h"
-#include "store/judge/usage.h"
-#include "store/key/content.h"
 
 #include <string.h>
 #include <strings.h>
@@ -81,9 +80,10 @@ struct idem_usage cli_tape_usage(const struct tape_record *record)
   if (cli_tape_is_stream(record)) {
     stream_read_events(body, &stream);
   } else if (*body.data == '{' || *body.data == '[') {
-    json_t *json = content_parse(body);
-    usage_take(json, &stream.usage);
-    json_decref(json);
+    struct document document = DOCUMENT_INIT;
+    document_read(body, &document);
+    if (document.json)
+      stream.usage = document.usage;
   }
   return stream.usage;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Where two requests part, for a person who asks why the second was not answered from the store. */
+#include "store/json/json_canon.h"
+#include "store/json/json_cursor.h"
 #include "store/judge/event_stream.h"
-#include "store/key/content.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -81,94 +83,149 @@ static void tell_plain(struct difference *difference, const char *where, const c
   difference->found = true;
 }
 
-/* JSON */
+/* JSON. Only the first difference is told, so that the way to it is one loop down both texts. */
 
-static void tell_values(struct difference *difference, const char *path, const json_t *a, const json_t *b)
+static bool same_json(struct idem_span a, struct idem_span b)
 {
-  char x[EXCERPT * 2] = "", y[EXCERPT * 2] = "", where[PATH_MOST + 8];
+  uint8_t x[IDEM_KEY_SIZE], y[IDEM_KEY_SIZE];
+  const struct json_canon_options all = {0};
+  return json_canon(a, &all, x) && json_canon(b, &all, y) && memcmp(x, y, sizeof(x)) == 0;
+}
+
+/* The next value of a container whose bracket the cursor has passed, with its quotes; false: there is none. */
+static bool next_child(struct json_cursor *cursor, struct idem_span *name, struct idem_span *value)
+{
+  enum cursor_event event = json_cursor_next(cursor);
+  if (event == CURSOR_ARRAY || event == CURSOR_OBJECT)
+    json_cursor_skip(cursor);
+  else if (event <= CURSOR_END || event == CURSOR_CLOSE)
+    return false;
+  *name = cursor->name;
+  *value = cursor->text;
+  if (event == CURSOR_STRING)
+    *value = (struct idem_span){value->data - 1, value->len + 2};
+  return true;
+}
+
+static bool same_name(struct idem_span a, struct idem_span b)
+{
+  return equal(a, b) ||
+         same_json((struct idem_span){a.data - 1, a.len + 2}, (struct idem_span){b.data - 1, b.len + 2});
+}
+
+static bool find_child(struct idem_span object, struct idem_span name, struct idem_span *value)
+{
+  struct json_cursor cursor;
+  struct idem_span other;
+  bool found = false;
+  json_cursor_init(&cursor, object);
+  json_cursor_next(&cursor);
+  while (!found && next_child(&cursor, &other, value))
+    found = same_name(name, other);
+  json_cursor_release(&cursor);
+  return found;
+}
+
+/* What a string says, to be freed. */
+static struct idem_span said(struct idem_span quoted)
+{
+  bool odd;
+  char *text = malloc(2 * quoted.len);
+  struct idem_span inner = {quoted.data + 1, quoted.len - 2};
+  return (struct idem_span){text, text ? json_string_decode(inner, text, &odd) : 0};
+}
+
+static void tell_values(struct difference *difference, const char *path, struct idem_span a,
+                        struct idem_span b)
+{
+  char where[PATH_MOST + 8], text[PATH_MOST];
   snprintf(where, sizeof(where), "JSON %s", *path ? path : "/");
-  if (json_is_string(a) && json_is_string(b)) {
-    tell_text(difference, where, (struct idem_span){json_string_value(a), json_string_length(a)},
-              (struct idem_span){json_string_value(b), json_string_length(b)});
-    return;
+  if (*a.data == '"' && *b.data == '"') {
+    struct idem_span x = said(a), y = said(b);
+    if (x.data && y.data)
+      tell_text(difference, where, x, y);
+    free((char *)(uintptr_t)x.data);
+    free((char *)(uintptr_t)y.data);
   }
-  size_t flags = JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS;
-  size_t x_len = json_dumpb(a, x, sizeof(x) - 1, flags), y_len = json_dumpb(b, y, sizeof(y) - 1, flags);
-  char text[PATH_MOST];
-  snprintf(text, sizeof(text), " (%.*s%s / %.*s%s)", (int)(x_len < sizeof(x) ? x_len : EXCERPT), x,
-           x_len < sizeof(x) ? "" : "...", (int)(y_len < sizeof(y) ? y_len : EXCERPT), y,
-           y_len < sizeof(y) ? "" : "...");
+  int x_len = a.len < 2 * EXCERPT ? (int)a.len : EXCERPT, y_len = b.len < 2 * EXCERPT ? (int)b.len : EXCERPT;
+  snprintf(text, sizeof(text), " (%.*s%s / %.*s%s)", x_len, a.data, (size_t)x_len < a.len ? "..." : "", y_len,
+           b.data, (size_t)y_len < b.len ? "..." : "");
   tell_plain(difference, where, text);
 }
 
-static void tell_missing(struct difference *difference, const char *path, bool in_first)
+/* RFC 6901: '~' is written ~0 and '/' is written ~1 inside a name. A name without data: the index. */
+static void add_to_path(char path[PATH_MOST], struct idem_span name, size_t index)
 {
-  char where[PATH_MOST + 8];
-  snprintf(where, sizeof(where), "JSON %s", path);
-  tell_plain(difference, where, in_first ? " is only in the first" : " is only in the second");
-}
-
-static void compare_json(struct difference *difference, const char *path, const json_t *a, const json_t *b);
-
-/* RFC 6901: '~' is written ~0 and '/' is written ~1 inside a name. */
-static void path_below(const char *path, const char *name, char below[PATH_MOST])
-{
-  int len = snprintf(below, PATH_MOST, "%s/", path);
-  size_t at = len < PATH_MOST ? (size_t)len : PATH_MOST - 1;
-  for (; *name && at < PATH_MOST - 2; name++) {
-    bool escaped = *name == '~' || *name == '/';
-    below[at++] = escaped ? '~' : *name;
+  size_t at = strlen(path);
+  int len = snprintf(path + at, PATH_MOST - at, name.data ? "/" : "/%zu", index);
+  at = at + (size_t)len < PATH_MOST ? at + (size_t)len : PATH_MOST - 1;
+  for (size_t i = 0; name.data && i < name.len && at < PATH_MOST - 2; i++) {
+    bool escaped = name.data[i] == '~' || name.data[i] == '/';
+    path[at++] = escaped ? '~' : name.data[i];
     if (escaped)
-      below[at++] = *name == '~' ? '0' : '1';
+      path[at++] = name.data[i] == '~' ? '0' : '1';
   }
-  below[at] = '\0';
+  path[at] = '\0';
 }
 
-static void compare_members(struct difference *difference, const char *path, const json_t *a, const json_t *b)
+/* Finds a child of `a` that `b` has otherwise, or has not; `other` is then without data. Both are walked side by
+ * side, for most members come in the same order. */
+static bool find_difference(struct idem_span a, struct idem_span b, struct idem_span *name, size_t *index,
+                            struct idem_span *value, struct idem_span *other)
 {
-  const char *name;
-  const json_t *value;
-  char below[PATH_MOST];
-  json_object_foreach((json_t *)(uintptr_t)a, name, value)
-  {
-    const json_t *other = json_object_get(b, name);
-    path_below(path, name, below);
-    if (!other)
-      tell_missing(difference, below, true);
-    else
-      compare_json(difference, below, value, other);
+  struct json_cursor cursor, beside;
+  struct idem_span other_name;
+  bool found = false, more = true;
+  json_cursor_init(&cursor, a);
+  json_cursor_next(&cursor);
+  json_cursor_init(&beside, b);
+  json_cursor_next(&beside);
+  for (*index = 0; !found && next_child(&cursor, name, value); *index += !found) {
+    more = more && next_child(&beside, &other_name, other);
+    bool same_place = more && (!name->data || same_name(*name, other_name));
+    if (!same_place && (!name->data || !find_child(b, *name, other)))
+      *other = (struct idem_span){NULL, 0};
+    found = !other->data || !same_json(*value, *other);
   }
-  json_object_foreach((json_t *)(uintptr_t)b, name, value)
-  {
-    path_below(path, name, below);
-    if (!json_object_get(a, name))
-      tell_missing(difference, below, false);
-  }
+  json_cursor_release(&cursor);
+  json_cursor_release(&beside);
+  return found;
 }
 
-static void compare_items(struct difference *difference, const char *path, const json_t *a, const json_t *b)
+/* `a` and `b` are JSON and differ. A path that is full is deep enough. */
+static void compare_json(struct difference *difference, struct idem_span a, struct idem_span b)
 {
-  size_t x = json_array_size(a), y = json_array_size(b);
-  char below[PATH_MOST];
-  for (size_t i = 0; (i < x || i < y) && !difference->found; i++) {
-    snprintf(below, sizeof(below), "%s/%zu", path, i);
-    if (i >= x || i >= y)
-      tell_missing(difference, below, i < x);
-    else
-      compare_json(difference, below, json_array_get(a, i), json_array_get(b, i));
+  char path[PATH_MOST] = "", where[PATH_MOST + 8];
+  struct idem_span name, value, other;
+  size_t index;
+  while (*a.data == *b.data && (*a.data == '{' || *a.data == '[') && strlen(path) < PATH_MOST - 2) {
+    bool only_second = false;
+    if (!find_difference(a, b, &name, &index, &value, &other)) {
+      only_second = find_difference(b, a, &name, &index, &value, &other);
+      /* The same members, some of them twice and in another order. */
+      if (!only_second)
+        break;
+    }
+    add_to_path(path, name, index);
+    if (!other.data) {
+      snprintf(where, sizeof(where), "JSON %s", path);
+      tell_plain(difference, where, only_second ? " is only in the second" : " is only in the first");
+      return;
+    }
+    a = value;
+    b = other;
   }
+  tell_values(difference, path, a, b);
 }
 
-static void compare_json(struct difference *difference, const char *path, const json_t *a, const json_t *b)
+/* Without a byte order mark and blanks before it. */
+static struct idem_span trimmed(struct idem_span text)
 {
-  if (difference->found || json_equal(a, b))
-    return;
-  if (json_is_object(a) && json_is_object(b))
-    compare_members(difference, path, a, b);
-  else if (json_is_array(a) && json_is_array(b))
-    compare_items(difference, path, a, b);
-  else
-    tell_values(difference, path, a, b);
+  if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+    text = (struct idem_span){text.data + 3, text.len - 3};
+  while (text.len && strchr(" \t\r\n", *text.data) && *text.data)
+    text = (struct idem_span){text.data + 1, text.len - 1};
+  return text;
 }
 
 /* The parts. */
@@ -179,14 +236,13 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
     return LIKE_BODY;
   size_t longer = a.len > b.len ? a.len : b.len, start = common_start(a, b);
   size_t alike = start + common_end(a, b, start);
-  json_t *x = content_parse(a), *y = content_parse(b);
-  bool same = x && y && json_equal(x, y);
-  if (x && y && !same)
-    compare_json(difference, "", x, y);
+  uint8_t x[IDEM_KEY_SIZE], y[IDEM_KEY_SIZE];
+  const struct json_canon_options all = {0};
+  bool json = json_canon(a, &all, x) && json_canon(b, &all, y), same = json && memcmp(x, y, sizeof(x)) == 0;
+  if (json && !same)
+    compare_json(difference, trimmed(a), trimmed(b));
   else if (!same)
     tell_text(difference, "body", a, b);
-  json_decref(x);
-  json_decref(y);
   /* Different bytes that say the same are as good as equal; different content never is. */
   return same ? LIKE_BODY : (int)((uint64_t)(LIKE_BODY - 1) * alike / longer);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* application/vnd.amazon.eventstream, as Bedrock sends it: length, length of headers, checksum, headers,
  * payload, checksum. */
+#include "store/judge/document.h"
 #include "store/judge/stream_end.h"
-#include "store/key/json_depth.h"
-
-#include "store/judge/usage.h"
 
 #include <string.h>
 
@@ -46,9 +44,9 @@ static void read_frame(struct idem_span headers, struct idem_span payload, struc
     if (is(name, ":exception-type") || is(name, ":error-code") ||
         (is(name, ":message-type") && !is(value, "event")))
       stream->failed = true;
-  json_t *json = shallow_load(payload, JSON_ALLOW_NUL, NULL);
-  usage_take(json, &stream->usage);
-  json_decref(json);
+  struct document document = {.usage = stream->usage};
+  document_read(payload, &document);
+  stream->usage = document.json ? document.usage : stream->usage;
 }
 
 int stream_read_frames(struct idem_span body, struct stream *stream)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/judge/judge.h"
-#include "store/key/json_depth.h"
 
+#include "store/judge/document.h"
 #include "store/judge/event_stream.h"
 #include "store/judge/stream_end.h"
-#include "store/judge/usage.h"
 
 #include <string.h>
 #include <strings.h>
@@ -79,33 +78,19 @@ static bool refuse(struct idem_error *why, const char *reason)
   return false;
 }
 
-static bool judge_document(const json_t *json, struct answer_facts *facts, struct idem_error *why)
-{
-  if (stream_is_error(json))
-    return refuse(why, "the answer reports an error although its status does not");
-  usage_take(json, &facts->usage);
-  /* Gemini streams a JSON array unless it is asked for events. */
-  for (size_t i = 0; i < json_array_size(json); i++)
-    if (!judge_document(json_array_get(json, i), facts, why))
-      return false;
-  return true;
-}
-
 static bool judge_json(const struct idem_recording *recording, struct answer_facts *facts,
                        struct idem_error *why)
 {
-  json_error_t error;
-  json_t *json = shallow_load(recording->body, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-  /* Integers that do not fit are no fault of the answer. */
-  if (!json && json_error_code(&error) == json_error_numeric_overflow && recording->framed)
-    return true;
-  if (!json)
+  struct document document = DOCUMENT_INIT;
+  document_read(recording->body, &document);
+  if (!document.json)
     return refuse(why, "the JSON does not parse; it may have been cut off");
-  bool closed = json_is_object(json) || json_is_array(json);
-  bool whole = recording->framed || closed || refuse(why, "nothing tells where the body ends");
-  bool answer = whole && judge_document(json, facts, why);
-  json_decref(json);
-  return answer;
+  if (!recording->framed && !document.container)
+    return refuse(why, "nothing tells where the body ends");
+  if (document.failed)
+    return refuse(why, "the answer reports an error although its status does not");
+  facts->usage = document.usage;
+  return true;
 }
 
 static bool judge_stream(enum kind kind, struct idem_span body, struct answer_facts *facts,

@@ -8,8 +8,6 @@
 
 #include "store/store.h"
 
-#include <jansson.h>
-
 struct stream {
   bool ended;     /* the provider's own end was there */
   bool failed;    /* an error was in it */
@@ -24,8 +22,5 @@ int stream_read_events(struct idem_span body, struct stream *stream);
 int stream_read_lines(struct idem_span body, struct stream *stream);
 /* application/vnd.amazon.eventstream: whole frames up to the last byte. */
 int stream_read_frames(struct idem_span body, struct stream *stream);
-
-/* True if a JSON document, or an event, is a report of failure. */
-bool stream_is_error(const json_t *json);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/key/content.h"
 
-#include "store/key/json_depth.h"
+#include "store/json/json_canon.h"
+#include "store/json/json_pointer.h"
 #include "store/key/key.h"
 
 #include <ctype.h>
@@ -12,102 +13,32 @@
 /* More headers than anybody sends; those beyond are taken in the order given. */
 enum { VARY_SORTED = 128 };
 
-json_t *content_parse(struct idem_span body)
+struct values {
+  struct hash *hash;
+  bool any, failed;
+};
+
+/* Where a member is given twice, each value counts: nobody can say which of them the server takes. */
+static void hash_value(void *arg, size_t which, struct idem_span value)
 {
-  return body.len ? shallow_load(body, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL)
-                  : NULL;
+  struct values *values = arg;
+  uint8_t digest[IDEM_KEY_SIZE];
+  (void)which;
+  if (value.len == 4 && memcmp(value.data, "null", 4) == 0)
+    return;
+  values->failed |= !json_canon(value, &(struct json_canon_options){0}, digest);
+  values->any = true;
+  hash_digest(values->hash, digest);
 }
 
-/* Pointers. */
-
-/* One token of a pointer with ~1 and ~0 undone, in `token`; returns what follows, or NULL if it is too long.
- */
-static const char *next_token(const char *pointer, char *token, size_t size)
-{
-  size_t len = 0;
-  for (pointer++; *pointer && *pointer != '/'; pointer++) {
-    char c = *pointer;
-    if (c == '~' && (pointer[1] == '0' || pointer[1] == '1'))
-      c = *++pointer == '0' ? '~' : '/';
-    if (len + 1 == size)
-      return NULL;
-    token[len++] = c;
-  }
-  token[len] = '\0';
-  return pointer;
-}
-
-static bool array_index(const char *token, size_t *index)
-{
-  char *end;
-  if (!isdigit((unsigned char)token[0]) || (token[0] == '0' && token[1]))
-    return false;
-  *index = strtoul(token, &end, 10);
-  return *end == '\0';
-}
-
-static json_t *child(json_t *json, const char *token)
-{
-  size_t index;
-  if (json_is_array(json) && array_index(token, &index))
-    return json_array_get(json, index);
-  return json_object_get(json, token);
-}
-
-/* The parent of what `pointer` names, and the last token. */
-static json_t *find_parent(json_t *json, const char *pointer, char *token, size_t size)
-{
-  while (json && *pointer == '/') {
-    pointer = next_token(pointer, token, size);
-    if (!pointer || *pointer == '\0')
-      break;
-    json = child(json, token);
-  }
-  return pointer ? json : NULL;
-}
-
-json_t *content_find(json_t *json, const char *pointer)
-{
-  char token[256];
-  if (*pointer == '\0')
-    return json;
-  json_t *parent = find_parent(json, pointer, token, sizeof(token));
-  return parent ? child(parent, token) : NULL;
-}
-
-static void leave_out(json_t *json, const char *pointer)
-{
-  char token[256];
-  size_t index;
-  json_t *parent = *pointer == '/' ? find_parent(json, pointer, token, sizeof(token)) : NULL;
-  if (json_is_array(parent) && array_index(token, &index))
-    json_array_remove(parent, index);
-  else if (parent)
-    json_object_del(parent, token);
-}
-
-/* Hashing. */
-
-static int dump_to_hash(const char *text, size_t len, void *hash)
-{
-  hash_bytes(hash, text, len);
-  return 0;
-}
-
-static int hash_json(struct hash *hash, const json_t *json)
-{
-  return json_dump_callback(json, dump_to_hash, hash,
-                            JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-}
-
-int content_pointers(const struct idem_words *pointers, json_t *json, struct hash *hash)
+int content_pointers(const struct idem_words *pointers, struct idem_span body, struct hash *hash)
 {
   for (size_t i = 0; i < pointers->count; i++) {
-    json_t *value = json ? content_find(json, pointers->word[i]) : NULL;
-    if (!value || json_is_null(value))
-      return -ENOKEY;
+    struct idem_words one = {&pointers->word[i], 1};
+    struct values values = {.hash = hash};
     hash_text(hash, pointers->word[i]);
-    hash_json(hash, value);
+    if (!json_find(body, &one, hash_value, &values) || values.failed || !values.any)
+      return -ENOKEY;
     hash_bytes(hash, "", 1);
   }
   return 0;
@@ -163,9 +94,12 @@ static void hash_query(struct hash *hash, struct idem_span query)
   hash_number(hash, UINT64_MAX);
 }
 
-void content_fingerprint(const struct idem_request *request, json_t *json, uint8_t fingerprint[IDEM_KEY_SIZE])
+bool content_fingerprint_replaced(const struct idem_request *request,
+                                  struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
+                                  uint8_t fingerprint[IDEM_KEY_SIZE])
 {
-  const struct idem_words *ignore = &request->rule->keying.ignore;
+  const struct json_canon_options options = {&request->rule->keying.ignore, replace, arg};
+  uint8_t body[IDEM_KEY_SIZE];
   struct hash hash;
   hash_begin(&hash);
   hash_text(&hash, "idemshim content 1");
@@ -173,14 +107,17 @@ void content_fingerprint(const struct idem_request *request, json_t *json, uint8
   content_vary(request, hash_header, &hash);
   hash_number(&hash, UINT64_MAX);
   hash_field(&hash, request->shape);
-  for (size_t i = 0; json && i < ignore->count; i++)
-    leave_out(json, ignore->word[i]);
-  struct hash before = hash;
-  hash_bytes(&hash, "J", 1);
-  if (!json || hash_json(&hash, json) < 0) {
-    hash = before;
-    hash_bytes(&hash, "R", 1);
+  bool json = json_canon(request->body, &options, body);
+  hash_bytes(&hash, json ? "J" : "R", 1);
+  if (json)
+    hash_digest(&hash, body);
+  else
     hash_bytes(&hash, request->body.data, request->body.len);
-  }
   hash_end(&hash, fingerprint);
+  return json || !request->body.len || !options.ignore->count;
+}
+
+bool content_fingerprint(const struct idem_request *request, uint8_t fingerprint[IDEM_KEY_SIZE])
+{
+  return content_fingerprint_replaced(request, NULL, NULL, fingerprint);
 }

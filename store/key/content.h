@@ -9,21 +9,17 @@
 
 #include "store/base/hash.h"
 
-#include <jansson.h>
+/* The fingerprint: query, vary= headers, shape and body, without what ignore= leaves out. Returns false if
+ * the rule has pointers to leave out and the body, which is not empty, is no JSON: all of it counts then. */
+bool content_fingerprint(const struct idem_request *request, uint8_t fingerprint[IDEM_KEY_SIZE]);
 
-/* The body as JSON, to be freed with json_decref(); NULL if it is something else, or JSON that would not
- * survive the parser (keys given twice, integers that do not fit), which then counts byte by byte. */
-json_t *content_parse(struct idem_span body);
+/* The same, with what `replace` gives in the place of the strings of a JSON body (json_canon.h). */
+bool content_fingerprint_replaced(const struct idem_request *request,
+                                  struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
+                                  uint8_t fingerprint[IDEM_KEY_SIZE]);
 
-/* The fingerprint: query, vary= headers, shape and body, without what ignore= leaves out. Changes `json`. */
-void content_fingerprint(const struct idem_request *request, json_t *json,
-                         uint8_t fingerprint[IDEM_KEY_SIZE]);
-
-/* Hashes the values of the rule's key pointers. -ENOKEY if one is not there. */
-int content_pointers(const struct idem_words *pointers, json_t *json, struct hash *hash);
-
-/* The value that an RFC 6901 pointer names, or NULL. */
-json_t *content_find(json_t *json, const char *pointer);
+/* Hashes the values of the rule's key pointers. -ENOKEY if one is not there, or null. */
+int content_pointers(const struct idem_words *pointers, struct idem_span body, struct hash *hash);
 
 /* Calls `add` for each header that counts, sorted by lower-case name. */
 void content_vary(const struct idem_request *request,

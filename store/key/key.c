@@ -136,7 +136,7 @@ static void hash_common(struct hash *hash, const struct idem_request *request, c
   hash_field(hash, request->path);
 }
 
-static int hash_key(struct hash *hash, const struct idem_request *request, json_t *json, struct name *name)
+static int hash_key(struct hash *hash, const struct idem_request *request, struct name *name)
 {
   const struct idem_keying *keying = &request->rule->keying;
   struct header header;
@@ -144,7 +144,7 @@ static int hash_key(struct hash *hash, const struct idem_request *request, json_
   if (keying->kind == IDEM_KEY_JSON) {
     name->kind = IDEM_KEY_JSON;
     hash_bytes(hash, "J", 1);
-    return content_pointers(&keying->pointers, json, hash);
+    return content_pointers(&keying->pointers, request->body, hash);
   }
   if (by_header(keying) && find_key_header(request, &header)) {
     name->kind = IDEM_KEY_HEADER;
@@ -170,11 +170,10 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
   int rc = name_tenant(secret, request, name->tenant);
   if (rc < 0)
     return rc;
-  json_t *json = content_parse(request->body);
   hash_common(&hash, request, name);
-  rc = hash_key(&hash, request, json, name);
+  rc = hash_key(&hash, request, name);
   if (rc == 0) {
-    content_fingerprint(request, json, name->fingerprint);
+    name->unread = !content_fingerprint(request, name->fingerprint);
     if (name->kind == IDEM_KEY_CONTENT) {
       hash_bytes(&hash, "C", 1);
       hash_digest(&hash, name->fingerprint);
@@ -182,7 +181,6 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
     hash_end(&hash, name->base);
     name_print(request, name);
   }
-  json_decref(json);
   return rc;
 }
 

@@ -39,6 +39,7 @@ struct name {
   uint8_t print[IDEM_KEY_SIZE]; /* tenant, scope and fingerprint in one, to find the same content under
                                    another key */
   enum idem_key_kind kind;      /* HEADER, JSON or CONTENT */
+  bool unread;                  /* the rule has ignore=, and the body is no JSON: all of it counts */
 };
 
 /* `known` is of the calling thread: what its last request began with. */

@@ -5,8 +5,6 @@
  * insides of a record whose sums hold, so that the lengths in it are reached; or a text that is named, looked
  * into and masked.
  */
-#include "tape/canon.h"
-#include "tape/json_place.h"
 #include "tape/mask.h"
 #include "tape/reader.h"
 #include "tape/redact.h"
@@ -186,10 +184,6 @@ static void look_into(const uint8_t *data, size_t size)
 {
   struct idem_span text = {(const char *)data, size};
   struct tape_buffer out = {0};
-  struct canon canon = canon_body(text, &config.rules->keying.ignore);
-  sum += (unsigned)canon.low;
-  struct idem_span place = tape_json_place(text, "/a/0/b");
-  require(!place.len || (place.data >= text.data && place.data + place.len <= text.data + text.len));
   tape_mask(&out, text);
   tape_redact_body(&out, config.rules, text);
   tape_redact_query(&out, text);

@@ -2,7 +2,6 @@
 /* What never reaches a tape, and that an encrypted one shows nothing at all. */
 #include "tests/unit/tape/fixture.h"
 
-#include "tape/json_place.h"
 #include "tape/segment.h"
 
 #include <criterion/criterion.h>
@@ -155,28 +154,6 @@ Test(tape_redact, it_comes_after_the_name)
   take_record(&one);
   take_record(&two);
   cr_expect_neq(memcmp(one.call.key, two.call.key, IDEM_KEY_SIZE), 0);
-}
-
-Test(tape_redact, places_in_json_that_is_not_as_it_seems)
-{
-  static const struct {
-    const char *text, *pointer, *place;
-  } cases[] = {
-      {"{\"a\":[1,[2,3],{\"b\":null}]}", "/a/2/b", "null"},
-      {"{\"a\":[1,[2,3]]}", "/a/1", "[2,3]"},
-      {"{\"a\":[1,[2,3]]}", "/a/2", ""},
-      {"{\"a\":[1,[2,3]]}", "/a/01", ""},
-      {"{\"\":1}", "/", "1"},
-      {"{\"\\u0061\":1}", "/a", "1"},
-      {"{\"b\":\"\\\\\",\"a\":true}", "/a", "true"},
-      {"[]", "/0", ""},
-      {"{}", "/a", ""},
-      {"7", "/a", ""},
-      {"{\"a\"", "/a", ""},
-      {"{\"a\":\"x", "/a", "\"x"},
-  };
-  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-    is(tape_json_place(SPAN(cases[i].text), cases[i].pointer), cases[i].place);
 }
 
 /* Encryption. */

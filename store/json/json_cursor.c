@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/json/json_cursor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
+{
+  cursor->at = text.data;
+  cursor->end = text.data + text.len;
+  if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+    cursor->at += 3;
+  cursor->name = cursor->text = (struct idem_span){NULL, 0};
+  cursor->objects = cursor->near;
+  cursor->room = 64 * COUNT(cursor->near);
+  cursor->open = cursor->depth = 0;
+  cursor->begun = cursor->first = cursor->escaped = false;
+}
+
+static void skip_blanks(struct json_cursor *cursor)
+{
+  while (cursor->at < cursor->end &&
+         (*cursor->at == ' ' || *cursor->at == '\n' || *cursor->at == '\r' || *cursor->at == '\t'))
+    cursor->at++;
+}
+
+static enum cursor_event fail(struct json_cursor *cursor)
+{
+  cursor->end = cursor->at;
+  cursor->begun = cursor->first = true;
+  cursor->open = 1;
+  cursor->objects[0] = 0;
+  return CURSOR_BAD;
+}
+
+static int hex(char c)
+{
+  return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+/* The four digits behind \u, or -1. */
+static int hex4(const char *at, const char *end)
+{
+  int value = 0;
+  if (end - at < 4)
+    return -1;
+  for (int i = 0; i < 4; i++) {
+    int digit = hex(at[i]);
+    if (digit < 0)
+      return -1;
+    value = value << 4 | digit;
+  }
+  return value;
+}
+
+/* From the opening quote to behind the closing one. */
+static bool take_string(struct json_cursor *cursor, struct idem_span *text)
+{
+  const char *from = ++cursor->at, *at = from, *quote;
+  cursor->escaped = false;
+  for (;;) {
+    quote = memchr(at, '"', (size_t)(cursor->end - at));
+    if (!quote)
+      return false;
+    const char *slash = memchr(at, '\\', (size_t)(quote - at));
+    if (!slash)
+      break;
+    cursor->escaped = true;
+    at = slash + 2;
+    if (at > cursor->end || !slash[1] || !strchr("\"\\/bfnrtu", slash[1]) ||
+        (slash[1] == 'u' && hex4(at, cursor->end) < 0))
+      return false;
+  }
+  *text = (struct idem_span){from, (size_t)(quote - from)};
+  cursor->at = quote + 1;
+  return true;
+}
+
+static const char *skip_digits(const char *at, const char *end)
+{
+  while (at < end && *at >= '0' && *at <= '9')
+    at++;
+  return at;
+}
+
+/* At least one digit; NULL: there is none. */
+static const char *need_digits(const char *at, const char *end)
+{
+  const char *behind = skip_digits(at, end);
+  return behind > at ? behind : NULL;
+}
+
+static const char *take_number(const char *at, const char *end)
+{
+  at += at < end && *at == '-';
+  if (at < end && *at == '0')
+    at++;
+  else if (!(at = need_digits(at, end)))
+    return NULL;
+  if (at < end && *at == '.' && !(at = need_digits(at + 1, end)))
+    return NULL;
+  if (at < end && (*at | 0x20) == 'e') {
+    at++;
+    at += at < end && (*at == '+' || *at == '-');
+    at = need_digits(at, end);
+  }
+  return at;
+}
+
+static size_t take_word(const char *at, size_t room)
+{
+  static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
+  for (size_t i = 0; i < COUNT(words); i++) {
+    size_t len = strlen(words[i]);
+    if (len <= room && memcmp(at, words[i], len) == 0)
+      return len;
+  }
+  return 0;
+}
+
+static enum cursor_event enter(struct json_cursor *cursor, bool object)
+{
+  if (cursor->open == cursor->room) {
+    bool is_near = cursor->objects == cursor->near;
+    uint64_t *grown = realloc(is_near ? NULL : cursor->objects, cursor->room / 64 * 2 * sizeof(*grown));
+    if (!grown)
+      return fail(cursor);
+    if (is_near)
+      memcpy(grown, cursor->near, sizeof(cursor->near));
+    cursor->objects = grown;
+    cursor->room *= 2;
+  }
+  uint64_t bit = (uint64_t)1 << cursor->open % 64, *word = &cursor->objects[cursor->open / 64];
+  *word = object ? *word | bit : *word & ~bit;
+  cursor->open++;
+  cursor->first = true;
+  cursor->text = (struct idem_span){cursor->at++, 1};
+  return object ? CURSOR_OBJECT : CURSOR_ARRAY;
+}
+
+static enum cursor_event take_value(struct json_cursor *cursor)
+{
+  cursor->depth = cursor->open;
+  if (cursor->at == cursor->end)
+    return fail(cursor);
+  switch (*cursor->at) {
+  case '{':
+  case '[':
+    return enter(cursor, *cursor->at == '{');
+  case '"':
+    return take_string(cursor, &cursor->text) ? CURSOR_STRING : fail(cursor);
+  }
+  const char *from = cursor->at;
+  size_t word = take_word(from, (size_t)(cursor->end - from));
+  const char *behind = word ? from + word : take_number(from, cursor->end);
+  if (!behind)
+    return fail(cursor);
+  cursor->text = (struct idem_span){from, (size_t)(behind - from)};
+  cursor->at = behind;
+  return word ? CURSOR_WORD : CURSOR_NUMBER;
+}
+
+static bool take(struct json_cursor *cursor, char c)
+{
+  skip_blanks(cursor);
+  if (cursor->at == cursor->end || *cursor->at != c)
+    return false;
+  cursor->at++;
+  return true;
+}
+
+enum cursor_event json_cursor_next(struct json_cursor *cursor)
+{
+  cursor->name = (struct idem_span){NULL, 0};
+  skip_blanks(cursor);
+  if (!cursor->open) {
+    if (cursor->begun)
+      return cursor->at == cursor->end ? CURSOR_END : fail(cursor);
+    cursor->begun = true;
+    return take_value(cursor);
+  }
+  bool object = cursor->objects[(cursor->open - 1) / 64] >> (cursor->open - 1) % 64 & 1;
+  bool first = cursor->first;
+  cursor->first = false;
+  if (take(cursor, object ? '}' : ']')) {
+    cursor->depth = --cursor->open;
+    cursor->text = (struct idem_span){cursor->at - 1, 1};
+    return CURSOR_CLOSE;
+  }
+  if (!first && !take(cursor, ','))
+    return fail(cursor);
+  skip_blanks(cursor);
+  if (object) {
+    struct idem_span name;
+    if (cursor->at == cursor->end || *cursor->at != '"' || !take_string(cursor, &name) || !take(cursor, ':'))
+      return fail(cursor);
+    cursor->name = name;
+    skip_blanks(cursor);
+  }
+  return take_value(cursor);
+}
+
+enum cursor_event json_cursor_skip(struct json_cursor *cursor)
+{
+  struct idem_span name = cursor->name;
+  const char *from = cursor->text.data;
+  size_t depth = cursor->depth;
+  enum cursor_event event;
+  do
+    event = json_cursor_next(cursor);
+  while (event > CURSOR_END && !(event == CURSOR_CLOSE && cursor->depth == depth));
+  cursor->name = name;
+  cursor->text = (struct idem_span){from, (size_t)(cursor->at - from)};
+  return event;
+}
+
+bool json_cursor_release(struct json_cursor *cursor)
+{
+  bool whole = cursor->begun && !cursor->open && cursor->at == cursor->end;
+  if (cursor->objects != cursor->near)
+    free(cursor->objects);
+  cursor->objects = cursor->near;
+  return whole;
+}
+
+/* Strings. */
+
+static size_t put_utf8(unsigned code, char *out)
+{
+  if (code < 0x80) {
+    out[0] = (char)code;
+    return 1;
+  }
+  size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  for (size_t i = len; i-- > 1; code >>= 6)
+    out[i] = (char)(0x80 | (code & 0x3f));
+  out[0] = (char)((0xf00 >> len & 0xf0) | code);
+  return len;
+}
+
+/* One escape, from its backslash on, that the cursor has let pass. Writes at most 4 bytes. */
+static size_t take_escape(const char **at, const char *end, char *out, bool *odd)
+{
+  static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+  char kind = (*at)[1];
+  *at += 2;
+  if (kind != 'u') {
+    out[0] = values[strchr(names, kind) - names];
+    return 1;
+  }
+  int code = hex4(*at, end);
+  *at += 4;
+  if (code < 0xd800 || code > 0xdfff)
+    return put_utf8((unsigned)code, out);
+  if (code < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u') {
+    int low = hex4(*at + 2, end);
+    if (low >= 0xdc00 && low <= 0xdfff) {
+      *at += 6;
+      return put_utf8(0x10000u + ((unsigned)(code & 0x3ff) << 10) + (unsigned)(low & 0x3ff), out);
+    }
+  }
+  *odd = true;
+  out[0] = (char)0xff;
+  out[1] = (char)(code >> 8);
+  out[2] = (char)code;
+  return 3;
+}
+
+size_t json_string_decode(struct idem_span text, char *out, bool *odd)
+{
+  const char *at = text.data, *end = at + text.len;
+  size_t len = 0;
+  *odd = false;
+  while (at < end) {
+    if (*at == '\\') {
+      len += take_escape(&at, end, out + len, odd);
+      continue;
+    }
+    if (*at == (char)0xff) {
+      out[len++] = (char)0xff;
+      *odd = true;
+    }
+    out[len++] = *at++;
+  }
+  return len;
+}
+
+bool json_string_is(struct idem_span text, const char *word, size_t len)
+{
+  const char *at = text.data, *end = at + text.len;
+  bool odd = false;
+  while (at < end && len) {
+    char piece[4] = {*at};
+    size_t said = *at == '\\' ? take_escape(&at, end, piece, &odd) : (at++, (size_t)1);
+    if (odd || said > len || memcmp(piece, word, said) != 0)
+      return false;
+    word += said;
+    len -= said;
+  }
+  return at == end && !len;
+}
