@@ -59,7 +59,8 @@ $(T)/no_libcurl-static: tests/clients/no_libcurl.c
 # As needed, for `no_libcurl` must not have it and `unload_plugin` gets it from its plugin alone.
 $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $< -lcurl -lpthread
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -lcurl -lpthread
+$(T)/option_rows: $(B)/obj/shim/handle/options.o
 
 # Old names and callbacks of every kind are what it is about.
 $(B)/obj/tests/fidelity/%.o $(B)/obj/tests/clients/incident/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK

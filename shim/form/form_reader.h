@@ -17,7 +17,7 @@
 
 #include "shim/base/buffer.h"
 
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
 #include <stdatomic.h>
 #include <stdint.h>
 

@@ -14,7 +14,7 @@
 #ifndef IDEMSHIM_SHIM_OPTIONS_H
 #define IDEMSHIM_SHIM_OPTIONS_H
 
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
 #include <stdint.h>
 
 /* X(name, what it is for) */
@@ -118,6 +118,7 @@
   X(SSLCERT_BLOB, LIVE, "a client certificate in memory is the caller's identity")                           \
   X(SSLKEY_BLOB, LIVE, "a client certificate in memory is the caller's identity")                            \
   X(TLSAUTH_USERNAME, LIVE, "who asks is said in the TLS handshake")                                         \
+  X(HTTPSIG_ALGORITHM, LIVE, "signs each request anew, and who asks is in the signature")                    \
   X(DISALLOW_USERNAME_IN_URL, LIVE, "checks the URL")
 
 /* Handled one by one in shadow.c: they choose the method, decide the match, share another option's slot, or

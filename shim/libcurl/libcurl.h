@@ -8,10 +8,8 @@
 #ifndef IDEMSHIM_SHIM_LIBCURL_H
 #define IDEMSHIM_SHIM_LIBCURL_H
 
-#ifndef CURL_DISABLE_DEPRECATION
-#define CURL_DISABLE_DEPRECATION
-#endif
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 
