@@ -55,7 +55,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
     atomic_fetch_add_explicit(&multi_alive, 1, memory_order_relaxed);
     multi->lib = lib;
     atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
-    driver_lock_init(&multi->driver_lock);
+    multi->driver = (struct driver){.depth = 0};
     multi->multi_calls = NULL;
     multi->message_count = multi->added = multi->unread = 0;
     multi->reads_ahead = multi->in_reader = false;
@@ -182,14 +182,6 @@ void multi_unlock_all(void)
 {
   multi_call_unlock();
   pthread_mutex_unlock(&lock);
-}
-
-void multi_reset_driver_locks(void)
-{
-  for (unsigned i = 0; i < BUCKETS; i++)
-    for (struct multi *multi = buckets[i]; multi; multi = multi->next)
-      if (!driver_lock_is_ours(&multi->driver_lock))
-        driver_lock_init(&multi->driver_lock);
 }
 
 void multi_begin_anew(void)

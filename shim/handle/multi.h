@@ -10,7 +10,7 @@
 #ifndef IDEMSHIM_SHIM_MULTI_H
 #define IDEMSHIM_SHIM_MULTI_H
 
-#include "shim/base/driver_lock.h"
+#include "shim/base/driver.h"
 #include "shim/handle/shadow.h"
 
 struct multi_call;
@@ -27,8 +27,8 @@ struct multi {
   unsigned added;     /* how many: each can have one message */
   unsigned unread;    /* flights that are still to be named */
   bool reads_ahead;
-  struct driver_lock driver_lock; /* passed by who works on it while there are flights */
-  bool in_reader;                 /* of an unread flight: a callback, in which libcurl refuses to be called */
+  struct driver driver; /* the thread that turns it, while calls of ours are in it */
+  bool in_reader;       /* of an unread flight: a callback, in which libcurl refuses to be called */
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
@@ -47,13 +47,13 @@ void multi_free(struct multi *multi);
 /* The app's multi that the handle is in, or NULL. */
 struct multi *multi_of(const struct shadow *shadow);
 
-/* Passes its gate if any flight of ours is in it, outside of callbacks; for gate_leave(). NULL is fine. */
-static inline struct driver_lock *multi_enter(struct multi *multi)
+/* Enters its driver if any call of ours is in it; to be left with driver_leave(). NULL is fine. */
+static inline struct driver *multi_enter(struct multi *multi)
 {
   if (!multi || !multi->multi_calls)
     return NULL;
-  driver_lock_enter(&multi->driver_lock);
-  return &multi->driver_lock;
+  driver_enter(&multi->driver);
+  return &multi->driver;
 }
 
 /* The handle is in; false without memory for its message: it must not be one of ours. */
@@ -73,9 +73,5 @@ CURLMsg *multi_take_message(struct multi *multi, int *left);
 void multi_lock_all(void);
 void multi_unlock_all(void);
 void multi_begin_anew(void);
-
-/* In a child of fork(), before the last: whom a gate was left to may not be in it. A copy goes through no
- * gate but its own. */
-void multi_reset_driver_locks(void);
 
 #endif

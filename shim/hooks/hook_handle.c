@@ -74,7 +74,7 @@ HOOK(void, curl_easy_reset, (CURL * handle))
 static void take_out(struct multi *multi, struct shadow *shadow)
 {
   CURL *handle = shadow->handle;
-  struct driver_lock *driver_lock = multi_enter(multi);
+  struct driver *driver = multi_enter(multi);
   if (shadow->multi_call)
     multi_read_ahead(multi);
   if (shadow->multi_call)
@@ -83,7 +83,7 @@ static void take_out(struct multi *multi, struct shadow *shadow)
   if (shadow->multi_call)
     multi_call_abandon(shadow->multi_call);
   multi_note_removed(multi, shadow, handle);
-  driver_lock_leave(driver_lock);
+  driver_leave(driver);
 }
 
 HOOK(void, curl_easy_cleanup, (CURL * handle))

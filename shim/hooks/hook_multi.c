@@ -76,12 +76,12 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   multi->reads_ahead |= rule != NULL;
   bool ours = rule && has_room();
   if (ours)
-    driver_lock_enter(&multi->driver_lock);
+    driver_enter(&multi->driver);
   CURLMcode code = ours                             ? idem_multi_add_handle(multi, shadow, rule)
                    : rule && runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
                                                     : multi->lib->multi_add_handle(multi->handle, handle);
   if (ours)
-    driver_lock_leave(&multi->driver_lock);
+    driver_leave(&multi->driver);
   if (code != CURLM_OK)
     multi_note_removed(multi, shadow, handle);
   return code;
@@ -102,16 +102,16 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   return real->multi_add_handle(multi, handle);
 }
 
-static struct driver_lock *look_before(struct multi *multi)
+static struct driver *look_before(struct multi *multi)
 {
-  struct driver_lock *driver_lock = multi_enter(multi);
+  struct driver *driver = multi_enter(multi);
   multi_call_read(multi);
   multi_call_rescue(multi);
-  return driver_lock;
+  return driver;
 }
 
 /* What ran callbacks may have ended flights, and sent others on their way. */
-static CURLMcode look_after(struct multi *multi, struct driver_lock *driver_lock, CURLMcode code)
+static CURLMcode look_after(struct multi *multi, struct driver *driver, CURLMcode code)
 {
   if (multi)
     multi_call_guard(multi);
@@ -119,7 +119,7 @@ static CURLMcode look_after(struct multi *multi, struct driver_lock *driver_lock
     multi_read_ahead(multi);
     multi_call_settle(multi);
   }
-  driver_lock_leave(driver_lock);
+  driver_leave(driver);
   return code;
 }
 
@@ -151,9 +151,9 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct driver_lock *driver_lock = multi_enter(known);
+  struct driver *driver = multi_enter(known);
   CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
-  driver_lock_leave(driver_lock);
+  driver_leave(driver);
   return code;
 }
 
@@ -174,8 +174,8 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct driver_lock *driver_lock = look_before(known);
-  return look_after(known, driver_lock, turn(real, multi, running));
+  struct driver *driver = look_before(known);
+  return look_after(known, driver, turn(real, multi, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
@@ -185,8 +185,8 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct driver_lock *driver_lock = look_before(known);
-  return look_after(known, driver_lock, real->multi_socket_action(multi, fd, events, running));
+  struct driver *driver = look_before(known);
+  return look_after(known, driver, real->multi_socket_action(multi, fd, events, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
@@ -196,8 +196,8 @@ HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *runnin
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused || !real->multi_socket)
     return refused ? refused : CURLM_INTERNAL_ERROR;
-  struct driver_lock *driver_lock = look_before(known);
-  return look_after(known, driver_lock, real->multi_socket(multi, fd, running));
+  struct driver *driver = look_before(known);
+  return look_after(known, driver, real->multi_socket(multi, fd, running));
 }
 
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
@@ -207,8 +207,8 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused || !real->multi_socket_all)
     return refused ? refused : CURLM_INTERNAL_ERROR;
-  struct driver_lock *driver_lock = look_before(known);
-  return look_after(known, driver_lock, real->multi_socket_all(multi, running));
+  struct driver *driver = look_before(known);
+  return look_after(known, driver, real->multi_socket_all(multi, running));
 }
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
@@ -221,9 +221,9 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
     return NULL;
   if (!known || !known->reads_ahead)
     return real->multi_info_read(multi, left);
-  struct driver_lock *driver_lock = multi_enter(known);
+  struct driver *driver = multi_enter(known);
   CURLMsg *message = multi_take_message(known, left);
-  driver_lock_leave(driver_lock);
+  driver_leave(driver);
   return message;
 }
 
@@ -234,7 +234,7 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   CURLMcode refused = come_in(multi, CALLER, &known, &real);
   if (refused)
     return refused;
-  struct driver_lock *driver_lock = multi_enter(known);
+  struct driver *driver = multi_enter(known);
   if (known && known->reads_ahead)
     multi_read_ahead(known);
   if (known)
@@ -242,7 +242,7 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   CURLMcode code = real->multi_cleanup(multi);
   while (known && code == CURLM_OK && known->multi_calls)
     multi_call_abandon(known->multi_calls);
-  driver_lock_leave(driver_lock);
+  driver_leave(driver);
   if (known && code == CURLM_OK)
     multi_free(known);
   return code;

@@ -40,9 +40,9 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
 /* libcurl may deliver what it has held back at once. */
 static CURLcode pause_really(const struct libcurl *real, struct shadow *shadow, CURL *handle, int what)
 {
-  struct driver_lock *driver_lock = shadow && shadow->multi_call ? multi_enter(multi_of(shadow)) : NULL;
+  struct driver *driver = shadow && shadow->multi_call ? multi_enter(multi_of(shadow)) : NULL;
   CURLcode code = real->easy_pause(handle, what);
-  driver_lock_leave(driver_lock);
+  driver_leave(driver);
   return code;
 }
 

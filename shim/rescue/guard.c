@@ -20,9 +20,6 @@
 /* As in netinet/tcp.h, whose tcp_info is too old. */
 enum { STATE_CLOSE_WAIT = 8, STATE_LAST_ACK };
 
-/* Of a thread that reads all the time, its guards take a tenth. */
-#define COST_SHARE 9
-
 /* How much has been read from a connection and written to it by all who have it: what the kernel has had from
  * the peer less what waits here, and what the peer has confirmed and what waits for that. The peer's FIN
  * counts as a byte. */
@@ -110,22 +107,18 @@ static enum guard_side make(struct guard *guard, struct request *request,
 }
 
 enum guard_side guard_keep(struct guard *guard, struct request *request,
-                           const struct transfer_sockets *sockets, unsigned seconds, uint64_t most_bytes)
+                           const struct transfer_sockets *sockets, unsigned seconds)
 {
   if (guard->barred || (guard->tell >= 0 && is_untouched(guard, sockets)))
     return GUARD_OWNER;
   guard_dismiss(guard);
   if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))
     bar(guard, request, "not guarded: its connection cannot be told");
-  else if (most_bytes != UINT64_MAX && resident_bytes() > most_bytes)
+  else if (resident_bytes() > settings()->guard_size)
     bar(guard, request, "not guarded: the program is larger than IDEMSHIM_GUARD_SIZE");
   if (guard->barred)
     return GUARD_OWNER;
-  int64_t began_us = monotonic_us();
-  enum guard_side side = make(guard, request, sockets, seconds);
-  int64_t now_us = monotonic_us();
-  guard->due_us = now_us + COST_SHARE * (now_us - began_us);
-  return side;
+  return make(guard, request, sockets, seconds);
 }
 
 void guard_dismiss(struct guard *guard)

@@ -3,12 +3,11 @@
 
 #include "shim/rescue/rescue.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* A signal may interrupt its holder, and the signal's handler may call exit(): the lock then refuses. */
+static pthread_mutex_t lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 static struct inflight *all;
 static pthread_key_t end_of_thread; /* under `lock`, as is the next */
 static bool has_key;
@@ -29,25 +28,20 @@ static struct inflight *find_of_thread(void)
 {
   pthread_mutex_lock(&lock);
   struct inflight *entry = all;
-  while (entry && (entry->driver_lock != &entry->own || entry->thread != this_thread()))
+  while (entry && (entry->driver != &entry->own || !driver_is_ours(entry->driver)))
     entry = entry->next;
   pthread_mutex_unlock(&lock);
   return entry;
 }
 
-/* Its stack goes, with calls that it has not come back from. Who makes one of them again must not wait for
- * it. */
 static void on_end_of_thread(void *arg)
 {
   (void)arg;
   for (struct inflight *entry; (entry = find_of_thread());) {
-    driver_lock_enter(entry->driver_lock);
     unlist(entry);
     entry->op.unknown = true;
     if (entry->op.priv.claim_fd >= 0)
       entry->api->leave(entry->store, &entry->op, false);
-    entry->own.depth = 1;
-    driver_lock_leave(entry->driver_lock);
     free(entry);
   }
 }
@@ -56,7 +50,7 @@ static bool list(struct inflight *entry)
 {
   pthread_mutex_lock(&lock);
   has_key = has_key || pthread_key_create(&end_of_thread, on_end_of_thread) == 0;
-  bool noticed = has_key && pthread_setspecific(end_of_thread, this_thread()) == 0;
+  bool noticed = has_key && pthread_setspecific(end_of_thread, &lock) == 0;
   if (noticed) {
     entry->next = all;
     entry->link = &all;
@@ -68,18 +62,16 @@ static bool list(struct inflight *entry)
   return noticed;
 }
 
-struct inflight *inflight_add(struct rescue *rescue, struct driver_lock *of_multi)
+struct inflight *inflight_add(struct rescue *rescue, struct driver *of_multi)
 {
   struct inflight *entry = malloc(sizeof(*entry));
   if (!entry)
     return NULL;
-  *entry = (struct inflight){.rescue = rescue, .thread = this_thread(), .process = getpid()};
+  *entry = (struct inflight){.rescue = rescue, .own.thread = pthread_self(), .process = getpid()};
   entry->api = rescue->request->api;
   entry->store = rescue->request->store;
   entry->op = rescue->request->op;
-  driver_lock_init(&entry->own);
-  entry->driver_lock = of_multi ? of_multi : &entry->own;
-  memcpy(entry->id, rescue->request->op.id, sizeof(entry->id));
+  entry->driver = of_multi ? of_multi : &entry->own;
   if (list(entry))
     return entry;
   free(entry);
@@ -94,54 +86,20 @@ void inflight_handed_off(struct inflight *entry)
 
 void inflight_remove(struct inflight *entry)
 {
-  if (!entry)
-    return;
-  driver_lock_enter(entry->driver_lock);
-  unlist(entry);
-  /* Its thread has stayed behind its own gate since the last turn. */
-  if (entry->driver_lock == &entry->own)
-    entry->own.depth = 1;
-  driver_lock_leave(entry->driver_lock);
+  if (entry)
+    unlist(entry);
   free(entry);
 }
 
-/* A child that was made past the fork handlers has its parent's. */
-static struct inflight *next_not_looked_at(struct inflight *entry)
+struct inflight *inflight_next_ours(void)
 {
-  while (entry && (entry->looked_at || entry->process != getpid()))
+  if (pthread_mutex_lock(&lock))
+    return NULL;
+  struct inflight *entry = all;
+  while (entry && (entry->seen || entry->process != getpid() || !driver_is_ours(entry->driver)))
     entry = entry->next;
-  return entry;
-}
-
-struct inflight *inflight_next_unseen(unsigned *busy)
-{
-  *busy = 0;
-  pthread_mutex_lock(&lock);
-  struct inflight *entry = next_not_looked_at(all);
-  for (; entry && !driver_lock_try(entry->driver_lock); entry = next_not_looked_at(entry->next))
-    *busy += !driver_lock_is_ours(entry->driver_lock);
   if (entry)
-    entry->looked_at = true;
-  pthread_mutex_unlock(&lock);
-  return entry;
-}
-
-void inflight_unsee_all(void)
-{
-  pthread_mutex_lock(&lock);
-  for (struct inflight *entry = all; entry; entry = entry->next)
-    entry->looked_at = entry->left;
-  pthread_mutex_unlock(&lock);
-}
-
-bool inflight_next_abandoned(char id[IDEM_ID_SIZE])
-{
-  pthread_mutex_lock(&lock);
-  struct inflight *entry = next_not_looked_at(all);
-  if (entry) {
-    entry->looked_at = entry->left = true;
-    memcpy(id, entry->id, IDEM_ID_SIZE);
-  }
+    entry->seen = true;
   pthread_mutex_unlock(&lock);
   return entry;
 }
@@ -156,10 +114,12 @@ void inflight_unlock(void)
   pthread_mutex_unlock(&lock);
 }
 
+/* The lock names a thread of the parent as its holder, so it begins anew. */
 void inflight_after_fork(void)
 {
+  static const pthread_mutex_t unlocked = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
   for (struct inflight *entry = all; entry; entry = entry->next)
     entry->link = NULL;
   all = NULL;
-  pthread_mutex_unlock(&lock);
+  lock = unlocked;
 }

@@ -1,54 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls of this process that are upstream and may be rescued, of all threads, each with the gate that its
- * thread passes. For the exit of the process alone (at_exit.c).
+ * inflight: the calls of this process that are upstream and may be rescued, of all threads.
  *
- * What a call is made of lives on its thread's stack. It is safe to touch for whoever holds its gate: its
- * thread must pass it to end the call. A thread that leaves a callback by a jump leaves its gate closed, and
- * one that ends in the middle of its call is noticed: its claim is let go.
+ *     entry = inflight_add(rescue, multi ? &multi->driver : NULL);
+ *     ...the transfer...
+ *     inflight_remove(entry);
+ *
+ * Two moments need them. When the process exits, the exiting thread asks for its own (at_exit.h). And a thread
+ * that ends in the middle of curl_easy_perform(), cancelled or by pthread_exit(), takes the stack with it that
+ * its call lives on: its claim is let go as unknown, so that a retry does not wait for it.
+ *
+ * The list has a lock, which is held for a few stores. What an entry leads to belongs to the thread that
+ * drives it; the claim is copied into the entry, for the end of the thread.
  */
-#ifndef IDEMSHIM_SHIM_UNDER_WAY_H
-#define IDEMSHIM_SHIM_UNDER_WAY_H
+#ifndef IDEMSHIM_SHIM_INFLIGHT_H
+#define IDEMSHIM_SHIM_INFLIGHT_H
 
-#include "shim/base/driver_lock.h"
+#include "shim/base/driver.h"
 #include "store/store.h"
+
+#include <sys/types.h>
 
 struct rescue;
 
 struct inflight {
   struct inflight *next, **link; /* and what points here, under the list's lock; NULL: not in the list */
   struct rescue *rescue;
-  struct driver_lock *driver_lock; /* its multi's; of the easy interface: */
-  struct driver_lock own;
-  const void *thread; /* gate_thread() of that */
-  pid_t process;
-  char id[IDEM_ID_SIZE]; /* for the log */
-  bool looked_at, left;
+  struct driver *driver; /* its multi's; for the easy interface `own` */
+  struct driver own;
+  pid_t process; /* a child that was made past the fork handlers finds its parent's calls */
+  bool seen;
   const struct idem_store_api *api;
   struct idem_store *store;
   struct idem_call op; /* its claim, as it was when the call began */
 };
 
-/* `of_multi` is the gate of the app's multi that the call is in, or NULL. NULL without memory. */
-struct inflight *inflight_add(struct rescue *rescue, struct driver_lock *of_multi);
+/* `of_multi` is the driver of the app's multi that the call is in, or NULL. NULL without memory. */
+struct inflight *inflight_add(struct rescue *rescue, struct driver *of_multi);
 
 /* A copy of the process has its claim by now. NULL is fine. */
 void inflight_handed_off(struct inflight *entry);
 
-/* When nothing is left to be done for it; passes the gate. NULL is fine. */
+/* When nothing is left to be done for it. NULL is fine. */
 void inflight_remove(struct inflight *entry);
 
-/* The next one that nobody has looked at, with its gate held; or NULL, and how many there are whose thread is
- * inside. What this thread itself is inside of does not count. */
-struct inflight *inflight_next_unseen(unsigned *busy);
+/* The next one of those that this thread drives, each once; NULL after the last. */
+struct inflight *inflight_next_ours(void);
 
-/* All that are not left are given out once more. */
-void inflight_unsee_all(void);
-
-/* For those whose gate could not be had, one after the other: the id, or false. */
-bool inflight_next_abandoned(char id[IDEM_ID_SIZE]);
-
-/* For pthread_atfork() alone: a child has no call under way. */
+/* For rescue/fork.c: a child has no call under way. */
 void inflight_lock(void);
 void inflight_unlock(void);
 void inflight_after_fork(void);

@@ -245,12 +245,6 @@ void rescue_look(struct rescue *rescue)
     rescue_resume(rescue);
 }
 
-static void pass_gate(struct rescue *rescue)
-{
-  if (rescue->entry && !rescue->stays)
-    driver_lock_enter(rescue->entry->driver_lock);
-}
-
 struct rescue *rescue_turn(CURLM *multi)
 {
   struct rescue *rescue = rescue_current;
@@ -259,7 +253,8 @@ struct rescue *rescue_turn(CURLM *multi)
     rescue->multi = multi;
   if (rescue->multi != multi)
     return NULL;
-  pass_gate(rescue);
+  if (rescue->entry)
+    driver_enter(&rescue->entry->own);
   if (rescue->state == RESCUE_COPY)
     isolate_kill_after(ISOLATE_TURN_SECONDS);
   if (rescue->state != RESCUE_READY)
@@ -269,20 +264,8 @@ struct rescue *rescue_turn(CURLM *multi)
   return rescue;
 }
 
-static void keep_guard(struct rescue *rescue, const char *against, uint64_t most_bytes, const char *why)
-{
-  if (against || guard_keep(&rescue->guard, rescue->request, &rescue->sockets,
-                            deadline_of_copy_seconds(rescue), most_bytes) == GUARD_OWNER) {
-    rescue->guard.barred |= against != NULL;
-    return;
-  }
-  note_given_up(rescue->request);
-  become_copy(rescue);
-  request_event(rescue->request, "rescue", why, 0, -1);
-}
-
 /* Only while nothing of the answer has come. */
-static void guard_its_beginning(struct rescue *rescue)
+static void keep_guard(struct rescue *rescue)
 {
   if (rescue->tee->first_us >= 0) {
     guard_dismiss(&rescue->guard);
@@ -291,34 +274,13 @@ static void guard_its_beginning(struct rescue *rescue)
   if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->request))
     return;
   find_sockets(rescue);
-  keep_guard(rescue, rescuable_reason(rescue), settings()->guard_size, "its owner was killed");
-}
-
-/* Also in the middle of an answer. What has barred a guard before the process exits may not do so now. */
-static void guard_all_of_it(struct rescue *rescue, const char *why)
-{
-  rescue->guard.barred &= rescue->watched;
-  rescue->watched = true;
-  if (rescue->guard.barred || !rescue->started_us || !request_has_begun(rescue->request))
-    return;
-  if (rescue->multi)
-    learn_sockets(rescue);
-  find_sockets(rescue);
-  const char *against = rescuable_reason(rescue);
-  if (against)
-    request_bypass(rescue->request, against);
-  keep_guard(rescue, against, UINT64_MAX, why);
-}
-
-static void keep_guard_if_wanted(struct rescue *rescue)
-{
-  if (rescue->state != RESCUE_READY)
-    return;
-  if (rescue->request->rule->rescue_ms && at_exit_has_begun()) {
-    if (monotonic_us() >= rescue->guard.due_us)
-      guard_all_of_it(rescue, "the program has ended");
-  } else if (rescue->request->rule->guard) {
-    guard_its_beginning(rescue);
+  if (rescuable_reason(rescue)) {
+    rescue->guard.barred = true;
+  } else if (guard_keep(&rescue->guard, rescue->request, &rescue->sockets,
+                        deadline_of_copy_seconds(rescue)) == GUARD_COPY) {
+    note_given_up(rescue->request);
+    become_copy(rescue);
+    request_event(rescue->request, "rescue", "its owner was killed", 0, -1);
   }
 }
 
@@ -326,24 +288,17 @@ void rescue_look_after(struct rescue *rescue)
 {
   if (deadline_was_passed(rescue))
     wake(rescue);
-  else
-    keep_guard_if_wanted(rescue);
+  else if (rescue->state == RESCUE_READY && rescue->request->rule->guard)
+    keep_guard(rescue);
 }
 
-void rescue_watch(struct rescue *rescue, const char *why)
-{
-  if (rescue->state == RESCUE_READY && rescue->request->rule->rescue_ms)
-    guard_all_of_it(rescue, why);
-}
-
-/* Behind its gate until the end, if it is over. */
+/* A transfer that is over stays inside: what becomes of it is being noted down. */
 void rescue_turned(struct rescue *rescue, int running)
 {
   spooling_look(rescue->tee->spooling);
   rescue_look_after(rescue);
-  rescue->stays = !running;
   if (running && rescue->entry)
-    driver_lock_leave(rescue->entry->driver_lock);
+    driver_leave(&rescue->entry->own);
 }
 
 void rescue_now(struct rescue *rescue, const char *why)
@@ -372,7 +327,7 @@ void rescue_begin(struct rescue *rescue, struct request *request, struct tee *te
   rescue->state = RESCUE_READY;
   at_exit_register();
   if (request->rule->rescue_ms)
-    rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver_lock : NULL);
+    rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver : NULL);
   tee->rescue = rescue;
   rescue->asks = app_asks_for_progress(shadow);
   shadow->rescue = rescue;
@@ -455,7 +410,8 @@ void rescue_leave(struct rescue *rescue)
     at = &(*at)->outer;
   if (*at)
     *at = rescue->outer;
-  pass_gate(rescue);
+  if (rescue->entry)
+    driver_enter(&rescue->entry->own);
   if (rescue->state == RESCUE_READY && !rescue->multi && request_has_begun(rescue->request))
     fail_open(PROBLEM_NO_TURNS,
               "this libcurl does not turn its loop by way of us: timed-out calls are not finished");

@@ -27,7 +27,7 @@ enum rescue_state {
 struct rescue {
   struct request *request;
   struct tee *tee;
-  struct inflight *entry; /* where an exit of the process finds it; NULL without memory */
+  struct inflight *entry; /* where an exit of the process, or of its thread, finds it; NULL without memory */
   struct rescue *outer;   /* the call whose callback made this one, on the same thread */
   CURLM *multi;           /* libcurl's own, which runs an easy transfer; NULL until its first turn */
   int64_t started_us;     /* that turn, from which on libcurl counts */
@@ -41,8 +41,6 @@ struct rescue {
   bool holds_speed;  /* and no LOW_SPEED_TIME */
   bool app_paused;   /* its write callback has said so */
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
-  bool watched;      /* since the process has begun to exit: what barred a guard before may not do so now */
-  bool stays;        /* behind its gate since libcurl was done with it */
 };
 
 /* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
@@ -82,9 +80,6 @@ void rescue_look(struct rescue *rescue);
  * wants one. In the guard it comes back, if ever, as in the copy.
  */
 void rescue_look_after(struct rescue *rescue);
-
-/* The process exits: a guard, whatever the rule says of it. The same. */
-void rescue_watch(struct rescue *rescue, const char *why);
 
 /* The app takes an unfinished call away, outside of callbacks. The same. */
 void rescue_now(struct rescue *rescue, const char *why);

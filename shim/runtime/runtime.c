@@ -5,7 +5,6 @@
 #include "shim/handle/multi.h"
 #include "shim/handle/shadow.h"
 #include "shim/libcurl/dl.h"
-#include "shim/rescue/at_exit.h"
 #include "shim/rescue/inflight.h"
 #include "shim/runtime/environment.h"
 #include "shim/runtime/log.h"
@@ -39,18 +38,10 @@ void fork_unlock_in_copy(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
-  at_exit_begin_anew();
-  driver_lock_after_fork();
   inflight_after_fork();
   multi_begin_anew();
   form_table_unlock_all();
   shadow_unlock_all();
-}
-
-static void release_in_child(void)
-{
-  multi_reset_driver_locks();
-  fork_unlock_in_copy();
 }
 
 void fork_lock_all(void)
@@ -125,7 +116,7 @@ const struct idem_config *settings_load(void)
   if (atomic_compare_exchange_strong(&settings_loaded, &first, mine)) {
     first = mine;
     if (is_active(first))
-      pthread_atfork(fork_lock_all, fork_unlock_all, release_in_child);
+      pthread_atfork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
   } else {
     idem_config_release(mine);
     free(mine);

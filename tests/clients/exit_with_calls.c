@@ -2,19 +2,17 @@
 /*
  * exit_with_calls HOW WHAT URL BODY...
  *
- * Makes a call for each body, each in a thread of its own, and leaves at SIGUSR1 while they are under way: by
- * exit(), by a return from main, or by quick_exit(). WHAT says what becomes of the threads:
- *   easy      nothing: they are in curl_easy_perform()
- *   multi     the same, each in a loop of curl_multi_perform()
+ * Makes a call for each body, and leaves at SIGUSR1 while they are under way: by exit(), by a return from main, or by
+ * quick_exit(). WHAT says who makes them:
+ *   own       the thread that exits, all of them in a loop of curl_multi_perform()
  *   action    the same, of epoll and curl_multi_socket_action()
- *   joined    an exit handler from before libcurl's waits for them, and they say what they got
+ *   handler   the only thread, in curl_easy_perform(), and the signal's handler exits
+ *   callback  the only thread, which exits in its write callback
+ *   jumped    the only thread, which has left libcurl by a jump out of its write callback
+ *   easy      a thread for each, in curl_easy_perform()
+ *   loops     a thread for each, in a loop of curl_multi_perform()
+ *   joined    a thread for each; an exit handler from before libcurl's waits for them, and they say what they got
  *   late      the same, and that waits a second first
- *   slow      an exit handler from before libcurl's takes its time, and nobody waits for them
- *   cancelled it is cancelled before
- *   jumped    it has left libcurl by a jump out of its write callback
- *   stuck     it is in a write callback that does not come back
- *   handler   the only thread is in curl_easy_perform(), and the signal's handler exits
- *   callback  the only thread exits in its write callback
  * Says `first` when the first bytes of an answer have come.
  */
 #include "tests/clients/multi_loops.h"
@@ -59,8 +57,6 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
     longjmp(before, 1);
   if (is("callback"))
     leave();
-  while (is("stuck"))
-    pause();
   return reply_take(data, size, n, arg);
 }
 
@@ -69,7 +65,7 @@ static CURLcode perform_in_loop(CURL *handle)
   struct loop loop;
   CURLMsg *message = NULL;
   int left;
-  if (!loop_open(&loop, is("action") ? "epoll" : "poll"))
+  if (!loop_open(&loop, "poll"))
     return CURLE_FAILED_INIT;
   curl_multi_add_handle(loop.multi, handle);
   while (!message) {
@@ -86,15 +82,13 @@ static void *call(void *body)
 {
   struct reply reply = {0};
   CURL *handle = post_new(url, body, &reply);
-  if (getenv("LEAVING_SOCKET"))
-    curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, getenv("LEAVING_SOCKET"));
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
   if (setjmp(before) == 0) {
-    CURLcode code = is("multi") || is("action") ? perform_in_loop(handle) : curl_easy_perform(handle);
+    CURLcode code = is("loops") ? perform_in_loop(handle) : curl_easy_perform(handle);
     reply_print(body, handle, code, &reply);
   }
-  while (is("jumped"))
-    pause();
+  if (is("jumped"))
+    return NULL;
   curl_easy_cleanup(handle);
   free(reply.bytes);
   return NULL;
@@ -108,37 +102,40 @@ static void join(void)
     pthread_join(threads[i], NULL);
 }
 
-static void take_time(void)
-{
-  usleep(300000);
-}
-
-static void take_more_time(void)
-{
-  sleep(2);
-}
-
 static void on_signal(int number)
 {
   (void)number;
   leave();
 }
 
-static int wait_for_signal(void)
+static sigset_t signal_set(void)
 {
   sigset_t wanted;
-  int number;
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGUSR1);
-  return sigwait(&wanted, &number);
+  return wanted;
 }
 
-static void block_signal(void)
+static bool has_signal(void)
 {
-  sigset_t wanted;
-  sigemptyset(&wanted);
-  sigaddset(&wanted, SIGUSR1);
-  pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1);
+}
+
+/* All of them in one multi of this thread, which nobody turns any more from the signal on. */
+static void begin_in_own_loop(char **bodies)
+{
+  static struct reply replies[MOST];
+  static struct loop loop;
+  if (!loop_open(&loop, is("action") ? "epoll" : "poll"))
+    exit(2);
+  for (int i = 0; bodies[i]; i++) {
+    CURL *handle = post_new(url, bodies[i], &replies[i]);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
+    loop_note(&loop, curl_multi_add_handle(loop.multi, handle));
+  }
+  while (!has_signal())
+    loop_step(&loop, 20);
 }
 
 int main(int argc, char **argv)
@@ -152,26 +149,21 @@ int main(int argc, char **argv)
     atexit(join);
     at_quick_exit(join);
   }
-  if (is("slow")) {
-    atexit(take_time);
-    at_quick_exit(take_more_time);
-  }
   curl_global_init(CURL_GLOBAL_ALL);
+  sigset_t wanted = signal_set();
+  int number;
   if (is("handler"))
     sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_signal}, NULL);
   else
-    block_signal();
-  if (is("handler") || is("callback")) {
+    pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+  if (is("own") || is("action"))
+    begin_in_own_loop(argv + 4);
+  else if (is("handler") || is("callback") || is("jumped"))
     call(argv[4]);
-    return 1;
-  }
-  for (count = 0; argv[4 + count]; count++)
-    pthread_create(&threads[count], NULL, call, argv[4 + count]);
-  wait_for_signal();
-  if (is("cancelled")) {
-    pthread_cancel(threads[0]);
-    pthread_join(threads[0], NULL);
-  }
+  else
+    for (count = 0; argv[4 + count]; count++)
+      pthread_create(&threads[count], NULL, call, argv[4 + count]);
+  sigwait(&wanted, &number);
   leave();
   return 0;
 }
