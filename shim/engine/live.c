@@ -2,6 +2,7 @@
 #include "shim/engine/live.h"
 
 #include "shim/base/http_header.h"
+#include "shim/handle/overrides.h"
 #include "shim/info/info.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/tee.h"
@@ -18,7 +19,6 @@ void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
   prerequest_restore(shadow, copy);
   rescue_give_back(shadow, copy);
-  tee_give_back(shadow, copy);
   body_give_back(shadow, copy);
   shadow->lib->easy_setopt(copy, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
   shadow->lib->easy_setopt(copy, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
@@ -231,6 +231,7 @@ static void take_back(struct live *live)
     shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   if (live->teed)
     tee_detach(&live->tee);
+  override_restore_all(shadow);
   return_error_buffer(live);
   body_return(&request->body);
   upstream_key_return(&live->key, request);

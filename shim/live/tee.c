@@ -3,6 +3,7 @@
 
 #include "shim/base/http_header.h"
 #include "shim/handle/callbacks.h"
+#include "shim/handle/overrides.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
 #include "shim/rescue/deadline.h"
@@ -146,36 +147,21 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 void tee_attach(struct tee *tee, struct request *request)
 {
   struct shadow *shadow = request->shadow;
-  const struct libcurl *real = shadow->lib;
-  CURL *handle = shadow->handle;
   *tee = (struct tee){.shadow = shadow,
                       .max_body = request->rule->max_body,
                       .started_us = monotonic_us(),
                       .first_us = -1,
                       .taped = request->tape.writer != NULL};
-  real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
-  real->easy_setopt(handle, CURLOPT_WRITEDATA, tee);
-  real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
-  real->easy_setopt(handle, CURLOPT_HEADERDATA, tee);
-  shadow->teed = true;
-}
-
-void tee_give_back(const struct shadow *shadow, CURL *handle)
-{
-  const struct libcurl *real = shadow->lib;
-  real->easy_setopt(handle, CURLOPT_WRITEFUNCTION, shadow->slot[SLOT_WRITEFUNCTION]);
-  real->easy_setopt(handle, CURLOPT_WRITEDATA, shadow->slot[SLOT_WRITEDATA]);
-  real->easy_setopt(handle, CURLOPT_HEADERFUNCTION, shadow->slot[SLOT_HEADERFUNCTION]);
-  real->easy_setopt(handle, CURLOPT_HEADERDATA, shadow->slot[SLOT_HEADERDATA]);
+  override_set(shadow, CURLOPT_WRITEFUNCTION, on_write);
+  override_set(shadow, CURLOPT_WRITEDATA, tee);
+  override_set(shadow, CURLOPT_HEADERFUNCTION, on_header);
+  override_set(shadow, CURLOPT_HEADERDATA, tee);
 }
 
 void tee_detach(struct tee *tee)
 {
-  struct shadow *shadow = tee->shadow;
-  if (!shadow->teed)
+  if (!override_has(tee->shadow, CURLOPT_WRITEFUNCTION))
     give_up(tee, "reset during the transfer");
-  shadow->teed = false;
-  tee_give_back(shadow, shadow->handle);
 }
 
 void tee_release(struct tee *tee)
@@ -193,11 +179,6 @@ bool tee_holds(const struct shadow *shadow, CURLoption option)
   if (shadow->state != PERFORM_LIVE)
     return false;
   switch (option) {
-  case CURLOPT_WRITEFUNCTION:
-  case CURLOPT_WRITEDATA:
-  case CURLOPT_HEADERFUNCTION:
-  case CURLOPT_HEADERDATA:
-    return shadow->teed;
   case CURLOPT_READFUNCTION:
   case CURLOPT_READDATA:
   case CURLOPT_SEEKFUNCTION:

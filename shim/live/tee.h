@@ -31,10 +31,8 @@ struct tee {
 
 void tee_attach(struct tee *tee, struct request *request);
 
-/* Sets the app's own write and header callbacks on a handle. */
-void tee_give_back(const struct shadow *shadow, CURL *handle);
-
-/* Puts the app's callbacks back. What was kept stays until tee_release(). */
+/* After the transfer, before the overrides are restored: sees whether a reset has taken our callbacks away.
+ * What was kept stays until tee_release(). */
 void tee_detach(struct tee *tee);
 void tee_release(struct tee *tee);
 
