@@ -19,7 +19,6 @@ void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
   prerequest_restore(shadow, copy);
   rescue_give_back(shadow, copy);
-  body_give_back(shadow, copy);
   shadow->lib->easy_setopt(copy, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
   shadow->lib->easy_setopt(copy, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
 }
@@ -200,7 +199,7 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   } else if (kind == LIVE_OBSERVED) {
     announce_observed(request);
   }
-  body_lend(&request->body);
+  body_attach(&request->body);
   live->teed = kind != LIVE_UNTOUCHED || request->tape.writer;
   if (live->teed)
     tee_attach(&live->tee, request);
@@ -233,7 +232,7 @@ static void take_back(struct live *live)
     tee_detach(&live->tee);
   override_restore_all(shadow);
   return_error_buffer(live);
-  body_return(&request->body);
+  body_detach(&request->body);
   upstream_key_return(&live->key, request);
 }
 

@@ -138,7 +138,7 @@ void shadow_reset(struct shadow *shadow)
   shadow->disturbed = shadow->state != PERFORM_IDLE;
   shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
   shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
-  shadow->matched = shadow->fed = shadow->paused = false;
+  shadow->matched = shadow->paused = false;
   shadow->overridden = shadow->held = 0;
   set_defaults(shadow);
 }

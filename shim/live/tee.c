@@ -176,15 +176,6 @@ bool tee_has_header(const struct tee *tee)
 
 bool tee_holds(const struct shadow *shadow, CURLoption option)
 {
-  if (shadow->state != PERFORM_LIVE)
-    return false;
-  switch (option) {
-  case CURLOPT_READFUNCTION:
-  case CURLOPT_READDATA:
-  case CURLOPT_SEEKFUNCTION:
-  case CURLOPT_SEEKDATA:
-    return shadow->fed;
-  default:
-    return prerequest_overrides(shadow, option) || rescue_holds(shadow, option);
-  }
+  return shadow->state == PERFORM_LIVE &&
+         (prerequest_overrides(shadow, option) || rescue_holds(shadow, option));
 }

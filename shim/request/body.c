@@ -2,6 +2,7 @@
 #include "shim/request/body.h"
 
 #include "shim/handle/callbacks.h"
+#include "shim/handle/overrides.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -188,38 +189,21 @@ static bool can_rewind(const struct body *body)
   return body->whole || slot[SLOT_SEEKFUNCTION] || slot[SLOT_IOCTLFUNCTION] || !slot[SLOT_READFUNCTION];
 }
 
-void body_lend(struct body *body)
+void body_attach(struct body *body)
 {
+  struct shadow *shadow = body->shadow;
   if (!body->fed)
     return;
-  const struct libcurl *real = body->shadow->lib;
-  CURL *handle = body->shadow->handle;
-  body->shadow->fed = true;
-  real->easy_setopt(handle, CURLOPT_READFUNCTION, feed);
-  real->easy_setopt(handle, CURLOPT_READDATA, body);
-  if (!can_rewind(body))
-    return;
-  real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, seek);
-  real->easy_setopt(handle, CURLOPT_SEEKDATA, body);
+  override_set(shadow, CURLOPT_READFUNCTION, feed);
+  override_set(shadow, CURLOPT_READDATA, body);
+  bool seeks = can_rewind(body);
+  override_set(shadow, CURLOPT_SEEKFUNCTION, seeks ? (uintptr_t)seek : shadow->slot[SLOT_SEEKFUNCTION]);
+  override_set(shadow, CURLOPT_SEEKDATA, seeks ? (uintptr_t)body : shadow->slot[SLOT_SEEKDATA]);
 }
 
-void body_give_back(const struct shadow *shadow, CURL *handle)
+void body_detach(const struct body *body)
 {
-  const struct libcurl *real = shadow->lib;
-  real->easy_setopt(handle, CURLOPT_READFUNCTION, shadow->slot[SLOT_READFUNCTION]);
-  real->easy_setopt(handle, CURLOPT_READDATA, shadow->slot[SLOT_READDATA]);
-  real->easy_setopt(handle, CURLOPT_SEEKFUNCTION, shadow->slot[SLOT_SEEKFUNCTION]);
-  real->easy_setopt(handle, CURLOPT_SEEKDATA, shadow->slot[SLOT_SEEKDATA]);
-}
-
-void body_return(struct body *body)
-{
-  /* What was sent is then not what the call was named by. */
   body->shadow->disturbed |= form_body_changed(&body->form);
-  if (!body->fed)
-    return;
-  body->shadow->fed = false;
-  body_give_back(body->shadow, body->shadow->handle);
 }
 
 void body_release(struct body *body)

@@ -31,13 +31,11 @@ bool body_has_reader(const struct shadow *shadow);
  */
 void body_open(struct body *body, uint64_t limit);
 
-/* Puts our reader in the place of the app's for one transfer, and back. Does nothing for a body that was not
- * fed. */
-void body_lend(struct body *body);
-void body_return(struct body *body);
+/* Puts our reader in the place of the app's for one transfer. Does nothing for a body that was not fed. */
+void body_attach(struct body *body);
 
-/* Sets the app's own read and seek callbacks on a handle. */
-void body_give_back(const struct shadow *shadow, CURL *handle);
+/* After the transfer: notes if a form that was sent is not the one that the call was named by. */
+void body_detach(const struct body *body);
 
 void body_release(struct body *body);
 
