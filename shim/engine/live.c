@@ -19,7 +19,6 @@ void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
   prerequest_restore(shadow, copy);
   rescue_give_back(shadow, copy);
-  shadow->lib->easy_setopt(copy, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
   shadow->lib->easy_setopt(copy, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
 }
 
@@ -195,7 +194,7 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->started_us = wall_clock_us();
   if (kind == LIVE_OWNED) {
     announce_owned(request);
-    upstream_key_lend(&live->key, request);
+    upstream_key_attach(&live->key, request);
   } else if (kind == LIVE_OBSERVED) {
     announce_observed(request);
   }
@@ -233,7 +232,7 @@ static void take_back(struct live *live)
   override_restore_all(shadow);
   return_error_buffer(live);
   body_detach(&request->body);
-  upstream_key_return(&live->key, request);
+  upstream_key_release(&live->key);
 }
 
 /* Frees the claim, unless a copy has it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/live/upstream_key.h"
 
+#include "shim/handle/overrides.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,7 @@ static struct curl_slist *copy_with(const struct curl_slist *item, char *line)
   return nodes;
 }
 
-void upstream_key_lend(struct upstream_key *key, struct request *request)
+void upstream_key_attach(struct upstream_key *key, const struct request *request)
 {
   struct shadow *shadow = request->shadow;
   key->list = NULL;
@@ -56,15 +58,12 @@ void upstream_key_lend(struct upstream_key *key, struct request *request)
   int len = snprintf(key->line, sizeof(key->line), "%s: %s", request->rule->inject, request->op.upstream_key);
   if (len > 0 && (size_t)len < sizeof(key->line))
     key->list = copy_with((const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER], key->line);
+  /* The strings are the app's: it may free them once it has set another list. */
   if (key->list)
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_HTTPHEADER, key->list);
+    override_until_set(shadow, CURLOPT_HTTPHEADER, key->list);
 }
 
-void upstream_key_return(struct upstream_key *key, struct request *request)
+void upstream_key_release(struct upstream_key *key)
 {
-  struct shadow *shadow = request->shadow;
-  if (!key->list)
-    return;
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_HTTPHEADER, shadow->slot[SLOT_HTTPHEADER]);
   free(key->list);
 }

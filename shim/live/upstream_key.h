@@ -12,7 +12,9 @@ struct upstream_key {
 };
 
 /* Sets it for one transfer, unless the app's request has a propagated key or the rule says inject=off. */
-void upstream_key_lend(struct upstream_key *key, struct request *request);
-void upstream_key_return(struct upstream_key *key, struct request *request);
+void upstream_key_attach(struct upstream_key *key, const struct request *request);
+
+/* Once the overrides are restored. */
+void upstream_key_release(struct upstream_key *key);
 
 #endif
