@@ -19,7 +19,6 @@ void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
   prerequest_restore(shadow, copy);
   rescue_give_back(shadow, copy);
-  shadow->lib->easy_setopt(copy, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
 }
 
 /* The operation that this thread is sending; a copy, since an app may leave a callback by a jump and never
@@ -141,22 +140,6 @@ static void announce_owned(struct request *request)
                 -1);
 }
 
-/* A tape has libcurl's own words also where the app did not ask for them. */
-static void lend_error_buffer(struct live *live)
-{
-  struct shadow *shadow = live->request->shadow;
-  live->error[0] = '\0';
-  if (live->request->tape.writer && !shadow->slot[SLOT_ERRORBUFFER])
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, live->error);
-}
-
-static void return_error_buffer(struct live *live)
-{
-  struct shadow *shadow = live->request->shadow;
-  if (live->request->tape.writer)
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_ERRORBUFFER, shadow->slot[SLOT_ERRORBUFFER]);
-}
-
 static void record(const struct live *live, CURLcode code)
 {
   struct request *request = live->request;
@@ -202,8 +185,11 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->teed = kind != LIVE_UNTOUCHED || request->tape.writer;
   if (live->teed)
     tee_attach(&live->tee, request);
-  lend_error_buffer(live);
-  live->lent_time = request_lend_rest_of_time(request);
+  /* A tape has libcurl's own words also where the app does not ask for them. */
+  live->error[0] = '\0';
+  if (request->tape.writer && !request->shadow->slot[SLOT_ERRORBUFFER])
+    override_until_set(request->shadow, CURLOPT_ERRORBUFFER, live->error);
+  request_limit_time(request);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   if (kind == LIVE_OWNED) {
     prerequest_hook(request);
@@ -225,12 +211,9 @@ static void take_back(struct live *live)
     rescue_end(&live->rescue);
     prerequest_unhook(request);
   }
-  if (live->lent_time)
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
   if (live->teed)
     tee_detach(&live->tee);
   override_restore_all(shadow);
-  return_error_buffer(live);
   body_detach(&request->body);
   upstream_key_release(&live->key);
 }

@@ -23,7 +23,7 @@ struct live {
   struct spooling spooling;
   struct upstream_key key;
   int64_t started_us; /* CLOCK_REALTIME */
-  bool lent_time, teed;
+  bool teed;
   char error[CURL_ERROR_SIZE]; /* libcurl's words for a tape */
 };
 

@@ -59,9 +59,8 @@ static CURLcode replay_by_transport(struct request *request)
   /* From now on the feeder may look at it. */
   if (request->speed > 0)
     request_unpin(request);
-  /* The transport gives it back. */
   if (stream_is_open(request))
-    request_lend_rest_of_time(request);
+    request_limit_time(request);
   if (!transport_answer(&transport, marks) || (stream_is_open(request) && !feeder_stream(&transport))) {
     transport_disarm(&transport, CURLE_OUT_OF_MEMORY);
     return go_live(request, "no memory or thread for the transport");

@@ -2,6 +2,7 @@
 #include "shim/request/request.h"
 
 #include "shim/base/buffer.h"
+#include "shim/handle/overrides.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/request/cookies.h"
 #include "shim/runtime/log.h"
@@ -312,15 +313,12 @@ void request_unpin(struct request *request)
     request->api->unpin(request->store, &request->op);
 }
 
-bool request_lend_rest_of_time(const struct request *request)
+void request_limit_time(const struct request *request)
 {
-  const struct shadow *shadow = request->shadow;
-  long limit = (long)shadow->slot[SLOT_TIMEOUT_MS],
+  long limit = (long)request->shadow->slot[SLOT_TIMEOUT_MS],
        spent = (long)((monotonic_us() - request->started_us) / 1000);
-  if (!request->op.waited || limit <= 0)
-    return false;
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1L);
-  return true;
+  if (request->op.waited && limit > 0)
+    override_until_set(request->shadow, CURLOPT_TIMEOUT_MS, spent < limit ? limit - spent : 1);
 }
 
 int64_t request_due_us(const struct request *request, int64_t at_us)

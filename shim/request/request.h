@@ -63,9 +63,9 @@ int64_t request_due_us(const struct request *request, int64_t at_us);
 /* When chunk `i` of `request->op.answer` came, after the start of the live call. */
 int64_t request_chunk_us(const struct request *request, size_t i);
 
-/* What a call has spent waiting for another one counts against the app's CURLOPT_TIMEOUT_MS. True if libcurl
- * holds the rest of it. */
-bool request_lend_rest_of_time(const struct request *request);
+/* Overrides TIMEOUT_MS for the transfer that begins: what the call has spent waiting for another one counts
+ * against the app's. */
+void request_limit_time(const struct request *request);
 
 /* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
 void request_event(const struct request *request, const char *name, const char *reason, int status,

@@ -5,6 +5,10 @@
  * Makes a call with the options of CASE three times on one handle, and shows all that can be seen of the
  * third, which the shim lets alone: what the server got, which callbacks were called, what came. A replay in
  * between must have left no trace. Without CASE: the names of them all.
+ *
+ * lent error
+ *
+ * A call that fails after a good one; says how many bytes that nobody gave to libcurl it has written to.
  */
 #define CURL_DISABLE_DEPRECATION
 #include "tests/clients/local_server.h"
@@ -400,6 +404,48 @@ static int run(size_t n)
   return first != second;
 }
 
+/* Over the stack and the heap that the call before may have used. */
+static __attribute__((noinline)) int fail_among(char *room, size_t size)
+{
+  char *blocks[64];
+  size_t changed = 0;
+
+  memset(room, 0, size);
+  for (size_t i = 0; i < 64; i++)
+    blocks[i] = calloc(1, (i + 1) << 10);
+  CURLcode code = curl_easy_perform(handle);
+  for (size_t i = 0; i < size; i++)
+    changed += room[i] != 0;
+  for (size_t i = 0; i < 64; i++)
+    for (size_t at = 0; blocks[i] && at < (i + 1) << 10; at++)
+      changed += blocks[i][at] != 0;
+  printf("rc=%d changed=%zu\n", (int)code, changed);
+  for (size_t i = 0; i < 64; i++)
+    free(blocks[i]);
+  return code == CURLE_OK;
+}
+
+static __attribute__((noinline)) int fail(void)
+{
+  char room[1 << 17];
+
+  SET(URL, "http://localhost:1/"); /* which no rule matches */
+  return fail_among(room, sizeof room);
+}
+
+static int fail_after_a_good_call(void)
+{
+  handle = curl_easy_init();
+  SET(URL, url);
+  SET(POSTFIELDS, body);
+  SET(WRITEFUNCTION, on_write);
+  SET(WRITEDATA, &body_bytes);
+  printf("rc=%d\n", (int)call());
+  int bad = fail();
+  curl_easy_cleanup(handle);
+  return bad;
+}
+
 int main(int argc, char **argv)
 {
   snprintf(socket_name, sizeof socket_name, "lent-%ld", (long)getpid());
@@ -407,6 +453,8 @@ int main(int argc, char **argv)
     return 2;
   snprintf(origin, sizeof origin, "http://127.0.0.1:%d", server.port);
   snprintf(url, sizeof url, "%s/v1/chat/completions?a=b", origin);
+  if (argc == 2 && !strcmp(argv[1], "error"))
+    return fail_after_a_good_call();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (argc == 1)
       puts(cases[i].name);

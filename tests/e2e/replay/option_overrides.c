@@ -47,7 +47,7 @@ static void expect_no_trace(const char *name)
   run_release(&shim);
 }
 
-Test(lent, every_option_is_the_app_s_again)
+static void expect_no_trace_of_any(void)
 {
   struct run names = run_plain(&w, "option_overrides", NULL);
   int count = 0;
@@ -55,4 +55,28 @@ Test(lent, every_option_is_the_app_s_again)
     expect_no_trace(name);
   cr_expect_gt(count, 30);
   run_release(&names);
+}
+
+Test(lent, every_option_is_the_app_s_again)
+{
+  expect_no_trace_of_any();
+}
+
+Test(lent, and_so_it_is_with_a_tape)
+{
+  world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  expect_no_trace_of_any();
+}
+
+/* A tape has libcurl's words of a failure from a buffer of ours, where the app has none. */
+Test(lent, a_call_that_fails_after_a_taped_one_writes_to_nothing_of_the_app_s)
+{
+  world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  for (int transport = 0; transport < 2; transport++) {
+    world_env(&w, "IDEMSHIM_DELIVERY", transport ? "transport" : "auto");
+    struct run run = run_shim(&w, "lent", "error", NULL);
+    expect_success(&run);
+    cr_expect_str_eq(run.out, "rc=0\nrc=7 changed=0\n", "%s", run.out);
+    run_release(&run);
+  }
 }
