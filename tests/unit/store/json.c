@@ -2,7 +2,7 @@
 /* What JSON says, what it is taken for, and where its places are. */
 #include "store/json/json_canon.h"
 #include "store/json/json_pointer.h"
-#include "tests/unit/store/shop.h"
+#include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
