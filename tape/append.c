@@ -19,8 +19,8 @@ static int seal_parts(const struct tape_writer *writer, struct tape_frame *frame
   frame->nonce[TAPE_NONCE_SIZE - 1] &= 0xfe;
   struct idem_span with = tape_bound(&writer->head, frame, bound);
   tape_content_nonce(frame, nonce);
-  int rc = seal(writer->key, frame->nonce, with, summary, layout->summary_len);
-  return rc < 0 ? rc : seal(writer->key, nonce, with, content, layout->content_len);
+  int rc = seal_encrypt(writer->key, frame->nonce, with, summary, layout->summary_len);
+  return rc < 0 ? rc : seal_encrypt(writer->key, nonce, with, content, layout->content_len);
 }
 
 /* Turns what was composed into what stands in the file. */

@@ -59,7 +59,7 @@ int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const 
   memcpy(nonce, frame->nonce, sizeof(nonce));
   if (content)
     tape_content_nonce(frame, nonce);
-  int rc = unseal(file->key, nonce, tape_bound(&file->head, frame, bound), (uint8_t *)bytes, *len);
+  int rc = seal_decrypt(file->key, nonce, tape_bound(&file->head, frame, bound), (uint8_t *)bytes, *len);
   *len -= TAPE_TAG_SIZE;
   return rc == -EBADMSG ? -EILSEQ : rc;
 }

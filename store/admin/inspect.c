@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking at answers one by one, for the command. */
+/*
+ * Looking at answers one by one, for the command. What is damaged is passed over by a list, and said of an
+ * answer that was asked for. An id is the beginning of a key in hexadecimal digits, so those that begin alike
+ * lie side by side in the tree.
+ */
 #include "store/base/claim_lock.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
@@ -20,13 +24,11 @@ struct look {
 static int visit_answer(struct look *look, const uint8_t *key, struct idem_span record)
 {
   struct idem_answer answer;
+  void *heap = NULL;
   if (record_parse(record, look->reader->spare, sizeof(look->reader->spare), &answer) < 0 ||
       memcmp(answer.key, key, IDEM_KEY_SIZE) != 0 || !record_checksum_holds(record))
     return 0;
-  if (!look->store->sealed)
-    return look->visit(look->arg, &answer);
-  void *heap;
-  int rc = record_open(record, look->store->seal_key, &heap, &answer);
+  int rc = look->store->sealed ? record_open(record, look->store->seal_key, &heap, &answer) : 0;
   if (rc < 0)
     return rc == -ENOMEM ? rc : 0;
   rc = look->visit(look->arg, &answer);
@@ -40,7 +42,7 @@ static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
   struct idem_span record;
   (void)age;
   if (key.len != IDEM_KEY_SIZE ||
-      reader_get(look->reader, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) < 0)
+      pages_get(&look->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) < 0)
     return 0;
   return visit_answer(look, (const uint8_t *)key.data, record);
 }
@@ -49,12 +51,11 @@ int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const stru
                     void *arg, struct idem_error *error)
 {
   struct look look = {.store = store, .visit = visit, .arg = arg};
-  int rc = -EIO;
-  struct engine *engine = store_engine(store, &rc, error);
-  if (!engine || (rc = engine_begin(engine, &look.reader, error)) < 0)
+  int rc = state_read(store, &look.reader, error);
+  if (rc < 0)
     return rc;
-  rc = reader_each(look.reader, PAGES_AGE, NULL, visit_by_age, &look);
-  engine_end(look.reader);
+  rc = pages_each(&look.reader->snapshot, PAGES_AGE, NULL, visit_by_age, &look);
+  reader_end(look.reader);
   return rc == -EILSEQ ? idem_error_set(error, rc, "%s: some of the store is damaged", store->dir) : rc;
 }
 
@@ -72,20 +73,18 @@ struct search {
   bool claims; /* only those in flight count */
 };
 
-static int nibble(char c)
-{
-  return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
-
+/* False if `id` cannot be the id of anything. */
 static bool search_begin(struct search *search, const char *id)
 {
   *search = (struct search){.id = id, .id_len = strlen(id)};
   if (!search->id_len || search->id_len > IDEM_ID_SIZE - 1)
     return false;
   for (size_t i = 0; i < search->id_len; i++) {
-    if (!isxdigit((unsigned char)id[i]))
+    int c = tolower((unsigned char)id[i]);
+    if (!isxdigit(c))
       return false;
-    search->from[i / 2] |= (uint8_t)(nibble(id[i]) << (i % 2 ? 0 : 4));
+    int nibble = isdigit(c) ? c - '0' : c - 'a' + 10;
+    search->from[i / 2] |= (uint8_t)(nibble << (i % 2 ? 0 : 4));
   }
   return true;
 }
@@ -94,13 +93,13 @@ static int search_visit(void *arg, struct idem_span key, struct idem_span value)
 {
   struct search *search = arg;
   char id[IDEM_ID_SIZE];
-  struct op op;
+  struct claim_record claim;
   if (key.len != IDEM_KEY_SIZE)
     return 0;
   record_id((const uint8_t *)key.data, id);
   if (strncasecmp(id, search->id, search->id_len) != 0)
     return 1;
-  if (search->claims && (claim_record_parse(value, &op) < 0 || op.state > CLAIM_RELEASED))
+  if (search->claims && (claim_record_parse(value, &claim) < 0 || claim.state > CLAIM_RELEASED))
     return 0;
   memcpy(search->found, key.data, IDEM_KEY_SIZE);
   if (search->count++ < LISTED_MOST) {
@@ -110,14 +109,15 @@ static int search_visit(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
-static int search_tree(struct search *search, struct reader *reader, enum pages_tree tree)
+static int search_tree(struct search *search, const struct reader *reader, enum pages_tree tree)
 {
   struct idem_span from = {(const char *)search->from, sizeof(search->from)};
   search->claims = tree == PAGES_OPS;
-  int rc = reader_each(reader, tree, &from, search_visit, search);
+  int rc = pages_each(&reader->snapshot, tree, &from, search_visit, search);
   return rc == -EILSEQ && !search->count ? rc : 0;
 }
 
+/* 0 if there is exactly one. */
 static int search_result(const struct search *search, struct idem_error *error)
 {
   if (search->count == 0)
@@ -135,22 +135,21 @@ int idem_store_show(struct idem_store *store, const char *id,
   struct look look = {.store = store, .visit = visit, .arg = arg};
   struct search search;
   struct idem_span record;
-  int rc = -EIO;
-  struct engine *engine = store_engine(store, &rc, error);
   if (!search_begin(&search, id))
     return search_result(&search, error);
-  if (!engine || (rc = engine_begin(engine, &look.reader, error)) < 0)
+  int rc = state_read(store, &look.reader, error);
+  if (rc < 0)
     return rc;
   rc = search_tree(&search, look.reader, PAGES_ANSWERS);
   if (rc == 0)
     rc = search_result(&search, error);
   if (rc == 0)
-    rc = reader_get(look.reader, PAGES_ANSWERS, search.found, IDEM_KEY_SIZE, &record);
+    rc = pages_get(&look.reader->snapshot, PAGES_ANSWERS, search.found, IDEM_KEY_SIZE, &record);
   if (rc == 0 && !record_checksum_holds(record))
     rc = -EILSEQ;
   if (rc == 0)
     rc = visit_answer(&look, search.found, record);
-  engine_end(look.reader);
+  reader_end(look.reader);
   return rc == -EILSEQ ? idem_error_set(error, rc, "%s: the answer is damaged", id) : rc;
 }
 
@@ -162,34 +161,25 @@ static int remove_body(struct writer *writer, void *key)
   return rc < 0 ? rc : writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
 }
 
-static int find_removable(struct engine *engine, struct search *search, struct idem_error *error)
-{
-  struct reader *reader;
-  int rc = engine_begin(engine, &reader, error);
-  if (rc < 0)
-    return rc;
-  rc = search_tree(search, reader, PAGES_ANSWERS);
-  if (rc == 0 && search->count == 0)
-    rc = search_tree(search, reader, PAGES_OPS);
-  engine_end(reader);
-  return rc < 0 ? idem_error_set(error, rc, "%s: the store is damaged", search->id)
-                : search_result(search, error);
-}
-
 int idem_store_remove(struct idem_store *store, const char *id, struct idem_error *error)
 {
   struct search search;
+  struct reader *reader;
   if (!search_begin(&search, id))
     return search_result(&search, error);
   struct quiet quiet = quiet_begin();
-  int rc = -EIO;
-  struct engine *engine = store_engine(store, &rc, error);
-  if (engine)
-    rc = find_removable(engine, &search, error);
-  if (rc == 0 && search.claims && claim_taken(store->claims_fd, search.found) == 1)
+  int rc = state_read(store, &reader, error);
+  if (rc == 0) {
+    rc = search_tree(&search, reader, PAGES_ANSWERS);
+    if (rc == 0 && search.count == 0)
+      rc = search_tree(&search, reader, PAGES_OPS);
+    reader_end(reader);
+    rc = rc < 0 ? idem_error_set(error, rc, "%s: the store is damaged", id) : search_result(&search, error);
+  }
+  if (rc == 0 && search.claims && claim_lock_taken(store->claims_fd, search.found) == 1)
     rc = idem_error_set(error, -EBUSY, "%s: the call is being made now", id);
   if (rc == 0)
-    rc = engine_write(engine, remove_body, search.found, error);
+    rc = state_write(store, remove_body, search.found, error);
   if (rc == 0)
     stats_wake(store->stats, search.found);
   quiet_end(&quiet);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading everything, and saying what does not fit. */
+/*
+ * Reading everything, and saying what does not fit. Each tree has a check for its entries; a walk goes on
+ * behind damage, so that all of it is found. Damaged is what cannot be read; a stray is an index that leads
+ * nowhere, or an answer that is missing in one.
+ */
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
 
@@ -14,13 +18,13 @@ struct verify {
   struct idem_store *store;
   struct idem_verify *out;
   struct reader *reader;
-  struct engine *engine;
   void (*found)(void *arg, const char *what);
   void (*progress)(void *arg, uint64_t done, uint64_t total);
   void *arg;
   uint64_t done, total;
 };
 
+/* Counts a finding and tells it. `key` may be NULL. */
 static void tell(struct verify *verify, uint64_t *count, const char *what, const uint8_t *key,
                  const char *detail)
 {
@@ -33,6 +37,11 @@ static void tell(struct verify *verify, uint64_t *count, const char *what, const
     verify->found(verify->arg, text);
 }
 
+static void tell_damage(struct verify *verify, const char *what, const uint8_t *key, const char *detail)
+{
+  tell(verify, &verify->out->damaged, what, key, detail);
+}
+
 static void step(struct verify *verify)
 {
   if (++verify->done % PROGRESS_EVERY == 0 && verify->progress)
@@ -43,54 +52,45 @@ static bool leads_to(struct verify *verify, enum pages_tree tree, const uint8_t 
                      const uint8_t *key)
 {
   struct idem_span value;
-  return reader_get(verify->reader, tree, name, len, &value) == 0 && value.len == IDEM_KEY_SIZE &&
+  return pages_get(&verify->reader->snapshot, tree, name, len, &value) == 0 && value.len == IDEM_KEY_SIZE &&
          memcmp(value.data, key, IDEM_KEY_SIZE) == 0;
-}
-
-static void check_indexes(struct verify *verify, const struct idem_answer *answer)
-{
-  uint8_t age[8], expiry[16];
-  answer_index_age_key(answer->serial, age);
-  answer_index_expiry_key(answer->expires_us, answer->serial, expiry);
-  if (!leads_to(verify, PAGES_AGE, age, sizeof(age), answer->key))
-    tell(verify, &verify->out->strays, "answer", answer->key,
-         "is not in the index by age; it will not be evicted");
-  if (answer->expires_us != INT64_MAX && !leads_to(verify, PAGES_EXPIRY, expiry, sizeof(expiry), answer->key))
-    tell(verify, &verify->out->strays, "answer", answer->key,
-         "is not in the index by expiry; it will not be cleared out");
-}
-
-static bool opens(struct verify *verify, struct idem_span record, struct idem_answer *answer)
-{
-  void *heap = NULL;
-  if (!verify->store->sealed)
-    return true;
-  int rc = record_open(record, verify->store->seal_key, &heap, answer);
-  free(heap);
-  return rc == 0;
 }
 
 static int check_answer(void *arg, struct idem_span key, struct idem_span record)
 {
   struct verify *verify = arg;
-  struct idem_answer answer;
+  struct idem_answer answer, opened;
+  uint8_t age[8], expiry[16];
+  void *heap = NULL;
   step(verify);
   verify->out->answers++;
   verify->out->bytes += record.len;
   const uint8_t *name = key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL;
+  const char *damage = NULL;
   if (!name || record_parse(record, verify->reader->spare, sizeof(verify->reader->spare), &answer) < 0)
-    tell(verify, &verify->out->damaged, "answer", name, "its record is damaged");
+    damage = "its record is damaged";
   else if (!record_checksum_holds(record))
-    tell(verify, &verify->out->damaged, "answer", name, "its checksum is wrong");
+    damage = "its checksum is wrong";
   else if (memcmp(answer.key, name, IDEM_KEY_SIZE) != 0)
-    tell(verify, &verify->out->damaged, "answer", name, "its record belongs to another key");
-  else if (!opens(verify, record, &answer))
-    tell(verify, &verify->out->damaged, "answer", name, "it has been changed since it was encrypted");
-  else
-    check_indexes(verify, &answer);
+    damage = "its record belongs to another key";
+  else if (verify->store->sealed && record_open(record, verify->store->seal_key, &heap, &opened) < 0)
+    damage = "it has been changed since it was encrypted";
+  free(heap);
+  if (damage) {
+    tell_damage(verify, "answer", name, damage);
+    return 0;
+  }
+  answer_index_age_key(answer.serial, age);
+  answer_index_expiry_key(answer.expires_us, answer.serial, expiry);
+  if (!leads_to(verify, PAGES_AGE, age, sizeof(age), name))
+    tell(verify, &verify->out->strays, "answer", name, "is not in the index by age; it will not be evicted");
+  if (answer.expires_us != INT64_MAX && !leads_to(verify, PAGES_EXPIRY, expiry, sizeof(expiry), name))
+    tell(verify, &verify->out->strays, "answer", name,
+         "is not in the index by expiry; it will not be cleared out");
   return 0;
 }
 
+/* Of the indexes by age and by expiry. */
 static int check_index(void *arg, struct idem_span name, struct idem_span key)
 {
   struct verify *verify = arg;
@@ -98,8 +98,8 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
   (void)name;
   step(verify);
   if (key.len != IDEM_KEY_SIZE)
-    tell(verify, &verify->out->damaged, "index", NULL, "an entry has the wrong size");
-  else if (reader_get(verify->reader, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) == -ENOENT)
+    tell_damage(verify, "index", NULL, "an entry has the wrong size");
+  else if (pages_get(&verify->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) == -ENOENT)
     tell(verify, &verify->out->strays, "index", (const uint8_t *)key.data,
          "leads to an answer that is not there");
   return 0;
@@ -107,21 +107,19 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
 
 static int check_raw(void *arg, struct idem_span raw, struct idem_span base)
 {
-  struct verify *verify = arg;
-  step(verify);
+  step(arg);
   if (raw.len != IDEM_KEY_SIZE || base.len != IDEM_KEY_SIZE)
-    tell(verify, &verify->out->damaged, "index", NULL, "an entry has the wrong size");
+    tell_damage(arg, "index", NULL, "an entry has the wrong size");
   return 0;
 }
 
 static int check_claim(void *arg, struct idem_span key, struct idem_span value)
 {
-  struct verify *verify = arg;
-  struct op op;
-  step(verify);
-  if (key.len != IDEM_KEY_SIZE || claim_record_parse(value, &op) < 0)
-    tell(verify, &verify->out->damaged, "claim", key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL,
-         "its record is damaged");
+  struct claim_record claim;
+  const uint8_t *name = key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL;
+  step(arg);
+  if (!name || claim_record_parse(value, &claim) < 0)
+    tell_damage(arg, "claim", name, "its record is damaged");
   return 0;
 }
 
@@ -133,39 +131,34 @@ static int check_nothing(void *arg, struct idem_span key, struct idem_span value
   return 0;
 }
 
-static void check_trees(struct verify *verify)
-{
-  static pages_visit *const checks[PAGES_TREES] = {
-      [PAGES_META] = check_nothing,   [PAGES_ANSWERS] = check_answer, [PAGES_RAW] = check_raw,
-      [PAGES_AGE] = check_index,      [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim,
-      [PAGES_PRINTS] = check_nothing, [PAGES_SEEN] = check_nothing};
-  struct pages *pages = engine_pages(verify->engine);
-  const struct pages_snapshot *snapshot = &verify->reader->snapshot;
-  for (unsigned i = 0; i < PAGES_TREES; i++)
-    if (reader_each(verify->reader, (enum pages_tree)i, NULL, checks[i], verify) == -EILSEQ)
-      tell(verify, &verify->out->damaged, pages_names[i], NULL, "some of its pages are damaged");
-  if (pages_check_main(pages, snapshot) < 0)
-    tell(verify, &verify->out->damaged, "main", NULL, "some of its pages are damaged");
-  if (pages_check_free(pages, snapshot) < 0)
-    tell(verify, &verify->out->damaged, "free list", NULL, "some of its pages are damaged");
-}
-
 int idem_store_verify(struct idem_store *store, struct idem_verify *out,
                       void (*found)(void *arg, const char *what),
                       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                       struct idem_error *error)
 {
+  static pages_visit *const checks[PAGES_TREES] = {
+      [PAGES_META] = check_nothing,   [PAGES_ANSWERS] = check_answer, [PAGES_RAW] = check_raw,
+      [PAGES_AGE] = check_index,      [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim,
+      [PAGES_PRINTS] = check_nothing, [PAGES_SEEN] = check_nothing,
+  };
+  static const char detail[] = "some of its pages are damaged";
   struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};
-  int rc = -EIO;
   *out = (struct idem_verify){0};
-  verify.engine = store_engine(store, &rc, error);
-  if (!verify.engine || (rc = engine_begin(verify.engine, &verify.reader, error)) < 0)
+  int rc = state_read(store, &verify.reader, error);
+  if (rc < 0)
     return rc;
+  const struct pages_snapshot *snapshot = &verify.reader->snapshot;
   for (unsigned i = 0; i < PAGES_TREES; i++)
-    verify.total += verify.reader->snapshot.tree[i].entries;
-  check_trees(&verify);
+    verify.total += snapshot->tree[i].entries;
+  for (unsigned i = 0; i < PAGES_TREES; i++)
+    if (pages_each(snapshot, (enum pages_tree)i, NULL, checks[i], &verify) == -EILSEQ)
+      tell_damage(&verify, pages_names[i], NULL, detail);
+  if (pages_check_main(snapshot) < 0)
+    tell_damage(&verify, "main", NULL, detail);
+  if (pages_check_free(snapshot) < 0)
+    tell_damage(&verify, "free list", NULL, detail);
   if (progress)
     progress(arg, verify.done, verify.total);
-  engine_end(verify.reader);
+  reader_end(verify.reader);
   return 0;
 }

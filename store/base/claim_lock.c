@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Under life_lists. The inode tells a claim from a file that the app has opened after it closed our
+/* Under process_lock_lists. The inode tells a claim from a file that the app has opened after it closed our
  * descriptor. */
 static struct {
   struct held {
@@ -22,6 +22,7 @@ static struct {
   size_t count, room;
 } claims;
 
+/* Two keys share a byte once in 2^63: such calls then wait for each other, and nothing worse. */
 static struct flock lock_of(const uint8_t *key, short type)
 {
   uint64_t offset;
@@ -37,44 +38,46 @@ static struct held *find(int fd)
   return NULL;
 }
 
-static int make_room(void)
+static bool still_ours(const struct held *held)
 {
-  if (claims.count < claims.room)
-    return 0;
-  size_t room = claims.room ? 2 * claims.room : 16;
-  struct held *held = realloc(claims.held, room * sizeof(*held));
-  if (!held)
-    return -ENOMEM;
-  claims.held = held;
-  claims.room = room;
-  return 0;
+  struct stat stat;
+  return fstat(held->fd, &stat) == 0 && stat.st_ino == held->inode && stat.st_dev == held->device;
 }
 
-static int lock(int fd, const uint8_t *key)
+/* Opens the file, locks, and lists the descriptor. There is room in the list before there is a lock. */
+static int take(const char *path, const uint8_t *key)
 {
   struct flock lock = lock_of(key, F_WRLCK);
   struct stat stat;
-  if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
-    return errno == EACCES ? -EAGAIN : -errno;
-  if (fstat(fd, &stat) < 0)
-    return -errno;
+  if (claims.count == claims.room) {
+    size_t room = claims.room ? 2 * claims.room : 16;
+    struct held *held = realloc(claims.held, room * sizeof(*held));
+    if (!held)
+      return -ENOMEM;
+    claims.held = held;
+    claims.room = room;
+  }
+  int fd = fd_open(path, O_RDWR, 0);
+  if (fd < 0)
+    return fd;
+  if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || fstat(fd, &stat) < 0) {
+    int code = errno == EACCES ? -EAGAIN : -errno;
+    close(fd);
+    return code;
+  }
   claims.held[claims.count++] = (struct held){fd, stat.st_ino, stat.st_dev};
   return fd;
 }
 
-int claim_take(const char *path, const uint8_t *key)
+int claim_lock_take(const char *path, const uint8_t *key)
 {
   pthread_mutex_lock(&process_lock_lists);
-  int rc = make_room();
-  int fd = rc < 0 ? rc : fd_open(path, O_RDWR, 0);
-  rc = fd < 0 ? fd : lock(fd, key);
-  if (fd >= 0 && rc < 0)
-    close(fd);
+  int rc = take(path, key);
   pthread_mutex_unlock(&process_lock_lists);
   return rc;
 }
 
-bool claim_held(int fd)
+bool claim_lock_held(int fd)
 {
   pthread_mutex_lock(&process_lock_lists);
   bool held = find(fd) != NULL;
@@ -82,19 +85,16 @@ bool claim_held(int fd)
   return held;
 }
 
-static bool still_ours(const struct held *held)
-{
-  struct stat stat;
-  return fstat(held->fd, &stat) == 0 && stat.st_ino == held->inode && stat.st_dev == held->device;
-}
-
-void claim_release(int fd, const uint8_t *key)
+/* Closes and forgets a claim. With `key` the lock goes too, whoever has a copy of the descriptor. */
+static void drop(int fd, const uint8_t *key)
 {
   pthread_mutex_lock(&process_lock_lists);
   struct held *held = find(fd);
   if (held && still_ours(held)) {
-    struct flock lock = lock_of(key, F_UNLCK);
-    fcntl(fd, F_OFD_SETLK, &lock);
+    if (key) {
+      struct flock lock = lock_of(key, F_UNLCK);
+      fcntl(fd, F_OFD_SETLK, &lock);
+    }
     close(fd);
   }
   if (held)
@@ -102,7 +102,17 @@ void claim_release(int fd, const uint8_t *key)
   pthread_mutex_unlock(&process_lock_lists);
 }
 
-int claim_taken(int fd, const uint8_t *key)
+void claim_lock_release(int fd, const uint8_t *key)
+{
+  drop(fd, key);
+}
+
+void claim_lock_hand_over(int fd)
+{
+  drop(fd, NULL);
+}
+
+int claim_lock_taken(int fd, const uint8_t *key)
 {
   struct flock lock = lock_of(key, F_WRLCK);
   if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
@@ -110,18 +120,7 @@ int claim_taken(int fd, const uint8_t *key)
   return lock.l_type != F_UNLCK;
 }
 
-void claim_hand_over(int fd)
-{
-  pthread_mutex_lock(&process_lock_lists);
-  struct held *held = find(fd);
-  if (held && still_ours(held))
-    close(fd);
-  if (held)
-    *held = claims.held[--claims.count];
-  pthread_mutex_unlock(&process_lock_lists);
-}
-
-void claim_keep_only(int fd, int other)
+void claim_lock_keep_only(int fd, int other)
 {
   size_t kept = 0;
   for (size_t i = 0; i < claims.count; i++) {
@@ -132,9 +131,4 @@ void claim_keep_only(int fd, int other)
       close(held.fd);
   }
   claims.count = kept;
-}
-
-void claim_abandon_all(void)
-{
-  claim_keep_only(-1, -1);
 }

@@ -3,7 +3,6 @@
 
 #include "store/base/claim_lock.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -13,16 +12,20 @@ pthread_mutex_t process_lock_stores = PTHREAD_MUTEX_INITIALIZER,
                 process_lock_opening = PTHREAD_MUTEX_INITIALIZER,
                 process_lock_lists = PTHREAD_MUTEX_INITIALIZER;
 
-static struct life {
+/*
+ * `alive` is a word on a page that the kernel clears in a child (MADV_WIPEONFORK, Linux 4.14): 2 while this is
+ * the process that has set it. NULL where that cannot be had; then each call asks for the pid.
+ */
+static struct {
   pthread_once_t once;
-  int error;
-  _Atomic(_Atomic uint32_t *)
-      alive; /* on a page that the kernel clears in a child; NULL: it cannot, ask for the pid */
+  int error; /* of registering */
+  _Atomic(_Atomic uint32_t *) alive;
   _Atomic uint32_t number;
   _Atomic int pid;
 } life = {.once = PTHREAD_ONCE_INIT};
 
-static void life_renew(void)
+/* The first call of a new process. */
+static void renew(void)
 {
   _Atomic uint32_t *alive = atomic_load(&life.alive);
   uint32_t none = 0;
@@ -42,7 +45,7 @@ uint32_t process_generation(void)
 {
   _Atomic uint32_t *alive = atomic_load_explicit(&life.alive, memory_order_acquire);
   if (alive ? atomic_load_explicit(alive, memory_order_acquire) != 2 : life.pid != getpid())
-    life_renew();
+    renew();
   return atomic_load_explicit(&life.number, memory_order_relaxed);
 }
 
@@ -67,36 +70,23 @@ void process_unlock_all(void)
 
 static void in_child(void)
 {
-  claim_abandon_all();
+  claim_lock_keep_only(-1, -1);
   process_unlock_all();
 }
 
-static void life_start(void)
+static void start(void)
 {
-  void *page =
-      mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page != MAP_FAILED && madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) == 0)
+  size_t size = (size_t)sysconf(_SC_PAGESIZE);
+  void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page != MAP_FAILED && madvise(page, size, MADV_WIPEONFORK) == 0)
     atomic_store(&life.alive, page);
   else if (page != MAP_FAILED)
-    munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+    munmap(page, size);
   life.error = pthread_atfork(process_lock_all, process_unlock_all, in_child);
 }
 
 int process_register_fork(void)
 {
-  pthread_once(&life.once, life_start);
+  pthread_once(&life.once, start);
   return -life.error;
-}
-
-struct quiet quiet_begin(void)
-{
-  struct quiet quiet = {.error = errno};
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &quiet.cancel);
-  return quiet;
-}
-
-void quiet_end(const struct quiet *quiet)
-{
-  pthread_setcancelstate(quiet->cancel, NULL);
-  errno = quiet->error;
 }

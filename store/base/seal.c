@@ -19,31 +19,27 @@ static int hex_digit(char c)
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool decode_hex(const char *text, size_t len, uint8_t master[SEAL_KEY_SIZE])
+/* Either the bytes themselves, or a line of hexadecimal digits. */
+static bool decode_key(const char *text, size_t len, uint8_t master[SEAL_KEY_SIZE])
 {
+  if (len == SEAL_KEY_SIZE) {
+    memcpy(master, text, SEAL_KEY_SIZE);
+    return true;
+  }
   while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
     len--;
-  if (len != 2 * SEAL_KEY_SIZE)
-    return false;
-  for (size_t i = 0; i < SEAL_KEY_SIZE; i++) {
+  for (size_t i = 0; len == 2 * SEAL_KEY_SIZE && i < SEAL_KEY_SIZE; i++) {
     int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
     if (high < 0 || low < 0)
       return false;
     master[i] = (uint8_t)(high << 4 | low);
   }
-  return true;
-}
-
-static bool decode_key(const char *text, size_t len, uint8_t master[SEAL_KEY_SIZE])
-{
-  if (len != SEAL_KEY_SIZE)
-    return decode_hex(text, len, master);
-  memcpy(master, text, SEAL_KEY_SIZE);
-  return true;
+  return len == 2 * SEAL_KEY_SIZE;
 }
 
 int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_error *error)
 {
+  /* Longer than any key, so that one with something behind it is not taken. */
   char text[2 * SEAL_KEY_SIZE + 8], reason[128];
   /* A secret that is mounted into a container is a symbolic link, so it is followed. */
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -56,15 +52,15 @@ int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_e
                           strerror_r(code, reason, sizeof(reason)));
   bool good = decode_key(text, (size_t)len, master);
   OPENSSL_cleanse(text, sizeof(text));
-  return good ? 0
-              : idem_error_set(
-                    error, -EINVAL,
-                    "%s: expected a key of 32 bytes, or 64 hexadecimal digits; openssl rand -out FILE 32 "
-                    "makes one",
-                    path);
+  if (good)
+    return 0;
+  return idem_error_set(error, -EINVAL,
+                        "%s: expected a key of 32 bytes, or 64 hexadecimal digits; openssl rand -out FILE 32 "
+                        "makes one",
+                        path);
 }
 
-/* HKDF, one block of it. */
+/* HKDF (RFC 5869): extract with the salt, then one block of expansion for each use. */
 
 static bool hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SEAL_KEY_SIZE])
 {
@@ -96,8 +92,8 @@ int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint
 
 /* The cipher. */
 
-int seal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE], struct idem_span bound,
-         uint8_t *data, size_t len)
+int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
+                 struct idem_span bound, uint8_t *data, size_t len)
 {
   EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
   int out = 0;
@@ -110,8 +106,8 @@ int seal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
   return done ? 0 : -ENOMEM;
 }
 
-int unseal(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE], struct idem_span bound,
-           uint8_t *data, size_t len)
+int seal_decrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
+                 struct idem_span bound, uint8_t *data, size_t len)
 {
   if (len < SEAL_TAG_SIZE)
     return -EBADMSG;

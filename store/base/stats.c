@@ -48,29 +48,23 @@ static int stats_map(struct stats **out, const char *path)
   return rc;
 }
 
-static int stats_write(int fd)
-{
-  struct head head = {STATS_MAGIC, STATS_VERSION, sizeof(struct stats), clock_now_us()};
-  int rc = -posix_fallocate(fd, 0, sizeof(struct stats));
-  if (rc == 0 && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
-    rc = -EIO;
-  return rc;
-}
-
 /* Puts a new file in place of a bad one, or of none. Others may have the old one mapped: it stays as it is.
  */
 static int stats_replace(const char *path, bool bad)
 {
+  struct head head = {STATS_MAGIC, STATS_VERSION, sizeof(struct stats), clock_now_us()};
   char fresh[PATH_MAX];
-  int len = snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid());
-  if (len < 0 || len >= (int)sizeof(fresh))
+  if (snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid()) >= (int)sizeof(fresh))
     return -ENAMETOOLONG;
   unlink(fresh);
   int fd = fd_open(fresh, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd < 0)
     return fd;
-  int rc = stats_write(fd);
+  int rc = -posix_fallocate(fd, 0, sizeof(struct stats));
+  if (rc == 0 && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+    rc = -EIO;
   close(fd);
+  /* Where there was none, somebody else's may be there by now, and stays. */
   if (rc == 0 && (bad ? rename(fresh, path) : link(fresh, path)) < 0 && errno != EEXIST)
     rc = -errno;
   unlink(fresh);

@@ -3,6 +3,15 @@
  * stats: one small file that every process maps: counters, the words that followers sleep on, and which
  * answers have been replayed already. It holds nothing that cannot be lost: one that is damaged or of another
  * version is replaced by a new one.
+ *
+ *     stats_add(store->stats, stats_shard(), IDEM_COUNTER_hits, 1);
+ *
+ *     uint32_t seen = atomic_load(stats_wake_word(store->stats, key));
+ *     if (it is not done yet)
+ *       stats_sleep(store->stats, key, seen, 50);        // until stats_wake(), by any process
+ *
+ * All of it is atomic and takes no lock. Keys share a wake word with those of the same first byte, so a wake
+ * may be meant for another; and one may be lost with a process that dies. Sleepers look for themselves.
  */
 #ifndef IDEMSHIM_STORE_STATS_H
 #define IDEMSHIM_STORE_STATS_H
@@ -33,13 +42,16 @@ void stats_close(struct stats *stats);
 
 /* A shard for the calling thread. Threads and processes are spread, so that few share a cache line. */
 unsigned stats_shard(void);
+/* Adds, and sums up over the shards. */
 void stats_add(struct stats *stats, unsigned shard, enum idem_counter counter, uint64_t n);
 uint64_t stats_sum(const struct stats *stats, enum idem_counter counter);
 
-/* True the first time for an answer. */
+/* True the first time for an answer, by any process: its tokens are saved once. A later answer may share its
+ * bit, so a new one has it cleared. */
 bool stats_first_replay(struct stats *stats, uint64_t serial);
 void stats_forget_replay(struct stats *stats, uint64_t serial);
 
+/* The word that ends of claims on `key` change; wakes those who sleep on it. */
 _Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key);
 void stats_wake(struct stats *stats, const uint8_t *key);
 

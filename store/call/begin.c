@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Naming a call and deciding what becomes of it. */
+/*
+ * Names a call and decides what becomes of it.
+ *
+ * The short way is one lookup by the digest of the request's bytes, and one of the answer: no parsing, no
+ * lock. Where that finds nothing, the request is named by what it says, and looked up again. If there is still
+ * no answer its claim is tried: who gets it looks once more, for the last owner may have committed meanwhile,
+ * and then sends; who does not get it follows.
+ *
+ * entry->call is always in a state that idem_store_leave() can end.
+ */
 #include "store/base/claim_lock.h"
 #include "store/call/call.h"
 #include "store/key/key.h"
@@ -15,7 +24,6 @@ enum { FRESH_MOST = 4096, NOT_YET = 1000 };
 
 struct entry {
   struct idem_store *store;
-  struct engine *engine;
   const struct idem_request *request;
   struct idem_call *call;
   struct idem_error *error;
@@ -28,12 +36,10 @@ struct entry {
 /* A new snapshot, in place of the one that is pinned. */
 static int pin(struct entry *entry)
 {
-  struct reader *reader;
-  engine_end(entry->call->priv.reader);
-  entry->call->priv.reader = NULL;
-  int rc = engine_begin(entry->engine, &reader, entry->error);
-  if (rc == 0)
-    entry->call->priv.reader = reader;
+  struct reader *reader = NULL;
+  reader_end(entry->call->priv.reader);
+  int rc = state_read(entry->store, &reader, entry->error);
+  entry->call->priv.reader = rc == 0 ? reader : NULL;
   return rc;
 }
 
@@ -43,10 +49,14 @@ static void use_key(struct entry *entry, const uint8_t *key)
   record_id(key, entry->call->id);
 }
 
-/* An encrypted answer is served from memory. */
-static enum answer_index_found open_answer(struct entry *entry)
+static enum answer_index_found look_up(struct entry *entry)
 {
   struct idem_call *call = entry->call;
+  enum answer_index_found found = answer_index_find(entry->store, call->priv.reader, call->key,
+                                                    entry->request->rule->ttl_ms, &call->answer);
+  if (!entry->store->sealed || found != ANSWER_FRESH)
+    return found;
+  /* An encrypted answer is served from memory. */
   free(call->priv.heap);
   if (record_open(call->answer.record, entry->store->seal_key, &call->priv.heap, &call->answer) == 0)
     return ANSWER_FRESH;
@@ -54,14 +64,7 @@ static enum answer_index_found open_answer(struct entry *entry)
   return ANSWER_DAMAGED;
 }
 
-static enum answer_index_found look_up(struct entry *entry)
-{
-  struct idem_call *call = entry->call;
-  enum answer_index_found found = answer_index_find(entry->store, call->priv.reader, call->key,
-                                                    entry->request->rule->ttl_ms, &call->answer);
-  return entry->store->sealed && found == ANSWER_FRESH ? open_answer(entry) : found;
-}
-
+/* The verdict for another content under this key, or `otherwise` if the rule says that it does not matter. */
 static int note_mismatch(struct entry *entry, int otherwise)
 {
   struct idem_call *call = entry->call;
@@ -74,18 +77,16 @@ static int note_mismatch(struct entry *entry, int otherwise)
 static int settle(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  switch (look_up(entry)) {
-  case ANSWER_FRESH:
-    if (memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
-      return note_mismatch(entry, IDEM_HIT);
-    return IDEM_HIT;
-  case ANSWER_EXPIRED:
+  enum answer_index_found found = look_up(entry);
+  if (found == ANSWER_FRESH) {
+    bool same = memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) == 0;
+    return same ? IDEM_HIT : note_mismatch(entry, IDEM_HIT);
+  }
+  if (found == ANSWER_EXPIRED) {
     call->expired = true;
     call_count(entry->store, call, COUNTED_EXPIRED, IDEM_COUNTER_expired);
-    return NOT_YET;
-  default:
-    return NOT_YET;
   }
+  return NOT_YET;
 }
 
 /* repeats=sequence: the number of this call, the same over its rounds. */
@@ -106,6 +107,7 @@ static int take_number(struct entry *entry, const uint8_t *base)
   return 0;
 }
 
+/* Which of the identical calls it is, and the key that follows from that. */
 static int number_and_key(struct entry *entry, const uint8_t *base)
 {
   uint8_t key[IDEM_KEY_SIZE];
@@ -126,12 +128,17 @@ static int enter_by_raw(struct entry *entry)
   struct idem_span base;
   key_raw(entry->store->secret, entry->request, &reader->named, call->priv.raw);
   if (entry->request->rule->repeats == IDEM_REPEATS_FRESH ||
-      reader_get(reader, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 || base.len != IDEM_KEY_SIZE)
+      pages_get(&reader->snapshot, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 ||
+      base.len != IDEM_KEY_SIZE)
     return NOT_YET;
   int rc = number_and_key(entry, (const uint8_t *)base.data);
   if (rc < 0)
     return rc;
-  if (look_up(entry) != ANSWER_FRESH || !record_is_of(call->answer.record, call->priv.raw))
+  if (look_up(entry) != ANSWER_FRESH)
+    return NOT_YET;
+  /* Under a header's key or JSON fields the answer may be that of another content. */
+  const struct record_head *head = record_head(call->answer.record);
+  if (!head || memcmp(head->raw, call->priv.raw, IDEM_KEY_SIZE) != 0)
     return NOT_YET;
   memcpy(call->fingerprint, call->answer.fingerprint, IDEM_KEY_SIZE);
   return IDEM_HIT;
@@ -139,17 +146,23 @@ static int enter_by_raw(struct entry *entry)
 
 /* A claim. */
 
+/* True if somebody has sent `key`, and has not come to an end with it. */
+static bool is_in_flight(struct entry *entry, const uint8_t *key, struct claim_record *claim)
+{
+  const struct reader *reader = entry->call->priv.reader;
+  return claim_record_read(&reader->snapshot, key, claim) == 0 && claim->state == CLAIM_IN_FLIGHT;
+}
+
 /* Somebody sends this key now; is it the same content? */
 static int settle_busy(struct entry *entry)
 {
-  struct op op;
+  struct claim_record claim;
   struct idem_call *call = entry->call;
   int verdict = IDEM_BUSY;
-  bool known = pin(entry) == 0 && claim_record_read(call->priv.reader, call->key, &op) == 0 &&
-               op.state == CLAIM_IN_FLIGHT;
-  if (known && memcmp(op.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
+  bool known = pin(entry) == 0 && is_in_flight(entry, call->key, &claim);
+  if (known && memcmp(claim.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
     verdict = note_mismatch(entry, IDEM_BUSY);
-  entry->given_up = known && op.given_up;
+  entry->given_up = known && claim.given_up;
   call_unpin(call);
   return verdict;
 }
@@ -160,22 +173,24 @@ static int settle_owned(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   const struct idem_rule *rule = entry->request->rule;
-  struct claim_record_begin begin = {
+  const struct reader *reader = call->priv.reader;
+  struct claim_begin begin = {
       .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
-  int rc = call->defers ? claim_record_prepare(call->priv.reader, &begin) : 0;
+  int rc = call->defers ? claim_record_prepare(&reader->snapshot, &begin) : 0;
+  /* No snapshot is held while we wait for the lock that writes. */
   call_unpin(call);
   if (!call->defers)
-    rc = claim_record_begin(entry->engine, &begin, entry->error);
+    rc = claim_record_begin(entry->store, &begin, entry->error);
   if (rc < 0)
     return rc;
   /* Until we have sent, a follower would take it for ours. */
   if (begin.died)
     spool_remove(entry->store, call->key, begin.died);
   call->resent = begin.resent;
-  call->generation = begin.op.generation;
+  call->generation = begin.record.generation;
   call->priv.recorded = !call->defers;
   stats_forget_follower(entry->store->stats, call->key);
-  memcpy(call->upstream_key, begin.op.upstream_key, sizeof(call->upstream_key));
+  memcpy(call->upstream_key, begin.record.upstream_key, sizeof(call->upstream_key));
   if (begin.mismatched)
     begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
   if (begin.resent || begin.verdict == IDEM_IN_DOUBT)
@@ -186,7 +201,7 @@ static int settle_owned(struct entry *entry)
 static int claim_or_follow(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  int fd = claim_take(entry->store->claims_path, call->key);
+  int fd = claim_lock_take(entry->store->claims_path, call->key);
   if (fd == -EAGAIN)
     return settle_busy(entry);
   if (fd < 0)
@@ -205,28 +220,22 @@ static int claim_or_follow(struct entry *entry)
 
 /* The same content under another key. */
 
-/* True if `key` has an answer, or is being sent. */
-static bool is_alive(struct entry *entry, const uint8_t *key)
-{
-  struct idem_answer answer;
-  struct op op;
-  struct reader *reader = entry->call->priv.reader;
-  if (answer_index_find(entry->store, reader, key, entry->request->rule->ttl_ms, &answer) == ANSWER_FRESH)
-    return true;
-  return claim_record_read(reader, key, &op) == 0 && op.state == CLAIM_IN_FLIGHT;
-}
-
 /* True if the call is to be treated as the operation of that other key, which is now in call->key. */
 static bool join_churn(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   const struct idem_rule *rule = entry->request->rule;
-  struct idem_span value;
-  struct print print;
+  struct reader *reader = call->priv.reader;
+  struct claim_print print;
+  struct claim_record claim;
+  struct idem_answer answer;
   if (entry->name->kind != IDEM_KEY_HEADER ||
-      reader_get(call->priv.reader, PAGES_PRINTS, entry->name->print, IDEM_KEY_SIZE, &value) < 0 ||
-      print_parse(value, &print) < 0 || memcmp(print.key, call->key, IDEM_KEY_SIZE) == 0 ||
-      !is_alive(entry, print.key))
+      claim_record_read_print(&reader->snapshot, entry->name->print, &print) < 0 ||
+      memcmp(print.key, call->key, IDEM_KEY_SIZE) == 0)
+    return false;
+  /* What has neither an answer nor an owner is history. */
+  if (answer_index_find(entry->store, reader, print.key, rule->ttl_ms, &answer) != ANSWER_FRESH &&
+      !is_in_flight(entry, print.key, &claim))
     return false;
   call->churned = true;
   call_count(entry->store, call, COUNTED_CHURN, IDEM_COUNTER_key_churn);
@@ -256,110 +265,94 @@ static int decide(struct entry *entry)
   return verdict == NOT_YET ? claim_or_follow(entry) : verdict;
 }
 
-static bool was_delivered(struct entry *entry)
-{
-  struct op mark;
-  struct idem_call *call = entry->call;
-  return call->answer.delivered ||
-         (claim_record_read(call->priv.reader, call->key, &mark) == 0 && mark.state == CLAIM_DELIVERED);
-}
-
 /* repeats=fresh: the first sample that nobody has got and nobody is getting. */
 static int decide_fresh(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  struct op counter;
+  const uint8_t *base = entry->name->base;
+  struct claim_record record;
   int rc = pin(entry);
   if (rc < 0)
     return rc;
-  bool known = claim_record_read(call->priv.reader, entry->name->base, &counter) == 0 &&
-               counter.state == CLAIM_COUNTER;
-  uint32_t n = known ? counter.next : 0;
+  const struct reader *reader = call->priv.reader;
+  bool known = claim_record_read(&reader->snapshot, base, &record) == 0 && record.state == CLAIM_COUNTER;
+  uint32_t n = known ? record.next : 0;
   for (int i = 0; i < FRESH_MOST; i++, n++) {
     call->sequence = n;
     call->priv.ticket = (uint64_t)n + 1;
-    number_and_key(entry, entry->name->base);
+    number_and_key(entry, base);
     int verdict = decide(entry);
-    bool other = verdict == IDEM_BUSY && !entry->given_up;
-    if (!other && (verdict != IDEM_HIT || !was_delivered(entry)))
+    if (verdict == IDEM_HIT) {
+      reader = call->priv.reader;
+      bool delivered =
+          call->answer.delivered ||
+          (claim_record_read(&reader->snapshot, call->key, &record) == 0 && record.state == CLAIM_DELIVERED);
+      if (!delivered)
+        return verdict;
+    } else if (verdict != IDEM_BUSY || entry->given_up) {
+      /* A copy of a process finishes one that was given up for whoever asks. */
       return verdict;
+    }
     call_unpin(call);
   }
   return idem_error_set(entry->error, -EBUSY, "repeats=fresh: more than %d identical calls at once",
                         FRESH_MOST);
 }
 
+/* The long way, by what the request says. */
 static int enter_by_name(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  int rc = key_of_request(entry->store->secret, entry->request, entry->name);
-  if (rc < 0)
-    return rc == -ENOKEY ? IDEM_NO_KEY : idem_error_set(entry->error, rc, "cannot name the call: no memory");
-  memcpy(call->fingerprint, entry->name->fingerprint, IDEM_KEY_SIZE);
-  memcpy(call->priv.tenant, entry->name->tenant, IDEM_KEY_SIZE);
-  memcpy(call->priv.print, entry->name->print, IDEM_KEY_SIZE);
-  call->priv.kind = entry->name->kind;
-  if (entry->request->rule->repeats != IDEM_REPEATS_SEQUENCE)
-    memcpy(call->priv.base, entry->name->base, IDEM_KEY_SIZE);
-  if (entry->request->rule->repeats == IDEM_REPEATS_FRESH)
-    return decide_fresh(entry);
-  rc = number_and_key(entry, entry->name->base);
-  return rc < 0 ? rc : decide(entry);
-}
-
-static int enter_slowly(struct entry *entry)
-{
-  struct quiet quiet = quiet_begin();
+  enum idem_repeats repeats = entry->request->rule->repeats;
   struct name name;
   entry->name = &name;
-  int verdict = enter_by_name(entry);
-  quiet_end(&quiet);
-  return verdict;
-}
-
-static void end_entry(struct entry *entry, int verdict)
-{
-  struct idem_call *call = entry->call;
-  call->priv.verdict = verdict;
-  if (verdict == IDEM_HIT)
-    return;
-  if (verdict != IDEM_MISMATCH)
-    call_unpin(call);
-  if (!call->priv.reader)
-    call->answer = (struct idem_answer){0};
-  if (verdict < 0)
-    call_give_back(entry->store, call);
-  if (verdict == IDEM_BUSY)
-    call->waited = true;
-}
-
-static void begin_round(struct idem_call *call, const struct idem_request *request)
-{
-  call->mismatched = call->churned = call->expired = call->resent = false;
-  call->priv.repeats = request->rule->repeats;
-  call->priv.claim_fd = -1;
-  call->priv.committed = call->priv.recorded = call->given_up = call->unknown = false;
-  call->priv.reader = call->priv.heap = NULL;
-  call->priv.pieces = 0;
-  call->priv.spool_failed = false;
-  call->sequence = 0;
+  int rc = key_of_request(entry->store->secret, entry->request, &name);
+  if (rc < 0)
+    return rc == -ENOKEY ? IDEM_NO_KEY : idem_error_set(entry->error, rc, "cannot name the call: no memory");
+  memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
+  memcpy(call->priv.tenant, name.tenant, IDEM_KEY_SIZE);
+  memcpy(call->priv.print, name.print, IDEM_KEY_SIZE);
+  call->priv.kind = name.kind;
+  if (repeats != IDEM_REPEATS_SEQUENCE)
+    memcpy(call->priv.base, name.base, IDEM_KEY_SIZE);
+  if (repeats == IDEM_REPEATS_FRESH)
+    return decide_fresh(entry);
+  rc = number_and_key(entry, name.base);
+  return rc < 0 ? rc : decide(entry);
 }
 
 int idem_store_enter(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error)
 {
-  int before = errno, verdict = -EIO;
-  struct engine *engine = store_engine(store, &verdict, error);
-  if (!engine)
-    return verdict;
-  struct entry entry = {.store = store, .engine = engine, .request = request, .call = call, .error = error};
-  begin_round(call, request);
-  verdict = pin(&entry);
+  struct entry entry = {.store = store, .request = request, .call = call, .error = error};
+  int before = errno;
+  call->mismatched = call->churned = call->expired = call->resent = false;
+  call->given_up = call->unknown = false;
+  call->sequence = 0;
+  call->priv.repeats = request->rule->repeats;
+  call->priv.claim_fd = -1;
+  call->priv.committed = call->priv.recorded = call->priv.spool_failed = false;
+  call->priv.reader = call->priv.heap = NULL;
+  call->priv.pieces = 0;
+  int verdict = pin(&entry);
   if (verdict == 0)
     verdict = enter_by_raw(&entry);
-  if (verdict == NOT_YET)
-    verdict = enter_slowly(&entry);
-  end_entry(&entry, verdict);
+  if (verdict == NOT_YET) {
+    struct quiet quiet = quiet_begin();
+    verdict = enter_by_name(&entry);
+    quiet_end(&quiet);
+  }
+  call->priv.verdict = verdict;
+  if (verdict != IDEM_HIT) {
+    if (verdict != IDEM_MISMATCH)
+      call_unpin(call);
+    if (!call->priv.reader)
+      call->answer = (struct idem_answer){0};
+    if (verdict < 0)
+      call_give_back(store, call);
+    if (verdict == IDEM_BUSY)
+      call->waited = true;
+  }
   errno = before;
   return verdict;
 }

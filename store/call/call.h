@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* round: what enter, commit and leave know of a call between them. */
-#ifndef IDEMSHIM_STORE_ROUND_H
-#define IDEMSHIM_STORE_ROUND_H
+/*
+ * call: what enter, commit and leave know of a call between them. A call goes through rounds, each from
+ * idem_store_enter() to idem_store_leave(); only after BUSY is there another.
+ *
+ * begin.c   idem_store_enter(): names it and decides
+ * handoff.c idem_store_sent(), part(), parted(): its claim while it is under way
+ * commit.c  idem_store_commit()
+ * end.c     idem_store_leave(), wait(), unpin(), and the functions below
+ * observe.c idem_store_observe(): none of the above, for observe mode
+ *
+ * A call belongs to one thread at a time. All that it holds is in call->priv: a reader or a copy of the
+ * answer, a claim, and a number of repeats=sequence.
+ */
+#ifndef IDEMSHIM_STORE_CALL_H
+#define IDEMSHIM_STORE_CALL_H
 
 #include "store/state/state.h"
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Judges what the live call gave, and stores it: the answer, its indexes, and the end of its claim in one
+ * transaction, so that whoever comes next finds either the claim or the answer. Room is made before.
+ */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
 #include "store/call/call.h"
@@ -66,57 +70,47 @@ static void add_query(struct text *text, struct idem_span query)
 struct commit {
   struct idem_store *store;
   const struct idem_call *call;
-  const struct idem_request *request;
-  const struct idem_recording *recording;
+  bool delivered;
   struct text headers, query;
   struct idem_answer answer;
   struct record_draft draft;
 };
 
-static int64_t expiry_of(int64_t now, uint64_t ttl_ms)
+static void draft_answer(struct commit *commit, const struct idem_request *request,
+                         const struct idem_recording *recording, const struct answer_facts *facts)
 {
-  return ttl_ms >= (uint64_t)(INT64_MAX - now) / 1000 ? INT64_MAX : now + (int64_t)ttl_ms * 1000;
-}
-
-static void draft_request(struct commit *commit, struct idem_answer *answer)
-{
-  const struct idem_request *request = commit->request;
-  content_vary(request, add_header, &commit->headers);
-  add_query(&commit->query, request->query);
-  answer->method = request->method;
-  answer->origin = request->origin;
-  answer->path = request->path;
-  answer->query = (struct idem_span){commit->query.data, commit->query.len};
-  answer->scope = request->scope;
-  answer->request_headers = (struct idem_span){commit->headers.data, commit->headers.len};
-  answer->request_body = request->body;
-  answer->request_body_len = request->body.len;
-}
-
-static void draft_answer(struct commit *commit, const struct answer_facts *facts)
-{
-  const struct idem_recording *recording = commit->recording;
   const struct idem_call *call = commit->call;
   int64_t now = clock_now_us();
-  commit->answer = (struct idem_answer){.started_us = recording->started_us,
-                                        .stored_us = now,
-                                        .expires_us = expiry_of(now, commit->request->rule->ttl_ms),
-                                        .duration_ms = recording->duration_ms,
-                                        .status = (uint16_t)recording->status,
-                                        .event_stream = facts->event_stream,
-                                        .delivered = recording->delivered,
-                                        .sequence = call->sequence,
-                                        .usage = facts->usage,
-                                        .headers = recording->headers,
-                                        .body = recording->body,
-                                        .chunks = recording->chunks,
-                                        .chunk_count = recording->chunk_count,
-                                        .facts = recording->facts,
-                                        .key_kind = call->priv.kind};
+  content_vary(request, add_header, &commit->headers);
+  add_query(&commit->query, request->query);
+  commit->answer = (struct idem_answer){
+      .started_us = recording->started_us,
+      .stored_us = now,
+      .expires_us = clock_expiry_us(now, request->rule->ttl_ms),
+      .duration_ms = recording->duration_ms,
+      .status = (uint16_t)recording->status,
+      .event_stream = facts->event_stream,
+      .delivered = recording->delivered,
+      .sequence = call->sequence,
+      .usage = facts->usage,
+      .headers = recording->headers,
+      .body = recording->body,
+      .chunks = recording->chunks,
+      .chunk_count = recording->chunk_count,
+      .facts = recording->facts,
+      .method = request->method,
+      .origin = request->origin,
+      .path = request->path,
+      .query = {commit->query.data, commit->query.len},
+      .scope = request->scope,
+      .request_headers = {commit->headers.data, commit->headers.len},
+      .request_body = request->body,
+      .request_body_len = request->body.len,
+      .key_kind = call->priv.kind,
+  };
   memcpy(commit->answer.key, call->key, IDEM_KEY_SIZE);
   memcpy(commit->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(commit->answer.tenant, call->priv.tenant, IDEM_KEY_SIZE);
-  draft_request(commit, &commit->answer);
   commit->draft = (struct record_draft){.answer = &commit->answer,
                                         .raw = call->priv.raw,
                                         .print = call->priv.print,
@@ -124,69 +118,59 @@ static void draft_answer(struct commit *commit, const struct answer_facts *facts
                                         .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 
-static bool chunks_fit(const struct idem_recording *recording)
-{
-  uint64_t sum = 0;
-  for (size_t i = 0; i < recording->chunk_count; i++)
-    sum += recording->chunks[i].len;
-  return sum == recording->body.len;
-}
-
 static int commit_body(struct writer *writer, void *arg)
 {
   struct commit *commit = arg;
   const struct idem_call *call = commit->call;
-  struct op op;
-  int rc = claim_record_fetch(writer, call->key, &op);
-  if (rc == -ENOENT || (rc == 0 && (op.state != CLAIM_IN_FLIGHT || op.generation != call->generation)))
+  struct claim_record claim;
+  int rc = claim_record_read(&writer->before, call->key, &claim);
+  /* Another owner, who took us for dead, has begun since, or has even stored its answer. */
+  if (rc == -ENOENT || (rc == 0 && (claim.state != CLAIM_IN_FLIGHT || claim.generation != call->generation)))
     return IDEM_SUPERSEDED;
   if (rc == 0)
     rc = evict_some(commit->store, writer, TIDY_MOST);
-  if (rc >= 0)
+  if (rc == 0)
     rc = answer_index_drop(writer, call->key, NULL);
   if (rc == 0)
     rc = writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE);
   if (rc == 0)
     rc = answer_index_put(writer, &commit->answer, &commit->draft);
-  if (rc == 0 && call->priv.repeats == IDEM_REPEATS_FRESH && commit->recording->delivered)
+  if (rc == 0 && call->priv.repeats == IDEM_REPEATS_FRESH && commit->delivered)
     rc = claim_record_advance(writer, call->priv.base, call->sequence);
   return rc < 0 ? rc : IDEM_STORED;
 }
 
-static int commit_write(struct commit *commit, struct engine *engine, struct idem_error *why)
+static int commit_write(struct commit *commit, struct idem_error *why)
 {
   int rc = -ENOSPC;
   uint64_t need = record_size(&commit->draft);
   if (!need)
     return idem_error_set(why, -EFBIG, "the answer is larger than a record can be");
   for (int i = 0; i < COMMIT_TRIES && rc == -ENOSPC; i++) {
-    rc = evict_for(commit->store, engine, need << i, why);
+    rc = evict_for(commit->store, need << i, why);
     if (rc == 0)
-      rc = engine_write(engine, commit_body, commit, why);
+      rc = state_write(commit->store, commit_body, commit, why);
   }
   return rc;
 }
 
-static int commit_answer(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
-                         const struct idem_recording *recording, struct idem_error *why)
+static int commit_answer(struct idem_store *store, const struct idem_call *call,
+                         const struct idem_request *request, const struct idem_recording *recording,
+                         struct idem_error *why)
 {
+  struct commit commit = {.store = store, .call = call, .delivered = recording->delivered};
   struct answer_facts facts;
-  int code = 0;
-  if (!claim_held(call->priv.claim_fd)) {
+  if (!claim_lock_held(call->priv.claim_fd)) {
     idem_error_set(why, 0, "this process does not hold the claim; it was taken before a fork");
     return IDEM_SUPERSEDED;
   }
-  if (!chunks_fit(recording))
+  if (record_chunks_len(recording->chunks, recording->chunk_count) != recording->body.len)
     return idem_error_set(why, -EINVAL, "the chunks do not add up to the body");
   if (!answer_judge(request->rule, recording, &facts, why))
     return IDEM_REFUSED;
-  struct engine *engine = store_engine(store, &code, why);
-  if (!engine)
-    return code;
-  struct commit commit = {.store = store, .call = call, .request = request, .recording = recording};
-  draft_answer(&commit, &facts);
+  draft_answer(&commit, request, recording, &facts);
   int rc = commit.headers.failed || commit.query.failed ? idem_error_set(why, -ENOMEM, "no memory")
-                                                        : commit_write(&commit, engine, why);
+                                                        : commit_write(&commit, why);
   free(commit.headers.data);
   free(commit.query.data);
   if (rc == IDEM_STORED)

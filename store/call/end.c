@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a round: leaving, and waiting before the next one. */
+/*
+ * The end of a round: leaving, and waiting before the next one.
+ *
+ * What becomes of a claim depends on what is known. With an answer stored, the commit has removed its record.
+ * Without one the record says `released`, so that the next owner sends as if nothing had been. Where it is not
+ * known what upstream has made of it, the record stays in flight: the next owner finds it in doubt.
+ */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
 #include "store/call/call.h"
@@ -23,7 +29,7 @@ void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, 
 
 void call_unpin(struct idem_call *call)
 {
-  engine_end(call->priv.reader);
+  reader_end(call->priv.reader);
   free(call->priv.heap);
   call->priv.reader = NULL;
   call->priv.heap = NULL;
@@ -31,7 +37,7 @@ void call_unpin(struct idem_call *call)
 
 void call_free_claim(struct idem_store *store, struct idem_call *call)
 {
-  claim_release(call->priv.claim_fd, call->key);
+  claim_lock_release(call->priv.claim_fd, call->key);
   call->priv.claim_fd = -1;
   stats_wake(store->stats, call->key);
 }
@@ -43,6 +49,7 @@ void call_give_back(struct idem_store *store, struct idem_call *call)
   call->priv.ticket = 0;
 }
 
+/* Into the shard of the reader, which is of this thread: no other thread shares the line often. */
 static void count_hit(struct idem_store *store, const struct idem_call *call)
 {
   const struct idem_answer *answer = &call->answer;
@@ -62,56 +69,38 @@ static void count_hit(struct idem_store *store, const struct idem_call *call)
     stats_add(stats, shard, IDEM_COUNTER_output_tokens_saved, (uint64_t)answer->usage.output);
 }
 
-/* repeats=fresh: from now on an identical call is a new sample. */
-static void note_delivery(struct idem_store *store, const struct idem_call *call)
-{
-  int code;
-  struct engine *engine = store_engine(store, &code, NULL);
-  if (engine)
-    claim_record_mark_delivered(engine, call->priv.base, call->key, call->sequence);
-}
-
 static void end_claim(struct idem_store *store, struct idem_call *call)
 {
-  int code;
   /* A child has no claim, whatever its copy of the call says. */
-  if (!claim_held(call->priv.claim_fd)) {
+  if (!claim_lock_held(call->priv.claim_fd)) {
     call->priv.claim_fd = -1;
     return;
   }
-  bool known = call->priv.recorded && !call->priv.committed && !call->unknown;
-  struct engine *engine = known ? store_engine(store, &code, NULL) : NULL;
-  if (engine)
-    claim_record_release(engine, call->key, call->generation);
+  if (call->priv.recorded && !call->priv.committed && !call->unknown)
+    claim_record_release(store, call->key, call->generation);
   if (call->priv.pieces)
     spool_remove(store, call->key, call->priv.spooled);
   call_free_claim(store, call);
 }
 
-/* Everything but the end of a plain hit. */
-static void leave_slowly(struct idem_store *store, struct idem_call *call, bool delivered)
+void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
 {
-  struct quiet quiet = quiet_begin();
   bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
+  if (call->priv.verdict == IDEM_HIT && delivered)
+    count_hit(store, call);
+  call_unpin(call);
+  if (call->priv.verdict == IDEM_BUSY || (call->priv.claim_fd < 0 && !call->priv.ticket))
+    return;
+  struct quiet quiet = quiet_begin();
+  /* repeats=fresh: from now on an identical call is a new sample. */
   if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)
-    note_delivery(store, call);
+    claim_record_mark_delivered(store, call->priv.base, call->key, call->sequence);
   if (call->priv.claim_fd >= 0)
     end_claim(store, call);
   if (!delivered)
     call_give_back(store, call);
+  call->priv.ticket = 0;
   quiet_end(&quiet);
-}
-
-void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
-{
-  bool final = call->priv.verdict != IDEM_BUSY;
-  if (call->priv.verdict == IDEM_HIT && delivered)
-    count_hit(store, call);
-  call_unpin(call);
-  if (final && (call->priv.claim_fd >= 0 || call->priv.ticket))
-    leave_slowly(store, call, delivered);
-  if (final)
-    call->priv.ticket = 0;
 }
 
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
@@ -121,7 +110,7 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
   int64_t end = clock_steady_us() + (int64_t)max_ms * 1000;
   unsigned look = LOOK_FIRST_MS;
   int rc = 0;
-  while (atomic_load(word) == call->priv.wake && claim_taken(store->claims_fd, call->key) == 1) {
+  while (atomic_load(word) == call->priv.wake && claim_lock_taken(store->claims_fd, call->key) == 1) {
     int64_t left = (end - clock_steady_us() + 999) / 1000;
     if (left <= 0) {
       rc = -ETIMEDOUT;
@@ -137,30 +126,28 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
 int idem_store_unpin(struct idem_store *store, struct idem_call *call)
 {
   (void)store;
+  int before = errno, rc = 0;
   if (!call->priv.reader)
     return 0;
-  if (call->priv.heap) {
-    engine_end(call->priv.reader);
-    call->priv.reader = NULL;
-    return 0;
+  /* An encrypted answer is in memory already. */
+  if (!call->priv.heap) {
+    struct idem_answer copy;
+    struct idem_span record = call->answer.record;
+    char *heap = malloc(record.len);
+    rc = -ENOMEM;
+    if (heap)
+      rc =
+          record_parse((struct idem_span){memcpy(heap, record.data, record.len), record.len}, NULL, 0, &copy);
+    if (rc == 0) {
+      call->answer = copy;
+      call->priv.heap = heap;
+    } else {
+      free(heap);
+    }
   }
-  struct idem_answer copy;
-  int before = errno;
-  struct idem_span record = call->answer.record;
-  char *heap = malloc(record.len);
-  if (!heap) {
-    errno = before;
-    return -ENOMEM;
-  }
-  memcpy(heap, record.data, record.len);
-  int rc = record_parse((struct idem_span){heap, record.len}, NULL, 0, &copy);
   if (rc == 0) {
-    call->answer = copy;
-    engine_end(call->priv.reader);
+    reader_end(call->priv.reader);
     call->priv.reader = NULL;
-    call->priv.heap = heap;
-  } else {
-    free(heap);
   }
   errno = before;
   return rc;

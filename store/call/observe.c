@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* observe mode: what would have been saved, without saving it. */
+/*
+ * observe mode: what would have been saved, without saving it. A call takes no claim and gives no answer; of
+ * its answer some numbers are kept, under its base key.
+ */
 #include "store/base/clock.h"
 #include "store/call/call.h"
 #include "store/judge/judge.h"
@@ -17,33 +20,21 @@ struct seen {
   uint32_t duration_ms, zero;
 };
 
-static int name_call(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
-                     struct idem_error *error)
-{
-  struct name name;
-  int rc = key_of_request(store->secret, request, &name);
-  if (rc < 0)
-    return idem_error_set(error, rc, rc == -ENOKEY ? "the rule's key is not in this request" : "no memory");
-  memcpy(call->key, name.base, IDEM_KEY_SIZE);
-  memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
-  record_id(call->key, call->id);
-  return 0;
-}
-
-static int would_hit(struct engine *engine, const uint8_t *key, struct idem_error *error)
+static int would_hit(struct idem_store *store, const uint8_t *key, struct idem_error *error)
 {
   struct reader *reader;
   struct idem_span value;
-  struct seen seen;
-  int rc = engine_begin(engine, &reader, error);
+  struct seen seen = {0};
+  int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
-  rc = reader_get(reader, PAGES_SEEN, key, IDEM_KEY_SIZE, &value);
-  bool known = rc == 0 && value.len == sizeof(seen);
-  if (known)
+  if (pages_get(&reader->snapshot, PAGES_SEEN, key, IDEM_KEY_SIZE, &value) == 0 && value.len == sizeof(seen))
     memcpy(&seen, value.data, sizeof(seen));
-  engine_end(reader);
-  return known && seen.expires_us > clock_now_us();
+  reader_end(reader);
+  bool hit = seen.expires_us > clock_now_us();
+  if (hit)
+    stats_add(store->stats, stats_shard(), IDEM_COUNTER_would_hit, 1);
+  return hit;
 }
 
 struct note {
@@ -57,23 +48,20 @@ static int note_body(struct writer *writer, void *arg)
   return writer_put(writer, PAGES_SEEN, note->key, IDEM_KEY_SIZE, &note->seen, sizeof(note->seen));
 }
 
-static int note_answer(struct engine *engine, const struct idem_request *request,
-                       const struct idem_call *call, const struct idem_recording *recording,
-                       struct idem_error *error)
+static int note_answer(struct idem_store *store, const struct idem_request *request, const uint8_t *key,
+                       const struct idem_recording *recording, struct idem_error *error)
 {
   struct answer_facts facts;
   if (!answer_judge(request->rule, recording, &facts, error))
     return 0;
   int64_t now = clock_now_us();
-  uint64_t ttl_ms = request->rule->ttl_ms;
-  struct note note = {.key = call->key,
-                      .seen = {.stored_us = now,
+  struct note note = {.key = key,
+                      .seen = {.expires_us = clock_expiry_us(now, request->rule->ttl_ms),
+                               .stored_us = now,
                                .usage = facts.usage,
                                .body_len = recording->body.len,
                                .duration_ms = recording->duration_ms}};
-  note.seen.expires_us =
-      ttl_ms >= (uint64_t)(INT64_MAX - now) / 1000 ? INT64_MAX : now + (int64_t)ttl_ms * 1000;
-  int rc = engine_write(engine, note_body, &note, error);
+  int rc = state_write(store, note_body, &note, error);
   return rc < 0 ? rc : 0;
 }
 
@@ -81,15 +69,17 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
                        const struct idem_recording *recording, struct idem_error *error)
 {
   struct quiet quiet = quiet_begin();
-  int rc = -EIO;
-  struct engine *engine = store_engine(store, &rc, error);
-  if (engine)
-    rc = name_call(store, request, call, error);
-  if (rc == 0)
-    rc = recording ? note_answer(engine, request, call, recording, error)
-                   : would_hit(engine, call->key, error);
-  if (rc == 1)
-    stats_add(store->stats, stats_shard(), IDEM_COUNTER_would_hit, 1);
+  struct name name;
+  int rc = key_of_request(store->secret, request, &name);
+  if (rc < 0) {
+    idem_error_set(error, rc, rc == -ENOKEY ? "the rule's key is not in this request" : "no memory");
+  } else {
+    memcpy(call->key, name.base, IDEM_KEY_SIZE);
+    memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
+    record_id(call->key, call->id);
+    rc = recording ? note_answer(store, request, call->key, recording, error)
+                   : would_hit(store, call->key, error);
+  }
   quiet_end(&quiet);
   return rc;
 }

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine's write transactions, and what LMDB's failures become. */
-#include "store/lmdb/engine.h"
-
+/*
+ * Opens the environment so that nothing in it can hurt the app: no write past a limit, no hole under a map, no
+ * low descriptor; and turns LMDB's failures into ours.
+ */
+#include "store/base/fd.h"
 #include "store/base/process.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The innermost engine_guard() of the thread. */
 static __thread jmp_buf *landing;
 
 void engine_assert_failed(MDB_env *env, const char *what)
@@ -77,16 +85,6 @@ bool engine_is_ours(const struct engine *engine)
   return engine->life == process_generation();
 }
 
-uint64_t engine_map_size(const struct engine *engine)
-{
-  return engine->pages.map_size;
-}
-
-struct pages *engine_pages(struct engine *engine)
-{
-  return &engine->pages;
-}
-
 int engine_clear_readers(struct engine *engine)
 {
   int dead = 0;
@@ -94,160 +92,211 @@ int engine_clear_readers(struct engine *engine)
   return dead;
 }
 
-/* Writing. */
+/* Opening. */
 
-struct writer {
+#define MIB       (UINT64_C(1) << 20)
+#define MAP_LEAST (64 * MIB)
+
+enum { READERS = 2048, LOCK_BYTES = (READERS + 2) * 64 };
+
+struct opening {
   struct engine *engine;
-  MDB_txn *txn;
-  struct pages_snapshot before;
-  int (*body)(struct writer *writer, void *arg);
-  void *arg;
-  bool asserted; /* LMDB has given up half way */
+  const struct engine_options *options;
+  uint64_t map;  /* how large it is to be */
+  uint64_t have; /* bytes that the data file has */
 };
 
-/* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number
- * of LMDB's to a file of its own, which LMDB would then write to. */
-static int still_ours(const struct engine *engine)
+static uint64_t limit_of(__rlimit_resource_t resource)
 {
-  struct stat stat;
-  bool same =
-      fstat(engine->pages.fd, &stat) == 0 && stat.st_ino == engine->inode && stat.st_dev == engine->device;
-  return same ? 0 : -EBADF;
+  struct rlimit limit;
+  return getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
-/* A file shorter than its last page has lost something, or that page was never written: LMDB leaves out pages
- * that a transaction took and gave back. Zeros there are found to be no page; a file that ends is a SIGBUS.
- */
-static int fill_up(struct engine *engine)
+/* A write past RLIMIT_FSIZE raises SIGXFSZ in the app; a map as large as RLIMIT_AS leaves it no memory. */
+static int choose_map(struct opening *opening, struct idem_error *error)
+{
+  uint64_t size = opening->options->size, file = limit_of(RLIMIT_FSIZE), space = limit_of(RLIMIT_AS) / 8;
+  /* Deletions copy pages before they free any, so the map is larger than what the answers may take. */
+  uint64_t map = size + size / 8 + 8 * MIB;
+  map = (map < size ? size : map) / 4096 * 4096;
+  if (map > file)
+    map = file;
+  if (map > space)
+    map = space;
+  if (map < opening->have)
+    map = opening->have;
+  opening->map = map;
+  if (map <= file && map >= 2 * MIB)
+    return 0;
+  return idem_error_set(
+      error, -EFBIG,
+      "the file size limit (ulimit -f, %llu bytes) or address space limit (ulimit -v) of this process is "
+      "too small for the store",
+      (unsigned long long)file);
+}
+
+/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
+static int check_data(const char *dir, uint64_t *size)
+{
+  char path[PATH_MAX];
+  struct stat data;
+  snprintf(path, sizeof(path), "%s/data.mdb", dir);
+  *size = 0;
+  int fd = fd_open(path, O_RDWR, 0);
+  if (fd < 0)
+    return fd == -ENOENT ? 0 : fd;
+  int rc = fstat(fd, &data) < 0 ? -errno : pages_check_header(fd);
+  *size = (uint64_t)data.st_size;
+  close(fd);
+  return rc;
+}
+
+/* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
+ * full disk. */
+static int allocate_locks(const char *dir)
+{
+  char path[PATH_MAX];
+  struct stat stat;
+  snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+  int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
+  if (fd < 0)
+    return fd;
+  int rc = fstat(fd, &stat) < 0 ? -errno : 0;
+  if (rc == 0)
+    rc = -posix_fallocate(fd, 0, stat.st_size > LOCK_BYTES ? stat.st_size : LOCK_BYTES);
+  close(fd);
+  return rc;
+}
+
+static int env_open_once(const struct opening *opening)
+{
+  struct engine *engine = opening->engine;
+  int rc = mdb_env_create(&engine->env);
+  if (rc)
+    return engine_code(rc);
+  mdb_env_set_maxdbs(engine->env, PAGES_TREES);
+  mdb_env_set_mapsize(engine->env, opening->map);
+  mdb_env_set_maxreaders(engine->env, READERS);
+  mdb_env_set_assert(engine->env, engine_assert_failed);
+  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (opening->options->sync ? 0 : MDB_NOSYNC);
+  rc = mdb_env_open(engine->env, opening->options->dir, flags, 0600);
+  if (rc) {
+    mdb_env_close(engine->env);
+    engine->env = NULL;
+  }
+  return engine_code(rc);
+}
+
+/* Where address space is limited, a smaller map does. */
+static int env_open(void *arg)
+{
+  struct opening *opening = arg;
+  int rc = env_open_once(opening);
+  while (rc == -ENOMEM && opening->map / 2 >= MAP_LEAST && opening->map / 2 >= opening->have) {
+    opening->map = opening->map / 2 / 4096 * 4096;
+    rc = env_open_once(opening);
+  }
+  return rc;
+}
+
+/* Maps the file once more for pages.h, and remembers which file it is. */
+static int adopt_file(struct engine *engine)
 {
   MDB_envinfo info;
   struct stat stat;
+  int fd;
   mdb_env_info(engine->env, &info);
-  if (info.me_last_pgno >= engine->pages.map_size / engine->pages.page_size)
-    return -EILSEQ;
-  uint64_t needed = (info.me_last_pgno + 1) * engine->pages.page_size;
-  if (fstat(engine->pages.fd, &stat) < 0)
+  mdb_env_get_fd(engine->env, &fd);
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fstat(fd, &stat) < 0)
     return -errno;
-  if ((uint64_t)stat.st_size >= needed)
-    return 0;
-  return ftruncate(engine->pages.fd, (off_t)needed) < 0 ? -errno : 0;
+  engine->inode = stat.st_ino;
+  engine->device = stat.st_dev;
+  return pages_open(&engine->pages, fd, info.me_mapsize);
 }
 
-/* LMDB follows what the last commit has left; it must be sound before anything is changed. */
-static int check_before(struct writer *writer)
+static int open_trees(struct engine *engine, MDB_txn *txn, unsigned flags)
 {
-  struct engine *engine = writer->engine;
-  int rc = engine->write_checked ? 0 : fill_up(engine);
-  if (rc == 0)
-    rc = pages_copy_roots(&engine->pages, mdb_txn_id(writer->txn) - 1, &writer->before);
-  if (rc == 0)
-    rc = pages_find_trees(&engine->pages, &writer->before);
-  if (rc == 0 && engine->has_slot && writer->before.found != PAGES_TREES)
-    rc = -EILSEQ;
-  if (rc == 0)
-    rc = pages_check_main(&engine->pages, &writer->before);
-  if (rc == 0 && !engine->write_checked)
-    rc = pages_check_free(&engine->pages, &writer->before);
-  if (rc == 0)
-    engine->write_checked = true;
-  return rc == -EAGAIN ? -EILSEQ : rc;
+  int rc = 0;
+  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++)
+    rc = engine_code(mdb_dbi_open(txn, pages_names[i], flags, &engine->tree[i]));
+  return rc;
 }
 
-static int write_and_commit(struct writer *writer)
+static int make_trees(struct writer *writer, void *engine)
 {
-  int rc = still_ours(writer->engine);
-  if (rc == 0)
-    rc = engine_code(mdb_txn_begin(writer->engine->env, NULL, 0, &writer->txn));
-  if (rc == 0)
-    rc = check_before(writer);
-  if (rc == 0)
-    rc = writer->body(writer, writer->arg);
+  return open_trees(engine, writer->txn, MDB_CREATE);
+}
+
+/* The usual case, without the write lock. Roots that a commit has torn meanwhile fail the check, and the lock
+ * is taken. */
+static int find_trees(void *arg)
+{
+  struct engine *engine = arg;
+  struct pages_snapshot now;
+  MDB_txn *txn;
+  int rc = engine_code(mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn));
   if (rc < 0)
     return rc;
-  int committed = engine_code(mdb_txn_commit(writer->txn));
-  writer->txn = NULL;
-  return committed < 0 ? committed : rc;
-}
-
-static int run(void *arg)
-{
-  struct writer *writer = arg;
-  int rc = write_and_commit(writer);
-  writer->asserted = false;
+  rc = pages_copy_roots(&engine->pages, mdb_txn_id(txn), &now);
+  if (rc == 0)
+    rc = pages_find_trees(&now);
+  if (rc == 0)
+    rc = pages_check_main(&now);
+  if (rc == 0)
+    rc = open_trees(engine, txn, 0);
+  if (rc == 0)
+    return engine_code(mdb_txn_commit(txn));
+  mdb_txn_abort(txn);
   return rc;
 }
 
-int engine_write(struct engine *engine, int (*body)(struct writer *writer, void *arg), void *arg,
-                 struct idem_error *error)
+static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
-  struct writer writer = {.engine = engine, .body = body, .arg = arg, .asserted = true};
-  int rc = engine->broken ? -EILSEQ : engine_guard(run, &writer);
-  /* After an assertion the transaction lists cursors of frames that are gone: to end it would free them. */
-  if (writer.txn && writer.asserted)
-    engine->broken = true;
-  else if (writer.txn)
-    mdb_txn_abort(writer.txn);
-  return rc < 0 ? engine_fail(error, rc, "cannot write to the store") : rc;
-}
-
-MDB_txn *writer_txn(struct writer *writer)
-{
-  return writer->txn;
-}
-
-uint64_t writer_number(const struct writer *writer)
-{
-  return mdb_txn_id(writer->txn);
-}
-
-int writer_get(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,
-               struct idem_span *value)
-{
-  return pages_get(&writer->engine->pages, &writer->before, tree, key, key_len, value);
-}
-
-int writer_each(struct writer *writer, enum pages_tree tree, const struct idem_span *from, pages_visit *visit,
-                void *arg)
-{
-  return pages_each(&writer->engine->pages, &writer->before, tree, from, visit, arg);
-}
-
-int writer_reserve(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len, size_t len,
-                   void **value)
-{
-  MDB_val name = {key_len, (void *)(uintptr_t)key}, data = {len, NULL};
-  int rc = pages_check(&writer->engine->pages, &writer->before, tree, key, key_len);
+  struct opening opening = {.engine = engine, .options = options};
+  int rc = check_data(options->dir, &opening.have);
   if (rc == 0)
-    rc = engine_code(mdb_put(writer->txn, writer->engine->tree[tree], &name, &data, MDB_RESERVE));
-  *value = data.mv_data;
-  return rc;
-}
-
-int writer_put(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,
-               const void *value, size_t len)
-{
-  void *place;
-  int rc = writer_reserve(writer, tree, key, key_len, len, &place);
+    rc = allocate_locks(options->dir);
+  if (rc < 0)
+    return engine_fail(error, rc, options->dir);
+  rc = choose_map(&opening, error);
+  if (rc < 0)
+    return rc;
+  rc = engine_guard(env_open, &opening);
   if (rc == 0)
-    memcpy(place, value, len);
-  return rc;
+    rc = adopt_file(engine);
+  if (rc == 0 && engine_guard(find_trees, engine) < 0)
+    rc = writer_run(engine, make_trees, engine, NULL);
+  if (rc == 0 && (rc = -pthread_key_create(&engine->slot, reader_end_thread)) == 0)
+    engine->has_slot = true;
+  return rc < 0 ? engine_fail(error, rc, options->dir) : 0;
 }
 
-int writer_delete(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len)
+int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error)
 {
-  MDB_val name = {key_len, (void *)(uintptr_t)key};
-  int rc = pages_check(&writer->engine->pages, &writer->before, tree, key, key_len);
-  if (rc == 0)
-    rc = engine_code(mdb_del(writer->txn, writer->engine->tree[tree], &name, NULL));
-  return rc == -ENOENT ? 0 : rc;
+  struct engine *engine = calloc(1, sizeof(*engine));
+  if (!engine)
+    return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
+  engine->life = process_generation();
+  struct fd_parked parked = fd_park();
+  int rc = engine_start(engine, options, error);
+  fd_unpark(&parked);
+  if (rc < 0) {
+    engine_close(engine);
+    return rc;
+  }
+  *out = engine;
+  return 0;
 }
 
-uint64_t writer_bytes(const struct writer *writer)
+void engine_close(struct engine *engine)
 {
-  return pages_bytes(&writer->engine->pages, &writer->before);
-}
-
-uint64_t writer_entries(const struct writer *writer, enum pages_tree tree)
-{
-  return writer->before.tree[tree].entries;
+  if (!engine || !engine_is_ours(engine))
+    return;
+  if (engine->has_slot)
+    pthread_key_delete(engine->slot);
+  reader_free_all(engine);
+  pages_close(&engine->pages);
+  if (engine->env)
+    mdb_env_close(engine->env);
+  free(engine);
 }

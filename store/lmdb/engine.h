@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine: LMDB, and nothing of it shows outside. One engine is one environment in one process life; after
- * fork() it is left as it is (closing would free the parent's reader slots) and the store opens another.
+ * engine: LMDB, and nothing of it shows outside of this folder.
  *
- * Reads go through a reader, of which each thread keeps one, so that a repeated lookup takes no lock:
+ * One engine is one environment in one life of a process; after fork() it is left as it is (closing would free
+ * the parent's reader slots) and the store opens another.
+ *
+ * A reader is a snapshot. Each thread keeps one, so that a repeated lookup takes no lock and allocates nothing:
  *
  *     struct reader *reader;
- *     if ((rc = engine_begin(engine, &reader, error)) == 0) {
- *       rc = reader_get(reader, PAGES_ANSWERS, key, 32, &value);   // value is valid until engine_end()
- *       engine_end(reader);
+ *     if ((rc = reader_begin(engine, &reader, error)) == 0) {
+ *       rc = pages_get(&reader->snapshot, PAGES_ANSWERS, key, 32, &value);   // valid until reader_end()
+ *       reader_end(reader);
  *     }
  *
- * Writes are a function that runs inside one transaction. It reads what was committed before, and puts and
- * deletes; it must own nothing, since a failed assertion of LMDB leaves it by longjmp. Its return value below
- * 0 undoes all of it.
+ * A writer is a function that runs inside one transaction, under LMDB's write lock, one at a time over all
+ * processes:
+ *
+ *     static int body(struct writer *writer, void *arg)
+ *     {
+ *       int rc = pages_get(&writer->before, PAGES_OPS, key, 32, &value);      // what was there before
+ *       return rc < 0 ? rc : writer_put(writer, PAGES_OPS, key, 32, data, len);
+ *     }
+ *     rc = writer_run(engine, body, arg, error);                              // commits
+ *
+ * Functions return 0 or -errno: -EILSEQ for a file that is damaged, -ENOSPC for a map or a disk that is full,
+ * -EBADF when the app has closed LMDB's descriptor, -EBUSY when there are too many readers. Those that are
+ * given an `error` say it in words.
  */
 #ifndef IDEMSHIM_STORE_ENGINE_H
 #define IDEMSHIM_STORE_ENGINE_H
@@ -22,65 +34,60 @@
 #include "store/lmdb/pages.h"
 
 struct engine;
-struct writer;
 
-/* The largest number of inline chunks that fit a record too small for pages of its own. */
+struct engine_options {
+  const char *dir;
+  uint64_t size; /* that all trees may take */
+  bool sync;     /* a commit is on the disk before it returns */
+};
+
+int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error);
+/* Closes, or abandons what another life of this process has opened. NULL is fine. */
+void engine_close(struct engine *engine);
+/* False in a child, whose parent has opened it. */
+bool engine_is_ours(const struct engine *engine);
+/* Frees the reader slots of dead processes, which keep pages from being used again; returns how many. */
+int engine_clear_readers(struct engine *engine);
+
+/* The chunks of a record that is too small for pages of its own fit into so many bytes. */
 enum { READER_SPARE = 4096 };
 
 struct reader {
   struct engine *engine;
   void *txn;
   struct pages_snapshot snapshot;
-  bool busy;      /* pinned by a call */
-  bool lone;      /* a second one of its thread, for a call inside a call */
-  unsigned shard; /* of the counters */
-  struct reader *next, *previous;
+  bool busy;                               /* pinned by a call */
+  bool lone;                               /* a second one of its thread, for a call inside a call */
+  unsigned shard;                          /* of the counters */
+  struct reader *next, *previous;          /* under process_lock_lists */
   struct hash_prefix named;                /* how the last request of its thread began */
   _Alignas(8) uint8_t spare[READER_SPARE]; /* for a part of a record that must be aligned and is not */
 };
 
-struct engine_options {
-  const char *dir;
-  uint64_t size; /* that all trees may take */
-  bool sync;
+/* Pins what was last committed, for the calling thread. */
+int reader_begin(struct engine *engine, struct reader **out, struct idem_error *error);
+/* NULL, and a reader of another life, are fine. */
+void reader_end(struct reader *reader);
+
+struct writer {
+  struct engine *engine;
+  void *txn;
+  struct pages_snapshot before; /* what the last commit has left */
 };
+typedef int writer_body(struct writer *writer, void *arg);
 
-int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error);
-/* Closes, or abandons what another life of this process has opened. */
-void engine_close(struct engine *engine);
-bool engine_is_ours(const struct engine *engine);
-/* The size of the map, and of a page. */
-uint64_t engine_map_size(const struct engine *engine);
-struct pages *engine_pages(struct engine *engine);
-
-int engine_begin(struct engine *engine, struct reader **out, struct idem_error *error);
-void engine_end(struct reader *reader);
-int reader_get(struct reader *reader, enum pages_tree tree, const void *key, size_t key_len,
-               struct idem_span *value);
-int reader_each(struct reader *reader, enum pages_tree tree, const struct idem_span *from, pages_visit *visit,
-                void *arg);
-
-/* Runs `body` in a write transaction and commits. Returns what `body` returned (0 or more), or -errno:
- * -ENOSPC when the map is full. */
-int engine_write(struct engine *engine, int (*body)(struct writer *writer, void *arg), void *arg,
-                 struct idem_error *error);
+/* Runs `body` in a write transaction and commits. Returns what `body` returned (0 or more), or -errno. `body`
+ * undoes all of it with a return below 0. It must own nothing: a failed assertion of LMDB leaves it by
+ * longjmp. */
+int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error);
 /* Grows by one with every write transaction. */
 uint64_t writer_number(const struct writer *writer);
-int writer_get(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,
-               struct idem_span *value);
-int writer_each(struct writer *writer, enum pages_tree tree, const struct idem_span *from, pages_visit *visit,
-                void *arg);
 int writer_put(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,
                const void *value, size_t len);
-/* Makes an entry of `len` bytes, to be filled in before the transaction ends. */
+/* Makes an entry of `len` bytes, to be filled in before the next change. */
 int writer_reserve(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len, size_t len,
                    void **value);
 /* 0 also if there is none. */
 int writer_delete(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len);
-uint64_t writer_bytes(const struct writer *writer);
-uint64_t writer_entries(const struct writer *writer, enum pages_tree tree);
-
-/* Frees the reader slots of dead processes; returns how many. */
-int engine_clear_readers(struct engine *engine);
 
 #endif

@@ -6,25 +6,23 @@
 
 enum { NODE_HEAD = 8, KEY_MOST = 511 };
 
-/* True if the file has its first `end` bytes; looks again when it may have grown. */
-static bool page_reaches(struct pages *pages, uint64_t end)
+/* The page `number`, if it and the `count` - 1 behind it are part of the snapshot and of the file. */
+static const struct page *page_run(const struct pages_snapshot *snapshot, uint64_t number, uint64_t count)
 {
-  if (end <= atomic_load_explicit(&pages->end, memory_order_relaxed))
-    return true;
-  struct stat stat;
-  if (end > pages->map_size || fstat(pages->fd, &stat) < 0)
-    return false;
-  size_t size = (size_t)stat.st_size < pages->map_size ? (size_t)stat.st_size : pages->map_size;
-  atomic_store_explicit(&pages->end, size, memory_order_relaxed);
-  return end <= size;
-}
-
-static const struct page *page_run(struct pages *pages, const struct pages_snapshot *snapshot,
-                                   uint64_t number, uint64_t count)
-{
-  if (number < 2 || number >= snapshot->next_page || count > snapshot->next_page - number ||
-      !page_reaches(pages, (number + count) * pages->page_size))
+  struct pages *pages = snapshot->pages;
+  if (number < 2 || number >= snapshot->next_page || count > snapshot->next_page - number)
     return NULL;
+  uint64_t end = (number + count) * pages->page_size;
+  if (end > atomic_load_explicit(&pages->end, memory_order_relaxed)) {
+    /* The file may have grown since it was last measured. */
+    struct stat stat;
+    if (end > pages->map_size || fstat(pages->fd, &stat) < 0)
+      return NULL;
+    size_t size = (size_t)stat.st_size < pages->map_size ? (size_t)stat.st_size : pages->map_size;
+    atomic_store_explicit(&pages->end, size, memory_order_relaxed);
+    if (end > size)
+      return NULL;
+  }
   const struct page *page = (const void *)(pages->map + number * pages->page_size);
   return page->number == number ? page : NULL;
 }
@@ -34,26 +32,30 @@ unsigned page_count(const struct page *page)
   return (page->lower - sizeof(struct page)) / sizeof(uint16_t);
 }
 
-const struct page *page_at(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number)
+const struct page *page_at(const struct pages_snapshot *snapshot, uint64_t number)
 {
-  const struct page *page = page_run(pages, snapshot, number, 1);
+  const struct page *page = page_run(snapshot, number, 1);
   if (!page)
     return NULL;
-  /* Nothing else may be set: a page that claims to be dirty is one that LMDB writes to, in its read-only map.
-   */
+  /* No other flag may be set: a page that claims to be dirty is one that LMDB writes to, in its read-only
+   * map. */
   int kind = page->flags;
   bool sane = (kind == PAGE_BRANCH || kind == PAGE_LEAF) && page->lower > sizeof(struct page) &&
-              page->lower % 2 == 0 && page->lower <= page->upper && page->upper <= pages->page_size;
+              page->lower % 2 == 0 && page->lower <= page->upper && page->upper <= snapshot->pages->page_size;
   return sane ? page : NULL;
 }
 
-int page_node(const struct pages *pages, const struct page *page, unsigned i, struct node *node)
+/*
+ * A node begins with four numbers of 16 bits: two with the length of its value, its flags, and the length of
+ * its key. In a branch the first three are the number of the child.
+ */
+int page_node(const struct pages_snapshot *snapshot, const struct page *page, unsigned i, struct node *node)
 {
-  size_t offset = page->offset[i];
-  if (offset < page->upper || offset % 2 || offset + NODE_HEAD > pages->page_size)
+  size_t offset = page->offset[i], page_size = snapshot->pages->page_size;
+  if (offset < page->upper || offset % 2 || offset + NODE_HEAD > page_size)
     return -EILSEQ;
   const uint16_t *head = (const void *)((const uint8_t *)page + offset);
-  size_t room = pages->page_size - offset - NODE_HEAD, key_len = head[3];
+  size_t room = page_size - offset - NODE_HEAD, key_len = head[3];
   if (key_len > room)
     return -EILSEQ;
   const char *data = (const char *)(head + 4);
@@ -73,12 +75,13 @@ int page_node(const struct pages *pages, const struct page *page, unsigned i, st
   return 0;
 }
 
-int page_value(struct pages *pages, const struct pages_snapshot *snapshot, struct node *node)
+int page_value(const struct pages_snapshot *snapshot, struct node *node)
 {
   if (!(node->flags & NODE_BIG))
     return 0;
-  uint64_t count = (sizeof(struct page) + node->value.len + pages->page_size - 1) / pages->page_size;
-  const struct page *page = page_run(pages, snapshot, node->overflow, count);
+  uint64_t page_size = snapshot->pages->page_size;
+  uint64_t count = (sizeof(struct page) + node->value.len + page_size - 1) / page_size;
+  const struct page *page = page_run(snapshot, node->overflow, count);
   /* A run may be longer than its value; LMDB would free all of it. */
   if (!page || page->flags != PAGE_OVERFLOW || page->count < count ||
       page->count > snapshot->next_page - node->overflow)
@@ -87,28 +90,16 @@ int page_value(struct pages *pages, const struct pages_snapshot *snapshot, struc
   return 0;
 }
 
-static size_t node_size(const struct page *page, const struct node *node)
-{
-  size_t value = page->flags & PAGE_BRANCH ? 0 : node->flags & NODE_BIG ? sizeof(uint64_t) : node->value.len;
-  return (NODE_HEAD + node->key.len + value + 1) & ~(size_t)1;
-}
-
 static int compare(struct idem_span a, struct idem_span b)
 {
   int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
   return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Keys ascend: where they do not, LMDB misses an entry that it has, and makes it a second time. A branch's
- * first key means nothing. */
-static bool follows(const struct page *page, unsigned i, struct idem_span before, struct idem_span key,
-                    bool integers)
+/* Keys of the free list are transaction numbers in the byte order of the machine. */
+static bool integers_ascend(struct idem_span before, struct idem_span key)
 {
   uint64_t x, y;
-  if (i <= (page->flags & PAGE_BRANCH ? 1u : 0u))
-    return true;
-  if (!integers)
-    return compare(before, key) < 0;
   if (before.len != sizeof(x) || key.len != sizeof(y))
     return false;
   memcpy(&x, before.data, sizeof(x));
@@ -116,39 +107,40 @@ static bool follows(const struct page *page, unsigned i, struct idem_span before
   return x < y;
 }
 
-static bool leads_out(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
-                      struct node *node)
+int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool integers)
 {
-  if (page->flags & PAGE_BRANCH)
-    return node->child < 2 || node->child >= snapshot->next_page;
-  return page_value(pages, snapshot, node) < 0;
-}
-
-int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
-               bool integers)
-{
-  /* LMDB splits a page in the belief that any two nodes fit one. */
-  size_t used = 0, most = (pages->page_size - sizeof(struct page)) / 2;
+  const struct page *page = page_at(snapshot, number);
+  if (!page)
+    return -EILSEQ;
+  bool branch = page->flags & PAGE_BRANCH;
   unsigned count = page_count(page);
+  /* LMDB splits a page in the belief that any two nodes fit one. */
+  size_t used = 0, most = (snapshot->pages->page_size - sizeof(struct page)) / 2;
   struct idem_span before = {"", 0};
-  if (page->flags & PAGE_BRANCH && count < 2)
+  if (branch && count < 2)
     return -EILSEQ;
   for (unsigned i = 0; i < count; i++) {
     struct node node;
-    if (page_node(pages, page, i, &node) < 0)
+    if (page_node(snapshot, page, i, &node) < 0)
       return -EILSEQ;
-    size_t size = node_size(page, &node);
-    if (node.key.len > KEY_MOST || size > most || leads_out(pages, snapshot, page, &node) ||
-        !follows(page, i, before, node.key, integers))
+    size_t value = branch ? 0 : node.flags & NODE_BIG ? sizeof(uint64_t) : node.value.len;
+    size_t size = (NODE_HEAD + node.key.len + value + 1) & ~(size_t)1;
+    /* Where keys do not ascend, LMDB misses an entry that it has, and makes it a second time. A branch's
+     * first key means nothing. */
+    bool ascends =
+        i <= branch || (integers ? integers_ascend(before, node.key) : compare(before, node.key) < 0);
+    bool leads_out =
+        branch ? node.child < 2 || node.child >= snapshot->next_page : page_value(snapshot, &node) < 0;
+    if (node.key.len > KEY_MOST || size > most || leads_out || !ascends)
       return -EILSEQ;
     used += size;
     before = node.key;
   }
-  return used == pages->page_size - page->upper ? 0 : -EILSEQ;
+  return used == snapshot->pages->page_size - page->upper ? 0 : -EILSEQ;
 }
 
-int page_search(const struct pages *pages, const struct page *page, struct idem_span key, unsigned *at,
-                bool *exact)
+int page_search(const struct pages_snapshot *snapshot, const struct page *page, struct idem_span key,
+                unsigned *at, bool *exact)
 {
   /* A branch's first key stands for everything below the second. */
   bool branch = page->flags & PAGE_BRANCH;
@@ -157,7 +149,7 @@ int page_search(const struct pages *pages, const struct page *page, struct idem_
   while (low < high) {
     unsigned middle = (low + high) / 2;
     struct node node;
-    if (page_node(pages, page, middle, &node) < 0)
+    if (page_node(snapshot, page, middle, &node) < 0)
       return -EILSEQ;
     int order = compare(key, node.key);
     if (order == 0) {

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page: one page of the data file, and its nodes, with nothing taken on trust. Used by the walks of pages.h.
+ * page: one page of the data file, and its nodes, with nothing taken on trust. The walks of pages.h are made
+ * of these:
+ *
+ *     const struct page *page = page_at(snapshot, number);
+ *     if (page && page_search(snapshot, page, key, &at, &exact) == 0 && exact &&
+ *         page_node(snapshot, page, at, &node) == 0 && page_value(snapshot, &node) == 0)
+ *       use(node.value);
+ *
+ * A page that is part of a snapshot does not change while its transaction lasts. Everything returns -EILSEQ
+ * (or NULL) for what does not hold.
  */
 #ifndef IDEMSHIM_STORE_PAGE_H
 #define IDEMSHIM_STORE_PAGE_H
@@ -16,6 +25,7 @@ _Static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define PAGE_DEPTH 32
 #define PAGE_NONE  UINT64_MAX
 
+/* Flags of a page, a root and a node, as LMDB has them. */
 enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08 };
 enum { ROOT_INTEGER_KEYS = 0x08 };
 enum { NODE_BIG = 0x01, NODE_TREE = 0x02 };
@@ -41,19 +51,18 @@ struct node {
 };
 
 /* A branch or leaf whose header holds, or NULL. */
-const struct page *page_at(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number);
+const struct page *page_at(const struct pages_snapshot *snapshot, uint64_t number);
 unsigned page_count(const struct page *page);
 /* -EILSEQ if any part lies outside the page. */
-int page_node(const struct pages *pages, const struct page *page, unsigned i, struct node *node);
-/* Every node of the page, that they do not overlap, for LMDB copies them about, and that their keys ascend.
- * `integers`: as the keys of the free list do. */
-int page_check(struct pages *pages, const struct pages_snapshot *snapshot, const struct page *page,
-               bool integers);
+int page_node(const struct pages_snapshot *snapshot, const struct page *page, unsigned i, struct node *node);
+/* Checks every node of the page: that they do not overlap, for LMDB copies them about, and that their keys
+ * ascend. `integers`: as the keys of the free list do. */
+int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool integers);
 /* Fills in the value of a NODE_BIG. */
-int page_value(struct pages *pages, const struct pages_snapshot *snapshot, struct node *node);
+int page_value(const struct pages_snapshot *snapshot, struct node *node);
 /* The first node that is not less than `key`; `*exact` if it is equal. In a branch: the child that has `key`.
  */
-int page_search(const struct pages *pages, const struct page *page, struct idem_span key, unsigned *at,
-                bool *exact);
+int page_search(const struct pages_snapshot *snapshot, const struct page *page, struct idem_span key,
+                unsigned *at, bool *exact);
 
 #endif

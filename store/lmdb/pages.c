@@ -26,24 +26,7 @@ struct meta {
   _Atomic uint64_t txn;
 };
 
-static const struct meta *meta_at(const struct pages *pages, unsigned i)
-{
-  return (const void *)(pages->map + i * pages->page_size + sizeof(struct page));
-}
-
-static int check_meta(const struct meta *meta, off_t file_size)
-{
-  uint64_t page_size = meta->free.pad;
-  if (meta->magic != META_MAGIC)
-    return -EILSEQ;
-  if (meta->version != META_VERSION)
-    return -EPROTO;
-  bool sane = page_size >= PAGE_LEAST && page_size <= PAGE_MOST && !(page_size & (page_size - 1)) &&
-              file_size >= 2 * (off_t)page_size && meta->last_page >= 1 && meta->last_page <= PAGES_MOST;
-  return sane ? 0 : -EILSEQ;
-}
-
-/* One of the first two pages, in a copy that nobody writes to. */
+/* Reads one of them into a copy that nobody writes to, and checks it. */
 static int read_meta(int fd, off_t place, struct meta *meta)
 {
   struct stat stat;
@@ -54,10 +37,15 @@ static int read_meta(int fd, off_t place, struct meta *meta)
   };
   if (fstat(fd, &stat) < 0)
     return -errno;
-  if (preadv(fd, parts, 2, place) != (ssize_t)(sizeof(head) + sizeof(*meta)))
+  if (preadv(fd, parts, 2, place) != (ssize_t)(sizeof(head) + sizeof(*meta)) || head.flags != PAGE_META ||
+      meta->magic != META_MAGIC)
     return -EILSEQ;
-  bool is_meta = head.flags == PAGE_META;
-  return is_meta ? check_meta(meta, stat.st_size) : -EILSEQ;
+  if (meta->version != META_VERSION)
+    return -EPROTO;
+  uint64_t page_size = meta->free.pad;
+  bool sane = page_size >= PAGE_LEAST && page_size <= PAGE_MOST && !(page_size & (page_size - 1)) &&
+              stat.st_size >= 2 * (off_t)page_size && meta->last_page >= 1 && meta->last_page <= PAGES_MOST;
+  return sane ? 0 : -EILSEQ;
 }
 
 int pages_check_header(int fd)
@@ -101,68 +89,82 @@ void pages_close(struct pages *pages)
   pages->map = NULL;
 }
 
-int pages_copy_roots(const struct pages *pages, uint64_t txn, struct pages_snapshot *out)
+int pages_copy_roots(struct pages *pages, uint64_t txn, struct pages_snapshot *out)
 {
-  const struct meta *meta = meta_at(pages, txn & 1);
+  const struct meta *meta = (const void *)(pages->map + (txn & 1) * pages->page_size + sizeof(struct page));
   if (atomic_load_explicit(&meta->txn, memory_order_acquire) != txn)
     return -EAGAIN;
+  out->pages = pages;
   out->txn = txn;
   out->free = meta->free;
   out->main = meta->main;
   out->next_page = meta->last_page + 1;
+  /* What was read above is read before whatever the caller does to see that it still holds. */
   atomic_thread_fence(memory_order_acquire);
   return 0;
 }
 
-/* Down from `root` to the leaf that has, or would have, `key`. */
-static int find_leaf(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
-                     struct idem_span key, const struct page **leaf)
+/* A page that gets too empty is merged with the one before or behind it. */
+static int check_neighbours(const struct pages_snapshot *snapshot, const struct page *page, unsigned at)
+{
+  unsigned first = at ? at - 1 : 0, last = at + 1 < page_count(page) ? at + 1 : at;
+  for (unsigned i = first; i <= last; i++) {
+    struct node node;
+    if (page_node(snapshot, page, i, &node) < 0 || page_check(snapshot, node.child, false) < 0)
+      return -EILSEQ;
+  }
+  return 0;
+}
+
+/* Goes down from `root` to the leaf that has, or would have, `key`. With `whole` the pages on the way are
+ * checked as LMDB would use them to write. */
+static int find_leaf(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key, bool whole,
+                     const struct page **leaf)
 {
   for (int depth = 0; depth < PAGE_DEPTH; depth++) {
-    const struct page *page = page_at(pages, snapshot, root);
+    struct node node;
+    unsigned at;
+    bool exact;
+    const struct page *page = page_at(snapshot, root);
     if (!page)
       return -EILSEQ;
     if (page->flags & PAGE_LEAF) {
       *leaf = page;
       return 0;
     }
-    struct node node;
-    unsigned at;
-    bool exact;
-    if (page_search(pages, page, key, &at, &exact) < 0 || page_node(pages, page, at, &node) < 0)
+    if (page_search(snapshot, page, key, &at, &exact) < 0 ||
+        (whole && check_neighbours(snapshot, page, at) < 0) || page_node(snapshot, page, at, &node) < 0)
       return -EILSEQ;
     root = node.child;
   }
   return -EILSEQ;
 }
 
-static int find_node(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
-                     struct idem_span key, struct node *node)
+static int find_node(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
+                     struct node *node)
 {
-  if (root == PAGE_NONE)
-    return -ENOENT;
   const struct page *leaf;
   unsigned at;
   bool exact;
-  int rc = find_leaf(pages, snapshot, root, key, &leaf);
-  if (rc < 0 || (rc = page_search(pages, leaf, key, &at, &exact)) < 0)
-    return rc;
-  if (!exact)
+  if (root == PAGE_NONE)
     return -ENOENT;
-  return page_node(pages, leaf, at, node);
+  int rc = find_leaf(snapshot, root, key, false, &leaf);
+  if (rc < 0 || (rc = page_search(snapshot, leaf, key, &at, &exact)) < 0)
+    return rc;
+  return exact ? page_node(snapshot, leaf, at, node) : -ENOENT;
 }
 
-int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot)
+int pages_find_trees(struct pages_snapshot *snapshot)
 {
-  if (snapshot->next_page < 2 || snapshot->next_page > pages->map_size / pages->page_size)
+  if (snapshot->next_page < 2 || snapshot->next_page > snapshot->pages->map_size / snapshot->pages->page_size)
     return -EILSEQ;
   snapshot->found = 0;
   for (unsigned i = 0; i < PAGES_TREES; i++) {
     struct node node;
     struct pages_root *tree = &snapshot->tree[i];
     *tree = (struct pages_root){.root = PAGE_NONE};
-    int rc = find_node(pages, snapshot, snapshot->main.root,
-                       (struct idem_span){pages_names[i], strlen(pages_names[i])}, &node);
+    struct idem_span name = {pages_names[i], strlen(pages_names[i])};
+    int rc = find_node(snapshot, snapshot->main.root, name, &node);
     if (rc == -ENOENT)
       continue;
     if (rc < 0 || node.flags != NODE_TREE || node.value.len != sizeof(*tree))
@@ -173,25 +175,35 @@ int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot)
   return 0;
 }
 
-int pages_get(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
-              const void *key, size_t key_len, struct idem_span *value)
+int pages_get(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
+              struct idem_span *value)
 {
   struct node node;
-  int rc = find_node(pages, snapshot, snapshot->tree[tree].root, (struct idem_span){key, key_len}, &node);
+  int rc = find_node(snapshot, snapshot->tree[tree].root, (struct idem_span){key, key_len}, &node);
   if (rc < 0)
     return rc;
-  if (node.flags & NODE_TREE || page_value(pages, snapshot, &node) < 0)
+  if (node.flags & NODE_TREE || page_value(snapshot, &node) < 0)
     return -EILSEQ;
   *value = node.value;
   return 0;
 }
 
-uint64_t pages_bytes(const struct pages *pages, const struct pages_snapshot *snapshot)
+int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len)
+{
+  const struct page *leaf;
+  uint64_t root = snapshot->tree[tree].root;
+  if (root == PAGE_NONE)
+    return 0;
+  int rc = page_check(snapshot, root, false);
+  return rc < 0 ? rc : find_leaf(snapshot, root, (struct idem_span){key, key_len}, true, &leaf);
+}
+
+uint64_t pages_bytes(const struct pages_snapshot *snapshot)
 {
   uint64_t sum = 0;
   for (unsigned i = 0; i < PAGES_TREES; i++) {
     const struct pages_root *tree = &snapshot->tree[i];
     sum += tree->branches + tree->leaves + tree->overflows;
   }
-  return sum * pages->page_size;
+  return sum * snapshot->pages->page_size;
 }

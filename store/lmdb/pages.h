@@ -9,11 +9,12 @@
  * the path that it will take.
  *
  *     pages_copy_roots(&pages, mdb_txn_id(txn), &snapshot);   // inside a transaction
- *     pages_find_trees(&pages, &snapshot);
- *     pages_get(&pages, &snapshot, PAGES_ANSWERS, key, 32, &value);
+ *     pages_find_trees(&snapshot);
+ *     pages_get(&snapshot, PAGES_ANSWERS, key, 32, &value);   // valid as long as the transaction
  *
- * The layout is that of LMDB's data version 1 (0.9.x), 64-bit little-endian. Nothing allocates, locks or
- * makes a system call, except that a file which has grown is measured again.
+ * The layout is that of LMDB's data version 1 (0.9.x), 64-bit little-endian. Nothing here allocates (but
+ * pages_check_free()), locks, or makes a system call, except that a file which has grown is measured again. A
+ * snapshot belongs to one thread; any number of them share one `struct pages`.
  */
 #ifndef IDEMSHIM_STORE_PAGES_H
 #define IDEMSHIM_STORE_PAGES_H
@@ -22,16 +23,16 @@
 
 #include <stdatomic.h>
 
-/* Our trees; pages_names[] has what they are called in the file. */
+/* The trees of a store; pages_names[] has what they are called in the file. */
 enum pages_tree {
-  PAGES_META,
-  PAGES_ANSWERS,
-  PAGES_RAW,
-  PAGES_AGE,
-  PAGES_EXPIRY,
-  PAGES_OPS,
-  PAGES_PRINTS,
-  PAGES_SEEN,
+  PAGES_META,    /* "identity" (state/identity.c), "serial": that of the last answer */
+  PAGES_ANSWERS, /* key: the answer as a record */
+  PAGES_RAW,     /* digest of a request's bytes: the base key that they had */
+  PAGES_AGE,     /* serial: key of the answer */
+  PAGES_EXPIRY,  /* time, serial: key of the answer */
+  PAGES_OPS,     /* key: the durable half of its claim */
+  PAGES_PRINTS,  /* content of a request: the key it was last sent under */
+  PAGES_SEEN,    /* key: what observe mode knows of its answer */
   PAGES_TREES
 };
 extern const char *const pages_names[PAGES_TREES];
@@ -43,7 +44,7 @@ struct pages {
   _Atomic size_t end; /* bytes that the file is known to have */
 };
 
-/* As LMDB keeps it in the file. */
+/* The root of a tree, as LMDB keeps it in the file. */
 struct pages_root {
   uint32_t pad;
   uint16_t flags, depth;
@@ -52,6 +53,7 @@ struct pages_root {
 
 /* What one transaction sees. */
 struct pages_snapshot {
+  struct pages *pages;
   uint64_t txn;
   uint64_t next_page;
   struct pages_root free, main, tree[PAGES_TREES];
@@ -72,31 +74,30 @@ void pages_close(struct pages *pages);
  * new reader gets. So `out->txn` holds only once the caller's transaction has been renewed and still is
  * `txn`. -EAGAIN: txn + 2 is there already.
  */
-int pages_copy_roots(const struct pages *pages, uint64_t txn, struct pages_snapshot *out);
+int pages_copy_roots(struct pages *pages, uint64_t txn, struct pages_snapshot *out);
 
 /* Then finds our trees. -EILSEQ: damaged. A tree that does not exist yet is empty. */
-int pages_find_trees(struct pages *pages, struct pages_snapshot *snapshot);
+int pages_find_trees(struct pages_snapshot *snapshot);
 
 /* -ENOENT: no such key. `value` points into the map, at any alignment. */
-int pages_get(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
-              const void *key, size_t key_len, struct idem_span *value);
+int pages_get(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
+              struct idem_span *value);
 
 /* Calls `visit` for each entry from `from` (NULL: the first) on, until it returns non-zero, which is then
  * returned. Goes on behind damaged pages, and then returns -EILSEQ. */
 typedef int pages_visit(void *arg, struct idem_span key, struct idem_span value);
-int pages_each(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
-               const struct idem_span *from, pages_visit *visit, void *arg);
+int pages_each(const struct pages_snapshot *snapshot, enum pages_tree tree, const struct idem_span *from,
+               pages_visit *visit, void *arg);
 
-/* Everything that LMDB follows when it writes `key` into `tree`: the path, its neighbours, which it may
- * merge, and an overflow page that it may free. 0 or -EILSEQ. */
-int pages_check(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
-                const void *key, size_t key_len);
+/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, its neighbours, which it
+ * may merge, and an overflow page that it may free. 0 or -EILSEQ. */
+int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len);
 
-/* The main tree and the list of free pages, which every write goes through. */
-int pages_check_main(struct pages *pages, const struct pages_snapshot *snapshot);
-int pages_check_free(struct pages *pages, const struct pages_snapshot *snapshot);
+/* Check the main tree and the list of free pages, which every write goes through. */
+int pages_check_main(const struct pages_snapshot *snapshot);
+int pages_check_free(const struct pages_snapshot *snapshot);
 
 /* Bytes that the answers and all their indexes take. */
-uint64_t pages_bytes(const struct pages *pages, const struct pages_snapshot *snapshot);
+uint64_t pages_bytes(const struct pages_snapshot *snapshot);
 
 #endif

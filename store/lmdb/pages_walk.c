@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The walks of pages.h that go over many pages: visiting entries, and checking a path before LMDB takes it.
+/*
+ * The walks of pages.h that go over many pages: visiting entries, and checking whole trees before LMDB goes
+ * over them.
+ *
+ * A damaged tree may lead in a circle, so each walk has a budget of as many pages as the snapshot has. A walk
+ * that visits goes on behind damage, so that a command shows what is still there; one that checks stops.
  */
 #include "store/lmdb/page.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct walk {
-  struct pages *pages;
   const struct pages_snapshot *snapshot;
   pages_visit *visit;
   void *arg;
-  uint64_t budget; /* pages left: a damaged tree may lead in a circle */
+  uint64_t budget; /* pages left */
   bool damaged;
   bool integers; /* the free list's keys */
   uint8_t *free; /* a bit for each page that the free list names, or NULL */
@@ -20,40 +25,29 @@ struct walk {
  * further. */
 enum { TREE_PAGES_MOST = 20000 };
 
-static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from);
-
-static int walk_node(struct walk *walk, const struct page *page, unsigned i, int depth,
-                     const struct idem_span *from)
-{
-  struct node node;
-  if (page_node(walk->pages, page, i, &node) < 0) {
-    walk->damaged = true;
-    return 0;
-  }
-  if (page->flags & PAGE_BRANCH)
-    return walk_page(walk, node.child, depth + 1, from);
-  if (page_value(walk->pages, walk->snapshot, &node) < 0) {
-    walk->damaged = true;
-    return 0;
-  }
-  return walk->visit(walk->arg, node.key, node.value);
-}
-
+/* Visits the entries below a page, from `from` on. */
 static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from)
 {
-  const struct page *page =
-      depth < PAGE_DEPTH && walk->budget ? page_at(walk->pages, walk->snapshot, number) : NULL;
+  const struct page *page = depth < PAGE_DEPTH && walk->budget ? page_at(walk->snapshot, number) : NULL;
   unsigned at = 0;
   bool exact;
-  if (!page || (from && page_search(walk->pages, page, *from, &at, &exact) < 0)) {
+  if (!page || (from && page_search(walk->snapshot, page, *from, &at, &exact) < 0)) {
     walk->damaged = true;
     return 0;
   }
   walk->budget--;
+  bool branch = page->flags & PAGE_BRANCH;
   unsigned count = page_count(page);
   int rc = 0;
-  for (unsigned i = at; i < count && rc == 0; i++)
-    rc = walk_node(walk, page, i, depth, i == at ? from : NULL);
+  for (unsigned i = at; i < count && rc == 0; i++) {
+    struct node node;
+    if (page_node(walk->snapshot, page, i, &node) < 0 || (!branch && page_value(walk->snapshot, &node) < 0))
+      walk->damaged = true;
+    else if (branch)
+      rc = walk_page(walk, node.child, depth + 1, i == at ? from : NULL);
+    else
+      rc = walk->visit(walk->arg, node.key, node.value);
+  }
   return rc;
 }
 
@@ -66,89 +60,35 @@ static int walk_tree(struct walk *walk, uint64_t root, const struct idem_span *f
   return rc ? rc : walk->damaged ? -EILSEQ : 0;
 }
 
-int pages_each(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
-               const struct idem_span *from, pages_visit *visit, void *arg)
+int pages_each(const struct pages_snapshot *snapshot, enum pages_tree tree, const struct idem_span *from,
+               pages_visit *visit, void *arg)
 {
-  struct walk walk = {.pages = pages, .snapshot = snapshot, .visit = visit, .arg = arg};
+  struct walk walk = {.snapshot = snapshot, .visit = visit, .arg = arg};
   return walk_tree(&walk, snapshot->tree[tree].root, from);
 }
 
-static int check_number(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t number,
-                        bool integers)
-{
-  const struct page *page = page_at(pages, snapshot, number);
-  return page ? page_check(pages, snapshot, page, integers) : -EILSEQ;
-}
-
-/* A page that gets too empty is merged with the one before or behind it. */
-static int check_neighbours(struct pages *pages, const struct pages_snapshot *snapshot,
-                            const struct page *page, unsigned at)
-{
-  unsigned first = at ? at - 1 : 0, last = at + 1 < page_count(page) ? at + 1 : at;
-  for (unsigned i = first; i <= last; i++) {
-    struct node node;
-    if (page_node(pages, page, i, &node) < 0 || check_number(pages, snapshot, node.child, false) < 0)
-      return -EILSEQ;
-  }
-  return 0;
-}
-
-static int check_path(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
-                      struct idem_span key)
-{
-  if (root == PAGE_NONE)
-    return 0;
-  if (check_number(pages, snapshot, root, false) < 0)
-    return -EILSEQ;
-  for (int depth = 0; depth < PAGE_DEPTH; depth++) {
-    const struct page *page = page_at(pages, snapshot, root);
-    if (!page)
-      return -EILSEQ;
-    if (page->flags & PAGE_LEAF)
-      return 0;
-    struct node node;
-    unsigned at;
-    bool exact;
-    if (page_search(pages, page, key, &at, &exact) < 0 || check_neighbours(pages, snapshot, page, at) < 0 ||
-        page_node(pages, page, at, &node) < 0)
-      return -EILSEQ;
-    root = node.child;
-  }
-  return -EILSEQ;
-}
-
-int pages_check(struct pages *pages, const struct pages_snapshot *snapshot, enum pages_tree tree,
-                const void *key, size_t key_len)
-{
-  return check_path(pages, snapshot, snapshot->tree[tree].root, (struct idem_span){key, key_len});
-}
-
-/* Visits every page of a tree, whole. One that is free as well would be overwritten while LMDB still reads
+/* Checks every page of a tree, whole. One that is free as well would be overwritten while LMDB still reads
  * it. */
-static int check_all(struct walk *walk, uint64_t number, int depth)
+static int check_below(struct walk *walk, uint64_t number, int depth)
 {
   bool is_free = walk->free && number < walk->snapshot->next_page && walk->free[number / 8] >> number % 8 & 1;
   if (is_free || depth >= PAGE_DEPTH || walk->budget-- == 0 ||
-      check_number(walk->pages, walk->snapshot, number, walk->integers) < 0)
+      page_check(walk->snapshot, number, walk->integers) < 0)
     return -EILSEQ;
-  const struct page *page = page_at(walk->pages, walk->snapshot, number);
+  const struct page *page = page_at(walk->snapshot, number);
   for (unsigned i = 0; page && page->flags & PAGE_BRANCH && i < page_count(page); i++) {
     struct node node;
-    if (page_node(walk->pages, page, i, &node) < 0 || check_all(walk, node.child, depth + 1) < 0)
+    if (page_node(walk->snapshot, page, i, &node) < 0 || check_below(walk, node.child, depth + 1) < 0)
       return -EILSEQ;
   }
   return page ? 0 : -EILSEQ;
 }
 
-static int check_tree(struct pages *pages, const struct pages_snapshot *snapshot, uint64_t root,
-                      bool integers, uint8_t *free)
+static int check_tree(const struct pages_snapshot *snapshot, uint64_t root, bool integers, uint8_t *free)
 {
-  struct walk walk = {.pages = pages,
-                      .snapshot = snapshot,
-                      .budget = snapshot->next_page,
-                      .integers = integers,
-                      .free = free};
-  return root == PAGE_NONE ? 0 : check_all(&walk, root, 0);
+  struct walk walk = {
+      .snapshot = snapshot, .budget = snapshot->next_page, .integers = integers, .free = free};
+  return root == PAGE_NONE ? 0 : check_below(&walk, root, 0);
 }
 
 /* LMDB takes flags for how entries are laid out, and we take the counts for how full the store is. */
@@ -159,28 +99,29 @@ static bool root_is_sane(const struct pages_root *root, unsigned flags, uint64_t
          (root->root == PAGE_NONE) == (root->depth == 0);
 }
 
-int pages_check_main(struct pages *pages, const struct pages_snapshot *snapshot)
+int pages_check_main(const struct pages_snapshot *snapshot)
 {
   bool sane = root_is_sane(&snapshot->main, 0, snapshot->next_page) &&
               root_is_sane(&snapshot->free, ROOT_INTEGER_KEYS, snapshot->next_page);
   for (unsigned i = 0; i < PAGES_TREES; i++)
     sane = sane && root_is_sane(&snapshot->tree[i], 0, snapshot->next_page);
-  return sane ? check_tree(pages, snapshot, snapshot->main.root, false, NULL) : -EILSEQ;
+  return sane ? check_tree(snapshot, snapshot->main.root, false, NULL) : -EILSEQ;
 }
 
-/* A list: how many, then page numbers, the greatest first. LMDB takes all three on trust. */
+/* An entry of the free list: how many, then page numbers, the greatest first. LMDB takes all three on trust.
+ */
 static int check_list(void *arg, struct idem_span key, struct idem_span value)
 {
   const struct walk *walk = arg;
   uint64_t count, before = walk->snapshot->next_page;
   if (key.len != sizeof(uint64_t) || value.len < sizeof(count))
     return -EILSEQ;
-  __builtin_memcpy(&count, value.data, sizeof(count));
+  memcpy(&count, value.data, sizeof(count));
   if (count > value.len / sizeof(count) - 1)
     return -EILSEQ;
   for (uint64_t i = 1; i <= count; i++) {
     uint64_t number;
-    __builtin_memcpy(&number, value.data + i * sizeof(number), sizeof(number));
+    memcpy(&number, value.data + i * sizeof(number), sizeof(number));
     if (number < 2 || number >= before)
       return -EILSEQ;
     if (walk->free)
@@ -190,34 +131,28 @@ static int check_list(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
-/* Tells of pages that are both free and part of a tree. */
-static int check_taken(struct pages *pages, const struct pages_snapshot *snapshot, uint8_t *free)
+int pages_check_free(const struct pages_snapshot *snapshot)
 {
-  int rc = check_tree(pages, snapshot, snapshot->free.root, true, free);
-  if (rc == 0)
-    rc = check_tree(pages, snapshot, snapshot->main.root, false, free);
+  struct walk walk = {.snapshot = snapshot, .visit = check_list};
+  walk.arg = &walk;
+  int rc = check_tree(snapshot, snapshot->free.root, true, NULL);
+  if (rc < 0)
+    return rc;
+  /* Without memory for the bits the lists are checked, and pages that are free and taken go unnoticed. */
+  walk.free = calloc(snapshot->next_page / 8 + 1, 1);
+  rc = walk_tree(&walk, snapshot->free.root, NULL);
+  if (rc == 0 && walk.free)
+    rc = check_tree(snapshot, snapshot->free.root, true, walk.free);
+  if (rc == 0 && walk.free)
+    rc = check_tree(snapshot, snapshot->main.root, false, walk.free);
   uint64_t left = TREE_PAGES_MOST;
-  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++) {
+  for (unsigned i = 0; i < PAGES_TREES && rc == 0 && walk.free; i++) {
     const struct pages_root *tree = &snapshot->tree[i];
     if (tree->branches + tree->leaves > left)
       break;
     left -= tree->branches + tree->leaves;
-    rc = check_tree(pages, snapshot, tree->root, false, free);
+    rc = check_tree(snapshot, tree->root, false, walk.free);
   }
-  return rc;
-}
-
-int pages_check_free(struct pages *pages, const struct pages_snapshot *snapshot)
-{
-  int rc = check_tree(pages, snapshot, snapshot->free.root, true, NULL);
-  struct walk walk = {.pages = pages, .snapshot = snapshot, .visit = check_list};
-  walk.arg = &walk;
-  if (rc < 0)
-    return rc;
-  walk.free = calloc(snapshot->next_page / 8 + 1, 1);
-  rc = walk_tree(&walk, snapshot->free.root, NULL);
-  if (rc == 0 && walk.free)
-    rc = check_taken(pages, snapshot, walk.free);
   free(walk.free);
   return rc;
 }

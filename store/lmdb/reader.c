@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine's readers: one read transaction for each thread, renewed for each lookup. */
-#include "store/lmdb/engine.h"
-
+/*
+ * The engine's readers. A thread keeps one in a slot of its own and renews it for each lookup, which costs a
+ * store into the thread's line of LMDB's reader table and no lock. Its roots stay, as long as nobody commits.
+ */
 #include "store/base/process.h"
 #include "store/base/stats.h"
 #include "store/lmdb/engine_internal.h"
@@ -11,59 +12,41 @@
 
 enum { READER_TRIES = 100 };
 
-static void list_add(struct engine *engine, struct reader *reader)
+static int reader_new(struct engine *engine, struct reader **out)
 {
+  struct reader *reader = calloc(1, sizeof(*reader));
+  MDB_txn *txn;
+  int rc = reader ? mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn) : ENOMEM;
+  if (rc == MDB_READERS_FULL && engine_clear_readers(engine) > 0)
+    rc = mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn);
+  if (rc) {
+    free(reader);
+    return engine_code(rc);
+  }
+  mdb_txn_reset(txn);
+  reader->engine = engine;
+  reader->txn = txn;
+  reader->shard = stats_shard();
   pthread_mutex_lock(&process_lock_lists);
   reader->next = engine->readers;
   if (reader->next)
     reader->next->previous = reader;
   engine->readers = reader;
   pthread_mutex_unlock(&process_lock_lists);
-}
-
-static void list_remove(struct engine *engine, struct reader *reader)
-{
-  pthread_mutex_lock(&process_lock_lists);
-  if (reader->previous)
-    reader->previous->next = reader->next;
-  else
-    engine->readers = reader->next;
-  if (reader->next)
-    reader->next->previous = reader->previous;
-  pthread_mutex_unlock(&process_lock_lists);
-}
-
-/* A transaction in `txn`, idle. */
-static int txn_new(struct engine *engine, MDB_txn **txn)
-{
-  int rc = mdb_txn_begin(engine->env, NULL, MDB_RDONLY, txn);
-  if (rc == MDB_READERS_FULL && engine_clear_readers(engine) > 0)
-    rc = mdb_txn_begin(engine->env, NULL, MDB_RDONLY, txn);
-  if (rc == 0)
-    mdb_txn_reset(*txn);
-  return engine_code(rc);
-}
-
-static int reader_new(struct engine *engine, struct reader **out)
-{
-  struct reader *reader = calloc(1, sizeof(*reader));
-  MDB_txn *txn;
-  int rc = reader ? txn_new(engine, &txn) : -ENOMEM;
-  if (rc < 0) {
-    free(reader);
-    return rc;
-  }
-  reader->engine = engine;
-  reader->txn = txn;
-  reader->shard = stats_shard();
-  list_add(engine, reader);
   *out = reader;
   return 0;
 }
 
 static void reader_free(struct reader *reader)
 {
-  list_remove(reader->engine, reader);
+  pthread_mutex_lock(&process_lock_lists);
+  if (reader->previous)
+    reader->previous->next = reader->next;
+  else
+    reader->engine->readers = reader->next;
+  if (reader->next)
+    reader->next->previous = reader->previous;
+  pthread_mutex_unlock(&process_lock_lists);
   mdb_txn_abort(reader->txn);
   free(reader);
 }
@@ -87,21 +70,6 @@ void reader_free_all(struct engine *engine)
     reader_free(engine->readers);
 }
 
-static int reader_pick(struct engine *engine, struct reader **out)
-{
-  struct reader *mine = pthread_getspecific(engine->slot);
-  if (mine && !mine->busy) {
-    *out = mine;
-    return 0;
-  }
-  int rc = reader_new(engine, out);
-  if (rc < 0)
-    return rc;
-  /* Without room for the slot it is used once. */
-  (*out)->lone = mine || pthread_setspecific(engine->slot, *out) != 0;
-  return 0;
-}
-
 /*
  * Begins the transaction and finds its roots, unless they are those of the last time. What was copied in one
  * round holds if the next one begins with the same transaction; while commits rush by, that takes a few
@@ -109,7 +77,6 @@ static int reader_pick(struct engine *engine, struct reader **out)
  */
 static int reader_renew(struct reader *reader)
 {
-  struct pages *pages = &reader->engine->pages;
   struct pages_snapshot fresh; /* not zeroed: it is long, and seldom needed */
   fresh.txn = 0;
   for (int i = 0; i < READER_TRIES; i++) {
@@ -121,35 +88,41 @@ static int reader_renew(struct reader *reader)
       return 0;
     if (number == fresh.txn) {
       reader->snapshot.txn = 0;
-      rc = pages_find_trees(pages, &fresh);
+      rc = pages_find_trees(&fresh);
       if (rc == 0)
         reader->snapshot = fresh;
       else
         mdb_txn_reset(reader->txn);
       return rc;
     }
-    rc = pages_copy_roots(pages, number, &fresh);
-    if (rc < 0)
+    if (pages_copy_roots(&reader->engine->pages, number, &fresh) < 0)
       fresh.txn = 0;
     mdb_txn_reset(reader->txn);
   }
   return -EILSEQ;
 }
 
-int engine_begin(struct engine *engine, struct reader **out, struct idem_error *error)
+int reader_begin(struct engine *engine, struct reader **out, struct idem_error *error)
 {
-  int rc = reader_pick(engine, out);
-  if (rc == 0) {
-    rc = reader_renew(*out);
+  struct reader *reader = pthread_getspecific(engine->slot);
+  int rc = 0;
+  if (!reader || reader->busy) {
+    bool second = reader;
+    rc = reader_new(engine, &reader);
+    /* Without room for the slot it is used once. */
     if (rc == 0)
-      (*out)->busy = true;
-    else if ((*out)->lone)
-      reader_free(*out);
+      reader->lone = second || pthread_setspecific(engine->slot, reader) != 0;
   }
-  return rc < 0 ? engine_fail(error, rc, "cannot read the store") : 0;
+  if (rc == 0 && (rc = reader_renew(reader)) < 0 && reader->lone)
+    reader_free(reader);
+  if (rc < 0)
+    return engine_fail(error, rc, "cannot read the store");
+  reader->busy = true;
+  *out = reader;
+  return 0;
 }
 
-void engine_end(struct reader *reader)
+void reader_end(struct reader *reader)
 {
   if (!reader || !engine_is_ours(reader->engine))
     return;
@@ -157,16 +130,4 @@ void engine_end(struct reader *reader)
   reader->busy = false;
   if (reader->lone)
     reader_free(reader);
-}
-
-int reader_get(struct reader *reader, enum pages_tree tree, const void *key, size_t key_len,
-               struct idem_span *value)
-{
-  return pages_get(&reader->engine->pages, &reader->snapshot, tree, key, key_len, value);
-}
-
-int reader_each(struct reader *reader, enum pages_tree tree, const struct idem_span *from, pages_visit *visit,
-                void *arg)
-{
-  return pages_each(&reader->engine->pages, &reader->snapshot, tree, from, visit, arg);
 }

@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* shelf: an answer with all of its indexes: found, put and dropped as one. */
-#ifndef IDEMSHIM_STORE_SHELF_H
-#define IDEMSHIM_STORE_SHELF_H
+/*
+ * answer_index: an answer with all of its indexes: found, put and dropped as one.
+ *
+ *     switch (answer_index_find(store, reader, key, ttl_ms, &answer)) {
+ *     case ANSWER_FRESH: deliver(&answer);                     // valid until reader_end(reader)
+ *     }
+ *     answer_index_put(writer, &answer, &draft);               // in a transaction
+ *     answer_index_drop(writer, key, &bytes);
+ *
+ * Besides the answers themselves, by key, there are four ways to one: by the digest of its request's bytes,
+ * by age, by expiry, and by its content (claim_record.h, print). An index that is damaged loses nothing but
+ * its own use; idem_store_verify() names what does not fit. Functions return 0 or -errno.
+ */
+#ifndef IDEMSHIM_STORE_ANSWER_INDEX_H
+#define IDEMSHIM_STORE_ANSWER_INDEX_H
 
 #include "store/records/record.h"
 #include "store/state/state.h"
 
 enum answer_index_found { ANSWER_NONE, ANSWER_FRESH, ANSWER_EXPIRED, ANSWER_DAMAGED };
 
-/* Fills `answer`, valid until the reader ends, unless there is none or it is damaged. Expired: by its own
- * time, or by `ttl_ms` where that is shorter. */
+/* Fills `answer`, valid until the reader ends, unless there is none or it is damaged, which is counted.
+ * Expired: by its own time, or by `ttl_ms` where that is shorter. */
 enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_answer *answer);
 
@@ -17,11 +29,8 @@ enum answer_index_found answer_index_find(struct idem_store *store, struct reade
 int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft);
 
 /* Removes an answer with its indexes, even a damaged one as far as it can be read. `*bytes` (may be NULL)
- * grows by its size. */
+ * grows by its size. 0 also if there is none. */
 int answer_index_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes);
-
-/* The last answer's serial; how many there have been. */
-uint64_t answer_index_last_serial(struct writer *writer);
 
 /* The keys of the indexes: big-endian, so that the oldest comes first. */
 void answer_index_age_key(uint64_t serial, uint8_t out[8]);

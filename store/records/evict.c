@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Each kind of thing to drop is a walk over one tree, whose visitor drops what it may and ends the walk when
+ * it has enough. A walk sees what was there when its transaction began, so that dropping does not disturb it.
+ */
 #include "store/records/evict.h"
 
 #include "store/base/claim_lock.h"
@@ -15,246 +19,176 @@ enum { BATCH = 64, CLAIM_BATCH = 256, TIDY_CLAIMS = 4, ROUNDS_MOST = 100000 };
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
-/* Answers. */
-
-struct drop {
+struct sweep {
   struct idem_store *store;
   struct writer *writer;
-  int64_t now;
-  uint64_t enough; /* bytes; stops there */
-  unsigned most, count;
+  enum evict_kind kind;
+  const struct idem_span *from; /* NULL: the first */
+  int64_t before;               /* what was to end, or began, before this goes */
+  uint64_t enough;              /* bytes; stops there */
+  unsigned look, most, count;
   uint64_t bytes;
-  int rc;
 };
 
-static int drop_one(struct drop *drop, struct idem_span index_value)
+static int drop_answer(struct sweep *sweep, enum pages_tree index, struct idem_span name,
+                       struct idem_span key)
 {
-  if (index_value.len != IDEM_KEY_SIZE)
-    return -EILSEQ;
-  drop->rc = answer_index_drop(drop->writer, (const uint8_t *)index_value.data, &drop->bytes);
-  if (drop->rc < 0)
-    return drop->rc;
-  return ++drop->count >= drop->most || drop->bytes >= drop->enough;
-}
-
-static int drop_if_expired(void *arg, struct idem_span key, struct idem_span value)
-{
-  struct drop *drop = arg;
-  if (key.len != 16 || answer_index_expiry_time(key.data) > drop->now)
-    return 1;
   /* The entry itself, too, should its answer be gone. */
-  drop->rc = writer_delete(drop->writer, PAGES_EXPIRY, key.data, key.len);
-  return drop->rc < 0 ? drop->rc : drop_one(drop, value);
-}
-
-static int drop_oldest(void *arg, struct idem_span key, struct idem_span value)
-{
-  struct drop *drop = arg;
-  drop->rc = writer_delete(drop->writer, PAGES_AGE, key.data, key.len);
-  return drop->rc < 0 ? drop->rc : drop_one(drop, value);
-}
-
-static int expired_body(struct writer *writer, void *arg)
-{
-  struct drop *drop = arg;
-  drop->writer = writer;
-  int rc = writer_each(writer, PAGES_EXPIRY, NULL, drop_if_expired, drop);
-  return rc < 0 ? rc : 0;
-}
-
-static int oldest_body(struct writer *writer, void *arg)
-{
-  struct drop *drop = arg;
-  drop->writer = writer;
-  int rc = writer_each(writer, PAGES_AGE, NULL, drop_oldest, drop);
-  return rc < 0 ? rc : 0;
-}
-
-static int drop_batch(struct idem_store *store, struct engine *engine, int (*body)(struct writer *, void *),
-                      uint64_t enough, struct evicted *swept, struct idem_error *error)
-{
-  struct drop drop = {.store = store, .now = clock_now_us(), .most = BATCH, .enough = enough};
-  int rc = engine_write(engine, body, &drop, error);
+  int rc = writer_delete(sweep->writer, index, name.data, name.len);
   if (rc < 0)
     return rc;
-  swept->answers += drop.count;
-  swept->bytes += drop.bytes;
-  return (int)drop.count;
+  if (key.len != IDEM_KEY_SIZE)
+    return -EILSEQ;
+  rc = answer_index_drop(sweep->writer, (const uint8_t *)key.data, &sweep->bytes);
+  return rc < 0 ? rc : ++sweep->count >= sweep->most || sweep->bytes >= sweep->enough;
 }
 
-int evict_expired(struct idem_store *store, struct engine *engine, struct evicted *swept,
-                  struct idem_error *error)
+static int drop_expired(void *arg, struct idem_span name, struct idem_span key)
 {
-  return drop_batch(store, engine, expired_body, UINT64_MAX, swept, error);
+  struct sweep *sweep = arg;
+  if (name.len != 16 || answer_index_expiry_time(name.data) > sweep->before)
+    return 1;
+  return drop_answer(sweep, PAGES_EXPIRY, name, key);
 }
 
-/* Claims. */
-
-struct claims {
-  struct idem_store *store;
-  struct writer *writer;
-  int64_t before; /* claims in doubt and counters older than this go */
-  unsigned look, most, count;
-};
-
-static bool is_left_over(const struct claims *claims, struct idem_span key, const struct op *op)
+static int drop_oldest(void *arg, struct idem_span name, struct idem_span key)
 {
-  /* An upstream key is worth keeping for the next try, but not for ever. */
-  if (op->started_us >= claims->before)
-    return false;
-  return op->state != CLAIM_IN_FLIGHT ||
-         claim_taken(claims->store->claims_fd, (const uint8_t *)key.data) == 0;
+  return drop_answer(arg, PAGES_AGE, name, key);
 }
 
 static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
 {
-  struct claims *claims = arg;
-  struct op op = {0};
-  if (claims->look-- == 0)
+  struct sweep *sweep = arg;
+  struct claim_record claim = {0};
+  if (sweep->look-- == 0)
     return 1;
-  if (claim_record_parse(value, &op) == 0 && !is_left_over(claims, key, &op))
+  /* An upstream key is worth keeping for the next try, but not for ever. */
+  bool wanted = claim_record_parse(value, &claim) == 0 &&
+                (claim.started_us >= sweep->before ||
+                 (claim.state == CLAIM_IN_FLIGHT &&
+                  claim_lock_taken(sweep->store->claims_fd, (const uint8_t *)key.data) != 0));
+  if (wanted)
     return 0;
-  int rc = writer_delete(claims->writer, PAGES_OPS, key.data, key.len);
-  if (rc == 0 && op.version)
-    rc = writer_delete(claims->writer, PAGES_PRINTS, op.print, IDEM_KEY_SIZE);
-  return rc < 0 ? rc : ++claims->count >= claims->most;
+  int rc = writer_delete(sweep->writer, PAGES_OPS, key.data, key.len);
+  if (rc == 0 && claim.version)
+    rc = writer_delete(sweep->writer, PAGES_PRINTS, claim.print, IDEM_KEY_SIZE);
+  return rc < 0 ? rc : ++sweep->count >= sweep->most;
 }
 
-/* Keys are hashes, so a walk from a random place is a sample. */
-static int claims_sample(struct claims *claims)
-{
-  uint8_t key[IDEM_KEY_SIZE];
-  struct idem_span from = {(const char *)key, sizeof(key)};
-  if (getrandom(key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
-    return 0;
-  int rc = writer_each(claims->writer, PAGES_OPS, &from, drop_claim, claims);
-  return rc < 0 ? rc : 0;
-}
-
-static int claims_body(struct writer *writer, void *arg)
-{
-  struct claims *claims = arg;
-  claims->writer = writer;
-  int rc = writer_each(writer, PAGES_OPS, NULL, drop_claim, claims);
-  return rc < 0 ? rc : 0;
-}
-
-int evict_claims(struct idem_store *store, struct engine *engine, int64_t age_us, struct evicted *swept,
-                 struct idem_error *error)
-{
-  struct claims claims = {
-      .store = store, .before = clock_now_us() - age_us, .look = UINT32_MAX, .most = CLAIM_BATCH};
-  int rc = engine_write(engine, claims_body, &claims, error);
-  if (rc < 0)
-    return rc;
-  swept->claims += claims.count;
-  return (int)claims.count;
-}
-
-/* What observe mode has noted. */
-
-struct seen_sweep {
-  struct writer *writer;
-  int64_t now;
-  unsigned count;
-};
-
+/* What observe mode has noted begins with its expiry (call/observe.c). */
 static int drop_seen(void *arg, struct idem_span key, struct idem_span value)
 {
-  struct seen_sweep *sweep = arg;
+  struct sweep *sweep = arg;
   int64_t expires_us = 0;
   if (value.len >= sizeof(expires_us))
     memcpy(&expires_us, value.data, sizeof(expires_us));
-  if (expires_us > sweep->now)
+  if (expires_us > sweep->before)
     return 0;
   int rc = writer_delete(sweep->writer, PAGES_SEEN, key.data, key.len);
-  return rc < 0 ? rc : ++sweep->count >= CLAIM_BATCH;
+  return rc < 0 ? rc : ++sweep->count >= sweep->most;
 }
 
-static int seen_body(struct writer *writer, void *arg)
+static const struct {
+  enum pages_tree tree;
+  pages_visit *drop;
+  unsigned most;
+} kinds[EVICT_KINDS] = {
+    [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired, BATCH},
+    [EVICT_OLDEST] = {PAGES_AGE, drop_oldest, BATCH},
+    [EVICT_CLAIMS] = {PAGES_OPS, drop_claim, CLAIM_BATCH},
+    [EVICT_SEEN] = {PAGES_SEEN, drop_seen, CLAIM_BATCH},
+};
+
+static int sweep_body(struct writer *writer, void *arg)
 {
-  struct seen_sweep *sweep = arg;
+  struct sweep *sweep = arg;
   sweep->writer = writer;
-  int rc = writer_each(writer, PAGES_SEEN, NULL, drop_seen, sweep);
+  int rc = pages_each(&writer->before, kinds[sweep->kind].tree, sweep->from, kinds[sweep->kind].drop, sweep);
   return rc < 0 ? rc : 0;
 }
 
-int evict_seen(struct engine *engine, struct evicted *swept, struct idem_error *error)
+static int batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, uint64_t enough,
+                 struct evicted *gone, struct idem_error *error)
 {
-  struct seen_sweep sweep = {.now = clock_now_us()};
-  int rc = engine_write(engine, seen_body, &sweep, error);
+  struct sweep sweep = {.store = store,
+                        .kind = kind,
+                        .before = clock_now_us() - age_us,
+                        .enough = enough,
+                        .look = UINT32_MAX,
+                        .most = kinds[kind].most};
+  int rc = state_write(store, sweep_body, &sweep, error);
   if (rc < 0)
     return rc;
-  swept->answers += sweep.count;
+  gone->bytes += sweep.bytes;
+  *(kind == EVICT_CLAIMS ? &gone->claims : &gone->answers) += sweep.count;
   return (int)sweep.count;
 }
 
-/* Room. */
+int evict_batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, struct evicted *gone,
+                struct idem_error *error)
+{
+  return batch(store, kind, age_us, UINT64_MAX, gone, error);
+}
 
 int evict_some(struct idem_store *store, struct writer *writer, unsigned most)
 {
-  struct drop drop = {
-      .store = store, .writer = writer, .now = clock_now_us(), .most = most, .enough = UINT64_MAX};
-  int rc = writer_each(writer, PAGES_EXPIRY, NULL, drop_if_expired, &drop);
-  if (rc < 0)
+  uint8_t key[IDEM_KEY_SIZE];
+  struct idem_span from = {(const char *)key, sizeof(key)};
+  struct sweep expired = {.store = store, .before = clock_now_us(), .enough = UINT64_MAX, .most = most};
+  struct sweep claims = {.store = store,
+                         .kind = EVICT_CLAIMS,
+                         .from = &from,
+                         .before = expired.before - 7 * DAY_US,
+                         .look = TIDY_CLAIMS,
+                         .most = TIDY_CLAIMS};
+  int rc = sweep_body(writer, &expired);
+  /* Keys are hashes, so a walk from a random place is a sample. */
+  if (rc < 0 || getrandom(key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
     return rc;
-  struct claims claims = {.store = store,
-                          .writer = writer,
-                          .before = drop.now - 7 * DAY_US,
-                          .look = TIDY_CLAIMS,
-                          .most = TIDY_CLAIMS};
-  return claims_sample(&claims);
+  return sweep_body(writer, &claims);
 }
 
-static int used_bytes(struct engine *engine, uint64_t *used, struct idem_error *error)
+static int used_bytes(struct idem_store *store, uint64_t *used, struct idem_error *error)
 {
   struct reader *reader;
-  int rc = engine_begin(engine, &reader, error);
+  int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
-  *used = pages_bytes(engine_pages(engine), &reader->snapshot);
-  engine_end(reader);
+  *used = pages_bytes(&reader->snapshot);
+  reader_end(reader);
   return 0;
 }
 
-/* One step towards room: expired answers, then the claims of the dead, then the oldest answers. Returns how
- * much it dropped. */
-static int give_way(struct idem_store *store, struct engine *engine, uint64_t enough,
-                    struct idem_error *error)
-{
-  struct evicted swept = {0};
-  int dropped = evict_expired(store, engine, &swept, error);
-  if (dropped == 0)
-    dropped = drop_batch(store, engine, oldest_body, enough, &swept, error);
-  if (dropped == 0)
-    dropped = evict_claims(store, engine, 0, &swept, error);
-  if (dropped == 0)
-    dropped = evict_seen(engine, &swept, error);
-  stats_add(store->stats, stats_shard(), IDEM_COUNTER_evicted, swept.answers);
-  return dropped;
-}
-
-int evict_for(struct idem_store *store, struct engine *engine, uint64_t need, struct idem_error *error)
+int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
 {
   uint64_t capacity = store->size, used;
+  struct engine *engine;
   if (need > capacity / 4)
     return idem_error_set(
         error, -EFBIG,
         "the answer takes %llu bytes, more than a quarter of the store (IDEMSHIM_STORE_SIZE is %llu)",
         (unsigned long long)need, (unsigned long long)capacity);
-  int rc = used_bytes(engine, &used, error);
+  int rc = used_bytes(store, &used, error);
   if (rc < 0 || used + need <= capacity)
+    return rc;
+  /* A reader that died while it held a snapshot keeps what is dropped from being used again. */
+  if ((rc = state_engine(store, &engine, error)) < 0)
     return rc;
   engine_clear_readers(engine);
   /* More than is needed now, so that not every commit has to. */
   uint64_t target = capacity - need > capacity / 16 ? capacity - need - capacity / 16 : 0;
   for (int i = 0; i < ROUNDS_MOST && used > target; i++) {
-    rc = give_way(store, engine, used - target, error);
-    if (rc <= 0)
-      return rc < 0 ? rc
-                    : idem_error_set(error, -ENOSPC, "the store is full and there is nothing left to drop");
-    rc = used_bytes(engine, &used, error);
-    if (rc < 0)
+    struct evicted gone = {0};
+    int dropped = 0;
+    for (unsigned kind = 0; kind < EVICT_KINDS && dropped == 0; kind++)
+      dropped = batch(store, (enum evict_kind)kind, 0, kind == EVICT_OLDEST ? used - target : UINT64_MAX,
+                      &gone, error);
+    stats_add(store->stats, stats_shard(), IDEM_COUNTER_evicted, gone.answers);
+    if (dropped < 0)
+      return dropped;
+    if (dropped == 0)
+      return idem_error_set(error, -ENOSPC, "the store is full and there is nothing left to drop");
+    if ((rc = used_bytes(store, &used, error)) < 0)
       return rc;
   }
   return 0;

@@ -7,6 +7,10 @@
  *     size_t size = record_size(&draft);
  *     record_write(&draft, place);                              // place has `size` bytes
  *     record_parse(value, spare, sizeof(spare), &answer);       // spans point into value
+ *     record_open(value, key, &heap, &answer);                  // of an encrypted one; spans point into heap
+ *
+ * The layout is on disk: a change needs another RECORD_VERSION. Functions keep no state and return 0 or
+ * -errno; -EILSEQ is a record that is damaged.
  */
 #ifndef IDEMSHIM_STORE_RECORD_H
 #define IDEMSHIM_STORE_RECORD_H
@@ -15,7 +19,7 @@
 
 #include <sys/types.h>
 
-/* What of a long request body is kept, for people. */
+/* So much of a long request body is kept, for people. */
 enum { RECORD_BODY_KEPT = 256 * 1024 };
 
 /* The parts of a record, in their order. */
@@ -34,13 +38,23 @@ enum record_part {
   RECORD_PARTS
 };
 
-/* The names of an answer that its indexes need; they are removed with it. */
-struct record_names {
+/* Flags of a head. */
+enum { RECORD_EVENT_STREAM = 1, RECORD_DELIVERED = 2, RECORD_SEALED = 4, RECORD_FLAGS = 7 };
+
+/* How a record begins, at any even address. */
+struct record_head {
+  uint32_t magic, version;
+  uint64_t total;    /* bytes, with this head */
+  uint64_t checksum; /* XXH3 of everything behind it */
   uint64_t serial;
-  int64_t expires_us;
-  bool delivered;
-  uint8_t key[IDEM_KEY_SIZE], raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
-};
+  int64_t started_us, stored_us, expires_us, input, output;
+  uint64_t request_body_len;
+  uint64_t len[RECORD_PARTS];
+  uint32_t duration_ms, sequence;
+  uint16_t status, flags, key_kind, zero;
+  uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
+  uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE]; /* its names in two indexes, removed with it */
+} __attribute__((packed));
 
 /* `answer` with all that is to be kept; `id` is not stored. */
 struct record_draft {
@@ -52,11 +66,14 @@ struct record_draft {
 
 /* Bytes; 0 if a part is larger than a record can hold. */
 size_t record_size(const struct record_draft *draft);
-int record_write(const struct record_draft *draft, void *place); /* -ENOMEM, -EIO: it could not be sealed */
+/* -ENOMEM, -EIO: it could not be sealed. */
+int record_write(const struct record_draft *draft, void *place);
 
-/* 0, or -EILSEQ if it is no whole record. Does not compute the checksum. `spare` takes the chunks if they are
- * not aligned. */
-/* Of a sealed record the head alone is told. */
+/* The head of a record, or NULL if it is of another kind, version or length. */
+const struct record_head *record_head(struct idem_span record);
+
+/* Does not compute the checksum. `spare` takes the chunks if they are not aligned. Of a sealed record the
+ * head alone is told. After -EILSEQ `answer` holds nothing of use. */
 int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer);
 
 /* A sealed record as a plain one in `heap`, which has room for record.len bytes. Returns the plain length;
@@ -67,8 +84,9 @@ ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap);
 int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer);
 
 bool record_checksum_holds(struct idem_span record);
-bool record_is_of(struct idem_span record, const uint8_t *raw);
-int record_names(struct idem_span record, struct record_names *names);
+
+/* The bytes of a body that came in these chunks. */
+uint64_t record_chunks_len(const struct idem_chunk *chunks, size_t count);
 
 /* The id of a key. */
 void record_id(const uint8_t *key, char id[IDEM_ID_SIZE]);

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The owner's side of a spool, and the files of all. */
+/*
+ * The owner's side of a spool, and the files of all.
+ *
+ * Pieces are composed in memory and written with one write() where the system allows it, then the followers
+ * are woken. A write that fails half way leaves a piece that nobody can read, so nothing is added behind it:
+ * who follows waits for the whole answer instead.
+ */
 #include "store/spool/spool.h"
 
 #include "store/base/claim_lock.h"
@@ -9,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +44,7 @@ bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t gen
          PATH_MAX;
 }
 
+/* The key in a file's name; false for a file that is none of ours. */
 static bool key_of_name(const char *name, uint8_t key[IDEM_KEY_SIZE])
 {
   unsigned byte;
@@ -66,7 +74,7 @@ void spool_sweep(const struct idem_store *store)
   int fd = dir_path(store, path) ? fd_open(path, O_RDONLY | O_DIRECTORY, 0) : -1;
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   while (dir && (entry = readdir(dir)))
-    if (key_of_name(entry->d_name, key) && claim_taken(store->claims_fd, key) == 0)
+    if (key_of_name(entry->d_name, key) && claim_lock_taken(store->claims_fd, key) == 0)
       unlinkat(fd, entry->d_name, 0);
   if (dir)
     closedir(dir);
@@ -74,6 +82,7 @@ void spool_sweep(const struct idem_store *store)
     close(fd);
 }
 
+/* A new file for the first piece, after a look at what others have left. */
 static int make_file(const struct idem_store *store, const char *path)
 {
   char dir[PATH_MAX];
@@ -85,18 +94,13 @@ static int make_file(const struct idem_store *store, const char *path)
   return fd_open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0600);
 }
 
-/* A write past the limit would raise SIGXFSZ in the app. */
-static bool may_grow(int fd, size_t len)
+static int append(int fd, const char *data, size_t len)
 {
   struct rlimit limit;
   struct stat stat;
-  return fstat(fd, &stat) == 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-         (limit.rlim_cur == RLIM_INFINITY || (uint64_t)stat.st_size + len <= limit.rlim_cur);
-}
-
-static int append(int fd, const char *data, size_t len)
-{
-  if (!may_grow(fd, len))
+  /* A write past the limit would raise SIGXFSZ in the app. */
+  if (fstat(fd, &stat) < 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
+      (limit.rlim_cur != RLIM_INFINITY && (uint64_t)stat.st_size + len > limit.rlim_cur))
     return -EFBIG;
   while (len) {
     ssize_t n = write(fd, data, len);
@@ -109,6 +113,32 @@ static int append(int fd, const char *data, size_t len)
 }
 
 /* Pieces. */
+
+/* Encrypts or decrypts a piece with the spool's own key. All of the head before the sum is authenticated. */
+static int apply(__typeof__(seal_encrypt) *cipher, const struct idem_store *store,
+                 const struct spool_head *head, uint8_t *bytes, size_t len)
+{
+  char salt[IDEM_KEY_SIZE + sizeof(head->generation)];
+  uint8_t key[SEAL_KEY_SIZE], check[SEAL_CHECK_SIZE];
+  memcpy(salt, head->key, IDEM_KEY_SIZE);
+  memcpy(salt + IDEM_KEY_SIZE, &head->generation, sizeof(head->generation));
+  int rc = seal_derive(store->seal_key, (struct idem_span){salt, sizeof(salt)}, key, check);
+  if (rc == 0)
+    rc = cipher(key, head->nonce, (struct idem_span){(const char *)head, offsetof(struct spool_head, sum)},
+                bytes, len);
+  OPENSSL_cleanse(key, sizeof(key));
+  return rc;
+}
+
+int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
+{
+  return apply(seal_encrypt, store, head, bytes, len);
+}
+
+int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
+{
+  return apply(seal_decrypt, store, head, bytes, len);
+}
 
 uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len)
 {
@@ -127,7 +157,7 @@ static char *put(char *at, struct idem_span span)
   return at + span.len;
 }
 
-/* Returns where the next piece begins, or NULL. */
+/* Writes a piece at `at`. Returns where the next one begins, or NULL. */
 static char *compose(const struct idem_store *store, struct idem_call *call,
                      const struct idem_spool_piece *piece, char *at)
 {
@@ -157,7 +187,7 @@ static char *compose(const struct idem_store *store, struct idem_call *call,
   return bytes + len;
 }
 
-/* In memory that the caller frees. */
+/* All pieces in memory that the caller frees; NULL without it. */
 static char *compose_all(const struct idem_store *store, struct idem_call *call,
                          const struct idem_spool_piece *pieces, size_t count, size_t *len)
 {
@@ -167,18 +197,18 @@ static char *compose_all(const struct idem_store *store, struct idem_call *call,
   char *all = malloc(room), *at = all;
   for (size_t i = 0; i < count && at; i++)
     at = compose(store, call, &pieces[i], at);
-  *len = at ? (size_t)(at - all) : 0;
   if (!at) {
     free(all);
     return NULL;
   }
+  *len = (size_t)(at - all);
   return all;
 }
 
 /* What may be added when, and how much. */
 static int check(const struct idem_call *call, const struct idem_spool_piece *pieces, size_t count)
 {
-  if (!call->priv.recorded || !claim_held(call->priv.claim_fd))
+  if (!call->priv.recorded || !claim_lock_held(call->priv.claim_fd))
     return -ENOLCK;
   if (call->priv.spool_failed)
     return -EIO;

@@ -2,10 +2,14 @@
 /*
  * spool: what has come of an answer under way, in a file for those who wait for it. A file is a row of
  * pieces, each with a head, its bytes and, in an encrypted store, a tag. Owner and generation are in its name
- * and in each head, so that nobody takes the pieces of one try for those of another.
+ * and in each head, so that nobody takes the pieces of one try for those of another. store.h has the calls
+ * that write and read one.
  *
  * The owner opens the file for each write, since apps close descriptors that they do not know, and a copy of
- * the process goes on with it. A piece is there for its readers once all of it is.
+ * the process goes on with it. A piece is there for its readers once all of it is: they look at the sum, and
+ * come again if it does not fit yet. No lock is taken on either side; the claim says who may write.
+ *
+ * A spool is not flushed and holds nothing that cannot be lost: the answer is stored by the commit.
  */
 #ifndef IDEMSHIM_STORE_SPOOL_H
 #define IDEMSHIM_STORE_SPOOL_H
@@ -17,6 +21,7 @@
 
 enum { SPOOL_MAGIC = 0x5b001edd, SPOOL_MOST = 1 << 30 /* bytes of a piece; the cipher counts in int */ };
 
+/* As it is in the file. */
 struct spool_head {
   uint32_t magic, kind, number; /* counted from 0 */
   uint32_t at_ms;
@@ -30,12 +35,12 @@ struct spool_head {
   uint64_t sum; /* XXH3 of what is before it, and then of what comes after */
 };
 
-/* A sealed piece, in place, as seal() and unseal() have it. Each spool has a key of its own, for nonces are
- * random and pieces may be many. */
+/* Encrypt and decrypt a piece in place, as seal_encrypt() and seal_decrypt() do. Each spool has a key of its
+ * own, for nonces are random and pieces may be many. */
 int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
 int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
 
-/* Of `len` bytes as they stand behind the head. */
+/* The sum of a head and of `len` bytes as they stand behind it. */
 uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len);
 
 /* DIR/spool/KEY-GENERATION. False: too long. */

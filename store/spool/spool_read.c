@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A follower's side of a spool. */
+/*
+ * A follower's side of a spool. It reads with a descriptor that it keeps, at a place that it remembers, and
+ * takes over each piece that is whole. The file is removed by its owner's end, which readers see as a link
+ * count of 0: what is in it can still be read, and nothing will come behind it.
+ */
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/records/claim_record.h"
@@ -27,47 +31,43 @@ static void *grow(void *data, size_t *room, size_t need, size_t size)
   return moved;
 }
 
-static int take_head(struct idem_spool *spool, const struct spool_head *head, char **bytes)
+/* Takes over a piece. `*bytes` is NULL afterwards if the spool keeps them. */
+static int take(struct idem_spool *spool, const struct spool_head *head, char **bytes)
 {
   struct idem_answer *answer = &spool->answer;
-  memcpy(answer->key, head->key, IDEM_KEY_SIZE);
-  record_id(head->key, answer->id);
-  answer->started_us = head->started_us;
-  answer->status = (uint16_t)head->status;
-  answer->headers = (struct idem_span){*bytes, head->headers_len};
-  answer->facts = (struct idem_span){*bytes + head->headers_len, head->facts_len};
-  spool->priv.head = *bytes;
-  *bytes = NULL;
-  return 0;
-}
-
-static int take_chunk(struct idem_spool *spool, const struct spool_head *head, char **bytes)
-{
-  struct idem_answer *answer = &spool->answer;
+  const char *facts = *bytes + head->headers_len, *data = facts + head->facts_len;
+  if (head->kind == IDEM_SPOOL_HEAD) {
+    memcpy(answer->key, head->key, IDEM_KEY_SIZE);
+    record_id(head->key, answer->id);
+    answer->started_us = head->started_us;
+    answer->status = (uint16_t)head->status;
+    answer->headers = (struct idem_span){*bytes, head->headers_len};
+    answer->facts = (struct idem_span){facts, head->facts_len};
+    spool->priv.head = *bytes;
+    *bytes = NULL;
+    return 0;
+  }
+  if (head->kind == IDEM_SPOOL_END) {
+    if (head->facts_len)
+      answer->facts = (struct idem_span){facts, head->facts_len};
+    spool->code = head->code;
+    spool->ended = true;
+    spool->priv.end = *bytes;
+    *bytes = NULL;
+    return 0;
+  }
   char *body = grow(spool->priv.body, &spool->priv.body_room, answer->body.len + head->data_len + 1, 1);
   if (!body)
     return -ENOMEM;
-  spool->priv.body = body;
-  answer->body.data = body;
+  answer->body.data = spool->priv.body = body;
   struct idem_chunk *chunks =
       grow(spool->priv.chunks, &spool->priv.chunk_room, answer->chunk_count + 1, sizeof(*chunks));
   if (!chunks)
     return -ENOMEM;
   answer->chunks = spool->priv.chunks = chunks;
-  memcpy(body + answer->body.len, *bytes + head->headers_len + head->facts_len, head->data_len);
+  memcpy(body + answer->body.len, data, head->data_len);
   answer->body.len += head->data_len;
   chunks[answer->chunk_count++] = (struct idem_chunk){.len = head->data_len, .at_ms = head->at_ms};
-  return 0;
-}
-
-static int take_end(struct idem_spool *spool, const struct spool_head *head, char **bytes)
-{
-  if (head->facts_len)
-    spool->answer.facts = (struct idem_span){*bytes + head->headers_len, head->facts_len};
-  spool->code = head->code;
-  spool->ended = true;
-  spool->priv.end = *bytes;
-  *bytes = NULL;
   return 0;
 }
 
@@ -80,55 +80,39 @@ static bool is_next(const struct idem_spool *spool, const uint8_t *key, const st
          !spool->ended;
 }
 
-static int take(struct idem_spool *spool, const struct spool_head *head, char **bytes)
-{
-  static int (*const takers[])(struct idem_spool *, const struct spool_head *, char **) = {
-      [IDEM_SPOOL_HEAD] = take_head, [IDEM_SPOOL_CHUNK] = take_chunk, [IDEM_SPOOL_END] = take_end};
-  return takers[head->kind](spool, head, bytes);
-}
-
 /* The file. */
-
-/* The bytes of a piece as they were given. -EAGAIN: they are not all there yet. */
-static int read_bytes(const struct idem_store *store, const struct idem_spool *spool,
-                      const struct spool_head *head, uint64_t left, char **bytes)
-{
-  uint64_t plain = (uint64_t)head->headers_len + head->facts_len + head->data_len;
-  uint64_t len = plain + (store->sealed ? SEAL_TAG_SIZE : 0);
-  if (plain > SPOOL_MOST)
-    return -EILSEQ;
-  if (len > left)
-    return -EAGAIN;
-  *bytes = malloc(len + 1);
-  if (!*bytes)
-    return -ENOMEM;
-  if (pread(spool->priv.fd, *bytes, len, (off_t)(spool->priv.at + sizeof(*head))) != (ssize_t)len ||
-      spool_sum(head, *bytes, len) != head->sum)
-    return -EAGAIN;
-  return store->sealed ? spool_unseal(store, head, (uint8_t *)*bytes, len) : 0;
-}
 
 /* 1: one piece more; 0: there is none yet. A piece that is only half there comes again. */
 static int read_piece(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool,
                       uint64_t size)
 {
   struct spool_head head;
-  char *bytes = NULL;
   uint64_t at = spool->priv.at;
   if (size < at + sizeof(head) ||
       pread(spool->priv.fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head))
     return 0;
-  if (!is_next(spool, key, &head))
+  uint64_t plain = (uint64_t)head.headers_len + head.facts_len + head.data_len;
+  uint64_t len = plain + (store->sealed ? SEAL_TAG_SIZE : 0);
+  if (!is_next(spool, key, &head) || plain > SPOOL_MOST)
     return -EILSEQ;
-  int rc = read_bytes(store, spool, &head, size - at - sizeof(head), &bytes);
-  if (rc == 0)
+  at += sizeof(head);
+  if (len > size - at)
+    return 0;
+  char *bytes = malloc(len + 1);
+  if (!bytes)
+    return -ENOMEM;
+  int rc = 0;
+  bool there = pread(spool->priv.fd, bytes, len, (off_t)at) == (ssize_t)len &&
+               spool_sum(&head, bytes, len) == head.sum;
+  if (there && store->sealed)
+    rc = spool_unseal(store, &head, (uint8_t *)bytes, len);
+  if (there && rc == 0)
     rc = take(spool, &head, &bytes);
   free(bytes);
-  if (rc < 0)
-    return rc == -EAGAIN ? 0 : rc;
+  if (rc < 0 || !there)
+    return rc;
   spool->priv.pieces++;
-  spool->priv.at +=
-      sizeof(head) + head.headers_len + head.facts_len + head.data_len + (store->sealed ? SEAL_TAG_SIZE : 0);
+  spool->priv.at = at + len;
   return 1;
 }
 
@@ -160,27 +144,12 @@ static void let_go(struct idem_spool *spool)
   spool->priv.fd = -1;
 }
 
-/* The one that was read before, if there was one. */
-static int adopt(struct idem_spool *spool, int fd)
-{
-  struct stat stat;
-  if (fstat(fd, &stat) < 0)
-    return -errno;
-  if (!spool->priv.pieces) {
-    spool->priv.inode = stat.st_ino;
-    spool->priv.device = stat.st_dev;
-  }
-  if (!is_ours(spool, fd))
-    return -ENOENT;
-  spool->priv.fd = fd;
-  return 0;
-}
-
 /* Until it has begun, it is looked for anew each time: another owner may be at it by now. */
 static int open_file(const struct idem_store *store, const struct idem_call *call, struct idem_spool *spool,
                      uint64_t now)
 {
   char path[PATH_MAX];
+  struct stat stat;
   if (spool->priv.pieces && is_ours(spool, spool->priv.fd))
     return 0;
   let_go(spool);
@@ -191,10 +160,19 @@ static int open_file(const struct idem_store *store, const struct idem_call *cal
   if (!spool_path(store, call->key, spool->priv.generation, path))
     return -ENAMETOOLONG;
   int fd = fd_open(path, O_RDONLY, 0);
-  int rc = fd < 0 ? fd : adopt(spool, fd);
-  if (fd >= 0 && rc < 0)
+  if (fd < 0)
+    return fd;
+  if (!spool->priv.pieces && fstat(fd, &stat) == 0) {
+    spool->priv.inode = stat.st_ino;
+    spool->priv.device = stat.st_dev;
+  }
+  /* One that has begun goes on in the same file, or not at all. */
+  if (!is_ours(spool, fd)) {
     close(fd);
-  return rc;
+    return -ENOENT;
+  }
+  spool->priv.fd = fd;
+  return 0;
 }
 
 /* Following. */
@@ -202,22 +180,22 @@ static int open_file(const struct idem_store *store, const struct idem_call *cal
 /* Which try is under way; 0: none that has been sent. */
 static uint64_t generation_now(struct idem_store *store, const struct idem_call *call)
 {
-  struct op op;
+  struct claim_record claim;
   struct reader *reader;
-  int code;
-  struct engine *engine = store_engine(store, &code, NULL);
-  uint64_t generation = 0;
-  if (!engine || engine_begin(engine, &reader, NULL) < 0)
+  if (state_read(store, &reader, NULL) < 0)
     return 0;
-  if (claim_record_read(reader, call->key, &op) == 0 && op.state == CLAIM_IN_FLIGHT)
-    generation = op.generation;
-  engine_end(reader);
-  return generation;
+  bool sent = claim_record_read(&reader->snapshot, call->key, &claim) == 0 && claim.state == CLAIM_IN_FLIGHT;
+  reader_end(reader);
+  return sent ? claim.generation : 0;
 }
 
-static int look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
+int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
 {
-  bool taken = claim_taken(store->claims_fd, call->key) == 1;
+  struct quiet quiet = quiet_begin();
+  /* The word first, then the lock, then the file: what an owner says last is there once its claim is free,
+   * and what comes after this look wakes. */
+  call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
+  bool taken = claim_lock_taken(store->claims_fd, call->key) == 1;
   uint64_t now = generation_now(store, call);
   stats_follow(store->stats, call->key);
   spool->over = false;
@@ -226,18 +204,9 @@ static int look(struct idem_store *store, struct idem_call *call, struct idem_sp
     rc = spool_read(store, call->key, spool);
   if (rc == -ENOENT)
     rc = 0;
-  /* Asked before it was read: what an owner says last is there. */
   spool->over |= !taken || (spool->priv.pieces && now && now != spool->priv.generation);
-  return rc < 0 ? rc : rc || spool->over;
-}
-
-int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
-{
-  struct quiet quiet = quiet_begin();
-  call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
-  int rc = look(store, call, spool);
   quiet_end(&quiet);
-  return rc;
+  return rc < 0 ? rc : rc || spool->over;
 }
 
 void idem_spool_release(struct idem_spool *spool)

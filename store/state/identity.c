@@ -1,33 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/state/identity.h"
+#include "store/state/state.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
+/* As the store keeps it. A plain one ends before the salt. */
 struct identity {
   uint32_t schema, zero;
   uint8_t secret[STORE_SECRET];
-  uint8_t salt[16], check[SEAL_CHECK_SIZE]; /* of an encrypted store alone */
+  uint8_t salt[16], check[SEAL_CHECK_SIZE];
 };
-
-enum { IDENTITY_PLAIN = offsetof(struct identity, salt) };
-
-static size_t identity_size(uint32_t schema)
-{
-  return schema == STORE_SCHEMA ? IDENTITY_PLAIN : sizeof(struct identity);
-}
 
 static const char identity_key[] = "identity";
 
-static int put_identity(struct writer *writer, void *arg)
+static size_t identity_size(uint32_t schema)
 {
-  const struct identity *fresh = arg;
-  struct idem_span there;
-  if (writer_get(writer, PAGES_META, identity_key, sizeof(identity_key), &there) == 0)
-    return 0;
-  return writer_put(writer, PAGES_META, identity_key, sizeof(identity_key), fresh,
-                    identity_size(fresh->schema));
+  return schema == STORE_SCHEMA ? offsetof(struct identity, salt) : sizeof(struct identity);
 }
 
 static int derive(const uint8_t *master, const struct identity *identity, uint8_t key[SEAL_KEY_SIZE],
@@ -37,56 +26,67 @@ static int derive(const uint8_t *master, const struct identity *identity, uint8_
   return seal_derive(master, salt, key, check);
 }
 
+/* Whoever comes first makes it. */
+static int put_identity(struct writer *writer, void *arg)
+{
+  const struct identity *fresh = arg;
+  struct idem_span there;
+  if (pages_get(&writer->before, PAGES_META, identity_key, sizeof(identity_key), &there) == 0)
+    return 0;
+  return writer_put(writer, PAGES_META, identity_key, sizeof(identity_key), fresh,
+                    identity_size(fresh->schema));
+}
+
 /* `master` is NULL for a store that is not encrypted. */
-static int make_identity(struct engine *engine, const uint8_t *master, struct idem_error *error)
+static int make_identity(struct idem_store *store, const uint8_t *master, struct idem_error *error)
 {
   struct identity fresh = {.schema = master ? STORE_SCHEMA_SEALED : STORE_SCHEMA};
   uint8_t key[SEAL_KEY_SIZE];
-  bool random = getrandom(fresh.secret, sizeof(fresh.secret), 0) == sizeof(fresh.secret) &&
-                getrandom(fresh.salt, sizeof(fresh.salt), 0) == sizeof(fresh.salt);
-  if (random && master && derive(master, &fresh, key, fresh.check) < 0)
-    return idem_error_set(error, -ENOMEM, "no memory");
-  explicit_bzero(key, sizeof(key));
-  if (!random)
+  if (getrandom(fresh.secret, sizeof(fresh.secret), 0) != sizeof(fresh.secret) ||
+      getrandom(fresh.salt, sizeof(fresh.salt), 0) != sizeof(fresh.salt))
     return idem_error_set(error, -EIO, "no random numbers: %s", strerror(errno));
-  return engine_write(engine, put_identity, &fresh, error);
+  int rc = master ? derive(master, &fresh, key, fresh.check) : 0;
+  explicit_bzero(key, sizeof(key));
+  return rc < 0 ? idem_error_set(error, rc, "no memory") : state_write(store, put_identity, &fresh, error);
 }
 
-static int read_identity(struct engine *engine, struct identity *out, struct idem_error *error)
+static int read_identity(struct idem_store *store, struct identity *out, struct idem_error *error)
 {
   struct reader *reader;
   struct idem_span value;
-  int rc = engine_begin(engine, &reader, error);
+  int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
-  rc = reader_get(reader, PAGES_META, identity_key, sizeof(identity_key), &value);
+  rc = pages_get(&reader->snapshot, PAGES_META, identity_key, sizeof(identity_key), &value);
   if (rc == 0 && value.len < sizeof(out->schema))
     rc = -EILSEQ;
   if (rc == 0) {
     memset(out, 0, sizeof(*out));
     memcpy(out, value.data, value.len < sizeof(*out) ? value.len : sizeof(*out));
+    /* How long that of a newer version is, only that one knows. */
     if (out->schema <= STORE_SCHEMA_SEALED && value.len != identity_size(out->schema))
       rc = -EILSEQ;
   }
-  engine_end(reader);
+  reader_end(reader);
   return rc;
 }
 
+/* The key of an encrypted store, if `master` is the one that it was made with. */
 static int learn_key(struct idem_store *store, const struct identity *identity, const uint8_t *master,
                      const char *key_file, struct idem_error *error)
 {
   uint8_t check[SEAL_CHECK_SIZE];
   store->sealed = identity->schema == STORE_SCHEMA_SEALED;
-  if (store->sealed && !master)
+  if (!store->sealed && !master)
+    return 0;
+  if (!master)
     return idem_error_set(error, -EKEYREJECTED, "%s: the store is encrypted, and no key is given",
                           store->dir);
-  if (!store->sealed && master)
+  if (!store->sealed)
     return idem_error_set(
         error, -EKEYREJECTED,
         "%s: the store is not encrypted, and %s gives a key; name another store, or remove it", store->dir,
         key_file);
-  if (!store->sealed)
-    return 0;
   if (derive(master, identity, store->seal_key, check) < 0)
     return idem_error_set(error, -ENOMEM, "no memory");
   if (memcmp(check, identity->check, sizeof(check)) != 0)
@@ -95,13 +95,13 @@ static int learn_key(struct idem_store *store, const struct identity *identity, 
   return 0;
 }
 
-static int learn_identity(struct idem_store *store, struct engine *engine, const uint8_t *master,
-                          const char *key_file, struct idem_error *error)
+static int learn(struct idem_store *store, const uint8_t *master, const char *key_file,
+                 struct idem_error *error)
 {
   struct identity identity;
-  int rc = read_identity(engine, &identity, error);
-  if (rc == -ENOENT && (rc = make_identity(engine, master, error)) >= 0)
-    rc = read_identity(engine, &identity, error);
+  int rc = read_identity(store, &identity, error);
+  if (rc == -ENOENT && (rc = make_identity(store, master, error)) >= 0)
+    rc = read_identity(store, &identity, error);
   if (rc < 0)
     return idem_error_set(error, rc, "%s: the store is damaged or cannot be written", store->dir);
   if (identity.schema != STORE_SCHEMA && identity.schema != STORE_SCHEMA_SEALED)
@@ -111,13 +111,12 @@ static int learn_identity(struct idem_store *store, struct engine *engine, const
   return learn_key(store, &identity, master, key_file, error);
 }
 
-int identity_learn(struct idem_store *store, struct engine *engine, const char *key_file,
-                   struct idem_error *error)
+int identity_learn(struct idem_store *store, const char *key_file, struct idem_error *error)
 {
   uint8_t master[SEAL_KEY_SIZE];
-  int rc = key_file && seal_read_key(key_file, master, error) < 0 ? -EKEYREJECTED : 0;
-  if (rc == 0)
-    rc = learn_identity(store, engine, key_file ? master : NULL, key_file, error);
+  if (!key_file)
+    return learn(store, NULL, NULL, error);
+  int rc = seal_read_key(key_file, master, error) < 0 ? -EKEYREJECTED : learn(store, master, key_file, error);
   explicit_bzero(master, sizeof(master));
   return rc;
 }

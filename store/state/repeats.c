@@ -4,6 +4,7 @@
 #include "store/base/process.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ static struct repeat *probe(struct repeat *slot, size_t room, uint64_t name)
   return &slot[i];
 }
 
+/* Keeps half of the table empty. */
 static int grow(struct repeats *repeats)
 {
   if (2 * (repeats->count + 1) <= repeats->room)
@@ -40,6 +42,7 @@ static int grow(struct repeats *repeats)
   return 0;
 }
 
+/* The lowest of its numbers that were given back. */
 static uint32_t take_hole(struct repeats *repeats, struct repeat *repeat)
 {
   size_t lowest = repeats->hole_count;
@@ -70,18 +73,17 @@ int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
   return rc;
 }
 
-static int add_hole(struct repeats *repeats, struct hole hole)
+static bool make_room_for_hole(struct repeats *repeats)
 {
-  if (repeats->hole_count == repeats->hole_room) {
-    size_t room = repeats->hole_room ? 2 * repeats->hole_room : 16;
-    struct hole *grown = realloc(repeats->hole, room * sizeof(*grown));
-    if (!grown)
-      return -ENOMEM;
+  if (repeats->hole_count < repeats->hole_room)
+    return true;
+  size_t room = repeats->hole_room ? 2 * repeats->hole_room : 16;
+  struct hole *grown = realloc(repeats->hole, room * sizeof(*grown));
+  if (grown) {
     repeats->hole = grown;
     repeats->hole_room = room;
   }
-  repeats->hole[repeats->hole_count++] = hole;
-  return 0;
+  return grown;
 }
 
 void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number)
@@ -89,11 +91,13 @@ void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t nu
   uint64_t name = name_of(base);
   pthread_mutex_lock(&process_lock_lists);
   struct repeat *repeat = repeats->room ? probe(repeats->slot, repeats->room, name) : NULL;
-  if (repeat && repeat->name == name) {
-    if (number + 1 == repeat->next && repeat->holes == 0)
-      repeat->next = number;
-    else if (add_hole(repeats, (struct hole){name, number}) == 0)
-      repeat->holes++;
+  if (!repeat || repeat->name != name) {
+    /* It was never taken. */
+  } else if (number + 1 == repeat->next && repeat->holes == 0) {
+    repeat->next = number;
+  } else if (make_room_for_hole(repeats)) {
+    repeats->hole[repeats->hole_count++] = (struct hole){name, number};
+    repeat->holes++;
   }
   pthread_mutex_unlock(&process_lock_lists);
 }

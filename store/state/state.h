@@ -1,5 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* state: what an open store is. One for each directory in a process; opening it again counts. */
+/*
+ * state: what an open store is. There is one for each directory in a process, since LMDB cannot have one
+ * environment twice: closing one would drop the locks of both. Opening it again counts.
+ *
+ * Whoever looks something up, or writes, does it by way of these:
+ *
+ *     struct reader *reader;
+ *     int rc = state_read(store, &reader, error);
+ *     if (rc == 0) {
+ *       rc = pages_get(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &value);
+ *       reader_end(reader);
+ *     }
+ *     rc = state_write(store, body, arg, error);           // lmdb/engine.h: what a body may do
+ *
+ * They open the engine anew in a child, and return 0 or -errno with a message. But for `engine`, `stats` and
+ * `verified`, which are atomic, and `repeats`, which has a lock, a store does not change once it is open.
+ */
 #ifndef IDEMSHIM_STORE_STATE_H
 #define IDEMSHIM_STORE_STATE_H
 
@@ -14,7 +30,7 @@
 enum { STORE_SCHEMA = 1, STORE_SCHEMA_SEALED = 2, STORE_SECRET = 32, STORE_VERIFIED = 4096 };
 
 struct idem_store {
-  struct idem_store *next; /* the list and `users`: under life_stores */
+  struct idem_store *next; /* the list and `users`: under process_lock_stores */
   unsigned users;
   ino_t inode; /* of the directory */
   dev_t device;
@@ -22,20 +38,28 @@ struct idem_store {
   char *dir, *claims_path;
   uint64_t size;
   bool sync;
-  int claims_fd; /* to ask who holds a claim; never holds one */
-  uint8_t secret[STORE_SECRET];
-  bool sealed; /* answers are encrypted */
-  uint8_t seal_key[SEAL_KEY_SIZE];
+  int claims_fd;                   /* to ask who holds a claim; never holds one */
+  uint8_t secret[STORE_SECRET];    /* what tenants are hashed with */
+  bool sealed;                     /* answers are encrypted, */
+  uint8_t seal_key[SEAL_KEY_SIZE]; /* with this */
   struct stats *stats;
   struct repeats repeats;
 
-  _Atomic(struct engine *) engine; /* of this life; replaced in a child, under life_opening */
+  _Atomic(struct engine *) engine; /* replaced in a child, under process_lock_opening */
 
   /* Serials of large answers whose checksum was right: it is not computed again for each hit. */
   _Atomic uint64_t verified[STORE_VERIFIED];
 };
 
-/* The engine of this life, opened anew in a child. NULL with the message in `error`, its code in `*code`. */
-struct engine *store_engine(struct idem_store *store, int *code, struct idem_error *error);
+/* The engine of this generation of the process. */
+int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error);
+/* reader_begin() and writer_run() on it. */
+int state_read(struct idem_store *store, struct reader **out, struct idem_error *error);
+int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error);
+
+/* What a store has been since it was made: its version, its secret, and whether it is encrypted. Reads that
+ * into `store`, or makes it; a new store is encrypted if there is a key file. -EKEYREJECTED: the key is not
+ * the store's; -EPROTO, -EILSEQ: the store is newer, or damaged. */
+int identity_learn(struct idem_store *store, const char *key_file, struct idem_error *error);
 
 #endif

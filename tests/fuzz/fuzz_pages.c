@@ -81,19 +81,19 @@ static int read_entry(void *arg, struct idem_span key, struct idem_span value)
   return budget-- == 0;
 }
 
-static void walk_all(struct pages *pages, const struct pages_snapshot *snapshot)
+static void walk_all(const struct pages_snapshot *snapshot)
 {
   static const uint8_t key[32] = {37, 1};
   struct idem_span value, from = {(const char *)key, sizeof(key)};
 
-  pages_check_main(pages, snapshot);
-  pages_check_free(pages, snapshot);
+  pages_check_main(snapshot);
+  pages_check_free(snapshot);
   for (unsigned i = 0; i < PAGES_TREES; i++) {
     enum pages_tree tree = (enum pages_tree)i;
     budget = 1000;
-    pages_each(pages, snapshot, tree, i % 2 ? &from : NULL, read_entry, NULL);
-    pages_check(pages, snapshot, tree, key, sizeof(key));
-    if (pages_get(pages, snapshot, tree, key, sizeof(key), &value) == 0)
+    pages_each(snapshot, tree, i % 2 ? &from : NULL, read_entry, NULL);
+    pages_check(snapshot, tree, key, sizeof(key));
+    if (pages_get(snapshot, tree, key, sizeof(key), &value) == 0)
       read_entry(NULL, from, value);
   }
 }
@@ -114,8 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   }
   if (pages_check_header(fd) == 0 && pages_open(&pages, fd, FILE_MOST) == 0) {
     for (uint64_t txn = 2; txn <= 3; txn++)
-      if (pages_copy_roots(&pages, txn, &snapshot) == 0 && pages_find_trees(&pages, &snapshot) == 0)
-        walk_all(&pages, &snapshot);
+      if (pages_copy_roots(&pages, txn, &snapshot) == 0 && pages_find_trees(&snapshot) == 0)
+        walk_all(&snapshot);
     pages_close(&pages);
   }
   close(fd);

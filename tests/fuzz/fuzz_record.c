@@ -37,7 +37,6 @@ static void parse_at(const uint8_t *data, size_t size, size_t shift)
   char *copy = malloc(size + shift);
   char spare[256];
   struct idem_answer answer;
-  struct record_names names;
   struct idem_span record = {copy + shift, size};
 
   if (size)
@@ -45,7 +44,7 @@ static void parse_at(const uint8_t *data, size_t size, size_t shift)
   if (record_parse(record, spare, sizeof(spare), &answer) == 0)
     read_answer(&answer);
   record_checksum_holds(record);
-  record_names(record, &names);
+  record_head(record);
   free(copy);
 }
 

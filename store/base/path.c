@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/base/path.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+int path_fail(struct idem_error *error, int code, const char *path)
+{
+  char text[128];
+  return idem_error_set(error, code, "%s: %s", path, strerror_r(-code, text, sizeof(text)));
+}
+
+int path_make_dir(const char *dir)
+{
+  char path[PATH_MAX];
+  size_t len = strlen(dir);
+  if (len >= sizeof(path))
+    return -ENAMETOOLONG;
+  for (size_t i = 1; i <= len; i++) {
+    if (dir[i] != '/' && dir[i] != '\0')
+      continue;
+    memcpy(path, dir, i);
+    path[i] = '\0';
+    /* One that is there already may say EROFS or EACCES just as well. */
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+      return access(path, F_OK) == 0 ? 0 : -errno;
+  }
+  return 0;
+}
+
+int path_check_dir(const char *dir, struct stat *out, struct idem_error *error)
+{
+  if (stat(dir, out) < 0)
+    return path_fail(error, -errno, dir);
+  if (!S_ISDIR(out->st_mode))
+    return idem_error_set(error, -ENOTDIR, "%s: is not a directory", dir);
+  if (out->st_uid != geteuid())
+    return idem_error_set(error, -EPERM, "%s: belongs to another user (uid %u)", dir, (unsigned)out->st_uid);
+  if (out->st_mode & 022)
+    return idem_error_set(error, -EPERM, "%s: is writable by others (mode %03o); chmod 700 it", dir,
+                          (unsigned)out->st_mode & 0777);
+  return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quiet: a stretch of work in somebody else's thread that must neither be cancelled half way, for it holds
+ * locks and descriptors, nor be seen in errno.
+ *
+ *     struct quiet quiet = quiet_begin();
+ *     ...
+ *     quiet_end(&quiet);
+ */
+#ifndef IDEMSHIM_STORE_QUIET_H
+#define IDEMSHIM_STORE_QUIET_H
+
+#include <errno.h>
+#include <pthread.h>
+
+struct quiet {
+  int error, cancel;
+};
+
+static inline struct quiet quiet_begin(void)
+{
+  struct quiet quiet = {.error = errno};
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &quiet.cancel);
+  return quiet;
+}
+
+static inline void quiet_end(const struct quiet *quiet)
+{
+  pthread_setcancelstate(quiet->cancel, NULL);
+  errno = quiet->error;
+}
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Write transactions. LMDB follows what the last commit has left, on trust, so it must be sound before
+ * anything is changed: what every write goes through is checked when the transaction begins, and the path to a
+ * key before it is put or deleted. At the first write of a process all of the free list is, and the trees as
+ * far as TREE_PAGES_MOST goes.
+ */
+#include "store/lmdb/engine_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct run {
+  struct writer writer;
+  writer_body *body;
+  void *arg;
+  bool asserted; /* LMDB has given up half way */
+};
+
+/* A file shorter than its last page has lost something, or that page was never written: LMDB leaves out pages
+ * that a transaction took and gave back. Zeros there are found to be no page; a file that ends is a SIGBUS.
+ */
+static int fill_up(struct engine *engine)
+{
+  MDB_envinfo info;
+  struct stat stat;
+  mdb_env_info(engine->env, &info);
+  if (info.me_last_pgno >= engine->pages.map_size / engine->pages.page_size)
+    return -EILSEQ;
+  uint64_t needed = (info.me_last_pgno + 1) * engine->pages.page_size;
+  if (fstat(engine->pages.fd, &stat) < 0)
+    return -errno;
+  bool fits = (uint64_t)stat.st_size >= needed;
+  return fits || ftruncate(engine->pages.fd, (off_t)needed) == 0 ? 0 : -errno;
+}
+
+static int check_before(struct writer *writer)
+{
+  struct engine *engine = writer->engine;
+  int rc = engine->write_checked ? 0 : fill_up(engine);
+  if (rc == 0)
+    rc = pages_copy_roots(&engine->pages, mdb_txn_id(writer->txn) - 1, &writer->before);
+  if (rc == 0)
+    rc = pages_find_trees(&writer->before);
+  if (rc == 0 && engine->has_slot && writer->before.found != PAGES_TREES)
+    rc = -EILSEQ;
+  if (rc == 0)
+    rc = pages_check_main(&writer->before);
+  if (rc == 0 && !engine->write_checked)
+    rc = pages_check_free(&writer->before);
+  if (rc == 0)
+    engine->write_checked = true;
+  return rc == -EAGAIN ? -EILSEQ : rc;
+}
+
+static int write_and_commit(struct run *run)
+{
+  struct writer *writer = &run->writer;
+  struct engine *engine = writer->engine;
+  struct stat stat;
+  MDB_txn *txn;
+  /* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the
+   * number of LMDB's to a file of its own, which LMDB would then write to. */
+  if (fstat(engine->pages.fd, &stat) < 0 || stat.st_ino != engine->inode || stat.st_dev != engine->device)
+    return -EBADF;
+  int rc = engine_code(mdb_txn_begin(engine->env, NULL, 0, &txn));
+  if (rc < 0)
+    return rc;
+  writer->txn = txn;
+  rc = check_before(writer);
+  if (rc == 0)
+    rc = run->body(writer, run->arg);
+  if (rc < 0)
+    return rc;
+  int committed = engine_code(mdb_txn_commit(txn));
+  writer->txn = NULL;
+  return committed < 0 ? committed : rc;
+}
+
+static int run_guarded(void *arg)
+{
+  struct run *run = arg;
+  int rc = write_and_commit(run);
+  run->asserted = false;
+  return rc;
+}
+
+int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error)
+{
+  struct run run = {.writer.engine = engine, .body = body, .arg = arg, .asserted = true};
+  int rc = engine->broken ? -EILSEQ : engine_guard(run_guarded, &run);
+  /* After an assertion the transaction lists cursors of frames that are gone: to end it would free them. */
+  if (run.writer.txn && run.asserted)
+    engine->broken = true;
+  else if (run.writer.txn)
+    mdb_txn_abort(run.writer.txn);
+  return rc < 0 ? engine_fail(error, rc, "cannot write to the store") : rc;
+}
+
+uint64_t writer_number(const struct writer *writer)
+{
+  return mdb_txn_id(writer->txn);
+}
+
+int writer_reserve(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len, size_t len,
+                   void **value)
+{
+  MDB_val name = {key_len, (void *)(uintptr_t)key}, data = {len, NULL};
+  int rc = pages_check(&writer->before, tree, key, key_len);
+  if (rc == 0)
+    rc = engine_code(mdb_put(writer->txn, writer->engine->tree[tree], &name, &data, MDB_RESERVE));
+  *value = data.mv_data;
+  return rc;
+}
+
+int writer_put(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,
+               const void *value, size_t len)
+{
+  void *place;
+  int rc = writer_reserve(writer, tree, key, key_len, len, &place);
+  if (rc == 0)
+    memcpy(place, value, len);
+  return rc;
+}
+
+int writer_delete(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len)
+{
+  MDB_val name = {key_len, (void *)(uintptr_t)key};
+  int rc = pages_check(&writer->before, tree, key, key_len);
+  if (rc == 0)
+    rc = engine_code(mdb_del(writer->txn, writer->engine->tree[tree], &name, NULL));
+  return rc == -ENOENT ? 0 : rc;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a store. Everything that could hurt the app later is refused here: a directory that others may
+ * write to, limits that a write would run into, and file systems that have no locks for the claims.
+ */
+#include "store/state/state.h"
+
+#include "store/base/claim_lock.h"
+#include "store/base/fd.h"
+#include "store/base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { FILE_LEAST = 2 << 20 };
+
+static struct idem_store *stores; /* under process_lock_stores */
+
+static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
+{
+  struct engine_options options = {.dir = store->dir, .size = store->size, .sync = store->sync};
+  struct engine *engine;
+  int rc = engine_open(&engine, &options, error);
+  if (rc == 0) {
+    atomic_store(&store->engine, engine);
+    *out = engine;
+  }
+  return rc;
+}
+
+int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
+{
+  *out = atomic_load_explicit(&store->engine, memory_order_acquire);
+  if (engine_is_ours(*out))
+    return 0;
+  /* A child: what its parent has opened is left as it is. */
+  struct quiet quiet = quiet_begin();
+  pthread_mutex_lock(&process_lock_opening);
+  *out = atomic_load(&store->engine);
+  int rc = engine_is_ours(*out) ? 0 : open_engine(store, out, error);
+  pthread_mutex_unlock(&process_lock_opening);
+  quiet_end(&quiet);
+  return rc;
+}
+
+int state_read(struct idem_store *store, struct reader **out, struct idem_error *error)
+{
+  struct engine *engine;
+  int rc = state_engine(store, &engine, error);
+  return rc < 0 ? rc : reader_begin(engine, out, error);
+}
+
+int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error)
+{
+  struct engine *engine;
+  int rc = state_engine(store, &engine, error);
+  return rc < 0 ? rc : writer_run(engine, body, arg, error);
+}
+
+static int find_dir(const struct idem_store_options *options, struct stat *out, struct idem_error *error)
+{
+  char data[PATH_MAX];
+  if (snprintf(data, sizeof(data), "%s/data.mdb", options->dir) >= (int)sizeof(data))
+    return path_fail(error, -ENAMETOOLONG, options->dir);
+  int rc = 0;
+  if (stat(options->dir, out) < 0 && errno == ENOENT && !options->must_exist)
+    rc = path_make_dir(options->dir);
+  if (rc < 0)
+    return path_fail(error, rc, options->dir);
+  rc = path_check_dir(options->dir, out, error);
+  if (rc == 0 && options->must_exist && access(data, F_OK) < 0)
+    return idem_error_set(error, -ENOENT, "%s: there is no store here yet", options->dir);
+  return rc;
+}
+
+static int open_files(struct idem_store *store, const char *key_file, struct idem_error *error)
+{
+  static const uint8_t any_key[8];
+  char path[PATH_MAX];
+  struct rlimit limit;
+  struct engine *engine;
+  /* Before any file is made: a write past the limit would raise SIGXFSZ in the app. */
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_LEAST)
+    return idem_error_set(
+        error, -EFBIG, "the file size limit of this process (ulimit -f, %llu bytes) is too small for a store",
+        (unsigned long long)limit.rlim_cur);
+  store->claims_fd = fd_open(store->claims_path, O_RDWR | O_CREAT, 0600);
+  if (store->claims_fd < 0)
+    return path_fail(error, store->claims_fd, store->claims_path);
+  if (claim_lock_taken(store->claims_fd, any_key) < 0)
+    return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
+                          store->dir);
+  snprintf(path, sizeof(path), "%s/stats", store->dir);
+  int rc = stats_open(&store->stats, path);
+  if (rc < 0)
+    return path_fail(error, rc, path);
+  rc = open_engine(store, &engine, error);
+  return rc < 0 ? rc : identity_learn(store, key_file, error);
+}
+
+static void store_free(struct idem_store *store)
+{
+  engine_close(atomic_load(&store->engine));
+  stats_close(store->stats);
+  if (store->claims_fd >= 0)
+    close(store->claims_fd);
+  repeats_release(&store->repeats);
+  free(store->claims_path);
+  free(store->dir);
+  explicit_bzero(store->seal_key, sizeof(store->seal_key));
+  free(store);
+}
+
+static int store_new(struct idem_store **out, const struct idem_store_options *options,
+                     const struct stat *stat, struct idem_error *error)
+{
+  struct idem_store *store = calloc(1, sizeof(*store));
+  if (!store)
+    return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
+  store->users = 1;
+  store->inode = stat->st_ino;
+  store->device = stat->st_dev;
+  store->size = options->size;
+  store->sync = options->sync;
+  store->claims_fd = -1;
+  store->dir = strdup(options->dir);
+  if (!store->dir || asprintf(&store->claims_path, "%s/claims", options->dir) < 0)
+    store->claims_path = NULL;
+  int rc = store->claims_path ? open_files(store, options->key_file, error)
+                              : idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
+  if (rc < 0)
+    store_free(store);
+  else
+    *out = store;
+  return rc;
+}
+
+static int open_or_share(struct idem_store **out, const struct idem_store_options *options,
+                         struct idem_error *error)
+{
+  struct stat stat;
+  int rc = find_dir(options, &stat, error);
+  if (rc < 0)
+    return rc;
+  for (struct idem_store *store = stores; store; store = store->next)
+    if (store->inode == stat.st_ino && store->device == stat.st_dev) {
+      store->users++;
+      *out = store;
+      return 0;
+    }
+  rc = store_new(out, options, &stat, error);
+  if (rc == 0) {
+    (*out)->next = stores;
+    stores = *out;
+  }
+  return rc;
+}
+
+int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
+                    struct idem_error *error)
+{
+  struct quiet quiet = quiet_begin();
+  int rc = process_register_fork();
+  if (rc == 0) {
+    pthread_mutex_lock(&process_lock_stores);
+    rc = open_or_share(out, options, error);
+    pthread_mutex_unlock(&process_lock_stores);
+  }
+  quiet_end(&quiet);
+  return rc;
+}
+
+void idem_store_close(struct idem_store *store)
+{
+  if (!store)
+    return;
+  struct quiet quiet = quiet_begin();
+  pthread_mutex_lock(&process_lock_stores);
+  if (--store->users == 0) {
+    struct idem_store **at = &stores;
+    while (*at != store)
+      at = &(*at)->next;
+    *at = store->next;
+    store_free(store);
+  }
+  pthread_mutex_unlock(&process_lock_stores);
+  quiet_end(&quiet);
+}
