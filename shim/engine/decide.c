@@ -6,7 +6,9 @@
 #include "shim/live/prerequest.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/stream_follow.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
+#include "shim/runtime/store_object.h"
 #include "shim/tape/playback.h"
 #include "shim/tape/recorder.h"
 #include "shim/transport/transport.h"
@@ -129,7 +131,7 @@ struct decision decide_again(struct request *request, bool direct)
   case IDEM_BUSY:
     return on_busy(request);
   default:
-    fail_open(PROBLEM_STORE_FAILED, "%s", error.text);
+    report_problem(PROBLEM_STORE_FAILED, "%s", error.text);
     request_event(request, "store_error", error.text, 0, -1);
     return untouched();
   }
@@ -144,7 +146,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   direct = direct && config->delivery != IDEM_DELIVERY_TRANSPORT;
   request->started_us = monotonic_us();
   request->store = NULL;
-  request->api = tape_only ? NULL : runtime_store(&request->store);
+  request->api = tape_only ? NULL : store_object_open(&request->store);
   shadow_begin(shadow);
   const char *reason = request_open(request, shadow, rule, room);
   if (!reason && shadow->disturbed)

@@ -9,7 +9,8 @@
 #include "shim/live/upstream_key.h"
 #include "shim/rescue/clone.h"
 #include "shim/rescue/isolate.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 #include "shim/tape/recorder.h"
 
 #include <stdio.h>
@@ -82,7 +83,7 @@ static void commit(const struct live *live, const struct buffer *facts)
   struct idem_error why = {""};
   int verdict = request->api->commit(request->store, &request->op, &request->bytes, &recording, &why);
   if (verdict < 0)
-    fail_open(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+    report_problem(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
   if (verdict == IDEM_STORED && rescued)
     report_count(IDEM_COUNTER_rescued);
   request_event(request,
@@ -120,7 +121,7 @@ static void note_observed(const struct live *live, CURLcode code)
   struct idem_recording recording = make_recording(live, &facts);
   if (code == CURLE_OK && !live->tee.unfit && !request->shadow->disturbed &&
       request->api->observe(request->store, &request->bytes, &request->op, &recording, &why) < 0)
-    fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
+    report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
 static void announce_observed(struct request *request)
@@ -128,7 +129,7 @@ static void announce_observed(struct request *request)
   struct idem_error why = {""};
   int known = request->api->observe(request->store, &request->bytes, &request->op, NULL, &why);
   if (known < 0)
-    fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
+    report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
   request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
   report_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
 }

@@ -5,7 +5,8 @@
 #include "shim/replay/marks.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/rescue/copy_driver.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 #include "shim/tape/playback.h"
 #include "shim/tape/recorder.h"
 #include "shim/transport/feeder.h"
@@ -227,9 +228,9 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
 {
   struct multi_call *f = calloc(1, sizeof(*f));
   if (!f) {
-    fail_open(PROBLEM_NO_MEMORY, "no memory for a call");
-    return runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
-                                  : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    report_problem(PROBLEM_NO_MEMORY, "no memory for a call");
+    return settings_replays_tape() ? CURLM_OUT_OF_MEMORY
+                                   : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   }
   f->multi = multi;
   f->shadow = shadow;
@@ -262,7 +263,7 @@ static void read_body(struct multi_call *f)
   name(f, rule);
   multi->in_reader = false;
   if (multi->lib->multi_add_handle(multi->handle, f->shadow->handle) != CURLM_OK)
-    fail_open(PROBLEM_NO_MEMORY, "a call whose body was read ahead could not be sent");
+    report_problem(PROBLEM_NO_MEMORY, "a call whose body was read ahead could not be sent");
 }
 
 void multi_call_read(struct multi *multi)
@@ -375,7 +376,7 @@ static void go_live(struct multi_call *f)
   transport_disarm(&f->transport, CURLE_OK);
   live_begin(&f->live, &f->request, f->decision.kind);
   if (real->multi_add_handle(f->multi->handle, f->shadow->handle) != CURLM_OK)
-    fail_open(PROBLEM_NO_MEMORY, "a call that waited for another could not be sent");
+    report_problem(PROBLEM_NO_MEMORY, "a call that waited for another could not be sent");
 }
 
 void multi_call_settle(struct multi *multi)

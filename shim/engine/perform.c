@@ -6,7 +6,7 @@
 #include "shim/replay/direct.h"
 #include "shim/replay/marks.h"
 #include "shim/replay/stream_follow.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
 #include "shim/tape/playback.h"
 #include "shim/tape/recorder.h"
 #include "shim/transport/feeder.h"

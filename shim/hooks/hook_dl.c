@@ -3,7 +3,7 @@
 
 #include "shim/libcurl/dl.h"
 #include "shim/libcurl/libcurl.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -110,7 +110,7 @@ int hook_dl_open_flags(const char *file, int flags)
 {
   int saved = errno;
   dl_find_real();
-  if ((flags & RTLD_DEEPBIND) && file && settings()->hook_dl && runtime_active() &&
+  if ((flags & RTLD_DEEPBIND) && file && settings()->hook_dl && settings_active() &&
       (is_ffi_module(file) || elf_needs_libcurl(file)))
     flags &= ~RTLD_DEEPBIND;
   errno = saved;
@@ -161,7 +161,7 @@ void *hook_dl_sym_answer(void *handle, const char *name)
   dl_find_real();
   if (!name || !begins_with_curl(name) || handle == RTLD_NEXT || !is_exported(name + 5))
     return HOOK_DL_PASS;
-  if (!settings()->hook_dl || !runtime_active())
+  if (!settings()->hook_dl || !settings_active())
     return libcurl_count() ? HOOK_DL_PASS : not_found(name);
   void *symbol = dl_real_sym(handle, name);
   if (!symbol || libcurl_count() > 1)

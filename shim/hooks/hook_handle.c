@@ -8,7 +8,8 @@
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
 #include "shim/info/info.h"
-#include "shim/runtime/runtime.h"
+#include "shim/rescue/fork.h"
+#include "shim/runtime/settings.h"
 #include "shim/transport/transport.h"
 
 static void end_shadow(struct shadow *shadow)
@@ -29,12 +30,13 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, con
   end_shadow(shadow_find(handle));
   struct shadow *shadow = shadow_new(handle, real);
   if (shadow)
-    atomic_store_explicit(&shadow->quick, runtime_active() ? handle : (CURL *)shadow, memory_order_relaxed);
+    atomic_store_explicit(&shadow->quick, settings_active() ? handle : (CURL *)shadow, memory_order_relaxed);
   return shadow;
 }
 
 HOOK(CURL *, curl_easy_init, (void))
 {
+  fork_register();
   const struct libcurl *real = libcurl_of(CALLER);
   CURL *handle = real ? real->easy_init() : NULL;
   begin_shadow(handle, real, CALLER);

@@ -3,7 +3,7 @@
 #include "shim/form/form.h"
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ HOOK(curl_mime *, curl_mime_init, (CURL * handle))
   const struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   curl_mime *mime = real && real->mime_init ? real->mime_init(handle) : NULL;
-  if (mime && shadow && runtime_active() && !libcurl_itself(CALLER))
+  if (mime && shadow && settings_active() && !libcurl_itself(CALLER))
     form_track(mime, real);
   return mime;
 }

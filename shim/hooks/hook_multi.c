@@ -6,8 +6,10 @@
 #include "shim/engine/multi_call.h"
 #include "shim/handle/multi.h"
 #include "shim/hooks/hook.h"
+#include "shim/rescue/fork.h"
 #include "shim/rescue/rescue.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 
 /* libcurl's own curl_easy_perform() comes by four of these with a multi of its own. In a program that has
  * none itself there is nothing more to look at. */
@@ -29,6 +31,7 @@ static struct multi *find(CURLM *multi, const void *caller, const struct libcurl
 
 HOOK(CURLM *, curl_multi_init, (void))
 {
+  fork_register();
   const struct libcurl *real = libcurl_of(CALLER);
   CURLM *handle = real ? real->multi_init() : NULL;
   if (handle && !libcurl_is_itself(CALLER))
@@ -57,9 +60,10 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
 static bool has_room(void)
 {
   if (!stack_suffices())
-    fail_open(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
-  else if (!runtime_replays_tape() && !fd_headroom())
-    fail_open(PROBLEM_NO_DESCRIPTORS, "a third of all descriptors is in use; raise the limit (ulimit -n)");
+    report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
+  else if (!settings_replays_tape() && !fd_headroom())
+    report_problem(PROBLEM_NO_DESCRIPTORS,
+                   "a third of all descriptors is in use; raise the limit (ulimit -n)");
   else
     return true;
   return false;
@@ -67,19 +71,19 @@ static bool has_room(void)
 
 static CURLMcode add(struct multi *multi, struct shadow *shadow)
 {
-  const struct idem_rule *rule = runtime_active() ? shadow_rule(shadow, settings()) : NULL;
+  const struct idem_rule *rule = settings_active() ? shadow_rule(shadow, settings()) : NULL;
   shadow->replayed = REPLAYED_NOT;
   if (!multi_note_added(multi, shadow))
-    return rule && runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
-                                          : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    return rule && settings_replays_tape() ? CURLM_OUT_OF_MEMORY
+                                           : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   CURL *handle = shadow->handle;
   multi->reads_ahead |= rule != NULL;
   bool ours = rule && has_room();
   if (ours)
     driver_enter(&multi->driver);
-  CURLMcode code = ours                             ? idem_multi_add_handle(multi, shadow, rule)
-                   : rule && runtime_replays_tape() ? CURLM_OUT_OF_MEMORY
-                                                    : multi->lib->multi_add_handle(multi->handle, handle);
+  CURLMcode code = ours                              ? idem_multi_add_handle(multi, shadow, rule)
+                   : rule && settings_replays_tape() ? CURLM_OUT_OF_MEMORY
+                                                     : multi->lib->multi_add_handle(multi->handle, handle);
   if (ours)
     driver_leave(&multi->driver);
   if (code != CURLM_OK)

@@ -5,7 +5,8 @@
 #include "shim/handle/callbacks.h"
 #include "shim/handle/multi.h"
 #include "shim/hooks/hook.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 
 /* The app's callback calls us again for the handle that it is being called for; libcurl's answer has changed
  * in 8.15. */
@@ -24,15 +25,15 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return CURLE_NOT_BUILT_IN;
   if (shadow && (shadow->state == PERFORM_DELIVERING || shadow->state == PERFORM_PENDING))
     return refuse_nested(shadow);
-  if (!shadow || shadow->state != PERFORM_IDLE || !runtime_active() || multi_of(shadow))
+  if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, settings());
   if (rule && stack_suffices())
     return idem_easy_perform(shadow, rule);
   if (rule)
-    fail_open(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
+    report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = REPLAYED_NOT;
-  if (rule && runtime_replays_tape())
+  if (rule && settings_replays_tape())
     return CURLE_OUT_OF_MEMORY;
   return real->easy_perform(handle);
 }

@@ -4,7 +4,7 @@
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
 #include "shim/live/tee.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
 
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
@@ -26,7 +26,7 @@ static __attribute__((noinline)) CURLcode setopt_of_any(CURL *handle, CURLoption
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(caller);
   if (!real)
     return CURLE_NOT_BUILT_IN;
-  if (!shadow || !runtime_active())
+  if (!shadow || !settings_active())
     return real->easy_setopt(handle, option, value);
   return idem_easy_setopt(shadow, option, value);
 }

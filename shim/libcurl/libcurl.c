@@ -181,3 +181,13 @@ const struct libcurl *libcurl_of(const void *return_address)
   const struct libcurl *table = find_bound(info.dli_fbase);
   return table ? table : bind_object(info.dli_fname, info.dli_fbase);
 }
+
+void libcurl_lock(void)
+{
+  pthread_mutex_lock(&bind_lock);
+}
+
+void libcurl_unlock(void)
+{
+  pthread_mutex_unlock(&bind_lock);
+}

@@ -104,6 +104,10 @@ static inline const struct libcurl *libcurl_itself_first(const void *return_addr
   return any && libcurl_has(libcurl_bound, return_address) ? libcurl_bound : NULL;
 }
 
+/* For rescue/fork.c: no libcurl is being bound meanwhile. */
+void libcurl_lock(void);
+void libcurl_unlock(void);
+
 /* How many libcurls are loaded, whoever uses them. */
 unsigned libcurl_count(void);
 

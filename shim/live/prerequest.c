@@ -2,7 +2,7 @@
 #include "shim/live/prerequest.h"
 
 #include "shim/rescue/deadline.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
 
 /* 7.80.0 */
 #define HAS_PREREQ 0x075000
@@ -18,7 +18,7 @@ static bool may_go_out(struct request *request)
   struct idem_error why = {""};
   if (request->api->sent(request->store, &request->op, &why) == 0)
     return true;
-  fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
+  report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
   request_event(request, "store_error", why.text, 0, -1);
   return request->rule->indoubt != IDEM_INDOUBT_FAIL;
 }

@@ -4,7 +4,7 @@
 #include "shim/base/http_header.h"
 #include "shim/info/info_record.h"
 #include "shim/live/tee.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +27,8 @@ static bool add(struct spooling *spooling, const struct idem_spool_piece *pieces
   spooling->begun = rc == 0;
   spooling->failed = rc != 0;
   if (rc < 0)
-    fail_open(PROBLEM_STORE_FAILED, "what has come of a call cannot be given to its followers: %s",
-              strerror(-rc));
+    report_problem(PROBLEM_STORE_FAILED, "what has come of a call cannot be given to its followers: %s",
+                   strerror(-rc));
   return rc == 0;
 }
 

@@ -5,8 +5,8 @@
 #include "shim/handle/overrides.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/request/cookies.h"
-#include "shim/runtime/log.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 #include "shim/tape/playback.h"
 
 #include <stdio.h>
@@ -338,7 +338,7 @@ static void write_event(const struct request *request, struct event event)
 {
   event.id = request->op.id[0] ? request->op.id : NULL;
   event.request = request->shadow->disturbed ? NULL : &request->bytes;
-  event_write(&event);
+  report_event(&event);
 }
 
 void request_event(const struct request *request, const char *name, const char *reason, int status,

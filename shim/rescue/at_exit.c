@@ -4,8 +4,7 @@
 #include "shim/rescue/copy_driver.h"
 #include "shim/rescue/inflight.h"
 #include "shim/rescue/rescue.h"
-#include "shim/runtime/log.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,10 +13,10 @@
 static void say_left(const struct inflight *entry)
 {
   report_count(IDEM_COUNTER_bypass);
-  event_write(&(struct event){.name = "bypass",
-                              .id = entry->op.id[0] ? entry->op.id : NULL,
-                              .reason = "not rescued: the program has ended while libcurl was at work on it",
-                              .ms = -1});
+  report_event(&(struct event){.name = "bypass",
+                               .id = entry->op.id[0] ? entry->op.id : NULL,
+                               .reason = "not rescued: the program has ended while libcurl was at work on it",
+                               .ms = -1});
 }
 
 static void on_exit_of_process(void)

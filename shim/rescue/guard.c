@@ -2,7 +2,7 @@
 #include "shim/rescue/guard.h"
 
 #include "shim/rescue/clone.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>

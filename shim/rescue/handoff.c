@@ -3,9 +3,10 @@
 
 #include "shim/rescue/clone.h"
 #include "shim/rescue/epoll_restore.h"
+#include "shim/rescue/fork.h"
 #include "shim/rescue/isolate.h"
 #include "shim/runtime/app_stderr.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
 #include "shim/transport/feeder.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static pid_t copy_between_locks(struct request *request, struct isolation *isola
   fork_lock_all();
   pid_t pid = clone_process(&kind);
   if (pid == 0) {
-    owner_stderr_note(app);
+    app_stderr_note(app);
     isolate_process(isolation);
     fork_unlock_in_copy();
   } else {

@@ -12,7 +12,7 @@
 #include "shim/rescue/inflight.h"
 #include "shim/rescue/isolate.h"
 #include "shim/rescue/rescuable.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
 
 #include <pthread.h>
 #include <sys/select.h>
@@ -107,7 +107,7 @@ static void note_given_up(struct request *request)
   struct idem_error why = {""};
   request->op.given_up = true;
   if (request->api->sent(request->store, &request->op, &why) < 0)
-    fail_open(PROBLEM_STORE_FAILED, "%s", why.text);
+    report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
 static void part_uncancelled(struct rescue *rescue, const char *why)
@@ -413,6 +413,6 @@ void rescue_leave(struct rescue *rescue)
   if (rescue->entry)
     driver_enter(&rescue->entry->own);
   if (rescue->state == RESCUE_READY && !rescue->multi && request_has_begun(rescue->request))
-    fail_open(PROBLEM_NO_TURNS,
-              "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
+    report_problem(PROBLEM_NO_TURNS,
+                   "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
 }

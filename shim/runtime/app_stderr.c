@@ -15,7 +15,7 @@ static struct {
   char path[PATH_MAX];
 } noted;
 
-void owner_stderr_note(pid_t owner)
+void app_stderr_note(pid_t owner)
 {
   noted.elsewhere = true;
   noted.owner = owner;
@@ -25,7 +25,7 @@ void owner_stderr_note(pid_t owner)
                 (!S_ISREG(noted.was.st_mode) || (fcntl(STDERR_FILENO, F_GETFL) & O_APPEND));
 }
 
-bool owner_stderr_is_elsewhere(void)
+bool app_stderr_is_elsewhere(void)
 {
   return noted.elsewhere;
 }
@@ -41,7 +41,7 @@ static int open_same(const char *path)
   return -1;
 }
 
-int owner_stderr_open(void)
+int app_stderr_open(void)
 {
   char live[64];
   if (!noted.lends)

@@ -9,12 +9,12 @@
 #include <sys/types.h>
 
 /* In the copy of process `owner`, which still has the app's stderr. */
-void owner_stderr_note(pid_t owner);
+void app_stderr_note(pid_t owner);
 
 /* True in such a copy: STDERR_FILENO is not the app's. */
-bool owner_stderr_is_elsewhere(void);
+bool app_stderr_is_elsewhere(void);
 
 /* The caller's to close; -1 if the app is gone or has another one by now, or if it cannot be shared. */
-int owner_stderr_open(void);
+int app_stderr_open(void);
 
 #endif

@@ -3,8 +3,9 @@
 
 #include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
-#include "shim/runtime/log.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
+#include "shim/runtime/store_object.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ void playback_find(struct request *request)
   struct idem_error error = {""};
   *tape = (struct taping){.played = true};
   request->speed = settings()->speed;
-  tape->api = runtime_tape_reader(&source, &matcher, &error);
+  tape->api = store_object_tape_reader(&source, &matcher, &error);
   if (!tape->api) {
     refuse(request, error.text);
     return;

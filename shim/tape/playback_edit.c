@@ -3,7 +3,8 @@
 
 #include "shim/base/http_header.h"
 #include "shim/info/info_record.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,8 @@
 
 #include "shim/base/http_header.h"
 #include "shim/info/info.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/store_object.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 void recorder_begin(struct request *request)
 {
   struct taping *tape = &request->tape;
-  tape->api = runtime_tape_writer(&tape->writer);
+  tape->api = store_object_tape_writer(&tape->writer);
   if (!tape->api)
     return;
   tape->call = tape->api->begin(tape->writer);
@@ -44,7 +45,7 @@ static void append(struct request *request, struct tape_outcome *outcome, enum t
   if (request->shadow->disturbed)
     bytes.headers = NULL, bytes.header_count = 0, bytes.body = bytes.query = (struct idem_span){"", 0};
   if (tape->api->append(tape->writer, &tape->call, &bytes, outcome, &why) < 0)
-    fail_open(PROBLEM_NO_TAPE, "an exchange is not on the tape: %s", why.text);
+    report_problem(PROBLEM_NO_TAPE, "an exchange is not on the tape: %s", why.text);
   tape->writer = NULL;
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/runtime/log.h"
+#include "shim/runtime/report.h"
 
 #include "shim/runtime/app_stderr.h"
-#include "shim/runtime/runtime.h"
+#include "shim/runtime/settings.h"
+#include "shim/runtime/store_object.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -114,13 +117,13 @@ static bool is_stderr(const char *log)
  * somebody else's. Without blocking, for it may be a pipe that nobody reads. */
 static int open_log(const char *log)
 {
-  return is_stderr(log) ? owner_stderr_open()
+  return is_stderr(log) ? app_stderr_open()
                         : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 }
 
 static bool write_to(const char *log, const struct line *line)
 {
-  bool is_ours = is_stderr(log) && !owner_stderr_is_elsewhere();
+  bool is_ours = is_stderr(log) && !app_stderr_is_elsewhere();
   int fd = is_ours ? STDERR_FILENO : open_log(log);
   ssize_t written = -1;
   if (fd >= 0 && !is_network_socket(fd))
@@ -130,7 +133,7 @@ static bool write_to(const char *log, const struct line *line)
   return written == (ssize_t)line->len;
 }
 
-void event_write(const struct event *event)
+void report_event(const struct event *event)
 {
   const struct idem_config *config = settings();
   if (!config->log)
@@ -153,11 +156,13 @@ void event_write(const struct event *event)
   }
   put(&line, "}\n", 2);
   if (!write_to(config->log, &line))
-    fail_open(PROBLEM_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
+    report_problem(PROBLEM_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
   errno = saved;
 }
 
-void event_say(const char *log, const char *text, const char *consequence)
+/* "idemshim: TEXTCONSEQUENCE" to stderr where `log` is NULL or "stderr"; else the text as a line in that
+ * file. */
+static void say(const char *log, const char *text, const char *consequence)
 {
   int saved = errno;
   struct line line = {.len = 0};
@@ -173,6 +178,58 @@ void event_say(const char *log, const char *text, const char *consequence)
     put(&line, "}\n", 2);
   }
   if (!write_to(log, &line) && log)
-    event_say(NULL, text, consequence);
+    say(NULL, text, consequence);
   errno = saved;
+}
+
+void report_count(enum idem_counter counter)
+{
+  struct idem_store *store;
+  const struct idem_store_api *api = store_object_peek(&store);
+  if (api)
+    api->count(store, counter, 1);
+}
+
+static void say_formatted(const char *log, const char *consequence, const char *format, va_list arguments)
+{
+  char text[700];
+  vsnprintf(text, sizeof(text), format, arguments);
+  say(log, text, consequence);
+}
+
+void report_line(const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  say_formatted(settings()->log, "", format, arguments);
+  va_end(arguments);
+}
+
+void report_line_to_stderr(const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  say_formatted(NULL, "", format, arguments);
+  va_end(arguments);
+}
+
+static _Atomic unsigned problems_said; /* a bit for each kind */
+
+void report_problem(enum problem_kind problem, const char *format, ...)
+{
+  unsigned bit = 1u << problem;
+  /* The settings may be what is wrong, so only finished ones say where to. */
+  bool early = problem == PROBLEM_BAD_CONFIG || problem == PROBLEM_NO_LOG;
+  if (!early && problem != PROBLEM_NO_TURNS)
+    report_count(IDEM_COUNTER_store_error);
+  if (atomic_fetch_or(&problems_said, bit) & bit)
+    return;
+  va_list arguments;
+  va_start(arguments, format);
+  say_formatted(early ? NULL : settings()->log,
+                problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS
+                    ? ""
+                    : "; calls go out as if idemshim were not there",
+                format, arguments);
+  va_end(arguments);
 }

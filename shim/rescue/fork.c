@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/rescue/fork.h"
+
+#include "shim/form/form_table.h"
+#include "shim/handle/multi.h"
+#include "shim/handle/shadow.h"
+#include "shim/rescue/inflight.h"
+#include "shim/runtime/settings.h"
+#include "shim/runtime/store_object.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+void fork_lock_all(void)
+{
+  libcurl_lock();
+  shadow_lock_all();
+  form_table_lock_all();
+  multi_lock_all();
+  inflight_lock();
+}
+
+void fork_unlock_all(void)
+{
+  inflight_unlock();
+  multi_unlock_all();
+  form_table_unlock_all();
+  shadow_unlock_all();
+  libcurl_unlock();
+}
+
+void fork_unlock_in_copy(void)
+{
+  store_object_after_fork();
+  inflight_after_fork();
+  multi_begin_anew();
+  form_table_unlock_all();
+  shadow_unlock_all();
+  libcurl_unlock();
+}
+
+void fork_register(void)
+{
+  static atomic_flag registered = ATOMIC_FLAG_INIT;
+  if (settings_active() && !atomic_flag_test_and_set(&registered))
+    pthread_atfork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
+}

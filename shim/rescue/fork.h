@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork: what a fork of the process does to the shim, and the order of its locks in one place.
+ *
+ *     fork_register();                  // in the hooks that make the first handle
+ *
+ *     fork_lock_all();                  // rescue/handoff.c, which copies the process past the handlers
+ *     pid_t pid = ...;
+ *     if (pid == 0)
+ *       fork_unlock_in_copy();
+ *     else
+ *       fork_unlock_all();
+ *
+ * A fork in one thread while another holds a lock leaves a child in which nobody ever unlocks it. So all locks
+ * are taken before, in the order in which they are taken everywhere:
+ *
+ *     bind_lock (libcurl.c), table_lock (shadow_table.c), and those of form_table.c, multi.c and inflight.c
+ *
+ * The store's own come before all of them: it registers its handlers when it is opened, later than we do, and
+ * pthread_atfork() runs the last first. store_lock (store_object.c) is held while the store takes its own, so
+ * it cannot be taken here; it begins anew in the child. feeder.c registers its lock itself, for the feeder
+ * asks the store while it holds that. A child has no call under way.
+ */
+#ifndef IDEMSHIM_SHIM_FORK_H
+#define IDEMSHIM_SHIM_FORK_H
+
+/* Before any of these locks can be taken, and before the store is opened. Does nothing in a program that no
+ * rule can match in, and nothing but once in others; any thread may come here. */
+void fork_register(void);
+
+/* For a copy of the process that is made without the handlers. The store's locks are taken before. */
+void fork_lock_all(void);
+void fork_unlock_all(void);
+void fork_unlock_in_copy(void);
+
+#endif

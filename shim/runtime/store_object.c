@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/runtime/store_object.h"
+
+#include "shim/base/clock.h"
+#include "shim/libcurl/dl.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
+#include "tape/tape.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How long a store that could not be opened is left alone. */
+#define RETRY_US 10000000
+
+static pthread_once_t object_once = PTHREAD_ONCE_INIT;
+static void *store_object;
+
+static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct idem_store_api *store_api; /* under store_lock; then constant */
+static _Atomic(struct idem_store *) the_store;
+static int64_t retry_us; /* under store_lock; CLOCK_MONOTONIC */
+
+static pthread_once_t tape_api_once = PTHREAD_ONCE_INIT, writer_once = PTHREAD_ONCE_INIT,
+                      reader_once = PTHREAD_ONCE_INIT;
+static const struct idem_tape_api *tape_api;
+static struct tape_writer *the_writer;
+static struct tape *the_tape;
+static struct tape_matcher *the_matcher;
+static struct idem_error reader_error;
+
+/* The loader knows a preloaded file by the name in LD_PRELOAD, which may be relative to a directory that was
+ * left since. */
+static bool absolute_path_of(const void *address, char path[PATH_MAX])
+{
+  FILE *maps = fopen("/proc/self/maps", "re");
+  char line[PATH_MAX + 128];
+  bool found = false;
+  while (maps && !found && fgets(line, sizeof(line), maps)) {
+    unsigned long first, last;
+    const char *slash = strchr(line, '/');
+    found = slash && sscanf(line, "%lx-%lx", &first, &last) == 2 && (unsigned long)address >= first &&
+            (unsigned long)address < last;
+    if (found)
+      snprintf(path, PATH_MAX, "%.*s", (int)strcspn(slash, "\n"), slash);
+  }
+  if (maps)
+    fclose(maps);
+  return found;
+}
+
+/* The store object lies beside this one, wherever that was installed. */
+static bool store_object_path(char path[PATH_MAX])
+{
+  Dl_info info;
+  if (!dladdr((void *)store_object_open, &info) || !info.dli_fname)
+    return false;
+  if (info.dli_fname[0] == '/')
+    snprintf(path, PATH_MAX, "%s", info.dli_fname);
+  else if (!absolute_path_of((void *)store_object_open, path))
+    return false;
+  char *slash = strrchr(path, '/');
+  size_t room = slash ? PATH_MAX - (size_t)(slash + 1 - path) : 0;
+  return slash && (size_t)snprintf(slash + 1, room, "libidemshim-store.so") < room;
+}
+
+/* DEEPBIND: a host such as node exports its own OpenSSL, which would capture the store's. The sanitizers do
+ * not allow it. */
+#ifdef IDEM_SANITIZED
+#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+#else
+#define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
+#endif
+
+static void load_store_object(void)
+{
+  char path[PATH_MAX];
+  dl_find_real();
+  store_object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
+  if (store_object)
+    return;
+  const char *why = dlerror();
+  report_problem(PROBLEM_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
+                 why ? why : "its place is unknown");
+}
+
+/* The table of functions that the object has under this name, or NULL with the reason said. */
+static const void *object_api(const char *symbol, uint32_t version, uint32_t size)
+{
+  pthread_once(&object_once, load_store_object);
+  /* Every table begins with these two. */
+  const uint32_t *api = store_object ? dl_real_sym(store_object, symbol) : NULL;
+  if (store_object && (!api || api[0] != version || api[1] != size)) {
+    report_problem(PROBLEM_NO_STORE_OBJECT,
+                   "libidemshim-store.so belongs to another version; install both objects together");
+    api = NULL;
+  }
+  return api;
+}
+
+static struct idem_store *open_store(void)
+{
+  const struct idem_config *config = settings();
+  struct idem_store_options options = {.dir = config->store_dir,
+                                       .size = config->store_size,
+                                       .sync = config->sync,
+                                       .key_file = config->key_file};
+  struct idem_store *store = NULL;
+  struct idem_error error = {""};
+  int code = store_api->open(&store, &options, &error);
+  if (code == 0)
+    return store;
+  report_problem(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
+  return NULL;
+}
+
+static struct idem_store *open_store_once(void)
+{
+  pthread_mutex_lock(&store_lock);
+  struct idem_store *store = atomic_load_explicit(&the_store, memory_order_relaxed);
+  int64_t now_us = monotonic_coarse_us();
+  if (!store && now_us >= retry_us) {
+    int saved = errno;
+    if (!store_api)
+      store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
+    store = store_api ? open_store() : NULL;
+    retry_us = now_us + RETRY_US;
+    atomic_store_explicit(&the_store, store, memory_order_release);
+    errno = saved;
+  }
+  pthread_mutex_unlock(&store_lock);
+  return store;
+}
+
+const struct idem_store_api *store_object_open(struct idem_store **store)
+{
+  *store = atomic_load_explicit(&the_store, memory_order_acquire);
+  if (!*store)
+    *store = open_store_once();
+  return *store ? store_api : NULL;
+}
+
+const struct idem_store_api *store_object_peek(struct idem_store **store)
+{
+  *store = atomic_load_explicit(&the_store, memory_order_acquire);
+  return *store ? store_api : NULL;
+}
+
+static void find_api(void)
+{
+  tape_api = object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*tape_api));
+}
+
+static void open_writer(void)
+{
+  const struct idem_config *config = settings();
+  struct idem_error error = {""};
+  struct tape_options options = {.dir = config->tape_dir,
+                                 .max_size = config->tape_size,
+                                 .max_age_ms = config->tape_age_ms,
+                                 .key_file = config->key_file};
+  pthread_once(&tape_api_once, find_api);
+  if (tape_api && tape_api->open_writer(&the_writer, &options, &error) < 0)
+    report_problem(PROBLEM_NO_TAPE, "nothing is recorded: %s", error.text);
+}
+
+const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer)
+{
+  const struct idem_config *config = settings();
+  *writer = NULL;
+  if (!config->tape_dir || (config->mode != IDEM_MODE_RECORD && config->mode != IDEM_MODE_IDEMPOTENT))
+    return NULL;
+  pthread_once(&writer_once, open_writer);
+  *writer = the_writer;
+  return the_writer ? tape_api : NULL;
+}
+
+static void note_damage(void *unused, const char *what)
+{
+  (void)unused;
+  report_line("%s", what);
+}
+
+static void open_reader(void)
+{
+  const struct idem_config *config = settings();
+  struct tape_source source = {.dir = config->tape_dir, .key_file = config->key_file, .found = note_damage};
+  struct tape_matching matching = {
+      .loose = config->match_loose, .last = config->exhausted_last, .state = config->replay_state};
+  pthread_once(&tape_api_once, find_api);
+  if (!config->tape_dir)
+    snprintf(reader_error.text, sizeof(reader_error.text),
+             "IDEMSHIM_MODE=replay has no tape: IDEMSHIM_TAPE names none, or the configuration has a "
+             "mistake; nothing was sent");
+  else if (!tape_api)
+    snprintf(reader_error.text, sizeof(reader_error.text), "the tape cannot be read; nothing was sent");
+  else if (tape_api->open(&the_tape, &source, &reader_error) == 0)
+    tape_api->open_matcher(&the_matcher, the_tape, &matching, &reader_error);
+}
+
+const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
+                                                     struct idem_error *error)
+{
+  pthread_once(&reader_once, open_reader);
+  *tape = the_tape;
+  *matcher = the_matcher;
+  *error = reader_error;
+  return the_matcher ? tape_api : NULL;
+}
+
+/* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it. */
+void store_object_after_fork(void)
+{
+  static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+  store_lock = unlocked;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_object: libidemshim-store.so, loaded from beside this object when the first call comes that a rule
+ * wants, and the store and the tape that it opens.
+ *
+ *     struct idem_store *store;
+ *     const struct idem_store_api *api = store_object_open(&store);
+ *     if (!api)
+ *       ...the reason has been said, and the call goes live...
+ *
+ * LMDB, OpenSSL and jansson come with that object, so a program that makes no call of ours never has them. A
+ * store that could not be opened is tried again after ten seconds; a tape is opened once. Any thread may come
+ * here. Opening is done under a lock, which is held while the store takes its own.
+ */
+#ifndef IDEMSHIM_SHIM_STORE_OBJECT_H
+#define IDEMSHIM_SHIM_STORE_OBJECT_H
+
+#include "store/store.h"
+
+struct idem_tape_api;
+struct tape_writer;
+struct tape;
+struct tape_matcher;
+
+/* The store's functions and the store; NULL with the reason said. */
+const struct idem_store_api *store_object_open(struct idem_store **store);
+
+/* The same if it is open, and else NULL: nothing is opened for it. */
+const struct idem_store_api *store_object_peek(struct idem_store **store);
+
+/* The tape that is written, or NULL: there is none, or the reason has been said. */
+const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer);
+
+/* The tape that is replayed, or NULL with the reason in `error`. */
+const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
+                                                     struct idem_error *error);
+
+/* For rescue/fork.c, in the child. */
+void store_object_after_fork(void);
+
+#endif
