@@ -6,10 +6,7 @@
  * it, under the shim or plain, and the test looks at what a user would see: their output, the server's
  * counts, the log, the store's files. The criterion process itself never loads libcurl or the shim.
  *
- *     static struct world w;
- *     static void open_world(void)  { world_open(&w, 0); }
- *     static void close_world(void) { world_close(&w); }
- *     TestSuite(replay, .init = open_world, .fini = close_world);
+ *     TestSuite(replay, .init = open_world, .fini = close_world);     // tests/harness/suite.h
  *
  *     Test(replay, a_second_run_makes_no_call)
  *     {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* idemshim check: what is configured, which rule a call meets, and whether the manual knows every name. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -8,20 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_unset(&w, "IDEMSHIM_HOSTS");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(cli_check, .init = open_world, .fini = close_world);
+TestSuite(cli_check, .init = set_up, .fini = close_world);
 
 static void expect_output(struct run *r, int status, const char *text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* idemshim doctor: what it says of programs that are covered, in part or not.
  */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -10,24 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct world w;
-
 /* The doctor's own server is the only one that counts here. */
-static void open_world(void)
-{
-  world_open(&w, 0);
-  world_unset(&w, "IDEMSHIM_STORE");
-  world_unset(&w, "IDEMSHIM_HOSTS");
-  world_unset(&w, "IDEMSHIM_LOG");
-  world_unset(&w, "IDEMSHIM_SYNC");
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(cli_doctor, .init = open_world, .fini = close_world);
+TestSuite(cli_doctor, .init = open_bare_world, .fini = close_world);
 
 static void expect_report(struct run *r, int status, const char *verdict, const char *reason)
 {

@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* idemshim doctor --prove: whether its proof is one. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct world w;
-
 /* The doctor's own server is the only one that counts here. */
-static void open_world(void)
-{
-  world_open(&w, 0);
-  world_unset(&w, "IDEMSHIM_STORE");
-  world_unset(&w, "IDEMSHIM_HOSTS");
-  world_unset(&w, "IDEMSHIM_LOG");
-  /* A sanitized library in a program that is not: its runtime cannot come first, and sh leaks by design. */
-  world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(cli_doctor_prove, .init = open_world, .fini = close_world);
+TestSuite(cli_doctor_prove, .init = open_bare_world, .fini = close_world);
 
 static json_t *prove(int status, const char *const *command)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* idemshim record and replay: what the program gets, what is refused, and what is left behind. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -9,11 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_unset(&w, "IDEMSHIM_STORE");
   world_unset(&w, "IDEMSHIM_SYNC");
   cr_assert_eq(mkdir(world_path(&w, "run"), 0700), 0);
@@ -22,12 +20,7 @@ static void open_world(void)
   world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(cli_replay, .init = open_world, .fini = close_world);
+TestSuite(cli_replay, .init = set_up, .fini = close_world);
 
 static const char *tape(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* idemshim run: what the program gets, what is refused, and what it exits with. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -8,26 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct world w;
-
 /* Each test says itself what is configured. */
-static void open_world(void)
-{
-  world_open(&w, 0);
-  world_unset(&w, "IDEMSHIM_STORE");
-  world_unset(&w, "IDEMSHIM_HOSTS");
-  world_unset(&w, "IDEMSHIM_LOG");
-  world_unset(&w, "IDEMSHIM_SYNC");
-  /* A sanitized library in a program that is not: its runtime cannot come first, and sh leaks by design. */
-  world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(cli_run, .init = open_world, .fini = close_world);
+TestSuite(cli_run, .init = open_bare_world, .fini = close_world);
 
 static void expect_line(const struct run *r, const char *line)
 {

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands that look at a store and look after it, on answers that real calls have left there. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(cli_store, .init = open_world, .fini = close_world);
 

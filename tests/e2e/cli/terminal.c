@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* What the command sends to a terminal: no colour where it is not wanted, and nothing that a prompt could do.
  */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "TERM", "xterm");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(cli_terminal, .init = open_world, .fini = close_world);
+TestSuite(cli_terminal, .init = set_up, .fini = close_world);
 
 /* A title change in JSON's own escapes, a C1 control sequence and a mark that turns the direction, as UTF-8.
  */

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line itself: help, mistakes, exit codes. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(cli_usage, .init = open_world, .fini = close_world);
 

@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The subject programs without the shim: what they do under it is compared with this. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, WORLD_TLS);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(mock_clients, .init = open_world, .fini = close_world);
+TestSuite(mock_clients, .init = open_tls_world, .fini = close_world);
 
 static int count(const char *text, const char *word)
 {

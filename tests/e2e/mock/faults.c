@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The mock through plain curl: each fault that can be scripted is the fault that a client sees. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(mock_faults, .init = open_world, .fini = close_world);
 

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The mock through plain curl: each provider's answers, and what is counted. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(mock_shapes, .init = open_world, .fini = close_world);
 

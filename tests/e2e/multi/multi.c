@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The multi interface: hits, misses and followers under every loop that programs drive it with. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(multi, .init = open_world, .fini = close_world, .timeout = 180);
 

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What an app does with its multi and its handles at odd moments: it sees what it sees without us, live and
  * in a replay, by perform and by sockets. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(multi_moments, .init = open_world, .fini = close_world, .timeout = 180);
 

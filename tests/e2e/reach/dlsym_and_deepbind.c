@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Callers that a preload alone does not reach: FFI by dlsym(), and PHP by RTLD_DEEPBIND. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(reach, .init = open_world, .fini = close_world);
 

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Nothing is left of a handle that has ended: 200,000 of them, of the app and those that libcurl makes for itself. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(handles, .init = open_world, .fini = close_world, .timeout = 180);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs that want nothing from the shim, or use libcurl at odd times: nothing changes for them, and
  * nothing leaks. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,18 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(bystanders, .init = open_world, .fini = close_world);
 

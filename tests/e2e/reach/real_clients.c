@@ -2,24 +2,19 @@
 /* Each real client asks under the shim, and then again without a server: it gets the same, byte for byte. */
 #include "tests/e2e/reach/real.h"
 
+#include "tests/harness/suite.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, WORLD_TLS);
+  open_tls_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 method=GET,POST");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(real_clients, .init = open_world, .fini = close_world);
+TestSuite(real_clients, .init = set_up, .fini = close_world);
 
 static const char target[] = "/v1/chat/completions";
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* git over HTTP, which posts to its server but is nobody's LLM: it must not be touched. */
 #include "tests/e2e/reach/trace.h"
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct world w;
 static struct run server;
 
 static void make_repository(const char *name)
@@ -30,9 +29,9 @@ static bool server_is_ready(void)
 }
 
 /* Its rules want other paths of the very same server. */
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 path=/v1/* method=GET,POST");
   struct run asked = run_shell_plain(&w, "command -v git");
   if (asked.status != 0)
@@ -44,13 +43,13 @@ static void open_world(void)
   wait_until(server_is_ready());
 }
 
-static void close_world(void)
+static void tear_down(void)
 {
   run_release(&server);
-  world_close(&w);
+  close_world();
 }
 
-TestSuite(real_git, .init = open_world, .fini = close_world);
+TestSuite(real_git, .init = set_up, .fini = tear_down);
 
 static struct run run_git(bool shim, const char *repository)
 {

@@ -4,25 +4,20 @@
 #include "tests/e2e/reach/real.h"
 #include "tests/e2e/reach/trace.h"
 
+#include "tests/harness/suite.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("sanitizers make system calls of their own");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(real_traces, .init = open_world, .fini = close_world);
+TestSuite(real_traces, .init = set_up, .fini = close_world);
 
 static const char target[] = "/v1/chat/completions";
 

@@ -7,7 +7,7 @@
  * with the one that the linker finds.
  */
 #include "tests/fidelity/scenarios.h"
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -17,8 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static struct world w;
 
 static const struct scenario scenarios[] = {
 #define X(title, function, ...) {.name = #title, __VA_ARGS__},
@@ -42,15 +40,10 @@ static void use_libcurl(void)
   world_env(&w, "LD_LIBRARY_PATH", "%s", world_path(&w, "lib"));
 }
 
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, WORLD_TLS);
+  open_tls_world();
   use_libcurl();
-}
-
-static void close_world(void)
-{
-  world_close(&w);
 }
 
 static const char *rules_of(const struct scenario *s)
@@ -209,7 +202,7 @@ ParameterizedTestParameters(fidelity, a_replay_is_what_the_live_call_was)
   return cr_make_param_array(size_t, chosen, count);
 }
 
-ParameterizedTest(size_t *chosen, fidelity, a_replay_is_what_the_live_call_was, .init = open_world,
+ParameterizedTest(size_t *chosen, fidelity, a_replay_is_what_the_live_call_was, .init = set_up,
                   .fini = close_world)
 {
   const struct scenario *s = &scenarios[*chosen];

@@ -2,21 +2,11 @@
 /* Forms of programs that everybody has: curl and PHP. */
 #include "tests/e2e/replay/form.h"
 
+#include "tests/harness/suite.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(form_clients, .init = open_world, .fini = close_world);
 

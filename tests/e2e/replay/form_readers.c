@@ -3,21 +3,11 @@
  * or from a file. */
 #include "tests/e2e/replay/form.h"
 
+#include "tests/harness/suite.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(form_readers, .init = open_world, .fini = close_world);
 

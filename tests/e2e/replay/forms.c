@@ -3,21 +3,11 @@
  * goes out is what goes out without us. */
 #include "tests/e2e/replay/form.h"
 
+#include "tests/harness/suite.h"
+
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(forms, .init = open_world, .fini = close_world);
 

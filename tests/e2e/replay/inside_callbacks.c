@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What an app does from inside the callbacks of a call, and calls that meet themselves: the app sees what it
  * sees without us. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(odd_moments, .init = open_world, .fini = close_world);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A replay looks like the live call: to the curl tool, to pycurl, and to C programs of either flavour, in
  * every way that they can look. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -9,21 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
 /* Without marks, so that everything must be the same. */
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, WORLD_TLS);
+  open_tls_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(identity, .init = open_world, .fini = close_world);
+TestSuite(identity, .init = set_up, .fini = close_world);
 
 static const char prompt[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 static const char stream_prompt[] =

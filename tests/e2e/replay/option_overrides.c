@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* What transport lends to libcurl for a replay is the app's again for the next live call, option by option.
  */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 method=GET,HEAD,POST,PUT,PATCH");
   world_env(&w, "IDEMSHIM_DELIVERY", "transport");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(lent, .init = open_world, .fini = close_world, .timeout = 180);
+TestSuite(lent, .init = set_up, .fini = close_world, .timeout = 180);
 
 /* Answers that are not stored: they have no body that ends as JSON does. */
 static bool is_never_replayed(const char *name)

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The main job: the second run of an unmodified program makes no call and gives the same bytes. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, WORLD_TLS);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(replay, .init = open_world, .fini = close_world);
+TestSuite(replay, .init = open_tls_world, .fini = close_world);
 
 static const char prompt[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 static const char stream_prompt[] =

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests whose body, method or sender comes about in an unusual way: what goes out is what goes out without
  * us, and two that differ never share an answer. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(odd_requests, .init = open_world, .fini = close_world);
 

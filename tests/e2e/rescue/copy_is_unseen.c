@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program may do while a copy of it finishes its call: it neither sees the copy nor disturbs it. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -8,20 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "POST_TIMEOUT_MS", "300");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(rescue_life, .init = open_world, .fini = close_world, .timeout = 120);
+TestSuite(rescue_life, .init = set_up, .fini = close_world, .timeout = 120);
 
 static const char body[] = "{\"model\":\"m\",\"messages\":[]}",
                   streamed[] = "{\"stream\":true,\"messages\":[]}";

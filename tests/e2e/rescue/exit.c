@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs that exit while calls of theirs are under way. What the exiting thread itself has is carried to its
  * end; what other threads have is left to them, and to guard=on. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -10,20 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, WORLD_TLS);
+  open_tls_world();
   world_env(&w, "TSAN_OPTIONS", "atexit_sleep_ms=0"); /* it would wait for the threads */
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(rescue_exit, .init = open_world, .fini = close_world, .timeout = 120);
+TestSuite(rescue_exit, .init = set_up, .fini = close_world, .timeout = 120);
 
 #define ONE "{\"stream\":true,\"messages\":[],\"n\":1}"
 #define TWO "{\"stream\":true,\"messages\":[],\"n\":2}"

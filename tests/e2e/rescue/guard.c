@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* guard=on: a program is killed while it waits, and its call is finished. IDEM_MOMENTS says how often (6). */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -10,22 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct world w;
 static unsigned seed;
 
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, WORLD_TLS);
+  open_tls_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 guard=on");
   seed = (unsigned)time(NULL) ^ (unsigned)getpid();
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(rescue_guard, .init = open_world, .fini = close_world, .timeout = 600);
+TestSuite(rescue_guard, .init = set_up, .fini = close_world, .timeout = 600);
 
 static int moments(void)
 {

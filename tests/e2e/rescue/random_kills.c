@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SIGKILL of a call's owner and of its finisher at random moments. IDEM_MOMENTS says at how many (12). */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -11,21 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct world w;
 static unsigned seed;
 
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   seed = (unsigned)time(NULL) ^ (unsigned)getpid();
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(rescue_kill, .init = open_world, .fini = close_world, .timeout = 900);
+TestSuite(rescue_kill, .init = set_up, .fini = close_world, .timeout = 900);
 
 static int moments(void)
 {

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A call that its program gives up is finished, and whoever asks again gets that answer. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void open_tls_world(void)
-{
-  world_open(&w, WORLD_TLS);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(rescue, .init = open_world, .fini = close_world, .timeout = 120);
 TestSuite(rescue_tls, .init = open_tls_world, .fini = close_world, .timeout = 120);

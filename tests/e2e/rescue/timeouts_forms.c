@@ -2,23 +2,13 @@
 /* Calls whose body is a form, and that are given up: before all of it is sent, and after. */
 #include "tests/e2e/replay/form.h"
 
+#include "tests/harness/suite.h"
+
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(rescue_forms, .init = open_world, .fini = close_world, .timeout = 120);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rescue over HTTP/2: nginx speaks it in front of the mock. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct world w;
 static struct run nginx;
 static int port;
 static bool can;
@@ -52,9 +51,9 @@ static bool answers(void)
   return connected;
 }
 
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   struct run made = run_shell_plain(&w, world_text(&w, certificate, w.dir));
   struct run asked = run_shell_plain(&w, "PATH=$PATH:/usr/sbin nginx -V 2>&1 | grep -q http_v2_module");
   can = made.status == 0 && asked.status == 0;
@@ -71,17 +70,17 @@ static void open_world(void)
   world_env(&w, "IDEMSHIM_HOSTS", "127.0.0.1");
 }
 
-static void close_world(void)
+static void tear_down(void)
 {
   if (can) {
     run_signal(&nginx, SIGTERM);
     run_wait(&nginx);
     run_release(&nginx);
   }
-  world_close(&w);
+  close_world();
 }
 
-TestSuite(rescue_h2, .init = open_world, .fini = close_world, .timeout = 120);
+TestSuite(rescue_h2, .init = set_up, .fini = tear_down, .timeout = 120);
 
 static const char body[] = "{\"model\":\"m\",\"stream\":true,\"messages\":[]}";
 

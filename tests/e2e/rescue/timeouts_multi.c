@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of the multi interface that are given up; the others in the same multi go on. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(rescue_multi, .init = open_world, .fini = close_world, .timeout = 120);
 

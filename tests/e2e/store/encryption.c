@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* IDEMSHIM_KEY_FILE: a program sees no difference, and whoever reads the disk sees nothing. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32));
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(sealed_store, .init = open_world, .fini = close_world);
+TestSuite(sealed_store, .init = set_up, .fini = close_world);
 
 static const char prompt[] =
     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a plain question\"}]}";

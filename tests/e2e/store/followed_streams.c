@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who asks for an answer that is just coming gets what has come, and the rest as it comes. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -9,18 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(streams, .init = open_world, .fini = close_world, .timeout = 120);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch job that is killed and started again pays for each prompt once. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -11,22 +11,15 @@
 
 enum { PROMPTS = 1000, DISTINCT = 600, KILLS = 50 };
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=sequence");
   world_env(&w, "IDEMSHIM_SCOPE", "job-7");
   world_unset(&w, "IDEMSHIM_LOG");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(durable, .init = open_world, .fini = close_world);
+TestSuite(durable, .init = set_up, .fini = close_world);
 
 static struct run start_job(void)
 {

@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Who shares an answer and who does not: tenants, scopes, header keys with other content, keys that change on
  * every retry. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, WORLD_TLS);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(keys, .init = open_world, .fini = close_world);
+TestSuite(keys, .init = open_tls_world, .fini = close_world);
 
 static const char target[] = "/v1/chat/completions";
 

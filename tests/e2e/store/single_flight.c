@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One owner for each key at a time: over threads, over processes, and over the owner's death. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -8,18 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(single_flight, .init = open_world, .fini = close_world);
 

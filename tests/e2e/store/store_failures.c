@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whatever is wrong with the store, the rules or the log: the app's calls succeed live, and one clear line
  * says why. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -12,20 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_unset(&w, "IDEMSHIM_LOG");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(trouble, .init = open_world, .fini = close_world);
+TestSuite(trouble, .init = set_up, .fini = close_world);
 
 static const char target[] = "/v1/chat/completions";
 

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is not a finished success is never stored: the app has it as it is, and the retry goes upstream. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(failures, .init = open_world, .fini = close_world);
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A bad day, recorded; then the server is gone and the network is cut, and the program sees it all again. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct world w;
 
 /* A body of the wire; a byte is a byte. */
 static void lay(const char *name, const char *response, size_t len)
@@ -30,21 +28,16 @@ static void lay_all(void)
   LAY("chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nworld\r\n");
 }
 
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, WORLD_TLS);
+  open_tls_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 method=GET,POST; host=*.invalid");
   world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
   world_env(&w, "IDEMSHIM_MODE", "record");
   lay_all();
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(tape_replay, .init = open_world, .fini = close_world);
+TestSuite(tape_replay, .init = set_up, .fini = close_world);
 
 /* What runs a program without any network: as root, or as somebody whom the kernel lets have a namespace. */
 static const char *cut_off(void)

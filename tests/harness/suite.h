@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suite: the one world of the test that runs, which its suite opens before it and closes behind it.
+ *
+ *     TestSuite(replay, .init = open_tls_world, .fini = close_world);
+ *
+ * A suite that needs more has an .init of its own, which begins with one of these. Each test is a process, so
+ * `w` is never shared.
+ */
+#ifndef HARNESS_SUITE_H
+#define HARNESS_SUITE_H
+
+#include "tests/harness/harness.h"
+
+extern struct world w;
+
+void open_world(void);
+void open_tls_world(void);
+
+/* No variable of ours is set: what somebody has who has just installed the command. */
+void open_bare_world(void);
+
+void close_world(void);
+
+#endif
