@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether two rules say the same, wherever they come from; NULL if so, else the field in which they differ.
  */
-#ifndef IDEMSHIM_TEST_CONFIG_EQUAL_H
-#define IDEMSHIM_TEST_CONFIG_EQUAL_H
+#ifndef TESTS_CONFIG_EQUAL_H
+#define TESTS_CONFIG_EQUAL_H
 
 #include "config/config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An environment for one test: what is set here is all that idem_config_load() sees. */
-#ifndef IDEMSHIM_TEST_CONFIG_ENVIRONMENT_H
-#define IDEMSHIM_TEST_CONFIG_ENVIRONMENT_H
+#ifndef TESTS_CONFIG_FIXTURE_H
+#define TESTS_CONFIG_FIXTURE_H
 
 #include "config/config.h"
 

@@ -7,40 +7,29 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct shop shop;
 static struct idem_error error;
 
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-}
+TestSuite(store_command, .init = open_fixture, .fini = close_fixture);
 
-static void close_shop(void)
+static struct caller asked(const char *body, const char *answer)
 {
-  shop_close(&shop);
-}
-
-TestSuite(store_command, .init = open_shop, .fini = close_shop);
-
-static struct order asked(const char *body, const char *answer)
-{
-  struct order order = order_of(&shop, body);
-  order_ask(&order, answer);
-  return order;
+  struct caller caller = caller_of(&fixture, body);
+  caller_ask(&caller, answer);
+  return caller;
 }
 
 Test(store_command, hits_are_counted_with_what_they_save)
 {
   const char *answer = "{\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20}}";
-  struct order order = asked("{}", answer);
+  struct caller caller = asked("{}", answer);
   struct idem_stats stats;
   for (int i = 0; i < 3; i++)
-    cr_assert_eq(order_ask(&order, ""), IDEM_HIT);
-  order.call = (struct idem_call)IDEM_CALL_INIT;
-  cr_assert_eq(order_enter(&order), IDEM_HIT);
-  order_leave(&order, false);
-  idem_store_count(shop.store, IDEM_COUNTER_bypass, 5);
-  cr_assert_eq(idem_store_stats(shop.store, &stats, &error), 0);
+    cr_assert_eq(caller_ask(&caller, ""), IDEM_HIT);
+  caller.call = (struct idem_call)IDEM_CALL_INIT;
+  cr_assert_eq(caller_enter(&caller), IDEM_HIT);
+  caller_leave(&caller, false);
+  idem_store_count(fixture.store, IDEM_COUNTER_bypass, 5);
+  cr_assert_eq(idem_store_stats(fixture.store, &stats, &error), 0);
   cr_expect_eq(stats.counter[IDEM_COUNTER_hits], 3);
   cr_expect_eq(stats.counter[IDEM_COUNTER_stored], 1);
   cr_expect_eq(stats.counter[IDEM_COUNTER_bytes_saved], 3 * strlen(answer));
@@ -68,28 +57,28 @@ Test(store_command, each_goes_from_the_oldest_to_the_newest)
   asked("{\"b\":1}", "{\"n\":1}");
   asked("{\"a\":1}", "{\"n\":2}");
   asked("{\"c\":1}", "{\"n\":3}");
-  cr_assert_eq(idem_store_each(shop.store, list, NULL, &error), 0);
+  cr_assert_eq(idem_store_each(fixture.store, list, NULL, &error), 0);
   cr_expect_str_eq(listing, "{\"n\":1}{\"n\":2}{\"n\":3}");
   listing[0] = '\0';
-  cr_expect_eq(idem_store_each(shop.store, list, &most, &error), 7);
+  cr_expect_eq(idem_store_each(fixture.store, list, &most, &error), 7);
   cr_expect_str_eq(listing, "{\"n\":1}{\"n\":2}");
 }
 
 Test(store_command, an_answer_is_shown_by_the_start_of_its_id)
 {
-  struct order order = asked("{}", "{\"n\":1}");
+  struct caller caller = asked("{}", "{\"n\":1}");
   char id[IDEM_ID_SIZE];
-  cr_assert_eq(idem_store_show(shop.store, order.call.id, list, NULL, &error), 0, "%s", error.text);
+  cr_assert_eq(idem_store_show(fixture.store, caller.call.id, list, NULL, &error), 0, "%s", error.text);
   cr_expect_str_eq(listing, "{\"n\":1}");
-  strcpy(id, order.call.id);
+  strcpy(id, caller.call.id);
   for (size_t len = 16; len > 0; len--) {
     id[len] = '\0';
-    cr_expect_eq(idem_store_show(shop.store, id, list, NULL, &error), 0, "%s", id);
+    cr_expect_eq(idem_store_show(fixture.store, id, list, NULL, &error), 0, "%s", id);
   }
   id[0] = id[0] == 'f' ? '0' : 'f';
-  cr_expect_eq(idem_store_show(shop.store, id, list, NULL, &error), -ENOENT);
-  cr_expect_eq(idem_store_show(shop.store, "", list, NULL, &error), -ENOENT);
-  cr_expect_eq(idem_store_show(shop.store, "not an id", list, NULL, &error), -ENOENT);
+  cr_expect_eq(idem_store_show(fixture.store, id, list, NULL, &error), -ENOENT);
+  cr_expect_eq(idem_store_show(fixture.store, "", list, NULL, &error), -ENOENT);
+  cr_expect_eq(idem_store_show(fixture.store, "not an id", list, NULL, &error), -ENOENT);
 }
 
 Test(store_command, an_id_of_several_answers_lists_them)
@@ -104,7 +93,7 @@ Test(store_command, an_id_of_several_answers_lists_them)
   int ambiguous = 0;
   for (const char *digit = "0123456789abcdef"; *digit; digit++) {
     id[0] = *digit;
-    int rc = idem_store_show(shop.store, id, list, NULL, &error);
+    int rc = idem_store_show(fixture.store, id, list, NULL, &error);
     if (rc == -ENOTUNIQ && strstr(error.text, ", "))
       ambiguous++;
   }
@@ -113,43 +102,43 @@ Test(store_command, an_id_of_several_answers_lists_them)
 
 Test(store_command, what_is_removed_is_gone)
 {
-  struct order order = asked("{}", "{}");
+  struct caller caller = asked("{}", "{}");
   struct idem_verify verify;
-  cr_assert_eq(idem_store_remove(shop.store, order.call.id, &error), 0);
-  cr_expect_eq(idem_store_remove(shop.store, order.call.id, &error), -ENOENT);
-  cr_assert_eq(idem_store_verify(shop.store, &verify, NULL, NULL, NULL, &error), 0);
+  cr_assert_eq(idem_store_remove(fixture.store, caller.call.id, &error), 0);
+  cr_expect_eq(idem_store_remove(fixture.store, caller.call.id, &error), -ENOENT);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
   cr_expect_eq(verify.answers + verify.strays + verify.damaged, 0);
-  cr_expect_eq(order_ask(&order, "{}"), IDEM_OWNED);
+  cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
 }
 
 Test(store_command, a_call_in_flight_is_not_removed)
 {
-  struct order order = order_of(&shop, "{}");
-  cr_assert_eq(order_enter(&order), IDEM_OWNED);
-  cr_expect_eq(idem_store_remove(shop.store, order.call.id, &error), -EBUSY);
-  order_leave(&order, false);
+  struct caller caller = caller_of(&fixture, "{}");
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  cr_expect_eq(idem_store_remove(fixture.store, caller.call.id, &error), -EBUSY);
+  caller_leave(&caller, false);
 }
 
 /* Compare. */
 
 static char difference[256];
 
-static int alike(const struct order *a, const struct order *b)
+static int alike(const struct caller *a, const struct caller *b)
 {
-  struct order x = *a, y = *b;
+  struct caller x = *a, y = *b;
   x.call = y.call = (struct idem_call)IDEM_CALL_INIT;
-  cr_assert_eq(order_enter(&x), IDEM_HIT);
-  cr_assert_eq(order_enter(&y), IDEM_HIT);
+  cr_assert_eq(caller_enter(&x), IDEM_HIT);
+  cr_assert_eq(caller_enter(&y), IDEM_HIT);
   int score = idem_store_compare(&x.call.answer, &y.call.answer, difference, sizeof(difference));
-  order_leave(&x, false);
-  order_leave(&y, false);
+  caller_leave(&x, false);
+  caller_leave(&y, false);
   return score;
 }
 
 Test(store_command, compare_names_the_first_difference)
 {
-  struct order base = asked("{\"messages\":[{\"content\":\"today is 2026-11-21, a day\"}],\"t\":1}", "{}");
-  struct order other = asked("{\"messages\":[{\"content\":\"today is 2026-11-22, a day\"}],\"t\":1}", "{}");
+  struct caller base = asked("{\"messages\":[{\"content\":\"today is 2026-11-21, a day\"}],\"t\":1}", "{}");
+  struct caller other = asked("{\"messages\":[{\"content\":\"today is 2026-11-22, a day\"}],\"t\":1}", "{}");
   int score = alike(&base, &other);
   cr_expect_str_eq(difference,
                    "JSON /messages/0/content at offset 18 (\"2026-11-21, a day\" / \"2026-11-22, a day\")");
@@ -160,7 +149,7 @@ Test(store_command, compare_names_the_first_difference)
 
 Test(store_command, compare_knows_every_part)
 {
-  struct order base = asked("{\"t\":1}", "{}"), other;
+  struct caller base = asked("{\"t\":1}", "{}"), other;
   static const struct {
     const char *body, *says;
   } bodies[] = {
@@ -175,58 +164,58 @@ Test(store_command, compare_knows_every_part)
     cr_expect_lt(alike(&base, &other), 1000);
     cr_expect_str_eq(difference, bodies[i].says);
   }
-  other = order_of(&shop, "{\"t\":1}");
-  order_header(&other, "OpenAI-Organization: o");
-  order_ask(&other, "{}");
+  other = caller_of(&fixture, "{\"t\":1}");
+  caller_header(&other, "OpenAI-Organization: o");
+  caller_ask(&other, "{}");
   alike(&base, &other);
   cr_expect_str_eq(difference, "header OpenAI-Organization");
-  other = order_of(&shop, "{\"t\":1}");
-  order_bare(&other);
-  order_header(&other, "Content-Type: application/json");
-  order_ask(&other, "{}");
+  other = caller_of(&fixture, "{\"t\":1}");
+  caller_bare(&other);
+  caller_header(&other, "Content-Type: application/json");
+  caller_ask(&other, "{}");
   alike(&base, &other);
   cr_expect_str_eq(difference, "tenant");
-  other = order_of(&shop, "{\"t\":1}");
+  other = caller_of(&fixture, "{\"t\":1}");
   other.request.path = SPAN("/v1/other");
-  order_ask(&other, "{}");
+  caller_ask(&other, "{}");
   alike(&base, &other);
   cr_expect_str_eq(difference, "path (\"/v1/chat\" / \"/v1/other\")");
 }
 
 /* Observe. */
 
-static int observe(struct order *order, const struct idem_recording *recording)
+static int observe(struct caller *caller, const struct idem_recording *recording)
 {
-  order->request.headers = order->headers;
-  order->request.rule = shop.config.rules;
-  return idem_store_observe(shop.store, &order->request, &order->call, recording, &order->error);
+  caller->request.headers = caller->headers;
+  caller->request.rule = fixture.config.rules;
+  return idem_store_observe(fixture.store, &caller->request, &caller->call, recording, &caller->error);
 }
 
 Test(store_command, observe_says_what_would_have_been_replayed)
 {
-  struct order order = order_of(&shop, "{\"secret prompt\":1}"),
-               same = order_of(&shop, "{ \"secret prompt\" : 1 }");
+  struct caller caller = caller_of(&fixture, "{\"secret prompt\":1}"),
+                same = caller_of(&fixture, "{ \"secret prompt\" : 1 }");
   struct idem_chunk chunk;
   struct idem_recording recording = recording_of(&chunk, JSON_HEADERS, "{}"), failed = recording;
   failed.status = 500;
-  cr_expect_eq(observe(&order, NULL), 0);
-  cr_expect_eq(observe(&order, &failed), 0);
-  cr_expect_eq(observe(&order, NULL), 0);
-  cr_expect_eq(observe(&order, &recording), 0);
+  cr_expect_eq(observe(&caller, NULL), 0);
+  cr_expect_eq(observe(&caller, &failed), 0);
+  cr_expect_eq(observe(&caller, NULL), 0);
+  cr_expect_eq(observe(&caller, &recording), 0);
   cr_expect_eq(observe(&same, NULL), 1);
-  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_would_hit), 1);
-  cr_expect_eq(order_ask(&order, "{}"), IDEM_OWNED, "no answer is kept");
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_would_hit), 1);
+  cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED, "no answer is kept");
 }
 
 Test(store_command, observe_does_not_count_what_would_have_expired)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   struct idem_chunk chunk;
   struct idem_recording recording = recording_of(&chunk, JSON_HEADERS, "{}");
   struct idem_gc gc;
-  shop_rule(&shop, "ttl=0");
-  cr_expect_eq(observe(&order, &recording), 0);
-  cr_expect_eq(observe(&order, NULL), 0);
-  cr_assert_eq(idem_store_gc(shop.store, &gc, NULL, NULL, &error), 0);
+  fixture_rule(&fixture, "ttl=0");
+  cr_expect_eq(observe(&caller, &recording), 0);
+  cr_expect_eq(observe(&caller, NULL), 0);
+  cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0);
   cr_expect_eq(gc.removed, 1);
 }

@@ -14,42 +14,35 @@
 
 enum { ANSWERS = 60, PAGE = 4096 };
 
-static struct shop shop;
-
-static struct order numbered(int i)
+static struct caller numbered(int i)
 {
   static char body[64];
   snprintf(body, sizeof(body), "{\"n\":%d}", i);
-  struct order order = order_of(&shop, body);
+  struct caller caller = caller_of(&fixture, body);
   if (i % 3 == 0) {
     static char key[64];
     snprintf(key, sizeof(key), "Idempotency-Key: %d", i);
-    order_header(&order, key);
+    caller_header(&caller, key);
   }
-  return order;
+  return caller;
 }
 
 /* Answers of a few hundred bytes up to some pages, claims in flight and pages that have been freed. */
-static void open_shop(void)
+static void open_filled(void)
 {
   static char answer[20000];
-  shop_open(&shop, "");
+  open_fixture();
   for (int i = 0; i < ANSWERS; i++) {
-    struct order order = numbered(i);
+    struct caller caller = numbered(i);
     snprintf(answer, sizeof(answer), "{\"a\":\"%*d\"}", i % 5 ? 100 : 15000, i);
-    order_ask(&order, answer);
+    caller_ask(&caller, answer);
     struct idem_error error;
     if (i % 7 == 0)
-      idem_store_remove(shop.store, order.call.id, &error);
+      idem_store_remove(fixture.store, caller.call.id, &error);
   }
 }
 
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_damage, .init = open_shop, .fini = close_shop, .timeout = 120);
+TestSuite(store_damage, .init = open_filled, .fini = close_fixture, .timeout = 120);
 
 static int look(void *arg, const struct idem_answer *answer)
 {
@@ -70,30 +63,30 @@ static void use_store(void)
   size_t sum = 0;
 
   alarm(20);
-  if (shop_reopen(&shop, &error) < 0)
+  if (fixture_reopen(&fixture, &error) < 0)
     return;
   for (int i = 0; i < ANSWERS + 5; i++) {
-    struct order order = numbered(i);
-    order.request.headers = order.headers;
-    order.request.rule = shop.config.rules;
-    int verdict = idem_store_enter(shop.store, &order.request, &order.call, &error);
+    struct caller caller = numbered(i);
+    caller.request.headers = caller.headers;
+    caller.request.rule = fixture.config.rules;
+    int verdict = idem_store_enter(fixture.store, &caller.request, &caller.call, &error);
     if (verdict == IDEM_HIT)
-      look(&sum, &order.call.answer);
+      look(&sum, &caller.call.answer);
     if (verdict == IDEM_OWNED)
-      idem_store_commit(shop.store, &order.call, &order.request, &recording, &error);
+      idem_store_commit(fixture.store, &caller.call, &caller.request, &recording, &error);
     if (verdict >= 0)
-      idem_store_leave(shop.store, &order.call, true);
+      idem_store_leave(fixture.store, &caller.call, true);
   }
-  idem_store_each(shop.store, look, &sum, &error);
-  idem_store_verify(shop.store, &verify, NULL, NULL, NULL, &error);
-  idem_store_gc(shop.store, &gc, NULL, NULL, &error);
-  idem_store_close(shop.store);
+  idem_store_each(fixture.store, look, &sum, &error);
+  idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error);
+  idem_store_gc(fixture.store, &gc, NULL, NULL, &error);
+  idem_store_close(fixture.store);
 }
 
 static size_t read_file(char **data)
 {
   struct stat stat;
-  int fd = open(shop_path(&shop, "data.mdb"), O_RDONLY);
+  int fd = open(fixture_path(&fixture, "data.mdb"), O_RDONLY);
   cr_assert_eq(fstat(fd, &stat), 0);
   *data = malloc((size_t)stat.st_size);
   cr_assert_eq(read(fd, *data, (size_t)stat.st_size), stat.st_size);
@@ -103,7 +96,7 @@ static size_t read_file(char **data)
 
 static void write_file(const char *data, size_t size)
 {
-  int fd = open(shop_path(&shop, "data.mdb"), O_WRONLY | O_TRUNC);
+  int fd = open(fixture_path(&fixture, "data.mdb"), O_WRONLY | O_TRUNC);
   cr_assert_eq(write(fd, data, size), (ssize_t)size);
   close(fd);
 }
@@ -148,8 +141,8 @@ Test(store_damage, random_flips_anywhere_kill_nobody)
 {
   char *data;
   size_t size;
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   size = read_file(&data);
   char *bad = malloc(size);
   for (unsigned round = 0; round < rounds(150); round++) {
@@ -167,8 +160,8 @@ Test(store_damage, flips_in_the_trees_kill_nobody)
 {
   char *data;
   size_t size;
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   size = read_file(&data);
   char *bad = malloc(size);
   for (unsigned round = 0; round < rounds(300); round++) {
@@ -186,8 +179,8 @@ Test(store_damage, a_file_cut_anywhere_kills_nobody)
 {
   char *data;
   size_t size;
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   size = read_file(&data);
   for (size_t left = 0; left < size; left += left < 3 * PAGE ? 512 : 5 * PAGE + 17)
     survives(data, left, "cut", (unsigned)left);
@@ -198,15 +191,15 @@ Test(store_damage, garbage_and_zeros_are_no_store)
 {
   struct idem_error error;
   char data[4 * PAGE];
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   memset(data, 0, sizeof(data));
   write_file(data, sizeof(data));
-  cr_expect_lt(shop_reopen(&shop, &error), 0);
+  cr_expect_lt(fixture_reopen(&fixture, &error), 0);
   cr_expect_neq(error.text[0], '\0');
   memset(data, 0xa5, sizeof(data));
   write_file(data, sizeof(data));
-  cr_expect_lt(shop_reopen(&shop, &error), 0);
+  cr_expect_lt(fixture_reopen(&fixture, &error), 0);
 }
 
 /* Flips a byte of an answer's body, wherever it is in the file. */
@@ -214,7 +207,7 @@ static void flip_body(const char *body)
 {
   char *data;
   size_t size = read_file(&data);
-  int fd = open(shop_path(&shop, "data.mdb"), O_WRONLY);
+  int fd = open(fixture_path(&fixture, "data.mdb"), O_WRONLY);
   unsigned found = 0;
   for (char *at = data; (at = memmem(at, size - (size_t)(at - data), body, strlen(body))); at++, found++)
     cr_assert_eq(pwrite(fd, "#", 1, at - data + 3), 1);
@@ -225,15 +218,15 @@ static void flip_body(const char *body)
 
 Test(store_damage, a_damaged_answer_is_a_miss_and_then_replaced)
 {
-  struct order order = order_of(&shop, "{\"damaged\":1}");
+  struct caller caller = caller_of(&fixture, "{\"damaged\":1}");
   struct idem_error error;
-  cr_assert_eq(order_ask(&order, "{\"find me\":1}"), IDEM_OWNED);
+  cr_assert_eq(caller_ask(&caller, "{\"find me\":1}"), IDEM_OWNED);
   flip_body("{\"find me\":1}");
-  cr_assert_eq(shop_reopen(&shop, &error), 0);
-  cr_assert_eq(order_ask(&order, "{\"second\":1}"), IDEM_OWNED);
-  cr_expect_eq(order_ask(&order, ""), IDEM_HIT);
-  cr_expect_str_eq(order.body, "{\"second\":1}");
-  cr_expect_geq(shop_counter(&shop, IDEM_COUNTER_damaged), 1);
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0);
+  cr_assert_eq(caller_ask(&caller, "{\"second\":1}"), IDEM_OWNED);
+  cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT);
+  cr_expect_str_eq(caller.body, "{\"second\":1}");
+  cr_expect_geq(fixture_counter(&fixture, IDEM_COUNTER_damaged), 1);
 }
 
 static unsigned told;
@@ -247,16 +240,16 @@ static void tell(void *arg, const char *what)
 
 Test(store_damage, verify_finds_what_is_damaged_and_changes_nothing)
 {
-  struct order order = order_of(&shop, "{\"damaged\":1}");
+  struct caller caller = caller_of(&fixture, "{\"damaged\":1}");
   struct idem_error error;
   struct idem_verify verify;
-  cr_assert_eq(order_ask(&order, "{\"find me\":1}"), IDEM_OWNED);
-  cr_assert_eq(idem_store_verify(shop.store, &verify, tell, NULL, NULL, &error), 0);
+  cr_assert_eq(caller_ask(&caller, "{\"find me\":1}"), IDEM_OWNED);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, tell, NULL, NULL, &error), 0);
   cr_expect_eq(verify.damaged + verify.strays, 0, "%lu damaged, %lu strays", verify.damaged, verify.strays);
   cr_expect_eq(told, 0);
   flip_body("{\"find me\":1}");
   for (int i = 0; i < 2; i++) {
-    cr_assert_eq(idem_store_verify(shop.store, &verify, tell, NULL, NULL, &error), 0);
+    cr_assert_eq(idem_store_verify(fixture.store, &verify, tell, NULL, NULL, &error), 0);
     cr_expect_eq(verify.damaged, 1);
     cr_expect_eq(told, (unsigned)i + 1);
   }

@@ -11,45 +11,39 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct shop shop;
 static char key_path[256], other_path[256];
 
 static void write_file(char *path, const char *name, const char *text)
 {
-  snprintf(path, 256, "%s", shop_path(&shop, name));
+  snprintf(path, 256, "%s", fixture_path(&fixture, name));
   FILE *file = fopen(path, "w");
   cr_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
-static void open_shop(void)
+static void open_encrypted(void)
 {
   struct idem_error error = {""};
-  shop_open(&shop, "");
+  open_fixture();
   write_file(key_path, "one.key", "0123456789abcdef0123456789abcdef");
   write_file(other_path, "other.key", "fedcba9876543210fedcba9876543210");
   static char dir[256];
-  snprintf(dir, sizeof(dir), "%s", shop_path(&shop, "sealed"));
-  idem_store_close(shop.store);
-  shop.options.dir = dir;
-  shop.options.key_file = key_path;
-  cr_assert_eq(idem_store_open(&shop.store, &shop.options, &error), 0, "%s", error.text);
+  snprintf(dir, sizeof(dir), "%s", fixture_path(&fixture, "sealed"));
+  idem_store_close(fixture.store);
+  fixture.options.dir = dir;
+  fixture.options.key_file = key_path;
+  cr_assert_eq(idem_store_open(&fixture.store, &fixture.options, &error), 0, "%s", error.text);
 }
 
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_sealed, .init = open_shop, .fini = close_shop);
+TestSuite(store_sealed, .init = open_encrypted, .fini = close_fixture);
 
 #define PROMPT "{\"prompt\":\"the first question of all\"}"
 #define ANSWER "{\"answer\":\"forty-two, as everybody knows\"}"
 
-static struct order asked(void)
+static struct caller asked(void)
 {
-  struct order order = order_of(&shop, PROMPT);
-  cr_assert_eq(order_ask(&order, ANSWER), IDEM_OWNED);
-  return order;
+  struct caller caller = caller_of(&fixture, PROMPT);
+  cr_assert_eq(caller_ask(&caller, ANSWER), IDEM_OWNED);
+  return caller;
 }
 
 /* Files. */
@@ -75,7 +69,7 @@ static int look_into(const char *path, const struct stat *stat, int type, struct
 static const char *word_in_files(void)
 {
   found = NULL;
-  nftw(shop.options.dir, look_into, 16, FTW_PHYS);
+  nftw(fixture.options.dir, look_into, 16, FTW_PHYS);
   return found;
 }
 
@@ -85,11 +79,11 @@ Test(store_sealed, no_word_of_it_is_in_any_file)
     char prompt[128], answer[9000];
     snprintf(prompt, sizeof(prompt), "{\"prompt\":\"first question %d\"}", i);
     snprintf(answer, sizeof(answer), "{\"answer\":\"%*d everybody knows\"}", i % 3 ? 10 : 8000, i);
-    struct order order = order_of(&shop, prompt);
-    cr_assert_eq(order_ask(&order, answer), IDEM_OWNED);
+    struct caller caller = caller_of(&fixture, prompt);
+    cr_assert_eq(caller_ask(&caller, answer), IDEM_OWNED);
     struct idem_error error;
     if (i % 5 == 0)
-      cr_assert_geq(idem_store_remove(shop.store, order.call.id, &error), 0);
+      cr_assert_geq(idem_store_remove(fixture.store, caller.call.id, &error), 0);
   }
   const char *word = word_in_files();
   cr_expect_null(word, "\"%s\" is there", word);
@@ -99,10 +93,10 @@ static void ask_a_plain_store(void)
 {
   struct idem_error error = {""};
   static char dir[256];
-  snprintf(dir, sizeof(dir), "%s", shop_path(&shop, "plain"));
-  shop.options.dir = dir;
-  shop.options.key_file = NULL;
-  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
+  snprintf(dir, sizeof(dir), "%s", fixture_path(&fixture, "plain"));
+  fixture.options.dir = dir;
+  fixture.options.key_file = NULL;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
   asked();
 }
 
@@ -119,8 +113,8 @@ Test(store_sealed, a_hit_is_the_answer)
   struct idem_error error = {""};
   asked();
   for (int i = 0; i < 3; i++) {
-    struct order again = order_of(&shop, PROMPT);
-    cr_assert_eq(order_enter(&again), IDEM_HIT);
+    struct caller again = caller_of(&fixture, PROMPT);
+    cr_assert_eq(caller_enter(&again), IDEM_HIT);
     struct idem_answer *answer = &again.call.answer;
     cr_expect(answer->body.len == strlen(ANSWER) && !memcmp(answer->body.data, ANSWER, answer->body.len));
     cr_expect_eq(answer->chunk_count, 1);
@@ -128,32 +122,32 @@ Test(store_sealed, a_hit_is_the_answer)
     cr_expect(answer->facts.len == 5 && !memcmp(answer->facts.data, "facts", 5));
     cr_expect_eq(answer->status, 200);
     if (i == 1)
-      cr_expect_eq(idem_store_unpin(shop.store, &again.call), 0);
+      cr_expect_eq(idem_store_unpin(fixture.store, &again.call), 0);
     cr_expect(answer->body.len == strlen(ANSWER) && !memcmp(answer->body.data, ANSWER, answer->body.len));
-    order_leave(&again, true);
+    caller_leave(&again, true);
   }
-  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
-  struct order later = order_of(&shop, "{ \"prompt\" : \"the first question of all\" }");
-  cr_expect_eq(order_ask(&later, "{}"), IDEM_HIT);
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  struct caller later = caller_of(&fixture, "{ \"prompt\" : \"the first question of all\" }");
+  cr_expect_eq(caller_ask(&later, "{}"), IDEM_HIT);
   cr_expect_str_eq(later.body, ANSWER);
 }
 
 Test(store_sealed, mismatches_and_samples_are_as_ever)
 {
-  shop_rule(&shop, "mismatch=reject");
-  struct order first = order_of(&shop, PROMPT), other = order_of(&shop, "{\"prompt\":2}");
-  order_header(&first, "Idempotency-Key: one");
-  order_header(&other, "Idempotency-Key: one");
-  cr_expect_eq(order_ask(&first, ANSWER), IDEM_OWNED);
-  cr_expect_eq(order_ask(&other, ANSWER), IDEM_MISMATCH);
-  shop_rule(&shop, "repeats=fresh");
+  fixture_rule(&fixture, "mismatch=reject");
+  struct caller first = caller_of(&fixture, PROMPT), other = caller_of(&fixture, "{\"prompt\":2}");
+  caller_header(&first, "Idempotency-Key: one");
+  caller_header(&other, "Idempotency-Key: one");
+  cr_expect_eq(caller_ask(&first, ANSWER), IDEM_OWNED);
+  cr_expect_eq(caller_ask(&other, ANSWER), IDEM_MISMATCH);
+  fixture_rule(&fixture, "repeats=fresh");
   for (int i = 0; i < 3; i++) {
-    struct order sample = order_of(&shop, PROMPT);
-    cr_expect_eq(order_ask(&sample, ANSWER), IDEM_OWNED);
+    struct caller sample = caller_of(&fixture, PROMPT);
+    cr_expect_eq(caller_ask(&sample, ANSWER), IDEM_OWNED);
   }
-  shop_rule(&shop, "repeats=sequence");
-  struct order one = order_of(&shop, PROMPT);
-  cr_expect_eq(order_ask(&one, ANSWER), IDEM_OWNED);
+  fixture_rule(&fixture, "repeats=sequence");
+  struct caller one = caller_of(&fixture, PROMPT);
+  cr_expect_eq(caller_ask(&one, ANSWER), IDEM_OWNED);
 }
 
 static int take_body(void *arg, const struct idem_answer *answer)
@@ -168,10 +162,10 @@ Test(store_sealed, the_command_reads_them)
   char listed[256] = "", shown[256] = "";
   struct idem_error error = {""};
   struct idem_verify verify;
-  struct order order = asked();
-  cr_expect_eq(idem_store_each(shop.store, take_body, listed, &error), 0, "%s", error.text);
-  cr_expect_eq(idem_store_show(shop.store, order.call.id, take_body, shown, &error), 0, "%s", error.text);
-  cr_expect_eq(idem_store_verify(shop.store, &verify, NULL, NULL, NULL, &error), 0, "%s", error.text);
+  struct caller caller = asked();
+  cr_expect_eq(idem_store_each(fixture.store, take_body, listed, &error), 0, "%s", error.text);
+  cr_expect_eq(idem_store_show(fixture.store, caller.call.id, take_body, shown, &error), 0, "%s", error.text);
+  cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0, "%s", error.text);
   cr_expect_str_eq(listed, ANSWER " " PROMPT);
   cr_expect_str_eq(shown, listed);
   cr_expect_eq(verify.answers, 1);
@@ -183,28 +177,28 @@ Test(store_sealed, the_command_reads_them)
 static void expect_refused(const char *what)
 {
   struct idem_error error = {""};
-  cr_expect_eq(shop_reopen(&shop, &error), -EKEYREJECTED, "%s", what);
+  cr_expect_eq(fixture_reopen(&fixture, &error), -EKEYREJECTED, "%s", what);
   cr_expect(strstr(error.text, what), "%s", error.text);
 }
 
 Test(store_sealed, another_key_opens_nothing)
 {
   asked();
-  shop.options.key_file = other_path;
+  fixture.options.key_file = other_path;
   expect_refused("encrypted with another key");
-  shop.options.key_file = NULL;
+  fixture.options.key_file = NULL;
   expect_refused("is encrypted, and no key is given");
-  shop.options.key_file = "/no/such/file";
+  fixture.options.key_file = "/no/such/file";
   expect_refused("the key cannot be read");
-  shop.options.key_file = key_path;
+  fixture.options.key_file = key_path;
   struct idem_error error = {""};
-  cr_expect_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
+  cr_expect_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
 }
 
 Test(store_sealed, a_store_that_is_not_encrypted_takes_no_key)
 {
   ask_a_plain_store();
-  shop.options.key_file = key_path;
+  fixture.options.key_file = key_path;
   expect_refused("the store is not encrypted");
 }
 
@@ -214,10 +208,10 @@ Test(store_sealed, flipped_bytes_are_a_miss)
 {
   struct idem_error error = {""};
   asked();
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   char path[300];
-  snprintf(path, sizeof(path), "%s/data.mdb", shop.options.dir);
+  snprintf(path, sizeof(path), "%s/data.mdb", fixture.options.dir);
   int fd = open(path, O_RDWR | O_CLOEXEC);
   off_t size = lseek(fd, 0, SEEK_END);
   static char bytes[1 << 20];
@@ -229,8 +223,8 @@ Test(store_sealed, flipped_bytes_are_a_miss)
     record[at] ^= 1;
   cr_assert_eq(pwrite(fd, bytes, (size_t)size, 0), size);
   close(fd);
-  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
-  struct order again = order_of(&shop, PROMPT);
-  cr_expect_eq(order_ask(&again, ANSWER), IDEM_OWNED);
-  cr_expect_geq(shop_counter(&shop, IDEM_COUNTER_damaged), 1);
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  struct caller again = caller_of(&fixture, PROMPT);
+  cr_expect_eq(caller_ask(&again, ANSWER), IDEM_OWNED);
+  cr_expect_geq(fixture_counter(&fixture, IDEM_COUNTER_damaged), 1);
 }

@@ -14,26 +14,20 @@
 
 enum { SMALL = 4 << 20, LARGE_ANSWER = 50000 };
 
-static struct shop shop;
 static struct idem_error error;
 
 static void open_small(void)
 {
-  shop_open(&shop, "");
-  idem_store_close(shop.store);
-  shop.options.size = SMALL;
+  open_fixture();
+  idem_store_close(fixture.store);
+  fixture.options.size = SMALL;
   static char dir[256];
-  strcpy(dir, shop_path(&shop, "small"));
-  shop.options.dir = dir;
-  cr_assert_eq(idem_store_open(&shop.store, &shop.options, &error), 0, "%s", error.text);
+  strcpy(dir, fixture_path(&fixture, "small"));
+  fixture.options.dir = dir;
+  cr_assert_eq(idem_store_open(&fixture.store, &fixture.options, &error), 0, "%s", error.text);
 }
 
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_room, .init = open_small, .fini = close_shop, .timeout = 60);
+TestSuite(store_room, .init = open_small, .fini = close_fixture, .timeout = 60);
 
 static int ask_number(int i, size_t size)
 {
@@ -42,8 +36,8 @@ static int ask_number(int i, size_t size)
   memset(answer, ' ', size);
   memcpy(answer, "{}", 2);
   answer[size] = '\0';
-  struct order order = order_of(&shop, body);
-  int verdict = order_ask(&order, answer);
+  struct caller caller = caller_of(&fixture, body);
+  int verdict = caller_ask(&caller, answer);
   free(answer);
   return verdict;
 }
@@ -53,14 +47,14 @@ Test(store_room, the_oldest_make_room_and_the_newest_stay)
   for (int i = 0; i < 400; i++)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
   struct idem_stats stats;
-  cr_assert_eq(idem_store_stats(shop.store, &stats, &error), 0);
+  cr_assert_eq(idem_store_stats(fixture.store, &stats, &error), 0);
   cr_expect_gt(stats.counter[IDEM_COUNTER_evicted], 300);
   cr_expect_leq(stats.answer_bytes, SMALL);
   cr_expect_gt(stats.answers, 40, "half of it is in use");
   cr_expect_eq(ask_number(399, LARGE_ANSWER), IDEM_HIT);
   cr_expect_eq(ask_number(0, LARGE_ANSWER), IDEM_OWNED);
   struct stat file;
-  stat(shop_path(&shop, "small/data.mdb"), &file);
+  stat(fixture_path(&fixture, "small/data.mdb"), &file);
   cr_expect_leq(file.st_size, SMALL + SMALL / 8 + (8 << 20));
 }
 
@@ -70,21 +64,21 @@ Test(store_room, many_small_answers_fit_as_well)
     cr_assert_eq(ask_number(i, 100), IDEM_OWNED, "%d", i);
   cr_expect_eq(ask_number(5999, 100), IDEM_HIT);
   struct idem_verify verify;
-  cr_assert_eq(idem_store_verify(shop.store, &verify, NULL, NULL, NULL, &error), 0);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
   cr_expect_eq(verify.damaged + verify.strays, 0);
 }
 
 Test(store_room, an_answer_too_large_for_the_store_is_refused_by_name)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   char *answer = malloc(SMALL / 2);
   memset(answer, ' ', SMALL / 2);
   memcpy(answer, "{}", 2);
   answer[SMALL / 2 - 1] = '\0';
-  cr_assert_eq(order_enter(&order), IDEM_OWNED);
-  cr_expect_eq(order_commit(&order, answer), -EFBIG);
-  cr_expect_not_null(strstr(order.error.text, "IDEMSHIM_STORE_SIZE"));
-  order_leave(&order, true);
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  cr_expect_eq(caller_commit(&caller, answer), -EFBIG);
+  cr_expect_not_null(strstr(caller.error.text, "IDEMSHIM_STORE_SIZE"));
+  caller_leave(&caller, true);
   free(answer);
 }
 
@@ -93,9 +87,9 @@ Test(store_room, failed_calls_do_not_fill_it_for_ever)
   for (int i = 0; i < 8000; i++) {
     char body[32];
     snprintf(body, sizeof(body), "{\"failed\":%d}", i);
-    struct order order = order_of(&shop, body);
-    order_enter(&order);
-    order_leave(&order, false);
+    struct caller caller = caller_of(&fixture, body);
+    caller_enter(&caller);
+    caller_leave(&caller, false);
   }
   for (int i = 0; i < 200; i++)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
@@ -104,29 +98,29 @@ Test(store_room, failed_calls_do_not_fill_it_for_ever)
 Test(store_room, a_slow_reader_does_not_stop_others)
 {
   cr_assert_eq(ask_number(0, LARGE_ANSWER), IDEM_OWNED);
-  struct order slow = order_of(&shop, "{\"n\":0}");
-  cr_assert_eq(order_enter(&slow), IDEM_HIT);
+  struct caller slow = caller_of(&fixture, "{\"n\":0}");
+  cr_assert_eq(caller_enter(&slow), IDEM_HIT);
   for (int i = 1; i < 100; i++)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED);
   cr_expect_eq(memcmp(slow.call.answer.body.data, "{} ", 3), 0);
-  order_leave(&slow, true);
+  caller_leave(&slow, true);
 }
 
 Test(store_room, gc_removes_what_has_expired_and_nothing_else)
 {
   struct idem_gc gc;
   struct idem_stats stats;
-  shop_rule(&shop, "ttl=0");
+  fixture_rule(&fixture, "ttl=0");
   for (int i = 0; i < 100; i++)
     ask_number(i, 100);
-  shop_rule(&shop, "ttl=1h");
+  fixture_rule(&fixture, "ttl=1h");
   for (int i = 1000; i < 1010; i++)
     ask_number(i, 100);
-  cr_assert_eq(idem_store_gc(shop.store, &gc, NULL, NULL, &error), 0, "%s", error.text);
-  cr_assert_eq(idem_store_stats(shop.store, &stats, &error), 0);
+  cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0, "%s", error.text);
+  cr_assert_eq(idem_store_stats(fixture.store, &stats, &error), 0);
   cr_expect_eq(stats.answers, 10);
   cr_expect_eq(ask_number(1005, 100), IDEM_HIT);
-  cr_assert_eq(idem_store_gc(shop.store, &gc, NULL, NULL, &error), 0);
+  cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0);
   cr_expect_eq(gc.removed, 0);
 }
 
@@ -142,6 +136,6 @@ Test(store_room, gc_frees_the_reader_slots_of_the_dead)
     }
     waitpid(child, NULL, 0);
   }
-  cr_assert_eq(idem_store_gc(shop.store, &gc, NULL, NULL, &error), 0);
+  cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0);
   cr_expect_eq(gc.readers, 5);
 }

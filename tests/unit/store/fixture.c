@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+struct fixture fixture;
 static const char *rule_text;
 
 static char *get_rule(const char *name)
@@ -17,35 +18,35 @@ static char *get_rule(const char *name)
   return !strcmp(name, "HOME") ? (char *)(uintptr_t) "/nonexistent" : NULL;
 }
 
-void shop_rule(struct shop *shop, const char *fields)
+void fixture_rule(struct fixture *self, const char *fields)
 {
   char text[512];
   struct idem_error error;
 
   snprintf(text, sizeof(text), "host=* %s", fields);
   rule_text = text;
-  idem_config_release(&shop->config);
-  cr_assert_eq(idem_config_load(&shop->config, get_rule, &error), 0, "%s", error.text);
+  idem_config_release(&self->config);
+  cr_assert_eq(idem_config_load(&self->config, get_rule, &error), 0, "%s", error.text);
 }
 
-void shop_open(struct shop *shop, const char *fields)
+void fixture_open(struct fixture *self, const char *fields)
 {
   const char *tmp = getenv("TMPDIR");
   struct idem_error error = {""};
 
-  memset(shop, 0, sizeof(*shop));
-  snprintf(shop->dir, sizeof(shop->dir), "%s/idemshim-store.XXXXXX", tmp ? tmp : "/tmp");
-  cr_assert_not_null(mkdtemp(shop->dir));
-  shop_rule(shop, fields);
-  shop->options = (struct idem_store_options){.dir = shop->dir, .size = 64 << 20};
-  cr_assert_eq(idem_store_open(&shop->store, &shop->options, &error), 0, "%s", error.text);
+  memset(self, 0, sizeof(*self));
+  snprintf(self->dir, sizeof(self->dir), "%s/idemshim-store.XXXXXX", tmp ? tmp : "/tmp");
+  cr_assert_not_null(mkdtemp(self->dir));
+  fixture_rule(self, fields);
+  self->options = (struct idem_store_options){.dir = self->dir, .size = 64 << 20};
+  cr_assert_eq(idem_store_open(&self->store, &self->options, &error), 0, "%s", error.text);
 }
 
-int shop_reopen(struct shop *shop, struct idem_error *error)
+int fixture_reopen(struct fixture *self, struct idem_error *error)
 {
-  idem_store_close(shop->store);
-  shop->store = NULL;
-  return idem_store_open(&shop->store, &shop->options, error);
+  idem_store_close(self->store);
+  self->store = NULL;
+  return idem_store_open(&self->store, &self->options, error);
 }
 
 static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *walk)
@@ -56,67 +57,77 @@ static int remove_one(const char *path, const struct stat *stat, int flag, struc
   return remove(path);
 }
 
-void shop_close(struct shop *shop)
+void fixture_close(struct fixture *self)
 {
-  idem_store_close(shop->store);
-  idem_config_release(&shop->config);
-  nftw(shop->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  idem_store_close(self->store);
+  idem_config_release(&self->config);
+  nftw(self->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-const char *shop_path(const struct shop *shop, const char *file)
+const char *fixture_path(const struct fixture *self, const char *file)
 {
   static char path[256];
 
-  snprintf(path, sizeof(path), "%s/%s", shop->dir, file);
+  snprintf(path, sizeof(path), "%s/%s", self->dir, file);
   return path;
 }
 
-uint64_t shop_counter(const struct shop *shop, enum idem_counter counter)
+uint64_t fixture_counter(const struct fixture *self, enum idem_counter counter)
 {
   struct idem_stats stats;
   struct idem_error error = {""};
 
-  cr_assert_eq(idem_store_stats(shop->store, &stats, &error), 0, "%s", error.text);
+  cr_assert_eq(idem_store_stats(self->store, &stats, &error), 0, "%s", error.text);
   return stats.counter[counter];
 }
 
-struct order order_of(struct shop *shop, const char *body)
+void open_fixture(void)
 {
-  struct order order = {.shop = shop, .call = IDEM_CALL_INIT};
-
-  order.request = (struct idem_request){.method = SPAN("POST"),
-                                        .origin = SPAN("https://api.example.com:443"),
-                                        .path = SPAN("/v1/chat"),
-                                        .shape = SPAN("gzip"),
-                                        .body = SPAN(body)};
-  order_header(&order, "Content-Type: application/json");
-  order_header(&order, "Authorization: Bearer test-credential-alpha");
-  return order;
+  fixture_open(&fixture, "");
 }
 
-void order_header(struct order *order, const char *line)
+void close_fixture(void)
 {
-  order->headers[order->request.header_count++] = SPAN(line);
+  fixture_close(&fixture);
 }
 
-void order_bare(struct order *order)
+struct caller caller_of(struct fixture *self, const char *body)
 {
-  order->request.header_count = 0;
+  struct caller caller = {.fixture = self, .call = IDEM_CALL_INIT};
+
+  caller.request = (struct idem_request){.method = SPAN("POST"),
+                                         .origin = SPAN("https://api.example.com:443"),
+                                         .path = SPAN("/v1/chat"),
+                                         .shape = SPAN("gzip"),
+                                         .body = SPAN(body)};
+  caller_header(&caller, "Content-Type: application/json");
+  caller_header(&caller, "Authorization: Bearer test-credential-alpha");
+  return caller;
 }
 
-int order_enter(struct order *order)
+void caller_header(struct caller *caller, const char *line)
 {
-  order->request.headers = order->headers;
-  order->request.rule = order->shop->config.rules;
-  order->error = (struct idem_error){""};
-  int verdict = idem_store_enter(order->shop->store, &order->request, &order->call, &order->error);
-  cr_assert_geq(verdict, 0, "%s", order->error.text);
+  caller->headers[caller->request.header_count++] = SPAN(line);
+}
+
+void caller_bare(struct caller *caller)
+{
+  caller->request.header_count = 0;
+}
+
+int caller_enter(struct caller *caller)
+{
+  caller->request.headers = caller->headers;
+  caller->request.rule = caller->fixture->config.rules;
+  caller->error = (struct idem_error){""};
+  int verdict = idem_store_enter(caller->fixture->store, &caller->request, &caller->call, &caller->error);
+  cr_assert_geq(verdict, 0, "%s", caller->error.text);
   return verdict;
 }
 
-void order_leave(struct order *order, bool delivered)
+void caller_leave(struct caller *caller, bool delivered)
 {
-  idem_store_leave(order->shop->store, &order->call, delivered);
+  idem_store_leave(caller->fixture->store, &caller->call, delivered);
 }
 
 struct idem_recording recording_of(struct idem_chunk *chunk, const char *headers, const char *body)
@@ -134,41 +145,42 @@ struct idem_recording recording_of(struct idem_chunk *chunk, const char *headers
                                  .delivered = true};
 }
 
-int order_commit(struct order *order, const char *answer)
+int caller_commit(struct caller *caller, const char *answer)
 {
   struct idem_chunk chunk;
   struct idem_recording recording = recording_of(&chunk, JSON_HEADERS, answer);
 
-  return idem_store_commit(order->shop->store, &order->call, &order->request, &recording, &order->error);
+  return idem_store_commit(caller->fixture->store, &caller->call, &caller->request, &recording,
+                           &caller->error);
 }
 
-int order_ask(struct order *order, const char *answer)
+int caller_ask(struct caller *caller, const char *answer)
 {
   int verdict;
 
-  order->call = (struct idem_call)IDEM_CALL_INIT;
-  while ((verdict = order_enter(order)) == IDEM_BUSY) {
-    idem_store_wait(order->shop->store, &order->call, 100);
-    order_leave(order, false);
+  caller->call = (struct idem_call)IDEM_CALL_INIT;
+  while ((verdict = caller_enter(caller)) == IDEM_BUSY) {
+    idem_store_wait(caller->fixture->store, &caller->call, 100);
+    caller_leave(caller, false);
   }
   if (verdict == IDEM_HIT)
-    snprintf(order->body, sizeof(order->body), "%.*s", (int)order->call.answer.body.len,
-             order->call.answer.body.data);
+    snprintf(caller->body, sizeof(caller->body), "%.*s", (int)caller->call.answer.body.len,
+             caller->call.answer.body.data);
   if (verdict == IDEM_OWNED)
-    cr_assert_eq(order_commit(order, answer), IDEM_STORED, "%s", order->error.text);
-  order_leave(order, true);
+    cr_assert_eq(caller_commit(caller, answer), IDEM_STORED, "%s", caller->error.text);
+  caller_leave(caller, true);
   return verdict;
 }
 
-const char *order_key(struct order *order)
+const char *caller_key(struct caller *caller)
 {
   static char ids[32][IDEM_ID_SIZE];
   static unsigned next;
   char *id = ids[next++ % 32];
 
-  order->call = (struct idem_call)IDEM_CALL_INIT;
-  order_enter(order);
-  memcpy(id, order->call.id, IDEM_ID_SIZE);
-  order_leave(order, false);
+  caller->call = (struct idem_call)IDEM_CALL_INIT;
+  caller_enter(caller);
+  memcpy(id, caller->call.id, IDEM_ID_SIZE);
+  caller_leave(caller, false);
   return id;
 }

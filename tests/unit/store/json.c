@@ -163,7 +163,7 @@ Test(store_json, long_arrays_and_objects_count_to_their_last_value)
     }
     strcpy(at, "}");
   }
-  cr_expect(same(object[0], object[1]), "in another order");
+  cr_expect(same(object[0], object[1]), "in another caller");
   cr_expect(!same(object[0], object[2]), "another value");
 }
 

@@ -6,19 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct shop shop;
-
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-}
-
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_answers, .init = open_shop, .fini = close_shop);
+TestSuite(store_answers, .init = open_fixture, .fini = close_fixture);
 
 #define OK(type)  "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n\r\n"
 #define EVENTS    OK("text/event-stream; charset=utf-8")
@@ -34,15 +22,15 @@ static int stored_with(const struct idem_recording *recording)
   static int number;
   char body[32];
   snprintf(body, sizeof(body), "{\"n\":%d}", number++);
-  struct order order = order_of(&shop, body);
-  cr_assert_eq(order_enter(&order), IDEM_OWNED);
-  int rc = idem_store_commit(shop.store, &order.call, &order.request, recording, &order.error);
-  order_leave(&order, true);
-  cr_expect((rc == IDEM_STORED) == (order.error.text[0] == '\0'), "%s", order.error.text);
+  struct caller caller = caller_of(&fixture, body);
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  int rc = idem_store_commit(fixture.store, &caller.call, &caller.request, recording, &caller.error);
+  caller_leave(&caller, true);
+  cr_expect((rc == IDEM_STORED) == (caller.error.text[0] == '\0'), "%s", caller.error.text);
   if (rc == IDEM_STORED) {
-    cr_assert_eq(order_enter(&order), IDEM_HIT);
-    usage = order.call.answer.usage;
-    order_leave(&order, true);
+    cr_assert_eq(caller_enter(&caller), IDEM_HIT);
+    usage = caller.call.answer.usage;
+    caller_leave(&caller, true);
   }
   return rc;
 }
@@ -208,13 +196,13 @@ Test(store_answers, the_rule_says_which_status_is_an_answer)
   struct idem_recording recording = recording_of(&chunk, "HTTP/1.1 404 Not Found\r\n\r\n", "no");
   recording.status = 404;
   cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
-  shop_rule(&shop, "status=200,404");
+  fixture_rule(&fixture, "status=200,404");
   cr_expect_eq(stored_with(&recording), IDEM_STORED);
 }
 
 Test(store_answers, larger_than_max_body_is_refused)
 {
-  shop_rule(&shop, "max_body=10");
+  fixture_rule(&fixture, "max_body=10");
   cr_expect_eq(stored(OK("text/plain"), "0123456789"), IDEM_STORED);
   cr_expect_eq(stored(OK("text/plain"), "0123456789a"), IDEM_REFUSED);
 }

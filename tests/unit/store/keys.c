@@ -6,37 +6,25 @@
 #include <criterion/parameterized.h>
 #include <string.h>
 
-static struct shop shop;
+TestSuite(store_keys, .init = open_fixture, .fini = close_fixture);
 
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-}
-
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_keys, .init = open_shop, .fini = close_shop);
-
-/* Both bodies, under the rule of the shop. */
+/* Both bodies, under the rule of the fixture. */
 static bool same_body(const char *a, const char *b)
 {
-  struct order x = order_of(&shop, a), y = order_of(&shop, b);
-  const char *key = order_key(&x);
+  struct caller x = caller_of(&fixture, a), y = caller_of(&fixture, b);
+  const char *key = caller_key(&x);
 
-  return strcmp(key, order_key(&y)) == 0;
+  return strcmp(key, caller_key(&y)) == 0;
 }
 
 /* A call with one header more. */
 static const char *key_with(const char *line)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
 
   if (line)
-    order_header(&order, line);
-  return order_key(&order);
+    caller_header(&caller, line);
+  return caller_key(&caller);
 }
 
 Test(store_keys, json_says_the_same_in_any_order_and_spelling)
@@ -74,16 +62,16 @@ Test(store_keys, everything_in_a_body_counts)
 
 Test(store_keys, a_body_with_a_nul_counts_to_its_end)
 {
-  struct order a = order_of(&shop, ""), b = a;
+  struct caller a = caller_of(&fixture, ""), b = a;
 
   a.request.body = (struct idem_span){"x\0a", 3};
   b.request.body = (struct idem_span){"x\0b", 3};
-  cr_expect_str_neq(order_key(&a), order_key(&b));
+  cr_expect_str_neq(caller_key(&a), caller_key(&b));
 }
 
 Test(store_keys, ignored_fields_do_not_count)
 {
-  shop_rule(&shop, "ignore=/metadata/sent_at,/messages/0/id,/a~1b");
+  fixture_rule(&fixture, "ignore=/metadata/sent_at,/messages/0/id,/a~1b");
   cr_expect(same_body("{\"metadata\":{\"sent_at\":1,\"u\":1}}", "{\"metadata\":{\"sent_at\":2,\"u\":1}}"));
   cr_expect(same_body("{\"messages\":[{\"id\":1,\"t\":1}]}", "{\"messages\":[{\"t\":1}]}"));
   cr_expect(same_body("{\"a/b\":1}", "{}"));
@@ -93,32 +81,32 @@ Test(store_keys, ignored_fields_do_not_count)
 
 Test(store_keys, each_part_of_the_target_counts)
 {
-  struct order plain = order_of(&shop, "{}");
-  const char *key = order_key(&plain);
+  struct caller plain = caller_of(&fixture, "{}");
+  const char *key = caller_key(&plain);
   struct {
     const char *what;
-    struct order order;
+    struct caller caller;
   } other[] = {
       {"scope", plain}, {"method", plain}, {"origin", plain},
       {"path", plain},  {"query", plain},  {"shape", plain},
   };
-  other[0].order.request.scope = SPAN("job-1");
-  other[1].order.request.method = SPAN("PUT");
-  other[2].order.request.origin = SPAN("https://api.example.com:444");
-  other[3].order.request.path = SPAN("/v1/chats");
-  other[4].order.request.query = SPAN("a=1");
-  other[5].order.request.shape = SPAN("br");
+  other[0].caller.request.scope = SPAN("job-1");
+  other[1].caller.request.method = SPAN("PUT");
+  other[2].caller.request.origin = SPAN("https://api.example.com:444");
+  other[3].caller.request.path = SPAN("/v1/chats");
+  other[4].caller.request.query = SPAN("a=1");
+  other[5].caller.request.shape = SPAN("br");
   for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
-    cr_expect_str_neq(order_key(&other[i].order), key, "%s", other[i].what);
+    cr_expect_str_neq(caller_key(&other[i].caller), key, "%s", other[i].what);
 }
 
 Test(store_keys, fields_cannot_run_into_each_other)
 {
-  struct order a = order_of(&shop, "{}"), b = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a;
 
   a.request.path = SPAN("/a"), a.request.query = SPAN("bc");
   b.request.path = SPAN("/ab"), b.request.query = SPAN("c");
-  cr_expect_str_neq(order_key(&a), order_key(&b));
+  cr_expect_str_neq(caller_key(&a), caller_key(&b));
 }
 
 Test(store_keys, headers_of_vary_count_and_others_do_not)
@@ -134,19 +122,19 @@ Test(store_keys, headers_of_vary_count_and_others_do_not)
 
 Test(store_keys, the_order_of_headers_does_not_count)
 {
-  struct order a = order_of(&shop, "{}"), b = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a;
 
-  order_bare(&b);
-  order_header(&a, "OpenAI-Project: p");
-  order_header(&b, "OpenAI-Project: p");
-  order_header(&b, "Authorization: Bearer test-credential-alpha");
-  order_header(&b, "Content-Type: application/json");
-  cr_expect_str_eq(order_key(&a), order_key(&b));
+  caller_bare(&b);
+  caller_header(&a, "OpenAI-Project: p");
+  caller_header(&b, "OpenAI-Project: p");
+  caller_header(&b, "Authorization: Bearer test-credential-alpha");
+  caller_header(&b, "Content-Type: application/json");
+  cr_expect_str_eq(caller_key(&a), caller_key(&b));
 }
 
 Test(store_keys, vary_never_takes_a_credential_or_a_key_as_content)
 {
-  shop_rule(&shop, "vary=* key=content");
+  fixture_rule(&fixture, "vary=* key=content");
   const char *key = key_with(NULL);
   cr_expect_str_eq(key_with("Idempotency-Key: 1"), key);
   cr_expect_str_eq(key_with("X-Amz-Date: 20260101T000000Z"), key);
@@ -155,12 +143,12 @@ Test(store_keys, vary_never_takes_a_credential_or_a_key_as_content)
 
 static const char *tenant_with(const char *line)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
 
-  order_bare(&order);
+  caller_bare(&caller);
   if (line)
-    order_header(&order, line);
-  return order_key(&order);
+    caller_header(&caller, line);
+  return caller_key(&caller);
 }
 
 Test(store_keys, each_credential_is_another_tenant)
@@ -186,25 +174,25 @@ Test(store_keys, each_credential_is_another_tenant)
 
 Test(store_keys, the_key_of_the_query_is_a_credential)
 {
-  struct order a = order_of(&shop, "{}"), b = a, c = a, d = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a, c = a, d = a;
 
   a.request.query = SPAN("alt=sse&key=test-credential-alpha");
   b.request.query = SPAN("key=test-credential-alpha&alt=sse");
   c.request.query = SPAN("alt=sse&key=test-credential-beta");
   d.request.query = SPAN("alt=sse");
-  cr_expect_str_eq(order_key(&a), order_key(&b));
-  cr_expect_str_neq(order_key(&a), order_key(&c));
-  cr_expect_str_neq(order_key(&a), order_key(&d));
+  cr_expect_str_eq(caller_key(&a), caller_key(&b));
+  cr_expect_str_neq(caller_key(&a), caller_key(&c));
+  cr_expect_str_neq(caller_key(&a), caller_key(&d));
 }
 
 Test(store_keys, other_credentials_of_a_request_count)
 {
-  struct order a = order_of(&shop, "{}"), b = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a;
   struct idem_span alpha = SPAN("user:test-credential-alpha"), beta = SPAN("user:test-credential-beta");
 
   a.request.credentials = &alpha, a.request.credential_count = 1;
   b.request.credentials = &beta, b.request.credential_count = 1;
-  cr_expect_str_neq(order_key(&a), order_key(&b));
+  cr_expect_str_neq(caller_key(&a), caller_key(&b));
 }
 
 #define SIGV4(id, date, signature)                                                                           \
@@ -213,57 +201,57 @@ Test(store_keys, other_credentials_of_a_request_count)
 
 Test(store_keys, of_an_aws_signature_only_the_access_key_id_counts)
 {
-  struct order first = order_of(&shop, "{}"), later = first, other = first;
+  struct caller first = caller_of(&fixture, "{}"), later = first, other = first;
 
-  order_bare(&first), order_bare(&later), order_bare(&other);
-  order_header(&first, SIGV4("TESTALPHA", "20260101", "aa"));
-  order_header(&first, "X-Amz-Date: 20260101T000000Z");
-  order_header(&later, SIGV4("TESTALPHA", "20260102", "bb"));
-  order_header(&later, "X-Amz-Date: 20260102T000000Z");
-  order_header(&later, "x-amz-security-token: test-token");
-  order_header(&other, SIGV4("TESTBETA", "20260101", "aa"));
-  cr_expect_str_eq(order_key(&first), order_key(&later));
-  cr_expect_str_neq(order_key(&first), order_key(&other));
+  caller_bare(&first), caller_bare(&later), caller_bare(&other);
+  caller_header(&first, SIGV4("TESTALPHA", "20260101", "aa"));
+  caller_header(&first, "X-Amz-Date: 20260101T000000Z");
+  caller_header(&later, SIGV4("TESTALPHA", "20260102", "bb"));
+  caller_header(&later, "X-Amz-Date: 20260102T000000Z");
+  caller_header(&later, "x-amz-security-token: test-token");
+  caller_header(&other, SIGV4("TESTBETA", "20260101", "aa"));
+  cr_expect_str_eq(caller_key(&first), caller_key(&later));
+  cr_expect_str_neq(caller_key(&first), caller_key(&other));
 }
 
 Test(store_keys, auto_takes_the_header_and_then_the_body_does_not_count)
 {
-  struct order a = order_of(&shop, "{\"a\":1}"), b = order_of(&shop, "{\"a\":2}"), c = b;
+  struct caller a = caller_of(&fixture, "{\"a\":1}"), b = caller_of(&fixture, "{\"a\":2}"), c = b;
 
-  order_header(&a, "Idempotency-Key: one");
-  order_header(&b, "idempotency-key:  one");
-  order_header(&c, "Idempotency-Key: two");
-  cr_expect_str_eq(order_key(&a), order_key(&b));
-  cr_expect_str_neq(order_key(&a), order_key(&c));
+  caller_header(&a, "Idempotency-Key: one");
+  caller_header(&b, "idempotency-key:  one");
+  caller_header(&c, "Idempotency-Key: two");
+  cr_expect_str_eq(caller_key(&a), caller_key(&b));
+  cr_expect_str_neq(caller_key(&a), caller_key(&c));
 }
 
 Test(store_keys, the_first_header_of_the_rule_wins)
 {
-  struct order a = order_of(&shop, "{}"), b = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a;
 
-  order_header(&a, "Idempotency-Key: one");
-  order_header(&b, "X-Idempotency-Key: two");
-  order_header(&b, "Idempotency-Key: one");
-  cr_expect_str_eq(order_key(&a), order_key(&b));
+  caller_header(&a, "Idempotency-Key: one");
+  caller_header(&b, "X-Idempotency-Key: two");
+  caller_header(&b, "Idempotency-Key: one");
+  cr_expect_str_eq(caller_key(&a), caller_key(&b));
 }
 
 Test(store_keys, a_strict_header_that_is_missing_is_no_key)
 {
-  shop_rule(&shop, "key=header");
-  struct order order = order_of(&shop, "{}");
-  cr_expect_eq(order_enter(&order), IDEM_NO_KEY);
-  order_leave(&order, false);
-  order_header(&order, "Idempotency-Key:");
-  cr_expect_eq(order_enter(&order), IDEM_NO_KEY);
-  order_leave(&order, false);
-  order_header(&order, "X-Idempotency-Key: 1");
-  cr_expect_eq(order_enter(&order), IDEM_OWNED);
-  order_leave(&order, false);
+  fixture_rule(&fixture, "key=header");
+  struct caller caller = caller_of(&fixture, "{}");
+  cr_expect_eq(caller_enter(&caller), IDEM_NO_KEY);
+  caller_leave(&caller, false);
+  caller_header(&caller, "Idempotency-Key:");
+  cr_expect_eq(caller_enter(&caller), IDEM_NO_KEY);
+  caller_leave(&caller, false);
+  caller_header(&caller, "X-Idempotency-Key: 1");
+  cr_expect_eq(caller_enter(&caller), IDEM_OWNED);
+  caller_leave(&caller, false);
 }
 
 Test(store_keys, json_fields_name_the_operation)
 {
-  shop_rule(&shop, "key=json:/tool_call_id,/run/0");
+  fixture_rule(&fixture, "key=json:/tool_call_id,/run/0");
   cr_expect(same_body("{\"tool_call_id\":\"a\",\"run\":[1],\"x\":1}",
                       "{\"tool_call_id\":\"a\",\"run\":[1],\"x\":2}"));
   cr_expect(!same_body("{\"tool_call_id\":\"a\",\"run\":[1]}", "{\"tool_call_id\":\"a\",\"run\":[2]}"));
@@ -271,19 +259,19 @@ Test(store_keys, json_fields_name_the_operation)
   static const char *const missing[] = {"{\"tool_call_id\":\"a\"}", "{\"tool_call_id\":null,\"run\":[1]}",
                                         "no json", ""};
   for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++) {
-    struct order order = order_of(&shop, missing[i]);
-    cr_expect_eq(order_enter(&order), IDEM_NO_KEY, "%s", missing[i]);
-    order_leave(&order, false);
+    struct caller caller = caller_of(&fixture, missing[i]);
+    cr_expect_eq(caller_enter(&caller), IDEM_NO_KEY, "%s", missing[i]);
+    caller_leave(&caller, false);
   }
 }
 
 Test(store_keys, two_stores_do_not_agree_on_tenants)
 {
-  struct shop other;
-  struct order here = order_of(&shop, "{}"), there;
+  struct fixture other;
+  struct caller here = caller_of(&fixture, "{}"), there;
 
-  shop_open(&other, "");
-  there = order_of(&other, "{}");
-  cr_expect_str_neq(order_key(&here), order_key(&there));
-  shop_close(&other);
+  fixture_open(&other, "");
+  there = caller_of(&other, "{}");
+  cr_expect_str_neq(caller_key(&here), caller_key(&there));
+  fixture_close(&other);
 }

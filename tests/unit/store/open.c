@@ -17,20 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct shop shop;
 static struct idem_error error;
 
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-}
-
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_open, .init = open_shop, .fini = close_shop, .timeout = 60);
+TestSuite(store_open, .init = open_fixture, .fini = close_fixture, .timeout = 60);
 
 /* Opens `dir` as a second store; it is closed again. */
 static int open_dir(const char *dir, bool must_exist)
@@ -50,11 +39,11 @@ Test(store_open, a_store_is_for_its_owner_alone)
 {
   static const char *const files[] = {"data.mdb", "lock.mdb", "claims", "stats"};
   struct stat stat_of;
-  cr_assert_eq(open_dir(shop_path(&shop, "a/b/c"), false), 0, "%s", error.text);
-  cr_assert_eq(stat(shop_path(&shop, "a/b/c"), &stat_of), 0);
+  cr_assert_eq(open_dir(fixture_path(&fixture, "a/b/c"), false), 0, "%s", error.text);
+  cr_assert_eq(stat(fixture_path(&fixture, "a/b/c"), &stat_of), 0);
   cr_expect_eq(stat_of.st_mode & 07777, 0700);
   for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-    cr_assert_eq(stat(shop_path(&shop, files[i]), &stat_of), 0);
+    cr_assert_eq(stat(fixture_path(&fixture, files[i]), &stat_of), 0);
     cr_expect_eq(stat_of.st_mode & 07777, 0600, "%s", files[i]);
   }
 }
@@ -62,7 +51,7 @@ Test(store_open, a_store_is_for_its_owner_alone)
 Test(store_open, a_directory_that_others_may_write_to_is_refused)
 {
   char dir[256];
-  strcpy(dir, shop_path(&shop, "shared"));
+  strcpy(dir, fixture_path(&fixture, "shared"));
   cr_assert_eq(mkdir(dir, 0700), 0);
   static const mode_t modes[] = {0720, 0702, 0777};
   for (size_t i = 0; i < 3; i++) {
@@ -75,29 +64,29 @@ Test(store_open, a_directory_that_others_may_write_to_is_refused)
 Test(store_open, a_file_is_no_directory)
 {
   char path[256];
-  strcpy(path, shop_path(&shop, "claims"));
+  strcpy(path, fixture_path(&fixture, "claims"));
   cr_expect_eq(open_dir(path, false), -ENOTDIR);
 }
 
 Test(store_open, the_command_does_not_make_a_store)
 {
   char dir[256];
-  strcpy(dir, shop_path(&shop, "none"));
+  strcpy(dir, fixture_path(&fixture, "none"));
   cr_expect_eq(open_dir(dir, true), -ENOENT);
   cr_expect_neq(access(dir, F_OK), 0);
   mkdir(dir, 0700);
   cr_expect_eq(open_dir(dir, true), -ENOENT);
-  cr_expect_neq(access(shop_path(&shop, "none/claims"), F_OK), 0);
+  cr_expect_neq(access(fixture_path(&fixture, "none/claims"), F_OK), 0);
 }
 
 Test(store_open, opening_twice_shares_one_store)
 {
   struct idem_store *second;
-  cr_assert_eq(idem_store_open(&second, &shop.options, &error), 0);
-  cr_expect_eq(second, shop.store);
+  cr_assert_eq(idem_store_open(&second, &fixture.options, &error), 0);
+  cr_expect_eq(second, fixture.store);
   idem_store_close(second);
-  struct order order = order_of(&shop, "{}");
-  cr_expect_eq(order_ask(&order, "{}"), IDEM_OWNED);
+  struct caller caller = caller_of(&fixture, "{}");
+  cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
 }
 
 /* Runs in a child; the test passes if it returns 0. */
@@ -133,8 +122,8 @@ Test(store_open, a_directory_of_another_user_or_without_write_permission_is_refu
 {
   if (geteuid() != 0)
     cr_skip_test("needs root");
-  strcpy(other_dir, shop.dir);
-  chmod(shop.dir, 0755);
+  strcpy(other_dir, fixture.dir);
+  chmod(fixture.dir, 0755);
   in_child(another_user);
 }
 
@@ -142,7 +131,7 @@ static int limited_file_size(void)
 {
   struct idem_store *store;
   struct rlimit limit = {8 << 20, 8 << 20};
-  struct shop small = shop;
+  struct fixture small = fixture;
   if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
     return 1;
   small.options.dir = other_dir;
@@ -157,14 +146,14 @@ static int limited_file_size(void)
   for (int i = 0; i < 40; i++) {
     char body[32];
     snprintf(body, sizeof(body), "{\"n\":%d}", i);
-    struct order order = order_of(&small, body);
-    if (order_enter(&order) != IDEM_OWNED)
+    struct caller caller = caller_of(&small, body);
+    if (caller_enter(&caller) != IDEM_OWNED)
       return 3;
-    int rc = order_commit(&order, answer);
+    int rc = caller_commit(&caller, answer);
     stored += rc == IDEM_STORED;
     if (rc < 0 && rc != -ENOSPC)
       return 4;
-    order_leave(&order, true);
+    caller_leave(&caller, true);
   }
   return stored > 3 ? 0 : 5;
 }
@@ -179,9 +168,9 @@ static int tiny_file_size(void)
 
 Test(store_open, a_limit_on_file_size_never_raises_a_signal)
 {
-  strcpy(other_dir, shop_path(&shop, "limited"));
+  strcpy(other_dir, fixture_path(&fixture, "limited"));
   in_child(limited_file_size);
-  strcpy(other_dir, shop_path(&shop, "tiny"));
+  strcpy(other_dir, fixture_path(&fixture, "tiny"));
   in_child(tiny_file_size);
 }
 
@@ -206,7 +195,7 @@ static int limited_memory(void)
 
 Test(store_open, little_address_space_makes_a_smaller_map)
 {
-  strcpy(other_dir, shop_path(&shop, "narrow"));
+  strcpy(other_dir, fixture_path(&fixture, "narrow"));
   in_child(limited_memory);
 }
 
@@ -215,25 +204,25 @@ static int closed_stdio(void)
 {
   for (int fd = 0; fd < 3; fd++)
     close(fd);
-  struct shop mine = shop;
+  struct fixture mine = fixture;
   mine.options.dir = other_dir;
   if (idem_store_open(&mine.store, &mine.options, &error) < 0)
     return 10;
-  struct order order = order_of(&mine, "{}");
-  if (order_enter(&order) != IDEM_OWNED)
+  struct caller caller = caller_of(&mine, "{}");
+  if (caller_enter(&caller) != IDEM_OWNED)
     return 11;
   for (int fd = 0; fd < 3; fd++)
     if (fcntl(fd, F_GETFD) >= 0)
       return 12 + fd;
-  order_commit(&order, "{}");
-  order_leave(&order, true);
+  caller_commit(&caller, "{}");
+  caller_leave(&caller, true);
   idem_store_close(mine.store);
   return 0;
 }
 
 Test(store_open, closed_standard_streams_stay_closed)
 {
-  strcpy(other_dir, shop_path(&shop, "closed"));
+  strcpy(other_dir, fixture_path(&fixture, "closed"));
   in_child(closed_stdio);
 }
 
@@ -261,26 +250,26 @@ static int count_fds(bool *all_cloexec)
 Test(store_open, no_descriptor_is_left_and_none_survives_exec)
 {
   bool cloexec;
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   int before = count_fds(&cloexec);
-  cr_assert_eq(shop_reopen(&shop, &error), 0);
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0);
   for (int i = 0; i < 20; i++) {
-    struct order order = order_of(&shop, "{}");
-    if (order_enter(&order) == IDEM_OWNED) {
+    struct caller caller = caller_of(&fixture, "{}");
+    if (caller_enter(&caller) == IDEM_OWNED) {
       count_fds(&cloexec);
       cr_expect(cloexec);
     }
-    order_leave(&order, false);
+    caller_leave(&caller, false);
   }
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   cr_expect_eq(count_fds(&cloexec), before);
 }
 
 static int descriptors_taken_away(void)
 {
-  struct shop mine = shop;
+  struct fixture mine = fixture;
   mine.options.dir = other_dir;
   if (idem_store_open(&mine.store, &mine.options, &error) < 0)
     return 1;
@@ -291,19 +280,19 @@ static int descriptors_taken_away(void)
   snprintf(path, sizeof(path), "%s/of-the-app", other_dir);
   for (int i = 0; i < 20; i++)
     open(path, O_RDWR | O_CREAT, 0600);
-  struct order order = order_of(&mine, "{}");
-  order.request.headers = order.headers;
-  order.request.rule = mine.config.rules;
-  int verdict = idem_store_enter(mine.store, &order.request, &order.call, &error);
+  struct caller caller = caller_of(&mine, "{}");
+  caller.request.headers = caller.headers;
+  caller.request.rule = mine.config.rules;
+  int verdict = idem_store_enter(mine.store, &caller.request, &caller.call, &error);
   if (verdict >= 0)
-    idem_store_leave(mine.store, &order.call, false);
+    idem_store_leave(mine.store, &caller.call, false);
   int fd = open(path, O_RDONLY);
   return verdict >= 0 ? 2 : read(fd, byte, 1) != 0 ? 3 : 0;
 }
 
 Test(store_open, an_app_that_closes_our_descriptors_does_not_get_our_bytes)
 {
-  strcpy(other_dir, shop_path(&shop, "robbed"));
+  strcpy(other_dir, fixture_path(&fixture, "robbed"));
   in_child(descriptors_taken_away);
 }
 
@@ -318,12 +307,12 @@ static void write_schema(uint32_t schema)
     char rest[50];
   } identity = {.schema = schema};
   MDB_val key = {sizeof("identity"), (void *)(uintptr_t) "identity"}, value = {sizeof(identity), &identity};
-  idem_store_close(shop.store);
-  shop.store = NULL;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
   cr_assert_eq(mdb_env_create(&env), 0);
   mdb_env_set_maxdbs(env, 10);
   mdb_env_set_mapsize(env, 64 << 20);
-  cr_assert_eq(mdb_env_open(env, shop.dir, 0, 0600), 0);
+  cr_assert_eq(mdb_env_open(env, fixture.dir, 0, 0600), 0);
   cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
   cr_assert_eq(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
   cr_assert_eq(mdb_put(txn, dbi, &key, &value, 0), 0);
@@ -334,24 +323,24 @@ static void write_schema(uint32_t schema)
 Test(store_open, a_store_of_a_newer_version_is_left_alone)
 {
   write_schema(77);
-  cr_expect_eq(shop_reopen(&shop, &error), -EPROTO);
+  cr_expect_eq(fixture_reopen(&fixture, &error), -EPROTO);
   cr_expect_not_null(strstr(error.text, "77"), "%s", error.text);
 }
 
 Test(store_open, a_bad_stats_file_is_replaced)
 {
-  struct order order = order_of(&shop, "{}");
-  order_ask(&order, "{}");
-  idem_store_close(shop.store);
-  shop.store = NULL;
-  int fd = open(shop_path(&shop, "stats"), O_WRONLY);
+  struct caller caller = caller_of(&fixture, "{}");
+  caller_ask(&caller, "{}");
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  int fd = open(fixture_path(&fixture, "stats"), O_WRONLY);
   cr_assert_eq(pwrite(fd, "garbage", 7, 0), 7);
   close(fd);
-  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
-  cr_expect_eq(order_ask(&order, "{}"), IDEM_HIT);
-  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_hits), 1);
-  cr_assert_eq(truncate(shop_path(&shop, "stats"), 100), 0);
-  cr_assert_eq(open_dir(shop_path(&shop, "x"), false), 0);
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  cr_expect_eq(caller_ask(&caller, "{}"), IDEM_HIT);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_hits), 1);
+  cr_assert_eq(truncate(fixture_path(&fixture, "stats"), 100), 0);
+  cr_assert_eq(open_dir(fixture_path(&fixture, "x"), false), 0);
 }
 
 static bool file_has(const char *path, const char *bytes)
@@ -370,18 +359,18 @@ static bool file_has(const char *path, const char *bytes)
 Test(store_open, no_credential_is_ever_written)
 {
   static const char *const files[] = {"data.mdb", "lock.mdb", "claims", "stats"};
-  struct order order = order_of(&shop, "{\"findable\":1}");
+  struct caller caller = caller_of(&fixture, "{\"findable\":1}");
   struct idem_span more = SPAN("user:test-credential-alpha");
-  shop_rule(&shop, "vary=* key=content");
-  order.request.query = SPAN("x=1&key=test-credential-alpha");
-  order.request.credentials = &more, order.request.credential_count = 1;
-  order_header(&order, "X-Api-Key: test-credential-alpha");
-  order_header(&order, "Cookie: s=test-credential-alpha");
-  order_header(&order, "Proxy-Authorization: Basic test-credential-alpha");
-  order_header(&order, "X-Amz-Security-Token: test-credential-alpha");
-  cr_assert_eq(order_ask(&order, "{\"a\":1}"), IDEM_OWNED);
-  cr_assert_eq(order_ask(&order, "{\"a\":1}"), IDEM_HIT);
-  cr_assert(file_has(shop_path(&shop, "data.mdb"), "findable"));
+  fixture_rule(&fixture, "vary=* key=content");
+  caller.request.query = SPAN("x=1&key=test-credential-alpha");
+  caller.request.credentials = &more, caller.request.credential_count = 1;
+  caller_header(&caller, "X-Api-Key: test-credential-alpha");
+  caller_header(&caller, "Cookie: s=test-credential-alpha");
+  caller_header(&caller, "Proxy-Authorization: Basic test-credential-alpha");
+  caller_header(&caller, "X-Amz-Security-Token: test-credential-alpha");
+  cr_assert_eq(caller_ask(&caller, "{\"a\":1}"), IDEM_OWNED);
+  cr_assert_eq(caller_ask(&caller, "{\"a\":1}"), IDEM_HIT);
+  cr_assert(file_has(fixture_path(&fixture, "data.mdb"), "findable"));
   for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-    cr_expect_not(file_has(shop_path(&shop, files[i]), "test-credential-alpha"), "%s", files[i]);
+    cr_expect_not(file_has(fixture_path(&fixture, files[i]), "test-credential-alpha"), "%s", files[i]);
 }

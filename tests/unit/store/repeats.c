@@ -8,25 +8,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct shop shop;
-
 static void open_sequence(void)
 {
-  shop_open(&shop, "repeats=sequence");
+  fixture_open(&fixture, "repeats=sequence");
 }
 
 static void open_fresh(void)
 {
-  shop_open(&shop, "repeats=fresh");
+  fixture_open(&fixture, "repeats=fresh");
 }
 
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_sequence, .init = open_sequence, .fini = close_shop);
-TestSuite(store_fresh, .init = open_fresh, .fini = close_shop);
+TestSuite(store_sequence, .init = open_sequence, .fini = close_fixture);
+TestSuite(store_fresh, .init = open_fresh, .fini = close_fixture);
 
 /* The store's process-wide counts start again with a new process: this is one, with `calls` identical calls.
  * Returns how many were sent. */
@@ -36,21 +29,21 @@ static int run_of(int calls, int delivered_until)
   cr_assert_eq(pipe(pipes), 0);
   if (fork() == 0) {
     struct idem_error error;
-    shop_reopen(&shop, &error);
+    fixture_reopen(&fixture, &error);
     for (int i = 0; i < calls; i++) {
       char answer[32];
-      struct order order = order_of(&shop, "{}");
+      struct caller caller = caller_of(&fixture, "{}");
       snprintf(answer, sizeof(answer), "{\"n\":%d}", i);
-      if (order_enter(&order) == IDEM_OWNED) {
+      if (caller_enter(&caller) == IDEM_OWNED) {
         sent++;
         if (i >= delivered_until)
           _exit(write(pipes[1], &sent, sizeof(sent)) != sizeof(sent));
-        order_commit(&order, answer);
-      } else if (order.call.answer.body.len != strlen(answer) ||
-                 memcmp(order.call.answer.body.data, answer, strlen(answer)) != 0) {
+        caller_commit(&caller, answer);
+      } else if (caller.call.answer.body.len != strlen(answer) ||
+                 memcmp(caller.call.answer.body.data, answer, strlen(answer)) != 0) {
         sent = -1000;
       }
-      order_leave(&order, true);
+      caller_leave(&caller, true);
     }
     _exit(write(pipes[1], &sent, sizeof(sent)) != sizeof(sent));
   }
@@ -64,15 +57,15 @@ static int run_of(int calls, int delivered_until)
 
 Test(store_sequence, each_identical_call_is_an_operation_of_its_own)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   char first[IDEM_ID_SIZE];
 
-  cr_assert_eq(order_ask(&order, "{\"n\":0}"), IDEM_OWNED);
-  cr_expect_eq(order.call.sequence, 0);
-  memcpy(first, order.call.id, sizeof(first));
-  cr_assert_eq(order_ask(&order, "{\"n\":1}"), IDEM_OWNED);
-  cr_expect_eq(order.call.sequence, 1);
-  cr_expect_str_neq(order.call.id, first);
+  cr_assert_eq(caller_ask(&caller, "{\"n\":0}"), IDEM_OWNED);
+  cr_expect_eq(caller.call.sequence, 0);
+  memcpy(first, caller.call.id, sizeof(first));
+  cr_assert_eq(caller_ask(&caller, "{\"n\":1}"), IDEM_OWNED);
+  cr_expect_eq(caller.call.sequence, 1);
+  cr_expect_str_neq(caller.call.id, first);
 }
 
 Test(store_sequence, a_run_that_was_killed_is_finished_without_a_call_too_many)
@@ -85,35 +78,35 @@ Test(store_sequence, a_run_that_was_killed_is_finished_without_a_call_too_many)
 
 Test(store_sequence, a_number_whose_answer_did_not_arrive_is_used_again)
 {
-  struct order a = order_of(&shop, "{}"), b = a, c = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a, c = a;
 
-  cr_assert_eq(order_enter(&a), IDEM_OWNED);
-  cr_assert_eq(order_enter(&b), IDEM_OWNED);
-  cr_assert_eq(order_enter(&c), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&a), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&b), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&c), IDEM_OWNED);
   cr_expect_eq(a.call.sequence + b.call.sequence * 10 + c.call.sequence * 100, 210);
   char upstream_key[37];
   memcpy(upstream_key, a.call.upstream_key, sizeof(upstream_key));
-  order_leave(&b, false);
-  order_leave(&a, false);
-  struct order again = order_of(&shop, "{}");
-  cr_assert_eq(order_enter(&again), IDEM_OWNED);
+  caller_leave(&b, false);
+  caller_leave(&a, false);
+  struct caller again = caller_of(&fixture, "{}");
+  cr_assert_eq(caller_enter(&again), IDEM_OWNED);
   cr_expect_eq(again.call.sequence, 0);
   cr_expect_str_eq(again.call.upstream_key, upstream_key);
-  order_leave(&again, true);
-  order_leave(&c, true);
-  struct order next = order_of(&shop, "{}");
-  order_enter(&next);
+  caller_leave(&again, true);
+  caller_leave(&c, true);
+  struct caller next = caller_of(&fixture, "{}");
+  caller_enter(&next);
   cr_expect_eq(next.call.sequence, 1);
-  order_leave(&next, true);
+  caller_leave(&next, true);
   next.call = (struct idem_call)IDEM_CALL_INIT;
-  order_enter(&next);
+  caller_enter(&next);
   cr_expect_eq(next.call.sequence, 3);
-  order_leave(&next, true);
+  caller_leave(&next, true);
 }
 
 Test(store_sequence, a_number_is_kept_over_the_rounds_of_a_call)
 {
-  struct order owner = order_of(&shop, "{}"), follower = owner;
+  struct caller owner = caller_of(&fixture, "{}"), follower = owner;
   int owned[2], go[2], status;
   char byte = 0;
 
@@ -121,98 +114,98 @@ Test(store_sequence, a_number_is_kept_over_the_rounds_of_a_call)
   pid_t child = fork();
   if (child == 0) {
     close(go[1]);
-    bool first = order_enter(&owner) == IDEM_OWNED && write(owned[1], &byte, 1) == 1;
-    _exit(!first || read(go[0], &byte, 1) != 0 || order_commit(&owner, "{}") != IDEM_STORED);
+    bool first = caller_enter(&owner) == IDEM_OWNED && write(owned[1], &byte, 1) == 1;
+    _exit(!first || read(go[0], &byte, 1) != 0 || caller_commit(&owner, "{}") != IDEM_STORED);
   }
   close(go[0]);
   cr_assert_eq(read(owned[0], &byte, 1), 1);
   for (int round = 0; round < 3; round++) {
-    cr_assert_eq(order_enter(&follower), IDEM_BUSY);
+    cr_assert_eq(caller_enter(&follower), IDEM_BUSY);
     cr_expect_eq(follower.call.sequence, 0);
-    order_leave(&follower, false);
+    caller_leave(&follower, false);
   }
   close(go[1]);
   waitpid(child, &status, 0);
   cr_assert_eq(status, 0);
-  cr_assert_eq(order_enter(&follower), IDEM_HIT);
+  cr_assert_eq(caller_enter(&follower), IDEM_HIT);
   cr_expect_eq(follower.call.sequence, 0);
-  order_leave(&follower, true);
+  caller_leave(&follower, true);
 }
 
 Test(store_fresh, once_delivered_an_identical_call_is_a_new_sample)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   for (uint32_t i = 0; i < 5; i++) {
-    cr_assert_eq(order_ask(&order, "{}"), IDEM_OWNED);
-    cr_expect_eq(order.call.sequence, i);
+    cr_assert_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
+    cr_expect_eq(caller.call.sequence, i);
   }
 }
 
-static void ask_undelivered(struct order *order, const char *answer)
+static void ask_undelivered(struct caller *caller, const char *answer)
 {
   struct idem_chunk chunk;
   struct idem_recording recording = recording_of(&chunk, JSON_HEADERS, answer);
 
   recording.delivered = false;
-  order->call = (struct idem_call)IDEM_CALL_INIT;
-  cr_assert_eq(order_enter(order), IDEM_OWNED);
+  caller->call = (struct idem_call)IDEM_CALL_INIT;
+  cr_assert_eq(caller_enter(caller), IDEM_OWNED);
   cr_assert_eq(
-      idem_store_commit(order->shop->store, &order->call, &order->request, &recording, &order->error),
+      idem_store_commit(caller->fixture->store, &caller->call, &caller->request, &recording, &caller->error),
       IDEM_STORED);
-  order_leave(order, false);
+  caller_leave(caller, false);
 }
 
 Test(store_fresh, an_answer_that_did_not_arrive_is_given_to_the_retry_once)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
 
-  ask_undelivered(&order, "{\"n\":0}");
-  cr_assert_eq(order_ask(&order, ""), IDEM_HIT);
-  cr_expect_str_eq(order.body, "{\"n\":0}");
-  cr_expect_eq(order_ask(&order, "{}"), IDEM_OWNED);
+  ask_undelivered(&caller, "{\"n\":0}");
+  cr_assert_eq(caller_ask(&caller, ""), IDEM_HIT);
+  cr_expect_str_eq(caller.body, "{\"n\":0}");
+  cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
 }
 
 Test(store_fresh, a_replay_that_broke_off_is_given_again)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
 
-  ask_undelivered(&order, "{\"n\":0}");
-  order.call = (struct idem_call)IDEM_CALL_INIT;
-  cr_assert_eq(order_enter(&order), IDEM_HIT);
-  order_leave(&order, false);
-  cr_expect_eq(order_ask(&order, ""), IDEM_HIT);
-  cr_expect_eq(order_ask(&order, "{}"), IDEM_OWNED);
+  ask_undelivered(&caller, "{\"n\":0}");
+  caller.call = (struct idem_call)IDEM_CALL_INIT;
+  cr_assert_eq(caller_enter(&caller), IDEM_HIT);
+  caller_leave(&caller, false);
+  cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT);
+  cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
 }
 
 Test(store_fresh, calls_at_once_are_different_samples)
 {
-  struct order a = order_of(&shop, "{}"), b = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a;
 
-  cr_assert_eq(order_enter(&a), IDEM_OWNED);
-  cr_assert_eq(order_enter(&b), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&a), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&b), IDEM_OWNED);
   cr_expect_neq(a.call.sequence, b.call.sequence);
-  cr_assert_eq(order_commit(&b, "{}"), IDEM_STORED);
-  order_leave(&b, true);
-  order_leave(&a, false);
-  struct order c = order_of(&shop, "{}");
-  cr_assert_eq(order_enter(&c), IDEM_OWNED);
+  cr_assert_eq(caller_commit(&b, "{}"), IDEM_STORED);
+  caller_leave(&b, true);
+  caller_leave(&a, false);
+  struct caller c = caller_of(&fixture, "{}");
+  cr_assert_eq(caller_enter(&c), IDEM_OWNED);
   cr_expect_eq(c.call.sequence, a.call.sequence, "the one that came to nothing");
-  order_leave(&c, false);
+  caller_leave(&c, false);
 }
 
 Test(store_fresh, a_call_in_doubt_is_resent_first)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   int status;
 
-  order_ask(&order, "{}");
+  caller_ask(&caller, "{}");
   if (fork() == 0)
-    _exit(order_enter(&order) != IDEM_OWNED);
+    _exit(caller_enter(&caller) != IDEM_OWNED);
   wait(&status);
   cr_assert_eq(status, 0);
-  order.call = (struct idem_call)IDEM_CALL_INIT;
-  cr_assert_eq(order_enter(&order), IDEM_OWNED);
-  cr_expect(order.call.resent);
-  cr_expect_eq(order.call.sequence, 1);
-  order_leave(&order, false);
+  caller.call = (struct idem_call)IDEM_CALL_INIT;
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  cr_expect(caller.call.resent);
+  cr_expect_eq(caller.call.sequence, 1);
+  caller_leave(&caller, false);
 }

@@ -15,8 +15,6 @@
 
 enum { THREADS = 8, PROCESSES = 8, KEYS = 20 };
 
-static struct shop shop;
-
 /* What all processes of a test see. */
 static struct shared {
   _Atomic int sent, got, resent, ready;
@@ -24,18 +22,13 @@ static struct shared {
   char upstream_key[37];
 } * shared;
 
-static void open_shop(void)
+static void open_shared(void)
 {
-  shop_open(&shop, "");
+  open_fixture();
   shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_flight, .init = open_shop, .fini = close_shop, .timeout = 60);
+TestSuite(store_flight, .init = open_shared, .fini = close_fixture, .timeout = 60);
 
 static int64_t now_us(void)
 {
@@ -51,11 +44,11 @@ static void *ask_for_each_key(void *unused)
     char body[32], answer[32];
     snprintf(body, sizeof(body), "{\"key\":%d}", i);
     snprintf(answer, sizeof(answer), "{\"answer\":%d}", i);
-    struct order order = order_of(&shop, body);
-    int verdict = order_ask(&order, answer);
+    struct caller caller = caller_of(&fixture, body);
+    int verdict = caller_ask(&caller, answer);
     if (verdict == IDEM_OWNED)
       atomic_fetch_add(&shared->sent, 1);
-    if (verdict == IDEM_OWNED || strcmp(order.body, answer) == 0)
+    if (verdict == IDEM_OWNED || strcmp(caller.body, answer) == 0)
       atomic_fetch_add(&shared->got, 1);
   }
   return NULL;
@@ -90,31 +83,31 @@ Test(store_flight, forked_processes_with_threads_share_one_call_for_each_key)
   cr_expect_eq(failed, 0);
   cr_expect_eq(shared->sent, KEYS);
   cr_expect_eq(shared->got, KEYS * THREADS * PROCESSES);
-  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_stored), KEYS);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_stored), KEYS);
 }
 
 /* Follows until the call is its own or answered. */
 static void follow(void)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   int verdict;
-  while ((verdict = order_enter(&order)) == IDEM_BUSY) {
+  while ((verdict = caller_enter(&caller)) == IDEM_BUSY) {
     atomic_fetch_add(&shared->ready, 1);
-    idem_store_wait(shop.store, &order.call, 5000);
-    order_leave(&order, false);
+    idem_store_wait(fixture.store, &caller.call, 5000);
+    caller_leave(&caller, false);
   }
   if (verdict == IDEM_OWNED) {
     int64_t took = now_us() - atomic_load(&shared->killed_us);
     if (took > 200000)
       _exit(2);
-    if (order.call.resent && strcmp(order.call.upstream_key, shared->upstream_key) == 0)
+    if (caller.call.resent && strcmp(caller.call.upstream_key, shared->upstream_key) == 0)
       atomic_fetch_add(&shared->resent, 1);
     atomic_fetch_add(&shared->sent, 1);
-    order_commit(&order, "{}");
+    caller_commit(&caller, "{}");
   }
   if (verdict == IDEM_HIT)
     atomic_fetch_add(&shared->got, 1);
-  order_leave(&order, true);
+  caller_leave(&caller, true);
   _exit(0);
 }
 
@@ -122,9 +115,9 @@ Test(store_flight, when_the_owner_is_killed_exactly_one_takes_over_at_once)
 {
   pid_t owner = fork();
   if (owner == 0) {
-    struct order order = order_of(&shop, "{}");
-    order_enter(&order);
-    memcpy(shared->upstream_key, order.call.upstream_key, 37);
+    struct caller caller = caller_of(&fixture, "{}");
+    caller_enter(&caller);
+    memcpy(shared->upstream_key, caller.call.upstream_key, 37);
     atomic_store(&shared->sent, -1);
     for (;;)
       pause();
@@ -150,73 +143,73 @@ Test(store_flight, when_the_owner_is_killed_exactly_one_takes_over_at_once)
 
 Test(store_flight, a_child_does_not_hold_its_parents_claim)
 {
-  struct order owner = order_of(&shop, "{}"), next = owner;
+  struct caller owner = caller_of(&fixture, "{}"), next = owner;
   int pipes[2];
   char byte;
 
   cr_assert_eq(pipe(pipes), 0);
-  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&owner), IDEM_OWNED);
   pid_t child = fork();
   if (child == 0) {
     close(pipes[1]);
     _exit(read(pipes[0], &byte, 1) != 0);
   }
-  order_leave(&owner, false);
-  cr_expect_eq(order_enter(&next), IDEM_OWNED);
-  order_leave(&next, false);
+  caller_leave(&owner, false);
+  cr_expect_eq(caller_enter(&next), IDEM_OWNED);
+  caller_leave(&next, false);
   close(pipes[1]);
   waitpid(child, NULL, 0);
 }
 
 Test(store_flight, a_child_that_leaves_its_parents_call_does_not_end_it)
 {
-  struct order owner = order_of(&shop, "{}");
+  struct caller owner = caller_of(&fixture, "{}");
   int status;
 
-  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&owner), IDEM_OWNED);
   if (fork() == 0) {
-    int rc = order_commit(&owner, "{\"child\":1}");
-    order_leave(&owner, true);
-    struct order mine = order_of(&shop, "{}");
-    _exit(rc != IDEM_SUPERSEDED || order_enter(&mine) != IDEM_BUSY);
+    int rc = caller_commit(&owner, "{\"child\":1}");
+    caller_leave(&owner, true);
+    struct caller mine = caller_of(&fixture, "{}");
+    _exit(rc != IDEM_SUPERSEDED || caller_enter(&mine) != IDEM_BUSY);
   }
   wait(&status);
   cr_expect_eq(status, 0);
-  cr_assert_eq(order_commit(&owner, "{\"parent\":1}"), IDEM_STORED);
-  order_leave(&owner, true);
-  cr_assert_eq(order_ask(&owner, ""), IDEM_HIT);
+  cr_assert_eq(caller_commit(&owner, "{\"parent\":1}"), IDEM_STORED);
+  caller_leave(&owner, true);
+  cr_assert_eq(caller_ask(&owner, ""), IDEM_HIT);
   cr_expect_str_eq(owner.body, "{\"parent\":1}");
 }
 
 Test(store_flight, a_child_reads_on_what_its_parent_had_pinned)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   int status;
 
-  order_ask(&order, "{\"a\":1}");
-  order.call = (struct idem_call)IDEM_CALL_INIT;
-  cr_assert_eq(order_enter(&order), IDEM_HIT);
+  caller_ask(&caller, "{\"a\":1}");
+  caller.call = (struct idem_call)IDEM_CALL_INIT;
+  cr_assert_eq(caller_enter(&caller), IDEM_HIT);
   if (fork() == 0) {
-    bool same = memcmp(order.call.answer.body.data, "{\"a\":1}", 7) == 0;
-    order_leave(&order, true);
-    struct order mine = order_of(&shop, "{}");
-    bool hit = order_ask(&mine, "") == IDEM_HIT;
-    idem_store_close(shop.store);
+    bool same = memcmp(caller.call.answer.body.data, "{\"a\":1}", 7) == 0;
+    caller_leave(&caller, true);
+    struct caller mine = caller_of(&fixture, "{}");
+    bool hit = caller_ask(&mine, "") == IDEM_HIT;
+    idem_store_close(fixture.store);
     _exit(!same || !hit);
   }
   wait(&status);
   cr_expect_eq(status, 0);
-  cr_expect_eq(memcmp(order.call.answer.body.data, "{\"a\":1}", 7), 0);
-  order_leave(&order, true);
-  cr_expect_eq(order_ask(&order, ""), IDEM_HIT);
+  cr_expect_eq(memcmp(caller.call.answer.body.data, "{\"a\":1}", 7), 0);
+  caller_leave(&caller, true);
+  cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT);
 }
 
 static void *hit_often(void *unused)
 {
   (void)unused;
   for (int i = 0; i < 200; i++) {
-    struct order order = order_of(&shop, "{\"hot\":1}");
-    if (order_ask(&order, "{\"a\":1}") != IDEM_HIT && i > 0)
+    struct caller caller = caller_of(&fixture, "{\"hot\":1}");
+    if (caller_ask(&caller, "{\"a\":1}") != IDEM_HIT && i > 0)
       atomic_fetch_add(&shared->got, 1);
   }
   return NULL;
@@ -224,17 +217,17 @@ static void *hit_often(void *unused)
 
 Test(store_flight, forks_in_the_middle_of_everything_hang_nobody)
 {
-  struct order order = order_of(&shop, "{\"hot\":1}");
+  struct caller caller = caller_of(&fixture, "{\"hot\":1}");
   pthread_t thread[3];
-  order_ask(&order, "{\"a\":1}");
+  caller_ask(&caller, "{\"a\":1}");
   for (int i = 0; i < 3; i++)
     pthread_create(&thread[i], NULL, i ? hit_often : ask_for_each_key, NULL);
   int failed = 0, status;
   for (int i = 0; i < 40; i++) {
     pid_t child = fork();
     if (child == 0) {
-      struct order mine = order_of(&shop, "{\"hot\":1}");
-      _exit(order_ask(&mine, "") != IDEM_HIT);
+      struct caller mine = caller_of(&fixture, "{\"hot\":1}");
+      _exit(caller_ask(&mine, "") != IDEM_HIT);
     }
     waitpid(child, &status, 0);
     failed += status != 0;

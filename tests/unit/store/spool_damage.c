@@ -13,35 +13,35 @@
 #include <unistd.h>
 
 /* In a directory of its own: the key is not among the files that are looked into. */
-static void seal_shop(void)
+static void seal_fixture(void)
 {
   static char key_file[256], dir[256];
   struct idem_error error = {""};
-  snprintf(key_file, sizeof(key_file), "%s", shop_path(&shop, "key"));
-  snprintf(dir, sizeof(dir), "%s", shop_path(&shop, "sealed"));
+  snprintf(key_file, sizeof(key_file), "%s", fixture_path(&fixture, "key"));
+  snprintf(dir, sizeof(dir), "%s", fixture_path(&fixture, "sealed"));
   FILE *file = fopen(key_file, "w");
   cr_assert(file && fputs("0123456789abcdef0123456789abcdef", file) >= 0 && fclose(file) == 0);
-  shop.options.key_file = key_file;
-  shop.options.dir = dir;
-  cr_assert_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
+  fixture.options.key_file = key_file;
+  fixture.options.dir = dir;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
 }
 
-TestSuite(store_spool_damage, .init = open_pair, .fini = close_pair, .timeout = 120);
+TestSuite(store_spool_damage, .init = open_spool_fixture, .fini = close_spool_fixture, .timeout = 120);
 
 /* Damage. */
 
-/* The file of a whole reel, and where each piece of it ends. */
+/* The file of a whole stream, and where each piece of it ends. */
 static struct {
   char path[512], bytes[4096];
-  size_t len, end[REEL_PIECES];
+  size_t len, end[STREAM_PIECES];
 } film;
 
 static void shoot(void)
 {
   both_enter();
-  for (size_t i = 0; i < REEL_PIECES; i++) {
-    reel_add(&owner, &reel, i, 1);
-    snprintf(film.path, sizeof(film.path), "%s", reel_file(&shop));
+  for (size_t i = 0; i < STREAM_PIECES; i++) {
+    stream_add(&owner, &stream, i, 1);
+    snprintf(film.path, sizeof(film.path), "%s", spool_file(&fixture));
     FILE *file = fopen(film.path, "r");
     cr_assert_not_null(file);
     film.len = film.end[i] = fread(film.bytes, 1, sizeof(film.bytes), file);
@@ -60,7 +60,7 @@ static void project(const char *bytes, size_t len)
 static size_t pieces_before(size_t at)
 {
   size_t n = 0;
-  while (n < REEL_PIECES && film.end[n] <= at)
+  while (n < STREAM_PIECES && film.end[n] <= at)
     n++;
   return n;
 }
@@ -74,7 +74,7 @@ static void flip_every_byte(void)
     bytes[at] ^= (char)(1 << at % 8);
     project(bytes, film.len);
     look();
-    cr_expect(reel_is(&reel, pieces_before(at), &spool), "byte %zu of %zu", at, film.len);
+    cr_expect(stream_is(&stream, pieces_before(at), &spool), "byte %zu of %zu", at, film.len);
     cr_expect(!spool.over);
     idem_spool_release(&spool);
   }
@@ -87,7 +87,7 @@ Test(store_spool_damage, no_flipped_byte_gets_through)
 
 Test(store_spool_damage, no_flipped_byte_gets_through_a_sealed_one)
 {
-  seal_shop();
+  seal_fixture();
   flip_every_byte();
 }
 
@@ -98,10 +98,10 @@ static void cut_everywhere(void)
   for (size_t len = 0; len < film.len; len++) {
     project(film.bytes, len);
     cr_expect_eq(look(), len >= film.end[0], "%zu bytes", len);
-    reel_expect(&reel, pieces_before(len), &spool);
+    stream_expect(&stream, pieces_before(len), &spool);
     project(film.bytes, film.len);
     cr_expect_eq(look(), 1, "%zu bytes", len);
-    reel_expect(&reel, REEL_PIECES, &spool);
+    stream_expect(&stream, STREAM_PIECES, &spool);
     idem_spool_release(&spool);
   }
 }
@@ -113,7 +113,7 @@ Test(store_spool_damage, what_is_cut_off_is_whole_up_to_there)
 
 Test(store_spool_damage, what_is_cut_off_is_whole_up_to_there_in_a_sealed_one)
 {
-  seal_shop();
+  seal_fixture();
   cut_everywhere();
 }
 
@@ -122,10 +122,10 @@ Test(store_spool_damage, what_is_cut_off_is_whole_up_to_there_in_a_sealed_one)
 Test(store_spool_damage, nothing_comes_behind_an_end)
 {
   both_enter();
-  reel_add(&owner, &reel, 0, REEL_PIECES);
-  reel_add(&owner, &reel, 1, 1);
+  stream_add(&owner, &stream, 0, STREAM_PIECES);
+  stream_add(&owner, &stream, 1, 1);
   cr_expect_eq(look(), -EILSEQ);
-  reel_expect(&reel, REEL_PIECES, &spool);
+  stream_expect(&stream, STREAM_PIECES, &spool);
 }
 
 Test(store_spool_damage, nothing_comes_behind_a_piece_that_is_missing)
@@ -134,7 +134,7 @@ Test(store_spool_damage, nothing_comes_behind_a_piece_that_is_missing)
   memmove(film.bytes + film.end[1], film.bytes + film.end[2], film.len - film.end[2]);
   project(film.bytes, film.len - (film.end[2] - film.end[1]));
   cr_expect_eq(look(), -EILSEQ);
-  reel_expect(&reel, 2, &spool);
+  stream_expect(&stream, 2, &spool);
 }
 
 static void date_head(uint64_t generation)
@@ -149,20 +149,20 @@ static void date_head(uint64_t generation)
 /* In the place of one that has begun. With `dated` only the key tells. */
 static void expect_no_other(const char *request, bool dated)
 {
-  struct order next = order_of(&shop, request);
+  struct caller next = caller_of(&fixture, request);
   shoot();
-  order_leave(&owner, false);
-  order_leave(&follower, false);
-  cr_assert_eq(order_enter(&next), IDEM_OWNED);
-  reel_add(&next, &reel, 0, 1);
+  caller_leave(&owner, false);
+  caller_leave(&follower, false);
+  cr_assert_eq(caller_enter(&next), IDEM_OWNED);
+  stream_add(&next, &stream, 0, 1);
   if (dated)
     date_head(next.call.generation);
-  snprintf(film.path, sizeof(film.path), "%s", reel_file(&shop));
+  snprintf(film.path, sizeof(film.path), "%s", spool_file(&fixture));
   project(film.bytes, film.len);
-  follower = order_of(&shop, request);
-  cr_assert_eq(order_enter(&follower), IDEM_BUSY);
+  follower = caller_of(&fixture, request);
+  cr_assert_eq(caller_enter(&follower), IDEM_BUSY);
   cr_expect_eq(look(), -EILSEQ);
-  reel_expect(&reel, 0, &spool);
+  stream_expect(&stream, 0, &spool);
 }
 
 Test(store_spool_damage, an_earlier_trys_is_not_taken_for_this_ones)
@@ -178,7 +178,7 @@ Test(store_spool_damage, another_keys_is_not_taken_for_this_ones)
 /* By somebody who has no key, and can make a sum. */
 Test(store_spool_damage, a_sum_that_holds_is_not_enough_for_a_sealed_one)
 {
-  seal_shop();
+  seal_fixture();
   shoot();
   for (size_t at = film.end[0]; at < film.end[1]; at++) {
     char bytes[sizeof(film.bytes)], *piece = bytes + film.end[0];
@@ -191,14 +191,14 @@ Test(store_spool_damage, a_sum_that_holds_is_not_enough_for_a_sealed_one)
     memcpy(piece, &head, sizeof(head));
     project(bytes, film.len);
     look();
-    cr_expect(reel_is(&reel, in_sum ? REEL_PIECES : 1, &spool), "byte %zu", at - film.end[0]);
+    cr_expect(stream_is(&stream, in_sum ? STREAM_PIECES : 1, &spool), "byte %zu", at - film.end[0]);
     idem_spool_release(&spool);
   }
 }
 
 /* Encryption. */
 
-static const char *const words[] = {"of reel a", "text/event-stream", "facts of", "X-Reel"};
+static const char *const words[] = {"of stream a", "text/event-stream", "facts of", "X-Stream"};
 static unsigned found;
 
 static int look_into(const char *path, const struct stat *stat, int type, struct FTW *walk)
@@ -218,21 +218,21 @@ static int look_into(const char *path, const struct stat *stat, int type, struct
 static unsigned words_in_files(void)
 {
   found = 0;
-  nftw(shop.options.dir, look_into, 16, FTW_PHYS);
+  nftw(fixture.options.dir, look_into, 16, FTW_PHYS);
   return found;
 }
 
 static void spool_all(void)
 {
   both_enter();
-  reel_add(&owner, &reel, 0, REEL_PIECES);
+  stream_add(&owner, &stream, 0, STREAM_PIECES);
   cr_expect_eq(look(), 1);
-  reel_expect(&reel, REEL_PIECES, &spool);
+  stream_expect(&stream, STREAM_PIECES, &spool);
 }
 
 Test(store_spool_damage, no_word_of_a_sealed_one_is_in_any_file)
 {
-  seal_shop();
+  seal_fixture();
   spool_all();
   cr_expect_eq(words_in_files(), 0);
 }

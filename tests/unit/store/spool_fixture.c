@@ -3,33 +3,32 @@
 
 #include <criterion/criterion.h>
 
-struct shop shop;
-struct order owner, follower;
+struct caller owner, follower;
 struct idem_spool spool = IDEM_SPOOL_INIT;
-struct reel reel;
+struct stream stream;
 const char body[] = "{\"prompt\":1}";
 
-void open_pair(void)
+void open_spool_fixture(void)
 {
-  shop_open(&shop, "");
-  owner = order_of(&shop, body);
-  follower = order_of(&shop, body);
-  reel = reel_of('a', 56);
+  open_fixture();
+  owner = caller_of(&fixture, body);
+  follower = caller_of(&fixture, body);
+  stream = stream_of('a', 56);
 }
 
-void close_pair(void)
+void close_spool_fixture(void)
 {
   idem_spool_release(&spool);
-  shop_close(&shop);
+  close_fixture();
 }
 
 void both_enter(void)
 {
-  cr_assert_eq(order_enter(&owner), IDEM_OWNED);
-  cr_assert_eq(order_enter(&follower), IDEM_BUSY);
+  cr_assert_eq(caller_enter(&owner), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&follower), IDEM_BUSY);
 }
 
 int look(void)
 {
-  return idem_store_look(shop.store, &follower.call, &spool);
+  return idem_store_look(fixture.store, &follower.call, &spool);
 }

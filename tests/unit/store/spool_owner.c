@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-TestSuite(store_spool_owner, .init = open_pair, .fini = close_pair, .timeout = 120);
+TestSuite(store_spool_owner, .init = open_spool_fixture, .fini = close_spool_fixture, .timeout = 120);
 
 /* A full disk. */
 
@@ -18,30 +18,31 @@ Test(store_spool_owner, a_limit_of_the_files_size_is_an_error_and_no_signal)
 {
   struct rlimit before, limit;
   both_enter();
-  reel_add(&owner, &reel, 0, 2);
+  stream_add(&owner, &stream, 0, 2);
   cr_expect_eq(look(), 1);
   cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
   limit = before;
   limit.rlim_cur = 500;
   cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
   int rc = 0, at = 2;
-  while (at < REEL_PIECES && (rc = idem_store_spool(shop.store, &owner.call, &reel.piece[at], 1)) == 0)
+  while (at < STREAM_PIECES && (rc = idem_store_spool(fixture.store, &owner.call, &stream.piece[at], 1)) == 0)
     at++;
   cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
   cr_assert_eq(rc, -EFBIG, "%d", rc);
-  cr_expect_eq(idem_store_spool(shop.store, &owner.call, &reel.piece[at + 1], 1), -EIO, "no more after that");
+  cr_expect_eq(idem_store_spool(fixture.store, &owner.call, &stream.piece[at + 1], 1), -EIO,
+               "no more after that");
   look();
-  reel_expect(&reel, (size_t)at, &spool);
+  stream_expect(&stream, (size_t)at, &spool);
   cr_expect(!spool.over, "its owner goes on");
-  order_leave(&owner, false);
-  cr_expect_null(reel_file(&shop));
+  caller_leave(&owner, false);
+  cr_expect_null(spool_file(&fixture));
 }
 
 /* Somebody else. */
 
-static int add_first(struct order *order)
+static int add_first(struct caller *caller)
 {
-  return idem_store_spool(shop.store, &order->call, reel.piece, 1);
+  return idem_store_spool(fixture.store, &caller->call, stream.piece, 1);
 }
 
 Test(store_spool_owner, only_its_owner_adds_to_it)
@@ -49,22 +50,22 @@ Test(store_spool_owner, only_its_owner_adds_to_it)
   int status = -1;
   both_enter();
   cr_expect_eq(add_first(&follower), -ENOLCK);
-  cr_expect_null(reel_file(&shop));
-  reel_add(&owner, &reel, 0, 2);
+  cr_expect_null(spool_file(&fixture));
+  stream_add(&owner, &stream, 0, 2);
   pid_t child = fork();
   if (child == 0) {
-    int rc = idem_store_spool(shop.store, &owner.call, &reel.piece[2], 1);
-    order_leave(&owner, false);
+    int rc = idem_store_spool(fixture.store, &owner.call, &stream.piece[2], 1);
+    caller_leave(&owner, false);
     _exit(-rc);
   }
   cr_assert_eq(waitpid(child, &status, 0), child);
   cr_expect_eq(WEXITSTATUS(status), ENOLCK);
-  cr_expect_not_null(reel_file(&shop), "a child that leaves takes nothing away");
+  cr_expect_not_null(spool_file(&fixture), "a child that leaves takes nothing away");
   cr_expect_eq(look(), 1);
-  reel_expect(&reel, 2, &spool);
-  order_leave(&owner, false);
+  stream_expect(&stream, 2, &spool);
+  caller_leave(&owner, false);
   cr_expect_eq(add_first(&owner), -ENOLCK);
-  cr_expect_null(reel_file(&shop));
+  cr_expect_null(spool_file(&fixture));
 }
 
 Test(store_spool_owner, a_call_that_was_not_sent_has_none)
@@ -72,22 +73,22 @@ Test(store_spool_owner, a_call_that_was_not_sent_has_none)
   owner.call.defers = true;
   both_enter();
   cr_expect_eq(add_first(&owner), -ENOLCK);
-  cr_expect_null(reel_file(&shop));
-  cr_assert_eq(idem_store_sent(shop.store, &owner.call, &owner.error), 0);
+  cr_expect_null(spool_file(&fixture));
+  cr_assert_eq(idem_store_sent(fixture.store, &owner.call, &owner.error), 0);
   cr_expect_eq(add_first(&owner), 0);
 }
 
 Test(store_spool_owner, what_is_out_of_order_is_refused_and_the_rest_goes_on)
 {
   both_enter();
-  cr_expect_eq(idem_store_spool(shop.store, &owner.call, &reel.piece[1], 1), -EINVAL);
-  reel_add(&owner, &reel, 0, 2);
+  cr_expect_eq(idem_store_spool(fixture.store, &owner.call, &stream.piece[1], 1), -EINVAL);
+  stream_add(&owner, &stream, 0, 2);
   cr_expect_eq(add_first(&owner), -EINVAL);
   struct idem_spool_piece huge = {.kind = IDEM_SPOOL_CHUNK, .data = {"", (size_t)UINT32_MAX + 2}};
-  cr_expect_eq(idem_store_spool(shop.store, &owner.call, &huge, 1), -EMSGSIZE);
-  reel_add(&owner, &reel, 2, REEL_PIECES - 2);
+  cr_expect_eq(idem_store_spool(fixture.store, &owner.call, &huge, 1), -EMSGSIZE);
+  stream_add(&owner, &stream, 2, STREAM_PIECES - 2);
   cr_expect_eq(look(), 1);
-  reel_expect(&reel, REEL_PIECES, &spool);
+  stream_expect(&stream, STREAM_PIECES, &spool);
 }
 
 /* The app. */
@@ -95,14 +96,14 @@ Test(store_spool_owner, what_is_out_of_order_is_refused_and_the_rest_goes_on)
 Test(store_spool_owner, an_app_keeps_the_file_that_it_opened_in_our_place)
 {
   both_enter();
-  reel_add(&owner, &reel, 0, 2);
+  stream_add(&owner, &stream, 0, 2);
   cr_expect_eq(look(), 1);
   int fd = spool.priv.fd;
   int zero = open("/dev/zero", O_RDONLY);
   cr_assert(zero >= 0 && dup2(zero, fd) == fd);
-  reel_add(&owner, &reel, 2, 1);
+  stream_add(&owner, &stream, 2, 1);
   cr_expect_eq(look(), 1);
-  reel_expect(&reel, 3, &spool);
+  stream_expect(&stream, 3, &spool);
   cr_expect_neq(spool.priv.fd, fd);
   close(spool.priv.fd);
   idem_spool_release(&spool);

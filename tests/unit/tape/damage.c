@@ -11,19 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct studio studio;
-
-static void open_studio(void)
-{
-  studio_open(&studio);
-}
-
-static void close_studio(void)
-{
-  studio_close(&studio);
-}
-
-TestSuite(tape_damage, .init = open_studio, .fini = close_studio);
+TestSuite(tape_damage, .init = open_fixture, .fini = close_fixture);
 
 /* The segment's bytes, and where each record begins. */
 static char *bytes;
@@ -34,35 +22,35 @@ static void record_some(int count)
   char body[32];
   for (int i = 0; i < count; i++) {
     snprintf(body, sizeof(body), "{\"n\":%d}", i + 1);
-    struct take take = take_of(&studio, body);
+    struct exchange exchange = exchange_of(&fixture, body);
     struct stat stat_out;
-    cr_assert_eq(stat(studio_segment(&studio, 1), &stat_out), 0);
+    cr_assert_eq(stat(fixture_segment(&fixture, 1), &stat_out), 0);
     begins[i] = (size_t)stat_out.st_size;
-    take_record(&take);
+    exchange_record(&exchange);
   }
-  bytes = studio_read(studio_segment(&studio, 1), &size);
+  bytes = fixture_read(fixture_segment(&fixture, 1), &size);
   begins[count] = size;
 }
 
 static void put_back(size_t len)
 {
-  studio_write(studio_segment(&studio, 1), bytes, len);
+  fixture_write(fixture_segment(&fixture, 1), bytes, len);
   free(bytes);
 }
 
 static void has(uint64_t exchanges, uint64_t torn, uint64_t damaged)
 {
-  struct tape_totals totals = tape_totals(studio_tape(&studio));
+  struct tape_totals totals = tape_totals(fixture_tape(&fixture));
   cr_expect_eq(totals.exchanges, exchanges, "%zu exchanges", (size_t)totals.exchanges);
-  cr_expect_eq(totals.torn, torn, "%s", studio.findings);
-  cr_expect_eq(totals.damaged, damaged, "%s", studio.findings);
+  cr_expect_eq(totals.torn, torn, "%s", fixture.findings);
+  cr_expect_eq(totals.damaged, damaged, "%s", fixture.findings);
 }
 
 static const char *body_of(uint64_t number)
 {
   static char text[64];
   struct tape_record record = {0};
-  cr_assert_eq(tape_read(studio.tape, number, &record, &studio.error), 0, "%s", studio.error.text);
+  cr_assert_eq(tape_read(fixture.tape, number, &record, &fixture.error), 0, "%s", fixture.error.text);
   snprintf(text, sizeof(text), "%.*s", (int)record.request_body.len, record.request_body.data);
   tape_record_release(&record);
   return text;
@@ -70,14 +58,14 @@ static const char *body_of(uint64_t number)
 
 static void finds(const char *text)
 {
-  cr_expect(strstr(studio.findings, text), "expected \"%s\" in: %s", text, studio.findings);
+  cr_expect(strstr(fixture.findings, text), "expected \"%s\" in: %s", text, fixture.findings);
 }
 
 Test(tape_damage, a_torn_end_is_left_out_at_every_length)
 {
   record_some(3);
   for (size_t len = begins[2] + 1; len < size; len += 7) {
-    studio_write(studio_segment(&studio, 1), bytes, len);
+    fixture_write(fixture_segment(&fixture, 1), bytes, len);
     has(2, 1, 0);
     finds("are the beginning of a record that was never completed");
   }
@@ -93,11 +81,11 @@ Test(tape_damage, a_record_torn_in_the_middle_hides_none_behind_it)
     char *with = malloc(size);
     memcpy(with, bytes, begins[1] + cut);
     memcpy(with + begins[1] + cut, bytes + begins[2], size - begins[2]);
-    studio_write(studio_segment(&studio, 1), with, begins[1] + cut + size - begins[2]);
+    fixture_write(fixture_segment(&fixture, 1), with, begins[1] + cut + size - begins[2]);
     free(with);
-    struct tape_totals totals = tape_totals(studio_tape(&studio));
-    cr_expect_eq(totals.exchanges, 2, "cut at %zu: %s", cut, studio.findings);
-    cr_expect_eq(totals.torn + totals.damaged, 1, "cut at %zu: %s", cut, studio.findings);
+    struct tape_totals totals = tape_totals(fixture_tape(&fixture));
+    cr_expect_eq(totals.exchanges, 2, "cut at %zu: %s", cut, fixture.findings);
+    cr_expect_eq(totals.torn + totals.damaged, 1, "cut at %zu: %s", cut, fixture.findings);
     cr_expect_str_eq(body_of(2), "{\"n\":3}");
   }
   free(bytes);
@@ -109,7 +97,7 @@ Test(tape_damage, a_flipped_frame_costs_one_record)
   bytes[begins[1] + 9] ^= 1;
   put_back(size);
   has(2, 0, 1);
-  finds(studio_segment(&studio, 1));
+  finds(fixture_segment(&fixture, 1));
   finds("is damaged (its frame does not match)");
   cr_expect_str_eq(body_of(2), "{\"n\":3}");
 }
@@ -133,12 +121,12 @@ Test(tape_damage, a_flipped_content_is_found_when_it_is_read)
   bytes[begins[2] - 1] ^= 1;
   put_back(size);
   has(3, 0, 0);
-  cr_expect_eq(tape_read(studio.tape, 2, &record, &studio.error), -EILSEQ);
-  cr_expect(strstr(studio.error.text, offset), "%s", studio.error.text);
-  cr_assert_eq(tape_read(studio.tape, 3, &record, &studio.error), 0);
+  cr_expect_eq(tape_read(fixture.tape, 2, &record, &fixture.error), -EILSEQ);
+  cr_expect(strstr(fixture.error.text, offset), "%s", fixture.error.text);
+  cr_assert_eq(tape_read(fixture.tape, 3, &record, &fixture.error), 0);
   tape_record_release(&record);
 
-  cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+  cr_assert_eq(tape_verify(&fixture.source, &totals, NULL, &fixture.error), 0);
   cr_expect_eq(totals.exchanges, 2);
   cr_expect_eq(totals.damaged, 1);
 }
@@ -149,9 +137,9 @@ Test(tape_damage, any_flipped_byte_is_found_by_verify)
   record_some(2);
   for (size_t i = begins[0]; i < size; i++) {
     bytes[i] ^= 0x55;
-    studio_write(studio_segment(&studio, 1), bytes, size);
+    fixture_write(fixture_segment(&fixture, 1), bytes, size);
     bytes[i] ^= 0x55;
-    cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+    cr_assert_eq(tape_verify(&fixture.source, &totals, NULL, &fixture.error), 0);
     cr_expect_eq(totals.exchanges, 1, "byte %zu", i);
     cr_expect_eq(totals.damaged + totals.torn, 1, "byte %zu", i);
   }
@@ -160,8 +148,8 @@ Test(tape_damage, any_flipped_byte_is_found_by_verify)
 
 static void refused(int code, const char *text)
 {
-  cr_expect_eq(studio_try(&studio), code);
-  cr_expect(strstr(studio.error.text, text), "expected \"%s\" in: %s", text, studio.error.text);
+  cr_expect_eq(fixture_try(&fixture), code);
+  cr_expect(strstr(fixture.error.text, text), "expected \"%s\" in: %s", text, fixture.error.text);
 }
 
 Test(tape_damage, a_newer_version_is_refused)
@@ -174,17 +162,17 @@ Test(tape_damage, a_newer_version_is_refused)
 
 Test(tape_damage, what_is_no_tape_is_refused)
 {
-  studio.source.dir = studio_beside(&studio, "nowhere");
+  fixture.source.dir = fixture_beside(&fixture, "nowhere");
   refused(-ENOENT, "there is no tape at ");
-  studio_write(studio_beside(&studio, "file"), "x", 1);
-  studio.source.dir = studio_beside(&studio, "file");
+  fixture_write(fixture_beside(&fixture, "file"), "x", 1);
+  fixture.source.dir = fixture_beside(&fixture, "file");
   refused(-ENOTDIR, "is not a directory");
-  studio.source.dir = studio.top;
+  fixture.source.dir = fixture.top;
   refused(-ENODATA, "is not a tape: there is no file like 00000001.tape in it");
-  studio.source.dir = studio.dir;
-  studio_write(studio_segment(&studio, 1), "something else altogether", 25);
+  fixture.source.dir = fixture.dir;
+  fixture_write(fixture_segment(&fixture, 1), "something else altogether", 25);
   refused(-ENODATA, "is not a tape: it does not begin with");
-  studio_write(studio_segment(&studio, 1), "", 0);
+  fixture_write(fixture_segment(&fixture, 1), "", 0);
   refused(-ENODATA, "is not a tape");
 }
 
@@ -200,7 +188,7 @@ Test(tape_damage, a_damaged_segment_is_a_finding_where_another_is_whole)
 {
   record_some(2);
   free(bytes);
-  studio_write(studio_segment(&studio, 2), "no segment", 10);
+  fixture_write(fixture_segment(&fixture, 2), "no segment", 10);
   has(2, 0, 1);
   finds("00000002.tape: is not a tape");
 }
@@ -215,15 +203,15 @@ Test(tape_damage, a_body_that_holds_a_piece_of_another_tape_is_not_read_as_one)
   record_some(2);
   char *other = bytes;
   size_t other_size = size;
-  studio.options.dir = studio.source.dir = studio_beside(&studio, "second");
-  snprintf(studio.dir, sizeof(studio.dir), "%s/second", studio.top);
-  cr_assert_eq(studio_reopen(&studio), 0, "%s", studio.error.text);
+  fixture.options.dir = fixture.source.dir = fixture_beside(&fixture, "second");
+  snprintf(fixture.dir, sizeof(fixture.dir), "%s/second", fixture.top);
+  cr_assert_eq(fixture_reopen(&fixture), 0, "%s", fixture.error.text);
   record_some(0);
   free(bytes);
-  struct take take = take_of(&studio, "{}");
-  take.request.body = (struct idem_span){other, other_size};
-  take_record(&take);
-  bytes = studio_read(studio_segment(&studio, 1), &size);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.request.body = (struct idem_span){other, other_size};
+  exchange_record(&exchange);
+  bytes = fixture_read(fixture_segment(&fixture, 1), &size);
   bytes[sizeof(struct tape_head) + 9] ^= 1; /* what is behind this frame is searched for another one */
   put_back(size);
   refused(-EILSEQ, "its frame does not match");

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+struct fixture fixture;
 static const char *rule_text;
 
 static char *get_rule(const char *name)
@@ -16,71 +17,71 @@ static char *get_rule(const char *name)
   return !strcmp(name, "HOME") ? (char *)(uintptr_t) "/nonexistent" : NULL;
 }
 
-void studio_rule(struct studio *studio, const char *fields)
+void fixture_rule(struct fixture *self, const char *fields)
 {
   char text[512];
 
   snprintf(text, sizeof(text), "host=* %s", fields);
   rule_text = text;
-  idem_config_release(&studio->config);
-  cr_assert_eq(idem_config_load(&studio->config, get_rule, &studio->error), 0, "%s", studio->error.text);
+  idem_config_release(&self->config);
+  cr_assert_eq(idem_config_load(&self->config, get_rule, &self->error), 0, "%s", self->error.text);
 }
 
 static void note_finding(void *arg, const char *what)
 {
-  struct studio *studio = arg;
-  size_t len = strlen(studio->findings);
-  snprintf(studio->findings + len, sizeof(studio->findings) - len, "%s\n", what);
+  struct fixture *self = arg;
+  size_t len = strlen(self->findings);
+  snprintf(self->findings + len, sizeof(self->findings) - len, "%s\n", what);
 }
 
-static void prepare(struct studio *studio)
+static void prepare(struct fixture *self)
 {
   const char *tmp = getenv("TMPDIR");
 
-  memset(studio, 0, sizeof(*studio));
-  snprintf(studio->top, sizeof(studio->top), "%s/idemshim-tape.XXXXXX", tmp ? tmp : "/tmp");
-  cr_assert_not_null(mkdtemp(studio->top));
-  snprintf(studio->dir, sizeof(studio->dir), "%s/tape", studio->top);
-  studio->options.dir = studio->source.dir = studio->dir;
-  studio->source.found = note_finding;
-  studio->source.arg = studio;
-  studio_rule(studio, "");
+  memset(self, 0, sizeof(*self));
+  snprintf(self->top, sizeof(self->top), "%s/idemshim-tape.XXXXXX", tmp ? tmp : "/tmp");
+  cr_assert_not_null(mkdtemp(self->top));
+  snprintf(self->dir, sizeof(self->dir), "%s/tape", self->top);
+  self->options.dir = self->source.dir = self->dir;
+  self->source.found = note_finding;
+  self->source.arg = self;
+  fixture_rule(self, "");
 }
 
-void studio_open(struct studio *studio)
+void fixture_open(struct fixture *self)
 {
-  prepare(studio);
-  cr_assert_eq(studio_reopen(studio), 0, "%s", studio->error.text);
+  prepare(self);
+  cr_assert_eq(fixture_reopen(self), 0, "%s", self->error.text);
 }
 
-void studio_open_sealed(struct studio *studio)
+void fixture_open_sealed(struct fixture *self)
 {
   static char path[128];
 
-  prepare(studio);
-  snprintf(path, sizeof(path), "%s/key", studio->top);
-  studio_write(path, "a test key of thirty-two bytes!!", 32);
-  studio->options.key_file = studio->source.key_file = path;
-  cr_assert_eq(studio_reopen(studio), 0, "%s", studio->error.text);
+  prepare(self);
+  snprintf(path, sizeof(path), "%s/key", self->top);
+  fixture_write(path, "a test key of thirty-two bytes!!", 32);
+  self->options.key_file = self->source.key_file = path;
+  cr_assert_eq(fixture_reopen(self), 0, "%s", self->error.text);
 }
 
-int studio_reopen(struct studio *studio)
+int fixture_reopen(struct fixture *self)
 {
-  tape_close_writer(studio->writer);
-  return tape_open_writer(&studio->writer, &studio->options, &studio->error);
+  tape_close_writer(self->writer);
+  return tape_open_writer(&self->writer, &self->options, &self->error);
 }
 
-int studio_try(struct studio *studio)
+int fixture_try(struct fixture *self)
 {
-  tape_close(studio->tape);
-  studio->findings[0] = '\0';
-  return tape_open(&studio->tape, &studio->source, &studio->error);
+  tape_close(self->tape);
+  self->findings[0] = '\0';
+  return tape_open(&self->tape, &self->source, &self->error);
 }
 
-struct tape *studio_tape(struct studio *studio)
+struct tape *fixture_tape(struct fixture *self)
 {
-  cr_assert_eq(studio_try(studio), 0, "%s", studio->error.text);
-  return studio->tape;
+  cr_assert_eq(fixture_try(self), 0, "%s", self->error.text);
+  return self->tape;
 }
 
 static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *walk)
@@ -89,12 +90,27 @@ static int remove_one(const char *path, const struct stat *stat, int flag, struc
   return remove(path);
 }
 
-void studio_close(struct studio *studio)
+void fixture_close(struct fixture *self)
 {
-  tape_close_writer(studio->writer);
-  tape_close(studio->tape);
-  idem_config_release(&studio->config);
-  nftw(studio->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  tape_close_writer(self->writer);
+  tape_close(self->tape);
+  idem_config_release(&self->config);
+  nftw(self->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void open_fixture(void)
+{
+  fixture_open(&fixture);
+}
+
+void open_sealed_fixture(void)
+{
+  fixture_open_sealed(&fixture);
+}
+
+void close_fixture(void)
+{
+  fixture_close(&fixture);
 }
 
 static char *next_path(void)
@@ -104,21 +120,21 @@ static char *next_path(void)
   return paths[next++ % 8];
 }
 
-const char *studio_segment(const struct studio *studio, unsigned number)
+const char *fixture_segment(const struct fixture *self, unsigned number)
 {
   char *path = next_path();
-  snprintf(path, 256, "%s/%08u.tape", studio->dir, number);
+  snprintf(path, 256, "%s/%08u.tape", self->dir, number);
   return path;
 }
 
-const char *studio_beside(const struct studio *studio, const char *name)
+const char *fixture_beside(const struct fixture *self, const char *name)
 {
   char *path = next_path();
-  snprintf(path, 256, "%s/%s", studio->top, name);
+  snprintf(path, 256, "%s/%s", self->top, name);
   return path;
 }
 
-void studio_write(const char *path, const void *bytes, size_t len)
+void fixture_write(const char *path, const void *bytes, size_t len)
 {
   FILE *file = fopen(path, "w");
   cr_assert_not_null(file, "%s", path);
@@ -126,7 +142,7 @@ void studio_write(const char *path, const void *bytes, size_t len)
   cr_assert_eq(fclose(file), 0);
 }
 
-char *studio_read(const char *path, size_t *len)
+char *fixture_read(const char *path, size_t *len)
 {
   FILE *file = fopen(path, "r");
   char *bytes = NULL;
@@ -139,48 +155,49 @@ char *studio_read(const char *path, size_t *len)
   return bytes;
 }
 
-/* Takes. */
+/* Exchanges. */
 
-struct take take_of(struct studio *studio, const char *body)
+struct exchange exchange_of(struct fixture *self, const char *body)
 {
   static const char answer[] = "{\"answer\":1}";
-  struct take take = {.studio = studio, .call = tape_begin(studio->writer)};
+  struct exchange exchange = {.fixture = self, .call = tape_begin(self->writer)};
 
-  take.call.duration_us = 1500;
-  take.request = (struct idem_request){.method = SPAN("POST"),
-                                       .origin = SPAN("https://api.example.com:443"),
-                                       .path = SPAN("/v1/chat"),
-                                       .shape = SPAN("gzip"),
-                                       .body = SPAN(body)};
-  take.chunks[0] = (struct tape_chunk){1000, 5};
-  take.chunks[1] = (struct tape_chunk){1200, 7};
-  take.outcome = (struct tape_outcome){.status = 200,
-                                       .delivered = true,
-                                       .first_byte_us = 900,
-                                       .headers = SPAN(OK_HEADERS),
-                                       .body = SPAN(answer),
-                                       .chunk_count = 2};
-  take_header(&take, "Content-Type: application/json");
-  take_header(&take, "Authorization: Bearer test-credential-alpha");
-  return take;
+  exchange.call.duration_us = 1500;
+  exchange.request = (struct idem_request){.method = SPAN("POST"),
+                                           .origin = SPAN("https://api.example.com:443"),
+                                           .path = SPAN("/v1/chat"),
+                                           .shape = SPAN("gzip"),
+                                           .body = SPAN(body)};
+  exchange.chunks[0] = (struct tape_chunk){1000, 5};
+  exchange.chunks[1] = (struct tape_chunk){1200, 7};
+  exchange.outcome = (struct tape_outcome){.status = 200,
+                                           .delivered = true,
+                                           .first_byte_us = 900,
+                                           .headers = SPAN(OK_HEADERS),
+                                           .body = SPAN(answer),
+                                           .chunk_count = 2};
+  exchange_header(&exchange, "Content-Type: application/json");
+  exchange_header(&exchange, "Authorization: Bearer test-credential-alpha");
+  return exchange;
 }
 
-void take_header(struct take *take, const char *line)
+void exchange_header(struct exchange *exchange, const char *line)
 {
-  take->headers[take->request.header_count++] = SPAN(line);
+  exchange->headers[exchange->request.header_count++] = SPAN(line);
 }
 
-int take_try(struct take *take)
+int exchange_try(struct exchange *exchange)
 {
-  take->request.rule = take->studio->config.rules;
-  take->request.headers = take->headers;
-  if (!take->outcome.chunks)
-    take->outcome.chunks = take->outcome.chunk_count ? take->chunks : NULL;
-  tape_name(&take->request, &take->call);
-  return tape_append(take->studio->writer, &take->call, &take->request, &take->outcome, &take->studio->error);
+  exchange->request.rule = exchange->fixture->config.rules;
+  exchange->request.headers = exchange->headers;
+  if (!exchange->outcome.chunks)
+    exchange->outcome.chunks = exchange->outcome.chunk_count ? exchange->chunks : NULL;
+  tape_name(&exchange->request, &exchange->call);
+  return tape_append(exchange->fixture->writer, &exchange->call, &exchange->request, &exchange->outcome,
+                     &exchange->fixture->error);
 }
 
-void take_record(struct take *take)
+void exchange_record(struct exchange *exchange)
 {
-  cr_assert_eq(take_try(take), 0, "%s", take->studio->error.text);
+  cr_assert_eq(exchange_try(exchange), 0, "%s", exchange->fixture->error.text);
 }

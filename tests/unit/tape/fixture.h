@@ -2,16 +2,15 @@
 /*
  * A tape in a directory of its own, and exchanges to put on it: what every test of the tape begins with.
  *
- *     static struct studio studio;
- *     TestSuite(tape_x, .init = open_studio, .fini = close_studio);   // studio_open(), studio_close()
+ *     TestSuite(tape_x, .init = open_fixture, .fini = close_fixture);
  *
- *     struct take take = take_of(&studio, "{\"prompt\":1}");
- *     take.outcome.status = 429;
- *     take_record(&take);
- *     struct tape *tape = studio_tape(&studio);                       // what has been recorded so far
+ *     struct exchange exchange = exchange_of(&fixture, "{\"prompt\":1}");
+ *     exchange.outcome.status = 429;
+ *     exchange_record(&exchange);
+ *     struct tape *tape = fixture_tape(&fixture);                       // what has been recorded so far
  */
-#ifndef IDEMSHIM_TESTS_TAPE_STUDIO_H
-#define IDEMSHIM_TESTS_TAPE_STUDIO_H
+#ifndef TESTS_TAPE_FIXTURE_H
+#define TESTS_TAPE_FIXTURE_H
 
 #include "tape/tape.h"
 
@@ -20,7 +19,7 @@
 #define SPAN(text) ((struct idem_span){text, strlen(text)})
 #define OK_HEADERS "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
-struct studio {
+struct fixture {
   char dir[128], top[112]; /* of the tape; of everything */
   struct tape_options options;
   struct tape_source source;
@@ -31,28 +30,34 @@ struct studio {
   char findings[4096];
 };
 
+/* The one of the test that runs, and how a suite opens and closes it. Each test is a process. */
+extern struct fixture fixture;
+void open_fixture(void);
+void open_sealed_fixture(void);
+void close_fixture(void);
+
 /* Makes the directory and opens a writer; the rule is `host=*`. */
-void studio_open(struct studio *studio);
+void fixture_open(struct fixture *self);
 /* The same for an encrypted tape. */
-void studio_open_sealed(struct studio *studio);
-void studio_close(struct studio *studio);
+void fixture_open_sealed(struct fixture *self);
+void fixture_close(struct fixture *self);
 
 /* Another rule for the calls from now on: `host=* FIELDS`. */
-void studio_rule(struct studio *studio, const char *fields);
-/* Closes the writer and opens one with studio->options. 0 or -errno. */
-int studio_reopen(struct studio *studio);
+void fixture_rule(struct fixture *self, const char *fields);
+/* Closes the writer and opens one with self->options. 0 or -errno. */
+int fixture_reopen(struct fixture *self);
 /* Opens the tape as it is now; what was open before is closed. Fails the test if that cannot be done. */
-struct tape *studio_tape(struct studio *studio);
-/* What tape_open() returns, with studio->source. */
-int studio_try(struct studio *studio);
+struct tape *fixture_tape(struct fixture *self);
+/* What tape_open() returns, with self->source. */
+int fixture_try(struct fixture *self);
 /* The path of a file in the tape, or beside it; in one of 8 places taken in turn. */
-const char *studio_segment(const struct studio *studio, unsigned number);
-const char *studio_beside(const struct studio *studio, const char *name);
-void studio_write(const char *path, const void *bytes, size_t len);
-char *studio_read(const char *path, size_t *len);
+const char *fixture_segment(const struct fixture *self, unsigned number);
+const char *fixture_beside(const struct fixture *self, const char *name);
+void fixture_write(const char *path, const void *bytes, size_t len);
+char *fixture_read(const char *path, size_t *len);
 
-struct take {
-  struct studio *studio;
+struct exchange {
+  struct fixture *fixture;
   struct tape_call call;
   struct idem_request request;
   struct idem_span headers[16];
@@ -61,11 +66,11 @@ struct take {
 };
 
 /* A POST of `body` that got a 200 with {"answer":1} in two chunks; its place in the run is taken. */
-struct take take_of(struct studio *studio, const char *body);
-void take_header(struct take *take, const char *line);
+struct exchange exchange_of(struct fixture *self, const char *body);
+void exchange_header(struct exchange *exchange, const char *line);
 /* Names it and appends it; fails the test if that cannot be done. */
-void take_record(struct take *take);
+void exchange_record(struct exchange *exchange);
 /* Names it, and returns what tape_append() returned. */
-int take_try(struct take *take);
+int exchange_try(struct exchange *exchange);
 
 #endif

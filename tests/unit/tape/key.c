@@ -5,30 +5,18 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-static struct studio studio;
+TestSuite(tape_name, .init = open_fixture, .fini = close_fixture);
 
-static void open_studio(void)
+static bool same_key(struct exchange *a, struct exchange *b)
 {
-  studio_open(&studio);
-}
-
-static void close_studio(void)
-{
-  studio_close(&studio);
-}
-
-TestSuite(tape_name, .init = open_studio, .fini = close_studio);
-
-static bool same_key(struct take *a, struct take *b)
-{
-  take_record(a);
-  take_record(b);
+  exchange_record(a);
+  exchange_record(b);
   return memcmp(a->call.key, b->call.key, IDEM_KEY_SIZE) == 0;
 }
 
 static bool same_body(const char *a, const char *b)
 {
-  struct take x = take_of(&studio, a), y = take_of(&studio, b);
+  struct exchange x = exchange_of(&fixture, a), y = exchange_of(&fixture, b);
   return same_key(&x, &y);
 }
 
@@ -84,7 +72,7 @@ Test(tape_name, tells_everything_else_apart)
 
 Test(tape_name, leaves_out_what_the_rule_ignores)
 {
-  studio_rule(&studio, "ignore=/metadata/ts,/tags/1");
+  fixture_rule(&fixture, "ignore=/metadata/ts,/tags/1");
   cr_expect(same_body("{\"metadata\":{\"ts\":1},\"n\":1}", "{\"n\":1,\"metadata\":{\"ts\":{\"x\":[2]}}}"));
   cr_expect(same_body("{\"metadata\":{\"ts\":1}}", "{\"metadata\":{}}"));
   cr_expect(same_body("{\"tags\":[1,2,3]}", "{\"tags\":[1,9,3]}"));
@@ -94,22 +82,23 @@ Test(tape_name, leaves_out_what_the_rule_ignores)
 
 Test(tape_name, counts_the_headers_and_the_query_that_change_an_answer)
 {
-  struct take a = take_of(&studio, "{}"), b = take_of(&studio, "{}"), c = take_of(&studio, "{}");
-  take_header(&b, "OpenAI-Organization: x");
-  take_header(&c, "User-Agent: x");
+  struct exchange a = exchange_of(&fixture, "{}"), b = exchange_of(&fixture, "{}"),
+                  c = exchange_of(&fixture, "{}");
+  exchange_header(&b, "OpenAI-Organization: x");
+  exchange_header(&c, "User-Agent: x");
   cr_expect_not(same_key(&a, &b));
   cr_expect(same_key(&a, &c));
-  b = take_of(&studio, "{}");
+  b = exchange_of(&fixture, "{}");
   b.request.query = SPAN("alt=sse");
   cr_expect_not(same_key(&a, &b));
-  c = take_of(&studio, "{}");
+  c = exchange_of(&fixture, "{}");
   c.request.query = SPAN("key=test-credential-alpha");
   cr_expect(same_key(&a, &c));
 }
 
 Test(tape_name, takes_the_fields_that_the_rule_names)
 {
-  studio_rule(&studio, "key=json:/id,/part");
+  fixture_rule(&fixture, "key=json:/id,/part");
   cr_expect(same_body("{\"id\":\"a\",\"part\":1,\"n\":1}", "{\"part\":1, \"id\":\"a\",\"n\":2}"));
   cr_expect_not(same_body("{\"id\":\"a\",\"part\":1}", "{\"id\":\"a\",\"part\":2}"));
   cr_expect_not(same_body("{\"id\":\"a\",\"n\":1}", "{\"id\":\"a\",\"n\":2}"),
@@ -118,13 +107,13 @@ Test(tape_name, takes_the_fields_that_the_rule_names)
 
 Test(tape_name, takes_the_first_header_of_the_rule)
 {
-  struct take a = take_of(&studio, "{}"), b = take_of(&studio, "{\"n\":1}"),
-              c = take_of(&studio, "{\"n\":2}");
-  take_header(&a, "X-Idempotency-Key: x");
-  take_header(&a, "idempotency-key: k");
-  take_header(&b, "Idempotency-Key: k");
-  take_header(&c, "Idempotency-Key: k");
-  take_header(&c, "X-Idempotency-Key: y");
+  struct exchange a = exchange_of(&fixture, "{}"), b = exchange_of(&fixture, "{\"n\":1}"),
+                  c = exchange_of(&fixture, "{\"n\":2}");
+  exchange_header(&a, "X-Idempotency-Key: x");
+  exchange_header(&a, "idempotency-key: k");
+  exchange_header(&b, "Idempotency-Key: k");
+  exchange_header(&c, "Idempotency-Key: k");
+  exchange_header(&c, "X-Idempotency-Key: y");
   cr_expect(same_key(&a, &b));
   cr_expect(same_key(&a, &c));
   cr_expect_neq(memcmp(a.call.fingerprint, b.call.fingerprint, IDEM_KEY_SIZE), 0);

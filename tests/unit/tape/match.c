@@ -12,32 +12,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct studio studio;
 static struct tape_matcher *matcher;
 static struct tape_matching matching;
 static struct tape_match match;
 
-static void open_studio(void)
-{
-  studio_open(&studio);
-}
-
-static void close_studio(void)
+static void close_matcher(void)
 {
   tape_close_matcher(matcher);
-  studio_close(&studio);
+  close_fixture();
 }
 
-TestSuite(tape_match, .init = open_studio, .fini = close_studio);
+TestSuite(tape_match, .init = open_fixture, .fini = close_matcher);
 
 /* One recorded exchange of a lane, or process and lane. */
 static void recorded_by(const char *body, unsigned status, uint32_t process, uint32_t lane)
 {
-  struct take take = take_of(&studio, body);
-  take.call.lane = lane;
-  take.call.process_us += process;
-  take.outcome.status = (uint16_t)status;
-  take_record(&take);
+  struct exchange exchange = exchange_of(&fixture, body);
+  exchange.call.lane = lane;
+  exchange.call.process_us += process;
+  exchange.outcome.status = (uint16_t)status;
+  exchange_record(&exchange);
 }
 
 static void recorded(const char *body, unsigned status)
@@ -48,23 +42,23 @@ static void recorded(const char *body, unsigned status)
 static void begin_replay(void)
 {
   tape_close_matcher(matcher);
-  cr_assert_eq(tape_open_matcher(&matcher, studio_tape(&studio), &matching, &studio.error), 0, "%s",
-               studio.error.text);
+  cr_assert_eq(tape_open_matcher(&matcher, fixture_tape(&fixture), &matching, &fixture.error), 0, "%s",
+               fixture.error.text);
 }
 
-static enum tape_verdict ask_take(struct take *take, uint32_t lane)
+static enum tape_verdict ask_exchange(struct exchange *exchange, uint32_t lane)
 {
-  take->call.lane = lane;
-  take->request.rule = studio.config.rules;
-  take->request.headers = take->headers;
-  tape_name(&take->request, &take->call);
-  return tape_match(matcher, &take->request, &take->call, &match);
+  exchange->call.lane = lane;
+  exchange->request.rule = fixture.config.rules;
+  exchange->request.headers = exchange->headers;
+  tape_name(&exchange->request, &exchange->call);
+  return tape_match(matcher, &exchange->request, &exchange->call, &match);
 }
 
 static enum tape_verdict ask_in(const char *body, uint32_t lane)
 {
-  struct take take = take_of(&studio, body);
-  return ask_take(&take, lane);
+  struct exchange exchange = exchange_of(&fixture, body);
+  return ask_exchange(&exchange, lane);
 }
 
 static enum tape_verdict ask(const char *body)
@@ -75,7 +69,7 @@ static enum tape_verdict ask(const char *body)
 static unsigned status(void)
 {
   struct tape_record record = {0};
-  cr_assert_eq(tape_read(studio.tape, match.number, &record, &studio.error), 0, "%s", studio.error.text);
+  cr_assert_eq(tape_read(fixture.tape, match.number, &record, &fixture.error), 0, "%s", fixture.error.text);
   unsigned status = record.outcome.status;
   tape_record_release(&record);
   return status;
@@ -138,46 +132,46 @@ Test(tape_match, credential_and_scope_of_the_other_desk_do_not_count)
 {
   recorded("{}", 200);
   begin_replay();
-  struct take take = take_of(&studio, "{}");
-  take.request.header_count = 0;
-  take.request.scope = SPAN("another");
-  take_header(&take, "Content-Type: application/json");
-  take_header(&take, "Authorization: Bearer test-credential-omega");
-  cr_expect_eq(ask_take(&take, 1), TAPE_FOUND);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.request.header_count = 0;
+  exchange.request.scope = SPAN("another");
+  exchange_header(&exchange, "Content-Type: application/json");
+  exchange_header(&exchange, "Authorization: Bearer test-credential-omega");
+  cr_expect_eq(ask_exchange(&exchange, 1), TAPE_FOUND);
 }
 
-static struct take with_key(const char *header)
+static struct exchange with_key(const char *header)
 {
-  struct take take = take_of(&studio, "{}");
-  take_header(&take, header);
-  return take;
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_header(&exchange, header);
+  return exchange;
 }
 
 Test(tape_match, a_key_of_the_app_is_looked_for_before_the_content)
 {
-  struct take a = with_key("Idempotency-Key: a"), b = with_key("Idempotency-Key: b");
+  struct exchange a = with_key("Idempotency-Key: a"), b = with_key("Idempotency-Key: b");
   a.outcome.status = 201;
   b.outcome.status = 202;
-  take_record(&a);
-  take_record(&b);
+  exchange_record(&a);
+  exchange_record(&b);
   begin_replay();
-  cr_assert_eq(ask_take(&b, 1), TAPE_FOUND);
+  cr_assert_eq(ask_exchange(&b, 1), TAPE_FOUND);
   cr_expect_eq(status(), 202);
 }
 
 Test(tape_match, a_key_that_is_new_in_each_run_is_no_obstacle)
 {
-  struct take a = with_key("Idempotency-Key: a"), b = with_key("Idempotency-Key: b");
-  take_record(&a);
+  struct exchange a = with_key("Idempotency-Key: a"), b = with_key("Idempotency-Key: b");
+  exchange_record(&a);
   begin_replay();
-  cr_expect_eq(ask_take(&b, 1), TAPE_FOUND);
+  cr_expect_eq(ask_exchange(&b, 1), TAPE_FOUND);
 }
 
 Test(tape_match, what_the_app_never_saw_is_not_replayed)
 {
-  struct take take = take_of(&studio, "{}");
-  take.call.what = TAPE_RESCUE;
-  take_record(&take);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.call.what = TAPE_RESCUE;
+  exchange_record(&exchange);
   begin_replay();
   cr_expect_eq(ask("{}"), TAPE_MISS);
 }
@@ -199,7 +193,7 @@ Test(tape_match, children_and_their_parent_share_the_count)
 
 Test(tape_match, processes_that_share_a_file_share_the_count)
 {
-  matching.state = studio_beside(&studio, "state");
+  matching.state = fixture_beside(&fixture, "state");
   recorded_by("{}", 429, 0, 1);
   recorded_by("{}", 200, 1000000, 1);
   begin_replay();
@@ -212,7 +206,7 @@ Test(tape_match, processes_that_share_a_file_share_the_count)
 
 Test(tape_match, a_process_gets_what_the_process_in_its_place_got)
 {
-  matching.state = studio_beside(&studio, "state");
+  matching.state = fixture_beside(&fixture, "state");
   recorded_by("{\"first\":1}", 200, 0, 1);
   recorded_by("{}", 201, 0, 1);
   recorded_by("{}", 202, 1000000, 1);
@@ -224,24 +218,24 @@ Test(tape_match, a_process_gets_what_the_process_in_its_place_got)
 
 Test(tape_match, the_state_of_another_tape_is_refused)
 {
-  matching.state = studio_beside(&studio, "state");
+  matching.state = fixture_beside(&fixture, "state");
   recorded("{}", 200);
   begin_replay();
   tape_close_matcher(matcher);
   matcher = NULL;
   recorded("{}", 200);
-  cr_expect_eq(tape_open_matcher(&matcher, studio_tape(&studio), &matching, &studio.error), -EINVAL);
+  cr_expect_eq(tape_open_matcher(&matcher, fixture_tape(&fixture), &matching, &fixture.error), -EINVAL);
 }
 
-static void *take_all(void *arg)
+static void *all_exchanges(void *arg)
 {
   unsigned *sum = arg;
   for (struct tape_match m = {0}; *sum < 100000; *sum += (unsigned)m.number) {
-    struct take take = take_of(&studio, "{}");
-    take.request.rule = studio.config.rules;
-    take.request.headers = take.headers;
-    tape_name(&take.request, &take.call);
-    if (tape_match(matcher, &take.request, &take.call, &m) != TAPE_FOUND)
+    struct exchange exchange = exchange_of(&fixture, "{}");
+    exchange.request.rule = fixture.config.rules;
+    exchange.request.headers = exchange.headers;
+    tape_name(&exchange.request, &exchange.call);
+    if (tape_match(matcher, &exchange.request, &exchange.call, &m) != TAPE_FOUND)
       break;
   }
   return NULL;
@@ -256,7 +250,7 @@ Test(tape_match, threads_never_get_the_same_outcome)
     recorded("{}", 200);
   begin_replay();
   for (int i = 0; i < THREADS; i++)
-    pthread_create(&threads[i], NULL, take_all, &sums[i]);
+    pthread_create(&threads[i], NULL, all_exchanges, &sums[i]);
   for (int i = 0; i < THREADS; i++) {
     pthread_join(threads[i], NULL);
     sum += sums[i];
@@ -285,16 +279,16 @@ Test(tape_match, a_miss_with_nothing_near_says_so)
 {
   recorded("{}", 200);
   begin_replay();
-  struct take take = take_of(&studio, "{}");
-  take.request.path = SPAN("/v2");
-  cr_expect_eq(ask_take(&take, 1), TAPE_MISS);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.request.path = SPAN("/v2");
+  cr_expect_eq(ask_exchange(&exchange, 1), TAPE_MISS);
   cr_expect_eq(match.number, 0);
   cr_expect(strstr(match.note, "nor any other POST of https://api.example.com:443/v2"), "%s", match.note);
 }
 
 Test(tape_match, a_miss_never_shows_what_is_redacted)
 {
-  studio_rule(&studio, "redact=/user");
+  fixture_rule(&fixture, "redact=/user");
   recorded("{\"user\":\"a@example.com\",\"n\":1}", 200);
   begin_replay();
   cr_expect_eq(ask("{\"user\":\"b@example.com\",\"n\":2}"), TAPE_MISS);
@@ -331,7 +325,7 @@ Test(tape_match, loosely_what_the_rule_ignores_now_does_not_count)
   recorded("{\"n\":1,\"seed\":7}", 200);
   begin_replay();
   cr_expect_eq(ask("{\"n\":1,\"seed\":8}"), TAPE_MISS);
-  studio_rule(&studio, "ignore=/seed");
+  fixture_rule(&fixture, "ignore=/seed");
   begin_replay();
   cr_expect_eq(ask("{\"n\":1,\"seed\":8}"), TAPE_FOUND);
   cr_expect(match.loose);

@@ -13,25 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct studio studio;
-
-static void open_studio(void)
-{
-  studio_open(&studio);
-}
-
-static void close_studio(void)
-{
-  studio_close(&studio);
-}
-
-TestSuite(tape_record, .init = open_studio, .fini = close_studio);
+TestSuite(tape_record, .init = open_fixture, .fini = close_fixture);
 
 static struct tape_record record;
 
 static const struct tape_record *nth(uint64_t number)
 {
-  cr_assert_eq(tape_read(studio.tape, number, &record, &studio.error), 0, "%s", studio.error.text);
+  cr_assert_eq(tape_read(fixture.tape, number, &record, &fixture.error), 0, "%s", fixture.error.text);
   return &record;
 }
 
@@ -44,32 +32,32 @@ static void is(struct idem_span span, const char *text)
 Test(tape_record, every_part_of_an_exchange_comes_back)
 {
   static const char facts[] = "\x02\0\x08\0\x90\x01\0\0\0\0\0\0\x12\0\x05\0text";
-  struct take take = take_of(&studio, "{\"prompt\":1}");
+  struct exchange exchange = exchange_of(&fixture, "{\"prompt\":1}");
   int64_t number;
   struct idem_span text;
-  take.call.what = TAPE_JOIN;
-  strcpy(take.call.id, "0123456789abcdef");
-  take.request.query = SPAN("a=b");
-  take.outcome.curl_code = 56;
-  take.outcome.error_text = SPAN("Recv failure: Connection reset by peer");
-  take.outcome.encoded = true;
-  take.outcome.body_len = 1000;
-  take.outcome.facts = (struct idem_span){facts, sizeof(facts)};
-  take_record(&take);
-  cr_assert_eq(tape_totals(studio_tape(&studio)).exchanges, 1);
+  exchange.call.what = TAPE_JOIN;
+  strcpy(exchange.call.id, "0123456789abcdef");
+  exchange.request.query = SPAN("a=b");
+  exchange.outcome.curl_code = 56;
+  exchange.outcome.error_text = SPAN("Recv failure: Connection reset by peer");
+  exchange.outcome.encoded = true;
+  exchange.outcome.body_len = 1000;
+  exchange.outcome.facts = (struct idem_span){facts, sizeof(facts)};
+  exchange_record(&exchange);
+  cr_assert_eq(tape_totals(fixture_tape(&fixture)).exchanges, 1);
   const struct tape_record *r = nth(1);
 
   cr_expect_eq(r->number, 1);
   cr_expect_eq(r->process, 1);
   cr_expect_eq(r->call.pid, (uint32_t)getpid());
   cr_expect_eq(r->call.sequence, 1);
-  cr_expect_eq(r->call.lane, take.call.lane);
-  cr_expect_eq(r->call.started_us, take.call.started_us);
+  cr_expect_eq(r->call.lane, exchange.call.lane);
+  cr_expect_eq(r->call.started_us, exchange.call.started_us);
   cr_expect_eq(r->call.duration_us, 1500);
   cr_expect_eq(r->call.what, TAPE_JOIN);
   cr_expect_str_eq(r->call.id, "0123456789abcdef");
-  cr_expect_eq(memcmp(r->call.key, take.call.key, IDEM_KEY_SIZE), 0);
-  cr_expect_eq(memcmp(r->call.fingerprint, take.call.fingerprint, IDEM_KEY_SIZE), 0);
+  cr_expect_eq(memcmp(r->call.key, exchange.call.key, IDEM_KEY_SIZE), 0);
+  cr_expect_eq(memcmp(r->call.fingerprint, exchange.call.fingerprint, IDEM_KEY_SIZE), 0);
   cr_expect_eq(r->call.request_body_len, 12);
   is(r->method, "POST");
   is(r->origin, "https://api.example.com:443");
@@ -100,11 +88,11 @@ Test(tape_record, every_part_of_an_exchange_comes_back)
 
 Test(tape_record, a_call_that_came_to_nothing_is_kept_too)
 {
-  struct take take = take_of(&studio, "");
-  take.outcome =
+  struct exchange exchange = exchange_of(&fixture, "");
+  exchange.outcome =
       (struct tape_outcome){.curl_code = 7, .error_text = SPAN("Failed to connect"), .first_byte_us = -1};
-  take_record(&take);
-  studio_tape(&studio);
+  exchange_record(&exchange);
+  fixture_tape(&fixture);
   const struct tape_record *r = nth(1);
 
   cr_expect_eq(r->outcome.curl_code, 7);
@@ -118,24 +106,24 @@ Test(tape_record, a_call_that_came_to_nothing_is_kept_too)
 
 Test(tape_record, peeking_reads_what_a_list_needs)
 {
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
-  cr_assert_eq(tape_peek(studio_tape(&studio), 1, &record, &studio.error), 0);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
+  cr_assert_eq(tape_peek(fixture_tape(&fixture), 1, &record, &fixture.error), 0);
   is(record.path, "/v1/chat");
   cr_expect_eq(record.outcome.status, 200);
   cr_expect_eq(record.outcome.body_len, 12);
   cr_expect_eq(record.outcome.body.len, 0);
-  cr_expect_eq(tape_peek(studio.tape, 2, &record, &studio.error), -ERANGE);
-  cr_expect_eq(tape_read(studio.tape, 0, &record, &studio.error), -ERANGE);
+  cr_expect_eq(tape_peek(fixture.tape, 2, &record, &fixture.error), -ERANGE);
+  cr_expect_eq(tape_read(fixture.tape, 0, &record, &fixture.error), -ERANGE);
   tape_record_release(&record);
 }
 
 Test(tape_record, order_is_that_of_the_beginnings)
 {
-  struct take first = take_of(&studio, "first"), second = take_of(&studio, "second");
-  take_record(&second);
-  take_record(&first);
-  studio_tape(&studio);
+  struct exchange first = exchange_of(&fixture, "first"), second = exchange_of(&fixture, "second");
+  exchange_record(&second);
+  exchange_record(&first);
+  fixture_tape(&fixture);
   is(nth(1)->request_body, "first");
   is(nth(2)->request_body, "second");
   tape_record_release(&record);
@@ -143,11 +131,11 @@ Test(tape_record, order_is_that_of_the_beginnings)
 
 Test(tape_record, a_clock_that_is_set_back_does_not_change_the_order)
 {
-  struct take first = take_of(&studio, "first"), second = take_of(&studio, "second");
+  struct exchange first = exchange_of(&fixture, "first"), second = exchange_of(&fixture, "second");
   second.call.started_us -= 3600 * INT64_C(1000000);
-  take_record(&first);
-  take_record(&second);
-  studio_tape(&studio);
+  exchange_record(&first);
+  exchange_record(&second);
+  fixture_tape(&fixture);
   is(nth(1)->request_body, "first");
   is(nth(2)->request_body, "second");
   tape_record_release(&record);
@@ -155,12 +143,12 @@ Test(tape_record, a_clock_that_is_set_back_does_not_change_the_order)
 
 Test(tape_record, what_was_finished_in_the_background_comes_behind_its_call)
 {
-  struct take given_up = take_of(&studio, "{}"), rescued = given_up;
+  struct exchange given_up = exchange_of(&fixture, "{}"), rescued = given_up;
   rescued.call.what = TAPE_RESCUE;
   rescued.outcome.status = 201;
-  take_record(&rescued);
-  take_record(&given_up);
-  studio_tape(&studio);
+  exchange_record(&rescued);
+  exchange_record(&given_up);
+  fixture_tape(&fixture);
   cr_expect_eq(nth(1)->outcome.status, 200);
   cr_expect_eq(nth(2)->outcome.status, 201);
   tape_record_release(&record);
@@ -173,8 +161,8 @@ static void *record_many(void *arg)
   char body[64];
   for (int i = 0; i < EACH; i++) {
     snprintf(body, sizeof(body), "{\"thread\":%d,\"n\":%d}", *(int *)arg, i);
-    struct take take = take_of(&studio, body);
-    take_record(&take);
+    struct exchange exchange = exchange_of(&fixture, body);
+    exchange_record(&exchange);
   }
   return NULL;
 }
@@ -213,16 +201,16 @@ static void expect_lanes(uint64_t count)
 Test(tape_record, threads_have_lanes_and_lose_nothing)
 {
   run_threads();
-  cr_assert_eq(tape_totals(studio_tape(&studio)).exchanges, THREADS * EACH);
-  cr_expect_str_eq(studio.findings, "");
+  cr_assert_eq(tape_totals(fixture_tape(&fixture)).exchanges, THREADS * EACH);
+  cr_expect_str_eq(fixture.findings, "");
   expect_lanes(THREADS * EACH);
   tape_record_release(&record);
 }
 
 Test(tape_record, a_forked_child_goes_on_with_the_writer)
 {
-  struct take before = take_of(&studio, "{\"thread\":0,\"n\":0}");
-  take_record(&before);
+  struct exchange before = exchange_of(&fixture, "{\"thread\":0,\"n\":0}");
+  exchange_record(&before);
   pid_t child = fork();
   if (child == 0) {
     run_threads();
@@ -231,7 +219,7 @@ Test(tape_record, a_forked_child_goes_on_with_the_writer)
   int status;
   cr_assert_eq(waitpid(child, &status, 0), child);
   cr_assert_eq(status, 0);
-  cr_assert_eq(tape_totals(studio_tape(&studio)).exchanges, THREADS * EACH + 1);
+  cr_assert_eq(tape_totals(fixture_tape(&fixture)).exchanges, THREADS * EACH + 1);
   cr_expect_eq(nth(2)->call.sequence, 1);
   cr_expect_eq(nth(2)->call.pid, (uint32_t)child);
   expect_lanes(THREADS * EACH + 1);
@@ -246,8 +234,8 @@ Test(tape_record, a_process_that_is_killed_loses_nothing_that_was_complete)
   pid_t child = fork();
   if (child == 0) {
     for (;;) {
-      struct take take = take_of(&studio, "{}");
-      take_record(&take);
+      struct exchange exchange = exchange_of(&fixture, "{}");
+      exchange_record(&exchange);
       if (write(ready[1], "x", 1) != 1)
         _exit(1);
     }
@@ -260,29 +248,29 @@ Test(tape_record, a_process_that_is_killed_loses_nothing_that_was_complete)
   uint64_t told = 20;
   while (read(ready[0], &byte, 1) == 1)
     told++;
-  cr_expect_geq(tape_totals(studio_tape(&studio)).exchanges, told);
+  cr_expect_geq(tape_totals(fixture_tape(&fixture)).exchanges, told);
 }
 
 Test(tape_record, a_writer_that_is_opened_again_goes_on)
 {
-  struct take first = take_of(&studio, "first");
-  take_record(&first);
-  cr_assert_eq(studio_reopen(&studio), 0, "%s", studio.error.text);
-  struct take second = take_of(&studio, "second");
-  take_record(&second);
-  struct tape_totals totals = tape_totals(studio_tape(&studio));
+  struct exchange first = exchange_of(&fixture, "first");
+  exchange_record(&first);
+  cr_assert_eq(fixture_reopen(&fixture), 0, "%s", fixture.error.text);
+  struct exchange second = exchange_of(&fixture, "second");
+  exchange_record(&second);
+  struct tape_totals totals = tape_totals(fixture_tape(&fixture));
   cr_expect_eq(totals.exchanges, 2);
   cr_expect_eq(totals.segments, 1);
 }
 
 Test(tape_record, appending_leaves_errno_and_descriptors_alone)
 {
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
   int before = dup(0);
   close(before);
   errno = EXDEV;
-  take_record(&take);
+  exchange_record(&exchange);
   cr_expect_eq(errno, EXDEV);
   int after = dup(0);
   cr_expect_eq(before, after);
@@ -292,23 +280,23 @@ Test(tape_record, appending_leaves_errno_and_descriptors_alone)
 Test(tape_record, a_file_size_limit_is_an_error_and_no_signal)
 {
   struct rlimit limit = {300, 300};
-  struct take take = take_of(&studio, "{}");
+  struct exchange exchange = exchange_of(&fixture, "{}");
   cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-  cr_expect_eq(take_try(&take), -EFBIG);
-  cr_expect(strstr(studio.error.text, studio.dir), "%s", studio.error.text);
+  cr_expect_eq(exchange_try(&exchange), -EFBIG);
+  cr_expect(strstr(fixture.error.text, fixture.dir), "%s", fixture.error.text);
 }
 
 Test(tape_record, a_directory_that_is_deleted_under_it_is_an_error)
 {
-  struct take take = take_of(&studio, "{}");
-  unlink(studio_segment(&studio, 1));
-  cr_assert_eq(rmdir(studio.dir), 0);
-  cr_expect_eq(take_try(&take), -ENOENT);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  unlink(fixture_segment(&fixture, 1));
+  cr_assert_eq(rmdir(fixture.dir), 0);
+  cr_expect_eq(exchange_try(&exchange), -ENOENT);
 }
 
 Test(tape_record, a_directory_that_others_write_to_is_refused)
 {
-  cr_assert_eq(chmod(studio.dir, 0777), 0);
-  cr_expect_eq(studio_reopen(&studio), -EPERM);
-  cr_expect(strstr(studio.error.text, "is writable by others"), "%s", studio.error.text);
+  cr_assert_eq(chmod(fixture.dir, 0777), 0);
+  cr_expect_eq(fixture_reopen(&fixture), -EPERM);
+  cr_expect(strstr(fixture.error.text, "is writable by others"), "%s", fixture.error.text);
 }

@@ -9,32 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct studio studio;
-
-static void open_studio(void)
-{
-  studio_open(&studio);
-}
-
-static void open_sealed(void)
-{
-  studio_open_sealed(&studio);
-}
-
-static void close_studio(void)
-{
-  studio_close(&studio);
-}
-
-TestSuite(tape_redact, .init = open_studio, .fini = close_studio);
+TestSuite(tape_redact, .init = open_fixture, .fini = close_fixture);
 
 static struct tape_record record;
 
 /* The exchange as it is on the tape, the only one. */
-static const struct tape_record *kept(struct take *take)
+static const struct tape_record *kept(struct exchange *exchange)
 {
-  take_record(take);
-  cr_assert_eq(tape_read(studio_tape(&studio), 1, &record, &studio.error), 0, "%s", studio.error.text);
+  exchange_record(exchange);
+  cr_assert_eq(tape_read(fixture_tape(&fixture), 1, &record, &fixture.error), 0, "%s", fixture.error.text);
   return &record;
 }
 
@@ -47,7 +30,7 @@ static void is(struct idem_span span, const char *text)
 static bool on_tape(const char *text)
 {
   size_t len;
-  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  char *bytes = fixture_read(fixture_segment(&fixture, 1), &len);
   bool found = memmem(bytes, len, text, strlen(text)) != NULL;
   free(bytes);
   return found;
@@ -55,53 +38,53 @@ static bool on_tape(const char *text)
 
 Test(tape_redact, credentials_in_headers)
 {
-  struct take take = take_of(&studio, "{}");
-  take_header(&take, "x-api-key: test-credential-beta");
-  take_header(&take, "API-KEY:test-credential-gamma");
-  take_header(&take, "Cookie: session=test-credential-delta; theme=dark");
-  take_header(&take, "X-Auth-Token: test-credential-epsilon");
-  take_header(&take, "Proxy-Authorization: Basic dGVzdC1jcmVkZW50aWFs");
-  take_header(&take, "X-Plain: kept");
-  is(kept(&take)->request_headers, "Content-Type: application/json\r\n"
-                                   "Authorization: Bearer [redacted]\r\n"
-                                   "x-api-key: [redacted]\r\n"
-                                   "API-KEY: [redacted]\r\n"
-                                   "Cookie: [redacted]\r\n"
-                                   "X-Auth-Token: [redacted]\r\n"
-                                   "Proxy-Authorization: Basic [redacted]\r\n"
-                                   "X-Plain: kept\r\n");
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_header(&exchange, "x-api-key: test-credential-beta");
+  exchange_header(&exchange, "API-KEY:test-credential-gamma");
+  exchange_header(&exchange, "Cookie: session=test-credential-delta; theme=dark");
+  exchange_header(&exchange, "X-Auth-Token: test-credential-epsilon");
+  exchange_header(&exchange, "Proxy-Authorization: Basic dGVzdC1jcmVkZW50aWFs");
+  exchange_header(&exchange, "X-Plain: kept");
+  is(kept(&exchange)->request_headers, "Content-Type: application/json\r\n"
+                                       "Authorization: Bearer [redacted]\r\n"
+                                       "x-api-key: [redacted]\r\n"
+                                       "API-KEY: [redacted]\r\n"
+                                       "Cookie: [redacted]\r\n"
+                                       "X-Auth-Token: [redacted]\r\n"
+                                       "Proxy-Authorization: Basic [redacted]\r\n"
+                                       "X-Plain: kept\r\n");
   cr_expect_not(on_tape("test-credential"));
   cr_expect_not(on_tape("dGVzdC1jcmVkZW50aWFs"));
 }
 
 Test(tape_redact, credentials_in_the_query)
 {
-  struct take take = take_of(&studio, "{}");
-  take.request.query = SPAN("alt=sse&key=test-credential-alpha&access_token=t&monkey=1&flag&=");
-  is(kept(&take)->query, "alt=sse&key=[redacted]&access_token=[redacted]&monkey=1&flag&=");
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.request.query = SPAN("alt=sse&key=test-credential-alpha&access_token=t&monkey=1&flag&=");
+  is(kept(&exchange)->query, "alt=sse&key=[redacted]&access_token=[redacted]&monkey=1&flag&=");
 }
 
 Test(tape_redact, cookies_of_the_answer_with_their_length)
 {
-  struct take take = take_of(&studio, "{}");
-  take.outcome.headers = SPAN("HTTP/1.1 200 OK\r\nset-cookie: session=0123456789abcdef; Path=/\r\n"
-                              "Set-Cookie: a=b; Secure\r\nX-Cookie: kept\r\n\r\n");
-  is(kept(&take)->outcome.headers, "HTTP/1.1 200 OK\r\nset-cookie: session=[redacted]******; Path=/\r\n"
-                                   "Set-Cookie: a=*; Secure\r\nX-Cookie: kept\r\n\r\n");
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.outcome.headers = SPAN("HTTP/1.1 200 OK\r\nset-cookie: session=0123456789abcdef; Path=/\r\n"
+                                  "Set-Cookie: a=b; Secure\r\nX-Cookie: kept\r\n\r\n");
+  is(kept(&exchange)->outcome.headers, "HTTP/1.1 200 OK\r\nset-cookie: session=[redacted]******; Path=/\r\n"
+                                       "Set-Cookie: a=*; Secure\r\nX-Cookie: kept\r\n\r\n");
 }
 
 Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
 {
   struct idem_span credential = SPAN("someuser:test-credential-beta");
-  struct take take = take_of(&studio, "{\"echo\":\"test-credential-alpha\"}");
-  take.request.query = SPAN("key=test-credential-gamma");
-  take.request.credentials = &credential;
-  take.request.credential_count = 1;
-  take.outcome.headers = SPAN("HTTP/1.1 302 Found\r\nLocation: /?key=test-credential-gamma\r\n\r\n");
-  take.outcome.body = SPAN("you are test-credential-alpha or test-credential-beta");
-  take.outcome.chunk_count = 0;
-  take.outcome.error_text = SPAN("no such key: test-credential-gamma");
-  const struct tape_record *r = kept(&take);
+  struct exchange exchange = exchange_of(&fixture, "{\"echo\":\"test-credential-alpha\"}");
+  exchange.request.query = SPAN("key=test-credential-gamma");
+  exchange.request.credentials = &credential;
+  exchange.request.credential_count = 1;
+  exchange.outcome.headers = SPAN("HTTP/1.1 302 Found\r\nLocation: /?key=test-credential-gamma\r\n\r\n");
+  exchange.outcome.body = SPAN("you are test-credential-alpha or test-credential-beta");
+  exchange.outcome.chunk_count = 0;
+  exchange.outcome.error_text = SPAN("no such key: test-credential-gamma");
+  const struct tape_record *r = kept(&exchange);
   is(r->outcome.body, "you are ********************* or ********************");
   is(r->outcome.error_text, "no such key: *********************");
   is(r->request_body, "{\"echo\":\"*********************\"}");
@@ -110,151 +93,152 @@ Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
 
 Test(tape_redact, what_only_stands_beside_a_credential_is_left_alone)
 {
-  struct take take = take_of(&studio, "{}");
-  take.request.header_count = 0;
-  take_header(&take, "Authorization: Negotiate test-credential-alpha");
-  take_header(&take, "Cookie: language=english-us; session=0123456789abcdef; theme=");
-  take.outcome.body = SPAN("Negotiate in english-us: 0123456789abcdef test-credential-alpha");
-  take.outcome.chunk_count = 0;
-  is(kept(&take)->outcome.body, "Negotiate in english-us: **************** *********************");
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.request.header_count = 0;
+  exchange_header(&exchange, "Authorization: Negotiate test-credential-alpha");
+  exchange_header(&exchange, "Cookie: language=english-us; session=0123456789abcdef; theme=");
+  exchange.outcome.body = SPAN("Negotiate in english-us: 0123456789abcdef test-credential-alpha");
+  exchange.outcome.chunk_count = 0;
+  is(kept(&exchange)->outcome.body, "Negotiate in english-us: **************** *********************");
 }
 
 Test(tape_redact, what_the_rule_points_to_and_every_other_byte_stays)
 {
-  studio_rule(&studio, "redact=/user/email,/messages/1/content,/a~1b,/nowhere");
-  struct take take = take_of(
-      &studio,
+  fixture_rule(&fixture, "redact=/user/email,/messages/1/content,/a~1b,/nowhere");
+  struct exchange exchange = exchange_of(
+      &fixture,
       "{ \"user\" : {\"email\":\"a@example.com\", \"n\":1.50},\n"
       "\"messages\":[{\"content\":\"x\"}, {\"content\":[{\"text\":\"}]\\\"secret\"}]}], \"a\\/b\":-7 }");
-  is(kept(&take)->request_body,
+  is(kept(&exchange)->request_body,
      "{ \"user\" : {\"email\":\"[redacted]\", \"n\":1.50},\n"
      "\"messages\":[{\"content\":\"x\"}, {\"content\":\"[redacted]\"}], \"a\\/b\":\"[redacted]\" }");
-  cr_expect_eq(record.call.request_body_len, take.request.body.len);
+  cr_expect_eq(record.call.request_body_len, exchange.request.body.len);
 }
 
 Test(tape_redact, a_place_inside_another_goes_with_it)
 {
-  studio_rule(&studio, "redact=/a/b,/a");
-  struct take take = take_of(&studio, "{\"a\":{\"b\":1},\"c\":2}");
-  is(kept(&take)->request_body, "{\"a\":\"[redacted]\",\"c\":2}");
+  fixture_rule(&fixture, "redact=/a/b,/a");
+  struct exchange exchange = exchange_of(&fixture, "{\"a\":{\"b\":1},\"c\":2}");
+  is(kept(&exchange)->request_body, "{\"a\":\"[redacted]\",\"c\":2}");
 }
 
 Test(tape_redact, a_body_that_cannot_be_looked_into_is_left_out)
 {
-  studio_rule(&studio, "redact=/a");
-  struct take take = take_of(&studio, "{\"a\":\"cut off");
-  is(kept(&take)->request_body, "");
+  fixture_rule(&fixture, "redact=/a");
+  struct exchange exchange = exchange_of(&fixture, "{\"a\":\"cut off");
+  is(kept(&exchange)->request_body, "");
   cr_expect_not(on_tape("cut off"));
 }
 
 Test(tape_redact, it_comes_after_the_name)
 {
-  studio_rule(&studio, "redact=/a");
-  struct take one = take_of(&studio, "{\"a\":1}"), two = take_of(&studio, "{\"a\":2}");
-  take_record(&one);
-  take_record(&two);
+  fixture_rule(&fixture, "redact=/a");
+  struct exchange one = exchange_of(&fixture, "{\"a\":1}"), two = exchange_of(&fixture, "{\"a\":2}");
+  exchange_record(&one);
+  exchange_record(&two);
   cr_expect_neq(memcmp(one.call.key, two.call.key, IDEM_KEY_SIZE), 0);
 }
 
 /* Encryption. */
 
-Test(tape_seal, an_encrypted_tape_shows_nothing_and_reads_the_same, .init = open_sealed, .fini = close_studio)
+Test(tape_seal, an_encrypted_tape_shows_nothing_and_reads_the_same, .init = open_sealed_fixture,
+     .fini = close_fixture)
 {
-  struct take take = take_of(&studio, "{\"prompt\":\"a plain prompt\"}");
-  const struct tape_record *r = kept(&take);
+  struct exchange exchange = exchange_of(&fixture, "{\"prompt\":\"a plain prompt\"}");
+  const struct tape_record *r = kept(&exchange);
   is(r->request_body, "{\"prompt\":\"a plain prompt\"}");
   is(r->outcome.body, "{\"answer\":1}");
   cr_expect_eq(r->outcome.chunk_count, 2);
-  cr_expect(tape_totals(studio.tape).encrypted);
+  cr_expect(tape_totals(fixture.tape).encrypted);
   static const char *const texts[] = {"plain prompt", "answer", "api.example.com", "/v1/chat",
                                       "Content-Type"};
   for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
     cr_expect_not(on_tape(texts[i]), "%s", texts[i]);
 }
 
-Test(tape_seal, identical_exchanges_do_not_look_alike, .init = open_sealed, .fini = close_studio)
+Test(tape_seal, identical_exchanges_do_not_look_alike, .init = open_sealed_fixture, .fini = close_fixture)
 {
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
-  take_record(&take);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
+  exchange_record(&exchange);
   size_t len;
-  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  char *bytes = fixture_read(fixture_segment(&fixture, 1), &len);
   size_t half = (len - 128) / 2;
   cr_expect_neq(memcmp(bytes + 128 + 56, bytes + 128 + half + 56, half - 56), 0);
   free(bytes);
 }
 
-Test(tape_seal, a_second_process_writes_with_the_same_key, .init = open_sealed, .fini = close_studio)
+Test(tape_seal, a_second_process_writes_with_the_same_key, .init = open_sealed_fixture, .fini = close_fixture)
 {
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
-  cr_assert_eq(studio_reopen(&studio), 0, "%s", studio.error.text);
-  take_record(&take);
-  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, 2);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
+  cr_assert_eq(fixture_reopen(&fixture), 0, "%s", fixture.error.text);
+  exchange_record(&exchange);
+  cr_expect_eq(tape_totals(fixture_tape(&fixture)).exchanges, 2);
 }
 
 static void key_of(const char *path, const char *text)
 {
-  studio_write(path, text, strlen(text));
+  fixture_write(path, text, strlen(text));
 }
 
 static void refused(int code, const char *text)
 {
-  cr_expect_eq(studio_try(&studio), code);
-  cr_expect(strstr(studio.error.text, text), "expected \"%s\" in: %s", text, studio.error.text);
+  cr_expect_eq(fixture_try(&fixture), code);
+  cr_expect(strstr(fixture.error.text, text), "expected \"%s\" in: %s", text, fixture.error.text);
 }
 
-Test(tape_seal, a_missing_wrong_or_malformed_key_is_one_clear_error, .init = open_sealed,
-     .fini = close_studio)
+Test(tape_seal, a_missing_wrong_or_malformed_key_is_one_clear_error, .init = open_sealed_fixture,
+     .fini = close_fixture)
 {
-  const char *other = studio_beside(&studio, "other");
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
-  studio.source.key_file = NULL;
+  const char *other = fixture_beside(&fixture, "other");
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
+  fixture.source.key_file = NULL;
   refused(-EKEYREJECTED, "the tape is encrypted; IDEMSHIM_KEY_FILE names its key");
-  studio.source.key_file = other;
+  fixture.source.key_file = other;
   refused(-ENOENT, "the key cannot be read: No such file or directory");
   key_of(other, "another test key, thirty-two long");
   refused(-EINVAL, "expected a key of 32 bytes, or 64 hexadecimal digits");
   key_of(other, "another test key of 32 bytes !!!");
   refused(-EKEYREJECTED, "was encrypted with another key than the one given");
-  studio.options.key_file = other;
-  cr_expect_eq(studio_reopen(&studio), -EKEYREJECTED);
-  studio.options.key_file = NULL;
-  cr_expect_eq(studio_reopen(&studio), -EKEYREJECTED);
+  fixture.options.key_file = other;
+  cr_expect_eq(fixture_reopen(&fixture), -EKEYREJECTED);
+  fixture.options.key_file = NULL;
+  cr_expect_eq(fixture_reopen(&fixture), -EKEYREJECTED);
 }
 
-Test(tape_seal, hexadecimal_digits_are_the_same_key, .init = open_sealed, .fini = close_studio)
+Test(tape_seal, hexadecimal_digits_are_the_same_key, .init = open_sealed_fixture, .fini = close_fixture)
 {
-  const char *hex = studio_beside(&studio, "hex");
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
+  const char *hex = fixture_beside(&fixture, "hex");
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
   key_of(hex, "612074657374206b6579206f66207468697274792D74776F2062797465732121\n");
-  studio.source.key_file = hex;
-  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, 1);
+  fixture.source.key_file = hex;
+  cr_expect_eq(tape_totals(fixture_tape(&fixture)).exchanges, 1);
 }
 
-Test(tape_seal, a_plain_tape_is_not_gone_on_with_under_a_key, .init = open_studio, .fini = close_studio)
+Test(tape_seal, a_plain_tape_is_not_gone_on_with_under_a_key, .init = open_fixture, .fini = close_fixture)
 {
-  const char *key = studio_beside(&studio, "key");
+  const char *key = fixture_beside(&fixture, "key");
   key_of(key, "a test key of thirty-two bytes!!");
-  studio.options.key_file = key;
-  cr_expect_eq(studio_reopen(&studio), -EKEYREJECTED);
-  cr_expect(strstr(studio.error.text, "is not encrypted"), "%s", studio.error.text);
+  fixture.options.key_file = key;
+  cr_expect_eq(fixture_reopen(&fixture), -EKEYREJECTED);
+  cr_expect(strstr(fixture.error.text, "is not encrypted"), "%s", fixture.error.text);
 }
 
-Test(tape_seal, any_flipped_byte_is_found, .init = open_sealed, .fini = close_studio)
+Test(tape_seal, any_flipped_byte_is_found, .init = open_sealed_fixture, .fini = close_fixture)
 {
   struct tape_totals totals;
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
   size_t len;
-  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  char *bytes = fixture_read(fixture_segment(&fixture, 1), &len);
   for (size_t i = 128; i < len; i += 3) {
     bytes[i] ^= 1;
-    studio_write(studio_segment(&studio, 1), bytes, len);
+    fixture_write(fixture_segment(&fixture, 1), bytes, len);
     bytes[i] ^= 1;
-    cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+    cr_assert_eq(tape_verify(&fixture.source, &totals, NULL, &fixture.error), 0);
     cr_expect_eq(totals.exchanges, 0, "byte %zu", i);
   }
   free(bytes);
@@ -274,23 +258,23 @@ static void make_sums_anew(char *bytes)
   memcpy(bytes + sizeof(head), &frame, sizeof(frame));
 }
 
-Test(tape_seal, what_was_changed_with_care_is_found, .init = open_sealed, .fini = close_studio)
+Test(tape_seal, what_was_changed_with_care_is_found, .init = open_sealed_fixture, .fini = close_fixture)
 {
   struct tape_totals totals;
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
   size_t len;
-  char *bytes = studio_read(studio_segment(&studio, 1), &len);
+  char *bytes = fixture_read(fixture_segment(&fixture, 1), &len);
   make_sums_anew(bytes);
-  studio_write(studio_segment(&studio, 1), bytes, len);
-  cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+  fixture_write(fixture_segment(&fixture, 1), bytes, len);
+  cr_assert_eq(tape_verify(&fixture.source, &totals, NULL, &fixture.error), 0);
   cr_assert_eq(totals.exchanges, 1);
   for (size_t i = sizeof(struct tape_head) + sizeof(struct tape_frame); i < len; i += 7) {
     bytes[i] ^= 1;
     make_sums_anew(bytes);
-    studio_write(studio_segment(&studio, 1), bytes, len);
+    fixture_write(fixture_segment(&fixture, 1), bytes, len);
     bytes[i] ^= 1;
-    cr_assert_eq(tape_verify(&studio.source, &totals, NULL, &studio.error), 0);
+    cr_assert_eq(tape_verify(&fixture.source, &totals, NULL, &fixture.error), 0);
     cr_expect_eq(totals.exchanges, 0, "byte %zu", i);
   }
   free(bytes);

@@ -12,19 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct studio studio;
-
-static void open_studio(void)
-{
-  studio_open(&studio);
-}
-
-static void close_studio(void)
-{
-  studio_close(&studio);
-}
-
-TestSuite(tape_rotate, .init = open_studio, .fini = close_studio);
+TestSuite(tape_rotate, .init = open_fixture, .fini = close_fixture);
 
 enum { BODY = 20000, MIB = 1 << 20 };
 
@@ -33,29 +21,29 @@ static void record_many(int count)
   static char body[BODY + 1];
   memset(body, 'x', BODY);
   for (int i = 0; i < count; i++) {
-    struct take take = take_of(&studio, body);
-    take_record(&take);
+    struct exchange exchange = exchange_of(&fixture, body);
+    exchange_record(&exchange);
   }
 }
 
 static bool exists(unsigned number)
 {
-  return access(studio_segment(&studio, number), F_OK) == 0;
+  return access(fixture_segment(&fixture, number), F_OK) == 0;
 }
 
 Test(tape_rotate, the_oldest_segments_make_room)
 {
-  studio.options.max_size = MIB;
-  cr_assert_eq(studio_reopen(&studio), 0);
+  fixture.options.max_size = MIB;
+  cr_assert_eq(fixture_reopen(&fixture), 0);
   record_many(200);
-  struct tape_totals totals = tape_totals(studio_tape(&studio));
+  struct tape_totals totals = tape_totals(fixture_tape(&fixture));
   cr_expect_leq(totals.bytes, MIB);
   cr_expect_geq(totals.bytes, MIB / 2);
   cr_expect_geq(totals.segments, 4);
-  cr_expect_str_eq(studio.findings, "");
+  cr_expect_str_eq(fixture.findings, "");
   cr_expect_not(exists(1));
   struct tape_record record = {0};
-  cr_assert_eq(tape_read(studio.tape, totals.exchanges, &record, &studio.error), 0);
+  cr_assert_eq(tape_read(fixture.tape, totals.exchanges, &record, &fixture.error), 0);
   cr_expect_eq(record.call.sequence, 200, "the newest is there");
   tape_record_release(&record);
 }
@@ -63,14 +51,14 @@ Test(tape_rotate, the_oldest_segments_make_room)
 Test(tape_rotate, without_limits_nothing_is_deleted)
 {
   record_many(100);
-  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, 100);
+  cr_expect_eq(tape_totals(fixture_tape(&fixture)).exchanges, 100);
 }
 
 Test(tape_rotate, processes_agree_on_the_segments)
 {
   enum { CHILDREN = 4, EACH = 60 };
-  studio.options.max_size = 8 * MIB;
-  cr_assert_eq(studio_reopen(&studio), 0);
+  fixture.options.max_size = 8 * MIB;
+  cr_assert_eq(fixture_reopen(&fixture), 0);
   for (int i = 0; i < CHILDREN; i++)
     if (fork() == 0) {
       record_many(EACH);
@@ -80,10 +68,10 @@ Test(tape_rotate, processes_agree_on_the_segments)
     cr_assert_gt(wait(&status), 0);
     cr_assert_eq(status, 0);
   }
-  struct tape_totals totals = tape_totals(studio_tape(&studio));
+  struct tape_totals totals = tape_totals(fixture_tape(&fixture));
   cr_expect_eq(totals.exchanges, CHILDREN * EACH);
   cr_expect_geq(totals.segments, 4);
-  cr_expect_str_eq(studio.findings, "");
+  cr_expect_str_eq(fixture.findings, "");
 }
 
 static void grow_old(unsigned number, time_t seconds)
@@ -92,14 +80,14 @@ static void grow_old(unsigned number, time_t seconds)
   clock_gettime(CLOCK_REALTIME, &now);
   now.tv_sec -= seconds;
   times[0] = times[1] = now;
-  cr_assert_eq(utimensat(AT_FDCWD, studio_segment(&studio, number), times, 0), 0);
+  cr_assert_eq(utimensat(AT_FDCWD, fixture_segment(&fixture, number), times, 0), 0);
 }
 
 Test(tape_rotate, what_is_too_old_is_deleted_when_a_segment_is_begun)
 {
-  studio.options.max_size = MIB;
-  studio.options.max_age_ms = 3600 * 1000;
-  cr_assert_eq(studio_reopen(&studio), 0);
+  fixture.options.max_size = MIB;
+  fixture.options.max_age_ms = 3600 * 1000;
+  cr_assert_eq(fixture_reopen(&fixture), 0);
   record_many(20);
   cr_assert(exists(3));
   grow_old(1, 3700);
@@ -112,31 +100,31 @@ Test(tape_rotate, what_is_too_old_is_deleted_when_a_segment_is_begun)
 Test(tape_rotate, a_segment_that_covers_too_long_a_time_is_ended)
 {
   unsigned recorded = 0;
-  studio.options.max_age_ms = 16;
-  cr_assert_eq(studio_reopen(&studio), 0);
+  fixture.options.max_age_ms = 16;
+  cr_assert_eq(fixture_reopen(&fixture), 0);
   for (; !exists(2); recorded++)
     record_many(1);
   cr_expect_gt(recorded, 1);
   cr_expect_lt(recorded, (32 * MIB) / BODY, "it was its size that ended it");
-  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, recorded);
+  cr_expect_eq(tape_totals(fixture_tape(&fixture)).exchanges, recorded);
 }
 
 Test(tape_rotate, a_segment_that_is_gone_is_not_missed)
 {
   record_many(1);
-  unlink(studio_segment(&studio, 1));
+  unlink(fixture_segment(&fixture, 1));
   record_many(1);
-  cr_expect_eq(tape_totals(studio_tape(&studio)).exchanges, 1);
+  cr_expect_eq(tape_totals(fixture_tape(&fixture)).exchanges, 1);
 }
 
 Test(tape_rotate, another_tape_in_its_place_is_not_written_to)
 {
   struct tape_writer *other;
-  struct take take = take_of(&studio, "{}");
-  take_record(&take);
-  unlink(studio_segment(&studio, 1));
-  cr_assert_eq(tape_open_writer(&other, &studio.options, &studio.error), 0);
-  cr_expect_eq(take_try(&take), -ESTALE);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_record(&exchange);
+  unlink(fixture_segment(&fixture, 1));
+  cr_assert_eq(tape_open_writer(&other, &fixture.options, &fixture.error), 0);
+  cr_expect_eq(exchange_try(&exchange), -ESTALE);
   tape_close_writer(other);
 }
 
@@ -144,9 +132,9 @@ Test(tape_rotate, reading_a_segment_that_was_deleted_meanwhile_says_so)
 {
   struct tape_record record = {0};
   record_many(1);
-  studio_tape(&studio);
-  unlink(studio_segment(&studio, 1));
-  cr_expect_eq(tape_read(studio.tape, 1, &record, &studio.error), -ENOENT);
-  cr_expect(strstr(studio.error.text, "the tape was rotated"), "%s", studio.error.text);
+  fixture_tape(&fixture);
+  unlink(fixture_segment(&fixture, 1));
+  cr_expect_eq(tape_read(fixture.tape, 1, &record, &fixture.error), -ENOENT);
+  cr_expect(strstr(fixture.error.text, "the tape was rotated"), "%s", fixture.error.text);
   tape_record_release(&record);
 }
