@@ -67,7 +67,7 @@ Test(lent, a_call_that_fails_after_a_taped_one_writes_to_nothing_of_the_app_s)
   world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
   for (int transport = 0; transport < 2; transport++) {
     world_env(&w, "IDEMSHIM_DELIVERY", transport ? "transport" : "auto");
-    struct run run = run_shim(&w, "lent", "error", NULL);
+    struct run run = run_shim(&w, "option_overrides", "error", NULL);
     expect_success(&run);
     cr_expect_str_eq(run.out, "rc=0\nrc=7 changed=0\n", "%s", run.out);
     run_release(&run);

@@ -22,7 +22,7 @@ struct stream stream_of(char id, int code)
       {{.kind = IDEM_SPOOL_HEAD,
         .status = 200,
         .started_us = 1234567890 + id,
-        .headers = text(id, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Reel: ", "\r\n\r\n"),
+        .headers = text(id, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Stream: ", "\r\n\r\n"),
         .facts = text(id, "facts of the head of ", "")},
        {.kind = IDEM_SPOOL_CHUNK, .at_ms = 10, .data = text(id, "data: the first of stream ", "\n\n")},
        {.kind = IDEM_SPOOL_CHUNK, .at_ms = 10, .data = {"", 0}},

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The shim knows what each option of the libcurl at hand means to a replay. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
-
-static struct world w;
-
-static void open_world(void)
-{
-  world_open(&w, 0);
-}
-
-static void close_world(void)
-{
-  world_close(&w);
-}
 
 TestSuite(options, .init = open_world, .fini = close_world);
 
