@@ -18,7 +18,6 @@
 
 void live_take_from_copy(const struct shadow *shadow, CURL *copy)
 {
-  prerequest_restore(shadow, copy);
   rescue_give_back(shadow, copy);
 }
 
@@ -193,7 +192,7 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   request_limit_time(request);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   if (kind == LIVE_OWNED) {
-    prerequest_hook(request);
+    prerequest_attach(request);
     rescue_begin(&live->rescue, request, &live->tee);
     spooling_begin(&live->spooling, request, &live->tee, live->started_us);
     live->tee.spooling = &live->spooling;
@@ -208,10 +207,8 @@ static void take_back(struct live *live)
   struct request *request = live->request;
   struct shadow *shadow = request->shadow;
   shadow->state = PERFORM_PENDING;
-  if (live->kind == LIVE_OWNED) {
+  if (live->kind == LIVE_OWNED)
     rescue_end(&live->rescue);
-    prerequest_unhook(request);
-  }
   if (live->teed)
     tee_detach(&live->tee);
   override_restore_all(shadow);

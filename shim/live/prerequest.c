@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/live/prerequest.h"
 
+#include "shim/handle/overrides.h"
 #include "shim/rescue/deadline.h"
 #include "shim/runtime/report.h"
 
@@ -36,34 +37,13 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
 
-void prerequest_hook(struct request *request)
+void prerequest_attach(struct request *request)
 {
-  struct shadow *shadow = request->shadow;
   request->announced = !request->op.defers;
   if (!request->op.defers)
     return;
-  shadow->announced = true;
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQFUNCTION, on_prereq);
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_PREREQDATA, request);
-}
-
-void prerequest_restore(const struct shadow *shadow, CURL *handle)
-{
-  if (!shadow->announced)
-    return;
-  shadow->lib->easy_setopt(handle, CURLOPT_PREREQFUNCTION, shadow_value(shadow, CURLOPT_PREREQFUNCTION));
-  shadow->lib->easy_setopt(handle, CURLOPT_PREREQDATA, shadow_value(shadow, CURLOPT_PREREQDATA));
-}
-
-void prerequest_unhook(struct request *request)
-{
-  prerequest_restore(request->shadow, request->shadow->handle);
-  request->shadow->announced = false;
-}
-
-bool prerequest_overrides(const struct shadow *shadow, CURLoption option)
-{
-  return shadow->announced && (option == CURLOPT_PREREQFUNCTION || option == CURLOPT_PREREQDATA);
+  override_set(request->shadow, CURLOPT_PREREQFUNCTION, on_prereq);
+  override_set(request->shadow, CURLOPT_PREREQDATA, request);
 }
 
 bool request_has_begun(const struct request *request)

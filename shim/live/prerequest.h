@@ -9,14 +9,8 @@
 /* False with a libcurl that has no such callback: the record is then written when the call is claimed. */
 bool prerequest_is_supported(const struct shadow *shadow);
 
-void prerequest_hook(struct request *request);
-void prerequest_unhook(struct request *request);
-
-/* Puts the app's own callback on a handle. */
-void prerequest_restore(const struct shadow *shadow, CURL *handle);
-
-/* True if libcurl holds ours in the place of this option. */
-bool prerequest_overrides(const struct shadow *shadow, CURLoption option);
+/* Puts our callback in front of the app's for one transfer. */
+void prerequest_attach(struct request *request);
 
 /* True if a byte of the request has been sent; what was said to a proxy before does not count. */
 bool request_has_begun(const struct request *request);

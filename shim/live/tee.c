@@ -176,6 +176,5 @@ bool tee_has_header(const struct tee *tee)
 
 bool tee_holds(const struct shadow *shadow, CURLoption option)
 {
-  return shadow->state == PERFORM_LIVE &&
-         (prerequest_overrides(shadow, option) || rescue_holds(shadow, option));
+  return shadow->state == PERFORM_LIVE && rescue_holds(shadow, option);
 }
