@@ -16,11 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void live_take_from_copy(const struct shadow *shadow, CURL *copy)
-{
-  rescue_give_back(shadow, copy);
-}
-
 /* The operation that this thread is sending; a copy, since an app may leave a callback by a jump and never
  * come back. */
 static __thread uint8_t sending[IDEM_KEY_SIZE];

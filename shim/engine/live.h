@@ -39,7 +39,4 @@ CURLcode live_run(struct request *request, enum live_kind kind);
 /* True if this thread is sending this operation at the moment: we are in one of its callbacks. */
 bool live_is_ours(const struct request *request);
 
-/* A callback has copied the handle, and with it what is ours: the copy gets the app's back. */
-void live_take_from_copy(const struct shadow *shadow, CURL *copy);
-
 #endif

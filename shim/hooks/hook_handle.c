@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
-#include "shim/engine/live.h"
 #include "shim/engine/multi_call.h"
 #include "shim/form/form.h"
 #include "shim/handle/multi.h"
@@ -52,8 +51,6 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
   if (copy && shadow)
     override_restore_on(shadow, copy);
-  if (copy && shadow && shadow->state == PERFORM_LIVE)
-    live_take_from_copy(shadow, copy);
   struct shadow *copied = shadow ? begin_shadow(copy, real, CALLER) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);

@@ -3,12 +3,11 @@
 #include "shim/handle/overrides.h"
 #include "shim/handle/shadow.h"
 #include "shim/hooks/hook.h"
-#include "shim/live/tee.h"
 #include "shim/runtime/settings.h"
 
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
-  bool held = override_has(shadow, option) || tee_holds(shadow, option);
+  bool held = override_has(shadow, option);
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)
     shadow_note(shadow, option, value);

@@ -173,8 +173,3 @@ bool tee_has_header(const struct tee *tee)
 {
   return tee->body.len || ends_a_block(&tee->headers);
 }
-
-bool tee_holds(const struct shadow *shadow, CURLoption option)
-{
-  return shadow->state == PERFORM_LIVE && rescue_holds(shadow, option);
-}

@@ -39,8 +39,4 @@ void tee_release(struct tee *tee);
 /* True if what has come ends with a whole header, or with body. */
 bool tee_has_header(const struct tee *tee);
 
-/* True if libcurl holds one of ours in the place of this option, in a live transfer: what the app sets
- * meanwhile is noted, and put in place at the end. */
-bool tee_holds(const struct shadow *shadow, CURLoption option);
-
 #endif

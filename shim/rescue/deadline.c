@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/deadline.h"
 
+#include "shim/handle/overrides.h"
 #include "shim/request/request.h"
 
 #include <errno.h>
@@ -17,12 +18,6 @@
 #define GRACE_SECONDS 30
 
 #define DEFAULT_MS (10 * 60 * 1000)
-
-static void set(const struct rescue *rescue, CURLoption option, long value)
-{
-  const struct shadow *shadow = rescue->request->shadow;
-  shadow->lib->easy_setopt(shadow->handle, option, value);
-}
 
 /* The clock that the app's TIMEOUT is on, 0 without one. What it waited for another call counts. */
 static int64_t deadline_us(const struct rescue *rescue)
@@ -55,37 +50,37 @@ unsigned deadline_of_copy_seconds(const struct rescue *rescue)
 
 static void hold(struct rescue *rescue)
 {
-  rescue->holds_time = true;
-  set(rescue, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
+  override_set(rescue->request->shadow, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
 }
 
-/* A request that is made again, on another connection, has set libcurl's timer for the later deadline. With a
- * limit of speed libcurl wakes each second; with the longest time that it takes for that, 18 hours, it does
- * no more. */
-static void be_woken_each_second(const struct rescue *rescue)
+static bool is_held(const struct rescue *rescue)
 {
-  if (!shadow_value(rescue->request->shadow, CURLOPT_LOW_SPEED_LIMIT))
-    set(rescue, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(rescue, CURLOPT_LOW_SPEED_TIME, 65535L);
+  return override_has(rescue->request->shadow, CURLOPT_TIMEOUT_MS);
 }
 
 void deadline_hold(struct rescue *rescue)
 {
   if (!rescue || rescue->state != RESCUE_READY || !rescue->started_us || !deadline_us(rescue))
     return;
-  if (rescue->holds_time)
-    be_woken_each_second(rescue);
+  struct shadow *shadow = rescue->request->shadow;
+  /* A request that is made again, on another connection, has set libcurl's timer for the later deadline. With
+   * a limit of speed libcurl wakes each second; with the longest time that it takes for that, 18 hours, it
+   * does no more. */
+  if (is_held(rescue)) {
+    if (!shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT))
+      override_set(shadow, CURLOPT_LOW_SPEED_LIMIT, 1);
+    override_set(shadow, CURLOPT_LOW_SPEED_TIME, 65535);
+  }
   hold(rescue);
 }
 
 /* As libcurl counts, from its own start. */
 void deadline_note_status(struct rescue *rescue, int status)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !rescue->holds_time || status < 300)
+  if (!rescue || rescue->state != RESCUE_READY || !is_held(rescue) || status < 300)
     return;
   int64_t due = deadline_us(rescue), ms = (due - rescue->started_us) / 1000;
-  rescue->holds_time = false;
-  set(rescue, CURLOPT_TIMEOUT_MS, !due ? 0L : ms > 0 ? (long)ms : 1L);
+  override_until_set(rescue->request->shadow, CURLOPT_TIMEOUT_MS, !due ? 0 : ms > 0 ? ms : 1);
 }
 
 static void sleep_until(int64_t us)
@@ -100,7 +95,7 @@ bool deadline_has_come(struct rescue *rescue, int64_t now_us)
   int64_t due = deadline_us(rescue);
   if (!due || now_us + SOON_US < due)
     return false;
-  if (!rescue->holds_time)
+  if (!is_held(rescue))
     hold(rescue);
   if (now_us + NEAR_US < due)
     return false;
@@ -110,12 +105,11 @@ bool deadline_has_come(struct rescue *rescue, int64_t now_us)
 
 bool deadline_was_passed(const struct rescue *rescue)
 {
-  int64_t due = rescue->state == RESCUE_READY && rescue->holds_time ? deadline_us(rescue) : 0;
+  int64_t due = rescue->state == RESCUE_READY && is_held(rescue) ? deadline_us(rescue) : 0;
   return due && monotonic_us() >= due;
 }
 
 void deadline_end(struct rescue *rescue)
 {
-  rescue->holds_time = true;
-  set(rescue, CURLOPT_TIMEOUT_MS, 1L);
+  override_set(rescue->request->shadow, CURLOPT_TIMEOUT_MS, 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/rescue.h"
 
+#include "shim/handle/overrides.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
 #include "shim/live/tee.h"
@@ -28,12 +29,6 @@ static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
 
 /* The two sides. */
 
-static void set(struct rescue *rescue, CURLoption option, long value)
-{
-  const struct shadow *shadow = rescue->request->shadow;
-  shadow->lib->easy_setopt(shadow->handle, option, value);
-}
-
 /* No socket of it will wake an event loop again; the end of a pause makes libcurl look at a transfer. */
 static void wake(const struct rescue *rescue)
 {
@@ -50,7 +45,8 @@ static void end_for_app(struct rescue *rescue)
     wake(rescue);
 }
 
-/* Callbacks and streams that are the app's, and its limits. */
+/* The copy calls no callback of the app's, writes to no stream and no buffer of it, and knows none of its limits. It
+ * never restores them. */
 static void free_of_app(struct rescue *rescue)
 {
   static const CURLoption none[] = {
@@ -60,10 +56,12 @@ static void free_of_app(struct rescue *rescue)
       CURLOPT_HSTSWRITEFUNCTION, CURLOPT_ERRORBUFFER,      CURLOPT_VERBOSE,
       CURLOPT_LOW_SPEED_LIMIT,   CURLOPT_LOW_SPEED_TIME,   CURLOPT_MAX_RECV_SPEED_LARGE,
   };
+  const struct shadow *shadow = rescue->request->shadow;
+  const struct libcurl *real = shadow->lib;
   for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
-    set(rescue, none[i], 0L);
-  set(rescue, CURLOPT_NOPROGRESS, 1L);
-  set(rescue, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
+    real->easy_setopt(shadow->handle, none[i], 0L);
+  real->easy_setopt(shadow->handle, CURLOPT_NOPROGRESS, 1L);
+  real->easy_setopt(shadow->handle, CURLOPT_TIMEOUT_MS, deadline_of_rescue_ms(rescue, monotonic_us()));
 }
 
 static void refuse(struct rescue *rescue, const char *reason)
@@ -132,7 +130,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     rescue->state = RESCUE_AWAY;
     spooling_stop(rescue->tee->spooling);
     inflight_handed_off(rescue->entry);
-    set(rescue, CURLOPT_FORBID_REUSE, 1L);
+    override_set(rescue->request->shadow, CURLOPT_FORBID_REUSE, 1);
     request_event(rescue->request, "rescue", why, 0, (monotonic_us() - rescue->request->started_us) / 1000);
     break;
   case HANDOFF_FAILED:
@@ -218,8 +216,7 @@ static void first_turn(struct rescue *rescue, int64_t now_us)
 {
   rescue->started_us = now_us;
   rescue->low_speed.started_us = now_us;
-  rescue->holds_speed = true;
-  set(rescue, CURLOPT_LOW_SPEED_TIME, 0L);
+  override_set(rescue->request->shadow, CURLOPT_LOW_SPEED_TIME, 0);
 }
 
 void rescue_look(struct rescue *rescue)
@@ -232,7 +229,7 @@ void rescue_look(struct rescue *rescue)
     return;
   }
   bool begun = request_has_begun(rescue->request);
-  if (!begun && !rescue->holds_time)
+  if (!begun && !override_has(rescue->request->shadow, CURLOPT_TIMEOUT_MS))
     return;
   rescue->out_of_speed = begun && is_too_slow(rescue, now_us);
   if (!rescue->out_of_speed && !deadline_has_come(rescue, now_us))
@@ -311,12 +308,6 @@ void rescue_now(struct rescue *rescue, const char *why)
 
 /* Beginning and end. */
 
-static bool app_asks_for_progress(const struct shadow *shadow)
-{
-  return !shadow->slot[SLOT_NOPROGRESS] &&
-         (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION]);
-}
-
 void rescue_begin(struct rescue *rescue, struct request *request, struct tee *tee)
 {
   struct shadow *shadow = request->shadow;
@@ -329,11 +320,11 @@ void rescue_begin(struct rescue *rescue, struct request *request, struct tee *te
   if (request->rule->rescue_ms)
     rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver : NULL);
   tee->rescue = rescue;
-  rescue->asks = app_asks_for_progress(shadow);
   shadow->rescue = rescue;
-  if (rescue->asks) {
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFOFUNCTION, on_progress);
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_XFERINFODATA, rescue);
+  if (!shadow->slot[SLOT_NOPROGRESS] &&
+      (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION])) {
+    override_set(shadow, CURLOPT_XFERINFOFUNCTION, on_progress);
+    override_set(shadow, CURLOPT_XFERINFODATA, rescue);
   }
 }
 
@@ -342,7 +333,6 @@ void rescue_end(struct rescue *rescue)
   struct shadow *shadow = rescue->request->shadow;
   if (shadow->rescue != rescue || rescue->state == RESCUE_COPY)
     return;
-  rescue_give_back(shadow, shadow->handle);
   shadow->rescue = NULL;
   guard_dismiss(&rescue->guard);
   handoff_end(&rescue->handoff);
@@ -354,46 +344,6 @@ void rescue_over(struct rescue *rescue)
 {
   inflight_remove(rescue->entry);
   rescue->entry = NULL;
-}
-
-void rescue_give_back(const struct shadow *shadow, CURL *handle)
-{
-  const struct libcurl *real = shadow->lib;
-  if (!shadow->rescue)
-    return;
-  if (shadow->rescue->asks) {
-    real->easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, shadow->slot[SLOT_XFERINFOFUNCTION]);
-    real->easy_setopt(handle, CURLOPT_XFERINFODATA, shadow->slot[SLOT_XFERINFODATA]);
-    /* The last one that was set says whether libcurl draws its meter. */
-    if (shadow->slot[SLOT_PROGRESSFUNCTION])
-      real->easy_setopt(handle, CURLOPT_PROGRESSFUNCTION, shadow->slot[SLOT_PROGRESSFUNCTION]);
-  }
-  real->easy_setopt(handle, CURLOPT_TIMEOUT_MS, shadow->slot[SLOT_TIMEOUT_MS]);
-  real->easy_setopt(handle, CURLOPT_FORBID_REUSE, shadow_value(shadow, CURLOPT_FORBID_REUSE));
-  real->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, shadow_value(shadow, CURLOPT_LOW_SPEED_TIME));
-  real->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT));
-}
-
-bool rescue_holds(const struct shadow *shadow, CURLoption option)
-{
-  const struct rescue *rescue = shadow->rescue;
-  if (!rescue)
-    return false;
-  switch (option) {
-  case CURLOPT_XFERINFOFUNCTION:
-  case CURLOPT_XFERINFODATA:
-  case CURLOPT_PROGRESSFUNCTION:
-    return rescue->asks;
-  case CURLOPT_TIMEOUT:
-  case CURLOPT_TIMEOUT_MS:
-    return rescue->holds_time;
-  case CURLOPT_LOW_SPEED_TIME:
-    return rescue->holds_speed;
-  case CURLOPT_FORBID_REUSE:
-    return rescue->state == RESCUE_AWAY;
-  default:
-    return false;
-  }
 }
 
 void rescue_enter(struct rescue *rescue)

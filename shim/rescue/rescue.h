@@ -36,9 +36,6 @@ struct rescue {
   struct low_speed low_speed;
   struct transfer_sockets sockets;
   uint8_t state;     /* enum rescue_state */
-  bool asks;         /* libcurl holds our progress callback */
-  bool holds_time;   /* libcurl holds a timeout of ours */
-  bool holds_speed;  /* and no LOW_SPEED_TIME */
   bool app_paused;   /* its write callback has said so */
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
 };
@@ -93,11 +90,5 @@ static inline bool rescue_is_copy(const struct rescue *rescue)
 {
   return rescue && rescue->state == RESCUE_COPY;
 }
-
-/* True if libcurl holds ours in the place of this option. */
-bool rescue_holds(const struct shadow *shadow, CURLoption option);
-
-/* Puts what the app has set back on a handle. */
-void rescue_give_back(const struct shadow *shadow, CURL *handle);
 
 #endif
