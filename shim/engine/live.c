@@ -186,11 +186,11 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
     override_until_set(request->shadow, CURLOPT_ERRORBUFFER, live->error);
   request_limit_time(request);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
+  live->spooling = (struct spooling){.request = NULL};
   if (kind == LIVE_OWNED) {
-    prerequest_attach(request);
-    rescue_begin(&live->rescue, request, &live->tee);
-    spooling_begin(&live->spooling, request, &live->tee, live->started_us);
-    live->tee.spooling = &live->spooling;
+    prerequest_attach(&live->tee);
+    spooling_begin(&live->spooling, &live->tee, live->started_us);
+    rescue_begin(&live->rescue, &live->tee, &live->spooling);
   }
   request->shadow->replayed = REPLAYED_NOT;
   request->shadow->state = PERFORM_LIVE;

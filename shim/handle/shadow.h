@@ -54,7 +54,6 @@ struct url_parts {
 
 struct multi;
 struct multi_call;
-struct rescue;
 struct transport;
 
 struct shadow {
@@ -74,7 +73,6 @@ struct shadow {
   uint64_t overridden, held; /* overrides.h: libcurl has ours; and keeps it though the app sets the option */
   struct replay *replay;     /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule;  /* valid while `matched` */
-  struct rescue *rescue;         /* LIVE: of its call, while libcurl holds options of it */
   struct transport *transport;   /* while the state is TRANSPORT */
   struct multi_call *multi_call; /* its call in a multi, while that is under way */
   struct multi *multi;           /* the app's multi that it was added to, if that has still this serial */

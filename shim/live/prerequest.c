@@ -2,7 +2,6 @@
 #include "shim/live/prerequest.h"
 
 #include "shim/handle/overrides.h"
-#include "shim/rescue/deadline.h"
 #include "shim/runtime/report.h"
 
 /* 7.80.0 */
@@ -26,24 +25,26 @@ static bool may_go_out(struct request *request)
 
 static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
 {
-  struct request *request = user;
+  const struct tee *tee = user;
+  struct request *request = tee->request;
   const struct shadow *shadow = request->shadow;
   curl_prereq_callback app = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
   if (!may_go_out(request))
     return CURL_PREREQFUNC_ABORT;
   request->announced = true;
-  deadline_hold(shadow->rescue);
+  tee_about_to_send(tee);
   void *data = (void *)shadow_value(shadow, CURLOPT_PREREQDATA);
   return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
 
-void prerequest_attach(struct request *request)
+void prerequest_attach(struct tee *tee)
 {
+  struct request *request = tee->request;
   request->announced = !request->op.defers;
   if (!request->op.defers)
     return;
   override_set(request->shadow, CURLOPT_PREREQFUNCTION, on_prereq);
-  override_set(request->shadow, CURLOPT_PREREQDATA, request);
+  override_set(request->shadow, CURLOPT_PREREQDATA, tee);
 }
 
 bool request_has_begun(const struct request *request)

@@ -4,13 +4,13 @@
 #ifndef IDEMSHIM_SHIM_SENT_H
 #define IDEMSHIM_SHIM_SENT_H
 
-#include "shim/request/request.h"
+#include "shim/live/tee.h"
 
 /* False with a libcurl that has no such callback: the record is then written when the call is claimed. */
 bool prerequest_is_supported(const struct shadow *shadow);
 
-/* Puts our callback in front of the app's for one transfer. */
-void prerequest_attach(struct request *request);
+/* Puts our callback in front of the app's for one transfer, which the tee listens to. */
+void prerequest_attach(struct tee *tee);
 
 /* True if a byte of the request has been sent; what was said to a proxy before does not count. */
 bool request_has_begun(const struct request *request);

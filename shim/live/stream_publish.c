@@ -3,17 +3,10 @@
 
 #include "shim/base/http_header.h"
 #include "shim/info/info_record.h"
-#include "shim/live/tee.h"
 #include "shim/runtime/report.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-void spooling_begin(struct spooling *spooling, struct request *request, const struct tee *tee,
-                    int64_t started_us)
-{
-  *spooling = (struct spooling){.request = request, .tee = tee, .started_us = started_us};
-}
 
 static uint32_t now_ms(const struct tee *tee)
 {
@@ -80,7 +73,7 @@ static void begin(struct spooling *spooling, int status)
 void spooling_look(struct spooling *spooling)
 {
   int status;
-  if (!spooling || !spooling->request || spooling->begun || spooling->failed)
+  if (!spooling->request || spooling->begun || spooling->failed)
     return;
   const struct request *request = spooling->request;
   if ((spooling->wanted || request->api->is_followed(request->store, &request->op)) &&
@@ -88,15 +81,24 @@ void spooling_look(struct spooling *spooling)
     begin(spooling, status);
 }
 
-void spooling_add(struct spooling *spooling, const char *data, size_t len)
+static void on_chunk(void *self, const char *data, size_t len)
 {
-  if (!spooling || !spooling->request || !spooling->begun) {
-    spooling_look(spooling);
-    return;
-  }
+  struct spooling *spooling = self;
   struct idem_spool_piece piece = {
       .kind = IDEM_SPOOL_CHUNK, .at_ms = now_ms(spooling->tee), .data = {data, len}};
-  add(spooling, &piece, 1);
+  if (!spooling->begun)
+    spooling_look(spooling);
+  else if (spooling->request)
+    add(spooling, &piece, 1);
+}
+
+void spooling_begin(struct spooling *spooling, struct tee *tee, int64_t started_us)
+{
+  *spooling = (struct spooling){.request = tee->request,
+                                .tee = tee,
+                                .listener = {.self = spooling, .chunk = on_chunk},
+                                .started_us = started_us};
+  tee_listen(tee, &spooling->listener);
 }
 
 void spooling_stop(struct spooling *spooling)

@@ -6,27 +6,22 @@
 #ifndef IDEMSHIM_SHIM_SPOOLING_H
 #define IDEMSHIM_SHIM_SPOOLING_H
 
-#include "shim/request/request.h"
-
-struct tee;
+#include "shim/live/tee.h"
 
 struct spooling {
   struct request *request; /* NULL: nobody may follow it */
   const struct tee *tee;
+  struct tee_listener listener;
   int64_t started_us; /* CLOCK_REALTIME */
   bool wanted;        /* without being asked */
   bool begun, failed;
 };
 
 /* An OWNED call begins. */
-void spooling_begin(struct spooling *spooling, struct request *request, const struct tee *tee,
-                    int64_t started_us);
+void spooling_begin(struct spooling *spooling, struct tee *tee, int64_t started_us);
 
-/* After a turn of libcurl's loop: has somebody begun to follow? NULL is fine. */
+/* After a turn of libcurl's loop: has somebody begun to follow? Does nothing for one that is zeroed. */
 void spooling_look(struct spooling *spooling);
-
-/* A chunk has come, and the tee has kept it. NULL is fine. */
-void spooling_add(struct spooling *spooling, const char *data, size_t len);
 
 /* A copy of the process goes on with it. What libcurl has in memory may still come here. */
 void spooling_stop(struct spooling *spooling);

@@ -4,10 +4,6 @@
 #include "shim/base/http_header.h"
 #include "shim/handle/callbacks.h"
 #include "shim/handle/overrides.h"
-#include "shim/live/prerequest.h"
-#include "shim/live/stream_publish.h"
-#include "shim/rescue/deadline.h"
-#include "shim/rescue/rescue.h"
 
 #include <string.h>
 
@@ -103,17 +99,24 @@ static void note_first_byte(struct tee *tee)
     tee->first_us = monotonic_us() - tee->started_us;
 }
 
-/* How much the app takes. In a copy of the process nobody is asked, and what was refused is taken. */
+/* True if one of them carries on in the app's place. */
+static bool tell_refused(const struct tee *tee, const char *who)
+{
+  for (const struct tee_listener *at = tee->listeners; at; at = at->next)
+    if (at->refused && at->refused(at->self, who))
+      return true;
+  return false;
+}
+
+/* How much the app takes. */
 static size_t offer(struct tee *tee, char *data, size_t len,
                     size_t (*callback)(struct shadow *shadow, char *data, size_t len), const char *name)
 {
-  if (rescue_is_copy(tee->rescue))
+  if (tee->app_gone)
     return len;
   size_t taken = callback(tee->shadow, data, len);
-  bool paused = taken == CURL_WRITEFUNC_PAUSE;
-  if (tee->rescue)
-    tee->rescue->app_paused = paused;
-  return taken != len && !paused && rescue_instead(tee->rescue, name) ? len : taken;
+  tee->app_paused = taken == CURL_WRITEFUNC_PAUSE;
+  return taken != len && !tee->app_paused && tell_refused(tee, name) ? len : taken;
 }
 
 /* What the app pauses at comes again; what it refuses ends the transfer. */
@@ -127,7 +130,9 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
     keep_body(tee, data, len);
     tee->last_write = data;
     tee->last_write_len = len;
-    spooling_add(tee->spooling, data, len);
+    for (const struct tee_listener *at = tee->listeners; at; at = at->next)
+      if (at->chunk)
+        at->chunk(at->self, data, len);
   }
   return taken;
 }
@@ -137,7 +142,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   struct tee *tee = user;
   size_t len = size * count;
   note_first_byte(tee);
-  deadline_note_status(tee->rescue, header_status(line, len));
+  int status = header_status(line, len);
+  for (const struct tee_listener *at = status ? tee->listeners : NULL; at; at = at->next)
+    if (at->status)
+      at->status(at->self, status);
   size_t taken = offer(tee, line, len, callback_header, "header callback");
   if (taken != CURL_WRITEFUNC_PAUSE)
     keep_header(tee, line, len);
@@ -147,7 +155,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 void tee_attach(struct tee *tee, struct request *request)
 {
   struct shadow *shadow = request->shadow;
-  *tee = (struct tee){.shadow = shadow,
+  *tee = (struct tee){.request = request,
+                      .shadow = shadow,
                       .max_body = request->rule->max_body,
                       .started_us = monotonic_us(),
                       .first_us = -1,
@@ -156,6 +165,19 @@ void tee_attach(struct tee *tee, struct request *request)
   override_set(shadow, CURLOPT_WRITEDATA, tee);
   override_set(shadow, CURLOPT_HEADERFUNCTION, on_header);
   override_set(shadow, CURLOPT_HEADERDATA, tee);
+}
+
+void tee_listen(struct tee *tee, struct tee_listener *listener)
+{
+  listener->next = tee->listeners;
+  tee->listeners = listener;
+}
+
+void tee_about_to_send(const struct tee *tee)
+{
+  for (const struct tee_listener *at = tee->listeners; at; at = at->next)
+    if (at->about_to_send)
+      at->about_to_send(at->self);
 }
 
 void tee_detach(struct tee *tee)

@@ -8,14 +8,23 @@
 
 #include "shim/request/request.h"
 
-struct rescue;
-struct spooling;
+/* Who is told what becomes of the transfer, in the app's thread, inside libcurl. A function may be NULL. */
+struct tee_listener {
+  void *self;
+  void (*about_to_send)(void *self); /* the request goes out within this turn, for the first time or again */
+  void (*status)(void *self, int status); /* a status line has come */
+  bool (*refused)(
+      void *self,
+      const char *who); /* the app's callback ends the transfer; true: it is to go on without it */
+  void (*chunk)(void *self, const char *data, size_t len); /* of the body: the app has it, and it is kept */
+  struct tee_listener *next;
+};
 
 struct tee {
+  struct request *request;
   struct shadow *shadow;
-  struct rescue *rescue;     /* asked when the app refuses what it is given; or NULL */
-  struct spooling *spooling; /* is given what the app is given; or NULL */
-  int64_t started_us;        /* CLOCK_MONOTONIC */
+  struct tee_listener *listeners;
+  int64_t started_us; /* CLOCK_MONOTONIC */
   uint64_t max_body;
   struct buffer headers, body;
   struct buffer chunks;   /* of struct idem_chunk */
@@ -26,10 +35,18 @@ struct tee {
   uint64_t body_len; /* of all that came */
   int64_t first_us;  /* from the start to the first byte; -1: none came */
   bool taped;        /* a tape keeps what is no answer, too */
+  bool app_paused;   /* its callback has put off what it was given last */
+  bool app_gone;     /* in a copy of the process: nobody is asked, and all is taken */
   const char *unfit; /* why this transfer cannot become an answer, or NULL */
 };
 
 void tee_attach(struct tee *tee, struct request *request);
+
+/* Until the end of the transfer. */
+void tee_listen(struct tee *tee, struct tee_listener *listener);
+
+/* For the prerequest callback, which tells it to the listeners. */
+void tee_about_to_send(const struct tee *tee);
 
 /* After the transfer, before the overrides are restored: sees whether a reset has taken our callbacks away.
  * What was kept stays until tee_release(). */

@@ -60,9 +60,9 @@ static bool is_held(const struct rescue *rescue)
 
 void deadline_hold(struct rescue *rescue)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !rescue->started_us || !deadline_us(rescue))
-    return;
   struct shadow *shadow = rescue->request->shadow;
+  if (rescue->state != RESCUE_READY || !rescue->started_us || !deadline_us(rescue))
+    return;
   /* A request that is made again, on another connection, has set libcurl's timer for the later deadline. With
    * a limit of speed libcurl wakes each second; with the longest time that it takes for that, 18 hours, it
    * does no more. */
@@ -77,7 +77,7 @@ void deadline_hold(struct rescue *rescue)
 /* As libcurl counts, from its own start. */
 void deadline_note_status(struct rescue *rescue, int status)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !is_held(rescue) || status < 300)
+  if (rescue->state != RESCUE_READY || !is_held(rescue) || status < 300)
     return;
   int64_t due = deadline_us(rescue), ms = (due - rescue->started_us) / 1000;
   override_until_set(rescue->request->shadow, CURLOPT_TIMEOUT_MS, !due ? 0 : ms > 0 ? ms : 1);

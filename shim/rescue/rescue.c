@@ -4,7 +4,6 @@
 #include "shim/handle/overrides.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
-#include "shim/live/tee.h"
 #include "shim/replay/progress.h"
 #include "shim/rescue/at_exit.h"
 #include "shim/rescue/connection.h"
@@ -33,7 +32,7 @@ static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
 static void wake(const struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
-  int paused = rescue->app_paused ? CURLPAUSE_RECV : 0;
+  int paused = rescue->tee->app_paused ? CURLPAUSE_RECV : 0;
   shadow->lib->easy_pause(shadow->handle, paused | CURLPAUSE_SEND);
   shadow->lib->easy_pause(shadow->handle, paused);
 }
@@ -90,13 +89,14 @@ static void become_copy(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
   rescue->state = RESCUE_COPY;
+  rescue->tee->app_gone = true;
   isolate_kill_after(ISOLATE_TURN_SECONDS);
   free_of_app(rescue);
   if (multi_of(shadow))
     copy_mute_others(multi_of(shadow), shadow);
   /* Whoever gives a call up asks for it again. */
-  rescue->tee->spooling->wanted = true;
-  spooling_look(rescue->tee->spooling);
+  rescue->spooling->wanted = true;
+  spooling_look(rescue->spooling);
 }
 
 /* repeats=fresh: an identical call is the same one from here on. */
@@ -128,7 +128,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     break;
   case HANDOFF_OWNER:
     rescue->state = RESCUE_AWAY;
-    spooling_stop(rescue->tee->spooling);
+    spooling_stop(rescue->spooling);
     inflight_handed_off(rescue->entry);
     override_set(rescue->request->shadow, CURLOPT_FORBID_REUSE, 1);
     request_event(rescue->request, "rescue", why, 0, (monotonic_us() - rescue->request->started_us) / 1000);
@@ -149,11 +149,11 @@ static void part(struct rescue *rescue, const char *why)
     pthread_setcancelstate(cancel, NULL);
 }
 
-/* The app ends it by a callback. */
+/* The app ends it by a callback. True in the copy, which carries on as if it had not. */
 
-bool rescue_instead(struct rescue *rescue, const char *why)
+static bool rescue_instead(struct rescue *rescue, const char *why)
 {
-  if (!rescue || rescue->state != RESCUE_READY || !request_has_begun(rescue->request))
+  if (rescue->state != RESCUE_READY || !request_has_begun(rescue->request))
     return false;
   part(rescue, why);
   return rescue->state == RESCUE_COPY;
@@ -194,7 +194,7 @@ static void learn_sockets(struct rescue *rescue)
 static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 {
   const struct shadow *shadow = rescue->request->shadow;
-  if (rescue->app_paused)
+  if (rescue->tee->app_paused)
     return false;
   curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
   return low_speed_exceeded(&rescue->low_speed, shadow, bytes, now_us);
@@ -204,9 +204,9 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
 void rescue_resume(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
-  if (rescue->state != RESCUE_COPY || !rescue->app_paused)
+  if (rescue->state != RESCUE_COPY || !rescue->tee->app_paused)
     return;
-  rescue->app_paused = false;
+  rescue->tee->app_paused = false;
   shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
@@ -292,7 +292,7 @@ void rescue_look_after(struct rescue *rescue)
 /* A transfer that is over stays inside: what becomes of it is being noted down. */
 void rescue_turned(struct rescue *rescue, int running)
 {
-  spooling_look(rescue->tee->spooling);
+  spooling_look(rescue->spooling);
   rescue_look_after(rescue);
   if (running && rescue->entry)
     driver_leave(&rescue->entry->own);
@@ -308,10 +308,34 @@ void rescue_now(struct rescue *rescue, const char *why)
 
 /* Beginning and end. */
 
-void rescue_begin(struct rescue *rescue, struct request *request, struct tee *tee)
+static void on_about_to_send(void *self)
 {
+  deadline_hold(self);
+}
+
+static void on_status(void *self, int status)
+{
+  deadline_note_status(self, status);
+}
+
+static bool on_refused(void *self, const char *who)
+{
+  return rescue_instead(self, who);
+}
+
+void rescue_begin(struct rescue *rescue, struct tee *tee, struct spooling *spooling)
+{
+  struct request *request = tee->request;
   struct shadow *shadow = request->shadow;
-  *rescue = (struct rescue){.request = request, .tee = tee, .handoff = HANDOFF_NONE, .guard = GUARD_NONE};
+  *rescue = (struct rescue){.request = request,
+                            .tee = tee,
+                            .spooling = spooling,
+                            .listener = {.self = rescue,
+                                         .about_to_send = on_about_to_send,
+                                         .status = on_status,
+                                         .refused = on_refused},
+                            .handoff = HANDOFF_NONE,
+                            .guard = GUARD_NONE};
   handoff_reap();
   if (!request->rule->rescue_ms && !request->rule->guard)
     return;
@@ -319,8 +343,7 @@ void rescue_begin(struct rescue *rescue, struct request *request, struct tee *te
   at_exit_register();
   if (request->rule->rescue_ms)
     rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver : NULL);
-  tee->rescue = rescue;
-  shadow->rescue = rescue;
+  tee_listen(tee, &rescue->listener);
   if (!shadow->slot[SLOT_NOPROGRESS] &&
       (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION])) {
     override_set(shadow, CURLOPT_XFERINFOFUNCTION, on_progress);
@@ -330,14 +353,12 @@ void rescue_begin(struct rescue *rescue, struct request *request, struct tee *te
 
 void rescue_end(struct rescue *rescue)
 {
-  struct shadow *shadow = rescue->request->shadow;
-  if (shadow->rescue != rescue || rescue->state == RESCUE_COPY)
+  if (rescue->state == RESCUE_COPY)
     return;
-  shadow->rescue = NULL;
   guard_dismiss(&rescue->guard);
   handoff_end(&rescue->handoff);
   if (rescue->out_of_speed)
-    low_speed_error(shadow);
+    low_speed_error(rescue->request->shadow);
 }
 
 void rescue_over(struct rescue *rescue)

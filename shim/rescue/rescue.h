@@ -12,10 +12,11 @@
 #define IDEMSHIM_SHIM_RESCUE_H
 
 #include "shim/handle/low_speed.h"
+#include "shim/live/tee.h"
 #include "shim/rescue/guard.h"
 
-struct tee;
 struct inflight;
+struct spooling;
 
 enum rescue_state {
   RESCUE_OFF,   /* not wanted, or tried in vain */
@@ -27,6 +28,8 @@ enum rescue_state {
 struct rescue {
   struct request *request;
   struct tee *tee;
+  struct tee_listener listener;
+  struct spooling *spooling;
   struct inflight *entry; /* where an exit of the process, or of its thread, finds it; NULL without memory */
   struct rescue *outer;   /* the call whose callback made this one, on the same thread */
   CURLM *multi;           /* libcurl's own, which runs an easy transfer; NULL until its first turn */
@@ -36,12 +39,11 @@ struct rescue {
   struct low_speed low_speed;
   struct transfer_sockets sockets;
   uint8_t state;     /* enum rescue_state */
-  bool app_paused;   /* its write callback has said so */
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
 };
 
 /* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
-void rescue_begin(struct rescue *rescue, struct request *request, struct tee *tee);
+void rescue_begin(struct rescue *rescue, struct tee *tee, struct spooling *spooling);
 void rescue_end(struct rescue *rescue);
 
 /* When its answer is committed, too. Does nothing for one that was never begun. */
@@ -80,10 +82,6 @@ void rescue_look_after(struct rescue *rescue);
 
 /* The app takes an unfinished call away, outside of callbacks. The same. */
 void rescue_now(struct rescue *rescue, const char *why);
-
-/* A callback of the app's is about to end the transfer. True in the copy, which must carry on as if it had
- * not. */
-bool rescue_instead(struct rescue *rescue, const char *why);
 
 /* In the copy no callback of the app's is called. NULL is fine. */
 static inline bool rescue_is_copy(const struct rescue *rescue)
