@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "cli/command/dispatch.h"
 #include "cli/command/options.h"
 #include "cli/output/message.h"

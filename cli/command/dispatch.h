@@ -6,7 +6,7 @@
 #ifndef IDEMSHIM_CLI_DISPATCH_H
 #define IDEMSHIM_CLI_DISPATCH_H
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 #ifndef IDEMSHIM_CLI_OPTIONS_H
 #define IDEMSHIM_CLI_OPTIONS_H
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 
 #include <stdio.h>
 

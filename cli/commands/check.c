@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/commands/check.h"
 
-#include "cli/answer/find_store.h"
-#include "cli/answer/url.h"
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
+#include "cli/launch/find_store.h"
 #include "cli/output/message.h"
+#include "cli/view/url.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/mode.h"
-#include "cli/answer/rule_text.h"
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "cli/commands/check.h"
 #include "cli/output/json.h"
+#include "cli/view/mode.h"
+#include "cli/view/rules.h"
 
 #include <stdlib.h>
 #include <string.h>

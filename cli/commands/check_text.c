@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/mode.h"
-#include "cli/answer/rule_text.h"
 #include "cli/commands/check.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/view/mode.h"
+#include "cli/view/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>

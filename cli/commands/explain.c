@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/advice.h"
-#include "cli/answer/answer.h"
-#include "cli/answer/find_store.h"
-#include "cli/answer/nearest.h"
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
+#include "cli/launch/find_store.h"
 #include "cli/output/json.h"
 #include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
+#include "cli/view/advice.h"
+#include "cli/view/exchange.h"
+#include "cli/view/nearest.h"
 
 #include <errno.h>
 #include <stdio.h>

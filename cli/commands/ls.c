@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/answer.h"
-#include "cli/answer/answer_row.h"
-#include "cli/answer/find_store.h"
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
+#include "cli/launch/find_store.h"
 #include "cli/output/json.h"
 #include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
+#include "cli/view/exchange.h"
+#include "cli/view/table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/answer.h"
-#include "cli/answer/find_store.h"
-#include "cli/answer/headers.h"
-#include "cli/answer/prompt.h"
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
+#include "cli/launch/find_store.h"
 #include "cli/output/json.h"
 #include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/view/exchange.h"
+#include "cli/view/headers.h"
+#include "cli/view/prompt.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/find_store.h"
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
+#include "cli/launch/find_store.h"
 #include "cli/output/json.h"
 #include "cli/output/message.h"
 #include "cli/output/output.h"

@@ -2,7 +2,7 @@
 /* A command that has not been started: what its files say. */
 #include "cli/doctor/doctor.h"
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "cli/output/message.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/doctor/doctor.h"
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "cli/doctor/prove.h"
 #include "cli/launch/library.h"
 #include "cli/output/message.h"

@@ -2,9 +2,9 @@
 /* Our library, and those that are preloaded beside it. */
 #include "cli/doctor/doctor.h"
 
-#include "cli/answer/mode.h"
 #include "cli/elf/elf_cache.h"
 #include "cli/launch/library.h"
+#include "cli/view/mode.h"
 #include "config/config.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* A process that runs: what it has in memory, and what it was started with. */
 #include "cli/doctor/doctor.h"
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "cli/output/message.h"
 
 #include <errno.h>

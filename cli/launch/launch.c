@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/launch/launch.h"
 
-#include "cli/answer/find_store.h"
+#include "cli/launch/find_store.h"
 #include "cli/launch/library.h"
 #include "cli/launch/program.h"
 #include "cli/output/message.h"

@@ -11,7 +11,7 @@
 #ifndef IDEMSHIM_CLI_LAUNCH_H
 #define IDEMSHIM_CLI_LAUNCH_H
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "config/config.h"
 
 /* Sets the variable of each option that was given. Paths are made absolute, since the program may change its

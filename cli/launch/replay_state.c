@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/launch/replay_state.h"
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "cli/output/message.h"
 
 #include <errno.h>

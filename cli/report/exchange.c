@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/prompt.h"
 #include "cli/output/units.h"
 #include "cli/report/report.h"
+#include "cli/view/prompt.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/answer.h"
+#include "cli/view/exchange.h"
 #include "cli/tape/tape.h"
 #include "store/judge/document.h"
 #include "store/judge/event_stream.h"

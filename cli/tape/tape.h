@@ -5,7 +5,7 @@
 #ifndef IDEMSHIM_CLI_TAPE_H
 #define IDEMSHIM_CLI_TAPE_H
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "tape/tape.h"
 
 #include <stdio.h>

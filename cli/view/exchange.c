@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/answer.h"
+#include "cli/view/exchange.h"
 
-#include "cli/answer/headers.h"
-#include "cli/answer/prompt.h"
 #include "cli/output/json.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/view/headers.h"
+#include "cli/view/prompt.h"
 
 #include <stdlib.h>
 #include <string.h>

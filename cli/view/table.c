@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/answer_row.h"
+#include "cli/view/table.h"
 
-#include "cli/answer/answer.h"
-#include "cli/answer/prompt.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/view/exchange.h"
+#include "cli/view/prompt.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef IDEMSHIM_CLI_FIND_STORE_H
 #define IDEMSHIM_CLI_FIND_STORE_H
 
-#include "cli/command/cli.h"
+#include "cli/command/command.h"
 #include "store/store.h"
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/nearest.h"
+#include "cli/view/nearest.h"
 
 #include "cli/output/progress.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/headers.h"
-#include "cli/answer/prompt.h"
 #include "cli/output/json.h"
 #include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
-#include "cli/tape/exchange_json.h"
 #include "cli/tape/tape.h"
+#include "cli/view/exchange_json.h"
+#include "cli/view/headers.h"
+#include "cli/view/prompt.h"
 
 #include <errno.h>
 #include <inttypes.h>

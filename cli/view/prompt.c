@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/prompt.h"
+#include "cli/view/prompt.h"
 
 #include "cli/output/text.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/find_store.h"
+#include "cli/launch/find_store.h"
 
 #include "cli/output/message.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/headers.h"
+#include "cli/view/headers.h"
 
 #include "cli/output/json.h"
 #include "cli/output/text.h"

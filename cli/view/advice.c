@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/advice.h"
+#include "cli/view/advice.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/rule_text.h"
+#include "cli/view/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
-#include "cli/tape/exchange_json.h"
 #include "cli/tape/tape.h"
+#include "cli/view/exchange_json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/answer/url.h"
+#include "cli/view/url.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/tape/exchange_json.h"
+#include "cli/view/exchange_json.h"
 
 #include "cli/output/json.h"
 #include "cli/output/units.h"
