@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The command's table of commands, and what it says without one. */
 #include "cli/command/command.h"
-#include "cli/command/dispatch.h"
-#include "cli/command/options.h"
-#include "cli/output/message.h"
 #include "cli/output/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct cli_command *const rows[] = {
@@ -23,23 +20,12 @@ static int print_overview(FILE *out, int code)
         "A finished LLM call is never paid for twice: runs programs that use libcurl, and looks after the\n"
         "answers that they share.\n\ncommands:\n",
         out);
-  cli_list_commands(&commands, out);
+  cli_commands_list(&commands, out);
   fputs("\nidemshim COMMAND --help has the options of each; so has idemshim(1).\n"
         "exit codes: 0 ok, 1 not found or a negative finding, 2 usage or configuration, 3 the store cannot "
         "be used, or a program not be read\n",
         out);
   return code;
-}
-
-static int help(const char *name)
-{
-  const struct cli_command *command = name ? cli_find_command(&commands, name) : NULL;
-  if (!name)
-    return print_overview(stdout, CLI_OK);
-  if (!command)
-    return cli_unknown_command(&commands, name);
-  cli_options_help(command, stdout);
-  return CLI_OK;
 }
 
 static int dispatch(int argc, char **argv)
@@ -52,25 +38,19 @@ static int dispatch(int argc, char **argv)
     return CLI_OK;
   }
   if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-    return help(NULL);
+    return print_overview(stdout, CLI_OK);
   if (strcmp(word, "help") == 0)
-    return help(argv[2]);
-  const struct cli_command *command = cli_find_command(&commands, word);
-  return command ? cli_run_command(command, argc - 1, argv + 1) : cli_unknown_command(&commands, word);
+    return argv[2] ? cli_commands_help(&commands, argv[2]) : print_overview(stdout, CLI_OK);
+  return cli_commands_run(&commands, argc - 1, argv + 1);
 }
 
-/* A full disk behind a redirection shows here at the latest; a script must not take half an output for all of
- * it. */
-static int finish_output(int code)
+/* A full disk behind a redirection shows here at the latest; a script must not take half an output for all of it. */
+int main(int argc, char **argv)
 {
+  cli_text_init();
+  int code = dispatch(argc, argv);
   errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout))
     return code;
   return cli_fail(CLI_STORE, "the output cannot be written: %s; it is not complete", strerror(errno));
-}
-
-int main(int argc, char **argv)
-{
-  cli_text_init();
-  return finish_output(dispatch(argc, argv));
 }

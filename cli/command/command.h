@@ -2,27 +2,31 @@
 /*
  * cli: the `idemshim` command.
  *
- * A subcommand is a file with one table row: what it is called, what it takes, how it runs. Dispatch, --help
- * and option parsing are made from the row:
+ * A subcommand is a file with one table row: what it is called, what it takes, how it runs. Dispatch, --help and the
+ * parsing of options are made from the row, so that a command has no code for any of them:
  *
- *     static int run(const struct cli_options *options, int argc, char **argv) { ... return CLI_OK; }
+ *     static int gc(const struct cli_options *options, struct idem_store *store, char **operands) { ... return CLI_OK; }
  *
- *     const struct cli_command cli_command_rm = {
- *         .name = "rm", .operands = "ID...", .summary = "remove answers",
- *         .options = rm_options, .run = run, ...
+ *     const struct cli_command cli_command_gc = {
+ *         .name = "gc", .operands = "", .summary = "remove what has expired",
+ *         .options = gc_options, .on_store = gc,
  *     };
  *
- * `argv` holds the operands alone, from argv[0] on, ended by a NULL.
+ * A new one is such a file, a declaration below and a place in the table of main.c (or of commands/tape.c).
  */
 #ifndef IDEMSHIM_CLI_H
 #define IDEMSHIM_CLI_H
 
-#include "cli/output/message.h"
+#include "cli/output/output.h"
+#include "store/store.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+
+struct tape;
 
 #define CLI_LIST_MAX 64
 
@@ -75,8 +79,11 @@ struct cli_option {
 #define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")
 #define CLI_OPTION_END  CLI_OPTION(NULL, NULL, CLI_FLAG, json, NULL)
 
+/* A row. `argv` and `operands` hold the operands alone, from [0] on, ended by a NULL; every run returns the code to
+ * exit with (enum cli_exit). One of the three is set; what the last two are given is opened before and closed after, and
+ * what is wrong with it has been said. */
 struct cli_command {
-  const char *name;
+  const char *name;     /* "ls", "tape ls" */
   const char *operands; /* as the usage line shows them; "" if there are none */
   const char *summary;  /* one line, for the list of commands */
   const char *details;  /* what --help says below the options; NULL for nothing more */
@@ -84,6 +91,9 @@ struct cli_command {
   int min_operands, max_operands;
   bool stops; /* options end at the first operand: the rest belongs to another program */
   int (*run)(const struct cli_options *options, int argc, char **argv);
+  int (*on_store)(const struct cli_options *options, struct idem_store *store, char **operands);
+  int (*on_tape)(const struct cli_options *options, const struct tape *tape,
+                 char **operands); /* of operands[0] */
 };
 
 #define CLI_ANY_NUMBER INT_MAX
@@ -91,5 +101,22 @@ struct cli_command {
 extern const struct cli_command cli_command_run, cli_command_record, cli_command_replay, cli_command_check,
     cli_command_stats, cli_command_ls, cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc,
     cli_command_verify, cli_command_doctor, cli_command_tape;
+
+/* From a word to a row: `idemshim` has such a table, and so has each command that has commands of its own. */
+struct cli_commands {
+  const struct cli_command *const *row;
+  size_t count;
+  const char *of; /* "" or "tape ": what stands before the word */
+};
+
+/* Runs the command whose name ends in the word argv[0]: parses its options, prints its help, or says what is wrong with
+ * them; a word that is no command is refused with the one that was perhaps meant. */
+int cli_commands_run(const struct cli_commands *commands, int argc, char **argv);
+
+/* Prints the help of the command that `word` names, or refuses it likewise. */
+int cli_commands_help(const struct cli_commands *commands, const char *word);
+
+/* "  ls      list ..." for each. */
+void cli_commands_list(const struct cli_commands *commands, FILE *out);
 
 #endif

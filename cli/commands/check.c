@@ -3,8 +3,8 @@
 
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
-#include "cli/output/message.h"
-#include "cli/view/url.h"
+#include "cli/output/output.h"
+#include "cli/view/rules.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -3,7 +3,6 @@
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
-#include "cli/view/mode.h"
 #include "cli/view/rules.h"
 
 #include <stdio.h>

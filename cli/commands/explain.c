@@ -2,10 +2,8 @@
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
-#include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
-#include "cli/view/advice.h"
 #include "cli/view/exchange.h"
 #include "cli/view/nearest.h"
 
@@ -64,13 +62,8 @@ static int search(struct idem_store *store, struct explanation *explanation)
 
 static void call_fact(const char *label, const struct idem_answer *answer)
 {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out)
-    return;
-  cli_answer_put_call(out, answer);
-  if (fclose(out) == 0)
+  char *text = cli_call_text(answer, CLI_CALL_WHOLE);
+  if (text)
     cli_fact(label, "%s  %s", answer->id, text);
   free(text);
 }
@@ -110,21 +103,20 @@ static int print_document(const struct explanation *explanation)
   json_t *document = json_pack("{s:o}", "call", cli_answer_json_request(&explanation->target.answer));
   if (!document || nearest->alike < 0)
     return cli_print_json(document);
-  struct idem_span difference = {nearest->difference, strlen(nearest->difference)};
   json_object_set_new(document, "nearest", cli_answer_json_request(&nearest->kept.answer));
   json_object_set_new(document, "alike", json_real(nearest->alike / 1000.0));
-  json_object_set_new(document, "difference", cli_json_text(difference));
+  json_object_set_new(document, "difference", cli_json_string(nearest->difference));
   json_object_set_new(document, "advice", json_string(explanation->advice));
   return cli_print_json(document);
 }
 
-static int explain(struct idem_store *store, const char *id, bool json)
+static int explain(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct explanation explanation = {0};
-  int code = find_target(store, id, &explanation.target), printed = CLI_OK;
+  int code = find_target(store, operands[0], &explanation.target), printed = CLI_OK;
   if (code == CLI_OK) {
     code = search(store, &explanation);
-    if (json && code <= CLI_NO)
+    if (options->json && code <= CLI_NO)
       printed = print_document(&explanation);
     else if (code <= CLI_NO)
       print_text(&explanation);
@@ -132,17 +124,6 @@ static int explain(struct idem_store *store, const char *id, bool json)
   cli_kept_release(&explanation.target);
   cli_kept_release(&explanation.nearest.kept);
   return printed != CLI_OK ? printed : code;
-}
-
-static int run(const struct cli_options *options, int argc, char **argv)
-{
-  struct idem_store *store;
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  code = explain(store, argc ? argv[0] : NULL, options->json);
-  idem_store_close(store);
-  return code;
 }
 
 static const struct cli_option options_table[] = {
@@ -160,5 +141,5 @@ const struct cli_command cli_command_explain = {
                "differ, and what could be done about it. Exits 1 if nothing is similar.",
     .options = options_table,
     .max_operands = 1,
-    .run = run,
+    .on_store = explain,
 };

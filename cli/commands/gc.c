@@ -2,13 +2,12 @@
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
-#include "cli/output/message.h"
-#include "cli/output/progress.h"
+#include "cli/output/output.h"
 #include "cli/output/units.h"
 
 #include <stdio.h>
 
-static int print_gc_json(const struct idem_gc *gc)
+static int print_document(const struct idem_gc *gc)
 {
   return cli_print_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)gc->removed, "bytes",
                                   (json_int_t)gc->bytes, "claims", (json_int_t)gc->claims, "readers",
@@ -25,22 +24,17 @@ static int print_text(const struct idem_gc *gc)
   return CLI_OK;
 }
 
-static int run(const struct cli_options *options, int argc, char **argv)
+static int gc(const struct cli_options *options, struct idem_store *store, char **operands)
 {
-  (void)argc, (void)argv;
-  struct idem_store *store;
   struct idem_gc gc = {0};
   struct idem_error error = {""};
   char name[] = "gc";
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
+  (void)operands;
   int result = idem_store_gc(store, &gc, cli_progress, name, &error);
   cli_progress_end();
-  idem_store_close(store);
   if (result < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
-  return options->json ? print_gc_json(&gc) : print_text(&gc);
+  return options->json ? print_document(&gc) : print_text(&gc);
 }
 
 static const struct cli_option options_table[] = {
@@ -56,5 +50,5 @@ const struct cli_command cli_command_gc = {
     .details =
         "Expired answers are never replayed and make room by themselves; this only gives the space back now.",
     .options = options_table,
-    .run = run,
+    .on_store = gc,
 };

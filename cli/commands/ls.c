@@ -1,137 +1,242 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * `ls` and `tape ls`: one line for each exchange, in columns for people or as a JSON array. Both are a table of columns
+ * and a function that fills a cell; what does not fit a terminal is left out by column, and the last one takes what room
+ * there is. Lines are printed as they are read, so that a store of any size can be listed.
+ */
 #include "cli/command/command.h"
-#include "cli/launch/find_store.h"
 #include "cli/output/json.h"
-#include "cli/output/message.h"
-#include "cli/output/output.h"
+#include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/tape/tape.h"
 #include "cli/view/exchange.h"
-#include "cli/view/table.h"
+#include "cli/view/prompt.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* With --limit the newest lines are kept until the end; else each is printed at once. */
-struct listing {
-  const struct cli_options *options;
-  int64_t now_us;
-  size_t columns;
-  char **kept; /* a ring of at most `limit` lines */
-  uint64_t room, seen, printed;
+/* A negative width is for text, which begins at the left. */
+struct column {
+  const char *title;
+  int width;
+  bool wide_only;
 };
 
-static char *row(const struct listing *listing, const struct idem_answer *answer)
+struct listing {
+  const struct cli_options *options;
+  const struct column *column;
+  size_t column_count;
+  const char *last; /* the title of what stands behind the columns */
+  size_t narrow;    /* below so many columns of the terminal, those for wide ones are left out */
+  size_t columns;   /* of the terminal */
+  int64_t now_us;
+  uint64_t printed;
+  /* ls --limit keeps the newest until the end, in a ring; tape ls knows from where on it prints. */
+  char **kept;
+  uint64_t room, seen, from;
+};
+
+/* Between two columns, and what the last one has at least. */
+enum { BETWEEN = 2, LEAST = 12 };
+
+static bool is_shown(const struct listing *listing, size_t i)
+{
+  return !listing->column[i].wide_only || listing->columns >= listing->narrow;
+}
+
+/* What the columns leave to the last one; CLI_UNCUT without a terminal. */
+static size_t room_left(const struct listing *listing)
+{
+  size_t used = 0;
+  for (size_t i = 0; i < listing->column_count; i++)
+    used += is_shown(listing, i) ? (size_t)abs(listing->column[i].width) + BETWEEN : 0;
+  if (listing->columns == CLI_UNCUT)
+    return CLI_UNCUT;
+  return listing->columns > used + LEAST ? listing->columns - used : LEAST;
+}
+
+static void put_cell(FILE *out, const struct listing *listing, size_t i, const char *text)
+{
+  if (is_shown(listing, i))
+    fprintf(out, "%*s%*s", listing->column[i].width, text, BETWEEN, "");
+}
+
+static void begin(const struct listing *listing)
+{
+  if (listing->options->json) {
+    putchar('[');
+    return;
+  }
+  fputs(cli_style(CLI_BOLD), stdout);
+  for (size_t i = 0; i < listing->column_count; i++)
+    put_cell(stdout, listing, i, listing->column[i].title);
+  printf("%s%s\n", listing->last, cli_style(CLI_PLAIN));
+}
+
+static void end(const struct listing *listing)
+{
+  if (listing->options->json)
+    fputs(listing->printed ? "\n]\n" : "]\n", stdout);
+}
+
+/* Prints a line that was made, and frees it. */
+static void print(struct listing *listing, char *text)
+{
+  bool json = listing->options->json;
+  printf("%s%s%s", !json ? "" : listing->printed++ ? ",\n" : "\n", text, json ? "" : "\n");
+  free(text);
+}
+
+/* The document as a line, which is freed. */
+static char *json_line(json_t *document)
+{
+  char *text = json_dumps(document, cli_json_flags());
+  json_decref(document);
+  return text;
+}
+
+/* Answers. */
+
+enum { ID, AGE, STATUS, KIND, SIZE, TOOK, TOKENS };
+
+static const struct column answer_columns[] = {
+    [ID] = {"ID", -16, false},       [AGE] = {"AGE ", 5, false},  [STATUS] = {"STATUS", 6, true},
+    [KIND] = {"KIND", -6, false},    [SIZE] = {"SIZE", 9, false}, [TOOK] = {"TOOK", 7, true},
+    [TOKENS] = {"TOKENS", 11, true},
+};
+
+static void answer_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct idem_answer *answer,
+                        int64_t now_us)
+{
+  struct cli_tokens tokens = cli_tokens(&answer->usage, "-");
+  switch (column) {
+  case ID:
+    memcpy(cell, answer->id, IDEM_ID_SIZE);
+    break;
+  case AGE:
+    cli_age(cell, now_us > answer->stored_us ? (uint64_t)(now_us - answer->stored_us) : 0);
+    strcat(cell, cli_answer_expired(answer, now_us) ? "!" : " ");
+    break;
+  case STATUS:
+    snprintf(cell, CLI_UNIT_SIZE, "%u", answer->status);
+    break;
+  case KIND:
+    strcpy(cell, cli_answer_kind(answer));
+    break;
+  case SIZE:
+    cli_bytes(cell, answer->body.len);
+    break;
+  case TOOK:
+    cli_duration(cell, answer->duration_ms);
+    break;
+  case TOKENS:
+    if (answer->usage.input < 0 && answer->usage.output < 0)
+      strcpy(cell, "-");
+    else
+      snprintf(cell, CLI_UNIT_SIZE, "%.16s+%.16s", tokens.input, tokens.output);
+    break;
+  }
+}
+
+/* The call has at most half of the room, so that some of the prompt is seen too. Without a terminal it is whole, and the
+ * line ends somewhere all the same. */
+static void put_answer(FILE *out, const struct listing *listing, const struct idem_answer *answer)
+{
+  enum { LONGEST = 240 };
+  char cell[CLI_UNIT_SIZE], *call = cli_call_text(answer, CLI_CALL_SHORT);
+  char *prompt = cli_prompt(answer->request_body);
+  size_t room = room_left(listing), half = room / 2, used = 0;
+  if (room == CLI_UNCUT)
+    half = room = LONGEST;
+  fputs(cli_answer_expired(answer, listing->now_us) ? cli_style(CLI_DIM) : "", out);
+  for (size_t i = 0; i < listing->column_count; i++) {
+    answer_cell(cell, i, answer, listing->now_us);
+    put_cell(out, listing, i, cell);
+  }
+  if (call)
+    used = cli_put_line(out, call, strlen(call), half);
+  if (prompt && *prompt && room - used > 4) {
+    fputs("  \"", out);
+    cli_put_line(out, prompt, strlen(prompt), room - used - 4);
+    fputc('"', out);
+  }
+  fputs(cli_style(CLI_PLAIN), out);
+  free(call);
+  free(prompt);
+}
+
+static char *answer_line(const struct listing *listing, const struct idem_answer *answer)
 {
   char *text = NULL;
   size_t size = 0;
-  if (listing->options->json) {
-    json_t *document = cli_answer_json(answer, listing->now_us);
-    text = json_dumps(document, cli_json_flags());
-    json_decref(document);
-    return text;
-  }
+  if (listing->options->json)
+    return json_line(cli_answer_json(answer, listing->now_us));
   FILE *out = open_memstream(&text, &size);
   if (!out)
     return NULL;
-  cli_row(out, answer, listing->now_us, listing->columns);
+  put_answer(out, listing, answer);
   fclose(out);
   return text;
 }
 
-static void print_row(struct listing *listing, char *text)
+/* Puts the line into the ring, which grows up to its limit and then loses its oldest line for each new one. */
+static int keep(struct listing *listing, char *text)
 {
-  const char *before = !listing->options->json ? "" : listing->printed ? ",\n" : "\n";
-  printf("%s%s%s", before, text, listing->options->json ? "" : "\n");
-  listing->printed++;
-  free(text);
-}
-
-/* The place for the next line in the ring, which grows up to its limit; NULL when memory runs out. */
-static char **next_place(struct listing *listing)
-{
-  if (listing->seen == listing->room) {
-    uint64_t room = listing->room ? 2 * listing->room : 64, limit = listing->options->limit;
-    char **kept = reallocarray(listing->kept, room < limit ? room : limit, sizeof(*kept));
-    if (!kept)
-      return NULL;
+  uint64_t limit = listing->options->limit;
+  if (listing->seen == listing->room && listing->room < limit) {
+    uint64_t room = listing->room ? 2 * listing->room : 64;
+    room = room < limit ? room : limit;
+    char **kept = reallocarray(listing->kept, room, sizeof(*kept));
+    if (!kept) {
+      free(text);
+      return cli_fail(CLI_STORE, "out of memory; try a smaller --limit");
+    }
+    memset(kept + listing->room, 0, (room - listing->room) * sizeof(*kept));
     listing->kept = kept;
-    listing->room = room < limit ? room : limit;
+    listing->room = room;
   }
-  return &listing->kept[listing->seen];
-}
-
-static int keep_row(struct listing *listing, char *text)
-{
-  bool full = listing->seen >= listing->options->limit;
-  char **place = full ? &listing->kept[listing->seen % listing->options->limit] : next_place(listing);
-  if (!place) {
-    free(text);
-    return cli_fail(CLI_STORE, "out of memory; try a smaller --limit");
-  }
-  if (full)
-    free(*place);
+  char **place = &listing->kept[listing->seen++ % limit];
+  free(*place);
   *place = text;
-  listing->seen++;
-  return 0;
+  return CLI_OK;
 }
 
-static int visit(void *arg, const struct idem_answer *answer)
+static int visit_answer(void *arg, const struct idem_answer *answer)
 {
   struct listing *listing = arg;
   if (!listing->options->all && cli_answer_expired(answer, listing->now_us))
-    return 0;
-  char *text = row(listing, answer);
+    return CLI_OK;
+  char *text = answer_line(listing, answer);
   if (!text)
     return cli_fail(CLI_STORE, "out of memory; try --limit");
   if (listing->options->limit)
-    return keep_row(listing, text);
-  print_row(listing, text);
-  return 0;
+    return keep(listing, text);
+  print(listing, text);
+  return CLI_OK;
 }
 
-static void print_kept(struct listing *listing)
+static int list_answers(const struct cli_options *options, struct idem_store *store, char **operands)
 {
-  uint64_t limit = listing->options->limit, first = listing->seen > limit ? listing->seen - limit : 0;
-  for (uint64_t i = first; listing->kept && i < listing->seen; i++)
-    print_row(listing, listing->kept[i % limit]);
-  free(listing->kept);
-}
-
-static void print_heading(size_t columns)
-{
-  cli_row_heading(stdout, columns);
-  putchar('\n');
-}
-
-static int list(struct idem_store *store, struct listing *listing)
-{
+  struct listing listing = {.options = options,
+                            .column = answer_columns,
+                            .column_count = sizeof(answer_columns) / sizeof(*answer_columns),
+                            .last = "CALL AND PROMPT",
+                            .narrow = 120,
+                            .columns = cli_columns(),
+                            .now_us = cli_now_us()};
   struct idem_error error = {""};
-  bool json = listing->options->json;
-  if (json)
-    putchar('[');
-  else
-    print_heading(listing->columns);
-  int result = idem_store_each(store, visit, listing, &error);
-  print_kept(listing);
-  if (json)
-    fputs(listing->printed ? "\n]\n" : "]\n", stdout);
+  (void)operands;
+  begin(&listing);
+  int result = idem_store_each(store, visit_answer, &listing, &error);
+  for (uint64_t i = listing.seen > options->limit ? listing.seen - options->limit : 0; i < listing.seen; i++)
+    print(&listing, listing.kept[i % options->limit]);
+  free(listing.kept);
+  end(&listing);
   return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : result;
 }
 
-static int run(const struct cli_options *options, int argc, char **argv)
-{
-  (void)argc, (void)argv;
-  struct listing listing = {.options = options, .now_us = cli_now_us(), .columns = cli_columns()};
-  struct idem_store *store;
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  code = list(store, &listing);
-  idem_store_close(store);
-  return code;
-}
-
-static const struct cli_option options_table[] = {
+static const struct cli_option answer_options[] = {
     CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
     CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"),
     CLI_OPTION_JSON,
@@ -143,6 +248,128 @@ const struct cli_command cli_command_ls = {
     .name = "ls",
     .operands = "",
     .summary = "list the answers in the store, the newest last",
-    .options = options_table,
-    .run = run,
+    .options = answer_options,
+    .on_store = list_answers,
+};
+
+/* Records. */
+
+enum { NUMBER, TIME, LANE, WHAT, OUTCOME, WAIT, TOTAL, BYTES };
+
+static const struct column record_columns[] = {
+    [NUMBER] = {"N", 6, false},   [TIME] = {"TIME", -23, true},     [LANE] = {"LANE", 5, false},
+    [WHAT] = {"WHAT", -6, false}, [OUTCOME] = {"STATUS", 6, false}, [WAIT] = {"WAIT", 7, true},
+    [TOTAL] = {"TOOK", 7, false}, [BYTES] = {"SIZE", 9, false},
+};
+
+static void record_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct tape_record *record)
+{
+  char day[CLI_UNIT_SIZE];
+  int64_t first_us = record->outcome.first_byte_us;
+  switch (column) {
+  case NUMBER:
+    snprintf(cell, CLI_UNIT_SIZE, "%" PRIu64, record->number);
+    break;
+  case TIME:
+    snprintf(cell, CLI_UNIT_SIZE, "%.30s.%03u", cli_time(day, record->call.started_us),
+             (unsigned)(record->call.started_us / 1000 % 1000));
+    break;
+  case LANE:
+    snprintf(cell, CLI_UNIT_SIZE, "%" PRIu32 ".%" PRIu32, record->process, record->call.lane);
+    break;
+  case WHAT:
+    strcpy(cell, tape_what_name(record->call.what));
+    break;
+  case OUTCOME:
+    snprintf(cell, CLI_UNIT_SIZE, record->outcome.status ? "%u" : "-", record->outcome.status);
+    break;
+  case WAIT:
+    if (first_us < 0)
+      strcpy(cell, "-");
+    else
+      cli_duration(cell, (uint64_t)first_us / 1000);
+    break;
+  case TOTAL:
+    cli_duration(cell, record->call.duration_us / 1000);
+    break;
+  case BYTES:
+    cli_bytes(cell, record->outcome.body_len);
+    break;
+  }
+}
+
+/* libcurl's name for what went wrong stands before the call. */
+static void print_record(const struct listing *listing, const struct tape_record *record)
+{
+  struct idem_answer view = cli_record_view(record);
+  char cell[CLI_UNIT_SIZE], *call = cli_call_text(&view, CLI_CALL_SHORT), *text = NULL;
+  uint32_t failed = record->outcome.curl_code;
+  fputs(cli_record_failed(record)          ? cli_style(CLI_RED)
+        : record->call.what == TAPE_RESCUE ? cli_style(CLI_DIM)
+                                           : "",
+        stdout);
+  for (size_t i = 0; i < listing->column_count; i++) {
+    record_cell(cell, i, record);
+    put_cell(stdout, listing, i, cell);
+  }
+  if (call &&
+      asprintf(&text, "%s%s%s", failed ? cli_curl_error(failed) : "", failed ? "  " : "", call) >= 0) {
+    cli_put_line(stdout, text, strlen(text), room_left(listing));
+    free(text);
+  }
+  puts(cli_style(CLI_PLAIN));
+  free(call);
+}
+
+static int visit_record(void *arg, const struct tape_record *record)
+{
+  struct listing *listing = arg;
+  if (record->number < listing->from)
+    return CLI_OK;
+  if (!listing->options->json) {
+    print_record(listing, record);
+    return CLI_OK;
+  }
+  char *text = json_line(cli_record_json(record));
+  if (!text)
+    return cli_fail(CLI_STORE, "out of memory");
+  print(listing, text);
+  return CLI_OK;
+}
+
+static int list_records(const struct cli_options *options, const struct tape *tape, char **operands)
+{
+  struct listing listing = {.options = options,
+                            .column = record_columns,
+                            .column_count = sizeof(record_columns) / sizeof(*record_columns),
+                            .last = "CALL",
+                            .narrow = 110,
+                            .columns = cli_columns()};
+  uint64_t count = tape_totals(tape).exchanges;
+  (void)operands;
+  listing.from = options->limit && options->limit < count ? count - options->limit + 1 : 1;
+  begin(&listing);
+  int code = cli_tape_each(tape, NULL, false, visit_record, &listing);
+  end(&listing);
+  return code;
+}
+
+static const struct cli_option record_options[] = {
+    CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the last N"),
+    CLI_OPTION_JSON,
+    CLI_OPTION_KEY,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_tape_ls = {
+    .name = "tape ls",
+    .operands = "DIR",
+    .summary = "list the exchanges of a run in their order",
+    .details = "LANE is the process and its thread, each by order of appearance. WAIT is the time to the "
+               "first byte.\n"
+               "A call that failed has libcurl's name for it before its URL.",
+    .options = record_options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .on_tape = list_records,
 };

@@ -2,7 +2,7 @@
 #include "cli/launch/find_store.h"
 #include "cli/launch/launch.h"
 #include "cli/launch/replay_state.h"
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 #include "tape/tape.h"
 
 #include <errno.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
-#include "cli/output/message.h"
-#include "cli/output/progress.h"
+#include "cli/output/output.h"
 #include "cli/output/units.h"
 
 #include <errno.h>

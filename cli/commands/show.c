@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * `show` and `tape show`: one exchange, as a page for people, as JSON, or one of its parts byte for byte. The facts of an
+ * answer and of a record differ; everything else is the same code over the same view (cli/view/exchange.h).
+ */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
-#include "cli/output/message.h"
-#include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/tape/tape.h"
 #include "cli/view/exchange.h"
 #include "cli/view/headers.h"
 #include "cli/view/prompt.h"
@@ -13,27 +16,52 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
-static void call_fact(const struct idem_answer *answer)
+/* Facts that both have. */
+
+static void call_facts(const struct idem_answer *view)
 {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out)
+  cli_fact_take("call", cli_call_text(view, CLI_CALL_WHOLE));
+  cli_fact_take("prompt", cli_prompt(view->request_body));
+}
+
+static void tokens_fact(const struct idem_usage *usage)
+{
+  struct cli_tokens tokens = cli_tokens(usage, "?");
+  if (usage->input >= 0 || usage->output >= 0)
+    cli_fact("tokens", "%s in, %s out", tokens.input, tokens.output);
+}
+
+/* Parts of a page. */
+
+static void title(const char *text)
+{
+  printf("\n%s%s%s\n", cli_style(CLI_BOLD), text, cli_style(CLI_PLAIN));
+}
+
+static void headers_part(const char *text, struct idem_span headers, bool raw)
+{
+  if (!headers.len)
     return;
-  cli_answer_put_call(out, answer);
-  if (fclose(out) == 0)
-    cli_fact("call", "%s", text);
-  free(text);
+  title(text);
+  cli_put_headers(stdout, headers, "  ", (struct cli_header_style){.raw = raw});
 }
 
-static void prompt_fact(const struct idem_answer *answer)
+static void body_part(const char *text, struct idem_span body)
 {
-  char *prompt = cli_prompt(answer->request_body);
-  if (prompt && *prompt)
-    cli_fact("prompt", "%s", prompt);
-  free(prompt);
+  enum { SHOWN = 4096 };
+  if (!body.len)
+    return;
+  title(text);
+  cli_put_block(stdout, body.data, body.len < SHOWN ? body.len : SHOWN);
+  if (body.len > SHOWN)
+    printf("%s... and %zu bytes more; --body and --request have all of it%s", cli_style(CLI_DIM),
+           body.len - SHOWN, cli_style(CLI_PLAIN));
+  putchar('\n');
 }
+
+/* The page of an answer. */
 
 static void expiry_fact(const struct idem_answer *answer, int64_t now_us)
 {
@@ -49,30 +77,19 @@ static void expiry_fact(const struct idem_answer *answer, int64_t now_us)
              cli_duration(span, (uint64_t)-left_us / 1000));
 }
 
-static void time_facts(const struct idem_answer *answer, int64_t now_us)
+static void print_answer(const struct idem_answer *answer, bool raw)
 {
-  char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE];
-  cli_fact("called", "%s, took %s", cli_time(when, answer->started_us),
-           cli_duration(took, answer->duration_ms));
-  cli_fact("stored", "%s (%s)", cli_time(when, answer->stored_us), cli_ago(ago, answer->stored_us));
-  expiry_fact(answer, now_us);
-}
-
-static void tokens_fact(const struct idem_usage *usage)
-{
-  char input[CLI_UNIT_SIZE] = "?", output[CLI_UNIT_SIZE] = "?";
-  if (usage->input < 0 && usage->output < 0)
-    return;
-  if (usage->input >= 0)
-    cli_count(input, (uint64_t)usage->input);
-  if (usage->output >= 0)
-    cli_count(output, (uint64_t)usage->output);
-  cli_fact("tokens", "%s in, %s out", input, output);
-}
-
-static void key_facts(const struct idem_answer *answer)
-{
-  char hex[2 * IDEM_KEY_SIZE + 1];
+  char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE], hex[2 * IDEM_KEY_SIZE + 1];
+  cli_fact("id", "%s", answer->id);
+  call_facts(answer);
+  cli_fact("status", "%u", answer->status);
+  cli_fact("answer", "%s, %s in %s piece%s%s", cli_answer_kind(answer), cli_bytes(a, answer->body.len),
+           cli_count(b, answer->chunk_count), answer->chunk_count == 1 ? "" : "s",
+           answer->delivered ? "" : "; the app of the live call did not get all of it");
+  tokens_fact(&answer->usage);
+  cli_fact("called", "%s, took %s", cli_time(a, answer->started_us), cli_duration(b, answer->duration_ms));
+  cli_fact("stored", "%s (%s)", cli_time(a, answer->stored_us), cli_ago(b, answer->stored_us));
+  expiry_fact(answer, cli_now_us());
   cli_fact("key", "%s (made of %s)", cli_hex(hex, answer->key, IDEM_KEY_SIZE), cli_answer_key_kind(answer));
   cli_fact("fingerprint", "%s", cli_hex(hex, answer->fingerprint, IDEM_KEY_SIZE));
   cli_fact("tenant", "%s", cli_hex(hex, answer->tenant, IDEM_KEY_SIZE));
@@ -80,42 +97,77 @@ static void key_facts(const struct idem_answer *answer)
     cli_fact("scope", "%.*s", (int)answer->scope.len, answer->scope.data);
   if (answer->sequence)
     cli_fact("sequence", "%" PRIu32 " identical calls came before it", answer->sequence);
-}
-
-static void answer_facts(const struct idem_answer *answer)
-{
-  char size[CLI_UNIT_SIZE], chunks[CLI_UNIT_SIZE];
-  cli_fact("status", "%u", answer->status);
-  cli_fact("answer", "%s, %s in %s piece%s%s", cli_answer_kind(answer), cli_bytes(size, answer->body.len),
-           cli_count(chunks, answer->chunk_count), answer->chunk_count == 1 ? "" : "s",
-           answer->delivered ? "" : "; the app of the live call did not get all of it");
-  tokens_fact(&answer->usage);
-}
-
-static void headers_part(const char *title, struct idem_span headers, bool raw)
-{
-  if (headers.len == 0)
-    return;
-  printf("\n%s%s%s\n", cli_style(CLI_BOLD), title, cli_style(CLI_PLAIN));
-  cli_put_headers(stdout, headers, "  ", (struct cli_header_style){.raw = raw});
-}
-
-static int print_page(const struct idem_answer *answer, const struct cli_options *options)
-{
-  char size[CLI_UNIT_SIZE];
-  int64_t now_us = cli_now_us();
-  cli_fact("id", "%s", answer->id);
-  call_fact(answer);
-  prompt_fact(answer);
-  answer_facts(answer);
-  time_facts(answer, now_us);
-  key_facts(answer);
-  cli_fact("request body", "%s%s", cli_bytes(size, answer->request_body_len),
+  cli_fact("request body", "%s%s", cli_bytes(a, answer->request_body_len),
            answer->request_body.len < answer->request_body_len ? " (only its beginning is kept)" : "");
-  headers_part("request headers that count", answer->request_headers, options->raw);
-  headers_part("response headers", answer->headers, options->raw);
-  return CLI_OK;
+  headers_part("request headers that count", answer->request_headers, raw);
+  headers_part("response headers", answer->headers, raw);
 }
+
+/* The page of a record. */
+
+static void outcome_facts(const struct tape_record *record)
+{
+  const struct tape_outcome *outcome = &record->outcome;
+  char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE];
+  if (outcome->curl_code)
+    cli_fact("error", "%s (%" PRIu32 "): %.*s", cli_curl_error(outcome->curl_code), outcome->curl_code,
+             (int)outcome->error_text.len, outcome->error_text.data);
+  if (outcome->status)
+    cli_fact("status", "%u", outcome->status);
+  cli_fact("answer", "%s in %s piece%s%s%s", cli_bytes(a, outcome->body_len),
+           cli_count(b, outcome->chunk_count), outcome->chunk_count == 1 ? "" : "s",
+           outcome->body.len < outcome->body_len ? "; only its beginning is on the tape" : "",
+           outcome->delivered ? "" : "; the app did not get all of it");
+  cli_fact("started", "%s", cli_timestamp(a, record->call.started_us));
+  if (outcome->first_byte_us < 0)
+    cli_fact("took", "%s, without a byte", cli_duration(a, record->call.duration_us / 1000));
+  else
+    cli_fact("took", "%s, the first byte after %s", cli_duration(a, record->call.duration_us / 1000),
+             cli_duration(b, (uint64_t)outcome->first_byte_us / 1000));
+}
+
+static void info_part(const struct tape_outcome *outcome)
+{
+  int64_t number;
+  struct idem_span text;
+  if (!outcome->facts.len)
+    return;
+  title("what curl_easy_getinfo() told");
+  for (unsigned i = 0; i < CLI_INFOS; i++) {
+    const char *name = cli_curl_info(i);
+    if (name && tape_fact_number(outcome, i, &number)) {
+      printf("  %-24s %" PRId64 "\n", name, number);
+    } else if (name && tape_fact_text(outcome, i, &text)) {
+      printf("  %-24s ", name);
+      cli_put_line(stdout, text.data, text.len, CLI_UNCUT);
+      putchar('\n');
+    }
+  }
+}
+
+/* What is secret never reached the tape, so headers are printed with what they have. */
+static void print_record(const struct tape_record *record, const struct idem_answer *view)
+{
+  char hex[2 * IDEM_KEY_SIZE + 1];
+  struct idem_usage usage = cli_record_usage(record);
+  cli_fact("exchange", "%" PRIu64 ", %s, process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32,
+           record->number, tape_what_name(record->call.what), record->process, record->call.pid,
+           record->call.lane);
+  call_facts(view);
+  outcome_facts(record);
+  tokens_fact(&usage);
+  if (*record->call.id)
+    cli_fact("operation", "%s", record->call.id);
+  cli_fact("key", "%s", cli_hex(hex, record->call.key, IDEM_KEY_SIZE));
+  cli_fact("fingerprint", "%s", cli_hex(hex, record->call.fingerprint, IDEM_KEY_SIZE));
+  headers_part("request headers", record->request_headers, true);
+  body_part("request body", record->request_body);
+  headers_part("response headers", record->outcome.headers, true);
+  body_part("response body", record->outcome.body);
+  info_part(&record->outcome);
+}
+
+/* One of the forms. */
 
 /* Stored bytes go out as they are, unless a terminal would have to read them. */
 static void put_bytes(struct idem_span bytes, bool raw)
@@ -126,77 +178,63 @@ static void put_bytes(struct idem_span bytes, bool raw)
     cli_put_block(stdout, bytes.data, bytes.len);
 }
 
-static int print_body(const struct idem_answer *answer, const struct cli_options *options)
+/* `record` is NULL for an answer of the store, which is then the view itself. */
+static int show(const struct cli_options *options, const struct idem_answer *view,
+                const struct tape_record *record)
 {
-  put_bytes(answer->body, options->raw);
+  bool raw = options->raw;
+  if (options->json)
+    return cli_print_json(record ? cli_record_json_whole(record) : cli_answer_json_whole(view, raw));
+  if (options->body) {
+    put_bytes(view->body, raw);
+  } else if (options->headers) {
+    struct cli_header_style style = {.raw = record || raw, .exact = raw || !cli_on_terminal()};
+    cli_put_headers(stdout, view->headers, "", style);
+  } else if (options->request) {
+    put_bytes(view->request_body, raw);
+    if (!record && view->request_body.len < view->request_body_len)
+      cli_warn("only the first %zu of %" PRIu64 " bytes were kept", view->request_body.len,
+               view->request_body_len);
+  } else if (record) {
+    print_record(record, view);
+  } else {
+    print_answer(view, raw);
+  }
   return CLI_OK;
-}
-
-static int print_request(const struct idem_answer *answer, const struct cli_options *options)
-{
-  put_bytes(answer->request_body, options->raw);
-  if (answer->request_body.len < answer->request_body_len)
-    cli_warn("only the first %zu of %" PRIu64 " bytes were kept", answer->request_body.len,
-             answer->request_body_len);
-  return CLI_OK;
-}
-
-static int print_headers(const struct idem_answer *answer, const struct cli_options *options)
-{
-  struct cli_header_style style = {.raw = options->raw, .exact = options->raw || !cli_on_terminal()};
-  cli_put_headers(stdout, answer->headers, "", style);
-  return CLI_OK;
-}
-
-static int print_document(const struct idem_answer *answer, const struct cli_options *options)
-{
-  json_t *document = cli_answer_json(answer, cli_now_us());
-  if (document)
-    cli_answer_json_content(document, answer, options->raw);
-  return cli_print_json(document);
 }
 
 static int visit(void *arg, const struct idem_answer *answer)
 {
-  const struct cli_options *options = arg;
-  const struct {
-    bool wanted;
-    int (*print)(const struct idem_answer *, const struct cli_options *);
-  } forms[] = {
-      {options->json, print_document},
-      {options->body, print_body},
-      {options->headers, print_headers},
-      {options->request, print_request},
-  };
-  for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-    if (forms[i].wanted)
-      return forms[i].print(answer, options);
-  return print_page(answer, options);
+  return show(arg, answer, NULL);
 }
 
-static int show(struct idem_store *store, const struct cli_options *options, const char *id)
+static int show_answer(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_error error = {""};
   struct cli_options copy = *options;
-  int result = idem_store_show(store, id, visit, &copy, &error);
+  int result = idem_store_show(store, operands[0], visit, &copy, &error);
   return result < 0 ? cli_not_found(result, &error) : result;
 }
 
-static int run(const struct cli_options *options, int argc, char **argv)
+static int show_record(const struct cli_options *options, const struct tape *tape, char **operands)
 {
-  struct idem_store *store;
-  (void)argc;
-  if (options->json + options->body + options->headers + options->request > 1)
-    return cli_fail(CLI_USAGE, "--json, --body, --headers and --request exclude each other; give one");
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  code = show(store, options, argv[0]);
-  idem_store_close(store);
+  char *end;
+  const char *word = operands[1];
+  struct idem_error error = {""};
+  struct tape_record record = {0};
+  errno = 0;
+  uint64_t number = strtoull(word, &end, 10);
+  if (errno || *end || end == word || *word == '-')
+    return cli_fail(CLI_USAGE, "expected the number of an exchange, as idemshim tape ls has it, not \"%s\"",
+                    word);
+  int result = tape_read(tape, number, &record, &error);
+  struct idem_answer view = cli_record_view(&record);
+  int code = result < 0 ? cli_fail(CLI_NO, "%s", error.text) : show(options, &view, &record);
+  tape_record_release(&record);
   return code;
 }
 
-static const struct cli_option options_table[] = {
+static const struct cli_option answer_options[] = {
     CLI_OPTION("body", NULL, CLI_FLAG, body, "the answer's body, byte for byte"),
     CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers"),
     CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
@@ -214,8 +252,28 @@ const struct cli_command cli_command_show = {
         "ID is what the X-Idemshim-Id header says, or its beginning.\n"
         "On a terminal, control characters are printed as escapes; to a file or a pipe, --body, --headers\n"
         "and --request are exact. Cookies are [redacted] unless --raw.",
-    .options = options_table,
+    .options = answer_options,
     .min_operands = 1,
     .max_operands = 1,
-    .run = run,
+    .on_store = show_answer,
+};
+
+static const struct cli_option record_options[] = {
+    CLI_OPTION("body", NULL, CLI_FLAG, body, "the body of the answer, as far as it came, byte for byte"),
+    CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers, every block of them"),
+    CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
+    CLI_OPTION("raw", NULL, CLI_FLAG, raw, "do not escape what a terminal could obey"),
+    CLI_OPTION_JSON,
+    CLI_OPTION_KEY,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_tape_show = {
+    .name = "tape show",
+    .operands = "DIR N",
+    .summary = "everything that is known of exchange N",
+    .options = record_options,
+    .min_operands = 2,
+    .max_operands = 2,
+    .on_tape = show_record,
 };

@@ -2,7 +2,6 @@
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
-#include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 
@@ -151,28 +150,18 @@ static int print_text(const struct idem_stats *stats)
   return CLI_OK;
 }
 
-static int print(const struct idem_stats *stats, const struct cli_options *options)
+static int stats(const struct cli_options *options, struct idem_store *store, char **operands)
 {
-  if (options->json)
-    return print_stats_json(stats);
-  return options->prometheus ? print_prometheus(stats) : print_text(stats);
-}
-
-static int run(const struct cli_options *options, int argc, char **argv)
-{
-  (void)argc, (void)argv;
-  struct idem_store *store;
   struct idem_stats stats;
   struct idem_error error = {""};
-  if (options->json && options->prometheus)
-    return cli_fail(CLI_USAGE, "--json and --prometheus exclude each other; give one");
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  int result = idem_store_stats(store, &stats, &error);
-  code = result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : print(&stats, options);
-  idem_store_close(store);
-  return code;
+  (void)operands;
+  if (idem_store_stats(store, &stats, &error) < 0)
+    return cli_fail(CLI_STORE, "%s", error.text);
+  if (options->json)
+    return print_stats_json(&stats);
+  if (options->prometheus)
+    return print_prometheus(&stats);
+  return print_text(&stats);
 }
 
 static const struct cli_option options_table[] = {
@@ -187,5 +176,5 @@ const struct cli_command cli_command_stats = {
     .operands = "",
     .summary = "what was saved: calls, hits, time, tokens, and what the store holds",
     .options = options_table,
-    .run = run,
+    .on_store = stats,
 };

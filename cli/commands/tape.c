@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `idemshim tape`: commands of its own, for what was recorded. */
 #include "cli/tape/tape.h"
-#include "cli/command/dispatch.h"
+#include "cli/command/command.h"
 
 #include <string.h>
 
@@ -14,8 +14,7 @@ static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows),
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)options;
-  const struct cli_command *command = cli_find_command(&commands, argv[0]);
-  return command ? cli_run_command(command, argc, argv) : cli_unknown_command(&commands, argv[0]);
+  return cli_commands_run(&commands, argc, argv);
 }
 
 static const struct cli_option options_table[] = {CLI_OPTION_END};

@@ -1,50 +1,37 @@
 /* SPDX-License-Identifier: MIT */
+/* `verify` and `tape verify`: everything is read and checked, and what is wrong is told as it is found. */
 #include "cli/command/command.h"
-#include "cli/launch/find_store.h"
 #include "cli/output/json.h"
-#include "cli/output/message.h"
-#include "cli/output/output.h"
-#include "cli/output/progress.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/tape/tape.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* A finding as text goes out at once; for JSON they are collected. */
-struct findings {
-  json_t *list; /* NULL: print */
-};
-
+/* A finding as text goes out at once; for JSON, `arg` is the list in which they are collected. */
 static void found(void *arg, const char *what)
 {
-  struct findings *findings = arg;
-  struct idem_span text = {what, strlen(what)};
-  if (findings->list) {
-    json_array_append_new(findings->list, cli_json_text(text));
+  if (arg) {
+    json_array_append_new(arg, cli_json_string(what));
     return;
   }
   cli_progress_end();
   fputs(cli_style(CLI_RED), stdout);
-  cli_put_line(stdout, text.data, text.len, CLI_UNCUT);
+  cli_put_line(stdout, what, strlen(what), CLI_UNCUT);
   puts(cli_style(CLI_PLAIN));
 }
 
-static void progress(void *arg, uint64_t done, uint64_t total)
+/* The store. */
+
+/* The store's progress comes with the argument of its findings, so the word for it is put in here. */
+static void store_progress(void *arg, uint64_t done, uint64_t total)
 {
   char name[] = "verify";
   (void)arg;
   cli_progress(name, done, total);
 }
 
-static int print_verify_json(const struct idem_verify *verify, json_t *findings)
-{
-  return cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o}", "answers", (json_int_t)verify->answers,
-                                  "bytes", (json_int_t)verify->bytes, "damaged", (json_int_t)verify->damaged,
-                                  "strays", (json_int_t)verify->strays, "findings", findings));
-}
-
-static void print_text(const struct idem_verify *verify)
+static void print_store(const struct idem_verify *verify)
 {
   char answers[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], damaged[CLI_UNIT_SIZE], strays[CLI_UNIT_SIZE];
   printf("%s answer%s (%s) read; %s damaged, %s stray entries\n", cli_count(answers, verify->answers),
@@ -54,36 +41,29 @@ static void print_text(const struct idem_verify *verify)
     puts("a damaged answer is never replayed: its call goes upstream again; idemshim rm ID removes it");
 }
 
-static int verify_store(struct idem_store *store, bool json)
+static int verify_store(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_verify verify = {0};
   struct idem_error error = {""};
-  struct findings findings = {.list = json ? json_array() : NULL};
-  int result = idem_store_verify(store, &verify, found, progress, &findings, &error);
+  json_t *findings = options->json ? json_array() : NULL;
+  int code = CLI_OK;
+  (void)operands;
+  int result = idem_store_verify(store, &verify, found, store_progress, findings, &error);
   cli_progress_end();
   if (result < 0) {
-    json_decref(findings.list);
+    json_decref(findings);
     return cli_fail(CLI_STORE, "%s", error.text);
   }
-  int code = json ? print_verify_json(&verify, findings.list) : CLI_OK;
-  if (!json)
-    print_text(&verify);
+  if (findings)
+    code = cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o}", "answers", (json_int_t)verify.answers,
+                                    "bytes", (json_int_t)verify.bytes, "damaged", (json_int_t)verify.damaged,
+                                    "strays", (json_int_t)verify.strays, "findings", findings));
+  else
+    print_store(&verify);
   return code == CLI_OK && (verify.damaged || verify.strays) ? CLI_NO : code;
 }
 
-static int run(const struct cli_options *options, int argc, char **argv)
-{
-  (void)argc, (void)argv;
-  struct idem_store *store;
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  code = verify_store(store, options->json);
-  idem_store_close(store);
-  return code;
-}
-
-static const struct cli_option options_table[] = {
+static const struct cli_option store_options[] = {
     CLI_OPTION_JSON,
     CLI_OPTION_STORE,
     CLI_OPTION_END,
@@ -93,6 +73,70 @@ const struct cli_command cli_command_verify = {
     .name = "verify",
     .operands = "",
     .summary = "read every answer and check it; exits 1 if something is damaged",
-    .options = options_table,
-    .run = run,
+    .options = store_options,
+    .on_store = verify_store,
+};
+
+/* A tape. It is not opened for us: one that cannot be opened in full is what this is for. */
+
+static void tape_progress(void *arg, uint64_t done, uint64_t total)
+{
+  char name[] = "tape verify, bytes";
+  (void)arg;
+  cli_progress(name, done, total);
+}
+
+static void print_totals(const struct tape_totals *totals)
+{
+  char exchanges[CLI_UNIT_SIZE], segments[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], torn[CLI_UNIT_SIZE],
+      damaged[CLI_UNIT_SIZE];
+  printf("%s exchange%s in %s segment%s (%s%s) read; %s torn, %s damaged\n",
+         cli_count(exchanges, totals->exchanges), totals->exchanges == 1 ? "" : "s",
+         cli_count(segments, totals->segments), totals->segments == 1 ? "" : "s",
+         cli_bytes(bytes, totals->bytes), totals->encrypted ? ", encrypted" : "",
+         cli_count(torn, totals->torn), cli_count(damaged, totals->damaged));
+  if (totals->torn)
+    puts("a torn record was being written when its process died; what was complete is there");
+}
+
+static int verify_tape(const struct cli_options *options, int argc, char **argv)
+{
+  json_t *findings = options->json ? json_array() : NULL;
+  struct idem_error error = {""};
+  struct tape_totals totals;
+  struct tape_source source = {
+      .dir = argv[0], .key_file = cli_tape_key(options), .found = found, .arg = findings};
+  int code = CLI_OK;
+  (void)argc;
+  int result = tape_verify(&source, &totals, tape_progress, &error);
+  cli_progress_end();
+  if (result < 0) {
+    json_decref(findings);
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  }
+  if (findings)
+    code = cli_print_json(json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exchanges", (json_int_t)totals.exchanges, "segments",
+        (json_int_t)totals.segments, "bytes", (json_int_t)totals.bytes, "torn", (json_int_t)totals.torn,
+        "damaged", (json_int_t)totals.damaged, "encrypted", totals.encrypted, "findings", findings));
+  else
+    print_totals(&totals);
+  return code == CLI_OK && totals.torn + totals.damaged ? CLI_NO : code;
+}
+
+static const struct cli_option tape_options[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION_KEY,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_tape_verify = {
+    .name = "tape verify",
+    .operands = "DIR",
+    .summary = "read every exchange and check it",
+    .details = "Exits 1 if something is torn or damaged, 2 if there is no tape that can be read.",
+    .options = tape_options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = verify_tape,
 };

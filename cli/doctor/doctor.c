@@ -3,8 +3,8 @@
 
 #include "cli/command/command.h"
 #include "cli/doctor/prove.h"
-#include "cli/launch/library.h"
-#include "cli/output/message.h"
+#include "cli/launch/launch.h"
+#include "cli/output/output.h"
 
 #include <errno.h>
 #include <stdlib.h>

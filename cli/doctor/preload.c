@@ -3,8 +3,8 @@
 #include "cli/doctor/doctor.h"
 
 #include "cli/elf/elf_cache.h"
-#include "cli/launch/library.h"
-#include "cli/view/mode.h"
+#include "cli/launch/launch.h"
+#include "cli/view/rules.h"
 #include "config/config.h"
 
 #include <stdio.h>

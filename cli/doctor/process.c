@@ -3,7 +3,7 @@
 #include "cli/doctor/doctor.h"
 
 #include "cli/command/command.h"
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

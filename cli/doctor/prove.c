@@ -4,8 +4,8 @@
 #include "cli/command/command.h"
 #include "cli/doctor/prove_judge.h"
 #include "cli/doctor/prove_server.h"
-#include "cli/launch/library.h"
-#include "cli/output/message.h"
+#include "cli/launch/launch.h"
+#include "cli/output/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/launch/find_store.h"
 
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "cli/launch/replay_state.h"
 
 #include "cli/command/command.h"
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 
 #include <errno.h>
 #include <linux/close_range.h>

@@ -1,34 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/output/json.h"
 
-#include "cli/output/message.h"
 #include "cli/output/output.h"
-#include "cli/output/text.h"
+#include "cli/output/utf8.h"
 
-#include <stdio.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 
-static json_t *repaired(struct idem_span text)
+/* Documents. */
+
+static void put_repaired(FILE *out, struct idem_span text)
 {
-  char *buffer = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&buffer, &size);
-  if (!out)
-    return NULL;
   for (size_t i = 0; i < text.len;) {
-    size_t n = cli_utf8_at(text.data + i, text.len - i);
+    size_t n = cli_utf8_len(text.data + i, text.len - i);
     if (n)
       fwrite(text.data + i, 1, n, out);
     else
       fputs("\xef\xbf\xbd", out);
     i += n ? n : 1;
   }
+}
+
+static void put_base64(FILE *out, struct idem_span bytes)
+{
+  enum { PIECE = 3 << 10 };
+  unsigned char text[PIECE / 3 * 4 + 1];
+  for (size_t i = 0; i < bytes.len; i += PIECE) {
+    size_t n = bytes.len - i < PIECE ? bytes.len - i : PIECE;
+    int written = EVP_EncodeBlock(text, (const unsigned char *)bytes.data + i, (int)n);
+    fwrite(text, 1, (size_t)written, out);
+  }
+}
+
+/* What `put` makes of the bytes, as a string. */
+static json_t *put_string(void (*put)(FILE *out, struct idem_span bytes), struct idem_span bytes)
+{
+  char *buffer = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&buffer, &size);
+  if (!out)
+    return NULL;
+  put(out, bytes);
   json_t *string = fclose(out) == 0 ? json_stringn(buffer, size) : NULL;
   free(buffer);
   return string;
 }
 
-/* An empty span may have no bytes to point to, which jansson takes for a missing string. */
+/* The bytes as they are; NULL if they are not UTF-8. An empty span may have no bytes to point to, which jansson takes for a
+ * missing string. */
 static json_t *exact(struct idem_span text)
 {
   return text.len ? json_stringn(text.data, text.len) : json_string("");
@@ -37,26 +57,18 @@ static json_t *exact(struct idem_span text)
 json_t *cli_json_text(struct idem_span text)
 {
   json_t *string = exact(text);
-  return string ? string : repaired(text);
+  return string ? string : put_string(put_repaired, text);
 }
 
-static json_t *base64(struct idem_span bytes)
+json_t *cli_json_string(const char *text)
 {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *in = (const unsigned char *)bytes.data;
-  char *out = malloc((bytes.len + 2) / 3 * 4 + 1), *at = out;
-  if (!out)
-    return NULL;
-  for (size_t i = 0; i < bytes.len; i += 3) {
-    size_t left = bytes.len - i;
-    unsigned group = (unsigned)in[i] << 16 | (left > 1 ? in[i + 1] : 0u) << 8 | (left > 2 ? in[i + 2] : 0u);
-    *at++ = digits[group >> 18];
-    *at++ = digits[group >> 12 & 63];
-    *at++ = left > 1 ? digits[group >> 6 & 63] : '=';
-    *at++ = left > 2 ? digits[group & 63] : '=';
-  }
-  json_t *string = json_stringn(out, (size_t)(at - out));
-  free(out);
+  return text ? cli_json_text((struct idem_span){text, strlen(text)}) : json_null();
+}
+
+json_t *cli_json_take(char *text)
+{
+  json_t *string = text ? cli_json_string(text) : NULL;
+  free(text);
   return string;
 }
 
@@ -64,12 +76,8 @@ void cli_json_set_bytes(json_t *object, const char *name, struct idem_span bytes
 {
   char encoded_name[64];
   json_t *string = exact(bytes);
-  if (string) {
-    json_object_set_new(object, name, string);
-    return;
-  }
-  snprintf(encoded_name, sizeof(encoded_name), "%s_base64", name);
-  json_object_set_new(object, encoded_name, base64(bytes));
+  snprintf(encoded_name, sizeof(encoded_name), string ? "%s" : "%s_base64", name);
+  json_object_set_new(object, encoded_name, string ? string : put_string(put_base64, bytes));
 }
 
 size_t cli_json_flags(void)
@@ -85,4 +93,80 @@ int cli_print_json(json_t *document)
   putchar('\n');
   json_decref(document);
   return CLI_OK;
+}
+
+/* Writing as it is made. */
+
+/* What must not stand as it is. */
+static bool is_special(unsigned char c)
+{
+  return c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f;
+}
+
+static void put_special(FILE *out, unsigned char c)
+{
+  static const char letters[] = "btn.fr"; /* 8 to 13 */
+  if (c == '"' || c == '\\')
+    fprintf(out, "\\%c", c);
+  else if (c >= 8 && c <= 13 && c != 11)
+    fprintf(out, "\\%c", letters[c - 8]);
+  else
+    fprintf(out, "\\u%04x", c);
+}
+
+/* U+2028 and U+2029 end a line of JavaScript. */
+static bool ends_line(const char *text, size_t len)
+{
+  return len == 3 && memcmp(text, "\xe2\x80", 2) == 0 && (text[2] == '\xa8' || text[2] == '\xa9');
+}
+
+static size_t put_wide(FILE *out, const char *text, size_t left)
+{
+  size_t len = cli_utf8_len(text, left);
+  if (!len)
+    fputs("\\ufffd", out);
+  else if (ends_line(text, len))
+    fputs(text[2] == '\xa8' ? "\\u2028" : "\\u2029", out);
+  else
+    fwrite(text, 1, len, out);
+  return len ? len : 1;
+}
+
+void cli_write_json_string(FILE *out, struct idem_span text)
+{
+  size_t plain = 0;
+  putc('"', out);
+  for (size_t i = 0; i < text.len;) {
+    unsigned char c = (unsigned char)text.data[i];
+    if (c < 0x80 && !is_special(c)) {
+      i++;
+      continue;
+    }
+    fwrite(text.data + plain, 1, i - plain, out);
+    if (c < 0x80)
+      put_special(out, c);
+    plain = i += c < 0x80 ? 1 : put_wide(out, text.data + i, text.len - i);
+  }
+  if (text.len > plain)
+    fwrite(text.data + plain, 1, text.len - plain, out);
+  putc('"', out);
+}
+
+void cli_write_json_base64(FILE *out, struct idem_span bytes)
+{
+  putc('"', out);
+  put_base64(out, bytes);
+  putc('"', out);
+}
+
+bool cli_is_text(struct idem_span bytes)
+{
+  for (size_t i = 0; i < bytes.len;) {
+    unsigned char c = (unsigned char)bytes.data[i];
+    size_t len = c < 0x80 ? 1 : cli_utf8_len(bytes.data + i, bytes.len - i);
+    if (!len || (c < 0x20 && !strchr("\t\n\r\f\b", c)) || c == 0)
+      return false;
+    i += len;
+  }
+  return true;
 }

@@ -2,23 +2,50 @@
 #include "cli/output/output.h"
 
 #include "cli/output/text.h"
+#include "cli/output/units.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static const char *command;
+
+void cli_message_command(const char *name)
+{
+  command = name;
+}
+
+static __attribute__((format(printf, 2, 0))) void say(const char *kind, const char *format, va_list arguments)
+{
+  char text[2048];
+  vsnprintf(text, sizeof(text), format, arguments);
+  fprintf(stderr, "idemshim: %s%s%s", command ? command : "", command ? ": " : "", kind);
+  cli_put_line(stderr, text, strlen(text), CLI_UNCUT);
+  fputc('\n', stderr);
+}
+
+int cli_fail(int code, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  say("", format, arguments);
+  va_end(arguments);
+  return code;
+}
+
+void cli_warn(const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  say("warning: ", format, arguments);
+  va_end(arguments);
+}
+
 bool cli_on_terminal(void)
 {
   return isatty(STDOUT_FILENO);
-}
-
-static bool coloured(void)
-{
-  const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-  return cli_on_terminal() && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
 }
 
 const char *cli_style(enum cli_style style)
@@ -27,7 +54,9 @@ const char *cli_style(enum cli_style style)
       [CLI_PLAIN] = "\033[0m", [CLI_BOLD] = "\033[1m",   [CLI_DIM] = "\033[2m",
       [CLI_RED] = "\033[31m",  [CLI_GREEN] = "\033[32m",
   };
-  return coloured() ? sequences[style] : "";
+  const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+  bool coloured = cli_on_terminal() && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
+  return coloured ? sequences[style] : "";
 }
 
 size_t cli_columns(void)
@@ -53,4 +82,34 @@ void cli_fact(const char *label, const char *format, ...)
   putchar('\n');
   if (length >= 0)
     free(text);
+}
+
+void cli_fact_take(const char *label, char *text)
+{
+  if (text && *text)
+    cli_fact(label, "%s", text);
+  free(text);
+}
+
+/* When the line was last drawn, so that a fast loop does not spend its time on it; 0: it is not there. */
+static int64_t shown_us;
+
+void cli_progress(void *what, uint64_t done, uint64_t total)
+{
+  enum { BETWEEN_US = 100000 };
+  char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE];
+  int64_t now = cli_now_us();
+  if (!isatty(STDERR_FILENO) || (shown_us && now - shown_us < BETWEEN_US))
+    return;
+  shown_us = now;
+  unsigned percent = total ? (unsigned)((double)done * 100 / (double)total) : 0;
+  fprintf(stderr, "\r%s: %s of %s (%u%%)\033[K", (const char *)what, cli_count(a, done), cli_count(b, total),
+          percent > 100 ? 100 : percent);
+}
+
+void cli_progress_end(void)
+{
+  if (shown_us)
+    fputs("\r\033[K", stderr);
+  shown_us = 0;
 }

@@ -138,9 +138,3 @@ void cli_put_block(FILE *out, const char *text, size_t len)
     i += piece.bytes;
   }
 }
-
-size_t cli_utf8_at(const char *text, size_t len)
-{
-  wchar_t c;
-  return decode(text, len, &c);
-}

@@ -25,7 +25,4 @@ size_t cli_put_line(FILE *out, const char *text, size_t len, size_t columns);
 /* Many lines: newlines and tabs stay as they are, a CR before a newline is dropped, the rest is escaped. */
 void cli_put_block(FILE *out, const char *text, size_t len);
 
-/* The bytes of the UTF-8 character at `text`; 0 if there is none. */
-size_t cli_utf8_at(const char *text, size_t len);
-
 #endif

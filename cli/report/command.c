@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 #include "cli/report/report.h"
 #include "cli/tape/tape.h"
 
@@ -16,24 +16,18 @@ static int write_report(struct report *report)
   return written > code ? written : code;
 }
 
-static int run(const struct cli_options *options, int argc, char **argv)
+static int report(const struct cli_options *options, const struct tape *tape, char **operands)
 {
-  struct tape *tape;
   struct cli_sink sink;
-  (void)argc;
-  int code = cli_tape_open(options, argv[0], &tape);
+  struct report report = {.tape = tape, .dir = operands[0]};
+  int code = cli_sink_open(options, &sink);
   if (code != CLI_OK)
     return code;
-  struct report report = {.tape = tape, .dir = argv[0]};
-  code = cli_sink_open(options, &sink);
-  if (code == CLI_OK) {
-    report.out = sink.file;
-    code = cli_sink_close(&sink, write_report(&report));
-  }
+  report.out = sink.file;
+  code = cli_sink_close(&sink, write_report(&report));
   free(report.calls);
   free(report.lanes);
   free(report.stretches);
-  tape_close(tape);
   return code;
 }
 
@@ -52,5 +46,5 @@ const struct cli_command cli_tape_report = {
     .options = options_table,
     .min_operands = 1,
     .max_operands = 1,
-    .run = run,
+    .on_tape = report,
 };

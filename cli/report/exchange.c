@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/view/exchange.h"
 #include "cli/output/units.h"
 #include "cli/report/report.h"
 #include "cli/view/prompt.h"
@@ -21,15 +22,11 @@ static void put_cell(FILE *out, const char *name, const char *text)
 
 static void put_call(FILE *out, const struct tape_record *record)
 {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *line = open_memstream(&text, &size);
-  if (!line)
-    return;
-  cli_tape_put_short_url(line, record);
+  struct idem_answer view = cli_record_view(record);
+  char *text = cli_call_text(&view, CLI_CALL_SHORT);
   fputs("<span class=url>", out);
-  if (fclose(line) == 0)
-    report_text(out, (struct idem_span){text, size});
+  if (text)
+    report_text(out, span_of(text));
   fputs("</span>", out);
   free(text);
 }

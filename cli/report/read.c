@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 #include "cli/report/report.h"
+#include "cli/view/exchange.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +44,13 @@ static int visit(void *arg, const struct tape_record *record)
                                .end_us = start + took,
                                .first_us = start + first,
                                .body_len = outcome->body_len,
-                               .usage = cli_tape_usage(record),
+                               .usage = cli_record_usage(record),
                                .curl_code = outcome->curl_code,
                                .lane = (uint32_t)lane,
                                .status = outcome->status,
                                .what = (uint8_t)record->call.what,
-                               .failed = cli_tape_failed(record),
-                               .stream = cli_tape_is_stream(record)};
+                               .failed = cli_record_failed(record),
+                               .stream = cli_is_event_stream(record->outcome.headers)};
   memcpy(call->id, record->call.id, sizeof(call->id));
   return CLI_OK;
 }

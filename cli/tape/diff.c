@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/output/json.h"
-#include "cli/output/message.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/tape/pair.h"
 #include "cli/tape/tape.h"
+#include "cli/view/exchange.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -65,32 +65,19 @@ static void say_difference(const struct tape_record *a, const struct tape_record
 
 /* Output. */
 
-static void print_json(struct comparison *c, uint64_t a, uint64_t b, const char *text)
-{
-  json_t *entry = json_object();
-  json_object_set_new(entry, "a", a ? json_integer((json_int_t)a) : json_null());
-  json_object_set_new(entry, "b", b ? json_integer((json_int_t)b) : json_null());
-  json_object_set_new(entry, "difference", cli_json_text((struct idem_span){text, strlen(text)}));
-  json_array_append_new(c->list, entry);
-}
-
-static void number_cell(char cell[24], uint64_t number)
-{
-  if (number)
-    snprintf(cell, 24, "%" PRIu64, number);
-  else
-    strcpy(cell, "-");
-}
-
+/* A line of the output: the numbers on both sides, 0 where there is none, and what differs. */
 static void tell(struct comparison *c, uint64_t a, uint64_t b, const char *text)
 {
   char x[24], y[24];
   if (c->list) {
-    print_json(c, a, b, text);
+    json_array_append_new(c->list,
+                          json_pack("{s:o, s:o, s:o}", "a", a ? json_integer((json_int_t)a) : json_null(),
+                                    "b", b ? json_integer((json_int_t)b) : json_null(), "difference",
+                                    cli_json_string(text)));
     return;
   }
-  number_cell(x, a);
-  number_cell(y, b);
+  snprintf(x, sizeof(x), a ? "%" PRIu64 : "-", a);
+  snprintf(y, sizeof(y), b ? "%" PRIu64 : "-", b);
   printf("%6s %6s  ", x, y);
   cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
   putchar('\n');
@@ -98,17 +85,14 @@ static void tell(struct comparison *c, uint64_t a, uint64_t b, const char *text)
 
 static void tell_only(struct comparison *c, int side, const struct tape_record *record)
 {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
+  struct idem_answer view = cli_record_view(record);
+  char *call = cli_call_text(&view, CLI_CALL_SHORT), *text = NULL;
   c->only[side]++;
-  if (!out)
-    return;
-  fprintf(out, "only in the %s: ", side ? "second" : "first");
-  cli_tape_put_short_url(out, record);
-  if (fclose(out) == 0)
+  if (call && asprintf(&text, "only in the %s: %s", side ? "second" : "first", call) >= 0) {
     tell(c, side ? 0 : record->number, side ? record->number : 0, text);
-  free(text);
+    free(text);
+  }
+  free(call);
 }
 
 /* Comparing. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 #include "cli/tape/har.h"
 #include "cli/tape/tape.h"
 
@@ -28,7 +28,8 @@ static int write_archive(const struct tape *tape, FILE *out)
   return code;
 }
 
-static int run(const struct cli_options *options, int argc, char **argv)
+/* What to export is asked for before the tape is looked at. */
+static int export(const struct cli_options *options, int argc, char **argv)
 {
   struct tape *tape;
   struct cli_sink sink;
@@ -62,5 +63,5 @@ const struct cli_command cli_tape_export = {
     .options = options_table,
     .min_operands = 1,
     .max_operands = 1,
-    .run = run,
+    .run = export,
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/tape/har.h"
 
-#include "cli/output/json_write.h"
+#include "cli/output/json.h"
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"
+#include "cli/view/exchange.h"
 #include "store/judge/event_stream.h"
 #include "store/key/key.h"
 
@@ -27,14 +28,9 @@ static struct idem_span span_of(const char *text)
   return (struct idem_span){text, strlen(text)};
 }
 
-static void put_name(FILE *out, const char *name)
-{
-  fprintf(out, "\"%s\":", name);
-}
-
 static void put_text(FILE *out, const char *name, struct idem_span text)
 {
-  put_name(out, name);
+  fprintf(out, "\"%s\":", name);
   cli_write_json_string(out, text);
 }
 
@@ -124,32 +120,10 @@ static void put_query(FILE *out, struct idem_span query)
 
 /* The request. */
 
-static struct idem_span request_header(const struct tape_record *record, const char *wanted)
-{
-  struct idem_span rest = record->request_headers, line, name, value;
-  while (sse_line(&rest, &line))
-    if (split(line, ':', &name, &value) && is_called(name, wanted))
-      return value;
-  return span_of("");
-}
-
-static void put_url(FILE *out, const struct tape_record *record)
-{
-  char *text = NULL;
-  size_t size = 0;
-  FILE *url = open_memstream(&text, &size);
-  if (!url)
-    return;
-  cli_tape_put_url(url, record);
-  if (fclose(url) == 0)
-    put_text(out, "url", (struct idem_span){text, size});
-  free(text);
-}
-
 /* The protocol is that of the answer: which one the request was sent in is not known before it. */
 static struct idem_span http_version(const struct tape_record *record)
 {
-  struct idem_span block = cli_tape_last_block(record->outcome.headers), line;
+  struct idem_span block = cli_last_block(record->outcome.headers), line;
   if (!sse_line(&block, &line) || line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0)
     return span_of("");
   const char *blank = memchr(line.data, ' ', line.len);
@@ -163,7 +137,7 @@ static void put_post_data(FILE *out, const struct tape_record *record)
   if (!record->call.request_body_len)
     return;
   fputs("\"postData\":{", out);
-  put_text(out, "mimeType", request_header(record, "Content-Type"));
+  put_text(out, "mimeType", cli_header(record->request_headers, "Content-Type"));
   putc(',', out);
   put_text(out, "text", record->request_body);
   if (!cli_is_text(record->request_body))
@@ -173,10 +147,12 @@ static void put_post_data(FILE *out, const struct tape_record *record)
 
 static void put_request(FILE *out, const struct tape_record *record)
 {
+  struct idem_answer view = cli_record_view(record);
+  char *url = cli_call_text(&view, CLI_CALL_URL);
   fputs("\"request\":{", out);
   put_text(out, "method", record->method);
   putc(',', out);
-  put_url(out, record);
+  put_text(out, "url", span_of(url ? url : ""));
   putc(',', out);
   put_text(out, "httpVersion", http_version(record));
   putc(',', out);
@@ -185,6 +161,7 @@ static void put_request(FILE *out, const struct tape_record *record)
   put_query(out, record->query);
   put_post_data(out, record);
   fprintf(out, "\"headersSize\":-1,\"bodySize\":%" PRIu64 "},", record->call.request_body_len);
+  free(url);
 }
 
 /* The response. */
@@ -192,7 +169,7 @@ static void put_request(FILE *out, const struct tape_record *record)
 static void put_content(FILE *out, const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
-  struct idem_span type = cli_tape_header(record, "Content-Type");
+  struct idem_span type = cli_header(record->outcome.headers, "Content-Type");
   fprintf(out, "\"content\":{\"size\":%" PRIu64 ",", outcome->body_len);
   put_text(out, "mimeType", type.len ? type : span_of("x-unknown"));
   if (outcome->body.len) {
@@ -223,7 +200,7 @@ static struct idem_span status_text(struct idem_span block)
 /* A transfer that failed has the status 0, as browsers have it, although a part of an answer may be there. */
 static void put_response(FILE *out, const struct tape_record *record)
 {
-  struct idem_span block = cli_tape_last_block(record->outcome.headers);
+  struct idem_span block = cli_last_block(record->outcome.headers);
   bool failed = record->outcome.curl_code != 0;
   fprintf(out, "\"response\":{\"status\":%u,", failed ? 0 : record->outcome.status);
   put_text(out, "statusText", failed ? span_of("") : status_text(block));
@@ -233,7 +210,7 @@ static void put_response(FILE *out, const struct tape_record *record)
   put_cookies(out, block, "Set-Cookie", false);
   put_headers(out, block);
   put_content(out, record);
-  put_text(out, "redirectURL", cli_tape_header(record, "Location"));
+  put_text(out, "redirectURL", cli_header(record->outcome.headers, "Location"));
   fprintf(out, ",\"headersSize\":%zu,\"bodySize\":%" PRIu64, block.len, record->outcome.body_len);
   if (failed) {
     fprintf(out, ",\"_error\":\"%s\",", cli_curl_error(record->outcome.curl_code));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/output/message.h"
-#include "cli/output/progress.h"
+#include "cli/output/output.h"
 #include "cli/tape/tape.h"
 
 #include <errno.h>

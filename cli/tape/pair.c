@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/tape/pair.h"
 
-#include "cli/output/message.h"
+#include "cli/output/output.h"
 #include "cli/tape/tape.h"
 #include "store/base/hash.h"
 

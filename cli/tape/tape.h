@@ -26,30 +26,12 @@ const char *cli_tape_key(const struct cli_options *options);
 int cli_tape_each(const struct tape *tape, const char *what, bool whole,
                   int (*visit)(void *arg, const struct tape_record *record), void *arg);
 
-/* "https://host/path?query" without a port that its scheme implies. */
-void cli_tape_put_url(FILE *out, const struct tape_record *record);
-/* The same in short: without https:// and the query. */
-void cli_tape_put_short_url(FILE *out, const struct tape_record *record);
-
-/* True if the transfer failed, or the status is one that says so. */
-bool cli_tape_failed(const struct tape_record *record);
-
 /* "OPERATION_TIMEDOUT", as curl.h names it without CURLE_; "error 999" for one that is not known. */
 const char *cli_curl_error(uint32_t code);
 
 /* The names of facts, as curl.h has them without CURLINFO_; NULL for a number that is none. */
 const char *cli_curl_info(unsigned number);
 enum { CLI_INFOS = 80 }; /* above every number that has a name */
-
-/* The tokens that the answer reports. */
-struct idem_usage cli_tape_usage(const struct tape_record *record);
-
-/* The value of a response header in the last block, or an empty span. */
-struct idem_span cli_tape_header(const struct tape_record *record, const char *name);
-bool cli_tape_is_stream(const struct tape_record *record);
-
-/* The last block of the response headers, from its status line on. */
-struct idem_span cli_tape_last_block(struct idem_span headers);
 
 /* Standard output, or the file of --output, which appears whole or not at all. */
 struct cli_sink {

@@ -29,4 +29,7 @@ struct cli_nearest {
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
                      struct idem_error *error);
 
+/* Writes what a person can do so that two calls become one operation, given their difference as idem_store_compare() tells it. */
+void cli_advice(const char *difference, char *out, size_t size);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/view/prompt.h"
 
-#include "cli/output/text.h"
+#include "cli/output/utf8.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static char *beginning(const char *text, size_t len)
 {
   size_t end = 0;
   while (end < len && end < BEGINNING) {
-    size_t n = cli_utf8_at(text + end, len - end);
+    size_t n = cli_utf8_len(text + end, len - end);
     end += n ? n : 1;
   }
   return strndup(text, end);
