@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A store that is too small for everything, and clearing out. */
+#include "store/records/evict.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -138,4 +139,63 @@ Test(store_room, gc_frees_the_reader_slots_of_the_dead)
   }
   cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0);
   cr_expect_eq(gc.readers, 5);
+}
+
+/* Nobody has left the snapshot that it held, so what is dropped could not be used again. */
+Test(store_room, a_reader_that_died_keeps_no_room)
+{
+  ask_number(0, 100);
+  pid_t child = fork();
+  if (child == 0) {
+    struct order order = order_of(&shop, "{\"n\":0}");
+    if (order_enter(&order) == IDEM_HIT)
+      raise(SIGKILL);
+    _exit(1);
+  }
+  int status;
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert(WIFSIGNALED(status));
+  for (int i = 1; i <= 400; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED);
+  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_stored), 401);
+  cr_expect_eq(ask_number(400, LARGE_ANSWER), IDEM_HIT);
+}
+
+static uint64_t entries(enum pages_tree tree)
+{
+  struct reader *reader;
+  cr_assert_eq(state_read(shop.store, &reader, &error), 0, "%s", error.text);
+  uint64_t count = reader->snapshot.tree[tree].entries;
+  reader_end(reader);
+  return count;
+}
+
+Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
+{
+  struct evicted gone = {0};
+  struct order order = order_of(&shop, "{}");
+  order_header(&order, "Idempotency-Key: one");
+  pid_t child = fork();
+  if (child == 0)
+    _exit(order_enter(&order) == IDEM_OWNED ? 0 : 1);
+  int status;
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert_eq(status, 0);
+  cr_assert_eq(entries(PAGES_OPS), 1);
+  cr_assert_eq(entries(PAGES_PRINTS), 1);
+  cr_expect_eq(evict_batch(shop.store, EVICT_CLAIMS, 3600 * INT64_C(1000000), &gone, &error), 0, "too young");
+  cr_expect_eq(evict_batch(shop.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 1);
+  cr_expect_eq(gone.claims, 1);
+  cr_expect_eq(entries(PAGES_OPS), 0);
+  cr_expect_eq(entries(PAGES_PRINTS), 0);
+}
+
+Test(store_room, a_claim_that_is_held_stays)
+{
+  struct evicted gone = {0};
+  struct order order = order_of(&shop, "{}");
+  cr_assert_eq(order_enter(&order), IDEM_OWNED);
+  cr_expect_eq(evict_batch(shop.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 0);
+  cr_expect_eq(order_commit(&order, "{}"), IDEM_STORED);
+  order_leave(&order, true);
 }
