@@ -85,13 +85,13 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
 
 void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
 {
-  bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   if (call->priv.verdict == IDEM_HIT && delivered)
     count_hit(store, call);
   call_unpin(call);
   if (call->priv.verdict == IDEM_BUSY || (call->priv.claim_fd < 0 && !call->priv.ticket))
     return;
   struct quiet quiet = quiet_begin();
+  bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   /* repeats=fresh: from now on an identical call is a new sample. */
   if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)
     claim_record_mark_delivered(store, call->priv.base, call->key, call->sequence);

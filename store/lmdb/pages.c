@@ -117,9 +117,9 @@ static int check_neighbours(const struct pages_snapshot *snapshot, const struct 
 }
 
 /* Goes down from `root` to the leaf that has, or would have, `key`. With `whole` the pages on the way are
- * checked as LMDB would use them to write. */
-static int find_leaf(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key, bool whole,
-                     const struct page **leaf)
+ * checked as LMDB would use them to write. Inline, for every lookup of a hit comes here. */
+static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
+                            bool whole, const struct page **leaf)
 {
   for (int depth = 0; depth < PAGE_DEPTH; depth++) {
     struct node node;
