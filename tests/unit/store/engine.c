@@ -14,20 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct shop shop;
 static struct idem_error error;
 
-static void open_shop(void)
-{
-  shop_open(&shop, "");
-}
-
-static void close_shop(void)
-{
-  shop_close(&shop);
-}
-
-TestSuite(store_engine, .init = open_shop, .fini = close_shop, .timeout = 30);
+TestSuite(store_engine, .init = open_fixture, .fini = close_fixture, .timeout = 30);
 
 static const char mark[] = "mark";
 
@@ -46,25 +35,25 @@ static int stand_still(struct writer *writer, void *arg)
 
 Test(store_engine, a_store_opens_and_answers_while_a_writer_stands_still)
 {
-  struct order order = order_of(&shop, "{}");
+  struct caller caller = caller_of(&fixture, "{}");
   int ends[2];
   char byte;
-  cr_assert_eq(order_ask(&order, "{\"a\":1}"), IDEM_OWNED);
+  cr_assert_eq(caller_ask(&caller, "{\"a\":1}"), IDEM_OWNED);
   cr_assert_eq(pipe(ends), 0);
   pid_t child = fork();
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    state_write(shop.store, stand_still, &ends[1], &error);
+    state_write(fixture.store, stand_still, &ends[1], &error);
     _exit(1);
   }
   cr_assert_eq(read(ends[0], &byte, 1), 1);
-  cr_expect_eq(shop_reopen(&shop, &error), 0, "%s", error.text);
-  cr_expect_eq(order_ask(&order, ""), IDEM_HIT);
+  cr_expect_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
-  struct order next = order_of(&shop, "{\"n\":2}");
-  cr_expect_eq(order_ask(&next, "{\"a\":2}"), IDEM_OWNED);
-  cr_expect_eq(order_ask(&next, ""), IDEM_HIT, "its lock has gone with it");
+  struct caller next = caller_of(&fixture, "{\"n\":2}");
+  cr_expect_eq(caller_ask(&next, "{\"a\":2}"), IDEM_OWNED);
+  cr_expect_eq(caller_ask(&next, ""), IDEM_HIT, "its lock has gone with it");
 }
 
 static int fail_half_way(struct writer *writer, void *arg)
@@ -84,39 +73,39 @@ static int do_nothing(struct writer *writer, void *arg)
 
 Test(store_engine, an_assertion_of_lmdb_ends_the_writing_of_its_process_and_nothing_else)
 {
-  struct order order = order_of(&shop, "{}"), next = order_of(&shop, "{\"n\":2}");
+  struct caller caller = caller_of(&fixture, "{}"), next = caller_of(&fixture, "{\"n\":2}");
   struct reader *reader;
   struct idem_span value;
   int status;
-  cr_assert_eq(order_ask(&order, "{\"a\":1}"), IDEM_OWNED);
+  cr_assert_eq(caller_ask(&caller, "{\"a\":1}"), IDEM_OWNED);
   pid_t child = fork();
   if (child == 0) {
-    bool ended = state_write(shop.store, fail_half_way, NULL, &error) == -EILSEQ;
-    bool for_good = state_write(shop.store, do_nothing, NULL, &error) == -EILSEQ;
-    _exit(ended && for_good && order_ask(&order, "") == IDEM_HIT ? 0 : 1);
+    bool ended = state_write(fixture.store, fail_half_way, NULL, &error) == -EILSEQ;
+    bool for_good = state_write(fixture.store, do_nothing, NULL, &error) == -EILSEQ;
+    _exit(ended && for_good && caller_ask(&caller, "") == IDEM_HIT ? 0 : 1);
   }
   cr_assert_eq(waitpid(child, &status, 0), child);
   cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
-  cr_assert_eq(state_read(shop.store, &reader, &error), 0);
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
   cr_expect_eq(pages_get(&reader->snapshot, PAGES_META, mark, sizeof(mark), &value), -ENOENT);
   reader_end(reader);
-  cr_expect_eq(order_ask(&next, "{\"a\":2}"), IDEM_OWNED);
-  cr_expect_eq(order_ask(&next, ""), IDEM_HIT, "another process goes on writing");
+  cr_expect_eq(caller_ask(&next, "{\"a\":2}"), IDEM_OWNED);
+  cr_expect_eq(caller_ask(&next, ""), IDEM_HIT, "another process goes on writing");
 }
 
 /* Each commit adds an entry to the free list, as long as somebody reads what was before. */
 static void fill_free_list(void)
 {
-  struct order pinned = order_of(&shop, "{}");
-  cr_assert_eq(order_ask(&pinned, "{}"), IDEM_OWNED);
-  cr_assert_eq(order_enter(&pinned), IDEM_HIT);
+  struct caller pinned = caller_of(&fixture, "{}");
+  cr_assert_eq(caller_ask(&pinned, "{}"), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&pinned), IDEM_HIT);
   for (int i = 0; i < 4; i++) {
     char body[] = "{\"n\":0}";
     body[5] = (char)('0' + i);
-    struct order order = order_of(&shop, body);
-    cr_assert_eq(order_ask(&order, "{}"), IDEM_OWNED);
+    struct caller caller = caller_of(&fixture, body);
+    cr_assert_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
   }
-  order_leave(&pinned, true);
+  caller_leave(&pinned, true);
 }
 
 Test(store_engine, a_free_list_whose_keys_do_not_ascend_is_not_written_to)
@@ -125,8 +114,8 @@ Test(store_engine, a_free_list_whose_keys_do_not_ascend_is_not_written_to)
   struct pages_snapshot snapshot = {0};
   struct node first, second;
   fill_free_list();
-  idem_store_close(shop.store);
-  int fd = open(shop_path(&shop, "data.mdb"), O_RDWR);
+  idem_store_close(fixture.store);
+  int fd = open(fixture_path(&fixture, "data.mdb"), O_RDWR);
   cr_assert_eq(pages_open(&pages, fd, 64 << 20), 0);
   for (uint64_t txn = 1; txn < 1000; txn++)
     pages_copy_roots(&pages, txn, &snapshot);
@@ -145,12 +134,12 @@ Test(store_engine, a_free_list_whose_keys_do_not_ascend_is_not_written_to)
   close(fd);
 
   struct idem_verify verify;
-  struct order order = order_of(&shop, "{}"), fresh = order_of(&shop, "{\"fresh\":1}");
-  cr_assert_eq(idem_store_open(&shop.store, &shop.options, &error), 0, "%s", error.text);
-  cr_expect_eq(order_ask(&order, ""), IDEM_HIT, "what is there can be read");
+  struct caller caller = caller_of(&fixture, "{}"), fresh = caller_of(&fixture, "{\"fresh\":1}");
+  cr_assert_eq(idem_store_open(&fixture.store, &fixture.options, &error), 0, "%s", error.text);
+  cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT, "what is there can be read");
   fresh.request.headers = fresh.headers;
-  fresh.request.rule = shop.config.rules;
-  cr_expect_eq(idem_store_enter(shop.store, &fresh.request, &fresh.call, &error), -EILSEQ);
-  cr_assert_eq(idem_store_verify(shop.store, &verify, NULL, NULL, NULL, &error), 0);
+  fresh.request.rule = fixture.config.rules;
+  cr_expect_eq(idem_store_enter(fixture.store, &fresh.request, &fresh.call, &error), -EILSEQ);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
   cr_expect_eq(verify.damaged, 1);
 }

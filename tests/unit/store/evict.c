@@ -147,8 +147,8 @@ Test(store_room, a_reader_that_died_keeps_no_room)
   ask_number(0, 100);
   pid_t child = fork();
   if (child == 0) {
-    struct order order = order_of(&shop, "{\"n\":0}");
-    if (order_enter(&order) == IDEM_HIT)
+    struct caller caller = caller_of(&fixture, "{\"n\":0}");
+    if (caller_enter(&caller) == IDEM_HIT)
       raise(SIGKILL);
     _exit(1);
   }
@@ -157,14 +157,14 @@ Test(store_room, a_reader_that_died_keeps_no_room)
   cr_assert(WIFSIGNALED(status));
   for (int i = 1; i <= 400; i++)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED);
-  cr_expect_eq(shop_counter(&shop, IDEM_COUNTER_stored), 401);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_stored), 401);
   cr_expect_eq(ask_number(400, LARGE_ANSWER), IDEM_HIT);
 }
 
 static uint64_t entries(enum pages_tree tree)
 {
   struct reader *reader;
-  cr_assert_eq(state_read(shop.store, &reader, &error), 0, "%s", error.text);
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0, "%s", error.text);
   uint64_t count = reader->snapshot.tree[tree].entries;
   reader_end(reader);
   return count;
@@ -173,18 +173,19 @@ static uint64_t entries(enum pages_tree tree)
 Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
 {
   struct evicted gone = {0};
-  struct order order = order_of(&shop, "{}");
-  order_header(&order, "Idempotency-Key: one");
+  struct caller caller = caller_of(&fixture, "{}");
+  caller_header(&caller, "Idempotency-Key: one");
   pid_t child = fork();
   if (child == 0)
-    _exit(order_enter(&order) == IDEM_OWNED ? 0 : 1);
+    _exit(caller_enter(&caller) == IDEM_OWNED ? 0 : 1);
   int status;
   cr_assert_eq(waitpid(child, &status, 0), child);
   cr_assert_eq(status, 0);
   cr_assert_eq(entries(PAGES_OPS), 1);
   cr_assert_eq(entries(PAGES_PRINTS), 1);
-  cr_expect_eq(evict_batch(shop.store, EVICT_CLAIMS, 3600 * INT64_C(1000000), &gone, &error), 0, "too young");
-  cr_expect_eq(evict_batch(shop.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 1);
+  cr_expect_eq(evict_batch(fixture.store, EVICT_CLAIMS, 3600 * INT64_C(1000000), &gone, &error), 0,
+               "too young");
+  cr_expect_eq(evict_batch(fixture.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 1);
   cr_expect_eq(gone.claims, 1);
   cr_expect_eq(entries(PAGES_OPS), 0);
   cr_expect_eq(entries(PAGES_PRINTS), 0);
@@ -193,9 +194,9 @@ Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
 Test(store_room, a_claim_that_is_held_stays)
 {
   struct evicted gone = {0};
-  struct order order = order_of(&shop, "{}");
-  cr_assert_eq(order_enter(&order), IDEM_OWNED);
-  cr_expect_eq(evict_batch(shop.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 0);
-  cr_expect_eq(order_commit(&order, "{}"), IDEM_STORED);
-  order_leave(&order, true);
+  struct caller caller = caller_of(&fixture, "{}");
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  cr_expect_eq(evict_batch(fixture.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 0);
+  cr_expect_eq(caller_commit(&caller, "{}"), IDEM_STORED);
+  caller_leave(&caller, true);
 }
