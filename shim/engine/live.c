@@ -7,8 +7,8 @@
 #include "shim/live/prerequest.h"
 #include "shim/live/tee.h"
 #include "shim/live/upstream_key.h"
-#include "shim/rescue/clone.h"
-#include "shim/rescue/isolate.h"
+#include "shim/rescue/at_exit.h"
+#include "shim/rescue/process_copy.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/tape/recorder.h"
@@ -25,19 +25,12 @@ bool live_is_ours(const struct request *request)
   return memcmp(sending, request->op.key, IDEM_KEY_SIZE) == 0;
 }
 
-static long info_number(const struct shadow *shadow, CURLINFO info)
-{
-  long value = 0;
-  shadow->lib->easy_getinfo(shadow->handle, info, &value);
-  return value;
-}
-
 /* Some responses have no body, and HTTP/2 and later frame every one; before, a length or chunks tell its end,
  * or else the connection's end does. */
 static bool is_framed(const struct shadow *shadow, struct idem_span block)
 {
-  long version = info_number(shadow, CURLINFO_HTTP_VERSION);
-  long status = info_number(shadow, CURLINFO_RESPONSE_CODE);
+  long version = shadow_info_long(shadow, CURLINFO_HTTP_VERSION);
+  long status = shadow_info_long(shadow, CURLINFO_RESPONSE_CODE);
   return shadow->no_body || status == 204 || status == 304 || version >= CURL_HTTP_VERSION_2_0 ||
          header_find(block, "content-length").data || header_find(block, "transfer-encoding").data;
 }
@@ -49,7 +42,7 @@ static struct idem_recording make_recording(const struct live *live, const struc
   struct idem_span headers = {tee->headers.data, tee->headers.len};
   struct idem_span block = header_last_block(headers);
   return (struct idem_recording){
-      .status = (int)info_number(shadow, CURLINFO_RESPONSE_CODE),
+      .status = (int)shadow_info_long(shadow, CURLINFO_RESPONSE_CODE),
       .started_us = live->started_us,
       .duration_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000),
       .headers = headers,
@@ -95,7 +88,7 @@ static void keep_answer(const struct live *live, CURLcode code)
   char reason[32];
   snprintf(reason, sizeof(reason), "curl error %d", (int)code);
   if (code != CURLE_OK)
-    report_not_stored(request, reason, (int)info_number(request->shadow, CURLINFO_RESPONSE_CODE));
+    report_not_stored(request, reason, (int)shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE));
   else if (live->tee.unfit)
     report_not_stored(request, live->tee.unfit, 0);
   else if (request->shadow->disturbed)
@@ -190,6 +183,8 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   if (kind == LIVE_OWNED) {
     prerequest_attach(&live->tee);
     spooling_begin(&live->spooling, &live->tee, live->started_us);
+    if (request->rule->rescue_ms)
+      at_exit_register();
     rescue_begin(&live->rescue, &live->tee, &live->spooling);
   }
   request->shadow->replayed = REPLAYED_NOT;
@@ -223,11 +218,11 @@ static void end_claim(struct live *live, CURLcode code)
 /* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
 static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 {
-  isolate_kill_after(ISOLATE_COMMIT_SECONDS);
+  process_copy_kill_after(PROCESS_COPY_COMMIT_SECONDS);
   record(live, code);
   keep_answer(live, code);
   end_claim(live, code);
-  clone_leave(0);
+  process_copy_leave(0);
 }
 
 void live_end(struct live *live, CURLcode code)

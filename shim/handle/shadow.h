@@ -145,6 +145,21 @@ static inline const char *shadow_text(const struct shadow *shadow, enum option_s
   return (const char *)shadow->slot[slot];
 }
 
+/* What libcurl itself says of the transfer; 0 if it does not. */
+static inline long shadow_info_long(const struct shadow *shadow, CURLINFO info)
+{
+  long value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
+static inline curl_off_t shadow_info_size(const struct shadow *shadow, CURLINFO info)
+{
+  curl_off_t value = 0;
+  shadow->lib->easy_getinfo(shadow->handle, info, &value);
+  return value;
+}
+
 /* True if libcurl undoes the content coding of an answer. */
 static inline bool shadow_decodes(const struct shadow *shadow)
 {

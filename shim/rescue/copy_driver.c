@@ -2,7 +2,7 @@
 #include "shim/rescue/copy_driver.h"
 
 #include "shim/engine/live.h"
-#include "shim/rescue/isolate.h"
+#include "shim/rescue/process_copy.h"
 
 #include <time.h>
 
@@ -64,7 +64,7 @@ CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
       real->multi_remove_handle(handle, multi->in[i]->handle);
   while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code) && running) {
     sockets = 0;
-    isolate_kill_after(ISOLATE_TURN_SECONDS);
+    process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
     if (real->multi_wait(handle, NULL, 0, 1000, &sockets) != CURLM_OK || !sockets)
       nanosleep(&pause, NULL);
   }

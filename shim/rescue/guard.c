@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/guard.h"
 
-#include "shim/rescue/clone.h"
+#include "shim/rescue/process_copy.h"
 #include "shim/runtime/settings.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ static void sleep_until_alone(int tell, int owner)
     ;
   /* Dismissed, though the owner may be dead by now as well. */
   if (poll(wake, 1, 0) != 0)
-    clone_leave(0);
+    process_copy_leave(0);
 }
 
 static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets, int tell,
@@ -80,7 +80,7 @@ static enum guard_side watch(const struct guard *guard, const struct transfer_so
 {
   sleep_until_alone(tell, owner);
   if (!is_untouched(guard, sockets))
-    clone_leave(0);
+    process_copy_leave(0);
   return GUARD_COPY;
 }
 

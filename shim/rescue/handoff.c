@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/handoff.h"
 
-#include "shim/rescue/clone.h"
-#include "shim/rescue/epoll_restore.h"
+#include "shim/base/fd_table.h"
 #include "shim/rescue/fork.h"
-#include "shim/rescue/isolate.h"
+#include "shim/rescue/process_copy.h"
 #include "shim/runtime/app_stderr.h"
 #include "shim/runtime/settings.h"
 #include "shim/transport/feeder.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,13 +52,13 @@ static struct isolation kept(const struct transfer_sockets *sockets, const int d
 {
   struct isolation isolation = {.dead = dead[0], .seconds = seconds};
   for (unsigned i = 0; also && i < 2; i++)
-    isolate_keep_fd(&isolation, also[i]);
-  isolate_keep_fd(&isolation, dead[0]);
-  isolate_keep_fd(&isolation, dead[1]);
+    process_copy_keep_fd(&isolation, also[i]);
+  process_copy_keep_fd(&isolation, dead[0]);
+  process_copy_keep_fd(&isolation, dead[1]);
   for (unsigned i = 0; i < sizeof(store->keep) / sizeof(*store->keep); i++)
-    isolate_keep_fd(&isolation, store->keep[i]);
+    process_copy_keep_fd(&isolation, store->keep[i]);
   for (unsigned i = 0; i < sockets->count; i++)
-    isolate_keep_fd(&isolation, sockets->fd[i]);
+    process_copy_keep_fd(&isolation, sockets->fd[i]);
   return isolation;
 }
 
@@ -63,13 +66,13 @@ static struct isolation kept(const struct transfer_sockets *sockets, const int d
  * alone first of all: should it hang, it holds nothing of the app's, and is ended in time. */
 static pid_t copy_between_locks(struct request *request, struct isolation *isolation, enum idem_parted owner)
 {
-  struct clone_kind kind = clone_kind();
+  struct process_copy_kind kind = process_copy_kind();
   pid_t app = getpid();
   fork_lock_all();
-  pid_t pid = clone_process(&kind);
+  pid_t pid = process_copy_make(&kind);
   if (pid == 0) {
     app_stderr_note(app);
-    isolate_process(isolation);
+    process_copy_isolate(isolation);
     fork_unlock_in_copy();
   } else {
     fork_unlock_all();
@@ -85,15 +88,81 @@ static pid_t copy_between_locks(struct request *request, struct isolation *isola
   return pid;
 }
 
+/* The app's epoll sets. What they watch is a connection, not a number: one that goes on in another process would
+ * be reported for ever under a number that is something else by now. */
+enum { REGISTRATIONS_MOST = 8 };
+
+struct registrations {
+  int fd; /* that they watch */
+  struct registration {
+    int epoll;
+    uint32_t events;
+    uint64_t data;
+  } registration[REGISTRATIONS_MOST];
+  unsigned count;
+};
+
+static bool is_epoll(int fd)
+{
+  static const char name[] = "anon_inode:[eventpoll]";
+  char path[48], target[sizeof(name)];
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+  return readlink(path, target, sizeof(target)) == (ssize_t)(sizeof(name) - 1) &&
+         memcmp(target, name, sizeof(name) - 1) == 0;
+}
+
+/* "tfd:        5 events:       19 data:                5  pos:0 ..." [proc(5)] */
+static void take_line(struct registrations *registrations, int epoll, const char *line)
+{
+  struct registration *next = &registrations->registration[registrations->count];
+  int fd;
+  if (registrations->count == REGISTRATIONS_MOST ||
+      sscanf(line, "tfd: %d events: %" SCNx32 " data: %" SCNx64, &fd, &next->events, &next->data) != 3 ||
+      fd != registrations->fd || epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) < 0)
+    return;
+  next->epoll = epoll;
+  registrations->count++;
+}
+
+static void visit(void *arg, int fd)
+{
+  char path[48], line[160];
+  if (!is_epoll(fd))
+    return;
+  snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+  FILE *info = fopen(path, "re");
+  while (info && fgets(line, sizeof(line), info))
+    take_line(arg, fd, line);
+  if (info)
+    fclose(info);
+}
+
+/* Ends every watch of `fd`, and notes it. */
+static void epoll_save(struct registrations *registrations, int fd)
+{
+  *registrations = (struct registrations){.fd = fd};
+  fd_each(visit, registrations);
+}
+
+/* Begins the watches anew, on what has the number now. */
+static void epoll_restore(const struct registrations *registrations)
+{
+  for (unsigned i = 0; i < registrations->count; i++) {
+    const struct registration *registration = &registrations->registration[i];
+    struct epoll_event event = {.events = registration->events, .data.u64 = registration->data};
+    epoll_ctl(registration->epoll, EPOLL_CTL_ADD, registrations->fd, &event);
+  }
+}
+
 /* From here on what libcurl does to the connection reaches nobody. */
 static void bury(struct handoff *handoff, const struct transfer_sockets *sockets, const int dead[2])
 {
   for (unsigned i = 0; i < sockets->count; i++) {
-    struct epoll_registrations epoll_registrations = {.count = 0};
+    struct registrations registrations = {.count = 0};
     if (sockets->watched)
-      epoll_save(&epoll_registrations, sockets->fd[i]);
+      epoll_save(&registrations, sockets->fd[i]);
     dup3(dead[0], sockets->fd[i], O_CLOEXEC);
-    epoll_restore(&epoll_registrations);
+    epoll_restore(&registrations);
   }
   close(dead[0]);
   handoff->far = dead[1];
@@ -146,7 +215,7 @@ static enum handoff_side make(struct handoff *handoff, struct request *request,
 enum handoff_side handoff_transfer(struct handoff *handoff, struct request *request,
                                    const struct transfer_sockets *sockets)
 {
-  return make(handoff, request, sockets, ISOLATE_TURN_SECONDS, NULL);
+  return make(handoff, request, sockets, PROCESS_COPY_TURN_SECONDS, NULL);
 }
 
 enum handoff_side handoff_standby(struct handoff *handoff, struct request *request,
@@ -164,5 +233,5 @@ void handoff_end(struct handoff *handoff)
 
 void handoff_reap(void)
 {
-  clone_reap();
+  process_copy_reap();
 }

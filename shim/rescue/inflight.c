@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/inflight.h"
 
-#include "shim/rescue/rescue.h"
-
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,15 +60,15 @@ static bool list(struct inflight *entry)
   return noticed;
 }
 
-struct inflight *inflight_add(struct rescue *rescue, struct driver *of_multi)
+struct inflight *inflight_add(struct rescue *rescue, const struct request *request, struct driver *of_multi)
 {
   struct inflight *entry = malloc(sizeof(*entry));
   if (!entry)
     return NULL;
   *entry = (struct inflight){.rescue = rescue, .own.thread = pthread_self(), .process = getpid()};
-  entry->api = rescue->request->api;
-  entry->store = rescue->request->store;
-  entry->op = rescue->request->op;
+  entry->api = request->api;
+  entry->store = request->store;
+  entry->op = request->op;
   entry->driver = of_multi ? of_multi : &entry->own;
   if (list(entry))
     return entry;

@@ -2,7 +2,7 @@
 /*
  * inflight: the calls of this process that are upstream and may be rescued, of all threads.
  *
- *     entry = inflight_add(rescue, multi ? &multi->driver : NULL);
+ *     entry = inflight_add(rescue, request, multi ? &multi->driver : NULL);
  *     ...the transfer...
  *     inflight_remove(entry);
  *
@@ -17,7 +17,7 @@
 #define IDEMSHIM_SHIM_INFLIGHT_H
 
 #include "shim/base/driver.h"
-#include "store/store.h"
+#include "shim/request/request.h"
 
 #include <sys/types.h>
 
@@ -36,7 +36,7 @@ struct inflight {
 };
 
 /* `of_multi` is the driver of the app's multi that the call is in, or NULL. NULL without memory. */
-struct inflight *inflight_add(struct rescue *rescue, struct driver *of_multi);
+struct inflight *inflight_add(struct rescue *rescue, const struct request *request, struct driver *of_multi);
 
 /* A copy of the process has its claim by now. NULL is fine. */
 void inflight_handed_off(struct inflight *entry);

@@ -5,26 +5,17 @@
 #include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
 #include "shim/replay/progress.h"
-#include "shim/rescue/at_exit.h"
-#include "shim/rescue/connection.h"
 #include "shim/rescue/copy_driver.h"
 #include "shim/rescue/deadline.h"
+#include "shim/rescue/eligible.h"
 #include "shim/rescue/inflight.h"
-#include "shim/rescue/isolate.h"
-#include "shim/rescue/rescuable.h"
+#include "shim/rescue/process_copy.h"
 #include "shim/runtime/report.h"
 
 #include <pthread.h>
 #include <sys/select.h>
 
 __thread struct rescue *rescue_current;
-
-static curl_off_t info_size(const struct shadow *shadow, CURLINFO info)
-{
-  curl_off_t value = 0;
-  shadow->lib->easy_getinfo(shadow->handle, info, &value);
-  return value;
-}
 
 /* The two sides. */
 
@@ -82,7 +73,7 @@ static void find_sockets(struct rescue *rescue)
   if (!has_ports(shadow))
     return;
   rescue->sockets.count = 0;
-  connection_find(shadow, &rescue->sockets);
+  eligible_find_sockets(shadow, &rescue->sockets);
 }
 
 static void become_copy(struct rescue *rescue)
@@ -90,7 +81,7 @@ static void become_copy(struct rescue *rescue)
   const struct shadow *shadow = rescue->request->shadow;
   rescue->state = RESCUE_COPY;
   rescue->tee->app_gone = true;
-  isolate_kill_after(ISOLATE_TURN_SECONDS);
+  process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
   free_of_app(rescue);
   if (multi_of(shadow))
     copy_mute_others(multi_of(shadow), shadow);
@@ -116,7 +107,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     return;
   }
   find_sockets(rescue);
-  const char *against = rescuable_reason(rescue);
+  const char *against = eligible_reason(rescue->request, rescue->tee, &rescue->sockets);
   if (against) {
     refuse(rescue, against);
     return;
@@ -196,7 +187,8 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
   const struct shadow *shadow = rescue->request->shadow;
   if (rescue->tee->app_paused)
     return false;
-  curl_off_t bytes = info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
+  curl_off_t bytes =
+      shadow_info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) + shadow_info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
   return low_speed_exceeded(&rescue->low_speed, shadow, bytes, now_us);
 }
 
@@ -253,7 +245,7 @@ struct rescue *rescue_turn(CURLM *multi)
   if (rescue->entry)
     driver_enter(&rescue->entry->own);
   if (rescue->state == RESCUE_COPY)
-    isolate_kill_after(ISOLATE_TURN_SECONDS);
+    process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
   if (rescue->state != RESCUE_READY)
     return rescue;
   learn_sockets(rescue);
@@ -268,10 +260,10 @@ static void keep_guard(struct rescue *rescue)
     guard_dismiss(&rescue->guard);
     return;
   }
-  if (rescue->guard.barred || !rescuable_is_sent_whole(rescue->request))
+  if (rescue->guard.barred || !eligible_is_sent_whole(rescue->request))
     return;
   find_sockets(rescue);
-  if (rescuable_reason(rescue)) {
+  if (eligible_reason(rescue->request, rescue->tee, &rescue->sockets)) {
     rescue->guard.barred = true;
   } else if (guard_keep(&rescue->guard, rescue->request, &rescue->sockets,
                         deadline_of_copy_seconds(rescue)) == GUARD_COPY) {
@@ -340,9 +332,8 @@ void rescue_begin(struct rescue *rescue, struct tee *tee, struct spooling *spool
   if (!request->rule->rescue_ms && !request->rule->guard)
     return;
   rescue->state = RESCUE_READY;
-  at_exit_register();
   if (request->rule->rescue_ms)
-    rescue->entry = inflight_add(rescue, multi_of(shadow) ? &multi_of(shadow)->driver : NULL);
+    rescue->entry = inflight_add(rescue, request, multi_of(shadow) ? &multi_of(shadow)->driver : NULL);
   tee_listen(tee, &rescue->listener);
   if (!shadow->slot[SLOT_NOPROGRESS] &&
       (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION])) {

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/rescue/connection.h"
+#include "shim/rescue/eligible.h"
 
 #include "shim/base/fd_table.h"
+#include "shim/handle/multi.h"
+#include "shim/handle/share.h"
+#include "shim/live/prerequest.h"
+#include "shim/live/tee.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -73,7 +77,7 @@ static void visit(void *arg, int fd)
 }
 
 /* The answer may have come whole before a reset. */
-void connection_find(const struct shadow *shadow, struct transfer_sockets *sockets)
+void eligible_find_sockets(const struct shadow *shadow, struct transfer_sockets *sockets)
 {
   struct search search = {ends_of(shadow), sockets, false};
   unsigned before = sockets->count;
@@ -85,12 +89,65 @@ void connection_find(const struct shadow *shadow, struct transfer_sockets *socke
     fd_each(visit, &search);
 }
 
-/* An HTTP/1 transfer that is known as such is over, or it has its connection for itself. */
-bool connection_is_shared(const struct shadow *shadow, const struct shadow *other)
+/* True if the other transfer may be going on over the same connection: one that is known to be HTTP/1 is over, or
+ * it has its connection for itself. */
+static bool is_shared(const struct shadow *shadow, const struct shadow *other)
 {
-  long version = 0;
   struct ends mine = ends_of(shadow), theirs = ends_of(other);
-  other->lib->easy_getinfo(other->handle, CURLINFO_HTTP_VERSION, &version);
+  long version = shadow_info_long(other, CURLINFO_HTTP_VERSION);
   return mine.local.port == theirs.local.port &&
          (version == CURL_HTTP_VERSION_NONE || version >= CURL_HTTP_VERSION_2_0);
+}
+
+bool eligible_is_sent_whole(const struct request *request)
+{
+  const struct shadow *shadow = request->shadow;
+  curl_off_t sent = shadow_info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
+  return request_has_begun(request) && sent >= (curl_off_t)request->bytes.body.len &&
+         sent >= shadow_info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
+}
+
+static bool is_refused(const struct request *request)
+{
+  long status = shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE);
+  return status >= 400 && !idem_rule_accepts(request->rule, (int)status);
+}
+
+/* What speaks against it in the other calls of its multi. */
+static const char *company_against(const struct shadow *shadow, const struct multi *multi)
+{
+  for (unsigned i = 0; multi && i < multi->added; i++) {
+    const struct shadow *other = multi->in[i];
+    if (shadow_value(other, CURLOPT_CLOSESOCKETFUNCTION))
+      return "not rescued: CLOSESOCKETFUNCTION";
+    if (other != shadow && is_shared(shadow, other))
+      return "not rescued: its connection carries other calls";
+  }
+  return NULL;
+}
+
+/* libcurl reads its files, or the app's callbacks, as it sends. */
+static bool is_form(const struct shadow *shadow)
+{
+  return shadow->request == HTTP_FORM || shadow->request == HTTP_MIME;
+}
+
+const char *eligible_reason(const struct request *request, const struct tee *tee,
+                            const struct transfer_sockets *sockets)
+{
+  const struct shadow *shadow = request->shadow;
+  const char *company = company_against(shadow, multi_of(shadow));
+  if (company)
+    return company;
+  if (shadow->shared && share_has_locks())
+    return "not rescued: SHARE with locks";
+  if (shadow_value(shadow, CURLOPT_CLOSESOCKETFUNCTION))
+    return "not rescued: CLOSESOCKETFUNCTION";
+  if (is_form(shadow) && !eligible_is_sent_whole(request))
+    return "not rescued: the form is not sent yet";
+  if (tee->unfit || shadow->disturbed)
+    return "not rescued: it could not be stored";
+  if (is_refused(request))
+    return "not rescued: upstream has refused it";
+  return sockets->count ? NULL : "not rescued: its connection cannot be told";
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/rescue/clone.h"
+#include "shim/rescue/process_copy.h"
+
+#include "shim/base/fd_table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,9 +35,9 @@ static long raw_clone(unsigned long flags, int *tid)
 #endif
 }
 
-struct clone_kind clone_kind(void)
+struct process_copy_kind process_copy_kind(void)
 {
-  struct clone_kind kind = {.tid = NULL};
+  struct process_copy_kind kind = {.tid = NULL};
   int inherits = 0;
   if (prctl(PR_GET_TID_ADDRESS, &kind.tid) < 0)
     kind.tid = NULL;
@@ -42,7 +47,7 @@ struct clone_kind clone_kind(void)
   return kind;
 }
 
-void clone_leave(int status)
+void process_copy_leave(int status)
 {
   for (;;)
     syscall(SYS_exit_group, status);
@@ -69,7 +74,7 @@ static pid_t remember(pid_t child)
   return child;
 }
 
-pid_t clone_process(const struct clone_kind *kind)
+pid_t process_copy_make(const struct process_copy_kind *kind)
 {
   if (!kind->tid || !kind->robust)
     return -1;
@@ -79,18 +84,63 @@ pid_t clone_process(const struct clone_kind *kind)
   if (child == 0 && !kind->inherits) {
     long copy = raw_clone(TID_FLAGS | SIGCHLD, kind->tid);
     if (copy != 0)
-      clone_leave(copy < 0);
+      process_copy_leave(copy < 0);
   }
   if (child == 0)
     syscall(SYS_set_robust_list, kind->robust, kind->robust_size);
   return child;
 }
 
-void clone_reap(void)
+void process_copy_reap(void)
 {
   for (int i = 0; i < CHILDREN_MAX; i++) {
     pid_t child = atomic_load_explicit(&children[i], memory_order_relaxed);
     if (child && wait4(child, NULL, WNOHANG | __WALL, NULL) != 0)
       atomic_compare_exchange_strong(&children[i], &child, 0);
   }
+}
+
+static bool is_kept(const struct isolation *isolation, int fd)
+{
+  for (unsigned i = 0; i < isolation->count; i++)
+    if (isolation->keep[i] == fd)
+      return true;
+  return false;
+}
+
+/* Bare system calls here and below: the thread sanitizer knows nothing of this copy. It would take what
+ * threads that are not here have opened for theirs, and wait for locks of its own that they hold. */
+static void replace(void *arg, int fd)
+{
+  const struct isolation *isolation = arg;
+  if (!is_kept(isolation, fd))
+    syscall(SYS_dup3, isolation->dead, fd, O_CLOEXEC);
+}
+
+static void forget_handlers(void)
+{
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction action = {.sa_handler = number == SIGPIPE ? SIG_IGN : SIG_DFL};
+    sigaction(number, &action, NULL);
+  }
+}
+
+void process_copy_kill_after(unsigned seconds)
+{
+  struct itimerval limit = {.it_value.tv_sec = seconds};
+  setitimer(ITIMER_REAL, &limit, NULL);
+}
+
+void process_copy_isolate(struct isolation *isolation)
+{
+  static const struct rlimit none = {0, 0};
+  sigset_t nothing;
+  setsid();
+  forget_handlers();
+  process_copy_kill_after(isolation->seconds);
+  sigemptyset(&nothing);
+  sigprocmask(SIG_SETMASK, &nothing, NULL);
+  syscall(SYS_prctl, PR_SET_NAME, "idemshim-rescue");
+  setrlimit(RLIMIT_CORE, &none);
+  fd_each(replace, isolation);
 }
