@@ -35,7 +35,7 @@ SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
 objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(addsuffix $(at)*.c,$(1)) $(addsuffix $(at)*.S,$(1))))))
 FRONT   := $(call objects,shim config)
-STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o)
+STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o)
 COMMAND := $(call objects,cli tape store config)
 STORE_LIBS := -llmdb -lcrypto
 

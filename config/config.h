@@ -38,6 +38,7 @@ enum idem_mode { IDEM_MODE_IDEMPOTENT, IDEM_MODE_OBSERVE, IDEM_MODE_RECORD, IDEM
 /* The values of a rule's fields, in the order in which the grammar's table lists their words. */
 enum idem_action { IDEM_ACTION_STORE, IDEM_ACTION_BYPASS };
 enum idem_key_kind { IDEM_KEY_AUTO, IDEM_KEY_HEADER, IDEM_KEY_JSON, IDEM_KEY_CONTENT };
+enum idem_tenant { IDEM_TENANT_CREDENTIALS, IDEM_TENANT_NONE, IDEM_TENANT_HEADER, IDEM_TENANT_JSON };
 enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUENCE };
 enum idem_mismatch { IDEM_MISMATCH_REPLAY, IDEM_MISMATCH_REJECT, IDEM_MISMATCH_BYPASS };
 enum idem_indoubt { IDEM_INDOUBT_RESEND, IDEM_INDOUBT_FAIL };
@@ -56,9 +57,12 @@ struct idem_keying {
   struct idem_words pointers; /* kind JSON: RFC 6901 pointers, all of which must be present */
   struct idem_words headers;  /* propagated headers in the order they are looked for: Idempotency-Key,
                                  X-Idempotency-Key, then the rule's own */
-  struct idem_words vary;     /* globs over request header names (case-insensitive) that change the answer */
-  struct idem_words ignore;   /* RFC 6901 pointers left out of the content */
-  char *canonical;            /* the four above and repeats= as one text; equal text means equal keys */
+  struct idem_words vary;   /* `*`, globs over request header names (case-insensitive) that count, and with a
+                                 minus before them those that do not; the last that matches decides */
+  struct idem_words ignore; /* RFC 6901 pointers left out of the content */
+  enum idem_tenant tenant;
+  struct idem_words tenant_of; /* HEADER: one name, JSON: one pointer */
+  char *canonical;             /* the above and repeats= as one text; equal text means equal keys */
 };
 
 /* A status or a range of them, both ends included. */

@@ -80,7 +80,8 @@ IDEM_FIELD_TYPE(status)
 IDEM_FIELD_TYPE(header_or_off)
 IDEM_FIELD_TYPE(key)
 IDEM_FIELD_TYPE(key_headers)
-IDEM_FIELD_TYPE(header_globs)
+IDEM_FIELD_TYPE(vary)
+IDEM_FIELD_TYPE(tenant)
 IDEM_FIELD_TYPE(pointers)
 
 #endif

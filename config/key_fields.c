@@ -81,16 +81,76 @@ void idem_format_field_pointers(const struct idem_field *field, const void *obje
   add_words(text, IDEM_CONST_MEMBER(struct idem_words), 0);
 }
 
-int idem_parse_field_header_globs(const struct idem_field *field, const struct idem_value *value,
-                                  void *object)
+/* Each word stands where it was last said; none takes back what was before it. */
+int idem_parse_field_vary(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  return parse_words(value, check_header_glob, true, IDEM_MEMBER(struct idem_words));
+  struct idem_words *vary = IDEM_MEMBER(struct idem_words);
+  struct idem_value item;
+
+  *vary = (struct idem_words){0};
+  for (size_t at = 0; idem_value_item(value, &at, &item);) {
+    size_t before = vary->count;
+    if (idem_value_is(&item, "none") || idem_value_is(&item, "-*")) {
+      vary->count = 0;
+      continue;
+    }
+    int result = idem_value_words(&item, check_header_glob, true, vary);
+    if (result < 0)
+      return result;
+    if (vary->count > before)
+      continue;
+    /* It was said before, and idem_value_words() has left it there. */
+    size_t old = 0;
+    while (!idem_same_fold(vary->word[old], strlen(vary->word[old]), item.data, item.len))
+      old++;
+    char *word = vary->word[old];
+    memmove(&vary->word[old], &vary->word[old + 1], (vary->count - old - 1) * sizeof *vary->word);
+    vary->word[vary->count - 1] = word;
+  }
+  return 0;
 }
 
-void idem_format_field_header_globs(const struct idem_field *field, const void *object,
-                                    struct idem_text *text)
+void idem_format_field_vary(const struct idem_field *field, const void *object, struct idem_text *text)
 {
   add_words(text, IDEM_CONST_MEMBER(struct idem_words), 0);
+}
+
+int idem_parse_field_tenant(const struct idem_field *field, const struct idem_value *value, void *object)
+{
+  static const char header_prefix[] = "header:";
+  enum { HEADER_PREFIX = sizeof header_prefix - 1 };
+  struct idem_keying *keying = IDEM_MEMBER(struct idem_keying);
+  unsigned kind = IDEM_TENANT_CREDENTIALS;
+  int result;
+
+  keying->tenant_of = (struct idem_words){0};
+  if (value->len > HEADER_PREFIX && !memcmp(value->data, header_prefix, HEADER_PREFIX)) {
+    struct idem_value name = idem_value_part(value, HEADER_PREFIX, value->len);
+    kind = IDEM_TENANT_HEADER;
+    result = idem_value_words(&name, check_header, true, &keying->tenant_of);
+  } else if (value->len > JSON_PREFIX && !memcmp(value->data, json_prefix, JSON_PREFIX)) {
+    struct idem_value pointer = idem_value_part(value, JSON_PREFIX, value->len);
+    kind = IDEM_TENANT_JSON;
+    result = idem_value_words(&pointer, check_pointer, false, &keying->tenant_of);
+  } else if (idem_value_is(value, "header:") || idem_value_is(value, "json:")) {
+    result = idem_value_refuse(value, "credentials, none, header:NAME or json:/POINTER", "");
+  } else {
+    result = idem_value_choice(value, "credentials|none", &kind);
+  }
+  if (result == 0 && keying->tenant_of.count > 1)
+    result = idem_value_refuse(value, "one header or one pointer", "");
+  keying->tenant = kind;
+  return result;
+}
+
+void idem_format_field_tenant(const struct idem_field *field, const void *object, struct idem_text *text)
+{
+  static const char *const words[] = {"credentials", "none", "header:", "json:"};
+  const struct idem_keying *keying = IDEM_CONST_MEMBER(struct idem_keying);
+
+  idem_text_add_string(text, words[keying->tenant]);
+  if (keying->tenant_of.count)
+    idem_text_add_string(text, keying->tenant_of.word[0]);
 }
 
 int idem_parse_field_key_headers(const struct idem_field *field, const struct idem_value *value, void *object)
@@ -165,15 +225,6 @@ void idem_format_field_header_or_off(const struct idem_field *field, const void 
   idem_text_add_string(text, name ? name : "off");
 }
 
-static int compare(const char *a, const char *b, bool fold)
-{
-  for (; *a && (fold ? idem_lower(*a) == idem_lower(*b) : *a == *b); a++)
-    b++;
-  unsigned char last_a = (unsigned char)(fold ? idem_lower(*a) : *a);
-  unsigned char last_b = (unsigned char)(fold ? idem_lower(*b) : *b);
-  return last_a - last_b;
-}
-
 /* Newlines part the lists: no word can hold one. */
 static void add_list(struct idem_text *text, const char *name, const char *const *word, size_t count,
                      bool fold)
@@ -189,17 +240,17 @@ static void add_list(struct idem_text *text, const char *name, const char *const
 }
 
 /* A list that is a set: the order in which it is written says nothing. */
-static void add_set(struct idem_text *text, const char *name, const struct idem_words *words, bool fold)
+static void add_set(struct idem_text *text, const char *name, const struct idem_words *words)
 {
   const char *sorted[IDEM_WORDS_MAX];
 
   for (size_t i = 0; i < words->count; i++) {
     size_t at = i;
-    for (; at > 0 && compare(sorted[at - 1], words->word[i], fold) > 0; at--)
+    for (; at > 0 && strcmp(sorted[at - 1], words->word[i]) > 0; at--)
       sorted[at] = sorted[at - 1];
     sorted[at] = words->word[i];
   }
-  add_list(text, name, sorted, words->count, fold);
+  add_list(text, name, sorted, words->count, false);
 }
 
 /* What the kind of key does not look at is left out: header= means nothing to key=content. */
@@ -215,8 +266,10 @@ static void add_keying(struct idem_text *text, const struct idem_rule *rule)
     add_list(text, "\nheader=", (const char *const *)headers->word, headers->count, true);
   if (keying->kind == IDEM_KEY_JSON)
     add_list(text, "\npointers=", (const char *const *)pointers->word, pointers->count, false);
-  add_set(text, "\nvary=", &keying->vary, true);
-  add_set(text, "\nignore=", &keying->ignore, false);
+  add_list(text, "\nvary=", (const char *const *)keying->vary.word, keying->vary.count, true);
+  add_set(text, "\nignore=", &keying->ignore);
+  idem_text_add_string(text, "\ntenant=");
+  idem_fields[IDEM_FIELD_tenant].format(&idem_fields[IDEM_FIELD_tenant], rule, text);
   idem_text_add_string(text, "\nrepeats=");
   idem_fields[IDEM_FIELD_repeats].format(&idem_fields[IDEM_FIELD_repeats], rule, text);
 }

@@ -74,8 +74,9 @@ void idem_store_close(struct idem_store *store);
  * What the app asks for, as plain bytes. Nothing is owned; all of it must stay as it is until the call is
  * left.
  *
- * Credentials (Authorization, x-api-key, api-key, x-goog-api-key, Cookie, a `key=` in the query, and what
- * stands in `credentials`) become the tenant: an HMAC with the store's secret. They are never written.
+ * Credentials (what config/names.h calls so in headers, cookies and query, and what stands in `credentials`)
+ * become the tenant, unless the rule's tenant= says otherwise: an HMAC with the store's secret. They are never
+ * written.
  */
 struct idem_request {
   const struct idem_rule *rule;
@@ -144,12 +145,13 @@ struct idem_answer {
 /* A call. */
 
 enum idem_verdict {
-  IDEM_HIT,      /* call.answer is pinned */
-  IDEM_OWNED,    /* ours to send; upstream_key goes with it. Ends with commit or without, then leave */
-  IDEM_BUSY,     /* somebody else is sending it: wait, leave, enter again */
-  IDEM_IN_DOUBT, /* it was sent, nobody knows what became of it, and the rule says indoubt=fail */
-  IDEM_MISMATCH, /* the key is known with another content, and the rule says reject or bypass */
-  IDEM_NO_KEY,   /* the rule wants a header or JSON fields that this request does not have */
+  IDEM_HIT,       /* call.answer is pinned */
+  IDEM_OWNED,     /* ours to send; upstream_key goes with it. Ends with commit or without, then leave */
+  IDEM_BUSY,      /* somebody else is sending it: wait, leave, enter again */
+  IDEM_IN_DOUBT,  /* it was sent, nobody knows what became of it, and the rule says indoubt=fail */
+  IDEM_MISMATCH,  /* the key is known with another content, and the rule says reject or bypass */
+  IDEM_NO_KEY,    /* the rule wants a header or JSON fields that this request does not have */
+  IDEM_NO_TENANT, /* the same of tenant= */
 };
 
 struct idem_call {
@@ -164,6 +166,7 @@ struct idem_call {
   bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
   bool churned;    /* the same content was sent under another header key inside the window */
   bool expired;    /* there was an answer, past its time */
+  bool unread;     /* the rule has ignore=, and the body is no JSON: all of it counts */
   bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 

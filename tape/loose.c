@@ -57,7 +57,7 @@ static void finish_print(const struct idem_request *request, struct tape_buffer 
 {
   uint8_t content[IDEM_KEY_SIZE];
   struct hash hash;
-  content_fingerprint_replaced(request, mask_string, string, content);
+  content_fingerprint_replaced(request, false, mask_string, string, content);
   hash_begin(&hash);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);

@@ -24,29 +24,24 @@ static void begin(struct hash *hash, const char *what, const struct idem_request
 
 /* The content: query, headers that count, body. */
 
-static void add_header(void *arg, struct idem_span name, struct idem_span value)
+static void add_header(void *hash, struct idem_span name, struct idem_span value)
 {
-  struct hash *hash = arg;
-  hash_number(hash, name.len);
-  for (size_t i = 0; i < name.len; i++) {
-    bool upper = name.data[i] >= 'A' && name.data[i] <= 'Z';
-    char c = (char)(name.data[i] + (upper ? 'a' - 'A' : 0));
-    hash_bytes(hash, &c, 1);
-  }
+  hash_name(hash, name);
   hash_field(hash, value);
 }
 
-static void make_fingerprint(const struct idem_request *request, uint8_t fingerprint[IDEM_KEY_SIZE])
+static void make_fingerprint(const struct idem_request *request, bool named,
+                             uint8_t fingerprint[IDEM_KEY_SIZE])
 {
   struct idem_span query = request->query, piece;
   struct hash hash;
   bool credential;
-  begin(&hash, "idemshim tape content 1", request);
-  while (name_query_next(&query, &piece, &credential))
+  begin(&hash, "idemshim tape content 2", request);
+  while (key_query_next(&query, &piece, &credential))
     if (!credential)
       hash_field(&hash, piece);
   hash_number(&hash, UINT64_MAX);
-  content_vary(request, add_header, &hash);
+  key_headers(request, HEADER_VARY, named, add_header, &hash);
   hash_number(&hash, UINT64_MAX);
   hash_field(&hash, request->shape);
   uint8_t body[IDEM_KEY_SIZE];
@@ -65,7 +60,7 @@ static bool add_key_header(struct hash *hash, const struct idem_request *request
 {
   struct header first = {.which = UINT_MAX};
   for (size_t i = 0; i < request->header_count; i++) {
-    struct header header = name_header(&request->rule->keying, request->headers[i]);
+    struct header header = key_header(request, request->headers[i], false);
     if (header.role == HEADER_KEY && header.value.len && header.which < first.which)
       first = header;
   }
@@ -94,9 +89,10 @@ void tape_name(const struct idem_request *request, struct tape_call *call)
 {
   struct quiet quiet = quiet_begin();
   struct hash hash;
-  make_fingerprint(request, call->fingerprint);
-  begin(&hash, "idemshim tape key 1", request);
-  if (has_own_key(&hash, request))
+  begin(&hash, "idemshim tape key 2", request);
+  bool named = has_own_key(&hash, request);
+  make_fingerprint(request, named, call->fingerprint);
+  if (named)
     hash_end(&hash, call->key);
   else
     memcpy(call->key, call->fingerprint, IDEM_KEY_SIZE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a miss is explained by. Likeness is judged by the bytes that two bodies have in common at their ends;
  * only the best one is taken apart. */
-#include "store/key/content.h"
+#include "store/key/key.h"
 #include "tape/match.h"
 #include "tape/redact.h"
 
@@ -53,7 +53,7 @@ static void add_vary(void *arg, struct idem_span name, struct idem_span value)
 /* As the store compares them: the headers that count, sorted. */
 static struct idem_answer comparable(const struct idem_request *request, struct tape_buffer *headers)
 {
-  content_vary(request, add_vary, headers);
+  key_headers(request, HEADER_VARY, false, add_vary, headers);
   return (struct idem_answer){.method = request->method,
                               .origin = request->origin,
                               .path = request->path,

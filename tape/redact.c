@@ -8,68 +8,34 @@
 #include <string.h>
 #include <strings.h>
 
-/* Names that are credentials beyond those that make the tenant: whatever has one of these in it. */
-static const char *const telling[] = {"token",   "secret", "password",         "api-key",
-                                      "api_key", "apikey", "subscription-key", "signature"};
-
-/* And query parameters that are called exactly so. */
-static const char *const query_names[] = {"key", "sig", "auth", "code"};
-
-static bool contains_word(struct idem_span name, const char *word)
-{
-  size_t len = strlen(word);
-  for (size_t i = 0; i + len <= name.len; i++)
-    if (strncasecmp(name.data + i, word, len) == 0)
-      return true;
-  return false;
-}
-
-static bool is_telling(struct idem_span name)
-{
-  for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
-    if (contains_word(name, telling[i]))
-      return true;
-  return false;
-}
-
 /* Query. */
-
-/* Where the value of a parameter begins; 0: it may be kept. */
-static size_t query_value(struct idem_span piece)
-{
-  const char *equals = piece.len ? memchr(piece.data, '=', piece.len) : NULL;
-  if (!equals)
-    return 0;
-  struct idem_span name = {piece.data, (size_t)(equals - piece.data)};
-  bool secret = is_telling(name);
-  for (size_t i = 0; !secret && i < sizeof(query_names) / sizeof(*query_names); i++)
-    secret = strlen(query_names[i]) == name.len && strncasecmp(name.data, query_names[i], name.len) == 0;
-  return secret ? name.len + 1 : 0;
-}
 
 void tape_redact_query(struct tape_buffer *out, struct idem_span query)
 {
   struct idem_span piece;
   bool credential, first = true;
-  for (; name_query_next(&query, &piece, &credential); first = false) {
-    size_t value = query_value(piece);
+  for (; key_query_next(&query, &piece, &credential); first = false) {
+    size_t name =
+        credential ? (size_t)((const char *)memchr(piece.data, '=', piece.len) + 1 - piece.data) : 0;
     tape_buffer_text(out, first ? "" : "&");
-    tape_buffer_add(out, piece.data, value ? value : piece.len);
-    tape_buffer_text(out, value ? TAPE_REDACTED : "");
+    tape_buffer_add(out, piece.data, credential ? name : piece.len);
+    tape_buffer_text(out, credential ? TAPE_REDACTED : "");
   }
 }
 
 /* Request headers. */
 
-static bool is_secret(const struct header *header)
+static bool is_authorization(struct idem_span name)
 {
-  return header->role == HEADER_CREDENTIAL || header->role == HEADER_SECRET || is_telling(header->name);
+  static const char word[] = "authorization";
+  size_t len = sizeof(word) - 1;
+  return name.len >= len && strncasecmp(name.data + name.len - len, word, len) == 0;
 }
 
 /* Bytes of the scheme in "Bearer xyz", with the blank; it is worth knowing and no secret. */
 static size_t scheme_len(struct idem_span name, struct idem_span value)
 {
-  const char *blank = contains_word(name, "authorization") ? memchr(value.data, ' ', value.len) : NULL;
+  const char *blank = is_authorization(name) ? memchr(value.data, ' ', value.len) : NULL;
   return blank ? (size_t)(blank - value.data) + 1 : 0;
 }
 
@@ -82,10 +48,10 @@ static struct idem_span whole_value(struct idem_span line)
   return value;
 }
 
-static void redact_line(struct tape_buffer *out, const struct idem_keying *keying, struct idem_span line)
+static void redact_line(struct tape_buffer *out, const struct idem_request *request, struct idem_span line)
 {
-  struct header header = name_header(keying, line);
-  if (!header.name.len || !is_secret(&header)) {
+  struct header header = key_header(request, line, false);
+  if (header.role != HEADER_CREDENTIAL && header.role != HEADER_SECRET) {
     tape_buffer_span(out, line);
   } else {
     struct idem_span value = whole_value(line);
@@ -101,7 +67,7 @@ void tape_redact_headers(struct tape_buffer *out, const struct idem_request *req
 {
   for (size_t i = 0; i < request->header_count; i++)
     if (request->headers[i].len)
-      redact_line(out, &request->rule->keying, request->headers[i]);
+      redact_line(out, request, request->headers[i]);
 }
 
 /* Bodies. */

@@ -56,11 +56,11 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
   bool credential;
   out->count = 0;
   for (size_t i = 0; i < request->header_count; i++) {
-    struct header header = name_header(&request->rule->keying, request->headers[i]);
+    struct header header = key_header(request, request->headers[i], false);
     if (header.role == HEADER_CREDENTIAL)
       add_header(out, &header);
   }
-  while (name_query_next(&query, &piece, &credential))
+  while (key_query_next(&query, &piece, &credential))
     if (credential)
       add(out, behind(piece, '='), SECRET_LEAST);
   for (size_t i = 0; i < request->credential_count; i++)

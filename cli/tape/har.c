@@ -107,7 +107,7 @@ static void put_query(FILE *out, struct idem_span query)
   struct idem_span piece, name, value;
   bool first = true, credential;
   fputs("\"queryString\":[", out);
-  while (name_query_next(&query, &piece, &credential)) {
+  while (key_query_next(&query, &piece, &credential)) {
     if (!split(piece, '=', &name, &value)) {
       name = piece;
       value = (struct idem_span){"", 0};

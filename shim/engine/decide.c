@@ -78,6 +78,8 @@ static struct decision on_owned(struct request *request)
     request_event(request, "expired", NULL, 0, -1);
   if (request->op.resent)
     request_event(request, "in_doubt", "sent before, with no known outcome; sent again", 0, -1);
+  if (request->op.unread)
+    request_event(request, "unread", "the body is no JSON, so that ignore= leaves nothing out of it", 0, -1);
   if (request->op.churned)
     request_event(request, "key_churn", "the same content was sent under another key", 0, -1);
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};
@@ -128,6 +130,8 @@ struct decision decide_again(struct request *request, bool direct)
     return on_mismatch(request);
   case IDEM_NO_KEY:
     return decide_live(request, "no key");
+  case IDEM_NO_TENANT:
+    return decide_live(request, "no tenant");
   case IDEM_BUSY:
     return on_busy(request);
   default:

@@ -308,7 +308,10 @@ static int enter_by_name(struct entry *entry)
   entry->name = &name;
   int rc = key_of_request(entry->store->secret, entry->request, &name);
   if (rc < 0)
-    return rc == -ENOKEY ? IDEM_NO_KEY : idem_error_set(entry->error, rc, "cannot name the call: no memory");
+    return rc == -ENOKEY    ? IDEM_NO_KEY
+           : rc == -ENODATA ? IDEM_NO_TENANT
+                            : idem_error_set(entry->error, rc, "cannot name the call: no memory");
+  call->unread = entry->name->unread;
   memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
   memcpy(call->priv.tenant, name.tenant, IDEM_KEY_SIZE);
   memcpy(call->priv.print, name.print, IDEM_KEY_SIZE);
@@ -326,7 +329,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
 {
   struct entry entry = {.store = store, .request = request, .call = call, .error = error};
   int before = errno;
-  call->mismatched = call->churned = call->expired = call->resent = false;
+  call->mismatched = call->churned = call->expired = call->resent = call->unread = false;
   call->given_up = call->unknown = false;
   call->sequence = 0;
   call->priv.repeats = request->rule->repeats;

@@ -57,7 +57,7 @@ static void add_query(struct text *text, struct idem_span query)
 {
   struct idem_span piece;
   bool credential, first = true;
-  while (name_query_next(&query, &piece, &credential)) {
+  while (key_query_next(&query, &piece, &credential)) {
     if (credential)
       continue;
     if (!first)
@@ -81,7 +81,8 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
 {
   const struct idem_call *call = commit->call;
   int64_t now = clock_now_us();
-  content_vary(request, add_header, &commit->headers);
+  key_headers(request, HEADER_VARY, commit->call->priv.kind != IDEM_KEY_CONTENT, add_header,
+              &commit->headers);
   add_query(&commit->query, request->query);
   commit->answer = (struct idem_answer){
       .started_us = recording->started_us,

@@ -72,7 +72,10 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   struct name name;
   int rc = key_of_request(store->secret, request, &name);
   if (rc < 0) {
-    idem_error_set(error, rc, rc == -ENOKEY ? "the rule's key is not in this request" : "no memory");
+    idem_error_set(error, rc,
+                   rc == -ENOKEY    ? "the rule's key is not in this request"
+                   : rc == -ENODATA ? "the rule's tenant is not in this request"
+                                    : "no memory");
   } else {
     memcpy(call->key, name.base, IDEM_KEY_SIZE);
     memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);

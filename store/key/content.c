@@ -7,11 +7,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <strings.h>
-
-/* More headers than anybody sends; those beyond are taken in the order given. */
-enum { VARY_SORTED = 128 };
 
 struct values {
   struct hash *hash;
@@ -44,43 +39,18 @@ int content_pointers(const struct idem_words *pointers, struct idem_span body, s
   return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-  const struct header *x = a, *y = b;
-  size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
-  int order = strncasecmp(x->name.data, y->name.data, len);
-  if (order == 0)
-    order = (x->name.len > y->name.len) - (x->name.len < y->name.len);
-  /* The same header twice: the order in which it was given counts. */
-  return order ? order : (x->value.data > y->value.data) - (x->value.data < y->value.data);
-}
-
-void content_vary(const struct idem_request *request,
-                  void (*add)(void *arg, struct idem_span name, struct idem_span value), void *arg)
-{
-  struct header found[VARY_SORTED];
-  size_t count = 0;
-  for (size_t i = 0; i < request->header_count; i++) {
-    struct header header = name_header(&request->rule->keying, request->headers[i]);
-    if (header.role != HEADER_VARY)
-      continue;
-    if (count < VARY_SORTED)
-      found[count++] = header;
-    else
-      add(arg, header.name, header.value);
-  }
-  qsort(found, count, sizeof(*found), by_name);
-  for (size_t i = 0; i < count; i++)
-    add(arg, found[i].name, found[i].value);
-}
-
-static void hash_header(void *hash, struct idem_span name, struct idem_span value)
+void hash_name(struct hash *hash, struct idem_span name)
 {
   hash_number(hash, name.len);
   for (size_t i = 0; i < name.len; i++) {
     char c = (char)tolower((unsigned char)name.data[i]);
     hash_bytes(hash, &c, 1);
   }
+}
+
+static void hash_header(void *hash, struct idem_span name, struct idem_span value)
+{
+  hash_name(hash, name);
   hash_field(hash, value);
 }
 
@@ -88,13 +58,13 @@ static void hash_query(struct hash *hash, struct idem_span query)
 {
   struct idem_span piece;
   bool credential;
-  while (name_query_next(&query, &piece, &credential))
+  while (key_query_next(&query, &piece, &credential))
     if (!credential)
       hash_field(hash, piece);
   hash_number(hash, UINT64_MAX);
 }
 
-bool content_fingerprint_replaced(const struct idem_request *request,
+bool content_fingerprint_replaced(const struct idem_request *request, bool named,
                                   struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
                                   uint8_t fingerprint[IDEM_KEY_SIZE])
 {
@@ -102,9 +72,9 @@ bool content_fingerprint_replaced(const struct idem_request *request,
   uint8_t body[IDEM_KEY_SIZE];
   struct hash hash;
   hash_begin(&hash);
-  hash_text(&hash, "idemshim content 1");
+  hash_text(&hash, "idemshim content 2");
   hash_query(&hash, request->query);
-  content_vary(request, hash_header, &hash);
+  key_headers(request, HEADER_VARY, named, hash_header, &hash);
   hash_number(&hash, UINT64_MAX);
   hash_field(&hash, request->shape);
   bool json = json_canon(request->body, &options, body);
@@ -117,7 +87,7 @@ bool content_fingerprint_replaced(const struct idem_request *request,
   return json || !request->body.len || !options.ignore->count;
 }
 
-bool content_fingerprint(const struct idem_request *request, uint8_t fingerprint[IDEM_KEY_SIZE])
+bool content_fingerprint(const struct idem_request *request, bool named, uint8_t fingerprint[IDEM_KEY_SIZE])
 {
-  return content_fingerprint_replaced(request, NULL, NULL, fingerprint);
+  return content_fingerprint_replaced(request, named, NULL, NULL, fingerprint);
 }

@@ -4,15 +4,15 @@
 #include "store/base/hash.h"
 #include "store/key/content.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/hmac.h>
+#include <strings.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Behind the indexes of the credential headers. */
-enum { TENANT_QUERY = 100, TENANT_OTHER };
+/* What a piece of the tenant is. */
+enum { TENANT_HEADER = 1, TENANT_COOKIE, TENANT_QUERY, TENANT_OTHER, TENANT_NAMED };
 
 static bool by_header(const struct idem_keying *keying)
 {
@@ -23,7 +23,7 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
 {
   const struct idem_keying *keying = &request->rule->keying;
   for (size_t i = 0; i < request->header_count; i++) {
-    struct header header = name_header(keying, request->headers[i]);
+    struct header header = key_header(request, request->headers[i], false);
     if (header.role == HEADER_OTHER || header.role == HEADER_SECRET ||
         (header.role == HEADER_KEY && !by_header(keying)))
       continue;
@@ -62,35 +62,74 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
 
 /* The tenant. */
 
-static void hash_credential(struct hash *hash, uint64_t tag, struct idem_span value)
+static void hash_piece(struct hash *hash, uint64_t tag, struct idem_span value)
 {
   hash_number(hash, tag);
   hash_field(hash, value);
 }
 
-/* Headers in the order of their table: how the app sorts them says nothing of who it is. */
-static void hash_credential_headers(struct hash *hash, const struct idem_request *request)
+static void hash_cookies(struct hash *hash, struct idem_span cookies)
 {
-  unsigned last = 0;
-  for (unsigned which = 0; which <= last; which++)
-    for (size_t i = 0; i < request->header_count; i++) {
-      struct header header = name_header(&request->rule->keying, request->headers[i]);
-      if (header.role != HEADER_CREDENTIAL)
-        continue;
-      if (header.which == which)
-        hash_credential(hash, which, header.value);
-      if (header.which > last)
-        last = header.which;
-    }
+  struct idem_span cookie;
+  bool counts;
+  while (key_cookie_next(&cookies, &cookie, &counts))
+    if (counts)
+      hash_piece(hash, TENANT_COOKIE, cookie);
 }
 
-static void hash_credential_query(struct hash *hash, struct idem_span query)
+static void hash_credential(void *hash, struct idem_span name, struct idem_span value)
 {
-  struct idem_span piece;
+  if (name.len == 6 && strncasecmp(name.data, "cookie", 6) == 0) {
+    hash_cookies(hash, value);
+    return;
+  }
+  hash_number(hash, TENANT_HEADER);
+  hash_name(hash, name);
+  hash_field(hash, value);
+}
+
+static void hash_credentials(struct hash *hash, const struct idem_request *request)
+{
+  struct idem_span query = request->query, piece;
   bool credential;
-  while (name_query_next(&query, &piece, &credential))
+  key_headers(request, HEADER_CREDENTIAL, false, hash_credential, hash);
+  while (key_query_next(&query, &piece, &credential))
     if (credential)
-      hash_credential(hash, TENANT_QUERY, piece);
+      hash_piece(hash, TENANT_QUERY, piece);
+  for (size_t i = 0; i < request->credential_count; i++)
+    hash_piece(hash, TENANT_OTHER, request->credentials[i]);
+}
+
+struct named_tenant {
+  struct hash *hash;
+  bool any;
+};
+
+static void hash_named(void *arg, struct idem_span name, struct idem_span value)
+{
+  struct named_tenant *tenant = arg;
+  (void)name;
+  tenant->any |= value.len > 0;
+  hash_piece(tenant->hash, TENANT_NAMED, value);
+}
+
+static int hash_tenant(struct hash *hash, const struct idem_request *request)
+{
+  const struct idem_keying *keying = &request->rule->keying;
+  struct named_tenant named = {.hash = hash};
+  switch (keying->tenant) {
+  case IDEM_TENANT_CREDENTIALS:
+    hash_credentials(hash, request);
+    break;
+  case IDEM_TENANT_NONE:
+    break;
+  case IDEM_TENANT_HEADER:
+    key_headers(request, HEADER_TENANT, false, hash_named, &named);
+    return named.any ? 0 : -ENODATA;
+  case IDEM_TENANT_JSON:
+    return content_pointers(&keying->tenant_of, request->body, hash) == 0 ? 0 : -ENODATA;
+  }
+  return 0;
 }
 
 static int name_tenant(const uint8_t *secret, const struct idem_request *request,
@@ -100,11 +139,10 @@ static int name_tenant(const uint8_t *secret, const struct idem_request *request
   uint8_t material[IDEM_KEY_SIZE];
   unsigned len = IDEM_KEY_SIZE;
   hash_begin(&hash);
-  hash_credential_headers(&hash, request);
-  hash_credential_query(&hash, request->query);
-  for (size_t i = 0; i < request->credential_count; i++)
-    hash_credential(&hash, TENANT_OTHER, request->credentials[i]);
+  int rc = hash_tenant(&hash, request);
   hash_end(&hash, material);
+  if (rc < 0)
+    return rc;
   return HMAC(EVP_sha256(), secret, IDEM_KEY_SIZE, material, sizeof(material), tenant, &len) ? 0 : -ENOMEM;
 }
 
@@ -116,7 +154,7 @@ static bool find_key_header(const struct idem_request *request, struct header *f
   bool any = false;
   *found = (struct header){0};
   for (size_t i = 0; i < request->header_count; i++) {
-    struct header header = name_header(&request->rule->keying, request->headers[i]);
+    struct header header = key_header(request, request->headers[i], false);
     if (header.role != HEADER_KEY || !header.value.len || (any && header.which >= found->which))
       continue;
     *found = header;
@@ -128,7 +166,7 @@ static bool find_key_header(const struct idem_request *request, struct header *f
 static void hash_common(struct hash *hash, const struct idem_request *request, const struct name *name)
 {
   hash_begin(hash);
-  hash_text(hash, "idemshim key 1");
+  hash_text(hash, "idemshim key 2");
   hash_digest(hash, name->tenant);
   hash_field(hash, request->scope);
   hash_field(hash, request->origin);
@@ -173,7 +211,7 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
   hash_common(&hash, request, name);
   rc = hash_key(&hash, request, name);
   if (rc == 0) {
-    name->unread = !content_fingerprint(request, name->fingerprint);
+    name->unread = !content_fingerprint(request, name->kind != IDEM_KEY_CONTENT, name->fingerprint);
     if (name->kind == IDEM_KEY_CONTENT) {
       hash_bytes(&hash, "C", 1);
       hash_digest(&hash, name->fingerprint);

@@ -14,23 +14,32 @@
 /* What a header line means to us. */
 enum header_role {
   HEADER_OTHER,      /* nothing */
-  HEADER_CREDENTIAL, /* the tenant */
+  HEADER_CREDENTIAL, /* the tenant, if the rule does not say otherwise */
   HEADER_SECRET,     /* neither the tenant nor anything that is kept */
+  HEADER_TENANT,     /* the tenant, because the rule says so */
   HEADER_KEY,        /* one of the rule's propagated headers */
   HEADER_VARY,       /* counts as content */
 };
 
 struct header {
-  struct idem_span name, value; /* the value without the white space round it */
+  struct idem_span name, value; /* the value without the white space round it; of a signature, its id */
   enum header_role role;
-  unsigned which; /* CREDENTIAL and KEY: the index in its table */
+  unsigned which; /* KEY: the index in the rule's list */
 };
 
-/* Splits and judges one "Name: value" line. */
-struct header name_header(const struct idem_keying *keying, struct idem_span line);
+/* Splits and judges one "Name: value" line. `named`: the operation has a key of its own, from a header or
+ * fields of its body; the other headers are then content only as far as the rule names them. */
+struct header key_header(const struct idem_request *request, struct idem_span line, bool named);
 
-/* The query without `key=`, in pieces: call with *rest = query until it returns false. */
-bool name_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential);
+/* Calls `add` for each header of that role, sorted by lower-case name; lines of one name in the wire's order. */
+void key_headers(const struct idem_request *request, enum header_role role, bool named,
+                 void (*add)(void *arg, struct idem_span name, struct idem_span value), void *arg);
+
+/* The query in pieces: call with *rest = query until it returns false. */
+bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential);
+
+/* The cookies of a Cookie header in the same way. Those of load balancers say nothing of who asks. */
+bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant);
 
 struct name {
   uint8_t base[IDEM_KEY_SIZE];
@@ -46,7 +55,8 @@ struct name {
 void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
              uint8_t raw[IDEM_KEY_SIZE]);
 
-/* 0, or -ENOKEY if the rule wants a header or JSON fields that are not there. */
+/* 0, -ENOKEY if the rule wants a header or JSON fields that are not there, or -ENODATA if it is the tenant that
+ * is not there. */
 int key_of_request(const uint8_t *secret, const struct idem_request *request, struct name *name);
 
 /* The n-th call of those with this base key. With repeats=replay there is one, and it has the base key

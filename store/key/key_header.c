@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* key.h's view of header lines and of the query. On the path of every hit: most lines are settled by their
- * first character. */
+/* key.h's view of header lines and of the query. It is on the path of every hit. */
 #include "store/key/key.h"
 
+#include "config/names.h"
+
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Whose call it is. The order is that in which they are hashed. */
-static const struct idem_span credentials[] = {
-    {"authorization", 13}, {"x-api-key", 9}, {"api-key", 7}, {"x-goog-api-key", 14}, {"cookie", 6},
-};
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
-/* Part of a signature, or for a proxy: they change, or say nothing of the answer, and are nobody's to keep.
- */
-static const struct idem_span secrets[] = {
-    {"x-amz-date", 10},
-    {"x-amz-security-token", 20},
-    {"proxy-authorization", 19},
-};
+/* More headers than anybody sends; those beyond are taken in the order given. */
+enum { SORTED_MOST = 128 };
+
+/* Beside a key of the operation's own these are content, and of the others what the rule names: a retry may carry
+ * another X-Attempt. */
+static const char *const beside_key[] = {"accept",      "content-type", "openai-*",
+                                         "anthropic-*", "x-goog-*",     "x-amzn-bedrock-*"};
+
+/* Their signature is made anew for each request; the id behind Credential= stays. */
+static const char *const signing[] = {"AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ", "TC3-HMAC-SHA256 ",
+                                      "HMAC-SHA256 "};
 
 static bool is_space(char c)
 {
@@ -33,59 +37,108 @@ static struct idem_span trim(struct idem_span text)
   return text;
 }
 
-static char lower(char c)
+static bool same_name(struct idem_span name, const char *word)
 {
-  return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-static int find(const struct idem_span *table, size_t count, struct idem_span name)
-{
-  for (size_t i = 0; i < count; i++)
-    if (table[i].len == name.len && table[i].data[0] == lower(name.data[0]) &&
-        strncasecmp(table[i].data, name.data, name.len) == 0)
-      return (int)i;
-  return -1;
+  return tolower((unsigned char)word[0]) == tolower((unsigned char)name.data[0]) &&
+         strncasecmp(word, name.data, name.len) == 0 && word[name.len] == '\0';
 }
 
 static int find_word(const struct idem_words *words, struct idem_span name)
 {
   for (size_t i = 0; i < words->count; i++)
-    if (lower(words->word[i][0]) == lower(name.data[0]) &&
-        strncasecmp(words->word[i], name.data, name.len) == 0 && words->word[i][name.len] == '\0')
+    if (same_name(name, words->word[i]))
       return (int)i;
   return -1;
 }
 
-/* Most are words, and one that is the name itself matches it also as a glob. */
-static bool matches(const struct idem_words *globs, struct idem_span name)
+static bool glob_is(const char *glob, struct idem_span name)
 {
-  if (find_word(globs, name) >= 0)
-    return true;
-  for (size_t i = 0; i < globs->count; i++) {
-    char first = globs->word[i][0];
-    if ((first == '*' || first == '?' || lower(first) == lower(name.data[0])) &&
-        idem_glob(globs->word[i], name.data, name.len, true))
+  return (glob[0] == '*' || glob[0] == '?' ||
+          tolower((unsigned char)glob[0]) == tolower((unsigned char)name.data[0])) &&
+         idem_glob(glob, name.data, name.len, true);
+}
+
+/* What `*` in vary= comes to. */
+static bool counts_by_default(struct idem_span name, enum idem_name what, bool named)
+{
+  if (!named)
+    return what == IDEM_NAME_PLAIN;
+  for (size_t i = 0; i < COUNT(beside_key); i++)
+    if (glob_is(beside_key[i], name))
+      return true;
+  return false;
+}
+
+/* The last word about a header counts. */
+static bool counts(const struct idem_words *vary, struct idem_span name, enum idem_name what, bool named)
+{
+  for (size_t i = vary->count; i-- > 0;) {
+    const char *word = vary->word[i];
+    if (strcmp(word, "*") == 0)
+      return counts_by_default(name, what, named);
+    if (glob_is(word + (*word == '-'), name))
+      return *word != '-';
+  }
+  return false;
+}
+
+static bool is_signed_by_aws(const struct idem_request *request)
+{
+  static const char start[] = "authorization:";
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct idem_span line = request->headers[i];
+    if (line.len < sizeof(start) || strncasecmp(line.data, start, sizeof(start) - 1) != 0)
+      continue;
+    line = trim((struct idem_span){line.data + sizeof(start) - 1, line.len - sizeof(start) + 1});
+    if (line.len > 5 && memcmp(line.data, "AWS4-", 5) == 0)
       return true;
   }
   return false;
 }
 
-/* AWS signs each request anew; what stays is the access key id, in "AWS4-HMAC-SHA256
- * Credential=ID/20260101/...". */
 static struct idem_span steady_credential(struct idem_span value)
 {
-  static const char scheme[] = "AWS4-HMAC-SHA256", field[] = "Credential=";
-  if (value.len < sizeof(scheme) || memcmp(value.data, scheme, sizeof(scheme) - 1) != 0)
-    return value;
-  const char *id = memmem(value.data, value.len, field, sizeof(field) - 1);
-  if (!id)
-    return value;
-  id += sizeof(field) - 1;
-  const char *end = value.data + value.len, *slash = memchr(id, '/', (size_t)(end - id));
-  return (struct idem_span){id, (size_t)((slash ? slash : end) - id)};
+  static const char field[] = "Credential=";
+  for (size_t i = 0; i < COUNT(signing); i++) {
+    size_t len = strlen(signing[i]);
+    if (value.len < len || strncasecmp(value.data, signing[i], len) != 0)
+      continue;
+    const char *id = memmem(value.data, value.len, field, sizeof(field) - 1);
+    if (!id)
+      return value;
+    id += sizeof(field) - 1;
+    const char *end = value.data + value.len, *at = id;
+    while (at < end && *at != '/' && *at != ',' && !is_space(*at))
+      at++;
+    return (struct idem_span){id, (size_t)(at - id)};
+  }
+  return value;
 }
 
-struct header name_header(const struct idem_keying *keying, struct idem_span line)
+static enum header_role role_of(const struct idem_request *request, struct header *header, bool named)
+{
+  const struct idem_keying *keying = &request->rule->keying;
+  struct idem_span name = header->name;
+  int which = find_word(&keying->headers, name);
+  if (which >= 0) {
+    header->which = (unsigned)which;
+    return HEADER_KEY;
+  }
+  if (keying->tenant == IDEM_TENANT_HEADER && same_name(name, keying->tenant_of.word[0]))
+    return HEADER_TENANT;
+  enum idem_name what = idem_name_of_header(name.data, name.len);
+  if (what == IDEM_NAME_SIGNED)
+    what = is_signed_by_aws(request)              ? IDEM_NAME_SECRET
+           : idem_name_tells(name.data, name.len) ? IDEM_NAME_CREDENTIAL
+                                                  : IDEM_NAME_PLAIN;
+  if (what == IDEM_NAME_SECRET)
+    return HEADER_SECRET;
+  if (what == IDEM_NAME_KNOWN || (what == IDEM_NAME_CREDENTIAL && find_word(&keying->vary, name) < 0))
+    return HEADER_CREDENTIAL;
+  return counts(&keying->vary, name, what, named) ? HEADER_VARY : HEADER_OTHER;
+}
+
+struct header key_header(const struct idem_request *request, struct idem_span line, bool named)
 {
   struct header header = {.role = HEADER_OTHER};
   const char *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
@@ -95,23 +148,46 @@ struct header name_header(const struct idem_keying *keying, struct idem_span lin
   header.value = trim((struct idem_span){colon + 1, line.len - (size_t)(colon - line.data) - 1});
   if (!header.name.len)
     return header;
-  int which;
-  if ((which = find(credentials, sizeof(credentials) / sizeof(*credentials), header.name)) >= 0) {
-    header.role = HEADER_CREDENTIAL;
-    if (which == 0)
-      header.value = steady_credential(header.value);
-  } else if (find(secrets, sizeof(secrets) / sizeof(*secrets), header.name) >= 0) {
-    header.role = HEADER_SECRET;
-  } else if ((which = find_word(&keying->headers, header.name)) >= 0) {
-    header.role = HEADER_KEY;
-  } else if (matches(&keying->vary, header.name)) {
-    header.role = HEADER_VARY;
-  }
-  header.which = (unsigned)which;
+  header.role = role_of(request, &header, named);
+  if (header.role == HEADER_CREDENTIAL)
+    header.value = steady_credential(header.value);
   return header;
 }
 
-bool name_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential)
+/* Sorting. */
+
+static int by_name(const void *a, const void *b)
+{
+  const struct header *x = a, *y = b;
+  size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
+  int order = strncasecmp(x->name.data, y->name.data, len);
+  if (order == 0)
+    order = (x->name.len > y->name.len) - (x->name.len < y->name.len);
+  /* The same header twice: the order on the wire counts. */
+  return order ? order : (x->which > y->which) - (x->which < y->which);
+}
+
+void key_headers(const struct idem_request *request, enum header_role role, bool named,
+                 void (*add)(void *arg, struct idem_span name, struct idem_span value), void *arg)
+{
+  struct header found[SORTED_MOST];
+  size_t count = 0;
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct header header = key_header(request, request->headers[i], named);
+    if (header.role != role)
+      continue;
+    header.which = (unsigned)i;
+    if (count < SORTED_MOST)
+      found[count++] = header;
+    else
+      add(arg, header.name, header.value);
+  }
+  qsort(found, count, sizeof(*found), by_name);
+  for (size_t i = 0; i < count; i++)
+    add(arg, found[i].name, found[i].value);
+}
+
+bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential)
 {
   if (!rest->len)
     return false;
@@ -120,6 +196,24 @@ bool name_query_next(struct idem_span *rest, struct idem_span *piece, bool *cred
   piece->len = end ? (size_t)(end - rest->data) : rest->len;
   size_t used = end ? piece->len + 1 : piece->len;
   *rest = (struct idem_span){rest->data + used, rest->len - used};
-  *credential = piece->len >= 4 && memcmp(piece->data, "key=", 4) == 0;
+  const char *equals = piece->len ? memchr(piece->data, '=', piece->len) : NULL;
+  *credential =
+      equals && idem_name_of_parameter(piece->data, (size_t)(equals - piece->data)) != IDEM_NAME_PLAIN;
+  return true;
+}
+
+bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant)
+{
+  while (rest->len && (*rest->data == ' ' || *rest->data == ';'))
+    *rest = (struct idem_span){rest->data + 1, rest->len - 1};
+  if (!rest->len)
+    return false;
+  const char *end = memchr(rest->data, ';', rest->len);
+  *cookie = (struct idem_span){rest->data, end ? (size_t)(end - rest->data) : rest->len};
+  *rest = (struct idem_span){rest->data + cookie->len, rest->len - cookie->len};
+  *cookie = trim(*cookie);
+  const char *equals = cookie->len ? memchr(cookie->data, '=', cookie->len) : NULL;
+  size_t name = equals ? (size_t)(equals - cookie->data) : cookie->len;
+  *counts_as_tenant = idem_name_of_cookie(cookie->data, name) != IDEM_NAME_TRANSIENT;
   return true;
 }

@@ -235,7 +235,8 @@ Test(config_field, vary_replaces_the_default_list, .fini = release)
   words_are(&with("vary=Accept,X-Model-*")->keying.vary, "Accept,X-Model-*");
   words_are(&with("vary=Accept,accept")->keying.vary, "Accept");
   words_are(&with("vary=none")->keying.vary, "");
-  words_are(&with("mark=on")->keying.vary, "Accept,Content-Type,OpenAI-*,anthropic-*,x-goog-*");
+  words_are(&with("mark=on")->keying.vary, "*");
+  words_are(&with("vary=*,-X-Stamp,User-Agent")->keying.vary, "*,-X-Stamp,User-Agent");
   refuses("host=a vary=",
           RULE_1 "vary, column 13: an empty item: expected words with one comma between them");
   refuses("host=a vary=Accept,(x)",
@@ -349,6 +350,29 @@ Test(config_field, max_body_is_a_size, .fini = release)
           RULE_1 "max_body, column 17: expected a size such as 512, 64k, 16M or 4GiB, not \"1X\"");
 }
 
+Test(config_field, of_a_word_of_vary_that_comes_again_the_last_place_counts, .fini = release)
+{
+  words_are(&with("vary=X-A,-X-A,x-a")->keying.vary, "-X-A,X-A");
+  words_are(&with("vary=X-A,none,X-B")->keying.vary, "X-B");
+  words_are(&with("vary=*,-*")->keying.vary, "");
+}
+
+Test(config_field, tenant_is_a_word_or_a_place, .fini = release)
+{
+  cr_expect_eq(with("mark=on")->keying.tenant, IDEM_TENANT_CREDENTIALS);
+  cr_expect_eq(with("tenant=none")->keying.tenant, IDEM_TENANT_NONE);
+  cr_expect_eq(with("tenant=header:X-User")->keying.tenant, IDEM_TENANT_HEADER);
+  words_are(&with("tenant=header:X-User")->keying.tenant_of, "X-User");
+  words_are(&with("tenant=json:/user/id")->keying.tenant_of, "/user/id");
+  cr_expect_eq(with("tenant=json:/user/id")->keying.tenant, IDEM_TENANT_JSON);
+  refuses("host=a tenant=header:", RULE_1
+          "tenant, column 15: expected credentials, none, header:NAME or json:/POINTER, not \"header:\"");
+  refuses("host=a tenant=header:A,B",
+          RULE_1 "tenant, column 15: expected one header or one pointer, not \"header:A,B\"");
+  refuses("host=a tenant=json:id", RULE_1
+          "tenant, column 20: expected a JSON pointer that begins with /, such as /metadata/id, not \"id\"");
+}
+
 Test(config_field, equal_keyings_have_one_name, .fini = release)
 {
   char first[512];
@@ -356,19 +380,22 @@ Test(config_field, equal_keyings_have_one_name, .fini = release)
   snprintf(first, sizeof first, "%s",
            with("vary=B,A-* ignore=/b,/a repeats=fresh header=X-Job")->keying.canonical);
   cr_expect_str_eq(first,
-                   "key=auto\nheader=idempotency-key,x-idempotency-key,x-job\nvary=a-*,b\nignore=/a,/b\n"
-                   "repeats=fresh");
-  cr_expect_str_eq(with("header=x-job ignore=/a,/b,/a vary=a-*,b ttl=1h repeats=fresh")->keying.canonical,
+                   "key=auto\nheader=idempotency-key,x-idempotency-key,x-job\nvary=b,a-*\nignore=/a,/b\n"
+                   "tenant=credentials\nrepeats=fresh");
+  cr_expect_str_eq(with("header=x-job ignore=/a,/b,/a vary=b,a-* ttl=1h repeats=fresh")->keying.canonical,
                    first);
-  cr_expect_str_neq(with("header=x-job ignore=/a vary=a-*,b repeats=fresh")->keying.canonical, first);
-  cr_expect_str_neq(with("header=x-job ignore=/a,/b vary=a-*,b")->keying.canonical, first);
-  cr_expect_str_neq(with("header=x-job ignore=/A,/b vary=a-*,b repeats=fresh")->keying.canonical, first);
+  cr_expect_str_neq(with("header=x-job ignore=/a vary=b,a-* repeats=fresh")->keying.canonical, first);
+  cr_expect_str_neq(with("header=x-job ignore=/a,/b vary=b,a-*")->keying.canonical, first);
+  cr_expect_str_neq(with("header=x-job ignore=/A,/b vary=b,a-* repeats=fresh")->keying.canonical, first);
+  cr_expect_str_neq(with("header=x-job ignore=/a,/b vary=a-*,b repeats=fresh")->keying.canonical, first);
+  cr_expect_str_neq(with("tenant=none header=x-job ignore=/a,/b vary=b,a-* repeats=fresh")->keying.canonical,
+                    first);
 }
 
 Test(config_field, a_keying_names_only_what_its_kind_looks_at, .fini = release)
 {
   cr_expect_str_eq(with("key=content header=X-Job vary=none")->keying.canonical,
-                   "key=content\nvary=\nignore=\nrepeats=replay");
+                   "key=content\nvary=\nignore=\ntenant=credentials\nrepeats=replay");
   cr_expect_str_eq(with("key=json:/b,/a header=X-Job vary=none")->keying.canonical,
-                   "key=json\npointers=/b,/a\nvary=\nignore=\nrepeats=replay");
+                   "key=json\npointers=/b,/a\nvary=\nignore=\ntenant=credentials\nrepeats=replay");
 }

@@ -62,7 +62,7 @@ Test(config_rules, have_the_documented_defaults)
   cr_assert_eq(rule->keying.headers.count, 2);
   cr_expect_str_eq(rule->keying.headers.word[0], "Idempotency-Key");
   cr_expect_str_eq(rule->keying.headers.word[1], "X-Idempotency-Key");
-  cr_expect_eq(rule->keying.vary.count, 5);
+  cr_expect_eq(rule->keying.vary.count, 1);
   cr_expect_eq(rule->keying.ignore.count, 0);
   cr_expect_eq(rule->repeats, IDEM_REPEATS_REPLAY);
   cr_expect_eq(rule->mismatch, IDEM_MISMATCH_REPLAY);

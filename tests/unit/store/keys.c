@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <stdio.h>
 #include <string.h>
 
 TestSuite(store_keys, .init = open_fixture, .fini = close_fixture);
@@ -109,15 +110,89 @@ Test(store_keys, fields_cannot_run_into_each_other)
   cr_expect_str_neq(caller_key(&a), caller_key(&b));
 }
 
-Test(store_keys, headers_of_vary_count_and_others_do_not)
+Test(store_keys, every_header_counts_but_those_that_are_known_to_change)
 {
+  static const char *const out[] = {"X-Request-Id: 17",
+                                    "Proxy-Authorization: Basic test-credential",
+                                    "User-Agent: x/2",
+                                    "traceparent: 00-1",
+                                    "X-Stainless-Retry-Count: 2",
+                                    "Foo-Attempt: 2",
+                                    "X-Retry-After: 1",
+                                    "Cache-Control: no-cache",
+                                    "Sec-Fetch-Mode: cors",
+                                    "X-CSRF-Token: a",
+                                    "X-Forwarded-For: 10.0.0.1",
+                                    "X-B3-TraceId: 1"};
+  static const char *const in[] = {"X-Amzn-Bedrock-GuardrailIdentifier: g",
+                                   "Helicone-Target-Url: u",
+                                   "X-Keyboard: q",
+                                   "Accept-Language: de",
+                                   "X-Made-Up: 1",
+                                   "Referer: a",
+                                   "X-Attempts: 2"};
   const char *key = key_with(NULL);
-
-  cr_expect_str_eq(key_with("X-Request-Id: 17"), key);
-  cr_expect_str_eq(key_with("Proxy-Authorization: Basic test-credential"), key);
-  cr_expect_str_neq(key_with("OpenAI-Beta: assistants=v2"), key);
+  for (size_t i = 0; i < sizeof(out) / sizeof(*out); i++)
+    cr_expect_str_eq(key_with(out[i]), key, "%s", out[i]);
+  for (size_t i = 0; i < sizeof(in) / sizeof(*in); i++)
+    cr_expect_str_neq(key_with(in[i]), key, "%s", in[i]);
   cr_expect_str_eq(key_with("openai-beta:assistants=v2 "), key_with("OpenAI-Beta: assistants=v2"));
   cr_expect_str_neq(key_with("OpenAI-Beta: assistants=v1"), key_with("OpenAI-Beta: assistants=v2"));
+}
+
+Test(store_keys, the_last_word_of_vary_about_a_header_counts)
+{
+  shop_rule(&shop, "vary=*,-X-Stamp*,X-Stamp-Model,User-Agent");
+  const char *key = key_with(NULL);
+  cr_expect_str_eq(key_with("X-Stamp: 1"), key);
+  cr_expect_str_eq(key_with("X-Stamp-Time: 1"), key);
+  cr_expect_str_neq(key_with("X-Stamp-Model: 1"), key);
+  cr_expect_str_neq(key_with("User-Agent: x"), key);
+  cr_expect_str_neq(key_with("X-Other: x"), key);
+  shop_rule(&shop, "vary=Accept");
+  key = key_with(NULL);
+  cr_expect_str_eq(key_with("X-Other: x"), key);
+  cr_expect_str_neq(key_with("Accept: x"), key);
+  shop_rule(&shop, "vary=none");
+  cr_expect_str_eq(key_with("Accept: x"), key_with(NULL));
+}
+
+Test(store_keys, lines_of_one_header_count_in_the_order_of_the_wire)
+{
+  struct order a = order_of(&shop, "{}"), b = a, c = a;
+  static const char high[] = "anthropic-beta: one", low[] = "anthropic-beta: two";
+  order_header(&a, high), order_header(&a, low);
+  order_header(&b, low), order_header(&b, high);
+  char again[2][32];
+  strcpy(again[1], high), strcpy(again[0], low);
+  order_header(&c, again[1]), order_header(&c, again[0]);
+  cr_expect_str_neq(order_key(&a), order_key(&b));
+  cr_expect_str_eq(order_key(&a), order_key(&c));
+}
+
+/* Whether a second try with another such header is the same content as the first. */
+static bool no_mismatch(const char *line)
+{
+  struct order first = order_of(&shop, "{}"), second = first;
+  order_header(&first, "Idempotency-Key: one");
+  order_header(&second, "Idempotency-Key: one");
+  order_header(&second, line);
+  order_ask(&first, "{\"answer\":1}");
+  int verdict = order_ask(&second, "{\"answer\":2}");
+  idem_store_remove(shop.store, first.call.id, NULL);
+  return verdict == IDEM_HIT;
+}
+
+Test(store_keys, beside_a_key_only_headers_that_are_named_count)
+{
+  shop_rule(&shop, "mismatch=reject");
+  cr_expect(no_mismatch("X-Attempt: 2"));
+  cr_expect(no_mismatch("X-Made-Up: 2"));
+  cr_expect_not(no_mismatch("OpenAI-Beta: v2"));
+  cr_expect_not(no_mismatch("X-Amzn-Bedrock-Trace: on"));
+  shop_rule(&shop, "mismatch=reject vary=*,X-Made-Up");
+  cr_expect_not(no_mismatch("X-Made-Up: 2"));
+  cr_expect(no_mismatch("X-Attempt: 2"));
 }
 
 Test(store_keys, the_order_of_headers_does_not_count)
@@ -137,7 +212,6 @@ Test(store_keys, vary_never_takes_a_credential_or_a_key_as_content)
   fixture_rule(&fixture, "vary=* key=content");
   const char *key = key_with(NULL);
   cr_expect_str_eq(key_with("Idempotency-Key: 1"), key);
-  cr_expect_str_eq(key_with("X-Amz-Date: 20260101T000000Z"), key);
   cr_expect_str_neq(key_with("X-Other: 1"), key);
 }
 
@@ -161,6 +235,10 @@ Test(store_keys, each_credential_is_another_tenant)
       "api-key: test-credential-alpha",
       "x-goog-api-key: test-credential-alpha",
       "Cookie: session=test-credential-alpha",
+      "X-Acme-Token: test-credential-alpha",
+      "acmeApiKey: test-credential-alpha",
+      "x-acme-secret: test-credential-alpha",
+      "X-Amz-Security-Token: test-credential-alpha",
   };
   enum { COUNT = sizeof(lines) / sizeof(*lines) };
   char keys[COUNT][IDEM_ID_SIZE];
@@ -183,6 +261,84 @@ Test(store_keys, the_key_of_the_query_is_a_credential)
   cr_expect_str_eq(caller_key(&a), caller_key(&b));
   cr_expect_str_neq(caller_key(&a), caller_key(&c));
   cr_expect_str_neq(caller_key(&a), caller_key(&d));
+}
+
+/* The name of a call with such a query, and whether a credential is content. */
+Test(store_keys, whatever_is_a_credential_in_a_query_is_tenant_and_no_content)
+{
+  static const char *const names[] = {"access_token", "api-key",     "apiKey", "sig",
+                                      "api%5Fkey",    "auth[token]", "code"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    char query[2][64];
+    struct order orders[2] = {order_of(&shop, "{}"), order_of(&shop, "{}")};
+    for (int j = 0; j < 2; j++) {
+      snprintf(query[j], sizeof(query[j]), "a=1&%s=test-credential-%d", names[i], j);
+      orders[j].request.query = SPAN(query[j]);
+      order_ask(&orders[j], "{}");
+    }
+    cr_expect_neq(memcmp(orders[0].call.key, orders[1].call.key, IDEM_KEY_SIZE), 0, "%s", names[i]);
+    cr_expect_arr_eq(orders[0].call.fingerprint, orders[1].call.fingerprint, IDEM_KEY_SIZE, "%s", names[i]);
+  }
+}
+
+Test(store_keys, a_header_that_vary_names_is_content_and_no_credential)
+{
+  shop_rule(&shop, "vary=*,X-Acme-Token,Authorization");
+  struct order a = order_of(&shop, "{}"), b = a, c = a;
+  order_header(&a, "X-Acme-Token: one");
+  order_header(&b, "X-Acme-Token: two");
+  order_bare(&c);
+  order_header(&c, "Content-Type: application/json");
+  order_header(&c, "Authorization: Bearer test-credential-beta");
+  order_header(&c, "X-Acme-Token: one");
+  order_ask(&a, "{}"), order_ask(&b, "{}"), order_ask(&c, "{}");
+  cr_expect_neq(memcmp(a.call.fingerprint, b.call.fingerprint, IDEM_KEY_SIZE), 0);
+  cr_expect_arr_eq(a.call.fingerprint, c.call.fingerprint, IDEM_KEY_SIZE);
+  cr_expect_neq(memcmp(a.call.key, c.call.key, IDEM_KEY_SIZE), 0);
+}
+
+Test(store_keys, cookies_of_load_balancers_are_nobody)
+{
+  const char *one = tenant_with("Cookie: session=a; __cf_bm=1");
+  cr_expect_str_eq(tenant_with("Cookie: AWSALB=xyz; session=a; _ga_X1=2; ARRAffinitySameSite=3"), one);
+  cr_expect_str_neq(tenant_with("Cookie: session=b; __cf_bm=1"), one);
+  cr_expect_str_eq(tenant_with("Cookie: cf_clearance=1"), tenant_with(NULL));
+}
+
+Test(store_keys, a_tenant_that_is_named_is_all_that_counts)
+{
+  shop_rule(&shop, "tenant=header:X-User");
+  struct order a = order_of(&shop, "{}"), b = order_of(&shop, "{}"), c = b, none = b;
+  order_bare(&b);
+  order_header(&b, "Content-Type: application/json");
+  order_header(&b, "Authorization: Bearer renewed");
+  order_header(&a, "X-User: alice"), order_header(&b, "x-user: alice"), order_header(&c, "X-User: bob");
+  cr_expect_str_eq(order_key(&a), order_key(&b));
+  cr_expect_str_neq(order_key(&a), order_key(&c));
+  cr_expect_eq(order_enter(&none), IDEM_NO_TENANT);
+  order_leave(&none, false);
+  order_header(&none, "X-User: ");
+  cr_expect_eq(order_enter(&none), IDEM_NO_TENANT);
+  order_leave(&none, false);
+}
+
+Test(store_keys, a_tenant_may_stand_in_the_body)
+{
+  shop_rule(&shop, "tenant=json:/user ignore=/user");
+  struct order a = order_of(&shop, "{\"user\":\"a\"}"), b = order_of(&shop, "{\"user\":\"b\"}"),
+               none = order_of(&shop, "{}");
+  cr_expect_str_neq(order_key(&a), order_key(&b));
+  cr_expect_eq(order_enter(&none), IDEM_NO_TENANT);
+  order_leave(&none, false);
+}
+
+Test(store_keys, with_tenant_none_all_are_one)
+{
+  shop_rule(&shop, "tenant=none");
+  const char *key = tenant_with(NULL);
+  cr_expect_str_eq(tenant_with("Authorization: Bearer test-credential-alpha"), key);
+  cr_expect_str_eq(tenant_with("Cookie: session=a"), key);
+  cr_expect_str_eq(tenant_with("X-Acme-Token: a"), key);
 }
 
 Test(store_keys, other_credentials_of_a_request_count)
@@ -212,6 +368,23 @@ Test(store_keys, of_an_aws_signature_only_the_access_key_id_counts)
   caller_header(&other, SIGV4("TESTBETA", "20260101", "aa"));
   cr_expect_str_eq(caller_key(&first), caller_key(&later));
   cr_expect_str_neq(caller_key(&first), caller_key(&other));
+}
+
+Test(store_keys, of_every_signature_with_a_steady_id_the_id_counts)
+{
+  static const char *const schemes[] = {"AWS4-ECDSA-P256-SHA256 Credential=ID1/2026",
+                                        "TC3-HMAC-SHA256 Credential=ID1/2026-11",
+                                        "HMAC-SHA256 Credential=ID1, x=1"};
+  for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+    char line[3][128];
+    for (int j = 0; j < 3; j++)
+      snprintf(line[j], sizeof(line[j]), "Authorization: %s, Signature=%d", schemes[i], j);
+    memcpy(strstr(line[2], "ID1"), "ID2", 3);
+    cr_expect_str_eq(tenant_with(line[0]), tenant_with(line[1]), "%s", schemes[i]);
+    cr_expect_str_neq(tenant_with(line[0]), tenant_with(line[2]), "%s", schemes[i]);
+  }
+  cr_expect_str_neq(tenant_with("Authorization: Other Credential=ID1/a"),
+                    tenant_with("Authorization: Other Credential=ID1/b"));
 }
 
 Test(store_keys, auto_takes_the_header_and_then_the_body_does_not_count)
