@@ -142,55 +142,55 @@ Test(store_keys, every_header_counts_but_those_that_are_known_to_change)
 
 Test(store_keys, the_last_word_of_vary_about_a_header_counts)
 {
-  shop_rule(&shop, "vary=*,-X-Stamp*,X-Stamp-Model,User-Agent");
+  fixture_rule(&fixture, "vary=*,-X-Stamp*,X-Stamp-Model,User-Agent");
   const char *key = key_with(NULL);
   cr_expect_str_eq(key_with("X-Stamp: 1"), key);
   cr_expect_str_eq(key_with("X-Stamp-Time: 1"), key);
   cr_expect_str_neq(key_with("X-Stamp-Model: 1"), key);
   cr_expect_str_neq(key_with("User-Agent: x"), key);
   cr_expect_str_neq(key_with("X-Other: x"), key);
-  shop_rule(&shop, "vary=Accept");
+  fixture_rule(&fixture, "vary=Accept");
   key = key_with(NULL);
   cr_expect_str_eq(key_with("X-Other: x"), key);
   cr_expect_str_neq(key_with("Accept: x"), key);
-  shop_rule(&shop, "vary=none");
+  fixture_rule(&fixture, "vary=none");
   cr_expect_str_eq(key_with("Accept: x"), key_with(NULL));
 }
 
 Test(store_keys, lines_of_one_header_count_in_the_order_of_the_wire)
 {
-  struct order a = order_of(&shop, "{}"), b = a, c = a;
+  struct caller a = caller_of(&fixture, "{}"), b = a, c = a;
   static const char high[] = "anthropic-beta: one", low[] = "anthropic-beta: two";
-  order_header(&a, high), order_header(&a, low);
-  order_header(&b, low), order_header(&b, high);
+  caller_header(&a, high), caller_header(&a, low);
+  caller_header(&b, low), caller_header(&b, high);
   char again[2][32];
   strcpy(again[1], high), strcpy(again[0], low);
-  order_header(&c, again[1]), order_header(&c, again[0]);
-  cr_expect_str_neq(order_key(&a), order_key(&b));
-  cr_expect_str_eq(order_key(&a), order_key(&c));
+  caller_header(&c, again[1]), caller_header(&c, again[0]);
+  cr_expect_str_neq(caller_key(&a), caller_key(&b));
+  cr_expect_str_eq(caller_key(&a), caller_key(&c));
 }
 
 /* Whether a second try with another such header is the same content as the first. */
 static bool no_mismatch(const char *line)
 {
-  struct order first = order_of(&shop, "{}"), second = first;
-  order_header(&first, "Idempotency-Key: one");
-  order_header(&second, "Idempotency-Key: one");
-  order_header(&second, line);
-  order_ask(&first, "{\"answer\":1}");
-  int verdict = order_ask(&second, "{\"answer\":2}");
-  idem_store_remove(shop.store, first.call.id, NULL);
+  struct caller first = caller_of(&fixture, "{}"), second = first;
+  caller_header(&first, "Idempotency-Key: one");
+  caller_header(&second, "Idempotency-Key: one");
+  caller_header(&second, line);
+  caller_ask(&first, "{\"answer\":1}");
+  int verdict = caller_ask(&second, "{\"answer\":2}");
+  idem_store_remove(fixture.store, first.call.id, NULL);
   return verdict == IDEM_HIT;
 }
 
 Test(store_keys, beside_a_key_only_headers_that_are_named_count)
 {
-  shop_rule(&shop, "mismatch=reject");
+  fixture_rule(&fixture, "mismatch=reject");
   cr_expect(no_mismatch("X-Attempt: 2"));
   cr_expect(no_mismatch("X-Made-Up: 2"));
   cr_expect_not(no_mismatch("OpenAI-Beta: v2"));
   cr_expect_not(no_mismatch("X-Amzn-Bedrock-Trace: on"));
-  shop_rule(&shop, "mismatch=reject vary=*,X-Made-Up");
+  fixture_rule(&fixture, "mismatch=reject vary=*,X-Made-Up");
   cr_expect_not(no_mismatch("X-Made-Up: 2"));
   cr_expect(no_mismatch("X-Attempt: 2"));
 }
@@ -270,11 +270,11 @@ Test(store_keys, whatever_is_a_credential_in_a_query_is_tenant_and_no_content)
                                       "api%5Fkey",    "auth[token]", "code"};
   for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
     char query[2][64];
-    struct order orders[2] = {order_of(&shop, "{}"), order_of(&shop, "{}")};
+    struct caller orders[2] = {caller_of(&fixture, "{}"), caller_of(&fixture, "{}")};
     for (int j = 0; j < 2; j++) {
       snprintf(query[j], sizeof(query[j]), "a=1&%s=test-credential-%d", names[i], j);
       orders[j].request.query = SPAN(query[j]);
-      order_ask(&orders[j], "{}");
+      caller_ask(&orders[j], "{}");
     }
     cr_expect_neq(memcmp(orders[0].call.key, orders[1].call.key, IDEM_KEY_SIZE), 0, "%s", names[i]);
     cr_expect_arr_eq(orders[0].call.fingerprint, orders[1].call.fingerprint, IDEM_KEY_SIZE, "%s", names[i]);
@@ -283,15 +283,15 @@ Test(store_keys, whatever_is_a_credential_in_a_query_is_tenant_and_no_content)
 
 Test(store_keys, a_header_that_vary_names_is_content_and_no_credential)
 {
-  shop_rule(&shop, "vary=*,X-Acme-Token,Authorization");
-  struct order a = order_of(&shop, "{}"), b = a, c = a;
-  order_header(&a, "X-Acme-Token: one");
-  order_header(&b, "X-Acme-Token: two");
-  order_bare(&c);
-  order_header(&c, "Content-Type: application/json");
-  order_header(&c, "Authorization: Bearer test-credential-beta");
-  order_header(&c, "X-Acme-Token: one");
-  order_ask(&a, "{}"), order_ask(&b, "{}"), order_ask(&c, "{}");
+  fixture_rule(&fixture, "vary=*,X-Acme-Token,Authorization");
+  struct caller a = caller_of(&fixture, "{}"), b = a, c = a;
+  caller_header(&a, "X-Acme-Token: one");
+  caller_header(&b, "X-Acme-Token: two");
+  caller_bare(&c);
+  caller_header(&c, "Content-Type: application/json");
+  caller_header(&c, "Authorization: Bearer test-credential-beta");
+  caller_header(&c, "X-Acme-Token: one");
+  caller_ask(&a, "{}"), caller_ask(&b, "{}"), caller_ask(&c, "{}");
   cr_expect_neq(memcmp(a.call.fingerprint, b.call.fingerprint, IDEM_KEY_SIZE), 0);
   cr_expect_arr_eq(a.call.fingerprint, c.call.fingerprint, IDEM_KEY_SIZE);
   cr_expect_neq(memcmp(a.call.key, c.call.key, IDEM_KEY_SIZE), 0);
@@ -307,34 +307,34 @@ Test(store_keys, cookies_of_load_balancers_are_nobody)
 
 Test(store_keys, a_tenant_that_is_named_is_all_that_counts)
 {
-  shop_rule(&shop, "tenant=header:X-User");
-  struct order a = order_of(&shop, "{}"), b = order_of(&shop, "{}"), c = b, none = b;
-  order_bare(&b);
-  order_header(&b, "Content-Type: application/json");
-  order_header(&b, "Authorization: Bearer renewed");
-  order_header(&a, "X-User: alice"), order_header(&b, "x-user: alice"), order_header(&c, "X-User: bob");
-  cr_expect_str_eq(order_key(&a), order_key(&b));
-  cr_expect_str_neq(order_key(&a), order_key(&c));
-  cr_expect_eq(order_enter(&none), IDEM_NO_TENANT);
-  order_leave(&none, false);
-  order_header(&none, "X-User: ");
-  cr_expect_eq(order_enter(&none), IDEM_NO_TENANT);
-  order_leave(&none, false);
+  fixture_rule(&fixture, "tenant=header:X-User");
+  struct caller a = caller_of(&fixture, "{}"), b = caller_of(&fixture, "{}"), c = b, none = b;
+  caller_bare(&b);
+  caller_header(&b, "Content-Type: application/json");
+  caller_header(&b, "Authorization: Bearer renewed");
+  caller_header(&a, "X-User: alice"), caller_header(&b, "x-user: alice"), caller_header(&c, "X-User: bob");
+  cr_expect_str_eq(caller_key(&a), caller_key(&b));
+  cr_expect_str_neq(caller_key(&a), caller_key(&c));
+  cr_expect_eq(caller_enter(&none), IDEM_NO_TENANT);
+  caller_leave(&none, false);
+  caller_header(&none, "X-User: ");
+  cr_expect_eq(caller_enter(&none), IDEM_NO_TENANT);
+  caller_leave(&none, false);
 }
 
 Test(store_keys, a_tenant_may_stand_in_the_body)
 {
-  shop_rule(&shop, "tenant=json:/user ignore=/user");
-  struct order a = order_of(&shop, "{\"user\":\"a\"}"), b = order_of(&shop, "{\"user\":\"b\"}"),
-               none = order_of(&shop, "{}");
-  cr_expect_str_neq(order_key(&a), order_key(&b));
-  cr_expect_eq(order_enter(&none), IDEM_NO_TENANT);
-  order_leave(&none, false);
+  fixture_rule(&fixture, "tenant=json:/user ignore=/user");
+  struct caller a = caller_of(&fixture, "{\"user\":\"a\"}"), b = caller_of(&fixture, "{\"user\":\"b\"}"),
+                none = caller_of(&fixture, "{}");
+  cr_expect_str_neq(caller_key(&a), caller_key(&b));
+  cr_expect_eq(caller_enter(&none), IDEM_NO_TENANT);
+  caller_leave(&none, false);
 }
 
 Test(store_keys, with_tenant_none_all_are_one)
 {
-  shop_rule(&shop, "tenant=none");
+  fixture_rule(&fixture, "tenant=none");
   const char *key = tenant_with(NULL);
   cr_expect_str_eq(tenant_with("Authorization: Bearer test-credential-alpha"), key);
   cr_expect_str_eq(tenant_with("Cookie: session=a"), key);
