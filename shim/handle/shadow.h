@@ -47,7 +47,7 @@ enum replayed {
 
 /* Where the parts of an http(s) URL are; offsets into shadow.url. */
 struct url_parts {
-  uint32_t host, host_len, path, path_len, query, query_len;
+  uint32_t user, user_len, host, host_len, path, path_len, query, query_len;
   uint16_t port;
   bool https;
 };

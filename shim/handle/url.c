@@ -76,9 +76,16 @@ bool url_split(const char *url, long port_option, struct url_parts *parts)
   if (!authority || whole > UINT32_MAX / 2)
     return false;
   size_t len = strcspn(authority, "/?#");
+  const char *path = authority + len, *at = memchr(authority, '@', len);
+  if (at) {
+    parts->user = (uint32_t)(authority - url);
+    parts->user_len = (uint32_t)(at - authority);
+    authority = at + 1;
+    len = (size_t)(path - authority);
+  }
+  /* Of two such signs, one version takes the first and another the last. */
   if (!len || memchr(authority, '@', len) || !split_authority(url, authority, len, port_option, parts))
     return false;
-  const char *path = authority + len;
   parts->path = (uint32_t)(path - url);
   parts->path_len = (uint32_t)strcspn(path, "?#");
   const char *query = path + parts->path_len;

@@ -6,7 +6,7 @@
 #include "shim/handle/shadow.h"
 
 /* Splits an http or https URL (RFC 3986), or one without a scheme; `port_option` is CURLOPT_PORT, 0 if unset.
- * False for every other URL, one with a user name in it included: such a call is not ours. The host is
+ * False for every other URL: such a call is not ours. `user` is "name:password", as it is written. The host is
  * without brackets, in any case; the path may be empty. */
 bool url_split(const char *url, long port_option, struct url_parts *parts);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/request/cookies.h"
 
+#include "config/names.h"
 #include "shim/base/http_header.h"
 
 #include <stdlib.h>
@@ -71,10 +72,22 @@ static bool cut(char *line, char *parts[PART_COUNT])
   return parts[NAME] != NULL;
 }
 
-static bool is_of_host(const struct shadow *shadow, char *const parts[PART_COUNT])
+/* Whose cookies go along: a Host: line has its say there, without its port [cookie.c]. */
+static struct idem_span cookie_host(const struct shadow *shadow, const char *host_line)
 {
-  const char *host = shadow->url.data + shadow->parts.host, *domain = parts[DOMAIN];
-  size_t host_len = shadow->parts.host_len;
+  const char *value = host_line ? strchr(host_line, ':') + 1 : "";
+  value += strspn(value, " \t");
+  if (!*value)
+    return (struct idem_span){shadow->url.data + shadow->parts.host, shadow->parts.host_len};
+  bool literal = *value == '[';
+  value += literal;
+  return (struct idem_span){value, strcspn(value, literal ? "]" : ": \t\r\n")};
+}
+
+static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
+{
+  const char *host = asked.data, *domain = parts[DOMAIN];
+  size_t host_len = asked.len;
   if (strncmp(domain, "#HttpOnly_", 10) == 0)
     domain += 10;
   domain += *domain == '.';
@@ -86,21 +99,22 @@ static bool is_of_host(const struct shadow *shadow, char *const parts[PART_COUNT
 
 struct mend {
   const struct shadow *shadow;
+  struct idem_span host;
   struct curl_slist *jar;
 };
 
 /* The same cookie once more, with TRUE in the place of its FALSE. */
-static void secure(const struct shadow *shadow, const char *line, const char *name, size_t name_len)
+static void secure(const struct mend *mend, const char *line, const char *name, size_t name_len)
 {
   char *copy = strdup(line), *text = malloc(strlen(line) + 1), *parts[PART_COUNT];
   if (copy && text && cut(copy, parts) && strlen(parts[NAME]) == name_len &&
       memcmp(parts[NAME], name, name_len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
-      is_of_host(shadow, parts)) {
+      is_of_host(mend->host, parts)) {
     size_t before = (size_t)(parts[SECURE] - copy);
     memcpy(text, line, before);
     memcpy(text + before, "TRUE", 4);
     memcpy(text + before + 4, line + before + 5, strlen(line + before + 5) + 1);
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
+    mend->shadow->lib->easy_setopt(mend->shadow->handle, CURLOPT_COOKIELIST, text);
   }
   free(copy);
   free(text);
@@ -115,31 +129,19 @@ static bool mend_one(const char *value, size_t len, void *arg)
   while (name_len && value[name_len - 1] == ' ')
     name_len--;
   for (struct curl_slist *cookie = mend->jar; cookie; cookie = cookie->next)
-    secure(mend->shadow, cookie->data, value, name_len);
+    secure(mend, cookie->data, value, name_len);
   return false;
 }
 
-void cookies_mend(const struct shadow *shadow, struct idem_span headers)
+void cookies_mend(const struct shadow *shadow, const char *host_line, struct idem_span headers)
 {
-  struct mend mend = {.shadow = shadow};
+  struct mend mend = {.shadow = shadow, .host = cookie_host(shadow, host_line)};
   if ((!shadow->cookie_engine && !shadow->shared) || !shadow->parts.https ||
       !header_find(headers, "set-cookie").data)
     return;
   shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &mend.jar);
   any_cookie(headers, mend_one, &mend);
   shadow->lib->slist_free_all(mend.jar);
-}
-
-/* Set anew with each answer, and by who stands in front of the service: they name a way through it, no
- * caller. */
-static bool is_of_a_balancer(const char *name)
-{
-  static const char *const names[] = {"__cf_bm",    "__cflb",       "_cfuvid",  "AWSALB",
-                                      "AWSALBCORS", "AWSALBTGCORS", "AWSALBTG", "GCLB"};
-  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-    if (strcmp(name, names[i]) == 0)
-      return true;
-  return false;
 }
 
 /* RFC 6265, 5.1.4. */
@@ -153,18 +155,20 @@ static bool is_of_path(const struct shadow *shadow, const char *path)
          (asked_len == len || path[len - 1] == '/' || asked[len] == '/');
 }
 
-static bool is_sent(const struct shadow *shadow, char *const parts[PART_COUNT], int64_t now)
+static bool is_sent(const struct shadow *shadow, struct idem_span host, char *const parts[PART_COUNT],
+                    int64_t now)
 {
   int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
-  return is_of_host(shadow, parts) && is_of_path(shadow, parts[PATH]) && (!expires || expires > now) &&
-         !is_of_a_balancer(parts[NAME]);
+  return is_of_host(host, parts) && is_of_path(shadow, parts[PATH]) && (!expires || expires > now) &&
+         idem_name_of_cookie(parts[NAME], strlen(parts[NAME])) != IDEM_NAME_TRANSIENT;
 }
 
-static bool append_sent(const struct shadow *shadow, const char *line, int64_t now, struct buffer *text)
+static bool append_sent(const struct shadow *shadow, struct idem_span host, const char *line, int64_t now,
+                        struct buffer *text)
 {
   char *copy = strdup(line), *parts[PART_COUNT];
   bool complete = copy != NULL;
-  if (copy && cut(copy, parts) && is_sent(shadow, parts, now))
+  if (copy && cut(copy, parts) && is_sent(shadow, host, parts, now))
     complete = buffer_append(text, parts[NAME], strlen(parts[NAME])) && buffer_append(text, "=", 1) &&
                (!parts[VALUE] || buffer_append(text, parts[VALUE], strlen(parts[VALUE]))) &&
                buffer_append(text, "\n", 1);
@@ -178,7 +182,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* libcurl's own order is that of its hash and of time. */
-static bool append_sorted(const struct shadow *shadow, const struct curl_slist *jar, struct buffer *text)
+static bool append_sorted(const struct shadow *shadow, struct idem_span host, const struct curl_slist *jar,
+                          struct buffer *text)
 {
   size_t count = 0;
   for (const struct curl_slist *at = jar; at; at = at->next)
@@ -190,18 +195,34 @@ static bool append_sorted(const struct shadow *shadow, const struct curl_slist *
   if (complete)
     qsort(lines, count, sizeof(*lines), compare);
   for (size_t i = 0; complete && i < count; i++)
-    complete = append_sent(shadow, lines[i], time(NULL), text);
+    complete = append_sent(shadow, host, lines[i], time(NULL), text);
   free(lines);
   return complete;
 }
 
-bool cookies_sent(const struct shadow *shadow, struct buffer *text)
+/* "a=b; c=d", in the order given. */
+static bool append_option(const char *option, struct buffer *text)
+{
+  for (option += strspn(option, "; "); *option; option += strspn(option, "; ")) {
+    size_t len = strcspn(option, ";"), name = strcspn(option, "=;");
+    if (idem_name_of_cookie(option, name) != IDEM_NAME_TRANSIENT &&
+        !(buffer_append(text, option, len) && buffer_append(text, "\n", 1)))
+      return false;
+    option += len;
+  }
+  return true;
+}
+
+bool cookies_sent(const struct shadow *shadow, const char *host_line, const char *option, struct buffer *text)
 {
   struct curl_slist *jar = NULL;
-  if (shadow->cookie_file)
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
-  bool complete = append_sorted(shadow, jar, text);
-  shadow->lib->slist_free_all(jar);
-  return complete;
+  bool complete = true;
+  if (shadow->cookie_engine || shadow->shared) {
+    if (shadow->cookie_file)
+      shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
+    complete = append_sorted(shadow, cookie_host(shadow, host_line), jar, text);
+    shadow->lib->slist_free_all(jar);
+  }
+  return complete && (!option || append_option(option, text));
 }

@@ -9,14 +9,16 @@
 #include "shim/handle/shadow.h"
 
 /* Appends "name=value" for each cookie that libcurl would send with the handle's next transfer, in an order
- * of its own. Cookies of load balancers do not count. Loads the cookie files, as the transfer would. False
- * without memory. */
-bool cookies_sent(const struct shadow *shadow, struct buffer *text);
+ * of its own: those of its engine for the host of `host_line` (the app's Host: line; NULL: the URL's), and those
+ * of CURLOPT_COOKIE, if `option` is not NULL. Cookies of load balancers do not count. Loads the cookie files, as
+ * the transfer would. False without memory. */
+bool cookies_sent(const struct shadow *shadow, const char *host_line, const char *option,
+                  struct buffer *text);
 
 /* Why libcurl's cookie engine could not take what this header sets, or NULL. */
 const char *cookies_refuse(const struct shadow *shadow, struct idem_span headers, bool redirected);
 
 /* After the transfer: those that were set as Secure become so again. */
-void cookies_mend(const struct shadow *shadow, struct idem_span headers);
+void cookies_mend(const struct shadow *shadow, const char *host_line, struct idem_span headers);
 
 #endif

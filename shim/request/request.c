@@ -79,6 +79,37 @@ static void add_detours(struct text *text, const struct shadow *shadow)
     }
 }
 
+/* The value of a line, without the blanks round it. */
+static struct idem_span value_of(const char *colon)
+{
+  struct idem_span value = span_of(colon + 1 + strspn(colon + 1, " \t"));
+  while (value.len && strchr(" \t\r\n", value.data[value.len - 1]))
+    value.len--;
+  return value;
+}
+
+/* A server with several names is as many servers. A Host: that says what the URL says is none. */
+static void add_host(struct text *text, const struct request *request)
+{
+  const struct shadow *shadow = request->shadow;
+  const struct url_parts *parts = &shadow->parts;
+  if (!request->host)
+    return;
+  struct idem_span host = value_of(strchr(request->host, ':'));
+  const char *url_host = shadow->url.data + parts->host;
+  if (host.len > parts->host_len && strncasecmp(host.data, url_host, parts->host_len) == 0) {
+    char port[8];
+    size_t len = (size_t)snprintf(port, sizeof(port), ":%u", parts->port);
+    if (host.len == parts->host_len + len && memcmp(host.data + parts->host_len, port, len) == 0)
+      return;
+  }
+  bool usual = parts->port == (parts->https ? 443 : 80);
+  if (usual && host.len == parts->host_len && strncasecmp(host.data, url_host, host.len) == 0)
+    return;
+  add_text(text, " host:");
+  add_lower(text, host.data, host.len);
+}
+
 /* "https://api.openai.com:443", and what else says which server that is: a socket's path, CONNECT_TO,
  * RESOLVE. */
 static const char *build_origin(struct request *request)
@@ -98,6 +129,7 @@ static const char *build_origin(struct request *request)
       add_text(&text, (const char *)shadow->slot[slot]);
     }
   add_detours(&text, shadow);
+  add_host(&text, request);
   request->bytes.origin = span_of_text(&text);
   return fits(&text) ? NULL : "origin too long";
 }
@@ -146,14 +178,17 @@ static const char *build_shape(struct request *request)
   return fits(&text) ? NULL : "ACCEPT_ENCODING too long";
 }
 
-static bool add_option_header(struct request *request, struct text *text, const char *name,
-                              enum option_slot slot)
+static bool is_named(const char *line, const char *name)
 {
-  const char *value = shadow_text(request->shadow, slot);
-  if (!value)
-    return true;
+  size_t len = strlen(name);
+  return strncasecmp(line, name, len) == 0 && strchr(":;", line[len]) && line[len];
+}
+
+/* Adds "NAME: VALUE"; false if there is no room. */
+static bool add_header(struct request *request, struct text *text, struct idem_span name, const char *value)
+{
   size_t start = text->len;
-  add_text(text, name);
+  add(text, name.data, name.len);
   add_text(text, value);
   if (!fits(text) || request->bytes.header_count == REQUEST_HEADERS_MAX)
     return false;
@@ -161,33 +196,76 @@ static bool add_option_header(struct request *request, struct text *text, const 
   return true;
 }
 
+/* One line of the app's, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all, and
+ * "Name;" is sent without a value. */
+static bool add_line(struct request *request, struct text *text, const char *line)
+{
+  size_t len = strcspn(line, ":;");
+  if (line[len] == ';' && !strchr(line, ':'))
+    return line[len + 1 + strspn(line + len + 1, " \t\r\n")] ||
+           add_header(request, text, (struct idem_span){line, len}, ":");
+  const char *colon = strchr(line, ':');
+  if (!colon)
+    return true;
+  if (is_named(line, "host"))
+    request->host = line;
+  if (!value_of(colon).len)
+    return true;
+  if (request->bytes.header_count == REQUEST_HEADERS_MAX)
+    return false;
+  request->headers[request->bytes.header_count++] = span_of(line);
+  return true;
+}
+
+/* What libcurl adds where the app says nothing of it, and what it makes of options. */
+static bool add_own_headers(struct request *request, struct text *text)
+{
+  const struct shadow *shadow = request->shadow;
+  const struct curl_slist *line = (const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER];
+  const char *agent = shadow_text(shadow, SLOT_USERAGENT), *referer = shadow_text(shadow, SLOT_REFERER);
+  bool accept = true, type = shadow->request == HTTP_POST && !shadow->no_body, told_agent = false,
+       told_referer = false;
+  for (; line; line = line->next) {
+    accept &= !is_named(line->data, "accept");
+    type &= !is_named(line->data, "content-type");
+    told_agent |= is_named(line->data, "user-agent");
+    told_referer |= is_named(line->data, "referer");
+  }
+  static const struct idem_span none = {"", 0}, agent_name = {"User-Agent: ", 12},
+                                referer_name = {"Referer: ", 9};
+  return (!accept || add_header(request, text, none, "Accept: */*")) &&
+         (!type || add_header(request, text, none, "Content-Type: application/x-www-form-urlencoded")) &&
+         (!agent || told_agent || add_header(request, text, agent_name, agent)) &&
+         (!referer || told_referer || add_header(request, text, referer_name, referer));
+}
+
 static const char *build_headers(struct request *request)
 {
   const struct curl_slist *line = (const struct curl_slist *)request->shadow->slot[SLOT_HTTPHEADER];
-  struct idem_request *bytes = &request->bytes;
-  bytes->headers = request->headers;
-  for (; line; line = line->next) {
-    if (bytes->header_count == REQUEST_HEADERS_MAX)
-      return "too many headers";
-    request->headers[bytes->header_count++] = span_of(line->data);
-  }
   struct text text = {request->option_headers, 0, sizeof(request->option_headers)};
-  bool complete = add_option_header(request, &text, "User-Agent: ", SLOT_USERAGENT) &&
-                  add_option_header(request, &text, "Referer: ", SLOT_REFERER);
-  return complete ? NULL : "header options too long";
+  bool complete = true;
+  request->bytes.headers = request->headers;
+  for (; line && complete; line = line->next)
+    complete = add_line(request, &text, line->data);
+  return complete && add_own_headers(request, &text) ? NULL : "too many headers, or too long ones";
 }
 
 /* Who is asking, as far as it was not said in a header. */
 static void build_credentials(struct request *request)
 {
-  static const uint8_t slots[] = {SLOT_COOKIE,         SLOT_USERPWD,   SLOT_USERNAME, SLOT_PASSWORD,
+  static const uint8_t slots[] = {SLOT_USERPWD,        SLOT_USERNAME,  SLOT_PASSWORD,
                                   SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
-  _Static_assert(sizeof(slots) < REQUEST_CREDENTIALS_MAX, "a place for each, and for cookies");
+  _Static_assert(sizeof(slots) + 2 < REQUEST_CREDENTIALS_MAX,
+                 "a place for each, for the URL's and for cookies");
   struct idem_request *bytes = &request->bytes;
   bytes->credentials = request->credentials;
   for (size_t i = 0; i < sizeof(slots); i++)
     if (request->shadow->slot[slots[i]])
       request->credentials[bytes->credential_count++] = span_of(shadow_text(request->shadow, slots[i]));
+  const struct url_parts *parts = &request->shadow->parts;
+  if (parts->user_len)
+    request->credentials[bytes->credential_count++] =
+        (struct idem_span){request->shadow->url.data + parts->user, parts->user_len};
 }
 
 static bool list_has(const char *list, const char *word)
@@ -235,12 +313,14 @@ static const char *build_body(struct request *request)
   return request->body.span.len > request->rule->max_body ? "max_body" : NULL;
 }
 
-/* What goes along from libcurl's cookie engine says who asks, as a Cookie header does. */
+/* Cookies of the option and of libcurl's engine say who asks, as a Cookie header does. */
 static const char *build_cookies(struct request *request)
 {
-  if (!request->shadow->cookie_engine && !request->shadow->shared)
+  const struct shadow *shadow = request->shadow;
+  const char *option = shadow_text(shadow, SLOT_COOKIE);
+  if (!option && !shadow->cookie_engine && !shadow->shared)
     return NULL;
-  if (!cookies_sent(request->shadow, &request->cookies))
+  if (!cookies_sent(shadow, request->host, option, &request->cookies))
     return "no memory for cookies";
   if (request->cookies.len)
     request->credentials[request->bytes.credential_count++] =
@@ -263,9 +343,9 @@ static const char *first_reason(struct request *request, char room[24])
 {
   const char *reason = shadow_reason(request->shadow, room);
   if (!reason)
-    reason = build_origin(request);
-  if (!reason)
     reason = build_headers(request);
+  if (!reason)
+    reason = build_origin(request);
   if (!reason)
     reason = build_shape(request);
   if (!reason)
@@ -283,6 +363,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   request->bytes.rule = rule;
   request->body.shadow = shadow;
   request->speed = rule->pace == IDEM_PACE_ORIGINAL;
+  request->host = NULL;
   request->tape.writer = NULL;
   request->tape.played = request->tape.streamed = false;
   build_line(request);

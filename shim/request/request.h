@@ -19,7 +19,7 @@
 struct stream;
 
 #define REQUEST_HEADERS_MAX     128
-#define REQUEST_CREDENTIALS_MAX 8
+#define REQUEST_CREDENTIALS_MAX 10
 
 struct request {
   struct shadow *shadow;
@@ -41,7 +41,8 @@ struct request {
   struct idem_span credentials[REQUEST_CREDENTIALS_MAX];
   char origin[320];
   char shape[192];
-  char option_headers[768]; /* header lines that were set as options */
+  char option_headers[768]; /* header lines that were set as options, or are libcurl's own */
+  const char *host;         /* the app's Host: line, NULL: libcurl's own */
 };
 
 /*

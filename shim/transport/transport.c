@@ -301,7 +301,9 @@ static void override_options(struct transport *t)
   override_set(shadow, CURLOPT_TCP_FASTOPEN, 0);
   override_set(shadow, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_WHATEVER);
   override_set(shadow, CURLOPT_HTTPGET, 1);
-  override_set(shadow, CURLOPT_HTTPHEADER, NULL);
+  /* Its name decides whose the cookies of the answer are. */
+  t->host = (struct curl_slist){.data = (char *)(uintptr_t)t->request->host};
+  override_set(shadow, CURLOPT_HTTPHEADER, t->request->host ? &t->host : NULL);
   override_set(shadow, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
   override_set(shadow, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   override_set(shadow, CURLOPT_RESUME_FROM_LARGE, resume_from(shadow));
@@ -405,7 +407,8 @@ void transport_disarm(struct transport *t, CURLcode code)
   if (code == CURLE_WRITE_ERROR && t->refused.happened)
     callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
   if (t->answered)
-    cookies_mend(t->shadow, (struct idem_span){t->replay->headers.data, t->replay->headers.len});
+    cookies_mend(t->shadow, t->request->host,
+                 (struct idem_span){t->replay->headers.data, t->replay->headers.len});
   t->replay->passing = code != CURLE_OK && !t->request->tape.played;
   if (!t->replay->passing)
     t->replay->passed = t->replay->headers.len;

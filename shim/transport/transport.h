@@ -33,6 +33,7 @@ struct transport {
   struct sockaddr_un address; /* of our end */
   socklen_t address_len;
   struct buffer url, wire;
+  struct curl_slist host;                      /* the app's Host: line */
   size_t wire_fed, chunk, chunk_fed, body_fed; /* what the socket has had */
   size_t piece;                                /* the longest datagram */
   struct place {

@@ -122,6 +122,95 @@ Test(keys, a_signature_that_changes_is_not_the_tenant)
   cr_expect_eq(mock_count(&w).requests, 2);
 }
 
+/* Sends with each list of options, and says how many of both went upstream. */
+static long sent_of(const char *const a[4], const char *const b[4], const char *url_a, const char *url_b)
+{
+  long before = mock_count(&w).requests;
+  for (int i = 0; i < 2; i++) {
+    const char *const *options = i ? b : a;
+    const char *argv[16] = {"curl", "-sS", "-d", "{}", i ? url_b : url_a};
+    for (int j = 0; j < 4 && options[j]; j++)
+      argv[5 + j] = options[j];
+    struct run r =
+        run_shim(&w, argv[0], argv[1], argv[2], argv[3], argv[4], argv[5], argv[6], argv[7], argv[8], NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  return mock_count(&w).requests - before;
+}
+
+/* Each row has a path of its own. */
+Test(keys, what_goes_on_the_wire_counts_and_not_how_it_was_asked_for)
+{
+  const char *own_host = world_text(&w, "Host: 127.0.0.1:%d", w.port);
+  const struct {
+    const char *a[4], *b[4];
+    bool same;
+  } rows[] = {
+      {{NULL}, {"-H", "Accept: */*"}, true},
+      {{NULL}, {"-H", "Accept:"}, false},
+      {{NULL}, {"-H", "accept: text/plain"}, false},
+      {{NULL}, {"-H", "Content-Type: application/x-www-form-urlencoded"}, true},
+      {{NULL}, {"-H", "Content-Type: text/plain"}, false},
+      {{NULL}, {"-H", "X-Gone:"}, true},
+      {{NULL}, {"-H", "X-Empty;"}, false},
+      {{"-H", "X-Empty;"}, {"-H", "X-Empty: a"}, false},
+      {{"-e", "http://a/"}, {"-H", "Referer: http://a/"}, true},
+      {{"-e", "http://a/"}, {"-e", "http://b/"}, false},
+      {{"-A", "one/1"}, {"-A", "two/2"}, true},
+      {{NULL}, {"-H", own_host}, true},
+      {{NULL}, {"-H", "Host: other.example"}, false},
+      {{"-H", "Host: one.example"}, {"-H", "Host: ONE.example"}, true},
+      {{"-b", "s=1"}, {"-b", "__cf_bm=x; s=1"}, true},
+      {{"-b", "s=1"}, {"-b", "s=2"}, false},
+      {{"-b", "AWSALB=1"}, {NULL}, true},
+      {{"-u", "me:one"}, {"-u", "me:two"}, false},
+      {{"-H", "X-Acme-Token: one"}, {"-H", "X-Acme-Token: two"}, false},
+      {{"-H", "X-Amzn-Trace-Id: 1"}, {"-H", "X-Amzn-Trace-Id: 2"}, true},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    const char *url = world_url(&w, world_text(&w, "/v1/chat/completions?row=%zu", i));
+    cr_expect_eq(sent_of(rows[i].a, rows[i].b, url, url), rows[i].same ? 1 : 2, "row %zu", i);
+  }
+}
+
+Test(keys, who_the_url_names_is_a_tenant_and_is_written_nowhere)
+{
+  static const char *const none[4];
+  const char *url = world_url(&w, target), *rest = strstr(url, "127.");
+  const char *alice = world_text(&w, "http://alice:test-credential-alpha@%s", rest);
+  const char *bob = world_text(&w, "http://bob:test-credential-beta@%s", rest);
+  cr_expect_eq(sent_of(none, none, alice, bob), 2);
+  cr_expect_eq(sent_of(none, none, alice, bob), 0);
+  cr_expect_not(file_contains(w.store, "test-credential"));
+  cr_expect_not(log_contains(&w, "test-credential"));
+  struct run live = run_plain(&w, "curl", "-sS", "-o", "/dev/null", "-w", "%{url_effective} %{http_code}",
+                              "-d", "{}", alice, NULL);
+  struct run again = run_shim(&w, "curl", "-sS", "-o", "/dev/null", "-w", "%{url_effective} %{http_code}",
+                              "-d", "{}", alice, NULL);
+  cr_expect_str_eq(live.out, again.out);
+  run_release(&live);
+  run_release(&again);
+}
+
+Test(keys, a_call_without_the_tenant_of_its_rule_goes_live_and_says_so)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 tenant=header:X-User");
+  post_only("X-User: alice", "{}");
+  post_only("X-User: alice", "{}");
+  cr_expect_eq(mock_count(&w).requests, 1);
+  post_only("X: y", "{}");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect(log_contains(&w, "\"reason\":\"no tenant\""));
+}
+
+Test(keys, what_ignore_cannot_be_found_in_is_told)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/at");
+  post_only("X: y", "{\"at\":1");
+  cr_expect_eq(log_events(&w, "unread"), 1);
+}
+
 Test(keys, a_new_scope_is_a_new_set_of_operations)
 {
   static const char *const scopes[] = {"job-1", "job-2", "job-1", ""};
