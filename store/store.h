@@ -20,8 +20,14 @@
  *     default:         send_live_as_if_we_were_not_there();
  *     }
  *
+ * Any number of threads may use one store, and open the same directory; a call and a spool belong to one thread
+ * at a time. No lock is held while the app's code runs, and none is waited for on a repeated hit. A child made
+ * by fork() may go on with its parent's store: it opens the files anew at its first call, and has no claim of
+ * its parent's. In it, a call that was begun before the fork can only be left.
+ *
  * Functions return 0 (or a verdict) or -errno, with one line in `error` that names the place and what was
- * expected. They never print, exit, abort, raise a signal, or change errno.
+ * expected; a NULL `error` is fine. They never print, exit, abort, raise a signal, or change errno. Whatever
+ * fails, the caller can go live.
  */
 #ifndef IDEMSHIM_STORE_H
 #define IDEMSHIM_STORE_H
@@ -51,16 +57,16 @@ struct idem_store_options {
 };
 
 /*
- * Opens the store and its engine. Fails with a message for a directory that is not ours alone (other owner,
- * or writable by group or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS,
- * -ENOSPC), a key file without a key (-EINVAL), another key than the store's, one where it has none or none
- * where it has one
- * (-EKEYREJECTED), a damaged or newer store (-EILSEQ, -EPROTO), and file systems without open file
- * description locks
- * (-ENOLCK).
+ * Opens the store and its engine, or one more use of a store that this process has open, whatever the other
+ * options say. Fails with a message for a directory that is not ours alone (other owner, or writable by group
+ * or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS, -ENOSPC), limits of this
+ * process that are too small (-EFBIG), another key than the store's, one where it has none, none where it has
+ * one, or a key file without a key (-EKEYREJECTED), a damaged or newer store (-EILSEQ, -EPROTO), and file
+ * systems without open file description locks (-ENOLCK).
  */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error);
+/* Ends one use; the last one closes the files. NULL is fine. Every call has been left before. */
 void idem_store_close(struct idem_store *store);
 
 /* A request, as it names an operation. */
@@ -180,17 +186,19 @@ struct idem_call {
                           */
   uint64_t generation;   /* OWNED: grows with every owner */
 
-  struct { /* the store's own */
-    void *reader;
-    int claim_fd;
-    uint32_t wake;
+  struct {           /* the store's own */
+    void *reader;    /* the snapshot that `answer` points into; NULL: none is pinned */
+    int claim_fd;    /* holds the claim, while it is OWNED; -1 */
+    uint32_t wake;   /* the wake word of its key, before it was looked up */
     uint64_t ticket; /* which of the identical calls, plus one; 0: none taken */
+    /* Digests: of the request's bytes, what repeats make keys of, who it is, and the content for churn. */
     uint8_t raw[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
     enum idem_key_kind kind;
     enum idem_repeats repeats;
     int verdict;      /* of the last enter */
     unsigned counted; /* events of this call that are in the counters already */
-    bool committed, recorded;
+    bool committed;   /* an answer was stored, or a later owner has taken over */
+    bool recorded;    /* the durable half of its claim was written */
     int place_fd;     /* while a copy of the process is made: one of the places for such copies */
     uint64_t spooled; /* OWNED: the generation of its spool, */
     uint32_t pieces;  /* and how many are in it; 0: there is none */
@@ -322,7 +330,7 @@ struct idem_spool_piece {
  * possible. */
 bool idem_store_is_followed(const struct idem_store *store, const struct idem_call *call);
 
-/* True if an answer with these headers comes in pieces. */
+/* True if an answer with these headers comes in pieces: only such a one is worth a spool. */
 bool idem_store_is_stream(struct idem_span headers);
 
 /*
@@ -334,7 +342,7 @@ bool idem_store_is_stream(struct idem_span headers);
 int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
                      size_t count);
 
-/* What a follower has read of it. */
+/* What a follower has read of it. Begin with IDEM_SPOOL_INIT, and release it. */
 struct idem_spool {
   struct idem_answer answer; /* grows with each look, and may move; no headers: it has not begun */
   bool over;                 /* its owner has left or died: no more will come */
@@ -414,6 +422,7 @@ struct idem_stats {
   uint64_t capacity;              /* bytes */
   int64_t since_us;               /* when counting began */
 };
+/* The sums over all processes since the counters were made, and what is in the store now. */
 int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct idem_error *error);
 
 /* For the command. */

@@ -42,6 +42,7 @@ static void excerpt(struct idem_span text, size_t at, char out[EXCERPT + 1])
   out[len] = '\0';
 }
 
+/* An empty span may have no data at all. */
 static bool equal(struct idem_span a, struct idem_span b)
 {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
@@ -63,6 +64,7 @@ static size_t common_end(struct idem_span a, struct idem_span b, size_t start)
   return at;
 }
 
+/* Both texts from where they differ, with the offset, which is the same in both. */
 static void tell_text(struct difference *difference, const char *where, struct idem_span a,
                       struct idem_span b)
 {
@@ -76,6 +78,7 @@ static void tell_text(struct difference *difference, const char *where, struct i
   difference->found = true;
 }
 
+/* Only the first difference is told: what follows is often its consequence. */
 static void tell_plain(struct difference *difference, const char *where, const char *what)
 {
   if (!difference->found)
@@ -230,6 +233,7 @@ static struct idem_span trimmed(struct idem_span text)
 
 /* The parts. */
 
+/* How alike they are by what they have in common at both ends; a prompt that grew by a message is near. */
 static int compare_bodies(struct difference *difference, struct idem_span a, struct idem_span b)
 {
   if (equal(a, b))
@@ -247,6 +251,7 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
   return same ? LIKE_BODY : (int)((uint64_t)(LIKE_BODY - 1) * alike / longer);
 }
 
+/* Lines are as the store keeps them, "Name: value". */
 static struct idem_span header_name(struct idem_span line)
 {
   const char *colon = memchr(line.data, ':', line.len);
@@ -274,6 +279,7 @@ static int compare_headers(struct difference *difference, struct idem_span a, st
   return 0;
 }
 
+/* All or nothing: a path is another or it is not. */
 static int compare_part(struct difference *difference, const char *what, struct idem_span a,
                         struct idem_span b, int worth)
 {
@@ -286,6 +292,8 @@ static int compare_part(struct difference *difference, const char *what, struct 
   return 0;
 }
 
+/* In the order in which a person would look: who, where, what. Only equal keys are 1000, whatever else is
+ * alike. */
 int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b, char *out, size_t size)
 {
   struct difference difference = {.text = out, .size = size};

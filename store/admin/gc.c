@@ -8,6 +8,8 @@
 /* A claim without an answer is of use to the next try for about as long. */
 #define CLAIM_AGE_US (INT64_C(24) * 3600 * 1000000)
 
+/* Counters are summed up without a lock, so that two of them may differ by a call that is just under way.
+ */
 int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct idem_error *error)
 {
   struct reader *reader;
@@ -54,6 +56,7 @@ static int collect(struct idem_store *store, struct idem_gc *out,
   return rc;
 }
 
+/* The counts in `out` hold also when it ends with an error half way. */
 int idem_store_gc(struct idem_store *store, struct idem_gc *out,
                   void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                   struct idem_error *error)

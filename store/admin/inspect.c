@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a visitor of entries needs to show an answer. */
 struct look {
   struct idem_store *store;
   struct reader *reader;
@@ -21,6 +22,7 @@ struct look {
   void *arg;
 };
 
+/* Returns what the visitor returns; 0 for an answer that cannot be shown. */
 static int visit_answer(struct look *look, const uint8_t *key, struct idem_span record)
 {
   struct idem_answer answer;
@@ -36,6 +38,7 @@ static int visit_answer(struct look *look, const uint8_t *key, struct idem_span 
   return rc;
 }
 
+/* An index entry whose answer has gone is passed over; verify calls it a stray. */
 static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
 {
   struct look *look = arg;
@@ -47,6 +50,7 @@ static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
   return visit_answer(look, (const uint8_t *)key.data, record);
 }
 
+/* By the index of age, so that the oldest comes first. */
 int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer),
                     void *arg, struct idem_error *error)
 {
@@ -89,6 +93,7 @@ static bool search_begin(struct search *search, const char *id)
   return true;
 }
 
+/* The walk begins at the first key that fits and ends at the first that does not. */
 static int search_visit(void *arg, struct idem_span key, struct idem_span value)
 {
   struct search *search = arg;
@@ -109,6 +114,7 @@ static int search_visit(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
+/* Damage is only told where nothing was found: it may be in another part of the tree. */
 static int search_tree(struct search *search, const struct reader *reader, enum pages_tree tree)
 {
   struct idem_span from = {(const char *)search->from, sizeof(search->from)};
@@ -128,6 +134,7 @@ static int search_result(const struct search *search, struct idem_error *error)
   return 0;
 }
 
+/* The checksum is looked at here, too, so that a damaged answer is named as such and not passed over. */
 int idem_store_show(struct idem_store *store, const char *id,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error)
@@ -155,12 +162,14 @@ int idem_store_show(struct idem_store *store, const char *id,
 
 /* Removing. */
 
+/* Answer and claim have the same key; each may be there without the other. */
 static int remove_body(struct writer *writer, void *key)
 {
   int rc = answer_index_drop(writer, key, NULL);
   return rc < 0 ? rc : writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
 }
 
+/* Answers come before claims: who names an id means what `ls` shows. */
 int idem_store_remove(struct idem_store *store, const char *id, struct idem_error *error)
 {
   struct search search;

@@ -14,6 +14,7 @@
 
 enum { PROGRESS_EVERY = 1024 };
 
+/* What is told and counted while the trees are walked. */
 struct verify {
   struct idem_store *store;
   struct idem_verify *out;
@@ -37,17 +38,20 @@ static void tell(struct verify *verify, uint64_t *count, const char *what, const
     verify->found(verify->arg, text);
 }
 
+/* Most findings. */
 static void tell_damage(struct verify *verify, const char *what, const uint8_t *key, const char *detail)
 {
   tell(verify, &verify->out->damaged, what, key, detail);
 }
 
+/* Not at every entry, for a terminal is slower than a store. */
 static void step(struct verify *verify)
 {
   if (++verify->done % PROGRESS_EVERY == 0 && verify->progress)
     verify->progress(verify->arg, verify->done, verify->total);
 }
 
+/* True if an index has `name`, and it is this answer's. */
 static bool leads_to(struct verify *verify, enum pages_tree tree, const uint8_t *name, size_t len,
                      const uint8_t *key)
 {
@@ -56,6 +60,7 @@ static bool leads_to(struct verify *verify, enum pages_tree tree, const uint8_t 
          memcmp(value.data, key, IDEM_KEY_SIZE) == 0;
 }
 
+/* The first thing that is wrong is told. Indexes are looked up for what is sound alone. */
 static int check_answer(void *arg, struct idem_span key, struct idem_span record)
 {
   struct verify *verify = arg;
@@ -105,6 +110,7 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
   return 0;
 }
 
+/* It leads to a base key, which need not have an answer: repeats make other keys of it. */
 static int check_raw(void *arg, struct idem_span raw, struct idem_span base)
 {
   step(arg);
@@ -113,6 +119,7 @@ static int check_raw(void *arg, struct idem_span raw, struct idem_span base)
   return 0;
 }
 
+/* A claim without an answer is nothing wrong. */
 static int check_claim(void *arg, struct idem_span key, struct idem_span value)
 {
   struct claim_record claim;
@@ -131,6 +138,7 @@ static int check_nothing(void *arg, struct idem_span key, struct idem_span value
   return 0;
 }
 
+/* One snapshot for all of it: commits that come meanwhile are not seen, and cannot look like damage. */
 int idem_store_verify(struct idem_store *store, struct idem_verify *out,
                       void (*found)(void *arg, const char *what),
                       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,

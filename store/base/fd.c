@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* A number that is taken for standard output could be written to by anything in the app. */
 int fd_open(const char *path, int flags, unsigned mode)
 {
   int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
@@ -18,6 +19,7 @@ int fd_open(const char *path, int flags, unsigned mode)
   return rc;
 }
 
+/* open() gives the lowest number that is free, so this ends at the first above 2. */
 struct fd_parked fd_park(void)
 {
   struct fd_parked parked = {{-1, -1, -1}};

@@ -68,6 +68,7 @@ void process_unlock_all(void)
   pthread_mutex_unlock(&process_lock_stores);
 }
 
+/* Claims are locks of the parent; its descriptors must not keep them alive here. */
 static void in_child(void)
 {
   claim_lock_keep_only(-1, -1);

@@ -92,6 +92,7 @@ int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint
 
 /* The cipher. */
 
+/* One context for each call: a hit in an encrypted store allocates anyway. */
 int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
                  struct idem_span bound, uint8_t *data, size_t len)
 {

@@ -71,6 +71,7 @@ static int stats_replace(const char *path, bool bad)
   return rc;
 }
 
+/* A few tries, for another process may replace or make it at the same time. */
 int stats_open(struct stats **out, const char *path)
 {
   int rc = -ENOENT;
@@ -90,6 +91,7 @@ void stats_close(struct stats *stats)
     munmap(stats, sizeof(*stats));
 }
 
+/* Threads of one process differ in their stacks, and so in what pthread_self() gives. */
 unsigned stats_shard(void)
 {
   uint64_t mix = ((uint64_t)pthread_self() >> 12) + (uint64_t)process_pid();
@@ -101,6 +103,7 @@ void stats_add(struct stats *stats, unsigned shard, enum idem_counter counter, u
   atomic_fetch_add_explicit(&stats->shard[shard].counter[counter], n, memory_order_relaxed);
 }
 
+/* Without a lock; a sum is of no one moment. */
 uint64_t stats_sum(const struct stats *stats, enum idem_counter counter)
 {
   uint64_t sum = 0;
@@ -132,6 +135,7 @@ _Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key)
   return &stats->wake[key[0]];
 }
 
+/* The word changes before anybody is woken, so that who is about to sleep does not. */
 void stats_wake(struct stats *stats, const uint8_t *key)
 {
   _Atomic uint32_t *word = stats_wake_word(stats, key);
@@ -139,6 +143,7 @@ void stats_wake(struct stats *stats, const uint8_t *key)
   syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* Never 0, which says that nobody asks. */
 static uint64_t tag_of(const uint8_t *key)
 {
   uint64_t tag;
@@ -164,6 +169,7 @@ bool stats_is_followed(const struct stats *stats, const uint8_t *key)
   return atomic_load_explicit(&stats->followed[key[0]], memory_order_relaxed) == tag_of(key);
 }
 
+/* FUTEX_WAIT returns at once if the word has changed since it was seen. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms)
 {
   struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};

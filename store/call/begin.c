@@ -22,6 +22,7 @@
 
 enum { FRESH_MOST = 4096, NOT_YET = 1000 };
 
+/* One entry into the store, from enter() to its verdict. */
 struct entry {
   struct idem_store *store;
   const struct idem_request *request;
@@ -43,6 +44,7 @@ static int pin(struct entry *entry)
   return rc;
 }
 
+/* The id is what people see of a key. */
 static void use_key(struct entry *entry, const uint8_t *key)
 {
   memcpy(entry->call->key, key, IDEM_KEY_SIZE);
@@ -198,6 +200,7 @@ static int settle_owned(struct entry *entry)
   return (int)begin.verdict;
 }
 
+/* No claim is ever waited for: who does not get it at once follows, and comes back. */
 static int claim_or_follow(struct entry *entry)
 {
   struct idem_call *call = entry->call;
@@ -257,6 +260,7 @@ static int look_again(struct entry *entry)
   return rc < 0 ? rc : settle(entry);
 }
 
+/* The order matters: an answer under its own key comes before that of the same content under another. */
 static int decide(struct entry *entry)
 {
   int verdict = look_again(entry);
@@ -324,6 +328,8 @@ static int enter_by_name(struct entry *entry)
   return rc < 0 ? rc : decide(entry);
 }
 
+/* The short way makes no call that could be cancelled, so only errno is kept there. What a round leaves behind
+ * is reset here and not at its end, so that a call that is copied or abandoned does no harm. */
 int idem_store_enter(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error)
 {

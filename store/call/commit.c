@@ -45,6 +45,7 @@ static void text_add(struct text *text, const char *data, size_t len)
   text->len += len;
 }
 
+/* A line as it was sent; the app's spelling of names is kept, for people. */
 static void add_header(void *text, struct idem_span name, struct idem_span value)
 {
   text_add(text, name.data, name.len);
@@ -53,6 +54,7 @@ static void add_header(void *text, struct idem_span name, struct idem_span value
   text_add(text, "\r\n", 2);
 }
 
+/* Without the piece that is a credential. */
 static void add_query(struct text *text, struct idem_span query)
 {
   struct idem_span piece;
@@ -67,6 +69,8 @@ static void add_query(struct text *text, struct idem_span query)
   }
 }
 
+/* All of a commit, for the transaction's body, which must own nothing: what is allocated here is freed
+ * after it. */
 struct commit {
   struct idem_store *store;
   const struct idem_call *call;
@@ -76,6 +80,7 @@ struct commit {
   struct record_draft draft;
 };
 
+/* Nothing is copied but what has to be put together: spans go from the caller into the record. */
 static void draft_answer(struct commit *commit, const struct idem_request *request,
                          const struct idem_recording *recording, const struct answer_facts *facts)
 {
@@ -119,6 +124,8 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
                                         .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 
+/* What the claim says now decides, under the lock that writes: nothing of ours is in the way of a later
+ * owner. An answer that was there, expired or of other content, goes with its indexes. */
 static int commit_body(struct writer *writer, void *arg)
 {
   struct commit *commit = arg;
@@ -141,6 +148,8 @@ static int commit_body(struct writer *writer, void *arg)
   return rc < 0 ? rc : IDEM_STORED;
 }
 
+/* Twice the room each time: what was dropped may lie in pieces, and an answer wants its pages side by
+ * side. */
 static int commit_write(struct commit *commit, struct idem_error *why)
 {
   int rc = -ENOSPC;
@@ -155,6 +164,7 @@ static int commit_write(struct commit *commit, struct idem_error *why)
   return rc;
 }
 
+/* What costs nothing is looked at first, the whole body after that, and the store last. */
 static int commit_answer(struct idem_store *store, const struct idem_call *call,
                          const struct idem_request *request, const struct idem_recording *recording,
                          struct idem_error *why)
@@ -179,6 +189,7 @@ static int commit_answer(struct idem_store *store, const struct idem_call *call,
   return rc;
 }
 
+/* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
 int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                       const struct idem_recording *recording, struct idem_error *why)
 {

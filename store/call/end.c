@@ -35,6 +35,7 @@ void call_unpin(struct idem_call *call)
   call->priv.heap = NULL;
 }
 
+/* The lock goes before the wake, so that who wakes finds it free. */
 void call_free_claim(struct idem_store *store, struct idem_call *call)
 {
   claim_lock_release(call->priv.claim_fd, call->key);
@@ -69,6 +70,8 @@ static void count_hit(struct idem_store *store, const struct idem_call *call)
     stats_add(stats, shard, IDEM_COUNTER_output_tokens_saved, (uint64_t)answer->usage.output);
 }
 
+/* The spool goes before the claim, so that the next owner does not find it and a follower knows that it is
+ * over. */
 static void end_claim(struct idem_store *store, struct idem_call *call)
 {
   /* A child has no claim, whatever its copy of the call says. */
@@ -83,6 +86,7 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
   call_free_claim(store, call);
 }
 
+/* A plain hit ends here with a few additions and a store: nothing below the first return is for it. */
 void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
 {
   if (call->priv.verdict == IDEM_HIT && delivered)
@@ -103,6 +107,8 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
   quiet_end(&quiet);
 }
 
+/* The wake word tells of an end in any process; the lock, looked at ever less often, of an owner that was
+ * killed. */
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
 {
   struct quiet quiet = quiet_begin();
@@ -123,6 +129,7 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
   return rc;
 }
 
+/* The copy is parsed again rather than mended: every span of the answer points into the record. */
 int idem_store_unpin(struct idem_store *store, struct idem_call *call)
 {
   (void)store;

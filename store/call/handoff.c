@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+/* A second time for repeats=fresh alone: its next caller has to know that this one finishes for whoever
+ * asks. */
 int idem_store_sent(struct idem_store *store, struct idem_call *call, struct idem_error *error)
 {
   if (call->priv.recorded && !(call->given_up && call->priv.repeats == IDEM_REPEATS_FRESH))
@@ -44,6 +46,8 @@ static int take_place(const struct idem_store *store, unsigned most)
   return rc;
 }
 
+/* The locks stay taken until parted(), which each side calls: no lock may be in the middle of something
+ * when the copy begins. */
 int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned most,
                     struct idem_parting *parting)
 {

@@ -20,6 +20,7 @@ struct seen {
   uint32_t duration_ms, zero;
 };
 
+/* A note of another size is of another version, and none. */
 static int would_hit(struct idem_store *store, const uint8_t *key, struct idem_error *error)
 {
   struct reader *reader;
@@ -37,6 +38,7 @@ static int would_hit(struct idem_store *store, const uint8_t *key, struct idem_e
   return hit;
 }
 
+/* For the body of the transaction. */
 struct note {
   const uint8_t *key;
   struct seen seen;
@@ -48,6 +50,7 @@ static int note_body(struct writer *writer, void *arg)
   return writer_put(writer, PAGES_SEEN, note->key, IDEM_KEY_SIZE, &note->seen, sizeof(note->seen));
 }
 
+/* Judged as an answer is: what would not have been stored would not have been replayed. */
 static int note_answer(struct idem_store *store, const struct idem_request *request, const uint8_t *key,
                        const struct idem_recording *recording, struct idem_error *error)
 {
@@ -65,6 +68,7 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
   return rc < 0 ? rc : 0;
 }
 
+/* Named by the base key alone: repeats and claims change what is sent, and here nothing is. */
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error)
 {

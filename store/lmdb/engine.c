@@ -21,6 +21,8 @@
 /* The innermost engine_guard() of the thread. */
 static __thread jmp_buf *landing;
 
+/* Comes back only where no guard is, and LMDB then calls abort(): what runs without one follows no page of
+ * the file. */
 void engine_assert_failed(MDB_env *env, const char *what)
 {
   (void)env;
@@ -29,6 +31,8 @@ void engine_assert_failed(MDB_env *env, const char *what)
     longjmp(*landing, 1);
 }
 
+/* What was allocated below `body` is lost when it jumps. `landing` is put back either way, so that guards
+ * nest. */
 int engine_guard(int (*body)(void *arg), void *arg)
 {
   jmp_buf here, *volatile outer = landing;
@@ -40,6 +44,7 @@ int engine_guard(int (*body)(void *arg), void *arg)
   return rc;
 }
 
+/* LMDB gives errno as it is, and codes of its own below 0. */
 int engine_code(int rc)
 {
   switch (rc) {
@@ -59,6 +64,7 @@ int engine_code(int rc)
   }
 }
 
+/* One table for what a user can do something about; the rest is said in the words of the system. */
 int engine_fail(struct idem_error *error, int code, const char *doing)
 {
   static const struct {
@@ -85,6 +91,7 @@ bool engine_is_ours(const struct engine *engine)
   return engine->life == process_generation();
 }
 
+/* LMDB looks whether the pid of each slot is alive. A pid that is used again keeps the slot. */
 int engine_clear_readers(struct engine *engine)
 {
   int dead = 0;
@@ -106,6 +113,7 @@ struct opening {
   uint64_t have; /* bytes that the data file has */
 };
 
+/* UINT64_MAX without a limit, so that it can be compared with. */
 static uint64_t limit_of(__rlimit_resource_t resource)
 {
   struct rlimit limit;
@@ -168,6 +176,8 @@ static int allocate_locks(const char *dir)
   return rc;
 }
 
+/* MDB_NOTLS: our readers are bound to threads by our own slot, and one may be held over a thread's other
+ * work. MDB_NORDAHEAD: a store is larger than memory sooner than it is read in order. */
 static int env_open_once(const struct opening *opening)
 {
   struct engine *engine = opening->engine;
@@ -214,6 +224,7 @@ static int adopt_file(struct engine *engine)
   return pages_open(&engine->pages, fd, info.me_mapsize);
 }
 
+/* A tree's handle is of the environment and good for every later transaction. */
 static int open_trees(struct engine *engine, MDB_txn *txn, unsigned flags)
 {
   int rc = 0;
@@ -250,6 +261,7 @@ static int find_trees(void *arg)
   return rc;
 }
 
+/* The data file is looked at before LMDB maps what it says, and the trees only by way of a guard. */
 static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
   struct opening opening = {.engine = engine, .options = options};
@@ -271,6 +283,7 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
   return rc < 0 ? engine_fail(error, rc, options->dir) : 0;
 }
 
+/* Standard descriptors are filled while LMDB opens its own, so that none of them is 0, 1 or 2. */
 int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error)
 {
   struct engine *engine = calloc(1, sizeof(*engine));
@@ -288,6 +301,7 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
   return 0;
 }
 
+/* The slot goes first: a thread that ends from now on has nothing of ours to free. */
 void engine_close(struct engine *engine)
 {
   if (!engine || !engine_is_ours(engine))

@@ -75,6 +75,7 @@ int page_node(const struct pages_snapshot *snapshot, const struct page *page, un
   return 0;
 }
 
+/* A value that is too large for its leaf is in a run of pages of its own, which says how long it is. */
 int page_value(const struct pages_snapshot *snapshot, struct node *node)
 {
   if (!(node->flags & NODE_BIG))
@@ -90,6 +91,7 @@ int page_value(const struct pages_snapshot *snapshot, struct node *node)
   return 0;
 }
 
+/* LMDB's own order of keys: bytes, and the shorter first. */
 static int compare(struct idem_span a, struct idem_span b)
 {
   int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
@@ -107,6 +109,7 @@ static bool integers_ascend(struct idem_span before, struct idem_span key)
   return x < y;
 }
 
+/* Looks at every node in turn, as LMDB would when it splits or compacts the page. */
 int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool integers)
 {
   const struct page *page = page_at(snapshot, number);
@@ -139,6 +142,7 @@ int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool inte
   return used == snapshot->pages->page_size - page->upper ? 0 : -EILSEQ;
 }
 
+/* A binary search that looks at each node it compares with before it takes its key. */
 int page_search(const struct pages_snapshot *snapshot, const struct page *page, struct idem_span key,
                 unsigned *at, bool *exact)
 {

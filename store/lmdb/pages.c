@@ -48,6 +48,7 @@ static int read_meta(int fd, off_t place, struct meta *meta)
   return sane ? 0 : -EILSEQ;
 }
 
+/* Both pages are looked at: LMDB takes the newer, and after a crash the older. */
 int pages_check_header(int fd)
 {
   struct stat stat;
@@ -64,6 +65,8 @@ int pages_check_header(int fd)
   return rc;
 }
 
+/* A second map of the file beside LMDB's, for LMDB's own is not told to us, and read-only: nothing that we
+ * do can change the store. */
 int pages_open(struct pages *pages, int fd, size_t map_size)
 {
   struct stat stat;
@@ -140,6 +143,7 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
   return -EILSEQ;
 }
 
+/* The node of `key` in the tree below `root`. */
 static int find_node(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
                      struct node *node)
 {
@@ -154,6 +158,7 @@ static int find_node(const struct pages_snapshot *snapshot, uint64_t root, struc
   return exact ? page_node(snapshot, leaf, at, node) : -ENOENT;
 }
 
+/* The main tree has the name of each of ours, with its root as the value. */
 int pages_find_trees(struct pages_snapshot *snapshot)
 {
   if (snapshot->next_page < 2 || snapshot->next_page > snapshot->pages->map_size / snapshot->pages->page_size)
@@ -175,6 +180,7 @@ int pages_find_trees(struct pages_snapshot *snapshot)
   return 0;
 }
 
+/* What every lookup of a hit comes down to. */
 int pages_get(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
               struct idem_span *value)
 {
@@ -198,6 +204,7 @@ int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, con
   return rc < 0 ? rc : find_leaf(snapshot, root, (struct idem_span){key, key_len}, true, &leaf);
 }
 
+/* LMDB keeps the counts with each root, so that this reads no page. */
 uint64_t pages_bytes(const struct pages_snapshot *snapshot)
 {
   uint64_t sum = 0;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of both kinds: `visit` is for the one, `integers` and `free` are for the other. */
 struct walk {
   const struct pages_snapshot *snapshot;
   pages_visit *visit;
@@ -51,6 +52,7 @@ static int walk_page(struct walk *walk, uint64_t number, int depth, const struct
   return rc;
 }
 
+/* An empty tree has no page at all. */
 static int walk_tree(struct walk *walk, uint64_t root, const struct idem_span *from)
 {
   if (root == PAGE_NONE)
@@ -84,6 +86,7 @@ static int check_below(struct walk *walk, uint64_t number, int depth)
   return page ? 0 : -EILSEQ;
 }
 
+/* With `free`, tells of pages that are both free and part of the tree. */
 static int check_tree(const struct pages_snapshot *snapshot, uint64_t root, bool integers, uint8_t *free)
 {
   struct walk walk = {
@@ -99,6 +102,7 @@ static bool root_is_sane(const struct pages_root *root, unsigned flags, uint64_t
          (root->root == PAGE_NONE) == (root->depth == 0);
 }
 
+/* Before every write: the main tree is a page or two, and has the roots of all others in it. */
 int pages_check_main(const struct pages_snapshot *snapshot)
 {
   bool sane = root_is_sane(&snapshot->main, 0, snapshot->next_page) &&
@@ -131,6 +135,8 @@ static int check_list(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
+/* Before the first write of a process: LMDB hands out what these lists name, and what was handed out
+ * wrongly overwrites an answer. */
 int pages_check_free(const struct pages_snapshot *snapshot)
 {
   struct walk walk = {.snapshot = snapshot, .visit = check_list};

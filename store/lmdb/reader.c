@@ -12,6 +12,7 @@
 
 enum { READER_TRIES = 100 };
 
+/* A reader table that is full may be full of the dead: clearing them is tried once. */
 static int reader_new(struct engine *engine, struct reader **out)
 {
   struct reader *reader = calloc(1, sizeof(*reader));
@@ -64,6 +65,7 @@ void reader_end_thread(void *arg)
     reader_free(reader);
 }
 
+/* When the engine is closed. Nobody reads any more, in whatever thread. */
 void reader_free_all(struct engine *engine)
 {
   while (engine->readers)
@@ -102,6 +104,8 @@ static int reader_renew(struct reader *reader)
   return -EILSEQ;
 }
 
+/* A call inside a call, from a callback of the app, finds its thread's reader busy and gets one for
+ * itself. */
 int reader_begin(struct engine *engine, struct reader **out, struct idem_error *error)
 {
   struct reader *reader = pthread_getspecific(engine->slot);
@@ -122,6 +126,7 @@ int reader_begin(struct engine *engine, struct reader **out, struct idem_error *
   return 0;
 }
 
+/* The transaction is reset and kept: the next renewal takes the same slot of the table. */
 void reader_end(struct reader *reader)
 {
   if (!reader || !engine_is_ours(reader->engine))

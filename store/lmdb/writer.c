@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A transaction from writer_run() down to its body. */
 struct run {
   struct writer writer;
   writer_body *body;
@@ -36,6 +37,8 @@ static int fill_up(struct engine *engine)
   return fits || ftruncate(engine->pages.fd, (off_t)needed) == 0 ? 0 : -errno;
 }
 
+/* The roots are those of the last commit: this transaction has changed nothing yet. Pages of the file may
+ * be written only by who holds this lock, so that what was found to be sound stays so. */
 static int check_before(struct writer *writer)
 {
   struct engine *engine = writer->engine;
@@ -55,6 +58,7 @@ static int check_before(struct writer *writer)
   return rc == -EAGAIN ? -EILSEQ : rc;
 }
 
+/* The return of a body that is above 0 is for its caller, and kept over the commit. */
 static int write_and_commit(struct run *run)
 {
   struct writer *writer = &run->writer;
@@ -79,6 +83,7 @@ static int write_and_commit(struct run *run)
   return committed < 0 ? committed : rc;
 }
 
+/* Comes to its second line unless an assertion has jumped over it. */
 static int run_guarded(void *arg)
 {
   struct run *run = arg;
@@ -87,6 +92,7 @@ static int run_guarded(void *arg)
   return rc;
 }
 
+/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. */
 int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error)
 {
   struct run run = {.writer.engine = engine, .body = body, .arg = arg, .asserted = true};
@@ -104,6 +110,8 @@ uint64_t writer_number(const struct writer *writer)
   return mdb_txn_id(writer->txn);
 }
 
+/* The path is checked against what was there before: pages that this transaction has made itself are
+ * LMDB's own, in memory. */
 int writer_reserve(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len, size_t len,
                    void **value)
 {
@@ -125,6 +133,7 @@ int writer_put(struct writer *writer, enum pages_tree tree, const void *key, siz
   return rc;
 }
 
+/* What this transaction has deleted already is not there: 0 as well. */
 int writer_delete(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len)
 {
   MDB_val name = {key_len, (void *)(uintptr_t)key};

@@ -23,6 +23,8 @@ static bool is_sound(struct idem_store *store, struct idem_span record, uint64_t
   return true;
 }
 
+/* On the path of every hit. Whether it has expired is asked last, so that damage is counted whatever its
+ * age. */
 enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_answer *answer)
 {
@@ -60,6 +62,7 @@ int64_t answer_index_expiry_time(const char *expiry_key)
   return (int64_t)be64toh(big);
 }
 
+/* The record first: the indexes of an answer that could not be written would lead nowhere. */
 int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft)
 {
   struct idem_span last;
@@ -109,6 +112,8 @@ static int drop_indexes(struct writer *writer, const struct record_head *head)
   return rc;
 }
 
+/* The head of a damaged record still names its indexes, if it is whole; else they are strays, which are
+ * passed over and in time cleared. */
 int answer_index_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes)
 {
   struct idem_span record;

@@ -11,6 +11,7 @@
 
 enum { CLAIM_VERSION = 1, ADVANCE_MOST = 64 };
 
+/* The key ends with a NUL whatever the bytes are, for it goes into a header line. */
 int claim_record_parse(struct idem_span value, struct claim_record *record)
 {
   if (value.len != sizeof(*record))
@@ -27,11 +28,13 @@ int claim_record_read(const struct pages_snapshot *snapshot, const uint8_t *key,
   return rc < 0 ? rc : claim_record_parse(value, record);
 }
 
+/* One record for a key; a later one takes its place. */
 static int put(struct writer *writer, const uint8_t *key, const struct claim_record *record)
 {
   return writer_put(writer, PAGES_OPS, key, IDEM_KEY_SIZE, record, sizeof(*record));
 }
 
+/* The store keeps the last key alone: churn is seen between one call and the next. */
 int claim_record_read_print(const struct pages_snapshot *snapshot, const uint8_t *content,
                             struct claim_print *print)
 {
@@ -65,6 +68,8 @@ static int make_uuid(char out[40])
   return 0;
 }
 
+/* What an earlier owner of the same key means for us. Only one that is still in flight means anything:
+ * `released` says that nothing came of it. */
 int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_begin *begin)
 {
   const struct name *name = begin->name;
@@ -94,12 +99,15 @@ int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_beg
   return 0;
 }
 
+/* Arguments of the transactions below, whose bodies get one pointer. */
 struct writing {
   const uint8_t *key;
   struct claim_record *record;
   bool churns;
 };
 
+/* Runs twice for a call that is given up: the second time gives it a new generation, which its commit must
+ * name. */
 static int write_body(struct writer *writer, void *arg)
 {
   const struct writing *writing = arg;
@@ -121,6 +129,8 @@ int claim_record_write(struct idem_store *store, const uint8_t *key, struct clai
   return state_write(store, write_body, &writing, error);
 }
 
+/* Judging and writing are one transaction, though we hold the lock: the record may have been dropped as
+ * old in between. */
 static int begin_body(struct writer *writer, void *arg)
 {
   struct claim_begin *begin = arg;
@@ -139,6 +149,7 @@ struct release {
   uint64_t generation;
 };
 
+/* A later owner's record is not ours to end. */
 static int release_body(struct writer *writer, void *arg)
 {
   const struct release *release = arg;
@@ -191,6 +202,7 @@ struct delivery {
   uint32_t n;
 };
 
+/* The mark stands where the claim stood, under the key of the answer itself. */
 static int delivered_body(struct writer *writer, void *arg)
 {
   const struct delivery *delivery = arg;

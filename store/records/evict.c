@@ -30,6 +30,7 @@ struct sweep {
   uint64_t bytes;
 };
 
+/* One entry of an index and the answer that it leads to. */
 static int drop_answer(struct sweep *sweep, enum pages_tree index, struct idem_span name,
                        struct idem_span key)
 {
@@ -56,6 +57,8 @@ static int drop_oldest(void *arg, struct idem_span name, struct idem_span key)
   return drop_answer(arg, PAGES_AGE, name, key);
 }
 
+/* The lock is asked inside the transaction: whoever takes it now waits with its record until this has
+ * ended. */
 static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
 {
   struct sweep *sweep = arg;
@@ -99,6 +102,7 @@ static const struct {
     [EVICT_SEEN] = {PAGES_SEEN, drop_seen, CLAIM_BATCH},
 };
 
+/* A walk that was ended by its visitor has done what it should. */
 static int sweep_body(struct writer *writer, void *arg)
 {
   struct sweep *sweep = arg;
@@ -107,6 +111,7 @@ static int sweep_body(struct writer *writer, void *arg)
   return rc < 0 ? rc : 0;
 }
 
+/* Time is taken before the lock is waited for: what expires meanwhile has time until the next batch. */
 static int batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, uint64_t enough,
                  struct evicted *gone, struct idem_error *error)
 {
@@ -130,6 +135,8 @@ int evict_batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, 
   return batch(store, kind, age_us, UINT64_MAX, gone, error);
 }
 
+/* Each commit pays for a little clearing out, so that a store that nobody runs gc on does not fill up with
+ * what has expired. */
 int evict_some(struct idem_store *store, struct writer *writer, unsigned most)
 {
   uint8_t key[IDEM_KEY_SIZE];
@@ -148,6 +155,7 @@ int evict_some(struct idem_store *store, struct writer *writer, unsigned most)
   return sweep_body(writer, &claims);
 }
 
+/* Counted by pages, as LMDB takes them: an answer of 100 bytes shares one, one of 5,000 has two. */
 static int used_bytes(struct idem_store *store, uint64_t *used, struct idem_error *error)
 {
   struct reader *reader;
@@ -159,6 +167,8 @@ static int used_bytes(struct idem_store *store, uint64_t *used, struct idem_erro
   return 0;
 }
 
+/* Outside of the commit's own transaction, since pages that a transaction frees can be used only by a
+ * later one. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
 {
   uint64_t capacity = store->size, used;

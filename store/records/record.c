@@ -62,6 +62,8 @@ size_t record_size(const struct record_draft *draft)
   return size;
 }
 
+/* Not of a kind that withstands an attack: it finds what a disk or a stray write has done. An encrypted
+ * record has a tag as well. */
 static uint64_t checksum(const void *record, size_t len)
 {
   return XXH3_64bits((const char *)record + RECORD_SUMMED, len - RECORD_SUMMED);
@@ -73,6 +75,7 @@ static struct idem_span bound_of(const char *record)
   return (struct idem_span){record + RECORD_SUMMED, sizeof(struct record_head) - RECORD_SUMMED};
 }
 
+/* Fills a place that LMDB has reserved in its page, so that an answer is copied once. */
 int record_write(const struct record_draft *draft, void *place)
 {
   const struct idem_answer *a = draft->answer;
@@ -137,6 +140,7 @@ uint64_t record_chunks_len(const struct idem_chunk *chunks, size_t count)
   return sum;
 }
 
+/* The numbers and names of the head, which are there in a sealed record too. */
 static void take_head(const struct record_head *head, struct idem_answer *answer)
 {
   answer->serial = head->serial;
@@ -157,6 +161,8 @@ static void take_head(const struct record_head *head, struct idem_answer *answer
   record_id(answer->key, answer->id);
 }
 
+/* Every length is looked at before it is followed, and a chunk list that does not add up is damage:
+ * delivery walks it without asking again. */
 int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer)
 {
   const struct record_head *head = record_head(record);
@@ -196,6 +202,7 @@ int record_parse(struct idem_span record, void *spare, size_t spare_size, struct
   return record_chunks_len(answer->chunks, answer->chunk_count) == answer->body.len ? 0 : -EILSEQ;
 }
 
+/* The checksum is made anew, so that the plain record holds by itself. */
 ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap)
 {
   const struct record_head *sealed = record_head(record);
@@ -214,6 +221,7 @@ ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap)
   return (ssize_t)len;
 }
 
+/* Chunks are aligned here, for malloc() is, so no spare room is needed. */
 int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer)
 {
   *heap = malloc(record.len);

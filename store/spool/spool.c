@@ -30,11 +30,13 @@ enum { HEX_KEY = 2 * IDEM_KEY_SIZE };
 
 /* Names. */
 
+/* All spools of a store are in one directory, made when the first is needed. */
 static bool dir_path(const struct idem_store *store, char path[PATH_MAX])
 {
   return snprintf(path, PATH_MAX, "%s/spool", store->dir) < PATH_MAX;
 }
 
+/* The whole key, since two calls with ids that begin alike may be under way at once. */
 bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t generation, char path[PATH_MAX])
 {
   char name[HEX_KEY + 1];
@@ -59,6 +61,7 @@ static bool key_of_name(const char *name, uint8_t key[IDEM_KEY_SIZE])
 
 /* Files. */
 
+/* Whoever has it open reads on to its end. */
 void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t generation)
 {
   char path[PATH_MAX];
@@ -66,6 +69,8 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
     unlink(path);
 }
 
+/* A spool whose key nobody claims has lost its owner. Asked file by file, since claims come and go
+ * meanwhile. */
 void spool_sweep(const struct idem_store *store)
 {
   char path[PATH_MAX];
@@ -94,6 +99,8 @@ static int make_file(const struct idem_store *store, const char *path)
   return fd_open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0600);
 }
 
+/* Appending is one write() in all but rare cases, and a reader that sees half of a piece finds that its sum
+ * does not fit. */
 static int append(int fd, const char *data, size_t len)
 {
   struct rlimit limit;
@@ -130,6 +137,7 @@ static int apply(__typeof__(seal_encrypt) *cipher, const struct idem_store *stor
   return rc;
 }
 
+/* The tag goes behind the bytes, so that there must be room for it. */
 int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
 {
   return apply(seal_encrypt, store, head, bytes, len);
@@ -140,11 +148,13 @@ int spool_unseal(const struct idem_store *store, const struct spool_head *head, 
   return apply(seal_decrypt, store, head, bytes, len);
 }
 
+/* The head is the seed: a sum that fits says that head and bytes belong together. */
 uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len)
 {
   return XXH3_64bits_withSeed(bytes, len, XXH3_64bits(head, offsetof(struct spool_head, sum)));
 }
 
+/* What a piece has behind its head, without a tag. */
 static size_t bytes_of(const struct idem_spool_piece *piece)
 {
   return piece->headers.len + piece->facts.len + piece->data.len;
@@ -221,6 +231,7 @@ static int check(const struct idem_call *call, const struct idem_spool_piece *pi
   return 0;
 }
 
+/* The generation is fixed with the first piece: a later record of the same claim has another. */
 static int write_pieces(const struct idem_store *store, struct idem_call *call,
                         const struct idem_spool_piece *pieces, size_t count)
 {
@@ -240,6 +251,7 @@ static int write_pieces(const struct idem_store *store, struct idem_call *call,
   return rc;
 }
 
+/* Not on the path of a call that nobody follows. */
 int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
                      size_t count)
 {

@@ -116,6 +116,7 @@ static int read_piece(const struct idem_store *store, const uint8_t *key, struct
   return 1;
 }
 
+/* Reads all that is there, so that a follower that was slow catches up at once. */
 int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool)
 {
   struct stat stat;
@@ -137,6 +138,7 @@ static bool is_ours(const struct idem_spool *spool, int fd)
          stat.st_dev == spool->priv.device;
 }
 
+/* A descriptor that is not ours any more is the app's to close. */
 static void let_go(struct idem_spool *spool)
 {
   if (is_ours(spool, spool->priv.fd))
@@ -209,6 +211,7 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
   return rc < 0 ? rc : rc || spool->over;
 }
 
+/* After it the spool is as IDEM_SPOOL_INIT makes one; releasing it again is fine. */
 void idem_spool_release(struct idem_spool *spool)
 {
   struct quiet quiet = quiet_begin();

@@ -19,6 +19,7 @@ static size_t identity_size(uint32_t schema)
   return schema == STORE_SCHEMA ? offsetof(struct identity, salt) : sizeof(struct identity);
 }
 
+/* The salt is the store's own, so that two stores with one key file have different keys. */
 static int derive(const uint8_t *master, const struct identity *identity, uint8_t key[SEAL_KEY_SIZE],
                   uint8_t check[SEAL_CHECK_SIZE])
 {
@@ -50,6 +51,7 @@ static int make_identity(struct idem_store *store, const uint8_t *master, struct
   return rc < 0 ? idem_error_set(error, rc, "no memory") : state_write(store, put_identity, &fresh, error);
 }
 
+/* -ENOENT for a store that has just been made. */
 static int read_identity(struct idem_store *store, struct identity *out, struct idem_error *error)
 {
   struct reader *reader;
@@ -95,6 +97,8 @@ static int learn_key(struct idem_store *store, const struct identity *identity, 
   return 0;
 }
 
+/* What was made is read again: another process may have been faster, and its secret is the one that
+ * counts. */
 static int learn(struct idem_store *store, const uint8_t *master, const char *key_file,
                  struct idem_error *error)
 {
@@ -111,6 +115,7 @@ static int learn(struct idem_store *store, const uint8_t *master, const char *ke
   return learn_key(store, &identity, master, key_file, error);
 }
 
+/* The master key is in memory for no longer than this. */
 int identity_learn(struct idem_store *store, const char *key_file, struct idem_error *error)
 {
   uint8_t master[SEAL_KEY_SIZE];

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 0 marks an empty slot, so no name is 0. */
 static uint64_t name_of(const uint8_t *base)
 {
   uint64_t name;
@@ -56,6 +57,8 @@ static uint32_t take_hole(struct repeats *repeats, struct repeat *repeat)
   return number;
 }
 
+/* A hole is taken before the next number, so that a run that repeats a failed call gets the answer that it
+ * missed. */
 int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
 {
   uint64_t name = name_of(base);
@@ -86,6 +89,7 @@ static bool make_room_for_hole(struct repeats *repeats)
   return grown;
 }
 
+/* The last number that was taken is simply not taken any more; any other leaves a hole. */
 void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number)
 {
   uint64_t name = name_of(base);

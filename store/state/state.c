@@ -22,6 +22,8 @@ enum { FILE_LEAST = 2 << 20 };
 
 static struct idem_store *stores; /* under process_lock_stores */
 
+/* The engine that was there before, of a parent, is not closed: that would free the slots of the parent's
+ * readers. */
 static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
   struct engine_options options = {.dir = store->dir, .size = store->size, .sync = store->sync};
@@ -49,6 +51,7 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
   return rc;
 }
 
+/* reader_begin() on the engine of this generation. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error)
 {
   struct engine *engine;
@@ -63,6 +66,7 @@ int state_write(struct idem_store *store, writer_body *body, void *arg, struct i
   return rc < 0 ? rc : writer_run(engine, body, arg, error);
 }
 
+/* The length is looked at here once, for the longest name that is ever put behind `dir`. */
 static int find_dir(const struct idem_store_options *options, struct stat *out, struct idem_error *error)
 {
   char data[PATH_MAX];
@@ -79,6 +83,8 @@ static int find_dir(const struct idem_store_options *options, struct stat *out, 
   return rc;
 }
 
+/* The claims first: without locks a store could send a call twice, so there is none. The stats before the
+ * engine, whose readers count. */
 static int open_files(struct idem_store *store, const char *key_file, struct idem_error *error)
 {
   static const uint8_t any_key[8];
@@ -104,6 +110,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   return rc < 0 ? rc : identity_learn(store, key_file, error);
 }
 
+/* Also for one that was not opened to the end. */
 static void store_free(struct idem_store *store)
 {
   engine_close(atomic_load(&store->engine));
@@ -117,6 +124,7 @@ static void store_free(struct idem_store *store)
   free(store);
 }
 
+/* Paths are kept as they were given: absolute, so that an app may change its directory. */
 static int store_new(struct idem_store **out, const struct idem_store_options *options,
                      const struct stat *stat, struct idem_error *error)
 {
@@ -141,6 +149,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   return rc;
 }
 
+/* By inode, since a directory has many names. */
 static int open_or_share(struct idem_store **out, const struct idem_store_options *options,
                          struct idem_error *error)
 {
@@ -162,6 +171,7 @@ static int open_or_share(struct idem_store **out, const struct idem_store_option
   return rc;
 }
 
+/* One lock over all of it, so that two threads that open a store at the same time get the same one. */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error)
 {
@@ -176,6 +186,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
   return rc;
 }
 
+/* The last user's close is the end; calls that are still open then are the caller's mistake. */
 void idem_store_close(struct idem_store *store)
 {
   if (!store)
