@@ -86,7 +86,7 @@ Test(odd_moments, a_callback_may_take_what_it_gets_and_pause_the_rest)
 
 /* The owner fails after two thirds of the follower's time; what is left is too short for a call of its own.
  */
-Test(odd_moments, waiting_for_another_call_counts_against_the_app_s_timeout)
+static void expect_wait_to_count(void)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D2000,fail_first%3D1:503");
   struct run owner = start_shim(&w, "curl", "-sS", "-d", "{}", url, NULL);
@@ -97,6 +97,18 @@ Test(odd_moments, waiting_for_another_call_counts_against_the_app_s_timeout)
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&owner);
   run_release(&follower);
+}
+
+Test(odd_moments, waiting_for_another_call_counts_against_the_app_s_timeout)
+{
+  expect_wait_to_count();
+}
+
+/* A rescue has a clock of its own for the app's timeout; here it is libcurl's alone. */
+Test(odd_moments, waiting_for_another_call_counts_without_rescue_too)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=off");
+  expect_wait_to_count();
 }
 
 Test(odd_moments, a_log_that_is_a_pipe_without_a_reader_holds_nobody_up)
