@@ -181,6 +181,31 @@ static void tls_user(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TLSAUTH_USERNAME, reader->text);
 }
 
+static void protocols_all(CURL *handle, struct reader *reader)
+{
+  (void)reader;
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_ALL);
+}
+
+static void protocols_without_http(CURL *handle, struct reader *reader)
+{
+  protocols_all(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_HTTPS | CURLPROTO_FTP);
+}
+
+static void protocols_listed(CURL *handle, struct reader *reader)
+{
+  protocols_all(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "ftps,https");
+}
+
+static void protocols_allowed_again(CURL *handle, struct reader *reader)
+{
+  protocols_without_http(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "all");
+}
+
 static const struct {
   const char *name;
   void (*prepare)(CURL *handle, struct reader *reader);
@@ -197,6 +222,10 @@ static const struct {
     {"no-rewind", no_rewind},
     {"engine-cookie", engine_cookie},
     {"tls-user", tls_user},
+    {"protocols-all", protocols_all},
+    {"protocols-without-http", protocols_without_http},
+    {"protocols-listed", protocols_listed},
+    {"protocols-allowed-again", protocols_allowed_again},
 };
 
 int main(int argc, char **argv)

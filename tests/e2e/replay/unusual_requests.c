@@ -139,3 +139,24 @@ Test(odd_requests, a_reader_that_is_too_long_is_rewound_as_without_us)
   expect_same_rewind("ioctl-reader", "error \"\" rewinds 1");
   expect_same_rewind("no-rewind", "error \"necessary data rewind wasn't possible\" rewinds 0");
 }
+
+/* An app that forbids its own URL's scheme is told so by libcurl, also where the answer is stored. */
+Test(odd_requests, a_forbidden_scheme_is_no_hit)
+{
+  static const char *const forbidding[] = {"protocols-without-http", "protocols-listed"};
+  const char *url = world_url(&w, target);
+  struct run stored = odd(true, "protocols-all", url, "");
+  for (int i = 0; i < 2; i++) {
+    struct run plain = odd(false, forbidding[i], url, ""), shim = odd(true, forbidding[i], url, "");
+    cr_expect(strstr(plain.out, "error \"Protocol "), "%s", plain.out);
+    expect_same_output(&plain, &shim);
+    run_release(&plain);
+    run_release(&shim);
+  }
+  cr_expect_eq(log_events(&w, "hit"), 0);
+  struct run again = odd(true, "protocols-allowed-again", url, "");
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&stored);
+  run_release(&again);
+}
