@@ -46,11 +46,17 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
 {
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  /* A form cannot be set on the copy by its name: it has one of its own, if the method is that of the form. */
+  bool method = shadow && override_has(shadow, CURLOPT_HTTPGET);
+  if (method)
+    override_restore(shadow, CURLOPT_HTTPGET);
   if (shadow && shadow->form)
     form_share_readers(shadow->form);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
   if (copy && shadow)
     override_restore_on(shadow, copy);
+  if (method)
+    override_set(shadow, CURLOPT_HTTPGET, 1);
   struct shadow *copied = shadow ? begin_shadow(copy, real, CALLER) : NULL;
   if (copied && !shadow_copy(copied, shadow))
     shadow_free(copied);

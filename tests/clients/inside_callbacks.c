@@ -92,11 +92,9 @@ static const struct {
   const char *name;
   void (*act)(void);
 } cases[] = {
-    {"set-options", set_options},
-    {"duplicate", duplicate},
-    {"reset", reset},
-    {"perform-another", perform_another},
-    {"perform-itself", perform_itself},
+    {"set-options", set_options},         {"duplicate", duplicate},
+    {"duplicate-form", duplicate},        {"reset", reset},
+    {"perform-another", perform_another}, {"perform-itself", perform_itself},
     {"pause-the-rest", pause_the_rest},
 };
 
@@ -137,8 +135,21 @@ static void show(const char *name, CURL *of, CURLcode code, const struct reply *
          what->bytes ? what->bytes : "");
 }
 
+static curl_mime *set_form(void)
+{
+  curl_mime *form = curl_mime_init(handle);
+  curl_mimepart *part = curl_mime_addpart(form);
+
+  curl_mime_name(part, "prompt");
+  curl_mime_data(part, body, CURL_ZERO_TERMINATED);
+  curl_easy_setopt(handle, CURLOPT_MIMEPOST, form);
+  return form;
+}
+
 static void run(const char *name)
 {
+  curl_mime *form = NULL;
+
   handle = curl_easy_init();
   prepare(handle, &reply);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
@@ -146,12 +157,16 @@ static void run(const char *name)
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "POST");
-  set_headers("Content-Type: application/json");
+  if (!strcmp(name, "duplicate-form"))
+    form = set_form();
+  else
+    set_headers("Content-Type: application/json");
   show(name, handle, curl_easy_perform(handle), &reply);
   if (copy)
     show("copy", copy, curl_easy_perform(copy), &copied);
   curl_easy_cleanup(copy);
   curl_easy_cleanup(handle);
+  curl_mime_free(form);
   curl_slist_free_all(headers);
   free(reply.bytes);
   free(copied.bytes);

@@ -70,6 +70,24 @@ Test(odd_moments, a_copy_that_is_made_in_a_write_callback_has_the_app_s_callback
   cr_expect_eq(log_events(&w, "bypass"), 2);
 }
 
+static json_int_t sent_size(const json_t *requests, size_t i)
+{
+  return json_integer_value(json_object_get(json_array_get(requests, i), "body_size"));
+}
+
+/* A form has no name by which it could be set on the copy of a handle again. */
+Test(odd_moments, a_copy_that_is_made_during_a_replay_sends_its_form)
+{
+  world_env(&w, "IDEMSHIM_DELIVERY", "transport");
+  expect_as_without_us("duplicate-form", 5);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  json_t *requests = mock_requests(&w);
+  cr_assert_gt(sent_size(requests, 0), 0);
+  for (size_t i = 1; i < json_array_size(requests); i++)
+    cr_expect_eq(sent_size(requests, i), sent_size(requests, 0), "request %zu", i);
+  json_decref(requests);
+}
+
 Test(odd_moments, a_call_that_is_made_during_the_same_call_does_not_wait_for_itself)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=forever");
