@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where /proc is not mounted. */
+/* How many are tried where /proc is not mounted. */
 #define DESCRIPTORS_MOST 65536
 
 /* The kernel's own layout [getdents64(2)]. */

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Header blocks as text: lines as libcurl passes them to a header callback, of every response in turn. */
-#ifndef IDEMSHIM_SHIM_HEADER_TEXT_H
-#define IDEMSHIM_SHIM_HEADER_TEXT_H
+/*
+ * http_header: header blocks as text, as libcurl passes their lines to a header callback: those of every response
+ * in turn, interim ones and redirects included, each with its status line and its empty line.
+ *
+ *     struct idem_span block = header_last_block(blocks);
+ *     struct idem_span type = header_find(block, "content-type");
+ *     if (type.len)
+ *       ...
+ *
+ * The last block is the header of the response whose body was delivered. Spans point into what was given;
+ * nothing is copied or allocated, no lock is taken, and nothing fails: what is not there is empty.
+ */
+#ifndef IDEMSHIM_SHIM_HTTP_HEADER_H
+#define IDEMSHIM_SHIM_HTTP_HEADER_H
 
 #include "store/store.h"
 
-/* The last block: the header of the response whose body was delivered. */
 struct idem_span header_last_block(struct idem_span blocks);
 
 /* 200 of "HTTP/1.1 200 OK"; 0 for a line that is no status line. */
@@ -14,10 +24,10 @@ int header_status(const char *line, size_t len);
 /* "404 Not Found" of the last block. */
 struct idem_span header_words(struct idem_span blocks);
 
-/* A response that libcurl follows, if it is told to. */
+/* True for a response that libcurl follows, if it is told to. */
 bool header_redirects(int status, struct idem_span blocks);
 
-/* Whether a redirect was followed on the way to the last block: an answer to a credential is none. */
+/* True if a redirect was followed on the way to the last block. A challenge (401) is none. */
 bool header_was_redirected(struct idem_span blocks);
 
 /* The value of the first line with this name (lower case), without surrounding blanks; `data` is NULL if
@@ -27,7 +37,7 @@ struct idem_span header_find(struct idem_span block, const char *name);
 /* True if the last block's body has a content coding, and nobody `decodes` it on the way to the app. */
 bool header_is_encoded(struct idem_span blocks, bool decodes);
 
-/* The last block's body came in chunks of HTTP/1.1. */
+/* True if the last block's body came in chunks of HTTP/1.1. */
 bool header_is_chunked(struct idem_span blocks);
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7) for seconds since 1970. No lock, no locale: gmtime_r()

@@ -10,7 +10,8 @@
  */
 #define NEEDED 65536u
 
-/* Of the calling thread; `high` is 0 until they are known. The main thread's grows. */
+/* The bounds of the calling thread's stack; `high` is 0 until they are known, and 1 for the main thread, whose
+ * stack grows. */
 static __thread uintptr_t low, high;
 
 static void find_bounds(void)

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads with small stacks: libcurl is content with 16 KB, and we are not. */
+/*
+ * stack: whether a thread's stack is large enough for us. libcurl is content with 16 KB, and apps give their threads
+ * as little; opening the store and reading JSON takes more.
+ *
+ *     if (!stack_suffices())
+ *       return real->easy_perform(handle);
+ *
+ * A thread asks for its bounds once. On a stack that is not the thread's own, as a coroutine's, nobody can know:
+ * the answer is then true.
+ */
 #ifndef IDEMSHIM_SHIM_STACK_H
 #define IDEMSHIM_SHIM_STACK_H
 
 #include <stdbool.h>
 
-/* True if the calling thread has room for a call of ours. On a stack that is not the thread's own, as a
- * coroutine's, nobody can know: true. */
+/* True if the calling thread has room for a call of ours. */
 bool stack_suffices(void);
 
 #endif

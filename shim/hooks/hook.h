@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How a libcurl function is exported by the shim. */
+/*
+ * hook: how a libcurl function is exported by the shim. An export decides whether a call is ours or libcurl's own,
+ * in ten lines; what becomes of it then is engine/'s.
+ */
 #ifndef IDEMSHIM_SHIM_HOOK_H
 #define IDEMSHIM_SHIM_HOOK_H
 

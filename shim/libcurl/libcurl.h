@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The real libcurl: found through the caller, bound once into one typed table, and pinned.
+ * libcurl: the real one, found through the caller, bound once into one typed table, and pinned.
+ *
+ *     const struct libcurl *real = libcurl_of(__builtin_return_address(0));
+ *     return real ? real->easy_init() : NULL;
  *
  * A process can have several (the OpenSSL and the GnuTLS flavour), and dlsym(RTLD_NEXT) sees none that came
  * in by an RTLD_LOCAL dlopen. So the table is looked up by who calls, and each handle remembers its own.
+ * Looking one up takes no lock; binding one does, and is done once for each libcurl. No libcurl at all is
+ * NULL: the hook then says what a libcurl says that was built without the function.
  */
 #ifndef IDEMSHIM_SHIM_LIBCURL_H
 #define IDEMSHIM_SHIM_LIBCURL_H
@@ -13,7 +18,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* What the shim hooks. The second list may be missing in an old libcurl (NULL in the table). */
+/* The functions that the shim hooks. Those of the second list may be missing in an old libcurl (NULL in the
+ * table). */
 #define LIBCURL_HOOKED(X)                                                                                    \
   X(easy_init)                                                                                               \
   X(easy_setopt)                                                                                             \
@@ -49,7 +55,7 @@
   X(mime_subparts)                                                                                           \
   X(mime_headers)
 
-/* What it must find in a libcurl. */
+/* The functions without which a libcurl is not used. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
   X(multi_timeout)                                                                                           \

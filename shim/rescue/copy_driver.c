@@ -13,7 +13,7 @@ static size_t swallow(char *data, size_t size, size_t count, void *user)
   return size * count;
 }
 
-/* Their connections are dead, but what libcurl has of them in memory would still be delivered. */
+/* Its connection is dead, but what libcurl has of its answer in memory would still be delivered. */
 static void silence(const struct shadow *other)
 {
   static const CURLoption none[] = {

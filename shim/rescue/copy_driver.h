@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* One transfer of a multi in a copy of the process: it is driven to its end, and nothing is heard of the
- * others. */
-#ifndef IDEMSHIM_SHIM_ALONE_H
-#define IDEMSHIM_SHIM_ALONE_H
+/*
+ * copy_driver: one transfer of a multi in a copy of the process, driven to its end without the others.
+ *
+ *     copy_mute_others(multi, shadow);          // at once, also inside a callback
+ *     ...libcurl is left...
+ *     CURLcode code = copy_drive(multi, shadow);
+ *
+ * The copy has the app's whole multi in memory, with transfers whose connections are dead here. They must call
+ * nobody, and are taken out before the one is driven. There is one thread, and a timer that ends the copy if a
+ * turn takes too long.
+ */
+#ifndef IDEMSHIM_SHIM_COPY_DRIVER_H
+#define IDEMSHIM_SHIM_COPY_DRIVER_H
 
 #include "shim/handle/multi.h"
 
 struct rescue;
 
-/* At once, also inside a callback. */
+/* Callbacks of the multi and of its other transfers are called no more. */
 void copy_mute_others(const struct multi *multi, const struct shadow *shadow);
 
 /* Outside of callbacks: takes the others out and comes back when the transfer is done. */

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The app's TIMEOUT of a call that may be rescued. libcurl must not end it by itself, which it does as soon
- * as it sees within a turn of its loop that the time is over. So it is told of a later deadline from the
- * moment that the request goes out, and the app's is looked at between turns. Its timer, which wakes the
- * app's loop at the app's deadline, has been set by then.
+ * deadline: the app's TIMEOUT of a call that may be rescued.
+ *
+ *     if (deadline_has_come(rescue, now_us))    // before a turn
+ *       ...the process is copied, and the app's side ends: deadline_end(rescue)...
+ *
+ * libcurl must not end such a call by itself, which it does as soon as it sees within a turn of its loop that
+ * the time is over. So it is told of a later deadline from the moment that the request goes out, and the app's
+ * is looked at between turns. libcurl's timer, which wakes the app's loop at the app's deadline, has been set
+ * by then. All of it is called in the thread of the transfer.
  */
 #ifndef IDEMSHIM_SHIM_DEADLINE_H
 #define IDEMSHIM_SHIM_DEADLINE_H

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Never 0, 1 or 2, which an app that has closed them would read or write. */
+/* Moves a descriptor away from 0, 1 and 2, which an app that has closed them would read or write. */
 static int above_standard(int fd)
 {
   if (fd > STDERR_FILENO)
@@ -46,7 +46,7 @@ static void close_dead(const int dead[2])
       close(dead[i]);
 }
 
-/* What the copy has. */
+/* The descriptors that the copy keeps: the connection, the claim and its place, the dead pair, and `also`. */
 static struct isolation kept(const struct transfer_sockets *sockets, const int dead[2],
                              const struct idem_parting *store, unsigned seconds, const int *also)
 {
@@ -154,7 +154,7 @@ static void epoll_restore(const struct registrations *registrations)
   }
 }
 
-/* From here on what libcurl does to the connection reaches nobody. */
+/* Puts something dead in the place of the connection: what libcurl does to it from here on reaches nobody. */
 static void bury(struct handoff *handoff, const struct transfer_sockets *sockets, const int dead[2])
 {
   for (unsigned i = 0; i < sockets->count; i++) {

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies the process for one transfer. The app does not notice: no SIGCHLD, no pid that its wait() returns,
- * no handler run. Each side has the transfer's connection or something dead in its place, so that no byte of
- * one side gets into the other's session.
+ * handoff: a transfer and its claim are handed to a copy of the process.
  *
- *     switch (parting_make(&parting, call, &sockets)) {
- *     case PARTING_OWNER:  ...the app goes on; after the transfer: parting_end(&parting);
- *     case PARTING_COPY:   ...finish it, and _exit()
- *     case PARTING_FAILED: ...parting.reason; nothing has changed
+ *     switch (handoff_transfer(&handoff, request, &sockets)) {
+ *     case HANDOFF_OWNER:  ...the app goes on; after the transfer: handoff_end(&handoff);
+ *     case HANDOFF_COPY:   ...finish it, and process_copy_leave()
+ *     case HANDOFF_FAILED: ...handoff.reason; nothing has changed
  *     }
+ *
+ * After the copy exactly one side holds the connection. The other side's descriptor is replaced by one end of an
+ * unconnected socket pair, because libcurl remembers the number, so that no byte of one side gets into the
+ * other's session. The app does not notice (process_copy.h). All locks of ours are taken round the copy, the
+ * feeder's and the store's before those of fork.h, and the thread is not cancelled meanwhile. It fails without a
+ * descriptor or a place among IDEMSHIM_RESCUES, and where the process cannot be copied.
  */
-#ifndef IDEMSHIM_SHIM_PARTING_H
-#define IDEMSHIM_SHIM_PARTING_H
+#ifndef IDEMSHIM_SHIM_HANDOFF_H
+#define IDEMSHIM_SHIM_HANDOFF_H
 
 #include "shim/request/request.h"
 
@@ -22,7 +26,7 @@ struct handoff {
   const char *reason; /* FAILED */
 };
 
-/* The transfer's connection. */
+/* The descriptors of a transfer's connection. */
 enum { HANDOFF_SOCKETS = 5 };
 struct transfer_sockets {
   int fd[HANDOFF_SOCKETS];
@@ -42,7 +46,7 @@ enum handoff_side handoff_standby(struct handoff *handoff, struct request *reque
                                   const struct transfer_sockets *sockets, unsigned seconds,
                                   const int keep[2]);
 
-/* On the owner's side, when libcurl has let go of the dead descriptors. Does nothing for PARTING_NONE. */
+/* On the owner's side, when libcurl has let go of the dead descriptors. Does nothing for HANDOFF_NONE. */
 void handoff_end(struct handoff *handoff);
 
 /* Takes note of copies that have ended, where the app itself is who inherits orphans. */

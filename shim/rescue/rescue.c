@@ -19,7 +19,8 @@ __thread struct rescue *rescue_current;
 
 /* The two sides. */
 
-/* No socket of it will wake an event loop again; the end of a pause makes libcurl look at a transfer. */
+/* Makes libcurl look at this transfer now. Its socket is dead, so no event will; unpausing marks it for the next
+ * step. */
 static void wake(const struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
@@ -60,7 +61,7 @@ static void refuse(struct rescue *rescue, const char *reason)
   request_bypass(rescue->request, reason);
 }
 
-/* A connection without ports is that of the only transfer in libcurl's own multi. */
+/* False for a Unix socket: its connection is that of the only transfer in libcurl's own multi. */
 static bool has_ports(const struct shadow *shadow)
 {
   return !shadow->slot[SLOT_UNIX_SOCKET_PATH] && !shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET];
@@ -140,8 +141,7 @@ static void part(struct rescue *rescue, const char *why)
     pthread_setcancelstate(cancel, NULL);
 }
 
-/* The app ends it by a callback. True in the copy, which carries on as if it had not. */
-
+/* A callback of the app's ends it. True in the copy, which carries on as if it had not. */
 static bool rescue_instead(struct rescue *rescue, const char *why)
 {
   if (rescue->state != RESCUE_READY || !request_has_begun(rescue->request))
@@ -163,7 +163,7 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 
 /* Turns. */
 
-/* Asked before each turn, for it is refused inside of one. */
+/* Asks for the socket of a connection without ports: before each turn, for it is refused inside of one. */
 static void learn_sockets(struct rescue *rescue)
 {
   const struct libcurl *real = rescue->request->shadow->lib;
@@ -192,7 +192,6 @@ static bool is_too_slow(struct rescue *rescue, int64_t now_us)
   return low_speed_exceeded(&rescue->low_speed, shadow, bytes, now_us);
 }
 
-/* What the app has paused, the copy goes on with. */
 void rescue_resume(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
@@ -202,7 +201,7 @@ void rescue_resume(struct rescue *rescue)
   shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
-/* Only now is it sure that turns are seen, and the app's rule kept by us. What libcurl tells before is of the
+/* Begins to keep the app's limits: only now is it sure that turns are seen, and the app's rule kept by us. What libcurl tells before is of the
  * handle's last transfer. */
 static void first_turn(struct rescue *rescue, int64_t now_us)
 {
@@ -253,7 +252,7 @@ struct rescue *rescue_turn(CURLM *multi)
   return rescue;
 }
 
-/* Only while nothing of the answer has come. */
+/* Makes a guard, or makes it anew, while nothing of the answer has come. */
 static void keep_guard(struct rescue *rescue)
 {
   if (rescue->tee->first_us >= 0) {

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
+ * rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
+ *
+ *     rescue_begin(&rescue, &tee, &spooling);
+ *     rescue_enter(&rescue);
+ *     code = real->easy_perform(handle);        // each turn: rescue_before_turn(), rescue_after_turn()
+ *     rescue_leave(&rescue);
+ *     rescue_end(&rescue);
+ *     if (rescue_is_copy(&rescue))
+ *       ...commit the answer, and end the process...
+ *     rescue_over(&rescue);
  *
  * libcurl's easy interface runs its own multi through our hook of curl_multi_perform(), so every turn of its
  * loop is seen. At the app's deadline, or when a callback of the app's ends the transfer, the process is
  * copied there and then. The copy returns into libcurl as if nothing had happened and goes on with the
  * connection, without the app's callbacks, to the end of live_run(). The app's side finds the connection dead
- * and is told what it would have been told, by libcurl.
+ * and is told what it would have been told, by libcurl. In the app's own multi the same is asked for each call
+ * round a turn: rescue_look() and rescue_look_after().
+ *
+ * A rescue belongs to the thread of its transfer. What cannot be rescued ends as if we were not there, and a
+ * `bypass` event says why.
  */
 #ifndef IDEMSHIM_SHIM_RESCUE_H
 #define IDEMSHIM_SHIM_RESCUE_H
@@ -42,21 +55,23 @@ struct rescue {
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
 };
 
-/* Round a transfer of an OWNED call. After the end, `state` says which side this is. */
+/* Called round a transfer of an OWNED call. After the end, `state` says which side this is. */
 void rescue_begin(struct rescue *rescue, struct tee *tee, struct spooling *spooling);
 void rescue_end(struct rescue *rescue);
 
-/* When its answer is committed, too. Does nothing for one that was never begun. */
+/* Called when its answer is committed, too. Does nothing for one that was never begun. */
 void rescue_over(struct rescue *rescue);
 
-/* Round curl_easy_perform(): whose turns they are that this thread's hook sees. */
+/* Called round curl_easy_perform(): says whose turns they are that this thread's hook sees. */
 void rescue_enter(struct rescue *rescue);
 void rescue_leave(struct rescue *rescue);
 
-/* A copy that was made inside of a callback cannot end the app's pause there: before its next turn. */
+/* Ends the app's pause in the copy. One that was made inside of a callback cannot do so there, but before its next
+ * turn. */
 void rescue_resume(struct rescue *rescue);
 
-/* Before a turn of libcurl's loop. Costs those who have no such call nothing. Whose turn it is, or NULL. */
+/* Called before a turn of libcurl's loop; costs those who have no such call nothing. Returns whose turn it is, or
+ * NULL. */
 extern __thread struct rescue *rescue_current;
 struct rescue *rescue_turn(CURLM *multi);
 static inline struct rescue *rescue_before_turn(CURLM *multi)
@@ -64,7 +79,7 @@ static inline struct rescue *rescue_before_turn(CURLM *multi)
   return __builtin_expect(rescue_current != NULL, 0) ? rescue_turn(multi) : NULL;
 }
 
-/* After it; `running` as libcurl has said it. */
+/* Called after it; `running` is what libcurl has said. */
 void rescue_turned(struct rescue *rescue, int running);
 static inline void rescue_after_turn(struct rescue *rescue, const int *running)
 {
@@ -72,18 +87,17 @@ static inline void rescue_after_turn(struct rescue *rescue, const int *running)
     rescue_turned(rescue, *running);
 }
 
-/* The same for a call in the app's own multi, whose turn it is. In the copy it comes back with that state. */
+/* The first half for a call in the app's own multi, before a turn. In the copy it comes back with that state. */
 void rescue_look(struct rescue *rescue);
 
-/* After a turn: wakes the app's loop if the deadline has passed within, and makes the guard of a call that
- * wants one. In the guard it comes back, if ever, as in the copy.
- */
+/* The second half, after a turn: wakes the app's loop if the deadline has passed within, and makes the guard of a
+ * call that wants one. In the guard it comes back, if ever, as in the copy. */
 void rescue_look_after(struct rescue *rescue);
 
-/* The app takes an unfinished call away, outside of callbacks. The same. */
+/* The app takes an unfinished call away, outside of callbacks. In the copy it comes back with that state. */
 void rescue_now(struct rescue *rescue, const char *why);
 
-/* In the copy no callback of the app's is called. NULL is fine. */
+/* True in the copy, where no callback of the app's is called. NULL is fine. */
 static inline bool rescue_is_copy(const struct rescue *rescue)
 {
   return rescue && rescue->state == RESCUE_COPY;
