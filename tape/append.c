@@ -73,7 +73,7 @@ static int append(struct tape_writer *writer, const struct tape_buffer *buffer, 
     return fd;
   int rc = fits(size, buffer->len) ? write_whole(fd, buffer) : -EFBIG;
   close(fd);
-  return rc < 0 ? tape_path_fail(error, rc, writer->dir) : 0;
+  return rc < 0 ? path_fail(error, rc, writer->dir) : 0;
 }
 
 int tape_append(struct tape_writer *writer, const struct tape_call *call, const struct idem_request *request,
@@ -85,7 +85,7 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
   int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
   if (rc == 0)
     rc = finish(writer, &buffer, &layout);
-  rc = rc < 0 ? tape_path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
+  rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
   free(buffer.data);
   quiet_end(&quiet);
   return rc;

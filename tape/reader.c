@@ -25,12 +25,12 @@ static int find_segments(const char *dir, struct tape_segments *segments, struct
   struct stat stat_out;
   if (stat(dir, &stat_out) < 0)
     return errno == ENOENT ? idem_error_set(error, -ENOENT, "there is no tape at %s", dir)
-                           : tape_path_fail(error, -errno, dir);
+                           : path_fail(error, -errno, dir);
   if (!S_ISDIR(stat_out.st_mode))
     return idem_error_set(error, -ENOTDIR, "%s: is not a tape: it is not a directory", dir);
   int rc = tape_segments_list(dir, segments);
   if (rc < 0)
-    return tape_path_fail(error, rc, dir);
+    return path_fail(error, rc, dir);
   if (!segments->count)
     return idem_error_set(error, -ENODATA, "%s: is not a tape: there is no file like 00000001.tape in it",
                           dir);
@@ -42,10 +42,10 @@ static int check_head(const char *dir, uint32_t number, struct idem_error *error
   char path[PATH_MAX];
   struct tape_head head;
   if (!tape_segment_path(path, dir, number))
-    return tape_path_fail(error, -ENAMETOOLONG, dir);
+    return path_fail(error, -ENAMETOOLONG, dir);
   int fd = fd_open(path, O_RDONLY, 0);
   if (fd < 0)
-    return tape_path_fail(error, fd, path);
+    return path_fail(error, fd, path);
   int rc = tape_head_read(fd, path, &head, error);
   close(fd);
   return rc;

@@ -19,7 +19,7 @@ enum { KEPT = 2, TRIES = 16 };
 
 static int fail(const struct tape_writer *writer, int code, struct idem_error *error)
 {
-  return tape_path_fail(error, code, writer->dir);
+  return path_fail(error, code, writer->dir);
 }
 
 /* Making one. */
@@ -99,7 +99,7 @@ int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct
     return fail(writer, -ENAMETOOLONG, error);
   int fd = fd_open(path, O_RDONLY, 0);
   if (fd < 0)
-    return tape_path_fail(error, fd, path);
+    return path_fail(error, fd, path);
   rc = tape_head_read(fd, path, &writer->head, error);
   close(fd);
   if (rc == 0 && master && !(writer->head.flags & TAPE_ENCRYPTED))
@@ -135,7 +135,7 @@ static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *si
     return fail(writer, -ENAMETOOLONG, error);
   int fd = fd_open(path, O_RDWR | O_APPEND, 0);
   if (fd < 0)
-    return fd == -ENOENT ? fd : tape_path_fail(error, fd, path);
+    return fd == -ENOENT ? fd : path_fail(error, fd, path);
   int rc = fstat(fd, &stat) < 0 ? -errno : check_head(writer, fd, number, path, error);
   if (rc < 0) {
     close(fd);

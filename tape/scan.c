@@ -283,7 +283,7 @@ static int scan_open_file(struct segment_scan *s, struct idem_error *error)
 {
   struct stat stat;
   if (fstat(s->fd, &stat) < 0)
-    return tape_path_fail(error, -errno, s->path);
+    return path_fail(error, -errno, s->path);
   s->size = (uint64_t)stat.st_size;
   s->at = sizeof(struct tape_head);
   int rc = tape_head_read(s->fd, s->path, &s->file->head, error);
@@ -296,7 +296,7 @@ static int scan_open_file(struct segment_scan *s, struct idem_error *error)
   s->scan->tape->totals.encrypted |= s->file->head.flags & TAPE_ENCRYPTED;
   rc = scan_records(s);
   s->scan->done += s->size;
-  return rc < 0 ? tape_path_fail(error, rc, s->path) : 0;
+  return rc < 0 ? path_fail(error, rc, s->path) : 0;
 }
 
 int tape_scan_segment(struct tape_scan *scan, uint32_t number, struct idem_error *error)
@@ -304,11 +304,11 @@ int tape_scan_segment(struct tape_scan *scan, uint32_t number, struct idem_error
   struct tape *tape = scan->tape;
   struct segment_scan s = {.scan = scan, .file = &tape->files[tape->file_count]};
   if (!tape_segment_path(s.path, tape->dir, number))
-    return tape_path_fail(error, -ENAMETOOLONG, tape->dir);
+    return path_fail(error, -ENAMETOOLONG, tape->dir);
   s.fd = fd_open(s.path, O_RDONLY, 0);
   /* Rotation may have deleted it since the directory was listed. */
   if (s.fd < 0)
-    return s.fd == -ENOENT ? 0 : tape_path_fail(error, s.fd, s.path);
+    return s.fd == -ENOENT ? 0 : path_fail(error, s.fd, s.path);
   *s.file = (struct tape_file){.number = number};
   tape->file_count++;
   int rc = scan_open_file(&s, error);

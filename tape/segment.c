@@ -18,12 +18,6 @@
 
 enum { DIGITS = 8 };
 
-int tape_path_fail(struct idem_error *error, int code, const char *path)
-{
-  char text[128];
-  return idem_error_set(error, code, "%s: %s", path, strerror_r(-code, text, sizeof(text)));
-}
-
 bool tape_segment_path(char path[PATH_MAX], const char *dir, uint32_t number)
 {
   return snprintf(path, PATH_MAX, "%s/%0*u.tape", dir, DIGITS, number) < PATH_MAX;
@@ -113,7 +107,7 @@ int tape_head_read(int fd, const char *path, struct tape_head *head, struct idem
 {
   ssize_t len = pread(fd, head, sizeof(*head), 0);
   if (len < 0)
-    return tape_path_fail(error, -errno, path);
+    return path_fail(error, -errno, path);
   if (len < (ssize_t)sizeof(head->magic) || memcmp(head->magic, TAPE_HEAD_MAGIC, sizeof(head->magic)) != 0)
     return idem_error_set(error, -ENODATA,
                           "%s: is not a tape: it does not begin with \"" TAPE_HEAD_MAGIC "\"", path);
@@ -137,7 +131,7 @@ int tape_head_key(const struct tape_head *head, const char *path, const uint8_t 
     return idem_error_set(error, -EKEYREJECTED, "%s: the tape is encrypted; IDEMSHIM_KEY_FILE names its key",
                           path);
   if (seal_derive(master, (struct idem_span){(const char *)head->salt, TAPE_SALT_SIZE}, key, check) < 0)
-    return tape_path_fail(error, -ENOMEM, path);
+    return path_fail(error, -ENOMEM, path);
   if (CRYPTO_memcmp(check, head->key_check, sizeof(check)) != 0)
     return idem_error_set(error, -EKEYREJECTED,
                           "%s: the tape was encrypted with another key than the one given", path);

@@ -4,6 +4,7 @@
 #ifndef IDEMSHIM_TAPE_SEGMENT_H
 #define IDEMSHIM_TAPE_SEGMENT_H
 
+#include "store/base/path.h"
 #include "tape/format.h"
 
 #include <limits.h>
@@ -38,8 +39,5 @@ int tape_head_key(const struct tape_head *head, const char *path, const uint8_t 
 
 /* The sum over bytes of a record. */
 uint64_t tape_sum(const struct tape_head *head, const void *data, size_t len);
-
-/* -code with "path: reason". */
-int tape_path_fail(struct idem_error *error, int code, const char *path);
 
 #endif

@@ -24,12 +24,12 @@ static int open_file(const char *path, size_t size, struct idem_error *error)
 {
   int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
   if (fd < 0)
-    return tape_path_fail(error, fd, path);
+    return path_fail(error, fd, path);
   int code = posix_fallocate(fd, 0, (off_t)size);
   if (code == 0)
     return fd;
   close(fd);
-  return tape_path_fail(error, -code, path);
+  return path_fail(error, -code, path);
 }
 
 int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_error *error)
@@ -45,7 +45,7 @@ int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_
   if (fd >= 0)
     close(fd);
   if (map == MAP_FAILED)
-    return tape_path_fail(error, -code, path ? path : matcher->tape->dir);
+    return path_fail(error, -code, path ? path : matcher->tape->dir);
   matcher->state = map;
   if (!atomic_compare_exchange_strong(&matcher->state->tape, &there, number) && there != number)
     return idem_error_set(error, -EINVAL, "%s: belongs to the replay of another tape", path);

@@ -17,45 +17,6 @@ enum { SEGMENTS = 8, AGES = 4 };
 #define SIZE_LEAST   ((uint64_t)1 << 20)
 #define SEGMENT_MOST ((uint64_t)64 << 20)
 
-/* The directory. */
-
-/* mkdir -p, for us alone. */
-static int make_directories(const char *dir)
-{
-  char path[PATH_MAX];
-  size_t len = strlen(dir);
-  if (len >= sizeof(path))
-    return -ENAMETOOLONG;
-  for (size_t i = 1; i <= len; i++) {
-    if (dir[i] != '/' && dir[i] != '\0')
-      continue;
-    memcpy(path, dir, i);
-    path[i] = '\0';
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-      return access(path, F_OK) == 0 ? 0 : -errno;
-  }
-  return 0;
-}
-
-static int check_directory(const char *dir, struct idem_error *error)
-{
-  struct stat stat_out;
-  int rc = make_directories(dir);
-  if (rc < 0)
-    return tape_path_fail(error, rc, dir);
-  if (stat(dir, &stat_out) < 0)
-    return tape_path_fail(error, -errno, dir);
-  if (!S_ISDIR(stat_out.st_mode))
-    return idem_error_set(error, -ENOTDIR, "%s: is not a directory", dir);
-  if (stat_out.st_uid != geteuid())
-    return idem_error_set(error, -EPERM, "%s: belongs to another user (uid %u)", dir,
-                          (unsigned)stat_out.st_uid);
-  if (stat_out.st_mode & 022)
-    return idem_error_set(error, -EPERM, "%s: is writable by others (mode %03o); chmod 700 it", dir,
-                          (unsigned)stat_out.st_mode & 0777);
-  return 0;
-}
-
 /* A new tape's identity. */
 static int make_head(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
 {
@@ -121,7 +82,9 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
   }
   writer->dir = dir;
   set_limits(writer, options);
-  int rc = check_directory(dir, error);
+  struct stat stat;
+  int rc = path_make_dir(dir);
+  rc = rc < 0 ? path_fail(error, rc, dir) : path_check_dir(dir, &stat, error);
   if (rc == 0)
     rc = find_tape_with_key(writer, options->key_file, error);
   if (rc == 0)
@@ -136,7 +99,7 @@ int tape_open_writer(struct tape_writer **out, const struct tape_options *option
   struct quiet quiet = quiet_begin();
   *out = NULL;
   int rc = process_register_fork();
-  rc = rc < 0 ? tape_path_fail(error, rc, options->dir) : open_writer(out, options, error);
+  rc = rc < 0 ? path_fail(error, rc, options->dir) : open_writer(out, options, error);
   quiet_end(&quiet);
   return rc;
 }
