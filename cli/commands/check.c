@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `check`: what is configured, and which rule a call would meet. The verdict is made from the
+ * rule and the mode alone, as the shim makes it; nothing is sent and no store is made. */
 #include "cli/commands/check.h"
 
 #include "cli/command/command.h"
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Says nothing that the shim would not do: no rule and action=bypass come before the mode. */
 const char *cli_check_verdict(const struct cli_check *check)
 {
   static const char *const with_rule[] = {
@@ -59,6 +62,8 @@ static char *upper(const char *text)
   return out;
 }
 
+/* Finds the rule that the call meets. CLI_NO if none does, which is what a script asks with the
+ * exit code. */
 static int match(struct cli_check *check, const char *url)
 {
   struct idem_error error = {""};
@@ -100,6 +105,8 @@ static int check_config(const struct idem_config *config, const char *method, co
   return code;
 }
 
+/* The whole environment is read here, unlike in the commands that only look at the store: a
+ * mistake in a rule is what this command is for. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   struct idem_config config;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* `check --json`. Durations and sizes are numbers, in milliseconds and bytes; what is not set is
+ * null. A rule appears twice: as the line that a person would write, and with every field,
+ * defaults too, as its treatment. */
 #include "cli/command/command.h"
 #include "cli/commands/check.h"
 #include "cli/output/json.h"
@@ -17,6 +20,7 @@ static json_t *rule_json(const struct idem_rule *rule)
   return object;
 }
 
+/* Every rule in force, the built-in ones too, in the order in which they are tried. */
 static json_t *rules_json(const struct idem_config *config)
 {
   json_t *list = json_array();
@@ -36,6 +40,7 @@ static json_t *treatment_json(const struct idem_rule *rule)
   return object;
 }
 
+/* null where no call was asked about. */
 static json_t *call_json(const struct cli_check *check)
 {
   if (!check->url)
@@ -54,6 +59,7 @@ static json_t *store_json(const struct cli_check *check)
                    (int)config->sync);
 }
 
+/* null without a tape: then none of its settings has a meaning. */
 static json_t *tape_json(const struct idem_config *config)
 {
   if (!config->tape_dir)

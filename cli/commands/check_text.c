@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* `check` for people: settings first, then either the rules or what becomes of the one call that
+ * was asked about. `--docs` prints the tables that the manual pages are compared with by the
+ * tests. */
 #include "cli/commands/check.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
@@ -9,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a tape that is written may take and keep. */
 static void print_recording(const struct idem_config *config)
 {
   char size[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
@@ -18,6 +22,8 @@ static void print_recording(const struct idem_config *config)
     cli_fact("tape age", "up to %s", cli_duration(age, config->tape_age_ms));
 }
 
+/* A tape that is read has other settings than one that is written: how fast, how strict, and what
+ * after its end. */
 static void print_replaying(const struct idem_config *config)
 {
   char factor[32];
@@ -42,6 +48,7 @@ static void print_tape(const struct idem_config *config)
     cli_fact("key file", "%s", config->key_file);
 }
 
+/* Settings that are as everybody has them (delivery, hooks) are only told where they are not. */
 static void print_settings(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
@@ -59,6 +66,8 @@ static void print_settings(const struct cli_check *check)
     cli_fact("hooks", "dlopen and dlsym are left alone");
 }
 
+/* "IDEMSHIM_RULES 2    host=... ttl=7d  # OpenAI": where the rule comes from, what it says, whose
+ * it is. */
 static void print_rule(const struct idem_rule *rule)
 {
   char *text = cli_rule_text(rule), number[32];
@@ -101,6 +110,8 @@ static void print_rules(const struct cli_check *check)
     puts("  (idemshim check --all lists each rule)");
 }
 
+/* Every field, those that differ from their default in green, so that a person sees at once what
+ * the rule changes. */
 static void print_treatment(const struct idem_rule *rule)
 {
   char value[CLI_VALUE_SIZE];
@@ -133,6 +144,7 @@ void cli_check_print(const struct cli_check *check)
     print_rules(check);
 }
 
+/* Tab-separated, a line for each row of variables.def and fields.def. */
 void cli_check_print_docs(void)
 {
   for (const struct idem_doc *row = idem_variable_docs; row->name; row++)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* `explain`: why was this call sent, although a similar one was stored? The answer is always the
+ * same, that its key was another, so what is worth telling is the nearest other request, where
+ * the two first differ, and what a person could do about it. */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
@@ -12,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Both answers are copies: the store's memory is only ours inside of a visit. */
 struct explanation {
   struct cli_kept target;
   struct cli_nearest nearest;
@@ -23,6 +27,7 @@ static int keep(void *arg, const struct idem_answer *answer)
   return cli_keep(arg, answer);
 }
 
+/* The last one visited is the newest, since the store lists by time. */
 static int remember_id(void *arg, const struct idem_answer *answer)
 {
   memcpy(arg, answer->id, IDEM_ID_SIZE);
@@ -45,6 +50,7 @@ static int find_target(struct idem_store *store, const char *id, struct cli_kept
   return result < 0 ? cli_not_found(result, &error) : CLI_OK;
 }
 
+/* CLI_NO if there is no other request for this URL: that is an answer, too. */
 static int search(struct idem_store *store, struct explanation *explanation)
 {
   struct idem_error error = {""};
@@ -79,6 +85,8 @@ static void apart_fact(const struct idem_answer *target, const struct idem_answe
     cli_fact("expired", "before this call was made; ttl= of the rule says how long an answer is replayed");
 }
 
+/* The five lines in the order in which a person asks: which call, why, compared with what, where
+ * it differs, what to do. */
 static void print_text(const struct explanation *explanation)
 {
   const struct idem_answer *target = &explanation->target.answer;
@@ -97,6 +105,7 @@ static void print_text(const struct explanation *explanation)
   cli_fact("what to do", "%s", explanation->advice);
 }
 
+/* Without a nearest request the document has the call alone. */
 static int print_document(const struct explanation *explanation)
 {
   const struct cli_nearest *nearest = &explanation->nearest;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* `gc`: gives back at once what the store would give back by itself when it needs room. */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
@@ -7,6 +8,7 @@
 
 #include <stdio.h>
 
+/* Four numbers, as the store counted them. */
 static int print_document(const struct idem_gc *gc)
 {
   return cli_print_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)gc->removed, "bytes",
@@ -14,6 +16,7 @@ static int print_document(const struct idem_gc *gc)
                                   (json_int_t)gc->readers));
 }
 
+/* One line. "claims" and "readers" are what processes left that were killed. */
 static int print_text(const struct idem_gc *gc)
 {
   char removed[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], claims[CLI_UNIT_SIZE], readers[CLI_UNIT_SIZE];

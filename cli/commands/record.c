@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* `record`: `run` with the mode set, and with the tape as its output. */
 #include "cli/launch/launch.h"
 
+/* An --output that is not given leaves IDEMSHIM_TAPE as it is; without either, nothing is started
+ * (cli_launch). */
 static int record(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;

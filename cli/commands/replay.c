@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `replay`: `run` with mode replay and a tape. What is wrong with the tape or an --edit is told
+ * before the program starts, since the program would only see calls that fail. */
 #include "cli/launch/find_store.h"
 #include "cli/launch/launch.h"
 #include "cli/launch/replay_state.h"
@@ -30,6 +32,7 @@ static char *join_edit(const char *before, const char *edit)
   return joined;
 }
 
+/* Every --edit, joined into the one variable. A mistake has been said. */
 static int set_edits(const struct cli_options *options)
 {
   char *all = strdup("");
@@ -43,6 +46,7 @@ static int set_edits(const struct cli_options *options)
   return failed ? CLI_USAGE : CLI_OK;
 }
 
+/* A number that the tape does not have would be ignored in silence by the shim. */
 static int check_edits(const char *edits, uint64_t exchanges)
 {
   for (const char *at = edits; at; at = strchr(at, ';')) {
@@ -68,6 +72,8 @@ static int check_tape(const struct idem_config *config)
   return code == CLI_OK ? cli_make_replay_state() : code;
 }
 
+/* The operands are DIR [--] COMMAND...; getopt has stopped at DIR, so a -- behind it is still
+ * there. */
 static int replay(const struct cli_options *options, int argc, char **argv)
 {
   struct cli_options replaying = *options;

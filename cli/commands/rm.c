@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `rm`: answers by id, or all of them. Removing costs money later, so --all asks for --yes and
+ * says how many there are. */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/output.h"
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Collected first and removed then: the store cannot be written while it is visited. */
 struct ids {
   char (*id)[IDEM_ID_SIZE];
   size_t count, room;
@@ -47,6 +50,7 @@ static int remove_each(struct idem_store *store, const struct ids *ids)
   return CLI_OK;
 }
 
+/* Without --yes nothing is removed, and the number is what the message is for. */
 static int remove_all(struct idem_store *store, bool yes)
 {
   struct ids ids = {0};

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `run`: options become variables, the library is preloaded, and this process becomes the
+ * program. */
 #include "cli/launch/launch.h"
 
 static int run(const struct cli_options *options, int argc, char **argv)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* `stats`: the counters of the store's shared page and what it holds now, in three forms. The
+ * names and helps of the counters are those of IDEM_COUNTERS, so a new one appears here by
+ * itself. */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
@@ -33,6 +36,7 @@ static uint64_t gauge(const struct idem_stats *stats, size_t i)
   return *(const uint64_t *)((const char *)stats + gauges[i].offset);
 }
 
+/* 0 before the first call, as a rate of nothing has to be something. */
 static double hit_rate(const struct idem_stats *stats)
 {
   uint64_t calls = stats->counter[IDEM_COUNTER_calls];
@@ -41,6 +45,8 @@ static double hit_rate(const struct idem_stats *stats)
 
 /* JSON */
 
+/* Every counter by its name; hit_rate and duplicates_prevented are what a dashboard would
+ * otherwise work out. */
 static int print_stats_json(const struct idem_stats *stats)
 {
   char since[CLI_UNIT_SIZE];
@@ -58,6 +64,7 @@ static int print_stats_json(const struct idem_stats *stats)
 
 /* The Prometheus text format. */
 
+/* Counters end in _total, as Prometheus has it; gauges have no suffix. */
 static void print_metric(const char *name, const char *suffix, const char *type, const char *help)
 {
   printf("# HELP idemshim_%s%s %s\n# TYPE idemshim_%s%s %s\nidemshim_%s%s ", name, suffix, help, name, suffix,
@@ -93,6 +100,7 @@ static void count(const char *label, uint64_t n, const char *help)
   amount(label, cli_count(text, n), help);
 }
 
+/* What a person wants to know first: what has been saved. */
 static void print_saved(const struct idem_stats *stats)
 {
   const uint64_t *counter = stats->counter;
@@ -130,6 +138,7 @@ static void print_calls(const struct idem_stats *stats)
   }
 }
 
+/* How full the store is. */
 static void print_store(const struct idem_stats *stats)
 {
   char bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE], share[CLI_UNIT_SIZE + 4];

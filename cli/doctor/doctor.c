@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* `doctor`: looks at a command or a process, proves it if that is asked for, and prints. The looks
+ * are in the files beside this one; each adds findings, and the findings make the verdict, the text
+ * and the exit code. */
 #include "cli/doctor/doctor.h"
 
 #include "cli/command/command.h"
@@ -29,6 +32,7 @@ static void look_for_nothing(struct doctor *doctor)
   doctor_find(doctor, DOCTOR_NONE, "%zu librar%s", others, others == 1 ? "y" : "ies");
 }
 
+/* Both forms are made from the same findings. */
 static int print(const struct doctor *doctor, const struct doctor_proof *proof, bool json)
 {
   if (json)
@@ -37,6 +41,8 @@ static int print(const struct doctor *doctor, const struct doctor_proof *proof, 
   return CLI_OK;
 }
 
+/* Looks, proves if that was asked for, prints. What is printed and what is exited with come from
+ * the same findings. */
 static int examine(struct doctor *doctor, const struct cli_options *options, int argc, char **argv)
 {
   struct doctor_proof proof;
@@ -54,6 +60,7 @@ static int examine(struct doctor *doctor, const struct cli_options *options, int
   return well ? CLI_OK : CLI_NO;
 }
 
+/* The library is looked for first, since what is covered depends on what its hooks can do. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   struct doctor doctor = {.subject = argv[0], .pid = pid_of(argc, argv), .library = cli_find_library()};

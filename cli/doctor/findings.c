@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* A verdict is made of findings, and a finding is a row of one table: its weight decides, its
+ * text says why, its `next` says what to do. So what the doctor knows can be read in this file
+ * alone; the looks only say which rows hold. */
 #include "cli/doctor/doctor.h"
 
 #include <stdarg.h>
@@ -10,6 +13,8 @@ static const char prove[] = "see it happen: idemshim doctor --prove COMMAND with
 static const char ask_about_it[] = "ask about the program that makes the calls: idemshim doctor PROGRAM";
 static const char other_way[] = "have it make its calls through a libcurl that is linked dynamically";
 
+/* By kind. The order of output is the order in which the looks find things; weights only decide
+ * the verdict. */
 static const struct doctor_row rows[] = {
     [DOCTOR_LINKED] = {"linked", DOCTOR_COVERS, "calls {} through the dynamic linker", prove},
     [DOCTOR_LOADED] = {"loaded", DOCTOR_COVERS, "has loaded {}", NULL},
@@ -107,6 +112,7 @@ static char *fill_in(const char *text, const char *about)
   return asprintf(&out, "%.*s%s%s", (int)(hole - text), text, about, hole + 2) < 0 ? NULL : out;
 }
 
+/* Two modules that use one libcurl would say the same sentence twice. */
 static bool is_known(const struct doctor *doctor, const struct doctor_row *row, const char *text)
 {
   for (size_t i = 0; i < doctor->finding_count; i++)
@@ -115,6 +121,7 @@ static bool is_known(const struct doctor *doctor, const struct doctor_row *row, 
   return false;
 }
 
+/* More findings than DOCTOR_MOST_FINDINGS are dropped: nobody reads the forty-ninth. */
 void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *format, ...)
 {
   char *about = NULL;

@@ -15,6 +15,8 @@ static const struct {
     {"/attohttpc-", "attohttpc"},
 };
 
+/* Only the program itself is looked at: a library in Go or Rust says nothing about how the
+ * program makes its calls. */
 void doctor_look_at_stack(struct doctor *doctor)
 {
   const struct cli_object *program = &doctor->objects.list[0];

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * How a set of objects uses libcurl: a shared one that somebody in the set calls, one inside of a program or a
+ * library, or one that is opened later. Symbols decide, never names of packages: who wants curl_easy_perform from the
+ * dynamic linker is a caller, who defines it and has a version text is a libcurl, and who defines it without one is a
+ * preload such as ours.
+ */
 #include "cli/doctor/doctor.h"
 
 #include <ctype.h>
@@ -18,12 +24,15 @@ static const struct {
 /* Any of these means that transfers are driven through the multi interface. */
 static const char *const multi_drivers[] = {"curl_multi_perform", "curl_multi_socket_action"};
 
+/* The name alone would take libcurlpp for one, the symbol alone a preload. */
 bool doctor_is_libcurl(const struct cli_object *object)
 {
   return (strncmp(object->name, "libcurl.", 8) == 0 || strncmp(object->name, "libcurl-", 8) == 0) &&
          cli_elf_exports(&object->elf, "curl_easy_perform");
 }
 
+/* libcurl keeps its version as text for curl_version(), and no strip takes that away. A digit and
+ * a point behind the slash tell it from a user agent's format string. */
 const char *doctor_find_version(const struct cli_elf *elf)
 {
   static const char prefix[] = "libcurl/";
@@ -36,6 +45,7 @@ const char *doctor_find_version(const struct cli_elf *elf)
   return NULL;
 }
 
+/* Found by DT_NEEDED, not by the soname, since a distribution may name its flavours as it likes. */
 static const char *tls_of(const struct cli_elf *elf)
 {
   const char *needed;
@@ -46,6 +56,7 @@ static const char *tls_of(const struct cli_elf *elf)
   return "TLS unknown";
 }
 
+/* The version as its text has it, up to where the text goes on with something else. */
 struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl)
 {
   struct doctor_libcurl out = {.path = libcurl->path, .version = "?", .tls = tls_of(&libcurl->elf)};
@@ -59,6 +70,7 @@ struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl)
   return out;
 }
 
+/* Driving is what counts: a program may make a multi and never turn it. */
 static bool uses_multi(const struct cli_elf *elf)
 {
   for (size_t i = 0; i < sizeof(multi_drivers) / sizeof(multi_drivers[0]); i++)
@@ -73,6 +85,8 @@ static bool may_call(const struct cli_object *object)
   return !doctor_is_libcurl(object) && !cli_elf_exports(&object->elf, "curl_easy_perform");
 }
 
+/* The first caller of the easy interface is the one that is told; one of the multi interface
+ * alone only where there is no other. */
 struct doctor_use doctor_use_of(const struct cli_objects *objects)
 {
   struct doctor_use use = {0};
@@ -127,6 +141,8 @@ static void look_at_turns(struct doctor *doctor, const struct cli_object *libcur
     doctor_find(doctor, DOCTOR_NO_TURNS, "%s", libcurl->name);
 }
 
+/* All of them go into the output; a program with two flavours has two lines. Those older than
+ * 7.68 limit the verdict. */
 static void note_libcurls(struct doctor *doctor)
 {
   for (size_t i = 0; i < doctor->objects.count && doctor->libcurl_count < DOCTOR_MOST_LIBCURLS; i++)
@@ -141,6 +157,7 @@ static void note_libcurls(struct doctor *doctor)
   }
 }
 
+/* A libcurl is there and is shared: who calls it, and by which interface? */
 static void judge_use(struct doctor *doctor, const struct doctor_use *use)
 {
   struct doctor_libcurl libcurl = doctor_read_libcurl(use->libcurl);
@@ -169,6 +186,8 @@ static void look_for_opening(struct doctor *doctor)
     }
 }
 
+/* In the order in which they would matter to a person: what is there, what is hidden inside, then
+ * who calls it. */
 void doctor_look_at_libcurl(struct doctor *doctor)
 {
   struct doctor_use use = doctor_use_of(&doctor->objects);

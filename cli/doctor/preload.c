@@ -46,6 +46,7 @@ void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name)
 static const char *const shared_names[] = {"curl_easy_perform", "curl_easy_setopt", "curl_multi_add_handle",
                                            "curl_multi_perform"};
 
+/* An object that is preloaded and exports what we export stands in our way, or we in its. */
 static bool takes_our_calls(const char *path)
 {
   struct cli_elf elf;

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Everything is read once, at the beginning: the process goes on meanwhile, and findings must not
+ * contradict each other. */
 struct process {
   pid_t pid;
   char root[32]; /* what its paths are opened below: "" if it sees the files that we see */
@@ -52,6 +54,7 @@ static const char *variable(const struct process *process, const char *name)
   return NULL;
 }
 
+/* Any IDEMSHIM_ variable: somebody meant this process to be covered. */
 static bool was_configured(const struct process *process)
 {
   const char *end = process->environment + process->environment_size;
@@ -126,6 +129,8 @@ static bool is_secure(pid_t pid)
   return secure;
 }
 
+/* A parent with the library in memory had it preloaded, so somebody between it and this process
+ * took LD_PRELOAD out. */
 static bool parent_has_it(pid_t pid)
 {
   size_t size;
@@ -138,6 +143,7 @@ static bool parent_has_it(pid_t pid)
   return has;
 }
 
+/* From what cannot be helped to what is easily helped; the first that holds is the reason. */
 static void explain_absence(struct doctor *doctor, const struct process *process)
 {
   const char *preload = variable(process, "LD_PRELOAD");
@@ -161,11 +167,15 @@ static void explain_absence(struct doctor *doctor, const struct process *process
 /* A getenv() for the configuration, of the process that is being looked at. */
 static const struct process *looked_at;
 
+/* idem_config_load() takes a getenv() without an argument of its own, so the process stands in a
+ * static. */
 static char *its_variable(const char *name)
 {
   return (char *)(uintptr_t)variable(looked_at, name);
 }
 
+/* The library that is in memory is asked, not the one beside this command: they may be of
+ * different versions. */
 static void look(struct doctor *doctor, const struct process *process)
 {
   char *ours = find_mapped(process, "libidemshim.so"), *store = find_mapped(process, "libidemshim-store.so");
@@ -217,6 +227,8 @@ static int add_program(struct doctor *doctor, const struct process *process)
   return result < 0 ? cli_objects_add(&doctor->objects, link) : result;
 }
 
+/* Needs the right to read /proc/PID/environ and maps; without it nothing can be said, and that is
+ * said. */
 int doctor_look_at_process(struct doctor *doctor)
 {
   struct process process = {.pid = doctor->pid};

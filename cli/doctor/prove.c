@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The experiment: a directory, an empty store, a server on the loopback; the command is run twice, and both the
+ * library's events and the server's count are kept. Nothing of the user's is touched: variables that would lead the
+ * request elsewhere are unset, the store and the log are in the directory, which goes at the end. The command itself
+ * is the user's, and does what it does.
+ */
 #include "cli/doctor/prove.h"
 
 #include "cli/command/command.h"
@@ -31,6 +37,7 @@ struct bench {
   struct doctor_server *server;
 };
 
+/* A name in our directory, for the caller to free; NULL without memory. */
 static char *path_in(const struct bench *bench, const char *name)
 {
   char *path = NULL;
@@ -61,6 +68,7 @@ static const char *const unwanted[] = {
     "http_proxy",    "HTTP_PROXY",     "all_proxy",      "ALL_PROXY",
 };
 
+/* Variables that name files of the experiment. */
 static void set_variable(const struct bench *bench, const char *variable, const char *name)
 {
   char *path = path_in(bench, name);
@@ -69,6 +77,8 @@ static void set_variable(const struct bench *bench, const char *variable, const 
   free(path);
 }
 
+/* Our own environment is changed, since the commands inherit it and this process ends after the
+ * proof. */
 static int prepare_environment(const struct bench *bench)
 {
   char host[32];
@@ -97,6 +107,7 @@ static char *fill_in(const char *argument, int port, bool *filled)
   return out && fclose(out) == 0 ? text : NULL;
 }
 
+/* False without memory; what was made is freed by release(). */
 static bool prepare_arguments(struct bench *bench, int argc, char **argv)
 {
   bench->argv = calloc((size_t)argc + 1, sizeof(*bench->argv));
@@ -108,6 +119,7 @@ static bool prepare_arguments(struct bench *bench, int argc, char **argv)
 
 /* ---- one run ---- */
 
+/* Output goes to a file, since a pipe that nobody reads would stop the command. */
 static void redirect(const struct bench *bench, const char *name, int to)
 {
   char *path = path_in(bench, name);
@@ -150,6 +162,7 @@ static bool serve(const struct bench *bench, pid_t pid)
   return ended;
 }
 
+/* A command that was killed has no exit status, and one that exited no signal. */
 static void note_end(struct doctor_run *run, pid_t pid)
 {
   int status = 0;
@@ -159,6 +172,7 @@ static void note_end(struct doctor_run *run, pid_t pid)
   run->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* The last line of its standard error is what a person would read first. */
 static void note_complaint(const struct bench *bench, struct doctor_run *run)
 {
   char *text = read_file(bench, "err"), *last = text;
@@ -171,6 +185,7 @@ static void note_complaint(const struct bench *bench, struct doctor_run *run)
   free(text);
 }
 
+/* One run: start, serve, wait, note. CLI_STORE if the command cannot be started at all. */
 static int run_once(const struct bench *bench, struct doctor_run *run)
 {
   long before = doctor_server_requests(bench->server);
@@ -202,6 +217,7 @@ static void take_log(const struct bench *bench, struct doctor_run *run, char *re
   free(log);
 }
 
+/* Two runs, one verdict. The second run is the proof: it must not reach the server. */
 static int experiment(const struct bench *bench, struct doctor_proof *proof)
 {
   char reason[256] = "";
@@ -224,6 +240,7 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
   return 0;
 }
 
+/* On every path out, also half prepared. */
 static void release(struct bench *bench)
 {
   doctor_server_free(bench->server);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* What two runs prove. Both witnesses must agree: the library's events say what it did, and the
+ * server's count says whether that is true. */
 #include "cli/doctor/prove_judge.h"
 
 #include <jansson.h>
@@ -15,6 +17,7 @@ static const struct {
     {"bypass", offsetof(struct doctor_events, bypass)},
 };
 
+/* Events that are not counted by name still show that the library saw something. */
 static void count_event(struct doctor_events *out, const char *name)
 {
   for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
@@ -25,6 +28,7 @@ static void count_event(struct doctor_events *out, const char *name)
   out->other++;
 }
 
+/* A line that is not JSON, or cut short by a kill, is passed over. */
 void doctor_count_events(const char *log, struct doctor_events *out, char *reason, size_t size)
 {
   *out = (struct doctor_events){0};
@@ -52,6 +56,8 @@ static const char *because(const struct doctor_evidence *evidence)
   return *evidence->reason ? evidence->reason : "its events give no reason";
 }
 
+/* Requests came and the library saw none: its preload failed, or the call was none of a kind that
+ * rules take. */
 static void judge_silence(struct doctor_proof *proof, const struct doctor_evidence *evidence)
 {
   if (strcmp(evidence->method, "POST") == 0)
@@ -63,6 +69,7 @@ static void judge_silence(struct doctor_proof *proof, const struct doctor_eviden
              evidence->method);
 }
 
+/* The first run went live and was stored. Was the second one answered from there? */
 static void judge_second_run(struct doctor_proof *proof, const struct doctor_run *second)
 {
   proof->proven = second->events.hit > 0 && second->requests == 0;
@@ -80,6 +87,7 @@ static void judge_second_run(struct doctor_proof *proof, const struct doctor_run
              "reached, and not replayed: the second run's request was not the same as the first's");
 }
 
+/* From "nothing happened" to "all went as it should"; the first that holds is the verdict. */
 void doctor_judge(struct doctor_proof *proof, const struct doctor_evidence *evidence)
 {
   const struct doctor_run *first = &proof->runs[0], *second = &proof->runs[1];

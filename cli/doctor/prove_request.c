@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* A request parser that keeps nothing but the method: enough to know where a request ends, for
+ * any client that libcurl or another library may be. A byte at a time, so that no length of line
+ * or body needs room. */
 #include "cli/doctor/prove_request.h"
 
 #include <stdio.h>
@@ -8,6 +11,7 @@
 /* In the order in which they come; chunks go round from CHUNK_END to CHUNK_SIZE. */
 enum part { FIRST_LINE, HEADERS, BODY, CHUNK_SIZE, CHUNK, CHUNK_END, TRAILERS, WHOLE, BAD };
 
+/* The value behind "Name:" and its blanks; NULL for another header. */
 static const char *value_of(const char *line, const char *name)
 {
   size_t len = strlen(name);
@@ -16,6 +20,7 @@ static const char *value_of(const char *line, const char *name)
              : NULL;
 }
 
+/* Three headers decide where the body ends and whether the client waits for a word before it. */
 static void read_header(struct doctor_request *request)
 {
   const char *length = value_of(request->line, "Content-Length");
@@ -64,6 +69,8 @@ static enum part take_line(struct doctor_request *request)
   }
 }
 
+/* A line ends with LF, with or without CR. What is longer than the buffer is cut, which no header
+ * that counts is. */
 static void take_byte(struct doctor_request *request, char byte)
 {
   if (byte != '\n') {
@@ -78,6 +85,7 @@ static void take_byte(struct doctor_request *request, char byte)
   request->line_len = 0;
 }
 
+/* How many bytes belong to the body or its chunk; those are not looked at. */
 static size_t take_body(struct doctor_request *request, size_t len)
 {
   size_t taken = request->left < len ? (size_t)request->left : len;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Reading a file that may be anything: every offset and length in it is checked against the
+ * file's size before it is followed, so that a damaged or hostile one is an answer ("not ELF")
+ * and never a crash. Little-endian 64-bit alone, which all machines that we run on are. */
 #include "cli/elf/elf.h"
 
 #include <errno.h>

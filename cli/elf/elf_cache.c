@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The cache is asked because a library may lie in a directory that only /etc/ld.so.conf knows. */
 #include "cli/elf/elf_cache.h"
 
 #include <fcntl.h>
@@ -44,6 +45,7 @@ static const char *load(size_t *size)
   return bytes;
 }
 
+/* A string that ends inside of the file, or NULL. */
 static const char *text_at(const char *bytes, size_t size, uint32_t offset)
 {
   return offset < size && memchr(bytes + offset, '\0', size - offset) ? bytes + offset : NULL;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The search of ld.so(8), in its order: a name with a slash as it is, DT_RPATH of the object and of who needed it,
+ * LD_LIBRARY_PATH, DT_RUNPATH, the cache, the default directories. Libraries of other machines are passed over, as the
+ * dynamic linker does. Nothing is run: ldd would start the program's own interpreter, which may be anybody's.
+ */
 #include "cli/elf/elf_load.h"
 
 #include "cli/elf/elf_cache.h"
@@ -79,6 +84,7 @@ struct wanted {
   const char *name;
 };
 
+/* The first file of that name that can be loaded ends the search. */
 static bool try_path(const struct wanted *wanted, const char *path)
 {
   return add(wanted->objects, path, wanted->name, wanted->by) == 0;
@@ -103,6 +109,7 @@ static bool try_directory(const struct wanted *wanted, const char *directory, si
   return needed > 0 && (size_t)needed < sizeof(path) && try_path(wanted, path);
 }
 
+/* Directories with : or ; between them; empty ones are passed over. */
 static bool try_path_list(const struct wanted *wanted, const char *list, const char *owner)
 {
   for (const char *at = list; at && *at;) {
@@ -131,6 +138,7 @@ static bool try_rpaths(const struct wanted *wanted)
   }
 }
 
+/* Several machines' libraries may have one name, so each entry is tried. */
 static bool try_cache(const struct wanted *wanted)
 {
   char path[PATH_MAX];
@@ -140,6 +148,7 @@ static bool try_cache(const struct wanted *wanted)
   return false;
 }
 
+/* By the name that it was asked for or by its own soname, as the dynamic linker compares. */
 static bool is_there(const struct cli_objects *objects, const char *name)
 {
   for (size_t i = 0; i < objects->count; i++) {
@@ -151,6 +160,7 @@ static bool is_there(const struct cli_objects *objects, const char *name)
   return false;
 }
 
+/* True if the library was found and added. */
 static bool find(const struct wanted *wanted)
 {
   const struct cli_object *by = &wanted->objects->list[wanted->by];
@@ -161,6 +171,7 @@ static bool find(const struct wanted *wanted)
          try_cache(wanted) || try_path_list(wanted, default_directories, by->path);
 }
 
+/* The list grows while it is walked, which makes the walk a breadth-first search. */
 void cli_objects_follow(struct cli_objects *objects)
 {
   for (size_t i = 0; i < objects->count && objects->count < MOST_OBJECTS; i++) {

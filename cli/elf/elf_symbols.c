@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Who defines a function, who wants it, and whether a file's own calls of it can be taken: what
+ * decides if a preload reaches a libcurl that is linked into something else. A program may have
+ * been stripped of its sections, but never of what the dynamic linker needs. */
 #include "cli/elf/elf.h"
 
 #include <string.h>
@@ -10,6 +13,7 @@ static const void *table_at(const struct cli_elf *elf, uint64_t address, uint64_
   return (uintptr_t)at % _Alignof(Elf64_Sym) ? NULL : at;
 }
 
+/* A table and its strings, both inside of the file. */
 struct symbols {
   const Elf64_Sym *table;
   size_t count;
@@ -28,6 +32,7 @@ static const Elf64_Shdr *section_at(const struct cli_elf *elf, unsigned index)
   return cli_elf_at(elf, header->e_shoff + (uint64_t)index * sizeof(Elf64_Shdr), sizeof(Elf64_Shdr));
 }
 
+/* The string at that offset is exactly this name. */
 static bool is_name(const char *names, uint64_t names_size, uint64_t offset, const char *name)
 {
   size_t len = strlen(name) + 1;
@@ -87,6 +92,7 @@ static size_t find(const struct symbols *symbols, const char *name, bool defined
   return 0;
 }
 
+/* Sections say how long the table is; where they are gone, the layout that linkers use does. */
 static size_t find_dynamic(const struct cli_elf *elf, const char *name, bool defined)
 {
   struct symbols symbols;
@@ -105,6 +111,7 @@ bool cli_elf_imports(const struct cli_elf *elf, const char *name)
   return find_dynamic(elf, name, false) != 0;
 }
 
+/* Found by the debugger's table and not by the dynamic one: linked in statically, out of reach. */
 bool cli_elf_hides(const struct cli_elf *elf, const char *name)
 {
   struct symbols symbols;
@@ -114,6 +121,7 @@ bool cli_elf_hides(const struct cli_elf *elf, const char *name)
 
 /* ---- calls ---- */
 
+/* True if one of the relocations is for the symbol. */
 static bool relocates(const struct cli_elf *elf, int64_t table_tag, int64_t size_tag, size_t symbol)
 {
   uint64_t table, size;
@@ -126,6 +134,8 @@ static bool relocates(const struct cli_elf *elf, int64_t table_tag, int64_t size
   return false;
 }
 
+/* A definition that the file itself refers to through a relocation is looked up by the dynamic
+ * linker, so a preload comes first. One that was linked with -Bsymbolic, or is hidden, has none. */
 bool cli_elf_binds_late(const struct cli_elf *elf, const char *name)
 {
   size_t symbol = find_dynamic(elf, name, true);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The store is found as the shim would find it, by the same code (idem_config_load), but with a
+ * getenv() that shows it the store's variables alone. */
 #include "cli/launch/find_store.h"
 
 #include "cli/output/output.h"
@@ -21,6 +23,7 @@ char *cli_absolute(const char *path)
   return out;
 }
 
+/* A mistake in IDEMSHIM_RULES must not keep anybody from looking at what is stored. */
 static char *get_store_variable(const char *name)
 {
   bool ours = strncmp(name, "IDEMSHIM_STORE", 14) == 0 || strcmp(name, "IDEMSHIM_KEY_FILE") == 0;
@@ -39,6 +42,8 @@ int cli_use_store(const char *directory)
   return failed ? cli_fail(CLI_STORE, "--store %s: %s", directory, strerror(errno)) : CLI_OK;
 }
 
+/* Never makes a store: a typing mistake in --store would leave an empty one behind and say that
+ * nothing is stored. */
 static int open_store(const struct idem_config *config, struct idem_store **out)
 {
   struct idem_error error = {""};
@@ -70,6 +75,7 @@ int cli_find_store(const struct cli_options *options, struct idem_store **out)
   return code;
 }
 
+/* An id that fits several answers is a usage error, one that fits none is a "no". */
 int cli_not_found(int result, const struct idem_error *error)
 {
   switch (result) {

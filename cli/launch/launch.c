@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * From options to a program that runs under the preload. Three steps that can each say no before anything is started:
+ * the options become variables, the configuration that results is loaded as the shim would load it, and the library is
+ * found. Then this process becomes the program (execvp), which so has its pid, its terminal and its exit status to
+ * itself.
+ */
 #include "cli/launch/launch.h"
 
 #include "cli/launch/find_store.h"
@@ -38,6 +44,7 @@ static const struct {
     {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},
 };
 
+/* Only names of files are made absolute: @FILE of rules, and a log that is not "stderr". */
 static bool is_path(enum value_kind kind, const char *value)
 {
   return kind == PATH || (kind == RULES && value[0] == '@') || (kind == LOG && strcmp(value, "stderr") != 0);
@@ -79,6 +86,7 @@ int cli_set_variables(const struct cli_options *options)
 /* Relative to the command's own directory: a build tree, then the two ways to install. */
 static const char *const places[] = {".", "../lib", "../lib/idemshim"};
 
+/* By /proc/self/exe, since argv[0] may be a link or be found by PATH. */
 static char *own_directory(void)
 {
   char *path = realpath("/proc/self/exe", NULL), *slash = path ? strrchr(path, '/') : NULL;
@@ -98,6 +106,7 @@ static char *find_in(const char *directory, const char *place, const char *name)
   return found;
 }
 
+/* Both objects must be there: the front opens the other one beside itself at the first call. */
 static char *find_library(const char *directory)
 {
   for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -111,6 +120,7 @@ static char *find_library(const char *directory)
   return NULL;
 }
 
+/* True if LD_PRELOAD has the library already, as when `run` runs `run`. */
 static bool names(const char *preload, const char *library)
 {
   size_t len = strlen(library);
@@ -120,6 +130,8 @@ static bool names(const char *preload, const char *library)
   return false;
 }
 
+/* Before what is there already, so that our hooks are found first. LD_PRELOAD has no way to quote
+ * a blank or a colon. */
 static int preload(const char *library)
 {
   const char *before = getenv("LD_PRELOAD");
@@ -171,6 +183,8 @@ static int check_tape(const struct idem_config *config)
   return cli_fail(CLI_USAGE, "no tape is named, so nothing was started; set IDEMSHIM_TAPE to its directory");
 }
 
+/* What the shim would only say in a log, and go on without rules, is an error here: the user is
+ * looking. */
 static int check_config(int (*check)(const struct idem_config *config))
 {
   struct idem_config config;

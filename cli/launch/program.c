@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Which file would run if a name were executed, and would the dynamic linker give it a preload? The kernel and
+ * execvp(3) are imitated: PATH, scripts and their interpreters, env(1) in a first line. It is only ever used to warn or
+ * to explain; what runs is decided by execvp() itself.
+ */
 #include "cli/launch/program.h"
 
 #include <errno.h>
@@ -51,6 +56,8 @@ static bool try_path(char *out, size_t size, const char *directory, size_t len, 
          access(out, X_OK) == 0;
 }
 
+/* As execvp(3): a name with a slash is a path, others are looked for in PATH, where an empty
+ * entry is the directory that we are in. */
 static bool find(char *out, size_t size, const char *name)
 {
   const char *path = getenv("PATH");
@@ -68,6 +75,7 @@ static bool find(char *out, size_t size, const char *name)
 
 /* ---- scripts ---- */
 
+/* Cuts the line at its next blank; NULL at its end. */
 static char *next_word(char **line)
 {
   char *word = *line + strspn(*line, " \t");
@@ -77,6 +85,7 @@ static char *next_word(char **line)
   return *word ? word : NULL;
 }
 
+/* By the last part of the path, wherever it is installed. */
 static bool is_env(const char *path)
 {
   const char *slash = strrchr(path, '/');
@@ -137,6 +146,7 @@ int cli_program_find(const char *name, struct cli_program *out)
 
 /* ---- the warning ---- */
 
+/* Privilege comes first: a setuid program may be linked as it likes. */
 bool cli_program_problem(const char *name, char *reason, size_t size)
 {
   struct cli_program program;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The file of a replay's state has to go when the replay ends, however it ends, and the command
+ * is the program by then. So a process is left behind that waits for a pidfd and removes the
+ * file. */
 #include "cli/launch/replay_state.h"
 
 #include "cli/command/command.h"
@@ -14,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Where temporary files of a user belong, if one may write there. */
 static const char *directory(void)
 {
   static const char *const names[] = {"XDG_RUNTIME_DIR", "TMPDIR"};

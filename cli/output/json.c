@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Two ways to the same JSON: jansson's documents for what fits into memory, and a writer for what
+ * does not. Both must take any bytes, since prompts and answers may hold anything. */
 #include "cli/output/json.h"
 
 #include "cli/output/output.h"
@@ -10,6 +12,7 @@
 
 /* Documents. */
 
+/* U+FFFD for each byte that begins no character, as browsers decode. */
 static void put_repaired(FILE *out, struct idem_span text)
 {
   for (size_t i = 0; i < text.len;) {
@@ -22,6 +25,7 @@ static void put_repaired(FILE *out, struct idem_span text)
   }
 }
 
+/* In pieces, for a body may be larger than an int can say. */
 static void put_base64(FILE *out, struct idem_span bytes)
 {
   enum { PIECE = 3 << 10 };
@@ -54,6 +58,7 @@ static json_t *exact(struct idem_span text)
   return text.len ? json_stringn(text.data, text.len) : json_string("");
 }
 
+/* jansson refuses what is not UTF-8, and only then are the bytes gone over. */
 json_t *cli_json_text(struct idem_span text)
 {
   json_t *string = exact(text);
@@ -72,6 +77,8 @@ json_t *cli_json_take(char *text)
   return string;
 }
 
+/* A program that reads the document finds either member, and never text that is not what was
+ * stored. */
 void cli_json_set_bytes(json_t *object, const char *name, struct idem_span bytes)
 {
   char encoded_name[64];
@@ -80,11 +87,14 @@ void cli_json_set_bytes(json_t *object, const char *name, struct idem_span bytes
   json_object_set_new(object, encoded_name, string ? string : put_string(put_base64, bytes));
 }
 
+/* On a terminal even UTF-8 is escaped, for marks that turn the direction of text are characters
+ * like any other. */
 size_t cli_json_flags(void)
 {
   return JSON_ENCODE_ANY | (cli_on_terminal() ? JSON_ENSURE_ASCII : 0);
 }
 
+/* Written at once and not dumped to a string first, since a body may be large. */
 int cli_print_json(json_t *document)
 {
   if (!document)
@@ -132,6 +142,7 @@ static size_t put_wide(FILE *out, const char *text, size_t left)
   return len ? len : 1;
 }
 
+/* Runs of plain bytes are written in one go: a report has megabytes of them. */
 void cli_write_json_string(FILE *out, struct idem_span text)
 {
   size_t plain = 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Everything that is printed for people beside tables and pages. */
 #include "cli/output/output.h"
 
 #include "cli/output/text.h"
@@ -17,6 +18,8 @@ void cli_message_command(const char *name)
   command = name;
 }
 
+/* The text is formatted first and escaped as a whole: a file's name or a server's words may be in
+ * it. */
 static __attribute__((format(printf, 2, 0))) void say(const char *kind, const char *format, va_list arguments)
 {
   char text[2048];
@@ -48,6 +51,7 @@ bool cli_on_terminal(void)
   return isatty(STDOUT_FILENO);
 }
 
+/* Asked each time rather than once, which is cheap enough and needs no order of initialisation. */
 const char *cli_style(enum cli_style style)
 {
   static const char *const sequences[] = {
@@ -94,6 +98,7 @@ void cli_fact_take(const char *label, char *text)
 /* When the line was last drawn, so that a fast loop does not spend its time on it; 0: it is not there. */
 static int64_t shown_us;
 
+/* Drawn over itself with a carriage return; what is behind a shorter line is erased. */
 void cli_progress(void *what, uint64_t done, uint64_t total)
 {
   enum { BETWEEN_US = 100000 };

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A text is taken apart into pieces: a printable character, an escape for one that is not, or a run of white space. Both
+ * functions print pieces; they differ in what a newline is to them. The C library knows what is printable and how wide
+ * it is (wcwidth), so that a table's columns stand below each other with Chinese in it, too.
+ */
 #include "cli/output/text.h"
 
 #include <langinfo.h>
@@ -37,6 +42,7 @@ static int columns_of(wchar_t c)
   return c == 0 || turns_direction(c) ? -1 : wcwidth(c);
 }
 
+/* As C has it: \n, \t, \x1b. */
 static void escape_byte(char *out, size_t size, unsigned char byte)
 {
   static const char letters[] = "abtnvfr"; /* 7 to 13 */
@@ -52,6 +58,7 @@ struct piece {
   size_t bytes, columns;
 };
 
+/* Bytes that are no character are escaped one by one, so nothing behind them is lost. */
 static struct piece piece_at(const char *text, size_t len)
 {
   struct piece piece = {.bytes = 1};
@@ -84,6 +91,8 @@ static bool is_blank(char c)
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* White space of any length and kind is one blank: a prompt of many lines stays one line of a
+ * list. */
 static struct piece next_on_line(const char *text, size_t len)
 {
   if (!is_blank(*text))

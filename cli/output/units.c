@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* One or two digits more than a person needs are left out everywhere: 1.4 MiB, 3m 12s. */
 #include "cli/output/units.h"
 
 #include <inttypes.h>
@@ -24,6 +25,7 @@ const char *cli_bytes(char out[CLI_UNIT_SIZE], uint64_t bytes)
   return out;
 }
 
+/* Commas, whatever the locale: output is compared and parsed by scripts, too. */
 const char *cli_count(char out[CLI_UNIT_SIZE], uint64_t n)
 {
   char digits[24];
@@ -37,6 +39,7 @@ const char *cli_count(char out[CLI_UNIT_SIZE], uint64_t n)
   return out;
 }
 
+/* Two units at most: the second one says how far into the first it is. */
 const char *cli_duration(char out[CLI_UNIT_SIZE], uint64_t ms)
 {
   uint64_t s = ms / 1000;
@@ -53,6 +56,7 @@ const char *cli_duration(char out[CLI_UNIT_SIZE], uint64_t ms)
   return out;
 }
 
+/* The largest unit that fits, for a column that is five wide. */
 const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us)
 {
   static const struct {
@@ -74,6 +78,7 @@ const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us)
   return strcpy(out, "now");
 }
 
+/* A clock that was set back makes a moment "just now", never a negative age. */
 const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us)
 {
   char age[CLI_UNIT_SIZE];
@@ -84,6 +89,7 @@ const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us)
   return out;
 }
 
+/* Local time, for people; cli_timestamp() is for programs. */
 const char *cli_time(char out[CLI_UNIT_SIZE], int64_t us)
 {
   time_t s = (time_t)(us / 1000000);
@@ -93,6 +99,7 @@ const char *cli_time(char out[CLI_UNIT_SIZE], int64_t us)
   return out;
 }
 
+/* RFC 3339 in UTC, with milliseconds. */
 const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us)
 {
   time_t s = (time_t)(us / 1000000);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* `tape report`: reads the tape twice, for a run may be larger than memory. The first time for
+ * the sums and the picture, the second for headers and bodies. */
 #include "cli/output/output.h"
 #include "cli/report/report.h"
 #include "cli/tape/tape.h"
 
 #include <stdlib.h>
 
+/* An exchange that cannot be read makes CLI_NO, and the page has all others. */
 static int write_report(struct report *report)
 {
   int code = report_read(report);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* One exchange of the list: a line that can be read at a glance and opens to both sides of it.
+ * All HTML is written as it is made, and every byte from the tape goes through report_text() or
+ * report_body(). */
 #include "cli/view/exchange.h"
 #include "cli/output/units.h"
 #include "cli/report/report.h"
@@ -13,6 +16,7 @@ static struct idem_span span_of(const char *text)
   return (struct idem_span){text, strlen(text)};
 }
 
+/* For our own words alone: nothing is escaped. */
 static void put_cell(FILE *out, const char *name, const char *text)
 {
   fprintf(out, "<span class=%s>%s</span>", name, text);
@@ -31,6 +35,7 @@ static void put_call(FILE *out, const struct tape_record *record)
   free(text);
 }
 
+/* Cut at a character and not inside of one. */
 static void put_prompt(FILE *out, const struct tape_record *record)
 {
   enum { SHOWN = 160 };
@@ -47,6 +52,7 @@ static void put_prompt(FILE *out, const struct tape_record *record)
   free(prompt);
 }
 
+/* Nothing where the answer does not tell. */
 static void put_tokens(FILE *out, const struct report_call *call)
 {
   char input[CLI_UNIT_SIZE], output[CLI_UNIT_SIZE];
@@ -68,6 +74,7 @@ static void put_start(FILE *out, int64_t us)
             (double)(us % 60000000) / 1e6);
 }
 
+/* The closed form. What the script filters by is in it: the call, the prompt, the ending. */
 static void put_line(FILE *out, const struct report_call *call, const struct tape_record *record)
 {
   char text[CLI_UNIT_SIZE];
@@ -87,6 +94,7 @@ static void put_line(FILE *out, const struct report_call *call, const struct tap
 
 /* What it opens to. */
 
+/* A row of the list of facts, escaped. */
 static void put_fact(FILE *out, const char *name, struct idem_span text)
 {
   fprintf(out, "<dt>%s</dt><dd>", name);
@@ -94,6 +102,7 @@ static void put_fact(FILE *out, const char *name, struct idem_span text)
   fputs("</dd>", out);
 }
 
+/* Links to the attempts before and after, so that a chain of retries can be walked. */
 static void put_attempts(FILE *out, const struct report_call *call)
 {
   if (!call->previous && !call->next)
@@ -106,6 +115,7 @@ static void put_attempts(FILE *out, const struct report_call *call)
   fputs("</dd>", out);
 }
 
+/* What the line has no room for. */
 static void put_facts(FILE *out, const struct report_call *call, const struct tape_record *record)
 {
   char text[256], when[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
@@ -151,6 +161,7 @@ static void put_chunks(FILE *out, const struct tape_record *record)
   fprintf(out, "'/></svg><p class=note>%zu pieces over time</p>", outcome->chunk_count);
 }
 
+/* As they came; only what is absurdly long is cut. */
 static void put_headers(FILE *out, struct idem_span headers)
 {
   enum { SHOWN = 16 << 10 };
@@ -163,6 +174,7 @@ static void put_headers(FILE *out, struct idem_span headers)
   fputs("</pre>", out);
 }
 
+/* The section stays open, for what only one of the two sides has. */
 static void put_side(const struct report *report, const char *title, struct idem_span headers,
                      struct idem_span body, bool encoded)
 {
@@ -172,12 +184,14 @@ static void put_side(const struct report *report, const char *title, struct idem
     report_body(report->out, body, report->body_shown, encoded);
 }
 
+/* A body that was there and is not on the tape must not look like an empty one. */
 static void put_missing(FILE *out, uint64_t len, size_t kept)
 {
   if (len > kept && !kept)
     fprintf(out, "<p class=note>a body of %" PRIu64 " bytes, not on the tape</p>", len);
 }
 
+/* The calls are in the order of their numbers, but some may be missing. */
 static const struct report_call *find(const struct report *report, uint64_t number)
 {
   size_t low = 0, high = report->count;
@@ -191,6 +205,7 @@ static const struct report_call *find(const struct report *report, uint64_t numb
   return low < report->count && report->calls[low].number == number ? &report->calls[low] : NULL;
 }
 
+/* The anchor #eN is what the picture's bars link to. */
 void report_exchange(const struct report *report, const struct tape_record *record)
 {
   const struct report_call *call = find(report, record->number);

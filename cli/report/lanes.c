@@ -9,6 +9,7 @@
  * ten thousand times would have as many. */
 enum { LANES_FEW = 24 };
 
+/* From the newest backwards: exchanges of one thread often follow each other. */
 int report_lane_of(struct report *report, const struct tape_record *record)
 {
   for (size_t i = report->lane_count; i-- > 0;)
@@ -23,6 +24,7 @@ int report_lane_of(struct report *report, const struct tape_record *record)
   return (int)report->lane_count++;
 }
 
+/* By process, then by thread. */
 static int by_place(const void *a, const void *b)
 {
   const struct report_lane *x = a, *y = b;
@@ -31,6 +33,7 @@ static int by_place(const void *a, const void *b)
   return (x->lane > y->lane) - (x->lane < y->lane);
 }
 
+/* Gives each call the place that its lane has now. */
 static void move_calls(struct report *report, const uint32_t *place)
 {
   for (size_t i = 0; i < report->count; i++)
@@ -84,6 +87,7 @@ static void share(struct report *report, uint32_t *place)
   move_calls(report, place);
 }
 
+/* Sorts, and shares lanes where there are too many to look at. */
 bool report_lanes(struct report *report)
 {
   uint32_t *place = calloc(report->lane_count + 1, sizeof(*place));

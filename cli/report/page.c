@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The page as a whole: its head, the sums, the picture, the list. Style and script are in it, so
+ * it can be mailed as one file, and a policy in its head lets nothing else run or be fetched. */
 #include "cli/output/units.h"
 #include "cli/report/report.h"
 
@@ -21,6 +23,7 @@ static void put_policy(FILE *out)
           text);
 }
 
+/* The directory's name is the title; it may hold anything, too. */
 static void put_head(const struct report *report)
 {
   char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
@@ -47,6 +50,8 @@ struct sums {
   uint64_t input, output;
 };
 
+/* Tokens of what was replayed were paid for once already. What a copy finished in the background
+ * is not a failure that the app saw. */
 static struct sums add_up(const struct report *report)
 {
   struct sums sums = {0};
@@ -62,6 +67,7 @@ static struct sums add_up(const struct report *report)
   return sums;
 }
 
+/* For qsort(). */
 static int by_value(const void *a, const void *b)
 {
   int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -89,6 +95,7 @@ static void put_waits(const struct report *report)
   free(waits);
 }
 
+/* `bad`: in red unless it is 0. */
 static void put_sum(FILE *out, const char *name, uint64_t n, bool bad)
 {
   char text[CLI_UNIT_SIZE];
@@ -96,6 +103,7 @@ static void put_sum(FILE *out, const char *name, uint64_t n, bool bad)
           cli_count(text, n));
 }
 
+/* The figures above the picture. */
 static void put_sums(const struct report *report)
 {
   struct sums sums = add_up(report);
@@ -113,6 +121,7 @@ static void put_sums(const struct report *report)
           cli_count(input, sums.input), cli_count(output, sums.output));
 }
 
+/* Only the kinds that occur in this run. */
 static void put_legend(const struct report *report)
 {
   static const char *const helps[TAPE_WHATS] = {"sent upstream",        "answered from the store",
@@ -138,6 +147,7 @@ static int visit(void *arg, const struct tape_record *record)
   return ferror(report->out) ? CLI_STORE : CLI_OK;
 }
 
+/* Works with report.js; without scripts the list is whole. */
 static void put_filter(FILE *out)
 {
   fputs("<div class=bar><input type=search placeholder='Find in calls' aria-label='Find in "
@@ -146,6 +156,7 @@ static void put_filter(FILE *out)
         out);
 }
 
+/* The second reading of the tape happens in the middle of it. Returns an enum cli_exit. */
 int report_page(struct report *report)
 {
   put_head(report);

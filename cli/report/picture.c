@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The picture as SVG in the page: lanes as bands, calls as bars (pale while waiting, full while receiving), folds where
+ * nothing happened, arrows from a failed attempt to the next. Where everything is was worked out by plan.c; here it is
+ * only drawn. Every bar is a link to its exchange, and has a title, so the picture can be read without colour and by a
+ * screen reader.
+ */
 #include "cli/report/picture.h"
 
 #include "cli/output/units.h"
@@ -7,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* A rescue that failed is no failure that the app saw. */
 const char *report_class(const struct report_call *call)
 {
   return call->failed && call->what != TAPE_RESCUE ? "failed" : tape_what_name((enum tape_what)call->what);
@@ -47,6 +54,7 @@ static int64_t tick_us(double us_each_pixel)
   return steps[count - 1] * (int64_t)(us_each_pixel * TICK_LEAST / (double)steps[count - 1] + 1);
 }
 
+/* As many digits as the distance between two ticks needs. */
 static void put_moment(FILE *out, int64_t us, int64_t step)
 {
   int64_t s = us / 1000000;
@@ -58,6 +66,7 @@ static void put_moment(FILE *out, int64_t us, int64_t step)
   fprintf(out, "%.*fs", digits, (double)(us % 60000000) / 1e6);
 }
 
+/* A line down through all lanes, and the time above it. */
 static void put_tick(const struct report *report, int64_t us, int64_t step)
 {
   double x = report_x(report, us);
@@ -67,6 +76,7 @@ static void put_tick(const struct report *report, int64_t us, int64_t step)
   fputs("</text>\n", report->out);
 }
 
+/* Each stretch begins with a tick of its own, since what is before it was folded. */
 static void put_axis(const struct report *report)
 {
   const struct report_stretch *first = report->stretches;
@@ -85,6 +95,7 @@ static void put_axis(const struct report *report)
   }
 }
 
+/* How long nothing happened, in a box as wide as all folds are. */
 static void put_folds(const struct report *report)
 {
   char span[CLI_UNIT_SIZE];
@@ -101,11 +112,13 @@ static void put_folds(const struct report *report)
 
 /* Bars. */
 
+/* The y of a bar's middle. */
 static double middle_of(const struct report *report, const struct report_call *call)
 {
   return report->lanes[call->lane].y + call->row * (double)ROW_HEIGHT + ROW_HEIGHT / 2.0;
 }
 
+/* What a mouse that rests on the bar shows. */
 static void put_title(FILE *out, const struct report_call *call)
 {
   char text[32], took[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE];
@@ -143,6 +156,7 @@ static void put_mark(FILE *out, const struct report_call *call, double y)
     fprintf(out, "<circle class=mark cx=%.1f cy=%.1f r=4 />", x + 9, y);
 }
 
+/* The whole bar first, then the part of it in which the answer came, over it. */
 static void put_bar(const struct report *report, const struct report_call *call)
 {
   double y = middle_of(report, call), top = y - BAR_HEIGHT / 2.0;
@@ -171,6 +185,7 @@ static void put_retry(const struct report *report, const struct report_call *cal
           x + reach, y + bow, to_x - reach, to_y + bow, to_x, to_y + bow / 3);
 }
 
+/* Drawn first, so that everything else stands on them. */
 static void put_lane_lines(const struct report *report)
 {
   for (size_t i = 0; i < report->lane_count; i++)

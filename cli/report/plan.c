@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+/* By time, then by number: two runs of the report must be equal. */
 static int by_start(const void *a, const void *b)
 {
   const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;
@@ -28,6 +29,8 @@ static int64_t busy_us(struct report_call *const *sorted, size_t count)
   return busy;
 }
 
+/* A pause is folded if it is longer than a sixth of all busy time, and half a second at least:
+ * what looks long beside the rest. */
 static void find_stretches(struct report *report, struct report_call *const *sorted)
 {
   int64_t fold_us = busy_us(sorted, report->count) / 6 + FOLD_LEAST_US;
@@ -42,6 +45,8 @@ static void find_stretches(struct report *report, struct report_call *const *sor
   }
 }
 
+/* All stretches have one scale, so that lengths can be compared. The picture is as wide as the
+ * number of calls asks for, within bounds. */
 static void place_stretches(struct report *report)
 {
   int64_t total = 1;
@@ -80,6 +85,7 @@ double report_x(const struct report *report, int64_t us)
 
 /* Rows. */
 
+/* A call has a width that can be hit with a mouse, whatever it took. */
 static void place_call(const struct report *report, struct report_call *call)
 {
   call->x = report_x(report, call->start_us);
@@ -112,6 +118,7 @@ static void place_in_row(struct report *report, struct report_call *call, struct
   lane->rows = row >= lane->rows ? row + 1 : lane->rows;
 }
 
+/* Below each other, each as high as its rows. */
 static void place_lanes(struct report *report)
 {
   double y = AXIS_HEIGHT;
@@ -122,6 +129,7 @@ static void place_lanes(struct report *report)
   report->height = y;
 }
 
+/* Time to x first; then rows, which need x; then lanes, which need the rows. */
 static bool plan_sorted(struct report *report, struct report_call **sorted)
 {
   struct rows *rows = calloc(report->lane_count + 1, sizeof(*rows));

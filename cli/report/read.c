@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The first reading: what the picture and the sums need of each exchange, and how long the bodies
+ * of the page may be. */
 #include "cli/output/output.h"
 #include "cli/report/report.h"
 #include "cli/view/exchange.h"
@@ -16,17 +18,21 @@ static int64_t bounded(int64_t us)
   return us > most ? most : us < -most ? -most : us;
 }
 
+/* From the beginning of the run; 0 if the clocks are so far apart that the difference does not
+ * fit. */
 static int64_t since(int64_t us, int64_t began_us)
 {
   int64_t start;
   return bounded(__builtin_sub_overflow(us, began_us, &start) ? 0 : start);
 }
 
+/* As a signed number that the picture can add. */
 static int64_t duration_of(const struct tape_record *record)
 {
   return bounded(record->call.duration_us > INT64_MAX ? INT64_MAX : (int64_t)record->call.duration_us);
 }
 
+/* Exchanges come in the order of the tape, so the first one is the beginning of the run. */
 static int visit(void *arg, const struct tape_record *record)
 {
   struct report *report = arg;
@@ -57,6 +63,7 @@ static int visit(void *arg, const struct tape_record *record)
 
 /* Attempts. */
 
+/* Attempts of one operation in a row, in their order. */
 static int by_id(const void *a, const void *b)
 {
   const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;
@@ -85,6 +92,8 @@ static bool join_attempts(struct report *report)
   return true;
 }
 
+/* The more exchanges a run has, the less of each body goes into the page, so that it can still be
+ * opened. */
 int report_read(struct report *report)
 {
   uint64_t count = tape_totals(report->tape).exchanges;

@@ -45,6 +45,8 @@ struct report_stretch {
   double x, end_x;
 };
 
+/* Everything about one page. `calls`, `lanes` and `stretches` are allocated, and freed by the
+ * command. */
 struct report {
   const struct tape *tape;
   const char *dir;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Others' bytes as HTML. A page that is opened in a browser is a place in which a recorded answer would like to be
+ * markup or script, so everything goes through here: five entities, escapes for control characters and for marks that
+ * cannot be seen or that turn the direction, U+FFFD for nothing, since \xNN says more.
+ */
 #include "cli/output/utf8.h"
 #include "cli/report/report.h"
 
@@ -6,6 +11,7 @@
 
 /* Characters. */
 
+/* NULL for what may stand as it is. */
 static const char *entity(unsigned char c)
 {
   switch (c) {
@@ -24,6 +30,7 @@ static const char *entity(unsigned char c)
   }
 }
 
+/* The fast path: these are written in runs. */
 static bool is_plain(unsigned char c)
 {
   return (c >= 0x20 && c < 0x7f && !entity(c)) || c == '\n' || c == '\t';
@@ -37,6 +44,7 @@ static bool is_invisible(uint32_t code)
          (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f);
 }
 
+/* Returns how many bytes it took. */
 static size_t put_special(FILE *out, const char *text, size_t left)
 {
   unsigned char c = (unsigned char)*text;
@@ -71,17 +79,20 @@ void report_text(FILE *out, struct idem_span text)
 
 enum { DEPTH_MOST = 40 };
 
+/* The state of laying out: nesting is counted, not remembered, so hostile depth costs nothing. */
 struct layout {
   FILE *out;
   unsigned depth;
 };
 
+/* Indents no deeper than a screen is wide. */
 static void new_line(const struct layout *layout)
 {
   unsigned depth = layout->depth < DEPTH_MOST ? layout->depth : DEPTH_MOST;
   fprintf(layout->out, "\n%*s", (int)(2 * depth), "");
 }
 
+/* With its quotes, and up to the end where the closing one was cut off. */
 static size_t string_len(const char *text, size_t left)
 {
   size_t len = 1;
@@ -104,6 +115,7 @@ static bool is_empty(struct idem_span rest)
   return i < rest.len && (rest.data[i] == '}' || rest.data[i] == ']');
 }
 
+/* One of {}[],: and the line breaks that belong to it. */
 static void put_sign(struct layout *layout, struct idem_span rest, bool *empty)
 {
   char c = *rest.data;
@@ -124,6 +136,7 @@ static void put_sign(struct layout *layout, struct idem_span rest, bool *empty)
     putc(' ', layout->out);
 }
 
+/* Never parses: whatever is not a string, a sign or a blank is copied. */
 static void put_json(FILE *out, struct idem_span text)
 {
   struct layout layout = {.out = out};
@@ -148,6 +161,7 @@ static void put_json(FILE *out, struct idem_span text)
 
 enum { HEX_MOST = 256 };
 
+/* By its beginning: a NUL, or more control characters than a text has. */
 static bool looks_binary(struct idem_span body)
 {
   size_t odd = 0, looked = body.len < 512 ? body.len : 512;
@@ -156,12 +170,14 @@ static bool looks_binary(struct idem_span body)
   return memchr(body.data, 0, looked) || odd * 10 > looked;
 }
 
+/* Sixteen bytes a line, in two groups. */
 static void put_hex(FILE *out, struct idem_span body)
 {
   for (size_t i = 0; i < body.len; i++)
     fprintf(out, "%02x%s", (unsigned char)body.data[i], i % 16 == 15 ? "\n" : i % 8 == 7 ? "  " : " ");
 }
 
+/* `most`, less what would cut a character of UTF-8. */
 static size_t whole_characters(struct idem_span body, size_t most)
 {
   size_t len = body.len < most ? body.len : most;
@@ -170,6 +186,7 @@ static size_t whole_characters(struct idem_span body, size_t most)
   return len;
 }
 
+/* Binary bodies are shown as a few lines of hex; nobody reads more of them. */
 void report_body(FILE *out, struct idem_span body, size_t most, bool encoded)
 {
   bool binary = encoded || looks_binary(body);

@@ -2,6 +2,7 @@
 /* What libcurl's numbers are called. They are part of its ABI; curl.h is not needed to read a tape. */
 #include "cli/tape/tape.h"
 
+/* enum CURLcode without CURLE_. Numbers that no supported version uses are left out. */
 static const char *const errors[] = {
     [0] = "OK",
     [1] = "UNSUPPORTED_PROTOCOL",
@@ -67,6 +68,7 @@ static const char *const errors[] = {
     [101] = "ECH_REQUIRED",
 };
 
+/* CURLINFO without its prefix, by the number without the type's bits. */
 static const char *const infos[] = {
     [1] = "EFFECTIVE_URL",
     [2] = "RESPONSE_CODE",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `tape diff`: pairs the exchanges of two tapes (pair.h) and says of each pair the first thing
+ * that differs. Times and headers are left out, as they always differ. */
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
@@ -12,6 +14,8 @@
 
 enum { DIFFERENCE = 600 };
 
+/* Two of each: [0] is the first DIR. `record` holds the one of the second tape while a pair is
+ * compared. */
 struct comparison {
   struct tape *tape[2];
   struct cli_pair_side side[2];
@@ -30,11 +34,13 @@ static void say_bodies(struct idem_span a, struct idem_span b, char *out, size_t
   idem_store_compare(&x, &y, out, size);
 }
 
+/* An empty span may have no bytes to point to. */
 static bool same_bytes(struct idem_span a, struct idem_span b)
 {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* "OPERATION_TIMEDOUT" or "status 200". */
 static const char *ending(const struct tape_record *record, char text[32])
 {
   if (record->outcome.curl_code)
@@ -97,6 +103,7 @@ static void tell_only(struct comparison *c, int side, const struct tape_record *
 
 /* Comparing. */
 
+/* An exchange that cannot be read is told, and the comparison goes on. */
 static int compare(struct comparison *c, const struct tape_record *a, uint64_t partner)
 {
   char text[DIFFERENCE] = "";
@@ -111,6 +118,7 @@ static int compare(struct comparison *c, const struct tape_record *a, uint64_t p
   return CLI_OK;
 }
 
+/* Every exchange of the first tape, in order, and its partner. */
 static int visit_first(void *arg, const struct tape_record *record)
 {
   struct comparison *c = arg;
@@ -121,6 +129,7 @@ static int visit_first(void *arg, const struct tape_record *record)
   return CLI_OK;
 }
 
+/* What only the second tape has. */
 static int visit_second(void *arg, const struct tape_record *record)
 {
   struct comparison *c = arg;
@@ -129,6 +138,7 @@ static int visit_second(void *arg, const struct tape_record *record)
   return CLI_OK;
 }
 
+/* Exits 1 if anything differs, as diff(1) does. */
 static int print_summary(struct comparison *c)
 {
   bool equal = !(c->differ + c->only[0] + c->only[1]);
@@ -143,6 +153,7 @@ static int print_summary(struct comparison *c)
   return equal ? CLI_OK : CLI_NO;
 }
 
+/* Both tapes are read once for their names before anything is compared. */
 static int diff(struct comparison *c)
 {
   int code = cli_pair_read(c->tape[0], &c->side[0]);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* `tape export --har`: the archive is written entry by entry, so a tape of any length fits. */
 #include "cli/output/output.h"
 #include "cli/tape/har.h"
 #include "cli/tape/tape.h"
@@ -8,6 +9,7 @@ struct archive {
   bool begun;
 };
 
+/* A full disk ends it at once: half an archive helps nobody. */
 static int visit(void *arg, const struct tape_record *record)
 {
   struct archive *archive = arg;

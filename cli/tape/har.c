@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * HAR was made for browsers, and says less than a tape has and more than a tape knows: sizes of headers on the wire are
+ * -1, a failed transfer has status 0 with libcurl's words in members of our own (_error, comment). Everything is written
+ * as it is made; member by member, in the order of the specification.
+ */
 #include "cli/tape/har.h"
 
 #include "cli/output/json.h"
@@ -28,6 +33,7 @@ static struct idem_span span_of(const char *text)
   return (struct idem_span){text, strlen(text)};
 }
 
+/* "name":"text", escaped. */
 static void put_text(FILE *out, const char *name, struct idem_span text)
 {
   fprintf(out, "\"%s\":", name);
@@ -58,6 +64,7 @@ static bool split(struct idem_span line, char sign, struct idem_span *name, stru
   return true;
 }
 
+/* A line without a colon, such as the status line, is none. */
 static void put_headers(FILE *out, struct idem_span headers)
 {
   struct idem_span line, name, value;
@@ -72,6 +79,7 @@ static void put_headers(FILE *out, struct idem_span headers)
   fputs("],", out);
 }
 
+/* Names of headers, in any case. */
 static bool is_called(struct idem_span name, const char *wanted)
 {
   return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
@@ -102,6 +110,7 @@ static void put_cookies(FILE *out, struct idem_span headers, const char *header,
   fputs("],", out);
 }
 
+/* Each piece between two &, as the key sees them, too. */
 static void put_query(FILE *out, struct idem_span query)
 {
   struct idem_span piece, name, value;
@@ -145,6 +154,7 @@ static void put_post_data(FILE *out, const struct tape_record *record)
   fputs("},", out);
 }
 
+/* The URL is whole, credentials in it having been redacted when it was recorded. */
 static void put_request(FILE *out, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);
@@ -166,6 +176,7 @@ static void put_request(FILE *out, const struct tape_record *record)
 
 /* The response. */
 
+/* `size` is the true length, also where only the beginning is on the tape. */
 static void put_content(FILE *out, const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
@@ -183,6 +194,7 @@ static void put_content(FILE *out, const struct tape_record *record)
   fputs("},", out);
 }
 
+/* "Not Found" of "HTTP/1.1 404 Not Found"; HTTP/2 has none. */
 static struct idem_span status_text(struct idem_span block)
 {
   struct idem_span line;
@@ -221,12 +233,14 @@ static void put_response(FILE *out, const struct tape_record *record)
 
 /* Times. */
 
+/* A time that libcurl told; 0 means that it does not apply. */
 static int64_t fact_or(const struct tape_record *record, unsigned number, int64_t fallback)
 {
   int64_t value;
   return tape_fact_number(&record->outcome, number, &value) && value > 0 ? value : fallback;
 }
 
+/* HAR has milliseconds with a fraction. */
 static double ms(int64_t us)
 {
   return us < 0 ? 0 : (double)us / 1000;
@@ -253,6 +267,7 @@ static double put_timings(FILE *out, const struct tape_record *record)
   return ms(total);
 }
 
+/* Members that tools of others pass over, for whoever comes from `tape ls` with a number. */
 static void put_extras(FILE *out, const struct tape_record *record)
 {
   struct idem_span address;
@@ -268,6 +283,7 @@ static void put_extras(FILE *out, const struct tape_record *record)
   }
 }
 
+/* In the order in which the specification lists the members. */
 void cli_har_entry(FILE *out, const struct tape_record *record)
 {
   char when[CLI_UNIT_SIZE];

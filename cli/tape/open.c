@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Opening a tape for a command, going over it, and the file that --output names. */
 #include "cli/output/output.h"
 #include "cli/tape/tape.h"
 
@@ -16,6 +17,7 @@ const char *cli_tape_key(const struct cli_options *options)
   return variable && *variable ? variable : NULL;
 }
 
+/* Damage does not keep the rest from being looked at; it is only told. */
 int cli_tape_open(const struct cli_options *options, const char *dir, struct tape **out)
 {
   struct idem_error error = {""};
@@ -54,6 +56,8 @@ int cli_tape_each(const struct tape *tape, const char *what, bool whole,
 
 /* Sinks. */
 
+/* Written beside the target and renamed at the end, so that a report that failed half way does
+ * not take the place of a good one. */
 int cli_sink_open(const struct cli_options *options, struct cli_sink *sink)
 {
   *sink = (struct cli_sink){.file = stdout, .path = options->output};
@@ -69,6 +73,7 @@ int cli_sink_open(const struct cli_options *options, struct cli_sink *sink)
   return CLI_STORE;
 }
 
+/* CLI_NO keeps the file: it has all that could be read. */
 int cli_sink_close(struct cli_sink *sink, int code)
 {
   if (!sink->path)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Three passes, each over what has no partner yet: by key, then by content (keys may be new in
+ * each run), then by URL (the content may be what was changed). In each, both sides are sorted by
+ * name and walked together, so a run of any length costs n log n. */
 #include "cli/tape/pair.h"
 
 #include "cli/output/output.h"
@@ -7,6 +10,7 @@
 
 #include <stdlib.h>
 
+/* A URL is compared by a digest, as the other two names are digests already. */
 static int visit(void *arg, const struct tape_record *record)
 {
   struct cli_pair_side *side = arg;
@@ -37,6 +41,7 @@ struct named {
   size_t index;
 };
 
+/* Equal names in the order of the run: the n-th of one side meets the n-th of the other. */
 static int by_name(const void *a, const void *b)
 {
   const struct named *x = a, *y = b;
@@ -44,6 +49,7 @@ static int by_name(const void *a, const void *b)
   return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
+/* Those without a partner, sorted. */
 static size_t list_names(const struct cli_pair_side *side, size_t offset, struct named *out)
 {
   size_t count = 0;
@@ -54,6 +60,7 @@ static size_t list_names(const struct cli_pair_side *side, size_t offset, struct
   return count;
 }
 
+/* Each knows the other's number, which counts from 1. */
 static void join(struct cli_pair_side *a, struct cli_pair_side *b, size_t x, size_t y, enum cli_pairing by)
 {
   a->item[x].partner = y + 1;
@@ -61,6 +68,7 @@ static void join(struct cli_pair_side *a, struct cli_pair_side *b, size_t x, siz
   a->item[x].by = b->item[y].by = by;
 }
 
+/* Walks both lists as a merge does. */
 static void pair_by(struct cli_pair_side *a, struct cli_pair_side *b, size_t offset, enum cli_pairing by,
                     struct named *names)
 {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* What is known of an exchange beyond its bytes: how its call is written, what kind of answer it
+ * is, whether it failed, what it cost. */
 #include "cli/view/exchange.h"
 
 #include "cli/output/units.h"
@@ -36,6 +38,7 @@ static bool ends_with(struct idem_span text, const char *end)
   return text.len >= len && memcmp(text.data + text.len - len, end, len) == 0;
 }
 
+/* One function for all forms, so that a port or a query is left out in the same way everywhere. */
 char *cli_call_text(const struct idem_answer *answer, enum cli_call_form form)
 {
   struct idem_span method = answer->method, origin = answer->origin, query = answer->query;
@@ -57,6 +60,7 @@ char *cli_call_text(const struct idem_answer *answer, enum cli_call_form form)
   return len < 0 ? NULL : text;
 }
 
+/* By what the response says of itself; the body is not looked at. */
 const char *cli_answer_kind(const struct idem_answer *answer)
 {
   struct idem_span type = cli_header(answer->headers, "Content-Type");
@@ -122,6 +126,8 @@ bool cli_record_failed(const struct tape_record *record)
   return record->outcome.curl_code != 0 || record->outcome.status >= FAILURE;
 }
 
+/* A tape keeps bodies and no usage, so it is read from them by the code with which the store
+ * reads it when an answer comes. */
 struct idem_usage cli_record_usage(const struct tape_record *record)
 {
   struct stream stream = {.usage = {-1, -1}};

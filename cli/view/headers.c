@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Header lines for people, for pipes, and for JSON. What hands a secret to the app (cookies) is
+ * cut behind the colon unless --raw asks for it; credentials of requests never reached the store. */
 #include "cli/view/headers.h"
 
 #include "cli/output/json.h"
@@ -29,6 +31,7 @@ static size_t shown(const char *line, size_t len, bool raw)
   return (size_t)(colon - line) + 1;
 }
 
+/* The name stays when the value goes. */
 static void put_line(FILE *out, const char *line, size_t len, struct cli_header_style style)
 {
   size_t part = shown(line, len, style.raw);
@@ -40,6 +43,7 @@ static void put_line(FILE *out, const char *line, size_t len, struct cli_header_
     fputs(" [redacted]", out);
 }
 
+/* `exact` keeps the line's own CRLF. */
 static void put_end(FILE *out, const char *end, size_t len, bool exact)
 {
   if (exact)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Goes over the whole store once, and compares each request for the same URL with the target.
+ * What is kept is a copy, for the store's memory is only ours inside of a visit. */
 #include "cli/view/nearest.h"
 
 #include "cli/output/output.h"
@@ -18,11 +20,13 @@ static const size_t kept_spans[] = {
 
 #define SPAN_COUNT (sizeof(kept_spans) / sizeof(kept_spans[0]))
 
+/* The i-th of the spans that are kept. */
 static struct idem_span *span_at(struct idem_answer *answer, size_t i)
 {
   return (struct idem_span *)((char *)answer + kept_spans[i]);
 }
 
+/* One block for all of them, into which the spans are turned; NULL without memory. */
 static char *copy_spans(struct idem_answer *answer)
 {
   size_t total = 1, at = 0;
@@ -60,6 +64,7 @@ void cli_kept_release(struct cli_kept *kept)
   *kept = (struct cli_kept){0};
 }
 
+/* What a visit needs. */
 struct search {
   const struct idem_answer *target;
   struct cli_nearest *nearest;
@@ -71,6 +76,7 @@ static bool same(struct idem_span a, struct idem_span b)
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Another operation at the same place. The same key is the target itself. */
 static bool comparable(const struct idem_answer *a, const struct idem_answer *b)
 {
   return memcmp(a->key, b->key, IDEM_KEY_SIZE) != 0 && same(a->method, b->method) &&
@@ -155,6 +161,7 @@ static const char *const deciding_members[] = {"/messages",
                                                "/n",
                                                "/query"};
 
+/* By its first member: /messages/0/content is part of /messages. */
 static bool decides(const char *pointer, size_t len)
 {
   size_t first = 1 + strcspn(pointer + 1, "/ ");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Rules, modes and URLs as text: what `check` and `doctor` say of a configuration. */
 #include "cli/view/rules.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ const char *cli_mode_name(enum idem_mode mode)
   return modes[mode];
 }
 
+/* Measures first, since a rule may be as long as its author likes. */
 char *cli_rule_text(const struct idem_rule *rule)
 {
   size_t size = idem_rule_format(rule, NULL, 0) + 1;
@@ -53,6 +55,8 @@ static bool find_field(const char *text, const char *field, char value[CLI_VALUE
   return false;
 }
 
+/* Taken from the rule's text rather than from the struct, so that every field has it, a new one
+ * too. */
 bool cli_rule_value(const struct idem_rule *rule, const char *field, char value[CLI_VALUE_SIZE])
 {
   char *text = cli_rule_text(rule);
@@ -115,6 +119,7 @@ static int parse_authority(const char *text, size_t len, struct idem_target *tar
   return colon ? parse_port(colon + 1, (size_t)(end - colon - 1), &target->port) : 0;
 }
 
+/* What is behind ? or # is no part of it. */
 static void parse_path(const char *text, struct idem_target *target)
 {
   bool none = *text != '/';
@@ -122,6 +127,7 @@ static void parse_path(const char *text, struct idem_target *target)
   target->path_len = none ? 1 : strcspn(text, "?#");
 }
 
+/* As libcurl would take it apart, for the parts that a rule looks at. */
 int cli_url_parse(const char *url, struct idem_target *target, struct idem_error *error)
 {
   const char *authority = skip_scheme(url, &target->port);
