@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command's table of commands, and what it says without one. */
-#include "cli/command/command.h"
+#include "cli/commands/dispatch.h"
 #include "cli/output/text.h"
 
 #include <errno.h>

@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the command line to a command's run. getopt_long(3) does the reading; its tables are made from ours each time, since
+ * Options by a command's table. getopt_long(3) does the reading; its tables are made from ours each time, since
  * it moves operands about and says what was wrong in three different places (its result, optopt, optind).
  */
 #include "cli/command/command.h"
 
-#include "cli/launch/find_store.h"
-#include "cli/tape/tape.h"
 #include "config/place.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MOST = 16, COMMANDS_MOST = 32 };
+enum { OPTIONS_MOST = 16 };
 
 /* What getopt gives for option i is FIRST_VALUE + i, so that it is never one of the letters. */
 enum { FIRST_VALUE = 256 };
-
-/* A parse that ends with --help, beside the exit codes that it ends with otherwise. */
-enum { HELP = -1 };
-
-/* Options. */
 
 static void make_tables(const struct cli_command *command, struct option names[OPTIONS_MOST + 2],
                         char letters[2 * OPTIONS_MOST + 8])
@@ -102,10 +96,8 @@ static int complain(const struct cli_command *command, int got, char **argv)
   return cli_fail(CLI_USAGE, "unknown option \"%s\"; see idemshim %s --help", word, command->name);
 }
 
-/* Reads argv[1..] into `options`; `*first` is the index of the first operand, for operands are moved to the end. Returns an
- * enum cli_exit, or HELP. */
-static int parse(const struct cli_command *command, int argc, char **argv, struct cli_options *options,
-                 int *first)
+int cli_options_parse(const struct cli_command *command, int argc, char **argv, struct cli_options *options,
+                      int *first)
 {
   struct option names[OPTIONS_MOST + 2];
   char letters[2 * OPTIONS_MOST + 8];
@@ -115,7 +107,7 @@ static int parse(const struct cli_command *command, int argc, char **argv, struc
   for (int got; (got = getopt_long(argc, argv, letters, names, NULL)) != -1;) {
     const struct cli_option *option = option_of(command, got);
     if (got == 'h')
-      return HELP;
+      return CLI_HELP;
     int code = option ? store_value(option, optarg, options) : complain(command, got, argv);
     if (code != CLI_OK)
       return code;
@@ -134,8 +126,7 @@ static int parse(const struct cli_command *command, int argc, char **argv, struc
   return CLI_OK;
 }
 
-/* "usage: idemshim ls [options]", the options with their help, and the details. */
-static void print_help(const struct cli_command *command)
+void cli_options_help(const struct cli_command *command)
 {
   char label[64];
   printf("usage: idemshim %s [options]%s%s\n\n%s\n\noptions:\n", command->name, *command->operands ? " " : "",
@@ -149,86 +140,4 @@ static void print_help(const struct cli_command *command)
   printf("  %-18s  %s\n", "--help", "print this");
   if (command->details)
     printf("\n%s\n", command->details);
-}
-
-/* Commands. */
-
-static const char *word_of(const struct cli_command *command)
-{
-  const char *blank = strrchr(command->name, ' ');
-  return blank ? blank + 1 : command->name;
-}
-
-/* The row that is called so, by its last word; NULL if there is none, and then that is said. */
-static const struct cli_command *find(const struct cli_commands *commands, const char *word)
-{
-  const char *words[COMMANDS_MOST + 1] = {NULL};
-  for (size_t i = 0; i < commands->count && i < COMMANDS_MOST; i++) {
-    words[i] = word_of(commands->row[i]);
-    if (strcmp(words[i], word) == 0)
-      return commands->row[i];
-  }
-  const char *hint = IDEM_SUGGEST(words, word, strlen(word));
-  if (*hint)
-    cli_fail(CLI_USAGE, "unknown command \"%s%s\"%s", commands->of, word, hint);
-  else
-    cli_fail(CLI_USAGE, "unknown command \"%s%s\"; see idemshim %s--help", commands->of, word, commands->of);
-  return NULL;
-}
-
-static int run_on_store(const struct cli_command *command, const struct cli_options *options, char **operands)
-{
-  struct idem_store *store;
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  code = command->on_store(options, store, operands);
-  idem_store_close(store);
-  return code;
-}
-
-static int run_on_tape(const struct cli_command *command, const struct cli_options *options, char **operands)
-{
-  struct tape *tape;
-  int code = cli_tape_open(options, operands[0], &tape);
-  if (code != CLI_OK)
-    return code;
-  code = command->on_tape(options, tape, operands);
-  tape_close(tape);
-  return code;
-}
-
-int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
-{
-  const struct cli_command *command = find(commands, argv[0]);
-  struct cli_options options = {0};
-  int first = 0;
-  if (!command)
-    return CLI_USAGE;
-  cli_message_command(command->name);
-  int code = parse(command, argc, argv, &options, &first);
-  if (code == HELP) {
-    print_help(command);
-    return CLI_OK;
-  }
-  if (code != CLI_OK)
-    return code;
-  char **operands = argv + first;
-  return command->on_store  ? run_on_store(command, &options, operands)
-         : command->on_tape ? run_on_tape(command, &options, operands)
-                            : command->run(&options, argc - first, operands);
-}
-
-int cli_commands_help(const struct cli_commands *commands, const char *word)
-{
-  const struct cli_command *command = find(commands, word);
-  if (command)
-    print_help(command);
-  return command ? CLI_OK : CLI_USAGE;
-}
-
-void cli_commands_list(const struct cli_commands *commands, FILE *out)
-{
-  for (size_t i = 0; i < commands->count; i++)
-    fprintf(out, "  %-8s  %s\n", word_of(commands->row[i]), commands->row[i]->summary);
 }

@@ -24,7 +24,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 struct tape;
 
@@ -102,21 +101,16 @@ extern const struct cli_command cli_command_run, cli_command_record, cli_command
     cli_command_stats, cli_command_ls, cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc,
     cli_command_verify, cli_command_doctor, cli_command_tape;
 
-/* From a word to a row: `idemshim` has such a table, and so has each command that has commands of its own. */
-struct cli_commands {
-  const struct cli_command *const *row;
-  size_t count;
-  const char *of; /* "" or "tape ": what stands before the word */
-};
+/* What a parse ends with for --help, beside the exit codes that it ends with otherwise. */
+enum { CLI_HELP = -1 };
 
-/* Runs the command whose name ends in the word argv[0]: parses its options, prints its help, or says what is wrong with
- * them; a word that is no command is refused with the one that was perhaps meant. */
-int cli_commands_run(const struct cli_commands *commands, int argc, char **argv);
+/* Reads argv[1..] into `options`; `*first` is the index of the first operand, for operands are moved
+ * to the end. argv[0] is the command's name. Returns CLI_OK, CLI_HELP, or CLI_USAGE after saying what
+ * is wrong. */
+int cli_options_parse(const struct cli_command *command, int argc, char **argv, struct cli_options *options,
+                      int *first);
 
-/* Prints the help of the command that `word` names, or refuses it likewise. */
-int cli_commands_help(const struct cli_commands *commands, const char *word);
-
-/* "  ls      list ..." for each. */
-void cli_commands_list(const struct cli_commands *commands, FILE *out);
+/* "usage: idemshim ls [options]", the options with their help, and the details. */
+void cli_options_help(const struct cli_command *command);
 
 #endif

@@ -9,6 +9,7 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"
+#include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
 #include "cli/view/prompt.h"
 

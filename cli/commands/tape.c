@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `idemshim tape`: commands of its own, for what was recorded. */
 #include "cli/tape/tape.h"
-#include "cli/command/command.h"
+#include "cli/commands/dispatch.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "cli/view/exchange.h"
 #include "cli/output/units.h"
 #include "cli/report/report.h"
+#include "cli/view/curl_names.h"
 #include "cli/view/prompt.h"
 
 #include <inttypes.h>

@@ -6,6 +6,7 @@
 #include "cli/output/text.h"
 #include "cli/tape/pair.h"
 #include "cli/tape/tape.h"
+#include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
 
 #include <inttypes.h>

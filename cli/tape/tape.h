@@ -26,13 +26,6 @@ const char *cli_tape_key(const struct cli_options *options);
 int cli_tape_each(const struct tape *tape, const char *what, bool whole,
                   int (*visit)(void *arg, const struct tape_record *record), void *arg);
 
-/* "OPERATION_TIMEDOUT", as curl.h names it without CURLE_; "error 999" for one that is not known. */
-const char *cli_curl_error(uint32_t code);
-
-/* The names of facts, as curl.h has them without CURLINFO_; NULL for a number that is none. */
-const char *cli_curl_info(unsigned number);
-enum { CLI_INFOS = 80 }; /* above every number that has a name */
-
 /* Standard output, or the file of --output, which appears whole or not at all. */
 struct cli_sink {
   FILE *file;

@@ -3,7 +3,7 @@
  * what stands in a member is made by the same functions. */
 #include "cli/output/json.h"
 #include "cli/output/units.h"
-#include "cli/tape/tape.h"
+#include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
 #include "cli/view/headers.h"
 #include "cli/view/prompt.h"

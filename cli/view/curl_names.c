@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What libcurl's numbers are called. They are part of its ABI; curl.h is not needed to read a tape. */
-#include "cli/tape/tape.h"
+#include "cli/view/curl_names.h"
+
+#include <stddef.h>
+#include <stdio.h>
 
 /* enum CURLcode without CURLE_. Numbers that no supported version uses are left out. */
 static const char *const errors[] = {

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/commands/dispatch.h"
+
+#include "cli/launch/find_store.h"
+#include "cli/tape/tape.h"
+#include "config/place.h"
+
+#include <string.h>
+
+/* More than any table has. */
+enum { COMMANDS_MOST = 32 };
+
+static const char *word_of(const struct cli_command *command)
+{
+  const char *blank = strrchr(command->name, ' ');
+  return blank ? blank + 1 : command->name;
+}
+
+/* The row that is called so, by its last word; NULL if there is none, and then that is said. */
+static const struct cli_command *find(const struct cli_commands *commands, const char *word)
+{
+  const char *words[COMMANDS_MOST + 1] = {NULL};
+  for (size_t i = 0; i < commands->count && i < COMMANDS_MOST; i++) {
+    words[i] = word_of(commands->row[i]);
+    if (strcmp(words[i], word) == 0)
+      return commands->row[i];
+  }
+  const char *hint = IDEM_SUGGEST(words, word, strlen(word));
+  if (*hint)
+    cli_fail(CLI_USAGE, "unknown command \"%s%s\"%s", commands->of, word, hint);
+  else
+    cli_fail(CLI_USAGE, "unknown command \"%s%s\"; see idemshim %s--help", commands->of, word, commands->of);
+  return NULL;
+}
+
+static int run_on_store(const struct cli_command *command, const struct cli_options *options, char **operands)
+{
+  struct idem_store *store;
+  int code = cli_find_store(options, &store);
+  if (code != CLI_OK)
+    return code;
+  code = command->on_store(options, store, operands);
+  idem_store_close(store);
+  return code;
+}
+
+static int run_on_tape(const struct cli_command *command, const struct cli_options *options, char **operands)
+{
+  struct tape *tape;
+  int code = cli_tape_open(options, operands[0], &tape);
+  if (code != CLI_OK)
+    return code;
+  code = command->on_tape(options, tape, operands);
+  tape_close(tape);
+  return code;
+}
+
+int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
+{
+  const struct cli_command *command = find(commands, argv[0]);
+  struct cli_options options = {0};
+  int first = 0;
+  if (!command)
+    return CLI_USAGE;
+  cli_message_command(command->name);
+  int code = cli_options_parse(command, argc, argv, &options, &first);
+  if (code == CLI_HELP) {
+    cli_options_help(command);
+    return CLI_OK;
+  }
+  if (code != CLI_OK)
+    return code;
+  char **operands = argv + first;
+  return command->on_store  ? run_on_store(command, &options, operands)
+         : command->on_tape ? run_on_tape(command, &options, operands)
+                            : command->run(&options, argc - first, operands);
+}
+
+int cli_commands_help(const struct cli_commands *commands, const char *word)
+{
+  const struct cli_command *command = find(commands, word);
+  if (command)
+    cli_options_help(command);
+  return command ? CLI_OK : CLI_USAGE;
+}
+
+void cli_commands_list(const struct cli_commands *commands, FILE *out)
+{
+  for (size_t i = 0; i < commands->count; i++)
+    fprintf(out, "  %-8s  %s\n", word_of(commands->row[i]), commands->row[i]->summary);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What libcurl's numbers are called: a tape has codes and infos as numbers, for they are part of
+ * libcurl's ABI and never change. curl.h is not needed, so a tape of a newer libcurl can be read.
+ */
+#ifndef IDEMSHIM_CLI_CURL_NAMES_H
+#define IDEMSHIM_CLI_CURL_NAMES_H
+
+#include <stdint.h>
+
+/* "OPERATION_TIMEDOUT", as curl.h names it without CURLE_; "error 999" for one that is not known. */
+const char *cli_curl_error(uint32_t code);
+
+/* The names of facts, as curl.h has them without CURLINFO_; NULL for a number that is none. */
+const char *cli_curl_info(unsigned number);
+enum { CLI_INFOS = 80 }; /* above every number that has a name */
+
+#endif
