@@ -30,17 +30,24 @@ static __attribute__((noinline)) CURLcode setopt_of_any(CURL *handle, CURLoption
   return idem_easy_setopt(shadow, option, value);
 }
 
+static inline bool is_quick(const struct shadow *shadow, const CURL *handle)
+{
+  return atomic_load_explicit(&shadow->quick, memory_order_relaxed) == handle;
+}
+
 /*
- * The commonest options of the commonest handle are on a path of their own: a program sets dozens of them for
- * each call. What is noted before the real call must be sure to be accepted: callbacks, pointers and flags
+ * The commonest options are on a path of their own: a program sets dozens of them for each call. What is noted before the real call must be sure to be accepted: callbacks, pointers and flags
  * are; a negative number is not.
  */
 HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
 {
   struct shadow *shadow = shadow_last;
   const struct option_row *row = option_row(option);
-  if (__builtin_expect(atomic_load_explicit(&shadow->quick, memory_order_relaxed) != handle, 0))
-    return setopt_of_any(handle, option, value, CALLER);
+  if (__builtin_expect(!is_quick(shadow, handle), 0)) {
+    shadow = shadow_find_in_table(handle);
+    if (!shadow || !is_quick(shadow, handle))
+      return setopt_of_any(handle, option, value, CALLER);
+  }
   if (__builtin_expect(row->kind == OPTION_KEPT && (intptr_t)value >= 0, 1))
     shadow->slot[row->slot] = value;
   else if (row->kind != OPTION_FORWARDED)
