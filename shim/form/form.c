@@ -7,6 +7,10 @@
 
 static const char no_memory[] = "no memory";
 
+/* Forms and parts. Their memory is freed, so they are looked for under the lock: forms are not made by the
+ * thousand for each call. */
+static struct pointer_map forms = POINTER_MAP(struct pointer_entry);
+
 static struct blob *blob_new(const char *data, size_t len)
 {
   struct blob *blob = malloc(sizeof(*blob) + len);
@@ -38,18 +42,18 @@ struct form *form_new(const struct libcurl *lib)
 void form_track(curl_mime *mime, const struct libcurl *lib)
 {
   struct form *form = form_new(lib);
-  if (form)
-    form_table_add(&form->tracked, mime);
+  if (form && !pointer_map_add(&forms, &form->entry, mime))
+    free(form);
 }
 
 struct form *form_find(const curl_mime *mime)
 {
-  return (struct form *)form_table_find(mime);
+  return pointer_map_find_locked(&forms, mime);
 }
 
 struct form_part *form_part_find(const curl_mimepart *part)
 {
-  return (struct form_part *)form_table_find(part);
+  return pointer_map_find_locked(&forms, part);
 }
 
 struct form_part *form_append(struct form *form)
@@ -70,9 +74,7 @@ struct form_part *form_append(struct form *form)
 void form_add_part(struct form *form, const curl_mimepart *real)
 {
   struct form_part *part = form_append(form);
-  if (part)
-    form_table_add(&part->tracked, real);
-  else
+  if (!part || !pointer_map_add(&forms, &part->entry, real))
     form->unknown = no_memory;
 }
 
@@ -158,7 +160,7 @@ void form_part_set_parts(struct form_part *part, struct form *parts)
 
 static void free_part(struct form_part *part)
 {
-  form_table_remove(&part->tracked);
+  pointer_map_remove(&forms, &part->entry);
   form_part_clear(part);
   free_own_headers(part);
   free(part->name);
@@ -181,7 +183,7 @@ static void free_parts(struct form *form)
 void form_forget(struct form *form)
 {
   struct form_part *owner = form->owner;
-  form_table_remove(&form->tracked);
+  pointer_map_remove(&forms, &form->entry);
   form->owner = NULL;
   if (owner) {
     owner->parts = NULL;
@@ -202,7 +204,7 @@ struct form *form_take(const curl_mime *mime)
 
 curl_mime *form_real(const struct form *form)
 {
-  return form ? (curl_mime *)form->tracked.real : NULL;
+  return form ? (curl_mime *)form->entry.key : NULL;
 }
 
 void form_drop(struct form *form)
@@ -211,4 +213,14 @@ void form_drop(struct form *form)
     return;
   free_parts(form);
   free(form);
+}
+
+void form_lock_all(void)
+{
+  pointer_map_lock(&forms);
+}
+
+void form_unlock_all(void)
+{
+  pointer_map_unlock(&forms);
 }

@@ -12,8 +12,8 @@
 #ifndef IDEMSHIM_SHIM_FORM_H
 #define IDEMSHIM_SHIM_FORM_H
 
+#include "shim/base/pointer_map.h"
 #include "shim/form/form_reader.h"
-#include "shim/form/form_table.h"
 #include "shim/libcurl/libcurl.h"
 
 #include <stdbool.h>
@@ -29,8 +29,8 @@ struct blob {
 };
 
 struct form_part {
-  struct tracked tracked; /* as the curl_mimepart */
-  struct form *form;      /* that it is a part of */
+  struct pointer_entry entry; /* its key is the curl_mimepart */
+  struct form *form;          /* that it is a part of */
   struct form_part *next;
   char *name, *filename, *type, *encoder;
   const struct curl_slist *headers; /* the app's, read when the form is sent; or a copy's own */
@@ -47,7 +47,7 @@ struct form_part {
 };
 
 struct form {
-  struct tracked tracked; /* as the curl_mime */
+  struct pointer_entry entry; /* its key is the curl_mime */
   const struct libcurl *lib;
   struct form_part *first, *last;
   struct form_part *owner; /* the part whose content it is */
@@ -99,5 +99,9 @@ curl_mime *form_real(const struct form *form);
 
 /* Before curl_easy_duphandle(), which gives the copy the same readers. */
 void form_share_readers(const struct form *form);
+
+/* For a fork alone: locks and unlocks what finds forms. */
+void form_lock_all(void);
+void form_unlock_all(void);
 
 #endif

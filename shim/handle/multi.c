@@ -3,81 +3,33 @@
 
 #include "shim/engine/multi_call.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 256u
+struct pointer_map multi_map = POINTER_MAP(struct multi);
 
-static _Atomic(struct multi *) buckets[BUCKETS];
-static struct multi *unused;
-_Atomic unsigned multi_alive;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static _Atomic(struct multi *) *bucket_of(CURLM *handle)
-{
-  return &buckets[((uintptr_t)handle >> 6) * 0x9E3779B97F4A7C15u >> 56];
-}
-
-struct multi *multi_walk(CURLM *handle)
-{
-  struct multi *multi = atomic_load_explicit(bucket_of(handle), memory_order_acquire);
-  while (multi && atomic_load_explicit(&multi->handle, memory_order_acquire) != handle)
-    multi = atomic_load_explicit(&multi->next, memory_order_acquire);
-  return multi;
-}
-
-/* As in shadow_table.c: a walk can miss, but never find wrongly, and a miss is checked. */
 struct multi *multi_find(CURLM *handle)
 {
-  struct multi *multi = handle ? multi_walk(handle) : NULL;
-  if (!multi && handle) {
-    pthread_mutex_lock(&lock);
-    multi = multi_walk(handle);
-    pthread_mutex_unlock(&lock);
-  }
-  return multi;
-}
-
-static struct multi *take_unused(void)
-{
-  struct multi *multi = unused ? unused : calloc(1, sizeof(*multi));
-  if (multi)
-    unused = atomic_load_explicit(&multi->next, memory_order_relaxed);
-  return multi;
+  return pointer_map_find(&multi_map, handle);
 }
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
 {
-  pthread_mutex_lock(&lock);
-  struct multi *multi = take_unused();
-  if (multi) {
-    atomic_fetch_add_explicit(&multi_alive, 1, memory_order_relaxed);
-    multi->lib = lib;
-    atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
-    multi->driver = (struct driver){.depth = 0};
-    multi->multi_calls = NULL;
-    multi->message_count = multi->added = multi->unread = 0;
-    multi->reads_ahead = multi->in_reader = false;
-    _Atomic(struct multi *) *bucket = bucket_of(handle);
-    atomic_store_explicit(&multi->next, atomic_load_explicit(bucket, memory_order_relaxed),
-                          memory_order_relaxed);
-    atomic_store_explicit(&multi->handle, handle, memory_order_release);
-    atomic_store_explicit(bucket, multi, memory_order_release);
-  }
-  pthread_mutex_unlock(&lock);
-  return multi;
-}
-
-static void unlink_multi(struct multi *multi)
-{
-  _Atomic(struct multi *) *link = bucket_of(multi->handle);
-  struct multi *at;
-  while ((at = atomic_load_explicit(link, memory_order_relaxed)) && at != multi)
-    link = &at->next;
-  if (at)
-    atomic_store_explicit(link, atomic_load_explicit(&multi->next, memory_order_relaxed),
-                          memory_order_release);
+  struct multi *multi = multi_find(handle);
+  if (multi) /* its end was not seen */
+    multi_free(multi);
+  multi = pointer_map_take(&multi_map);
+  if (!multi)
+    return NULL;
+  multi->lib = lib;
+  multi->driver = (struct driver){.depth = 0};
+  multi->multi_calls = NULL;
+  multi->message_count = multi->added = multi->unread = 0;
+  multi->reads_ahead = multi->in_reader = false;
+  if (pointer_map_add(&multi_map, &multi->entry, handle))
+    return multi;
+  multi_free(multi);
+  return NULL;
 }
 
 void multi_free(struct multi *multi)
@@ -87,14 +39,8 @@ void multi_free(struct multi *multi)
   multi->messages = NULL;
   multi->in = NULL;
   multi->message_room = 0;
-  pthread_mutex_lock(&lock);
   atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
-  unlink_multi(multi);
-  atomic_fetch_sub_explicit(&multi_alive, 1, memory_order_relaxed);
-  atomic_store_explicit(&multi->handle, NULL, memory_order_release);
-  atomic_store_explicit(&multi->next, unused, memory_order_release);
-  unused = multi;
-  pthread_mutex_unlock(&lock);
+  pointer_map_give(&multi_map, &multi->entry);
 }
 
 struct multi *multi_of(const struct shadow *shadow)
@@ -174,18 +120,18 @@ CURLMsg *multi_take_message(struct multi *multi, int *left)
 
 void multi_lock_all(void)
 {
-  pthread_mutex_lock(&lock);
+  pointer_map_lock(&multi_map);
   multi_call_lock();
 }
 
 void multi_unlock_all(void)
 {
   multi_call_unlock();
-  pthread_mutex_unlock(&lock);
+  pointer_map_unlock(&multi_map);
 }
 
 void multi_begin_anew(void)
 {
   multi_call_begin_anew();
-  pthread_mutex_unlock(&lock);
+  pointer_map_unlock(&multi_map);
 }

@@ -11,13 +11,16 @@
 #define IDEMSHIM_SHIM_MULTI_H
 
 #include "shim/base/driver.h"
+#include "shim/base/pointer_map.h"
 #include "shim/handle/shadow.h"
 
 struct multi_call;
 
 struct multi {
-  _Atomic(CURLM *) handle; /* NULL while unused */
-  _Atomic(struct multi *) next;
+  union {
+    struct pointer_entry entry; /* first */
+    _Atomic(CURLM *) handle;    /* its key; NULL while unused */
+  };
   const struct libcurl *lib;
   _Atomic uint32_t serial;        /* grows with every use of this memory */
   struct multi_call *multi_calls; /* of ours, under way */
@@ -36,11 +39,10 @@ struct multi *multi_find(CURLM *handle);                           /* or NULL: f
 
 /* The same without a lock: may miss one that is in the table, never finds wrongly. Most programs have none.
  */
-extern _Atomic unsigned multi_alive;
-struct multi *multi_walk(CURLM *handle);
+extern struct pointer_map multi_map;
 static inline struct multi *multi_glance(CURLM *handle)
 {
-  return atomic_load_explicit(&multi_alive, memory_order_relaxed) ? multi_walk(handle) : NULL;
+  return pointer_map_count(&multi_map) ? pointer_map_glance(&multi_map, handle) : NULL;
 }
 void multi_free(struct multi *multi);
 

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "shim/base/buffer.h"
+#include "shim/base/pointer_map.h"
 #include "shim/handle/options.h"
 #include "shim/libcurl/libcurl.h"
 #include "store/store.h"
@@ -57,10 +58,12 @@ struct multi_call;
 struct transport;
 
 struct shadow {
-  _Atomic(CURL *) handle; /* NULL while unused */
-  _Atomic(CURL *) quick;  /* the handle, if its options may be noted without looking further: a rule could
+  union {
+    struct pointer_entry entry; /* first */
+    _Atomic(CURL *) handle;     /* its key; NULL while unused */
+  };
+  _Atomic(CURL *) quick; /* the handle, if its options may be noted without looking further: a rule could
                    match, and it is  IDLE; else the shadow itself, which is nobody's handle */
-  _Atomic(struct shadow *) next;
   const struct libcurl *lib;
 
   struct buffer url;         /* with its NUL; len 0: none set */

@@ -168,7 +168,7 @@ HOOK(CURLcode, curl_mime_subparts, (curl_mimepart * part, curl_mime *subparts))
 {
   struct form_part *known = form_part_find(part);
   const struct libcurl *real = libcurl_of_part(known, CALLER);
-  bool again = known && subparts && known->parts && known->parts->tracked.real == subparts;
+  bool again = known && subparts && known->parts && known->parts->entry.key == subparts;
   if (!real || !real->mime_subparts)
     return CURLE_NOT_BUILT_IN;
   if (known && !again)

@@ -15,7 +15,7 @@
  * none itself there is nothing more to look at. */
 static inline const struct libcurl *alone(const void *caller)
 {
-  return atomic_load_explicit(&multi_alive, memory_order_relaxed) ? NULL : libcurl_itself_first(caller);
+  return pointer_map_count(&multi_map) ? NULL : libcurl_itself_first(caller);
 }
 
 static struct multi *find(CURLM *multi, const void *caller, const struct libcurl **real)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/fork.h"
 
-#include "shim/form/form_table.h"
+#include "shim/form/form.h"
 #include "shim/handle/multi.h"
 #include "shim/handle/shadow.h"
 #include "shim/rescue/inflight.h"
@@ -15,7 +15,7 @@ void fork_lock_all(void)
 {
   libcurl_lock();
   shadow_lock_all();
-  form_table_lock_all();
+  form_lock_all();
   multi_lock_all();
   inflight_lock();
 }
@@ -24,7 +24,7 @@ void fork_unlock_all(void)
 {
   inflight_unlock();
   multi_unlock_all();
-  form_table_unlock_all();
+  form_unlock_all();
   shadow_unlock_all();
   libcurl_unlock();
 }
@@ -34,7 +34,7 @@ void fork_unlock_in_copy(void)
   store_object_after_fork();
   inflight_after_fork();
   multi_begin_anew();
-  form_table_unlock_all();
+  form_unlock_all();
   shadow_unlock_all();
   libcurl_unlock();
 }
