@@ -61,6 +61,7 @@ $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -lcurl -lpthread
 $(T)/option_rows: $(B)/obj/shim/handle/options.o
+$(T)/pointer_map_threads: $(B)/obj/shim/base/pointer_map.o
 
 # Old names and callbacks of every kind are what it is about.
 $(B)/obj/tests/fidelity/%.o $(B)/obj/tests/clients/incident/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing is left of a handle that has ended: 200,000 of them, of the app and those that libcurl makes for itself. */
+/* Handles come and go by the hundred thousand: each is found while it lives, and nothing is left of it. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -37,4 +37,12 @@ Test(handles, leave_nothing_behind_in_any_mode)
       expect_no_growth(modes[m], interfaces[i], 2000, ours, "{\"prompt\":\"again\"}");
     }
   }
+}
+
+Test(handles, are_found_while_others_come_and_go)
+{
+  struct run run = run_plain(&w, "pointer_map_threads", "300000", NULL);
+  expect_success(&run);
+  cr_expect(strncmp(run.out, "0 mistakes", 10) == 0, "%s", run.out);
+  run_release(&run);
 }
