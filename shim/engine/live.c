@@ -179,13 +179,13 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
     override_until_set(request->shadow, CURLOPT_ERRORBUFFER, live->error);
   request_limit_time(request);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
-  live->spooling = (struct spooling){.request = NULL};
+  live->publish = (struct stream_publish){.request = NULL};
   if (kind == LIVE_OWNED) {
     prerequest_attach(&live->tee);
-    spooling_begin(&live->spooling, &live->tee, live->started_us);
+    stream_publish_begin(&live->publish, &live->tee, live->started_us);
     if (request->rule->rescue_ms)
       at_exit_register();
-    rescue_begin(&live->rescue, &live->tee, &live->spooling);
+    rescue_begin(&live->rescue, &live->tee, &live->publish);
   }
   request->shadow->replayed = REPLAYED_NOT;
   request->shadow->state = PERFORM_LIVE;
@@ -210,8 +210,8 @@ static void take_back(struct live *live)
 static void end_claim(struct live *live, CURLcode code)
 {
   struct request *request = live->request;
-  spooling_end(&live->spooling, code);
-  request->op.unknown = request_outcome_unknown(request, code) || (code != CURLE_OK && request->op.resent);
+  stream_publish_end(&live->publish, code);
+  request->op.unknown = prerequest_outcome_unknown(request, code) || (code != CURLE_OK && request->op.resent);
   request->api->leave(request->store, &request->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
 }
 

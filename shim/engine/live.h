@@ -20,7 +20,7 @@ struct live {
   enum live_kind kind;
   struct tee tee;
   struct rescue rescue;
-  struct spooling spooling;
+  struct stream_publish publish;
   struct upstream_key key;
   int64_t started_us; /* CLOCK_REALTIME */
   bool teed;

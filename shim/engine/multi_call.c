@@ -335,7 +335,7 @@ void multi_call_guard(struct multi *multi)
 {
   for (struct multi_call *f = multi->multi_calls; f; f = f->next)
     if (is_sent(f)) {
-      spooling_look(&f->live.spooling);
+      stream_publish_look(&f->live.publish);
       rescue_look_after(&f->live.rescue);
     }
   carry_on(multi);

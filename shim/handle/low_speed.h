@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* LOW_SPEED_LIMIT and LOW_SPEED_TIME as libcurl applies them [lib/progress.c, lib/speedcheck.c], so that it
  * is known before the connection is closed. */
-#ifndef IDEMSHIM_SHIM_SLOW_H
-#define IDEMSHIM_SHIM_SLOW_H
+#ifndef IDEMSHIM_SHIM_LOW_SPEED_H
+#define IDEMSHIM_SHIM_LOW_SPEED_H
 
 #include "shim/handle/shadow.h"
 

@@ -47,7 +47,7 @@ void prerequest_attach(struct tee *tee)
   override_set(request->shadow, CURLOPT_PREREQDATA, tee);
 }
 
-bool request_has_begun(const struct request *request)
+bool prerequest_is_past(const struct request *request)
 {
   long size = 0;
   const struct shadow *shadow = request->shadow;
@@ -55,7 +55,7 @@ bool request_has_begun(const struct request *request)
   return request->announced && size > 0;
 }
 
-bool request_outcome_unknown(const struct request *request, CURLcode code)
+bool prerequest_outcome_unknown(const struct request *request, CURLcode code)
 {
-  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && request_has_begun(request);
+  return code != CURLE_OK && code != CURLE_HTTP_RETURNED_ERROR && prerequest_is_past(request);
 }

@@ -3,12 +3,12 @@
  * What has come of a live call, for those who wait for it: an answer in pieces is put into the call's spool
  * once somebody asks, and at once by a copy of the process, whose call is about to be asked for again.
  */
-#ifndef IDEMSHIM_SHIM_SPOOLING_H
-#define IDEMSHIM_SHIM_SPOOLING_H
+#ifndef IDEMSHIM_SHIM_STREAM_PUBLISH_H
+#define IDEMSHIM_SHIM_STREAM_PUBLISH_H
 
 #include "shim/live/tee.h"
 
-struct spooling {
+struct stream_publish {
   struct request *request; /* NULL: nobody may follow it */
   const struct tee *tee;
   struct tee_listener listener;
@@ -18,15 +18,15 @@ struct spooling {
 };
 
 /* An OWNED call begins. */
-void spooling_begin(struct spooling *spooling, struct tee *tee, int64_t started_us);
+void stream_publish_begin(struct stream_publish *publish, struct tee *tee, int64_t started_us);
 
 /* After a turn of libcurl's loop: has somebody begun to follow? Does nothing for one that is zeroed. */
-void spooling_look(struct spooling *spooling);
+void stream_publish_look(struct stream_publish *publish);
 
 /* A copy of the process goes on with it. What libcurl has in memory may still come here. */
-void spooling_stop(struct spooling *spooling);
+void stream_publish_stop(struct stream_publish *publish);
 
 /* The transfer is over, before the claim is left. */
-void spooling_end(struct spooling *spooling, CURLcode code);
+void stream_publish_end(struct stream_publish *publish, CURLcode code);
 
 #endif

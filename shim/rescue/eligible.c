@@ -103,7 +103,7 @@ bool eligible_is_sent_whole(const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
   curl_off_t sent = shadow_info_size(shadow, CURLINFO_SIZE_UPLOAD_T);
-  return request_has_begun(request) && sent >= (curl_off_t)request->bytes.body.len &&
+  return prerequest_is_past(request) && sent >= (curl_off_t)request->bytes.body.len &&
          sent >= shadow_info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
 }
 

@@ -87,8 +87,8 @@ static void become_copy(struct rescue *rescue)
   if (multi_of(shadow))
     copy_mute_others(multi_of(shadow), shadow);
   /* Whoever gives a call up asks for it again. */
-  rescue->spooling->wanted = true;
-  spooling_look(rescue->spooling);
+  rescue->publish->wanted = true;
+  stream_publish_look(rescue->publish);
 }
 
 /* repeats=fresh: an identical call is the same one from here on. */
@@ -120,7 +120,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     break;
   case HANDOFF_OWNER:
     rescue->state = RESCUE_AWAY;
-    spooling_stop(rescue->spooling);
+    stream_publish_stop(rescue->publish);
     inflight_handed_off(rescue->entry);
     override_set(rescue->request->shadow, CURLOPT_FORBID_REUSE, 1);
     request_event(rescue->request, "rescue", why, 0, (monotonic_us() - rescue->request->started_us) / 1000);
@@ -144,7 +144,7 @@ static void part(struct rescue *rescue, const char *why)
 /* A callback of the app's ends it. True in the copy, which carries on as if it had not. */
 static bool rescue_instead(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !request_has_begun(rescue->request))
+  if (rescue->state != RESCUE_READY || !prerequest_is_past(rescue->request))
     return false;
   part(rescue, why);
   return rescue->state == RESCUE_COPY;
@@ -219,7 +219,7 @@ void rescue_look(struct rescue *rescue)
     first_turn(rescue, now_us);
     return;
   }
-  bool begun = request_has_begun(rescue->request);
+  bool begun = prerequest_is_past(rescue->request);
   if (!begun && !override_has(rescue->request->shadow, CURLOPT_TIMEOUT_MS))
     return;
   rescue->out_of_speed = begun && is_too_slow(rescue, now_us);
@@ -283,7 +283,7 @@ void rescue_look_after(struct rescue *rescue)
 /* A transfer that is over stays inside: what becomes of it is being noted down. */
 void rescue_turned(struct rescue *rescue, int running)
 {
-  spooling_look(rescue->spooling);
+  stream_publish_look(rescue->publish);
   rescue_look_after(rescue);
   if (running && rescue->entry)
     driver_leave(&rescue->entry->own);
@@ -291,7 +291,7 @@ void rescue_turned(struct rescue *rescue, int running)
 
 void rescue_now(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !rescue->started_us || !request_has_begun(rescue->request))
+  if (rescue->state != RESCUE_READY || !rescue->started_us || !prerequest_is_past(rescue->request))
     return;
   part(rescue, why);
   rescue_resume(rescue);
@@ -314,13 +314,13 @@ static bool on_refused(void *self, const char *who)
   return rescue_instead(self, who);
 }
 
-void rescue_begin(struct rescue *rescue, struct tee *tee, struct spooling *spooling)
+void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish)
 {
   struct request *request = tee->request;
   struct shadow *shadow = request->shadow;
   *rescue = (struct rescue){.request = request,
                             .tee = tee,
-                            .spooling = spooling,
+                            .publish = publish,
                             .listener = {.self = rescue,
                                          .about_to_send = on_about_to_send,
                                          .status = on_status,
@@ -373,7 +373,7 @@ void rescue_leave(struct rescue *rescue)
     *at = rescue->outer;
   if (rescue->entry)
     driver_enter(&rescue->entry->own);
-  if (rescue->state == RESCUE_READY && !rescue->multi && request_has_begun(rescue->request))
+  if (rescue->state == RESCUE_READY && !rescue->multi && prerequest_is_past(rescue->request))
     report_problem(PROBLEM_NO_TURNS,
                    "this libcurl does not turn its loop by way of us: timed-out calls are not finished");
 }

@@ -2,7 +2,7 @@
 /*
  * rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
  *
- *     rescue_begin(&rescue, &tee, &spooling);
+ *     rescue_begin(&rescue, &tee, &publish);
  *     rescue_enter(&rescue);
  *     code = real->easy_perform(handle);        // each turn: rescue_before_turn(), rescue_after_turn()
  *     rescue_leave(&rescue);
@@ -29,7 +29,7 @@
 #include "shim/rescue/guard.h"
 
 struct inflight;
-struct spooling;
+struct stream_publish;
 
 enum rescue_state {
   RESCUE_OFF,   /* not wanted, or tried in vain */
@@ -42,7 +42,7 @@ struct rescue {
   struct request *request;
   struct tee *tee;
   struct tee_listener listener;
-  struct spooling *spooling;
+  struct stream_publish *publish;
   struct inflight *entry; /* where an exit of the process, or of its thread, finds it; NULL without memory */
   struct rescue *outer;   /* the call whose callback made this one, on the same thread */
   CURLM *multi;           /* libcurl's own, which runs an easy transfer; NULL until its first turn */
@@ -56,7 +56,7 @@ struct rescue {
 };
 
 /* Called round a transfer of an OWNED call. After the end, `state` says which side this is. */
-void rescue_begin(struct rescue *rescue, struct tee *tee, struct spooling *spooling);
+void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish);
 void rescue_end(struct rescue *rescue);
 
 /* Called when its answer is committed, too. Does nothing for one that was never begun. */

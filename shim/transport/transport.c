@@ -354,10 +354,10 @@ bool transport_answer(struct transport *t, const char *marks)
   struct shadow *shadow = t->shadow;
   const struct idem_answer *answer = &t->request->op.answer;
   bool open = stream_is_open(t->request);
-  struct wire_facts facts = {.body_len = open ? UINT64_MAX : answer->body.len,
-                             .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
-                             .secure_cookies =
-                                 shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
+  struct transport_header_facts facts = {
+      .body_len = open ? UINT64_MAX : answer->body.len,
+      .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
+      .secure_cookies = shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
   bool begun = t->replay->begun;
   t->replay = replay_begin_answer(shadow, answer, marks);
   if (!t->replay)
@@ -366,7 +366,7 @@ bool transport_answer(struct transport *t, const char *marks)
   t->replay->passing = true;
   struct idem_span record = {t->replay->headers.data, t->replay->headers.len};
   t->wire.len = 0;
-  if (!wire_compose(&t->wire, record, &facts))
+  if (!transport_header_compose(&t->wire, record, &facts))
     return false;
   t->identical =
       t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);

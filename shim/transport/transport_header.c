@@ -32,7 +32,7 @@ static bool steers(struct idem_span line)
   return false;
 }
 
-static bool length_holds(struct idem_span block, const struct wire_facts *facts)
+static bool length_holds(struct idem_span block, const struct transport_header_facts *facts)
 {
   struct idem_span length = header_find(block, "content-length");
   return facts->bodyless || (!header_find(block, "transfer-encoding").data && length.len &&
@@ -64,7 +64,7 @@ static bool put_cookie(struct buffer *wire, struct idem_span line)
 }
 
 static bool put_last(struct buffer *wire, struct idem_span line, struct idem_span block,
-                     const struct wire_facts *facts)
+                     const struct transport_header_facts *facts)
 {
   if (line.data == block.data)
     return put_status(wire, line);
@@ -84,7 +84,8 @@ static bool put_earlier(struct buffer *wire, struct idem_span line)
   return blank ? put(wire, line.data, line.len) : put(wire, no_field, sizeof(no_field) - 1);
 }
 
-bool wire_compose(struct buffer *wire, struct idem_span record, const struct wire_facts *facts)
+bool transport_header_compose(struct buffer *wire, struct idem_span record,
+                              const struct transport_header_facts *facts)
 {
   struct idem_span last = header_last_block(record);
   bool complete = true;

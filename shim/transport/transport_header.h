@@ -8,18 +8,19 @@
  * 401, CONNECT) go as 102, HTTP/2 and HTTP/3 status lines as HTTP/1.1, framing that is no longer true and
  * codings that are undone go as an empty field.
  */
-#ifndef IDEMSHIM_SHIM_WIRE_H
-#define IDEMSHIM_SHIM_WIRE_H
+#ifndef IDEMSHIM_SHIM_TRANSPORT_HEADER_H
+#define IDEMSHIM_SHIM_TRANSPORT_HEADER_H
 
 #include "shim/handle/shadow.h"
 
-struct wire_facts {
+struct transport_header_facts {
   uint64_t body_len;
   bool bodyless;       /* HEAD: a length says nothing of what follows */
   bool secure_cookies; /* libcurl is to keep cookies that may come over https alone */
 };
 
 /* Appends to `wire`; false without memory. */
-bool wire_compose(struct buffer *wire, struct idem_span record, const struct wire_facts *facts);
+bool transport_header_compose(struct buffer *wire, struct idem_span record,
+                              const struct transport_header_facts *facts);
 
 #endif
