@@ -93,7 +93,7 @@ static void keep_answer(const struct live *live, CURLcode code)
     report_not_stored(request, live->tee.unfit, 0);
   else if (request->shadow->disturbed)
     report_not_stored(request, "options changed during the transfer", 0);
-  else if (!facts_add_date(&facts, live->started_us) || !facts_collect(request->shadow, &facts))
+  else if (!info_record_add_date(&facts, live->started_us) || !info_record_collect(request->shadow, &facts))
     report_not_stored(request, "no memory, or a credential in a redirect", 0);
   else
     commit(live, &facts);

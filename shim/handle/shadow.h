@@ -74,7 +74,7 @@ struct shadow {
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
                  64];        /* NEEDS options that are set; the last bit stands for all newer ones */
   uint64_t overridden, held; /* overrides.h: libcurl has ours; and keeps it though the app sets the option */
-  struct replay *replay;     /* what the last delivery left for getinfo; NULL until the first */
+  struct info *info;         /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule;  /* valid while `matched` */
   struct transport *transport;   /* while the state is TRANSPORT */
   struct multi_call *multi_call; /* its call in a multi, while that is under way */
@@ -112,7 +112,7 @@ static inline struct shadow *shadow_find(CURL *handle)
 }
 
 /* Forgets the handle; call before the real cleanup, since libcurl reuses the address at once. What a
- * delivery has left on it is freed before (replay_free). */
+ * delivery has left on it is freed before (info_free). */
 void shadow_free(struct shadow *shadow);
 
 /* As curl_easy_reset() does: options are gone, the cookie engine stays. */

@@ -15,7 +15,7 @@ static void end_shadow(struct shadow *shadow)
 {
   if (!shadow)
     return;
-  replay_free(shadow);
+  info_free(shadow);
   shadow_free(shadow);
 }
 

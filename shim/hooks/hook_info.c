@@ -10,7 +10,7 @@ HOOK(CURLcode, curl_easy_getinfo, (CURL * handle, CURLINFO info, void *out))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (!real)
     return CURLE_NOT_BUILT_IN;
-  if (shadow && shadow->replayed && out && replay_getinfo(shadow, info, out))
+  if (shadow && shadow->replayed && out && info_getinfo(shadow, info, out))
     return CURLE_OK;
   return real->easy_getinfo(handle, info, out);
 }
@@ -23,7 +23,7 @@ HOOK(CURLHcode, curl_easy_header,
   if (!real || !real->easy_header)
     return CURLHE_NOT_BUILT_IN;
   if (shadow && shadow->replayed)
-    return replay_header(shadow, name, index, origin, request, out);
+    return info_header(shadow, name, index, origin, request, out);
   return real->easy_header(handle, name, index, origin, request, out);
 }
 
@@ -35,6 +35,6 @@ HOOK(struct curl_header *, curl_easy_nextheader,
   if (!real || !real->easy_nextheader)
     return NULL;
   if (shadow && shadow->replayed)
-    return replay_nextheader(shadow, origin, request, previous);
+    return info_nextheader(shadow, origin, request, previous);
   return real->easy_nextheader(handle, origin, request, previous);
 }

@@ -44,9 +44,9 @@ static size_t count_lines(const char *text, size_t len)
 /* One allocation: the entries, then the text that they point into. */
 static struct header_index *make_index(const struct shadow *shadow)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   const struct buffer *headers = &replay->headers;
-  struct idem_span trailers = facts_trailers(&replay->facts);
+  struct idem_span trailers = info_record_trailers(&replay->facts);
   size_t lines = count_lines(headers->data, headers->len) + count_lines(trailers.data, trailers.len);
   size_t head = sizeof(struct header_index) + (lines + 1) * sizeof(struct header_entry);
   struct header_index *index = malloc(head + headers->len + 1 + trailers.len + 1);
@@ -55,7 +55,7 @@ static struct header_index *make_index(const struct shadow *shadow)
   *index = (struct header_index){.text = (char *)index + head, .version = shadow->lib->version};
   index->through_proxy =
       !shadow_value(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS) &&
-      facts_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
+      info_record_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
   if (headers->len)
     memcpy(index->text, headers->data, headers->len);
   index->text[headers->len] = '\0';
@@ -166,7 +166,7 @@ static void read_trailers(struct header_index *index)
 /* The index of what the app has had so far; NULL without memory. */
 static struct header_index *index_of(const struct shadow *shadow)
 {
-  struct replay *replay = shadow->replay;
+  struct info *replay = shadow->info;
   if (!replay->index)
     replay->index = make_index(shadow);
   struct header_index *index = replay->index;
@@ -188,8 +188,8 @@ static bool matches(const struct header_entry *entry, const char *name, unsigned
 }
 
 /* Until 8.0 libcurl had one place for what it gives. */
-static struct curl_header *give(struct replay *replay, size_t place, struct header_entry *entry,
-                                size_t number, size_t amount)
+static struct curl_header *give(struct info *replay, size_t place, struct header_entry *entry, size_t number,
+                                size_t amount)
 {
   struct curl_header *out = &replay->out[replay->index->version < 0x080000 ? 0 : place];
   *out = (struct curl_header){
@@ -203,8 +203,8 @@ static struct curl_header *give(struct replay *replay, size_t place, struct head
   return out;
 }
 
-CURLHcode replay_header(struct shadow *shadow, const char *name, size_t number, unsigned origin, int request,
-                        struct curl_header **out)
+CURLHcode info_header(struct shadow *shadow, const char *name, size_t number, unsigned origin, int request,
+                      struct curl_header **out)
 {
   if (!name || !out || !origin || origin > ORIGIN_ALL || request < -1)
     return CURLHE_BAD_ARGUMENT;
@@ -225,12 +225,12 @@ CURLHcode replay_header(struct shadow *shadow, const char *name, size_t number, 
     return CURLHE_MISSING;
   if (number >= amount)
     return CURLHE_BADINDEX;
-  *out = give(shadow->replay, 0, &index->entries[picked], number, amount);
+  *out = give(shadow->info, 0, &index->entries[picked], number, amount);
   return CURLHE_OK;
 }
 
-struct curl_header *replay_nextheader(struct shadow *shadow, unsigned origin, int request,
-                                      struct curl_header *previous)
+struct curl_header *info_nextheader(struct shadow *shadow, unsigned origin, int request,
+                                    struct curl_header *previous)
 {
   struct header_index *index = index_of(shadow);
   if (!index || request > index->newest)
@@ -248,5 +248,5 @@ struct curl_header *replay_nextheader(struct shadow *shadow, unsigned origin, in
       number = i == at ? amount : number;
       amount++;
     }
-  return give(shadow->replay, 1, &index->entries[at], number, amount);
+  return give(shadow->info, 1, &index->entries[at], number, amount);
 }

@@ -66,11 +66,11 @@ static const struct info_row info_rows[INFO_LIMIT] = {
 };
 /* clang-format on */
 
-struct replay *replay_begin(struct shadow *shadow)
+struct info *info_begin(struct shadow *shadow)
 {
-  struct replay *replay = shadow->replay;
+  struct info *replay = shadow->info;
   if (!replay)
-    replay = shadow->replay = calloc(1, sizeof(*replay));
+    replay = shadow->info = calloc(1, sizeof(*replay));
   if (!replay)
     return NULL;
   free(replay->index);
@@ -90,7 +90,7 @@ static bool put(struct buffer *to, const char *data, size_t len)
 }
 
 /* The blocks as they came, and the marks in the last one. */
-static bool compose_headers(struct replay *replay, struct idem_span headers, const char *marks)
+static bool compose_headers(struct info *replay, struct idem_span headers, const char *marks)
 {
   size_t marks_len = strlen(marks), end = headers.len;
   size_t blank = end >= 2 && headers.data[end - 2] == '\r' ? 2 : end ? 1 : 0;
@@ -99,15 +99,15 @@ static bool compose_headers(struct replay *replay, struct idem_span headers, con
          put(&replay->headers, headers.data + end - blank, blank);
 }
 
-struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
+struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
 {
-  struct replay *replay = replay_begin(shadow);
+  struct info *replay = info_begin(shadow);
   bool complete = replay && put(&replay->facts, answer->facts.data, answer->facts.len) &&
                   compose_headers(replay, answer->headers, marks);
   return complete ? replay : NULL;
 }
 
-void replay_take_facts(struct replay *replay, struct idem_span facts)
+void info_take_facts(struct info *replay, struct idem_span facts)
 {
   struct buffer fresh = {0};
   if (replay->earlier_facts.data || !put(&fresh, facts.data, facts.len))
@@ -116,10 +116,10 @@ void replay_take_facts(struct replay *replay, struct idem_span facts)
   replay->facts = fresh;
 }
 
-void replay_free(struct shadow *shadow)
+void info_free(struct shadow *shadow)
 {
-  struct replay *replay = shadow->replay;
-  shadow->replay = NULL;
+  struct info *replay = shadow->info;
+  shadow->info = NULL;
   if (!replay)
     return;
   free(replay->index);
@@ -130,10 +130,10 @@ void replay_free(struct shadow *shadow)
   free(replay);
 }
 
-static const char *text_of(const struct replay *replay, unsigned number, const char *fallback)
+static const char *text_of(const struct info *replay, unsigned number, const char *fallback)
 {
   size_t len;
-  const char *fact = facts_find(replay->facts.data, replay->facts.len, number, &len);
+  const char *fact = info_record_find(replay->facts.data, replay->facts.len, number, &len);
   return fact && len && fact[len - 1] == '\0' ? fact : fallback;
 }
 
@@ -164,7 +164,7 @@ static void give_time(CURLINFO info, int64_t us, void *out)
 }
 
 /* A time or speed as the tape has it; the older infos of one kind have other numbers. */
-static bool recorded_time(const struct replay *replay, CURLINFO info, void *out)
+static bool recorded_time(const struct info *replay, CURLINFO info, void *out)
 {
   static const uint8_t same[][2] = {
 #define SAME(older) {CURLINFO_##older & CURLINFO_MASK, CURLINFO_##older##_T & CURLINFO_MASK}
@@ -178,7 +178,7 @@ static bool recorded_time(const struct replay *replay, CURLINFO info, void *out)
   for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
     if (number == same[i][0])
       number = same[i][1];
-  int64_t value = facts_number(replay->facts.data, replay->facts.len, (CURLINFO)number, -1);
+  int64_t value = info_record_number(replay->facts.data, replay->facts.len, (CURLINFO)number, -1);
   if (value < 0)
     return false;
   if (is_speed)
@@ -190,7 +190,7 @@ static bool recorded_time(const struct replay *replay, CURLINFO info, void *out)
 
 static int64_t elapsed_us(const struct shadow *shadow)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   curl_off_t us = 0;
   if (shadow->replayed == REPLAYED_TRANSPORT)
     shadow->lib->easy_getinfo(shadow->handle, CURLINFO_TOTAL_TIME_T, &us);
@@ -199,7 +199,7 @@ static int64_t elapsed_us(const struct shadow *shadow)
   return us > 0 ? us : 1;
 }
 
-static int64_t first_byte_after_us(const struct replay *replay)
+static int64_t first_byte_after_us(const struct info *replay)
 {
   int64_t us = replay->first_byte_us - replay->started_us;
   return !replay->first_byte_us ? 0 : us > 0 ? us : 1;
@@ -208,9 +208,10 @@ static int64_t first_byte_after_us(const struct replay *replay)
 static const struct curl_certinfo *certificates(const struct shadow *shadow)
 {
   static const struct curl_certinfo none;
-  struct replay *replay = shadow->replay;
+  struct info *replay = shadow->info;
   size_t len = 0;
-  const char *text = facts_find(replay->facts.data, replay->facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
+  const char *text =
+      info_record_find(replay->facts.data, replay->facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
   if (!text || !shadow->slot[SLOT_CERTINFO])
     return &none;
   if (!replay->certinfo)
@@ -219,7 +220,7 @@ static const struct curl_certinfo *certificates(const struct shadow *shadow)
 }
 
 /* What grows with the header. */
-static int64_t passing_number(const struct replay *replay, unsigned number, int64_t value)
+static int64_t passing_number(const struct info *replay, unsigned number, int64_t value)
 {
   switch (number) {
   case NUMBER_OF(CURLINFO_RESPONSE_CODE):
@@ -236,7 +237,7 @@ static int64_t passing_number(const struct replay *replay, unsigned number, int6
 /* Nothing has come yet; a libcurl before 7.75 may fail by the status and pass no header. */
 static bool is_ahead(const struct shadow *shadow)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   long status = 0;
   if (!replay->passing || replay->passed)
     return false;
@@ -248,16 +249,16 @@ static bool is_ahead(const struct shadow *shadow)
 /* A libcurl that is older than an info has no fact of it. */
 static bool is_known(const struct shadow *shadow, CURLINFO info)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   curl_off_t value;
   size_t len;
-  return facts_find(replay->facts.data, replay->facts.len, NUMBER_OF(info), &len) ||
+  return info_record_find(replay->facts.data, replay->facts.len, NUMBER_OF(info), &len) ||
          shadow->lib->easy_getinfo(shadow->handle, info, &value) == CURLE_OK;
 }
 
 static bool knows(const struct shadow *shadow, unsigned number)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   if (replay->unsized && number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD))
     return false;
   if (is_ahead(shadow))
@@ -274,11 +275,11 @@ static int64_t unset_number(const struct shadow *shadow, unsigned number)
 
 static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   unsigned number = NUMBER_OF(info);
   if (number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && shadow->replayed == REPLAYED_DIRECT)
     return replay->downloaded;
-  int64_t value = facts_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
+  int64_t value = info_record_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
   if (!knows(shadow, number))
     return unset_number(shadow, number);
   if (replay->passing)
@@ -288,7 +289,7 @@ static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
 
 static const char *fact_text(const struct shadow *shadow, unsigned number)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   const char *unset = info_rows[number].unset ? "" : NULL;
   return knows(shadow, number) ? text_of(replay, number, unset) : unset;
 }
@@ -313,8 +314,8 @@ static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
   if (shadow->replayed != REPLAYED_TRANSPORT || row->source == SOURCE_UPLOAD_SPEED)
     return false;
   if (row == &info_rows[NUMBER_OF(CURLINFO_RESPONSE_CODE)])
-    return shadow->replay->passing && !shadow->replay->status;
-  return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->replay->passing);
+    return shadow->info->passing && !shadow->info->status;
+  return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->info->passing);
 }
 
 static int64_t libcurls_count(const struct shadow *shadow)
@@ -324,9 +325,9 @@ static int64_t libcurls_count(const struct shadow *shadow)
   return count;
 }
 
-bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out)
+bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out)
 {
-  const struct replay *replay = shadow->replay;
+  const struct info *replay = shadow->info;
   unsigned number = NUMBER_OF(info);
   if (number >= INFO_LIMIT || !replay)
     return false;

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a delivery leaves behind on a handle: curl_easy_getinfo() and the header API answer from it until the
- * next transfer.
+ * info: what a delivery leaves behind on a handle. curl_easy_getinfo() and the header API answer from it until
+ * the next transfer.
  *
- * It tells the facts of the live transfer (info_record.h). Times are its own, but where a tape has them.
+ *     shadow->replayed = info_begin_answer(shadow, answer, marks) ? REPLAYED_DIRECT : REPLAYED_NOT;
+ *     ...
+ *     if (shadow->replayed && info_getinfo(shadow, CURLINFO_RESPONSE_CODE, &status))
+ *       return CURLE_OK;                       // else the real one knows
+ *
+ * It tells the facts of the live transfer (info_record.h). Times are its own, but where a tape has them. It
+ * belongs to the handle, and to the handle's thread; without memory there is none, and the delivery fails.
  */
-#ifndef IDEMSHIM_SHIM_REPLAY_H
-#define IDEMSHIM_SHIM_REPLAY_H
+#ifndef IDEMSHIM_SHIM_INFO_H
+#define IDEMSHIM_SHIM_INFO_H
 
 #include "shim/info/info_record.h"
 
 struct header_index;
 
-struct replay {
+struct info {
   struct buffer headers;              /* every header block, the marks included */
   struct buffer facts, earlier_facts; /* the app may still hold texts of the earlier ones */
   size_t marks_len;
@@ -31,27 +37,26 @@ struct replay {
   struct curl_header out[2];      /* what curl_easy_header and _nextheader gave last */
 };
 
-/* The shadow's replay, emptied (its memory is kept); NULL without memory. */
-struct replay *replay_begin(struct shadow *shadow);
+/* The shadow's info, emptied (its memory is kept); NULL without memory. */
+struct info *info_begin(struct shadow *shadow);
 
 /* The same, with the facts and headers of an answer. `marks` are header lines that go in before the blank
  * line that ends the last header; may be "". */
-struct replay *replay_begin_answer(struct shadow *shadow, const struct idem_answer *answer,
-                                   const char *marks);
+struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks);
 
 /* For the end of the handle. */
-void replay_free(struct shadow *shadow);
+void info_free(struct shadow *shadow);
 
 /* Other facts than it began with: those of the transfer's end. Without memory it keeps the first. */
-void replay_take_facts(struct replay *replay, struct idem_span facts);
+void info_take_facts(struct info *replay, struct idem_span facts);
 
 /* Answers curl_easy_getinfo() for a handle whose last transfer was a delivery. False: ask the real one. */
-bool replay_getinfo(struct shadow *shadow, CURLINFO info, void *out);
+bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out);
 
 /* curl_easy_header() and curl_easy_nextheader() over the delivered headers. */
-CURLHcode replay_header(struct shadow *shadow, const char *name, size_t index, unsigned origin, int request,
-                        struct curl_header **out);
-struct curl_header *replay_nextheader(struct shadow *shadow, unsigned origin, int request,
-                                      struct curl_header *previous);
+CURLHcode info_header(struct shadow *shadow, const char *name, size_t index, unsigned origin, int request,
+                      struct curl_header **out);
+struct curl_header *info_nextheader(struct shadow *shadow, unsigned origin, int request,
+                                    struct curl_header *previous);
 
 #endif

@@ -21,7 +21,7 @@ static const struct {
 #undef FROM
 };
 
-static struct idem_span passed(const struct replay *replay)
+static struct idem_span passed(const struct info *replay)
 {
   return (struct idem_span){replay->headers.data, replay->passed};
 }
@@ -33,7 +33,7 @@ static bool is_whole(struct idem_span headers)
   return headers.len > 3 && end[-1] == '\n' && (end[-2] == '\n' || (end[-2] == '\r' && end[-3] == '\n'));
 }
 
-bool info_is_known_yet(const struct replay *replay, unsigned number)
+bool info_is_known_yet(const struct info *replay, unsigned number)
 {
   if (number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD))
     return is_whole(passed(replay));
@@ -43,7 +43,7 @@ bool info_is_known_yet(const struct replay *replay, unsigned number)
   return true;
 }
 
-int64_t info_redirects_yet(const struct replay *replay, int64_t all)
+int64_t info_redirects_yet(const struct info *replay, int64_t all)
 {
   int64_t redirects = -1;
   const char *at = replay->headers.data, *end = at + replay->passed;

@@ -6,9 +6,9 @@
 #include "shim/info/info.h"
 
 /* False if the header field that this info comes from has not passed yet. */
-bool info_is_known_yet(const struct replay *replay, unsigned number);
+bool info_is_known_yet(const struct info *replay, unsigned number);
 
 /* How many redirects the blocks that have begun make; `all` in the end. */
-int64_t info_redirects_yet(const struct replay *replay, int64_t all);
+int64_t info_redirects_yet(const struct info *replay, int64_t all);
 
 #endif

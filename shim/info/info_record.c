@@ -17,17 +17,17 @@ static bool add_fact(struct buffer *facts, CURLINFO info, const void *value, siz
   return len <= UINT16_MAX && buffer_append(facts, head, FACT_HEAD) && buffer_append(facts, value, len);
 }
 
-bool facts_add_number(struct buffer *facts, CURLINFO info, int64_t value)
+bool info_record_add_number(struct buffer *facts, CURLINFO info, int64_t value)
 {
   return add_fact(facts, info, &value, sizeof(value));
 }
 
-bool facts_add_text(struct buffer *facts, CURLINFO info, const char *value)
+bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value)
 {
   return !value || add_fact(facts, info, value, strlen(value) + 1);
 }
 
-const char *facts_find(const char *facts, size_t len, unsigned number, size_t *fact_len)
+const char *info_record_find(const char *facts, size_t len, unsigned number, size_t *fact_len)
 {
   for (size_t at = 0; at + FACT_HEAD <= len;) {
     uint16_t head[2];
@@ -45,41 +45,42 @@ const char *facts_find(const char *facts, size_t len, unsigned number, size_t *f
 /* No info has this number. */
 #define DATE_FACT CURLINFO_NONE
 
-bool facts_add_date(struct buffer *facts, int64_t started_us)
+bool info_record_add_date(struct buffer *facts, int64_t started_us)
 {
   char date[HEADER_DATE_SIZE];
   header_date(started_us / 1000000, date);
-  return facts_add_text(facts, DATE_FACT, date);
+  return info_record_add_text(facts, DATE_FACT, date);
 }
 
-const char *facts_date(struct idem_span facts)
+const char *info_record_date(struct idem_span facts)
 {
   size_t len = 0;
-  const char *date = facts_find(facts.data, facts.len, NUMBER_OF(DATE_FACT), &len);
+  const char *date = info_record_find(facts.data, facts.len, NUMBER_OF(DATE_FACT), &len);
   return date && len == HEADER_DATE_SIZE && date[len - 1] == '\0' ? date : NULL;
 }
 
 /* Nor this one. */
 #define TRAILERS_FACT 0xfffeu
 
-bool facts_add_trailers(struct buffer *facts, struct idem_span lines)
+bool info_record_add_trailers(struct buffer *facts, struct idem_span lines)
 {
   return !lines.len || add_fact(facts, (CURLINFO)TRAILERS_FACT, lines.data, lines.len);
 }
 
-struct idem_span facts_trailers(const struct buffer *facts)
+struct idem_span info_record_trailers(const struct buffer *facts)
 {
   struct idem_span lines = {"", 0};
-  const char *found = facts->len ? facts_find(facts->data, facts->len, TRAILERS_FACT, &lines.len) : NULL;
+  const char *found =
+      facts->len ? info_record_find(facts->data, facts->len, TRAILERS_FACT, &lines.len) : NULL;
   lines.data = found ? found : "";
   lines.len = found ? lines.len : 0;
   return lines;
 }
 
-int64_t facts_number(const char *facts, size_t len, CURLINFO info, int64_t fallback)
+int64_t info_record_number(const char *facts, size_t len, CURLINFO info, int64_t fallback)
 {
   size_t fact_len;
-  const char *fact = facts_find(facts, len, NUMBER_OF(info), &fact_len);
+  const char *fact = info_record_find(facts, len, NUMBER_OF(info), &fact_len);
   if (fact && fact_len == sizeof(fallback))
     memcpy(&fallback, fact, sizeof(fallback));
   return fallback;
@@ -90,7 +91,7 @@ int64_t facts_number(const char *facts, size_t len, CURLINFO info, int64_t fallb
 /* As the app would be told: of a replay, its own. */
 static CURLcode ask(const struct shadow *shadow, CURLINFO info, void *out)
 {
-  if (shadow->replayed && replay_getinfo((struct shadow *)shadow, info, out))
+  if (shadow->replayed && info_getinfo((struct shadow *)shadow, info, out))
     return CURLE_OK;
   return shadow->lib->easy_getinfo(shadow->handle, info, out);
 }
@@ -102,7 +103,7 @@ static bool collect_number(const struct shadow *shadow, CURLINFO info, struct bu
   curl_off_t large = 0;
   CURLcode code = ask(shadow, info, is_long ? (void *)&small : (void *)&large);
   /* An older libcurl does not know them all. */
-  return code != CURLE_OK || facts_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
+  return code != CURLE_OK || info_record_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
 }
 
 /* The value of `key=` in the app's URL, with which Google's services are paid. */
@@ -127,7 +128,7 @@ static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buff
   struct idem_span secret = url_credential(shadow);
   if (secret.len && memmem(value, strlen(value), secret.data, secret.len))
     return false;
-  return facts_add_text(facts, info, value);
+  return info_record_add_text(facts, info, value);
 }
 
 /* The app's own URL is not stored: a replay tells the URL of the call that it answers. */
@@ -154,7 +155,7 @@ bool info_record_has_certificates(const struct shadow *shadow, struct idem_span 
 {
   size_t len;
   return !shadow->slot[SLOT_CERTINFO] || !shadow->parts.https ||
-         facts_find(facts.data, facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
+         info_record_find(facts.data, facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
 }
 
 /* What a tape has beside the facts. */
@@ -169,7 +170,7 @@ bool info_record_has_certificates(const struct shadow *shadow, struct idem_span 
   X(SPEED_DOWNLOAD_T)                                                                                        \
   X(SPEED_UPLOAD_T)
 
-bool facts_collect_times(const struct shadow *shadow, struct buffer *facts)
+bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts)
 {
   bool complete = true;
 #define X(info) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
@@ -178,7 +179,7 @@ bool facts_collect_times(const struct shadow *shadow, struct buffer *facts)
   return complete;
 }
 
-bool facts_collect(const struct shadow *shadow, struct buffer *facts)
+bool info_record_collect(const struct shadow *shadow, struct buffer *facts)
 {
   bool complete = true;
 #define X(info, unset, when) complete = complete && collect_number(shadow, CURLINFO_##info, facts);

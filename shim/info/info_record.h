@@ -66,32 +66,32 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
 
 /* Reads the facts of the live transfer that has just ended on the handle into `facts`. A credential in the
  * URL's query is left out and put back when it is asked for. False without memory. */
-bool facts_collect(const struct shadow *shadow, struct buffer *facts);
+bool info_record_collect(const struct shadow *shadow, struct buffer *facts);
 
 /* Its times and speeds, which only a tape keeps: a replay from the store tells its own. */
-bool facts_collect_times(const struct shadow *shadow, struct buffer *facts);
+bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts);
 
 /* One fact, for an answer that we make ourselves. */
-bool facts_add_number(struct buffer *facts, CURLINFO info, int64_t value);
-bool facts_add_text(struct buffer *facts, CURLINFO info, const char *value);
+bool info_record_add_number(struct buffer *facts, CURLINFO info, int64_t value);
+bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value);
 
 /* When the live call began, as the mark X-Original-Request-Time says it: written once, so that a hit need
  * not. */
-bool facts_add_date(struct buffer *facts, int64_t started_us);
-const char *facts_date(struct idem_span facts); /* or NULL */
+bool info_record_add_date(struct buffer *facts, int64_t started_us);
+const char *info_record_date(struct idem_span facts); /* or NULL */
 
 /* HTTP trailers, as their lines came; only a tape has them. */
-bool facts_add_trailers(struct buffer *facts, struct idem_span lines);
-struct idem_span facts_trailers(const struct buffer *facts);
+bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
+struct idem_span info_record_trailers(const struct buffer *facts);
 
 /* False if the app wants the certificates of a handshake that were not asked for when the answer was stored.
  */
 bool info_record_has_certificates(const struct shadow *shadow, struct idem_span facts);
 
 /* A stored fact by number; `fallback` if it is not there. */
-int64_t facts_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);
+int64_t info_record_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);
 
 /* The value of a fact, or NULL. */
-const char *facts_find(const char *facts, size_t len, unsigned number, size_t *fact_len);
+const char *info_record_find(const char *facts, size_t len, unsigned number, size_t *fact_len);
 
 #endif

@@ -42,7 +42,8 @@ static bool is_ripe(const struct stream_publish *publish, int *status)
 
 static bool collect(const struct stream_publish *publish, struct buffer *facts)
 {
-  return facts_add_date(facts, publish->started_us) && facts_collect(publish->request->shadow, facts);
+  return info_record_add_date(facts, publish->started_us) &&
+         info_record_collect(publish->request->shadow, facts);
 }
 
 /* The head, and all that has come until now. */

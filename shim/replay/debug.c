@@ -54,7 +54,7 @@ void debug_announce(const struct request *request)
   char text[160];
   if (!debug_wanted(request->shadow))
     return;
-  const char *date = facts_date(request->op.answer.facts);
+  const char *date = info_record_date(request->op.answer.facts);
   int len = snprintf(text, sizeof(text), "Replayed by idemshim: nothing was sent. Answer %s of %.29s\n",
                      request->op.id, date ? date : "now");
   debug_show(request->shadow, CURLINFO_TEXT, text, (size_t)len);

@@ -29,7 +29,7 @@ const char *deliver_refuses(const struct request *request, const struct idem_ans
     return "the answer sets a cookie";
   if (!info_record_has_certificates(shadow, answer->facts))
     return "CERTINFO";
-  bool rounds = facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
+  bool rounds = info_record_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
   if (rounds && !shadow->slot[SLOT_FOLLOWLOCATION] && header_was_redirected(answer->headers))
     return "the answer came after a redirect";
   return shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(answer->status, answer->headers)
@@ -93,7 +93,7 @@ static void count_body(struct delivery *d)
   int64_t len = (int64_t)d->request->op.answer.body.len, counted = (int64_t)d->offered;
   bool known = !stream_is_joined(d->request) && d->network_len != len;
   d->progress.down = known ? counted * d->network_len / len : counted;
-  d->replay->downloaded = d->progress.down;
+  d->info->downloaded = d->progress.down;
 }
 
 CURLcode delivery_write(struct delivery *d, char *data, size_t len)
@@ -173,9 +173,9 @@ static CURLcode wait_for_more(struct delivery *d)
 /* Of the whole transfer, which is told by its end. */
 static int64_t network_len(const struct delivery *d)
 {
-  const struct buffer *facts = &d->replay->facts;
-  return facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T,
-                      (int64_t)d->request->op.answer.body.len);
+  const struct buffer *facts = &d->info->facts;
+  return info_record_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T,
+                            (int64_t)d->request->op.answer.body.len);
 }
 
 /* The end of a stream is asked for once the app has all that came. */
@@ -206,25 +206,26 @@ static CURLcode deliver_body(struct delivery *d)
       unpin(d);
   }
   if (code == CURLE_OK)
-    d->replay->downloaded = d->progress.down = network_len(d);
+    d->info->downloaded = d->progress.down = network_len(d);
   return code;
 }
 
 static CURLcode deliver_whole(struct delivery *d)
 {
-  d->replay->passing = d->replay->begun = true;
+  d->info->passing = d->info->begun = true;
   debug_announce(d->request);
   CURLcode code = progress_update(d->shadow, &d->progress);
   if (code == CURLE_OK && d->request->tape.played)
     code = wait_for(d, d->request->tape.first_byte_us);
-  d->replay->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
+  d->info->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
   if (code == CURLE_OK)
     code = delivery_headers(d);
-  d->replay->passing = code != CURLE_OK;
-  struct buffer *facts = &d->replay->facts;
-  d->length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  d->info->passing = code != CURLE_OK;
+  struct buffer *facts = &d->info->facts;
+  d->length = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = d->length > 0 ? d->length : 0;
-  d->progress.up = d->progress.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  d->progress.up = d->progress.up_total =
+      info_record_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->network_len = network_len(d);
   if (code == CURLE_OK && delivery_fails(d))
     return delivery_fail(d);
@@ -243,10 +244,10 @@ static CURLcode deliver_whole(struct delivery *d)
 bool deliver_answer(struct request *request, const char *marks, CURLcode *result)
 {
   struct shadow *shadow = request->shadow;
-  struct replay *replay = replay_begin_answer(shadow, &request->op.answer, marks);
+  struct info *replay = info_begin_answer(shadow, &request->op.answer, marks);
   if (!replay)
     return false;
-  struct delivery d = {.request = request, .shadow = shadow, .replay = replay, .length = -1};
+  struct delivery d = {.request = request, .shadow = shadow, .info = replay, .length = -1};
   replay->started_us = d.progress.started_us = request->started_us;
   shadow->replayed = REPLAYED_DIRECT;
   shadow->paused = false;
@@ -261,9 +262,10 @@ bool deliver_answer(struct request *request, const char *marks, CURLcode *result
 
 CURLcode deliver_failure(struct request *request, CURLcode code)
 {
-  struct replay *replay = replay_begin(request->shadow);
+  struct info *replay = info_begin(request->shadow);
   if (replay) {
-    replay->begun = facts_add_text(&replay->facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(request->shadow));
+    replay->begun =
+        info_record_add_text(&replay->facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(request->shadow));
     replay->started_us = request->started_us;
     replay->ended_us = monotonic_us();
   }

@@ -29,7 +29,7 @@ static size_t held_len(struct delivery *d, const char *line, size_t len)
   if (!d->held || version >= 0x080700 || (version >= 0x075300 && header_status(line, len)))
     return len;
   d->held = false;
-  return rest_of_block(line, d->replay->headers.data + d->replay->headers.len);
+  return rest_of_block(line, d->info->headers.data + d->info->headers.len);
 }
 
 /* The header callback has paused at this line. Since 8.4 it comes again by itself. */
@@ -42,7 +42,7 @@ static size_t paused_len(struct delivery *d, const char *line, size_t len)
 static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
 {
   size_t len = *line_len = held_len(d, line, *line_len);
-  d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+  d->info->passed = (size_t)(line + len - d->info->headers.data);
   CURLcode code = d->shadow->slot[SLOT_HEADER] ? delivery_write(d, line, len) : CURLE_OK;
   while (code == CURLE_OK && (code = delivery_hold(d)) == CURLE_OK) {
     size_t taken = callback_header(d->shadow, line, len);
@@ -51,7 +51,7 @@ static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
     if (taken != CURL_WRITEFUNC_PAUSE)
       return callback_refused(d->shadow, true, len, taken);
     len = *line_len = paused_len(d, line, len);
-    d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+    d->info->passed = (size_t)(line + len - d->info->headers.data);
   }
   return code;
 }
@@ -73,7 +73,7 @@ CURLcode delivery_fail(struct delivery *d)
 {
   unsigned version = d->shadow->lib->version;
   struct idem_span words = header_words(d->request->op.answer.headers);
-  d->replay->unsized = version >= 0x080800;
+  d->info->unsized = version >= 0x080800;
   if (version < 0x074b00 && words.len)
     callback_error(d->shadow, "The requested URL returned error: %.*s", (int)words.len, words.data);
   else
@@ -89,26 +89,26 @@ static bool fails_at_once(const struct delivery *d, int status)
 
 CURLcode delivery_headers(struct delivery *d)
 {
-  char *line = d->replay->headers.data, *end = line + d->replay->headers.len;
+  char *line = d->info->headers.data, *end = line + d->info->headers.len;
   CURLcode code = CURLE_OK;
   while (line < end && code == CURLE_OK && wants_headers(d->shadow)) {
     char *newline = memchr(line, '\n', (size_t)(end - line));
     size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
     int status = header_status(line, len);
-    d->replay->status = status ? status : d->replay->status;
+    d->info->status = status ? status : d->info->status;
     if (fails_at_once(d, status)) {
-      d->replay->passed = (size_t)(line + len - d->replay->headers.data);
+      d->info->passed = (size_t)(line + len - d->info->headers.data);
       return delivery_fail(d);
     }
     debug_before_header(d->shadow, line, len);
     code = write_header(d, line, &len);
     if (code == CURLE_OK)
-      debug_after_header(d->shadow, d->replay->status, line, len);
+      debug_after_header(d->shadow, d->info->status, line, len);
     line += len;
     if (code == CURLE_OK)
-      d->replay->taken = d->replay->passed;
+      d->info->taken = d->info->passed;
   }
   if (code == CURLE_OK)
-    d->replay->passed = d->replay->taken = d->replay->headers.len;
+    d->info->passed = d->info->taken = d->info->headers.len;
   return code;
 }

@@ -9,7 +9,7 @@
 struct delivery {
   struct request *request;
   struct shadow *shadow;
-  struct replay *replay;
+  struct info *info;
   struct progress progress;
   int64_t length;      /* that the header gives the body; -1: it has not passed, or gives none */
   int64_t network_len; /* of the body, before it was decoded */

@@ -12,7 +12,7 @@ void marks_build(const struct request *request, char marks[MARKS_SIZE])
       "X-Idempotency-Replayed: true\r\nX-From-Cache: true\r\nX-Original-Request-Time: ";
   static const char id[] = "\r\nX-Idemshim-Id: ";
   const char *date =
-      request->rule->mark && !request->tape.played ? facts_date(request->op.answer.facts) : NULL;
+      request->rule->mark && !request->tape.played ? info_record_date(request->op.answer.facts) : NULL;
   char *at = marks;
   *at = '\0';
   if (!date)

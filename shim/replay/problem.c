@@ -38,15 +38,16 @@ static bool add_facts(struct buffer *facts, const struct request *request, const
                       size_t header_len, size_t body_len)
 {
   const struct shadow *shadow = request->shadow;
-  return facts_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
-         facts_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
-         facts_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
-         facts_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
-         facts_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
-         facts_add_number(facts, CURLINFO_PROTOCOL, shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
-         facts_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
-         facts_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
-         facts_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
+  return info_record_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
+         info_record_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
+         info_record_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
+         info_record_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
+         info_record_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
+         info_record_add_number(facts, CURLINFO_PROTOCOL,
+                                shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
+         info_record_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
+         info_record_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
+         info_record_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
 
 bool problem_prepare(struct request *request, const struct problem *problem, struct problem_room *room)

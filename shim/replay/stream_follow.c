@@ -111,8 +111,8 @@ CURLcode stream_settle(struct request *request)
     take(request);
     code = end_of(request);
   }
-  if (request->shadow->replay)
-    replay_take_facts(request->shadow->replay, request->op.answer.facts);
+  if (request->shadow->info)
+    info_take_facts(request->shadow->info, request->op.answer.facts);
   return code;
 }
 

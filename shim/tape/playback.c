@@ -100,7 +100,7 @@ void playback_find(struct request *request)
 
 CURLcode playback_trailers(const struct request *request)
 {
-  struct idem_span lines = facts_trailers(&request->shadow->replay->facts);
+  struct idem_span lines = info_record_trailers(&request->shadow->info->facts);
   for (char *line = (char *)lines.data, *end = line + lines.len; line < end;) {
     char *newline = memchr(line, '\n', (size_t)(end - line));
     size_t len = (size_t)((newline ? newline + 1 : end) - line);

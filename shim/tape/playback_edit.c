@@ -61,12 +61,13 @@ static bool put_length(struct buffer *to, struct idem_span headers, size_t len)
 static bool put_sizes(struct buffer *to, const struct idem_answer *answer, size_t headers_len, size_t len)
 {
   const struct idem_span *facts = &answer->facts;
-  int64_t length = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
-  int64_t header = facts_number(facts->data, facts->len, CURLINFO_HEADER_SIZE, 0);
+  int64_t length = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  int64_t header = info_record_number(facts->data, facts->len, CURLINFO_HEADER_SIZE, 0);
   header += (int64_t)headers_len - (int64_t)answer->headers.len;
-  return facts_add_number(to, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)len) &&
-         facts_add_number(to, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, length < 0 ? -1 : (int64_t)len) &&
-         facts_add_number(to, CURLINFO_HEADER_SIZE, header) && buffer_append(to, facts->data, facts->len);
+  return info_record_add_number(to, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)len) &&
+         info_record_add_number(to, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, length < 0 ? -1 : (int64_t)len) &&
+         info_record_add_number(to, CURLINFO_HEADER_SIZE, header) &&
+         buffer_append(to, facts->data, facts->len);
 }
 
 bool edit_apply(struct edit *edit, uint64_t number, struct idem_answer *answer)

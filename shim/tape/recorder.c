@@ -28,8 +28,8 @@ static bool collect_facts(const struct request *request, struct buffer *facts)
   const struct shadow *shadow = request->shadow;
   buffer_reserve(facts, FACTS_ROOM);
   /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
-  bool collected = facts_collect(shadow, facts);
-  return facts_collect_times(shadow, facts) && collected;
+  bool collected = info_record_collect(shadow, facts);
+  return info_record_collect_times(shadow, facts) && collected;
 }
 
 /* Ids join what belongs to one operation. */
@@ -93,7 +93,7 @@ void recorder_end_live(struct request *request, struct tape_outcome *outcome, st
   if (!request->tape.writer)
     return;
   collect_facts(request, &facts);
-  facts_add_trailers(&facts, trailers);
+  info_record_add_trailers(&facts, trailers);
   outcome->facts = (struct idem_span){facts.data, facts.len};
   outcome->status = last_status(outcome->headers);
   append(request, outcome, what);
@@ -104,7 +104,7 @@ void recorder_end_replay(struct request *request, CURLcode code, enum tape_what 
 {
   const struct shadow *shadow = request->shadow;
   const struct idem_answer *answer = &request->op.answer;
-  const struct replay *replay = shadow->replayed ? shadow->replay : NULL;
+  const struct info *replay = shadow->replayed ? shadow->info : NULL;
   if (!request->tape.writer)
     return;
   struct buffer facts = {0};

@@ -24,7 +24,7 @@
 
 static bool was_redirected(const struct idem_answer *answer)
 {
-  return facts_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
+  return info_record_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
          header_was_redirected(answer->headers);
 }
 
@@ -54,8 +54,8 @@ const char *transport_refuses(const struct request *request)
 /* The record's lines for those that libcurl has taken from the wire; moves on over both. */
 static struct idem_span lines_of_record(const struct transport *t, struct place *at, size_t wire_len)
 {
-  const char *from = t->replay->headers.data + at->record, *to = from;
-  const char *end = t->replay->headers.data + t->replay->headers.len;
+  const char *from = t->info->headers.data + at->record, *to = from;
+  const char *end = t->info->headers.data + t->info->headers.len;
   const char *wire = t->wire.data + at->wire;
   if (wire_len > t->wire.len - at->wire)
     wire_len = t->wire.len - at->wire;
@@ -84,9 +84,9 @@ static void note_refusal(struct transport *t, bool header, size_t taken, size_t 
 static void note_lines(struct transport *t, struct idem_span lines)
 {
   int status = header_status(lines.data, lines.len);
-  t->replay->status = status ? status : t->replay->status;
-  t->replay->begun = true;
-  t->replay->passed = (size_t)(lines.data + lines.len - t->replay->headers.data);
+  t->info->status = status ? status : t->info->status;
+  t->info->begun = true;
+  t->info->passed = (size_t)(lines.data + lines.len - t->info->headers.data);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *user)
@@ -106,8 +106,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->header = before;
   if (taken == lines.len) {
-    debug_after_header(t->shadow, t->replay->status, lines.data, lines.len);
-    t->replay->taken = t->replay->passed;
+    debug_after_header(t->shadow, t->info->status, lines.data, lines.len);
+    t->info->taken = t->info->passed;
   }
   feeder_feed(t);
   note_refusal(t, true, taken, lines.len);
@@ -138,11 +138,11 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   if (t->shadow->slot[SLOT_HEADER] && t->header.wire < t->wire.len)
     return write_header(t, data, len);
   debug_show(t->shadow, CURLINFO_DATA_IN, data, len);
-  t->replay->uncounted = t->counts_late && !t->put_off ? (int64_t)len : 0;
+  t->info->uncounted = t->counts_late && !t->put_off ? (int64_t)len : 0;
   size_t taken = callback_write(t->shadow, data, len);
   t->put_off = taken == CURL_WRITEFUNC_PAUSE;
   if (taken == len || t->put_off)
-    t->replay->uncounted = 0;
+    t->info->uncounted = 0;
   feeder_feed(t);
   return taken;
 }
@@ -151,14 +151,14 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
 static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
   struct transport *t = user;
-  t->replay->begun = true;
-  const struct buffer *facts = &t->replay->facts;
+  t->info->begun = true;
+  const struct buffer *facts = &t->info->facts;
   struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (t->header.wire)
-    p.up = p.up_total = facts_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+    p.up = p.up_total = info_record_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   if (t->scaled) {
-    int64_t total = facts_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
-    int64_t whole = facts_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
+    int64_t total = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+    int64_t whole = info_record_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
     p.down = down * whole / (curl_off_t)t->request->op.answer.body.len;
     p.down_total = down && total > 0 ? total : 0;
   }
@@ -172,10 +172,10 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   curl_prereq_callback function = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
   long ports[2] = {to_port, from_port};
   char *names[2] = {to, from};
-  replay_getinfo(shadow, CURLINFO_PRIMARY_IP, &names[0]);
-  replay_getinfo(shadow, CURLINFO_LOCAL_IP, &names[1]);
-  replay_getinfo(shadow, CURLINFO_PRIMARY_PORT, &ports[0]);
-  replay_getinfo(shadow, CURLINFO_LOCAL_PORT, &ports[1]);
+  info_getinfo(shadow, CURLINFO_PRIMARY_IP, &names[0]);
+  info_getinfo(shadow, CURLINFO_LOCAL_IP, &names[1]);
+  info_getinfo(shadow, CURLINFO_PRIMARY_PORT, &ports[0]);
+  info_getinfo(shadow, CURLINFO_LOCAL_PORT, &ports[1]);
   return function ? function((void *)shadow_value(shadow, CURLOPT_PREREQDATA), names[0], names[1],
                              (int)ports[0], (int)ports[1])
                   : CURL_PREREQFUNC_OK;
@@ -188,7 +188,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   struct transport *t = user;
   int fd = t->app_end;
   (void)purpose;
-  t->replay->begun = true;
+  t->info->begun = true;
   if (fd < 0)
     return CURL_SOCKET_BAD;
   t->app_end = -1;
@@ -326,11 +326,11 @@ static void override_options(struct transport *t)
 bool transport_arm(struct transport *t, struct request *request)
 {
   struct shadow *shadow = request->shadow;
-  struct replay *replay = replay_begin(shadow);
+  struct info *replay = info_begin(shadow);
   int saved = errno;
   *t = (struct transport){.request = request,
                           .shadow = shadow,
-                          .replay = replay,
+                          .info = replay,
                           .app_end = -1,
                           .our_end = -1,
                           .piece = piece_of(shadow)};
@@ -358,21 +358,21 @@ bool transport_answer(struct transport *t, const char *marks)
       .body_len = open ? UINT64_MAX : answer->body.len,
       .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
       .secure_cookies = shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
-  bool begun = t->replay->begun;
-  t->replay = replay_begin_answer(shadow, answer, marks);
-  if (!t->replay)
+  bool begun = t->info->begun;
+  t->info = info_begin_answer(shadow, answer, marks);
+  if (!t->info)
     return false;
-  t->replay->begun = begun;
-  t->replay->passing = true;
-  struct idem_span record = {t->replay->headers.data, t->replay->headers.len};
+  t->info->begun = begun;
+  t->info->passing = true;
+  struct idem_span record = {t->info->headers.data, t->info->headers.len};
   t->wire.len = 0;
   if (!transport_header_compose(&t->wire, record, &facts))
     return false;
   t->identical =
       t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);
   t->scaled = !open && answer->body.len &&
-              facts_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
-                           (int64_t)answer->body.len) != (int64_t)answer->body.len;
+              info_record_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
+                                 (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
   t->answered = true;
   debug_announce(t->request);
@@ -408,11 +408,11 @@ void transport_disarm(struct transport *t, CURLcode code)
     callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
   if (t->answered)
     cookies_mend(t->shadow, t->request->host,
-                 (struct idem_span){t->replay->headers.data, t->replay->headers.len});
-  t->replay->passing = code != CURLE_OK && !t->request->tape.played;
-  if (!t->replay->passing)
-    t->replay->passed = t->replay->headers.len;
-  t->replay->ended_us = monotonic_us();
+                 (struct idem_span){t->info->headers.data, t->info->headers.len});
+  t->info->passing = code != CURLE_OK && !t->request->tape.played;
+  if (!t->info->passing)
+    t->info->passed = t->info->headers.len;
+  t->info->ended_us = monotonic_us();
   t->shadow->transport = NULL;
   t->shadow->state = PERFORM_PENDING;
   buffer_release(&t->url);

@@ -28,7 +28,7 @@
 struct transport {
   struct request *request;
   struct shadow *shadow;
-  struct replay *replay;
+  struct info *info;
   int app_end, our_end;       /* app_end is -1 once libcurl has it */
   struct sockaddr_un address; /* of our end */
   socklen_t address_len;
