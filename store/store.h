@@ -20,10 +20,10 @@
  *     default:         send_live_as_if_we_were_not_there();
  *     }
  *
- * Any number of threads may use one store, and open the same directory; a call and a spool belong to one thread
- * at a time. No lock is held while the app's code runs, and none is waited for on a repeated hit. A child made
- * by fork() may go on with its parent's store: it opens the files anew at its first call, and has no claim of
- * its parent's. In it, a call that was begun before the fork can only be left.
+ * Any number of threads may use one store, and open the same directory; a call and a spool belong to one
+ * thread at a time. No lock is held while the app's code runs, and none is waited for on a repeated hit. A
+ * child made by fork() may go on with its parent's store: it opens the files anew at its first call, and has
+ * no claim of its parent's. In it, a call that was begun before the fork can only be left.
  *
  * Functions return 0 (or a verdict) or -errno, with one line in `error` that names the place and what was
  * expected; a NULL `error` is fine. They never print, exit, abort, raise a signal, or change errno. Whatever

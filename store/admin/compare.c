@@ -21,6 +21,7 @@ enum {
   LIKE_BODY = 400
 };
 
+/* Bytes of an excerpt, and of them before the difference; of a path in JSON. */
 enum { EXCERPT_BEFORE = 12, EXCERPT = 24, PATH_MOST = 160 };
 
 struct difference {
@@ -251,7 +252,8 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
   return same ? LIKE_BODY : (int)((uint64_t)(LIKE_BODY - 1) * alike / longer);
 }
 
-/* Lines are as the store keeps them, "Name: value". */
+/* Lines are as the store keeps them, "Name: value". One without a colon is all name, which no header of ours
+ * is. */
 static struct idem_span header_name(struct idem_span line)
 {
   const char *colon = memchr(line.data, ':', line.len);

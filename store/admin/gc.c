@@ -30,6 +30,7 @@ static int collect(struct idem_store *store, struct idem_gc *out,
                    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                    struct idem_error *error)
 {
+  /* Not the oldest: what has not expired stays as long as there is room. */
   static const struct {
     enum evict_kind kind;
     int64_t age_us;
@@ -40,6 +41,7 @@ static int collect(struct idem_store *store, struct idem_gc *out,
   int rc = state_engine(store, &engine, error);
   if (rc < 0)
     return rc;
+  /* The dead first: their snapshots keep what is dropped from being used again. */
   out->readers = (uint64_t)engine_clear_readers(engine);
   spool_sweep(store);
   if ((rc = state_read(store, &reader, error)) < 0)

@@ -67,6 +67,7 @@ int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const stru
 
 enum { LISTED_MOST = 4 };
 
+/* The keys whose ids begin with what was asked for. */
 struct search {
   const char *id;
   size_t id_len;

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOT_YET is no verdict: nothing that may be served was found, go on deciding. */
 enum { FRESH_MOST = 4096, NOT_YET = 1000 };
 
 /* One entry into the store, from enter() to its verdict. */
@@ -34,7 +35,7 @@ struct entry {
 
 /* An answer. */
 
-/* A new snapshot, in place of the one that is pinned. */
+/* A new snapshot, in place of the one that is pinned. A thread has one reader, so the old one ends first. */
 static int pin(struct entry *entry)
 {
   struct reader *reader = NULL;
@@ -148,14 +149,15 @@ static int enter_by_raw(struct entry *entry)
 
 /* A claim. */
 
-/* True if somebody has sent `key`, and has not come to an end with it. */
+/* True if somebody has sent `key`, and has not come to an end with it; whether it is alive, its lock says. */
 static bool is_in_flight(struct entry *entry, const uint8_t *key, struct claim_record *claim)
 {
   const struct reader *reader = entry->call->priv.reader;
   return claim_record_read(&reader->snapshot, key, claim) == 0 && claim->state == CLAIM_IN_FLIGHT;
 }
 
-/* Somebody sends this key now; is it the same content? */
+/* Somebody sends this key now; is it the same content? Where that is not written down yet, it is taken to be:
+ * the next round knows. */
 static int settle_busy(struct entry *entry)
 {
   struct claim_record claim;

@@ -17,7 +17,7 @@
 
 #include "store/state/state.h"
 
-/* Bits of call->priv.counted. */
+/* Bits of call->priv.counted: each of these is an event that several rounds of one call may come upon. */
 enum {
   COUNTED_EXPIRED = 1,
   COUNTED_MISMATCH = 2,

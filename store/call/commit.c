@@ -20,7 +20,7 @@
 /* A commit that finds the map full makes room and tries again. */
 enum { COMMIT_TRIES = 3, TIDY_MOST = 8 };
 
-/* A growing text; `failed` once there is no memory. */
+/* A growing text; `failed` once there is no memory, and for good, so that one look at the end is enough. */
 struct text {
   char *data;
   size_t len, room;

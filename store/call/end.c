@@ -62,6 +62,7 @@ static void count_hit(struct idem_store *store, const struct idem_call *call)
   stats_add(stats, shard, IDEM_COUNTER_ms_saved, answer->duration_ms);
   if (call->waited)
     stats_add(stats, shard, IDEM_COUNTER_joins, 1);
+  /* A provider bills the tokens of an answer once, however often it is replayed. */
   if (!stats_first_replay(stats, answer->serial))
     return;
   if (answer->usage.input > 0)

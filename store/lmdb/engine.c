@@ -101,9 +101,11 @@ int engine_clear_readers(struct engine *engine)
 
 /* Opening. */
 
+/* MAP_LEAST is as far as a map is halved where address space is short. */
 #define MIB       (UINT64_C(1) << 20)
 #define MAP_LEAST (64 * MIB)
 
+/* A thread that reads has a line of 64 bytes in the lock file, behind a head of two. */
 enum { READERS = 2048, LOCK_BYTES = (READERS + 2) * 64 };
 
 struct opening {

@@ -5,7 +5,8 @@
  * One engine is one environment in one life of a process; after fork() it is left as it is (closing would free
  * the parent's reader slots) and the store opens another.
  *
- * A reader is a snapshot. Each thread keeps one, so that a repeated lookup takes no lock and allocates nothing:
+ * A reader is a snapshot. Each thread keeps one, so that a repeated lookup takes no lock and allocates
+ * nothing:
  *
  *     struct reader *reader;
  *     if ((rc = reader_begin(engine, &reader, error)) == 0) {

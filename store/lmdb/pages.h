@@ -12,6 +12,8 @@
  *     pages_find_trees(&snapshot);
  *     pages_get(&snapshot, PAGES_ANSWERS, key, 32, &value);   // valid as long as the transaction
  *
+ * Visiting and checking whole trees is in pages_walk.c; one page and its nodes are in page.h.
+ *
  * The layout is that of LMDB's data version 1 (0.9.x), 64-bit little-endian. Nothing here allocates (but
  * pages_check_free()), locks, or makes a system call, except that a file which has grown is measured again. A
  * snapshot belongs to one thread; any number of them share one `struct pages`.

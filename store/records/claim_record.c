@@ -55,7 +55,7 @@ int claim_record_put_print(struct writer *writer, const uint8_t *content, const 
   return writer_put(writer, PAGES_PRINTS, content, IDEM_KEY_SIZE, &print, sizeof(print));
 }
 
-/* RFC 9562, version 4. */
+/* RFC 9562, version 4: what upstream gets as its idempotency key must be nobody else's. */
 static int make_uuid(char out[40])
 {
   uint8_t b[16];

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* In one transaction, so that no writer waits long. */
+/* BATCH and CLAIM_BATCH go in one transaction, so that no writer waits long. ROUNDS_MOST is more than any
+ * store has batches: it ends the work on one in which dropping frees nothing. */
 enum { BATCH = 64, CLAIM_BATCH = 256, TIDY_CLAIMS = 4, ROUNDS_MOST = 100000 };
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)

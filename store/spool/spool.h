@@ -23,12 +23,14 @@ enum { SPOOL_MAGIC = 0x5b001edd, SPOOL_MOST = 1 << 30 /* bytes of a piece; the c
 
 /* As it is in the file. */
 struct spool_head {
-  uint32_t magic, kind, number; /* counted from 0 */
-  uint32_t at_ms;
-  int32_t code;
-  uint32_t status;
+  uint32_t magic;
+  uint32_t kind;   /* enum idem_spool_kind */
+  uint32_t number; /* counted from 0 */
+  uint32_t at_ms;  /* of a CHUNK */
+  int32_t code;    /* of an END */
+  uint32_t status; /* of a HEAD, as is the next */
   int64_t started_us;
-  uint64_t generation;
+  uint64_t generation; /* of its owner's claim */
   uint32_t headers_len, facts_len, data_len, zero;
   uint8_t key[IDEM_KEY_SIZE];
   uint8_t nonce[SEAL_NONCE_SIZE], zero_too[4];

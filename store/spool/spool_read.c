@@ -19,7 +19,8 @@
 
 /* Pieces. */
 
-/* Doubles; the reader never has more than twice what has come. */
+/* Doubles; the reader never has more than twice what has come. Without memory `data` stays as it was, and so
+ * does `*room`. */
 static void *grow(void *data, size_t *room, size_t need, size_t size)
 {
   if (need <= *room)
@@ -71,7 +72,8 @@ static int take(struct idem_spool *spool, const struct spool_head *head, char **
   return 0;
 }
 
-/* What may come when. */
+/* What may come when: one HEAD, CHUNKs, one END, numbered from 0, of this try and no other. Anything else is
+ * damage, and never goes away by waiting. */
 static bool is_next(const struct idem_spool *spool, const uint8_t *key, const struct spool_head *head)
 {
   return head->magic == SPOOL_MAGIC && head->number == spool->priv.pieces &&
@@ -179,7 +181,8 @@ static int open_file(const struct idem_store *store, const struct idem_call *cal
 
 /* Following. */
 
-/* Which try is under way; 0: none that has been sent. */
+/* Which try is under way; 0: none that has been sent, or none that can be read. A spool of another try than
+ * the one that was read from is not gone on with: its bytes may differ. */
 static uint64_t generation_now(struct idem_store *store, const struct idem_call *call)
 {
   struct claim_record claim;

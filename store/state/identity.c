@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* As the store keeps it. A plain one ends before the salt. */
+/* As the store keeps it. A plain one ends before the salt. The secret is what tenants are hashed with: with it
+ * and a store, a credential could be tried, so it never leaves the store. */
 struct identity {
   uint32_t schema, zero;
   uint8_t secret[STORE_SECRET];

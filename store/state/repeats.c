@@ -25,7 +25,7 @@ static struct repeat *probe(struct repeat *slot, size_t room, uint64_t name)
   return &slot[i];
 }
 
-/* Keeps half of the table empty. */
+/* Keeps half of the table empty, so that a search is short and always comes to an end. */
 static int grow(struct repeats *repeats)
 {
   if (2 * (repeats->count + 1) <= repeats->room)

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* The least that the files of an empty store need, each by itself. */
 enum { FILE_LEAST = 2 << 20 };
 
 static struct idem_store *stores; /* under process_lock_stores */
@@ -87,6 +88,7 @@ static int find_dir(const struct idem_store_options *options, struct stat *out, 
  * engine, whose readers count. */
 static int open_files(struct idem_store *store, const char *key_file, struct idem_error *error)
 {
+  /* Asking for one lock tells whether the file system has any. */
   static const uint8_t any_key[8];
   char path[PATH_MAX];
   struct rlimit limit;

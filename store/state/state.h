@@ -27,6 +27,7 @@
 
 #include <sys/types.h>
 
+/* The version of what is in the store, plain and encrypted; bytes of its secret; slots of `verified`. */
 enum { STORE_SCHEMA = 1, STORE_SCHEMA_SEALED = 2, STORE_SECRET = 32, STORE_VERIFIED = 4096 };
 
 struct idem_store {
