@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Blocks of 8 KiB in a list; a piece comes from the newest one, and what is larger gets a block
+ * of its own. What is left at a block's end is lost, which a config can afford. */
 #include "config/arena.h"
 
 #include <stdalign.h>
@@ -9,6 +11,7 @@
 /* The strings of an average config fit into one. */
 #define BLOCK_SIZE ((size_t)8192)
 
+/* The pieces lie behind the head, aligned for any object. */
 struct idem_block {
   struct idem_block *next;
   size_t used, size;
@@ -27,6 +30,7 @@ static struct idem_block *new_block(struct idem_arena *arena, size_t size)
   return block;
 }
 
+/* Zeroed, so that a struct of it is in a known state before it is filled. */
 void *idem_arena_alloc(struct idem_arena *arena, size_t size)
 {
   const size_t align = alignof(max_align_t);
@@ -44,6 +48,7 @@ void *idem_arena_alloc(struct idem_arena *arena, size_t size)
   return memset(piece, 0, size);
 }
 
+/* The NUL is for printf and libc; the text itself may hold one. */
 char *idem_arena_copy(struct idem_arena *arena, const char *data, size_t len)
 {
   char *copy = len < SIZE_MAX ? idem_arena_alloc(arena, len + 1) : NULL;

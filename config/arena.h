@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that lives and dies with one config: many small pieces, one release, so that no path out has to know
- * what was allocated before it. Start from a zeroed struct. Functions return NULL when there is no memory.
+ * Memory that lives and dies with one config: many small pieces, one release, so that no path out has to know what was
+ * allocated before it.
+ *
+ *     struct idem_arena arena = {0};
+ *     char *copy = idem_arena_copy(&arena, text, len);         NULL: no memory
+ *     ...
+ *     idem_arena_release(&arena);                              everything at once
+ *
+ * Nothing is given back before that. One thread at a time.
  */
 #ifndef IDEMSHIM_ARENA_H
 #define IDEMSHIM_ARENA_H

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The rules for hosts that need no configuration. They are parsed from builtin.def with the
+ * parsers of the grammar, so a mistake in it is found by the first test that loads a config. */
 #include "config/field.h"
 #include "config/rules.h"
 
@@ -27,6 +29,7 @@ static struct idem_value next_word(const char **list, const struct idem_draft *d
                              .arena = draft->arena};
 }
 
+/* Every path of a provider on one of its hosts; the host's text is shared by all of them. */
 static int add_paths(struct idem_draft *draft, const struct provider *provider, const struct idem_value *host)
 {
   const char *paths = provider->paths;
@@ -46,6 +49,7 @@ static int add_paths(struct idem_draft *draft, const struct provider *provider, 
   return result;
 }
 
+/* The number of rules is known before the first is made, so that the list does not grow. */
 static size_t count_words(const char *list)
 {
   size_t count = 0;
@@ -66,6 +70,8 @@ static size_t count_rules(void)
   return count;
 }
 
+/* Providers, then hosts, then paths: rules of one host follow each other and become one host
+ * group. */
 int idem_builtin_add(struct idem_draft *draft)
 {
   int result = idem_draft_reserve(draft, count_rules());

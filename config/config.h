@@ -2,8 +2,9 @@
 /*
  * config: what the user asked for.
  *
- * Reads the environment (IDEMSHIM_*), parses the rule grammar and answers one question: does a rule want this
- * call, and how is it to be treated? libc only; knows nothing of curl, of stores or of each other's callers.
+ * Reads the environment (IDEMSHIM_*), parses the rule grammar and answers one question: does a rule want this call, and
+ * how is it to be treated? It needs libc alone and knows nothing of curl, of stores or of who calls it, so both libraries
+ * and the command read the same words in the same way.
  *
  *     struct idem_config config;
  *     struct idem_error error;
@@ -13,7 +14,8 @@
  *     ...
  *     idem_config_release(&config);
  *
- * A loaded config is immutable, so any number of threads may match against it.
+ * A loaded config is immutable, so any number of threads may match against it. A mistake is one message that names
+ * variable, rule, field and column; nothing is half loaded. Fields and variables are rows of fields.def and variables.def.
  */
 #ifndef IDEMSHIM_CONFIG_H
 #define IDEMSHIM_CONFIG_H

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* One line of text, whatever goes in: cut at a character, without control characters, and errno
+ * is as it was. */
 #include "config/config.h"
 
 #include <errno.h>

@@ -19,6 +19,7 @@ const struct idem_field idem_fields[IDEM_FIELD_COUNT] = {
 };
 #undef X
 
+/* A linear search: rules are read once. */
 size_t idem_field_find(const char *name, size_t len)
 {
   size_t i = 0;
@@ -38,6 +39,7 @@ const char *idem_field_suggest(struct idem_quoted *out, const char *typed, size_
   return idem_suggest(out, names, typed, len);
 }
 
+/* Parses each fallback of the table, so that a default is exactly what writing it would be. */
 int idem_rule_default(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error)
 {
   struct idem_value value = {.arena = arena, .place = {.where = "defaults", .error = error}};
@@ -218,6 +220,7 @@ void idem_format_field_status(const struct idem_field *field, const void *object
 /* A value may be a little longer than what was read: an address grows in its normal form. */
 #define ROOM (IDEM_VALUE_MAX + 64)
 
+/* Quoted only where it has to be. */
 static void add_value(struct idem_text *text, const char *value)
 {
   /* A value that has one kind of quote was written in the other, so it never has both. */
@@ -229,6 +232,7 @@ static void add_value(struct idem_text *text, const char *value)
   idem_text_add_string(text, bare ? "" : quote);
 }
 
+/* A field is left out if its text is the fallback's: both come from the same formatter. */
 size_t idem_rule_format(const struct idem_rule *rule, char *out, size_t size)
 {
   struct idem_text text = {.out = out, .size = size};

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Opened without waiting, read up to what fstat() saw, closed. Not by stdio, which would allocate behind the app's back.
+ */
 #include "config/file.h"
 
 #include "config/place.h"
@@ -12,12 +15,14 @@
 
 #define FILE_MAX ((size_t)1 << 20)
 
+/* What every message needs: which variable named which path. */
 struct source {
   struct idem_arena *arena;
   const char *variable, *path;
   struct idem_error *error;
 };
 
+/* "IDEMSHIM_RULES: cannot read "x.rules": No such file or directory". */
 static int fail(const struct source *source, const char *what, int number)
 {
   char room[64] = "";
@@ -27,6 +32,7 @@ static int fail(const struct source *source, const char *what, int number)
                         IDEM_QUOTE(source->path, len), strerror_r(number, room, sizeof room));
 }
 
+/* A directory, a pipe, a device or a file of gigabytes is no rule file. */
 static int check_file(const struct source *source, int fd, size_t *size)
 {
   struct stat info;
@@ -58,6 +64,7 @@ static int read_all(const struct source *source, int fd, char *data, size_t size
   return 0;
 }
 
+/* One byte more than the size, so that the data ends in a NUL. */
 static int read_open(const struct source *source, int fd, char **data, size_t *len)
 {
   size_t size = 0;
@@ -83,6 +90,8 @@ int idem_file_read(struct idem_arena *arena, const char *variable, const char *p
   return result;
 }
 
+/* realpath() would demand that the file is there, and follow links that the user may change
+ * later. */
 int idem_path_absolute(struct idem_arena *arena, const char *variable, const char *path, char **absolute,
                        struct idem_error *error)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule file, and paths against the working directory. */
+/*
+ * A rule file, and paths against the working directory. Both run inside of an app that did not expect it: nothing waits
+ * (a pipe nobody writes to), nothing is large, and no descriptor stays.
+ */
 #ifndef IDEMSHIM_FILE_H
 #define IDEMSHIM_FILE_H
 

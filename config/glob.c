@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Globs of hosts, paths and header names: * and ?, nothing else. fnmatch() has brackets, which
+ * hosts of IPv6 have too, and goes by the locale. */
 #include "config/ascii.h"
 #include "config/config.h"
 

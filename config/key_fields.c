@@ -16,6 +16,7 @@ enum { JSON_PREFIX = sizeof json_prefix - 1 };
 static const char *const usual_headers[] = {"Idempotency-Key", "X-Idempotency-Key"};
 enum { USUAL_HEADERS = sizeof usual_headers / sizeof usual_headers[0] };
 
+/* a,b,c from the first item that the user may have written; "none" for an empty list. */
 static void add_words(struct idem_text *text, const struct idem_words *words, size_t first)
 {
   if (first >= words->count)
@@ -26,6 +27,7 @@ static void add_words(struct idem_text *text, const struct idem_words *words, si
   }
 }
 
+/* RFC 9110: a header's name is a token; `others` are wildcards where they are allowed. */
 static bool all_tokens(const char *word, const char *others)
 {
   for (; *word; word++)
@@ -34,6 +36,7 @@ static bool all_tokens(const char *word, const char *others)
   return true;
 }
 
+/* One header's name, as it is. */
 static int check_header(const struct idem_value *item, char *word)
 {
   if (strchr(word, '*') || !all_tokens(word, ""))
@@ -41,6 +44,7 @@ static int check_header(const struct idem_value *item, char *word)
   return 0;
 }
 
+/* A glob over names. */
 static int check_header_glob(const struct idem_value *item, char *word)
 {
   if (!all_tokens(word, "?"))
@@ -153,6 +157,7 @@ void idem_format_field_tenant(const struct idem_field *field, const void *object
     idem_text_add_string(text, keying->tenant_of.word[0]);
 }
 
+/* The two usual headers come first whatever the rule says, so a rule can only add. */
 int idem_parse_field_key_headers(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   struct idem_words *words = IDEM_MEMBER(struct idem_words);
@@ -175,6 +180,7 @@ void idem_format_field_key_headers(const struct idem_field *field, const void *o
   add_words(text, IDEM_CONST_MEMBER(struct idem_words), USUAL_HEADERS);
 }
 
+/* "json:" with pointers behind it, or one of the other words. */
 int idem_parse_field_key(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   struct idem_keying *keying = IDEM_MEMBER(struct idem_keying);
@@ -203,6 +209,7 @@ void idem_format_field_key(const struct idem_field *field, const void *object, s
     add_words(text, &keying->pointers, 0);
 }
 
+/* "on" and "none" are refused, for they would be sent as a header's name. */
 int idem_parse_field_header_or_off(const struct idem_field *field, const struct idem_value *value,
                                    void *object)
 {
@@ -274,6 +281,7 @@ static void add_keying(struct idem_text *text, const struct idem_rule *rule)
   idem_fields[IDEM_FIELD_repeats].format(&idem_fields[IDEM_FIELD_repeats], rule, text);
 }
 
+/* Measures, allocates, writes: the text lives in the config's arena. */
 int idem_rule_name_keying(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error)
 {
   struct idem_value nowhere = {.arena = arena, .place = {.where = "rules", .error = error}};

@@ -43,6 +43,7 @@ static int set_path(const struct idem_value *value, const char *name, const char
   return 0;
 }
 
+/* For values that are kept as they are. */
 static int copy_value(const struct idem_value *value, char **out)
 {
   *out = idem_arena_copy(value->arena, value->data, value->len);
@@ -136,6 +137,7 @@ static int idem_parse_field_rescues(const struct idem_field *field, const struct
   return 0;
 }
 
+/* Messages about its rules name the file and the line, not the variable. */
 static int load_rule_file(struct loader *l, const char *variable, const char *path)
 {
   static const char mark[] = "\xef\xbb\xbf"; /* a UTF-8 byte order mark, as Windows editors write it */
@@ -156,6 +158,7 @@ static int load_rule_file(struct loader *l, const char *variable, const char *pa
   return idem_rules_parse(&l->draft, &rules);
 }
 
+/* Several lines in the variable itself are counted, too, as in a file. */
 static int idem_parse_field_rules(const struct idem_field *field, const struct idem_value *value,
                                   void *object)
 {
@@ -180,11 +183,13 @@ static int idem_parse_field_hosts(const struct idem_field *field, const struct i
 
 #define X(name, values, fallback, type, member, help)                                                        \
   {"IDEMSHIM_" #name, values, fallback, idem_parse_field_##type, NULL, offsetof(struct idem_config, member)},
+/* The documented fallbacks are parsed like values, so what the manual says is what holds. */
 static const struct idem_field variables[] = {
 #include "config/variables.def"
 };
 #undef X
 
+/* An empty variable is an unset one: that is how a shell script takes one away. */
 static int load_variable(struct loader *l, const struct idem_field *variable)
 {
   const char *text = l->get(variable->name);
@@ -217,6 +222,7 @@ static int find_store(struct loader *l)
                         "IDEMSHIM_STORE: expected a directory, as neither XDG_CACHE_HOME nor HOME is set");
 }
 
+/* In the order of the table; rules before hosts, so that a rule wins over the default treatment. */
 static int load(struct loader *l)
 {
   int result = idem_draft_init(&l->draft, &l->arena, l->error);
@@ -237,6 +243,7 @@ static int load(struct loader *l)
   return 0;
 }
 
+/* errno is kept: this runs in the middle of an app's own calls. */
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error)
 {
   int saved = errno;

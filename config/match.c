@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The match that every transfer pays for. A host group holds the last eight literal bytes of its glob and the least
+ * length; most hosts of most programs are refused by one xor. Only what passes is compared as a glob, and only then are
+ * methods and paths looked at, in the order in which the rules were written.
+ */
 #include "config/match.h"
 
 #include "config/ascii.h"
@@ -20,6 +25,7 @@ static uint64_t tail_of(const char *end, size_t len)
   return tail | FOLD;
 }
 
+/* How many bytes at the end of the glob have no wildcard in them; eight at most. */
 static size_t literal_tail(const char *glob, size_t len)
 {
   size_t tail = 0;
@@ -29,11 +35,13 @@ static size_t literal_tail(const char *glob, size_t len)
   return tail < sizeof(uint64_t) ? tail : sizeof(uint64_t);
 }
 
+/* Rules that were made from one host share its text, so the pointers are compared first. */
 static bool same_host(const struct idem_rule *a, const struct idem_rule *b)
 {
   return a->port == b->port && (a->host == b->host || !strcmp(a->host, b->host));
 }
 
+/* What is fixed about the group's host. */
 static void fill_group(struct idem_host_group *group, const struct idem_rule *rule, uint32_t first)
 {
   size_t len = strlen(rule->host), tail = literal_tail(rule->host, len), least = 0;
@@ -48,6 +56,7 @@ static void fill_group(struct idem_host_group *group, const struct idem_rule *ru
   group->spare = least < len ? UINT16_MAX : 0;
 }
 
+/* False for nearly everything. An unsigned subtraction checks both bounds of the length at once. */
 static bool admits(const struct idem_host_group *group, uint64_t tail, size_t host_len, uint16_t port)
 {
   return !((tail ^ group->tail) & group->mask) && host_len - group->least_len <= group->spare &&
@@ -83,6 +92,7 @@ static bool wants_method(const struct idem_words *methods, const struct idem_tar
   return false;
 }
 
+/* The first rule of the group that wants method and path. */
 static const struct idem_rule *match_rules(const struct idem_config *config,
                                            const struct idem_host_group *group,
                                            const struct idem_target *target)
@@ -96,6 +106,7 @@ static const struct idem_rule *match_rules(const struct idem_config *config,
   return NULL;
 }
 
+/* The groups are in the order of the rules, so the first match of the first group wins. */
 const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target)
 {
   const char *host = target->host;

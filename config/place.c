@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Messages about the user's text. They are put together from fixed pieces into a fixed buffer: no heap, and no locale, in
+ * which a column would be written with a comma.
+ */
 #include "config/place.h"
 
 #include "config/ascii.h"
@@ -35,6 +39,7 @@ static void add_step(struct idem_text *text, size_t start, const char *noun)
   idem_text_add_string(text, " ");
 }
 
+/* Only those that are known: a variable that is one value has neither rule nor column. */
 static void add_steps(struct idem_text *text, const struct idem_place *place)
 {
   size_t start = text->len;
@@ -55,6 +60,7 @@ static void add_steps(struct idem_text *text, const struct idem_place *place)
     idem_text_add_string(text, ": ");
 }
 
+/* The place first, so that a list of messages can be read down its left side. */
 int idem_place_fail(const struct idem_place *place, const char *format, ...)
 {
   char steps[256], message[512];
@@ -69,6 +75,7 @@ int idem_place_fail(const struct idem_place *place, const char *format, ...)
   return idem_error_set(place->error, -EINVAL, "%s%s", steps, len < 0 ? "not understood" : message);
 }
 
+/* Bytes beyond ASCII too: nobody knows what a terminal makes of them. */
 static void quote_byte(struct idem_text *text, unsigned char c)
 {
   static const char hex[] = "0123456789abcdef";
@@ -101,11 +108,13 @@ const char *idem_quote(struct idem_quoted *out, const char *data, size_t len)
 /* Longer than any word that we know. */
 #define WORD_MAX 16
 
+/* The smaller one. */
 static unsigned least(unsigned a, unsigned b)
 {
   return a < b ? a : b;
 }
 
+/* Suggestions do not go by case, names do. */
 static bool same(char a, char b)
 {
   return idem_lower(a) == idem_lower(b);
@@ -131,6 +140,7 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
   return cost[a_len][b_len];
 }
 
+/* The nearest word, the first of equally near ones; "" if none is near enough. */
 const char *idem_suggest(struct idem_quoted *out, const char *const *words, const char *typed, size_t len)
 {
   const char *nearest = NULL;

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where in the user's text something is wrong, and the message that says so:
- *   "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected ..."
- *   "idemshim.rules line 7: rule 3, column 1: ..."
+ *
+ *     "IDEMSHIM_RULES: rule 2, field ttl, column 34: expected ..."
+ *     "idemshim.rules line 7: rule 3, column 1: ..."
+ *
+ *     return idem_place_fail(&place, "unknown field %s%s", IDEM_QUOTE(name, len), IDEM_SUGGEST(words, name, len));
+ *
+ * What the user wrote is quoted, cut and escaped, since it may hold anything and the message is one line of a log.
  */
 #ifndef IDEMSHIM_PLACE_H
 #define IDEMSHIM_PLACE_H

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <string.h>
 
+/* Every rule starts as a copy of the defaults, which are parsed once. */
 int idem_draft_init(struct idem_draft *draft, struct idem_arena *arena, struct idem_error *error)
 {
   *draft = (struct idem_draft){.arena = arena, .error = error};
   return idem_rule_default(&draft->defaults, arena, error);
 }
 
+/* The old list stays in the arena until the end; doubling keeps that small. */
 int idem_draft_reserve(struct idem_draft *draft, size_t room)
 {
   struct idem_rule *rules = idem_arena_alloc(draft->arena, room * sizeof *rules);
@@ -27,6 +29,7 @@ int idem_draft_reserve(struct idem_draft *draft, size_t room)
   return 0;
 }
 
+/* The pointer is valid until the next one is added. */
 struct idem_rule *idem_draft_add(struct idem_draft *draft, const char *origin, int number)
 {
   if (draft->count == draft->room && idem_draft_reserve(draft, draft->room ? 2 * draft->room : 8) < 0)
@@ -40,6 +43,7 @@ struct idem_rule *idem_draft_add(struct idem_draft *draft, const char *origin, i
 
 /* The grammar: name=value fields, rules parted by ; or newlines, # comments. */
 
+/* A reader over one text. It stops at the first mistake: what follows it would be guesses. */
 struct reader {
   struct idem_draft *draft;
   const struct idem_rules_text *text;
@@ -52,6 +56,7 @@ struct reader {
 
 _Static_assert(IDEM_FIELD_COUNT <= 32, "reader.seen has a bit for each field");
 
+/* The place of any byte on the current line. */
 static const struct idem_place *here(struct reader *r, const char *at)
 {
   r->place.column = (size_t)(at - r->line_start) + 1;
@@ -63,11 +68,13 @@ static bool is_blank(char c)
   return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* Words end at white space, at ; and at the end. */
 static bool ends_word(const struct reader *r, const char *at)
 {
   return at == r->end || is_blank(*at) || *at == ';' || *at == '\n';
 }
 
+/* The first field of a rule makes it, so that a lone ; is none. */
 static int begin_rule(struct reader *r)
 {
   r->place.number++;
@@ -80,6 +87,8 @@ static int begin_rule(struct reader *r)
   return r->rule ? 0 : -ENOMEM;
 }
 
+/* A rule without a host would be for every host there is, and nobody means that by leaving it
+ * out. */
 static int end_rule(struct reader *r)
 {
   struct idem_rule *rule = r->rule;
@@ -144,6 +153,8 @@ static int read_quoted(struct reader *r, struct idem_value *value)
   return 0;
 }
 
+/* Quotes and # inside of a bare value are refused rather than taken literally: they are nearly
+ * always a mistake. */
 static int read_bare(struct reader *r, struct idem_value *value)
 {
   value->data = r->at;
@@ -160,6 +171,7 @@ static int read_bare(struct reader *r, struct idem_value *value)
   return 0;
 }
 
+/* With its place, for whatever the field's parser has to say of it. */
 static int read_value(struct reader *r, struct idem_value *value)
 {
   bool quoted = r->at < r->end && (*r->at == '"' || *r->at == '\'');
@@ -174,6 +186,7 @@ static int read_value(struct reader *r, struct idem_value *value)
   return 0;
 }
 
+/* name=value: found in the table, read, and given to the field's own parser. */
 static int read_field(struct reader *r)
 {
   struct idem_value value;
@@ -214,6 +227,7 @@ static int read_next(struct reader *r)
   return result;
 }
 
+/* An empty text is a mistake: whoever sets the variable means something by it. */
 int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *text)
 {
   struct reader r = {

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The rules of a config while it is being read: a list that grows, from three sources that follow each other.
+ *
+ *     struct idem_draft draft;
+ *     idem_draft_init(&draft, &arena, &error);
+ *     idem_rules_parse(&draft, &text);              IDEMSHIM_RULES, or the file that it names
+ *     idem_hosts_parse(&draft, origin, hosts);      IDEMSHIM_HOSTS
+ *     if (draft.count == 0)
+ *       idem_builtin_add(&draft);                   neither: the LLM hosts that we know
+ *
  * All functions return 0, or -EINVAL / -ENOMEM with the message set. What they allocate comes from the arena.
  */
 #ifndef IDEMSHIM_RULES_H

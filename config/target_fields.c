@@ -9,6 +9,7 @@
 /* RFC 1035 section 2.3.4. */
 #define HOST_MAX ((size_t)253)
 
+/* One sentence for all hosts that are none, and a hint for the mistake at hand. */
 static int refuse(const struct idem_value *value, const char *hint)
 {
   return idem_value_refuse(
@@ -42,6 +43,7 @@ static bool all_in(const char *text, const char *others)
   return true;
 }
 
+/* 1 to 65535, and nothing behind it. */
 static int parse_port(const struct idem_value *value, uint16_t *port)
 {
   unsigned number = 0;
@@ -71,6 +73,7 @@ static int normal_address(const struct idem_value *value, char **host)
   return *host ? 0 : idem_value_no_memory(value);
 }
 
+/* What RFC 1035 allows, wildcards, and one trailing point. */
 static int normal_name(const struct idem_value *value, char *host)
 {
   size_t len = strlen(host);
@@ -97,6 +100,7 @@ static size_t host_end(const struct idem_value *value)
   return colon && colon == last ? (size_t)(colon - data) : value->len;
 }
 
+/* Takes the port off, then normalises what is left as an address or as a name. */
 int idem_host_parse(const struct idem_value *value, char **host, uint16_t *port)
 {
   size_t end = host_end(value);
@@ -143,6 +147,7 @@ void idem_format_field_host(const struct idem_field *field, const void *object, 
   }
 }
 
+/* Upper case, as the app's own method will be. */
 static int check_method(const struct idem_value *item, char *word)
 {
   if (idem_value_is(item, "*"))
@@ -183,6 +188,7 @@ static bool has_query(const struct idem_value *value)
   return mark && memchr(mark, '=', (size_t)(value->data + value->len - mark));
 }
 
+/* Each refusal names what people write there instead: a query, a full URL, spaces. */
 int idem_parse_field_path(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   struct idem_rule *rule = object;

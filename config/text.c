@@ -24,6 +24,7 @@ void idem_text_add_string(struct idem_text *text, const char *string)
   idem_text_add(text, string, strlen(string));
 }
 
+/* Written backwards from the last digit. */
 void idem_text_add_number(struct idem_text *text, uint64_t number)
 {
   char digits[20]; /* 2^64 has that many */
@@ -35,6 +36,7 @@ void idem_text_add_number(struct idem_text *text, uint64_t number)
   idem_text_add(text, digits + at, sizeof digits - at);
 }
 
+/* From long to short, which is the order in which a duration has them, too. */
 static const struct unit {
   const char *name;
   uint64_t ms;
@@ -42,6 +44,7 @@ static const struct unit {
 
 enum { TIME_UNITS = sizeof time_units / sizeof time_units[0] };
 
+/* The text is not NUL-terminated. */
 static bool word_is(const char *text, size_t len, const char *word)
 {
   return len == strlen(word) && !memcmp(text, word, len);
@@ -76,6 +79,7 @@ static const struct unit *read_unit(const char **at, const char *end, size_t *ne
   return NULL;
 }
 
+/* Sums up number and unit pairs, each unit once and in falling order; overflow is refused. */
 int idem_parse_duration(const char *text, size_t len, uint64_t *ms)
 {
   const char *at = text, *end = text + len;
@@ -99,6 +103,7 @@ int idem_parse_duration(const char *text, size_t len, uint64_t *ms)
   return 0;
 }
 
+/* As few units as say it exactly: 90m is 1h30m. */
 void idem_text_add_duration(struct idem_text *text, uint64_t ms)
 {
   if (ms == 0 || ms == IDEM_FOREVER_MS) {
@@ -129,6 +134,7 @@ static int size_power(const char *suffix, size_t len)
   return letter && plain ? (int)(letter - letters) + 1 : -1;
 }
 
+/* At most 2^63 - 1, for sizes are added to offsets. */
 int idem_parse_size(const char *text, size_t len, uint64_t *bytes)
 {
   const char *at = text, *end = text + len;
@@ -143,6 +149,7 @@ int idem_parse_size(const char *text, size_t len, uint64_t *bytes)
   return 0;
 }
 
+/* The largest unit that divides it, so that nothing is rounded. */
 void idem_text_add_size(struct idem_text *text, uint64_t bytes)
 {
   static const char *const suffixes[] = {"", "k", "M", "G", "T"};

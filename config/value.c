@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Values, taken apart: words, items of lists, choices. Everything that can be refused is refused
+ * here with its column, so that the parsers of fields are short. */
 #include "config/value.h"
 
 #include "config/ascii.h"
@@ -12,6 +14,7 @@ bool idem_value_is(const struct idem_value *value, const char *word)
   return value->len == strlen(word) && !memcmp(value->data, word, value->len);
 }
 
+/* The column moves along, so a message points at the item and not at the list. */
 struct idem_value idem_value_part(const struct idem_value *value, size_t first, size_t end)
 {
   struct idem_value part = *value;
@@ -33,6 +36,7 @@ bool idem_value_item(const struct idem_value *list, size_t *at, struct idem_valu
   return true;
 }
 
+/* What was expected comes before what was found: the user knows what they wrote. */
 int idem_value_refuse(const struct idem_value *value, const char *what, const char *hint)
 {
   return idem_place_fail(&value->place, "expected %s, not %s%s", what, IDEM_QUOTE(value->data, value->len),
@@ -70,6 +74,7 @@ int idem_value_choice(const struct idem_value *value, const char *words, unsigne
   return idem_value_refuse(value, known, IDEM_SUGGEST(word, value->data, value->len));
 }
 
+/* Lists are short; a linear search is what they are worth. */
 size_t idem_words_find(const struct idem_words *words, const char *word, bool fold)
 {
   size_t i = 0, len = strlen(word);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The proof: the command is run twice under the preload, against a server of our own and an empty store. The
- * library's events say what it did, and the server's count says whether that is true.
+ * The proof: the command is run twice under the preload, against a server of our own and an empty store. The library's
+ * events say what it did, and the server's count says whether that is true.
+ *
+ *     struct doctor_proof proof;
+ *     int code = doctor_prove(&proof, argc, argv);      CLI_OK: there is a verdict, either way
+ *     puts(proof.verdict);                              "proven: the first run went live and was stored, ..."
+ *
+ * The command's input is empty, its output is kept from the terminal, and it is ended after a minute.
  */
 #ifndef IDEMSHIM_CLI_DOCTOR_PROVE_H
 #define IDEMSHIM_CLI_DOCTOR_PROVE_H

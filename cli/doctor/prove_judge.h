@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What two runs prove.
+ * What two runs prove. The judge has two witnesses, the library's own events and the server's count, and says "proven" only
+ * where both agree that the second run was answered without a request.
  */
 #ifndef IDEMSHIM_CLI_DOCTOR_JUDGE_H
 #define IDEMSHIM_CLI_DOCTOR_JUDGE_H

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An HTTP/1.1 request as it comes in (RFC 9112), of which nothing is kept but where it ends.
+ * An HTTP/1.1 request as it comes in (RFC 9112), of which nothing is kept but its method and where it ends: lengths, chunks,
+ * trailers, Expect.
+ *
+ *     struct doctor_request request = {0};
+ *     while (doctor_request_feed(&request, bytes, len) == DOCTOR_REQUEST_PART) ...     more is to come
  */
 #ifndef IDEMSHIM_CLI_DOCTOR_REQUEST_H
 #define IDEMSHIM_CLI_DOCTOR_REQUEST_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The dynamic linker's list of installed libraries, /etc/ld.so.cache.
+ * The dynamic linker's list of installed libraries, /etc/ld.so.cache: where directories of /etc/ld.so.conf are known. It is
+ * read once and kept. A cache of another format, or none, has no entries; the default directories are searched then.
  */
 #ifndef IDEMSHIM_CLI_ELF_CACHE_H
 #define IDEMSHIM_CLI_ELF_CACHE_H

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program behind a command, and whether a preload can work in it at all.
+ * The program behind a command, and whether a preload can work in it at all: the file is found as execvp(3) would find it,
+ * through scripts and env(1), and its rights and its kind are looked at. Nothing is run.
+ *
+ *     char reason[256];
+ *     if (cli_program_problem("sudo", reason, sizeof(reason)))
+ *       cli_warn("sudo %s", reason);                    "sudo is setuid, and cannot be given a preload"
+ *
+ * What cannot be found or read is no problem here: execvp() says it better.
  */
 #ifndef IDEMSHIM_CLI_PROGRAM_H
 #define IDEMSHIM_CLI_PROGRAM_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The measures of the picture, in CSS pixels. */
+/*
+ * The measures of the picture, in CSS pixels, shared by what plans it and what draws it. They are chosen so that a label
+ * fits beside a bar, a bar can be hit with a finger, and a night with three calls does not become a mile of nothing.
+ */
 #ifndef IDEMSHIM_CLI_REPORT_PICTURE_H
 #define IDEMSHIM_CLI_REPORT_PICTURE_H
 

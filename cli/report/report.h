@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report: a run as one HTML page that needs nothing else.
+ * report: a run as one HTML page that needs nothing else: no network, no file beside it, no script to be readable.
  *
+ *     struct report report = {.tape = tape, .dir = dir, .out = file};
  *     report_read(&report)      every exchange once, for what the picture and the sums need
  *     report_plan(&report)      where each of them is drawn
  *     report_page(&report)      the page; reads the tape a second time, for headers and bodies
  *
- * What is on a tape was written by others: every byte of it goes through report_text().
+ * Memory is taken for an exchange's numbers, not for its bodies: a tape may be a gigabyte. What is on a tape was written by
+ * others, so every byte of it goes through report_text().
  */
 #ifndef IDEMSHIM_CLI_REPORT_H
 #define IDEMSHIM_CLI_REPORT_H

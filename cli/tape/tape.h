@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the commands of `idemshim tape` share: opening a tape, and how an exchange is told of.
+ * What the commands of `idemshim tape` share: opening a tape, going over it, and a file to write to.
+ *
+ *     struct tape *tape;
+ *     int code = cli_tape_open(options, dir, &tape);             warns of what is torn or damaged
+ *     if (code == CLI_OK)
+ *       code = cli_tape_each(tape, "tape export", true, visit, arg);
+ *     tape_close(tape);
+ *
+ * Damage never ends a command: what cannot be read is told, the rest goes on, and the exit code is CLI_NO.
  */
 #ifndef IDEMSHIM_CLI_TAPE_H
 #define IDEMSHIM_CLI_TAPE_H

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Header blocks for people and programs, without the secrets that a response hands to its app.
+ * Header lines as they are shown. A line that hands the app a secret (Set-Cookie and the like) keeps its name and loses
+ * its value, unless the caller asks for it raw; everything else is shown as it was stored.
+ *
+ *     cli_put_headers(stdout, answer->headers, "  ", (struct cli_header_style){.raw = options->raw});
+ *                                                   "  Content-Type: application/json"
+ *                                                   "  Set-Cookie: [redacted]"
+ *
+ * `exact` keeps every byte and the lines' own ends, for a pipe; without it, control characters are escaped.
  */
 #ifndef IDEMSHIM_CLI_HEADERS_H
 #define IDEMSHIM_CLI_HEADERS_H

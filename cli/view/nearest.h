@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stored request that is most like another one.
+ * The stored request that is most like another one, and what could make the two one operation. `explain` is made of it.
+ *
+ *     struct cli_nearest nearest;
+ *     if (cli_nearest_find(store, &target, &nearest, &error) == 0 && nearest.alike >= 0)
+ *       cli_advice(nearest.difference, advice, sizeof(advice));
+ *     cli_kept_release(&nearest.kept);
+ *
+ * It reads the whole store once, which takes a second for some ten thousand answers, and shows progress.
  */
 #ifndef IDEMSHIM_CLI_NEAREST_H
 #define IDEMSHIM_CLI_NEAREST_H

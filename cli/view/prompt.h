@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a request asks, in a few words: the text of its last user message, found in the shapes that LLM
- * providers use. Best effort, for lists that people look through.
+ * What was asked, for a person who looks for one call among many. No provider is known by name: the last text of a user
+ * is looked for under the names that all of them use, and a body without any is shown from its beginning.
+ *
+ *     char *prompt = cli_prompt(answer->request_body);       "What is a tape?"
+ *     if (prompt && *prompt) ...
+ *     free(prompt);
  */
 #ifndef IDEMSHIM_CLI_PROMPT_H
 #define IDEMSHIM_CLI_PROMPT_H

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A rule as text: idem_rule_format() with memory for it, and single fields taken from that.
+ * Rules, modes and URLs as text.
+ *
+ *     char value[CLI_VALUE_SIZE], *text = cli_rule_text(rule);     "host=api.openai.com ttl=7d"
+ *     if (cli_rule_value(rule, "ttl", value)) ...                  it differs from its default: "7d"
+ *     free(text);
+ *
+ * A field's value is taken from the rule's own line, so a new field needs nothing here.
  */
 #ifndef IDEMSHIM_CLI_RULE_TEXT_H
 #define IDEMSHIM_CLI_RULE_TEXT_H
