@@ -15,19 +15,20 @@ static int64_t speed_of(const struct low_speed *low_speed)
   return bytes * 1000 / (ms > 0 ? ms : 1);
 }
 
-static void take_sample(struct low_speed *low_speed, int64_t bytes, int64_t now_us)
+bool low_speed_exceeded(struct low_speed *low_speed, const struct shadow *shadow, int64_t bytes,
+                        int64_t now_us)
 {
-  if (low_speed->count && low_speed->second == now_us / 1000000)
-    return;
-  low_speed->second = now_us / 1000000;
-  low_speed->bytes[low_speed->count % LOW_SPEED_SAMPLES] = bytes;
-  low_speed->at_us[low_speed->count % LOW_SPEED_SAMPLES] = now_us;
-  low_speed->count++;
-}
-
-static bool is_too_long(struct low_speed *low_speed, int64_t bytes, int64_t now_us, long limit, long seconds)
-{
-  take_sample(low_speed, bytes, now_us);
+  long limit = (long)shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT),
+       seconds = (long)shadow_value(shadow, CURLOPT_LOW_SPEED_TIME);
+  if (limit <= 0 || seconds <= 0)
+    return false;
+  /* One sample a second. */
+  if (!low_speed->count || low_speed->second != now_us / 1000000) {
+    low_speed->second = now_us / 1000000;
+    low_speed->bytes[low_speed->count % LOW_SPEED_SAMPLES] = bytes;
+    low_speed->at_us[low_speed->count % LOW_SPEED_SAMPLES] = now_us;
+    low_speed->count++;
+  }
   if (speed_of(low_speed) >= limit) {
     low_speed->since_us = 0;
     return false;
@@ -35,15 +36,6 @@ static bool is_too_long(struct low_speed *low_speed, int64_t bytes, int64_t now_
   if (!low_speed->since_us)
     low_speed->since_us = now_us;
   return now_us - low_speed->since_us >= (int64_t)seconds * 1000000;
-}
-
-/* What libcurl has no rule for is never too slow. */
-bool low_speed_exceeded(struct low_speed *low_speed, const struct shadow *shadow, int64_t bytes,
-                        int64_t now_us)
-{
-  long limit = (long)shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT),
-       seconds = (long)shadow_value(shadow, CURLOPT_LOW_SPEED_TIME);
-  return limit > 0 && seconds > 0 && is_too_long(low_speed, bytes, now_us, limit, seconds);
 }
 
 CURLcode low_speed_error(struct shadow *shadow)

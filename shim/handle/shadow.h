@@ -169,8 +169,8 @@ static inline bool shadow_decodes(const struct shadow *shadow)
   return shadow->slot[SLOT_ACCEPT_ENCODING] && shadow->slot[SLOT_HTTP_CONTENT_DECODING];
 }
 
-/* What the app has set for an option, or else libcurl's default: as setopt takes it. 0 for an option that is only
- * forwarded, and for the method, the body and the size options that share another's slot. */
+/* What the app has set for an option, or else libcurl's default: as setopt takes it. 0 for an option that
+ * is only forwarded, and for the method, the body and the size options that share another's slot. */
 uintptr_t shadow_value(const struct shadow *shadow, CURLoption option);
 
 /* The name of an option that is set and leaves this way open only, or NULL. */

@@ -19,7 +19,7 @@ static void drop(struct tee *tee)
   buffer_release(&tee->trailers);
 }
 
-/* It is no answer; a tape has what came until now. */
+/* Notes why it is no answer. A tape has what came until now. */
 static void give_up(struct tee *tee, const char *reason)
 {
   if (!tee->unfit)
@@ -47,7 +47,7 @@ static void keep_body(struct tee *tee, const char *data, size_t len)
     give_up(tee, "no memory");
 }
 
-/* The line came through the write callback as well, just before: it is no body. */
+/* Takes a header line out of the body, where the write callback has put it just before. */
 static void take_back_header(struct tee *tee, const char *line, size_t len)
 {
   if (tee->unfit || tee->last_write != line || tee->last_write_len != len || tee->body.len < len)
@@ -59,7 +59,7 @@ static void take_back_header(struct tee *tee, const char *line, size_t len)
     tee->moments.len -= sizeof(struct tape_chunk);
 }
 
-/* What comes after is a status line, or trailers if there is no body. */
+/* True after the empty line: a status line comes next, or a trailer where there is no body. */
 static bool ends_a_block(const struct buffer *headers)
 {
   const char *end = headers->data + headers->len;
@@ -67,24 +67,15 @@ static bool ends_a_block(const struct buffer *headers)
          (headers->len >= 2 && memcmp(end - 2, "\n\n", 2) == 0);
 }
 
-static bool is_trailer(const struct tee *tee, const char *line, size_t len)
-{
-  return tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len));
-}
-
-static void keep_trailer(struct tee *tee, const char *line, size_t len)
-{
-  if (tee->taped)
-    buffer_append(&tee->trailers, line, len);
-  give_up(tee, "trailers");
-}
-
 static void keep_header(struct tee *tee, const char *line, size_t len)
 {
   if (tee->shadow->slot[SLOT_HEADER])
     take_back_header(tee, line, len);
-  if (is_trailer(tee, line, len))
-    keep_trailer(tee, line, len);
+  if (tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len))) {
+    if (tee->taped)
+      buffer_append(&tee->trailers, line, len);
+    give_up(tee, "trailers");
+  }
   if (tee->unfit)
     return;
   if (tee->headers.len + len > HEADERS_MAX)

@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listens to a live transfer: our callbacks stand in front of the app's for its time, pass everything on at
- * once, and keep what the app's have accepted. The app sees the same calls with the same sizes.
+ * tee: listens to a live transfer. Our write and header callbacks stand in front of the app's for its time,
+ * pass everything on at once, and keep what the app's have accepted. The app sees the same calls with the
+ * same sizes. What was kept becomes an answer in the store, a record on a tape, or a stream for followers.
+ *
+ *     tee_attach(&tee, request);                // overrides the callbacks
+ *     tee_listen(&tee, &listener);              // for who wants to know while it comes
+ *     code = real->easy_perform(handle);
+ *     tee_detach(&tee);
+ *     override_restore_all(shadow);
+ *     ...tee.unfit says why it is no answer; else tee.headers, tee.body and tee.chunks are it...
+ *     tee_release(&tee);
+ *
+ * Everything happens in the thread that drives the transfer, inside libcurl's callbacks; there is no lock.
+ * Without memory, or with more than `max_body`, the tee keeps nothing more and says so in `unfit`: the
+ * app's transfer goes on as it would without us. A copy of the process that carries the transfer on sets
+ * `app_gone`.
  */
 #ifndef IDEMSHIM_SHIM_TEE_H
 #define IDEMSHIM_SHIM_TEE_H
 
 #include "shim/request/request.h"
 
-/* Who is told what becomes of the transfer, in the app's thread, inside libcurl. A function may be NULL. */
+/* A listener is told what becomes of the transfer, from inside libcurl. Each function may be NULL. */
 struct tee_listener {
   void *self;
-  void (*about_to_send)(void *self); /* the request goes out within this turn, for the first time or again */
-  void (*status)(void *self, int status); /* a status line has come */
-  bool (*refused)(
-      void *self,
-      const char *who); /* the app's callback ends the transfer; true: it is to go on without it */
-  void (*chunk)(void *self, const char *data, size_t len); /* of the body: the app has it, and it is kept */
-  struct tee_listener *next;
+  /* The request goes out within this turn, for the first time or again. */
+  void (*about_to_send)(void *self);
+  /* A status line has come; the app has not seen it yet. */
+  void (*status)(void *self, int status);
+  /* The callback `who` of the app's ends the transfer. True: it is to go on, without the app. */
+  bool (*refused)(void *self, const char *who);
+  /* A piece of the body that the app has taken. It is in `tee.body` unless the tee is unfit. */
+  void (*chunk)(void *self, const char *data, size_t len);
+  struct tee_listener *next; /* the tee's own */
 };
 
 struct tee {
@@ -40,16 +56,17 @@ struct tee {
   const char *unfit; /* why this transfer cannot become an answer, or NULL */
 };
 
+/* Begins anew, and overrides the callbacks. */
 void tee_attach(struct tee *tee, struct request *request);
 
-/* Until the end of the transfer. */
+/* Adds a listener, which must stay where it is until the end of the transfer. */
 void tee_listen(struct tee *tee, struct tee_listener *listener);
 
-/* For the prerequest callback, which tells it to the listeners. */
+/* Tells the listeners; for the prerequest callback. */
 void tee_about_to_send(const struct tee *tee);
 
-/* After the transfer, before the overrides are restored: sees whether a reset has taken our callbacks away.
- * What was kept stays until tee_release(). */
+/* Sees whether a reset has taken our callbacks away. Call it after the transfer and before the overrides are
+ * restored. What was kept stays until tee_release(). */
 void tee_detach(struct tee *tee);
 void tee_release(struct tee *tee);
 

@@ -19,8 +19,8 @@ __thread struct rescue *rescue_current;
 
 /* The two sides. */
 
-/* Makes libcurl look at this transfer now. Its socket is dead, so no event will; unpausing marks it for the next
- * step. */
+/* Makes libcurl look at this transfer now. Its socket is dead, so no event will; unpausing marks it for the
+ * next step. */
 static void wake(const struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
@@ -36,8 +36,8 @@ static void end_for_app(struct rescue *rescue)
     wake(rescue);
 }
 
-/* The copy calls no callback of the app's, writes to no stream and no buffer of it, and knows none of its limits. It
- * never restores them. */
+/* The copy calls no callback of the app's, writes to no stream and no buffer of it, and knows none of its
+ * limits. It never restores them. */
 static void free_of_app(struct rescue *rescue)
 {
   static const CURLoption none[] = {
@@ -201,8 +201,8 @@ void rescue_resume(struct rescue *rescue)
   shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
-/* Begins to keep the app's limits: only now is it sure that turns are seen, and the app's rule kept by us. What libcurl tells before is of the
- * handle's last transfer. */
+/* Begins to keep the app's limits: only now is it sure that turns are seen, and the app's rule kept by us.
+ * What libcurl tells before is of the handle's last transfer. */
 static void first_turn(struct rescue *rescue, int64_t now_us)
 {
   rescue->started_us = now_us;

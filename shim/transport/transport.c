@@ -278,8 +278,8 @@ static bool may_show_progress(const struct shadow *shadow)
          shadow->slot[SLOT_PROGRESSFUNCTION];
 }
 
-/* The pipe needs no name, no proxy, no second connection and no request that anybody reads. CURLU comes first:
- * since 8.14 it takes the URL away. */
+/* The pipe needs no name, no proxy, no second connection and no request that anybody reads. CURLU comes
+ * first: since 8.14 it takes the URL away. */
 static void override_options(struct transport *t)
 {
   struct shadow *shadow = t->shadow;

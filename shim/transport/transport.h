@@ -59,8 +59,8 @@ struct transport {
 /* Why `request->op.answer` cannot go this way, or NULL. */
 const char *transport_refuses(const struct request *request);
 
-/* Makes the socket and overrides the options. False, with nothing overridden, where there is no memory or descriptor.
- * The shadow's state is PERFORM_TRANSPORT from here on. */
+/* Makes the socket and overrides the options. False, with nothing overridden, where there is no memory or
+ * descriptor. The shadow's state is PERFORM_TRANSPORT from here on. */
 bool transport_arm(struct transport *transport, struct request *request);
 
 /* Plays `request->op.answer`, which must stay until the end. False without memory. */
