@@ -2,7 +2,6 @@
 #include "shim/engine/decide.h"
 
 #include "shim/base/http_header.h"
-#include "shim/engine/multi_call.h"
 #include "shim/live/prerequest.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/stream_follow.h"
@@ -18,7 +17,7 @@ static struct decision untouched(void)
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
 }
 
-static struct decision bypass(struct request *request, const char *reason)
+struct decision decide_untouched(struct request *request, const char *reason)
 {
   request_bypass(request, reason);
   return untouched();
@@ -27,7 +26,7 @@ static struct decision bypass(struct request *request, const char *reason)
 struct decision decide_live(struct request *request, const char *reason)
 {
   request_leave(request, false);
-  return bypass(request, reason);
+  return decide_untouched(request, reason);
 }
 
 /* What cannot be told by the callbacks alone, libcurl tells. */
@@ -107,11 +106,8 @@ static struct decision on_doubt(struct request *request)
 /* Waiting for what this thread itself has to carry on would be for ever. */
 static struct decision on_busy(struct request *request)
 {
-  if (live_is_ours(request))
-    return decide_live(request, "made during the same call");
-  if (multi_call_blocks(request))
-    return decide_live(request, "the same call is under way in this thread");
-  return (struct decision){.route = ROUTE_FOLLOW};
+  const char *reason = inflight_would_block(request);
+  return reason ? decide_live(request, reason) : (struct decision){.route = ROUTE_FOLLOW};
 }
 
 struct decision decide_again(struct request *request, bool direct)
@@ -163,7 +159,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     return untouched();
   report_count(IDEM_COUNTER_calls);
   if (reason)
-    return bypass(request, reason);
+    return decide_untouched(request, reason);
   if (config->mode == IDEM_MODE_OBSERVE)
     return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OBSERVED};
   return decide_again(request, direct);

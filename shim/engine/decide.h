@@ -32,6 +32,9 @@ struct decision decide_again(struct request *request, bool direct);
  * waits for the whole. */
 struct decision decide_stream(struct request *request, bool direct);
 
+/* One that has been left goes live as if we were not there, and says why. */
+struct decision decide_untouched(struct request *request, const char *reason);
+
 /* A call for which something is missing goes live, and says why. Leaves what was entered. */
 struct decision decide_live(struct request *request, const char *reason);
 

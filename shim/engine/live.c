@@ -13,17 +13,9 @@
 #include "shim/runtime/settings.h"
 #include "shim/tape/recorder.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The operation that this thread is sending; a copy, since an app may leave a callback by a jump and never
- * come back. */
-static __thread uint8_t sending[IDEM_KEY_SIZE];
-
-bool live_is_ours(const struct request *request)
-{
-  return memcmp(sending, request->op.key, IDEM_KEY_SIZE) == 0;
-}
 
 /* Some responses have no body, and HTTP/2 and later frame every one; before, a length or chunks tell its end,
  * or else the connection's end does. */
@@ -157,6 +149,8 @@ static void record(const struct live *live, CURLcode code)
                                : TAPE_LIVE);
 }
 
+static void on_copied(struct rescue *rescue, CURLcode code);
+
 void live_begin(struct live *live, struct request *request, enum live_kind kind)
 {
   live->request = request;
@@ -185,7 +179,7 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
     stream_publish_begin(&live->publish, &live->tee, live->started_us);
     if (request->rule->rescue_ms)
       at_exit_register();
-    rescue_begin(&live->rescue, &live->tee, &live->publish);
+    rescue_begin(&live->rescue, &live->tee, &live->publish, &live->inflight, on_copied);
   }
   request->shadow->replayed = REPLAYED_NOT;
   request->shadow->state = PERFORM_LIVE;
@@ -239,36 +233,26 @@ void live_end(struct live *live, CURLcode code)
     tee_release(&live->tee);
   if (live->kind == LIVE_OWNED)
     end_claim(live, code);
-  rescue_over(&live->rescue);
 }
 
-void live_abandon(struct live *live)
+/* A callback that is running goes on with what is ours, and finds that nothing is wanted of it. */
+void live_abandon(struct live *live, const char *why)
 {
   take_back(live);
   record(live, CURLE_ABORTED_BY_CALLBACK);
   if (live->teed)
-    tee_release(&live->tee);
+    tee_give_up(&live->tee, why);
   if (live->kind != LIVE_OWNED)
     return;
   if (live->rescue.state != RESCUE_AWAY)
-    report_not_stored(live->request, "taken from its multi before its end", 0);
+    report_not_stored(live->request, why, 0);
+  live->rescue.state = RESCUE_OFF;
   end_claim(live, CURLE_ABORTED_BY_CALLBACK);
-  rescue_over(&live->rescue);
+  stream_publish_stop(&live->publish);
 }
 
-CURLcode live_run(struct request *request, enum live_kind kind)
+/* A copy of the process has driven it to its end. */
+static void on_copied(struct rescue *rescue, CURLcode code)
 {
-  struct live live;
-  struct shadow *shadow = request->shadow;
-  uint8_t outer[IDEM_KEY_SIZE];
-  live_begin(&live, request, kind);
-  memcpy(outer, sending, IDEM_KEY_SIZE);
-  if (kind == LIVE_OWNED)
-    memcpy(sending, request->op.key, IDEM_KEY_SIZE);
-  rescue_enter(&live.rescue);
-  CURLcode code = shadow->lib->easy_perform(shadow->handle);
-  rescue_leave(&live.rescue);
-  memcpy(sending, outer, IDEM_KEY_SIZE);
-  live_end(&live, code);
-  return code;
+  live_end((struct live *)(void *)((char *)rescue - offsetof(struct live, rescue)), code);
 }

@@ -6,6 +6,7 @@
 #include "shim/live/stream_publish.h"
 #include "shim/live/tee.h"
 #include "shim/live/upstream_key.h"
+#include "shim/rescue/inflight.h"
 #include "shim/rescue/rescue.h"
 
 enum live_kind {
@@ -20,6 +21,7 @@ struct live {
   enum live_kind kind;
   struct tee tee;
   struct rescue rescue;
+  struct inflight inflight; /* OWNED, from the verdict on */
   struct stream_publish publish;
   struct upstream_key key;
   int64_t started_us; /* CLOCK_REALTIME */
@@ -30,13 +32,7 @@ struct live {
 void live_begin(struct live *live, struct request *request, enum live_kind kind);
 void live_end(struct live *live, CURLcode code);
 
-/* The app gave the transfer up before its end: nothing is kept. */
-void live_abandon(struct live *live);
-
-/* Both ends round curl_easy_perform(). */
-CURLcode live_run(struct request *request, enum live_kind kind);
-
-/* True if this thread is sending this operation at the moment: we are in one of its callbacks. */
-bool live_is_ours(const struct request *request);
+/* The app gave the transfer up before its end: nothing is kept. Its callbacks may be running still. */
+void live_abandon(struct live *live, const char *why);
 
 #endif

@@ -1,134 +1,88 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/engine/perform.h"
 
-#include "shim/engine/decide.h"
-#include "shim/engine/follow.h"
+#include "shim/engine/call.h"
+#include "shim/handle/callbacks.h"
 #include "shim/replay/direct.h"
-#include "shim/replay/marks.h"
+#include "shim/replay/progress.h"
 #include "shim/replay/stream_follow.h"
+#include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
-#include "shim/tape/playback.h"
 #include "shim/tape/recorder.h"
-#include "shim/transport/feeder.h"
-#include "shim/transport/transport.h"
 
-/* A replay of a tape never does. */
-static CURLcode go_live(struct request *request, const char *reason)
+/* How often the app's progress callback is called at least; libcurl does so once a second [easy_transfer]. */
+#define SLICE_MS 200
+
+/* One sleep on the owner of the operation, with the app's progress callback and timeout kept as libcurl
+ * would. */
+static enum call_step wait_for_owner(struct call *call)
 {
+  struct request *request = &call->request;
+  struct shadow *shadow = request->shadow;
+  struct progress progress = {.started_us = request->started_us};
+  if (!shadow->disturbed && stream_has_begun(request))
+    return call_look(call, false);
+  int64_t limit_ms = (long)shadow->slot[SLOT_TIMEOUT_MS];
+  int64_t left_ms = limit_ms > 0 ? limit_ms - (monotonic_us() - request->started_us) / 1000 : SLICE_MS;
+  unsigned slice_ms = left_ms < 1 ? 1 : left_ms < SLICE_MS ? (unsigned)left_ms : SLICE_MS;
+  bool done = request->api->wait(request->store, &request->op, slice_ms) == 0;
+  CURLcode code = progress_update(shadow, &progress);
+  int64_t waited_ms = (monotonic_us() - request->started_us) / 1000;
+  if (code == CURLE_OK && limit_ms > 0 && waited_ms >= limit_ms) {
+    callback_error(shadow, "Operation timed out after %lld milliseconds with 0 bytes received",
+                   (long long)waited_ms);
+    code = CURLE_OPERATION_TIMEDOUT;
+  }
+  if (code == CURLE_OK)
+    return call_look(call, done);
+  request->op.waited = true;
+  request_leave(request, false);
+  call->code = deliver_failure(request, code);
+  recorder_end_replay(request, code, TAPE_JOIN);
+  return CALL_DONE;
+}
+
+static CURLcode transfer(struct call *call)
+{
+  const struct shadow *shadow = call->request.shadow;
+  bool owner = call_is_owner(call);
+  if (owner)
+    rescue_enter(&call->live.rescue);
+  CURLcode code = shadow->lib->easy_perform(shadow->handle);
+  if (owner)
+    rescue_leave(&call->live.rescue);
+  return code;
+}
+
+/* As if we were not there; only a body that was read ahead is fed on. */
+static CURLcode go_without_a_call(struct request *request)
+{
+  const struct shadow *shadow = request->shadow;
+  request_leave(request, false);
   if (request->tape.played)
     return deliver_failure(request, CURLE_OUT_OF_MEMORY);
-  return live_run(request, decide_live(request, reason).kind);
-}
-
-static CURLcode delivered(struct request *request, CURLcode code, const char *via)
-{
-  request_delivered(request, via);
-  if (request->tape.writer)
-    recorder_end_replay(request, code, request->op.waited ? TAPE_JOIN : TAPE_HIT);
-  request_leave(request, code == CURLE_OK);
-  return code;
-}
-
-static CURLcode refuse(struct request *request, const struct problem *problem)
-{
-  struct problem_room room;
-  CURLcode code = problem_deliver(request, problem, &room);
-  recorder_end_replay(request, code, TAPE_REJECT);
-  problem_release(&room);
-  return code;
-}
-
-static CURLcode replay_directly(struct request *request)
-{
-  char marks[MARKS_SIZE];
-  CURLcode code;
-  marks_build(request, marks);
-  if (!deliver_answer(request, marks, &code))
-    return go_live(request, "no memory");
-  return delivered(request, code, "direct");
-}
-
-static CURLcode replay_by_transport(struct request *request)
-{
-  struct transport transport;
-  struct shadow *shadow = request->shadow;
-  char marks[MARKS_SIZE];
-  if (!transport_arm(&transport, request))
-    return go_live(request, "no memory or descriptor for the transport");
-  marks_build(request, marks);
-  /* From now on the feeder may look at it. */
-  if (request->speed > 0)
-    request_unpin(request);
-  if (stream_is_open(request))
-    request_limit_time(request);
-  if (!transport_answer(&transport, marks) || (stream_is_open(request) && !feeder_stream(&transport))) {
-    transport_disarm(&transport, CURLE_OUT_OF_MEMORY);
-    return go_live(request, "no memory or thread for the transport");
-  }
-  /* What is not in the socket yet would hold the map for as long as the app takes. */
-  if (request->speed <= 0 && !transport.ended && !stream_is_joined(request))
-    request_unpin(request);
+  report_problem(PROBLEM_NO_MEMORY, "no memory for a call");
+  body_attach(&request->body);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
-  if (request->tape.played)
-    code = playback_end(request, code ? code : playback_trailers(request));
-  else if (code == CURLE_OK && stream_is_joined(request))
-    code = transport_settle(&transport);
-  transport_disarm(&transport, code);
-  return delivered(request, code, "transport");
-}
-
-static struct decision untouched(struct request *request, const char *reason)
-{
-  request_bypass(request, reason);
-  return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
-}
-
-/* Waits for the owner. FOLLOW: the call has ended meanwhile, with `code`. */
-static struct decision follow(struct request *request, CURLcode *code)
-{
-  bool direct = settings()->delivery != IDEM_DELIVERY_TRANSPORT;
-  struct decision decision = {.route = ROUTE_FOLLOW};
-  enum follow end = FOLLOW_AGAIN;
-  while (decision.route == ROUTE_FOLLOW && (end = follow_owner(request, code)) != FOLLOW_ENDED) {
-    if (end == FOLLOW_BEGUN)
-      decision = decide_stream(request, direct);
-    else if (end == FOLLOW_TOO_LONG)
-      decision = untouched(request, "wait");
-    else if (request->shadow->disturbed)
-      decision = untouched(request, "options changed while it waited");
-    else
-      decision = decide_again(request, direct);
-  }
-  return decision;
-}
-
-static CURLcode carry_out(struct request *request, struct decision decision)
-{
-  CURLcode code = CURLE_OK;
-  if (decision.route == ROUTE_FOLLOW)
-    decision = follow(request, &code);
-  switch (decision.route) {
-  case ROUTE_LIVE:
-    return live_run(request, decision.kind);
-  case ROUTE_DIRECT:
-    return replay_directly(request);
-  case ROUTE_TRANSPORT:
-    return replay_by_transport(request);
-  case ROUTE_PROBLEM:
-    return refuse(request, decision.problem);
-  case ROUTE_FOLLOW:
-    recorder_end_replay(request, code, TAPE_JOIN); /* ended while it waited */
-    break;
-  }
+  body_detach(&request->body);
   return code;
 }
 
 CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
 {
-  struct request request;
+  struct request request; /* of a direct hit: nothing else of it needs memory */
+  CURLcode code;
   struct decision decision = decide_first(&request, shadow, rule, true);
-  CURLcode code = carry_out(&request, decision);
-  shadow_end(shadow);
-  request_release(&request);
-  return code;
+  struct call *call = NULL;
+  if (!call_deliver(&request, &decision, &code) && !(call = call_new(&request, shadow, NULL)))
+    code = go_without_a_call(&request);
+  if (!call) {
+    call_close_request(&request);
+    shadow_end(shadow);
+    return code;
+  }
+  enum call_step step = call_begin(call, decision);
+  while (step == CALL_WAIT)
+    step = wait_for_owner(call);
+  return call_end(call, step == CALL_RUN ? transfer(call) : call->code);
 }

@@ -14,7 +14,7 @@
 #include "shim/base/pointer_map.h"
 #include "shim/handle/shadow.h"
 
-struct multi_call;
+struct call;
 
 struct multi {
   union {
@@ -22,13 +22,14 @@ struct multi {
     _Atomic(CURLM *) handle;    /* its key; NULL while unused */
   };
   const struct libcurl *lib;
-  _Atomic uint32_t serial;        /* grows with every use of this memory */
-  struct multi_call *multi_calls; /* of ours, under way */
-  CURLMsg **messages;             /* read ahead of the app, oldest first */
-  unsigned message_count, message_room;
-  struct shadow **in; /* the handles in it */
-  unsigned added;     /* how many: each can have one message */
-  unsigned unread;    /* flights that are still to be named */
+  _Atomic uint32_t serial; /* grows with every use of this memory */
+  struct call *calls;      /* of ours, under way */
+  struct call *ready;      /* those whose callback has run: they may have to go live */
+  struct message *first_message, **last_message, *spare_message; /* read ahead of the app (messages.h) */
+  unsigned message_count;
+  struct shadow **in;   /* the handles in it */
+  unsigned added, room; /* how many there are, and may be */
+  unsigned unread;      /* calls whose body is still to be read */
   bool reads_ahead;
   struct driver driver; /* the thread that turns it, while calls of ours are in it */
   bool in_reader;       /* of an unread flight: a callback, in which libcurl refuses to be called */
@@ -52,24 +53,19 @@ struct multi *multi_of(const struct shadow *shadow);
 /* Enters its driver if any call of ours is in it; to be left with driver_leave(). NULL is fine. */
 static inline struct driver *multi_enter(struct multi *multi)
 {
-  if (!multi || !multi->multi_calls)
+  if (!multi || !multi->calls)
     return NULL;
   driver_enter(&multi->driver);
   return &multi->driver;
 }
 
-/* The handle is in; false without memory for its message: it must not be one of ours. */
+/* The handle is in; false without memory: it must not be one of ours. */
 bool multi_note_added(struct multi *multi, struct shadow *shadow);
-void multi_note_removed(struct multi *multi, struct shadow *shadow, CURL *handle);
+void multi_note_removed(struct multi *multi, struct shadow *shadow);
 
-/* A message lives in its handle, and ends with the removal: also of a handle that has no shadow. */
-void multi_drop_message(struct multi *multi, const CURL *handle);
-
-/* Reads all of libcurl's messages, and ends the flights that they are about. */
-void multi_read_ahead(struct multi *multi);
-
-/* The app's curl_multi_info_read(). */
-CURLMsg *multi_take_message(struct multi *multi, int *left);
+/* True if a callback of one of its transfers is running, as libcurl says it of itself, or has been left by a
+ * jump: it then refuses all calls for good. */
+bool multi_is_in_callback(const struct multi *multi);
 
 /* For pthread_atfork() alone. */
 void multi_lock_all(void);

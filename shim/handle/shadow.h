@@ -35,7 +35,8 @@ enum perform_state {
   PERFORM_PENDING,    /* a rule has it: its body is being read, or another call's answer is waited for */
   PERFORM_LIVE,       /* the real transfer is running with our callbacks round the app's */
   PERFORM_DELIVERING, /* the app's callbacks are being called by us */
-  PERFORM_TRANSPORT   /* libcurl is running a transfer that leads to us */
+  PERFORM_TRANSPORT,  /* libcurl is running a transfer that leads to us */
+  PERFORM_LOST        /* the same or a live one has been given up by us, and has not come back */
 };
 
 /* What the last transfer was: where getinfo finds its facts. */
@@ -54,8 +55,15 @@ struct url_parts {
 };
 
 struct multi;
-struct multi_call;
+struct call;
 struct transport;
+
+/* A message of a multi that waits for the app (messages.h). */
+struct message {
+  CURLMsg *message;
+  struct message *next, **link; /* and what points here; NULL: there is none */
+  bool of_heap;                 /* and not a shadow's */
+};
 
 struct shadow {
   union {
@@ -75,16 +83,17 @@ struct shadow {
                  64];        /* NEEDS options that are set; the last bit stands for all newer ones */
   uint64_t overridden, held; /* overrides.h: libcurl has ours; and keeps it though the app sets the option */
   struct info *info;         /* what the last delivery left for getinfo; NULL until the first */
-  const struct idem_rule *rule;  /* valid while `matched` */
-  struct transport *transport;   /* while the state is TRANSPORT */
-  struct multi_call *multi_call; /* its call in a multi, while that is under way */
-  struct multi *multi;           /* the app's multi that it was added to, if that has still this serial */
-  struct url_parts parts;        /* valid while `matched` and rule is not NULL */
-  uint32_t multi_serial;
-  uint16_t newer_option; /* the number that the last bit of `needs` stands for */
-  uint8_t request;       /* enum http_request */
-  uint8_t state;         /* enum perform_state */
-  uint8_t replayed;      /* enum replayed */
+  const struct idem_rule *rule; /* valid while `matched` */
+  struct transport *transport;  /* while the state is TRANSPORT */
+  struct call *call;            /* not IDLE: what it is about, but for a direct hit */
+  struct multi *multi;          /* the app's multi that it was added to, if that has still this serial */
+  struct url_parts parts;       /* valid while `matched` and rule is not NULL */
+  uint32_t multi_serial, multi_place; /* and where in its list */
+  struct message message;             /* about its end in that multi */
+  uint16_t newer_option;              /* the number that the last bit of `needs` stands for */
+  uint8_t request;                    /* enum http_request */
+  uint8_t state;                      /* enum perform_state */
+  uint8_t replayed;                   /* enum replayed */
   uint8_t rare_count, rare_room;
   bool upload, no_body, is_copied_post, copied_post_lost;
   bool cookie_engine, cookie_file, shared; /* kept over a reset, as their cookies are */

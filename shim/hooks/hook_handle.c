@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an easy handle: curl_easy_init, _duphandle, _reset, _cleanup. */
+#include "shim/engine/call.h"
+#include "shim/engine/messages.h"
 #include "shim/engine/multi_call.h"
 #include "shim/form/form.h"
 #include "shim/handle/multi.h"
@@ -52,6 +54,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
     override_restore(shadow, CURLOPT_HTTPGET);
   if (shadow && shadow->form)
     form_share_readers(shadow->form);
+  if (shadow && shadow->call)
+    call_come_upon_elsewhere(shadow);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
   if (copy && shadow)
     override_restore_on(shadow, copy);
@@ -67,6 +71,8 @@ HOOK(void, curl_easy_reset, (CURL * handle))
 {
   struct shadow *shadow = shadow_find(handle);
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
+  if (shadow && shadow->call)
+    call_come_upon(shadow);
   if (real)
     real->easy_reset(handle);
   if (shadow)
@@ -75,19 +81,22 @@ HOOK(void, curl_easy_reset, (CURL * handle))
     transport_hold(shadow->transport);
 }
 
-/* As the real cleanup does with a handle that is still in a multi. */
+/* As the real cleanup does with a handle that is still in a multi. One that was left in a callback lets nothing
+ * be done to it. */
 static void take_out(struct multi *multi, struct shadow *shadow)
 {
   CURL *handle = shadow->handle;
   struct driver *driver = multi_enter(multi);
-  if (shadow->multi_call)
-    multi_read_ahead(multi);
-  if (shadow->multi_call)
-    multi_call_give_up(shadow->multi_call, "its handle was cleaned up");
+  bool stuck = multi_is_in_callback(multi);
+  if (shadow->call && !stuck)
+    messages_read(multi);
+  if (shadow->call && !stuck)
+    multi_call_give_up(shadow->call, "its handle was cleaned up");
   multi->lib->multi_remove_handle(multi->handle, handle);
-  if (shadow->multi_call)
-    multi_call_abandon(shadow->multi_call);
-  multi_note_removed(multi, shadow, handle);
+  messages_drop(multi, shadow, handle);
+  if (shadow->call)
+    call_abandon(shadow->call);
+  multi_note_removed(multi, shadow);
   driver_leave(driver);
 }
 
@@ -97,7 +106,10 @@ HOOK(void, curl_easy_cleanup, (CURL * handle))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (shadow && multi_of(shadow))
     take_out(multi_of(shadow), shadow);
+  /* Of a perform that has not come back. */
+  struct call *call = shadow ? call_detach(shadow) : NULL;
   end_shadow(shadow);
   if (real)
     real->easy_cleanup(handle);
+  call_free(call);
 }

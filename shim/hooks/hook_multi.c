@@ -3,6 +3,8 @@
  * _info_read, _cleanup. Everything else of it is libcurl's own, since every transfer is. */
 #include "shim/base/fd_table.h"
 #include "shim/base/stack.h"
+#include "shim/engine/call.h"
+#include "shim/engine/messages.h"
 #include "shim/engine/multi_call.h"
 #include "shim/handle/multi.h"
 #include "shim/hooks/hook.h"
@@ -39,21 +41,14 @@ HOOK(CURLM *, curl_multi_init, (void))
   return handle;
 }
 
-/* As libcurl says it of itself, and before we touch anything that it is working on. */
-static bool is_in_callback(const struct multi *multi)
-{
-  long ms;
-  return multi &&
-         (multi->in_reader || multi->lib->multi_timeout(multi->handle, &ms) == CURLM_RECURSIVE_API_CALL);
-}
-
-/* Whose multi it is, and whether it may be called now. */
+/* Whose multi it is, and whether it may be called now: asked before we touch anything that libcurl is working
+ * on. */
 static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known, const struct libcurl **real)
 {
   *known = find(multi, caller, real);
   if (!*real)
     return CURLM_INTERNAL_ERROR;
-  return is_in_callback(*known) ? CURLM_RECURSIVE_API_CALL : CURLM_OK;
+  return *known && multi_is_in_callback(*known) ? CURLM_RECURSIVE_API_CALL : CURLM_OK;
 }
 
 /* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
@@ -87,7 +82,7 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   if (ours)
     driver_leave(&multi->driver);
   if (code != CURLM_OK)
-    multi_note_removed(multi, shadow, handle);
+    multi_note_removed(multi, shadow);
   return code;
 }
 
@@ -103,26 +98,25 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   struct shadow *shadow = known ? shadow_find(handle) : NULL;
   if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
     return add(known, shadow);
+  /* libcurl would take a handle that it knows nothing of, and that is in our hands. */
+  if (shadow && (shadow->state == PERFORM_PENDING || shadow->state == PERFORM_DELIVERING))
+    return CURLM_ADDED_ALREADY;
+  if (shadow && shadow->call)
+    call_come_upon(shadow);
   return real->multi_add_handle(multi, handle);
 }
 
 static struct driver *look_before(struct multi *multi)
 {
   struct driver *driver = multi_enter(multi);
-  multi_call_read(multi);
-  multi_call_rescue(multi);
+  multi_call_before_turn(multi);
   return driver;
 }
 
-/* What ran callbacks may have ended flights, and sent others on their way. */
-static CURLMcode look_after(struct multi *multi, struct driver *driver, CURLMcode code)
+/* What ran callbacks may have ended calls, and sent others on their way. */
+static CURLMcode look_after(struct multi *multi, struct driver *driver, CURLMcode code, int *running)
 {
-  if (multi)
-    multi_call_guard(multi);
-  if (multi && multi->reads_ahead && code != CURLM_RECURSIVE_API_CALL) {
-    multi_read_ahead(multi);
-    multi_call_settle(multi);
-  }
+  multi_call_after_turn(multi, code, running);
   driver_leave(driver);
   return code;
 }
@@ -131,18 +125,18 @@ static CURLMcode take_out(struct multi *known, struct shadow *shadow, const stru
                           CURLM *multi, CURL *handle)
 {
   bool ours = known && shadow && multi_of(shadow) == known;
-  if (ours && shadow->multi_call)
-    multi_read_ahead(known);
-  if (ours && shadow->multi_call)
-    multi_call_give_up(shadow->multi_call, "removed from its multi");
+  if (ours && shadow->call)
+    messages_read(known);
+  if (ours && shadow->call)
+    multi_call_give_up(shadow->call, "removed from its multi");
   CURLMcode code = real->multi_remove_handle(multi, handle);
-  if (known && code == CURLM_OK && !ours)
-    multi_drop_message(known, handle);
+  if (known && code == CURLM_OK)
+    messages_drop(known, shadow, handle);
   if (code != CURLM_OK || !ours)
     return code;
-  if (shadow->multi_call)
-    multi_call_abandon(shadow->multi_call);
-  multi_note_removed(known, shadow, handle);
+  if (shadow->call)
+    call_abandon(shadow->call);
+  multi_note_removed(known, shadow);
   return code;
 }
 
@@ -179,7 +173,7 @@ HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
   if (refused)
     return refused;
   struct driver *driver = look_before(known);
-  return look_after(known, driver, turn(real, multi, running));
+  return look_after(known, driver, turn(real, multi, running), running);
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
@@ -190,7 +184,7 @@ HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int 
   if (refused)
     return refused;
   struct driver *driver = look_before(known);
-  return look_after(known, driver, real->multi_socket_action(multi, fd, events, running));
+  return look_after(known, driver, real->multi_socket_action(multi, fd, events, running), running);
 }
 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
@@ -201,7 +195,7 @@ HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *runnin
   if (refused || !real->multi_socket)
     return refused ? refused : CURLM_INTERNAL_ERROR;
   struct driver *driver = look_before(known);
-  return look_after(known, driver, real->multi_socket(multi, fd, running));
+  return look_after(known, driver, real->multi_socket(multi, fd, running), running);
 }
 
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
@@ -212,7 +206,7 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
   if (refused || !real->multi_socket_all)
     return refused ? refused : CURLM_INTERNAL_ERROR;
   struct driver *driver = look_before(known);
-  return look_after(known, driver, real->multi_socket_all(multi, running));
+  return look_after(known, driver, real->multi_socket_all(multi, running), running);
 }
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
@@ -226,7 +220,7 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
   if (!known || !known->reads_ahead)
     return real->multi_info_read(multi, left);
   struct driver *driver = multi_enter(known);
-  CURLMsg *message = multi_take_message(known, left);
+  CURLMsg *message = messages_take(known, left);
   driver_leave(driver);
   return message;
 }
@@ -240,14 +234,16 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
     return refused;
   struct driver *driver = multi_enter(known);
   if (known && known->reads_ahead)
-    multi_read_ahead(known);
+    messages_read(known);
   if (known)
     multi_call_give_up_all(known, "its multi was cleaned up");
   CURLMcode code = real->multi_cleanup(multi);
-  while (known && code == CURLM_OK && known->multi_calls)
-    multi_call_abandon(known->multi_calls);
+  while (known && code == CURLM_OK && known->calls)
+    call_abandon(known->calls);
   driver_leave(driver);
-  if (known && code == CURLM_OK)
+  if (known && code == CURLM_OK) {
+    messages_release(known);
     multi_free(known);
+  }
   return code;
 }

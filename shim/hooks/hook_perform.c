@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What starts and steers a transfer: curl_easy_perform, curl_easy_pause. */
 #include "shim/base/stack.h"
+#include "shim/engine/call.h"
 #include "shim/engine/perform.h"
 #include "shim/handle/callbacks.h"
 #include "shim/handle/multi.h"
@@ -25,6 +26,8 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     return CURLE_NOT_BUILT_IN;
   if (shadow && (shadow->state == PERFORM_DELIVERING || shadow->state == PERFORM_PENDING))
     return refuse_nested(shadow);
+  if (shadow && shadow->call)
+    call_come_upon(shadow);
   if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, settings());
@@ -41,7 +44,7 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
 /* libcurl may deliver what it has held back at once. */
 static CURLcode pause_really(const struct libcurl *real, struct shadow *shadow, CURL *handle, int what)
 {
-  struct driver *driver = shadow && shadow->multi_call ? multi_enter(multi_of(shadow)) : NULL;
+  struct driver *driver = shadow ? multi_enter(multi_of(shadow)) : NULL;
   CURLcode code = real->easy_pause(handle, what);
   driver_leave(driver);
   return code;

@@ -177,6 +177,13 @@ void tee_detach(struct tee *tee)
     give_up(tee, "reset during the transfer");
 }
 
+void tee_give_up(struct tee *tee, const char *why)
+{
+  tee->taped = false;
+  give_up(tee, why);
+  drop(tee);
+}
+
 void tee_release(struct tee *tee)
 {
   drop(tee);

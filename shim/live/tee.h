@@ -70,6 +70,9 @@ void tee_about_to_send(const struct tee *tee);
 void tee_detach(struct tee *tee);
 void tee_release(struct tee *tee);
 
+/* Keeps nothing more, and nothing that came. */
+void tee_give_up(struct tee *tee, const char *why);
+
 /* True if what has come ends with a whole header, or with body. */
 bool tee_has_header(const struct tee *tee);
 

@@ -3,11 +3,9 @@
 
 #include "shim/base/buffer.h"
 #include "shim/handle/overrides.h"
-#include "shim/replay/stream_follow.h"
 #include "shim/request/cookies.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
-#include "shim/tape/playback.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -377,9 +375,28 @@ void request_release(struct request *request)
 {
   body_release(&request->body);
   buffer_release(&request->cookies);
-  playback_release(request);
-  if (request->stream)
-    stream_free(request);
+}
+
+/* A span of the request's own text. */
+static void move_span(struct idem_span *span, const struct request *to, const struct request *from)
+{
+  uintptr_t at = (uintptr_t)span->data - (uintptr_t)from;
+  if (at < sizeof(*from))
+    span->data = (const char *)to + at;
+}
+
+void request_move(struct request *to, const struct request *from)
+{
+  *to = *from;
+  struct idem_request *bytes = &to->bytes;
+  bytes->headers = to->headers;
+  bytes->credentials = to->credentials;
+  for (size_t i = 0; i < bytes->header_count; i++)
+    move_span(&to->headers[i], to, from);
+  move_span(&bytes->origin, to, from);
+  move_span(&bytes->shape, to, from);
+  if (to->tape.played && to->tape.ending.text)
+    to->tape.ending.text = to->tape.note;
 }
 
 void request_leave(struct request *request, bool delivered)

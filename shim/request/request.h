@@ -53,6 +53,9 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
                          char room[24]);
 void request_release(struct request *request);
 
+/* To where it stays; `from` is not to be released. */
+void request_move(struct request *to, const struct request *from);
+
 /* The store's leave and unpin, for a call that the store may know nothing of. */
 void request_leave(struct request *request, bool delivered);
 void request_unpin(struct request *request);

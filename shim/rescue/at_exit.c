@@ -9,12 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Its callback may have left by a jump before, so that the call is not there any more: only the entry is. */
+/* Its callback may have left by a jump before. */
 static void say_left(const struct inflight *entry)
 {
   report_count(IDEM_COUNTER_bypass);
   report_event(&(struct event){.name = "bypass",
-                               .id = entry->op.id[0] ? entry->op.id : NULL,
+                               .id = entry->request->op.id[0] ? entry->request->op.id : NULL,
                                .reason = "not rescued: the program has ended while libcurl was at work on it",
                                .ms = -1});
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/copy_driver.h"
 
-#include "shim/engine/live.h"
 #include "shim/rescue/process_copy.h"
+#include "shim/rescue/rescue.h"
 
 #include <time.h>
 
@@ -74,9 +74,8 @@ CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
 void copy_finish(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
-  struct live *live = (struct live *)(void *)((char *)rescue - offsetof(struct live, rescue));
   const struct multi own = {.handle = rescue->multi, .lib = shadow->lib};
   const struct multi *multi = multi_of(shadow);
   rescue_resume(rescue);
-  live_end(live, copy_drive(multi ? multi : &own, shadow));
+  rescue->on_copied(rescue, copy_drive(multi ? multi : &own, shadow));
 }

@@ -15,8 +15,6 @@
 #include <pthread.h>
 #include <sys/select.h>
 
-__thread struct rescue *rescue_current;
-
 /* The two sides. */
 
 /* Makes libcurl look at this transfer now. Its socket is dead, so no event will; unpausing marks it for the
@@ -32,7 +30,7 @@ static void wake(const struct rescue *rescue)
 static void end_for_app(struct rescue *rescue)
 {
   deadline_end(rescue);
-  if (rescue->request->shadow->multi_call)
+  if (multi_of(rescue->request->shadow))
     wake(rescue);
 }
 
@@ -70,7 +68,7 @@ static bool has_ports(const struct shadow *shadow)
 static void find_sockets(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
-  rescue->sockets.watched = shadow->multi_call != NULL;
+  rescue->sockets.watched = multi_of(shadow) != NULL;
   if (!has_ports(shadow))
     return;
   rescue->sockets.count = 0;
@@ -235,14 +233,16 @@ void rescue_look(struct rescue *rescue)
 
 struct rescue *rescue_turn(CURLM *multi)
 {
-  struct rescue *rescue = rescue_current;
+  const struct inflight *entry = inflight_innermost();
+  struct rescue *rescue = entry ? entry->rescue : NULL;
+  if (!rescue)
+    return NULL;
   rescue_resume(rescue);
-  if (!rescue->multi && rescue->tee)
+  if (!rescue->multi)
     rescue->multi = multi;
   if (rescue->multi != multi)
     return NULL;
-  if (rescue->entry)
-    driver_enter(&rescue->entry->own);
+  driver_enter(&rescue->entry->own);
   if (rescue->state == RESCUE_COPY)
     process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
   if (rescue->state != RESCUE_READY)
@@ -285,7 +285,7 @@ void rescue_turned(struct rescue *rescue, int running)
 {
   stream_publish_look(rescue->publish);
   rescue_look_after(rescue);
-  if (running && rescue->entry)
+  if (running)
     driver_leave(&rescue->entry->own);
 }
 
@@ -314,7 +314,8 @@ static bool on_refused(void *self, const char *who)
   return rescue_instead(self, who);
 }
 
-void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish)
+void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish,
+                  struct inflight *entry, void (*on_copied)(struct rescue *rescue, CURLcode code))
 {
   struct request *request = tee->request;
   struct shadow *shadow = request->shadow;
@@ -325,14 +326,15 @@ void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish 
                                          .about_to_send = on_about_to_send,
                                          .status = on_status,
                                          .refused = on_refused},
+                            .entry = entry,
+                            .on_copied = on_copied,
                             .handoff = HANDOFF_NONE,
                             .guard = GUARD_NONE};
+  entry->rescue = rescue;
   handoff_reap();
   if (!request->rule->rescue_ms && !request->rule->guard)
     return;
   rescue->state = RESCUE_READY;
-  if (request->rule->rescue_ms)
-    rescue->entry = inflight_add(rescue, request, multi_of(shadow) ? &multi_of(shadow)->driver : NULL);
   tee_listen(tee, &rescue->listener);
   if (!shadow->slot[SLOT_NOPROGRESS] &&
       (shadow->slot[SLOT_XFERINFOFUNCTION] || shadow->slot[SLOT_PROGRESSFUNCTION])) {
@@ -351,28 +353,15 @@ void rescue_end(struct rescue *rescue)
     low_speed_error(rescue->request->shadow);
 }
 
-void rescue_over(struct rescue *rescue)
-{
-  inflight_remove(rescue->entry);
-  rescue->entry = NULL;
-}
-
 void rescue_enter(struct rescue *rescue)
 {
-  rescue->outer = rescue_current;
-  rescue_current = rescue;
+  inflight_enter(rescue->entry);
 }
 
-/* Not always the innermost: programs switch stacks in their callbacks. */
 void rescue_leave(struct rescue *rescue)
 {
-  struct rescue **at = &rescue_current;
-  while (*at && *at != rescue)
-    at = &(*at)->outer;
-  if (*at)
-    *at = rescue->outer;
-  if (rescue->entry)
-    driver_enter(&rescue->entry->own);
+  inflight_leave(rescue->entry);
+  driver_enter(&rescue->entry->own);
   if (rescue->state == RESCUE_READY && !rescue->multi && prerequest_is_past(rescue->request))
     report_problem(PROBLEM_NO_TURNS,
                    "this libcurl does not turn its loop by way of us: timed-out calls are not finished");

@@ -2,19 +2,18 @@
 /*
  * rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
  *
- *     rescue_begin(&rescue, &tee, &publish);
+ *     rescue_begin(&rescue, &tee, &publish, &entry, on_copied);
  *     rescue_enter(&rescue);
  *     code = real->easy_perform(handle);        // each turn: rescue_before_turn(), rescue_after_turn()
  *     rescue_leave(&rescue);
  *     rescue_end(&rescue);
  *     if (rescue_is_copy(&rescue))
  *       ...commit the answer, and end the process...
- *     rescue_over(&rescue);
  *
  * libcurl's easy interface runs its own multi through our hook of curl_multi_perform(), so every turn of its
  * loop is seen. At the app's deadline, or when a callback of the app's ends the transfer, the process is
  * copied there and then. The copy returns into libcurl as if nothing had happened and goes on with the
- * connection, without the app's callbacks, to the end of live_run(). The app's side finds the connection dead
+ * connection, without the app's callbacks, to the end of curl_easy_perform(). The app's side finds the connection dead
  * and is told what it would have been told, by libcurl. In the app's own multi the same is asked for each call
  * round a turn: rescue_look() and rescue_look_after().
  *
@@ -27,8 +26,8 @@
 #include "shim/handle/low_speed.h"
 #include "shim/live/tee.h"
 #include "shim/rescue/guard.h"
+#include "shim/rescue/inflight.h"
 
-struct inflight;
 struct stream_publish;
 
 enum rescue_state {
@@ -43,10 +42,10 @@ struct rescue {
   struct tee *tee;
   struct tee_listener listener;
   struct stream_publish *publish;
-  struct inflight *entry; /* where an exit of the process, or of its thread, finds it; NULL without memory */
-  struct rescue *outer;   /* the call whose callback made this one, on the same thread */
-  CURLM *multi;           /* libcurl's own, which runs an easy transfer; NULL until its first turn */
-  int64_t started_us;     /* that turn, from which on libcurl counts */
+  struct inflight *entry; /* where an exit of the process, or of its thread, finds it */
+  void (*on_copied)(struct rescue *rescue, CURLcode code);
+  CURLM *multi;       /* libcurl's own, which runs an easy transfer; NULL until its first turn */
+  int64_t started_us; /* that turn, from which on libcurl counts */
   struct handoff handoff;
   struct guard guard;
   struct low_speed low_speed;
@@ -55,12 +54,11 @@ struct rescue {
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
 };
 
-/* Called round a transfer of an OWNED call. After the end, `state` says which side this is. */
-void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish);
+/* Called round a transfer of an OWNED call. After the end, `state` says which side this is. A copy that has driven the
+ * transfer to its end tells `on_copied`, which does not return. */
+void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish,
+                  struct inflight *entry, void (*on_copied)(struct rescue *rescue, CURLcode code));
 void rescue_end(struct rescue *rescue);
-
-/* Called when its answer is committed, too. Does nothing for one that was never begun. */
-void rescue_over(struct rescue *rescue);
 
 /* Called round curl_easy_perform(): says whose turns they are that this thread's hook sees. */
 void rescue_enter(struct rescue *rescue);
@@ -72,11 +70,10 @@ void rescue_resume(struct rescue *rescue);
 
 /* Called before a turn of libcurl's loop; costs those who have no such call nothing. Returns whose turn it is, or
  * NULL. */
-extern __thread struct rescue *rescue_current;
 struct rescue *rescue_turn(CURLM *multi);
 static inline struct rescue *rescue_before_turn(CURLM *multi)
 {
-  return __builtin_expect(rescue_current != NULL, 0) ? rescue_turn(multi) : NULL;
+  return __builtin_expect(inflight_current != NULL, 0) ? rescue_turn(multi) : NULL;
 }
 
 /* Called after it; `running` is what libcurl has said. */

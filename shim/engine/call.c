@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/engine/call.h"
+
+#include "shim/engine/multi_call.h"
+#include "shim/replay/direct.h"
+#include "shim/replay/marks.h"
+#include "shim/replay/stream_follow.h"
+#include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
+#include "shim/tape/playback.h"
+#include "shim/tape/recorder.h"
+#include "shim/transport/feeder.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Life. */
+
+static void free_call(struct inflight *entry)
+{
+  free((char *)entry - offsetof(struct call, live.inflight));
+}
+
+struct call *call_new(struct request *request, struct shadow *shadow, struct multi *multi)
+{
+  struct call *call = calloc(1, sizeof(*call));
+  if (!call)
+    return NULL;
+  inflight_init(&call->live.inflight, free_call);
+  if (request)
+    request_move(&call->request, request);
+  call->request.shadow = shadow;
+  shadow->call = call;
+  call->multi = multi;
+  if (multi) {
+    call->next = multi->calls;
+    call->link = &multi->calls;
+    if (call->next)
+      call->next->link = &call->next;
+    multi->calls = call;
+  }
+  return call;
+}
+
+void call_close_request(struct request *request)
+{
+  request_release(request);
+  playback_release(request);
+  if (request->stream)
+    stream_free(request);
+}
+
+void call_free(struct call *call)
+{
+  if (!call)
+    return;
+  call_close_request(&call->request);
+  tee_release(&call->live.tee);
+  problem_release(&call->room);
+  inflight_unref(&call->live.inflight);
+}
+
+/* Out of its multi's lists; the shadow has no call any more. */
+static void unlist(struct call *call)
+{
+  struct multi *multi = call->multi;
+  call->request.shadow->call = NULL;
+  if (!multi)
+    return;
+  *call->link = call->next;
+  if (call->next)
+    call->next->link = call->link;
+  multi->unread -= call->state == CALL_OPEN;
+  multi_call_unready(call);
+}
+
+/* Beginning. */
+
+/* The app got the answer of the request, or a part of it. */
+static void end_replay(struct request *request, CURLcode code, const char *via)
+{
+  request_delivered(request, via);
+  recorder_end_replay(request, code, request->op.waited ? TAPE_JOIN : TAPE_HIT);
+  request_leave(request, code == CURLE_OK);
+}
+
+bool call_deliver(struct request *request, struct decision *decision, CURLcode *code)
+{
+  if (decision->route == ROUTE_PROBLEM) {
+    struct problem_room room;
+    *code = problem_deliver(request, decision->problem, &room);
+    recorder_end_replay(request, *code, TAPE_REJECT);
+    problem_release(&room);
+    return true;
+  }
+  if (decision->route != ROUTE_DIRECT)
+    return false;
+  char marks[MARKS_SIZE];
+  marks_build(request, marks);
+  if (deliver_answer(request, marks, code)) {
+    end_replay(request, *code, "direct");
+    return true;
+  }
+  if (request->tape.played) {
+    *code = deliver_failure(request, CURLE_OUT_OF_MEMORY);
+    return true;
+  }
+  *decision = decide_live(request, "no memory");
+  return false;
+}
+
+/* Into the transport, which is armed. */
+static bool play(struct call *call)
+{
+  struct request *request = &call->request;
+  struct transport *transport = &call->transport;
+  char marks[MARKS_SIZE] = "";
+  call->state = CALL_TRANSPORT;
+  if (call->problem) {
+    if (!problem_prepare(request, call->problem, &call->room))
+      return false;
+  } else {
+    marks_build(request, marks);
+    /* An app's loop may be slow, and the feeder looks at an answer that has a pace. */
+    if (call->multi ? !stream_is_joined(request) : request->speed > 0)
+      request_unpin(request);
+    /* In a multi libcurl has counted from the beginning. */
+    if (!call->multi && stream_is_open(request))
+      request_limit_time(request);
+  }
+  if (!transport_answer(transport, marks) || (stream_is_open(request) && !feeder_stream(transport)))
+    return false;
+  /* What is not in the socket yet would hold the map for as long as the app takes. */
+  if (!call->multi && request->speed <= 0 && !transport->ended && !stream_is_joined(request))
+    request_unpin(request);
+  return true;
+}
+
+/* Its owner is done, or has something for us: in a header callback of the follower's own transfer. */
+static void on_poke(void *owner)
+{
+  struct call *call = owner;
+  struct request *request = &call->request;
+  feeder_forget(&call->transport);
+  call_look(call, request->api->wait(request->store, &request->op, 0) == 0);
+}
+
+static bool arm(struct call *call, enum route route)
+{
+  struct transport *transport = &call->transport;
+  if (!transport_arm(transport, &call->request))
+    return false;
+  transport->owner = call;
+  transport->on_poke = on_poke;
+  call->state = CALL_FOLLOWING;
+  if (route == ROUTE_FOLLOW ? feeder_follow(transport) : play(call))
+    return true;
+  transport_disarm(transport, CURLE_OUT_OF_MEMORY);
+  return false;
+}
+
+/* From the verdict on, and not from its first byte: whoever would wait for it is told by this. */
+static void own(struct call *call)
+{
+  if (call->kind == LIVE_OWNED)
+    inflight_add(&call->live.inflight, &call->request, call->multi ? &call->multi->driver : NULL);
+}
+
+/* A replay never goes live. libcurl refuses a transfer without a URL, and touches no network for it. */
+static enum call_step starve(struct call *call)
+{
+  const struct shadow *shadow = call->request.shadow;
+  if (!call->multi) {
+    call->state = CALL_DIRECT;
+    call->code = deliver_failure(&call->request, CURLE_OUT_OF_MEMORY);
+    return CALL_DONE;
+  }
+  call->state = CALL_STARVED;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, NULL);
+  return CALL_RUN;
+}
+
+enum call_step call_begin(struct call *call, struct decision decision)
+{
+  struct request *request = &call->request;
+  if (!call->multi && decision.route == ROUTE_FOLLOW) {
+    call->state = CALL_WAITING;
+    return CALL_WAIT;
+  }
+  if (!call->multi && decision.route != ROUTE_LIVE) {
+    call->state = CALL_DIRECT;
+    if (call_deliver(request, &decision, &call->code))
+      return CALL_DONE;
+  }
+  call->problem = decision.problem;
+  if (decision.route != ROUTE_LIVE) {
+    if (arm(call, decision.route))
+      return CALL_RUN;
+    if (request->tape.played)
+      return starve(call);
+    decision = decide_live(request, "no memory, descriptor or thread for the transport");
+  }
+  call->kind = decision.kind;
+  call->state = CALL_LIVE;
+  own(call);
+  live_begin(&call->live, request, call->kind);
+  return CALL_RUN;
+}
+
+/* What a transport that has nothing to read goes on with. */
+static enum call_step go_on(struct call *call, struct decision decision)
+{
+  struct request *request = &call->request;
+  call->problem = decision.problem;
+  if (decision.route == ROUTE_FOLLOW && feeder_follow(&call->transport))
+    return CALL_RUN;
+  if ((decision.route == ROUTE_TRANSPORT || decision.route == ROUTE_PROBLEM) && play(call))
+    return CALL_RUN;
+  if (decision.route != ROUTE_LIVE)
+    decision = decide_live(request, "no memory or thread for the transport");
+  call->state = CALL_DUE;
+  call->kind = decision.kind;
+  own(call);
+  multi_call_ready(call);
+  return CALL_RUN;
+}
+
+enum call_step call_look(struct call *call, bool done)
+{
+  struct request *request = &call->request;
+  bool direct = !call->multi && settings()->delivery != IDEM_DELIVERY_TRANSPORT;
+  bool disturbed = request->shadow->disturbed;
+  struct decision decision = {.route = ROUTE_FOLLOW};
+  if (!disturbed && stream_has_begun(request))
+    decision = decide_stream(request, direct);
+  if (decision.route != ROUTE_FOLLOW) {
+    if (!call->multi)
+      return call_begin(call, decision);
+    if (play(call))
+      return CALL_RUN;
+    call->state = CALL_FOLLOWING;
+    stream_refuse(request);
+  }
+  uint64_t waited_ms = (uint64_t)(monotonic_us() - request->started_us) / 1000;
+  request->op.waited = true;
+  request->api->leave(request->store, &request->op, false);
+  if (!done && request->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= request->rule->wait_ms)
+    decision = decide_untouched(request, "wait");
+  else if (disturbed)
+    decision = decide_untouched(request, "options changed while it waited");
+  else
+    decision = decide_again(request, direct);
+  return call->multi ? go_on(call, decision) : call_begin(call, decision);
+}
+
+void call_go_live(struct call *call)
+{
+  transport_disarm(&call->transport, CURLE_OK);
+  call->state = CALL_LIVE;
+  live_begin(&call->live, &call->request, call->kind);
+}
+
+/* Ending. */
+
+/* Those who wait for it in this process look at once. */
+static void end_ownership(struct call *call)
+{
+  inflight_remove(&call->live.inflight);
+  feeder_owner_ended(call->request.op.key);
+}
+
+static void end_transport(struct call *call, CURLcode code)
+{
+  struct request *request = &call->request;
+  transport_disarm(&call->transport, code);
+  if (call->state == CALL_TRANSPORT && !call->problem) {
+    end_replay(request, code, "transport");
+    return;
+  }
+  recorder_end_replay(request, code, call->problem ? TAPE_REJECT : TAPE_JOIN);
+  /* The others have been left. */
+  if (call->state == CALL_FOLLOWING || call_is_owner(call))
+    request_leave(request, false);
+  if (call_is_owner(call))
+    end_ownership(call);
+}
+
+static CURLcode finish(struct call *call, CURLcode code)
+{
+  struct request *request = &call->request;
+  const struct shadow *shadow = request->shadow;
+  bool owner = call_is_owner(call);
+  switch (call->state) {
+  case CALL_LIVE:
+    live_end(&call->live, code);
+    if (owner)
+      end_ownership(call);
+    break;
+  case CALL_TRANSPORT:
+    if (request->tape.played)
+      code = playback_end(request, code ? code : playback_trailers(request));
+    else if (code == CURLE_OK && stream_is_joined(request))
+      code = transport_settle(&call->transport);
+    end_transport(call, code);
+    break;
+  case CALL_FOLLOWING:
+  case CALL_DUE:
+    end_transport(call, code);
+    break;
+  case CALL_STARVED:
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_URL, shadow->url.data);
+    code = CURLE_OUT_OF_MEMORY;
+    break;
+  case CALL_OPEN:
+  case CALL_WAITING:
+  case CALL_DIRECT:
+  case CALL_DROPPED:
+  case CALL_LEFT:
+    break;
+  }
+  return code;
+}
+
+CURLcode call_end(struct call *call, CURLcode code)
+{
+  struct shadow *shadow = call->request.shadow;
+  code = finish(call, code);
+  unlist(call);
+  shadow_end(shadow);
+  call_free(call);
+  return code;
+}
+
+void call_drop(struct call *call)
+{
+  CURL *handle = call->request.shadow->handle;
+  finish(call, CURLE_OUT_OF_MEMORY);
+  deliver_failure(&call->request, CURLE_OUT_OF_MEMORY);
+  call->state = CALL_DROPPED;
+  call->message = (CURLMsg){.msg = CURLMSG_DONE, .easy_handle = handle};
+  call->message.data.result = CURLE_OUT_OF_MEMORY;
+}
+
+/* Its thread may have given the claim up at its end; once it is out of the list, nobody else does. */
+static void leave_upstream(struct call *call, const char *why)
+{
+  bool owner = call_is_owner(call);
+  if (owner)
+    inflight_remove(&call->live.inflight);
+  live_abandon(&call->live, why);
+  if (owner)
+    feeder_owner_ended(call->request.op.key);
+  call->state = CALL_LEFT;
+}
+
+struct call *call_detach(struct shadow *shadow)
+{
+  struct call *call = shadow->call;
+  if (!call)
+    return NULL;
+  switch (call->state) {
+  case CALL_LIVE:
+    leave_upstream(call, call->multi ? "taken from its multi before its end" : "its transfer was left");
+    break;
+  case CALL_WAITING:
+  case CALL_DIRECT:
+    request_leave(&call->request, false);
+    break;
+  case CALL_TRANSPORT:
+  case CALL_FOLLOWING:
+  case CALL_DUE:
+    end_transport(call, CURLE_ABORTED_BY_CALLBACK);
+    break;
+  default:
+    finish(call, CURLE_ABORTED_BY_CALLBACK);
+    break;
+  }
+  unlist(call);
+  return call;
+}
+
+void call_abandon(struct call *call)
+{
+  struct shadow *shadow = call->request.shadow;
+  call_free(call_detach(shadow));
+  shadow_end(shadow);
+}
+
+void call_come_upon(struct shadow *shadow)
+{
+  struct call *call = shadow->call;
+  if (!call || (call->multi && !multi_is_in_callback(call->multi)))
+    return;
+  if (call->state == CALL_LIVE) {
+    leave_upstream(call, "its transfer was left, or its handle reset");
+    shadow->state = PERFORM_LOST;
+  } else if (call->state == CALL_TRANSPORT) {
+    request_unpin(&call->request);
+  }
+}
+
+void call_come_upon_elsewhere(struct shadow *shadow)
+{
+  const struct call *call = shadow->call;
+  if (call_is_owner(call) && !call->multi && !driver_is_ours(&call->live.inflight.own))
+    call_come_upon(shadow);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call: one transfer that the app asks for and a rule wants, from the store's verdict to its end.
+ *
+ * The machine is the same for curl_easy_perform() (perform.c), a driver that blocks, and for the multi
+ * interface (multi_call.c), where the app turns it:
+ *
+ *     struct request request;
+ *     struct decision decision = decide_first(&request, shadow, rule, true);
+ *     if (call_deliver(&request, &decision, &code))       // a direct hit: on the stack, and over
+ *       return code;
+ *     struct call *call = call_new(&request);             // everything else is on the heap
+ *     enum call_step step = call_begin(call, decision);
+ *     while (step == CALL_WAIT)
+ *       step = call_look(call, wait_for_the_owner());
+ *     code = call_end(call, step == CALL_RUN ? real->easy_perform(handle) : call->code);
+ *
+ * A call belongs to its handle's shadow, so that nothing of it is in a frame that an exception, a jump, a
+ * cancel or pthread_exit() takes away. libcurl refuses such a handle for good, but for its cleanup. What the
+ * call holds is given up when the handle is used again (call_come_upon) or cleaned up (call_detach), or when
+ * its thread ends (inflight.h). Whether a callback is calling us or has been left by a jump cannot be told
+ * apart, so the memory stays until the driver comes back or the handle goes.
+ *
+ * Like its handle, a call belongs to one thread at a time.
+ */
+#ifndef IDEMSHIM_SHIM_CALL_H
+#define IDEMSHIM_SHIM_CALL_H
+
+#include "shim/engine/decide.h"
+#include "shim/engine/live.h"
+#include "shim/handle/multi.h"
+#include "shim/replay/problem.h"
+#include "shim/transport/transport.h"
+
+/*
+ * perform: OPEN, then WAITING as long as another call sends the operation, then one of DIRECT, TRANSPORT, LIVE.
+ * A multi: OPEN while its body is still to be read, then FOLLOWING, TRANSPORT or LIVE; FOLLOWING becomes
+ * TRANSPORT within its own transfer, or DUE, which becomes LIVE outside of callbacks. STARVED and DROPPED are
+ * failures that the app is told by its message. LEFT comes after LIVE alone.
+ */
+enum call_state {
+  CALL_OPEN,      /* nothing is decided; libcurl has the handle, if at all, as the app has made it */
+  CALL_WAITING,   /* perform: for the owner of the operation, between two looks */
+  CALL_FOLLOWING, /* a multi: the same, by a transport with nothing to read */
+  CALL_DIRECT,    /* the app's callbacks are called by us, or have been */
+  CALL_TRANSPORT, /* libcurl runs a transfer that leads to us: an answer, or `problem` */
+  CALL_DUE,       /* a multi: it has to go live; its transport waits for that */
+  CALL_LIVE,      /* libcurl runs it upstream, as `live` says */
+  CALL_STARVED,   /* a tape's, without memory or descriptors: it ends before it begins */
+  CALL_DROPPED,   /* taken out of the app's multi, which did not take it in again */
+  CALL_LEFT       /* given up while its frame may still come back: the handle and the claim are not ours */
+};
+
+enum call_step {
+  CALL_WAIT, /* for the owner, and look */
+  CALL_RUN,  /* libcurl runs it; then end */
+  CALL_DONE  /* end it with `code` */
+};
+
+struct call {
+  struct request request;
+  enum call_state state;
+  enum live_kind kind; /* LIVE, DUE */
+  CURLcode code;       /* DONE */
+  struct live live;
+  struct transport transport;
+  const struct problem *problem; /* the shim's own answer, or NULL */
+  struct problem_room room;
+
+  struct multi *multi;                   /* that drives it; NULL: perform */
+  struct call *next, **link;             /* in it */
+  struct call *next_ready, **ready_link; /* among those whose callback has run; NULL: it is not */
+  CURLMsg message;                       /* DROPPED */
+};
+
+/* Delivers a direct hit or the shim's own answer by the app's callbacks, from wherever the request is. False:
+ * the decision is another one, or has become one. */
+bool call_deliver(struct request *request, struct decision *decision, CURLcode *code);
+
+/* Leaves and releases a request that has not become a call. */
+void call_close_request(struct request *request);
+
+/* A call of the request, which is moved, in state OPEN; `request` NULL: it is to be opened. It is the
+ * shadow's. NULL without memory. */
+struct call *call_new(struct request *request, struct shadow *shadow, struct multi *multi);
+
+/* Carries a decision out. In a multi it never says WAIT. */
+enum call_step call_begin(struct call *call, struct decision decision);
+
+/* A waiting call looks what has become of its owner, who is `done` or may not be: what has begun to come is
+ * taken, else the store decides again, unless wait= is over or the app has changed options. */
+enum call_step call_look(struct call *call, bool done);
+
+/* DUE: its transport ends, and it goes live. The handle is not in libcurl's hands. */
+void call_go_live(struct call *call);
+
+/* libcurl is done with it, or it is DONE. Returns what the app is told, since a tape may have another end; the
+ * call is gone. */
+CURLcode call_end(struct call *call, CURLcode code);
+
+/* Taken out of the multi, and it cannot be put in again: it ends, and `message` is what the app is told. The
+ * handle stays in the multi as far as the app knows. */
+void call_drop(struct call *call);
+
+/* The app has taken its handle out of the multi before its end. The call is gone. */
+void call_abandon(struct call *call);
+
+/* The app uses a handle whose perform has not come back, or whose multi is in a callback. */
+void call_come_upon(struct shadow *shadow);
+
+/* The same for what a callback may do with its own handle: only another thread than the one that performs it
+ * finds it left for certain. */
+void call_come_upon_elsewhere(struct shadow *shadow);
+
+/* The handle is about to be cleaned up: nothing of the call holds on to anything. Its memory is to be given
+ * back by call_free() when libcurl has let go of the handle. NULL if there is none. */
+struct call *call_detach(struct shadow *shadow);
+void call_free(struct call *call);
+
+/* True if the call owns its operation and sends it. */
+static inline bool call_is_owner(const struct call *call)
+{
+  return (call->state == CALL_LIVE || call->state == CALL_DUE) && call->kind == LIVE_OWNED;
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/engine/messages.h"
+
+#include "shim/engine/call.h"
+
+#include <stdlib.h>
+
+static void push(struct multi *multi, struct message *node, CURLMsg *message)
+{
+  node->message = message;
+  node->next = NULL;
+  node->link = multi->last_message;
+  *multi->last_message = node;
+  multi->last_message = &node->next;
+  multi->message_count++;
+}
+
+static void unlink_message(struct multi *multi, struct message *node)
+{
+  *node->link = node->next;
+  if (node->next)
+    node->next->link = node->link;
+  else
+    multi->last_message = node->link;
+  node->link = NULL;
+  multi->message_count--;
+}
+
+static void end_message(struct multi *multi, struct message *node)
+{
+  unlink_message(multi, node);
+  if (node->of_heap)
+    free(node);
+}
+
+/* A node that no shadow has must be there before a message is taken from libcurl. */
+static bool has_spare(struct multi *multi)
+{
+  if (!multi->spare_message && (multi->spare_message = calloc(1, sizeof(*multi->spare_message))))
+    multi->spare_message->of_heap = true;
+  return multi->spare_message;
+}
+
+void messages_read(struct multi *multi)
+{
+  int left;
+  CURLMsg *message;
+  CURLM *handle = multi->handle;
+  while (has_spare(multi) && (message = multi->lib->multi_info_read(handle, &left))) {
+    struct shadow *shadow = shadow_find(message->easy_handle);
+    bool known = shadow && multi_of(shadow) == multi && !shadow->message.link;
+    push(multi, known ? &shadow->message : multi->spare_message, message);
+    if (!known)
+      multi->spare_message = NULL;
+    else if (message->msg == CURLMSG_DONE && shadow->call)
+      message->data.result = call_end(shadow->call, message->data.result);
+  }
+}
+
+void messages_add(struct multi *multi, struct shadow *shadow, CURLMsg *message)
+{
+  push(multi, &shadow->message, message);
+}
+
+CURLMsg *messages_take(struct multi *multi, int *left)
+{
+  messages_read(multi);
+  CURLMsg *message = multi->first_message ? multi->first_message->message : NULL;
+  if (message)
+    end_message(multi, multi->first_message);
+  *left = (int)multi->message_count;
+  return message;
+}
+
+void messages_drop(struct multi *multi, struct shadow *shadow, const CURL *handle)
+{
+  if (shadow && multi_of(shadow) == multi) {
+    if (shadow->message.link)
+      unlink_message(multi, &shadow->message);
+    return;
+  }
+  for (struct message *node = multi->first_message, *next; node; node = next) {
+    next = node->next;
+    if (node->message->easy_handle == handle)
+      end_message(multi, node);
+  }
+}
+
+void messages_release(struct multi *multi)
+{
+  while (multi->first_message)
+    end_message(multi, multi->first_message);
+  free(multi->spare_message);
+  multi->spare_message = NULL;
+}
