@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* An app leaves a callback for good: by a jump, an exception, a cancel, or the end of its thread. Whatever it
+ * does next, and whoever makes the same call again, it sees what it sees without us, and nobody waits for a
+ * call that never comes back. */
+#include "tests/harness/harness.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <string.h>
+
+static struct world w;
+
+static void open_world(void)
+{
+  world_open(&w, 0);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
+}
+
+static void close_world(void)
+{
+  world_close(&w);
+}
+
+TestSuite(left_callback, .init = open_world, .fini = close_world, .timeout = 600);
+
+static const char target[] = "/v1/chat/completions?mock=size%3D3000";
+static const char *const callbacks[] = {"write", "header", "read", "progress", "debug"};
+static const char *const nexts[] = {"perform", "reset", "cleanup", "duphandle", "add", "unmatched"};
+enum { CALLBACKS = sizeof callbacks / sizeof *callbacks, NEXTS = sizeof nexts / sizeof *nexts };
+
+static struct run left(bool shim, const char *loop, const char *way, const char *callback, const char *next)
+{
+  return run_argv(
+      &w, shim,
+      (const char *const[]){"left_callback", loop, way, callback, next, world_url(&w, target),
+                            world_text(&w, "{\"callback\":\"%s\",\"next\":\"%s\"}", callback, next), NULL});
+}
+
+static void expect_as_without_us(const char *loop, const char *way, const char *callback, const char *next,
+                                 const char *delivery)
+{
+  world_env(&w, "IDEMSHIM_DELIVERY", "%s", delivery);
+  struct run plain = left(false, loop, way, callback, next), run = left(true, loop, way, callback, next);
+  expect_success(&plain);
+  cr_expect(!run.timed_out && run.status == 0 && strcmp(run.out, plain.out) == 0,
+            "%s, %s out of %s, then %s, %s: status %d\n%sand not\n%s", loop, way, callback, next, delivery,
+            run.status, run.out, plain.out);
+  run_release(&plain);
+  run_release(&run);
+}
+
+struct way {
+  char loop[8], way[8];
+};
+
+ParameterizedTestParameters(left_callback, nothing_is_left_behind)
+{
+  static struct way ways[] = {{"easy", "jump"},  {"easy", "throw"},  {"easy", "cancel"},  {"easy", "exit"},
+                              {"multi", "jump"}, {"multi", "throw"}, {"multi", "cancel"}, {"multi", "exit"}};
+  return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
+}
+
+/* Live, of an answer that is there, and of one by transport. */
+ParameterizedTest(struct way *way, left_callback, nothing_is_left_behind)
+{
+  for (int i = 0; i < CALLBACKS; i++)
+    for (int j = 0; j < NEXTS; j++) {
+      expect_as_without_us(way->loop, way->way, callbacks[i], nexts[j], "auto");
+      expect_as_without_us(way->loop, way->way, callbacks[i], nexts[j], "auto");
+      expect_as_without_us(way->loop, way->way, callbacks[i], nexts[j], "transport");
+    }
+}
+
+/* Nobody knows what became of what was sent, so it goes out once more with the same upstream key; then it is
+ * there. */
+ParameterizedTestParameters(left_callback, the_claim_is_in_doubt)
+{
+  static struct way ways[] = {{"easy", "jump"}, {"easy", "exit"}, {"multi", "jump"}, {"multi", "exit"}};
+  return cr_make_param_array(struct way, ways, sizeof(ways) / sizeof(*ways));
+}
+
+ParameterizedTest(struct way *way, left_callback, the_claim_is_in_doubt)
+{
+  struct run run = left(true, way->loop, way->way, "write", "cleanup");
+  expect_success(&run);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "in_doubt"), 1);
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  cr_expect_eq(log_events(&w, "not_stored"), 1);
+  run_release(&run);
+}
