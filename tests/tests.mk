@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/incident $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity
+CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/incident $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so
 
 $(T)/unit-config: $(call objects,config tests/unit/config)
 	$(call say,LD,$@)
@@ -43,6 +43,10 @@ $(FLAVOURS:%=$(T)/fetch-%): $(call objects,tests/clients/fetch)
 $(FLAVOURS:%=$(T)/plugin-%.so): $(call objects,tests/clients/plugin)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ $(CURL_FLAVOUR)
+
+$(T)/failing_add.so: $(call objects,tests/clients/failing_add)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -Wl,--no-as-needed -o $@ $^ -lcurl -ldl
 
 $(T)/record-tape: $(call objects,tests/clients/tape tape store config)
 	$(call say,LD,$@)

@@ -7,7 +7,7 @@
  * number of those that have not ended. LOOP: tests/clients/multi_loops.h.
  *
  * From the environment: TIMEOUT_MS, of the last call alone; HEADER, a line that goes with each; LIMIT, of
- * connections.
+ * connections; READ, for bodies that come from a callback.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
@@ -22,14 +22,35 @@ static char name[CALLS_MOST][16];
 static struct curl_slist *headers;
 static int failed;
 
+/* A body at once, and then its end. */
+static size_t read_body(char *into, size_t size, size_t count, void *arg)
+{
+  const char **body = arg;
+  size_t len = strlen(*body);
+
+  if (len > size * count)
+    return CURL_READFUNC_ABORT;
+  memcpy(into, *body, len);
+  *body += len;
+  return len;
+}
+
 static void add(unsigned i, const char *url, const char *body)
 {
+  static const char *unread[CALLS_MOST];
   struct loop *loop = &loops[i % multi_count];
 
   snprintf(name[i], sizeof name[i], "call-%u", i);
   handles[i] = post_new(url, body, &replies[i]);
   curl_easy_setopt(handles[i], CURLOPT_PRIVATE, name[i]);
   curl_easy_setopt(handles[i], CURLOPT_HTTPHEADER, headers);
+  if (getenv("READ")) {
+    unread[i] = body;
+    curl_easy_setopt(handles[i], CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(handles[i], CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+    curl_easy_setopt(handles[i], CURLOPT_READFUNCTION, read_body);
+    curl_easy_setopt(handles[i], CURLOPT_READDATA, &unread[i]);
+  }
   if (i == call_count - 1 && getenv("TIMEOUT_MS"))
     curl_easy_setopt(handles[i], CURLOPT_TIMEOUT_MS, atol(getenv("TIMEOUT_MS")));
   loop_note(loop, curl_multi_add_handle(loop->multi, handles[i]));

@@ -155,6 +155,71 @@ Test(multi, when_every_owner_fails_they_go_live_one_after_the_other)
   run_release(&run);
 }
 
+/* Under a libcurl that does not take a handle in for the n-th time. */
+static struct run run_with_failing_add(const char *time, const char *loop, const char *url, const char *first,
+                                       const char *second)
+{
+  const char *preload =
+      world_text(&w, "LD_PRELOAD=\"$LD_PRELOAD %s/tests/failing_add.so\" exec \"$@\"", w.build);
+  world_env(&w, "FAIL_ADD", "%s", time);
+  world_env(&w, "IDEMSHIM_HOOK_DL", "off");
+  return run_shim(&w, "sh", "-c", preload, "sh", world_text(&w, "%s/tests/multi_calls", w.build), loop, "1",
+                  url, first, second, NULL);
+}
+
+/* The owner fails, and its follower cannot be put into the multi again. */
+Test(multi, a_call_that_is_taken_out_for_good_ends_with_a_message)
+{
+  for (int i = 0; i < LOOPS; i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    struct run run = run_with_failing_add("3", loops[i], chat("fail_first%3D1:500"), a, a);
+    cr_expect(!run.timed_out);
+    expect_line(&run, 0, "rc=0 status=500");
+    expect_line(&run, 1, "rc=27 status=0");
+    cr_expect(!strstr(run.out, "running") && !strstr(run.out, "messages"), "%s", run.out);
+    cr_expect(log_contains(&w, "could not be put in again"));
+    expect_requests(1);
+    run_release(&run);
+  }
+}
+
+/* The same where its body has been read, before its first turn. What the second one claims is free again. */
+Test(multi, a_call_that_is_taken_out_to_be_read_ends_with_a_message)
+{
+  world_env(&w, "READ", "1");
+  for (int i = 0; i < LOOPS; i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    struct run run = run_with_failing_add("3", loops[i], chat(""), a, b);
+    cr_expect(!run.timed_out);
+    cr_expect_eq(count_of(run.out, "rc=27 status=0"), 1, "%s", run.out);
+    cr_expect_eq(count_of(run.out, "rc=0 status=200"), 1, "%s", run.out);
+    cr_expect(!strstr(run.out, "running") && !strstr(run.out, "messages"), "%s", run.out);
+    expect_requests(1);
+    struct run again = run_shim(&w, "multi_calls", loops[i], "1", chat(""), a, b, NULL);
+    expect_success(&again);
+    expect_requests(2);
+    run_release(&run);
+    run_release(&again);
+  }
+  cr_expect_eq(log_events(&w, "in_doubt"), 0);
+}
+
+/* Who drives the multi now is asked, and not who has added the handle. */
+Test(multi, a_multi_that_goes_from_thread_to_thread)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=forever");
+  struct run run = run_shim(&w, "handed_over", chat("latency_ms%3D500"), a, NULL);
+  expect_success(&run);
+  cr_expect(!run.timed_out);
+  cr_expect_eq(count_of(run.out, "rc=0 status=200"), 3, "%s", run.out);
+  cr_expect_eq(log_events(&w, "join"), 1, "its first thread does not drive it any more, and waits");
+  cr_expect(log_contains(&w, "the same call is under way in this thread"));
+  expect_requests(2);
+  run_release(&run);
+}
+
 Test(multi, when_the_owner_is_killed_a_follower_takes_over)
 {
   char url[160];
