@@ -14,6 +14,7 @@ static const struct cli_command *const rows[] = {
 
 static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows), ""};
 
+/* To standard output if it was asked for, to standard error if something else should have been. */
 static int print_overview(FILE *out, int code)
 {
   fputs("usage: idemshim COMMAND [options] [operands]\n\n"
@@ -28,6 +29,7 @@ static int print_overview(FILE *out, int code)
   return code;
 }
 
+/* Words that are no commands first. */
 static int dispatch(int argc, char **argv)
 {
   const char *word = argv[1];

@@ -18,6 +18,8 @@ enum { OPTIONS_MOST = 16 };
 /* What getopt gives for option i is FIRST_VALUE + i, so that it is never one of the letters. */
 enum { FIRST_VALUE = 256 };
 
+/* "+" ends the options at the first operand; ":" has getopt tell a missing value from an unknown
+ * option. */
 static void make_tables(const struct cli_command *command, struct option names[OPTIONS_MOST + 2],
                         char letters[2 * OPTIONS_MOST + 8])
 {

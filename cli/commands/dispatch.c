@@ -10,6 +10,7 @@
 /* More than any table has. */
 enum { COMMANDS_MOST = 32 };
 
+/* "ls" of "tape ls". */
 static const char *word_of(const struct cli_command *command)
 {
   const char *blank = strrchr(command->name, ' ');
@@ -33,6 +34,7 @@ static const struct cli_command *find(const struct cli_commands *commands, const
   return NULL;
 }
 
+/* The store is closed on every path, so that a command can return from anywhere. */
 static int run_on_store(const struct cli_command *command, const struct cli_options *options, char **operands)
 {
   struct idem_store *store;
@@ -44,6 +46,7 @@ static int run_on_store(const struct cli_command *command, const struct cli_opti
   return code;
 }
 
+/* The first operand is the tape's directory. */
 static int run_on_tape(const struct cli_command *command, const struct cli_options *options, char **operands)
 {
   struct tape *tape;
@@ -55,6 +58,7 @@ static int run_on_tape(const struct cli_command *command, const struct cli_optio
   return code;
 }
 
+/* argv[0] is the word; a command of commands calls this again with its own table. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
 {
   const struct cli_command *command = find(commands, argv[0]);

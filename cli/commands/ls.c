@@ -101,12 +101,14 @@ static char *json_line(json_t *document)
 
 enum { ID, AGE, STATUS, KIND, SIZE, TOOK, TOKENS };
 
+/* Those that a narrow terminal can spare are marked. */
 static const struct column answer_columns[] = {
     [ID] = {"ID", -16, false},       [AGE] = {"AGE ", 5, false},  [STATUS] = {"STATUS", 6, true},
     [KIND] = {"KIND", -6, false},    [SIZE] = {"SIZE", 9, false}, [TOOK] = {"TOOK", 7, true},
     [TOKENS] = {"TOKENS", 11, true},
 };
 
+/* One cell; every one fits CLI_UNIT_SIZE. */
 static void answer_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct idem_answer *answer,
                         int64_t now_us)
 {
@@ -167,6 +169,7 @@ static void put_answer(FILE *out, const struct listing *listing, const struct id
   free(prompt);
 }
 
+/* NULL without memory. Made in memory, since --limit may keep it. */
 static char *answer_line(const struct listing *listing, const struct idem_answer *answer)
 {
   char *text = NULL;
@@ -203,6 +206,7 @@ static int keep(struct listing *listing, char *text)
   return CLI_OK;
 }
 
+/* Called for each answer, the oldest first. */
 static int visit_answer(void *arg, const struct idem_answer *answer)
 {
   struct listing *listing = arg;
@@ -217,6 +221,7 @@ static int visit_answer(void *arg, const struct idem_answer *answer)
   return CLI_OK;
 }
 
+/* What --limit kept is printed at the end, from the oldest that is left. */
 static int list_answers(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct listing listing = {.options = options,
@@ -257,12 +262,14 @@ const struct cli_command cli_command_ls = {
 
 enum { NUMBER, TIME, LANE, WHAT, OUTCOME, WAIT, TOTAL, BYTES };
 
+/* STATUS is shown on any terminal here: on a bad day it is what one looks for. */
 static const struct column record_columns[] = {
     [NUMBER] = {"N", 6, false},   [TIME] = {"TIME", -23, true},     [LANE] = {"LANE", 5, false},
     [WHAT] = {"WHAT", -6, false}, [OUTCOME] = {"STATUS", 6, false}, [WAIT] = {"WAIT", 7, true},
     [TOTAL] = {"TOOK", 7, false}, [BYTES] = {"SIZE", 9, false},
 };
 
+/* One cell; "-" where there was nothing. */
 static void record_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct tape_record *record)
 {
   char day[CLI_UNIT_SIZE];
@@ -322,6 +329,7 @@ static void print_record(const struct listing *listing, const struct tape_record
   free(call);
 }
 
+/* A tape is read in its order and knows its length, so nothing has to be kept. */
 static int visit_record(void *arg, const struct tape_record *record)
 {
   struct listing *listing = arg;

@@ -21,12 +21,14 @@
 
 /* Facts that both have. */
 
+/* What was called, and what was asked. */
 static void call_facts(const struct idem_answer *view)
 {
   cli_fact_take("call", cli_call_text(view, CLI_CALL_WHOLE));
   cli_fact_take("prompt", cli_prompt(view->request_body));
 }
 
+/* Nothing where the answer does not tell. */
 static void tokens_fact(const struct idem_usage *usage)
 {
   struct cli_tokens tokens = cli_tokens(usage, "?");
@@ -36,11 +38,13 @@ static void tokens_fact(const struct idem_usage *usage)
 
 /* Parts of a page. */
 
+/* A heading, with an empty line before it. */
 static void title(const char *text)
 {
   printf("\n%s%s%s\n", cli_style(CLI_BOLD), text, cli_style(CLI_PLAIN));
 }
 
+/* Nothing for a block that is empty. */
 static void headers_part(const char *text, struct idem_span headers, bool raw)
 {
   if (!headers.len)
@@ -49,6 +53,7 @@ static void headers_part(const char *text, struct idem_span headers, bool raw)
   cli_put_headers(stdout, headers, "  ", (struct cli_header_style){.raw = raw});
 }
 
+/* The beginning of a long one: a page is for reading. */
 static void body_part(const char *text, struct idem_span body)
 {
   enum { SHOWN = 4096 };
@@ -64,6 +69,7 @@ static void body_part(const char *text, struct idem_span body)
 
 /* The page of an answer. */
 
+/* Both as a date and as a span from now. */
 static void expiry_fact(const struct idem_answer *answer, int64_t now_us)
 {
   char when[CLI_UNIT_SIZE], span[CLI_UNIT_SIZE];
@@ -78,6 +84,7 @@ static void expiry_fact(const struct idem_answer *answer, int64_t now_us)
              cli_duration(span, (uint64_t)-left_us / 1000));
 }
 
+/* Everything but the bodies, which --body and --request give. */
 static void print_answer(const struct idem_answer *answer, bool raw)
 {
   char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE], hex[2 * IDEM_KEY_SIZE + 1];
@@ -106,6 +113,7 @@ static void print_answer(const struct idem_answer *answer, bool raw)
 
 /* The page of a record. */
 
+/* How it ended, how much came, and when. */
 static void outcome_facts(const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
@@ -127,6 +135,7 @@ static void outcome_facts(const struct tape_record *record)
              cli_duration(b, (uint64_t)outcome->first_byte_us / 1000));
 }
 
+/* By libcurl's names, in libcurl's order. */
 static void info_part(const struct tape_outcome *outcome)
 {
   int64_t number;
@@ -204,6 +213,7 @@ static int show(const struct cli_options *options, const struct idem_answer *vie
   return CLI_OK;
 }
 
+/* The store calls this with the answer that the id names. */
 static int visit(void *arg, const struct idem_answer *answer)
 {
   return show(arg, answer, NULL);
@@ -217,6 +227,7 @@ static int show_answer(const struct cli_options *options, struct idem_store *sto
   return result < 0 ? cli_not_found(result, &error) : result;
 }
 
+/* Numbers are those of `tape ls`. */
 static int show_record(const struct cli_options *options, const struct tape *tape, char **operands)
 {
   char *end;

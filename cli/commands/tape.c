@@ -11,6 +11,7 @@ static const struct cli_command *const rows[] = {
 
 static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows), "tape "};
 
+/* Its own operands are another command line. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)options;

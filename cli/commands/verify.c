@@ -31,6 +31,7 @@ static void store_progress(void *arg, uint64_t done, uint64_t total)
   cli_progress(name, done, total);
 }
 
+/* One line, and what a damaged answer means. */
 static void print_store(const struct idem_verify *verify)
 {
   char answers[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], damaged[CLI_UNIT_SIZE], strays[CLI_UNIT_SIZE];
@@ -41,6 +42,7 @@ static void print_store(const struct idem_verify *verify)
     puts("a damaged answer is never replayed: its call goes upstream again; idemshim rm ID removes it");
 }
 
+/* Exits 1 if anything is wrong; a store that cannot be read at all is 3. */
 static int verify_store(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_verify verify = {0};
@@ -79,6 +81,7 @@ const struct cli_command cli_command_verify = {
 
 /* A tape. It is not opened for us: one that cannot be opened in full is what this is for. */
 
+/* A tape is gone over by bytes, for nobody knows how many records it has. */
 static void tape_progress(void *arg, uint64_t done, uint64_t total)
 {
   char name[] = "tape verify, bytes";
@@ -86,6 +89,7 @@ static void tape_progress(void *arg, uint64_t done, uint64_t total)
   cli_progress(name, done, total);
 }
 
+/* Torn and damaged are told apart: the first is a process that was killed, the second a disk. */
 static void print_totals(const struct tape_totals *totals)
 {
   char exchanges[CLI_UNIT_SIZE], segments[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], torn[CLI_UNIT_SIZE],
@@ -99,6 +103,7 @@ static void print_totals(const struct tape_totals *totals)
     puts("a torn record was being written when its process died; what was complete is there");
 }
 
+/* Reads contents too, which opening a tape does not. */
 static int verify_tape(const struct cli_options *options, int argc, char **argv)
 {
   json_t *findings = options->json ? json_array() : NULL;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `doctor --json`. Codes of findings are for programs and do not change; texts are for people and
+ * may. */
 #include "cli/doctor/doctor.h"
 #include "cli/doctor/prove.h"
 #include "cli/output/json.h"
@@ -12,11 +14,13 @@ static const char *const weights[] = {
 static const char *const verdicts[] = {
     [DOCTOR_COVERED] = "covered", [DOCTOR_PARTLY] = "partly", [DOCTOR_NOT_COVERED] = "not"};
 
+/* null for what is not known: NULL or "". */
 static json_t *text_json(const char *text)
 {
   return text && *text ? cli_json_text((struct idem_span){text, strlen(text)}) : json_null();
 }
 
+/* In the order in which they were found. */
 static json_t *findings_json(const struct doctor *doctor)
 {
   json_t *list = json_array();
@@ -29,6 +33,7 @@ static json_t *findings_json(const struct doctor *doctor)
   return list;
 }
 
+/* Every libcurl that was seen, also one that nobody calls. */
 static json_t *libcurls_json(const struct doctor *doctor)
 {
   json_t *list = json_array();
@@ -49,6 +54,7 @@ static json_t *run_json(const struct doctor_run *run)
                    text_json(run->complaint));
 }
 
+/* null without --prove. */
 static json_t *proof_json(const struct doctor_proof *proof)
 {
   if (!proof)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* `doctor` for people, on one screen: the verdict first, then what it was made of, then what to
+ * do. Signs and colours say the same, so that it can be read without either. */
 #include "cli/doctor/doctor.h"
 #include "cli/doctor/prove.h"
 #include "cli/output/output.h"
@@ -16,6 +18,7 @@ static const struct {
     [DOCTOR_BLOCKS] = {"! ", CLI_RED},
 };
 
+/* Indented, with a sign of the finding's weight. */
 static void print_line(const char *mark, enum cli_style style, const char *text)
 {
   printf("  %s%s%s", style == CLI_PLAIN ? "" : cli_style(style), mark,
@@ -29,6 +32,7 @@ static void print_title(const char *title)
   printf("\n%s%s%s\n", cli_style(CLI_BOLD), title, cli_style(CLI_PLAIN));
 }
 
+/* The verdict stands beside the name that the user typed. */
 static void print_head(const struct doctor *doctor)
 {
   enum doctor_verdict verdict = doctor_verdict(doctor);
@@ -55,6 +59,7 @@ static void print_findings(const struct doctor *doctor)
         print_line(signs[weight].mark, signs[weight].style, doctor->findings[i].text);
 }
 
+/* Several findings may advise the same. */
 static bool said_before(const struct doctor *doctor, size_t index)
 {
   for (size_t i = 0; i < index; i++)
@@ -63,6 +68,7 @@ static bool said_before(const struct doctor *doctor, size_t index)
   return false;
 }
 
+/* With a proof there is nothing left to advise. */
 static void print_next(const struct doctor *doctor)
 {
   bool titled = false;
@@ -76,6 +82,7 @@ static void print_next(const struct doctor *doctor)
   }
 }
 
+/* What arrived, what the library says it did, and how the command ended. */
 static void print_run(const char *label, const struct doctor_run *run)
 {
   char end[64];

@@ -84,7 +84,7 @@ static int prepare_environment(const struct bench *bench)
   char host[32];
   for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
     unsetenv(unwanted[i]);
-  snprintf(host, sizeof(host), "127.0.0.1:%d", doctor_server_port(bench->server));
+  snprintf(host, sizeof(host), "127.0.0.1:%d", bench->server->port);
   setenv("IDEMSHIM_HOSTS", host, 1);
   setenv("IDEMSHIM_SYNC", "off", 1);
   set_variable(bench, "IDEMSHIM_STORE", "store");
@@ -112,7 +112,7 @@ static bool prepare_arguments(struct bench *bench, int argc, char **argv)
 {
   bench->argv = calloc((size_t)argc + 1, sizeof(*bench->argv));
   for (int i = 0; bench->argv && i < argc; i++)
-    if (!(bench->argv[i] = fill_in(argv[i], doctor_server_port(bench->server), &bench->has_url)))
+    if (!(bench->argv[i] = fill_in(argv[i], bench->server->port, &bench->has_url)))
       return false;
   return bench->argv;
 }
@@ -188,7 +188,7 @@ static void note_complaint(const struct bench *bench, struct doctor_run *run)
 /* One run: start, serve, wait, note. CLI_STORE if the command cannot be started at all. */
 static int run_once(const struct bench *bench, struct doctor_run *run)
 {
-  long before = doctor_server_requests(bench->server);
+  long before = bench->server->requests;
   pid_t pid = fork();
   if (pid == 0)
     become(bench);
@@ -199,7 +199,7 @@ static int run_once(const struct bench *bench, struct doctor_run *run)
     kill(pid, SIGKILL);
   note_end(run, pid);
   note_complaint(bench, run);
-  run->requests = doctor_server_requests(bench->server) - before;
+  run->requests = bench->server->requests - before;
   return CLI_OK;
 }
 
@@ -228,7 +228,7 @@ static int experiment(const struct bench *bench, struct doctor_proof *proof)
     take_log(bench, &proof->runs[i], reason, sizeof(reason));
   }
   struct doctor_evidence evidence = {
-      .method = doctor_server_method(bench->server), .reason = reason, .has_url = bench->has_url};
+      .method = bench->server->method, .reason = reason, .has_url = bench->has_url};
   doctor_judge(proof, &evidence);
   return CLI_OK;
 }

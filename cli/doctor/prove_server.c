@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* A server that needs no thread: one poll() over the listener, every connection and whatever the
+ * caller waits for. It answers as an LLM does, since what is to be proven is that such an answer
+ * is stored. */
 #include "cli/doctor/prove_server.h"
-
-#include "cli/doctor/prove_request.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,22 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MOST_CONNECTIONS = 32, BACKLOG = 128 };
-
-struct connection {
-  int fd; /* -1: free */
-  struct doctor_request request;
-};
-
-struct doctor_server {
-  int listener, port;
-  long requests;
-  char method[16];
-  struct connection connections[MOST_CONNECTIONS];
-};
+enum { BACKLOG = 128 };
 
 /* ---- start and end ---- */
 
+/* The kernel chooses the port, so that two doctors can work at once. */
 static int listen_on_loopback(int *port)
 {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -48,7 +38,7 @@ struct doctor_server *doctor_server_new(void)
   struct doctor_server *server = calloc(1, sizeof(*server));
   if (!server)
     return NULL;
-  for (size_t i = 0; i < MOST_CONNECTIONS; i++)
+  for (size_t i = 0; i < DOCTOR_MOST_CONNECTIONS; i++)
     server->connections[i].fd = -1;
   server->listener = listen_on_loopback(&server->port);
   if (server->listener >= 0)
@@ -57,40 +47,28 @@ struct doctor_server *doctor_server_new(void)
   return NULL;
 }
 
-static void end(struct connection *connection)
+/* The place is free for the next connection. */
+static void end(struct doctor_connection *connection)
 {
   if (connection->fd >= 0)
     close(connection->fd);
-  *connection = (struct connection){.fd = -1};
+  *connection = (struct doctor_connection){.fd = -1};
 }
 
 void doctor_server_free(struct doctor_server *server)
 {
   if (!server)
     return;
-  for (size_t i = 0; i < MOST_CONNECTIONS; i++)
+  for (size_t i = 0; i < DOCTOR_MOST_CONNECTIONS; i++)
     end(&server->connections[i]);
   close(server->listener);
   free(server);
 }
 
-int doctor_server_port(const struct doctor_server *server)
-{
-  return server->port;
-}
-
-long doctor_server_requests(const struct doctor_server *server)
-{
-  return server->requests;
-}
-
-const char *doctor_server_method(const struct doctor_server *server)
-{
-  return server->method;
-}
-
 /* ---- one exchange ---- */
 
+/* A few hundred bytes fit into any socket's buffer; a client that does not read them has itself
+ * to blame. */
 static bool send_all(int fd, const char *text, size_t len)
 {
   return send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
@@ -114,7 +92,8 @@ static void answer(const struct doctor_server *server, int fd)
     send_all(fd, body, (size_t)body_len);
 }
 
-static void serve(struct doctor_server *server, struct connection *connection)
+/* What has come, and the answer if it is a whole request. A connection is for one request. */
+static void serve(struct doctor_server *server, struct doctor_connection *connection)
 {
   static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
   char block[16384];
@@ -134,17 +113,19 @@ static void serve(struct doctor_server *server, struct connection *connection)
 
 /* ---- all of them ---- */
 
-static struct connection *free_connection(struct doctor_server *server)
+/* NULL if all are in use: the listener is not polled then, and the kernel keeps who waits. */
+static struct doctor_connection *free_connection(struct doctor_server *server)
 {
-  for (size_t i = 0; i < MOST_CONNECTIONS; i++)
+  for (size_t i = 0; i < DOCTOR_MOST_CONNECTIONS; i++)
     if (server->connections[i].fd < 0)
       return &server->connections[i];
   return NULL;
 }
 
+/* A connection that is gone by now leaves its place free. */
 static void take(struct doctor_server *server)
 {
-  struct connection *connection = free_connection(server);
+  struct doctor_connection *connection = free_connection(server);
   if (connection)
     connection->fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
 }
@@ -152,14 +133,14 @@ static void take(struct doctor_server *server)
 /* poll() passes over negative descriptors: free places, and the listener while there is none. */
 bool doctor_server_step(struct doctor_server *server, int fd, int timeout_ms)
 {
-  struct pollfd wait[MOST_CONNECTIONS + 2];
+  struct pollfd wait[DOCTOR_MOST_CONNECTIONS + 2];
   wait[0] = (struct pollfd){.fd = fd, .events = POLLIN};
   wait[1] = (struct pollfd){.fd = free_connection(server) ? server->listener : -1, .events = POLLIN};
-  for (size_t i = 0; i < MOST_CONNECTIONS; i++)
+  for (size_t i = 0; i < DOCTOR_MOST_CONNECTIONS; i++)
     wait[i + 2] = (struct pollfd){.fd = server->connections[i].fd, .events = POLLIN};
-  if (poll(wait, MOST_CONNECTIONS + 2, timeout_ms) <= 0)
+  if (poll(wait, DOCTOR_MOST_CONNECTIONS + 2, timeout_ms) <= 0)
     return false;
-  for (size_t i = 0; i < MOST_CONNECTIONS; i++)
+  for (size_t i = 0; i < DOCTOR_MOST_CONNECTIONS; i++)
     if (wait[i + 2].revents)
       serve(server, &server->connections[i]);
   if (wait[1].revents)

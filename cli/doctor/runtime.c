@@ -72,6 +72,7 @@ static const char *const starters[] = {
     "make", "setsid", "xargs", "nohup", "sudo", "stdbuf", "chroot",  "unshare", "find", "parallel",
 };
 
+/* Not basename(3), which may write to its argument. */
 static const char *base_name(const char *path)
 {
   const char *slash = strrchr(path, '/');
@@ -95,6 +96,8 @@ static const struct runtime *find_runtime(const char *program)
 
 /* ---- modules on the disk ---- */
 
+/* A module is on the disk, and may or may not be loaded by the code that will run: at most
+ * "maybe". */
 static void judge_use(struct doctor *doctor, const char *name, const struct cli_objects *objects,
                       const struct doctor_use *use, bool deep)
 {
@@ -109,6 +112,7 @@ static void judge_use(struct doctor *doctor, const char *name, const struct cli_
     doctor_find(doctor, DOCTOR_MULTI_TOO, "%s", objects->list[0].name);
 }
 
+/* A module brings what it needs with it, so it is followed like a program. */
 static void look_at_module(struct doctor *doctor, const char *name, const char *path, bool deep)
 {
   struct cli_objects objects = {0};
@@ -123,6 +127,7 @@ static void look_at_module(struct doctor *doctor, const char *name, const char *
   cli_objects_release(&objects);
 }
 
+/* It opens libcurl by name, so only the hooks of dlopen and dlsym reach it. */
 static void look_at_ffi_module(struct doctor *doctor, const char *name)
 {
   if (doctor->hooks.dlsym)

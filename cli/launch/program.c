@@ -121,6 +121,7 @@ static int look_at_start(const char *path, char line[FIRST_LINE], enum kind *kin
   return result;
 }
 
+/* Follows interpreters as the kernel does, to the same depth. */
 int cli_program_find(const char *name, struct cli_program *out)
 {
   char line[FIRST_LINE];

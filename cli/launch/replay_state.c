@@ -59,6 +59,7 @@ static void watch(const char *path)
     close(program);
 }
 
+/* Nothing is made where the user has named a file: several replays may share one on purpose. */
 int cli_make_replay_state(void)
 {
   const char *given = getenv("IDEMSHIM_REPLAY_STATE");

@@ -65,11 +65,13 @@ json_t *cli_json_text(struct idem_span text)
   return string ? string : put_string(put_repaired, text);
 }
 
+/* For what may be missing. */
 json_t *cli_json_string(const char *text)
 {
   return text ? cli_json_text((struct idem_span){text, strlen(text)}) : json_null();
 }
 
+/* For what was allocated to be put here. */
 json_t *cli_json_take(char *text)
 {
   json_t *string = text ? cli_json_string(text) : NULL;
@@ -163,6 +165,7 @@ void cli_write_json_string(FILE *out, struct idem_span text)
   putc('"', out);
 }
 
+/* With quotes, as a value. */
 void cli_write_json_base64(FILE *out, struct idem_span bytes)
 {
   putc('"', out);

@@ -29,6 +29,7 @@ static __attribute__((format(printf, 2, 0))) void say(const char *kind, const ch
   fputc('\n', stderr);
 }
 
+/* Returns what it was given, so that `return cli_fail(...)` is one statement. */
 int cli_fail(int code, const char *format, ...)
 {
   va_list arguments;
@@ -63,6 +64,7 @@ const char *cli_style(enum cli_style style)
   return coloured ? sequences[style] : "";
 }
 
+/* 80 where the terminal does not say. */
 size_t cli_columns(void)
 {
   struct winsize size;
@@ -73,6 +75,7 @@ size_t cli_columns(void)
   return size.ws_col;
 }
 
+/* The label is our own text; the value may be anybody's. */
 void cli_fact(const char *label, const char *format, ...)
 {
   char *text = NULL;

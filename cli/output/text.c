@@ -12,6 +12,7 @@
 #include <string.h>
 #include <wchar.h>
 
+/* C.UTF-8 rather than nothing: a cron job has no locale, and prompts are UTF-8 all the same. */
 void cli_text_init(void)
 {
   if (setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
@@ -120,6 +121,7 @@ static size_t cut(const char *text, size_t len, size_t columns)
   return len;
 }
 
+/* What does not fit ends in one character, so a column is never wider than it should be. */
 size_t cli_put_line(FILE *out, const char *text, size_t len, size_t columns)
 {
   size_t end = cut(text, len, columns), used = 0;
@@ -135,6 +137,7 @@ size_t cli_put_line(FILE *out, const char *text, size_t len, size_t columns)
   return used + 1;
 }
 
+/* For bodies: their lines are kept. */
 void cli_put_block(FILE *out, const char *text, size_t len)
 {
   for (size_t i = 0; i < len;) {

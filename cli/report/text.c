@@ -14,20 +14,10 @@
 /* NULL for what may stand as it is. */
 static const char *entity(unsigned char c)
 {
-  switch (c) {
-  case '&':
-    return "&amp;";
-  case '<':
-    return "&lt;";
-  case '>':
-    return "&gt;";
-  case '"':
-    return "&quot;";
-  case '\'':
-    return "&#39;";
-  default:
-    return NULL;
-  }
+  static const char signs[] = "&<>\"'";
+  static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+  const char *at = c ? strchr(signs, c) : NULL;
+  return at ? entities[at - signs] : NULL;
 }
 
 /* The fast path: these are written in runs. */

@@ -26,12 +26,14 @@ struct idem_answer cli_record_view(const struct tape_record *record)
 
 /* The call. */
 
+/* Spans have no NUL behind them. */
 static bool starts_with(struct idem_span text, const char *start)
 {
   size_t len = strlen(start);
   return text.len >= len && memcmp(text.data, start, len) == 0;
 }
 
+/* The same for the other end. */
 static bool ends_with(struct idem_span text, const char *end)
 {
   size_t len = strlen(end);
@@ -87,6 +89,7 @@ bool cli_answer_expired(const struct idem_answer *answer, int64_t now_us)
 
 /* Headers. */
 
+/* Each block begins with a status line. */
 struct idem_span cli_last_block(struct idem_span headers)
 {
   struct idem_span rest = headers, line, block = headers;
@@ -96,6 +99,7 @@ struct idem_span cli_last_block(struct idem_span headers)
   return block;
 }
 
+/* The first of that name, without the blanks before its value. */
 struct idem_span cli_header(struct idem_span headers, const char *name)
 {
   struct idem_span rest = cli_last_block(headers), line;
@@ -145,6 +149,7 @@ struct idem_usage cli_record_usage(const struct tape_record *record)
   return stream.usage;
 }
 
+/* Both numbers at once, for they are always printed together. */
 struct cli_tokens cli_tokens(const struct idem_usage *usage, const char *unknown)
 {
   struct cli_tokens tokens;

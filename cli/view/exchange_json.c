@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+/* Keys and digests, all of one length. */
 static json_t *hex_json(const uint8_t bytes[IDEM_KEY_SIZE])
 {
   char text[2 * IDEM_KEY_SIZE + 1];
@@ -23,12 +24,14 @@ static json_t *time_json(int64_t us)
   return us == INT64_MAX ? json_null() : json_string(cli_timestamp(text, us));
 }
 
+/* null for what the answer does not tell. */
 static json_t *tokens_json(const struct idem_usage *usage)
 {
   return json_pack("{s:o, s:o}", "input", usage->input < 0 ? json_null() : json_integer(usage->input),
                    "output", usage->output < 0 ? json_null() : json_integer(usage->output));
 }
 
+/* Without the port that the scheme implies. */
 static json_t *url_json(const struct idem_answer *answer)
 {
   return cli_json_take(cli_call_text(answer, CLI_CALL_URL));
@@ -36,6 +39,7 @@ static json_t *url_json(const struct idem_answer *answer)
 
 /* Answers. */
 
+/* Also what `explain` tells of the two that it compares. */
 json_t *cli_answer_json_request(const struct idem_answer *answer)
 {
   return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o}", "id", answer->id, "serial",
@@ -47,6 +51,7 @@ json_t *cli_answer_json_request(const struct idem_answer *answer)
                    cli_json_take(cli_prompt(answer->request_body)));
 }
 
+/* One line of `ls --json`. */
 json_t *cli_answer_json(const struct idem_answer *answer, int64_t now_us)
 {
   json_t *document = cli_answer_json_request(answer);
@@ -65,6 +70,7 @@ json_t *cli_answer_json(const struct idem_answer *answer, int64_t now_us)
   return document;
 }
 
+/* Bodies that are not UTF-8 are in base64, under another name. */
 json_t *cli_answer_json_whole(const struct idem_answer *answer, bool raw)
 {
   json_t *document = cli_answer_json(answer, cli_now_us());
@@ -85,11 +91,13 @@ json_t *cli_answer_json_whole(const struct idem_answer *answer, bool raw)
 
 /* Records. */
 
+/* null for a moment that did not come. */
 static json_t *ms_json(int64_t us)
 {
   return us < 0 ? json_null() : json_real((double)us / 1000);
 }
 
+/* One line of `tape ls --json`. */
 json_t *cli_record_json(const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
@@ -123,6 +131,7 @@ static json_t *facts_json(const struct tape_outcome *outcome)
   return object;
 }
 
+/* Everything that the tape has of it. */
 json_t *cli_record_json_whole(const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;

@@ -142,34 +142,17 @@ static const struct advice unknown = {
 };
 
 /* Members that decide what the answer is. To ignore one of them would give wrong answers. */
-static const char *const deciding_members[] = {"/messages",
-                                               "/input",
-                                               "/contents",
-                                               "/prompt",
-                                               "/message",
-                                               "/inputs",
-                                               "/system",
-                                               "/instructions",
-                                               "/systemInstruction",
-                                               "/system_instruction",
-                                               "/model",
-                                               "/tools",
-                                               "/texts",
-                                               "/documents",
-                                               "/stream",
-                                               "/response_format",
-                                               "/n",
-                                               "/query"};
+static const char deciding_members[] =
+    " /messages /input /contents /prompt /message /inputs /system /instructions /systemInstruction"
+    " /system_instruction /model /tools /texts /documents /stream /response_format /n /query ";
 
-/* By its first member: /messages/0/content is part of /messages. */
+/* By its first member: /messages/0/content is part of /messages, and "/" is the whole body. */
 static bool decides(const char *pointer, size_t len)
 {
+  char member[64];
   size_t first = 1 + strcspn(pointer + 1, "/ ");
-  for (size_t i = 0; i < sizeof(deciding_members) / sizeof(deciding_members[0]); i++)
-    if (strlen(deciding_members[i]) == (first < len ? first : len) &&
-        strncmp(pointer, deciding_members[i], first) == 0)
-      return true;
-  return len <= 1; /* the whole body */
+  snprintf(member, sizeof(member), " %.*s ", (int)(first < len ? first : len), pointer);
+  return len <= 1 || strstr(deciding_members, member);
 }
 
 static const struct advice *find_advice(const char *kind, size_t len)
