@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One record, one write(). The kernel keeps an append whole among appends of others on every local file system, so there
+ * is no lock, no descriptor that stays open, and nothing to mend after fork(). What is written was composed, redacted and
+ * sealed in memory before; if anything fails, the tape has nothing of it, and the app's call is not touched.
+ */
 #include "store/base/process.h"
 #include "tape/record.h"
 #include "tape/writer.h"
@@ -65,6 +70,7 @@ static int write_whole(int fd, const struct tape_buffer *buffer)
   return (size_t)len == buffer->len ? 0 : -ENOSPC;
 }
 
+/* The segment is opened for this record alone, and closed again. */
 static int append(struct tape_writer *writer, const struct tape_buffer *buffer, struct idem_error *error)
 {
   uint64_t size;
@@ -76,6 +82,8 @@ static int append(struct tape_writer *writer, const struct tape_buffer *buffer, 
   return rc < 0 ? path_fail(error, rc, writer->dir) : 0;
 }
 
+/* Called when a call is over, in the app's thread: no signal, no cancellation point, errno as it
+ * was. */
 int tape_append(struct tape_writer *writer, const struct tape_call *call, const struct idem_request *request,
                 const struct tape_outcome *outcome, struct idem_error *error)
 {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* An exchange as bytes: the summary has what an index and a list need, the content everything
+ * else. Redaction happens here, before anything could be written. */
 #include "tape/record.h"
 #include "tape/redact.h"
 

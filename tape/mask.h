@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mask: text with its dates, times and UUIDs taken out, so that two runs of one program say the same. */
+/*
+ * mask: text with its dates, times and UUIDs taken out, so that two runs of one program say the same. match=loose is made
+ * of it.
+ */
 #ifndef IDEMSHIM_TAPE_MASK_H
 #define IDEMSHIM_TAPE_MASK_H
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Which recorded exchange answers this call? The one with its key; else with its content; else, if asked for, a loose
+ * likeness. Among those of one name the earliest that was not given yet counts, first of this thread, then of any. What
+ * has been given is a byte each in memory that all processes of the replay share, taken by a compare-and-swap: two threads
+ * never get the same one.
+ */
 #include "tape/match.h"
 #include "store/base/process.h"
 
@@ -10,16 +16,19 @@ enum { HEADERS_MOST = 256 };
 
 /* Groups. */
 
+/* What a sort needs to know; entries are indexes. */
 struct name_key {
   const struct tape *tape;
   size_t offset; /* of the name in an entry */
 };
 
+/* Key and fingerprint are names of one length at two places of an entry. */
 static const uint8_t *name_at(const struct tape *tape, size_t offset, uint32_t index)
 {
   return (const uint8_t *)&tape->entries[index] + offset;
 }
 
+/* By name, then by the order of the run. */
 static int by_name(const void *a, const void *b, void *arg)
 {
   const struct name_key *key = arg;
@@ -28,6 +37,7 @@ static int by_name(const void *a, const void *b, void *arg)
   return order ? order : (x > y) - (x < y);
 }
 
+/* What a rescue finished is left out: the app never saw it. */
 static int make_names(const struct tape *tape, size_t offset, struct tape_names *names)
 {
   struct name_key key = {tape, offset};
@@ -57,6 +67,7 @@ static size_t bound(const struct tape_matcher *matcher, const struct tape_names 
   return low;
 }
 
+/* All exchanges of one name, in order; none is a group of 0. */
 static struct tape_group find_group(const struct tape_matcher *matcher, const struct tape_names *names,
                                     size_t offset, const uint8_t *name)
 {
@@ -69,11 +80,13 @@ static struct tape_group find_group(const struct tape_matcher *matcher, const st
 /* How well a lane fits: this one in this process's place, this one anywhere, any. */
 enum { FITS_PROCESS, FITS_LANE, FITS_ANY, FITS };
 
+/* How strict this pass is. */
 static bool fits(const struct tape_entry *entry, uint32_t process, uint32_t lane, int how)
 {
   return how == FITS_ANY || (entry->lane == lane && (how == FITS_LANE || entry->process == process));
 }
 
+/* True if nobody has taken it before, in any process. */
 static bool take(struct tape_matcher *matcher, uint32_t index)
 {
   uint8_t not_yet = 0;
@@ -91,6 +104,7 @@ static uint64_t take_first(struct tape_matcher *matcher, struct tape_group group
   return 0;
 }
 
+/* For exhausted=last: the newest that fits best. */
 static uint64_t last_of(const struct tape_matcher *matcher, struct tape_group group, uint32_t process,
                         uint32_t lane)
 {
@@ -111,6 +125,7 @@ static uint32_t this_process(struct tape_matcher *matcher)
   return atomic_compare_exchange_strong(&matcher->process, &old, mine) ? (uint32_t)mine : (uint32_t)old;
 }
 
+/* Found, or all of them were given. */
 static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group group,
                                 const struct tape_call *call, struct tape_match *match)
 {
@@ -131,6 +146,7 @@ static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group 
 
 /* Matching. */
 
+/* A loose match is told with what was not looked at, so that nobody takes it for an exact one. */
 static void say_loose(struct tape_matcher *matcher, const struct idem_request *request,
                       struct tape_match *match)
 {
@@ -149,6 +165,7 @@ static void say_loose(struct tape_matcher *matcher, const struct idem_request *r
   free(buffer.data);
 }
 
+/* From the strictest name to the loosest. */
 static enum tape_verdict match_call(struct tape_matcher *matcher, const struct idem_request *request,
                                     const struct tape_call *call, struct tape_match *match)
 {
@@ -183,6 +200,7 @@ enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_req
 
 /* Opening. */
 
+/* Two sorted lists of indexes, made once. */
 static int open_matcher(struct tape_matcher *matcher, const char *state, struct idem_error *error)
 {
   if (make_names(matcher->tape, offsetof(struct tape_entry, key), &matcher->by_key) < 0 ||
@@ -214,6 +232,7 @@ int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
   return rc;
 }
 
+/* NULL is fine, and so is one that was half opened. */
 void tape_close_matcher(struct tape_matcher *matcher)
 {
   if (!matcher)

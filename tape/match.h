@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* match: what the strict and the loose way of finding an exchange share. */
+/*
+ * match: what the strict and the loose way of finding an exchange share: the groups of exchanges with one name, and what of
+ * them has been given already. The state is in memory that all processes of a replay have, or in a file of theirs.
+ */
 #ifndef IDEMSHIM_TAPE_MATCH_H
 #define IDEMSHIM_TAPE_MATCH_H
 

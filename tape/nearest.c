@@ -10,6 +10,7 @@
 
 enum { HEADERS_MOST = 256 };
 
+/* Spans of no bytes may point nowhere. */
 static bool same(struct idem_span a, struct idem_span b)
 {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
@@ -26,6 +27,7 @@ static uint64_t likeness(struct idem_span a, struct idem_span b)
   return most ? (start + end) * 1000 / most : 1000;
 }
 
+/* Compared with what is on the tape, which was redacted, too. */
 struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer)
 {
   struct idem_request redacted = *request;
@@ -41,6 +43,7 @@ struct idem_request tape_request_redacted(const struct idem_request *request, st
 
 /* Differences. */
 
+/* One header that counts, as the store writes it. */
 static void add_vary(void *arg, struct idem_span name, struct idem_span value)
 {
   struct tape_buffer *out = arg;
@@ -78,6 +81,7 @@ void tape_difference(const struct idem_request *recorded, const struct idem_requ
 
 /* The search. */
 
+/* The same method and path; only then is the content read. */
 static bool may_be(const struct tape *tape, uint64_t number, const struct idem_request *request,
                    struct tape_record *record)
 {
@@ -86,6 +90,7 @@ static bool may_be(const struct tape *tape, uint64_t number, const struct idem_r
          tape_read(tape, number, record, NULL) == 0;
 }
 
+/* Every candidate is read once; 0 if there is none. */
 static uint64_t find(const struct tape *tape, const struct idem_request *now)
 {
   struct tape_record record = {0};
@@ -103,6 +108,7 @@ static uint64_t find(const struct tape *tape, const struct idem_request *now)
   return best;
 }
 
+/* One sentence, with the first difference in words. */
 static void say(const struct tape *tape, const struct idem_request *now, struct tape_match *match)
 {
   struct tape_record record = {0};
@@ -119,6 +125,7 @@ static void say(const struct tape *tape, const struct idem_request *now, struct 
   tape_record_release(&record);
 }
 
+/* False if nothing on the tape is for this URL at all. */
 bool tape_nearest(const struct tape *tape, const struct idem_request *request, struct tape_match *match)
 {
   struct tape_buffer buffer = {0};

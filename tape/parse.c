@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Bytes back to an exchange. A tape is a file that anybody may have changed, so every length is
+ * checked against what is left before it is used; what does not fit makes the whole record
+ * damaged. */
 #include "tape/record.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One exchange, read when it is asked for. The segment is opened for it and closed again: mapping it would be a SIGBUS in
+ * the app if somebody truncated the file, and a descriptor that stays could be closed by the app.
+ */
 #include "store/base/fd.h"
 #include "store/base/process.h"
 #include "store/judge/event_stream.h"
@@ -11,6 +15,7 @@
 
 enum { ALIGNMENT = _Alignof(struct tape_chunk) };
 
+/* Chunks are structs, so they need an address that fits them. */
 static size_t aligned(size_t len)
 {
   return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -31,6 +36,7 @@ static int make_room(struct tape_record *record, const struct tape_frame *frame,
   return bytes ? 0 : -ENOMEM;
 }
 
+/* The summary alone, or both; spans point into the record's own bytes. */
 static int read_parts(int fd, const struct tape_file *file, const struct tape_entry *entry, bool whole,
                       struct tape_record *record)
 {
@@ -48,6 +54,7 @@ static int read_parts(int fd, const struct tape_file *file, const struct tape_en
                                      (struct tape_chunk *)(void *)chunks);
 }
 
+/* Damage, rotation and a disk's errors are different news for a person. */
 static int fail(const char *path, uint64_t number, uint64_t offset, int code, struct idem_error *error)
 {
   char reason[128];
@@ -61,6 +68,7 @@ static int fail(const char *path, uint64_t number, uint64_t offset, int code, st
                         strerror_r(-code, reason, sizeof(reason)));
 }
 
+/* Numbers count from 1, as people do. */
 static int read_record(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
                        struct idem_error *error)
 {
@@ -81,6 +89,7 @@ static int read_record(const struct tape *tape, uint64_t number, bool whole, str
   return rc < 0 ? fail(path, number, entry->offset, rc, error) : 0;
 }
 
+/* No signal, no cancellation, errno as it was. */
 static int read_quietly(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
                         struct idem_error *error)
 {
@@ -90,16 +99,19 @@ static int read_quietly(const struct tape *tape, uint64_t number, bool whole, st
   return rc;
 }
 
+/* Everything. */
 int tape_read(const struct tape *tape, uint64_t number, struct tape_record *record, struct idem_error *error)
 {
   return read_quietly(tape, number, true, record, error);
 }
 
+/* The summary: names, times, sizes. Enough for a list. */
 int tape_peek(const struct tape *tape, uint64_t number, struct tape_record *record, struct idem_error *error)
 {
   return read_quietly(tape, number, false, record, error);
 }
 
+/* Zero is released, so it may be called twice. */
 void tape_record_release(struct tape_record *record)
 {
   free(record->bytes);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Opening a tape: every segment's index is read once, damage is told and passed over, and the
+ * entries are put into the order of the run. */
 #include "tape/reader.h"
 
 #include "store/base/fd.h"
@@ -158,6 +160,8 @@ static void note_finding(void *arg, const char *what)
     first->source->found(first->source->arg, what);
 }
 
+/* A tape of which nothing can be read is refused; one with some damage is opened, and what is
+ * missing has been told. */
 int tape_open(struct tape **out, const struct tape_source *source, struct idem_error *error)
 {
   struct first_finding first = {.source = source};
@@ -171,6 +175,7 @@ int tape_open(struct tape **out, const struct tape_source *source, struct idem_e
   return idem_error_set(error, -EILSEQ, "%s; nothing can be read of this tape", first.what.text);
 }
 
+/* Reads all contents, too, and keeps nothing. */
 int tape_verify(const struct tape_source *source, struct tape_totals *totals,
                 void (*progress)(void *arg, uint64_t done, uint64_t total), struct idem_error *error)
 {

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* reader: what an open tape is. It holds no descriptor: an app may close what it likes. */
+/*
+ * reader: what an open tape is: an index of all its records, in the order of the run. It holds no descriptor, for an app may
+ * close what it likes, and no content, for a tape may be larger than memory. Nothing in it changes after opening, so any
+ * number of threads may read.
+ */
 #ifndef IDEMSHIM_TAPE_READER_H
 #define IDEMSHIM_TAPE_READER_H
 

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What never reaches a tape. Names and shapes stay: a reader sees that there was an Authorization header and how many
+ * cookies, and a replay calls back with the same sizes where the app saw them. It happens after naming, so what is redacted
+ * still counts in the key.
+ */
 #include "tape/redact.h"
 
 #include "store/json/json_pointer.h"

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redact: what never reaches a tape. Names and shapes stay, so that a reader sees that there was a
- * credential.
+ * redact: what never reaches a tape. Names and shapes stay, so that a reader sees that there was a credential.
+ *
+ *     struct tape_secrets secrets;
+ *     tape_secrets_collect(request, &secrets);          before anything is written
+ *     tape_redact_headers(&buffer, request);            "Authorization: [redacted]"
+ *     tape_secrets_scrub(&secrets, body, len);          where a server echoes one: asterisks, same length
  */
 #ifndef IDEMSHIM_TAPE_REDACT_H
 #define IDEMSHIM_TAPE_REDACT_H

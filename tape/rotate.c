@@ -24,6 +24,7 @@ static int fail(const struct tape_writer *writer, int code, struct idem_error *e
 
 /* Making one. */
 
+/* The head is in the draft before it gets its name. */
 static int fill(const char *path, const struct tape_head *head)
 {
   int fd = fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -55,6 +56,7 @@ static int make(const struct tape_writer *writer, uint32_t number)
   return rc;
 }
 
+/* Oldest first, by size and by age. Whoever reads one of them at this moment has it open still. */
 static void trim(const struct tape_writer *writer)
 {
   struct tape_segments segments;
@@ -76,6 +78,7 @@ static void trim(const struct tape_writer *writer)
 
 /* Finding the one. */
 
+/* -ENOENT for an empty directory. */
 static int newest(const struct tape_writer *writer, uint32_t *number)
 {
   struct tape_segments segments;
@@ -127,6 +130,7 @@ static int check_head(struct tape_writer *writer, int fd, uint32_t number, const
   return 0;
 }
 
+/* -ENOENT if another process has deleted it meanwhile; everything else is a failure that is told. */
 static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *size, struct idem_error *error)
 {
   char path[PATH_MAX];
@@ -170,6 +174,7 @@ static int advance(struct tape_writer *writer, uint32_t full, struct idem_error 
   return 0;
 }
 
+/* A few tries: others may fill or delete a segment between our look and our open. */
 int tape_segment_open(struct tape_writer *writer, uint64_t *size, struct idem_error *error)
 {
   uint32_t number = atomic_load(&writer->number), full = 0;

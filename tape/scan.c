@@ -14,6 +14,7 @@
 /* What is looked through at a time for the next frame; and how often progress is told. */
 enum { WINDOW = 1 << 16, TELL_BYTES = 1 << 22 };
 
+/* The state of one segment's scan. `at` is always the place of a record, or what should be one. */
 struct segment_scan {
   struct tape_scan *scan;
   struct tape_file *file;
@@ -25,6 +26,7 @@ struct segment_scan {
   char *window; /* for find_frame() */
 };
 
+/* All of it or as much as there is; interrupted reads go on. */
 static ssize_t read_at(int fd, void *out, size_t len, uint64_t offset)
 {
   size_t done = 0;
@@ -79,6 +81,7 @@ static __attribute__((format(printf, 2, 3))) void tell(struct segment_scan *s, c
   s->scan->source->found(s->scan->source->arg, text);
 }
 
+/* A writer was killed in the middle of its record, or a disk was full. */
 static void tell_torn(struct segment_scan *s, uint64_t from, uint64_t to)
 {
   s->scan->tape->totals.torn++;
@@ -87,6 +90,7 @@ static void tell_torn(struct segment_scan *s, uint64_t from, uint64_t to)
        to - from, from);
 }
 
+/* The bytes are not what was written. */
 static void tell_damaged(struct segment_scan *s, uint64_t from, const char *what)
 {
   s->scan->tape->totals.damaged++;
@@ -95,17 +99,20 @@ static void tell_damaged(struct segment_scan *s, uint64_t from, const char *what
 
 /* Frames. */
 
+/* The magic can stand in any body; the sum, seeded with the tape's salt, cannot. */
 static bool frame_holds(const struct segment_scan *s, const struct tape_frame *frame)
 {
   return frame->magic == TAPE_FRAME_MAGIC &&
          frame->sum == tape_sum(&s->file->head, frame, offsetof(struct tape_frame, sum));
 }
 
+/* Where the next record should begin. */
 static uint64_t frame_end(uint64_t offset, const struct tape_frame *frame)
 {
   return offset + sizeof(*frame) + frame->summary_len + frame->content_len;
 }
 
+/* False at the end, and for anything that is no frame of this tape. */
 static bool read_frame(const struct segment_scan *s, uint64_t offset, struct tape_frame *frame)
 {
   return read_at(s->fd, frame, sizeof(*frame), offset) == (ssize_t)sizeof(*frame) && frame_holds(s, frame);
@@ -142,6 +149,7 @@ static uint64_t find_frame(struct segment_scan *s, uint64_t from)
 
 /* Entries. */
 
+/* Doubles, so that a tape of a million records is opened in a moment. */
 static struct tape_entry *new_entry(struct tape *tape)
 {
   if (tape->count == tape->room) {
@@ -155,6 +163,7 @@ static struct tape_entry *new_entry(struct tape *tape)
   return &tape->entries[tape->count++];
 }
 
+/* What an exchange is looked for by; the rest is read when it is asked for. */
 static int add_entry(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame,
                      const struct tape_record *record)
 {
@@ -177,6 +186,7 @@ static int add_entry(struct segment_scan *s, uint64_t offset, const struct tape_
   return 0;
 }
 
+/* One buffer for all records of the segment. */
 static bool make_room(struct segment_scan *s, size_t len)
 {
   if (len <= s->room)
@@ -188,6 +198,7 @@ static bool make_room(struct segment_scan *s, size_t len)
   return s->bytes != NULL;
 }
 
+/* Parsed for nothing but to see that it can be. */
 static int check_content(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame,
                          struct tape_record *record)
 {
@@ -236,11 +247,14 @@ static bool ends_well(const struct segment_scan *s, const struct tape_frame *fra
   return end == s->size || (end < s->size && read_frame(s, end, &next));
 }
 
+/* Looking for the next frame is dear, so it is done only where the end does not fit. */
 static bool was_cut_short(struct segment_scan *s, const struct tape_frame *frame)
 {
   return !ends_well(s, frame) && find_frame(s, s->at + 1) < frame_end(s->at, frame);
 }
 
+/* Moves `at` to what comes behind, whatever that was. Fails only without memory or when the disk
+ * does. */
 static int scan_record(struct segment_scan *s)
 {
   struct tape_frame frame;
@@ -256,6 +270,7 @@ static int scan_record(struct segment_scan *s)
   return rc == -EILSEQ ? 0 : rc;
 }
 
+/* Bytes of the whole tape. */
 static void tell_progress(struct segment_scan *s)
 {
   struct tape_scan *scan = s->scan;
@@ -264,6 +279,7 @@ static void tell_progress(struct segment_scan *s)
     scan->progress(scan->source->arg, done < scan->total ? done : scan->total, scan->total);
 }
 
+/* Progress is told every few megabytes. */
 static int scan_records(struct segment_scan *s)
 {
   uint64_t told = 0;
@@ -279,6 +295,7 @@ static int scan_records(struct segment_scan *s)
   return 0;
 }
 
+/* A segment of another tape or another key ends the whole scan. */
 static int scan_open_file(struct segment_scan *s, struct idem_error *error)
 {
   struct stat stat;
@@ -299,6 +316,7 @@ static int scan_open_file(struct segment_scan *s, struct idem_error *error)
   return rc < 0 ? path_fail(error, rc, s->path) : 0;
 }
 
+/* A segment whose head is damaged is lost, and the others are read all the same. */
 int tape_scan_segment(struct tape_scan *scan, uint32_t number, struct idem_error *error)
 {
   struct tape *tape = scan->tape;

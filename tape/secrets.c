@@ -10,6 +10,7 @@
 /* Texts that are shorter are found by chance, and a cookie may be a word that any page has. */
 enum { SECRET_LEAST = 8, COOKIE_LEAST = 16 };
 
+/* More secrets than there is room for are in no request that anybody makes. */
 static void add(struct tape_secrets *out, struct idem_span secret, size_t least)
 {
   if (secret.len >= least && out->count < SECRETS_MOST)
@@ -34,6 +35,7 @@ static void add_cookies(struct tape_secrets *out, struct idem_span cookies)
   }
 }
 
+/* In any case. */
 static bool is_named(const struct header *header, const char *name)
 {
   return header->name.len == strlen(name) && strncasecmp(header->name.data, name, header->name.len) == 0;
@@ -50,6 +52,7 @@ static void add_header(struct tape_secrets *out, const struct header *header)
     add(out, header->value, SECRET_LEAST);
 }
 
+/* Headers, query, and credentials that were set as options. */
 void tape_secrets_collect(const struct idem_request *request, struct tape_secrets *out)
 {
   struct idem_span query = request->query, piece;
@@ -67,6 +70,7 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
     add(out, behind(request->credentials[i], ':'), SECRET_LEAST);
 }
 
+/* Every place in which one of them stands, also inside of a body. */
 void tape_secrets_scrub(const struct tape_secrets *secrets, char *data, size_t len)
 {
   for (size_t i = 0; i < secrets->count; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Names, heads and sums of segments: everything about the files but what is in their records. */
 #include "tape/segment.h"
 
 #include "store/base/seal.h"

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* segment: the files of a tape. They are named 00000001.tape and so on; anything else in the directory is not
- * ours. */
+/*
+ * segment: the files of a tape. They are named 00000001.tape and so on; anything else in the directory is not ours.
+ *
+ *     struct tape_segments segments;
+ *     if (tape_segments_list(dir, &segments) == 0 && segments.count > 0)
+ *       newest = segments.at[segments.count - 1].number;
+ *     free(segments.at);
+ */
 #ifndef IDEMSHIM_TAPE_SEGMENT_H
 #define IDEMSHIM_TAPE_SEGMENT_H
 

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 
+/* -1, 0 or 1; a difference could overflow. */
 static int compare(int64_t a, int64_t b)
 {
   return (a > b) - (a < b);
 }
 
+/* A process is its pid and when it began: pids come again. */
 static int by_process(const void *a, const void *b)
 {
   const struct tape_entry *x = a, *y = b;
@@ -22,6 +24,7 @@ static int by_process(const void *a, const void *b)
   return order ? order : x->what - y->what;
 }
 
+/* By time, and within a process by its own order. */
 static int by_order(const void *a, const void *b)
 {
   const struct tape_entry *x = a, *y = b;
@@ -29,11 +32,13 @@ static int by_order(const void *a, const void *b)
   return order ? order : by_process(a, b);
 }
 
+/* As by_process() tells them apart. */
 static bool same_process(const struct tape_entry *a, const struct tape_entry *b)
 {
   return a->process_us == b->process_us && a->pid == b->pid;
 }
 
+/* Sorts twice: within processes first, for only then is it known where a clock went back. */
 int tape_sort(struct tape *tape)
 {
   struct tape_entry *entry = tape->entries;

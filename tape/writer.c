@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A writer: the directory, the tape's identity, its limits and its key. It has no descriptor and no lock, so a child after
+ * fork() goes on with it, and an app that closes what it does not know does no harm.
+ */
 #include "tape/writer.h"
 
 #include "store/base/clock.h"
@@ -51,6 +55,7 @@ static int find_tape(struct tape_writer *writer, const uint8_t *master, struct i
   return 0;
 }
 
+/* The key file is read and forgotten: what stays is the key that was derived from it. */
 static int find_tape_with_key(struct tape_writer *writer, const char *key_file, struct idem_error *error)
 {
   uint8_t master[SEAL_KEY_SIZE];
@@ -61,6 +66,7 @@ static int find_tape_with_key(struct tape_writer *writer, const char *key_file, 
   return rc;
 }
 
+/* Segments are an eighth of the whole, so that deleting the oldest frees about as much. */
 static void set_limits(struct tape_writer *writer, const struct tape_options *options)
 {
   uint64_t size = options->max_size && options->max_size < SIZE_LEAST ? SIZE_LEAST : options->max_size;
@@ -71,6 +77,7 @@ static void set_limits(struct tape_writer *writer, const struct tape_options *op
   writer->segment_age_us = writer->max_age_us / AGES;
 }
 
+/* On failure everything is released, by the same function that closes a writer. */
 static int open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
 {
   struct tape_writer *writer = calloc(1, sizeof(*writer));
@@ -94,6 +101,7 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
   return rc;
 }
 
+/* Makes the directory and the first segment where there is no tape yet. */
 int tape_open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
 {
   struct quiet quiet = quiet_begin();
@@ -104,6 +112,7 @@ int tape_open_writer(struct tape_writer **out, const struct tape_options *option
   return rc;
 }
 
+/* The key is overwritten first. NULL is fine. */
 void tape_close_writer(struct tape_writer *writer)
 {
   if (!writer)
