@@ -66,7 +66,7 @@
   X(UNIX_SOCKET_PATH)                                                                                        \
   X(ABSTRACT_UNIX_SOCKET)
 
-/* X(name) and X(name of a string). What transport lends to libcurl, and what it must know to give it back. */
+/* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it. */
 #define OPTIONS_RARE(X)                                                                                      \
   X(VERBOSE)                                                                                                 \
   X(DEBUGFUNCTION)                                                                                           \

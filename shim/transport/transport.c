@@ -165,20 +165,28 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
   return progress_ask(t->shadow, &p);
 }
 
+static char *recorded_text(const struct info *replay, CURLINFO info, char *fallback)
+{
+  size_t len;
+  const char *fact = info_record_find(replay->facts.data, replay->facts.len, NUMBER_OF(info), &len);
+  return fact && len && fact[len - 1] == '\0' ? (char *)(uintptr_t)fact : fallback;
+}
+
+/* The app is told of the live call's connection. Nothing of the header has passed, so getinfo knows nothing
+ * yet. */
 static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
 {
-  struct transport *t = user;
-  struct shadow *shadow = t->shadow;
-  curl_prereq_callback function = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
-  long ports[2] = {to_port, from_port};
-  char *names[2] = {to, from};
-  info_getinfo(shadow, CURLINFO_PRIMARY_IP, &names[0]);
-  info_getinfo(shadow, CURLINFO_LOCAL_IP, &names[1]);
-  info_getinfo(shadow, CURLINFO_PRIMARY_PORT, &ports[0]);
-  info_getinfo(shadow, CURLINFO_LOCAL_PORT, &ports[1]);
-  return function ? function((void *)shadow_value(shadow, CURLOPT_PREREQDATA), names[0], names[1],
-                             (int)ports[0], (int)ports[1])
-                  : CURL_PREREQFUNC_OK;
+  const struct transport *t = user;
+  const struct info *replay = t->info;
+  const struct buffer *facts = &replay->facts;
+  curl_prereq_callback function = (curl_prereq_callback)shadow_value(t->shadow, CURLOPT_PREREQFUNCTION);
+  if (!function)
+    return CURL_PREREQFUNC_OK;
+  return function((void *)shadow_value(t->shadow, CURLOPT_PREREQDATA),
+                  recorded_text(replay, CURLINFO_PRIMARY_IP, to),
+                  recorded_text(replay, CURLINFO_LOCAL_IP, from),
+                  (int)info_record_number(facts->data, facts->len, CURLINFO_PRIMARY_PORT, to_port),
+                  (int)info_record_number(facts->data, facts->len, CURLINFO_LOCAL_PORT, from_port));
 }
 
 /* The connection. */

@@ -387,6 +387,8 @@ static int run(size_t n)
   requests = server.requests;
   CURLcode second = call();
   fprintf(stderr, "second: rc=%d requests=%u\n", (int)second, server.requests - requests);
+  if (strstr(seen, "prereq"))
+    fprintf(stderr, "told of %s connection\n", strstr(seen, "prereq(other)") ? "another" : "the server's");
   if (file)
     rewind(file);
   server.redirects = cases[n].set == follow;
