@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Dates, times and UUIDs are taken out by their shape alone, without a parser for each format: digits in groups of the
- * right length with the right signs between them. What looks like one and is none is masked on both sides alike.
- */
+/* A date, a time or a UUID is what fits a pattern of the table: digits and names in the places where people
+ * and servers write them. What looks like one and is none is masked on both sides alike. */
 #include "tape/mask.h"
 
 #include <ctype.h>
