@@ -7,7 +7,8 @@
  * their sizes and bytes, results, error texts, infos, headers, cookies. What differs from one run to the next
  * by its nature is printed as what it is: a time as "some" or "none", a date as "*". A line that begins with
  * "~" tells of the connection, which a replay does not have: it is compared between the two live runs alone.
- * One that begins with "|" tells how the network has cut the body: it is compared with the replays alone.
+ * One that begins with "|" tells how the network has cut the body: it is compared with the replays alone, and
+ * of "body" lines in a row with nothing between them the last one counts where it is not compared.
  *
  *     void body_of_five_bytes(void)
  *     {

@@ -35,7 +35,6 @@ struct scenario {
   bool marked;        /* replays carry the marks */
   bool keyed;         /* live calls carry the key for upstream */
   bool settled;       /* the call is made before, without what makes it fail: there is an answer */
-  bool pieces_vary;   /* two live runs may cut the body differently */
 };
 
 #endif

@@ -9,10 +9,10 @@
 
 #define BODY_SCENARIOS(X)                                                                                    \
   X(body_of_five_bytes, body_of_length, .number = 5)                                                         \
-  X(body_of_one_call, body_of_length, .number = 16384, .pieces_vary = true)                                  \
-  X(body_of_one_call_and_a_byte, body_of_length, .number = 16385, .pieces_vary = true)                       \
-  X(body_of_many_calls, body_of_length, .number = 100000, .pieces_vary = true)                               \
-  X(body_of_a_megabyte, body_of_length, .number = 1048576, .pieces_vary = true)                              \
+  X(body_of_one_call, body_of_length, .number = 16384)                                                       \
+  X(body_of_one_call_and_a_byte, body_of_length, .number = 16385)                                            \
+  X(body_of_many_calls, body_of_length, .number = 100000)                                                    \
+  X(body_of_a_megabyte, body_of_length, .number = 1048576)                                                   \
   X(body_empty, body_empty)                                                                                  \
   X(body_of_204, body_of_204)                                                                                \
   X(body_in_chunks, body_in_chunks)                                                                          \
@@ -21,8 +21,8 @@
   X(body_to_stdout, body_to_stdout)                                                                          \
   X(body_to_a_file, body_to_file)                                                                            \
   X(body_with_zero_bytes, body_with_zeros)                                                                   \
-  X(body_to_a_small_buffer, body_to_buffer, .number = 1024, .pieces_vary = true)                             \
-  X(body_to_a_large_buffer, body_to_buffer, .number = 102400, .pieces_vary = true)                           \
+  X(body_to_a_small_buffer, body_to_buffer, .number = 1024)                                                  \
+  X(body_to_a_large_buffer, body_to_buffer, .number = 102400)                                                \
   X(body_not_asked_for, body_nobody, .rule = "method=HEAD")                                                  \
   X(body_of_get, body_of_get, .rule = "method=GET")                                                          \
   X(body_taken_by_two_functions, body_changes_hands)

@@ -16,27 +16,30 @@ static size_t verdict_of(const struct verdict *verdict, int call, size_t len)
   return verdict->at == call ? verdict->value : len;
 }
 
-/* FNV-1a over all of the body. */
-static void sum_up(struct watch *w, const char *data, size_t len)
+/* How much of the body has come, and FNV-1a over all of it: the last such line in a row says what the ones
+ * before it did. What the callback does not take will come again. */
+static void say_body(struct watch *w, const char *data, size_t len)
 {
   for (size_t i = 0; i < len; i++)
     w->body_sum = (w->body_sum ^ (unsigned char)data[i]) * 1099511628211u;
   w->body_len += len;
+  say(w->out, "body %zu %016" PRIx64, w->body_len, w->body_sum);
 }
 
 size_t watch_write(char *data, size_t size, size_t count, void *watch)
 {
   struct watch *w = watch;
   int call = ++w->writes;
+  size_t verdict = verdict_of(&w->write, call, size * count);
 
-  fputs(scenario->pieces_vary ? "| " : "", w->out);
-  say_bytes(w->out, size == 1 ? "write" : "write in parts", data, size * count);
-  sum_up(w, data, size * count);
+  say_bytes(w->out, size == 1 ? "| write" : "| write in parts", data, size * count);
+  if (verdict == size * count)
+    say_body(w, data, verdict);
   w->inside = true;
   if (w->in_write)
     w->in_write(w, call);
   w->inside = false;
-  return verdict_of(&w->write, call, size * count);
+  return verdict;
 }
 
 size_t watch_header(char *line, size_t size, size_t count, void *watch)
@@ -154,8 +157,6 @@ static void hide_times(char *text)
 void watch_end(struct watch *w, CURLcode code)
 {
   hide_times(w->error);
-  if (scenario->pieces_vary)
-    say(w->out, "body %zu %016" PRIx64, w->body_len, w->body_sum);
   say(w->out, "result %d, error \"%s\"", (int)code, w->error);
   if (w->progress.calls)
     say(w->out, "progress from zero: %d, grows: %d, ends %ld/%ld down %ld/%ld up", w->progress.starts_at_zero,

@@ -103,17 +103,6 @@ static const char *left_out(const struct turn *a, const struct turn *b)
   return replayed && a->shim && b->shim ? "~" : replayed ? "~|" : "|";
 }
 
-/* The next line that counts; NULL at the end. */
-static char *next_line(char **place, const char *skip)
-{
-  char *line;
-
-  do
-    line = strsep(place, "\n");
-  while (line && *line && strchr(skip, *line));
-  return line;
-}
-
 static bool is_mark(const char *line)
 {
   char copy[300] = "";
@@ -125,18 +114,38 @@ static bool is_mark(const char *line)
   return strip_marks(copy) > 0;
 }
 
+/* The lines that are compared, the caller's to free(). Pieces of a body that were cut otherwise are joined:
+ * its last line says all that came. */
+static char *compared_lines(const struct turn *turn, const char *skip, bool marks)
+{
+  char *text = strdup(turn->run.out), *place = text, *kept = text, *body = NULL;
+  const bool joined = strchr(skip, '|');
+
+  for (char *line; (line = strsep(&place, "\n")) && place;) {
+    bool is_body = !strncmp(line, "body ", 5);
+    if (strchr(skip, *line) || (marks && is_mark(line)))
+      continue;
+    if (joined && is_body && body)
+      kept = body;
+    body = is_body ? kept : NULL;
+    memmove(kept, line, (size_t)(place - line));
+    kept += place - line;
+    kept[-1] = '\n';
+  }
+  *kept = 0;
+  return text;
+}
+
 static void expect_same_lines(const struct scenario *s, const struct turn *a, const struct turn *b)
 {
-  const char *skip = left_out(a, b);
-  char *a_text = strdup(a->run.out), *b_text = strdup(b->run.out), *a_place = a_text, *b_place = b_text;
+  char *a_text = compared_lines(a, left_out(a, b), false), *a_place = a_text;
+  char *b_text = compared_lines(b, left_out(a, b), s->marked), *b_place = b_text;
   char *x, *y;
   int line = 0;
 
   do {
-    x = next_line(&a_place, skip);
-    do
-      y = next_line(&b_place, skip);
-    while (y && s->marked && is_mark(y));
+    x = strsep(&a_place, "\n");
+    y = strsep(&b_place, "\n");
     line++;
   } while (x && y && !strcmp(x, y));
   cr_expect(!x && !y, "%s: line %d\n  %-9s %s\n  %-9s %s", s->name, line, a->name, x ? x : "(the end)",
@@ -190,22 +199,35 @@ Test(fidelity, what_takes_another_way_says_why)
 }
 
 /* criterion hands a copy of the parameter to another process: a number survives that. */
-ParameterizedTestParameters(fidelity, a_replay_is_what_the_live_call_was)
+static size_t chosen[COUNT];
+
+static size_t choose(void)
 {
-  static size_t chosen[COUNT];
   const char *glob = getenv("FIDELITY");
   size_t count = 0;
 
   for (size_t i = 0; i < COUNT; i++)
     if (!glob || !fnmatch(glob, scenarios[i].name, 0))
       chosen[count++] = i;
+  return count;
+}
+
+Test(fidelity, there_are_scenarios_to_run)
+{
+  cr_expect(choose() > 0, "no scenario is called FIDELITY=%s", getenv("FIDELITY"));
+}
+
+ParameterizedTestParameters(fidelity, a_replay_is_what_the_live_call_was)
+{
+  size_t count = choose();
+
   return cr_make_param_array(size_t, chosen, count);
 }
 
-ParameterizedTest(size_t *chosen, fidelity, a_replay_is_what_the_live_call_was, .init = set_up,
+ParameterizedTest(size_t *number, fidelity, a_replay_is_what_the_live_call_was, .init = set_up,
                   .fini = close_world)
 {
-  const struct scenario *s = &scenarios[*chosen];
+  const struct scenario *s = &scenarios[*number];
 
   world_env(&w, "IDEMSHIM_RULES", "%s", rules_of(s));
   struct turn plain = take_turn("plain", s, false, "auto");
