@@ -123,6 +123,10 @@ struct run run_argv(struct world *w, bool shim, const char *const *argv);
 struct run run_shell(struct world *w, const char *script);
 struct run run_shell_plain(struct world *w, const char *script);
 
+/* `sh -c script` plain, on a terminal of so many columns; its output is all that came to the terminal. Skips the
+ * test where no terminal can be made, as on a machine without /dev/pts. */
+struct run run_terminal(struct world *w, int columns, const char *script);
+
 /* The next program, and only that one, reads this from its standard input (otherwise: nothing). */
 void run_input(struct world *w, const void *bytes, size_t len);
 

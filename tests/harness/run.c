@@ -239,3 +239,20 @@ struct run run_shell_plain(struct world *w, const char *script)
 {
   return run_plain(w, "sh", "-c", script, NULL);
 }
+
+static bool has_terminals(void)
+{
+  int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  bool can = fd >= 0 && !grantpt(fd) && !unlockpt(fd) && !access(ptsname(fd), R_OK | W_OK);
+
+  if (fd >= 0)
+    close(fd);
+  return can;
+}
+
+struct run run_terminal(struct world *w, int columns, const char *script)
+{
+  if (!has_terminals())
+    cr_skip_test("no terminal can be made here");
+  return run_shell_plain(w, world_text(w, "script -qec 'stty cols %d && %s' /dev/null", columns, script));
+}

@@ -167,8 +167,8 @@ Test(cli_tape, an_exchange_that_is_not_there_is_exit_1)
 Test(cli_tape, a_hostile_tape_does_not_reach_the_terminal)
 {
   const char *dir = tape("hostile");
-  struct run r = run_shell_plain(
-      &w, world_text(&w, "script -qec 'idemshim tape ls %s; idemshim tape show %s 4' /dev/null", dir, dir));
+  struct run r =
+      run_terminal(&w, 250, world_text(&w, "idemshim tape ls %s; idemshim tape show %s 4", dir, dir));
   cr_expect_null(strstr(r.out, "\033]"), "%s", r.out);
   expect_says(&r, 0, "\\x1b]0;owned");
 }

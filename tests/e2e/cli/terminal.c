@@ -33,11 +33,9 @@ static void make_call(void)
   run_release(&r);
 }
 
-/* Runs a command on a terminal of so many columns. */
 static struct run on_terminal_of(int columns, const char *command)
 {
-  struct run r =
-      run_shell_plain(&w, world_text(&w, "script -qec 'stty cols %d && %s' /dev/null", columns, command));
+  struct run r = run_terminal(&w, columns, command);
   cr_assert_eq(r.status, 0, "%s%s", r.out, r.err);
   return r;
 }
