@@ -2,7 +2,8 @@
 #
 #   make             build/libidemshim.so, build/libidemshim-store.so, build/idemshim
 #   make demo        set up, build, and see a call paid for once
-#   make test        set up, build and run every test
+#   make check       build and run every test; installs nothing, and what is missing is skipped
+#   make test        set up, then check
 #   make stress      a thousand handles of the multi interface, STRESS_SECONDS (60); also with SAN=address|thread, STRESS_RESCUE=on
 #   make bench       the budgets, side by side with peers
 #   make fuzz        the fuzzers, FUZZ_SECONDS each

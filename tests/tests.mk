@@ -104,10 +104,13 @@ SUITES := $(UNIT) $(E2E)
 endif
 
 # LIBCURL=FILE runs the scenarios of tests/fidelity with that libcurl; FIDELITY=GLOB only those whose names match.
-test:
-	$(Q)scripts/setup test clients
+check:
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
 	$(Q)IDEM_BUILD=$(B) $(SAN_ENV) scripts/test $(SUITES)
+
+test:
+	$(Q)scripts/setup test clients
+	$(Q)$(MAKE) --no-print-directory check
 
 # A thousand handles of the multi interface for STRESS_SECONDS; with SAN=address and SAN=thread, too. STRESS_RESCUE=on: what is given up goes
 # to copies of the process.
@@ -123,7 +126,7 @@ stress:
 style: setup-test
 	$(Q)scripts/style
 
-.PHONY: demo test stress style
+.PHONY: demo check test stress style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
