@@ -83,13 +83,6 @@ void deadline_note_status(struct rescue *rescue, int status)
   override_until_set(rescue->request->shadow, CURLOPT_TIMEOUT_MS, !due ? 0 : ms > 0 ? ms : 1);
 }
 
-static void sleep_until(int64_t us)
-{
-  struct timespec at = clock_timespec(us);
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-    ;
-}
-
 bool deadline_has_come(struct rescue *rescue, int64_t now_us)
 {
   int64_t due = deadline_us(rescue);
@@ -99,7 +92,9 @@ bool deadline_has_come(struct rescue *rescue, int64_t now_us)
     hold(rescue);
   if (now_us + NEAR_US < due)
     return false;
-  sleep_until(due);
+  struct timespec at = clock_timespec(due);
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+    ;
   return true;
 }
 

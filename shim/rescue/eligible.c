@@ -107,12 +107,6 @@ bool eligible_is_sent_whole(const struct request *request)
          sent >= shadow_info_size(shadow, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
 }
 
-static bool is_refused(const struct request *request)
-{
-  long status = shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE);
-  return status >= 400 && !idem_rule_accepts(request->rule, (int)status);
-}
-
 /* What speaks against it in the other calls of its multi. */
 static const char *company_against(const struct shadow *shadow, const struct multi *multi)
 {
@@ -126,12 +120,6 @@ static const char *company_against(const struct shadow *shadow, const struct mul
   return NULL;
 }
 
-/* libcurl reads its files, or the app's callbacks, as it sends. */
-static bool is_form(const struct shadow *shadow)
-{
-  return shadow->request == HTTP_FORM || shadow->request == HTTP_MIME;
-}
-
 const char *eligible_reason(const struct request *request, const struct tee *tee,
                             const struct transfer_sockets *sockets)
 {
@@ -143,11 +131,13 @@ const char *eligible_reason(const struct request *request, const struct tee *tee
     return "not rescued: SHARE with locks";
   if (shadow_value(shadow, CURLOPT_CLOSESOCKETFUNCTION))
     return "not rescued: CLOSESOCKETFUNCTION";
-  if (is_form(shadow) && !eligible_is_sent_whole(request))
+  /* libcurl reads a form's files, or the app's callbacks, as it sends. */
+  if ((shadow->request == HTTP_FORM || shadow->request == HTTP_MIME) && !eligible_is_sent_whole(request))
     return "not rescued: the form is not sent yet";
   if (tee->unfit || shadow->disturbed)
     return "not rescued: it could not be stored";
-  if (is_refused(request))
+  long status = shadow_info_long(shadow, CURLINFO_RESPONSE_CODE);
+  if (status >= 400 && !idem_rule_accepts(request->rule, (int)status))
     return "not rescued: upstream has refused it";
   return sockets->count ? NULL : "not rescued: its connection cannot be told";
 }

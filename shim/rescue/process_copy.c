@@ -100,29 +100,15 @@ void process_copy_reap(void)
   }
 }
 
-static bool is_kept(const struct isolation *isolation, int fd)
-{
-  for (unsigned i = 0; i < isolation->count; i++)
-    if (isolation->keep[i] == fd)
-      return true;
-  return false;
-}
-
 /* Bare system calls here and below: the thread sanitizer knows nothing of this copy. It would take what
  * threads that are not here have opened for theirs, and wait for locks of its own that they hold. */
 static void replace(void *arg, int fd)
 {
   const struct isolation *isolation = arg;
-  if (!is_kept(isolation, fd))
-    syscall(SYS_dup3, isolation->dead, fd, O_CLOEXEC);
-}
-
-static void forget_handlers(void)
-{
-  for (int number = 1; number < NSIG; number++) {
-    struct sigaction action = {.sa_handler = number == SIGPIPE ? SIG_IGN : SIG_DFL};
-    sigaction(number, &action, NULL);
-  }
+  for (unsigned i = 0; i < isolation->count; i++)
+    if (isolation->keep[i] == fd)
+      return;
+  syscall(SYS_dup3, isolation->dead, fd, O_CLOEXEC);
 }
 
 void process_copy_kill_after(unsigned seconds)
@@ -136,7 +122,10 @@ void process_copy_isolate(struct isolation *isolation)
   static const struct rlimit none = {0, 0};
   sigset_t nothing;
   setsid();
-  forget_handlers();
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction action = {.sa_handler = number == SIGPIPE ? SIG_IGN : SIG_DFL};
+    sigaction(number, &action, NULL);
+  }
   process_copy_kill_after(isolation->seconds);
   sigemptyset(&nothing);
   sigprocmask(SIG_SETMASK, &nothing, NULL);

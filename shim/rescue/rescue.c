@@ -27,13 +27,6 @@ static void wake(const struct rescue *rescue)
   shadow->lib->easy_pause(shadow->handle, paused);
 }
 
-static void end_for_app(struct rescue *rescue)
-{
-  deadline_end(rescue);
-  if (multi_of(rescue->request->shadow))
-    wake(rescue);
-}
-
 /* The copy calls no callback of the app's, writes to no stream and no buffer of it, and knows none of its
  * limits. It never restores them. */
 static void free_of_app(struct rescue *rescue)
@@ -199,22 +192,16 @@ void rescue_resume(struct rescue *rescue)
   shadow->lib->easy_pause(shadow->handle, CURLPAUSE_CONT);
 }
 
-/* Begins to keep the app's limits: only now is it sure that turns are seen, and the app's rule kept by us.
- * What libcurl tells before is of the handle's last transfer. */
-static void first_turn(struct rescue *rescue, int64_t now_us)
-{
-  rescue->started_us = now_us;
-  rescue->low_speed.started_us = now_us;
-  override_set(rescue->request->shadow, CURLOPT_LOW_SPEED_TIME, 0);
-}
-
 void rescue_look(struct rescue *rescue)
 {
   if (rescue->state != RESCUE_READY)
     return;
   int64_t now_us = monotonic_us();
+  /* Only with its first turn is it sure that turns are seen, and that we can keep the app's limit of speed. What
+   * libcurl tells before is of the handle's last transfer. */
   if (!rescue->started_us) {
-    first_turn(rescue, now_us);
+    rescue->started_us = rescue->low_speed.started_us = now_us;
+    override_set(rescue->request->shadow, CURLOPT_LOW_SPEED_TIME, 0);
     return;
   }
   bool begun = prerequest_is_past(rescue->request);
@@ -225,10 +212,13 @@ void rescue_look(struct rescue *rescue)
     return;
   if (begun)
     part(rescue, rescue->out_of_speed ? "too slow" : "timeout");
-  if (rescue->state != RESCUE_COPY)
-    end_for_app(rescue);
-  else
+  if (rescue->state == RESCUE_COPY) {
     rescue_resume(rescue);
+    return;
+  }
+  deadline_end(rescue);
+  if (multi_of(rescue->request->shadow))
+    wake(rescue);
 }
 
 struct rescue *rescue_turn(CURLM *multi)

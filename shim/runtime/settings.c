@@ -84,12 +84,6 @@ static void load_config(struct idem_config *config)
     report_problem(PROBLEM_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
 }
 
-static bool is_active(const struct idem_config *config)
-{
-  return config->rule_count > 0 && config->mode != IDEM_MODE_OFF &&
-         (config->mode != IDEM_MODE_RECORD || config->tape_dir);
-}
-
 /* Without pthread_once(), which makes a system call: threads that come at once each load one, and the first
  * has it. */
 const struct idem_config *settings_load(void)
@@ -112,10 +106,12 @@ const struct idem_config *settings_load(void)
 
 int settings_find_activity(void)
 {
-  bool active = is_active(settings());
-  atomic_store_explicit(&settings_activity, active ? SETTINGS_ACTIVE : SETTINGS_INACTIVE,
-                        memory_order_release);
-  return active ? SETTINGS_ACTIVE : SETTINGS_INACTIVE;
+  const struct idem_config *config = settings();
+  bool active = config->rule_count > 0 && config->mode != IDEM_MODE_OFF &&
+                (config->mode != IDEM_MODE_RECORD || config->tape_dir);
+  int activity = active ? SETTINGS_ACTIVE : SETTINGS_INACTIVE;
+  atomic_store_explicit(&settings_activity, activity, memory_order_release);
+  return activity;
 }
 
 bool settings_replays_tape(void)

@@ -103,45 +103,38 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
   return api;
 }
 
-static struct idem_store *open_store(void)
+static void open_store(struct idem_store **store)
 {
   const struct idem_config *config = settings();
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,
                                        .sync = config->sync,
                                        .key_file = config->key_file};
-  struct idem_store *store = NULL;
   struct idem_error error = {""};
-  int code = store_api->open(&store, &options, &error);
-  if (code == 0)
-    return store;
-  report_problem(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
-  return NULL;
-}
-
-static struct idem_store *open_store_once(void)
-{
-  pthread_mutex_lock(&store_lock);
-  struct idem_store *store = atomic_load_explicit(&the_store, memory_order_relaxed);
-  int64_t now_us = monotonic_coarse_us();
-  if (!store && now_us >= retry_us) {
-    int saved = errno;
-    if (!store_api)
-      store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
-    store = store_api ? open_store() : NULL;
-    retry_us = now_us + RETRY_US;
-    atomic_store_explicit(&the_store, store, memory_order_release);
-    errno = saved;
+  if (!store_api)
+    store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
+  if (store_api && store_api->open(store, &options, &error) != 0) {
+    *store = NULL;
+    report_problem(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
   }
-  pthread_mutex_unlock(&store_lock);
-  return store;
 }
 
 const struct idem_store_api *store_object_open(struct idem_store **store)
 {
   *store = atomic_load_explicit(&the_store, memory_order_acquire);
-  if (!*store)
-    *store = open_store_once();
+  if (*store)
+    return store_api;
+  int saved = errno;
+  pthread_mutex_lock(&store_lock);
+  *store = atomic_load_explicit(&the_store, memory_order_relaxed);
+  int64_t now_us = monotonic_coarse_us();
+  if (!*store && now_us >= retry_us) {
+    open_store(store);
+    retry_us = now_us + RETRY_US;
+    atomic_store_explicit(&the_store, *store, memory_order_release);
+  }
+  pthread_mutex_unlock(&store_lock);
+  errno = saved;
   return *store ? store_api : NULL;
 }
 
