@@ -8,9 +8,9 @@
  *
  * A call is asked about its driver in two places: whether waiting for it here would be waiting for this very
  * thread, and, when the process exits, whether this thread has it to carry on (rescue/at_exit.h). Entering is
- * two stores and waits for nobody: that two threads do not turn one multi at once is the app's business, as it
- * is with libcurl. A thread that leaves a turn by a jump or an exception leaves `depth` behind, and the next
- * thread to enter starts anew.
+ * two stores and waits for nobody: that two threads do not turn one multi at once is the app's business, as
+ * it is with libcurl. A thread that leaves a turn by a jump or an exception leaves `depth` behind, and the
+ * next thread to enter starts anew.
  *
  * Any thread may ask whether a driver is its own; `depth` is of the thread that is.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_header: header blocks as text, as libcurl passes their lines to a header callback: those of every response
- * in turn, interim ones and redirects included, each with its status line and its empty line.
+ * http_header: header blocks as text, as libcurl passes their lines to a header callback: those of every
+ * response in turn, interim ones and redirects included, each with its status line and its empty line.
  *
  *     struct idem_span block = header_last_block(blocks);
  *     struct idem_span type = header_find(block, "content-type");

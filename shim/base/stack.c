@@ -10,8 +10,8 @@
  */
 #define NEEDED 65536u
 
-/* The bounds of the calling thread's stack; `high` is 0 until they are known, and 1 for the main thread, whose
- * stack grows. */
+/* The bounds of the calling thread's stack; `high` is 0 until they are known, and 1 for the main thread,
+ * whose stack grows. */
 static __thread uintptr_t low, high;
 
 static void find_bounds(void)

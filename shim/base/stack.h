@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack: whether a thread's stack is large enough for us. libcurl is content with 16 KB, and apps give their threads
- * as little; opening the store and reading JSON takes more.
+ * stack: whether a thread's stack is large enough for us. libcurl is content with 16 KB, and apps give their
+ * threads as little; opening the store and reading JSON takes more.
  *
  *     if (!stack_suffices())
  *       return real->easy_perform(handle);
  *
- * A thread asks for its bounds once. On a stack that is not the thread's own, as a coroutine's, nobody can know:
- * the answer is then true.
+ * A thread asks for its bounds once. On a stack that is not the thread's own, as a coroutine's, nobody can
+ * know: the answer is then true.
  */
 #ifndef IDEMSHIM_SHIM_STACK_H
 #define IDEMSHIM_SHIM_STACK_H

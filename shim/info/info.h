@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * info: what a delivery leaves behind on a handle. curl_easy_getinfo() and the header API answer from it until
- * the next transfer.
+ * info: what a delivery leaves behind on a handle. curl_easy_getinfo() and the header API answer from it
+ * until the next transfer.
  *
  *     shadow->replayed = info_begin_answer(shadow, answer, marks) ? REPLAYED_DIRECT : REPLAYED_NOT;
  *     ...

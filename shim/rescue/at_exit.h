@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * at_exit: what the exiting thread itself has upstream when the process calls exit(), returns from main() or
- * calls quick_exit(). Nobody turns its multis any more, and a curl_easy_perform() that a signal interrupted is
- * never returned to: these calls are given up, and rescue carries them on.
+ * calls quick_exit(). Nobody turns its multis any more, and a curl_easy_perform() that a signal interrupted
+ * is never returned to: these calls are given up, and rescue carries them on.
  *
  * What other threads have upstream is left to them. A handler that runs later may join them, and their calls
  * then end as if we were not there; if nobody does, they die with the process, and guard= (guard.h) is what
  * finishes a call whose process dies, by whatever death.
  *
- * A call that libcurl is in the middle of, since its own callback exits, cannot be carried on: a `bypass` event
- * says so, and it stays in doubt.
+ * A call that libcurl is in the middle of, since its own callback exits, cannot be carried on: a `bypass`
+ * event says so, and it stays in doubt.
  */
 #ifndef IDEMSHIM_SHIM_AT_EXIT_H
 #define IDEMSHIM_SHIM_AT_EXIT_H

@@ -6,9 +6,9 @@
  *     ...libcurl is left...
  *     CURLcode code = copy_drive(multi, shadow);
  *
- * The copy has the app's whole multi in memory, with transfers whose connections are dead here. They must call
- * nobody, and are taken out before the one is driven. There is one thread, and a timer that ends the copy if a
- * turn takes too long.
+ * The copy has the app's whole multi in memory, with transfers whose connections are dead here. They must
+ * call nobody, and are taken out before the one is driven. There is one thread, and a timer that ends the
+ * copy if a turn takes too long.
  */
 #ifndef IDEMSHIM_SHIM_COPY_DRIVER_H
 #define IDEMSHIM_SHIM_COPY_DRIVER_H

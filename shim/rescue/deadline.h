@@ -6,9 +6,9 @@
  *       ...the process is copied, and the app's side ends: deadline_end(rescue)...
  *
  * libcurl must not end such a call by itself, which it does as soon as it sees within a turn of its loop that
- * the time is over. So it is told of a later deadline from the moment that the request goes out, and the app's
- * is looked at between turns. libcurl's timer, which wakes the app's loop at the app's deadline, has been set
- * by then. All of it is called in the thread of the transfer.
+ * the time is over. So it is told of a later deadline from the moment that the request goes out, and the
+ * app's is looked at between turns. libcurl's timer, which wakes the app's loop at the app's deadline, has
+ * been set by then. All of it is called in the thread of the transfer.
  */
 #ifndef IDEMSHIM_SHIM_DEADLINE_H
 #define IDEMSHIM_SHIM_DEADLINE_H

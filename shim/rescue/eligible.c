@@ -89,8 +89,8 @@ void eligible_find_sockets(const struct shadow *shadow, struct transfer_sockets 
     fd_each(visit, &search);
 }
 
-/* True if the other transfer may be going on over the same connection: one that is known to be HTTP/1 is over, or
- * it has its connection for itself. */
+/* True if the other transfer may be going on over the same connection: one that is known to be HTTP/1 is
+ * over, or it has its connection for itself. */
 static bool is_shared(const struct shadow *shadow, const struct shadow *other)
 {
   struct ends mine = ends_of(shadow), theirs = ends_of(other);

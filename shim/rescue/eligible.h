@@ -7,9 +7,9 @@
  *     if (against)
  *       request_bypass(request, against);
  *
- * libcurl tells a transfer's addresses in the middle of it, but not its descriptor (CURLINFO_ACTIVESOCKET is -1
- * there), so the connection is looked for among all descriptors by its four addresses. Asked in the thread of the
- * transfer, by whom nothing is changed. What cannot be told speaks against a copy.
+ * libcurl tells a transfer's addresses in the middle of it, but not its descriptor (CURLINFO_ACTIVESOCKET is
+ * -1 there), so the connection is looked for among all descriptors by its four addresses. Asked in the thread
+ * of the transfer, by whom nothing is changed. What cannot be told speaks against a copy.
  */
 #ifndef IDEMSHIM_SHIM_ELIGIBLE_H
 #define IDEMSHIM_SHIM_ELIGIBLE_H

@@ -11,8 +11,8 @@
  *     else
  *       fork_unlock_all();
  *
- * A fork in one thread while another holds a lock leaves a child in which nobody ever unlocks it. So all locks
- * are taken before, in the order in which they are taken everywhere:
+ * A fork in one thread while another holds a lock leaves a child in which nobody ever unlocks it. So all
+ * locks are taken before, in the order in which they are taken everywhere:
  *
  *     bind_lock (libcurl.c), the pointer maps of shadow_table.c, form.c and multi.c, then inflight.c
  *

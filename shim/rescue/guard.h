@@ -3,8 +3,8 @@
  * guard: a copy of the process that sleeps on the connection of a call of a rule with guard=, from the moment
  * that the request has gone out until the answer begins. If the owner dies, of whatever death, it wakes and
  * carries the call on, provided that the owner has read and written nothing since: the kernel counts both for
- * the connection that they share, so that there is no moment in which it could be taken in. Otherwise it ends,
- * and the call is in doubt.
+ * the connection that they share, so that there is no moment in which it could be taken in. Otherwise it
+ * ends, and the call is in doubt.
  */
 #ifndef IDEMSHIM_SHIM_GUARD_H
 #define IDEMSHIM_SHIM_GUARD_H

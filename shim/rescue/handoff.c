@@ -88,8 +88,8 @@ static pid_t copy_between_locks(struct request *request, struct isolation *isola
   return pid;
 }
 
-/* The app's epoll sets. What they watch is a connection, not a number: one that goes on in another process would
- * be reported for ever under a number that is something else by now. */
+/* The app's epoll sets. What they watch is a connection, not a number: one that goes on in another process
+ * would be reported for ever under a number that is something else by now. */
 enum { REGISTRATIONS_MOST = 8 };
 
 struct registrations {

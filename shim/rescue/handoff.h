@@ -8,11 +8,11 @@
  *     case HANDOFF_FAILED: ...handoff.reason; nothing has changed
  *     }
  *
- * After the copy exactly one side holds the connection. The other side's descriptor is replaced by one end of an
- * unconnected socket pair, because libcurl remembers the number, so that no byte of one side gets into the
+ * After the copy exactly one side holds the connection. The other side's descriptor is replaced by one end of
+ * an unconnected socket pair, because libcurl remembers the number, so that no byte of one side gets into the
  * other's session. The app does not notice (process_copy.h). All locks of ours are taken round the copy, the
- * feeder's and the store's before those of fork.h, and the thread is not cancelled meanwhile. It fails without a
- * descriptor or a place among IDEMSHIM_RESCUES, and where the process cannot be copied.
+ * feeder's and the store's before those of fork.h, and the thread is not cancelled meanwhile. It fails
+ * without a descriptor or a place among IDEMSHIM_RESCUES, and where the process cannot be copied.
  */
 #ifndef IDEMSHIM_SHIM_HANDOFF_H
 #define IDEMSHIM_SHIM_HANDOFF_H

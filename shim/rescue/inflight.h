@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inflight: the calls of this process that own their operation, of all threads, from the verdict to the end of
- * their claim.
+ * inflight: the calls of this process that own their operation, of all threads, from the verdict to the end
+ * of their claim.
  *
  *     inflight_init(&call->inflight, free_call);
  *     inflight_add(&call->inflight, &call->request, multi ? &multi->driver : NULL);
@@ -16,8 +16,8 @@
  * came back from, for an app may leave a callback by an exception, a jump, a cancel or pthread_exit(): the
  * claims are let go as unknown, so that a retry does not wait for ever.
  *
- * An entry is part of a call on the heap, which lives as long as anybody refers to it: its handle does, and so
- * does the thread that performs it, which finds out at its next look that another one has ended the call.
+ * An entry is part of a call on the heap, which lives as long as anybody refers to it: its handle does, and
+ * so does the thread that performs it, which finds out at its next look that another one has ended the call.
  *
  * The list has a lock, which is held for a few stores, and for the end of claims when a thread ends. What an
  * entry leads to belongs to the thread that drives it.

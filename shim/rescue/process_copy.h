@@ -8,13 +8,13 @@
  *     if (pid == 0)
  *       process_copy_isolate(&isolation);        // nothing is left of the app's that anybody could notice
  *
- * No handler is run, there is no SIGCHLD, no child that the app's wait() could return, and no zombie. The copy is
- * the child of a child that ends at once, so init inherits it. Where that is the app itself (pid 1 of a
- * container, a subreaper), it stays our own child without an exit signal, which only waitpid(__WALL) sees, and
- * is reaped when the next copy is made or the next call begins.
+ * No handler is run, there is no SIGCHLD, no child that the app's wait() could return, and no zombie. The
+ * copy is the child of a child that ends at once, so init inherits it. Where that is the app itself (pid 1 of
+ * a container, a subreaper), it stays our own child without an exit signal, which only waitpid(__WALL) sees,
+ * and is reaped when the next copy is made or the next call begins.
  *
- * Any thread may make one. A copy may wait for ever for a lock, malloc's for one, that a thread held which is not
- * in it: so it lives by an interval timer, which kills it unless it is set anew.
+ * Any thread may make one. A copy may wait for ever for a lock, malloc's for one, that a thread held which is
+ * not in it: so it lives by an interval timer, which kills it unless it is set anew.
  */
 #ifndef IDEMSHIM_SHIM_PROCESS_COPY_H
 #define IDEMSHIM_SHIM_PROCESS_COPY_H
@@ -57,12 +57,12 @@ static inline void process_copy_keep_fd(struct isolation *isolation, int fd)
     isolation->keep[isolation->count++] = fd;
 }
 
-/* In the copy: a session of its own, the descriptors that are kept and no others, signals at their defaults and
- * open. */
+/* In the copy: a session of its own, the descriptors that are kept and no others, signals at their
+ * defaults and open. */
 void process_copy_isolate(struct isolation *isolation);
 
-/* How long a copy may take for one turn of libcurl's loop, in which it waits for a second at most when nothing
- * happens; and for a commit, which waits for a disk. */
+/* How long a copy may take for one turn of libcurl's loop, in which it waits for a second at most when
+ * nothing happens; and for a commit, which waits for a disk. */
 enum { PROCESS_COPY_TURN_SECONDS = 15, PROCESS_COPY_COMMIT_SECONDS = 120 };
 
 /* It is killed unless it comes here again within that time. */

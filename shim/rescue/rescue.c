@@ -197,8 +197,8 @@ void rescue_look(struct rescue *rescue)
   if (rescue->state != RESCUE_READY)
     return;
   int64_t now_us = monotonic_us();
-  /* Only with its first turn is it sure that turns are seen, and that we can keep the app's limit of speed. What
-   * libcurl tells before is of the handle's last transfer. */
+  /* Only with its first turn is it sure that turns are seen, and that we can keep the app's limit of
+   * speed. What libcurl tells before is of the handle's last transfer. */
   if (!rescue->started_us) {
     rescue->started_us = rescue->low_speed.started_us = now_us;
     override_set(rescue->request->shadow, CURLOPT_LOW_SPEED_TIME, 0);

@@ -13,9 +13,9 @@
  * libcurl's easy interface runs its own multi through our hook of curl_multi_perform(), so every turn of its
  * loop is seen. At the app's deadline, or when a callback of the app's ends the transfer, the process is
  * copied there and then. The copy returns into libcurl as if nothing had happened and goes on with the
- * connection, without the app's callbacks, to the end of curl_easy_perform(). The app's side finds the connection dead
- * and is told what it would have been told, by libcurl. In the app's own multi the same is asked for each call
- * round a turn: rescue_look() and rescue_look_after().
+ * connection, without the app's callbacks, to the end of curl_easy_perform(). The app's side finds the
+ * connection dead and is told what it would have been told, by libcurl. In the app's own multi the same is
+ * asked for each call round a turn: rescue_look() and rescue_look_after().
  *
  * A rescue belongs to the thread of its transfer. What cannot be rescued ends as if we were not there, and a
  * `bypass` event says why.
@@ -54,8 +54,8 @@ struct rescue {
   bool out_of_speed; /* ended by the app's LOW_SPEED rule */
 };
 
-/* Called round a transfer of an OWNED call. After the end, `state` says which side this is. A copy that has driven the
- * transfer to its end tells `on_copied`, which does not return. */
+/* Called round a transfer of an OWNED call. After the end, `state` says which side this is. A copy that
+ * has driven the transfer to its end tells `on_copied`, which does not return. */
 void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish *publish,
                   struct inflight *entry, void (*on_copied)(struct rescue *rescue, CURLcode code));
 void rescue_end(struct rescue *rescue);
@@ -64,12 +64,12 @@ void rescue_end(struct rescue *rescue);
 void rescue_enter(struct rescue *rescue);
 void rescue_leave(struct rescue *rescue);
 
-/* Ends the app's pause in the copy. One that was made inside of a callback cannot do so there, but before its next
- * turn. */
+/* Ends the app's pause in the copy. One that was made inside of a callback cannot do so there, but before
+ * its next turn. */
 void rescue_resume(struct rescue *rescue);
 
-/* Called before a turn of libcurl's loop; costs those who have no such call nothing. Returns whose turn it is, or
- * NULL. */
+/* Called before a turn of libcurl's loop; costs those who have no such call nothing. Returns whose turn it
+ * is, or NULL. */
 struct rescue *rescue_turn(CURLM *multi);
 static inline struct rescue *rescue_before_turn(CURLM *multi)
 {
@@ -84,11 +84,12 @@ static inline void rescue_after_turn(struct rescue *rescue, const int *running)
     rescue_turned(rescue, *running);
 }
 
-/* The first half for a call in the app's own multi, before a turn. In the copy it comes back with that state. */
+/* The first half for a call in the app's own multi, before a turn. In the copy it comes back with that
+ * state. */
 void rescue_look(struct rescue *rescue);
 
-/* The second half, after a turn: wakes the app's loop if the deadline has passed within, and makes the guard of a
- * call that wants one. In the guard it comes back, if ever, as in the copy. */
+/* The second half, after a turn: wakes the app's loop if the deadline has passed within, and makes the
+ * guard of a call that wants one. In the guard it comes back, if ever, as in the copy. */
 void rescue_look_after(struct rescue *rescue);
 
 /* The app takes an unfinished call away, outside of callbacks. In the copy it comes back with that state. */

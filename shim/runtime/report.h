@@ -7,10 +7,10 @@
  *       return real->easy_perform(handle);
  *     }
  *
- * There are JSON lines of what became of each call, in IDEMSHIM_LOG; one plain line for each kind of problem, on
- * stderr if there is no log; and the counters of the store. Nothing here can fail in a way that its caller has
- * to know of: a log that cannot be written is itself a problem, said once. errno is left as it was, SIGPIPE is
- * not raised, and no descriptor is kept. Any thread may come here, but for a signal handler.
+ * There are JSON lines of what became of each call, in IDEMSHIM_LOG; one plain line for each kind of problem,
+ * on stderr if there is no log; and the counters of the store. Nothing here can fail in a way that its caller
+ * has to know of: a log that cannot be written is itself a problem, said once. errno is left as it was,
+ * SIGPIPE is not raised, and no descriptor is kept. Any thread may come here, but for a signal handler.
  */
 #ifndef IDEMSHIM_SHIM_REPORT_H
 #define IDEMSHIM_SHIM_REPORT_H
@@ -36,8 +36,8 @@ void report_event(const struct event *event);
 /* Counts in the store's page if a store is open. */
 void report_count(enum idem_counter counter);
 
-/* One line for a person: "idemshim: TEXT" to IDEMSHIM_LOG, or else to stderr; and to stderr in any case, while
- * there are no settings yet. */
+/* One line for a person: "idemshim: TEXT" to IDEMSHIM_LOG, or else to stderr; and to stderr in any case,
+ * while there are no settings yet. */
 void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_line_to_stderr(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -56,7 +56,8 @@ enum problem_kind {
   PROBLEM_NO_TAPE,
 };
 
-/* Fails open: says why in one line, once for each kind in a process, and counts. The caller then goes live. */
+/* Fails open: says why in one line, once for each kind in a process, and counts. The caller then goes
+ * live. */
 void report_problem(enum problem_kind problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -14,9 +14,9 @@ static const struct idem_config no_config = {.mode = IDEM_MODE_OFF};
 _Atomic(const struct idem_config *) settings_loaded;
 _Atomic int settings_activity;
 
-/* The environment that the program was started with, as NAME=VALUE texts with a NUL after each: for hooks that
- * run before libc has one (.preinit_array), and for programs that clear theirs (php-fpm's workers). Read only
- * where ours is not there any more, and released when the settings are loaded. */
+/* The environment that the program was started with, as NAME=VALUE texts with a NUL after each: for hooks
+ * that run before libc has one (.preinit_array), and for programs that clear theirs (php-fpm's workers).
+ * Read only where ours is not there any more, and released when the settings are loaded. */
 static __thread struct buffer at_start;
 
 static void read_start(void)

@@ -7,8 +7,8 @@
  *     const struct idem_rule *rule = shadow_rule(shadow, settings());
  *
  * Reading takes no lock: threads that come at once each load the settings, and the first has it; from then on
- * they are constant. A mistake is said once, and switches the shim off, but for mode replay, which must not go
- * onto the network: it then refuses what it would have replayed.
+ * they are constant. A mistake is said once, and switches the shim off, but for mode replay, which must not
+ * go onto the network: it then refuses what it would have replayed.
  */
 #ifndef IDEMSHIM_SHIM_SETTINGS_H
 #define IDEMSHIM_SHIM_SETTINGS_H

@@ -2,8 +2,8 @@
 /*
  * exit_with_calls HOW WHAT URL BODY...
  *
- * Makes a call for each body, and leaves at SIGUSR1 while they are under way: by exit(), by a return from main, or by
- * quick_exit(). WHAT says who makes them:
+ * Makes a call for each body, and leaves at SIGUSR1 while they are under way: by exit(), by a return from
+ * main, or by quick_exit(). WHAT says who makes them:
  *   own       the thread that exits, all of them in a loop of curl_multi_perform()
  *   action    the same, of epoll and curl_multi_socket_action()
  *   handler   the only thread, in curl_easy_perform(), and the signal's handler exits

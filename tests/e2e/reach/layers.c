@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* scripts/layers: a copy of the product depends downwards, and what is added to it that does not is refused. */
+/* scripts/layers: a copy of the product depends downwards, and what is added to it that does not is
+ * refused. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
