@@ -4,11 +4,15 @@
 #include "shim/handle/multi.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A signal may interrupt its holder, and the signal's handler may call exit(): the lock then refuses. */
-static pthread_mutex_t lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+/* How often the exit handler tries to have the lock. A signal may have interrupted its holder, and the
+ * signal's handler may be who calls exit(). */
+#define TRIES_MOST 1000
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct inflight *all;
 __thread struct inflight *inflight_current;
 static pthread_key_t end_of_thread; /* under `lock`, as is the next */
@@ -150,8 +154,9 @@ const char *inflight_would_block(const struct request *request)
 
 struct inflight *inflight_next_ours(void)
 {
-  if (pthread_mutex_lock(&lock))
-    return NULL;
+  for (int tries = 0; pthread_mutex_trylock(&lock); tries++)
+    if (tries == TRIES_MOST || sched_yield() < 0)
+      return NULL;
   struct inflight *entry = all;
   while (entry && (entry->seen || !entry->rescue || !entry->request->rule->rescue_ms ||
                    entry->process != getpid() || !driver_is_ours(entry->driver)))
@@ -172,12 +177,10 @@ void inflight_unlock(void)
   pthread_mutex_unlock(&lock);
 }
 
-/* The lock names a thread of the parent as its holder, so it begins anew. */
 void inflight_after_fork(void)
 {
-  static const pthread_mutex_t unlocked = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
   for (struct inflight *entry = all; entry; entry = entry->next)
     entry->link = NULL;
   all = NULL;
-  lock = unlocked;
+  pthread_mutex_unlock(&lock);
 }
