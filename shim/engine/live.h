@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that go upstream, on the app's own handle. */
+/*
+ * live: a transfer that goes upstream, on the app's own handle.
+ *
+ *     live_begin(&live, &request, LIVE_OWNED);
+ *     code = real->easy_perform(shadow->handle);      // or libcurl's multi does
+ *     live_end(&live, code);                          // commits, and ends the claim
+ *
+ * Between the two ends the handle has our callbacks in front of the app's (tee.h), the upstream key among its headers,
+ * and whatever a rescue needs; all of it is in the ledger of overrides and off again at the end. An answer is committed
+ * before the app is told of it. In a copy of the process that has carried the transfer on, live_end() does not return:
+ * the copy ends there. A failure to store is told once and changes nothing for the app.
+ *
+ * A live belongs to its call, on the heap; its handle's thread alone touches it.
+ */
 #ifndef IDEMSHIM_SHIM_LIVE_H
 #define IDEMSHIM_SHIM_LIVE_H
 
@@ -15,7 +28,7 @@ enum live_kind {
   LIVE_OBSERVED   /* observe mode: untouched but for a tee, and noted */
 };
 
-/* A live call between its two ends; in between, libcurl runs the transfer. */
+/* Everything that a live transfer has of ours. */
 struct live {
   struct request *request;
   enum live_kind kind;
@@ -29,10 +42,14 @@ struct live {
   char error[CURL_ERROR_SIZE]; /* libcurl's words for a tape */
 };
 
+/* Announces it, puts what is ours on the handle. The state of the shadow is LIVE from here on. */
 void live_begin(struct live *live, struct request *request, enum live_kind kind);
+
+/* Puts back what the app has set, judges and commits what came, tells the tape and ends the claim. */
 void live_end(struct live *live, CURLcode code);
 
-/* The app gave the transfer up before its end: nothing is kept. Its callbacks may be running still. */
+/* The same for a transfer that the app gives up before its end: nothing is kept, and what has been sent is in doubt. A
+ * callback of it may be running still. */
 void live_abandon(struct live *live, const char *why);
 
 #endif

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One transfer that a rule wants: the app's request as plain bytes, and how far it has come.
+ * request: the app's request as plain bytes, and what the store knows of it.
  *
- *   hook → shadow → [request_open] → request → store → deliver | follow | live
+ *     reason = request_open(&request, shadow, rule, room);   // NULL, or why it cannot be named
+ *     verdict = request.api->enter(request.store, &request.bytes, &request.op, &error);
+ *     ...
+ *     request_leave(&request, true);
+ *     request_release(&request);
  *
- * A call lives on the stack of curl_easy_perform(); opening one that carries its body in POSTFIELDS allocates
- * nothing.
+ * The store wants one plain struct, and libcurl has no getters: request_open() makes the one of the shadow, without a
+ * copy of what lies there already. It is good for as long as the app changes nothing that it points at
+ * (shadow->disturbed). A request lives on the stack until it has to last longer than a direct hit; opening one that
+ * carries its body in POSTFIELDS allocates nothing. It belongs to its handle's thread.
  */
 #ifndef IDEMSHIM_SHIM_REQUEST_H
 #define IDEMSHIM_SHIM_REQUEST_H
@@ -26,7 +32,7 @@ struct request {
   const struct idem_rule *rule;
   const struct idem_store_api *api;
   struct idem_store *store;
-  /* From here to `stream` all is zeroed at once when a call is opened. */
+  /* From here to `stream` all is zeroed at once when a request is opened. */
   struct idem_call op; /* what the store knows of it */
   struct idem_request bytes;
   struct body body;
@@ -47,7 +53,7 @@ struct request {
 
 /*
  * Fills `request->bytes` from the shadow. Returns NULL, or the reason why this request cannot be named: the
- * call then goes live. In both cases the call must be released.
+ * call then goes live. In both cases the request must be released.
  */
 const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
                          char room[24]);
