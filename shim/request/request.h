@@ -19,7 +19,7 @@
 #include "shim/base/clock.h"
 #include "shim/handle/shadow.h"
 #include "shim/request/body.h"
-#include "shim/tape/tape_state.h"
+#include "shim/request/tape_state.h"
 #include "store/store.h"
 
 struct stream;

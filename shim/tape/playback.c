@@ -6,6 +6,7 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/tape/playback_edit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

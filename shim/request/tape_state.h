@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call and the tape: recording it at its end (recorder.h), or taking its outcome from there (playback.h).
+ * tape_state: what a request has to do with a tape. It is recorded at its end (tape/recorder.h), or takes its
+ * outcome from there (tape/playback.h); both keep here what they know of it in between.
+ *
+ *     if (request->tape.writer)
+ *       ...it is recorded...
+ *     if (request->tape.played)
+ *       ...no network is used, whatever goes wrong...
+ *
+ * It is part of the request and belongs to the request's thread; tape/ fills it and frees what it points to.
  */
-#ifndef IDEMSHIM_SHIM_TAPING_H
-#define IDEMSHIM_SHIM_TAPING_H
+#ifndef IDEMSHIM_SHIM_TAPE_STATE_H
+#define IDEMSHIM_SHIM_TAPE_STATE_H
 
 #include "shim/handle/shadow.h"
-#include "shim/tape/playback_edit.h"
 #include "tape/tape.h"
 
 /* How a transfer ended that libcurl has not run, or not to its end. */
@@ -15,6 +22,12 @@ struct ending {
   CURLcode code;
   const char *text; /* for the ERRORBUFFER; NULL or "" for none */
   int64_t at_us;    /* after the start of the live call */
+};
+
+/* What an edited answer points into (tape/playback_edit.h). */
+struct edit {
+  char *body;
+  struct buffer headers, facts;
 };
 
 /* Only the first three are set for a call that no tape has to do with. */
