@@ -41,6 +41,7 @@ enum idem_mode { IDEM_MODE_IDEMPOTENT, IDEM_MODE_OBSERVE, IDEM_MODE_RECORD, IDEM
 enum idem_action { IDEM_ACTION_STORE, IDEM_ACTION_BYPASS };
 enum idem_key_kind { IDEM_KEY_AUTO, IDEM_KEY_HEADER, IDEM_KEY_JSON, IDEM_KEY_CONTENT };
 enum idem_tenant { IDEM_TENANT_CREDENTIALS, IDEM_TENANT_NONE, IDEM_TENANT_HEADER, IDEM_TENANT_JSON };
+enum idem_trust { IDEM_TRUST_FULL, IDEM_TRUST_VERIFY, IDEM_TRUST_NONE };
 enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUENCE };
 enum idem_mismatch { IDEM_MISMATCH_REPLAY, IDEM_MISMATCH_REJECT, IDEM_MISMATCH_BYPASS };
 enum idem_indoubt { IDEM_INDOUBT_RESEND, IDEM_INDOUBT_FAIL };
@@ -91,6 +92,7 @@ struct idem_rule {
   enum idem_action action;
   uint64_t ttl_ms;
   struct idem_keying keying;
+  enum idem_trust trust;
   enum idem_repeats repeats;
   enum idem_mismatch mismatch;
   struct idem_status_range status[8];

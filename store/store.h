@@ -89,6 +89,7 @@ struct idem_request {
   struct idem_span scope;          /* IDEMSHIM_SCOPE; may be empty */
   struct idem_span method;         /* "POST" */
   struct idem_span origin;         /* "https://api.openai.com:443", lower case, always with a port */
+  struct idem_span trust;          /* what the call demands of the server's identity; empty: the usual */
   struct idem_span path;           /* "/v1/chat/completions" */
   struct idem_span query;          /* without '?'; may be empty */
   const struct idem_span *headers; /* "Name: value" lines in the app's order, without line ends */

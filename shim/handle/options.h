@@ -66,7 +66,8 @@
   X(UNIX_SOCKET_PATH)                                                                                        \
   X(ABSTRACT_UNIX_SOCKET)
 
-/* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it. */
+/* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it; what a call
+ * demands of the server's identity; and what decides whether a redirect is followed. */
 #define OPTIONS_RARE(X)                                                                                      \
   X(VERBOSE)                                                                                                 \
   X(DEBUGFUNCTION)                                                                                           \
@@ -87,10 +88,40 @@
   X(TCP_FASTOPEN)                                                                                            \
   X(IPRESOLVE)                                                                                               \
   X(SUPPRESS_CONNECT_HEADERS)                                                                                \
-  X(HTTPAUTH)
+  X(HTTPAUTH)                                                                                                \
+  X(SSL_VERIFYPEER)                                                                                          \
+  X(SSL_VERIFYHOST)                                                                                          \
+  X(SSL_VERIFYSTATUS)                                                                                        \
+  X(SSL_OPTIONS)                                                                                             \
+  X(SSL_CTX_FUNCTION)                                                                                        \
+  X(PROXYTYPE)                                                                                               \
+  X(PROXY_SSL_VERIFYPEER)                                                                                    \
+  X(PROXY_SSL_VERIFYHOST)                                                                                    \
+  X(PROXY_SSL_OPTIONS)                                                                                       \
+  X(MAXREDIRS)                                                                                               \
+  X(POSTREDIR)                                                                                               \
+  X(REDIR_PROTOCOLS)                                                                                         \
+  X(UNRESTRICTED_AUTH)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \
-  X(PRE_PROXY)
+  X(PRE_PROXY)                                                                                               \
+  X(PINNEDPUBLICKEY)                                                                                         \
+  X(CAINFO)                                                                                                  \
+  X(CAPATH)                                                                                                  \
+  X(ISSUERCERT)                                                                                              \
+  X(CRLFILE)                                                                                                 \
+  X(PROXY_PINNEDPUBLICKEY)                                                                                   \
+  X(PROXY_CAINFO)                                                                                            \
+  X(PROXY_CAPATH)                                                                                            \
+  X(PROXY_ISSUERCERT)                                                                                        \
+  X(PROXY_CRLFILE)                                                                                           \
+  X(REDIR_PROTOCOLS_STR)
+/* A struct curl_blob, which may be gone once it is set: its digest is remembered as a text. */
+#define OPTIONS_RARE_BLOB(X)                                                                                 \
+  X(CAINFO_BLOB)                                                                                             \
+  X(ISSUERCERT_BLOB)                                                                                         \
+  X(PROXY_CAINFO_BLOB)                                                                                       \
+  X(PROXY_ISSUERCERT_BLOB)
 
 /* X(name, way, why) */
 #define OPTIONS_NEEDS(X)                                                                                     \
@@ -153,6 +184,7 @@ enum option_kind {
   OPTION_TEXT,
   OPTION_RARE,
   OPTION_RARE_TEXT,
+  OPTION_RARE_BLOB,
   OPTION_NEEDS,
   OPTION_SPECIAL,
 };

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 /* The bit that stands for every option newer than the table. */
 #define NEWER OPTION_LIMIT
 
@@ -55,7 +58,19 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
     return shadow->slot[SLOT_PROTOCOLS];
   }
   const struct rare *rare = find_rare(shadow, option_number(option));
-  return rare ? rare->value : option == CURLOPT_HTTPAUTH ? CURLAUTH_BASIC : 0;
+  if (rare)
+    return rare->value;
+  switch ((int)option) {
+  case CURLOPT_HTTPAUTH:
+    return CURLAUTH_BASIC;
+  case CURLOPT_SSL_VERIFYPEER:
+  case CURLOPT_PROXY_SSL_VERIFYPEER:
+    return 1;
+  case CURLOPT_SSL_VERIFYHOST:
+  case CURLOPT_PROXY_SSL_VERIFYHOST:
+    return 2;
+  }
+  return 0;
 }
 
 static struct rare *add_rare(struct shadow *shadow, unsigned number)
@@ -82,6 +97,18 @@ static bool set_rare(struct shadow *shadow, unsigned number, uintptr_t value, bo
   rare->is_text = is_text;
   rare->value = is_text && value ? (uintptr_t)strdup((const char *)value) : value;
   return !value || rare->value;
+}
+
+/* The bytes may be the app's, and gone after this call. */
+static bool set_blob(struct shadow *shadow, unsigned number, const struct curl_blob *blob)
+{
+  char digest[33];
+  if (!blob)
+    return set_rare(shadow, number, 0, true);
+  XXH128_hash_t hash = XXH3_128bits(blob->data, blob->len);
+  snprintf(digest, sizeof(digest), "%016llx%016llx", (unsigned long long)hash.high64,
+           (unsigned long long)hash.low64);
+  return set_rare(shadow, number, (uintptr_t)digest, true);
 }
 
 static void free_rare(struct shadow *shadow)
@@ -387,6 +414,10 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   case OPTION_RARE:
   case OPTION_RARE_TEXT:
     if (!set_rare(shadow, number, value, row->kind == OPTION_RARE_TEXT))
+      set_unknown(shadow, number);
+    break;
+  case OPTION_RARE_BLOB:
+    if (!set_blob(shadow, number, (const struct curl_blob *)value))
       set_unknown(shadow, number);
     break;
   case OPTION_NEEDS:

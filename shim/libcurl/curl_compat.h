@@ -24,7 +24,12 @@
 #define CURLOPT_MAIL_RCPT_ALLLOWFAILS 290
 #endif
 #if LIBCURL_VERSION_NUM < 0x074700
-#define CURLOPTTYPE_BLOB              40000
+#define CURLOPTTYPE_BLOB 40000
+struct curl_blob {
+  void *data;
+  size_t len;
+  unsigned int flags;
+};
 #define CURLOPT_SSLCERT_BLOB          40291
 #define CURLOPT_SSLKEY_BLOB           40292
 #define CURLOPT_PROXY_SSLCERT_BLOB    40293
@@ -137,6 +142,10 @@ struct curl_header *curl_easy_nextheader(CURL *handle, unsigned origin, int requ
 #endif
 #if LIBCURL_VERSION_NUM < 0x080e00
 #define CURLOPT_SSL_SIGNATURE_ALGORITHMS 10328
+#endif
+#if LIBCURL_VERSION_NUM < 0x075400
+#define CURLINFO_CAINFO (CURLINFO_STRING + 61)
+#define CURLINFO_CAPATH (CURLINFO_STRING + 62)
 #endif
 #if LIBCURL_VERSION_NUM < 0x081600
 #define CURLOPT_HTTPSIG_ALGORITHM 329

@@ -4,6 +4,7 @@
 #include "shim/base/buffer.h"
 #include "shim/handle/overrides.h"
 #include "shim/request/cookies.h"
+#include "shim/request/trust.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
@@ -148,6 +149,33 @@ static void add_range(struct text *text, const struct shadow *shadow)
     add(text, digits, (size_t)snprintf(digits, sizeof(digits), ";from:%lld", (long long)from));
 }
 
+/* A key cannot know whether the answer came by a redirect, so what decides that counts wherever one is followed. */
+static void add_redirects(struct text *text, const struct shadow *shadow)
+{
+  static const struct {
+    CURLoption option;
+    const char *name;
+  } numbers[] = {{CURLOPT_MAXREDIRS, ";redirects:"},
+                 {CURLOPT_POSTREDIR, ";post-redirects:"},
+                 {CURLOPT_REDIR_PROTOCOLS, ";redirect-protocols:"},
+                 {CURLOPT_UNRESTRICTED_AUTH, ";unrestricted-auth:"}};
+  const char *protocols = (const char *)shadow_value(shadow, CURLOPT_REDIR_PROTOCOLS_STR);
+  if (!shadow->slot[SLOT_FOLLOWLOCATION])
+    return;
+  for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+    char digits[24];
+    long value = (long)shadow_value(shadow, numbers[i].option);
+    if (value) {
+      add_text(text, numbers[i].name);
+      add(text, digits, (size_t)snprintf(digits, sizeof(digits), "%ld", value));
+    }
+  }
+  if (protocols) {
+    add_text(text, ";redirect-protocols:");
+    add_text(text, protocols);
+  }
+}
+
 /* What decides the bytes of an answer besides the request: which codings the client undoes. */
 static const char *build_shape(struct request *request)
 {
@@ -165,6 +193,7 @@ static const char *build_shape(struct request *request)
   if (shadow->no_body)
     add_text(&text, ";no-body");
   add_range(&text, shadow);
+  add_redirects(&text, shadow);
   for (size_t i = 0; i < request->bytes.header_count; i++) {
     const struct idem_span *line = &request->headers[i];
     if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
@@ -344,6 +373,9 @@ static const char *first_reason(struct request *request, char room[24])
     reason = build_headers(request);
   if (!reason)
     reason = build_origin(request);
+  if (!reason)
+    reason = trust_of(request->shadow, request->rule->trust, request->trust, sizeof(request->trust),
+                      &request->bytes.trust);
   if (!reason)
     reason = build_shape(request);
   if (!reason)

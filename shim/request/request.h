@@ -47,6 +47,7 @@ struct request {
   struct idem_span credentials[REQUEST_CREDENTIALS_MAX];
   char origin[320];
   char shape[192];
+  char trust[512];
   char option_headers[768]; /* header lines that were set as options, or are libcurl's own */
   const char *host;         /* the app's Host: line, NULL: libcurl's own */
 };

@@ -75,7 +75,7 @@ struct commit {
   struct idem_store *store;
   const struct idem_call *call;
   bool delivered;
-  struct text headers, query;
+  struct text headers, query, origin;
   struct idem_answer answer;
   struct record_draft draft;
 };
@@ -89,6 +89,11 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
   key_headers(request, HEADER_VARY, commit->call->priv.kind != IDEM_KEY_CONTENT, add_header,
               &commit->headers);
   add_query(&commit->query, request->query);
+  text_add(&commit->origin, request->origin.data, request->origin.len);
+  if (request->trust.len) {
+    text_add(&commit->origin, " trust:", 7);
+    text_add(&commit->origin, request->trust.data, request->trust.len);
+  }
   commit->answer = (struct idem_answer){
       .started_us = recording->started_us,
       .stored_us = now,
@@ -105,7 +110,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
       .chunk_count = recording->chunk_count,
       .facts = recording->facts,
       .method = request->method,
-      .origin = request->origin,
+      .origin = {commit->origin.data, commit->origin.len},
       .path = request->path,
       .query = {commit->query.data, commit->query.len},
       .scope = request->scope,
@@ -180,10 +185,12 @@ static int commit_answer(struct idem_store *store, const struct idem_call *call,
   if (!answer_judge(request->rule, recording, &facts, why))
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);
-  int rc = commit.headers.failed || commit.query.failed ? idem_error_set(why, -ENOMEM, "no memory")
-                                                        : commit_write(&commit, why);
+  int rc = commit.headers.failed || commit.query.failed || commit.origin.failed
+               ? idem_error_set(why, -ENOMEM, "no memory")
+               : commit_write(&commit, why);
   free(commit.headers.data);
   free(commit.query.data);
+  free(commit.origin.data);
   if (rc == IDEM_STORED)
     stats_forget_replay(store->stats, commit.answer.serial);
   return rc;

@@ -48,6 +48,7 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
   hash_field(&hash, request->scope);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
+  hash_field(&hash, request->trust);
   hash_field(&hash, request->path);
   hash_field(&hash, request->query);
   for (size_t i = 0; i < request->credential_count; i++)
@@ -170,6 +171,7 @@ static void hash_common(struct hash *hash, const struct idem_request *request, c
   hash_digest(hash, name->tenant);
   hash_field(hash, request->scope);
   hash_field(hash, request->origin);
+  hash_field(hash, request->trust);
   hash_field(hash, request->method);
   hash_field(hash, request->path);
 }

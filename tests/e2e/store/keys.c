@@ -193,6 +193,43 @@ Test(keys, who_the_url_names_is_a_tenant_and_is_written_nowhere)
   run_release(&again);
 }
 
+/* With the options of both, in turn: how many went upstream over TLS, to a path of their own. */
+static long trusting_of(const char *const a[4], const char *const b[4])
+{
+  static int row;
+  const char *url = world_tls_url(&w, world_text(&w, "/v1/chat/completions?row=%d", ++row));
+  return sent_of(a, b, url, url);
+}
+
+Test(keys, an_answer_that_was_fetched_without_verification_serves_none_that_verifies)
+{
+  const char *const none[4] = {NULL}, *const any[4] = {"-k"}, *const same[4] = {"--cacert", w.ca};
+  char copy[300];
+  snprintf(copy, sizeof(copy), "%s/ca.pem", w.dir);
+  const char *const other[4] = {"--cacert", copy}, *const few[4] = {"-k", "--max-redirs", "3"};
+  struct run r = run_plain(&w, "cp", w.ca, copy, NULL);
+  run_release(&r);
+  cr_expect_eq(trusting_of(none, any), 2);
+  cr_expect_eq(trusting_of(any, none), 2);
+  cr_expect_eq(trusting_of(any, any), 1);
+  cr_expect_eq(trusting_of(none, same), 1, "CURL_CA_BUNDLE says the same");
+  cr_expect_eq(trusting_of(none, other), 2, "another certificate");
+  cr_expect_eq(trusting_of(any, few), 1, "no redirect is followed");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 trust=verify");
+  cr_expect_eq(trusting_of(none, any), 2);
+  cr_expect_eq(trusting_of(none, other), 1);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 trust=none");
+  cr_expect_eq(trusting_of(none, any), 1);
+}
+
+Test(keys, where_redirects_are_followed_it_counts_how_far)
+{
+  const char *const l[4] = {"-L"}, *const few[4] = {"-L", "--max-redirs", "3"};
+  const char *url = world_url(&w, target);
+  cr_expect_eq(sent_of(l, few, url, url), 2);
+  cr_expect_eq(sent_of(l, few, url, url), 0);
+}
+
 Test(keys, a_call_without_the_tenant_of_its_rule_goes_live_and_says_so)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 tenant=header:X-User");

@@ -50,6 +50,7 @@ static inline const char *rules_differ(const struct idem_rule *a, const struct i
       {"ignore", same_words(&a->keying.ignore, &b->keying.ignore)},
       {"tenant",
        a->keying.tenant == b->keying.tenant && same_words(&a->keying.tenant_of, &b->keying.tenant_of)},
+      {"trust", a->trust == b->trust},
       {"canonical", same_text(a->keying.canonical, b->keying.canonical)},
       {"repeats", a->repeats == b->repeats},
       {"mismatch", a->mismatch == b->mismatch},

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trust: what a call demands of the server's identity, as a text that is part of its name: an answer that was
+ * fetched with -k is never given to a call that verifies.
+ *
+ *     char room[512];
+ *     struct idem_span trust;
+ *     const char *reason = trust_of(shadow, rule->trust, room, sizeof(room), &trust);   // NULL, or why it goes live
+ *
+ * Only what differs from libcurl's defaults is in it, so that setting a default changes nothing; for http it is
+ * empty. Paths count as they are written, not what they hold: an update of the certificates costs nobody an
+ * answer. Reads the shadow alone, but for one getinfo() where the app has named a file or directory.
+ */
+#ifndef IDEMSHIM_SHIM_REQUEST_TRUST_H
+#define IDEMSHIM_SHIM_REQUEST_TRUST_H
+
+#include "shim/handle/shadow.h"
+#include "store/store.h"
+
+const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *room, size_t size,
+                     struct idem_span *trust);
+
+/* What an https call may trust besides: CURLOPT_SSL_CTX_FUNCTION can change all of it. */
+bool trust_is_the_apps(const struct shadow *shadow, enum idem_trust level);
+
+#endif
