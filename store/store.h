@@ -62,7 +62,8 @@ struct idem_store_options {
  * or others: -EPERM), a file (-ENOTDIR), read-only or full file systems (-EROFS, -ENOSPC), limits of this
  * process that are too small (-EFBIG), another key than the store's, one where it has none, none where it has
  * one, or a key file without a key (-EKEYREJECTED), a damaged or newer store (-EILSEQ, -EPROTO), and file
- * systems without open file description locks (-ENOLCK).
+ * systems without open file description locks (-ENOLCK). With 0 there may be a line in `error` for the user: of
+ * a store that 0.1 has made.
  */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error);
@@ -130,6 +131,7 @@ struct idem_answer {
   uint32_t duration_ms; /* of the live call */
   uint16_t status;
   bool event_stream;
+  bool is_old;       /* of idemshim 0.1, which names in another way: never looked up */
   bool delivered;    /* the app of the live call got it whole */
   uint32_t sequence; /* which of the identical calls: 0 is the first */
   struct idem_usage usage;

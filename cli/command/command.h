@@ -37,7 +37,7 @@ struct cli_options {
   uint64_t limit;                  /* 0: none */
   bool no_sync;
   bool json, prometheus, docs;
-  bool all, yes, prove;
+  bool all, yes, old, prove;
   bool body, headers, request, raw;
   const char *key_file, *output;
   bool har;

@@ -119,7 +119,7 @@ static void answer_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct id
     break;
   case AGE:
     cli_age(cell, now_us > answer->stored_us ? (uint64_t)(now_us - answer->stored_us) : 0);
-    strcat(cell, cli_answer_expired(answer, now_us) ? "!" : " ");
+    strcat(cell, answer->is_old ? "-" : cli_answer_expired(answer, now_us) ? "!" : " ");
     break;
   case STATUS:
     snprintf(cell, CLI_UNIT_SIZE, "%u", answer->status);

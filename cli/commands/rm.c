@@ -15,11 +15,14 @@
 struct ids {
   char (*id)[IDEM_ID_SIZE];
   size_t count, room;
+  bool old; /* those of 0.1 alone */
 };
 
 static int collect(void *arg, const struct idem_answer *answer)
 {
   struct ids *ids = arg;
+  if (ids->old && !answer->is_old)
+    return 0;
   if (ids->count == ids->room) {
     size_t room = ids->room ? 2 * ids->room : 256;
     void *grown = reallocarray(ids->id, room, sizeof(*ids->id));
@@ -69,6 +72,17 @@ static int remove_all(struct idem_store *store, bool yes)
   return code;
 }
 
+/* They are never looked up, so that this costs nothing. */
+static int remove_old(struct idem_store *store)
+{
+  struct ids ids = {.old = true};
+  struct idem_error error = {""};
+  int code = idem_store_each(store, collect, &ids, &error);
+  code = code < 0 ? cli_fail(CLI_STORE, "%s", error.text) : code == CLI_OK ? remove_each(store, &ids) : code;
+  free(ids.id);
+  return code;
+}
+
 /* One that is not there does not keep the others from being removed. */
 static int remove_named(struct idem_store *store, char **ids)
 {
@@ -87,18 +101,21 @@ static int remove_named(struct idem_store *store, char **ids)
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   struct idem_store *store;
-  if (options->all == (argc > 0))
+  if (options->all + options->old + (argc > 0) != 1)
     return cli_fail(CLI_USAGE, "give the ids of answers, or --all --yes for every answer");
   int code = cli_find_store(options, &store);
   if (code != CLI_OK)
     return code;
-  code = options->all ? remove_all(store, options->yes) : remove_named(store, argv);
+  code = options->all   ? remove_all(store, options->yes)
+         : options->old ? remove_old(store)
+                        : remove_named(store, argv);
   idem_store_close(store);
   return code;
 }
 
 static const struct cli_option options_table[] = {
     CLI_OPTION("all", NULL, CLI_FLAG, all, "every answer"),
+    CLI_OPTION("old", NULL, CLI_FLAG, old, "what idemshim 0.1 has stored, which is never looked up"),
     CLI_OPTION("yes", NULL, CLI_FLAG, yes, "yes, every answer"),
     CLI_OPTION_STORE,
     CLI_OPTION_END,

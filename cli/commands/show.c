@@ -98,7 +98,8 @@ static void print_answer(const struct idem_answer *answer, bool raw)
   cli_fact("called", "%s, took %s", cli_time(a, answer->started_us), cli_duration(b, answer->duration_ms));
   cli_fact("stored", "%s (%s)", cli_time(a, answer->stored_us), cli_ago(b, answer->stored_us));
   expiry_fact(answer, cli_now_us());
-  cli_fact("key", "%s (made of %s)", cli_hex(hex, answer->key, IDEM_KEY_SIZE), cli_answer_key_kind(answer));
+  cli_fact("key", "%s (made of %s%s)", cli_hex(hex, answer->key, IDEM_KEY_SIZE), cli_answer_key_kind(answer),
+           answer->is_old ? " by idemshim 0.1: never looked up" : "");
   cli_fact("fingerprint", "%s", cli_hex(hex, answer->fingerprint, IDEM_KEY_SIZE));
   cli_fact("tenant", "%s", cli_hex(hex, answer->tenant, IDEM_KEY_SIZE));
   if (answer->scope.len)

@@ -116,6 +116,8 @@ static void open_store(struct idem_store **store)
   if (store_api && store_api->open(store, &options, &error) != 0) {
     *store = NULL;
     report_problem(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
+  } else if (*store && error.text[0]) {
+    report_line_to_stderr("%s", error.text);
   }
 }
 

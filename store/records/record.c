@@ -11,7 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { RECORD_MAGIC = 0x1de3a25e, RECORD_VERSION = 1 };
+enum { RECORD_MAGIC = 0x1de3a25e, RECORD_VERSION_0_1 = 1, RECORD_VERSION = 2 };
 
 /* Behind sealed parts: the tag, then the nonce. */
 enum { RECORD_SEAL_SIZE = SEAL_TAG_SIZE + SEAL_NONCE_SIZE };
@@ -128,7 +128,8 @@ const struct record_head *record_head(struct idem_span record)
 {
   const struct record_head *head = (const void *)record.data;
   bool whole = record.len >= sizeof(*head) && head->magic == RECORD_MAGIC &&
-               head->version == RECORD_VERSION && head->total == record.len;
+               (head->version == RECORD_VERSION || head->version == RECORD_VERSION_0_1) &&
+               head->total == record.len;
   return whole ? head : NULL;
 }
 
@@ -144,6 +145,7 @@ uint64_t record_chunks_len(const struct idem_chunk *chunks, size_t count)
 static void take_head(const struct record_head *head, struct idem_answer *answer)
 {
   answer->serial = head->serial;
+  answer->is_old = head->version == RECORD_VERSION_0_1;
   answer->started_us = head->started_us;
   answer->stored_us = head->stored_us;
   answer->expires_us = head->expires_us;

@@ -9,7 +9,7 @@
  *     record_parse(value, spare, sizeof(spare), &answer);       // spans point into value
  *     record_open(value, key, &heap, &answer);                  // of an encrypted one; spans point into heap
  *
- * The layout is on disk: a change needs another RECORD_VERSION. Functions keep no state and return 0 or
+ * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 is the same, and its names are others. Functions keep no state and return 0 or
  * -errno; -EILSEQ is a record that is damaged.
  */
 #ifndef IDEMSHIM_STORE_RECORD_H

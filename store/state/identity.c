@@ -17,7 +17,8 @@ static const char identity_key[] = "identity";
 
 static size_t identity_size(uint32_t schema)
 {
-  return schema == STORE_SCHEMA ? offsetof(struct identity, salt) : sizeof(struct identity);
+  bool plain = schema == STORE_SCHEMA || schema == STORE_SCHEMA_0_1;
+  return plain ? offsetof(struct identity, salt) : sizeof(struct identity);
 }
 
 /* The salt is the store's own, so that two stores with one key file have different keys. */
@@ -79,7 +80,8 @@ static int learn_key(struct idem_store *store, const struct identity *identity, 
                      const char *key_file, struct idem_error *error)
 {
   uint8_t check[SEAL_CHECK_SIZE];
-  store->sealed = identity->schema == STORE_SCHEMA_SEALED;
+  store->schema = (enum store_schema)identity->schema;
+  store->sealed = store->schema == STORE_SCHEMA_SEALED || store->schema == STORE_SCHEMA_0_1_SEALED;
   if (!store->sealed && !master)
     return 0;
   if (!master)
@@ -109,7 +111,7 @@ static int learn(struct idem_store *store, const uint8_t *master, const char *ke
     rc = read_identity(store, &identity, error);
   if (rc < 0)
     return idem_error_set(error, rc, "%s: the store is damaged or cannot be written", store->dir);
-  if (identity.schema != STORE_SCHEMA && identity.schema != STORE_SCHEMA_SEALED)
+  if (identity.schema < STORE_SCHEMA_0_1 || identity.schema > STORE_SCHEMA_SEALED)
     return idem_error_set(error, -EPROTO, "%s: the store has version %u, this idemshim knows version %d",
                           store->dir, identity.schema, STORE_SCHEMA_SEALED);
   memcpy(store->secret, identity.secret, sizeof(store->secret));
@@ -125,4 +127,44 @@ int identity_learn(struct idem_store *store, const char *key_file, struct idem_e
   int rc = seal_read_key(key_file, master, error) < 0 ? -EKEYREJECTED : learn(store, master, key_file, error);
   explicit_bzero(master, sizeof(master));
   return rc;
+}
+
+/* Answers of 0.1. */
+
+static const char told_key[] = "told of 0.1";
+
+/* 1: somebody was faster. */
+static int put_told(struct writer *writer, void *arg)
+{
+  struct idem_span there;
+  (void)arg;
+  if (pages_get(&writer->before, PAGES_META, told_key, sizeof(told_key), &there) == 0)
+    return 1;
+  return writer_put(writer, PAGES_META, told_key, sizeof(told_key), "", 1);
+}
+
+/* When it is told, all that are there are of 0.1. */
+static bool was_told(struct idem_store *store, uint64_t *count)
+{
+  struct reader *reader;
+  struct idem_span there;
+  if (state_read(store, &reader, NULL) < 0)
+    return true;
+  *count = reader->snapshot.tree[PAGES_ANSWERS].entries;
+  int rc = pages_get(&reader->snapshot, PAGES_META, told_key, sizeof(told_key), &there);
+  reader_end(reader);
+  return rc == 0;
+}
+
+void identity_tell_old(struct idem_store *store, struct idem_error *error)
+{
+  uint64_t count;
+  if (store->schema > STORE_SCHEMA_0_1_SEALED || was_told(store, &count) ||
+      state_write(store, put_told, NULL, NULL) != 0)
+    return;
+  idem_error_set(
+      error, 0,
+      "%llu answers of idemshim 0.1 are named in another way and will be asked for again; unfinished durable "
+      "runs and calls in doubt of 0.1 too: finish them with 0.1, or idemshim rm --old",
+      (unsigned long long)count);
 }

@@ -144,11 +144,14 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
     store->claims_path = NULL;
   int rc = store->claims_path ? open_files(store, options->key_file, error)
                               : idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
-  if (rc < 0)
+  if (rc < 0) {
     store_free(store);
-  else
-    *out = store;
-  return rc;
+    return rc;
+  }
+  if (!options->must_exist)
+    identity_tell_old(store, error);
+  *out = store;
+  return 0;
 }
 
 /* By inode, since a directory has many names. */

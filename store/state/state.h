@@ -28,7 +28,15 @@
 #include <sys/types.h>
 
 /* The version of what is in the store, plain and encrypted; bytes of its secret; slots of `verified`. */
-enum { STORE_SCHEMA = 1, STORE_SCHEMA_SEALED = 2, STORE_SECRET = 32, STORE_VERIFIED = 4096 };
+enum { STORE_SECRET = 32, STORE_VERIFIED = 4096 };
+
+/* What a store was made as: by 0.1, or by this version, which adds to one of 0.1 and leaves its identity as it is. */
+enum store_schema {
+  STORE_SCHEMA_0_1 = 1,
+  STORE_SCHEMA_0_1_SEALED = 2,
+  STORE_SCHEMA = 3,
+  STORE_SCHEMA_SEALED = 4,
+};
 
 struct idem_store {
   struct idem_store *next; /* the list and `users`: under process_lock_stores */
@@ -39,8 +47,9 @@ struct idem_store {
   char *dir, *claims_path;
   uint64_t size;
   bool sync;
-  int claims_fd;                   /* to ask who holds a claim; never holds one */
-  uint8_t secret[STORE_SECRET];    /* what tenants are hashed with */
+  int claims_fd;                /* to ask who holds a claim; never holds one */
+  uint8_t secret[STORE_SECRET]; /* what tenants are hashed with */
+  enum store_schema schema;
   bool sealed;                     /* answers are encrypted, */
   uint8_t seal_key[SEAL_KEY_SIZE]; /* with this */
   struct stats *stats;
@@ -62,5 +71,9 @@ int state_write(struct idem_store *store, writer_body *body, void *arg, struct i
  * into `store`, or makes it; a new store is encrypted if there is a key file. -EKEYREJECTED: the key is not
  * the store's; -EPROTO, -EILSEQ: the store is newer, or damaged. */
 int identity_learn(struct idem_store *store, const char *key_file, struct idem_error *error);
+
+/* Once for a store that 0.1 has made: how many answers it has that will be asked for again, as a line in
+ * `error`, which else stays as it is. */
+void identity_tell_old(struct idem_store *store, struct idem_error *error);
 
 #endif
