@@ -18,6 +18,7 @@ struct idem_block {
   alignas(max_align_t) char data[];
 };
 
+/* NULL without memory, and the arena is as it was. */
 static struct idem_block *new_block(struct idem_arena *arena, size_t size)
 {
   if (size > SIZE_MAX - sizeof(struct idem_block))
@@ -56,6 +57,7 @@ char *idem_arena_copy(struct idem_arena *arena, const char *data, size_t len)
   return copy && len ? memcpy(copy, data, len) : copy;
 }
 
+/* The arena is empty then, and may be used again. */
 void idem_arena_release(struct idem_arena *arena)
 {
   while (arena->blocks) {

@@ -17,6 +17,7 @@
 
 struct idem_block;
 
+/* Zero is an empty one. */
 struct idem_arena {
   struct idem_block *blocks; /* newest first */
 };

@@ -61,6 +61,7 @@ static size_t count_words(const char *list)
   return count;
 }
 
+/* Hosts times paths of each provider. */
 static size_t count_rules(void)
 {
   size_t count = 0;

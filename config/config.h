@@ -35,6 +35,7 @@ struct idem_error {
 int idem_error_set(struct idem_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What IDEMSHIM_MODE may be, in the order of its words in variables.def. */
 enum idem_mode { IDEM_MODE_IDEMPOTENT, IDEM_MODE_OBSERVE, IDEM_MODE_RECORD, IDEM_MODE_REPLAY, IDEM_MODE_OFF };
 
 /* The values of a rule's fields, in the order in which the grammar's table lists their words. */
@@ -76,6 +77,8 @@ struct idem_status_range {
 /* The longest duration, and what "forever" or "no limit" means in a field of milliseconds. */
 #define IDEM_FOREVER_MS UINT64_MAX
 
+/* A rule. Everything that it points to is the config's memory, and nothing of it changes after
+ * loading. */
 struct idem_rule {
   const char
       *origin;      /* where it comes from, for messages: "IDEMSHIM_RULES", a file's name, "built-in", ... */
@@ -109,8 +112,10 @@ struct idem_rule {
   uint64_t max_body; /* bytes, of a request and of an answer; larger ones pass live and are not stored */
 };
 
+/* Whether direct delivery is looked for, or everything goes through libcurl. */
 enum idem_delivery { IDEM_DELIVERY_AUTO, IDEM_DELIVERY_TRANSPORT };
 
+/* Everything that the user asked for. Paths are absolute: the app may change its directory. */
 struct idem_config {
   enum idem_mode mode;
   struct idem_rule *rules; /* first match wins */

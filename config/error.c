@@ -26,6 +26,7 @@ static void hide_controls(char *text)
       *text = '?';
 }
 
+/* A message that cannot be formatted is still a message. */
 int idem_error_set(struct idem_error *error, int code, const char *format, ...)
 {
   int saved = errno;

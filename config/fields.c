@@ -30,6 +30,7 @@ size_t idem_field_find(const char *name, size_t len)
   return i;
 }
 
+/* The names are put together only when somebody has mistyped one. */
 const char *idem_field_suggest(struct idem_quoted *out, const char *typed, size_t len)
 {
   const char *names[IDEM_FIELD_COUNT + 1] = {NULL};
@@ -59,11 +60,13 @@ int idem_rule_default(struct idem_rule *rule, struct idem_arena *arena, struct i
 /* Every enum of a rule and of a config is written through this type. */
 _Static_assert(sizeof(enum idem_action) == sizeof(unsigned), "an enum is as large as an unsigned");
 
+/* The index of the word is the value of the enum: the order of the two is the same by definition. */
 int idem_parse_field_choice(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return idem_value_choice(value, field->values, IDEM_MEMBER(unsigned));
 }
 
+/* The word at that index. */
 void idem_format_field_choice(const struct idem_field *field, const void *object, struct idem_text *text)
 {
   const char *word = field->values;
@@ -83,11 +86,13 @@ static int parse_second(const struct idem_value *value, const char *words, bool 
   return result;
 }
 
+/* For what is a switch in the code and two words for the user. */
 int idem_parse_field_second(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return parse_second(value, field->values, IDEM_MEMBER(bool));
 }
 
+/* Words such as yes and 1 are refused: what one program takes for on, another takes for a name. */
 int idem_parse_field_on_off(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return parse_second(value, "off|on", IDEM_MEMBER(bool));
@@ -98,6 +103,7 @@ void idem_format_field_on_off(const struct idem_field *field, const void *object
   idem_text_add_string(text, *IDEM_CONST_MEMBER(bool) ? "on" : "off");
 }
 
+/* A number without a unit is refused, for nobody can know whether it is seconds. */
 int idem_parse_field_duration(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   if (idem_parse_duration(value->data, value->len, IDEM_MEMBER(uint64_t)) < 0)
@@ -110,6 +116,7 @@ void idem_format_field_duration(const struct idem_field *field, const void *obje
   idem_text_add_duration(text, *IDEM_CONST_MEMBER(uint64_t));
 }
 
+/* 0 is written as off; "0" is taken, too. */
 int idem_parse_field_duration_or_off(const struct idem_field *field, const struct idem_value *value,
                                      void *object)
 {
@@ -146,21 +153,25 @@ static int parse_size(const struct idem_value *value, uint64_t least, bool zero,
 
 #define MIB (UINT64_C(1) << 20)
 
+/* max_body=0 would mean that nothing is ever stored; action=bypass says that. */
 int idem_parse_field_size(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return parse_size(value, 1, false, IDEM_SIZE_EXPECTED, IDEM_MEMBER(uint64_t));
 }
 
+/* 0 is a size like any other. */
 int idem_parse_field_size_or_0(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return parse_size(value, 0, true, IDEM_SIZE_EXPECTED, IDEM_MEMBER(uint64_t));
 }
 
+/* A store of less than a megabyte could not hold an ordinary answer. */
 int idem_parse_field_size_1m(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return parse_size(value, MIB, false, "1M or more", IDEM_MEMBER(uint64_t));
 }
 
+/* 0 is no limit. */
 int idem_parse_field_size_1m_or_0(const struct idem_field *field, const struct idem_value *value,
                                   void *object)
 {
@@ -181,6 +192,7 @@ static bool read_status(const char *data, uint16_t *status)
   return true;
 }
 
+/* A list of ranges, which replaces the default. */
 int idem_parse_field_status(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   struct idem_rule *rule = object;
@@ -201,6 +213,7 @@ int idem_parse_field_status(const struct idem_field *field, const struct idem_va
   return 0;
 }
 
+/* A range of one status is written as that status. */
 void idem_format_field_status(const struct idem_field *field, const void *object, struct idem_text *text)
 {
   const struct idem_rule *rule = object;

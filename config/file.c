@@ -76,6 +76,7 @@ static int read_open(const struct source *source, int fd, char **data, size_t *l
   return *data ? read_all(source, fd, *data, size, len) : fail(source, "cannot read", ENOMEM);
 }
 
+/* The descriptor is open for as long as the read takes. */
 int idem_file_read(struct idem_arena *arena, const char *variable, const char *path, char **data, size_t *len,
                    struct idem_error *error)
 {

@@ -4,6 +4,7 @@
 #include "config/ascii.h"
 #include "config/config.h"
 
+/* One character of the pattern against one of the text. */
 static bool same(char pattern, char c, bool fold)
 {
   return pattern == '?' || pattern == c || (fold && idem_lower(pattern) == idem_lower(c));

@@ -75,6 +75,7 @@ static int parse_words(const struct idem_value *value, idem_check_item *check, b
   return idem_value_is(value, "none") ? 0 : idem_value_words(value, check, fold, words);
 }
 
+/* The list replaces what was there, as every field does. */
 int idem_parse_field_pointers(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   return parse_words(value, check_pointer, false, IDEM_MEMBER(struct idem_words));
@@ -199,6 +200,7 @@ int idem_parse_field_key(const struct idem_field *field, const struct idem_value
   return result;
 }
 
+/* As parse would read it again. */
 void idem_format_field_key(const struct idem_field *field, const void *object, struct idem_text *text)
 {
   static const char *const words[] = {"auto", "header", "json:", "content"};
@@ -224,6 +226,7 @@ int idem_parse_field_header_or_off(const struct idem_field *field, const struct 
   return result;
 }
 
+/* NULL is off. */
 void idem_format_field_header_or_off(const struct idem_field *field, const void *object,
                                      struct idem_text *text)
 {

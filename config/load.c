@@ -50,6 +50,7 @@ static int copy_value(const struct idem_value *value, char **out)
   return *out ? 0 : idem_value_no_memory(value);
 }
 
+/* The file or directory need not exist yet. */
 static int idem_parse_field_file_name(const struct idem_field *field, const struct idem_value *value,
                                       void *object)
 {
@@ -63,6 +64,7 @@ static int idem_parse_field_log(const struct idem_field *field, const struct ide
                                         : idem_parse_field_file_name(field, value, object);
 }
 
+/* Any bytes: it is hashed and shown, and nothing else. */
 static int idem_parse_field_scope(const struct idem_field *field, const struct idem_value *value,
                                   void *object)
 {
@@ -120,6 +122,7 @@ static int idem_parse_field_edits(const struct idem_field *field, const struct i
   return copy_value(value, IDEM_MEMBER(char *));
 }
 
+/* Digits alone, for 0x40 or 1e3 would be a surprise in a limit. */
 static int idem_parse_field_rescues(const struct idem_field *field, const struct idem_value *value,
                                     void *object)
 {
@@ -173,6 +176,7 @@ static int idem_parse_field_rules(const struct idem_field *field, const struct i
                                                                .in_lines = strchr(value->data, '\n')});
 }
 
+/* Rules of their own, behind those of IDEMSHIM_RULES. */
 static int idem_parse_field_hosts(const struct idem_field *field, const struct idem_value *value,
                                   void *object)
 {
@@ -257,6 +261,7 @@ int idem_config_load(struct idem_config *config, char *(*get)(const char *name),
   return result;
 }
 
+/* A config that was not loaded, or was released, is released in vain. */
 void idem_config_release(struct idem_config *config)
 {
   int saved = errno;

@@ -63,6 +63,7 @@ static bool admits(const struct idem_host_group *group, uint64_t tail, size_t ho
          (!group->port || group->port == port);
 }
 
+/* At most one group for each rule. */
 int idem_match_build(struct idem_config *config, struct idem_arena *arena)
 {
   struct idem_host_group *groups = idem_arena_alloc(arena, config->rule_count * sizeof *groups);
@@ -126,6 +127,7 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
   return NULL;
 }
 
+/* Ranges are few; the first that holds it is enough. */
 bool idem_rule_accepts(const struct idem_rule *rule, int status)
 {
   for (size_t i = 0; i < rule->status_count; i++)

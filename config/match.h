@@ -12,6 +12,7 @@
 #include "config/arena.h"
 #include "config/config.h"
 
+/* Rules in a row that have one host, and what is fixed about that host. */
 struct idem_host_group {
   uint64_t tail, mask;       /* the host ends in these bytes; as many of them as are literal */
   uint32_t first, end;       /* rules[first] to before rules[end] */

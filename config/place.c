@@ -16,6 +16,7 @@
 /* A long file name must not push the message itself out of its buffer; its end says more than its start. */
 #define WHERE_MAX ((size_t)120)
 
+/* The end of a long path says more than its beginning. */
 static void add_where(struct idem_text *text, const struct idem_place *place)
 {
   size_t len = strlen(place->where), skip = len > WHERE_MAX ? len - WHERE_MAX : 0;
@@ -87,6 +88,7 @@ static void quote_byte(struct idem_text *text, unsigned char c)
     idem_text_add(text, (const char *)&c, 1);
 }
 
+/* Short: a message is one line, and the user has the text. */
 const char *idem_quote(struct idem_quoted *out, const char *data, size_t len)
 {
   struct idem_text text = {.out = out->text, .size = sizeof out->text};

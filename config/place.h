@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 
+/* A place in a text, as far as it is known. */
 struct idem_place {
   const char *where; /* a variable or a file */
   unsigned line;     /* from 1; 0 where the text has only one */

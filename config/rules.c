@@ -63,6 +63,7 @@ static const struct idem_place *here(struct reader *r, const char *at)
   return &r->place;
 }
 
+/* White space within a line; a newline ends a rule. */
 static bool is_blank(char c)
 {
   return c == ' ' || c == '\t' || c == '\r';
@@ -103,6 +104,7 @@ static int end_rule(struct reader *r)
   return idem_rule_name_keying(rule, r->draft->arena, r->draft->error);
 }
 
+/* Most often a NUL or an escape that came in by copy and paste. */
 static int refuse_control(struct reader *r, const char *at)
 {
   return idem_place_fail(here(r, at), "expected text, not the control character %s", IDEM_QUOTE(at, 1));
@@ -206,6 +208,7 @@ static int read_field(struct reader *r)
   return result;
 }
 
+/* One field, one separator, one comment or one blank. */
 static int read_next(struct reader *r)
 {
   const char *line_end = memchr(r->at, '\n', (size_t)(r->end - r->at));
@@ -250,6 +253,7 @@ int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *tex
   return result;
 }
 
+/* Each with the default treatment; numbered, so that a message can say which one is wrong. */
 int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *hosts)
 {
   struct idem_value list = {

@@ -20,6 +20,7 @@
 /* More rules than any host list needs; each costs every call a little. */
 #define IDEM_RULES_MAX ((size_t)1000)
 
+/* The list and what its rules start from. It has nothing to release: the arena has everything. */
 struct idem_draft {
   struct idem_arena *arena;
   struct idem_error *error;

@@ -30,11 +30,13 @@ static int check_paste(const struct idem_value *value)
   return 0;
 }
 
+/* * or ?. */
 static bool has_wildcard(const char *text)
 {
   return strpbrk(text, "*?");
 }
 
+/* Letters, digits, and a few others. */
 static bool all_in(const char *text, const char *others)
 {
   for (; *text; text++)
@@ -131,6 +133,7 @@ int idem_parse_field_host(const struct idem_field *field, const struct idem_valu
   return idem_host_parse(value, &rule->host, &rule->port);
 }
 
+/* An address needs its brackets where a port may follow. */
 void idem_format_field_host(const struct idem_field *field, const void *object, struct idem_text *text)
 {
   const struct idem_rule *rule = object;
@@ -160,6 +163,7 @@ static int check_method(const struct idem_value *item, char *word)
   return 0;
 }
 
+/* "*" stands for every method and is kept as a word. */
 int idem_parse_field_methods(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   struct idem_rule *rule = object;
@@ -210,6 +214,7 @@ int idem_parse_field_path(const struct idem_field *field, const struct idem_valu
   return rule->path ? 0 : idem_value_no_memory(value);
 }
 
+/* NULL is every path. */
 void idem_format_field_path(const struct idem_field *field, const void *object, struct idem_text *text)
 {
   const struct idem_rule *rule = object;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+/* What does not fit is counted and left out; the text ends in a NUL in any case. */
 void idem_text_add(struct idem_text *text, const char *data, size_t len)
 {
   if (text->len + 1 < text->size) {
@@ -19,6 +20,7 @@ void idem_text_add(struct idem_text *text, const char *data, size_t len)
   text->len += len;
 }
 
+/* For our own words. */
 void idem_text_add_string(struct idem_text *text, const char *string)
 {
   idem_text_add(text, string, strlen(string));

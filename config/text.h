@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A buffer and how much of it is used, or would be. */
 struct idem_text {
   char *out; /* always NUL-terminated if size is not 0 */
   size_t size;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+/* Case counts: values are words of ours. */
 bool idem_value_is(const struct idem_value *value, const char *word)
 {
   return value->len == strlen(word) && !memcmp(value->data, word, value->len);
@@ -25,6 +26,7 @@ struct idem_value idem_value_part(const struct idem_value *value, size_t first, 
   return part;
 }
 
+/* A comma at the end makes an empty item, which the list's parser refuses. */
 bool idem_value_item(const struct idem_value *list, size_t *at, struct idem_value *item)
 {
   if (*at > list->len)
@@ -43,6 +45,7 @@ int idem_value_refuse(const struct idem_value *value, const char *what, const ch
                          hint);
 }
 
+/* One sentence for all. */
 int idem_value_no_memory(const struct idem_value *value)
 {
   return idem_error_set(value->place.error, -ENOMEM, "%s: out of memory", value->place.where);
@@ -107,6 +110,7 @@ static int add_word(const struct idem_value *item, idem_check_item *check, bool 
   return 0;
 }
 
+/* Doubles are left out, so the order of a key's headers is that of their first mention. */
 int idem_value_words(const struct idem_value *value, idem_check_item *check, bool fold,
                      struct idem_words *words)
 {

@@ -20,6 +20,7 @@
 #define IDEM_VALUE_MAX ((size_t)4096)
 #define IDEM_WORDS_MAX ((size_t)64)
 
+/* A piece of the user's text. */
 struct idem_value {
   const char *data; /* not NUL-terminated */
   size_t len;

@@ -37,6 +37,8 @@ static struct tape_summary summary_of(const struct tape_call *call, const struct
   return summary;
 }
 
+/* The texts in the order in which parse takes them; their lengths are in the summary or the
+ * content. */
 static void add_texts(struct tape_buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint32_t len[TAPE_TEXTS])
 {
@@ -81,6 +83,7 @@ static void add_parts(struct tape_buffer *out, const struct idem_request *reques
     tape_redact_response(out->data + at[PART_HEADERS], (size_t)len[PART_HEADERS]);
 }
 
+/* A record is one write and one allocation, so it has a limit. */
 static bool too_large(const struct idem_request *request, const struct tape_outcome *outcome)
 {
   const size_t most = TAPE_RECORD_MOST / 4;
@@ -102,6 +105,7 @@ static void scrub(struct tape_buffer *out, const struct idem_request *request,
   tape_secrets_scrub(&secrets, out->data + parts, layout->content + layout->content_len - parts);
 }
 
+/* On failure the buffer is the caller's to free, as it is. */
 int tape_record_compose(struct tape_buffer *out, const struct tape_call *call,
                         const struct idem_request *request, const struct tape_outcome *outcome,
                         struct tape_layout *layout)

@@ -8,11 +8,14 @@
 
 enum { HEADERS_MOST = 256 };
 
+/* A fingerprint and the exchange that has it. */
 struct loose_name {
   uint8_t print[IDEM_KEY_SIZE];
   uint32_t index;
 };
 
+/* The fingerprints of the whole tape under one rule. Made once, and never changed while others
+ * read it. */
 struct loose_index {
   struct loose_index *next;
   const struct idem_rule *rule;
@@ -96,6 +99,7 @@ static bool loose_print(const struct idem_request *request, uint8_t print[IDEM_K
 
 /* The index. */
 
+/* By fingerprint, then by the order of the run. */
 static int by_print(const void *a, const void *b)
 {
   const struct loose_name *x = a, *y = b;
@@ -121,6 +125,7 @@ static void fill(struct loose_index *index, const struct tape *tape)
     index->index[i] = index->names[i].index;
 }
 
+/* One index; tape_loose_free() walks the list of them. */
 static void free_index(struct loose_index *index)
 {
   if (!index)
@@ -162,6 +167,7 @@ static struct loose_index *find_index(struct tape_matcher *matcher, const struct
   return made;
 }
 
+/* When the matcher is closed; nobody matches any more. */
 void tape_loose_free(struct tape_matcher *matcher)
 {
   for (struct loose_index *at = atomic_load(&matcher->loosely), *next; at; at = next) {
@@ -170,6 +176,7 @@ void tape_loose_free(struct tape_matcher *matcher)
   }
 }
 
+/* Reading the whole tape for it is dear, so it is done when the first exact match fails. */
 struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request)
 {
   uint8_t print[IDEM_KEY_SIZE];

@@ -27,6 +27,7 @@ static const struct {
     {"dd:dd", "<time>"},
 };
 
+/* Whole or by their first three letters. */
 static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
                                      "July",    "August",   "September", "October", "November", "December"};
 static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
@@ -34,6 +35,7 @@ static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday"
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
+/* Letters, digits, and whatever UTF-8 has beyond ASCII. */
 static bool is_word(unsigned char c)
 {
   return isalnum(c) || c >= 0x80;
@@ -50,6 +52,7 @@ static size_t take_name(struct idem_span text, const char *const *names, size_t 
   return 0;
 }
 
+/* How much of the text fits one sign of a pattern; 0 if nothing does. */
 static size_t take_one(struct idem_span text, char what)
 {
   unsigned char c = (unsigned char)*text.data;
@@ -67,6 +70,7 @@ static size_t take_one(struct idem_span text, char what)
   }
 }
 
+/* The length of what fits, 0 for nothing. It must not end in the middle of a word. */
 static size_t match_pattern(struct idem_span text, const char *pattern)
 {
   struct idem_span rest = text;
@@ -97,6 +101,7 @@ static size_t tail_of_time(struct idem_span text)
   return len;
 }
 
+/* The first pattern that fits, which is the longest of those that begin alike. */
 static size_t match_any(struct idem_span text, const char **mark)
 {
   for (size_t i = 0; i < COUNT(masks); i++) {
@@ -118,6 +123,7 @@ static bool can_begin(struct idem_span text, size_t at, bool after_mark)
   return after_mark && text.data[at - 1] == 'T';
 }
 
+/* Goes over the text once; what is between two marks is copied as it is. */
 void tape_mask(struct tape_buffer *out, struct idem_span text)
 {
   size_t kept = 0, marked = SIZE_MAX - 1;

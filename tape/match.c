@@ -188,6 +188,7 @@ static enum tape_verdict match_call(struct tape_matcher *matcher, const struct i
   return verdict;
 }
 
+/* Never fails: what cannot be found is a miss with a note that says what is nearest. */
 enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
                              const struct tape_call *call, struct tape_match *match)
 {
@@ -209,6 +210,7 @@ static int open_matcher(struct tape_matcher *matcher, const char *state, struct 
   return tape_state_open(matcher, state, error);
 }
 
+/* The tape must stay open as long as the matcher. */
 int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
                       const struct tape_matching *matching, struct idem_error *error)
 {

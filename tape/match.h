@@ -32,6 +32,7 @@ struct tape_names {
 
 struct loose_index;
 
+/* What an open matcher is. Any number of threads and processes may take from one state. */
 struct tape_matcher {
   const struct tape *tape;
   bool loose, last;

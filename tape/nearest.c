@@ -66,6 +66,7 @@ static struct idem_answer comparable(const struct idem_request *request, struct 
                               .request_body = request->body};
 }
 
+/* In the store's own words, so that explain and a replay's note say the same. */
 void tape_difference(const struct idem_request *recorded, const struct idem_request *now, char *out,
                      size_t size)
 {

@@ -46,6 +46,7 @@ static void take_outcome(const struct tape_summary *summary, struct tape_outcome
   };
 }
 
+/* What an index needs; spans point into the bytes. */
 int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
 {
   struct tape_summary summary;
@@ -87,6 +88,7 @@ static int take_chunks(struct idem_span part, struct tape_outcome *outcome, stru
   return sum == outcome->body.len || !outcome->chunk_count ? 0 : -EILSEQ;
 }
 
+/* The rest. Lengths were summed and compared before the first is used. */
 int tape_content_parse(struct idem_span bytes, struct tape_record *record, struct tape_chunk *chunks)
 {
   struct tape_content content;

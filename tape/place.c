@@ -18,6 +18,7 @@ static uint64_t count(_Atomic uint64_t *word, uint64_t first, uint64_t step)
   return next >> LIFE_BITS;
 }
 
+/* By order of appearance in this process, from 1 on. */
 uint32_t tape_lane(void)
 {
   static _Atomic uint64_t lanes;

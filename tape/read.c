@@ -118,6 +118,7 @@ void tape_record_release(struct tape_record *record)
   *record = (struct tape_record){0};
 }
 
+/* The header lines are those of the record; more than `room` are left out. */
 struct idem_request tape_request(const struct tape_record *record, const struct idem_rule *rule,
                                  struct idem_span *headers, size_t room)
 {
@@ -137,6 +138,7 @@ struct idem_request tape_request(const struct tape_record *record, const struct 
 
 /* Facts. */
 
+/* Facts are a few dozen, and asked for one by one by people. */
 static bool find_fact(struct idem_span facts, unsigned number, struct idem_span *value)
 {
   uint16_t head[2];
@@ -153,6 +155,7 @@ static bool find_fact(struct idem_span facts, unsigned number, struct idem_span 
   return false;
 }
 
+/* False for one that is not there, or is a text. */
 bool tape_fact_number(const struct tape_outcome *outcome, unsigned number, int64_t *value)
 {
   struct idem_span fact;
@@ -162,6 +165,7 @@ bool tape_fact_number(const struct tape_outcome *outcome, unsigned number, int64
   return true;
 }
 
+/* The other way round. */
 bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct idem_span *value)
 {
   if (!find_fact(outcome->facts, number, value) || !value->len || value->data[value->len - 1] != '\0')

@@ -15,6 +15,7 @@
 
 static const char *const names[TAPE_WHATS] = {"live", "hit", "join", "bypass", "reject", "rescue"};
 
+/* What the shim did with the call, in one word. */
 const char *tape_what_name(enum tape_what what)
 {
   return (unsigned)what < TAPE_WHATS ? names[what] : "?";
@@ -64,6 +65,7 @@ static int check_heads(const char *dir, const struct tape_segments *segments, st
   return first;
 }
 
+/* In the order of their numbers, which is that in which they were begun. */
 static int scan_segments(struct tape_scan *scan, const struct tape_segments *segments,
                          struct idem_error *error)
 {
@@ -117,6 +119,7 @@ static struct tape *new_tape(const char *dir)
   return NULL;
 }
 
+/* The keys of an encrypted tape are overwritten. NULL is fine. */
 void tape_close(struct tape *tape)
 {
   if (!tape)
@@ -151,6 +154,7 @@ struct first_finding {
   struct idem_error what;
 };
 
+/* Passed on as well. */
 static void note_finding(void *arg, const char *what)
 {
   struct first_finding *first = arg;
@@ -187,6 +191,7 @@ int tape_verify(const struct tape_source *source, struct tape_totals *totals,
   return rc;
 }
 
+/* As counted when it was opened. */
 struct tape_totals tape_totals(const struct tape *tape)
 {
   return tape->totals;

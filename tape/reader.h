@@ -30,6 +30,7 @@ struct tape_file {
   uint8_t key[SEAL_KEY_SIZE];
 };
 
+/* An open tape. `entries` is the index; a number of an exchange is a place in it. */
 struct tape {
   char *dir;
   struct tape_file *files;

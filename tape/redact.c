@@ -15,6 +15,7 @@
 
 /* Query. */
 
+/* Name by name; the value of a credential is replaced. */
 void tape_redact_query(struct tape_buffer *out, struct idem_span query)
 {
   struct idem_span piece;
@@ -68,6 +69,7 @@ static void redact_line(struct tape_buffer *out, const struct idem_request *requ
   tape_buffer_text(out, "\r\n");
 }
 
+/* Every line that the request has, in its order. */
 void tape_redact_headers(struct tape_buffer *out, const struct idem_request *request)
 {
   for (size_t i = 0; i < request->header_count; i++)
@@ -94,6 +96,8 @@ static void cover_place(void *arg, size_t which, struct idem_span value)
   covering->from = value.data + value.len;
 }
 
+/* A body that cannot be read as JSON has nothing to point to, and is left out as a whole: what
+ * the rule wants hidden may be anywhere in it. */
 void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, struct idem_span body)
 {
   struct covering covering = {out, body.data};
@@ -130,6 +134,7 @@ static void cover_cookie(char *line, size_t len)
     cover(equals + 1, (size_t)(end - equals - 1));
 }
 
+/* In place, and of the same length, since the app's callbacks get these bytes back. */
 void tape_redact_response(char *headers, size_t len)
 {
   static const char *const whole[] = {"Set-Cookie2", "Authentication-Info", "Proxy-Authentication-Info"};

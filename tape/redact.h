@@ -16,6 +16,7 @@
 
 /* The credentials of one request, to be found again wherever they stand. */
 enum { SECRETS_MOST = 32 };
+/* Spans into the request; it must outlive them. */
 struct tape_secrets {
   struct idem_span at[SECRETS_MOST];
   size_t count;

@@ -17,6 +17,7 @@
 /* The newest two are never deleted: another process may be writing to the last but one. */
 enum { KEPT = 2, TRIES = 16 };
 
+/* All of these are about the directory. */
 static int fail(const struct tape_writer *writer, int code, struct idem_error *error)
 {
   return path_fail(error, code, writer->dir);
@@ -91,6 +92,7 @@ static int newest(const struct tape_writer *writer, uint32_t *number)
   return rc;
 }
 
+/* The newest head counts: older segments may be of a key that was changed by hand. */
 int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
 {
   char path[PATH_MAX];
@@ -149,6 +151,7 @@ static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *si
   return fd;
 }
 
+/* By size or by age. */
 static bool is_full(const struct tape_writer *writer, uint64_t size)
 {
   int64_t age_us =

@@ -43,6 +43,7 @@ static ssize_t read_at(int fd, void *out, size_t len, uint64_t offset)
   return (ssize_t)done;
 }
 
+/* Checks the sum before it decrypts: a torn part is no attack. */
 int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const struct tape_frame *frame,
                    bool content, char *bytes, size_t *len)
 {

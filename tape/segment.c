@@ -19,6 +19,7 @@
 
 enum { DIGITS = 8 };
 
+/* Eight digits, so that a listing is in order. */
 bool tape_segment_path(char path[PATH_MAX], const char *dir, uint32_t number)
 {
   return snprintf(path, PATH_MAX, "%s/%0*u.tape", dir, DIGITS, number) < PATH_MAX;
@@ -36,6 +37,7 @@ static uint32_t number_of(const char *name)
   return strcmp(name, ".tape") == 0 ? number : 0;
 }
 
+/* For qsort(). */
 static int by_number(const void *a, const void *b)
 {
   const struct tape_segment *x = a, *y = b;
@@ -72,6 +74,7 @@ static int list(DIR *dir, struct tape_segments *out)
   return 0;
 }
 
+/* Nothing in the directory is opened. */
 int tape_segments_list(const char *path, struct tape_segments *out)
 {
   *out = (struct tape_segments){0};
@@ -104,6 +107,7 @@ void tape_head_finish(struct tape_head *head)
   head->sum = head_sum(head);
 }
 
+/* Tells what is no tape from what is a damaged one. */
 int tape_head_read(int fd, const char *path, struct tape_head *head, struct idem_error *error)
 {
   ssize_t len = pread(fd, head, sizeof(*head), 0);
@@ -122,6 +126,7 @@ int tape_head_read(int fd, const char *path, struct tape_head *head, struct idem
   return 0;
 }
 
+/* The check value in the head tells a wrong key at once, before a record fails to open. */
 int tape_head_key(const struct tape_head *head, const char *path, const uint8_t *master, uint8_t *key,
                   struct idem_error *error)
 {
@@ -139,6 +144,7 @@ int tape_head_key(const struct tape_head *head, const char *path, const uint8_t 
   return 0;
 }
 
+/* Seeded with the tape's salt, so that bytes of another tape never fit. */
 uint64_t tape_sum(const struct tape_head *head, const void *data, size_t len)
 {
   uint64_t seed;

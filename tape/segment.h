@@ -15,6 +15,7 @@
 
 #include <limits.h>
 
+/* One file, as the directory tells it. */
 struct tape_segment {
   uint32_t number;
   uint64_t size;

@@ -32,6 +32,7 @@ static int open_file(const char *path, size_t size, struct idem_error *error)
   return path_fail(error, -code, path);
 }
 
+/* Shared memory that children inherit, or a mapped file for processes that are not related. */
 int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_error *error)
 {
   uint64_t number = number_of(matcher->tape), there = 0;
@@ -52,6 +53,7 @@ int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_
   return 0;
 }
 
+/* The file stays for the other processes. */
 void tape_state_close(struct tape_matcher *matcher)
 {
   if (matcher->state)

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+/* Set once at opening, but for the atomic numbers. */
 struct tape_writer {
   char *dir;
   uint64_t max_size, segment_size;

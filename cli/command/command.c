@@ -98,6 +98,7 @@ static int complain(const struct cli_command *command, int got, char **argv)
   return cli_fail(CLI_USAGE, "unknown option \"%s\"; see idemshim %s --help", word, command->name);
 }
 
+/* An unknown option ends the parse: what follows could be meant for it. */
 int cli_options_parse(const struct cli_command *command, int argc, char **argv, struct cli_options *options,
                       int *first)
 {
@@ -128,6 +129,8 @@ int cli_options_parse(const struct cli_command *command, int argc, char **argv, 
   return CLI_OK;
 }
 
+/* Made from the table alone; the manual page is compared with it by a test, so neither can have a
+ * word that the other has not. */
 void cli_options_help(const struct cli_command *command)
 {
   char label[64];

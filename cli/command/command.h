@@ -43,8 +43,10 @@ struct cli_options {
   bool har;
 };
 
+/* What an option's value is. A flag has none; a list may be given several times. */
 enum cli_option_kind { CLI_FLAG, CLI_TEXT, CLI_COUNT, CLI_LIST };
 
+/* A row of a command's table. --help, the parse and the manual page's test read the same row. */
 struct cli_option {
   const char *name;     /* without the dashes; NULL ends a table */
   const char *argument; /* what --help calls the value; NULL for a flag */

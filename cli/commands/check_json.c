@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The line is what idem_rule_format() makes: fields that differ from their defaults, as a person
+ * would write them. */
 static json_t *rule_json(const struct idem_rule *rule)
 {
   char *text = cli_rule_text(rule);
@@ -51,6 +53,7 @@ static json_t *call_json(const struct cli_check *check)
                    check->rule ? treatment_json(check->rule) : json_null());
 }
 
+/* Its state is a sentence, since it may be any of the store's own messages. */
 static json_t *store_json(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
@@ -73,6 +76,7 @@ static json_t *tape_json(const struct idem_config *config)
                    "key_file", cli_json_string(config->key_file));
 }
 
+/* One document for everything, so a program needs no second call. */
 int cli_check_print_json(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;

@@ -38,6 +38,8 @@ static void print_replaying(const struct idem_config *config)
     cli_fact("replay edit", "%s", config->replay_edit);
 }
 
+/* Nothing of a tape that is not named; the key file is told in any case, for it is the store's
+ * too. */
 static void print_tape(const struct idem_config *config)
 {
   if (config->tape_dir && config->mode == IDEM_MODE_REPLAY)
@@ -93,6 +95,7 @@ static size_t print_provider(const struct idem_config *config, size_t first)
   return end;
 }
 
+/* Built-in rules are folded by provider unless --all: there are some hundred of them. */
 static void print_rules(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
@@ -123,6 +126,7 @@ static void print_treatment(const struct idem_rule *rule)
   }
 }
 
+/* The call, the rule that it meets, what happens to it, and then every field of the rule. */
 static void print_call(const struct cli_check *check)
 {
   printf("\n%s%s %s%s\n", cli_style(CLI_BOLD), check->method, check->url, cli_style(CLI_PLAIN));
@@ -135,6 +139,7 @@ static void print_call(const struct cli_check *check)
   }
 }
 
+/* Either the rules or one call: both together would not fit a screen. */
 void cli_check_print(const struct cli_check *check)
 {
   print_settings(check);

@@ -80,6 +80,7 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
                             : command->run(&options, argc - first, operands);
 }
 
+/* For `idemshim help NAME`; an unknown name is refused as it would be without help. */
 int cli_commands_help(const struct cli_commands *commands, const char *word)
 {
   const struct cli_command *command = find(commands, word);
@@ -88,6 +89,7 @@ int cli_commands_help(const struct cli_commands *commands, const char *word)
   return command ? CLI_OK : CLI_USAGE;
 }
 
+/* For the overview, in the order of the table. */
 void cli_commands_list(const struct cli_commands *commands, FILE *out)
 {
   for (size_t i = 0; i < commands->count; i++)

@@ -22,6 +22,7 @@ struct explanation {
   char advice[512]; /* "" if nothing is similar */
 };
 
+/* The answer is needed beyond this visit. */
 static int keep(void *arg, const struct idem_answer *answer)
 {
   return cli_keep(arg, answer);
@@ -74,6 +75,8 @@ static void call_fact(const char *label, const struct idem_answer *answer)
   free(text);
 }
 
+/* How alike the two are, and whether the nearest one was there in time: an answer that had
+ * expired by then, or that came later, could not have been given. */
 static void apart_fact(const struct idem_answer *target, const struct idem_answer *other, int alike)
 {
   char span[CLI_UNIT_SIZE];
@@ -119,6 +122,7 @@ static int print_document(const struct explanation *explanation)
   return cli_print_json(document);
 }
 
+/* Exits 1 if nothing is similar, and prints what there is all the same. */
 static int explain(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct explanation explanation = {0};

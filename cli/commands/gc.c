@@ -27,6 +27,7 @@ static int print_text(const struct idem_gc *gc)
   return CLI_OK;
 }
 
+/* Progress comes from the store, which knows how much there is to look at. */
 static int gc(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_gc gc = {0};

@@ -24,6 +24,7 @@ struct column {
   bool wide_only;
 };
 
+/* One list: its table, and how far it is. */
 struct listing {
   const struct cli_options *options;
   const struct column *column;
@@ -41,6 +42,7 @@ struct listing {
 /* Between two columns, and what the last one has at least. */
 enum { BETWEEN = 2, LEAST = 12 };
 
+/* Columns that a narrow terminal can spare are left out. A pipe has all of them. */
 static bool is_shown(const struct listing *listing, size_t i)
 {
   return !listing->column[i].wide_only || listing->columns >= listing->narrow;
@@ -57,12 +59,15 @@ static size_t room_left(const struct listing *listing)
   return listing->columns > used + LEAST ? listing->columns - used : LEAST;
 }
 
+/* Padded to the column's width, with what stands between it and the next. */
 static void put_cell(FILE *out, const struct listing *listing, size_t i, const char *text)
 {
   if (is_shown(listing, i))
     fprintf(out, "%*s%*s", listing->column[i].width, text, BETWEEN, "");
 }
 
+/* The heading, or the bracket of an array. It comes before the first line is known, so that a
+ * list starts at once. */
 static void begin(const struct listing *listing)
 {
   if (listing->options->json) {
@@ -75,6 +80,7 @@ static void begin(const struct listing *listing)
   printf("%s%s\n", listing->last, cli_style(CLI_PLAIN));
 }
 
+/* Closes the array; an empty one is [] on one line. */
 static void end(const struct listing *listing)
 {
   if (listing->options->json)
@@ -346,6 +352,7 @@ static int visit_record(void *arg, const struct tape_record *record)
   return CLI_OK;
 }
 
+/* --limit is the last N, and how many there are is known before the first is read. */
 static int list_records(const struct cli_options *options, const struct tape *tape, char **operands)
 {
   struct listing listing = {.options = options,

@@ -18,6 +18,7 @@ struct ids {
   bool old; /* those of 0.1 alone */
 };
 
+/* Ids are copied, for removing one while the store is visited would change what is visited. */
 static int collect(void *arg, const struct idem_answer *answer)
 {
   struct ids *ids = arg;
@@ -98,6 +99,8 @@ static int remove_named(struct idem_store *store, char **ids)
   return code;
 }
 
+/* Neither ids nor --all, or both, is a mistake: an empty variable in a script must not remove
+ * everything. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   struct idem_store *store;

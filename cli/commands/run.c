@@ -3,6 +3,7 @@
  * program. */
 #include "cli/launch/launch.h"
 
+/* Does not come back unless nothing was started. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;

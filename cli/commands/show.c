@@ -220,6 +220,7 @@ static int visit(void *arg, const struct idem_answer *answer)
   return show(arg, answer, NULL);
 }
 
+/* The options are passed through the store's void pointer, so they are copied out of const. */
 static int show_answer(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_error error = {""};

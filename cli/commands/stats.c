@@ -31,6 +31,7 @@ static const struct {
 
 #define GAUGE_COUNT (sizeof(gauges) / sizeof(gauges[0]))
 
+/* By its place in the struct, as the table has it. */
 static uint64_t gauge(const struct idem_stats *stats, size_t i)
 {
   return *(const uint64_t *)((const char *)stats + gauges[i].offset);
@@ -71,6 +72,8 @@ static void print_metric(const char *name, const char *suffix, const char *type,
          type, name, suffix);
 }
 
+/* Version 0.0.4 of the text format. The counters begin anew when somebody makes a new store, and
+ * since_timestamp_seconds tells when that was. */
 static int print_prometheus(const struct idem_stats *stats)
 {
   for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
@@ -94,6 +97,7 @@ static void amount(const char *label, const char *number, const char *help)
   printf("%s%-11s%s %14s  %s\n", cli_style(CLI_BOLD), label, cli_style(CLI_PLAIN), number, help);
 }
 
+/* A counter for people, with commas. */
 static void count(const char *label, uint64_t n, const char *help)
 {
   char text[CLI_UNIT_SIZE];
@@ -113,6 +117,7 @@ static void print_saved(const struct idem_stats *stats)
   count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
 }
 
+/* Stands below the hits, which it is a share of. */
 static void print_rate(const struct idem_stats *stats)
 {
   char text[CLI_UNIT_SIZE];
@@ -147,6 +152,7 @@ static void print_store(const struct idem_stats *stats)
   amount("size", cli_bytes(bytes, stats->answer_bytes), share);
 }
 
+/* What was saved, then what was called, then what is there. */
 static int print_text(const struct idem_stats *stats)
 {
   char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE];
@@ -159,6 +165,8 @@ static int print_text(const struct idem_stats *stats)
   return CLI_OK;
 }
 
+/* The store is opened for it, but nothing of it is read but the shared page and one number of the
+ * tree. */
 static int stats(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_stats stats;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Says of which file something is wrong: the program's, or that of a script's interpreter. */
 static int cannot_read(const char *name, const struct cli_program *program, int result)
 {
   if (result == -ENOEXEC)
@@ -21,6 +22,8 @@ static int cannot_read(const char *name, const struct cli_program *program, int 
   return cli_fail(CLI_STORE, "%s: %s", name, strerror(-result));
 }
 
+/* What the kernel will do when it is started; only the file's own rights are asked, not those of
+ * its directories. */
 static void look_at_rights(struct doctor *doctor)
 {
   int fd = open(doctor->program.path, O_RDONLY | O_CLOEXEC);
@@ -50,6 +53,7 @@ static void look_at_objects(struct doctor *doctor)
   doctor_look_at_runtime(doctor);
 }
 
+/* The configuration is the environment of the doctor, which is what the program would inherit. */
 int doctor_look_at_command(struct doctor *doctor, const char *name)
 {
   int result = cli_program_find(name, &doctor->program);

@@ -16,6 +16,8 @@
 
 #include <sys/types.h>
 
+/* What can be found. A kind is a row of findings.c; its name there, the code, is what programs go
+ * by. */
 enum doctor_kind {
   /* it calls a libcurl that we reach */
   DOCTOR_LINKED,
@@ -61,6 +63,8 @@ enum doctor_kind {
   DOCTOR_NO_LIBRARY,
 };
 
+/* How a finding counts. NOTE changes nothing; COVERS and MAYBE say that calls are reached; LIMITS
+ * that some pass by; BLOCKS that none can be reached. */
 enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_LIMITS, DOCTOR_BLOCKS };
 enum doctor_verdict { DOCTOR_COVERED, DOCTOR_PARTLY, DOCTOR_NOT_COVERED };
 
@@ -72,6 +76,7 @@ struct doctor_row {
   const char *next; /* what to do, or NULL */
 };
 
+/* A row, with what it is about filled in. Both texts are the doctor's to free. */
 struct doctor_finding {
   const struct doctor_row *row;
   char *text, *next; /* with "{}" filled in; `next` may be NULL */
@@ -86,6 +91,7 @@ struct doctor_libcurl {
 
 enum { DOCTOR_MOST_FINDINGS = 48, DOCTOR_MOST_LIBCURLS = 4 };
 
+/* The patient, and all that has been found. Filled by the looks, released once. */
 struct doctor {
   const char *subject; /* the command or the PID as it was typed */
   pid_t pid;           /* 0: a command */

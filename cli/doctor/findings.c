@@ -153,6 +153,7 @@ enum doctor_verdict doctor_verdict(const struct doctor *doctor)
   return of_weight[DOCTOR_COVERS] && !of_weight[DOCTOR_LIMITS] ? DOCTOR_COVERED : DOCTOR_PARTLY;
 }
 
+/* As the first line of the page has it. */
 const char *doctor_verdict_name(enum doctor_verdict verdict)
 {
   static const char *const names[] = {

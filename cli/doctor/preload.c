@@ -26,6 +26,7 @@ void doctor_look_at_library(struct doctor *doctor)
   cli_elf_close(&elf);
 }
 
+/* A mode other than idempotent is no mistake, but with it a hit is not to be expected. */
 void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name))
 {
   struct idem_config config;
@@ -43,6 +44,7 @@ void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name)
 
 /* ---- others ---- */
 
+/* Any of these in another preload stands between the program and us, or between us and libcurl. */
 static const char *const shared_names[] = {"curl_easy_perform", "curl_easy_setopt", "curl_multi_add_handle",
                                            "curl_multi_perform"};
 

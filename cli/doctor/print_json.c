@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+/* As words, for numbers of an enum may change. */
 static const char *const weights[] = {
     [DOCTOR_NOTE] = "note",     [DOCTOR_COVERS] = "covers", [DOCTOR_MAYBE] = "maybe",
     [DOCTOR_LIMITS] = "limits", [DOCTOR_BLOCKS] = "blocks",
@@ -45,6 +46,7 @@ static json_t *libcurls_json(const struct doctor *doctor)
   return list;
 }
 
+/* What the judge went by. */
 static json_t *run_json(const struct doctor_run *run)
 {
   return json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:o}", "requests", (json_int_t)run->requests,
@@ -63,6 +65,7 @@ static json_t *proof_json(const struct doctor_proof *proof)
                    "runs", run_json(&proof->runs[0]), run_json(&proof->runs[1]));
 }
 
+/* One document, with or without a proof. */
 int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof)
 {
   return cli_print_json(

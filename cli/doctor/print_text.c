@@ -27,6 +27,7 @@ static void print_line(const char *mark, enum cli_style style, const char *text)
   putchar('\n');
 }
 
+/* A heading with an empty line before it. */
 static void print_title(const char *title)
 {
   printf("\n%s%s%s\n", cli_style(CLI_BOLD), title, cli_style(CLI_PLAIN));
@@ -99,6 +100,7 @@ static void print_run(const char *label, const struct doctor_run *run)
     cli_fact("", "%s", run->complaint);
 }
 
+/* The two runs and the verdict, so that a person can check the judge. */
 static void print_proof(const struct doctor_proof *proof)
 {
   print_title("proof, with a server of its own and an empty store");
@@ -107,6 +109,7 @@ static void print_proof(const struct doctor_proof *proof)
   print_line(proof->proven ? "+ " : "- ", proof->proven ? CLI_GREEN : CLI_RED, proof->verdict);
 }
 
+/* Fits a screen: findings are short, and advice is said once. */
 void doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
 {
   print_head(doctor);

@@ -142,6 +142,7 @@ static _Noreturn void become(const struct bench *bench)
   _exit(127);
 }
 
+/* A clock that nobody sets. */
 static long now_ms(void)
 {
   struct timespec now;
@@ -233,6 +234,7 @@ static int experiment(const struct bench *bench, struct doctor_proof *proof)
   return CLI_OK;
 }
 
+/* For nftw(); what cannot be removed stays in the temporary directory. */
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
 {
   (void)info, (void)type, (void)at;
@@ -251,6 +253,7 @@ static void release(struct bench *bench)
     nftw(bench->dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
 }
 
+/* Everything that it made is gone when it returns, whatever happened. */
 int doctor_prove(struct doctor_proof *proof, int argc, char **argv)
 {
   struct bench bench = {.server = doctor_server_new()};

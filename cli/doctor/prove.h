@@ -14,10 +14,12 @@
 
 #include <stdbool.h>
 
+/* What the library's log said it did. */
 struct doctor_events {
   long live, stored, hit, bypass, other;
 };
 
+/* One run of the command, as seen from outside and by the library. */
 struct doctor_run {
   long requests; /* that arrived at the server during this run */
   struct doctor_events events;
@@ -26,6 +28,7 @@ struct doctor_run {
   char complaint[256]; /* the last line of its standard error, where it failed; else "" */
 };
 
+/* Two runs and what they prove. `proven` false may also mean that there was nothing to prove. */
 struct doctor_proof {
   bool proven;
   char verdict[512];

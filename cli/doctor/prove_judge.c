@@ -46,11 +46,13 @@ void doctor_count_events(const char *log, struct doctor_events *out, char *reaso
 
 /* ---- the verdict ---- */
 
+/* Not one event: the library was not in the program, or no rule wanted its calls. */
 static bool saw_nothing(const struct doctor_events *events)
 {
   return events->live + events->stored + events->hit + events->bypass + events->other == 0;
 }
 
+/* The library's own reason is better than any guess. */
 static const char *because(const struct doctor_evidence *evidence)
 {
   return *evidence->reason ? evidence->reason : "its events give no reason";

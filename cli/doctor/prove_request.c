@@ -34,6 +34,7 @@ static void read_header(struct doctor_request *request)
     request->expects = true;
 }
 
+/* A request without either header has no body (RFC 9112, 6.3). */
 static enum part after_headers(const struct doctor_request *request)
 {
   if (request->chunked)
@@ -95,6 +96,7 @@ static size_t take_body(struct doctor_request *request, size_t len)
   return taken;
 }
 
+/* Bodies are taken in one step, everything else byte by byte. */
 enum doctor_request_state doctor_request_feed(struct doctor_request *request, const char *bytes, size_t len)
 {
   for (size_t i = 0; i < len && request->part < WHOLE;) {
@@ -108,6 +110,7 @@ enum doctor_request_state doctor_request_feed(struct doctor_request *request, co
                                 : DOCTOR_REQUEST_PART;
 }
 
+/* libcurl waits a second for it before it sends a body without. */
 bool doctor_request_wants_word(struct doctor_request *request)
 {
   bool wants = request->expects && (request->part == BODY || request->part == CHUNK_SIZE);

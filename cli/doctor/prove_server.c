@@ -33,6 +33,7 @@ static int listen_on_loopback(int *port)
   return -1;
 }
 
+/* The port is known when it returns, before the program is started. */
 struct doctor_server *doctor_server_new(void)
 {
   struct doctor_server *server = calloc(1, sizeof(*server));
@@ -55,6 +56,7 @@ static void end(struct doctor_connection *connection)
   *connection = (struct doctor_connection){.fd = -1};
 }
 
+/* Connections that are open are cut: the program has ended by then. */
 void doctor_server_free(struct doctor_server *server)
 {
   if (!server)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A program that runs code of others. Its libraries say little about what that code will do. */
 struct runtime {
   const char *name;
   const char *own_stack; /* what its code usually calls instead; NULL: nothing to tell */
@@ -86,6 +87,7 @@ static bool is_version_of(const char *program, const char *name)
   return strncmp(program, name, len) == 0 && strspn(program + len, "0123456789.-") == strlen(program + len);
 }
 
+/* NULL for a program that runs its own code alone. */
 static const struct runtime *find_runtime(const char *program)
 {
   for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
@@ -151,6 +153,7 @@ static bool prefix_of(const char *program, char out[PATH_MAX])
   return true;
 }
 
+/* Each file that the pattern finds is a module that may be used. */
 static void look_in(struct doctor *doctor, size_t module, const char *prefix)
 {
   const char *hole = strstr(modules[module].pattern, "{}");
@@ -196,6 +199,7 @@ static void look_at_one(struct doctor *doctor, const struct runtime *runtime)
     doctor_find(doctor, DOCTOR_PHP_STREAMS, "%s", "");
 }
 
+/* By name, for such a program links whatever its distribution likes. */
 static bool is_starter(const char *program)
 {
   for (size_t i = 0; i < sizeof(starters) / sizeof(starters[0]); i++)

@@ -17,6 +17,8 @@ enum { OWN_MACHINE = EM_X86_64 };
 enum { OWN_MACHINE = EM_AARCH64 };
 #endif
 
+/* The one place in which an offset of the file becomes a pointer: NULL if any of the bytes lies
+ * outside. */
 const void *cli_elf_at(const struct cli_elf *elf, uint64_t offset, uint64_t size)
 {
   return offset <= elf->size && size <= elf->size - offset ? elf->bytes + offset : NULL;
@@ -70,6 +72,7 @@ static void find_dynamic(struct cli_elf *elf)
   elf->dynamic_count = elf->dynamic ? at->p_filesz / sizeof(Elf64_Dyn) : 0;
 }
 
+/* -ENOEXEC for what is no ELF file. The descriptor stays the caller's. */
 int cli_elf_open_fd(struct cli_elf *elf, int fd)
 {
   struct stat file;
@@ -104,6 +107,7 @@ int cli_elf_open(struct cli_elf *elf, const char *path)
   return result;
 }
 
+/* Texts that were returned go with the map. */
 void cli_elf_close(struct cli_elf *elf)
 {
   if (elf->bytes)
@@ -113,6 +117,7 @@ void cli_elf_close(struct cli_elf *elf)
 
 /* ---- what the dynamic linker is told ---- */
 
+/* The dynamic linker that the program asks for; NULL for one that is linked statically. */
 const char *cli_elf_interpreter(const struct cli_elf *elf)
 {
   const Elf64_Phdr *at = segment(elf, PT_INTERP, 0);

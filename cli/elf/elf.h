@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A mapped file. Zero is a closed one. */
 struct cli_elf {
   const char *bytes;
   size_t size;

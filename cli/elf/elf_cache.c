@@ -51,6 +51,7 @@ static const char *text_at(const char *bytes, size_t size, uint32_t offset)
   return offset < size && memchr(bytes + offset, '\0', size - offset) ? bytes + offset : NULL;
 }
 
+/* Walks the whole list for each n: there are a few thousand entries, and few names are asked for. */
 const char *cli_elf_cache(const char *name, size_t n, char *out, size_t size)
 {
   size_t length;

@@ -33,6 +33,7 @@ static void release(struct cli_object *object)
   free(object->asked);
 }
 
+/* The list moves when it grows, so objects are named by index while it is built. */
 static int append(struct cli_objects *objects, const struct cli_object *object)
 {
   struct cli_object *list = realloc(objects->list, (objects->count + 1) * sizeof(*list));
@@ -78,6 +79,7 @@ void cli_objects_release(struct cli_objects *objects)
 
 /* ---- one library ---- */
 
+/* One library that is looked for, and for whom. */
 struct wanted {
   struct cli_objects *objects;
   size_t by; /* index of the object that needs it */

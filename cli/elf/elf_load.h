@@ -14,6 +14,7 @@
 
 #include "cli/elf/elf.h"
 
+/* One file that would be in memory. */
 struct cli_object {
   char *path;
   const char *name; /* the part of `path` after the last slash */
@@ -22,6 +23,7 @@ struct cli_object {
   struct cli_elf elf;
 };
 
+/* All of them. Start with {0}, end with cli_objects_release(). */
 struct cli_objects {
   struct cli_object *list; /* in the order of a breadth-first search, as the dynamic linker's */
   size_t count;

@@ -23,6 +23,7 @@ struct symbols {
 
 /* ---- sections, which a program may have been stripped of ---- */
 
+/* NULL for an index that there is none of. */
 static const Elf64_Shdr *section_at(const struct cli_elf *elf, unsigned index)
 {
   const Elf64_Ehdr *header = cli_elf_at(elf, 0, sizeof(*header));
@@ -39,6 +40,7 @@ static bool is_name(const char *names, uint64_t names_size, uint64_t offset, con
   return offset < names_size && len <= names_size - offset && memcmp(names + offset, name, len) == 0;
 }
 
+/* False also for a file that was stripped of its sections. */
 bool cli_elf_has_section(const struct cli_elf *elf, const char *name)
 {
   const Elf64_Ehdr *header = cli_elf_at(elf, 0, sizeof(*header));
@@ -52,6 +54,7 @@ bool cli_elf_has_section(const struct cli_elf *elf, const char *name)
 
 /* ---- tables of symbols ---- */
 
+/* The whole table, with the strings that it names. */
 static bool symbols_of_section(const struct cli_elf *elf, uint32_t type, struct symbols *out)
 {
   const Elf64_Shdr *at = NULL, *strings;
@@ -101,11 +104,13 @@ static size_t find_dynamic(const struct cli_elf *elf, const char *name, bool def
   return find(&symbols, name, defined);
 }
 
+/* Defined here, and seen by the dynamic linker. */
 bool cli_elf_exports(const struct cli_elf *elf, const char *name)
 {
   return find_dynamic(elf, name, true) != 0;
 }
 
+/* Wanted from whoever has it. */
 bool cli_elf_imports(const struct cli_elf *elf, const char *name)
 {
   return find_dynamic(elf, name, false) != 0;

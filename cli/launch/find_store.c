@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The file need not be there; links are not followed, since the user named this path and no
+ * other. */
 char *cli_absolute(const char *path)
 {
   char *out = NULL;
@@ -32,6 +34,7 @@ static char *get_store_variable(const char *name)
   return getenv(name);
 }
 
+/* By the environment, so that everything that looks for a store afterwards finds this one. */
 int cli_use_store(const char *directory)
 {
   if (!directory)
@@ -61,6 +64,7 @@ static int open_store(const struct idem_config *config, struct idem_store **out)
   return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : CLI_OK;
 }
 
+/* A store that is not there is no usage error: it is what a first run finds. */
 int cli_find_store(const struct cli_options *options, struct idem_store **out)
 {
   struct idem_config config;

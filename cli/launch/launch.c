@@ -64,6 +64,8 @@ static char *prepare(enum value_kind kind, const char *value)
   return out;
 }
 
+/* An option that was not given leaves its variable as it is, so options and variables can be
+ * mixed. */
 int cli_set_variables(const struct cli_options *options)
 {
   for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
@@ -150,6 +152,7 @@ static int preload(const char *library)
   return failed ? cli_fail(CLI_USAGE, "LD_PRELOAD cannot be set: %s", strerror(errno)) : CLI_OK;
 }
 
+/* Both objects in one place: a front of one version with a store of another would refuse to work. */
 char *cli_find_library(void)
 {
   char *directory = own_directory(), *library = directory ? find_library(directory) : NULL;
@@ -198,6 +201,7 @@ static int check_config(int (*check)(const struct idem_config *config))
   return code;
 }
 
+/* Comes back only with a reason; 126 and 127 are those of env(1) and of every shell. */
 int cli_launch(char **argv, int (*check)(const struct idem_config *config))
 {
   char reason[256];

@@ -36,6 +36,8 @@ const char *cli_program_privilege(int fd)
   return NULL;
 }
 
+/* A static program has no dynamic linker that could load anything; musl's does not know glibc's
+ * symbols. */
 const char *cli_program_linkage(const struct cli_elf *elf)
 {
   const char *linker = elf->foreign ? NULL : cli_elf_interpreter(elf);
@@ -48,6 +50,7 @@ const char *cli_program_linkage(const struct cli_elf *elf)
 
 /* ---- finding the file ---- */
 
+/* A regular file that we may execute. A directory of that name is passed over, as execvp(3) does. */
 static bool try_path(char *out, size_t size, const char *directory, size_t len, const char *name)
 {
   struct stat file;

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What was found. Paths are as they would be opened, not resolved. */
 struct cli_program {
   char path[PATH_MAX];   /* the ELF file that runs in the end */
   char script[PATH_MAX]; /* the file that was asked for, where that is a script; else "" */

@@ -115,6 +115,7 @@ static bool is_special(unsigned char c)
   return c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f;
 }
 
+/* Escapes that JSON has, and \u for the rest; < > & too, for the text may stand in a page. */
 static void put_special(FILE *out, unsigned char c)
 {
   static const char letters[] = "btn.fr"; /* 8 to 13 */
@@ -132,6 +133,7 @@ static bool ends_line(const char *text, size_t len)
   return len == 3 && memcmp(text, "\xe2\x80", 2) == 0 && (text[2] == '\xa8' || text[2] == '\xa9');
 }
 
+/* A character of more than one byte; returns how many bytes it took. */
 static size_t put_wide(FILE *out, const char *text, size_t left)
 {
   size_t len = cli_utf8_len(text, left);
@@ -173,6 +175,7 @@ void cli_write_json_base64(FILE *out, struct idem_span bytes)
   putc('"', out);
 }
 
+/* A NUL, or any control character that no text has, makes it bytes. */
 bool cli_is_text(struct idem_span bytes)
 {
   for (size_t i = 0; i < bytes.len;) {

@@ -13,6 +13,7 @@
 
 static const char *command;
 
+/* For the prefix: a message of `tape show` says so. */
 void cli_message_command(const char *name)
 {
   command = name;
@@ -39,6 +40,7 @@ int cli_fail(int code, const char *format, ...)
   return code;
 }
 
+/* Does not change what the command exits with. */
 void cli_warn(const char *format, ...)
 {
   va_list arguments;
@@ -47,6 +49,7 @@ void cli_warn(const char *format, ...)
   va_end(arguments);
 }
 
+/* Standard output alone counts: that is where stored bytes go. */
 bool cli_on_terminal(void)
 {
   return isatty(STDOUT_FILENO);
@@ -91,6 +94,7 @@ void cli_fact(const char *label, const char *format, ...)
     free(text);
 }
 
+/* Saves its caller a variable and two tests for each text that may not be there. */
 void cli_fact_take(const char *label, char *text)
 {
   if (text && *text)
@@ -115,6 +119,7 @@ void cli_progress(void *what, uint64_t done, uint64_t total)
           percent > 100 ? 100 : percent);
 }
 
+/* Costs nothing where no line was drawn, so it is called on every path. */
 void cli_progress_end(void)
 {
   if (shown_us)

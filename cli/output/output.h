@@ -32,6 +32,7 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* The same for what the user should know although the work goes on. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Few, and none of them carries a meaning alone: a sign or a word says the same. */
 enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN };
 
 /* The sequence that starts a style, or "" when standard output is no terminal, NO_COLOR is set or TERM is dumb. CLI_PLAIN

@@ -79,6 +79,7 @@ static struct piece piece_at(const char *text, size_t len)
   return piece;
 }
 
+/* Either the character's own bytes or its escape. */
 static void put_piece(FILE *out, const struct piece *piece, const char *text)
 {
   if (piece->escape[0])
@@ -87,6 +88,7 @@ static void put_piece(FILE *out, const struct piece *piece, const char *text)
     fwrite(text, 1, piece->bytes, out);
 }
 
+/* The white space of C's locale, whatever the locale is. */
 static bool is_blank(char c)
 {
   return c == ' ' || (c >= '\t' && c <= '\r');

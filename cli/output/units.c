@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+/* Powers of 1024, and the units that say so. */
 const char *cli_bytes(char out[CLI_UNIT_SIZE], uint64_t bytes)
 {
   static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -111,6 +112,7 @@ const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us)
   return out;
 }
 
+/* Lower case, as every tool prints digests. */
 const char *cli_hex(char *out, const uint8_t *bytes, unsigned size)
 {
   for (unsigned i = 0; i < size; i++)

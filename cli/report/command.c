@@ -19,6 +19,7 @@ static int write_report(struct report *report)
   return written > code ? written : code;
 }
 
+/* Everything that was allocated is freed here, whatever failed on the way. */
 static int report(const struct cli_options *options, const struct tape *tape, char **operands)
 {
   struct cli_sink sink;

@@ -25,6 +25,7 @@ static void put_cell(FILE *out, const char *name, const char *text)
 
 /* The line. */
 
+/* In its short form, as in lists. */
 static void put_call(FILE *out, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);

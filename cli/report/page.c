@@ -45,6 +45,7 @@ static void put_head(const struct report *report)
 
 /* Sums. */
 
+/* What is above the picture. */
 struct sums {
   size_t failed, retries, saved;
   uint64_t input, output;
@@ -140,6 +141,7 @@ static void put_legend(const struct report *report)
 
 /* The list. */
 
+/* A full disk ends the page; the draft is removed by the sink. */
 static int visit(void *arg, const struct tape_record *record)
 {
   struct report *report = arg;

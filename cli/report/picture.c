@@ -30,6 +30,7 @@ static const struct {
     {55, "send failed"}, {56, "broken off"},   {60, "certificate"},  {92, "HTTP/2 stream"},
 };
 
+/* What a person would say of it in two words. */
 const char *report_ending(const struct report_call *call, char text[32])
 {
   for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++)
@@ -212,6 +213,8 @@ static void put_lane_names(const struct report *report)
   fputs("</svg>\n", report->out);
 }
 
+/* In layers: lanes, axis, folds, arrows, and the bars over all of them, since they are what is
+ * clicked. */
 void report_picture(const struct report *report)
 {
   fputs("<div class=picture>\n", report->out);

@@ -67,6 +67,7 @@ static void place_stretches(struct report *report)
   report->width = x - FOLD_WIDTH + LABEL_ROOM;
 }
 
+/* By a binary search for the stretch; a moment inside of a fold belongs to the stretch before it. */
 double report_x(const struct report *report, int64_t us)
 {
   size_t low = 0, high = report->stretch_count;
@@ -151,6 +152,7 @@ static bool plan_sorted(struct report *report, struct report_call **sorted)
   return true;
 }
 
+/* Sorted by time and not by number, since processes of a run overlap. */
 bool report_plan(struct report *report)
 {
   struct report_call **sorted = calloc(report->count + 1, sizeof(struct report_call *));

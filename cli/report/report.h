@@ -33,6 +33,7 @@ struct report_call {
   uint32_t row;             /* of the lane: calls that overlap have rows of their own */
 };
 
+/* A band of the picture: one thread, or several that came one after the other. */
 struct report_lane {
   uint32_t process, lane, pid; /* of the first thread in it */
   uint32_t threads;            /* how many have it, one after the other */

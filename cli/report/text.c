@@ -53,6 +53,7 @@ static size_t put_special(FILE *out, const char *text, size_t left)
   return len ? len : 1;
 }
 
+/* Plain bytes are written in runs, the others one by one. */
 void report_text(FILE *out, struct idem_span text)
 {
   for (size_t i = 0, plain = 0; i < text.len; plain = i) {
@@ -91,6 +92,7 @@ static size_t string_len(const char *text, size_t left)
   return len < left ? len + 1 : left;
 }
 
+/* JSON's white space. */
 static bool is_blank(char c)
 {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';

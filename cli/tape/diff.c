@@ -90,6 +90,7 @@ static void tell(struct comparison *c, uint64_t a, uint64_t b, const char *text)
   putchar('\n');
 }
 
+/* With its URL, since there is no partner to compare it with. */
 static void tell_only(struct comparison *c, int side, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);
@@ -170,6 +171,7 @@ static int diff(struct comparison *c)
   return first > code ? first : second > code ? second : code;
 }
 
+/* Two tapes, so they are opened here and not by dispatch. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;

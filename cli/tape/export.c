@@ -4,6 +4,7 @@
 #include "cli/tape/har.h"
 #include "cli/tape/tape.h"
 
+/* Where the entries go; `begun`: a comma is needed before the next one. */
 struct archive {
   FILE *out;
   bool begun;
@@ -19,6 +20,7 @@ static int visit(void *arg, const struct tape_record *record)
   return ferror(archive->out) ? CLI_STORE : CLI_OK;
 }
 
+/* HAR's frame, and every exchange in it. */
 static int write_archive(const struct tape *tape, FILE *out)
 {
   struct archive archive = {.out = out};

@@ -29,6 +29,7 @@ enum {
   APPCONNECT_TIME = 56
 };
 
+/* For our own words. */
 static struct idem_span span_of(const char *text)
 {
   return (struct idem_span){text, strlen(text)};
@@ -43,6 +44,7 @@ static void put_text(FILE *out, const char *name, struct idem_span text)
 
 /* Lists of names and values. */
 
+/* One element of a list of names and values. */
 static void put_pair(FILE *out, bool first, struct idem_span name, struct idem_span value)
 {
   fputs(first ? "{" : ",{", out);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The option wins over the variable, as everywhere. */
 const char *cli_tape_key(const struct cli_options *options)
 {
   const char *variable = getenv("IDEMSHIM_KEY_FILE");
@@ -32,6 +33,7 @@ int cli_tape_open(const struct cli_options *options, const char *dir, struct tap
   return CLI_OK;
 }
 
+/* One record is used for all, so memory is that of the largest exchange. */
 int cli_tape_each(const struct tape *tape, const char *what, bool whole,
                   int (*visit)(void *arg, const struct tape_record *record), void *arg)
 {

@@ -26,6 +26,7 @@ static int visit(void *arg, const struct tape_record *record)
   return CLI_OK;
 }
 
+/* Summaries are enough: names are in them. */
 int cli_pair_read(const struct tape *tape, struct cli_pair_side *side)
 {
   side->count = tape_totals(tape).exchanges;
@@ -83,6 +84,7 @@ static void pair_by(struct cli_pair_side *a, struct cli_pair_side *b, size_t off
   }
 }
 
+/* What one pass has paired, the next does not see. */
 bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b)
 {
   struct named *names = calloc(a->count + b->count + 1, sizeof(*names));

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* Spans are shared, nothing is copied; it lives as long as the record. */
 struct idem_answer cli_record_view(const struct tape_record *record)
 {
   return (struct idem_answer){.method = record->method,
@@ -71,6 +72,7 @@ const char *cli_answer_kind(const struct idem_answer *answer)
   return type.len && memmem(type.data, type.len, "json", 4) ? "json" : "other";
 }
 
+/* A number of a newer version is "?", not a crash. */
 const char *cli_answer_key_kind(const struct idem_answer *answer)
 {
   static const char *const names[] = {
@@ -82,6 +84,7 @@ const char *cli_answer_key_kind(const struct idem_answer *answer)
   return (size_t)answer->key_kind < sizeof(names) / sizeof(names[0]) ? names[answer->key_kind] : "?";
 }
 
+/* ttl= is decided on read, so whether an answer is old is a question of now. */
 bool cli_answer_expired(const struct idem_answer *answer, int64_t now_us)
 {
   return answer->expires_us <= now_us;
@@ -115,6 +118,7 @@ struct idem_span cli_header(struct idem_span headers, const char *name)
   return (struct idem_span){"", 0};
 }
 
+/* Parameters such as charset may stand behind the type. */
 bool cli_is_event_stream(struct idem_span headers)
 {
   static const char type[] = "text/event-stream";
@@ -124,6 +128,7 @@ bool cli_is_event_stream(struct idem_span headers)
 
 /* What came of it. */
 
+/* What the app would have to handle: a transfer that broke off, or a status from 400 on. */
 bool cli_record_failed(const struct tape_record *record)
 {
   enum { FAILURE = 400 };

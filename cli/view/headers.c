@@ -14,6 +14,7 @@
 static const char *const secret_headers[] = {"Set-Cookie", "Set-Cookie2", "Authentication-Info",
                                              "Proxy-Authentication-Info"};
 
+/* By name, in any case. */
 static bool is_secret(const char *line, size_t name_len)
 {
   for (size_t i = 0; i < sizeof(secret_headers) / sizeof(secret_headers[0]); i++)
@@ -52,6 +53,7 @@ static void put_end(FILE *out, const char *end, size_t len, bool exact)
     fputc('\n', out);
 }
 
+/* Line by line, whatever ends the lines: LF alone is seen in the wild. */
 void cli_put_headers(FILE *out, struct idem_span headers, const char *indent, struct cli_header_style style)
 {
   for (const char *line = headers.data, *end = line + headers.len; line < end;) {
@@ -67,6 +69,7 @@ void cli_put_headers(FILE *out, struct idem_span headers, const char *indent, st
   }
 }
 
+/* Exact, for programs, but for what is redacted. */
 json_t *cli_headers_json(struct idem_span headers, bool raw)
 {
   char *text = NULL;

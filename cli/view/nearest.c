@@ -43,6 +43,7 @@ static char *copy_spans(struct idem_answer *answer)
   return bytes;
 }
 
+/* What is not needed for a comparison is not copied: bodies of answers may be large. */
 int cli_keep(struct cli_kept *kept, const struct idem_answer *answer)
 {
   struct idem_span nothing = {"", 0};
@@ -58,6 +59,7 @@ int cli_keep(struct cli_kept *kept, const struct idem_answer *answer)
   return 0;
 }
 
+/* May be called for {0}, and twice. */
 void cli_kept_release(struct cli_kept *kept)
 {
   free(kept->bytes);
@@ -71,6 +73,7 @@ struct search {
   uint64_t done, total;
 };
 
+/* An empty span may have no bytes to point to. */
 static bool same(struct idem_span a, struct idem_span b)
 {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
@@ -83,6 +86,7 @@ static bool comparable(const struct idem_answer *a, const struct idem_answer *b)
          same(a->origin, b->origin) && same(a->path, b->path);
 }
 
+/* Equally near ones replace each other, so the newest wins. */
 static int visit(void *arg, const struct idem_answer *answer)
 {
   struct search *search = arg;
@@ -99,6 +103,7 @@ static int visit(void *arg, const struct idem_answer *answer)
   return cli_keep(&nearest->kept, answer);
 }
 
+/* The number of answers is asked first, for the progress. */
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
                      struct idem_error *error)
 {
@@ -115,6 +120,7 @@ int cli_nearest_find(struct idem_store *store, const struct idem_answer *target,
 
 /* Advice. */
 
+/* What can be done about one kind of difference. */
 struct advice {
   const char *kind, *text;
   bool names_it;
@@ -133,10 +139,12 @@ static const struct advice table[] = {
     {"JSON", "if it does not change the answer, put into the rule: ignore=", true},
 };
 
+/* Never advises to ignore what decides the answer. */
 static const struct advice no_advice = {
     .text = "this decides what the answer is, so these are two operations; nothing can or should be done",
 };
 
+/* For differences that a newer store may tell of. */
 static const struct advice unknown = {
     .text = "the rules of the two calls may differ; idemshim check METHOD URL shows the one in force",
 };
@@ -163,6 +171,7 @@ static const struct advice *find_advice(const char *kind, size_t len)
   return &unknown;
 }
 
+/* By the first word of the difference; the second one is what it is about. */
 void cli_advice(const char *difference, char *out, size_t size)
 {
   size_t len = strcspn(difference, " ");

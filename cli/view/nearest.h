@@ -25,6 +25,7 @@ struct cli_kept {
 int cli_keep(struct cli_kept *kept, const struct idem_answer *answer);
 void cli_kept_release(struct cli_kept *kept);
 
+/* What was found. `kept` is empty if `alike` is negative. */
 struct cli_nearest {
   struct cli_kept kept;
   int alike;            /* 0 to 1000; -1: no other request for this method, origin and path */

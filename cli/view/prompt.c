@@ -26,6 +26,7 @@ enum { DEEPEST = 8, BEGINNING = 400 };
 
 static const char *text_in(const json_t *value, int depth);
 
+/* An item without a role is taken for the user's. */
 static bool is_from_user(const json_t *item)
 {
   const char *role = json_string_value(json_object_get(item, "role"));
@@ -73,6 +74,7 @@ static char *beginning(const char *text, size_t len)
   return strndup(text, end);
 }
 
+/* A body that is no JSON, or has no prompt that we know, is shown from its beginning. */
 char *cli_prompt(struct idem_span body)
 {
   json_t *document = body.len ? json_loadb(body.data, body.len, 0, NULL) : NULL;

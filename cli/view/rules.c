@@ -13,6 +13,7 @@ static const char *const modes[] = {
     [IDEM_MODE_REPLAY] = "replay",         [IDEM_MODE_OFF] = "off",
 };
 
+/* The word that IDEMSHIM_MODE would have for it. */
 const char *cli_mode_name(enum idem_mode mode)
 {
   return modes[mode];
@@ -40,6 +41,7 @@ static size_t value_length(const char *text)
   return len;
 }
 
+/* Values may be quoted and hold blanks, so a field's name is looked for where fields begin. */
 static bool find_field(const char *text, const char *field, char value[CLI_VALUE_SIZE])
 {
   size_t name_len = strlen(field);
@@ -87,6 +89,7 @@ static const char *skip_scheme(const char *url, uint16_t *port)
   return strstr(url, "://") ? NULL : url;
 }
 
+/* None is fine: the scheme has one. */
 static int parse_port(const char *text, size_t len, uint16_t *port)
 {
   unsigned value = 0;
