@@ -63,6 +63,22 @@ Test(odd_moments, a_reset_in_a_write_callback)
   cr_expect_eq(log_events(&w, "not_stored"), 2);
 }
 
+/* libcurl refuses that, and goes on with the transfer. It may as well have been left by a jump before, so that nothing
+ * is held for it any more. */
+Test(odd_moments, a_call_on_the_very_handle_that_a_callback_is_of)
+{
+  expect_as_without_us("perform-itself", 3);
+  cr_expect_eq(log_events(&w, "not_stored"), 2);
+  world_env(&w, "IDEMSHIM_DELIVERY", "transport");
+  struct run stored = odd(true, "pause-the-rest");
+  struct run replay = odd(true, "perform-itself"), itself = odd(false, "perform-itself");
+  expect_success(&stored);
+  expect_same_lines(&itself, &replay);
+  run_release(&stored);
+  run_release(&replay);
+  run_release(&itself);
+}
+
 /* Two requests without us, the copy's each time, and one for the call itself. */
 Test(odd_moments, a_copy_that_is_made_in_a_write_callback_has_the_app_s_callbacks)
 {
