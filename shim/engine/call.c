@@ -47,7 +47,7 @@ void call_close_request(struct request *request)
   request_release(request);
   playback_release(request);
   if (request->stream)
-    stream_free(request);
+    stream_follow_free(request);
 }
 
 void call_free(struct call *call)
@@ -97,12 +97,12 @@ bool call_deliver(struct request *request, struct decision *decision, CURLcode *
     return false;
   char marks[MARKS_SIZE];
   marks_build(request, marks);
-  if (deliver_answer(request, marks, code)) {
+  if (direct_deliver(request, marks, code)) {
     end_replay(request, *code, "direct");
     return true;
   }
   if (request->tape.played) {
-    *code = deliver_failure(request, CURLE_OUT_OF_MEMORY);
+    *code = direct_fail(request, CURLE_OUT_OF_MEMORY);
     return true;
   }
   *decision = decide_live(request, "no memory");
@@ -122,16 +122,16 @@ static bool play(struct call *call)
   } else {
     marks_build(request, marks);
     /* An app's loop may be slow, and the feeder looks at an answer that has a pace. */
-    if (call->multi ? !stream_is_joined(request) : request->speed > 0)
+    if (call->multi ? !stream_follow_is_joined(request) : request->speed > 0)
       request_unpin(request);
     /* In a multi libcurl has counted from the beginning. */
-    if (!call->multi && stream_is_open(request))
+    if (!call->multi && stream_follow_is_open(request))
       request_limit_time(request);
   }
-  if (!transport_answer(transport, marks) || (stream_is_open(request) && !feeder_stream(transport)))
+  if (!transport_answer(transport, marks) || (stream_follow_is_open(request) && !feeder_stream(transport)))
     return false;
   /* What is not in the socket yet would hold the map for as long as the app takes. */
-  if (!call->multi && request->speed <= 0 && !transport->ended && !stream_is_joined(request))
+  if (!call->multi && request->speed <= 0 && !transport->ended && !stream_follow_is_joined(request))
     request_unpin(request);
   return true;
 }
@@ -172,7 +172,7 @@ static enum call_step starve(struct call *call)
   const struct shadow *shadow = call->request.shadow;
   if (!call->multi) {
     call->state = CALL_DIRECT;
-    call->code = deliver_failure(&call->request, CURLE_OUT_OF_MEMORY);
+    call->code = direct_fail(&call->request, CURLE_OUT_OF_MEMORY);
     return CALL_DONE;
   }
   call->state = CALL_STARVED;
@@ -231,7 +231,7 @@ enum call_step call_look(struct call *call, bool done)
   bool direct = !call->multi && settings()->delivery != IDEM_DELIVERY_TRANSPORT;
   bool disturbed = request->shadow->disturbed;
   struct decision decision = {.route = ROUTE_FOLLOW};
-  if (!disturbed && stream_has_begun(request))
+  if (!disturbed && stream_follow_has_begun(request))
     decision = decide_stream(request, direct);
   if (decision.route != ROUTE_FOLLOW) {
     if (!call->multi)
@@ -239,7 +239,7 @@ enum call_step call_look(struct call *call, bool done)
     if (play(call))
       return CALL_RUN;
     call->state = CALL_FOLLOWING;
-    stream_refuse(request);
+    stream_follow_refuse(request);
   }
   uint64_t waited_ms = (uint64_t)(monotonic_us() - request->started_us) / 1000;
   request->op.waited = true;
@@ -299,7 +299,7 @@ static CURLcode finish(struct call *call, CURLcode code)
   case CALL_TRANSPORT:
     if (request->tape.played)
       code = playback_end(request, code ? code : playback_trailers(request));
-    else if (code == CURLE_OK && stream_is_joined(request))
+    else if (code == CURLE_OK && stream_follow_is_joined(request))
       code = transport_settle(&call->transport);
     end_transport(call, code);
     break;
@@ -335,7 +335,7 @@ void call_drop(struct call *call)
 {
   CURL *handle = call->request.shadow->handle;
   finish(call, CURLE_OUT_OF_MEMORY);
-  deliver_failure(&call->request, CURLE_OUT_OF_MEMORY);
+  direct_fail(&call->request, CURLE_OUT_OF_MEMORY);
   call->state = CALL_DROPPED;
   call->message = (CURLMsg){.msg = CURLMSG_DONE, .easy_handle = handle};
   call->message.data.result = CURLE_OUT_OF_MEMORY;

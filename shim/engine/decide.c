@@ -52,7 +52,7 @@ static struct decision on_hit(struct request *request, bool direct)
   const char *reason = shadow_needs(request->shadow, NEEDS_TRANSPORT, room);
   if (request->op.mismatched)
     request_event(request, "mismatch", "the first answer is replayed", 0, -1);
-  if (direct && !reason && !deliver_refuses(request, &request->op.answer))
+  if (direct && !reason && !direct_refuses(request, &request->op.answer))
     return (struct decision){.route = ROUTE_DIRECT};
   reason = transport_refuses(request);
   return reason ? decide_live(request, reason) : (struct decision){.route = ROUTE_TRANSPORT};
@@ -61,13 +61,13 @@ static struct decision on_hit(struct request *request, bool direct)
 struct decision decide_stream(struct request *request, bool direct)
 {
   char room[24];
-  stream_join(request);
+  stream_follow_join(request);
   if (direct && !shadow_needs(request->shadow, NEEDS_TRANSPORT, room) &&
-      !deliver_refuses(request, &request->op.answer))
+      !direct_refuses(request, &request->op.answer))
     return (struct decision){.route = ROUTE_DIRECT};
   if (!transport_refuses(request))
     return (struct decision){.route = ROUTE_TRANSPORT};
-  stream_refuse(request);
+  stream_follow_refuse(request);
   return (struct decision){.route = ROUTE_FOLLOW};
 }
 

@@ -5,7 +5,7 @@
  *     struct request request;
  *     struct decision decision = decide_first(&request, shadow, rule, true);
  *     switch (decision.route) {
- *     case ROUTE_DIRECT: deliver_answer(&request, marks, &code);  break;
+ *     case ROUTE_DIRECT: direct_deliver(&request, marks, &code);  break;
  *     case ROUTE_LIVE:   live_begin(&live, &request, decision.kind);  break;
  *     ...
  *     }

@@ -20,7 +20,7 @@ static enum call_step wait_for_owner(struct call *call)
   struct request *request = &call->request;
   struct shadow *shadow = request->shadow;
   struct progress progress = {.started_us = request->started_us};
-  if (!shadow->disturbed && stream_has_begun(request))
+  if (!shadow->disturbed && stream_follow_has_begun(request))
     return call_look(call, false);
   int64_t limit_ms = (long)shadow->slot[SLOT_TIMEOUT_MS];
   int64_t left_ms = limit_ms > 0 ? limit_ms - (monotonic_us() - request->started_us) / 1000 : SLICE_MS;
@@ -37,7 +37,7 @@ static enum call_step wait_for_owner(struct call *call)
     return call_look(call, done);
   request->op.waited = true;
   request_leave(request, false);
-  call->code = deliver_failure(request, code);
+  call->code = direct_fail(request, code);
   recorder_end_replay(request, code, TAPE_JOIN);
   return CALL_DONE;
 }
@@ -60,7 +60,7 @@ static CURLcode go_without_a_call(struct request *request)
   const struct shadow *shadow = request->shadow;
   request_leave(request, false);
   if (request->tape.played)
-    return deliver_failure(request, CURLE_OUT_OF_MEMORY);
+    return direct_fail(request, CURLE_OUT_OF_MEMORY);
   report_problem(PROBLEM_NO_MEMORY, "no memory for a call");
   body_attach(&request->body);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);

@@ -19,7 +19,7 @@
 /* How often the app's progress callback is asked meanwhile. */
 #define WAIT_POLL_US 100000
 
-const char *deliver_refuses(const struct request *request, const struct idem_answer *answer)
+const char *direct_refuses(const struct request *request, const struct idem_answer *answer)
 {
   const struct shadow *shadow = request->shadow;
   curl_off_t max_size = (curl_off_t)shadow->slot[SLOT_MAXFILESIZE_LARGE];
@@ -82,7 +82,7 @@ static CURLcode wait_for_resume(struct delivery *d)
   return code;
 }
 
-CURLcode delivery_hold(struct delivery *d)
+CURLcode direct_hold(struct delivery *d)
 {
   return d->shadow->paused ? wait_for_resume(d) : CURLE_OK;
 }
@@ -91,15 +91,15 @@ CURLcode delivery_hold(struct delivery *d)
 static void count_body(struct delivery *d)
 {
   int64_t len = (int64_t)d->request->op.answer.body.len, counted = (int64_t)d->offered;
-  bool known = !stream_is_joined(d->request) && d->network_len != len;
+  bool known = !stream_follow_is_joined(d->request) && d->network_len != len;
   d->progress.down = known ? counted * d->network_len / len : counted;
   d->info->downloaded = d->progress.down;
 }
 
-CURLcode delivery_write(struct delivery *d, char *data, size_t len)
+CURLcode direct_write(struct delivery *d, char *data, size_t len)
 {
   for (;;) {
-    CURLcode code = delivery_hold(d);
+    CURLcode code = direct_hold(d);
     if (code)
       return code;
     size_t taken = callback_write(d->shadow, data, len);
@@ -146,7 +146,7 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
     d->offered = at + part;
     if (first)
       count_body(d);
-    code = delivery_write(d, (char *)d->request->op.answer.body.data + at, part);
+    code = direct_write(d, (char *)d->request->op.answer.body.data + at, part);
     if (code == CURLE_OK)
       count_body(d);
     at += part;
@@ -165,7 +165,7 @@ static CURLcode wait_for_more(struct delivery *d)
   if (code == CURLE_OK &&
       low_speed_exceeded(&request->stream->low_speed, d->shadow, d->progress.down, monotonic_us()))
     code = low_speed_error(d->shadow);
-  if (code == CURLE_OK && !stream_refresh(request))
+  if (code == CURLE_OK && !stream_follow_refresh(request))
     request->api->wait(request->store, &request->op, WAIT_POLL_US / 1000);
   return code;
 }
@@ -181,8 +181,9 @@ static int64_t network_len(const struct delivery *d)
 /* The end of a stream is asked for once the app has all that came. */
 static bool has_chunk(struct delivery *d, size_t i, CURLcode *code)
 {
-  while (*code == CURLE_OK && i >= d->request->op.answer.chunk_count && stream_is_unsettled(d->request))
-    *code = stream_is_open(d->request) ? wait_for_more(d) : stream_settle(d->request);
+  while (*code == CURLE_OK && i >= d->request->op.answer.chunk_count &&
+         stream_follow_is_unsettled(d->request))
+    *code = stream_follow_is_open(d->request) ? wait_for_more(d) : stream_follow_settle(d->request);
   return *code == CURLE_OK && i < d->request->op.answer.chunk_count;
 }
 
@@ -219,7 +220,7 @@ static CURLcode deliver_whole(struct delivery *d)
     code = wait_for(d, d->request->tape.first_byte_us);
   d->info->first_byte_us = code == CURLE_OK ? monotonic_us() : 0;
   if (code == CURLE_OK)
-    code = delivery_headers(d);
+    code = direct_headers(d);
   d->info->passing = code != CURLE_OK;
   struct buffer *facts = &d->info->facts;
   d->length = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
@@ -227,8 +228,8 @@ static CURLcode deliver_whole(struct delivery *d)
   d->progress.up = d->progress.up_total =
       info_record_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
   d->network_len = network_len(d);
-  if (code == CURLE_OK && delivery_fails(d))
-    return delivery_fail(d);
+  if (code == CURLE_OK && direct_fails_on_error(d))
+    return direct_fail_on_error(d);
   if (code == CURLE_OK)
     code = deliver_body(d);
   if (code == CURLE_OK && d->request->tape.played)
@@ -241,7 +242,7 @@ static CURLcode deliver_whole(struct delivery *d)
   return code == CURLE_OK ? progress_update(d->shadow, &d->progress) : code;
 }
 
-bool deliver_answer(struct request *request, const char *marks, CURLcode *result)
+bool direct_deliver(struct request *request, const char *marks, CURLcode *result)
 {
   struct shadow *shadow = request->shadow;
   struct info *replay = info_begin_answer(shadow, &request->op.answer, marks);
@@ -260,7 +261,7 @@ bool deliver_answer(struct request *request, const char *marks, CURLcode *result
   return true;
 }
 
-CURLcode deliver_failure(struct request *request, CURLcode code)
+CURLcode direct_fail(struct request *request, CURLcode code)
 {
   struct info *replay = info_begin(request->shadow);
   if (replay) {

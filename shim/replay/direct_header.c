@@ -43,8 +43,8 @@ static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
 {
   size_t len = *line_len = held_len(d, line, *line_len);
   d->info->passed = (size_t)(line + len - d->info->headers.data);
-  CURLcode code = d->shadow->slot[SLOT_HEADER] ? delivery_write(d, line, len) : CURLE_OK;
-  while (code == CURLE_OK && (code = delivery_hold(d)) == CURLE_OK) {
+  CURLcode code = d->shadow->slot[SLOT_HEADER] ? direct_write(d, line, len) : CURLE_OK;
+  while (code == CURLE_OK && (code = direct_hold(d)) == CURLE_OK) {
     size_t taken = callback_header(d->shadow, line, len);
     if (taken == len)
       return CURLE_OK;
@@ -62,14 +62,14 @@ static bool wants_headers(const struct shadow *shadow)
          debug_wanted(shadow);
 }
 
-bool delivery_fails(const struct delivery *d)
+bool direct_fails_on_error(const struct delivery *d)
 {
   return d->shadow->slot[SLOT_FAILONERROR] && d->request->op.answer.status >= 400 && !d->request->tape.played;
 }
 
 /* Until 7.75 in the words of the status line [http.c, print_http_error]; since 8.8 before the length of the
  * body is looked at. */
-CURLcode delivery_fail(struct delivery *d)
+CURLcode direct_fail_on_error(struct delivery *d)
 {
   unsigned version = d->shadow->lib->version;
   struct idem_span words = header_words(d->request->op.answer.headers);
@@ -84,10 +84,10 @@ CURLcode delivery_fail(struct delivery *d)
 /* Until 7.75 at the status line, of which the app sees nothing. */
 static bool fails_at_once(const struct delivery *d, int status)
 {
-  return status >= 400 && d->shadow->lib->version < 0x074b00 && delivery_fails(d);
+  return status >= 400 && d->shadow->lib->version < 0x074b00 && direct_fails_on_error(d);
 }
 
-CURLcode delivery_headers(struct delivery *d)
+CURLcode direct_headers(struct delivery *d)
 {
   char *line = d->info->headers.data, *end = line + d->info->headers.len;
   CURLcode code = CURLE_OK;
@@ -98,7 +98,7 @@ CURLcode delivery_headers(struct delivery *d)
     d->info->status = status ? status : d->info->status;
     if (fails_at_once(d, status)) {
       d->info->passed = (size_t)(line + len - d->info->headers.data);
-      return delivery_fail(d);
+      return direct_fail_on_error(d);
     }
     debug_before_header(d->shadow, line, len);
     code = write_header(d, line, &len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A direct delivery under way; what direct.c and direct_header.c share. */
-#ifndef IDEMSHIM_SHIM_DELIVERY_H
-#define IDEMSHIM_SHIM_DELIVERY_H
+#ifndef IDEMSHIM_SHIM_DIRECT_INTERNAL_H
+#define IDEMSHIM_SHIM_DIRECT_INTERNAL_H
 
 #include "shim/replay/progress.h"
 #include "shim/request/request.h"
@@ -19,16 +19,16 @@ struct delivery {
 };
 
 /* Every header block, line by line, as this version of libcurl passes them. */
-CURLcode delivery_headers(struct delivery *d);
+CURLcode direct_headers(struct delivery *d);
 
 /* With FAILONERROR the answer is an error: CURLE_HTTP_RETURNED_ERROR, and its text. */
-bool delivery_fails(const struct delivery *d);
-CURLcode delivery_fail(struct delivery *d);
+bool direct_fails_on_error(const struct delivery *d);
+CURLcode direct_fail_on_error(struct delivery *d);
 
 /* To the write callback, as often as it pauses at it. */
-CURLcode delivery_write(struct delivery *d, char *data, size_t len);
+CURLcode direct_write(struct delivery *d, char *data, size_t len);
 
 /* A callback may also take what it is given, and pause what comes after. */
-CURLcode delivery_hold(struct delivery *d);
+CURLcode direct_hold(struct delivery *d);
 
 #endif

@@ -83,7 +83,7 @@ void problem_release(struct problem_room *room)
 CURLcode problem_deliver(struct request *request, const struct problem *problem, struct problem_room *room)
 {
   CURLcode code = CURLE_OUT_OF_MEMORY;
-  if (!problem_prepare(request, problem, room) || !deliver_answer(request, "", &code))
-    deliver_failure(request, code);
+  if (!problem_prepare(request, problem, room) || !direct_deliver(request, "", &code))
+    direct_fail(request, code);
   return code;
 }

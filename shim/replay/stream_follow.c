@@ -7,17 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct stream *stream_new(void)
+static struct stream_follow *stream_new(void)
 {
-  struct stream *stream = calloc(1, sizeof(*stream));
+  struct stream_follow *stream = calloc(1, sizeof(*stream));
   if (stream)
     stream->spool = (struct idem_spool)IDEM_SPOOL_INIT;
   return stream;
 }
 
-bool stream_has_begun(struct request *request)
+bool stream_follow_has_begun(struct request *request)
 {
-  struct stream *stream = request->stream;
+  struct stream_follow *stream = request->stream;
   if (!stream)
     stream = request->stream = stream_new();
   if (!stream || stream->refused || request->op.mismatched)
@@ -33,7 +33,7 @@ static void take(struct request *request)
   request->op.answer = request->stream->spool.answer;
 }
 
-void stream_join(struct request *request)
+void stream_follow_join(struct request *request)
 {
   request->stream->open = request->tape.streamed = true;
   request->stream->low_speed.started_us = monotonic_us();
@@ -41,7 +41,7 @@ void stream_join(struct request *request)
   take(request);
 }
 
-void stream_refuse(struct request *request)
+void stream_follow_refuse(struct request *request)
 {
   request->stream->open = request->tape.streamed = false;
   request->stream->refused = true;
@@ -49,9 +49,9 @@ void stream_refuse(struct request *request)
 }
 
 /* What cannot be read is over here as well; the store may have the rest. */
-bool stream_refresh(struct request *request)
+bool stream_follow_refresh(struct request *request)
 {
-  struct stream *stream = request->stream;
+  struct stream_follow *stream = request->stream;
   int rc = request->api->look(request->store, &request->op, &stream->spool);
   take(request);
   stream->open = rc >= 0 && !stream->spool.over;
@@ -103,7 +103,7 @@ static bool is_stored(struct request *request)
          goes_on(&request->op.answer, &given);
 }
 
-CURLcode stream_settle(struct request *request)
+CURLcode stream_follow_settle(struct request *request)
 {
   CURLcode code = CURLE_OK;
   request->stream->settled = true;
@@ -116,7 +116,7 @@ CURLcode stream_settle(struct request *request)
   return code;
 }
 
-void stream_free(struct request *request)
+void stream_follow_free(struct request *request)
 {
   if (request->stream)
     request->api->spool_release(&request->stream->spool);

@@ -22,7 +22,7 @@
 #include "shim/request/tape_state.h"
 #include "store/store.h"
 
-struct stream;
+struct stream_follow;
 
 #define REQUEST_HEADERS_MAX     128
 #define REQUEST_CREDENTIALS_MAX 10
@@ -36,12 +36,12 @@ struct request {
   struct idem_call op; /* what the store knows of it */
   struct idem_request bytes;
   struct body body;
-  struct buffer cookies; /* that libcurl's engine sends along */
-  struct stream *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
-  int64_t started_us;    /* CLOCK_MONOTONIC, when the app called perform */
-  bool announced;        /* OWNED: libcurl has said that the request goes out next */
-  double speed;          /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
-  struct taping tape;    /* what a tape is told, or has told, of it */
+  struct buffer cookies;        /* that libcurl's engine sends along */
+  struct stream_follow *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
+  int64_t started_us;           /* CLOCK_MONOTONIC, when the app called perform */
+  bool announced;               /* OWNED: libcurl has said that the request goes out next */
+  double speed;                 /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */
+  struct taping tape;           /* what a tape is told, or has told, of it */
 
   struct idem_span headers[REQUEST_HEADERS_MAX];
   struct idem_span credentials[REQUEST_CREDENTIALS_MAX];

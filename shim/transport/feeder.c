@@ -45,7 +45,8 @@ static void note_due(struct transport *t, int64_t due_us)
 /* Or has something for us. */
 static bool owner_is_done(struct transport *t)
 {
-  return stream_has_begun(t->request) || t->request->api->wait(t->request->store, &t->request->op, 0) == 0;
+  return stream_follow_has_begun(t->request) ||
+         t->request->api->wait(t->request->store, &t->request->op, 0) == 0;
 }
 
 /* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
@@ -71,9 +72,9 @@ static void look_at_stream(struct transport *t, int64_t now_us)
   if (now_us < t->look_us)
     return;
   t->look_us = now_us + LOOK_FIRST_US;
-  stream_refresh(t->request);
+  stream_follow_refresh(t->request);
   transport_feed(t);
-  if (!stream_is_open(t->request))
+  if (!stream_follow_is_open(t->request))
     forget(t);
 }
 

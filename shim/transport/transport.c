@@ -361,7 +361,7 @@ bool transport_answer(struct transport *t, const char *marks)
 {
   struct shadow *shadow = t->shadow;
   const struct idem_answer *answer = &t->request->op.answer;
-  bool open = stream_is_open(t->request);
+  bool open = stream_follow_is_open(t->request);
   struct transport_header_facts facts = {
       .body_len = open ? UINT64_MAX : answer->body.len,
       .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
@@ -392,9 +392,9 @@ CURLcode transport_settle(struct transport *t)
 {
   const struct request *request = t->request;
   feeder_forget(t);
-  if (stream_is_open(request))
+  if (stream_follow_is_open(request))
     return CURLE_OK;
-  CURLcode code = stream_settle(t->request);
+  CURLcode code = stream_follow_settle(t->request);
   if (code != CURLE_OK || t->body_fed == request->op.answer.body.len)
     return code;
   callback_error(t->shadow, "What came of the answer that this call followed cannot be read to its end");

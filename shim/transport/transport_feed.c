@@ -65,7 +65,7 @@ int64_t transport_feed(struct transport *t)
     if (!feed_chunk(t, chunk))
       return INT64_MAX;
   }
-  if (stream_is_open(t->request))
+  if (stream_follow_is_open(t->request))
     return INT64_MAX;
   if (tape->played && is_later(due = due_us(t, tape->ending.at_us)))
     return due;
