@@ -88,7 +88,7 @@ static int take_chunks(struct idem_span part, struct tape_outcome *outcome, stru
   return sum == outcome->body.len || !outcome->chunk_count ? 0 : -EILSEQ;
 }
 
-/* The rest. Lengths were summed and compared before the first is used. */
+/* The rest. Each part is cut from what is left, and nothing may be left at the end. */
 int tape_content_parse(struct idem_span bytes, struct tape_record *record, struct tape_chunk *chunks)
 {
   struct tape_content content;

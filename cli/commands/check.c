@@ -36,12 +36,7 @@ static char *look_at_store(const struct idem_config *config, int *code)
 {
   struct idem_store *store;
   struct idem_error error = {""};
-  struct idem_store_options options = {.dir = config->store_dir,
-                                       .size = config->store_size,
-                                       .sync = config->sync,
-                                       .must_exist = true,
-                                       .key_file = config->key_file};
-  int result = idem_store_open(&store, &options, &error);
+  int result = cli_open_store(config, &store, &error);
   if (result == -ENOENT)
     return strdup("not made yet: the first matching call makes it");
   if (result < 0) {
@@ -75,14 +70,6 @@ static int match(struct cli_check *check, const char *url)
   return check->rule ? CLI_OK : CLI_NO;
 }
 
-static int print(const struct cli_check *check, bool json)
-{
-  if (json)
-    return cli_check_print_json(check);
-  cli_check_print(check);
-  return CLI_OK;
-}
-
 /* A store that cannot be used is what matters most, then a call that no rule wants. */
 static int check_config(const struct idem_config *config, const char *method, const char *url,
                         const struct cli_options *options)
@@ -95,7 +82,7 @@ static int check_config(const struct idem_config *config, const char *method, co
   else if (url)
     matched = match(&check, url);
   if (matched == CLI_OK || matched == CLI_NO) {
-    int printed = print(&check, options->json);
+    int printed = options->json ? cli_check_print_json(&check) : cli_check_print(&check);
     code = code != CLI_OK ? code : printed != CLI_OK ? printed : matched;
   } else {
     code = matched;

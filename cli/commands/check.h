@@ -20,7 +20,8 @@ struct cli_check {
 /* What happens to a call that meets `rule` (NULL: none) in this mode, as a short sentence. */
 const char *cli_check_verdict(const struct cli_check *check);
 
-void cli_check_print(const struct cli_check *check);
+/* Both print, and return the code to exit with. */
+int cli_check_print(const struct cli_check *check);
 int cli_check_print_json(const struct cli_check *check);
 
 /* The tables of variables and fields, one a line, parts separated by tabs: the manual is compared with them.

@@ -140,13 +140,14 @@ static void print_call(const struct cli_check *check)
 }
 
 /* Either the rules or one call: both together would not fit a screen. */
-void cli_check_print(const struct cli_check *check)
+int cli_check_print(const struct cli_check *check)
 {
   print_settings(check);
   if (check->url)
     print_call(check);
   else
     print_rules(check);
+  return CLI_OK;
 }
 
 /* Tab-separated, a line for each row of variables.def and fields.def. */

@@ -32,15 +32,6 @@ static void look_for_nothing(struct doctor *doctor)
   doctor_find(doctor, DOCTOR_NONE, "%zu librar%s", others, others == 1 ? "y" : "ies");
 }
 
-/* Both forms are made from the same findings. */
-static int print(const struct doctor *doctor, const struct doctor_proof *proof, bool json)
-{
-  if (json)
-    return doctor_print_json(doctor, proof);
-  doctor_print(doctor, proof);
-  return CLI_OK;
-}
-
 /* Looks, proves if that was asked for, prints. What is printed and what is exited with come from
  * the same findings. */
 static int examine(struct doctor *doctor, const struct cli_options *options, int argc, char **argv)
@@ -53,7 +44,7 @@ static int examine(struct doctor *doctor, const struct cli_options *options, int
   if (options->prove)
     code = doctor_prove(&proof, argc, argv);
   if (code == CLI_OK)
-    code = print(doctor, options->prove ? &proof : NULL, options->json);
+    code = (options->json ? doctor_print_json : doctor_print)(doctor, options->prove ? &proof : NULL);
   if (code != CLI_OK)
     return code;
   bool well = options->prove ? proof.proven : doctor_verdict(doctor) == DOCTOR_COVERED;

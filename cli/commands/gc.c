@@ -8,37 +8,28 @@
 
 #include <stdio.h>
 
-/* Four numbers, as the store counted them. */
-static int print_document(const struct idem_gc *gc)
-{
-  return cli_print_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)gc->removed, "bytes",
-                                  (json_int_t)gc->bytes, "claims", (json_int_t)gc->claims, "readers",
-                                  (json_int_t)gc->readers));
-}
-
-/* One line. "claims" and "readers" are what processes left that were killed. */
-static int print_text(const struct idem_gc *gc)
-{
-  char removed[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], claims[CLI_UNIT_SIZE], readers[CLI_UNIT_SIZE];
-  printf("removed %s expired answer%s (%s), %s claim%s and %s reader%s of dead processes\n",
-         cli_count(removed, gc->removed), gc->removed == 1 ? "" : "s", cli_bytes(bytes, gc->bytes),
-         cli_count(claims, gc->claims), gc->claims == 1 ? "" : "s", cli_count(readers, gc->readers),
-         gc->readers == 1 ? "" : "s");
-  return CLI_OK;
-}
-
-/* Progress comes from the store, which knows how much there is to look at. */
+/* Progress comes from the store, which knows how much there is to look at. "claims" and "readers"
+ * are what processes left that were killed. */
 static int gc(const struct cli_options *options, struct idem_store *store, char **operands)
 {
+  char removed[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], claims[CLI_UNIT_SIZE], readers[CLI_UNIT_SIZE],
+      name[] = "gc";
   struct idem_gc gc = {0};
   struct idem_error error = {""};
-  char name[] = "gc";
   (void)operands;
   int result = idem_store_gc(store, &gc, cli_progress, name, &error);
   cli_progress_end();
   if (result < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
-  return options->json ? print_document(&gc) : print_text(&gc);
+  if (options->json)
+    return cli_print_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)gc.removed, "bytes",
+                                    (json_int_t)gc.bytes, "claims", (json_int_t)gc.claims, "readers",
+                                    (json_int_t)gc.readers));
+  printf("removed %s expired answer%s (%s), %s claim%s and %s reader%s of dead processes\n",
+         cli_count(removed, gc.removed), gc.removed == 1 ? "" : "s", cli_bytes(bytes, gc.bytes),
+         cli_count(claims, gc.claims), gc.claims == 1 ? "" : "s", cli_count(readers, gc.readers),
+         gc.readers == 1 ? "" : "s");
+  return CLI_OK;
 }
 
 static const struct cli_option options_table[] = {

@@ -72,8 +72,8 @@ static void print_metric(const char *name, const char *suffix, const char *type,
          type, name, suffix);
 }
 
-/* Version 0.0.4 of the text format. The counters begin anew when somebody makes a new store, and
- * since_timestamp_seconds tells when that was. */
+/* Version 0.0.4 of the text format. A new store counts from 0, and since_timestamp_seconds tells when
+ * counting began. */
 static int print_prometheus(const struct idem_stats *stats)
 {
   for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
@@ -117,17 +117,10 @@ static void print_saved(const struct idem_stats *stats)
   count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
 }
 
-/* Stands below the hits, which it is a share of. */
-static void print_rate(const struct idem_stats *stats)
-{
-  char text[CLI_UNIT_SIZE];
-  snprintf(text, sizeof(text), "%.1f %%", 100 * hit_rate(stats));
-  amount("hit rate", text, "of the calls");
-}
-
 /* The five that are always of interest; the others are shown when they have happened. */
 static void print_calls(const struct idem_stats *stats)
 {
+  char rate[CLI_UNIT_SIZE];
   static const bool shown_elsewhere[IDEM_COUNTER_COUNT] = {
       [IDEM_COUNTER_ms_saved] = true,
       [IDEM_COUNTER_bytes_saved] = true,
@@ -138,35 +131,29 @@ static void print_calls(const struct idem_stats *stats)
     if (shown_elsewhere[i] || (i > IDEM_COUNTER_stored && stats->counter[i] == 0))
       continue;
     count(counters[i].name, stats->counter[i], counters[i].help);
-    if (i == IDEM_COUNTER_hits)
-      print_rate(stats);
+    if (i != IDEM_COUNTER_hits)
+      continue;
+    snprintf(rate, sizeof(rate), "%.1f %%", 100 * hit_rate(stats));
+    amount("hit rate", rate, "of the calls");
   }
 }
 
-/* How full the store is. */
-static void print_store(const struct idem_stats *stats)
-{
-  char bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE], share[CLI_UNIT_SIZE + 4];
-  count("answers", stats->answers, "in the store");
-  snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
-  amount("size", cli_bytes(bytes, stats->answer_bytes), share);
-}
-
-/* What was saved, then what was called, then what is there. */
+/* What was called, what that saved, and how full the store is. */
 static int print_text(const struct idem_stats *stats)
 {
-  char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE];
+  char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE];
+  char share[CLI_UNIT_SIZE + 4];
   print_calls(stats);
   putchar('\n');
   print_saved(stats);
   putchar('\n');
-  print_store(stats);
+  count("answers", stats->answers, "in the store");
+  snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
+  amount("size", cli_bytes(bytes, stats->answer_bytes), share);
   printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));
   return CLI_OK;
 }
 
-/* The store is opened for it, but nothing of it is read but the shared page and one number of the
- * tree. */
 static int stats(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_stats stats;

@@ -143,7 +143,8 @@ struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl);
 const char *doctor_find_version(const struct cli_elf *elf);
 
 struct doctor_proof;
-void doctor_print(const struct doctor *doctor, const struct doctor_proof *proof);
+/* Both print, and return an enum cli_exit. `proof` is NULL without one. */
+int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof);
 int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof);
 
 #endif

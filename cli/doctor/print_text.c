@@ -110,7 +110,7 @@ static void print_proof(const struct doctor_proof *proof)
 }
 
 /* Fits a screen: findings are short, and advice is said once. */
-void doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
+int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
 {
   print_head(doctor);
   print_findings(doctor);
@@ -118,4 +118,5 @@ void doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
     print_proof(proof);
   else
     print_next(doctor);
+  return CLI_OK;
 }

@@ -47,21 +47,14 @@ int cli_use_store(const char *directory)
 
 /* Never makes a store: a typing mistake in --store would leave an empty one behind and say that
  * nothing is stored. */
-static int open_store(const struct idem_config *config, struct idem_store **out)
+int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error)
 {
-  struct idem_error error = {""};
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,
                                        .sync = config->sync,
                                        .must_exist = true,
                                        .key_file = config->key_file};
-  int result = idem_store_open(out, &options, &error);
-  if (result == -ENOENT)
-    return cli_fail(
-        CLI_STORE,
-        "there is no store at %s; the first call that a rule matches makes it, and --store names another",
-        config->store_dir);
-  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : CLI_OK;
+  return idem_store_open(out, &options, error);
 }
 
 /* A store that is not there is no usage error: it is what a first run finds. */
@@ -74,7 +67,14 @@ int cli_find_store(const struct cli_options *options, struct idem_store **out)
     return code;
   if (idem_config_load(&config, get_store_variable, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
-  code = open_store(&config, out);
+  int result = cli_open_store(&config, out, &error);
+  if (result == -ENOENT)
+    code = cli_fail(
+        CLI_STORE,
+        "there is no store at %s; the first call that a rule matches makes it, and --store names another",
+        config.store_dir);
+  else if (result < 0)
+    code = cli_fail(CLI_STORE, "%s", error.text);
   idem_config_release(&config);
   return code;
 }
