@@ -3,7 +3,7 @@
 
 #include "shim/engine/multi_call.h"
 #include "shim/replay/direct.h"
-#include "shim/replay/marks.h"
+#include "shim/replay/own_answers.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
@@ -56,7 +56,7 @@ void call_free(struct call *call)
     return;
   call_close_request(&call->request);
   tee_release(&call->live.tee);
-  problem_release(&call->room);
+  own_answers_release(&call->room);
   inflight_unref(&call->live.inflight);
 }
 
@@ -87,16 +87,16 @@ static void end_replay(struct request *request, CURLcode code, const char *via)
 bool call_deliver(struct request *request, struct decision *decision, CURLcode *code)
 {
   if (decision->route == ROUTE_PROBLEM) {
-    struct problem_room room;
-    *code = problem_deliver(request, decision->problem, &room);
+    struct own_answers_room room;
+    *code = own_answers_deliver(request, decision->problem, &room);
     recorder_end_replay(request, *code, TAPE_REJECT);
-    problem_release(&room);
+    own_answers_release(&room);
     return true;
   }
   if (decision->route != ROUTE_DIRECT)
     return false;
-  char marks[MARKS_SIZE];
-  marks_build(request, marks);
+  char marks[OWN_ANSWERS_MARKS_SIZE];
+  own_answers_mark(request, marks);
   if (direct_deliver(request, marks, code)) {
     end_replay(request, *code, "direct");
     return true;
@@ -114,13 +114,13 @@ static bool play(struct call *call)
 {
   struct request *request = &call->request;
   struct transport *transport = &call->transport;
-  char marks[MARKS_SIZE] = "";
+  char marks[OWN_ANSWERS_MARKS_SIZE] = "";
   call->state = CALL_TRANSPORT;
   if (call->problem) {
-    if (!problem_prepare(request, call->problem, &call->room))
+    if (!own_answers_prepare(request, call->problem, &call->room))
       return false;
   } else {
-    marks_build(request, marks);
+    own_answers_mark(request, marks);
     /* An app's loop may be slow, and the feeder looks at an answer that has a pace. */
     if (call->multi ? !stream_follow_is_joined(request) : request->speed > 0)
       request_unpin(request);

@@ -29,7 +29,7 @@
 #include "shim/engine/decide.h"
 #include "shim/engine/live.h"
 #include "shim/handle/multi.h"
-#include "shim/replay/problem.h"
+#include "shim/replay/own_answers.h"
 #include "shim/transport/transport.h"
 
 /*
@@ -64,8 +64,8 @@ struct call {
   CURLcode code;       /* DONE */
   struct live live;
   struct transport transport;
-  const struct problem *problem; /* the shim's own answer, or NULL */
-  struct problem_room room;
+  const struct own_answer *problem; /* the shim's own answer, or NULL */
+  struct own_answers_room room;
 
   struct multi *multi;                   /* that drives it; NULL: perform */
   struct call *next, **link;             /* in it */

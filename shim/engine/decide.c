@@ -84,7 +84,7 @@ static struct decision on_owned(struct request *request)
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};
 }
 
-static struct decision refuse(struct request *request, const struct problem *problem)
+static struct decision refuse(struct request *request, const struct own_answer *problem)
 {
   request->api->leave(request->store, &request->op, false);
   return (struct decision){.route = ROUTE_PROBLEM, .problem = problem};
@@ -94,13 +94,13 @@ static struct decision on_mismatch(struct request *request)
 {
   bool reject = request->rule->mismatch == IDEM_MISMATCH_REJECT;
   request_event(request, "mismatch", reject ? "rejected" : "sent untouched", 0, -1);
-  return reject ? refuse(request, &problem_mismatch) : decide_live(request, "mismatch");
+  return reject ? refuse(request, &own_answers_mismatch) : decide_live(request, "mismatch");
 }
 
 static struct decision on_doubt(struct request *request)
 {
   request_event(request, "in_doubt", "sent before, with no known outcome; refused", 0, -1);
-  return refuse(request, &problem_in_doubt);
+  return refuse(request, &own_answers_in_doubt);
 }
 
 /* Waiting for what this thread itself has to carry on would be for ever. */

@@ -18,7 +18,7 @@
 #define IDEMSHIM_SHIM_DECIDE_H
 
 #include "shim/engine/live.h"
-#include "shim/replay/problem.h"
+#include "shim/replay/own_answers.h"
 
 /* Which way a call goes, and what the way needs. */
 enum route {
@@ -32,7 +32,7 @@ enum route {
 struct decision {
   enum route route;
   enum live_kind kind;
-  const struct problem *problem;
+  const struct own_answer *problem;
 };
 
 /* Opens the request of a handle, reading its body ahead where it comes from the app, and asks about it. `direct` says

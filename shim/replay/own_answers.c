@@ -1,13 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-#include "shim/replay/problem.h"
+#include "shim/replay/own_answers.h"
 
+#include "shim/base/http_header.h"
 #include "shim/info/info.h"
 #include "shim/replay/direct.h"
 
 #include <stdio.h>
 #include <string.h>
 
-const struct problem problem_mismatch = {
+void own_answers_mark(const struct request *request, char marks[OWN_ANSWERS_MARKS_SIZE])
+{
+  static const char head[] =
+      "X-Idempotency-Replayed: true\r\nX-From-Cache: true\r\nX-Original-Request-Time: ";
+  static const char id[] = "\r\nX-Idemshim-Id: ";
+  const char *date =
+      request->rule->mark && !request->tape.played ? info_record_date(request->op.answer.facts) : NULL;
+  char *at = marks;
+  *at = '\0';
+  if (!date)
+    return;
+  memcpy(at, head, sizeof(head) - 1);
+  at += sizeof(head) - 1;
+  memcpy(at, date, HEADER_DATE_SIZE - 1);
+  at += HEADER_DATE_SIZE - 1;
+  memcpy(at, id, sizeof(id) - 1);
+  at += sizeof(id) - 1;
+  memcpy(at, request->op.answer.id, IDEM_ID_SIZE - 1);
+  memcpy(at + IDEM_ID_SIZE - 1, "\r\n", 3);
+}
+
+const struct own_answer own_answers_mismatch = {
     .status = 422,
     .reason = "Unprocessable Content",
     .title = "Idempotency key reused with a different request",
@@ -16,7 +38,7 @@ const struct problem problem_mismatch = {
               "the rule.",
 };
 
-const struct problem problem_in_doubt = {
+const struct own_answer own_answers_in_doubt = {
     .status = 409,
     .reason = "Conflict",
     .title = "The outcome of an earlier request is unknown",
@@ -34,7 +56,7 @@ static const char *scheme_name(const struct shadow *shadow)
 }
 
 /* What getinfo shows of an answer that came from nowhere. */
-static bool add_facts(struct buffer *facts, const struct request *request, const struct problem *problem,
+static bool add_facts(struct buffer *facts, const struct request *request, const struct own_answer *problem,
                       size_t header_len, size_t body_len)
 {
   const struct shadow *shadow = request->shadow;
@@ -50,7 +72,8 @@ static bool add_facts(struct buffer *facts, const struct request *request, const
          info_record_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
 
-bool problem_prepare(struct request *request, const struct problem *problem, struct problem_room *room)
+bool own_answers_prepare(struct request *request, const struct own_answer *problem,
+                         struct own_answers_room *room)
 {
   int body_len =
       snprintf(room->body, sizeof(room->body),
@@ -75,15 +98,16 @@ bool problem_prepare(struct request *request, const struct problem *problem, str
   return ready;
 }
 
-void problem_release(struct problem_room *room)
+void own_answers_release(struct own_answers_room *room)
 {
   buffer_release(&room->facts);
 }
 
-CURLcode problem_deliver(struct request *request, const struct problem *problem, struct problem_room *room)
+CURLcode own_answers_deliver(struct request *request, const struct own_answer *problem,
+                             struct own_answers_room *room)
 {
   CURLcode code = CURLE_OUT_OF_MEMORY;
-  if (!problem_prepare(request, problem, room) || !direct_deliver(request, "", &code))
+  if (!own_answers_prepare(request, problem, room) || !direct_deliver(request, "", &code))
     direct_fail(request, code);
   return code;
 }
