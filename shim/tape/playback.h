@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* IDEMSHIM_MODE=replay: the outcome of a call is what the tape has for it. Never any network. */
+/*
+ * playback: IDEMSHIM_MODE=replay. The outcome of a call is what the tape has for it; never any network.
+ *
+ *     playback_find(&request);                        // op.answer and tape.ending
+ *     ...op.answer is delivered, direct or by transport...
+ *     code = playback_end(&request, code);
+ *     playback_release(&request);
+ *
+ * An incident ended in errors as well as in answers, so that an outcome is an answer, or a part of one, and an ending:
+ * a code and libcurl's words for it. A call that the tape does not have fails, and says which recorded one is nearest.
+ * IDEMSHIM_REPLAY_EDIT puts another body in the place of a recorded one. All of it belongs to the request's thread; the
+ * tape takes its own locks.
+ */
 #ifndef IDEMSHIM_SHIM_PLAYBACK_H
 #define IDEMSHIM_SHIM_PLAYBACK_H
 
@@ -9,13 +21,14 @@
  * with CURLE_COULDNT_CONNECT and a text that says which recorded one is nearest, and where they differ. */
 void playback_find(struct request *request);
 
-/* Behind the body, the HTTP trailers that were recorded: libcurl's own parser has seen none. */
+/* Gives the app the HTTP trailers that were recorded, behind the body: libcurl's own parser has seen none. */
 CURLcode playback_trailers(const struct request *request);
 
-/* What the call ends with, for a transfer that has ended with `code`: the recorded code, whose text is put
+/* Says what the call ends with, for a transfer that has ended with `code`: the recorded code, whose text is put
  * into the app's ERRORBUFFER; or `code`, where a callback of the app has ended it now. */
 CURLcode playback_end(struct request *request, CURLcode code);
 
+/* Frees what playback_find() has read. Does nothing for a request that no tape answers. */
 void playback_release(struct request *request);
 
 #endif
