@@ -72,6 +72,7 @@ static void unlist(struct call *call)
     call->next->link = call->link;
   multi->unread -= call->state == CALL_OPEN;
   multi_call_unready(call);
+  multi_call_unwatch(call);
 }
 
 /* Beginning. */
@@ -204,6 +205,7 @@ enum call_step call_begin(struct call *call, struct decision decision)
   call->state = CALL_LIVE;
   own(call);
   live_begin(&call->live, request, call->kind);
+  multi_call_watch(call);
   return CALL_RUN;
 }
 
@@ -258,6 +260,7 @@ void call_go_live(struct call *call)
   transport_disarm(&call->transport, CURLE_OK);
   call->state = CALL_LIVE;
   live_begin(&call->live, &call->request, call->kind);
+  multi_call_watch(call);
 }
 
 /* Ending. */

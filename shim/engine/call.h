@@ -26,6 +26,7 @@
 #ifndef IDEMSHIM_SHIM_CALL_H
 #define IDEMSHIM_SHIM_CALL_H
 
+#include "shim/base/timer_heap.h"
 #include "shim/engine/decide.h"
 #include "shim/engine/live.h"
 #include "shim/handle/multi.h"
@@ -70,6 +71,9 @@ struct call {
   struct multi *multi;                   /* that drives it; NULL: perform */
   struct call *next, **link;             /* in it */
   struct call *next_ready, **ready_link; /* among those whose callback has run; NULL: it is not */
+  struct timer look;                     /* LIVE: when it has to be looked at */
+  struct tee_listener listener;          /* which a status line makes due */
+  bool guarded;                          /* counted among the multi's */
   CURLMsg message;                       /* DROPPED */
 };
 

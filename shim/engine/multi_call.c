@@ -7,6 +7,8 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
+#include <stddef.h>
+
 CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, const struct idem_rule *rule)
 {
   const struct libcurl *real = multi->lib;
@@ -58,8 +60,49 @@ static void read_body(struct call *call)
 /* In a copy of the process the call is driven to its end here. */
 static void carry_on(struct call *call)
 {
-  if (rescue_is_copy(&call->live.rescue))
+  if (call->state == CALL_LIVE && rescue_is_copy(&call->live.rescue))
     copy_finish(&call->live.rescue);
+}
+
+/* A status line has come: somebody may be waiting for what follows. */
+static void on_status(void *self, int status)
+{
+  struct call *call = self;
+  (void)status;
+  timer_set(&call->multi->looks, &call->look, 0);
+}
+
+void multi_call_watch(struct call *call)
+{
+  struct multi *multi = call->multi;
+  if (!multi || call->kind != LIVE_OWNED)
+    return;
+  call->listener = (struct tee_listener){.self = call, .status = on_status};
+  tee_listen(&call->live.tee, &call->listener);
+  timer_set(&multi->looks, &call->look, 0);
+  call->guarded = call->request.rule->guard;
+  multi->guarded += call->guarded;
+}
+
+void multi_call_unwatch(struct call *call)
+{
+  timer_unset(&call->multi->looks, &call->look);
+  call->multi->guarded -= call->guarded;
+  call->guarded = false;
+}
+
+static struct call *next_due(const struct multi *multi, int64_t now_us)
+{
+  struct timer *timer = timer_heap_due(&multi->looks, now_us);
+  return timer ? (struct call *)(void *)((char *)timer - offsetof(struct call, look)) : NULL;
+}
+
+static void look_again(struct call *call, int64_t at_us)
+{
+  if (call->state != CALL_LIVE || at_us == INT64_MAX)
+    timer_unset(&call->multi->looks, &call->look);
+  else
+    timer_set(&call->multi->looks, &call->look, at_us);
 }
 
 void multi_call_before_turn(struct multi *multi)
@@ -72,23 +115,40 @@ void multi_call_before_turn(struct multi *multi)
     if (call->state == CALL_OPEN)
       read_body(call);
   }
-  for (struct call *call = multi->calls; call; call = call->next)
-    if (call->state == CALL_LIVE) {
-      rescue_look(&call->live.rescue);
-      carry_on(call);
-    }
-}
-
-static void guard(struct multi *multi)
-{
-  for (struct call *call = multi->calls; call; call = call->next)
+  int64_t now_us = multi->looks.first ? monotonic_us() : 0;
+  for (struct call *call; (call = next_due(multi, now_us));) {
+    struct rescue *rescue = &call->live.rescue;
     if (call->state == CALL_LIVE) {
       stream_publish_look(&call->live.publish);
-      rescue_look_after(&call->live.rescue);
-    }
-  for (struct call *call = multi->calls; call; call = call->next)
-    if (call->state == CALL_LIVE)
+      rescue_look(rescue);
       carry_on(call);
+    }
+    int64_t next_us = rescue_next_look_us(rescue, now_us);
+    look_again(call, next_us > now_us ? next_us : now_us + 1);
+  }
+}
+
+static void look_after(struct call *call)
+{
+  if (call->state != CALL_LIVE)
+    return;
+  stream_publish_look(&call->live.publish);
+  rescue_look_after(&call->live.rescue);
+}
+
+/* A guard is made in the turn that has sent the request, which no callback tells of. */
+static void guard(struct multi *multi)
+{
+  int64_t now_us = multi->looks.first ? monotonic_us() : 0;
+  for (struct call *call = multi->guarded ? multi->calls : NULL; call; call = call->next)
+    look_after(call);
+  for (struct call *call; (call = next_due(multi, now_us));) {
+    look_again(call, now_us + 1);
+    look_after(call);
+  }
+  /* A callback in the turn, or the guard, may have made this process a copy. */
+  for (struct call *call = rescue_in_copy ? multi->calls : NULL; call; call = call->next)
+    carry_on(call);
 }
 
 void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)

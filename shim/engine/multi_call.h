@@ -46,4 +46,9 @@ void multi_call_give_up_all(struct multi *multi, const char *why);
 void multi_call_ready(struct call *call);
 void multi_call_unready(struct call *call);
 
+/* The call goes live: from now on it is looked at when its deadline is near, when an answer begins, and now and
+ * then. A turn costs the same however many idle calls the multi has. */
+void multi_call_watch(struct call *call);
+void multi_call_unwatch(struct call *call);
+
 #endif

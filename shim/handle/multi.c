@@ -22,9 +22,10 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   multi->lib = lib;
   multi->driver = (struct driver){.depth = 0};
   multi->calls = multi->ready = NULL;
+  multi->looks.first = NULL;
   multi->first_message = NULL;
   multi->last_message = &multi->first_message;
-  multi->message_count = multi->added = multi->unread = 0;
+  multi->message_count = multi->added = multi->unread = multi->guarded = 0;
   multi->reads_ahead = multi->in_reader = false;
   if (pointer_map_add(&multi_map, &multi->entry, handle))
     return multi;

@@ -12,6 +12,7 @@
 
 #include "shim/base/driver.h"
 #include "shim/base/pointer_map.h"
+#include "shim/base/timer_heap.h"
 #include "shim/handle/shadow.h"
 
 struct call;
@@ -25,11 +26,13 @@ struct multi {
   _Atomic uint32_t serial; /* grows with every use of this memory */
   struct call *calls;      /* of ours, under way */
   struct call *ready;      /* those whose callback has run: they may have to go live */
+  struct timer_heap looks; /* when which of those that are live has to be looked at */
   struct message *first_message, **last_message, *spare_message; /* read ahead of the app (messages.h) */
   unsigned message_count;
   struct shadow **in;   /* the handles in it */
   unsigned added, room; /* how many there are, and may be */
   unsigned unread;      /* calls whose body is still to be read */
+  unsigned guarded;     /* those that want a guard: they are looked at in each turn */
   bool reads_ahead;
   struct driver driver; /* the thread that turns it, while calls of ours are in it */
   bool in_reader;       /* of an unread flight: a callback, in which libcurl refuses to be called */

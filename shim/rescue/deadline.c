@@ -98,6 +98,14 @@ bool deadline_has_come(struct rescue *rescue, int64_t now_us)
   return true;
 }
 
+int64_t deadline_next_look_us(const struct rescue *rescue, int64_t now_us)
+{
+  int64_t due = deadline_us(rescue);
+  if (!due)
+    return INT64_MAX;
+  return now_us < due - SOON_US ? due - SOON_US : now_us < due - NEAR_US ? due - NEAR_US : now_us;
+}
+
 bool deadline_was_passed(const struct rescue *rescue)
 {
   int64_t due = rescue->state == RESCUE_READY && is_held(rescue) ? deadline_us(rescue) : 0;

@@ -25,6 +25,9 @@ void deadline_note_status(struct rescue *rescue, int status);
 /* Before a turn. A turn that begins shortly before the deadline waits for it. */
 bool deadline_has_come(struct rescue *rescue, int64_t now_us);
 
+/* When it is worth asking again, if nothing changes meanwhile. INT64_MAX without a deadline. */
+int64_t deadline_next_look_us(const struct rescue *rescue, int64_t now_us);
+
 /* After one: true if it came within, where libcurl's timer may have been used up. */
 bool deadline_was_passed(const struct rescue *rescue);
 

@@ -15,6 +15,8 @@
 #include <pthread.h>
 #include <sys/select.h>
 
+#define LOOK_US 250000
+
 /* The two sides. */
 
 /* Makes libcurl look at this transfer now. Its socket is dead, so no event will; unpausing marks it for the
@@ -68,9 +70,12 @@ static void find_sockets(struct rescue *rescue)
   eligible_find_sockets(shadow, &rescue->sockets);
 }
 
+bool rescue_in_copy;
+
 static void become_copy(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
+  rescue_in_copy = true;
   rescue->state = RESCUE_COPY;
   rescue->tee->app_gone = true;
   process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
@@ -219,6 +224,14 @@ void rescue_look(struct rescue *rescue)
   deadline_end(rescue);
   if (multi_of(rescue->request->shadow))
     wake(rescue);
+}
+
+int64_t rescue_next_look_us(const struct rescue *rescue, int64_t now_us)
+{
+  if (rescue->state != RESCUE_READY && (!rescue->publish || !rescue->publish->request))
+    return INT64_MAX;
+  int64_t due = rescue->state == RESCUE_READY ? deadline_next_look_us(rescue, now_us) : INT64_MAX;
+  return due < now_us + LOOK_US ? due : now_us + LOOK_US;
 }
 
 struct rescue *rescue_turn(CURLM *multi)
