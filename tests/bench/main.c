@@ -7,6 +7,8 @@
  *
  * bench other: with or without the preload: what calls cost that are not ours.
  *
+ * bench idle COUNT: with or without it: a turn of a multi in which so many calls of ours wait for their answers.
+ *
  * bench upstream ORIGIN LATENCY_MS COUNT: with or without it: calls to a server that takes its time.
  *
  * bench exec PRELOAD: what exec of a program without libcurl costs, with PRELOAD and without.
@@ -15,12 +17,18 @@
  */
 #include "tests/bench/bench.h"
 
+/* curl_multi_socket_all() sends a multi's calls on their way without a loop. */
+#define CURL_DISABLE_DEPRECATION
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -187,6 +195,14 @@ static void set_option(void *handle, unsigned count)
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)i);
 }
 
+enum { HANDLES = 50000 };
+
+static void set_option_in_turn(void *handles, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++)
+    curl_easy_setopt(((CURL **)handles)[i % HANDLES], CURLOPT_TIMEOUT_MS, (long)i);
+}
+
 static void perform_elsewhere(void *handle, unsigned count)
 {
   for (unsigned i = 0; i < count; i++)
@@ -198,14 +214,91 @@ static void perform_elsewhere(void *handle, unsigned count)
 static int bench_other(void)
 {
   CURL *handle = curl_easy_init();
+  CURL **handles = calloc(HANDLES, sizeof(CURL *));
+  for (unsigned i = 0; handles && i < HANDLES; i++)
+    handles[i] = curl_easy_init();
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   struct subject rows[] = {
       {"setopt", set_option, handle, 100000, 0},
       {"perform", perform_elsewhere, handle, 10000, 0},
+      {"setopt in turn", set_option_in_turn, handles, HANDLES, 0},
   };
-  measure(rows, 2, 31);
-  print(rows, 2);
+  measure(rows, 3, 31);
+  print(rows, 3);
   return 0;
+}
+
+struct idle {
+  CURLM *multi;
+  curl_socket_t fd; /* of one of the calls */
+};
+
+static int note_socket(CURL *handle, curl_socket_t fd, int what, void *user, void *of_socket)
+{
+  (void)handle;
+  (void)of_socket;
+  if (what != CURL_POLL_REMOVE)
+    ((struct idle *)user)->fd = fd;
+  return 0;
+}
+
+/* libcurl looks at the one transfer, and finds that nothing has come. */
+static void turn(void *data, unsigned count)
+{
+  const struct idle *idle = data;
+  int running;
+  for (unsigned i = 0; i < count; i++)
+    curl_multi_socket_action(idle->multi, idle->fd, CURL_CSELECT_IN, &running);
+}
+
+/* A listener that accepts nobody: the kernel takes the connections and the requests, and nothing is answered. Our
+ * configuration is read when the first handle is made, so its port can be one of ours until then. */
+static int listen_in_vain(void)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof(address);
+  char hosts[32];
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) || listen(fd, 4096) ||
+      getsockname(fd, (struct sockaddr *)&address, &size))
+    exit(1);
+  snprintf(hosts, sizeof(hosts), "127.0.0.1:%u", ntohs(address.sin_port));
+  setenv("IDEMSHIM_HOSTS", hosts, 1);
+  return ntohs(address.sin_port);
+}
+
+static int bench_idle(const char *count)
+{
+  struct rlimit files;
+  struct idle idle = {.fd = -1};
+  struct subject rows[] = {{"idle", turn, &idle, 1000, 0}};
+  char url[64];
+  int port = listen_in_vain(), running;
+  idle.multi = curl_multi_init();
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1/chat/completions", port);
+  curl_multi_setopt(idle.multi, CURLMOPT_SOCKETFUNCTION, note_socket);
+  curl_multi_setopt(idle.multi, CURLMOPT_SOCKETDATA, &idle);
+  for (unsigned i = 0; i < strtoul(count, NULL, 10); i++) {
+    CURL *handle = curl_easy_init();
+    char request[REQUEST_SIZE + 1];
+    make_request(request, i);
+    curl_easy_setopt(handle, CURLOPT_URL, url);
+    curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request);
+    curl_multi_add_handle(idle.multi, handle);
+  }
+  for (int i = 0; i < 50; i++) {
+    curl_multi_socket_all(idle.multi, &running);
+    usleep(5000);
+  }
+  if (idle.fd < 0)
+    return 1;
+  measure(rows, 1, 31);
+  print(rows, 1);
+  fflush(stdout);
+  _exit(0); /* nobody waits for the calls */
 }
 
 struct program {
@@ -253,10 +346,13 @@ int main(int argc, char **argv)
     return bench_transport(argv[2], argv[3]);
   if (strcmp(what, "other") == 0)
     return bench_other();
+  if (strcmp(what, "idle") == 0 && argc == 3)
+    return bench_idle(argv[2]);
   if (strcmp(what, "exec") == 0 && argc == 3)
     return bench_exec(argv[2]);
-  fprintf(stderr, "bench: hits ORIGIN NGINX_ORIGIN DIR | transport ORIGIN NGINX_ORIGIN | other | upstream "
-                  "ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
-                  "scripts/bench runs them\n");
+  fprintf(stderr,
+          "bench: hits ORIGIN NGINX_ORIGIN DIR | transport ORIGIN NGINX_ORIGIN | other | idle COUNT | "
+          "upstream ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
+          "scripts/bench runs them\n");
   return 2;
 }
