@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format: a tape as bytes, version 1, in the byte order of x86-64 and aarch64.
+ * format: a tape as bytes, version 2, in the byte order of x86-64 and aarch64.
  *
  * A segment is a head and then records, each a frame, a summary and a content. The summary is what an index
  * and a list need, the content is all the rest; where the tape is encrypted, both are sealed, each with its
@@ -16,7 +16,8 @@
 #include <string.h>
 
 #define TAPE_HEAD_MAGIC "idemtape"
-enum { TAPE_VERSION = 1, TAPE_ENCRYPTED = 1, TAPE_FLAGS = 1 };
+/* Version 1 has the same layout; its exchanges are named as idemshim 0.1 named them. */
+enum { TAPE_VERSION_0_1 = 1, TAPE_VERSION = 2, TAPE_ENCRYPTED = 1, TAPE_FLAGS = 1 };
 enum {
   TAPE_SALT_SIZE = 32,
   TAPE_ID_SIZE = 16,

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. */
+/*
+ * match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. And one for
+ * exchanges that 0.1 has recorded, whose names nobody makes any more: by what they ask for, without their headers,
+ * for 0.1 did not write down all that go on the wire.
+ */
 #include "store/json/json_canon.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
@@ -19,6 +23,7 @@ struct loose_name {
 struct loose_index {
   struct loose_index *next;
   const struct idem_rule *rule;
+  bool old;                 /* of exchanges that 0.1 has recorded, and nothing is masked */
   struct loose_name *names; /* sorted */
   uint32_t *index;          /* the same order, without the names */
   size_t count;
@@ -55,12 +60,13 @@ static struct idem_span masked_at(const struct masked *masked, size_t i)
   return (struct idem_span){masked->buffer.data ? masked->buffer.data + from : "", masked->end[i] - from};
 }
 
+/* `string` is room to mask strings in; NULL: they count as they are. */
 static void finish_print(const struct idem_request *request, struct tape_buffer *string,
                          uint8_t print[IDEM_KEY_SIZE])
 {
   uint8_t content[IDEM_KEY_SIZE];
   struct hash hash;
-  content_fingerprint_replaced(request, false, mask_string, string, content);
+  content_fingerprint_replaced(request, false, string ? mask_string : NULL, string, content);
   hash_begin(&hash);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
@@ -69,8 +75,18 @@ static void finish_print(const struct idem_request *request, struct tape_buffer 
   hash_end(&hash, print);
 }
 
-static bool loose_print(const struct idem_request *request, uint8_t print[IDEM_KEY_SIZE])
+static bool old_print(const struct idem_request *request, uint8_t print[IDEM_KEY_SIZE])
 {
+  struct idem_request copy = *request;
+  copy.header_count = 0;
+  finish_print(&copy, NULL, print);
+  return true;
+}
+
+static bool loose_print(const struct idem_request *request, bool old, uint8_t print[IDEM_KEY_SIZE])
+{
+  if (old)
+    return old_print(request, print);
   struct masked masked = {0};
   struct tape_buffer string = {0};
   struct idem_span headers[HEADERS_MOST];
@@ -112,12 +128,15 @@ static void fill(struct loose_index *index, const struct tape *tape)
   struct tape_record record = {0};
   struct idem_span headers[HEADERS_MOST];
   for (size_t i = 0; i < tape->count; i++) {
-    if (tape->entries[i].what == TAPE_RESCUE || tape_read(tape, i + 1, &record, NULL) < 0)
+    const struct tape_entry *entry = &tape->entries[i];
+    if (index->old && tape->files[entry->segment].head.version != TAPE_VERSION_0_1)
+      continue;
+    if (entry->what == TAPE_RESCUE || tape_read(tape, i + 1, &record, NULL) < 0)
       continue;
     struct idem_request request = tape_request(&record, index->rule, headers, HEADERS_MOST);
     struct loose_name *name = &index->names[index->count];
     name->index = (uint32_t)i;
-    index->count += loose_print(&request, name->print);
+    index->count += loose_print(&request, index->old, name->print);
   }
   tape_record_release(&record);
   qsort(index->names, index->count, sizeof(*index->names), by_print);
@@ -135,12 +154,13 @@ static void free_index(struct loose_index *index)
   free(index);
 }
 
-static struct loose_index *make_index(const struct tape *tape, const struct idem_rule *rule)
+static struct loose_index *make_index(const struct tape *tape, const struct idem_rule *rule, bool old)
 {
   struct loose_index *index = calloc(1, sizeof(*index));
   if (!index)
     return NULL;
   index->rule = rule;
+  index->old = old;
   index->names = calloc(tape->count + 1, sizeof(*index->names));
   index->index = calloc(tape->count + 1, sizeof(*index->index));
   if (index->names && index->index) {
@@ -151,14 +171,14 @@ static struct loose_index *make_index(const struct tape *tape, const struct idem
   return NULL;
 }
 
-static struct loose_index *find_index(struct tape_matcher *matcher, const struct idem_rule *rule)
+static struct loose_index *find_index(struct tape_matcher *matcher, const struct idem_rule *rule, bool old)
 {
   struct loose_index *first = atomic_load(&matcher->loosely), *at = first;
-  while (at && at->rule != rule)
+  while (at && (at->rule != rule || at->old != old))
     at = at->next;
   if (at)
     return at;
-  struct loose_index *made = make_index(matcher->tape, rule);
+  struct loose_index *made = make_index(matcher->tape, rule, old);
   /* Another thread may have made the same one meanwhile: it does no harm to have both. */
   do
     if (made)
@@ -177,12 +197,13 @@ void tape_loose_free(struct tape_matcher *matcher)
 }
 
 /* Reading the whole tape for it is dear, so it is done when the first exact match fails. */
-struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request)
+struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request, bool old)
 {
   uint8_t print[IDEM_KEY_SIZE];
   struct tape_buffer buffer = {0};
   struct idem_request redacted = tape_request_redacted(request, &buffer);
-  struct loose_index *index = loose_print(&redacted, print) ? find_index(matcher, request->rule) : NULL;
+  struct loose_index *index =
+      loose_print(&redacted, old, print) ? find_index(matcher, request->rule, old) : NULL;
   size_t from = 0, to = 0;
   free(buffer.data);
   if (!index)

@@ -165,6 +165,14 @@ static void say_loose(struct tape_matcher *matcher, const struct idem_request *r
   free(buffer.data);
 }
 
+static bool has_old(const struct tape *tape)
+{
+  for (size_t i = 0; i < tape->file_count; i++)
+    if (tape->files[i].head.version == TAPE_VERSION_0_1)
+      return true;
+  return false;
+}
+
 /* From the strictest name to the loosest. */
 static enum tape_verdict match_call(struct tape_matcher *matcher, const struct idem_request *request,
                                     const struct tape_call *call, struct tape_match *match)
@@ -174,10 +182,12 @@ static enum tape_verdict match_call(struct tape_matcher *matcher, const struct i
   if (!group.count)
     group = find_group(matcher, &matcher->by_fingerprint, offsetof(struct tape_entry, fingerprint),
                        call->fingerprint);
+  if (!group.count && has_old(matcher->tape))
+    group = tape_loose_find(matcher, request, true);
   if (group.count)
     return choose(matcher, group, call, match);
   if (matcher->loose)
-    group = tape_loose_find(matcher, request);
+    group = tape_loose_find(matcher, request, false);
   if (!group.count) {
     tape_nearest(matcher->tape, request, match);
     return TAPE_MISS;

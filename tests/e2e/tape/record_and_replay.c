@@ -354,3 +354,26 @@ Test(tape_replay, a_mistake_in_the_configuration_lets_no_call_out)
   cr_expect_eq(mock_count(&w).requests, 0);
   run_release(&r);
 }
+
+/* It is in the tree as 0.1 wrote it: POSTs of {"q":1} and {"q":2} to port 18998. */
+Test(tape_replay, a_tape_of_0_1_is_replayed_by_what_the_calls_ask_for)
+{
+  static const struct {
+    const char *body, *answer;
+  } calls[] = {{"{\"q\": 2}", "{\"a\":2}"}, {"{\"q\": 1}", "{\"a\":1}"}};
+  char *here = realpath("tests/e2e/tape/recorded-by-0.1", NULL);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1:18998");
+  world_env(&w, "IDEMSHIM_TAPE", "%s", here);
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+    struct run r =
+        run_shim(&w, "curl", "-sS", "-d", calls[i].body, "http://127.0.0.1:18998/v1/embeddings", NULL);
+    cr_expect_str_eq(r.out, calls[i].answer, "%s%s", r.out, r.err);
+    run_release(&r);
+  }
+  struct run other =
+      run_shim(&w, "curl", "-sS", "-d", "{\"q\":3}", "http://127.0.0.1:18998/v1/embeddings", NULL);
+  cr_expect_eq(other.status, 7);
+  run_release(&other);
+  free(here);
+}

@@ -155,9 +155,9 @@ static void refused(int code, const char *text)
 Test(tape_damage, a_newer_version_is_refused)
 {
   record_some(1);
-  bytes[offsetof(struct tape_head, version)] = 2;
+  bytes[offsetof(struct tape_head, version)] = 3;
   put_back(size);
-  refused(-EPROTO, "the tape has version 2, this idemshim knows version 1");
+  refused(-EPROTO, "the tape has version 3, this idemshim knows version 2");
 }
 
 Test(tape_damage, what_is_no_tape_is_refused)
