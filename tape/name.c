@@ -6,7 +6,6 @@
 
 #include "store/base/hash.h"
 #include "store/base/process.h"
-#include "store/json/json_canon.h"
 #include "store/key/content.h"
 #include "tape/tape.h"
 
@@ -20,37 +19,6 @@ static void begin(struct hash *hash, const char *what, const struct idem_request
   hash_field(hash, request->method);
   hash_field(hash, request->origin);
   hash_field(hash, request->path);
-}
-
-/* The content: query, headers that count, body. */
-
-static void add_header(void *hash, struct idem_span name, struct idem_span value)
-{
-  hash_name(hash, name);
-  hash_field(hash, value);
-}
-
-static void make_fingerprint(const struct idem_request *request, bool named,
-                             uint8_t fingerprint[IDEM_KEY_SIZE])
-{
-  struct idem_span query = request->query, piece;
-  struct hash hash;
-  bool credential;
-  begin(&hash, "idemshim tape content 2", request);
-  while (key_query_next(&query, &piece, &credential))
-    if (!credential)
-      hash_field(&hash, piece);
-  hash_number(&hash, UINT64_MAX);
-  key_headers(request, HEADER_VARY, named, add_header, &hash);
-  hash_number(&hash, UINT64_MAX);
-  hash_field(&hash, request->shape);
-  uint8_t body[IDEM_KEY_SIZE];
-  struct json_canon_options options = {.ignore = &request->rule->keying.ignore};
-  if (json_canon(request->body, &options, body))
-    hash_digest(&hash, body);
-  else
-    hash_field(&hash, request->body);
-  hash_end(&hash, fingerprint);
 }
 
 /* The key. */
@@ -91,7 +59,12 @@ void tape_name(const struct idem_request *request, struct tape_call *call)
   struct hash hash;
   begin(&hash, "idemshim tape key 2", request);
   bool named = has_own_key(&hash, request);
-  make_fingerprint(request, named, call->fingerprint);
+  uint8_t content[IDEM_KEY_SIZE];
+  struct hash print;
+  content_fingerprint(request, named, content);
+  begin(&print, "idemshim tape content 2", request);
+  hash_digest(&print, content);
+  hash_end(&print, call->fingerprint);
   if (named)
     hash_end(&hash, call->key);
   else

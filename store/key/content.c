@@ -48,10 +48,81 @@ void hash_name(struct hash *hash, struct idem_span name)
   }
 }
 
-static void hash_header(void *hash, struct idem_span name, struct idem_span value)
+/* Forms that the app has written itself: their boundary is random, in the header and in the body. */
+
+/* The boundary of a multipart Content-Type, within its value; no length: there is none. */
+static struct idem_span boundary_in(struct idem_span type)
 {
-  hash_name(hash, name);
-  hash_field(hash, value);
+  static const char kind[] = "multipart/", name[] = "boundary=";
+  struct idem_span none = {"", 0};
+  if (type.len < sizeof(kind) || strncasecmp(type.data, kind, sizeof(kind) - 1) != 0)
+    return none;
+  for (const char *at = type.data, *end = at + type.len; (size_t)(end - at) > sizeof(name) - 1; at++) {
+    if (strncasecmp(at, name, sizeof(name) - 1) != 0)
+      continue;
+    at += sizeof(name) - 1;
+    bool quoted = *at == '"';
+    at += quoted;
+    const char *stop = at;
+    while (stop < end && (quoted ? *stop != '"' : !strchr("; \t\"", *stop)))
+      stop++;
+    return (struct idem_span){at, (size_t)(stop - at)};
+  }
+  return none;
+}
+
+static bool is_content_type(struct idem_span name)
+{
+  return name.len == 12 && strncasecmp(name.data, "content-type", 12) == 0;
+}
+
+static void find_boundary(void *boundary, struct idem_span name, struct idem_span value)
+{
+  if (is_content_type(name))
+    *(struct idem_span *)boundary = boundary_in(value);
+}
+
+/* The next place where a line begins with the boundary, or the end. */
+static const char *find_delimiter(struct idem_span body, const char *from, struct idem_span boundary)
+{
+  const char *end = body.data + body.len;
+  for (const char *at = from; (at = memmem(at, (size_t)(end - at), boundary.data, boundary.len)); at++)
+    if (at - from >= 2 && at[-1] == '-' && at[-2] == '-' && (at - 2 == body.data || at[-3] == '\n'))
+      return at - 2;
+  return end;
+}
+
+/* The parts, each with its length, so that none can pass for two. False if the body is no form of this boundary. */
+static bool hash_form(struct hash *hash, struct idem_span body, struct idem_span boundary)
+{
+  const char *from = body.data, *end = body.data + body.len;
+  if (!boundary.len || find_delimiter(body, from, boundary) == end)
+    return false;
+  while (from < end) {
+    const char *to = find_delimiter(body, from, boundary);
+    hash_field(hash, (struct idem_span){from, (size_t)(to - from)});
+    from = to < end ? to + 2 + boundary.len : end;
+  }
+  hash_number(hash, UINT64_MAX);
+  return true;
+}
+
+struct counting {
+  struct hash *hash;
+  struct idem_span boundary; /* that does not count */
+};
+
+static void hash_header(void *arg, struct idem_span name, struct idem_span value)
+{
+  const struct counting *counting = arg;
+  hash_name(counting->hash, name);
+  if (counting->boundary.len && is_content_type(name)) {
+    struct idem_span boundary = boundary_in(value);
+    size_t before = (size_t)(boundary.data - value.data), behind = before + boundary.len;
+    hash_field(counting->hash, (struct idem_span){value.data, before});
+    value = (struct idem_span){value.data + behind, value.len - behind};
+  }
+  hash_field(counting->hash, value);
 }
 
 static void hash_query(struct hash *hash, struct idem_span query)
@@ -74,12 +145,21 @@ bool content_fingerprint_replaced(const struct idem_request *request, bool named
   hash_begin(&hash);
   hash_text(&hash, "idemshim content 2");
   hash_query(&hash, request->query);
-  key_headers(request, HEADER_VARY, named, hash_header, &hash);
+  struct counting counting = {.hash = &hash, .boundary = {"", 0}};
+  struct hash form;
+  hash_begin(&form);
+  key_headers(request, HEADER_VARY, named, find_boundary, &counting.boundary);
+  bool is_form = hash_form(&form, request->body, counting.boundary);
+  if (!is_form)
+    counting.boundary.len = 0;
+  key_headers(request, HEADER_VARY, named, hash_header, &counting);
   hash_number(&hash, UINT64_MAX);
   hash_field(&hash, request->shape);
-  bool json = json_canon(request->body, &options, body);
-  hash_bytes(&hash, json ? "J" : "R", 1);
-  if (json)
+  bool json = !is_form && json_canon(request->body, &options, body);
+  if (is_form)
+    hash_end(&form, body);
+  hash_bytes(&hash, is_form ? "F" : json ? "J" : "R", 1);
+  if (is_form || json)
     hash_digest(&hash, body);
   else
     hash_bytes(&hash, request->body.data, request->body.len);

@@ -80,6 +80,32 @@ Test(store_keys, ignored_fields_do_not_count)
   cr_expect(!same_body("{\"messages\":[{},{\"id\":1}]}", "{\"messages\":[{},{\"id\":2}]}"));
 }
 
+/* A form with that boundary, as Guzzle writes one. */
+static const char *form_key(const char *boundary, const char *content)
+{
+  static char line[128], body[512];
+  struct caller caller;
+  snprintf(line, sizeof(line), "Content-Type: multipart/form-data; boundary=\"%s\"; charset=utf-8", boundary);
+  snprintf(body, sizeof(body),
+           "--%s\r\nContent-Disposition: form-data; "
+           "name=\"model\"\r\n\r\nwhisper-1\r\n--%s\r\nContent-Disposition: "
+           "form-data; name=\"file\"\r\n\r\n%s\r\n--%s--\r\n",
+           boundary, boundary, content, boundary);
+  caller = caller_of(&fixture, body);
+  caller_bare(&caller);
+  caller_header(&caller, line);
+  return caller_key(&caller);
+}
+
+Test(store_keys, the_boundary_of_a_form_does_not_count)
+{
+  const char *key = form_key("3f2a9c01", "sound");
+  cr_expect_str_eq(form_key("77aa01bcde", "sound"), key);
+  cr_expect_str_neq(form_key("3f2a9c01", "noise"), key);
+  cr_expect_str_neq(form_key("3f2a9c01", "sound\r\n--3f2a9c01\r\n"), key);
+  cr_expect_str_neq(form_key("77aa01bcde", "--3f2a9c01"), form_key("3f2a9c01", "--77aa01bcde"));
+}
+
 Test(store_keys, each_part_of_the_target_counts)
 {
   struct caller plain = caller_of(&fixture, "{}");
