@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+/* In the order of the overview: what runs programs, what asks, what looks after the store. */
 static const struct cli_command *const rows[] = {
     &cli_command_run,   &cli_command_record, &cli_command_replay, &cli_command_check,   &cli_command_doctor,
     &cli_command_stats, &cli_command_ls,     &cli_command_show,   &cli_command_explain, &cli_command_rm,

@@ -12,6 +12,7 @@ static size_t mark(const struct tape_buffer *out)
   return out->len;
 }
 
+/* The fixed part; texts follow it. */
 static struct tape_summary summary_of(const struct tape_call *call, const struct idem_request *request,
                                       const struct tape_outcome *outcome)
 {
@@ -58,6 +59,7 @@ static void add_texts(struct tape_buffer *out, const struct idem_request *reques
     len[i] = (uint32_t)(at[i + 1] - at[i]);
 }
 
+/* The parts in the order of enum in format.h. */
 static void add_parts(struct tape_buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint64_t len[TAPE_PARTS])
 {

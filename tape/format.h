@@ -26,6 +26,8 @@ enum {
   TAPE_TAG_SIZE = 16
 };
 
+/* Stands at the beginning of each segment, and says which tape it belongs to. Written once, with
+ * its sum. */
 struct tape_head {
   char magic[8];
   uint32_t version, size;
@@ -43,6 +45,8 @@ enum { TAPE_HEAD_BOUND = offsetof(struct tape_head, key_check) };
 
 #define TAPE_FRAME_MAGIC UINT64_C(0x0a64636572aa05fe)
 
+/* Stands before each record, and says how long both parts are. It is found again by its magic and
+ * its sum, wherever damage has thrown the reader off. */
 struct tape_frame {
   uint64_t magic;
   uint32_t summary_len, content_len; /* in the file, tags included */
@@ -76,6 +80,7 @@ enum tape_text { TEXT_METHOD, TEXT_ORIGIN, TEXT_PATH, TEXT_QUERY, TEXT_ERROR, TA
 
 enum { TAPE_BODY_ENCODED = 1, TAPE_BODY_DELIVERED = 2, TAPE_SUMMARY_FLAGS = 3 };
 
+/* What an index and a list need. Fixed, then the texts whose lengths are in it. */
 struct tape_summary {
   uint64_t sequence, duration_us;
   int64_t process_us, started_us, first_byte_us;
@@ -101,6 +106,7 @@ enum tape_part {
   TAPE_PARTS
 };
 
+/* Everything else, in parts. */
 struct tape_content {
   uint64_t len[TAPE_PARTS];
 };

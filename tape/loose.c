@@ -10,6 +10,7 @@
 #include "tape/mask.h"
 #include "tape/match.h"
 
+/* More header lines than any client sends. */
 enum { HEADERS_MOST = 256 };
 
 /* A fingerprint and the exchange that has it. */
@@ -31,6 +32,8 @@ struct loose_index {
 
 /* The fingerprint. */
 
+/* Masks the strings of a JSON body one by one, for the digest of the whole; numbers and structure
+ * are what they are. */
 static struct idem_span mask_string(void *arg, struct idem_span text)
 {
   struct tape_buffer *masked = arg;
@@ -48,12 +51,15 @@ struct masked {
   size_t count;
 };
 
+/* One more piece of the request, masked. All lie in one buffer, and are told apart by where they
+ * end. */
 static void add_masked(struct masked *masked, struct idem_span text)
 {
   tape_mask(&masked->buffer, text);
   masked->end[masked->count++] = masked->buffer.len;
 }
 
+/* The i-th of these pieces. */
 static struct idem_span masked_at(const struct masked *masked, size_t i)
 {
   size_t from = i ? masked->end[i - 1] : 0;
@@ -83,6 +89,7 @@ static bool old_print(const struct idem_request *request, uint8_t print[IDEM_KEY
   return true;
 }
 
+/* False for a body that cannot be masked, which then matches exactly or not at all. */
 static bool loose_print(const struct idem_request *request, bool old, uint8_t print[IDEM_KEY_SIZE])
 {
   if (old)
@@ -123,6 +130,7 @@ static int by_print(const void *a, const void *b)
   return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
+/* Reads every exchange, with its body. */
 static void fill(struct loose_index *index, const struct tape *tape)
 {
   struct tape_record record = {0};
@@ -154,6 +162,7 @@ static void free_index(struct loose_index *index)
   free(index);
 }
 
+/* NULL without memory, and then nothing matches loosely. */
 static struct loose_index *make_index(const struct tape *tape, const struct idem_rule *rule, bool old)
 {
   struct loose_index *index = calloc(1, sizeof(*index));
@@ -171,6 +180,7 @@ static struct loose_index *make_index(const struct tape *tape, const struct idem
   return NULL;
 }
 
+/* One for each rule that has missed so far. */
 static struct loose_index *find_index(struct tape_matcher *matcher, const struct idem_rule *rule, bool old)
 {
   struct loose_index *first = atomic_load(&matcher->loosely), *at = first;

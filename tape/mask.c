@@ -33,6 +33,7 @@ static const char *const months[] = {"January", "February", "March",     "April"
 static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                    "Friday", "Saturday", "Sunday"};
 
+/* The number of rows of a table. */
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 /* Letters, digits, and whatever UTF-8 has beyond ASCII. */

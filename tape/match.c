@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* More header lines than any client sends. */
 enum { HEADERS_MOST = 256 };
 
 /* Groups. */

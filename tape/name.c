@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <string.h>
 
+/* What both names have in common. */
 static void begin(struct hash *hash, const char *what, const struct idem_request *request)
 {
   hash_begin(hash);
@@ -39,6 +40,7 @@ static bool add_key_header(struct hash *hash, const struct idem_request *request
   return true;
 }
 
+/* A key that the client sent, or fields that the rule names. */
 static bool has_own_key(struct hash *hash, const struct idem_request *request)
 {
   switch (request->rule->keying.kind) {

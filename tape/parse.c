@@ -17,6 +17,7 @@ static bool cut(struct idem_span *rest, uint64_t len, struct idem_span *out)
   return true;
 }
 
+/* The fixed numbers. */
 static void take_call(const struct tape_summary *summary, struct tape_call *call)
 {
   *call = (struct tape_call){
@@ -34,6 +35,7 @@ static void take_call(const struct tape_summary *summary, struct tape_call *call
   memcpy(call->fingerprint, summary->fingerprint, IDEM_KEY_SIZE);
 }
 
+/* How it ended. */
 static void take_outcome(const struct tape_summary *summary, struct tape_outcome *outcome)
 {
   *outcome = (struct tape_outcome){

@@ -23,6 +23,7 @@ const char *tape_what_name(enum tape_what what)
 
 /* Opening. */
 
+/* An empty directory is no tape. */
 static int find_segments(const char *dir, struct tape_segments *segments, struct idem_error *error)
 {
   struct stat stat_out;
@@ -40,6 +41,7 @@ static int find_segments(const char *dir, struct tape_segments *segments, struct
   return 0;
 }
 
+/* Reads a head for what it refuses: another version, a file that is damaged or none of ours. */
 static int check_head(const char *dir, uint32_t number, struct idem_error *error)
 {
   char path[PATH_MAX];
@@ -108,6 +110,7 @@ static int scan_with_key(struct tape_scan *scan, struct idem_error *error)
   return rc;
 }
 
+/* Room for every segment that was listed. */
 static struct tape *new_tape(const char *dir)
 {
   struct tape *tape = calloc(1, sizeof(*tape));
@@ -132,6 +135,7 @@ void tape_close(struct tape *tape)
   free(tape);
 }
 
+/* On failure nothing is left open. */
 static int scan_new(struct tape **out, struct tape_scan *scan, struct idem_error *error)
 {
   struct quiet quiet = quiet_begin();

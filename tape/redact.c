@@ -31,6 +31,7 @@ void tape_redact_query(struct tape_buffer *out, struct idem_span query)
 
 /* Request headers. */
 
+/* Authorization and Proxy-Authorization, whose scheme (Bearer, Basic) stays readable. */
 static bool is_authorization(struct idem_span name)
 {
   static const char word[] = "authorization";
@@ -54,6 +55,7 @@ static struct idem_span whole_value(struct idem_span line)
   return value;
 }
 
+/* One line: what is no credential stays as it is. */
 static void redact_line(struct tape_buffer *out, const struct idem_request *request, struct idem_span line)
 {
   struct header header = key_header(request, line, false);
@@ -79,6 +81,7 @@ void tape_redact_headers(struct tape_buffer *out, const struct idem_request *req
 
 /* Bodies. */
 
+/* Where the next part of the body that stays begins. */
 struct covering {
   struct tape_buffer *out;
   const char *from; /* what has not been added yet */
@@ -110,6 +113,7 @@ void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, str
 
 /* Response headers. */
 
+/* The header of that name, in any case. */
 static bool is_named(struct idem_span line, const char *name)
 {
   size_t len = strlen(name);

@@ -44,6 +44,7 @@ static int by_number(const void *a, const void *b)
   return (x->number > y->number) - (x->number < y->number);
 }
 
+/* Doubles as it grows. */
 static int add(struct tape_segments *out, uint32_t number, const struct stat *stat)
 {
   struct tape_segment *at = reallocarray(out->at, out->count + 1, sizeof(*at));
@@ -57,6 +58,7 @@ static int add(struct tape_segments *out, uint32_t number, const struct stat *st
   return 0;
 }
 
+/* Names alone; sizes and dates by fstatat(). */
 static int list(DIR *dir, struct tape_segments *out)
 {
   struct dirent *entry;
@@ -94,11 +96,13 @@ int tape_segments_list(const char *path, struct tape_segments *out)
 
 /* Heads. */
 
+/* Over everything before the sum itself. */
 static uint64_t head_sum(const struct tape_head *head)
 {
   return XXH3_64bits(head, offsetof(struct tape_head, sum));
 }
 
+/* The sum over everything before it. */
 void tape_head_finish(struct tape_head *head)
 {
   memcpy(head->magic, TAPE_HEAD_MAGIC, sizeof(head->magic));

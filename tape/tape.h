@@ -93,6 +93,7 @@ struct tape_outcome {
 
 struct tape_writer;
 
+/* What a tape that is written is made with. */
 struct tape_options {
   const char *dir;   /* absolute; made with mode 0700 if it does not exist */
   uint64_t max_size; /* bytes of all segments together, 1 MiB or more; the oldest are deleted. 0: no limit */
@@ -135,6 +136,7 @@ void tape_name(const struct idem_request *request, struct tape_call *call);
 
 struct tape;
 
+/* What is opened, and who is told of damage. */
 struct tape_source {
   const char *dir;
   const char *key_file;                       /* NULL: none */
@@ -153,6 +155,7 @@ struct tape_source {
 int tape_open(struct tape **out, const struct tape_source *source, struct idem_error *error);
 void tape_close(struct tape *tape);
 
+/* Counts of what a tape has, and of what could not be read of it. */
 struct tape_totals {
   uint64_t exchanges, segments, bytes;
   uint64_t torn;    /* ends of segments that were being written when their process died */
@@ -191,6 +194,7 @@ struct idem_request tape_request(const struct tape_record *record, const struct 
 
 struct tape_matcher;
 
+/* How calls are matched in one replay. */
 struct tape_matching {
   bool loose; /* match=loose */
   bool last;  /* exhausted=last: after the last recorded outcome, that one again */
@@ -204,12 +208,14 @@ int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
                       const struct tape_matching *matching, struct idem_error *error);
 void tape_close_matcher(struct tape_matcher *matcher);
 
+/* What a tape says of a call. */
 enum tape_verdict {
   TAPE_FOUND,
   TAPE_EXHAUSTED, /* every recorded outcome of this call has been given */
   TAPE_MISS       /* nothing is recorded for it */
 };
 
+/* What was found, and a note for a person. */
 struct tape_match {
   uint64_t number; /* FOUND: the exchange; MISS: the nearest one, 0 if there is none for this URL */
   bool loose;      /* FOUND only because some things were not looked at */
@@ -243,6 +249,7 @@ bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct 
 /* For a caller that opens this object at run time: the symbol `idem_tape_api` of libidemshim-store.so. */
 
 #define IDEM_TAPE_API_VERSION 1u
+/* All functions, for the shim: the store's object is opened late and asked for this one symbol. */
 struct idem_tape_api {
   uint32_t version; /* IDEM_TAPE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_tape_api) */

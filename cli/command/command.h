@@ -27,6 +27,7 @@
 
 struct tape;
 
+/* How often an option of kind CLI_LIST may be given. */
 #define CLI_LIST_MAX 64
 
 /* Every option of every subcommand; a subcommand's table says which of them it takes. */
@@ -64,6 +65,7 @@ struct cli_option {
 #define CLI_OPTION(name, argument, kind, field, help) CLI_SHORT_OPTION(0, name, argument, kind, field, help)
 #define CLI_OPTION_STORE                                                                                     \
   CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)")
+/* A tape's key. The store's comes from the variable alone, for a store is not chosen in passing. */
 #define CLI_OPTION_KEY                                                                                       \
   CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                         \
              "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")
@@ -77,6 +79,8 @@ struct cli_option {
 #define CLI_OPTION_TAPE                                                                                      \
   CLI_OPTION("tape-size", "N", CLI_TEXT, tape_size, "what the tape may take: 512M; the oldest makes room"),  \
       CLI_OPTION("tape-age", "T", CLI_TEXT, tape_age, "how long exchanges stay on it: 7d"), CLI_OPTION_KEY
+/* What every command that prints something has: JSON is the interface for programs, and its
+ * members do not change their names. */
 #define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")
 #define CLI_OPTION_END  CLI_OPTION(NULL, NULL, CLI_FLAG, json, NULL)
 
@@ -97,8 +101,10 @@ struct cli_command {
                  char **operands); /* of operands[0] */
 };
 
+/* For max_operands. */
 #define CLI_ANY_NUMBER INT_MAX
 
+/* One for each file of cli/commands that is a command of its own. */
 extern const struct cli_command cli_command_run, cli_command_record, cli_command_replay, cli_command_check,
     cli_command_stats, cli_command_ls, cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc,
     cli_command_verify, cli_command_doctor, cli_command_tape;

@@ -105,6 +105,7 @@ static char *json_line(json_t *document)
 
 /* Answers. */
 
+/* The columns of `ls`, in the order in which they stand. */
 enum { ID, AGE, STATUS, KIND, SIZE, TOOK, TOKENS };
 
 /* Those that a narrow terminal can spare are marked. */
@@ -266,6 +267,7 @@ const struct cli_command cli_command_ls = {
 
 /* Records. */
 
+/* The columns of `tape ls`. Names of the other table are taken, so three are called otherwise. */
 enum { NUMBER, TIME, LANE, WHAT, OUTCOME, WAIT, TOTAL, BYTES };
 
 /* STATUS is shown on any terminal here: on a bad day it is what one looks for. */

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* By number, as the store's page has them. */
 static const struct {
   const char *name, *help;
 } counters[IDEM_COUNTER_COUNT] = {
@@ -29,6 +30,7 @@ static const struct {
     {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)},
 };
 
+/* How many of them there are. */
 #define GAUGE_COUNT (sizeof(gauges) / sizeof(gauges[0]))
 
 /* By its place in the struct, as the table has it. */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* In the order of the help: first what one looks at, then what is made of it. */
 static const struct cli_command *const rows[] = {
     &cli_tape_ls, &cli_tape_show, &cli_tape_diff, &cli_tape_verify, &cli_tape_export, &cli_tape_report,
 };

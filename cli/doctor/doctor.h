@@ -66,6 +66,7 @@ enum doctor_kind {
 /* How a finding counts. NOTE changes nothing; COVERS and MAYBE say that calls are reached; LIMITS
  * that some pass by; BLOCKS that none can be reached. */
 enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_LIMITS, DOCTOR_BLOCKS };
+/* The doctor's answer, in three words. */
 enum doctor_verdict { DOCTOR_COVERED, DOCTOR_PARTLY, DOCTOR_NOT_COVERED };
 
 /* What is said of a kind; "{}" in either text stands for what the finding is about. */
@@ -89,6 +90,7 @@ struct doctor_libcurl {
   const char *tls;  /* "OpenSSL", "GnuTLS", ..., or "TLS unknown" */
 };
 
+/* Enough for any program; a patient with more is told the first of them. */
 enum { DOCTOR_MOST_FINDINGS = 48, DOCTOR_MOST_LIBCURLS = 4 };
 
 /* The patient, and all that has been found. Filled by the looks, released once. */
@@ -134,8 +136,11 @@ struct doctor_use {
   const struct cli_object *caller;  /* of curl_easy_perform or, if there is none, of the multi interface */
   bool easy, multi;
 };
+/* Looks at imports and exports alone, so it tells what could be called and not what will be. */
 struct doctor_use doctor_use_of(const struct cli_objects *objects);
+/* By name and by what it exports: neither alone would do. */
 bool doctor_is_libcurl(const struct cli_object *object);
+/* What a libcurl's file tells of itself; nothing of it is run. */
 struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl);
 
 /* "libcurl/7." or "libcurl/8." and so on: the version of a libcurl that is somewhere in the file; NULL for

@@ -73,6 +73,7 @@ static bool look_at_entry(const char *entry, size_t len)
   return cli_elf_cache(name, 0, path, sizeof(path)) && takes_our_calls(path);
 }
 
+/* By the last part of the path, wherever it is installed. */
 static bool is_ours(const char *entry, size_t len)
 {
   static const char name[] = "libidemshim.so";
@@ -94,6 +95,7 @@ static void look_at_list(struct doctor *doctor, const char *list, bool *ours_is_
   }
 }
 
+/* Looked at last, as the dynamic linker does: what LD_PRELOAD names comes before it. */
 static void look_at_file(struct doctor *doctor, const char *path)
 {
   char text[4096];
@@ -106,6 +108,8 @@ static void look_at_file(struct doctor *doctor, const char *path)
   look_at_list(doctor, text, &ours_is_there);
 }
 
+/* The order of the list decides who sees a call first, so what is before ours is another finding
+ * than what is after it. */
 void doctor_look_at_preloads(struct doctor *doctor, const char *preload)
 {
   bool ours_is_there = !preload || !strstr(preload, "libidemshim.so");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Events that the verdict goes by. */
 static const struct {
   const char *name;
   size_t offset;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How much of it is there. */
 enum doctor_request_state { DOCTOR_REQUEST_PART, DOCTOR_REQUEST_WHOLE, DOCTOR_REQUEST_BAD };
 
 /* All zero is a request of which nothing has come yet. */

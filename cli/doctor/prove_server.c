@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A program may open many connections before the first is served. */
 enum { BACKLOG = 128 };
 
 /* ---- start and end ---- */

@@ -188,6 +188,7 @@ static void look_at_modules(struct doctor *doctor, const struct runtime *runtime
   free(real);
 }
 
+/* One file that a module's pattern has found. */
 static void look_at_one(struct doctor *doctor, const struct runtime *runtime)
 {
   look_at_modules(doctor, runtime);

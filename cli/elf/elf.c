@@ -44,6 +44,8 @@ static const Elf64_Phdr *segment(const struct cli_elf *elf, uint32_t type, size_
   return NULL;
 }
 
+/* An address of the program's memory, as a place in its file: the segment that holds it says
+ * where. */
 const void *cli_elf_at_address(const struct cli_elf *elf, uint64_t address, uint64_t size)
 {
   const Elf64_Phdr *load;
@@ -55,6 +57,7 @@ const void *cli_elf_at_address(const struct cli_elf *elf, uint64_t address, uint
 
 /* ---- opening ---- */
 
+/* Made for another kind of machine: its program headers are not even looked at. */
 static bool is_foreign(const struct cli_elf *elf)
 {
   const Elf64_Ehdr *header = cli_elf_at(elf, 0, sizeof(*header));
@@ -95,6 +98,7 @@ int cli_elf_open_fd(struct cli_elf *elf, int fd)
   return 0;
 }
 
+/* The file is opened, mapped and closed again. */
 int cli_elf_open(struct cli_elf *elf, const char *path)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -124,6 +128,7 @@ const char *cli_elf_interpreter(const struct cli_elf *elf)
   return at ? text_at(elf, cli_elf_at(elf, at->p_offset, at->p_filesz)) : NULL;
 }
 
+/* Entries of one tag in their order; DT_NEEDED has one for each library. */
 bool cli_elf_dynamic(const struct cli_elf *elf, int64_t tag, size_t n, uint64_t *value)
 {
   for (size_t i = 0; i < elf->dynamic_count && elf->dynamic[i].d_tag != DT_NULL; i++)
@@ -134,6 +139,7 @@ bool cli_elf_dynamic(const struct cli_elf *elf, int64_t tag, size_t n, uint64_t 
   return false;
 }
 
+/* The string that the entry's number is an offset of. */
 const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t n)
 {
   uint64_t strings, offset;
@@ -142,6 +148,7 @@ const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t 
   return text_at(elf, cli_elf_at_address(elf, strings + offset, 1));
 }
 
+/* Anywhere in the file: code, strings, debugging information. */
 const char *cli_elf_find(const struct cli_elf *elf, const char *text)
 {
   return elf->bytes ? memmem(elf->bytes, elf->size, text, strlen(text)) : NULL;

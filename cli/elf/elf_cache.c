@@ -23,6 +23,7 @@ struct entry {
   uint64_t capabilities;
 };
 
+/* The format since glibc 2.2; in caches of older systems it stands behind another one. */
 #define MAGIC "glibc-ld.so.cache1.1"
 
 /* Read once, kept for the life of the command. Older systems have another list before ours. */

@@ -16,6 +16,7 @@
 
 /* Where glibc looks at last; Debian's own directories first. */
 #if defined(__x86_64__)
+/* Debian's name for the machine, in the names of its library directories. */
 #define TRIPLET "x86_64-linux-gnu"
 #elif defined(__aarch64__)
 #define TRIPLET "aarch64-linux-gnu"
@@ -63,6 +64,7 @@ static int add(struct cli_objects *objects, const char *path, const char *asked,
   return result;
 }
 
+/* Added by its path, and so asked for by nobody. */
 int cli_objects_add(struct cli_objects *objects, const char *path)
 {
   return add(objects, path, NULL, objects->count);

@@ -107,6 +107,7 @@ static const char *interpreter(char *line, bool *clears)
   return word;
 }
 
+/* What the kernel would make of a file. */
 enum kind { IS_ELF, IS_SCRIPT, IS_NEITHER };
 
 /* Reads the beginning of a file; for a script, `line` is what stands behind "#!". */

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* A width that everything fits. */
 #define CLI_UNCUT ((size_t)-1)
 
 /* Lets UTF-8 be recognised; call it once, before anything is printed. Where the system has no UTF-8 locale at

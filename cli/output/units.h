@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+/* Longer than the longest of them. */
 #define CLI_UNIT_SIZE 40
 
 const char *cli_bytes(char out[CLI_UNIT_SIZE], uint64_t bytes); /* "812 B", "1.4 MiB" */

@@ -68,6 +68,7 @@ void report_text(FILE *out, struct idem_span text)
 
 /* JSON, laid out without being parsed: what is shown may be the beginning of a longer one. */
 
+/* Deeper nesting is shown at this indentation. */
 enum { DEPTH_MOST = 40 };
 
 /* The state of laying out: nesting is counted, not remembered, so hostile depth costs nothing. */
@@ -151,6 +152,7 @@ static void put_json(FILE *out, struct idem_span text)
 
 /* Bodies. */
 
+/* Enough to recognise a format by its first bytes. */
 enum { HEX_MOST = 256 };
 
 /* By its beginning: a NUL, or more control characters than a text has. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The longest text of one difference. */
 enum { DIFFERENCE = 600 };
 
 /* Two of each: [0] is the first DIR. `record` holds the one of the second tape while a pair is

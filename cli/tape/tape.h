@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 
+/* The commands of `idemshim tape`, wherever their files are. */
 extern const struct cli_command cli_tape_ls, cli_tape_show, cli_tape_diff, cli_tape_verify, cli_tape_export,
     cli_tape_report;
 

@@ -14,6 +14,7 @@ static const char *const infos[] = {
 };
 #undef X
 
+/* A number of a newer libcurl is told as a number. */
 const char *cli_curl_error(uint32_t code)
 {
   static char text[24];
@@ -23,6 +24,7 @@ const char *cli_curl_error(uint32_t code)
   return text;
 }
 
+/* NULL also for numbers beyond the table. */
 const char *cli_curl_info(unsigned number)
 {
   return number < sizeof(infos) / sizeof(*infos) ? infos[number] : NULL;

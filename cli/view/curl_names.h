@@ -13,6 +13,7 @@ const char *cli_curl_error(uint32_t code);
 
 /* The names of facts, as curl.h has them without CURLINFO_; NULL for a number that is none. */
 const char *cli_curl_info(unsigned number);
+/* The loop over all infos ends here. */
 enum { CLI_INFOS = 80 }; /* above every number that has a name */
 
 #endif

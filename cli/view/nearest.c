@@ -18,6 +18,7 @@ static const size_t kept_spans[] = {
     offsetof(struct idem_answer, request_body),
 };
 
+/* How many spans a kept answer has. */
 #define SPAN_COUNT (sizeof(kept_spans) / sizeof(kept_spans[0]))
 
 /* The i-th of the spans that are kept. */

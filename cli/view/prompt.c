@@ -47,6 +47,7 @@ static const char *text_in_list(const json_t *list, int depth)
   return NULL;
 }
 
+/* For lists and objects within each other. */
 static const char *text_in(const json_t *value, int depth)
 {
   if (!value || depth > DEEPEST)

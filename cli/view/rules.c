@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* As the variable has them. */
 static const char *const modes[] = {
     [IDEM_MODE_IDEMPOTENT] = "idempotent", [IDEM_MODE_OBSERVE] = "observe", [IDEM_MODE_RECORD] = "record",
     [IDEM_MODE_REPLAY] = "replay",         [IDEM_MODE_OFF] = "off",
@@ -69,6 +70,7 @@ bool cli_rule_value(const struct idem_rule *rule, const char *field, char value[
 
 /* URLs. */
 
+/* Schemes that rules know, the usual one first. */
 static const struct {
   const char *prefix;
   uint16_t port;

@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 
+/* A longer value is cut: a list of many pointers is still recognised by its beginning. */
 #define CLI_VALUE_SIZE 1024
 
 /* The whole rule; the caller frees it. NULL when memory runs out. */
