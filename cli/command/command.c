@@ -77,7 +77,9 @@ static int store_value(const struct cli_option *option, char *text, struct cli_o
   return CLI_OK;
 }
 
-/* Refuses what getopt answered ':' or '?' to: a value is missing or too many, or there is no such option. */
+/* Refuses what getopt answered ':' or '?' to: a value is missing or too many, or there is no such
+ * option. getopt says "unknown" and "no value" in three places: its result, optopt for short
+ * options and for long ones with a value too many, and argv[optind - 1] for the word itself. */
 static int complain(const struct cli_command *command, int got, char **argv)
 {
   const struct cli_option *option = option_of(command, optopt);

@@ -35,7 +35,8 @@ static int remember_id(void *arg, const struct idem_answer *answer)
   return 0;
 }
 
-/* Finds the answer that `id` names, or the newest one. Returns an enum cli_exit. */
+/* Finds the answer that `id` names, or the newest one. Returns an enum cli_exit. Without an id
+ * the newest answer is meant: who has just seen a call go out asks about that one. */
 static int find_target(struct idem_store *store, const char *id, struct cli_kept *target)
 {
   char newest[IDEM_ID_SIZE] = "";

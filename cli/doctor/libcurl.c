@@ -107,7 +107,10 @@ struct doctor_use doctor_use_of(const struct cli_objects *objects)
 
 /* ---- a libcurl inside of something else ---- */
 
-/* What exports these names without a version of its own is a preload such as ours. */
+/* What exports these names without a version of its own is a preload such as ours. A libcurl that
+ * was linked into something else can be reached if its own functions call each other through the
+ * dynamic linker, which the relocations tell; a preload comes first then. If they call each other
+ * directly, nothing can. */
 static void look_inside(struct doctor *doctor, const struct cli_object *object)
 {
   if (cli_elf_exports(&object->elf, "curl_easy_perform") && doctor_find_version(&object->elf)) {

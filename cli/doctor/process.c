@@ -200,7 +200,9 @@ static void look(struct doctor *doctor, const struct process *process)
   doctor_look_at_runtime(doctor);
 }
 
-/* In a container, or a chroot, paths are other files. */
+/* In a container, or a chroot, paths are other files. Paths in /proc/PID/maps are those that the
+ * process sees. If its root is another directory than ours, they are opened below /proc/PID/root,
+ * which the kernel has for exactly that. */
 static void find_root(struct process *process)
 {
   struct stat own, its;

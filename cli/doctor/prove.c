@@ -128,7 +128,9 @@ static void redirect(const struct bench *bench, const char *name, int to)
     dup2(fd, to);
 }
 
-/* In the child, which has a group of its own so that what it has started can be ended with it. */
+/* In the child, which has a group of its own so that what it has started can be ended with it.
+ * The command has no input: one that asks a question at its start ends instead of waiting. It
+ * dies with the doctor (PDEATHSIG), so Ctrl-C leaves nothing behind that goes on calling. */
 static _Noreturn void become(const struct bench *bench)
 {
   int none = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -42,7 +42,8 @@ static enum part after_headers(const struct doctor_request *request)
   return request->left ? BODY : WHOLE;
 }
 
-/* A whole line, without its end. */
+/* A whole line, without its end. What a line means depends on where in the request it stands; the
+ * next state is all that is kept of it. */
 static enum part take_line(struct doctor_request *request)
 {
   char *end;

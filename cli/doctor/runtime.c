@@ -209,7 +209,10 @@ static bool is_starter(const char *program)
   return false;
 }
 
-/* A program may be a link to one with another name; what R is called by is a script of the shell. */
+/* A program may be a link to one with another name; what R is called by is a script of the shell.
+ * For a program that runs code of others (Python, PHP, a shell), its own libraries say little.
+ * What that code may use is looked for where the runtime would look: modules that bring libcurl,
+ * ways to open it by name, and HTTP stacks that do without it. */
 void doctor_look_at_runtime(struct doctor *doctor)
 {
   char *real = realpath(doctor->program.path, NULL);

@@ -94,7 +94,9 @@ static bool try_path(const struct wanted *wanted, const char *path)
   return add(wanted->objects, path, wanted->name, wanted->by) == 0;
 }
 
-/* A directory of a search path; $ORIGIN is where the object lies that named it. */
+/* A directory of a search path; $ORIGIN is where the object lies that named it. The owner is the
+ * object that has the path in it, for $ORIGIN is relative to that one; it need not be the object
+ * that needs the library. */
 static bool try_directory(const struct wanted *wanted, const char *directory, size_t len, const char *owner)
 {
   static const char *const origins[] = {"$ORIGIN", "${ORIGIN}"};

@@ -95,8 +95,10 @@ static bool is_env(const char *path)
   return strcmp(slash ? slash + 1 : path, "env") == 0;
 }
 
-/* The word of the line behind "#!" that names the interpreter: behind env(1), its options and its variables.
- */
+/* The word of the line behind "#!" that names the interpreter: behind env(1), its options and its
+ * variables. / The kernel gives everything behind the interpreter's name as one argument; env -S
+ * splits it again. Options of env are passed over, and so are variables that it is to set, until
+ * the first word that is neither. */
 static const char *interpreter(char *line, bool *clears)
 {
   char *word = next_word(&line);

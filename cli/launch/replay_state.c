@@ -29,7 +29,10 @@ static const char *directory(void)
   return "/tmp";
 }
 
-/* Keeps nothing open, so that whoever reads the program's output sees its end. */
+/* Keeps nothing open, so that whoever reads the program's output sees its end. This process
+ * outlives the command by design. It must not keep anything of it alive: no descriptor, so that
+ * pipes end; no directory, so that it can be unmounted; no session, so that Ctrl-C in the
+ * terminal does not end it before the program. */
 static _Noreturn void remove_at_end(int program, const char *path)
 {
   struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};

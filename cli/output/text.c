@@ -106,8 +106,9 @@ static struct piece next_on_line(const char *text, size_t len)
   return blank;
 }
 
-/* Where a line of at most `columns` has to end: the whole length if all of it fits, else one column before
- * the edge. */
+/* Where a line of at most `columns` has to end: the whole length if all of it fits, else one
+ * column before the edge. Whether a mark of the cut is needed is known only at the end, so the
+ * place one column before the edge is remembered on the way. */
 static size_t cut(const char *text, size_t len, size_t columns)
 {
   size_t used = 0, room = 0;

@@ -143,7 +143,9 @@ static void put_facts(FILE *out, const struct report_call *call, const struct ta
   fputs("</dl>\n", out);
 }
 
-/* When the pieces of a stream came, as marks on a line. */
+/* When the pieces of a stream came, as marks on a line. A stream of ten thousand pieces would
+ * make a path of as many strokes on a line that is a thousand units wide, so only every n-th is
+ * drawn. */
 static void put_chunks(FILE *out, const struct tape_record *record)
 {
   enum { MARKS_MOST = 200 };

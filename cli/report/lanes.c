@@ -66,7 +66,9 @@ static void measure(struct report *report)
   }
 }
 
-/* Each takes the first lane that is free by then. */
+/* Each takes the first lane that is free by then. A script that starts a program for each call
+ * has a lane for each of them, all of them empty but for a moment. Laid into one another in the
+ * order of time they look as the run was: so many at once. */
 static void share(struct report *report, uint32_t *place)
 {
   size_t kept = 0;

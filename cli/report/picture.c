@@ -42,7 +42,8 @@ const char *report_ending(const struct report_call *call, char text[32])
 
 /* The axis. */
 
-/* A round number of µs that is at least so many pixels wide. */
+/* A round number of µs that is at least so many pixels wide. Steps that people count in: one, two
+ * and five of a power of ten up to seconds, then quarters and halves of a minute. */
 static int64_t tick_us(double us_each_pixel)
 {
   static const int64_t steps[] = {1000,     2000,     5000,      10000,     20000,     50000,     100000,

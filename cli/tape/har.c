@@ -256,6 +256,8 @@ static double put_timings(FILE *out, const struct tape_record *record)
   int64_t dns = fact_or(record, NAMELOOKUP_TIME, 0), connect = fact_or(record, CONNECT_TIME, dns);
   int64_t ready = fact_or(record, APPCONNECT_TIME, connect), sent = fact_or(record, PRETRANSFER_TIME, ready);
   int64_t first = record->outcome.first_byte_us < 0 ? total : record->outcome.first_byte_us;
+  /* What a tape says of times need not be true: clocks are set, tapes are edited. Each moment is
+   * moved behind the one before it, so that no phase is ever negative and their sum is the whole. */
   connect = connect < dns ? dns : connect;
   ready = ready < connect ? connect : ready;
   sent = sent < ready ? ready : sent > first ? (first < ready ? ready : first) : sent;

@@ -104,7 +104,9 @@ static int visit(void *arg, const struct idem_answer *answer)
   return cli_keep(&nearest->kept, answer);
 }
 
-/* The number of answers is asked first, for the progress. */
+/* The number of answers is asked first, for the progress. Looks at every answer of the store
+ * once. Comparing reads both bodies as JSON, so only those of the same method, origin and path
+ * are compared; how alike two are is the store's judgement, in thousandths. */
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
                      struct idem_error *error)
 {

@@ -33,7 +33,9 @@ static bool is_from_user(const json_t *item)
   return !role || strcmp(role, "user") == 0;
 }
 
-/* The last text, first among what the user said, then among the rest. */
+/* The last text, first among what the user said, then among the rest. A conversation has the
+ * question at its end, and tools or the assistant may have spoken after it. So the user's last
+ * words are looked for first, and whatever was said last only if there are none. */
 static const char *text_in_list(const json_t *list, int depth)
 {
   for (int user = 1; user >= 0; user--) {
