@@ -7,7 +7,7 @@
 #   make stress      a thousand handles of the multi interface, STRESS_SECONDS (60); also with SAN=address|thread, STRESS_RESCUE=on
 #   make bench       the budgets, side by side with peers
 #   make fuzz        the fuzzers, FUZZ_SECONDS each
-#   make style       clang-format, clang-tidy and the bans of scripts/style
+#   make style       clang-format, clang-tidy, the layers and the bans of scripts/style
 #   make install     PREFIX=/usr/local DESTDIR=      make uninstall      make clean
 #
 # Knobs: V=1 shows commands; SAN=address|undefined|thread builds into build/SAN; CC=clang;

@@ -123,8 +123,8 @@ stress:
 	  IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
-style: setup-test
-	$(Q)scripts/style
+style: setup-style
+	$(Q)scripts/style --tidy
 
 .PHONY: demo check test stress style
 
