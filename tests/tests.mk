@@ -74,8 +74,8 @@ $(T)/fidelity: $(call objects,tests/fidelity)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lz -lpthread
 
-# A sanitizer's runtime must come before everything else, also in programs that were not built with it. Leaks of foreign programs are
-# not ours to report; our own objects are checked for them by the unit tests.
+# A sanitizer's runtime must come before everything else, also in programs that were not built with it. scripts/test says which
+# programs look for leaks.
 SAN_address   := libasan.so
 SAN_undefined := libubsan.so
 SAN_thread    := libtsan.so
