@@ -2,26 +2,19 @@
 /* An app leaves a callback for good: by a jump, an exception, a cancel, or the end of its thread. Whatever it
  * does next, and whoever makes the same call again, it sees what it sees without us, and nobody waits for a
  * call that never comes back. */
-#include "tests/harness/harness.h"
+#include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <string.h>
 
-static struct world w;
-
-static void open_world(void)
+static void set_up(void)
 {
-  world_open(&w, 0);
+  open_world();
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
 }
 
-static void close_world(void)
-{
-  world_close(&w);
-}
-
-TestSuite(left_callback, .init = open_world, .fini = close_world, .timeout = 600);
+TestSuite(left_callback, .init = set_up, .fini = close_world, .timeout = 600);
 
 static const char target[] = "/v1/chat/completions?mock=size%3D3000";
 static const char *const callbacks[] = {"write", "header", "read", "progress", "debug"};
