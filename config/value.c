@@ -77,8 +77,8 @@ int idem_value_choice(const struct idem_value *value, const char *words, unsigne
   return idem_value_refuse(value, known, IDEM_SUGGEST(word, value->data, value->len));
 }
 
-/* Lists are short; a linear search is what they are worth. */
-size_t idem_words_find(const struct idem_words *words, const char *word, bool fold)
+/* The index of `word`, or words->count. Lists are short; a linear search is what they are worth. */
+static size_t find_word(const struct idem_words *words, const char *word, bool fold)
 {
   size_t i = 0, len = strlen(word);
 
@@ -102,7 +102,7 @@ static int add_word(const struct idem_value *item, idem_check_item *check, bool 
   if (!words->word || !word)
     return idem_value_no_memory(item);
   int result = check(item, word);
-  if (result < 0 || idem_words_find(words, word, fold) < words->count)
+  if (result < 0 || find_word(words, word, fold) < words->count)
     return result;
   if (words->count == IDEM_WORDS_MAX)
     return idem_place_fail(&item->place, "expected at most %zu items", IDEM_WORDS_MAX);

@@ -53,7 +53,4 @@ typedef int idem_check_item(const struct idem_value *item, char *word);
 int idem_value_words(const struct idem_value *value, idem_check_item *check, bool fold,
                      struct idem_words *words);
 
-/* The index of `word`, or words->count. */
-size_t idem_words_find(const struct idem_words *words, const char *word, bool fold);
-
 #endif

@@ -138,8 +138,6 @@ struct doctor_use {
 };
 /* Looks at imports and exports alone, so it tells what could be called and not what will be. */
 struct doctor_use doctor_use_of(const struct cli_objects *objects);
-/* By name and by what it exports: neither alone would do. */
-bool doctor_is_libcurl(const struct cli_object *object);
 /* What a libcurl's file tells of itself; nothing of it is run. */
 struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl);
 

@@ -25,7 +25,7 @@ static const struct {
 static const char *const multi_drivers[] = {"curl_multi_perform", "curl_multi_socket_action"};
 
 /* The name alone would take libcurlpp for one, the symbol alone a preload. */
-bool doctor_is_libcurl(const struct cli_object *object)
+static bool is_libcurl(const struct cli_object *object)
 {
   return (strncmp(object->name, "libcurl.", 8) == 0 || strncmp(object->name, "libcurl-", 8) == 0) &&
          cli_elf_exports(&object->elf, "curl_easy_perform");
@@ -82,7 +82,7 @@ static bool uses_multi(const struct cli_elf *elf)
 /* libcurl calls itself, and so may what has been preloaded: neither is a caller. */
 static bool may_call(const struct cli_object *object)
 {
-  return !doctor_is_libcurl(object) && !cli_elf_exports(&object->elf, "curl_easy_perform");
+  return !is_libcurl(object) && !cli_elf_exports(&object->elf, "curl_easy_perform");
 }
 
 /* The first caller of the easy interface is the one that is told; one of the multi interface
@@ -92,7 +92,7 @@ struct doctor_use doctor_use_of(const struct cli_objects *objects)
   struct doctor_use use = {0};
   for (size_t i = 0; i < objects->count; i++) {
     const struct cli_object *object = &objects->list[i];
-    if (!use.libcurl && doctor_is_libcurl(object))
+    if (!use.libcurl && is_libcurl(object))
       use.libcurl = object;
     if (!may_call(object))
       continue;
@@ -126,7 +126,7 @@ static void look_for_static(struct doctor *doctor, const struct doctor_use *use)
 {
   for (size_t i = 0; i < doctor->objects.count; i++) {
     const struct cli_object *object = &doctor->objects.list[i];
-    if (!doctor_is_libcurl(object) && strcmp(object->name, "libidemshim.so") != 0)
+    if (!is_libcurl(object) && strcmp(object->name, "libidemshim.so") != 0)
       look_inside(doctor, object);
   }
   const struct cli_object *program = doctor->objects.list;
@@ -149,7 +149,7 @@ static void look_at_turns(struct doctor *doctor, const struct cli_object *libcur
 static void note_libcurls(struct doctor *doctor)
 {
   for (size_t i = 0; i < doctor->objects.count && doctor->libcurl_count < DOCTOR_MOST_LIBCURLS; i++)
-    if (doctor_is_libcurl(&doctor->objects.list[i])) {
+    if (is_libcurl(&doctor->objects.list[i])) {
       doctor->libcurls[doctor->libcurl_count++] = doctor_read_libcurl(&doctor->objects.list[i]);
       look_at_turns(doctor, &doctor->objects.list[i]);
     }
