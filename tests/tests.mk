@@ -123,10 +123,19 @@ stress:
 	  IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
+# What is too long for `make test`. Pairs of requests: PAIRS of them from the seed SEED.
+PAIRS ?= 100000
+SEED  ?= 1
+torture:
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/what_counts $(if $(SAN),$(SAN_LOCALE))
+	$(Q)IDEM_BUILD=$(B) IDEMSHIM_PAIRS=$(PAIRS) IDEMSHIM_SEED=$(SEED) IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
+	  $(E2E) --verbose --timeout 900 --filter 'what_counts/*'
+
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo check test stress style
+.PHONY: demo check test stress torture style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)

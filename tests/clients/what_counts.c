@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * what_counts SEED PAIRS LOG [FAULT]: pairs of requests, of which the second differs from the first by one change.
+ *
+ * Both go through a handle of libcurl's and fail to get a socket, so that nothing is sent; what they were named is
+ * read from the log, IDEMSHIM_LOG, where `live` tells the id and `bypass` that there is none. Each row of the table
+ * below is a row of docs/keys.md. A pair that is named otherwise than the table says is printed, and the exit
+ * status is 1. With FAULT the expectation of that row is turned round, so that a test can see that it would be found.
+ */
+#include <curl/curl.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum verdict { SAME, OTHER, LIVE };
+
+/* A request in pieces that a change can get at. */
+struct ask {
+  char url[256], body[512], ca[64];
+  char header[8][128];
+  int headers;
+  const char *method, *cookie, *referer, *agent, *userpwd, *pins;
+  bool any_peer, any_name, follow, late_default, ctx;
+  long max_redirects, timeout;
+};
+
+static unsigned long state;
+
+static unsigned pick(unsigned n)
+{
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (unsigned)(state >> 33) % n;
+}
+
+/* A header in which %u, if it is there, becomes the number. */
+static void add(struct ask *ask, const char *line, unsigned number)
+{
+  const char *at = strstr(line, "%u");
+  char *header = ask->header[ask->headers++];
+  if (at)
+    snprintf(header, sizeof(ask->header[0]), "%.*s%u%s", (int)(at - line), line, number, at + 2);
+  else
+    snprintf(header, sizeof(ask->header[0]), "%s", line);
+}
+
+static void replace(char *text, size_t size, const char *from, const char *to)
+{
+  char rest[512], *at = strstr(text, from);
+  if (!at)
+    abort();
+  snprintf(rest, sizeof(rest), "%s", at + strlen(from));
+  snprintf(at, size - (size_t)(at - text), "%s%s", to, rest);
+}
+
+#define BODY(from, to) replace(b->body, sizeof(b->body), from, to)
+#define URL(from, to)  replace(b->url, sizeof(b->url), from, to)
+
+/* Both are of one random kind; `b` is a copy of `a` that the change may alter, and `a` may be prepared for it. */
+#define CHANGES(X)                                                                                           \
+  X(json_order, SAME, BODY("\"model\":\"m\",\"n\":1", "\"n\":1,\"model\":\"m\""))                            \
+  X(json_blanks, SAME, BODY("\"n\":1", "\n \"n\" : 1\t"))                                                    \
+  X(json_escape, SAME, BODY("\"model\"", "\"\\u006dodel\""))                                                 \
+  X(json_mark, SAME, BODY("{\"model", "\xef\xbb\xbf{\"model"))                                               \
+  X(json_fraction, SAME, BODY("0.70", "7e-1"))                                                               \
+  X(json_point, OTHER, BODY("\"n\":1", "\"n\":1.0"))                                                         \
+  X(json_digit, OTHER, BODY("12345678901234567890", "12345678901234567891"))                                 \
+  X(json_elements, OTHER, BODY("[1,2]", "[2,1]"))                                                            \
+  X(json_double, OTHER, BODY("\"d\":1,\"d\":2", "\"d\":2,\"d\":1"))                                          \
+  X(json_half_pair, OTHER, BODY("\\ud83d", "\\ud83e"))                                                       \
+  X(json_value, OTHER, BODY("prompt ", "prompt, "))                                                          \
+  X(json_ignored, SAME, BODY("\"at\":7", "\"at\":{\"x\":[8]}"))                                              \
+  X(text_blanks, OTHER, (strcpy(a->body, "a=1&b=2"), strcpy(b->body, "a=1&b=2 ")))                           \
+  X(query_value, OTHER, URL("q=", "q=x"))                                                                    \
+  X(query_order, OTHER, URL("alt=a&q=", "q=&alt=a"))                                                         \
+  X(query_credential, OTHER, (strcat(a->url, "&api_key=a"), strcat(b->url, "&api_key=b")))                   \
+  X(path, OTHER, URL("/v1/", "/v2/"))                                                                        \
+  X(host, OTHER, URL("api.", "apj."))                                                                        \
+  X(port, OTHER, URL(".example", ".example:8443"))                                                           \
+  X(method, OTHER, b->method = "PUT")                                                                        \
+  X(header_known, SAME, add(b, known[pick(sizeof(known) / sizeof(*known))], pick(1000)))                     \
+  X(header_any, OTHER, add(b, "X-Made-Up-%u: 1", pick(1000)))                                                \
+  X(header_value, OTHER, (add(a, "X-Foo: 1", 0), add(b, "X-Foo: 2", 0)))                                     \
+  X(header_case, SAME, (add(a, "X-Foo: %u", 1), add(b, "x-fOO:\t%u  ", 1)))                                  \
+  X(header_order, SAME,                                                                                      \
+    (add(a, "X-A: 1", 0), add(a, "X-B: 2", 0), add(b, "X-B: 2", 0), add(b, "X-A: 1", 0)))                    \
+  X(header_lines, OTHER,                                                                                     \
+    (add(a, "X-A: 1", 0), add(a, "X-A: 2", 0), add(b, "X-A: 2", 0), add(b, "X-A: 1", 0)))                    \
+  X(header_removed, SAME, add(b, "X-Gone:", 0))                                                              \
+  X(accept_removed, OTHER, add(b, "Accept:", 0))                                                             \
+  X(accept_usual, SAME, add(b, "Accept: */*", 0))                                                            \
+  X(referer, SAME, (a->referer = "http://r/", add(b, "Referer: http://r/", 0)))                              \
+  X(agent, SAME, b->agent = "other/2")                                                                       \
+  X(host_same, SAME, add(b, "Host: api.example", 0))                                                         \
+  X(host_other, OTHER, add(b, "Host: h%u.example", pick(1000)))                                              \
+  X(token_header, OTHER, add(b, "Authorization: Bearer %u", pick(1000)))                                     \
+  X(word_header, OTHER, (add(a, "X-Acme-Token: %u", 1), add(b, "X-Acme-Token: %u", 2)))                      \
+  X(signature, SAME,                                                                                         \
+    (add(a, "Authorization: AWS4-HMAC-SHA256 Credential=ID/x, Signature=%u", 1),                             \
+     add(b, "Authorization: AWS4-HMAC-SHA256 Credential=ID/x, Signature=%u", 2)))                            \
+  X(signer, OTHER,                                                                                           \
+    (add(a, "Authorization: AWS4-HMAC-SHA256 Credential=ID%u/x", 1),                                         \
+     add(b, "Authorization: AWS4-HMAC-SHA256 Credential=ID%u/x", 2)))                                        \
+  X(userpwd, OTHER, (a->userpwd = "me:a", b->userpwd = "me:b"))                                              \
+  X(url_user, OTHER, (replace(a->url, sizeof(a->url), "://", "://me:a@"), URL("://", "://me:b@")))           \
+  X(cookie, OTHER, (a->cookie = "s=1", b->cookie = "s=2"))                                                   \
+  X(cookie_balancer, SAME, (a->cookie = "s=1", b->cookie = "AWSALB=7; s=1"))                                 \
+  X(any_peer, OTHER, b->any_peer = true)                                                                     \
+  X(any_name, OTHER, b->any_name = true)                                                                     \
+  X(pins, OTHER, b->pins = "sha256//AAAA")                                                                   \
+  X(ca, OTHER, strcpy(b->ca, "/nowhere/ca.pem"))                                                             \
+  X(usual_trust, SAME, b->late_default = true)                                                               \
+  X(trust_of_http, SAME,                                                                                     \
+    (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), b->any_peer = true))            \
+  X(redirects, OTHER, (a->follow = b->follow = true, b->max_redirects = 3))                                  \
+  X(redirects_off, SAME, b->max_redirects = 3)                                                               \
+  X(timeout, SAME, b->timeout = 5000)                                                                        \
+  X(ctx_function, LIVE, b->ctx = true)
+
+/* Of the table of headers that change while the answer does not. */
+static const char *const known[] = {
+    "X-Request-Id: %u",  "traceparent: 00-%u",   "X-Forwarded-For: 10.0.0.%u", "Foo-Attempt: %u",
+    "X-Retry-Count: %u", "X-Stainless-Lang: %u", "Cache-Control: a=%u",        "X-Amzn-Trace-Id: %u",
+    "Sec-Fetch-%u: x",   "baggage: a=%u",        "Proxy-Authorization: %u",    "X-CSRF-Token: %u"};
+
+struct change {
+  const char *name;
+  enum verdict verdict;
+  void (*apply)(struct ask *a, struct ask *b);
+};
+
+#define X(name, verdict, what)                                                                               \
+  static void change_##name(struct ask *a, struct ask *b)                                                    \
+  {                                                                                                          \
+    (void)a, (void)b;                                                                                        \
+    what;                                                                                                    \
+  }
+CHANGES(X)
+#undef X
+
+#define X(name, verdict, what) {#name, verdict, change_##name},
+static const struct change changes[] = {CHANGES(X)};
+#undef X
+enum { CHANGE_COUNT = sizeof(changes) / sizeof(*changes) };
+
+static void make(struct ask *ask, unsigned number)
+{
+  static const char *const usual[] = {"X-Base: %u", "OpenAI-Beta: v%u", "anthropic-version: %u",
+                                      "X-Region: r%u"};
+  memset(ask, 0, sizeof(*ask));
+  snprintf(ask->url, sizeof(ask->url), "https://api.example/v1/%u?alt=a&q=", pick(3));
+  snprintf(ask->body, sizeof(ask->body),
+           "{\"model\":\"m\",\"n\":1,\"t\":0.70,\"big\":12345678901234567890,\"list\":[1,2],\"d\":1,\"d\":2,"
+           "\"half\":\"\\ud83d\",\"at\":7,\"text\":\"prompt %u %u\"}",
+           number, pick(1000));
+  for (unsigned n = pick(3); n > 0; n--)
+    add(ask, usual[pick(4)], pick(5));
+}
+
+static curl_socket_t no_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+  (void)data, (void)purpose, (void)address;
+  return CURL_SOCKET_BAD;
+}
+
+static CURLcode on_ctx(CURL *handle, void *ctx, void *data)
+{
+  (void)handle, (void)ctx, (void)data;
+  return CURLE_OK;
+}
+
+static void send_it(const struct ask *ask)
+{
+  CURL *h = curl_easy_init();
+  struct curl_slist *list = NULL;
+  for (int i = 0; i < ask->headers; i++)
+    list = curl_slist_append(list, ask->header[i]);
+  curl_easy_setopt(h, CURLOPT_URL, ask->url);
+  curl_easy_setopt(h, CURLOPT_POSTFIELDS, ask->body);
+  curl_easy_setopt(h, CURLOPT_HTTPHEADER, list);
+  curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, no_socket);
+  curl_easy_setopt(h, CURLOPT_RESOLVE, NULL);
+  curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(h, CURLOPT_PROXY, "http://127.0.0.1:1");
+  curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, ask->method);
+  curl_easy_setopt(h, CURLOPT_COOKIE, ask->cookie);
+  curl_easy_setopt(h, CURLOPT_REFERER, ask->referer);
+  curl_easy_setopt(h, CURLOPT_USERAGENT, ask->agent);
+  curl_easy_setopt(h, CURLOPT_USERPWD, ask->userpwd);
+  curl_easy_setopt(h, CURLOPT_PINNEDPUBLICKEY, ask->pins);
+  curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, (long)ask->follow);
+  if (ask->any_peer)
+    curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
+  if (ask->any_name)
+    curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L);
+  if (ask->late_default) {
+    curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(h, CURLOPT_SSL_VERIFYSTATUS, 0L);
+  }
+  if (*ask->ca)
+    curl_easy_setopt(h, CURLOPT_CAINFO, ask->ca);
+  if (ask->max_redirects)
+    curl_easy_setopt(h, CURLOPT_MAXREDIRS, ask->max_redirects);
+  if (ask->timeout)
+    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, ask->timeout);
+  if (ask->ctx)
+    curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_ctx);
+  curl_easy_perform(h);
+  curl_slist_free_all(list);
+  curl_easy_cleanup(h);
+}
+
+/* What the log says since last time: 1 with the id of a live call, 0 for a bypass, -1 for neither. */
+static int named(FILE *log, char id[17])
+{
+  static char line[4096];
+  int found = -1;
+  clearerr(log);
+  while (fgets(line, sizeof(line), log)) {
+    const char *at = strstr(line, "\"id\":\"");
+    if (strstr(line, "\"event\":\"bypass\""))
+      found = 0;
+    else if (strstr(line, "\"event\":\"live\"") && at && sscanf(at, "\"id\":\"%16[0-9a-f]\"", id) == 1)
+      found = 1;
+  }
+  return found;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc < 4)
+    return 2;
+  unsigned long pairs = strtoul(argv[2], NULL, 10), wrong = 0;
+  state = strtoul(argv[1], NULL, 10);
+  FILE *log = fopen(argv[3], "a+");
+  if (!log)
+    return 2;
+  fseek(log, 0, SEEK_END);
+  curl_global_init(CURL_GLOBAL_ALL);
+  for (unsigned long n = 0; n < pairs; n++) {
+    static const char *const words[] = {"same", "other", "live"};
+    const struct change *change = &changes[n % CHANGE_COUNT];
+    struct ask a, b;
+    char ids[2][17] = {"", ""};
+    make(&a, (unsigned)n);
+    b = a;
+    change->apply(&a, &b);
+    send_it(&a);
+    int first = named(log, ids[0]);
+    send_it(&b);
+    int second = named(log, ids[1]);
+    enum verdict is = second == 0 ? LIVE : strcmp(ids[0], ids[1]) == 0 ? SAME : OTHER, want = change->verdict;
+    if (argc > 4 && strcmp(argv[4], change->name) == 0)
+      want = want == SAME ? OTHER : SAME;
+    if (first == 1 && second >= 0 && is == want)
+      continue;
+    if (wrong++ < 20)
+      printf("pair %lu, %s: is %s, should be %s (%d %d)\n", n, change->name, words[is], words[want], first,
+             second);
+  }
+  if (argc > 4 && strcmp(argv[4], "list") == 0)
+    for (int i = 0; i < CHANGE_COUNT; i++)
+      puts(changes[i].name);
+  printf("%lu pairs, %lu wrong\n", pairs, wrong);
+  return wrong != 0;
+}
