@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the app has put into its forms: a description of each curl_mime, since libcurl has no getters.
+ * form: what the app has put into its forms. Each curl_mime is described, since libcurl has no getters.
  *
  *   curl_mime_init     → form_track      curl_mime_addpart      → form_add_part
  *   curl_mime_name ... → part_set_...    curl_mime_free         → form_forget
  *   CURLOPT_MIMEPOST   → form_take       curl_easy_duphandle    → form_share_readers, form_copy
  *
  * A form that was made behind our back is not found, and a call that sends it goes live. Like its curl_mime,
- * a form and its parts belong to one thread at a time; only the table that finds them is shared.
+ * a form and its parts belong to one thread at a time; only the map that finds them is shared, and locked.
+ * Without memory for a part, the form says so in `unknown`, and goes live too.
  */
 #ifndef IDEMSHIM_SHIM_FORM_H
 #define IDEMSHIM_SHIM_FORM_H

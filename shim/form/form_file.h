@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of a form: read when the call is named, and again by libcurl when it is sent. */
+/*
+ * form_file: the files of a form, read when the call is named, and again by libcurl when it is sent.
+ *
+ *     const char *reason = form_file_read(&text, &files, path, size, limit);   // NULL: it is all there
+ *     ...the call goes out...
+ *     if (form_files_changed(&files))
+ *       ...what upstream got is not what was named: its answer is not kept...
+ *     form_files_release(&files);
+ *
+ * `files` is a buffer that begins empty. Takes no lock.
+ */
 #ifndef IDEMSHIM_SHIM_FORM_FILE_H
 #define IDEMSHIM_SHIM_FORM_FILE_H
 

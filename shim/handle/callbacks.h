@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The app's own callbacks, called as libcurl calls them, with whatever the shadow holds at that moment: apps
- * change callbacks from inside callbacks. */
+/*
+ * callbacks: the app's own callbacks, called as libcurl calls them.
+ *
+ *     if (callback_write(shadow, data, len) != len)
+ *       return callback_refused(shadow, false, len, taken);
+ *
+ * Each call takes whatever the shadow holds at that moment, for apps change callbacks from inside callbacks. In the
+ * thread of the transfer, and with no lock held: the app may do there what it likes.
+ */
 #ifndef IDEMSHIM_SHIM_CALLBACKS_H
 #define IDEMSHIM_SHIM_CALLBACKS_H
 

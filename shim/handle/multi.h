@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The app's multi handles: which of their transfers are ours, and the messages that we have read ahead of the
- * app, since a transfer's end is where its answer is committed.
+ * multi: the app's multi handles, the handles that are in them, and what of it is ours.
+ *
+ *     struct multi *multi = multi_find(handle);               // NULL: forward blindly
+ *     if (multi_note_added(multi, shadow))
+ *       ...curl_multi_add_handle(); multi_of(shadow) is the multi from now on...
+ *     multi_note_removed(multi, shadow);
+ *
+ * The calls of ours are engine/multi_call.h, and the messages engine/messages.h: a transfer's end, where its
+ * answer is committed, is read ahead of the app. Adding and removing cost the same however many are in it.
  *
  * Only multis that were made through us are known; libcurl's own, of curl_easy_perform(), is not among them.
  * Like its handle, a multi belongs to one thread at a time. Their memory is reused and never given back, so

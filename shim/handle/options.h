@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each easy option means to a replay, in one table.
+ * options: what each easy option means to a replay, in one table.
+ *
+ *     switch (option_row(option)->kind) {...}                 // setopt; a load from a constant table
+ *     option_way(number) == NEEDS_TRANSPORT                   // which way a NEEDS option leaves open
  *
  *   KEPT    remembered, and reproduced by direct delivery or part of the request
  *   TEXT    the same for a string, which libcurl copies and so do we
@@ -9,7 +12,9 @@
  *           call goes live. Both only if set to anything but 0 or NULL
  *   others  no effect on an answer that comes from the store; forwarded and forgotten
  *
- * An option that is in no list is newer than this table and counts as LIVE.
+ * An option that is in no list is newer than this table and counts as LIVE. A new one gets its number in
+ * libcurl/curl_compat.h, a row here or among the FORWARDED in options.c, and a line in docs/delivery.md, which
+ * scripts/fidelity-table prints. The test option_rows names those that are missing.
  */
 #ifndef IDEMSHIM_SHIM_OPTIONS_H
 #define IDEMSHIM_SHIM_OPTIONS_H

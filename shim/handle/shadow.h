@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shadow of an easy handle: what the app set on it, since libcurl has no getters.
+ * shadow: what the app set on an easy handle, since libcurl has no getters, and what we have to do with it.
+ *
+ *     struct shadow *shadow = shadow_new(handle, lib);        // curl_easy_init()
+ *     shadow = shadow_find(handle);                           // NULL: not one of ours
+ *     shadow_note(shadow, CURLOPT_URL, (uintptr_t)url);       // what libcurl has accepted
+ *     const struct idem_rule *rule = shadow_rule(shadow, settings());
+ *     shadow_free(shadow);                                    // before curl_easy_cleanup()
  *
  * One shadow for each CURL* that was made through us; a handle without one is forwarded blindly. Shadows are
  * type-stable: their memory is reused for other shadows and never given back, so that a lookup may touch one
  * without a lock. Like its handle, a shadow belongs to one thread at a time.
+ *
+ * Without memory for a text, the option that it was for counts as one that we know nothing of: the handle's
+ * calls go live.
  */
 #ifndef IDEMSHIM_SHIM_SHADOW_H
 #define IDEMSHIM_SHIM_SHADOW_H

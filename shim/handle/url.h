@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of a URL that rules and keys are made of. */
+/*
+ * url: the parts of a URL that rules and keys are made of, without copying it.
+ *
+ *     struct url_parts parts;
+ *     if (url_split("https://example.com/v1", 0, &parts))
+ *       ...parts.host_len bytes from url + parts.host on...
+ *
+ * It is read as libcurl reads it, so that a rule matches the host that the call would go to. Needs no memory and
+ * no lock.
+ */
 #ifndef IDEMSHIM_SHIM_URL_H
 #define IDEMSHIM_SHIM_URL_H
 
