@@ -158,8 +158,10 @@ struct inflight *inflight_next_ours(void)
     if (tries == TRIES_MOST || sched_yield() < 0)
       return NULL;
   struct inflight *entry = all;
-  while (entry && (entry->seen || !entry->rescue || !entry->request->rule->rescue_ms ||
-                   entry->process != getpid() || !driver_is_ours(entry->driver)))
+  /* Its driver is asked first: what an entry leads to is written by the thread that drives it, without the
+   * lock. */
+  while (entry && (!driver_is_ours(entry->driver) || entry->process != getpid() || entry->seen ||
+                   !entry->rescue || !entry->request->rule->rescue_ms))
     entry = entry->next;
   if (entry)
     entry->seen = true;
