@@ -42,7 +42,7 @@ struct multi {
   unsigned guarded;     /* those that want a guard: they are looked at in each turn */
   bool reads_ahead;
   struct driver driver; /* the thread that turns it, while calls of ours are in it */
-  bool in_reader;       /* of an unread flight: a callback, in which libcurl refuses to be called */
+  bool in_reader;       /* a body is being read: a callback, in which libcurl refuses to be called */
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */
