@@ -341,6 +341,15 @@ Test(multi, no_call_fails_for_want_of_descriptors)
   run_release(&run);
 }
 
+/* Who is refused by upstream, or has no place, is not rescued. */
+static void tell_rescues(void)
+{
+  wait_until(world_orphans(&w) == 0);
+  cr_log_info("%d given up to copies, %d rescued, %d not rescued, %d in doubt", log_events(&w, "rescue"),
+              log_events(&w, "rescued"), log_events(&w, "bypass"), log_events(&w, "in_doubt"));
+  cr_expect_gt(log_events(&w, "rescued"), 0);
+}
+
 /* Copies of the process finish what is taken away; fewer handles, since each copy is a process. */
 Test(multi, hundreds_of_handles_under_stress_with_rescue, .timeout = 300)
 {
@@ -349,6 +358,7 @@ Test(multi, hundreds_of_handles_under_stress_with_rescue, .timeout = 300)
   struct run run = run_shim(&w, "multi_stress", world_url(&w, "/v1/chat/completions"), "200", "2", "2", NULL);
   expect_success(&run);
   cr_log_info("%s", run.out);
+  tell_rescues();
   run_release(&run);
 }
 
@@ -360,15 +370,6 @@ static bool stress_rescues(void)
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 vary=*,-X-Mock %s", rescues ? "" : "rescue=off");
   world_env(&w, "IDEMSHIM_RESCUES", "1024");
   return rescues;
-}
-
-/* Who is refused by upstream, or has no place, is not rescued. */
-static void tell_rescues(void)
-{
-  wait_until(world_orphans(&w) == 0);
-  cr_log_info("%d given up to copies, %d rescued, %d not rescued, %d in doubt", log_events(&w, "rescue"),
-              log_events(&w, "rescued"), log_events(&w, "bypass"), log_events(&w, "in_doubt"));
-  cr_expect_gt(log_events(&w, "rescued"), 0);
 }
 
 /* A short one, unless IDEMSHIM_STRESS_SECONDS says otherwise; `make stress`. */

@@ -259,7 +259,8 @@ Test(rescue, a_rescue_ends_at_its_own_deadline_and_leaves_the_call_in_doubt)
   struct run run = run_shim(&w, "curl", "-sS", "--max-time", "1", "-d", body, slow_url(), NULL);
   cr_expect_eq(run.status, 28);
   wait_until(world_orphans(&w) == 0);
-  cr_expect_eq(log_events(&w, "rescued"), 0);
+  cr_expect_eq(log_events(&w, "rescue"), 1, "a copy has it");
+  cr_expect_eq(log_events(&w, "rescued"), 0, "until its deadline");
   struct run again = run_shim(&w, "curl", "-sS", "-d", body, slow_url(), NULL);
   expect_success(&again);
   cr_expect_eq(log_events(&w, "in_doubt"), 1);

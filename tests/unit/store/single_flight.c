@@ -132,10 +132,13 @@ Test(store_flight, when_the_owner_is_killed_exactly_one_takes_over_at_once)
     usleep(100);
   atomic_store(&shared->killed_us, now_us());
   kill(owner, SIGKILL);
-  int status, failed = 0;
-  while (wait(&status) > 0)
-    failed += !WIFSIGNALED(status) && status != 0;
+  int status, failed = 0, crashed = 0;
+  for (pid_t child; (child = wait(&status)) > 0;) {
+    failed += WIFEXITED(status) && WEXITSTATUS(status) != 0;
+    crashed += WIFSIGNALED(status) && child != owner;
+  }
   cr_expect_eq(failed, 0, "took longer than 200 ms");
+  cr_expect_eq(crashed, 0);
   cr_expect_eq(shared->sent, 1);
   cr_expect_eq(shared->resent, 1);
   cr_expect_eq(shared->got, PROCESSES - 1);
