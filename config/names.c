@@ -4,99 +4,106 @@
 #include "config/ascii.h"
 #include "config/config.h"
 
-enum { NAME_MOST = 30, WORD_MOST = 16 };
+enum { NAME_MOST = 30, PARAMETER_MOST = 8 };
 
 struct entry {
-  char name[NAME_MOST]; /* lower case; * at its end is anything */
-  unsigned char what;
+  char name[NAME_MOST]; /* lower case */
+  unsigned char len, what;
 };
+#define NAME(name, what)                                                                                     \
+  {                                                                                                          \
+    name, sizeof(name) - 1, IDEM_NAME_##what                                                                 \
+  }
 
 /* In the order of their first letters, for nothing but the eye. Texts and no pointers: each would cost every exec a
  * relocation. */
 static const struct entry headers[] = {
     /* The most usual ones first, so that they are not looked for any further. */
-    {"content-type", IDEM_NAME_PLAIN},
-    {"accept", IDEM_NAME_PLAIN},
-    {"user-agent", IDEM_NAME_TRANSIENT},
-    {"authorization", IDEM_NAME_KNOWN},
+    NAME("content-type", PLAIN),
+    NAME("accept", PLAIN),
+    NAME("user-agent", TRANSIENT),
+    NAME("authorization", KNOWN),
     /* Whose call it is. */
-    {"api-key", IDEM_NAME_KNOWN},
-    {"cookie", IDEM_NAME_KNOWN},
-    {"cookie2", IDEM_NAME_KNOWN},
-    {"ocp-apim-subscription-key", IDEM_NAME_KNOWN},
-    {"x-api-key", IDEM_NAME_KNOWN},
-    {"x-apikey", IDEM_NAME_KNOWN},
-    {"x-auth", IDEM_NAME_KNOWN},
-    {"x-goog-api-key", IDEM_NAME_KNOWN},
-    {"x-goog-iam-authority-selector", IDEM_NAME_CREDENTIAL},
-    {"x-amzn-oidc-*", IDEM_NAME_CREDENTIAL},
+    NAME("api-key", KNOWN),
+    NAME("cookie", KNOWN),
+    NAME("cookie2", KNOWN),
+    NAME("ocp-apim-subscription-key", KNOWN),
+    NAME("x-api-key", KNOWN),
+    NAME("x-apikey", KNOWN),
+    NAME("x-auth", KNOWN),
+    NAME("x-goog-api-key", KNOWN),
+    NAME("x-goog-iam-authority-selector", CREDENTIAL),
     /* Kept by nobody, and no sign of who asks. */
-    {"proxy-authorization", IDEM_NAME_SECRET},
-    {"sec-*", IDEM_NAME_SECRET},
-    {"x-csrf-token", IDEM_NAME_SECRET},
-    {"x-xsrf-token", IDEM_NAME_SECRET},
-    {"x-amz-security-token", IDEM_NAME_SIGNED},
-    {"x-amz-date", IDEM_NAME_SIGNED},
+    NAME("proxy-authorization", SECRET),
+    NAME("x-csrf-token", SECRET),
+    NAME("x-xsrf-token", SECRET),
+    NAME("x-amz-security-token", SIGNED),
+    NAME("x-amz-date", SIGNED),
     /* What changes while the answer does not. */
-    {"*-attempt", IDEM_NAME_TRANSIENT},
-    {"*-retry-count", IDEM_NAME_TRANSIENT},
-    {"accept-encoding", IDEM_NAME_TRANSIENT}, /* counts in the shape */
-    {"amz-sdk-invocation-id", IDEM_NAME_TRANSIENT},
-    {"amz-sdk-request", IDEM_NAME_TRANSIENT},
-    {"b3", IDEM_NAME_TRANSIENT},
-    {"baggage", IDEM_NAME_TRANSIENT},
-    {"cache-control", IDEM_NAME_TRANSIENT},
-    {"cf-ray", IDEM_NAME_TRANSIENT},
-    {"connection", IDEM_NAME_TRANSIENT},
-    {"content-length", IDEM_NAME_TRANSIENT},
-    {"correlation-id", IDEM_NAME_TRANSIENT},
-    {"date", IDEM_NAME_TRANSIENT},
-    {"dnt", IDEM_NAME_TRANSIENT},
-    {"expect", IDEM_NAME_TRANSIENT},
-    {"forwarded", IDEM_NAME_TRANSIENT},
-    {"host", IDEM_NAME_TRANSIENT}, /* counts in the origin */
-    {"http2-settings", IDEM_NAME_TRANSIENT},
-    {"idempotency-key", IDEM_NAME_TRANSIENT},
-    {"keep-alive", IDEM_NAME_TRANSIENT},
-    {"newrelic", IDEM_NAME_TRANSIENT},
-    {"pragma", IDEM_NAME_TRANSIENT},
-    {"priority", IDEM_NAME_TRANSIENT},
-    {"proxy-connection", IDEM_NAME_TRANSIENT},
-    {"request-id", IDEM_NAME_TRANSIENT},
-    {"sentry-trace", IDEM_NAME_TRANSIENT},
-    {"te", IDEM_NAME_TRANSIENT},
-    {"traceparent", IDEM_NAME_TRANSIENT},
-    {"tracestate", IDEM_NAME_TRANSIENT},
-    {"trailer", IDEM_NAME_TRANSIENT},
-    {"transfer-encoding", IDEM_NAME_TRANSIENT},
-    {"uber-trace-id", IDEM_NAME_TRANSIENT},
-    {"upgrade", IDEM_NAME_TRANSIENT},
-    {"via", IDEM_NAME_TRANSIENT},
-    {"x-amz-user-agent", IDEM_NAME_TRANSIENT},
-    {"x-amzn-trace-id", IDEM_NAME_TRANSIENT},
-    {"x-b3-*", IDEM_NAME_TRANSIENT},
-    {"x-client-request-id", IDEM_NAME_TRANSIENT},
-    {"x-client-trace-id", IDEM_NAME_TRANSIENT},
-    {"x-cloud-trace-context", IDEM_NAME_TRANSIENT},
-    {"x-correlation-id", IDEM_NAME_TRANSIENT},
-    {"x-datadog-*", IDEM_NAME_TRANSIENT},
-    {"x-forwarded-*", IDEM_NAME_TRANSIENT},
-    {"x-goog-api-client", IDEM_NAME_TRANSIENT},
-    {"x-idempotency-key", IDEM_NAME_TRANSIENT},
-    {"x-ms-client-request-id", IDEM_NAME_TRANSIENT},
-    {"x-real-ip", IDEM_NAME_TRANSIENT},
-    {"x-request-id", IDEM_NAME_TRANSIENT},
-    {"x-request-start", IDEM_NAME_TRANSIENT},
-    {"x-retry-*", IDEM_NAME_TRANSIENT},
-    {"x-stainless-*", IDEM_NAME_TRANSIENT},
-    {"x-trace-id", IDEM_NAME_TRANSIENT},
+    NAME("accept-encoding", TRANSIENT), /* counts in the shape */
+    NAME("amz-sdk-invocation-id", TRANSIENT),
+    NAME("amz-sdk-request", TRANSIENT),
+    NAME("b3", TRANSIENT),
+    NAME("baggage", TRANSIENT),
+    NAME("cache-control", TRANSIENT),
+    NAME("cf-ray", TRANSIENT),
+    NAME("connection", TRANSIENT),
+    NAME("content-length", TRANSIENT),
+    NAME("correlation-id", TRANSIENT),
+    NAME("date", TRANSIENT),
+    NAME("dnt", TRANSIENT),
+    NAME("expect", TRANSIENT),
+    NAME("forwarded", TRANSIENT),
+    NAME("host", TRANSIENT), /* counts in the origin */
+    NAME("http2-settings", TRANSIENT),
+    NAME("idempotency-key", TRANSIENT),
+    NAME("keep-alive", TRANSIENT),
+    NAME("newrelic", TRANSIENT),
+    NAME("pragma", TRANSIENT),
+    NAME("priority", TRANSIENT),
+    NAME("proxy-connection", TRANSIENT),
+    NAME("request-id", TRANSIENT),
+    NAME("sentry-trace", TRANSIENT),
+    NAME("te", TRANSIENT),
+    NAME("traceparent", TRANSIENT),
+    NAME("tracestate", TRANSIENT),
+    NAME("trailer", TRANSIENT),
+    NAME("transfer-encoding", TRANSIENT),
+    NAME("uber-trace-id", TRANSIENT),
+    NAME("upgrade", TRANSIENT),
+    NAME("via", TRANSIENT),
+    NAME("x-amz-user-agent", TRANSIENT),
+    NAME("x-amzn-trace-id", TRANSIENT),
+    NAME("x-client-request-id", TRANSIENT),
+    NAME("x-client-trace-id", TRANSIENT),
+    NAME("x-cloud-trace-context", TRANSIENT),
+    NAME("x-correlation-id", TRANSIENT),
+    NAME("x-goog-api-client", TRANSIENT),
+    NAME("x-idempotency-key", TRANSIENT),
+    NAME("x-ms-client-request-id", TRANSIENT),
+    NAME("x-real-ip", TRANSIENT),
+    NAME("x-request-id", TRANSIENT),
+    NAME("x-request-start", TRANSIENT),
+    NAME("x-trace-id", TRANSIENT),
 };
 
-static const char words[][WORD_MOST] = {
-    "accesskey",     "accesstoken",  "apikey", "apisecret",    "apitoken",   "auth",         "authkey",
-    "authorization", "authtoken",    "bearer", "clientsecret", "credential", "credentials",  "idtoken",
-    "jwt",           "key",          "passwd", "password",     "pwd",        "refreshtoken", "secret",
-    "secretkey",     "sessiontoken", "sig",    "signature",    "token",
+/* The same for globs, a * at one end. */
+static const struct entry header_globs[] = {
+    NAME("x-amzn-oidc-*", CREDENTIAL), NAME("sec-*", SECRET),        NAME("*-attempt", TRANSIENT),
+    NAME("*-retry-count", TRANSIENT),  NAME("x-b3-*", TRANSIENT),    NAME("x-datadog-*", TRANSIENT),
+    NAME("x-forwarded-*", TRANSIENT),  NAME("x-retry-*", TRANSIENT), NAME("x-stainless-*", TRANSIENT),
+};
+
+static const struct entry words[] = {
+    NAME("accesskey", CREDENTIAL),   NAME("accesstoken", CREDENTIAL),   NAME("apikey", CREDENTIAL),
+    NAME("apisecret", CREDENTIAL),   NAME("apitoken", CREDENTIAL),      NAME("auth", CREDENTIAL),
+    NAME("authkey", CREDENTIAL),     NAME("authorization", CREDENTIAL), NAME("authtoken", CREDENTIAL),
+    NAME("bearer", CREDENTIAL),      NAME("clientsecret", CREDENTIAL),  NAME("credential", CREDENTIAL),
+    NAME("credentials", CREDENTIAL), NAME("idtoken", CREDENTIAL),       NAME("jwt", CREDENTIAL),
+    NAME("key", CREDENTIAL),         NAME("passwd", CREDENTIAL),        NAME("password", CREDENTIAL),
+    NAME("pwd", CREDENTIAL),         NAME("refreshtoken", CREDENTIAL),  NAME("secret", CREDENTIAL),
+    NAME("secretkey", CREDENTIAL),   NAME("sessiontoken", CREDENTIAL),  NAME("sig", CREDENTIAL),
+    NAME("signature", CREDENTIAL),   NAME("token", CREDENTIAL),
 };
 
 static const char cookies[][NAME_MOST] = {
@@ -116,7 +123,7 @@ static const char cookies[][NAME_MOST] = {
     "lb_session",    "serverid",
 };
 
-static const char parameters[][WORD_MOST] = {"code"}; /* Azure functions */
+static const char parameters[][PARAMETER_MOST] = {"code"}; /* Azure functions */
 
 static bool name_is(const char *pattern, const char *name, size_t len)
 {
@@ -125,12 +132,19 @@ static bool name_is(const char *pattern, const char *name, size_t len)
   return idem_glob(pattern, name, len, true);
 }
 
+/* The row of a name, or NULL. Most rows are settled by length and first letter. */
+static const struct entry *find(const struct entry *table, size_t count, const char *name, size_t len)
+{
+  char first = idem_lower(name[0]);
+  for (size_t i = 0; i < count; i++)
+    if (table[i].len == len && table[i].name[0] == first && idem_same_fold(table[i].name, len, name, len))
+      return &table[i];
+  return NULL;
+}
+
 static bool is_word(const char *name, size_t len)
 {
-  for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-    if (words[i][0] == idem_lower(name[0]) && idem_same_fold(words[i], strlen(words[i]), name, len))
-      return true;
-  return false;
+  return find(words, sizeof(words) / sizeof(*words), name, len) != NULL;
 }
 
 static bool is_capital(char c)
@@ -163,9 +177,14 @@ bool idem_name_tells(const char *name, size_t len)
 
 enum idem_name idem_name_of_header(const char *name, size_t len)
 {
-  for (size_t i = 0; len && i < sizeof(headers) / sizeof(*headers); i++)
-    if (name_is(headers[i].name, name, len))
-      return (enum idem_name)headers[i].what;
+  if (!len)
+    return IDEM_NAME_PLAIN;
+  const struct entry *entry = find(headers, sizeof(headers) / sizeof(*headers), name, len);
+  for (size_t i = 0; !entry && i < sizeof(header_globs) / sizeof(*header_globs); i++)
+    if (name_is(header_globs[i].name, name, len))
+      entry = &header_globs[i];
+  if (entry)
+    return (enum idem_name)entry->what;
   return idem_name_tells(name, len) ? IDEM_NAME_CREDENTIAL : IDEM_NAME_PLAIN;
 }
 

@@ -291,6 +291,11 @@ bool json_string_is(struct idem_span text, const char *word, size_t len)
 {
   const char *at = text.data, *end = at + text.len;
   bool odd = false;
+  /* No escape is shorter than what it says. */
+  if (text.len <= len)
+    return text.len == len && memcmp(at, word, len) == 0;
+  if (!memchr(at, '\\', text.len))
+    return false;
   while (at < end && len) {
     char piece[4] = {*at};
     size_t said = *at == '\\' ? take_escape(&at, end, piece, &odd) : (at++, (size_t)1);

@@ -118,18 +118,23 @@ bool document_is_failure(struct idem_span name)
   return is_one_of(name, failures, COUNT(failures));
 }
 
-/* True if the first `depth` names of the path are those, and there are no more of those. */
+static bool name_is(struct idem_span name, const char *word)
+{
+  if (word[0] == '*')
+    return !name.data;
+  return name.data && json_string_is(name, word, strlen(word));
+}
+
+/* True if the names of the path down to `depth` are those, and there are no more of those. The last ones differ
+ * most often. */
 static bool path_is(const struct reading *reading, const char *const names[3], size_t depth)
 {
-  for (size_t i = 0; i < 3; i++) {
-    if (i == depth || !names[i])
-      return i == depth && !names[i];
-    struct idem_span name = reading->path[i + 1];
-    if (names[i][0] == '*' ? name.data != NULL
-                           : !name.data || !json_string_is(name, names[i], strlen(names[i])))
+  if (depth > 3 || (depth && !names[depth - 1]) || (depth < 3 && names[depth]))
+    return false;
+  for (size_t i = depth; i > 0; i--)
+    if (!name_is(reading->path[i], names[i - 1]))
       return false;
-  }
-  return depth == 3;
+  return true;
 }
 
 static int64_t number(struct idem_span text)
