@@ -6,6 +6,7 @@
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
 #include "store/call/call.h"
+#include "store/json/json_pointer.h"
 #include "store/judge/judge.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
@@ -71,11 +72,42 @@ static void add_query(struct text *text, struct idem_span query)
 
 /* All of a commit, for the transaction's body, which must own nothing: what is allocated here is freed
  * after it. */
+struct covering {
+  struct text *out;
+  const char *from; /* what has not been added yet */
+};
+
+/* What lies in another place that is covered is covered with it. */
+static void cover_place(void *arg, size_t which, struct idem_span value)
+{
+  static const char cover[] = "\"[redacted]\"";
+  struct covering *covering = arg;
+  (void)which;
+  if (value.data < covering->from)
+    return;
+  text_add(covering->out, covering->from, (size_t)(value.data - covering->from));
+  text_add(covering->out, cover, sizeof(cover) - 1);
+  covering->from = value.data + value.len;
+}
+
+/* The body without what the rule's redact= points to; nothing of one in which that cannot be found. */
+static struct idem_span redacted_body(struct text *out, const struct idem_request *request)
+{
+  struct idem_span body = request->body;
+  struct covering covering = {out, body.data};
+  if (!request->rule->redact.count || !body.len)
+    return body;
+  if (!json_find(body, &request->rule->redact, cover_place, &covering))
+    return (struct idem_span){"", 0};
+  text_add(out, covering.from, (size_t)(body.data + body.len - covering.from));
+  return (struct idem_span){out->data, out->len};
+}
+
 struct commit {
   struct idem_store *store;
   const struct idem_call *call;
   bool delivered;
-  struct text headers, query, origin;
+  struct text headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
 };
@@ -89,6 +121,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
   key_headers(request, HEADER_VARY, commit->call->priv.kind != IDEM_KEY_CONTENT, add_header,
               &commit->headers);
   add_query(&commit->query, request->query);
+  struct idem_span body = redacted_body(&commit->body, request);
   text_add(&commit->origin, request->origin.data, request->origin.len);
   if (request->trust.len) {
     text_add(&commit->origin, " trust:", 7);
@@ -115,7 +148,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
       .query = {commit->query.data, commit->query.len},
       .scope = request->scope,
       .request_headers = {commit->headers.data, commit->headers.len},
-      .request_body = request->body,
+      .request_body = body,
       .request_body_len = request->body.len,
       .key_kind = call->priv.kind,
   };
@@ -185,12 +218,13 @@ static int commit_answer(struct idem_store *store, const struct idem_call *call,
   if (!answer_judge(request->rule, recording, &facts, why))
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);
-  int rc = commit.headers.failed || commit.query.failed || commit.origin.failed
+  int rc = commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed
                ? idem_error_set(why, -ENOMEM, "no memory")
                : commit_write(&commit, why);
   free(commit.headers.data);
   free(commit.query.data);
   free(commit.origin.data);
+  free(commit.body.data);
   if (rc == IDEM_STORED)
     stats_forget_replay(store->stats, commit.answer.serial);
   return rc;
