@@ -168,7 +168,7 @@ Test(cli_doctor, a_script_that_clears_the_environment_is_not_covered)
 
 Test(cli_doctor, a_go_program_is_told_by_its_build_information)
 {
-  struct run go = run_shell_plain(&w, "command -v go gofmt fzf | head -n 1");
+  struct run go = run_shell_plain(&w, "command -v go || command -v gofmt || command -v fzf");
   go.out[strcspn(go.out, "\n")] = '\0';
   if (!*go.out)
     cr_skip_test("no Go program here");
