@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The header API of libcurl 7.83 over delivered header blocks [lib/headers.c]. */
+/*
+ * The header API of libcurl 7.83 over delivered header blocks [lib/headers.c].
+ *
+ * An index is made when the app first asks: a copy of the blocks in which names and values are cut out, and an
+ * entry for each. What the app holds of it must stay, so it is one allocation with room for every line, and in
+ * the middle of a delivery it is read on from where it was. libcurl numbers the requests: a redirect or a
+ * challenge ends one, an interim answer does not.
+ */
 #include "shim/base/http_header.h"
 #include "shim/info/info.h"
 
@@ -33,11 +40,11 @@ struct header_index {
   struct header_entry entries[]; /* room for all */
 };
 
-static size_t count_lines(const char *text, size_t len)
+static size_t count_lines(struct idem_span text)
 {
   size_t lines = 0;
-  for (size_t i = 0; i < len; i++)
-    lines += text[i] == '\n';
+  while (span_cut_line(&text).len)
+    lines++;
   return lines;
 }
 
@@ -45,23 +52,21 @@ static size_t count_lines(const char *text, size_t len)
 static struct header_index *make_index(const struct shadow *shadow)
 {
   const struct info *replay = shadow->info;
-  const struct buffer *headers = &replay->headers;
-  struct idem_span trailers = info_record_trailers(&replay->facts);
-  size_t lines = count_lines(headers->data, headers->len) + count_lines(trailers.data, trailers.len);
+  struct idem_span headers = span_of_buffer(&replay->headers);
+  struct idem_span trailers = info_record_trailers(span_of_buffer(&replay->facts));
+  size_t lines = count_lines(headers) + count_lines(trailers);
   size_t head = sizeof(struct header_index) + (lines + 1) * sizeof(struct header_entry);
-  struct header_index *index = malloc(head + headers->len + 1 + trailers.len + 1);
+  struct header_index *index = calloc(1, head + headers.len + 1 + trailers.len + 1);
   if (!index)
     return NULL;
-  *index = (struct header_index){.text = (char *)index + head, .version = shadow->lib->version};
-  index->through_proxy =
-      !shadow_value(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS) &&
-      info_record_number(replay->facts.data, replay->facts.len, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
-  if (headers->len)
-    memcpy(index->text, headers->data, headers->len);
-  index->text[headers->len] = '\0';
-  index->trailers = index->text + headers->len + 1;
+  index->text = (char *)index + head;
+  index->version = shadow->lib->version;
+  index->through_proxy = !shadow_value(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS) &&
+                         info_number(replay, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
+  index->trailers = index->text + headers.len + 1;
+  if (headers.len)
+    memcpy(index->text, headers.data, headers.len);
   memcpy(index->trailers, trailers.data, trailers.len);
-  index->trailers[trailers.len] = '\0';
   return index;
 }
 
@@ -89,41 +94,28 @@ static void begin_block(struct header_index *index, char *line, size_t len)
   add_entry(index, ":status", value, CURLH_PSEUDO);
 }
 
-static void end_block(struct header_index *index)
-{
-  index->in_block = false;
-  index->request += index->origin == CURLH_HEADER;
-}
-
 static bool is_blank(char c)
 {
   return c == ' ' || c == '\t';
 }
 
-/* Where the value's trailing blanks begin. Until 8.6 the line's end was one of them, and the first character
- * of a value was never taken for a blank. */
-static char *end_of_value(const struct header_index *index, char *value, char *line_end)
+/* "Name: value \r\n", from which trailing blanks go. Until 8.6 the line's end was one of them, and the first
+ * character of a value was never taken for a blank. */
+static void add_field(struct header_index *index, char *line, size_t len)
 {
-  bool keeps_first = index->version < 0x080600;
-  char *end = line_end;
+  char *value = memchr(line, ':', len), *end = line + len - 1;
+  if (!value)
+    return;
+  *value++ = '\0';
+  while (is_blank(*value))
+    value++;
   if (end > value && end[-1] == '\r')
     end--;
   while (end > value && is_blank(end[-1]))
     end--;
-  return keeps_first && end == value && *value == '\r' ? value + 1 : end;
-}
-
-/* "Name: value \r\n" */
-static void add_field(struct header_index *index, char *line, size_t len)
-{
-  char *colon = memchr(line, ':', len);
-  if (!colon)
-    return;
-  char *value = colon + 1;
-  while (is_blank(*value))
-    value++;
-  *colon = '\0';
-  *end_of_value(index, value, line + len - 1) = '\0';
+  if (index->version < 0x080600 && end == value && *value == '\r')
+    end++;
+  *end = '\0';
   add_entry(index, line, value, index->origin);
 }
 
@@ -146,38 +138,35 @@ static void read_line(struct header_index *index, char *line, size_t len)
 {
   if (!index->in_block)
     begin_block(index, line, len);
-  else if (*line == '\r' || *line == '\n')
-    end_block(index);
-  else if (is_blank(*line) && index->count)
+  else if (*line == '\r' || *line == '\n') {
+    index->in_block = false;
+    index->request += index->origin == CURLH_HEADER;
+  } else if (is_blank(*line) && index->count)
     add_to_last(index, line, len);
   else
     add_field(index, line, len);
 }
 
-static void read_trailers(struct header_index *index)
-{
-  index->origin = CURLH_TRAILER;
-  index->request = index->newest;
-  for (char *line = index->trailers, *end; (end = strchr(line, '\n')); line = end + 1)
-    add_field(index, line, (size_t)(end + 1 - line));
-  index->trailers = NULL;
-}
-
-/* The index of what the app has had so far; NULL without memory. */
+/* The index of what the app has had so far; NULL without memory. Trailers come behind the body, and belong to
+ * the last request. */
 static struct header_index *index_of(const struct shadow *shadow)
 {
   struct info *replay = shadow->info;
-  if (!replay->index)
-    replay->index = make_index(shadow);
   struct header_index *index = replay->index;
-  while (index && index->read < replay->passed) {
-    char *line = index->text + index->read, *end = memchr(line, '\n', replay->passed - index->read);
-    size_t len = end ? (size_t)(end + 1 - line) : replay->passed - index->read;
-    read_line(index, line, len);
-    index->read += len;
-  }
-  if (index && index->trailers && replay->ended_us)
-    read_trailers(index);
+  if (!index)
+    index = replay->index = make_index(shadow);
+  if (!index)
+    return NULL;
+  struct idem_span rest = {index->text + index->read, replay->passed - index->read}, line;
+  for (; (line = span_cut_line(&rest)).len; index->read += line.len)
+    read_line(index, (char *)line.data, line.len);
+  if (!index->trailers || !replay->ended_us)
+    return index;
+  index->origin = CURLH_TRAILER;
+  index->request = index->newest;
+  for (rest = span_of(index->trailers); (line = span_cut_line(&rest)).len;)
+    add_field(index, (char *)line.data, line.len);
+  index->trailers = NULL;
   return index;
 }
 
@@ -187,7 +176,7 @@ static bool matches(const struct header_entry *entry, const char *name, unsigned
          (!name || strcasecmp(entry->name, name) == 0);
 }
 
-/* Until 8.0 libcurl had one place for what it gives. */
+/* Until 8.0 libcurl had one place for what it gives: `place` is that of curl_easy_header() or of _nextheader(). */
 static struct curl_header *give(struct info *replay, size_t place, struct header_entry *entry, size_t number,
                                 size_t amount)
 {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One table says for each info where its answer comes from. In the middle of a delivery the answer also
+ * depends on how far the header has passed: libcurl learns most of what it tells from header lines, and an app
+ * that asks in its header callback sees them come.
+ */
 #include "shim/info/info.h"
 
-#include "shim/base/buffer.h"
-#include "shim/info/certinfo.h"
-#include "shim/info/info_partial.h"
-#include "shim/request/request.h"
+#include "shim/base/clock.h"
+#include "shim/base/http_header.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,48 +26,66 @@ enum info_source {
   SOURCE_CERTIFICATES,
 };
 
-enum info_when { WHEN_FIXED, WHEN_GROWS, WHEN_PARSED };
+/* As info_record.h explains them. */
+enum info_when { WHEN_FIXED, WHEN_CONNECTED, WHEN_GROWS, WHEN_PARSED };
 
 struct info_row {
   uint8_t source;
-  int8_t unset; /* NUMBER: this; TEXT: 0 for NULL, 1 for "" */
-  uint8_t when; /* enum info_when */
+  int8_t unset;     /* NUMBER: this; TEXT: 0 for NULL, 1 for "" */
+  uint8_t when;     /* enum info_when */
+  uint8_t recorded; /* of a time or speed: the number of the fact in which a tape has it; else 0 */
 };
 
 #define INFO_LIMIT 80u
 
 /* clang-format off */
 static const struct info_row info_rows[INFO_LIMIT] = {
-#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_NUMBER, unset, WHEN_##when},
+#define ROW(info) [CURLINFO_##info & CURLINFO_MASK]
+#define X(info, unset, when) ROW(info) = {SOURCE_NUMBER, unset, WHEN_##when, 0},
   NUMBER_FACTS(X)
 #undef X
-#define X(info, unset, when) [CURLINFO_##info & CURLINFO_MASK] = {SOURCE_TEXT, unset, WHEN_##when},
+#define X(info, unset, when) ROW(info) = {SOURCE_TEXT, unset, WHEN_##when, 0},
   TEXT_FACTS(X)
 #undef X
-#define T(info, source) [CURLINFO_##info & CURLINFO_MASK] = {source, 0, WHEN_FIXED}
-  T(EFFECTIVE_URL, SOURCE_URL),
-  T(TOTAL_TIME, SOURCE_TOTAL_TIME),
-  T(TOTAL_TIME_T, SOURCE_TOTAL_TIME),
-  T(STARTTRANSFER_TIME, SOURCE_FIRST_BYTE_TIME),
-  T(STARTTRANSFER_TIME_T, SOURCE_FIRST_BYTE_TIME),
-  T(NAMELOOKUP_TIME, SOURCE_NO_TIME),
-  T(NAMELOOKUP_TIME_T, SOURCE_NO_TIME),
-  T(CONNECT_TIME, SOURCE_NO_TIME),
-  T(CONNECT_TIME_T, SOURCE_NO_TIME),
-  T(APPCONNECT_TIME, SOURCE_NO_TIME),
-  T(APPCONNECT_TIME_T, SOURCE_NO_TIME),
-  T(PRETRANSFER_TIME, SOURCE_NO_TIME),
-  T(PRETRANSFER_TIME_T, SOURCE_NO_TIME),
-  T(REDIRECT_TIME, SOURCE_NO_TIME),
-  T(REDIRECT_TIME_T, SOURCE_NO_TIME),
-  T(SPEED_DOWNLOAD, SOURCE_DOWNLOAD_SPEED),
-  T(SPEED_UPLOAD, SOURCE_UPLOAD_SPEED),
-  T(LASTSOCKET, SOURCE_NO_SOCKET),
-  T(ACTIVESOCKET, SOURCE_NO_SOCKET),
-  T(CERTINFO, SOURCE_CERTIFICATES),
-#undef T
+/* A double in seconds and a number of µs. */
+#define TIME(info, source)                                                                                   \
+  ROW(info) = {source, 0, WHEN_FIXED, CURLINFO_##info##_T & CURLINFO_MASK},                                  \
+  ROW(info##_T) = {source, 0, WHEN_FIXED, CURLINFO_##info##_T & CURLINFO_MASK}
+  TIME(TOTAL_TIME, SOURCE_TOTAL_TIME),
+  TIME(STARTTRANSFER_TIME, SOURCE_FIRST_BYTE_TIME),
+  TIME(NAMELOOKUP_TIME, SOURCE_NO_TIME),
+  TIME(CONNECT_TIME, SOURCE_NO_TIME),
+  TIME(APPCONNECT_TIME, SOURCE_NO_TIME),
+  TIME(PRETRANSFER_TIME, SOURCE_NO_TIME),
+  TIME(REDIRECT_TIME, SOURCE_NO_TIME),
+#undef TIME
+  ROW(SPEED_DOWNLOAD) = {SOURCE_DOWNLOAD_SPEED, 0, WHEN_FIXED, CURLINFO_SPEED_DOWNLOAD_T & CURLINFO_MASK},
+  ROW(SPEED_UPLOAD) = {SOURCE_UPLOAD_SPEED, 0, WHEN_FIXED, CURLINFO_SPEED_UPLOAD_T & CURLINFO_MASK},
+  ROW(EFFECTIVE_URL) = {.source = SOURCE_URL},
+  ROW(LASTSOCKET) = {.source = SOURCE_NO_SOCKET},
+  ROW(ACTIVESOCKET) = {.source = SOURCE_NO_SOCKET},
+  ROW(CERTINFO) = {.source = SOURCE_CERTIFICATES},
+#undef ROW
 };
 /* clang-format on */
+
+/* Beginning and end. */
+
+bool info_was_redirected(const struct idem_answer *answer)
+{
+  return info_record_number(answer->facts, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
+         header_was_redirected(answer->headers);
+}
+
+const char *info_refuses(const struct shadow *shadow, const struct idem_answer *answer)
+{
+  if (shadow->slot[SLOT_CERTINFO] && shadow->parts.https &&
+      !info_record_find(answer->facts, CURLINFO_CERTINFO).data)
+    return "CERTINFO";
+  if (!shadow->slot[SLOT_FOLLOWLOCATION])
+    return info_was_redirected(answer) ? "the answer came after a redirect" : NULL;
+  return header_redirects(answer->status, answer->headers) ? "the answer is a redirect" : NULL;
+}
 
 struct info *info_begin(struct shadow *shadow)
 {
@@ -74,7 +95,7 @@ struct info *info_begin(struct shadow *shadow)
   if (!replay)
     return NULL;
   free(replay->index);
-  certinfo_free(replay->certinfo);
+  free(replay->certinfo);
   buffer_release(&replay->earlier_facts);
   struct buffer headers = replay->headers, facts = replay->facts;
   buffer_zero(replay, sizeof(*replay));
@@ -84,33 +105,26 @@ struct info *info_begin(struct shadow *shadow)
   return replay;
 }
 
-static bool put(struct buffer *to, const char *data, size_t len)
-{
-  return buffer_append(to, data, len);
-}
-
-/* The blocks as they came, and the marks in the last one. */
-static bool compose_headers(struct info *replay, struct idem_span headers, const char *marks)
-{
-  size_t marks_len = strlen(marks), end = headers.len;
-  size_t blank = end >= 2 && headers.data[end - 2] == '\r' ? 2 : end ? 1 : 0;
-  replay->marks_len = marks_len;
-  return put(&replay->headers, headers.data, end - blank) && put(&replay->headers, marks, marks_len) &&
-         put(&replay->headers, headers.data + end - blank, blank);
-}
-
 struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
 {
   struct info *replay = info_begin(shadow);
-  bool complete = replay && put(&replay->facts, answer->facts.data, answer->facts.len) &&
-                  compose_headers(replay, answer->headers, marks);
+  if (!replay || !buffer_append(&replay->facts, answer->facts.data, answer->facts.len))
+    return NULL;
+  /* The blocks as they came, and the marks before the blank line of the last one. */
+  struct idem_span headers = answer->headers;
+  size_t blank = headers.len >= 2 && headers.data[headers.len - 2] == '\r' ? 2 : headers.len ? 1 : 0;
+  size_t fields = headers.len - blank;
+  replay->marks_len = strlen(marks);
+  bool complete = buffer_append(&replay->headers, headers.data, fields) &&
+                  buffer_append(&replay->headers, marks, replay->marks_len) &&
+                  buffer_append(&replay->headers, headers.data + fields, blank);
   return complete ? replay : NULL;
 }
 
 void info_take_facts(struct info *replay, struct idem_span facts)
 {
   struct buffer fresh = {0};
-  if (replay->earlier_facts.data || !put(&fresh, facts.data, facts.len))
+  if (replay->earlier_facts.data || !buffer_append(&fresh, facts.data, facts.len))
     return;
   replay->earlier_facts = replay->facts;
   replay->facts = fresh;
@@ -123,155 +137,78 @@ void info_free(struct shadow *shadow)
   if (!replay)
     return;
   free(replay->index);
-  certinfo_free(replay->certinfo);
+  free(replay->certinfo);
   buffer_release(&replay->headers);
   buffer_release(&replay->facts);
   buffer_release(&replay->earlier_facts);
   free(replay);
 }
 
-static const char *text_of(const struct info *replay, unsigned number, const char *fallback)
+int64_t info_number(const struct info *replay, CURLINFO which, int64_t fallback)
 {
-  size_t len;
-  const char *fact = info_record_find(replay->facts.data, replay->facts.len, number, &len);
-  return fact && len && fact[len - 1] == '\0' ? fact : fallback;
+  return info_record_number(span_of_buffer(&replay->facts), which, fallback);
 }
 
-static void give_number(CURLINFO info, int64_t value, void *out)
-{
-  switch (info & CURLINFO_TYPEMASK) {
-  case CURLINFO_LONG:
-    *(long *)out = (long)value;
-    break;
-  case CURLINFO_DOUBLE:
-    *(double *)out = (double)value;
-    break;
-  case CURLINFO_OFF_T:
-    *(curl_off_t *)out = value;
-    break;
-  case CURLINFO_SOCKET:
-    *(curl_socket_t *)out = (curl_socket_t)value;
-    break;
-  }
-}
+/* What is known in the middle of a delivery. */
 
-static void give_time(CURLINFO info, int64_t us, void *out)
+/* True if the field that an info comes from has passed. Those that only the end of the transfer tells come
+ * from nowhere. The table has no pointers: each would be a relocation in every program that is started. */
+static bool has_passed(const struct info *replay, unsigned number)
 {
-  if ((info & CURLINFO_TYPEMASK) == CURLINFO_DOUBLE)
-    *(double *)out = (double)us / 1e6;
-  else
-    give_number(info, us, out);
-}
-
-/* A time or speed as the tape has it; the older infos of one kind have other numbers. */
-static bool recorded_time(const struct info *replay, CURLINFO info, void *out)
-{
-  static const uint8_t same[][2] = {
-#define SAME(older) {CURLINFO_##older & CURLINFO_MASK, CURLINFO_##older##_T & CURLINFO_MASK}
-      SAME(TOTAL_TIME),      SAME(NAMELOOKUP_TIME),  SAME(CONNECT_TIME),
-      SAME(APPCONNECT_TIME), SAME(PRETRANSFER_TIME), SAME(REDIRECT_TIME),
-      SAME(SPEED_DOWNLOAD),  SAME(SPEED_UPLOAD),     SAME(STARTTRANSFER_TIME),
-#undef SAME
+  static const struct {
+    uint8_t number;
+    char field[20];
+  } sources[] = {
+      {NUMBER_OF(CURLINFO_CONTENT_TYPE), "content-type"},
+      {NUMBER_OF(CURLINFO_RETRY_AFTER), "retry-after"},
+      {NUMBER_OF(CURLINFO_FILETIME_T), "last-modified"},
+      {NUMBER_OF(CURLINFO_HTTPAUTH_AVAIL), "www-authenticate"},
+      {NUMBER_OF(CURLINFO_PROXYAUTH_AVAIL), "proxy-authenticate"},
+      {NUMBER_OF(CURLINFO_REDIRECT_URL), ""},
   };
-  unsigned number = NUMBER_OF(info);
-  bool is_speed = number == NUMBER_OF(CURLINFO_SPEED_DOWNLOAD) || number == NUMBER_OF(CURLINFO_SPEED_UPLOAD);
-  for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
-    if (number == same[i][0])
-      number = same[i][1];
-  int64_t value = info_record_number(replay->facts.data, replay->facts.len, (CURLINFO)number, -1);
-  if (value < 0)
-    return false;
-  if (is_speed)
-    give_number(info, value, out);
-  else
-    give_time(info, value, out);
+  struct idem_span passed = {replay->headers.data, replay->passed};
+  /* The length of the body is looked at when the blank line is there. */
+  if (number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD)) {
+    const char *end = passed.data + passed.len;
+    return passed.len > 3 && end[-1] == '\n' && (end[-2] == '\n' || (end[-2] == '\r' && end[-3] == '\n'));
+  }
+  for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
+    if (sources[i].number == number)
+      return *sources[i].field && header_find(header_last_block(passed), sources[i].field).data;
   return true;
 }
 
-static int64_t elapsed_us(const struct shadow *shadow)
+/* The redirects of the blocks that have begun; `all` in the end, for a challenge has a block of its own too. */
+static int64_t redirects_yet(const struct info *replay, int64_t all)
 {
-  const struct info *replay = shadow->info;
-  curl_off_t us = 0;
-  if (shadow->replayed == REPLAYED_TRANSPORT)
-    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_TOTAL_TIME_T, &us);
-  else
-    us = (replay->ended_us ? replay->ended_us : monotonic_us()) - replay->started_us;
-  return us > 0 ? us : 1;
+  struct idem_span rest = {replay->headers.data, replay->passed}, line;
+  int64_t redirects = -1;
+  while ((line = span_cut_line(&rest)).len)
+    redirects += header_status(line.data, line.len) >= 200;
+  return redirects < 0 ? 0 : redirects < all ? redirects : all;
 }
 
-static int64_t first_byte_after_us(const struct info *replay)
-{
-  int64_t us = replay->first_byte_us - replay->started_us;
-  return !replay->first_byte_us ? 0 : us > 0 ? us : 1;
-}
-
-static const struct curl_certinfo *certificates(const struct shadow *shadow)
-{
-  static const struct curl_certinfo none;
-  struct info *replay = shadow->info;
-  size_t len = 0;
-  const char *text =
-      info_record_find(replay->facts.data, replay->facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
-  if (!text || !shadow->slot[SLOT_CERTINFO])
-    return &none;
-  if (!replay->certinfo)
-    replay->certinfo = certinfo_read(text, len);
-  return replay->certinfo ? replay->certinfo : &none;
-}
-
-/* What grows with the header. */
-static int64_t passing_number(const struct info *replay, unsigned number, int64_t value)
-{
-  switch (number) {
-  case NUMBER_OF(CURLINFO_RESPONSE_CODE):
-    return replay->status;
-  case NUMBER_OF(CURLINFO_HEADER_SIZE):
-    return (int64_t)replay->taken;
-  case NUMBER_OF(CURLINFO_REDIRECT_COUNT):
-    return info_redirects_yet(replay, value);
-  default:
-    return value;
-  }
-}
-
-/* Nothing has come yet; a libcurl before 7.75 may fail by the status and pass no header. */
+/* True while nothing has come. A libcurl before 7.75 may fail by the status and pass no header. */
 static bool is_ahead(const struct shadow *shadow)
 {
   const struct info *replay = shadow->info;
-  long status = 0;
-  if (!replay->passing || replay->passed)
-    return false;
-  if (shadow->replayed == REPLAYED_TRANSPORT)
-    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_RESPONSE_CODE, &status);
-  return !status;
+  return replay->passing && !replay->passed &&
+         (shadow->replayed != REPLAYED_TRANSPORT || !shadow_info_long(shadow, CURLINFO_RESPONSE_CODE));
 }
 
-/* A libcurl that is older than an info has no fact of it. */
-static bool is_known(const struct shadow *shadow, CURLINFO info)
-{
-  const struct info *replay = shadow->info;
-  curl_off_t value;
-  size_t len;
-  return info_record_find(replay->facts.data, replay->facts.len, NUMBER_OF(info), &len) ||
-         shadow->lib->easy_getinfo(shadow->handle, info, &value) == CURLE_OK;
-}
-
+/* True if the live transfer would tell the fact by now. */
 static bool knows(const struct shadow *shadow, unsigned number)
 {
   const struct info *replay = shadow->info;
   if (replay->unsized && number == NUMBER_OF(CURLINFO_CONTENT_LENGTH_DOWNLOAD))
     return false;
   if (is_ahead(shadow))
-    return number == NUMBER_OF(CURLINFO_EFFECTIVE_METHOD);
-  return !replay->passing || info_is_known_yet(replay, number);
+    return number == NUMBER_OF(CURLINFO_EFFECTIVE_METHOD) ||
+           (replay->connected && info_rows[number].when == WHEN_CONNECTED);
+  return !replay->passing || has_passed(replay, number);
 }
 
-/* Since 8.10 no port is no longer port 0. */
-static int64_t unset_number(const struct shadow *shadow, unsigned number)
-{
-  bool port = number == NUMBER_OF(CURLINFO_PRIMARY_PORT) || number == NUMBER_OF(CURLINFO_LOCAL_PORT);
-  return port && shadow->lib->version >= 0x080a00 ? -1 : info_rows[number].unset;
-}
+/* Answers. */
 
 static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
 {
@@ -279,33 +216,56 @@ static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
   unsigned number = NUMBER_OF(info);
   if (number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && shadow->replayed == REPLAYED_DIRECT)
     return replay->downloaded;
-  int64_t value = info_record_number(replay->facts.data, replay->facts.len, info, info_rows[number].unset);
-  if (!knows(shadow, number))
-    return unset_number(shadow, number);
-  if (replay->passing)
-    return passing_number(replay, number, value);
-  return number == NUMBER_OF(CURLINFO_HEADER_SIZE) ? value + (int64_t)replay->marks_len : value;
+  int64_t unset = info_rows[number].unset, value = info_number(replay, info, unset);
+  if (!knows(shadow, number)) {
+    /* Since 8.10 no port is no longer port 0. */
+    bool port = number == NUMBER_OF(CURLINFO_PRIMARY_PORT) || number == NUMBER_OF(CURLINFO_LOCAL_PORT);
+    return port && shadow->lib->version >= 0x080a00 ? -1 : unset;
+  }
+  switch (number) {
+  case NUMBER_OF(CURLINFO_RESPONSE_CODE):
+    return replay->passing ? replay->status : value;
+  case NUMBER_OF(CURLINFO_HEADER_SIZE):
+    return replay->passing ? (int64_t)replay->taken : value + (int64_t)replay->marks_len;
+  case NUMBER_OF(CURLINFO_REDIRECT_COUNT):
+    return replay->passing ? redirects_yet(replay, value) : value;
+  default:
+    return value;
+  }
 }
 
-static const char *fact_text(const struct shadow *shadow, unsigned number)
+static const char *text_of(const struct info *replay, CURLINFO info, const char *fallback)
+{
+  const char *text = info_record_text(span_of_buffer(&replay->facts), info);
+  return text ? text : fallback;
+}
+
+static int64_t elapsed_us(const struct shadow *shadow)
 {
   const struct info *replay = shadow->info;
-  const char *unset = info_rows[number].unset ? "" : NULL;
-  return knows(shadow, number) ? text_of(replay, number, unset) : unset;
+  int64_t us = shadow->replayed == REPLAYED_TRANSPORT
+                   ? shadow_info_size(shadow, CURLINFO_TOTAL_TIME_T)
+                   : (replay->ended_us ? replay->ended_us : monotonic_us()) - replay->started_us;
+  return us > 0 ? us : 1;
 }
 
-static bool is_time(const struct info_row *row)
+static const struct curl_certinfo *certificates(const struct shadow *shadow)
 {
-  switch ((enum info_source)row->source) {
-  case SOURCE_TOTAL_TIME:
-  case SOURCE_FIRST_BYTE_TIME:
-  case SOURCE_NO_TIME:
-  case SOURCE_DOWNLOAD_SPEED:
-  case SOURCE_UPLOAD_SPEED:
-    return true;
-  default:
-    return false;
-  }
+  static const struct curl_certinfo none;
+  struct info *replay = shadow->info;
+  if (!shadow->slot[SLOT_CERTINFO])
+    return &none;
+  if (!replay->certinfo)
+    replay->certinfo = info_record_certificates(span_of_buffer(&replay->facts));
+  return replay->certinfo ? replay->certinfo : &none;
+}
+
+/* True if this libcurl has the info: one that is older than the info has recorded no fact of it. */
+static bool is_known(const struct shadow *shadow, CURLINFO info)
+{
+  curl_off_t value;
+  return info_record_find(span_of_buffer(&shadow->info->facts), info).data ||
+         shadow->lib->easy_getinfo(shadow->handle, info, &value) == CURLE_OK;
 }
 
 /* Under transport libcurl has run a transfer, and what it measured of it is its own. */
@@ -315,14 +275,29 @@ static bool is_libcurls(const struct shadow *shadow, const struct info_row *row)
     return false;
   if (row == &info_rows[NUMBER_OF(CURLINFO_RESPONSE_CODE)])
     return shadow->info->passing && !shadow->info->status;
-  return is_time(row) || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->info->passing);
+  return row->recorded || row->when == WHEN_PARSED || (row->when == WHEN_GROWS && shadow->info->passing);
 }
 
-static int64_t libcurls_count(const struct shadow *shadow)
+/* Gives a number as the type of the info wants it: a time is in µs, and as a double in seconds. */
+static bool give_number(CURLINFO info, int64_t value, void *out)
 {
-  curl_off_t count = 0;
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_SIZE_DOWNLOAD_T, &count);
-  return count;
+  const struct info_row *row = &info_rows[NUMBER_OF(info)];
+  bool is_time = row->recorded && row->source != SOURCE_DOWNLOAD_SPEED && row->source != SOURCE_UPLOAD_SPEED;
+  switch (info & CURLINFO_TYPEMASK) {
+  case CURLINFO_LONG:
+    *(long *)out = (long)value;
+    break;
+  case CURLINFO_DOUBLE:
+    *(double *)out = (double)value / (is_time ? 1e6 : 1);
+    break;
+  case CURLINFO_OFF_T:
+    *(curl_off_t *)out = value;
+    break;
+  case CURLINFO_SOCKET:
+    *(curl_socket_t *)out = (curl_socket_t)value;
+    break;
+  }
+  return true;
 }
 
 bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out)
@@ -334,48 +309,47 @@ bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   if (shadow->replayed == REPLAYED_RESET && number != NUMBER_OF(CURLINFO_EFFECTIVE_METHOD))
     return false;
   const struct info_row *row = &info_rows[number];
-  if (is_time(row) && replay->ended_us && recorded_time(replay, info, out))
-    return true;
-  bool is_fact = row->source == SOURCE_NUMBER || row->source == SOURCE_TEXT;
-  if (replay->uncounted && number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && is_libcurls(shadow, row)) {
-    give_number(info, libcurls_count(shadow) - replay->uncounted, out);
-    return true;
+  if (row->recorded && replay->ended_us) {
+    int64_t recorded = info_number(replay, (CURLINFO)row->recorded, -1);
+    if (recorded >= 0)
+      return give_number(info, recorded, out);
   }
-  if (is_libcurls(shadow, row) || (is_fact && (!replay->begun || !is_known(shadow, info))))
+  if (is_libcurls(shadow, row)) {
+    bool counted = replay->uncounted && number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD);
+    curl_off_t count = counted ? shadow_info_size(shadow, CURLINFO_SIZE_DOWNLOAD_T) : 0;
+    return counted && give_number(info, count - replay->uncounted, out);
+  }
+  bool is_fact = row->source == SOURCE_NUMBER || row->source == SOURCE_TEXT;
+  if (is_fact && (!replay->begun || !is_known(shadow, info)))
     return false;
+  const char *unset = row->unset ? "" : NULL;
+  int64_t first_us = replay->first_byte_us - replay->started_us;
   switch ((enum info_source)row->source) {
   case SOURCE_REAL:
     return false;
   case SOURCE_NUMBER:
-    give_number(info, fact_number(shadow, info), out);
-    break;
+    return give_number(info, fact_number(shadow, info), out);
   case SOURCE_TEXT:
-    *(const char **)out = fact_text(shadow, number);
-    break;
+    *(const char **)out = knows(shadow, number) ? text_of(replay, info, unset) : unset;
+    return true;
   case SOURCE_URL:
-    *(const char **)out = text_of(replay, number, shadow->url.len ? shadow->url.data : "");
-    break;
+    *(const char **)out = text_of(replay, info, shadow->url.len ? shadow->url.data : "");
+    return true;
   case SOURCE_TOTAL_TIME:
-    give_time(info, elapsed_us(shadow), out);
-    break;
+    return give_number(info, elapsed_us(shadow), out);
   case SOURCE_FIRST_BYTE_TIME:
-    give_time(info, first_byte_after_us(replay), out);
-    break;
+    return give_number(info, !replay->first_byte_us ? 0 : first_us > 0 ? first_us : 1, out);
   case SOURCE_NO_TIME:
-    give_time(info, 0, out);
-    break;
+    return give_number(info, 0, out);
   case SOURCE_DOWNLOAD_SPEED:
-    give_number(info, replay->downloaded * 1000000 / elapsed_us(shadow), out);
-    break;
+    return give_number(info, replay->downloaded * 1000000 / elapsed_us(shadow), out);
   case SOURCE_UPLOAD_SPEED:
-    give_number(info, fact_number(shadow, CURLINFO_SIZE_UPLOAD_T) * 1000000 / elapsed_us(shadow), out);
-    break;
+    return give_number(info, fact_number(shadow, CURLINFO_SIZE_UPLOAD_T) * 1000000 / elapsed_us(shadow), out);
   case SOURCE_CERTIFICATES:
     *(const struct curl_certinfo **)out = certificates(shadow);
-    break;
+    return true;
   case SOURCE_NO_SOCKET:
-    give_number(info, -1, out);
-    break;
+    return give_number(info, -1, out);
   }
-  return true;
+  return false;
 }

@@ -2,14 +2,15 @@
 #include "shim/info/info_record.h"
 
 #include "shim/base/http_header.h"
-#include "shim/info/certinfo.h"
 #include "shim/info/info.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A fact is its number and length, two bytes each, and then so many bytes. */
-#define FACT_HEAD 4u
+/* A fact is its number and length, two bytes each, and then so many bytes. No info has the two last numbers. */
+#define FACT_HEAD     4u
+#define DATE_FACT     CURLINFO_NONE
+#define TRAILERS_FACT ((CURLINFO)0xfffe)
 
 static bool add_fact(struct buffer *facts, CURLINFO info, const void *value, size_t len)
 {
@@ -27,23 +28,33 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
   return !value || add_fact(facts, info, value, strlen(value) + 1);
 }
 
-const char *info_record_find(const char *facts, size_t len, unsigned number, size_t *fact_len)
+struct idem_span info_record_find(struct idem_span facts, CURLINFO info)
 {
-  for (size_t at = 0; at + FACT_HEAD <= len;) {
+  for (size_t at = 0; at + FACT_HEAD <= facts.len;) {
     uint16_t head[2];
-    memcpy(head, facts + at, FACT_HEAD);
-    if (head[1] > len - at - FACT_HEAD)
-      return NULL;
-    *fact_len = head[1];
-    if (head[0] == number)
-      return facts + at + FACT_HEAD;
+    memcpy(head, facts.data + at, FACT_HEAD);
+    if (head[1] > facts.len - at - FACT_HEAD)
+      break;
+    if (head[0] == NUMBER_OF(info))
+      return (struct idem_span){facts.data + at + FACT_HEAD, head[1]};
     at += FACT_HEAD + head[1];
   }
-  return NULL;
+  return (struct idem_span){NULL, 0};
 }
 
-/* No info has this number. */
-#define DATE_FACT CURLINFO_NONE
+int64_t info_record_number(struct idem_span facts, CURLINFO info, int64_t fallback)
+{
+  struct idem_span fact = info_record_find(facts, info);
+  if (fact.len == sizeof(fallback))
+    memcpy(&fallback, fact.data, sizeof(fallback));
+  return fallback;
+}
+
+const char *info_record_text(struct idem_span facts, CURLINFO info)
+{
+  struct idem_span fact = info_record_find(facts, info);
+  return fact.len && fact.data[fact.len - 1] == '\0' ? fact.data : NULL;
+}
 
 bool info_record_add_date(struct buffer *facts, int64_t started_us)
 {
@@ -54,41 +65,70 @@ bool info_record_add_date(struct buffer *facts, int64_t started_us)
 
 const char *info_record_date(struct idem_span facts)
 {
-  size_t len = 0;
-  const char *date = info_record_find(facts.data, facts.len, NUMBER_OF(DATE_FACT), &len);
-  return date && len == HEADER_DATE_SIZE && date[len - 1] == '\0' ? date : NULL;
+  struct idem_span date = info_record_find(facts, DATE_FACT);
+  return date.len == HEADER_DATE_SIZE && date.data[date.len - 1] == '\0' ? date.data : NULL;
 }
-
-/* Nor this one. */
-#define TRAILERS_FACT 0xfffeu
 
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines)
 {
-  return !lines.len || add_fact(facts, (CURLINFO)TRAILERS_FACT, lines.data, lines.len);
+  return !lines.len || add_fact(facts, TRAILERS_FACT, lines.data, lines.len);
 }
 
-struct idem_span info_record_trailers(const struct buffer *facts)
+struct idem_span info_record_trailers(struct idem_span facts)
 {
-  struct idem_span lines = {"", 0};
-  const char *found =
-      facts->len ? info_record_find(facts->data, facts->len, TRAILERS_FACT, &lines.len) : NULL;
-  lines.data = found ? found : "";
-  lines.len = found ? lines.len : 0;
-  return lines;
+  struct idem_span lines = info_record_find(facts, TRAILERS_FACT);
+  return lines.data ? lines : (struct idem_span){"", 0};
 }
 
-int64_t info_record_number(const char *facts, size_t len, CURLINFO info, int64_t fallback)
+/*
+ * Certificates are one fact: their "name:value" lines, each with its NUL, and an empty line behind each
+ * certificate. They are given back in one block: the struct, the array of lists, the nodes, and the text.
+ */
+static bool add_certificates(struct buffer *facts, const struct curl_certinfo *info)
 {
-  size_t fact_len;
-  const char *fact = info_record_find(facts, len, NUMBER_OF(info), &fact_len);
-  if (fact && fact_len == sizeof(fallback))
-    memcpy(&fallback, fact, sizeof(fallback));
-  return fallback;
+  struct buffer text = {0};
+  bool complete = true;
+  for (int i = 0; i < info->num_of_certs && complete; i++) {
+    for (const struct curl_slist *line = info->certinfo[i]; line && complete; line = line->next)
+      complete = buffer_append(&text, line->data, strlen(line->data) + 1);
+    complete = complete && buffer_append(&text, "", 1);
+  }
+  complete = complete && add_fact(facts, CURLINFO_CERTINFO, text.data, text.len);
+  buffer_release(&text);
+  return complete;
+}
+
+struct curl_certinfo *info_record_certificates(struct idem_span facts)
+{
+  struct idem_span text = info_record_find(facts, CURLINFO_CERTINFO);
+  size_t certificates = 0, lines = 0;
+  if (!text.data)
+    return NULL;
+  for (size_t at = 0; at < text.len; at += strnlen(text.data + at, text.len - at) + 1)
+    *(text.data[at] ? &lines : &certificates) += 1;
+  struct curl_certinfo *info = calloc(1, sizeof(*info) + certificates * sizeof(struct curl_slist *) +
+                                             lines * sizeof(struct curl_slist) + text.len + 1);
+  if (!info)
+    return NULL;
+  info->num_of_certs = (int)certificates;
+  info->certinfo = (struct curl_slist **)(info + 1);
+  struct curl_slist *node = (struct curl_slist *)(info->certinfo + certificates), **link = info->certinfo;
+  char *copy = (char *)(node + lines);
+  memcpy(copy, text.data, text.len);
+  for (size_t at = 0, done = 0; at < text.len && done < certificates;
+       at += strnlen(copy + at, text.len - at) + 1)
+    if (copy[at]) {
+      node->data = copy + at;
+      *link = node;
+      link = &node++->next;
+    } else
+      link = &info->certinfo[++done < certificates ? done : 0];
+  return info;
 }
 
 /* Collecting. */
 
-/* As the app would be told: of a replay, its own. */
+/* Asks as the app would: a replay that is recorded on a tape has facts of its own. */
 static CURLcode ask(const struct shadow *shadow, CURLINFO info, void *out)
 {
   if (shadow->replayed && info_getinfo((struct shadow *)shadow, info, out))
@@ -106,7 +146,7 @@ static bool collect_number(const struct shadow *shadow, CURLINFO info, struct bu
   return code != CURLE_OK || info_record_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
 }
 
-/* The value of `key=` in the app's URL, with which Google's services are paid. */
+/* The value of `key=` in the app's URL: the API key of Google's services, which a redirect may repeat. */
 static struct idem_span url_credential(const struct shadow *shadow)
 {
   const struct url_parts *parts = &shadow->parts;
@@ -126,9 +166,8 @@ static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buff
   if (ask(shadow, info, &value) != CURLE_OK || !value)
     return true;
   struct idem_span secret = url_credential(shadow);
-  if (secret.len && memmem(value, strlen(value), secret.data, secret.len))
-    return false;
-  return info_record_add_text(facts, info, value);
+  bool tells = secret.len && memmem(value, strlen(value), secret.data, secret.len);
+  return !tells && info_record_add_text(facts, info, value);
 }
 
 /* The app's own URL is not stored: a replay tells the URL of the call that it answers. */
@@ -143,39 +182,20 @@ static bool collect_url(const struct shadow *shadow, struct buffer *facts)
 static bool collect_certificates(const struct shadow *shadow, struct buffer *facts)
 {
   struct curl_certinfo *info = NULL;
-  struct buffer text = {0};
-  if (!shadow->slot[SLOT_CERTINFO] || ask(shadow, CURLINFO_CERTINFO, &info) != CURLE_OK || !info)
-    return true;
-  bool complete = certinfo_write(info, &text) && add_fact(facts, CURLINFO_CERTINFO, text.data, text.len);
-  buffer_release(&text);
-  return complete;
+  bool wanted = shadow->slot[SLOT_CERTINFO] && ask(shadow, CURLINFO_CERTINFO, &info) == CURLE_OK && info;
+  return !wanted || add_certificates(facts, info);
 }
-
-bool info_record_has_certificates(const struct shadow *shadow, struct idem_span facts)
-{
-  size_t len;
-  return !shadow->slot[SLOT_CERTINFO] || !shadow->parts.https ||
-         info_record_find(facts.data, facts.len, NUMBER_OF(CURLINFO_CERTINFO), &len);
-}
-
-/* What a tape has beside the facts. */
-#define TIME_FACTS(X)                                                                                        \
-  X(TOTAL_TIME_T)                                                                                            \
-  X(NAMELOOKUP_TIME_T)                                                                                       \
-  X(CONNECT_TIME_T)                                                                                          \
-  X(APPCONNECT_TIME_T)                                                                                       \
-  X(PRETRANSFER_TIME_T)                                                                                      \
-  X(STARTTRANSFER_TIME_T)                                                                                    \
-  X(REDIRECT_TIME_T)                                                                                         \
-  X(SPEED_DOWNLOAD_T)                                                                                        \
-  X(SPEED_UPLOAD_T)
 
 bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts)
 {
+  static const CURLINFO times[] = {
+      CURLINFO_TOTAL_TIME_T,      CURLINFO_NAMELOOKUP_TIME_T,  CURLINFO_CONNECT_TIME_T,
+      CURLINFO_APPCONNECT_TIME_T, CURLINFO_PRETRANSFER_TIME_T, CURLINFO_STARTTRANSFER_TIME_T,
+      CURLINFO_REDIRECT_TIME_T,   CURLINFO_SPEED_DOWNLOAD_T,   CURLINFO_SPEED_UPLOAD_T,
+  };
   bool complete = true;
-#define X(info) complete = complete && collect_number(shadow, CURLINFO_##info, facts);
-  TIME_FACTS(X)
-#undef X
+  for (size_t i = 0; complete && i < sizeof(times) / sizeof(*times); i++)
+    complete = collect_number(shadow, times[i], facts);
   return complete;
 }
 

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What curl_easy_getinfo told of a live transfer, as it is stored with its answer: a list of (number, length,
- * value), keyed by the number of the CURLINFO without its type, so that CURLINFO_SIZE_DOWNLOAD and
- * CURLINFO_SIZE_DOWNLOAD_T are one.
+ * info_record: what curl_easy_getinfo() told of a live transfer, as it is stored with its answer. A record is
+ * a list of facts: the number of the CURLINFO without its type, so that CURLINFO_SIZE_DOWNLOAD and
+ * CURLINFO_SIZE_DOWNLOAD_T are one, a length, and as many bytes.
+ *
+ *     struct buffer facts = {0};
+ *     if (info_record_collect(shadow, &facts))                     // at the end of the live transfer
+ *       ...store it...
+ *     status = info_record_number(span_of_buffer(&facts), CURLINFO_RESPONSE_CODE, 0);
+ *
+ * A replay tells these facts again, as the libcurl of the live call did: the connection that was made, what a
+ * proxy said, how much came over the network. Numbers are in the byte order of the machine, as all of the
+ * store. A record from elsewhere, or one that is cut, has fewer facts and is never read past its end. What
+ * writes into a buffer returns false without memory. Nothing here takes a lock; collecting asks libcurl, so it
+ * belongs to the handle's thread.
  */
-#ifndef IDEMSHIM_SHIM_FACTS_H
-#define IDEMSHIM_SHIM_FACTS_H
+#ifndef IDEMSHIM_SHIM_INFO_RECORD_H
+#define IDEMSHIM_SHIM_INFO_RECORD_H
 
+#include "shim/base/span.h"
 #include "shim/handle/shadow.h"
 
 /* Newer than some headers. */
@@ -22,32 +34,40 @@
 
 enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
 
-/* X(info, value before anything is known [Curl_initinfo, Curl_pgrsResetTransferSizes], when libcurl itself
- * knows as well: under transport it tells what GROWS until its transfer has ended well, and what is PARSED
- * from the header always). They are stored in this order and looked for from the front: the first four are
- * what a delivery itself asks for. */
+/*
+ * The infos that are stored: X(info, value before anything is known [Curl_initinfo,
+ * Curl_pgrsResetTransferSizes], when it is known). The last says whom to ask in the middle of a replay:
+ *
+ *   CONNECTED  known once there is a connection, which PREREQFUNCTION is told of
+ *   FIXED      known from the first header line on, or from the field that it comes from
+ *   GROWS      under transport libcurl itself tells it until its transfer has ended well
+ *   PARSED     under transport libcurl itself tells it always: it has parsed the same header
+ *
+ * They are stored in this order and looked for from the front: the first four are what a delivery itself asks
+ * for.
+ */
 #define NUMBER_FACTS(X)                                                                                      \
   X(REDIRECT_COUNT, 0, FIXED)                                                                                \
   X(CONTENT_LENGTH_DOWNLOAD_T, -1, GROWS)                                                                    \
   X(SIZE_UPLOAD_T, 0, FIXED)                                                                                 \
   X(SIZE_DOWNLOAD_T, 0, GROWS)                                                                               \
   X(RESPONSE_CODE, 0, FIXED)                                                                                 \
-  X(HTTP_CONNECTCODE, 0, FIXED)                                                                              \
+  X(HTTP_CONNECTCODE, 0, CONNECTED)                                                                          \
   X(HEADER_SIZE, 0, FIXED)                                                                                   \
   X(REQUEST_SIZE, 0, FIXED)                                                                                  \
-  X(SSL_VERIFYRESULT, 0, FIXED)                                                                              \
-  X(PROXY_SSL_VERIFYRESULT, 0, FIXED)                                                                        \
+  X(SSL_VERIFYRESULT, 0, CONNECTED)                                                                          \
+  X(PROXY_SSL_VERIFYRESULT, 0, CONNECTED)                                                                    \
   X(HTTPAUTH_AVAIL, 0, FIXED)                                                                                \
   X(PROXYAUTH_AVAIL, 0, FIXED)                                                                               \
   X(OS_ERRNO, 0, GROWS)                                                                                      \
-  X(NUM_CONNECTS, 0, FIXED)                                                                                  \
+  X(NUM_CONNECTS, 0, CONNECTED)                                                                              \
   X(CONDITION_UNMET, 0, PARSED)                                                                              \
-  X(PRIMARY_PORT, 0, FIXED)                                                                                  \
-  X(LOCAL_PORT, 0, FIXED)                                                                                    \
+  X(PRIMARY_PORT, 0, CONNECTED)                                                                              \
+  X(LOCAL_PORT, 0, CONNECTED)                                                                                \
   X(HTTP_VERSION, 0, FIXED)                                                                                  \
-  X(PROTOCOL, 0, FIXED)                                                                                      \
+  X(PROTOCOL, 0, CONNECTED)                                                                                  \
   X(PROXY_ERROR, 0, FIXED)                                                                                   \
-  X(USED_PROXY, 0, FIXED)                                                                                    \
+  X(USED_PROXY, 0, CONNECTED)                                                                                \
   X(HTTPAUTH_USED, 0, FIXED)                                                                                 \
   X(PROXYAUTH_USED, 0, FIXED)                                                                                \
   X(FILETIME_T, -1, PARSED)                                                                                  \
@@ -57,21 +77,21 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
 #define TEXT_FACTS(X)                                                                                        \
   X(CONTENT_TYPE, FACT_NULL, GROWS)                                                                          \
   X(REDIRECT_URL, FACT_NULL, FIXED)                                                                          \
-  X(PRIMARY_IP, FACT_EMPTY, FIXED)                                                                           \
-  X(LOCAL_IP, FACT_EMPTY, FIXED)                                                                             \
-  X(SCHEME, FACT_NULL, FIXED)                                                                                \
+  X(PRIMARY_IP, FACT_EMPTY, CONNECTED)                                                                       \
+  X(LOCAL_IP, FACT_EMPTY, CONNECTED)                                                                         \
+  X(SCHEME, FACT_NULL, CONNECTED)                                                                            \
   X(EFFECTIVE_METHOD, FACT_NULL, FIXED)                                                                      \
   X(REFERER, FACT_NULL, FIXED)                                                                               \
   X(FTP_ENTRY_PATH, FACT_NULL, FIXED)
 
-/* Reads the facts of the live transfer that has just ended on the handle into `facts`. A credential in the
- * URL's query is left out and put back when it is asked for. False without memory. */
+/* Appends the facts of the transfer that has just ended on the handle. False without memory, and where a text
+ * holds the credential of the URL's query: such an answer is not stored. */
 bool info_record_collect(const struct shadow *shadow, struct buffer *facts);
 
 /* Its times and speeds, which only a tape keeps: a replay from the store tells its own. */
 bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts);
 
-/* One fact, for an answer that we make ourselves. */
+/* Appends one fact, for an answer that we make ourselves. */
 bool info_record_add_number(struct buffer *facts, CURLINFO info, int64_t value);
 bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value);
 
@@ -82,16 +102,15 @@ const char *info_record_date(struct idem_span facts); /* or NULL */
 
 /* HTTP trailers, as their lines came; only a tape has them. */
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
-struct idem_span info_record_trailers(const struct buffer *facts);
+struct idem_span info_record_trailers(struct idem_span facts);
 
-/* False if the app wants the certificates of a handshake that were not asked for when the answer was stored.
- */
-bool info_record_has_certificates(const struct shadow *shadow, struct idem_span facts);
+/* The first fact of this number. `fallback`, NULL or a NULL span is returned where there is none of its kind. */
+int64_t info_record_number(struct idem_span facts, CURLINFO info, int64_t fallback);
+const char *info_record_text(struct idem_span facts, CURLINFO info);
+struct idem_span info_record_find(struct idem_span facts, CURLINFO info);
 
-/* A stored fact by number; `fallback` if it is not there. */
-int64_t info_record_number(const char *facts, size_t len, CURLINFO info, int64_t fallback);
-
-/* The value of a fact, or NULL. */
-const char *info_record_find(const char *facts, size_t len, unsigned number, size_t *fact_len);
+/* The certificates of the live handshake as libcurl gives them, in one allocation that the caller frees. NULL
+ * if there are none, or no memory. */
+struct curl_certinfo *info_record_certificates(struct idem_span facts);
 
 #endif

@@ -10,28 +10,23 @@ bool debug_wanted(const struct shadow *shadow)
   return shadow->rare_count && shadow_value(shadow, CURLOPT_VERBOSE);
 }
 
-/* What libcurl does where there is no callback [sendf.c, Curl_debug]: data is not shown. */
-static void print(const struct shadow *shadow, curl_infotype type, const char *data, size_t len)
-{
-  static const char *const prefix[] = {[CURLINFO_TEXT] = "* ", [CURLINFO_HEADER_IN] = "< "};
-  FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
-  if (!to || type > CURLINFO_HEADER_IN)
-    return;
-  fwrite(prefix[type], 2, 1, to);
-  fwrite(data, len, 1, to);
-}
-
 void debug_show(struct shadow *shadow, curl_infotype type, const char *data, size_t len)
 {
+  static const char *const prefix[] = {[CURLINFO_TEXT] = "* ", [CURLINFO_HEADER_IN] = "< "};
   if (!debug_wanted(shadow))
     return;
   curl_debug_callback function = (curl_debug_callback)shadow_value(shadow, CURLOPT_DEBUGFUNCTION);
-  if (function)
+  FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
+  if (function) {
     function(shadow->handle, type, (char *)data, len, (void *)shadow_value(shadow, CURLOPT_DEBUGDATA));
-  else
-    print(shadow, type, data, len);
+  } else if (to && type <= CURLINFO_HEADER_IN) {
+    /* Data is not shown where there is no callback [sendf.c, Curl_debug]. */
+    fwrite(prefix[type], 2, 1, to);
+    fwrite(data, len, 1, to);
+  }
 }
 
+/* True for the blank line, where libcurl shows it afterwards. */
 static bool is_late(const struct shadow *shadow, const char *line)
 {
   return shadow->lib->version < 0x080700 && (*line == '\r' || *line == '\n');

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A delivery calls the app's callbacks in the order in which a transfer of libcurl's does: progress, the
+ * header line by line, then the body in the chunks of the live call, each followed by progress. Nothing is
+ * copied: a chunk is given to the app where it lies in the store's map. An app may stop it anywhere: by what a
+ * callback returns, by a pause, which is waited out here, or by its own timeouts, which are kept as libcurl
+ * would.
+ */
 #include "shim/replay/direct.h"
 
 #include "shim/base/http_header.h"
@@ -14,10 +21,9 @@
 /* An app that takes longer than this gets the rest from a copy: a reader that holds the map keeps deleted
  * space from being used again. */
 #define PINNED_US 1000000
-
+/* How often the app's progress callback is asked while it has paused, and while the next chunk is awaited. */
 #define PAUSE_POLL_US 10000
-/* How often the app's progress callback is asked meanwhile. */
-#define WAIT_POLL_US 100000
+#define WAIT_POLL_US  100000
 
 const char *direct_refuses(const struct request *request, const struct idem_answer *answer)
 {
@@ -27,14 +33,7 @@ const char *direct_refuses(const struct request *request, const struct idem_answ
     return "MAXFILESIZE";
   if ((shadow->cookie_engine || shadow->shared) && header_find(answer->headers, "set-cookie").data)
     return "the answer sets a cookie";
-  if (!info_record_has_certificates(shadow, answer->facts))
-    return "CERTINFO";
-  bool rounds = info_record_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0;
-  if (rounds && !shadow->slot[SLOT_FOLLOWLOCATION] && header_was_redirected(answer->headers))
-    return "the answer came after a redirect";
-  return shadow->slot[SLOT_FOLLOWLOCATION] && header_redirects(answer->status, answer->headers)
-             ? "the answer is a redirect"
-             : NULL;
+  return info_refuses(shadow, answer);
 }
 
 static void sleep_us(int64_t us)
@@ -50,44 +49,38 @@ static void unpin(struct delivery *d)
   d->unpinned = true;
 }
 
-/* A tape says itself when a call is out of time. */
-static CURLcode check_time(struct delivery *d)
+/* What the app may do between two pieces: its progress callback is asked, and its time may be up. A tape says
+ * itself when a call is out of time. */
+static CURLcode poll_app(struct delivery *d)
 {
   int64_t limit_ms = (long)d->shadow->slot[SLOT_TIMEOUT_MS];
   int64_t spent_ms = (monotonic_us() - d->request->started_us) / 1000;
-  if (limit_ms <= 0 || spent_ms < limit_ms || d->request->tape.played)
-    return CURLE_OK;
-  if (d->length < 0)
-    callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld bytes received",
-                   (long long)spent_ms, (long long)d->progress.down);
-  else
-    callback_error(d->shadow,
-                   "Operation timed out after %lld milliseconds with %lld out of %lld bytes received",
-                   (long long)spent_ms, (long long)d->progress.down, (long long)d->length);
+  CURLcode code = progress_update(d->shadow, &d->progress);
+  if (code || limit_ms <= 0 || spent_ms < limit_ms || d->request->tape.played)
+    return code;
+  char of_all[32] = "";
+  if (d->length >= 0)
+    snprintf(of_all, sizeof(of_all), " out of %lld", (long long)d->length);
+  callback_error(d->shadow, "Operation timed out after %lld milliseconds with %lld%s bytes received",
+                 (long long)spent_ms, (long long)d->progress.down, of_all);
   return CURLE_OPERATION_TIMEDOUT;
 }
 
-/* Until curl_easy_pause() is called from a progress callback or from another thread, as with the real one. */
-static CURLcode wait_for_resume(struct delivery *d)
+CURLcode direct_hold(struct delivery *d)
 {
   CURLcode code = CURLE_OK;
-  unpin(d);
+  if (d->shadow->paused)
+    unpin(d);
   while (d->shadow->paused && code == CURLE_OK) {
-    code = progress_update(d->shadow, &d->progress);
-    if (code == CURLE_OK)
-      code = check_time(d);
+    code = poll_app(d);
     if (d->shadow->paused && code == CURLE_OK)
       sleep_us(PAUSE_POLL_US);
   }
   return code;
 }
 
-CURLcode direct_hold(struct delivery *d)
-{
-  return d->shadow->paused ? wait_for_resume(d) : CURLE_OK;
-}
-
-/* What has come off the network for the part that the app has been given. */
+/* Counts what has come off the network for the part that the app has been given: of a body that was decoded on
+ * its way, as large a share. */
 static void count_body(struct delivery *d)
 {
   int64_t len = (int64_t)d->request->op.answer.body.len, counted = (int64_t)d->offered;
@@ -112,41 +105,35 @@ CURLcode direct_write(struct delivery *d, char *data, size_t len)
   }
 }
 
-/* pace=original: each piece at the time that it came live, with the app's progress callback and timeout kept.
- */
+/* With pace=original each piece comes when it came live; the app's progress callback and timeout are kept
+ * meanwhile. */
 static CURLcode wait_for(struct delivery *d, int64_t at_us)
 {
   CURLcode code = CURLE_OK;
   int64_t due_us = request_due_us(d->request, at_us), left;
   while (code == CURLE_OK && (left = due_us - monotonic_us()) > 0) {
     sleep_us(left < WAIT_POLL_US ? left : WAIT_POLL_US);
-    code = progress_update(d->shadow, &d->progress);
-    if (code == CURLE_OK)
-      code = check_time(d);
+    code = poll_app(d);
   }
   return code;
 }
 
-/* libcurl counts before the app has it; since 8.5, and chunks of HTTP/1.1 always, when the app has taken it,
- * or has put it off. */
-static bool counts_first(const struct delivery *d)
-{
-  return d->shadow->lib->version < 0x080500 &&
-         !(d->length < 0 && header_is_chunked(d->request->op.answer.headers));
-}
-
 static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
 {
+  const struct idem_answer *answer = &d->request->op.answer;
+  /* libcurl counts before the app has a piece; since 8.5, and chunks of HTTP/1.1 always, when the app has taken
+   * it, or has put it off. */
+  bool counts_first =
+      d->shadow->lib->version < 0x080500 && !(d->length < 0 && header_is_chunked(answer->headers));
   CURLcode code = CURLE_OK;
-  bool first = counts_first(d);
   while (len && code == CURLE_OK) {
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
     /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
-    debug_show(d->shadow, CURLINFO_DATA_IN, d->request->op.answer.body.data + at, part);
+    debug_show(d->shadow, CURLINFO_DATA_IN, answer->body.data + at, part);
     d->offered = at + part;
-    if (first)
+    if (counts_first)
       count_body(d);
-    code = direct_write(d, (char *)d->request->op.answer.body.data + at, part);
+    code = direct_write(d, (char *)answer->body.data + at, part);
     if (code == CURLE_OK)
       count_body(d);
     at += part;
@@ -155,13 +142,11 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
   return code;
 }
 
-/* Until the answer that this one follows has more, or no more. */
+/* Waits until the answer that this one follows has more, or no more. */
 static CURLcode wait_for_more(struct delivery *d)
 {
   struct request *request = d->request;
-  CURLcode code = progress_update(d->shadow, &d->progress);
-  if (code == CURLE_OK)
-    code = check_time(d);
+  CURLcode code = poll_app(d);
   if (code == CURLE_OK &&
       low_speed_exceeded(&request->stream->low_speed, d->shadow, d->progress.down, monotonic_us()))
     code = low_speed_error(d->shadow);
@@ -170,15 +155,13 @@ static CURLcode wait_for_more(struct delivery *d)
   return code;
 }
 
-/* Of the whole transfer, which is told by its end. */
+/* How much of the network the whole body took. What is followed knows it at its end alone. */
 static int64_t network_len(const struct delivery *d)
 {
-  const struct buffer *facts = &d->info->facts;
-  return info_record_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T,
-                            (int64_t)d->request->op.answer.body.len);
+  return info_number(d->info, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)d->request->op.answer.body.len);
 }
 
-/* The end of a stream is asked for once the app has all that came. */
+/* True if there is a chunk `i`. The end of a stream is asked for once the app has all that came. */
 static bool has_chunk(struct delivery *d, size_t i, CURLcode *code)
 {
   while (*code == CURLE_OK && i >= d->request->op.answer.chunk_count &&
@@ -222,11 +205,9 @@ static CURLcode deliver_whole(struct delivery *d)
   if (code == CURLE_OK)
     code = direct_headers(d);
   d->info->passing = code != CURLE_OK;
-  struct buffer *facts = &d->info->facts;
-  d->length = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  d->length = info_number(d->info, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = d->length > 0 ? d->length : 0;
-  d->progress.up = d->progress.up_total =
-      info_record_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+  d->progress.up = d->progress.up_total = info_number(d->info, CURLINFO_SIZE_UPLOAD_T, 0);
   d->network_len = network_len(d);
   if (code == CURLE_OK && direct_fails_on_error(d))
     return direct_fail_on_error(d);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The header of a direct delivery, as each version of libcurl passes its lines. Versions differ in what they do
+ * with lines that come while the app has paused, and in when FAILONERROR ends the transfer.
+ */
 #include "shim/replay/direct_internal.h"
 
 #include "shim/base/http_header.h"
@@ -6,52 +10,46 @@
 #include "shim/info/info.h"
 #include "shim/replay/debug.h"
 
-#include <string.h>
-
-/* The rest of the block that begins or goes on here. */
-static size_t rest_of_block(const char *line, const char *end)
-{
-  const char *at = line;
-  while (at < end && *at != '\r' && *at != '\n') {
-    const char *newline = memchr(at, '\n', (size_t)(end - at));
-    at = newline ? newline + 1 : end;
-  }
-  const char *newline = memchr(at, '\n', (size_t)(end - at));
-  return (size_t)((newline ? newline + 1 : end) - line);
-}
-
 /* Until 8.7 libcurl lays what comes during a pause together; since 7.83 but for a status line [sendf.c,
- * pausewrite]. */
-static size_t held_len(struct delivery *d, const char *line, size_t len)
+ * pausewrite]. The line then reaches to the end of its block, the blank line included. */
+static struct idem_span held_line(struct delivery *d, struct idem_span line)
 {
   unsigned version = d->shadow->lib->version;
   d->held |= d->shadow->paused;
-  if (!d->held || version >= 0x080700 || (version >= 0x075300 && header_status(line, len)))
-    return len;
+  if (!d->held || version >= 0x080700 || (version >= 0x075300 && header_status(line.data, line.len)))
+    return line;
   d->held = false;
-  return rest_of_block(line, d->info->headers.data + d->info->headers.len);
+  struct idem_span rest = span_between(line.data, d->info->headers.data + d->info->headers.len), last;
+  do
+    last = span_cut_line(&rest);
+  while (last.len && *last.data != '\r' && *last.data != '\n');
+  return span_between(line.data, rest.data);
 }
 
-/* The header callback has paused at this line. Since 8.4 it comes again by itself. */
-static size_t paused_len(struct delivery *d, const char *line, size_t len)
+/* The app is given the line: getinfo knows it from now on. */
+static void pass(struct delivery *d, struct idem_span line)
 {
-  d->shadow->paused = d->held = true;
-  return d->shadow->lib->version >= 0x080400 ? len : held_len(d, line, len);
+  d->info->passed = (size_t)(line.data + line.len - d->info->headers.data);
 }
 
-static CURLcode write_header(struct delivery *d, char *line, size_t *line_len)
+/* Gives `line` to the app, or a longer one in its place. */
+static CURLcode write_header(struct delivery *d, struct idem_span *line)
 {
-  size_t len = *line_len = held_len(d, line, *line_len);
-  d->info->passed = (size_t)(line + len - d->info->headers.data);
-  CURLcode code = d->shadow->slot[SLOT_HEADER] ? direct_write(d, line, len) : CURLE_OK;
+  struct shadow *shadow = d->shadow;
+  *line = held_line(d, *line);
+  pass(d, *line);
+  CURLcode code = shadow->slot[SLOT_HEADER] ? direct_write(d, (char *)line->data, line->len) : CURLE_OK;
   while (code == CURLE_OK && (code = direct_hold(d)) == CURLE_OK) {
-    size_t taken = callback_header(d->shadow, line, len);
-    if (taken == len)
+    size_t taken = callback_header(shadow, (char *)line->data, line->len);
+    if (taken == line->len)
       return CURLE_OK;
     if (taken != CURL_WRITEFUNC_PAUSE)
-      return callback_refused(d->shadow, true, len, taken);
-    len = *line_len = paused_len(d, line, len);
-    d->info->passed = (size_t)(line + len - d->info->headers.data);
+      return callback_refused(shadow, true, line->len, taken);
+    /* The line comes again once the pause is over; since 8.4 by itself. */
+    shadow->paused = d->held = true;
+    if (shadow->lib->version < 0x080400)
+      *line = held_line(d, *line);
+    pass(d, *line);
   }
   return code;
 }
@@ -81,34 +79,30 @@ CURLcode direct_fail_on_error(struct delivery *d)
   return CURLE_HTTP_RETURNED_ERROR;
 }
 
-/* Until 7.75 at the status line, of which the app sees nothing. */
-static bool fails_at_once(const struct delivery *d, int status)
-{
-  return status >= 400 && d->shadow->lib->version < 0x074b00 && direct_fails_on_error(d);
-}
-
 CURLcode direct_headers(struct delivery *d)
 {
-  char *line = d->info->headers.data, *end = line + d->info->headers.len;
+  struct info *info = d->info;
+  struct idem_span rest = span_of_buffer(&info->headers);
   CURLcode code = CURLE_OK;
-  while (line < end && code == CURLE_OK && wants_headers(d->shadow)) {
-    char *newline = memchr(line, '\n', (size_t)(end - line));
-    size_t len = newline ? (size_t)(newline + 1 - line) : (size_t)(end - line);
-    int status = header_status(line, len);
-    d->info->status = status ? status : d->info->status;
-    if (fails_at_once(d, status)) {
-      d->info->passed = (size_t)(line + len - d->info->headers.data);
+  while (rest.len && code == CURLE_OK && wants_headers(d->shadow)) {
+    const char *end = rest.data + rest.len;
+    struct idem_span line = span_cut_line(&rest);
+    int status = header_status(line.data, line.len);
+    info->status = status ? status : info->status;
+    /* Until 7.75 FAILONERROR ends it at the status line, of which the app sees nothing. */
+    if (status >= 400 && d->shadow->lib->version < 0x074b00 && direct_fails_on_error(d)) {
+      pass(d, line);
       return direct_fail_on_error(d);
     }
-    debug_before_header(d->shadow, line, len);
-    code = write_header(d, line, &len);
-    if (code == CURLE_OK)
-      debug_after_header(d->shadow, d->info->status, line, len);
-    line += len;
-    if (code == CURLE_OK)
-      d->info->taken = d->info->passed;
+    debug_before_header(d->shadow, line.data, line.len);
+    code = write_header(d, &line);
+    if (code == CURLE_OK) {
+      debug_after_header(d->shadow, info->status, line.data, line.len);
+      info->taken = info->passed;
+    }
+    rest = span_between(line.data + line.len, end);
   }
   if (code == CURLE_OK)
-    d->info->passed = d->info->taken = d->info->headers.len;
+    info->passed = info->taken = info->headers.len;
   return code;
 }

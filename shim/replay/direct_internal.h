@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A direct delivery under way; what direct.c and direct_header.c share. */
+/*
+ * direct_internal: a direct delivery under way, which direct.c drives and whose header direct_header.c passes.
+ * It lies on the stack of direct_deliver(), and ends with it.
+ */
 #ifndef IDEMSHIM_SHIM_DIRECT_INTERNAL_H
 #define IDEMSHIM_SHIM_DIRECT_INTERNAL_H
 
@@ -14,21 +17,22 @@ struct delivery {
   int64_t length;      /* that the header gives the body; -1: it has not passed, or gives none */
   int64_t network_len; /* of the body, before it was decoded */
   size_t offered;      /* of the body: what the app has been given */
-  bool unpinned;
-  bool held; /* there was a pause in this header */
+  bool unpinned;       /* the answer lies in a copy, and the store's map is free */
+  bool held;           /* there was a pause in this header */
 };
 
-/* Every header block, line by line, as this version of libcurl passes them. */
+/* Passes every header block, line by line, as this version of libcurl does. */
 CURLcode direct_headers(struct delivery *d);
 
-/* With FAILONERROR the answer is an error: CURLE_HTTP_RETURNED_ERROR, and its text. */
+/* True if FAILONERROR makes this answer an error; the error, with its text in the app's ERRORBUFFER. */
 bool direct_fails_on_error(const struct delivery *d);
 CURLcode direct_fail_on_error(struct delivery *d);
 
-/* To the write callback, as often as it pauses at it. */
+/* Gives data to the write callback, again after each pause that it asks for. */
 CURLcode direct_write(struct delivery *d, char *data, size_t len);
 
-/* A callback may also take what it is given, and pause what comes after. */
+/* Waits for the end of a pause, if there is one: a callback may take what it is given and pause what comes
+ * after. curl_easy_pause() ends it, from a progress callback or from another thread, as with the real one. */
 CURLcode direct_hold(struct delivery *d);
 
 #endif

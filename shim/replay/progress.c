@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/replay/progress.h"
 
+#include "shim/base/clock.h"
 #include "shim/handle/callbacks.h"
-#include "shim/request/request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
+/* A column of the meter, by value, so that one printf() can hold several. */
 struct amount {
   char text[48];
 };
@@ -42,6 +43,7 @@ static struct amount five_columns(curl_off_t bytes)
   return amount;
 }
 
+/* "--:--:--" stands for a time that is not known. */
 static struct amount clock_time(curl_off_t seconds)
 {
   struct amount time = {"--:--:--"};
@@ -61,7 +63,8 @@ static curl_off_t per_second(curl_off_t bytes, int64_t us)
   return us > 0 ? bytes * 1000000 / us : 0;
 }
 
-/* libcurl's meter, as the curl tool shows it when its output does not go to a terminal [lib/progress.c]. */
+/* Draws libcurl's meter, as the curl tool shows it when its output does not go to a terminal [lib/progress.c]. It
+ * has two lines in a replay: what is known before the first byte, and the end. */
 static void draw_meter(struct shadow *shadow, const struct progress *p)
 {
   FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
@@ -88,12 +91,6 @@ static void draw_meter(struct shadow *shadow, const struct progress *p)
   fflush(to);
 }
 
-static CURLcode aborted(struct shadow *shadow)
-{
-  callback_error(shadow, "Callback aborted");
-  return CURLE_ABORTED_BY_CALLBACK;
-}
-
 int progress_ask(struct shadow *shadow, const struct progress *p)
 {
   curl_xferinfo_callback xferinfo = (curl_xferinfo_callback)shadow->slot[SLOT_XFERINFOFUNCTION];
@@ -111,8 +108,10 @@ CURLcode progress_update(struct shadow *shadow, const struct progress *p)
   if (shadow->slot[SLOT_NOPROGRESS])
     return CURLE_OK;
   int verdict = progress_ask(shadow, p);
-  if (verdict && verdict != CURL_PROGRESSFUNC_CONTINUE)
-    return aborted(shadow);
+  if (verdict && verdict != CURL_PROGRESSFUNC_CONTINUE) {
+    callback_error(shadow, "Callback aborted");
+    return CURLE_ABORTED_BY_CALLBACK;
+  }
   if (verdict == CURL_PROGRESSFUNC_CONTINUE && (p->final || p->down == 0))
     draw_meter(shadow, p);
   return CURLE_OK;

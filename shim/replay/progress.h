@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Progress of a transfer that libcurl does not run: the app's callback, or libcurl's own meter on
- * CURLOPT_STDERR. */
+/*
+ * progress: tells the app how far a transfer is that libcurl does not run, through its own callback, or by
+ * libcurl's meter on CURLOPT_STDERR.
+ *
+ *     struct progress progress = {.started_us = monotonic_us()};
+ *     progress.down += len;
+ *     code = progress_update(shadow, &progress);      // CURLE_ABORTED_BY_CALLBACK: the app wants no more
+ *
+ * An app may end its transfer here and only here, so whoever waits asks again and again. Everything happens in
+ * the thread of the transfer; there is no memory to run out of.
+ */
 #ifndef IDEMSHIM_SHIM_PROGRESS_H
 #define IDEMSHIM_SHIM_PROGRESS_H
 
 #include "shim/handle/shadow.h"
 
 struct progress {
-  curl_off_t down_total, down, up_total, up;
-  int64_t started_us;
-  bool final; /* the last update of a transfer */
+  curl_off_t down_total, down, up_total, up; /* bytes; a total of 0 is not known */
+  int64_t started_us;                        /* CLOCK_MONOTONIC */
+  bool final;                                /* the last update of a transfer */
 };
 
 /* Tells the app, if it wants to know. CURLE_OK, or CURLE_ABORTED_BY_CALLBACK with libcurl's own message in

@@ -7,19 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct stream_follow *stream_new(void)
-{
-  struct stream_follow *stream = calloc(1, sizeof(*stream));
-  if (stream)
-    stream->spool = (struct idem_spool)IDEM_SPOOL_INIT;
-  return stream;
-}
-
 bool stream_follow_has_begun(struct request *request)
 {
   struct stream_follow *stream = request->stream;
-  if (!stream)
-    stream = request->stream = stream_new();
+  if (!stream && (stream = request->stream = calloc(1, sizeof(*stream))))
+    stream->spool = (struct idem_spool)IDEM_SPOOL_INIT;
   if (!stream || stream->refused || request->op.mismatched)
     return false;
   if (stream->spool.over)
@@ -48,7 +40,7 @@ void stream_follow_refuse(struct request *request)
   request->op.answer = (struct idem_answer){.status = 0};
 }
 
-/* What cannot be read is over here as well; the store may have the rest. */
+/* A spool that cannot be read is over here as well; the store may have the rest. */
 bool stream_follow_refresh(struct request *request)
 {
   struct stream_follow *stream = request->stream;
@@ -58,7 +50,7 @@ bool stream_follow_refresh(struct request *request)
   return rc != 0;
 }
 
-/* The stored answer begins with what was given to the app. */
+/* True if the stored answer begins with what was given to the app: only then is the rest of it the rest. */
 static bool goes_on(const struct idem_answer *stored, const struct idem_answer *given)
 {
   return stored->headers.len == given->headers.len && stored->body.len >= given->body.len &&
@@ -69,7 +61,8 @@ static bool goes_on(const struct idem_answer *stored, const struct idem_answer *
           memcmp(stored->chunks, given->chunks, given->chunk_count * sizeof(*given->chunks)) == 0);
 }
 
-/* How the owner ended it: by itself, or because upstream did. */
+/* How the call ends here that has ended there. What its app did to it (a timeout, a refusal) is no word of
+ * upstream's: the follower has lost its connection. */
 static CURLcode end_of(struct request *request)
 {
   const struct idem_spool *spool = &request->stream->spool;
@@ -91,23 +84,17 @@ static CURLcode end_of(struct request *request)
   }
 }
 
-/* Nothing is sent any more, so a claim that comes by the way leaves no record. */
-static bool is_stored(struct request *request)
+CURLcode stream_follow_settle(struct request *request)
 {
   struct idem_error error = {""};
   struct idem_answer given = request->stream->spool.answer;
-  request->op.waited = true;
-  request->op.defers = true;
-  request->api->leave(request->store, &request->op, false);
-  return request->api->enter(request->store, &request->bytes, &request->op, &error) == IDEM_HIT &&
-         goes_on(&request->op.answer, &given);
-}
-
-CURLcode stream_follow_settle(struct request *request)
-{
   CURLcode code = CURLE_OK;
   request->stream->settled = true;
-  if (!is_stored(request)) {
+  /* Nothing is sent any more, so a claim that comes by the way leaves no record. */
+  request->op.waited = request->op.defers = true;
+  request->api->leave(request->store, &request->op, false);
+  if (request->api->enter(request->store, &request->bytes, &request->op, &error) != IDEM_HIT ||
+      !goes_on(&request->op.answer, &given)) {
     take(request);
     code = end_of(request);
   }

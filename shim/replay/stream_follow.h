@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stream: an answer that is given to a call that waits for it while it still comes to the call that it
- * waits for (store.h, spool).
+ * stream_follow: a call that waits for the answer of another one is given it while it still comes there
+ * (store.h, spool). live/stream_publish writes what is read here, in this process or in another one.
  *
  *     while (waiting && !stream_follow_has_begun(request)) ...
- *     stream_follow_join(request);                       // op.answer is what has come; or stream_follow_refuse(request)
+ *     stream_follow_join(request);           // op.answer is what has come; or stream_follow_refuse(request)
  *     while (stream_follow_is_open(request))
- *       deliver what is new, wait, stream_follow_refresh(request);
- *     code = stream_follow_settle(request);              // op.answer is the whole of it, from the store if it is there
+ *       ...deliver what is new, wait, stream_follow_refresh(request)...
+ *     code = stream_follow_settle(request);  // op.answer is the whole of it, from the store if it is there
+ *
+ * A follower sends nothing upstream, whatever becomes of its owner: if that dies in the middle, the follower
+ * ends with an error as it would at a lost connection. It belongs to the request and to its thread; the feeder
+ * refreshes it under its own lock. Without memory, and where the spool cannot be read, the call waits for the
+ * whole answer.
  */
 #ifndef IDEMSHIM_SHIM_STREAM_FOLLOW_H
 #define IDEMSHIM_SHIM_STREAM_FOLLOW_H

@@ -65,14 +65,13 @@ static bool put_length(struct buffer *to, struct idem_span headers, size_t len)
 /* The first fact of a number is the one that counts. */
 static bool put_sizes(struct buffer *to, const struct idem_answer *answer, size_t headers_len, size_t len)
 {
-  const struct idem_span *facts = &answer->facts;
-  int64_t length = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
-  int64_t header = info_record_number(facts->data, facts->len, CURLINFO_HEADER_SIZE, 0);
+  struct idem_span facts = answer->facts;
+  int64_t length = info_record_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+  int64_t header = info_record_number(facts, CURLINFO_HEADER_SIZE, 0);
   header += (int64_t)headers_len - (int64_t)answer->headers.len;
   return info_record_add_number(to, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)len) &&
          info_record_add_number(to, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, length < 0 ? -1 : (int64_t)len) &&
-         info_record_add_number(to, CURLINFO_HEADER_SIZE, header) &&
-         buffer_append(to, facts->data, facts->len);
+         info_record_add_number(to, CURLINFO_HEADER_SIZE, header) && buffer_append(to, facts.data, facts.len);
 }
 
 /* True if there is a file for exchange `number`. Then the answer has its bytes as the body, and their number in
@@ -191,16 +190,12 @@ void playback_find(struct request *request)
 
 CURLcode playback_trailers(const struct request *request)
 {
-  struct idem_span lines = info_record_trailers(&request->shadow->info->facts);
-  for (char *line = (char *)lines.data, *end = line + lines.len; line < end;) {
-    char *newline = memchr(line, '\n', (size_t)(end - line));
-    size_t len = (size_t)((newline ? newline + 1 : end) - line);
-    if (callback_header(request->shadow, line, len) != len) {
+  struct idem_span lines = info_record_trailers(span_of_buffer(&request->shadow->info->facts)), line;
+  while ((line = span_cut_line(&lines)).len)
+    if (callback_header(request->shadow, (char *)line.data, line.len) != line.len) {
       callback_error(request->shadow, "Failed writing header");
       return CURLE_WRITE_ERROR;
     }
-    line += len;
-  }
   return CURLE_OK;
 }
 

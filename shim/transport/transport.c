@@ -22,17 +22,10 @@
 
 /* Whether it can be done. */
 
-static bool was_redirected(const struct idem_answer *answer)
-{
-  return info_record_number(answer->facts.data, answer->facts.len, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
-         header_was_redirected(answer->headers);
-}
-
 const char *transport_refuses(const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
   const struct idem_answer *answer = &request->op.answer;
-  bool follows = shadow->slot[SLOT_FOLLOWLOCATION], redirected = was_redirected(answer);
   if (!shadow->lib->unix_sockets)
     return "a libcurl without Unix sockets";
   if (shadow->parts.path_len > PATH_MOST)
@@ -40,33 +33,26 @@ const char *transport_refuses(const struct request *request)
   /* The method is overridden, and cannot be restored without the name of the form. */
   if (shadow->request == HTTP_MIME && !form_real(shadow->form))
     return "a form in a copied handle";
-  if (!info_record_has_certificates(shadow, answer->facts))
-    return "CERTINFO";
-  if (redirected && !follows)
-    return "the answer came after a redirect";
-  if (follows && header_redirects(answer->status, answer->headers))
-    return "the answer is a redirect";
-  return cookies_refuse(shadow, answer->headers, redirected);
+  const char *reason = info_refuses(shadow, answer);
+  return reason ? reason : cookies_refuse(shadow, answer->headers, info_was_redirected(answer));
 }
 
 /* What libcurl gives us goes to the app. */
 
-/* The record's lines for those that libcurl has taken from the wire; moves on over both. */
+/* The record's lines for those that libcurl has taken from the wire; moves on over both. The wire has a line for
+ * each of the record's, and libcurl may give several at once, or a part of one. */
 static struct idem_span lines_of_record(const struct transport *t, struct place *at, size_t wire_len)
 {
-  const char *from = t->info->headers.data + at->record, *to = from;
-  const char *end = t->info->headers.data + t->info->headers.len;
-  const char *wire = t->wire.data + at->wire;
+  const char *from = t->info->headers.data + at->record;
+  struct idem_span rest = {from, t->info->headers.len - at->record};
   if (wire_len > t->wire.len - at->wire)
     wire_len = t->wire.len - at->wire;
-  for (size_t i = 0; i < wire_len && to < end; i++)
-    if (wire[i] == '\n') {
-      const char *newline = memchr(to, '\n', (size_t)(end - to));
-      to = newline ? newline + 1 : end;
-    }
+  for (size_t i = 0; i < wire_len; i++)
+    if (t->wire.data[at->wire + i] == '\n')
+      span_cut_line(&rest);
   at->wire += wire_len;
-  at->record += (size_t)(to - from);
-  return (struct idem_span){from, (size_t)(to - from)};
+  at->record += (size_t)(rest.data - from);
+  return span_between(from, rest.data);
 }
 
 /* libcurl's count of what it gave, for what the app took of the lines in its place. */
@@ -152,41 +138,32 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 {
   struct transport *t = user;
   t->info->begun = true;
-  const struct buffer *facts = &t->info->facts;
   struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (t->header.wire)
-    p.up = p.up_total = info_record_number(facts->data, facts->len, CURLINFO_SIZE_UPLOAD_T, 0);
+    p.up = p.up_total = info_number(t->info, CURLINFO_SIZE_UPLOAD_T, 0);
   if (t->scaled) {
-    int64_t total = info_record_number(facts->data, facts->len, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
-    int64_t whole = info_record_number(facts->data, facts->len, CURLINFO_SIZE_DOWNLOAD_T, 0);
+    int64_t total = info_number(t->info, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
+    int64_t whole = info_number(t->info, CURLINFO_SIZE_DOWNLOAD_T, 0);
     p.down = down * whole / (curl_off_t)t->request->op.answer.body.len;
     p.down_total = down && total > 0 ? total : 0;
   }
   return progress_ask(t->shadow, &p);
 }
 
-static char *recorded_text(const struct info *replay, CURLINFO info, char *fallback)
-{
-  size_t len;
-  const char *fact = info_record_find(replay->facts.data, replay->facts.len, NUMBER_OF(info), &len);
-  return fact && len && fact[len - 1] == '\0' ? (char *)(uintptr_t)fact : fallback;
-}
-
-/* The app is told of the live call's connection. Nothing of the header has passed, so getinfo knows nothing
- * yet. */
+/* The app is told of the live call's connection, which getinfo knows from now on, as it would have. */
 static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
 {
   const struct transport *t = user;
-  const struct info *replay = t->info;
-  const struct buffer *facts = &replay->facts;
+  struct idem_span facts = span_of_buffer(&t->info->facts);
   curl_prereq_callback function = (curl_prereq_callback)shadow_value(t->shadow, CURLOPT_PREREQFUNCTION);
   if (!function)
     return CURL_PREREQFUNC_OK;
-  return function((void *)shadow_value(t->shadow, CURLOPT_PREREQDATA),
-                  recorded_text(replay, CURLINFO_PRIMARY_IP, to),
-                  recorded_text(replay, CURLINFO_LOCAL_IP, from),
-                  (int)info_record_number(facts->data, facts->len, CURLINFO_PRIMARY_PORT, to_port),
-                  (int)info_record_number(facts->data, facts->len, CURLINFO_LOCAL_PORT, from_port));
+  const char *remote = info_record_text(facts, CURLINFO_PRIMARY_IP);
+  const char *local = info_record_text(facts, CURLINFO_LOCAL_IP);
+  t->info->connected = true;
+  return function((void *)shadow_value(t->shadow, CURLOPT_PREREQDATA), remote ? (char *)remote : to,
+                  local ? (char *)local : from, (int)info_number(t->info, CURLINFO_PRIMARY_PORT, to_port),
+                  (int)info_number(t->info, CURLINFO_LOCAL_PORT, from_port));
 }
 
 /* The connection. */
@@ -372,15 +349,15 @@ bool transport_answer(struct transport *t, const char *marks)
     return false;
   t->info->begun = begun;
   t->info->passing = true;
-  struct idem_span record = {t->info->headers.data, t->info->headers.len};
+  struct idem_span record = span_of_buffer(&t->info->headers);
   t->wire.len = 0;
   if (!transport_header_compose(&t->wire, record, &facts))
     return false;
   t->identical =
       t->wire.len == record.len && (!record.len || memcmp(t->wire.data, record.data, record.len) == 0);
-  t->scaled = !open && answer->body.len &&
-              info_record_number(answer->facts.data, answer->facts.len, CURLINFO_SIZE_DOWNLOAD_T,
-                                 (int64_t)answer->body.len) != (int64_t)answer->body.len;
+  t->scaled =
+      !open && answer->body.len &&
+      info_number(t->info, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)answer->body.len) != (int64_t)answer->body.len;
   t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
   t->answered = true;
   debug_announce(t->request);
@@ -415,8 +392,7 @@ void transport_disarm(struct transport *t, CURLcode code)
   if (code == CURLE_WRITE_ERROR && t->refused.happened)
     callback_refused(t->shadow, t->refused.header, t->refused.len, t->refused.taken);
   if (t->answered)
-    cookies_mend(t->shadow, t->request->host,
-                 (struct idem_span){t->info->headers.data, t->info->headers.len});
+    cookies_mend(t->shadow, t->request->host, span_of_buffer(&t->info->headers));
   t->info->passing = code != CURLE_OK && !t->request->tape.played;
   if (!t->info->passing)
     t->info->passed = t->info->headers.len;
