@@ -175,6 +175,7 @@ struct idem_call {
   bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
   bool churned;    /* the same content was sent under another header key inside the window */
   bool expired;    /* there was an answer, past its time */
+  char drift[128]; /* OWNED: names of the headers under others of which the same content has an answer */
   bool unread;     /* the rule has ignore=, and the body is no JSON: all of it counts */
   bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
@@ -403,6 +404,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(store_error, "calls sent live because the store failed")                                                 \
   X(would_hit, "observe mode: calls that would have been answered from the store")                           \
   X(evicted, "answers removed to make room")                                                                 \
+  X(header_drift, "calls whose content has an answer under other headers")                                   \
   X(damaged, "answers found damaged")                                                                        \
   X(bytes_saved, "bytes of answers replayed")                                                                \
   X(ms_saved, "milliseconds that the replayed calls took when they were live")                               \

@@ -70,14 +70,14 @@ static struct idem_span masked_at(const struct masked *masked, size_t i)
 static void finish_print(const struct idem_request *request, struct tape_buffer *string,
                          uint8_t print[IDEM_KEY_SIZE])
 {
-  uint8_t content[IDEM_KEY_SIZE];
+  struct content content;
   struct hash hash;
-  content_fingerprint_replaced(request, false, string ? mask_string : NULL, string, content);
+  content_of_replaced(request, false, string ? mask_string : NULL, string, &content);
   hash_begin(&hash);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
   hash_field(&hash, request->path);
-  hash_digest(&hash, content);
+  hash_digest(&hash, content.fingerprint);
   hash_end(&hash, print);
 }
 

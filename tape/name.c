@@ -61,11 +61,11 @@ void tape_name(const struct idem_request *request, struct tape_call *call)
   struct hash hash;
   begin(&hash, "idemshim tape key 2", request);
   bool named = has_own_key(&hash, request);
-  uint8_t content[IDEM_KEY_SIZE];
+  struct content content;
   struct hash print;
-  content_fingerprint(request, named, content);
+  content_of(request, named, &content);
   begin(&print, "idemshim tape content 2", request);
-  hash_digest(&print, content);
+  hash_digest(&print, content.fingerprint);
   hash_end(&print, call->fingerprint);
   if (named)
     hash_end(&hash, call->key);

@@ -71,12 +71,44 @@ struct decision decide_stream(struct request *request, bool direct)
   return (struct decision){.route = ROUTE_FOLLOW};
 }
 
+/* Once on stderr for each rule and header in a process, and an event each time. */
+static void tell_drift(struct request *request)
+{
+  enum { TOLD_MOST = 64 };
+  static _Atomic uint64_t told[TOLD_MOST];
+  const char *names = request->op.drift;
+  uint64_t hash = (uint64_t)(uintptr_t)request->rule;
+  for (const char *c = names; *c; c++)
+    hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+  request_event(request, "header_drift", names, 0, -1);
+  for (int i = 0; i < TOLD_MOST; i++) {
+    uint64_t there = 0;
+    if (atomic_compare_exchange_strong(&told[i], &there, hash | 1)) {
+      char left_out[2 * sizeof(request->op.drift)] = "-";
+      for (size_t from = 0, to = 1; names[from] && to < sizeof(left_out) - 2; from++) {
+        left_out[to++] = names[from];
+        if (names[from] == ',')
+          left_out[to++] = '-';
+      }
+      report_line_to_stderr(
+          "the same call was answered before under another %s; if it does not change the answer: "
+          "vary=*,%s",
+          names, left_out);
+      return;
+    }
+    if (there == (hash | 1))
+      return;
+  }
+}
+
 static struct decision on_owned(struct request *request)
 {
   if (request->op.expired)
     request_event(request, "expired", NULL, 0, -1);
   if (request->op.resent)
     request_event(request, "in_doubt", "sent before, with no known outcome; sent again", 0, -1);
+  if (request->op.drift[0])
+    tell_drift(request);
   if (request->op.unread)
     request_event(request, "unread", "the body is no JSON, so that ignore= leaves nothing out of it", 0, -1);
   if (request->op.churned)

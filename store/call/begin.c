@@ -11,6 +11,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/call/call.h"
+#include "store/call/drift.h"
 #include "store/key/key.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
@@ -265,9 +266,12 @@ static int look_again(struct entry *entry)
 /* The order matters: an answer under its own key comes before that of the same content under another. */
 static int decide(struct entry *entry)
 {
+  struct idem_call *call = entry->call;
   int verdict = look_again(entry);
   if (verdict == NOT_YET && join_churn(entry))
     verdict = look_again(entry);
+  if (verdict == NOT_YET)
+    drift_note(entry->store, entry->request, call, entry->name);
   return verdict == NOT_YET ? claim_or_follow(entry) : verdict;
 }
 
@@ -338,6 +342,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   struct entry entry = {.store = store, .request = request, .call = call, .error = error};
   int before = errno;
   call->mismatched = call->churned = call->expired = call->resent = call->unread = false;
+  call->drift[0] = '\0';
   call->given_up = call->unknown = false;
   call->sequence = 0;
   call->priv.repeats = request->rule->repeats;

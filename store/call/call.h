@@ -23,7 +23,8 @@ enum {
   COUNTED_MISMATCH = 2,
   COUNTED_CHURN = 4,
   COUNTED_IN_DOUBT = 8,
-  COUNTED_DAMAGED = 16
+  COUNTED_DAMAGED = 16,
+  COUNTED_DRIFT = 32
 };
 
 /* Adds one to `counter`, once for each call, however many rounds it takes. */

@@ -135,39 +135,50 @@ static void hash_query(struct hash *hash, struct idem_span query)
   hash_number(hash, UINT64_MAX);
 }
 
-bool content_fingerprint_replaced(const struct idem_request *request, bool named,
-                                  struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
-                                  uint8_t fingerprint[IDEM_KEY_SIZE])
+/* What the body says, and how it was read: F a form, J JSON, R byte by byte. */
+static char body_digest(const struct idem_request *request, struct idem_span boundary,
+                        const struct json_canon_options *options, uint8_t digest[IDEM_KEY_SIZE])
+{
+  struct hash hash;
+  hash_begin(&hash);
+  if (!hash_form(&hash, request->body, boundary)) {
+    if (json_canon(request->body, options, digest))
+      return 'J';
+    hash_bytes(&hash, request->body.data, request->body.len);
+    hash_end(&hash, digest);
+    return 'R';
+  }
+  hash_end(&hash, digest);
+  return 'F';
+}
+
+void content_of_replaced(const struct idem_request *request, bool named,
+                         struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
+                         struct content *content)
 {
   const struct json_canon_options options = {&request->rule->keying.ignore, replace, arg};
   uint8_t body[IDEM_KEY_SIZE];
-  struct hash hash;
+  struct hash hash, beside;
+  struct counting counting = {.hash = &hash, .boundary = {"", 0}};
+  key_headers(request, HEADER_VARY, named, find_boundary, &counting.boundary);
+  char kind = body_digest(request, counting.boundary, &options, body);
+  if (kind != 'F')
+    counting.boundary.len = 0;
   hash_begin(&hash);
   hash_text(&hash, "idemshim content 2");
   hash_query(&hash, request->query);
-  struct counting counting = {.hash = &hash, .boundary = {"", 0}};
-  struct hash form;
-  hash_begin(&form);
-  key_headers(request, HEADER_VARY, named, find_boundary, &counting.boundary);
-  bool is_form = hash_form(&form, request->body, counting.boundary);
-  if (!is_form)
-    counting.boundary.len = 0;
+  hash_field(&hash, request->shape);
+  hash_bytes(&hash, &kind, 1);
+  hash_digest(&hash, body);
+  beside = hash;
+  hash_end(&beside, content->beside_headers);
   key_headers(request, HEADER_VARY, named, hash_header, &counting);
   hash_number(&hash, UINT64_MAX);
-  hash_field(&hash, request->shape);
-  bool json = !is_form && json_canon(request->body, &options, body);
-  if (is_form)
-    hash_end(&form, body);
-  hash_bytes(&hash, is_form ? "F" : json ? "J" : "R", 1);
-  if (is_form || json)
-    hash_digest(&hash, body);
-  else
-    hash_bytes(&hash, request->body.data, request->body.len);
-  hash_end(&hash, fingerprint);
-  return json || !request->body.len || !options.ignore->count;
+  hash_end(&hash, content->fingerprint);
+  content->unread = kind != 'J' && request->body.len && options.ignore->count;
 }
 
-bool content_fingerprint(const struct idem_request *request, bool named, uint8_t fingerprint[IDEM_KEY_SIZE])
+void content_of(const struct idem_request *request, bool named, struct content *content)
 {
-  return content_fingerprint_replaced(request, named, NULL, NULL, fingerprint);
+  content_of_replaced(request, named, NULL, NULL, content);
 }

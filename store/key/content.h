@@ -12,14 +12,19 @@
 /* A header's name, in whatever case it is written. */
 void hash_name(struct hash *hash, struct idem_span name);
 
-/* The fingerprint: query, vary= headers (`named` as in key_header), shape and body, without what ignore= leaves out. Returns false if
- * the rule has pointers to leave out and the body, which is not empty, is no JSON: all of it counts then. */
-bool content_fingerprint(const struct idem_request *request, bool named, uint8_t fingerprint[IDEM_KEY_SIZE]);
+struct content {
+  uint8_t fingerprint[IDEM_KEY_SIZE]; /* query, shape, body without what ignore= leaves out, vary= headers */
+  uint8_t beside_headers[IDEM_KEY_SIZE]; /* the same without the headers */
+  bool unread; /* the rule has ignore=, and the body, which is not empty, is no JSON: all of it counts */
+};
+
+/* `named` as in key_header(). */
+void content_of(const struct idem_request *request, bool named, struct content *content);
 
 /* The same, with what `replace` gives in the place of the strings of a JSON body (json_canon.h). */
-bool content_fingerprint_replaced(const struct idem_request *request, bool named,
-                                  struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
-                                  uint8_t fingerprint[IDEM_KEY_SIZE]);
+void content_of_replaced(const struct idem_request *request, bool named,
+                         struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
+                         struct content *content);
 
 /* Hashes the values of the rule's key pointers. -ENOKEY if one is not there, or null. */
 int content_pointers(const struct idem_words *pointers, struct idem_span body, struct hash *hash);

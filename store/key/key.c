@@ -196,11 +196,15 @@ static int hash_key(struct hash *hash, const struct idem_request *request, struc
   return keying->kind == IDEM_KEY_HEADER ? -ENOKEY : 0;
 }
 
-static void name_print(const struct idem_request *request, struct name *name)
+/* What the same content is found by: under another key, or of one that is named by its content, under other
+ * headers. */
+static void name_print(const struct idem_request *request, const struct content *content, struct name *name)
 {
+  bool by_content = name->kind == IDEM_KEY_CONTENT;
   struct hash hash;
   hash_common(&hash, request, name);
-  hash_digest(&hash, name->fingerprint);
+  hash_bytes(&hash, by_content ? "P" : "p", 1);
+  hash_digest(&hash, by_content ? content->beside_headers : content->fingerprint);
   hash_end(&hash, name->print);
 }
 
@@ -213,13 +217,16 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
   hash_common(&hash, request, name);
   rc = hash_key(&hash, request, name);
   if (rc == 0) {
-    name->unread = !content_fingerprint(request, name->kind != IDEM_KEY_CONTENT, name->fingerprint);
+    struct content content;
+    content_of(request, name->kind != IDEM_KEY_CONTENT, &content);
+    memcpy(name->fingerprint, content.fingerprint, IDEM_KEY_SIZE);
+    name->unread = content.unread;
     if (name->kind == IDEM_KEY_CONTENT) {
       hash_bytes(&hash, "C", 1);
       hash_digest(&hash, name->fingerprint);
     }
     hash_end(&hash, name->base);
-    name_print(request, name);
+    name_print(request, &content, name);
   }
   return rc;
 }

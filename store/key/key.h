@@ -45,8 +45,7 @@ struct name {
   uint8_t base[IDEM_KEY_SIZE];
   uint8_t fingerprint[IDEM_KEY_SIZE];
   uint8_t tenant[IDEM_KEY_SIZE];
-  uint8_t print[IDEM_KEY_SIZE]; /* tenant, scope and fingerprint in one, to find the same content under
-                                   another key */
+  uint8_t print[IDEM_KEY_SIZE]; /* to find the same content under another key, or other headers */
   enum idem_key_kind kind;      /* HEADER, JSON or CONTENT */
   bool unread;                  /* the rule has ignore=, and the body is no JSON: all of it counts */
 };

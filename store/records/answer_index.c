@@ -89,7 +89,7 @@ int answer_index_put(struct writer *writer, struct idem_answer *answer, const st
   if (rc == 0 && answer->expires_us != INT64_MAX)
     rc = writer_put(writer, PAGES_EXPIRY, expiry, sizeof(expiry), answer->key, IDEM_KEY_SIZE);
   /* The claim's own print may have gone with the answer that this one replaces. */
-  if (rc == 0 && answer->key_kind == IDEM_KEY_HEADER)
+  if (rc == 0 && answer->key_kind != IDEM_KEY_JSON)
     rc = claim_record_put_print(writer, draft->print, answer->key, answer->stored_us);
   return rc;
 }

@@ -248,6 +248,26 @@ Test(keys, what_ignore_cannot_be_found_in_is_told)
   cr_expect_eq(log_events(&w, "unread"), 1);
 }
 
+Test(keys, a_header_that_is_new_each_time_is_named)
+{
+  for (int i = 0; i < 3; i++)
+    post_only(world_text(&w, "X-My-Stamp: %d", i), "{}");
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect_eq(log_events(&w, "header_drift"), 2);
+  cr_expect(log_contains(&w, "\"reason\":\"X-My-Stamp\""));
+  struct run r = post("X-My-Stamp: 9", "{}");
+  cr_expect_str_eq(
+      r.err, "idemshim: the same call was answered before under another X-My-Stamp; if it does not change "
+             "the answer: vary=*,-X-My-Stamp\n");
+  run_release(&r);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 vary=*,-X-My-Stamp");
+  post_only("X-My-Stamp: 10", "{}");
+  post_only("X-My-Stamp: 11", "{}");
+  cr_expect_eq(mock_count(&w).requests, 5);
+  post_only("X-My-Stamp: 12", "{\"other\":1}");
+  cr_expect_eq(log_events(&w, "header_drift"), 4);
+}
+
 Test(keys, a_new_scope_is_a_new_set_of_operations)
 {
   static const char *const scopes[] = {"job-1", "job-2", "job-1", ""};
