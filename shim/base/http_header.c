@@ -60,6 +60,17 @@ struct idem_span header_words(struct idem_span blocks)
   return space ? trim(space, (size_t)(block.data + line_len - space)) : (struct idem_span){NULL, 0};
 }
 
+const char *header_find_secure(struct idem_span cookie)
+{
+  for (const char *at = cookie.data, *end = at + cookie.len; (at = memchr(at, ';', (size_t)(end - at)));) {
+    for (at++; at < end && *at == ' ';)
+      at++;
+    if (end - at > 6 && strncasecmp(at, "secure", 6) == 0 && strchr("; \r\n", at[6]))
+      return at;
+  }
+  return NULL;
+}
+
 bool header_redirects(int status, struct idem_span blocks)
 {
   return status / 100 == 3 && header_find(header_last_block(blocks), "location").data;

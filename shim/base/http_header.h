@@ -34,6 +34,9 @@ bool header_was_redirected(struct idem_span blocks);
  * there is none. */
 struct idem_span header_find(struct idem_span block, const char *name);
 
+/* The attribute "Secure" in the value of a Set-Cookie field, or NULL. */
+const char *header_find_secure(struct idem_span cookie);
+
 /* True if the last block's body has a content coding, and nobody `decodes` it on the way to the app. */
 bool header_is_encoded(struct idem_span blocks, bool decodes);
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The thread has a list of transports and sleeps until the next of them is due, or until the owner of the
+ * oldest follower is done. One lock guards the list, and what the thread reads of a transport; whoever ends a
+ * transport takes it off the list first. The thread ends with the last entry, so that a program which is done
+ * with replays has no thread of ours.
+ */
 #include "shim/transport/feeder.h"
 
 #include "shim/replay/stream_follow.h"
@@ -34,21 +40,6 @@ static void forget(struct transport *t)
     *at = t->next_fed;
 }
 
-static void note_due(struct transport *t, int64_t due_us)
-{
-  if (due_us == INT64_MAX)
-    forget(t);
-  else
-    t->due_us = due_us;
-}
-
-/* Or has something for us. */
-static bool owner_is_done(struct transport *t)
-{
-  return stream_follow_has_begun(t->request) ||
-         t->request->api->wait(t->request->store, &t->request->op, 0) == 0;
-}
-
 /* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
 static void poke(struct transport *t)
 {
@@ -56,17 +47,20 @@ static void poke(struct transport *t)
     forget(t);
 }
 
+/* A follower is poked when its owner is done or has something for it, or when wait= is over. */
 static void look_at_follower(struct transport *t, int64_t now_us)
 {
+  const struct request *request = t->request;
   if (now_us < t->look_us && now_us < t->due_us)
     return;
   t->look_every_us = t->look_every_us * 2 < LOOK_LAST_US ? t->look_every_us * 2 : LOOK_LAST_US;
   t->look_us = now_us + t->look_every_us;
-  if (now_us >= t->due_us || owner_is_done(t))
+  if (now_us >= t->due_us || stream_follow_has_begun(t->request) ||
+      request->api->wait(request->store, &t->request->op, 0) == 0)
     poke(t);
 }
 
-/* Its app's thread goes on where the socket was full. */
+/* A stream's new pieces are sent as they come. Where the socket is full, its app's thread goes on. */
 static void look_at_stream(struct transport *t, int64_t now_us)
 {
   if (now_us < t->look_us)
@@ -83,12 +77,7 @@ static bool waits(const struct transport *t)
   return t->follows || t->streams;
 }
 
-static int64_t next_time(const struct transport *t)
-{
-  return waits(t) && t->look_us < t->due_us ? t->look_us : t->due_us;
-}
-
-/* What is due is sent; what is over leaves the list. Returns the time of the next. */
+/* Sends what is due; what is over leaves the list. Returns the time of the next. */
 static int64_t look_at_all(int64_t now_us)
 {
   int64_t next_us = INT64_MAX;
@@ -98,21 +87,14 @@ static int64_t look_at_all(int64_t now_us)
       look_at_follower(t, now_us);
     else if (t->streams)
       look_at_stream(t, now_us);
-    else if (now_us >= t->due_us)
-      note_due(t, transport_feed(t));
+    else if (now_us >= t->due_us && (t->due_us = transport_feed(t)) == INT64_MAX)
+      forget(t);
   }
-  for (struct transport *t = fed; t; t = t->next_fed)
-    if (next_time(t) < next_us)
-      next_us = next_time(t);
+  for (struct transport *t = fed; t; t = t->next_fed) {
+    int64_t us = waits(t) && t->look_us < t->due_us ? t->look_us : t->due_us;
+    next_us = us < next_us ? us : next_us;
+  }
   return next_us;
-}
-
-static struct transport *first_follower(void)
-{
-  struct transport *t = fed;
-  while (t && !waits(t))
-    t = t->next_fed;
-  return t;
 }
 
 /* The oldest follower wakes us at once; the others' owners are looked at in turn. */
@@ -129,22 +111,19 @@ static void sleep_as_follower(struct transport *t, int64_t us)
     t->look_us = 0;
 }
 
-static void sleep_until(int64_t us)
-{
-  struct timespec time = clock_timespec(us);
-  pthread_cond_timedwait(&changed, &lock, &time);
-}
-
 static void *run(void *unused)
 {
   pthread_mutex_lock(&lock);
   while (fed) {
     int64_t next_us = look_at_all(monotonic_us());
-    struct transport *follower = first_follower();
+    struct transport *follower = fed;
+    while (follower && !waits(follower))
+      follower = follower->next_fed;
+    struct timespec until = clock_timespec(next_us);
     if (follower)
       sleep_as_follower(follower, next_us);
     else if (fed)
-      sleep_until(next_us);
+      pthread_cond_timedwait(&changed, &lock, &until);
   }
   running = false;
   pthread_mutex_unlock(&lock);
@@ -168,7 +147,8 @@ static bool start_thread(void)
   return started;
 }
 
-static bool is_running(void)
+/* Puts the transport on the list and wakes the thread. False where there is none and none can be made. */
+static bool add(struct transport *t, int64_t due_us)
 {
   if (!prepared) {
     pthread_condattr_t attributes;
@@ -179,12 +159,7 @@ static bool is_running(void)
     prepared = true;
   }
   running = running || start_thread();
-  return running;
-}
-
-static bool add(struct transport *t, int64_t due_us)
-{
-  if (!is_running())
+  if (!running)
     return false;
   t->due_us = due_us;
   if (!*find(t)) {
@@ -221,13 +196,9 @@ static void leave(int cancel)
 
 void feeder_feed(struct transport *t)
 {
-  if (t->streams) {
-    int cancel = enter();
-    transport_feed(t);
-    leave(cancel);
-    return;
-  }
-  if (t->request->speed <= 0) {
+  bool paced = t->request->speed > 0;
+  /* Nobody else touches one that is neither paced nor a stream, so it needs no lock. */
+  if (!t->streams && !paced) {
     transport_feed(t);
     return;
   }
@@ -235,7 +206,7 @@ void feeder_feed(struct transport *t)
   int64_t due_us = transport_feed(t);
   t->follows = false;
   /* Without a thread the chunks come at once, rather than never. */
-  if (due_us != INT64_MAX && !add(t, due_us)) {
+  if (!t->streams && due_us != INT64_MAX && !add(t, due_us)) {
     t->hurried = true;
     transport_feed(t);
   }

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The life of a transport: the options that lead libcurl to our socket, the callbacks that stand before the
+ * app's, and the end, where everything is as the app left it.
+ *
+ * libcurl is given another header than the app (transport_header.h). So our header callback counts the lines of
+ * the wire, and passes on the record's lines with the same numbers; what the app answers is translated back.
+ */
 #include "shim/transport/transport.h"
 
 #include "shim/base/http_header.h"
@@ -55,18 +62,19 @@ static struct idem_span lines_of_record(const struct transport *t, struct place 
   return span_between(from, rest.data);
 }
 
-/* libcurl's count of what it gave, for what the app took of the lines in its place. */
-static size_t verdict(size_t taken, size_t wanted, size_t given)
+/* What libcurl is told for a line of `given` bytes, when the app took `taken` of the record's `wanted` bytes in
+ * its place. A refusal is noted: libcurl's own words would be about the other line. */
+static size_t verdict(struct transport *t, bool header, size_t taken, size_t wanted, size_t given)
 {
-  return taken == wanted ? given : taken == CURL_WRITEFUNC_PAUSE ? taken : given ? 0 : 1;
+  if (taken == wanted)
+    return given;
+  if (taken == CURL_WRITEFUNC_PAUSE)
+    return taken;
+  t->refused = (struct refusal){true, header, wanted, taken};
+  return given ? 0 : 1;
 }
 
-static void note_refusal(struct transport *t, bool header, size_t taken, size_t wanted)
-{
-  if (taken != wanted && taken != CURL_WRITEFUNC_PAUSE)
-    t->refused = (struct refusal){true, header, wanted, taken};
-}
-
+/* The app is given these lines now: getinfo knows them. */
 static void note_lines(struct transport *t, struct idem_span lines)
 {
   int status = header_status(lines.data, lines.len);
@@ -79,6 +87,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
   struct transport *t = user;
   size_t len = size * count;
+  /* A poke is an interim response before there is an answer; its blank line is where it has come through. */
   if (!t->answered) {
     if (len <= 2)
       t->on_poke(t->owner);
@@ -96,8 +105,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     t->info->taken = t->info->passed;
   }
   feeder_feed(t);
-  note_refusal(t, true, taken, lines.len);
-  return verdict(taken, lines.len, len);
+  return verdict(t, true, taken, lines.len, len);
 }
 
 /* With CURLOPT_HEADER every line comes this way first; the app may have set it after the first of them. */
@@ -111,10 +119,10 @@ static size_t write_header(struct transport *t, char *line, size_t len)
   size_t taken = callback_write(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->write = before;
-  note_refusal(t, false, taken, lines.len);
-  return verdict(taken, lines.len, len);
+  return verdict(t, false, taken, lines.len, len);
 }
 
+/* Nothing is translated in the body: libcurl is given the very bytes of the answer. */
 static size_t on_write(char *data, size_t size, size_t count, void *user)
 {
   struct transport *t = user;
@@ -133,7 +141,7 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   return taken;
 }
 
-/* The app counts the bytes of the live transfer: what it sent, and what came before it was decoded. */
+/* Tells the app the bytes of the live transfer: what it sent, and what came before it was decoded. */
 static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
   struct transport *t = user;
@@ -168,6 +176,8 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 
 /* The connection. */
 
+/* Gives libcurl the end that is connected already, and the name of its own peer to connect to. There is
+ * no second connection. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
   struct transport *t = user;
@@ -185,14 +195,15 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   return fd;
 }
 
-/* Has no data of ours: libcurl may close the connection when we are gone. */
+/* Closes without any data of ours: libcurl may close the connection when we are gone. */
 static int close_socket(void *user, curl_socket_t fd)
 {
   (void)user;
   return close(fd);
 }
 
-/* An abstract name that the kernel picks; it has at most eight bytes, which a curl_sockaddr holds. */
+/* Makes the pair, and gives our end an abstract name that the kernel picks, for libcurl to dial; it has at most
+ * eight bytes, which a curl_sockaddr holds. */
 static bool make_pair(struct transport *t)
 {
   struct sockaddr_un any = {.sun_family = AF_UNIX};
@@ -216,7 +227,7 @@ static void close_pair(struct transport *t)
   t->app_end = t->our_end = -1;
 }
 
-/* The app's host and path, for cookies. Where the host may be known to be https only, it is left out: no
+/* The URL has the app's host and path, for cookies. Where the host may be known to be https only, it is left out: no
  * cookie is set then. */
 static bool make_url(struct transport *t)
 {
@@ -235,44 +246,24 @@ static bool make_url(struct transport *t)
 
 /* The options. */
 
-static uintptr_t piece_of(const struct shadow *shadow)
-{
-  long size = (long)shadow_value(shadow, CURLOPT_BUFFERSIZE);
-  return size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE : size < 1024 ? 1024 : (uintptr_t)size;
-}
-
-/* The app's protocols may leave http out. */
-static uintptr_t protocols(const struct shadow *shadow)
-{
-  return shadow->slot[SLOT_PROTOCOLS_STR] || shadow->slot[SLOT_PROTOCOLS] != (uintptr_t)-1
-             ? CURLPROTO_HTTP
-             : shadow->slot[SLOT_PROTOCOLS];
-}
-
-/* With a body, RESUME_FROM is about what is sent; else libcurl asks for a part of the answer by it. */
-static uintptr_t resume_from(const struct shadow *shadow)
-{
-  bool sends = shadow->request != HTTP_GET && shadow->request != HTTP_HEAD;
-  return sends ? 0 : shadow_value(shadow, CURLOPT_RESUME_FROM_LARGE);
-}
-
-/* Also if it is only turned on in the middle. */
-static bool may_show_progress(const struct shadow *shadow)
-{
-  return !shadow->slot[SLOT_NOPROGRESS] || shadow->slot[SLOT_XFERINFOFUNCTION] ||
-         shadow->slot[SLOT_PROGRESSFUNCTION];
-}
-
 /* The pipe needs no name, no proxy, no second connection and no request that anybody reads. CURLU comes
  * first: since 8.14 it takes the URL away. */
-static void override_options(struct transport *t)
+void transport_hold(struct transport *t)
 {
   struct shadow *shadow = t->shadow;
-  bool progress = may_show_progress(shadow), prereq = shadow_value(shadow, CURLOPT_PREREQFUNCTION);
+  const uintptr_t *slot = shadow->slot;
+  bool prereq = shadow_value(shadow, CURLOPT_PREREQFUNCTION);
+  /* Also if it is only turned on in the middle. */
+  bool progress = !slot[SLOT_NOPROGRESS] || slot[SLOT_XFERINFOFUNCTION] || slot[SLOT_PROGRESSFUNCTION];
+  /* The app's protocols may leave http out. */
+  bool limited = slot[SLOT_PROTOCOLS_STR] || slot[SLOT_PROTOCOLS] != (uintptr_t)-1;
+  /* With a body, RESUME_FROM is about what is sent; else libcurl asks for a part of the answer by it. */
+  bool sends = shadow->request != HTTP_GET && shadow->request != HTTP_HEAD;
+  uintptr_t resume_from = sends ? 0 : shadow_value(shadow, CURLOPT_RESUME_FROM_LARGE);
   override_set(shadow, CURLOPT_CURLU, NULL);
   override_set(shadow, CURLOPT_URL, t->url.data);
   override_set(shadow, CURLOPT_PORT, 0);
-  override_set(shadow, CURLOPT_PROTOCOLS, protocols(shadow));
+  override_set(shadow, CURLOPT_PROTOCOLS, limited ? CURLPROTO_HTTP : slot[SLOT_PROTOCOLS]);
   override_set(shadow, CURLOPT_PRE_PROXY, NULL);
   override_set(shadow, CURLOPT_PROXY, "");
   override_set(shadow, CURLOPT_UNIX_SOCKET_PATH, "idemshim");
@@ -291,7 +282,7 @@ static void override_options(struct transport *t)
   override_set(shadow, CURLOPT_HTTPHEADER, t->request->host ? &t->host : NULL);
   override_set(shadow, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
   override_set(shadow, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-  override_set(shadow, CURLOPT_RESUME_FROM_LARGE, resume_from(shadow));
+  override_set(shadow, CURLOPT_RESUME_FROM_LARGE, resume_from);
   override_set(shadow, CURLOPT_FOLLOWLOCATION, 0);
   override_set(shadow, CURLOPT_VERBOSE, 0);
   override_set(shadow, CURLOPT_MAX_RECV_SPEED_LARGE, 0);
@@ -313,12 +304,12 @@ bool transport_arm(struct transport *t, struct request *request)
   struct shadow *shadow = request->shadow;
   struct info *replay = info_begin(shadow);
   int saved = errno;
-  *t = (struct transport){.request = request,
-                          .shadow = shadow,
-                          .info = replay,
-                          .app_end = -1,
-                          .our_end = -1,
-                          .piece = piece_of(shadow)};
+  /* A datagram is what libcurl reads at once, so it is no longer than libcurl's buffer. */
+  long size = (long)shadow_value(shadow, CURLOPT_BUFFERSIZE);
+  *t = (struct transport){.request = request, .shadow = shadow, .info = replay, .app_end = -1, .our_end = -1};
+  t->piece = size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE
+             : size < 1024                           ? 1024
+                                                     : (size_t)size;
   if (!replay || !make_pair(t) || !make_url(t)) {
     close_pair(t);
     buffer_release(&t->url);
@@ -329,7 +320,7 @@ bool transport_arm(struct transport *t, struct request *request)
   shadow->replayed = REPLAYED_TRANSPORT;
   shadow->transport = t;
   shadow->state = PERFORM_TRANSPORT;
-  override_options(t);
+  transport_hold(t);
   errno = saved;
   return true;
 }
@@ -376,11 +367,6 @@ CURLcode transport_settle(struct transport *t)
     return code;
   callback_error(t->shadow, "What came of the answer that this call followed cannot be read to its end");
   return CURLE_RECV_ERROR;
-}
-
-void transport_hold(struct transport *t)
-{
-  override_options(t);
 }
 
 void transport_disarm(struct transport *t, CURLcode code)

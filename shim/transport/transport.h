@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transport: a replay that the real libcurl runs. Its connection leads to a socket pair of ours, which has
+ * transport: a replay that the real libcurl runs. Its connection leads to a socket pair of ours, which has
  * the stored answer in it.
  *
- *     if (!transport_refuses(request) && transport_arm(&transport, call)) {
+ *     if (!transport_refuses(request) && transport_arm(&transport, request)) {
  *       transport_answer(&transport, marks);
  *       code = real->easy_perform(handle);
  *       transport_disarm(&transport, code);
@@ -15,7 +15,10 @@
  * send to either end. What does not fit into the socket follows from inside the callbacks, where there is
  * room again: no thread, and no other descriptor to wait for.
  *
- * For the time of the transfer some thirty options are overridden (overrides.h).
+ * For the time of the transfer some thirty options are overridden (overrides.h), and everything that an app
+ * could see of a real transfer is libcurl's own: sockets, cookies, pauses, limits. A transport belongs to the
+ * thread that drives its handle; the feeder, which has a thread of its own, sends into the socket under the
+ * lock of feeder.c. Without memory or descriptors nothing is overridden, and the call goes live.
  */
 #ifndef IDEMSHIM_SHIM_TRANSPORT_H
 #define IDEMSHIM_SHIM_TRANSPORT_H
@@ -33,9 +36,11 @@ struct transport {
   struct sockaddr_un address; /* of our end */
   socklen_t address_len;
   struct buffer url, wire;
-  struct curl_slist host;                      /* the app's Host: line */
-  size_t wire_fed, chunk, chunk_fed, body_fed; /* what the socket has had */
-  size_t piece;                                /* the longest datagram */
+  struct curl_slist host;  /* the app's Host: line */
+  size_t wire_fed;         /* what the socket has had of the header, */
+  size_t chunk, chunk_fed; /* of the chunk that it has got to, */
+  size_t body_fed;         /* and of the body, in whole chunks */
+  size_t piece;            /* the longest datagram */
   struct place {
     size_t wire, record;
   } header, write; /* how far the header callback is, and with CURLOPT_HEADER the write callback */

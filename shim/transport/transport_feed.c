@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes into a transport's socket, and when. */
+/*
+ * What goes into a transport's socket, and when: the header, each chunk of the body at its time, and an empty
+ * datagram as the end. The socket takes some of it at once; the rest is fed from inside the callbacks, when
+ * libcurl has read something and there is room again, or by the feeder.
+ */
 #include "shim/replay/stream_follow.h"
 #include "shim/transport/transport.h"
 
@@ -10,43 +14,25 @@ static bool push(const struct transport *t, const char *data, size_t len)
   return send(t->our_end, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-static bool feed_wire(struct transport *t)
+/* Sends what is left of a text in datagrams, of which `fed` counts the bytes. False where the socket is full. */
+static bool push_rest(const struct transport *t, struct idem_span text, size_t *fed)
 {
-  while (t->wire_fed < t->wire.len) {
-    size_t left = t->wire.len - t->wire_fed, len = left < t->piece ? left : t->piece;
-    if (!push(t, t->wire.data + t->wire_fed, len))
+  while (*fed < text.len) {
+    size_t left = text.len - *fed, len = left < t->piece ? left : t->piece;
+    if (!push(t, text.data + *fed, len))
       return false;
-    t->wire_fed += len;
+    *fed += len;
   }
   return true;
 }
 
-/* When a piece is due; 0 is now. */
-static int64_t due_us(const struct transport *t, int64_t at_us)
+/* True if what came `at_us` after the start of the live call is due later than now: at `due`. */
+static bool is_later(const struct transport *t, int64_t at_us, int64_t *due)
 {
-  return t->hurried ? 0 : request_due_us(t->request, at_us);
+  *due = t->hurried ? 0 : request_due_us(t->request, at_us);
+  return *due && *due > monotonic_us();
 }
 
-static bool is_later(int64_t due)
-{
-  return due && due > monotonic_us();
-}
-
-static bool feed_chunk(struct transport *t, const struct idem_chunk *chunk)
-{
-  while (t->chunk_fed < chunk->len) {
-    size_t left = chunk->len - t->chunk_fed, len = left < t->piece ? left : t->piece;
-    if (!push(t, t->request->op.answer.body.data + t->body_fed, len))
-      return false;
-    t->chunk_fed += len;
-    t->body_fed += len;
-  }
-  t->chunk++;
-  t->chunk_fed = 0;
-  return true;
-}
-
-/* The end of the header, each chunk, the end: until one is due later, or the socket is full. */
 int64_t transport_feed(struct transport *t)
 {
   const struct idem_answer *answer = &t->request->op.answer;
@@ -54,20 +40,21 @@ int64_t transport_feed(struct transport *t)
   int64_t due;
   if (!t->answered || t->ended)
     return INT64_MAX;
-  if (tape->played && t->wire.len && is_later(due = due_us(t, tape->first_byte_us)))
+  if (tape->played && t->wire.len && is_later(t, tape->first_byte_us, &due))
     return due;
-  if (!feed_wire(t))
+  if (!push_rest(t, span_of_buffer(&t->wire), &t->wire_fed))
     return INT64_MAX;
-  for (; t->chunk < answer->chunk_count;) {
-    const struct idem_chunk *chunk = &answer->chunks[t->chunk];
-    if (is_later(due = due_us(t, request_chunk_us(t->request, t->chunk))))
+  for (; t->chunk < answer->chunk_count; t->chunk++, t->chunk_fed = 0) {
+    struct idem_span chunk = {answer->body.data + t->body_fed, answer->chunks[t->chunk].len};
+    if (is_later(t, request_chunk_us(t->request, t->chunk), &due))
       return due;
-    if (!feed_chunk(t, chunk))
+    if (!push_rest(t, chunk, &t->chunk_fed))
       return INT64_MAX;
+    t->body_fed += chunk.len;
   }
   if (stream_follow_is_open(t->request))
     return INT64_MAX;
-  if (tape->played && is_later(due = due_us(t, tape->ending.at_us)))
+  if (tape->played && is_later(t, tape->ending.at_us, &due))
     return due;
   t->ended = push(t, "", 0);
   return INT64_MAX;

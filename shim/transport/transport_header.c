@@ -2,16 +2,18 @@
 #include "shim/transport/transport_header.h"
 
 #include "shim/base/http_header.h"
+#include "shim/base/span.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static const char no_field[] = "x:\r\n";
+/* What libcurl is given in the place of a field that it must not see. */
+static const struct idem_span no_field = {"x:\r\n", 4};
 
-static bool put(struct buffer *wire, const char *text, size_t len)
+static bool put(struct buffer *wire, struct idem_span text)
 {
-  return buffer_append(wire, text, len);
+  return buffer_append(wire, text.data, text.len);
 }
 
 static bool is_named(struct idem_span line, const char *name)
@@ -20,7 +22,8 @@ static bool is_named(struct idem_span line, const char *name)
   return line.len > len && line.data[len] == ':' && strncasecmp(line.data, name, len) == 0;
 }
 
-/* Fields that steer a connection: ours is steered by nothing but its end. */
+/* True for fields that steer a connection: ours is steered by nothing but its end, and what libcurl would undo
+ * has been undone. */
 static bool steers(struct idem_span line)
 {
   static const char *const names[] = {"transfer-encoding", "content-encoding", "connection",
@@ -32,6 +35,7 @@ static bool steers(struct idem_span line)
   return false;
 }
 
+/* True if the field says how much follows. Without a body it says what would have followed, and stays. */
 static bool length_holds(struct idem_span block, const struct transport_header_facts *facts)
 {
   struct idem_span length = header_find(block, "content-length");
@@ -39,61 +43,41 @@ static bool length_holds(struct idem_span block, const struct transport_header_f
                              strtoull(length.data, NULL, 10) == facts->body_len);
 }
 
-static bool put_status(struct buffer *wire, struct idem_span line)
-{
-  const char *space = memchr(line.data, ' ', line.len);
-  if (!space || memcmp(line.data, "HTTP/1.", 7) == 0)
-    return put(wire, line.data, line.len);
-  return put(wire, "HTTP/1.1", 8) && put(wire, space, (size_t)(line.data + line.len - space));
-}
-
-/* "; Secure" without a meaning: our connection is not https, whatever the app's was. */
-static bool put_cookie(struct buffer *wire, struct idem_span line)
-{
-  size_t start = wire->len;
-  if (!put(wire, line.data, line.len))
-    return false;
-  for (char *at = wire->data + start, *end = wire->data + wire->len;
-       (at = memchr(at, ';', (size_t)(end - at)));) {
-    for (at++; at < end && *at == ' ';)
-      at++;
-    if (end - at > 6 && strncasecmp(at, "secure", 6) == 0 && strchr("; \r\n", at[6]))
-      *at = 'x';
-  }
-  return true;
-}
-
+/* A line of the response that the app's callbacks get the body of. */
 static bool put_last(struct buffer *wire, struct idem_span line, struct idem_span block,
                      const struct transport_header_facts *facts)
 {
-  if (line.data == block.data)
-    return put_status(wire, line);
+  if (line.data == block.data) {
+    const char *space = memchr(line.data, ' ', line.len);
+    if (!space || memcmp(line.data, "HTTP/1.", 7) == 0)
+      return put(wire, line);
+    return buffer_append(wire, "HTTP/1.1", 8) && put(wire, span_between(space, line.data + line.len));
+  }
   if (steers(line) || (is_named(line, "content-length") && !length_holds(block, facts)))
-    return put(wire, no_field, sizeof(no_field) - 1);
-  if (facts->secure_cookies && is_named(line, "set-cookie"))
-    return put_cookie(wire, line);
-  return put(wire, line.data, line.len);
-}
-
-static bool put_earlier(struct buffer *wire, struct idem_span line)
-{
-  static const char interim[] = "HTTP/1.1 102 Processing\r\n";
-  if (header_status(line.data, line.len))
-    return put(wire, interim, sizeof(interim) - 1);
-  bool blank = *line.data == '\r' || *line.data == '\n';
-  return blank ? put(wire, line.data, line.len) : put(wire, no_field, sizeof(no_field) - 1);
+    return put(wire, no_field);
+  size_t start = wire->len;
+  if (!put(wire, line))
+    return false;
+  /* "; Secure" loses its meaning: our connection is not https, whatever the app's was. */
+  bool hides = facts->secure_cookies && is_named(line, "set-cookie");
+  for (const char *at; hides && (at = header_find_secure((struct idem_span){wire->data + start, line.len}));)
+    *(char *)(uintptr_t)at = 'x';
+  return true;
 }
 
 bool transport_header_compose(struct buffer *wire, struct idem_span record,
                               const struct transport_header_facts *facts)
 {
-  struct idem_span last = header_last_block(record);
+  static const struct idem_span interim = {"HTTP/1.1 102 Processing\r\n", 25};
+  struct idem_span last = header_last_block(record), line;
   bool complete = true;
-  for (const char *at = record.data, *end = at + record.len, *next; at < end && complete; at = next) {
-    const char *newline = memchr(at, '\n', (size_t)(end - at));
-    next = newline ? newline + 1 : end;
-    struct idem_span line = {at, (size_t)(next - at)};
-    complete = at < last.data ? put_earlier(wire, line) : put_last(wire, line, last, facts);
+  while (complete && (line = span_cut_line(&record)).len) {
+    if (line.data >= last.data)
+      complete = put_last(wire, line, last, facts);
+    else if (header_status(line.data, line.len))
+      complete = put(wire, interim);
+    else
+      complete = put(wire, *line.data == '\r' || *line.data == '\n' ? line : no_field);
   }
   return complete;
 }
