@@ -71,7 +71,7 @@ static pid_t copy_between_locks(struct request *request, struct isolation *isola
   fork_lock_all();
   pid_t pid = process_copy_make(&kind);
   if (pid == 0) {
-    app_stderr_note(app);
+    app_stderr_in_copy(app);
     process_copy_isolate(isolation);
     fork_unlock_in_copy();
   } else {

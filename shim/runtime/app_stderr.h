@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * app_stderr: the app's stderr, for what a copy of the process has to say.
+ * app_stderr: what was stderr when the process began, for the lines that the shim has to say.
  *
- *     app_stderr_note(app);             // in the copy, before its descriptors are replaced
- *     ...
- *     int fd = app_stderr_is_elsewhere() ? app_stderr_open() : STDERR_FILENO;
+ *     if (!app_stderr_write(line, len))
+ *       report_count(IDEM_COUNTER_lines_dropped);
  *
- * The copy holds no descriptor of the app's, so that nobody who waits for the end of a pipe waits for the
- * copy. It opens that stderr for each line: while the app lives, or if it is a file. A copy has one thread.
+ * A daemon closes its descriptors, and number 2 is then a file of its data or a connection: a line goes only
+ * to the file that was there when the process began, which a constructor looks at. It is dropped where it
+ * would have to wait, as for a pipe that nobody reads.
+ *
+ * A copy of the process holds no descriptor of the app's, so that nobody who waits for the end of a pipe waits
+ * for the copy. It opens that stderr for each line: while the app lives, or if it is a file that is appended to.
+ *
+ * Any thread may come here. Nothing is allocated, no lock is taken, errno is changed.
  */
 #ifndef IDEMSHIM_SHIM_APP_STDERR_H
 #define IDEMSHIM_SHIM_APP_STDERR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
-/* In the copy of process `owner`, which still has the app's stderr. */
-void app_stderr_note(pid_t owner);
+/* True if all of the line was written; `len` is at most PIPE_BUF, so that no pipe tears it. SIGPIPE is not
+ * raised. */
+bool app_stderr_write(const char *line, size_t len);
 
-/* True in such a copy: STDERR_FILENO is not the app's. */
-bool app_stderr_is_elsewhere(void);
+/* In a copy of process `owner`, before its descriptors are replaced. */
+void app_stderr_in_copy(pid_t owner);
 
-/* A descriptor, which the caller closes; -1 if the app is gone or has another one by now, or if it cannot
- * be shared. */
-int app_stderr_open(void);
+/* write() for what may be a pipe: a reader that has gone does not kill the app. */
+ssize_t app_stderr_write_without_sigpipe(int fd, const char *text, size_t len);
 
 #endif

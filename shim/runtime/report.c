@@ -7,13 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,53 +79,26 @@ static void begin(struct line *line, const char *name)
   put_text(line, "event", name);
 }
 
-/* A daemon may have put a network connection where stderr was. */
-static bool is_network_socket(int fd)
-{
-  struct stat status;
-  int domain = 0;
-  socklen_t size = sizeof(domain);
-  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
-         (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX);
-}
-
-/* A reader that has gone must not kill the app: SIGPIPE is held back, and taken off the queue if it was we
- * who raised it. */
-static ssize_t write_without_sigpipe(int fd, const char *text, size_t len)
-{
-  sigset_t pipe_only, pending, before;
-  sigemptyset(&pipe_only);
-  sigaddset(&pipe_only, SIGPIPE);
-  sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-  ssize_t written = write(fd, text, len);
-  if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
-    sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return written;
-}
-
 static bool is_stderr(const char *log)
 {
   return !log || strcmp(log, "stderr") == 0;
 }
 
-/* Opened for each line: a descriptor that is kept would be closed by a daemon's clean-up, and then be
- * somebody else's. Without blocking, for it may be a pipe that nobody reads. */
-static int open_log(const char *log)
-{
-  return is_stderr(log) ? app_stderr_open()
-                        : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-}
-
+/* A file is opened for each line: a descriptor that is kept would be closed by a daemon's clean-up, and then
+ * be somebody else's. Without blocking, for it may be a pipe that nobody reads. */
 static bool write_to(const char *log, const struct line *line)
 {
-  bool is_ours = is_stderr(log) && !app_stderr_is_elsewhere();
-  int fd = is_ours ? STDERR_FILENO : open_log(log);
   ssize_t written = -1;
-  if (fd >= 0 && !is_network_socket(fd))
-    written = write_without_sigpipe(fd, line->text, line->len);
-  if (fd >= 0 && !is_ours)
+  if (is_stderr(log)) {
+    bool whole = app_stderr_write(line->text, line->len);
+    if (!whole)
+      report_count(IDEM_COUNTER_lines_dropped);
+    return whole;
+  }
+  int fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+  if (fd >= 0)
+    written = app_stderr_write_without_sigpipe(fd, line->text, line->len);
+  if (fd >= 0)
     close(fd);
   return written == (ssize_t)line->len;
 }
@@ -155,7 +125,7 @@ void report_event(const struct event *event)
     put_field(&line, "scope", event->request->scope.data, event->request->scope.len);
   }
   put(&line, "}\n", 2);
-  if (!write_to(config->log, &line))
+  if (!write_to(config->log, &line) && !is_stderr(config->log))
     report_problem(PROBLEM_NO_LOG, "cannot write to IDEMSHIM_LOG=%s: %s", config->log, strerror(errno));
   errno = saved;
 }
@@ -166,7 +136,7 @@ static void say(const char *log, const char *text, const char *consequence)
 {
   int saved = errno;
   struct line line = {.len = 0};
-  if (!log || strcmp(log, "stderr") == 0) {
+  if (is_stderr(log)) {
     size_t rest = strlen(consequence) + 12;
     put(&line, "idemshim: ", 10);
     put(&line, text, strnlen(text, sizeof(line.text) - rest));
@@ -177,7 +147,7 @@ static void say(const char *log, const char *text, const char *consequence)
     put_text(&line, "reason", text);
     put(&line, "}\n", 2);
   }
-  if (!write_to(log, &line) && log)
+  if (!write_to(log, &line) && !is_stderr(log))
     say(NULL, text, consequence);
   errno = saved;
 }

@@ -46,6 +46,9 @@ static const char *const loading[] = {"openat(", "read(",   "pread64(",  "newfst
 static const char our_library[] = "libidemshim.so\"",
                   our_look[] = ".so\", O_RDONLY|O_NOCTTY|O_NONBLOCK|O_CLOEXEC)";
 
+/* What our constructor does, once for each library, in the one spelling of libc or the other. */
+static const char *const constructor[] = {"fstat(2, {", "newfstatat(2, \"\", {"};
+
 /* And later, once for each library: what was relocated becomes read only. */
 static const char relocated[] = "mprotect(N, N, PROT_READ) = N";
 
@@ -114,7 +117,7 @@ static void keep(struct trace *trace, const char *line)
 struct reader {
   struct trace *trace;
   bool in_loading; /* our library, or a look at another, is open */
-  size_t to_relocate;
+  size_t to_relocate, to_construct;
 };
 
 /* True for a line that the loader would not have caused without us. */
@@ -128,6 +131,7 @@ static bool is_loading(struct reader *reader, const char *line)
     reader->in_loading = true;
   reader->trace->preloads += ours;
   reader->to_relocate += ours;
+  reader->to_construct += ours;
   begun = reader->in_loading;
   if (begins(line, "close("))
     reader->in_loading = false;
@@ -144,6 +148,10 @@ static void read_line(struct reader *reader, char *line)
 {
   if (is_loading(reader, line) || is_interrupted(line))
     return;
+  if (reader->to_construct && BEGINS_WITH_ONE(line, constructor)) {
+    reader->to_construct--;
+    return;
+  }
   reader->trace->threads |= strstr(line, "CLONE_THREAD") != NULL;
   leave_out_numbers(line);
   if (reader->to_relocate && !strcmp(line, relocated))
