@@ -60,7 +60,7 @@ $(B)/libidemshim-store.so: $(STORE)
 
 $(B)/idemshim: $(COMMAND)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(HARDEN) -o $@ $(COMMAND) $(STORE_LIBS) -ljansson
+	$(Q)$(CC) $(LDFLAGS) $(HARDEN) -o $@ $(COMMAND) $(STORE_LIBS) -ljansson -pthread
 
 $(B)/obj/%.o: %.c
 	$(call say,CC,$<)

@@ -8,14 +8,15 @@
 #include "cli/doctor/prove.h"
 
 #include "cli/command/command.h"
-#include "cli/doctor/prove_judge.h"
-#include "cli/doctor/prove_server.h"
 #include "cli/launch/launch.h"
 #include "cli/output/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <jansson.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,41 +24,33 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A program that asks a question at its start, or serves for ever, must not keep the doctor. */
-enum { DEADLINE_MS = 60000, STEP_MS = 1000 };
+enum { DEADLINE_MS = 60000 };
 
 /* The place of the experiment. */
 struct bench {
-  char dir[PATH_MAX];
+  char path[PATH_MAX]; /* of a directory */
+  int dir, port;
   char **argv; /* with the address filled in */
   bool has_url;
-  struct doctor_server *server;
 };
-
-/* A name in our directory, for the caller to free; NULL without memory. */
-static char *path_in(const struct bench *bench, const char *name)
-{
-  char *path = NULL;
-  return asprintf(&path, "%s/%s", bench->dir, name) < 0 ? NULL : path;
-}
 
 /* The whole of a file in our directory, "" if there is none; the caller frees it. */
 static char *read_file(const struct bench *bench, const char *name)
 {
-  char *path = path_in(bench, name), *text = NULL;
+  char *text = NULL;
   size_t size;
-  FILE *file = path ? fopen(path, "re") : NULL;
-  if (file && getdelim(&text, &size, '\0', file) < 0) {
-    free(text);
-    text = NULL;
-  }
+  int fd = openat(bench->dir, name, O_RDONLY | O_CLOEXEC);
+  FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+  bool there = file && getdelim(&text, &size, '\0', file) >= 0;
   if (file)
     fclose(file);
-  free(path);
-  return text ? text : strdup("");
+  if (there)
+    return text;
+  free(text);
+  return strdup("");
 }
 
 /* ---- preparing ---- */
@@ -68,27 +61,20 @@ static const char *const unwanted[] = {
     "http_proxy",    "HTTP_PROXY",     "all_proxy",      "ALL_PROXY",
 };
 
-/* Variables that name files of the experiment. */
-static void set_variable(const struct bench *bench, const char *variable, const char *name)
-{
-  char *path = path_in(bench, name);
-  if (path)
-    setenv(variable, path, 1);
-  free(path);
-}
-
 /* Our own environment is changed, since the commands inherit it and this process ends after the
  * proof. */
 static int prepare_environment(const struct bench *bench)
 {
-  char host[32];
+  char host[32], path[PATH_MAX + 16];
   for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
     unsetenv(unwanted[i]);
-  snprintf(host, sizeof(host), "127.0.0.1:%d", bench->server->port);
+  snprintf(host, sizeof(host), "127.0.0.1:%d", bench->port);
   setenv("IDEMSHIM_HOSTS", host, 1);
   setenv("IDEMSHIM_SYNC", "off", 1);
-  set_variable(bench, "IDEMSHIM_STORE", "store");
-  set_variable(bench, "IDEMSHIM_LOG", "log");
+  snprintf(path, sizeof(path), "%s/store", bench->path);
+  setenv("IDEMSHIM_STORE", path, 1);
+  snprintf(path, sizeof(path), "%s/log", bench->path);
+  setenv("IDEMSHIM_LOG", path, 1);
   return cli_preload_library();
 }
 
@@ -107,12 +93,12 @@ static char *fill_in(const char *argument, int port, bool *filled)
   return out && fclose(out) == 0 ? text : NULL;
 }
 
-/* False without memory; what was made is freed by release(). */
+/* False without memory; what was made is freed at the end. */
 static bool prepare_arguments(struct bench *bench, int argc, char **argv)
 {
   bench->argv = calloc((size_t)argc + 1, sizeof(*bench->argv));
   for (int i = 0; bench->argv && i < argc; i++)
-    if (!(bench->argv[i] = fill_in(argv[i], bench->server->port, &bench->has_url)))
+    if (!(bench->argv[i] = fill_in(argv[i], bench->port, &bench->has_url)))
       return false;
   return bench->argv;
 }
@@ -122,8 +108,7 @@ static bool prepare_arguments(struct bench *bench, int argc, char **argv)
 /* Output goes to a file, since a pipe that nobody reads would stop the command. */
 static void redirect(const struct bench *bench, const char *name, int to)
 {
-  char *path = path_in(bench, name);
-  int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+  int fd = openat(bench->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd >= 0)
     dup2(fd, to);
 }
@@ -144,83 +129,127 @@ static _Noreturn void become(const struct bench *bench)
   _exit(127);
 }
 
-/* A clock that nobody sets. */
-static long now_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Serves until the command has ended or its time is over. */
-static bool serve(const struct bench *bench, pid_t pid)
-{
-  long deadline = now_ms() + DEADLINE_MS;
-  int end = pidfd_open(pid, 0);
-  bool ended = false;
-  while (end >= 0 && !ended && now_ms() < deadline)
-    ended = doctor_server_step(bench->server, end, STEP_MS);
-  if (end >= 0)
-    close(end);
-  return ended;
-}
-
-/* A command that was killed has no exit status, and one that exited no signal. */
-static void note_end(struct doctor_run *run, pid_t pid)
-{
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-    continue;
-  run->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  run->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
 /* The last line of its standard error is what a person would read first. */
 static void note_complaint(const struct bench *bench, struct doctor_run *run)
 {
-  char *text = read_file(bench, "err"), *last = text;
-  if (text && run->status != 0) {
-    for (size_t len = strlen(text); len && text[len - 1] == '\n';)
-      text[--len] = '\0';
-    last = strrchr(text, '\n');
+  char *text = read_file(bench, "err"), *last;
+  for (size_t len = text ? strlen(text) : 0; len && text[len - 1] == '\n';)
+    text[--len] = '\0';
+  last = text ? strrchr(text, '\n') : NULL;
+  if (text && run->status != 0)
     snprintf(run->complaint, sizeof(run->complaint), "%s", last ? last + 1 : text);
-  }
   free(text);
 }
 
-/* One run: start, serve, wait, note. CLI_STORE if the command cannot be started at all. */
+/* One run: start, wait until it has ended or its time is over, note. CLI_STORE if the command cannot be started at all. A
+ * command that was killed has no exit status, and one that exited no signal. */
 static int run_once(const struct bench *bench, struct doctor_run *run)
 {
-  long before = bench->server->requests;
+  char method[DOCTOR_METHOD_SIZE];
+  long before = doctor_server_requests(method);
+  int status = 0;
   pid_t pid = fork();
   if (pid == 0)
     become(bench);
   if (pid < 0)
     return cli_fail(CLI_STORE, "%s cannot be started: %s", bench->argv[0], strerror(errno));
-  run->timed_out = !serve(bench, pid);
+  struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+  run->timed_out = end.fd < 0 || poll(&end, 1, DEADLINE_MS) <= 0;
+  if (end.fd >= 0)
+    close(end.fd);
   if (run->timed_out && kill(-pid, SIGKILL) < 0)
     kill(pid, SIGKILL);
-  note_end(run, pid);
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    continue;
+  run->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  run->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   note_complaint(bench, run);
-  run->requests = bench->server->requests - before;
+  run->requests = doctor_server_requests(method) - before;
   return CLI_OK;
+}
+
+/* ---- what happened ---- */
+
+/* Events that the verdict goes by. */
+static const struct {
+  const char *name;
+  size_t offset;
+} counted[] = {
+    {"live", offsetof(struct doctor_events, live)},
+    {"stored", offsetof(struct doctor_events, stored)},
+    {"hit", offsetof(struct doctor_events, hit)},
+    {"bypass", offsetof(struct doctor_events, bypass)},
+};
+
+/* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by name still show
+ * that the library saw something; a line that is not JSON, or cut short by a kill, is passed over. */
+static void count_events(const char *log, struct doctor_events *out, char *reason, size_t size)
+{
+  for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    const char *name = NULL, *why = NULL;
+    long *count = &out->other;
+    json_t *event = json_loadb(line, strcspn(line, "\n"), 0, NULL);
+    json_unpack(event, "{s:s, s?s}", "event", &name, "reason", &why);
+    for (size_t i = 0; name && i < sizeof(counted) / sizeof(counted[0]); i++)
+      if (strcmp(counted[i].name, name) == 0)
+        count = (long *)((char *)out + counted[i].offset);
+    *count += name != NULL;
+    if (why)
+      snprintf(reason, size, "%s", why);
+    json_decref(event);
+  }
+}
+
+/* ---- the verdict ---- */
+
+/* Not one event: the library was not in the program, or no rule wanted its calls. */
+static bool saw_nothing(const struct doctor_events *events)
+{
+  return events->live + events->stored + events->hit + events->bypass + events->other == 0;
+}
+
+/* What two runs prove. Both witnesses must agree: the library's events say what it did, and the server's count says whether
+ * that is true. From "nothing happened" to "all went as it should"; the first that holds is the verdict. */
+static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
+{
+  const struct doctor_run *first = &proof->runs[0], *second = &proof->runs[1];
+  const char *because = *reason ? reason : "its events give no reason"; /* better than any guess */
+  char *out = proof->verdict, method[DOCTOR_METHOD_SIZE];
+  const size_t size = sizeof(proof->verdict);
+  doctor_server_requests(method);
+  if (first->requests + second->requests == 0)
+    snprintf(out, size, "no request arrived: %s",
+             has_url ? "the program did not call the URL"
+                     : "write {URL} where the command has the address to call");
+  else if (saw_nothing(&first->events) && saw_nothing(&second->events) && strcmp(method, "POST") == 0)
+    snprintf(out, size, "not reached: requests arrived, and libidemshim.so saw none of them");
+  else if (saw_nothing(&first->events) && saw_nothing(&second->events))
+    snprintf(
+        out, size,
+        "nothing to prove: the request was a %s, and a rule takes POST alone unless it says method=", method);
+  else if (first->events.stored == 0 && first->events.bypass > 0)
+    snprintf(out, size, "reached, and sent live untouched: %s", because);
+  else if (first->events.stored == 0 || first->events.live == 0)
+    snprintf(out, size, "reached, and the answer was not stored: %s", because);
+  else if (second->requests == 0 && second->events.hit == 0)
+    snprintf(out, size, "not proven: the second run made no call");
+  else if (second->requests > 0 && second->events.hit > 0)
+    snprintf(out, size, "partly: of the second run's calls, %ld were replayed and %ld were sent",
+             second->events.hit, second->requests);
+  else if (second->requests > 0)
+    snprintf(out, size,
+             "reached, and not replayed: the second run's request was not the same as the first's");
+  else {
+    proof->proven = true;
+    snprintf(out, size,
+             "proven: the first run went live and was stored, the second was replayed without a request");
+  }
 }
 
 /* ---- the experiment ---- */
 
-/* The log goes on from the first run to the second, so it is taken away between them. */
-static void take_log(const struct bench *bench, struct doctor_run *run, char *reason, size_t size)
-{
-  char *log = read_file(bench, "log"), *path = path_in(bench, "log");
-  if (log)
-    doctor_count_events(log, &run->events, reason, size);
-  if (path)
-    unlink(path);
-  free(path);
-  free(log);
-}
-
-/* Two runs, one verdict. The second run is the proof: it must not reach the server. */
+/* Two runs, one verdict. The second run is the proof: it must not reach the server. The log goes on from the first run to
+ * the second, so it is taken away between them. */
 static int experiment(const struct bench *bench, struct doctor_proof *proof)
 {
   char reason[256] = "";
@@ -228,11 +257,13 @@ static int experiment(const struct bench *bench, struct doctor_proof *proof)
     int code = run_once(bench, &proof->runs[i]);
     if (code != CLI_OK)
       return code;
-    take_log(bench, &proof->runs[i], reason, sizeof(reason));
+    char *log = read_file(bench, "log");
+    if (log)
+      count_events(log, &proof->runs[i].events, reason, sizeof(reason));
+    free(log);
+    unlinkat(bench->dir, "log", 0);
   }
-  struct doctor_evidence evidence = {
-      .method = bench->server->method, .reason = reason, .has_url = bench->has_url};
-  doctor_judge(proof, &evidence);
+  judge(proof, bench->has_url, reason);
   return CLI_OK;
 }
 
@@ -244,35 +275,32 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
   return 0;
 }
 
-/* On every path out, also half prepared. */
-static void release(struct bench *bench)
-{
-  doctor_server_free(bench->server);
-  for (size_t i = 0; bench->argv && bench->argv[i]; i++)
-    free(bench->argv[i]);
-  free(bench->argv);
-  if (*bench->dir)
-    nftw(bench->dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);
-}
-
 /* Everything that it made is gone when it returns, whatever happened. */
 int doctor_prove(struct doctor_proof *proof, int argc, char **argv)
 {
-  struct bench bench = {.server = doctor_server_new()};
+  struct bench bench = {.port = doctor_server_start()};
   int code = CLI_OK;
   *proof = (struct doctor_proof){.proven = false};
   const char *tmp = getenv("TMPDIR");
-  snprintf(bench.dir, sizeof(bench.dir), "%s/idemshim-doctor.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
-  if (!mkdtemp(bench.dir)) {
-    code = cli_fail(CLI_STORE, "%s: %s", bench.dir, strerror(errno));
-    bench.dir[0] = '\0';
-  } else if (!bench.server || !prepare_arguments(&bench, argc, argv)) {
-    code = cli_fail(CLI_STORE, "no server for the proof: %s", strerror(errno));
-  } else {
+  snprintf(bench.path, sizeof(bench.path), "%s/idemshim-doctor.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
+  if (bench.port < 0)
+    return cli_fail(CLI_STORE, "no server for the proof: %s", strerror(errno));
+  if (!mkdtemp(bench.path))
+    return cli_fail(CLI_STORE, "%s: %s", bench.path, strerror(errno));
+  bench.dir = open(bench.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (bench.dir < 0)
+    code = cli_fail(CLI_STORE, "%s: %s", bench.path, strerror(errno));
+  else if (!prepare_arguments(&bench, argc, argv))
+    code = cli_fail(CLI_STORE, "out of memory");
+  else
     code = prepare_environment(&bench);
-  }
   if (code == CLI_OK)
     code = experiment(&bench, proof);
-  release(&bench);
+  for (size_t i = 0; bench.argv && bench.argv[i]; i++)
+    free(bench.argv[i]);
+  free(bench.argv);
+  if (bench.dir >= 0)
+    close(bench.dir);
+  nftw(bench.path, remove_one, 16, FTW_PHYS | FTW_DEPTH);
   return code;
 }

@@ -39,4 +39,12 @@ struct doctor_proof {
  * CLI_OK, it has said why there is no proof either way. */
 int doctor_prove(struct doctor_proof *proof, int argc, char **argv);
 
+/* A server on the loopback that answers each request as an LLM would, and each with another answer, so that two equal
+ * answers are one. It has threads of its own, and lives as long as the process. Returns its port, or -1 with errno set. */
+int doctor_server_start(void);
+
+/* How many requests have arrived whole, and the method of the last one; "" before the first. */
+enum { DOCTOR_METHOD_SIZE = 16 };
+long doctor_server_requests(char method[DOCTOR_METHOD_SIZE]);
+
 #endif
