@@ -9,7 +9,7 @@
  *
  *     const struct cli_command cli_command_gc = {
  *         .name = "gc", .operands = "", .summary = "remove what has expired",
- *         .options = gc_options, .on_store = gc,
+ *         .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE), .on_store = gc,
  *     };
  *
  * A new one is such a file, a declaration below and a place in the table of main.c (or of commands/tape.c).
@@ -82,7 +82,16 @@ struct cli_option {
 /* What every command that prints something has: JSON is the interface for programs, and its
  * members do not change their names. */
 #define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")
-#define CLI_OPTION_END  CLI_OPTION(NULL, NULL, CLI_FLAG, json, NULL)
+
+/* The table of a row: `.options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE)`. */
+#define CLI_OPTIONS(...)                                                                                     \
+  (const struct cli_option[])                                                                                \
+  {                                                                                                          \
+    __VA_ARGS__,                                                                                             \
+    {                                                                                                        \
+      NULL, NULL, NULL, CLI_FLAG, 0, 0                                                                       \
+    }                                                                                                        \
+  }
 
 /* A row. `argv` and `operands` hold the operands alone, from [0] on, ended by a NULL; every run returns the code to
  * exit with (enum cli_exit). One of the three is set; what the last two are given is opened before and closed after, and

@@ -112,14 +112,6 @@ static int run(const struct cli_options *options, int argc, char **argv)
   return code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION("all", NULL, CLI_FLAG, all, "list every rule, the built-in ones too"),
-    CLI_OPTION_JSON,
-    CLI_OPTION_STORE,
-    CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields"),
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_check = {
     .name = "check",
     .operands = "[[METHOD] URL]",
@@ -127,7 +119,9 @@ const struct cli_command cli_command_check = {
     .details = "Exits 2 if the configuration has a mistake, 3 if there is a store that cannot be used, and 1 "
                "if the\n"
                "URL meets no rule. METHOD is POST if it is left out.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "list every rule, the built-in ones too"),
+                           CLI_OPTION_JSON, CLI_OPTION_STORE,
+                           CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields")),
     .max_operands = 2,
     .run = run,
 };

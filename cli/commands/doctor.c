@@ -63,12 +63,6 @@ static int run(const struct cli_options *options, int argc, char **argv)
   return code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION("prove", NULL, CLI_FLAG, prove, "run it twice, against a server of the doctor's own"),
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_doctor = {
     .name = "doctor",
     .operands = "[--] COMMAND [ARGUMENT...] | PID",
@@ -78,7 +72,8 @@ const struct cli_command cli_command_doctor = {
         "With it, {URL} in an argument becomes the address of the server. Exits 0 if the program is\n"
         "covered (with --prove: if a replay was seen), 1 if it is in part or not at all, 3 if it cannot\n"
         "be read.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION("prove", NULL, CLI_FLAG, prove,
+                                                       "run it twice, against a server of the doctor's own")),
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

@@ -140,12 +140,6 @@ static int explain(const struct cli_options *options, struct idem_store *store, 
   return printed != CLI_OK ? printed : code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_explain = {
     .name = "explain",
     .operands = "[ID]",
@@ -153,7 +147,7 @@ const struct cli_command cli_command_explain = {
     .details = "Without ID, the newest answer. Shows the nearest other request for the same URL, where the "
                "two first\n"
                "differ, and what could be done about it. Exits 1 if nothing is similar.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE),
     .max_operands = 1,
     .on_store = explain,
 };

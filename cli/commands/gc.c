@@ -32,18 +32,12 @@ static int gc(const struct cli_options *options, struct idem_store *store, char 
   return CLI_OK;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_gc = {
     .name = "gc",
     .operands = "",
     .summary = "remove what has expired and what dead processes left",
     .details =
         "Expired answers are never replayed and make room by themselves; this only gives the space back now.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE),
     .on_store = gc,
 };

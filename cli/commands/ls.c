@@ -249,19 +249,13 @@ static int list_answers(const struct cli_options *options, struct idem_store *st
   return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : result;
 }
 
-static const struct cli_option answer_options[] = {
-    CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
-    CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"),
-    CLI_OPTION_JSON,
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_ls = {
     .name = "ls",
     .operands = "",
     .summary = "list the answers in the store, the newest last",
-    .options = answer_options,
+    .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
+                           CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"), CLI_OPTION_JSON,
+                           CLI_OPTION_STORE),
     .on_store = list_answers,
 };
 
@@ -372,13 +366,6 @@ static int list_records(const struct cli_options *options, const struct tape *ta
   return code;
 }
 
-static const struct cli_option record_options[] = {
-    CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the last N"),
-    CLI_OPTION_JSON,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_tape_ls = {
     .name = "tape ls",
     .operands = "DIR",
@@ -386,7 +373,8 @@ const struct cli_command cli_tape_ls = {
     .details = "LANE is the process and its thread, each by order of appearance. WAIT is the time to the "
                "first byte.\n"
                "A call that failed has libcurl's name for it before its URL.",
-    .options = record_options,
+    .options = CLI_OPTIONS(CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the last N"), CLI_OPTION_JSON,
+                           CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .on_tape = list_records,

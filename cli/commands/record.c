@@ -13,19 +13,14 @@ static int record(const struct cli_options *options, int argc, char **argv)
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_SHORT_OPTION('o', "output", "DIR", CLI_TEXT, tape, "the tape (default: IDEMSHIM_TAPE)"),
-    CLI_OPTION_CALLS,
-    CLI_OPTION_TAPE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_record = {
     .name = "record",
     .operands = "[--] COMMAND [ARGUMENT...]",
     .summary = "run a program and record every LLM call of it on a tape",
     .details = "Every call is sent. A tape that is there goes on. Exits as the program does, or as run.",
-    .options = options_table,
+    .options = CLI_OPTIONS(
+        CLI_SHORT_OPTION('o', "output", "DIR", CLI_TEXT, tape, "the tape (default: IDEMSHIM_TAPE)"),
+        CLI_OPTION_CALLS, CLI_OPTION_TAPE),
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

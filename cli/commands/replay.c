@@ -88,16 +88,6 @@ static int replay(const struct cli_options *options, int argc, char **argv)
   return code == CLI_OK ? cli_launch(argv + program, check_tape) : code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION("pace", "P", CLI_TEXT, pace, "instant, original, or so many times as fast: 10"),
-    CLI_OPTION("match", "M", CLI_TEXT, match, "exact, or loose: dates and UUIDs do not count"),
-    CLI_OPTION("exhausted", "E", CLI_TEXT, exhausted, "after the last outcome: error, or last again"),
-    CLI_OPTION("edit", "N=FILE", CLI_LIST, edits, "FILE is the body of exchange N; may be repeated"),
-    CLI_OPTION_CALLS,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_replay = {
     .name = "replay",
     .operands = "DIR [--] COMMAND [ARGUMENT...]",
@@ -106,7 +96,12 @@ const struct cli_command cli_command_replay = {
         "Calls that no rule matches are left alone. Exits as the program does, or as run; 2 also if DIR "
         "cannot\n"
         "be read as a tape.",
-    .options = options_table,
+    .options = CLI_OPTIONS(
+        CLI_OPTION("pace", "P", CLI_TEXT, pace, "instant, original, or so many times as fast: 10"),
+        CLI_OPTION("match", "M", CLI_TEXT, match, "exact, or loose: dates and UUIDs do not count"),
+        CLI_OPTION("exhausted", "E", CLI_TEXT, exhausted, "after the last outcome: error, or last again"),
+        CLI_OPTION("edit", "N=FILE", CLI_LIST, edits, "FILE is the body of exchange N; may be repeated"),
+        CLI_OPTION_CALLS, CLI_OPTION_KEY),
     .min_operands = 2,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

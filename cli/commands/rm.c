@@ -116,20 +116,15 @@ static int run(const struct cli_options *options, int argc, char **argv)
   return code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION("all", NULL, CLI_FLAG, all, "every answer"),
-    CLI_OPTION("old", NULL, CLI_FLAG, old, "what idemshim 0.1 has stored, which is never looked up"),
-    CLI_OPTION("yes", NULL, CLI_FLAG, yes, "yes, every answer"),
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_rm = {
     .name = "rm",
     .operands = "ID...",
     .summary = "remove answers: their calls go upstream again",
     .details = "An id may be cut short where that is unique. A claim in doubt is removed in the same way.",
-    .options = options_table,
+    .options = CLI_OPTIONS(
+        CLI_OPTION("all", NULL, CLI_FLAG, all, "every answer"),
+        CLI_OPTION("old", NULL, CLI_FLAG, old, "what idemshim 0.1 has stored, which is never looked up"),
+        CLI_OPTION("yes", NULL, CLI_FLAG, yes, "yes, every answer"), CLI_OPTION_STORE),
     .max_operands = CLI_ANY_NUMBER,
     .run = run,
 };

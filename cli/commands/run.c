@@ -11,18 +11,6 @@ static int run(const struct cli_options *options, int argc, char **argv)
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION("mode", "M", CLI_TEXT, mode, "idempotent, observe, record, replay or off"),
-    CLI_OPTION("store", "DIR", CLI_TEXT, store, "where answers are kept"),
-    CLI_OPTION("scope", "S", CLI_TEXT, scope, "the set of operations: a job, an event"),
-    CLI_OPTION_CALLS,
-    CLI_OPTION("store-size", "N", CLI_TEXT, store_size, "what answers may take: 512M"),
-    CLI_OPTION("no-sync", NULL, CLI_FLAG, no_sync, "faster, and a crash of the machine loses answers"),
-    CLI_OPTION("tape", "DIR", CLI_TEXT, tape, "where every exchange is recorded as well"),
-    CLI_OPTION_TAPE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_run = {
     .name = "run",
     .operands = "[--] COMMAND [ARGUMENT...]",
@@ -31,7 +19,14 @@ const struct cli_command cli_command_run = {
                "has all of\n"
                "them. Exits as the program does; 126 if it cannot be run, 127 if there is none, 2 if the\n"
                "configuration has a mistake: nothing is started then.",
-    .options = options_table,
+    .options = CLI_OPTIONS(
+        CLI_OPTION("mode", "M", CLI_TEXT, mode, "idempotent, observe, record, replay or off"),
+        CLI_OPTION("store", "DIR", CLI_TEXT, store, "where answers are kept"),
+        CLI_OPTION("scope", "S", CLI_TEXT, scope, "the set of operations: a job, an event"), CLI_OPTION_CALLS,
+        CLI_OPTION("store-size", "N", CLI_TEXT, store_size, "what answers may take: 512M"),
+        CLI_OPTION("no-sync", NULL, CLI_FLAG, no_sync, "faster, and a crash of the machine loses answers"),
+        CLI_OPTION("tape", "DIR", CLI_TEXT, tape, "where every exchange is recorded as well"),
+        CLI_OPTION_TAPE),
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

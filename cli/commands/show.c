@@ -248,16 +248,6 @@ static int show_record(const struct cli_options *options, const struct tape *tap
   return code;
 }
 
-static const struct cli_option answer_options[] = {
-    CLI_OPTION("body", NULL, CLI_FLAG, body, "the answer's body, byte for byte"),
-    CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers"),
-    CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
-    CLI_OPTION("raw", NULL, CLI_FLAG, raw, "show cookies, and do not escape what a terminal could obey"),
-    CLI_OPTION_JSON,
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_show = {
     .name = "show",
     .operands = "ID",
@@ -266,27 +256,27 @@ const struct cli_command cli_command_show = {
         "ID is what the X-Idemshim-Id header says, or its beginning.\n"
         "On a terminal, control characters are printed as escapes; to a file or a pipe, --body, --headers\n"
         "and --request are exact. Cookies are [redacted] unless --raw.",
-    .options = answer_options,
+    .options = CLI_OPTIONS(
+        CLI_OPTION("body", NULL, CLI_FLAG, body, "the answer's body, byte for byte"),
+        CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers"),
+        CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
+        CLI_OPTION("raw", NULL, CLI_FLAG, raw, "show cookies, and do not escape what a terminal could obey"),
+        CLI_OPTION_JSON, CLI_OPTION_STORE),
     .min_operands = 1,
     .max_operands = 1,
     .on_store = show_answer,
-};
-
-static const struct cli_option record_options[] = {
-    CLI_OPTION("body", NULL, CLI_FLAG, body, "the body of the answer, as far as it came, byte for byte"),
-    CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers, every block of them"),
-    CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
-    CLI_OPTION("raw", NULL, CLI_FLAG, raw, "do not escape what a terminal could obey"),
-    CLI_OPTION_JSON,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
 };
 
 const struct cli_command cli_tape_show = {
     .name = "tape show",
     .operands = "DIR N",
     .summary = "everything that is known of exchange N",
-    .options = record_options,
+    .options = CLI_OPTIONS(
+        CLI_OPTION("body", NULL, CLI_FLAG, body, "the body of the answer, as far as it came, byte for byte"),
+        CLI_OPTION("headers", NULL, CLI_FLAG, headers, "the response headers, every block of them"),
+        CLI_OPTION("request", NULL, CLI_FLAG, request, "the request's body"),
+        CLI_OPTION("raw", NULL, CLI_FLAG, raw, "do not escape what a terminal could obey"), CLI_OPTION_JSON,
+        CLI_OPTION_KEY),
     .min_operands = 2,
     .max_operands = 2,
     .on_tape = show_record,

@@ -170,17 +170,13 @@ static int stats(const struct cli_options *options, struct idem_store *store, ch
   return print_text(&stats);
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_stats = {
     .name = "stats",
     .operands = "",
     .summary = "what was saved: calls, hits, time, tokens, and what the store holds",
-    .options = options_table,
+    .options =
+        CLI_OPTIONS(CLI_OPTION_JSON,
+                    CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
+                    CLI_OPTION_STORE),
     .on_store = stats,
 };

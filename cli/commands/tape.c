@@ -19,8 +19,6 @@ static int run(const struct cli_options *options, int argc, char **argv)
   return cli_commands_run(&commands, argc, argv);
 }
 
-static const struct cli_option options_table[] = {CLI_OPTION_END};
-
 const struct cli_command cli_command_tape = {
     .name = "tape",
     .operands = "ls|show|diff|verify|export|report DIR ...",
@@ -33,7 +31,7 @@ const struct cli_command cli_command_tape = {
         "export --har DIR   write a HAR 1.2 archive, for a browser's network panel\n"
         "report DIR         write one HTML page: a picture of the run, and every exchange\n\n"
         "idemshim tape COMMAND --help has the options of each. Exits 2 if DIR is no tape that can be read.",
-    .options = options_table,
+    .options = &(const struct cli_option){0},
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

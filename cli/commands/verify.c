@@ -65,17 +65,11 @@ static int verify_store(const struct cli_options *options, struct idem_store *st
   return code == CLI_OK && (verify.damaged || verify.strays) ? CLI_NO : code;
 }
 
-static const struct cli_option store_options[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION_STORE,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_command_verify = {
     .name = "verify",
     .operands = "",
     .summary = "read every answer and check it; exits 1 if something is damaged",
-    .options = store_options,
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE),
     .on_store = verify_store,
 };
 
@@ -129,18 +123,12 @@ static int verify_tape(const struct cli_options *options, int argc, char **argv)
   return code == CLI_OK && totals.torn + totals.damaged ? CLI_NO : code;
 }
 
-static const struct cli_option tape_options[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_tape_verify = {
     .name = "tape verify",
     .operands = "DIR",
     .summary = "read every exchange and check it",
     .details = "Exits 1 if something is torn or damaged, 2 if there is no tape that can be read.",
-    .options = tape_options,
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .run = verify_tape,

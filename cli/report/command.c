@@ -35,19 +35,13 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
   return code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION_OUTPUT,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_tape_report = {
     .name = "tape report",
     .operands = "DIR",
     .summary = "write one HTML page: a picture of the run, and every exchange",
     .details =
         "The page needs no network and nothing beside it. Of long runs it has the beginning of each body.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .on_tape = report,

@@ -191,12 +191,6 @@ static int run(const struct cli_options *options, int argc, char **argv)
   return code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION_JSON,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_tape_diff = {
     .name = "tape diff",
     .operands = "DIR DIR",
@@ -205,7 +199,7 @@ const struct cli_command cli_tape_diff = {
                "second; what is\n"
                "left over, with the next call of its URL. Headers and times do not count.\n"
                "Exits 0 if nothing differs, 1 if something does.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_KEY),
     .min_operands = 2,
     .max_operands = 2,
     .run = run,

@@ -50,13 +50,6 @@ static int export(const struct cli_options *options, int argc, char **argv)
   return code;
 }
 
-static const struct cli_option options_table[] = {
-    CLI_OPTION("har", NULL, CLI_FLAG, har, "a HTTP archive, version 1.2"),
-    CLI_OPTION_OUTPUT,
-    CLI_OPTION_KEY,
-    CLI_OPTION_END,
-};
-
 const struct cli_command cli_tape_export = {
     .name = "tape export",
     .operands = "--har DIR",
@@ -64,7 +57,8 @@ const struct cli_command cli_tape_export = {
     .details = "A transfer that failed has the status 0 and libcurl's error in _error. Bodies that are not "
                "UTF-8 are in\n"
                "base64. Members that begin with _ are idemshim's own.",
-    .options = options_table,
+    .options = CLI_OPTIONS(CLI_OPTION("har", NULL, CLI_FLAG, har, "a HTTP archive, version 1.2"),
+                           CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .run = export,
