@@ -22,38 +22,8 @@ static int cannot_read(const char *name, const struct cli_program *program, int 
   return cli_fail(CLI_STORE, "%s: %s", name, strerror(-result));
 }
 
-/* What the kernel will do when it is started; only the file's own rights are asked, not those of
- * its directories. */
-static void look_at_rights(struct doctor *doctor)
-{
-  int fd = open(doctor->program.path, O_RDONLY | O_CLOEXEC);
-  const char *privilege = fd < 0 ? NULL : cli_program_privilege(fd);
-  if (fd >= 0)
-    close(fd);
-  if (privilege)
-    doctor_find(doctor, DOCTOR_PRIVILEGE, "it %s", privilege);
-  if (doctor->program.clears)
-    doctor_find(doctor, DOCTOR_CLEARED, "its first line has env -i");
-}
-
-/* What it starts with, if it is of a kind that can be read and started here. */
-static void look_at_objects(struct doctor *doctor)
-{
-  const struct cli_object *program = doctor->objects.list;
-  const char *linkage = cli_program_linkage(&program->elf);
-  if (linkage)
-    doctor_find(doctor, DOCTOR_LINKAGE, "it %s", linkage);
-  if (program->elf.foreign)
-    return;
-  cli_objects_follow(&doctor->objects);
-  if (doctor->objects.missing)
-    doctor_find(doctor, DOCTOR_MISSING, "%s", doctor->objects.missing);
-  doctor_look_at_libcurl(doctor);
-  doctor_look_at_stack(doctor);
-  doctor_look_at_runtime(doctor);
-}
-
-/* The configuration is the environment of the doctor, which is what the program would inherit. */
+/* What its files say, and what the kernel will do when it is started; only the file's own rights are asked, not those of
+ * its directories. The configuration is the environment of the doctor, which is what the program would inherit. */
 int doctor_look_at_command(struct doctor *doctor, const char *name)
 {
   int result = cli_program_find(name, &doctor->program);
@@ -65,8 +35,22 @@ int doctor_look_at_command(struct doctor *doctor, const char *name)
     return cannot_read(name, &doctor->program, result);
   doctor_look_at_library(doctor);
   doctor_look_at_config(doctor, getenv);
-  look_at_rights(doctor);
-  look_at_objects(doctor);
+  int fd = open(doctor->program.path, O_RDONLY | O_CLOEXEC);
+  const char *privilege = fd < 0 ? NULL : cli_program_privilege(fd);
+  const char *linkage = cli_program_linkage(&doctor->objects.list->elf);
+  if (fd >= 0)
+    close(fd);
+  if (privilege)
+    doctor_find(doctor, DOCTOR_PRIVILEGE, "it %s", privilege);
+  if (doctor->program.clears)
+    doctor_find(doctor, DOCTOR_CLEARED, "its first line has env -i");
+  if (linkage)
+    doctor_find(doctor, DOCTOR_LINKAGE, "it %s", linkage);
+  if (!doctor->objects.list->elf.foreign)
+    cli_objects_follow(&doctor->objects);
+  if (doctor->objects.missing)
+    doctor_find(doctor, DOCTOR_MISSING, "%s", doctor->objects.missing);
+  doctor_look_at_calls(doctor);
   doctor_look_at_preloads(doctor, getenv("LD_PRELOAD"));
   return CLI_OK;
 }

@@ -16,51 +16,11 @@
 
 #include <sys/types.h>
 
-/* What can be found. A kind is a row of findings.c; its name there, the code, is what programs go
- * by. */
+/* What can be found: DOCTOR_LINKED and so on, a row of findings.def each. */
 enum doctor_kind {
-  /* it calls a libcurl that we reach */
-  DOCTOR_LINKED,
-  DOCTOR_LOADED,
-  DOCTOR_MAPPED,
-  DOCTOR_STORE_OPEN,
-  DOCTOR_STORE_CLOSED,
-  /* it may */
-  DOCTOR_MODULE,
-  DOCTOR_OPENS,
-  DOCTOR_EXPORTED,
-  DOCTOR_STARTER,
-  DOCTOR_FFI,
-  /* some or all of its calls pass by */
-  DOCTOR_MULTI_TOO,
-  DOCTOR_MULTI_ONLY,
-  DOCTOR_MODULE_MULTI,
-  DOCTOR_MODULE_DEEP,
-  DOCTOR_MODULE_OWN,
-  DOCTOR_FFI_MISSED,
-  DOCTOR_OPENS_MISSED,
-  DOCTOR_HIDDEN,
-  DOCTOR_GO,
-  DOCTOR_RUST,
-  DOCTOR_OWN_STACK,
-  DOCTOR_PHP_STREAMS,
-  DOCTOR_OLD,
-  DOCTOR_NO_TURNS,
-  DOCTOR_UNUSED,
-  DOCTOR_NONE,
-  DOCTOR_MISSING,
-  DOCTOR_OTHER_FIRST,
-  DOCTOR_OTHER_AFTER,
-  DOCTOR_MODE,
-  DOCTOR_CONFIG,
-  /* nothing of ours can be in it */
-  DOCTOR_PRIVILEGE,
-  DOCTOR_LINKAGE,
-  DOCTOR_SECURE,
-  DOCTOR_CLEARED,
-  DOCTOR_NOT_STARTED,
-  DOCTOR_NOT_LOADED,
-  DOCTOR_NO_LIBRARY,
+#define X(kind, code, weight, text, next) DOCTOR_##kind,
+#include "cli/doctor/findings.def"
+#undef X
 };
 
 /* How a finding counts. NOTE changes nothing; COVERS and MAYBE say that calls are reached; LIMITS
@@ -120,9 +80,9 @@ void doctor_release(struct doctor *doctor);
 int doctor_look_at_command(struct doctor *doctor, const char *name);
 int doctor_look_at_process(struct doctor *doctor);
 void doctor_look_at_library(struct doctor *doctor);
+void doctor_look_at_calls(
+    struct doctor *doctor); /* all ways in which it may make them; the next is one of these */
 void doctor_look_at_libcurl(struct doctor *doctor);
-void doctor_look_at_runtime(struct doctor *doctor);
-void doctor_look_at_stack(struct doctor *doctor);
 
 /* What LD_PRELOAD holds (NULL: unset) and /etc/ld.so.preload: objects that take the same calls. */
 void doctor_look_at_preloads(struct doctor *doctor, const char *preload);

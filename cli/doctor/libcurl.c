@@ -21,9 +21,6 @@ static const struct {
     {"libbearssl", "BearSSL"},
 };
 
-/* Any of these means that transfers are driven through the multi interface. */
-static const char *const multi_drivers[] = {"curl_multi_perform", "curl_multi_socket_action"};
-
 /* The name alone would take libcurlpp for one, the symbol alone a preload. */
 static bool is_libcurl(const struct cli_object *object)
 {
@@ -70,23 +67,9 @@ struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl)
   return out;
 }
 
-/* Driving is what counts: a program may make a multi and never turn it. */
-static bool uses_multi(const struct cli_elf *elf)
-{
-  for (size_t i = 0; i < sizeof(multi_drivers) / sizeof(multi_drivers[0]); i++)
-    if (cli_elf_imports(elf, multi_drivers[i]))
-      return true;
-  return false;
-}
-
-/* libcurl calls itself, and so may what has been preloaded: neither is a caller. */
-static bool may_call(const struct cli_object *object)
-{
-  return !is_libcurl(object) && !cli_elf_exports(&object->elf, "curl_easy_perform");
-}
-
-/* The first caller of the easy interface is the one that is told; one of the multi interface
- * alone only where there is no other. */
+/* The first caller of the easy interface is the one that is told; one of the multi interface alone only where there is no
+ * other. libcurl calls itself, and so may what has been preloaded: neither is a caller. Driving is what counts for the multi
+ * interface, for a program may make a multi and never turn it. */
 struct doctor_use doctor_use_of(const struct cli_objects *objects)
 {
   struct doctor_use use = {0};
@@ -94,9 +77,11 @@ struct doctor_use doctor_use_of(const struct cli_objects *objects)
     const struct cli_object *object = &objects->list[i];
     if (!use.libcurl && is_libcurl(object))
       use.libcurl = object;
-    if (!may_call(object))
+    if (cli_elf_exports(&object->elf, "curl_easy_perform"))
       continue;
-    bool easy = cli_elf_imports(&object->elf, "curl_easy_perform"), multi = uses_multi(&object->elf);
+    bool easy = cli_elf_imports(&object->elf, "curl_easy_perform");
+    bool multi = cli_elf_imports(&object->elf, "curl_multi_perform") ||
+                 cli_elf_imports(&object->elf, "curl_multi_socket_action");
     if ((easy && !use.easy) || (multi && !use.caller))
       use.caller = object;
     use.easy |= easy;
@@ -110,24 +95,21 @@ struct doctor_use doctor_use_of(const struct cli_objects *objects)
 /* What exports these names without a version of its own is a preload such as ours. A libcurl that
  * was linked into something else can be reached if its own functions call each other through the
  * dynamic linker, which the relocations tell; a preload comes first then. If they call each other
- * directly, nothing can. */
-static void look_inside(struct doctor *doctor, const struct cli_object *object)
-{
-  if (cli_elf_exports(&object->elf, "curl_easy_perform") && doctor_find_version(&object->elf)) {
-    bool late = cli_elf_binds_late(&object->elf, "curl_easy_perform");
-    doctor_find(doctor, late ? DOCTOR_EXPORTED : DOCTOR_HIDDEN, "%s", object->name);
-  } else if (cli_elf_hides(&object->elf, "curl_easy_perform")) {
-    doctor_find(doctor, DOCTOR_HIDDEN, "%s", object->name);
-  }
-}
-
-/* Only the program itself is searched for a version: a library of the system may well talk of one. */
+ * directly, nothing can. Only the program itself is searched for a version without such names: a library of the system may
+ * well talk of one. */
 static void look_for_static(struct doctor *doctor, const struct doctor_use *use)
 {
   for (size_t i = 0; i < doctor->objects.count; i++) {
     const struct cli_object *object = &doctor->objects.list[i];
-    if (!is_libcurl(object) && strcmp(object->name, "libidemshim.so") != 0)
-      look_inside(doctor, object);
+    if (is_libcurl(object) || strcmp(object->name, "libidemshim.so") == 0)
+      continue;
+    bool exports = cli_elf_exports(&object->elf, "curl_easy_perform");
+    if (exports && doctor_find_version(&object->elf))
+      doctor_find(doctor,
+                  cli_elf_binds_late(&object->elf, "curl_easy_perform") ? DOCTOR_EXPORTED : DOCTOR_HIDDEN,
+                  "%s", object->name);
+    else if (!exports && cli_elf_hides(&object->elf, "curl_easy_perform"))
+      doctor_find(doctor, DOCTOR_HIDDEN, "%s", object->name);
   }
   const struct cli_object *program = doctor->objects.list;
   if (!use->libcurl && !cli_elf_exports(&program->elf, "curl_easy_perform") &&
@@ -137,22 +119,18 @@ static void look_for_static(struct doctor *doctor, const struct doctor_use *use)
 
 /* ---- a libcurl beside it ---- */
 
-/* Rescue looks at the clock when libcurl's own loop comes by. */
-static void look_at_turns(struct doctor *doctor, const struct cli_object *libcurl)
-{
-  if (!cli_elf_binds_late(&libcurl->elf, "curl_multi_perform"))
-    doctor_find(doctor, DOCTOR_NO_TURNS, "%s", libcurl->name);
-}
-
-/* All of them go into the output; a program with two flavours has two lines. Those older than
- * 7.68 limit the verdict. */
+/* All of them go into the output; a program with two flavours has two lines. Rescue looks at the clock when libcurl's own
+ * loop comes by. */
 static void note_libcurls(struct doctor *doctor)
 {
-  for (size_t i = 0; i < doctor->objects.count && doctor->libcurl_count < DOCTOR_MOST_LIBCURLS; i++)
-    if (is_libcurl(&doctor->objects.list[i])) {
-      doctor->libcurls[doctor->libcurl_count++] = doctor_read_libcurl(&doctor->objects.list[i]);
-      look_at_turns(doctor, &doctor->objects.list[i]);
-    }
+  for (size_t i = 0; i < doctor->objects.count && doctor->libcurl_count < DOCTOR_MOST_LIBCURLS; i++) {
+    const struct cli_object *object = &doctor->objects.list[i];
+    if (!is_libcurl(object))
+      continue;
+    doctor->libcurls[doctor->libcurl_count++] = doctor_read_libcurl(object);
+    if (!cli_elf_binds_late(&object->elf, "curl_multi_perform"))
+      doctor_find(doctor, DOCTOR_NO_TURNS, "%s", object->name);
+  }
   for (size_t i = 0; i < doctor->libcurl_count; i++) {
     int major, minor;
     if (sscanf(doctor->libcurls[i].version, "%d.%d", &major, &minor) == 2 && major * 1000 + minor < 7068)
@@ -177,27 +155,20 @@ static void judge_use(struct doctor *doctor, const struct doctor_use *use)
     doctor_find(doctor, use->easy ? DOCTOR_MULTI_TOO : DOCTOR_MULTI_ONLY, "%s", use->caller->name);
 }
 
-/* A program that knows libcurl's file by name opens it while it runs. */
-static void look_for_opening(struct doctor *doctor)
-{
-  static const char *const names[] = {"libcurl.so", "libcurl-gnutls.so"};
-  const struct cli_elf *program = &doctor->objects.list[0].elf;
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-    if (cli_elf_find(program, names[i])) {
-      doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_OPENS : DOCTOR_OPENS_MISSED, "%s", names[i]);
-      return;
-    }
-}
-
 /* In the order in which they would matter to a person: what is there, what is hidden inside, then
- * who calls it. */
+ * who calls it. A program that knows libcurl's file by name opens it while it runs. */
 void doctor_look_at_libcurl(struct doctor *doctor)
 {
   struct doctor_use use = doctor_use_of(&doctor->objects);
+  const struct cli_elf *program = &doctor->objects.list->elf;
   note_libcurls(doctor);
   look_for_static(doctor, &use);
+  const char *opens = use.libcurl                                  ? NULL
+                      : cli_elf_find(program, "libcurl.so")        ? "libcurl.so"
+                      : cli_elf_find(program, "libcurl-gnutls.so") ? "libcurl-gnutls.so"
+                                                                   : NULL;
   if (use.libcurl)
     judge_use(doctor, &use);
-  else
-    look_for_opening(doctor);
+  else if (opens)
+    doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_OPENS : DOCTOR_OPENS_MISSED, "%s", opens);
 }

@@ -43,25 +43,14 @@ static char *read_proc(pid_t pid, const char *name, size_t *size)
   return text;
 }
 
-/* A variable as the process had it when its program started. */
-static const char *variable(const struct process *process, const char *name)
+/* What stands behind "NAME=", or the beginning of a name, as the process had it when its program started. */
+static const char *variable(const struct process *process, const char *start)
 {
-  size_t len = strlen(name);
   const char *end = process->environment + process->environment_size;
   for (const char *at = process->environment; at < end; at += strlen(at) + 1)
-    if (strncmp(at, name, len) == 0 && at[len] == '=')
-      return at + len + 1;
+    if (strncmp(at, start, strlen(start)) == 0)
+      return at + strlen(start);
   return NULL;
-}
-
-/* Any IDEMSHIM_ variable: somebody meant this process to be covered. */
-static bool was_configured(const struct process *process)
-{
-  const char *end = process->environment + process->environment_size;
-  for (const char *at = process->environment; at < end; at += strlen(at) + 1)
-    if (strncmp(at, "IDEMSHIM_", 9) == 0)
-      return true;
-  return false;
 }
 
 /* ---- memory ---- */
@@ -93,21 +82,17 @@ static void add_objects(struct doctor *doctor, const struct process *process)
   free(copy);
 }
 
-/* Its file may have been replaced since. */
-static bool is_called(const char *path, const char *name)
-{
-  const char *last = strrchr(path, '/') + 1;
-  size_t len = strlen(name);
-  return strncmp(last, name, len) == 0 && (!last[len] || strcmp(last + len, " (deleted)") == 0);
-}
-
-/* The path of an object that is in memory under this name; NULL if none is. The caller frees it. */
+/* The path of an object that is in memory under this name, although its file may have been replaced since; NULL if none is.
+ * The caller frees it. */
 static char *find_mapped(const struct process *process, const char *name)
 {
   char *copy = strdup(process->maps), *at = copy, *out = NULL;
-  for (char *path; !out && at && (path = next_path(&at));)
-    if (is_called(path, name) && asprintf(&out, "%s%.*s", process->root, (int)strcspn(path, " "), path) < 0)
+  for (char *path; !out && at && (path = next_path(&at));) {
+    const char *last = strrchr(path, '/') + 1, *behind = last + strlen(name);
+    bool called = strncmp(last, name, strlen(name)) == 0 && (!*behind || strcmp(behind, " (deleted)") == 0);
+    if (called && asprintf(&out, "%s%.*s", process->root, (int)strcspn(path, " "), path) < 0)
       out = NULL;
+  }
   free(copy);
   return out;
 }
@@ -146,7 +131,7 @@ static bool parent_has_it(pid_t pid)
 /* From what cannot be helped to what is easily helped; the first that holds is the reason. */
 static void explain_absence(struct doctor *doctor, const struct process *process)
 {
-  const char *preload = variable(process, "LD_PRELOAD");
+  const char *preload = variable(process, "LD_PRELOAD=");
   const char *linkage = cli_program_linkage(&doctor->objects.list[0].elf);
   if (linkage)
     doctor_find(doctor, DOCTOR_LINKAGE, "it %s", linkage);
@@ -156,7 +141,7 @@ static void explain_absence(struct doctor *doctor, const struct process *process
     doctor_find(doctor, DOCTOR_NOT_LOADED, "%s", preload);
   else if (parent_has_it(process->pid))
     doctor_find(doctor, DOCTOR_CLEARED, "%s", "its parent has libidemshim.so");
-  else if (was_configured(process))
+  else if (variable(process, "IDEMSHIM_")) /* somebody meant it to be covered */
     doctor_find(doctor, DOCTOR_CLEARED, "%s", "it has IDEMSHIM_ variables without it");
   else
     doctor_find(doctor, DOCTOR_NOT_STARTED, "%s", "");
@@ -171,7 +156,9 @@ static const struct process *looked_at;
  * static. */
 static char *its_variable(const char *name)
 {
-  return (char *)(uintptr_t)variable(looked_at, name);
+  char start[64];
+  snprintf(start, sizeof(start), "%s=", name);
+  return (char *)(uintptr_t)variable(looked_at, start);
 }
 
 /* The library that is in memory is asked, not the one beside this command: they may be of
@@ -187,36 +174,26 @@ static void look(struct doctor *doctor, const struct process *process)
     looked_at = process;
     doctor_look_at_library(doctor);
     doctor_look_at_config(doctor, its_variable);
-    doctor_look_at_preloads(doctor, variable(process, "LD_PRELOAD"));
+    doctor_look_at_preloads(doctor, variable(process, "LD_PRELOAD="));
   } else {
     explain_absence(doctor, process);
     doctor_look_at_library(doctor);
   }
   free(store);
-  if (doctor->objects.list[0].elf.foreign)
-    return;
-  doctor_look_at_libcurl(doctor);
-  doctor_look_at_stack(doctor);
-  doctor_look_at_runtime(doctor);
+  doctor_look_at_calls(doctor);
 }
 
-/* In a container, or a chroot, paths are other files. Paths in /proc/PID/maps are those that the
- * process sees. If its root is another directory than ours, they are opened below /proc/PID/root,
- * which the kernel has for exactly that. */
-static void find_root(struct process *process)
+/* The program's own file, which may have been replaced or removed since. In a container, or a chroot, paths are other files:
+ * those in /proc/PID/maps are as the process sees them. If its root is another directory than ours, they are opened below
+ * /proc/PID/root, which the kernel has for exactly that. */
+static int add_program(struct doctor *doctor, struct process *process)
 {
   struct stat own, its;
-  char path[32];
-  snprintf(path, sizeof(path), "/proc/%d/root", (int)process->pid);
-  bool other =
-      stat("/", &own) == 0 && stat(path, &its) == 0 && (own.st_dev != its.st_dev || own.st_ino != its.st_ino);
-  snprintf(process->root, sizeof(process->root), "%s", other ? path : "");
-}
-
-/* The program's own file, which may have been replaced or removed since. */
-static int add_program(struct doctor *doctor, const struct process *process)
-{
   char link[64], target[PATH_MAX];
+  snprintf(process->root, sizeof(process->root), "/proc/%d/root", (int)process->pid);
+  if (stat("/", &own) < 0 || stat(process->root, &its) < 0 ||
+      (own.st_dev == its.st_dev && own.st_ino == its.st_ino))
+    process->root[0] = '\0';
   snprintf(link, sizeof(link), "/proc/%d/exe", (int)process->pid);
   ssize_t len = readlink(link, target, sizeof(target) - 1);
   if (len < 0)
@@ -235,7 +212,6 @@ int doctor_look_at_process(struct doctor *doctor)
 {
   struct process process = {.pid = doctor->pid};
   size_t size;
-  find_root(&process);
   int result = add_program(doctor, &process);
   process.environment = result < 0 ? NULL : read_proc(doctor->pid, "environ", &process.environment_size);
   process.maps = process.environment ? read_proc(doctor->pid, "maps", &size) : NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs that run other people's code: what that code may load, and what it does without libcurl. */
+/* How a program makes its calls: through a libcurl that it links or opens, in other people's code that it runs (Python,
+ * PHP, a shell), or by an HTTP stack of its own. */
 #include "cli/doctor/doctor.h"
 
 #include <ctype.h>
@@ -129,15 +130,6 @@ static void look_at_module(struct doctor *doctor, const char *name, const char *
   cli_objects_release(&objects);
 }
 
-/* It opens libcurl by name, so only the hooks of dlopen and dlsym reach it. */
-static void look_at_ffi_module(struct doctor *doctor, const char *name)
-{
-  if (doctor->hooks.dlsym)
-    doctor_find(doctor, DOCTOR_MODULE, "%s (through the dlopen/dlsym hooks)", name);
-  else
-    doctor_find(doctor, DOCTOR_FFI_MISSED, "%s", name);
-}
-
 /* ---- a runtime's modules ---- */
 
 /* The directory above the one that a program is in. */
@@ -153,22 +145,23 @@ static bool prefix_of(const char *program, char out[PATH_MAX])
   return true;
 }
 
-/* Each file that the pattern finds is a module that may be used. */
+/* Each file that the pattern finds is a module that may be used. One that opens libcurl by name is reached by the hooks of
+ * dlopen and dlsym alone. */
 static void look_in(struct doctor *doctor, size_t module, const char *prefix)
 {
-  const char *hole = strstr(modules[module].pattern, "{}");
+  const char *name = modules[module].name, *hole = strstr(modules[module].pattern, "{}");
   char pattern[PATH_MAX + 128];
   glob_t found;
   snprintf(pattern, sizeof(pattern), "%s%s", hole ? prefix : "", hole ? hole + 2 : modules[module].pattern);
   if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
     return;
-  for (size_t i = 0; i < found.gl_pathc; i++) {
-    if (modules[module].ffi)
-      look_at_ffi_module(doctor, modules[module].name);
+  for (size_t i = 0; i < found.gl_pathc; i++)
+    if (!modules[module].ffi)
+      look_at_module(doctor, name, found.gl_pathv[i], strcmp(modules[module].runtime, "php") == 0);
+    else if (doctor->hooks.dlsym)
+      doctor_find(doctor, DOCTOR_MODULE, "%s (through the dlopen/dlsym hooks)", name);
     else
-      look_at_module(doctor, modules[module].name, found.gl_pathv[i],
-                     strcmp(modules[module].runtime, "php") == 0);
-  }
+      doctor_find(doctor, DOCTOR_FFI_MISSED, "%s", name);
   globfree(&found);
 }
 
@@ -188,32 +181,43 @@ static void look_at_modules(struct doctor *doctor, const struct runtime *runtime
   free(real);
 }
 
-/* One file that a module's pattern has found. */
-static void look_at_one(struct doctor *doctor, const struct runtime *runtime)
-{
-  look_at_modules(doctor, runtime);
-  if (runtime->ffi)
-    doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_FFI : DOCTOR_FFI_MISSED, "%s", runtime->ffi);
-  if (runtime->own_stack)
-    doctor_find(doctor, DOCTOR_OWN_STACK, "%s", runtime->own_stack);
-  if (strcmp(runtime->name, "php") == 0)
-    doctor_find(doctor, DOCTOR_PHP_STREAMS, "%s", "");
-}
+/* Sections that Go's linker leaves even in a program that has been stripped. */
+static const char *const go_sections[] = {".go.buildinfo", ".note.go.buildid"};
 
-/* By name, for such a program links whatever its distribution likes. */
-static bool is_starter(const char *program)
+/* Rust's panics name the source files of its libraries. */
+static const struct {
+  const char *trace, *name;
+} rust_crates[] = {
+    {"/reqwest-", "reqwest"},
+    {"/hyper-", "hyper"},
+    {"/ureq-", "ureq"},
+    {"/attohttpc-", "attohttpc"},
+};
+
+/* Only the program itself is looked at: a library in Go or Rust says nothing about how the
+ * program makes its calls. */
+static void look_at_stack(struct doctor *doctor)
 {
-  for (size_t i = 0; i < sizeof(starters) / sizeof(starters[0]); i++)
-    if (strcmp(starters[i], program) == 0)
-      return true;
-  return false;
+  const struct cli_object *program = &doctor->objects.list[0];
+  for (size_t i = 0; i < sizeof(go_sections) / sizeof(go_sections[0]); i++)
+    if (cli_elf_has_section(&program->elf, go_sections[i])) {
+      doctor_find(doctor, DOCTOR_GO, "%s", program->name);
+      return;
+    }
+  if (!cli_elf_find(&program->elf, "/rustc/"))
+    return;
+  for (size_t i = 0; i < sizeof(rust_crates) / sizeof(rust_crates[0]); i++)
+    if (cli_elf_find(&program->elf, rust_crates[i].trace)) {
+      doctor_find(doctor, DOCTOR_RUST, "%s", rust_crates[i].name);
+      return;
+    }
 }
 
 /* A program may be a link to one with another name; what R is called by is a script of the shell.
  * For a program that runs code of others (Python, PHP, a shell), its own libraries say little.
  * What that code may use is looked for where the runtime would look: modules that bring libcurl,
  * ways to open it by name, and HTTP stacks that do without it. */
-void doctor_look_at_runtime(struct doctor *doctor)
+static void look_at_runtime(struct doctor *doctor)
 {
   char *real = realpath(doctor->program.path, NULL);
   const char *script = base_name(doctor->program.script);
@@ -223,11 +227,29 @@ void doctor_look_at_runtime(struct doctor *doctor)
   bool starter = false;
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     runtime = runtime ? runtime : find_runtime(names[i]);
-    starter |= is_starter(names[i]);
+    for (size_t k = 0; k < sizeof(starters) / sizeof(starters[0]); k++)
+      starter |= strcmp(starters[k], names[i]) == 0;
   }
-  if (runtime)
-    look_at_one(doctor, runtime);
-  else if (starter)
-    doctor_find(doctor, DOCTOR_STARTER, "%s", base_name(doctor->program.path));
   free(real);
+  if (!runtime && starter)
+    doctor_find(doctor, DOCTOR_STARTER, "%s", base_name(doctor->program.path));
+  if (!runtime)
+    return;
+  look_at_modules(doctor, runtime);
+  if (runtime->ffi)
+    doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_FFI : DOCTOR_FFI_MISSED, "%s", runtime->ffi);
+  if (runtime->own_stack)
+    doctor_find(doctor, DOCTOR_OWN_STACK, "%s", runtime->own_stack);
+  if (strcmp(runtime->name, "php") == 0)
+    doctor_find(doctor, DOCTOR_PHP_STREAMS, "%s", "");
+}
+
+/* Nothing can be said of a program that is made for another machine. */
+void doctor_look_at_calls(struct doctor *doctor)
+{
+  if (doctor->objects.list->elf.foreign)
+    return;
+  doctor_look_at_libcurl(doctor);
+  look_at_stack(doctor);
+  look_at_runtime(doctor);
 }
