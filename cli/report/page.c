@@ -10,63 +10,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing is fetched, and no script but ours runs, even if something on the tape were taken for markup. */
-static void put_policy(FILE *out)
-{
-  unsigned char digest[SHA256_DIGEST_LENGTH], text[64];
-  SHA256((const unsigned char *)report_script, strlen(report_script), digest);
-  EVP_EncodeBlock(text, digest, sizeof(digest));
-  fprintf(out,
-          "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
-          "script-src "
-          "'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
-          text);
-}
-
-/* The directory's name is the title; it may hold anything, too. */
+/* Nothing is fetched, and no script but ours runs, even if something on the tape were taken for markup. The directory's name
+ * is the title; it may hold anything, too. */
 static void put_head(const struct report *report)
 {
   char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
-  struct idem_span dir = {report->dir, strlen(report->dir)};
+  unsigned char digest[SHA256_DIGEST_LENGTH], script[64];
   FILE *out = report->out;
-  fputs("<!doctype html>\n<html lang=en><meta charset=utf-8>\n", out);
-  put_policy(out);
+  SHA256((const unsigned char *)report_script, strlen(report_script), digest);
+  EVP_EncodeBlock(script, digest, sizeof(digest));
+  fprintf(out,
+          "<!doctype html>\n<html lang=en><meta charset=utf-8>\n"
+          "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
+          "script-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n",
+          script);
   fputs("<meta name=viewport content='width=device-width,initial-scale=1'>\n<meta name=color-scheme "
         "content='light dark'>"
         "\n<title>Tape ",
         out);
-  report_text(out, dir);
+  report_text(out, report_span(report->dir));
   fprintf(out, "</title>\n<style>\n%s</style>\n<main>\n<h1>Tape ", report_style);
-  report_text(out, dir);
+  report_text(out, report_span(report->dir));
   fprintf(out, "</h1>\n<p class=sub>%s, %s from the first call to the end of the last</p>\n",
           report->count ? cli_time(when, report->began_us) : "no calls",
           cli_duration(took, (uint64_t)report->took_us / 1000));
 }
 
 /* Sums. */
-
-/* What is above the picture. */
-struct sums {
-  size_t failed, retries, saved;
-  uint64_t input, output;
-};
-
-/* Tokens of what was replayed were paid for once already. What a copy finished in the background
- * is not a failure that the app saw. */
-static struct sums add_up(const struct report *report)
-{
-  struct sums sums = {0};
-  for (size_t i = 0; i < report->count; i++) {
-    const struct report_call *call = &report->calls[i];
-    bool seen = call->what != TAPE_RESCUE, replayed = call->what == TAPE_HIT || call->what == TAPE_JOIN;
-    sums.failed += seen && call->failed;
-    sums.retries += call->previous != 0;
-    sums.saved += replayed;
-    sums.input += !replayed && call->usage.input > 0 ? (uint64_t)call->usage.input : 0;
-    sums.output += !replayed && call->usage.output > 0 ? (uint64_t)call->usage.output : 0;
-  }
-  return sums;
-}
 
 /* For qsort(). */
 static int by_value(const void *a, const void *b)
@@ -104,22 +74,33 @@ static void put_sum(FILE *out, const char *name, uint64_t n, bool bad)
           cli_count(text, n));
 }
 
-/* The figures above the picture. */
+/* The figures above the picture. Tokens of what was replayed were paid for once already. What a copy finished in the
+ * background is not a failure that the app saw. */
 static void put_sums(const struct report *report)
 {
-  struct sums sums = add_up(report);
+  size_t failed = 0, retries = 0, saved = 0;
+  uint64_t input_tokens = 0, output_tokens = 0;
   char input[CLI_UNIT_SIZE], output[CLI_UNIT_SIZE];
   FILE *out = report->out;
+  for (size_t i = 0; i < report->count; i++) {
+    const struct report_call *call = &report->calls[i];
+    bool replayed = call->what == TAPE_HIT || call->what == TAPE_JOIN;
+    failed += call->what != TAPE_RESCUE && call->failed;
+    retries += call->previous != 0;
+    saved += replayed;
+    input_tokens += !replayed && call->usage.input > 0 ? (uint64_t)call->usage.input : 0;
+    output_tokens += !replayed && call->usage.output > 0 ? (uint64_t)call->usage.output : 0;
+  }
   fputs("<dl class=sums>\n", out);
   put_sum(out, "Calls", report->count, false);
-  put_sum(out, "Failed", sums.failed, true);
-  put_sum(out, "Retries", sums.retries, false);
-  put_sum(out, "Hits and joins", sums.saved, false);
+  put_sum(out, "Failed", failed, true);
+  put_sum(out, "Retries", retries, false);
+  put_sum(out, "Hits and joins", saved, false);
   put_waits(report);
   fprintf(out,
           "<div><dt>Tokens paid for</dt><dd><span>%s <small>in</small></span><span>%s "
           "<small>out</small></span></dd></div>\n</dl>\n",
-          cli_count(input, sums.input), cli_count(output, sums.output));
+          cli_count(input, input_tokens), cli_count(output, output_tokens));
 }
 
 /* Only the kinds that occur in this run. */
@@ -149,15 +130,6 @@ static int visit(void *arg, const struct tape_record *record)
   return ferror(report->out) ? CLI_STORE : CLI_OK;
 }
 
-/* Works with report.js; without scripts the list is whole. */
-static void put_filter(FILE *out)
-{
-  fputs("<div class=bar><input type=search placeholder='Find in calls' aria-label='Find in "
-        "calls'><label><input "
-        "type=checkbox> failed only</label><output></output></div>\n",
-        out);
-}
-
 /* The second reading of the tape happens in the middle of it. Returns an enum cli_exit. */
 int report_page(struct report *report)
 {
@@ -169,7 +141,9 @@ int report_page(struct report *report)
     report_picture(report);
   }
   fputs("<h2>Calls</h2>\n", report->out);
-  put_filter(report->out);
+  fputs("<div class=bar><input type=search placeholder='Find in calls' aria-label='Find in calls'><label>"
+        "<input type=checkbox> failed only</label><output></output></div>\n",
+        report->out); /* for report.js; without scripts the list is whole */
   int code = cli_tape_each(report->tape, "tape report, writing", true, visit, report);
   fprintf(report->out,
           "<footer>Written by idemshim " IDEM_VERSION "; credentials were left out when the run was recorded."

@@ -5,8 +5,6 @@
  * only drawn. Every bar is a link to its exchange, and has a title, so the picture can be read without colour and by a
  * screen reader.
  */
-#include "cli/report/picture.h"
-
 #include "cli/output/units.h"
 #include "cli/report/report.h"
 
@@ -56,26 +54,20 @@ static int64_t tick_us(double us_each_pixel)
   return steps[count - 1] * (int64_t)(us_each_pixel * TICK_LEAST / (double)steps[count - 1] + 1);
 }
 
-/* As many digits as the distance between two ticks needs. */
-static void put_moment(FILE *out, int64_t us, int64_t step)
+/* A line down through all lanes, and the time above it, with as many digits as the distance between two ticks needs. */
+static void put_tick(const struct report *report, int64_t us, int64_t step)
 {
+  FILE *out = report->out;
+  double x = report_x(report, us);
   int64_t s = us / 1000000;
+  int digits = step >= 1000000 ? 0 : step >= 100000 ? 1 : step >= 10000 ? 2 : 3;
+  fprintf(out, "<path class=tick d='M%.1f %d V%.0f'/><text class='t%s' x=%.1f y=16>", x, TICK_TOP,
+          report->height, us ? "" : " first", x);
   if (s >= 3600)
     fprintf(out, "%" PRId64 "h ", s / 3600);
   if (s >= 60)
     fprintf(out, "%" PRId64 "m ", s / 60 % 60);
-  int digits = step >= 1000000 ? 0 : step >= 100000 ? 1 : step >= 10000 ? 2 : 3;
-  fprintf(out, "%.*fs", digits, (double)(us % 60000000) / 1e6);
-}
-
-/* A line down through all lanes, and the time above it. */
-static void put_tick(const struct report *report, int64_t us, int64_t step)
-{
-  double x = report_x(report, us);
-  fprintf(report->out, "<path class=tick d='M%.1f %d V%.0f'/><text class='t%s' x=%.1f y=16>", x, TICK_TOP,
-          report->height, us ? "" : " first", x);
-  put_moment(report->out, us, step);
-  fputs("</text>\n", report->out);
+  fprintf(out, "%.*fs</text>\n", digits, (double)(us % 60000000) / 1e6);
 }
 
 /* Each stretch begins with a tick of its own, since what is before it was folded. */
@@ -134,27 +126,20 @@ static void put_title(FILE *out, const struct report_call *call)
   fputs("</title>", out);
 }
 
-/* Its reason beside a bar that failed, where that is not in the way of the next one. */
-static void put_reason(FILE *out, const struct report_call *call, double y)
+/* What tells them apart without colour. Beside a bar that failed is its reason, where that is not in the way of the next. */
+static void put_mark(FILE *out, const struct report_call *call, double y)
 {
   char text[32];
   const char *why = report_ending(call, text);
-  double x = call->end_x;
-  if (call->room_x - x > CROSS_ROOM)
+  double x = call->end_x, room = call->room_x - x;
+  bool failed = call->failed && call->what != TAPE_RESCUE;
+  if (failed && room > CROSS_ROOM)
     fprintf(out, "<path class=cross d='M%.1f %.1fl6 6m0 -6l-6 6'/>", x + 4, y - 3);
-  if (call->room_x - x > CROSS_ROOM + LETTER_WIDTH * (double)strlen(why))
+  if (failed && room > CROSS_ROOM + LETTER_WIDTH * (double)strlen(why))
     fprintf(out, "<text class=why x=%.1f y=%.1f>%s</text>", x + CROSS_ROOM, y + 4, why);
-}
-
-/* What tells them apart without colour. */
-static void put_mark(FILE *out, const struct report_call *call, double y)
-{
-  double x = call->end_x;
-  if (call->failed && call->what != TAPE_RESCUE)
-    put_reason(out, call, y);
-  else if (call->what == TAPE_HIT)
+  if (!failed && call->what == TAPE_HIT)
     fprintf(out, "<path class=mark d='M%.1f %.1fl5 5l-5 5l-5 -5z'/>", x + 9, y - 5);
-  else if (call->what == TAPE_JOIN)
+  if (!failed && call->what == TAPE_JOIN)
     fprintf(out, "<circle class=mark cx=%.1f cy=%.1f r=4 />", x + 9, y);
 }
 
@@ -187,14 +172,6 @@ static void put_retry(const struct report *report, const struct report_call *cal
           x + reach, y + bow, to_x - reach, to_y + bow, to_x, to_y + bow / 3);
 }
 
-/* Drawn first, so that everything else stands on them. */
-static void put_lane_lines(const struct report *report)
-{
-  for (size_t i = 0; i < report->lane_count; i++)
-    fprintf(report->out, "<rect class=lane x=0 y=%.1f width=%.0f height=%.1f />\n", report->lanes[i].y,
-            report->width, report->lanes[i].rows * (double)ROW_HEIGHT);
-}
-
 /* The names of the lanes stand beside the picture, so that they stay when it is scrolled. */
 static void put_lane_names(const struct report *report)
 {
@@ -225,7 +202,9 @@ void report_picture(const struct report *report)
       "<div class=scroll tabindex=0><svg class=run width=%.0f height=%.0f viewBox='0 0 %.0f %.0f' role=img "
       "aria-label='The calls of the run by thread, over time'>\n",
       report->width, report->height, report->width, report->height);
-  put_lane_lines(report);
+  for (size_t i = 0; i < report->lane_count; i++)
+    fprintf(report->out, "<rect class=lane x=0 y=%.1f width=%.0f height=%.1f />\n", report->lanes[i].y,
+            report->width, report->lanes[i].rows * (double)ROW_HEIGHT);
   put_axis(report);
   put_folds(report);
   for (size_t i = 0; i < report->count; i++)

@@ -1,10 +1,97 @@
 /* SPDX-License-Identifier: MIT */
 /* Where in the picture each exchange is. Time runs to the right; stretches in which nothing happens are
  * folded, since a tape may cover a night in which three calls were made. */
-#include "cli/report/picture.h"
 #include "cli/report/report.h"
 
 #include <stdlib.h>
+
+/* Lanes: one for each thread, as long as a person can still look at so many. */
+
+/* With more threads than these, those that came one after the other share a lane: a script that starts curl
+ * ten thousand times would have as many. */
+enum { LANES_FEW = 24 };
+
+/* From the newest backwards: exchanges of one thread often follow each other. */
+int report_lane_of(struct report *report, const struct tape_record *record)
+{
+  for (size_t i = report->lane_count; i-- > 0;)
+    if (report->lanes[i].process == record->process && report->lanes[i].lane == record->call.lane)
+      return (int)i;
+  struct report_lane *lanes = reallocarray(report->lanes, report->lane_count + 1, sizeof(*lanes));
+  if (!lanes)
+    return -1;
+  report->lanes = lanes;
+  lanes[report->lane_count] = (struct report_lane){.process = record->process,
+                                                   .lane = record->call.lane,
+                                                   .pid = record->call.pid,
+                                                   .threads = 1,
+                                                   .was = (uint32_t)report->lane_count};
+  return (int)report->lane_count++;
+}
+
+/* By process, then by thread. */
+static int by_place(const void *a, const void *b)
+{
+  const struct report_lane *x = a, *y = b;
+  if (x->process != y->process)
+    return x->process < y->process ? -1 : 1;
+  return (x->lane > y->lane) - (x->lane < y->lane);
+}
+
+/* Gives each call the place that its lane has now. */
+static void move_calls(struct report *report, const uint32_t *place)
+{
+  for (size_t i = 0; i < report->count; i++)
+    report->calls[i].lane = place[report->calls[i].lane];
+}
+
+/* Each takes the first lane that is free by then. A script that starts a program for each call
+ * has a lane for each of them, all of them empty but for a moment. Laid into one another in the
+ * order of time they look as the run was: so many at once. */
+static void share(struct report *report, uint32_t *place)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < report->lane_count; i++)
+    report->lanes[i].from_us = INT64_MAX, report->lanes[i].to_us = INT64_MIN;
+  for (size_t i = 0; i < report->count; i++) {
+    const struct report_call *call = &report->calls[i];
+    struct report_lane *lane = &report->lanes[call->lane];
+    lane->from_us = call->start_us < lane->from_us ? call->start_us : lane->from_us;
+    lane->to_us = call->end_us > lane->to_us ? call->end_us : lane->to_us;
+  }
+  for (size_t i = 0; i < report->lane_count; i++) {
+    struct report_lane lane = report->lanes[i];
+    size_t at = 0;
+    while (at < kept && report->lanes[at].to_us > lane.from_us)
+      at++;
+    place[i] = (uint32_t)at;
+    if (at == kept) {
+      report->lanes[kept++] = lane;
+      continue;
+    }
+    report->lanes[at].to_us = lane.to_us;
+    report->lanes[at].threads++;
+  }
+  report->lane_count = kept;
+  move_calls(report, place);
+}
+
+/* By number instead of by appearance, and shared where there are too many to look at. */
+static bool order_lanes(struct report *report)
+{
+  uint32_t *place = calloc(report->lane_count + 1, sizeof(*place));
+  if (!place)
+    return false;
+  if (report->lane_count)
+    qsort(report->lanes, report->lane_count, sizeof(*report->lanes), by_place);
+  for (size_t i = 0; i < report->lane_count; i++)
+    place[report->lanes[i].was] = (uint32_t)i;
+  move_calls(report, place);
+  if (report->lane_count > LANES_FEW)
+    share(report, place);
+  free(place);
+  return true;
+}
 
 /* By time, then by number: two runs of the report must be equal. */
 static int by_start(const void *a, const void *b)
@@ -133,37 +220,29 @@ static void place_lanes(struct report *report)
   report->height = y;
 }
 
-/* Time to x first; then rows, which need x; then lanes, which need the rows. */
-static bool plan_sorted(struct report *report, struct report_call **sorted)
-{
-  struct rows *rows = calloc(report->lane_count + 1, sizeof(*rows));
-  report->stretches = calloc(report->count + 1, sizeof(*report->stretches));
-  if (!rows || !report->stretches) {
-    free(rows);
-    return false;
-  }
-  qsort(sorted, report->count, sizeof(*sorted), by_start);
-  find_stretches(report, sorted);
-  place_stretches(report);
-  for (size_t i = 0; i < report->count; i++) {
-    place_call(report, sorted[i]);
-    place_in_row(report, sorted[i], rows);
-    report->took_us = sorted[i]->end_us > report->took_us ? sorted[i]->end_us : report->took_us;
-  }
-  place_lanes(report);
-  free(rows);
-  return true;
-}
-
-/* Sorted by time and not by number, since processes of a run overlap. */
+/* Lanes first, then time to x; then rows, which need x; then the lanes' places, which need the rows. Sorted by time and not by
+ * number, since processes of a run overlap. */
 bool report_plan(struct report *report)
 {
   struct report_call **sorted = calloc(report->count + 1, sizeof(struct report_call *));
-  if (!sorted)
-    return false;
-  for (size_t i = 0; i < report->count; i++)
+  report->stretches = calloc(report->count + 1, sizeof(*report->stretches));
+  bool done = order_lanes(report);
+  struct rows *rows = calloc(report->lane_count + 1, sizeof(*rows));
+  done = done && sorted && report->stretches && rows;
+  for (size_t i = 0; done && i < report->count; i++)
     sorted[i] = &report->calls[i];
-  bool done = plan_sorted(report, sorted);
+  if (done) {
+    qsort(sorted, report->count, sizeof(*sorted), by_start);
+    find_stretches(report, sorted);
+    place_stretches(report);
+    for (size_t i = 0; i < report->count; i++) {
+      place_call(report, sorted[i]);
+      place_in_row(report, sorted[i], rows);
+      report->took_us = sorted[i]->end_us > report->took_us ? sorted[i]->end_us : report->took_us;
+    }
+    place_lanes(report);
+  }
   free(sorted);
+  free(rows);
   return done;
 }

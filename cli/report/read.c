@@ -11,25 +11,11 @@
 /* All bodies together, in a page that a phone still opens. */
 enum { BODIES_MOST = 8 << 20, BODY_LEAST = 400, BODY_MOST = 64 << 10 };
 
-/* A damaged or hostile tape may say anything of a time. */
+/* A damaged or hostile tape may say anything of a time; the picture has to be able to add them. */
 static int64_t bounded(int64_t us)
 {
   const int64_t most = INT64_C(366) * 86400 * 1000000;
   return us > most ? most : us < -most ? -most : us;
-}
-
-/* From the beginning of the run; 0 if the clocks are so far apart that the difference does not
- * fit. */
-static int64_t since(int64_t us, int64_t began_us)
-{
-  int64_t start;
-  return bounded(__builtin_sub_overflow(us, began_us, &start) ? 0 : start);
-}
-
-/* As a signed number that the picture can add. */
-static int64_t duration_of(const struct tape_record *record)
-{
-  return bounded(record->call.duration_us > INT64_MAX ? INT64_MAX : (int64_t)record->call.duration_us);
 }
 
 /* Exchanges come in the order of the tape, so the first one is the beginning of the run. */
@@ -42,7 +28,10 @@ static int visit(void *arg, const struct tape_record *record)
     return cli_fail(CLI_STORE, "out of memory");
   if (!report->count)
     report->began_us = record->call.started_us;
-  int64_t start = since(record->call.started_us, report->began_us), took = duration_of(record);
+  int64_t start, took = record->call.duration_us > INT64_MAX ? INT64_MAX : (int64_t)record->call.duration_us;
+  if (__builtin_sub_overflow(record->call.started_us, report->began_us, &start))
+    start = 0;
+  start = bounded(start), took = bounded(took);
   int64_t first = outcome->first_byte_us < 0 || outcome->first_byte_us > took ? took : outcome->first_byte_us;
   struct report_call *call = &report->calls[report->count++];
   *call = (struct report_call){.number = record->number,
@@ -103,7 +92,7 @@ int report_read(struct report *report)
   int code = cli_tape_each(report->tape, "tape report, reading", true, visit, report);
   size_t shown = report->count ? BODIES_MOST / 2 / report->count : 0;
   report->body_shown = shown < BODY_LEAST ? BODY_LEAST : shown > BODY_MOST ? BODY_MOST : shown;
-  if (code <= CLI_NO && !(join_attempts(report) && report_lanes(report)))
+  if (code <= CLI_NO && !join_attempts(report))
     code = cli_fail(CLI_STORE, "out of memory");
   return code;
 }

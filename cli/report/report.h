@@ -15,6 +15,30 @@
 
 #include "cli/tape/tape.h"
 
+#include <string.h>
+
+/* The measures of the picture, in CSS pixels. They are chosen so that a label fits beside a bar, a bar can be hit with a finger,
+ * and a night with three calls does not become a mile of nothing. */
+enum {
+  MARGIN = 12,
+  WIDTH_LEAST = 960,
+  WIDTH_MOST = 16000,
+  WIDTH_EACH = 16,
+  LABEL_ROOM = 120, /* behind the last bar */
+  FOLD_WIDTH = 64,
+  FOLD_LEAST_US = 500000,
+  AXIS_HEIGHT = 46,
+  ROW_HEIGHT = 24,
+  BAR_HEIGHT = 14,
+  BAR_LEAST = 5,
+  LANE_GAP = 14,
+  ROWS_MOST = 64,
+  TICK_LEAST = 80,
+  TICK_TOP = 22,
+  CROSS_ROOM = 14,
+  LETTER_WIDTH = 8
+};
+
 /* An exchange without its texts. Times are from the beginning of the run. */
 struct report_call {
   uint64_t number;
@@ -37,6 +61,7 @@ struct report_call {
 struct report_lane {
   uint32_t process, lane, pid; /* of the first thread in it */
   uint32_t threads;            /* how many have it, one after the other */
+  uint32_t was;                /* its index, by order of appearance */
   int64_t from_us, to_us;
   uint32_t rows;
   double y;
@@ -66,11 +91,10 @@ struct report {
 };
 
 int report_read(struct report *report); /* an enum cli_exit */
-/* The index of the record's lane, a new one at the end; -1 without memory. Then, with all calls read, the
- * lanes in the order in which they are drawn; false without memory. */
+/* The index of the record's lane, a new one at the end; -1 without memory. */
 int report_lane_of(struct report *report, const struct tape_record *record);
-bool report_lanes(struct report *report);
 
+/* Puts the lanes into the order in which they are drawn, and everything into its place. False without memory. */
 bool report_plan(struct report *report);
 int report_page(struct report *report);
 
@@ -82,6 +106,12 @@ void report_picture(const struct report *report);
 /* One exchange of the list. */
 void report_exchange(const struct report *report, const struct tape_record *record);
 
+/* A text of ours, or one that the caller escapes. */
+static inline struct idem_span report_span(const char *text)
+{
+  return (struct idem_span){text, strlen(text)};
+}
+
 /* "live", "hit", ..., or "failed": the class that the style sheet has a colour for. */
 const char *report_class(const struct report_call *call);
 
@@ -90,6 +120,9 @@ const char *report_ending(const struct report_call *call, char text[32]);
 
 /* The text with markup, control characters and marks that turn the direction made harmless. */
 void report_text(FILE *out, struct idem_span text);
+
+/* As much of the text, up to `most`, as ends with a whole character. */
+size_t report_whole(struct idem_span text, size_t most);
 
 /* The same for a body: JSON is laid out, and what is longer than `most` is cut with a note. `encoded`: it is
  * not what it says. */

@@ -164,18 +164,11 @@ static bool looks_binary(struct idem_span body)
   return memchr(body.data, 0, looked) || odd * 10 > looked;
 }
 
-/* Sixteen bytes a line, in two groups. */
-static void put_hex(FILE *out, struct idem_span body)
+/* A character of UTF-8 has at most three bytes behind its first. */
+size_t report_whole(struct idem_span text, size_t most)
 {
-  for (size_t i = 0; i < body.len; i++)
-    fprintf(out, "%02x%s", (unsigned char)body.data[i], i % 16 == 15 ? "\n" : i % 8 == 7 ? "  " : " ");
-}
-
-/* `most`, less what would cut a character of UTF-8. */
-static size_t whole_characters(struct idem_span body, size_t most)
-{
-  size_t len = body.len < most ? body.len : most;
-  for (int i = 0; len < body.len && i < 3 && len > 0 && ((unsigned char)body.data[len] & 0xc0) == 0x80; i++)
+  size_t len = text.len < most ? text.len : most;
+  for (int i = 0; len < text.len && i < 3 && len > 0 && ((unsigned char)text.data[len] & 0xc0) == 0x80; i++)
     len--;
   return len;
 }
@@ -184,15 +177,17 @@ static size_t whole_characters(struct idem_span body, size_t most)
 void report_body(FILE *out, struct idem_span body, size_t most, bool encoded)
 {
   bool binary = encoded || looks_binary(body);
-  size_t shown = whole_characters(body, binary && most > HEX_MOST ? HEX_MOST : most);
+  size_t shown = report_whole(body, binary && most > HEX_MOST ? HEX_MOST : most);
   struct idem_span part = {body.data, shown};
   fputs("<pre>", out);
-  if (binary)
-    put_hex(out, part);
-  else if (*body.data == '{' || *body.data == '[')
+  if (binary) {
+    for (size_t i = 0; i < shown; i++) /* sixteen bytes a line, in two groups */
+      fprintf(out, "%02x%s", (unsigned char)body.data[i], i % 16 == 15 ? "\n" : i % 8 == 7 ? "  " : " ");
+  } else if (*body.data == '{' || *body.data == '[') {
     put_json(out, part);
-  else
+  } else {
     report_text(out, part);
+  }
   fputs("</pre>", out);
   if (shown < body.len)
     fprintf(out, "<p class=note>the first %zu of %zu bytes%s</p>", shown, body.len,
