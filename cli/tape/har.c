@@ -15,6 +15,7 @@
 #include "store/key/key.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -35,24 +36,22 @@ static struct idem_span span_of(const char *text)
   return (struct idem_span){text, strlen(text)};
 }
 
-/* "name":"text", escaped. */
-static void put_text(FILE *out, const char *name, struct idem_span text)
+/* Writes what stands in the format, with the next text as a JSON string for each $. */
+static void put(FILE *out, const char *format, ...)
 {
-  fprintf(out, "\"%s\":", name);
-  cli_write_json_string(out, text);
+  va_list texts;
+  va_start(texts, format);
+  for (; *format; format++)
+    if (*format == '$')
+      cli_write_json_string(out, va_arg(texts, struct idem_span));
+    else
+      putc(*format, out);
+  va_end(texts);
 }
 
 /* Lists of names and values. */
 
-/* One element of a list of names and values. */
-static void put_pair(FILE *out, bool first, struct idem_span name, struct idem_span value)
-{
-  fputs(first ? "{" : ",{", out);
-  put_text(out, "name", name);
-  putc(',', out);
-  put_text(out, "value", value);
-  putc('}', out);
-}
+#define PAIR "{\"name\":$,\"value\":$}"
 
 /* "name: value", or "name=value" with another sign. */
 static bool split(struct idem_span line, char sign, struct idem_span *name, struct idem_span *value)
@@ -76,7 +75,7 @@ static void put_headers(FILE *out, struct idem_span headers)
   while (sse_line(&headers, &line)) {
     if (!split(line, ':', &name, &value))
       continue;
-    put_pair(out, first, name, value);
+    put(out, first ? PAIR : "," PAIR, name, value);
     first = false;
   }
   fputs("],", out);
@@ -101,7 +100,7 @@ static void put_cookies(FILE *out, struct idem_span headers, const char *header,
       const char *end = memchr(rest.data, ';', rest.len);
       struct idem_span pair = {rest.data, end ? (size_t)(end - rest.data) : rest.len}, key, word;
       if (split(pair, '=', &key, &word)) {
-        put_pair(out, first, key, word);
+        put(out, first ? PAIR : "," PAIR, key, word);
         first = false;
       }
       size_t used = end && all ? pair.len + 1 : rest.len;
@@ -124,7 +123,7 @@ static void put_query(FILE *out, struct idem_span query)
       name = piece;
       value = (struct idem_span){"", 0};
     }
-    put_pair(out, first, name, value);
+    put(out, first ? PAIR : "," PAIR, name, value);
     first = false;
   }
   fputs("],", out);
@@ -142,60 +141,29 @@ static struct idem_span http_version(const struct tape_record *record)
   return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
 }
 
-/* HAR has no way to say that the text of a request is in base64; such a body is told as text, with a comment.
- */
-static void put_post_data(FILE *out, const struct tape_record *record)
-{
-  if (!record->call.request_body_len)
-    return;
-  fputs("\"postData\":{", out);
-  put_text(out, "mimeType", cli_header(record->request_headers, "Content-Type"));
-  putc(',', out);
-  put_text(out, "text", record->request_body);
-  if (!cli_is_text(record->request_body))
-    fputs(",\"comment\":\"not UTF-8: bytes that are none were replaced\"", out);
-  fputs("},", out);
-}
-
-/* The URL is whole, credentials in it having been redacted when it was recorded. */
+/* The URL is whole, credentials in it having been redacted when it was recorded. HAR has no way to say that the text of a
+ * request is in base64; such a body is told as text, with a comment. */
 static void put_request(FILE *out, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);
   char *url = cli_call_text(&view, CLI_CALL_URL);
-  fputs("\"request\":{", out);
-  put_text(out, "method", record->method);
-  putc(',', out);
-  put_text(out, "url", span_of(url ? url : ""));
-  putc(',', out);
-  put_text(out, "httpVersion", http_version(record));
-  putc(',', out);
+  put(out, "\"request\":{\"method\":$,\"url\":$,\"httpVersion\":$,", record->method, span_of(url ? url : ""),
+      http_version(record));
   put_cookies(out, record->request_headers, "Cookie", true);
   put_headers(out, record->request_headers);
   put_query(out, record->query);
-  put_post_data(out, record);
+  if (record->call.request_body_len) {
+    put(out, "\"postData\":{\"mimeType\":$,\"text\":$", cli_header(record->request_headers, "Content-Type"),
+        record->request_body);
+    if (!cli_is_text(record->request_body))
+      fputs(",\"comment\":\"not UTF-8: bytes that are none were replaced\"", out);
+    fputs("},", out);
+  }
   fprintf(out, "\"headersSize\":-1,\"bodySize\":%" PRIu64 "},", record->call.request_body_len);
   free(url);
 }
 
 /* The response. */
-
-/* `size` is the true length, also where only the beginning is on the tape. */
-static void put_content(FILE *out, const struct tape_record *record)
-{
-  const struct tape_outcome *outcome = &record->outcome;
-  struct idem_span type = cli_header(record->outcome.headers, "Content-Type");
-  fprintf(out, "\"content\":{\"size\":%" PRIu64 ",", outcome->body_len);
-  put_text(out, "mimeType", type.len ? type : span_of("x-unknown"));
-  if (outcome->body.len) {
-    bool text = cli_is_text(outcome->body);
-    fputs(",\"text\":", out);
-    (text ? cli_write_json_string : cli_write_json_base64)(out, outcome->body);
-    fputs(text ? "" : ",\"encoding\":\"base64\"", out);
-  }
-  if (outcome->body.len < outcome->body_len)
-    fputs(",\"comment\":\"only the beginning is on the tape\"", out);
-  fputs("},", out);
-}
 
 /* "Not Found" of "HTTP/1.1 404 Not Found"; HTTP/2 has none. */
 static struct idem_span status_text(struct idem_span block)
@@ -212,25 +180,34 @@ static struct idem_span status_text(struct idem_span block)
   return line;
 }
 
-/* A transfer that failed has the status 0, as browsers have it, although a part of an answer may be there. */
+/* A transfer that failed has the status 0, as browsers have it, although a part of an answer may be there. `size` is the true
+ * length, also where only the beginning is on the tape. */
 static void put_response(FILE *out, const struct tape_record *record)
 {
-  struct idem_span block = cli_last_block(record->outcome.headers);
-  bool failed = record->outcome.curl_code != 0;
-  fprintf(out, "\"response\":{\"status\":%u,", failed ? 0 : record->outcome.status);
-  put_text(out, "statusText", failed ? span_of("") : status_text(block));
-  putc(',', out);
-  put_text(out, "httpVersion", http_version(record));
-  putc(',', out);
+  const struct tape_outcome *outcome = &record->outcome;
+  struct idem_span block = cli_last_block(outcome->headers),
+                   type = cli_header(outcome->headers, "Content-Type");
+  bool failed = outcome->curl_code != 0;
+  fprintf(out, "\"response\":{\"status\":%u,", failed ? 0 : outcome->status);
+  put(out, "\"statusText\":$,\"httpVersion\":$,", failed ? span_of("") : status_text(block),
+      http_version(record));
   put_cookies(out, block, "Set-Cookie", false);
   put_headers(out, block);
-  put_content(out, record);
-  put_text(out, "redirectURL", cli_header(record->outcome.headers, "Location"));
-  fprintf(out, ",\"headersSize\":%zu,\"bodySize\":%" PRIu64, block.len, record->outcome.body_len);
-  if (failed) {
-    fprintf(out, ",\"_error\":\"%s\",", cli_curl_error(record->outcome.curl_code));
-    put_text(out, "comment", record->outcome.error_text);
+  fprintf(out, "\"content\":{\"size\":%" PRIu64 ",", outcome->body_len);
+  put(out, "\"mimeType\":$", type.len ? type : span_of("x-unknown"));
+  if (outcome->body.len && cli_is_text(outcome->body)) {
+    put(out, ",\"text\":$", outcome->body);
+  } else if (outcome->body.len) {
+    fputs(",\"text\":", out);
+    cli_write_json_base64(out, outcome->body);
+    fputs(",\"encoding\":\"base64\"", out);
   }
+  if (outcome->body.len < outcome->body_len)
+    fputs(",\"comment\":\"only the beginning is on the tape\"", out);
+  put(out, "},\"redirectURL\":$", cli_header(outcome->headers, "Location"));
+  fprintf(out, ",\"headersSize\":%zu,\"bodySize\":%" PRIu64, block.len, outcome->body_len);
+  if (failed)
+    put(out, ",\"_error\":$,\"comment\":$", span_of(cli_curl_error(outcome->curl_code)), outcome->error_text);
   fputs("},", out);
 }
 
@@ -276,16 +253,12 @@ static double put_timings(FILE *out, const struct tape_record *record)
 static void put_extras(FILE *out, const struct tape_record *record)
 {
   struct idem_span address;
-  if (tape_fact_text(&record->outcome, PRIMARY_IP, &address) && address.len) {
-    putc(',', out);
-    put_text(out, "serverIPAddress", address);
-  }
+  if (tape_fact_text(&record->outcome, PRIMARY_IP, &address) && address.len)
+    put(out, ",\"serverIPAddress\":$", address);
   fprintf(out, ",\"connection\":\"%" PRIu32 ".%" PRIu32 "\",\"_number\":%" PRIu64 ",\"_what\":\"%s\"",
           record->process, record->call.lane, record->number, tape_what_name(record->call.what));
-  if (*record->call.id) {
-    putc(',', out);
-    put_text(out, "_operation", span_of(record->call.id));
-  }
+  if (*record->call.id)
+    put(out, ",\"_operation\":$", span_of(record->call.id));
 }
 
 /* In the order in which the specification lists the members. */
