@@ -6,11 +6,25 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* How much libcurl asks a read callback for at once [UPLOADBUFFER_DEFAULT]: programs exist that know it and
  * do not look at the room they are given. */
 #define READ_SIZE 65536u
 
+/* The app sends in chunks; how long the body is, is then said by its end alone [http.c, Curl_http_body]. */
+static bool is_chunked(const struct shadow *shadow)
+{
+  static const char name[] = "Transfer-Encoding:";
+  const struct curl_slist *line = (const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER];
+  for (; line; line = line->next)
+    if (strncasecmp(line->data, name, sizeof(name) - 1) == 0 &&
+        strcasestr(line->data + sizeof(name) - 1, "chunked"))
+      return true;
+  return false;
+}
+
+/* As the app has set it; negative: not at all. */
 static int64_t expected_size(const struct shadow *shadow)
 {
   return (int64_t)
@@ -24,7 +38,8 @@ static int64_t expected_size(const struct shadow *shadow)
 /* As libcurl would ask: since 8.7 not for more than is missing of the announced size. */
 static size_t next_room(const struct body *body)
 {
-  int64_t expected = expected_size(body->shadow), missing = expected - (int64_t)body->read.len;
+  int64_t expected = body->chunked ? -1 : expected_size(body->shadow),
+          missing = expected - (int64_t)body->read.len;
   if (expected < 0)
     return READ_SIZE;
   if (missing <= 0)
@@ -35,7 +50,7 @@ static size_t next_room(const struct body *body)
 /* With chunked coding each piece of the app's is a chunk. False without memory. */
 static bool note_end(struct body *body)
 {
-  return expected_size(body->shadow) >= 0 ||
+  return (!body->chunked && expected_size(body->shadow) >= 0) ||
          buffer_append(&body->ends, &body->read.len, sizeof(body->read.len));
 }
 
@@ -115,6 +130,7 @@ void body_open(struct body *body, uint64_t limit)
   else {
     body->whole = false;
     body->fed = true;
+    body->chunked = is_chunked(shadow);
     read_ahead(body, limit);
   }
 }

@@ -14,6 +14,7 @@ struct body {
   struct idem_span span; /* the whole body, if `whole` */
   bool whole;            /* false: larger than the limit, or the app's reader paused or gave up */
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
+  bool chunked;          /* fed, in chunks: an announced size means nothing */
   struct form_body form;
   struct buffer read;
   struct buffer ends; /* size_t offsets in `read` at which the app's reader gave less than it could */

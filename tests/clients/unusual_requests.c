@@ -129,6 +129,16 @@ static void post_from(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(reader->text));
 }
 
+/* A size that is not the body's: what goes out in chunks ends where the reader says. */
+static void chunked_and_sized(CURL *handle, struct reader *reader)
+{
+  static struct curl_slist chunked = {(char *)(uintptr_t) "Transfer-Encoding: chunked", NULL};
+  read_from(handle, reader);
+  curl_easy_setopt(handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, 2L);
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, &chunked);
+}
+
 static void paused_reader(CURL *handle, struct reader *reader)
 {
   post_from(handle, reader);
@@ -216,6 +226,7 @@ static const struct {
     {"form-taken-away", form_taken_away},
     {"form", form},
     {"empty-post", empty_post},
+    {"chunked-and-sized", chunked_and_sized},
     {"paused-reader", paused_reader},
     {"greedy-reader", greedy_reader},
     {"ioctl-reader", ioctl_reader},

@@ -44,6 +44,7 @@ ParameterizedTestParameters(odd_requests, what_goes_out_is_what_goes_out_without
       {"form-taken-away", "bypass"},
       {"form", "stored"},
       {"empty-post", "stored"},
+      {"chunked-and-sized", "stored"},
       {"paused-reader", "bypass"},
       {"greedy-reader", "stored"},
       {"engine-cookie", "stored"},
