@@ -10,6 +10,7 @@
 #include "shim/hooks/hook.h"
 #include "shim/rescue/fork.h"
 #include "shim/rescue/rescue.h"
+#include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
@@ -54,6 +55,8 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
 /* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
 static bool has_room(void)
 {
+  if (!process_is_alive())
+    return false;
   if (!stack_suffices())
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
   else if (!settings_replays_tape() && !fd_headroom())

@@ -6,6 +6,7 @@
 #include "shim/handle/callbacks.h"
 #include "shim/handle/multi.h"
 #include "shim/hooks/hook.h"
+#include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
@@ -31,9 +32,10 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, settings());
-  if (rule && stack_suffices())
+  bool alive = process_is_alive();
+  if (rule && alive && stack_suffices())
     return idem_easy_perform(shadow, rule);
-  if (rule)
+  if (rule && alive)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = REPLAYED_NOT;
   if (rule && settings_replays_tape())

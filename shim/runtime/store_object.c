@@ -3,6 +3,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/libcurl/dl.h"
+#include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "tape/tape.h"
@@ -18,7 +19,7 @@
 /* How long a store that could not be opened is left alone. */
 #define RETRY_US 10000000
 
-static pthread_once_t object_once = PTHREAD_ONCE_INIT;
+static pthread_once_t object_once = PTHREAD_ONCE_INIT, end_once = PTHREAD_ONCE_INIT;
 static void *store_object;
 
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -89,6 +90,11 @@ static void load_store_object(void)
                  why ? why : "its place is unknown");
 }
 
+static void watch_end(void)
+{
+  process_watch_end((int (*)(void (*)(void)))dl_real_sym(store_object, "OPENSSL_atexit"));
+}
+
 /* The table of functions that the object has under this name, or NULL with the reason said. */
 static const void *object_api(const char *symbol, uint32_t version, uint32_t size)
 {
@@ -100,6 +106,8 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
                    "libidemshim-store.so belongs to another version; install both objects together");
     api = NULL;
   }
+  if (api)
+    pthread_once(&end_once, watch_end);
   return api;
 }
 

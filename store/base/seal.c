@@ -6,6 +6,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,6 +62,19 @@ int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_e
                         path);
 }
 
+/* OpenSSL may end before the program's last call does. */
+static _Atomic bool over;
+
+static void note_end(void)
+{
+  over = true;
+}
+
+static void watch_end(void)
+{
+  OPENSSL_atexit(note_end);
+}
+
 /* HKDF (RFC 5869): extract with the salt, then one block of expansion for each use. */
 
 static bool hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SEAL_KEY_SIZE])
@@ -80,7 +95,9 @@ static bool expand(const uint8_t extracted[SEAL_KEY_SIZE], const char *info, uin
 int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint8_t key[SEAL_KEY_SIZE],
                 uint8_t check[SEAL_CHECK_SIZE])
 {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
   uint8_t extracted[SEAL_KEY_SIZE], checked[SEAL_KEY_SIZE];
+  pthread_once(&once, watch_end);
   bool done = hmac(salt.data, salt.len, master, SEAL_KEY_SIZE, extracted) &&
               expand(extracted, "idemshim records 1", key) &&
               expand(extracted, "idemshim key check 1", checked);
@@ -96,7 +113,7 @@ int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint
 int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
                  struct idem_span bound, uint8_t *data, size_t len)
 {
-  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+  EVP_CIPHER_CTX *cipher = over ? NULL : EVP_CIPHER_CTX_new();
   int out = 0;
   bool done = cipher && EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) &&
               EVP_EncryptUpdate(cipher, NULL, &out, (const void *)bound.data, (int)bound.len) &&
@@ -113,7 +130,7 @@ int seal_decrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONC
   if (len < SEAL_TAG_SIZE)
     return -EBADMSG;
   len -= SEAL_TAG_SIZE;
-  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+  EVP_CIPHER_CTX *cipher = over ? NULL : EVP_CIPHER_CTX_new();
   if (!cipher)
     return -ENOMEM;
   int out = 0;

@@ -27,7 +27,7 @@ int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint
                 uint8_t check[SEAL_CHECK_SIZE]);
 
 /* Works in place; `data` has room for the tag behind its `len` bytes. `bound` is authenticated with them. A
- * nonce must never be used twice under one key. 0, -ENOMEM. */
+ * nonce must never be used twice under one key. 0, -ENOMEM (also after OPENSSL_cleanup()). */
 int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
                  struct idem_span bound, uint8_t *data, size_t len);
 
