@@ -83,6 +83,20 @@ static void print_rule(const struct idem_rule *rule)
   free(text);
 }
 
+/* What a rule gives up, and whoever wrote it may not have meant to. */
+static void print_warning(const struct idem_rule *rule)
+{
+  if (rule->keying.tenant == IDEM_TENANT_NONE)
+    printf(
+        "  %-18s  %s! tenant=none: an answer is given to everybody, whatever key, cookies or password they "
+        "have%s\n",
+        "", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
+  if (rule->trust == IDEM_TRUST_NONE)
+    printf("  %-18s  %s! trust=none: an answer that was fetched without verification is given to calls that "
+           "verify%s\n",
+           "", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
+}
+
 /* The built-in rules are many: one line for each provider, which has its rules in a row. */
 static size_t print_provider(const struct idem_config *config, size_t first)
 {
@@ -103,7 +117,8 @@ static void print_rules(const struct cli_check *check)
   printf("\n%srules, of which the first that matches counts%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
   for (size_t i = 0; i < config->rule_count;) {
     if (check->all || !config->rules[i].name) {
-      print_rule(&config->rules[i++]);
+      print_rule(&config->rules[i]);
+      print_warning(&config->rules[i++]);
       continue;
     }
     i = print_provider(config, i);
@@ -134,6 +149,7 @@ static void print_call(const struct cli_check *check)
     print_rule(check->rule);
   printf("  %s\n", cli_check_verdict(check));
   if (check->rule && check->rule->action == IDEM_ACTION_STORE) {
+    print_warning(check->rule);
     putchar('\n');
     print_treatment(check->rule);
   }

@@ -66,6 +66,18 @@ Test(cli_check, host_port_and_path_are_taken_from_the_url_as_libcurl_would)
   }
 }
 
+Test(cli_check, what_a_rule_gives_up_is_said)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=a.example tenant=none; host=b.example trust=none; host=c.example");
+  struct run all = run_plain(&w, "idemshim", "check", NULL);
+  cr_expect(strstr(all.out, "! tenant=none: an answer is given to everybody"), "%s", all.out);
+  cr_expect(strstr(all.out, "! trust=none: "), "%s", all.out);
+  run_release(&all);
+  struct run one = run_plain(&w, "idemshim", "check", "https://c.example/", NULL);
+  cr_expect_not(strstr(one.out, "!"), "%s", one.out);
+  run_release(&one);
+}
+
 Test(cli_check, the_first_rule_wins_and_bypass_is_told)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=a.example path=/private action=bypass; host=a.example ttl=7d");
