@@ -72,7 +72,8 @@
   X(ABSTRACT_UNIX_SOCKET)
 
 /* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it; what a call
- * demands of the server's identity; and what decides whether a redirect is followed. */
+ * demands of the server's identity; what decides whether a redirect is followed; and
+ * where a credential is read from. */
 #define OPTIONS_RARE(X)                                                                                      \
   X(VERBOSE)                                                                                                 \
   X(DEBUGFUNCTION)                                                                                           \
@@ -110,6 +111,7 @@
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \
   X(PRE_PROXY)                                                                                               \
+  X(NETRC_FILE)                                                                                              \
   X(PINNEDPUBLICKEY)                                                                                         \
   X(CAINFO)                                                                                                  \
   X(CAPATH)                                                                                                  \
@@ -144,7 +146,7 @@
   X(CRLF, LIVE, "changes the body on its way")                                                               \
   X(TRANSFERTEXT, LIVE, "changes the body on its way")                                                       \
   X(TIMECONDITION, LIVE, "asks for an answer by its age")                                                    \
-  X(NETRC, LIVE, "takes the credential from a file, so the tenant is unknown")                               \
+  X(NETRC, LIVE, "takes the credential from a file, if there is one")                                        \
   X(REQUEST_TARGET, LIVE, "the path is not the URL's")                                                       \
   X(DEFAULT_PROTOCOL, LIVE, "the scheme is not the URL's")                                                   \
   X(CONNECT_ONLY, LIVE, "wants the connection itself")                                                       \

@@ -193,6 +193,9 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option);
 
 /* The name of an option that is set and leaves this way open only, or NULL. */
 const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24]);
+/* The same, but for the option of this number (0: all count). */
+const char *shadow_needs_besides(const struct shadow *shadow, enum option_way route, unsigned beside,
+                                 char room[24]);
 
 /* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
 void shadow_lock_all(void);

@@ -8,9 +8,12 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static struct idem_span span_of(const char *text)
 {
@@ -355,9 +358,24 @@ static const char *build_cookies(struct request *request)
   return NULL;
 }
 
+/* Programs ask for it in case that there is one: git does for each call. Without, nobody logs in by it. */
+static bool has_no_netrc(const struct shadow *shadow)
+{
+  const char *file = (const char *)shadow_value(shadow, CURLOPT_NETRC_FILE), *home = getenv("HOME");
+  char path[4096];
+  int saved = errno;
+  if (!file && home && (size_t)snprintf(path, sizeof(path), "%s/.netrc", home) < sizeof(path))
+    file = path;
+  bool absent = file && access(file, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+  errno = saved;
+  return absent;
+}
+
 static const char *shadow_reason(const struct shadow *shadow, char room[24])
 {
   const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
+  if (reason && strcmp(reason, "NETRC") == 0 && has_no_netrc(shadow))
+    reason = shadow_needs_besides(shadow, NEEDS_LIVE, option_number(CURLOPT_NETRC), room);
   /* Some versions send a PUT then, and others a POST. */
   if (!reason && shadow->upload && shadow->request != HTTP_PUT)
     reason = "UPLOAD and another method";

@@ -222,6 +222,21 @@ Test(keys, an_answer_that_was_fetched_without_verification_serves_none_that_veri
   cr_expect_eq(trusting_of(none, any), 1);
 }
 
+Test(keys, a_netrc_that_is_not_there_makes_no_call_live)
+{
+  char file[300];
+  snprintf(file, sizeof(file), "%s/a-netrc", w.dir);
+  const char *const options[4] = {"--netrc-file", file, "--netrc-optional"};
+  const char *url = world_url(&w, target);
+  cr_expect_eq(sent_of(options, options, url, url), 1);
+  struct run r =
+      run_plain(&w, "sh", "-c", world_text(&w, "echo machine 127.0.0.1 login me password x >%s", file), NULL);
+  expect_success(&r);
+  run_release(&r);
+  cr_expect_eq(sent_of(options, options, url, url), 2);
+  cr_expect(log_contains(&w, "\"reason\":\"NETRC\""));
+}
+
 Test(keys, where_redirects_are_followed_it_counts_how_far)
 {
   const char *const l[4] = {"-L"}, *const few[4] = {"-L", "--max-redirs", "3"};
