@@ -14,6 +14,7 @@
 #include "cli/view/prompt.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,14 @@ static size_t room_left(const struct listing *listing)
 }
 
 /* Padded to the column's width, with what stands between it and the next. */
-static void put_cell(FILE *out, const struct listing *listing, size_t i, const char *text)
+static __attribute__((format(printf, 4, 5))) void put_cell(FILE *out, const struct listing *listing, size_t i,
+                                                           const char *format, ...)
 {
+  char text[CLI_UNIT_SIZE];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
   if (is_shown(listing, i))
     fprintf(out, "%*s%*s", listing->column[i].width, text, BETWEEN, "");
 }
@@ -76,7 +83,7 @@ static void begin(const struct listing *listing)
   }
   fputs(cli_style(CLI_BOLD), stdout);
   for (size_t i = 0; i < listing->column_count; i++)
-    put_cell(stdout, listing, i, listing->column[i].title);
+    put_cell(stdout, listing, i, "%s", listing->column[i].title);
   printf("%s%s\n", listing->last, cli_style(CLI_PLAIN));
 }
 
@@ -115,55 +122,30 @@ static const struct column answer_columns[] = {
     [TOKENS] = {"TOKENS", 11, true},
 };
 
-/* One cell; every one fits CLI_UNIT_SIZE. */
-static void answer_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct idem_answer *answer,
-                        int64_t now_us)
-{
-  struct cli_tokens tokens = cli_tokens(&answer->usage, "-");
-  switch (column) {
-  case ID:
-    memcpy(cell, answer->id, IDEM_ID_SIZE);
-    break;
-  case AGE:
-    cli_age(cell, now_us > answer->stored_us ? (uint64_t)(now_us - answer->stored_us) : 0);
-    strcat(cell, answer->is_old ? "-" : cli_answer_expired(answer, now_us) ? "!" : " ");
-    break;
-  case STATUS:
-    snprintf(cell, CLI_UNIT_SIZE, "%u", answer->status);
-    break;
-  case KIND:
-    strcpy(cell, cli_answer_kind(answer));
-    break;
-  case SIZE:
-    cli_bytes(cell, answer->body.len);
-    break;
-  case TOOK:
-    cli_duration(cell, answer->duration_ms);
-    break;
-  case TOKENS:
-    if (answer->usage.input < 0 && answer->usage.output < 0)
-      strcpy(cell, "-");
-    else
-      snprintf(cell, CLI_UNIT_SIZE, "%.16s+%.16s", tokens.input, tokens.output);
-    break;
-  }
-}
-
 /* The call has at most half of the room, so that some of the prompt is seen too. Without a terminal it is whole, and the
  * line ends somewhere all the same. */
 static void put_answer(FILE *out, const struct listing *listing, const struct idem_answer *answer)
 {
   enum { LONGEST = 240 };
   char cell[CLI_UNIT_SIZE], *call = cli_call_text(answer, CLI_CALL_SHORT);
+  bool expired = cli_answer_expired(answer, listing->now_us);
+  uint64_t age_us = listing->now_us > answer->stored_us ? (uint64_t)(listing->now_us - answer->stored_us) : 0;
+  struct cli_tokens tokens = cli_tokens(&answer->usage, "-");
   char *prompt = cli_prompt(answer->request_body);
   size_t room = room_left(listing), half = room / 2, used = 0;
   if (room == CLI_UNCUT)
     half = room = LONGEST;
-  fputs(cli_answer_expired(answer, listing->now_us) ? cli_style(CLI_DIM) : "", out);
-  for (size_t i = 0; i < listing->column_count; i++) {
-    answer_cell(cell, i, answer, listing->now_us);
-    put_cell(out, listing, i, cell);
-  }
+  fputs(expired ? cli_style(CLI_DIM) : "", out);
+  put_cell(out, listing, ID, "%s", answer->id);
+  put_cell(out, listing, AGE, "%s%s", cli_age(cell, age_us), answer->is_old ? "-" : expired ? "!" : " ");
+  put_cell(out, listing, STATUS, "%u", answer->status);
+  put_cell(out, listing, KIND, "%s", cli_answer_kind(answer));
+  put_cell(out, listing, SIZE, "%s", cli_bytes(cell, answer->body.len));
+  put_cell(out, listing, TOOK, "%s", cli_duration(cell, answer->duration_ms));
+  if (answer->usage.input < 0 && answer->usage.output < 0)
+    put_cell(out, listing, TOKENS, "-");
+  else
+    put_cell(out, listing, TOKENS, "%.16s+%.16s", tokens.input, tokens.output);
   if (call)
     used = cli_put_line(out, call, strlen(call), half);
   if (prompt && *prompt && room - used > 4) {
@@ -271,57 +253,27 @@ static const struct column record_columns[] = {
     [TOTAL] = {"TOOK", 7, false}, [BYTES] = {"SIZE", 9, false},
 };
 
-/* One cell; "-" where there was nothing. */
-static void record_cell(char cell[CLI_UNIT_SIZE], size_t column, const struct tape_record *record)
-{
-  char day[CLI_UNIT_SIZE];
-  int64_t first_us = record->outcome.first_byte_us;
-  switch (column) {
-  case NUMBER:
-    snprintf(cell, CLI_UNIT_SIZE, "%" PRIu64, record->number);
-    break;
-  case TIME:
-    snprintf(cell, CLI_UNIT_SIZE, "%.30s.%03u", cli_time(day, record->call.started_us),
-             (unsigned)(record->call.started_us / 1000 % 1000));
-    break;
-  case LANE:
-    snprintf(cell, CLI_UNIT_SIZE, "%" PRIu32 ".%" PRIu32, record->process, record->call.lane);
-    break;
-  case WHAT:
-    strcpy(cell, tape_what_name(record->call.what));
-    break;
-  case OUTCOME:
-    snprintf(cell, CLI_UNIT_SIZE, record->outcome.status ? "%u" : "-", record->outcome.status);
-    break;
-  case WAIT:
-    if (first_us < 0)
-      strcpy(cell, "-");
-    else
-      cli_duration(cell, (uint64_t)first_us / 1000);
-    break;
-  case TOTAL:
-    cli_duration(cell, record->call.duration_us / 1000);
-    break;
-  case BYTES:
-    cli_bytes(cell, record->outcome.body_len);
-    break;
-  }
-}
-
-/* libcurl's name for what went wrong stands before the call. */
+/* "-" where there was nothing. libcurl's name for what went wrong stands before the call. */
 static void print_record(const struct listing *listing, const struct tape_record *record)
 {
+  const struct tape_outcome *outcome = &record->outcome;
   struct idem_answer view = cli_record_view(record);
   char cell[CLI_UNIT_SIZE], *call = cli_call_text(&view, CLI_CALL_SHORT), *text = NULL;
-  uint32_t failed = record->outcome.curl_code;
+  uint32_t failed = outcome->curl_code;
   fputs(cli_record_failed(record)          ? cli_style(CLI_RED)
         : record->call.what == TAPE_RESCUE ? cli_style(CLI_DIM)
                                            : "",
         stdout);
-  for (size_t i = 0; i < listing->column_count; i++) {
-    record_cell(cell, i, record);
-    put_cell(stdout, listing, i, cell);
-  }
+  put_cell(stdout, listing, NUMBER, "%" PRIu64, record->number);
+  put_cell(stdout, listing, TIME, "%.30s.%03u", cli_time(cell, record->call.started_us),
+           (unsigned)(record->call.started_us / 1000 % 1000));
+  put_cell(stdout, listing, LANE, "%" PRIu32 ".%" PRIu32, record->process, record->call.lane);
+  put_cell(stdout, listing, WHAT, "%s", tape_what_name(record->call.what));
+  put_cell(stdout, listing, OUTCOME, outcome->status ? "%u" : "-", outcome->status);
+  put_cell(stdout, listing, WAIT, "%s",
+           outcome->first_byte_us < 0 ? "-" : cli_duration(cell, (uint64_t)outcome->first_byte_us / 1000));
+  put_cell(stdout, listing, TOTAL, "%s", cli_duration(cell, record->call.duration_us / 1000));
+  put_cell(stdout, listing, BYTES, "%s", cli_bytes(cell, outcome->body_len));
   if (call &&
       asprintf(&text, "%s%s%s", failed ? cli_curl_error(failed) : "", failed ? "  " : "", call) >= 0) {
     cli_put_line(stdout, text, strlen(text), room_left(listing));

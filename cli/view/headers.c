@@ -14,43 +14,15 @@
 static const char *const secret_headers[] = {"Set-Cookie", "Set-Cookie2", "Authentication-Info",
                                              "Proxy-Authentication-Info"};
 
-/* By name, in any case. */
-static bool is_secret(const char *line, size_t name_len)
-{
-  for (size_t i = 0; i < sizeof(secret_headers) / sizeof(secret_headers[0]); i++)
-    if (strlen(secret_headers[i]) == name_len && strncasecmp(line, secret_headers[i], name_len) == 0)
-      return true;
-  return false;
-}
-
 /* How much of a line may be shown: all of it, or up to the colon. */
 static size_t shown(const char *line, size_t len, bool raw)
 {
   const char *colon = memchr(line, ':', len);
-  if (raw || !colon || !is_secret(line, (size_t)(colon - line)))
-    return len;
-  return (size_t)(colon - line) + 1;
-}
-
-/* The name stays when the value goes. */
-static void put_line(FILE *out, const char *line, size_t len, struct cli_header_style style)
-{
-  size_t part = shown(line, len, style.raw);
-  if (style.exact)
-    fwrite(line, 1, part, out);
-  else
-    cli_put_line(out, line, part, CLI_UNCUT);
-  if (part < len)
-    fputs(" [redacted]", out);
-}
-
-/* `exact` keeps the line's own CRLF. */
-static void put_end(FILE *out, const char *end, size_t len, bool exact)
-{
-  if (exact)
-    fwrite(end, 1, len, out);
-  else
-    fputc('\n', out);
+  size_t name = colon ? (size_t)(colon - line) : 0;
+  for (size_t i = 0; colon && !raw && i < sizeof(secret_headers) / sizeof(secret_headers[0]); i++)
+    if (strlen(secret_headers[i]) == name && strncasecmp(line, secret_headers[i], name) == 0)
+      return name + 1;
+  return len;
 }
 
 /* Line by line, whatever ends the lines: LF alone is seen in the wild. */
@@ -61,10 +33,17 @@ void cli_put_headers(FILE *out, struct idem_span headers, const char *indent, st
     size_t len = (size_t)(next - line), text = len;
     while (text && (line[text - 1] == '\n' || line[text - 1] == '\r'))
       text--;
-    if (text && !style.exact)
-      fputs(indent, out);
-    put_line(out, line, text, style);
-    put_end(out, line + text, len - text, style.exact);
+    size_t part = shown(line, text, style.raw);
+    const char *mark = part < text ? " [redacted]" : ""; /* the name stays when the value goes */
+    if (style.exact) {
+      fwrite(line, 1, part, out);
+      fputs(mark, out);
+      fwrite(line + text, 1, len - text, out);
+    } else {
+      fputs(text ? indent : "", out);
+      cli_put_line(out, line, part, CLI_UNCUT);
+      fprintf(out, "%s\n", mark);
+    }
     line = next;
   }
 }
