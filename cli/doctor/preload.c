@@ -2,7 +2,6 @@
 /* Our library, and those that are preloaded beside it. */
 #include "cli/doctor/doctor.h"
 
-#include "cli/elf/elf_cache.h"
 #include "cli/launch/launch.h"
 #include "cli/view/rules.h"
 #include "config/config.h"

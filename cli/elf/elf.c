@@ -19,7 +19,7 @@ enum { OWN_MACHINE = EM_AARCH64 };
 
 /* The one place in which an offset of the file becomes a pointer: NULL if any of the bytes lies
  * outside. */
-const void *cli_elf_at(const struct cli_elf *elf, uint64_t offset, uint64_t size)
+static const void *at_offset(const struct cli_elf *elf, uint64_t offset, uint64_t size)
 {
   return offset <= elf->size && size <= elf->size - offset ? elf->bytes + offset : NULL;
 }
@@ -34,10 +34,10 @@ static const char *text_at(const struct cli_elf *elf, const char *start)
 /* The n-th segment of a type, from 0. */
 static const Elf64_Phdr *segment(const struct cli_elf *elf, uint32_t type, size_t n)
 {
-  const Elf64_Ehdr *header = cli_elf_at(elf, 0, sizeof(*header));
+  const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
   for (unsigned i = 0; header && i < header->e_phnum; i++) {
     const Elf64_Phdr *at =
-        cli_elf_at(elf, header->e_phoff + (uint64_t)i * header->e_phentsize, sizeof(Elf64_Phdr));
+        at_offset(elf, header->e_phoff + (uint64_t)i * header->e_phentsize, sizeof(Elf64_Phdr));
     if (at && at->p_type == type && n-- == 0)
       return at;
   }
@@ -46,12 +46,12 @@ static const Elf64_Phdr *segment(const struct cli_elf *elf, uint32_t type, size_
 
 /* An address of the program's memory, as a place in its file: the segment that holds it says
  * where. */
-const void *cli_elf_at_address(const struct cli_elf *elf, uint64_t address, uint64_t size)
+static const void *at_address(const struct cli_elf *elf, uint64_t address, uint64_t size)
 {
   const Elf64_Phdr *load;
   for (size_t i = 0; (load = segment(elf, PT_LOAD, i)); i++)
     if (address >= load->p_vaddr && address - load->p_vaddr < load->p_filesz)
-      return cli_elf_at(elf, load->p_offset + (address - load->p_vaddr), size);
+      return at_offset(elf, load->p_offset + (address - load->p_vaddr), size);
   return NULL;
 }
 
@@ -60,19 +60,10 @@ const void *cli_elf_at_address(const struct cli_elf *elf, uint64_t address, uint
 /* Made for another kind of machine: its program headers are not even looked at. */
 static bool is_foreign(const struct cli_elf *elf)
 {
-  const Elf64_Ehdr *header = cli_elf_at(elf, 0, sizeof(*header));
+  const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
   return !header || header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
          header->e_machine != OWN_MACHINE || header->e_phoff % _Alignof(Elf64_Phdr) ||
          header->e_phentsize != sizeof(Elf64_Phdr);
-}
-
-static void find_dynamic(struct cli_elf *elf)
-{
-  const Elf64_Phdr *at = segment(elf, PT_DYNAMIC, 0);
-  if (!at || at->p_offset % _Alignof(Elf64_Dyn))
-    return;
-  elf->dynamic = cli_elf_at(elf, at->p_offset, at->p_filesz);
-  elf->dynamic_count = elf->dynamic ? at->p_filesz / sizeof(Elf64_Dyn) : 0;
 }
 
 /* -ENOEXEC for what is no ELF file. The descriptor stays the caller's. */
@@ -93,8 +84,10 @@ int cli_elf_open_fd(struct cli_elf *elf, int fd)
     return -ENOEXEC;
   }
   elf->foreign = is_foreign(elf);
-  if (!elf->foreign)
-    find_dynamic(elf);
+  const Elf64_Phdr *at = elf->foreign ? NULL : segment(elf, PT_DYNAMIC, 0);
+  if (at && at->p_offset % _Alignof(Elf64_Dyn) == 0)
+    elf->dynamic = at_offset(elf, at->p_offset, at->p_filesz);
+  elf->dynamic_count = elf->dynamic ? at->p_filesz / sizeof(Elf64_Dyn) : 0;
   return 0;
 }
 
@@ -125,7 +118,7 @@ void cli_elf_close(struct cli_elf *elf)
 const char *cli_elf_interpreter(const struct cli_elf *elf)
 {
   const Elf64_Phdr *at = segment(elf, PT_INTERP, 0);
-  return at ? text_at(elf, cli_elf_at(elf, at->p_offset, at->p_filesz)) : NULL;
+  return at ? text_at(elf, at_offset(elf, at->p_offset, at->p_filesz)) : NULL;
 }
 
 /* Entries of one tag in their order; DT_NEEDED has one for each library. */
@@ -145,11 +138,155 @@ const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t 
   uint64_t strings, offset;
   if (!cli_elf_dynamic(elf, DT_STRTAB, 0, &strings) || !cli_elf_dynamic(elf, tag, n, &offset))
     return NULL;
-  return text_at(elf, cli_elf_at_address(elf, strings + offset, 1));
+  return text_at(elf, at_address(elf, strings + offset, 1));
 }
 
 /* Anywhere in the file: code, strings, debugging information. */
 const char *cli_elf_find(const struct cli_elf *elf, const char *text)
 {
   return elf->bytes ? memmem(elf->bytes, elf->size, text, strlen(text)) : NULL;
+}
+
+/* ---- who defines a function, who wants it, and whether the file's own calls of it can be taken ---- */
+
+/* A table at an address; NULL if the file has none there, or a crooked one. */
+static const void *table_at(const struct cli_elf *elf, uint64_t address, uint64_t size)
+{
+  const void *at = at_address(elf, address, size);
+  return (uintptr_t)at % _Alignof(Elf64_Sym) ? NULL : at;
+}
+
+/* A table and its strings, both inside of the file. */
+struct symbols {
+  const Elf64_Sym *table;
+  size_t count;
+  const char *names;
+  uint64_t names_size;
+};
+
+/* ---- sections, which a program may have been stripped of ---- */
+
+/* NULL for an index that there is none of. */
+static const Elf64_Shdr *section_at(const struct cli_elf *elf, unsigned index)
+{
+  const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
+  if (!header || index >= header->e_shnum || header->e_shoff % _Alignof(Elf64_Shdr) ||
+      header->e_shentsize != sizeof(Elf64_Shdr))
+    return NULL;
+  return at_offset(elf, header->e_shoff + (uint64_t)index * sizeof(Elf64_Shdr), sizeof(Elf64_Shdr));
+}
+
+/* The string at that offset is exactly this name. */
+static bool is_name(const char *names, uint64_t names_size, uint64_t offset, const char *name)
+{
+  size_t len = strlen(name) + 1;
+  return offset < names_size && len <= names_size - offset && memcmp(names + offset, name, len) == 0;
+}
+
+/* False also for a file that was stripped of its sections. */
+bool cli_elf_has_section(const struct cli_elf *elf, const char *name)
+{
+  const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
+  const Elf64_Shdr *strings = header ? section_at(elf, header->e_shstrndx) : NULL, *at;
+  const char *names = strings ? at_offset(elf, strings->sh_offset, strings->sh_size) : NULL;
+  for (unsigned i = 0; names && (at = section_at(elf, i)); i++)
+    if (is_name(names, strings->sh_size, at->sh_name, name))
+      return true;
+  return false;
+}
+
+/* ---- tables of symbols ---- */
+
+/* The whole table, with the strings that it names. */
+static bool symbols_of_section(const struct cli_elf *elf, uint32_t type, struct symbols *out)
+{
+  const Elf64_Shdr *at = NULL, *strings;
+  for (unsigned i = 0; (at = section_at(elf, i)) && at->sh_type != type;)
+    i++;
+  strings = at ? section_at(elf, at->sh_link) : NULL;
+  if (!strings || at->sh_offset % _Alignof(Elf64_Sym))
+    return false;
+  *out = (struct symbols){.table = at_offset(elf, at->sh_offset, at->sh_size),
+                          .count = at->sh_size / sizeof(Elf64_Sym),
+                          .names = at_offset(elf, strings->sh_offset, strings->sh_size),
+                          .names_size = strings->sh_size};
+  return out->table && out->names;
+}
+
+/* Without sections nothing says how many there are, but linkers write the strings behind the symbols. */
+static bool symbols_of_dynamic(const struct cli_elf *elf, struct symbols *out)
+{
+  uint64_t table, names, size;
+  if (!cli_elf_dynamic(elf, DT_SYMTAB, 0, &table) || !cli_elf_dynamic(elf, DT_STRTAB, 0, &names) ||
+      !cli_elf_dynamic(elf, DT_STRSZ, 0, &size) || names < table)
+    return false;
+  *out = (struct symbols){.table = table_at(elf, table, names - table),
+                          .count = (names - table) / sizeof(Elf64_Sym),
+                          .names = at_address(elf, names, size),
+                          .names_size = size};
+  return out->table && out->names;
+}
+
+/* The index of the first symbol of this name that is defined here, or is not; 0, which is nobody's, for none.
+ */
+static size_t find(const struct symbols *symbols, const char *name, bool defined)
+{
+  for (size_t i = 1; i < symbols->count; i++)
+    if ((symbols->table[i].st_shndx != SHN_UNDEF) == defined &&
+        is_name(symbols->names, symbols->names_size, symbols->table[i].st_name, name))
+      return i;
+  return 0;
+}
+
+/* Sections say how long the table is; where they are gone, the layout that linkers use does. */
+static size_t find_dynamic(const struct cli_elf *elf, const char *name, bool defined)
+{
+  struct symbols symbols;
+  if (!symbols_of_section(elf, SHT_DYNSYM, &symbols) && !symbols_of_dynamic(elf, &symbols))
+    return 0;
+  return find(&symbols, name, defined);
+}
+
+/* Defined here, and seen by the dynamic linker. */
+bool cli_elf_exports(const struct cli_elf *elf, const char *name)
+{
+  return find_dynamic(elf, name, true) != 0;
+}
+
+/* Wanted from whoever has it. */
+bool cli_elf_imports(const struct cli_elf *elf, const char *name)
+{
+  return find_dynamic(elf, name, false) != 0;
+}
+
+/* Found by the debugger's table and not by the dynamic one: linked in statically, out of reach. */
+bool cli_elf_hides(const struct cli_elf *elf, const char *name)
+{
+  struct symbols symbols;
+  return symbols_of_section(elf, SHT_SYMTAB, &symbols) && find(&symbols, name, true) &&
+         !cli_elf_exports(elf, name);
+}
+
+/* ---- calls ---- */
+
+/* True if one of the relocations is for the symbol. */
+static bool relocates(const struct cli_elf *elf, int64_t table_tag, int64_t size_tag, size_t symbol)
+{
+  uint64_t table, size;
+  if (!cli_elf_dynamic(elf, table_tag, 0, &table) || !cli_elf_dynamic(elf, size_tag, 0, &size))
+    return false;
+  const Elf64_Rela *at = table_at(elf, table, size);
+  for (size_t i = 0; at && i < size / sizeof(*at); i++)
+    if (ELF64_R_SYM(at[i].r_info) == symbol)
+      return true;
+  return false;
+}
+
+/* A definition that the file itself refers to through a relocation is looked up by the dynamic
+ * linker, so a preload comes first. One that was linked with -Bsymbolic, or is hidden, has none. */
+bool cli_elf_binds_late(const struct cli_elf *elf, const char *name)
+{
+  size_t symbol = find_dynamic(elf, name, true);
+  return symbol &&
+         (relocates(elf, DT_JMPREL, DT_PLTRELSZ, symbol) || relocates(elf, DT_RELA, DT_RELASZ, symbol));
 }

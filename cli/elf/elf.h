@@ -34,11 +34,6 @@ int cli_elf_open(struct cli_elf *elf, const char *path);
 int cli_elf_open_fd(struct cli_elf *elf, int fd);
 void cli_elf_close(struct cli_elf *elf);
 
-/* The `size` bytes at an offset in the file, or at an address of the program; NULL if there are not so many.
- */
-const void *cli_elf_at(const struct cli_elf *elf, uint64_t offset, uint64_t size);
-const void *cli_elf_at_address(const struct cli_elf *elf, uint64_t address, uint64_t size);
-
 /* The dynamic linker that it asks for; NULL if it is linked statically, or a library. */
 const char *cli_elf_interpreter(const struct cli_elf *elf);
 
