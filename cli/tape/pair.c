@@ -61,40 +61,32 @@ static size_t list_names(const struct cli_pair_side *side, size_t offset, struct
   return count;
 }
 
-/* Each knows the other's number, which counts from 1. */
-static void join(struct cli_pair_side *a, struct cli_pair_side *b, size_t x, size_t y, enum cli_pairing by)
-{
-  a->item[x].partner = y + 1;
-  b->item[y].partner = x + 1;
-  a->item[x].by = b->item[y].by = by;
-}
-
-/* Walks both lists as a merge does. */
-static void pair_by(struct cli_pair_side *a, struct cli_pair_side *b, size_t offset, enum cli_pairing by,
-                    struct named *names)
+/* Walks both lists as a merge does. Each of a pair knows the other's number, which counts from 1. */
+static void pair_by(struct cli_pair_side *a, struct cli_pair_side *b, size_t offset, struct named *names)
 {
   struct named *x = names, *y = names + a->count;
   struct named *x_end = x + list_names(a, offset, x), *y_end = y + list_names(b, offset, y);
   while (x < x_end && y < y_end) {
     int order = memcmp(x->name, y->name, IDEM_KEY_SIZE);
-    if (order == 0)
-      join(a, b, x->index, y->index, by);
+    if (order == 0) {
+      a->item[x->index].partner = y->index + 1;
+      b->item[y->index].partner = x->index + 1;
+    }
     x += order <= 0;
     y += order >= 0;
   }
 }
 
-/* What one pass has paired, the next does not see. What one pass has paired, the next does not
- * see. The passes must go from strict to loose: a URL is shared by most calls of a run, and would
- * pair them by their order alone. */
+/* What one pass has paired, the next does not see. The passes must go from strict to loose: a URL is shared by most calls of
+ * a run, and would pair them by their order alone. */
 bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b)
 {
   struct named *names = calloc(a->count + b->count + 1, sizeof(*names));
   if (!names)
     return false;
-  pair_by(a, b, offsetof(struct cli_pair_item, key), CLI_SAME_KEY, names);
-  pair_by(a, b, offsetof(struct cli_pair_item, fingerprint), CLI_SAME_CONTENT, names);
-  pair_by(a, b, offsetof(struct cli_pair_item, url), CLI_SAME_URL, names);
+  pair_by(a, b, offsetof(struct cli_pair_item, key), names);
+  pair_by(a, b, offsetof(struct cli_pair_item, fingerprint), names);
+  pair_by(a, b, offsetof(struct cli_pair_item, url), names);
   free(names);
   return true;
 }

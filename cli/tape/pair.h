@@ -13,13 +13,9 @@
 
 #include "tape/tape.h"
 
-/* What two exchanges have in common that are a pair. */
-enum cli_pairing { CLI_UNPAIRED, CLI_SAME_KEY, CLI_SAME_CONTENT, CLI_SAME_URL };
-
-/* One exchange by its names. `partner` and `by` are set by cli_pair(). */
+/* One exchange by its names; `partner` is set by cli_pair(). */
 struct cli_pair_item {
   uint64_t partner; /* its number on the other tape; 0: none */
-  enum cli_pairing by;
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], url[IDEM_KEY_SIZE];
 };
 
