@@ -54,32 +54,22 @@ static int remove_each(struct idem_store *store, const struct ids *ids)
   return CLI_OK;
 }
 
-/* Without --yes nothing is removed, and the number is what the message is for. */
-static int remove_all(struct idem_store *store, bool yes)
+/* Without --yes nothing of --all is removed, and the number is what the message is for. Those of 0.1 are never looked up, so
+ * removing them costs nothing. */
+static int remove_all(struct idem_store *store, bool old, bool yes)
 {
-  struct ids ids = {0};
+  struct ids ids = {.old = old};
   struct idem_error error = {""};
   char count[CLI_UNIT_SIZE];
   int code = idem_store_each(store, collect, &ids, &error);
   if (code < 0)
     code = cli_fail(CLI_STORE, "%s", error.text);
-  else if (code == CLI_OK && !yes)
+  else if (code == CLI_OK && !old && !yes)
     code =
         cli_fail(CLI_USAGE, "--all would remove %s answers, each of which was paid for; add --yes to do it",
                  cli_count(count, ids.count));
   else if (code == CLI_OK)
     code = remove_each(store, &ids);
-  free(ids.id);
-  return code;
-}
-
-/* They are never looked up, so that this costs nothing. */
-static int remove_old(struct idem_store *store)
-{
-  struct ids ids = {.old = true};
-  struct idem_error error = {""};
-  int code = idem_store_each(store, collect, &ids, &error);
-  code = code < 0 ? cli_fail(CLI_STORE, "%s", error.text) : code == CLI_OK ? remove_each(store, &ids) : code;
   free(ids.id);
   return code;
 }
@@ -109,9 +99,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
   int code = cli_find_store(options, &store);
   if (code != CLI_OK)
     return code;
-  code = options->all   ? remove_all(store, options->yes)
-         : options->old ? remove_old(store)
-                        : remove_named(store, argv);
+  code = argc > 0 ? remove_named(store, argv) : remove_all(store, options->old, options->yes);
   idem_store_close(store);
   return code;
 }

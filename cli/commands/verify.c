@@ -8,11 +8,18 @@
 
 #include <string.h>
 
-/* A finding as text goes out at once; for JSON, `arg` is the list in which they are collected. */
+/* What is gone over, for the progress, and for JSON the list in which findings are collected. */
+struct search {
+  char what[24];
+  json_t *findings;
+};
+
+/* A finding as text goes out at once. */
 static void found(void *arg, const char *what)
 {
-  if (arg) {
-    json_array_append_new(arg, cli_json_string(what));
+  struct search *search = arg;
+  if (search->findings) {
+    json_array_append_new(search->findings, cli_json_string(what));
     return;
   }
   cli_progress_end();
@@ -21,15 +28,14 @@ static void found(void *arg, const char *what)
   puts(cli_style(CLI_PLAIN));
 }
 
-/* The store. */
-
-/* The store's progress comes with the argument of its findings, so the word for it is put in here. */
-static void store_progress(void *arg, uint64_t done, uint64_t total)
+/* Comes with the argument of the findings. */
+static void progress(void *arg, uint64_t done, uint64_t total)
 {
-  char name[] = "verify";
-  (void)arg;
-  cli_progress(name, done, total);
+  struct search *search = arg;
+  cli_progress(search->what, done, total);
 }
+
+/* The store. */
 
 /* One line, and what a damaged answer means. */
 static void print_store(const struct idem_verify *verify)
@@ -47,19 +53,19 @@ static int verify_store(const struct cli_options *options, struct idem_store *st
 {
   struct idem_verify verify = {0};
   struct idem_error error = {""};
-  json_t *findings = options->json ? json_array() : NULL;
+  struct search search = {"verify", options->json ? json_array() : NULL};
   int code = CLI_OK;
   (void)operands;
-  int result = idem_store_verify(store, &verify, found, store_progress, findings, &error);
+  int result = idem_store_verify(store, &verify, found, progress, &search, &error);
   cli_progress_end();
   if (result < 0) {
-    json_decref(findings);
+    json_decref(search.findings);
     return cli_fail(CLI_STORE, "%s", error.text);
   }
-  if (findings)
+  if (search.findings)
     code = cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o}", "answers", (json_int_t)verify.answers,
                                     "bytes", (json_int_t)verify.bytes, "damaged", (json_int_t)verify.damaged,
-                                    "strays", (json_int_t)verify.strays, "findings", findings));
+                                    "strays", (json_int_t)verify.strays, "findings", search.findings));
   else
     print_store(&verify);
   return code == CLI_OK && (verify.damaged || verify.strays) ? CLI_NO : code;
@@ -74,14 +80,6 @@ const struct cli_command cli_command_verify = {
 };
 
 /* A tape. It is not opened for us: one that cannot be opened in full is what this is for. */
-
-/* A tape is gone over by bytes, for nobody knows how many records it has. */
-static void tape_progress(void *arg, uint64_t done, uint64_t total)
-{
-  char name[] = "tape verify, bytes";
-  (void)arg;
-  cli_progress(name, done, total);
-}
 
 /* Torn and damaged are told apart: the first is a process that was killed, the second a disk. */
 static void print_totals(const struct tape_totals *totals)
@@ -100,24 +98,25 @@ static void print_totals(const struct tape_totals *totals)
 /* Reads contents too, which opening a tape does not. */
 static int verify_tape(const struct cli_options *options, int argc, char **argv)
 {
-  json_t *findings = options->json ? json_array() : NULL;
+  struct search search = {"tape verify, bytes",
+                          options->json ? json_array() : NULL}; /* nobody knows how many records */
   struct idem_error error = {""};
   struct tape_totals totals;
   struct tape_source source = {
-      .dir = argv[0], .key_file = cli_tape_key(options), .found = found, .arg = findings};
+      .dir = argv[0], .key_file = cli_tape_key(options), .found = found, .arg = &search};
   int code = CLI_OK;
   (void)argc;
-  int result = tape_verify(&source, &totals, tape_progress, &error);
+  int result = tape_verify(&source, &totals, progress, &error);
   cli_progress_end();
   if (result < 0) {
-    json_decref(findings);
+    json_decref(search.findings);
     return cli_fail(CLI_USAGE, "%s", error.text);
   }
-  if (findings)
+  if (search.findings)
     code = cli_print_json(json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "exchanges", (json_int_t)totals.exchanges, "segments",
         (json_int_t)totals.segments, "bytes", (json_int_t)totals.bytes, "torn", (json_int_t)totals.torn,
-        "damaged", (json_int_t)totals.damaged, "encrypted", totals.encrypted, "findings", findings));
+        "damaged", (json_int_t)totals.damaged, "encrypted", totals.encrypted, "findings", search.findings));
   else
     print_totals(&totals);
   return code == CLI_OK && totals.torn + totals.damaged ? CLI_NO : code;

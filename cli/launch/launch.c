@@ -108,18 +108,18 @@ static char *find_in(const char *directory, const char *place, const char *name)
   return found;
 }
 
-/* Both objects must be there: the front opens the other one beside itself at the first call. */
-static char *find_library(const char *directory)
+/* Both objects in one place: the front opens the other one beside itself at the first call, and a front of one version with
+ * a store of another would refuse to work. */
+char *cli_find_library(void)
 {
-  for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-    char *front = find_in(directory, places[i], "libidemshim.so");
+  char *directory = own_directory(), *front = NULL;
+  for (size_t i = 0; directory && !front && i < sizeof(places) / sizeof(places[0]); i++) {
     char *store = find_in(directory, places[i], "libidemshim-store.so");
+    front = store ? find_in(directory, places[i], "libidemshim.so") : NULL;
     free(store);
-    if (front && store)
-      return front;
-    free(front);
   }
-  return NULL;
+  free(directory);
+  return front;
 }
 
 /* True if LD_PRELOAD has the library already, as when `run` runs `run`. */
@@ -152,17 +152,9 @@ static int preload(const char *library)
   return failed ? cli_fail(CLI_USAGE, "LD_PRELOAD cannot be set: %s", strerror(errno)) : CLI_OK;
 }
 
-/* Both objects in one place: a front of one version with a store of another would refuse to work. */
-char *cli_find_library(void)
-{
-  char *directory = own_directory(), *library = directory ? find_library(directory) : NULL;
-  free(directory);
-  return library;
-}
-
 int cli_preload_library(void)
 {
-  char *directory = own_directory(), *library = directory ? find_library(directory) : NULL;
+  char *library = cli_find_library(), *directory = library ? NULL : own_directory();
   int code =
       library ? preload(library)
               : cli_fail(
@@ -177,25 +169,19 @@ int cli_preload_library(void)
 
 /* Starting. */
 
-/* A recording that records nothing, and a replay that has nothing to replay, are worse than none. */
-static int check_tape(const struct idem_config *config)
-{
-  bool needed = config->mode == IDEM_MODE_RECORD || config->mode == IDEM_MODE_REPLAY;
-  if (!needed || config->tape_dir)
-    return CLI_OK;
-  return cli_fail(CLI_USAGE, "no tape is named, so nothing was started; set IDEMSHIM_TAPE to its directory");
-}
-
-/* What the shim would only say in a log, and go on without rules, is an error here: the user is
- * looking. */
+/* What the shim would only say in a log, and go on without rules, is an error here: the user is looking. A recording that
+ * records nothing, and a replay that has nothing to replay, are worse than none. */
 static int check_config(int (*check)(const struct idem_config *config))
 {
   struct idem_config config;
   struct idem_error error = {""};
+  int code = CLI_OK;
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
-  int code = check_tape(&config);
-  if (code == CLI_OK && check)
+  if ((config.mode == IDEM_MODE_RECORD || config.mode == IDEM_MODE_REPLAY) && !config.tape_dir)
+    code =
+        cli_fail(CLI_USAGE, "no tape is named, so nothing was started; set IDEMSHIM_TAPE to its directory");
+  else if (check)
     code = check(&config);
   idem_config_release(&config);
   return code;
