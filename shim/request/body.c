@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A read callback is a stream that can be read once, and both the key and libcurl need its bytes. So the body
+ * is read ahead until its end or a limit, in the pieces that libcurl would ask for, and given to libcurl later
+ * by a callback of ours: in the same pieces, with the same verdict at the end, or going on with the app's
+ * reader where the reading ahead has stopped. A rewind that we cannot serve goes to the app; from then on
+ * everything comes from its reader.
+ */
 #include "shim/request/body.h"
 
 #include "shim/handle/callbacks.h"
@@ -47,13 +54,6 @@ static size_t next_room(const struct body *body)
   return missing < READ_SIZE && body->shadow->lib->version >= 0x080700 ? (size_t)missing : READ_SIZE;
 }
 
-/* With chunked coding each piece of the app's is a chunk. False without memory. */
-static bool note_end(struct body *body)
-{
-  return (!body->chunked && expected_size(body->shadow) >= 0) ||
-         buffer_append(&body->ends, &body->read.len, sizeof(body->read.len));
-}
-
 /* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
@@ -70,7 +70,9 @@ static void read_ahead(struct body *body, uint64_t limit)
       return;
     }
     body->read.len += count;
-    if (count && count < room && !note_end(body))
+    /* With chunked coding each piece of the app's is a chunk. */
+    if (count && count < room && (body->chunked || expected_size(body->shadow) < 0) &&
+        !buffer_append(&body->ends, &body->read.len, sizeof(body->read.len)))
       return;
     if (count == 0) {
       body->whole = true;
@@ -80,25 +82,15 @@ static void read_ahead(struct body *body, uint64_t limit)
   }
 }
 
+/* POSTFIELDS lie with the app, COPYPOSTFIELDS in the shadow's copy; the size may be set apart from either. */
 static void point_at_fields(struct body *body, const struct shadow *shadow)
 {
+  const struct buffer *copy = shadow->is_copied_post ? &shadow->copied_post : NULL;
+  const char *fields = copy ? copy->data : (const char *)shadow->slot[SLOT_POSTFIELDS];
   int64_t size = expected_size(shadow);
-  const char *fields =
-      shadow->is_copied_post ? shadow->copied_post.data : (const char *)shadow->slot[SLOT_POSTFIELDS];
-  size_t len = size < 0 ? 0 : (size_t)size;
-  if (shadow->is_copied_post)
-    len = size < 0 || len > shadow->copied_post.len ? shadow->copied_post.len : len;
-  else if (size < 0)
-    len = strlen(fields);
-  body->whole = !(shadow->is_copied_post && shadow->copied_post_lost);
-  body->span = (struct idem_span){fields, len};
-}
-
-static void open_form(struct body *body, const struct shadow *shadow, uint64_t limit)
-{
-  form_body_open(&body->form, shadow, limit);
-  body->whole = !body->form.reason;
-  body->span = (struct idem_span){body->form.text.data, body->form.text.len};
+  size_t len = size >= 0 ? (size_t)size : copy ? copy->len : strlen(fields);
+  body->whole = !(copy && shadow->copied_post_lost);
+  body->span = (struct idem_span){fields, copy && len > copy->len ? copy->len : len};
 }
 
 static bool has_body(const struct shadow *shadow)
@@ -123,9 +115,11 @@ void body_open(struct body *body, uint64_t limit)
   body->span = (struct idem_span){"", 0};
   if (!has_body(shadow))
     return;
-  if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME)
-    open_form(body, shadow, limit);
-  else if (has_fields(shadow))
+  if (shadow->request == HTTP_FORM || shadow->request == HTTP_MIME) {
+    form_body_open(&body->form, shadow, limit);
+    body->whole = !body->form.reason;
+    body->span = (struct idem_span){body->form.text.data, body->form.text.len};
+  } else if (has_fields(shadow))
     point_at_fields(body, shadow);
   else {
     body->whole = false;
@@ -135,7 +129,7 @@ void body_open(struct body *body, uint64_t limit)
   }
 }
 
-/* What is left of the piece that libcurl has got to. */
+/* How much is left of the piece that libcurl has got to. */
 static size_t left_of_piece(struct body *body)
 {
   const size_t *ends = (const size_t *)(const void *)body->ends.data;
@@ -145,7 +139,7 @@ static size_t left_of_piece(struct body *body)
   return (body->next_end < count ? ends[body->next_end] : body->read.len) - body->at;
 }
 
-/* What was read ahead first; then what the app's reader had said, or goes on to say. */
+/* Gives libcurl what was read ahead first; then what the app's reader had said, or goes on to say. */
 static size_t feed(char *into, size_t size, size_t count, void *user)
 {
   struct body *body = user;
@@ -163,7 +157,7 @@ static size_t feed(char *into, size_t size, size_t count, void *user)
   return verdict ? verdict : callback_read(body->shadow, into, room);
 }
 
-/* As libcurl would: the app's seek or ioctl function, or fseek() where the reader is fread()
+/* Rewinds as libcurl would: by the app's seek or ioctl function, or fseek() where the reader is fread()
  * [Curl_readrewind]. */
 static int rewind_reader(const struct shadow *shadow, curl_off_t offset, int origin)
 {
@@ -198,13 +192,6 @@ static int seek(void *user, curl_off_t offset, int origin)
   return code;
 }
 
-/* Else libcurl says in its own words that it needs to and cannot. */
-static bool can_rewind(const struct body *body)
-{
-  const uintptr_t *slot = body->shadow->slot;
-  return body->whole || slot[SLOT_SEEKFUNCTION] || slot[SLOT_IOCTLFUNCTION] || !slot[SLOT_READFUNCTION];
-}
-
 void body_attach(struct body *body)
 {
   struct shadow *shadow = body->shadow;
@@ -212,9 +199,11 @@ void body_attach(struct body *body)
     return;
   override_set(shadow, CURLOPT_READFUNCTION, feed);
   override_set(shadow, CURLOPT_READDATA, body);
-  bool seeks = can_rewind(body);
-  override_set(shadow, CURLOPT_SEEKFUNCTION, seeks ? (uintptr_t)seek : shadow->slot[SLOT_SEEKFUNCTION]);
-  override_set(shadow, CURLOPT_SEEKDATA, seeks ? (uintptr_t)body : shadow->slot[SLOT_SEEKDATA]);
+  /* Where nobody can rewind, libcurl says in its own words that it needs to and cannot. */
+  const uintptr_t *slot = shadow->slot;
+  bool seeks = body->whole || slot[SLOT_SEEKFUNCTION] || slot[SLOT_IOCTLFUNCTION] || !slot[SLOT_READFUNCTION];
+  override_set(shadow, CURLOPT_SEEKFUNCTION, seeks ? (uintptr_t)seek : slot[SLOT_SEEKFUNCTION]);
+  override_set(shadow, CURLOPT_SEEKDATA, seeks ? (uintptr_t)body : slot[SLOT_SEEKDATA]);
 }
 
 void body_detach(const struct body *body)

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The request body: where it is, or, for a form, the text that names it (form_body.h), or, when the app feeds
- * it through a read callback, read ahead so that it can be part of the key, and fed on to libcurl afterwards.
+ * body: the body of a request. It is where the app has it; or, for a form, the text that names it
+ * (form_body.h); or, when the app feeds it through a read callback, read ahead so that it can be part of the
+ * key, and fed on to libcurl afterwards.
+ *
+ *     body_open(&body, limit);             // body.whole: body.span has all of it
+ *     body_attach(&body);                  // before libcurl sends it
+ *     ...
+ *     body_detach(&body);
+ *     body_release(&body);
+ *
+ * Reading ahead calls the app's callbacks in the handle's thread, before libcurl would. An app whose body is
+ * not whole (too large, paused, no memory) goes live, and libcurl is fed every byte that was read.
  */
 #ifndef IDEMSHIM_SHIM_BODY_H
 #define IDEMSHIM_SHIM_BODY_H

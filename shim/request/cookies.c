@@ -3,64 +3,53 @@
 
 #include "config/names.h"
 #include "shim/base/http_header.h"
+#include "shim/base/span.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
-static const char field[] = "set-cookie:";
-enum { FIELD_LEN = sizeof(field) - 1 };
-
-/* Calls `visit` with each Set-Cookie value until it returns true, which is then returned. */
-static bool any_cookie(struct idem_span headers, bool (*visit)(const char *value, size_t len, void *arg),
-                       void *arg)
+/* True if libcurl's engine takes what this header sets. */
+static bool are_taken(const struct shadow *shadow, struct idem_span headers)
 {
-  const char *at = headers.data, *end = at + headers.len, *next;
-  for (; at < end; at = next) {
-    const char *newline = memchr(at, '\n', (size_t)(end - at));
-    next = newline ? newline + 1 : end;
-    size_t len = (size_t)(next - at);
-    if (len <= FIELD_LEN || strncasecmp(at, field, FIELD_LEN) != 0)
-      continue;
-    at += FIELD_LEN + strspn(at + FIELD_LEN, " ");
-    if (at < next && visit(at, (size_t)(next - at), arg))
-      return true;
-  }
-  return false;
+  return (shadow->cookie_engine || shadow->shared) && header_find(headers, "set-cookie").data;
 }
 
-/* Names that libcurl takes from https alone [cookie.c]. */
-static bool has_prefix(const char *value, size_t len, void *arg)
+/* The value of the next Set-Cookie line, which is taken off `headers`; empty if there is none. */
+static struct idem_span next_cookie(struct idem_span *headers)
 {
-  (void)arg;
-  return len > 9 && (strncasecmp(value, "__Secure-", 9) == 0 || strncasecmp(value, "__Host-", 7) == 0);
+  static const char field[] = "set-cookie:";
+  const size_t field_len = sizeof(field) - 1;
+  struct idem_span line;
+  while ((line = span_cut_line(headers)).len)
+    if (line.len > field_len && strncasecmp(line.data, field, field_len) == 0) {
+      size_t start = field_len + strspn(line.data + field_len, " ");
+      if (start < line.len)
+        return (struct idem_span){line.data + start, line.len - start};
+    }
+  return line;
 }
 
 const char *cookies_refuse(const struct shadow *shadow, struct idem_span headers, bool redirected)
 {
-  if ((!shadow->cookie_engine && !shadow->shared) || !header_find(headers, "set-cookie").data)
+  struct idem_span cookie;
+  if (!are_taken(shadow, headers))
     return NULL;
   if (redirected)
     return "a cookie set on the way of a redirect";
-  return shadow->parts.https && any_cookie(headers, has_prefix, NULL) ? "a cookie that only https can set"
-                                                                      : NULL;
-}
-
-static bool is_secure(const char *value, size_t len)
-{
-  for (const char *at = value, *end = value + len; (at = memchr(at, ';', (size_t)(end - at)));) {
-    for (at++; at < end && *at == ' ';)
-      at++;
-    if (end - at > 6 && strncasecmp(at, "secure", 6) == 0 && strchr("; \r\n", at[6]))
-      return true;
-  }
-  return false;
+  /* Names that libcurl takes from https alone [cookie.c]. */
+  while (shadow->parts.https && (cookie = next_cookie(&headers)).len)
+    if (cookie.len > 9 &&
+        (strncasecmp(cookie.data, "__Secure-", 9) == 0 || strncasecmp(cookie.data, "__Host-", 7) == 0))
+      return "a cookie that only https can set";
+  return NULL;
 }
 
 /* The parts of libcurl's own text for a cookie: domain, tail match, path, secure, expires, name, value. */
 enum { DOMAIN, TAILMATCH, PATH, SECURE, EXPIRES, NAME, VALUE, PART_COUNT };
 
+/* Cuts a line of the jar in place. False for one that has no name. */
 static bool cut(char *line, char *parts[PART_COUNT])
 {
   for (int i = 0; i < PART_COUNT; i++) {
@@ -97,54 +86,43 @@ static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
   return len == host_len || (strcmp(parts[TAILMATCH], "TRUE") == 0 && host[host_len - len - 1] == '.');
 }
 
-struct mend {
-  const struct shadow *shadow;
-  struct idem_span host;
-  struct curl_slist *jar;
-};
-
-/* The same cookie once more, with TRUE in the place of its FALSE. */
-static void secure(const struct mend *mend, const char *line, const char *name, size_t name_len)
+/* Gives libcurl the cookie of a line of its jar once more, with TRUE in the place of its FALSE, if it is the one
+ * of this name and host. */
+static void secure(const struct shadow *shadow, struct idem_span host, const char *line,
+                   struct idem_span name)
 {
-  char *copy = strdup(line), *text = malloc(strlen(line) + 1), *parts[PART_COUNT];
-  if (copy && text && cut(copy, parts) && strlen(parts[NAME]) == name_len &&
-      memcmp(parts[NAME], name, name_len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
-      is_of_host(mend->host, parts)) {
-    size_t before = (size_t)(parts[SECURE] - copy);
-    memcpy(text, line, before);
-    memcpy(text + before, "TRUE", 4);
-    memcpy(text + before + 4, line + before + 5, strlen(line + before + 5) + 1);
-    mend->shadow->lib->easy_setopt(mend->shadow->handle, CURLOPT_COOKIELIST, text);
+  char *copy = strdup(line), *parts[PART_COUNT], *text;
+  if (copy && cut(copy, parts) && strlen(parts[NAME]) == name.len &&
+      memcmp(parts[NAME], name.data, name.len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
+      is_of_host(host, parts)) {
+    int before = (int)(parts[SECURE] - copy);
+    if (asprintf(&text, "%.*sTRUE%s", before, line, line + before + 5) >= 0) {
+      shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
+      free(text);
+    }
   }
   free(copy);
-  free(text);
-}
-
-static bool mend_one(const char *value, size_t len, void *arg)
-{
-  struct mend *mend = arg;
-  size_t name_len = strcspn(value, "=;\r\n");
-  if (!is_secure(value, len))
-    return false;
-  while (name_len && value[name_len - 1] == ' ')
-    name_len--;
-  for (struct curl_slist *cookie = mend->jar; cookie; cookie = cookie->next)
-    secure(mend, cookie->data, value, name_len);
-  return false;
 }
 
 void cookies_mend(const struct shadow *shadow, const char *host_line, struct idem_span headers)
 {
-  struct mend mend = {.shadow = shadow, .host = cookie_host(shadow, host_line)};
-  if ((!shadow->cookie_engine && !shadow->shared) || !shadow->parts.https ||
-      !header_find(headers, "set-cookie").data)
+  struct idem_span host = cookie_host(shadow, host_line), cookie;
+  struct curl_slist *jar = NULL;
+  if (!shadow->parts.https || !are_taken(shadow, headers))
     return;
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &mend.jar);
-  any_cookie(headers, mend_one, &mend);
-  shadow->lib->slist_free_all(mend.jar);
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
+  while ((cookie = next_cookie(&headers)).len) {
+    struct idem_span name = {cookie.data, strcspn(cookie.data, "=;\r\n")};
+    while (name.len && name.data[name.len - 1] == ' ')
+      name.len--;
+    if (header_find_secure(cookie))
+      for (const struct curl_slist *line = jar; line; line = line->next)
+        secure(shadow, host, line->data, name);
+  }
+  shadow->lib->slist_free_all(jar);
 }
 
-/* RFC 6265, 5.1.4. */
+/* True if a cookie of `path` goes along with the URL (RFC 6265, 5.1.4). */
 static bool is_of_path(const struct shadow *shadow, const char *path)
 {
   const char *asked = shadow->url.data + shadow->parts.path;
@@ -155,23 +133,22 @@ static bool is_of_path(const struct shadow *shadow, const char *path)
          (asked_len == len || path[len - 1] == '/' || asked[len] == '/');
 }
 
-static bool is_sent(const struct shadow *shadow, struct idem_span host, char *const parts[PART_COUNT],
-                    int64_t now)
-{
-  int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
-  return is_of_host(host, parts) && is_of_path(shadow, parts[PATH]) && (!expires || expires > now) &&
-         idem_name_of_cookie(parts[NAME], strlen(parts[NAME])) != IDEM_NAME_TRANSIENT;
-}
-
-static bool append_sent(const struct shadow *shadow, struct idem_span host, const char *line, int64_t now,
+/* Appends "name=value" if libcurl would send the cookie of this line of its jar. False without memory. */
+static bool append_sent(const struct shadow *shadow, struct idem_span host, const char *line,
                         struct buffer *text)
 {
   char *copy = strdup(line), *parts[PART_COUNT];
   bool complete = copy != NULL;
-  if (copy && cut(copy, parts) && is_sent(shadow, host, parts, now))
-    complete = buffer_append(text, parts[NAME], strlen(parts[NAME])) && buffer_append(text, "=", 1) &&
-               (!parts[VALUE] || buffer_append(text, parts[VALUE], strlen(parts[VALUE]))) &&
-               buffer_append(text, "\n", 1);
+  if (copy && cut(copy, parts)) {
+    int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
+    bool sent = is_of_host(host, parts) && is_of_path(shadow, parts[PATH]) &&
+                (!expires || expires > time(NULL)) &&
+                idem_name_of_cookie(parts[NAME], strlen(parts[NAME])) != IDEM_NAME_TRANSIENT;
+    complete =
+        !sent || (buffer_append(text, parts[NAME], strlen(parts[NAME])) && buffer_append(text, "=", 1) &&
+                  (!parts[VALUE] || buffer_append(text, parts[VALUE], strlen(parts[VALUE]))) &&
+                  buffer_append(text, "\n", 1));
+  }
   free(copy);
   return complete;
 }
@@ -181,7 +158,7 @@ static int compare(const void *a, const void *b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* libcurl's own order is that of its hash and of time. */
+/* Sorted, for libcurl's own order is that of its hash and of time. */
 static bool append_sorted(const struct shadow *shadow, struct idem_span host, const struct curl_slist *jar,
                           struct buffer *text)
 {
@@ -195,7 +172,7 @@ static bool append_sorted(const struct shadow *shadow, struct idem_span host, co
   if (complete)
     qsort(lines, count, sizeof(*lines), compare);
   for (size_t i = 0; complete && i < count; i++)
-    complete = append_sent(shadow, host, lines[i], time(NULL), text);
+    complete = append_sent(shadow, host, lines[i], text);
   free(lines);
   return complete;
 }

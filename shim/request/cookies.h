@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cookies of libcurl's engine. Those that go along with a call say who asks, and so are part of its
+ * cookies: those of libcurl's engine. Those that go along with a call say who asks, and so are part of its
  * tenant; those that come with a replay are taken by libcurl from its own transfer, which is not https.
+ *
+ *     if (!cookies_sent(shadow, host_line, option, &text))      // when the call is named
+ *       ...no memory...
+ *     reason = cookies_refuse(shadow, headers, redirected);     // before a replay by transport
+ *     cookies_mend(shadow, host_line, headers);                 // after it
+ *
+ * libcurl's engine is asked through the handle (CURLINFO_COOKIELIST), with its lock if it is shared, so all of
+ * this belongs to the handle's thread and must not be called with a lock of ours. Without memory a cookie stays
+ * as libcurl has it.
  */
 #ifndef IDEMSHIM_SHIM_COOKIES_H
 #define IDEMSHIM_SHIM_COOKIES_H

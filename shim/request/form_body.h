@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A form as the text that names it.
+ * form_body: a form as the text that names it.
+ *
+ *     form_body_open(&body, shadow, limit);
+ *     if (body.reason)
+ *       ...the call goes live: nobody can tell what libcurl will send...
+ *     ...body.text is hashed; the call goes out, or an answer is replayed...
+ *     changed = form_body_changed(&body);
+ *     form_body_release(&body);
  *
  * What libcurl would send has a random boundary. This is the same with a boundary of our own, each part
  * followed by its length, so that no content can be taken for a boundary, and by how libcurl would encode it:
@@ -16,7 +23,8 @@
  *     hello
  *     --idemshim-form 92 bytes, base64
  *
- * Files are read, and readers read ahead (form_reader.h), when the call is named.
+ * Files are read, and readers read ahead (form_reader.h), when the call is named. That may call the app's
+ * callbacks, in the handle's thread; no lock is held.
  */
 #ifndef IDEMSHIM_SHIM_FORM_BODY_H
 #define IDEMSHIM_SHIM_FORM_BODY_H
@@ -41,18 +49,5 @@ void form_body_release(struct form_body *body);
 
 /* True if a file is not what it was: libcurl may have sent something else. */
 bool form_body_changed(const struct form_body *body);
-
-/* Adds to the text, unless there is a reason. */
-void form_body_add(struct form_body *body, const char *data, size_t len);
-void form_body_add_text(struct form_body *body, const char *text);
-
-/* A part's header lines, with the empty one (form_header.c). `disposition` NULL: as libcurl finds fit. */
-void form_body_add_headers(struct form_body *body, const struct form_part *part, const char *disposition);
-
-/* True if parts of a form of this type are "form-data". */
-bool form_type_is_form_data(const char *type);
-
-/* The value of a header in the list, without leading blanks, or NULL. */
-const char *form_header_value(const struct curl_slist *list, const char *name);
 
 #endif

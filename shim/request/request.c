@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/request/request.h"
 
-#include "shim/base/buffer.h"
+#include "shim/base/span.h"
 #include "shim/handle/overrides.h"
 #include "shim/request/cookies.h"
 #include "shim/request/trust.h"
@@ -15,12 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-static struct idem_span span_of(const char *text)
-{
-  return text ? (struct idem_span){text, strlen(text)} : (struct idem_span){"", 0};
-}
-
-/* Text that grows in a fixed room; once it does not fit, `len` is more than the room. */
+/* Building. Texts grow in the request's own rooms, so that a hit allocates nothing; once one does not fit, its
+ * `len` is more than the room. */
 struct text {
   char *at;
   size_t len, room;
@@ -38,15 +34,33 @@ static void add_text(struct text *text, const char *data)
   add(text, data, strlen(data));
 }
 
+/* Adds "NAME VALUE", unless there is no value. */
+static void add_pair(struct text *text, const char *name, const char *value)
+{
+  if (!value)
+    return;
+  add_text(text, name);
+  add_text(text, value);
+}
+
+static void add_number(struct text *text, const char *name, long long value)
+{
+  char digits[24];
+  snprintf(digits, sizeof(digits), "%lld", value);
+  add_pair(text, name, value ? digits : NULL);
+}
+
 static bool fits(const struct text *text)
 {
   return text->len <= text->room;
 }
 
-/* What did not fit is nothing: the log would read past its end. */
-static struct idem_span span_of_text(const struct text *text)
+/* Puts a text that is complete where the store looks for it. What did not fit is nothing, for the log would read
+ * past its end; `reason` is then returned. */
+static const char *take_text(struct idem_span *span, const struct text *text, const char *reason)
 {
-  return (struct idem_span){text->at, fits(text) ? text->len : 0};
+  *span = (struct idem_span){text->at, fits(text) ? text->len : 0};
+  return fits(text) ? NULL : reason;
 }
 
 static void add_lower(struct text *text, const char *data, size_t len)
@@ -69,18 +83,6 @@ static void add_port(struct text *text, unsigned port)
   add(text, digits + at, sizeof(digits) - at);
 }
 
-/* Entries that lead the URL's host somewhere else: another server is another origin. */
-static void add_detours(struct text *text, const struct shadow *shadow)
-{
-  static const uint8_t slots[] = {SLOT_CONNECT_TO, SLOT_RESOLVE};
-  for (size_t i = 0; i < sizeof(slots); i++)
-    for (const struct curl_slist *entry = (const struct curl_slist *)shadow->slot[slots[i]]; entry;
-         entry = entry->next) {
-      add_text(text, " via ");
-      add_text(text, entry->data);
-    }
-}
-
 /* The value of a line, without the blanks round it. */
 static struct idem_span value_of(const char *colon)
 {
@@ -90,7 +92,8 @@ static struct idem_span value_of(const char *colon)
   return value;
 }
 
-/* A server with several names is as many servers. A Host: that says what the URL says is none. */
+/* A Host: line is part of the origin, for a server with several names is as many servers. One that says what
+ * the URL says is not. */
 static void add_host(struct text *text, const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -130,26 +133,16 @@ static const char *build_origin(struct request *request)
       add_text(&text, slot == SLOT_ABSTRACT_UNIX_SOCKET ? " @" : " ");
       add_text(&text, (const char *)shadow->slot[slot]);
     }
-  add_detours(&text, shadow);
+  /* Entries that lead the URL's host somewhere else: another server is another origin. */
+  static const uint8_t detours[] = {SLOT_CONNECT_TO, SLOT_RESOLVE};
+  for (size_t i = 0; i < sizeof(detours); i++)
+    for (const struct curl_slist *entry = (const struct curl_slist *)shadow->slot[detours[i]]; entry;
+         entry = entry->next) {
+      add_text(&text, " via ");
+      add_text(&text, entry->data);
+    }
   add_host(&text, request);
-  request->bytes.origin = span_of_text(&text);
-  return fits(&text) ? NULL : "origin too long";
-}
-
-/* The part of the answer that is asked for. */
-static void add_range(struct text *text, const struct shadow *shadow)
-{
-  if (!shadow->needy)
-    return;
-  const char *range = (const char *)shadow_value(shadow, CURLOPT_RANGE);
-  uintptr_t from = shadow_value(shadow, CURLOPT_RESUME_FROM_LARGE);
-  char digits[40];
-  if (range) {
-    add_text(text, ";range:");
-    add_text(text, range);
-  }
-  if (from)
-    add(text, digits, (size_t)snprintf(digits, sizeof(digits), ";from:%lld", (long long)from));
+  return take_text(&request->bytes.origin, &text, "origin too long");
 }
 
 /* A key cannot know whether the answer came by a redirect, so what decides that counts wherever one is followed. */
@@ -162,40 +155,31 @@ static void add_redirects(struct text *text, const struct shadow *shadow)
                  {CURLOPT_POSTREDIR, ";post-redirects:"},
                  {CURLOPT_REDIR_PROTOCOLS, ";redirect-protocols:"},
                  {CURLOPT_UNRESTRICTED_AUTH, ";unrestricted-auth:"}};
-  const char *protocols = (const char *)shadow_value(shadow, CURLOPT_REDIR_PROTOCOLS_STR);
   if (!shadow->slot[SLOT_FOLLOWLOCATION])
     return;
-  for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-    char digits[24];
-    long value = (long)shadow_value(shadow, numbers[i].option);
-    if (value) {
-      add_text(text, numbers[i].name);
-      add(text, digits, (size_t)snprintf(digits, sizeof(digits), "%ld", value));
-    }
-  }
-  if (protocols) {
-    add_text(text, ";redirect-protocols:");
-    add_text(text, protocols);
-  }
+  for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+    add_number(text, numbers[i].name, (long)shadow_value(shadow, numbers[i].option));
+  add_pair(text, ";redirect-protocols:", (const char *)shadow_value(shadow, CURLOPT_REDIR_PROTOCOLS_STR));
 }
 
-/* What decides the bytes of an answer besides the request: which codings the client undoes. */
+/* The shape is what decides the bytes of an answer besides the request: which codings the client undoes, which
+ * part it asks for, which redirects it follows. */
 static const char *build_shape(struct request *request)
 {
   const struct shadow *shadow = request->shadow;
   struct text text = {request->shape, 0, sizeof(request->shape)};
-  const char *encodings = shadow_text(shadow, SLOT_ACCEPT_ENCODING);
-  if (encodings) {
-    add_text(&text, "decodes:");
-    add_text(&text, encodings);
-  }
+  add_pair(&text, "decodes:", shadow_text(shadow, SLOT_ACCEPT_ENCODING));
   if (!shadow->slot[SLOT_HTTP_CONTENT_DECODING])
     add_text(&text, ";raw-content");
   if (!shadow->slot[SLOT_HTTP_TRANSFER_DECODING])
     add_text(&text, ";raw-transfer");
   if (shadow->no_body)
     add_text(&text, ";no-body");
-  add_range(&text, shadow);
+  if (shadow->needy) {
+    /* The part of the answer that is asked for. */
+    add_pair(&text, ";range:", (const char *)shadow_value(shadow, CURLOPT_RANGE));
+    add_number(&text, ";from:", (long long)shadow_value(shadow, CURLOPT_RESUME_FROM_LARGE));
+  }
   add_redirects(&text, shadow);
   for (size_t i = 0; i < request->bytes.header_count; i++) {
     const struct idem_span *line = &request->headers[i];
@@ -204,8 +188,7 @@ static const char *build_shape(struct request *request)
       add(&text, line->data + 16, line->len - 16);
     }
   }
-  request->bytes.shape = span_of_text(&text);
-  return fits(&text) ? NULL : "ACCEPT_ENCODING too long";
+  return take_text(&request->bytes.shape, &text, "ACCEPT_ENCODING too long");
 }
 
 static bool is_named(const char *line, const char *name)
@@ -320,30 +303,7 @@ static bool protocol_allowed(const struct shadow *shadow)
   return shadow->slot[SLOT_PROTOCOLS] & (https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
 }
 
-static void build_line(struct request *request)
-{
-  const struct shadow *shadow = request->shadow;
-  const struct url_parts *parts = &shadow->parts;
-  struct idem_request *bytes = &request->bytes;
-  bytes->method = span_of(shadow_method(shadow));
-  bytes->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
-                                : (struct idem_span){"/", 1};
-  bytes->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
-  bytes->scope = span_of(settings()->scope);
-}
-
-static const char *build_body(struct request *request)
-{
-  body_open(&request->body, request->rule->max_body);
-  request->bytes.body = request->body.span;
-  if (request->body.form.reason)
-    return request->body.form.reason;
-  if (!request->body.whole)
-    return request->body.read.len > request->rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
-  return request->body.span.len > request->rule->max_body ? "max_body" : NULL;
-}
-
-/* Cookies of the option and of libcurl's engine say who asks, as a Cookie header does. */
+/* Cookies of the option and of libcurl's engine are credentials: they say who asks, as a Cookie header does. */
 static const char *build_cookies(struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -371,54 +331,52 @@ static bool has_no_netrc(const struct shadow *shadow)
   return absent;
 }
 
-static const char *shadow_reason(const struct shadow *shadow, char room[24])
-{
-  const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
-  if (reason && strcmp(reason, "NETRC") == 0 && has_no_netrc(shadow))
-    reason = shadow_needs_besides(shadow, NEEDS_LIVE, option_number(CURLOPT_NETRC), room);
-  /* Some versions send a PUT then, and others a POST. */
-  if (!reason && shadow->upload && shadow->request != HTTP_PUT)
-    reason = "UPLOAD and another method";
-  if (!reason && !protocol_allowed(shadow))
-    reason = "PROTOCOLS";
-  return reason;
-}
-
-static const char *first_reason(struct request *request, char room[24])
-{
-  const char *reason = shadow_reason(request->shadow, room);
-  if (!reason)
-    reason = build_headers(request);
-  if (!reason)
-    reason = build_origin(request);
-  if (!reason)
-    reason = trust_of(request->shadow, request->rule->trust, request->trust, sizeof(request->trust),
-                      &request->bytes.trust);
-  if (!reason)
-    reason = build_shape(request);
-  if (!reason)
-    reason = build_cookies(request);
-  return reason;
-}
-
 const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
                          char room[24])
 {
+  const struct url_parts *parts = &shadow->parts;
+  struct idem_request *bytes = &request->bytes;
   request->shadow = shadow;
   request->rule = rule;
   buffer_zero(&request->op, offsetof(struct request, started_us) - offsetof(struct request, op));
   idem_call_init(&request->op);
-  request->bytes.rule = rule;
   request->body.shadow = shadow;
   request->speed = rule->pace == IDEM_PACE_ORIGINAL;
   request->host = NULL;
   request->tape.writer = NULL;
   request->tape.played = request->tape.streamed = false;
-  build_line(request);
+  bytes->rule = rule;
+  bytes->method = span_of(shadow_method(shadow));
+  bytes->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
+                                : (struct idem_span){"/", 1};
+  bytes->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
+  bytes->scope = span_of(settings()->scope);
   build_credentials(request);
-  const char *reason = rule->action == IDEM_ACTION_BYPASS ? "action=bypass" : first_reason(request, room);
+  if (rule->action == IDEM_ACTION_BYPASS)
+    return "action=bypass";
+  const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
+  if (reason && strcmp(reason, "NETRC") == 0 && has_no_netrc(shadow))
+    reason = shadow_needs_besides(shadow, NEEDS_LIVE, option_number(CURLOPT_NETRC), room);
+  if (reason)
+    return reason;
+  /* Some versions send a PUT then, and others a POST. */
+  if (shadow->upload && shadow->request != HTTP_PUT)
+    return "UPLOAD and another method";
+  if (!protocol_allowed(shadow))
+    return "PROTOCOLS";
+  if ((reason = build_headers(request)) || (reason = build_origin(request)) ||
+      (reason = trust_of(shadow, rule->trust, request->trust, sizeof(request->trust), &bytes->trust)) ||
+      (reason = build_shape(request)) || (reason = build_cookies(request)))
+    return reason;
   /* The app's reader is not touched before it is certain that the body matters. */
-  return reason ? reason : build_body(request);
+  const struct body *body = &request->body;
+  body_open(&request->body, rule->max_body);
+  bytes->body = body->span;
+  if (body->form.reason)
+    return body->form.reason;
+  if (!body->whole)
+    return body->read.len > rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
+  return body->span.len > rule->max_body ? "max_body" : NULL;
 }
 
 void request_release(struct request *request)
@@ -427,7 +385,7 @@ void request_release(struct request *request)
   buffer_release(&request->cookies);
 }
 
-/* A span of the request's own text. */
+/* Moves a span of the request's own text with it; one of the app's stays where it is. */
 static void move_span(struct idem_span *span, const struct request *to, const struct request *from)
 {
   uintptr_t at = (uintptr_t)span->data - (uintptr_t)from;
@@ -482,6 +440,7 @@ int64_t request_chunk_us(const struct request *request, size_t i)
   return (int64_t)request->op.answer.chunks[i].at_ms * 1000;
 }
 
+/* The request is left out of an event once the app may have freed what it was named by. */
 static void write_event(const struct request *request, struct event event)
 {
   event.id = request->op.id[0] ? request->op.id : NULL;

@@ -8,94 +8,79 @@
 /* NATIVE_CA, and what SSL_OPTIONS says of revocation and of chains that end early. */
 enum { TRUST_BITS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 };
 
-/* The options of a connection, to the server or to an https proxy. */
-struct ends {
-  const char *name;
-  CURLoption peer, host, pins, ca_file, ca_dir, issuer, crl, ca_blob, issuer_blob, bits;
-};
-static const struct ends server = {
-    "",
-    CURLOPT_SSL_VERIFYPEER,
-    CURLOPT_SSL_VERIFYHOST,
-    CURLOPT_PINNEDPUBLICKEY,
-    CURLOPT_CAINFO,
-    CURLOPT_CAPATH,
-    CURLOPT_ISSUERCERT,
-    CURLOPT_CRLFILE,
-    CURLOPT_CAINFO_BLOB,
-    CURLOPT_ISSUERCERT_BLOB,
-    CURLOPT_SSL_OPTIONS,
-};
-static const struct ends proxy = {
-    "proxy-",
-    CURLOPT_PROXY_SSL_VERIFYPEER,
-    CURLOPT_PROXY_SSL_VERIFYHOST,
-    CURLOPT_PROXY_PINNEDPUBLICKEY,
-    CURLOPT_PROXY_CAINFO,
-    CURLOPT_PROXY_CAPATH,
-    CURLOPT_PROXY_ISSUERCERT,
-    CURLOPT_PROXY_CRLFILE,
-    CURLOPT_PROXY_CAINFO_BLOB,
-    CURLOPT_PROXY_ISSUERCERT_BLOB,
-    CURLOPT_PROXY_SSL_OPTIONS,
+/* What is asked of the server and of an https proxy, in the order of the text. */
+enum demand_kind { UNLESS_SET, TEXT, CA_FILE, CA_DIR, BITS };
+static const struct {
+  char name[12]; /* no pointer, which would be a relocation in every program that is started */
+  uint8_t kind;  /* enum demand_kind */
+  bool by_peer;  /* is asked under trust=full alone, and of a peer that is verified */
+  CURLoption server, proxy;
+} demands[] = {
+    {"any-peer", UNLESS_SET, false, CURLOPT_SSL_VERIFYPEER, CURLOPT_PROXY_SSL_VERIFYPEER},
+    {"any-name", UNLESS_SET, false, CURLOPT_SSL_VERIFYHOST, CURLOPT_PROXY_SSL_VERIFYHOST},
+    {"pins", TEXT, false, CURLOPT_PINNEDPUBLICKEY, CURLOPT_PROXY_PINNEDPUBLICKEY},
+    {"ca", CA_FILE, true, CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO},
+    {"ca-dir", CA_DIR, true, CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH},
+    {"issuer", TEXT, true, CURLOPT_ISSUERCERT, CURLOPT_PROXY_ISSUERCERT},
+    {"crl", TEXT, true, CURLOPT_CRLFILE, CURLOPT_PROXY_CRLFILE},
+    {"ca-blob", TEXT, true, CURLOPT_CAINFO_BLOB, CURLOPT_PROXY_CAINFO_BLOB},
+    {"issuer-blob", TEXT, true, CURLOPT_ISSUERCERT_BLOB, CURLOPT_PROXY_ISSUERCERT_BLOB},
+    {"options", BITS, true, CURLOPT_SSL_OPTIONS, CURLOPT_PROXY_SSL_OPTIONS},
 };
 
+/* The text, in a fixed room; `len` is more than that once it does not fit. */
 struct writing {
   const struct shadow *shadow;
-  const struct ends *ends;
   char *room;
   size_t size, len;
 };
 
-static void add(struct writing *w, const char *what, const char *value)
+static void add(struct writing *w, const char *of_whom, const char *what, const char *value)
 {
   size_t room = w->len < w->size ? w->size - w->len : 0;
-  w->len += (size_t)snprintf(w->room + (room ? w->len : 0), room, "%s%s%s%s%s", w->len ? "," : "",
-                             w->ends->name, what, value ? "=" : "", value ? value : "");
+  w->len += (size_t)snprintf(w->room + (room ? w->len : 0), room, "%s%s%s%s%s", w->len ? "," : "", of_whom,
+                             what, value ? "=" : "", value ? value : "");
 }
 
-static void add_text(struct writing *w, const char *what, CURLoption option)
+/* True if a place is libcurl's own anyway; libcurl before 7.84 does not tell which that is. */
+static bool is_libcurls_own(const struct shadow *shadow, CURLINFO which, const char *place)
 {
-  const char *value = (const char *)shadow_value(w->shadow, option);
-  if (value)
-    add(w, what, value);
-}
-
-/* A place that is libcurl's own anyway is no place; libcurl before 7.84 does not tell which that is. */
-static void add_place(struct writing *w, const char *what, CURLoption option, CURLINFO which)
-{
-  const char *value = (const char *)shadow_value(w->shadow, option);
   char *own = NULL;
-  if (!value)
-    return;
-  bool told = w->shadow->lib->easy_getinfo(w->shadow->handle, which, &own) == CURLE_OK;
-  if (!told || !own || strcmp(own, value) != 0)
-    add(w, what, value);
+  bool told = shadow->lib->easy_getinfo(shadow->handle, which, &own) == CURLE_OK;
+  return told && own && strcmp(own, place) == 0;
 }
 
-static void add_ends(struct writing *w, const struct ends *ends, enum idem_trust level)
+static void add_demands(struct writing *w, bool of_proxy, bool full)
 {
   const struct shadow *shadow = w->shadow;
-  bool peer = (long)shadow_value(shadow, ends->peer) != 0;
-  char number[24];
-  w->ends = ends;
-  if (!peer)
-    add(w, "any-peer", NULL);
-  if ((long)shadow_value(shadow, ends->host) == 0)
-    add(w, "any-name", NULL);
-  add_text(w, "pins", ends->pins);
-  if (level != IDEM_TRUST_FULL || !peer)
-    return;
-  add_place(w, "ca", ends->ca_file, CURLINFO_CAINFO);
-  add_place(w, "ca-dir", ends->ca_dir, CURLINFO_CAPATH);
-  add_text(w, "issuer", ends->issuer);
-  add_text(w, "crl", ends->crl);
-  add_text(w, "ca-blob", ends->ca_blob);
-  add_text(w, "issuer-blob", ends->issuer_blob);
-  long bits = (long)shadow_value(shadow, ends->bits) & TRUST_BITS;
-  snprintf(number, sizeof(number), "%ld", bits);
-  if (bits)
-    add(w, "options", number);
+  const char *of_whom = of_proxy ? "proxy-" : "";
+  bool peer = shadow_value(shadow, of_proxy ? demands[0].proxy : demands[0].server);
+  for (size_t i = 0; i < sizeof(demands) / sizeof(*demands); i++) {
+    uintptr_t value = shadow_value(shadow, of_proxy ? demands[i].proxy : demands[i].server);
+    const char *text = (const char *)value;
+    char number[24];
+    if (demands[i].by_peer && !(full && peer))
+      break;
+    switch ((enum demand_kind)demands[i].kind) {
+    case UNLESS_SET:
+      if (!value)
+        add(w, of_whom, demands[i].name, NULL);
+      continue;
+    case TEXT:
+      break;
+    case CA_FILE:
+    case CA_DIR:
+      if (text &&
+          is_libcurls_own(shadow, demands[i].kind == CA_FILE ? CURLINFO_CAINFO : CURLINFO_CAPATH, text))
+        text = NULL;
+      break;
+    case BITS:
+      snprintf(number, sizeof(number), "%ld", (long)value & TRUST_BITS);
+      text = value & TRUST_BITS ? number : NULL;
+    }
+    if (text)
+      add(w, of_whom, demands[i].name, text);
+  }
 }
 
 /* Without an option the environment may name one. */
@@ -117,11 +102,11 @@ const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *r
     return NULL;
   if (trust_is_the_apps(shadow, level))
     return "SSL_CTX_FUNCTION";
-  add_ends(&w, &server, level);
+  add_demands(&w, false, level == IDEM_TRUST_FULL);
   if ((long)shadow_value(shadow, CURLOPT_SSL_VERIFYSTATUS))
-    add(&w, "status", NULL);
+    add(&w, "", "status", NULL);
   if (may_be_https_proxy(shadow))
-    add_ends(&w, &proxy, level);
+    add_demands(&w, true, level == IDEM_TRUST_FULL);
   if (w.len >= size)
     return "the demands on the server's identity are too long";
   *trust = (struct idem_span){room, w.len};

@@ -17,6 +17,7 @@
 #include "shim/handle/shadow.h"
 #include "store/store.h"
 
+/* Makes the text in `room`. NULL, or why the call cannot be named. */
 const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *room, size_t size,
                      struct idem_span *trust);
 
