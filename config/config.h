@@ -47,6 +47,8 @@ enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUEN
 enum idem_mismatch { IDEM_MISMATCH_REPLAY, IDEM_MISMATCH_REJECT, IDEM_MISMATCH_BYPASS };
 enum idem_indoubt { IDEM_INDOUBT_RESEND, IDEM_INDOUBT_FAIL };
 enum idem_churn { IDEM_CHURN_WARN, IDEM_CHURN_JOIN };
+enum idem_truncated { IDEM_TRUNCATED_REPLAY, IDEM_TRUNCATED_LIVE };
+enum idem_access { IDEM_ACCESS_READ_WRITE, IDEM_ACCESS_READ, IDEM_ACCESS_WRITE };
 enum idem_pace { IDEM_PACE_INSTANT, IDEM_PACE_ORIGINAL };
 
 /* Words given as a,b,c. */
@@ -109,7 +111,11 @@ struct idem_rule {
   enum idem_pace pace;
   bool mark;
   struct idem_words redact; /* RFC 6901 pointers to what a tape does not keep of a request */
-  uint64_t max_body; /* bytes, of a request and of an answer; larger ones pass live and are not stored */
+  uint64_t max_body,
+      max_answer; /* bytes of a request and of an answer; larger ones pass live and are not stored */
+  enum idem_truncated truncated;
+  enum idem_access access;
+  bool ignore_cache_control;
 };
 
 /* Whether direct delivery is looked for, or everything goes through libcurl. */
@@ -164,8 +170,18 @@ struct idem_target {
  * no lock. */
 const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target);
 
+/* True if each call to this path seems to make or move something of its own (a thread, an upload, a token, a job), and
+ * the rule does not name it: it is neither built in, nor does its path= have that segment without a wildcard. */
+bool idem_rule_leaves(const struct idem_rule *rule, const struct idem_target *target);
+
 /* True if status (100-599) is in the rule's status= list. */
-bool idem_rule_accepts(const struct idem_rule *rule, int status);
+static inline bool idem_rule_accepts(const struct idem_rule *rule, int status)
+{
+  for (size_t i = 0; i < rule->status_count; i++)
+    if (status >= rule->status[i].first && status <= rule->status[i].last)
+      return true;
+  return false;
+}
 
 /* The rule as a line of the grammar with every field that differs from the defaults, for `check` and
  * messages. Returns the length it would have, like snprintf. */

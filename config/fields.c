@@ -159,6 +159,29 @@ int idem_parse_field_size(const struct idem_field *field, const struct idem_valu
   return parse_size(value, 1, false, IDEM_SIZE_EXPECTED, IDEM_MEMBER(uint64_t));
 }
 
+int idem_parse_field_sizes(const struct idem_field *field, const struct idem_value *value, void *object)
+{
+  uint64_t *sizes = IDEM_MEMBER(uint64_t);
+  const char *comma = memchr(value->data, ',', value->len);
+  size_t len = comma ? (size_t)(comma - value->data) : value->len;
+  struct idem_value first = idem_value_part(value, 0, len);
+  struct idem_value second = idem_value_part(value, comma ? len + 1 : 0, value->len);
+  int result = parse_size(&first, 1, false, IDEM_SIZE_EXPECTED, &sizes[0]);
+
+  return result < 0 ? result : parse_size(&second, 1, false, IDEM_SIZE_EXPECTED, &sizes[1]);
+}
+
+void idem_format_field_sizes(const struct idem_field *field, const void *object, struct idem_text *text)
+{
+  const uint64_t *sizes = IDEM_CONST_MEMBER(uint64_t);
+
+  idem_text_add_size(text, sizes[0]);
+  if (sizes[1] != sizes[0]) {
+    idem_text_add_string(text, ",");
+    idem_text_add_size(text, sizes[1]);
+  }
+}
+
 /* 0 is a size like any other. */
 int idem_parse_field_size_or_0(const struct idem_field *field, const struct idem_value *value, void *object)
 {

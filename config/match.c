@@ -128,10 +128,75 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
 }
 
 /* Ranges are few; the first that holds it is enough. */
-bool idem_rule_accepts(const struct idem_rule *rule, int status)
+/* Segments of paths, and verbs behind a colon in them. */
+static const char stateful[][24] = {
+    "threads",
+    "runs",
+    "uploads",
+    "upload",
+    "files",
+    "batches",
+    "batch",
+    "assistants",
+    "vector_stores",
+    "conversations",
+    "sessions",
+    "session",
+    "oauth",
+    "oauth2",
+    "token",
+    "tokens",
+    "login",
+    "logout",
+    "signin",
+    "fine_tuning",
+    "fine-tuning",
+    "fine_tunes",
+    "jobs",
+    "job",
+    "evals",
+    "containers",
+    "realtime",
+    "client_secrets",
+    "async-invoke",
+    "operations",
+    "videos",
+    "cachedcontents",
+    "predictlongrunning",
+    "batchgeneratecontent",
+};
+
+static bool is_stateful(const char *segment, size_t len)
 {
-  for (size_t i = 0; i < rule->status_count; i++)
-    if (status >= rule->status[i].first && status <= rule->status[i].last)
+  for (size_t i = 0; i < sizeof stateful / sizeof stateful[0]; i++)
+    if (idem_same_fold(stateful[i], strlen(stateful[i]), segment, len))
       return true;
+  return false;
+}
+
+/* True if the glob has this segment as it is. */
+static bool names_segment(const char *glob, const char *segment, size_t len)
+{
+  while (glob && *glob) {
+    size_t word = strcspn(glob, "/:");
+    if (word == len && !memcmp(glob, segment, len))
+      return true;
+    glob += word + (glob[word] != 0);
+  }
+  return false;
+}
+
+bool idem_rule_leaves(const struct idem_rule *rule, const struct idem_target *target)
+{
+  const char *at = target->path, *end = at + target->path_len;
+
+  while (!rule->name && at < end) {
+    size_t len = 0;
+    while (at + len < end && at[len] != '/' && at[len] != ':')
+      len++;
+    if (is_stateful(at, len) && !names_segment(rule->path, at, len))
+      return true;
+    at += len + 1;
+  }
   return false;
 }

@@ -23,6 +23,9 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .spool = idem_store_spool,
     .look = idem_store_look,
     .spool_release = idem_spool_release,
+    .judge_new = idem_judge_new,
+    .judge_feed = idem_judge_feed,
+    .judge_free = idem_judge_free,
 };
 
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n)

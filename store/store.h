@@ -178,10 +178,14 @@ struct idem_call {
   char drift[128]; /* OWNED: names of the headers under others of which the same content has an answer */
   bool unread;     /* the rule has ignore=, and the body is no JSON: all of it counts */
   bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
+  bool
+      unproven; /* after commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 
   /* Set by the caller. */
-  bool defers;   /* before enter: it will call idem_store_sent() before the first byte goes out */
+  bool defers;         /* before enter: it will call idem_store_sent() before the first byte goes out */
+  bool skip_answers;   /* before enter: what is stored does not count; the call is sent, and stored anew */
+  bool skip_delivered; /* the same of an answer that an app has got */
   bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
   bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
@@ -273,7 +277,23 @@ struct idem_recording {
   bool encoded;   /* the body still has its content coding: it cannot be looked into */
   bool framed;    /* length or chunks told where the body ends; false: it ended with the connection */
   bool delivered; /* the app's callbacks got all of it */
+  struct idem_judge *judge; /* what has read the body as it came; NULL: commit() reads it */
 };
+
+/*
+ * Reads a body as it comes, so that nothing is left to do after its last byte:
+ *
+ *     judge = idem_judge_new(headers, encoded);       // with the first byte of the body
+ *     if (judge) idem_judge_feed(judge, piece);
+ *     recording.judge = judge; ...commit...
+ *     idem_judge_free(judge);                         // NULL is fine
+ *
+ * The headers must stay as they are. Belongs to one thread. NULL: no memory.
+ */
+struct idem_judge;
+struct idem_judge *idem_judge_new(struct idem_span headers, bool encoded);
+void idem_judge_feed(struct idem_judge *judge, struct idem_span piece);
+void idem_judge_free(struct idem_judge *judge);
 
 enum idem_commit {
   IDEM_STORED,
@@ -475,7 +495,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 3u
+#define IDEM_STORE_API_VERSION 4u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
@@ -496,6 +516,9 @@ struct idem_store_api {
   __typeof__(idem_store_spool) *spool;
   __typeof__(idem_store_look) *look;
   __typeof__(idem_spool_release) *spool_release;
+  __typeof__(idem_judge_new) *judge_new;
+  __typeof__(idem_judge_feed) *judge_feed;
+  __typeof__(idem_judge_free) *judge_free;
 };
 extern const struct idem_store_api idem_store_api;
 

@@ -4,9 +4,8 @@
 #include "cli/view/exchange.h"
 
 #include "cli/output/units.h"
-#include "store/judge/document.h"
 #include "store/judge/event_stream.h"
-#include "store/judge/stream_end.h"
+#include "store/judge/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,19 +138,8 @@ bool cli_record_failed(const struct tape_record *record)
  * reads it when an answer comes. */
 struct idem_usage cli_record_usage(const struct tape_record *record)
 {
-  struct stream stream = {.usage = {-1, -1}};
-  struct idem_span body = record->outcome.body;
-  if (record->outcome.encoded || !body.len)
-    return stream.usage;
-  if (cli_is_event_stream(record->outcome.headers)) {
-    stream_read_events(body, &stream);
-  } else if (*body.data == '{' || *body.data == '[') {
-    struct document document = DOCUMENT_INIT;
-    document_read(body, &document);
-    if (document.json)
-      stream.usage = document.usage;
-  }
-  return stream.usage;
+  const struct tape_outcome *outcome = &record->outcome;
+  return answer_usage(outcome->headers, outcome->body, outcome->encoded);
 }
 
 /* Both numbers at once, for they are always printed together. */

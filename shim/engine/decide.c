@@ -12,6 +12,10 @@
 #include "shim/tape/recorder.h"
 #include "shim/transport/transport.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
 static struct decision untouched(void)
 {
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_UNTOUCHED};
@@ -151,7 +155,8 @@ struct decision decide_again(struct request *request, bool direct)
   case IDEM_HIT:
     return on_hit(request, direct);
   case IDEM_OWNED:
-    return on_owned(request);
+    return request->rule->access == IDEM_ACCESS_READ ? decide_live(request, "access=read")
+                                                     : on_owned(request);
   case IDEM_IN_DOUBT:
     return on_doubt(request);
   case IDEM_MISMATCH:
@@ -167,6 +172,68 @@ struct decision decide_again(struct request *request, bool direct)
     request_event(request, "store_error", error.text, 0, -1);
     return untouched();
   }
+}
+
+/* Says once for a rule why its calls are not kept, and what would change that. */
+static void say_left_alone(const struct request *request, enum once what, const char *why)
+{
+  const struct idem_request *bytes = &request->bytes;
+  if (report_first(request->rule, what))
+    report_line_to_stderr("%.*s%.*s is not stored: %s", (int)bytes->origin.len, bytes->origin.data,
+                          (int)bytes->path.len, bytes->path.data, why);
+}
+
+static struct idem_span cache_control(const struct request *request)
+{
+  static const char name[] = "cache-control:";
+  size_t len = sizeof(name) - 1;
+  for (size_t i = 0; i < request->bytes.header_count; i++) {
+    struct idem_span line = request->bytes.headers[i];
+    if (line.len > len && strncasecmp(line.data, name, len) == 0)
+      return (struct idem_span){line.data + len, line.len - len};
+  }
+  return (struct idem_span){NULL, 0};
+}
+
+static bool says(struct idem_span value, const char *directive)
+{
+  size_t len = strlen(directive);
+  for (size_t i = 0; i + len <= value.len; i++)
+    if (strncasecmp(value.data + i, directive, len) == 0)
+      return true;
+  return false;
+}
+
+/* What the caller, or the look of the path, wants to be as if we were not there. */
+static const char *left_alone(struct request *request)
+{
+  char hint[256];
+  const struct idem_rule *rule = request->rule;
+  if (request->shadow->stateful) {
+    snprintf(hint, sizeof(hint),
+             "each call to it seems to make something of its own; a rule stores it: host=%s path=%.*s",
+             rule->host, (int)request->bytes.path.len, request->bytes.path.data);
+    say_left_alone(request, ONCE_STATEFUL, hint);
+    return "a path that looks stateful";
+  }
+  request->op.skip_answers = rule->access == IDEM_ACCESS_WRITE;
+  struct idem_span control = cache_control(request);
+  if (!control.len || rule->ignore_cache_control)
+    return NULL;
+  if (says(control, "no-store")) {
+    say_left_alone(
+        request, ONCE_NO_STORE,
+        "the request says Cache-Control: no-store; ignore_cache_control=on stores it all the same");
+    return "Cache-Control: no-store";
+  }
+  request->op.skip_delivered = says(control, "no-cache");
+  if (request->op.skip_delivered && report_first(rule, ONCE_NO_CACHE))
+    report_line_to_stderr(
+        "%.*s%.*s is answered from the store only until an app has got its answer: the request says "
+        "Cache-Control: no-cache; ignore_cache_control=on replays it all the same",
+        (int)request->bytes.origin.len, request->bytes.origin.data, (int)request->bytes.path.len,
+        request->bytes.path.data);
+  return NULL;
 }
 
 struct decision decide_first(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
@@ -190,6 +257,8 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   if (!request->api)
     return untouched();
   report_count(IDEM_COUNTER_calls);
+  if (!reason)
+    reason = left_alone(request);
   if (reason)
     return decide_untouched(request, reason);
   if (config->mode == IDEM_MODE_OBSERVE)

@@ -45,7 +45,41 @@ static struct idem_recording make_recording(const struct live *live, const struc
       .encoded = header_is_encoded(headers, shadow_decodes(shadow)),
       .framed = is_framed(shadow, block),
       .delivered = !rescue_is_copy(&live->rescue),
+      .judge = live->judge,
   };
+}
+
+/* The body is judged while it comes, so that nothing is left to do after its last byte. */
+static void on_chunk(void *self, const char *data, size_t len)
+{
+  struct live *live = self;
+  const struct tee *tee = &live->tee;
+  const struct idem_store_api *api = live->request->api;
+  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  if (tee->unfit || !len)
+    return;
+  if (!live->judge && tee->body.len == len)
+    live->judge = api->judge_new(headers, header_is_encoded(headers, shadow_decodes(tee->shadow)));
+  if (live->judge)
+    api->judge_feed(live->judge, (struct idem_span){data, len});
+}
+
+static void free_judge(struct live *live)
+{
+  if (live->judge)
+    live->request->api->judge_free(live->judge);
+  live->judge = NULL;
+}
+
+/* What will be paid for again is not passed over in silence. */
+static void say_not_stored(const struct request *request, const char *reason)
+{
+  const struct idem_request *bytes = &request->bytes;
+  if (report_first(request->rule, ONCE_NOT_STORED))
+    report_line_to_stderr(
+        "the answer of %.*s%.*s is not stored, and each repeat is paid for again: %s (rule %s %d)",
+        (int)bytes->origin.len, bytes->origin.data, (int)bytes->path.len, bytes->path.data, reason,
+        request->rule->origin, request->rule->number);
 }
 
 static void report_not_stored(const struct request *request, const char *reason, int status)
@@ -63,6 +97,8 @@ static void commit(const struct live *live, const struct buffer *facts)
   int verdict = request->api->commit(request->store, &request->op, &request->bytes, &recording, &why);
   if (verdict < 0)
     report_problem(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+  else if (request->op.unproven)
+    say_not_stored(request, why.text);
   if (verdict == IDEM_STORED && rescued)
     report_count(IDEM_COUNTER_rescued);
   request_event(request,
@@ -81,9 +117,11 @@ static void keep_answer(const struct live *live, CURLcode code)
   snprintf(reason, sizeof(reason), "curl error %d", (int)code);
   if (code != CURLE_OK)
     report_not_stored(request, reason, (int)shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE));
-  else if (live->tee.unfit)
+  else if (live->tee.unfit) {
     report_not_stored(request, live->tee.unfit, 0);
-  else if (request->shadow->disturbed)
+    if (live->tee.too_large)
+      say_not_stored(request, "it is larger than max_body=");
+  } else if (request->shadow->disturbed)
     report_not_stored(request, "options changed during the transfer", 0);
   else if (!info_record_add_date(&facts, live->started_us) || !info_record_collect(request->shadow, &facts))
     report_not_stored(request, "no memory, or a credential in a redirect", 0);
@@ -174,9 +212,12 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   request_limit_time(request);
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   live->publish = (struct stream_publish){.request = NULL};
+  live->judge = NULL;
   if (kind == LIVE_OWNED) {
     prerequest_attach(&live->tee);
     stream_publish_begin(&live->publish, &live->tee, live->started_us);
+    live->judging = (struct tee_listener){.self = live, .chunk = on_chunk};
+    tee_listen(&live->tee, &live->judging);
     if (request->rule->rescue_ms)
       at_exit_register();
     rescue_begin(&live->rescue, &live->tee, &live->publish, &live->inflight, on_copied);
@@ -229,6 +270,7 @@ void live_end(struct live *live, CURLcode code)
     keep_answer(live, code);
   else if (live->kind == LIVE_OBSERVED)
     note_observed(live, code);
+  free_judge(live);
   if (live->teed)
     tee_release(&live->tee);
   if (live->kind == LIVE_OWNED)
@@ -242,6 +284,7 @@ void live_abandon(struct live *live, const char *why)
   record(live, CURLE_ABORTED_BY_CALLBACK);
   if (live->teed)
     tee_give_up(&live->tee, why);
+  free_judge(live);
   if (live->kind != LIVE_OWNED)
     return;
   if (live->rescue.state != RESCUE_AWAY)

@@ -37,6 +37,8 @@ struct live {
   struct inflight inflight; /* OWNED, from the verdict on */
   struct stream_publish publish;
   struct upstream_key key;
+  struct idem_judge *judge; /* OWNED: has read what has come of the body; NULL: commit does */
+  struct tee_listener judging;
   int64_t started_us; /* CLOCK_REALTIME */
   bool teed;
   char error[CURL_ERROR_SIZE]; /* libcurl's words for a tape */

@@ -41,7 +41,8 @@ static void keep_body(struct tee *tee, const char *data, size_t len)
   tee->body_len += len;
   if (tee->unfit)
     return;
-  if (tee->body.len + len > tee->max_body)
+  tee->too_large = tee->body.len + len > tee->max_body;
+  if (tee->too_large)
     give_up(tee, "max_body");
   else if (!buffer_append(&tee->body, data, len) || !keep_chunk(tee, len))
     give_up(tee, "no memory");
@@ -148,7 +149,7 @@ void tee_attach(struct tee *tee, struct request *request)
   struct shadow *shadow = request->shadow;
   *tee = (struct tee){.request = request,
                       .shadow = shadow,
-                      .max_body = request->rule->max_body,
+                      .max_body = request->rule->max_answer,
                       .started_us = monotonic_us(),
                       .first_us = -1,
                       .taped = request->tape.writer != NULL};

@@ -53,6 +53,7 @@ struct tee {
   bool taped;        /* a tape keeps what is no answer, too */
   bool app_paused;   /* its callback has put off what it was given last */
   bool app_gone;     /* in a copy of the process: nobody is asked, and all is taken */
+  bool too_large;    /* that is why: */
   const char *unfit; /* why this transfer cannot become an answer, or NULL */
 };
 

@@ -183,6 +183,16 @@ void report_line_to_stderr(const char *format, ...)
   va_end(arguments);
 }
 
+/* A bit for each kind. Rules are told apart by their place; beyond the built-in ones there are at most 1,000. */
+static _Atomic unsigned char once_said[2048];
+
+bool report_first(const struct idem_rule *rule, enum once what)
+{
+  size_t place = (size_t)(rule - settings()->rules) % sizeof(once_said);
+  unsigned char bit = (unsigned char)(1u << what);
+  return !(atomic_fetch_or(&once_said[place], bit) & bit);
+}
+
 static _Atomic unsigned problems_said; /* a bit for each kind */
 
 void report_problem(enum problem_kind problem, const char *format, ...)

@@ -125,6 +125,11 @@ bool stats_first_replay(struct stats *stats, uint64_t serial)
   return !(atomic_load_explicit(word, memory_order_relaxed) & bit) && !(atomic_fetch_or(word, bit) & bit);
 }
 
+bool stats_was_replayed(struct stats *stats, uint64_t serial)
+{
+  return atomic_load_explicit(replayed_word(stats, serial), memory_order_relaxed) >> serial % 64 & 1;
+}
+
 void stats_forget_replay(struct stats *stats, uint64_t serial)
 {
   atomic_fetch_and(replayed_word(stats, serial), ~(UINT64_C(1) << serial % 64));

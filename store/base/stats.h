@@ -49,6 +49,7 @@ uint64_t stats_sum(const struct stats *stats, enum idem_counter counter);
 /* True the first time for an answer, by any process: its tokens are saved once. A later answer may share its
  * bit, so a new one has it cleared. */
 bool stats_first_replay(struct stats *stats, uint64_t serial);
+bool stats_was_replayed(struct stats *stats, uint64_t serial);
 void stats_forget_replay(struct stats *stats, uint64_t serial);
 
 /* The word that ends of claims on `key` change; wakes those who sleep on it. */

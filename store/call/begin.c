@@ -53,11 +53,22 @@ static void use_key(struct entry *entry, const uint8_t *key)
   record_id(key, entry->call->id);
 }
 
+/* What nobody has got yet, the caller's wish for a new answer does not mean: a retry is no read of a cache. */
+static bool skips(const struct entry *entry)
+{
+  const struct idem_call *call = entry->call;
+  return call->skip_answers ||
+         (call->skip_delivered &&
+          (call->answer.delivered || stats_was_replayed(entry->store->stats, call->answer.serial)));
+}
+
 static enum answer_index_found look_up(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   enum answer_index_found found = answer_index_find(entry->store, call->priv.reader, call->key,
                                                     entry->request->rule->ttl_ms, &call->answer);
+  if (found == ANSWER_FRESH && skips(entry))
+    return ANSWER_NONE;
   if (!entry->store->sealed || found != ANSWER_FRESH)
     return found;
   /* An encrypted answer is served from memory. */

@@ -203,9 +203,8 @@ static int commit_write(struct commit *commit, struct idem_error *why)
 }
 
 /* What costs nothing is looked at first, the whole body after that, and the store last. */
-static int commit_answer(struct idem_store *store, const struct idem_call *call,
-                         const struct idem_request *request, const struct idem_recording *recording,
-                         struct idem_error *why)
+static int commit_answer(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
+                         const struct idem_recording *recording, struct idem_error *why)
 {
   struct commit commit = {.store = store, .call = call, .delivered = recording->delivered};
   struct answer_facts facts;
@@ -215,7 +214,9 @@ static int commit_answer(struct idem_store *store, const struct idem_call *call,
   }
   if (record_chunks_len(recording->chunks, recording->chunk_count) != recording->body.len)
     return idem_error_set(why, -EINVAL, "the chunks do not add up to the body");
-  if (!answer_judge(request->rule, recording, &facts, why))
+  bool accepted = answer_judge(request, recording, &facts, why);
+  call->unproven = facts.unproven;
+  if (!accepted)
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);
   int rc = commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed

@@ -10,6 +10,8 @@ void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
 {
   cursor->at = text.data;
   cursor->end = text.data + text.len;
+  cursor->more = false;
+  cursor->string = cursor->escapes = cursor->quoteless = 0;
   if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
     cursor->at += 3;
   cursor->name = cursor->text = (struct idem_span){NULL, 0};
@@ -26,8 +28,11 @@ static void skip_blanks(struct json_cursor *cursor)
     cursor->at++;
 }
 
+/* At the end of what has come, more may help. */
 static enum cursor_event fail(struct json_cursor *cursor)
 {
+  if (cursor->more && cursor->at == cursor->end)
+    return CURSOR_HUNGRY;
   cursor->end = cursor->at;
   cursor->begun = cursor->first = true;
   cursor->open = 1;
@@ -55,15 +60,28 @@ static int hex4(const char *at, const char *end)
   return value;
 }
 
-/* From the opening quote to behind the closing one. */
-static bool take_string(struct json_cursor *cursor, struct idem_span *text)
+/* From the opening quote to behind the closing one. What was read of it before the text ended is not read again. */
+static bool take_string(struct json_cursor *cursor, const char *begin, struct idem_span *text)
 {
-  const char *from = ++cursor->at, *at = from, *quote;
+  const char *from = ++cursor->at, *at = from, *quote = NULL;
+  size_t string = (size_t)(from - begin), quoteless = 0;
   cursor->escaped = false;
+  if (string == cursor->string) {
+    at = from + cursor->escapes;
+    quoteless = cursor->quoteless;
+    cursor->escaped = cursor->escapes > 0;
+  }
   for (;;) {
-    quote = memchr(at, '"', (size_t)(cursor->end - at));
-    if (!quote)
+    const char *look = at < from + quoteless ? from + quoteless : at;
+    if (!quote || quote < at)
+      quote = memchr(look, '"', (size_t)(cursor->end - look));
+    if (!quote) {
+      cursor->string = string;
+      cursor->escapes = (size_t)(at - from);
+      cursor->quoteless = (size_t)(cursor->end - from);
+      cursor->at = cursor->end;
       return false;
+    }
     const char *slash = memchr(at, '\\', (size_t)(quote - at));
     if (!slash)
       break;
@@ -125,8 +143,10 @@ static enum cursor_event enter(struct json_cursor *cursor, bool object)
   if (cursor->open == cursor->room) {
     bool is_near = cursor->objects == cursor->near;
     uint64_t *grown = realloc(is_near ? NULL : cursor->objects, cursor->room / 64 * 2 * sizeof(*grown));
-    if (!grown)
+    if (!grown) {
+      cursor->more = false;
       return fail(cursor);
+    }
     if (is_near)
       memcpy(grown, cursor->near, sizeof(cursor->near));
     cursor->objects = grown;
@@ -140,7 +160,8 @@ static enum cursor_event enter(struct json_cursor *cursor, bool object)
   return object ? CURSOR_OBJECT : CURSOR_ARRAY;
 }
 
-static enum cursor_event take_value(struct json_cursor *cursor)
+/* `begin` is where the member began, or the value itself. */
+static enum cursor_event take_value(struct json_cursor *cursor, const char *begin)
 {
   cursor->depth = cursor->open;
   if (cursor->at == cursor->end)
@@ -150,9 +171,15 @@ static enum cursor_event take_value(struct json_cursor *cursor)
   case '[':
     return enter(cursor, *cursor->at == '{');
   case '"':
-    return take_string(cursor, &cursor->text) ? CURSOR_STRING : fail(cursor);
+    return take_string(cursor, begin, &cursor->text) ? CURSOR_STRING : fail(cursor);
   }
   const char *from = cursor->at;
+  /* A number has no end of its own, and a word may be on its way. */
+  while (cursor->more && cursor->at < cursor->end && !strchr(",]} \t\r\n", *cursor->at))
+    cursor->at++;
+  if (cursor->more && cursor->at == cursor->end)
+    return fail(cursor);
+  cursor->at = from;
   size_t word = take_word(from, (size_t)(cursor->end - from));
   const char *behind = word ? from + word : take_number(from, cursor->end);
   if (!behind)
@@ -171,15 +198,13 @@ static bool take(struct json_cursor *cursor, char c)
   return true;
 }
 
-enum cursor_event json_cursor_next(struct json_cursor *cursor)
+static enum cursor_event take_next(struct json_cursor *cursor, const char *begin)
 {
-  cursor->name = (struct idem_span){NULL, 0};
-  skip_blanks(cursor);
   if (!cursor->open) {
     if (cursor->begun)
-      return cursor->at == cursor->end ? CURSOR_END : fail(cursor);
+      return cursor->at == cursor->end && !cursor->more ? CURSOR_END : fail(cursor);
     cursor->begun = true;
-    return take_value(cursor);
+    return take_value(cursor, begin);
   }
   bool object = cursor->objects[(cursor->open - 1) / 64] >> (cursor->open - 1) % 64 & 1;
   bool first = cursor->first;
@@ -194,12 +219,39 @@ enum cursor_event json_cursor_next(struct json_cursor *cursor)
   skip_blanks(cursor);
   if (object) {
     struct idem_span name;
-    if (cursor->at == cursor->end || *cursor->at != '"' || !take_string(cursor, &name) || !take(cursor, ':'))
+    if (cursor->at == cursor->end || *cursor->at != '"' || !take_string(cursor, begin, &name) ||
+        !take(cursor, ':'))
       return fail(cursor);
     cursor->name = name;
     skip_blanks(cursor);
   }
-  return take_value(cursor);
+  return take_value(cursor, begin);
+}
+
+enum cursor_event json_cursor_next(struct json_cursor *cursor)
+{
+  cursor->name = (struct idem_span){NULL, 0};
+  skip_blanks(cursor);
+  const char *begin = cursor->at;
+  bool first = cursor->first, begun = cursor->begun;
+  size_t open = cursor->open;
+  enum cursor_event event = take_next(cursor, begin);
+  if (event == CURSOR_HUNGRY) {
+    cursor->at = begin;
+    cursor->first = first;
+    cursor->begun = begun;
+    cursor->open = open;
+  } else {
+    cursor->string = 0;
+  }
+  return event;
+}
+
+void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool last)
+{
+  cursor->at = text.data;
+  cursor->end = text.data + text.len;
+  cursor->more = !last;
 }
 
 enum cursor_event json_cursor_skip(struct json_cursor *cursor)

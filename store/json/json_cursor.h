@@ -15,6 +15,14 @@
  * control characters in strings, NaN, Infinity and -Infinity, members of one name, numbers of any length, any
  * depth. What came before an error has been told by then: a caller that must not act on half a text waits for
  * the end. Beyond 512 levels the cursor keeps one bit a level on the heap.
+ *
+ * A text that is still coming is walked as far as it goes; each of its bytes is looked at once:
+ *
+ *     json_cursor_init(&cursor, (struct idem_span){so_far, len});
+ *     cursor.more = true;
+ *     while ((event = json_cursor_next(&cursor)) > CURSOR_END) ...
+ *     if (event == CURSOR_HUNGRY)                  // and once more has come, which may have moved the text:
+ *       json_cursor_feed(&cursor, (struct idem_span){unread, unread_len}, is_last);
  */
 #ifndef IDEMSHIM_STORE_JSON_CURSOR_H
 #define IDEMSHIM_STORE_JSON_CURSOR_H
@@ -22,9 +30,10 @@
 #include "store/store.h"
 
 enum cursor_event {
-  CURSOR_BAD,  /* not JSON from here on; also for want of memory. Stays */
-  CURSOR_END,  /* the text is over, and was JSON. Stays */
-  CURSOR_WORD, /* true, false, null, NaN, Infinity, -Infinity */
+  CURSOR_HUNGRY, /* the text ends within a value, and more is to come. `at` is where that begins */
+  CURSOR_BAD,    /* not JSON from here on; also for want of memory. Stays */
+  CURSOR_END,    /* the text is over, and was JSON. Stays */
+  CURSOR_WORD,   /* true, false, null, NaN, Infinity, -Infinity */
   CURSOR_NUMBER,
   CURSOR_STRING,
   CURSOR_ARRAY, /* begins: its values follow, then CURSOR_CLOSE */
@@ -38,8 +47,13 @@ struct json_cursor {
   bool escaped;          /* STRING: there are backslashes in the text */
   size_t depth;          /* how many containers are round the value; CLOSE: round the one that ends */
 
+  bool more; /* the text is not all there yet: its end is no mistake */
+
   const char *at, *end; /* private from here */
-  uint64_t *objects;    /* one bit for each open container */
+  size_t string, escapes,
+      quoteless;     /* HUNGRY within a string: where it begins behind `at`, and behind that up to
+                                        where it is without unread escapes, and without a quote */
+  uint64_t *objects; /* one bit for each open container */
   size_t open, room;
   bool begun, first;
   uint64_t near[8];
@@ -48,7 +62,10 @@ struct json_cursor {
 void json_cursor_init(struct json_cursor *cursor, struct idem_span text);
 enum cursor_event json_cursor_next(struct json_cursor *cursor);
 
-/* After ARRAY or OBJECT: goes past its CLOSE, which is returned, or CURSOR_BAD. `text` is then all of it. */
+/* Goes on with a text that was HUNGRY: `text` begins where `at` was. `last`: no more will come. */
+void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool last);
+
+/* After ARRAY or OBJECT, in a text that is all there: goes past its CLOSE, which is returned, or CURSOR_BAD. `text` is then all of it. */
 enum cursor_event json_cursor_skip(struct json_cursor *cursor);
 
 /* True if the text has come to its end, and was JSON. */

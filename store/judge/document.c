@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The rows of both tables that may lead to a value are kept as one bit each, for every depth: the name of a member is
+ * compared once, where it stands, and no text has to stay in its place for the ones below it.
+ */
 #include "store/judge/document.h"
-
-#include "store/json/json_cursor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,23 +11,50 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
-/* What `type` (Cohere v1: `event_type`) is in the event that ends a stream, and in one that breaks it off. */
+/* What `type` (Cohere v1: `event_type`) is in the event that ends a stream: words of each row of the providers' table.
+ */
 static const char *const ends[] = {
-    "message_stop",                              /* Anthropic */
-    "response.completed", "response.incomplete", /* OpenAI responses */
-    "message-end",        "stream-end",          /* Cohere */
+#define ANSWER(provider, shape, media, sign, words, ...) words,
+#include "config/answers.def"
+#undef ANSWER
 };
-static const char *const failures[] = {"error", "response.failed", "response.error"};
+
+/* In the events that break it off, and in one that comes between several ends. */
+static const char *const failures[] = {"error", "response.failed", "response.error", "response.cancelled",
+                                       "conversation.response.error"};
+static const char *const between[] = {"image_generation.partial_image", "image_edit.partial_image"};
+
+/* `status`, in any case of letters. */
+static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired"};
+static const char *const job_states[] = {"queued",     "in_queue", "in_progress", "in-progress", "processing",
+                                         "pending",    "running",  "starting",    "submitted",   "scheduled",
+                                         "validating", "accepted", "creating",    "throttled"};
+static const char *const lengths[] = {"length", "max_tokens", "max_output_tokens", "incomplete",
+                                      "model_length"};
 
 /* Places of what decides. `*` is an element of an array. */
 enum fact {
   FACT_ERROR,
-  FACT_ANSWER, /* with any of these there is an answer, whatever `error` says */
+  FACT_ERRORS,
+  FACT_ANSWER,  /* with any of these that is not empty there is an answer, whatever `error` says */
+  FACT_MESSAGE, /* an answer if it is an object, and else the words of an error */
+  FACT_LIST,    /* an answer, and none where it is empty */
+  FACT_CHOICE,
+  FACT_CHOICE_INDEX,
+  FACT_CHOICE_FINISH,
   FACT_FINISH, /* OpenRouter and Cohere say "error" here */
+  FACT_STOP,
   FACT_STATUS,
+  FACT_OBJECT,
+  FACT_CODE,     /* not zero: a failure */
+  FACT_ANY_CODE, /* neither zero nor a success of HTTP, and words beside it: the same */
+  FACT_SUCCESS,
   FACT_TYPE,
   FACT_EVENT_TYPE,
+  FACT_IS_FINISHED,
   FACT_DONE,
+  FACT_NAME,
+  FACT_JOB,
   FACT_CANDIDATE,
   FACT_CANDIDATE_FINISH, /* Gemini has no word for the end: each candidate of the last chunk says why it is over */
   FACT_FEEDBACK,
@@ -36,23 +65,57 @@ static const struct {
   enum fact fact;
 } facts[] = {
     {{"error"}, FACT_ERROR},
-    {{"choices"}, FACT_ANSWER},
+    {{"errors"}, FACT_ERRORS},
+    {{"choices"}, FACT_LIST},
+    {{"candidates"}, FACT_LIST},
     {{"content"}, FACT_ANSWER},
     {{"output"}, FACT_ANSWER},
-    {{"candidates"}, FACT_ANSWER},
+    {{"outputs"}, FACT_ANSWER},
     {{"data"}, FACT_ANSWER},
+    {{"embedding"}, FACT_ANSWER},
     {{"embeddings"}, FACT_ANSWER},
+    {{"result"}, FACT_ANSWER},
+    {{"results"}, FACT_ANSWER},
+    {{"text"}, FACT_ANSWER},
+    {{"completion"}, FACT_ANSWER},
+    {{"generations"}, FACT_ANSWER},
+    {{"response"}, FACT_ANSWER},
+    {{"predictions"}, FACT_ANSWER},
+    {{"images"}, FACT_ANSWER},
+    {{"message"}, FACT_MESSAGE},
+    {{"msg"}, FACT_MESSAGE},
+    {{"choices", "*"}, FACT_CHOICE},
+    {{"choices", "*", "index"}, FACT_CHOICE_INDEX},
+    {{"choices", "*", "error"}, FACT_ERROR},
+    {{"choices", "*", "finish_reason"}, FACT_CHOICE_FINISH},
     {{"finish_reason"}, FACT_FINISH},
-    {{"choices", "*", "finish_reason"}, FACT_FINISH},
+    {{"delta", "finish_reason"}, FACT_FINISH},
+    {{"done_reason"}, FACT_FINISH},
+    {{"stopReason"}, FACT_FINISH},
+    {{"stop_reason"}, FACT_STOP},
+    {{"delta", "stop_reason"}, FACT_FINISH},
     {{"status"}, FACT_STATUS},
+    {{"response", "status"}, FACT_STATUS},
+    {{"object"}, FACT_OBJECT},
+    {{"error_code"}, FACT_CODE},
+    {{"base_resp", "status_code"}, FACT_CODE},
+    {{"header", "code"}, FACT_CODE},
+    {{"code"}, FACT_ANY_CODE},
+    {{"success"}, FACT_SUCCESS},
     {{"type"}, FACT_TYPE},
     {{"event_type"}, FACT_EVENT_TYPE},
+    {{"is_finished"}, FACT_IS_FINISHED},
     {{"done"}, FACT_DONE},
+    {{"name"}, FACT_NAME},
+    {{"invocationArn"}, FACT_JOB},
+    {{"polling_url"}, FACT_JOB},
+    {{"status_url"}, FACT_JOB},
     {{"candidates", "*"}, FACT_CANDIDATE},
     {{"candidates", "*", "finishReason"}, FACT_CANDIDATE_FINISH},
     {{"promptFeedback"}, FACT_FEEDBACK},
     {{"promptFeedback", "blockReason"}, FACT_BLOCKED},
 };
+_Static_assert(COUNT(facts) <= 64, "a bit for each");
 
 /* Where the counts of tokens stand; a later place outranks an earlier one. */
 static const char *const places[][3] = {
@@ -69,41 +132,34 @@ static const char *const places[][3] = {
     {"x_groq", "usage"}, /* Groq, streamed */
     {NULL},              /* Ollama has them beside the answer */
 };
+_Static_assert(COUNT(places) == DOCUMENT_PLACES, "a row for each");
 
-/* What they are called: of a kind the first that is there, and all that come on top of it. */
+/* What they are called: of a kind the first that is there, and what comes on top of just that one. OpenAI's
+ * `prompt_tokens` has the cached tokens in it, Anthropic's `input_tokens` has not. */
 enum { INPUT, OUTPUT, KINDS };
+enum { PROMPT_TOKENS, INPUT_TOKENS, INPUT_TOKENS_CAMEL, CANDIDATES_TOKENS = 10, NOTHING = -1 };
 static const struct {
   const char *name;
-  int kind;
-  bool on_top, at_root;
+  int kind, on_top_of;
+  bool at_root;
 } counts[] = {
-    {"prompt_tokens", INPUT, false, false},
-    {"input_tokens", INPUT, false, false},
-    {"inputTokens", INPUT, false, false},
-    {"promptTokenCount", INPUT, false, false},
-    {"prompt_eval_count", INPUT, false, true},
-    {"cache_creation_input_tokens", INPUT, true, false},
-    {"cache_read_input_tokens", INPUT, true, false},
-    {"completion_tokens", OUTPUT, false, false},
-    {"output_tokens", OUTPUT, false, false},
-    {"outputTokens", OUTPUT, false, false},
-    {"candidatesTokenCount", OUTPUT, false, false},
-    {"eval_count", OUTPUT, false, true},
-    {"thoughtsTokenCount", OUTPUT, true, false},
+    [PROMPT_TOKENS] = {"prompt_tokens", INPUT, NOTHING, false},
+    [INPUT_TOKENS] = {"input_tokens", INPUT, NOTHING, false},
+    [INPUT_TOKENS_CAMEL] = {"inputTokens", INPUT, NOTHING, false},
+    {"promptTokenCount", INPUT, NOTHING, false},
+    {"prompt_eval_count", INPUT, NOTHING, true},
+    {"cache_creation_input_tokens", INPUT, INPUT_TOKENS, false},
+    {"cache_read_input_tokens", INPUT, INPUT_TOKENS, false},
+    {"completion_tokens", OUTPUT, NOTHING, false},
+    {"output_tokens", OUTPUT, NOTHING, false},
+    {"outputTokens", OUTPUT, NOTHING, false},
+    [CANDIDATES_TOKENS] = {"candidatesTokenCount", OUTPUT, NOTHING, false},
+    {"eval_count", OUTPUT, NOTHING, true},
+    {"thoughtsTokenCount", OUTPUT, CANDIDATES_TOKENS, false},
+    {"cacheReadInputTokens", INPUT, INPUT_TOKENS_CAMEL, false},
+    {"cacheWriteInputTokens", INPUT, INPUT_TOKENS_CAMEL, false},
 };
-
-enum { DEPTH_MOST = 4 }; /* the deepest place of both tables */
-
-struct reading {
-  struct document *document;
-  struct json_cursor cursor;
-  size_t base;                           /* documents stand at this depth: 1 in an array of them */
-  struct idem_span path[DEPTH_MOST + 1]; /* the names from the document to the value; [0] is not used */
-  bool answered, error_told, typed;
-  size_t candidates, finished;
-  bool has_candidates, blocked, counted;
-  int64_t count[COUNT(places)][COUNT(counts)];
-};
+_Static_assert(COUNT(counts) == DOCUMENT_COUNTS, "a column for each");
 
 static bool is_one_of(struct idem_span text, const char *const *words, size_t count)
 {
@@ -113,28 +169,37 @@ static bool is_one_of(struct idem_span text, const char *const *words, size_t co
   return false;
 }
 
+/* The same without regard to case, for words that no escape is in. */
+static bool is_state(struct idem_span text, const char *const *words, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (text.len == strlen(words[i]) && strncasecmp(text.data, words[i], text.len) == 0)
+      return true;
+  return false;
+}
+
+/* The words of a row are parted by spaces. */
+static bool is_end(struct idem_span text)
+{
+  for (size_t i = 0; i < COUNT(ends); i++)
+    for (const char *word = ends[i]; *word;) {
+      size_t len = strcspn(word, " ");
+      if (json_string_is(text, word, len))
+        return true;
+      word += len + (word[len] == ' ');
+    }
+  return false;
+}
+
 bool document_is_failure(struct idem_span name)
 {
   return is_one_of(name, failures, COUNT(failures));
 }
 
-static bool name_is(struct idem_span name, const char *word)
+bool document_choices_over(const struct document_choices *choices)
 {
-  if (word[0] == '*')
-    return !name.data;
-  return name.data && json_string_is(name, word, strlen(word));
-}
-
-/* True if the names of the path down to `depth` are those, and there are no more of those. The last ones differ
- * most often. */
-static bool path_is(const struct reading *reading, const char *const names[3], size_t depth)
-{
-  if (depth > 3 || (depth && !names[depth - 1]) || (depth < 3 && names[depth]))
-    return false;
-  for (size_t i = depth; i > 0; i--)
-    if (!name_is(reading->path[i], names[i - 1]))
-      return false;
-  return true;
+  return (choices->begun[0] || choices->begun[1]) && choices->begun[0] == choices->over[0] &&
+         choices->begun[1] == choices->over[1];
 }
 
 static int64_t number(struct idem_span text)
@@ -148,136 +213,320 @@ static int64_t number(struct idem_span text)
   return real >= 0 && real < 1e15 ? (int64_t)real : -1;
 }
 
-static void take_count(struct reading *reading, size_t depth)
+static void take_count(struct document_reader *reader, size_t depth)
 {
-  struct idem_span name = reading->path[depth];
+  struct idem_span name = reader->cursor.name;
   for (size_t i = 0; i < COUNT(counts); i++) {
     if (!json_string_is(name, counts[i].name, strlen(counts[i].name)))
       continue;
-    for (size_t j = 0; j < COUNT(places); j++)
-      if (counts[i].at_root == !places[j][0] && path_is(reading, places[j], depth - 1)) {
-        if (!reading->counted)
-          memset(reading->count, -1, sizeof(reading->count));
-        reading->counted = true;
-        reading->count[j][i] = number(reading->cursor.text);
-      }
+    for (size_t j = 0; j < COUNT(places); j++) {
+      bool at_root = !places[j][0], ends_here = depth > 3 || !places[j][depth - 1];
+      if (counts[i].at_root != at_root || !ends_here || !(reader->places[depth - 1] >> j & 1))
+        continue;
+      if (!reader->counted)
+        memset(reader->count, -1, sizeof(reader->count));
+      reader->counted = true;
+      reader->count[j][i] = number(reader->cursor.text);
+    }
   }
 }
 
-static void take_fact(struct reading *reading, enum fact fact, enum cursor_event event)
+/* Why a choice, or all of it, is over. */
+static void take_reason(struct document_reader *reader, struct idem_span reason)
 {
-  struct document *document = reading->document;
-  struct idem_span text = reading->cursor.text;
-  bool string = event == CURSOR_STRING, object = event == CURSOR_OBJECT;
+  struct document *document = reader->document;
+  document->choices.reasons++;
+  document->choices.lengths += is_state(reason, lengths, COUNT(lengths));
+  document->failed |= reason.len >= 5 && strncasecmp(reason.data, "error", 5) == 0;
+}
+
+static void end_choice(struct document_reader *reader)
+{
+  struct document_choices *choices = &reader->document->choices;
+  if (reader->choice >= 128)
+    return;
+  uint64_t bit = (uint64_t)1 << reader->choice % 64;
+  choices->begun[reader->choice / 64] |= bit;
+  if (reader->choice_over)
+    choices->over[reader->choice / 64] |= bit;
+}
+
+static void take_status(struct document_reader *reader, enum cursor_event event, bool nested)
+{
+  struct document *document = reader->document;
+  struct idem_span text = reader->cursor.text;
+  if (event == CURSOR_STRING && is_state(text, lengths, COUNT(lengths)))
+    take_reason(reader, text);
+  if (nested)
+    return;
+  if (event == CURSOR_NUMBER)
+    reader->told |= number(text) >= 400 && number(text) < 600;
+  if (event != CURSOR_STRING)
+    return;
+  document->failed |= is_state(text, failed_states, COUNT(failed_states));
+  document->job |= is_state(text, job_states, COUNT(job_states));
+  reader->told |= is_state(text, failures, 1);
+}
+
+static void take_fact(struct document_reader *reader, enum fact fact, enum cursor_event event, size_t depth)
+{
+  struct document *document = reader->document;
+  struct idem_span text = reader->cursor.text;
+  bool string = event == CURSOR_STRING, object = event == CURSOR_OBJECT, list = event == CURSOR_ARRAY;
+  bool is_true = event == CURSOR_WORD && *text.data == 't',
+       is_false = event == CURSOR_WORD && *text.data == 'f';
+  bool says = (string && text.len) || (event == CURSOR_NUMBER && number(text) != 0) || is_true;
   switch (fact) {
   case FACT_ERROR:
-    reading->error_told |= object || string;
-    document->error |= event != CURSOR_WORD || *text.data != 'n';
+    document->failed |= depth > 1 && (object || says);
+    document->error |= object || says;
+    /* fall through */
+  case FACT_ERRORS:
+    reader->told |= object || says;
+    reader->opened_list = list;
     break;
+  case FACT_MESSAGE:
+    reader->opened = object;
+    reader->worded |= string;
+    break;
+  case FACT_LIST:
+    reader->listed = true;
+    /* fall through */
   case FACT_ANSWER:
-    reading->answered = true;
+    reader->opened = object || list;
+    reader->answered |= says || is_false || event == CURSOR_NUMBER;
     break;
+  case FACT_CHOICE:
+    reader->choice = reader->choice_position++;
+    reader->choice_over = false;
+    reader->in_choice = object;
+    break;
+  case FACT_CHOICE_INDEX:
+    if (event == CURSOR_NUMBER && number(text) >= 0)
+      reader->choice = (size_t)number(text);
+    break;
+  case FACT_CHOICE_FINISH:
+    reader->choice_over = string && text.len;
+    /* fall through */
   case FACT_FINISH:
-    document->failed |= string && text.len >= 5 && strncasecmp(text.data, "error", 5) == 0;
+    if (string && text.len)
+      take_reason(reader, text);
+    break;
+  case FACT_STOP:
+    reader->stopped = string;
+    if (string)
+      take_reason(reader, text);
     break;
   case FACT_STATUS:
-    document->failed |= string && json_string_is(text, "failed", 6);
+    take_status(reader, event, depth > 1);
+    break;
+  case FACT_OBJECT:
+    document->failed |= string && is_one_of(text, failures, 1);
+    document->error |= document->failed;
+    break;
+  case FACT_CODE:
+    if ((event == CURSOR_NUMBER && number(text) != 0) ||
+        (string && text.len && !json_string_is(text, "0", 1)))
+      document->failed = document->error = true;
+    break;
+  case FACT_ANY_CODE:
+    reader->code |=
+        event == CURSOR_NUMBER && number(text) != 0 && !(number(text) >= 200 && number(text) < 300);
+    break;
+  case FACT_SUCCESS:
+    reader->told |= is_false;
     break;
   case FACT_EVENT_TYPE:
-    if (reading->typed)
+    if (reader->typed)
       break;
     /* fall through */
   case FACT_TYPE:
-    reading->typed |= fact == FACT_TYPE;
-    document->ended = string && is_one_of(text, ends, COUNT(ends));
+    reader->typed |= fact == FACT_TYPE;
+    reader->end_typed = string && is_end(text);
+    reader->completion = string && json_string_is(text, "completion", 10);
+    document->goes_on |= string && is_one_of(text, between, COUNT(between));
     document->error |= string && document_is_failure(text);
     break;
+  case FACT_IS_FINISHED:
   case FACT_DONE:
-    document->done = event == CURSOR_WORD && *text.data == 't';
+    reader->done |= is_true;
+    document->goes_on |= is_false;
+    break;
+  case FACT_NAME:
+    reader->operation |= string && memmem(text.data, text.len, "operations/", 11);
+    break;
+  case FACT_JOB:
+    reader->operation |= string;
     break;
   case FACT_CANDIDATE:
-    reading->candidates++;
+    reader->candidates++;
     break;
   case FACT_CANDIDATE_FINISH:
-    reading->finished += string;
+    reader->candidates_over += string;
+    if (string)
+      take_reason(reader, text);
     break;
   case FACT_BLOCKED:
-    reading->blocked = true;
+    reader->blocked = true;
     break;
   case FACT_FEEDBACK:
     break;
   }
-  reading->has_candidates |= fact == FACT_FEEDBACK || fact == FACT_CANDIDATE;
+  reader->has_candidates |= fact == FACT_FEEDBACK || fact == FACT_CANDIDATE;
 }
 
-static void take_value(struct reading *reading, enum cursor_event event, size_t depth)
+/* Finds the rows that lead here, and takes what they say. */
+static void take_value(struct document_reader *reader, enum cursor_event event, size_t depth)
 {
-  struct idem_span name = reading->cursor.name;
-  reading->path[depth] = name;
-  /* Elements count only where they are few: vectors have millions. */
-  if (!name.data && depth != 2)
+  struct idem_span name = reader->cursor.name;
+  uint64_t on_way = 0;
+  reader->places[depth] = 0;
+  for (uint64_t left = reader->facts[depth - 1]; left && depth <= 3; left &= left - 1) {
+    size_t i = (size_t)__builtin_ctzll(left);
+    const char *word = facts[i].path[depth - 1];
+    if (!word || (*word == '*' ? name.data != NULL : !name.data || !json_string_is(name, word, strlen(word))))
+      continue;
+    on_way |= (uint64_t)1 << i;
+    if (depth == 3 || !facts[i].path[depth])
+      take_fact(reader, facts[i].fact, event, depth);
+  }
+  reader->facts[depth] = on_way;
+  if (!name.data)
     return;
-  for (size_t i = 0; depth <= 3 && i < COUNT(facts); i++)
-    if (path_is(reading, facts[i].path, depth))
-      take_fact(reading, facts[i].fact, event);
-  if (event == CURSOR_NUMBER && name.data)
-    take_count(reading, depth);
+  for (uint32_t left = reader->places[depth - 1]; left && depth <= 3; left &= left - 1) {
+    size_t j = (size_t)__builtin_ctz(left);
+    const char *word = places[j][depth - 1];
+    if (word && json_string_is(name, word, strlen(word)))
+      reader->places[depth] |= (uint32_t)1 << j;
+  }
+  if (event == CURSOR_NUMBER)
+    take_count(reader, depth);
 }
 
-static void end_counts(struct reading *reading)
+static void end_counts(struct document_reader *reader)
 {
-  int64_t *out[KINDS] = {&reading->document->usage.input, &reading->document->usage.output};
-  for (size_t j = 0; reading->counted && j < COUNT(places); j++) {
-    int64_t sum[KINDS] = {-1, -1}, more[KINDS] = {0};
-    for (size_t i = 0; i < COUNT(counts); i++) {
-      int64_t count = reading->count[j][i];
-      if (counts[i].on_top)
-        more[counts[i].kind] += count > 0 ? count : 0;
-      else if (sum[counts[i].kind] < 0)
-        sum[counts[i].kind] = count;
+  int64_t *out[KINDS] = {&reader->document->usage.input, &reader->document->usage.output};
+  for (size_t j = 0; reader->counted && j < COUNT(places); j++) {
+    int64_t *count = reader->count[j];
+    int base[KINDS] = {NOTHING, NOTHING};
+    for (size_t i = 0; i < COUNT(counts); i++)
+      if (counts[i].on_top_of == NOTHING && base[counts[i].kind] == NOTHING && count[i] >= 0)
+        base[counts[i].kind] = (int)i;
+    for (int kind = 0; kind < KINDS; kind++) {
+      if (base[kind] == NOTHING)
+        continue;
+      *out[kind] = count[base[kind]];
+      for (size_t i = 0; i < COUNT(counts); i++)
+        if (counts[i].on_top_of == base[kind] && count[i] > 0)
+          *out[kind] += count[i];
     }
-    for (int kind = 0; kind < KINDS; kind++)
-      if (sum[kind] >= 0)
-        *out[kind] = sum[kind] + more[kind];
   }
 }
 
-static void end_document(struct reading *reading)
+static void begin_document(struct document_reader *reader)
 {
-  struct document *document = reading->document;
-  document->failed |= reading->error_told && !reading->answered;
-  if (reading->has_candidates) {
-    document->ended = reading->blocked || (reading->candidates && reading->finished == reading->candidates);
+  memset(&reader->answered, 0,
+         offsetof(struct document_reader, count) - offsetof(struct document_reader, answered));
+  reader->facts[0] = UINT64_MAX >> (64 - COUNT(facts));
+  reader->places[0] = ((uint32_t)1 << COUNT(places)) - 1;
+}
+
+static void end_document(struct document_reader *reader)
+{
+  struct document *document = reader->document;
+  reader->told |= reader->code && reader->worded;
+  document->failed |= reader->told && !reader->answered;
+  document->empty |= reader->listed && !reader->answered && !reader->blocked && !reader->base;
+  document->job |= reader->operation && !reader->answered && !reader->done;
+  document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);
+  document->goes_on |= reader->completion && !reader->stopped;
+  if (reader->has_candidates) {
+    document->ended =
+        reader->blocked || (reader->candidates && reader->candidates_over == reader->candidates);
     document->goes_on = !document->ended;
   }
-  end_counts(reading);
-  reading->answered = reading->error_told = reading->typed = false;
-  reading->has_candidates = reading->blocked = reading->counted = false;
-  reading->candidates = reading->finished = 0;
+  end_counts(reader);
+}
+
+void document_begin(struct document_reader *reader, struct document *document)
+{
+  *document = (struct document){.usage = document->usage, .choices = document->choices};
+  reader->document = document;
+  reader->begun = reader->bad = false;
+  reader->base = 0;
+}
+
+static void take_event(struct document_reader *reader, enum cursor_event event)
+{
+  struct document *document = reader->document;
+  size_t depth = reader->cursor.depth;
+  if (depth == 0 && event != CURSOR_CLOSE) {
+    document->container = event == CURSOR_ARRAY || event == CURSOR_OBJECT;
+    reader->base = event == CURSOR_ARRAY;
+    begin_document(reader);
+  }
+  if (depth < reader->base)
+    return;
+  depth -= reader->base;
+  if (event != CURSOR_CLOSE) {
+    reader->answered |= reader->opened;
+    reader->told |= reader->opened_list;
+  }
+  reader->opened = reader->opened_list = false;
+  if (event == CURSOR_CLOSE && depth == 2 && reader->in_choice) {
+    end_choice(reader);
+    reader->in_choice = false;
+  }
+  if (depth == 0 && (event == CURSOR_ARRAY || event == CURSOR_OBJECT))
+    begin_document(reader);
+  else if (depth == 0)
+    end_document(reader);
+  else if (depth <= DOCUMENT_DEPTH && event != CURSOR_CLOSE)
+    take_value(reader, event, depth);
+}
+
+size_t document_feed(struct document_reader *reader, struct idem_span text, bool last)
+{
+  struct json_cursor *cursor = &reader->cursor;
+  enum cursor_event event;
+  if (reader->bad) {
+    if (last)
+      json_cursor_release(cursor);
+    return text.len;
+  }
+  /* A byte order mark is not seen in pieces. */
+  if (!reader->begun && text.len < 3 && !last)
+    return 0;
+  if (!reader->begun)
+    json_cursor_init(cursor, text);
+  else
+    json_cursor_feed(cursor, text, last);
+  cursor->more = true;
+  reader->begun = true;
+  while ((event = json_cursor_next(cursor)) > CURSOR_END)
+    take_event(reader, event);
+  reader->bad = event == CURSOR_BAD;
+  if (last && !reader->bad) {
+    /* Nothing was wrong but that the text might have gone on. */
+    cursor->more = false;
+    while ((event = json_cursor_next(cursor)) > CURSOR_END)
+      take_event(reader, event);
+    reader->document->cut = event == CURSOR_BAD;
+  }
+  if (last)
+    reader->document->json = json_cursor_release(cursor);
+  return reader->bad ? text.len : (size_t)(cursor->at - text.data);
+}
+
+void document_abandon(struct document_reader *reader)
+{
+  if (reader->begun)
+    json_cursor_release(&reader->cursor);
 }
 
 void document_read(struct idem_span text, struct document *document)
 {
-  struct reading reading;
-  struct json_cursor *cursor = &reading.cursor;
-  enum cursor_event event;
-  *document = (struct document){.usage = document->usage};
-  memset(&reading, 0, offsetof(struct reading, count));
-  reading.document = document;
-  json_cursor_init(cursor, text);
-  while ((event = json_cursor_next(cursor)) > CURSOR_END) {
-    size_t depth = cursor->depth;
-    if (depth == 0 && event != CURSOR_CLOSE) {
-      document->container = event == CURSOR_ARRAY || event == CURSOR_OBJECT;
-      reading.base = event == CURSOR_ARRAY;
-    }
-    if (depth < reading.base)
-      continue;
-    depth -= reading.base;
-    if (depth == 0 && event != CURSOR_ARRAY && event != CURSOR_OBJECT)
-      end_document(&reading);
-    else if (depth > 0 && depth <= DEPTH_MOST && event != CURSOR_CLOSE)
-      take_value(&reading, event, depth);
-  }
-  document->json = json_cursor_release(cursor);
+  struct document_reader reader;
+  document_begin(&reader, document);
+  document_feed(&reader, text, true);
 }

@@ -1,39 +1,86 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * document: what a JSON document, or one event of a stream, says of the call that it answers: has it failed, is
- * it over, what did it cost. One pass over the text; the tables in document.c know the providers' words.
+ * document: what a JSON document, or one event of a stream, says of the call that it answers: has it failed, is it a
+ * job, is it over, what did it cost. One pass over the text, also while it is coming; the tables in document.c and in
+ * config/answers.def know the providers' words.
  *
  *     struct document document = DOCUMENT_INIT;
  *     document_read(data, &document);
  *     if (document.json && document.failed) ...
  *
- * It needs no memory but for texts that are nested more than 512 levels deep.
+ * A text that is still coming:
+ *
+ *     struct document_reader reader;
+ *     document_begin(&reader, &document);
+ *     used += document_feed(&reader, (struct idem_span){body + used, len - used}, false);    // as often as it grows
+ *     document_feed(&reader, (struct idem_span){body + used, len - used}, true);             // once
+ *
+ * It needs no memory but for texts that are nested more than 512 levels deep. A reader belongs to one thread.
  */
 #ifndef IDEMSHIM_STORE_JUDGE_DOCUMENT_H
 #define IDEMSHIM_STORE_JUDGE_DOCUMENT_H
 
-#include "store/store.h"
+#include "store/json/json_cursor.h"
+
+/* Which of the choices of an answer have begun, and which are over, by their index. */
+struct document_choices {
+  uint64_t begun[2], over[2];
+  unsigned reasons,
+      lengths; /* why choices, or the answer, were over: how often, and how often for want of room */
+};
 
 struct document {
-  bool json;               /* it is JSON up to its last byte */
-  bool container;          /* an object or an array, which shows its own end */
-  bool failed;             /* it reports a failure, whatever the status says */
-  bool error;              /* it has an `error` that is not null: in a stream that is a failure */
-  bool ended;              /* an event: the provider's own end */
-  bool goes_on;            /* an event: it has candidates that have not finished */
-  bool done;               /* a line: "done": true */
-  struct idem_usage usage; /* what it does not report stays; of several events the last counts */
+  bool json;      /* it is JSON up to its last byte */
+  bool cut;       /* it ends within a value */
+  bool container; /* an object or an array, which shows its own end */
+  bool failed;    /* it reports a failure and has no answer beside it, or says that it failed */
+  bool error;     /* it has an `error` that is not null: in a stream that is a failure */
+  bool empty;     /* its list of choices is null or empty: no failure in an event */
+  bool job;       /* it names work that goes on elsewhere */
+  bool ended;     /* an event: the provider's own end */
+  bool goes_on;   /* an event: what was an end before it is none any more */
+  /* What it does not report stays; of several events the last counts. */
+  struct idem_usage usage;
+  struct document_choices choices;
 };
 #define DOCUMENT_INIT                                                                                        \
   {                                                                                                          \
     .usage = { -1, -1 }                                                                                      \
   }
 
-/* Reads one document; the members of an array at the root are documents, too (Gemini). All but `usage` is set
- * anew. */
+/* Reads one document; the members of an array at the root are documents, too (Gemini). All but `usage` and `choices`
+ * is set anew. */
 void document_read(struct idem_span text, struct document *document);
 
 /* True if `name` is that of an event which reports a failure. */
 bool document_is_failure(struct idem_span name);
+
+/* True if each choice that has begun is over, and there was one. */
+bool document_choices_over(const struct document_choices *choices);
+
+enum { DOCUMENT_DEPTH = 4, DOCUMENT_PLACES = 12, DOCUMENT_COUNTS = 15 };
+
+struct document_reader {
+  struct document *document;
+  struct json_cursor cursor;
+  bool begun, bad;
+  size_t base; /* documents stand at this depth: 1 in an array of them */
+  /* Which rows of the tables lead to where the reader is, for each depth. */
+  uint64_t facts[DOCUMENT_DEPTH + 1];
+  uint32_t places[DOCUMENT_DEPTH + 1];
+  bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, worded;
+  bool opened, opened_list; /* the last event began what is an answer unless it is empty */
+  size_t choice, choice_position, candidates, candidates_over;
+  bool in_choice, choice_over, has_candidates, blocked, counted;
+  int64_t count[DOCUMENT_PLACES][DOCUMENT_COUNTS];
+};
+
+void document_begin(struct document_reader *reader, struct document *document);
+
+/* Returns how much of the text needs not be given again. Nothing but `usage` and `choices` is settled before `last`. */
+size_t document_feed(struct document_reader *reader, struct idem_span text, bool last);
+
+/* For a reader that will not be fed to its end. */
+void document_abandon(struct document_reader *reader);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/judge/event_stream.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +19,31 @@ bool sse_line(struct idem_span *rest, struct idem_span *line)
   return true;
 }
 
+bool event_text_add(struct event_text *text, struct idem_span more)
+{
+  if (text->room - text->len < more.len) {
+    size_t room = 2 * (text->len + more.len) + 256;
+    char *grown = realloc(text->data, room);
+    if (!grown)
+      return false;
+    text->data = grown;
+    text->room = room;
+  }
+  if (more.len)
+    memcpy(text->data + text->len, more.data, more.len);
+  text->len += more.len;
+  return true;
+}
+
+static void dispatch(struct event_stream *stream)
+{
+  if (stream->has_data)
+    stream->take(stream->arg, (struct idem_span){stream->name.data, stream->name.len},
+                 (struct idem_span){stream->data.data, stream->data.len});
+  stream->data.len = stream->name.len = 0;
+  stream->has_data = false;
+}
+
 /* "name: value" or "name:value"; a line without colon is a name alone. */
 static bool field_is(struct idem_span line, const char *name, struct idem_span *value)
 {
@@ -33,55 +57,69 @@ static bool field_is(struct idem_span line, const char *name, struct idem_span *
   return true;
 }
 
-struct pending {
-  char *data; /* as long as the stream, so it never has to grow */
-  size_t len;
-  struct idem_span name;
-  bool any;
-};
-
-static void add_line(struct pending *pending, struct idem_span line)
+static void take_line(struct event_stream *stream, struct idem_span line)
 {
   struct idem_span value;
-  if (field_is(line, "event", &value)) {
-    pending->name = value;
-  } else if (field_is(line, "data", &value)) {
-    if (pending->any)
-      pending->data[pending->len++] = '\n';
-    memcpy(pending->data + pending->len, value.data, value.len);
-    pending->len += value.len;
-    pending->any = true;
-  }
-}
-
-static int dispatch(struct pending *pending, int (*event)(void *, struct idem_span, struct idem_span),
-                    void *arg)
-{
-  int rc = pending->any ? event(arg, pending->name, (struct idem_span){pending->data, pending->len}) : 0;
-  pending->len = 0;
-  pending->any = false;
-  pending->name = (struct idem_span){"", 0};
-  return rc;
-}
-
-int sse_each(struct idem_span stream, int (*event)(void *arg, struct idem_span name, struct idem_span data),
-             void *arg)
-{
-  struct pending pending = {.data = malloc(stream.len + 1), .name = {"", 0}};
-  struct idem_span line;
-  int rc = 0;
-  if (!pending.data)
-    return -ENOMEM;
-  if (stream.len >= 3 && memcmp(stream.data, "\xef\xbb\xbf", 3) == 0)
-    stream = (struct idem_span){stream.data + 3, stream.len - 3};
-  while (rc == 0 && sse_line(&stream, &line)) {
+  if (!stream->begun && line.len >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0)
+    line = (struct idem_span){line.data + 3, line.len - 3};
+  stream->begun = true;
+  if (!stream->events) {
     if (line.len)
-      add_line(&pending, line);
-    else
-      rc = dispatch(&pending, event, arg);
+      stream->take(stream->arg, (struct idem_span){"", 0}, line);
+  } else if (!line.len) {
+    dispatch(stream);
+  } else if (field_is(line, "event", &value)) {
+    stream->name.len = 0;
+    stream->failed |= !event_text_add(&stream->name, value);
+  } else if (field_is(line, "data", &value)) {
+    if (stream->has_data)
+      stream->failed |= !event_text_add(&stream->data, (struct idem_span){"\n", 1});
+    stream->failed |= !event_text_add(&stream->data, value);
+    stream->has_data = true;
   }
-  if (rc == 0)
-    rc = dispatch(&pending, event, arg);
-  free(pending.data);
-  return rc;
+}
+
+/* A line that came whole is taken where it stands. */
+static void end_line(struct event_stream *stream, struct idem_span rest)
+{
+  if (!stream->line.len) {
+    take_line(stream, rest);
+    return;
+  }
+  stream->failed |= !event_text_add(&stream->line, rest);
+  if (!stream->failed)
+    take_line(stream, (struct idem_span){stream->line.data, stream->line.len});
+  stream->line.len = 0;
+}
+
+void event_stream_feed(struct event_stream *stream, struct idem_span piece, bool last)
+{
+  const char *at = piece.data, *end = piece.data + piece.len;
+  while (at < end && !stream->failed) {
+    if (stream->after_cr && *at == '\n')
+      at++;
+    stream->after_cr = false;
+    size_t len = 0, left = (size_t)(end - at);
+    while (len < left && at[len] != '\n' && at[len] != '\r')
+      len++;
+    if (len == left) {
+      stream->failed |= !event_text_add(&stream->line, (struct idem_span){at, len});
+      break;
+    }
+    stream->after_cr = at[len] == '\r';
+    end_line(stream, (struct idem_span){at, len});
+    at += len + 1;
+  }
+  if (last && !stream->failed) {
+    if (stream->line.len)
+      end_line(stream, (struct idem_span){"", 0});
+    dispatch(stream);
+  }
+}
+
+void event_stream_release(struct event_stream *stream)
+{
+  free(stream->line.data);
+  free(stream->data.data);
+  free(stream->name.data);
 }

@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The body is read once, as it comes: by its type, or where that says nothing, by its first bytes. What it says of
+ * itself is then weighed with what the transfer says, when both are there.
+ */
 #include "store/judge/judge.h"
 
+#include "store/judge/decode.h"
 #include "store/judge/document.h"
 #include "store/judge/event_stream.h"
-#include "store/judge/stream_end.h"
+#include "store/judge/frames.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* What kind of body it is. */
-
-enum kind { KIND_OTHER, KIND_JSON, KIND_EVENTS, KIND_LINES, KIND_FRAMES };
+/* What kind of body it is. GUESS: the type says nothing, its first bytes may. */
+enum kind { KIND_OTHER, KIND_GUESS, KIND_HTML, KIND_JSON, KIND_EVENTS, KIND_LINES, KIND_FRAMES };
 
 static const struct {
   const char *type;
   enum kind kind;
 } kinds[] = {
-    {"application/json", KIND_JSON},         {"text/json", KIND_JSON},
-    {"text/event-stream", KIND_EVENTS},      {"application/x-ndjson", KIND_LINES},
-    {"application/ndjson", KIND_LINES},      {"application/jsonl", KIND_LINES},
-    {"application/x-jsonlines", KIND_LINES}, {"application/vnd.amazon.eventstream", KIND_FRAMES},
+    {"", KIND_GUESS},
+    {"text/plain", KIND_GUESS},
+    {"application/octet-stream", KIND_GUESS},
+    {"text/html", KIND_HTML},
+    {"application/json", KIND_JSON},
+    {"text/json", KIND_JSON},
+    {"text/event-stream", KIND_EVENTS},
+    {"application/stream+json", KIND_LINES},
+    {"application/x-ndjson", KIND_LINES},
+    {"application/ndjson", KIND_LINES},
+    {"application/jsonl", KIND_LINES},
+    {"application/jsonlines", KIND_LINES},
+    {"application/x-jsonlines", KIND_LINES},
+    {"application/json-lines", KIND_LINES},
+    {"application/vnd.amazon.eventstream", KIND_FRAMES},
 };
 
 static bool starts(struct idem_span line, const char *word)
@@ -28,49 +44,213 @@ static bool starts(struct idem_span line, const char *word)
   return line.len >= len && strncasecmp(line.data, word, len) == 0;
 }
 
-/* The media type without parameters, from the last header block: those before belong to redirects and 1xx. */
-static struct idem_span media_type(struct idem_span headers)
+/* A header's value in the last block, for those before belong to redirects and 1xx. `name` has its colon. */
+static struct idem_span header_of(struct idem_span headers, const char *name)
 {
-  static const char name[] = "content-type:";
-  struct idem_span line, type = {"", 0};
+  struct idem_span line, value = {"", 0};
   while (sse_line(&headers, &line)) {
     if (starts(line, "HTTP/"))
-      type.len = 0;
+      value.len = 0;
     if (!starts(line, name))
       continue;
-    size_t skip = sizeof(name) - 1;
-    while (skip < line.len && (line.data[skip] == ' ' || line.data[skip] == '\t'))
-      skip++;
-    type = (struct idem_span){line.data + skip, 0};
-    while (skip + type.len < line.len && !strchr("; \t", type.data[type.len]))
-      type.len++;
+    value = (struct idem_span){line.data + strlen(name), line.len - strlen(name)};
+    while (value.len && (*value.data == ' ' || *value.data == '\t'))
+      value = (struct idem_span){value.data + 1, value.len - 1};
+    while (value.len && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t'))
+      value.len--;
   }
-  return type;
+  return value;
 }
 
-static enum kind kind_of(struct idem_span type)
+/* Without regard to case, anywhere. */
+static bool says(struct idem_span text, const char *word)
 {
+  for (; text.len; text = (struct idem_span){text.data + 1, text.len - 1})
+    if (starts(text, word))
+      return true;
+  return false;
+}
+
+static enum kind kind_of(struct idem_span headers)
+{
+  struct idem_span type = header_of(headers, "content-type:");
+  size_t len = 0;
+  while (len < type.len && !strchr("; \t", type.data[len]))
+    len++;
+  type.len = len;
   for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
     if (strlen(kinds[i].type) == type.len && starts(type, kinds[i].type))
       return kinds[i].kind;
   return type.len > 5 && strncasecmp(type.data + type.len - 5, "+json", 5) == 0 ? KIND_JSON : KIND_OTHER;
 }
 
-bool answer_is_stream(struct idem_span headers)
+static bool is_stream(enum kind kind)
 {
-  enum kind kind = kind_of(media_type(headers));
   return kind == KIND_EVENTS || kind == KIND_LINES || kind == KIND_FRAMES;
 }
 
-/* Judging. */
-
-static bool status_accepted(const struct idem_rule *rule, int status)
+bool answer_is_stream(struct idem_span headers)
 {
-  for (size_t i = 0; i < rule->status_count; i++)
-    if (status >= rule->status[i].first && status <= rule->status[i].last)
-      return true;
-  return false;
+  return is_stream(kind_of(headers));
 }
+
+/* Reading. */
+
+struct idem_judge {
+  enum kind declared, kind; /* by the type, and by the first bytes where that says nothing */
+  bool blind;               /* the coding cannot be undone: nothing is known of the body */
+  bool known;               /* `kind` is settled */
+  bool page;                /* the body begins as a page of HTML does */
+  size_t fed;
+  struct decoder decoder;
+  struct event_stream stream;
+  struct frames frames;
+  struct document document;
+  struct document_reader reader;
+  struct event_text pending; /* what has come, and is not yet taken */
+  bool no_memory;
+  bool any, ended, failed, malformed; /* of a stream: an event with something in it, its end, an error */
+};
+
+/* An event of a stream, or a line. */
+static void take_event(void *arg, struct idem_span name, struct idem_span data)
+{
+  struct idem_judge *judge = arg;
+  struct document *document = &judge->document;
+  judge->failed |= name.len && document_is_failure(name);
+  if (judge->kind == KIND_EVENTS && data.len == 6 && memcmp(data.data, "[DONE]", 6) == 0) {
+    judge->ended = true;
+    return;
+  }
+  document_read(data, document);
+  if (!document->json || !document->container) {
+    judge->malformed |= judge->kind == KIND_LINES;
+    return;
+  }
+  judge->any = true;
+  judge->failed |= document->failed || document->error;
+  judge->ended = (judge->ended || document->ended) && !document->goes_on;
+}
+
+static void keep_pending(struct idem_judge *judge, struct idem_span rest)
+{
+  /* `rest` may be the end of what is pending itself. */
+  if (judge->pending.len && rest.len)
+    memmove(judge->pending.data, rest.data, rest.len);
+  if (judge->pending.len || !rest.len)
+    judge->pending.len = rest.len;
+  else
+    judge->no_memory |= !event_text_add(&judge->pending, rest);
+}
+
+enum { GUESS_BYTES = 64 };
+
+/* By the first bytes that are neither blank nor a byte order mark. */
+static void guess(struct idem_judge *judge, struct idem_span text)
+{
+  text.len = text.len < GUESS_BYTES ? text.len : GUESS_BYTES;
+  if (starts(text, "\xef\xbb\xbf"))
+    text = (struct idem_span){text.data + 3, text.len - 3};
+  while (text.len && memchr(" \t\r\n", *text.data, 4))
+    text = (struct idem_span){text.data + 1, text.len - 1};
+  judge->page = starts(text, "<!doctype html") || starts(text, "<html") || starts(text, "<head");
+  if (judge->kind == KIND_GUESS || judge->kind == KIND_HTML) {
+    if (starts(text, "data:") || starts(text, "event:"))
+      judge->kind = KIND_EVENTS;
+    else if (text.len && (*text.data == '{' || *text.data == '['))
+      judge->kind = KIND_JSON;
+  }
+  judge->known = true;
+  judge->stream =
+      (struct event_stream){.events = judge->kind == KIND_EVENTS, .take = take_event, .arg = judge};
+}
+
+static void take_plain(struct idem_judge *judge, struct idem_span text, bool last)
+{
+  if (judge->no_memory || judge->failed)
+    return;
+  if (judge->pending.len) {
+    judge->no_memory |= !event_text_add(&judge->pending, text);
+    text = (struct idem_span){judge->pending.data, judge->pending.len};
+  }
+  if (!judge->known && text.len < GUESS_BYTES && !last) {
+    if (!judge->pending.len)
+      keep_pending(judge, text);
+    return;
+  }
+  if (!judge->known)
+    guess(judge, text);
+  size_t used = text.len;
+  if (judge->kind == KIND_EVENTS || judge->kind == KIND_LINES) {
+    event_stream_feed(&judge->stream, text, last);
+    judge->no_memory |= judge->stream.failed;
+  } else if (judge->kind == KIND_FRAMES && !judge->frames.malformed) {
+    used = frames_feed(&judge->frames, text, &judge->document);
+  } else if (judge->kind == KIND_JSON) {
+    used = document_feed(&judge->reader, text, last);
+  }
+  keep_pending(judge, (struct idem_span){text.data + used, last ? 0 : text.len - used});
+  if (last && judge->kind == KIND_FRAMES)
+    judge->frames.malformed |= used < text.len;
+}
+
+static void take_piece(struct idem_judge *judge, struct idem_span piece, bool last)
+{
+  char room[16384];
+  struct idem_span plain;
+  judge->fed += piece.len;
+  if (judge->blind)
+    return;
+  if (!judge->decoder.kind) {
+    take_plain(judge, piece, last);
+    return;
+  }
+  while (decoder_next(&judge->decoder, &piece, room, sizeof(room), &plain))
+    take_plain(judge, plain, false);
+  if (last)
+    take_plain(judge, (struct idem_span){"", 0}, true);
+}
+
+static void begin(struct idem_judge *judge, struct idem_span headers, bool encoded)
+{
+  memset(judge, 0, offsetof(struct idem_judge, reader));
+  memset(&judge->pending, 0, sizeof(*judge) - offsetof(struct idem_judge, pending));
+  judge->declared = judge->kind = kind_of(headers);
+  judge->document = (struct document)DOCUMENT_INIT;
+  document_begin(&judge->reader, &judge->document);
+  if (encoded)
+    judge->blind = !decoder_begin(&judge->decoder, header_of(headers, "content-encoding:"));
+}
+
+static void end(struct idem_judge *judge)
+{
+  event_stream_release(&judge->stream);
+  document_abandon(&judge->reader);
+  decoder_release(&judge->decoder);
+  free(judge->pending.data);
+}
+
+struct idem_judge *idem_judge_new(struct idem_span headers, bool encoded)
+{
+  struct idem_judge *judge = malloc(sizeof(*judge));
+  if (judge)
+    begin(judge, headers, encoded);
+  return judge;
+}
+
+void idem_judge_feed(struct idem_judge *judge, struct idem_span piece)
+{
+  take_piece(judge, piece, false);
+}
+
+void idem_judge_free(struct idem_judge *judge)
+{
+  if (judge)
+    end(judge);
+  free(judge);
+}
+
+/* Weighing. */
 
 static bool refuse(struct idem_error *why, const char *reason)
 {
@@ -78,57 +258,154 @@ static bool refuse(struct idem_error *why, const char *reason)
   return false;
 }
 
-static bool judge_json(const struct idem_recording *recording, struct answer_facts *facts,
+/* It may well be an answer, but that cannot be told, or kept: the next call pays again. */
+static bool refuse_unproven(struct answer_facts *facts, struct idem_error *why, const char *reason)
+{
+  facts->unproven = true;
+  return refuse(why, reason);
+}
+
+/* The header `name` of a request, with its colon; empty if it has none. */
+static struct idem_span request_header(const struct idem_request *request, const char *name)
+{
+  for (size_t i = 0; i < request->header_count; i++)
+    if (starts(request->headers[i], name))
+      return (struct idem_span){request->headers[i].data + strlen(name),
+                                request->headers[i].len - strlen(name)};
+  return (struct idem_span){"", 0};
+}
+
+static bool asks_for_json(const struct idem_request *request)
+{
+  struct idem_span accept = request_header(request, "accept:");
+  return !says(accept, "text/html") && (says(accept, "json") || says(accept, "event-stream") ||
+                                        says(request_header(request, "content-type:"), "json"));
+}
+
+/* 202 is the sign of a job, unless the rule names it. */
+static bool is_job_status(const struct idem_rule *rule, int status)
+{
+  for (size_t i = 0; i < rule->status_count; i++)
+    if (rule->status[i].first == 202 && rule->status[i].last == 202)
+      return false;
+  return status == 202;
+}
+
+static bool weigh_document(const struct idem_judge *judge, const struct idem_recording *recording,
+                           struct answer_facts *facts, struct idem_error *why)
+{
+  const struct document *document = &judge->document;
+  bool declared = judge->declared == KIND_JSON;
+  if (!recording->body.len)
+    return refuse(why, "the body is empty");
+  if (document->failed)
+    return refuse(why, "the answer reports an error although its status does not");
+  if (document->job)
+    return refuse(why, "a job that has only begun is no answer");
+  if (document->empty)
+    return refuse(why, "the answer has no choices");
+  if (declared && document->cut)
+    return refuse_unproven(facts, why, "the JSON does not end; it may have been cut off");
+  if (!recording->framed && !judge->decoder.ended && !(document->json && document->container))
+    return refuse_unproven(facts, why, "nothing tells where the body ends");
+  if (document->json)
+    facts->usage = document->usage;
+  return true;
+}
+
+static bool weigh_stream(const struct idem_judge *judge, const struct idem_recording *recording,
+                         struct answer_facts *facts, struct idem_error *why)
+{
+  const struct document *document = &judge->document;
+  const struct frames *frames = &judge->frames;
+  bool in_frames = judge->kind == KIND_FRAMES;
+  if (judge->failed || frames->failed)
+    return refuse(why, "there is an error event in the stream");
+  if (judge->malformed || frames->malformed)
+    return refuse_unproven(facts, why, "the stream is broken off or not what its type says");
+  bool ended = in_frames ? frames->any && recording->framed && (frames->ended || !frames->begun)
+                         : judge->ended || (recording->framed && document_choices_over(&document->choices));
+  if (ended && !in_frames && !judge->any)
+    return refuse(why, "the stream has nothing but its end");
+  if (!ended)
+    return refuse_unproven(facts, why,
+                           "the stream has no end of its provider's own; it may have been cut off");
+  facts->usage = document->usage;
+  return true;
+}
+
+static bool weigh_body(const struct idem_judge *judge, const struct idem_request *request,
+                       const struct idem_recording *recording, struct answer_facts *facts,
                        struct idem_error *why)
 {
-  struct document document = DOCUMENT_INIT;
-  document_read(recording->body, &document);
-  if (!document.json)
-    return refuse(why, "the JSON does not parse; it may have been cut off");
-  if (!recording->framed && !document.container)
-    return refuse(why, "nothing tells where the body ends");
-  if (document.failed)
-    return refuse(why, "the answer reports an error although its status does not");
-  facts->usage = document.usage;
+  if (judge->no_memory)
+    return refuse(why, "no memory to look at the answer");
+  if ((judge->page || judge->kind == KIND_HTML) && asks_for_json(request))
+    return refuse(why, "a page of HTML came where JSON was asked for");
+  if (judge->blind && is_stream(judge->kind))
+    return refuse_unproven(facts, why, "the stream is in a coding that cannot be looked into");
+  if (judge->decoder.kind && (judge->decoder.failed || !judge->decoder.ended))
+    return refuse_unproven(facts, why, "the content coding is broken off or not what its header says");
+  if (!judge->blind && is_stream(judge->kind))
+    return weigh_stream(judge, recording, facts, why);
+  if (!judge->blind && judge->kind == KIND_JSON)
+    return weigh_document(judge, recording, facts, why);
+  if (!recording->framed && !judge->decoder.ended)
+    return refuse_unproven(facts, why, "nothing tells where the body ends");
   return true;
 }
 
-static bool judge_stream(enum kind kind, struct idem_span body, struct answer_facts *facts,
-                         struct idem_error *why)
+/* One that was fed all of this body, or the local one. */
+static struct idem_judge *settle(struct idem_judge *local, const struct idem_recording *recording)
 {
-  static int (*const readers[])(struct idem_span, struct stream *) = {[KIND_EVENTS] = stream_read_events,
-                                                                      [KIND_LINES] = stream_read_lines,
-                                                                      [KIND_FRAMES] = stream_read_frames};
-  struct stream stream = {.usage = {-1, -1}};
-  if (readers[kind](body, &stream) < 0)
-    return refuse(why, "no memory to look at the stream");
-  if (stream.failed)
-    return refuse(why, "there is an error event in the stream");
-  if (stream.malformed)
-    return refuse(why, "the stream is broken off or not what its type says");
-  if (!stream.ended)
-    return refuse(why, "the stream has no end of its provider's own; it may have been cut off");
-  facts->usage = stream.usage;
-  return true;
+  struct idem_judge *judge = recording->judge;
+  if (judge && judge->fed == recording->body.len && judge->declared == kind_of(recording->headers)) {
+    take_piece(judge, (struct idem_span){"", 0}, true);
+    return judge;
+  }
+  begin(local, recording->headers, recording->encoded);
+  take_piece(local, recording->body, true);
+  return local;
 }
 
-bool answer_judge(const struct idem_rule *rule, const struct idem_recording *recording,
+bool answer_judge(const struct idem_request *request, const struct idem_recording *recording,
                   struct answer_facts *facts, struct idem_error *why)
 {
-  enum kind kind = kind_of(media_type(recording->headers));
-  *facts = (struct answer_facts){.event_stream = kind == KIND_EVENTS, .usage = {-1, -1}};
-  if (!status_accepted(rule, recording->status)) {
+  const struct idem_rule *rule = request->rule;
+  struct idem_judge local;
+  *facts =
+      (struct answer_facts){.event_stream = kind_of(recording->headers) == KIND_EVENTS, .usage = {-1, -1}};
+  if (!idem_rule_accepts(rule, recording->status)) {
     idem_error_set(why, 0, "status %d is not one that the rule stores", recording->status);
     return false;
   }
-  if (recording->body.len > rule->max_body)
-    return refuse(why, "the answer is larger than max_body");
-  if (recording->encoded && kind != KIND_OTHER && kind != KIND_JSON)
-    return refuse(why, "an encoded stream cannot be looked into");
-  if (!recording->framed && (kind == KIND_OTHER || kind == KIND_FRAMES || recording->encoded))
-    return refuse(why, "nothing tells where the body ends");
-  if (kind == KIND_OTHER || recording->encoded)
-    return true;
-  return kind == KIND_JSON ? judge_json(recording, facts, why)
-                           : judge_stream(kind, recording->body, facts, why);
+  if (is_job_status(rule, recording->status))
+    return refuse(why, "a job that has only begun is no answer");
+  if (recording->body.len > rule->max_answer)
+    return refuse_unproven(facts, why, "the answer is larger than max_body");
+  /* The endpoints that are built in give no tokens and sessions, whatever a gateway puts on all it sends. */
+  if (!rule->name && !rule->ignore_cache_control &&
+      says(header_of(recording->headers, "cache-control:"), "no-store"))
+    return refuse_unproven(facts, why,
+                           "it says Cache-Control: no-store; ignore_cache_control=on stores it all the same");
+  struct idem_judge *judge = settle(&local, recording);
+  bool accepted = weigh_body(judge, request, recording, facts, why);
+  bool cut_short =
+      judge->document.choices.reasons && judge->document.choices.reasons == judge->document.choices.lengths;
+  if (accepted && rule->truncated == IDEM_TRUNCATED_LIVE && cut_short)
+    accepted = refuse(why, "the answer was cut short by its length, and the rule says truncated=live");
+  if (judge == &local)
+    end(judge);
+  return accepted;
+}
+
+struct idem_usage answer_usage(struct idem_span headers, struct idem_span body, bool encoded)
+{
+  struct idem_judge judge;
+  begin(&judge, headers, encoded);
+  take_piece(&judge, body, true);
+  struct idem_usage usage =
+      judge.document.json || judge.kind != KIND_JSON ? judge.document.usage : (struct idem_usage){-1, -1};
+  end(&judge);
+  return usage;
 }

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer: is this an answer, to be given again, or a failure in an answer's clothes? Success only, and only
- * whole: a status of the rule, a body whose end is proven, JSON that parses, an event stream with its
- * provider's own end and no error in it.
+ * judge: is this an answer, to be given again, or a failure in an answer's clothes? Success only, and only whole: a
+ * status of the rule, a body whose end is proven, no error in it, no job that has only begun. docs/answers.md says
+ * how each provider tells it.
+ *
+ *     struct idem_judge *judge = idem_judge_new(headers, encoded);      // with the first byte of the body
+ *     idem_judge_feed(judge, piece);                                    // as it comes
+ *     ...recording.judge = judge...
+ *     if (answer_judge(&request, &recording, &facts, &why)) store it
+ *     idem_judge_free(judge);
+ *
+ * Without memory, and for a recording without a judge, answer_judge() reads the whole body itself. A judge belongs to
+ * one thread.
  */
 #ifndef IDEMSHIM_STORE_ANSWER_H
 #define IDEMSHIM_STORE_ANSWER_H
@@ -11,14 +20,18 @@
 
 struct answer_facts {
   bool event_stream;
+  bool unproven; /* refused for want of a sign of its end, of room, or of leave: it will be paid for again */
   struct idem_usage usage;
 };
 
 /* True if it may be stored; else `why` says why not. */
-bool answer_judge(const struct idem_rule *rule, const struct idem_recording *recording,
+bool answer_judge(const struct idem_request *request, const struct idem_recording *recording,
                   struct answer_facts *facts, struct idem_error *why);
 
 /* True if an answer with these headers comes in pieces, each of which its reader can use. */
 bool answer_is_stream(struct idem_span headers);
+
+/* What a body reports of tokens. */
+struct idem_usage answer_usage(struct idem_span headers, struct idem_span body, bool encoded);
 
 #endif

@@ -64,7 +64,10 @@ static inline const char *rules_differ(const struct idem_rule *a, const struct i
       {"pace", a->pace == b->pace},
       {"redact", same_words(&a->redact, &b->redact)},
       {"mark", a->mark == b->mark},
-      {"max_body", a->max_body == b->max_body},
+      {"max_body", a->max_body == b->max_body && a->max_answer == b->max_answer},
+      {"truncated", a->truncated == b->truncated},
+      {"access", a->access == b->access},
+      {"ignore_cache_control", a->ignore_cache_control == b->ignore_cache_control},
   };
 
   for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

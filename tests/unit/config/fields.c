@@ -344,6 +344,11 @@ Test(config_field, max_body_is_a_size, .fini = release)
 {
   cr_expect_eq(with("max_body=64k")->max_body, 65536);
   cr_expect_eq(with("max_body=1")->max_body, 1);
+  cr_expect_eq(with("max_body=1")->max_answer, 1);
+  cr_expect_eq(with("max_body=1,2k")->max_body, 1);
+  cr_expect_eq(with("max_body=1,2k")->max_answer, 2048);
+  refuses("host=a max_body=1,",
+          RULE_1 "max_body, column 19: expected a size such as 512, 64k, 16M or 4GiB, not \"\"");
   refuses("host=a max_body=0",
           RULE_1 "max_body, column 17: expected a size such as 512, 64k, 16M or 4GiB, not \"0\"");
   refuses("host=a max_body=1X",

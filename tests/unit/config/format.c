@@ -26,9 +26,10 @@ static void formats(const char *rules, const char *line)
 Test(config_format, leaves_the_defaults_out)
 {
   formats("host=*", "host=*");
-  formats("ttl=24h host=A.example:443 method=post path=* rescue=10m "
-          "vary=* tenant=credentials header=Idempotency-Key status=200-299 max_body=16384k wait=forever",
-          "host=a.example:443");
+  formats(
+      "ttl=24h host=A.example:443 method=post path=* rescue=10m "
+      "vary=* tenant=credentials header=Idempotency-Key status=200-299 max_body=16384k,65536k wait=forever",
+      "host=a.example:443");
 }
 
 Test(config_format, has_every_other_field_in_its_plainest_form)
@@ -36,11 +37,13 @@ Test(config_format, has_every_other_field_in_its_plainest_form)
   formats("host=[0::1]:8080 method=put,get path=/v1/* action=bypass ttl=60m key=json:/a,/b header=X-Job "
           "vary=*,-X-Stamp tenant=header:X-User "
           "ignore=/c repeats=fresh mismatch=reject status=200,300-399 inject=off wait=0 rescue=off guard=on "
-          "indoubt=fail churn=join pace=original mark=off redact=/d max_body=1024",
+          "indoubt=fail churn=join pace=original mark=off redact=/d max_body=1024 truncated=live "
+          "access=write ignore_cache_control=on",
           "host=[::1]:8080 method=PUT,GET path=/v1/* action=bypass ttl=1h key=json:/a,/b header=X-Job "
           "vary=*,-X-Stamp tenant=header:X-User ignore=/c repeats=fresh mismatch=reject status=200,300-399 "
           "inject=off "
-          "wait=0 rescue=off guard=on indoubt=fail churn=join pace=original mark=off redact=/d max_body=1k");
+          "wait=0 rescue=off guard=on indoubt=fail churn=join pace=original mark=off redact=/d max_body=1k "
+          "truncated=live access=write ignore_cache_control=on");
 }
 
 Test(config_format, says_durations_and_sizes_as_people_do)
@@ -49,6 +52,7 @@ Test(config_format, says_durations_and_sizes_as_people_do)
   formats("host=* ttl=49h wait=1500ms", "host=* ttl=2d1h wait=1s500ms");
   formats("host=* ttl=1d1h", "host=* ttl=25h");
   formats("host=* ttl=forever max_body=1025", "host=* ttl=forever max_body=1025");
+  formats("host=* max_body=1k,1M", "host=* max_body=1k,1M");
 }
 
 Test(config_format, quotes_what_must_be_quoted)

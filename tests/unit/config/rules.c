@@ -78,6 +78,7 @@ Test(config_rules, have_the_documented_defaults)
   cr_expect_eq(rule->pace, IDEM_PACE_INSTANT);
   cr_expect(rule->mark);
   cr_expect_eq(rule->max_body, 16777216);
+  cr_expect_eq(rule->max_answer, 67108864);
   idem_config_release(&config);
 }
 

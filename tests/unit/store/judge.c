@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is kept as an answer, and what is a failure in an answer's clothes. */
+#include "store/judge/judge.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -35,6 +36,31 @@ static int stored_with(const struct idem_recording *recording)
   return rc;
 }
 
+/* The same verdict for the body in one piece, and in two, cut at each place. */
+static void is_the_same_in_pieces(const char *headers, const char *body)
+{
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, headers, body);
+  struct caller caller = caller_of(&fixture, body);
+  struct answer_facts whole, facts;
+  struct idem_error why = {""}, again = {""};
+  caller.request.rule = fixture.config.rules;
+  caller.request.headers = caller.headers;
+  bool accepted = answer_judge(&caller.request, &recording, &whole, &why);
+  for (size_t cut = 0; cut <= recording.body.len; cut++) {
+    recording.judge = idem_judge_new(recording.headers, false);
+    idem_judge_feed(recording.judge, (struct idem_span){body, cut});
+    idem_judge_feed(recording.judge, (struct idem_span){body + cut, recording.body.len - cut});
+    cr_expect_eq(answer_judge(&caller.request, &recording, &facts, &again), accepted, "%s cut at %zu", body,
+                 cut);
+    cr_expect_str_eq(again.text, why.text, "%s cut at %zu", body, cut);
+    cr_expect_eq(facts.usage.input, whole.usage.input, "%s cut at %zu", body, cut);
+    cr_expect_eq(facts.usage.output, whole.usage.output, "%s cut at %zu", body, cut);
+    idem_judge_free(recording.judge);
+    again.text[0] = '\0';
+  }
+}
+
 static int stored(const char *headers, const char *body)
 {
   struct idem_chunk chunk;
@@ -48,8 +74,10 @@ struct sample {
 
 static void all_are(const struct sample *sample, size_t count, int wanted)
 {
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
     cr_expect_eq(stored(sample[i].headers, sample[i].body), wanted, "%s", sample[i].body);
+    is_the_same_in_pieces(sample[i].headers, sample[i].body);
+  }
 }
 
 #define ALL_ARE(samples, wanted) all_are(samples, sizeof(samples) / sizeof(*(samples)), wanted)
@@ -57,10 +85,10 @@ static void all_are(const struct sample *sample, size_t count, int wanted)
 Test(store_answers, whole_answers_are_stored)
 {
   static const struct sample samples[] = {
-      {OK("application/json"), "{\"choices\":[]}"},
+      {OK("application/json"), "{\"choices\":[{\"message\":{}}]}"},
       {OK("application/json"),
        "{\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[]}"},
-      {OK("application/json"), "{\"choices\":[],\"error\":{\"note\":\"beside an answer\"}}"},
+      {OK("application/json"), "{\"choices\":[1],\"error\":{\"note\":\"beside an answer\"}}"},
       {OK("application/problem+json"), "{\"a\":1}"},
       {OK("application/json"), "[{\"candidates\":[]},{\"candidates\":[]}]"},
       {OK("application/json"), "{\"n\":123456789012345678901234567890}"},
@@ -80,6 +108,45 @@ Test(store_answers, whole_answers_are_stored)
       {EVENTS, "data: {\"type\":\"message-end\"}\n\n"},
       {EVENTS, "data: {\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\"}\n\n"},
       {LINES, "{\"response\":\"a\",\"done\":false}\n{\"done\":true}\n"},
+      /* Not JSON to the letter, but whole. */
+      {OK("application/json"), "\xef\xbb\xbf{\"choices\":[{\"text\":\"half an emoji \\ud83c\"}]}"},
+      {OK("application/json"), "{\"choices\":[{\"text\":\"\xf0\x9f\x8e\",\"p\":[NaN,-Infinity]}]}"},
+      {OK("application/json"), "{\"choices\":[{}],\"a\":1,}"},
+      {OK("application/json"), "{'choices': 'python'}"},
+      /* A refusal by policy, tool calls, a thing without any choices. */
+      {OK("application/json"), "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"candidates\":[]}"},
+      {OK("application/json"), "{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{}]}}]}"},
+      {OK("application/json"), "{\"content\":[],\"stop_reason\":\"end_turn\"}"},
+      {OK("application/json"), "{\"object\":\"list\",\"data\":[]}"},
+      {OK("application/json"), "{\"status\":\"completed\",\"background\":true,\"output\":[{}]}"},
+      {OK("application/json"), "{\"status\":\"incomplete\",\"error\":null,\"output\":[{}]}"},
+      {OK("application/json"), "{\"error_code\":0,\"error_msg\":\"\",\"result\":\"a\"}"},
+      {OK("application/json"), "{\"base_resp\":{\"status_code\":0},\"choices\":[{}]}"},
+      {OK("application/json"), "{\"success\":true,\"errors\":[],\"result\":{\"response\":\"a\"}}"},
+      {OK("application/json"), "{\"code\":200,\"message\":\"ok\",\"data\":{\"a\":1}}"},
+      {OK("application/json"), "{\"name\":\"models/a/operations/b\",\"done\":true,\"response\":{}}"},
+      {OK("application/json"),
+       "{\"model\":\"a\",\"message\":{\"content\":\"b\"},\"done\":true,\"error\":\"\"}"},
+      {OK("application/json"), "17"},
+      {OK("text/html"), "{\"choices\":[{}]}"},
+      /* The end in each provider's words. */
+      {EVENTS, "data: {\"choices\":[{\"index\":0,\"finish_reason\":null}]}\n\n"
+               "data: {\"choices\":[{\"index\":1,\"finish_reason\":\"stop\"}]}\n\n"
+               "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"length\"}],\"usage\":{}}\n\n"},
+      {EVENTS, "data: {\"type\":\"image_generation.partial_image\"}\n\n"
+               "data: {\"type\":\"image_generation.completed\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"image_edit.completed\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"speech.audio.delta\"}\n\ndata: {\"type\":\"speech.audio.done\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"transcript.text.done\"}\n\n"},
+      {EVENTS,
+       "event: completion\ndata: {\"type\":\"completion\",\"completion\":\"a\",\"stop_reason\":null}\n\n"
+       "event: completion\ndata: {\"type\":\"completion\",\"completion\":\"\",\"stop_reason\":\"max\"}\n\n"},
+      {OK("application/stream+json"),
+       "{\"is_finished\":false,\"event_type\":\"text-generation\"}\n"
+       "{\"is_finished\":true,\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\"}\n"},
+      {OK("text/plain"), "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"},
+      {OK("application/octet-stream"), "\x89PNG"},
+      {OK("text/plain"), "{ this is no JSON"},
   };
   ALL_ARE(samples, IDEM_STORED);
 }
@@ -112,6 +179,60 @@ Test(store_answers, failures_and_halves_are_refused)
       {LINES, "{\"response\":\"a\",\"done\":false}\n"},
       {LINES, "{\"error\":\"x\"}\n{\"done\":true}\n"},
       {LINES, "{\"done\":true}\n{\"resp"},
+      /* An error beside what would be an answer. */
+      {OK("application/json"), "{\"choices\":null,\"error\":{\"code\":429}}"},
+      {OK("application/json"), "{\"error\":{\"code\":429},\"choices\":[]}"},
+      {OK("application/json"), "{\"data\":null,\"error\":\"x\"}"},
+      {OK("application/json"), "{\"candidates\":[],\"error\":{\"code\":503}}"},
+      {OK("application/json"), "{\"content\":\"\",\"error\":true}"},
+      {OK("application/json"), "{\"choices\":[],\"id\":\"gen-1\"}"},
+      {OK("application/json"), "{\"choices\":null}"},
+      {OK("application/json"), "{\"candidates\":[]}"},
+      {OK("application/json"), "{\"choices\":[{\"error\":{\"code\":502},\"message\":{\"content\":\"\"}}]}"},
+      {OK("application/json"), "{\"object\":\"error\",\"message\":\"CUDA out of memory\"}"},
+      {OK("application/json"), "{\"error_code\":17,\"error_msg\":\"limit\"}"},
+      {OK("application/json"), "{\"error_code\":\"17\",\"result\":\"\"}"},
+      {OK("application/json"), "{\"choices\":null,\"base_resp\":{\"status_code\":1002}}"},
+      {OK("application/json"), "{\"success\":false,\"errors\":[{\"code\":1}],\"result\":null}"},
+      {OK("application/json"), "{\"header\":{\"code\":10013},\"payload\":{}}"},
+      {OK("application/json"), "{\"code\":500,\"msg\":\"busy\"}"},
+      {OK("application/json"), "{\"status\":503,\"message\":\"busy\"}"},
+      {OK("application/json"), "{\"status\":\"error\",\"message\":\"busy\"}"},
+      {OK("application/json"), "{\"status\":\"cancelled\",\"output\":[{}]}"},
+      {OK("application/json"), "{\"error\":\"no bytes behind it\""},
+      {OK("application/json"), "{\"choices\":[{}],\"a\":tru"},
+      {OK("application/json"), "{\"choices\":[{}]"},
+      /* Jobs. */
+      {OK("application/json"), "{\"status\":\"queued\",\"background\":true,\"error\":null,\"output\":[]}"},
+      {OK("application/json"), "{\"status\":\"in_progress\",\"output\":[{}]}"},
+      {OK("application/json"), "{\"status\":\"IN_PROGRESS\"}"},
+      {OK("application/json"), "{\"name\":\"models/veo/operations/abc\"}"},
+      {OK("application/json"), "{\"name\":\"operations/abc\",\"done\":false,\"metadata\":{}}"},
+      {OK("application/json"), "{\"invocationArn\":\"arn:aws:bedrock\"}"},
+      {OK("application/json"), "{\"id\":\"a\",\"polling_url\":\"https://a.example\"}"},
+      /* Streams. */
+      {EVENTS, "data: [DONE]\n\n"},
+      {EVENTS, ": 1\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"object\":\"error\",\"code\":500}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "data: {\"error_code\":17}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "data: {\"base_resp\":{\"status_code\":1}}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "data: {\"choices\":[{\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"},{\"index\":1}]}\n\n"},
+      {EVENTS, "data: {\"choices\":[{\"index\":130,\"finish_reason\":\"stop\"}]}\n\n"},
+      {EVENTS, "data: {\"type\":\"image_generation.completed\"}\n\n"
+               "data: {\"type\":\"image_generation.partial_image\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.in_progress\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.output_text.done\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"completion\",\"completion\":\"a\",\"stop_reason\":null}\n\n"},
+      {OK("application/stream+json"), "{\"is_finished\":false,\"event_type\":\"text-generation\"}\n"},
+      {OK("application/stream+json"),
+       "{\"is_finished\":true,\"event_type\":\"stream-end\",\"finish_reason\":\"ERROR_TOXIC\"}\n"},
+      {OK("text/plain"), "data: {\"error\":\"x\"}\n\n"},
+      {OK("text/plain"), "{\"error\":\"x\"}"},
+      /* Pages. */
+      {OK("text/html"), "<!DOCTYPE html><title>Just a moment...</title>"},
+      {OK("application/json"), "\r\n<html><body>502</body></html>"},
+      {OK("text/plain"), "<HTML><head>"},
       {"HTTP/1.1 302 Found\r\nContent-Type: text/plain\r\n\r\n" EVENTS, OPENAI},
   };
   ALL_ARE(samples, IDEM_REFUSED);
@@ -190,6 +311,50 @@ Test(store_answers, amazon_frames_are_whole_and_without_exception)
   cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
 }
 
+Test(store_answers, what_may_not_be_kept_is_not)
+{
+  struct idem_chunk chunk;
+  struct idem_recording token = recording_of(
+      &chunk, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: private, No-Store\r\n\r\n",
+      "{\"access_token\":\"t\"}");
+  cr_expect_eq(stored_with(&token), IDEM_REFUSED);
+  fixture_rule(&fixture, "ignore_cache_control=on");
+  cr_expect_eq(stored_with(&token), IDEM_STORED);
+}
+
+Test(store_answers, a_202_is_a_job_unless_the_rule_names_it)
+{
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, "HTTP/1.1 202 Accepted\r\n\r\n", "ok");
+  recording.status = 202;
+  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+  fixture_rule(&fixture, "status=200,202");
+  cr_expect_eq(stored_with(&recording), IDEM_STORED);
+}
+
+Test(store_answers, what_was_cut_short_is_kept_unless_the_rule_minds)
+{
+  static const struct sample samples[] = {
+      {OK("application/json"),
+       "{\"choices\":[{\"finish_reason\":\"length\"},{\"finish_reason\":\"length\"}]}"},
+      {OK("application/json"), "{\"content\":[{}],\"stop_reason\":\"max_tokens\"}"},
+      {OK("application/json"), "{\"candidates\":[{\"finishReason\":\"MAX_TOKENS\"}]}"},
+      {OK("application/json"), "{\"status\":\"incomplete\",\"output\":[{}]}"},
+      {OK("application/json"), "{\"done_reason\":\"length\",\"done\":true,\"response\":\"a\"}"},
+      {EVENTS, "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\"}}\n\n"
+               "data: {\"type\":\"message_stop\"}\n\n"},
+      {EVENTS, "data: {\"type\":\"response.incomplete\",\"response\":{\"status\":\"incomplete\"}}\n\n"},
+  };
+  static const struct sample others[] = {
+      {OK("application/json"), "{\"choices\":[{\"finish_reason\":\"length\"},{\"finish_reason\":\"stop\"}]}"},
+      {OK("application/json"), "{\"choices\":[{}]}"},
+  };
+  ALL_ARE(samples, IDEM_STORED);
+  fixture_rule(&fixture, "truncated=live");
+  ALL_ARE(samples, IDEM_REFUSED);
+  ALL_ARE(others, IDEM_STORED);
+}
+
 Test(store_answers, the_rule_says_which_status_is_an_answer)
 {
   struct idem_chunk chunk;
@@ -225,6 +390,19 @@ Test(store_answers, tokens_are_read_in_every_providers_words)
       {OK("application/json"), "{\"prompt_eval_count\":1,\"eval_count\":2}", 1, 2},
       {OK("application/json"), "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}", 1, 2},
       {OK("application/json"), "{\"meta\":{\"tokens\":{\"input_tokens\":1,\"output_tokens\":2}}}", 1, 2},
+      /* OpenAI's count has the cached tokens in it, whatever a gateway says beside it; Bedrock's has not. */
+      {OK("application/json"),
+       "{\"usage\":{\"prompt_tokens\":100,\"cache_read_input_tokens\":90,\"prompt_tokens_details\":{"
+       "\"cached_tokens\":90},\"completion_tokens\":2}}",
+       100, 2},
+      {OK("application/json"),
+       "{\"usage\":{\"input_tokens\":100,\"input_tokens_details\":{\"cached_tokens\":90},\"output_tokens\":2}"
+       "}",
+       100, 2},
+      {OK("application/json"),
+       "{\"usage\":{\"inputTokens\":1,\"cacheReadInputTokens\":10,\"cacheWriteInputTokens\":100,"
+       "\"outputTokens\":2}}",
+       111, 2},
       {OK("application/json"), "{\"a\":1}", -1, -1},
       {EVENTS,
        "data: {\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: "

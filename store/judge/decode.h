@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decode: takes the content coding off an answer that the app decodes itself, so that it can be judged. Nothing that
+ * is decoded is kept.
+ *
+ *     struct decoder decoder;
+ *     if (decoder_begin(&decoder, (struct idem_span){"gzip", 4})) {
+ *       while (decoder_next(&decoder, &piece, room, sizeof(room), &plain)) use(plain);
+ *       whole = decoder.ended && !decoder.failed;
+ *       decoder_release(&decoder);
+ *     }
+ *
+ * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them: nearly always
+ * libcurl has them in the process already. A decoder belongs to one thread.
+ */
+#ifndef IDEMSHIM_STORE_JUDGE_DECODE_H
+#define IDEMSHIM_STORE_JUDGE_DECODE_H
+
+#include "store/store.h"
+
+struct decoder_kind;
+
+struct decoder {
+  const struct decoder_kind *kind; /* NULL: none was begun */
+  void *state;
+  bool ended;  /* the coding's own end was there */
+  bool failed; /* it is not what its header says, or there was no memory */
+};
+
+/* False: a coding that we do not know, or whose library is not there. */
+bool decoder_begin(struct decoder *decoder, struct idem_span coding);
+
+/* Decodes from the front of `*coded` into `room`. False: all of it was read, and there is no more. */
+bool decoder_next(struct decoder *decoder, struct idem_span *coded, char *room, size_t size,
+                  struct idem_span *plain);
+
+void decoder_release(struct decoder *decoder);
+
+#endif

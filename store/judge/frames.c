@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/judge/frames.h"
+
+#include <string.h>
+
+/* AWS allows 16 MiB of payload and 128 KiB of headers. */
+enum { FRAME_PRELUDE = 12, FRAME_END = 4, FRAME_MOST = 17 << 20, VALUE_STRING = 7 };
+
+static size_t big_endian(const char *data, size_t len)
+{
+  size_t value = 0;
+  for (size_t i = 0; i < len; i++)
+    value = value << 8 | (uint8_t)data[i];
+  return value;
+}
+
+static bool is(struct idem_span text, const char *word)
+{
+  return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
+}
+
+/* Takes one header of type string off the front; false at the end, or at one that is something else. */
+static bool next_header(struct idem_span *rest, struct idem_span *name, struct idem_span *value)
+{
+  size_t name_len = rest->len ? (uint8_t)rest->data[0] : 0;
+  size_t head = 1 + name_len + 1 + 2;
+  if (rest->len < head || rest->data[1 + name_len] != VALUE_STRING)
+    return false;
+  size_t value_len = big_endian(rest->data + head - 2, 2);
+  if (value_len > rest->len - head)
+    return false;
+  *name = (struct idem_span){rest->data + 1, name_len};
+  *value = (struct idem_span){rest->data + head, value_len};
+  *rest = (struct idem_span){value->data + value_len, rest->len - head - value_len};
+  return true;
+}
+
+static void read_frame(struct frames *frames, struct idem_span headers, struct idem_span payload,
+                       struct document *document)
+{
+  struct idem_span name, value;
+  while (next_header(&headers, &name, &value)) {
+    frames->failed |= is(name, ":exception-type") || is(name, ":error-code") ||
+                      (is(name, ":message-type") && !is(value, "event"));
+    frames->begun |= is(name, ":event-type") && is(value, "messageStart");
+    frames->ended |= is(name, ":event-type") && is(value, "messageStop");
+  }
+  document_read(payload, document);
+  frames->any = true;
+}
+
+size_t frames_feed(struct frames *frames, struct idem_span text, struct document *document)
+{
+  struct idem_span rest = text;
+  while (rest.len >= FRAME_PRELUDE) {
+    size_t total = big_endian(rest.data, 4), headers = big_endian(rest.data + 4, 4);
+    if (total < FRAME_PRELUDE + FRAME_END || total > FRAME_MOST ||
+        headers > total - FRAME_PRELUDE - FRAME_END) {
+      frames->malformed = true;
+      break;
+    }
+    if (total > rest.len)
+      break;
+    const char *payload = rest.data + FRAME_PRELUDE + headers;
+    read_frame(frames, (struct idem_span){rest.data + FRAME_PRELUDE, headers},
+               (struct idem_span){payload, total - FRAME_PRELUDE - FRAME_END - headers}, document);
+    rest = (struct idem_span){rest.data + total, rest.len - total};
+  }
+  return text.len - rest.len;
+}
