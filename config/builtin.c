@@ -5,6 +5,7 @@
 #include "config/rules.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Hosts and paths are words in one string: pointers would cost every exec a relocation each. */
@@ -30,7 +31,8 @@ static struct idem_value next_word(const char **list, const struct idem_draft *d
 }
 
 /* Every path of a provider on one of its hosts; the host's text is shared by all of them. */
-static int add_paths(struct idem_draft *draft, const struct provider *provider, const struct idem_value *host)
+static int add_paths(struct idem_draft *draft, const struct provider *provider, const struct idem_value *host,
+                     const char *origin)
 {
   const char *paths = provider->paths;
   struct idem_rule shared = {0};
@@ -38,7 +40,8 @@ static int add_paths(struct idem_draft *draft, const struct provider *provider, 
 
   for (struct idem_value path = next_word(&paths, draft); result == 0 && path.len;
        path = next_word(&paths, draft)) {
-    struct idem_rule *rule = idem_draft_add(draft, "built-in", (int)draft->count + 1);
+    struct idem_rule *rule =
+        idem_draft_add(draft, origin, host->place.number ? host->place.number : (int)draft->count + 1);
     if (!rule)
       return -ENOMEM;
     rule->name = provider->name;
@@ -81,7 +84,64 @@ int idem_builtin_add(struct idem_draft *draft)
     const char *hosts = providers[i].hosts;
     for (struct idem_value host = next_word(&hosts, draft); result == 0 && host.len;
          host = next_word(&hosts, draft))
-      result = add_paths(draft, &providers[i], &host);
+      result = add_paths(draft, &providers[i], &host, "built-in");
   }
   return result;
+}
+
+/* True if one of these hosts is this one, or a glob that it fits. A host with a port is another one than all ports of
+ * it, so port 0 fits only those without. */
+static bool has_host(const char *hosts, const char *host, size_t host_len, uint16_t port)
+{
+  char glob[64];
+
+  for (; *hosts; hosts += strspn(hosts, " ")) {
+    size_t word = strcspn(hosts, " "), skip = *hosts == '[';
+    size_t len = skip ? strcspn(hosts + 1, "]") : strcspn(hosts, " :");
+    unsigned long known = skip + len + skip < word ? strtoul(hosts + len + 2 * skip + 1, NULL, 10) : 0;
+    if (len < sizeof glob && (known == 0 || known == port)) {
+      memcpy(glob, hosts + skip, len);
+      glob[len] = '\0';
+      if (idem_glob(glob, host, host_len, true))
+        return true;
+    }
+    hosts += word;
+  }
+  return false;
+}
+
+int idem_builtin_add_host(struct idem_draft *draft, const struct idem_value *host, const char *origin)
+{
+  struct idem_rule asked = {0};
+  int result = idem_host_parse(host, &asked.host, &asked.port);
+  size_t before = draft->count;
+
+  for (size_t i = 0; result == 0 && i < sizeof providers / sizeof providers[0]; i++)
+    if (has_host(providers[i].hosts, asked.host, strlen(asked.host), asked.port))
+      result = add_paths(draft, &providers[i], host, origin);
+  return result < 0 ? result : draft->count > before;
+}
+
+/* Names and no pointers, for the same reason as above. */
+static const struct {
+  char name[20];
+  unsigned char key;
+} provider_keys[] = {
+#define ANSWER(provider, shape, media, sign, words, failures, key, ...) {provider, IDEM_UPSTREAM_KEY_##key},
+#include "config/answers.def"
+#undef ANSWER
+};
+
+/* Where two providers share a host, the first one's word is taken. */
+enum idem_upstream_key idem_provider_key(const struct idem_rule *rule, const struct idem_target *target)
+{
+  const char *name = rule->name;
+
+  for (size_t i = 0; !name && i < sizeof providers / sizeof providers[0]; i++)
+    if (has_host(providers[i].hosts, target->host, target->host_len, target->port))
+      name = providers[i].name;
+  for (size_t i = 0; name && i < sizeof provider_keys / sizeof provider_keys[0]; i++)
+    if (!strcmp(provider_keys[i].name, name))
+      return (enum idem_upstream_key)provider_keys[i].key;
+  return IDEM_UPSTREAM_KEY_UNKNOWN;
 }

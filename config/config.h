@@ -47,6 +47,13 @@ enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUEN
 enum idem_mismatch { IDEM_MISMATCH_REPLAY, IDEM_MISMATCH_REJECT, IDEM_MISMATCH_BYPASS };
 enum idem_indoubt { IDEM_INDOUBT_RESEND, IDEM_INDOUBT_FAIL };
 enum idem_churn { IDEM_CHURN_WARN, IDEM_CHURN_JOIN };
+/* What a provider does with an idempotency key that comes again. */
+enum idem_upstream_key {
+  IDEM_UPSTREAM_KEY_UNKNOWN,  /* neither documented nor found out */
+  IDEM_UPSTREAM_KEY_HONOURED, /* one answer, paid for once */
+  IDEM_UPSTREAM_KEY_IGNORED,  /* a second call, paid for again */
+  IDEM_UPSTREAM_KEY_REFUSED,  /* an error */
+};
 enum idem_truncated { IDEM_TRUNCATED_REPLAY, IDEM_TRUNCATED_LIVE };
 enum idem_access { IDEM_ACCESS_READ_WRITE, IDEM_ACCESS_READ, IDEM_ACCESS_WRITE };
 enum idem_pace { IDEM_PACE_INSTANT, IDEM_PACE_ORIGINAL };
@@ -103,6 +110,7 @@ struct idem_rule {
   struct idem_status_range status[8];
   size_t status_count;
   char *inject;       /* name of the header that carries the upstream key; NULL: off */
+  bool inject_auto;   /* where the provider does not refuse a key that comes again */
   uint64_t wait_ms;   /* how long a follower waits for an owner before it goes live itself */
   uint64_t rescue_ms; /* 0: off */
   bool guard;
@@ -169,6 +177,9 @@ struct idem_target {
 /* The first rule that matches, or NULL. A rule with action=bypass is returned like any other. No allocation,
  * no lock. */
 const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target);
+
+/* What config/answers.def says of the provider: the rule's, or the one that has the target's host. */
+enum idem_upstream_key idem_provider_key(const struct idem_rule *rule, const struct idem_target *target);
 
 /* True if each call to this path seems to make or move something of its own (a thread, an upload, a token, a job), and
  * the rule does not name it: it is neither built in, nor does its path= have that segment without a wildcard. */

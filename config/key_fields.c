@@ -212,27 +212,34 @@ void idem_format_field_key(const struct idem_field *field, const void *object, s
 }
 
 /* "on" and "none" are refused, for they would be sent as a header's name. */
-int idem_parse_field_header_or_off(const struct idem_field *field, const struct idem_value *value,
-                                   void *object)
+int idem_parse_field_inject(const struct idem_field *field, const struct idem_value *value, void *object)
 {
+  static const char usual[] = "Idempotency-Key";
+  struct idem_rule *rule = object;
   struct idem_words one = {0};
   int result = 0;
 
+  (void)field;
   if (memchr(value->data, ',', value->len) || idem_value_is(value, "on") || idem_value_is(value, "none"))
-    return idem_value_refuse(value, "one header's name, or off", "");
+    return idem_value_refuse(value, "one header's name, auto or off", "");
+  rule->inject_auto = idem_value_is(value, "auto");
+  rule->inject = NULL;
+  if (rule->inject_auto) {
+    rule->inject = idem_arena_copy(value->arena, usual, sizeof usual - 1);
+    return rule->inject ? 0 : idem_value_no_memory(value);
+  }
   if (!idem_value_is(value, "off"))
     result = idem_value_words(value, check_header, true, &one);
-  *IDEM_MEMBER(char *) = one.count ? one.word[0] : NULL;
+  rule->inject = one.count ? one.word[0] : NULL;
   return result;
 }
 
-/* NULL is off. */
-void idem_format_field_header_or_off(const struct idem_field *field, const void *object,
-                                     struct idem_text *text)
+void idem_format_field_inject(const struct idem_field *field, const void *object, struct idem_text *text)
 {
-  const char *name = *IDEM_CONST_MEMBER(char *);
+  const struct idem_rule *rule = object;
 
-  idem_text_add_string(text, name ? name : "off");
+  (void)field;
+  idem_text_add_string(text, rule->inject_auto ? "auto" : rule->inject ? rule->inject : "off");
 }
 
 /* Newlines part the lists: no word can hold one. */

@@ -253,7 +253,7 @@ int idem_rules_parse(struct idem_draft *draft, const struct idem_rules_text *tex
   return result;
 }
 
-/* Each with the default treatment; numbered, so that a message can say which one is wrong. */
+/* Those that are built in have their built-in rules; each other one the default treatment. Numbered, so that a message can say which one is wrong. */
 int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *hosts)
 {
   struct idem_value list = {
@@ -276,6 +276,11 @@ int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *h
     item.place.number = ++list.place.number;
     if ((size_t)item.place.number > IDEM_RULES_MAX)
       return idem_place_fail(&item.place, "expected at most %zu hosts", IDEM_RULES_MAX);
+    result = idem_builtin_add_host(draft, &item, origin);
+    if (result != 0) {
+      result = result < 0 ? result : 0;
+      continue;
+    }
     struct idem_rule *rule = idem_draft_add(draft, origin, item.place.number);
     result = rule ? idem_host_parse(&item, &rule->host, &rule->port) : -ENOMEM;
   }

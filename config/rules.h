@@ -16,6 +16,7 @@
 
 #include "config/arena.h"
 #include "config/config.h"
+#include "config/value.h"
 
 /* More rules than any host list needs; each costs every call a little. */
 #define IDEM_RULES_MAX ((size_t)1000)
@@ -51,5 +52,9 @@ int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *h
 
 /* The LLM hosts that we know. */
 int idem_builtin_add(struct idem_draft *draft);
+
+/* The built-in rules of a host that is built in, under the name and port that it is written with. 1: they were added, 0:
+ * it is not built in. */
+int idem_builtin_add_host(struct idem_draft *draft, const struct idem_value *host, const char *origin);
 
 #endif

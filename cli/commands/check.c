@@ -28,7 +28,23 @@ const char *cli_check_verdict(const struct cli_check *check)
     return "sent as if idemshim were not there: no rule matches";
   if (check->rule->action == IDEM_ACTION_BYPASS)
     return "sent as if idemshim were not there: the rule says action=bypass";
+  if (check->left_alone)
+    return "sent as if idemshim were not there: each call to such a path seems to make something of its own; "
+           "a rule "
+           "with this path= stores it";
   return with_rule[check->config->mode];
+}
+
+const char *cli_check_key(const struct cli_check *check)
+{
+  static const char *const words[] = {
+      [IDEM_UPSTREAM_KEY_UNKNOWN] =
+          "unknown: whether a call that is sent again is paid for again, nobody has said",
+      [IDEM_UPSTREAM_KEY_HONOURED] = "honoured: a call that is sent again with its key is paid for once",
+      [IDEM_UPSTREAM_KEY_IGNORED] = "ignored: a call that is sent again may be paid for twice",
+      [IDEM_UPSTREAM_KEY_REFUSED] = "refused if it comes again: inject=auto sends none",
+  };
+  return words[check->key];
 }
 
 /* Opens the store to see whether that works, without making one. The caller frees the text. */
@@ -67,6 +83,8 @@ static int match(struct cli_check *check, const char *url)
     return cli_fail(CLI_USAGE, "%s", error.text);
   check->url = url;
   check->rule = idem_config_match(check->config, &target);
+  check->left_alone = check->rule && idem_rule_leaves(check->rule, &target);
+  check->key = check->rule ? idem_provider_key(check->rule, &target) : IDEM_UPSTREAM_KEY_UNKNOWN;
   return check->rule ? CLI_OK : CLI_NO;
 }
 

@@ -15,10 +15,15 @@ struct cli_check {
   const char *method, *url;     /* `url` NULL: no call was asked about */
   bool all;                     /* list every rule, the built-in ones too */
   const struct idem_rule *rule; /* NULL: the call meets none */
+  bool left_alone;              /* the path looks stateful, and the rule does not name it */
+  enum idem_upstream_key key;   /* what the provider does with the operation's key */
 };
 
 /* What happens to a call that meets `rule` (NULL: none) in this mode, as a short sentence. */
 const char *cli_check_verdict(const struct cli_check *check);
+
+/* What sending a call again means at this provider. */
+const char *cli_check_key(const struct cli_check *check);
 
 /* Both print, and return the code to exit with. */
 int cli_check_print(const struct cli_check *check);

@@ -152,6 +152,7 @@ static void print_call(const struct cli_check *check)
     print_warning(check->rule);
     putchar('\n');
     print_treatment(check->rule);
+    printf("  upstream's use of the key: %s\n", cli_check_key(check));
   }
 }
 

@@ -105,12 +105,23 @@ static void tell_drift(struct request *request)
   }
 }
 
+/* What sending it again means at this provider. */
+static const char resent[][120] = {
+    [IDEM_UPSTREAM_KEY_UNKNOWN] = "sent before, with no known outcome; sent again",
+    [IDEM_UPSTREAM_KEY_HONOURED] =
+        "sent before, with no known outcome; sent again with its key, which the provider honours",
+    [IDEM_UPSTREAM_KEY_IGNORED] = "sent before, with no known outcome; sent again, and the provider ignores "
+                                  "its key: it may be paid for twice",
+    [IDEM_UPSTREAM_KEY_REFUSED] = "sent before, with no known outcome; sent again without a key, which the "
+                                  "provider refuses to take twice",
+};
+
 static struct decision on_owned(struct request *request)
 {
   if (request->op.expired)
     request_event(request, "expired", NULL, 0, -1);
   if (request->op.resent)
-    request_event(request, "in_doubt", "sent before, with no known outcome; sent again", 0, -1);
+    request_event(request, "in_doubt", resent[request->shadow->upstream_key], 0, -1);
   if (request->op.drift[0])
     tell_drift(request);
   if (request->op.unread)

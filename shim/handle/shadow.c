@@ -481,6 +481,7 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
       .port = parts->port,
   };
   shadow->rule = idem_config_match(config, &target);
+  shadow->upstream_key = shadow->rule ? (unsigned char)idem_provider_key(shadow->rule, &target) : 0;
   shadow->stateful = shadow->rule && idem_rule_leaves(shadow->rule, &target);
   return shadow->rule;
 }

@@ -109,8 +109,9 @@ struct shadow {
   bool needy;                              /* a NEEDS option has been set since the last reset */
   bool disturbed; /* not IDLE: the app has set what the request was named by, so those texts may be gone */
   bool matched;   /* `rule` and `parts` are of the present URL and method */
-  bool stateful;  /* and the path is one that the rule leaves alone */
-  bool paused;    /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  unsigned char upstream_key; /* enum idem_upstream_key, of the rule and the host */
+  bool stateful;              /* and the path is one that the rule leaves alone */
+  bool paused; /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
   bool meter_titled; /* the progress meter's head is written once for a handle */
 };
 

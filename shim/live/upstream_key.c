@@ -53,7 +53,8 @@ void upstream_key_attach(struct upstream_key *key, const struct request *request
 {
   struct shadow *shadow = request->shadow;
   key->list = NULL;
-  if (!request->rule->inject || app_sends_a_key(request))
+  if (!request->rule->inject || app_sends_a_key(request) ||
+      (request->rule->inject_auto && shadow->upstream_key == IDEM_UPSTREAM_KEY_REFUSED))
     return;
   int len = snprintf(key->line, sizeof(key->line), "%s: %s", request->rule->inject, request->op.upstream_key);
   if (len > 0 && (size_t)len < sizeof(key->line))

@@ -11,7 +11,7 @@
  *   fail_first=N:S     the first N calls with this path and body fail with status S
  *   reset=headers|body TCP RST instead of the header, or after half of the body
  *   stall_ms=N         wait in the middle of the body
- *   truncate=1|2       1: a stream ends well, but without its end marker;
+ *   truncate=1|2       1: a stream ends well, but without what ends it: the last finish_reason, and its marker;
  *                      2 (or no stream): it stops half way, its framing unfinished
  *   error_event=1|2    an error event in the middle of a stream: 1 ends it, 2 goes on to the regular end
  *   size=BYTES         pad the answer to about so many bytes

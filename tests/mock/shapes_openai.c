@@ -64,7 +64,6 @@ static json_t *chat_usage_chunk(const struct question *q)
 
 static void done(struct answer *answer)
 {
-  answer_end_mark(answer);
   answer_bytes(answer, "data: [DONE]\n\n", strlen("data: [DONE]\n\n"));
 }
 
@@ -75,6 +74,7 @@ static void chat_stream(const struct question *q, struct answer *answer)
     struct part part = shape_part(q, i);
     answer_event(answer, NULL, chat_chunk(q, json_pack("{ss#}", "content", part.text, part.len), NULL));
   }
+  answer_end_mark(answer);
   answer_event(answer, NULL, chat_chunk(q, json_object(), "stop"));
   if (json_is_true(shape_asked(q, "stream_options", "include_usage", NULL)))
     answer_event(answer, NULL, chat_usage_chunk(q));
@@ -111,8 +111,11 @@ static json_t *completion_whole(const struct question *q)
 
 static void completion_stream(const struct question *q, struct answer *answer)
 {
-  for (size_t i = 0; i < q->events; i++)
+  for (size_t i = 0; i < q->events; i++) {
+    if (i + 1 == q->events)
+      answer_end_mark(answer);
     answer_event(answer, NULL, completion(q, shape_part(q, i), i + 1 == q->events ? "stop" : NULL));
+  }
   done(answer);
 }
 

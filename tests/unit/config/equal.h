@@ -55,7 +55,7 @@ static inline const char *rules_differ(const struct idem_rule *a, const struct i
       {"repeats", a->repeats == b->repeats},
       {"mismatch", a->mismatch == b->mismatch},
       {"status", same_statuses(a, b)},
-      {"inject", same_text(a->inject, b->inject)},
+      {"inject", same_text(a->inject, b->inject) && a->inject_auto == b->inject_auto},
       {"wait", a->wait_ms == b->wait_ms},
       {"rescue", a->rescue_ms == b->rescue_ms},
       {"guard", a->guard == b->guard},

@@ -336,8 +336,13 @@ Test(config_field, inject_is_one_headers_name_or_off, .fini = release)
   refuses("host=a inject='A B'",
           RULE_1 "inject, column 16: expected a header's name such as X-Request-Id, not "
                  "\"A B\"");
-  refuses("host=a inject=A,B", RULE_1 "inject, column 15: expected one header's name, or off, not \"A,B\"");
-  refuses("host=a inject=on", RULE_1 "inject, column 15: expected one header's name, or off, not \"on\"");
+  refuses("host=a inject=A,B",
+          RULE_1 "inject, column 15: expected one header's name, auto or off, not \"A,B\"");
+  refuses("host=a inject=on",
+          RULE_1 "inject, column 15: expected one header's name, auto or off, not \"on\"");
+  cr_expect_str_eq(with("inject=auto")->inject, "Idempotency-Key");
+  cr_expect(with("inject=auto")->inject_auto);
+  cr_expect_not(with("inject=Idempotency-Key")->inject_auto);
 }
 
 Test(config_field, max_body_is_a_size, .fini = release)

@@ -196,3 +196,86 @@ Test(config_builtin, rules_are_numbered_in_order, .fini = release)
   for (size_t i = 0; i < config.rule_count; i++)
     cr_expect_eq(config.rules[i].number, (int)i + 1);
 }
+
+/* IDEMSHIM_HOSTS and the paths of others. */
+
+Test(config_builtin, a_host_that_is_named_has_its_built_in_rules, .fini = release)
+{
+  struct idem_error error;
+
+  cr_assert_eq(LOAD_WITH(&config, &error, "HOME", "/home/someone", "IDEMSHIM_HOSTS",
+                         "a.example, api.openai.com:443,me.openai.azure.com, localhost:11434,localhost:81"),
+               0, "%s", error.text);
+  const struct idem_rule *rule = meets(&config, "POST", "api.openai.com", 443, "/v1/chat/completions");
+  cr_assert_not_null(rule);
+  cr_expect_str_eq(rule->name, "OpenAI");
+  cr_expect_str_eq(rule->origin, "IDEMSHIM_HOSTS");
+  cr_expect_eq(rule->number, 2);
+  cr_expect_null(meets(&config, "POST", "api.openai.com", 443, "/v1/threads"));
+  cr_expect_null(meets(&config, "POST", "api.openai.com", 443, "/v1/uploads"));
+  cr_expect_null(meets(&config, "POST", "api.openai.com", 444, "/v1/chat/completions"));
+  rule = meets(&config, "POST", "me.openai.azure.com", 443, "/openai/v1/responses");
+  cr_assert_not_null(rule);
+  cr_expect_str_eq(rule->name, "Azure OpenAI");
+  cr_expect_null(meets(&config, "POST", "you.openai.azure.com", 443, "/openai/v1/responses"));
+  cr_expect_null(meets(&config, "POST", "localhost", 11434, "/api/pull"));
+  cr_expect_null(meets(&config, "POST", "localhost", 81, "/api/pull")->name);
+  cr_expect_null(meets(&config, "POST", "a.example", 80, "/v1/threads")->name);
+}
+
+static bool leaves(const char *path, const char *rule_path)
+{
+  struct idem_rule rule = {.path = (char *)(uintptr_t)rule_path};
+  struct idem_target target = {.path = path, .path_len = strlen(path)};
+
+  return idem_rule_leaves(&rule, &target);
+}
+
+Test(config_match, a_path_that_looks_stateful_is_left_unless_the_rule_names_it)
+{
+  static const char *const stateful[] = {
+      "/v1/threads",           "/v1/threads/t/runs", "/v1/uploads/u/parts",   "/oauth/token",
+      "/v1/realtime/sessions", "/v1/Batches",        "/m:predictLongRunning", "/login",
+      "/v1/fine_tuning/jobs"};
+  static const char *const others[] = {
+      "/v1/chat/completions", "/v1/messages",  "/v1/messages/count_tokens", "/tokenize", "/",
+      "/v1/runstats",         "/v1/embeddings"};
+
+  for (size_t i = 0; i < sizeof stateful / sizeof *stateful; i++) {
+    cr_expect(leaves(stateful[i], NULL), "%s", stateful[i]);
+    cr_expect(leaves(stateful[i], "/*"), "%s", stateful[i]);
+    cr_expect_not(leaves(stateful[i], stateful[i]), "%s", stateful[i]);
+  }
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    cr_expect_not(leaves(others[i], NULL), "%s", others[i]);
+  cr_expect(leaves("/v1/threads/t/runs", "/v1/threads/*"));
+  cr_expect(leaves("/v1/threads", "/v1/*threads"));
+  cr_expect_not(leaves("/v1/threads/t/runs", "/v1/threads/*/runs"));
+}
+
+Test(config_match, the_provider_says_what_a_key_is_worth)
+{
+  static const struct {
+    const char *host;
+    uint16_t port;
+    enum idem_upstream_key key;
+  } samples[] = {
+      {"api.anthropic.com", 443, IDEM_UPSTREAM_KEY_IGNORED},
+      {"bedrock-runtime.eu-west-1.amazonaws.com", 443, IDEM_UPSTREAM_KEY_IGNORED},
+      {"localhost", 11434, IDEM_UPSTREAM_KEY_IGNORED},
+      {"::1", 8000, IDEM_UPSTREAM_KEY_IGNORED},
+      {"localhost", 80, IDEM_UPSTREAM_KEY_UNKNOWN},
+      {"api.openai.com", 443, IDEM_UPSTREAM_KEY_UNKNOWN},
+      {"a.example", 443, IDEM_UPSTREAM_KEY_UNKNOWN},
+  };
+  struct idem_rule rule = {0};
+
+  for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+    struct idem_target target = {
+        .host = samples[i].host, .host_len = strlen(samples[i].host), .port = samples[i].port};
+    cr_expect_eq(idem_provider_key(&rule, &target), samples[i].key, "%s", samples[i].host);
+  }
+  rule.name = "Anthropic";
+  cr_expect_eq(idem_provider_key(&rule, &(struct idem_target){.host = "proxy", .host_len = 5}),
+               IDEM_UPSTREAM_KEY_IGNORED);
+}

@@ -272,9 +272,9 @@ Test(config_variable, replay_edit_is_numbers_with_files, .fini = release)
 
 Test(config_hosts, are_rules_with_the_default_treatment, .fini = release)
 {
-  LOADS("IDEMSHIM_HOSTS", "api.openai.com, *.openai.azure.com ,127.0.0.1:8080");
+  LOADS("IDEMSHIM_HOSTS", "api.example.com, *.azure.example ,127.0.0.1:8080");
   cr_assert_eq(config.rule_count, 3);
-  cr_expect_str_eq(config.rules[1].host, "*.openai.azure.com");
+  cr_expect_str_eq(config.rules[1].host, "*.azure.example");
   cr_expect_str_eq(config.rules[1].origin, "IDEMSHIM_HOSTS");
   cr_expect_eq(config.rules[1].number, 2);
   cr_expect_eq(config.rules[2].port, 8080);
