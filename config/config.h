@@ -149,6 +149,7 @@ struct idem_config {
   enum idem_delivery delivery;
   unsigned rescues;    /* copies of processes that may finish calls at once, over the whole store */
   uint64_t guard_size; /* bytes resident; larger programs are not guarded */
+  bool open_early;     /* before there is a call */
   bool hook_dl;
 
   /* Private: what idem_config_match() looks at first, and the memory behind everything above. */

@@ -171,6 +171,8 @@ static void look(struct doctor *doctor, const struct process *process)
     doctor->library = ours;
     doctor_find(doctor, DOCTOR_MAPPED, "%s", "");
     doctor_find(doctor, store ? DOCTOR_STORE_OPEN : DOCTOR_STORE_CLOSED, "%s", "");
+    if (is_secure(process->pid))
+      doctor_find(doctor, DOCTOR_SECURE_OFF, "%s", "");
     looked_at = process;
     doctor_look_at_library(doctor);
     doctor_look_at_config(doctor, its_variable);

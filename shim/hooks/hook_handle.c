@@ -11,6 +11,7 @@
 #include "shim/info/info.h"
 #include "shim/rescue/fork.h"
 #include "shim/runtime/settings.h"
+#include "shim/runtime/store_object.h"
 #include "shim/transport/transport.h"
 
 static void end_shadow(struct shadow *shadow)
@@ -38,6 +39,7 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, con
 HOOK(CURL *, curl_easy_init, (void))
 {
   fork_register();
+  store_object_open_early();
   const struct libcurl *real = libcurl_of(CALLER);
   CURL *handle = real ? real->easy_init() : NULL;
   begin_shadow(handle, real, CALLER);

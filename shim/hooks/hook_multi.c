@@ -13,6 +13,7 @@
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
+#include "shim/runtime/store_object.h"
 
 /* libcurl's own curl_easy_perform() comes by four of these with a multi of its own. In a program that has
  * none itself there is nothing more to look at. */
@@ -35,6 +36,7 @@ static struct multi *find(CURLM *multi, const void *caller, const struct libcurl
 HOOK(CURLM *, curl_multi_init, (void))
 {
   fork_register();
+  store_object_open_early();
   const struct libcurl *real = libcurl_of(CALLER);
   CURLM *handle = real ? real->multi_init() : NULL;
   if (handle && !libcurl_is_itself(CALLER))

@@ -8,7 +8,8 @@
  *
  * Reading takes no lock: threads that come at once each load the settings, and the first has it; from then on
  * they are constant. A mistake is said once, and switches the shim off, but for mode replay, which must not
- * go onto the network: it then refuses what it would have replayed.
+ * go onto the network: it then refuses what it would have replayed. In secure mode (setuid, file capabilities:
+ * AT_SECURE), where a preload can still come from /etc/ld.so.preload, nothing is read and the shim is off.
  */
 #ifndef IDEMSHIM_SHIM_SETTINGS_H
 #define IDEMSHIM_SHIM_SETTINGS_H

@@ -216,6 +216,25 @@ const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct 
   return the_matcher ? tape_api : NULL;
 }
 
+void store_object_open_early(void)
+{
+  static atomic_flag done = ATOMIC_FLAG_INIT;
+  struct idem_store *store;
+  struct tape_writer *writer;
+  struct tape *tape;
+  struct tape_matcher *matcher;
+  struct idem_error error;
+  if (!settings_active() || !settings()->open_early || atomic_flag_test_and_set(&done))
+    return;
+  enum idem_mode mode = settings()->mode;
+  if (mode == IDEM_MODE_REPLAY)
+    store_object_tape_reader(&tape, &matcher, &error);
+  else
+    store_object_tape_writer(&writer);
+  if (mode == IDEM_MODE_IDEMPOTENT || mode == IDEM_MODE_OBSERVE)
+    store_object_open(&store);
+}
+
 /* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it. */
 void store_object_after_fork(void)
 {

@@ -28,6 +28,10 @@ const struct idem_store_api *store_object_open(struct idem_store **store);
 /* The same if it is open, and else NULL: nothing is opened for it. */
 const struct idem_store_api *store_object_peek(struct idem_store **store);
 
+/* With IDEMSHIM_OPEN=early, opens what calls of this mode will need. For the hooks that make the first handle;
+ * does nothing from the second time on. */
+void store_object_open_early(void);
+
 /* The tape that is written, or NULL: there is none, or the reason has been said. */
 const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer);
 
