@@ -155,7 +155,8 @@ Test(config_variable, delivery_is_a_word, .fini = release)
 
 Test(config_variable, sync_and_hook_dl_are_switches, .fini = release)
 {
-  LOADS("IDEMSHIM_SYNC", "off", "IDEMSHIM_HOOK_DL", "off");
+  LOADS("IDEMSHIM_SYNC", "off", "IDEMSHIM_HOOK_DL", "off", "IDEMSHIM_OPEN", "early");
+  cr_expect(config.open_early);
   cr_expect(!config.sync);
   cr_expect(!config.hook_dl);
   REFUSED("IDEMSHIM_SYNC", "no");
@@ -419,6 +420,6 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  cr_expect_eq(variables, 21);
+  cr_expect_eq(variables, 22);
   cr_expect_eq(fields, 27);
 }
