@@ -176,7 +176,7 @@ struct idem_call {
   bool churned;    /* the same content was sent under another header key inside the window */
   bool expired;    /* there was an answer, past its time */
   char drift[128]; /* OWNED: names of the headers under others of which the same content has an answer */
-  bool unread;     /* the rule has ignore=, and the body is no JSON: all of it counts */
+  bool unread;     /* the rule has ignore= or redact=, and the body is no JSON: all of it counts */
   bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
   bool
       unproven; /* after commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told */

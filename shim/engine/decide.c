@@ -125,7 +125,8 @@ static struct decision on_owned(struct request *request)
   if (request->op.drift[0])
     tell_drift(request);
   if (request->op.unread)
-    request_event(request, "unread", "the body is no JSON, so that ignore= leaves nothing out of it", 0, -1);
+    request_event(request, "unread", "the body is no JSON, so that ignore= and redact= find nothing in it", 0,
+                  -1);
   if (request->op.churned)
     request_event(request, "key_churn", "the same content was sent under another key", 0, -1);
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};

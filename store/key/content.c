@@ -175,7 +175,8 @@ void content_of_replaced(const struct idem_request *request, bool named,
   key_headers(request, HEADER_VARY, named, hash_header, &counting);
   hash_number(&hash, UINT64_MAX);
   hash_end(&hash, content->fingerprint);
-  content->unread = kind != 'J' && request->body.len && options.ignore->count;
+  content->unread =
+      kind != 'J' && request->body.len && (options.ignore->count || request->rule->redact.count);
 }
 
 void content_of(const struct idem_request *request, bool named, struct content *content)

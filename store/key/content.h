@@ -15,7 +15,8 @@ void hash_name(struct hash *hash, struct idem_span name);
 struct content {
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* query, shape, body without what ignore= leaves out, vary= headers */
   uint8_t beside_headers[IDEM_KEY_SIZE]; /* the same without the headers */
-  bool unread; /* the rule has ignore=, and the body, which is not empty, is no JSON: all of it counts */
+  bool
+      unread; /* the rule has ignore= or redact=, and the body, which is not empty, is no JSON: all of it counts */
 };
 
 /* `named` as in key_header(). */

@@ -47,7 +47,7 @@ struct name {
   uint8_t tenant[IDEM_KEY_SIZE];
   uint8_t print[IDEM_KEY_SIZE]; /* to find the same content under another key, or other headers */
   enum idem_key_kind kind;      /* HEADER, JSON or CONTENT */
-  bool unread;                  /* the rule has ignore=, and the body is no JSON: all of it counts */
+  bool unread;                  /* the rule has ignore= or redact=, and the body is no JSON */
 };
 
 /* `known` is of the calling thread: what its last request began with. */
