@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A form is a list of parts, in the order in which libcurl sends them. A handle that is given a form shares it
+ * with the app, which may go on to change it until the transfer; a copied handle has a copy of its own. So a
+ * form lives until its curl_mime is freed and every handle has dropped it, and a part as long as its form.
+ */
 #include "shim/form/form.h"
 
 #include <stdlib.h>
@@ -11,6 +16,7 @@ static const char no_memory[] = "no memory";
  * thousand for each call. */
 static struct pointer_map forms = POINTER_MAP(struct pointer_entry);
 
+/* Bytes with one reference; NULL without memory. */
 static struct blob *blob_new(const char *data, size_t len)
 {
   struct blob *blob = malloc(sizeof(*blob) + len);
@@ -70,7 +76,7 @@ struct form_part *form_append(struct form *form)
   return part;
 }
 
-/* A form that lacks a part would pass for another one: better none. */
+/* A form that lacks a part would pass for another one, so without memory it is unknown. */
 void form_add_part(struct form *form, const curl_mimepart *real)
 {
   struct form_part *part = form_append(form);
@@ -78,6 +84,7 @@ void form_add_part(struct form *form, const curl_mimepart *real)
     form->unknown = no_memory;
 }
 
+/* A missing name is a name too, so without memory the form is unknown. */
 void form_part_set_text(struct form_part *part, char **text, const char *value)
 {
   free(*text);
@@ -86,6 +93,7 @@ void form_part_set_text(struct form_part *part, char **text, const char *value)
     part->form->unknown = no_memory;
 }
 
+/* A copy's header lines are its own; the app's are only pointed at. */
 static void free_own_headers(struct form_part *part)
 {
   struct curl_slist *line = part->own_headers ? (struct curl_slist *)part->headers : NULL;
@@ -105,6 +113,7 @@ void form_part_set_headers(struct form_part *part, const struct curl_slist *head
   part->headers = headers;
 }
 
+/* What the content led to is dropped last: freeing a form takes it out of this very part. */
 void form_part_clear(struct form_part *part)
 {
   struct form *parts = part->parts;
@@ -123,6 +132,7 @@ void form_part_clear(struct form_part *part)
     form_forget(parts);
 }
 
+/* libcurl copies data as well: the app may free its own at once. */
 void form_part_set_data(struct form_part *part, const char *data, size_t len)
 {
   part->kind = PART_DATA;
@@ -133,7 +143,7 @@ void form_part_set_data(struct form_part *part, const char *data, size_t len)
     part->unknown = no_memory;
 }
 
-/* libcurl shows the last part of the path to the server, and sends as many bytes as there are now. */
+/* libcurl tells the last part of the path to the server, and sends as many bytes as there are now. */
 void form_part_set_file(struct form_part *part, const char *path)
 {
   const char *slash = strrchr(path, '/');
@@ -179,7 +189,8 @@ static void free_parts(struct form *form)
   form->last = NULL;
 }
 
-/* libcurl takes it out of what it was put into, too. */
+/* Takes the form out of the part that it was put into, as libcurl does. Handles that still have it know from now
+ * on that nobody can tell what they send. */
 void form_forget(struct form *form)
 {
   struct form_part *owner = form->owner;
@@ -217,33 +228,25 @@ void form_drop(struct form *form)
 
 /* Copies, as curl_easy_duphandle() makes them [Curl_mime_duppart]: everything anew but for the readers' arguments. */
 
-static struct curl_slist *copy_line(const struct curl_slist *line)
-{
-  struct curl_slist *copy = malloc(sizeof(*copy));
-  char *data = strdup(line->data);
-  if (!copy || !data) {
-    free(copy);
-    free(data);
-    return NULL;
-  }
-  *copy = (struct curl_slist){.data = data};
-  return copy;
-}
-
 static bool copy_headers(struct form_part *to, const struct curl_slist *line)
 {
   struct curl_slist *first = NULL, **end = &first;
-  bool complete = true;
-  for (; line && complete; line = line->next) {
-    *end = copy_line(line);
-    complete = *end != NULL;
-    end = complete ? &(*end)->next : end;
+  for (; line; line = line->next) {
+    struct curl_slist *copy = calloc(1, sizeof(*copy));
+    if (!copy || !(copy->data = strdup(line->data))) {
+      free(copy);
+      break;
+    }
+    *end = copy;
+    end = &copy->next;
   }
   form_part_set_headers(to, first);
   to->own_headers = true;
-  return complete;
+  return !line;
 }
 
+/* Copies what the part is about. A file is looked at anew, as libcurl does; data is shared, for it never changes.
+ * False without memory. */
 static bool copy_content(struct form_part *to, const struct form_part *from)
 {
   switch ((enum part_kind)from->kind) {
@@ -274,19 +277,6 @@ static bool copy_content(struct form_part *to, const struct form_part *from)
   return false;
 }
 
-static void copy_part(struct form_part *to, const struct form_part *from)
-{
-  bool complete = copy_content(to, from) && copy_headers(to, from->headers);
-  form_part_set_text(to, &to->name, from->name);
-  form_part_set_text(to, &to->filename, from->filename);
-  form_part_set_text(to, &to->type, from->type);
-  form_part_set_text(to, &to->encoder, from->encoder);
-  if (from->unknown)
-    to->unknown = from->unknown;
-  if (!complete)
-    to->form->unknown = "no memory";
-}
-
 struct form *form_copy(const struct form *form)
 {
   struct form *copy = form_new(form->lib);
@@ -299,11 +289,20 @@ struct form *form_copy(const struct form *form)
       form_drop(copy);
       return NULL;
     }
-    copy_part(to, from);
+    if (!copy_content(to, from) || !copy_headers(to, from->headers))
+      copy->unknown = no_memory;
+    form_part_set_text(to, &to->name, from->name);
+    form_part_set_text(to, &to->filename, from->filename);
+    form_part_set_text(to, &to->type, from->type);
+    form_part_set_text(to, &to->encoder, from->encoder);
+    if (from->unknown)
+      to->unknown = from->unknown;
   }
   return copy;
 }
 
+/* The copy that is about to be made will call the same functions with the same arguments, and what one of the
+ * two reads the other has lost. */
 void form_share_readers(const struct form *form)
 {
   for (const struct form_part *part = form->first; part; part = part->next) {

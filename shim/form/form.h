@@ -29,6 +29,7 @@ struct blob {
   char data[];
 };
 
+/* One part, as the app has described it last. Which of the last fields count, says its kind. */
 struct form_part {
   struct pointer_entry entry; /* its key is the curl_mimepart */
   struct form *form;          /* that it is a part of */
@@ -47,6 +48,7 @@ struct form_part {
   struct form *parts;         /* PARTS */
 };
 
+/* One curl_mime, or a copy of one, or a curl_formadd() list. */
 struct form {
   struct pointer_entry entry; /* its key is the curl_mime */
   const struct libcurl *lib;
@@ -65,19 +67,20 @@ struct form *form_of_list(const struct curl_httppost *list, const struct libcurl
 /* Remembers a curl_mime. Without memory it is not remembered. */
 void form_track(curl_mime *mime, const struct libcurl *lib);
 
-/* NULL for one that is not remembered. */
+/* What is known of a form or part of the app's; NULL for one that is not remembered. Takes the map's lock. */
 struct form *form_find(const curl_mime *mime);
 struct form_part *form_part_find(const curl_mimepart *part);
 
-/* Before the real curl_mime_free(). */
+/* Forgets a form; call it before the real curl_mime_free(), since libcurl reuses the address at once. */
 void form_forget(struct form *form);
 
+/* A part that the real function has added. Without memory the form is unknown from now on. */
 void form_add_part(struct form *form, const curl_mimepart *part);
 
 /* A new part, which is not in the table; NULL without memory. */
 struct form_part *form_append(struct form *form);
 
-/* Texts are copied; NULL takes them away. `text` is one of the part's own. */
+/* Texts are copied, and NULL takes them away; `text` is one of the part's own. Header lines stay the app's. */
 void form_part_set_text(struct form_part *part, char **text, const char *value);
 void form_part_set_headers(struct form_part *part, const struct curl_slist *headers);
 

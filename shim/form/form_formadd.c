@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A curl_formadd() list as the form that libcurl makes of it when it is sent [Curl_getformdata]. */
+/*
+ * A curl_formadd() list as the form that libcurl makes of it when it is sent [Curl_getformdata].
+ *
+ * Nothing is hooked of curl_formadd() itself: a list is public (struct curl_httppost), so it is read when a
+ * call with it begins. Its bytes stay the app's. A field of several files is a form inside the form.
+ */
 #include "shim/form/form.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* A name may have a length of its own, and then has no NUL. */
 static void set_name(struct form_part *part, const struct curl_httppost *post)
 {
   size_t len = post->name && post->namelength ? (size_t)post->namelength : 0;
@@ -15,6 +21,7 @@ static void set_name(struct form_part *part, const struct curl_httppost *post)
     part->form->unknown = "no memory";
 }
 
+/* The bytes stay where they are: a list that is sent must not change, as libcurl demands too. */
 static void point_at(struct form_part *part, const char *data, size_t len)
 {
   if (!data)
@@ -24,25 +31,19 @@ static void point_at(struct form_part *part, const char *data, size_t len)
   part->len = len ? len : strlen(data);
 }
 
-static void set_file(struct form_part *part, const struct curl_httppost *post, const char *path)
-{
-  if (strcmp(path, "-") == 0) {
-    part->unknown = "a form with standard input";
-    return;
-  }
-  form_part_set_file(part, path);
-  if (post->flags & CURL_HTTPPOST_READFILE)
-    form_part_set_text(part, &part->filename, NULL);
-}
-
 /* All but the file's name is taken from the first entry of the field. */
 static void set_content(struct form_part *part, const struct curl_httppost *post,
                         const struct curl_httppost *file)
 {
   curl_off_t len = post->flags & CURL_HTTPPOST_LARGE ? post->contentlen : post->contentslength;
-  if (post->flags & (CURL_HTTPPOST_FILENAME | CURL_HTTPPOST_READFILE))
-    set_file(part, post, file->contents);
-  else if (post->flags & CURL_HTTPPOST_BUFFER)
+  bool reads = post->flags & (CURL_HTTPPOST_FILENAME | CURL_HTTPPOST_READFILE);
+  if (reads && strcmp(file->contents, "-") == 0)
+    part->unknown = "a form with standard input";
+  else if (reads) {
+    form_part_set_file(part, file->contents);
+    if (post->flags & CURL_HTTPPOST_READFILE)
+      form_part_set_text(part, &part->filename, NULL);
+  } else if (post->flags & CURL_HTTPPOST_BUFFER)
     point_at(part, post->buffer, (size_t)post->bufferlength);
   else if (post->flags & CURL_HTTPPOST_CALLBACK)
     part->unknown = "CURLFORM_STREAM cannot be rewound";
@@ -50,14 +51,9 @@ static void set_content(struct form_part *part, const struct curl_httppost *post
     point_at(part, post->contents, (size_t)len);
 }
 
-static bool shows_filename(const struct curl_httppost *post)
-{
-  const long kinds = CURL_HTTPPOST_FILENAME | CURL_HTTPPOST_BUFFER | CURL_HTTPPOST_CALLBACK;
-  return post->showfilename && (post->more || (post->flags & kinds));
-}
-
 static bool add_entry(struct form *into, const struct curl_httppost *post, const struct curl_httppost *file)
 {
+  const long named = CURL_HTTPPOST_FILENAME | CURL_HTTPPOST_BUFFER | CURL_HTTPPOST_CALLBACK;
   struct form_part *part = form_append(into);
   if (!part)
     return false;
@@ -66,12 +62,12 @@ static bool add_entry(struct form *into, const struct curl_httppost *post, const
   if (!post->more)
     set_name(part, post);
   set_content(part, post, file);
-  if (shows_filename(post))
+  if (post->showfilename && (post->more || (post->flags & named)))
     form_part_set_text(part, &part->filename, post->showfilename);
   return true;
 }
 
-/* Several files of one field are a form inside the form. */
+/* A form inside the form, as a part of the field's name. */
 static struct form *nest(struct form *form, const struct curl_httppost *post)
 {
   struct form_part *part = form_append(form);
@@ -83,21 +79,16 @@ static struct form *nest(struct form *form, const struct curl_httppost *post)
   return parts;
 }
 
-static bool add_field(struct form *form, const struct curl_httppost *post)
-{
-  struct form *into = post->more ? nest(form, post) : form;
-  bool complete = into;
-  for (const struct curl_httppost *file = post; complete && file; file = file->more)
-    complete = add_entry(into, post, file);
-  return complete;
-}
-
 struct form *form_of_list(const struct curl_httppost *list, const struct libcurl *lib)
 {
   struct form *form = form_new(lib);
   bool complete = form;
-  for (; complete && list; list = list->next)
-    complete = add_field(form, list);
+  for (const struct curl_httppost *post = list; complete && post; post = post->next) {
+    struct form *into = post->more ? nest(form, post) : form;
+    complete = into;
+    for (const struct curl_httppost *file = post; complete && file; file = file->more)
+      complete = add_entry(into, post, file);
+  }
   if (complete)
     return form;
   form_drop(form);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What was read ahead is kept from the reader's beginning. libcurl then has it from us, byte for byte, and goes
+ * on with the app's reader where ours stopped, or is told the verdict that ended it. `begun`, `kept` and `whole`
+ * say where the app's reader stands; only a successful seek makes it new.
+ */
 #include "shim/form/form_reader.h"
 
 #include <stdio.h>
@@ -15,14 +20,9 @@ struct form_reader *form_reader_new(curl_off_t size, curl_read_callback read, cu
                                     curl_free_callback free_arg, void *arg)
 {
   struct form_reader *reader = calloc(1, sizeof(*reader));
-  if (!reader)
-    return NULL;
-  reader->read_app = read;
-  reader->seek_app = seek;
-  reader->free_app = free_arg;
-  reader->arg = arg;
-  reader->size = size;
-  reader->refs = 1;
+  if (reader)
+    *reader = (struct form_reader){
+        .read_app = read, .seek_app = seek, .free_app = free_arg, .arg = arg, .size = size, .refs = 1};
   return reader;
 }
 
@@ -72,7 +72,7 @@ static int seek(struct form_reader *reader, curl_off_t offset, int origin)
   return code;
 }
 
-/* Puts the app's reader at its beginning; one that cannot go back is there too while all it said is kept. */
+/* Puts the app's reader at its beginning. One that cannot go back is there too while all it said is kept. */
 static bool begin(struct form_reader *reader)
 {
   if (reader->begun && seek(reader, 0, SEEK_SET) != CURL_SEEKFUNC_OK)
@@ -81,16 +81,12 @@ static bool begin(struct form_reader *reader)
   return true;
 }
 
-/* A negative size means that the end is not known. */
-static size_t next_room(const struct form_reader *reader)
-{
-  uint64_t missing = (uint64_t)reader->size - reader->read.len;
-  return reader->size < 0 || missing > READ_SIZE ? READ_SIZE : (size_t)missing;
-}
-
+/* Reads as much as libcurl would ask for. NULL, or why no more can be read. */
 static const char *read_more(struct form_reader *reader)
 {
-  size_t room = next_room(reader);
+  /* A negative size means that the end is not known. */
+  uint64_t missing = (uint64_t)reader->size - reader->read.len;
+  size_t room = reader->size < 0 || missing > READ_SIZE ? READ_SIZE : (size_t)missing;
   char *into = buffer_reserve(&reader->read, READ_SIZE);
   if (!into)
     return "no memory";
@@ -123,20 +119,12 @@ const char *form_reader_open(struct form_reader *reader, uint64_t limit)
   return reason;
 }
 
-/* What libcurl has not begun to read is still to come: it does not know that we have. */
+/* Bytes that libcurl has not begun to read are still to come: it does not know that we have read them. */
 void form_reader_close(struct form_reader *reader)
 {
   reader->open = false;
   if (reader->at > 0)
     forget_read(reader);
-}
-
-static size_t take(struct form_reader *reader, char *into, size_t room)
-{
-  size_t left = reader->read.len - reader->at, len = left < room ? left : room;
-  memcpy(into, reader->read.data + reader->at, len);
-  reader->at += len;
-  return len;
 }
 
 size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
@@ -145,8 +133,12 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
   /* libcurl begins a transfer that is not ours, after one of ours that it never got to see. */
   if (!reader->open && reader->kept && reader->at == 0)
     begin(reader);
-  if (reader->at < reader->read.len)
-    return take(reader, into, size * count);
+  size_t left = reader->read.len - reader->at, room = size * count, len = left < room ? left : room;
+  if (left) {
+    memcpy(into, reader->read.data + reader->at, len);
+    reader->at += len;
+    return len;
+  }
   if (reader->whole)
     return 0;
   size_t verdict = reader->verdict;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A form's read callback (curl_mime_data_cb) with ours in front of it.
+ * form_reader: a form's read callback (curl_mime_data_cb) with ours in front of it.
  *
  * To name the request its content must be read before libcurl does, and many readers can be read only once.
  * So libcurl is given our callbacks: it gets what was read ahead, then what the app's reader goes on to say.
  * The app's reader is never asked for the same bytes twice, unless it can be rewound.
  *
- *     const char *reason = reader_open(reader, limit);   // reads ahead; NULL: reader->read has it all
+ *     const char *reason = form_reader_open(reader, limit);   // reads ahead; NULL: reader->read has it all
  *     ... libcurl reads, or an answer is replayed ...
- *     reader_close(reader);
+ *     form_reader_close(reader);
  *
- * Like the callback's own argument, a reader belongs to one transfer at a time.
+ * Like the callback's own argument, a reader belongs to one transfer at a time; its references are counted
+ * atomically, for copies of a handle may live in other threads. Without memory nothing is read ahead, and the
+ * call goes live with every byte that was.
  */
 #ifndef IDEMSHIM_SHIM_FORM_READER_H
 #define IDEMSHIM_SHIM_FORM_READER_H
@@ -45,7 +47,7 @@ struct form_reader *form_reader_new(curl_off_t size, curl_read_callback read, cu
 void form_reader_ref(struct form_reader *reader);
 void form_reader_unref(struct form_reader *reader);
 
-/* A copied handle will call it too; reader_free() ends that. */
+/* A copied handle will call it too; form_reader_free() ends that. */
 void form_reader_share(struct form_reader *reader);
 
 /* The callbacks that libcurl is given, with the reader as their argument. */
