@@ -26,8 +26,7 @@ struct ending {
 
 /* What an edited answer points into (IDEMSHIM_REPLAY_EDIT). */
 struct edit {
-  char *body;
-  struct buffer headers, facts;
+  struct buffer body, headers, facts;
 };
 
 /* Only the first three are set for a call that no tape has to do with. */

@@ -4,7 +4,6 @@
 #include "shim/base/http_header.h"
 #include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
-#include "shim/info/info_record.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
@@ -16,6 +15,7 @@
 
 /* IDEMSHIM_REPLAY_EDIT: another body in the place of one that the tape has. */
 
+/* The name of the file for exchange `number`, of "NUMBER=FILE;NUMBER=FILE". False if there is none. */
 static bool find_file(uint64_t number, char *name, size_t size)
 {
   const char *edit = settings()->replay_edit;
@@ -30,39 +30,34 @@ static bool find_file(uint64_t number, char *name, size_t size)
   return true;
 }
 
-static bool read_file(struct edit *edit, const char *name, size_t *len)
+static bool read_file(struct buffer *body, const char *name)
 {
   FILE *file = fopen(name, "re");
   char piece[4096];
-  struct buffer body = {0};
   bool complete = file != NULL;
   for (size_t got; complete && (got = fread(piece, 1, sizeof(piece), file));)
-    complete = buffer_append(&body, piece, got);
+    complete = buffer_append(body, piece, got);
   complete = complete && !ferror(file);
   if (!complete)
     report_line("%s, which stands in for a recorded body, cannot be read: %s", name, strerror(errno));
   if (file)
     fclose(file);
-  edit->body = body.data;
-  *len = body.len;
   return complete;
 }
 
-/* The same blocks with another Content-Length in the last one, where it has any. */
+/* Appends the same blocks with another Content-Length in the last one, where it has any. */
 static bool put_length(struct buffer *to, struct idem_span headers, size_t len)
 {
   char number[24];
+  const char *end = headers.data + headers.len;
   struct idem_span value = header_find(header_last_block(headers), "content-length");
-  if (!value.data)
-    return buffer_append(to, headers.data, headers.len);
-  const char *behind = value.data + value.len;
-  int digits = snprintf(number, sizeof(number), "%zu", len);
-  return buffer_append(to, headers.data, (size_t)(value.data - headers.data)) &&
-         buffer_append(to, number, (size_t)digits) &&
-         buffer_append(to, behind, (size_t)(headers.data + headers.len - behind));
+  size_t digits = value.data ? (size_t)snprintf(number, sizeof(number), "%zu", len) : 0;
+  const char *from = value.data ? value.data : end, *behind = from + value.len;
+  return buffer_append(to, headers.data, (size_t)(from - headers.data)) &&
+         buffer_append(to, number, digits) && buffer_append(to, behind, (size_t)(end - behind));
 }
 
-/* The first fact of a number is the one that counts. */
+/* Puts other sizes in front of the recorded facts: the first fact of a number is the one that counts. */
 static bool put_sizes(struct buffer *to, const struct idem_answer *answer, size_t headers_len, size_t len)
 {
   struct idem_span facts = answer->facts;
@@ -75,32 +70,34 @@ static bool put_sizes(struct buffer *to, const struct idem_answer *answer, size_
 }
 
 /* True if there is a file for exchange `number`. Then the answer has its bytes as the body, and their number in
- * Content-Length and in what getinfo tells; all else stays as it was recorded. A file that cannot be read is said, and
- * changes nothing. */
+ * Content-Length and in what getinfo tells; all else stays as it was recorded. A file that cannot be read is
+ * said, and changes nothing. */
 static bool edit_apply(struct edit *edit, uint64_t number, struct idem_answer *answer)
 {
   char name[4096];
-  size_t len = 0;
-  if (!find_file(number, name, sizeof(name)) || !read_file(edit, name, &len))
+  size_t len;
+  if (!find_file(number, name, sizeof(name)) || !read_file(&edit->body, name))
     return false;
+  len = edit->body.len;
   if (!put_length(&edit->headers, answer->headers, len) ||
       !put_sizes(&edit->facts, answer, edit->headers.len, len))
     return false;
-  answer->body = (struct idem_span){len ? edit->body : "", len};
-  answer->headers = (struct idem_span){edit->headers.data, edit->headers.len};
-  answer->facts = (struct idem_span){edit->facts.data, edit->facts.len};
+  answer->body = (struct idem_span){len ? edit->body.data : "", len};
+  answer->headers = span_of_buffer(&edit->headers);
+  answer->facts = span_of_buffer(&edit->facts);
   return true;
-}
-
-static void edit_release(struct edit *edit)
-{
-  free(edit->body);
-  buffer_release(&edit->headers);
-  buffer_release(&edit->facts);
 }
 
 /* The outcome of a call. */
 
+/* Says why there is no whole answer: in the log, and to a person. */
+static void tell(const struct request *request, const char *event)
+{
+  request_event(request, event, request->tape.note, 0, -1);
+  report_line("%s", request->tape.note);
+}
+
+/* A call without an outcome fails as one whose server cannot be reached: never does it touch the network. */
 static void refuse(struct request *request, const char *note)
 {
   struct taping *tape = &request->tape;
@@ -109,40 +106,10 @@ static void refuse(struct request *request, const char *note)
   tape->ending = (struct ending){.set = true, .code = CURLE_COULDNT_CONNECT, .text = tape->note};
   tape->first_byte_us = -1;
   request->op.answer = (struct idem_answer){.status = 0};
-  request_event(request, "not_recorded", tape->note, 0, -1);
-  report_line("%s", tape->note);
+  tell(request, "not_recorded");
 }
 
-/* The lengths that the delivery goes by; the times are on the tape. An edited body is one chunk, at the time
- * of the first. */
-static bool make_chunks(struct request *request, size_t len, bool edited)
-{
-  const struct tape_outcome *outcome = &request->tape.record.outcome;
-  size_t count = edited ? (len != 0) : outcome->chunk_count;
-  struct idem_chunk *chunks = calloc(count + 1, sizeof(*chunks));
-  if (!chunks)
-    return false;
-  for (size_t i = 0; i < count; i++)
-    chunks[i].len = (uint32_t)(edited ? len : outcome->chunks[i].len);
-  request->tape.chunks = chunks;
-  request->op.answer.chunks = chunks;
-  request->op.answer.chunk_count = count;
-  return true;
-}
-
-/* A body that was larger than max_body= must not pass for a whole one. */
-static void cut_short(struct request *request)
-{
-  const struct tape_outcome *outcome = &request->tape.record.outcome;
-  struct taping *tape = &request->tape;
-  snprintf(tape->note, sizeof(tape->note),
-           "the tape has only the first %zu of %llu bytes of this answer (max_body=)", outcome->body.len,
-           (unsigned long long)outcome->body_len);
-  tape->ending.code = CURLE_PARTIAL_FILE;
-  request_event(request, "truncated", tape->note, 0, -1);
-  report_line("%s", tape->note);
-}
-
+/* Makes the answer and the ending of a recorded outcome. False without memory. */
 static bool take_outcome(struct request *request, uint64_t number)
 {
   struct taping *tape = &request->tape;
@@ -156,9 +123,24 @@ static bool take_outcome(struct request *request, uint64_t number)
       .set = true, .code = (CURLcode)outcome->curl_code, .at_us = (int64_t)tape->record.call.duration_us};
   snprintf(tape->note, sizeof(tape->note), "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
   tape->ending.text = tape->note;
-  if (outcome->body_len > outcome->body.len && !outcome->curl_code && !edited)
-    cut_short(request);
-  return make_chunks(request, request->op.answer.body.len, edited);
+  /* A body that was larger than max_body= must not pass for a whole one. */
+  if (outcome->body_len > outcome->body.len && !outcome->curl_code && !edited) {
+    snprintf(tape->note, sizeof(tape->note),
+             "the tape has only the first %zu of %llu bytes of this answer (max_body=)", outcome->body.len,
+             (unsigned long long)outcome->body_len);
+    tape->ending.code = CURLE_PARTIAL_FILE;
+    tell(request, "truncated");
+  }
+  /* The lengths that the delivery goes by; the times are on the tape. An edited body is one chunk, at the time
+   * of the first. */
+  struct idem_answer *answer = &request->op.answer;
+  size_t count = edited ? answer->body.len != 0 : outcome->chunk_count;
+  struct idem_chunk *chunks = tape->chunks = calloc(count + 1, sizeof(*chunks));
+  for (size_t i = 0; chunks && i < count; i++)
+    chunks[i].len = (uint32_t)(edited ? answer->body.len : outcome->chunks[i].len);
+  answer->chunks = chunks;
+  answer->chunk_count = count;
+  return chunks;
 }
 
 void playback_find(struct request *request)
@@ -219,5 +201,7 @@ void playback_release(struct request *request)
     return;
   tape->api->record_release(&tape->record);
   free(tape->chunks);
-  edit_release(&tape->edit);
+  buffer_release(&tape->edit.body);
+  buffer_release(&tape->edit.headers);
+  buffer_release(&tape->edit.facts);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A tape is told of what the app saw, and when it saw it: not of when the bytes came to us. So the chunks of a
+ * replay have times of their own, and a call that was joined has those of the call that it followed.
+ */
 #include "shim/tape/recorder.h"
 
 #include "shim/base/http_header.h"
@@ -23,16 +27,16 @@ void recorder_begin(struct request *request)
 /* More than all of them take, as a rule. */
 #define FACTS_ROOM 1024
 
-static bool collect_facts(const struct request *request, struct buffer *facts)
+/* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. Without memory there
+ * are fewer facts. */
+static void collect_facts(const struct request *request, struct buffer *facts)
 {
-  const struct shadow *shadow = request->shadow;
   buffer_reserve(facts, FACTS_ROOM);
-  /* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. */
-  bool collected = info_record_collect(shadow, facts);
-  return info_record_collect_times(shadow, facts) && collected;
+  info_record_collect(request->shadow, facts);
+  info_record_collect_times(request->shadow, facts);
 }
 
-/* Ids join what belongs to one operation. */
+/* Writes the exchange, and is done with the tape. Ids join what belongs to one operation. */
 static void append(struct request *request, struct tape_outcome *outcome, enum tape_what what)
 {
   struct taping *tape = &request->tape;
@@ -49,12 +53,7 @@ static void append(struct request *request, struct tape_outcome *outcome, enum t
   tape->writer = NULL;
 }
 
-static struct idem_span span(const char *text)
-{
-  return (struct idem_span){text ? text : "", text ? strlen(text) : 0};
-}
-
-/* At the end, at their pace, or as they came to the call that was followed. */
+/* When the app was given a chunk: at the end, at its pace, or as it came to the call that was followed. */
 static uint64_t given_us(const struct request *request, const struct idem_chunk *chunk, uint64_t now_us)
 {
   int64_t at_us = (int64_t)chunk->at_ms * 1000;
@@ -66,7 +65,6 @@ static uint64_t given_us(const struct request *request, const struct idem_chunk 
   return at_us > 0 ? (uint64_t)at_us : 0;
 }
 
-/* When the app was given them. */
 static struct tape_chunk *chunks_of(const struct request *request)
 {
   const struct idem_answer *answer = &request->op.answer;
@@ -94,7 +92,7 @@ void recorder_end_live(struct request *request, struct tape_outcome *outcome, st
     return;
   collect_facts(request, &facts);
   info_record_add_trailers(&facts, trailers);
-  outcome->facts = (struct idem_span){facts.data, facts.len};
+  outcome->facts = span_of_buffer(&facts);
   outcome->status = last_status(outcome->headers);
   append(request, outcome, what);
   buffer_release(&facts);
@@ -114,12 +112,12 @@ void recorder_end_replay(struct request *request, CURLcode code, enum tape_what 
       .curl_code = (uint32_t)code,
       .delivered = code == CURLE_OK,
       .first_byte_us = -1,
-      .error_text = span(text),
+      .error_text = span_of(text),
   };
   collect_facts(request, &facts);
-  outcome.facts = (struct idem_span){facts.data, facts.len};
+  outcome.facts = span_of_buffer(&facts);
   if (replay) {
-    outcome.headers = (struct idem_span){replay->headers.data, replay->headers.len};
+    outcome.headers = span_of_buffer(&replay->headers);
     outcome.status = last_status(outcome.headers);
   }
   /* A call that has only waited has no answer. */

@@ -24,8 +24,8 @@ void recorder_begin(struct request *request);
 void recorder_end_live(struct request *request, struct tape_outcome *outcome, struct idem_span trailers,
                        enum tape_what what);
 
-/* Writes what was no live transfer: the app was given `request->op.answer`, or the shim's own answer, or waited for one until its patience ended.
- */
+/* Writes what was no live transfer: the app was given `request->op.answer`, or the shim's own answer, or waited
+ * for one until its patience ended. */
 void recorder_end_replay(struct request *request, CURLcode code, enum tape_what what);
 
 #endif
