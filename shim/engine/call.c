@@ -402,9 +402,10 @@ void call_come_upon(struct shadow *shadow)
   }
 }
 
-void call_come_upon_elsewhere(struct shadow *shadow)
+void call_come_upon_if_left(struct shadow *shadow)
 {
   const struct call *call = shadow->call;
-  if (call_is_owner(call) && !call->multi && !driver_is_ours(&call->live.inflight.own))
+  bool left = call_is_owner(call) && !call->multi && inflight_is_left(&call->live.inflight);
+  if (left || call->state == CALL_TRANSPORT)
     call_come_upon(shadow);
 }

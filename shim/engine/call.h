@@ -18,8 +18,8 @@
  * A call belongs to its handle's shadow, so that nothing of it is in a frame that an exception, a jump, a
  * cancel or pthread_exit() takes away. libcurl refuses such a handle for good, but for its cleanup. What the
  * call holds is given up when the handle is used again (call_come_upon) or cleaned up (call_detach), or when
- * its thread ends (inflight.h). Whether a callback is calling us or has been left by a jump cannot be told
- * apart, so the memory stays until the driver comes back or the handle goes.
+ * its thread ends (inflight.h). Whether a callback is calling us or has been left by a jump is told by the stack
+ * where that can be (inflight_is_left); the memory stays until the driver comes back or the handle goes.
  *
  * Like its handle, a call belongs to one thread at a time.
  */
@@ -112,9 +112,9 @@ void call_abandon(struct call *call);
 /* The app uses a handle whose perform has not come back, or whose multi is in a callback. */
 void call_come_upon(struct shadow *shadow);
 
-/* The same for what a callback may do with its own handle: only another thread than the one that performs it
- * finds it left for certain. */
-void call_come_upon_elsewhere(struct shadow *shadow);
+/* The same for what a callback may do with its own handle, and libcurl refuses or allows without an end to the
+ * transfer: only what is left for certain is given up. */
+void call_come_upon_if_left(struct shadow *shadow);
 
 /* The handle is about to be cleaned up: nothing of the call holds on to anything. Its memory is to be given
  * back by call_free() when libcurl has let go of the handle. NULL if there is none. */

@@ -57,7 +57,7 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   if (shadow && shadow->form)
     form_share_readers(shadow->form);
   if (shadow && shadow->call)
-    call_come_upon_elsewhere(shadow);
+    call_come_upon_if_left(shadow);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
   if (copy && shadow)
     override_restore_on(shadow, copy);

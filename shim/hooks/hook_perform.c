@@ -28,7 +28,7 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   if (shadow && (shadow->state == PERFORM_DELIVERING || shadow->state == PERFORM_PENDING))
     return refuse_nested(shadow);
   if (shadow && shadow->call)
-    call_come_upon(shadow);
+    call_come_upon_if_left(shadow);
   if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, settings());

@@ -42,7 +42,8 @@ struct inflight {
   struct rescue *rescue; /* NULL: not begun */
   struct driver *driver; /* its multi's; for the easy interface `own` */
   struct driver own;
-  pid_t process; /* a child that was made past the fork handlers finds its parent's calls */
+  const void *frame; /* that the perform is in, on its thread's stack; NULL: none has entered */
+  pid_t process;     /* a child that was made past the fork handlers finds its parent's calls */
   bool seen, handed_off;
 };
 
@@ -63,6 +64,10 @@ void inflight_remove(struct inflight *entry);
 extern __thread struct inflight *inflight_current;
 void inflight_enter(struct inflight *entry);
 void inflight_leave(struct inflight *entry);
+
+/* True if the perform of this call will never come back: another thread asks, or this one from a frame that lies
+ * outside of the perform's. False where a callback may be asking. */
+bool inflight_is_left(const struct inflight *entry);
 
 /* The innermost that is not over, or NULL. */
 struct inflight *inflight_innermost(void);
