@@ -56,70 +56,76 @@ static int check_head(const char *dir, uint32_t number, struct idem_error *error
   return rc;
 }
 
-/* A damaged segment is a finding, unless there is none that is whole: then this is no tape, or nothing is
- * left of it. */
-static int check_heads(const char *dir, const struct tape_segments *segments, struct idem_error *error)
+/* The order of a run: calls of one process have the order in which it began them, whatever the clock did; processes are
+ * brought together by the clock. */
+
+/* -1, 0 or 1; a difference could overflow. */
+static int compare(int64_t a, int64_t b)
 {
-  int first = check_head(dir, segments->at[0].number, error);
-  for (size_t i = 1; first < 0 && i < segments->count; i++)
-    if (check_head(dir, segments->at[i].number, NULL) == 0)
-      return 0;
-  return first;
+  return (a > b) - (a < b);
 }
 
-/* In the order of their numbers, which is that in which they were begun. */
-static int scan_segments(struct tape_scan *scan, const struct tape_segments *segments,
-                         struct idem_error *error)
+/* A process is its pid and when it began: pids come again. */
+static int by_process(const void *a, const void *b)
+{
+  const struct tape_entry *x = a, *y = b;
+  int order = compare(x->process_us, y->process_us);
+  if (order == 0)
+    order = compare(x->pid, y->pid);
+  if (order == 0)
+    order = (x->sequence > y->sequence) - (x->sequence < y->sequence);
+  /* What a copy of the process finished has the place of the call that was given up, and comes behind it. */
+  return order ? order : x->what - y->what;
+}
+
+/* By time, and within a process by its own order. */
+static int by_order(const void *a, const void *b)
+{
+  const struct tape_entry *x = a, *y = b;
+  int order = compare(x->order_us, y->order_us);
+  return order ? order : by_process(a, b);
+}
+
+/* Sorts twice: within processes first, for only then is it known where a clock went back. */
+static void sort(struct tape *tape)
+{
+  struct tape_entry *entry = tape->entries;
+  uint32_t process = 0;
+  if (tape->count)
+    qsort(entry, tape->count, sizeof(*entry), by_process);
+  for (size_t i = 0; i < tape->count; i++) {
+    bool first = i == 0 || entry[i].process_us != entry[i - 1].process_us || entry[i].pid != entry[i - 1].pid;
+    entry[i].process = first ? ++process : process;
+    /* A clock that was set back must not put a later call before an earlier one. */
+    bool back = !first && entry[i].started_us < entry[i - 1].order_us;
+    entry[i].order_us = back ? entry[i - 1].order_us : entry[i].started_us;
+  }
+  if (tape->count)
+    qsort(entry, tape->count, sizeof(*entry), by_order);
+}
+
+/* Segments in the order of their numbers, which is that in which they were begun. A damaged one is a finding, unless there is
+ * none that is whole: then this is no tape, or nothing is left of it. */
+static int scan_all(struct tape_scan *scan, struct idem_error *error)
 {
   struct tape *tape = scan->tape;
-  int rc = 0;
-  tape->files = calloc(segments->count, sizeof(*tape->files));
-  if (!tape->files)
-    return idem_error_set(error, -ENOMEM, "%s: no memory to read the tape", tape->dir);
-  for (size_t i = 0; i < segments->count; i++)
-    scan->total += segments->at[i].size;
-  for (size_t i = 0; rc == 0 && i < segments->count; i++)
-    rc = tape_scan_segment(scan, segments->at[i].number, error);
-  if (rc == 0 && tape_sort(tape) < 0)
+  struct tape_segments segments = {0};
+  int rc = find_segments(tape->dir, &segments, error);
+  if (rc == 0)
+    rc = check_head(tape->dir, segments.at[0].number, error);
+  for (size_t i = 1; rc < 0 && i < segments.count; i++)
+    rc = check_head(tape->dir, segments.at[i].number, NULL) == 0 ? 0 : rc;
+  tape->files = rc < 0 ? NULL : calloc(segments.count, sizeof(*tape->files));
+  if (rc == 0 && !tape->files)
     rc = idem_error_set(error, -ENOMEM, "%s: no memory to read the tape", tape->dir);
+  for (size_t i = 0; i < segments.count; i++)
+    scan->total += segments.at[i].size;
+  for (size_t i = 0; rc == 0 && i < segments.count; i++)
+    rc = tape_scan_segment(scan, segments.at[i].number, error);
+  free(segments.at);
+  sort(tape);
   tape->totals.exchanges = tape->count;
   return rc;
-}
-
-int tape_scan_all(struct tape_scan *scan, struct idem_error *error)
-{
-  struct tape_segments segments = {0};
-  int rc = find_segments(scan->tape->dir, &segments, error);
-  if (rc == 0)
-    rc = check_heads(scan->tape->dir, &segments, error);
-  if (rc == 0)
-    rc = scan_segments(scan, &segments, error);
-  free(segments.at);
-  return rc;
-}
-
-static int scan_with_key(struct tape_scan *scan, struct idem_error *error)
-{
-  uint8_t master[SEAL_KEY_SIZE];
-  const char *key_file = scan->source->key_file;
-  int rc = key_file ? seal_read_key(key_file, master, error) : 0;
-  scan->master = key_file ? master : NULL;
-  if (rc == 0)
-    rc = tape_scan_all(scan, error);
-  OPENSSL_cleanse(master, sizeof(master));
-  return rc;
-}
-
-/* Room for every segment that was listed. */
-static struct tape *new_tape(const char *dir)
-{
-  struct tape *tape = calloc(1, sizeof(*tape));
-  if (tape)
-    tape->dir = strdup(dir);
-  if (tape && tape->dir)
-    return tape;
-  free(tape);
-  return NULL;
 }
 
 /* The keys of an encrypted tape are overwritten. NULL is fine. */
@@ -140,9 +146,20 @@ static int scan_new(struct tape **out, struct tape_scan *scan, struct idem_error
 {
   struct quiet quiet = quiet_begin();
   struct idem_error first = {""};
-  struct tape *tape = scan->tape = new_tape(scan->source->dir);
-  int rc = tape ? scan_with_key(scan, &first)
-                : idem_error_set(&first, -ENOMEM, "%s: no memory to read the tape", scan->source->dir);
+  uint8_t master[SEAL_KEY_SIZE];
+  const char *key_file = scan->source->key_file;
+  struct tape *tape = scan->tape = calloc(1, sizeof(*tape));
+  int rc = 0;
+  if (tape)
+    tape->dir = strdup(scan->source->dir);
+  if (!tape || !tape->dir)
+    rc = idem_error_set(&first, -ENOMEM, "%s: no memory to read the tape", scan->source->dir);
+  else if (key_file)
+    rc = seal_read_key(key_file, master, &first);
+  scan->master = key_file ? master : NULL;
+  if (rc == 0)
+    rc = scan_all(scan, &first);
+  OPENSSL_cleanse(master, sizeof(master));
   *out = rc == 0 ? tape : NULL;
   if (rc < 0) {
     tape_close(tape);

@@ -53,12 +53,6 @@ struct tape_scan {
 };
 int tape_scan_segment(struct tape_scan *scan, uint32_t number, struct idem_error *error);
 
-/* Puts the entries into their order and numbers the processes. -ENOMEM. */
-int tape_sort(struct tape *tape);
-
-/* Opening, with or without the contents. */
-int tape_scan_all(struct tape_scan *scan, struct idem_error *error);
-
 /* Reads the summary or content of a frame that was found sound into `bytes`, opens it where it is sealed, and
  * leaves
  * `*len` without the tag. -EILSEQ, -EIO, -errno. */

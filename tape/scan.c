@@ -82,30 +82,7 @@ static __attribute__((format(printf, 2, 3))) void tell(struct segment_scan *s, c
   s->scan->source->found(s->scan->source->arg, text);
 }
 
-/* A writer was killed in the middle of its record, or a disk was full. */
-static void tell_torn(struct segment_scan *s, uint64_t from, uint64_t to)
-{
-  s->scan->tape->totals.torn++;
-  tell(s,
-       "the %" PRIu64 " bytes at offset %" PRIu64 " are the beginning of a record that was never completed",
-       to - from, from);
-}
-
-/* The bytes are not what was written. */
-static void tell_damaged(struct segment_scan *s, uint64_t from, const char *what)
-{
-  s->scan->tape->totals.damaged++;
-  tell(s, "the record at offset %" PRIu64 " is damaged (%s)", from, what);
-}
-
 /* Frames. */
-
-/* The magic can stand in any body; the sum, seeded with the tape's salt, cannot. */
-static bool frame_holds(const struct segment_scan *s, const struct tape_frame *frame)
-{
-  return frame->magic == TAPE_FRAME_MAGIC &&
-         frame->sum == tape_sum(&s->file->head, frame, offsetof(struct tape_frame, sum));
-}
 
 /* Where the next record should begin. */
 static uint64_t frame_end(uint64_t offset, const struct tape_frame *frame)
@@ -113,68 +90,56 @@ static uint64_t frame_end(uint64_t offset, const struct tape_frame *frame)
   return offset + sizeof(*frame) + frame->summary_len + frame->content_len;
 }
 
-/* False at the end, and for anything that is no frame of this tape. */
+/* False at the end, and for anything that is no frame of this tape. The magic can stand in any body; the sum, seeded with the
+ * tape's salt, cannot. */
 static bool read_frame(const struct segment_scan *s, uint64_t offset, struct tape_frame *frame)
 {
-  return read_at(s->fd, frame, sizeof(*frame), offset) == (ssize_t)sizeof(*frame) && frame_holds(s, frame);
-}
-
-/* The first frame in what was read from `from` on; the segment's size if there is none. */
-static uint64_t search_window(const struct segment_scan *s, uint64_t from, size_t len)
-{
-  static const uint64_t magic = TAPE_FRAME_MAGIC;
-  struct tape_frame frame;
-  const char *end = s->window + len;
-  for (const char *at = s->window; (at = memmem(at, (size_t)(end - at), &magic, sizeof(magic))); at++)
-    if (read_frame(s, from + (uint64_t)(at - s->window), &frame))
-      return from + (uint64_t)(at - s->window);
-  return s->size;
+  return read_at(s->fd, frame, sizeof(*frame), offset) == (ssize_t)sizeof(*frame) &&
+         frame->magic == TAPE_FRAME_MAGIC &&
+         frame->sum == tape_sum(&s->file->head, frame, offsetof(struct tape_frame, sum));
 }
 
 /* The next frame that holds from `from` on; the segment's size if there is none. */
 static uint64_t find_frame(struct segment_scan *s, uint64_t from)
 {
+  static const uint64_t magic = TAPE_FRAME_MAGIC;
+  struct tape_frame frame;
   if (!s->window)
     s->window = malloc(WINDOW);
-  while (s->window && from + sizeof(struct tape_frame) <= s->size) {
+  while (s->window && from + sizeof(frame) <= s->size) {
     ssize_t len = read_at(s->fd, s->window, WINDOW, from);
-    if (len < (ssize_t)sizeof(struct tape_frame))
+    if (len < (ssize_t)sizeof(frame))
       break;
-    uint64_t found = search_window(s, from, (size_t)len);
-    if (found < s->size)
-      return found;
-    from += (uint64_t)len - sizeof(uint64_t) + 1;
+    const char *end = s->window + len;
+    for (const char *at = s->window; (at = memmem(at, (size_t)(end - at), &magic, sizeof(magic))); at++)
+      if (read_frame(s, from + (uint64_t)(at - s->window), &frame))
+        return from + (uint64_t)(at - s->window);
+    from += (uint64_t)len - sizeof(magic) + 1;
   }
   return s->size;
 }
 
 /* Entries. */
 
-/* Doubles, so that a tape of a million records is opened in a moment. */
-static struct tape_entry *new_entry(struct tape *tape)
+/* What an exchange is looked for by; the rest is read when it is asked for. The index doubles, so that a tape of a million
+ * records is opened in a moment. */
+static int add_entry(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame,
+                     const struct tape_record *record)
 {
+  struct tape *tape = s->scan->tape;
   if (tape->count == tape->room) {
     size_t room = tape->room ? 2 * tape->room : 256;
     struct tape_entry *entries = reallocarray(tape->entries, room, sizeof(*entries));
     if (!entries)
-      return NULL;
+      return -ENOMEM;
     tape->entries = entries;
     tape->room = room;
   }
-  return &tape->entries[tape->count++];
-}
-
-/* What an exchange is looked for by; the rest is read when it is asked for. */
-static int add_entry(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame,
-                     const struct tape_record *record)
-{
-  struct tape_entry *entry = new_entry(s->scan->tape);
-  if (!entry)
-    return -ENOMEM;
+  struct tape_entry *entry = &tape->entries[tape->count++];
   *entry = (struct tape_entry){
       .offset = offset,
       .frame = *frame,
-      .segment = (uint32_t)(s->file - s->scan->tape->files),
+      .segment = (uint32_t)(s->file - tape->files),
       .pid = record->call.pid,
       .lane = record->call.lane,
       .started_us = record->call.started_us,
@@ -228,30 +193,32 @@ static int take_record(struct segment_scan *s, const struct tape_frame *frame)
 }
 
 /* Past what cannot be read as a record. If another one begins before it should end, its writer was killed
- * half way and others have gone on behind it. */
+ * half way (or the disk was full) and others have gone on behind it; else the bytes are not what was written. */
 static void skip_damage(struct segment_scan *s, const struct tape_frame *frame)
 {
+  struct tape_totals *totals = &s->scan->tape->totals;
   uint64_t next = find_frame(s, s->at + 1);
-  bool begun = s->size - s->at < sizeof(*frame) || (frame && frame_end(s->at, frame) > next);
-  if (begun)
-    tell_torn(s, s->at, next);
-  else
-    tell_damaged(s, s->at, frame ? "its checksum does not match" : "its frame does not match");
+  if (s->size - s->at < sizeof(*frame) || (frame && frame_end(s->at, frame) > next)) {
+    totals->torn++;
+    tell(s,
+         "the %" PRIu64 " bytes at offset %" PRIu64 " are the beginning of a record that was never completed",
+         next - s->at, s->at);
+  } else {
+    totals->damaged++;
+    tell(s, "the record at offset %" PRIu64 " is damaged (%s)", s->at,
+         frame ? "its checksum does not match" : "its frame does not match");
+  }
   s->at = next;
 }
 
-/* Only where the next record begins behind it is a record known to be as long as its frame says. */
-static bool ends_well(const struct segment_scan *s, const struct tape_frame *frame)
+/* Only where the next record begins behind it is a record known to be as long as its frame says. Looking for the next frame
+ * is dear, so it is done only where the end does not fit. */
+static bool was_cut_short(struct segment_scan *s, const struct tape_frame *frame)
 {
   struct tape_frame next;
   uint64_t end = frame_end(s->at, frame);
-  return end == s->size || (end < s->size && read_frame(s, end, &next));
-}
-
-/* Looking for the next frame is dear, so it is done only where the end does not fit. */
-static bool was_cut_short(struct segment_scan *s, const struct tape_frame *frame)
-{
-  return !ends_well(s, frame) && find_frame(s, s->at + 1) < frame_end(s->at, frame);
+  bool ends_well = end == s->size || (end < s->size && read_frame(s, end, &next));
+  return !ends_well && find_frame(s, s->at + 1) < end;
 }
 
 /* Moves `at` to what comes behind, whatever that was. Fails only without memory or when the disk
@@ -271,27 +238,20 @@ static int scan_record(struct segment_scan *s)
   return rc == -EILSEQ ? 0 : rc;
 }
 
-/* Bytes of the whole tape. */
-static void tell_progress(struct segment_scan *s)
-{
-  struct tape_scan *scan = s->scan;
-  uint64_t done = scan->done + s->at;
-  if (scan->progress)
-    scan->progress(scan->source->arg, done < scan->total ? done : scan->total, scan->total);
-}
-
-/* Progress is told every few megabytes. */
+/* Progress is told every few megabytes, in bytes of the whole tape. */
 static int scan_records(struct segment_scan *s)
 {
-  uint64_t told = 0;
-  while (s->at < s->size) {
+  struct tape_scan *scan = s->scan;
+  for (uint64_t told = 0; s->at < s->size;) {
     int rc = scan_record(s);
     if (rc < 0)
       return rc;
     if (s->at - told < TELL_BYTES)
       continue;
     told = s->at;
-    tell_progress(s);
+    uint64_t done = scan->done + s->at;
+    if (scan->progress)
+      scan->progress(scan->source->arg, done < scan->total ? done : scan->total, scan->total);
   }
   return 0;
 }
