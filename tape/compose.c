@@ -6,12 +6,6 @@
 
 #include <errno.h>
 
-/* A piece is added, and its length is noted where the lengths stand; the buffer may move meanwhile. */
-static size_t mark(const struct tape_buffer *out)
-{
-  return out->len;
-}
-
 /* The fixed part; texts follow it. */
 static struct tape_summary summary_of(const struct tape_call *call, const struct idem_request *request,
                                       const struct tape_outcome *outcome)
@@ -38,51 +32,48 @@ static struct tape_summary summary_of(const struct tape_call *call, const struct
   return summary;
 }
 
-/* The texts in the order in which parse takes them; their lengths are in the summary or the
- * content. */
+/* The texts in the order in which parse takes them; their lengths are in the summary. The buffer may move meanwhile. */
 static void add_texts(struct tape_buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint32_t len[TAPE_TEXTS])
 {
-  size_t at[TAPE_TEXTS + 1];
-  at[TEXT_METHOD] = mark(out);
-  tape_buffer_span(out, request->method);
-  at[TEXT_ORIGIN] = mark(out);
-  tape_buffer_span(out, request->origin);
-  at[TEXT_PATH] = mark(out);
-  tape_buffer_span(out, request->path);
-  at[TEXT_QUERY] = mark(out);
-  tape_redact_query(out, request->query);
-  at[TEXT_ERROR] = mark(out);
-  tape_buffer_span(out, outcome->error_text);
-  at[TAPE_TEXTS] = mark(out);
-  for (int i = 0; i < TAPE_TEXTS; i++)
-    len[i] = (uint32_t)(at[i + 1] - at[i]);
+  const struct idem_span text[TAPE_TEXTS] = {[TEXT_METHOD] = request->method,
+                                             [TEXT_ORIGIN] = request->origin,
+                                             [TEXT_PATH] = request->path,
+                                             [TEXT_QUERY] = request->query,
+                                             [TEXT_ERROR] = outcome->error_text};
+  for (int i = 0; i < TAPE_TEXTS; i++) {
+    size_t at = out->len;
+    if (i == TEXT_QUERY)
+      tape_redact_query(out, text[i]);
+    else
+      tape_buffer_span(out, text[i]);
+    len[i] = (uint32_t)(out->len - at);
+  }
 }
 
-/* The parts in the order of enum in format.h. */
+/* The parts, whose lengths are in the content. */
 static void add_parts(struct tape_buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint64_t len[TAPE_PARTS])
 {
-  size_t at[TAPE_PARTS + 1];
-  at[PART_CHUNKS] = mark(out);
-  tape_buffer_add(out, outcome->chunks, outcome->chunk_count * sizeof(*outcome->chunks));
-  at[PART_REQUEST_HEADERS] = mark(out);
-  tape_redact_headers(out, request);
-  at[PART_REQUEST_BODY] = mark(out);
-  tape_redact_body(out, request->rule, request->body);
-  at[PART_SHAPE] = mark(out);
-  tape_buffer_span(out, request->shape);
-  at[PART_HEADERS] = mark(out);
-  tape_buffer_span(out, outcome->headers);
-  at[PART_BODY] = mark(out);
-  tape_buffer_span(out, outcome->body);
-  at[PART_FACTS] = mark(out);
-  tape_buffer_span(out, outcome->facts);
-  at[TAPE_PARTS] = mark(out);
-  for (int i = 0; i < TAPE_PARTS; i++)
-    len[i] = at[i + 1] - at[i];
-  if (!out->failed)
-    tape_redact_response(out->data + at[PART_HEADERS], (size_t)len[PART_HEADERS]);
+  const struct idem_span part[TAPE_PARTS] = {
+      [PART_CHUNKS] = {(const char *)outcome->chunks, outcome->chunk_count * sizeof(*outcome->chunks)},
+      [PART_REQUEST_BODY] = request->body,
+      [PART_SHAPE] = request->shape,
+      [PART_HEADERS] = outcome->headers,
+      [PART_BODY] = outcome->body,
+      [PART_FACTS] = outcome->facts};
+  for (int i = 0; i < TAPE_PARTS; i++) {
+    size_t at = out->len;
+    if (i == PART_REQUEST_HEADERS)
+      tape_redact_headers(out, request);
+    else if (i == PART_REQUEST_BODY)
+      tape_redact_body(out, request->rule, part[i]);
+    else
+      tape_buffer_span(out, part[i]);
+    len[i] = out->len - at;
+    if (i == PART_HEADERS && !out->failed)
+      tape_redact_response(out->data + at, (size_t)len[i]);
+  }
 }
 
 /* A record is one write and one allocation, so it has a limit. */
@@ -118,15 +109,15 @@ int tape_record_compose(struct tape_buffer *out, const struct tape_call *call,
   if (too_large(request, outcome))
     return -EFBIG;
   tape_buffer_add(out, zeros, sizeof(struct tape_frame));
-  layout->summary = mark(out);
+  layout->summary = out->len;
   tape_buffer_add(out, &summary, sizeof(summary));
   add_texts(out, request, outcome, summary.len);
-  layout->summary_len = mark(out) - layout->summary;
+  layout->summary_len = out->len - layout->summary;
   tape_buffer_add(out, zeros, TAPE_TAG_SIZE);
-  layout->content = mark(out);
+  layout->content = out->len;
   tape_buffer_add(out, &content, sizeof(content));
   add_parts(out, request, outcome, content.len);
-  layout->content_len = mark(out) - layout->content;
+  layout->content_len = out->len - layout->content;
   tape_buffer_add(out, zeros, TAPE_TAG_SIZE);
   if (out->failed)
     return -ENOMEM;

@@ -17,37 +17,6 @@ static bool cut(struct idem_span *rest, uint64_t len, struct idem_span *out)
   return true;
 }
 
-/* The fixed numbers. */
-static void take_call(const struct tape_summary *summary, struct tape_call *call)
-{
-  *call = (struct tape_call){
-      .sequence = summary->sequence,
-      .process_us = summary->process_us,
-      .pid = summary->pid,
-      .lane = summary->lane,
-      .started_us = summary->started_us,
-      .duration_us = summary->duration_us,
-      .what = (enum tape_what)summary->what,
-      .request_body_len = summary->request_body_len,
-  };
-  memcpy(call->id, summary->id, sizeof(summary->id));
-  memcpy(call->key, summary->key, IDEM_KEY_SIZE);
-  memcpy(call->fingerprint, summary->fingerprint, IDEM_KEY_SIZE);
-}
-
-/* How it ended. */
-static void take_outcome(const struct tape_summary *summary, struct tape_outcome *outcome)
-{
-  *outcome = (struct tape_outcome){
-      .curl_code = summary->curl_code,
-      .status = summary->status,
-      .encoded = summary->flags & TAPE_BODY_ENCODED,
-      .delivered = summary->flags & TAPE_BODY_DELIVERED,
-      .first_byte_us = summary->first_byte_us,
-      .body_len = summary->body_len,
-  };
-}
-
 /* What an index needs; spans point into the bytes. */
 int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
 {
@@ -58,8 +27,27 @@ int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
   memcpy(&summary, fixed.data, sizeof(summary));
   if (summary.what >= TAPE_WHATS || summary.flags > TAPE_SUMMARY_FLAGS)
     return -EILSEQ;
-  take_call(&summary, &record->call);
-  take_outcome(&summary, &record->outcome);
+  record->call = (struct tape_call){
+      .sequence = summary.sequence,
+      .process_us = summary.process_us,
+      .pid = summary.pid,
+      .lane = summary.lane,
+      .started_us = summary.started_us,
+      .duration_us = summary.duration_us,
+      .what = (enum tape_what)summary.what,
+      .request_body_len = summary.request_body_len,
+  };
+  memcpy(record->call.id, summary.id, sizeof(summary.id));
+  memcpy(record->call.key, summary.key, IDEM_KEY_SIZE);
+  memcpy(record->call.fingerprint, summary.fingerprint, IDEM_KEY_SIZE);
+  record->outcome = (struct tape_outcome){
+      .curl_code = summary.curl_code,
+      .status = summary.status,
+      .encoded = summary.flags & TAPE_BODY_ENCODED,
+      .delivered = summary.flags & TAPE_BODY_DELIVERED,
+      .first_byte_us = summary.first_byte_us,
+      .body_len = summary.body_len,
+  };
   struct idem_span *text[TAPE_TEXTS] = {
       [TEXT_METHOD] = &record->method,
       [TEXT_ORIGIN] = &record->origin,

@@ -17,12 +17,6 @@
 /* The newest two are never deleted: another process may be writing to the last but one. */
 enum { KEPT = 2, TRIES = 16 };
 
-/* All of these are about the directory. */
-static int fail(const struct tape_writer *writer, int code, struct idem_error *error)
-{
-  return path_fail(error, code, writer->dir);
-}
-
 /* Making one. */
 
 /* The head is in the draft before it gets its name. */
@@ -99,9 +93,9 @@ int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct
   uint32_t number = 0;
   int rc = newest(writer, &number);
   if (rc < 0)
-    return rc == -ENOENT ? rc : fail(writer, rc, error);
+    return rc == -ENOENT ? rc : path_fail(error, rc, writer->dir);
   if (!tape_segment_path(path, writer->dir, number))
-    return fail(writer, -ENAMETOOLONG, error);
+    return path_fail(error, -ENAMETOOLONG, writer->dir);
   int fd = fd_open(path, O_RDONLY, 0);
   if (fd < 0)
     return path_fail(error, fd, path);
@@ -115,38 +109,29 @@ int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct
   return rc < 0 ? rc : tape_head_key(&writer->head, path, master, writer->key, error);
 }
 
-/* Looked at each time: a file with a known name may be of a tape that was begun after ours was deleted. */
-static int check_head(struct tape_writer *writer, int fd, uint32_t number, const char *path,
-                      struct idem_error *error)
-{
-  struct tape_head head;
-  int rc = tape_head_read(fd, path, &head, error);
-  if (rc < 0)
-    return rc;
-  if (memcmp(head.id, writer->head.id, TAPE_ID_SIZE) != 0)
-    return idem_error_set(error, -ESTALE,
-                          "%s: another tape has taken the place of the one that was being written",
-                          writer->dir);
-  atomic_store(&writer->opened_us, head.started_us);
-  atomic_store(&writer->number, number);
-  return 0;
-}
-
-/* -ENOENT if another process has deleted it meanwhile; everything else is a failure that is told. */
+/* -ENOENT if another process has deleted it meanwhile; everything else is a failure that is told. The head is looked at each
+ * time: a file with a known name may be of a tape that was begun after ours was deleted. */
 static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *size, struct idem_error *error)
 {
   char path[PATH_MAX];
   struct stat stat;
+  struct tape_head head;
   if (!tape_segment_path(path, writer->dir, number))
-    return fail(writer, -ENAMETOOLONG, error);
+    return path_fail(error, -ENAMETOOLONG, writer->dir);
   int fd = fd_open(path, O_RDWR | O_APPEND, 0);
   if (fd < 0)
     return fd == -ENOENT ? fd : path_fail(error, fd, path);
-  int rc = fstat(fd, &stat) < 0 ? -errno : check_head(writer, fd, number, path, error);
+  int rc = fstat(fd, &stat) < 0 ? path_fail(error, -errno, path) : tape_head_read(fd, path, &head, error);
+  if (rc == 0 && memcmp(head.id, writer->head.id, TAPE_ID_SIZE) != 0)
+    rc =
+        idem_error_set(error, -ESTALE,
+                       "%s: another tape has taken the place of the one that was being written", writer->dir);
   if (rc < 0) {
     close(fd);
     return rc;
   }
+  atomic_store(&writer->opened_us, head.started_us);
+  atomic_store(&writer->number, number);
   *size = (uint64_t)stat.st_size;
   return fd;
 }
@@ -166,13 +151,13 @@ static int advance(struct tape_writer *writer, uint32_t full, struct idem_error 
 {
   int rc = newest(writer, number);
   if (rc < 0 && rc != -ENOENT)
-    return fail(writer, rc, error);
+    return path_fail(error, rc, writer->dir);
   if (rc == 0 && *number > full)
     return 0;
   *number = rc == 0 || full ? full + 1 : 1;
   rc = make(writer, *number);
   if (rc < 0)
-    return fail(writer, rc, error);
+    return path_fail(error, rc, writer->dir);
   trim(writer);
   return 0;
 }

@@ -28,13 +28,8 @@ bool tape_segment_path(char path[PATH_MAX], const char *dir, uint32_t number)
 /* 0 for other files. */
 static uint32_t number_of(const char *name)
 {
-  uint32_t number = 0;
-  for (int i = 0; i < DIGITS; i++, name++) {
-    if (*name < '0' || *name > '9')
-      return 0;
-    number = number * 10 + (uint32_t)(*name - '0');
-  }
-  return strcmp(name, ".tape") == 0 ? number : 0;
+  bool ours = strspn(name, "0123456789") == DIGITS && strcmp(name + DIGITS, ".tape") == 0;
+  return ours ? (uint32_t)strtoul(name, NULL, 10) : 0;
 }
 
 /* For qsort(). */
@@ -44,46 +39,32 @@ static int by_number(const void *a, const void *b)
   return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Doubles as it grows. */
-static int add(struct tape_segments *out, uint32_t number, const struct stat *stat)
-{
-  struct tape_segment *at = reallocarray(out->at, out->count + 1, sizeof(*at));
-  if (!at)
-    return -ENOMEM;
-  out->at = at;
-  out->at[out->count++] = (struct tape_segment){.number = number,
-                                                .size = (uint64_t)stat->st_size,
-                                                .modified_us = (int64_t)stat->st_mtim.tv_sec * 1000000 +
-                                                               stat->st_mtim.tv_nsec / 1000};
-  return 0;
-}
-
-/* Names alone; sizes and dates by fstatat(). */
-static int list(DIR *dir, struct tape_segments *out)
+/* Nothing in the directory is opened: names alone, with sizes and dates by fstatat(). */
+int tape_segments_list(const char *path, struct tape_segments *out)
 {
   struct dirent *entry;
   struct stat stat;
-  while ((entry = readdir(dir))) {
+  int rc = 0;
+  *out = (struct tape_segments){0};
+  DIR *dir = opendir(path);
+  if (!dir)
+    return -errno;
+  while (rc == 0 && (entry = readdir(dir))) {
     uint32_t number = number_of(entry->d_name);
     /* One that has been deleted since is none. */
     if (!number || fstatat(dirfd(dir), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0 ||
         !S_ISREG(stat.st_mode))
       continue;
-    int rc = add(out, number, &stat);
-    if (rc < 0)
-      return rc;
+    struct tape_segment *at = reallocarray(out->at, out->count + 1, sizeof(*at));
+    if (at) {
+      out->at = at;
+      at[out->count++] = (struct tape_segment){.number = number,
+                                               .size = (uint64_t)stat.st_size,
+                                               .modified_us = (int64_t)stat.st_mtim.tv_sec * 1000000 +
+                                                              stat.st_mtim.tv_nsec / 1000};
+    }
+    rc = at ? 0 : -ENOMEM;
   }
-  return 0;
-}
-
-/* Nothing in the directory is opened. */
-int tape_segments_list(const char *path, struct tape_segments *out)
-{
-  *out = (struct tape_segments){0};
-  DIR *dir = opendir(path);
-  if (!dir)
-    return -errno;
-  int rc = list(dir, out);
   closedir(dir);
   if (rc < 0) {
     free(out->at);

@@ -2,17 +2,23 @@
 /*
  * A writer: the directory, the tape's identity, its limits and its key. It has no descriptor and no lock, so a child after
  * fork() goes on with it, and an app that closes what it does not know does no harm.
+ *
+ * One record, one write(). The kernel keeps an append whole among appends of others on every local file system, so there
+ * is no lock, no descriptor that stays open, and nothing to mend after fork(). What is written was composed, redacted and
+ * sealed in memory before; if anything fails, the tape has nothing of it, and the app's call is not touched.
  */
 #include "tape/writer.h"
 
 #include "store/base/clock.h"
 #include "store/base/process.h"
+#include "tape/record.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,17 +61,6 @@ static int find_tape(struct tape_writer *writer, const uint8_t *master, struct i
   return 0;
 }
 
-/* The key file is read and forgotten: what stays is the key that was derived from it. */
-static int find_tape_with_key(struct tape_writer *writer, const char *key_file, struct idem_error *error)
-{
-  uint8_t master[SEAL_KEY_SIZE];
-  int rc = key_file ? seal_read_key(key_file, master, error) : 0;
-  if (rc == 0)
-    rc = find_tape(writer, key_file ? master : NULL, error);
-  OPENSSL_cleanse(master, sizeof(master));
-  return rc;
-}
-
 /* Segments are an eighth of the whole, so that deleting the oldest frees about as much. */
 static void set_limits(struct tape_writer *writer, const struct tape_options *options)
 {
@@ -77,7 +72,8 @@ static void set_limits(struct tape_writer *writer, const struct tape_options *op
   writer->segment_age_us = writer->max_age_us / AGES;
 }
 
-/* On failure everything is released, by the same function that closes a writer. */
+/* On failure everything is released, by the same function that closes a writer. The key file is read and forgotten: what
+ * stays is the key that was derived from it. */
 static int open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
 {
   struct tape_writer *writer = calloc(1, sizeof(*writer));
@@ -90,10 +86,14 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
   writer->dir = dir;
   set_limits(writer, options);
   struct stat stat;
+  uint8_t master[SEAL_KEY_SIZE];
   int rc = path_make_dir(dir);
   rc = rc < 0 ? path_fail(error, rc, dir) : path_check_dir(dir, &stat, error);
+  if (rc == 0 && options->key_file)
+    rc = seal_read_key(options->key_file, master, error);
   if (rc == 0)
-    rc = find_tape_with_key(writer, options->key_file, error);
+    rc = find_tape(writer, options->key_file ? master : NULL, error);
+  OPENSSL_cleanse(master, sizeof(master));
   if (rc == 0)
     *out = writer;
   else
@@ -120,4 +120,81 @@ void tape_close_writer(struct tape_writer *writer)
   OPENSSL_cleanse(writer->key, sizeof(writer->key));
   free(writer->dir);
   free(writer);
+}
+
+/* Appending. */
+
+/* Each with its tag behind it, where compose has left room. */
+static int seal_parts(const struct tape_writer *writer, struct tape_frame *frame, uint8_t *summary,
+                      uint8_t *content, const struct tape_layout *layout)
+{
+  char bound[TAPE_HEAD_BOUND + TAPE_FRAME_BOUND];
+  uint8_t nonce[TAPE_NONCE_SIZE];
+  if (getrandom(frame->nonce, sizeof(frame->nonce), 0) != sizeof(frame->nonce))
+    return -EIO;
+  frame->nonce[TAPE_NONCE_SIZE - 1] &= 0xfe;
+  struct idem_span with = tape_bound(&writer->head, frame, bound);
+  tape_content_nonce(frame, nonce);
+  int rc = seal_encrypt(writer->key, frame->nonce, with, summary, layout->summary_len);
+  return rc < 0 ? rc : seal_encrypt(writer->key, nonce, with, content, layout->content_len);
+}
+
+/* Turns what was composed into what stands in the file. */
+static int finish(const struct tape_writer *writer, struct tape_buffer *buffer,
+                  const struct tape_layout *layout)
+{
+  bool sealed = writer->head.flags & TAPE_ENCRYPTED;
+  size_t tag = sealed ? TAPE_TAG_SIZE : 0;
+  struct tape_frame frame = {.magic = TAPE_FRAME_MAGIC,
+                             .summary_len = (uint32_t)(layout->summary_len + tag),
+                             .content_len = (uint32_t)(layout->content_len + tag)};
+  uint8_t *summary = (uint8_t *)buffer->data + layout->summary,
+          *content = (uint8_t *)buffer->data + layout->content;
+  if (!sealed)
+    content = memmove(summary + frame.summary_len, content, layout->content_len);
+  int rc = sealed ? seal_parts(writer, &frame, summary, content, layout) : 0;
+  frame.summary_sum = tape_sum(&writer->head, summary, frame.summary_len);
+  frame.content_sum = tape_sum(&writer->head, content, frame.content_len);
+  frame.sum = tape_sum(&writer->head, &frame, offsetof(struct tape_frame, sum));
+  memcpy(buffer->data, &frame, sizeof(frame));
+  buffer->len = sizeof(frame) + frame.summary_len + frame.content_len;
+  return rc;
+}
+
+/* The segment is opened for this record alone, and closed again. One write: appends of others come before it or after it,
+ * never into it. A write past the limit would raise SIGXFSZ in the app. */
+static int append(struct tape_writer *writer, const struct tape_buffer *buffer, struct idem_error *error)
+{
+  uint64_t size;
+  struct rlimit limit;
+  int fd = tape_segment_open(writer, &size, error), rc = 0;
+  if (fd < 0)
+    return fd;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      size + buffer->len > limit.rlim_cur)
+    rc = -EFBIG;
+  ssize_t len = 0;
+  while (rc == 0 && (len = write(fd, buffer->data, buffer->len)) < 0 && errno == EINTR)
+    continue;
+  if (rc == 0 && len != (ssize_t)buffer->len)
+    rc = len < 0 ? -errno : -ENOSPC;
+  close(fd);
+  return rc < 0 ? path_fail(error, rc, writer->dir) : 0;
+}
+
+/* Called when a call is over, in the app's thread: no signal, no cancellation point, errno as it
+ * was. */
+int tape_append(struct tape_writer *writer, const struct tape_call *call, const struct idem_request *request,
+                const struct tape_outcome *outcome, struct idem_error *error)
+{
+  struct quiet quiet = quiet_begin();
+  struct tape_buffer buffer = {0};
+  struct tape_layout layout;
+  int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
+  if (rc == 0)
+    rc = finish(writer, &buffer, &layout);
+  rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
+  free(buffer.data);
+  quiet_end(&quiet);
+  return rc;
 }
