@@ -7,11 +7,7 @@
 #include "store/json/json_canon.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
-#include "tape/mask.h"
 #include "tape/match.h"
-
-/* More header lines than any client sends. */
-enum { HEADERS_MOST = 256 };
 
 /* A fingerprint and the exchange that has it. */
 struct loose_name {
@@ -44,26 +40,20 @@ static struct idem_span mask_string(void *arg, struct idem_span text)
   return (struct idem_span){masked->data ? masked->data : "", masked->len};
 }
 
-/* The pieces of a request that are masked as text, one after the other in a buffer. */
-struct masked {
-  struct tape_buffer buffer;
-  size_t end[HEADERS_MOST + 4];
-  size_t count;
-};
-
-/* One more piece of the request, masked. All lie in one buffer, and are told apart by where they
- * end. */
-static void add_masked(struct masked *masked, struct idem_span text)
+/* Adds one more piece of the request, masked, and says how long it is: all lie in one buffer, which may move meanwhile. */
+static size_t add_masked(struct tape_buffer *masked, struct idem_span text)
 {
-  tape_mask(&masked->buffer, text);
-  masked->end[masked->count++] = masked->buffer.len;
+  size_t before = masked->len;
+  tape_mask(masked, text);
+  return masked->len - before;
 }
 
-/* The i-th of these pieces. */
-static struct idem_span masked_at(const struct masked *masked, size_t i)
+/* Takes the next piece off the front. */
+static struct idem_span next_masked(struct idem_span *rest, size_t len)
 {
-  size_t from = i ? masked->end[i - 1] : 0;
-  return (struct idem_span){masked->buffer.data ? masked->buffer.data + from : "", masked->end[i] - from};
+  struct idem_span piece = {rest->data, len};
+  *rest = (struct idem_span){rest->data + len, rest->len - len};
+  return piece;
 }
 
 /* `string` is room to mask strings in; NULL: they count as they are. */
@@ -81,41 +71,34 @@ static void finish_print(const struct idem_request *request, struct tape_buffer 
   hash_end(&hash, print);
 }
 
-static bool old_print(const struct idem_request *request, uint8_t print[IDEM_KEY_SIZE])
-{
-  struct idem_request copy = *request;
-  copy.header_count = 0;
-  finish_print(&copy, NULL, print);
-  return true;
-}
-
 /* False for a body that cannot be masked, which then matches exactly or not at all. */
 static bool loose_print(const struct idem_request *request, bool old, uint8_t print[IDEM_KEY_SIZE])
 {
-  if (old)
-    return old_print(request, print);
-  struct masked masked = {0};
-  struct tape_buffer string = {0};
+  struct tape_buffer masked = {0}, string = {0};
   struct idem_span headers[HEADERS_MOST];
   struct idem_request copy = *request;
   uint8_t digest[IDEM_KEY_SIZE];
+  copy.header_count = old ? 0 : request->header_count < HEADERS_MOST ? request->header_count : HEADERS_MOST;
+  if (old) {
+    finish_print(&copy, NULL, print);
+    return true;
+  }
   bool json = json_canon(request->body, &(struct json_canon_options){0}, digest);
-  copy.header_count = request->header_count < HEADERS_MOST ? request->header_count : HEADERS_MOST;
+  size_t path = add_masked(&masked, request->path), query = add_masked(&masked, request->query);
+  size_t body = json ? 0 : add_masked(&masked, request->body);
+  for (size_t i = 0; i < copy.header_count; i++)
+    headers[i].len = add_masked(&masked, request->headers[i]);
+  struct idem_span rest = {masked.data ? masked.data : "", masked.len};
+  copy.path = next_masked(&rest, path);
+  copy.query = next_masked(&rest, query);
+  copy.body = json ? request->body : next_masked(&rest, body);
+  for (size_t i = 0; i < copy.header_count; i++)
+    headers[i] = next_masked(&rest, headers[i].len);
   copy.headers = headers;
-  add_masked(&masked, request->path);
-  add_masked(&masked, request->query);
-  add_masked(&masked, json ? (struct idem_span){"", 0} : request->body);
-  for (size_t i = 0; i < copy.header_count; i++)
-    add_masked(&masked, request->headers[i]);
-  bool done = !masked.buffer.failed;
-  copy.path = masked_at(&masked, 0);
-  copy.query = masked_at(&masked, 1);
-  copy.body = json ? request->body : masked_at(&masked, 2);
-  for (size_t i = 0; i < copy.header_count; i++)
-    headers[i] = masked_at(&masked, 3 + i);
+  bool done = !masked.failed;
   if (done)
     finish_print(&copy, &string, print);
-  free(masked.buffer.data);
+  free(masked.data);
   free(string.data);
   return done && !string.failed;
 }

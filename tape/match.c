@@ -12,9 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* More header lines than any client sends. */
-enum { HEADERS_MOST = 256 };
-
 /* Groups. */
 
 /* What a sort needs to know; entries are indexes. */
@@ -87,21 +84,18 @@ static bool fits(const struct tape_entry *entry, uint32_t process, uint32_t lane
   return how == FITS_ANY || (entry->lane == lane && (how == FITS_LANE || entry->process == process));
 }
 
-/* True if nobody has taken it before, in any process. */
-static bool take(struct tape_matcher *matcher, uint32_t index)
-{
-  uint8_t not_yet = 0;
-  return atomic_compare_exchange_strong(&matcher->state->taken[index], &not_yet, 1);
-}
-
-/* The earliest that has not been given, of those that fit best; 0: all have been. */
+/* The earliest that has not been given, of those that fit best; 0: all have been. Taking one is a compare-and-swap, so that
+ * nobody else has it, in any process. */
 static uint64_t take_first(struct tape_matcher *matcher, struct tape_group group, uint32_t process,
                            uint32_t lane)
 {
   for (int how = 0; how < FITS; how++)
-    for (size_t i = 0; i < group.count; i++)
-      if (fits(&matcher->tape->entries[group.at[i]], process, lane, how) && take(matcher, group.at[i]))
+    for (size_t i = 0; i < group.count; i++) {
+      uint8_t not_yet = 0;
+      if (fits(&matcher->tape->entries[group.at[i]], process, lane, how) &&
+          atomic_compare_exchange_strong(&matcher->state->taken[group.at[i]], &not_yet, 1))
         return (uint64_t)group.at[i] + 1;
+    }
   return 0;
 }
 
@@ -151,18 +145,12 @@ static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group 
 static void say_loose(struct tape_matcher *matcher, const struct idem_request *request,
                       struct tape_match *match)
 {
-  struct tape_record record = {0};
-  struct idem_span headers[HEADERS_MOST];
   struct tape_buffer buffer = {0};
-  char difference[400] = "";
+  char difference[400];
   struct idem_request now = tape_request_redacted(request, &buffer);
+  tape_difference(matcher->tape, match->number, &now, difference, sizeof(difference));
   match->loose = true;
-  if (tape_read(matcher->tape, match->number, &record, NULL) == 0) {
-    struct idem_request recorded = tape_request(&record, request->rule, headers, HEADERS_MOST);
-    tape_difference(&recorded, &now, difference, sizeof(difference));
-  }
   snprintf(match->note, sizeof(match->note), "not looked at (recorded / now): %s", difference);
-  tape_record_release(&record);
   free(buffer.data);
 }
 
@@ -174,10 +162,13 @@ static bool has_old(const struct tape *tape)
   return false;
 }
 
-/* From the strictest name to the loosest. */
-static enum tape_verdict match_call(struct tape_matcher *matcher, const struct idem_request *request,
-                                    const struct tape_call *call, struct tape_match *match)
+/* From the strictest name to the loosest. Never fails: what cannot be found is a miss with a note that says what is nearest. */
+enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
+                             const struct tape_call *call, struct tape_match *match)
 {
+  struct quiet quiet = quiet_begin();
+  *match = (struct tape_match){0};
+  enum tape_verdict verdict = TAPE_MISS;
   struct tape_group group =
       find_group(matcher, &matcher->by_key, offsetof(struct tape_entry, key), call->key);
   if (!group.count)
@@ -185,61 +176,37 @@ static enum tape_verdict match_call(struct tape_matcher *matcher, const struct i
                        call->fingerprint);
   if (!group.count && has_old(matcher->tape))
     group = tape_loose_find(matcher, request, true);
-  if (group.count)
-    return choose(matcher, group, call, match);
-  if (matcher->loose)
+  bool loose = !group.count && matcher->loose;
+  if (loose)
     group = tape_loose_find(matcher, request, false);
-  if (!group.count) {
+  if (group.count)
+    verdict = choose(matcher, group, call, match);
+  else
     tape_nearest(matcher->tape, request, match);
-    return TAPE_MISS;
-  }
-  enum tape_verdict verdict = choose(matcher, group, call, match);
-  if (verdict == TAPE_FOUND)
+  if (loose && verdict == TAPE_FOUND)
     say_loose(matcher, request, match);
-  return verdict;
-}
-
-/* Never fails: what cannot be found is a miss with a note that says what is nearest. */
-enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
-                             const struct tape_call *call, struct tape_match *match)
-{
-  struct quiet quiet = quiet_begin();
-  *match = (struct tape_match){0};
-  enum tape_verdict verdict = match_call(matcher, request, call, match);
   quiet_end(&quiet);
   return verdict;
 }
 
 /* Opening. */
 
-/* Two sorted lists of indexes, made once. */
-static int open_matcher(struct tape_matcher *matcher, const char *state, struct idem_error *error)
-{
-  if (make_names(matcher->tape, offsetof(struct tape_entry, key), &matcher->by_key) < 0 ||
-      make_names(matcher->tape, offsetof(struct tape_entry, fingerprint), &matcher->by_fingerprint) < 0)
-    return idem_error_set(error, -ENOMEM, "%s: no memory to match calls", matcher->tape->dir);
-  return tape_state_open(matcher, state, error);
-}
-
-/* The tape must stay open as long as the matcher. */
+/* Two sorted lists of indexes are made once. The tape must stay open as long as the matcher. */
 int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
                       const struct tape_matching *matching, struct idem_error *error)
 {
   struct quiet quiet = quiet_begin();
   struct tape_matcher *matcher = calloc(1, sizeof(*matcher));
-  int rc = -ENOMEM;
-  *out = NULL;
-  if (matcher) {
-    matcher->tape = tape;
-    matcher->loose = matching->loose;
-    matcher->last = matching->last;
-    rc = open_matcher(matcher, matching->state, error);
-  } else {
-    idem_error_set(error, rc, "%s: no memory to match calls", tape->dir);
-  }
-  if (rc == 0)
-    *out = matcher;
+  int rc = 0;
+  if (matcher)
+    *matcher = (struct tape_matcher){.tape = tape, .loose = matching->loose, .last = matching->last};
+  if (!matcher || make_names(tape, offsetof(struct tape_entry, key), &matcher->by_key) < 0 ||
+      make_names(tape, offsetof(struct tape_entry, fingerprint), &matcher->by_fingerprint) < 0)
+    rc = idem_error_set(error, -ENOMEM, "%s: no memory to match calls", tape->dir);
   else
+    rc = tape_state_open(matcher, matching->state, error);
+  *out = rc == 0 ? matcher : NULL;
+  if (rc < 0)
     tape_close_matcher(matcher);
   quiet_end(&quiet);
   return rc;

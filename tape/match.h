@@ -10,6 +10,9 @@
 
 #include <stdatomic.h>
 
+/* More header lines than any client sends. */
+enum { HEADERS_MOST = 256 };
+
 /* Which exchanges have been given, in memory that every process of the replay has. */
 struct tape_state {
   _Atomic uint64_t tape; /* a number of the tape and its length */
@@ -53,11 +56,14 @@ void tape_state_close(struct tape_matcher *matcher);
 struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request, bool old);
 void tape_loose_free(struct tape_matcher *matcher);
 
+/* Adds the text with a mark in the place of each date, time and UUID, so that two runs of one program say the same. */
+void tape_mask(struct tape_buffer *out, struct idem_span text);
+
 /* The request as a tape would have it: without what the rule's redact= points to. Frees with the buffer. */
 struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer);
 
-/* Where `recorded` and `now` first differ, in words. */
-void tape_difference(const struct idem_request *recorded, const struct idem_request *now, char *out,
+/* Where an exchange of the tape and `now` first differ, in words; "" if it cannot be read. */
+void tape_difference(const struct tape *tape, uint64_t number, const struct idem_request *now, char *out,
                      size_t size);
 
 #endif

@@ -40,27 +40,16 @@ static bool add_key_header(struct hash *hash, const struct idem_request *request
   return true;
 }
 
-/* A key that the client sent, or fields that the rule names. */
-static bool has_own_key(struct hash *hash, const struct idem_request *request)
-{
-  switch (request->rule->keying.kind) {
-  case IDEM_KEY_AUTO:
-  case IDEM_KEY_HEADER:
-    return add_key_header(hash, request);
-  case IDEM_KEY_JSON:
-    return content_pointers(&request->rule->keying.pointers, request->body, hash) == 0;
-  case IDEM_KEY_CONTENT:
-    break;
-  }
-  return false;
-}
-
+/* A key that the client sent, or fields that the rule names; else the content alone. */
 void tape_name(const struct idem_request *request, struct tape_call *call)
 {
   struct quiet quiet = quiet_begin();
   struct hash hash;
   begin(&hash, "idemshim tape key 2", request);
-  bool named = has_own_key(&hash, request);
+  enum idem_key_kind kind = request->rule->keying.kind;
+  bool named = kind == IDEM_KEY_JSON
+                   ? content_pointers(&request->rule->keying.pointers, request->body, &hash) == 0
+                   : kind != IDEM_KEY_CONTENT && add_key_header(&hash, request);
   struct content content;
   struct hash print;
   content_of(request, named, &content);

@@ -8,8 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { HEADERS_MOST = 256 };
-
 /* Spans of no bytes may point nowhere. */
 static bool same(struct idem_span a, struct idem_span b)
 {
@@ -67,37 +65,37 @@ static struct idem_answer comparable(const struct idem_request *request, struct 
 }
 
 /* In the store's own words, so that explain and a replay's note say the same. */
-void tape_difference(const struct idem_request *recorded, const struct idem_request *now, char *out,
+void tape_difference(const struct tape *tape, uint64_t number, const struct idem_request *now, char *out,
                      size_t size)
 {
+  struct tape_record record = {0};
+  struct idem_span lines[HEADERS_MOST];
   struct tape_buffer headers[2] = {0};
-  struct idem_answer a = comparable(recorded, &headers[0]), b = comparable(now, &headers[1]);
-  /* The keys are what the difference is looked for behind; equal ones would end the comparison. */
-  b.key[0] = 1;
-  if (!headers[0].failed && !headers[1].failed)
-    idem_store_compare(&a, &b, out, size);
+  *out = '\0';
+  if (tape_read(tape, number, &record, NULL) == 0) {
+    struct idem_request recorded = tape_request(&record, now->rule, lines, HEADERS_MOST);
+    struct idem_answer a = comparable(&recorded, &headers[0]), b = comparable(now, &headers[1]);
+    /* The keys are what the difference is looked for behind; equal ones would end the comparison. */
+    b.key[0] = 1;
+    if (!headers[0].failed && !headers[1].failed)
+      idem_store_compare(&a, &b, out, size);
+  }
   free(headers[0].data);
   free(headers[1].data);
+  tape_record_release(&record);
 }
 
 /* The search. */
 
-/* The same method and path; only then is the content read. */
-static bool may_be(const struct tape *tape, uint64_t number, const struct idem_request *request,
-                   struct tape_record *record)
-{
-  return tape->entries[number - 1].what != TAPE_RESCUE && tape_peek(tape, number, record, NULL) == 0 &&
-         same(record->method, request->method) && same(record->path, request->path) &&
-         tape_read(tape, number, record, NULL) == 0;
-}
-
-/* Every candidate is read once; 0 if there is none. */
+/* Every candidate is read once; 0 if there is none. Only where the method and the path are the same is the content read. */
 static uint64_t find(const struct tape *tape, const struct idem_request *now)
 {
   struct tape_record record = {0};
   uint64_t best = 0, best_like = 0;
   for (uint64_t number = 1; number <= tape->count; number++) {
-    if (!may_be(tape, number, now, &record))
+    if (tape->entries[number - 1].what == TAPE_RESCUE || tape_peek(tape, number, &record, NULL) < 0 ||
+        !same(record.method, now->method) || !same(record.path, now->path) ||
+        tape_read(tape, number, &record, NULL) < 0)
       continue;
     uint64_t like = likeness(record.request_body, now->body) * 2 + same(record.origin, now->origin);
     if (!best || like > best_like) {
@@ -109,31 +107,20 @@ static uint64_t find(const struct tape *tape, const struct idem_request *now)
   return best;
 }
 
-/* One sentence, with the first difference in words. */
-static void say(const struct tape *tape, const struct idem_request *now, struct tape_match *match)
-{
-  struct tape_record record = {0};
-  struct idem_span headers[HEADERS_MOST];
-  char difference[400] = "";
-  if (tape_read(tape, match->number, &record, NULL) == 0) {
-    struct idem_request recorded = tape_request(&record, now->rule, headers, HEADERS_MOST);
-    tape_difference(&recorded, now, difference, sizeof(difference));
-  }
-  snprintf(match->note, sizeof(match->note),
-           "nothing recorded for this request; the nearest is exchange %" PRIu64
-           "; first difference (recorded / now): %s",
-           match->number, difference);
-  tape_record_release(&record);
-}
-
 /* False if nothing on the tape is for this URL at all. */
 bool tape_nearest(const struct tape *tape, const struct idem_request *request, struct tape_match *match)
 {
   struct tape_buffer buffer = {0};
   struct idem_request now = tape_request_redacted(request, &buffer);
+  char difference[400];
   *match = (struct tape_match){.number = find(tape, &now)};
   if (match->number)
-    say(tape, &now, match);
+    tape_difference(tape, match->number, &now, difference, sizeof(difference));
+  if (match->number)
+    snprintf(match->note, sizeof(match->note),
+             "nothing recorded for this request; the nearest is exchange %" PRIu32
+             "; first difference (recorded / now): %s",
+             (uint32_t)match->number, difference);
   else
     snprintf(match->note, sizeof(match->note),
              "nothing recorded for this request, nor any other %.*s of %.*s%.*s",

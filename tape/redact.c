@@ -31,41 +31,25 @@ void tape_redact_query(struct tape_buffer *out, struct idem_span query)
 
 /* Request headers. */
 
-/* Authorization and Proxy-Authorization, whose scheme (Bearer, Basic) stays readable. */
-static bool is_authorization(struct idem_span name)
-{
-  static const char word[] = "authorization";
-  size_t len = sizeof(word) - 1;
-  return name.len >= len && strncasecmp(name.data + name.len - len, word, len) == 0;
-}
-
-/* Bytes of the scheme in "Bearer xyz", with the blank; it is worth knowing and no secret. */
-static size_t scheme_len(struct idem_span name, struct idem_span value)
-{
-  const char *blank = is_authorization(name) ? memchr(value.data, ' ', value.len) : NULL;
-  return blank ? (size_t)(blank - value.data) + 1 : 0;
-}
-
-static struct idem_span whole_value(struct idem_span line)
-{
-  const char *colon = memchr(line.data, ':', line.len);
-  struct idem_span value = {colon + 1, line.len - (size_t)(colon + 1 - line.data)};
-  while (value.len && (*value.data == ' ' || *value.data == '\t'))
-    value = (struct idem_span){value.data + 1, value.len - 1};
-  return value;
-}
-
-/* One line: what is no credential stays as it is. */
+/* One line: what is no credential stays as it is. Of Authorization and Proxy-Authorization the scheme (Bearer, Basic) stays
+ * readable: it is worth knowing and no secret. */
 static void redact_line(struct tape_buffer *out, const struct idem_request *request, struct idem_span line)
 {
+  static const char word[] = "authorization";
+  const size_t len = sizeof(word) - 1;
   struct header header = key_header(request, line, false);
+  struct idem_span name = header.name;
   if (header.role != HEADER_CREDENTIAL && header.role != HEADER_SECRET) {
     tape_buffer_span(out, line);
   } else {
-    struct idem_span value = whole_value(line);
-    tape_buffer_span(out, header.name);
+    const char *value = (const char *)memchr(line.data, ':', line.len) + 1, *end = line.data + line.len;
+    while (value < end && (*value == ' ' || *value == '\t'))
+      value++;
+    bool scheme = name.len >= len && strncasecmp(name.data + name.len - len, word, len) == 0;
+    const char *blank = scheme ? memchr(value, ' ', (size_t)(end - value)) : NULL;
+    tape_buffer_span(out, name);
     tape_buffer_text(out, ": ");
-    tape_buffer_add(out, value.data, scheme_len(header.name, value));
+    tape_buffer_add(out, value, blank ? (size_t)(blank - value) + 1 : 0);
     tape_buffer_text(out, TAPE_REDACTED);
   }
   tape_buffer_text(out, "\r\n");
@@ -113,11 +97,10 @@ void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, str
 
 /* Response headers. */
 
-/* The header of that name, in any case. */
-static bool is_named(struct idem_span line, const char *name)
+/* In any case. */
+static bool is_named(struct idem_span header, const char *name)
 {
-  size_t len = strlen(name);
-  return line.len > len && line.data[len] == ':' && strncasecmp(line.data, name, len) == 0;
+  return header.len == strlen(name) && strncasecmp(header.data, name, header.len) == 0;
 }
 
 /* "[redacted]", cut or filled up to the length that the value has. */
@@ -144,11 +127,79 @@ void tape_redact_response(char *headers, size_t len)
   static const char *const whole[] = {"Set-Cookie2", "Authentication-Info", "Proxy-Authentication-Info"};
   struct idem_span rest = {headers, len}, line;
   while (sse_line(&rest, &line)) {
+    const char *colon = memchr(line.data, ':', line.len);
+    if (!colon)
+      continue;
+    struct idem_span name = {line.data, (size_t)(colon - line.data)};
     char *place = headers + (line.data - headers);
-    if (is_named(line, "Set-Cookie"))
+    if (is_named(name, "Set-Cookie"))
       cover_cookie(place, line.len);
     for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
-      if (is_named(line, whole[i]))
-        cover(place + strlen(whole[i]) + 1, line.len - strlen(whole[i]) - 1);
+      if (is_named(name, whole[i]))
+        cover(place + name.len + 1, line.len - name.len - 1);
+  }
+}
+
+/* The credentials of a request wherever else they stand: a server that echoes its request, a URL in a message. */
+
+/* Texts that are shorter are found by chance, and a cookie may be a word that any page has. */
+enum { SECRET_LEAST = 8, COOKIE_LEAST = 16 };
+
+/* More secrets than there is room for are in no request that anybody makes. */
+static void add(struct tape_secrets *out, struct idem_span secret, size_t least)
+{
+  if (secret.len >= least && out->count < SECRETS_MOST)
+    out->at[out->count++] = secret;
+}
+
+/* What is behind the first such sign; all of it where there is none. */
+static struct idem_span behind(struct idem_span text, char sign)
+{
+  const char *at = text.len ? memchr(text.data, sign, text.len) : NULL;
+  return at ? (struct idem_span){at + 1, text.len - (size_t)(at + 1 - text.data)} : text;
+}
+
+/* "a=b; c=d" */
+static void add_cookies(struct tape_secrets *out, struct idem_span cookies)
+{
+  while (cookies.len) {
+    const char *end = memchr(cookies.data, ';', cookies.len);
+    size_t len = end ? (size_t)(end - cookies.data) : cookies.len, used = end ? len + 1 : len;
+    add(out, behind((struct idem_span){cookies.data, len}, '='), COOKIE_LEAST);
+    cookies = (struct idem_span){cookies.data + used, cookies.len - used};
+  }
+}
+
+/* Headers (of "Bearer xyz", the scheme is no secret), query, and credentials that were set as options. */
+void tape_secrets_collect(const struct idem_request *request, struct tape_secrets *out)
+{
+  struct idem_span query = request->query, piece;
+  bool credential;
+  out->count = 0;
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct header header = key_header(request, request->headers[i], false);
+    if (header.role != HEADER_CREDENTIAL)
+      continue;
+    if (is_named(header.name, "Cookie"))
+      add_cookies(out, header.value);
+    else
+      add(out, is_named(header.name, "Authorization") ? behind(header.value, ' ') : header.value,
+          SECRET_LEAST);
+  }
+  while (key_query_next(&query, &piece, &credential))
+    if (credential)
+      add(out, behind(piece, '='), SECRET_LEAST);
+  for (size_t i = 0; i < request->credential_count; i++)
+    add(out, behind(request->credentials[i], ':'), SECRET_LEAST);
+}
+
+/* Every place in which one of them stands, also inside of a body. */
+void tape_secrets_scrub(const struct tape_secrets *secrets, char *data, size_t len)
+{
+  for (size_t i = 0; i < secrets->count; i++) {
+    const struct idem_span *secret = &secrets->at[i];
+    for (char *at = data, *end = data + len;
+         (at = memmem(at, (size_t)(end - at), secret->data, secret->len));)
+      memset(at, '*', secret->len);
   }
 }

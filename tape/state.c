@@ -10,15 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Never 0, which an empty file has. */
-static uint64_t number_of(const struct tape *tape)
-{
-  uint64_t number = tape->count;
-  if (tape->file_count)
-    number ^= tape_sum(&tape->files[0].head, tape->files[0].head.id, TAPE_ID_SIZE);
-  return number | 1;
-}
-
 /* Allocated before it is mapped, for a full disk would be a SIGBUS. */
 static int open_file(const char *path, size_t size, struct idem_error *error)
 {
@@ -35,8 +26,12 @@ static int open_file(const char *path, size_t size, struct idem_error *error)
 /* Shared memory that children inherit, or a mapped file for processes that are not related. */
 int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_error *error)
 {
-  uint64_t number = number_of(matcher->tape), there = 0;
-  matcher->state_size = sizeof(struct tape_state) + matcher->tape->count;
+  const struct tape *tape = matcher->tape;
+  uint64_t number = tape->count, there = 0;
+  if (tape->file_count)
+    number ^= tape_sum(&tape->files[0].head, tape->files[0].head.id, TAPE_ID_SIZE);
+  number |= 1; /* never 0, which an empty file has */
+  matcher->state_size = sizeof(struct tape_state) + tape->count;
   int fd = path ? open_file(path, matcher->state_size, error) : -1;
   if (path && fd < 0)
     return fd;
@@ -46,7 +41,7 @@ int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_
   if (fd >= 0)
     close(fd);
   if (map == MAP_FAILED)
-    return path_fail(error, -code, path ? path : matcher->tape->dir);
+    return path_fail(error, -code, path ? path : tape->dir);
   matcher->state = map;
   if (!atomic_compare_exchange_strong(&matcher->state->tape, &there, number) && there != number)
     return idem_error_set(error, -EINVAL, "%s: belongs to the replay of another tape", path);
