@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is a header's
- * name too, redact a list of pointers. At the end stands what they say together as one text, since rules that are written
- * differently can share their keys.
+ * Fields that say what names an operation: key, header, vary, ignore. And those of the same kinds: inject is
+ * a header's name too, redact a list of pointers. At the end stands what they say together as one text, since
+ * rules that are written differently can share their keys.
  */
 #include "config/ascii.h"
 #include "config/field.h"

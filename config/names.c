@@ -15,8 +15,8 @@ struct entry {
     name, sizeof(name) - 1, IDEM_NAME_##what                                                                 \
   }
 
-/* In the order of their first letters, for nothing but the eye. Texts and no pointers: each would cost every exec a
- * relocation. */
+/* In the order of their first letters, for nothing but the eye. Texts and no pointers: each would cost every
+ * exec a relocation. */
 static const struct entry headers[] = {
     /* The most usual ones first, so that they are not looked for any further. */
     NAME("content-type", PLAIN),
@@ -152,7 +152,8 @@ static bool is_capital(char c)
   return c >= 'A' && c <= 'Z';
 }
 
-/* A word begins at a capital behind another letter, and at the last of several that a small one follows: "APIKey". */
+/* A word begins at a capital behind another letter, and at the last of several that a small one follows:
+ * "APIKey". */
 static bool begins(const char *name, size_t len, size_t at)
 {
   if (!is_capital(name[at]))

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names: what the name of a header, of a query's parameter or of a cookie says. It is the one table of what a credential
- * is, and of the headers that change while the answer does not: tenant, key, store, tape, log, show, HAR and report ask
- * here, so that none of them knows less than another.
+ * names: what the name of a header, of a query's parameter or of a cookie says. It is the one table of what a
+ * credential is, and of the headers that change while the answer does not: tenant, key, store, tape, log,
+ * show, HAR and report ask here, so that none of them knows less than another.
  *
  *     enum idem_name what = idem_name_of_header("X-Acme-Token", 12);    IDEM_NAME_CREDENTIAL, by a word
  *     if (idem_name_of_cookie("AWSALB", 6) == IDEM_NAME_TRANSIENT) ...  of a load balancer: no tenant
  *
- * Names are compared without regard to case; the words in one are what lies between other characters than letters and
- * digits, and at a capital: X-Api-Key and apiKey have the word key, X-Keyboard has not. No memory, no lock.
+ * Names are compared without regard to case; the words in one are what lies between other characters than
+ * letters and digits, and at a capital: X-Api-Key and apiKey have the word key, X-Keyboard has not. No
+ * memory, no lock.
  */
 #ifndef IDEMSHIM_CONFIG_NAMES_H
 #define IDEMSHIM_CONFIG_NAMES_H

@@ -5,11 +5,12 @@
  *
  *     char room[512];
  *     struct idem_span trust;
- *     const char *reason = trust_of(shadow, rule->trust, room, sizeof(room), &trust);   // NULL, or why it goes live
+ *     const char *reason = trust_of(shadow, rule->trust, room, sizeof(room), &trust);   // NULL, or why it
+ * goes live
  *
- * Only what differs from libcurl's defaults is in it, so that setting a default changes nothing; for http it is
- * empty. Paths count as they are written, not what they hold: an update of the certificates costs nobody an
- * answer. Reads the shadow alone, but for one getinfo() where the app has named a file or directory.
+ * Only what differs from libcurl's defaults is in it, so that setting a default changes nothing; for http it
+ * is empty. Paths count as they are written, not what they hold: an update of the certificates costs nobody
+ * an answer. Reads the shadow alone, but for one getinfo() where the app has named a file or directory.
  */
 #ifndef IDEMSHIM_SHIM_REQUEST_TRUST_H
 #define IDEMSHIM_SHIM_REQUEST_TRUST_H

@@ -96,7 +96,8 @@ static bool same_json(struct idem_span a, struct idem_span b)
   return json_canon(a, &all, x) && json_canon(b, &all, y) && memcmp(x, y, sizeof(x)) == 0;
 }
 
-/* The next value of a container whose bracket the cursor has passed, with its quotes; false: there is none. */
+/* The next value of a container whose bracket the cursor has passed, with its quotes; false: there is none.
+ * */
 static bool next_child(struct json_cursor *cursor, struct idem_span *name, struct idem_span *value)
 {
   enum cursor_event event = json_cursor_next(cursor);
@@ -172,8 +173,8 @@ static void add_to_path(char path[PATH_MOST], struct idem_span name, size_t inde
   path[at] = '\0';
 }
 
-/* Finds a child of `a` that `b` has otherwise, or has not; `other` is then without data. Both are walked side by
- * side, for most members come in the same order. */
+/* Finds a child of `a` that `b` has otherwise, or has not; `other` is then without data. Both are walked side
+ * by side, for most members come in the same order. */
 static bool find_difference(struct idem_span a, struct idem_span b, struct idem_span *name, size_t *index,
                             struct idem_span *value, struct idem_span *other)
 {

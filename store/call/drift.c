@@ -15,7 +15,8 @@ struct lines {
   char text[4096];
 };
 
-/* The name of a header in one list of lines, sorted by name, that stands in the other in another way or not at all. */
+/* The name of a header in one list of lines, sorted by name, that stands in the other in another way or not
+ * at all. */
 static void add_difference(char *out, size_t size, struct idem_span lines, struct idem_span other)
 {
   struct idem_span line;

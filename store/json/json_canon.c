@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A token is what a value comes to: a byte with its kind and length, and the value itself if that is at most 30
- * bytes long, else 31 bytes of its SHA-256. An open array has its tokens on the stack, 64 at most, for they are
- * folded into one then. An open object has its members there: the token of the name, their number, the token of
- * the value; they are sorted when it closes.
+ * A token is what a value comes to: a byte with its kind and length, and the value itself if that is at most
+ * 30 bytes long, else 31 bytes of its SHA-256. An open array has its tokens on the stack, 64 at most, for
+ * they are folded into one then. An open object has its members there: the token of the name, their number,
+ * the token of the value; they are sorted when it closes.
  */
 #include "store/json/json_canon.h"
 

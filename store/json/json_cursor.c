@@ -60,7 +60,8 @@ static int hex4(const char *at, const char *end)
   return value;
 }
 
-/* From the opening quote to behind the closing one. What was read of it before the text ended is not read again. */
+/* From the opening quote to behind the closing one. What was read of it before the text ended is not read
+ * again. */
 static bool take_string(struct json_cursor *cursor, const char *begin, struct idem_span *text)
 {
   const char *from = ++cursor->at, *at = from, *quote = NULL;

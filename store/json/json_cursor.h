@@ -2,8 +2,9 @@
 /*
  * json_cursor: walks a JSON text once, from its first byte to its last, and builds nothing.
  *
- * It exists because clients send more than a strict parser takes, and because a body's nesting must not decide
- * how much stack we use in somebody else's thread. Naming, judging, tape and explain all read JSON with it.
+ * It exists because clients send more than a strict parser takes, and because a body's nesting must not
+ * decide how much stack we use in somebody else's thread. Naming, judging, tape and explain all read JSON
+ * with it.
  *
  *     struct json_cursor cursor;
  *     json_cursor_init(&cursor, text);
@@ -11,10 +12,10 @@
  *       use(event, cursor.name, cursor.text, cursor.depth);
  *     bool whole = json_cursor_release(&cursor);       // false: it is not JSON, or there was no memory
  *
- * The grammar is RFC 8259's, and a byte order mark before it, half a surrogate pair, bytes that are not UTF-8,
- * control characters in strings, NaN, Infinity and -Infinity, members of one name, numbers of any length, any
- * depth. What came before an error has been told by then: a caller that must not act on half a text waits for
- * the end. Beyond 512 levels the cursor keeps one bit a level on the heap.
+ * The grammar is RFC 8259's, and a byte order mark before it, half a surrogate pair, bytes that are not
+ * UTF-8, control characters in strings, NaN, Infinity and -Infinity, members of one name, numbers of any
+ * length, any depth. What came before an error has been told by then: a caller that must not act on half a
+ * text waits for the end. Beyond 512 levels the cursor keeps one bit a level on the heap.
  *
  * A text that is still coming is walked as far as it goes; each of its bytes is looked at once:
  *
@@ -65,7 +66,8 @@ enum cursor_event json_cursor_next(struct json_cursor *cursor);
 /* Goes on with a text that was HUNGRY: `text` begins where `at` was. `last`: no more will come. */
 void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool last);
 
-/* After ARRAY or OBJECT, in a text that is all there: goes past its CLOSE, which is returned, or CURSOR_BAD. `text` is then all of it. */
+/* After ARRAY or OBJECT, in a text that is all there: goes past its CLOSE, which is returned, or CURSOR_BAD.
+ * `text` is then all of it. */
 enum cursor_event json_cursor_skip(struct json_cursor *cursor);
 
 /* True if the text has come to its end, and was JSON. */

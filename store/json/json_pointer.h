@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_pointer: which of a list of places (RFC 6901) a cursor stands at. The places are those of the text as it
- * was sent: an element keeps its number whatever else is left out. Where a member is given twice, each is at
- * its place. `*` as a whole token is any element of an array or any member, where the caller allows it.
+ * json_pointer: which of a list of places (RFC 6901) a cursor stands at. The places are those of the text as
+ * it was sent: an element keeps its number whatever else is left out. Where a member is given twice, each is
+ * at its place. `*` as a whole token is any element of an array or any member, where the caller allows it.
  *
  *     struct json_pointers places;
  *     if (json_pointers_init(&places, words, count))
@@ -40,9 +40,9 @@ bool json_pointers_at(struct json_pointers *pointers, const struct json_cursor *
                       enum cursor_event event);
 
 /*
- * Calls `visit` with each value that a pointer names, in the order of the text and, of one inside another, the
- * outer one alone for each pointer. Strings come with their quotes. `which` is the pointer's index. Returns
- * whether the text is JSON; what is told of one that is not must not be used.
+ * Calls `visit` with each value that a pointer names, in the order of the text and, of one inside another,
+ * the outer one alone for each pointer. Strings come with their quotes. `which` is the pointer's index.
+ * Returns whether the text is JSON; what is told of one that is not must not be used.
  */
 bool json_find(struct idem_span text, const struct idem_words *pointers,
                void (*visit)(void *arg, size_t which, struct idem_span value), void *arg);

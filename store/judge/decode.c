@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The three libraries' interfaces are declared here, and not included, so that none is needed to build or to run. */
+/* The three libraries' interfaces are declared here, and not included, so that none is needed to build or to
+ * run. */
 #include "store/judge/decode.h"
 
 #include <dlfcn.h>
@@ -187,8 +188,8 @@ static const struct decoder_kind kinds[] = {
      zstd_end},
 };
 
-/* Without any one of its functions a library is none. They stay open: closing what somebody else may have opened, too,
- * saves nothing. */
+/* Without any one of its functions a library is none. They stay open: closing what somebody else may have
+ * opened, too, saves nothing. */
 static bool usable[3];
 
 static void open_library(size_t kind)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decode: takes the content coding off an answer that the app decodes itself, so that it can be judged. Nothing that
- * is decoded is kept.
+ * decode: takes the content coding off an answer that the app decodes itself, so that it can be judged.
+ * Nothing that is decoded is kept.
  *
  *     struct decoder decoder;
  *     if (decoder_begin(&decoder, (struct idem_span){"gzip", 4})) {
@@ -10,8 +10,8 @@
  *       decoder_release(&decoder);
  *     }
  *
- * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them: nearly always
- * libcurl has them in the process already. A decoder belongs to one thread.
+ * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them: nearly
+ * always libcurl has them in the process already. A decoder belongs to one thread.
  */
 #ifndef IDEMSHIM_STORE_JUDGE_DECODE_H
 #define IDEMSHIM_STORE_JUDGE_DECODE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of both tables that may lead to a value are kept as one bit each, for every depth: the name of a member is
- * compared once, where it stands, and no text has to stay in its place for the ones below it.
+ * The rows of both tables that may lead to a value are kept as one bit each, for every depth: the name of a
+ * member is compared once, where it stands, and no text has to stay in its place for the ones below it.
  */
 #include "store/judge/document.h"
 
@@ -11,7 +11,8 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
-/* What `type` (Cohere v1: `event_type`) is in the event that ends a stream: words of each row of the providers' table.
+/* What `type` (Cohere v1: `event_type`) is in the event that ends a stream: words of each row of the
+ * providers' table.
  */
 static const char *const ends[] = {
 #define ANSWER(provider, shape, media, sign, words, ...) words,

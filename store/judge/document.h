@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * document: what a JSON document, or one event of a stream, says of the call that it answers: has it failed, is it a
- * job, is it over, what did it cost. One pass over the text, also while it is coming; the tables in document.c and in
- * config/answers.def know the providers' words.
+ * document: what a JSON document, or one event of a stream, says of the call that it answers: has it failed,
+ * is it a job, is it over, what did it cost. One pass over the text, also while it is coming; the tables in
+ * document.c and in config/answers.def know the providers' words.
  *
  *     struct document document = DOCUMENT_INIT;
  *     document_read(data, &document);
@@ -12,7 +12,8 @@
  *
  *     struct document_reader reader;
  *     document_begin(&reader, &document);
- *     used += document_feed(&reader, (struct idem_span){body + used, len - used}, false);    // as often as it grows
+ *     used += document_feed(&reader, (struct idem_span){body + used, len - used}, false);    // as often as
+ * it grows
  *     document_feed(&reader, (struct idem_span){body + used, len - used}, true);             // once
  *
  * It needs no memory but for texts that are nested more than 512 levels deep. A reader belongs to one thread.
@@ -48,8 +49,8 @@ struct document {
     .usage = { -1, -1 }                                                                                      \
   }
 
-/* Reads one document; the members of an array at the root are documents, too (Gemini). All but `usage` and `choices`
- * is set anew. */
+/* Reads one document; the members of an array at the root are documents, too (Gemini). All but `usage` and
+ * `choices` is set anew. */
 void document_read(struct idem_span text, struct document *document);
 
 /* True if `name` is that of an event which reports a failure. */
@@ -77,7 +78,8 @@ struct document_reader {
 
 void document_begin(struct document_reader *reader, struct document *document);
 
-/* Returns how much of the text needs not be given again. Nothing but `usage` and `choices` is settled before `last`. */
+/* Returns how much of the text needs not be given again. Nothing but `usage` and `choices` is settled before
+ * `last`. */
 size_t document_feed(struct document_reader *reader, struct idem_span text, bool last);
 
 /* For a reader that will not be fed to its end. */

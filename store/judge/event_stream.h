@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event_stream: an answer that comes in pieces, cut into them as it comes: the lines of JSON lines, and the events of
- * server-sent events as the HTML standard has them ("parsing an event stream").
+ * event_stream: an answer that comes in pieces, cut into them as it comes: the lines of JSON lines, and the
+ * events of server-sent events as the HTML standard has them ("parsing an event stream").
  *
  *     struct event_stream stream = {.events = true, .take = take_event, .arg = self};
  *     event_stream_feed(&stream, piece, false);              // as often as something comes
  *     event_stream_feed(&stream, (struct idem_span){"", 0}, true);
  *     event_stream_release(&stream);
  *
- * Only what has come of an event that is not over is kept. Without memory `failed` is set, and nothing is told any
- * more.
+ * Only what has come of an event that is not over is kept. Without memory `failed` is set, and nothing is
+ * told any more.
  */
 #ifndef IDEMSHIM_STORE_JUDGE_EVENT_STREAM_H
 #define IDEMSHIM_STORE_JUDGE_EVENT_STREAM_H
@@ -24,8 +24,8 @@ struct event_text {
 
 struct event_stream {
   bool events; /* server-sent events; else each line that is not empty is one */
-  /* For each event that has data: its name ("" if none), and its data lines joined by newlines. An event at the end
-   * that nothing closes counts too: what it says is for the caller to judge. */
+  /* For each event that has data: its name ("" if none), and its data lines joined by newlines. An event at
+   * the end that nothing closes counts too: what it says is for the caller to judge. */
   void (*take)(void *arg, struct idem_span name, struct idem_span data);
   void *arg;
   bool failed;

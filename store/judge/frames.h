@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames: application/vnd.amazon.eventstream, as Bedrock sends it: length, length of headers, checksum, headers,
- * payload, checksum.
+ * frames: application/vnd.amazon.eventstream, as Bedrock sends it: length, length of headers, checksum,
+ * headers, payload, checksum.
  *
  *     struct frames frames = {0};
- *     used = frames_feed(&frames, text, &document);      // whole frames off the front; what is left is given again
+ *     used = frames_feed(&frames, text, &document);      // whole frames off the front; what is left is given
+ * again
  */
 #ifndef IDEMSHIM_STORE_JUDGE_FRAMES_H
 #define IDEMSHIM_STORE_JUDGE_FRAMES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The body is read once, as it comes: by its type, or where that says nothing, by its first bytes. What it says of
- * itself is then weighed with what the transfer says, when both are there.
+ * The body is read once, as it comes: by its type, or where that says nothing, by its first bytes. What it
+ * says of itself is then weighed with what the transfer says, when both are there.
  */
 #include "store/judge/judge.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge: is this an answer, to be given again, or a failure in an answer's clothes? Success only, and only whole: a
- * status of the rule, a body whose end is proven, no error in it, no job that has only begun. docs/answers.md says
- * how each provider tells it.
+ * judge: is this an answer, to be given again, or a failure in an answer's clothes? Success only, and only
+ * whole: a status of the rule, a body whose end is proven, no error in it, no job that has only begun.
+ * docs/answers.md says how each provider tells it.
  *
  *     struct idem_judge *judge = idem_judge_new(headers, encoded);      // with the first byte of the body
  *     idem_judge_feed(judge, piece);                                    // as it comes
@@ -10,8 +10,8 @@
  *     if (answer_judge(&request, &recording, &facts, &why)) store it
  *     idem_judge_free(judge);
  *
- * Without memory, and for a recording without a judge, answer_judge() reads the whole body itself. A judge belongs to
- * one thread.
+ * Without memory, and for a recording without a judge, answer_judge() reads the whole body itself. A judge
+ * belongs to one thread.
  */
 #ifndef IDEMSHIM_STORE_ANSWER_H
 #define IDEMSHIM_STORE_ANSWER_H

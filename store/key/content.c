@@ -92,7 +92,8 @@ static const char *find_delimiter(struct idem_span body, const char *from, struc
   return end;
 }
 
-/* The parts, each with its length, so that none can pass for two. False if the body is no form of this boundary. */
+/* The parts, each with its length, so that none can pass for two. False if the body is no form of this
+ * boundary. */
 static bool hash_form(struct hash *hash, struct idem_span body, struct idem_span boundary)
 {
   const char *from = body.data, *end = body.data + body.len;

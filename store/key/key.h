@@ -31,7 +31,8 @@ struct header {
  * fields of its body; the other headers are then content only as far as the rule names them. */
 struct header key_header(const struct idem_request *request, struct idem_span line, bool named);
 
-/* Calls `add` for each header of that role, sorted by lower-case name; lines of one name in the wire's order. */
+/* Calls `add` for each header of that role, sorted by lower-case name; lines of one name in the wire's order.
+ * */
 void key_headers(const struct idem_request *request, enum header_role role, bool named,
                  void (*add)(void *arg, struct idem_span name, struct idem_span value), void *arg);
 
@@ -54,8 +55,8 @@ struct name {
 void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
              uint8_t raw[IDEM_KEY_SIZE]);
 
-/* 0, -ENOKEY if the rule wants a header or JSON fields that are not there, or -ENODATA if it is the tenant that
- * is not there. */
+/* 0, -ENOKEY if the rule wants a header or JSON fields that are not there, or -ENODATA if it is the tenant
+ * that is not there. */
 int key_of_request(const uint8_t *secret, const struct idem_request *request, struct name *name);
 
 /* The n-th call of those with this base key. With repeats=replay there is one, and it has the base key

@@ -14,8 +14,8 @@
 /* More headers than anybody sends; those beyond are taken in the order given. */
 enum { SORTED_MOST = 128 };
 
-/* Beside a key of the operation's own these are content, and of the others what the rule names: a retry may carry
- * another X-Attempt. */
+/* Beside a key of the operation's own these are content, and of the others what the rule names: a retry may
+ * carry another X-Attempt. */
 static const char *const beside_key[] = {"accept",      "content-type", "openai-*",
                                          "anthropic-*", "x-goog-*",     "x-amzn-bedrock-*"};
 

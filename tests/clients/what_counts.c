@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * what_counts SEED PAIRS LOG [FAULT]: pairs of requests, of which the second differs from the first by one change.
+ * what_counts SEED PAIRS LOG [FAULT]: pairs of requests, of which the second differs from the first by one
+ * change.
  *
- * Both go through a handle of libcurl's and fail to get a socket, so that nothing is sent; what they were named is
- * read from the log, IDEMSHIM_LOG, where `live` tells the id and `bypass` that there is none. Each row of the table
- * below is a row of docs/keys.md. A pair that is named otherwise than the table says is printed, and the exit
- * status is 1. With FAULT the expectation of that row is turned round, so that a test can see that it would be found.
+ * Both go through a handle of libcurl's and fail to get a socket, so that nothing is sent; what they were
+ * named is read from the log, IDEMSHIM_LOG, where `live` tells the id and `bypass` that there is none. Each
+ * row of the table below is a row of docs/keys.md. A pair that is named otherwise than the table says is
+ * printed, and the exit status is 1. With FAULT the expectation of that row is turned round, so that a test
+ * can see that it would be found.
  */
 #include <curl/curl.h>
 
@@ -57,7 +59,8 @@ static void replace(char *text, size_t size, const char *from, const char *to)
 #define BODY(from, to) replace(b->body, sizeof(b->body), from, to)
 #define URL(from, to)  replace(b->url, sizeof(b->url), from, to)
 
-/* Both are of one random kind; `b` is a copy of `a` that the change may alter, and `a` may be prepared for it. */
+/* Both are of one random kind; `b` is a copy of `a` that the change may alter, and `a` may be prepared for
+ * it. */
 #define CHANGES(X)                                                                                           \
   X(json_order, SAME, BODY("\"model\":\"m\",\"n\":1", "\"n\":1,\"model\":\"m\""))                            \
   X(json_blanks, SAME, BODY("\"n\":1", "\n \"n\" : 1\t"))                                                    \

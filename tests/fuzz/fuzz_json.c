@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as JSON. What a strict parser takes, ours takes and both say the same of it: a text that it writes
- * anew, sorted and indented, has the same digest. Places lie within the text, and each of them is JSON again.
+ * Any bytes as JSON. What a strict parser takes, ours takes and both say the same of it: a text that it
+ * writes anew, sorted and indented, has the same digest. Places lie within the text, and each of them is JSON
+ * again.
  */
 #include "store/json/json_canon.h"
 #include "store/json/json_pointer.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whatever is a credential is written nowhere: not into the store, a tape, the log, what is exported, or what is shown. */
+/* Whatever is a credential is written nowhere: not into the store, a tape, the log, what is exported, or what
+ * is shown. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>

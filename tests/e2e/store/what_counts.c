@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pairs of requests by mutation, judged by the table of docs/keys.md (tests/clients/what_counts.c). Nothing is sent. */
+/* Pairs of requests by mutation, judged by the table of docs/keys.md (tests/clients/what_counts.c). Nothing
+ * is sent. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
