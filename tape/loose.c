@@ -7,6 +7,7 @@
 #include "store/json/json_canon.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
+#include "tape/mask.h"
 #include "tape/match.h"
 
 /* A fingerprint and the exchange that has it. */

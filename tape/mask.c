@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A date, a time or a UUID is what fits a pattern of the table: digits and names in the places where people
  * and servers write them. What looks like one and is none is masked on both sides alike. */
-#include "tape/match.h"
+#include "tape/mask.h"
 
 #include <ctype.h>
 #include <strings.h>

@@ -6,11 +6,15 @@
  * never get the same one.
  */
 #include "tape/match.h"
+#include "store/base/fd.h"
 #include "store/base/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Groups. */
 
@@ -189,6 +193,46 @@ enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_req
   return verdict;
 }
 
+/* The state: one byte for each exchange, shared by a process and its children, or through a file by all processes of the replay. */
+
+/* Allocated before it is mapped, for a full disk would be a SIGBUS. */
+static int open_file(const char *path, size_t size, struct idem_error *error)
+{
+  int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
+  if (fd < 0)
+    return path_fail(error, fd, path);
+  int code = posix_fallocate(fd, 0, (off_t)size);
+  if (code == 0)
+    return fd;
+  close(fd);
+  return path_fail(error, -code, path);
+}
+
+/* Shared memory that children inherit, or a mapped file for processes that are not related. */
+static int open_state(struct tape_matcher *matcher, const char *path, struct idem_error *error)
+{
+  const struct tape *tape = matcher->tape;
+  uint64_t number = tape->count, there = 0;
+  if (tape->file_count)
+    number ^= tape_sum(&tape->files[0].head, tape->files[0].head.id, TAPE_ID_SIZE);
+  number |= 1; /* never 0, which an empty file has */
+  matcher->state_size = sizeof(struct tape_state) + tape->count;
+  int fd = path ? open_file(path, matcher->state_size, error) : -1;
+  if (path && fd < 0)
+    return fd;
+  void *map = mmap(NULL, matcher->state_size, PROT_READ | PROT_WRITE,
+                   path ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, fd, 0);
+  int code = errno;
+  if (fd >= 0)
+    close(fd);
+  if (map == MAP_FAILED)
+    return path_fail(error, -code, path ? path : tape->dir);
+  matcher->state = map;
+  if (!atomic_compare_exchange_strong(&matcher->state->tape, &there, number) && there != number)
+    return idem_error_set(error, -EINVAL, "%s: belongs to the replay of another tape", path);
+  return 0;
+}
+
 /* Opening. */
 
 /* Two sorted lists of indexes are made once. The tape must stay open as long as the matcher. */
@@ -204,7 +248,7 @@ int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
       make_names(tape, offsetof(struct tape_entry, fingerprint), &matcher->by_fingerprint) < 0)
     rc = idem_error_set(error, -ENOMEM, "%s: no memory to match calls", tape->dir);
   else
-    rc = tape_state_open(matcher, matching->state, error);
+    rc = open_state(matcher, matching->state, error);
   *out = rc == 0 ? matcher : NULL;
   if (rc < 0)
     tape_close_matcher(matcher);
@@ -218,7 +262,8 @@ void tape_close_matcher(struct tape_matcher *matcher)
   if (!matcher)
     return;
   tape_loose_free(matcher);
-  tape_state_close(matcher);
+  if (matcher->state)
+    munmap(matcher->state, matcher->state_size); /* a file stays for the other processes */
   free(matcher->by_key.index);
   free(matcher->by_fingerprint.index);
   free(matcher);

@@ -46,18 +46,11 @@ struct tape_matcher {
   _Atomic(struct loose_index *) loosely;
 };
 
-/* 0 or -errno with the message. */
-int tape_state_open(struct tape_matcher *matcher, const char *path, struct idem_error *error);
-void tape_state_close(struct tape_matcher *matcher);
-
 /* Those that match when dates, UUIDs and what the rule ignores are left out; or with `old`, those that 0.1 has
  * recorded and that match by what they ask for. The index for a rule is made
  * when it is first asked for. Empty also when there is no memory for it. */
 struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request, bool old);
 void tape_loose_free(struct tape_matcher *matcher);
-
-/* Adds the text with a mark in the place of each date, time and UUID, so that two runs of one program say the same. */
-void tape_mask(struct tape_buffer *out, struct idem_span text);
 
 /* The request as a tape would have it: without what the rule's redact= points to. Frees with the buffer. */
 struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer);

@@ -5,7 +5,7 @@
  * insides of a record whose sums hold, so that the lengths in it are reached; or a text that is named, looked
  * into and masked.
  */
-#include "tape/match.h"
+#include "tape/mask.h"
 #include "tape/reader.h"
 #include "tape/redact.h"
 

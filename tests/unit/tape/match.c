@@ -2,7 +2,7 @@
 /* Which recorded outcome a call of a replay gets: by key, then lane, then order, each once. */
 #include "tests/unit/tape/fixture.h"
 
-#include "tape/match.h"
+#include "tape/mask.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
