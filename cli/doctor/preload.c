@@ -47,19 +47,24 @@ void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name)
 static const char *const shared_names[] = {"curl_easy_perform", "curl_easy_setopt", "curl_multi_add_handle",
                                            "curl_multi_perform"};
 
-/* An entry without a slash is looked for as libraries are. */
-static bool takes_our_calls(const char *name)
+/* Another preload may take libcurl's functions, or dlsym() from those who look for them. An entry without a slash is looked
+ * for as libraries are. */
+static void look_at_another(struct doctor *doctor, const char *name, bool is_first)
 {
   char path[PATH_MAX];
   struct cli_elf elf;
   bool takes = false;
   const char *found = strchr(name, '/') ? name : cli_elf_cache(name, 0, path, sizeof(path));
   if (!found || cli_elf_open(&elf, found) < 0)
-    return false;
+    return;
   for (size_t i = 0; i < sizeof(shared_names) / sizeof(shared_names[0]) && !elf.foreign; i++)
     takes |= cli_elf_exports(&elf, shared_names[i]);
+  bool takes_dlsym = !elf.foreign && cli_elf_exports(&elf, "dlsym");
   cli_elf_close(&elf);
-  return takes;
+  if (takes)
+    doctor_find(doctor, is_first ? DOCTOR_OTHER_FIRST : DOCTOR_OTHER_AFTER, "%s", name);
+  else if (takes_dlsym && is_first)
+    doctor_find(doctor, DOCTOR_DLSYM_FIRST, "%s", name);
 }
 
 /* Takes the list apart. Ours comes first where it is not named at all, for `idemshim run` puts it there; it is known by the
@@ -70,8 +75,8 @@ static void look_at_list(struct doctor *doctor, char *list, bool ours_is_there)
     const char *slash = strrchr(name, '/');
     if (strcmp(slash ? slash + 1 : name, "libidemshim.so") == 0)
       ours_is_there = true;
-    else if (*name && takes_our_calls(name))
-      doctor_find(doctor, ours_is_there ? DOCTOR_OTHER_AFTER : DOCTOR_OTHER_FIRST, "%s", name);
+    else if (*name)
+      look_at_another(doctor, name, !ours_is_there);
   }
 }
 

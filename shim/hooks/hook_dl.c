@@ -3,6 +3,7 @@
 
 #include "shim/libcurl/dl.h"
 #include "shim/libcurl/libcurl.h"
+#include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
 #include <dlfcn.h>
@@ -10,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -106,10 +109,31 @@ static bool is_ffi_module(const char *file)
   return slash && strcmp(slash, "/ffi.so") == 0;
 }
 
+/* A name that nobody else knows, to see whether somebody's dlsym() asks ours. */
+static const char probe[] = "curl_idemshim_probe";
+
+/* Another preload may have a dlsym() that comes before ours, and ask libc's: a program that takes libcurl's
+ * functions with it then passes by. It is about to, for it opens libcurl itself. */
+static void look_for_another_dlsym(void)
+{
+  static atomic_flag looked = ATOMIC_FLAG_INIT;
+  Dl_info info = {0};
+  if (atomic_flag_test_and_set(&looked))
+    return;
+  void *(*first)(void *, const char *) = (void *(*)(void *, const char *))dl_real_sym(RTLD_DEFAULT, "dlsym");
+  if (first && !libcurl_is_ours((void *)first) && first(RTLD_DEFAULT, probe) != probe)
+    report_line(
+        "the dlsym() of %s comes before that of libidemshim.so, and calls to libcurl that this program makes "
+        "by way of it go out as if idemshim were not there; name libidemshim.so first in LD_PRELOAD",
+        dladdr((void *)first, &info) ? info.dli_fname : "another object");
+}
+
 int hook_dl_open_flags(const char *file, int flags)
 {
   int saved = errno;
   dl_find_real();
+  if (file && libcurl_is_name(file) && settings()->hook_dl && settings_active())
+    look_for_another_dlsym();
   if ((flags & RTLD_DEEPBIND) && file && settings()->hook_dl && settings_active() &&
       (is_ffi_module(file) || elf_needs_libcurl(file)))
     flags &= ~RTLD_DEEPBIND;
@@ -155,19 +179,33 @@ static bool begins_with_curl(const char *name)
   return name[0] == 'c' && name[1] == 'u' && name[2] == 'r' && name[3] == 'l' && name[4] == '_';
 }
 
+/* A library that came by dlmopen() has another libc as well, and nobody there calls our stubs. */
+static bool is_in_another_namespace(void *symbol)
+{
+  Dl_info info;
+  struct link_map *map = NULL;
+  Lmid_t namespace = LM_ID_BASE;
+  return dladdr1(symbol, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
+         dlinfo(map, RTLD_DI_LMID, &namespace) == 0 && namespace != LM_ID_BASE;
+}
+
 /* With two flavours in the process, a stub could not know for which of them it was taken. */
 void *hook_dl_sym_answer(void *handle, const char *name)
 {
   dl_find_real();
-  if (!name || !begins_with_curl(name) || handle == RTLD_NEXT || !is_exported(name + 5))
+  if (!name || !begins_with_curl(name))
     return HOOK_DL_PASS;
-  if (!settings()->hook_dl || !settings_active())
-    return libcurl_count() ? HOOK_DL_PASS : not_found(name);
+  if (strcmp(name, probe) == 0)
+    return (void *)(uintptr_t)probe;
+  if (handle == RTLD_NEXT || !is_exported(name + 5))
+    return HOOK_DL_PASS;
   void *symbol = dl_real_sym(handle, name);
-  if (!symbol || libcurl_count() > 1)
+  if (symbol && libcurl_is_ours(symbol) && !libcurl_count())
+    return not_found(name);
+  if (!symbol || !settings()->hook_dl || !settings_active())
+    return HOOK_DL_PASS;
+  if (libcurl_count() > 1 || libcurl_is_ours(symbol) || is_in_another_namespace(symbol))
     return symbol;
-  if (libcurl_is_ours(symbol))
-    return libcurl_count() ? symbol : not_found(name);
   void *stub = stub_of(name);
   return stub ? stub : symbol;
 }

@@ -108,6 +108,69 @@ Test(reach, a_program_that_asks_whether_it_has_libcurl_has_none)
   run_release(&r);
 }
 
+/* Its libcurl has a libc of its own, and is not ours. */
+static void expect_own_functions(void)
+{
+  struct run plain = run_plain(&w, "namespaces", world_url(&w, target), "{}", NULL);
+  struct run shim = run_shim(&w, "namespaces", world_url(&w, target), "{}", NULL);
+  cr_expect_eq(shim.status, plain.status, "%s", shim.err);
+  cr_expect_eq(shim.status, 0, "%s", shim.err);
+  expect_same_output(&plain, &shim);
+  cr_expect_eq(mock_count(&w).requests, 4);
+  run_release(&plain);
+  run_release(&shim);
+}
+
+Test(reach, a_libcurl_in_a_namespace_of_its_own_gets_its_own_functions)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime does not come into other namespaces");
+  expect_own_functions();
+  mock_reset(&w);
+  world_env(&w, "IDEMSHIM_MODE", "off");
+  expect_own_functions();
+}
+
+/* As profilers and overlays have it. */
+static const char another_dlsym[] =
+    "#define _GNU_SOURCE\n#include <dlfcn.h>\n"
+    "void *dlsym(void *handle, const char *name) {\n"
+    "  static void *(*next)(void *, const char *);\n"
+    "  if (!next && !(next = dlvsym(RTLD_NEXT, \"dlsym\", \"GLIBC_2.34\")) &&\n"
+    "      !(next = dlvsym(RTLD_NEXT, \"dlsym\", \"GLIBC_2.2.5\"))) next = dlvsym(RTLD_NEXT, \"dlsym\", "
+    "\"GLIBC_2.17\");\n"
+    "  return next(handle, name); }\n";
+
+Test(reach, a_dlsym_of_another_preload_that_comes_first_is_said)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime must come first");
+  world_unset(&w, "IDEMSHIM_LOG");
+  const char *file = world_write(&w, "ffi.py", ctypes_program, sizeof(ctypes_program) - 1);
+  world_write(&w, "another.c", another_dlsym, sizeof(another_dlsym) - 1);
+  struct run made =
+      run_shell_plain(&w, "cc -w -shared -fPIC -o \"$HOME/another.so\" \"$HOME/another.c\" -ldl");
+  expect_success(&made);
+  const char *both = world_text(&w, "%s/another.so:%s/libidemshim.so", w.dir, w.build);
+  struct run first =
+      run_shell_plain(&w, world_text(&w, "LD_PRELOAD='%s' /usr/bin/python3 '%s' libcurl.so.4 '%s'", both,
+                                     file, world_url(&w, target)));
+  expect_success(&first);
+  cr_expect(strstr(first.err, "another.so comes before that of libidemshim.so"), "%s", first.err);
+  struct run after = run_shell_plain(&w, world_text(&w,
+                                                    "LD_PRELOAD='%s/libidemshim.so:%s/another.so' "
+                                                    "/usr/bin/python3 '%s' libcurl.so.4 '%s'",
+                                                    w.build, w.dir, file, world_url(&w, target)));
+  expect_success(&after);
+  cr_expect_eq(after.err_len, 0, "%s", after.err);
+  struct run doctor = run_shell_plain(&w, world_text(&w, "LD_PRELOAD='%s' idemshim doctor curl", both));
+  cr_expect(strstr(doctor.out, "another preload comes first and takes dlsym()"), "%s", doctor.out);
+  run_release(&made);
+  run_release(&first);
+  run_release(&after);
+  run_release(&doctor);
+}
+
 /* RUNPATH and RTLD_NEXT depend on who calls; at -O0 too, where nothing is a tail call. */
 Test(reach, dlopen_and_dlsym_still_know_their_caller)
 {
