@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t now_ms(const struct tee *tee)
-{
-  return (uint32_t)((monotonic_us() - tee->started_us) / 1000);
-}
-
 static bool add(struct stream_publish *publish, const struct idem_spool_piece *pieces, size_t count)
 {
   struct request *request = publish->request;
@@ -30,7 +25,7 @@ static bool is_ripe(const struct stream_publish *publish, int *status)
 {
   const struct tee *tee = publish->tee;
   const struct request *request = publish->request;
-  struct idem_span headers = {tee->headers.data, tee->headers.len};
+  struct idem_span headers = span_of_buffer(&tee->headers);
   struct idem_span block = header_last_block(headers);
   if (tee->unfit || request->shadow->disturbed || !tee_has_header(tee))
     return false;
@@ -60,8 +55,8 @@ static void begin(struct stream_publish *publish, int status)
     pieces[0] = (struct idem_spool_piece){.kind = IDEM_SPOOL_HEAD,
                                           .status = (uint16_t)status,
                                           .started_us = publish->started_us,
-                                          .headers = {tee->headers.data, tee->headers.len},
-                                          .facts = {facts.data, facts.len}};
+                                          .headers = span_of_buffer(&tee->headers),
+                                          .facts = span_of_buffer(&facts)};
     for (size_t i = 0; i < count; at += chunks[i++].len)
       pieces[i + 1] = (struct idem_spool_piece){
           .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}};
@@ -85,8 +80,9 @@ void stream_publish_look(struct stream_publish *publish)
 static void on_chunk(void *self, const char *data, size_t len)
 {
   struct stream_publish *publish = self;
+  int64_t at_us = monotonic_us() - publish->tee->started_us;
   struct idem_spool_piece piece = {
-      .kind = IDEM_SPOOL_CHUNK, .at_ms = now_ms(publish->tee), .data = {data, len}};
+      .kind = IDEM_SPOOL_CHUNK, .at_ms = (uint32_t)(at_us / 1000), .data = {data, len}};
   if (!publish->begun)
     stream_publish_look(publish);
   else if (publish->request)
@@ -114,7 +110,7 @@ void stream_publish_end(struct stream_publish *publish, CURLcode code)
     return;
   collect(publish, &facts);
   struct idem_spool_piece piece = {
-      .kind = IDEM_SPOOL_END, .code = (int32_t)code, .facts = {facts.data, facts.len}};
+      .kind = IDEM_SPOOL_END, .code = (int32_t)code, .facts = span_of_buffer(&facts)};
   add(publish, &piece, 1);
   buffer_release(&facts);
   publish->begun = false;

@@ -10,7 +10,7 @@
 /* More than any server sends; libcurl itself stops at 300 KB of header. */
 #define HEADERS_MAX (1u << 20)
 
-static void drop(struct tee *tee)
+void tee_release(struct tee *tee)
 {
   buffer_release(&tee->headers);
   buffer_release(&tee->body);
@@ -25,26 +25,21 @@ static void give_up(struct tee *tee, const char *reason)
   if (!tee->unfit)
     tee->unfit = reason;
   if (!tee->taped)
-    drop(tee);
+    tee_release(tee);
 }
 
-static bool keep_chunk(struct tee *tee, size_t len)
+/* Keeps a piece of the body, and when it came; a tape wants that by a finer clock. */
+static void keep_body(struct tee *tee, const char *data, size_t len)
 {
   struct tape_chunk moment = {.at_us = (uint64_t)(monotonic_us() - tee->started_us), .len = len};
   struct idem_chunk chunk = {.len = (uint32_t)len, .at_ms = (uint32_t)(moment.at_us / 1000)};
-  return buffer_append(&tee->chunks, &chunk, sizeof(chunk)) &&
-         (!tee->taped || buffer_append(&tee->moments, &moment, sizeof(moment)));
-}
-
-static void keep_body(struct tee *tee, const char *data, size_t len)
-{
   tee->body_len += len;
   if (tee->unfit)
     return;
-  tee->too_large = tee->body.len + len > tee->max_body;
-  if (tee->too_large)
+  if (tee->body.len + len > tee->max_body)
     give_up(tee, "max_body");
-  else if (!buffer_append(&tee->body, data, len) || !keep_chunk(tee, len))
+  else if (!buffer_append(&tee->body, data, len) || !buffer_append(&tee->chunks, &chunk, sizeof(chunk)) ||
+           (tee->taped && !buffer_append(&tee->moments, &moment, sizeof(moment))))
     give_up(tee, "no memory");
 }
 
@@ -91,16 +86,8 @@ static void note_first_byte(struct tee *tee)
     tee->first_us = monotonic_us() - tee->started_us;
 }
 
-/* True if one of them carries on in the app's place. */
-static bool tell_refused(const struct tee *tee, const char *who)
-{
-  for (const struct tee_listener *at = tee->listeners; at; at = at->next)
-    if (at->refused && at->refused(at->self, who))
-      return true;
-  return false;
-}
-
-/* How much the app takes. */
+/* Gives the app a piece, and returns how much it takes. All of it is taken where the app refuses and a listener
+ * carries on in its place, and in a copy of the process. */
 static size_t offer(struct tee *tee, char *data, size_t len,
                     size_t (*callback)(struct shadow *shadow, char *data, size_t len), const char *name)
 {
@@ -108,7 +95,11 @@ static size_t offer(struct tee *tee, char *data, size_t len,
     return len;
   size_t taken = callback(tee->shadow, data, len);
   tee->app_paused = taken == CURL_WRITEFUNC_PAUSE;
-  return taken != len && !tee->app_paused && tell_refused(tee, name) ? len : taken;
+  if (taken != len && !tee->app_paused)
+    for (const struct tee_listener *at = tee->listeners; at; at = at->next)
+      if (at->refused && at->refused(at->self, name))
+        return len;
+  return taken;
 }
 
 /* What the app pauses at comes again; what it refuses ends the transfer. */
@@ -182,12 +173,7 @@ void tee_give_up(struct tee *tee, const char *why)
 {
   tee->taped = false;
   give_up(tee, why);
-  drop(tee);
-}
-
-void tee_release(struct tee *tee)
-{
-  drop(tee);
+  tee_release(tee);
 }
 
 bool tee_has_header(const struct tee *tee)

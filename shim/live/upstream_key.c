@@ -28,24 +28,18 @@ static bool app_sends_a_key(const struct request *request)
   return false;
 }
 
-static size_t list_length(const struct curl_slist *item)
+/* One array of nodes: the app's strings in their order, then ours. NULL without memory. */
+static struct curl_slist *copy_with(const struct curl_slist *first, char *line)
 {
-  size_t count = 0;
-  for (; item; item = item->next)
+  size_t count = 1;
+  for (const struct curl_slist *item = first; item; item = item->next)
     count++;
-  return count;
-}
-
-/* One array of nodes: the app's strings in their order, then ours. */
-static struct curl_slist *copy_with(const struct curl_slist *item, char *line)
-{
-  size_t count = list_length(item) + 1;
-  struct curl_slist *nodes = calloc(count, sizeof(*nodes));
-  for (size_t i = 0; nodes && i < count; i++) {
-    nodes[i].data = item ? item->data : line;
-    nodes[i].next = i + 1 < count ? &nodes[i + 1] : NULL;
-    item = item ? item->next : NULL;
-  }
+  struct curl_slist *nodes = calloc(count, sizeof(*nodes)), *node = nodes;
+  if (!nodes)
+    return NULL;
+  for (const struct curl_slist *item = first; item; item = item->next, node++)
+    *node = (struct curl_slist){.data = item->data, .next = node + 1};
+  node->data = line;
   return nodes;
 }
 

@@ -42,6 +42,7 @@ static void sleep_us(int64_t us)
   nanosleep(&time, NULL);
 }
 
+/* Takes the answer into a copy, once: the app is about to take its time. */
 static void unpin(struct delivery *d)
 {
   if (!d->unpinned)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Every hit writes them, so they are copied together and not formatted. */
 void own_answers_mark(const struct request *request, char marks[OWN_ANSWERS_MARKS_SIZE])
 {
   static const char head[] =
@@ -34,8 +35,7 @@ const struct own_answer own_answers_mismatch = {
     .reason = "Unprocessable Content",
     .title = "Idempotency key reused with a different request",
     .detail = "The key of this request has been used with other content; nothing was sent. Use a new key, or "
-              "set mismatch= in "
-              "the rule.",
+              "set mismatch= in the rule.",
 };
 
 const struct own_answer own_answers_in_doubt = {
@@ -43,31 +43,26 @@ const struct own_answer own_answers_in_doubt = {
     .reason = "Conflict",
     .title = "The outcome of an earlier request is unknown",
     .detail = "An earlier request with this key was sent and its sender died; nothing was sent now. "
-              "`idemshim rm` with this id "
-              "releases it.",
+              "`idemshim rm` with this id releases it.",
 };
 
-/* As each version writes it [lib/http.c, Curl_handler_http]; the curl tool shows no header without it. */
-static const char *scheme_name(const struct shadow *shadow)
-{
-  if (shadow->lib->version < 0x080800)
-    return shadow->parts.https ? "HTTPS" : "HTTP";
-  return shadow->parts.https ? "https" : "http";
-}
-
-/* What getinfo shows of an answer that came from nowhere. */
+/* Adds what getinfo shows of an answer that came from nowhere. False without memory. */
 static bool add_facts(struct buffer *facts, const struct request *request, const struct own_answer *problem,
                       size_t header_len, size_t body_len)
 {
   const struct shadow *shadow = request->shadow;
+  bool https = shadow->parts.https;
+  /* As each version writes it [lib/http.c, Curl_handler_http]; the curl tool shows no header without it. */
+  const char *scheme = https ? "https" : "http";
+  if (shadow->lib->version < 0x080800)
+    scheme = https ? "HTTPS" : "HTTP";
   return info_record_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
          info_record_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
          info_record_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
          info_record_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
          info_record_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
-         info_record_add_number(facts, CURLINFO_PROTOCOL,
-                                shadow->parts.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
-         info_record_add_text(facts, CURLINFO_SCHEME, scheme_name(shadow)) &&
+         info_record_add_number(facts, CURLINFO_PROTOCOL, https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
+         info_record_add_text(facts, CURLINFO_SCHEME, scheme) &&
          info_record_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
          info_record_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
@@ -91,7 +86,7 @@ bool own_answers_prepare(struct request *request, const struct own_answer *probl
       .status = (uint16_t)problem->status,
       .headers = {room->headers, (size_t)header_len},
       .body = {room->body, (size_t)body_len},
-      .facts = {room->facts.data, room->facts.len},
+      .facts = span_of_buffer(&room->facts),
       .chunks = &room->chunk,
       .chunk_count = 1,
   };
