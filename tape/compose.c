@@ -33,7 +33,7 @@ static struct tape_summary summary_of(const struct tape_call *call, const struct
 }
 
 /* The texts in the order in which parse takes them; their lengths are in the summary. The buffer may move meanwhile. */
-static void add_texts(struct tape_buffer *out, const struct idem_request *request,
+static void add_texts(struct buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint32_t len[TAPE_TEXTS])
 {
   const struct idem_span text[TAPE_TEXTS] = {[TEXT_METHOD] = request->method,
@@ -46,13 +46,13 @@ static void add_texts(struct tape_buffer *out, const struct idem_request *reques
     if (i == TEXT_QUERY)
       tape_redact_query(out, text[i]);
     else
-      tape_buffer_span(out, text[i]);
+      buffer_span(out, text[i]);
     len[i] = (uint32_t)(out->len - at);
   }
 }
 
 /* The parts, whose lengths are in the content. */
-static void add_parts(struct tape_buffer *out, const struct idem_request *request,
+static void add_parts(struct buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint64_t len[TAPE_PARTS])
 {
   const struct idem_span part[TAPE_PARTS] = {
@@ -69,7 +69,7 @@ static void add_parts(struct tape_buffer *out, const struct idem_request *reques
     else if (i == PART_REQUEST_BODY)
       tape_redact_body(out, request->rule, part[i]);
     else
-      tape_buffer_span(out, part[i]);
+      buffer_span(out, part[i]);
     len[i] = out->len - at;
     if (i == PART_HEADERS && !out->failed)
       tape_redact_response(out->data + at, (size_t)len[i]);
@@ -86,8 +86,8 @@ static bool too_large(const struct idem_request *request, const struct tape_outc
 }
 
 /* What else stands there of the request's credentials; chunks and the fixed parts hold no text. */
-static void scrub(struct tape_buffer *out, const struct idem_request *request,
-                  const struct tape_layout *layout, const struct tape_outcome *outcome)
+static void scrub(struct buffer *out, const struct idem_request *request, const struct tape_layout *layout,
+                  const struct tape_outcome *outcome)
 {
   struct tape_secrets secrets;
   size_t texts = layout->summary + sizeof(struct tape_summary);
@@ -99,26 +99,25 @@ static void scrub(struct tape_buffer *out, const struct idem_request *request,
 }
 
 /* On failure the buffer is the caller's to free, as it is. */
-int tape_record_compose(struct tape_buffer *out, const struct tape_call *call,
-                        const struct idem_request *request, const struct tape_outcome *outcome,
-                        struct tape_layout *layout)
+int tape_record_compose(struct buffer *out, const struct tape_call *call, const struct idem_request *request,
+                        const struct tape_outcome *outcome, struct tape_layout *layout)
 {
   static const char zeros[sizeof(struct tape_frame)];
   struct tape_summary summary = summary_of(call, request, outcome);
   struct tape_content content;
   if (too_large(request, outcome))
     return -EFBIG;
-  tape_buffer_add(out, zeros, sizeof(struct tape_frame));
+  buffer_add(out, zeros, sizeof(struct tape_frame));
   layout->summary = out->len;
-  tape_buffer_add(out, &summary, sizeof(summary));
+  buffer_add(out, &summary, sizeof(summary));
   add_texts(out, request, outcome, summary.len);
   layout->summary_len = out->len - layout->summary;
-  tape_buffer_add(out, zeros, TAPE_TAG_SIZE);
+  buffer_add(out, zeros, TAPE_TAG_SIZE);
   layout->content = out->len;
-  tape_buffer_add(out, &content, sizeof(content));
+  buffer_add(out, &content, sizeof(content));
   add_parts(out, request, outcome, content.len);
   layout->content_len = out->len - layout->content;
-  tape_buffer_add(out, zeros, TAPE_TAG_SIZE);
+  buffer_add(out, zeros, TAPE_TAG_SIZE);
   if (out->failed)
     return -ENOMEM;
   memcpy(out->data + layout->summary, &summary, sizeof(summary));

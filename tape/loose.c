@@ -33,7 +33,7 @@ struct loose_index {
  * are what they are. */
 static struct idem_span mask_string(void *arg, struct idem_span text)
 {
-  struct tape_buffer *masked = arg;
+  struct buffer *masked = arg;
   masked->len = 0;
   tape_mask(masked, text);
   if (masked->failed)
@@ -42,7 +42,7 @@ static struct idem_span mask_string(void *arg, struct idem_span text)
 }
 
 /* Adds one more piece of the request, masked, and says how long it is: all lie in one buffer, which may move meanwhile. */
-static size_t add_masked(struct tape_buffer *masked, struct idem_span text)
+static size_t add_masked(struct buffer *masked, struct idem_span text)
 {
   size_t before = masked->len;
   tape_mask(masked, text);
@@ -58,7 +58,7 @@ static struct idem_span next_masked(struct idem_span *rest, size_t len)
 }
 
 /* `string` is room to mask strings in; NULL: they count as they are. */
-static void finish_print(const struct idem_request *request, struct tape_buffer *string,
+static void finish_print(const struct idem_request *request, struct buffer *string,
                          uint8_t print[IDEM_KEY_SIZE])
 {
   struct content content;
@@ -75,7 +75,7 @@ static void finish_print(const struct idem_request *request, struct tape_buffer 
 /* False for a body that cannot be masked, which then matches exactly or not at all. */
 static bool loose_print(const struct idem_request *request, bool old, uint8_t print[IDEM_KEY_SIZE])
 {
-  struct tape_buffer masked = {0}, string = {0};
+  struct buffer masked = {0}, string = {0};
   struct idem_span headers[HEADERS_MOST];
   struct idem_request copy = *request;
   uint8_t digest[IDEM_KEY_SIZE];
@@ -194,7 +194,7 @@ void tape_loose_free(struct tape_matcher *matcher)
 struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request, bool old)
 {
   uint8_t print[IDEM_KEY_SIZE];
-  struct tape_buffer buffer = {0};
+  struct buffer buffer = {0};
   struct idem_request redacted = tape_request_redacted(request, &buffer);
   struct loose_index *index =
       loose_print(&redacted, old, print) ? find_index(matcher, request->rule, old) : NULL;

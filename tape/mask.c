@@ -125,7 +125,7 @@ static bool can_begin(struct idem_span text, size_t at, bool after_mark)
 }
 
 /* Goes over the text once; what is between two marks is copied as it is. */
-void tape_mask(struct tape_buffer *out, struct idem_span text)
+void tape_mask(struct buffer *out, struct idem_span text)
 {
   size_t kept = 0, marked = SIZE_MAX - 1;
   for (size_t at = 0; at < text.len;) {
@@ -134,11 +134,11 @@ void tape_mask(struct tape_buffer *out, struct idem_span text)
                      ? match_any((struct idem_span){text.data + at, text.len - at}, &mark)
                      : 0;
     if (len) {
-      tape_buffer_add(out, text.data + kept, at - kept);
-      tape_buffer_text(out, mark);
+      buffer_add(out, text.data + kept, at - kept);
+      buffer_text(out, mark);
       kept = marked = at + len;
     }
     at += len ? len : 1;
   }
-  tape_buffer_add(out, text.data + kept, text.len - kept);
+  buffer_add(out, text.data + kept, text.len - kept);
 }

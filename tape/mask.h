@@ -6,9 +6,9 @@
 #ifndef IDEMSHIM_TAPE_MASK_H
 #define IDEMSHIM_TAPE_MASK_H
 
-#include "tape/buffer.h"
+#include "store/base/buffer.h"
 
 /* Adds the text with a mark in the place of each. */
-void tape_mask(struct tape_buffer *out, struct idem_span text);
+void tape_mask(struct buffer *out, struct idem_span text);
 
 #endif

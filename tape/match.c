@@ -149,7 +149,7 @@ static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group 
 static void say_loose(struct tape_matcher *matcher, const struct idem_request *request,
                       struct tape_match *match)
 {
-  struct tape_buffer buffer = {0};
+  struct buffer buffer = {0};
   char difference[400];
   struct idem_request now = tape_request_redacted(request, &buffer);
   tape_difference(matcher->tape, match->number, &now, difference, sizeof(difference));

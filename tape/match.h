@@ -53,7 +53,7 @@ struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct ide
 void tape_loose_free(struct tape_matcher *matcher);
 
 /* The request as a tape would have it: without what the rule's redact= points to. Frees with the buffer. */
-struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer);
+struct idem_request tape_request_redacted(const struct idem_request *request, struct buffer *buffer);
 
 /* Where an exchange of the tape and `now` first differ, in words; "" if it cannot be read. */
 void tape_difference(const struct tape *tape, uint64_t number, const struct idem_request *now, char *out,

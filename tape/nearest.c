@@ -26,7 +26,7 @@ static uint64_t likeness(struct idem_span a, struct idem_span b)
 }
 
 /* Compared with what is on the tape, which was redacted, too. */
-struct idem_request tape_request_redacted(const struct idem_request *request, struct tape_buffer *buffer)
+struct idem_request tape_request_redacted(const struct idem_request *request, struct buffer *buffer)
 {
   struct idem_request redacted = *request;
   tape_redact_query(buffer, request->query);
@@ -44,15 +44,15 @@ struct idem_request tape_request_redacted(const struct idem_request *request, st
 /* One header that counts, as the store writes it. */
 static void add_vary(void *arg, struct idem_span name, struct idem_span value)
 {
-  struct tape_buffer *out = arg;
-  tape_buffer_span(out, name);
-  tape_buffer_text(out, ": ");
-  tape_buffer_span(out, value);
-  tape_buffer_text(out, "\r\n");
+  struct buffer *out = arg;
+  buffer_span(out, name);
+  buffer_text(out, ": ");
+  buffer_span(out, value);
+  buffer_text(out, "\r\n");
 }
 
 /* As the store compares them: the headers that count, sorted. */
-static struct idem_answer comparable(const struct idem_request *request, struct tape_buffer *headers)
+static struct idem_answer comparable(const struct idem_request *request, struct buffer *headers)
 {
   key_headers(request, HEADER_VARY, false, add_vary, headers);
   return (struct idem_answer){.method = request->method,
@@ -70,7 +70,7 @@ void tape_difference(const struct tape *tape, uint64_t number, const struct idem
 {
   struct tape_record record = {0};
   struct idem_span lines[HEADERS_MOST];
-  struct tape_buffer headers[2] = {0};
+  struct buffer headers[2] = {0};
   *out = '\0';
   if (tape_read(tape, number, &record, NULL) == 0) {
     struct idem_request recorded = tape_request(&record, now->rule, lines, HEADERS_MOST);
@@ -110,7 +110,7 @@ static uint64_t find(const struct tape *tape, const struct idem_request *now)
 /* False if nothing on the tape is for this URL at all. */
 bool tape_nearest(const struct tape *tape, const struct idem_request *request, struct tape_match *match)
 {
-  struct tape_buffer buffer = {0};
+  struct buffer buffer = {0};
   struct idem_request now = tape_request_redacted(request, &buffer);
   char difference[400];
   *match = (struct tape_match){.number = find(tape, &now)};

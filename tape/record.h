@@ -9,7 +9,7 @@
 #ifndef IDEMSHIM_TAPE_RECORD_H
 #define IDEMSHIM_TAPE_RECORD_H
 
-#include "tape/buffer.h"
+#include "store/base/buffer.h"
 #include "tape/format.h"
 #include "tape/tape.h"
 
@@ -21,9 +21,8 @@ struct tape_layout {
 };
 
 /* Adds frame (all zero), summary and content, redacted. -ENOMEM, -EFBIG. */
-int tape_record_compose(struct tape_buffer *out, const struct tape_call *call,
-                        const struct idem_request *request, const struct tape_outcome *outcome,
-                        struct tape_layout *layout);
+int tape_record_compose(struct buffer *out, const struct tape_call *call, const struct idem_request *request,
+                        const struct tape_outcome *outcome, struct tape_layout *layout);
 
 /* Fill what they know of the record; spans point into the bytes. -EILSEQ. `chunks` takes the chunks, aligned.
  */

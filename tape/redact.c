@@ -16,16 +16,16 @@
 /* Query. */
 
 /* Name by name; the value of a credential is replaced. */
-void tape_redact_query(struct tape_buffer *out, struct idem_span query)
+void tape_redact_query(struct buffer *out, struct idem_span query)
 {
   struct idem_span piece;
   bool credential, first = true;
   for (; key_query_next(&query, &piece, &credential); first = false) {
     size_t name =
         credential ? (size_t)((const char *)memchr(piece.data, '=', piece.len) + 1 - piece.data) : 0;
-    tape_buffer_text(out, first ? "" : "&");
-    tape_buffer_add(out, piece.data, credential ? name : piece.len);
-    tape_buffer_text(out, credential ? TAPE_REDACTED : "");
+    buffer_text(out, first ? "" : "&");
+    buffer_add(out, piece.data, credential ? name : piece.len);
+    buffer_text(out, credential ? REDACTED : "");
   }
 }
 
@@ -33,66 +33,44 @@ void tape_redact_query(struct tape_buffer *out, struct idem_span query)
 
 /* One line: what is no credential stays as it is. Of Authorization and Proxy-Authorization the scheme (Bearer, Basic) stays
  * readable: it is worth knowing and no secret. */
-static void redact_line(struct tape_buffer *out, const struct idem_request *request, struct idem_span line)
+static void redact_line(struct buffer *out, const struct idem_request *request, struct idem_span line)
 {
   static const char word[] = "authorization";
   const size_t len = sizeof(word) - 1;
   struct header header = key_header(request, line, false);
   struct idem_span name = header.name;
   if (header.role != HEADER_CREDENTIAL && header.role != HEADER_SECRET) {
-    tape_buffer_span(out, line);
+    buffer_span(out, line);
   } else {
     const char *value = (const char *)memchr(line.data, ':', line.len) + 1, *end = line.data + line.len;
     while (value < end && (*value == ' ' || *value == '\t'))
       value++;
     bool scheme = name.len >= len && strncasecmp(name.data + name.len - len, word, len) == 0;
     const char *blank = scheme ? memchr(value, ' ', (size_t)(end - value)) : NULL;
-    tape_buffer_span(out, name);
-    tape_buffer_text(out, ": ");
-    tape_buffer_add(out, value, blank ? (size_t)(blank - value) + 1 : 0);
-    tape_buffer_text(out, TAPE_REDACTED);
+    buffer_span(out, name);
+    buffer_text(out, ": ");
+    buffer_add(out, value, blank ? (size_t)(blank - value) + 1 : 0);
+    buffer_text(out, REDACTED);
   }
-  tape_buffer_text(out, "\r\n");
+  buffer_text(out, "\r\n");
 }
 
 /* Every line that the request has, in its order. */
-void tape_redact_headers(struct tape_buffer *out, const struct idem_request *request)
+void tape_redact_headers(struct buffer *out, const struct idem_request *request)
 {
   for (size_t i = 0; i < request->header_count; i++)
     if (request->headers[i].len)
       redact_line(out, request, request->headers[i]);
 }
 
-/* Bodies. */
-
-/* Where the next part of the body that stays begins. */
-struct covering {
-  struct tape_buffer *out;
-  const char *from; /* what has not been added yet */
-};
-
-/* In the order of the text; what lies in another that is covered is covered with it. */
-static void cover_place(void *arg, size_t which, struct idem_span value)
-{
-  struct covering *covering = arg;
-  (void)which;
-  if (value.data < covering->from)
-    return;
-  tape_buffer_add(covering->out, covering->from, (size_t)(value.data - covering->from));
-  tape_buffer_text(covering->out, "\"" TAPE_REDACTED "\"");
-  covering->from = value.data + value.len;
-}
-
 /* A body that cannot be read as JSON has nothing to point to, and is left out as a whole: what
  * the rule wants hidden may be anywhere in it. */
-void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, struct idem_span body)
+void tape_redact_body(struct buffer *out, const struct idem_rule *rule, struct idem_span body)
 {
-  struct covering covering = {out, body.data};
-  size_t before = out->len;
-  if (rule->redact.count && body.len && !json_find(body, &rule->redact, cover_place, &covering))
-    out->len = before;
+  if (rule->redact.count && body.len)
+    json_redact(out, body, &rule->redact);
   else
-    tape_buffer_add(out, covering.from, (size_t)(body.data + body.len - covering.from));
+    buffer_span(out, body);
 }
 
 /* Response headers. */
@@ -106,10 +84,10 @@ static bool is_named(struct idem_span header, const char *name)
 /* "[redacted]", cut or filled up to the length that the value has. */
 static void cover(char *value, size_t len)
 {
-  size_t text = sizeof(TAPE_REDACTED) - 1;
+  size_t text = sizeof(REDACTED) - 1;
   memset(value, '*', len);
   if (len >= text)
-    memcpy(value, TAPE_REDACTED, text);
+    memcpy(value, REDACTED, text);
 }
 
 /* Set-Cookie: NAME=VALUE; attributes. The name and the attributes stay. */

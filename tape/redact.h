@@ -10,9 +10,7 @@
 #ifndef IDEMSHIM_TAPE_REDACT_H
 #define IDEMSHIM_TAPE_REDACT_H
 
-#include "tape/buffer.h"
-
-#define TAPE_REDACTED "[redacted]"
+#include "store/base/buffer.h"
 
 /* The credentials of one request, to be found again wherever they stand. */
 enum { SECRETS_MOST = 32 };
@@ -28,11 +26,11 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
 void tape_secrets_scrub(const struct tape_secrets *secrets, char *data, size_t len);
 
 /* Each adds the redacted form. Header lines end in CRLF. */
-void tape_redact_query(struct tape_buffer *out, struct idem_span query);
-void tape_redact_headers(struct tape_buffer *out, const struct idem_request *request);
+void tape_redact_query(struct buffer *out, struct idem_span query);
+void tape_redact_headers(struct buffer *out, const struct idem_request *request);
 
 /* The body without what the rule's redact= points to; nothing at all if that cannot be found in it. */
-void tape_redact_body(struct tape_buffer *out, const struct idem_rule *rule, struct idem_span body);
+void tape_redact_body(struct buffer *out, const struct idem_rule *rule, struct idem_span body);
 
 /* Response headers, in place and with their lengths: the values of cookies. */
 void tape_redact_response(char *headers, size_t len);

@@ -140,8 +140,7 @@ static int seal_parts(const struct tape_writer *writer, struct tape_frame *frame
 }
 
 /* Turns what was composed into what stands in the file. */
-static int finish(const struct tape_writer *writer, struct tape_buffer *buffer,
-                  const struct tape_layout *layout)
+static int finish(const struct tape_writer *writer, struct buffer *buffer, const struct tape_layout *layout)
 {
   bool sealed = writer->head.flags & TAPE_ENCRYPTED;
   size_t tag = sealed ? TAPE_TAG_SIZE : 0;
@@ -163,7 +162,7 @@ static int finish(const struct tape_writer *writer, struct tape_buffer *buffer,
 
 /* The segment is opened for this record alone, and closed again. One write: appends of others come before it or after it,
  * never into it. A write past the limit would raise SIGXFSZ in the app. */
-static int append(struct tape_writer *writer, const struct tape_buffer *buffer, struct idem_error *error)
+static int append(struct tape_writer *writer, const struct buffer *buffer, struct idem_error *error)
 {
   uint64_t size;
   struct rlimit limit;
@@ -188,7 +187,7 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
                 const struct tape_outcome *outcome, struct idem_error *error)
 {
   struct quiet quiet = quiet_begin();
-  struct tape_buffer buffer = {0};
+  struct buffer buffer = {0};
   struct tape_layout layout;
   int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
   if (rc == 0)

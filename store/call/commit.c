@@ -21,93 +21,36 @@
 /* A commit that finds the map full makes room and tries again. */
 enum { COMMIT_TRIES = 3, TIDY_MOST = 8 };
 
-/* A growing text; `failed` once there is no memory, and for good, so that one look at the end is enough. */
-struct text {
-  char *data;
-  size_t len, room;
-  bool failed;
-};
-
-static void text_add(struct text *text, const char *data, size_t len)
-{
-  if (text->failed)
-    return;
-  if (text->len + len > text->room) {
-    size_t room = 2 * (text->len + len) + 64;
-    char *grown = realloc(text->data, room);
-    text->failed = !grown;
-    if (!grown)
-      return;
-    text->data = grown;
-    text->room = room;
-  }
-  if (len)
-    memcpy(text->data + text->len, data, len);
-  text->len += len;
-}
-
 /* A line as it was sent; the app's spelling of names is kept, for people. */
 static void add_header(void *text, struct idem_span name, struct idem_span value)
 {
-  text_add(text, name.data, name.len);
-  text_add(text, ": ", 2);
-  text_add(text, value.data, value.len);
-  text_add(text, "\r\n", 2);
+  buffer_span(text, name);
+  buffer_text(text, ": ");
+  buffer_span(text, value);
+  buffer_text(text, "\r\n");
 }
 
 /* Without the piece that is a credential. */
-static void add_query(struct text *text, struct idem_span query)
+static void add_query(struct buffer *text, struct idem_span query)
 {
   struct idem_span piece;
   bool credential, first = true;
   while (key_query_next(&query, &piece, &credential)) {
     if (credential)
       continue;
-    if (!first)
-      text_add(text, "&", 1);
-    text_add(text, piece.data, piece.len);
+    buffer_text(text, first ? "" : "&");
+    buffer_span(text, piece);
     first = false;
   }
 }
 
 /* All of a commit, for the transaction's body, which must own nothing: what is allocated here is freed
  * after it. */
-struct covering {
-  struct text *out;
-  const char *from; /* what has not been added yet */
-};
-
-/* What lies in another place that is covered is covered with it. */
-static void cover_place(void *arg, size_t which, struct idem_span value)
-{
-  static const char cover[] = "\"[redacted]\"";
-  struct covering *covering = arg;
-  (void)which;
-  if (value.data < covering->from)
-    return;
-  text_add(covering->out, covering->from, (size_t)(value.data - covering->from));
-  text_add(covering->out, cover, sizeof(cover) - 1);
-  covering->from = value.data + value.len;
-}
-
-/* The body without what the rule's redact= points to; nothing of one in which that cannot be found. */
-static struct idem_span redacted_body(struct text *out, const struct idem_request *request)
-{
-  struct idem_span body = request->body;
-  struct covering covering = {out, body.data};
-  if (!request->rule->redact.count || !body.len)
-    return body;
-  if (!json_find(body, &request->rule->redact, cover_place, &covering))
-    return (struct idem_span){"", 0};
-  text_add(out, covering.from, (size_t)(body.data + body.len - covering.from));
-  return (struct idem_span){out->data, out->len};
-}
-
 struct commit {
   struct idem_store *store;
   const struct idem_call *call;
   bool delivered;
-  struct text headers, query, origin, body;
+  struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
 };
@@ -121,11 +64,16 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
   key_headers(request, HEADER_VARY, commit->call->priv.kind != IDEM_KEY_CONTENT, add_header,
               &commit->headers);
   add_query(&commit->query, request->query);
-  struct idem_span body = redacted_body(&commit->body, request);
-  text_add(&commit->origin, request->origin.data, request->origin.len);
+  struct idem_span body = request->body;
+  /* Without what the rule's redact= points to; nothing of one in which that cannot be found. */
+  if (request->rule->redact.count && body.len)
+    body = json_redact(&commit->body, body, &request->rule->redact)
+               ? (struct idem_span){commit->body.data, commit->body.len}
+               : (struct idem_span){"", 0};
+  buffer_span(&commit->origin, request->origin);
   if (request->trust.len) {
-    text_add(&commit->origin, " trust:", 7);
-    text_add(&commit->origin, request->trust.data, request->trust.len);
+    buffer_text(&commit->origin, " trust:");
+    buffer_span(&commit->origin, request->trust);
   }
   commit->answer = (struct idem_answer){
       .started_us = recording->started_us,

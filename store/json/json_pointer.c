@@ -165,3 +165,33 @@ bool json_find(struct idem_span text, const struct idem_words *words,
   json_pointers_release(&pointers);
   return json_cursor_release(&cursor);
 }
+
+/* Where the next part of the text that stays begins. */
+struct covering {
+  struct buffer *out;
+  const char *from;
+};
+
+/* Values come in the order of the text. */
+static void cover(void *arg, size_t which, struct idem_span value)
+{
+  struct covering *covering = arg;
+  (void)which;
+  if (value.data < covering->from)
+    return;
+  buffer_add(covering->out, covering->from, (size_t)(value.data - covering->from));
+  buffer_text(covering->out, "\"" REDACTED "\"");
+  covering->from = value.data + value.len;
+}
+
+bool json_redact(struct buffer *out, struct idem_span text, const struct idem_words *pointers)
+{
+  struct covering covering = {out, text.data};
+  size_t before = out->len;
+  bool found = json_find(text, pointers, cover, &covering);
+  if (found)
+    buffer_add(out, covering.from, (size_t)(text.data + text.len - covering.from));
+  else
+    out->len = before;
+  return found;
+}

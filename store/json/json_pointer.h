@@ -14,6 +14,7 @@
 #ifndef IDEMSHIM_STORE_JSON_POINTER_H
 #define IDEMSHIM_STORE_JSON_POINTER_H
 
+#include "store/base/buffer.h"
 #include "store/json/json_cursor.h"
 
 struct json_pointers {
@@ -46,5 +47,12 @@ bool json_pointers_at(struct json_pointers *pointers, const struct json_cursor *
  */
 bool json_find(struct idem_span text, const struct idem_words *pointers,
                void (*visit)(void *arg, size_t which, struct idem_span value), void *arg);
+
+/* What stands in the place of a value that is not to be kept. */
+#define REDACTED "[redacted]"
+
+/* Adds the text with "[redacted]" in the place of each value that a pointer names; nothing at all, and false, if it is not JSON.
+ * What lies in a value that is covered is covered with it. */
+bool json_redact(struct buffer *out, struct idem_span text, const struct idem_words *pointers);
 
 #endif

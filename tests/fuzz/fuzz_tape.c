@@ -183,12 +183,12 @@ static void read_with_sums(const uint8_t *data, size_t size)
 static void look_into(const uint8_t *data, size_t size)
 {
   struct idem_span text = {(const char *)data, size};
-  struct tape_buffer out = {0};
+  struct buffer out = {0};
   tape_mask(&out, text);
   tape_redact_body(&out, config.rules, text);
   tape_redact_query(&out, text);
   size_t from = out.len;
-  tape_buffer_span(&out, text);
+  buffer_span(&out, text);
   if (out.data)
     tape_redact_response(out.data + from, size);
   require(out.len == from + size);

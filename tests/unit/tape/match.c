@@ -342,7 +342,7 @@ Test(tape_match, an_exact_match_is_not_loose)
 
 static void masks(const char *text, const char *wanted)
 {
-  struct tape_buffer out = {0};
+  struct buffer out = {0};
   tape_mask(&out, SPAN(text));
   cr_expect(out.len == strlen(wanted) && (!out.len || memcmp(out.data, wanted, out.len) == 0),
             "%.*s is not %s", (int)out.len, out.data, wanted);
