@@ -7,62 +7,22 @@
  */
 #include "shim/base/pointer_map.h"
 
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_BITS 6u
 #define BATCH      16u
 
-struct slot {
-  _Atomic(const void *) key;
-  _Atomic(struct pointer_entry *) entry;
-};
-
-struct pointer_slots {
-  struct pointer_slots *older; /* from before the map grew */
-  unsigned shift;
-  size_t mask;
-  struct slot at[];
-};
-
-static size_t home_of(const struct pointer_slots *slots, const void *key)
+static void *zeroed(size_t size)
 {
-  return (size_t)((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u >> slots->shift);
+  void *memory = aligned_alloc(POINTER_MAP_LINE, size);
+  return memory ? memset(memory, 0, size) : NULL;
 }
 
-static void put(struct slot *slot, const void *key, struct pointer_entry *entry)
+static void put(struct pointer_slot *slot, const void *key, struct pointer_entry *entry)
 {
   atomic_store_explicit(&slot->entry, entry, memory_order_relaxed);
   atomic_store_explicit(&slot->key, key, memory_order_release);
-}
-
-static const void *key_at(const struct pointer_slots *slots, size_t at)
-{
-  return atomic_load_explicit(&slots->at[at].key, memory_order_acquire);
-}
-
-static struct pointer_entry *entry_at(const struct pointer_slots *slots, size_t at)
-{
-  return atomic_load_explicit(&slots->at[at].entry, memory_order_acquire);
-}
-
-/* The slot of the key, or the free one where it belongs. */
-static size_t seek(const struct pointer_slots *slots, const void *key)
-{
-  size_t at = home_of(slots, key);
-  for (const void *found; (found = key_at(slots, at)) && found != key;)
-    at = (at + 1) & slots->mask;
-  return at;
-}
-
-void *pointer_map_glance(const struct pointer_map *map, const void *key)
-{
-  const struct pointer_slots *slots = atomic_load_explicit(&map->slots, memory_order_acquire);
-  if (!slots || !key)
-    return NULL;
-  size_t at = seek(slots, key);
-  struct pointer_entry *entry = key_at(slots, at) == key ? entry_at(slots, at) : NULL;
-  return entry && atomic_load_explicit(&entry->key, memory_order_acquire) == key ? entry : NULL;
 }
 
 void *pointer_map_find_locked(struct pointer_map *map, const void *key)
@@ -75,12 +35,6 @@ void *pointer_map_find_locked(struct pointer_map *map, const void *key)
   return entry;
 }
 
-void *pointer_map_find(struct pointer_map *map, const void *key)
-{
-  void *entry = pointer_map_glance(map, key);
-  return entry ? entry : pointer_map_find_locked(map, key);
-}
-
 /* Without memory the map goes on with the slots that it has, as long as one of them is free. */
 static bool make_room(struct pointer_map *map)
 {
@@ -89,16 +43,16 @@ static bool make_room(struct pointer_map *map)
   struct pointer_slots *slots;
   if (old && 2 * (size_t)map->count <= old->mask)
     return true;
-  slots = calloc(1, sizeof(*slots) + (sizeof(struct slot) << bits));
+  slots = zeroed(sizeof(*slots) + (sizeof(struct pointer_slot) << bits));
   if (!slots)
     return old && map->count < old->mask;
   slots->shift = 64 - bits;
   slots->mask = ((size_t)1 << bits) - 1;
   slots->older = old;
   for (size_t i = 0; old && i <= old->mask; i++) {
-    const void *key = key_at(old, i);
+    const void *key = pointer_slots_key(old, i);
     if (key)
-      put(&slots->at[seek(slots, key)], key, entry_at(old, i));
+      put(&slots->at[pointer_slots_seek(slots, key)], key, pointer_slots_entry(old, i));
   }
   atomic_store_explicit(&map->slots, slots, memory_order_release);
   return true;
@@ -108,9 +62,9 @@ static bool make_room(struct pointer_map *map)
 static void close_gap(struct pointer_slots *slots, size_t gap)
 {
   const void *key;
-  for (size_t at = (gap + 1) & slots->mask; (key = key_at(slots, at)); at = (at + 1) & slots->mask)
-    if (((at - home_of(slots, key)) & slots->mask) >= ((at - gap) & slots->mask)) {
-      put(&slots->at[gap], key, entry_at(slots, at));
+  for (size_t at = (gap + 1) & slots->mask; (key = pointer_slots_key(slots, at)); at = (at + 1) & slots->mask)
+    if (((at - pointer_slots_home(slots, key)) & slots->mask) >= ((at - gap) & slots->mask)) {
+      put(&slots->at[gap], key, pointer_slots_entry(slots, at));
       gap = at;
     }
   put(&slots->at[gap], NULL, NULL);
@@ -124,7 +78,7 @@ static void take_out(struct pointer_map *map, struct pointer_entry *entry)
   if (!key)
     return;
   atomic_store_explicit(&entry->key, NULL, memory_order_release);
-  close_gap(slots, seek(slots, key));
+  close_gap(slots, pointer_slots_seek(slots, key));
   atomic_fetch_sub_explicit(&map->count, 1, memory_order_relaxed);
 }
 
@@ -138,7 +92,7 @@ bool pointer_map_add(struct pointer_map *map, struct pointer_entry *entry, const
       take_out(map, stale);
     struct pointer_slots *slots = atomic_load_explicit(&map->slots, memory_order_relaxed);
     atomic_store_explicit(&entry->key, (void *)(uintptr_t)key, memory_order_release);
-    put(&slots->at[seek(slots, key)], key, entry);
+    put(&slots->at[pointer_slots_seek(slots, key)], key, entry);
     atomic_fetch_add_explicit(&map->count, 1, memory_order_relaxed);
   }
   pthread_mutex_unlock(&map->lock);
@@ -156,7 +110,7 @@ void *pointer_map_take(struct pointer_map *map)
 {
   pthread_mutex_lock(&map->lock);
   if (!map->unused) {
-    char *batch = calloc(BATCH, map->entry_size);
+    char *batch = zeroed(BATCH * map->entry_size);
     for (unsigned i = BATCH; batch && i-- > 0;) {
       struct pointer_entry *entry = (struct pointer_entry *)(void *)(batch + i * map->entry_size);
       entry->unused = map->unused;

@@ -24,14 +24,31 @@
 #define IDEMSHIM_SHIM_POINTER_MAP_H
 
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The first member of what is found. */
 struct pointer_entry {
   _Atomic(void *) key;          /* NULL: in no map */
   struct pointer_entry *unused; /* the next one that nobody has taken; under the lock */
+};
+
+/* A line of the cache. Entries and slots begin at one, so that a lookup among many meets as few as can be. */
+#define POINTER_MAP_LINE 64u
+
+struct pointer_slot {
+  _Atomic(const void *) key;
+  _Atomic(struct pointer_entry *) entry;
+};
+
+struct pointer_slots {
+  struct pointer_slots *older; /* from before the map grew */
+  unsigned shift;
+  size_t mask;
+  alignas(POINTER_MAP_LINE) struct pointer_slot at[];
 };
 
 struct pointer_map {
@@ -43,7 +60,8 @@ struct pointer_map {
 };
 #define POINTER_MAP(type)                                                                                    \
   {                                                                                                          \
-    .entry_size = sizeof(type), .lock = PTHREAD_MUTEX_INITIALIZER                                            \
+    .entry_size = (sizeof(type) + POINTER_MAP_LINE - 1) / POINTER_MAP_LINE * POINTER_MAP_LINE,               \
+    .lock = PTHREAD_MUTEX_INITIALIZER                                                                        \
   }
 
 static inline unsigned pointer_map_count(const struct pointer_map *map)
@@ -63,10 +81,48 @@ bool pointer_map_add(struct pointer_map *map, struct pointer_entry *entry, const
 /* An entry that is not in the map is fine. */
 void pointer_map_remove(struct pointer_map *map, struct pointer_entry *entry);
 
-/* NULL if there is none. A glance takes no lock: it may miss one that is there, and never finds wrongly. */
-void *pointer_map_glance(const struct pointer_map *map, const void *key);
-void *pointer_map_find(struct pointer_map *map, const void *key);
+static inline const void *pointer_slots_key(const struct pointer_slots *slots, size_t at)
+{
+  return atomic_load_explicit(&slots->at[at].key, memory_order_acquire);
+}
+
+static inline struct pointer_entry *pointer_slots_entry(const struct pointer_slots *slots, size_t at)
+{
+  return atomic_load_explicit(&slots->at[at].entry, memory_order_acquire);
+}
+
+static inline size_t pointer_slots_home(const struct pointer_slots *slots, const void *key)
+{
+  return (size_t)((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u >> slots->shift);
+}
+
+/* The slot of the key, or the free one where it belongs. */
+static inline size_t pointer_slots_seek(const struct pointer_slots *slots, const void *key)
+{
+  size_t at = pointer_slots_home(slots, key);
+  for (const void *found; (found = pointer_slots_key(slots, at)) && found != key;)
+    at = (at + 1) & slots->mask;
+  return at;
+}
+
+/* NULL if there is none. A glance takes no lock: it may miss one that is there, and never finds wrongly. It is inline
+ * for curl_easy_setopt(), which an app with many handles calls for each of them in turn. */
+static inline void *pointer_map_glance(const struct pointer_map *map, const void *key)
+{
+  const struct pointer_slots *slots = atomic_load_explicit(&map->slots, memory_order_acquire);
+  if (!slots || !key)
+    return NULL;
+  size_t at = pointer_slots_seek(slots, key);
+  struct pointer_entry *entry = pointer_slots_key(slots, at) == key ? pointer_slots_entry(slots, at) : NULL;
+  return entry && atomic_load_explicit(&entry->key, memory_order_acquire) == key ? entry : NULL;
+}
+
 void *pointer_map_find_locked(struct pointer_map *map, const void *key);
+static inline void *pointer_map_find(struct pointer_map *map, const void *key)
+{
+  void *entry = pointer_map_glance(map, key);
+  return entry ? entry : pointer_map_find_locked(map, key);
+}
 
 void pointer_map_lock(struct pointer_map *map);
 void pointer_map_unlock(struct pointer_map *map);

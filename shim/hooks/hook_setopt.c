@@ -36,21 +36,33 @@ static inline bool is_quick(const struct shadow *shadow, const CURL *handle)
 }
 
 /*
- * The commonest options are on a path of their own: a program sets dozens of them for each call. What is noted before the real call must be sure to be accepted: callbacks, pointers and flags
- * are; a negative number is not.
+ * A program sets dozens of options for each call, so the commonest have a path of their own. What is noted before
+ * the real call must be sure to be accepted: callbacks, pointers and flags are; a negative number is not.
  */
-HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
+static inline CURLcode setopt_quickly(struct shadow *shadow, CURL *handle, CURLoption option, uintptr_t value,
+                                      const void *caller)
 {
-  struct shadow *shadow = shadow_last;
   const struct option_row *row = option_row(option);
-  if (__builtin_expect(!is_quick(shadow, handle), 0)) {
-    shadow = shadow_find_in_table(handle);
-    if (!shadow || !is_quick(shadow, handle))
-      return setopt_of_any(handle, option, value, CALLER);
-  }
   if (__builtin_expect(row->kind == OPTION_KEPT && (intptr_t)value >= 0, 1))
     shadow->slot[row->slot] = value;
   else if (row->kind != OPTION_FORWARDED)
-    return setopt_of_any(handle, option, value, CALLER);
+    return setopt_of_any(handle, option, value, caller);
   return shadow->lib->easy_setopt(handle, option, value);
+}
+
+/* Out of line, so that the export itself needs no stack. */
+static __attribute__((noinline)) CURLcode setopt_of_another(CURL *handle, CURLoption option, uintptr_t value,
+                                                            const void *caller)
+{
+  struct shadow *shadow = shadow_find_in_table(handle);
+  return shadow && is_quick(shadow, handle) ? setopt_quickly(shadow, handle, option, value, caller)
+                                            : setopt_of_any(handle, option, value, caller);
+}
+
+HOOK(CURLcode, curl_easy_setopt, (CURL * handle, CURLoption option, uintptr_t value))
+{
+  struct shadow *shadow = shadow_last;
+  if (__builtin_expect(!is_quick(shadow, handle), 0))
+    return setopt_of_another(handle, option, value, CALLER);
+  return setopt_quickly(shadow, handle, option, value, CALLER);
 }
