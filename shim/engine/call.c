@@ -143,7 +143,12 @@ static void on_poke(void *owner)
   struct call *call = owner;
   struct request *request = &call->request;
   feeder_forget(&call->transport);
-  call_look(call, request->api->wait(request->store, &request->op, 0) == 0);
+  bool done = request->api->wait(request->store, &request->op, 0) == 0;
+  call_look(call, done);
+  if (call->state == CALL_FOLLOWING || call_is_owner(call))
+    feeder_owned(request);
+  else if (done || call->state == CALL_TRANSPORT)
+    feeder_answered(request->op.key);
 }
 
 static bool arm(struct call *call, enum route route)

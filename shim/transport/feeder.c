@@ -4,6 +4,10 @@
  * oldest follower is done. One lock guards the list, and what the thread reads of a transport; whoever ends a
  * transport takes it off the list first. The thread ends with the last entry, so that a program which is done
  * with replays has no thread of ours.
+ *
+ * When an owner is done, one follower in each multi is poked and looks for all of them: if there is an answer the
+ * others are poked then, and if not it is the next owner, and they wait on. To poke them all for each owner would be
+ * a million pokes for a thousand identical calls that upstream refuses.
  */
 #include "shim/transport/feeder.h"
 
@@ -22,22 +26,19 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
-static struct transport *fed; /* all that wait */
+static struct transport *fed, **fed_end = &fed; /* all that wait, the oldest first */
 static bool running, prepared;
-
-static struct transport **find(const struct transport *t)
-{
-  struct transport **at = &fed;
-  while (*at && *at != t)
-    at = &(*at)->next_fed;
-  return at;
-}
 
 static void forget(struct transport *t)
 {
-  struct transport **at = find(t);
-  if (*at)
-    *at = t->next_fed;
+  if (!t->link_fed)
+    return;
+  *t->link_fed = t->next_fed;
+  if (t->next_fed)
+    t->next_fed->link_fed = t->link_fed;
+  else
+    fed_end = t->link_fed;
+  t->link_fed = NULL;
 }
 
 /* A poke that cannot be sent is tried again: nothing else would wake this transfer. */
@@ -45,6 +46,22 @@ static void poke(struct transport *t)
 {
   if (transport_poke(t))
     forget(t);
+}
+
+static bool follows(const struct transport *t, const uint8_t key[IDEM_KEY_SIZE])
+{
+  return t->follows && memcmp(t->request->op.key, key, IDEM_KEY_SIZE) == 0;
+}
+
+/* Its companions in the same multi look for themselves only if they hear nothing from it. */
+static void poke_one(struct transport *t, int64_t now_us)
+{
+  for (struct transport *other = fed; other; other = other->next_fed)
+    if (other != t && other->shadow->multi == t->shadow->multi && follows(other, t->request->op.key)) {
+      other->stands_by = true;
+      other->look_us = now_us + LOOK_LAST_US;
+    }
+  poke(t);
 }
 
 /* A follower is poked when its owner is done or has something for it, or when wait= is over. */
@@ -55,9 +72,11 @@ static void look_at_follower(struct transport *t, int64_t now_us)
     return;
   t->look_every_us = t->look_every_us * 2 < LOOK_LAST_US ? t->look_every_us * 2 : LOOK_LAST_US;
   t->look_us = now_us + t->look_every_us;
-  if (now_us >= t->due_us || stream_follow_has_begun(t->request) ||
-      request->api->wait(request->store, &t->request->op, 0) == 0)
+  t->stands_by = false;
+  if (now_us >= t->due_us)
     poke(t);
+  else if (stream_follow_has_begun(t->request) || request->api->wait(request->store, &t->request->op, 0) == 0)
+    poke_one(t, now_us);
 }
 
 /* A stream's new pieces are sent as they come. Where the socket is full, its app's thread goes on. */
@@ -97,6 +116,15 @@ static int64_t look_at_all(int64_t now_us)
   return next_us;
 }
 
+/* It may have been forgotten, and its memory given back, while the lock was not ours. */
+static bool is_fed(const struct transport *t)
+{
+  const struct transport *at = fed;
+  while (at && at != t)
+    at = at->next_fed;
+  return at;
+}
+
 /* The oldest follower wakes us at once; the others' owners are looked at in turn. */
 static void sleep_as_follower(struct transport *t, int64_t us)
 {
@@ -107,7 +135,7 @@ static void sleep_as_follower(struct transport *t, int64_t us)
   pthread_mutex_unlock(&lock);
   bool done = api->wait(store, &copy, left_us < 1000 ? 1 : (unsigned)(left_us / 1000)) == 0;
   pthread_mutex_lock(&lock);
-  if (done && *find(t))
+  if (done && is_fed(t) && !t->stands_by)
     t->look_us = 0;
 }
 
@@ -117,7 +145,7 @@ static void *run(void *unused)
   while (fed) {
     int64_t next_us = look_at_all(monotonic_us());
     struct transport *follower = fed;
-    while (follower && !waits(follower))
+    while (follower && (!waits(follower) || follower->stands_by))
       follower = follower->next_fed;
     struct timespec until = clock_timespec(next_us);
     if (follower)
@@ -162,9 +190,11 @@ static bool add(struct transport *t, int64_t due_us)
   if (!running)
     return false;
   t->due_us = due_us;
-  if (!*find(t)) {
+  if (!t->link_fed) {
     t->next_fed = NULL;
-    *find(NULL) = t;
+    t->link_fed = fed_end;
+    *fed_end = t;
+    fed_end = &t->next_fed;
   }
   pthread_cond_signal(&changed);
   return true;
@@ -220,6 +250,7 @@ bool feeder_follow(struct transport *t)
   int64_t due_us = wait_ms == IDEM_FOREVER_MS ? INT64_MAX : request->started_us + (int64_t)wait_ms * 1000;
   int cancel = enter();
   t->follows = true;
+  t->stands_by = false;
   t->look_every_us = LOOK_FIRST_US;
   t->look_us = monotonic_us() + LOOK_FIRST_US;
   bool added = add(t, due_us);
@@ -230,7 +261,7 @@ bool feeder_follow(struct transport *t)
 bool feeder_stream(struct transport *t)
 {
   int cancel = enter();
-  t->follows = false;
+  t->follows = t->stands_by = false;
   t->streams = true;
   t->look_us = 0;
   bool added = add(t, INT64_MAX);
@@ -241,11 +272,36 @@ bool feeder_stream(struct transport *t)
 void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE])
 {
   int cancel = enter();
+  int64_t now_us = fed ? monotonic_us() : 0;
   for (struct transport *t = fed, *next; t; t = next) {
     next = t->next_fed;
-    if (t->follows && memcmp(t->request->op.key, key, IDEM_KEY_SIZE) == 0)
+    if (!t->stands_by && follows(t, key))
+      poke_one(t, now_us);
+  }
+  leave(cancel);
+}
+
+void feeder_answered(const uint8_t key[IDEM_KEY_SIZE])
+{
+  int cancel = enter();
+  for (struct transport *t = fed, *next; t; t = next) {
+    next = t->next_fed;
+    if (follows(t, key))
       poke(t);
   }
+  leave(cancel);
+}
+
+/* They have as good as looked themselves, so that only the end of this owner wakes them. */
+void feeder_owned(const struct request *request)
+{
+  int cancel = enter();
+  for (struct transport *t = fed; t; t = t->next_fed)
+    if (follows(t, request->op.key)) {
+      t->stands_by = false;
+      t->request->op.priv.wake = request->op.priv.wake;
+    }
+  pthread_cond_signal(&changed);
   leave(cancel);
 }
 
@@ -269,7 +325,8 @@ void feeder_unlock(void)
 /* The condition may have the parent's feeder among its waiters, which the child does not have. */
 void feeder_begin_anew(void)
 {
-  fed = NULL;
+  while (fed)
+    forget(fed);
   running = prepared = false;
   pthread_mutex_unlock(&lock);
 }

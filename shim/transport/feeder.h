@@ -29,8 +29,11 @@ bool feeder_follow(struct transport *transport);
  */
 bool feeder_stream(struct transport *transport);
 
-/* An owner in this process is done: its followers are poked now, and not at their next look. */
+/* An owner in this process is done: in each multi one of its followers is poked now, and not at its next look. What
+ * that one finds it tells the others by one of the next two. */
 void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE]);
+void feeder_answered(const uint8_t key[IDEM_KEY_SIZE]);
+void feeder_owned(const struct request *request);
 
 /* Ends both; the transport's socket can be closed then, and the thread that calls may change its call. */
 void feeder_forget(struct transport *transport);

@@ -52,8 +52,9 @@ struct transport {
   bool counts_late; /* chunks of HTTP/1.1, which libcurl before 8.5 counts once the app has taken them */
   bool put_off;     /* the app has paused at this piece */
 
-  struct transport *next_fed; /* the feeder's own: */
+  struct transport *next_fed, **link_fed; /* the feeder's own: and what points here; NULL: it is not fed */
   bool follows, streams, hurried;
+  bool stands_by; /* another follower has been poked, and will tell */
   int64_t due_us, look_us, look_every_us;
 
   /* A poke has come through: in the app's thread, inside the transfer. */

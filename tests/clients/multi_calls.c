@@ -7,7 +7,8 @@
  * number of those that have not ended. LOOP: tests/clients/multi_loops.h.
  *
  * From the environment: TIMEOUT_MS, of the last call alone; HEADER, a line that goes with each; LIMIT, of
- * connections; READ, for bodies that come from a callback.
+ * connections; READ, for bodies that come from a callback; TIMES, that each body is sent, and with it a last line
+ * with the number of events that the sockets had for the loop epoll.
  */
 #include "tests/clients/multi_loops.h"
 #include "tests/clients/post.h"
@@ -120,8 +121,10 @@ static void run(void)
 int main(int argc, char **argv)
 {
   multi_count = argc < 5 ? 0 : (unsigned)strtoul(argv[2], NULL, 10);
-  call_count = argc < 5 ? 0 : (unsigned)argc - 4;
-  if (!multi_count || multi_count > MULTIS_MOST || call_count > CALLS_MOST) {
+  const char *times = getenv("TIMES");
+  unsigned bodies = argc < 5 ? 0 : (unsigned)argc - 4;
+  call_count = bodies * (times ? (unsigned)atoi(times) : 1);
+  if (!multi_count || multi_count > MULTIS_MOST || !call_count || call_count > CALLS_MOST) {
     fprintf(stderr, "usage: multi_calls LOOP MULTIS URL BODY...\n");
     return 2;
   }
@@ -135,8 +138,10 @@ int main(int argc, char **argv)
   if (getenv("HEADER"))
     headers = curl_slist_append(NULL, getenv("HEADER"));
   for (unsigned i = 0; i < call_count; i++)
-    add(i, argv[3], argv[4 + i]);
+    add(i, argv[3], argv[4 + i % bodies]);
   run();
+  if (times)
+    printf("events=%u\n", loops[0].events);
   for (unsigned i = 0; i < call_count; i++) {
     curl_easy_cleanup(handles[i]);
     free(replies[i].bytes);

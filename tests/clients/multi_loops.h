@@ -38,6 +38,7 @@ struct loop {
   int epoll;       /* -1: driven by curl_multi_perform() */
   int64_t due_ms;  /* of the timer callback; -1: no timer */
   unsigned errors; /* of curl_multi functions and of epoll_ctl() */
+  unsigned events; /* epoll: what the sockets had for us */
 };
 
 static inline int64_t loop_now_ms(void)
@@ -137,6 +138,7 @@ static inline void loop_wait_epoll(struct loop *loop, int most_ms)
   int64_t left = loop->due_ms < 0 ? most_ms : loop->due_ms - loop_now_ms();
   int count = epoll_wait(loop->epoll, events, 64, left < 0 ? 0 : left < most_ms ? (int)left : most_ms);
 
+  loop->events += count > 0 ? (unsigned)count : 0;
   for (int i = 0; i < count; i++) {
     int what = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |

@@ -155,6 +155,21 @@ Test(multi, when_every_owner_fails_they_go_live_one_after_the_other)
   run_release(&run);
 }
 
+/* Each end of an owner wakes one of those who wait for it, which is an event of its socket. If it woke all of them,
+ * these 200 calls would have 20,100 events. */
+Test(multi, waiting_for_owners_that_fail_is_not_quadratic)
+{
+  world_env(&w, "TIMES", "200");
+  world_env(&w, "IDEMSHIM_HOSTS", "127.0.0.1:1");
+  struct run run =
+      run_shim(&w, "multi_calls", "epoll", "1", "http://127.0.0.1:1/v1/chat/completions", a, NULL);
+  cr_expect_eq(count_of(run.out, "rc=7 status=0"), 200);
+  const char *events = strstr(run.out, "events=");
+  cr_expect(events && atoi(events + strlen("events=")) < 1000, "%s", events);
+  cr_expect_eq(log_events(&w, "live"), 200);
+  run_release(&run);
+}
+
 /* Under a libcurl that does not take a handle in for the n-th time. */
 static struct run run_with_failing_add(const char *time, const char *loop, const char *url, const char *first,
                                        const char *second)
