@@ -132,12 +132,21 @@ static bool name_is(const char *pattern, const char *name, size_t len)
   return idem_glob(pattern, name, len, true);
 }
 
+/* True if `name` is `lower` but for the case of its letters. */
+static bool folds_to(const char *lower, const char *name, size_t len)
+{
+  size_t i = 0;
+  while (i < len && idem_lower(name[i]) == lower[i])
+    i++;
+  return i == len;
+}
+
 /* The row of a name, or NULL. Most rows are settled by length and first letter. */
 static const struct entry *find(const struct entry *table, size_t count, const char *name, size_t len)
 {
   char first = idem_lower(name[0]);
   for (size_t i = 0; i < count; i++)
-    if (table[i].len == len && table[i].name[0] == first && idem_same_fold(table[i].name, len, name, len))
+    if (table[i].len == len && table[i].name[0] == first && folds_to(table[i].name, name, len))
       return &table[i];
   return NULL;
 }

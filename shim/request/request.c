@@ -86,7 +86,10 @@ static void add_port(struct text *text, unsigned port)
 /* The value of a line, without the blanks round it. */
 static struct idem_span value_of(const char *colon)
 {
-  struct idem_span value = span_of(colon + 1 + strspn(colon + 1, " \t"));
+  const char *start = colon + 1;
+  while (*start == ' ' || *start == '\t')
+    start++;
+  struct idem_span value = span_of(start);
   while (value.len && strchr(" \t\r\n", value.data[value.len - 1]))
     value.len--;
   return value;
@@ -191,10 +194,12 @@ static const char *build_shape(struct request *request)
   return take_text(&request->bytes.shape, &text, "ACCEPT_ENCODING too long");
 }
 
-static bool is_named(const char *line, const char *name)
+/* The first letter, of a `name` in lower case, settles nearly all. */
+static inline bool is_named(const char *line, const char *name)
 {
   size_t len = strlen(name);
-  return strncasecmp(line, name, len) == 0 && strchr(":;", line[len]) && line[len];
+  return (line[0] | 0x20) == name[0] && strncasecmp(line, name, len) == 0 &&
+         (line[len] == ':' || line[len] == ';');
 }
 
 /* Adds "NAME: VALUE"; false if there is no room. */
@@ -213,11 +218,10 @@ static bool add_header(struct request *request, struct text *text, struct idem_s
  * "Name;" is sent without a value. */
 static bool add_line(struct request *request, struct text *text, const char *line)
 {
-  size_t len = strcspn(line, ":;");
-  if (line[len] == ';' && !strchr(line, ':'))
-    return line[len + 1 + strspn(line + len + 1, " \t\r\n")] ||
-           add_header(request, text, (struct idem_span){line, len}, ":");
-  const char *colon = strchr(line, ':');
+  const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
+  if (semicolon)
+    return semicolon[1 + strspn(semicolon + 1, " \t\r\n")] ||
+           add_header(request, text, (struct idem_span){line, (size_t)(semicolon - line)}, ":");
   if (!colon)
     return true;
   if (is_named(line, "host"))
