@@ -5,6 +5,7 @@
 #include "shim/live/prerequest.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/stream_follow.h"
+#include "shim/rescue/fork.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
@@ -258,6 +259,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   request->started_us = monotonic_us();
   request->store = NULL;
   request->api = tape_only ? NULL : store_object_open(&request->store);
+  fork_register_feeder();
   shadow_begin(shadow);
   const char *reason = request_open(request, shadow, rule, room);
   if (!reason && shadow->disturbed)

@@ -57,7 +57,7 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
 /* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
 static bool has_room(void)
 {
-  if (!process_is_alive())
+  if (!process_allows_calls())
     return false;
   if (!stack_suffices())
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");

@@ -32,10 +32,10 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
     return real->easy_perform(handle);
   const struct idem_rule *rule = shadow_rule(shadow, settings());
-  bool alive = process_is_alive();
-  if (rule && alive && stack_suffices())
+  bool allowed = rule && process_allows_calls();
+  if (allowed && stack_suffices())
     return idem_easy_perform(shadow, rule);
-  if (rule && alive)
+  if (allowed)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = REPLAYED_NOT;
   if (rule && settings_replays_tape())

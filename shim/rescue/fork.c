@@ -5,8 +5,10 @@
 #include "shim/handle/multi.h"
 #include "shim/handle/shadow.h"
 #include "shim/rescue/inflight.h"
+#include "shim/runtime/process.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/transport/feeder.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +33,7 @@ void fork_unlock_all(void)
 
 void fork_unlock_in_copy(void)
 {
+  process_after_fork();
   store_object_after_fork();
   inflight_after_fork();
   multi_begin_anew();
@@ -44,4 +47,11 @@ void fork_register(void)
   static atomic_flag registered = ATOMIC_FLAG_INIT;
   if (settings_active() && !atomic_flag_test_and_set(&registered))
     pthread_atfork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
+}
+
+void fork_register_feeder(void)
+{
+  static _Atomic bool registered;
+  if (!atomic_load_explicit(&registered, memory_order_relaxed) && !atomic_exchange(&registered, true))
+    pthread_atfork(feeder_lock, feeder_unlock, feeder_begin_anew);
 }

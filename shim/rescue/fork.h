@@ -17,9 +17,10 @@
  *     bind_lock (libcurl.c), the pointer maps of shadow_table.c, form.c and multi.c, then inflight.c
  *
  * The store's own come before all of them: it registers its handlers when it is opened, later than we do, and
- * pthread_atfork() runs the last first. store_lock (store_object.c) is held while the store takes its own, so
- * it cannot be taken here; it begins anew in the child. feeder.c registers its lock itself, for the feeder
- * asks the store while it holds that. A child has no call under way.
+ * pthread_atfork() runs the last first. The lock of feeder.c comes before the store's, which the feeder asks
+ * while it holds it: so it has handlers of its own, which are registered when the store is open. store_lock
+ * (store_object.c) is held while the store takes its own, so it cannot be taken here; it begins anew in the
+ * child. A child has no call under way.
  */
 #ifndef IDEMSHIM_SHIM_FORK_H
 #define IDEMSHIM_SHIM_FORK_H
@@ -28,7 +29,10 @@
  * rule can match in, and nothing but once in others; any thread may come here. */
 void fork_register(void);
 
-/* For a copy of the process that is made without the handlers. The store's locks are taken before. */
+/* Before the lock of feeder.c can be taken, and after the store is opened. */
+void fork_register_feeder(void);
+
+/* For a copy of the process that is made without the handlers. The feeder's lock and the store's are taken before. */
 void fork_lock_all(void);
 void fork_unlock_all(void);
 void fork_unlock_in_copy(void);

@@ -2,27 +2,28 @@
 /*
  * process: whether calls of this process can be ours at this moment of its life.
  *
- *     if (!process_is_alive())
- *       return real->easy_perform(handle);      // an exit handler, a destructor
+ *     if (!process_allows_calls())
+ *       return real->easy_perform(handle);      // an exit handler, a destructor, a child by vfork()
  *
  * When a program ends, the libraries that the store needs end before its last code: OpenSSL in an exit handler
  * of its own. A call from an exit handler that was registered before the store was opened, from a destructor
  * or after OPENSSL_cleanup() goes out as if we were not there. What is under way by then goes on to its end.
  *
- * Any thread may come here; asking is one look at a variable.
+ * A child by vfork() or clone(CLONE_VM) has this memory and another process id. What it calls goes out as if we
+ * were not there: claims, threads and descriptors are those of the process that the memory belongs to, which is
+ * the first whose call comes here. A child by fork() is a process of its own.
+ *
+ * Any thread may come here. Asking costs a getpid().
  */
 #ifndef IDEMSHIM_SHIM_PROCESS_H
 #define IDEMSHIM_SHIM_PROCESS_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
-extern _Atomic bool process_over;
+bool process_allows_calls(void);
 
-static inline bool process_is_alive(void)
-{
-  return !atomic_load_explicit(&process_over, memory_order_relaxed);
-}
+/* For rescue/fork.c, in the child. */
+void process_after_fork(void);
 
 /* When the store or a tape is opened. `openssl_atexit` is that of the libcrypto that they use; NULL if it has
  * none. */

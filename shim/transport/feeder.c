@@ -200,19 +200,11 @@ static bool add(struct transport *t, int64_t due_us)
   return true;
 }
 
-/* Handlers that are registered later run earlier: before those of the store, which is open by now. */
-static void register_fork(void)
-{
-  pthread_atfork(feeder_lock, feeder_unlock, feeder_begin_anew);
-}
-
 /* A thread that its app has cancelled must not end with the lock: send() and open() are where it would.
  * Returns what leave() takes. */
 static int enter(void)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
   int cancel;
-  pthread_once(&once, register_fork);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   pthread_mutex_lock(&lock);
   return cancel;
