@@ -45,6 +45,7 @@ struct form *form_new(const struct libcurl *lib)
   return form;
 }
 
+/* libcurl makes the form even if we cannot: it is then one that we do not know. */
 void form_track(curl_mime *mime, const struct libcurl *lib)
 {
   struct form *form = form_new(lib);
@@ -154,6 +155,7 @@ void form_part_set_file(struct form_part *part, const char *path)
   form_part_set_text(part, &part->filename, slash ? slash + 1 : path);
 }
 
+/* libcurl has one reference already, which form_reader_free() ends; this one is the description's. */
 void form_part_set_reader(struct form_part *part, struct form_reader *reader)
 {
   part->kind = PART_READER;
@@ -180,6 +182,7 @@ static void free_part(struct form_part *part)
   free(part);
 }
 
+/* Each part is off the list before it goes, so that the list is whole at any moment. */
 static void free_parts(struct form *form)
 {
   for (struct form_part *part; (part = form->first);) {
@@ -205,6 +208,7 @@ void form_forget(struct form *form)
   form_drop(form);
 }
 
+/* The handle shares the form with the app, which may still add to it. */
 struct form *form_take(const curl_mime *mime)
 {
   struct form *form = form_find(mime);
@@ -218,6 +222,7 @@ curl_mime *form_real(const struct form *form)
   return form ? (curl_mime *)form->entry.key : NULL;
 }
 
+/* The last of the curl_mime and the handles that had it frees it. */
 void form_drop(struct form *form)
 {
   if (!form || --form->refs)

@@ -77,6 +77,7 @@ bool form_files_changed(const struct buffer *files)
   return false;
 }
 
+/* Each entry owns its path. */
 void form_files_release(struct buffer *files)
 {
   struct form_file *file = (struct form_file *)files->data;

@@ -51,6 +51,7 @@ static void set_content(struct form_part *part, const struct curl_httppost *post
     point_at(part, post->contents, (size_t)len);
 }
 
+/* One file or value of a field becomes a part. False without memory. */
 static bool add_entry(struct form *into, const struct curl_httppost *post, const struct curl_httppost *file)
 {
   const long named = CURL_HTTPPOST_FILENAME | CURL_HTTPPOST_BUFFER | CURL_HTTPPOST_CALLBACK;

@@ -54,6 +54,7 @@ void form_reader_free(void *arg)
   form_reader_unref(reader);
 }
 
+/* Whatever was read ahead is no longer from the reader's beginning. */
 static void forget_read(struct form_reader *reader)
 {
   buffer_release(&reader->read);
@@ -62,6 +63,7 @@ static void forget_read(struct form_reader *reader)
   reader->kept = reader->whole = false;
 }
 
+/* Asks the app's own function. Where it agrees, what was read ahead is worth nothing. */
 static int seek(struct form_reader *reader, curl_off_t offset, int origin)
 {
   int code = reader->seek_app ? reader->seek_app(reader->arg, offset, origin) : CURL_SEEKFUNC_CANTSEEK;
@@ -103,6 +105,7 @@ static const char *read_more(struct form_reader *reader)
   return NULL;
 }
 
+/* Reads until the reader ends, or has gone over the limit: its bytes are kept in any case, for libcurl. */
 const char *form_reader_open(struct form_reader *reader, uint64_t limit)
 {
   const char *reason = NULL;
@@ -149,6 +152,7 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
   return reader->read_app(into, size, count, reader->arg);
 }
 
+/* libcurl rewinds for a redirect or a fresh connection. Within what was read ahead the app need not be asked. */
 int form_reader_seek(void *arg, curl_off_t offset, int origin)
 {
   struct form_reader *reader = arg;

@@ -18,6 +18,8 @@
 #define ORIGIN_RESERVED (1u << 27)
 #define ORIGIN_ALL      (CURLH_HEADER | CURLH_TRAILER | CURLH_CONNECT | CURLH_1XX | CURLH_PSEUDO)
 
+/* A header, or what stands for one. It is what the app's struct curl_header has as its anchor, so that the next
+ * one is found from it. */
 struct header_entry {
   const char *name;
   char *value; /* both in the index's text, but for the name of a pseudo header */
@@ -40,6 +42,7 @@ struct header_index {
   struct header_entry entries[]; /* room for all */
 };
 
+/* How many entries a text can make at most. */
 static size_t count_lines(struct idem_span text)
 {
   size_t lines = 0;
@@ -70,6 +73,7 @@ static struct header_index *make_index(const struct shadow *shadow)
   return index;
 }
 
+/* There is room: an index has as many places as the text has lines. */
 static void add_entry(struct header_index *index, const char *name, char *value, unsigned origin)
 {
   index->entries[index->count++] =
@@ -94,6 +98,7 @@ static void begin_block(struct header_index *index, char *line, size_t len)
   add_entry(index, ":status", value, CURLH_PSEUDO);
 }
 
+/* What HTTP calls optional white space. */
 static bool is_blank(char c)
 {
   return c == ' ' || c == '\t';
@@ -119,7 +124,7 @@ static void add_field(struct header_index *index, char *line, size_t len)
   add_entry(index, line, value, index->origin);
 }
 
-/* A folded line goes on where the value before it ends, with one blank. */
+/* Joins a folded line to the value before it. It goes on where the value before it ends, with one blank. */
 static void add_to_last(struct header_index *index, const char *line, size_t len)
 {
   char *end = index->entries[index->count - 1].value;
@@ -134,6 +139,7 @@ static void add_to_last(struct header_index *index, const char *line, size_t len
   end[len] = '\0';
 }
 
+/* Reads one line of the blocks, as libcurl's parser would have handed it to the header API. */
 static void read_line(struct header_index *index, char *line, size_t len)
 {
   if (!index->in_block)
@@ -170,6 +176,7 @@ static struct header_index *index_of(const struct shadow *shadow)
   return index;
 }
 
+/* True if an entry is of this name, if one is given, and of one of these origins. */
 static bool matches(const struct header_entry *entry, const char *name, unsigned origin, int request)
 {
   return (entry->origin & origin) && entry->request == request &&
@@ -192,6 +199,7 @@ static struct curl_header *give(struct info *replay, size_t place, struct header
   return out;
 }
 
+/* libcurl checks in this order, and an app may rely on which error it is told. */
 CURLHcode info_header(struct shadow *shadow, const char *name, size_t number, unsigned origin, int request,
                       struct curl_header **out)
 {
@@ -218,6 +226,7 @@ CURLHcode info_header(struct shadow *shadow, const char *name, size_t number, un
   return CURLHE_OK;
 }
 
+/* Goes on behind the header that was given last, and counts its namesakes as curl_easy_header() does. */
 struct curl_header *info_nextheader(struct shadow *shadow, unsigned origin, int request,
                                     struct curl_header *previous)
 {

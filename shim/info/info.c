@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where the answer to an info comes from. */
 enum info_source {
   SOURCE_REAL, /* not ours: PRIVATE, COOKIELIST, SSL_ENGINES, and whatever is newer */
   SOURCE_NUMBER,
@@ -36,6 +37,7 @@ struct info_row {
   uint8_t recorded; /* of a time or speed: the number of the fact in which a tape has it; else 0 */
 };
 
+/* No libcurl has an info with a higher number than this yet; what is newer is the real one's. */
 #define INFO_LIMIT 80u
 
 /* clang-format off */
@@ -71,6 +73,7 @@ static const struct info_row info_rows[INFO_LIMIT] = {
 
 /* Beginning and end. */
 
+/* The count alone would take a challenge for a redirect, and the blocks alone one that was not followed. */
 bool info_was_redirected(const struct idem_answer *answer)
 {
   return info_record_number(answer->facts, CURLINFO_REDIRECT_COUNT, 0) > 0 &&
@@ -87,6 +90,8 @@ const char *info_refuses(const struct shadow *shadow, const struct idem_answer *
   return header_redirects(answer->status, answer->headers) ? "the answer is a redirect" : NULL;
 }
 
+/* The app may hold texts and headers of the last delivery until it makes another transfer: now. The two buffers
+ * stay for the next one, so that a hit like the last one allocates nothing. */
 struct info *info_begin(struct shadow *shadow)
 {
   struct info *replay = shadow->info;
@@ -105,6 +110,7 @@ struct info *info_begin(struct shadow *shadow)
   return replay;
 }
 
+/* Copies, for the answer lies in the store's map and is let go of before the app asks. */
 struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
 {
   struct info *replay = info_begin(shadow);
@@ -121,6 +127,7 @@ struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *
   return complete ? replay : NULL;
 }
 
+/* The earlier facts stay until the next delivery: the app may have been given texts of them. */
 void info_take_facts(struct info *replay, struct idem_span facts)
 {
   struct buffer fresh = {0};
@@ -130,6 +137,7 @@ void info_take_facts(struct info *replay, struct idem_span facts)
   replay->facts = fresh;
 }
 
+/* libcurl frees what it has given of a handle with the handle, and so do we. */
 void info_free(struct shadow *shadow)
 {
   struct info *replay = shadow->info;
@@ -210,6 +218,8 @@ static bool knows(const struct shadow *shadow, unsigned number)
 
 /* Answers. */
 
+/* A number as it is now. In the middle of the header some grow with it; before anything has come, all are as
+ * libcurl begins with them. */
 static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
 {
   const struct info *replay = shadow->info;
@@ -234,12 +244,14 @@ static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
   }
 }
 
+/* The text stays the info's: the app may keep it until the next transfer, as it may with libcurl's. */
 static const char *text_of(const struct info *replay, CURLINFO info, const char *fallback)
 {
   const char *text = info_record_text(span_of_buffer(&replay->facts), info);
   return text ? text : fallback;
 }
 
+/* How long the replay has taken, or has taken until now. Never 0: apps divide by it. */
 static int64_t elapsed_us(const struct shadow *shadow)
 {
   const struct info *replay = shadow->info;
@@ -249,6 +261,7 @@ static int64_t elapsed_us(const struct shadow *shadow)
   return us > 0 ? us : 1;
 }
 
+/* The certificates of the live handshake. libcurl tells none, and never NULL, where they were not asked for. */
 static const struct curl_certinfo *certificates(const struct shadow *shadow)
 {
   static const struct curl_certinfo none;
@@ -300,6 +313,8 @@ static bool give_number(CURLINFO info, int64_t value, void *out)
   return true;
 }
 
+/* A tape has the times of the live call. Under transport libcurl has its own; and what neither knows is told from
+ * the facts, or is the real handle's business. */
 bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out)
 {
   const struct info *replay = shadow->info;

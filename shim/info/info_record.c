@@ -12,6 +12,7 @@
 #define DATE_FACT     CURLINFO_NONE
 #define TRAILERS_FACT ((CURLINFO)0xfffe)
 
+/* False without memory, and for a value that the length has no room for. */
 static bool add_fact(struct buffer *facts, CURLINFO info, const void *value, size_t len)
 {
   uint16_t head[2] = {(uint16_t)NUMBER_OF(info), (uint16_t)len};
@@ -28,6 +29,7 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
   return !value || add_fact(facts, info, value, strlen(value) + 1);
 }
 
+/* Walks the facts from the front. One that reaches behind the end is damaged, and ends the walk. */
 struct idem_span info_record_find(struct idem_span facts, CURLINFO info)
 {
   for (size_t at = 0; at + FACT_HEAD <= facts.len;) {
@@ -98,6 +100,7 @@ static bool add_certificates(struct buffer *facts, const struct curl_certinfo *i
   return complete;
 }
 
+/* Counts first, so that all of it fits into one block. */
 struct curl_certinfo *info_record_certificates(struct idem_span facts)
 {
   struct idem_span text = info_record_find(facts, CURLINFO_CERTINFO);
@@ -136,13 +139,14 @@ static CURLcode ask(const struct shadow *shadow, CURLINFO info, void *out)
   return shadow->lib->easy_getinfo(shadow->handle, info, out);
 }
 
+/* A number is stored as 64 bits, whatever its type in libcurl. One that is refused is no failure: an older
+ * libcurl does not know them all. */
 static bool collect_number(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
 {
   bool is_long = (info & CURLINFO_TYPEMASK) == CURLINFO_LONG;
   long small = 0;
   curl_off_t large = 0;
   CURLcode code = ask(shadow, info, is_long ? (void *)&small : (void *)&large);
-  /* An older libcurl does not know them all. */
   return code != CURLE_OK || info_record_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
 }
 
@@ -160,6 +164,7 @@ static struct idem_span url_credential(const struct shadow *shadow)
   return (struct idem_span){NULL, 0};
 }
 
+/* A text that has the URL's credential in it is not written, and fails the whole. */
 static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
 {
   char *value = NULL;
@@ -170,22 +175,7 @@ static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buff
   return !tells && info_record_add_text(facts, info, value);
 }
 
-/* The app's own URL is not stored: a replay tells the URL of the call that it answers. */
-static bool collect_url(const struct shadow *shadow, struct buffer *facts)
-{
-  char *value = NULL;
-  ask(shadow, CURLINFO_EFFECTIVE_URL, &value);
-  return !value || strcmp(value, shadow->url.data) == 0 ||
-         collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
-}
-
-static bool collect_certificates(const struct shadow *shadow, struct buffer *facts)
-{
-  struct curl_certinfo *info = NULL;
-  bool wanted = shadow->slot[SLOT_CERTINFO] && ask(shadow, CURLINFO_CERTINFO, &info) == CURLE_OK && info;
-  return !wanted || add_certificates(facts, info);
-}
-
+/* Connection times are worth telling only where the app is to see an incident again as it was. */
 bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts)
 {
   static const CURLINFO times[] = {
@@ -199,6 +189,7 @@ bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts
   return complete;
 }
 
+/* Asks for everything once, at the end of the live call: afterwards the handle may be reused at once. */
 bool info_record_collect(const struct shadow *shadow, struct buffer *facts)
 {
   bool complete = true;
@@ -208,5 +199,14 @@ bool info_record_collect(const struct shadow *shadow, struct buffer *facts)
 #define X(info, unset, when) complete = complete && collect_text(shadow, CURLINFO_##info, facts);
   TEXT_FACTS(X)
 #undef X
-  return complete && collect_url(shadow, facts) && collect_certificates(shadow, facts);
+  /* The app's own URL is not stored: a replay tells the URL of the call that it answers. */
+  char *url = NULL;
+  ask(shadow, CURLINFO_EFFECTIVE_URL, &url);
+  if (complete && url && strcmp(url, shadow->url.data) != 0)
+    complete = collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
+  /* libcurl has certificates only for an app that asked for them before the handshake. */
+  struct curl_certinfo *info = NULL;
+  if (shadow->slot[SLOT_CERTINFO] && ask(shadow, CURLINFO_CERTINFO, &info) == CURLE_OK && info)
+    complete = complete && add_certificates(facts, info);
+  return complete;
 }

@@ -71,6 +71,7 @@ static bool is_form_data(const char *type)
   return is_type(type, "multipart/form-data");
 }
 
+/* libcurl's own table of file name endings [mime.c, Curl_mime_contenttype]; NULL for another one. */
 static const char *type_by_name(const char *name)
 {
   static const struct {
@@ -124,6 +125,7 @@ static void add_quoted(struct form_body *body, const char *before, const char *t
   add_text(body, "\"");
 }
 
+/* Writes Content-Disposition as libcurl decides on it: a part without a name has one only as an attachment. */
 static void add_disposition(struct form_body *body, const struct form_part *part, const char *disposition,
                             const char *type)
 {
@@ -179,6 +181,7 @@ static void end_part(struct form_body *body, size_t start, const struct form_par
   add(body, line, (size_t)len);
 }
 
+/* The reader stays open until the body is released: libcurl may yet read what was read ahead. */
 static void add_reader(struct form_body *body, struct form_reader *reader)
 {
   if (!buffer_append(&body->readers, &reader, sizeof(reader))) {

@@ -100,7 +100,8 @@ const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *r
   /* Most handles have no such option set. */
   if (!shadow->parts.https || level == IDEM_TRUST_NONE || !shadow->rare_count)
     return NULL;
-  if (trust_is_the_apps(shadow, level))
+  /* The app can change there all that is trusted. */
+  if (level == IDEM_TRUST_FULL && shadow_value(shadow, CURLOPT_SSL_CTX_FUNCTION))
     return "SSL_CTX_FUNCTION";
   add_demands(&w, false, level == IDEM_TRUST_FULL);
   if ((long)shadow_value(shadow, CURLOPT_SSL_VERIFYSTATUS))
@@ -111,9 +112,4 @@ const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *r
     return "the demands on the server's identity are too long";
   *trust = (struct idem_span){room, w.len};
   return NULL;
-}
-
-bool trust_is_the_apps(const struct shadow *shadow, enum idem_trust level)
-{
-  return level == IDEM_TRUST_FULL && shadow->parts.https && shadow_value(shadow, CURLOPT_SSL_CTX_FUNCTION);
 }

@@ -22,7 +22,4 @@
 const char *trust_of(const struct shadow *shadow, enum idem_trust level, char *room, size_t size,
                      struct idem_span *trust);
 
-/* What an https call may trust besides: CURLOPT_SSL_CTX_FUNCTION can change all of it. */
-bool trust_is_the_apps(const struct shadow *shadow, enum idem_trust level);
-
 #endif
