@@ -109,58 +109,35 @@ int cli_print_json(json_t *document)
 
 /* Writing as it is made. */
 
-/* What must not stand as it is. */
-static bool is_special(unsigned char c)
+/* What must not stand as it is: < > & because the text may stand in a page, U+2028 and U+2029 because they end a line of
+ * JavaScript. */
+static bool is_special(uint32_t code)
 {
-  return c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f;
+  return code < 0x20 || code == '"' || code == '\\' || code == '<' || code == '>' || code == '&' ||
+         code == 0x7f || code == 0x2028 || code == 0x2029;
 }
 
-/* Escapes that JSON has, and \u for the rest; < > & too, for the text may stand in a page. */
-static void put_special(FILE *out, unsigned char c)
-{
-  static const char letters[] = "btn.fr"; /* 8 to 13 */
-  if (c == '"' || c == '\\')
-    fprintf(out, "\\%c", c);
-  else if (c >= 8 && c <= 13 && c != 11)
-    fprintf(out, "\\%c", letters[c - 8]);
-  else
-    fprintf(out, "\\u%04x", c);
-}
-
-/* U+2028 and U+2029 end a line of JavaScript. */
-static bool ends_line(const char *text, size_t len)
-{
-  return len == 3 && memcmp(text, "\xe2\x80", 2) == 0 && (text[2] == '\xa8' || text[2] == '\xa9');
-}
-
-/* A character of more than one byte; returns how many bytes it took. */
-static size_t put_wide(FILE *out, const char *text, size_t left)
-{
-  size_t len = cli_utf8_len(text, left);
-  if (!len)
-    fputs("\\ufffd", out);
-  else if (ends_line(text, len))
-    fputs(text[2] == '\xa8' ? "\\u2028" : "\\u2029", out);
-  else
-    fwrite(text, 1, len, out);
-  return len ? len : 1;
-}
-
-/* Runs of plain bytes are written in one go: a report has megabytes of them. */
+/* Runs of plain bytes are written in one go; what begins no character becomes U+FFFD. */
 void cli_write_json_string(FILE *out, struct idem_span text)
 {
+  static const char letters[] = "btn.fr"; /* 8 to 13 */
   size_t plain = 0;
   putc('"', out);
-  for (size_t i = 0; i < text.len;) {
-    unsigned char c = (unsigned char)text.data[i];
-    if (c < 0x80 && !is_special(c)) {
-      i++;
+  for (size_t i = 0, len; i < text.len; i += len) {
+    uint32_t code;
+    len = cli_utf8_decode(text.data + i, text.len - i, &code);
+    if (len && !is_special(code))
       continue;
-    }
+    code = len ? code : 0xfffd;
     fwrite(text.data + plain, 1, i - plain, out);
-    if (c < 0x80)
-      put_special(out, c);
-    plain = i += c < 0x80 ? 1 : put_wide(out, text.data + i, text.len - i);
+    if (code == '"' || code == '\\')
+      fprintf(out, "\\%c", (int)code);
+    else if (code >= 8 && code <= 13 && code != 11)
+      fprintf(out, "\\%c", letters[code - 8]);
+    else
+      fprintf(out, "\\u%04x", code);
+    len = len ? len : 1;
+    plain = i + len;
   }
   if (text.len > plain)
     fwrite(text.data + plain, 1, text.len - plain, out);

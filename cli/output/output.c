@@ -19,34 +19,19 @@ void cli_message_command(const char *name)
   command = name;
 }
 
-/* The text is formatted first and escaped as a whole: a file's name or a server's words may be in
- * it. */
-static __attribute__((format(printf, 2, 0))) void say(const char *kind, const char *format, va_list arguments)
-{
-  char text[2048];
-  vsnprintf(text, sizeof(text), format, arguments);
-  fprintf(stderr, "idemshim: %s%s%s", command ? command : "", command ? ": " : "", kind);
-  cli_put_line(stderr, text, strlen(text), CLI_UNCUT);
-  fputc('\n', stderr);
-}
-
-/* Returns what it was given, so that `return cli_fail(...)` is one statement. */
+/* The text is formatted first and escaped as a whole: a file's name or a server's words may be in it. Returns what it was
+ * given, so that `return cli_fail(...)` is one statement. */
 int cli_fail(int code, const char *format, ...)
 {
+  char text[2048];
   va_list arguments;
   va_start(arguments, format);
-  say("", format, arguments);
+  vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
+  fprintf(stderr, "idemshim: %s%s", command ? command : "", command ? ": " : "");
+  cli_put_line(stderr, text, strlen(text), CLI_UNCUT);
+  fputc('\n', stderr);
   return code;
-}
-
-/* Does not change what the command exits with. */
-void cli_warn(const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  say("warning: ", format, arguments);
-  va_end(arguments);
 }
 
 /* Standard output alone counts: that is where stored bytes go. */

@@ -30,7 +30,7 @@ void cli_message_command(const char *name);
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same for what the user should know although the work goes on. */
-void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define cli_warn(...) ((void)cli_fail(CLI_OK, "warning: " __VA_ARGS__))
 
 /* Few, and none of them carries a meaning alone: a sign or a word says the same. */
 enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN };

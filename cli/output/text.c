@@ -20,37 +20,11 @@ void cli_text_init(void)
   setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* The character at `text`, and how many bytes it has; 0 if these bytes are not a character. */
-static size_t decode(const char *text, size_t len, wchar_t *character)
-{
-  mbstate_t state = {0};
-  size_t n = mbrtowc(character, text, len, &state);
-  if (n == (size_t)-1 || n == (size_t)-2)
-    return 0;
-  return n ? n : 1;
-}
-
 /* Marks that reorder what stands around them, so that a line could show something that it does not say. */
 static bool turns_direction(wchar_t c)
 {
   return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
          (c >= 0x2066 && c <= 0x2069);
-}
-
-/* Columns of a printable character, or -1 for one that has to be escaped. */
-static int columns_of(wchar_t c)
-{
-  return c == 0 || turns_direction(c) ? -1 : wcwidth(c);
-}
-
-/* As C has it: \n, \t, \x1b. */
-static void escape_byte(char *out, size_t size, unsigned char byte)
-{
-  static const char letters[] = "abtnvfr"; /* 7 to 13 */
-  if (byte >= 7 && byte <= 13)
-    snprintf(out, size, "\\%c", letters[byte - 7]);
-  else
-    snprintf(out, size, "\\x%02x", byte);
 }
 
 /* What is printed for the character at `text`: either its own bytes or an escape. */
@@ -59,21 +33,26 @@ struct piece {
   size_t bytes, columns;
 };
 
-/* Bytes that are no character are escaped one by one, so nothing behind them is lost. */
+/* Escapes are those of C: \n, \t, \x1b. Bytes that are no character are escaped one by one, so nothing behind them is lost. */
 static struct piece piece_at(const char *text, size_t len)
 {
+  static const char letters[] = "abtnvfr"; /* 7 to 13 */
   struct piece piece = {.bytes = 1};
+  unsigned char byte = (unsigned char)*text;
   wchar_t c;
-  size_t n = decode(text, len, &c);
-  int columns = n ? columns_of(c) : -1;
-  if (n)
+  size_t n = mbrtowc(&c, text, len, &(mbstate_t){0});
+  bool decoded = n != (size_t)-1 && n != (size_t)-2;
+  int columns = !decoded || c == 0 || turns_direction(c) ? -1 : wcwidth(c);
+  if (decoded && n)
     piece.bytes = n;
   if (columns >= 0)
     piece.columns = (size_t)columns;
-  else if (n > 1)
+  else if (piece.bytes > 1)
     snprintf(piece.escape, sizeof(piece.escape), "\\u%04x", (unsigned)c);
+  else if (byte >= 7 && byte <= 13)
+    snprintf(piece.escape, sizeof(piece.escape), "\\%c", letters[byte - 7]);
   else
-    escape_byte(piece.escape, sizeof(piece.escape), (unsigned char)*text);
+    snprintf(piece.escape, sizeof(piece.escape), "\\x%02x", byte);
   if (piece.escape[0])
     piece.columns = strlen(piece.escape);
   return piece;
