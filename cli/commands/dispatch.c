@@ -34,31 +34,8 @@ static const struct cli_command *find(const struct cli_commands *commands, const
   return NULL;
 }
 
-/* The store is closed on every path, so that a command can return from anywhere. */
-static int run_on_store(const struct cli_command *command, const struct cli_options *options, char **operands)
-{
-  struct idem_store *store;
-  int code = cli_find_store(options, &store);
-  if (code != CLI_OK)
-    return code;
-  code = command->on_store(options, store, operands);
-  idem_store_close(store);
-  return code;
-}
-
-/* The first operand is the tape's directory. */
-static int run_on_tape(const struct cli_command *command, const struct cli_options *options, char **operands)
-{
-  struct tape *tape;
-  int code = cli_tape_open(options, operands[0], &tape);
-  if (code != CLI_OK)
-    return code;
-  code = command->on_tape(options, tape, operands);
-  tape_close(tape);
-  return code;
-}
-
-/* argv[0] is the word; a command of commands calls this again with its own table. */
+/* argv[0] is the word; a command of commands calls this again with its own table. What a command works on is closed on every
+ * path, so that it can return from anywhere; of a tape, the first operand is the directory. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
 {
   const struct cli_command *command = find(commands, argv[0]);
@@ -75,9 +52,17 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
   if (code != CLI_OK)
     return code;
   char **operands = argv + first;
-  return command->on_store  ? run_on_store(command, &options, operands)
-         : command->on_tape ? run_on_tape(command, &options, operands)
-                            : command->run(&options, argc - first, operands);
+  struct idem_store *store;
+  struct tape *tape;
+  if (command->on_store && (code = cli_find_store(&options, &store)) == CLI_OK) {
+    code = command->on_store(&options, store, operands);
+    idem_store_close(store);
+  }
+  if (command->on_tape && (code = cli_tape_open(&options, operands[0], &tape)) == CLI_OK) {
+    code = command->on_tape(&options, tape, operands);
+    tape_close(tape);
+  }
+  return command->run ? command->run(&options, argc - first, operands) : code;
 }
 
 /* For `idemshim help NAME`; an unknown name is refused as it would be without help. */

@@ -60,26 +60,21 @@ static void print_findings(const struct doctor *doctor)
         print_line(signs[weight].mark, signs[weight].style, doctor->findings[i].text);
 }
 
-/* Several findings may advise the same. */
-static bool said_before(const struct doctor *doctor, size_t index)
-{
-  for (size_t i = 0; i < index; i++)
-    if (doctor->findings[i].next && strcmp(doctor->findings[i].next, doctor->findings[index].next) == 0)
-      return true;
-  return false;
-}
-
-/* With a proof there is nothing left to advise. */
+/* With a proof there is nothing left to advise. Several findings may advise the same, which is said once. */
 static void print_next(const struct doctor *doctor)
 {
   bool titled = false;
   for (size_t i = 0; i < doctor->finding_count; i++) {
-    if (!doctor->findings[i].next || said_before(doctor, i))
+    const char *next = doctor->findings[i].next;
+    for (size_t k = 0; next && k < i; k++)
+      if (doctor->findings[k].next && strcmp(doctor->findings[k].next, next) == 0)
+        next = NULL;
+    if (!next)
       continue;
     if (!titled)
       print_title("what to do");
     titled = true;
-    print_line("", CLI_PLAIN, doctor->findings[i].next);
+    print_line("", CLI_PLAIN, next);
   }
 }
 

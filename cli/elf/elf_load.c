@@ -216,16 +216,6 @@ static bool try_rpaths(const struct wanted *wanted)
   }
 }
 
-/* Several machines' libraries may have one name, so each entry is tried. */
-static bool try_cache(const struct wanted *wanted)
-{
-  char path[PATH_MAX];
-  for (size_t n = 0; cli_elf_cache(wanted->name, n, path, sizeof(path)); n++)
-    if (try_path(wanted, path))
-      return true;
-  return false;
-}
-
 /* By the name that it was asked for or by its own soname, as the dynamic linker compares. */
 static bool is_there(const struct cli_objects *objects, const char *name)
 {
@@ -238,15 +228,21 @@ static bool is_there(const struct cli_objects *objects, const char *name)
   return false;
 }
 
-/* True if the library was found and added. */
+/* True if the library was found and added. Several machines' libraries may have one name, so each entry of the cache is
+ * tried. */
 static bool find(const struct wanted *wanted)
 {
+  char path[PATH_MAX];
   const struct cli_object *by = &wanted->objects->list[wanted->by];
   if (strchr(wanted->name, '/'))
     return try_path(wanted, wanted->name);
-  return try_rpaths(wanted) || try_path_list(wanted, getenv("LD_LIBRARY_PATH"), by->path) ||
-         try_path_list(wanted, cli_elf_dynamic_text(&by->elf, DT_RUNPATH, 0), by->path) ||
-         try_cache(wanted) || try_path_list(wanted, default_directories, by->path);
+  if (try_rpaths(wanted) || try_path_list(wanted, getenv("LD_LIBRARY_PATH"), by->path) ||
+      try_path_list(wanted, cli_elf_dynamic_text(&by->elf, DT_RUNPATH, 0), by->path))
+    return true;
+  for (size_t n = 0; cli_elf_cache(wanted->name, n, path, sizeof(path)); n++)
+    if (try_path(wanted, path))
+      return true;
+  return try_path_list(wanted, default_directories, by->path);
 }
 
 /* The list grows while it is walked, which makes the walk a breadth-first search. */

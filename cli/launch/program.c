@@ -88,21 +88,13 @@ static char *next_word(char **line)
   return *word ? word : NULL;
 }
 
-/* By the last part of the path, wherever it is installed. */
-static bool is_env(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return strcmp(slash ? slash + 1 : path, "env") == 0;
-}
-
-/* The word of the line behind "#!" that names the interpreter: behind env(1), its options and its
- * variables. / The kernel gives everything behind the interpreter's name as one argument; env -S
- * splits it again. Options of env are passed over, and so are variables that it is to set, until
- * the first word that is neither. */
+/* The word of the line behind "#!" that names the interpreter. The kernel gives everything behind the interpreter's name as
+ * one argument; env -S splits it again. Behind env(1), wherever it is installed, its options are passed over, and so are
+ * variables that it is to set, until the first word that is neither. */
 static const char *interpreter(char *line, bool *clears)
 {
-  char *word = next_word(&line);
-  if (!word || !is_env(word))
+  char *word = next_word(&line), *slash = word ? strrchr(word, '/') : NULL;
+  if (!word || strcmp(slash ? slash + 1 : word, "env") != 0)
     return word;
   while ((word = next_word(&line)) && (word[0] == '-' || strchr(word, '=')))
     *clears |= strcmp(word, "-i") == 0 || strcmp(word, "-") == 0 || strcmp(word, "--ignore-environment") == 0;

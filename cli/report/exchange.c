@@ -39,10 +39,10 @@ static void put_line(FILE *out, const struct report_call *call, const struct tap
   fprintf(out, "<span class='pill %s'>%s</span>", report_class(call), report_ending(call, text));
   put_cell(out, "what", tape_what_name((enum tape_what)call->what));
   fputs("<span class=call><span class=url>", out);
-  report_text(out, report_span(url ? url : ""));
+  report_text(out, cli_span(url ? url : ""));
   fputs("</span>", out);
   if (prompt && *prompt) {
-    struct idem_span whole = report_span(prompt);
+    struct idem_span whole = cli_span(prompt);
     fputs("<span class=prompt>", out);
     report_text(out, (struct idem_span){prompt, report_whole(whole, PROMPT_SHOWN)});
     fputs("</span>", out);
@@ -75,21 +75,20 @@ static void put_facts(FILE *out, const struct report_call *call, const struct ta
   if (call->curl_code) {
     snprintf(text, sizeof(text), "%s (%" PRIu32 ") ", cli_curl_error(call->curl_code), call->curl_code);
     fputs("<dt>error</dt><dd class=error>", out);
-    report_text(out, report_span(text));
+    report_text(out, cli_span(text));
     report_text(out, record->outcome.error_text);
     fputs("</dd>", out);
   }
-  put_fact(out, "started", report_span(cli_timestamp(when, record->call.started_us)));
+  put_fact(out, "started", cli_span(cli_timestamp(when, record->call.started_us)));
   snprintf(text, sizeof(text), "%s, then %s to the end",
            cli_duration(wait, (uint64_t)(call->first_us - call->start_us) / 1000),
            cli_duration(took, (uint64_t)(call->end_us - call->first_us) / 1000));
-  put_fact(out, "first byte",
-           record->outcome.first_byte_us < 0 ? report_span("none came") : report_span(text));
+  put_fact(out, "first byte", record->outcome.first_byte_us < 0 ? cli_span("none came") : cli_span(text));
   snprintf(text, sizeof(text), "process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32, record->process,
            record->call.pid, record->call.lane);
-  put_fact(out, "lane", report_span(text));
+  put_fact(out, "lane", cli_span(text));
   if (*call->id)
-    put_fact(out, "operation", report_span(call->id));
+    put_fact(out, "operation", cli_span(call->id));
   if (call->previous || call->next)
     fputs("<dt>attempts</dt><dd>", out);
   if (call->previous)

@@ -3,6 +3,7 @@
  * it can be mailed as one file, and a policy in its head lets nothing else run or be fetched. */
 #include "cli/output/units.h"
 #include "cli/report/report.h"
+#include "cli/view/exchange.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -28,9 +29,9 @@ static void put_head(const struct report *report)
         "content='light dark'>"
         "\n<title>Tape ",
         out);
-  report_text(out, report_span(report->dir));
+  report_text(out, cli_span(report->dir));
   fprintf(out, "</title>\n<style>\n%s</style>\n<main>\n<h1>Tape ", report_style);
-  report_text(out, report_span(report->dir));
+  report_text(out, cli_span(report->dir));
   fprintf(out, "</h1>\n<p class=sub>%s, %s from the first call to the end of the last</p>\n",
           report->count ? cli_time(when, report->began_us) : "no calls",
           cli_duration(took, (uint64_t)report->took_us / 1000));

@@ -15,8 +15,6 @@
 
 #include "cli/tape/tape.h"
 
-#include <string.h>
-
 /* The measures of the picture, in CSS pixels. They are chosen so that a label fits beside a bar, a bar can be hit with a finger,
  * and a night with three calls does not become a mile of nothing. */
 enum {
@@ -105,12 +103,6 @@ void report_picture(const struct report *report);
 
 /* One exchange of the list. */
 void report_exchange(const struct report *report, const struct tape_record *record);
-
-/* A text of ours, or one that the caller escapes. */
-static inline struct idem_span report_span(const char *text)
-{
-  return (struct idem_span){text, strlen(text)};
-}
 
 /* "live", "hit", ..., or "failed": the class that the style sheet has a colour for. */
 const char *report_class(const struct report_call *call);

@@ -26,20 +26,21 @@ struct comparison {
   size_t same, differ, only[2];
 };
 
-/* How two answers differ, in words; "" if they do not. */
+/* How two bodies differ, in words; "" if they do not. All else is equal. */
 static void say_bodies(struct idem_span a, struct idem_span b, char *out, size_t size)
 {
-  struct idem_answer x = {.key = {1}, .request_body = a}, y = {.request_body = b};
   struct idem_span nothing = {"", 0};
-  x.method = x.origin = x.path = x.query = x.scope = x.request_headers = nothing;
-  y.method = y.origin = y.path = y.query = y.scope = y.request_headers = nothing;
+  struct idem_answer x = {.method = nothing,
+                          .origin = nothing,
+                          .path = nothing,
+                          .query = nothing,
+                          .scope = nothing,
+                          .request_headers = nothing,
+                          .request_body = a};
+  struct idem_answer y = x;
+  x.key[0] = 1;
+  y.request_body = b;
   idem_store_compare(&x, &y, out, size);
-}
-
-/* An empty span may have no bytes to point to. */
-static bool same_bytes(struct idem_span a, struct idem_span b)
-{
-  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 /* "OPERATION_TIMEDOUT" or "status 200". */
@@ -56,14 +57,14 @@ static void say_difference(const struct tape_record *a, const struct tape_record
 {
   char x[32], y[32], bodies[500] = "";
   const struct tape_outcome *first = &a->outcome, *second = &b->outcome;
-  if (!same_bytes(a->request_body, b->request_body) &&
+  if (!cli_same(a->request_body, b->request_body) &&
       memcmp(a->call.fingerprint, b->call.fingerprint, IDEM_KEY_SIZE) != 0) {
     say_bodies(a->request_body, b->request_body, bodies, sizeof(bodies));
     snprintf(out, DIFFERENCE, "request: %s", bodies);
   } else if (first->curl_code != second->curl_code || first->status != second->status) {
     snprintf(out, DIFFERENCE, "ended with %s / ", ending(a, x));
     snprintf(out + strlen(out), DIFFERENCE - strlen(out), "%s", ending(b, y));
-  } else if (!same_bytes(first->body, second->body)) {
+  } else if (!cli_same(first->body, second->body)) {
     say_bodies(first->body, second->body, bodies, sizeof(bodies));
     snprintf(out, DIFFERENCE, "answer: %s", bodies);
   } else if (a->call.what != b->call.what) {

@@ -30,12 +30,6 @@ enum {
   APPCONNECT_TIME = 56
 };
 
-/* For our own words. */
-static struct idem_span span_of(const char *text)
-{
-  return (struct idem_span){text, strlen(text)};
-}
-
 /* Writes what stands in the format, with the next text as a JSON string for each $. */
 static void put(FILE *out, const char *format, ...)
 {
@@ -136,7 +130,7 @@ static struct idem_span http_version(const struct tape_record *record)
 {
   struct idem_span block = cli_last_block(record->outcome.headers), line;
   if (!sse_line(&block, &line) || line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0)
-    return span_of("");
+    return cli_span("");
   const char *blank = memchr(line.data, ' ', line.len);
   return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
 }
@@ -147,7 +141,7 @@ static void put_request(FILE *out, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);
   char *url = cli_call_text(&view, CLI_CALL_URL);
-  put(out, "\"request\":{\"method\":$,\"url\":$,\"httpVersion\":$,", record->method, span_of(url ? url : ""),
+  put(out, "\"request\":{\"method\":$,\"url\":$,\"httpVersion\":$,", record->method, cli_span(url ? url : ""),
       http_version(record));
   put_cookies(out, record->request_headers, "Cookie", true);
   put_headers(out, record->request_headers);
@@ -170,11 +164,11 @@ static struct idem_span status_text(struct idem_span block)
 {
   struct idem_span line;
   if (!sse_line(&block, &line))
-    return span_of("");
+    return cli_span("");
   for (int i = 0; i < 2; i++) {
     const char *blank = memchr(line.data, ' ', line.len);
     if (!blank)
-      return span_of("");
+      return cli_span("");
     line = (struct idem_span){blank + 1, line.len - (size_t)(blank + 1 - line.data)};
   }
   return line;
@@ -189,12 +183,12 @@ static void put_response(FILE *out, const struct tape_record *record)
                    type = cli_header(outcome->headers, "Content-Type");
   bool failed = outcome->curl_code != 0;
   fprintf(out, "\"response\":{\"status\":%u,", failed ? 0 : outcome->status);
-  put(out, "\"statusText\":$,\"httpVersion\":$,", failed ? span_of("") : status_text(block),
+  put(out, "\"statusText\":$,\"httpVersion\":$,", failed ? cli_span("") : status_text(block),
       http_version(record));
   put_cookies(out, block, "Set-Cookie", false);
   put_headers(out, block);
   fprintf(out, "\"content\":{\"size\":%" PRIu64 ",", outcome->body_len);
-  put(out, "\"mimeType\":$", type.len ? type : span_of("x-unknown"));
+  put(out, "\"mimeType\":$", type.len ? type : cli_span("x-unknown"));
   if (outcome->body.len && cli_is_text(outcome->body)) {
     put(out, ",\"text\":$", outcome->body);
   } else if (outcome->body.len) {
@@ -207,7 +201,8 @@ static void put_response(FILE *out, const struct tape_record *record)
   put(out, "},\"redirectURL\":$", cli_header(outcome->headers, "Location"));
   fprintf(out, ",\"headersSize\":%zu,\"bodySize\":%" PRIu64, block.len, outcome->body_len);
   if (failed)
-    put(out, ",\"_error\":$,\"comment\":$", span_of(cli_curl_error(outcome->curl_code)), outcome->error_text);
+    put(out, ",\"_error\":$,\"comment\":$", cli_span(cli_curl_error(outcome->curl_code)),
+        outcome->error_text);
   fputs("},", out);
 }
 
@@ -258,7 +253,7 @@ static void put_extras(FILE *out, const struct tape_record *record)
   fprintf(out, ",\"connection\":\"%" PRIu32 ".%" PRIu32 "\",\"_number\":%" PRIu64 ",\"_what\":\"%s\"",
           record->process, record->call.lane, record->number, tape_what_name(record->call.what));
   if (*record->call.id)
-    put(out, ",\"_operation\":$", span_of(record->call.id));
+    put(out, ",\"_operation\":$", cli_span(record->call.id));
 }
 
 /* In the order in which the specification lists the members. */

@@ -17,6 +17,19 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
+
+/* A text without its NUL. */
+static inline struct idem_span cli_span(const char *text)
+{
+  return (struct idem_span){text, strlen(text)};
+}
+
+/* An empty span may have no bytes to point to. */
+static inline bool cli_same(struct idem_span a, struct idem_span b)
+{
+  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
 
 /* The record's call, headers and bodies as those of an answer; everything else in it is 0. */
 struct idem_answer cli_record_view(const struct tape_record *record);

@@ -4,6 +4,7 @@
 #include "cli/view/nearest.h"
 
 #include "cli/output/output.h"
+#include "cli/view/exchange.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,29 +75,18 @@ struct search {
   uint64_t done, total;
 };
 
-/* An empty span may have no bytes to point to. */
-static bool same(struct idem_span a, struct idem_span b)
-{
-  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-/* Another operation at the same place. The same key is the target itself. */
-static bool comparable(const struct idem_answer *a, const struct idem_answer *b)
-{
-  return memcmp(a->key, b->key, IDEM_KEY_SIZE) != 0 && same(a->method, b->method) &&
-         same(a->origin, b->origin) && same(a->path, b->path);
-}
-
-/* Equally near ones replace each other, so the newest wins. */
+/* Another operation at the same place is compared; the same key is the target itself. Equally near ones replace each other, so the newest wins. */
 static int visit(void *arg, const struct idem_answer *answer)
 {
   struct search *search = arg;
   struct cli_nearest *nearest = search->nearest;
   char what[] = "explain", difference[sizeof(nearest->difference)] = "";
+  const struct idem_answer *target = search->target;
   cli_progress(what, ++search->done, search->total);
-  if (!comparable(search->target, answer))
+  if (memcmp(target->key, answer->key, IDEM_KEY_SIZE) == 0 || !cli_same(target->method, answer->method) ||
+      !cli_same(target->origin, answer->origin) || !cli_same(target->path, answer->path))
     return 0;
-  int alike = idem_store_compare(search->target, answer, difference, sizeof(difference));
+  int alike = idem_store_compare(target, answer, difference, sizeof(difference));
   if (alike < nearest->alike)
     return 0;
   nearest->alike = alike;

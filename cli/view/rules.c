@@ -42,28 +42,19 @@ static size_t value_length(const char *text)
   return len;
 }
 
-/* Values may be quoted and hold blanks, so a field's name is looked for where fields begin. */
-static bool find_field(const char *text, const char *field, char value[CLI_VALUE_SIZE])
-{
-  size_t name_len = strlen(field);
-  while (*text) {
-    size_t len = value_length(text);
-    if (strncmp(text, field, name_len) == 0 && text[name_len] == '=') {
-      snprintf(value, CLI_VALUE_SIZE, "%.*s", (int)(len - name_len - 1), text + name_len + 1);
-      return true;
-    }
-    text += len;
-    text += strspn(text, " ");
-  }
-  return false;
-}
-
-/* Taken from the rule's text rather than from the struct, so that every field has it, a new one
- * too. */
+/* Taken from the rule's text rather than from the struct, so that every field has it, a new one too. Values may be quoted and
+ * hold blanks, so a field's name is looked for where fields begin. */
 bool cli_rule_value(const struct idem_rule *rule, const char *field, char value[CLI_VALUE_SIZE])
 {
+  size_t name_len = strlen(field), len;
   char *text = cli_rule_text(rule);
-  bool found = text && find_field(text, field, value);
+  bool found = false;
+  for (const char *at = text; at && *at && !found; at += len, at += strspn(at, " ")) {
+    len = value_length(at);
+    found = strncmp(at, field, name_len) == 0 && at[name_len] == '=';
+    if (found)
+      snprintf(value, CLI_VALUE_SIZE, "%.*s", (int)(len - name_len - 1), at + name_len + 1);
+  }
   free(text);
   return found;
 }
@@ -124,14 +115,6 @@ static int parse_authority(const char *text, size_t len, struct idem_target *tar
   return colon ? parse_port(colon + 1, (size_t)(end - colon - 1), &target->port) : 0;
 }
 
-/* What is behind ? or # is no part of it. */
-static void parse_path(const char *text, struct idem_target *target)
-{
-  bool none = *text != '/';
-  target->path = none ? "/" : text;
-  target->path_len = none ? 1 : strcspn(text, "?#");
-}
-
 /* As libcurl would take it apart, for the parts that a rule looks at. */
 int cli_url_parse(const char *url, struct idem_target *target, struct idem_error *error)
 {
@@ -141,6 +124,8 @@ int cli_url_parse(const char *url, struct idem_target *target, struct idem_error
   size_t len = strcspn(authority, "/?#");
   if (parse_authority(authority, len, target) < 0)
     return idem_error_set(error, -EINVAL, "%s: expected a URL such as https://HOST[:PORT]/PATH", url);
-  parse_path(authority + len, target);
+  bool none = authority[len] != '/';
+  target->path = none ? "/" : authority + len;
+  target->path_len = none ? 1 : strcspn(target->path, "?#"); /* what is behind ? or # is no part of it */
   return 0;
 }
