@@ -47,7 +47,8 @@ static int dispatch(int argc, char **argv)
   return cli_commands_run(&commands, argc - 1, argv + 1);
 }
 
-/* A full disk behind a redirection shows here at the latest; a script must not take half an output for all of it. */
+/* A full disk behind a redirection shows here at the latest; a script must not take half an output for all of
+ * it. */
 int main(int argc, char **argv)
 {
   cli_text_init();

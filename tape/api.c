@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one symbol of the store's object that the shim asks for when a tape is to be written or read: a table of functions
- * with its version and size, so that a front and a store of two versions refuse each other instead of crashing.
+ * The one symbol of the store's object that the shim asks for when a tape is to be written or read: a table
+ * of functions with its version and size, so that a front and a store of two versions refuse each other
+ * instead of crashing.
  */
 #include "tape/tape.h"
 

@@ -32,7 +32,8 @@ static struct tape_summary summary_of(const struct tape_call *call, const struct
   return summary;
 }
 
-/* The texts in the order in which parse takes them; their lengths are in the summary. The buffer may move meanwhile. */
+/* The texts in the order in which parse takes them; their lengths are in the summary. The buffer may move
+ * meanwhile. */
 static void add_texts(struct buffer *out, const struct idem_request *request,
                       const struct tape_outcome *outcome, uint32_t len[TAPE_TEXTS])
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. And one for
- * exchanges that 0.1 has recorded, whose names nobody makes any more: by what they ask for, without their headers,
- * for 0.1 did not write down all that go on the wire.
+ * match=loose: a second fingerprint of each exchange, under the rule of the call that is looked for. And one
+ * for exchanges that 0.1 has recorded, whose names nobody makes any more: by what they ask for, without their
+ * headers, for 0.1 did not write down all that go on the wire.
  */
 #include "store/json/json_canon.h"
 #include "store/key/content.h"
@@ -41,7 +41,8 @@ static struct idem_span mask_string(void *arg, struct idem_span text)
   return (struct idem_span){masked->data ? masked->data : "", masked->len};
 }
 
-/* Adds one more piece of the request, masked, and says how long it is: all lie in one buffer, which may move meanwhile. */
+/* Adds one more piece of the request, masked, and says how long it is: all lie in one buffer, which may move
+ * meanwhile. */
 static size_t add_masked(struct buffer *masked, struct idem_span text)
 {
   size_t before = masked->len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mask: text with its dates, times and UUIDs taken out, so that two runs of one program say the same. match=loose is made
- * of it.
+ * mask: text with its dates, times and UUIDs taken out, so that two runs of one program say the same.
+ * match=loose is made of it.
  */
 #ifndef IDEMSHIM_TAPE_MASK_H
 #define IDEMSHIM_TAPE_MASK_H

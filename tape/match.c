@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which recorded exchange answers this call? The one with its key; else with its content; else, if asked for, a loose
- * likeness. Among those of one name the earliest that was not given yet counts, first of this thread, then of any. What
- * has been given is a byte each in memory that all processes of the replay share, taken by a compare-and-swap: two threads
- * never get the same one.
+ * Which recorded exchange answers this call? The one with its key; else with its content; else, if asked for,
+ * a loose likeness. Among those of one name the earliest that was not given yet counts, first of this thread,
+ * then of any. What has been given is a byte each in memory that all processes of the replay share, taken by
+ * a compare-and-swap: two threads never get the same one.
  */
 #include "tape/match.h"
 #include "store/base/fd.h"
@@ -88,8 +88,8 @@ static bool fits(const struct tape_entry *entry, uint32_t process, uint32_t lane
   return how == FITS_ANY || (entry->lane == lane && (how == FITS_LANE || entry->process == process));
 }
 
-/* The earliest that has not been given, of those that fit best; 0: all have been. Taking one is a compare-and-swap, so that
- * nobody else has it, in any process. */
+/* The earliest that has not been given, of those that fit best; 0: all have been. Taking one is a
+ * compare-and-swap, so that nobody else has it, in any process. */
 static uint64_t take_first(struct tape_matcher *matcher, struct tape_group group, uint32_t process,
                            uint32_t lane)
 {
@@ -166,7 +166,8 @@ static bool has_old(const struct tape *tape)
   return false;
 }
 
-/* From the strictest name to the loosest. Never fails: what cannot be found is a miss with a note that says what is nearest. */
+/* From the strictest name to the loosest. Never fails: what cannot be found is a miss with a note that says
+ * what is nearest. */
 enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
                              const struct tape_call *call, struct tape_match *match)
 {
@@ -193,7 +194,8 @@ enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_req
   return verdict;
 }
 
-/* The state: one byte for each exchange, shared by a process and its children, or through a file by all processes of the replay. */
+/* The state: one byte for each exchange, shared by a process and its children, or through a file by all
+ * processes of the replay. */
 
 /* Allocated before it is mapped, for a full disk would be a SIGBUS. */
 static int open_file(const char *path, size_t size, struct idem_error *error)

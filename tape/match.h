@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * match: what the strict and the loose way of finding an exchange share: the groups of exchanges with one name, and what of
- * them has been given already. The state is in memory that all processes of a replay have, or in a file of theirs.
+ * match: what the strict and the loose way of finding an exchange share: the groups of exchanges with one
+ * name, and what of them has been given already. The state is in memory that all processes of a replay have,
+ * or in a file of theirs.
  */
 #ifndef IDEMSHIM_TAPE_MATCH_H
 #define IDEMSHIM_TAPE_MATCH_H
@@ -46,9 +47,9 @@ struct tape_matcher {
   _Atomic(struct loose_index *) loosely;
 };
 
-/* Those that match when dates, UUIDs and what the rule ignores are left out; or with `old`, those that 0.1 has
- * recorded and that match by what they ask for. The index for a rule is made
- * when it is first asked for. Empty also when there is no memory for it. */
+/* Those that match when dates, UUIDs and what the rule ignores are left out; or with `old`, those that 0.1
+ * has recorded and that match by what they ask for. The index for a rule is made when it is first asked for.
+ * Empty also when there is no memory for it. */
 struct tape_group tape_loose_find(struct tape_matcher *matcher, const struct idem_request *request, bool old);
 void tape_loose_free(struct tape_matcher *matcher);
 

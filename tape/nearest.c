@@ -87,7 +87,8 @@ void tape_difference(const struct tape *tape, uint64_t number, const struct idem
 
 /* The search. */
 
-/* Every candidate is read once; 0 if there is none. Only where the method and the path are the same is the content read. */
+/* Every candidate is read once; 0 if there is none. Only where the method and the path are the same is the
+ * content read. */
 static uint64_t find(const struct tape *tape, const struct idem_request *now)
 {
   struct tape_record record = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One exchange, read when it is asked for. The segment is opened for it and closed again: mapping it would be a SIGBUS in
- * the app if somebody truncated the file, and a descriptor that stays could be closed by the app.
+ * One exchange, read when it is asked for. The segment is opened for it and closed again: mapping it would be
+ * a SIGBUS in the app if somebody truncated the file, and a descriptor that stays could be closed by the app.
  */
 #include "store/base/fd.h"
 #include "store/base/process.h"

@@ -56,8 +56,8 @@ static int check_head(const char *dir, uint32_t number, struct idem_error *error
   return rc;
 }
 
-/* The order of a run: calls of one process have the order in which it began them, whatever the clock did; processes are
- * brought together by the clock. */
+/* The order of a run: calls of one process have the order in which it began them, whatever the clock did;
+ * processes are brought together by the clock. */
 
 /* -1, 0 or 1; a difference could overflow. */
 static int compare(int64_t a, int64_t b)
@@ -104,8 +104,8 @@ static void sort(struct tape *tape)
     qsort(entry, tape->count, sizeof(*entry), by_order);
 }
 
-/* Segments in the order of their numbers, which is that in which they were begun. A damaged one is a finding, unless there is
- * none that is whole: then this is no tape, or nothing is left of it. */
+/* Segments in the order of their numbers, which is that in which they were begun. A damaged one is a finding,
+ * unless there is none that is whole: then this is no tape, or nothing is left of it. */
 static int scan_all(struct tape_scan *scan, struct idem_error *error)
 {
   struct tape *tape = scan->tape;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader: what an open tape is: an index of all its records, in the order of the run. It holds no descriptor, for an app may
- * close what it likes, and no content, for a tape may be larger than memory. Nothing in it changes after opening, so any
- * number of threads may read.
+ * reader: what an open tape is: an index of all its records, in the order of the run. It holds no descriptor,
+ * for an app may close what it likes, and no content, for a tape may be larger than memory. Nothing in it
+ * changes after opening, so any number of threads may read.
  */
 #ifndef IDEMSHIM_TAPE_READER_H
 #define IDEMSHIM_TAPE_READER_H

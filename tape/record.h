@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: an exchange as the bytes between two frames, and back. Whatever the bytes are, a parse stays inside them: a tape
- * may come from anywhere.
+ * record: an exchange as the bytes between two frames, and back. Whatever the bytes are, a parse stays inside
+ * them: a tape may come from anywhere.
  *
  *     tape_record_compose(&buffer, call, request, outcome, &layout);      redacted; room for tags is left
  *     tape_summary_parse(summary, &record);                               spans point into the bytes

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What never reaches a tape. Names and shapes stay: a reader sees that there was an Authorization header and how many
- * cookies, and a replay calls back with the same sizes where the app saw them. It happens after naming, so what is redacted
- * still counts in the key.
+ * What never reaches a tape. Names and shapes stay: a reader sees that there was an Authorization header and
+ * how many cookies, and a replay calls back with the same sizes where the app saw them. It happens after
+ * naming, so what is redacted still counts in the key.
  */
 #include "tape/redact.h"
 
@@ -31,8 +31,8 @@ void tape_redact_query(struct buffer *out, struct idem_span query)
 
 /* Request headers. */
 
-/* One line: what is no credential stays as it is. Of Authorization and Proxy-Authorization the scheme (Bearer, Basic) stays
- * readable: it is worth knowing and no secret. */
+/* One line: what is no credential stays as it is. Of Authorization and Proxy-Authorization the scheme
+ * (Bearer, Basic) stays readable: it is worth knowing and no secret. */
 static void redact_line(struct buffer *out, const struct idem_request *request, struct idem_span line)
 {
   static const char word[] = "authorization";
@@ -118,7 +118,8 @@ void tape_redact_response(char *headers, size_t len)
   }
 }
 
-/* The credentials of a request wherever else they stand: a server that echoes its request, a URL in a message. */
+/* The credentials of a request wherever else they stand: a server that echoes its request, a URL in a
+ * message. */
 
 /* Texts that are shorter are found by chance, and a cookie may be a word that any page has. */
 enum { SECRET_LEAST = 8, COOKIE_LEAST = 16 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redact: what never reaches a tape. Names and shapes stay, so that a reader sees that there was a credential.
+ * redact: what never reaches a tape. Names and shapes stay, so that a reader sees that there was a
+ * credential.
  *
  *     struct tape_secrets secrets;
  *     tape_secrets_collect(request, &secrets);          before anything is written

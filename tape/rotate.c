@@ -109,8 +109,8 @@ int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct
   return rc < 0 ? rc : tape_head_key(&writer->head, path, master, writer->key, error);
 }
 
-/* -ENOENT if another process has deleted it meanwhile; everything else is a failure that is told. The head is looked at each
- * time: a file with a known name may be of a tape that was begun after ours was deleted. */
+/* -ENOENT if another process has deleted it meanwhile; everything else is a failure that is told. The head is
+ * looked at each time: a file with a known name may be of a tape that was begun after ours was deleted. */
 static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *size, struct idem_error *error)
 {
   char path[PATH_MAX];

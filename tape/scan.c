@@ -90,8 +90,8 @@ static uint64_t frame_end(uint64_t offset, const struct tape_frame *frame)
   return offset + sizeof(*frame) + frame->summary_len + frame->content_len;
 }
 
-/* False at the end, and for anything that is no frame of this tape. The magic can stand in any body; the sum, seeded with the
- * tape's salt, cannot. */
+/* False at the end, and for anything that is no frame of this tape. The magic can stand in any body; the sum,
+ * seeded with the tape's salt, cannot. */
 static bool read_frame(const struct segment_scan *s, uint64_t offset, struct tape_frame *frame)
 {
   return read_at(s->fd, frame, sizeof(*frame), offset) == (ssize_t)sizeof(*frame) &&
@@ -121,8 +121,8 @@ static uint64_t find_frame(struct segment_scan *s, uint64_t from)
 
 /* Entries. */
 
-/* What an exchange is looked for by; the rest is read when it is asked for. The index doubles, so that a tape of a million
- * records is opened in a moment. */
+/* What an exchange is looked for by; the rest is read when it is asked for. The index doubles, so that a tape
+ * of a million records is opened in a moment. */
 static int add_entry(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame,
                      const struct tape_record *record)
 {
@@ -193,7 +193,8 @@ static int take_record(struct segment_scan *s, const struct tape_frame *frame)
 }
 
 /* Past what cannot be read as a record. If another one begins before it should end, its writer was killed
- * half way (or the disk was full) and others have gone on behind it; else the bytes are not what was written. */
+ * half way (or the disk was full) and others have gone on behind it; else the bytes are not what was
+ * written. */
 static void skip_damage(struct segment_scan *s, const struct tape_frame *frame)
 {
   struct tape_totals *totals = &s->scan->tape->totals;
@@ -211,8 +212,8 @@ static void skip_damage(struct segment_scan *s, const struct tape_frame *frame)
   s->at = next;
 }
 
-/* Only where the next record begins behind it is a record known to be as long as its frame says. Looking for the next frame
- * is dear, so it is done only where the end does not fit. */
+/* Only where the next record begins behind it is a record known to be as long as its frame says. Looking for
+ * the next frame is dear, so it is done only where the end does not fit. */
 static bool was_cut_short(struct segment_scan *s, const struct tape_frame *frame)
 {
   struct tape_frame next;

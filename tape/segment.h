@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment: the files of a tape. They are named 00000001.tape and so on; anything else in the directory is not ours.
+ * segment: the files of a tape. They are named 00000001.tape and so on; anything else in the directory is not
+ * ours.
  *
  *     struct tape_segments segments;
  *     if (tape_segments_list(dir, &segments) == 0 && segments.count > 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer: the directory, the tape's identity, its limits and its key. It has no descriptor and no lock, so a child after
- * fork() goes on with it, and an app that closes what it does not know does no harm.
+ * A writer: the directory, the tape's identity, its limits and its key. It has no descriptor and no lock, so
+ * a child after fork() goes on with it, and an app that closes what it does not know does no harm.
  *
- * One record, one write(). The kernel keeps an append whole among appends of others on every local file system, so there
- * is no lock, no descriptor that stays open, and nothing to mend after fork(). What is written was composed, redacted and
- * sealed in memory before; if anything fails, the tape has nothing of it, and the app's call is not touched.
+ * One record, one write(). The kernel keeps an append whole among appends of others on every local file
+ * system, so there is no lock, no descriptor that stays open, and nothing to mend after fork(). What is
+ * written was composed, redacted and sealed in memory before; if anything fails, the tape has nothing of it,
+ * and the app's call is not touched.
  */
 #include "tape/writer.h"
 
@@ -72,8 +73,8 @@ static void set_limits(struct tape_writer *writer, const struct tape_options *op
   writer->segment_age_us = writer->max_age_us / AGES;
 }
 
-/* On failure everything is released, by the same function that closes a writer. The key file is read and forgotten: what
- * stays is the key that was derived from it. */
+/* On failure everything is released, by the same function that closes a writer. The key file is read and
+ * forgotten: what stays is the key that was derived from it. */
 static int open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
 {
   struct tape_writer *writer = calloc(1, sizeof(*writer));
@@ -160,8 +161,8 @@ static int finish(const struct tape_writer *writer, struct buffer *buffer, const
   return rc;
 }
 
-/* The segment is opened for this record alone, and closed again. One write: appends of others come before it or after it,
- * never into it. A write past the limit would raise SIGXFSZ in the app. */
+/* The segment is opened for this record alone, and closed again. One write: appends of others come before it
+ * or after it, never into it. A write past the limit would raise SIGXFSZ in the app. */
 static int append(struct tape_writer *writer, const struct buffer *buffer, struct idem_error *error)
 {
   uint64_t size;

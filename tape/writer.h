@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * writer: what an open writer is. Nothing in it is a descriptor or a lock, so a child after fork() goes on with it, and any
- * number of threads may write at once: the numbers that change are atomic, and losing a race over them costs a look at the
- * directory.
+ * writer: what an open writer is. Nothing in it is a descriptor or a lock, so a child after fork() goes on
+ * with it, and any number of threads may write at once: the numbers that change are atomic, and losing a race
+ * over them costs a look at the directory.
  */
 #ifndef IDEMSHIM_TAPE_WRITER_H
 #define IDEMSHIM_TAPE_WRITER_H

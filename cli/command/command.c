@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Options by a command's table. getopt_long(3) does the reading; its tables are made from ours each time, since
- * it moves operands about and says what was wrong in three different places (its result, optopt, optind).
+ * Options by a command's table. getopt_long(3) does the reading; its tables are made from ours each time,
+ * since it moves operands about and says what was wrong in three different places (its result, optopt,
+ * optind).
  */
 #include "cli/command/command.h"
 

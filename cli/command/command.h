@@ -2,8 +2,8 @@
 /*
  * cli: the `idemshim` command.
  *
- * A subcommand is a file with one table row: what it is called, what it takes, how it runs. Dispatch, --help and the
- * parsing of options are made from the row, so that a command has no code for any of them:
+ * A subcommand is a file with one table row: what it is called, what it takes, how it runs. Dispatch, --help
+ * and the parsing of options are made from the row, so that a command has no code for any of them:
  *
  *     static int gc(const struct cli_options *options, struct idem_store *store, char **operands) { ... return CLI_OK; }
  *
@@ -93,9 +93,9 @@ struct cli_option {
     }                                                                                                        \
   }
 
-/* A row. `argv` and `operands` hold the operands alone, from [0] on, ended by a NULL; every run returns the code to
- * exit with (enum cli_exit). One of the three is set; what the last two are given is opened before and closed after, and
- * what is wrong with it has been said. */
+/* A row. `argv` and `operands` hold the operands alone, from [0] on, ended by a NULL; every run returns the
+ * code to exit with (enum cli_exit). One of the three is set; what the last two are given is opened before
+ * and closed after, and what is wrong with it has been said. */
 struct cli_command {
   const char *name;     /* "ls", "tape ls" */
   const char *operands; /* as the usage line shows them; "" if there are none */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `check` has found out, and its two forms. The command fills a struct cli_check (the configuration, the state of the
- * store, the call that was asked about and its rule); the forms only print it, so that text and JSON cannot disagree.
+ * What `check` has found out, and its two forms. The command fills a struct cli_check (the configuration, the
+ * state of the store, the call that was asked about and its rule); the forms only print it, so that text and
+ * JSON cannot disagree.
  */
 #ifndef IDEMSHIM_CLI_CHECK_H
 #define IDEMSHIM_CLI_CHECK_H

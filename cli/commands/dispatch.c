@@ -34,8 +34,9 @@ static const struct cli_command *find(const struct cli_commands *commands, const
   return NULL;
 }
 
-/* argv[0] is the word; a command of commands calls this again with its own table. What a command works on is closed on every
- * path, so that it can return from anywhere; of a tape, the first operand is the directory. */
+/* argv[0] is the word; a command of commands calls this again with its own table. What a command works on is
+ * closed on every path, so that it can return from anywhere; of a tape, the first operand is the
+ * directory. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
 {
   const struct cli_command *command = find(commands, argv[0]);

@@ -22,8 +22,8 @@ struct cli_commands {
   const char *of; /* "" or "tape ": what stands before the word */
 };
 
-/* Runs the command whose name ends in the word argv[0]: parses its options, prints its help, or says what is wrong with
- * them; a word that is no command is refused with the one that was perhaps meant. */
+/* Runs the command whose name ends in the word argv[0]: parses its options, prints its help, or says what is
+ * wrong with them; a word that is no command is refused with the one that was perhaps meant. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv);
 
 /* Prints the help of the command that `word` names, or refuses it likewise. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `ls` and `tape ls`: one line for each exchange, in columns for people or as a JSON array. Both are a table of columns
- * and a function that fills a cell; what does not fit a terminal is left out by column, and the last one takes what room
- * there is. Lines are printed as they are read, so that a store of any size can be listed.
+ * `ls` and `tape ls`: one line for each exchange, in columns for people or as a JSON array. Both are a table
+ * of columns and a function that fills a cell; what does not fit a terminal is left out by column, and the
+ * last one takes what room there is. Lines are printed as they are read, so that a store of any size can be
+ * listed.
  */
 #include "cli/command/command.h"
 #include "cli/output/json.h"
@@ -122,8 +123,8 @@ static const struct column answer_columns[] = {
     [TOKENS] = {"TOKENS", 11, true},
 };
 
-/* The call has at most half of the room, so that some of the prompt is seen too. Without a terminal it is whole, and the
- * line ends somewhere all the same. */
+/* The call has at most half of the room, so that some of the prompt is seen too. Without a terminal it is
+ * whole, and the line ends somewhere all the same. */
 static void put_answer(FILE *out, const struct listing *listing, const struct idem_answer *answer)
 {
   enum { LONGEST = 240 };
@@ -173,7 +174,8 @@ static char *answer_line(const struct listing *listing, const struct idem_answer
   return text;
 }
 
-/* Puts the line into the ring, which grows up to its limit and then loses its oldest line for each new one. */
+/* Puts the line into the ring, which grows up to its limit and then loses its oldest line for each new
+ * one. */
 static int keep(struct listing *listing, char *text)
 {
   uint64_t limit = listing->options->limit;

@@ -54,8 +54,8 @@ static int remove_each(struct idem_store *store, const struct ids *ids)
   return CLI_OK;
 }
 
-/* Without --yes nothing of --all is removed, and the number is what the message is for. Those of 0.1 are never looked up, so
- * removing them costs nothing. */
+/* Without --yes nothing of --all is removed, and the number is what the message is for. Those of 0.1 are
+ * never looked up, so removing them costs nothing. */
 static int remove_all(struct idem_store *store, bool old, bool yes)
 {
   struct ids ids = {.old = old};

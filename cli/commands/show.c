@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `show` and `tape show`: one exchange, as a page for people, as JSON, or one of its parts byte for byte. The facts of an
- * answer and of a record differ; everything else is the same code over the same view (cli/view/exchange.h).
+ * `show` and `tape show`: one exchange, as a page for people, as JSON, or one of its parts byte for byte. The
+ * facts of an answer and of a record differ; everything else is the same code over the same view
+ * (cli/view/exchange.h).
  */
 #include "cli/command/command.h"
 #include "cli/launch/find_store.h"

@@ -22,8 +22,9 @@ static int cannot_read(const char *name, const struct cli_program *program, int 
   return cli_fail(CLI_STORE, "%s: %s", name, strerror(-result));
 }
 
-/* What its files say, and what the kernel will do when it is started; only the file's own rights are asked, not those of
- * its directories. The configuration is the environment of the doctor, which is what the program would inherit. */
+/* What its files say, and what the kernel will do when it is started; only the file's own rights are asked,
+ * not those of its directories. The configuration is the environment of the doctor, which is what the program
+ * would inherit. */
 int doctor_look_at_command(struct doctor *doctor, const char *name)
 {
   int result = cli_program_find(name, &doctor->program);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a set of objects uses libcurl: a shared one that somebody in the set calls, one inside of a program or a
- * library, or one that is opened later. Symbols decide, never names of packages: who wants curl_easy_perform from the
- * dynamic linker is a caller, who defines it and has a version text is a libcurl, and who defines it without one is a
- * preload such as ours.
+ * How a set of objects uses libcurl: a shared one that somebody in the set calls, one inside of a program or
+ * a library, or one that is opened later. Symbols decide, never names of packages: who wants
+ * curl_easy_perform from the dynamic linker is a caller, who defines it and has a version text is a libcurl,
+ * and who defines it without one is a preload such as ours.
  */
 #include "cli/doctor/doctor.h"
 
@@ -67,9 +67,9 @@ struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl)
   return out;
 }
 
-/* The first caller of the easy interface is the one that is told; one of the multi interface alone only where there is no
- * other. libcurl calls itself, and so may what has been preloaded: neither is a caller. Driving is what counts for the multi
- * interface, for a program may make a multi and never turn it. */
+/* The first caller of the easy interface is the one that is told; one of the multi interface alone only where
+ * there is no other. libcurl calls itself, and so may what has been preloaded: neither is a caller. Driving
+ * is what counts for the multi interface, for a program may make a multi and never turn it. */
 struct doctor_use doctor_use_of(const struct cli_objects *objects)
 {
   struct doctor_use use = {0};
@@ -92,11 +92,11 @@ struct doctor_use doctor_use_of(const struct cli_objects *objects)
 
 /* ---- a libcurl inside of something else ---- */
 
-/* What exports these names without a version of its own is a preload such as ours. A libcurl that
- * was linked into something else can be reached if its own functions call each other through the
- * dynamic linker, which the relocations tell; a preload comes first then. If they call each other
- * directly, nothing can. Only the program itself is searched for a version without such names: a library of the system may
- * well talk of one. */
+/* What exports these names without a version of its own is a preload such as ours. A libcurl that was linked
+ * into something else can be reached if its own functions call each other through the dynamic linker, which
+ * the relocations tell; a preload comes first then. If they call each other directly, nothing can. Only the
+ * program itself is searched for a version without such names: a library of the system may well talk of
+ * one. */
 static void look_for_static(struct doctor *doctor, const struct doctor_use *use)
 {
   for (size_t i = 0; i < doctor->objects.count; i++) {
@@ -119,8 +119,8 @@ static void look_for_static(struct doctor *doctor, const struct doctor_use *use)
 
 /* ---- a libcurl beside it ---- */
 
-/* All of them go into the output; a program with two flavours has two lines. Rescue looks at the clock when libcurl's own
- * loop comes by. */
+/* All of them go into the output; a program with two flavours has two lines. Rescue looks at the clock when
+ * libcurl's own loop comes by. */
 static void note_libcurls(struct doctor *doctor)
 {
   for (size_t i = 0; i < doctor->objects.count && doctor->libcurl_count < DOCTOR_MOST_LIBCURLS; i++) {

@@ -47,8 +47,8 @@ void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name)
 static const char *const shared_names[] = {"curl_easy_perform", "curl_easy_setopt", "curl_multi_add_handle",
                                            "curl_multi_perform"};
 
-/* Another preload may take libcurl's functions, or dlsym() from those who look for them. An entry without a slash is looked
- * for as libraries are. */
+/* Another preload may take libcurl's functions, or dlsym() from those who look for them. An entry without a
+ * slash is looked for as libraries are. */
 static void look_at_another(struct doctor *doctor, const char *name, bool is_first)
 {
   char path[PATH_MAX];
@@ -67,8 +67,8 @@ static void look_at_another(struct doctor *doctor, const char *name, bool is_fir
     doctor_find(doctor, DOCTOR_DLSYM_FIRST, "%s", name);
 }
 
-/* Takes the list apart. Ours comes first where it is not named at all, for `idemshim run` puts it there; it is known by the
- * last part of its path, wherever it is installed. */
+/* Takes the list apart. Ours comes first where it is not named at all, for `idemshim run` puts it there; it
+ * is known by the last part of its path, wherever it is installed. */
 static void look_at_list(struct doctor *doctor, char *list, bool ours_is_there)
 {
   for (char *name; (name = strsep(&list, ": \t\n"));) {
@@ -80,8 +80,8 @@ static void look_at_list(struct doctor *doctor, char *list, bool ours_is_there)
   }
 }
 
-/* The order of the list decides who sees a call first, so what is before ours is another finding than what is after it. The
- * file is looked at last, as the dynamic linker does: what LD_PRELOAD names comes before it. */
+/* The order of the list decides who sees a call first, so what is before ours is another finding than what is
+ * after it. The file is looked at last, as the dynamic linker does: what LD_PRELOAD names comes before it. */
 void doctor_look_at_preloads(struct doctor *doctor, const char *preload)
 {
   char text[4096], *list = preload ? strdup(preload) : NULL;

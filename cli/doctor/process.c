@@ -82,8 +82,8 @@ static void add_objects(struct doctor *doctor, const struct process *process)
   free(copy);
 }
 
-/* The path of an object that is in memory under this name, although its file may have been replaced since; NULL if none is.
- * The caller frees it. */
+/* The path of an object that is in memory under this name, although its file may have been replaced since;
+ * NULL if none is. The caller frees it. */
 static char *find_mapped(const struct process *process, const char *name)
 {
   char *copy = strdup(process->maps), *at = copy, *out = NULL;
@@ -185,9 +185,9 @@ static void look(struct doctor *doctor, const struct process *process)
   doctor_look_at_calls(doctor);
 }
 
-/* The program's own file, which may have been replaced or removed since. In a container, or a chroot, paths are other files:
- * those in /proc/PID/maps are as the process sees them. If its root is another directory than ours, they are opened below
- * /proc/PID/root, which the kernel has for exactly that. */
+/* The program's own file, which may have been replaced or removed since. In a container, or a chroot, paths
+ * are other files: those in /proc/PID/maps are as the process sees them. If its root is another directory
+ * than ours, they are opened below /proc/PID/root, which the kernel has for exactly that. */
 static int add_program(struct doctor *doctor, struct process *process)
 {
   struct stat own, its;

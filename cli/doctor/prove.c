@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The experiment: a directory, an empty store, a server on the loopback; the command is run twice, and both the
- * library's events and the server's count are kept. Nothing of the user's is touched: variables that would lead the
- * request elsewhere are unset, the store and the log are in the directory, which goes at the end. The command itself
- * is the user's, and does what it does.
+ * The experiment: a directory, an empty store, a server on the loopback; the command is run twice, and both
+ * the library's events and the server's count are kept. Nothing of the user's is touched: variables that
+ * would lead the request elsewhere are unset, the store and the log are in the directory, which goes at the
+ * end. The command itself is the user's, and does what it does.
  */
 #include "cli/doctor/prove.h"
 
@@ -141,8 +141,8 @@ static void note_complaint(const struct bench *bench, struct doctor_run *run)
   free(text);
 }
 
-/* One run: start, wait until it has ended or its time is over, note. CLI_STORE if the command cannot be started at all. A
- * command that was killed has no exit status, and one that exited no signal. */
+/* One run: start, wait until it has ended or its time is over, note. CLI_STORE if the command cannot be
+ * started at all. A command that was killed has no exit status, and one that exited no signal. */
 static int run_once(const struct bench *bench, struct doctor_run *run)
 {
   char method[DOCTOR_METHOD_SIZE];
@@ -181,8 +181,9 @@ static const struct {
     {"bypass", offsetof(struct doctor_events, bypass)},
 };
 
-/* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by name still show
- * that the library saw something; a line that is not JSON, or cut short by a kill, is passed over. */
+/* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by
+ * name still show that the library saw something; a line that is not JSON, or cut short by a kill, is passed
+ * over. */
 static void count_events(const char *log, struct doctor_events *out, char *reason, size_t size)
 {
   for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -208,8 +209,9 @@ static bool saw_nothing(const struct doctor_events *events)
   return events->live + events->stored + events->hit + events->bypass + events->other == 0;
 }
 
-/* What two runs prove. Both witnesses must agree: the library's events say what it did, and the server's count says whether
- * that is true. From "nothing happened" to "all went as it should"; the first that holds is the verdict. */
+/* What two runs prove. Both witnesses must agree: the library's events say what it did, and the server's
+ * count says whether that is true. From "nothing happened" to "all went as it should"; the first that holds
+ * is the verdict. */
 static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
 {
   const struct doctor_run *first = &proof->runs[0], *second = &proof->runs[1];
@@ -248,8 +250,8 @@ static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
 
 /* ---- the experiment ---- */
 
-/* Two runs, one verdict. The second run is the proof: it must not reach the server. The log goes on from the first run to
- * the second, so it is taken away between them. */
+/* Two runs, one verdict. The second run is the proof: it must not reach the server. The log goes on from the
+ * first run to the second, so it is taken away between them. */
 static int experiment(const struct bench *bench, struct doctor_proof *proof)
 {
   char reason[256] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The proof: the command is run twice under the preload, against a server of our own and an empty store. The library's
- * events say what it did, and the server's count says whether that is true.
+ * The proof: the command is run twice under the preload, against a server of our own and an empty store. The
+ * library's events say what it did, and the server's count says whether that is true.
  *
  *     struct doctor_proof proof;
  *     int code = doctor_prove(&proof, argc, argv);      CLI_OK: there is a verdict, either way
@@ -39,8 +39,9 @@ struct doctor_proof {
  * CLI_OK, it has said why there is no proof either way. */
 int doctor_prove(struct doctor_proof *proof, int argc, char **argv);
 
-/* A server on the loopback that answers each request as an LLM would, and each with another answer, so that two equal
- * answers are one. It has threads of its own, and lives as long as the process. Returns its port, or -1 with errno set. */
+/* A server on the loopback that answers each request as an LLM would, and each with another answer, so that
+ * two equal answers are one. It has threads of its own, and lives as long as the process. Returns its port,
+ * or -1 with errno set. */
 int doctor_server_start(void);
 
 /* How many requests have arrived whole, and the method of the last one; "" before the first. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread for each connection, so that a request can be read as it stands: by lines, and by lengths (RFC 9112). Nothing
- * of it is kept but its method. The answer is what an LLM gives, since what is to be proven is that such an answer is
- * stored. Nothing is ended: the process that has asked for the proof ends soon enough.
+ * A thread for each connection, so that a request can be read as it stands: by lines, and by lengths (RFC
+ * 9112). Nothing of it is kept but its method. The answer is what an LLM gives, since what is to be proven is
+ * that such an answer is stored. Nothing is ended: the process that has asked for the proof ends soon enough.
  */
 #include "cli/doctor/prove.h"
 
@@ -82,8 +82,8 @@ static bool skip(struct request *request, uint64_t len)
   return !len;
 }
 
-/* Chunks have their size on a line before them and an empty one behind; trailers end as a head does. A request without a
- * length has no body (RFC 9112, 6.3). */
+/* Chunks have their size on a line before them and an empty one behind; trailers end as a head does. A
+ * request without a length has no body (RFC 9112, 6.3). */
 static bool read_body(struct request *request)
 {
   if (!request->chunked)

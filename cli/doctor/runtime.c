@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How a program makes its calls: through a libcurl that it links or opens, in other people's code that it runs (Python,
- * PHP, a shell), or by an HTTP stack of its own. */
+/* How a program makes its calls: through a libcurl that it links or opens, in other people's code that it
+ * runs (Python, PHP, a shell), or by an HTTP stack of its own. */
 #include "cli/doctor/doctor.h"
 
 #include <ctype.h>
@@ -145,8 +145,8 @@ static bool prefix_of(const char *program, char out[PATH_MAX])
   return true;
 }
 
-/* Each file that the pattern finds is a module that may be used. One that opens libcurl by name is reached by the hooks of
- * dlopen and dlsym alone. */
+/* Each file that the pattern finds is a module that may be used. One that opens libcurl by name is reached by
+ * the hooks of dlopen and dlsym alone. */
 static void look_in(struct doctor *doctor, size_t module, const char *prefix)
 {
   const char *name = modules[module].name, *hole = strstr(modules[module].pattern, "{}");

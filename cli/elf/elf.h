@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ELF file, read without running it: what it needs, what it defines and wants, what is in it. 64-bit files of this
- * machine; one of another is `foreign` and answers nothing.
+ * An ELF file, read without running it: what it needs, what it defines and wants, what is in it. 64-bit files
+ * of this machine; one of another is `foreign` and answers nothing.
  *
  *     struct cli_elf elf;
  *     if (cli_elf_open(&elf, "/usr/bin/curl") == 0 && cli_elf_imports(&elf, "curl_easy_perform")) ...
  *     cli_elf_close(&elf);
  *
- * The file is mapped and trusted in nothing: each offset is checked against its size, so a damaged or hostile one gives
- * less, and never a crash. Texts that are returned live as long as the map.
+ * The file is mapped and trusted in nothing: each offset is checked against its size, so a damaged or hostile
+ * one gives less, and never a crash. Texts that are returned live as long as the map.
  */
 #ifndef IDEMSHIM_CLI_ELF_H
 #define IDEMSHIM_CLI_ELF_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The search of ld.so(8), in its order: a name with a slash as it is, DT_RPATH of the object and of who needed it,
- * LD_LIBRARY_PATH, DT_RUNPATH, the cache, the default directories. Libraries of other machines are passed over, as the
- * dynamic linker does. Nothing is run: ldd would start the program's own interpreter, which may be anybody's.
+ * The search of ld.so(8), in its order: a name with a slash as it is, DT_RPATH of the object and of who
+ * needed it, LD_LIBRARY_PATH, DT_RUNPATH, the cache, the default directories. Libraries of other machines are
+ * passed over, as the dynamic linker does. Nothing is run: ldd would start the program's own interpreter,
+ * which may be anybody's.
  */
 #include "cli/elf/elf_load.h"
 
@@ -228,8 +229,8 @@ static bool is_there(const struct cli_objects *objects, const char *name)
   return false;
 }
 
-/* True if the library was found and added. Several machines' libraries may have one name, so each entry of the cache is
- * tried. */
+/* True if the library was found and added. Several machines' libraries may have one name, so each entry of
+ * the cache is tried. */
 static bool find(const struct wanted *wanted)
 {
   char path[PATH_MAX];

@@ -38,8 +38,9 @@ void cli_objects_follow(struct cli_objects *objects);
 
 void cli_objects_release(struct cli_objects *objects);
 
-/* The n-th path that /etc/ld.so.cache lists for a library's name, into `out`; returns `out`, or NULL for no more. Libraries of
- * other machines may be among them. The file is read once and kept; one of another format, or none, has no entries. */
+/* The n-th path that /etc/ld.so.cache lists for a library's name, into `out`; returns `out`, or NULL for no
+ * more. Libraries of other machines may be among them. The file is read once and kept; one of another format,
+ * or none, has no entries. */
 const char *cli_elf_cache(const char *name, size_t n, char *out, size_t size);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store that the shim would use, or the one that --store names. It is never made: a command that looks at answers has
- * nothing to look at in a store that is not there, and a typing mistake would leave an empty one behind.
+ * The store that the shim would use, or the one that --store names. It is never made: a command that looks at
+ * answers has nothing to look at in a store that is not there, and a typing mistake would leave an empty one
+ * behind.
  *
  *     struct idem_store *store;
  *     int code = cli_find_store(options, &store);       said what is wrong: code is what to exit with

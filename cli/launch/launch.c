@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From options to a program that runs under the preload. Three steps that can each say no before anything is started:
- * the options become variables, the configuration that results is loaded as the shim would load it, and the library is
- * found. Then this process becomes the program (execvp), which so has its pid, its terminal and its exit status to
- * itself.
+ * From options to a program that runs under the preload. Three steps that can each say no before anything is
+ * started: the options become variables, the configuration that results is loaded as the shim would load it,
+ * and the library is found. Then this process becomes the program (execvp), which so has its pid, its
+ * terminal and its exit status to itself.
  */
 #include "cli/launch/launch.h"
 
@@ -108,8 +108,8 @@ static char *find_in(const char *directory, const char *place, const char *name)
   return found;
 }
 
-/* Both objects in one place: the front opens the other one beside itself at the first call, and a front of one version with
- * a store of another would refuse to work. */
+/* Both objects in one place: the front opens the other one beside itself at the first call, and a front of
+ * one version with a store of another would refuse to work. */
 char *cli_find_library(void)
 {
   char *directory = own_directory(), *front = NULL;
@@ -169,8 +169,8 @@ int cli_preload_library(void)
 
 /* Starting. */
 
-/* What the shim would only say in a log, and go on without rules, is an error here: the user is looking. A recording that
- * records nothing, and a replay that has nothing to replay, are worse than none. */
+/* What the shim would only say in a log, and go on without rules, is an error here: the user is looking. A
+ * recording that records nothing, and a replay that has nothing to replay, are worse than none. */
 static int check_config(int (*check)(const struct idem_config *config))
 {
   struct idem_config config;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which file would run if a name were executed, and would the dynamic linker give it a preload? The kernel and
- * execvp(3) are imitated: PATH, scripts and their interpreters, env(1) in a first line. It is only ever used to warn or
- * to explain; what runs is decided by execvp() itself.
+ * Which file would run if a name were executed, and would the dynamic linker give it a preload? The kernel
+ * and execvp(3) are imitated: PATH, scripts and their interpreters, env(1) in a first line. It is only ever
+ * used to warn or to explain; what runs is decided by execvp() itself.
  */
 #include "cli/launch/program.h"
 
@@ -88,9 +88,9 @@ static char *next_word(char **line)
   return *word ? word : NULL;
 }
 
-/* The word of the line behind "#!" that names the interpreter. The kernel gives everything behind the interpreter's name as
- * one argument; env -S splits it again. Behind env(1), wherever it is installed, its options are passed over, and so are
- * variables that it is to set, until the first word that is neither. */
+/* The word of the line behind "#!" that names the interpreter. The kernel gives everything behind the
+ * interpreter's name as one argument; env -S splits it again. Behind env(1), wherever it is installed, its
+ * options are passed over, and so are variables that it is to set, until the first word that is neither. */
 static const char *interpreter(char *line, bool *clears)
 {
   char *word = next_word(&line), *slash = word ? strrchr(word, '/') : NULL;

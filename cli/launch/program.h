@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program behind a command, and whether a preload can work in it at all: the file is found as execvp(3) would find it,
- * through scripts and env(1), and its rights and its kind are looked at. Nothing is run.
+ * The program behind a command, and whether a preload can work in it at all: the file is found as execvp(3)
+ * would find it, through scripts and env(1), and its rights and its kind are looked at. Nothing is run.
  *
  *     char reason[256];
  *     if (cli_program_problem("sudo", reason, sizeof(reason)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file in which the processes of one replay count what they were given. Without it each process would begin with the
- * first recorded outcome; with it, the third process gets the third.
+ * The file in which the processes of one replay count what they were given. Without it each process would
+ * begin with the first recorded outcome; with it, the third process gets the third.
  */
 #ifndef IDEMSHIM_CLI_REPLAY_STATE_H
 #define IDEMSHIM_CLI_REPLAY_STATE_H

@@ -51,8 +51,8 @@ static json_t *put_string(void (*put)(FILE *out, struct idem_span bytes), struct
   return string;
 }
 
-/* The bytes as they are; NULL if they are not UTF-8. An empty span may have no bytes to point to, which jansson takes for a
- * missing string. */
+/* The bytes as they are; NULL if they are not UTF-8. An empty span may have no bytes to point to, which
+ * jansson takes for a missing string. */
 static json_t *exact(struct idem_span text)
 {
   return text.len ? json_stringn(text.data, text.len) : json_string("");
@@ -109,8 +109,8 @@ int cli_print_json(json_t *document)
 
 /* Writing as it is made. */
 
-/* What must not stand as it is: < > & because the text may stand in a page, U+2028 and U+2029 because they end a line of
- * JavaScript. */
+/* What must not stand as it is: < > & because the text may stand in a page, U+2028 and U+2029 because they
+ * end a line of JavaScript. */
 static bool is_special(uint32_t code)
 {
   return code < 0x20 || code == '"' || code == '\\' || code == '<' || code == '>' || code == '&' ||

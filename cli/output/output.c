@@ -19,8 +19,8 @@ void cli_message_command(const char *name)
   command = name;
 }
 
-/* The text is formatted first and escaped as a whole: a file's name or a server's words may be in it. Returns what it was
- * given, so that `return cli_fail(...)` is one statement. */
+/* The text is formatted first and escaped as a whole: a file's name or a server's words may be in it. Returns
+ * what it was given, so that `return cli_fail(...)` is one statement. */
 int cli_fail(int code, const char *format, ...)
 {
   char text[2048];

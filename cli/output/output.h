@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a person sees: messages, colour, width, labelled lines, progress. Results go to standard output and everything else
- * to standard error, so that a pipe gets results alone; whatever was stored by others is escaped on its way (text.h).
+ * What a person sees: messages, colour, width, labelled lines, progress. Results go to standard output and
+ * everything else to standard error, so that a pipe gets results alone; whatever was stored by others is
+ * escaped on its way (text.h).
  *
  *     return cli_fail(CLI_USAGE, "no operand; name an answer by its id");     "idemshim: show: no operand; ..."
  *     cli_fact("stored", "%s", cli_ago(ago, answer->stored_us));              "stored        5m ago"
@@ -25,8 +26,8 @@ enum cli_exit {
 /* The subcommand that messages name from now on; NULL for none. Not copied. */
 void cli_message_command(const char *name);
 
-/* Prints `idemshim: CMD: what; what to do next` with a newline on standard error and returns `code`, so that failing is one
- * statement. Bytes that could drive a terminal are printed as escapes. */
+/* Prints `idemshim: CMD: what; what to do next` with a newline on standard error and returns `code`, so that
+ * failing is one statement. Bytes that could drive a terminal are printed as escapes. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same for what the user should know although the work goes on. */
@@ -35,11 +36,12 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* Few, and none of them carries a meaning alone: a sign or a word says the same. */
 enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN };
 
-/* The sequence that starts a style, or "" when standard output is no terminal, NO_COLOR is set or TERM is dumb. CLI_PLAIN
- * ends every style. */
+/* The sequence that starts a style, or "" when standard output is no terminal, NO_COLOR is set or TERM is
+ * dumb. CLI_PLAIN ends every style. */
 const char *cli_style(enum cli_style style);
 
-/* True if standard output is a terminal: what is stored is then never printed as it is unless --raw asks for it. */
+/* True if standard output is a terminal: what is stored is then never printed as it is unless --raw asks for
+ * it. */
 bool cli_on_terminal(void);
 
 /* Columns of the terminal; CLI_UNCUT when standard output is none, so that a pipe gets everything. */
@@ -51,8 +53,9 @@ void cli_fact(const char *label, const char *format, ...) __attribute__((format(
 /* The same with a text that is the fact's own: it is freed. NULL (no memory) and "" print nothing. */
 void cli_fact_take(const char *label, char *text);
 
-/* A progress line on standard error for work that takes long: "verify: 1,200 of 5,000 (24%)". Nothing is printed where
- * standard error is no terminal. Fits the store's callbacks; `what` is the word for what is being done, a const char *. */
+/* A progress line on standard error for work that takes long: "verify: 1,200 of 5,000 (24%)". Nothing is
+ * printed where standard error is no terminal. Fits the store's callbacks; `what` is the word for what is
+ * being done, a const char *. */
 void cli_progress(void *what, uint64_t done, uint64_t total);
 
 /* Takes the line away, before anything else is printed. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A text is taken apart into pieces: a printable character, an escape for one that is not, or a run of white space. Both
- * functions print pieces; they differ in what a newline is to them. The C library knows what is printable and how wide
- * it is (wcwidth), so that a table's columns stand below each other with Chinese in it, too.
+ * A text is taken apart into pieces: a printable character, an escape for one that is not, or a run of white
+ * space. Both functions print pieces; they differ in what a newline is to them. The C library knows what is
+ * printable and how wide it is (wcwidth), so that a table's columns stand below each other with Chinese in
+ * it, too.
  */
 #include "cli/output/text.h"
 
@@ -33,7 +34,8 @@ struct piece {
   size_t bytes, columns;
 };
 
-/* Escapes are those of C: \n, \t, \x1b. Bytes that are no character are escaped one by one, so nothing behind them is lost. */
+/* Escapes are those of C: \n, \t, \x1b. Bytes that are no character are escaped one by one, so nothing behind
+ * them is lost. */
 static struct piece piece_at(const char *text, size_t len)
 {
   static const char letters[] = "abtnvfr"; /* 7 to 13 */

@@ -2,10 +2,10 @@
 /*
  * Stored bytes, made fit for a person's screen.
  *
- * A prompt or an answer may hold anything, and a terminal obeys what it is sent: a title, a colour, a cleared screen, an
- * answer to a question that it was asked. Control characters, the C1 set, marks that turn the direction of text and bytes
- * that are not UTF-8 are printed as \n, \x1b or \u202e. A backslash is left alone: this is for reading, not for getting
- * the bytes back.
+ * A prompt or an answer may hold anything, and a terminal obeys what it is sent: a title, a colour, a cleared
+ * screen, an answer to a question that it was asked. Control characters, the C1 set, marks that turn the
+ * direction of text and bytes that are not UTF-8 are printed as \n, \x1b or \u202e. A backslash is left
+ * alone: this is for reading, not for getting the bytes back.
  *
  *     size_t used = cli_put_line(stdout, prompt, strlen(prompt), cli_columns());
  *     cli_put_block(stdout, body.data, body.len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers as people read them. Each writes into the caller's buffer, which CLI_UNIT_SIZE always suffices for, and returns
- * it, so that it can stand among printf's arguments:
+ * Numbers as people read them. Each writes into the caller's buffer, which CLI_UNIT_SIZE always suffices for,
+ * and returns it, so that it can stand among printf's arguments:
  *
  *     char size[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
  *     printf("%s in %s\n", cli_bytes(size, 1468006), cli_duration(took, 1200));      "1.4 MiB in 1.2 s"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The characters of bytes that may be text (Unicode, table 3-7: well-formed byte sequences). No locale and no call for
- * each, since a report goes over all bodies of a run.
+ * The characters of bytes that may be text (Unicode, table 3-7: well-formed byte sequences). No locale and no
+ * call for each, since a report goes over all bodies of a run.
  *
  *     for (size_t i = 0, n; i < len; i += n ? n : 1)
  *       if (!(n = cli_utf8_len(text + i, len - i))) ...                a byte that begins no character

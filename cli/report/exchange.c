@@ -20,8 +20,8 @@ static void put_cell(FILE *out, const char *name, const char *text)
 
 /* The line. */
 
-/* The closed form. What the script filters by is in it: the call, the prompt, the ending. Times are as the axis of the
- * picture has them; tokens are left out where the answer does not tell. */
+/* The closed form. What the script filters by is in it: the call, the prompt, the ending. Times are as the
+ * axis of the picture has them; tokens are left out where the answer does not tell. */
 static void put_line(FILE *out, const struct report_call *call, const struct tape_record *record)
 {
   enum { PROMPT_SHOWN = 160 };
@@ -122,8 +122,8 @@ static void put_chunks(FILE *out, const struct tape_record *record)
   fprintf(out, "'/></svg><p class=note>%zu pieces over time</p>", outcome->chunk_count);
 }
 
-/* Headers as they came; only what is absurdly long is cut. A body that was there and is not on the tape must not look like an
- * empty one. The section stays open, for what only one of the two sides has. */
+/* Headers as they came; only what is absurdly long is cut. A body that was there and is not on the tape must
+ * not look like an empty one. The section stays open, for what only one of the two sides has. */
 static void put_side(const struct report *report, const char *title, struct idem_span headers,
                      struct idem_span body, bool encoded, uint64_t body_len)
 {

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing is fetched, and no script but ours runs, even if something on the tape were taken for markup. The directory's name
- * is the title; it may hold anything, too. */
+/* Nothing is fetched, and no script but ours runs, even if something on the tape were taken for markup. The
+ * directory's name is the title; it may hold anything, too. */
 static void put_head(const struct report *report)
 {
   char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
@@ -75,8 +75,8 @@ static void put_sum(FILE *out, const char *name, uint64_t n, bool bad)
           cli_count(text, n));
 }
 
-/* The figures above the picture. Tokens of what was replayed were paid for once already. What a copy finished in the
- * background is not a failure that the app saw. */
+/* The figures above the picture. Tokens of what was replayed were paid for once already. What a copy finished
+ * in the background is not a failure that the app saw. */
 static void put_sums(const struct report *report)
 {
   size_t failed = 0, retries = 0, saved = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The picture as SVG in the page: lanes as bands, calls as bars (pale while waiting, full while receiving), folds where
- * nothing happened, arrows from a failed attempt to the next. Where everything is was worked out by plan.c; here it is
- * only drawn. Every bar is a link to its exchange, and has a title, so the picture can be read without colour and by a
- * screen reader.
+ * The picture as SVG in the page: lanes as bands, calls as bars (pale while waiting, full while receiving),
+ * folds where nothing happened, arrows from a failed attempt to the next. Where everything is was worked out
+ * by plan.c; here it is only drawn. Every bar is a link to its exchange, and has a title, so the picture can
+ * be read without colour and by a screen reader.
  */
 #include "cli/output/units.h"
 #include "cli/report/report.h"
@@ -54,7 +54,8 @@ static int64_t tick_us(double us_each_pixel)
   return steps[count - 1] * (int64_t)(us_each_pixel * TICK_LEAST / (double)steps[count - 1] + 1);
 }
 
-/* A line down through all lanes, and the time above it, with as many digits as the distance between two ticks needs. */
+/* A line down through all lanes, and the time above it, with as many digits as the distance between two ticks
+ * needs. */
 static void put_tick(const struct report *report, int64_t us, int64_t step)
 {
   FILE *out = report->out;
@@ -126,7 +127,8 @@ static void put_title(FILE *out, const struct report_call *call)
   fputs("</title>", out);
 }
 
-/* What tells them apart without colour. Beside a bar that failed is its reason, where that is not in the way of the next. */
+/* What tells them apart without colour. Beside a bar that failed is its reason, where that is not in the way
+ * of the next. */
 static void put_mark(FILE *out, const struct report_call *call, double y)
 {
   char text[32];

@@ -220,8 +220,8 @@ static void place_lanes(struct report *report)
   report->height = y;
 }
 
-/* Lanes first, then time to x; then rows, which need x; then the lanes' places, which need the rows. Sorted by time and not by
- * number, since processes of a run overlap. */
+/* Lanes first, then time to x; then rows, which need x; then the lanes' places, which need the rows. Sorted
+ * by time and not by number, since processes of a run overlap. */
 bool report_plan(struct report *report)
 {
   struct report_call **sorted = calloc(report->count + 1, sizeof(struct report_call *));

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report: a run as one HTML page that needs nothing else: no network, no file beside it, no script to be readable.
+ * report: a run as one HTML page that needs nothing else: no network, no file beside it, no script to be
+ * readable.
  *
  *     struct report report = {.tape = tape, .dir = dir, .out = file};
  *     report_read(&report)      every exchange once, for what the picture and the sums need
  *     report_plan(&report)      where each of them is drawn
  *     report_page(&report)      the page; reads the tape a second time, for headers and bodies
  *
- * Memory is taken for an exchange's numbers, not for its bodies: a tape may be a gigabyte. What is on a tape was written by
- * others, so every byte of it goes through report_text().
+ * Memory is taken for an exchange's numbers, not for its bodies: a tape may be a gigabyte. What is on a tape
+ * was written by others, so every byte of it goes through report_text().
  */
 #ifndef IDEMSHIM_CLI_REPORT_H
 #define IDEMSHIM_CLI_REPORT_H
 
 #include "cli/tape/tape.h"
 
-/* The measures of the picture, in CSS pixels. They are chosen so that a label fits beside a bar, a bar can be hit with a finger,
- * and a night with three calls does not become a mile of nothing. */
+/* The measures of the picture, in CSS pixels. They are chosen so that a label fits beside a bar, a bar can be
+ * hit with a finger, and a night with three calls does not become a mile of nothing. */
 enum {
   MARGIN = 12,
   WIDTH_LEAST = 960,
@@ -92,7 +93,8 @@ int report_read(struct report *report); /* an enum cli_exit */
 /* The index of the record's lane, a new one at the end; -1 without memory. */
 int report_lane_of(struct report *report, const struct tape_record *record);
 
-/* Puts the lanes into the order in which they are drawn, and everything into its place. False without memory. */
+/* Puts the lanes into the order in which they are drawn, and everything into its place. False without
+ * memory. */
 bool report_plan(struct report *report);
 int report_page(struct report *report);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Others' bytes as HTML. A page that is opened in a browser is a place in which a recorded answer would like to be
- * markup or script, so everything goes through here: five entities, escapes for control characters and for marks that
- * cannot be seen or that turn the direction, U+FFFD for nothing, since \xNN says more.
+ * Others' bytes as HTML. A page that is opened in a browser is a place in which a recorded answer would like
+ * to be markup or script, so everything goes through here: five entities, escapes for control characters and
+ * for marks that cannot be seen or that turn the direction, U+FFFD for nothing, since \xNN says more.
  */
 #include "cli/output/utf8.h"
 #include "cli/report/report.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `tape export --har`: exchanges as entries of a HAR 1.2 archive (http://www.softwareishard.com/blog/har-12-spec/), which browsers and
- * many tools open. HAR was made for browsers, and says less than a tape has and more than a tape knows: sizes of headers on the wire are
- * -1, a failed transfer has status 0 with libcurl's words in members of our own (_error, comment). Everything is written
- * as it is made; member by member, in the order of the specification.
+ * `tape export --har`: exchanges as entries of a HAR 1.2 archive
+ * (http://www.softwareishard.com/blog/har-12-spec/), which browsers and many tools open. HAR was made for
+ * browsers, and says less than a tape has and more than a tape knows: sizes of headers on the wire are -1, a
+ * failed transfer has status 0 with libcurl's words in members of our own (_error, comment). Everything is
+ * written as it is made; member by member, in the order of the specification.
  */
 #include "cli/output/json.h"
 #include "cli/output/output.h"
@@ -135,8 +136,8 @@ static struct idem_span http_version(const struct tape_record *record)
   return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
 }
 
-/* The URL is whole, credentials in it having been redacted when it was recorded. HAR has no way to say that the text of a
- * request is in base64; such a body is told as text, with a comment. */
+/* The URL is whole, credentials in it having been redacted when it was recorded. HAR has no way to say that
+ * the text of a request is in base64; such a body is told as text, with a comment. */
 static void put_request(FILE *out, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);
@@ -174,8 +175,8 @@ static struct idem_span status_text(struct idem_span block)
   return line;
 }
 
-/* A transfer that failed has the status 0, as browsers have it, although a part of an answer may be there. `size` is the true
- * length, also where only the beginning is on the tape. */
+/* A transfer that failed has the status 0, as browsers have it, although a part of an answer may be there.
+ * `size` is the true length, also where only the beginning is on the tape. */
 static void put_response(FILE *out, const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;

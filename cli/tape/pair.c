@@ -77,8 +77,8 @@ static void pair_by(struct cli_pair_side *a, struct cli_pair_side *b, size_t off
   }
 }
 
-/* What one pass has paired, the next does not see. The passes must go from strict to loose: a URL is shared by most calls of
- * a run, and would pair them by their order alone. */
+/* What one pass has paired, the next does not see. The passes must go from strict to loose: a URL is shared
+ * by most calls of a run, and would pair them by their order alone. */
 bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b)
 {
   struct named *names = calloc(a->count + b->count + 1, sizeof(*names));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which exchange of one tape is which of another: the n-th call of one name is the n-th of the other. Names are tried from
- * the strictest (key) to the loosest (URL), so that a run whose prompts have changed is still laid beside the old one.
+ * Which exchange of one tape is which of another: the n-th call of one name is the n-th of the other. Names
+ * are tried from the strictest (key) to the loosest (URL), so that a run whose prompts have changed is still
+ * laid beside the old one.
  *
  *     struct cli_pair_side a, b;
  *     if (cli_pair_read(first, &a) == CLI_OK && cli_pair_read(second, &b) == CLI_OK && cli_pair(&a, &b))

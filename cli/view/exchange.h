@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An exchange as people and programs are told of it: an answer of the store, or a record of a tape. What both have (the
- * call, the headers, the bodies) is shown by the same code, as a struct idem_answer:
+ * An exchange as people and programs are told of it: an answer of the store, or a record of a tape. What both
+ * have (the call, the headers, the bodies) is shown by the same code, as a struct idem_answer:
  *
  *     struct idem_answer view = cli_record_view(record);
  *     cli_fact_take("call", cli_call_text(&view, CLI_CALL_WHOLE));      "POST https://api.openai.com/v1/responses?a=b"
  *     cli_put_line(stdout, prompt, ...)
  *
- * Texts are allocated and the caller's; NULL means that memory ran out. Spans point into the answer or the record.
+ * Texts are allocated and the caller's; NULL means that memory ran out. Spans point into the answer or the
+ * record.
  */
 #ifndef IDEMSHIM_CLI_EXCHANGE_H
 #define IDEMSHIM_CLI_EXCHANGE_H
@@ -50,7 +51,8 @@ const char *cli_answer_key_kind(const struct idem_answer *answer);
 
 bool cli_answer_expired(const struct idem_answer *answer, int64_t now_us);
 
-/* The last block of response headers, from its status line on: redirects and 100 Continue have blocks of their own. */
+/* The last block of response headers, from its status line on: redirects and 100 Continue have blocks of
+ * their own. */
 struct idem_span cli_last_block(struct idem_span headers);
 
 /* The value of a header of the last block, or an empty span. */

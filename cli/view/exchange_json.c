@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Both kinds of exchange as JSON. What the two documents call a thing is fixed by who reads them, so they are built apart;
- * what stands in a member is made by the same functions. */
+/* Both kinds of exchange as JSON. What the two documents call a thing is fixed by who reads them, so they are
+ * built apart; what stands in a member is made by the same functions. */
 #include "cli/output/json.h"
 #include "cli/output/units.h"
 #include "cli/view/curl_names.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Header lines as they are shown. A line that hands the app a secret (Set-Cookie and the like) keeps its name and loses
- * its value, unless the caller asks for it raw; everything else is shown as it was stored.
+ * Header lines as they are shown. A line that hands the app a secret (Set-Cookie and the like) keeps its name
+ * and loses its value, unless the caller asks for it raw; everything else is shown as it was stored.
  *
  *     cli_put_headers(stdout, answer->headers, "  ", (struct cli_header_style){.raw = options->raw});
  *                                                   "  Content-Type: application/json"

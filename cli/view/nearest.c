@@ -75,7 +75,8 @@ struct search {
   uint64_t done, total;
 };
 
-/* Another operation at the same place is compared; the same key is the target itself. Equally near ones replace each other, so the newest wins. */
+/* Another operation at the same place is compared; the same key is the target itself. Equally near ones
+ * replace each other, so the newest wins. */
 static int visit(void *arg, const struct idem_answer *answer)
 {
   struct search *search = arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stored request that is most like another one, and what could make the two one operation. `explain` is made of it.
+ * The stored request that is most like another one, and what could make the two one operation. `explain` is
+ * made of it.
  *
  *     struct cli_nearest nearest;
  *     if (cli_nearest_find(store, &target, &nearest, &error) == 0 && nearest.alike >= 0)
@@ -37,7 +38,8 @@ struct cli_nearest {
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
                      struct idem_error *error);
 
-/* Writes what a person can do so that two calls become one operation, given their difference as idem_store_compare() tells it. */
+/* Writes what a person can do so that two calls become one operation, given their difference as
+ * idem_store_compare() tells it. */
 void cli_advice(const char *difference, char *out, size_t size);
 
 #endif

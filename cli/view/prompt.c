@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a person would call the prompt, found without knowing whose API it is: the last text that a user said. Providers
- * put it under a dozen names and nest it in as many ways, so names are tried in order and lists from their end.
+ * What a person would call the prompt, found without knowing whose API it is: the last text that a user said.
+ * Providers put it under a dozen names and nest it in as many ways, so names are tried in order and lists
+ * from their end.
  */
 #include "cli/view/prompt.h"
 

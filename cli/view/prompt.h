@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was asked, for a person who looks for one call among many. No provider is known by name: the last text of a user
- * is looked for under the names that all of them use, and a body without any is shown from its beginning.
+ * What was asked, for a person who looks for one call among many. No provider is known by name: the last text
+ * of a user is looked for under the names that all of them use, and a body without any is shown from its
+ * beginning.
  *
  *     char *prompt = cli_prompt(answer->request_body);       "What is a tape?"
  *     if (prompt && *prompt) ...

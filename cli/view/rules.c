@@ -42,8 +42,8 @@ static size_t value_length(const char *text)
   return len;
 }
 
-/* Taken from the rule's text rather than from the struct, so that every field has it, a new one too. Values may be quoted and
- * hold blanks, so a field's name is looked for where fields begin. */
+/* Taken from the rule's text rather than from the struct, so that every field has it, a new one too. Values
+ * may be quoted and hold blanks, so a field's name is looked for where fields begin. */
 bool cli_rule_value(const struct idem_rule *rule, const char *field, char value[CLI_VALUE_SIZE])
 {
   size_t name_len = strlen(field), len;

@@ -51,8 +51,8 @@ bool json_find(struct idem_span text, const struct idem_words *pointers,
 /* What stands in the place of a value that is not to be kept. */
 #define REDACTED "[redacted]"
 
-/* Adds the text with "[redacted]" in the place of each value that a pointer names; nothing at all, and false, if it is not JSON.
- * What lies in a value that is covered is covered with it. */
+/* Adds the text with "[redacted]" in the place of each value that a pointer names; nothing at all, and false,
+ * if it is not JSON. What lies in a value that is covered is covered with it. */
 bool json_redact(struct buffer *out, struct idem_span text, const struct idem_words *pointers);
 
 #endif
