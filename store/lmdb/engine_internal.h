@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine_internal: what engine.c, reader.c and writer.c share. LMDB's own names are known here and nowhere
- * else.
+ * engine_internal: what engine.c, engine_open.c, reader.c and writer.c share. LMDB's own names are known here and
+ * nowhere else.
  *
  * LMDB calls a function when an assertion of its own fails, and would abort() if that returned. Ours jumps
  * back to the engine_guard() that the thread is in, so every call of LMDB that follows pages of the file runs

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opens the environment so that nothing in it can hurt the app: no write past a limit, no hole under a map, no
+ * low descriptor. It is above readers and writers: a new store's trees are made by a writer.
+ */
+#include "store/base/fd.h"
+#include "store/base/process.h"
+#include "store/lmdb/engine_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* MAP_LEAST is as far as a map is halved where address space is short. */
+#define MIB       (UINT64_C(1) << 20)
+#define MAP_LEAST (64 * MIB)
+
+/* A thread that reads has a line of 64 bytes in the lock file, behind a head of two. */
+enum { READERS = 2048, LOCK_BYTES = (READERS + 2) * 64 };
+
+struct opening {
+  struct engine *engine;
+  const struct engine_options *options;
+  uint64_t map;  /* how large it is to be */
+  uint64_t have; /* bytes that the data file has */
+};
+
+/* UINT64_MAX without a limit, so that it can be compared with. */
+static uint64_t limit_of(__rlimit_resource_t resource)
+{
+  struct rlimit limit;
+  return getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+/* A write past RLIMIT_FSIZE raises SIGXFSZ in the app; a map as large as RLIMIT_AS leaves it no memory. */
+static int choose_map(struct opening *opening, struct idem_error *error)
+{
+  uint64_t size = opening->options->size, file = limit_of(RLIMIT_FSIZE), space = limit_of(RLIMIT_AS) / 8;
+  /* Deletions copy pages before they free any, so the map is larger than what the answers may take. */
+  uint64_t map = size + size / 8 + 8 * MIB;
+  map = (map < size ? size : map) / 4096 * 4096;
+  if (map > file)
+    map = file;
+  if (map > space)
+    map = space;
+  if (map < opening->have)
+    map = opening->have;
+  opening->map = map;
+  if (map <= file && map >= 2 * MIB)
+    return 0;
+  return idem_error_set(
+      error, -EFBIG,
+      "the file size limit (ulimit -f, %llu bytes) or address space limit (ulimit -v) of this process is "
+      "too small for the store",
+      (unsigned long long)file);
+}
+
+/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
+static int check_data(const char *dir, uint64_t *size)
+{
+  char path[PATH_MAX];
+  struct stat data;
+  snprintf(path, sizeof(path), "%s/data.mdb", dir);
+  *size = 0;
+  int fd = fd_open(path, O_RDWR, 0);
+  if (fd < 0)
+    return fd == -ENOENT ? 0 : fd;
+  int rc = fstat(fd, &data) < 0 ? -errno : pages_check_header(fd);
+  *size = (uint64_t)data.st_size;
+  close(fd);
+  return rc;
+}
+
+/* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
+ * full disk. */
+static int allocate_locks(const char *dir)
+{
+  char path[PATH_MAX];
+  struct stat stat;
+  snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+  int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
+  if (fd < 0)
+    return fd;
+  int rc = fstat(fd, &stat) < 0 ? -errno : 0;
+  if (rc == 0)
+    rc = -posix_fallocate(fd, 0, stat.st_size > LOCK_BYTES ? stat.st_size : LOCK_BYTES);
+  close(fd);
+  return rc;
+}
+
+/* MDB_NOTLS: our readers are bound to threads by our own slot, and one may be held over a thread's other
+ * work. MDB_NORDAHEAD: a store is larger than memory sooner than it is read in order. */
+static int env_open_once(const struct opening *opening)
+{
+  struct engine *engine = opening->engine;
+  int rc = mdb_env_create(&engine->env);
+  if (rc)
+    return engine_code(rc);
+  mdb_env_set_maxdbs(engine->env, PAGES_TREES);
+  mdb_env_set_mapsize(engine->env, opening->map);
+  mdb_env_set_maxreaders(engine->env, READERS);
+  mdb_env_set_assert(engine->env, engine_assert_failed);
+  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (opening->options->sync ? 0 : MDB_NOSYNC);
+  rc = mdb_env_open(engine->env, opening->options->dir, flags, 0600);
+  if (rc) {
+    mdb_env_close(engine->env);
+    engine->env = NULL;
+  }
+  return engine_code(rc);
+}
+
+/* Where address space is limited, a smaller map does. */
+static int env_open(void *arg)
+{
+  struct opening *opening = arg;
+  int rc = env_open_once(opening);
+  while (rc == -ENOMEM && opening->map / 2 >= MAP_LEAST && opening->map / 2 >= opening->have) {
+    opening->map = opening->map / 2 / 4096 * 4096;
+    rc = env_open_once(opening);
+  }
+  return rc;
+}
+
+/* Maps the file once more for pages.h, and remembers which file it is. */
+static int adopt_file(struct engine *engine)
+{
+  MDB_envinfo info;
+  struct stat stat;
+  int fd;
+  mdb_env_info(engine->env, &info);
+  mdb_env_get_fd(engine->env, &fd);
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fstat(fd, &stat) < 0)
+    return -errno;
+  engine->inode = stat.st_ino;
+  engine->device = stat.st_dev;
+  return pages_open(&engine->pages, fd, info.me_mapsize);
+}
+
+/* A tree's handle is of the environment and good for every later transaction. */
+static int open_trees(struct engine *engine, MDB_txn *txn, unsigned flags)
+{
+  int rc = 0;
+  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++)
+    rc = engine_code(mdb_dbi_open(txn, pages_names[i], flags, &engine->tree[i]));
+  return rc;
+}
+
+static int make_trees(struct writer *writer, void *engine)
+{
+  return open_trees(engine, writer->txn, MDB_CREATE);
+}
+
+/* The usual case, without the write lock. Roots that a commit has torn meanwhile fail the check, and the lock
+ * is taken. */
+static int find_trees(void *arg)
+{
+  struct engine *engine = arg;
+  struct pages_snapshot now;
+  MDB_txn *txn;
+  int rc = engine_code(mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn));
+  if (rc < 0)
+    return rc;
+  rc = pages_copy_roots(&engine->pages, mdb_txn_id(txn), &now);
+  if (rc == 0)
+    rc = pages_find_trees(&now);
+  if (rc == 0)
+    rc = pages_check_main(&now);
+  if (rc == 0)
+    rc = open_trees(engine, txn, 0);
+  if (rc == 0)
+    return engine_code(mdb_txn_commit(txn));
+  mdb_txn_abort(txn);
+  return rc;
+}
+
+/* The data file is looked at before LMDB maps what it says, and the trees only by way of a guard. */
+static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
+{
+  struct opening opening = {.engine = engine, .options = options};
+  int rc = check_data(options->dir, &opening.have);
+  if (rc == 0)
+    rc = allocate_locks(options->dir);
+  if (rc < 0)
+    return engine_fail(error, rc, options->dir);
+  rc = choose_map(&opening, error);
+  if (rc < 0)
+    return rc;
+  rc = engine_guard(env_open, &opening);
+  if (rc == 0)
+    rc = adopt_file(engine);
+  if (rc == 0 && engine_guard(find_trees, engine) < 0)
+    rc = writer_run(engine, make_trees, engine, NULL);
+  if (rc == 0 && (rc = -pthread_key_create(&engine->slot, reader_end_thread)) == 0)
+    engine->has_slot = true;
+  return rc < 0 ? engine_fail(error, rc, options->dir) : 0;
+}
+
+/* Standard descriptors are filled while LMDB opens its own, so that none of them is 0, 1 or 2. */
+int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error)
+{
+  struct engine *engine = calloc(1, sizeof(*engine));
+  if (!engine)
+    return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
+  engine->life = process_generation();
+  struct fd_parked parked = fd_park();
+  int rc = engine_start(engine, options, error);
+  fd_unpark(&parked);
+  if (rc < 0) {
+    engine_close(engine);
+    return rc;
+  }
+  *out = engine;
+  return 0;
+}
+
+/* The slot goes first: a thread that ends from now on has nothing of ours to free. */
+void engine_close(struct engine *engine)
+{
+  if (!engine || !engine_is_ours(engine))
+    return;
+  if (engine->has_slot)
+    pthread_key_delete(engine->slot);
+  reader_free_all(engine);
+  pages_close(&engine->pages);
+  if (engine->env)
+    mdb_env_close(engine->env);
+  free(engine);
+}
