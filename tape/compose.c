@@ -99,7 +99,7 @@ static void scrub(struct buffer *out, const struct idem_request *request, const 
   tape_secrets_scrub(&secrets, out->data + parts, layout->content + layout->content_len - parts);
 }
 
-/* On failure the buffer is the caller's to free, as it is. */
+/* The buffer is the caller's to free, also on failure. */
 int tape_record_compose(struct buffer *out, const struct tape_call *call, const struct idem_request *request,
                         const struct tape_outcome *outcome, struct tape_layout *layout)
 {

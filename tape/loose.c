@@ -115,7 +115,7 @@ static int by_print(const void *a, const void *b)
   return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* Reads every exchange, with its body. */
+/* Every exchange is read with its body, which is what makes the first loose match slow. */
 static void fill(struct loose_index *index, const struct tape *tape)
 {
   struct tape_record record = {0};
@@ -165,7 +165,7 @@ static struct loose_index *make_index(const struct tape *tape, const struct idem
   return NULL;
 }
 
-/* One for each rule that has missed so far. */
+/* There is one index for each rule that has missed so far. */
 static struct loose_index *find_index(struct tape_matcher *matcher, const struct idem_rule *rule, bool old)
 {
   struct loose_index *first = atomic_load(&matcher->loosely), *at = first;
@@ -182,7 +182,7 @@ static struct loose_index *find_index(struct tape_matcher *matcher, const struct
   return made;
 }
 
-/* When the matcher is closed; nobody matches any more. */
+/* The matcher is being closed, so nobody walks the list any more. */
 void tape_loose_free(struct tape_matcher *matcher)
 {
   for (struct loose_index *at = atomic_load(&matcher->loosely), *next; at; at = next) {

@@ -82,7 +82,7 @@ static struct tape_group find_group(const struct tape_matcher *matcher, const st
 /* How well a lane fits: this one in this process's place, this one anywhere, any. */
 enum { FITS_PROCESS, FITS_LANE, FITS_ANY, FITS };
 
-/* How strict this pass is. */
+/* True if the exchange is good enough for a pass that is as strict as `how`. */
 static bool fits(const struct tape_entry *entry, uint32_t process, uint32_t lane, int how)
 {
   return how == FITS_ANY || (entry->lane == lane && (how == FITS_LANE || entry->process == process));
@@ -114,7 +114,7 @@ static uint64_t last_of(const struct tape_matcher *matcher, struct tape_group gr
   return 0;
 }
 
-/* By order of appearance, as the reader numbers those on the tape. */
+/* Processes are numbered by order of appearance, as the reader numbers those on the tape. */
 static uint32_t this_process(struct tape_matcher *matcher)
 {
   uint64_t life = process_generation(), old = atomic_load(&matcher->process);
@@ -124,7 +124,7 @@ static uint32_t this_process(struct tape_matcher *matcher)
   return atomic_compare_exchange_strong(&matcher->process, &old, mine) ? (uint32_t)mine : (uint32_t)old;
 }
 
-/* Found, or all of them were given. */
+/* Gives one of the group, or says that all of them were given already. */
 static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group group,
                                 const struct tape_call *call, struct tape_match *match)
 {

@@ -14,7 +14,7 @@ static bool same(struct idem_span a, struct idem_span b)
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* In thousandths. */
+/* How much of the longer body the two share at their ends, in thousandths. */
 static uint64_t likeness(struct idem_span a, struct idem_span b)
 {
   size_t least = a.len < b.len ? a.len : b.len, most = a.len > b.len ? a.len : b.len, start = 0, end = 0;
@@ -25,7 +25,7 @@ static uint64_t likeness(struct idem_span a, struct idem_span b)
   return most ? (start + end) * 1000 / most : 1000;
 }
 
-/* Compared with what is on the tape, which was redacted, too. */
+/* What is on the tape was redacted, so what is compared with it has to be. */
 struct idem_request tape_request_redacted(const struct idem_request *request, struct buffer *buffer)
 {
   struct idem_request redacted = *request;

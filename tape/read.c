@@ -68,7 +68,7 @@ static int fail(const char *path, uint64_t number, uint64_t offset, int code, st
                         strerror_r(-code, reason, sizeof(reason)));
 }
 
-/* Numbers count from 1, as people do. */
+/* Opens the segment, reads and closes it again. Numbers count from 1, as people do. */
 static int read_record(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
                        struct idem_error *error)
 {
@@ -89,7 +89,7 @@ static int read_record(const struct tape *tape, uint64_t number, bool whole, str
   return rc < 0 ? fail(path, number, entry->offset, rc, error) : 0;
 }
 
-/* No signal, no cancellation, errno as it was. */
+/* The app must not notice it: no signal, no cancellation, errno as it was. */
 static int read_quietly(const struct tape *tape, uint64_t number, bool whole, struct tape_record *record,
                         struct idem_error *error)
 {
@@ -99,13 +99,13 @@ static int read_quietly(const struct tape *tape, uint64_t number, bool whole, st
   return rc;
 }
 
-/* Everything. */
+/* Reads headers and bodies, too. */
 int tape_read(const struct tape *tape, uint64_t number, struct tape_record *record, struct idem_error *error)
 {
   return read_quietly(tape, number, true, record, error);
 }
 
-/* The summary: names, times, sizes. Enough for a list. */
+/* Reads the summary alone (names, times, sizes), which is enough for a list. */
 int tape_peek(const struct tape *tape, uint64_t number, struct tape_record *record, struct idem_error *error)
 {
   return read_quietly(tape, number, false, record, error);
@@ -165,7 +165,7 @@ bool tape_fact_number(const struct tape_outcome *outcome, unsigned number, int64
   return true;
 }
 
-/* The other way round. */
+/* False for one that is not there, or is a number. */
 bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct idem_span *value)
 {
   if (!find_fact(outcome->facts, number, value) || !value->len || value->data[value->len - 1] != '\0')

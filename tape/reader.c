@@ -175,7 +175,7 @@ struct first_finding {
   struct idem_error what;
 };
 
-/* Passed on as well. */
+/* Keeps the first finding, and passes each on. */
 static void note_finding(void *arg, const char *what)
 {
   struct first_finding *first = arg;
@@ -200,7 +200,7 @@ int tape_open(struct tape **out, const struct tape_source *source, struct idem_e
   return idem_error_set(error, -EILSEQ, "%s; nothing can be read of this tape", first.what.text);
 }
 
-/* Reads all contents, too, and keeps nothing. */
+/* All contents are read, too, and nothing is kept. */
 int tape_verify(const struct tape_source *source, struct tape_totals *totals,
                 void (*progress)(void *arg, uint64_t done, uint64_t total), struct idem_error *error)
 {
@@ -212,7 +212,7 @@ int tape_verify(const struct tape_source *source, struct tape_totals *totals,
   return rc;
 }
 
-/* As counted when it was opened. */
+/* The numbers are of when the tape was opened; it may have grown since. */
 struct tape_totals tape_totals(const struct tape *tape)
 {
   return tape->totals;

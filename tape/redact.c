@@ -15,7 +15,7 @@
 
 /* Query. */
 
-/* Name by name; the value of a credential is replaced. */
+/* Parameters are looked at name by name, and the value of a credential is replaced. */
 void tape_redact_query(struct buffer *out, struct idem_span query)
 {
   struct idem_span piece;
@@ -75,7 +75,7 @@ void tape_redact_body(struct buffer *out, const struct idem_rule *rule, struct i
 
 /* Response headers. */
 
-/* In any case. */
+/* Names of headers are compared in any case. */
 static bool is_named(struct idem_span header, const char *name)
 {
   return header.len == strlen(name) && strncasecmp(header.data, name, header.len) == 0;
@@ -99,7 +99,7 @@ static void cover_cookie(char *line, size_t len)
     cover(equals + 1, (size_t)(end - equals - 1));
 }
 
-/* In place, and of the same length, since the app's callbacks get these bytes back. */
+/* Bytes are covered in place, and keep their length, since the app's callbacks get them back. */
 void tape_redact_response(char *headers, size_t len)
 {
   static const char *const whole[] = {"Set-Cookie2", "Authentication-Info", "Proxy-Authentication-Info"};
@@ -138,7 +138,7 @@ static struct idem_span behind(struct idem_span text, char sign)
   return at ? (struct idem_span){at + 1, text.len - (size_t)(at + 1 - text.data)} : text;
 }
 
-/* "a=b; c=d" */
+/* All cookies stand in one header: "a=b; c=d". */
 static void add_cookies(struct tape_secrets *out, struct idem_span cookies)
 {
   while (cookies.len) {
@@ -172,7 +172,7 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
     add(out, behind(request->credentials[i], ':'), SECRET_LEAST);
 }
 
-/* Every place in which one of them stands, also inside of a body. */
+/* Secrets are covered wherever they stand, also inside of a body. */
 void tape_secrets_scrub(const struct tape_secrets *secrets, char *data, size_t len)
 {
   for (size_t i = 0; i < secrets->count; i++) {

@@ -31,7 +31,7 @@ static int fill(const char *path, const struct tape_head *head)
   return rc;
 }
 
-/* 0 also if another process was faster. */
+/* Makes a segment; 0 also if another process was faster. */
 static int make(const struct tape_writer *writer, uint32_t number)
 {
   char path[PATH_MAX], draft[PATH_MAX];
@@ -136,7 +136,7 @@ static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *si
   return fd;
 }
 
-/* By size or by age. */
+/* A segment is full by its size or by its age. */
 static bool is_full(const struct tape_writer *writer, uint64_t size)
 {
   int64_t age_us =

@@ -26,7 +26,7 @@ struct segment_scan {
   char *window; /* for find_frame() */
 };
 
-/* All of it or as much as there is; interrupted reads go on. */
+/* Reads all of it, or as much as there is; a read that was interrupted goes on. */
 static ssize_t read_at(int fd, void *out, size_t len, uint64_t offset)
 {
   size_t done = 0;
@@ -67,7 +67,7 @@ int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const 
   return rc == -EBADMSG ? -EILSEQ : rc;
 }
 
-/* What is wrong. */
+/* Findings. */
 
 static __attribute__((format(printf, 2, 3))) void tell(struct segment_scan *s, const char *format, ...)
 {
@@ -84,7 +84,7 @@ static __attribute__((format(printf, 2, 3))) void tell(struct segment_scan *s, c
 
 /* Frames. */
 
-/* Where the next record should begin. */
+/* The offset at which the next record should begin. */
 static uint64_t frame_end(uint64_t offset, const struct tape_frame *frame)
 {
   return offset + sizeof(*frame) + frame->summary_len + frame->content_len;
@@ -119,7 +119,7 @@ static uint64_t find_frame(struct segment_scan *s, uint64_t from)
   return s->size;
 }
 
-/* Entries. */
+/* The index. */
 
 /* What an exchange is looked for by; the rest is read when it is asked for. The index doubles, so that a tape
  * of a million records is opened in a moment. */
@@ -164,7 +164,7 @@ static bool make_room(struct segment_scan *s, size_t len)
   return s->bytes != NULL;
 }
 
-/* Parsed for nothing but to see that it can be. */
+/* Parses the content for nothing but to see that it can be. */
 static int check_content(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame,
                          struct tape_record *record)
 {

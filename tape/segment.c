@@ -19,13 +19,13 @@
 
 enum { DIGITS = 8 };
 
-/* Eight digits, so that a listing is in order. */
+/* The number has eight digits, so that a listing is in order. */
 bool tape_segment_path(char path[PATH_MAX], const char *dir, uint32_t number)
 {
   return snprintf(path, PATH_MAX, "%s/%0*u.tape", dir, DIGITS, number) < PATH_MAX;
 }
 
-/* 0 for other files. */
+/* The number in the name of a segment; 0 for other files. */
 static uint32_t number_of(const char *name)
 {
   bool ours = strspn(name, "0123456789") == DIGITS && strcmp(name + DIGITS, ".tape") == 0;
@@ -77,13 +77,13 @@ int tape_segments_list(const char *path, struct tape_segments *out)
 
 /* Heads. */
 
-/* Over everything before the sum itself. */
+/* The sum is over everything before it. */
 static uint64_t head_sum(const struct tape_head *head)
 {
   return XXH3_64bits(head, offsetof(struct tape_head, sum));
 }
 
-/* The sum over everything before it. */
+/* Callers set what differs; magic, version and size are those of every head. */
 void tape_head_finish(struct tape_head *head)
 {
   memcpy(head->magic, TAPE_HEAD_MAGIC, sizeof(head->magic));
@@ -130,7 +130,7 @@ int tape_head_key(const struct tape_head *head, const char *path, const uint8_t 
   return 0;
 }
 
-/* Seeded with the tape's salt, so that bytes of another tape never fit. */
+/* The sum is seeded with the tape's salt, so that bytes of another tape never fit. */
 uint64_t tape_sum(const struct tape_head *head, const void *data, size_t len)
 {
   uint64_t seed;

@@ -28,7 +28,7 @@ enum { SEGMENTS = 8, AGES = 4 };
 #define SIZE_LEAST   ((uint64_t)1 << 20)
 #define SEGMENT_MOST ((uint64_t)64 << 20)
 
-/* A new tape's identity. */
+/* Draws a new tape's identity: its id, its salt and the check of its key. */
 static int make_head(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
 {
   struct tape_head *head = &writer->head;
@@ -125,7 +125,7 @@ void tape_close_writer(struct tape_writer *writer)
 
 /* Appending. */
 
-/* Each with its tag behind it, where compose has left room. */
+/* Seals both parts, each with its tag behind it, where compose has left room. */
 static int seal_parts(const struct tape_writer *writer, struct tape_frame *frame, uint8_t *summary,
                       uint8_t *content, const struct tape_layout *layout)
 {

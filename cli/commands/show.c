@@ -29,7 +29,7 @@ static void call_facts(const struct idem_answer *view)
   cli_fact_take("prompt", cli_prompt(view->request_body));
 }
 
-/* Nothing where the answer does not tell. */
+/* Prints nothing where the answer does not tell. */
 static void tokens_fact(const struct idem_usage *usage)
 {
   struct cli_tokens tokens = cli_tokens(usage, "?");
@@ -45,7 +45,7 @@ static void title(const char *text)
   printf("\n%s%s%s\n", cli_style(CLI_BOLD), text, cli_style(CLI_PLAIN));
 }
 
-/* Nothing for a block that is empty. */
+/* Prints nothing for a block that is empty. */
 static void headers_part(const char *text, struct idem_span headers, bool raw)
 {
   if (!headers.len)
@@ -54,7 +54,7 @@ static void headers_part(const char *text, struct idem_span headers, bool raw)
   cli_put_headers(stdout, headers, "  ", (struct cli_header_style){.raw = raw});
 }
 
-/* The beginning of a long one: a page is for reading. */
+/* A long body is cut, since a page is for reading. */
 static void body_part(const char *text, struct idem_span body)
 {
   enum { SHOWN = 4096 };
@@ -70,7 +70,7 @@ static void body_part(const char *text, struct idem_span body)
 
 /* The page of an answer. */
 
-/* Both as a date and as a span from now. */
+/* Tells the time both as a date and as a span from now. */
 static void expiry_fact(const struct idem_answer *answer, int64_t now_us)
 {
   char when[CLI_UNIT_SIZE], span[CLI_UNIT_SIZE];
@@ -137,7 +137,7 @@ static void outcome_facts(const struct tape_record *record)
              cli_duration(b, (uint64_t)outcome->first_byte_us / 1000));
 }
 
-/* By libcurl's names, in libcurl's order. */
+/* Facts have libcurl's names and libcurl's order. */
 static void info_part(const struct tape_outcome *outcome)
 {
   int64_t number;

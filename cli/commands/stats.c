@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* By number, as the store's page has them. */
+/* Counters have the numbers of the store's page. */
 static const struct {
   const char *name, *help;
 } counters[IDEM_COUNTER_COUNT] = {
@@ -30,16 +30,16 @@ static const struct {
     {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)},
 };
 
-/* How many of them there are. */
+/* The number of gauges. */
 #define GAUGE_COUNT (sizeof(gauges) / sizeof(gauges[0]))
 
-/* By its place in the struct, as the table has it. */
+/* The gauge is found by its place in the struct, as the table has it. */
 static uint64_t gauge(const struct idem_stats *stats, size_t i)
 {
   return *(const uint64_t *)((const char *)stats + gauges[i].offset);
 }
 
-/* 0 before the first call, as a rate of nothing has to be something. */
+/* The rate is 0 before the first call, since a rate of nothing has to be something. */
 static double hit_rate(const struct idem_stats *stats)
 {
   uint64_t calls = stats->counter[IDEM_COUNTER_calls];

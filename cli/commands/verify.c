@@ -14,7 +14,7 @@ struct search {
   json_t *findings;
 };
 
-/* A finding as text goes out at once. */
+/* As text, a finding goes out at once. */
 static void found(void *arg, const char *what)
 {
   struct search *search = arg;
@@ -28,7 +28,7 @@ static void found(void *arg, const char *what)
   puts(cli_style(CLI_PLAIN));
 }
 
-/* Comes with the argument of the findings. */
+/* The store and the tape have one argument for progress and findings. */
 static void progress(void *arg, uint64_t done, uint64_t total)
 {
   struct search *search = arg;

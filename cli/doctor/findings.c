@@ -20,7 +20,7 @@ static const struct doctor_row rows[] = {
 #undef X
 };
 
-/* The caller frees it. */
+/* Puts what the finding is about into the hole of a text; the caller frees it. */
 static char *fill_in(const char *text, const char *about)
 {
   const char *hole = text ? strstr(text, "{}") : NULL;
@@ -71,7 +71,7 @@ enum doctor_verdict doctor_verdict(const struct doctor *doctor)
   return of_weight[DOCTOR_COVERS] && !of_weight[DOCTOR_LIMITS] ? DOCTOR_COVERED : DOCTOR_PARTLY;
 }
 
-/* As the first line of the page has it. */
+/* The words are those of the first line of the page. */
 const char *doctor_verdict_name(enum doctor_verdict verdict)
 {
   static const char *const names[] = {

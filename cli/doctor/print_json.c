@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* As words, for numbers of an enum may change. */
+/* Weights are words, since numbers of an enum may change. */
 static const char *const weights[] = {
     [DOCTOR_NOTE] = "note",     [DOCTOR_COVERS] = "covers", [DOCTOR_MAYBE] = "maybe",
     [DOCTOR_LIMITS] = "limits", [DOCTOR_BLOCKS] = "blocks",
@@ -21,7 +21,7 @@ static json_t *text_json(const char *text)
   return text && *text ? cli_json_text((struct idem_span){text, strlen(text)}) : json_null();
 }
 
-/* In the order in which they were found. */
+/* Findings stand in the order in which they were found. */
 static json_t *findings_json(const struct doctor *doctor)
 {
   json_t *list = json_array();
@@ -46,7 +46,7 @@ static json_t *libcurls_json(const struct doctor *doctor)
   return list;
 }
 
-/* What the judge went by. */
+/* A run has the numbers that the judge went by. */
 static json_t *run_json(const struct doctor_run *run)
 {
   return json_pack("{s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:o}", "requests", (json_int_t)run->requests,

@@ -18,7 +18,7 @@ static const struct {
     [DOCTOR_BLOCKS] = {"! ", CLI_RED},
 };
 
-/* Indented, with a sign of the finding's weight. */
+/* A finding is indented, behind a sign of its weight. */
 static void print_line(const char *mark, enum cli_style style, const char *text)
 {
   printf("  %s%s%s", style == CLI_PLAIN ? "" : cli_style(style), mark,
@@ -50,7 +50,7 @@ static void print_head(const struct doctor *doctor)
   cli_fact("preload", "%s", doctor->library ? doctor->library : "none");
 }
 
-/* The heaviest first. */
+/* The heaviest findings come first. */
 static void print_findings(const struct doctor *doctor)
 {
   print_title("why");

@@ -99,7 +99,8 @@ static char *find_mapped(const struct process *process, const char *name)
 
 /* ---- why our library is not there ---- */
 
-/* What the kernel told the dynamic linker. */
+/* True if the kernel told the dynamic linker (AT_SECURE) that the process has more rights than who started
+ * it. */
 static bool is_secure(pid_t pid)
 {
   size_t size = 0;

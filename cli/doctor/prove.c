@@ -78,7 +78,7 @@ static int prepare_environment(const struct bench *bench)
   return cli_preload_library();
 }
 
-/* The caller frees it. */
+/* Puts the address into each {URL} of an argument; the caller frees it. */
 static char *fill_in(const char *argument, int port, bool *filled)
 {
   char *text = NULL;

@@ -74,7 +74,7 @@ static bool read_head(struct request *request)
   return false;
 }
 
-/* False if it breaks off. */
+/* Passes over bytes of the body; false if it breaks off. */
 static bool skip(struct request *request, uint64_t len)
 {
   while (len && getc(request->in) != EOF)

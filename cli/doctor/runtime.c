@@ -17,7 +17,7 @@ struct runtime {
   const char *ffi;       /* how its code opens libcurl without a module; NULL: it cannot */
 };
 
-/* By the program's name, which may have a version behind it. */
+/* A runtime is known by the program's name, which may have a version behind it. */
 static const struct runtime runtimes[] = {
     {"python", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes, cffi"},
     {"pypy", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes, cffi"},

@@ -141,7 +141,7 @@ const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t 
   return text_at(elf, at_address(elf, strings + offset, 1));
 }
 
-/* Anywhere in the file: code, strings, debugging information. */
+/* Looks anywhere in the file: code, strings, debugging information. */
 const char *cli_elf_find(const struct cli_elf *elf, const char *text)
 {
   return elf->bytes ? memmem(elf->bytes, elf->size, text, strlen(text)) : NULL;
@@ -247,13 +247,13 @@ static size_t find_dynamic(const struct cli_elf *elf, const char *name, bool def
   return find(&symbols, name, defined);
 }
 
-/* Defined here, and seen by the dynamic linker. */
+/* True for a function that is defined here and that the dynamic linker sees. */
 bool cli_elf_exports(const struct cli_elf *elf, const char *name)
 {
   return find_dynamic(elf, name, true) != 0;
 }
 
-/* Wanted from whoever has it. */
+/* True for a function that is wanted from whoever has it. */
 bool cli_elf_imports(const struct cli_elf *elf, const char *name)
 {
   return find_dynamic(elf, name, false) != 0;

@@ -88,7 +88,7 @@ int cli_set_variables(const struct cli_options *options)
 /* Relative to the command's own directory: a build tree, then the two ways to install. */
 static const char *const places[] = {".", "../lib", "../lib/idemshim"};
 
-/* By /proc/self/exe, since argv[0] may be a link or be found by PATH. */
+/* /proc/self/exe is asked, since argv[0] may be a link or be found by PATH. */
 static char *own_directory(void)
 {
   char *path = realpath("/proc/self/exe", NULL), *slash = path ? strrchr(path, '/') : NULL;

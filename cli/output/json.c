@@ -12,7 +12,7 @@
 
 /* Documents. */
 
-/* U+FFFD for each byte that begins no character, as browsers decode. */
+/* Puts U+FFFD for each byte that begins no character, as browsers decode. */
 static void put_repaired(FILE *out, struct idem_span text)
 {
   for (size_t i = 0; i < text.len;) {
@@ -25,7 +25,7 @@ static void put_repaired(FILE *out, struct idem_span text)
   }
 }
 
-/* In pieces, for a body may be larger than an int can say. */
+/* Encodes in pieces, for a body may be larger than an int can say. */
 static void put_base64(FILE *out, struct idem_span bytes)
 {
   enum { PIECE = 3 << 10 };
@@ -65,13 +65,13 @@ json_t *cli_json_text(struct idem_span text)
   return string ? string : put_string(put_repaired, text);
 }
 
-/* For what may be missing. */
+/* A text that may be missing is null where it is. */
 json_t *cli_json_string(const char *text)
 {
   return text ? cli_json_text((struct idem_span){text, strlen(text)}) : json_null();
 }
 
-/* For what was allocated to be put here. */
+/* The text was allocated to be put here, so it is freed. */
 json_t *cli_json_take(char *text)
 {
   json_t *string = text ? cli_json_string(text) : NULL;
@@ -144,7 +144,7 @@ void cli_write_json_string(FILE *out, struct idem_span text)
   putc('"', out);
 }
 
-/* With quotes, as a value. */
+/* The quotes make it a value. */
 void cli_write_json_base64(FILE *out, struct idem_span bytes)
 {
   putc('"', out);

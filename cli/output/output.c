@@ -13,7 +13,7 @@
 
 static const char *command;
 
-/* For the prefix: a message of `tape show` says so. */
+/* The name is for the prefix: a message of `tape show` says so. */
 void cli_message_command(const char *name)
 {
   command = name;
@@ -52,7 +52,7 @@ const char *cli_style(enum cli_style style)
   return coloured ? sequences[style] : "";
 }
 
-/* 80 where the terminal does not say. */
+/* A terminal that does not say how wide it is has 80 columns. */
 size_t cli_columns(void)
 {
   struct winsize size;

@@ -60,7 +60,7 @@ static struct piece piece_at(const char *text, size_t len)
   return piece;
 }
 
-/* Either the character's own bytes or its escape. */
+/* Prints either the character's own bytes or its escape. */
 static void put_piece(FILE *out, const struct piece *piece, const char *text)
 {
   if (piece->escape[0])
@@ -121,7 +121,7 @@ size_t cli_put_line(FILE *out, const char *text, size_t len, size_t columns)
   return used + 1;
 }
 
-/* For bodies: their lines are kept. */
+/* A body keeps its lines. */
 void cli_put_block(FILE *out, const char *text, size_t len)
 {
   for (size_t i = 0; i < len;) {

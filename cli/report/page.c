@@ -39,7 +39,7 @@ static void put_head(const struct report *report)
 
 /* Sums. */
 
-/* For qsort(). */
+/* The order of times, for qsort(). */
 static int by_value(const void *a, const void *b)
 {
   int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -104,7 +104,7 @@ static void put_sums(const struct report *report)
           cli_count(input, input_tokens), cli_count(output, output_tokens));
 }
 
-/* Only the kinds that occur in this run. */
+/* The legend has only the kinds that occur in this run. */
 static void put_legend(const struct report *report)
 {
   static const char *const helps[TAPE_WHATS] = {"sent upstream",        "answered from the store",

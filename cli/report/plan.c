@@ -29,7 +29,7 @@ int report_lane_of(struct report *report, const struct tape_record *record)
   return (int)report->lane_count++;
 }
 
-/* By process, then by thread. */
+/* Lanes are in the order of their processes, then of their threads. */
 static int by_place(const void *a, const void *b)
 {
   const struct report_lane *x = a, *y = b;
@@ -93,7 +93,7 @@ static bool order_lanes(struct report *report)
   return true;
 }
 
-/* By time, then by number: two runs of the report must be equal. */
+/* Calls are in the order of time, then of number: two runs of the report must be equal. */
 static int by_start(const void *a, const void *b)
 {
   const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;
@@ -209,7 +209,7 @@ static void place_in_row(struct report *report, struct report_call *call, struct
   lane->rows = row >= lane->rows ? row + 1 : lane->rows;
 }
 
-/* Below each other, each as high as its rows. */
+/* Lanes stand below each other, each as high as its rows. */
 static void place_lanes(struct report *report)
 {
   double y = AXIS_HEIGHT;

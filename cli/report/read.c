@@ -52,7 +52,7 @@ static int visit(void *arg, const struct tape_record *record)
 
 /* Attempts. */
 
-/* Attempts of one operation in a row, in their order. */
+/* The order in which attempts of one operation are in a row. */
 static int by_id(const void *a, const void *b)
 {
   const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;

@@ -34,7 +34,7 @@ static bool is_invisible(uint32_t code)
          (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f);
 }
 
-/* Returns how many bytes it took. */
+/* Writes what must not stand as it is; returns how many bytes it took. */
 static size_t put_special(FILE *out, const char *text, size_t left)
 {
   unsigned char c = (unsigned char)*text;
@@ -84,7 +84,7 @@ static void new_line(const struct layout *layout)
   fprintf(layout->out, "\n%*s", (int)(2 * depth), "");
 }
 
-/* With its quotes, and up to the end where the closing one was cut off. */
+/* The string has its quotes, and goes up to the end where the closing one was cut off. */
 static size_t string_len(const char *text, size_t left)
 {
   size_t len = 1;

@@ -43,7 +43,7 @@ static void say_bodies(struct idem_span a, struct idem_span b, char *out, size_t
   idem_store_compare(&x, &y, out, size);
 }
 
-/* "OPERATION_TIMEDOUT" or "status 200". */
+/* How an exchange ended: "OPERATION_TIMEDOUT" or "status 200". */
 static const char *ending(const struct tape_record *record, char text[32])
 {
   if (record->outcome.curl_code)
@@ -92,7 +92,7 @@ static void tell(struct comparison *c, uint64_t a, uint64_t b, const char *text)
   putchar('\n');
 }
 
-/* With its URL, since there is no partner to compare it with. */
+/* The URL says which call it is, since there is no partner to compare it with. */
 static void tell_only(struct comparison *c, int side, const struct tape_record *record)
 {
   struct idem_answer view = cli_record_view(record);

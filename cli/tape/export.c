@@ -61,7 +61,7 @@ static bool split(struct idem_span line, char sign, struct idem_span *name, stru
   return true;
 }
 
-/* A line without a colon, such as the status line, is none. */
+/* A line without a colon, such as the status line, is no header. */
 static void put_headers(FILE *out, struct idem_span headers)
 {
   struct idem_span line, name, value;
@@ -76,7 +76,7 @@ static void put_headers(FILE *out, struct idem_span headers)
   fputs("],", out);
 }
 
-/* Names of headers, in any case. */
+/* Names of headers are compared in any case. */
 static bool is_called(struct idem_span name, const char *wanted)
 {
   return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
@@ -107,7 +107,7 @@ static void put_cookies(FILE *out, struct idem_span headers, const char *header,
   fputs("],", out);
 }
 
-/* Each piece between two &, as the key sees them, too. */
+/* A parameter is each piece between two &, as the key sees them, too. */
 static void put_query(FILE *out, struct idem_span query)
 {
   struct idem_span piece, name, value;
@@ -257,7 +257,7 @@ static void put_extras(FILE *out, const struct tape_record *record)
     put(out, ",\"_operation\":$", cli_span(record->call.id));
 }
 
-/* In the order in which the specification lists the members. */
+/* Members are in the order in which the specification lists them. */
 static void put_entry(FILE *out, const struct tape_record *record)
 {
   char when[CLI_UNIT_SIZE];

@@ -50,7 +50,7 @@ static int by_name(const void *a, const void *b)
   return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* Those without a partner, sorted. */
+/* Lists those without a partner, sorted. */
 static size_t list_names(const struct cli_pair_side *side, size_t offset, struct named *out)
 {
   size_t count = 0;
