@@ -199,6 +199,10 @@ const char *shadow_needs(const struct shadow *shadow, enum option_way route, cha
 const char *shadow_needs_besides(const struct shadow *shadow, enum option_way route, unsigned beside,
                                  char room[24]);
 
+/* The app has given a share object a lock function: a copy of the process could wait for ever for one that another
+ * thread held. */
+extern _Atomic bool shadow_share_locks;
+
 /* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
 void shadow_lock_all(void);
 void shadow_unlock_all(void);

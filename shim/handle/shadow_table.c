@@ -8,6 +8,8 @@ static struct pointer_map shadows = POINTER_MAP(struct shadow);
 static struct shadow no_shadow = {.quick = (CURL *)&no_shadow};
 __thread struct shadow *shadow_last = &no_shadow;
 
+_Atomic bool shadow_share_locks;
+
 struct shadow *shadow_find_in_table(CURL *handle)
 {
   struct shadow *shadow = pointer_map_find(&shadows, handle);

@@ -3,7 +3,6 @@
 
 #include "shim/base/fd_table.h"
 #include "shim/handle/multi.h"
-#include "shim/handle/share.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/tee.h"
 
@@ -127,7 +126,7 @@ const char *eligible_reason(const struct request *request, const struct tee *tee
   const char *company = company_against(shadow, multi_of(shadow));
   if (company)
     return company;
-  if (shadow->shared && share_has_locks())
+  if (shadow->shared && atomic_load_explicit(&shadow_share_locks, memory_order_relaxed))
     return "not rescued: SHARE with locks";
   if (shadow_value(shadow, CURLOPT_CLOSESOCKETFUNCTION))
     return "not rescued: CLOSESOCKETFUNCTION";
