@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/mock/compose.h"
 
+#include "tests/mock/rows.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -109,6 +111,11 @@ struct answer *compose_success(const struct order *order)
 {
   char id[33], room[128], *text;
   struct timespec now;
+  struct answer *row = rows_answer(order->script->row, order->script->which, order->serial);
+  if (row) {
+    fill_id(row->id);
+    return row;
+  }
   json_t *body = parse_body(order);
   struct question question = {
       .body = body,

@@ -113,7 +113,7 @@ static unsigned wanted_failure(const struct order *order, const char *target)
 {
   const struct script *script = order->script;
 
-  if (order->shape == &shape_unknown)
+  if (order->shape == &shape_unknown && !order->script->row[0])
     return 404;
   if (*script->redirect && strcmp(script->redirect, target) != 0)
     return 307;

@@ -13,28 +13,31 @@ struct field {
   enum kind kind;
   size_t at;            /* offset in struct script */
   const char *words[2]; /* WORD: what is allowed; the first is stored as 1 */
+  size_t size;          /* TEXT */
 };
 
 static const struct field fields[] = {
-    {"latency_ms", NUMBER, offsetof(struct script, latency_ms), {NULL}},
-    {"status", STATUS, offsetof(struct script, status), {NULL}},
-    {"fail_first", FAILURES, offsetof(struct script, fail_count), {NULL}},
-    {"reset", WORD, offsetof(struct script, reset), {"headers", "body"}},
-    {"stall_ms", NUMBER, offsetof(struct script, stall_ms), {NULL}},
-    {"truncate", NUMBER, offsetof(struct script, truncate), {NULL}},
-    {"error_event", NUMBER, offsetof(struct script, error_event), {NULL}},
-    {"size", NUMBER, offsetof(struct script, size), {NULL}},
-    {"events", NUMBER, offsetof(struct script, events), {NULL}},
-    {"chunk", NUMBER, offsetof(struct script, chunk), {NULL}},
-    {"chunk_delay_ms", NUMBER, offsetof(struct script, chunk_delay_ms), {NULL}},
-    {"hold", NUMBER, offsetof(struct script, hold), {NULL}},
-    {"length", WORD, offsetof(struct script, ends_by_close), {"close", NULL}},
-    {"encoding", WORD, offsetof(struct script, gzip), {"gzip", NULL}},
-    {"cookie", NUMBER, offsetof(struct script, cookie), {NULL}},
-    {"redirect", TEXT, offsetof(struct script, redirect), {NULL}},
-    {"informational", NUMBER, offsetof(struct script, informational), {NULL}},
-    {"honour_key", NUMBER, offsetof(struct script, honour_key), {NULL}},
-    {"echo", NUMBER, offsetof(struct script, echo), {NULL}},
+    {"latency_ms", NUMBER, offsetof(struct script, latency_ms), {NULL}, 0},
+    {"status", STATUS, offsetof(struct script, status), {NULL}, 0},
+    {"fail_first", FAILURES, offsetof(struct script, fail_count), {NULL}, 0},
+    {"reset", WORD, offsetof(struct script, reset), {"headers", "body"}, 0},
+    {"stall_ms", NUMBER, offsetof(struct script, stall_ms), {NULL}, 0},
+    {"truncate", NUMBER, offsetof(struct script, truncate), {NULL}, 0},
+    {"error_event", NUMBER, offsetof(struct script, error_event), {NULL}, 0},
+    {"size", NUMBER, offsetof(struct script, size), {NULL}, 0},
+    {"events", NUMBER, offsetof(struct script, events), {NULL}, 0},
+    {"chunk", NUMBER, offsetof(struct script, chunk), {NULL}, 0},
+    {"chunk_delay_ms", NUMBER, offsetof(struct script, chunk_delay_ms), {NULL}, 0},
+    {"hold", NUMBER, offsetof(struct script, hold), {NULL}, 0},
+    {"length", WORD, offsetof(struct script, ends_by_close), {"close", NULL}, 0},
+    {"encoding", WORD, offsetof(struct script, gzip), {"gzip", NULL}, 0},
+    {"cookie", NUMBER, offsetof(struct script, cookie), {NULL}, 0},
+    {"redirect", TEXT, offsetof(struct script, redirect), {NULL}, sizeof(((struct script *)0)->redirect)},
+    {"row", TEXT, offsetof(struct script, row), {NULL}, sizeof(((struct script *)0)->row)},
+    {"case", TEXT, offsetof(struct script, which), {NULL}, sizeof(((struct script *)0)->which)},
+    {"informational", NUMBER, offsetof(struct script, informational), {NULL}, 0},
+    {"honour_key", NUMBER, offsetof(struct script, honour_key), {NULL}, 0},
+    {"echo", NUMBER, offsetof(struct script, echo), {NULL}, 0},
 };
 
 static const struct field *field_named(const char *name)
@@ -98,7 +101,7 @@ static bool assign(const struct field *field, const char *value, struct script *
   case WORD:
     return word(field, value, at);
   case TEXT:
-    return (size_t)snprintf(script->redirect, sizeof script->redirect, "%s", value) < sizeof script->redirect;
+    return (size_t)snprintf(at, field->size, "%s", value) < field->size;
   }
   return false;
 }

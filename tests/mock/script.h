@@ -25,6 +25,7 @@
  *   redirect=TARGET    307 to TARGET, unless the request is for TARGET already
  *   informational=1    103 Early Hints first (plain HTTP only)
  *   honour_key=1       the same Idempotency-Key gets the same answer and is no new work
+ *   row=SHAPE, case=X  what a row of rows.c has: whole, stream, fail1 and so on
  *   echo=1             a JSON answer has a member "echo": the request as it was received
  */
 #ifndef MOCK_SCRIPT_H
@@ -42,6 +43,7 @@ struct script {
   uint64_t fail_count, fail_status;
   uint64_t reset, ends_by_close, gzip; /* places in a field's words, 0 being unset */
   char redirect[256];
+  char row[32], which[16];
 };
 
 /* What a request gets that asks for nothing. */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Every row of config/answers.def: a whole answer and a whole stream are paid for once, a failure within a 200 is
+ * never told again. And what is said of an answer that cannot be stored. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(answers, .init = open_world, .fini = close_world);
+
+/* What each row of the table is in tests/mock/rows.c. */
+static const char *const rows[][3] = {
+    {"OpenAI", "chat", "openai-chat"},
+    {"OpenAI", "completions", "openai-completions"},
+    {"OpenAI", "responses", "openai-responses"},
+    {"OpenAI", "images", "openai-images"},
+    {"OpenAI", "speech", "openai-speech"},
+    {"OpenAI", "embeddings, moderations", "openai-embeddings"},
+    {"Anthropic", "messages", "anthropic-messages"},
+    {"Anthropic", "complete", "anthropic-complete"},
+    {"Azure OpenAI", "chat", "openai-chat"},
+    {"Azure OpenAI", "responses", "openai-responses"},
+    {"Google Gemini", "generateContent", "gemini"},
+    {"Google Vertex AI", "generateContent", "gemini"},
+    {"Google Vertex AI", "rawPredict (Claude)", "anthropic-messages"},
+    {"Mistral", "chat, fim, agents", "openai-chat"},
+    {"Cohere", "v2 chat", "cohere-v2"},
+    {"Cohere", "v1 chat", "cohere-v1"},
+    {"Groq", "chat", "openai-chat"},
+    {"Together", "chat", "openai-chat"},
+    {"DeepSeek", "chat", "openai-chat"},
+    {"OpenRouter", "chat", "openai-chat"},
+    {"xAI", "chat, responses", "openai-responses"},
+    {"Amazon Bedrock", "converse", "bedrock"},
+    {"Amazon Bedrock", "invoke", "bedrock-invoke"},
+    {"Perplexity", "chat", "perplexity"},
+    {"Fireworks", "chat", "openai-chat"},
+    {"Ollama", "chat, generate", "ollama"},
+    {"vLLM", "chat", "openai-chat"},
+};
+
+Test(answers, each_row_of_the_table_has_its_shape)
+{
+  static const char *const table[][2] = {
+#define ANSWER(provider, shape, ...) {provider, shape},
+#include "config/answers.def"
+#undef ANSWER
+  };
+  size_t count = sizeof(table) / sizeof(*table);
+  cr_assert_eq(count, sizeof(rows) / sizeof(*rows));
+  for (size_t i = 0; i < count; i++) {
+    cr_expect_str_eq(table[i][0], rows[i][0]);
+    cr_expect_str_eq(table[i][1], rows[i][1]);
+  }
+}
+
+/* How many of two equal calls upstream saw. */
+static unsigned sent_of_two(const char *shape, const char *which)
+{
+  unsigned before = (unsigned)mock_count(&w).requests;
+  char out[4096] = "";
+  for (int i = 0; i < 2; i++) {
+    const char *argv[] = {"curl",
+                          "-sS",
+                          "-H",
+                          "Content-Type: application/json",
+                          "-H",
+                          world_text(&w, "X-Mock: row=%s,case=%s", shape, which),
+                          "-d",
+                          "{\"model\":\"m\"}",
+                          world_url(&w, "/v1/any"),
+                          NULL};
+    struct run r = run_argv(&w, true, argv);
+    cr_expect_eq(r.status, 0, "%s %s: %s", shape, which, r.err);
+    if (i == 0)
+      snprintf(out, sizeof(out), "%s", r.out);
+    run_release(&r);
+  }
+  return (unsigned)mock_count(&w).requests - before;
+}
+
+ParameterizedTestParameters(answers, success_is_told_again_and_failure_is_not)
+{
+  static char shapes[sizeof(rows) / sizeof(*rows)][32];
+  size_t count = 0;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    bool known = false;
+    for (size_t j = 0; j < count; j++)
+      known |= strcmp(shapes[j], rows[i][2]) == 0;
+    if (!known)
+      snprintf(shapes[count++], sizeof(shapes[0]), "%s", rows[i][2]);
+  }
+  return cr_make_param_array(char[32], shapes, count);
+}
+
+ParameterizedTest(char (*shape)[32], answers, success_is_told_again_and_failure_is_not)
+{
+  char fail[16];
+  cr_expect_eq(sent_of_two(*shape, "whole"), 1, "%s: a whole answer", *shape);
+  if (strcmp(*shape, "openai-embeddings") != 0)
+    cr_expect_eq(sent_of_two(*shape, "stream"), 1, "%s: a whole stream", *shape);
+  for (int i = 1; i <= 5; i++) {
+    snprintf(fail, sizeof(fail), "fail%d", i);
+    cr_expect_eq(sent_of_two(*shape, fail), 2, "%s: %s", *shape, fail);
+  }
+}
+
+static size_t times(const char *text, const char *what)
+{
+  size_t count = 0;
+  for (; (text = strstr(text, what)); text += strlen(what))
+    count++;
+  return count;
+}
+
+/* Two calls in one process. */
+static struct run twice(const char *mock, const char *path)
+{
+  const char *argv[] = {"curl",
+                        "-sS",
+                        "-H",
+                        world_text(&w, "X-Mock: %s", mock),
+                        "-d",
+                        "{\"stream\":true}",
+                        world_url(&w, path),
+                        world_url(&w, path),
+                        NULL};
+  return run_argv(&w, true, argv);
+}
+
+Test(answers, what_will_be_paid_for_again_is_said_once)
+{
+  struct run r = twice("truncate=1", "/v1/chat/completions");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(times(r.err, "is not stored, and each repeat is paid for again: the stream has no end"), 1,
+               "%s", r.err);
+  run_release(&r);
+  r = twice("error_event=1", "/v1/chat/completions");
+  cr_expect_str_empty(r.err, "%s", r.err);
+  run_release(&r);
+}
+
+Test(answers, what_is_too_large_is_said_once)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1M,1k");
+  struct run r = twice("size=4000", "/v1/chat/completions");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(times(r.err, "paid for again: it is larger than max_body="), 1, "%s", r.err);
+  run_release(&r);
+}
+
+Test(answers, a_path_that_looks_stateful_is_sent_each_time_until_a_rule_names_it)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
+  struct run r = twice("row=openai-chat,case=whole", "/v1/threads/t/runs");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(times(r.err, "a rule stores it: host=127.0.0.1 path=/v1/threads/t/runs"), 1, "%s", r.err);
+  run_release(&r);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 path=/v1/threads/*/runs");
+  r = twice("row=openai-chat,case=whole", "/v1/threads/t/runs");
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect_str_empty(r.err, "%s", r.err);
+  run_release(&r);
+}
+
+/* Sends one call with this header. */
+static struct run with(const char *header)
+{
+  const char *argv[] = {"curl", "-sS", "-H", header, "-d", "{}", world_url(&w, "/v1/chat/completions"), NULL};
+  return run_argv(&w, true, argv);
+}
+
+Test(answers, a_request_may_ask_not_to_be_kept)
+{
+  struct run r = with("Cache-Control: no-store");
+  cr_expect_eq(times(r.err, "Cache-Control: no-store"), 1, "%s", r.err);
+  run_release(&r);
+  r = with("Cache-Control: no-store");
+  run_release(&r);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "stored"), 0);
+  r = with("Pragma: no-cache");
+  run_release(&r);
+  r = with("Pragma: no-cache");
+  run_release(&r);
+  cr_expect_eq(mock_count(&w).requests, 3);
+  r = with("Cache-Control: no-cache");
+  run_release(&r);
+  cr_expect_eq(mock_count(&w).requests, 4, "an app has got the answer");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore_cache_control=on");
+  r = with("Cache-Control: no-store, no-cache");
+  cr_expect_str_empty(r.err, "%s", r.err);
+  run_release(&r);
+  cr_expect_eq(mock_count(&w).requests, 4);
+}
+
+Test(answers, access_says_whether_the_store_is_read_or_written)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 access=read");
+  struct run r = with("X-A: 1");
+  run_release(&r);
+  cr_expect_eq(log_events(&w, "stored"), 0);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 access=write");
+  for (int i = 0; i < 2; i++) {
+    r = with("X-A: 1");
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect_eq(log_events(&w, "stored"), 2);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 access=read");
+  r = with("X-A: 1");
+  run_release(&r);
+  cr_expect_eq(mock_count(&w).requests, 3);
+}
