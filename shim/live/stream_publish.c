@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t chunk_count(const struct tee *tee)
+{
+  return tee->chunks.len / sizeof(struct idem_chunk);
+}
+
 static bool add(struct stream_publish *publish, const struct idem_spool_piece *pieces, size_t count)
 {
   struct request *request = publish->request;
@@ -46,7 +51,7 @@ static void begin(struct stream_publish *publish, int status)
 {
   const struct tee *tee = publish->tee;
   const struct idem_chunk *chunks = (const struct idem_chunk *)tee->chunks.data;
-  size_t count = tee->chunks.len / sizeof(*chunks), at = 0;
+  size_t count = chunk_count(tee), at = 0;
   struct buffer facts = {0};
   struct idem_spool_piece *pieces = calloc(count + 1, sizeof(*pieces));
   if (!pieces || !collect(publish, &facts)) {
@@ -61,6 +66,7 @@ static void begin(struct stream_publish *publish, int status)
       pieces[i + 1] = (struct idem_spool_piece){
           .kind = IDEM_SPOOL_CHUNK, .at_ms = chunks[i].at_ms, .data = {tee->body.data + at, chunks[i].len}};
     add(publish, pieces, count + 1);
+    publish->chunks = count;
   }
   buffer_release(&facts);
   free(pieces);
@@ -85,8 +91,9 @@ static void on_chunk(void *self, const char *data, size_t len)
       .kind = IDEM_SPOOL_CHUNK, .at_ms = (uint32_t)(at_us / 1000), .data = {data, len}};
   if (!publish->begun)
     stream_publish_look(publish);
-  else if (publish->request)
+  else if (publish->request && (publish->tee->unfit || publish->chunks < chunk_count(publish->tee)))
     add(publish, &piece, 1);
+  publish->chunks = chunk_count(publish->tee);
 }
 
 void stream_publish_begin(struct stream_publish *publish, struct tee *tee, int64_t started_us)

@@ -22,6 +22,7 @@ struct stream_publish {
   struct tee_listener listener;
   int64_t started_us; /* CLOCK_REALTIME */
   bool wanted;        /* without being asked */
+  size_t chunks;      /* of the tee, that the followers have or could have */
   bool begun, failed;
 };
 

@@ -28,7 +28,8 @@ static void give_up(struct tee *tee, const char *reason)
     tee_release(tee);
 }
 
-/* Keeps a piece of the body, and when it came; a tape wants that by a finer clock. */
+/* Keeps a piece of the body, and when it came; a tape wants that by a finer clock. It is kept before the app has seen
+ * it, for a callback may write into what it is given. */
 static void keep_body(struct tee *tee, const char *data, size_t len)
 {
   struct tape_chunk moment = {.at_us = (uint64_t)(monotonic_us() - tee->started_us), .len = len};
@@ -36,23 +37,31 @@ static void keep_body(struct tee *tee, const char *data, size_t len)
   tee->body_len += len;
   if (tee->unfit)
     return;
-  if (tee->body.len + len > tee->max_body)
+  tee->too_large = tee->body.len + len > tee->max_body;
+  if (tee->too_large)
     give_up(tee, "max_body");
   else if (!buffer_append(&tee->body, data, len) || !buffer_append(&tee->chunks, &chunk, sizeof(chunk)) ||
            (tee->taped && !buffer_append(&tee->moments, &moment, sizeof(moment))))
     give_up(tee, "no memory");
 }
 
-/* Takes a header line out of the body, where the write callback has put it just before. */
-static void take_back_header(struct tee *tee, const char *line, size_t len)
+/* What the app pauses at comes again. */
+static void unkeep_body(struct tee *tee, size_t len)
 {
-  if (tee->unfit || tee->last_write != line || tee->last_write_len != len || tee->body.len < len)
+  tee->body_len -= len;
+  if (tee->unfit)
     return;
   tee->body.len -= len;
-  tee->body_len -= len;
   tee->chunks.len -= sizeof(struct idem_chunk);
   if (tee->taped)
     tee->moments.len -= sizeof(struct tape_chunk);
+}
+
+/* Takes a header line out of the body, where the write callback has put it just before. */
+static void take_back_header(struct tee *tee, const char *line, size_t len)
+{
+  if (!tee->unfit && tee->last_write == line && tee->last_write_len == len && tee->body.len >= len)
+    unkeep_body(tee, len);
 }
 
 /* True after the empty line: a status line comes next, or a trailer where there is no body. */
@@ -108,15 +117,18 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   struct tee *tee = user;
   size_t len = size * count;
   note_first_byte(tee);
+  keep_body(tee, data, len);
   size_t taken = offer(tee, data, len, callback_write, "write callback");
-  if (taken != CURL_WRITEFUNC_PAUSE) {
-    keep_body(tee, data, len);
-    tee->last_write = data;
-    tee->last_write_len = len;
-    for (const struct tee_listener *at = tee->listeners; at; at = at->next)
-      if (at->chunk)
-        at->chunk(at->self, data, len);
+  if (taken == CURL_WRITEFUNC_PAUSE) {
+    unkeep_body(tee, len);
+    return taken;
   }
+  tee->last_write = data;
+  tee->last_write_len = len;
+  const char *kept = tee->unfit || tee->body.len < len ? data : tee->body.data + tee->body.len - len;
+  for (const struct tee_listener *at = tee->listeners; at; at = at->next)
+    if (at->chunk)
+      at->chunk(at->self, kept, len);
   return taken;
 }
 

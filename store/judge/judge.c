@@ -101,6 +101,7 @@ struct idem_judge {
   bool blind;               /* the coding cannot be undone: nothing is known of the body */
   bool known;               /* `kind` is settled */
   bool page;                /* the body begins as a page of HTML does */
+  bool braced;              /* or as an object or an array */
   size_t fed;
   struct decoder decoder;
   struct event_stream stream;
@@ -153,11 +154,12 @@ static void guess(struct idem_judge *judge, struct idem_span text)
     text = (struct idem_span){text.data + 3, text.len - 3};
   while (text.len && memchr(" \t\r\n", *text.data, 4))
     text = (struct idem_span){text.data + 1, text.len - 1};
+  judge->braced = text.len && (*text.data == '{' || *text.data == '[');
   judge->page = starts(text, "<!doctype html") || starts(text, "<html") || starts(text, "<head");
   if (judge->kind == KIND_GUESS || judge->kind == KIND_HTML) {
     if (starts(text, "data:") || starts(text, "event:"))
       judge->kind = KIND_EVENTS;
-    else if (text.len && (*text.data == '{' || *text.data == '['))
+    else if (judge->braced)
       judge->kind = KIND_JSON;
   }
   judge->known = true;
@@ -304,6 +306,8 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_rec
     return refuse(why, "a job that has only begun is no answer");
   if (document->empty)
     return refuse(why, "the answer has no choices");
+  if (declared && !document->json && !judge->braced)
+    return refuse_unproven(facts, why, "it is no JSON");
   if (declared && document->cut)
     return refuse_unproven(facts, why, "the JSON does not end; it may have been cut off");
   if (!recording->framed && !judge->decoder.ended && !(document->json && document->container))

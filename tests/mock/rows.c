@@ -24,8 +24,8 @@ static const struct shape_row {
      "\"content\":\"hi "
      "$N\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}",
      DATA("{\"id\":\"c-$N\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]"
-          "}") "\f" DATA(
-         "{\"id\":\"c-$N\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}") "\f" DONE,
+          "}") "\f" DATA("{\"id\":\"c-$N\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}"
+                         "]}") "\f" DONE,
      {"{\"id\":\"c-$N\",\"choices\":null,\"error\":{\"message\":\"Provider returned error\",\"code\":429}}",
       "{\"id\":\"c-$N\",\"choices\":[]}",
       "{\"object\":\"error\",\"message\":\"out of memory $N\",\"code\":500}",
@@ -48,10 +48,10 @@ static const struct shape_row {
      EVENTS,
      "{\"id\":\"r-$N\",\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[{\"type\":"
      "\"message\"}]}",
-     NAMED("response.created", "{\"type\":\"response.created\",\"response\":{\"id\":\"r-$N\",\"error\":null}"
-                               "}") "\f" NAMED("response.completed",
-                                               "{\"type\":\"response.completed\",\"response\":{\"status\":"
-                                               "\"completed\",\"usage\":{\"input_tokens\":1}}}"),
+     NAMED("response.created",
+           "{\"type\":\"response.created\",\"response\":{\"id\":\"r-$N\",\"error\":null}"
+           "}") "\f" NAMED("response.completed", "{\"type\":\"response.completed\",\"response\":{\"status\":"
+                                                 "\"completed\",\"usage\":{\"input_tokens\":1}}}"),
      {"{\"id\":\"r-$N\",\"status\":\"failed\",\"error\":{\"code\":\"server_error\"},\"output\":[]}",
       "{\"id\":\"r-$N\",\"status\":\"queued\",\"background\":true,\"error\":null,\"output\":[]}",
       "{\"id\":\"r-$N\",\"status\":\"in_progress\",\"error\":null,\"output\":[]}",
@@ -62,9 +62,10 @@ static const struct shape_row {
     {"openai-images",
      EVENTS,
      "{\"created\":$N,\"data\":[{\"b64_json\":\"AAAA\"}]}",
-     NAMED("image_generation.partial_image", "{\"type\":\"image_generation.partial_image\",\"b64_json\":\"AA$"
-                                             "N\"}") "\f" NAMED(
-         "image_generation.completed", "{\"type\":\"image_generation.completed\",\"b64_json\":\"BBBB\"}"),
+     NAMED("image_generation.partial_image",
+           "{\"type\":\"image_generation.partial_image\",\"b64_json\":\"AA$"
+           "N\"}") "\f" NAMED("image_generation.completed",
+                              "{\"type\":\"image_generation.completed\",\"b64_json\":\"BBBB\"}"),
      {"{\"created\":$N,\"data\":null,\"error\":{\"code\":\"x\"}}",
       "{\"created\":$N,\"data\":[],\"error\":\"x\"}", "{\"error\":{\"message\":\"$N\"}}",
       "stream:" NAMED("image_generation.partial_image",
@@ -91,11 +92,12 @@ static const struct shape_row {
      "{\"id\":\"m-$N\",\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"hi "
      "$N\"}],\"stop_reason\":"
      "\"end_turn\",\"usage\":{\"input_tokens\":1,\"cache_read_input_tokens\":2,\"output_tokens\":3}}",
-     NAMED("message_start", "{\"type\":\"message_start\",\"message\":{\"id\":\"m-$N\",\"usage\":{\"input_"
-                            "tokens\":1}}}") "\f" NAMED("message_delta", "{\"type\":\"message_delta\","
-                                                                         "\"delta\":{\"stop_reason\":\"end_"
-                                                                         "turn\"}}") "\f" NAMED(
-         "message_stop", "{\"type\":\"message_stop\"}"),
+     NAMED("message_start",
+           "{\"type\":\"message_start\",\"message\":{\"id\":\"m-$N\",\"usage\":{\"input_"
+           "tokens\":1}}}") "\f" NAMED("message_delta",
+                                       "{\"type\":\"message_delta\","
+                                       "\"delta\":{\"stop_reason\":\"end_"
+                                       "turn\"}}") "\f" NAMED("message_stop", "{\"type\":\"message_stop\"}"),
      {"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"},\"n\":$N}",
       "{\"id\":\"m-$N\",\"content\":null,\"error\":{\"type\":\"api_error\"}}",
       "{\"id\":\"m-$N\",\"content\":[],\"error\":{\"type\":\"api_error\"}}",

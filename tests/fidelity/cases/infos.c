@@ -113,7 +113,7 @@ void infos_of_the_second_call(void)
   struct watch w;
 
   serve("first", OK "Retry-After: 5\r\n" HELLO);
-  serve("second", "HTTP/1.1 202 Later\r\n" CLOSE EMPTY);
+  serve("second", "HTTP/1.1 203 Later\r\n" CLOSE EMPTY);
   watch_open(&w, "first");
   watch_perform(&w);
   say_infos(&w);

@@ -113,6 +113,7 @@ Test(store_answers, whole_answers_are_stored)
       {OK("application/json"), "{\"choices\":[{\"text\":\"\xf0\x9f\x8e\",\"p\":[NaN,-Infinity]}]}"},
       {OK("application/json"), "{\"choices\":[{}],\"a\":1,}"},
       {OK("application/json"), "{'choices': 'python'}"},
+      {OK("application/json"), "[0.1, 0.2,]"},
       /* A refusal by policy, tool calls, a thing without any choices. */
       {OK("application/json"), "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"candidates\":[]}"},
       {OK("application/json"), "{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{}]}}]}"},
@@ -229,7 +230,9 @@ Test(store_answers, failures_and_halves_are_refused)
        "{\"is_finished\":true,\"event_type\":\"stream-end\",\"finish_reason\":\"ERROR_TOXIC\"}\n"},
       {OK("text/plain"), "data: {\"error\":\"x\"}\n\n"},
       {OK("text/plain"), "{\"error\":\"x\"}"},
-      /* Pages. */
+      /* Pages, and other words of those between. */
+      {OK("application/json"), "upstream connect error or disconnect/reset before headers"},
+      {OK("application/json"), "1a\r\n{\"choices\":[{}]}\r\n0\r\n\r\n"},
       {OK("text/html"), "<!DOCTYPE html><title>Just a moment...</title>"},
       {OK("application/json"), "\r\n<html><body>502</body></html>"},
       {OK("text/plain"), "<HTML><head>"},
