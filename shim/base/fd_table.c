@@ -58,14 +58,26 @@ void fd_each(void (*visit)(void *arg, int fd), void *arg)
       visit(arg, fd);
 }
 
-/* The lowest free number tells how many there are, as long as they are not scattered. */
-bool fd_headroom(void)
+/* How many there are from the lowest free number on; errno stays. */
+static rlim_t free_descriptors(struct rlimit *limit)
 {
   int saved = errno, lowest = eventfd(0, EFD_CLOEXEC);
-  struct rlimit limit = {0};
   if (lowest >= 0)
     close(lowest);
-  bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+  bool known = getrlimit(RLIMIT_NOFILE, limit) == 0;
   errno = saved;
-  return lowest >= 0 && known && (rlim_t)lowest < limit.rlim_cur / 3;
+  return lowest >= 0 && known && (rlim_t)lowest < limit->rlim_cur ? limit->rlim_cur - (rlim_t)lowest : 0;
+}
+
+bool fd_multi_may_have_one(unsigned ours)
+{
+  struct rlimit limit = {0};
+  rlim_t left = free_descriptors(&limit);
+  return left > 0 && left >= limit.rlim_cur / 4 && ours < limit.rlim_cur / 4;
+}
+
+bool fd_are_free(unsigned count)
+{
+  struct rlimit limit;
+  return free_descriptors(&limit) >= count;
 }

@@ -15,9 +15,13 @@
 
 void fd_each(void (*visit)(void *arg, int fd), void *arg);
 
-/* True if there is room for a call of ours, which has a descriptor more than libcurl's. False where a
- * third of those that the process may have is in use: the rest is for the app, whose transfers would fail
- * without. */
-bool fd_headroom(void);
+/* True if at least `count` descriptors seem to be free. The lowest free number tells, as long as they are not
+ * scattered. */
+bool fd_are_free(unsigned count);
+
+/* True if a call of a multi may have a descriptor beside libcurl's, when `ours` have one: a quarter of those
+ * that this process may have are for us, and a quarter are to be free. The sockets of calls that have been
+ * added come later, so that what is in use now does not tell by itself. */
+bool fd_multi_may_have_one(unsigned ours);
 
 #endif

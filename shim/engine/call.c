@@ -11,6 +11,7 @@
 #include "shim/tape/recorder.h"
 #include "shim/transport/feeder.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -20,6 +21,8 @@ static void free_call(struct inflight *entry)
 {
   free((char *)entry - offsetof(struct call, live.inflight));
 }
+
+_Atomic unsigned call_in_multis;
 
 struct call *call_new(struct request *request, struct shadow *shadow, struct multi *multi)
 {
@@ -38,6 +41,7 @@ struct call *call_new(struct request *request, struct shadow *shadow, struct mul
     if (call->next)
       call->next->link = &call->next;
     multi->calls = call;
+    atomic_fetch_add(&call_in_multis, 1);
   }
   return call;
 }
@@ -71,6 +75,7 @@ static void unlist(struct call *call)
   if (call->next)
     call->next->link = call->link;
   multi->unread -= call->state == CALL_OPEN;
+  atomic_fetch_sub(&call_in_multis, 1);
   multi_call_unready(call);
   multi_call_unwatch(call);
 }

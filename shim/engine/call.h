@@ -88,6 +88,9 @@ void call_close_request(struct request *request);
  * shadow's. NULL without memory. */
 struct call *call_new(struct request *request, struct shadow *shadow, struct multi *multi);
 
+/* How many calls there are in the multis of this process: each has a descriptor beside libcurl's. */
+extern _Atomic unsigned call_in_multis;
+
 /* Carries a decision out. In a multi it never says WAIT. */
 enum call_step call_begin(struct call *call, struct decision decision);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/engine/decide.h"
 
+#include "shim/base/fd_table.h"
 #include "shim/base/http_header.h"
 #include "shim/live/prerequest.h"
 #include "shim/replay/direct.h"
@@ -117,8 +118,13 @@ static const char resent[][120] = {
                                   "provider refuses to take twice",
 };
 
+/* How many libcurl is to find free, with the claim that we have. */
+#define DESCRIPTORS_FREE 16
+
 static struct decision on_owned(struct request *request)
 {
+  if (!fd_are_free(DESCRIPTORS_FREE))
+    return decide_live(request, "few descriptors are left");
   if (request->op.expired)
     request_event(request, "expired", NULL, 0, -1);
   if (request->op.resent)

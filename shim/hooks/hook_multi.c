@@ -54,16 +54,16 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
   return *known && multi_is_in_callback(*known) ? CURLM_RECURSIVE_API_CALL : CURLM_OK;
 }
 
-/* Many calls can be under way in one multi; a replay alone has nothing to leave to the app's own. */
+/* Many calls can be under way in one multi, and the app's own need their descriptors. A replay of a tape has none. */
 static bool has_room(void)
 {
   if (!process_allows_calls())
     return false;
   if (!stack_suffices())
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
-  else if (!settings_replays_tape() && !fd_headroom())
-    report_problem(PROBLEM_NO_DESCRIPTORS,
-                   "a third of all descriptors is in use; raise the limit (ulimit -n)");
+  else if (!settings_replays_tape() && !fd_multi_may_have_one(atomic_load(&call_in_multis)))
+    report_problem(PROBLEM_NO_DESCRIPTORS, "a quarter of all descriptors are for idemshim's calls in a "
+                                           "multi, and a quarter stay free; raise the limit (ulimit -n)");
   else
     return true;
   return false;

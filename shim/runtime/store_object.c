@@ -2,6 +2,7 @@
 #include "shim/runtime/store_object.h"
 
 #include "shim/base/clock.h"
+#include "shim/base/fd_table.h"
 #include "shim/libcurl/dl.h"
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
@@ -111,8 +112,16 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
   return api;
 }
 
+/* The store has about ten, and libcurl is to have what it needs for this call, too. */
+#define DESCRIPTORS_FREE 32
+
 static void open_store(struct idem_store **store)
 {
+  if (!fd_are_free(DESCRIPTORS_FREE)) {
+    report_problem(PROBLEM_NO_DESCRIPTORS,
+                   "too few descriptors are left to open the store; raise the limit (ulimit -n)");
+    return;
+  }
   const struct idem_config *config = settings();
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,

@@ -351,8 +351,20 @@ Test(multi, no_call_fails_for_want_of_descriptors)
   expect_success(&run);
   cr_expect_eq(count_of(run.out, "status=200"), 160);
   cr_expect_gt(log_events(&w, "stored"), 20);
-  cr_expect(log_contains(&w, "a third of all descriptors is in use"));
+  cr_expect(log_contains(&w, "a quarter of all descriptors"));
   run_release(&plain);
+  run_release(&run);
+}
+
+/* As 2,000 connections do of 8,192. */
+Test(multi, calls_that_use_a_quarter_of_the_descriptors_are_all_ours)
+{
+  char script[512];
+  snprintf(script, sizeof script, "ulimit -n 1024; exec multi_calls poll 1 '%s' $(seq 230)",
+           chat("latency_ms%3D50"));
+  struct run run = run_shell(&w, script);
+  expect_success(&run);
+  cr_expect_eq(log_events(&w, "stored"), 230);
   run_release(&run);
 }
 
