@@ -154,11 +154,6 @@ static int parse_size(const struct idem_value *value, uint64_t least, bool zero,
 #define MIB (UINT64_C(1) << 20)
 
 /* max_body=0 would mean that nothing is ever stored; action=bypass says that. */
-int idem_parse_field_size(const struct idem_field *field, const struct idem_value *value, void *object)
-{
-  return parse_size(value, 1, false, IDEM_SIZE_EXPECTED, IDEM_MEMBER(uint64_t));
-}
-
 int idem_parse_field_sizes(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   uint64_t *sizes = IDEM_MEMBER(uint64_t);
@@ -199,11 +194,6 @@ int idem_parse_field_size_1m_or_0(const struct idem_field *field, const struct i
                                   void *object)
 {
   return parse_size(value, MIB, true, "1M or more, or 0", IDEM_MEMBER(uint64_t));
-}
-
-void idem_format_field_size(const struct idem_field *field, const void *object, struct idem_text *text)
-{
-  idem_text_add_size(text, *IDEM_CONST_MEMBER(uint64_t));
 }
 
 /* Three digits, 100 to 599. */
