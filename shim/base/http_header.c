@@ -51,6 +51,18 @@ struct idem_span header_find(struct idem_span block, const char *name)
   return (struct idem_span){NULL, 0};
 }
 
+bool header_is_mark(const char *line, size_t len)
+{
+  static const char marks[][26] = {
+      "X-Idempotency-Replayed:", "X-From-Cache:", "X-Original-Request-Time:", "X-Idemshim-Id:"};
+  if (!len || (*line | 0x20) != 'x')
+    return false;
+  for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+    if (len >= strlen(marks[i]) && strncasecmp(line, marks[i], strlen(marks[i])) == 0)
+      return true;
+  return false;
+}
+
 struct idem_span header_words(struct idem_span blocks)
 {
   struct idem_span block = header_last_block(blocks);

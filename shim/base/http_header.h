@@ -37,6 +37,9 @@ struct idem_span header_find(struct idem_span block, const char *name);
 /* The attribute "Secure" in the value of a Set-Cookie field, or NULL. */
 const char *header_find_secure(struct idem_span cookie);
 
+/* True for a line of a header that marks a replay: these names are ours. */
+bool header_is_mark(const char *line, size_t len);
+
 /* True if the last block's body has a content coding, and nobody `decodes` it on the way to the app. */
 bool header_is_encoded(struct idem_span blocks, bool decodes);
 

@@ -88,6 +88,22 @@ static void report_not_stored(const struct request *request, const char *reason,
   request_event(request, "not_stored", reason, status, -1);
 }
 
+/* Who counts replays by our marks is told where upstream sets them. */
+static void note_marks(const struct live *live)
+{
+  struct idem_span headers = {live->tee.headers.data, live->tee.headers.len},
+                   block = header_last_block(headers);
+  while (block.len) {
+    const char *newline = memchr(block.data, '\n', block.len);
+    size_t len = newline ? (size_t)(newline - block.data) + 1 : block.len;
+    if (header_is_mark(block.data, len)) {
+      request_event(live->request, "upstream_mark", "upstream sends a header that marks a replay", 0, -1);
+      return;
+    }
+    block = (struct idem_span){block.data + len, block.len - len};
+  }
+}
+
 static void commit(const struct live *live, const struct buffer *facts)
 {
   struct request *request = live->request;
@@ -266,6 +282,8 @@ void live_end(struct live *live, CURLcode code)
     end_copy(live, code);
   take_back(live);
   record(live, code);
+  if (live->kind != LIVE_UNTOUCHED)
+    note_marks(live);
   if (live->kind == LIVE_OWNED && live->rescue.state != RESCUE_AWAY)
     keep_answer(live, code);
   else if (live->kind == LIVE_OBSERVED)

@@ -110,6 +110,22 @@ struct info *info_begin(struct shadow *shadow)
   return replay;
 }
 
+/* Header lines; where ours mark the replay, without those of their names that upstream has sent. */
+static bool append_fields(struct buffer *out, struct idem_span fields, bool marked)
+{
+  const char *at = fields.data, *from = at, *end = at + fields.len;
+  bool complete = true;
+  while (marked && at < end) {
+    const char *newline = memchr(at, '\n', (size_t)(end - at)), *next = newline ? newline + 1 : end;
+    if (header_is_mark(at, (size_t)(next - at))) {
+      complete = complete && buffer_append(out, from, (size_t)(at - from));
+      from = next;
+    }
+    at = next;
+  }
+  return complete && buffer_append(out, from, (size_t)(end - from));
+}
+
 /* Copies, for the answer lies in the store's map and is let go of before the app asks. */
 struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *answer, const char *marks)
 {
@@ -120,10 +136,11 @@ struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *
   struct idem_span headers = answer->headers;
   size_t blank = headers.len >= 2 && headers.data[headers.len - 2] == '\r' ? 2 : headers.len ? 1 : 0;
   size_t fields = headers.len - blank;
-  replay->marks_len = strlen(marks);
-  bool complete = buffer_append(&replay->headers, headers.data, fields) &&
-                  buffer_append(&replay->headers, marks, replay->marks_len) &&
+  size_t len = strlen(marks);
+  bool complete = append_fields(&replay->headers, (struct idem_span){headers.data, fields}, len > 0) &&
+                  buffer_append(&replay->headers, marks, len) &&
                   buffer_append(&replay->headers, headers.data + fields, blank);
+  replay->marks_len = (int64_t)replay->headers.len - (int64_t)headers.len;
   return complete ? replay : NULL;
 }
 
@@ -236,7 +253,7 @@ static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
   case NUMBER_OF(CURLINFO_RESPONSE_CODE):
     return replay->passing ? replay->status : value;
   case NUMBER_OF(CURLINFO_HEADER_SIZE):
-    return replay->passing ? (int64_t)replay->taken : value + (int64_t)replay->marks_len;
+    return replay->passing ? (int64_t)replay->taken : value + replay->marks_len;
   case NUMBER_OF(CURLINFO_REDIRECT_COUNT):
     return replay->passing ? redirects_yet(replay, value) : value;
   default:

@@ -23,7 +23,7 @@ struct header_index;
 struct info {
   struct buffer headers;              /* every header block, the marks included */
   struct buffer facts, earlier_facts; /* the app may still hold texts of the earlier ones */
-  size_t marks_len;
+  int64_t marks_len;                  /* less what upstream had sent under their names */
   bool begun;     /* a handle may be in a multi handle for long before its transfer begins */
   bool connected; /* the app has been told of the connection (PREREQFUNCTION), before any header line */
   bool passing; /* the headers are being delivered: RESPONSE_CODE is `status`, that of the last status line */

@@ -88,6 +88,7 @@ static const struct {
     {{"choices", "*"}, FACT_CHOICE},
     {{"choices", "*", "index"}, FACT_CHOICE_INDEX},
     {{"choices", "*", "error"}, FACT_ERROR},
+    {{"delta", "error"}, FACT_ERROR}, /* Cohere v2, in message-end */
     {{"choices", "*", "finish_reason"}, FACT_CHOICE_FINISH},
     {{"finish_reason"}, FACT_FINISH},
     {{"delta", "finish_reason"}, FACT_FINISH},

@@ -171,6 +171,10 @@ static void add_headers(struct MHD_Response *response, const struct exchange *ex
     MHD_add_response_header(response, "Location", script->redirect);
   if (script->cookie)
     add_with_id(response, "Set-Cookie", "mock_session=", answer->id, "; Path=/; HttpOnly");
+  if (script->marks) {
+    MHD_add_response_header(response, "X-From-Cache", "upstream");
+    MHD_add_response_header(response, "x-idempotency-replayed", "upstream");
+  }
   if (script->gzip && answer->status == 200)
     MHD_add_response_header(response, "Content-Encoding", "gzip");
 }

@@ -31,6 +31,7 @@ static const struct field fields[] = {
     {"hold", NUMBER, offsetof(struct script, hold), {NULL}, 0},
     {"length", WORD, offsetof(struct script, ends_by_close), {"close", NULL}, 0},
     {"encoding", WORD, offsetof(struct script, gzip), {"gzip", NULL}, 0},
+    {"marks", NUMBER, offsetof(struct script, marks), {NULL}, 0},
     {"cookie", NUMBER, offsetof(struct script, cookie), {NULL}, 0},
     {"redirect", TEXT, offsetof(struct script, redirect), {NULL}, sizeof(((struct script *)0)->redirect)},
     {"row", TEXT, offsetof(struct script, row), {NULL}, sizeof(((struct script *)0)->row)},

@@ -22,6 +22,7 @@
  *   length=close       no Content-Length, no chunked coding: the body ends with the connection
  *   encoding=gzip      a Content-Encoding, whether the client accepts it or not
  *   cookie=1           a Set-Cookie that differs each time
+ *   marks=1            headers that mark a replay, as a cache upstream may send them
  *   redirect=TARGET    307 to TARGET, unless the request is for TARGET already
  *   informational=1    103 Early Hints first (plain HTTP only)
  *   honour_key=1       the same Idempotency-Key gets the same answer and is no new work
@@ -39,7 +40,7 @@ enum script_reset { RESET_NEVER, RESET_HEADERS, RESET_BODY };
 
 struct script {
   uint64_t latency_ms, status, stall_ms, truncate, error_event, size, events, chunk, chunk_delay_ms, cookie;
-  uint64_t hold, informational, honour_key, echo;
+  uint64_t marks, hold, informational, honour_key, echo;
   uint64_t fail_count, fail_status;
   uint64_t reset, ends_by_close, gzip; /* places in a field's words, 0 being unset */
   char redirect[256];

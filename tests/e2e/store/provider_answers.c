@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(answers, .init = open_world, .fini = close_world);
@@ -213,4 +214,37 @@ Test(answers, access_says_whether_the_store_is_read_or_written)
   r = with("X-A: 1");
   run_release(&r);
   cr_expect_eq(mock_count(&w).requests, 3);
+}
+
+/* By both ways of delivery. */
+Test(answers, marks_are_ours_in_a_replay)
+{
+  static const char *const ways[] = {"auto", "transport"};
+  const char *argv[] = {"curl",
+                        "-sSi",
+                        "-w",
+                        "%{size_header}",
+                        "-H",
+                        "X-Mock: marks=1",
+                        "-d",
+                        "{}",
+                        world_url(&w, "/v1/chat/completions"),
+                        NULL};
+  struct run r = run_argv(&w, true, argv);
+  cr_expect(strstr(r.out, "X-From-Cache: upstream\r\n"), "%s", r.out);
+  cr_expect_eq(log_events(&w, "upstream_mark"), 1);
+  run_release(&r);
+  for (int i = 0; i < 2; i++) {
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", ways[i]);
+    r = run_argv(&w, true, argv);
+    cr_expect_null(strstr(r.out, "upstream\r\n"), "%s: %s", ways[i], r.out);
+    cr_expect_eq(times(r.out, "X-From-Cache: true\r\n"), 1, "%s: %s", ways[i], r.out);
+    cr_expect_eq(times(r.out, "X-Idempotency-Replayed: true\r\n"), 1, "%s: %s", ways[i], r.out);
+    const char *blank = strstr(r.out, "\r\n\r\n");
+    cr_assert_not_null(blank);
+    cr_expect_eq(atol(strrchr(r.out, '}') + 1), blank + 4 - r.out, "%s: %s", ways[i], r.out);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(log_events(&w, "upstream_mark"), 1);
 }

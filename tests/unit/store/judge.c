@@ -223,6 +223,8 @@ Test(store_answers, failures_and_halves_are_refused)
       {EVENTS, "data: {\"type\":\"image_generation.completed\"}\n\n"
                "data: {\"type\":\"image_generation.partial_image\"}\n\n"},
       {EVENTS, "data: {\"type\":\"response.in_progress\"}\n\n"},
+      {EVENTS,
+       "data: {\"type\":\"message-end\",\"delta\":{\"error\":\"x\",\"finish_reason\":\"COMPLETE\"}}\n\n"},
       {EVENTS, "data: {\"type\":\"response.output_text.done\"}\n\n"},
       {EVENTS, "data: {\"type\":\"completion\",\"completion\":\"a\",\"stop_reason\":null}\n\n"},
       {OK("application/stream+json"), "{\"is_finished\":false,\"event_type\":\"text-generation\"}\n"},
