@@ -33,7 +33,8 @@ static inline struct idem_span span_between(const char *from, const char *to)
   return (struct idem_span){from, (size_t)(to - from)};
 }
 
-/* Takes the first line off `rest` and returns it with its newline, if it has one; empty where nothing is left. */
+/* Takes the first line off `rest` and returns it with its newline, if it has one; empty where nothing is
+ * left. */
 static inline struct idem_span span_cut_line(struct idem_span *rest)
 {
   const char *newline = rest->len ? memchr(rest->data, '\n', rest->len) : NULL;

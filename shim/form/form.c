@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A form is a list of parts, in the order in which libcurl sends them. A handle that is given a form shares it
- * with the app, which may go on to change it until the transfer; a copied handle has a copy of its own. So a
- * form lives until its curl_mime is freed and every handle has dropped it, and a part as long as its form.
+ * A form is a list of parts, in the order in which libcurl sends them. A handle that is given a form shares
+ * it with the app, which may go on to change it until the transfer; a copied handle has a copy of its own. So
+ * a form lives until its curl_mime is freed and every handle has dropped it, and a part as long as its form.
  */
 #include "shim/form/form.h"
 
@@ -114,7 +114,7 @@ void form_part_set_headers(struct form_part *part, const struct curl_slist *head
   part->headers = headers;
 }
 
-/* What the content led to is dropped last: freeing a form takes it out of this very part. */
+/* The reader and the parts are dropped last: freeing a form takes it out of this very part. */
 void form_part_clear(struct form_part *part)
 {
   struct form *parts = part->parts;
@@ -192,8 +192,8 @@ static void free_parts(struct form *form)
   form->last = NULL;
 }
 
-/* Takes the form out of the part that it was put into, as libcurl does. Handles that still have it know from now
- * on that nobody can tell what they send. */
+/* Takes the form out of the part that it was put into, as libcurl does. Handles that still have it know from
+ * now on that nobody can tell what they send. */
 void form_forget(struct form *form)
 {
   struct form_part *owner = form->owner;
@@ -231,7 +231,8 @@ void form_drop(struct form *form)
   free(form);
 }
 
-/* Copies, as curl_easy_duphandle() makes them [Curl_mime_duppart]: everything anew but for the readers' arguments. */
+/* Copies, as curl_easy_duphandle() makes them [Curl_mime_duppart]: everything anew but for the readers'
+ * arguments. */
 
 static bool copy_headers(struct form_part *to, const struct curl_slist *line)
 {
@@ -250,8 +251,8 @@ static bool copy_headers(struct form_part *to, const struct curl_slist *line)
   return !line;
 }
 
-/* Copies what the part is about. A file is looked at anew, as libcurl does; data is shared, for it never changes.
- * False without memory. */
+/* Copies what the part is about. A file is looked at anew, as libcurl does; data is shared, for it never
+ * changes. False without memory. */
 static bool copy_content(struct form_part *to, const struct form_part *from)
 {
   switch ((enum part_kind)from->kind) {

@@ -67,7 +67,7 @@ struct form *form_of_list(const struct curl_httppost *list, const struct libcurl
 /* Remembers a curl_mime. Without memory it is not remembered. */
 void form_track(curl_mime *mime, const struct libcurl *lib);
 
-/* What is known of a form or part of the app's; NULL for one that is not remembered. Takes the map's lock. */
+/* Finds a form or part of the app's; NULL for one that is not remembered. Takes the map's lock. */
 struct form *form_find(const curl_mime *mime);
 struct form_part *form_part_find(const curl_mimepart *part);
 
@@ -80,7 +80,8 @@ void form_add_part(struct form *form, const curl_mimepart *part);
 /* A new part, which is not in the table; NULL without memory. */
 struct form_part *form_append(struct form *form);
 
-/* Texts are copied, and NULL takes them away; `text` is one of the part's own. Header lines stay the app's. */
+/* Texts are copied, and NULL takes them away; `text` is one of the part's own. Header lines stay the
+ * app's. */
 void form_part_set_text(struct form_part *part, char **text, const char *value);
 void form_part_set_headers(struct form_part *part, const struct curl_slist *headers);
 
@@ -101,7 +102,7 @@ void form_drop(struct form *form);
 /* The app's curl_mime; NULL for a copy, which has one inside libcurl that nobody can name. */
 curl_mime *form_real(const struct form *form);
 
-/* Before curl_easy_duphandle(), which gives the copy the same readers. */
+/* Call it before curl_easy_duphandle(), which gives the copy the same readers. */
 void form_share_readers(const struct form *form);
 
 /* For a fork alone: locks and unlocks what finds forms. */

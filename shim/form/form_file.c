@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a file was when it was read. The change time cannot be set back by anybody. */
+/* A file as it was when it was read. The change time cannot be set back by anybody. */
 struct form_file {
   char *path;
   dev_t device;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was read ahead is kept from the reader's beginning. libcurl then has it from us, byte for byte, and goes
- * on with the app's reader where ours stopped, or is told the verdict that ended it. `begun`, `kept` and `whole`
- * say where the app's reader stands; only a successful seek makes it new.
+ * What was read ahead is kept from the reader's beginning. libcurl then has it from us, byte for byte, and
+ * goes on with the app's reader where ours stopped, or is told the verdict that ended it. `begun`, `kept` and
+ * `whole` say where the app's reader stands; only a successful seek makes it new.
  */
 #include "shim/form/form_reader.h"
 
@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As much as libcurl has room for by default [UPLOADBUFFER_DEFAULT]. */
+/* libcurl has so much room by default [UPLOADBUFFER_DEFAULT]. */
 #define READ_SIZE 65536u
 
-/* What libcurl takes for a failed read, whatever the room. */
+/* libcurl takes this for a failed read, whatever the room. */
 #define READ_FAILED ((size_t)-1)
 
 struct form_reader *form_reader_new(curl_off_t size, curl_read_callback read, curl_seek_callback seek,
@@ -152,7 +152,8 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
   return reader->read_app(into, size, count, reader->arg);
 }
 
-/* libcurl rewinds for a redirect or a fresh connection. Within what was read ahead the app need not be asked. */
+/* libcurl rewinds for a redirect or a fresh connection. Within what was read ahead the app need not be
+ * asked. */
 int form_reader_seek(void *arg, curl_off_t offset, int origin)
 {
   struct form_reader *reader = arg;

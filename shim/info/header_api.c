@@ -2,10 +2,10 @@
 /*
  * The header API of libcurl 7.83 over delivered header blocks [lib/headers.c].
  *
- * An index is made when the app first asks: a copy of the blocks in which names and values are cut out, and an
- * entry for each. What the app holds of it must stay, so it is one allocation with room for every line, and in
- * the middle of a delivery it is read on from where it was. libcurl numbers the requests: a redirect or a
- * challenge ends one, an interim answer does not.
+ * An index is made when the app first asks: a copy of the blocks in which names and values are cut out, and
+ * an entry for each. What the app holds of it must stay, so it is one allocation with room for every line,
+ * and in the middle of a delivery it is read on from where it was. libcurl numbers the requests: a redirect
+ * or a challenge ends one, an interim answer does not.
  */
 #include "shim/base/http_header.h"
 #include "shim/info/info.h"
@@ -18,8 +18,8 @@
 #define ORIGIN_RESERVED (1u << 27)
 #define ORIGIN_ALL      (CURLH_HEADER | CURLH_TRAILER | CURLH_CONNECT | CURLH_1XX | CURLH_PSEUDO)
 
-/* A header, or what stands for one. It is what the app's struct curl_header has as its anchor, so that the next
- * one is found from it. */
+/* A header, or what stands for one. It is what the app's struct curl_header has as its anchor, so that the
+ * next one is found from it. */
 struct header_entry {
   const char *name;
   char *value; /* both in the index's text, but for the name of a pseudo header */
@@ -98,7 +98,7 @@ static void begin_block(struct header_index *index, char *line, size_t len)
   add_entry(index, ":status", value, CURLH_PSEUDO);
 }
 
-/* What HTTP calls optional white space. */
+/* Blanks and tabs are the optional white space of HTTP. */
 static bool is_blank(char c)
 {
   return c == ' ' || c == '\t';
@@ -183,7 +183,8 @@ static bool matches(const struct header_entry *entry, const char *name, unsigned
          (!name || strcasecmp(entry->name, name) == 0);
 }
 
-/* Until 8.0 libcurl had one place for what it gives: `place` is that of curl_easy_header() or of _nextheader(). */
+/* Fills what the app is given. `place` is that of curl_easy_header() or of _nextheader(); libcurl until 8.0
+ * had one place for both. */
 static struct curl_header *give(struct info *replay, size_t place, struct header_entry *entry, size_t number,
                                 size_t amount)
 {

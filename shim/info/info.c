@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One table says for each info where its answer comes from. In the middle of a delivery the answer also
- * depends on how far the header has passed: libcurl learns most of what it tells from header lines, and an app
- * that asks in its header callback sees them come.
+ * depends on how far the header has passed: libcurl learns most of what it tells from header lines, and an
+ * app that asks in its header callback sees them come.
  */
 #include "shim/info/info.h"
 
@@ -27,7 +27,7 @@ enum info_source {
   SOURCE_CERTIFICATES,
 };
 
-/* As info_record.h explains them. */
+/* When an info is known; info_record.h explains it. */
 enum info_when { WHEN_FIXED, WHEN_CONNECTED, WHEN_GROWS, WHEN_PARSED };
 
 struct info_row {
@@ -90,8 +90,8 @@ const char *info_refuses(const struct shadow *shadow, const struct idem_answer *
   return header_redirects(answer->status, answer->headers) ? "the answer is a redirect" : NULL;
 }
 
-/* The app may hold texts and headers of the last delivery until it makes another transfer: now. The two buffers
- * stay for the next one, so that a hit like the last one allocates nothing. */
+/* The app may hold texts and headers of the last delivery until it makes another transfer: now. The two
+ * buffers stay for the next one, so that a hit like the last one allocates nothing. */
 struct info *info_begin(struct shadow *shadow)
 {
   struct info *replay = shadow->info;
@@ -174,7 +174,7 @@ int64_t info_number(const struct info *replay, CURLINFO which, int64_t fallback)
   return info_record_number(span_of_buffer(&replay->facts), which, fallback);
 }
 
-/* What is known in the middle of a delivery. */
+/* In the middle of a delivery. */
 
 /* True if the field that an info comes from has passed. Those that only the end of the transfer tells come
  * from nowhere. The table has no pointers: each would be a relocation in every program that is started. */
@@ -203,7 +203,8 @@ static bool has_passed(const struct info *replay, unsigned number)
   return true;
 }
 
-/* The redirects of the blocks that have begun; `all` in the end, for a challenge has a block of its own too. */
+/* The redirects of the blocks that have begun; `all` in the end, for a challenge has a block of its own
+ * too. */
 static int64_t redirects_yet(const struct info *replay, int64_t all)
 {
   struct idem_span rest = {replay->headers.data, replay->passed}, line;
@@ -278,7 +279,8 @@ static int64_t elapsed_us(const struct shadow *shadow)
   return us > 0 ? us : 1;
 }
 
-/* The certificates of the live handshake. libcurl tells none, and never NULL, where they were not asked for. */
+/* The certificates of the live handshake. libcurl tells none, and never NULL, where they were not asked
+ * for. */
 static const struct curl_certinfo *certificates(const struct shadow *shadow)
 {
   static const struct curl_certinfo none;
@@ -330,8 +332,8 @@ static bool give_number(CURLINFO info, int64_t value, void *out)
   return true;
 }
 
-/* A tape has the times of the live call. Under transport libcurl has its own; and what neither knows is told from
- * the facts, or is the real handle's business. */
+/* A tape has the times of the live call. Under transport libcurl has its own; and what neither knows is told
+ * from the facts, or is the real handle's business. */
 bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out)
 {
   const struct info *replay = shadow->info;

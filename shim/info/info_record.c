@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A fact is its number and length, two bytes each, and then so many bytes. No info has the two last numbers. */
+/* A fact is its number and length, two bytes each, and then so many bytes. No info has the two last
+ * numbers. */
 #define FACT_HEAD     4u
 #define DATE_FACT     CURLINFO_NONE
 #define TRAILERS_FACT ((CURLINFO)0xfffe)

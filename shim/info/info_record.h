@@ -12,8 +12,8 @@
  * A replay tells these facts again, as the libcurl of the live call did: the connection that was made, what a
  * proxy said, how much came over the network. Numbers are in the byte order of the machine, as all of the
  * store. A record from elsewhere, or one that is cut, has fewer facts and is never read past its end. What
- * writes into a buffer returns false without memory. Nothing here takes a lock; collecting asks libcurl, so it
- * belongs to the handle's thread.
+ * writes into a buffer returns false without memory. Nothing here takes a lock; collecting asks libcurl, so
+ * it belongs to the handle's thread.
  */
 #ifndef IDEMSHIM_SHIM_INFO_RECORD_H
 #define IDEMSHIM_SHIM_INFO_RECORD_H
@@ -88,7 +88,8 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
  * holds the credential of the URL's query: such an answer is not stored. */
 bool info_record_collect(const struct shadow *shadow, struct buffer *facts);
 
-/* Its times and speeds, which only a tape keeps: a replay from the store tells its own. */
+/* Appends the times and speeds of that transfer, which only a tape keeps: a replay from the store tells its
+ * own. */
 bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts);
 
 /* Appends one fact, for an answer that we make ourselves. */
@@ -104,7 +105,8 @@ const char *info_record_date(struct idem_span facts); /* or NULL */
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
 struct idem_span info_record_trailers(struct idem_span facts);
 
-/* The first fact of this number. `fallback`, NULL or a NULL span is returned where there is none of its kind. */
+/* The first fact of this number. `fallback`, NULL or a NULL span is returned where there is none of its
+ * kind. */
 int64_t info_record_number(struct idem_span facts, CURLINFO info, int64_t fallback);
 const char *info_record_text(struct idem_span facts, CURLINFO info);
 struct idem_span info_record_find(struct idem_span facts, CURLINFO info);

@@ -28,8 +28,8 @@ static void give_up(struct tee *tee, const char *reason)
     tee_release(tee);
 }
 
-/* Keeps a piece of the body, and when it came; a tape wants that by a finer clock. It is kept before the app has seen
- * it, for a callback may write into what it is given. */
+/* Keeps a piece of the body, and when it came; a tape wants that by a finer clock. It is kept before the app
+ * has seen it, for a callback may write into what it is given. */
 static void keep_body(struct tee *tee, const char *data, size_t len)
 {
   struct tape_chunk moment = {.at_us = (uint64_t)(monotonic_us() - tee->started_us), .len = len};
@@ -95,8 +95,8 @@ static void note_first_byte(struct tee *tee)
     tee->first_us = monotonic_us() - tee->started_us;
 }
 
-/* Gives the app a piece, and returns how much it takes. All of it is taken where the app refuses and a listener
- * carries on in its place, and in a copy of the process. */
+/* Gives the app a piece, and returns how much it takes. All of it is taken where the app refuses and a
+ * listener carries on in its place, and in a copy of the process. */
 static size_t offer(struct tee *tee, char *data, size_t len,
                     size_t (*callback)(struct shadow *shadow, char *data, size_t len), const char *name)
 {
@@ -111,7 +111,7 @@ static size_t offer(struct tee *tee, char *data, size_t len,
   return taken;
 }
 
-/* What the app pauses at comes again; what it refuses ends the transfer. */
+/* A piece that the app pauses at comes again; one that it refuses ends the transfer. */
 static size_t on_write(char *data, size_t size, size_t count, void *user)
 {
   struct tee *tee = user;

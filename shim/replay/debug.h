@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * debug: CURLOPT_VERBOSE of a replay. What comes in is told as libcurl would tell it; nothing goes out, and one
- * line of text says why.
+ * debug: CURLOPT_VERBOSE of a replay. What comes in is told as libcurl would tell it; nothing goes out, and
+ * one line of text says why.
  *
  *     debug_announce(request);
  *     debug_before_header(shadow, line, len);
@@ -9,8 +9,8 @@
  *     debug_after_header(shadow, status, line, len);
  *     debug_show(shadow, CURLINFO_DATA_IN, data, len);
  *
- * All of them do nothing for an app that does not want to be told. They run in the thread of the transfer, and
- * what the app's stream does not take is lost, as it is with libcurl.
+ * All of them do nothing for an app that does not want to be told. They run in the thread of the transfer,
+ * and what the app's stream does not take is lost, as it is with libcurl.
  */
 #ifndef IDEMSHIM_SHIM_DEBUG_H
 #define IDEMSHIM_SHIM_DEBUG_H

@@ -2,8 +2,8 @@
 /*
  * A delivery calls the app's callbacks in the order in which a transfer of libcurl's does: progress, the
  * header line by line, then the body in the chunks of the live call, each followed by progress. Nothing is
- * copied: a chunk is given to the app where it lies in the store's map. An app may stop it anywhere: by what a
- * callback returns, by a pause, which is waited out here, or by its own timeouts, which are kept as libcurl
+ * copied: a chunk is given to the app where it lies in the store's map. An app may stop it anywhere: by what
+ * a callback returns, by a pause, which is waited out here, or by its own timeouts, which are kept as libcurl
  * would.
  */
 #include "shim/replay/direct.h"
@@ -50,8 +50,8 @@ static void unpin(struct delivery *d)
   d->unpinned = true;
 }
 
-/* What the app may do between two pieces: its progress callback is asked, and its time may be up. A tape says
- * itself when a call is out of time. */
+/* Asks the app between two pieces: its progress callback may end the call, and its time may be up. A tape
+ * says itself when a call is out of time. */
 static CURLcode poll_app(struct delivery *d)
 {
   int64_t limit_ms = (long)d->shadow->slot[SLOT_TIMEOUT_MS];
@@ -80,8 +80,8 @@ CURLcode direct_hold(struct delivery *d)
   return code;
 }
 
-/* Counts what has come off the network for the part that the app has been given: of a body that was decoded on
- * its way, as large a share. */
+/* Counts what has come off the network for the part that the app has been given: of a body that was decoded
+ * on its way, as large a share. */
 static void count_body(struct delivery *d)
 {
   int64_t len = (int64_t)d->request->op.answer.body.len, counted = (int64_t)d->offered;
@@ -122,8 +122,8 @@ static CURLcode wait_for(struct delivery *d, int64_t at_us)
 static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
 {
   const struct idem_answer *answer = &d->request->op.answer;
-  /* libcurl counts before the app has a piece; since 8.5, and chunks of HTTP/1.1 always, when the app has taken
-   * it, or has put it off. */
+  /* libcurl counts before the app has a piece; since 8.5, and chunks of HTTP/1.1 always, when the app has
+   * taken it, or has put it off. */
   bool counts_first =
       d->shadow->lib->version < 0x080500 && !(d->length < 0 && header_is_chunked(answer->headers));
   CURLcode code = CURLE_OK;

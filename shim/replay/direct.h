@@ -7,9 +7,9 @@
  *       return code;                           // what curl_easy_perform() returns
  *
  * What an app could tell from a real transfer has no place here (sockets, cookies, redirects that are not
- * followed): direct_refuses() says so, and transport/ or a live call is left. A delivery runs in the thread of
- * curl_easy_perform(), blocks as it does, and takes no lock. It allocates nothing on a handle that has had an
- * answer of that size before; without memory nothing is delivered.
+ * followed): direct_refuses() says so, and transport/ or a live call is left. A delivery runs in the thread
+ * of curl_easy_perform(), blocks as it does, and takes no lock. It allocates nothing on a handle that has had
+ * an answer of that size before; without memory nothing is delivered.
  */
 #ifndef IDEMSHIM_SHIM_DIRECT_H
 #define IDEMSHIM_SHIM_DIRECT_H
@@ -21,8 +21,8 @@
 const char *direct_refuses(const struct request *request, const struct idem_answer *answer);
 
 /*
- * Gives `request->op.answer` to the app. `marks` are header lines that go in before the blank line that ends the
- * last header; may be "". Returns false, with nothing delivered, when there is no memory; else the app's
+ * Gives `request->op.answer` to the app. `marks` are header lines that go in before the blank line that ends
+ * the last header; may be "". Returns false, with nothing delivered, when there is no memory; else the app's
  * result is in `result`.
  */
 bool direct_deliver(struct request *request, const char *marks, CURLcode *result);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The header of a direct delivery, as each version of libcurl passes its lines. Versions differ in what they do
- * with lines that come while the app has paused, and in when FAILONERROR ends the transfer.
+ * The header of a direct delivery, as each version of libcurl passes its lines. Versions differ in what they
+ * do with lines that come while the app has paused, and in when FAILONERROR ends the transfer.
  */
 #include "shim/replay/direct_internal.h"
 
@@ -10,7 +10,7 @@
 #include "shim/info/info.h"
 #include "shim/replay/debug.h"
 
-/* Until 8.7 libcurl lays what comes during a pause together; since 7.83 but for a status line [sendf.c,
+/* libcurl until 8.7 lays what comes during a pause together; since 7.83 but for a status line [sendf.c,
  * pausewrite]. The line then reaches to the end of its block, the blank line included. */
 static struct idem_span held_line(struct delivery *d, struct idem_span line)
 {
@@ -65,8 +65,8 @@ bool direct_fails_on_error(const struct delivery *d)
   return d->shadow->slot[SLOT_FAILONERROR] && d->request->op.answer.status >= 400 && !d->request->tape.played;
 }
 
-/* Until 7.75 in the words of the status line [http.c, print_http_error]; since 8.8 before the length of the
- * body is looked at. */
+/* The error is told until 7.75 in the words of the status line [http.c, print_http_error]; since 8.8 before
+ * the length of the body is looked at. */
 CURLcode direct_fail_on_error(struct delivery *d)
 {
   unsigned version = d->shadow->lib->version;
@@ -89,7 +89,7 @@ CURLcode direct_headers(struct delivery *d)
     struct idem_span line = span_cut_line(&rest);
     int status = header_status(line.data, line.len);
     info->status = status ? status : info->status;
-    /* Until 7.75 FAILONERROR ends it at the status line, of which the app sees nothing. */
+    /* FAILONERROR ended it until 7.75 at the status line, of which the app sees nothing. */
     if (status >= 400 && d->shadow->lib->version < 0x074b00 && direct_fails_on_error(d)) {
       pass(d, line);
       return direct_fail_on_error(d);

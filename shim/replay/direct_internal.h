@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * direct_internal: a direct delivery under way, which direct.c drives and whose header direct_header.c passes.
- * It lies on the stack of direct_deliver(), and ends with it.
+ * direct_internal: a direct delivery under way, which direct.c drives and whose header direct_header.c
+ * passes. It lies on the stack of direct_deliver(), and ends with it.
  */
 #ifndef IDEMSHIM_SHIM_DIRECT_INTERNAL_H
 #define IDEMSHIM_SHIM_DIRECT_INTERNAL_H

@@ -52,7 +52,8 @@ static bool add_facts(struct buffer *facts, const struct request *request, const
 {
   const struct shadow *shadow = request->shadow;
   bool https = shadow->parts.https;
-  /* As each version writes it [lib/http.c, Curl_handler_http]; the curl tool shows no header without it. */
+  /* The scheme is as each version writes it [lib/http.c, Curl_handler_http]; the curl tool shows no header
+   * without it. */
   const char *scheme = https ? "https" : "http";
   if (shadow->lib->version < 0x080800)
     scheme = https ? "HTTPS" : "HTTP";

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * own_answers: what the shim itself says to the app: the header lines that mark a replay (mark=), and whole answers in
- * the place of one that cannot be given: application/problem+json (RFC 9457), delivered like any other.
+ * own_answers: what the shim itself says to the app: the header lines that mark a replay (mark=), and whole
+ * answers in the place of one that cannot be given: application/problem+json (RFC 9457), delivered like any
+ * other.
  *
  *     char marks[OWN_ANSWERS_MARKS_SIZE];
  *     own_answers_mark(request, marks);                       // "" or lines, each with its CRLF
@@ -22,7 +23,8 @@
 
 #define OWN_ANSWERS_MARKS_SIZE 192
 
-/* Writes the marks of `request->op.answer`, each line with its CRLF; "" if the rule or the answer has none. */
+/* Writes the marks of `request->op.answer`, each line with its CRLF; "" if the rule or the answer has
+ * none. */
 void own_answers_mark(const struct request *request, char marks[OWN_ANSWERS_MARKS_SIZE]);
 
 struct own_answer {

@@ -63,8 +63,8 @@ static curl_off_t per_second(curl_off_t bytes, int64_t us)
   return us > 0 ? bytes * 1000000 / us : 0;
 }
 
-/* Draws libcurl's meter, as the curl tool shows it when its output does not go to a terminal [lib/progress.c]. It
- * has two lines in a replay: what is known before the first byte, and the end. */
+/* Draws libcurl's meter, as the curl tool shows it when its output does not go to a terminal
+ * [lib/progress.c]. It has two lines in a replay: what is known before the first byte, and the end. */
 static void draw_meter(struct shadow *shadow, const struct progress *p)
 {
   FILE *to = (FILE *)shadow->slot[SLOT_STDERR];

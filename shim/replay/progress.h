@@ -7,8 +7,8 @@
  *     progress.down += len;
  *     code = progress_update(shadow, &progress);      // CURLE_ABORTED_BY_CALLBACK: the app wants no more
  *
- * An app may end its transfer here and only here, so whoever waits asks again and again. Everything happens in
- * the thread of the transfer; there is no memory to run out of.
+ * An app may end its transfer here and only here, so whoever waits asks again and again. Everything happens
+ * in the thread of the transfer; there is no memory to run out of.
  */
 #ifndef IDEMSHIM_SHIM_PROGRESS_H
 #define IDEMSHIM_SHIM_PROGRESS_H
@@ -25,7 +25,7 @@ struct progress {
  * the error buffer. */
 CURLcode progress_update(struct shadow *shadow, const struct progress *progress);
 
-/* What the app's callback says; CURL_PROGRESSFUNC_CONTINUE if it has none. */
+/* Returns what the app's callback says; CURL_PROGRESSFUNC_CONTINUE if it has none. */
 int progress_ask(struct shadow *shadow, const struct progress *progress);
 
 #endif

@@ -10,9 +10,9 @@
  *     code = stream_follow_settle(request);  // op.answer is the whole of it, from the store if it is there
  *
  * A follower sends nothing upstream, whatever becomes of its owner: if that dies in the middle, the follower
- * ends with an error as it would at a lost connection. It belongs to the request and to its thread; the feeder
- * refreshes it under its own lock. Without memory, and where the spool cannot be read, the call waits for the
- * whole answer.
+ * ends with an error as it would at a lost connection. It belongs to the request and to its thread; the
+ * feeder refreshes it under its own lock. Without memory, and where the spool cannot be read, the call waits
+ * for the whole answer.
  */
 #ifndef IDEMSHIM_SHIM_STREAM_FOLLOW_H
 #define IDEMSHIM_SHIM_STREAM_FOLLOW_H
@@ -30,7 +30,7 @@ struct stream_follow {
 bool stream_follow_has_begun(struct request *request);
 
 void stream_follow_join(struct request *request);
-/* This answer cannot be given to this handle while it comes: it waits for the whole. */
+/* Gives the stream up: this handle cannot be given this answer while it comes, and waits for the whole. */
 void stream_follow_refuse(struct request *request);
 
 /* True if more may come. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A read callback is a stream that can be read once, and both the key and libcurl need its bytes. So the body
- * is read ahead until its end or a limit, in the pieces that libcurl would ask for, and given to libcurl later
- * by a callback of ours: in the same pieces, with the same verdict at the end, or going on with the app's
- * reader where the reading ahead has stopped. A rewind that we cannot serve goes to the app; from then on
- * everything comes from its reader.
+ * is read ahead until its end or a limit, in the pieces that libcurl would ask for, and given to libcurl
+ * later by a callback of ours: in the same pieces, with the same verdict at the end, or going on with the
+ * app's reader where the reading ahead has stopped. A rewind that we cannot serve goes to the app; from then
+ * on everything comes from its reader.
  */
 #include "shim/request/body.h"
 
@@ -31,18 +31,18 @@ static bool is_chunked(const struct shadow *shadow)
   return false;
 }
 
-/* As the app has set it; negative: not at all. */
+/* The size that the app has set; negative: none. */
 static int64_t expected_size(const struct shadow *shadow)
 {
   return (int64_t)
       shadow->slot[shadow->request == HTTP_PUT ? SLOT_INFILESIZE_LARGE : SLOT_POSTFIELDSIZE_LARGE];
 }
 
-/* What libcurl takes for neither bytes nor a verdict, whatever the room: it ends the call with
+/* libcurl takes this for neither bytes nor a verdict, whatever the room, and ends the call with
  * CURLE_READ_ERROR. */
 #define FUNNY_VALUE ((size_t)-1)
 
-/* As libcurl would ask: since 8.7 not for more than is missing of the announced size. */
+/* How much libcurl would ask for: since 8.7 not more than is missing of the announced size. */
 static size_t next_room(const struct body *body)
 {
   int64_t expected = body->chunked ? -1 : expected_size(body->shadow),

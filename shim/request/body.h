@@ -45,7 +45,7 @@ void body_open(struct body *body, uint64_t limit);
 /* Puts our reader in the place of the app's for one transfer. Does nothing for a body that was not fed. */
 void body_attach(struct body *body);
 
-/* After the transfer: notes if a form that was sent is not the one that the call was named by. */
+/* Notes, after the transfer, if a form that was sent is not the one that the call was named by. */
 void body_detach(const struct body *body);
 
 void body_release(struct body *body);

@@ -61,7 +61,7 @@ static bool cut(char *line, char *parts[PART_COUNT])
   return parts[NAME] != NULL;
 }
 
-/* Whose cookies go along: a Host: line has its say there, without its port [cookie.c]. */
+/* The host whose cookies go along: a Host: line has its say there, without its port [cookie.c]. */
 static struct idem_span cookie_host(const struct shadow *shadow, const char *host_line)
 {
   const char *value = host_line ? strchr(host_line, ':') + 1 : "";
@@ -86,8 +86,8 @@ static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
   return len == host_len || (strcmp(parts[TAILMATCH], "TRUE") == 0 && host[host_len - len - 1] == '.');
 }
 
-/* Gives libcurl the cookie of a line of its jar once more, with TRUE in the place of its FALSE, if it is the one
- * of this name and host. */
+/* Gives libcurl the cookie of a line of its jar once more, with TRUE in the place of its FALSE, if it is the
+ * one of this name and host. */
 static void secure(const struct shadow *shadow, struct idem_span host, const char *line,
                    struct idem_span name)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text is what libcurl would send, part for part, so that two forms have one text only if a server is sent
- * the same. Whatever makes that doubtful (a part of unknown content, a file that cannot be read) is noted as
- * the reason why the call cannot be named, and ends the work.
+ * The text is what libcurl would send, part for part, so that two forms have one text only if a server is
+ * sent the same. Whatever makes that doubtful (a part of unknown content, a file that cannot be read) is
+ * noted as the reason why the call cannot be named, and ends the work.
  */
 #include "shim/request/form_body.h"
 
@@ -18,7 +18,8 @@
 /* Deeper forms than this are not for any server, and threads may have small stacks. */
 #define DEPTH_MAX 16u
 
-/* Notes the first reason why the call cannot be named; NULL is none. Nothing is added to the text from then on. */
+/* Notes the first reason why the call cannot be named; NULL is none. Nothing is added to the text from then
+ * on. */
 static void fail(struct form_body *body, const char *reason)
 {
   if (!body->reason)
@@ -125,7 +126,8 @@ static void add_quoted(struct form_body *body, const char *before, const char *t
   add_text(body, "\"");
 }
 
-/* Writes Content-Disposition as libcurl decides on it: a part without a name has one only as an attachment. */
+/* Writes Content-Disposition as libcurl decides on it: a part without a name has one only as an
+ * attachment. */
 static void add_disposition(struct form_body *body, const struct form_part *part, const char *disposition,
                             const char *type)
 {
@@ -150,8 +152,8 @@ static void add_line(struct form_body *body, const char *name, const char *value
   add_text(body, "\r\n");
 }
 
-/* The header of a part as libcurl writes it [Curl_mime_prepare_headers], with the empty line. `disposition` is
- * that of its form; NULL: as libcurl finds fit. */
+/* The header of a part as libcurl writes it [Curl_mime_prepare_headers], with the empty line. `disposition`
+ * is that of its form; NULL: as libcurl finds fit. */
 static void add_headers(struct form_body *body, const struct form_part *part, const char *disposition)
 {
   const char *type = part->type ? part->type : header_value(part->headers, "Content-Type");

@@ -15,8 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* Building. Texts grow in the request's own rooms, so that a hit allocates nothing; once one does not fit, its
- * `len` is more than the room. */
+/* Building. Texts grow in the request's own rooms, so that a hit allocates nothing; once one does not fit,
+ * its `len` is more than the room. */
 struct text {
   char *at;
   size_t len, room;
@@ -55,8 +55,8 @@ static bool fits(const struct text *text)
   return text->len <= text->room;
 }
 
-/* Puts a text that is complete where the store looks for it. What did not fit is nothing, for the log would read
- * past its end; `reason` is then returned. */
+/* Puts a text that is complete where the store looks for it. What did not fit is nothing, for the log would
+ * read past its end; `reason` is then returned. */
 static const char *take_text(struct idem_span *span, const struct text *text, const char *reason)
 {
   *span = (struct idem_span){text->at, fits(text) ? text->len : 0};
@@ -148,7 +148,8 @@ static const char *build_origin(struct request *request)
   return take_text(&request->bytes.origin, &text, "origin too long");
 }
 
-/* A key cannot know whether the answer came by a redirect, so what decides that counts wherever one is followed. */
+/* A key cannot know whether the answer came by a redirect, so what decides that counts wherever one is
+ * followed. */
 static void add_redirects(struct text *text, const struct shadow *shadow)
 {
   static const struct {
@@ -165,8 +166,8 @@ static void add_redirects(struct text *text, const struct shadow *shadow)
   add_pair(text, ";redirect-protocols:", (const char *)shadow_value(shadow, CURLOPT_REDIR_PROTOCOLS_STR));
 }
 
-/* The shape is what decides the bytes of an answer besides the request: which codings the client undoes, which
- * part it asks for, which redirects it follows. */
+/* The shape is what decides the bytes of an answer besides the request: which codings the client undoes,
+ * which part it asks for, which redirects it follows. */
 static const char *build_shape(struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -214,8 +215,8 @@ static bool add_header(struct request *request, struct text *text, struct idem_s
   return true;
 }
 
-/* One line of the app's, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all, and
- * "Name;" is sent without a value. */
+/* One line of the app's, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all,
+ * and "Name;" is sent without a value. */
 static bool add_line(struct request *request, struct text *text, const char *line)
 {
   const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
@@ -234,7 +235,7 @@ static bool add_line(struct request *request, struct text *text, const char *lin
   return true;
 }
 
-/* What libcurl adds where the app says nothing of it, and what it makes of options. */
+/* Adds what libcurl adds where the app says nothing of it, and what it makes of options. */
 static bool add_own_headers(struct request *request, struct text *text)
 {
   const struct shadow *shadow = request->shadow;
@@ -267,7 +268,7 @@ static const char *build_headers(struct request *request)
   return complete && add_own_headers(request, &text) ? NULL : "too many headers, or too long ones";
 }
 
-/* Who is asking, as far as it was not said in a header. */
+/* Credentials say who is asking, as far as it was not said in a header. */
 static void build_credentials(struct request *request)
 {
   static const uint8_t slots[] = {SLOT_USERPWD,        SLOT_USERNAME,  SLOT_PASSWORD,
@@ -307,7 +308,8 @@ static bool protocol_allowed(const struct shadow *shadow)
   return shadow->slot[SLOT_PROTOCOLS] & (https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
 }
 
-/* Cookies of the option and of libcurl's engine are credentials: they say who asks, as a Cookie header does. */
+/* Cookies of the option and of libcurl's engine are credentials: they say who asks, as a Cookie header
+ * does. */
 static const char *build_cookies(struct request *request)
 {
   const struct shadow *shadow = request->shadow;

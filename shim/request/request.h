@@ -8,10 +8,10 @@
  *     request_leave(&request, true);
  *     request_release(&request);
  *
- * The store wants one plain struct, and libcurl has no getters: request_open() makes the one of the shadow, without a
- * copy of what lies there already. It is good for as long as the app changes nothing that it points at
- * (shadow->disturbed). A request lives on the stack until it has to last longer than a direct hit; opening one that
- * carries its body in POSTFIELDS allocates nothing. It belongs to its handle's thread.
+ * The store wants one plain struct, and libcurl has no getters: request_open() makes the one of the shadow,
+ * without a copy of what lies there already. It is good for as long as the app changes nothing that it points
+ * at (shadow->disturbed). A request lives on the stack until it has to last longer than a direct hit; opening
+ * one that carries its body in POSTFIELDS allocates nothing. It belongs to its handle's thread.
  */
 #ifndef IDEMSHIM_SHIM_REQUEST_H
 #define IDEMSHIM_SHIM_REQUEST_H
@@ -78,7 +78,7 @@ int64_t request_chunk_us(const struct request *request, size_t i);
  * against the app's. */
 void request_limit_time(const struct request *request);
 
-/* What became of the call, for the log. `status` 0 and `ms` negative are left out. */
+/* Tells the log what became of the call. `status` 0 and `ms` negative are left out. */
 void request_event(const struct request *request, const char *name, const char *reason, int status,
                    int64_t ms);
 

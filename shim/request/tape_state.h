@@ -24,7 +24,7 @@ struct ending {
   int64_t at_us;    /* after the start of the live call */
 };
 
-/* What an edited answer points into (IDEMSHIM_REPLAY_EDIT). */
+/* The memory that an edited answer points into (IDEMSHIM_REPLAY_EDIT). */
 struct edit {
   struct buffer body, headers, facts;
 };

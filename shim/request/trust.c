@@ -8,7 +8,7 @@
 /* NATIVE_CA, and what SSL_OPTIONS says of revocation and of chains that end early. */
 enum { TRUST_BITS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 };
 
-/* What is asked of the server and of an https proxy, in the order of the text. */
+/* The demands on the server and on an https proxy, in the order of the text. */
 enum demand_kind { UNLESS_SET, TEXT, CA_FILE, CA_DIR, BITS };
 static const struct {
   char name[12]; /* no pointer, which would be a relocation in every program that is started */

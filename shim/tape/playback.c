@@ -69,9 +69,9 @@ static bool put_sizes(struct buffer *to, const struct idem_answer *answer, size_
          info_record_add_number(to, CURLINFO_HEADER_SIZE, header) && buffer_append(to, facts.data, facts.len);
 }
 
-/* True if there is a file for exchange `number`. Then the answer has its bytes as the body, and their number in
- * Content-Length and in what getinfo tells; all else stays as it was recorded. A file that cannot be read is
- * said, and changes nothing. */
+/* True if there is a file for exchange `number`. Then the answer has its bytes as the body, and their number
+ * in Content-Length and in what getinfo tells; all else stays as it was recorded. A file that cannot be read
+ * is said, and changes nothing. */
 static bool edit_apply(struct edit *edit, uint64_t number, struct idem_answer *answer)
 {
   char name[4096];
@@ -131,8 +131,8 @@ static bool take_outcome(struct request *request, uint64_t number)
     tape->ending.code = CURLE_PARTIAL_FILE;
     tell(request, "truncated");
   }
-  /* The lengths that the delivery goes by; the times are on the tape. An edited body is one chunk, at the time
-   * of the first. */
+  /* The lengths that the delivery goes by; the times are on the tape. An edited body is one chunk, at the
+   * time of the first. */
   struct idem_answer *answer = &request->op.answer;
   size_t count = edited ? answer->body.len != 0 : outcome->chunk_count;
   struct idem_chunk *chunks = tape->chunks = calloc(count + 1, sizeof(*chunks));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tape is told of what the app saw, and when it saw it: not of when the bytes came to us. So the chunks of a
- * replay have times of their own, and a call that was joined has those of the call that it followed.
+ * A tape is told of what the app saw, and when it saw it: not of when the bytes came to us. So the chunks of
+ * a replay have times of their own, and a call that was joined has those of the call that it followed.
  */
 #include "shim/tape/recorder.h"
 
@@ -27,8 +27,8 @@ void recorder_begin(struct request *request)
 /* More than all of them take, as a rule. */
 #define FACTS_ROOM 1024
 
-/* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. Without memory there
- * are fewer facts. */
+/* A credential in a redirect keeps an answer from being stored; a tape has it blotted out. Without memory
+ * there are fewer facts. */
 static void collect_facts(const struct request *request, struct buffer *facts)
 {
   buffer_reserve(facts, FACTS_ROOM);

@@ -5,9 +5,9 @@
  * transport takes it off the list first. The thread ends with the last entry, so that a program which is done
  * with replays has no thread of ours.
  *
- * When an owner is done, one follower in each multi is poked and looks for all of them: if there is an answer the
- * others are poked then, and if not it is the next owner, and they wait on. To poke them all for each owner would be
- * a million pokes for a thousand identical calls that upstream refuses.
+ * When an owner is done, one follower in each multi is poked and looks for all of them: if there is an answer
+ * the others are poked then, and if not it is the next owner, and they wait on. To poke them all for each
+ * owner would be a million pokes for a thousand identical calls that upstream refuses.
  */
 #include "shim/transport/feeder.h"
 

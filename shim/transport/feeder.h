@@ -10,8 +10,9 @@
  *     feeder_forget(transport);                // before its socket is closed
  *
  * It sends into the transport's socket, which is what wakes the app's event loop, and touches nothing else of
- * the app's. It blocks all signals, for the app does not know it. Any thread may call this; the store is asked
- * under the feeder's lock. Where no thread can be made, chunks come at once, and what would follow is refused.
+ * the app's. It blocks all signals, for the app does not know it. Any thread may call this; the store is
+ * asked under the feeder's lock. Where no thread can be made, chunks come at once, and what would follow is
+ * refused.
  */
 #ifndef IDEMSHIM_SHIM_FEEDER_H
 #define IDEMSHIM_SHIM_FEEDER_H
@@ -29,8 +30,8 @@ bool feeder_follow(struct transport *transport);
  */
 bool feeder_stream(struct transport *transport);
 
-/* An owner in this process is done: in each multi one of its followers is poked now, and not at its next look. What
- * that one finds it tells the others by one of the next two. */
+/* An owner in this process is done: in each multi one of its followers is poked now, and not at its next
+ * look. What that one finds it tells the others by one of the next two. */
 void feeder_owner_ended(const uint8_t key[IDEM_KEY_SIZE]);
 void feeder_answered(const uint8_t key[IDEM_KEY_SIZE]);
 void feeder_owned(const struct request *request);

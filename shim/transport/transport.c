@@ -3,8 +3,9 @@
  * The life of a transport: the options that lead libcurl to our socket, the callbacks that stand before the
  * app's, and the end, where everything is as the app left it.
  *
- * libcurl is given another header than the app (transport_header.h). So our header callback counts the lines of
- * the wire, and passes on the record's lines with the same numbers; what the app answers is translated back.
+ * libcurl is given another header than the app (transport_header.h). So our header callback counts the lines
+ * of the wire, and passes on the record's lines with the same numbers; what the app answers is translated
+ * back.
  */
 #include "shim/transport/transport.h"
 
@@ -44,10 +45,10 @@ const char *transport_refuses(const struct request *request)
   return reason ? reason : cookies_refuse(shadow, answer->headers, info_was_redirected(answer));
 }
 
-/* What libcurl gives us goes to the app. */
+/* The callbacks: libcurl gives us, and we give the app. */
 
-/* The record's lines for those that libcurl has taken from the wire; moves on over both. The wire has a line for
- * each of the record's, and libcurl may give several at once, or a part of one. */
+/* The record's lines for those that libcurl has taken from the wire; moves on over both. The wire has a line
+ * for each of the record's, and libcurl may give several at once, or a part of one. */
 static struct idem_span lines_of_record(const struct transport *t, struct place *at, size_t wire_len)
 {
   const char *from = t->info->headers.data + at->record;
@@ -62,8 +63,8 @@ static struct idem_span lines_of_record(const struct transport *t, struct place 
   return span_between(from, rest.data);
 }
 
-/* What libcurl is told for a line of `given` bytes, when the app took `taken` of the record's `wanted` bytes in
- * its place. A refusal is noted: libcurl's own words would be about the other line. */
+/* Returns what libcurl is told for a line of `given` bytes, when the app took `taken` of the record's
+ * `wanted` bytes in its place. A refusal is noted: libcurl's own words would be about the other line. */
 static size_t verdict(struct transport *t, bool header, size_t taken, size_t wanted, size_t given)
 {
   if (taken == wanted)
@@ -202,8 +203,8 @@ static int close_socket(void *user, curl_socket_t fd)
   return close(fd);
 }
 
-/* Makes the pair, and gives our end an abstract name that the kernel picks, for libcurl to dial; it has at most
- * eight bytes, which a curl_sockaddr holds. */
+/* Makes the pair, and gives our end an abstract name that the kernel picks, for libcurl to dial; it has at
+ * most eight bytes, which a curl_sockaddr holds. */
 static bool make_pair(struct transport *t)
 {
   struct sockaddr_un any = {.sun_family = AF_UNIX};
@@ -227,8 +228,8 @@ static void close_pair(struct transport *t)
   t->app_end = t->our_end = -1;
 }
 
-/* The URL has the app's host and path, for cookies. Where the host may be known to be https only, it is left out: no
- * cookie is set then. */
+/* The URL has the app's host and path, for cookies. Where the host may be known to be https only, it is left
+ * out: no cookie is set then. */
 static bool make_url(struct transport *t)
 {
   const struct shadow *shadow = t->shadow;
@@ -277,7 +278,7 @@ void transport_hold(struct transport *t)
   override_set(shadow, CURLOPT_TCP_FASTOPEN, 0);
   override_set(shadow, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_WHATEVER);
   override_set(shadow, CURLOPT_HTTPGET, 1);
-  /* Its name decides whose the cookies of the answer are. */
+  /* The host's name decides whose the cookies of the answer are. */
   t->host = (struct curl_slist){.data = (char *)(uintptr_t)t->request->host};
   override_set(shadow, CURLOPT_HTTPHEADER, t->request->host ? &t->host : NULL);
   override_set(shadow, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);

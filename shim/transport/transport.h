@@ -84,7 +84,8 @@ int64_t transport_feed(struct transport *transport);
  * now. */
 bool transport_poke(const struct transport *transport);
 
-/* After the transfer, or when it is given up: options as the app set them, and what getinfo will tell. */
+/* Ends it, after the transfer or when it is given up: options are as the app set them, and getinfo tells the
+ * facts. */
 void transport_disarm(struct transport *transport, CURLcode code);
 
 /* The app has reset the handle in the middle of the transfer: the callbacks stay ours until its end. */

@@ -14,7 +14,8 @@ static bool push(const struct transport *t, const char *data, size_t len)
   return send(t->our_end, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-/* Sends what is left of a text in datagrams, of which `fed` counts the bytes. False where the socket is full. */
+/* Sends what is left of a text in datagrams, of which `fed` counts the bytes. False where the socket is
+ * full. */
 static bool push_rest(const struct transport *t, struct idem_span text, size_t *fed)
 {
   while (*fed < text.len) {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What libcurl is given in the place of a field that it must not see. */
+/* An empty field stands in for one that libcurl must not see. */
 static const struct idem_span no_field = {"x:\r\n", 4};
 
 static bool put(struct buffer *wire, struct idem_span text)
@@ -22,8 +22,8 @@ static bool is_named(struct idem_span line, const char *name)
   return line.len > len && line.data[len] == ':' && strncasecmp(line.data, name, len) == 0;
 }
 
-/* True for fields that steer a connection: ours is steered by nothing but its end, and what libcurl would undo
- * has been undone. */
+/* True for fields that steer a connection: ours is steered by nothing but its end, and what libcurl would
+ * undo has been undone. */
 static bool steers(struct idem_span line)
 {
   static const char *const names[] = {"transfer-encoding", "content-encoding", "connection",
