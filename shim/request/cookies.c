@@ -190,14 +190,60 @@ static bool append_option(const char *option, struct buffer *text)
   return true;
 }
 
+/* True if the jar has a cookie of this one's name, path and domain, whatever its value. */
+static bool has_cookie(const struct curl_slist *jar, char *const parts[PART_COUNT])
+{
+  static const uint8_t identity[] = {DOMAIN, PATH, NAME};
+  for (bool same = false; jar; jar = jar->next) {
+    char *copy = strdup(jar->data), *others[PART_COUNT];
+    same = copy && cut(copy, others);
+    for (size_t i = 0; same && i < sizeof(identity); i++)
+      same = strcmp(others[identity[i]], parts[identity[i]]) == 0;
+    free(copy);
+    if (same)
+      return true;
+  }
+  return false;
+}
+
+/* Deletes the cookie of this line once more: libcurl then has it as one that a server has ended. */
+static void end_cookie(const struct shadow *shadow, const struct curl_slist *jar, const char *line)
+{
+  char *copy = strdup(line), *parts[PART_COUNT], *text;
+  if (copy && cut(copy, parts) && !has_cookie(jar, parts) &&
+      asprintf(&text, "%s\t%s\t%s\t%s\t1\t%s\t%s", parts[DOMAIN], parts[TAILMATCH], parts[PATH],
+               parts[SECURE], parts[NAME], parts[VALUE] ? parts[VALUE] : "") >= 0) {
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
+    free(text);
+  }
+  free(copy);
+}
+
+/* The jar after the transfer's own loading of the cookie files. A cookie that a server has deleted stays in
+ * libcurl's jar as expired, which keeps it from coming out of a file again, for one loading [cookie.c,
+ * remove_expired]. Ours must not be that one: what a second loading would bring back is deleted again. */
+static struct curl_slist *load_files(const struct shadow *shadow)
+{
+  struct curl_slist *jar = NULL, *again = NULL;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &again);
+  for (const struct curl_slist *line = again; line; line = line->next)
+    end_cookie(shadow, jar, line->data);
+  shadow->lib->slist_free_all(again);
+  return jar;
+}
+
 bool cookies_sent(const struct shadow *shadow, const char *host_line, const char *option, struct buffer *text)
 {
   struct curl_slist *jar = NULL;
   bool complete = true;
   if (shadow->cookie_engine || shadow->shared) {
     if (shadow->cookie_file)
-      shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
-    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
+      jar = load_files(shadow);
+    else
+      shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
     complete = append_sorted(shadow, cookie_host(shadow, host_line), jar, text);
     shadow->lib->slist_free_all(jar);
   }

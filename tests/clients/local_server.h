@@ -28,6 +28,7 @@ static struct {
   unsigned connections;  /* so far */
   unsigned connection;   /* of the last request */
   unsigned requests;     /* so far */
+  const char *header;    /* of the next answer besides the usual ones, with its CRLF; NULL: none */
   char request[1 << 16]; /* the last one */
 } server;
 
@@ -54,11 +55,12 @@ static inline void server_answer(int fd, const char *request)
   const char *status = server.redirects                        ? "307 Temporary Redirect\r\nLocation: /there"
                        : strcasestr(request, "\r\nRange: byt") ? "206 Partial\r\nContent-Range: bytes 2-14/15"
                                                                : "200 OK";
-  int len = snprintf(text, sizeof text,
-                     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status,
-                     sizeof body - 1, strncmp(request, "HEAD", 4) ? body : "");
+  int len = snprintf(
+      text, sizeof text, "HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
+      status, server.header ? server.header : "", sizeof body - 1, strncmp(request, "HEAD", 4) ? body : "");
 
   server.redirects = false;
+  server.header = NULL;
   if (send(fd, text, (size_t)len, MSG_NOSIGNAL) != len)
     close(fd);
 }

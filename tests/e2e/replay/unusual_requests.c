@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <stdio.h>
 #include <string.h>
 
 TestSuite(odd_requests, .init = open_world, .fini = close_world);
@@ -107,6 +108,26 @@ Test(odd_requests, a_cookie_file_may_say_who_asks)
   cr_expect_eq(log_events(&w, "hit"), 1);
   run_release(&first);
   run_release(&other);
+}
+
+/* libcurl knows that it is deleted for one loading of the files, which must not be one of ours. */
+Test(odd_requests, a_deleted_cookie_does_not_come_back_when_the_call_is_named)
+{
+  static const char jar_of[] = "127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\talpha\n",
+                    other_of[] = "127.0.0.1\tFALSE\t/\tFALSE\t0\tother\tstays\n";
+  char jar[256], other[256];
+  world_env(&w, "IDEMSHIM_HOSTS", "127.0.0.1");
+  snprintf(jar, sizeof(jar), "%s", world_write(&w, "jar", jar_of, sizeof(jar_of) - 1));
+  snprintf(other, sizeof(other), "%s", world_write(&w, "other", other_of, sizeof(other_of) - 1));
+  for (int files = 1; files <= 2; files++) {
+    struct run plain = run_plain(&w, "deleted_cookie", jar, files > 1 ? other : NULL, NULL);
+    struct run shim = run_shim(&w, "deleted_cookie", jar, files > 1 ? other : NULL, NULL);
+    expect_same_output(&plain, &shim);
+    cr_expect(strstr(plain.out, "session=alpha"), "%s", plain.out);
+    cr_expect_eq(log_events(&w, "stored"), 3 * files);
+    run_release(&plain);
+    run_release(&shim);
+  }
 }
 
 /* Each answer brings another, so that the jar of one call is never that of the next. */
