@@ -186,7 +186,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     reader_end(reader);
     rc = rc < 0 ? idem_error_set(error, rc, "%s: the store is damaged", id) : search_result(&search, error);
   }
-  if (rc == 0 && search.claims && claim_lock_taken(store->claims_fd, search.found) == 1)
+  if (rc == 0 && search.claims && claim_lock_taken(state_claims_fd(store), search.found) == 1)
     rc = idem_error_set(error, -EBUSY, "%s: the call is being made now", id);
   if (rc == 0)
     rc = state_write(store, remove_body, search.found, error);

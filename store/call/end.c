@@ -117,7 +117,7 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
   int64_t end = clock_steady_us() + (int64_t)max_ms * 1000;
   unsigned look = LOOK_FIRST_MS;
   int rc = 0;
-  while (atomic_load(word) == call->priv.wake && claim_lock_taken(store->claims_fd, call->key) == 1) {
+  while (atomic_load(word) == call->priv.wake && claim_lock_taken(state_claims_fd(store), call->key) == 1) {
     int64_t left = (end - clock_steady_us() + 999) / 1000;
     if (left <= 0) {
       rc = -ETIMEDOUT;

@@ -56,7 +56,7 @@ int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned m
   int place = claim_lock_held(call->priv.claim_fd) ? take_place(store, most) : -ENOLCK;
   if (place >= 0) {
     call->priv.place_fd = place;
-    *parting = (struct idem_parting){.keep = {call->priv.claim_fd, place, store->claims_fd}};
+    *parting = (struct idem_parting){.keep = {call->priv.claim_fd, place, state_claims_fd(store)}};
     process_lock_all();
   }
   quiet_end(&quiet);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The innermost engine_guard() of the thread. */
 static __thread jmp_buf *landing;
@@ -73,6 +74,19 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
       return idem_error_set(error, code, "%s: %s", doing, known[i].why);
   char text[128];
   return idem_error_set(error, code, "%s: %s", doing, strerror_r(-code, text, sizeof(text)));
+}
+
+/* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number of
+ * LMDB's to a file of its own, which LMDB would then write to. */
+bool engine_has_file(const struct engine *engine)
+{
+  struct stat stat;
+  return fstat(engine->pages.fd, &stat) == 0 && stat.st_ino == engine->inode && stat.st_dev == engine->device;
+}
+
+void engine_abandon(struct engine *engine)
+{
+  engine->life = 0;
 }
 
 bool engine_is_ours(const struct engine *engine)

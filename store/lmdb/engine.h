@@ -47,6 +47,13 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
 void engine_close(struct engine *engine);
 /* False in a child, whose parent has opened it. */
 bool engine_is_ours(const struct engine *engine);
+
+/* False if the app has closed LMDB's descriptor; nothing can be written then. */
+bool engine_has_file(const struct engine *engine);
+
+/* From now on it is nobody's, like that of a parent: nothing is closed, and what its readers have stays mapped. Another
+ * environment may be opened in its place. */
+void engine_abandon(struct engine *engine);
 /* Frees the reader slots of dead processes, which keep pages from being used again; returns how many. */
 int engine_clear_readers(struct engine *engine);
 

@@ -20,8 +20,8 @@ struct engine {
   MDB_env *env;
   MDB_dbi tree[PAGES_TREES];
   struct pages pages;
-  uint32_t life; /* process_generation() of whoever opened it */
-  ino_t inode;   /* of the data file */
+  _Atomic uint32_t life; /* process_generation() of whoever opened it; 0: abandoned */
+  ino_t inode;           /* of the data file */
   dev_t device;
   bool write_checked;  /* the file's length and free list were sound at our first write; under LMDB's lock */
   _Atomic bool broken; /* an assertion has failed while writing; see writer_run() */

@@ -63,11 +63,8 @@ static int write_and_commit(struct run *run)
 {
   struct writer *writer = &run->writer;
   struct engine *engine = writer->engine;
-  struct stat stat;
   MDB_txn *txn;
-  /* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the
-   * number of LMDB's to a file of its own, which LMDB would then write to. */
-  if (fstat(engine->pages.fd, &stat) < 0 || stat.st_ino != engine->inode || stat.st_dev != engine->device)
+  if (!engine_has_file(engine))
     return -EBADF;
   int rc = engine_code(mdb_txn_begin(engine->env, NULL, 0, &txn));
   if (rc < 0)

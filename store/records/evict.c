@@ -70,7 +70,7 @@ static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
   bool wanted = claim_record_parse(value, &claim) == 0 &&
                 (claim.started_us >= sweep->before ||
                  (claim.state == CLAIM_IN_FLIGHT &&
-                  claim_lock_taken(sweep->store->claims_fd, (const uint8_t *)key.data) != 0));
+                  claim_lock_taken(state_claims_fd(sweep->store), (const uint8_t *)key.data) != 0));
   if (wanted)
     return 0;
   int rc = writer_delete(sweep->writer, PAGES_OPS, key.data, key.len);

@@ -71,7 +71,7 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
 
 /* A spool whose key nobody claims has lost its owner. Asked file by file, since claims come and go
  * meanwhile. */
-void spool_sweep(const struct idem_store *store)
+void spool_sweep(struct idem_store *store)
 {
   char path[PATH_MAX];
   uint8_t key[IDEM_KEY_SIZE];
@@ -79,7 +79,7 @@ void spool_sweep(const struct idem_store *store)
   int fd = dir_path(store, path) ? fd_open(path, O_RDONLY | O_DIRECTORY, 0) : -1;
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   while (dir && (entry = readdir(dir)))
-    if (key_of_name(entry->d_name, key) && claim_lock_taken(store->claims_fd, key) == 0)
+    if (key_of_name(entry->d_name, key) && claim_lock_taken(state_claims_fd(store), key) == 0)
       unlinkat(fd, entry->d_name, 0);
   if (dir)
     closedir(dir);
@@ -88,7 +88,7 @@ void spool_sweep(const struct idem_store *store)
 }
 
 /* A new file for the first piece, after a look at what others have left. */
-static int make_file(const struct idem_store *store, const char *path)
+static int make_file(struct idem_store *store, const char *path)
 {
   char dir[PATH_MAX];
   if (!dir_path(store, dir))
@@ -232,7 +232,7 @@ static int check(const struct idem_call *call, const struct idem_spool_piece *pi
 }
 
 /* The generation is fixed with the first piece: a later record of the same claim has another. */
-static int write_pieces(const struct idem_store *store, struct idem_call *call,
+static int write_pieces(struct idem_store *store, struct idem_call *call,
                         const struct idem_spool_piece *pieces, size_t count)
 {
   char path[PATH_MAX];

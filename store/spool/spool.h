@@ -52,7 +52,7 @@ bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t gen
 void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t generation);
 
 /* Removes the spools that no owner is alive for. */
-void spool_sweep(const struct idem_store *store);
+void spool_sweep(struct idem_store *store);
 
 /* Reads on from the file behind spool->priv.fd, of the generation in there. As idem_store_look(). */
 int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool);

@@ -200,7 +200,7 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
   /* The word first, then the lock, then the file: what an owner says last is there once its claim is free,
    * and what comes after this look wakes. */
   call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
-  bool taken = claim_lock_taken(store->claims_fd, call->key) == 1;
+  bool taken = claim_lock_taken(state_claims_fd(store), call->key) == 1;
   uint64_t now = generation_now(store, call);
   stats_follow(store->stats, call->key);
   spool->over = false;

@@ -52,6 +52,29 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
   return rc;
 }
 
+/* Without a lock, for it is asked inside transactions. The number may be nothing by now, a file of the app's, or a
+ * claim of our own, which is the same file and holds a lock. */
+static bool has_claims(const struct idem_store *store, int fd)
+{
+  struct stat stat;
+  return fstat(fd, &stat) == 0 && stat.st_ino == store->claims_inode && stat.st_dev == store->device &&
+         !claim_lock_held(fd);
+}
+
+int state_claims_fd(struct idem_store *store)
+{
+  int lost = atomic_load(&store->claims_fd);
+  if (has_claims(store, lost))
+    return lost;
+  int fd = fd_open(store->claims_path, O_RDWR, 0);
+  if (fd < 0)
+    return fd;
+  if (has_claims(store, fd) && atomic_compare_exchange_strong(&store->claims_fd, &lost, fd))
+    return fd;
+  close(fd);
+  return has_claims(store, lost) ? lost : -EBADF;
+}
+
 /* reader_begin() on the engine of this generation. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error)
 {
@@ -64,6 +87,10 @@ int state_write(struct idem_store *store, writer_body *body, void *arg, struct i
 {
   struct engine *engine;
   int rc = state_engine(store, &engine, error);
+  if (rc == 0 && !engine_has_file(engine)) {
+    engine_abandon(engine);
+    rc = state_engine(store, &engine, error);
+  }
   return rc < 0 ? rc : writer_run(engine, body, arg, error);
 }
 
@@ -92,6 +119,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   static const uint8_t any_key[8];
   char path[PATH_MAX];
   struct rlimit limit;
+  struct stat claims;
   struct engine *engine;
   /* Before any file is made: a write past the limit would raise SIGXFSZ in the app. */
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_LEAST)
@@ -101,6 +129,9 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   store->claims_fd = fd_open(store->claims_path, O_RDWR | O_CREAT, 0600);
   if (store->claims_fd < 0)
     return path_fail(error, store->claims_fd, store->claims_path);
+  if (fstat(store->claims_fd, &claims) < 0)
+    return path_fail(error, -errno, store->claims_path);
+  store->claims_inode = claims.st_ino;
   if (claim_lock_taken(store->claims_fd, any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);

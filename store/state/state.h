@@ -47,7 +47,8 @@ struct idem_store {
   char *dir, *claims_path;
   uint64_t size;
   bool sync;
-  int claims_fd;                /* to ask who holds a claim; never holds one */
+  _Atomic int claims_fd; /* to ask who holds a claim, by state_claims_fd(); never holds one */
+  ino_t claims_inode;
   uint8_t secret[STORE_SECRET]; /* what tenants are hashed with */
   enum store_schema schema;
   bool sealed;                     /* answers are encrypted, */
@@ -55,15 +56,20 @@ struct idem_store {
   struct stats *stats;
   struct repeats repeats;
 
-  _Atomic(struct engine *) engine; /* replaced in a child, under process_lock_opening */
+  _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under
+                                      process_lock_opening */
 
   /* Serials of large answers whose checksum was right: it is not computed again for each hit. */
   _Atomic uint64_t verified[STORE_VERIFIED];
 };
 
+/* A descriptor of the claims file, opened anew if the app has closed ours; negative if it cannot be. */
+int state_claims_fd(struct idem_store *store);
+
 /* The engine of this generation of the process. */
 int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error);
-/* reader_begin() and writer_run() on it. */
+/* reader_begin() and writer_run() on it. Where the app has closed its descriptors, as a daemon does when it starts, a
+ * write opens another one; that of before is left as it is, with what its readers have. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error);
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error);
 

@@ -48,3 +48,37 @@ Test(descriptors, where_there_are_enough_a_call_is_stored_and_replayed)
   run_release(&first);
   run_release(&again);
 }
+
+/* Ours are among them. What the store had is opened anew, and protection goes on. */
+static void expect_protection_goes_on(const char *how)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "closes_descriptors", how, url, NULL);
+  expect_success(&plain);
+  mock_reset(&w);
+  struct run first = run_shim(&w, "closes_descriptors", how, url, NULL);
+  expect_success(&first);
+  cr_expect_eq(mock_count(&w).requests, 3, "%s: %ld requests", how, mock_count(&w).requests);
+  cr_expect_eq(log_events(&w, "stored"), 3, "%s", how);
+  struct run again = run_shim(&w, "closes_descriptors", how, url, NULL);
+  expect_same_output(&first, &again);
+  cr_expect_eq(mock_count(&w).requests, 3, "%s", how);
+  run_release(&plain);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(descriptors, that_a_daemon_closes_are_opened_anew)
+{
+  expect_protection_goes_on("close");
+}
+
+Test(descriptors, that_close_range_closes_are_opened_anew)
+{
+  expect_protection_goes_on("range");
+}
+
+Test(descriptors, whose_numbers_are_the_apps_by_now_are_not_touched)
+{
+  expect_protection_goes_on("reuse");
+}

@@ -284,10 +284,10 @@ static int descriptors_taken_away(void)
   caller.request.headers = caller.headers;
   caller.request.rule = mine.config.rules;
   int verdict = idem_store_enter(mine.store, &caller.request, &caller.call, &error);
-  if (verdict >= 0)
+  if (verdict == IDEM_OWNED)
     idem_store_leave(mine.store, &caller.call, false);
   int fd = open(path, O_RDONLY);
-  return verdict >= 0 ? 2 : read(fd, byte, 1) != 0 ? 3 : 0;
+  return verdict != IDEM_OWNED ? 2 : read(fd, byte, 1) != 0 ? 3 : 0;
 }
 
 Test(store_open, an_app_that_closes_our_descriptors_does_not_get_our_bytes)
