@@ -15,10 +15,38 @@ static const struct idem_config no_config = {.mode = IDEM_MODE_OFF};
 _Atomic(const struct idem_config *) settings_loaded;
 _Atomic int settings_activity;
 
-/* The environment that the program was started with, as NAME=VALUE texts with a NUL after each: for hooks
- * that run before libc has one (.preinit_array), and for programs that clear theirs (php-fpm's workers).
- * Read only where ours is not there any more, and released when the settings are loaded. */
+/*
+ * The environment that the program was started with, as NAME=VALUE texts with a NUL after each, for programs that
+ * take theirs away: php-fpm clears its workers', and daemons write their title over it and change user, so that
+ * /proc/self/environ does not tell it either. What counts of it is kept by a constructor, where an IDEMSHIM_
+ * variable is set. Looked at only where LD_PRELOAD does not name us any more.
+ */
+static struct buffer kept;
+
+/* The same from /proc, for hooks that run before constructors, and before libc has an environment (.preinit_array);
+ * and for HOME where nothing was kept. Released when the settings are loaded. */
 static __thread struct buffer at_start;
+
+static bool counts(const char *variable)
+{
+  static const char *const names[] = {"IDEMSHIM_", "HOME=", "XDG_CACHE_HOME="};
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (strncmp(variable, names[i], strlen(names[i])) == 0)
+      return true;
+  return false;
+}
+
+__attribute__((constructor)) static void keep_environment(void)
+{
+  bool any = false;
+  for (char **at = environ; at && *at; at++)
+    any |= strncmp(*at, "IDEMSHIM_", 9) == 0;
+  if (!any || getauxval(AT_SECURE))
+    return;
+  for (char **at = environ; *at; at++)
+    if (counts(*at))
+      buffer_append(&kept, *at, strlen(*at) + 1);
+}
 
 static void read_start(void)
 {
@@ -34,15 +62,24 @@ static void read_start(void)
   buffer_append(&at_start, "", 1);
 }
 
+static char *find_variable(const struct buffer *environment, const char *name)
+{
+  size_t len = strlen(name);
+  for (size_t at = 0; at < environment->len; at += strnlen(environment->data + at, environment->len - at) + 1)
+    if (environment->len - at > len && environment->data[at + len] == '=' &&
+        memcmp(environment->data + at, name, len) == 0)
+      return environment->data + at + len + 1;
+  return NULL;
+}
+
+static __thread bool preload_is_gone;
+
 /* As getenv(), and what that does not find as it was at the start. */
 static char *get_variable(const char *name)
 {
   char *value = getenv(name);
-  size_t len = strlen(name);
-  for (size_t at = 0; !value && at < at_start.len; at += strnlen(at_start.data + at, at_start.len - at) + 1)
-    if (at_start.len - at > len && at_start.data[at + len] == '=' &&
-        memcmp(at_start.data + at, name, len) == 0)
-      value = at_start.data + at + len + 1;
+  if (!value && preload_is_gone)
+    value = find_variable(kept.len ? &kept : &at_start, name);
   return value;
 }
 
@@ -72,7 +109,8 @@ static void load_config(struct idem_config *config)
 {
   struct idem_error error;
   const char *preload = getenv("LD_PRELOAD");
-  if (!preload || !strstr(preload, "libidemshim"))
+  preload_is_gone = !preload || !strstr(preload, "libidemshim");
+  if (preload_is_gone && !kept.len)
     read_start();
   int code = idem_config_load(config, get_variable, &error);
   bool refuses = code < 0 && load_for_refusal(config);

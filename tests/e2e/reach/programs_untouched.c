@@ -170,3 +170,17 @@ Test(bystanders, the_environment_at_the_start_counts)
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&cleared);
 }
+
+/* Nothing of it is left in memory, nor in /proc. */
+Test(bystanders, the_environment_at_the_start_counts_where_a_title_was_written_over_it)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "overwrites_environment", url, body, NULL);
+  struct run shim = run_shim(&w, "overwrites_environment", url, body, NULL);
+  expect_success(&plain);
+  expect_success(&shim);
+  cr_expect_eq(mock_count(&w).requests, 2 + 1);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  run_release(&plain);
+  run_release(&shim);
+}
