@@ -194,11 +194,12 @@ struct idem_call {
                           */
   uint64_t generation;   /* OWNED: grows with every owner */
 
-  struct {           /* the store's own */
-    void *reader;    /* the snapshot that `answer` points into; NULL: none is pinned */
-    int claim_fd;    /* holds the claim, while it is OWNED; -1 */
-    uint32_t wake;   /* the wake word of its key, before it was looked up */
-    uint64_t ticket; /* which of the identical calls, plus one; 0: none taken */
+  struct {             /* the store's own */
+    void *reader;      /* the snapshot that `answer` points into; NULL: none is pinned */
+    int claim_fd;      /* holds the claim, while it is OWNED; -1 */
+    uint32_t wake;     /* the wake word of its key, before it was looked up */
+    int64_t waited_us; /* when it first found somebody else sending it */
+    uint64_t ticket;   /* which of the identical calls, plus one; 0: none taken */
     /* Digests: of the request's bytes, what repeats make keys of, who it is, and the content for churn. */
     uint8_t raw[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
     enum idem_key_kind kind;

@@ -10,6 +10,7 @@
  * entry->call is always in a state that idem_store_leave() can end.
  */
 #include "store/base/claim_lock.h"
+#include "store/base/clock.h"
 #include "store/call/call.h"
 #include "store/call/drift.h"
 #include "store/key/key.h"
@@ -62,12 +63,25 @@ static bool skips(const struct entry *entry)
           (call->answer.delivered || stats_was_replayed(entry->store->stats, call->answer.serial)));
 }
 
+/* What was stored for those who waited, and is past its time for everybody else. */
+static bool is_for_waiters(const struct idem_answer *answer)
+{
+  return answer->expires_us == answer->stored_us;
+}
+
+static bool was_waited_for(const struct idem_call *call)
+{
+  return call->waited && is_for_waiters(&call->answer) && call->answer.stored_us >= call->priv.waited_us;
+}
+
 static enum answer_index_found look_up(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   enum answer_index_found found = answer_index_find(entry->store, call->priv.reader, call->key,
                                                     entry->request->rule->ttl_ms, &call->answer);
-  if (found == ANSWER_FRESH && skips(entry))
+  if (found == ANSWER_EXPIRED && was_waited_for(call))
+    found = ANSWER_FRESH;
+  else if (found == ANSWER_FRESH && skips(entry))
     return ANSWER_NONE;
   if (!entry->store->sealed || found != ANSWER_FRESH)
     return found;
@@ -97,7 +111,7 @@ static int settle(struct entry *entry)
     bool same = memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) == 0;
     return same ? IDEM_HIT : note_mismatch(entry, IDEM_HIT);
   }
-  if (found == ANSWER_EXPIRED) {
+  if (found == ANSWER_EXPIRED && !is_for_waiters(&call->answer)) {
     call->expired = true;
     call_count(entry->store, call, COUNTED_EXPIRED, IDEM_COUNTER_expired);
   }
@@ -377,8 +391,10 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
       call->answer = (struct idem_answer){0};
     if (verdict < 0)
       call_give_back(store, call);
-    if (verdict == IDEM_BUSY)
+    if (verdict == IDEM_BUSY && !call->waited) {
       call->waited = true;
+      call->priv.waited_us = clock_now_us();
+    }
   }
   errno = before;
   return verdict;

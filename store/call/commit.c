@@ -78,7 +78,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
   commit->answer = (struct idem_answer){
       .started_us = recording->started_us,
       .stored_us = now,
-      .expires_us = clock_expiry_us(now, request->rule->ttl_ms),
+      .expires_us = facts->job ? now : clock_expiry_us(now, request->rule->ttl_ms),
       .duration_ms = recording->duration_ms,
       .status = (uint16_t)recording->status,
       .event_stream = facts->event_stream,
@@ -164,7 +164,9 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
     return idem_error_set(why, -EINVAL, "the chunks do not add up to the body");
   bool accepted = answer_judge(request, recording, &facts, why);
   call->unproven = facts.unproven;
-  if (!accepted)
+  /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */
+  bool joined = facts.job && stats_is_followed(store->stats, call->key);
+  if (!accepted && !joined)
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);
   int rc = commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed
@@ -176,7 +178,8 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   free(commit.body.data);
   if (rc == IDEM_STORED)
     stats_forget_replay(store->stats, commit.answer.serial);
-  return rc;
+  call->priv.committed = rc == IDEM_STORED;
+  return rc == IDEM_STORED && joined ? IDEM_REFUSED : rc;
 }
 
 /* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
@@ -187,8 +190,8 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
   int rc = commit_answer(store, call, request, recording, why);
   if (rc == IDEM_SUPERSEDED)
     idem_error_set(why, 0, "a later owner has taken the operation over");
-  call->priv.committed = rc == IDEM_STORED || rc == IDEM_SUPERSEDED;
-  if (rc == IDEM_STORED)
+  call->priv.committed |= rc == IDEM_SUPERSEDED;
+  if (call->priv.committed)
     stats_wake(store->stats, call->key);
   stats_add(store->stats, stats_shard(), rc == IDEM_STORED ? IDEM_COUNTER_stored : IDEM_COUNTER_not_stored,
             1);

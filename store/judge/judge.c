@@ -260,6 +260,12 @@ static bool refuse(struct idem_error *why, const char *reason)
   return false;
 }
 
+static bool refuse_job(struct answer_facts *facts, struct idem_error *why)
+{
+  facts->job = true;
+  return refuse(why, "a job that has only begun is no answer");
+}
+
 /* It may well be an answer, but that cannot be told, or kept: the next call pays again. */
 static bool refuse_unproven(struct answer_facts *facts, struct idem_error *why, const char *reason)
 {
@@ -303,7 +309,7 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_rec
   if (document->failed)
     return refuse(why, "the answer reports an error although its status does not");
   if (document->job)
-    return refuse(why, "a job that has only begun is no answer");
+    return refuse_job(facts, why);
   if (document->empty)
     return refuse(why, "the answer has no choices");
   if (declared && !document->json && !judge->braced)
@@ -384,7 +390,7 @@ bool answer_judge(const struct idem_request *request, const struct idem_recordin
     return false;
   }
   if (is_job_status(rule, recording->status))
-    return refuse(why, "a job that has only begun is no answer");
+    return refuse_job(facts, why);
   if (recording->body.len > rule->max_answer)
     return refuse_unproven(facts, why, "the answer is larger than max_body");
   /* The endpoints that are built in give no tokens and sessions, whatever a gateway puts on all it sends. */

@@ -20,6 +20,7 @@
 
 struct answer_facts {
   bool event_stream;
+  bool job;      /* refused because it is one: whoever waits may have it, and nobody else */
   bool unproven; /* refused for want of a sign of its end, of room, or of leave: it will be paid for again */
   struct idem_usage usage;
 };

@@ -248,3 +248,21 @@ Test(answers, marks_are_ours_in_a_replay)
   cr_expect_eq(mock_count(&w).requests, 1);
   cr_expect_eq(log_events(&w, "upstream_mark"), 1);
 }
+
+/* A queued reply is shared by those who asked at the same time, and by nobody later. */
+Test(answers, a_job_is_joined_in_flight_and_never_told_again)
+{
+  const char *url = world_url(&w, "/v1/responses");
+  const char *mock = "X-Mock: row=openai-responses,case=fail2,latency_ms=1500";
+  struct run r =
+      run_shell(&w, world_text(&w, "for i in 1 2 3; do curl -sS -H '%s' -d '{}' %s & done; wait", mock, url));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(times(r.out, "\"status\":\"queued\""), 3, "%s%s", r.out, r.err);
+  cr_expect_eq(times(r.out, "\"id\":\"r-1\""), 3, "%s", r.out);
+  run_release(&r);
+  r = run_shell(&w, world_text(&w, "curl -sS -H '%s' -d '{}' %s", mock, url));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "stored") + log_events(&w, "expired"), 0);
+  cr_expect_eq(log_events(&w, "join"), 2);
+  run_release(&r);
+}

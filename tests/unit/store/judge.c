@@ -36,7 +36,7 @@ static int stored_with(const struct idem_recording *recording)
   return rc;
 }
 
-/* The same verdict for the body in one piece, and in two, cut at each place. */
+/* The same verdict for the body in one piece, and in three, cut at each place. */
 static void is_the_same_in_pieces(const char *headers, const char *body)
 {
   struct idem_chunk chunk;
@@ -48,9 +48,11 @@ static void is_the_same_in_pieces(const char *headers, const char *body)
   caller.request.headers = caller.headers;
   bool accepted = answer_judge(&caller.request, &recording, &whole, &why);
   for (size_t cut = 0; cut <= recording.body.len; cut++) {
+    size_t next = cut < recording.body.len ? cut + 1 : cut;
     recording.judge = idem_judge_new(recording.headers, false);
     idem_judge_feed(recording.judge, (struct idem_span){body, cut});
-    idem_judge_feed(recording.judge, (struct idem_span){body + cut, recording.body.len - cut});
+    idem_judge_feed(recording.judge, (struct idem_span){body + cut, next - cut});
+    idem_judge_feed(recording.judge, (struct idem_span){body + next, recording.body.len - next});
     cr_expect_eq(answer_judge(&caller.request, &recording, &facts, &again), accepted, "%s cut at %zu", body,
                  cut);
     cr_expect_str_eq(again.text, why.text, "%s cut at %zu", body, cut);
@@ -146,6 +148,9 @@ Test(store_answers, whole_answers_are_stored)
        "{\"is_finished\":false,\"event_type\":\"text-generation\"}\n"
        "{\"is_finished\":true,\"event_type\":\"stream-end\",\"finish_reason\":\"COMPLETE\"}\n"},
       {OK("text/plain"), "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[{\"index\":70,\"finish_reason\":\"stop\"}]}\n\n"},
+      {EVENTS, "data: {\"choices\":[{\r\ndata: }]}\r\n\r\ndata: [DONE]\r\n\r\n"},
+      {OK("application/json"), "{\"choices\":[{\"text\":\"say \\\"hi\\\" \\\\\"}],\"error\":null}"},
       {OK("application/octet-stream"), "\x89PNG"},
       {OK("text/plain"), "{ this is no JSON"},
   };
@@ -232,6 +237,8 @@ Test(store_answers, failures_and_halves_are_refused)
        "{\"is_finished\":true,\"event_type\":\"stream-end\",\"finish_reason\":\"ERROR_TOXIC\"}\n"},
       {OK("text/plain"), "data: {\"error\":\"x\"}\n\n"},
       {OK("text/plain"), "{\"error\":\"x\"}"},
+      {OK("text/plain"), " \r\n\t{\"error\":\"x\"}"},
+      {LINES, "{\"done\":true}\n{\"done\":false}\n"},
       /* Pages, and other words of those between. */
       {OK("application/json"), "upstream connect error or disconnect/reset before headers"},
       {OK("application/json"), "1a\r\n{\"choices\":[{}]}\r\n0\r\n\r\n"},
@@ -257,9 +264,12 @@ Test(store_answers, a_body_that_ends_with_the_connection_must_prove_its_end)
     const char *headers, *body;
     int wanted;
   } samples[] = {
-      {OK("text/plain"), "half a", IDEM_REFUSED},   {OK("application/json"), "{\"a\":1}", IDEM_STORED},
-      {OK("application/json"), "12", IDEM_REFUSED}, {EVENTS, OPENAI "data: [DONE]\n\n", IDEM_STORED},
+      {OK("text/plain"), "half a", IDEM_REFUSED},
+      {OK("application/json"), "{\"a\":1}", IDEM_STORED},
+      {OK("application/json"), "12", IDEM_REFUSED},
+      {EVENTS, OPENAI "data: [DONE]\n\n", IDEM_STORED},
       {LINES, "{\"done\":true}\n", IDEM_STORED},
+      {EVENTS, "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", IDEM_REFUSED},
   };
   for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
     struct idem_chunk chunk;
@@ -280,6 +290,50 @@ Test(store_answers, an_encoded_stream_cannot_be_trusted)
   cr_expect_eq(stored_with(&json), IDEM_STORED);
   json.framed = false;
   cr_expect_eq(stored_with(&json), IDEM_REFUSED);
+}
+
+#define CODED(type) "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\nContent-Encoding: gzip\r\n\r\n"
+
+/* gzip of an event stream with 3 tokens in it, and of an error. */
+static const char coded_stream[] =
+    "\037\213\010\000\000\000\000\000\002\003\113\111\054\111\264\122\250\126\112\316\310\317\114\116\055\126"
+    "\262\212\256\126\312\314\113\111\255\120\262\062\250\215\325\121\052\055\116\114\117\125\262\252\126\052"
+    "\050\312\317\055\050\211\057\311\317\116\315\003\052\063\256\255\345\342\112\001\153\216\166\361\367\163"
+    "\215\345\342\002\000\221\264\373\320\113\000\000\000";
+static const char coded_error[] =
+    "\037\213\010\000\000\000\000\000\002\003\253\126\112\055\052\312\057\122\262\252\126\112\316\117\111\125"
+    "\262\062\061\262\254\325\121\112\316\310\317\114\116\055\126\262\312\053\315\311\251\005\000\135\211\141"
+    "\373\045\000\000\000";
+
+Test(store_answers, a_coding_that_the_app_undoes_is_undone_for_the_judge)
+{
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, CODED("text/event-stream"), "");
+  recording.encoded = true;
+  recording.body = (struct idem_span){coded_stream, sizeof(coded_stream) - 1};
+  chunk.len = (uint32_t)recording.body.len;
+  cr_expect_eq(stored_with(&recording), IDEM_STORED);
+  cr_expect_eq(usage.input, 3);
+  for (size_t len = 1; len < sizeof(coded_stream) - 1; len++) {
+    recording.body.len = chunk.len = (uint32_t)len;
+    cr_expect_eq(stored_with(&recording), IDEM_REFUSED, "%zu bytes", len);
+  }
+  recording = recording_of(&chunk, CODED("application/json"), "");
+  recording.encoded = true;
+  recording.body = (struct idem_span){coded_error, sizeof(coded_error) - 1};
+  chunk.len = (uint32_t)recording.body.len;
+  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+}
+
+Test(store_answers, a_judge_that_has_not_seen_all_of_the_body_does_not_judge_it)
+{
+  static const char body[] = "{\"error\":{\"code\":1}}";
+  struct idem_chunk chunk;
+  struct idem_recording recording = recording_of(&chunk, OK("application/json"), body);
+  recording.judge = idem_judge_new(recording.headers, false);
+  idem_judge_feed(recording.judge, (struct idem_span){"{\"a\":1}", 7});
+  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+  idem_judge_free(recording.judge);
 }
 
 /* One frame with the header `name`: "x" and this payload. */
