@@ -7,12 +7,14 @@
 #include "cli/launch/find_store.h"
 #include "cli/output/output.h"
 #include "cli/view/rules.h"
+#include "config/place.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Says nothing that the shim would not do: no rule and action=bypass come before the mode. */
 const char *cli_check_verdict(const struct cli_check *check)
@@ -110,6 +112,24 @@ static int check_config(const struct idem_config *config, const char *method, co
   return code;
 }
 
+/* Nothing reads a variable whose name is mistyped, so nothing else would say it. */
+static void tell_unknown_variables(void)
+{
+  static const char prefix[] = "IDEMSHIM_";
+  enum { PREFIX = sizeof(prefix) - 1, MOST = 64 };
+  const char *names[MOST + 1] = {NULL};
+  for (size_t i = 0; i < MOST && idem_variable_docs[i].name; i++)
+    names[i] = idem_variable_docs[i].name + PREFIX;
+  for (char **at = environ; *at; at++) {
+    const char *name = *at + PREFIX, *const *known = names;
+    size_t len = strncmp(*at, prefix, PREFIX) == 0 ? strcspn(name, "=") : 0;
+    while (*known && (strlen(*known) != len || memcmp(*known, name, len) != 0))
+      known++;
+    if (len && !*known)
+      cli_warn("IDEMSHIM_%.*s is no variable of idemshim%s", (int)len, name, IDEM_SUGGEST(names, name, len));
+  }
+}
+
 /* The whole environment is read here, unlike in the commands that only look at the store: a
  * mistake in a rule is what this command is for. */
 static int run(const struct cli_options *options, int argc, char **argv)
@@ -123,6 +143,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
   int code = cli_use_store(options->store);
   if (code != CLI_OK)
     return code;
+  tell_unknown_variables();
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
   code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);

@@ -203,3 +203,16 @@ Test(cli_check, the_manual_names_every_command_and_option)
   }
   free(page);
 }
+
+Test(cli_check, a_variable_whose_name_is_mistyped_is_named_with_the_nearest)
+{
+  world_env(&w, "IDEMSHIM_HOST", "api.example");
+  world_env(&w, "IDEMSHIM_QZX", "1");
+  struct run r = run_plain(&w, "idemshim", "check", NULL);
+  cr_expect_eq(r.status, 0);
+  cr_expect(strstr(r.err, "IDEMSHIM_HOST is no variable of idemshim; did you mean \"HOSTS\"?\n"), "%s",
+            r.err);
+  cr_expect(strstr(r.err, "IDEMSHIM_QZX is no variable of idemshim\n"), "%s", r.err);
+  cr_expect_null(strstr(r.err, "IDEMSHIM_LOG"), "%s", r.err);
+  run_release(&r);
+}
