@@ -111,7 +111,8 @@ struct shadow {
   bool matched;   /* `rule` and `parts` are of the present URL and method */
   unsigned char upstream_key; /* enum idem_upstream_key, of the rule and the host */
   bool stateful;              /* and the path is one that the rule leaves alone */
-  bool paused; /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  bool paused;     /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
+  uint8_t resumed; /* how often curl_easy_pause() has let the app's reader go on */
   bool meter_titled; /* the progress meter's head is written once for a handle */
 };
 

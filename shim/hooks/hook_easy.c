@@ -178,6 +178,8 @@ HOOK(CURLcode, curl_easy_pause, (CURL * handle, int what))
   const struct libcurl *real = shadow ? shadow->lib : libcurl_of(CALLER);
   if (!real)
     return CURLE_NOT_BUILT_IN;
+  if (shadow)
+    shadow->resumed += !(what & CURLPAUSE_SEND);
   if (!shadow || shadow->state != PERFORM_DELIVERING)
     return pause_really(real, shadow, handle, what);
   shadow->paused = what & CURLPAUSE_RECV;

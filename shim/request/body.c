@@ -63,10 +63,10 @@ static void read_ahead(struct body *body, uint64_t limit)
     if (!into)
       return;
     size_t count = room ? callback_read(body->shadow, into, room) : 0;
-    if (count == CURL_READFUNC_PAUSE)
-      return; /* its reader is asked again when there is a transfer that can pause */
     if (count > room) {
-      body->verdict = count == CURL_READFUNC_ABORT ? count : FUNNY_VALUE;
+      bool known = count == CURL_READFUNC_ABORT || count == CURL_READFUNC_PAUSE;
+      body->verdict = known ? count : FUNNY_VALUE;
+      body->resumed = body->shadow->resumed;
       return;
     }
     body->read.len += count;
@@ -139,7 +139,8 @@ static size_t left_of_piece(struct body *body)
   return (body->next_end < count ? ends[body->next_end] : body->read.len) - body->at;
 }
 
-/* Gives libcurl what was read ahead first; then what the app's reader had said, or goes on to say. */
+/* Gives libcurl what was read ahead first; then what the app's reader had said, or goes on to say. A pause is
+ * passed on once, and not at all if the app has ended it before libcurl got there, for nobody would end it again. */
 static size_t feed(char *into, size_t size, size_t count, void *user)
 {
   struct body *body = user;
@@ -154,6 +155,8 @@ static size_t feed(char *into, size_t size, size_t count, void *user)
     return 0;
   size_t verdict = body->verdict;
   body->verdict = 0;
+  if (verdict == CURL_READFUNC_PAUSE && body->resumed != body->shadow->resumed)
+    verdict = 0;
   return verdict ? verdict : callback_read(body->shadow, into, room);
 }
 

@@ -30,9 +30,10 @@ struct body {
   struct buffer ends; /* size_t offsets in `read` at which the app's reader gave less than it could */
   size_t next_end;    /* which of them is still ahead */
   size_t at;          /* how much of `read` libcurl has had */
-  size_t verdict; /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT or a value too
-                     large */
-  bool direct;    /* rewound past us: everything comes from the app's reader */
+  size_t verdict;     /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT,
+                     CURL_READFUNC_PAUSE or a value too large */
+  uint8_t resumed;    /* the shadow's, when the reader paused */
+  bool direct;        /* rewound past us: everything comes from the app's reader */
 };
 
 /* True if finding the body may mean to call the app's callbacks: it is not in the option itself. */

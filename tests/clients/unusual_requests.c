@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unusual_requests CASE URL [TEXT]
+ * unusual_requests CASE URL [TEXT [multi]]
  *
  * One POST whose body or method comes about in an unusual way; TEXT is what a read callback gives. Shows the
- * result, the error text and the answer.
+ * result, the error text and the answer; how often the reader was rewound, and asked while it had paused.
  */
 #define CURL_DISABLE_DEPRECATION
 #include "tests/clients/post.h"
@@ -13,7 +13,7 @@
 struct reader {
   const char *text;
   size_t at;
-  int pauses, rewinds;
+  int pauses, rewinds, early, patience;
   bool paused, greedy;
 };
 
@@ -22,6 +22,7 @@ static size_t read_text(char *into, size_t size, size_t count, void *arg)
   struct reader *reader = arg;
   size_t left = strlen(reader->text) - reader->at, room = size * count;
 
+  reader->early += reader->paused;
   if (reader->pauses && reader->at) {
     reader->pauses--;
     reader->paused = true;
@@ -56,7 +57,7 @@ static int resume(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_tot
   struct reader *reader = arg;
 
   (void)total, (void)now, (void)up_total, (void)up;
-  if (reader->paused) {
+  if (reader->paused && reader->patience-- <= 0) {
     reader->paused = false;
     curl_easy_pause(progress_handle, CURLPAUSE_CONT);
   }
@@ -150,6 +151,16 @@ static void paused_reader(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TIMEOUT, 5L);
 }
 
+/* No progress callback: only the app's loop ends the pauses, the first one long after libcurl was told of it. */
+static void reader_paused_twice(CURL *handle, struct reader *reader)
+{
+  post_from(handle, reader);
+  reader->pauses = 2;
+  reader->patience = 20;
+  progress_handle = handle;
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, 5L);
+}
+
 static void greedy_reader(CURL *handle, struct reader *reader)
 {
   static char large[50001];
@@ -228,6 +239,7 @@ static const struct {
     {"empty-post", empty_post},
     {"chunked-and-sized", chunked_and_sized},
     {"paused-reader", paused_reader},
+    {"reader-paused-twice", reader_paused_twice},
     {"greedy-reader", greedy_reader},
     {"ioctl-reader", ioctl_reader},
     {"no-rewind", no_rewind},
@@ -238,6 +250,25 @@ static const struct {
     {"protocols-listed", protocols_listed},
     {"protocols-allowed-again", protocols_allowed_again},
 };
+
+/* The app's loop resumes what has paused, between two turns. */
+static CURLcode perform_in_multi(CURL *handle, struct reader *reader)
+{
+  CURLM *multi = curl_multi_init();
+  CURLcode code = CURLE_OK;
+  int running = 1, left;
+
+  curl_multi_add_handle(multi, handle);
+  while (running && curl_multi_perform(multi, &running) == CURLM_OK) {
+    resume(reader, 0, 0, 0, 0);
+    curl_multi_wait(multi, NULL, 0, 10, NULL);
+  }
+  for (const CURLMsg *message; (message = curl_multi_info_read(multi, &left));)
+    code = message->data.result;
+  curl_multi_remove_handle(multi, handle);
+  curl_multi_cleanup(multi);
+  return code;
+}
 
 int main(int argc, char **argv)
 {
@@ -254,9 +285,10 @@ int main(int argc, char **argv)
       curl_easy_setopt(handle, CURLOPT_WRITEDATA, &reply);
       curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
       cases[i].prepare(handle, &reader);
-      CURLcode code = curl_easy_perform(handle);
+      CURLcode code = argc > 4 ? perform_in_multi(handle, &reader) : curl_easy_perform(handle);
       reply_print(argv[1], handle, code, &reply);
-      printf("error \"%s\" rewinds %d\n%s\n", error, reader.rewinds, reply.bytes ? reply.bytes : "");
+      printf("error \"%s\" rewinds %d early %d\n%s\n", error, reader.rewinds, reader.early,
+             reply.bytes ? reply.bytes : "");
       curl_easy_cleanup(handle);
       free(reply.bytes);
       return 0;
