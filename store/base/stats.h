@@ -20,6 +20,10 @@
 
 #include <stdatomic.h>
 
+/* Its name in the store. Another list of counters is another file: processes of two versions may be at work in
+ * one store, and each would read the other's numbers by its own list. 0.1 has "stats". */
+#define STATS_FILE "stats-3"
+
 enum { STATS_SHARDS = 16, STATS_WAKES = 256, STATS_REPLAYED = 1 << 20 };
 
 struct stats_shard {

@@ -135,7 +135,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   if (claim_lock_taken(store->claims_fd, any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);
-  snprintf(path, sizeof(path), "%s/stats", store->dir);
+  snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
   int rc = stats_open(&store->stats, path);
   if (rc < 0)
     return path_fail(error, rc, path);

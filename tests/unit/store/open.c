@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories that are no store, limits of the process, and what must never be in a file. */
+#include "store/base/stats.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -37,7 +38,7 @@ static int open_dir(const char *dir, bool must_exist)
 
 Test(store_open, a_store_is_for_its_owner_alone)
 {
-  static const char *const files[] = {"data.mdb", "lock.mdb", "claims", "stats"};
+  static const char *const files[] = {"data.mdb", "lock.mdb", "claims", STATS_FILE};
   struct stat stat_of;
   cr_assert_eq(open_dir(fixture_path(&fixture, "a/b/c"), false), 0, "%s", error.text);
   cr_assert_eq(stat(fixture_path(&fixture, "a/b/c"), &stat_of), 0);
@@ -333,14 +334,36 @@ Test(store_open, a_bad_stats_file_is_replaced)
   caller_ask(&caller, "{}");
   idem_store_close(fixture.store);
   fixture.store = NULL;
-  int fd = open(fixture_path(&fixture, "stats"), O_WRONLY);
+  int fd = open(fixture_path(&fixture, STATS_FILE), O_WRONLY);
   cr_assert_eq(pwrite(fd, "garbage", 7, 0), 7);
   close(fd);
   cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
   cr_expect_eq(caller_ask(&caller, "{}"), IDEM_HIT);
   cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_hits), 1);
-  cr_assert_eq(truncate(fixture_path(&fixture, "stats"), 100), 0);
+  cr_assert_eq(truncate(fixture_path(&fixture, STATS_FILE), 100), 0);
   cr_assert_eq(open_dir(fixture_path(&fixture, "x"), false), 0);
+}
+
+/* 0.1 is at work in the same store, with counters of another order. */
+Test(store_open, counters_of_another_version_are_left_alone)
+{
+  static const char theirs[] = "as 0.1 has written it";
+  char bytes[64] = "";
+  struct caller caller = caller_of(&fixture, "{}");
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  const char *path = fixture_path(&fixture, "stats");
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  cr_assert_eq(write(fd, theirs, sizeof(theirs)), (ssize_t)sizeof(theirs));
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  caller_ask(&caller, "{}");
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_stored), 1);
+  struct stat stat_of;
+  cr_expect_eq(fstat(fd, &stat_of), 0);
+  cr_expect_eq(stat_of.st_nlink, 1, "it was replaced");
+  cr_expect_eq(pread(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(theirs));
+  cr_expect_str_eq(bytes, theirs);
+  close(fd);
 }
 
 static bool file_has(const char *path, const char *bytes)
@@ -358,7 +381,7 @@ static bool file_has(const char *path, const char *bytes)
 
 Test(store_open, no_credential_is_ever_written)
 {
-  static const char *const files[] = {"data.mdb", "lock.mdb", "claims", "stats"};
+  static const char *const files[] = {"data.mdb", "lock.mdb", "claims", STATS_FILE};
   struct caller caller = caller_of(&fixture, "{\"findable\":1}");
   struct idem_span more = SPAN("user:test-credential-alpha");
   fixture_rule(&fixture, "vary=* key=content");
