@@ -94,3 +94,20 @@ bool url_split(const char *url, long port_option, struct url_parts *parts)
   parts->query_len = query[-1] == '?' ? (uint32_t)strcspn(query, "#") : 0;
   return true;
 }
+
+bool url_says_all(const struct libcurl *lib, CURLU *handle, const char *url)
+{
+  static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_HOST,
+                                    CURLUPART_PORT, CURLUPART_PATH,     CURLUPART_QUERY,   CURLUPART_ZONEID};
+  CURLU *parsed = lib->url();
+  bool same = parsed && lib->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+  for (size_t i = 0; same && i < sizeof(parts) / sizeof(*parts); i++) {
+    char *meant = NULL, *said = NULL;
+    same = lib->url_get(handle, parts[i], &meant, 0) == lib->url_get(parsed, parts[i], &said, 0) &&
+           !meant == !said && (!meant || strcmp(meant, said) == 0);
+    lib->free(meant);
+    lib->free(said);
+  }
+  lib->url_cleanup(parsed);
+  return same;
+}

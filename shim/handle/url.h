@@ -19,4 +19,9 @@
  * without brackets, in any case; the path may be empty. */
 bool url_split(const char *url, long port_option, struct url_parts *parts);
 
+/* True if `url`, which libcurl has made of the handle, says what the handle does, so that one can stand for the other.
+ * An app may set parts that no text can say: libcurl sends the query "a#b" whole, and of a text only "a"; and it
+ * refuses texts with what it takes as a part, such as a space. Needs memory; without, it is false. */
+bool url_says_all(const struct libcurl *lib, CURLU *handle, const char *url);
+
 #endif

@@ -63,6 +63,9 @@
   X(multi_setopt)                                                                                            \
   X(multi_wait)                                                                                              \
   X(multi_fdset)                                                                                             \
+  X(url)                                                                                                     \
+  X(url_set)                                                                                                 \
+  X(url_cleanup)                                                                                             \
   X(url_get)                                                                                                 \
   X(free)                                                                                                    \
   X(version_info)

@@ -3,6 +3,7 @@
 
 #include "shim/base/span.h"
 #include "shim/handle/overrides.h"
+#include "shim/handle/url.h"
 #include "shim/request/cookies.h"
 #include "shim/request/trust.h"
 #include "shim/runtime/report.h"
@@ -370,6 +371,9 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
     return "UPLOAD and another method";
   if (!protocol_allowed(shadow))
     return "PROTOCOLS";
+  if (shadow->slot[SLOT_CURLU] &&
+      !url_says_all(shadow->lib, (CURLU *)shadow->slot[SLOT_CURLU], shadow->url.data))
+    return "CURLU";
   if ((reason = build_headers(request)) || (reason = build_origin(request)) ||
       (reason = trust_of(shadow, rule->trust, request->trust, sizeof(request->trust), &bytes->trust)) ||
       (reason = build_shape(request)) || (reason = build_cookies(request)))

@@ -168,6 +168,19 @@ Test(replay, a_url_in_a_handle_is_read_when_the_transfer_starts)
   run_release(&b);
 }
 
+/* libcurl sends its parts; a text of them would be cut elsewhere, or refused. */
+Test(replay, a_url_that_no_text_can_say_goes_live)
+{
+  world_env(&w, "IDEMSHIM_HOSTS", "127.0.0.1");
+  struct run plain = run_plain(&w, "curlu_parts", NULL), shim = run_shim(&w, "curlu_parts", NULL);
+  expect_success(&plain);
+  expect_same_output(&plain, &shim);
+  cr_expect_eq(log_events(&w, "hit"), 4);
+  cr_expect_geq(log_events(&w, "bypass"), 10);
+  run_release(&plain);
+  run_release(&shim);
+}
+
 Test(replay, a_body_over_the_limit_goes_live_whole)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1k");
