@@ -144,16 +144,21 @@ static void keep_pending(struct idem_judge *judge, struct idem_span rest)
     judge->no_memory |= !event_text_add(&judge->pending, rest);
 }
 
-enum { GUESS_BYTES = 64 };
+/* As long as the longest word that is looked for. */
+enum { GUESS_BYTES = 16 };
 
-/* By the first bytes that are neither blank nor a byte order mark. */
-static void guess(struct idem_judge *judge, struct idem_span text)
+/* Without the blanks that a server may send while it waits, and without a byte order mark. */
+static struct idem_span without_blanks(struct idem_span text)
 {
-  text.len = text.len < GUESS_BYTES ? text.len : GUESS_BYTES;
   if (starts(text, "\xef\xbb\xbf"))
     text = (struct idem_span){text.data + 3, text.len - 3};
   while (text.len && memchr(" \t\r\n", *text.data, 4))
     text = (struct idem_span){text.data + 1, text.len - 1};
+  return text;
+}
+
+static void guess(struct idem_judge *judge, struct idem_span text)
+{
   judge->braced = text.len && (*text.data == '{' || *text.data == '[');
   judge->page = starts(text, "<!doctype html") || starts(text, "<html") || starts(text, "<head");
   if (judge->kind == KIND_GUESS || judge->kind == KIND_HTML) {
@@ -175,13 +180,14 @@ static void take_plain(struct idem_judge *judge, struct idem_span text, bool las
     judge->no_memory |= !event_text_add(&judge->pending, text);
     text = (struct idem_span){judge->pending.data, judge->pending.len};
   }
-  if (!judge->known && text.len < GUESS_BYTES && !last) {
+  struct idem_span first = judge->known ? text : without_blanks(text);
+  if (!judge->known && first.len < GUESS_BYTES && !last) {
     if (!judge->pending.len)
       keep_pending(judge, text);
     return;
   }
   if (!judge->known)
-    guess(judge, text);
+    guess(judge, first);
   size_t used = text.len;
   if (judge->kind == KIND_EVENTS || judge->kind == KIND_LINES) {
     event_stream_feed(&judge->stream, text, last);
