@@ -180,9 +180,10 @@ static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buff
 bool info_record_collect_times(const struct shadow *shadow, struct buffer *facts)
 {
   static const CURLINFO times[] = {
-      CURLINFO_TOTAL_TIME_T,      CURLINFO_NAMELOOKUP_TIME_T,  CURLINFO_CONNECT_TIME_T,
-      CURLINFO_APPCONNECT_TIME_T, CURLINFO_PRETRANSFER_TIME_T, CURLINFO_STARTTRANSFER_TIME_T,
-      CURLINFO_REDIRECT_TIME_T,   CURLINFO_SPEED_DOWNLOAD_T,   CURLINFO_SPEED_UPLOAD_T,
+      CURLINFO_TOTAL_TIME_T,      CURLINFO_NAMELOOKUP_TIME_T,   CURLINFO_CONNECT_TIME_T,
+      CURLINFO_APPCONNECT_TIME_T, CURLINFO_PRETRANSFER_TIME_T,  CURLINFO_STARTTRANSFER_TIME_T,
+      CURLINFO_REDIRECT_TIME_T,   CURLINFO_SPEED_DOWNLOAD_T,    CURLINFO_SPEED_UPLOAD_T,
+      CURLINFO_QUEUE_TIME_T,      CURLINFO_POSTTRANSFER_TIME_T,
   };
   bool complete = true;
   for (size_t i = 0; complete && i < sizeof(times) / sizeof(*times); i++)

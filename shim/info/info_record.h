@@ -25,6 +25,19 @@
 #if LIBCURL_VERSION_NUM < 0x080700
 #define CURLINFO_USED_PROXY ((CURLINFO)(CURLINFO_LONG + 66))
 #endif
+#if LIBCURL_VERSION_NUM < 0x080200
+#define CURLINFO_XFER_ID ((CURLINFO)(CURLINFO_OFF_T + 63))
+#define CURLINFO_CONN_ID ((CURLINFO)(CURLINFO_OFF_T + 64))
+#endif
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLINFO_QUEUE_TIME_T ((CURLINFO)(CURLINFO_OFF_T + 65))
+#endif
+#if LIBCURL_VERSION_NUM < 0x080a00
+#define CURLINFO_POSTTRANSFER_TIME_T ((CURLINFO)(CURLINFO_OFF_T + 67))
+#endif
+#if LIBCURL_VERSION_NUM < 0x080b00
+#define CURLINFO_EARLYDATA_SENT_T ((CURLINFO)(CURLINFO_OFF_T + 68))
+#endif
 #if LIBCURL_VERSION_NUM < 0x080c00
 #define CURLINFO_HTTPAUTH_USED  ((CURLINFO)(CURLINFO_LONG + 69))
 #define CURLINFO_PROXYAUTH_USED ((CURLINFO)(CURLINFO_LONG + 70))
@@ -70,6 +83,9 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(USED_PROXY, 0, CONNECTED)                                                                                \
   X(HTTPAUTH_USED, 0, FIXED)                                                                                 \
   X(PROXYAUTH_USED, 0, FIXED)                                                                                \
+  X(XFER_ID, -1, FIXED)                                                                                      \
+  X(CONN_ID, -1, CONNECTED)                                                                                  \
+  X(EARLYDATA_SENT_T, 0, FIXED)                                                                              \
   X(FILETIME_T, -1, PARSED)                                                                                  \
   X(CONTENT_LENGTH_UPLOAD_T, -1, FIXED)                                                                      \
   X(RETRY_AFTER, 0, FIXED)

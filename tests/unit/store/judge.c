@@ -150,7 +150,8 @@ Test(store_answers, whole_answers_are_stored)
       {OK("text/plain"), "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"},
       {EVENTS, "data: {\"choices\":[{\"index\":70,\"finish_reason\":\"stop\"}]}\n\n"},
       {EVENTS, "data: {\"choices\":[{\r\ndata: }]}\r\n\r\ndata: [DONE]\r\n\r\n"},
-      {OK("application/json"), "{\"choices\":[{\"text\":\"say \\\"hi\\\" \\\\\"}],\"error\":null}"},
+      {OK("application/json"),
+       "{\"choices\":[{\"text\":\"say \\\"hi\\\" \\\\\"}],\"error\":null,\"usage\":{\"prompt_tokens\":3}}"},
       {OK("application/octet-stream"), "\x89PNG"},
       {OK("text/plain"), "{ this is no JSON"},
   };
