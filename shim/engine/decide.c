@@ -279,6 +279,9 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   report_count(IDEM_COUNTER_calls);
   if (!reason)
     reason = left_alone(request);
+  if (reason && strcmp(reason, "SSL_CTX_FUNCTION") == 0)
+    say_left_alone(request, ONCE_SSL_CTX,
+                   "CURLOPT_SSL_CTX_FUNCTION may change whom it trusts; trust=verify stores it all the same");
   if (reason)
     return decide_untouched(request, reason);
   if (config->mode == IDEM_MODE_OBSERVE)
