@@ -129,9 +129,9 @@ static void hash_header(void *arg, struct idem_span name, struct idem_span value
 static void hash_query(struct hash *hash, struct idem_span query)
 {
   struct idem_span piece;
-  bool credential;
+  bool credential, presigned = key_query_is_presigned(query);
   while (key_query_next(&query, &piece, &credential))
-    if (!credential)
+    if (key_query_role(presigned, credential, &piece) == HEADER_VARY)
       hash_field(hash, piece);
   hash_number(hash, UINT64_MAX);
 }

@@ -92,10 +92,10 @@ static void hash_credential(void *hash, struct idem_span name, struct idem_span 
 static void hash_credentials(struct hash *hash, const struct idem_request *request)
 {
   struct idem_span query = request->query, piece;
-  bool credential;
+  bool credential, presigned = key_query_is_presigned(query);
   key_headers(request, HEADER_CREDENTIAL, false, hash_credential, hash);
   while (key_query_next(&query, &piece, &credential))
-    if (credential)
+    if (key_query_role(presigned, credential, &piece) == HEADER_CREDENTIAL)
       hash_piece(hash, TENANT_QUERY, piece);
   for (size_t i = 0; i < request->credential_count; i++)
     hash_piece(hash, TENANT_OTHER, request->credentials[i]);

@@ -39,6 +39,13 @@ void key_headers(const struct idem_request *request, enum header_role role, bool
 /* The query in pieces: call with *rest = query until it returns false. */
 bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential);
 
+/* True if the query carries an AWS signature and the id that it was made with: a presigned URL. */
+bool key_query_is_presigned(struct idem_span query);
+
+/* What a piece of such a query counts as: VARY, CREDENTIAL or SECRET. Of the id's the date is cut off, which is
+ * made anew for each request, as date, token and signature are. */
+enum header_role key_query_role(bool presigned, bool credential, struct idem_span *piece);
+
 /* The cookies of a Cookie header in the same way. Those of load balancers say nothing of who asks. */
 bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant);
 

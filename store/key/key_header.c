@@ -202,6 +202,40 @@ bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *crede
   return true;
 }
 
+/* What follows "NAME=", or no text at all. */
+static struct idem_span behind_name(struct idem_span piece, const char *name)
+{
+  size_t len = strlen(name);
+  if (piece.len < len || memcmp(piece.data, name, len) != 0)
+    return (struct idem_span){NULL, 0};
+  return (struct idem_span){piece.data + len, piece.len - len};
+}
+
+bool key_query_is_presigned(struct idem_span query)
+{
+  struct idem_span piece;
+  bool credential, id = false, signature = false;
+  while (key_query_next(&query, &piece, &credential)) {
+    id |= behind_name(piece, "X-Amz-Credential=").len > 0;
+    signature |= behind_name(piece, "X-Amz-Signature=").len > 0;
+  }
+  return id && signature;
+}
+
+enum header_role key_query_role(bool presigned, bool credential, struct idem_span *piece)
+{
+  static const char *const renewed[] = {"X-Amz-Signature=", "X-Amz-Date=", "X-Amz-Security-Token="};
+  for (size_t i = 0; presigned && i < COUNT(renewed); i++)
+    if (behind_name(*piece, renewed[i]).data)
+      return HEADER_SECRET;
+  struct idem_span id = presigned ? behind_name(*piece, "X-Amz-Credential=") : (struct idem_span){NULL, 0};
+  size_t len = 0;
+  while (len < id.len && id.data[len] != '/' && id.data[len] != '%')
+    len++;
+  piece->len -= id.len - len;
+  return credential ? HEADER_CREDENTIAL : HEADER_VARY;
+}
+
 bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant)
 {
   while (rest->len && (*rest->data == ' ' || *rest->data == ';'))

@@ -105,6 +105,12 @@ static void replace(char *text, size_t size, const char *from, const char *to)
   X(signer, OTHER,                                                                                           \
     (add(a, "Authorization: AWS4-HMAC-SHA256 Credential=ID%u/x", 1),                                         \
      add(b, "Authorization: AWS4-HMAC-SHA256 Credential=ID%u/x", 2)))                                        \
+  X(presigned, SAME,                                                                                         \
+    (strcat(a->url, "&X-Amz-Credential=ID%2F1&X-Amz-Date=1&X-Amz-Signature=a"),                              \
+     strcat(b->url, "&X-Amz-Credential=ID%2F2&X-Amz-Date=2&X-Amz-Signature=b")))                             \
+  X(presigner, OTHER,                                                                                        \
+    (strcat(a->url, "&X-Amz-Credential=IA%2F1&X-Amz-Date=1&X-Amz-Signature=a"),                              \
+     strcat(b->url, "&X-Amz-Credential=IB%2F1&X-Amz-Date=1&X-Amz-Signature=a")))                             \
   X(userpwd, OTHER, (a->userpwd = "me:a", b->userpwd = "me:b"))                                              \
   X(url_user, OTHER, (replace(a->url, sizeof(a->url), "://", "://me:a@"), URL("://", "://me:b@")))           \
   X(cookie, OTHER, (a->cookie = "s=1", b->cookie = "s=2"))                                                   \

@@ -396,6 +396,40 @@ Test(store_keys, of_an_aws_signature_only_the_access_key_id_counts)
   cr_expect_str_neq(caller_key(&first), caller_key(&other));
 }
 
+#define PRESIGNED(id, date, signature)                                                                       \
+  "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" id "%2F" date                                         \
+  "%2Fus-east-1%2Fbedrock%2Faws4_request&X-Amz-Date=" date                                                   \
+  "T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Security-Token=t" signature                      \
+  "&X-Amz-Signature=" signature
+
+static const char *key_of_query(struct idem_span query)
+{
+  struct caller caller = caller_of(&fixture, "{}");
+  caller_bare(&caller);
+  caller.request.query = query;
+  return caller_key(&caller);
+}
+
+Test(store_keys, of_a_presigned_url_only_the_access_key_id_counts)
+{
+  char first[80];
+  snprintf(first, sizeof(first), "%s", key_of_query(SPAN(PRESIGNED("TESTALPHA", "20260101", "aa"))));
+  cr_expect_str_eq(first, key_of_query(SPAN(PRESIGNED("TESTALPHA", "20260102", "bb"))));
+  cr_expect_str_neq(first, key_of_query(SPAN(PRESIGNED("TESTALPHB", "20260101", "aa"))));
+  cr_expect_str_neq(first, key_of_query(SPAN("n=1&" PRESIGNED("TESTALPHA", "20260101", "aa"))));
+  cr_expect_str_neq(first, key_of_query(SPAN("")));
+}
+
+/* Without an id nobody would tell one caller from another. */
+Test(store_keys, a_signature_without_an_id_counts_itself)
+{
+  char first[80];
+  snprintf(first, sizeof(first), "%s", key_of_query(SPAN("X-Amz-Date=1&X-Amz-Signature=aa")));
+  cr_expect_str_neq(first, key_of_query(SPAN("X-Amz-Date=1&X-Amz-Signature=bb")));
+  cr_expect_str_neq(first, key_of_query(SPAN("X-Amz-Date=2&X-Amz-Signature=aa")));
+  cr_expect_str_neq(first, key_of_query(SPAN("X-Amz-Credential=&X-Amz-Date=1&X-Amz-Signature=aa")));
+}
+
 Test(store_keys, of_every_signature_with_a_steady_id_the_id_counts)
 {
   static const char *const schemes[] = {"AWS4-ECDSA-P256-SHA256 Credential=ID1/2026",
