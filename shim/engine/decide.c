@@ -7,6 +7,7 @@
 #include "shim/replay/direct.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/rescue/fork.h"
+#include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
@@ -170,9 +171,13 @@ struct decision decide_again(struct request *request, bool direct)
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
   error.text[0] = '\0';
   request->op.defers = prerequest_is_supported(request->shadow);
-  switch (request->api->enter(request->store, &request->bytes, &request->op, &error)) {
-  case IDEM_HIT:
+  enum idem_verdict verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
+  if (verdict == IDEM_HIT)
     return on_hit(request, direct);
+  bool entered = verdict == IDEM_OWNED || verdict == IDEM_BUSY || verdict == IDEM_IN_DOUBT;
+  if (entered && !process_is_the_owner())
+    return decide_live(request, "a child that shares its parent's memory");
+  switch (verdict) {
   case IDEM_OWNED:
     return request->rule->access == IDEM_ACCESS_READ ? decide_live(request, "access=read")
                                                      : on_owned(request);

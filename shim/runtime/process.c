@@ -8,7 +8,7 @@
 static _Atomic bool over;
 static _Atomic pid_t owner; /* 0: no call has come yet */
 
-static bool is_the_owner(void)
+bool process_is_the_owner(void)
 {
   pid_t pid = getpid(), known = 0;
   return atomic_load_explicit(&owner, memory_order_relaxed) == pid ||
@@ -17,7 +17,7 @@ static bool is_the_owner(void)
 
 bool process_allows_calls(void)
 {
-  return !atomic_load_explicit(&over, memory_order_relaxed) && is_the_owner();
+  return !atomic_load_explicit(&over, memory_order_relaxed);
 }
 
 void process_after_fork(void)
@@ -28,7 +28,7 @@ void process_after_fork(void)
 /* A child by vfork() that calls exit() runs the handlers, too. */
 static void end(void)
 {
-  if (is_the_owner())
+  if (process_is_the_owner())
     atomic_store(&over, true);
 }
 

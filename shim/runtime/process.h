@@ -3,7 +3,9 @@
  * process: whether calls of this process can be ours at this moment of its life.
  *
  *     if (!process_allows_calls())
- *       return real->easy_perform(handle);      // an exit handler, a destructor, a child by vfork()
+ *       return real->easy_perform(handle);      // an exit handler, a destructor
+ *     if (!process_is_the_owner())
+ *       return real->easy_perform(handle);      // a child by vfork()
  *
  * When a program ends, the libraries that the store needs end before its last code: OpenSSL in an exit handler
  * of its own. A call from an exit handler that was registered before the store was opened, from a destructor
@@ -11,9 +13,10 @@
  *
  * A child by vfork() or clone(CLONE_VM) has this memory and another process id. What it calls goes out as if we
  * were not there: claims, threads and descriptors are those of the process that the memory belongs to, which is
- * the first whose call comes here. A child by fork() is a process of its own.
+ * the first whose call comes here. A child by fork() is a process of its own. Asking costs a getpid(), so it is
+ * asked before the store is opened and for what is no hit: a hit reads alone, and makes no system call.
  *
- * Any thread may come here. Asking costs a getpid().
+ * Any thread may come here.
  */
 #ifndef IDEMSHIM_SHIM_PROCESS_H
 #define IDEMSHIM_SHIM_PROCESS_H
@@ -21,6 +24,7 @@
 #include <stdbool.h>
 
 bool process_allows_calls(void);
+bool process_is_the_owner(void);
 
 /* For rescue/fork.c, in the child. */
 void process_after_fork(void);

@@ -143,6 +143,8 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
   *store = atomic_load_explicit(&the_store, memory_order_acquire);
   if (*store)
     return store_api;
+  if (!process_is_the_owner())
+    return NULL;
   int saved = errno;
   pthread_mutex_lock(&store_lock);
   *store = atomic_load_explicit(&the_store, memory_order_relaxed);
