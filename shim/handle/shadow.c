@@ -227,70 +227,16 @@ static void note_copied_post(struct shadow *shadow, const char *body)
   shadow->is_copied_post = true;
 }
 
-/* A size that is larger than the one a copy was made with ends the copy [setopt.c, CURLOPT_POSTFIELDSIZE]. */
-static void note_post_size(struct shadow *shadow, uintptr_t size)
-{
-  if ((int64_t)shadow->slot[SLOT_POSTFIELDSIZE_LARGE] < (int64_t)size)
-    shadow->is_copied_post = false;
-  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = size;
-}
-
-/* Also if it is taken away again: what goes out is then an empty form. */
-static void note_form(struct shadow *shadow, const struct curl_httppost *list)
-{
-  shadow->slot[SLOT_HTTPPOST] = (uintptr_t)list;
-  shadow->request = HTTP_FORM;
-  shadow->no_body = false;
-}
-
 void shadow_lose_form(struct shadow *shadow)
 {
   form_drop(shadow->form);
   shadow->form = NULL;
 }
 
-static void note_mime(struct shadow *shadow, const curl_mime *mime)
-{
-  shadow_lose_form(shadow);
-  shadow->form = form_take(mime);
-  shadow->request = HTTP_MIME;
-  shadow->no_body = false;
-}
-
-/* The method follows the last of these that was set, as in libcurl's setopt.c. */
-static void note_post(struct shadow *shadow, bool on)
-{
-  shadow->request = on ? HTTP_POST : HTTP_GET;
-  shadow->no_body = shadow->no_body && !on;
-  shadow->upload = false;
-}
-
-static void note_upload(struct shadow *shadow, bool on)
-{
-  shadow->request = on ? HTTP_PUT : HTTP_GET;
-  shadow->no_body = shadow->no_body && !on;
-  shadow->upload = on;
-}
-
-static void note_no_body(struct shadow *shadow, bool on)
-{
-  shadow->no_body = on;
-  if (on)
-    shadow->request = HTTP_HEAD;
-  else if (shadow->request == HTTP_HEAD)
-    shadow->request = HTTP_GET;
-}
-
-static void note_get(struct shadow *shadow, bool on)
-{
-  if (!on)
-    return;
-  shadow->request = HTTP_GET;
-  shadow->upload = shadow->no_body = false;
-}
-
+/* Handled one by one. The method follows the last of those that choose one, as in libcurl's setopt.c. */
 static void note_special(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
+  bool on = (long)value != 0;
   switch ((int)option) {
   case CURLOPT_URL:
     note_url(shadow, (const char *)value);
@@ -306,27 +252,45 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     note_copied_post(shadow, (const char *)value);
     break;
   case CURLOPT_POST:
-    note_post(shadow, (long)value != 0);
+    shadow->request = on ? HTTP_POST : HTTP_GET;
+    shadow->no_body &= !on;
+    shadow->upload = false;
     break;
   case CURLOPT_UPLOAD:
   case CURLOPT_PUT:
-    note_upload(shadow, (long)value != 0);
+    shadow->request = on ? HTTP_PUT : HTTP_GET;
+    shadow->no_body &= !on;
+    shadow->upload = on;
     break;
   case CURLOPT_HTTPGET:
-    note_get(shadow, (long)value != 0);
+    if (on) {
+      shadow->request = HTTP_GET;
+      shadow->upload = shadow->no_body = false;
+    }
     break;
   case CURLOPT_NOBODY:
-    note_no_body(shadow, (long)value != 0);
+    shadow->no_body = on;
+    if (on || shadow->request == HTTP_HEAD)
+      shadow->request = on ? HTTP_HEAD : HTTP_GET;
     break;
   case CURLOPT_POSTFIELDSIZE:
   case CURLOPT_POSTFIELDSIZE_LARGE:
-    note_post_size(shadow, value);
+    /* A size that is larger than the one a copy was made with ends the copy. */
+    if ((int64_t)shadow->slot[SLOT_POSTFIELDSIZE_LARGE] < (int64_t)value)
+      shadow->is_copied_post = false;
+    shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = value;
     break;
   case CURLOPT_HTTPPOST:
-    note_form(shadow, (const struct curl_httppost *)value);
+    /* Also if it is taken away again: what goes out is then an empty form. */
+    shadow->slot[SLOT_HTTPPOST] = value;
+    shadow->request = HTTP_FORM;
+    shadow->no_body = false;
     break;
   case CURLOPT_MIMEPOST:
-    note_mime(shadow, (const curl_mime *)value);
+    shadow_lose_form(shadow);
+    shadow->form = form_take((const curl_mime *)value);
+    shadow->request = HTTP_MIME;
+    shadow->no_body = false;
     break;
   case CURLOPT_INFILESIZE:
     shadow->slot[SLOT_INFILESIZE_LARGE] = value;
@@ -354,22 +318,28 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   }
 }
 
-/* libcurl has one place for both. */
-static void note_other(struct shadow *shadow, CURLoption option)
+/* A text has its slot. Some of them say something about another option as well. */
+static void note_text(struct shadow *shadow, CURLoption option, unsigned slot, const char *text)
 {
-  if (option == CURLOPT_UNIX_SOCKET_PATH)
+  bool known = set_text(shadow, slot, text);
+  switch ((int)option) {
+  case CURLOPT_CUSTOMREQUEST:
+    shadow->matched = false;
+    break;
+  case CURLOPT_UNIX_SOCKET_PATH: /* libcurl has one place for both */
     set_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET, NULL);
-  else if (option == CURLOPT_ABSTRACT_UNIX_SOCKET)
+    break;
+  case CURLOPT_ABSTRACT_UNIX_SOCKET:
     set_text(shadow, SLOT_UNIX_SOCKET_PATH, NULL);
-  else if (option == CURLOPT_PROTOCOLS_STR)
+    break;
+  case CURLOPT_PROTOCOLS_STR:
     shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
-}
-
-/* It chooses the kind of authentication as well, over what was chosen before. */
-static void note_signature(struct shadow *shadow, CURLoption option, uintptr_t value)
-{
-  if (option == CURLOPT_AWS_SIGV4 && value &&
-      !set_rare(shadow, option_number(CURLOPT_HTTPAUTH), CURLAUTH_AWS_SIGV4, false))
+    break;
+  case CURLOPT_AWS_SIGV4: /* chooses the kind of authentication as well, over what was chosen before */
+    known &= !text || set_rare(shadow, option_number(CURLOPT_HTTPAUTH), CURLAUTH_AWS_SIGV4, false);
+    break;
+  }
+  if (!known)
     set_unknown(shadow, option_number(option));
 }
 
@@ -405,11 +375,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     shadow->slot[row->slot] = value;
     break;
   case OPTION_TEXT:
-    if (!set_text(shadow, row->slot, (const char *)value))
-      set_unknown(shadow, number);
-    note_other(shadow, option);
-    note_signature(shadow, option, value);
-    shadow->matched = shadow->matched && option != CURLOPT_CUSTOMREQUEST;
+    note_text(shadow, option, row->slot, (const char *)value);
     break;
   case OPTION_RARE:
   case OPTION_RARE_TEXT:

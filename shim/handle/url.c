@@ -4,26 +4,18 @@
 #include <string.h>
 #include <strings.h>
 
-/* Without a scheme libcurl takes http, unless the host's name says another [urlapi.c, guess_scheme]. */
-static const char *guess_scheme(const char *url)
-{
-  static const char others[][6] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
-  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-    if (strncasecmp(url, others[i], strlen(others[i])) == 0)
-      return NULL;
-  return url;
-}
-
-static bool has_scheme(const char *url)
-{
-  const char *colon = strchr(url, ':');
-  return colon && colon[1] == '/' && !memchr(url, '/', (size_t)(colon - url));
-}
-
+/* Behind the scheme; NULL if it is not HTTP's. Without one libcurl takes http, unless the host's name says another
+ * [urlapi.c, guess_scheme]. */
 static const char *after_scheme(const char *url, struct url_parts *parts)
 {
-  if (!has_scheme(url))
-    return guess_scheme(url);
+  static const char others[][6] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
+  const char *colon = strchr(url, ':');
+  if (!colon || colon[1] != '/' || memchr(url, '/', (size_t)(colon - url))) {
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+      if (strncasecmp(url, others[i], strlen(others[i])) == 0)
+        return NULL;
+    return url;
+  }
   parts->https = strncasecmp(url, "https://", 8) == 0;
   if (parts->https)
     return url + 8;

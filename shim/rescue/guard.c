@@ -65,21 +65,14 @@ static void bar(struct guard *guard, const struct request *request, const char *
 }
 
 /* Nothing but this happens in the copy while the owner lives. */
-static void sleep_until_alone(int tell, int owner)
+static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets, int tell,
+                             int owner)
 {
   struct pollfd wake[] = {{.fd = tell, .events = POLLIN}, {.fd = owner, .events = POLLIN}};
   while (poll(wake, 2, -1) < 0)
     ;
-  /* Dismissed, though the owner may be dead by now as well. */
-  if (poll(wake, 1, 0) != 0)
-    process_copy_leave(0);
-}
-
-static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets, int tell,
-                             int owner)
-{
-  sleep_until_alone(tell, owner);
-  if (!is_untouched(guard, sockets))
+  /* Dismissed, though the owner may be dead by now as well; or the owner has gone on with the connection. */
+  if (poll(wake, 1, 0) != 0 || !is_untouched(guard, sockets))
     process_copy_leave(0);
   return GUARD_COPY;
 }
