@@ -42,6 +42,19 @@ struct hash_prefix {
   uint8_t bytes[HASH_GATHERED];
 };
 
+/* What a list of texts was made into under `of`, so that the same list need not be worked through again. Zeroed:
+ * nothing is known. */
+enum { HASH_MEMO_TEXTS = 16, HASH_MEMO_BYTES = 512 };
+
+struct hash_memo {
+  uint64_t of[4];
+  size_t count; /* of texts, */
+  uint16_t len[HASH_MEMO_TEXTS];
+  uint8_t text[HASH_MEMO_BYTES]; /* one behind the other */
+  size_t made_len;
+  uint8_t made[HASH_MEMO_BYTES];
+};
+
 /* Sets it up; it owns nothing, so that it may be copied and left. */
 static inline void hash_begin(struct hash *hash)
 {

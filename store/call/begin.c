@@ -155,7 +155,7 @@ static int enter_by_raw(struct entry *entry)
   struct idem_call *call = entry->call;
   struct reader *reader = call->priv.reader;
   struct idem_span base;
-  key_raw(entry->store->secret, entry->request, &reader->named, call->priv.raw);
+  key_raw(entry->store->secret, entry->request, &reader->named, &reader->headers, call->priv.raw);
   if (entry->request->rule->repeats == IDEM_REPEATS_FRESH ||
       pages_get(&reader->snapshot, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 ||
       base.len != IDEM_KEY_SIZE)

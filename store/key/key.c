@@ -34,8 +34,56 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
   hash_number(hash, HEADER_OTHER);
 }
 
+static bool knows_headers(const struct hash_memo *memo, const struct idem_request *request,
+                          const uint64_t of[4])
+{
+  const uint8_t *at = memo->text;
+  if (memo->count != request->header_count || memcmp(memo->of, of, sizeof(memo->of)) != 0)
+    return false;
+  for (size_t i = 0; i < memo->count; at += memo->len[i++])
+    if (request->headers[i].len != memo->len[i] || memcmp(at, request->headers[i].data, memo->len[i]) != 0)
+      return false;
+  return true;
+}
+
+/* `made` is in the hash's buffer. What does not fit is not remembered. */
+static void remember_headers(struct hash_memo *memo, const struct idem_request *request, const uint64_t of[4],
+                             const uint8_t *made, size_t made_len)
+{
+  size_t used = 0;
+  *memo->of = 0;
+  if (request->header_count > HASH_MEMO_TEXTS || made_len > sizeof(memo->made))
+    return;
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct idem_span line = request->headers[i];
+    if (line.len > sizeof(memo->text) - used)
+      return;
+    memcpy(memo->text + used, line.data, line.len);
+    used += line.len;
+    memo->len[i] = (uint16_t)line.len;
+  }
+  memcpy(memo->made, made, made_len);
+  memo->made_len = made_len;
+  memo->count = request->header_count;
+  memcpy(memo->of, of, sizeof(memo->of));
+}
+
+/* To tell what each header is costs as much as the rest of a hit, and a client sends the same ones with each call. */
+static void hash_headers_by_memo(struct hash *hash, const struct idem_request *request, const uint64_t of[4],
+                                 struct hash_memo *memo)
+{
+  size_t before = hash->used;
+  if (knows_headers(memo, request, of)) {
+    hash_bytes(hash, memo->made, memo->made_len);
+    return;
+  }
+  hash_headers(hash, request);
+  if (!hash->flushed)
+    remember_headers(memo, request, of, hash->buffer + before, hash->used - before);
+}
+
 void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
-             uint8_t raw[IDEM_KEY_SIZE])
+             struct hash_memo *headers, uint8_t raw[IDEM_KEY_SIZE])
 {
   struct hash hash;
   hash_begin(&hash);
@@ -43,6 +91,7 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
   /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
   const char *rule = request->rule->keying.canonical;
   XXH128_hash_t digest = XXH3_128bits(rule, strlen(rule));
+  const uint64_t of[4] = {(uintptr_t)request->rule, digest.low64, digest.high64, request->rule->keying.kind};
   hash_bytes(&hash, &digest, sizeof(digest));
   hash_number(&hash, (uint64_t)request->rule->keying.kind << 8 | request->rule->repeats);
   hash_field(&hash, request->scope);
@@ -54,7 +103,7 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
   for (size_t i = 0; i < request->credential_count; i++)
     hash_field(&hash, request->credentials[i]);
   hash_number(&hash, request->credential_count);
-  hash_headers(&hash, request);
+  hash_headers_by_memo(&hash, request, of, headers);
   hash_field(&hash, request->shape);
   hash_settle(&hash, known);
   hash_field(&hash, request->body);

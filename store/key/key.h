@@ -58,9 +58,10 @@ struct name {
   bool unread;                  /* the rule has ignore= or redact=, and the body is no JSON */
 };
 
-/* `known` is of the calling thread: what its last request began with. */
+/* `known` and `headers` are of the calling thread: what its last request began with, and what its headers came to. They
+ * change no digest. */
 void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
-             uint8_t raw[IDEM_KEY_SIZE]);
+             struct hash_memo *headers, uint8_t raw[IDEM_KEY_SIZE]);
 
 /* 0, -ENOKEY if the rule wants a header or JSON fields that are not there, or -ENODATA if it is the tenant
  * that is not there. */

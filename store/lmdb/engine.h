@@ -68,7 +68,8 @@ struct reader {
   bool lone;                               /* a second one of its thread, for a call inside a call */
   unsigned shard;                          /* of the counters */
   struct reader *next, *previous;          /* under process_lock_lists */
-  struct hash_prefix named;                /* how the last request of its thread began */
+  struct hash_prefix named;                /* how the last request of its thread began, */
+  struct hash_memo headers;                /* and what its headers were made into */
   _Alignas(8) uint8_t spare[READER_SPARE]; /* for a part of a record that must be aligned and is not */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What makes two calls the same operation, and what does not. */
+#include "store/key/key.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -507,4 +508,42 @@ Test(store_keys, two_stores_do_not_agree_on_tenants)
   there = caller_of(&other, "{}");
   cr_expect_str_neq(caller_key(&here), caller_key(&there));
   fixture_close(&other);
+}
+
+static void raw_of(const struct caller *caller, struct hash_prefix *known, struct hash_memo *headers,
+                   uint8_t out[IDEM_KEY_SIZE])
+{
+  static const uint8_t secret[IDEM_KEY_SIZE] = {1};
+
+  key_raw(secret, &caller->request, known, headers, out);
+}
+
+/* The same header counts or not by the rule, and by another header. */
+Test(store_keys, what_the_headers_came_to_before_changes_no_digest)
+{
+  static const char *const rules[] = {"", "vary=-x-team", "", "tenant=header:x-team", "key=header"};
+  static const char *const lines[] = {"X-Team: a", "X-Team: b",       "X-Team: a",
+                                      "X-Team:a ", "X-Request-Id: a", "X-Team:"};
+  static struct hash_prefix known;
+  static struct hash_memo headers;
+  unsigned remembered = 0;
+
+  for (size_t i = 0; i < 6 * sizeof(rules) / sizeof(*rules); i++) {
+    if (i % 6 == 0)
+      fixture_rule(&fixture, rules[i / 6]);
+    struct caller caller = caller_of(&fixture, "{}");
+    caller_header(&caller, lines[i % 6]);
+    caller.request.headers = caller.headers;
+    caller.request.rule = fixture.config.rules;
+    for (int again = 0; again < 2; again++) {
+      struct hash_prefix no_beginning = {.len = 0};
+      struct hash_memo nothing = {.count = 0};
+      uint8_t by_memo[IDEM_KEY_SIZE], anew[IDEM_KEY_SIZE];
+      raw_of(&caller, &known, &headers, by_memo);
+      raw_of(&caller, &no_beginning, &nothing, anew);
+      cr_expect_arr_eq(by_memo, anew, sizeof(anew), "%s, %s", rules[i / 6], lines[i % 6]);
+    }
+    remembered += headers.count == caller.request.header_count;
+  }
+  cr_expect_eq(remembered, 30u);
 }
