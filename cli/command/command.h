@@ -34,6 +34,7 @@ struct tape;
 struct cli_options {
   const char *store, *mode, *scope, *rules, *hosts, *log, *store_size;
   const char *tape, *tape_size, *tape_age, *pace, *match, *exhausted;
+  const char *given_headers[CLI_LIST_MAX], *data;
   const char *edits[CLI_LIST_MAX]; /* ended by a NULL where there are fewer */
   uint64_t limit;                  /* 0: none */
   bool no_sync;

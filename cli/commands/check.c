@@ -4,6 +4,7 @@
 #include "cli/commands/check.h"
 
 #include "cli/command/command.h"
+#include "cli/commands/check_request.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/output.h"
 #include "cli/view/rules.h"
@@ -77,7 +78,7 @@ static char *upper(const char *text)
 
 /* Finds the rule that the call meets. CLI_NO if none does, which is what a script asks with the
  * exit code. */
-static int match(struct cli_check *check, const char *url)
+static int match(struct cli_check *check, const char *url, const struct cli_options *options)
 {
   struct idem_error error = {""};
   struct idem_target target = {.method = check->method, .method_len = strlen(check->method)};
@@ -87,6 +88,15 @@ static int match(struct cli_check *check, const char *url)
   check->rule = idem_config_match(check->config, &target);
   check->left_alone = check->rule && idem_rule_leaves(check->rule, &target);
   check->key = check->rule ? idem_provider_key(check->rule, &target) : IDEM_UPSTREAM_KEY_UNKNOWN;
+  struct cli_request asked = {.config = check->config,
+                              .rule = check->rule,
+                              .target = &target,
+                              .method = check->method,
+                              .url = url,
+                              .headers = options->given_headers,
+                              .body = options->data};
+  if (check->rule && check->rule->action == IDEM_ACTION_STORE)
+    check->request = cli_request_name(&asked);
   return check->rule ? CLI_OK : CLI_NO;
 }
 
@@ -100,13 +110,14 @@ static int check_config(const struct idem_config *config, const char *method, co
   if (!typed || !state)
     matched = cli_fail(CLI_STORE, "out of memory");
   else if (url)
-    matched = match(&check, url);
+    matched = match(&check, url, options);
   if (matched == CLI_OK || matched == CLI_NO) {
     int printed = options->json ? cli_check_print_json(&check) : cli_check_print(&check);
     code = code != CLI_OK ? code : printed != CLI_OK ? printed : matched;
   } else {
     code = matched;
   }
+  json_decref(check.request);
   free(typed);
   free(state);
   return code;
@@ -159,7 +170,10 @@ const struct cli_command cli_command_check = {
                "if the\n"
                "URL meets no rule. METHOD is POST if it is left out.",
     .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "list every rule, the built-in ones too"),
-                           CLI_OPTION_JSON, CLI_OPTION_STORE,
+                           CLI_SHORT_OPTION('H', "header", "LINE", CLI_LIST, given_headers,
+                                            "a header of the request, as curl -H"),
+                           CLI_SHORT_OPTION('d', "data", "BODY", CLI_TEXT, data, "its body"), CLI_OPTION_JSON,
+                           CLI_OPTION_STORE,
                            CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields")),
     .max_operands = 2,
     .run = run,

@@ -9,11 +9,14 @@
 
 #include "config/config.h"
 
+#include <jansson.h>
+
 /* What was asked about, if anything, and the rule that it meets. */
 struct cli_check {
   const struct idem_config *config;
   const char *store_state;      /* "usable", "not made yet", or what is wrong with it */
   const char *method, *url;     /* `url` NULL: no call was asked about */
+  json_t *request;              /* of check_request.h; NULL: no rule stores it */
   bool all;                     /* list every rule, the built-in ones too */
   const struct idem_rule *rule; /* NULL: the call meets none */
   bool left_alone;              /* the path looks stateful, and the rule does not name it */

@@ -47,11 +47,12 @@ static json_t *call_json(const struct cli_check *check)
 {
   if (!check->url)
     return json_null();
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "method", cli_json_string(check->method), "url",
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:O?}", "method", cli_json_string(check->method), "url",
                    cli_json_string(check->url), "verdict", cli_json_string(cli_check_verdict(check)), "rule",
                    check->rule ? rule_json(check->rule) : json_null(), "treatment",
                    check->rule ? treatment_json(check->rule) : json_null(), "upstream_key",
-                   check->rule ? cli_json_string(cli_check_key(check)) : json_null());
+                   check->rule ? cli_json_string(cli_check_key(check)) : json_null(), "request",
+                   check->request);
 }
 
 /* Its state is a sentence, since it may be any of the store's own messages. */

@@ -141,6 +141,37 @@ static void print_treatment(const struct idem_rule *rule)
   }
 }
 
+static void print_list(const char *label, const json_t *list, const char *none)
+{
+  printf("  %-12s ", label);
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *text = json_string_value(json_array_get(list, i));
+    fputs(i ? ", " : "", stdout);
+    cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
+  }
+  puts(json_array_size(list) ? "" : none);
+}
+
+/* What the request would be named by, in which there is no credential. */
+static void print_request(const json_t *request)
+{
+  const char *live = json_string_value(json_object_get(request, "live"));
+  const char *id = json_string_value(json_object_get(request, "id"));
+  putchar('\n');
+  if (live) {
+    printf("  sent as if idemshim were not there: %s\n", live);
+    return;
+  }
+  print_list("tenant", json_object_get(request, "tenant"), "nobody");
+  printf("  %-12s %s, id %s\n", "key", json_string_value(json_object_get(request, "key")),
+         id ? id : "not known before there is a store");
+  printf("  %-12s %s\n", "fingerprint", json_string_value(json_object_get(request, "fingerprint")));
+  print_list("headers", json_object_get(request, "content_headers"), "none in the fingerprint");
+  print_list("left out", json_object_get(request, "left_out"), "nothing");
+  if (json_is_true(json_object_get(request, "unread")))
+    puts("  the body is no JSON: all of it counts, whatever ignore= says");
+}
+
 /* The call, the rule that it meets, what happens to it, and then every field of the rule. */
 static void print_call(const struct cli_check *check)
 {
@@ -153,6 +184,7 @@ static void print_call(const struct cli_check *check)
     putchar('\n');
     print_treatment(check->rule);
     printf("  upstream's use of the key: %s\n", cli_check_key(check));
+    print_request(check->request);
   }
 }
 

@@ -216,3 +216,56 @@ Test(cli_check, a_variable_whose_name_is_mistyped_is_named_with_the_nearest)
   cr_expect_null(strstr(r.err, "IDEMSHIM_LOG"), "%s", r.err);
   run_release(&r);
 }
+
+/* What `check --json` says of a request, and the same request sent by curl. */
+static void expect_named_as_sent(const char *target, const char *const headers[2], const char *body)
+{
+  const char *url = world_url(&w, target);
+  struct run sent =
+      run_shim(&w, "curl", "-sS", "-A", "a/1", "-H", headers[0], "-H", headers[1], "-d", body, url, NULL);
+  struct run asked = run_plain(&w, "idemshim", "check", "--json", "-H", headers[0], "--header", headers[1],
+                               "-d", body, url, NULL);
+  json_t *event = log_last(&w, "live"), *said = json_loads(asked.out, 0, NULL);
+  const json_t *request = json_object_get(json_object_get(said, "call"), "request");
+  expect_success(&sent);
+  expect_success(&asked);
+  cr_expect(json_equal(json_object_get(event, "id"), json_object_get(request, "id")), "%s: %s", target,
+            asked.out);
+  cr_expect(json_is_string(json_object_get(request, "id")));
+  cr_expect_null(strstr(asked.out, "test-credential"));
+  json_decref(event);
+  json_decref(said);
+  run_release(&sent);
+  run_release(&asked);
+}
+
+Test(cli_check, a_request_is_named_as_the_shim_names_it)
+{
+  static const char *const plain[] = {"X-Foo: 1", "Accept:"};
+  static const char *const secret[] = {"Authorization: Bearer test-credential-alpha",
+                                       "Cookie: s=test-credential-beta; AWSALB=7"};
+  static const char *const keyed[] = {"Idempotency-Key: one", "Host: other.example"};
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/at");
+  expect_named_as_sent("/v1/chat/completions", plain, "{\"a\":1}");
+  expect_named_as_sent("/v1/chat/completions?n=1", secret, "{\"at\":1}");
+  expect_named_as_sent("/v1/chat/completions", keyed, "a=1");
+}
+
+Test(cli_check, what_is_left_out_of_a_request_is_told_by_its_name)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/at vary=*,-X-Foo");
+  struct run r =
+      run_plain(&w, "idemshim", "check", "-H", "X-Foo: 1", "-H", "X-Bar: 2", "-H",
+                "Cookie: s=test-credential-alpha; AWSALB=7", "-d", "{\"at\":1}",
+                "http://me:test-credential-beta@127.0.0.1/v1/x?api_key=test-credential-gamma", NULL);
+  cr_expect(strstr(r.out, "\n  tenant       cookie s, query api_key, the URL's user and password\n"), "%s",
+            r.out);
+  cr_expect(strstr(r.out, "\n  key          content, id not known before there is a store\n"), "%s", r.out);
+  cr_expect(strstr(r.out, "\n  headers      header X-Bar, header Accept, header Content-Type\n"), "%s",
+            r.out);
+  cr_expect(strstr(r.out, "\n  left out     header X-Foo, cookie AWSALB, body /at\n"), "%s", r.out);
+  run_release(&r);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 key=json:/id");
+  struct run other = run_plain(&w, "idemshim", "check", "-d", "{}", "http://127.0.0.1/v1/x", NULL);
+  expect_output(&other, 0, "the rule's key is not in this request");
+}
