@@ -22,7 +22,7 @@
 struct described {
   struct idem_request request;
   struct idem_span headers[CLI_LIST_MAX + 2], user;
-  char origin[1024];
+  char origin[1024], shape[512];
 };
 
 static bool has_header(const struct idem_request *request, const char *name)
@@ -97,6 +97,10 @@ static void describe(struct described *d, const struct cli_request *asked)
   snprintf(d->origin, sizeof(d->origin), "%s%s%.*s%s:%u", https ? "https://" : "http://", literal ? "[" : "",
            (int)target->host_len, target->host, literal ? "]" : "", target->port);
   add_host(d, asked, https);
+  for (size_t i = 0, used = 0; i < request->header_count && used < sizeof(d->shape); i++)
+    if (strncasecmp(d->headers[i].data, "Accept-Encoding:", 16) == 0)
+      used += (size_t)snprintf(d->shape + used, sizeof(d->shape) - used, ";asks:%s", d->headers[i].data + 16);
+  request->shape = span(d->shape);
   for (char *c = d->origin; *c; c++)
     *c = (char)tolower((unsigned char)*c);
   request->origin = span(d->origin);
@@ -105,6 +109,11 @@ static void describe(struct described *d, const struct cli_request *asked)
     request->credentials = &d->user;
     request->credential_count = 1;
   }
+}
+
+static bool is_named(struct idem_span name, const char *word)
+{
+  return name.len == strlen(word) && strncasecmp(name.data, word, name.len) == 0;
 }
 
 /* Adds "KIND NAME" to a list. */
@@ -150,8 +159,10 @@ static void tell_headers(const struct idem_request *request, bool named, json_t 
   for (size_t i = 0; i < request->header_count; i++) {
     struct header header = key_header(request, request->headers[i], named);
     bool key = header.role == HEADER_KEY && named && request->rule->keying.kind != IDEM_KEY_JSON;
-    if (header.role == HEADER_CREDENTIAL && header.name.len == 6 &&
-        strncasecmp(header.name.data, "Cookie", 6) == 0)
+    /* These two count elsewhere, in the origin and in the shape. */
+    if (is_named(header.name, "Host") || is_named(header.name, "Accept-Encoding"))
+      continue;
+    if (header.role == HEADER_CREDENTIAL && is_named(header.name, "Cookie"))
       tell_cookies(header.value, who, left_out);
     else if (header.name.len && !key)
       tell(header.role == HEADER_CREDENTIAL ? who

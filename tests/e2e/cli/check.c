@@ -245,17 +245,19 @@ Test(cli_check, a_request_is_named_as_the_shim_names_it)
   static const char *const secret[] = {"Authorization: Bearer test-credential-alpha",
                                        "Cookie: s=test-credential-beta; AWSALB=7"};
   static const char *const keyed[] = {"Idempotency-Key: one", "Host: other.example"};
+  static const char *const coded[] = {"Accept-Encoding: gzip", "Content-Type: application/json"};
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/at");
   expect_named_as_sent("/v1/chat/completions", plain, "{\"a\":1}");
   expect_named_as_sent("/v1/chat/completions?n=1", secret, "{\"at\":1}");
   expect_named_as_sent("/v1/chat/completions", keyed, "a=1");
+  expect_named_as_sent("/v1/chat/completions", coded, "{\"a\":2}");
 }
 
 Test(cli_check, what_is_left_out_of_a_request_is_told_by_its_name)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ignore=/at vary=*,-X-Foo");
   struct run r =
-      run_plain(&w, "idemshim", "check", "-H", "X-Foo: 1", "-H", "X-Bar: 2", "-H",
+      run_plain(&w, "idemshim", "check", "-H", "X-Foo: 1", "-H", "X-Bar: 2", "-H", "Host: o.example", "-H",
                 "Cookie: s=test-credential-alpha; AWSALB=7", "-d", "{\"at\":1}",
                 "http://me:test-credential-beta@127.0.0.1/v1/x?api_key=test-credential-gamma", NULL);
   cr_expect(strstr(r.out, "\n  tenant       cookie s, query api_key, the URL's user and password\n"), "%s",
