@@ -10,10 +10,12 @@
 #include "shim/runtime/settings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Building. Texts grow in the request's own rooms, so that a hit allocates nothing; once one does not fit,
@@ -325,17 +327,44 @@ static const char *build_cookies(struct request *request)
   return NULL;
 }
 
-/* Programs ask for it in case that there is one: git does for each call. Without, nobody logs in by it. */
-static bool has_no_netrc(const struct shadow *shadow)
+/* True if the file is one in which nobody can log in to this host: it has neither its name nor "default". What
+ * might spell a name otherwise, escapes there and in the URL, is left to libcurl. */
+static bool file_lacks_host(int fd, const struct shadow *shadow)
+{
+  char text[4096], host[256];
+  const struct url_parts *parts = &shadow->parts;
+  struct stat stat;
+  if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode) || stat.st_size >= (off_t)sizeof(text) ||
+      parts->host_len >= sizeof(host))
+    return false;
+  memcpy(host, shadow->url.data + parts->host, parts->host_len);
+  host[parts->host_len] = '\0';
+  for (const char *c = host; *c; c++)
+    if ((unsigned char)*c >= 0x80 || *c == '%' || (*c == '.' && !c[1]))
+      return false;
+  ssize_t len = read(fd, text, sizeof(text) - 1);
+  if (len != stat.st_size || memchr(text, '\0', (size_t)len))
+    return false;
+  text[len] = '\0';
+  return !strpbrk(text, "\"\\") && !strcasestr(text, host) && !strcasestr(text, "default");
+}
+
+/* Programs ask for it in case that there is one: git does for each call. Without, or if it is about other hosts
+ * alone, nobody logs in by it. A redirect may lead to one of those. */
+static bool has_no_login(const struct shadow *shadow)
 {
   const char *file = (const char *)shadow_value(shadow, CURLOPT_NETRC_FILE), *home = getenv("HOME");
   char path[4096];
   int saved = errno;
   if (!file && home && (size_t)snprintf(path, sizeof(path), "%s/.netrc", home) < sizeof(path))
     file = path;
-  bool absent = file && access(file, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+  int fd = file ? open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+  bool nobody = fd >= 0 ? !shadow->slot[SLOT_FOLLOWLOCATION] && file_lacks_host(fd, shadow)
+                        : file && (errno == ENOENT || errno == ENOTDIR);
+  if (fd >= 0)
+    close(fd);
   errno = saved;
-  return absent;
+  return nobody;
 }
 
 const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
@@ -362,7 +391,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   if (rule->action == IDEM_ACTION_BYPASS)
     return "action=bypass";
   const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
-  if (reason && strcmp(reason, "NETRC") == 0 && has_no_netrc(shadow))
+  if (reason && strcmp(reason, "NETRC") == 0 && has_no_login(shadow))
     reason = shadow_needs_besides(shadow, NEEDS_LIVE, option_number(CURLOPT_NETRC), room);
   if (reason)
     return reason;
