@@ -39,7 +39,7 @@ int content_pointers(const struct idem_words *pointers, struct idem_span body, s
   return 0;
 }
 
-void hash_name(struct hash *hash, struct idem_span name)
+void content_hash_name(struct hash *hash, struct idem_span name)
 {
   hash_number(hash, name.len);
   for (size_t i = 0; i < name.len; i++) {
@@ -116,7 +116,7 @@ struct counting {
 static void hash_header(void *arg, struct idem_span name, struct idem_span value)
 {
   const struct counting *counting = arg;
-  hash_name(counting->hash, name);
+  content_hash_name(counting->hash, name);
   if (counting->boundary.len && is_content_type(name)) {
     struct idem_span boundary = boundary_in(value);
     size_t before = (size_t)(boundary.data - value.data), behind = before + boundary.len;

@@ -10,7 +10,7 @@
 #include "store/base/hash.h"
 
 /* A header's name, in whatever case it is written. */
-void hash_name(struct hash *hash, struct idem_span name);
+void content_hash_name(struct hash *hash, struct idem_span name);
 
 struct content {
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* query, shape, body without what ignore= leaves out, vary= headers */

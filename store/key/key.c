@@ -134,7 +134,7 @@ static void hash_credential(void *hash, struct idem_span name, struct idem_span 
     return;
   }
   hash_number(hash, TENANT_HEADER);
-  hash_name(hash, name);
+  content_hash_name(hash, name);
   hash_field(hash, value);
 }
 
