@@ -25,11 +25,13 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   return 0;
 }
 
-/* Drops batch after batch; each is a transaction, so that apps get their turn in between. */
-static int collect(struct idem_store *store, struct idem_gc *out,
-                   void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
-                   struct idem_error *error)
+/* Drops batch after batch; each is a transaction, so that apps get their turn in between. The counts in `out`
+ * hold also when it ends with an error half way. */
+int idem_store_gc(struct idem_store *store, struct idem_gc *out,
+                  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                  struct idem_error *error)
 {
+  QUIET();
   /* Not the oldest: what has not expired stays as long as there is room. */
   static const struct {
     enum evict_kind kind;
@@ -38,6 +40,7 @@ static int collect(struct idem_store *store, struct idem_gc *out,
   struct evicted gone = {0};
   struct engine *engine;
   struct reader *reader;
+  *out = (struct idem_gc){0};
   int rc = state_engine(store, &engine, error);
   if (rc < 0)
     return rc;
@@ -55,17 +58,5 @@ static int collect(struct idem_store *store, struct idem_gc *out,
   out->removed = gone.answers;
   out->bytes = gone.bytes;
   out->claims = gone.claims;
-  return rc;
-}
-
-/* The counts in `out` hold also when it ends with an error half way. */
-int idem_store_gc(struct idem_store *store, struct idem_gc *out,
-                  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
-                  struct idem_error *error)
-{
-  struct quiet quiet = quiet_begin();
-  *out = (struct idem_gc){0};
-  int rc = collect(store, out, progress, arg, error);
-  quiet_end(&quiet);
   return rc;
 }

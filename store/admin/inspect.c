@@ -177,7 +177,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   struct reader *reader;
   if (!search_begin(&search, id))
     return search_result(&search, error);
-  struct quiet quiet = quiet_begin();
+  QUIET();
   int rc = state_read(store, &reader, error);
   if (rc == 0) {
     rc = search_tree(&search, reader, PAGES_ANSWERS);
@@ -192,6 +192,5 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     rc = state_write(store, remove_body, search.found, error);
   if (rc == 0)
     stats_wake(store->stats, search.found);
-  quiet_end(&quiet);
   return rc;
 }

@@ -3,9 +3,8 @@
  * quiet: a stretch of work in somebody else's thread that must neither be cancelled half way, for it holds
  * locks and descriptors, nor be seen in errno.
  *
- *     struct quiet quiet = quiet_begin();
- *     ...
- *     quiet_end(&quiet);
+ *     QUIET();
+ *     ...                                                // up to the end of the block, however it is left
  */
 #ifndef IDEMSHIM_STORE_QUIET_H
 #define IDEMSHIM_STORE_QUIET_H
@@ -29,5 +28,8 @@ static inline void quiet_end(const struct quiet *quiet)
   pthread_setcancelstate(quiet->cancel, NULL);
   errno = quiet->error;
 }
+
+/* What a block returns is worked out before its end, so a return may well look at errno. */
+#define QUIET() __attribute__((cleanup(quiet_end))) struct quiet quiet = quiet_begin()
 
 #endif

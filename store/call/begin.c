@@ -379,9 +379,8 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   if (verdict == 0)
     verdict = enter_by_raw(&entry);
   if (verdict == NOT_YET) {
-    struct quiet quiet = quiet_begin();
+    QUIET();
     verdict = enter_by_name(&entry);
-    quiet_end(&quiet);
   }
   call->priv.verdict = verdict;
   if (verdict != IDEM_HIT) {

@@ -186,7 +186,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
 int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                       const struct idem_recording *recording, struct idem_error *why)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   int rc = commit_answer(store, call, request, recording, why);
   if (rc == IDEM_SUPERSEDED)
     idem_error_set(why, 0, "a later owner has taken the operation over");
@@ -195,6 +195,5 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
     stats_wake(store->stats, call->key);
   stats_add(store->stats, stats_shard(), rc == IDEM_STORED ? IDEM_COUNTER_stored : IDEM_COUNTER_not_stored,
             1);
-  quiet_end(&quiet);
   return rc;
 }

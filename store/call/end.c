@@ -95,7 +95,7 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
   call_unpin(call);
   if (call->priv.verdict == IDEM_BUSY || (call->priv.claim_fd < 0 && !call->priv.ticket))
     return;
-  struct quiet quiet = quiet_begin();
+  QUIET();
   bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   /* repeats=fresh: from now on an identical call is a new sample. */
   if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)
@@ -105,14 +105,13 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
   if (!delivered)
     call_give_back(store, call);
   call->priv.ticket = 0;
-  quiet_end(&quiet);
 }
 
 /* The wake word tells of an end in any process; the lock, looked at ever less often, of an owner that was
  * killed. */
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   int64_t end = clock_steady_us() + (int64_t)max_ms * 1000;
   unsigned look = LOOK_FIRST_MS;
@@ -126,7 +125,6 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
     stats_sleep(store->stats, call->key, call->priv.wake, left < look ? (unsigned)left : look);
     look = look * 2 < LOOK_LAST_MS ? look * 2 : LOOK_LAST_MS;
   }
-  quiet_end(&quiet);
   return rc;
 }
 

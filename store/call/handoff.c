@@ -21,7 +21,7 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
     return 0;
   if (!claim_lock_held(call->priv.claim_fd))
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");
-  struct quiet quiet = quiet_begin();
+  QUIET();
   struct claim_record claim = {.given_up = call->given_up};
   memcpy(claim.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(claim.print, call->priv.print, IDEM_KEY_SIZE);
@@ -29,7 +29,6 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
   int rc = claim_record_write(store, call->key, &claim, call->priv.kind == IDEM_KEY_HEADER, error);
   call->generation = claim.generation;
   call->priv.recorded = rc >= 0;
-  quiet_end(&quiet);
   return rc < 0 ? rc : 0;
 }
 
@@ -52,20 +51,19 @@ static int take_place(const struct idem_store *store, unsigned most)
 int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned most,
                     struct idem_parting *parting)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   int place = claim_lock_held(call->priv.claim_fd) ? take_place(store, most) : -ENOLCK;
   if (place >= 0) {
     call->priv.place_fd = place;
     *parting = (struct idem_parting){.keep = {call->priv.claim_fd, place, state_claims_fd(store)}};
     process_lock_all();
   }
-  quiet_end(&quiet);
   return place < 0 ? place : 0;
 }
 
 void idem_store_parted(struct idem_store *store, struct idem_call *call, enum idem_parted side)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   (void)store;
   if (side == IDEM_PARTED_COPY) {
     claim_lock_keep_only(call->priv.claim_fd, call->priv.place_fd);
@@ -79,5 +77,4 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
     claim_lock_hand_over(call->priv.claim_fd);
     call->priv.claim_fd = -1;
   }
-  quiet_end(&quiet);
 }

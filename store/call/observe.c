@@ -72,21 +72,17 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   struct name name;
   int rc = key_of_request(store->secret, request, &name);
-  if (rc < 0) {
-    idem_error_set(error, rc,
-                   rc == -ENOKEY    ? "the rule's key is not in this request"
-                   : rc == -ENODATA ? "the rule's tenant is not in this request"
-                                    : "no memory");
-  } else {
-    memcpy(call->key, name.base, IDEM_KEY_SIZE);
-    memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
-    record_id(call->key, call->id);
-    rc = recording ? note_answer(store, request, call->key, recording, error)
+  if (rc < 0)
+    return idem_error_set(error, rc,
+                          rc == -ENOKEY    ? "the rule's key is not in this request"
+                          : rc == -ENODATA ? "the rule's tenant is not in this request"
+                                           : "no memory");
+  memcpy(call->key, name.base, IDEM_KEY_SIZE);
+  memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
+  record_id(call->key, call->id);
+  return recording ? note_answer(store, request, call->key, recording, error)
                    : would_hit(store, call->key, error);
-  }
-  quiet_end(&quiet);
-  return rc;
 }

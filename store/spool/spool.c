@@ -258,13 +258,12 @@ int idem_store_spool(struct idem_store *store, struct idem_call *call, const str
   int rc = check(call, pieces, count);
   if (rc < 0 || !count)
     return rc;
-  struct quiet quiet = quiet_begin();
+  QUIET();
   rc = write_pieces(store, call, pieces, count);
   /* Half a piece may be there: whatever came behind it could not be read. */
   call->priv.spool_failed = rc < 0;
   if (rc == 0)
     stats_wake(store->stats, call->key);
-  quiet_end(&quiet);
   return rc;
 }
 

@@ -196,7 +196,7 @@ static uint64_t generation_now(struct idem_store *store, const struct idem_call 
 
 int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   /* The word first, then the lock, then the file: what an owner says last is there once its claim is free,
    * and what comes after this look wakes. */
   call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
@@ -210,19 +210,17 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
   if (rc == -ENOENT)
     rc = 0;
   spool->over |= !taken || (spool->priv.pieces && now && now != spool->priv.generation);
-  quiet_end(&quiet);
   return rc < 0 ? rc : rc || spool->over;
 }
 
 /* After it the spool is as IDEM_SPOOL_INIT makes one; releasing it again is fine. */
 void idem_spool_release(struct idem_spool *spool)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   let_go(spool);
   free(spool->priv.head);
   free(spool->priv.body);
   free(spool->priv.end);
   free(spool->priv.chunks);
   *spool = (struct idem_spool)IDEM_SPOOL_INIT;
-  quiet_end(&quiet);
 }

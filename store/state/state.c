@@ -43,12 +43,11 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
   if (engine_is_ours(*out))
     return 0;
   /* A child: what its parent has opened is left as it is. */
-  struct quiet quiet = quiet_begin();
+  QUIET();
   pthread_mutex_lock(&process_lock_opening);
   *out = atomic_load(&store->engine);
   int rc = engine_is_ours(*out) ? 0 : open_engine(store, out, error);
   pthread_mutex_unlock(&process_lock_opening);
-  quiet_end(&quiet);
   return rc;
 }
 
@@ -211,14 +210,13 @@ static int open_or_share(struct idem_store **out, const struct idem_store_option
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
                     struct idem_error *error)
 {
-  struct quiet quiet = quiet_begin();
+  QUIET();
   int rc = process_register_fork();
   if (rc == 0) {
     pthread_mutex_lock(&process_lock_stores);
     rc = open_or_share(out, options, error);
     pthread_mutex_unlock(&process_lock_stores);
   }
-  quiet_end(&quiet);
   return rc;
 }
 
@@ -227,7 +225,7 @@ void idem_store_close(struct idem_store *store)
 {
   if (!store)
     return;
-  struct quiet quiet = quiet_begin();
+  QUIET();
   pthread_mutex_lock(&process_lock_stores);
   if (--store->users == 0) {
     struct idem_store **at = &stores;
@@ -237,5 +235,4 @@ void idem_store_close(struct idem_store *store)
     store_free(store);
   }
   pthread_mutex_unlock(&process_lock_stores);
-  quiet_end(&quiet);
 }
