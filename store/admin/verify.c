@@ -19,6 +19,7 @@ struct verify {
   struct idem_store *store;
   struct idem_verify *out;
   struct reader *reader;
+  pages_visit *check; /* of the tree that is walked; NULL: its entries say nothing by themselves */
   void (*found)(void *arg, const char *what);
   void (*progress)(void *arg, uint64_t done, uint64_t total);
   void *arg;
@@ -44,13 +45,6 @@ static void tell_damage(struct verify *verify, const char *what, const uint8_t *
   tell(verify, &verify->out->damaged, what, key, detail);
 }
 
-/* Not at every entry, for a terminal is slower than a store. */
-static void step(struct verify *verify)
-{
-  if (++verify->done % PROGRESS_EVERY == 0 && verify->progress)
-    verify->progress(verify->arg, verify->done, verify->total);
-}
-
 /* True if an index has `name`, and it is this answer's. */
 static bool leads_to(struct verify *verify, enum pages_tree tree, const uint8_t *name, size_t len,
                      const uint8_t *key)
@@ -67,7 +61,6 @@ static int check_answer(void *arg, struct idem_span key, struct idem_span record
   struct idem_answer answer, opened;
   uint8_t age[8], expiry[16];
   void *heap = NULL;
-  step(verify);
   verify->out->answers++;
   verify->out->bytes += record.len;
   const uint8_t *name = key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL;
@@ -101,7 +94,6 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
   struct verify *verify = arg;
   struct idem_span record;
   (void)name;
-  step(verify);
   if (key.len != IDEM_KEY_SIZE)
     tell_damage(verify, "index", NULL, "an entry has the wrong size");
   else if (pages_get(&verify->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) == -ENOENT)
@@ -113,7 +105,6 @@ static int check_index(void *arg, struct idem_span name, struct idem_span key)
 /* It leads to a base key, which need not have an answer: repeats make other keys of it. */
 static int check_raw(void *arg, struct idem_span raw, struct idem_span base)
 {
-  step(arg);
   if (raw.len != IDEM_KEY_SIZE || base.len != IDEM_KEY_SIZE)
     tell_damage(arg, "index", NULL, "an entry has the wrong size");
   return 0;
@@ -124,18 +115,19 @@ static int check_claim(void *arg, struct idem_span key, struct idem_span value)
 {
   struct claim_record claim;
   const uint8_t *name = key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL;
-  step(arg);
   if (!name || claim_record_parse(value, &claim) < 0)
     tell_damage(arg, "claim", name, "its record is damaged");
   return 0;
 }
 
-static int check_nothing(void *arg, struct idem_span key, struct idem_span value)
+/* Every entry of a tree, with the check that the tree has. Progress is not told at every one, for a terminal is
+ * slower than a store. */
+static int check_entry(void *arg, struct idem_span key, struct idem_span value)
 {
-  (void)key;
-  (void)value;
-  step(arg);
-  return 0;
+  struct verify *verify = arg;
+  if (++verify->done % PROGRESS_EVERY == 0 && verify->progress)
+    verify->progress(verify->arg, verify->done, verify->total);
+  return verify->check ? verify->check(verify, key, value) : 0;
 }
 
 /* One snapshot for all of it: commits that come meanwhile are not seen, and cannot look like damage. */
@@ -145,9 +137,8 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
                       struct idem_error *error)
 {
   static pages_visit *const checks[PAGES_TREES] = {
-      [PAGES_META] = check_nothing,   [PAGES_ANSWERS] = check_answer, [PAGES_RAW] = check_raw,
-      [PAGES_AGE] = check_index,      [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim,
-      [PAGES_PRINTS] = check_nothing, [PAGES_SEEN] = check_nothing,
+      [PAGES_ANSWERS] = check_answer, [PAGES_RAW] = check_raw,   [PAGES_AGE] = check_index,
+      [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim,
   };
   static const char detail[] = "some of its pages are damaged";
   struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};
@@ -158,9 +149,11 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
   const struct pages_snapshot *snapshot = &verify.reader->snapshot;
   for (unsigned i = 0; i < PAGES_TREES; i++)
     verify.total += snapshot->tree[i].entries;
-  for (unsigned i = 0; i < PAGES_TREES; i++)
-    if (pages_each(snapshot, (enum pages_tree)i, NULL, checks[i], &verify) == -EILSEQ)
+  for (unsigned i = 0; i < PAGES_TREES; i++) {
+    verify.check = checks[i];
+    if (pages_each(snapshot, (enum pages_tree)i, NULL, check_entry, &verify) == -EILSEQ)
       tell_damage(&verify, pages_names[i], NULL, detail);
+  }
   if (pages_check_main(snapshot) < 0)
     tell_damage(&verify, "main", NULL, detail);
   if (pages_check_free(snapshot) < 0)
