@@ -104,6 +104,9 @@ struct writing {
   const uint8_t *key;
   struct claim_record *record;
   bool churns;
+  uint64_t generation; /* to be released */
+  const uint8_t *base; /* repeats=fresh */
+  uint32_t n;
 };
 
 /* Runs twice for a call that is given up: the second time gives it a new generation, which its commit must
@@ -125,7 +128,7 @@ static int write_body(struct writer *writer, void *arg)
 int claim_record_write(struct idem_store *store, const uint8_t *key, struct claim_record *record, bool churns,
                        struct idem_error *error)
 {
-  struct writing writing = {key, record, churns};
+  struct writing writing = {.key = key, .record = record, .churns = churns};
   return state_write(store, write_body, &writing, error);
 }
 
@@ -135,7 +138,8 @@ static int begin_body(struct writer *writer, void *arg)
 {
   struct claim_begin *begin = arg;
   int rc = claim_record_prepare(&writer->before, begin);
-  struct writing writing = {begin->key, &begin->record, begin->name->kind == IDEM_KEY_HEADER};
+  struct writing writing = {
+      .key = begin->key, .record = &begin->record, .churns = begin->name->kind == IDEM_KEY_HEADER};
   return rc < 0 || begin->verdict != IDEM_OWNED ? rc : write_body(writer, &writing);
 }
 
@@ -144,15 +148,10 @@ int claim_record_begin(struct idem_store *store, struct claim_begin *begin, stru
   return state_write(store, begin_body, begin, error);
 }
 
-struct release {
-  const uint8_t *key;
-  uint64_t generation;
-};
-
 /* A later owner's record is not ours to end. */
 static int release_body(struct writer *writer, void *arg)
 {
-  const struct release *release = arg;
+  const struct writing *release = arg;
   struct claim_record record;
   int rc = claim_record_read(&writer->before, release->key, &record);
   if (rc < 0 || record.generation != release->generation || record.state != CLAIM_IN_FLIGHT)
@@ -163,7 +162,7 @@ static int release_body(struct writer *writer, void *arg)
 
 int claim_record_release(struct idem_store *store, const uint8_t *key, uint64_t generation)
 {
-  struct release release = {key, generation};
+  struct writing release = {.key = key, .generation = generation};
   return state_write(store, release_body, &release, NULL);
 }
 
@@ -197,15 +196,10 @@ int claim_record_advance(struct writer *writer, const uint8_t *base, uint32_t n)
   return put(writer, base, &counter);
 }
 
-struct delivery {
-  const uint8_t *base, *key;
-  uint32_t n;
-};
-
 /* The mark stands where the claim stood, under the key of the answer itself. */
 static int delivered_body(struct writer *writer, void *arg)
 {
-  const struct delivery *delivery = arg;
+  const struct writing *delivery = arg;
   struct claim_record mark = {
       .version = CLAIM_VERSION, .state = CLAIM_DELIVERED, .started_us = clock_now_us()};
   int rc = put(writer, delivery->key, &mark);
@@ -214,6 +208,6 @@ static int delivered_body(struct writer *writer, void *arg)
 
 int claim_record_mark_delivered(struct idem_store *store, const uint8_t *base, const uint8_t *key, uint32_t n)
 {
-  struct delivery delivery = {base, key, n};
+  struct writing delivery = {.key = key, .base = base, .n = n};
   return state_write(store, delivered_body, &delivery, NULL);
 }
