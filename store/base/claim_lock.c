@@ -85,8 +85,8 @@ bool claim_lock_held(int fd)
   return held;
 }
 
-/* Closes and forgets a claim. With `key` the lock goes too, whoever has a copy of the descriptor. */
-static void drop(int fd, const uint8_t *key)
+/* With `key` the lock goes too, whoever has a copy of the descriptor. */
+void claim_lock_release(int fd, const uint8_t *key)
 {
   pthread_mutex_lock(&process_lock_lists);
   struct held *held = find(fd);
@@ -100,16 +100,6 @@ static void drop(int fd, const uint8_t *key)
   if (held)
     *held = claims.held[--claims.count];
   pthread_mutex_unlock(&process_lock_lists);
-}
-
-void claim_lock_release(int fd, const uint8_t *key)
-{
-  drop(fd, key);
-}
-
-void claim_lock_hand_over(int fd)
-{
-  drop(fd, NULL);
 }
 
 int claim_lock_taken(int fd, const uint8_t *key)

@@ -29,12 +29,9 @@ int claim_lock_take(const char *path, const uint8_t *key);
 /* True while this process holds the claim behind `fd`: false in a child, and after claim_lock_release(). */
 bool claim_lock_held(int fd);
 
-/* Frees the claim for everybody, also for a child that has a copy of the descriptor. -1 and foreign numbers
- * are ignored. */
+/* Frees the claim for everybody, also for a child that has a copy of the descriptor. Without `key` it
+ * gives the claim away: the lock stays with whoever else has a copy. -1 and foreign numbers are ignored. */
 void claim_lock_release(int fd, const uint8_t *key);
-
-/* Gives the claim away: closes the descriptor and leaves the lock with whoever else has a copy of it. */
-void claim_lock_hand_over(int fd);
 
 /* Is `key` claimed by anybody? `fd` is any descriptor of the claims file that holds no lock. 1, 0 or -errno.
  */

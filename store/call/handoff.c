@@ -70,11 +70,11 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
     process_unlock_all();
   } else {
     process_unlock_all();
-    claim_lock_hand_over(call->priv.place_fd);
+    claim_lock_release(call->priv.place_fd, NULL);
     call->priv.place_fd = 0;
   }
   if (side == IDEM_PARTED_OWNER) {
-    claim_lock_hand_over(call->priv.claim_fd);
+    claim_lock_release(call->priv.claim_fd, NULL);
     call->priv.claim_fd = -1;
   }
 }

@@ -121,8 +121,9 @@ static int append(int fd, const char *data, size_t len)
 
 /* Pieces. */
 
-/* Encrypts or decrypts a piece with the spool's own key. All of the head before the sum is authenticated. */
-static int apply(__typeof__(seal_encrypt) *cipher, const struct idem_store *store,
+/* All of the head before the sum is authenticated. The tag goes behind the bytes, so that there must be room for
+ * it. */
+int spool_cipher(__typeof__(seal_encrypt) *cipher, const struct idem_store *store,
                  const struct spool_head *head, uint8_t *bytes, size_t len)
 {
   char salt[IDEM_KEY_SIZE + sizeof(head->generation)];
@@ -135,17 +136,6 @@ static int apply(__typeof__(seal_encrypt) *cipher, const struct idem_store *stor
                 bytes, len);
   OPENSSL_cleanse(key, sizeof(key));
   return rc;
-}
-
-/* The tag goes behind the bytes, so that there must be room for it. */
-int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
-{
-  return apply(seal_encrypt, store, head, bytes, len);
-}
-
-int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len)
-{
-  return apply(seal_decrypt, store, head, bytes, len);
 }
 
 /* The head is the seed: a sum that fits says that head and bytes belong together. */
@@ -188,7 +178,7 @@ static char *compose(const struct idem_store *store, struct idem_call *call,
   memcpy(head.key, call->key, IDEM_KEY_SIZE);
   if (store->sealed) {
     if (getrandom(head.nonce, sizeof(head.nonce), 0) != sizeof(head.nonce) ||
-        spool_seal(store, &head, (uint8_t *)bytes, len) < 0)
+        spool_cipher(seal_encrypt, store, &head, (uint8_t *)bytes, len) < 0)
       return NULL;
     len += SEAL_TAG_SIZE;
   }

@@ -37,10 +37,10 @@ struct spool_head {
   uint64_t sum; /* XXH3 of what is before it, and then of what comes after */
 };
 
-/* Encrypt and decrypt a piece in place, as seal_encrypt() and seal_decrypt() do. Each spool has a key of its
+/* Encrypts or decrypts a piece in place: `cipher` is seal_encrypt() or seal_decrypt(). Each spool has a key of its
  * own, for nonces are random and pieces may be many. */
-int spool_seal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
-int spool_unseal(const struct idem_store *store, const struct spool_head *head, uint8_t *bytes, size_t len);
+int spool_cipher(__typeof__(seal_encrypt) *cipher, const struct idem_store *store,
+                 const struct spool_head *head, uint8_t *bytes, size_t len);
 
 /* The sum of a head and of `len` bytes as they stand behind it. */
 uint64_t spool_sum(const struct spool_head *head, const void *bytes, size_t len);

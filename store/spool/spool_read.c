@@ -107,7 +107,7 @@ static int read_piece(const struct idem_store *store, const uint8_t *key, struct
   bool there = pread(spool->priv.fd, bytes, len, (off_t)at) == (ssize_t)len &&
                spool_sum(&head, bytes, len) == head.sum;
   if (there && store->sealed)
-    rc = spool_unseal(store, &head, (uint8_t *)bytes, len);
+    rc = spool_cipher(seal_decrypt, store, &head, (uint8_t *)bytes, len);
   if (there && rc == 0)
     rc = take(spool, &head, &bytes);
   free(bytes);

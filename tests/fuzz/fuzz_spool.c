@@ -107,7 +107,7 @@ static void add_piece(struct input *input, uint32_t number, bool changed)
   for (uint32_t i = 0; i < bytes; i++)
     at[i] = (char)next(input);
   if (store.sealed) {
-    if (spool_seal(&store, &head, (uint8_t *)at, bytes) < 0)
+    if (spool_cipher(seal_encrypt, &store, &head, (uint8_t *)at, bytes) < 0)
       abort();
     bytes += SEAL_TAG_SIZE;
   }
