@@ -120,8 +120,8 @@ static int check_claim(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
-/* Every entry of a tree, with the check that the tree has. Progress is not told at every one, for a terminal is
- * slower than a store. */
+/* Every entry of a tree, with the check that the tree has. Progress is not told at every one, for a terminal
+ * is slower than a store. */
 static int check_entry(void *arg, struct idem_span key, struct idem_span value)
 {
   struct verify *verify = arg;

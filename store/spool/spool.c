@@ -121,8 +121,8 @@ static int append(int fd, const char *data, size_t len)
 
 /* Pieces. */
 
-/* All of the head before the sum is authenticated. The tag goes behind the bytes, so that there must be room for
- * it. */
+/* All of the head before the sum is authenticated. The tag goes behind the bytes, so that there must be room
+ * for it. */
 int spool_cipher(__typeof__(seal_encrypt) *cipher, const struct idem_store *store,
                  const struct spool_head *head, uint8_t *bytes, size_t len)
 {

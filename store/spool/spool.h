@@ -37,8 +37,8 @@ struct spool_head {
   uint64_t sum; /* XXH3 of what is before it, and then of what comes after */
 };
 
-/* Encrypts or decrypts a piece in place: `cipher` is seal_encrypt() or seal_decrypt(). Each spool has a key of its
- * own, for nonces are random and pieces may be many. */
+/* Encrypts or decrypts a piece in place: `cipher` is seal_encrypt() or seal_decrypt(). Each spool has a key
+ * of its own, for nonces are random and pieces may be many. */
 int spool_cipher(__typeof__(seal_encrypt) *cipher, const struct idem_store *store,
                  const struct spool_head *head, uint8_t *bytes, size_t len);
 
