@@ -22,15 +22,6 @@ static json_t *rule_json(const struct idem_rule *rule)
   return object;
 }
 
-/* Every rule in force, the built-in ones too, in the order in which they are tried. */
-static json_t *rules_json(const struct idem_config *config)
-{
-  json_t *list = json_array();
-  for (size_t i = 0; i < config->rule_count; i++)
-    json_array_append_new(list, rule_json(&config->rules[i]));
-  return list;
-}
-
 /* Every field of the rule, defaults too. */
 static json_t *treatment_json(const struct idem_rule *rule)
 {
@@ -55,15 +46,6 @@ static json_t *call_json(const struct cli_check *check)
                    check->request);
 }
 
-/* Its state is a sentence, since it may be any of the store's own messages. */
-static json_t *store_json(const struct cli_check *check)
-{
-  const struct idem_config *config = check->config;
-  return json_pack("{s:o, s:o, s:I, s:b}", "dir", cli_json_string(config->store_dir), "state",
-                   cli_json_string(check->store_state), "size", (json_int_t)config->store_size, "sync",
-                   (int)config->sync);
-}
-
 /* null without a tape: then none of its settings has a meaning. */
 static json_t *tape_json(const struct idem_config *config)
 {
@@ -78,13 +60,20 @@ static json_t *tape_json(const struct idem_config *config)
                    "key_file", cli_json_string(config->key_file));
 }
 
-/* One document for everything, so a program needs no second call. */
+/* One document for everything, so a program needs no second call. Every rule in force is in it, the built-in
+ * ones too, in the order in which they are tried. The store's state is a sentence, since it may be any of its
+ * own messages. */
 int cli_check_print_json(const struct cli_check *check)
 {
   const struct idem_config *config = check->config;
+  json_t *rules = json_array();
+  for (size_t i = 0; i < config->rule_count; i++)
+    json_array_append_new(rules, rule_json(&config->rules[i]));
   return cli_print_json(json_pack(
-      "{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "mode", cli_json_string(cli_mode_name(config->mode)),
-      "store", store_json(check), "scope", cli_json_string(config->scope), "tape", tape_json(config), "log",
+      "{s:o, s:{s:o, s:o, s:I, s:b}, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "mode",
+      cli_json_string(cli_mode_name(config->mode)), "store", "dir", cli_json_string(config->store_dir),
+      "state", cli_json_string(check->store_state), "size", (json_int_t)config->store_size, "sync",
+      (int)config->sync, "scope", cli_json_string(config->scope), "tape", tape_json(config), "log",
       cli_json_string(config->log), "hook_dl", (int)config->hook_dl, "transport",
-      config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules_json(config), "call", call_json(check)));
+      config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules, "call", call_json(check)));
 }

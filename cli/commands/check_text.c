@@ -12,42 +12,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a tape that is written may take and keep. */
-static void print_recording(const struct idem_config *config)
+/* Nothing of a tape that is not named. One that is read has other settings than one that is written: how
+ * fast, how strict, and what after its end. */
+static void print_tape(const struct idem_config *config)
 {
-  char size[CLI_UNIT_SIZE], age[CLI_UNIT_SIZE];
-  cli_fact("tape", "%s (%s%s)", config->tape_dir, config->tape_size ? "up to " : "of any size",
-           config->tape_size ? cli_bytes(size, config->tape_size) : "");
-  if (config->tape_age_ms)
-    cli_fact("tape age", "up to %s", cli_duration(age, config->tape_age_ms));
-}
-
-/* A tape that is read has other settings than one that is written: how fast, how strict, and what
- * after its end. */
-static void print_replaying(const struct idem_config *config)
-{
-  char factor[32];
-  snprintf(factor, sizeof(factor), "%g times as fast", config->speed);
+  char text[CLI_UNIT_SIZE];
+  if (!config->tape_dir)
+    return;
+  if (config->mode != IDEM_MODE_REPLAY) {
+    cli_fact("tape", "%s (%s%s)", config->tape_dir, config->tape_size ? "up to " : "of any size",
+             config->tape_size ? cli_bytes(text, config->tape_size) : "");
+    if (config->tape_age_ms)
+      cli_fact("tape age", "up to %s", cli_duration(text, config->tape_age_ms));
+    return;
+  }
+  snprintf(text, sizeof(text), "%g times as fast", config->speed);
   cli_fact("tape", "%s", config->tape_dir);
-  cli_fact("pace", "%s", config->speed == 0 ? "instant" : config->speed == 1 ? "original" : factor);
+  cli_fact("pace", "%s", config->speed == 0 ? "instant" : config->speed == 1 ? "original" : text);
   cli_fact("match", "%s", config->match_loose ? "loose" : "exact");
   cli_fact("exhausted", "%s", config->exhausted_last ? "the last outcome again" : "error");
   if (config->replay_state)
     cli_fact("replay state", "%s", config->replay_state);
   if (config->replay_edit)
     cli_fact("replay edit", "%s", config->replay_edit);
-}
-
-/* Nothing of a tape that is not named; the key file is told in any case, for it is the store's
- * too. */
-static void print_tape(const struct idem_config *config)
-{
-  if (config->tape_dir && config->mode == IDEM_MODE_REPLAY)
-    print_replaying(config);
-  else if (config->tape_dir)
-    print_recording(config);
-  if (config->key_file)
-    cli_fact("key file", "%s", config->key_file);
 }
 
 /* Settings that are as everybody has them (delivery, hooks) are only told where they are not. */
@@ -61,6 +48,8 @@ static void print_settings(const struct cli_check *check)
            config->sync ? "" : ", not waiting for the disk");
   cli_fact("scope", "%s", *config->scope ? config->scope : "none");
   print_tape(config);
+  if (config->key_file) /* the store's, too */
+    cli_fact("key file", "%s", config->key_file);
   cli_fact("log", "%s", config->log ? config->log : "none");
   if (config->delivery == IDEM_DELIVERY_TRANSPORT)
     cli_fact("delivery", "always through libcurl");

@@ -106,19 +106,6 @@ static void count(const char *label, uint64_t n, const char *help)
   amount(label, cli_count(text, n), help);
 }
 
-/* What a person wants to know first: what has been saved. */
-static void print_saved(const struct idem_stats *stats)
-{
-  const uint64_t *counter = stats->counter;
-  char text[CLI_UNIT_SIZE];
-  count("duplicates", counter[IDEM_COUNTER_hits], "calls prevented: answered without going upstream");
-  amount("time", cli_duration(text, counter[IDEM_COUNTER_ms_saved]),
-         "saved: what these calls took when they were live");
-  amount("bytes", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]), "replayed");
-  count("tokens in", counter[IDEM_COUNTER_input_tokens_saved], "saved, once for each key");
-  count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
-}
-
 /* The five that are always of interest; the others are shown when they have happened. */
 static void print_calls(const struct idem_stats *stats)
 {
@@ -143,15 +130,21 @@ static void print_calls(const struct idem_stats *stats)
 /* What was called, what that saved, and how full the store is. */
 static int print_text(const struct idem_stats *stats)
 {
-  char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE];
+  const uint64_t *counter = stats->counter;
+  char since[CLI_UNIT_SIZE], ago[CLI_UNIT_SIZE], text[CLI_UNIT_SIZE], capacity[CLI_UNIT_SIZE];
   char share[CLI_UNIT_SIZE + 4];
   print_calls(stats);
   putchar('\n');
-  print_saved(stats);
+  count("duplicates", counter[IDEM_COUNTER_hits], "calls prevented: answered without going upstream");
+  amount("time", cli_duration(text, counter[IDEM_COUNTER_ms_saved]),
+         "saved: what these calls took when they were live");
+  amount("bytes", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]), "replayed");
+  count("tokens in", counter[IDEM_COUNTER_input_tokens_saved], "saved, once for each key");
+  count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
   putchar('\n');
   count("answers", stats->answers, "in the store");
   snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
-  amount("size", cli_bytes(bytes, stats->answer_bytes), share);
+  amount("size", cli_bytes(text, stats->answer_bytes), share);
   printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));
   return CLI_OK;
 }

@@ -73,7 +73,6 @@ struct doctor {
 void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 enum doctor_verdict doctor_verdict(const struct doctor *doctor);
-const char *doctor_verdict_name(enum doctor_verdict verdict);
 void doctor_release(struct doctor *doctor);
 
 /* The looks. Those that return something return an enum cli_exit, and have said why nothing can be read. */

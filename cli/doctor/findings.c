@@ -71,14 +71,6 @@ enum doctor_verdict doctor_verdict(const struct doctor *doctor)
   return of_weight[DOCTOR_COVERS] && !of_weight[DOCTOR_LIMITS] ? DOCTOR_COVERED : DOCTOR_PARTLY;
 }
 
-/* The words are those of the first line of the page. */
-const char *doctor_verdict_name(enum doctor_verdict verdict)
-{
-  static const char *const names[] = {
-      [DOCTOR_COVERED] = "covered", [DOCTOR_PARTLY] = "partly covered", [DOCTOR_NOT_COVERED] = "not covered"};
-  return names[verdict];
-}
-
 void doctor_release(struct doctor *doctor)
 {
   for (size_t i = 0; i < doctor->finding_count; i++) {

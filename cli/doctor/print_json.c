@@ -56,18 +56,13 @@ static json_t *run_json(const struct doctor_run *run)
                    text_json(run->complaint));
 }
 
-/* null without --prove. */
-static json_t *proof_json(const struct doctor_proof *proof)
-{
-  if (!proof)
-    return json_null();
-  return json_pack("{s:b, s:o, s:[o, o]}", "proven", (int)proof->proven, "verdict", text_json(proof->verdict),
-                   "runs", run_json(&proof->runs[0]), run_json(&proof->runs[1]));
-}
-
-/* One document, with or without a proof. */
+/* One document, with or without a proof, which is null without --prove. */
 int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof)
 {
+  json_t *proven = proof ? json_pack("{s:b, s:o, s:[o, o]}", "proven", (int)proof->proven, "verdict",
+                                     text_json(proof->verdict), "runs", run_json(&proof->runs[0]),
+                                     run_json(&proof->runs[1]))
+                         : json_null();
   return cli_print_json(
       json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:{s:b, s:b, s:b}, s:o, s:o}", "subject",
                 text_json(doctor->subject), "pid", doctor->pid ? json_integer(doctor->pid) : json_null(),
@@ -75,5 +70,5 @@ int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *pr
                 "program", text_json(doctor->program.path), "libcurl", libcurls_json(doctor), "library",
                 text_json(doctor->library), "hooks", "multi", (int)doctor->hooks.multi, "dlsym",
                 (int)doctor->hooks.dlsym, "dlopen", (int)doctor->hooks.dlopen, "findings",
-                findings_json(doctor), "proof", proof_json(proof)));
+                findings_json(doctor), "proof", proven));
 }

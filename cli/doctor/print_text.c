@@ -36,11 +36,13 @@ static void print_title(const char *title)
 /* The verdict stands beside the name that the user typed. */
 static void print_head(const struct doctor *doctor)
 {
+  static const char *const names[] = {
+      [DOCTOR_COVERED] = "covered", [DOCTOR_PARTLY] = "partly covered", [DOCTOR_NOT_COVERED] = "not covered"};
   enum doctor_verdict verdict = doctor_verdict(doctor);
   printf("%s", cli_style(CLI_BOLD));
   cli_put_line(stdout, doctor->subject, strlen(doctor->subject), CLI_UNCUT);
-  printf(": %s%s%s\n\n", cli_style(verdict == DOCTOR_COVERED ? CLI_GREEN : CLI_RED),
-         doctor_verdict_name(verdict), cli_style(CLI_PLAIN));
+  printf(": %s%s%s\n\n", cli_style(verdict == DOCTOR_COVERED ? CLI_GREEN : CLI_RED), names[verdict],
+         cli_style(CLI_PLAIN));
   if (doctor->program.script[0])
     cli_fact("script", "%s", doctor->program.script);
   cli_fact("program", "%s", doctor->program.path);
@@ -48,16 +50,6 @@ static void print_head(const struct doctor *doctor)
     cli_fact("libcurl", "%s, %s, %s", doctor->libcurls[i].version, doctor->libcurls[i].tls,
              doctor->libcurls[i].path);
   cli_fact("preload", "%s", doctor->library ? doctor->library : "none");
-}
-
-/* The heaviest findings come first. */
-static void print_findings(const struct doctor *doctor)
-{
-  print_title("why");
-  for (int weight = DOCTOR_BLOCKS; weight >= 0; weight--)
-    for (size_t i = 0; i < doctor->finding_count; i++)
-      if ((int)doctor->findings[i].row->weight == weight)
-        print_line(signs[weight].mark, signs[weight].style, doctor->findings[i].text);
 }
 
 /* With a proof there is nothing left to advise. Several findings may advise the same, which is said once. */
@@ -95,23 +87,23 @@ static void print_run(const char *label, const struct doctor_run *run)
     cli_fact("", "%s", run->complaint);
 }
 
-/* The two runs and the verdict, so that a person can check the judge. */
-static void print_proof(const struct doctor_proof *proof)
+/* Fits a screen: findings are short, the heaviest first, and advice is said once. Of a proof both runs are
+ * shown with the verdict, so that a person can check the judge. */
+int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
 {
+  print_head(doctor);
+  print_title("why");
+  for (int weight = DOCTOR_BLOCKS; weight >= 0; weight--)
+    for (size_t i = 0; i < doctor->finding_count; i++)
+      if ((int)doctor->findings[i].row->weight == weight)
+        print_line(signs[weight].mark, signs[weight].style, doctor->findings[i].text);
+  if (!proof) {
+    print_next(doctor);
+    return CLI_OK;
+  }
   print_title("proof, with a server of its own and an empty store");
   print_run("first run", &proof->runs[0]);
   print_run("second run", &proof->runs[1]);
   print_line(proof->proven ? "+ " : "- ", proof->proven ? CLI_GREEN : CLI_RED, proof->verdict);
-}
-
-/* Fits a screen: findings are short, and advice is said once. */
-int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
-{
-  print_head(doctor);
-  print_findings(doctor);
-  if (proof)
-    print_proof(proof);
-  else
-    print_next(doctor);
   return CLI_OK;
 }

@@ -44,18 +44,15 @@ static const struct {
     {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},
 };
 
-/* Only names of files are made absolute: @FILE of rules, and a log that is not "stderr". */
-static bool is_path(enum value_kind kind, const char *value)
-{
-  return kind == PATH || (kind == RULES && value[0] == '@') || (kind == LOG && strcmp(value, "stderr") != 0);
-}
-
-/* The value as the variable takes it; the caller frees it. */
+/* The value as the variable takes it; the caller frees it. Only names of files are made absolute: @FILE of
+ * rules, and a log that is not "stderr". */
 static char *prepare(enum value_kind kind, const char *value)
 {
   const char *at = kind == RULES ? "@" : "";
   char *out = NULL;
-  if (!is_path(kind, value) || !*value)
+  bool is_path =
+      kind == PATH || (kind == RULES && value[0] == '@') || (kind == LOG && strcmp(value, "stderr") != 0);
+  if (!is_path || !*value)
     return strdup(value);
   char *path = cli_absolute(value + strlen(at));
   if (path && asprintf(&out, "%s%s", at, path) < 0)
