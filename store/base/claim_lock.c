@@ -45,8 +45,9 @@ static bool still_ours(const struct held *held)
 }
 
 /* Opens the file, locks, and lists the descriptor. There is room in the list before there is a lock. */
-static int take(const char *path, const uint8_t *key)
+int claim_lock_take(const char *path, const uint8_t *key)
 {
+  PROCESS_LOCKED(lists);
   struct flock lock = lock_of(key, F_WRLCK);
   struct stat stat;
   if (claims.count == claims.room) {
@@ -69,26 +70,16 @@ static int take(const char *path, const uint8_t *key)
   return fd;
 }
 
-int claim_lock_take(const char *path, const uint8_t *key)
-{
-  pthread_mutex_lock(&process_lock_lists);
-  int rc = take(path, key);
-  pthread_mutex_unlock(&process_lock_lists);
-  return rc;
-}
-
 bool claim_lock_held(int fd)
 {
-  pthread_mutex_lock(&process_lock_lists);
-  bool held = find(fd) != NULL;
-  pthread_mutex_unlock(&process_lock_lists);
-  return held;
+  PROCESS_LOCKED(lists);
+  return find(fd) != NULL;
 }
 
 /* With `key` the lock goes too, whoever has a copy of the descriptor. */
 void claim_lock_release(int fd, const uint8_t *key)
 {
-  pthread_mutex_lock(&process_lock_lists);
+  PROCESS_LOCKED(lists);
   struct held *held = find(fd);
   if (held && still_ours(held)) {
     if (key) {
@@ -99,7 +90,6 @@ void claim_lock_release(int fd, const uint8_t *key)
   }
   if (held)
     *held = claims.held[--claims.count];
-  pthread_mutex_unlock(&process_lock_lists);
 }
 
 int claim_lock_taken(int fd, const uint8_t *key)

@@ -35,6 +35,22 @@ extern pthread_mutex_t process_lock_stores, /* the list of open stores (state/st
     process_lock_opening,                   /* which engine a store has, while it is opened anew */
     process_lock_lists;                     /* the lists of claims, readers and repeats */
 
+static inline pthread_mutex_t *process_lock(pthread_mutex_t *mutex)
+{
+  pthread_mutex_lock(mutex);
+  return mutex;
+}
+
+static inline void process_unlock(pthread_mutex_t *const *mutex)
+{
+  pthread_mutex_unlock(*mutex);
+}
+
+/* Holds one of them to the end of the block, however it is left: PROCESS_LOCKED(lists); */
+#define PROCESS_LOCKED(name)                                                                                 \
+  __attribute__((cleanup(process_unlock), unused)) pthread_mutex_t *const locked =                           \
+      process_lock(&process_lock_##name)
+
 /* What the fork handlers do before a fork and after it, for a copy that is made without them. */
 void process_lock_all(void);
 void process_unlock_all(void);

@@ -62,18 +62,17 @@ static uint32_t take_hole(struct repeats *repeats, struct repeat *repeat)
 int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
 {
   uint64_t name = name_of(base);
-  pthread_mutex_lock(&process_lock_lists);
+  PROCESS_LOCKED(lists);
   int rc = grow(repeats);
-  if (rc == 0) {
-    struct repeat *repeat = probe(repeats->slot, repeats->room, name);
-    if (!repeat->name) {
-      repeat->name = name;
-      repeats->count++;
-    }
-    *number = repeat->holes ? take_hole(repeats, repeat) : repeat->next++;
+  if (rc < 0)
+    return rc;
+  struct repeat *repeat = probe(repeats->slot, repeats->room, name);
+  if (!repeat->name) {
+    repeat->name = name;
+    repeats->count++;
   }
-  pthread_mutex_unlock(&process_lock_lists);
-  return rc;
+  *number = repeat->holes ? take_hole(repeats, repeat) : repeat->next++;
+  return 0;
 }
 
 static bool make_room_for_hole(struct repeats *repeats)
@@ -93,17 +92,16 @@ static bool make_room_for_hole(struct repeats *repeats)
 void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number)
 {
   uint64_t name = name_of(base);
-  pthread_mutex_lock(&process_lock_lists);
+  PROCESS_LOCKED(lists);
   struct repeat *repeat = repeats->room ? probe(repeats->slot, repeats->room, name) : NULL;
-  if (!repeat || repeat->name != name) {
-    /* It was never taken. */
-  } else if (number + 1 == repeat->next && repeat->holes == 0) {
+  if (!repeat || repeat->name != name) /* it was never taken */
+    return;
+  if (number + 1 == repeat->next && repeat->holes == 0) {
     repeat->next = number;
   } else if (make_room_for_hole(repeats)) {
     repeats->hole[repeats->hole_count++] = (struct hole){name, number};
     repeat->holes++;
   }
-  pthread_mutex_unlock(&process_lock_lists);
 }
 
 void repeats_release(struct repeats *repeats)

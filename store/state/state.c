@@ -44,15 +44,13 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
     return 0;
   /* A child: what its parent has opened is left as it is. */
   QUIET();
-  pthread_mutex_lock(&process_lock_opening);
+  PROCESS_LOCKED(opening);
   *out = atomic_load(&store->engine);
-  int rc = engine_is_ours(*out) ? 0 : open_engine(store, out, error);
-  pthread_mutex_unlock(&process_lock_opening);
-  return rc;
+  return engine_is_ours(*out) ? 0 : open_engine(store, out, error);
 }
 
-/* Without a lock, for it is asked inside transactions. The number may be nothing by now, a file of the app's, or a
- * claim of our own, which is the same file and holds a lock. */
+/* Without a lock, for it is asked inside transactions. The number may be nothing by now, a file of the app's,
+ * or a claim of our own, which is the same file and holds a lock. */
 static bool has_claims(const struct idem_store *store, int fd)
 {
   struct stat stat;
@@ -184,12 +182,18 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   return 0;
 }
 
-/* By inode, since a directory has many names. */
-static int open_or_share(struct idem_store **out, const struct idem_store_options *options,
-                         struct idem_error *error)
+/* One lock over all of it, so that two threads that open a store at the same time get the same one. It is
+ * found by its inode, since a directory has many names. */
+int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
+                    struct idem_error *error)
 {
+  QUIET();
   struct stat stat;
-  int rc = find_dir(options, &stat, error);
+  int rc = process_register_fork();
+  if (rc < 0)
+    return rc;
+  PROCESS_LOCKED(stores);
+  rc = find_dir(options, &stat, error);
   if (rc < 0)
     return rc;
   for (struct idem_store *store = stores; store; store = store->next)
@@ -206,27 +210,13 @@ static int open_or_share(struct idem_store **out, const struct idem_store_option
   return rc;
 }
 
-/* One lock over all of it, so that two threads that open a store at the same time get the same one. */
-int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
-                    struct idem_error *error)
-{
-  QUIET();
-  int rc = process_register_fork();
-  if (rc == 0) {
-    pthread_mutex_lock(&process_lock_stores);
-    rc = open_or_share(out, options, error);
-    pthread_mutex_unlock(&process_lock_stores);
-  }
-  return rc;
-}
-
 /* The last user's close is the end; calls that are still open then are the caller's mistake. */
 void idem_store_close(struct idem_store *store)
 {
   if (!store)
     return;
   QUIET();
-  pthread_mutex_lock(&process_lock_stores);
+  PROCESS_LOCKED(stores);
   if (--store->users == 0) {
     struct idem_store **at = &stores;
     while (*at != store)
@@ -234,5 +224,4 @@ void idem_store_close(struct idem_store *store)
     *at = store->next;
     store_free(store);
   }
-  pthread_mutex_unlock(&process_lock_stores);
 }
