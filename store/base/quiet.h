@@ -30,6 +30,6 @@ static inline void quiet_end(const struct quiet *quiet)
 }
 
 /* What a block returns is worked out before its end, so a return may well look at errno. */
-#define QUIET() __attribute__((cleanup(quiet_end))) struct quiet quiet = quiet_begin()
+#define QUIET() __attribute__((cleanup(quiet_end), unused)) struct quiet quiet = quiet_begin()
 
 #endif
