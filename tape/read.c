@@ -131,7 +131,7 @@ struct idem_request tape_request(const struct tape_record *record, const struct 
                                  .shape = record->shape,
                                  .body = record->request_body};
   struct idem_span rest = record->request_headers;
-  while (request.header_count < room && sse_line(&rest, &headers[request.header_count]))
+  while (request.header_count < room && event_stream_line(&rest, &headers[request.header_count]))
     request.header_count++;
   return request;
 }

@@ -104,7 +104,7 @@ void tape_redact_response(char *headers, size_t len)
 {
   static const char *const whole[] = {"Set-Cookie2", "Authentication-Info", "Proxy-Authentication-Info"};
   struct idem_span rest = {headers, len}, line;
-  while (sse_line(&rest, &line)) {
+  while (event_stream_line(&rest, &line)) {
     const char *colon = memchr(line.data, ':', line.len);
     if (!colon)
       continue;

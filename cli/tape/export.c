@@ -67,7 +67,7 @@ static void put_headers(FILE *out, struct idem_span headers)
   struct idem_span line, name, value;
   bool first = true;
   fputs("\"headers\":[", out);
-  while (sse_line(&headers, &line)) {
+  while (event_stream_line(&headers, &line)) {
     if (!split(line, ':', &name, &value))
       continue;
     put(out, first ? PAIR : "," PAIR, name, value);
@@ -88,7 +88,7 @@ static void put_cookies(FILE *out, struct idem_span headers, const char *header,
   struct idem_span line, name, value;
   bool first = true;
   fputs("\"cookies\":[", out);
-  while (sse_line(&headers, &line)) {
+  while (event_stream_line(&headers, &line)) {
     if (!split(line, ':', &name, &value) || !is_called(name, header))
       continue;
     for (struct idem_span rest = value; rest.len;) {
@@ -130,7 +130,7 @@ static void put_query(FILE *out, struct idem_span query)
 static struct idem_span http_version(const struct tape_record *record)
 {
   struct idem_span block = cli_last_block(record->outcome.headers), line;
-  if (!sse_line(&block, &line) || line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0)
+  if (!event_stream_line(&block, &line) || line.len < 5 || memcmp(line.data, "HTTP/", 5) != 0)
     return cli_span("");
   const char *blank = memchr(line.data, ' ', line.len);
   return (struct idem_span){line.data, blank ? (size_t)(blank - line.data) : line.len};
@@ -164,7 +164,7 @@ static void put_request(FILE *out, const struct tape_record *record)
 static struct idem_span status_text(struct idem_span block)
 {
   struct idem_span line;
-  if (!sse_line(&block, &line))
+  if (!event_stream_line(&block, &line))
     return cli_span("");
   for (int i = 0; i < 2; i++) {
     const char *blank = memchr(line.data, ' ', line.len);

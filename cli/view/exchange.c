@@ -95,7 +95,7 @@ bool cli_answer_expired(const struct idem_answer *answer, int64_t now_us)
 struct idem_span cli_last_block(struct idem_span headers)
 {
   struct idem_span rest = headers, line, block = headers;
-  while (sse_line(&rest, &line))
+  while (event_stream_line(&rest, &line))
     if (starts_with(line, "HTTP/"))
       block = (struct idem_span){line.data, (size_t)(headers.data + headers.len - line.data)};
   return block;
@@ -106,7 +106,7 @@ struct idem_span cli_header(struct idem_span headers, const char *name)
 {
   struct idem_span rest = cli_last_block(headers), line;
   size_t len = strlen(name);
-  while (sse_line(&rest, &line)) {
+  while (event_stream_line(&rest, &line)) {
     if (line.len <= len || line.data[len] != ':' || strncasecmp(line.data, name, len) != 0)
       continue;
     struct idem_span value = {line.data + len + 1, line.len - len - 1};
@@ -139,7 +139,7 @@ bool cli_record_failed(const struct tape_record *record)
 struct idem_usage cli_record_usage(const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
-  return answer_usage(outcome->headers, outcome->body, outcome->encoded);
+  return judge_usage(outcome->headers, outcome->body, outcome->encoded);
 }
 
 /* Both numbers at once, for they are always printed together. */

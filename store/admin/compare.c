@@ -267,10 +267,10 @@ static int compare_headers(struct difference *difference, struct idem_span a, st
   struct idem_span x, y;
   if (equal(a, b))
     return LIKE_HEADERS;
-  bool more_a = sse_line(&a, &x), more_b = sse_line(&b, &y);
+  bool more_a = event_stream_line(&a, &x), more_b = event_stream_line(&b, &y);
   while (more_a && more_b && equal(x, y)) {
-    more_a = sse_line(&a, &x);
-    more_b = sse_line(&b, &y);
+    more_a = event_stream_line(&a, &x);
+    more_b = event_stream_line(&b, &y);
   }
   struct idem_span name = header_name(more_a ? x : y), other = header_name(more_b ? y : x);
   size_t len = name.len < other.len ? name.len : other.len;

@@ -20,7 +20,7 @@ struct lines {
 static void add_difference(char *out, size_t size, struct idem_span lines, struct idem_span other)
 {
   struct idem_span line;
-  while (sse_line(&lines, &line)) {
+  while (event_stream_line(&lines, &line)) {
     const char *colon = memchr(line.data, ':', line.len);
     size_t len = strlen(out), name = colon ? (size_t)(colon - line.data) : 0;
     if (!name || memmem(other.data, other.len, line.data, line.len))

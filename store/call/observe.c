@@ -55,7 +55,7 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
                        const struct idem_recording *recording, struct idem_error *error)
 {
   struct answer_facts facts;
-  if (!answer_judge(request, recording, &facts, error))
+  if (!judge_answer(request, recording, &facts, error))
     return 0;
   int64_t now = clock_now_us();
   struct note note = {.key = key,

@@ -215,7 +215,7 @@ static void open_zstd(void)
   open_library(2);
 }
 
-bool decoder_begin(struct decoder *decoder, struct idem_span coding)
+bool decode_begin(struct decoder *decoder, struct idem_span coding)
 {
   static pthread_once_t once[] = {PTHREAD_ONCE_INIT, PTHREAD_ONCE_INIT, PTHREAD_ONCE_INIT};
   static void (*const openers[])(void) = {open_zlib, open_brotli, open_zstd};
@@ -236,8 +236,8 @@ bool decoder_begin(struct decoder *decoder, struct idem_span coding)
   return false;
 }
 
-bool decoder_next(struct decoder *decoder, struct idem_span *coded, char *room, size_t size,
-                  struct idem_span *plain)
+bool decode_next(struct decoder *decoder, struct idem_span *coded, char *room, size_t size,
+                 struct idem_span *plain)
 {
   struct step step = {.in = *coded, .out = room, .room = size};
   if (decoder->failed)
@@ -249,7 +249,7 @@ bool decoder_next(struct decoder *decoder, struct idem_span *coded, char *room, 
   return went_on && !decoder->failed;
 }
 
-void decoder_release(struct decoder *decoder)
+void decode_release(struct decoder *decoder)
 {
   if (decoder->kind)
     decoder->kind->end(decoder);

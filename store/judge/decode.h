@@ -4,10 +4,10 @@
  * Nothing that is decoded is kept.
  *
  *     struct decoder decoder;
- *     if (decoder_begin(&decoder, (struct idem_span){"gzip", 4})) {
- *       while (decoder_next(&decoder, &piece, room, sizeof(room), &plain)) use(plain);
+ *     if (decode_begin(&decoder, (struct idem_span){"gzip", 4})) {
+ *       while (decode_next(&decoder, &piece, room, sizeof(room), &plain)) use(plain);
  *       whole = decoder.ended && !decoder.failed;
- *       decoder_release(&decoder);
+ *       decode_release(&decoder);
  *     }
  *
  * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them: nearly
@@ -28,12 +28,12 @@ struct decoder {
 };
 
 /* False: a coding that we do not know, or whose library is not there. */
-bool decoder_begin(struct decoder *decoder, struct idem_span coding);
+bool decode_begin(struct decoder *decoder, struct idem_span coding);
 
 /* Decodes from the front of `*coded` into `room`. False: all of it was read, and there is no more. */
-bool decoder_next(struct decoder *decoder, struct idem_span *coded, char *room, size_t size,
-                  struct idem_span *plain);
+bool decode_next(struct decoder *decoder, struct idem_span *coded, char *room, size_t size,
+                 struct idem_span *plain);
 
-void decoder_release(struct decoder *decoder);
+void decode_release(struct decoder *decoder);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool sse_line(struct idem_span *rest, struct idem_span *line)
+bool event_stream_line(struct idem_span *rest, struct idem_span *line)
 {
   if (!rest->len)
     return false;

@@ -41,6 +41,6 @@ void event_stream_release(struct event_stream *stream);
 bool event_text_add(struct event_text *text, struct idem_span more);
 
 /* The next line of `*rest` without its CRLF, LF or CR; false at the end. */
-bool sse_line(struct idem_span *rest, struct idem_span *line);
+bool event_stream_line(struct idem_span *rest, struct idem_span *line);
 
 #endif

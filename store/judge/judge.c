@@ -48,7 +48,7 @@ static bool starts(struct idem_span line, const char *word)
 static struct idem_span header_of(struct idem_span headers, const char *name)
 {
   struct idem_span line, value = {"", 0};
-  while (sse_line(&headers, &line)) {
+  while (event_stream_line(&headers, &line)) {
     if (starts(line, "HTTP/"))
       value.len = 0;
     if (!starts(line, name))
@@ -89,7 +89,7 @@ static bool is_stream(enum kind kind)
   return kind == KIND_EVENTS || kind == KIND_LINES || kind == KIND_FRAMES;
 }
 
-bool answer_is_stream(struct idem_span headers)
+bool judge_is_stream(struct idem_span headers)
 {
   return is_stream(kind_of(headers));
 }
@@ -213,7 +213,7 @@ static void take_piece(struct idem_judge *judge, struct idem_span piece, bool la
     take_plain(judge, piece, last);
     return;
   }
-  while (decoder_next(&judge->decoder, &piece, room, sizeof(room), &plain))
+  while (decode_next(&judge->decoder, &piece, room, sizeof(room), &plain))
     take_plain(judge, plain, false);
   if (last)
     take_plain(judge, (struct idem_span){"", 0}, true);
@@ -227,14 +227,14 @@ static void begin(struct idem_judge *judge, struct idem_span headers, bool encod
   judge->document = (struct document)DOCUMENT_INIT;
   document_begin(&judge->reader, &judge->document);
   if (encoded)
-    judge->blind = !decoder_begin(&judge->decoder, header_of(headers, "content-encoding:"));
+    judge->blind = !decode_begin(&judge->decoder, header_of(headers, "content-encoding:"));
 }
 
 static void end(struct idem_judge *judge)
 {
   event_stream_release(&judge->stream);
   document_abandon(&judge->reader);
-  decoder_release(&judge->decoder);
+  decode_release(&judge->decoder);
   free(judge->pending.data);
 }
 
@@ -384,7 +384,7 @@ static struct idem_judge *settle(struct idem_judge *local, const struct idem_rec
   return local;
 }
 
-bool answer_judge(const struct idem_request *request, const struct idem_recording *recording,
+bool judge_answer(const struct idem_request *request, const struct idem_recording *recording,
                   struct answer_facts *facts, struct idem_error *why)
 {
   const struct idem_rule *rule = request->rule;
@@ -415,7 +415,7 @@ bool answer_judge(const struct idem_request *request, const struct idem_recordin
   return accepted;
 }
 
-struct idem_usage answer_usage(struct idem_span headers, struct idem_span body, bool encoded)
+struct idem_usage judge_usage(struct idem_span headers, struct idem_span body, bool encoded)
 {
   struct idem_judge judge;
   begin(&judge, headers, encoded);

@@ -7,10 +7,10 @@
  *     struct idem_judge *judge = idem_judge_new(headers, encoded);      // with the first byte of the body
  *     idem_judge_feed(judge, piece);                                    // as it comes
  *     ...recording.judge = judge...
- *     if (answer_judge(&request, &recording, &facts, &why)) store it
+ *     if (judge_answer(&request, &recording, &facts, &why)) store it
  *     idem_judge_free(judge);
  *
- * Without memory, and for a recording without a judge, answer_judge() reads the whole body itself. A judge
+ * Without memory, and for a recording without a judge, judge_answer() reads the whole body itself. A judge
  * belongs to one thread.
  */
 #ifndef IDEMSHIM_STORE_ANSWER_H
@@ -26,13 +26,13 @@ struct answer_facts {
 };
 
 /* True if it may be stored; else `why` says why not. */
-bool answer_judge(const struct idem_request *request, const struct idem_recording *recording,
+bool judge_answer(const struct idem_request *request, const struct idem_recording *recording,
                   struct answer_facts *facts, struct idem_error *why);
 
 /* True if an answer with these headers comes in pieces, each of which its reader can use. */
-bool answer_is_stream(struct idem_span headers);
+bool judge_is_stream(struct idem_span headers);
 
 /* What a body reports of tokens. */
-struct idem_usage answer_usage(struct idem_span headers, struct idem_span body, bool encoded);
+struct idem_usage judge_usage(struct idem_span headers, struct idem_span body, bool encoded);
 
 #endif

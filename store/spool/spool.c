@@ -264,5 +264,5 @@ bool idem_store_is_followed(const struct idem_store *store, const struct idem_ca
 
 bool idem_store_is_stream(struct idem_span headers)
 {
-  return answer_is_stream(headers);
+  return judge_is_stream(headers);
 }

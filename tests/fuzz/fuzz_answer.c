@@ -34,7 +34,7 @@ static void judge(const char *headers, size_t headers_len, char *body, size_t le
   struct idem_error why = {""}, again = {""};
   size_t step = flags / 4 + 1;
 
-  bool accepted = answer_judge(&request, &recording, &facts, &why);
+  bool accepted = judge_answer(&request, &recording, &facts, &why);
   if (accepted == (why.text[0] != '\0'))
     abort();
   if (facts.usage.input < -1 || facts.usage.output < -1 || (accepted && facts.unproven))
@@ -42,7 +42,7 @@ static void judge(const char *headers, size_t headers_len, char *body, size_t le
   recording.judge = idem_judge_new(recording.headers, recording.encoded);
   for (size_t at = 0; recording.judge && at < len; at += step)
     idem_judge_feed(recording.judge, (struct idem_span){body + at, len - at < step ? len - at : step});
-  if (answer_judge(&request, &recording, &in_pieces, &again) != accepted ||
+  if (judge_answer(&request, &recording, &in_pieces, &again) != accepted ||
       strcmp(why.text, again.text) != 0 || memcmp(&facts.usage, &in_pieces.usage, sizeof(facts.usage)) != 0)
     abort();
   idem_judge_free(recording.judge);

@@ -46,14 +46,14 @@ static void is_the_same_in_pieces(const char *headers, const char *body)
   struct idem_error why = {""}, again = {""};
   caller.request.rule = fixture.config.rules;
   caller.request.headers = caller.headers;
-  bool accepted = answer_judge(&caller.request, &recording, &whole, &why);
+  bool accepted = judge_answer(&caller.request, &recording, &whole, &why);
   for (size_t cut = 0; cut <= recording.body.len; cut++) {
     size_t next = cut < recording.body.len ? cut + 1 : cut;
     recording.judge = idem_judge_new(recording.headers, false);
     idem_judge_feed(recording.judge, (struct idem_span){body, cut});
     idem_judge_feed(recording.judge, (struct idem_span){body + cut, next - cut});
     idem_judge_feed(recording.judge, (struct idem_span){body + next, recording.body.len - next});
-    cr_expect_eq(answer_judge(&caller.request, &recording, &facts, &again), accepted, "%s cut at %zu", body,
+    cr_expect_eq(judge_answer(&caller.request, &recording, &facts, &again), accepted, "%s cut at %zu", body,
                  cut);
     cr_expect_str_eq(again.text, why.text, "%s cut at %zu", body, cut);
     cr_expect_eq(facts.usage.input, whole.usage.input, "%s cut at %zu", body, cut);
