@@ -21,7 +21,7 @@ V       ?=
 WERROR  ?= -Werror
 FUZZ_SECONDS ?= 60
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 B       := build$(if $(SAN),/$(SAN))
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
