@@ -7,10 +7,13 @@
 
 #include <string.h>
 
-static const struct libcurl *libcurl_of_part(const struct form_part *known, const void *caller)
-{
-  return known ? known->form->lib : libcurl_of(caller);
-}
+/* How each hook of a part begins: `known` is the part, if it is one of ours, and `real` a libcurl that has the function.
+ */
+#define FIND_PART(function)                                                                                  \
+  struct form_part *known = form_part_find(part);                                                            \
+  const struct libcurl *real = known ? known->form->lib : libcurl_of(CALLER);                                \
+  if (!real || !real->mime_##function)                                                                       \
+    return CURLE_NOT_BUILT_IN;
 
 /* Content that no rule would let into a key is not kept. */
 static bool is_too_large(size_t len)
@@ -58,10 +61,7 @@ HOOK(curl_mimepart *, curl_mime_addpart, (curl_mime * mime))
 #define HOOK_TEXT(text)                                                                                      \
   HOOK(CURLcode, curl_mime_##text, (curl_mimepart * part, const char *value))                                \
   {                                                                                                          \
-    struct form_part *known = form_part_find(part);                                                          \
-    const struct libcurl *real = libcurl_of_part(known, CALLER);                                             \
-    if (!real || !real->mime_##text)                                                                         \
-      return CURLE_NOT_BUILT_IN;                                                                             \
+    FIND_PART(text)                                                                                          \
     CURLcode code = real->mime_##text(part, value);                                                          \
     if (known)                                                                                               \
       form_part_set_text(known, &known->text, code == CURLE_OK ? value : NULL);                              \
@@ -74,10 +74,7 @@ HOOK_TEXT(encoder)
 
 HOOK(CURLcode, curl_mime_headers, (curl_mimepart * part, struct curl_slist *headers, int take_ownership))
 {
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_headers)
-    return CURLE_NOT_BUILT_IN;
+  FIND_PART(headers)
   CURLcode code = real->mime_headers(part, headers, take_ownership);
   if (known && code == CURLE_OK)
     form_part_set_headers(known, headers);
@@ -86,10 +83,7 @@ HOOK(CURLcode, curl_mime_headers, (curl_mimepart * part, struct curl_slist *head
 
 HOOK(CURLcode, curl_mime_data, (curl_mimepart * part, const char *data, size_t len))
 {
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_data)
-    return CURLE_NOT_BUILT_IN;
+  FIND_PART(data)
   if (known)
     form_part_clear(known);
   CURLcode code = real->mime_data(part, data, len);
@@ -107,10 +101,7 @@ HOOK(CURLcode, curl_mime_data, (curl_mimepart * part, const char *data, size_t l
 /* libcurl keeps the path of a file that it cannot read, too. */
 HOOK(CURLcode, curl_mime_filedata, (curl_mimepart * part, const char *path))
 {
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_filedata)
-    return CURLE_NOT_BUILT_IN;
+  FIND_PART(filedata)
   if (known)
     form_part_clear(known);
   CURLcode code = real->mime_filedata(part, path);
@@ -138,10 +129,7 @@ HOOK(CURLcode, curl_mime_data_cb,
      (curl_mimepart * part, curl_off_t size, curl_read_callback read, curl_seek_callback seek,
       curl_free_callback free, void *arg))
 {
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
-  if (!real || !real->mime_data_cb)
-    return CURLE_NOT_BUILT_IN;
+  FIND_PART(data_cb)
   if (known)
     form_part_clear(known);
   struct form_reader *reader = known && read ? form_reader_new(size, read, seek, free, arg) : NULL;
@@ -166,11 +154,8 @@ static void note_parts(struct form_part *known, curl_mime *subparts)
 
 HOOK(CURLcode, curl_mime_subparts, (curl_mimepart * part, curl_mime *subparts))
 {
-  struct form_part *known = form_part_find(part);
-  const struct libcurl *real = libcurl_of_part(known, CALLER);
+  FIND_PART(subparts)
   bool again = known && subparts && known->parts && known->parts->entry.key == subparts;
-  if (!real || !real->mime_subparts)
-    return CURLE_NOT_BUILT_IN;
   if (known && !again)
     form_part_clear(known);
   CURLcode code = real->mime_subparts(part, subparts);

@@ -54,6 +54,13 @@ static CURLMcode come_in(CURLM *multi, const void *caller, struct multi **known,
   return *known && multi_is_in_callback(*known) ? CURLM_RECURSIVE_API_CALL : CURLM_OK;
 }
 
+/* How a hook of a multi begins: `known` is the multi, if it is one of ours, and `real` its libcurl. */
+#define COME_IN(real)                                                                                        \
+  struct multi *known;                                                                                       \
+  CURLMcode refused = come_in(multi, CALLER, &known, &(real));                                               \
+  if (refused)                                                                                               \
+    return refused;
+
 /* Many calls can be under way in one multi, and the app's own need their descriptors. A replay of a tape has none. */
 static bool has_room(void)
 {
@@ -96,10 +103,7 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   const struct libcurl *real = alone(CALLER);
   if (real)
     return real->multi_add_handle(multi, handle);
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused)
-    return refused;
+  COME_IN(real)
   struct shadow *shadow = known ? shadow_find(handle) : NULL;
   if (known && shadow && shadow->state == PERFORM_IDLE && !multi_of(shadow))
     return add(known, shadow);
@@ -109,21 +113,6 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   if (shadow && shadow->call)
     call_come_upon(shadow);
   return real->multi_add_handle(multi, handle);
-}
-
-static struct driver *look_before(struct multi *multi)
-{
-  struct driver *driver = multi_enter(multi);
-  multi_call_before_turn(multi);
-  return driver;
-}
-
-/* What ran callbacks may have ended calls, and sent others on their way. */
-static CURLMcode look_after(struct multi *multi, struct driver *driver, CURLMcode code, int *running)
-{
-  multi_call_after_turn(multi, code, running);
-  driver_leave(driver);
-  return code;
 }
 
 static CURLMcode take_out(struct multi *known, struct shadow *shadow, const struct libcurl *real,
@@ -150,10 +139,7 @@ HOOK(CURLMcode, curl_multi_remove_handle, (CURLM * multi, CURL *handle))
   const struct libcurl *real = alone(CALLER);
   if (real)
     return real->multi_remove_handle(multi, handle);
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused)
-    return refused;
+  COME_IN(real)
   struct driver *driver = multi_enter(known);
   CURLMcode code = take_out(known, known ? shadow_find(handle) : NULL, real, multi, handle);
   driver_leave(driver);
@@ -168,50 +154,43 @@ static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
   return code;
 }
 
+/* The body of what turns libcurl's loop, for `call` of the real function, if that is `there`. What runs callbacks may
+ * end calls, and send others on their way. */
+#define TURN(there, call)                                                                                    \
+  COME_IN(real)                                                                                              \
+  if (!(there))                                                                                              \
+    return CURLM_INTERNAL_ERROR;                                                                             \
+  struct driver *driver = multi_enter(known);                                                                \
+  multi_call_before_turn(known);                                                                             \
+  CURLMcode code = (call);                                                                                   \
+  multi_call_after_turn(known, code, running);                                                               \
+  driver_leave(driver);                                                                                      \
+  return code;
+
 HOOK(CURLMcode, curl_multi_perform, (CURLM * multi, int *running))
 {
   const struct libcurl *real = alone(CALLER);
   if (real)
     return turn(real, multi, running);
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused)
-    return refused;
-  struct driver *driver = look_before(known);
-  return look_after(known, driver, turn(real, multi, running), running);
+  TURN(true, turn(real, multi, running))
 }
 
 HOOK(CURLMcode, curl_multi_socket_action, (CURLM * multi, curl_socket_t fd, int events, int *running))
 {
   const struct libcurl *real;
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused)
-    return refused;
-  struct driver *driver = look_before(known);
-  return look_after(known, driver, real->multi_socket_action(multi, fd, events, running), running);
+  TURN(true, real->multi_socket_action(multi, fd, events, running))
 }
 
 HOOK(CURLMcode, curl_multi_socket, (CURLM * multi, curl_socket_t fd, int *running))
 {
   const struct libcurl *real;
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused || !real->multi_socket)
-    return refused ? refused : CURLM_INTERNAL_ERROR;
-  struct driver *driver = look_before(known);
-  return look_after(known, driver, real->multi_socket(multi, fd, running), running);
+  TURN(real->multi_socket, real->multi_socket(multi, fd, running))
 }
 
 HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
 {
   const struct libcurl *real;
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused || !real->multi_socket_all)
-    return refused ? refused : CURLM_INTERNAL_ERROR;
-  struct driver *driver = look_before(known);
-  return look_after(known, driver, real->multi_socket_all(multi, running), running);
+  TURN(real->multi_socket_all, real->multi_socket_all(multi, running))
 }
 
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
@@ -233,10 +212,7 @@ HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
 {
   const struct libcurl *real;
-  struct multi *known;
-  CURLMcode refused = come_in(multi, CALLER, &known, &real);
-  if (refused)
-    return refused;
+  COME_IN(real)
   struct driver *driver = multi_enter(known);
   if (known && known->reads_ahead)
     messages_read(known);
