@@ -155,24 +155,6 @@ static bool is_exported(const char *name)
   return false;
 }
 
-static void *stub_of(const char *name)
-{
-  Dl_info own;
-  void *object =
-      dladdr((void *)&dl_real_sym, &own) ? dl_real_open(own.dli_fname, RTLD_LAZY | RTLD_NOLOAD) : NULL;
-  void *stub = object ? dl_real_sym(object, name) : NULL;
-  if (object)
-    dlclose(object);
-  return stub;
-}
-
-/* A program that looks whether it has a libcurl, and has none: NULL, and dlerror() says so in the loader's
- * own words. */
-static void *not_found(const char *name)
-{
-  return dl_real_sym(RTLD_NEXT, name);
-}
-
 /* Allocators and sanitizers ask for other names before anything works, strncmp() included. */
 static bool begins_with_curl(const char *name)
 {
@@ -200,12 +182,15 @@ void *hook_dl_sym_answer(void *handle, const char *name)
   if (handle == RTLD_NEXT || !is_exported(name + 5))
     return HOOK_DL_PASS;
   void *symbol = dl_real_sym(handle, name);
+  /* A program that looks whether it has a libcurl, and has none: NULL, and dlerror() says so in the loader's
+   * own words. */
   if (symbol && libcurl_is_ours(symbol) && !libcurl_count())
-    return not_found(name);
+    return dl_real_sym(RTLD_NEXT, name);
   if (!symbol || !settings()->hook_dl || !settings_active())
     return HOOK_DL_PASS;
   if (libcurl_count() > 1 || libcurl_is_ours(symbol) || is_in_another_namespace(symbol))
     return symbol;
-  void *stub = stub_of(name);
+  Dl_info own;
+  void *stub = dladdr((void *)&dl_real_sym, &own) ? dl_sym_in(own.dli_fname, name) : NULL;
   return stub ? stub : symbol;
 }

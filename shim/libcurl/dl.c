@@ -2,6 +2,7 @@
 #include "shim/libcurl/dl.h"
 
 #include <dlfcn.h>
+#include <stddef.h>
 
 void *(*dl_real_open)(const char *file, int flags);
 void *(*dl_real_sym)(void *handle, const char *name);
@@ -26,4 +27,13 @@ void dl_find_real(void)
     return;
   __atomic_store_n(&dl_real_open, versioned("dlopen"), __ATOMIC_RELAXED);
   __atomic_store_n(&dl_real_sym, versioned("dlsym"), __ATOMIC_RELEASE);
+}
+
+void *dl_sym_in(const char *path, const char *name)
+{
+  void *object = path ? dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+  void *symbol = object ? dl_real_sym(object, name) : NULL;
+  if (object)
+    dlclose(object);
+  return symbol;
 }

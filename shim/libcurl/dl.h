@@ -18,4 +18,7 @@ extern void *(*dl_real_sym)(void *handle, const char *name);
 /* Any number of threads may do so at once. */
 void dl_find_real(void);
 
+/* The symbol in the scope of an object that is loaded under this path, or NULL. The path may be NULL. */
+void *dl_sym_in(const char *path, const char *name);
+
 #endif

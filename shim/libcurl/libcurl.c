@@ -31,11 +31,7 @@ static void *find_in_caller_scope(const void *return_address)
   struct link_map *map = NULL;
   if (!dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map || !map->l_name[0])
     return NULL;
-  void *object = dl_real_open(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
-  if (!object)
-    return NULL;
-  void *symbol = dl_real_sym(object, "curl_easy_init");
-  dlclose(object);
+  void *symbol = dl_sym_in(map->l_name, "curl_easy_init");
   return symbol && !libcurl_is_ours(symbol) ? symbol : NULL;
 }
 
@@ -69,26 +65,18 @@ unsigned libcurl_count(void)
   return count;
 }
 
-/* A tail call makes a plugin look like the main program, whose scope knows nothing of a libcurl that was
- * loaded RTLD_LOCAL. */
-static void *find_in_any_object(void)
-{
-  const char *path = NULL;
-  dl_iterate_phdr(note_libcurl_object, &path);
-  void *object = path ? dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
-  if (!object)
-    return NULL;
-  void *symbol = dl_real_sym(object, "curl_easy_init");
-  dlclose(object);
-  return symbol;
-}
-
 static void *find_easy_init(const void *return_address)
 {
+  const char *path = NULL;
   void *symbol = find_in_caller_scope(return_address);
   if (!symbol)
     symbol = dl_real_sym(RTLD_NEXT, "curl_easy_init");
-  return symbol ? symbol : find_in_any_object();
+  if (symbol)
+    return symbol;
+  /* A tail call makes a plugin look like the main program, whose scope knows nothing of a libcurl that was
+   * loaded RTLD_LOCAL. */
+  dl_iterate_phdr(note_libcurl_object, &path);
+  return dl_sym_in(path, "curl_easy_init");
 }
 
 static const struct libcurl *find_bound(const void *base)
