@@ -112,6 +112,8 @@ struct curl_header *curl_easy_nextheader(CURL *handle, unsigned origin, int requ
 #if LIBCURL_VERSION_NUM < 0x075400
 #define CURLOPT_SSH_HOSTKEYFUNCTION 20316
 #define CURLOPT_SSH_HOSTKEYDATA     10317
+#define CURLINFO_CAINFO             (CURLINFO_STRING + 61)
+#define CURLINFO_CAPATH             (CURLINFO_STRING + 62)
 #endif
 #if LIBCURL_VERSION_NUM < 0x075500
 #define CURLOPT_PROTOCOLS_STR       10318
@@ -142,10 +144,6 @@ struct curl_header *curl_easy_nextheader(CURL *handle, unsigned origin, int requ
 #endif
 #if LIBCURL_VERSION_NUM < 0x080e00
 #define CURLOPT_SSL_SIGNATURE_ALGORITHMS 10328
-#endif
-#if LIBCURL_VERSION_NUM < 0x075400
-#define CURLINFO_CAINFO (CURLINFO_STRING + 61)
-#define CURLINFO_CAPATH (CURLINFO_STRING + 62)
 #endif
 #if LIBCURL_VERSION_NUM < 0x081600
 #define CURLOPT_HTTPSIG_ALGORITHM 329

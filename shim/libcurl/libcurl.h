@@ -19,56 +19,27 @@
 #include <stdbool.h>
 
 /* The functions that the shim hooks. Those of the second list may be missing in an old libcurl (NULL in the
- * table). */
+ * table): the headers are of 7.83.0, mime of 7.56.0, and a build may lack it; multi_socket and _all are deprecated. */
+/* clang-format off */
 #define LIBCURL_HOOKED(X)                                                                                    \
-  X(easy_init)                                                                                               \
-  X(easy_setopt)                                                                                             \
-  X(easy_perform)                                                                                            \
-  X(easy_getinfo)                                                                                            \
-  X(easy_reset)                                                                                              \
-  X(easy_duphandle)                                                                                          \
-  X(easy_cleanup)                                                                                            \
-  X(easy_pause)                                                                                              \
-  X(multi_init)                                                                                              \
-  X(multi_add_handle)                                                                                        \
-  X(multi_remove_handle)                                                                                     \
-  X(multi_perform)                                                                                           \
-  X(multi_socket_action)                                                                                     \
-  X(multi_info_read)                                                                                         \
-  X(multi_cleanup)                                                                                           \
+  X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_reset) X(easy_duphandle)                \
+  X(easy_cleanup) X(easy_pause)                                                                              \
+  X(multi_init) X(multi_add_handle) X(multi_remove_handle) X(multi_perform) X(multi_socket_action)           \
+  X(multi_info_read) X(multi_cleanup)                                                                        \
   X(share_setopt)
 #define LIBCURL_OPTIONAL(X)                                                                                  \
-  X(easy_header)     /* 7.83.0 */                                                                            \
-  X(easy_nextheader) /* 7.83.0 */                                                                            \
-  X(multi_socket)    /* deprecated, as the next one is */                                                    \
-  X(multi_socket_all)                                                                                        \
-  X(mime_init) /* 7.56.0, as are these; a build may lack them */                                             \
-  X(mime_free)                                                                                               \
-  X(mime_addpart)                                                                                            \
-  X(mime_name)                                                                                               \
-  X(mime_filename)                                                                                           \
-  X(mime_type)                                                                                               \
-  X(mime_encoder)                                                                                            \
-  X(mime_data)                                                                                               \
-  X(mime_filedata)                                                                                           \
-  X(mime_data_cb)                                                                                            \
-  X(mime_subparts)                                                                                           \
-  X(mime_headers)
+  X(easy_header) X(easy_nextheader)                                                                          \
+  X(multi_socket) X(multi_socket_all)                                                                        \
+  X(mime_init) X(mime_free) X(mime_addpart) X(mime_name) X(mime_filename) X(mime_type) X(mime_encoder)       \
+  X(mime_data) X(mime_filedata) X(mime_data_cb) X(mime_subparts) X(mime_headers)
 
 /* The functions without which a libcurl is not used. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
-  X(multi_timeout)                                                                                           \
-  X(slist_free_all)                                                                                          \
-  X(multi_setopt)                                                                                            \
-  X(multi_wait)                                                                                              \
-  X(multi_fdset)                                                                                             \
-  X(url)                                                                                                     \
-  X(url_set)                                                                                                 \
-  X(url_cleanup)                                                                                             \
-  X(url_get)                                                                                                 \
-  X(free)                                                                                                    \
-  X(version_info)
+  X(multi_timeout) X(multi_setopt) X(multi_wait) X(multi_fdset)                                              \
+  X(url) X(url_set) X(url_cleanup) X(url_get)                                                                \
+  X(slist_free_all) X(free) X(version_info)
+/* clang-format on */
 
 struct libcurl {
 #define X(name) __typeof__(curl_##name) *name;
