@@ -27,9 +27,8 @@ size_t callback_header(struct shadow *shadow, char *line, size_t len)
 size_t callback_read(struct shadow *shadow, char *into, size_t room)
 {
   curl_read_callback function = (curl_read_callback)shadow->slot[SLOT_READFUNCTION];
-  if (!function)
-    function = (curl_read_callback)fread;
-  return function(into, 1, room, (void *)shadow->slot[SLOT_READDATA]);
+  return (function ? function : (curl_read_callback)fread)(into, 1, room,
+                                                           (void *)shadow->slot[SLOT_READDATA]);
 }
 
 void callback_error(struct shadow *shadow, const char *format, ...)

@@ -111,24 +111,6 @@ static bool set_blob(struct shadow *shadow, unsigned number, const struct curl_b
   return set_rare(shadow, number, (uintptr_t)digest, true);
 }
 
-static void free_rare(struct shadow *shadow)
-{
-  for (unsigned i = 0; i < shadow->rare_count; i++)
-    if (shadow->rare[i].is_text)
-      free((char *)shadow->rare[i].value);
-  free(shadow->rare);
-  shadow->rare = NULL;
-  shadow->rare_count = shadow->rare_room = 0;
-}
-
-static bool copy_rare(struct shadow *to, const struct shadow *from)
-{
-  bool complete = true;
-  for (unsigned i = 0; i < from->rare_count; i++)
-    complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
-  return complete;
-}
-
 /* Of this option we know only that libcurl has it. */
 static void set_unknown(struct shadow *shadow, unsigned number)
 {
@@ -136,27 +118,26 @@ static void set_unknown(struct shadow *shadow, unsigned number)
   shadow->newer_option = (uint16_t)number;
 }
 
-/* libcurl's defaults that are not 0 [Curl_init_userdefined]. */
-static void set_defaults(struct shadow *shadow)
-{
-  shadow->slot[SLOT_WRITEDATA] = (uintptr_t)stdout;
-  shadow->slot[SLOT_READDATA] = (uintptr_t)stdin;
-  shadow->slot[SLOT_STDERR] = (uintptr_t)stderr;
-  shadow->slot[SLOT_NOPROGRESS] = 1;
-  shadow->slot[SLOT_HTTP_CONTENT_DECODING] = 1;
-  shadow->slot[SLOT_HTTP_TRANSFER_DECODING] = 1;
-  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = (uintptr_t)-1;
-  shadow->slot[SLOT_INFILESIZE_LARGE] = (uintptr_t)-1;
-  shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
-}
-
 void shadow_reset(struct shadow *shadow)
 {
 #define X(name) free((char *)shadow->slot[SLOT_##name]);
   OPTIONS_TEXT(X)
 #undef X
-  free_rare(shadow);
+  for (unsigned i = 0; i < shadow->rare_count; i++)
+    if (shadow->rare[i].is_text)
+      free((char *)shadow->rare[i].value);
+  free(shadow->rare);
+  shadow->rare = NULL;
+  shadow->rare_count = shadow->rare_room = 0;
   memset(shadow->slot, 0, sizeof(shadow->slot));
+  /* libcurl's defaults that are not 0 [Curl_init_userdefined]. */
+  shadow->slot[SLOT_WRITEDATA] = (uintptr_t)stdout;
+  shadow->slot[SLOT_READDATA] = (uintptr_t)stdin;
+  shadow->slot[SLOT_STDERR] = (uintptr_t)stderr;
+  shadow->slot[SLOT_NOPROGRESS] = 1;
+  shadow->slot[SLOT_HTTP_CONTENT_DECODING] = shadow->slot[SLOT_HTTP_TRANSFER_DECODING] = 1;
+  shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = shadow->slot[SLOT_INFILESIZE_LARGE] = (uintptr_t)-1;
+  shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
   memset(shadow->needs, 0, sizeof(shadow->needs));
   shadow->needy = false;
   shadow_lose_form(shadow);
@@ -167,7 +148,6 @@ void shadow_reset(struct shadow *shadow)
   shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
   shadow->matched = shadow->paused = false;
   shadow->overridden = shadow->held = 0;
-  set_defaults(shadow);
 }
 
 bool shadow_copy(struct shadow *to, const struct shadow *from)
@@ -191,7 +171,8 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   to->cookie_file = from->cookie_file;
   to->shared = from->shared;
   to->form = from->form ? form_copy(from->form) : NULL;
-  complete &= copy_rare(to, from);
+  for (unsigned i = 0; i < from->rare_count; i++)
+    complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
 }
@@ -356,18 +337,16 @@ void shadow_end(struct shadow *shadow)
   atomic_store_explicit(&shadow->quick, shadow->handle, memory_order_relaxed);
 }
 
-static bool names_the_request(const struct option_row *row, CURLoption option)
-{
-  return row->kind == OPTION_TEXT || row->kind == OPTION_SPECIAL || option == CURLOPT_HTTPHEADER;
-}
-
 void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
   unsigned number = option_number(option);
   const struct option_row *row = option_row(option);
   uint8_t request = shadow->request;
   bool no_body = shadow->no_body;
-  shadow->disturbed |= shadow->state != PERFORM_IDLE && names_the_request(row, option);
+  /* Those that name the request. */
+  shadow->disturbed |=
+      shadow->state != PERFORM_IDLE &&
+      (row->kind == OPTION_TEXT || row->kind == OPTION_SPECIAL || option == CURLOPT_HTTPHEADER);
   switch ((enum option_kind)row->kind) {
   case OPTION_FORWARDED:
     break;
@@ -414,20 +393,16 @@ const char *shadow_method(const struct shadow *shadow)
   return shadow->no_body ? "HEAD" : words[shadow->request];
 }
 
-/* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last one. */
-static void read_url_handle(struct shadow *shadow)
-{
-  char *url = NULL;
-  if (shadow->lib->url_get((CURLU *)shadow->slot[SLOT_CURLU], CURLUPART_URL, &url, 0) != CURLUE_OK)
-    url = NULL;
-  note_url(shadow, url);
-  shadow->lib->free(url);
-}
-
 const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config)
 {
-  if (shadow->slot[SLOT_CURLU])
-    read_url_handle(shadow);
+  /* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last one. */
+  if (shadow->slot[SLOT_CURLU]) {
+    char *text = NULL;
+    if (shadow->lib->url_get((CURLU *)shadow->slot[SLOT_CURLU], CURLUPART_URL, &text, 0) != CURLUE_OK)
+      text = NULL;
+    note_url(shadow, text);
+    shadow->lib->free(text);
+  }
   if (shadow->matched)
     return shadow->rule;
   shadow->matched = true;
