@@ -80,18 +80,3 @@ bool multi_is_in_callback(const struct multi *multi)
   CURLM *handle = multi->handle;
   return multi->in_reader || multi->lib->multi_timeout(handle, &ms) == CURLM_RECURSIVE_API_CALL;
 }
-
-void multi_lock_all(void)
-{
-  pointer_map_lock(&multi_map);
-}
-
-void multi_unlock_all(void)
-{
-  pointer_map_unlock(&multi_map);
-}
-
-void multi_begin_anew(void)
-{
-  pointer_map_unlock(&multi_map);
-}

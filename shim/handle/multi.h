@@ -77,9 +77,4 @@ void multi_note_removed(struct multi *multi, struct shadow *shadow);
  * jump: it then refuses all calls for good. */
 bool multi_is_in_callback(const struct multi *multi);
 
-/* For pthread_atfork() alone. */
-void multi_lock_all(void);
-void multi_unlock_all(void);
-void multi_begin_anew(void);
-
 #endif

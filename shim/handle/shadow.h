@@ -204,8 +204,7 @@ const char *shadow_needs_besides(const struct shadow *shadow, enum option_way ro
  * thread held. */
 extern _Atomic bool shadow_share_locks;
 
-/* Locks and unlocks the table of shadows: for pthread_atfork() alone. */
-void shadow_lock_all(void);
-void shadow_unlock_all(void);
+/* All shadows, by handle: shadow_find() asks it, and a fork locks it. */
+extern struct pointer_map shadow_map;
 
 #endif

@@ -2,7 +2,7 @@
 #include "shim/base/pointer_map.h"
 #include "shim/handle/shadow.h"
 
-static struct pointer_map shadows = POINTER_MAP(struct shadow);
+struct pointer_map shadow_map = POINTER_MAP(struct shadow);
 
 /* Nobody's, so that `shadow_last` always points somewhere. */
 static struct shadow no_shadow = {.quick = (CURL *)&no_shadow};
@@ -12,7 +12,7 @@ _Atomic bool shadow_share_locks;
 
 struct shadow *shadow_find_in_table(CURL *handle)
 {
-  struct shadow *shadow = pointer_map_find(&shadows, handle);
+  struct shadow *shadow = pointer_map_find(&shadow_map, handle);
   if (shadow)
     shadow_last = shadow;
   return shadow;
@@ -20,7 +20,7 @@ struct shadow *shadow_find_in_table(CURL *handle)
 
 struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
 {
-  struct shadow *shadow = pointer_map_take(&shadows);
+  struct shadow *shadow = pointer_map_take(&shadow_map);
   if (!shadow)
     return NULL;
   shadow->lib = lib;
@@ -28,7 +28,7 @@ struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
   shadow->cookie_engine = shadow->cookie_file = shadow->shared = false;
   shadow_reset(shadow);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
-  if (pointer_map_add(&shadows, &shadow->entry, handle))
+  if (pointer_map_add(&shadow_map, &shadow->entry, handle))
     return shadow;
   shadow_free(shadow);
   return NULL;
@@ -40,15 +40,5 @@ void shadow_free(struct shadow *shadow)
   buffer_release(&shadow->url);
   buffer_release(&shadow->copied_post);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
-  pointer_map_give(&shadows, &shadow->entry);
-}
-
-void shadow_lock_all(void)
-{
-  pointer_map_lock(&shadows);
-}
-
-void shadow_unlock_all(void)
-{
-  pointer_map_unlock(&shadows);
+  pointer_map_give(&shadow_map, &shadow->entry);
 }

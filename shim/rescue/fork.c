@@ -16,18 +16,18 @@
 void fork_lock_all(void)
 {
   libcurl_lock();
-  shadow_lock_all();
+  pointer_map_lock(&shadow_map);
   form_lock_all();
-  multi_lock_all();
+  pointer_map_lock(&multi_map);
   inflight_lock();
 }
 
 void fork_unlock_all(void)
 {
   inflight_unlock();
-  multi_unlock_all();
+  pointer_map_unlock(&multi_map);
   form_unlock_all();
-  shadow_unlock_all();
+  pointer_map_unlock(&shadow_map);
   libcurl_unlock();
 }
 
@@ -36,9 +36,9 @@ void fork_unlock_in_copy(void)
   process_after_fork();
   store_object_after_fork();
   inflight_after_fork();
-  multi_begin_anew();
+  pointer_map_unlock(&multi_map);
   form_unlock_all();
-  shadow_unlock_all();
+  pointer_map_unlock(&shadow_map);
   libcurl_unlock();
 }
 
