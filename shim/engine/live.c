@@ -2,6 +2,7 @@
 #include "shim/engine/live.h"
 
 #include "shim/base/http_header.h"
+#include "shim/base/span.h"
 #include "shim/handle/overrides.h"
 #include "shim/info/info.h"
 #include "shim/live/prerequest.h"
@@ -91,17 +92,12 @@ static void report_not_stored(const struct request *request, const char *reason,
 /* Who counts replays by our marks is told where upstream sets them. */
 static void note_marks(const struct live *live)
 {
-  struct idem_span headers = {live->tee.headers.data, live->tee.headers.len},
-                   block = header_last_block(headers);
-  while (block.len) {
-    const char *newline = memchr(block.data, '\n', block.len);
-    size_t len = newline ? (size_t)(newline - block.data) + 1 : block.len;
-    if (header_is_mark(block.data, len)) {
+  struct idem_span block = header_last_block(span_of_buffer(&live->tee.headers)), line;
+  while ((line = span_cut_line(&block)).len)
+    if (header_is_mark(line.data, line.len)) {
       request_event(live->request, "upstream_mark", "upstream sends a header that marks a replay", 0, -1);
       return;
     }
-    block = (struct idem_span){block.data + len, block.len - len};
-  }
 }
 
 static void commit(const struct live *live, const struct buffer *facts)
@@ -167,13 +163,6 @@ static void announce_observed(struct request *request)
   report_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
 }
 
-static void announce_owned(struct request *request)
-{
-  report_count(IDEM_COUNTER_live);
-  request_event(request, "live", request->op.resent ? "in doubt: resent with the same upstream key" : NULL, 0,
-                -1);
-}
-
 static void record(const struct live *live, CURLcode code)
 {
   struct request *request = live->request;
@@ -203,7 +192,11 @@ static void record(const struct live *live, CURLcode code)
                                : TAPE_LIVE);
 }
 
-static void on_copied(struct rescue *rescue, CURLcode code);
+/* A copy of the process has driven it to its end. */
+static void on_copied(struct rescue *rescue, CURLcode code)
+{
+  live_end((struct live *)(void *)((char *)rescue - offsetof(struct live, rescue)), code);
+}
 
 void live_begin(struct live *live, struct request *request, enum live_kind kind)
 {
@@ -212,7 +205,9 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->key.list = NULL;
   live->started_us = wall_clock_us();
   if (kind == LIVE_OWNED) {
-    announce_owned(request);
+    const char *why = request->op.resent ? "in doubt: resent with the same upstream key" : NULL;
+    report_count(IDEM_COUNTER_live);
+    request_event(request, "live", why, 0, -1);
     upstream_key_attach(&live->key, request);
   } else if (kind == LIVE_OBSERVED) {
     announce_observed(request);
@@ -310,10 +305,4 @@ void live_abandon(struct live *live, const char *why)
   live->rescue.state = RESCUE_OFF;
   end_claim(live, CURLE_ABORTED_BY_CALLBACK);
   stream_publish_stop(&live->publish);
-}
-
-/* A copy of the process has driven it to its end. */
-static void on_copied(struct rescue *rescue, CURLcode code)
-{
-  live_end((struct live *)(void *)((char *)rescue - offsetof(struct live, rescue)), code);
 }

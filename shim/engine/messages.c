@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-static void push(struct multi *multi, struct message *node, CURLMsg *message)
+void messages_add(struct multi *multi, struct message *node, CURLMsg *message)
 {
   node->message = message;
   node->next = NULL;
@@ -49,17 +49,12 @@ void messages_read(struct multi *multi)
   while (has_spare(multi) && (message = multi->lib->multi_info_read(handle, &left))) {
     struct shadow *shadow = shadow_find(message->easy_handle);
     bool known = shadow && multi_of(shadow) == multi && !shadow->message.link;
-    push(multi, known ? &shadow->message : multi->spare_message, message);
+    messages_add(multi, known ? &shadow->message : multi->spare_message, message);
     if (!known)
       multi->spare_message = NULL;
     else if (message->msg == CURLMSG_DONE && shadow->call)
       message->data.result = call_end(shadow->call, message->data.result);
   }
-}
-
-void messages_add(struct multi *multi, struct shadow *shadow, CURLMsg *message)
-{
-  push(multi, &shadow->message, message);
 }
 
 CURLMsg *messages_take(struct multi *multi, int *left)

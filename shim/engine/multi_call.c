@@ -36,7 +36,7 @@ static bool put_in_again(struct call *call)
     return true;
   report_problem(PROBLEM_NO_MEMORY, "a call that was taken out of its multi could not be put in again");
   call_drop(call);
-  messages_add(multi, call->request.shadow, &call->message);
+  messages_add(multi, &call->request.shadow->message, &call->message);
   return false;
 }
 
