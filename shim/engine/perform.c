@@ -47,7 +47,7 @@ static CURLcode transfer(struct call *call)
   const struct shadow *shadow = call->request.shadow;
   bool owner = call_is_owner(call);
   if (owner)
-    rescue_enter(&call->live.rescue);
+    inflight_enter(&call->live.inflight);
   CURLcode code = shadow->lib->easy_perform(shadow->handle);
   if (owner)
     rescue_leave(&call->live.rescue);

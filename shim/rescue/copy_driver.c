@@ -52,7 +52,8 @@ static bool is_done(const struct multi *multi, const struct shadow *shadow, CURL
   return false;
 }
 
-CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
+/* Outside of callbacks: takes the others out and comes back when the transfer is done. */
+static CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
 {
   static const struct timespec pause = {.tv_nsec = 5000000};
   const struct libcurl *real = multi->lib;

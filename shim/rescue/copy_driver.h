@@ -4,7 +4,7 @@
  *
  *     copy_mute_others(multi, shadow);          // at once, also inside a callback
  *     ...libcurl is left...
- *     CURLcode code = copy_drive(multi, shadow);
+ *     copy_finish(rescue);
  *
  * The copy has the app's whole multi in memory, with transfers whose connections are dead here. They must
  * call nobody, and are taken out before the one is driven. There is one thread, and a timer that ends the
@@ -20,11 +20,8 @@ struct rescue;
 /* Callbacks of the multi and of its other transfers are called no more. */
 void copy_mute_others(const struct multi *multi, const struct shadow *shadow);
 
-/* Outside of callbacks: takes the others out and comes back when the transfer is done. */
-CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow);
-
-/* The same for the copy's call, in the app's multi or in libcurl's own; its answer is committed and the copy
- * ends. Whose thread this was does not matter. */
+/* Outside of callbacks: takes the others out and drives the copy's call to its end, in the app's multi or in
+ * libcurl's own; its answer is committed and the copy ends. Whose thread this was does not matter. */
 void copy_finish(struct rescue *rescue);
 
 #endif

@@ -52,26 +52,17 @@ static bool is_address(const struct sockaddr_storage *at, const struct address *
   return strcmp(text, address->ip) == 0;
 }
 
-static bool is_local(const struct search *search, int fd)
-{
-  struct sockaddr_storage local = {0};
-  socklen_t size = sizeof(local);
-  return getsockname(fd, (struct sockaddr *)&local, &size) == 0 && is_address(&local, &search->ends.local);
-}
-
-static bool is_remote(const struct search *search, int fd)
-{
-  struct sockaddr_storage remote = {0};
-  socklen_t size = sizeof(remote);
-  if (getpeername(fd, (struct sockaddr *)&remote, &size) < 0)
-    return search->reset && errno == ENOTCONN;
-  return !search->reset && is_address(&remote, &search->ends.remote);
-}
-
 static void visit(void *arg, int fd)
 {
   const struct search *search = arg;
-  if (search->found->count < HANDOFF_SOCKETS && is_local(search, fd) && is_remote(search, fd))
+  struct sockaddr_storage local = {0}, remote = {0};
+  socklen_t size = sizeof(local), remote_size = sizeof(remote);
+  if (search->found->count == HANDOFF_SOCKETS || getsockname(fd, (struct sockaddr *)&local, &size) < 0 ||
+      !is_address(&local, &search->ends.local))
+    return;
+  bool has_peer = getpeername(fd, (struct sockaddr *)&remote, &remote_size) == 0;
+  if (has_peer ? !search->reset && is_address(&remote, &search->ends.remote)
+               : search->reset && errno == ENOTCONN)
     search->found->fd[search->found->count++] = fd;
 }
 

@@ -86,7 +86,7 @@ static enum guard_side make(struct guard *guard, struct request *request,
   enum handoff_side side = HANDOFF_FAILED;
   handoff.reason = "not guarded: no descriptor";
   if (tell > STDERR_FILENO && owner > STDERR_FILENO)
-    side = handoff_standby(&handoff, request, sockets, seconds, keep);
+    side = handoff_make(&handoff, request, sockets, seconds, keep);
   if (side == HANDOFF_COPY)
     return watch(guard, sockets, tell, owner);
   if (owner >= 0)

@@ -39,13 +39,6 @@ static bool make_dead(int dead[2])
   return dead[0] >= 0 && dead[1] >= 0;
 }
 
-static void close_dead(const int dead[2])
-{
-  for (int i = 0; i < 2; i++)
-    if (dead[i] >= 0)
-      close(dead[i]);
-}
-
 /* The descriptors that the copy keeps: the connection, the claim and its place, the dead pair, and `also`. */
 static struct isolation kept(const struct transfer_sockets *sockets, const int dead[2],
                              const struct idem_parting *store, unsigned seconds, const int *also)
@@ -137,32 +130,20 @@ static void visit(void *arg, int fd)
     fclose(info);
 }
 
-/* Ends every watch of `fd`, and notes it. */
-static void epoll_save(struct registrations *registrations, int fd)
-{
-  *registrations = (struct registrations){.fd = fd};
-  fd_each(visit, registrations);
-}
-
-/* Begins the watches anew, on what has the number now. */
-static void epoll_restore(const struct registrations *registrations)
-{
-  for (unsigned i = 0; i < registrations->count; i++) {
-    const struct registration *registration = &registrations->registration[i];
-    struct epoll_event event = {.events = registration->events, .data.u64 = registration->data};
-    epoll_ctl(registration->epoll, EPOLL_CTL_ADD, registrations->fd, &event);
-  }
-}
-
-/* Puts something dead in the place of the connection: what libcurl does to it from here on reaches nobody. */
+/* Puts something dead in the place of the connection: what libcurl does to it from here on reaches nobody. Every
+ * watch of a descriptor is ended, and begun anew on what has its number then. */
 static void bury(struct handoff *handoff, const struct transfer_sockets *sockets, const int dead[2])
 {
   for (unsigned i = 0; i < sockets->count; i++) {
-    struct registrations registrations = {.count = 0};
+    struct registrations watches = {.fd = sockets->fd[i]};
     if (sockets->watched)
-      epoll_save(&registrations, sockets->fd[i]);
-    dup3(dead[0], sockets->fd[i], O_CLOEXEC);
-    epoll_restore(&registrations);
+      fd_each(visit, &watches);
+    dup3(dead[0], watches.fd, O_CLOEXEC);
+    for (unsigned j = 0; j < watches.count; j++) {
+      const struct registration *watch = &watches.registration[j];
+      struct epoll_event event = {.events = watch->events, .data.u64 = watch->data};
+      epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watches.fd, &event);
+    }
   }
   close(dead[0]);
   handoff->far = dead[1];
@@ -194,8 +175,8 @@ static enum handoff_side part(struct handoff *handoff, struct request *request,
   return pid > 0 ? HANDOFF_OWNER : HANDOFF_FAILED;
 }
 
-static enum handoff_side make(struct handoff *handoff, struct request *request,
-                              const struct transfer_sockets *sockets, unsigned seconds, const int *also)
+enum handoff_side handoff_make(struct handoff *handoff, struct request *request,
+                               const struct transfer_sockets *sockets, unsigned seconds, const int *also)
 {
   int dead[2] = {-1, -1}, saved = errno, cancel;
   /* A thread that its app has cancelled must not end in here, with all locks of ours; in a copy, never. */
@@ -204,24 +185,14 @@ static enum handoff_side make(struct handoff *handoff, struct request *request,
   handoff->reason = "no descriptor";
   enum handoff_side side =
       make_dead(dead) ? part(handoff, request, sockets, seconds, dead, also) : HANDOFF_FAILED;
-  if (side == HANDOFF_FAILED || (side == HANDOFF_OWNER && also))
-    close_dead(dead);
+  bool unused = side == HANDOFF_FAILED || (side == HANDOFF_OWNER && also);
+  for (int i = 0; unused && i < 2; i++)
+    if (dead[i] >= 0)
+      close(dead[i]);
   if (side != HANDOFF_COPY)
     pthread_setcancelstate(cancel, NULL);
   errno = saved;
   return side;
-}
-
-enum handoff_side handoff_transfer(struct handoff *handoff, struct request *request,
-                                   const struct transfer_sockets *sockets)
-{
-  return make(handoff, request, sockets, PROCESS_COPY_TURN_SECONDS, NULL);
-}
-
-enum handoff_side handoff_standby(struct handoff *handoff, struct request *request,
-                                  const struct transfer_sockets *sockets, unsigned seconds, const int keep[2])
-{
-  return make(handoff, request, sockets, seconds, keep);
 }
 
 void handoff_end(struct handoff *handoff)
@@ -229,9 +200,4 @@ void handoff_end(struct handoff *handoff)
   if (handoff->far >= 0)
     close(handoff->far);
   handoff->far = -1;
-}
-
-void handoff_reap(void)
-{
-  process_copy_reap();
 }

@@ -2,7 +2,7 @@
 /*
  * handoff: a transfer and its claim are handed to a copy of the process.
  *
- *     switch (handoff_transfer(&handoff, request, &sockets)) {
+ *     switch (handoff_make(&handoff, request, &sockets, PROCESS_COPY_TURN_SECONDS, NULL)) {
  *     case HANDOFF_OWNER:  ...the app goes on; after the transfer: handoff_end(&handoff);
  *     case HANDOFF_COPY:   ...finish it, and process_copy_leave()
  *     case HANDOFF_FAILED: ...handoff.reason; nothing has changed
@@ -36,20 +36,13 @@ struct transfer_sockets {
 
 #define HANDOFF_NONE ((struct handoff){.far = -1})
 
-/* The call must own its claim, which goes to the copy. */
-enum handoff_side handoff_transfer(struct handoff *handoff, struct request *request,
-                                   const struct transfer_sockets *sockets);
-
-/* A copy that sleeps for now, and is killed after `seconds`: the owner keeps call and connection, and the
- * copy keeps two descriptors more. Nothing is left to end on the owner's side. */
-enum handoff_side handoff_standby(struct handoff *handoff, struct request *request,
-                                  const struct transfer_sockets *sockets, unsigned seconds,
-                                  const int keep[2]);
+/* The call must own its claim. The copy is killed after `seconds`, unless it asks for more. Without `also`, claim
+ * and connection go to the copy. With it, the copy sleeps for now and keeps these two descriptors more: the owner
+ * keeps call and connection, and nothing is left to end on its side. */
+enum handoff_side handoff_make(struct handoff *handoff, struct request *request,
+                               const struct transfer_sockets *sockets, unsigned seconds, const int *also);
 
 /* On the owner's side, when libcurl has let go of the dead descriptors. Does nothing for HANDOFF_NONE. */
 void handoff_end(struct handoff *handoff);
-
-/* Takes note of copies that have ended, where the app itself is who inherits orphans. */
-void handoff_reap(void);
 
 #endif

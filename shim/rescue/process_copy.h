@@ -36,6 +36,7 @@ struct process_copy_kind process_copy_kind(void);
 /* 0 in the copy, in which this thread alone goes on; -1 if it cannot be made. */
 pid_t process_copy_make(const struct process_copy_kind *kind);
 
+/* Takes note of copies that have ended, where the app itself is who inherits orphans. */
 void process_copy_reap(void);
 
 /* Ends a copy: no handler, destructor or stream of the app's is run. */

@@ -110,7 +110,9 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     return;
   }
   note_given_up(rescue->request);
-  switch (handoff_transfer(&rescue->handoff, rescue->request, &rescue->sockets)) {
+  enum handoff_side side =
+      handoff_make(&rescue->handoff, rescue->request, &rescue->sockets, PROCESS_COPY_TURN_SECONDS, NULL);
+  switch (side) {
   case HANDOFF_COPY:
     become_copy(rescue);
     break;
@@ -334,7 +336,7 @@ void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish 
                             .handoff = HANDOFF_NONE,
                             .guard = GUARD_NONE};
   entry->rescue = rescue;
-  handoff_reap();
+  process_copy_reap();
   if (!request->rule->rescue_ms && !request->rule->guard)
     return;
   rescue->state = RESCUE_READY;
@@ -354,11 +356,6 @@ void rescue_end(struct rescue *rescue)
   handoff_end(&rescue->handoff);
   if (rescue->out_of_speed)
     low_speed_error(rescue->request->shadow);
-}
-
-void rescue_enter(struct rescue *rescue)
-{
-  inflight_enter(rescue->entry);
 }
 
 void rescue_leave(struct rescue *rescue)

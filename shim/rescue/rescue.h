@@ -3,7 +3,7 @@
  * rescue: a call that the app gives up is carried to its end by a copy of the process, and its answer stored.
  *
  *     rescue_begin(&rescue, &tee, &publish, &entry, on_copied);
- *     rescue_enter(&rescue);
+ *     inflight_enter(&entry);
  *     code = real->easy_perform(handle);        // each turn: rescue_before_turn(), rescue_after_turn()
  *     rescue_leave(&rescue);
  *     rescue_end(&rescue);
@@ -60,8 +60,8 @@ void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish 
                   struct inflight *entry, void (*on_copied)(struct rescue *rescue, CURLcode code));
 void rescue_end(struct rescue *rescue);
 
-/* Called round curl_easy_perform(): says whose turns they are that this thread's hook sees. */
-void rescue_enter(struct rescue *rescue);
+/* After curl_easy_perform(), round which inflight_enter() has said whose turns they are that this thread's hook
+ * sees. */
 void rescue_leave(struct rescue *rescue);
 
 /* Ends the app's pause in the copy. One that was made inside of a callback cannot do so there, but before
