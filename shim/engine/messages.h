@@ -18,7 +18,8 @@
 /* Takes all that libcurl has, and ends the calls that they are about. Without memory some are left there. */
 void messages_read(struct multi *multi);
 
-/* Puts one last, in a node that is in no list: one of libcurl's, or of our own about a handle that has none. */
+/* Puts one last, in a node that is in no list: one of libcurl's, or of our own about a handle that has
+ * none. */
 void messages_add(struct multi *multi, struct message *node, CURLMsg *message);
 
 /* The oldest, or NULL; `left` is how many come after it. */

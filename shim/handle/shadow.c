@@ -395,7 +395,8 @@ const char *shadow_method(const struct shadow *shadow)
 
 const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_config *config)
 {
-  /* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last one. */
+  /* libcurl reads a URL handle when the transfer starts, and the app may have changed it since the last
+   * one. */
   if (shadow->slot[SLOT_CURLU]) {
     char *text = NULL;
     if (shadow->lib->url_get((CURLU *)shadow->slot[SLOT_CURLU], CURLUPART_URL, &text, 0) != CURLUE_OK)

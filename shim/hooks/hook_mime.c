@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* How each hook of a part begins: `known` is the part, if it is one of ours, and `real` a libcurl that has the function.
- */
+/* How each hook of a part begins: `known` is the part, if it is one of ours, and `real` a libcurl that has
+ * the function. */
 #define FIND_PART(function)                                                                                  \
   struct form_part *known = form_part_find(part);                                                            \
   const struct libcurl *real = known ? known->form->lib : libcurl_of(CALLER);                                \

@@ -154,8 +154,8 @@ static CURLMcode turn(const struct libcurl *real, CURLM *multi, int *running)
   return code;
 }
 
-/* The body of what turns libcurl's loop, for `call` of the real function, if that is `there`. What runs callbacks may
- * end calls, and send others on their way. */
+/* The body of what turns libcurl's loop, for `call` of the real function, if that is `there`. What runs
+ * callbacks may end calls, and send others on their way. */
 #define TURN(there, call)                                                                                    \
   COME_IN(real)                                                                                              \
   if (!(there))                                                                                              \

@@ -19,7 +19,8 @@
 #include <stdbool.h>
 
 /* The functions that the shim hooks. Those of the second list may be missing in an old libcurl (NULL in the
- * table): the headers are of 7.83.0, mime of 7.56.0, and a build may lack it; multi_socket and _all are deprecated. */
+ * table): the headers are of 7.83.0, mime of 7.56.0, and a build may lack it; multi_socket and _all are
+ * deprecated. */
 /* clang-format off */
 #define LIBCURL_HOOKED(X)                                                                                    \
   X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_reset) X(easy_duphandle)                \

@@ -130,8 +130,8 @@ static void visit(void *arg, int fd)
     fclose(info);
 }
 
-/* Puts something dead in the place of the connection: what libcurl does to it from here on reaches nobody. Every
- * watch of a descriptor is ended, and begun anew on what has its number then. */
+/* Puts something dead in the place of the connection: what libcurl does to it from here on reaches nobody.
+ * Every watch of a descriptor is ended, and begun anew on what has its number then. */
 static void bury(struct handoff *handoff, const struct transfer_sockets *sockets, const int dead[2])
 {
   for (unsigned i = 0; i < sockets->count; i++) {

@@ -36,9 +36,9 @@ struct transfer_sockets {
 
 #define HANDOFF_NONE ((struct handoff){.far = -1})
 
-/* The call must own its claim. The copy is killed after `seconds`, unless it asks for more. Without `also`, claim
- * and connection go to the copy. With it, the copy sleeps for now and keeps these two descriptors more: the owner
- * keeps call and connection, and nothing is left to end on its side. */
+/* The call must own its claim. The copy is killed after `seconds`, unless it asks for more. Without `also`,
+ * claim and connection go to the copy. With it, the copy sleeps for now and keeps these two descriptors more:
+ * the owner keeps call and connection, and nothing is left to end on its side. */
 enum handoff_side handoff_make(struct handoff *handoff, struct request *request,
                                const struct transfer_sockets *sockets, unsigned seconds, const int *also);
 

@@ -60,8 +60,8 @@ void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish 
                   struct inflight *entry, void (*on_copied)(struct rescue *rescue, CURLcode code));
 void rescue_end(struct rescue *rescue);
 
-/* After curl_easy_perform(), round which inflight_enter() has said whose turns they are that this thread's hook
- * sees. */
+/* After curl_easy_perform(), round which inflight_enter() has said whose turns they are that this thread's
+ * hook sees. */
 void rescue_leave(struct rescue *rescue);
 
 /* Ends the app's pause in the copy. One that was made inside of a callback cannot do so there, but before
