@@ -32,7 +32,7 @@ enum info_when { WHEN_FIXED, WHEN_CONNECTED, WHEN_GROWS, WHEN_PARSED };
 
 struct info_row {
   uint8_t source;
-  int8_t unset;     /* NUMBER: this; TEXT: 0 for NULL, 1 for "" */
+  int16_t unset;    /* NUMBER: this; TEXT: 0 for NULL, 1 for "" */
   uint8_t when;     /* enum info_when */
   uint8_t recorded; /* of a time or speed: the number of the fact in which a tape has it; else 0 */
 };
