@@ -160,7 +160,8 @@ void report_count(enum idem_counter counter)
     api->count(store, counter, 1);
 }
 
-static void say_formatted(const char *log, const char *consequence, const char *format, va_list arguments)
+static void __attribute__((format(printf, 3, 0)))
+say_formatted(const char *log, const char *consequence, const char *format, va_list arguments)
 {
   char text[700];
   vsnprintf(text, sizeof(text), format, arguments);
