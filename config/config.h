@@ -126,6 +126,13 @@ struct idem_rule {
   bool ignore_cache_control;
 };
 
+/* Where a variable's value comes from. */
+struct idem_given {
+  const char *value; /* NULL: it is given nowhere, and has its default; an empty one has it too */
+  const char *file;  /* the configuration file; NULL: the environment */
+  unsigned line;     /* in the file */
+};
+
 /* Whether direct delivery is looked for, or everything goes through libcurl. */
 enum idem_delivery { IDEM_DELIVERY_AUTO, IDEM_DELIVERY_TRANSPORT };
 
@@ -151,6 +158,10 @@ struct idem_config {
   uint64_t guard_size; /* bytes resident; larger programs are not guarded */
   bool open_early;     /* before there is a call */
   bool hook_dl;
+  char *config_file; /* the only one that is read, or "none"; NULL: the usual two */
+
+  struct idem_given *given; /* one for each of idem_variable_docs */
+  const char *ignored[2];   /* why a configuration file is not read, a line each; NULL: none is ignored */
 
   /* Private: what idem_config_match() looks at first, and the memory behind everything above. */
   struct idem_host_group *groups;
@@ -159,12 +170,21 @@ struct idem_config {
 };
 
 /*
- * Reads every IDEMSHIM_* variable through `get` (getenv, or a test's own table) and fills `config`.
+ * Reads every IDEMSHIM_* variable through `get` (getenv, or a test's own table), and what that does not have from the
+ * configuration files (config/conf_file.h), and fills `config`.
  * Returns 0, or -EINVAL / -ENOMEM / the errno of a rule file that cannot be read, with the message in
  * `error`; `config` is then empty, mode off, and needs no release. Allocates; call idem_config_release() for
  * what it filled.
  */
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error);
+
+/* The same for where the store is and how it is opened, so that a mistake in a rule keeps nobody from looking into it. */
+int idem_config_load_store(struct idem_config *config, char *(*get)(const char *name),
+                           struct idem_error *error);
+
+/* After a mistake: false unless the mode is replay, which must not let a call onto the network for that. `config` then has
+ * no tape, and the rules that were given, or the built-in ones where they are the mistake. */
+bool idem_config_load_refusal(struct idem_config *config, char *(*get)(const char *name));
 void idem_config_release(struct idem_config *config);
 
 /* What a call is aimed at. Nothing is owned. `host` is without port and brackets, in any case; `path` starts

@@ -18,9 +18,21 @@
 /* What every message needs: which variable named which path. */
 struct source {
   struct idem_arena *arena;
-  const char *variable, *path;
+  const char *variable, *path; /* no variable: the path was not named by one */
   struct idem_error *error;
+  bool own; /* nobody else may have written it */
 };
+
+/* "IDEMSHIM_RULES: expected a regular file, not "x.rules"". */
+static int refuse(const struct source *source, int code, const char *expected)
+{
+  size_t len = strlen(source->path);
+
+  if (!source->variable)
+    return idem_error_set(source->error, -EPERM, "%s: expected %s", source->path, expected);
+  return idem_error_set(source->error, code, "%s: expected %s, not %s", source->variable, expected,
+                        IDEM_QUOTE(source->path, len));
+}
 
 /* "IDEMSHIM_RULES: cannot read "x.rules": No such file or directory". */
 static int fail(const struct source *source, const char *what, int number)
@@ -28,6 +40,9 @@ static int fail(const struct source *source, const char *what, int number)
   char room[64] = "";
   size_t len = strlen(source->path);
 
+  if (!source->variable)
+    return idem_error_set(source->error, -number, "%s: %s", source->path,
+                          strerror_r(number, room, sizeof room));
   return idem_error_set(source->error, -number, "%s: %s %s: %s", source->variable, what,
                         IDEM_QUOTE(source->path, len), strerror_r(number, room, sizeof room));
 }
@@ -36,16 +51,17 @@ static int fail(const struct source *source, const char *what, int number)
 static int check_file(const struct source *source, int fd, size_t *size)
 {
   struct stat info;
-  size_t len = strlen(source->path);
 
   if (fstat(fd, &info) < 0)
     return fail(source, "cannot read", errno);
   if (!S_ISREG(info.st_mode))
-    return idem_error_set(source->error, -EINVAL, "%s: expected a regular file, not %s", source->variable,
-                          IDEM_QUOTE(source->path, len));
+    return refuse(source, -EINVAL, "a regular file");
   if ((uintmax_t)info.st_size > FILE_MAX)
-    return idem_error_set(source->error, -EFBIG, "%s: expected a file of at most 1 MiB, not %s",
-                          source->variable, IDEM_QUOTE(source->path, len));
+    return refuse(source, -EFBIG, "a file of at most 1 MiB");
+  if (source->own && info.st_uid != 0 && info.st_uid != geteuid())
+    return refuse(source, -EPERM, "a file of root or of the user of this process");
+  if (source->own && info.st_mode & (S_IWGRP | S_IWOTH))
+    return refuse(source, -EPERM, "a file that neither its group nor others may write");
   *size = (size_t)info.st_size;
   return 0;
 }
@@ -67,28 +83,54 @@ static int read_all(const struct source *source, int fd, char *data, size_t size
 /* One byte more than the size, so that the data ends in a NUL. */
 static int read_open(const struct source *source, int fd, char **data, size_t *len)
 {
+  static const char mark[] = "\xef\xbb\xbf"; /* a UTF-8 byte order mark */
   size_t size = 0;
   int result = check_file(source, fd, &size);
 
   if (result < 0)
     return result;
   *data = idem_arena_alloc(source->arena, size + 1);
-  return *data ? read_all(source, fd, *data, size, len) : fail(source, "cannot read", ENOMEM);
+  if (!*data)
+    return fail(source, "cannot read", ENOMEM);
+  result = read_all(source, fd, *data, size, len);
+  size_t skip = *len >= sizeof mark - 1 && !memcmp(*data, mark, sizeof mark - 1) ? sizeof mark - 1 : 0;
+  *data += skip;
+  *len -= skip;
+  return result;
 }
 
 /* The descriptor is open for as long as the read takes. */
+static int read_file(const struct source *source, int flags, char **data, size_t *len)
+{
+  /* Without O_NONBLOCK the app would hang on a pipe that nobody writes to. */
+  int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+
+  if (fd < 0)
+    return fail(source, "cannot read", errno);
+  int result = read_open(source, fd, data, len);
+  close(fd);
+  return result;
+}
+
 int idem_file_read(struct idem_arena *arena, const char *variable, const char *path, char **data, size_t *len,
                    struct idem_error *error)
 {
-  struct source source = {arena, variable, path, error};
-  /* Without O_NONBLOCK the app would hang on a pipe that nobody writes to. */
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  return read_file(&(struct source){arena, variable, path, error, false}, 0, data, len);
+}
 
-  if (fd < 0)
-    return fail(&source, "cannot read", errno);
-  int result = read_open(&source, fd, data, len);
-  close(fd);
-  return result;
+/* A home that one may not look into, as after a change of user, is as one without the file. */
+int idem_file_read_own(struct idem_arena *arena, const char *path, char **data, size_t *len,
+                       struct idem_error *error)
+{
+  struct source source = {arena, NULL, path, error, true};
+  struct stat info;
+  int result = read_file(&source, O_NOFOLLOW, data, len);
+
+  if (result == -ELOOP)
+    return refuse(&source, result, "a file, and no symbolic link");
+  if (result == -ENOENT || result == -ENOTDIR || (result == -EACCES && lstat(path, &info) < 0))
+    return 0;
+  return result < 0 ? result : 1;
 }
 
 /* realpath() would demand that the file is there, and follow links that the user may change
@@ -96,7 +138,7 @@ int idem_file_read(struct idem_arena *arena, const char *variable, const char *p
 int idem_path_absolute(struct idem_arena *arena, const char *variable, const char *path, char **absolute,
                        struct idem_error *error)
 {
-  struct source source = {arena, variable, path, error};
+  struct source source = {arena, variable, path, error, false};
   char cwd[PATH_MAX] = "";
 
   if (path[0] != '/' && !getcwd(cwd, sizeof cwd))

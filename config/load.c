@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the environment to a config. Each variable is a field of struct idem_config (variables.def) and is read by its
- * type; here are the types that only variables have, and the order of the sources of rules.
+ * From the environment and the configuration files to a config. Each variable is a field of struct idem_config
+ * (variables.def) and is read by its type; here are the types that only variables have, and the order of the sources.
  */
 #include "config/ascii.h"
+#include "config/conf_file.h"
 #include "config/config.h"
 #include "config/field.h"
 #include "config/file.h"
@@ -11,6 +12,7 @@
 #include "config/rules.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SCOPE_MAX   ((size_t)256)
@@ -23,7 +25,12 @@ struct loader {
   struct idem_draft draft;
   char *(*get)(const char *name);
   struct idem_error *error;
+  struct idem_given given[IDEM_VARIABLE_COUNT];
+  int mistake; /* in a configuration file; `error` has the message */
 };
+
+/* Which variables are looked at. */
+enum part { ALL, FOR_STORE, FOR_REFUSAL, MODE_ALONE };
 
 /* base/rest as an absolute path; `name` is the variable that gave the base. */
 static int set_path(const struct idem_value *value, const char *name, const char *base, const char *rest,
@@ -50,11 +57,27 @@ static int copy_value(const struct idem_value *value, char **out)
   return *out ? 0 : idem_value_no_memory(value);
 }
 
-/* The file or directory need not exist yet. */
+/* The place of a variable that a file gives has more than its name. */
+static bool is_from_file(const struct idem_field *field, const struct idem_value *value)
+{
+  return value->place.where != field->name;
+}
+
+/* The file or directory need not exist yet. A configuration file is read by programs in any directory. */
 static int idem_parse_field_file_name(const struct idem_field *field, const struct idem_value *value,
                                       void *object)
 {
+  if (value->data[0] != '/' && is_from_file(field, value))
+    return idem_value_refuse(value, "an absolute path", "");
   return set_path(value, field->name, value->data, "", IDEM_MEMBER(char *));
+}
+
+/* It has been read when the first variable is parsed. */
+static int idem_parse_field_config(const struct idem_field *field, const struct idem_value *value,
+                                   void *object)
+{
+  return idem_value_is(value, "none") ? copy_value(value, IDEM_MEMBER(char *))
+                                      : idem_parse_field_file_name(field, value, object);
 }
 
 /* "stderr", or a file's name. */
@@ -143,7 +166,6 @@ static int idem_parse_field_rescues(const struct idem_field *field, const struct
 /* Messages about its rules name the file and the line, not the variable. */
 static int load_rule_file(struct loader *l, const char *variable, const char *path)
 {
-  static const char mark[] = "\xef\xbb\xbf"; /* a UTF-8 byte order mark, as Windows editors write it */
   struct idem_rules_text rules = {.in_lines = true};
   char *data;
 
@@ -152,9 +174,7 @@ static int load_rule_file(struct loader *l, const char *variable, const char *pa
   int result = idem_file_read(&l->arena, variable, path, &data, &rules.len, l->error);
   if (result < 0)
     return result;
-  size_t skip = rules.len >= sizeof mark - 1 && !memcmp(data, mark, sizeof mark - 1) ? sizeof mark - 1 : 0;
-  rules.data = data + skip;
-  rules.len -= skip;
+  rules.data = data;
   rules.origin = idem_arena_copy(&l->arena, path, strlen(path));
   if (!rules.origin)
     return idem_error_set(l->error, -ENOMEM, "%s: out of memory", variable);
@@ -168,9 +188,11 @@ static int idem_parse_field_rules(const struct idem_field *field, const struct i
   struct loader *l = object;
   const char *at = value->data + strspn(value->data, " \t\r\n");
 
+  if (*at == '@' && at[1] != '/' && is_from_file(field, value))
+    return idem_value_refuse(value, "an absolute path after @", "");
   if (*at == '@')
-    return load_rule_file(l, field->name, at + 1);
-  return idem_rules_parse(&l->draft, &(struct idem_rules_text){.origin = field->name,
+    return load_rule_file(l, value->place.where, at + 1);
+  return idem_rules_parse(&l->draft, &(struct idem_rules_text){.origin = value->place.where,
                                                                .data = value->data,
                                                                .len = value->len,
                                                                .in_lines = strchr(value->data, '\n')});
@@ -182,7 +204,8 @@ static int idem_parse_field_hosts(const struct idem_field *field, const struct i
 {
   struct loader *l = object;
 
-  return idem_hosts_parse(&l->draft, field->name, value->data);
+  (void)field;
+  return idem_hosts_parse(&l->draft, value->place.where, value->data);
 }
 
 #define X(name, values, fallback, type, member, help)                                                        \
@@ -193,20 +216,74 @@ static const struct idem_field variables[] = {
 };
 #undef X
 
-/* An empty variable is an unset one: that is how a shell script takes one away. */
-static int load_variable(struct loader *l, const struct idem_field *variable)
+/* What cannot be used is told, and does no harm. A mistake does: somebody meant what does not hold now. */
+static int read_conf(struct loader *l, const char *path, bool must_exist)
 {
-  const char *text = l->get(variable->name);
+  struct idem_error error;
+  int result = idem_conf_read(&l->arena, path, l->given, &error);
 
+  if (result == 0 && must_exist)
+    result = idem_error_set(&error, -ENOENT, "%s: it does not exist", path);
+  if (result == -ENOMEM || (result == -EINVAL && !l->mistake))
+    l->mistake = idem_error_set(l->error, result, "%s", error.text);
+  else if (result < 0 && result != -EINVAL) {
+    const char **ignored = &l->config.ignored[l->config.ignored[0] != NULL];
+    *ignored = idem_arena_copy(&l->arena, error.text, strlen(error.text));
+  }
+  return result == -ENOMEM ? result : 0;
+}
+
+/* The system's first, so that the user's replaces it. */
+static int read_files(struct loader *l)
+{
+  const char *mode = l->get("IDEMSHIM_MODE"), *named = l->get("IDEMSHIM_CONFIG");
+  const char *config = l->get("XDG_CONFIG_HOME"), *home = l->get("HOME");
+  bool xdg = config && config[0] == '/';
+  struct idem_value value = {.place = {.error = l->error}, .arena = &l->arena};
+  char *path;
+
+  if ((mode && strcmp(mode, "off") == 0) || (named && strcmp(named, "none") == 0))
+    return 0;
+  if (named && *named) {
+    int result = set_path(&value, "IDEMSHIM_CONFIG", named, "", &path);
+    return result < 0 ? result : read_conf(l, path, true);
+  }
+  int result = read_conf(l, "/etc/idemshim.conf", false);
+  if (result < 0 || (!xdg && (!home || home[0] != '/')))
+    return result;
+  result = set_path(&value, xdg ? "XDG_CONFIG_HOME" : "HOME", xdg ? config : home,
+                    xdg ? "/idemshim/idemshim.conf" : "/.config/idemshim/idemshim.conf", &path);
+  return result < 0 ? result : read_conf(l, path, false);
+}
+
+/* An empty variable is an unset one: that is how a shell script takes one away, also from a file. */
+static int load_variable(struct loader *l, size_t number)
+{
+  const struct idem_field *variable = &variables[number];
+  struct idem_given *given = &l->given[number];
+  const char *text = l->get(variable->name), *where = variable->name;
+
+  if (text) {
+    *given = (struct idem_given){.value = idem_arena_copy(&l->arena, text, strlen(text))};
+    if (!given->value)
+      return idem_error_set(l->error, -ENOMEM, "%s: out of memory", where);
+  }
+  text = given->value;
   if (!text || !*text) {
     text = variable->fallback;
     if (*text == '(' || *text == '$')
       return 0;
+  } else if (given->file) {
+    char place[512];
+    snprintf(place, sizeof place, "%s line %u, %s", given->file, given->line, variable->name);
+    where = idem_arena_copy(&l->arena, place, strlen(place));
+    if (!where)
+      return idem_error_set(l->error, -ENOMEM, "%s: out of memory", variable->name);
   }
   return variable->parse(variable,
                          &(struct idem_value){.data = text,
                                               .len = strlen(text),
-                                              .place = {.where = variable->name, .error = l->error},
+                                              .place = {.where = where, .error = l->error},
                                               .arena = &l->arena},
                          &l->config);
 }
@@ -226,14 +303,36 @@ static int find_store(struct loader *l)
                         "IDEMSHIM_STORE: expected a directory, as neither XDG_CACHE_HOME nor HOME is set");
 }
 
+static bool is_wanted(enum part part, size_t number)
+{
+  switch (number) {
+  case IDEM_VARIABLE_MODE:
+    return part != FOR_STORE;
+  case IDEM_VARIABLE_RULES:
+  case IDEM_VARIABLE_HOSTS:
+    return part == ALL || part == FOR_REFUSAL;
+  case IDEM_VARIABLE_STORE:
+  case IDEM_VARIABLE_STORE_SIZE:
+  case IDEM_VARIABLE_KEY_FILE:
+    return part == ALL || part == FOR_STORE;
+  default:
+    return part == ALL;
+  }
+}
+
 /* In the order of the table; rules before hosts, so that a rule wins over the default treatment. */
-static int load(struct loader *l)
+static int load(struct loader *l, enum part part)
 {
   int result = idem_draft_init(&l->draft, &l->arena, l->error);
 
-  for (size_t i = 0; result == 0 && i < sizeof variables / sizeof variables[0]; i++)
-    result = load_variable(l, &variables[i]);
-  if (result == 0 && !l->config.store_dir)
+  if (result == 0)
+    result = read_files(l);
+  if (result == 0 && (part == ALL || part == FOR_STORE))
+    result = l->mistake;
+  for (size_t i = 0; result == 0 && i < IDEM_VARIABLE_COUNT; i++)
+    if (is_wanted(part, i))
+      result = load_variable(l, i);
+  if (result == 0 && !l->config.store_dir && (part == ALL || part == FOR_STORE))
     result = find_store(l);
   if (result == 0 && l->draft.count == 0)
     result = idem_builtin_add(&l->draft);
@@ -241,24 +340,48 @@ static int load(struct loader *l)
     return result;
   l->config.rules = l->draft.rules;
   l->config.rule_count = l->draft.count;
-  if (idem_match_build(&l->config, &l->arena) < 0)
+  l->config.given = idem_arena_alloc(&l->arena, sizeof l->given);
+  if (!l->config.given || idem_match_build(&l->config, &l->arena) < 0)
     return idem_error_set(l->error, -ENOMEM, "rules: out of memory");
+  memcpy(l->config.given, l->given, sizeof l->given);
   l->config.blocks = l->arena.blocks;
   return 0;
 }
 
 /* errno is kept: this runs in the middle of an app's own calls. */
-int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error)
+static int load_part(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error,
+                     enum part part)
 {
   int saved = errno;
   struct loader loader = {.config = {.scope = ""}, .get = get, .error = error};
-  int result = load(&loader);
+  int result = load(&loader, part);
 
   *config = result < 0 ? (struct idem_config){.mode = IDEM_MODE_OFF} : loader.config;
   if (result < 0)
     idem_arena_release(&loader.arena);
   errno = saved;
   return result;
+}
+
+int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error)
+{
+  return load_part(config, get, error, ALL);
+}
+
+int idem_config_load_store(struct idem_config *config, char *(*get)(const char *name),
+                           struct idem_error *error)
+{
+  return load_part(config, get, error, FOR_STORE);
+}
+
+bool idem_config_load_refusal(struct idem_config *config, char *(*get)(const char *name))
+{
+  if (load_part(config, get, NULL, FOR_REFUSAL) < 0 && load_part(config, get, NULL, MODE_ALONE) < 0)
+    return false;
+  if (config->mode == IDEM_MODE_REPLAY)
+    return true;
+  idem_config_release(config);
+  return false;
 }
 
 /* A config that was not loaded, or was released, is released in vain. */

@@ -8,6 +8,7 @@
 #include "cli/launch/find_store.h"
 #include "cli/output/output.h"
 #include "cli/view/rules.h"
+#include "config/conf_file.h"
 #include "config/place.h"
 
 #include <ctype.h>
@@ -127,17 +128,14 @@ static int check_config(const struct idem_config *config, const char *method, co
 static void tell_unknown_variables(void)
 {
   static const char prefix[] = "IDEMSHIM_";
-  enum { PREFIX = sizeof(prefix) - 1, MOST = 64 };
-  const char *names[MOST + 1] = {NULL};
-  for (size_t i = 0; i < MOST && idem_variable_docs[i].name; i++)
-    names[i] = idem_variable_docs[i].name + PREFIX;
   for (char **at = environ; *at; at++) {
-    const char *name = *at + PREFIX, *const *known = names;
-    size_t len = strncmp(*at, prefix, PREFIX) == 0 ? strcspn(name, "=") : 0;
+    const char *name = *at + strlen(prefix), *const *known = idem_variable_names;
+    size_t len = strncmp(*at, prefix, strlen(prefix)) == 0 ? strcspn(name, "=") : 0;
     while (*known && (strlen(*known) != len || memcmp(*known, name, len) != 0))
       known++;
     if (len && !*known)
-      cli_warn("IDEMSHIM_%.*s is no variable of idemshim%s", (int)len, name, IDEM_SUGGEST(names, name, len));
+      cli_warn("IDEMSHIM_%.*s is no variable of idemshim%s", (int)len, name,
+               IDEM_SUGGEST(idem_variable_names, name, len));
   }
 }
 
@@ -157,6 +155,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   tell_unknown_variables();
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
+  for (size_t i = 0; i < sizeof(config.ignored) / sizeof(config.ignored[0]) && config.ignored[i]; i++)
+    cli_warn("%s; nothing of it holds", config.ignored[i]);
   code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
   idem_config_release(&config);
   return code;

@@ -60,6 +60,22 @@ static json_t *tape_json(const struct idem_config *config)
                    "key_file", cli_json_string(config->key_file));
 }
 
+/* Every variable, also those that have their defaults: they have no value and no source. */
+static json_t *variables_json(const struct idem_config *config)
+{
+  json_t *object = json_object();
+  for (size_t i = 0; idem_variable_docs[i].name; i++) {
+    const struct idem_given *given = &config->given[i];
+    json_object_set_new(object, idem_variable_docs[i].name,
+                        json_pack("{s:o, s:o, s:o}", "value", cli_json_string(given->value), "source",
+                                  cli_json_string(given->file    ? given->file
+                                                  : given->value ? "environment"
+                                                                 : NULL),
+                                  "line", given->file ? json_integer(given->line) : json_null()));
+  }
+  return object;
+}
+
 /* One document for everything, so a program needs no second call. Every rule in force is in it, the built-in
  * ones too, in the order in which they are tried. The store's state is a sentence, since it may be any of its
  * own messages. */
@@ -70,10 +86,11 @@ int cli_check_print_json(const struct cli_check *check)
   for (size_t i = 0; i < config->rule_count; i++)
     json_array_append_new(rules, rule_json(&config->rules[i]));
   return cli_print_json(json_pack(
-      "{s:o, s:{s:o, s:o, s:I, s:b}, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "mode",
+      "{s:o, s:{s:o, s:o, s:I, s:b}, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "mode",
       cli_json_string(cli_mode_name(config->mode)), "store", "dir", cli_json_string(config->store_dir),
       "state", cli_json_string(check->store_state), "size", (json_int_t)config->store_size, "sync",
       (int)config->sync, "scope", cli_json_string(config->scope), "tape", tape_json(config), "log",
       cli_json_string(config->log), "hook_dl", (int)config->hook_dl, "transport",
-      config->delivery == IDEM_DELIVERY_TRANSPORT, "rules", rules, "call", call_json(check)));
+      config->delivery == IDEM_DELIVERY_TRANSPORT, "variables", variables_json(config), "rules", rules,
+      "call", call_json(check)));
 }

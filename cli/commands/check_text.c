@@ -57,6 +57,31 @@ static void print_settings(const struct cli_check *check)
     cli_fact("hooks", "dlopen and dlsym are left alone");
 }
 
+/* Variables that have their defaults are many, and told by --all alone. */
+static void print_variables(const struct cli_check *check)
+{
+  size_t defaults = 0;
+  printf("\n%svariables, and where each comes from%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
+  for (size_t i = 0; idem_variable_docs[i].name; i++) {
+    const struct idem_given *given = &check->config->given[i];
+    bool set = given->value && *given->value;
+    const char *value = set ? given->value : idem_variable_docs[i].fallback;
+    defaults += !set;
+    if (!set && !check->all)
+      continue;
+    printf("  %-22s ", idem_variable_docs[i].name);
+    cli_put_line(stdout, value, strlen(value), CLI_UNCUT);
+    printf("  %s", cli_style(CLI_DIM));
+    if (given->file)
+      printf("%s line %u", given->file, given->line);
+    else
+      fputs(set ? "environment" : "default", stdout);
+    puts(cli_style(CLI_PLAIN));
+  }
+  if (!check->all)
+    printf("  (%zu others have their defaults; idemshim check --all lists them)\n", defaults);
+}
+
 /* "IDEMSHIM_RULES 2    host=... ttl=7d  # OpenAI": where the rule comes from, what it says, whose
  * it is. */
 static void print_rule(const struct idem_rule *rule)
@@ -181,6 +206,7 @@ static void print_call(const struct cli_check *check)
 int cli_check_print(const struct cli_check *check)
 {
   print_settings(check);
+  print_variables(check);
   if (check->url)
     print_call(check);
   else

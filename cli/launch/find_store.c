@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The store is found as the shim would find it, by the same code (idem_config_load), but with a
- * getenv() that shows it the store's variables alone. */
+/* The store is found as the shim would find it, by the same code. */
 #include "cli/launch/find_store.h"
 
 #include "cli/output/output.h"
@@ -23,15 +22,6 @@ char *cli_absolute(const char *path)
     out = NULL;
   free(here);
   return out;
-}
-
-/* A mistake in IDEMSHIM_RULES must not keep anybody from looking at what is stored. */
-static char *get_store_variable(const char *name)
-{
-  bool ours = strncmp(name, "IDEMSHIM_STORE", 14) == 0 || strcmp(name, "IDEMSHIM_KEY_FILE") == 0;
-  if (strncmp(name, "IDEMSHIM_", 9) == 0 && !ours)
-    return NULL;
-  return getenv(name);
 }
 
 /* By the environment, so that everything that looks for a store afterwards finds this one. */
@@ -65,7 +55,7 @@ int cli_find_store(const struct cli_options *options, struct idem_store **out)
   int code = cli_use_store(options->store);
   if (code != CLI_OK)
     return code;
-  if (idem_config_load(&config, get_store_variable, &error) < 0)
+  if (idem_config_load_store(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
   int result = cli_open_store(&config, out, &error);
   if (result == -ENOENT)

@@ -9,12 +9,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The option wins over the variable, as everywhere. */
+/* The option wins over the variable, as everywhere. What a configuration file says is put into the environment, where it
+ * lives as long as the command. */
 const char *cli_tape_key(const struct cli_options *options)
 {
-  const char *variable = getenv("IDEMSHIM_KEY_FILE");
+  struct idem_config config;
   if (options->key_file)
     return options->key_file;
+  if (idem_config_load_store(&config, getenv, NULL) == 0) {
+    if (config.key_file)
+      setenv("IDEMSHIM_KEY_FILE", config.key_file, 1);
+    idem_config_release(&config);
+  }
+  const char *variable = getenv("IDEMSHIM_KEY_FILE");
   return variable && *variable ? variable : NULL;
 }
 

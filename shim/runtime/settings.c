@@ -29,7 +29,7 @@ static __thread struct buffer at_start;
 
 static bool counts(const char *variable)
 {
-  static const char *const names[] = {"IDEMSHIM_", "HOME=", "XDG_CACHE_HOME="};
+  static const char *const names[] = {"IDEMSHIM_", "HOME=", "XDG_CACHE_HOME=", "XDG_CONFIG_HOME="};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
     if (strncmp(variable, names[i], strlen(names[i])) == 0)
       return true;
@@ -83,28 +83,6 @@ static char *get_variable(const char *name)
   return value;
 }
 
-static char *get_mode(const char *name)
-{
-  bool heeded = strcmp(name, "IDEMSHIM_MODE") == 0;
-  return heeded ? get_variable(name) : strcmp(name, "HOME") == 0 ? (char *)(uintptr_t) "/" : NULL;
-}
-
-/* What says which calls a replay is for, and no more. */
-static char *get_rules(const char *name)
-{
-  bool heeded = strcmp(name, "IDEMSHIM_RULES") == 0 || strcmp(name, "IDEMSHIM_HOSTS") == 0;
-  return heeded ? get_variable(name) : get_mode(name);
-}
-
-/* A mistake must not let a replay onto the network. Without a tape it refuses what the rules want; where they
- * are the mistake, calls to the built-in hosts. */
-static bool load_for_refusal(struct idem_config *config)
-{
-  const char *mode = get_variable("IDEMSHIM_MODE");
-  return mode && strcmp(mode, "replay") == 0 &&
-         (idem_config_load(config, get_rules, NULL) == 0 || idem_config_load(config, get_mode, NULL) == 0);
-}
-
 static void load_config(struct idem_config *config)
 {
   struct idem_error error;
@@ -113,8 +91,10 @@ static void load_config(struct idem_config *config)
   if (preload_is_gone && !kept.len)
     read_start();
   int code = idem_config_load(config, get_variable, &error);
-  bool refuses = code < 0 && load_for_refusal(config);
+  bool refuses = code < 0 && idem_config_load_refusal(config, get_variable);
   buffer_release(&at_start);
+  for (size_t i = 0; i < sizeof(config->ignored) / sizeof(config->ignored[0]) && config->ignored[i]; i++)
+    report_line_to_stderr("%s; nothing of it holds", config->ignored[i]);
   if (refuses)
     report_line_to_stderr("%s; `idemshim check` shows it; what was to be replayed is refused", error.text);
   else if (code < 0)

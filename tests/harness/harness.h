@@ -64,8 +64,8 @@ struct world {
 
 /*
  * Opens a world. Programs get the test's own environment without proxies and IDEMSHIM_*, with PATH led by the
- * build's programs and clients, and under the shim: IDEMSHIM_STORE, IDEMSHIM_LOG, IDEMSHIM_SYNC=off and
- * IDEMSHIM_HOSTS, which names the mock's ports. Plain programs get all of it but LD_PRELOAD, so that
+ * build's programs and clients, and under the shim: IDEMSHIM_STORE, IDEMSHIM_LOG, IDEMSHIM_SYNC=off, IDEMSHIM_CONFIG=none
+ * and IDEMSHIM_HOSTS, which names the mock's ports. Plain programs get all of it but LD_PRELOAD, so that
  * `idemshim stats` finds the store.
  */
 void world_open(struct world *w, int flags);

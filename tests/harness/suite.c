@@ -15,7 +15,8 @@ void open_tls_world(void)
 
 void open_bare_world(void)
 {
-  static const char *const ours[] = {"IDEMSHIM_STORE", "IDEMSHIM_HOSTS", "IDEMSHIM_LOG", "IDEMSHIM_SYNC"};
+  static const char *const ours[] = {"IDEMSHIM_STORE", "IDEMSHIM_HOSTS", "IDEMSHIM_LOG", "IDEMSHIM_SYNC",
+                                     "IDEMSHIM_CONFIG"};
 
   open_world();
   for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)

@@ -89,6 +89,7 @@ static void fill_environment(struct world *w)
   world_env(w, "IDEMSHIM_STORE", "%s", w->store);
   world_env(w, "IDEMSHIM_LOG", "%s", w->log);
   world_env(w, "IDEMSHIM_SYNC", "off");
+  world_env(w, "IDEMSHIM_CONFIG", "none");
 }
 
 /* Texts. */

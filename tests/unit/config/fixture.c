@@ -17,7 +17,10 @@ char *test_get(const char *name)
   for (const char *const *pair = environment; pair && *pair; pair += 2)
     if (!strcmp(pair[0], name))
       return (char *)(uintptr_t)pair[1];
-  return strcmp(name, "HOME") != 0 ? NULL : (char *)(uintptr_t) "/home/someone";
+  const char *usual = strcmp(name, "HOME") == 0              ? "/home/someone"
+                      : strcmp(name, "IDEMSHIM_CONFIG") == 0 ? "none"
+                                                             : NULL;
+  return (char *)(uintptr_t)usual;
 }
 
 int load_with(struct idem_config *config, struct idem_error *error, const char *const *values)

@@ -5,7 +5,8 @@
 
 #include "config/config.h"
 
-/* `values`: NAME, value, NAME, value, NULL. HOME=/home/someone is there unless a value says otherwise. */
+/* `values`: NAME, value, NAME, value, NULL. HOME=/home/someone and IDEMSHIM_CONFIG=none are there
+ * unless a value says otherwise. */
 int load_with(struct idem_config *config, struct idem_error *error, const char *const *values);
 #define LOAD_WITH(config, error, ...) load_with(config, error, (const char *const[]){__VA_ARGS__, NULL})
 
