@@ -34,6 +34,16 @@ void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name)
     doctor_find(doctor, DOCTOR_CONFIG, "%s", error.text);
     return;
   }
+  for (size_t i = 0; i < sizeof(config.ignored) / sizeof(config.ignored[0]) && config.ignored[i]; i++)
+    doctor_find(doctor, DOCTOR_CONFIG_IGNORED, "%s", config.ignored[i]);
+  for (size_t i = 0; doctor->pid && idem_variable_docs[i].name; i++) {
+    const struct idem_given *given = &config.given[i];
+    if (given->file)
+      doctor_find(doctor, DOCTOR_SETTING, "%s comes from %s line %u", idem_variable_docs[i].name, given->file,
+                  given->line);
+    else if (given->value && *given->value)
+      doctor_find(doctor, DOCTOR_SETTING, "%s comes from its environment", idem_variable_docs[i].name);
+  }
   if (config.mode != IDEM_MODE_IDEMPOTENT)
     doctor_find(doctor, DOCTOR_MODE, "%s", cli_mode_name(config.mode));
   if (!config.hook_dl)

@@ -32,12 +32,12 @@ static char *values[NAMES];
 
 static char *get(const char *name)
 {
-  static char home[] = "/home/someone";
+  static char home[] = "/home/someone", none[] = "none";
 
   for (size_t i = 0; i < NAMES; i++)
     if (!strcmp(name, names[i]))
       return values[i];
-  return strcmp(name, "HOME") != 0 ? NULL : home;
+  return strcmp(name, "HOME") == 0 ? home : strcmp(name, "IDEMSHIM_CONFIG") == 0 ? none : NULL;
 }
 
 static void check_error(const struct idem_config *config, const struct idem_error *error)

@@ -332,6 +332,22 @@ Test(cli_doctor, a_process_under_the_preload_is_covered)
   run_release(&program);
 }
 
+Test(cli_doctor, a_process_s_settings_are_named_with_their_sources)
+{
+  const char *conf = world_write(&w, "idemshim.conf", "# here\nIDEMSHIM_SCOPE=night\n", 28);
+  cr_assert_eq(chmod(conf, 0600), 0);
+  world_env(&w, "IDEMSHIM_CONFIG", "%s", conf);
+  world_env(&w, "IDEMSHIM_SYNC", "off");
+  struct run program =
+      start_shim(&w, "sh", "-c", world_text(&w, "%s%s", curl_that_waits, world_url(&w, "/")), NULL);
+  wait_until(has_mapped(program.pid, "/libcurl.so"));
+  struct run r = doctor_of(&program);
+
+  cr_expect(strstr(r.out, "IDEMSHIM_SYNC comes from its environment"), "%s", r.out);
+  expect_report(&r, 0, "covered", world_text(&w, "IDEMSHIM_SCOPE comes from %s line 2", conf));
+  run_release(&program);
+}
+
 Test(cli_doctor, a_process_that_was_started_without_it_is_not)
 {
   struct run program =
