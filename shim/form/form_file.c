@@ -44,7 +44,10 @@ const char *form_file_read(struct buffer *text, struct buffer *files, const char
   struct stat now;
   if (size < 0)
     return irregular;
-  /* A pipe that has taken its place must not make us wait. */
+  /* A pipe is not opened: who waits to write into it would write for us. One that takes its place only now
+   * must not make us wait. */
+  if (stat(path, &now) == 0 && !S_ISREG(now.st_mode))
+    return irregular;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return unreadable;

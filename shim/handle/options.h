@@ -146,7 +146,7 @@
   X(CRLF, LIVE, "changes the body on its way")                                                               \
   X(TRANSFERTEXT, LIVE, "changes the body on its way")                                                       \
   X(TIMECONDITION, LIVE, "asks for an answer by its age")                                                    \
-  X(NETRC, LIVE, "takes the credential from a file, if there is one")                                        \
+  X(NETRC, LIVE, "takes the credential from a file that cannot be read for certain")                         \
   X(REQUEST_TARGET, LIVE, "the path is not the URL's")                                                       \
   X(DEFAULT_PROTOCOL, LIVE, "the scheme is not the URL's")                                                   \
   X(CONNECT_ONLY, LIVE, "wants the connection itself")                                                       \

@@ -174,6 +174,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   for (unsigned i = 0; i < from->rare_count; i++)
     complete &= set_rare(to, from->rare[i].number, from->rare[i].value, from->rare[i].is_text);
   complete &= buffer_append(&to->url, from->url.data, from->url.len);
+  complete &= buffer_append(&to->cookie_files, from->cookie_files.data, from->cookie_files.len);
   return complete & buffer_append(&to->copied_post, from->copied_post.data, from->copied_post.len);
 }
 
@@ -212,6 +213,20 @@ void shadow_lose_form(struct shadow *shadow)
 {
   form_drop(shadow->form);
   shadow->form = NULL;
+}
+
+/* libcurl reads each of them before every transfer; the list cannot be taken back in most versions. */
+static void note_cookie_file(struct shadow *shadow, const char *name)
+{
+  struct buffer *files = &shadow->cookie_files;
+  if (!name || !*name)
+    return;
+  shadow->cookie_file = true;
+  for (size_t at = 0; at < files->len; at += strlen(files->data + at) + 1)
+    if (strcmp(files->data + at, name) == 0)
+      return;
+  if (!buffer_append(files, name, strlen(name) + 1))
+    set_unknown(shadow, option_number(CURLOPT_COOKIEFILE));
 }
 
 /* Handled one by one. The method follows the last of those that choose one, as in libcurl's setopt.c. */
@@ -290,7 +305,7 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     shadow->shared |= value != 0;
     break;
   case CURLOPT_COOKIEFILE:
-    shadow->cookie_file |= value && *(const char *)value;
+    note_cookie_file(shadow, (const char *)value);
     /* fallthrough */
   case CURLOPT_COOKIEJAR:
   case CURLOPT_COOKIELIST:

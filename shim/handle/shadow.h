@@ -83,8 +83,9 @@ struct shadow {
                    match, and it is  IDLE; else the shadow itself, which is nobody's handle */
   const struct libcurl *lib;
 
-  struct buffer url;         /* with its NUL; len 0: none set */
-  struct buffer copied_post; /* COPYPOSTFIELDS */
+  struct buffer url;          /* with its NUL; len 0: none set */
+  struct buffer copied_post;  /* COPYPOSTFIELDS */
+  struct buffer cookie_files; /* the names that were set, each with its NUL; kept as the cookies are */
   uintptr_t slot[SLOT_COUNT];
   struct rare *rare; /* RARE options that were set */
   struct form *form; /* MIMEPOST, or its copy in a copied handle; NULL: none, or not known */

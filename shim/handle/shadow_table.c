@@ -26,6 +26,7 @@ struct shadow *shadow_new(CURL *handle, const struct libcurl *lib)
   shadow->lib = lib;
   shadow->state = PERFORM_IDLE;
   shadow->cookie_engine = shadow->cookie_file = shadow->shared = false;
+  shadow->cookie_files.len = 0;
   shadow_reset(shadow);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
   if (pointer_map_add(&shadow_map, &shadow->entry, handle))
@@ -39,6 +40,7 @@ void shadow_free(struct shadow *shadow)
   shadow_reset(shadow);
   buffer_release(&shadow->url);
   buffer_release(&shadow->copied_post);
+  buffer_release(&shadow->cookie_files);
   atomic_store_explicit(&shadow->quick, (CURL *)shadow, memory_order_relaxed);
   pointer_map_give(&shadow_map, &shadow->entry);
 }

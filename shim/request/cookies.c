@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 /* True if libcurl's engine takes what this header sets. */
@@ -235,8 +237,23 @@ static struct curl_slist *load_files(const struct shadow *shadow)
   return jar;
 }
 
-bool cookies_sent(const struct shadow *shadow, const char *host_line, const char *option, struct buffer *text)
+/* Whoever reads a pipe, a terminal or standard input waits for it, and leaves nothing to the next one. */
+static bool can_be_read_again(const char *file)
 {
+  struct stat info;
+  if (strcmp(file, "-") == 0)
+    return false;
+  return stat(file, &info) < 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode) ||
+         info.st_rdev == makedev(1, 3); /* /dev/null, which turns the engine on */
+}
+
+const char *cookies_sent(const struct shadow *shadow, const char *host_line, const char *option,
+                         struct buffer *text)
+{
+  const struct buffer *files = &shadow->cookie_files;
+  for (size_t at = 0; at < files->len; at += strlen(files->data + at) + 1)
+    if (!can_be_read_again(files->data + at))
+      return "COOKIEFILE";
   struct curl_slist *jar = NULL;
   bool complete = true;
   if (shadow->cookie_engine || shadow->shared) {
@@ -247,5 +264,5 @@ bool cookies_sent(const struct shadow *shadow, const char *host_line, const char
     complete = append_sorted(shadow, cookie_host(shadow, host_line), jar, text);
     shadow->lib->slist_free_all(jar);
   }
-  return complete && (!option || append_option(option, text));
+  return complete && (!option || append_option(option, text)) ? NULL : "no memory for cookies";
 }

@@ -3,8 +3,7 @@
  * cookies: those of libcurl's engine. Those that go along with a call say who asks, and so are part of its
  * tenant; those that come with a replay are taken by libcurl from its own transfer, which is not https.
  *
- *     if (!cookies_sent(shadow, host_line, option, &text))      // when the call is named
- *       ...no memory...
+ *     reason = cookies_sent(shadow, host_line, option, &text);  // when the call is named; NULL, or why not
  *     reason = cookies_refuse(shadow, headers, redirected);     // before a replay by transport
  *     cookies_mend(shadow, host_line, headers);                 // after it
  *
@@ -20,9 +19,9 @@
 /* Appends "name=value" for each cookie that libcurl would send with the handle's next transfer, in an order
  * of its own: those of its engine for the host of `host_line` (the app's Host: line; NULL: the URL's), and
  * those of CURLOPT_COOKIE, if `option` is not NULL. Cookies of load balancers do not count. Loads the cookie
- * files, as the transfer would. False without memory. */
-bool cookies_sent(const struct shadow *shadow, const char *host_line, const char *option,
-                  struct buffer *text);
+ * files, as the transfer would. NULL, or why the call cannot be named: a cookie file is a pipe, or there is no memory. */
+const char *cookies_sent(const struct shadow *shadow, const char *host_line, const char *option,
+                         struct buffer *text);
 
 /* Why libcurl's cookie engine could not take what this header sets, or NULL. */
 const char *cookies_refuse(const struct shadow *shadow, struct idem_span headers, bool redirected);

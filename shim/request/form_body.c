@@ -245,7 +245,7 @@ void form_body_open(struct form_body *body, const struct shadow *shadow, uint64_
   const struct curl_slist *headers = (const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER];
   const char *type = header_value(headers, "Content-Type");
   const char *disposition = !type || is_form_data(type) ? "form-data" : NULL;
-  *body = (struct form_body){.shadow = shadow, .limit = limit};
+  *body = (struct form_body){.shadow = shadow, .limit = limit, .files = body->files};
   if (shadow->request == HTTP_FORM && shadow->slot[SLOT_HTTPPOST]) {
     struct form *form = form_of_list((const struct curl_httppost *)shadow->slot[SLOT_HTTPPOST], shadow->lib);
     if (form)

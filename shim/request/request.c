@@ -5,18 +5,14 @@
 #include "shim/handle/overrides.h"
 #include "shim/handle/url.h"
 #include "shim/request/cookies.h"
+#include "shim/request/netrc.h"
 #include "shim/request/trust.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Building. Texts grow in the request's own rooms, so that a hit allocates nothing; once one does not fit,
  * its `len` is more than the room. */
@@ -276,8 +272,8 @@ static void build_credentials(struct request *request)
 {
   static const uint8_t slots[] = {SLOT_USERPWD,        SLOT_USERNAME,  SLOT_PASSWORD,
                                   SLOT_XOAUTH2_BEARER, SLOT_AWS_SIGV4, SLOT_SSLCERT};
-  _Static_assert(sizeof(slots) + 2 < REQUEST_CREDENTIALS_MAX,
-                 "a place for each, for the URL's and for cookies");
+  _Static_assert(sizeof(slots) + 3 <= REQUEST_CREDENTIALS_MAX,
+                 "a place for each, for the URL's, for cookies and for a .netrc");
   struct idem_request *bytes = &request->bytes;
   bytes->credentials = request->credentials;
   for (size_t i = 0; i < sizeof(slots); i++)
@@ -319,52 +315,22 @@ static const char *build_cookies(struct request *request)
   const char *option = shadow_text(shadow, SLOT_COOKIE);
   if (!option && !shadow->cookie_engine && !shadow->shared)
     return NULL;
-  if (!cookies_sent(shadow, request->host, option, &request->cookies))
-    return "no memory for cookies";
-  if (request->cookies.len)
+  const char *reason = cookies_sent(shadow, request->host, option, &request->cookies);
+  if (!reason && request->cookies.len)
     request->credentials[request->bytes.credential_count++] =
         (struct idem_span){request->cookies.data, request->cookies.len};
-  return NULL;
+  return reason;
 }
 
-/* True if the file is one in which nobody can log in to this host: it has neither its name nor "default". What
- * might spell a name otherwise, escapes there and in the URL, is left to libcurl. */
-static bool file_lacks_host(int fd, const struct shadow *shadow)
+/* What a .netrc says of the host. False if the call has to be live. */
+static bool build_netrc(struct request *request)
 {
-  char text[4096], host[256];
-  const struct url_parts *parts = &shadow->parts;
-  struct stat stat;
-  if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode) || stat.st_size >= (off_t)sizeof(text) ||
-      parts->host_len >= sizeof(host))
+  struct idem_request *bytes = &request->bytes;
+  if (!netrc_read(request->shadow, &request->netrc, &request->body.form.files))
     return false;
-  memcpy(host, shadow->url.data + parts->host, parts->host_len);
-  host[parts->host_len] = '\0';
-  for (const char *c = host; *c; c++)
-    if ((unsigned char)*c >= 0x80 || *c == '%' || (*c == '.' && !c[1]))
-      return false;
-  ssize_t len = read(fd, text, sizeof(text) - 1);
-  if (len != stat.st_size || memchr(text, '\0', (size_t)len))
-    return false;
-  text[len] = '\0';
-  return !strpbrk(text, "\"\\") && !strcasestr(text, host) && !strcasestr(text, "default");
-}
-
-/* Programs ask for it in case that there is one: git does for each call. Without, or if it is about other hosts
- * alone, nobody logs in by it. A redirect may lead to one of those. */
-static bool has_no_login(const struct shadow *shadow)
-{
-  const char *file = (const char *)shadow_value(shadow, CURLOPT_NETRC_FILE), *home = getenv("HOME");
-  char path[4096];
-  int saved = errno;
-  if (!file && home && (size_t)snprintf(path, sizeof(path), "%s/.netrc", home) < sizeof(path))
-    file = path;
-  int fd = file ? open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
-  bool nobody = fd >= 0 ? !shadow->slot[SLOT_FOLLOWLOCATION] && file_lacks_host(fd, shadow)
-                        : file && (errno == ENOENT || errno == ENOTDIR);
-  if (fd >= 0)
-    close(fd);
-  errno = saved;
-  return nobody;
+  if (request->netrc.len)
+    request->credentials[bytes->credential_count++] = span_of_buffer(&request->netrc);
+  return true;
 }
 
 const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
@@ -391,7 +357,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   if (rule->action == IDEM_ACTION_BYPASS)
     return "action=bypass";
   const char *reason = shadow_needs(shadow, NEEDS_LIVE, room);
-  if (reason && strcmp(reason, "NETRC") == 0 && has_no_login(shadow))
+  if (reason && strcmp(reason, "NETRC") == 0 && build_netrc(request))
     reason = shadow_needs_besides(shadow, NEEDS_LIVE, option_number(CURLOPT_NETRC), room);
   if (reason)
     return reason;
@@ -422,6 +388,7 @@ void request_release(struct request *request)
 {
   body_release(&request->body);
   buffer_release(&request->cookies);
+  buffer_release(&request->netrc);
 }
 
 /* Moves a span of the request's own text with it; one of the app's stays where it is. */

@@ -37,6 +37,7 @@ struct request {
   struct idem_request bytes;
   struct body body;
   struct buffer cookies;        /* that libcurl's engine sends along */
+  struct buffer netrc;          /* what a .netrc says of the host */
   struct stream_follow *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
   int64_t started_us;           /* CLOCK_MONOTONIC, when the app called perform */
   bool announced;               /* OWNED: libcurl has said that the request goes out next */

@@ -124,7 +124,7 @@ const char *eligible_reason(const struct request *request, const struct tee *tee
   /* libcurl reads a form's files, or the app's callbacks, as it sends. */
   if ((shadow->request == HTTP_FORM || shadow->request == HTTP_MIME) && !eligible_is_sent_whole(request))
     return "not rescued: the form is not sent yet";
-  if (tee->unfit || shadow->disturbed)
+  if (tee->unfit || shadow->disturbed || form_body_changed(&request->body.form))
     return "not rescued: it could not be stored";
   long status = shadow_info_long(shadow, CURLINFO_RESPONSE_CODE);
   if (status >= 400 && !idem_rule_accepts(request->rule, (int)status))

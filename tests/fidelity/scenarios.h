@@ -414,8 +414,9 @@
   X(credential_asked_for_digest, credential_asked_for, .number = 2)                                          \
   X(credential_asked_for_any, credential_asked_for, .number = 3)                                             \
   X(credential_refused, credential_refused, .number = 2, .rule = "status=200-599")                           \
-  X(credential_from_netrc, credential_from_netrc, .way = WAY_LIVE, .option = "NETRC",                        \
-    .why = "takes the credential from a file, so the tenant is unknown")                                     \
+  X(credential_from_netrc, credential_from_netrc)                                                            \
+  X(credential_from_no_file, credential_from_no_file, .way = WAY_LIVE, .option = "NETRC",                    \
+    .why = "takes the credential from a file that cannot be read for certain")                               \
   X(request_of_another_target, request_of_another_target, .way = WAY_LIVE, .option = "REQUEST_TARGET",       \
     .why = "the path is not the URL's")                                                                      \
   X(headers_of_an_alias, headers_of_an_alias, .way = WAY_LIVE, .option = "HTTP200ALIASES",                   \

@@ -223,32 +223,6 @@ Test(keys, an_answer_that_was_fetched_without_verification_serves_none_that_veri
   cr_expect_eq(trusting_of(none, any), 1);
 }
 
-/* A file that does not let anybody log in to this host is as good as none. */
-Test(keys, a_netrc_makes_calls_live_to_the_hosts_that_it_may_be_about)
-{
-  char file[300];
-  snprintf(file, sizeof(file), "%s/a-netrc", w.dir);
-  const char *const options[4] = {"--netrc-file", file, "--netrc-optional"};
-  const char *const far[4] = {"--netrc-file", file, "-L"};
-  static const char other[] = "machine other.example login me password x\n",
-                    *const about_all[] = {
-                        "machine other.example login me password x default login you password y\n",
-                        "machine 127.0.0.1 login me password x\n",
-                        "machine \"127.0.\\0.1\" login me password x\n"};
-  const char *url = world_url(&w, target);
-  cr_expect_eq(sent_of(options, options, url, url), 1);
-  world_write(&w, "a-netrc", other, sizeof(other) - 1);
-  cr_expect_eq(sent_of(options, options, url, url), 0);
-  cr_expect_not(log_contains(&w, "\"reason\":\"NETRC\""));
-  cr_expect_eq(sent_of(far, far, url, url), 2, "a redirect may lead there");
-  cr_expect(log_contains(&w, "\"reason\":\"NETRC\""));
-  for (size_t i = 0; i < sizeof(about_all) / sizeof(*about_all); i++) {
-    world_write(&w, "a-netrc", about_all[i], strlen(about_all[i]));
-    url = world_url(&w, target);
-    cr_expect_eq(sent_of(options, options, url, url), 2, "%s", about_all[i]);
-  }
-}
-
 Test(keys, where_redirects_are_followed_it_counts_how_far)
 {
   const char *const l[4] = {"-L"}, *const few[4] = {"-L", "--max-redirs", "3"};

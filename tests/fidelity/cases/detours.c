@@ -167,6 +167,18 @@ void credential_from_netrc(void)
   remove(own_file("netrc"));
 }
 
+static void from_directory(struct watch *w)
+{
+  set(w, NETRC, (long)CURL_NETRC_OPTIONAL);
+  set(w, NETRC_FILE, "/");
+}
+
+void credential_from_no_file(void)
+{
+  serve_hello();
+  perform_on_the_way("hello", from_directory);
+}
+
 /* What else changes a request or its answer. */
 
 static void ask_for_another_target(struct watch *w)
