@@ -25,14 +25,15 @@ static bool add(struct stream_publish *publish, const struct idem_spool_piece *p
   return rc == 0;
 }
 
-/* The header of a response that may become an answer, and whose reader can use a part of it. */
+/* The header of a response that may become an answer, and whose reader can use a part of it. With
+ * CURLOPT_HEADER its lines come as pieces of the body before they are known for what they are. */
 static bool is_ripe(const struct stream_publish *publish, int *status)
 {
   const struct tee *tee = publish->tee;
   const struct request *request = publish->request;
   struct idem_span headers = span_of_buffer(&tee->headers);
   struct idem_span block = header_last_block(headers);
-  if (tee->unfit || request->shadow->disturbed || !tee_has_header(tee))
+  if (tee->unfit || request->shadow->disturbed || request->shadow->slot[SLOT_HEADER] || !tee_has_header(tee))
     return false;
   *status = header_status(block.data, block.len);
   return *status >= 200 && idem_rule_accepts(request->rule, *status) && request->api->is_stream(headers) &&

@@ -157,6 +157,28 @@ Test(streams, twenty_followers_get_the_same)
   run_release(&owner);
 }
 
+/* With CURLOPT_HEADER an owner has its header among its pieces. */
+Test(streams, the_header_of_an_owner_is_no_piece_of_a_follower_s)
+{
+  static const char ask[] =
+      "import pycurl, sys; c = pycurl.Curl(); c.setopt(c.URL, sys.argv[1]); c.setopt(c.POSTFIELDS, "
+      "sys.argv[2]); "
+      "c.setopt(c.HEADER, 1); c.setopt(c.WRITEFUNCTION, sys.stdout.buffer.write); c.perform()";
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D1500,events%3D12");
+  struct run owner = start_shim(&w, "/usr/bin/python3", "-c", ask, url, body, NULL);
+  wait_until(mock_count(&w).requests == 1);
+  struct run follower = start_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
+  run_wait(&owner);
+  run_wait(&follower);
+  expect_success(&owner);
+  expect_success(&follower);
+  const char *blank = strstr(owner.out, "\r\n\r\n");
+  cr_assert_not_null(blank, "%s", owner.out);
+  cr_expect_str_eq(blank + 4, follower.out);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  release_both(&owner, &follower);
+}
+
 /* How it ends. */
 
 Test(streams, a_killed_owner_is_a_broken_connection_for_its_followers)
