@@ -310,10 +310,11 @@ static CURLcode finish(struct call *call, CURLcode code)
       end_ownership(call);
     break;
   case CALL_TRANSPORT:
-    if (request->tape.played)
-      code = playback_end(request, code ? code : playback_trailers(request));
-    else if (code == CURLE_OK && stream_follow_is_joined(request))
+    if (code == CURLE_OK && stream_follow_is_joined(request))
       code = transport_settle(&call->transport);
+    if (code == CURLE_OK)
+      code = direct_trailers(request);
+    code = playback_end(request, code);
     end_transport(call, code);
     break;
   case CALL_FOLLOWING:

@@ -135,7 +135,8 @@ static void keep_answer(const struct live *live, CURLcode code)
       say_not_stored(request, "it is larger than max_body=");
   } else if (request->shadow->disturbed)
     report_not_stored(request, "options changed during the transfer", 0);
-  else if (!info_record_add_date(&facts, live->started_us) || !info_record_collect(request->shadow, &facts))
+  else if (!info_record_add_date(&facts, live->started_us) || !info_record_collect(request->shadow, &facts) ||
+           !info_record_add_trailers(&facts, span_of_buffer(&live->tee.trailers)))
     report_not_stored(request, "no memory, or a credential in a redirect", 0);
   else
     commit(live, &facts);
@@ -284,10 +285,10 @@ void live_end(struct live *live, CURLcode code)
   else if (live->kind == LIVE_OBSERVED)
     note_observed(live, code);
   free_judge(live);
-  if (live->teed)
-    tee_release(&live->tee);
   if (live->kind == LIVE_OWNED)
     end_claim(live, code);
+  if (live->teed)
+    tee_release(&live->tee);
 }
 
 /* A callback that is running goes on with what is ours, and finds that nothing is wanted of it. */

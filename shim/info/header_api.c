@@ -29,9 +29,10 @@ struct header_entry {
 
 /* Made when it is first asked for, and then read on: what the app has been given of it stays where it is. */
 struct header_index {
-  char *text;       /* the headers; lines are cut in it */
-  size_t read;      /* how far the entries go */
-  char *trailers;   /* of a tape, behind the headers; NULL once they are read */
+  char *text;     /* the headers; lines are cut in it */
+  size_t read;    /* how far the entries go */
+  char *trailers; /* what came behind the body; a stream that is followed may have more than these */
+  size_t trailers_len, trailers_read;
   unsigned version; /* of libcurl */
   bool through_proxy;
   bool in_block;
@@ -67,6 +68,7 @@ static struct header_index *make_index(const struct shadow *shadow)
   index->through_proxy = !shadow_value(shadow, CURLOPT_SUPPRESS_CONNECT_HEADERS) &&
                          info_number(replay, CURLINFO_HTTP_CONNECTCODE, 0) != 0;
   index->trailers = index->text + headers.len + 1;
+  index->trailers_len = trailers.len;
   if (headers.len)
     memcpy(index->text, headers.data, headers.len);
   memcpy(index->trailers, trailers.data, trailers.len);
@@ -166,13 +168,18 @@ static struct header_index *index_of(const struct shadow *shadow)
   struct idem_span rest = {index->text + index->read, replay->passed - index->read}, line;
   for (; (line = span_cut_line(&rest)).len; index->read += line.len)
     read_line(index, (char *)line.data, line.len);
-  if (!index->trailers || !replay->ended_us)
+  size_t trailed = replay->trailed < index->trailers_len ? replay->trailed : index->trailers_len;
+  if (trailed == index->trailers_read)
     return index;
-  index->origin = CURLH_TRAILER;
+  /* Of HTTP/2 only since 8.1. */
+  bool told =
+      index->version >= 0x080100 || info_number(replay, CURLINFO_HTTP_VERSION, 0) < CURL_HTTP_VERSION_2_0;
+  index->origin = told ? CURLH_TRAILER : CURLH_HEADER;
   index->request = index->newest;
-  for (rest = span_of(index->trailers); (line = span_cut_line(&rest)).len;)
+  rest = (struct idem_span){index->trailers + index->trailers_read, trailed - index->trailers_read};
+  while ((line = span_cut_line(&rest)).len)
     add_field(index, (char *)line.data, line.len);
-  index->trailers = NULL;
+  index->trailers_read = trailed;
   return index;
 }
 

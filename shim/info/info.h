@@ -31,6 +31,7 @@ struct info {
   int status;
   size_t passed;                               /* how much of the headers the app has been given */
   size_t taken;                                /* how much of that it has taken: HEADER_SIZE */
+  size_t trailed;                              /* how much of the trailers it has been given */
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
   int64_t downloaded;                          /* bytes of the network that direct delivery has got to */
   int64_t uncounted;              /* bytes that libcurl has counted in a transport, and would not have live */

@@ -210,5 +210,8 @@ bool info_record_collect(const struct shadow *shadow, struct buffer *facts)
   struct curl_certinfo *info = NULL;
   if (shadow->slot[SLOT_CERTINFO] && ask(shadow, CURLINFO_CERTINFO, &info) == CURLE_OK && info)
     complete = complete && add_certificates(facts, info);
+  if (shadow->replayed && shadow->info)
+    complete = complete &&
+               info_record_add_trailers(facts, info_record_trailers(span_of_buffer(&shadow->info->facts)));
   return complete;
 }

@@ -117,7 +117,7 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
 bool info_record_add_date(struct buffer *facts, int64_t started_us);
 const char *info_record_date(struct idem_span facts); /* or NULL */
 
-/* HTTP trailers, as their lines came; only a tape has them. */
+/* HTTP trailers, as their lines came. False without memory, and for more than a fact has room for. */
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
 struct idem_span info_record_trailers(struct idem_span facts);
 

@@ -117,6 +117,7 @@ void stream_publish_end(struct stream_publish *publish, CURLcode code)
   if (!publish->request || !publish->begun)
     return;
   collect(publish, &facts);
+  info_record_add_trailers(&facts, span_of_buffer(&publish->tee->trailers));
   struct idem_spool_piece piece = {
       .kind = IDEM_SPOOL_END, .code = (int32_t)code, .facts = span_of_buffer(&facts)};
   add(publish, &piece, 1);

@@ -76,12 +76,12 @@ static void keep_header(struct tee *tee, const char *line, size_t len)
 {
   if (tee->shadow->slot[SLOT_HEADER])
     take_back_header(tee, line, len);
-  if (tee->body.len || (ends_a_block(&tee->headers) && !header_status(line, len))) {
-    if (tee->taped)
-      buffer_append(&tee->trailers, line, len);
-    give_up(tee, "trailers");
-  }
-  if (tee->unfit)
+  bool begins = header_status(line, len), trails = tee->body.len || (ends_a_block(&tee->headers) && !begins);
+  if (trails && begins)
+    give_up(tee, "another header behind the body");
+  else if (trails && (tee->taped || !tee->unfit) && !buffer_append(&tee->trailers, line, len))
+    give_up(tee, "no memory");
+  if (tee->unfit || trails)
     return;
   if (tee->headers.len + len > HEADERS_MAX)
     give_up(tee, "header too long");

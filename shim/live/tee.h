@@ -45,7 +45,7 @@ struct tee {
   struct buffer headers, body;
   struct buffer chunks;   /* of struct idem_chunk */
   struct buffer moments;  /* of struct tape_chunk: the same by a finer clock, for a tape */
-  struct buffer trailers; /* for a tape */
+  struct buffer trailers; /* header lines that came behind the body */
   const char *last_write; /* with CURLOPT_HEADER, header lines come through the write callback first */
   size_t last_write_len;
   uint64_t body_len; /* of all that came */

@@ -214,8 +214,8 @@ static CURLcode deliver_whole(struct delivery *d)
     return direct_fail_on_error(d);
   if (code == CURLE_OK)
     code = deliver_body(d);
-  if (code == CURLE_OK && d->request->tape.played)
-    code = playback_trailers(d->request);
+  if (code == CURLE_OK)
+    code = direct_trailers(d->request);
   if (code == CURLE_OK && d->request->tape.played)
     code = wait_for(d, d->request->tape.ending.at_us);
   if (code == CURLE_OK && (code = playback_end(d->request, code)))

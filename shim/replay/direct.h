@@ -27,6 +27,10 @@ const char *direct_refuses(const struct request *request, const struct idem_answ
  */
 bool direct_deliver(struct request *request, const char *marks, CURLcode *result);
 
+/* Gives the app the HTTP trailers behind the body; also of a transport, whose libcurl has seen none. One that
+ * the app puts off ends the call as a refusal does. */
+CURLcode direct_trailers(const struct request *request);
+
 /* The transfer ends with `code` before a byte came: what getinfo shows is that of a fresh transfer. */
 CURLcode direct_fail(struct request *request, CURLcode code);
 

@@ -3,6 +3,7 @@
  * The header of a direct delivery, as each version of libcurl passes its lines. Versions differ in what they
  * do with lines that come while the app has paused, and in when FAILONERROR ends the transfer.
  */
+#include "shim/replay/direct.h"
 #include "shim/replay/direct_internal.h"
 
 #include "shim/base/http_header.h"
@@ -105,4 +106,24 @@ CURLcode direct_headers(struct delivery *d)
   if (code == CURLE_OK)
     info->passed = info->taken = info->headers.len;
   return code;
+}
+
+/* Since 8.4 they are header lines for CURLOPT_HEADER, too; no version shows them to a debug callback. */
+CURLcode direct_trailers(const struct request *request)
+{
+  struct shadow *shadow = request->shadow;
+  struct info *info = shadow->info;
+  struct idem_span lines = info_record_trailers(span_of_buffer(&info->facts)), line;
+  bool in_body = shadow->slot[SLOT_HEADER] && shadow->lib->version >= 0x080400;
+  while ((line = span_cut_line(&lines)).len) {
+    char *text = (char *)line.data;
+    info->trailed += line.len;
+    size_t taken = in_body ? callback_write(shadow, text, line.len) : line.len;
+    if (taken != line.len)
+      return callback_refused(shadow, false, line.len, taken);
+    taken = callback_header(shadow, text, line.len);
+    if (taken != line.len)
+      return callback_refused(shadow, true, line.len, taken);
+  }
+  return CURLE_OK;
 }

@@ -170,17 +170,6 @@ void playback_find(struct request *request)
   }
 }
 
-CURLcode playback_trailers(const struct request *request)
-{
-  struct idem_span lines = info_record_trailers(span_of_buffer(&request->shadow->info->facts)), line;
-  while ((line = span_cut_line(&lines)).len)
-    if (callback_header(request->shadow, (char *)line.data, line.len) != line.len) {
-      callback_error(request->shadow, "Failed writing header");
-      return CURLE_WRITE_ERROR;
-    }
-  return CURLE_OK;
-}
-
 CURLcode playback_end(struct request *request, CURLcode code)
 {
   const struct ending *ending = &request->tape.ending;

@@ -22,9 +22,6 @@
  * differ. */
 void playback_find(struct request *request);
 
-/* Gives the app the HTTP trailers that were recorded, behind the body: libcurl's own parser has seen none. */
-CURLcode playback_trailers(const struct request *request);
-
 /* Says what the call ends with, for a transfer that has ended with `code`: the recorded code, whose text is
  * put into the app's ERRORBUFFER; or `code`, where a callback of the app has ended it now. */
 CURLcode playback_end(struct request *request, CURLcode code);

@@ -44,9 +44,11 @@
   X(headers_bare_newlines, headers_bare_newlines)                                                            \
   X(headers_continue, headers_continue)                                                                      \
   X(headers_early_hints, headers_early_hints)                                                                \
-  X(headers_trailers, headers_trailers, .way = WAY_LIVE, .option = "", .why = "trailers are not stored")     \
-  X(headers_trailers_after_nothing, headers_trailers_after_nothing, .way = WAY_LIVE, .option = "",           \
-    .why = "trailers are not stored")                                                                        \
+  X(headers_trailers, headers_trailers)                                                                      \
+  X(headers_trailers_after_nothing, headers_trailers_after_nothing)                                          \
+  X(headers_trailers_in_callback, headers_trailers_in_callback)                                              \
+  X(headers_trailers_in_body, headers_trailers_in_body)                                                      \
+  X(headers_trailer_refused, headers_trailer_refused, .settled = true)                                       \
   X(headers_in_pieces, headers_in_pieces)                                                                    \
   X(headers_code_in_callback, headers_code_in_callback)                                                      \
   X(headers_code_in_write, headers_code_in_write)                                                            \
@@ -263,6 +265,7 @@
   X(debug_of_a_call, debug_of_a_call)                                                                        \
   X(debug_of_pieces, debug_of_pieces)                                                                        \
   X(debug_of_chunks, debug_of_chunks, .number = 1)                                                           \
+  X(debug_of_trailers, debug_of_trailers, .number = 1)                                                       \
   X(debug_of_a_redirect, debug_of_a_redirect)                                                                \
   X(debug_without_a_function, debug_without_a_function)                                                      \
   X(debug_turned_off, debug_turned_off)

@@ -163,6 +163,9 @@ void mock_default(struct world *w, const char *script);
 /* Forgets counts, requests, default and keys. */
 void mock_reset(struct world *w);
 
+/* Lays down what /wire/NAME answers (tests/mock/wire.h). */
+void mock_lay(struct world *w, const char *name, const char *response, size_t len);
+
 /* Lets so many pieces of answers go that are held (hold=1). */
 void mock_release(struct world *w, unsigned pieces);
 

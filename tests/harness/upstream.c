@@ -170,6 +170,17 @@ void mock_default(struct world *w, const char *script)
   json_decref(control(w, "POST", "/_mock/default?mock=", script));
 }
 
+void mock_lay(struct world *w, const char *name, const char *response, size_t len)
+{
+  const char *url = world_url(w, world_text(w, "/_mock/wire/%s", name));
+  run_input(w, response, len);
+  struct run r = run_plain(w, "curl", "-sS", "--data-binary", "@-", url, NULL);
+
+  if (r.status)
+    give_up("/_mock/wire/%s: %s", name, r.err);
+  run_release(&r);
+}
+
 const char *mock_header(const json_t *request, const char *name)
 {
   const char *key;

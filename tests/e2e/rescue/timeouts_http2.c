@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rescue over HTTP/2: nginx speaks it in front of the mock. */
+/* Rescue and trailers over HTTP/2: nginx speaks it in front of the mock. */
 #include "tests/harness/suite.h"
 
 #include <arpa/inet.h>
@@ -19,7 +19,8 @@ static const char configuration[] =
     "client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;"
     "server { listen 127.0.0.1:%d ssl http2; ssl_certificate cert.pem; ssl_certificate_key key.pem; location "
     "/ {"
-    "proxy_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:%d; } } }";
+    "proxy_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:%d; } location /trailers/ {"
+    "add_trailer X-Sum abc; add_trailer X-Sum $request_method; proxy_pass http://127.0.0.1:%d/; } } }";
 
 static const char certificate[] = "cd '%s' && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out "
                                   "cert.pem -days 2 -subj /CN=localhost "
@@ -62,7 +63,7 @@ static void set_up(void)
   if (!can)
     return;
   port = free_port();
-  const char *text = world_text(&w, configuration, port, w.port);
+  const char *text = world_text(&w, configuration, port, w.port, w.port);
   world_write(&w, "nginx.conf", text, strlen(text));
   nginx = start_plain(&w, "/usr/sbin/nginx", "-p", w.dir, "-c", world_path(&w, "nginx.conf"), NULL);
   wait_until(answers());
@@ -130,4 +131,26 @@ Test(rescue_h2, a_connection_that_carries_other_calls_is_not_split)
   cr_expect_eq(log_events(&w, "rescue"), 0);
   cr_expect(log_contains(&w, "not rescued: its connection carries other calls"));
   run_release(&run);
+}
+
+/* As headers come, and by the header API. */
+Test(rescue_h2, trailers_come_again)
+{
+  static const char *const ways[] = {"auto", "auto", "transport"};
+  struct run runs[3];
+  url_of("");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off");
+  for (int i = 0; i < 3; i++) {
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", ways[i]);
+    runs[i] = run_shim(&w, "fetch-openssl", "--print-headers", "--print-body", "--header-api", "--body", body,
+                       world_text(&w, "https://127.0.0.1:%d/trailers/v1/chat/completions", port), NULL);
+    expect_success(&runs[i]);
+    cr_expect(strstr(runs[i].out, "HTTP/2 200"), "%s", runs[i].out);
+    cr_expect(strstr(runs[i].out, "api x-sum: POST (2 of 2,"), "%s", runs[i].out);
+    if (i)
+      expect_same_output(&runs[0], &runs[i]);
+  }
+  cr_expect_eq(mock_count(&w).requests, 1);
+  for (int i = 0; i < 3; i++)
+    run_release(&runs[i]);
 }

@@ -179,6 +179,47 @@ Test(streams, the_header_of_an_owner_is_no_piece_of_a_follower_s)
   release_both(&owner, &follower);
 }
 
+/* curl shows them behind the body, and they come also of a stream that is not stored. */
+static void expect_trailers(const char *name, const char *response, size_t len)
+{
+  static const char *const ways[] = {"auto", "transport", "auto"};
+  struct run owner, others[3];
+  mock_lay(&w, name, response, len);
+  const char *url = world_url(&w, world_text(&w, "/wire/%s", name));
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mark=off");
+  owner = start_shim(&w, "curl", "-sSNi", "-d", body, url, NULL);
+  wait_until(has_come(&owner) > 0);
+  for (int i = 0; i < 3; i++) {
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", ways[i]);
+    others[i] = start_shim(&w, "curl", "-sSNi", i == 2 ? "-Z" : "-N", "-d", body, url, NULL);
+  }
+  run_wait(&owner);
+  expect_success(&owner);
+  cr_expect(strstr(owner.out, "[DONE]\n\nX-Sum: abc\r\nX-Sum: d\r\n"), "%s", owner.out);
+  for (int i = 0; i < 3; i++) {
+    run_wait(&others[i]);
+    expect_same_output(&owner, &others[i]);
+    run_release(&others[i]);
+  }
+  run_release(&owner);
+}
+
+#define GAPS                                                                                                 \
+  "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
+#define RESPONSE(event)                                                                                      \
+  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"                 \
+  "A\r\ndata: " event "\n\n\r\n" GAPS "E\r\ndata: [DONE]\n\n\r\n0\r\nX-Sum: abc\r\nX-Sum: d\r\n\r\n"
+
+Test(streams, a_follower_gets_the_trailers)
+{
+  static const char stored[] = RESPONSE("{}"), unstored[] = RESPONSE("12");
+  expect_trailers("stored", stored, sizeof(stored) - 1);
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  expect_trailers("unstored", unstored, sizeof(unstored) - 1);
+  cr_expect_eq(log_events(&w, "not_stored"), 1);
+  cr_expect_eq(log_events(&w, "join"), 6);
+}
+
 /* How it ends. */
 
 Test(streams, a_killed_owner_is_a_broken_connection_for_its_followers)

@@ -6,17 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A body of the wire; a byte is a byte. */
-static void lay(const char *name, const char *response, size_t len)
-{
-  run_input(&w, response, len);
-  struct run r = run_plain(&w, "curl", "-sS", "--data-binary", "@-",
-                           world_url(&w, world_text(&w, "/_mock/wire/%s", name)), NULL);
-  expect_success(&r);
-  run_release(&r);
-}
-
-#define LAY(name, text) lay(name, text, sizeof(text) - 1)
+#define LAY(name, text) mock_lay(&w, name, text, sizeof(text) - 1)
 
 static void lay_all(void)
 {

@@ -47,6 +47,12 @@ void debug_of_chunks(void)
   perform_with("chunks", be_verbose);
 }
 
+void debug_of_trailers(void)
+{
+  serve("trailers", OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: abc\r\n\r\n");
+  perform_with("trailers", be_verbose);
+}
+
 static void verbose_and_following(struct watch *w)
 {
   be_verbose(w);

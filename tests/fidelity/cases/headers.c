@@ -165,15 +165,53 @@ void headers_early_hints(void)
                             "HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n" OK HELLO);
 }
 
+static const char with_trailers[] = OK "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                       "5\r\nhello\r\n0\r\nX-Sum: abc\r\nX-More: 1\r\nX-Sum:  d \r\n\r\n";
+
 void headers_trailers(void)
 {
-  perform_response("trailers", OK "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                  "5\r\nhello\r\n0\r\nX-Sum: abc\r\nX-More: 1\r\n\r\n");
+  perform_response("trailers", with_trailers);
 }
 
 void headers_trailers_after_nothing(void)
 {
   perform_response("trailers0", OK "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: abc\r\n\r\n");
+}
+
+static void ask_for_trailers(struct watch *w, int call)
+{
+  say(w->out, "in header %d", call);
+  say_headers(w, CURLH_TRAILER, -1);
+}
+
+static void ask_in_trailers(struct watch *w)
+{
+  w->in_header = ask_for_trailers;
+  watch_progress(w);
+}
+
+void headers_trailers_in_callback(void)
+{
+  serve("asked", with_trailers);
+  perform_and_ask("asked", ask_in_trailers);
+}
+
+void headers_trailers_in_body(void)
+{
+  serve("inbody", with_trailers);
+  perform_and_ask("inbody", headers_in_body_too);
+}
+
+/* The seventh line is the first trailer. */
+static void refuse_trailer(struct watch *w)
+{
+  w->header = (struct verdict){7, 1};
+}
+
+void headers_trailer_refused(void)
+{
+  serve("refused", with_trailers);
+  perform_with("refused", refuse_trailer);
 }
 
 void headers_in_pieces(void)
