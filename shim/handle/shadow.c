@@ -391,8 +391,10 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     note_special(shadow, option, value);
     shadow->matched = shadow->matched && shadow->request == request && shadow->no_body == no_body;
     break;
-  case OPTION_UNKNOWN:
-    if (value)
+  case OPTION_UNKNOWN: /* 0 and NULL are taken for its default */
+    if (number < NEWER)
+      set_need(shadow, number, value != 0);
+    else if (value)
       set_unknown(shadow, number);
     break;
   }

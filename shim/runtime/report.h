@@ -42,7 +42,7 @@ void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_line_to_stderr(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What is said once for a rule and process. */
-enum once { ONCE_NOT_STORED, ONCE_STATEFUL, ONCE_NO_STORE, ONCE_NO_CACHE, ONCE_SSL_CTX };
+enum once { ONCE_NOT_STORED, ONCE_STATEFUL, ONCE_NO_STORE, ONCE_NO_CACHE, ONCE_SSL_CTX, ONCE_NEWER };
 
 /* True for the first who asks. */
 bool report_first(const struct idem_rule *rule, enum once what);

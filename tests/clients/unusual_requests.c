@@ -202,6 +202,16 @@ static void tls_user(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TLSAUTH_USERNAME, reader->text);
 }
 
+/* An option that only failing_add.so has: what each digit says. */
+static void newer_option(CURL *handle, struct reader *reader)
+{
+  CURLoption newer = (CURLoption)345;
+
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
+  for (const char *digit = reader->text; *digit; digit++)
+    curl_easy_setopt(handle, newer, (long)(*digit - '0'));
+}
+
 static void protocols_all(CURL *handle, struct reader *reader)
 {
   (void)reader;
@@ -245,6 +255,7 @@ static const struct {
     {"no-rewind", no_rewind},
     {"engine-cookie", engine_cookie},
     {"tls-user", tls_user},
+    {"newer-option", newer_option},
     {"protocols-all", protocols_all},
     {"protocols-without-http", protocols_without_http},
     {"protocols-listed", protocols_listed},

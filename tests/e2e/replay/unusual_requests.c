@@ -114,6 +114,30 @@ Test(odd_requests, a_difference_that_is_set_late_makes_another_operation)
   expect_two_operations("tls-user");
 }
 
+/* Of an option that is newer than we are nothing is known but that 0 is its default. */
+Test(odd_requests, a_newer_option_is_live_while_it_is_set)
+{
+  static const struct {
+    const char *set;
+    int bypasses, requests;
+  } steps[] = {{"", 0, 1}, {"0", 0, 1}, {"1", 1, 2}, {"1", 2, 3}, {"10", 2, 3}};
+  const char *preload =
+      world_text(&w, "LD_PRELOAD=\"$LD_PRELOAD %s/tests/failing_add.so\" exec \"$@\"", w.build);
+  world_env(&w, "IDEMSHIM_HOOK_DL", "off");
+  for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+    bool said = strcmp(steps[i].set, "1") == 0;
+    struct run r =
+        run_shim(&w, "sh", "-c", preload, "sh", world_text(&w, "%s/tests/unusual_requests", w.build),
+                 "newer-option", world_url(&w, target), steps[i].set, NULL);
+    cr_expect(strstr(r.out, "rc=0 status=200"), "%s%s", r.out, r.err);
+    cr_expect_eq(strstr(r.err, "is not stored: option 345 is newer than this idemshim") != NULL, said, "%s",
+                 r.err);
+    cr_expect_eq(log_events(&w, "bypass"), steps[i].bypasses, "%s", steps[i].set);
+    cr_expect_eq(mock_count(&w).requests, steps[i].requests, "%s", steps[i].set);
+    run_release(&r);
+  }
+}
+
 Test(odd_requests, a_cookie_file_may_say_who_asks)
 {
   struct run other;
