@@ -65,6 +65,7 @@ static const struct info_row info_rows[INFO_LIMIT] = {
   ROW(SPEED_UPLOAD) = {SOURCE_UPLOAD_SPEED, 0, WHEN_FIXED, CURLINFO_SPEED_UPLOAD_T & CURLINFO_MASK},
   ROW(QUEUE_TIME_T) = {SOURCE_NO_TIME, 0, WHEN_FIXED, CURLINFO_QUEUE_TIME_T & CURLINFO_MASK},
   ROW(POSTTRANSFER_TIME_T) = {SOURCE_NO_TIME, 0, WHEN_FIXED, CURLINFO_POSTTRANSFER_TIME_T & CURLINFO_MASK},
+  ROW(SIZE_DELIVERED) = {.source = SOURCE_NUMBER},
   ROW(EFFECTIVE_URL) = {.source = SOURCE_URL},
   ROW(LASTSOCKET) = {.source = SOURCE_NO_SOCKET},
   ROW(ACTIVESOCKET) = {.source = SOURCE_NO_SOCKET},
@@ -246,6 +247,8 @@ static int64_t fact_number(const struct shadow *shadow, CURLINFO info)
   unsigned number = NUMBER_OF(info);
   if (number == NUMBER_OF(CURLINFO_SIZE_DOWNLOAD) && shadow->replayed == REPLAYED_DIRECT)
     return replay->downloaded;
+  if (number == NUMBER_OF(CURLINFO_SIZE_DELIVERED))
+    return replay->delivered;
   int64_t unset = info_rows[number].unset, value = info_number(replay, info, unset);
   if (!knows(shadow, number)) {
     /* Since 8.10 no port is no longer port 0. */

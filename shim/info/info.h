@@ -34,6 +34,7 @@ struct info {
   size_t trailed;                              /* how much of the trailers it has been given */
   int64_t started_us, first_byte_us, ended_us; /* CLOCK_MONOTONIC */
   int64_t downloaded;                          /* bytes of the network that direct delivery has got to */
+  int64_t delivered;                           /* what the write callback has taken */
   int64_t uncounted;              /* bytes that libcurl has counted in a transport, and would not have live */
   struct curl_certinfo *certinfo; /* made when it is first asked */
   struct header_index *index;     /* of the header API, made when it is first asked */

@@ -97,8 +97,10 @@ CURLcode direct_write(struct delivery *d, char *data, size_t len)
     if (code)
       return code;
     size_t taken = callback_write(d->shadow, data, len);
-    if (taken == len)
+    if (taken == len) {
+      d->info->delivered += (int64_t)len;
       return CURLE_OK;
+    }
     if (taken != CURL_WRITEFUNC_PAUSE)
       return callback_refused(d->shadow, false, len, taken);
     count_body(d);

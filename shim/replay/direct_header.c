@@ -121,6 +121,7 @@ CURLcode direct_trailers(const struct request *request)
     size_t taken = in_body ? callback_write(shadow, text, line.len) : line.len;
     if (taken != line.len)
       return callback_refused(shadow, false, line.len, taken);
+    info->delivered += in_body ? (int64_t)taken : 0;
     taken = callback_header(shadow, text, line.len);
     if (taken != line.len)
       return callback_refused(shadow, true, line.len, taken);

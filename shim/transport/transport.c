@@ -120,6 +120,8 @@ static size_t write_header(struct transport *t, char *line, size_t len)
   size_t taken = callback_write(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->write = before;
+  if (taken == lines.len)
+    t->info->delivered += (int64_t)taken;
   return verdict(t, false, taken, lines.len, len);
 }
 
@@ -138,6 +140,8 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   t->put_off = taken == CURL_WRITEFUNC_PAUSE;
   if (taken == len || t->put_off)
     t->info->uncounted = 0;
+  if (taken == len)
+    t->info->delivered += (int64_t)len;
   feeder_feed(t);
   return taken;
 }

@@ -2,6 +2,7 @@
 /*
  * fidelity NAME HTTP-URL [HTTPS-URL]
  * fidelity --libcurl                   the number of the libcurl's version
+ * fidelity --infos                     the infos of curl.h that infos.c does not compare
  *
  * Performs a scenario against the mock server and prints everything that an app can observe: callbacks with
  * their sizes and bytes, results, error texts, infos, headers, cookies. What differs from one run to the next
@@ -147,8 +148,9 @@ void watch_set(struct watch *w, const char *option, CURLcode code);
 
 /* Asking. */
 
-void say_infos(struct watch *w);                                 /* all of them */
-void say_info(struct watch *w, CURLINFO info);                   /* one */
+void say_infos(struct watch *w);               /* all of them */
+void say_info(struct watch *w, CURLINFO info); /* one */
+void print_unknown_infos(void);
 void say_headers(struct watch *w, unsigned origin, int request); /* curl_easy_nextheader over all */
 void say_header(struct watch *w, const char *name, size_t index, unsigned origin, int request);
 void say_list(FILE *out, const char *title, const struct curl_slist *list);

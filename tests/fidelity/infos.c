@@ -68,6 +68,7 @@ static const struct info {
     {"EARLYDATA_SENT_T", OFF_T_INFO(68), SAME},
     {"HTTPAUTH_USED", LONG_INFO(69), SAME},
     {"PROXYAUTH_USED", LONG_INFO(70), SAME},
+    {"SIZE_DELIVERED", OFF_T_INFO(71), SAME},
     I(TOTAL_TIME, SOME),
     I(TOTAL_TIME_T, SOME),
     I(STARTTRANSFER_TIME, SOME),
@@ -170,6 +171,24 @@ void say_infos(struct watch *w)
   say_list(w->out, "engines", engines);
   curl_slist_free_all(engines);
   say_cookies(w);
+}
+
+void print_unknown_infos(void)
+{
+  /* What the suite compares in another way, or only a connection has. */
+  static const CURLINFO elsewhere[] = {CURLINFO_HEADER_SIZE, CURLINFO_SSL_ENGINES, CURLINFO_COOKIELIST,
+                                       CURLINFO_CERTINFO,    CURLINFO_TLS_SESSION, CURLINFO_TLS_SSL_PTR};
+
+  for (unsigned number = 1; number <= CURLINFO_LASTONE; number++) {
+    bool known = false;
+
+    for (size_t i = 0; i < sizeof infos / sizeof *infos; i++)
+      known |= (infos[i].info & CURLINFO_MASK) == number;
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+      known |= (elsewhere[i] & CURLINFO_MASK) == number;
+    if (!known)
+      printf("info %u\n", number);
+  }
 }
 
 void say_info(struct watch *w, CURLINFO wanted)

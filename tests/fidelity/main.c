@@ -18,18 +18,23 @@ static void (*const functions[])(void) = {
 
 const struct scenario *scenario;
 
-static int print_version(void)
+static bool tells(const char *what)
 {
-  printf("%u\n", curl_version_info(CURLVERSION_NOW)->version_num);
-  return 0;
+  if (!strcmp(what, "--libcurl"))
+    printf("%u\n", curl_version_info(CURLVERSION_NOW)->version_num);
+  else if (!strcmp(what, "--infos"))
+    print_unknown_infos();
+  else
+    return false;
+  return true;
 }
 
 int main(int argc, char **argv)
 {
   size_t i = 0, count = sizeof rows / sizeof *rows;
 
-  if (argc == 2 && !strcmp(argv[1], "--libcurl"))
-    return print_version();
+  if (argc == 2 && tells(argv[1]))
+    return 0;
   while (argc > 2 && i < count && strcmp(rows[i].name, argv[1]) != 0)
     i++;
   if (argc < 3 || i == count) {

@@ -198,6 +198,16 @@ Test(fidelity, what_takes_another_way_says_why)
     cr_expect(scenarios[i].way == WAY_USUAL || scenarios[i].why, "%s", scenarios[i].name);
 }
 
+/* A new curl.h may have one that a replay would tell from an old transfer. */
+Test(fidelity, each_info_of_curl_h_is_compared, .init = open_world, .fini = close_world)
+{
+  struct run run = run_plain(&w, "fidelity", "--infos", NULL);
+
+  expect_success(&run);
+  cr_expect_str_empty(run.out, "tests/fidelity/infos.c and shim/info/ lack:\n%s", run.out);
+  run_release(&run);
+}
+
 /* criterion hands a copy of the parameter to another process: a number survives that. */
 static size_t chosen[COUNT];
 
