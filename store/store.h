@@ -427,6 +427,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(evicted, "answers removed to make room")                                                                 \
   X(header_drift, "calls whose content has an answer under other headers")                                   \
   X(damaged, "answers found damaged")                                                                        \
+  X(resent_by_libcurl, "requests that libcurl itself sent again, on another connection")                     \
   X(lines_dropped, "lines for stderr that had no room there, or no stderr any more")                         \
   X(bytes_saved, "bytes of answers replayed")                                                                \
   X(ms_saved, "milliseconds that the replayed calls took when they were live")                               \

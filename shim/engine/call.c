@@ -305,7 +305,7 @@ static CURLcode finish(struct call *call, CURLcode code)
   bool owner = call_is_owner(call);
   switch (call->state) {
   case CALL_LIVE:
-    live_end(&call->live, code);
+    code = live_end(&call->live, code);
     if (owner)
       end_ownership(call);
     break;

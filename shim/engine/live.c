@@ -5,7 +5,6 @@
 #include "shim/base/span.h"
 #include "shim/handle/overrides.h"
 #include "shim/info/info.h"
-#include "shim/live/prerequest.h"
 #include "shim/live/tee.h"
 #include "shim/live/upstream_key.h"
 #include "shim/rescue/at_exit.h"
@@ -226,7 +225,7 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->publish = (struct stream_publish){.request = NULL};
   live->judge = NULL;
   if (kind == LIVE_OWNED) {
-    prerequest_attach(&live->tee);
+    prerequest_attach(&live->prerequest, &live->tee);
     stream_publish_begin(&live->publish, &live->tee, live->started_us);
     live->judging = (struct tee_listener){.self = live, .chunk = on_chunk};
     tee_listen(&live->tee, &live->judging);
@@ -272,8 +271,10 @@ static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
   process_copy_leave(0);
 }
 
-void live_end(struct live *live, CURLcode code)
+CURLcode live_end(struct live *live, CURLcode code)
 {
+  if (live->kind == LIVE_OWNED)
+    code = prerequest_code(&live->prerequest, code);
   if (rescue_is_copy(&live->rescue))
     end_copy(live, code);
   take_back(live);
@@ -289,6 +290,7 @@ void live_end(struct live *live, CURLcode code)
     end_claim(live, code);
   if (live->teed)
     tee_release(&live->tee);
+  return code;
 }
 
 /* A callback that is running goes on with what is ours, and finds that nothing is wanted of it. */

@@ -4,7 +4,7 @@
  *
  *     live_begin(&live, &request, LIVE_OWNED);
  *     code = real->easy_perform(shadow->handle);      // or libcurl's multi does
- *     live_end(&live, code);                          // commits, and ends the claim
+ *     code = live_end(&live, code);                   // commits, and ends the claim
  *
  * Between the two ends the handle has our callbacks in front of the app's (tee.h), the upstream key among its headers,
  * and whatever a rescue needs; all of it is in the ledger of overrides and off again at the end. An answer is committed
@@ -16,6 +16,7 @@
 #ifndef IDEMSHIM_SHIM_LIVE_H
 #define IDEMSHIM_SHIM_LIVE_H
 
+#include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
 #include "shim/live/tee.h"
 #include "shim/live/upstream_key.h"
@@ -33,6 +34,7 @@ struct live {
   struct request *request;
   enum live_kind kind;
   struct tee tee;
+  struct prerequest prerequest; /* OWNED */
   struct rescue rescue;
   struct inflight inflight; /* OWNED, from the verdict on */
   struct stream_publish publish;
@@ -47,8 +49,9 @@ struct live {
 /* Announces it, puts what is ours on the handle. The state of the shadow is LIVE from here on. */
 void live_begin(struct live *live, struct request *request, enum live_kind kind);
 
-/* Puts back what the app has set, judges and commits what came, tells the tape and ends the claim. */
-void live_end(struct live *live, CURLcode code);
+/* Puts back what the app has set, judges and commits what came, tells the tape and ends the claim. Returns
+ * what the app is told. */
+CURLcode live_end(struct live *live, CURLcode code);
 
 /* The same for a transfer that the app gives up before its end: nothing is kept, and what has been sent is in doubt. A
  * callback of it may be running still. */

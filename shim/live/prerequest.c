@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/live/prerequest.h"
 
+#include "shim/handle/callbacks.h"
 #include "shim/handle/overrides.h"
 #include "shim/runtime/report.h"
 
@@ -23,36 +24,89 @@ static bool may_go_out(struct request *request)
   return request->rule->indoubt != IDEM_INDOUBT_FAIL;
 }
 
+/* A request of which nothing was sent, on a connection that was dead already, is sent for the first time. */
+static bool may_go_again(struct prerequest *prerequest)
+{
+  struct request *request = prerequest->tee->request;
+  if (!prerequest->unanswered ||
+      shadow_info_long(request->shadow, CURLINFO_REQUEST_SIZE) <= prerequest->bytes)
+    return true;
+  /* libcurl repeats what went out on a new connection only if HTTP/2 says that nothing has been done. */
+  bool unprocessed = !prerequest->reused;
+  prerequest->refused = !unprocessed && request->rule->indoubt == IDEM_INDOUBT_FAIL;
+  if (prerequest->refused) {
+    request_event(request, "in_doubt", "its connection was reset; libcurl would send it again, and may not",
+                  0, -1);
+    return false;
+  }
+  report_count(IDEM_COUNTER_resent_by_libcurl);
+  request_event(request, "resent_by_libcurl",
+                unprocessed ? "upstream has not processed it, says HTTP/2"
+                            : "its connection ended without an answer; sent again with the same upstream key",
+                0, -1);
+  return true;
+}
+
+static void note_that_it_goes(struct prerequest *prerequest)
+{
+  const struct shadow *shadow = prerequest->tee->shadow;
+  long connections = shadow_info_long(shadow, CURLINFO_NUM_CONNECTS);
+  prerequest->reused = connections == prerequest->connections;
+  prerequest->connections = connections;
+  prerequest->bytes = shadow_info_long(shadow, CURLINFO_REQUEST_SIZE);
+  prerequest->unanswered = true;
+}
+
 static int on_prereq(void *user, char *to, char *from, int to_port, int from_port)
 {
-  const struct tee *tee = user;
+  struct prerequest *prerequest = user;
+  const struct tee *tee = prerequest->tee;
   struct request *request = tee->request;
   const struct shadow *shadow = request->shadow;
   curl_prereq_callback app = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
-  if (!may_go_out(request))
+  if (!may_go_again(prerequest) || !may_go_out(request))
     return CURL_PREREQFUNC_ABORT;
+  note_that_it_goes(prerequest);
   request->announced = true;
   tee_about_to_send(tee);
   void *data = (void *)shadow_value(shadow, CURLOPT_PREREQDATA);
-  return app ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
+  return app && !tee->app_gone ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
 }
 
-void prerequest_attach(struct tee *tee)
+/* What a proxy answers to CONNECT comes on a connection of which nothing has been told yet. */
+static void on_status(void *self, int status)
+{
+  struct prerequest *prerequest = self;
+  (void)status;
+  if (shadow_info_long(prerequest->tee->shadow, CURLINFO_NUM_CONNECTS) == prerequest->connections)
+    prerequest->unanswered = false;
+}
+
+void prerequest_attach(struct prerequest *prerequest, struct tee *tee)
 {
   struct request *request = tee->request;
   request->announced = !request->op.defers;
+  *prerequest = (struct prerequest){.tee = tee, .listener = {.self = prerequest, .status = on_status}};
+  if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
+    override_set(request->shadow, CURLOPT_FRESH_CONNECT, 1);
   if (!request->op.defers)
     return;
+  tee_listen(tee, &prerequest->listener);
   override_set(request->shadow, CURLOPT_PREREQFUNCTION, on_prereq);
-  override_set(request->shadow, CURLOPT_PREREQDATA, tee);
+  override_set(request->shadow, CURLOPT_PREREQDATA, prerequest);
+}
+
+CURLcode prerequest_code(const struct prerequest *prerequest, CURLcode code)
+{
+  if (!prerequest->refused || code != CURLE_ABORTED_BY_CALLBACK)
+    return code;
+  callback_error(prerequest->tee->shadow, "Recv failure: Connection reset by peer");
+  return CURLE_RECV_ERROR;
 }
 
 bool prerequest_is_past(const struct request *request)
 {
-  long size = 0;
-  const struct shadow *shadow = request->shadow;
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_REQUEST_SIZE, &size);
-  return request->announced && size > 0;
+  return request->announced && shadow_info_long(request->shadow, CURLINFO_REQUEST_SIZE) > 0;
 }
 
 bool prerequest_outcome_unknown(const struct request *request, CURLcode code)

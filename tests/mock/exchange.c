@@ -54,6 +54,7 @@ void exchange_arrived(struct exchange *exchange, struct MHD_Connection *connecti
   MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, headers);
   exchange->serial = ledger_arrived(
       json_pack("{ssssso}", "method", method, "path", exchange->target, "headers", headers), fresh && *fresh);
+  exchange->reused = fresh && !*fresh;
   if (fresh)
     *fresh = false;
 }
@@ -224,7 +225,7 @@ enum MHD_Result exchange_answer(struct exchange *exchange, struct MHD_Connection
     send_early_hints(connection, play->socket);
   if (play->script.latency_ms && !pause_ms(play->script.latency_ms))
     return MHD_NO;
-  if (play->script.reset == RESET_HEADERS) {
+  if (play->script.reset == RESET_HEADERS || (play->script.reset == RESET_REUSED && exchange->reused)) {
     play_reset(play->socket);
     return MHD_NO;
   }

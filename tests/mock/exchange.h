@@ -15,6 +15,7 @@ struct exchange {
   char *target; /* as in the request line */
   bool arrived; /* the header is here */
   bool control;
+  bool reused; /* the connection has carried an API request before */
   uint64_t serial;
   char *body;
   size_t body_len;

@@ -126,6 +126,6 @@ bool play_is_whole(const struct play *play)
 {
   const struct script *script = &play->script;
 
-  return play->answer->status / 100 == 2 && !script->truncate && script->reset == RESET_NEVER &&
+  return play->answer->status / 100 == 2 && !script->truncate && script->reset != RESET_BODY &&
          !(script->error_event && play->answer->stream);
 }

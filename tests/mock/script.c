@@ -12,7 +12,7 @@ struct field {
   const char *name;
   enum kind kind;
   size_t at;            /* offset in struct script */
-  const char *words[2]; /* WORD: what is allowed; the first is stored as 1 */
+  const char *words[3]; /* WORD: what is allowed; the first is stored as 1 */
   size_t size;          /* TEXT */
 };
 
@@ -20,7 +20,7 @@ static const struct field fields[] = {
     {"latency_ms", NUMBER, offsetof(struct script, latency_ms), {NULL}, 0},
     {"status", STATUS, offsetof(struct script, status), {NULL}, 0},
     {"fail_first", FAILURES, offsetof(struct script, fail_count), {NULL}, 0},
-    {"reset", WORD, offsetof(struct script, reset), {"headers", "body"}, 0},
+    {"reset", WORD, offsetof(struct script, reset), {"headers", "body", "reused"}, 0},
     {"stall_ms", NUMBER, offsetof(struct script, stall_ms), {NULL}, 0},
     {"truncate", NUMBER, offsetof(struct script, truncate), {NULL}, 0},
     {"error_event", NUMBER, offsetof(struct script, error_event), {NULL}, 0},
@@ -79,7 +79,7 @@ static bool failures(const char *text, struct script *script)
 
 static bool word(const struct field *field, const char *text, uint64_t *out)
 {
-  for (size_t i = 0; i < 2 && field->words[i]; i++) {
+  for (size_t i = 0; i < 3 && field->words[i]; i++) {
     if (!strcmp(field->words[i], text)) {
       *out = i + 1;
       return true;

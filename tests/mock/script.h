@@ -9,7 +9,9 @@
  *   latency_ms=N       wait before the header
  *   status=N           fail with N (300-599) in the provider's own error shape; 429, 503 with Retry-After
  *   fail_first=N:S     the first N calls with this path and body fail with status S
- *   reset=headers|body TCP RST instead of the header, or after half of the body
+ *   reset=headers|body|reused
+ *                      TCP RST instead of the header, or after half of the body; reused: instead of the header
+ *                      if the connection has carried a request before
  *   stall_ms=N         wait in the middle of the body
  *   truncate=1|2       1: a stream ends well, but without what ends it: the last finish_reason, and its marker;
  *                      2 (or no stream): it stops half way, its framing unfinished
@@ -36,7 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum script_reset { RESET_NEVER, RESET_HEADERS, RESET_BODY };
+enum script_reset { RESET_NEVER, RESET_HEADERS, RESET_BODY, RESET_REUSED };
 
 struct script {
   uint64_t latency_ms, status, stall_ms, truncate, error_event, size, events, chunk, chunk_delay_ms, cookie;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGKILL of a call's owner and of its finisher at random moments. IDEM_MOMENTS says at how many (12). */
+/* SIGKILL of a call's owner and of its finisher at random moments. IDEM_MOMENTS says at how many (12). One call in
+ * ten is made on a connection that has been used before and is reset when the request has been read, so that libcurl
+ * sends it again by itself. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -17,6 +19,7 @@ static unsigned seed;
 static void set_up(void)
 {
   open_world();
+  mock_default(&w, "reset=reused");
   seed = (unsigned)time(NULL) ^ (unsigned)getpid();
 }
 
@@ -54,11 +57,24 @@ static void kill_finishers(void)
     fclose(children);
 }
 
+/* The program that makes the call, and how many other calls such programs have made before it. */
+static int warmed;
+
+static struct run start_owner(const char *url, const char *body, int i)
+{
+  if (i % 10 != 2)
+    return start_shim(&w, "curl", "-sS", "--max-time", "0.1", "-d", body, url, NULL);
+  warmed++;
+  return start_shim(&w, "curl", "-sS", "-d", world_text(&w, "{\"warm\":%d}", i),
+                    world_url(&w, "/v1/chat/completions"), "--next", "-sS", "--max-time", "0.1", "-d", body,
+                    url, NULL);
+}
+
 /* One call that times out after 100 ms and would be answered after 200 ms. Owner, finisher or both are killed
  * on the way. */
-static void disturb(const char *url, const char *body)
+static void disturb(const char *url, const char *body, int i)
 {
-  struct run owner = start_shim(&w, "curl", "-sS", "--max-time", "0.1", "-d", body, url, NULL);
+  struct run owner = start_owner(url, body, i);
   int victim = rand_r(&seed) % 3;
   pass_ms(rand_r(&seed) % 230);
   if (victim != 1)
@@ -116,16 +132,18 @@ Test(rescue_kill, no_moment_tears_an_answer_or_holds_a_key)
     if (i == 0)
       leave_alone(url, body);
     else
-      disturb(url, body);
+      disturb(url, body, i);
     expect_answer(url, body);
   }
   wait_until(world_orphans(&w) == 0);
   struct mock_counts counts = mock_count(&w);
   int doubts = log_events(&w, "in_doubt");
-  cr_log_info("%d moments (seed %u): %ld requests, %d in doubt, %d rescued", count, seed, counts.requests,
-              doubts, log_events(&w, "rescued"));
-  cr_expect_leq(counts.requests, count + doubts);
-  cr_expect_eq(counts.work, count, "work was done %ld times for %d keys", counts.work, count);
+  int resends = log_events(&w, "resent_by_libcurl"), calls = count + warmed;
+  cr_log_info("%d moments (seed %u): %ld requests, %d in doubt, %d sent again by libcurl, %d rescued", count,
+              seed, counts.requests, doubts, resends, log_events(&w, "rescued"));
+  cr_expect_leq(counts.requests, calls + doubts + resends);
+  cr_expect_leq(counts.work, calls, "work was done %ld times for %d keys", counts.work, calls);
+  cr_expect_geq(counts.work, count);
 }
 
 Test(rescue_kill, at_most_once_means_that_at_every_moment)
@@ -141,7 +159,7 @@ Test(rescue_kill, at_most_once_means_that_at_every_moment)
     else if (i == 1)
       kill_all(url, body);
     else
-      disturb(url, body);
+      disturb(url, body, i);
     struct run run = run_shim(&w, "curl", "-sSN", "-d", body, url, NULL);
     expect_success(&run);
     bool is_refused = strstr(run.out, "The outcome of an earlier request is unknown") != NULL;
@@ -150,7 +168,7 @@ Test(rescue_kill, at_most_once_means_that_at_every_moment)
     cr_expect(i != 0 || !is_refused, "what was rescued is refused");
     cr_expect(i != 1 || is_refused, "what was sent, and killed, is sent again");
     run_release(&run);
-    cr_expect_leq(mock_count(&w).requests, i + 1);
+    cr_expect_leq(mock_count(&w).requests, i + 1 + warmed);
   }
   cr_log_info("%d moments: %d refused, %d rescued", count, refused, log_events(&w, "rescued"));
 }
