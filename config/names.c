@@ -33,6 +33,11 @@ static const struct entry headers[] = {
     NAME("x-auth", KNOWN),
     NAME("x-goog-api-key", KNOWN),
     NAME("x-goog-iam-authority-selector", CREDENTIAL),
+    /* What an answer hands out. */
+    NAME("authentication-info", KNOWN),
+    NAME("proxy-authentication-info", KNOWN),
+    NAME("set-cookie", KNOWN),
+    NAME("set-cookie2", KNOWN),
     /* Kept by nobody, and no sign of who asks. */
     NAME("proxy-authorization", SECRET),
     NAME("x-csrf-token", SECRET),

@@ -29,7 +29,7 @@ enum idem_name {
 /* Is it a credential, whatever is done with it? */
 #define IDEM_NAME_IS_SECRET(what) ((what) >= IDEM_NAME_KNOWN)
 
-/* What a header is by its name. */
+/* What a header of a request or of an answer is by its name. */
 enum idem_name idem_name_of_header(const char *name, size_t len);
 
 /* Of a name with %XX escapes: PLAIN or CREDENTIAL. */

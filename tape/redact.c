@@ -6,6 +6,7 @@
  */
 #include "tape/redact.h"
 
+#include "config/names.h"
 #include "store/json/json_pointer.h"
 #include "store/judge/event_stream.h"
 #include "store/key/key.h"
@@ -102,7 +103,6 @@ static void cover_cookie(char *line, size_t len)
 /* Bytes are covered in place, and keep their length, since the app's callbacks get them back. */
 void tape_redact_response(char *headers, size_t len)
 {
-  static const char *const whole[] = {"Set-Cookie2", "Authentication-Info", "Proxy-Authentication-Info"};
   struct idem_span rest = {headers, len}, line;
   while (event_stream_line(&rest, &line)) {
     const char *colon = memchr(line.data, ':', line.len);
@@ -112,9 +112,8 @@ void tape_redact_response(char *headers, size_t len)
     char *place = headers + (line.data - headers);
     if (is_named(name, "Set-Cookie"))
       cover_cookie(place, line.len);
-    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
-      if (is_named(name, whole[i]))
-        cover(place + name.len + 1, line.len - name.len - 1);
+    else if (IDEM_NAME_IS_SECRET(idem_name_of_header(name.data, name.len)))
+      cover(place + name.len + 1, line.len - name.len - 1);
   }
 }
 

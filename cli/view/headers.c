@@ -5,24 +5,18 @@
 
 #include "cli/output/json.h"
 #include "cli/output/text.h"
+#include "config/names.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-/* Response headers that hand the app a secret. */
-static const char *const secret_headers[] = {"Set-Cookie", "Set-Cookie2", "Authentication-Info",
-                                             "Proxy-Authentication-Info"};
 
 /* How much of a line may be shown: all of it, or up to the colon. */
 static size_t shown(const char *line, size_t len, bool raw)
 {
   const char *colon = memchr(line, ':', len);
   size_t name = colon ? (size_t)(colon - line) : 0;
-  for (size_t i = 0; colon && !raw && i < sizeof(secret_headers) / sizeof(secret_headers[0]); i++)
-    if (strlen(secret_headers[i]) == name && strncasecmp(line, secret_headers[i], name) == 0)
-      return name + 1;
-  return len;
+  bool secret = !raw && IDEM_NAME_IS_SECRET(idem_name_of_header(line, name));
+  return secret ? name + 1 : len;
 }
 
 /* Line by line, whatever ends the lines: LF alone is seen in the wild. */

@@ -73,6 +73,16 @@ Test(tape_redact, cookies_of_the_answer_with_their_length)
                                        "Set-Cookie: a=*; Secure\r\nX-Cookie: kept\r\n\r\n");
 }
 
+Test(tape_redact, headers_of_the_answer_that_hand_out_a_credential)
+{
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.outcome.headers = SPAN("HTTP/1.1 200 OK\r\nX-Auth-Token: 0123456789abcdef\r\nX-Keyboard: us\r\n"
+                                  "authentication-info: 0123456789\r\nx-limit-tokens: 9\r\n\r\n");
+  is(kept(&exchange)->outcome.headers,
+     "HTTP/1.1 200 OK\r\nX-Auth-Token:[redacted]*******\r\nX-Keyboard: us\r\n"
+     "authentication-info:[redacted]*\r\nx-limit-tokens: 9\r\n\r\n");
+}
+
 Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
 {
   struct idem_span credential = SPAN("someuser:test-credential-beta");
