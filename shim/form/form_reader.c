@@ -95,9 +95,9 @@ static const char *read_more(struct form_reader *reader)
   reader->begun = true;
   size_t count = room ? reader->read_app(into, 1, room, reader->arg) : 0;
   if (count > room) {
-    /* One that pauses is asked again when there is a transfer that can pause. */
-    if (count != CURL_READFUNC_PAUSE)
-      reader->verdict = count == CURL_READFUNC_ABORT ? count : READ_FAILED;
+    bool known = count == CURL_READFUNC_ABORT || count == CURL_READFUNC_PAUSE;
+    reader->verdict = known ? count : READ_FAILED;
+    reader->resumed_before = *reader->resumed;
     return "a form's reader paused or gave up";
   }
   reader->read.len += count;
@@ -106,10 +106,11 @@ static const char *read_more(struct form_reader *reader)
 }
 
 /* Reads until the reader ends, or has gone over the limit: its bytes are kept in any case, for libcurl. */
-const char *form_reader_open(struct form_reader *reader, uint64_t limit)
+const char *form_reader_open(struct form_reader *reader, uint64_t limit, const uint8_t *resumed)
 {
   const char *reason = NULL;
   reader->open = true;
+  reader->resumed = resumed;
   reader->verdict = 0;
   if (reader->shared)
     return "a form's reader that copied handles share";
@@ -126,6 +127,7 @@ const char *form_reader_open(struct form_reader *reader, uint64_t limit)
 void form_reader_close(struct form_reader *reader)
 {
   reader->open = false;
+  reader->resumed = NULL;
   if (reader->at > 0)
     forget_read(reader);
 }
@@ -146,6 +148,9 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
     return 0;
   size_t verdict = reader->verdict;
   reader->verdict = 0;
+  /* A pause that the app has ended since, or that belongs to a call which is over, would be ended by nobody. */
+  if (verdict == CURL_READFUNC_PAUSE && (!reader->open || *reader->resumed != reader->resumed_before))
+    verdict = 0;
   if (verdict)
     return verdict;
   reader->begun = true;

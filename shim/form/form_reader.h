@@ -6,7 +6,7 @@
  * So libcurl is given our callbacks: it gets what was read ahead, then what the app's reader goes on to say.
  * The app's reader is never asked for the same bytes twice, unless it can be rewound.
  *
- *     const char *reason = form_reader_open(reader, limit);   // reads ahead; NULL: reader->read has it all
+ *     const char *reason = form_reader_open(reader, limit, &resumed);   // reads ahead; NULL: reader->read has it all
  *     ... libcurl reads, or an answer is replayed ...
  *     form_reader_close(reader);
  *
@@ -32,12 +32,14 @@ struct form_reader {
   _Atomic unsigned refs; /* descriptions, libcurl's parts, and calls that have read ahead */
   _Atomic bool shared;   /* by a copied handle: nobody knows which one has read how much */
 
-  struct buffer read; /* what was read ahead */
-  size_t at;          /* how much of it libcurl has had */
-  size_t verdict;     /* what the app's reader returned instead of bytes, or 0 */
-  bool begun;         /* the app's reader was called since its beginning */
-  bool kept;          /* `read` is from the beginning */
-  bool whole;         /* ... and to the end */
+  struct buffer read;     /* what was read ahead */
+  size_t at;              /* how much of it libcurl has had */
+  size_t verdict;         /* what the app's reader returned instead of bytes, or 0 */
+  const uint8_t *resumed; /* how often the app has let its readers go on, while it is open */
+  uint8_t resumed_before; /* that, when the reader paused */
+  bool begun;             /* the app's reader was called since its beginning */
+  bool kept;              /* `read` is from the beginning */
+  bool whole;             /* ... and to the end */
   bool open;
 };
 
@@ -56,8 +58,9 @@ int form_reader_seek(void *arg, curl_off_t offset, int origin);
 void form_reader_free(void *arg);
 
 /* Reads ahead, to the end or a little more than `limit` bytes. NULL, or why the content is not known; in both
- * cases the reader must be closed when the call ends. */
-const char *form_reader_open(struct form_reader *reader, uint64_t limit);
+ * cases the reader must be closed when the call ends. `resumed` counts how often the app has called
+ * curl_easy_pause() to let a reader go on, and must stay until then. */
+const char *form_reader_open(struct form_reader *reader, uint64_t limit, const uint8_t *resumed);
 void form_reader_close(struct form_reader *reader);
 
 #endif

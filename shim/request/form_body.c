@@ -191,7 +191,7 @@ static void add_reader(struct form_body *body, struct form_reader *reader)
     return;
   }
   form_reader_ref(reader);
-  fail(body, form_reader_open(reader, body->limit));
+  fail(body, form_reader_open(reader, body->limit, &body->shadow->resumed));
   add(body, reader->read.data, reader->read.len);
 }
 

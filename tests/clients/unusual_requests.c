@@ -140,9 +140,17 @@ static void chunked_and_sized(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, &chunked);
 }
 
-static void paused_reader(CURL *handle, struct reader *reader)
+/* What pauses is a reader of a form's part. */
+static void part_from(CURL *handle, struct reader *reader)
 {
-  post_from(handle, reader);
+  curl_mime *mime = curl_mime_init(handle);
+
+  curl_mime_data_cb(curl_mime_addpart(mime), (curl_off_t)strlen(reader->text), read_text, NULL, NULL, reader);
+  curl_easy_setopt(handle, CURLOPT_MIMEPOST, mime);
+}
+
+static void resume_by_progress(CURL *handle, struct reader *reader)
+{
   reader->pauses = 1;
   progress_handle = handle;
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
@@ -151,14 +159,37 @@ static void paused_reader(CURL *handle, struct reader *reader)
   curl_easy_setopt(handle, CURLOPT_TIMEOUT, 5L);
 }
 
-/* No progress callback: only the app's loop ends the pauses, the first one long after libcurl was told of it. */
-static void reader_paused_twice(CURL *handle, struct reader *reader)
+static void paused_reader(CURL *handle, struct reader *reader)
 {
   post_from(handle, reader);
+  resume_by_progress(handle, reader);
+}
+
+static void paused_part(CURL *handle, struct reader *reader)
+{
+  part_from(handle, reader);
+  resume_by_progress(handle, reader);
+}
+
+/* No progress callback: only the app's loop ends the pauses, the first one long after libcurl was told of it. */
+static void resume_by_loop(CURL *handle, struct reader *reader)
+{
   reader->pauses = 2;
   reader->patience = 20;
   progress_handle = handle;
   curl_easy_setopt(handle, CURLOPT_TIMEOUT, 5L);
+}
+
+static void reader_paused_twice(CURL *handle, struct reader *reader)
+{
+  post_from(handle, reader);
+  resume_by_loop(handle, reader);
+}
+
+static void part_paused_twice(CURL *handle, struct reader *reader)
+{
+  part_from(handle, reader);
+  resume_by_loop(handle, reader);
 }
 
 static void greedy_reader(CURL *handle, struct reader *reader)
@@ -250,6 +281,8 @@ static const struct {
     {"chunked-and-sized", chunked_and_sized},
     {"paused-reader", paused_reader},
     {"reader-paused-twice", reader_paused_twice},
+    {"paused-part", paused_part},
+    {"part-paused-twice", part_paused_twice},
     {"greedy-reader", greedy_reader},
     {"ioctl-reader", ioctl_reader},
     {"no-rewind", no_rewind},

@@ -73,22 +73,27 @@ ParameterizedTest(struct odd_case *odd_case, odd_requests, what_goes_out_is_what
 /* The app resumes it when it will, and is not asked before; a pause that it has ended is none for libcurl. */
 Test(odd_requests, a_reader_s_pause_is_told_once)
 {
-  static const char *const names[] = {"paused-reader", "paused-reader", "reader-paused-twice"};
+  static const struct {
+    const char *name, *loop;
+  } paused[] = {{"paused-reader", NULL}, {"paused-reader", "multi"}, {"reader-paused-twice", "multi"},
+                {"paused-part", NULL},   {"paused-part", "multi"},   {"part-paused-twice", "multi"}};
+  enum { COUNT = sizeof(paused) / sizeof(paused[0]) };
   const char *url = world_url(&w, target);
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < COUNT; i++)
     for (int shim = 0; shim < 2; shim++) {
       struct run r = run_argv(
           &w, shim,
-          (const char *const[]){"unusual_requests", names[i], url, "123456", i ? "multi" : NULL, NULL});
+          (const char *const[]){"unusual_requests", paused[i].name, url, "123456", paused[i].loop, NULL});
       cr_expect(strstr(r.out, "rc=0 status=200"), "%d: %s", i, r.out);
       cr_expect(strstr(r.out, "error \"\" rewinds 0 early 0\n"), "%d %d: %s", i, shim, r.out);
       run_release(&r);
     }
-  cr_expect_eq(log_events(&w, "bypass"), 3);
+  cr_expect_eq(log_events(&w, "bypass"), COUNT);
   json_t *requests = mock_requests(&w);
   for (size_t i = 0; i < json_array_size(requests); i++)
-    cr_expect_str_eq(json_string_value(json_object_get(json_array_get(requests, i), "body")), "123456");
-  cr_expect_eq(json_array_size(requests), 6);
+    cr_expect(strstr(json_string_value(json_object_get(json_array_get(requests, i), "body")), "123456"),
+              "%zu", i);
+  cr_expect_eq(json_array_size(requests), 2 * COUNT);
   json_decref(requests);
 }
 
