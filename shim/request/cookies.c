@@ -88,39 +88,52 @@ static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
   return len == host_len || (strcmp(parts[TAILMATCH], "TRUE") == 0 && host[host_len - len - 1] == '.');
 }
 
-/* Gives libcurl the cookie of a line of its jar once more, with TRUE in the place of its FALSE, if it is the
- * one of this name and host. */
-static void secure(const struct shadow *shadow, struct idem_span host, const char *line,
-                   struct idem_span name)
+/* True for a cookie that is over, or that a server has deleted. It stays in the jar until the next loading of cookie
+ * files, and keeps them from bringing it back; but an addition to the jar removes it, too [cookie.c, remove_expired]. */
+static bool is_ended(char *const parts[PART_COUNT])
+{
+  int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
+  return expires && expires <= time(NULL);
+}
+
+/* Gives libcurl the cookie of a line of its jar once more, Secure or as it is, if it is the one of this name and
+ * host. */
+static bool put_again(const struct shadow *shadow, struct idem_span host, const char *line,
+                      struct idem_span name, bool secure, bool ended)
 {
   char *copy = strdup(line), *parts[PART_COUNT], *text;
-  if (copy && cut(copy, parts) && strlen(parts[NAME]) == name.len &&
-      memcmp(parts[NAME], name.data, name.len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
-      is_of_host(host, parts)) {
+  bool again = copy && cut(copy, parts) && strlen(parts[NAME]) == name.len &&
+               memcmp(parts[NAME], name.data, name.len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
+               is_of_host(host, parts) && is_ended(parts) == ended;
+  if (again) {
     int before = (int)(parts[SECURE] - copy);
-    if (asprintf(&text, "%.*sTRUE%s", before, line, line + before + 5) >= 0) {
+    if (asprintf(&text, "%.*s%s%s", before, line, secure ? "TRUE" : "FALSE", line + before + 5) >= 0) {
       shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
       free(text);
     }
   }
   free(copy);
+  return again;
 }
 
+/* First those that go on, and then the one that is deleted. */
 void cookies_mend(const struct shadow *shadow, const char *host_line, struct idem_span headers)
 {
   struct idem_span host = cookie_host(shadow, host_line), cookie;
   struct curl_slist *jar = NULL;
+  bool mended = false;
   if (!shadow->parts.https || !are_taken(shadow, headers))
     return;
   shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
-  while ((cookie = next_cookie(&headers)).len) {
-    struct idem_span name = {cookie.data, strcspn(cookie.data, "=;\r\n")};
-    while (name.len && name.data[name.len - 1] == ' ')
-      name.len--;
-    if (header_find_secure(cookie))
-      for (const struct curl_slist *line = jar; line; line = line->next)
-        secure(shadow, host, line->data, name);
-  }
+  for (int ended = 0; ended <= 1; ended++)
+    for (struct idem_span left = headers; (cookie = next_cookie(&left)).len;) {
+      struct idem_span name = {cookie.data, strcspn(cookie.data, "=;\r\n")};
+      while (name.len && name.data[name.len - 1] == ' ')
+        name.len--;
+      bool secure = header_find_secure(cookie) != NULL;
+      for (const struct curl_slist *line = secure || (ended && mended) ? jar : NULL; line; line = line->next)
+        mended |= put_again(shadow, host, line->data, name, secure, ended);
+    }
   shadow->lib->slist_free_all(jar);
 }
 
@@ -142,9 +155,7 @@ static bool append_sent(const struct shadow *shadow, struct idem_span host, cons
   char *copy = strdup(line), *parts[PART_COUNT];
   bool complete = copy != NULL;
   if (copy && cut(copy, parts)) {
-    int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
-    bool sent = is_of_host(host, parts) && is_of_path(shadow, parts[PATH]) &&
-                (!expires || expires > time(NULL)) &&
+    bool sent = is_of_host(host, parts) && is_of_path(shadow, parts[PATH]) && !is_ended(parts) &&
                 idem_name_of_cookie(parts[NAME], strlen(parts[NAME])) != IDEM_NAME_TRANSIENT;
     complete =
         !sent || (buffer_append(text, parts[NAME], strlen(parts[NAME])) && buffer_append(text, "=", 1) &&
@@ -221,20 +232,15 @@ static void end_cookie(const struct shadow *shadow, const struct curl_slist *jar
   free(copy);
 }
 
-/* The jar after the transfer's own loading of the cookie files. A cookie that a server has deleted stays in
- * libcurl's jar as expired, which keeps it from coming out of a file again, for one loading [cookie.c,
- * remove_expired]. Ours must not be that one: what a second loading would bring back is deleted again. */
-static struct curl_slist *load_files(const struct shadow *shadow)
+static unsigned count_ended(const struct curl_slist *jar)
 {
-  struct curl_slist *jar = NULL, *again = NULL;
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
-  shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &again);
-  for (const struct curl_slist *line = again; line; line = line->next)
-    end_cookie(shadow, jar, line->data);
-  shadow->lib->slist_free_all(again);
-  return jar;
+  unsigned count = 0;
+  for (; jar; jar = jar->next) {
+    char *copy = strdup(jar->data), *parts[PART_COUNT];
+    count += copy && cut(copy, parts) && is_ended(parts);
+    free(copy);
+  }
+  return count;
 }
 
 /* Whoever reads a pipe, a terminal or standard input waits for it, and leaves nothing to the next one. */
@@ -247,6 +253,30 @@ static bool can_be_read_again(const char *file)
          info.st_rdev == makedev(1, 3); /* /dev/null, which turns the engine on */
 }
 
+/* Loads the files as the transfer will, and the jar anew. A deleted cookie is kept from coming back for one loading,
+ * which must not be ours: what a second one would bring back is deleted again. That can be done for one, and libcurl
+ * has no more unless several have come to their time: what is deleted last removes the others. */
+static const char *load_files(const struct shadow *shadow, struct curl_slist **jar)
+{
+  const struct libcurl *lib = shadow->lib;
+  struct curl_slist *again = NULL;
+  unsigned ended = count_ended(*jar);
+  if (ended > 1)
+    return "cookies that have expired, and that a cookie file may bring back";
+  lib->slist_free_all(*jar);
+  *jar = NULL;
+  lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+  lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, jar);
+  if (!ended)
+    return NULL;
+  lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+  lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &again);
+  for (const struct curl_slist *line = again; line; line = line->next)
+    end_cookie(shadow, *jar, line->data);
+  lib->slist_free_all(again);
+  return NULL;
+}
+
 const char *cookies_sent(const struct shadow *shadow, const char *host_line, const char *option,
                          struct buffer *text)
 {
@@ -255,14 +285,15 @@ const char *cookies_sent(const struct shadow *shadow, const char *host_line, con
     if (!can_be_read_again(files->data + at))
       return "COOKIEFILE";
   struct curl_slist *jar = NULL;
+  const char *reason = NULL;
   bool complete = true;
   if (shadow->cookie_engine || shadow->shared) {
+    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
     if (shadow->cookie_file)
-      jar = load_files(shadow);
-    else
-      shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
-    complete = append_sorted(shadow, cookie_host(shadow, host_line), jar, text);
+      reason = load_files(shadow, &jar);
+    complete = reason || append_sorted(shadow, cookie_host(shadow, host_line), jar, text);
     shadow->lib->slist_free_all(jar);
   }
-  return complete && (!option || append_option(option, text)) ? NULL : "no memory for cookies";
+  complete = complete && (!option || append_option(option, text));
+  return complete ? reason : "no memory for cookies";
 }

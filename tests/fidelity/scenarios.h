@@ -217,6 +217,10 @@
     .why = "libcurl's cookie engine takes what the answer sets")                                             \
   X(cookies_from_a_file, cookies_from_a_file, .way = WAY_TRANSPORT, .option = "COOKIELIST",                  \
     .why = "libcurl's cookie engine takes what the answer sets")                                             \
+  X(cookies_deleted_beside_secure, cookies_deleted_beside_secure, .way = WAY_TRANSPORT,                      \
+    .option = "COOKIEFILE", .why = "libcurl's cookie engine takes what the answer sets")                     \
+  X(cookies_deleted_as_secure, cookies_deleted_as_secure, .way = WAY_TRANSPORT, .option = "COOKIEFILE",      \
+    .why = "libcurl's cookie engine takes what the answer sets")                                             \
   X(cookies_by_hand, cookies_by_hand)                                                                        \
   X(cookies_of_a_redirect, cookies_of_a_redirect, .way = WAY_LIVE, .option = "COOKIEFILE",                   \
     .why = "a cookie set on the way of a redirect")                                                          \

@@ -185,6 +185,41 @@ static void one_by_hand(struct watch *w)
   set(w, COOKIE, "by=hand; and=more");
 }
 
+/* A deleted cookie stays away from the file that has it, for one loading. */
+static void delete_over_tls(const char *header)
+{
+  struct watch w;
+  const char *jar = own_file("jar");
+  FILE *file = fopen(jar, "we");
+
+  fputs("127.0.0.1\tFALSE\t/\tFALSE\t2145916800\told\tone\n", file);
+  fputs("127.0.0.1\tFALSE\t/\tFALSE\t2145916800\tolder\tzero\n", file);
+  fclose(file);
+  serve("secure", header);
+  watch_open(&w, "secure");
+  set(&w, COOKIEFILE, jar);
+  set(&w, URL, wire_tls_url("secure"));
+  watch_perform(&w);
+  for (int i = 0; i < 2; i++) {
+    set(&w, COOKIELIST, "RELOAD");
+    say_cookies(&w);
+  }
+  watch_close(&w);
+  remove(jar);
+}
+
+void cookies_deleted_beside_secure(void)
+{
+  delete_over_tls(OK "Set-Cookie: a=1; Secure" FOREVER "\r\nSet-Cookie: b=2; Secure" FOREVER "\r\n"
+                     "Set-Cookie: old=; Path=/; Max-Age=0\r\n" HELLO);
+}
+
+void cookies_deleted_as_secure(void)
+{
+  delete_over_tls(OK "Set-Cookie: a=1; Secure" FOREVER "\r\nSet-Cookie: older=; Path=/; Max-Age=-1\r\n"
+                     "Set-Cookie: old=; Path=/; Secure; expires=Thu, 01 Jan 1970 00:00:01 GMT\r\n" HELLO);
+}
+
 void cookies_by_hand(void)
 {
   serve("none", OK HELLO);
