@@ -154,9 +154,9 @@ struct idem_config {
   char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
   char *log;          /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
-  unsigned rescues;    /* copies of processes that may finish calls at once, over the whole store */
-  uint64_t guard_size; /* bytes resident; larger programs are not guarded */
-  bool open_early;     /* before there is a call */
+  unsigned rescues; /* copies of processes that may finish calls at once, over the whole store */
+  uint64_t rescue_size, guard_size; /* bytes resident; larger programs are not rescued, and not guarded */
+  bool open_early;                  /* before there is a call */
   bool hook_dl;
   char *config_file; /* the only one that is read, or "none"; NULL: the usual two */
 

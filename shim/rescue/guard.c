@@ -5,12 +5,10 @@
 #include "shim/runtime/settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -45,19 +43,6 @@ static bool is_untouched(const struct guard *guard, const struct transfer_socket
          written == guard->written;
 }
 
-static uint64_t resident_bytes(void)
-{
-  char text[64] = "";
-  unsigned long all, resident = 0;
-  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-  if (fd >= 0)
-    close(fd);
-  if (len <= 0 || sscanf(text, "%lu %lu", &all, &resident) != 2)
-    return UINT64_MAX;
-  return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void bar(struct guard *guard, const struct request *request, const char *reason)
 {
   guard->barred = true;
@@ -66,7 +51,7 @@ static void bar(struct guard *guard, const struct request *request, const char *
 
 /* Nothing but this happens in the copy while the owner lives. */
 static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets, int tell,
-                             int owner)
+                             int owner, pid_t pid)
 {
   struct pollfd wake[] = {{.fd = tell, .events = POLLIN}, {.fd = owner, .events = POLLIN}};
   while (poll(wake, 2, -1) < 0)
@@ -74,6 +59,7 @@ static enum guard_side watch(const struct guard *guard, const struct transfer_so
   /* Dismissed, though the owner may be dead by now as well; or the owner has gone on with the connection. */
   if (poll(wake, 1, 0) != 0 || !is_untouched(guard, sockets))
     process_copy_leave(0);
+  process_copy_name("idemshim-rescue", pid);
   return GUARD_COPY;
 }
 
@@ -81,14 +67,15 @@ static enum guard_side make(struct guard *guard, struct request *request,
                             const struct transfer_sockets *sockets, unsigned seconds)
 {
   struct handoff handoff;
-  int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = (int)syscall(SYS_pidfd_open, getpid(), 0);
+  pid_t pid = getpid();
+  int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = (int)syscall(SYS_pidfd_open, pid, 0);
   int keep[2] = {tell, owner};
   enum handoff_side side = HANDOFF_FAILED;
   handoff.reason = "not guarded: no descriptor";
   if (tell > STDERR_FILENO && owner > STDERR_FILENO)
     side = handoff_make(&handoff, request, sockets, seconds, keep);
   if (side == HANDOFF_COPY)
-    return watch(guard, sockets, tell, owner);
+    return watch(guard, sockets, tell, owner, pid);
   if (owner >= 0)
     close(owner);
   guard->tell = side == HANDOFF_OWNER ? tell : -1;
@@ -107,7 +94,7 @@ enum guard_side guard_keep(struct guard *guard, struct request *request,
   guard_dismiss(guard);
   if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))
     bar(guard, request, "not guarded: its connection cannot be told");
-  else if (resident_bytes() > settings()->guard_size)
+  else if (process_copy_resident() > settings()->guard_size)
     bar(guard, request, "not guarded: the program is larger than IDEMSHIM_GUARD_SIZE");
   if (guard->barred)
     return GUARD_OWNER;

@@ -43,7 +43,10 @@ static bool make_dead(int dead[2])
 static struct isolation kept(const struct transfer_sockets *sockets, const int dead[2],
                              const struct idem_parting *store, unsigned seconds, const int *also)
 {
-  struct isolation isolation = {.dead = dead[0], .seconds = seconds};
+  struct isolation isolation = {.name = also ? "idemshim-guard" : "idemshim-rescue",
+                                .owner = getpid(),
+                                .dead = dead[0],
+                                .seconds = seconds};
   for (unsigned i = 0; also && i < 2; i++)
     process_copy_keep_fd(&isolation, also[i]);
   process_copy_keep_fd(&isolation, dead[0]);
@@ -60,11 +63,10 @@ static struct isolation kept(const struct transfer_sockets *sockets, const int d
 static pid_t copy_between_locks(struct request *request, struct isolation *isolation, enum idem_parted owner)
 {
   struct process_copy_kind kind = process_copy_kind();
-  pid_t app = getpid();
   fork_lock_all();
   pid_t pid = process_copy_make(&kind);
   if (pid == 0) {
-    app_stderr_in_copy(app);
+    app_stderr_in_copy(isolation->owner);
     process_copy_isolate(isolation);
     fork_unlock_in_copy();
   } else {
@@ -171,7 +173,9 @@ static enum handoff_side part(struct handoff *handoff, struct request *request,
   if (pid > 0 && !also)
     bury(handoff, sockets, dead);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  handoff->reason = pid > 0 ? NULL : "the process cannot be copied";
+  handoff->reason = pid > 0         ? NULL
+                    : pid == -EBUSY ? "its shared memory, io_uring or devices cannot be let go"
+                                    : "the process cannot be copied";
   return pid > 0 ? HANDOFF_OWNER : HANDOFF_FAILED;
 }
 

@@ -2,12 +2,16 @@
 #include "shim/rescue/process_copy.h"
 
 #include "shim/base/fd_table.h"
+#include "shim/rescue/mappings.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -53,7 +57,8 @@ void process_copy_leave(int status)
     syscall(SYS_exit_group, status);
 }
 
-/* Without a status (a thread of the app waits for everything there is) the copy is taken to be made. */
+/* Without a status (a thread of the app waits for everything there is) the copy is taken to be made. Else it is
+ * the errno for which there is none. */
 static pid_t wait_for_middle(pid_t middle)
 {
   int status = 0;
@@ -61,7 +66,7 @@ static pid_t wait_for_middle(pid_t middle)
   do
     got = wait4(middle, &status, __WALL, NULL);
   while (got < 0 && errno == EINTR);
-  return got == middle && status != 0 ? -1 : middle;
+  return got == middle && status != 0 ? -(pid_t)WEXITSTATUS(status) : middle;
 }
 
 static pid_t remember(pid_t child)
@@ -77,18 +82,39 @@ static pid_t remember(pid_t child)
 pid_t process_copy_make(const struct process_copy_kind *kind)
 {
   if (!kind->tid || !kind->robust)
-    return -1;
+    return -EAGAIN;
   pid_t child = (pid_t)raw_clone(kind->inherits ? TID_FLAGS : 0, kind->inherits ? kind->tid : NULL);
+  if (child < 0)
+    return -EAGAIN;
   if (child > 0)
     return kind->inherits ? remember(child) : wait_for_middle(child);
-  if (child == 0 && !kind->inherits) {
+  if (!mappings_let_go())
+    process_copy_leave(EBUSY);
+  if (!kind->inherits) {
     long copy = raw_clone(TID_FLAGS | SIGCHLD, kind->tid);
     if (copy != 0)
-      process_copy_leave(copy < 0);
+      process_copy_leave(copy < 0 ? EAGAIN : 0);
   }
-  if (child == 0)
-    syscall(SYS_set_robust_list, kind->robust, kind->robust_size);
-  return child;
+  syscall(SYS_set_robust_list, kind->robust, kind->robust_size);
+  return 0;
+}
+
+/* The beginning of a file of /proc as text; "" if there is none. */
+static void read_text(const char *path, char *text, size_t room)
+{
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  long len = fd < 0 ? 0 : syscall(SYS_read, fd, text, room - 1);
+  text[len > 0 ? len : 0] = '\0';
+  if (fd >= 0)
+    syscall(SYS_close, fd);
+}
+
+uint64_t process_copy_resident(void)
+{
+  char text[64], *at = text;
+  read_text("/proc/self/statm", text, sizeof(text));
+  strtoull(at, &at, 10);
+  return *at == ' ' ? strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : UINT64_MAX;
 }
 
 void process_copy_reap(void)
@@ -117,6 +143,43 @@ void process_copy_kill_after(unsigned seconds)
   setitimer(ITIMER_REAL, &limit, NULL);
 }
 
+/* Where the kernel looks for the command line. The app's own is not written over: what libcurl is still to send
+ * may lie there. Without privilege since 3.18, if the kernel can checkpoint [PR_SET_MM(2const)]. */
+static void move_command_line(char *title, size_t len)
+{
+  char stat[1024], *at;
+  unsigned long field[52] = {0};
+  read_text("/proc/self/stat", stat, sizeof(stat));
+  at = strrchr(stat, ')');
+  for (int i = 3; at && i < 52; i++) {
+    at = strchr(at + 1, ' ');
+    field[i] = at ? strtoul(at, NULL, 10) : 0;
+  }
+  struct prctl_mm_map map = {.start_code = field[26],
+                             .end_code = field[27],
+                             .start_stack = field[28],
+                             .start_data = field[45],
+                             .end_data = field[46],
+                             .start_brk = field[47],
+                             .brk = (uintptr_t)syscall(SYS_brk, 0),
+                             .arg_start = (uintptr_t)title,
+                             .arg_end = (uintptr_t)title + len,
+                             .env_start = field[50],
+                             .env_end = field[51],
+                             .exe_fd = (uint32_t)-1};
+  syscall(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
+void process_copy_name(const char *name, pid_t owner)
+{
+  static char title[256], whose[200];
+  if (!whose[0])
+    read_text("/proc/self/cmdline", whose, sizeof(whose));
+  int len = snprintf(title, sizeof(title), "%s of %ld (%s)", name, (long)owner, whose);
+  syscall(SYS_prctl, PR_SET_NAME, name);
+  move_command_line(title, (size_t)len + 1);
+}
+
 void process_copy_isolate(struct isolation *isolation)
 {
   static const struct rlimit none = {0, 0};
@@ -129,7 +192,7 @@ void process_copy_isolate(struct isolation *isolation)
   process_copy_kill_after(isolation->seconds);
   sigemptyset(&nothing);
   sigprocmask(SIG_SETMASK, &nothing, NULL);
-  syscall(SYS_prctl, PR_SET_NAME, "idemshim-rescue");
+  process_copy_name(isolation->name, isolation->owner);
   setrlimit(RLIMIT_CORE, &none);
   fd_each(replace, isolation);
 }

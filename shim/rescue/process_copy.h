@@ -8,6 +8,8 @@
  *     if (pid == 0)
  *       process_copy_isolate(&isolation);        // nothing is left of the app's that anybody could notice
  *
+ * What it must not have mapped (mappings.h) it lets go before it is a process of its own, and so never has it.
+ *
  * No handler is run, there is no SIGCHLD, no child that the app's wait() could return, and no zombie. The
  * copy is the child of a child that ends at once, so init inherits it. Where that is the app itself (pid 1 of
  * a container, a subreaper), it stays our own child without an exit signal, which only waitpid(__WALL) sees,
@@ -21,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct process_copy_kind {
@@ -33,8 +36,13 @@ struct process_copy_kind {
 /* Asks the kernel how this thread is to be copied. */
 struct process_copy_kind process_copy_kind(void);
 
-/* 0 in the copy, in which this thread alone goes on; -1 if it cannot be made. */
+/* 0 in the copy, in which this thread alone goes on; -EAGAIN if it cannot be made, -EBUSY if it could not let go
+ * of what is the app's alone. */
 pid_t process_copy_make(const struct process_copy_kind *kind);
+
+/* Bytes of memory that this process has in use, which is what copying it costs; UINT64_MAX if /proc does not
+ * tell. */
+uint64_t process_copy_resident(void);
 
 /* Takes note of copies that have ended, where the app itself is who inherits orphans. */
 void process_copy_reap(void);
@@ -45,6 +53,8 @@ void process_copy_leave(int status) __attribute__((noreturn));
 enum { PROCESS_COPY_KEEPS = 16 };
 
 struct isolation {
+  const char *name; /* see process_copy_name() */
+  pid_t owner;      /* the app */
   int dead; /* stands in for every descriptor that is not kept: their numbers must not be used again, for
                libcurl has them noted */
   unsigned seconds; /* it is killed after that time */
@@ -61,6 +71,10 @@ static inline void process_copy_keep_fd(struct isolation *isolation, int fd)
 /* In the copy: a session of its own, the descriptors that are kept and no others, signals at their
  * defaults and open. */
 void process_copy_isolate(struct isolation *isolation);
+
+/* In the copy: what people find it under who list processes, "idemshim-rescue" for one. The command line has the
+ * owner's pid and command line besides, where the kernel allows that. */
+void process_copy_name(const char *name, pid_t owner);
 
 /* How long a copy may take for one turn of libcurl's loop, in which it waits for a second at most when
  * nothing happens; and for a commit, which waits for a disk. */

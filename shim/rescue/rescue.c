@@ -11,6 +11,7 @@
 #include "shim/rescue/inflight.h"
 #include "shim/rescue/process_copy.h"
 #include "shim/runtime/report.h"
+#include "shim/runtime/settings.h"
 
 #include <pthread.h>
 #include <sys/select.h>
@@ -104,7 +105,9 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     return;
   }
   find_sockets(rescue);
-  const char *against = eligible_reason(rescue->request, rescue->tee, &rescue->sockets);
+  const char *against = process_copy_resident() > settings()->rescue_size
+                            ? "not rescued: the program is larger than IDEMSHIM_RESCUE_SIZE"
+                            : eligible_reason(rescue->request, rescue->tee, &rescue->sockets);
   if (against) {
     refuse(rescue, against);
     return;

@@ -127,10 +127,11 @@ Test(config_variable, store_size_is_a_megabyte_or_more, .fini = release)
   SAYS("IDEMSHIM_STORE_SIZE: expected a size such as 512, 64k, 16M or 4GiB, not \"lots\"");
 }
 
-Test(config_variable, rescues_are_a_number_and_guard_size_is_a_size, .fini = release)
+Test(config_variable, rescues_are_a_number_and_their_sizes_are_sizes, .fini = release)
 {
   LOADS("IDEMSHIM_RESCUES", "");
   cr_expect_eq(config.rescues, 64);
+  cr_expect_eq(config.rescue_size, (uint64_t)1 << 30);
   cr_expect_eq(config.guard_size, (uint64_t)256 << 20);
   LOADS("IDEMSHIM_RESCUES", "0");
   cr_expect_eq(config.rescues, 0);
@@ -140,6 +141,8 @@ Test(config_variable, rescues_are_a_number_and_guard_size_is_a_size, .fini = rel
   SAYS("IDEMSHIM_RESCUES: expected a number up to 1024, not \"1025\"");
   REFUSED("IDEMSHIM_RESCUES", "-1");
   REFUSED("IDEMSHIM_RESCUES", "99999999999999999999");
+  LOADS("IDEMSHIM_RESCUE_SIZE", "64M");
+  cr_expect_eq(config.rescue_size, (uint64_t)64 << 20);
   LOADS("IDEMSHIM_GUARD_SIZE", "1G");
   cr_expect_eq(config.guard_size, (uint64_t)1 << 30);
   REFUSED("IDEMSHIM_GUARD_SIZE", "large");
@@ -420,6 +423,6 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  cr_expect_eq(variables, 23);
+  cr_expect_eq(variables, 24);
   cr_expect_eq(fields, 27);
 }
