@@ -339,23 +339,22 @@ static int enter_by_name(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   enum idem_repeats repeats = entry->request->rule->repeats;
-  struct name name;
-  entry->name = &name;
-  int rc = key_of_request(entry->store->secret, entry->request, &name);
+  const struct name *name = entry->name;
+  int rc = key_of_request(entry->store->secret, entry->request, entry->name);
   if (rc < 0)
     return rc == -ENOKEY    ? IDEM_NO_KEY
            : rc == -ENODATA ? IDEM_NO_TENANT
                             : idem_error_set(entry->error, rc, "cannot name the call: no memory");
-  call->unread = entry->name->unread;
-  memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
-  memcpy(call->priv.tenant, name.tenant, IDEM_KEY_SIZE);
-  memcpy(call->priv.print, name.print, IDEM_KEY_SIZE);
-  call->priv.kind = name.kind;
+  call->unread = name->unread;
+  memcpy(call->fingerprint, name->fingerprint, IDEM_KEY_SIZE);
+  memcpy(call->priv.tenant, name->tenant, IDEM_KEY_SIZE);
+  memcpy(call->priv.print, name->print, IDEM_KEY_SIZE);
+  call->priv.kind = name->kind;
   if (repeats != IDEM_REPEATS_SEQUENCE)
-    memcpy(call->priv.base, name.base, IDEM_KEY_SIZE);
+    memcpy(call->priv.base, name->base, IDEM_KEY_SIZE);
   if (repeats == IDEM_REPEATS_FRESH)
     return decide_fresh(entry);
-  rc = number_and_key(entry, name.base);
+  rc = number_and_key(entry, name->base);
   return rc < 0 ? rc : decide(entry);
 }
 
@@ -380,6 +379,8 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
     verdict = enter_by_raw(&entry);
   if (verdict == NOT_YET) {
     QUIET();
+    struct name name;
+    entry.name = &name;
     verdict = enter_by_name(&entry);
   }
   call->priv.verdict = verdict;
