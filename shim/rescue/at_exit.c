@@ -26,7 +26,7 @@ static void on_exit_of_process(void)
       say_left(entry);
       continue;
     }
-    rescue_now(entry->rescue, "the program has ended");
+    rescue_at_exit(entry->rescue);
     if (rescue_is_copy(entry->rescue))
       copy_finish(entry->rescue);
   }

@@ -2,7 +2,6 @@
 #include "shim/rescue/guard.h"
 
 #include "shim/rescue/process_copy.h"
-#include "shim/runtime/settings.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -87,14 +86,14 @@ static enum guard_side make(struct guard *guard, struct request *request,
 }
 
 enum guard_side guard_keep(struct guard *guard, struct request *request,
-                           const struct transfer_sockets *sockets, unsigned seconds)
+                           const struct transfer_sockets *sockets, unsigned seconds, uint64_t size_most)
 {
   if (guard->barred || (guard->tell >= 0 && is_untouched(guard, sockets)))
     return GUARD_OWNER;
   guard_dismiss(guard);
   if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))
     bar(guard, request, "not guarded: its connection cannot be told");
-  else if (process_copy_resident() > settings()->guard_size)
+  else if (process_copy_resident() > size_most)
     bar(guard, request, "not guarded: the program is larger than IDEMSHIM_GUARD_SIZE");
   if (guard->barred)
     return GUARD_OWNER;

@@ -97,6 +97,13 @@ static void note_given_up(struct request *request)
     report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
 }
 
+static const char *against_copy(const struct rescue *rescue)
+{
+  if (process_copy_resident() > settings()->rescue_size)
+    return "not rescued: the program is larger than IDEMSHIM_RESCUE_SIZE";
+  return eligible_reason(rescue->request, rescue->tee, &rescue->sockets);
+}
+
 static void part_uncancelled(struct rescue *rescue, const char *why)
 {
   guard_dismiss(&rescue->guard);
@@ -105,9 +112,7 @@ static void part_uncancelled(struct rescue *rescue, const char *why)
     return;
   }
   find_sockets(rescue);
-  const char *against = process_copy_resident() > settings()->rescue_size
-                            ? "not rescued: the program is larger than IDEMSHIM_RESCUE_SIZE"
-                            : eligible_reason(rescue->request, rescue->tee, &rescue->sockets);
+  const char *against = against_copy(rescue);
   if (against) {
     refuse(rescue, against);
     return;
@@ -260,6 +265,17 @@ struct rescue *rescue_turn(CURLM *multi)
   return rescue;
 }
 
+/* In the guard it comes back, if ever, as in the copy. */
+static void be_guarded(struct rescue *rescue, uint64_t size_most, const char *why)
+{
+  if (guard_keep(&rescue->guard, rescue->request, &rescue->sockets, deadline_of_copy_seconds(rescue),
+                 size_most) != GUARD_COPY)
+    return;
+  note_given_up(rescue->request);
+  become_copy(rescue);
+  request_event(rescue->request, "rescue", why, 0, -1);
+}
+
 /* Makes a guard, or makes it anew, while nothing of the answer has come. */
 static void keep_guard(struct rescue *rescue)
 {
@@ -270,14 +286,10 @@ static void keep_guard(struct rescue *rescue)
   if (rescue->guard.barred || !eligible_is_sent_whole(rescue->request))
     return;
   find_sockets(rescue);
-  if (eligible_reason(rescue->request, rescue->tee, &rescue->sockets)) {
+  if (eligible_reason(rescue->request, rescue->tee, &rescue->sockets))
     rescue->guard.barred = true;
-  } else if (guard_keep(&rescue->guard, rescue->request, &rescue->sockets,
-                        deadline_of_copy_seconds(rescue)) == GUARD_COPY) {
-    note_given_up(rescue->request);
-    become_copy(rescue);
-    request_event(rescue->request, "rescue", "its owner was killed", 0, -1);
-  }
+  else
+    be_guarded(rescue, settings()->guard_size, "its owner was killed");
 }
 
 void rescue_look_after(struct rescue *rescue)
@@ -297,11 +309,30 @@ void rescue_turned(struct rescue *rescue, int running)
     driver_leave(&rescue->entry->own);
 }
 
+static bool is_under_way(const struct rescue *rescue)
+{
+  return rescue->state == RESCUE_READY && rescue->started_us && prerequest_is_past(rescue->request);
+}
+
 void rescue_now(struct rescue *rescue, const char *why)
 {
-  if (rescue->state != RESCUE_READY || !rescue->started_us || !prerequest_is_past(rescue->request))
+  if (!is_under_way(rescue))
     return;
   part(rescue, why);
+  rescue_resume(rescue);
+}
+
+void rescue_at_exit(struct rescue *rescue)
+{
+  static const char why[] = "the program has ended";
+  if (!is_under_way(rescue))
+    return;
+  find_sockets(rescue);
+  if (rescue->sockets.watched && rescue->sockets.count == 1 && has_ports(rescue->request->shadow) &&
+      !against_copy(rescue))
+    be_guarded(rescue, UINT64_MAX, why);
+  else
+    rescue_now(rescue, why);
   rescue_resume(rescue);
 }
 

@@ -6,6 +6,7 @@
  * main, or by quick_exit(). WHAT says who makes them:
  *   own       the thread that exits, all of them in a loop of curl_multi_perform()
  *   action    the same, of epoll and curl_multi_socket_action()
+ *   turned    the same, and an exit handler from before libcurl's turns them to their ends
  *   handler   the only thread, in curl_easy_perform(), and the signal's handler exits
  *   callback  the only thread, which exits in its write callback
  *   jumped    the only thread, which has left libcurl by a jump out of its write callback
@@ -122,20 +123,38 @@ static bool has_signal(void)
   return sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1);
 }
 
+static struct reply replies[MOST];
+static struct loop loop;
+
 /* All of them in one multi of this thread, which nobody turns any more from the signal on. */
 static void begin_in_own_loop(char **bodies)
 {
-  static struct reply replies[MOST];
-  static struct loop loop;
   if (!loop_open(&loop, is("action") ? "epoll" : "poll"))
     exit(2);
   for (int i = 0; bodies[i]; i++) {
     CURL *handle = post_new(url, bodies[i], &replies[i]);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
+    curl_easy_setopt(handle, CURLOPT_PRIVATE, &replies[i]);
+    count = i + 1;
     loop_note(&loop, curl_multi_add_handle(loop.multi, handle));
   }
   while (!has_signal())
     loop_step(&loop, 20);
+}
+
+static void turn_to_the_end(void)
+{
+  CURLMsg *message;
+  int left;
+  while (count) {
+    loop_step(&loop, 20);
+    while ((message = curl_multi_info_read(loop.multi, &left))) {
+      struct reply *reply;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&reply);
+      reply_print("turned", message->easy_handle, message->data.result, reply);
+      count--;
+    }
+  }
 }
 
 int main(int argc, char **argv)
@@ -149,6 +168,10 @@ int main(int argc, char **argv)
     atexit(join);
     at_quick_exit(join);
   }
+  if (is("turned")) {
+    atexit(turn_to_the_end);
+    at_quick_exit(turn_to_the_end);
+  }
   curl_global_init(CURL_GLOBAL_ALL);
   sigset_t wanted = signal_set();
   int number;
@@ -156,7 +179,7 @@ int main(int argc, char **argv)
     sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_signal}, NULL);
   else
     pthread_sigmask(SIG_BLOCK, &wanted, NULL);
-  if (is("own") || is("action"))
+  if (is("own") || is("action") || is("turned"))
     begin_in_own_loop(argv + 4);
   else if (is("handler") || is("callback") || is("jumped"))
     call(argv[4]);

@@ -110,7 +110,7 @@ ParameterizedTest(struct way *way, rescue_exit, every_way_of_leaving)
   const char *url = url_of(WAITS);
   struct run run = leave(way->how, way->what, url, way->calls, 0);
   cr_expect_eq(run.out_len, 0, "%s", run.out);
-  cr_expect(log_contains(&w, "the program has ended"));
+  wait_until(log_contains(&w, "the program has ended"));
   expect_carried_on(&run, url, way->calls);
 }
 
@@ -136,6 +136,29 @@ ParameterizedTest(struct scene *scene, rescue_exit, every_kind_of_transfer)
   struct run run = leave(scene->how, scene->what, url, scene->calls, 0);
   cr_log_info("%s, %s", scene->what, url);
   expect_carried_on(&run, url, scene->calls);
+}
+
+/* As it is without us, in its own handler; nothing has been taken from it. */
+static void expect_turned(const char *how, const char *url)
+{
+  struct run run = leave(how, "turned", url, 2, 0);
+  const char *first = strstr(run.out, "turned rc=0 status=200");
+  cr_expect(first && strstr(first + 1, "turned rc=0 status=200"), "%s", run.out);
+  wait_until(world_orphans(&w) == 0);
+  cr_expect_eq(log_events(&w, "stored"), 2);
+  cr_expect_eq(log_events(&w, "rescued") + log_events(&w, "in_doubt"), 0);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&run);
+}
+
+Test(rescue_exit, a_handler_that_runs_later_turns_its_calls_to_their_ends)
+{
+  expect_turned("exit", url_of(WAITS));
+}
+
+Test(rescue_exit, and_those_whose_answers_have_begun)
+{
+  expect_turned("quick", url_of(STALLS));
 }
 
 /* The calls of other threads. */
