@@ -77,7 +77,7 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(PROXYAUTH_AVAIL, 0, FIXED)                                                                               \
   X(OS_ERRNO, 0, GROWS)                                                                                      \
   X(NUM_CONNECTS, 0, CONNECTED)                                                                              \
-  X(CONDITION_UNMET, 0, PARSED)                                                                              \
+  X(CONDITION_UNMET, 0, GROWS)                                                                               \
   X(PRIMARY_PORT, 0, CONNECTED)                                                                              \
   X(LOCAL_PORT, 0, CONNECTED)                                                                                \
   X(HTTP_VERSION, 0, FIXED)                                                                                  \

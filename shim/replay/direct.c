@@ -240,6 +240,8 @@ bool direct_deliver(struct request *request, const char *marks, CURLcode *result
   if (shadow->slot[SLOT_ERRORBUFFER])
     *(char *)shadow->slot[SLOT_ERRORBUFFER] = '\0';
   *result = deliver_whole(&d);
+  if (request->tape.played) /* it knows what had been counted where the call broke off */
+    replay->downloaded = d.network_len;
   shadow->state = PERFORM_PENDING;
   replay->ended_us = monotonic_us();
   return true;

@@ -227,6 +227,42 @@ Test(fidelity, there_are_scenarios_to_run)
   cr_expect(choose() > 0, "no scenario is called FIDELITY=%s", getenv("FIDELITY"));
 }
 
+/* What a tape can play: cookies are masked on it. */
+static size_t taped[COUNT];
+
+ParameterizedTestParameters(fidelity, a_tape_plays_what_was_recorded)
+{
+  static const char *const groups[] = {"headers_*",   "infos_*",          "error_*",
+                                       "redirect_*",  "range_*",          "resume_*",
+                                       "condition_*", "connection_told*", "request_fed_*"};
+  size_t count = 0, all = choose();
+
+  for (size_t i = 0; i < all; i++)
+    for (size_t j = 0; j < sizeof groups / sizeof *groups; j++)
+      if (!fnmatch(groups[j], scenarios[chosen[i]].name, 0))
+        taped[count++] = chosen[i];
+  return cr_make_param_array(size_t, taped, count);
+}
+
+ParameterizedTest(size_t *number, fidelity, a_tape_plays_what_was_recorded, .init = set_up,
+                  .fini = close_world)
+{
+  const struct scenario *s = &scenarios[*number];
+
+  world_env(&w, "IDEMSHIM_RULES", "%s", rules_of(s));
+  world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  world_env(&w, "IDEMSHIM_MODE", "record");
+  struct turn live = take_turn("recorded", s, true, "auto");
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_REPLAY_STATE", "%s/state", w.dir);
+  struct turn played = take_turn("played", s, true, "auto");
+
+  played.direct = 1; /* as a replay is compared */
+  expect_same_lines(s, &live, &played);
+  run_release(&live.run);
+  run_release(&played.run);
+}
+
 ParameterizedTestParameters(fidelity, a_replay_is_what_the_live_call_was)
 {
   size_t count = choose();
