@@ -103,6 +103,13 @@ int progress_ask(struct shadow *shadow, const struct progress *p)
   return CURL_PROGRESSFUNC_CONTINUE;
 }
 
+void progress_take_sent(struct progress *p, const struct info *info)
+{
+  p->up = info_number(info, CURLINFO_SIZE_UPLOAD_T, 0);
+  int64_t total = info_number(info, CURLINFO_CONTENT_LENGTH_UPLOAD_T, p->up);
+  p->up_total = total > 0 ? total : 0;
+}
+
 CURLcode progress_update(struct shadow *shadow, const struct progress *p)
 {
   if (shadow->slot[SLOT_NOPROGRESS])

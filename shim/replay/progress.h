@@ -13,13 +13,16 @@
 #ifndef IDEMSHIM_SHIM_PROGRESS_H
 #define IDEMSHIM_SHIM_PROGRESS_H
 
-#include "shim/handle/shadow.h"
+#include "shim/info/info.h"
 
 struct progress {
   curl_off_t down_total, down, up_total, up; /* bytes; a total of 0 is not known */
   int64_t started_us;                        /* CLOCK_MONOTONIC */
   bool final;                                /* the last update of a transfer */
 };
+
+/* Takes over what the live call has sent: in chunks, its total was never known. */
+void progress_take_sent(struct progress *progress, const struct info *info);
 
 /* Tells the app, if it wants to know. CURLE_OK, or CURLE_ABORTED_BY_CALLBACK with libcurl's own message in
  * the error buffer. */

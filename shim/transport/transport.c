@@ -153,7 +153,7 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
   t->info->begun = true;
   struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (t->header.wire)
-    p.up = p.up_total = info_number(t->info, CURLINFO_SIZE_UPLOAD_T, 0);
+    progress_take_sent(&p, t->info);
   if (t->scaled) {
     int64_t total = info_number(t->info, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
     int64_t whole = info_number(t->info, CURLINFO_SIZE_DOWNLOAD_T, 0);

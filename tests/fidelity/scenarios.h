@@ -300,6 +300,11 @@
     .why = "an error is no answer")                                                                          \
   X(resume_beyond_the_end, resume_beyond_the_end, .rule = "method=GET status=200-599", .way = WAY_TRANSPORT, \
     .before = WAY_LIVE, .since = 0x080500, .option = "RESUME_FROM", .why = "asks for a part of the answer")  \
+  X(resume_at_the_end, resume_at_the_end, .rule = "method=GET", .way = WAY_LIVE,                             \
+    .why = "a failure is no answer, unless status= says so")                                                 \
+  X(resume_at_the_end_of_what_is_kept, resume_at_the_end, .rule = "method=GET status=200-599",               \
+    .way = WAY_TRANSPORT, .before = WAY_LIVE, .since = 0x080500, .option = "RESUME_FROM",                    \
+    .why = "asks for a part of the answer")                                                                  \
   X(condition_unmet, condition_unmet, .rule = "method=GET status=200-599", .way = WAY_LIVE,                  \
     .option = "TIMECONDITION", .why = "asks for an answer by its age")                                       \
   X(condition_met, condition_met, .rule = "method=GET status=200-599", .way = WAY_LIVE,                      \
@@ -328,6 +333,7 @@
   X(request_fed_with_size, request_fed_with_size)                                                            \
   X(request_fed_without_size, request_fed_without_size)                                                      \
   X(request_fed_with_progress, request_fed_with_progress)                                                    \
+  X(request_fed_in_chunks_with_progress, request_fed_in_chunks_with_progress)                                \
   X(request_fed_by_nobody, request_fed_by_nobody, .way = WAY_NONE,                                           \
     .why = "the app's reader gives up while the call is sent")                                               \
   X(request_of_an_upload, request_of_an_upload, .rule = "method=PUT")                                        \
@@ -395,6 +401,10 @@
 
 #define CONNECTION_SCENARIOS(X)                                                                              \
   X(connection_of_own_sockets, connection_of_own_sockets)                                                    \
+  X(connection_of_ftp_behind_http, connection_of_ftp_behind_http, .rule = "method=GET", .way = WAY_NONE,     \
+    .why = "a URL of another protocol is no call of ours, also behind an HTTP proxy")                        \
+  X(connection_alone, connection_alone, .way = WAY_LIVE, .option = "CONNECT_ONLY",                           \
+    .why = "wants the connection itself")                                                                    \
   X(connection_told_before_the_request, connection_told_before_the_request, .way = WAY_TRANSPORT,            \
     .since = 0x075000, .option = "PREREQFUNCTION", .why = "is told the connection's addresses")              \
   X(connection_with_a_resolver, connection_with_a_resolver)                                                  \

@@ -79,6 +79,52 @@ void connection_told_before_the_request(void)
   perform_and_ask("hello", ask_before_request);
 }
 
+static const char *proxy_of_all(void)
+{
+  static char proxy[64];
+
+  snprintf(proxy, sizeof proxy, "http://%s", server_address());
+  return proxy;
+}
+
+static void fetch_ftp(struct watch *w)
+{
+  set(w, POSTFIELDS, NULL);
+  set(w, HTTPGET, 1L);
+  set(w, PROXY, proxy_of_all());
+  set(w, URL, "ftp://127.0.0.1/wire/hello");
+}
+
+/* An HTTP proxy takes the whole URL in a GET of its own. */
+void connection_of_ftp_behind_http(void)
+{
+  serve_hello();
+  perform_and_ask("hello", fetch_ftp);
+}
+
+/* The app sends and reads by itself. */
+void connection_alone(void)
+{
+  char request[128], text[512];
+  size_t n = 0, len = 0;
+  struct watch w;
+
+  serve_hello();
+  watch_open(&w, "hello");
+  set(&w, CONNECT_ONLY, 1L);
+  watch_perform(&w);
+  snprintf(request, sizeof request, "GET /wire/hello HTTP/1.1\r\nHost: %s\r\n\r\n", server_address());
+  CURLcode sent = curl_easy_send(w.easy, request, strlen(request), &n);
+  say(w.out, "send: %d, all: %d", (int)sent, n == strlen(request));
+  for (CURLcode code = CURLE_AGAIN; code == CURLE_AGAIN || (!code && n); len += code ? 0 : n)
+    code = curl_easy_recv(w.easy, text + len, sizeof text - len, &n);
+  say_bytes(w.out, "received", text, len);
+  say_info(&w, CURLINFO_NUM_CONNECTS);
+  say_info(&w, CURLINFO_PRIMARY_IP);
+  say_info(&w, CURLINFO_RESPONSE_CODE);
+  watch_close(&w);
+}
+
 static int start_resolving(void *resolver, void *reserved, void *watch)
 {
   struct watch *w = watch;

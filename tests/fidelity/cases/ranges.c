@@ -57,6 +57,19 @@ void resume_beyond_the_end(void)
   perform_and_ask("beyond", resume_large);
 }
 
+/* The file is there: libcurl takes that for success. */
+static void resume_at_five(struct watch *w)
+{
+  resume_large(w);
+  set(w, RESUME_FROM_LARGE, (curl_off_t)5);
+}
+
+void resume_at_the_end(void)
+{
+  serve("atend", "HTTP/1.1 416 Beyond\r\n" CLOSE "Content-Range: bytes */5\r\n" HELLO);
+  perform_with("atend", resume_at_five);
+}
+
 static void ask_newer(struct watch *w)
 {
   set(w, POSTFIELDS, NULL);

@@ -125,6 +125,21 @@ void request_fed_with_progress(void)
   perform_with("hello", fed_with_progress);
 }
 
+static void fed_in_chunks_with_progress(struct watch *w)
+{
+  static struct curl_slist chunked = {(char *)(uintptr_t) "Transfer-Encoding: chunked", NULL};
+
+  fed_without_size(w);
+  set(w, HTTPHEADER, &chunked);
+  watch_progress(w);
+}
+
+void request_fed_in_chunks_with_progress(void)
+{
+  serve_hello();
+  perform_and_ask("hello", fed_in_chunks_with_progress);
+}
+
 static size_t refuse_to_feed(char *to, size_t size, size_t count, void *user)
 {
   (void)to;
