@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* libcurl has so much room by default [UPLOADBUFFER_DEFAULT]. */
 #define READ_SIZE 65536u
@@ -35,7 +34,7 @@ void form_reader_unref(struct form_reader *reader)
 {
   if (atomic_fetch_sub(&reader->refs, 1) != 1)
     return;
-  buffer_release(&reader->read);
+  pieces_release(&reader->read);
   free(reader);
 }
 
@@ -57,8 +56,7 @@ void form_reader_free(void *arg)
 /* Whatever was read ahead is no longer from the reader's beginning. */
 static void forget_read(struct form_reader *reader)
 {
-  buffer_release(&reader->read);
-  reader->at = 0;
+  pieces_release(&reader->read);
   reader->verdict = 0;
   reader->kept = reader->whole = false;
 }
@@ -87,9 +85,9 @@ static bool begin(struct form_reader *reader)
 static const char *read_more(struct form_reader *reader)
 {
   /* A negative size means that the end is not known. */
-  uint64_t missing = (uint64_t)reader->size - reader->read.len;
+  uint64_t missing = (uint64_t)reader->size - reader->read.bytes.len;
   size_t room = reader->size < 0 || missing > READ_SIZE ? READ_SIZE : (size_t)missing;
-  char *into = buffer_reserve(&reader->read, READ_SIZE);
+  char *into = buffer_reserve(&reader->read.bytes, READ_SIZE);
   if (!into)
     return "no memory";
   reader->begun = true;
@@ -100,7 +98,9 @@ static const char *read_more(struct form_reader *reader)
     reader->resumed_before = *reader->resumed;
     return "a form's reader paused or gave up";
   }
-  reader->read.len += count;
+  reader->read.bytes.len += count;
+  if (count && count < room && !pieces_end(&reader->read))
+    return "no memory";
   reader->whole = count == 0;
   return NULL;
 }
@@ -119,7 +119,7 @@ const char *form_reader_open(struct form_reader *reader, uint64_t limit, const u
   if (reader->size > 0 && (uint64_t)reader->size > limit)
     return "max_body";
   while (!reason && !reader->whole)
-    reason = reader->read.len > limit ? "max_body" : read_more(reader);
+    reason = reader->read.bytes.len > limit ? "max_body" : read_more(reader);
   return reason;
 }
 
@@ -128,7 +128,7 @@ void form_reader_close(struct form_reader *reader)
 {
   reader->open = false;
   reader->resumed = NULL;
-  if (reader->at > 0)
+  if (reader->read.at > 0)
     forget_read(reader);
 }
 
@@ -136,14 +136,11 @@ size_t form_reader_read(char *into, size_t size, size_t count, void *arg)
 {
   struct form_reader *reader = arg;
   /* libcurl begins a transfer that is not ours, after one of ours that it never got to see. */
-  if (!reader->open && reader->kept && reader->at == 0)
+  if (!reader->open && reader->kept && reader->read.at == 0)
     begin(reader);
-  size_t left = reader->read.len - reader->at, room = size * count, len = left < room ? left : room;
-  if (left) {
-    memcpy(into, reader->read.data + reader->at, len);
-    reader->at += len;
+  size_t len = pieces_give(&reader->read, into, size * count);
+  if (len)
     return len;
-  }
   if (reader->whole)
     return 0;
   size_t verdict = reader->verdict;
@@ -163,8 +160,8 @@ int form_reader_seek(void *arg, curl_off_t offset, int origin)
 {
   struct form_reader *reader = arg;
   if (!reader->open || !reader->whole || origin != SEEK_SET || offset < 0 ||
-      (size_t)offset > reader->read.len)
+      (size_t)offset > reader->read.bytes.len)
     return seek(reader, offset, origin);
-  reader->at = (size_t)offset;
+  pieces_seek(&reader->read, (size_t)offset);
   return CURL_SEEKFUNC_OK;
 }

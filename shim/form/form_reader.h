@@ -17,7 +17,7 @@
 #ifndef IDEMSHIM_SHIM_FORM_READER_H
 #define IDEMSHIM_SHIM_FORM_READER_H
 
-#include "shim/base/buffer.h"
+#include "shim/base/pieces.h"
 
 #include "shim/libcurl/curl_compat.h"
 #include <stdatomic.h>
@@ -32,8 +32,7 @@ struct form_reader {
   _Atomic unsigned refs; /* descriptions, libcurl's parts, and calls that have read ahead */
   _Atomic bool shared;   /* by a copied handle: nobody knows which one has read how much */
 
-  struct buffer read;     /* what was read ahead */
-  size_t at;              /* how much of it libcurl has had */
+  struct pieces read;     /* ahead */
   size_t verdict;         /* what the app's reader returned instead of bytes, or 0 */
   const uint8_t *resumed; /* how often the app has let its readers go on, while it is open */
   uint8_t resumed_before; /* that, when the reader paused */

@@ -46,7 +46,7 @@ static int64_t expected_size(const struct shadow *shadow)
 static size_t next_room(const struct body *body)
 {
   int64_t expected = body->chunked ? -1 : expected_size(body->shadow),
-          missing = expected - (int64_t)body->read.len;
+          missing = expected - (int64_t)body->read.bytes.len;
   if (expected < 0)
     return READ_SIZE;
   if (missing <= 0)
@@ -57,9 +57,9 @@ static size_t next_room(const struct body *body)
 /* Reads until the end, the announced size, the limit, or a verdict; `whole` says that nothing is missing. */
 static void read_ahead(struct body *body, uint64_t limit)
 {
-  while (body->read.len <= limit) {
+  while (body->read.bytes.len <= limit) {
     size_t room = next_room(body);
-    char *into = buffer_reserve(&body->read, READ_SIZE);
+    char *into = buffer_reserve(&body->read.bytes, READ_SIZE);
     if (!into)
       return;
     size_t count = room ? callback_read(body->shadow, into, room) : 0;
@@ -69,14 +69,14 @@ static void read_ahead(struct body *body, uint64_t limit)
       body->resumed = body->shadow->resumed;
       return;
     }
-    body->read.len += count;
+    body->read.bytes.len += count;
     /* With chunked coding each piece of the app's is a chunk. */
     if (count && count < room && (body->chunked || expected_size(body->shadow) < 0) &&
-        !buffer_append(&body->ends, &body->read.len, sizeof(body->read.len)))
+        !pieces_end(&body->read))
       return;
     if (count == 0) {
       body->whole = true;
-      body->span = (struct idem_span){body->read.data, body->read.len};
+      body->span = (struct idem_span){body->read.bytes.data, body->read.bytes.len};
       return;
     }
   }
@@ -129,28 +129,14 @@ void body_open(struct body *body, uint64_t limit)
   }
 }
 
-/* How much is left of the piece that libcurl has got to. */
-static size_t left_of_piece(struct body *body)
-{
-  const size_t *ends = (const size_t *)(const void *)body->ends.data;
-  size_t count = body->ends.len / sizeof(*ends);
-  while (body->next_end < count && ends[body->next_end] <= body->at)
-    body->next_end++;
-  return (body->next_end < count ? ends[body->next_end] : body->read.len) - body->at;
-}
-
 /* Gives libcurl what was read ahead first; then what the app's reader had said, or goes on to say. A pause is
  * passed on once, and not at all if the app has ended it before libcurl got there, for nobody would end it again. */
 static size_t feed(char *into, size_t size, size_t count, void *user)
 {
   struct body *body = user;
-  size_t room = size * count, left = left_of_piece(body);
-  if (left && !body->direct) {
-    size_t len = left < room ? left : room;
-    memcpy(into, body->read.data + body->at, len);
-    body->at += len;
+  size_t room = size * count, len = body->direct ? 0 : pieces_give(&body->read, into, room);
+  if (len)
     return len;
-  }
   if (body->whole && !body->direct)
     return 0;
   size_t verdict = body->verdict;
@@ -182,9 +168,8 @@ static int seek(void *user, curl_off_t offset, int origin)
 {
   struct body *body = user;
   struct shadow *shadow = body->shadow;
-  if (origin == SEEK_SET && body->whole && !body->direct && (uint64_t)offset <= body->read.len) {
-    body->at = (size_t)offset;
-    body->next_end = 0;
+  if (origin == SEEK_SET && body->whole && !body->direct && (uint64_t)offset <= body->read.bytes.len) {
+    pieces_seek(&body->read, (size_t)offset);
     return CURL_SEEKFUNC_OK;
   }
   int code = rewind_reader(shadow, offset, origin);
@@ -218,6 +203,5 @@ void body_release(struct body *body)
 {
   if (body->form.text.data || body->form.readers.data || body->form.files.data)
     form_body_release(&body->form);
-  buffer_release(&body->read);
-  buffer_release(&body->ends);
+  pieces_release(&body->read);
 }

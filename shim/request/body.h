@@ -16,6 +16,7 @@
 #ifndef IDEMSHIM_SHIM_BODY_H
 #define IDEMSHIM_SHIM_BODY_H
 
+#include "shim/base/pieces.h"
 #include "shim/handle/shadow.h"
 #include "shim/request/form_body.h"
 
@@ -26,10 +27,7 @@ struct body {
   bool fed;              /* it came from a read callback: libcurl must be given `read` now */
   bool chunked;          /* fed, in chunks: an announced size means nothing */
   struct form_body form;
-  struct buffer read;
-  struct buffer ends; /* size_t offsets in `read` at which the app's reader gave less than it could */
-  size_t next_end;    /* which of them is still ahead */
-  size_t at;          /* how much of `read` libcurl has had */
+  struct pieces read; /* ahead */
   size_t verdict;     /* what the app's reader returned instead of bytes: 0, CURL_READFUNC_ABORT,
                      CURL_READFUNC_PAUSE or a value too large */
   uint8_t resumed;    /* the shadow's, when the reader paused */

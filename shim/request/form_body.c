@@ -192,7 +192,7 @@ static void add_reader(struct form_body *body, struct form_reader *reader)
   }
   form_reader_ref(reader);
   fail(body, form_reader_open(reader, body->limit, &body->shadow->resumed));
-  add(body, reader->read.data, reader->read.len);
+  add(body, reader->read.bytes.data, reader->read.bytes.len);
 }
 
 static void add_parts(struct form_body *body, const struct form *form, const char *disposition);

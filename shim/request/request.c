@@ -380,7 +380,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   if (body->form.reason)
     return body->form.reason;
   if (!body->whole)
-    return body->read.len > rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
+    return body->read.bytes.len > rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
   return body->span.len > rule->max_body ? "max_body" : NULL;
 }
 

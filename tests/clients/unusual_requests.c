@@ -3,7 +3,8 @@
  * unusual_requests CASE URL [TEXT [multi]]
  *
  * One POST whose body or method comes about in an unusual way; TEXT is what a read callback gives. Shows the
- * result, the error text and the answer; how often the reader was rewound, and asked while it had paused.
+ * result, the error text and the answer; how often the reader was rewound, and asked while it had paused; how
+ * many bytes of the body went out, with their framing, where a case counts them.
  */
 #define CURL_DISABLE_DEPRECATION
 #include "tests/clients/post.h"
@@ -14,7 +15,7 @@ struct reader {
   const char *text;
   size_t at;
   int pauses, rewinds, early, patience;
-  bool paused, greedy;
+  bool paused, greedy, slow;
 };
 
 static size_t read_text(char *into, size_t size, size_t count, void *arg)
@@ -31,7 +32,7 @@ static size_t read_text(char *into, size_t size, size_t count, void *arg)
   /* Programs exist that know how large libcurl's buffer is, and do not look at the room. */
   if (left > room && !reader->greedy)
     left = room;
-  if (reader->pauses && left > 1)
+  if ((reader->pauses || reader->slow) && left > 1)
     left = 1;
   memcpy(into, reader->text + reader->at, left);
   reader->at += left;
@@ -147,6 +148,26 @@ static void part_from(CURL *handle, struct reader *reader)
 
   curl_mime_data_cb(curl_mime_addpart(mime), (curl_off_t)strlen(reader->text), read_text, NULL, NULL, reader);
   curl_easy_setopt(handle, CURLOPT_MIMEPOST, mime);
+}
+
+static size_t sent;
+
+static int count_sent(CURL *handle, curl_infotype type, char *data, size_t len, void *arg)
+{
+  (void)handle, (void)data, (void)arg;
+  sent += type == CURLINFO_DATA_OUT ? len : 0;
+  return 0;
+}
+
+/* Each of the reader's pieces is a chunk on the wire. */
+static void chunked_part(CURL *handle, struct reader *reader)
+{
+  static struct curl_slist chunked = {(char *)(uintptr_t) "Transfer-Encoding: chunked", NULL};
+  part_from(handle, reader);
+  reader->slow = true;
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, &chunked);
+  curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, count_sent);
 }
 
 static void resume_by_progress(CURL *handle, struct reader *reader)
@@ -281,6 +302,7 @@ static const struct {
     {"chunked-and-sized", chunked_and_sized},
     {"paused-reader", paused_reader},
     {"reader-paused-twice", reader_paused_twice},
+    {"chunked-part", chunked_part},
     {"paused-part", paused_part},
     {"part-paused-twice", part_paused_twice},
     {"greedy-reader", greedy_reader},
@@ -331,7 +353,7 @@ int main(int argc, char **argv)
       cases[i].prepare(handle, &reader);
       CURLcode code = argc > 4 ? perform_in_multi(handle, &reader) : curl_easy_perform(handle);
       reply_print(argv[1], handle, code, &reply);
-      printf("error \"%s\" rewinds %d early %d\n%s\n", error, reader.rewinds, reader.early,
+      printf("error \"%s\" rewinds %d early %d\nsent %zu\n%s\n", error, reader.rewinds, reader.early, sent,
              reply.bytes ? reply.bytes : "");
       curl_easy_cleanup(handle);
       free(reply.bytes);

@@ -97,6 +97,22 @@ Test(odd_requests, a_reader_s_pause_is_told_once)
   json_decref(requests);
 }
 
+/* A server sees where a chunk ends: the framing is as long as without us. */
+Test(odd_requests, the_pieces_of_a_part_s_reader_are_chunks)
+{
+  struct run plain = odd(false, "chunked-part", world_url(&w, target), "123456");
+  struct run live = odd(true, "chunked-part", world_url(&w, target), "123456");
+  const char *sent = strstr(plain.out, "\nsent "), *end = sent ? strchr(sent + 1, '\n') : NULL;
+  cr_assert_not_null(end, "%s", plain.out);
+  cr_expect_gt(strtoul(sent + 6, NULL, 10), 6);
+  char line[64];
+  snprintf(line, sizeof(line), "%.*s", (int)(end - sent) + 1, sent);
+  cr_expect(strstr(live.out, line), "%s%s", line, live.out);
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  run_release(&plain);
+  run_release(&live);
+}
+
 /* A reader that replaces a copy, a size that cuts one, a cookie in libcurl's engine: each makes another
  * request. */
 static void expect_two_operations(const char *name)
