@@ -266,3 +266,51 @@ Test(answers, a_job_is_joined_in_flight_and_never_told_again)
   cr_expect_eq(log_events(&w, "join"), 2);
   run_release(&r);
 }
+
+/* Stored as it came, for the program undoes the coding: here libcurl is not asked to. */
+Test(answers, a_stream_in_a_coding_of_the_program_s_own)
+{
+#define BYTES(text) text, sizeof(text) - 1
+  static const struct {
+    const char *coding, *bytes;
+    size_t len;
+  } streams[] = {
+      {"gzip", BYTES("\037\213\010\000\000\000\000\000\002\377\113\111\054\111\264\122\250\126\112\316"
+                     "\310\317\114\116\055\126\262\212\256\126\312\314\113\111\255\120\262\062\250\215"
+                     "\325\121\052\055\116\114\117\125\262\252\126\052\050\312\317\055\050\211\057\311"
+                     "\317\116\315\003\052\063\256\255\345\342\112\001\153\216\166\361\367\163\215\345"
+                     "\342\002\000\221\264\373\320\113\000\000\000")},
+      {"br", BYTES("\023\112\000\000\304\362\326\277\044\273\054\330\264\313\124\326\177\046\044\143"
+                   "\150\277\007\207\034\070\234\070\012\263\226\133\260\061\166\256\106\320\214\043"
+                   "\213\030\014\313\063\250\006\111\202\311\107\104\352\007\032\316\335\353\374\131"
+                   "\375\074\060\273\213\000\112\113\157\165\210\000")},
+      {"zstd", BYTES("\050\265\057\375\040\113\131\002\000\144\141\164\141\072\040\173\042\143\150\157"
+                     "\151\143\145\163\042\072\133\173\042\151\156\144\145\170\042\072\060\175\135\054"
+                     "\042\165\163\141\147\145\042\072\173\042\160\162\157\155\160\164\137\164\157\153"
+                     "\145\156\163\042\072\063\175\175\012\012\144\141\164\141\072\040\133\104\117\116"
+                     "\105\135\012\012")},
+  };
+  for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
+    char response[512];
+    int head = snprintf(response, sizeof(response),
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: %s\r\n"
+                        "Content-Length: %zu\r\n\r\n",
+                        streams[i].coding, streams[i].len);
+    memcpy(response + head, streams[i].bytes, streams[i].len);
+    mock_lay(&w, world_text(&w, "%s?exact=1", streams[i].coding), response, (size_t)head + streams[i].len);
+    for (int again = 0; again < 2; again++) {
+      const char *argv[] = {"curl",
+                            "-sS",
+                            "-H",
+                            world_text(&w, "Accept-Encoding: %s", streams[i].coding),
+                            "-d",
+                            "{}",
+                            world_url(&w, world_text(&w, "/wire/%s", streams[i].coding)),
+                            NULL};
+      struct run r = run_argv(&w, true, argv);
+      expect_same_bytes(streams[i].coding, streams[i].bytes, streams[i].len, r.out, r.out_len);
+      run_release(&r);
+    }
+    cr_expect_eq(log_events(&w, "hit"), i + 1, "%s", streams[i].coding);
+  }
+}

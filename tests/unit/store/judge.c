@@ -4,6 +4,7 @@
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -293,37 +294,100 @@ Test(store_answers, an_encoded_stream_cannot_be_trusted)
   cr_expect_eq(stored_with(&json), IDEM_REFUSED);
 }
 
-#define CODED(type) "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\nContent-Encoding: gzip\r\n\r\n"
+/* An event stream with 3 tokens in it, and an error, in each coding. */
+#define BYTES(text)                                                                                          \
+  {                                                                                                          \
+    text, sizeof(text) - 1                                                                                   \
+  }
+static const struct coded {
+  char coding[8], library[20];
+  struct idem_span stream, error;
+} coded[] = {
+    {"gzip", "libz.so.1",
+     BYTES("\037\213\010\000\000\000\000\000\002\377\113\111\054\111\264\122\250\126\112\316\310\317"
+           "\114\116\055\126\262\212\256\126\312\314\113\111\255\120\262\062\250\215\325\121\052\055"
+           "\116\114\117\125\262\252\126\052\050\312\317\055\050\211\057\311\317\116\315\003\052\063"
+           "\256\255\345\342\112\001\153\216\166\361\367\163\215\345\342\002\000\221\264\373\320\113"
+           "\000\000\000"),
+     BYTES("\037\213\010\000\000\000\000\000\002\377\253\126\112\055\052\312\057\122\262\252\126\112"
+           "\316\117\111\125\262\062\061\262\254\325\121\112\316\310\317\114\116\055\126\262\312\053"
+           "\315\311\251\005\000\135\211\141\373\045\000\000\000")},
+    {"deflate", "libz.so.1",
+     BYTES("\170\332\113\111\054\111\264\122\250\126\112\316\310\317\114\116\055\126\262\212\256\126"
+           "\312\314\113\111\255\120\262\062\250\215\325\121\052\055\116\114\117\125\262\252\126\052"
+           "\050\312\317\055\050\211\057\311\317\116\315\003\052\063\256\255\345\342\112\001\153\216"
+           "\166\361\367\163\215\345\342\002\000\320\306\030\266"),
+     BYTES("\170\332\253\126\112\055\052\312\057\122\262\252\126\112\316\117\111\125\262\062\061\262"
+           "\254\325\121\112\316\310\317\114\116\055\126\262\312\053\315\311\251\005\000\351\301\014"
+           "\224")},
+    {"br", "libbrotlidec.so.1",
+     BYTES("\023\112\000\000\304\362\326\277\044\273\054\330\264\313\124\326\177\046\044\143\150\277"
+           "\007\207\034\070\234\070\012\263\226\133\260\061\166\256\106\320\214\043\213\030\014\313"
+           "\063\250\006\111\202\311\107\104\352\007\032\316\335\353\374\131\375\074\060\273\213\000"
+           "\112\113\157\165\210\000"),
+     BYTES("\023\044\000\000\004\124\071\362\362\351\271\274\254\313\132\221\111\104\351\105\123\326"
+           "\167\062\170\141\200\303\333\357\020\242\370\171\120")},
+    {"zstd", "libzstd.so.1",
+     BYTES("\050\265\057\375\040\113\131\002\000\144\141\164\141\072\040\173\042\143\150\157\151\143"
+           "\145\163\042\072\133\173\042\151\156\144\145\170\042\072\060\175\135\054\042\165\163\141"
+           "\147\145\042\072\173\042\160\162\157\155\160\164\137\164\157\153\145\156\163\042\072\063"
+           "\175\175\012\012\144\141\164\141\072\040\133\104\117\116\105\135\012\012"),
+     BYTES("\050\265\057\375\040\045\051\001\000\173\042\145\162\162\157\162\042\072\173\042\143\157"
+           "\144\145\042\072\064\062\071\175\054\042\143\150\157\151\143\145\163\042\072\156\165\154"
+           "\154\175")},
+};
 
-/* gzip of an event stream with 3 tokens in it, and of an error. */
-static const char coded_stream[] =
-    "\037\213\010\000\000\000\000\000\002\003\113\111\054\111\264\122\250\126\112\316\310\317\114\116\055\126"
-    "\262\212\256\126\312\314\113\111\255\120\262\062\250\215\325\121\052\055\116\114\117\125\262\252\126\052"
-    "\050\312\317\055\050\211\057\311\317\116\315\003\052\063\256\255\345\342\112\001\153\216\166\361\367\163"
-    "\215\345\342\002\000\221\264\373\320\113\000\000\000";
-static const char coded_error[] =
-    "\037\213\010\000\000\000\000\000\002\003\253\126\112\055\052\312\057\122\262\252\126\112\316\117\111\125"
-    "\262\062\061\262\254\325\121\112\316\310\317\114\116\055\126\262\312\053\315\311\251\005\000\135\211\141"
-    "\373\045\000\000\000";
+/* The judge opens libraries by this one: it can be as if they were not installed. */
+static bool uninstalled;
+
+void *dlopen(const char *name, int flags)
+{
+  void *(*real)(const char *, int);
+  *(void **)&real = dlsym(RTLD_NEXT, "dlopen");
+  for (size_t i = 0; uninstalled && name && i < sizeof(coded) / sizeof(*coded); i++)
+    if (strcmp(name, coded[i].library) == 0)
+      return NULL;
+  return real(name, flags);
+}
+
+static int stored_in_coding(const struct coded *in, const char *type, struct idem_span body)
+{
+  char headers[128];
+  struct idem_chunk chunk;
+  snprintf(headers, sizeof(headers), "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: %s\r\n\r\n",
+           type, in->coding);
+  struct idem_recording recording = recording_of(&chunk, headers, "");
+  recording.encoded = true;
+  recording.body = body;
+  chunk.len = (uint32_t)body.len;
+  return stored_with(&recording);
+}
 
 Test(store_answers, a_coding_that_the_app_undoes_is_undone_for_the_judge)
 {
-  struct idem_chunk chunk;
-  struct idem_recording recording = recording_of(&chunk, CODED("text/event-stream"), "");
-  recording.encoded = true;
-  recording.body = (struct idem_span){coded_stream, sizeof(coded_stream) - 1};
-  chunk.len = (uint32_t)recording.body.len;
-  cr_expect_eq(stored_with(&recording), IDEM_STORED);
-  cr_expect_eq(usage.input, 3);
-  for (size_t len = 1; len < sizeof(coded_stream) - 1; len++) {
-    recording.body.len = chunk.len = (uint32_t)len;
-    cr_expect_eq(stored_with(&recording), IDEM_REFUSED, "%zu bytes", len);
+  for (size_t i = 0; i < sizeof(coded) / sizeof(*coded); i++) {
+    struct idem_span part = coded[i].stream;
+    usage = (struct idem_usage){0};
+    cr_expect_eq(stored_in_coding(&coded[i], "text/event-stream", part), IDEM_STORED, "%s", coded[i].coding);
+    cr_expect_eq(usage.input, 3, "%s", coded[i].coding);
+    while (--part.len)
+      cr_expect_eq(stored_in_coding(&coded[i], "text/event-stream", part), IDEM_REFUSED, "%s: %zu bytes",
+                   coded[i].coding, part.len);
+    cr_expect_eq(stored_in_coding(&coded[i], "application/json", coded[i].error), IDEM_REFUSED, "%s",
+                 coded[i].coding);
   }
-  recording = recording_of(&chunk, CODED("application/json"), "");
-  recording.encoded = true;
-  recording.body = (struct idem_span){coded_error, sizeof(coded_error) - 1};
-  chunk.len = (uint32_t)recording.body.len;
-  cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+}
+
+/* A document is believed by its framing then, a stream is not. */
+Test(store_answers, a_coding_whose_library_is_not_there_is_not_looked_into)
+{
+  uninstalled = true;
+  for (size_t i = 0; i < sizeof(coded) / sizeof(*coded); i++) {
+    cr_expect_eq(stored_in_coding(&coded[i], "text/event-stream", coded[i].stream), IDEM_REFUSED, "%s",
+                 coded[i].coding);
+    cr_expect_eq(stored_in_coding(&coded[i], "application/json", coded[i].error), IDEM_STORED, "%s",
+                 coded[i].coding);
+  }
 }
 
 Test(store_answers, a_judge_that_has_not_seen_all_of_the_body_does_not_judge_it)
