@@ -1,91 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/eligible.h"
 
-#include "shim/base/fd_table.h"
 #include "shim/handle/multi.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/tee.h"
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <string.h>
-#include <sys/socket.h>
-
-struct address {
-  const char *ip;
-  long port;
-};
-
-struct ends {
-  struct address local, remote;
-};
-
-struct search {
-  struct ends ends;
-  struct transfer_sockets *found;
-  bool reset; /* looks for one that its peer has reset, and that has none any more */
-};
-
-static struct ends ends_of(const struct shadow *shadow)
-{
-  struct ends ends = {{"", 0}, {"", 0}};
-  const struct libcurl *real = shadow->lib;
-  real->easy_getinfo(shadow->handle, CURLINFO_LOCAL_IP, &ends.local.ip);
-  real->easy_getinfo(shadow->handle, CURLINFO_LOCAL_PORT, &ends.local.port);
-  real->easy_getinfo(shadow->handle, CURLINFO_PRIMARY_IP, &ends.remote.ip);
-  return ends;
-}
-
-static bool is_address(const struct sockaddr_storage *at, const struct address *address)
-{
-  char text[INET6_ADDRSTRLEN] = "";
-  const struct sockaddr_in *four = (const struct sockaddr_in *)at;
-  const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)at;
-  bool is_six = at->ss_family == AF_INET6;
-  if (!is_six && at->ss_family != AF_INET)
-    return false;
-  if (address->port && ntohs(is_six ? six->sin6_port : four->sin_port) != address->port)
-    return false;
-  inet_ntop(at->ss_family, is_six ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr, text,
-            sizeof(text));
-  return strcmp(text, address->ip) == 0;
-}
-
-static void visit(void *arg, int fd)
-{
-  const struct search *search = arg;
-  struct sockaddr_storage local = {0}, remote = {0};
-  socklen_t size = sizeof(local), remote_size = sizeof(remote);
-  if (search->found->count == HANDOFF_SOCKETS || getsockname(fd, (struct sockaddr *)&local, &size) < 0 ||
-      !is_address(&local, &search->ends.local))
-    return;
-  bool has_peer = getpeername(fd, (struct sockaddr *)&remote, &remote_size) == 0;
-  if (has_peer ? !search->reset && is_address(&remote, &search->ends.remote)
-               : search->reset && errno == ENOTCONN)
-    search->found->fd[search->found->count++] = fd;
-}
-
-/* The answer may have come whole before a reset. */
-void eligible_find_sockets(const struct shadow *shadow, struct transfer_sockets *sockets)
-{
-  struct search search = {ends_of(shadow), sockets, false};
-  unsigned before = sockets->count;
-  if (search.ends.local.port <= 0 || !search.ends.local.ip || !search.ends.remote.ip)
-    return;
-  fd_each(visit, &search);
-  search.reset = true;
-  if (sockets->count == before)
-    fd_each(visit, &search);
-}
 
 /* True if the other transfer may be going on over the same connection: one that is known to be HTTP/1 is
  * over, or it has its connection for itself. */
 static bool is_shared(const struct shadow *shadow, const struct shadow *other)
 {
-  struct ends mine = ends_of(shadow), theirs = ends_of(other);
   long version = shadow_info_long(other, CURLINFO_HTTP_VERSION);
-  return mine.local.port == theirs.local.port &&
+  return shadow_info_long(shadow, CURLINFO_LOCAL_PORT) == shadow_info_long(other, CURLINFO_LOCAL_PORT) &&
          (version == CURL_HTTP_VERSION_NONE || version >= CURL_HTTP_VERSION_2_0);
 }
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * eligible: which calls a copy of the process can carry on, and on which connection they are.
+ * eligible: which calls a copy of the process can carry on.
  *
- *     eligible_find_sockets(shadow, &sockets);
+ *     connection_find(shadow, &sockets);
  *     const char *against = eligible_reason(request, tee, &sockets);
  *     if (against)
  *       request_bypass(request, against);
  *
- * libcurl tells a transfer's addresses in the middle of it, but not its descriptor (CURLINFO_ACTIVESOCKET is
- * -1 there), so the connection is looked for among all descriptors by its four addresses. Asked in the thread
- * of the transfer, by whom nothing is changed. What cannot be told speaks against a copy.
+ * Asked in the thread of the transfer, by whom nothing is changed. What cannot be told speaks against a copy.
  */
 #ifndef IDEMSHIM_SHIM_ELIGIBLE_H
 #define IDEMSHIM_SHIM_ELIGIBLE_H
@@ -17,9 +15,6 @@
 #include "shim/rescue/handoff.h"
 
 struct tee;
-
-/* Adds the transfer's descriptors; none for a connection without ports, such as a Unix socket. */
-void eligible_find_sockets(const struct shadow *shadow, struct transfer_sockets *sockets);
 
 /* NULL, or why the call cannot be carried on; for the log. */
 const char *eligible_reason(const struct request *request, const struct tee *tee,

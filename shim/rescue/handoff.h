@@ -17,6 +17,7 @@
 #ifndef IDEMSHIM_SHIM_HANDOFF_H
 #define IDEMSHIM_SHIM_HANDOFF_H
 
+#include "shim/live/connection.h"
 #include "shim/request/request.h"
 
 enum handoff_side { HANDOFF_FAILED, HANDOFF_OWNER, HANDOFF_COPY };
@@ -24,14 +25,6 @@ enum handoff_side { HANDOFF_FAILED, HANDOFF_OWNER, HANDOFF_COPY };
 struct handoff {
   int far;            /* what the dead descriptors lead to; open for as long as libcurl has them. -1: none */
   const char *reason; /* FAILED */
-};
-
-/* The descriptors of a transfer's connection. */
-enum { HANDOFF_SOCKETS = 5 };
-struct transfer_sockets {
-  int fd[HANDOFF_SOCKETS];
-  unsigned count;
-  bool watched; /* the app may have them in epoll sets */
 };
 
 #define HANDOFF_NONE ((struct handoff){.far = -1})

@@ -68,7 +68,7 @@ static void find_sockets(struct rescue *rescue)
   if (!has_ports(shadow))
     return;
   rescue->sockets.count = 0;
-  eligible_find_sockets(shadow, &rescue->sockets);
+  connection_find(shadow, &rescue->sockets);
 }
 
 bool rescue_in_copy;
@@ -183,7 +183,7 @@ static void learn_sockets(struct rescue *rescue)
   if (real->multi_fdset(rescue->multi, &read, &write, &special, &last) != CURLM_OK || last < 0)
     return;
   rescue->sockets.count = 0;
-  for (int fd = 0; fd <= last && rescue->sockets.count < HANDOFF_SOCKETS; fd++)
+  for (int fd = 0; fd <= last && rescue->sockets.count < CONNECTION_SOCKETS; fd++)
     if (FD_ISSET(fd, &read) || FD_ISSET(fd, &write))
       rescue->sockets.fd[rescue->sockets.count++] = fd;
 }
