@@ -29,7 +29,7 @@ say      = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
   -Wformat=2 $(WERROR) -fPIC -fvisibility=hidden -fno-common -I. -DIDEM_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
-  -D_FILE_OFFSET_BITS=64 $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DIDEM_SANITIZED)
+  $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DIDEM_SANITIZED)
 override LDFLAGS += $(if $(SAN),-fsanitize=$(SAN))
 HARDEN  := -Wl,-z,relro,-z,now
 # Sanitizer runtimes come from the program, so their builds cannot insist on complete symbols.

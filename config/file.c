@@ -4,6 +4,7 @@
  */
 #include "config/file.h"
 
+#include "config/kernel.h"
 #include "config/place.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static int check_file(const struct source *source, int fd, size_t *size)
 {
   struct stat info;
 
-  if (fstat(fd, &info) < 0)
+  if (idem_fstat(fd, &info) < 0)
     return fail(source, "cannot read", errno);
   if (!S_ISREG(info.st_mode))
     return refuse(source, -EINVAL, "a regular file");
@@ -128,7 +129,8 @@ int idem_file_read_own(struct idem_arena *arena, const char *path, char **data, 
 
   if (result == -ELOOP)
     return refuse(&source, result, "a file, and no symbolic link");
-  if (result == -ENOENT || result == -ENOTDIR || (result == -EACCES && lstat(path, &info) < 0))
+  if (result == -ENOENT || result == -ENOTDIR ||
+      (result == -EACCES && idem_fstatat(AT_FDCWD, path, &info, AT_SYMLINK_NOFOLLOW) < 0))
     return 0;
   return result < 0 ? result : 1;
 }

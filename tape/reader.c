@@ -3,6 +3,7 @@
  * entries are put into the order of the run. */
 #include "tape/reader.h"
 
+#include "config/kernel.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
 
@@ -27,7 +28,7 @@ const char *tape_what_name(enum tape_what what)
 static int find_segments(const char *dir, struct tape_segments *segments, struct idem_error *error)
 {
   struct stat stat_out;
-  if (stat(dir, &stat_out) < 0)
+  if (idem_fstatat(AT_FDCWD, dir, &stat_out, 0) < 0)
     return errno == ENOENT ? idem_error_set(error, -ENOENT, "there is no tape at %s", dir)
                            : path_fail(error, -errno, dir);
   if (!S_ISDIR(stat_out.st_mode))

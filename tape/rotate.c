@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which segment is written to. Processes agree by the names of files alone: a segment is made by link(),
  * which only one of them can win, and appears with its head in it. */
+#include "config/kernel.h"
 #include "store/base/clock.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
@@ -121,7 +122,8 @@ static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *si
   int fd = fd_open(path, O_RDWR | O_APPEND, 0);
   if (fd < 0)
     return fd == -ENOENT ? fd : path_fail(error, fd, path);
-  int rc = fstat(fd, &stat) < 0 ? path_fail(error, -errno, path) : tape_head_read(fd, path, &head, error);
+  int rc =
+      idem_fstat(fd, &stat) < 0 ? path_fail(error, -errno, path) : tape_head_read(fd, path, &head, error);
   if (rc == 0 && memcmp(head.id, writer->head.id, TAPE_ID_SIZE) != 0)
     rc =
         idem_error_set(error, -ESTALE,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A segment from its head to its end, over what is damaged. */
+#include "config/kernel.h"
 #include "store/base/fd.h"
 #include "tape/reader.h"
 
@@ -261,7 +262,7 @@ static int scan_records(struct segment_scan *s)
 static int scan_open_file(struct segment_scan *s, struct idem_error *error)
 {
   struct stat stat;
-  if (fstat(s->fd, &stat) < 0)
+  if (idem_fstat(s->fd, &stat) < 0)
     return path_fail(error, -errno, s->path);
   s->size = (uint64_t)stat.st_size;
   s->at = sizeof(struct tape_head);

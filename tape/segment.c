@@ -2,6 +2,7 @@
 /* Names, heads and sums of segments: everything about the files but what is in their records. */
 #include "tape/segment.h"
 
+#include "config/kernel.h"
 #include "store/base/seal.h"
 
 #include <dirent.h>
@@ -39,7 +40,7 @@ static int by_number(const void *a, const void *b)
   return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Nothing in the directory is opened: names alone, with sizes and dates by fstatat(). */
+/* Nothing in the directory is opened: names alone, with sizes and dates by idem_fstatat(). */
 int tape_segments_list(const char *path, struct tape_segments *out)
 {
   struct dirent *entry;
@@ -52,7 +53,7 @@ int tape_segments_list(const char *path, struct tape_segments *out)
   while (rc == 0 && (entry = readdir(dir))) {
     uint32_t number = number_of(entry->d_name);
     /* One that has been deleted since is none. */
-    if (!number || fstatat(dirfd(dir), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0 ||
+    if (!number || idem_fstatat(dirfd(dir), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0 ||
         !S_ISREG(stat.st_mode))
       continue;
     struct tape_segment *at = reallocarray(out->at, out->count + 1, sizeof(*at));

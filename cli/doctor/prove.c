@@ -10,6 +10,7 @@
 #include "cli/command/command.h"
 #include "cli/launch/launch.h"
 #include "cli/output/output.h"
+#include "config/kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,7 +153,7 @@ static int run_once(const struct bench *bench, struct doctor_run *run)
     become(bench);
   if (pid < 0)
     return cli_fail(CLI_STORE, "%s cannot be started: %s", bench->argv[0], strerror(errno));
-  struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+  struct pollfd end = {.fd = idem_pidfd_open(pid), .events = POLLIN};
   run->timed_out = end.fd < 0 || poll(&end, 1, DEADLINE_MS) <= 0;
   if (end.fd >= 0)
     close(end.fd);

@@ -6,14 +6,13 @@
 
 #include "cli/command/command.h"
 #include "cli/output/output.h"
+#include "config/kernel.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,7 +37,7 @@ static _Noreturn void remove_at_end(int program, const char *path)
   struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};
   setsid();
   dup2(program, STDIN_FILENO);
-  close_range(STDIN_FILENO + 1, ~0u, 0);
+  idem_close_range(STDIN_FILENO + 1, ~0u, 0);
   if (chdir("/") == 0)
     while (poll(&end, 1, -1) < 0 && errno == EINTR)
       ;
@@ -49,7 +48,7 @@ static _Noreturn void remove_at_end(int program, const char *path)
 /* Where the kernel cannot do it, an empty file or two in a temporary directory is all that stays. */
 static void watch(const char *path)
 {
-  int program = pidfd_open(getpid(), 0), status;
+  int program = idem_pidfd_open(getpid()), status;
   pid_t between = program < 0 ? -1 : fork();
   if (between == 0) {
     if (fork() == 0)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/base/stack.h"
 
+#include "shim/base/libc.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Loading and opening the store, and JSON as deep as it is read: 40 KB were measured to be enough for both.
@@ -21,7 +24,7 @@ static void find_bounds(void)
   void *start = NULL;
   size_t size = 0;
   high = 1;
-  if (gettid() != getpid() && pthread_getattr_np(pthread_self(), &attributes) == 0) {
+  if (syscall(SYS_gettid) != getpid() && pthread_getattr_np(pthread_self(), &attributes) == 0) {
     if (pthread_attr_getstack(&attributes, &start, &size) == 0 && size) {
       low = (uintptr_t)start;
       high = low + size;

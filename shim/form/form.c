@@ -6,6 +6,8 @@
  */
 #include "shim/form/form.h"
 
+#include "config/kernel.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,7 +152,7 @@ void form_part_set_file(struct form_part *part, const char *path)
   const char *slash = strrchr(path, '/');
   struct stat file;
   part->kind = PART_FILE;
-  part->size = stat(path, &file) == 0 && S_ISREG(file.st_mode) ? file.st_size : -1;
+  part->size = idem_fstatat(AT_FDCWD, path, &file, 0) == 0 && S_ISREG(file.st_mode) ? file.st_size : -1;
   form_part_set_text(part, &part->path, path);
   form_part_set_text(part, &part->filename, slash ? slash + 1 : path);
 }

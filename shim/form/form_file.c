@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/form/form_file.h"
 
+#include "config/kernel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -46,12 +48,12 @@ const char *form_file_read(struct buffer *text, struct buffer *files, const char
     return irregular;
   /* A pipe is not opened: who waits to write into it would write for us. One that takes its place only now
    * must not make us wait. */
-  if (stat(path, &now) == 0 && !S_ISREG(now.st_mode))
+  if (idem_fstatat(AT_FDCWD, path, &now, 0) == 0 && !S_ISREG(now.st_mode))
     return irregular;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return unreadable;
-  const char *reason = fstat(fd, &now) < 0 || !S_ISREG(now.st_mode) ? irregular : NULL;
+  const char *reason = idem_fstat(fd, &now) < 0 || !S_ISREG(now.st_mode) ? irregular : NULL;
   size_t len = reason ? 0 : (size_t)(now.st_size < size ? now.st_size : size);
   if (!reason && (text->len > limit || len > limit - text->len))
     reason = "max_body";
@@ -73,9 +75,9 @@ bool form_files_changed(const struct buffer *files)
   const struct form_file *file = (const struct form_file *)files->data;
   struct stat now;
   for (size_t i = 0; i < files->len / sizeof(*file); i++)
-    if (stat(file[i].path, &now) < 0 || now.st_dev != file[i].device || now.st_ino != file[i].inode ||
-        now.st_size != file[i].size || now.st_ctim.tv_sec != file[i].changed.tv_sec ||
-        now.st_ctim.tv_nsec != file[i].changed.tv_nsec)
+    if (idem_fstatat(AT_FDCWD, file[i].path, &now, 0) < 0 || now.st_dev != file[i].device ||
+        now.st_ino != file[i].inode || now.st_size != file[i].size ||
+        now.st_ctim.tv_sec != file[i].changed.tv_sec || now.st_ctim.tv_nsec != file[i].changed.tv_nsec)
       return true;
   return false;
 }

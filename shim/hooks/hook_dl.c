@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/hooks/hook_dl.h"
 
+#include "config/kernel.h"
+#include "shim/base/libc.h"
 #include "shim/libcurl/dl.h"
 #include "shim/libcurl/libcurl.h"
 #include "shim/runtime/report.h"
@@ -90,7 +92,7 @@ static bool elf_needs_libcurl(const char *path)
   if (fd < 0)
     return false;
   bool needs = false;
-  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+  if (idem_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
     struct image image = {MAP_FAILED, (size_t)status.st_size};
     image.data = mmap(NULL, image.size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (image.data != MAP_FAILED) {
@@ -191,6 +193,6 @@ void *hook_dl_sym_answer(void *handle, const char *name)
   if (libcurl_count() > 1 || libcurl_is_ours(symbol) || is_in_another_namespace(symbol))
     return symbol;
   Dl_info own;
-  void *stub = dladdr((void *)&dl_real_sym, &own) ? dl_sym_in(own.dli_fname, name) : NULL;
+  void *stub = dl_object_of((void *)&dl_real_sym, &own) ? dl_sym_in(own.dli_fname, name) : NULL;
   return stub ? stub : symbol;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/libcurl/libcurl.h"
 
+#include "shim/base/libc.h"
 #include "shim/libcurl/dl.h"
 
 #include <dlfcn.h>
@@ -15,7 +16,7 @@ static pthread_mutex_t bind_lock = PTHREAD_MUTEX_INITIALIZER;
 static const void *object_base(const void *address)
 {
   Dl_info info;
-  return dladdr(address, &info) ? info.dli_fbase : NULL;
+  return dl_object_of(address, &info) ? info.dli_fbase : NULL;
 }
 
 bool libcurl_is_ours(const void *symbol)
@@ -29,7 +30,8 @@ static void *find_in_caller_scope(const void *return_address)
 {
   Dl_info info;
   struct link_map *map = NULL;
-  if (!dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map || !map->l_name[0])
+  if (!LIBC_HAS(dladdr1) || !dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map ||
+      !map->l_name[0])
     return NULL;
   void *symbol = dl_sym_in(map->l_name, "curl_easy_init");
   return symbol && !libcurl_is_ours(symbol) ? symbol : NULL;
@@ -164,7 +166,7 @@ const struct libcurl *libcurl_of(const void *return_address)
   dl_find_real();
   void *symbol = find_easy_init(return_address);
   Dl_info info;
-  if (!symbol || libcurl_is_ours(symbol) || !dladdr(symbol, &info))
+  if (!symbol || libcurl_is_ours(symbol) || !dl_object_of(symbol, &info))
     return NULL;
   const struct libcurl *table = find_bound(info.dli_fbase);
   return table ? table : bind_object(info.dli_fname, info.dli_fbase);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/request/cookies.h"
 
+#include "config/kernel.h"
 #include "config/names.h"
 #include "shim/base/http_header.h"
 #include "shim/base/span.h"
@@ -249,7 +250,7 @@ static bool can_be_read_again(const char *file)
   struct stat info;
   if (strcmp(file, "-") == 0)
     return false;
-  return stat(file, &info) < 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode) ||
+  return idem_fstatat(AT_FDCWD, file, &info, 0) < 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode) ||
          info.st_rdev == makedev(1, 3); /* /dev/null, which turns the engine on */
 }
 

@@ -7,6 +7,7 @@
  */
 #include "shim/request/netrc.h"
 
+#include "config/kernel.h"
 #include "shim/form/form_file.h"
 
 #include <arpa/inet.h>
@@ -92,7 +93,7 @@ static bool read_path(const struct shadow *shadow, const char *path, struct buff
   const char *host = shadow->url.data + parts->host;
   struct stat info;
   struct buffer kept = {0};
-  if (stat(path, &info) < 0)
+  if (idem_fstatat(AT_FDCWD, path, &info, 0) < 0)
     return errno == ENOENT || errno == ENOTDIR;
   if (form_file_read(text, files, path, INT64_MAX, FILE_LIMIT) || !buffer_append(text, "", 1))
     return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/at_exit.h"
 
+#include "shim/base/libc.h"
 #include "shim/rescue/copy_driver.h"
 #include "shim/rescue/inflight.h"
 #include "shim/rescue/rescue.h"
@@ -37,6 +38,6 @@ void at_exit_register(void)
   static atomic_flag registered = ATOMIC_FLAG_INIT;
   if (!atomic_flag_test_and_set(&registered)) {
     atexit(on_exit_of_process);
-    at_quick_exit(on_exit_of_process);
+    libc_at_quick_exit(on_exit_of_process);
   }
 }

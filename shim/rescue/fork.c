@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/fork.h"
 
+#include "shim/base/libc.h"
 #include "shim/form/form.h"
 #include "shim/handle/multi.h"
 #include "shim/handle/shadow.h"
@@ -46,12 +47,12 @@ void fork_register(void)
 {
   static atomic_flag registered = ATOMIC_FLAG_INIT;
   if (settings_active() && !atomic_flag_test_and_set(&registered))
-    pthread_atfork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
+    libc_at_fork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
 }
 
 void fork_register_feeder(void)
 {
   static _Atomic bool registered;
   if (!atomic_load_explicit(&registered, memory_order_relaxed) && !atomic_exchange(&registered, true))
-    pthread_atfork(feeder_lock, feeder_unlock, feeder_begin_anew);
+    libc_at_fork(feeder_lock, feeder_unlock, feeder_begin_anew);
 }

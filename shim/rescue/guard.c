@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/guard.h"
 
+#include "config/kernel.h"
 #include "shim/rescue/process_copy.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static enum guard_side make(struct guard *guard, struct request *request,
 {
   struct handoff handoff;
   pid_t pid = getpid();
-  int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = (int)syscall(SYS_pidfd_open, pid, 0);
+  int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = idem_pidfd_open(pid);
   int keep[2] = {tell, owner};
   enum handoff_side side = HANDOFF_FAILED;
   handoff.reason = "not guarded: no descriptor";

@@ -166,13 +166,13 @@ static enum handoff_side part(struct handoff *handoff, struct request *request,
   struct isolation isolation = kept(sockets, dead, &store, seconds, also);
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
+  sigprocmask(SIG_BLOCK, &all, &before);
   pid_t pid = copy_between_locks(request, &isolation, also ? IDEM_PARTED_BOTH : IDEM_PARTED_OWNER);
   if (pid == 0)
     return HANDOFF_COPY;
   if (pid > 0 && !also)
     bury(handoff, sockets, dead);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   handoff->reason = pid > 0         ? NULL
                     : pid == -EBUSY ? "its shared memory, io_uring or devices cannot be let go"
                                     : "the process cannot be copied";

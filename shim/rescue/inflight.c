@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/inflight.h"
 
+#include "shim/base/libc.h"
 #include "shim/handle/multi.h"
 
 #include <pthread.h>

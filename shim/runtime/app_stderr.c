@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/runtime/app_stderr.h"
 
+#include "config/kernel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/auxv.h>
@@ -36,7 +37,7 @@ __attribute__((constructor)) static void note(void)
   if (at_start.noted)
     return;
   at_start.noted = true;
-  at_start.open = !getauxval(AT_SECURE) && fstat(STDERR_FILENO, &status) == 0;
+  at_start.open = !getauxval(AT_SECURE) && idem_fstat(STDERR_FILENO, &status) == 0;
   if (!at_start.open)
     return;
   at_start.device = status.st_dev;
@@ -49,22 +50,23 @@ __attribute__((constructor)) static void note(void)
 static bool is_the_same(int fd)
 {
   struct stat status;
-  return at_start.open && fstat(fd, &status) == 0 && status.st_dev == at_start.device &&
+  return at_start.open && idem_fstat(fd, &status) == 0 && status.st_dev == at_start.device &&
          status.st_ino == at_start.inode && (status.st_mode & S_IFMT) == (at_start.mode & S_IFMT);
 }
 
-/* SIGPIPE is held back, and taken off the queue if it was we who raised it. */
+/* SIGPIPE is held back, and taken off the queue if it was we who raised it. glibc's sigprocmask() is that of the thread, and
+ * unlike pthread_sigmask() in libc of every version. */
 ssize_t app_stderr_write_without_sigpipe(int fd, const char *text, size_t len)
 {
   sigset_t pipe_only, pending, before;
   sigemptyset(&pipe_only);
   sigaddset(&pipe_only, SIGPIPE);
   sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+  sigprocmask(SIG_BLOCK, &pipe_only, &before);
   ssize_t written = write(fd, text, len);
   if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
     sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   return written;
 }
 

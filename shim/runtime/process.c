@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/runtime/process.h"
 
+#include "shim/base/libc.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,7 +39,7 @@ static void end(void)
 void process_watch_end(int (*openssl_atexit)(void (*handler)(void)))
 {
   atexit(end);
-  at_quick_exit(end);
+  libc_at_quick_exit(end);
   if (openssl_atexit)
     openssl_atexit(end);
 }

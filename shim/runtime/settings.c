@@ -2,6 +2,7 @@
 #include "shim/runtime/settings.h"
 
 #include "shim/base/buffer.h"
+#include "shim/base/libc.h"
 #include "shim/runtime/report.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ const struct idem_config *settings_load(void)
   int saved = errno;
   const struct idem_config *first = NULL;
   /* Whoever starts a setuid program owns its environment, and is not to make it read and write files. */
-  if (getauxval(AT_SECURE)) {
+  if (!libc_suffices() || getauxval(AT_SECURE)) {
     atomic_store(&settings_loaded, &no_config);
     return &no_config;
   }

@@ -3,6 +3,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/fd_table.h"
+#include "shim/base/libc.h"
 #include "shim/libcurl/dl.h"
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"

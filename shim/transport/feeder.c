@@ -11,6 +11,7 @@
  */
 #include "shim/transport/feeder.h"
 
+#include "shim/base/libc.h"
 #include "shim/replay/stream_follow.h"
 
 #include <pthread.h>
@@ -168,9 +169,9 @@ static bool start_thread(void)
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigprocmask(SIG_SETMASK, &all, &before);
   bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   return started;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/claim_lock.h"
 
+#include "config/kernel.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
 
@@ -41,7 +42,7 @@ static struct held *find(int fd)
 static bool still_ours(const struct held *held)
 {
   struct stat stat;
-  return fstat(held->fd, &stat) == 0 && stat.st_ino == held->inode && stat.st_dev == held->device;
+  return idem_fstat(held->fd, &stat) == 0 && stat.st_ino == held->inode && stat.st_dev == held->device;
 }
 
 /* Opens the file, locks, and lists the descriptor. There is room in the list before there is a lock. */
@@ -61,7 +62,7 @@ int claim_lock_take(const char *path, const uint8_t *key)
   int fd = fd_open(path, O_RDWR, 0);
   if (fd < 0)
     return fd;
-  if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || fstat(fd, &stat) < 0) {
+  if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || idem_fstat(fd, &stat) < 0) {
     int code = errno == EACCES ? -EAGAIN : -errno;
     close(fd);
     return code;

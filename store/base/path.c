@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/path.h"
 
+#include "config/kernel.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -32,7 +34,7 @@ int path_make_dir(const char *dir)
 
 int path_check_dir(const char *dir, struct stat *out, struct idem_error *error)
 {
-  if (stat(dir, out) < 0)
+  if (idem_fstatat(AT_FDCWD, dir, out, 0) < 0)
     return path_fail(error, -errno, dir);
   if (!S_ISDIR(out->st_mode))
     return idem_error_set(error, -ENOTDIR, "%s: is not a directory", dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/process.h"
 
+#include "config/old_glibc.h"
 #include "store/base/claim_lock.h"
 
 #include <stdatomic.h>

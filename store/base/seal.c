@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/seal.h"
 
+#include "config/old_glibc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>

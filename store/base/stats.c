@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/stats.h"
 
+#include "config/kernel.h"
 #include "store/base/clock.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
@@ -37,7 +38,7 @@ static int stats_map(struct stats **out, const char *path)
     return fd;
   int rc = -ESTALE;
   size_t size = sizeof(struct stats);
-  bool ours = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)size &&
+  bool ours = idem_fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)size &&
               pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
               head.version == STATS_VERSION && head.size == size;
   /* A hole in a mapped file is a SIGBUS on a full disk. */

@@ -3,6 +3,8 @@
  * run. */
 #include "store/judge/decode.h"
 
+#include "config/old_glibc.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands between LMDB and whoever calls it: its failures, and its assertions, become codes and words of ours. */
+#include "config/kernel.h"
 #include "store/base/process.h"
 #include "store/lmdb/engine_internal.h"
 
@@ -81,7 +82,8 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
 bool engine_has_file(const struct engine *engine)
 {
   struct stat stat;
-  return fstat(engine->pages.fd, &stat) == 0 && stat.st_ino == engine->inode && stat.st_dev == engine->device;
+  return idem_fstat(engine->pages.fd, &stat) == 0 && stat.st_ino == engine->inode &&
+         stat.st_dev == engine->device;
 }
 
 void engine_abandon(struct engine *engine)

@@ -3,6 +3,8 @@
  * Opens the environment so that nothing in it can hurt the app: no write past a limit, no hole under a map, no
  * low descriptor. It is above readers and writers: a new store's trees are made by a writer.
  */
+#include "config/kernel.h"
+#include "config/old_glibc.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
 #include "store/lmdb/engine_internal.h"
@@ -70,7 +72,7 @@ static int check_data(const char *dir, uint64_t *size)
   int fd = fd_open(path, O_RDWR, 0);
   if (fd < 0)
     return fd == -ENOENT ? 0 : fd;
-  int rc = fstat(fd, &data) < 0 ? -errno : pages_check_header(fd);
+  int rc = idem_fstat(fd, &data) < 0 ? -errno : pages_check_header(fd);
   *size = (uint64_t)data.st_size;
   close(fd);
   return rc;
@@ -86,7 +88,7 @@ static int allocate_locks(const char *dir)
   int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
   if (fd < 0)
     return fd;
-  int rc = fstat(fd, &stat) < 0 ? -errno : 0;
+  int rc = idem_fstat(fd, &stat) < 0 ? -errno : 0;
   if (rc == 0)
     rc = -posix_fallocate(fd, 0, stat.st_size > LOCK_BYTES ? stat.st_size : LOCK_BYTES);
   close(fd);
@@ -134,7 +136,7 @@ static int adopt_file(struct engine *engine)
   int fd;
   mdb_env_info(engine->env, &info);
   mdb_env_get_fd(engine->env, &fd);
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fstat(fd, &stat) < 0)
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || idem_fstat(fd, &stat) < 0)
     return -errno;
   engine->inode = stat.st_ino;
   engine->device = stat.st_dev;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/lmdb/page.h"
 
+#include "config/kernel.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,7 +18,7 @@ static const struct page *page_run(const struct pages_snapshot *snapshot, uint64
   if (end > atomic_load_explicit(&pages->end, memory_order_relaxed)) {
     /* The file may have grown since it was last measured. */
     struct stat stat;
-    if (end > pages->map_size || fstat(pages->fd, &stat) < 0)
+    if (end > pages->map_size || idem_fstat(pages->fd, &stat) < 0)
       return NULL;
     size_t size = (size_t)stat.st_size < pages->map_size ? (size_t)stat.st_size : pages->map_size;
     atomic_store_explicit(&pages->end, size, memory_order_relaxed);

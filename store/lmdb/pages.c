@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/lmdb/pages.h"
 
+#include "config/kernel.h"
 #include "store/lmdb/page.h"
 
 #include <string.h>
@@ -35,7 +36,7 @@ static int read_meta(int fd, off_t place, struct meta *meta)
       {&head, sizeof(head)},
       {meta, sizeof(*meta)},
   };
-  if (fstat(fd, &stat) < 0)
+  if (idem_fstat(fd, &stat) < 0)
     return -errno;
   if (preadv(fd, parts, 2, place) != (ssize_t)(sizeof(head) + sizeof(*meta)) || head.flags != PAGE_META ||
       meta->magic != META_MAGIC)
@@ -53,7 +54,7 @@ int pages_check_header(int fd)
 {
   struct stat stat;
   struct meta first, second;
-  if (fstat(fd, &stat) < 0)
+  if (idem_fstat(fd, &stat) < 0)
     return -errno;
   if (stat.st_size == 0)
     return 0;
@@ -71,7 +72,7 @@ int pages_open(struct pages *pages, int fd, size_t map_size)
 {
   struct stat stat;
   struct meta meta;
-  if (fstat(fd, &stat) < 0)
+  if (idem_fstat(fd, &stat) < 0)
     return -errno;
   *pages = (struct pages){.fd = fd, .map_size = map_size, .end = (size_t)stat.st_size};
   int rc = read_meta(fd, 0, &meta);

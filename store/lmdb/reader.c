@@ -3,6 +3,7 @@
  * The engine's readers. A thread keeps one in a slot of its own and renews it for each lookup, which costs a
  * store into the thread's line of LMDB's reader table and no lock. Its roots stay, as long as nobody commits.
  */
+#include "config/old_glibc.h"
 #include "store/base/process.h"
 #include "store/base/stats.h"
 #include "store/lmdb/engine_internal.h"

@@ -5,6 +5,7 @@
  * key before it is put or deleted. At the first write of a process all of the free list is, and the trees as
  * far as TREE_PAGES_MOST goes.
  */
+#include "config/kernel.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static int fill_up(struct engine *engine)
   if (info.me_last_pgno >= engine->pages.map_size / engine->pages.page_size)
     return -EILSEQ;
   uint64_t needed = (info.me_last_pgno + 1) * engine->pages.page_size;
-  if (fstat(engine->pages.fd, &stat) < 0)
+  if (idem_fstat(engine->pages.fd, &stat) < 0)
     return -errno;
   bool fits = (uint64_t)stat.st_size >= needed;
   return fits || ftruncate(engine->pages.fd, (off_t)needed) == 0 ? 0 : -errno;

@@ -8,6 +8,7 @@
  */
 #include "store/spool/spool.h"
 
+#include "config/kernel.h"
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/judge/judge.h"
@@ -106,7 +107,7 @@ static int append(int fd, const char *data, size_t len)
   struct rlimit limit;
   struct stat stat;
   /* A write past the limit would raise SIGXFSZ in the app. */
-  if (fstat(fd, &stat) < 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
+  if (idem_fstat(fd, &stat) < 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
       (limit.rlim_cur != RLIM_INFINITY && (uint64_t)stat.st_size + len > limit.rlim_cur))
     return -EFBIG;
   while (len) {

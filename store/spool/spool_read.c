@@ -4,6 +4,7 @@
  * takes over each piece that is whole. The file is removed by its owner's end, which readers see as a link
  * count of 0: what is in it can still be read, and nothing will come behind it.
  */
+#include "config/kernel.h"
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/records/claim_record.h"
@@ -123,7 +124,7 @@ int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_s
 {
   struct stat stat;
   int more = 0, rc;
-  if (fstat(spool->priv.fd, &stat) < 0)
+  if (idem_fstat(spool->priv.fd, &stat) < 0)
     return -errno;
   /* It is removed before its claim is free, and before the next owner can begin. */
   spool->over = stat.st_nlink == 0;
@@ -136,7 +137,7 @@ int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_s
 static bool is_ours(const struct idem_spool *spool, int fd)
 {
   struct stat stat;
-  return fd >= 0 && fstat(fd, &stat) == 0 && stat.st_ino == spool->priv.inode &&
+  return fd >= 0 && idem_fstat(fd, &stat) == 0 && stat.st_ino == spool->priv.inode &&
          stat.st_dev == spool->priv.device;
 }
 
@@ -166,7 +167,7 @@ static int open_file(const struct idem_store *store, const struct idem_call *cal
   int fd = fd_open(path, O_RDONLY, 0);
   if (fd < 0)
     return fd;
-  if (!spool->priv.pieces && fstat(fd, &stat) == 0) {
+  if (!spool->priv.pieces && idem_fstat(fd, &stat) == 0) {
     spool->priv.inode = stat.st_ino;
     spool->priv.device = stat.st_dev;
   }

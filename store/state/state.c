@@ -5,6 +5,7 @@
  */
 #include "store/state/state.h"
 
+#include "config/kernel.h"
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/base/path.h"
@@ -54,7 +55,7 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
 static bool has_claims(const struct idem_store *store, int fd)
 {
   struct stat stat;
-  return fstat(fd, &stat) == 0 && stat.st_ino == store->claims_inode && stat.st_dev == store->device &&
+  return idem_fstat(fd, &stat) == 0 && stat.st_ino == store->claims_inode && stat.st_dev == store->device &&
          !claim_lock_held(fd);
 }
 
@@ -98,7 +99,7 @@ static int find_dir(const struct idem_store_options *options, struct stat *out, 
   if (snprintf(data, sizeof(data), "%s/data.mdb", options->dir) >= (int)sizeof(data))
     return path_fail(error, -ENAMETOOLONG, options->dir);
   int rc = 0;
-  if (stat(options->dir, out) < 0 && errno == ENOENT && !options->must_exist)
+  if (idem_fstatat(AT_FDCWD, options->dir, out, 0) < 0 && errno == ENOENT && !options->must_exist)
     rc = path_make_dir(options->dir);
   if (rc < 0)
     return path_fail(error, rc, options->dir);
@@ -126,7 +127,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   store->claims_fd = fd_open(store->claims_path, O_RDWR | O_CREAT, 0600);
   if (store->claims_fd < 0)
     return path_fail(error, store->claims_fd, store->claims_path);
-  if (fstat(store->claims_fd, &claims) < 0)
+  if (idem_fstat(store->claims_fd, &claims) < 0)
     return path_fail(error, -errno, store->claims_path);
   store->claims_inode = claims.st_ino;
   if (claim_lock_taken(store->claims_fd, any_key) < 0)

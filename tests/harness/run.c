@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/harness/own.h"
 
+#include "config/kernel.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -85,7 +85,7 @@ static _Noreturn void become(const char *const *argv, char **env, int in, const 
   dup2(in, STDIN_FILENO);
   dup2(run->out_fd, STDOUT_FILENO);
   dup2(run->err_fd, STDERR_FILENO);
-  close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+  idem_close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   environ = env;
   execvp(*argv, (char *const *)(uintptr_t)argv);
   dprintf(STDERR_FILENO, "harness: cannot run %s: %m\n", *argv);
@@ -147,7 +147,7 @@ static int64_t deadline_ms(void)
 
 static bool ends_in_time(const struct run *run)
 {
-  struct pollfd end = {.fd = pidfd_open(run->pid, 0), .events = POLLIN};
+  struct pollfd end = {.fd = idem_pidfd_open(run->pid), .events = POLLIN};
   int64_t left = deadline_ms() - ms_since(&run->started);
   int ready;
 

@@ -37,6 +37,30 @@ Test(objects, the_front_needs_libc_alone)
   run_release(&r);
 }
 
+/* The newest glibc that an object asks for, as 2017 for 2.17. */
+static int newest_glibc(const char *object)
+{
+  struct run r = run_shell_plain(
+      &w, world_text(&w, "readelf --dyn-syms -W %s/%s | grep -o '@GLIBC_2[.][0-9]*'", w.build, object));
+  int newest = 0;
+  expect_success(&r);
+  for (char *at = r.out; (at = strstr(at, "GLIBC_2.")); at++) {
+    int minor = atoi(at + strlen("GLIBC_2."));
+    newest = minor > newest ? minor : newest;
+  }
+  run_release(&r);
+  return 2000 + newest;
+}
+
+/* A loader that does not know a version refuses the object, and of the front the whole program. */
+Test(objects, ask_for_no_newer_glibc_than_is_supported)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer build needs its runtime");
+  cr_expect_leq(newest_glibc("libidemshim.so"), 2017);
+  cr_expect_leq(newest_glibc("libidemshim-store.so"), 2028);
+}
+
 Test(objects, the_store_exports_its_table_and_the_tapes)
 {
   struct run r = run_shell_plain(

@@ -28,6 +28,46 @@ Test(bystanders, programs_without_libcurl)
   cr_expect_neq(access(w.store, F_OK), 0, "no store was made for them");
 }
 
+/* Made by `command` as $HOME/program; it runs bare and preloaded to the same end. */
+static void expect_that_it_starts(const char *command, int status)
+{
+  struct run made = run_shell_plain(&w, world_text(&w, "cd \"$HOME\" && %s", command));
+  cr_assert_eq(made.status, 0, "%s: %s", command, made.err);
+  const char *program = world_path(&w, "program");
+  struct run plain = run_plain(&w, program, NULL), shim = run_shim(&w, program, NULL);
+  expect_same_output(&plain, &shim);
+  cr_expect_eq(plain.status, status);
+  cr_expect_eq(shim.status, status, "%s", shim.err);
+  run_release(&made);
+  run_release(&plain);
+  run_release(&shim);
+}
+
+Test(bystanders, a_program_of_another_libc)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime needs glibc");
+  if (run_shell_plain(&w, "command -v musl-gcc").status != 0)
+    cr_skip_test("musl-gcc is not installed (musl-tools)");
+  expect_that_it_starts(
+      "printf '#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0 ? 1 : 3; }\n' >p.c && "
+      "musl-gcc -o program p.c",
+      3);
+}
+
+Test(bystanders, a_program_without_any_libc)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime needs glibc");
+  expect_that_it_starts(
+      "printf '#include <sys/syscall.h>\nvoid _start(void);\nvoid _start(void)\n{\n#ifdef __x86_64__\n"
+      "__asm__ volatile(\"syscall\" : : \"a\"(SYS_exit_group), \"D\"(3));\n#else\n"
+      "register long number __asm__(\"x8\") = SYS_exit_group, code __asm__(\"x0\") = 3;\n"
+      "__asm__ volatile(\"svc 0\" : : \"r\"(number), \"r\"(code));\n#endif\n"
+      "__builtin_unreachable();\n}\n' >p.c && gcc -O1 -nostdlib -nostartfiles -fpie -pie -o program p.c",
+      3);
+}
+
 Test(bystanders, a_setuid_program)
 {
   if (geteuid() != 0)
