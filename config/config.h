@@ -109,10 +109,11 @@ struct idem_rule {
   enum idem_mismatch mismatch;
   struct idem_status_range status[8];
   size_t status_count;
-  char *inject;       /* name of the header that carries the upstream key; NULL: off */
-  bool inject_auto;   /* where the provider does not refuse a key that comes again */
-  uint64_t wait_ms;   /* how long a follower waits for an owner before it goes live itself */
-  uint64_t rescue_ms; /* 0: off */
+  char *inject;          /* name of the header that carries the upstream key; NULL: off */
+  bool inject_auto;      /* where the provider does not refuse a key that comes again */
+  uint64_t wait_ms;      /* how long a follower waits for an owner before it goes live itself */
+  uint64_t rescue_ms;    /* 0: off */
+  uint64_t keepalive_ms; /* 0: off */
   bool guard;
   enum idem_indoubt indoubt;
   enum idem_churn churn;

@@ -5,6 +5,7 @@
 #include "shim/base/span.h"
 #include "shim/handle/overrides.h"
 #include "shim/info/info.h"
+#include "shim/live/keepalive.h"
 #include "shim/live/tee.h"
 #include "shim/live/upstream_key.h"
 #include "shim/rescue/at_exit.h"
@@ -225,6 +226,7 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->publish = (struct stream_publish){.request = NULL};
   live->judge = NULL;
   if (kind == LIVE_OWNED) {
+    keepalive_attach(request);
     prerequest_attach(&live->prerequest, &live->tee);
     stream_publish_begin(&live->publish, &live->tee, live->started_us);
     live->judging = (struct tee_listener){.self = live, .chunk = on_chunk};

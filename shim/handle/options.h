@@ -92,6 +92,10 @@
   X(LOW_SPEED_LIMIT)                                                                                         \
   X(LOW_SPEED_TIME)                                                                                          \
   X(TCP_FASTOPEN)                                                                                            \
+  X(TCP_KEEPALIVE)                                                                                           \
+  X(TCP_KEEPIDLE)                                                                                            \
+  X(TCP_KEEPINTVL)                                                                                           \
+  X(TCP_KEEPCNT)                                                                                             \
   X(IPRESOLVE)                                                                                               \
   X(SUPPRESS_CONNECT_HEADERS)                                                                                \
   X(HTTPAUTH)                                                                                                \

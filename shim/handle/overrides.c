@@ -16,6 +16,7 @@
   X(HTTPHEADER) X(HTTPAUTH) X(FOLLOWLOCATION) X(RESUME_FROM_LARGE) X(PROTOCOLS)                              \
   X(TIMEOUT_MS) X(LOW_SPEED_LIMIT) X(LOW_SPEED_TIME) X(MAX_RECV_SPEED_LARGE)                                 \
   X(HTTP_VERSION) X(FRESH_CONNECT) X(FORBID_REUSE) X(TCP_FASTOPEN) X(IPRESOLVE)                              \
+  X(TCP_KEEPALIVE) X(TCP_KEEPIDLE) X(TCP_KEEPINTVL)                                                           \
   X(PRE_PROXY) X(PROXY) X(UNIX_SOCKET_PATH)                                                                  \
   X(HTTPGET)
 /* clang-format on */

@@ -44,6 +44,11 @@ static struct rare *find_rare(const struct shadow *shadow, unsigned number)
   return NULL;
 }
 
+bool shadow_has_set(const struct shadow *shadow, CURLoption option)
+{
+  return find_rare(shadow, option_number(option)) != NULL;
+}
+
 uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
 {
   const struct option_row *row = option_row(option);
@@ -69,6 +74,9 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
   case CURLOPT_SSL_VERIFYHOST:
   case CURLOPT_PROXY_SSL_VERIFYHOST:
     return 2;
+  case CURLOPT_TCP_KEEPIDLE:
+  case CURLOPT_TCP_KEEPINTVL:
+    return 60;
   }
   return 0;
 }

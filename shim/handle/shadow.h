@@ -195,6 +195,9 @@ static inline bool shadow_decodes(const struct shadow *shadow)
  * is only forwarded, and for the method, the body and the size options that share another's slot. */
 uintptr_t shadow_value(const struct shadow *shadow, CURLoption option);
 
+/* True if the app has set a RARE option since the last reset, to whatever value. */
+bool shadow_has_set(const struct shadow *shadow, CURLoption option);
+
 /* The name of an option that is set and leaves this way open only, or NULL. */
 const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24]);
 /* The same, but for the option of this number (0: all count). */

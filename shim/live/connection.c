@@ -18,6 +18,11 @@ struct ends {
   struct address local, remote;
 };
 
+/* The last descriptor that was seen with a local port of this remainder. It is asked again before it is
+ * believed. */
+#define PORTS 1024
+static _Atomic int seen[PORTS];
+
 struct search {
   struct ends ends;
   struct transfer_sockets *found;
@@ -49,13 +54,22 @@ static bool is_address(const struct sockaddr_storage *at, const struct address *
   return strcmp(text, address->ip) == 0;
 }
 
+static void remember(int fd, const struct sockaddr_storage *local)
+{
+  /* The port is at the same place in both families. */
+  if (local->ss_family == AF_INET || local->ss_family == AF_INET6)
+    seen[ntohs(((const struct sockaddr_in *)local)->sin_port) % PORTS] = fd;
+}
+
 static void visit(void *arg, int fd)
 {
   const struct search *search = arg;
   struct sockaddr_storage local = {0}, remote = {0};
   socklen_t size = sizeof(local), remote_size = sizeof(remote);
-  if (search->found->count == CONNECTION_SOCKETS || getsockname(fd, (struct sockaddr *)&local, &size) < 0 ||
-      !is_address(&local, &search->ends.local))
+  if (getsockname(fd, (struct sockaddr *)&local, &size) < 0)
+    return;
+  remember(fd, &local);
+  if (search->found->count == CONNECTION_SOCKETS || !is_address(&local, &search->ends.local))
     return;
   bool has_peer = getpeername(fd, (struct sockaddr *)&remote, &remote_size) == 0;
   if (has_peer ? !search->reset && is_address(&remote, &search->ends.remote)
@@ -74,4 +88,15 @@ void connection_find(const struct shadow *shadow, struct transfer_sockets *socke
   search.reset = true;
   if (sockets->count == before)
     fd_each(visit, &search);
+}
+
+int connection_socket(const struct shadow *shadow)
+{
+  struct transfer_sockets sockets = {.count = 0};
+  struct search search = {ends_of(shadow), &sockets, false};
+  if (search.ends.local.port > 0 && search.ends.local.ip && search.ends.remote.ip)
+    visit(&search, seen[search.ends.local.port % PORTS]);
+  if (!sockets.count)
+    connection_find(shadow, &sockets);
+  return sockets.count ? sockets.fd[0] : -1;
 }

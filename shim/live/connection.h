@@ -4,6 +4,7 @@
  *
  *     struct transfer_sockets sockets = {.count = 0};
  *     connection_find(shadow, &sockets);
+ *     int fd = connection_socket(shadow);
  *
  * libcurl tells a transfer's addresses in the middle of it, but not its descriptor (CURLINFO_ACTIVESOCKET is
  * -1 there), so the connection is looked for among all descriptors by its four addresses. Asked in the thread
@@ -23,5 +24,9 @@ struct transfer_sockets {
 
 /* Adds the transfer's descriptors; none for a connection without ports, such as a Unix socket. */
 void connection_find(const struct shadow *shadow, struct transfer_sockets *sockets);
+
+/* One of them, or -1. What a search has seen is remembered, so that an app with many connections pays for one
+ * search and not for one with each call. */
+int connection_socket(const struct shadow *shadow);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "shim/handle/callbacks.h"
 #include "shim/handle/overrides.h"
+#include "shim/live/keepalive.h"
 #include "shim/runtime/report.h"
 
 /* 7.80.0 */
@@ -67,6 +68,8 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   if (!may_go_again(prerequest) || !may_go_out(request))
     return CURL_PREREQFUNC_ABORT;
   note_that_it_goes(prerequest);
+  if (prerequest->reused)
+    keepalive_tell_connection(request);
   request->announced = true;
   tee_about_to_send(tee);
   void *data = (void *)shadow_value(shadow, CURLOPT_PREREQDATA);

@@ -2,6 +2,7 @@
 #include "shim/rescue/rescue.h"
 
 #include "shim/handle/overrides.h"
+#include "shim/live/keepalive.h"
 #include "shim/live/prerequest.h"
 #include "shim/live/stream_publish.h"
 #include "shim/replay/progress.h"
@@ -61,6 +62,8 @@ static bool has_ports(const struct shadow *shadow)
   return !shadow->slot[SLOT_UNIX_SOCKET_PATH] && !shadow->slot[SLOT_ABSTRACT_UNIX_SOCKET];
 }
 
+/* A libcurl before 7.80 has not said when the request goes out, so that a connection that was there before may
+ * not be kept alive yet. */
 static void find_sockets(struct rescue *rescue)
 {
   const struct shadow *shadow = rescue->request->shadow;
@@ -69,6 +72,8 @@ static void find_sockets(struct rescue *rescue)
     return;
   rescue->sockets.count = 0;
   connection_find(shadow, &rescue->sockets);
+  for (unsigned i = 0; i < rescue->sockets.count; i++)
+    keepalive_tell(rescue->request, rescue->sockets.fd[i]);
 }
 
 bool rescue_in_copy;

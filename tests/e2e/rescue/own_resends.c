@@ -126,23 +126,21 @@ Test(own_resends, at_most_once_holds_after_a_redirect)
   }
 }
 
+/* Not every libcurl repeats it, or speaks HTTP/2: it ends as it does without us. */
 static void unprocessed(const char *how)
 {
-  static const char *const rules[] = {"host=127.0.0.1 path=*/completions",
-                                      "host=127.0.0.1 path=*/completions indoubt=fail"};
+  static const char *const rules[] = {"host=127.0.0.1", "host=127.0.0.1 indoubt=fail"};
   struct run plain = run_plain(&w, "own_resends", how, NULL);
-  bool repeats = strstr(plain.out, "rc=0 status=200"), knows_http2 = !strstr(plain.out, "rc=1 ");
-  run_release(&plain);
-  if (!knows_http2 || !repeats)
-    cr_skip_test("this libcurl does not repeat it");
+  int repeats = strstr(plain.out, "rc=0 status=200") != NULL;
   for (int i = 0; i < 2; i++) {
     world_env(&w, "IDEMSHIM_RULES", "%s", rules[i]);
     struct run run = run_shim(&w, "own_resends", how, NULL);
-    cr_expect(strstr(run.out, "rc=0 status=200"), "%s", run.out);
-    cr_expect_eq(log_events(&w, "resent_by_libcurl"), i + 1);
-    cr_expect(log_contains(&w, "upstream has not processed it"));
+    expect_same_output(&plain, &run);
+    cr_expect_eq(log_events(&w, "resent_by_libcurl"), repeats * (i + 1));
+    cr_expect(!repeats || log_contains(&w, "upstream has not processed it"));
     run_release(&run);
   }
+  run_release(&plain);
 }
 
 Test(own_resends, a_refused_stream_may_be_sent_again)

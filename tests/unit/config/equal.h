@@ -58,6 +58,7 @@ static inline const char *rules_differ(const struct idem_rule *a, const struct i
       {"inject", same_text(a->inject, b->inject) && a->inject_auto == b->inject_auto},
       {"wait", a->wait_ms == b->wait_ms},
       {"rescue", a->rescue_ms == b->rescue_ms},
+      {"keepalive", a->keepalive_ms == b->keepalive_ms},
       {"guard", a->guard == b->guard},
       {"indoubt", a->indoubt == b->indoubt},
       {"churn", a->churn == b->churn},

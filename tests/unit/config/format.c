@@ -27,7 +27,7 @@ Test(config_format, leaves_the_defaults_out)
 {
   formats("host=*", "host=*");
   formats(
-      "ttl=24h host=A.example:443 method=post path=* rescue=10m "
+      "ttl=24h host=A.example:443 method=post path=* rescue=10m keepalive=60s "
       "vary=* tenant=credentials header=Idempotency-Key status=200-299 max_body=16384k,65536k wait=forever",
       "host=a.example:443");
 }
@@ -36,13 +36,15 @@ Test(config_format, has_every_other_field_in_its_plainest_form)
 {
   formats("host=[0::1]:8080 method=put,get path=/v1/* action=bypass ttl=60m key=json:/a,/b header=X-Job "
           "vary=*,-X-Stamp tenant=header:X-User "
-          "ignore=/c repeats=fresh mismatch=reject status=200,300-399 inject=off wait=0 rescue=off guard=on "
+          "ignore=/c repeats=fresh mismatch=reject status=200,300-399 inject=off wait=0 rescue=off "
+          "keepalive=off guard=on "
           "indoubt=fail churn=join pace=original mark=off redact=/d max_body=1024 truncated=live "
           "access=write ignore_cache_control=on",
           "host=[::1]:8080 method=PUT,GET path=/v1/* action=bypass ttl=1h key=json:/a,/b header=X-Job "
           "vary=*,-X-Stamp tenant=header:X-User ignore=/c repeats=fresh mismatch=reject status=200,300-399 "
           "inject=off "
-          "wait=0 rescue=off guard=on indoubt=fail churn=join pace=original mark=off redact=/d max_body=1k "
+          "wait=0 rescue=off keepalive=off guard=on indoubt=fail churn=join pace=original mark=off redact=/d "
+          "max_body=1k "
           "truncated=live access=write ignore_cache_control=on");
 }
 

@@ -72,6 +72,7 @@ Test(config_rules, have_the_documented_defaults)
   cr_expect_str_eq(rule->inject, "Idempotency-Key");
   cr_expect_eq(rule->wait_ms, IDEM_FOREVER_MS);
   cr_expect_eq(rule->rescue_ms, 600000);
+  cr_expect_eq(rule->keepalive_ms, 60000);
   cr_expect(!rule->guard);
   cr_expect_eq(rule->indoubt, IDEM_INDOUBT_RESEND);
   cr_expect_eq(rule->churn, IDEM_CHURN_WARN);
