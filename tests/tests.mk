@@ -65,6 +65,7 @@ $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -lcurl -lpthread
 $(T)/option_rows: $(B)/obj/shim/handle/options.o
+$(T)/upstream_keys: $(B)/obj/shim/live/upstream_key.o
 $(T)/pointer_map_threads: $(B)/obj/shim/base/pointer_map.o
 
 # Old names and callbacks of every kind are what it is about.

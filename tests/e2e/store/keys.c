@@ -352,6 +352,22 @@ Test(keys, mismatch_bypass_goes_live)
   run_release(&r);
 }
 
+/* A provider that refuses a key when it comes again would refuse the retry. */
+Test(keys, none_is_sent_by_itself_to_who_refuses_a_second_use)
+{
+  struct run r = run_plain(&w, "upstream_keys", NULL);
+  expect_success(&r);
+  cr_expect_str_eq(r.out, "named, unknown: Idempotency-Key: k\n"
+                          "named, honoured: Idempotency-Key: k\n"
+                          "named, ignored: Idempotency-Key: k\n"
+                          "named, refused: Idempotency-Key: k\n"
+                          "auto, unknown: Idempotency-Key: k\n"
+                          "auto, honoured: Idempotency-Key: k\n"
+                          "auto, ignored: Idempotency-Key: k\n"
+                          "auto, refused:\n");
+  run_release(&r);
+}
+
 Test(keys, a_fresh_key_on_every_retry_is_told)
 {
   post_only("Idempotency-Key: k1", "{\"n\":1}");
