@@ -269,6 +269,35 @@ Test(answers, a_job_is_joined_in_flight_and_never_told_again)
   run_release(&r);
 }
 
+/* docs/answers.md, what a hit means: each of these is asked for twice, and they are as many operations. */
+static void expect_operations(const char *const *bodies, unsigned count)
+{
+  for (unsigned i = 0; i < 2 * count; i++) {
+    const char *url = world_url(&w, "/v1/chat/completions");
+    const char *argv[] = {"curl", "-sS",         "-H", "Content-Type: application/json",
+                          "-d",   bodies[i / 2], url,  NULL};
+    struct run r = run_argv(&w, true, argv);
+    expect_success(&r);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, count);
+  cr_expect_eq(log_events(&w, "hit"), count);
+}
+
+Test(answers, a_call_of_any_temperature_is_answered_again)
+{
+  static const char *const bodies[] = {"{\"model\":\"m\"}", "{\"model\":\"m\",\"temperature\":0}",
+                                       "{\"model\":\"m\",\"temperature\":0.7}"};
+  expect_operations(bodies, 3);
+}
+
+Test(answers, n_and_seed_are_parts_of_the_content)
+{
+  static const char *const bodies[] = {"{\"model\":\"m\",\"n\":1}", "{\"model\":\"m\",\"n\":2}",
+                                       "{\"model\":\"m\",\"seed\":1}", "{\"model\":\"m\",\"seed\":2}"};
+  expect_operations(bodies, 4);
+}
+
 /* Stored as it came, for the program undoes the coding: here libcurl is not asked to. */
 Test(answers, a_stream_in_a_coding_of_the_program_s_own)
 {
