@@ -39,7 +39,7 @@ objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(
 FRONT   := $(call objects,shim config)
 STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o)
 COMMAND := $(call objects,cli tape store config)
-STORE_LIBS := -llmdb -lcrypto
+STORE_LIBS := -llmdb -lcrypto -ldl -lpthread
 
 PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(B)/idemshim
 

@@ -10,6 +10,8 @@
 #ifndef IDEMSHIM_OLD_GLIBC_H
 #define IDEMSHIM_OLD_GLIBC_H
 
+#include <features.h>
+
 #if defined(__x86_64__)
 #define OLD_GLIBC_FIRST  "GLIBC_2.2.5"
 #define OLD_GLIBC_SECOND "GLIBC_2.3.3"
@@ -43,8 +45,8 @@
   X(pthread_getspecific, OLD_GLIBC_FIRST)                                                                    \
   X(pthread_key_delete, OLD_GLIBC_FIRST)
 
-/* A sanitizer puts functions of its own before these, by name alone. */
-#ifndef IDEM_SANITIZED
+/* An older one has them as they are, and a sanitizer puts functions of its own before these, by name alone. */
+#if __GLIBC_PREREQ(2, 34) && !defined(IDEM_SANITIZED)
 #define OLD_GLIBC_BIND(name, version) __asm__(".symver " #name "," #name "@" version);
 OLD_GLIBC_FRONT(OLD_GLIBC_BIND)
 OLD_GLIBC_STORE(OLD_GLIBC_BIND)

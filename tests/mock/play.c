@@ -9,6 +9,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+/* The name of before 0.9.74. */
+#if MHD_VERSION < 0x00097400
+#define HTTP_1_0_ONLY MHD_RF_HTTP_VERSION_1_0_ONLY
+#else
+#define HTTP_1_0_ONLY MHD_RF_HTTP_1_0_COMPATIBLE_STRICT
+#endif
+
 enum { BLOCK = 64 * 1024, DRAIN_MS = 1000 };
 
 /* An RST throws unsent bytes away; the peer is meant to see them first. */
@@ -118,7 +125,7 @@ struct MHD_Response *play_response(struct play *play)
       sized ? play->answer->len : MHD_SIZE_UNKNOWN, BLOCK, next_bytes, play, NULL);
 
   if (response && play->script.ends_by_close)
-    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    MHD_set_response_options(response, HTTP_1_0_ONLY, MHD_RO_END);
   return response;
 }
 
