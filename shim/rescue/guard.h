@@ -17,7 +17,10 @@ struct guard {
   bool barred;            /* there can be none, and the reason has been said */
 };
 
-#define GUARD_NONE {.tell = -1}
+#define GUARD_NONE                                                                                           \
+  {                                                                                                          \
+    .tell = -1                                                                                               \
+  }
 
 /* What makes the guard a copy that goes on, and where it stands. */
 enum guard_side { GUARD_OWNER, GUARD_COPY };
