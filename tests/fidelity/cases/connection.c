@@ -61,7 +61,7 @@ static int before_the_request(void *watch, char *primary_ip, char *local_ip, int
       CURLINFO_PROTOCOL,   CURLINFO_NUM_CONNECTS, CURLINFO_SSL_VERIFYRESULT, CURLINFO_RESPONSE_CODE};
   struct watch *w = watch;
 
-  say(w->out, "~ request %s %s %d %d", primary_ip, local_ip, primary_port > 0, local_port > 0);
+  say(w->out, "request %s %s %d %d", primary_ip, local_ip, primary_port > 0, local_port > 0);
   for (size_t i = 0; i < sizeof connection / sizeof *connection; i++)
     say_info(w, connection[i]);
   return CURL_PREREQFUNC_OK;
