@@ -43,7 +43,7 @@ enum idem_action { IDEM_ACTION_STORE, IDEM_ACTION_BYPASS };
 enum idem_key_kind { IDEM_KEY_AUTO, IDEM_KEY_HEADER, IDEM_KEY_JSON, IDEM_KEY_CONTENT };
 enum idem_tenant { IDEM_TENANT_CREDENTIALS, IDEM_TENANT_NONE, IDEM_TENANT_HEADER, IDEM_TENANT_JSON };
 enum idem_trust { IDEM_TRUST_FULL, IDEM_TRUST_VERIFY, IDEM_TRUST_NONE };
-enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUENCE };
+enum idem_repeats { IDEM_REPEATS_REPLAY, IDEM_REPEATS_AUTO, IDEM_REPEATS_FRESH, IDEM_REPEATS_SEQUENCE };
 enum idem_mismatch { IDEM_MISMATCH_REPLAY, IDEM_MISMATCH_REJECT, IDEM_MISMATCH_BYPASS };
 enum idem_indoubt { IDEM_INDOUBT_RESEND, IDEM_INDOUBT_FAIL };
 enum idem_churn { IDEM_CHURN_WARN, IDEM_CHURN_JOIN };
@@ -75,7 +75,7 @@ struct idem_keying {
   struct idem_words ignore; /* RFC 6901 pointers left out of the content */
   enum idem_tenant tenant;
   struct idem_words tenant_of; /* HEADER: one name, JSON: one pointer */
-  char *canonical;             /* the above and repeats= as one text; equal text means equal keys */
+  char *canonical;             /* the above as one text; equal text means equal keys */
 };
 
 /* A status or a range of them, both ends included. */

@@ -287,8 +287,6 @@ static void add_keying(struct idem_text *text, const struct idem_rule *rule)
   add_set(text, "\nignore=", &keying->ignore);
   idem_text_add_string(text, "\ntenant=");
   idem_fields[IDEM_FIELD_tenant].format(&idem_fields[IDEM_FIELD_tenant], rule, text);
-  idem_text_add_string(text, "\nrepeats=");
-  idem_fields[IDEM_FIELD_repeats].format(&idem_fields[IDEM_FIELD_repeats], rule, text);
 }
 
 /* Measures, allocates, writes: the text lives in the config's arena. */

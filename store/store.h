@@ -180,6 +180,8 @@ struct idem_call {
   bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
   bool
       unproven; /* after commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told */
+  bool sampled;    /* its content alone names it, and asking again may give another answer */
+  bool new_sample; /* OWNED: such a call that is sent after this process has had an answer to the same one */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 
   /* Set by the caller. */
@@ -189,6 +191,10 @@ struct idem_call {
   bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
   bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
+  bool
+      no_answer; /* before leave: what the app got is none, so that the next identical call is the same one; commit()
+                     sets it */
+  bool returns; /* BUSY, before leave: it will be entered again, and keeps its number */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
                           */
@@ -199,7 +205,8 @@ struct idem_call {
     int claim_fd;      /* holds the claim, while it is OWNED; -1 */
     uint32_t wake;     /* the wake word of its key, before it was looked up */
     int64_t waited_us; /* when it first found somebody else sending it */
-    uint64_t ticket;   /* which of the identical calls, plus one; 0: none taken */
+    void *repeat;      /* its content among those of this process; NULL: it has no number of it, */
+    uint64_t ttl_ms;   /* which is forgotten after so long */
     /* Digests: of the request's bytes, what repeats make keys of, who it is, and the content for churn. */
     uint8_t raw[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
     enum idem_key_kind kind;
@@ -400,7 +407,7 @@ int idem_store_unpin(struct idem_store *store, struct idem_call *call);
 /*
  * observe mode: names the call and says whether idempotent mode would have replayed it (1) or not (0). Takes
  * no claim, gives no answer. `recording` NULL: ask before the call. Else: note, after the call, that it was
- * answered (no body is kept), so that the next identical one counts.
+ * answered (no body is kept), so that the next identical one counts. Either way it is left in the end.
  */
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error);
@@ -426,6 +433,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(would_hit, "observe mode: calls that would have been answered from the store")                           \
   X(evicted, "answers removed to make room")                                                                 \
   X(header_drift, "calls whose content has an answer under other headers")                                   \
+  X(new_sample, "sampled calls sent again after their process had an answer to the same one")                \
   X(damaged, "answers found damaged")                                                                        \
   X(resent_by_libcurl, "requests that libcurl itself sent again, on another connection")                     \
   X(lines_dropped, "lines for stderr that had no room there, or no stderr any more")                         \

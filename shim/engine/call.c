@@ -254,14 +254,12 @@ enum call_step call_look(struct call *call, bool done)
     stream_follow_refuse(request);
   }
   uint64_t waited_ms = (uint64_t)(monotonic_us() - request->started_us) / 1000;
+  bool over = !done && request->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= request->rule->wait_ms;
+  const char *reason = over ? "wait" : disturbed ? "options changed while it waited" : NULL;
   request->op.waited = true;
+  request->op.returns = !reason;
   request->api->leave(request->store, &request->op, false);
-  if (!done && request->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= request->rule->wait_ms)
-    decision = decide_untouched(request, "wait");
-  else if (disturbed)
-    decision = decide_untouched(request, "options changed while it waited");
-  else
-    decision = decide_again(request, direct);
+  decision = reason ? decide_untouched(request, reason) : decide_again(request, direct);
   return call->multi ? go_on(call, decision) : call_begin(call, decision);
 }
 

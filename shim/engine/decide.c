@@ -53,12 +53,39 @@ static struct decision play(struct request *request, bool direct)
   return (struct decision){.route = direct && !needs_libcurl(request) ? ROUTE_DIRECT : ROUTE_TRANSPORT};
 }
 
+/* Who samples one prompt many times gets one answer many times, and is told that there is another way. A place has a
+ * piece of the key and when its answer was given last; where two keys share one, it is told later. Nothing is written
+ * but once a second, for threads with one hot key would each wait for the line of the other. */
+static void tell_sampler(const struct request *request)
+{
+  enum { PLACES = 256, WITHIN_SECONDS = 60, SECONDS = 0xffffff };
+  static _Atomic uint64_t given[PLACES];
+  const struct idem_request *bytes = &request->bytes;
+  uint64_t key;
+  if (!request->op.sampled || request->rule->repeats != IDEM_REPEATS_REPLAY)
+    return;
+  memcpy(&key, request->op.key, sizeof(key));
+  _Atomic uint64_t *place = &given[key % PLACES];
+  uint64_t now = (key & ~(uint64_t)SECONDS) | ((uint64_t)(monotonic_coarse_us() / 1000000) & SECONDS);
+  uint64_t before = atomic_load_explicit(place, memory_order_relaxed);
+  if (before != now)
+    atomic_store_explicit(place, now, memory_order_relaxed);
+  if (!((before ^ now) & ~(uint64_t)SECONDS) && ((now - before) & SECONDS) < WITHIN_SECONDS &&
+      report_first(request->rule, ONCE_SAMPLED))
+    report_line(
+        "the same call to %.*s%.*s, which samples, was answered from the store twice within a minute; "
+        "for a sample each time: repeats=auto (rule %s %d)",
+        (int)bytes->origin.len, bytes->origin.data, (int)bytes->path.len, bytes->path.data,
+        request->rule->origin, request->rule->number);
+}
+
 static struct decision on_hit(struct request *request, bool direct)
 {
   char room[24];
   const char *reason = shadow_needs(request->shadow, NEEDS_TRANSPORT, room);
   if (request->op.mismatched)
     request_event(request, "mismatch", "the first answer is replayed", 0, -1);
+  tell_sampler(request);
   if (direct && !reason && !direct_refuses(request, &request->op.answer))
     return (struct decision){.route = ROUTE_DIRECT};
   reason = transport_refuses(request);
@@ -135,6 +162,8 @@ static struct decision on_owned(struct request *request)
   if (request->op.unread)
     request_event(request, "unread", "the body is no JSON, so that ignore= and redact= find nothing in it", 0,
                   -1);
+  if (request->op.new_sample)
+    request_event(request, "new_sample", "an earlier answer to the same call was delivered", 0, -1);
   if (request->op.churned)
     request_event(request, "key_churn", "the same content was sent under another key", 0, -1);
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};

@@ -126,9 +126,11 @@ static void keep_answer(const struct live *live, CURLcode code)
   struct request *request = live->request;
   struct buffer facts = {0};
   char reason[32];
+  long status = shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE);
+  request->op.no_answer = !idem_rule_accepts(request->rule, (int)status);
   snprintf(reason, sizeof(reason), "curl error %d", (int)code);
   if (code != CURLE_OK)
-    report_not_stored(request, reason, (int)shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE));
+    report_not_stored(request, reason, (int)status);
   else if (live->tee.unfit) {
     report_not_stored(request, live->tee.unfit, 0);
     if (live->tee.too_large)
@@ -149,6 +151,7 @@ static void note_observed(const struct live *live, CURLcode code)
   struct buffer facts = {0};
   struct idem_error why = {""};
   struct idem_recording recording = make_recording(live, &facts);
+  request->op.no_answer = !idem_rule_accepts(request->rule, recording.status);
   if (code == CURLE_OK && !live->tee.unfit && !request->shadow->disturbed &&
       request->api->observe(request->store, &request->bytes, &request->op, &recording, &why) < 0)
     report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
@@ -161,6 +164,8 @@ static void announce_observed(struct request *request)
   if (known < 0)
     report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
   request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
+  if (known == 0 && request->op.new_sample)
+    request_event(request, "new_sample", "an earlier answer to the same call was delivered", 0, -1);
   report_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
 }
 
@@ -290,6 +295,8 @@ CURLcode live_end(struct live *live, CURLcode code)
   free_judge(live);
   if (live->kind == LIVE_OWNED)
     end_claim(live, code);
+  else if (live->kind == LIVE_OBSERVED)
+    request_leave(live->request, code == CURLE_OK);
   if (live->teed)
     tee_release(&live->tee);
   return code;
@@ -303,6 +310,8 @@ void live_abandon(struct live *live, const char *why)
   if (live->teed)
     tee_give_up(&live->tee, why);
   free_judge(live);
+  if (live->kind == LIVE_OBSERVED)
+    request_leave(live->request, false);
   if (live->kind != LIVE_OWNED)
     return;
   if (live->rescue.state != RESCUE_AWAY)

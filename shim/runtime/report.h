@@ -21,7 +21,7 @@
  * this: the URL is without its query. */
 struct event {
   const char *name; /* hit, join, live, stored, not_stored, in_doubt, mismatch, key_churn, expired, bypass,
-                       store_error, would_hit, replayed, not_recorded */
+                       store_error, would_hit, replayed, not_recorded, new_sample */
   const char *id;
   const char *reason;
   const char *via; /* of a hit or join: direct or transport */
@@ -42,7 +42,15 @@ void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_line_to_stderr(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* What is said once for a rule and process. */
-enum once { ONCE_NOT_STORED, ONCE_STATEFUL, ONCE_NO_STORE, ONCE_NO_CACHE, ONCE_SSL_CTX, ONCE_NEWER };
+enum once {
+  ONCE_NOT_STORED,
+  ONCE_STATEFUL,
+  ONCE_NO_STORE,
+  ONCE_NO_CACHE,
+  ONCE_SSL_CTX,
+  ONCE_NEWER,
+  ONCE_SAMPLED
+};
 
 /* True for the first who asks. */
 bool report_first(const struct idem_rule *rule, enum once what);

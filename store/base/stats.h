@@ -22,7 +22,7 @@
 
 /* Its name in the store. Another list of counters is another file: processes of two versions may be at work in
  * one store, and each would read the other's numbers by its own list. 0.1 has "stats". */
-#define STATS_FILE "stats-4"
+#define STATS_FILE "stats-5"
 
 enum { STATS_SHARDS = 16, STATS_WAKES = 256, STATS_REPLAYED = 1 << 20 };
 

@@ -118,35 +118,12 @@ static int settle(struct entry *entry)
   return NOT_YET;
 }
 
-/* repeats=sequence: the number of this call, the same over its rounds. */
-static int take_number(struct entry *entry, const uint8_t *base)
-{
-  struct idem_call *call = entry->call;
-  uint32_t number;
-  if (call->priv.ticket && memcmp(call->priv.base, base, IDEM_KEY_SIZE) != 0)
-    call_give_back(entry->store, call);
-  if (!call->priv.ticket) {
-    int rc = repeats_take(&entry->store->repeats, base, &number);
-    if (rc < 0)
-      return idem_error_set(entry->error, rc, "no memory");
-    memcpy(call->priv.base, base, IDEM_KEY_SIZE);
-    call->priv.ticket = (uint64_t)number + 1;
-  }
-  call->sequence = (uint32_t)(call->priv.ticket - 1);
-  return 0;
-}
-
-/* Which of the identical calls it is, and the key that follows from that. */
-static int number_and_key(struct entry *entry, const uint8_t *base)
+/* The key of the number that this call has of its content. */
+static void number_and_key(struct entry *entry, const uint8_t *base)
 {
   uint8_t key[IDEM_KEY_SIZE];
-  enum idem_repeats repeats = entry->request->rule->repeats;
-  int rc = repeats == IDEM_REPEATS_SEQUENCE ? take_number(entry, base) : 0;
-  if (rc < 0)
-    return rc;
-  key_of_repeat(repeats, base, entry->call->sequence, key);
+  key_of_repeat(base, entry->call->sequence, key);
   use_key(entry, key);
-  return 0;
 }
 
 /* The short cut of a request that is byte for byte the one that was sent. */
@@ -154,15 +131,16 @@ static int enter_by_raw(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   struct reader *reader = call->priv.reader;
-  struct idem_span base;
+  const struct answer_index_raw *named;
   key_raw(entry->store->secret, entry->request, &reader->named, &reader->headers, call->priv.raw);
   if (entry->request->rule->repeats == IDEM_REPEATS_FRESH ||
-      pages_get(&reader->snapshot, PAGES_RAW, call->priv.raw, IDEM_KEY_SIZE, &base) < 0 ||
-      base.len != IDEM_KEY_SIZE)
+      !(named = answer_index_raw(reader, call->priv.raw)))
     return NOT_YET;
-  int rc = number_and_key(entry, (const uint8_t *)base.data);
+  call->sampled = named->sampled;
+  int rc = call_take_number(entry->store, entry->request, call, named->base, entry->error);
   if (rc < 0)
     return rc;
+  number_and_key(entry, named->base);
   if (look_up(entry) != ANSWER_FRESH)
     return NOT_YET;
   /* Under a header's key or JSON fields the answer may be that of another content. */
@@ -225,6 +203,8 @@ static int settle_owned(struct entry *entry)
     begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
   if (begin.resent || begin.verdict == IDEM_IN_DOUBT)
     call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
+  if (call->new_sample && begin.verdict == IDEM_OWNED)
+    call_count(entry->store, call, COUNTED_NEW_SAMPLE, IDEM_COUNTER_new_sample);
   return (int)begin.verdict;
 }
 
@@ -270,7 +250,7 @@ static bool join_churn(struct entry *entry)
     return false;
   call->churned = true;
   call_count(entry->store, call, COUNTED_CHURN, IDEM_COUNTER_key_churn);
-  if (rule->churn != IDEM_CHURN_JOIN || rule->repeats != IDEM_REPEATS_REPLAY)
+  if (rule->churn != IDEM_CHURN_JOIN || call->priv.repeat || rule->repeats == IDEM_REPEATS_FRESH)
     return false;
   use_key(entry, print.key);
   memcpy(call->priv.base, print.key, IDEM_KEY_SIZE);
@@ -310,11 +290,9 @@ static int decide_fresh(struct entry *entry)
   if (rc < 0)
     return rc;
   const struct reader *reader = call->priv.reader;
-  bool known = claim_record_read(&reader->snapshot, base, &record) == 0 && record.state == CLAIM_COUNTER;
-  uint32_t n = known ? record.next : 0;
+  uint32_t n = claim_record_next(&reader->snapshot, base);
   for (int i = 0; i < FRESH_MOST; i++, n++) {
     call->sequence = n;
-    call->priv.ticket = (uint64_t)n + 1;
     number_and_key(entry, base);
     int verdict = decide(entry);
     if (verdict == IDEM_HIT) {
@@ -338,7 +316,6 @@ static int decide_fresh(struct entry *entry)
 static int enter_by_name(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  enum idem_repeats repeats = entry->request->rule->repeats;
   const struct name *name = entry->name;
   int rc = key_of_request(entry->store->secret, entry->request, entry->name);
   if (rc < 0)
@@ -350,12 +327,14 @@ static int enter_by_name(struct entry *entry)
   memcpy(call->priv.tenant, name->tenant, IDEM_KEY_SIZE);
   memcpy(call->priv.print, name->print, IDEM_KEY_SIZE);
   call->priv.kind = name->kind;
-  if (repeats != IDEM_REPEATS_SEQUENCE)
-    memcpy(call->priv.base, name->base, IDEM_KEY_SIZE);
-  if (repeats == IDEM_REPEATS_FRESH)
+  call->sampled = name->sampled;
+  rc = call_take_number(entry->store, entry->request, call, name->base, entry->error);
+  if (rc < 0)
+    return rc;
+  if (call->priv.repeats == IDEM_REPEATS_FRESH)
     return decide_fresh(entry);
-  rc = number_and_key(entry, name->base);
-  return rc < 0 ? rc : decide(entry);
+  number_and_key(entry, name->base);
+  return decide(entry);
 }
 
 /* The short way makes no call that could be cancelled, so only errno is kept there. What a round leaves behind
@@ -367,8 +346,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   int before = errno;
   call->mismatched = call->churned = call->expired = call->resent = call->unread = false;
   call->drift[0] = '\0';
-  call->given_up = call->unknown = false;
-  call->sequence = 0;
+  call->given_up = call->unknown = call->no_answer = call->returns = false;
   call->priv.repeats = request->rule->repeats;
   call->priv.claim_fd = -1;
   call->priv.committed = call->priv.recorded = call->priv.spool_failed = false;
@@ -390,7 +368,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
     if (!call->priv.reader)
       call->answer = (struct idem_answer){0};
     if (verdict < 0)
-      call_give_back(store, call);
+      call_settle_number(call, false);
     if (verdict == IDEM_BUSY && !call->waited) {
       call->waited = true;
       call->priv.waited_us = clock_now_us();

@@ -10,7 +10,7 @@
  * observe.c idem_store_observe(): none of the above, for observe mode
  *
  * A call belongs to one thread at a time. All that it holds is in call->priv: a reader or a copy of the
- * answer, a claim, and a number of repeats=sequence.
+ * answer, a claim, and a number of its content (state/repeats.h).
  */
 #ifndef IDEMSHIM_STORE_CALL_H
 #define IDEMSHIM_STORE_CALL_H
@@ -24,7 +24,8 @@ enum {
   COUNTED_CHURN = 4,
   COUNTED_IN_DOUBT = 8,
   COUNTED_DAMAGED = 16,
-  COUNTED_DRIFT = 32
+  COUNTED_DRIFT = 32,
+  COUNTED_NEW_SAMPLE = 64
 };
 
 /* Adds one to `counter`, once for each call, however many rounds it takes. */
@@ -36,7 +37,11 @@ void call_unpin(struct idem_call *call);
 /* Frees the claim and wakes those who wait for it. */
 void call_free_claim(struct idem_store *store, struct idem_call *call);
 
-/* repeats=sequence: gives the number back. */
-void call_give_back(struct idem_store *store, struct idem_call *call);
+/* Sets call->sequence, and with it which of the identical calls of this process it is, where the rule numbers them:
+ * the same over the rounds of a call. `base` names the content, and call->sampled says what it is. 0 or -errno. */
+int call_take_number(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
+                     const uint8_t *base, struct idem_error *error);
+/* The number is used up, or free again. Nothing if the call has none. */
+void call_settle_number(struct idem_call *call, bool used_up);
 
 #endif

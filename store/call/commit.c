@@ -107,6 +107,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
                                         .raw = call->priv.raw,
                                         .print = call->priv.print,
                                         .base = call->priv.base,
+                                        .sampled = call->sampled,
                                         .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 
@@ -164,6 +165,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
     return idem_error_set(why, -EINVAL, "the chunks do not add up to the body");
   bool accepted = judge_answer(request, recording, &facts, why);
   call->unproven = facts.unproven;
+  call->no_answer = !accepted && !facts.unproven;
   /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */
   bool joined = facts.job && stats_is_followed(store->stats, call->key);
   if (!accepted && !joined)

@@ -9,6 +9,7 @@
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
 #include "store/call/call.h"
+#include "store/key/sampled.h"
 #include "store/records/claim_record.h"
 #include "store/records/record.h"
 #include "store/spool/spool.h"
@@ -43,11 +44,35 @@ void call_free_claim(struct idem_store *store, struct idem_call *call)
   stats_wake(store->stats, call->key);
 }
 
-void call_give_back(struct idem_store *store, struct idem_call *call)
+/* A content that turns out to be another one has numbers of its own. */
+int call_take_number(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
+                     const uint8_t *base, struct idem_error *error)
 {
-  if (call->priv.ticket && call->priv.repeats == IDEM_REPEATS_SEQUENCE)
-    repeats_give_back(&store->repeats, call->priv.base, (uint32_t)(call->priv.ticket - 1));
-  call->priv.ticket = 0;
+  bool numbered = sampled_is_numbered(request->rule->repeats, call->sampled);
+  if (!numbered || memcmp(call->priv.base, base, IDEM_KEY_SIZE) != 0)
+    call_settle_number(call, false);
+  if (call->priv.repeat)
+    return 0;
+  memcpy(call->priv.base, base, IDEM_KEY_SIZE);
+  call->sequence = 0;
+  call->new_sample = false;
+  if (!numbered)
+    return 0;
+  struct repeats_number number = repeats_take(&store->repeats, base);
+  if (!number.of)
+    return idem_error_set(error, -ENOMEM, "no memory");
+  call->priv.repeat = number.of;
+  call->priv.ttl_ms = request->rule->ttl_ms;
+  call->sequence = number.is;
+  call->new_sample = number.again;
+  return 0;
+}
+
+void call_settle_number(struct idem_call *call, bool used_up)
+{
+  if (call->priv.repeat)
+    repeats_settle(call->priv.repeat, call->sequence, used_up, call->priv.ttl_ms);
+  call->priv.repeat = NULL;
 }
 
 /* Into the shard of the reader, which is of this thread: no other thread shares the line often. */
@@ -87,14 +112,9 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
   call_free_claim(store, call);
 }
 
-/* A plain hit ends here with a few additions and a store: nothing below the first return is for it. */
-void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
+/* What is left to do for a call that holds a claim, or of which others have to know that its app has the answer. */
+static void end_shared(struct idem_store *store, struct idem_call *call, bool delivered)
 {
-  if (call->priv.verdict == IDEM_HIT && delivered)
-    count_hit(store, call);
-  call_unpin(call);
-  if (call->priv.verdict == IDEM_BUSY || (call->priv.claim_fd < 0 && !call->priv.ticket))
-    return;
   QUIET();
   bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   /* repeats=fresh: from now on an identical call is a new sample. */
@@ -102,9 +122,20 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
     claim_record_mark_delivered(store, call->priv.base, call->key, call->sequence);
   if (call->priv.claim_fd >= 0)
     end_claim(store, call);
-  if (!delivered)
-    call_give_back(store, call);
-  call->priv.ticket = 0;
+}
+
+/* A plain hit ends here with a few additions and a store. Whoever takes a number that is free again finds its claim
+ * free, too. */
+void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered)
+{
+  bool busy = call->priv.verdict == IDEM_BUSY;
+  if (call->priv.verdict == IDEM_HIT && delivered)
+    count_hit(store, call);
+  call_unpin(call);
+  if (!busy && (call->priv.claim_fd >= 0 || call->priv.repeats == IDEM_REPEATS_FRESH))
+    end_shared(store, call, delivered);
+  if (!busy || !call->returns)
+    call_settle_number(call, delivered && !call->no_answer);
 }
 
 /* The wake word tells of an end in any process; the lock, looked at ever less often, of an owner that was

@@ -68,6 +68,8 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
   if (side == IDEM_PARTED_COPY) {
     claim_lock_keep_only(call->priv.claim_fd, call->priv.place_fd);
     process_unlock_all();
+    /* Its number is the owner's to settle. */
+    call->priv.repeat = NULL;
   } else {
     process_unlock_all();
     claim_lock_release(call->priv.place_fd, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * observe mode: what would have been saved, without saving it. A call takes no claim and gives no answer; of
- * its answer some numbers are kept, under its base key.
+ * its answer some numbers are kept, under its key. Among identical calls it is numbered as it would be if we stored
+ * them, so that what is promised is what will be saved.
  */
 #include "store/base/clock.h"
 #include "store/call/call.h"
@@ -51,14 +52,16 @@ static int note_body(struct writer *writer, void *arg)
 }
 
 /* Judged as an answer is: what would not have been stored would not have been replayed. */
-static int note_answer(struct idem_store *store, const struct idem_request *request, const uint8_t *key,
+static int note_answer(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error)
 {
   struct answer_facts facts;
-  if (!judge_answer(request, recording, &facts, error))
+  bool accepted = judge_answer(request, recording, &facts, error);
+  call->no_answer = !accepted && !facts.unproven;
+  if (!accepted)
     return 0;
   int64_t now = clock_now_us();
-  struct note note = {.key = key,
+  struct note note = {.key = call->key,
                       .seen = {.expires_us = clock_expiry_us(now, request->rule->ttl_ms),
                                .stored_us = now,
                                .usage = facts.usage,
@@ -68,21 +71,30 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
   return rc < 0 ? rc : 0;
 }
 
-/* Named by the base key alone: repeats and claims change what is sent, and here nothing is. */
+/* repeats=fresh gives no answer to a second app, so nothing is promised there. */
 int idem_store_observe(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                        const struct idem_recording *recording, struct idem_error *error)
 {
   QUIET();
   struct name name;
+  call->priv.verdict = IDEM_OWNED;
   int rc = key_of_request(store->secret, request, &name);
   if (rc < 0)
     return idem_error_set(error, rc,
                           rc == -ENOKEY    ? "the rule's key is not in this request"
                           : rc == -ENODATA ? "the rule's tenant is not in this request"
                                            : "no memory");
-  memcpy(call->key, name.base, IDEM_KEY_SIZE);
+  call->sampled = name.sampled;
+  rc = call_take_number(store, request, call, name.base, error);
+  if (rc < 0)
+    return rc;
+  key_of_repeat(name.base, call->sequence, call->key);
   memcpy(call->fingerprint, name.fingerprint, IDEM_KEY_SIZE);
   record_id(call->key, call->id);
-  return recording ? note_answer(store, request, call->key, recording, error)
-                   : would_hit(store, call->key, error);
+  if (recording)
+    return note_answer(store, request, call, recording, error);
+  rc = request->rule->repeats == IDEM_REPEATS_FRESH ? 0 : would_hit(store, call->key, error);
+  if (rc == 0 && call->new_sample)
+    call_count(store, call, COUNTED_NEW_SAMPLE, IDEM_COUNTER_new_sample);
+  return rc;
 }

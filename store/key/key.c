@@ -3,6 +3,7 @@
 
 #include "store/base/hash.h"
 #include "store/key/content.h"
+#include "store/key/sampled.h"
 
 #include <errno.h>
 #include <openssl/hmac.h>
@@ -93,7 +94,7 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
   XXH128_hash_t digest = XXH3_128bits(rule, strlen(rule));
   const uint64_t of[4] = {(uintptr_t)request->rule, digest.low64, digest.high64, request->rule->keying.kind};
   hash_bytes(&hash, &digest, sizeof(digest));
-  hash_number(&hash, (uint64_t)request->rule->keying.kind << 8 | request->rule->repeats);
+  hash_number(&hash, request->rule->keying.kind);
   hash_field(&hash, request->scope);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
@@ -260,6 +261,7 @@ static void name_print(const struct idem_request *request, const struct content 
 int key_of_request(const uint8_t *secret, const struct idem_request *request, struct name *name)
 {
   struct hash hash;
+  name->sampled = false;
   int rc = name_tenant(secret, request, name->tenant);
   if (rc < 0)
     return rc;
@@ -273,6 +275,7 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
     if (name->kind == IDEM_KEY_CONTENT) {
       hash_bytes(&hash, "C", 1);
       hash_digest(&hash, name->fingerprint);
+      name->sampled = sampled_is(request);
     }
     hash_end(&hash, name->base);
     name_print(request, &content, name);
@@ -280,15 +283,15 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
   return rc;
 }
 
-void key_of_repeat(enum idem_repeats repeats, const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE])
+void key_of_repeat(const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE])
 {
   struct hash hash;
-  if (repeats == IDEM_REPEATS_REPLAY) {
+  if (n == 0) {
     memcpy(key, base, IDEM_KEY_SIZE);
     return;
   }
   hash_begin(&hash);
-  hash_number(&hash, repeats);
+  hash_text(&hash, "idemshim number");
   hash_digest(&hash, base);
   hash_number(&hash, n);
   hash_end(&hash, key);

@@ -56,6 +56,7 @@ struct name {
   uint8_t print[IDEM_KEY_SIZE]; /* to find the same content under another key, or other headers */
   enum idem_key_kind kind;      /* HEADER, JSON or CONTENT */
   bool unread;                  /* the rule has ignore= or redact=, and the body is no JSON */
+  bool sampled;                 /* kind CONTENT: sampled_is() */
 };
 
 /* `known` and `headers` are of the calling thread: what its last request began with, and what its headers came to. They
@@ -67,8 +68,8 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
  * that is not there. */
 int key_of_request(const uint8_t *secret, const struct idem_request *request, struct name *name);
 
-/* The n-th call of those with this base key. With repeats=replay there is one, and it has the base key
- * itself. */
-void key_of_repeat(enum idem_repeats repeats, const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE]);
+/* The n-th call of those with this base key; number 0 has the base key itself. It is the same under every repeats=,
+ * so that changing that loses no answer. */
+void key_of_repeat(const uint8_t *base, uint32_t n, uint8_t key[IDEM_KEY_SIZE]);
 
 #endif

@@ -43,6 +43,14 @@ enum answer_index_found answer_index_find(struct idem_store *store, struct reade
   return expired ? ANSWER_EXPIRED : ANSWER_FRESH;
 }
 
+const struct answer_index_raw *answer_index_raw(const struct reader *reader, const uint8_t *raw)
+{
+  struct idem_span value;
+  bool found = pages_get(&reader->snapshot, PAGES_RAW, raw, IDEM_KEY_SIZE, &value) == 0 &&
+               value.len == sizeof(struct answer_index_raw);
+  return found ? (const void *)value.data : NULL;
+}
+
 void answer_index_age_key(uint64_t serial, uint8_t out[8])
 {
   uint64_t big = htobe64(serial);
@@ -69,6 +77,8 @@ int answer_index_put(struct writer *writer, struct idem_answer *answer, const st
   uint8_t age[8], expiry[16];
   void *place;
   size_t size = record_size(draft);
+  struct answer_index_raw raw = {.sampled = draft->sampled};
+  memcpy(raw.base, draft->base, IDEM_KEY_SIZE);
   answer->serial = 0;
   if (pages_get(&writer->before, PAGES_META, serial_key, sizeof(serial_key), &last) == 0 &&
       last.len == sizeof(answer->serial))
@@ -83,7 +93,7 @@ int answer_index_put(struct writer *writer, struct idem_answer *answer, const st
     rc = writer_put(writer, PAGES_META, serial_key, sizeof(serial_key), &answer->serial,
                     sizeof(answer->serial));
   if (rc == 0)
-    rc = writer_put(writer, PAGES_RAW, draft->raw, IDEM_KEY_SIZE, draft->base, IDEM_KEY_SIZE);
+    rc = writer_put(writer, PAGES_RAW, draft->raw, IDEM_KEY_SIZE, &raw, sizeof(raw));
   if (rc == 0)
     rc = writer_put(writer, PAGES_AGE, age, sizeof(age), answer->key, IDEM_KEY_SIZE);
   if (rc == 0 && answer->expires_us != INT64_MAX)

@@ -25,6 +25,15 @@ enum answer_index_found { ANSWER_NONE, ANSWER_FRESH, ANSWER_EXPIRED, ANSWER_DAMA
 enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_answer *answer);
 
+/* What a digest of a request's bytes leads to, as it is on disk: with it, a repeat need not be read. */
+struct answer_index_raw {
+  uint8_t base[IDEM_KEY_SIZE];
+  uint8_t sampled, zero[7];
+};
+
+/* NULL if there is none, or none that this version has written. */
+const struct answer_index_raw *answer_index_raw(const struct reader *reader, const uint8_t *raw);
+
 /* Gives it the next serial number, which goes into `answer`, and stores it. */
 int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft);
 

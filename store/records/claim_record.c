@@ -173,7 +173,7 @@ static bool was_delivered(const struct pages_snapshot *snapshot, const uint8_t *
   uint8_t key[IDEM_KEY_SIZE];
   struct claim_record mark;
   struct idem_span record;
-  key_of_repeat(IDEM_REPEATS_FRESH, base, n, key);
+  key_of_repeat(base, n, key);
   if (claim_record_read(snapshot, key, &mark) == 0 && mark.state == CLAIM_DELIVERED)
     return true;
   if (pages_get(snapshot, PAGES_ANSWERS, key, sizeof(key), &record) < 0)
@@ -182,18 +182,33 @@ static bool was_delivered(const struct pages_snapshot *snapshot, const uint8_t *
   return head && head->flags & RECORD_DELIVERED;
 }
 
+/* No call has the last number, and number 0 has the base key itself. */
+static void key_of_counter(const uint8_t *base, uint8_t key[IDEM_KEY_SIZE])
+{
+  key_of_repeat(base, UINT32_MAX, key);
+}
+
+uint32_t claim_record_next(const struct pages_snapshot *snapshot, const uint8_t *base)
+{
+  uint8_t key[IDEM_KEY_SIZE];
+  struct claim_record counter;
+  key_of_counter(base, key);
+  return claim_record_read(snapshot, key, &counter) == 0 && counter.state == CLAIM_COUNTER ? counter.next : 0;
+}
+
 /* The counter stands at the first number whose answer no app has got, as far as one transaction should look.
  */
 int claim_record_advance(struct writer *writer, const uint8_t *base, uint32_t n)
 {
-  struct claim_record counter;
-  if (claim_record_read(&writer->before, base, &counter) < 0 || counter.state != CLAIM_COUNTER)
-    counter = (struct claim_record){.version = CLAIM_VERSION, .state = CLAIM_COUNTER};
+  uint8_t key[IDEM_KEY_SIZE];
+  struct claim_record counter = {
+      .version = CLAIM_VERSION, .state = CLAIM_COUNTER, .next = claim_record_next(&writer->before, base)};
+  key_of_counter(base, key);
   for (int i = 0; i < ADVANCE_MOST; i++, counter.next++)
     if (counter.next != n && !was_delivered(&writer->before, base, counter.next))
       break;
   counter.started_us = clock_now_us();
-  return put(writer, base, &counter);
+  return put(writer, key, &counter);
 }
 
 /* The mark stands where the claim stood, under the key of the answer itself. */

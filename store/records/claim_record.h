@@ -22,7 +22,7 @@ enum claim_state {
   CLAIM_IN_FLIGHT = 1, /* sent; with nobody holding the claim: in doubt */
   CLAIM_RELEASED,      /* its owner got no answer that can be kept */
   CLAIM_DELIVERED,     /* repeats=fresh: an answer that its app has got */
-  CLAIM_COUNTER,       /* repeats=fresh: which number comes next; under the base key */
+  CLAIM_COUNTER,       /* repeats=fresh: which number comes next; in the place of the last one */
 };
 
 /* As it is on disk. */
@@ -79,5 +79,7 @@ int claim_record_release(struct idem_store *store, const uint8_t *key, uint64_t 
 int claim_record_mark_delivered(struct idem_store *store, const uint8_t *base, const uint8_t *key,
                                 uint32_t n);
 int claim_record_advance(struct writer *writer, const uint8_t *base, uint32_t n);
+/* The first number whose answer no app has got, as far as is known. */
+uint32_t claim_record_next(const struct pages_snapshot *snapshot, const uint8_t *base);
 
 #endif

@@ -60,7 +60,8 @@ struct record_head {
 struct record_draft {
   const struct idem_answer *answer;
   const uint8_t *raw, *print;
-  const uint8_t *base; /* what `raw` leads to; only in an index */
+  const uint8_t *base; /* what `raw` leads to; only in an index, */
+  bool sampled;        /* as this is */
   const uint8_t *key;  /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
 };
 

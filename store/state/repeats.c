@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A content is looked for in one set of places of each part. Its state is one word, so that who takes a number
+ * can say so and be certain in one step that the place is still this content's: the low half is the number that
+ * comes next, above it is how many are taken, and above that the life of the place, which changes when it is given
+ * to another content. While a number is taken, it is not.
+ *
+ * The next number grows only when none has come back, so those that have are few; they are bits of their own.
+ */
 #include "store/state/repeats.h"
 
+#include "store/base/clock.h"
 #include "store/base/process.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* 0 marks an empty slot, so no name is 0. */
+enum { WAYS = 8, FIRST_SETS = 8, HOLES_WORDS = 8, WORD = 64 };
+
+/* A life is odd while the place is made over. */
+#define TAKEN           (UINT64_C(1) << 32)
+#define LIFE            (UINT64_C(1) << 52)
+#define IS_TAKEN(state) ((state) & (LIFE - TAKEN))
+
+struct repeats_holes {
+  struct repeats_holes *next;
+  uint32_t first; /* the number of the first bit */
+  _Atomic uint64_t word[HOLES_WORDS];
+};
+
+/* 0 marks an unused place, so no name is 0. */
 static uint64_t name_of(const uint8_t *base)
 {
   uint64_t name;
@@ -16,97 +36,189 @@ static uint64_t name_of(const uint8_t *base)
   return name ? name : 1;
 }
 
-/* The slot of `name`, or the empty one where it belongs. Keys are hashes already. */
-static struct repeat *probe(struct repeat *slot, size_t room, uint64_t name)
+/* Where a name may be in part `i`. Names are hashes already. */
+static struct repeat *set_of(struct repeat *part, int i, uint64_t name)
 {
-  size_t i = name & (room - 1);
-  while (slot[i].name && slot[i].name != name)
-    i = (i + 1) & (room - 1);
-  return &slot[i];
+  return part + (name & (((uint64_t)FIRST_SETS << i) - 1)) * WAYS;
 }
 
-/* Keeps half of the table empty, so that a search is short and always comes to an end. */
-static int grow(struct repeats *repeats)
+static struct repeat *find(struct repeats *repeats, uint64_t name)
 {
-  if (2 * (repeats->count + 1) <= repeats->room)
-    return 0;
-  size_t room = repeats->room ? 2 * repeats->room : 64;
-  struct repeat *slot = calloc(room, sizeof(*slot));
-  if (!slot)
-    return -ENOMEM;
-  for (size_t i = 0; i < repeats->room; i++)
-    if (repeats->slot[i].name)
-      *probe(slot, room, repeats->slot[i].name) = repeats->slot[i];
-  free(repeats->slot);
-  repeats->slot = slot;
-  repeats->room = room;
-  return 0;
+  struct repeat *part;
+  for (int i = 0; i < REPEATS_PARTS && (part = atomic_load(&repeats->part[i])); i++)
+    for (struct repeat *at = set_of(part, i, name), *end = at + WAYS; at < end; at++)
+      if (atomic_load_explicit(&at->name, memory_order_relaxed) == name)
+        return at;
+  return NULL;
 }
 
-/* The lowest of its numbers that were given back. */
-static uint32_t take_hole(struct repeats *repeats, struct repeat *repeat)
+/* True if it is as good as never seen: every number that it ever had is free again, or forgotten. */
+static bool is_over(struct repeat *repeat, uint64_t state)
 {
-  size_t lowest = repeats->hole_count;
-  for (size_t i = 0; i < repeats->hole_count; i++)
-    if (repeats->hole[i].name == repeat->name &&
-        (lowest == repeats->hole_count || repeats->hole[i].number < repeats->hole[lowest].number))
-      lowest = i;
-  uint32_t number = repeats->hole[lowest].number;
-  repeats->hole[lowest] = repeats->hole[--repeats->hole_count];
-  repeat->holes--;
+  return !IS_TAKEN(state) && atomic_load(&repeat->until_us) <= clock_steady_us();
+}
+
+/* Counts one more as taken, unless the place is another content's, or is to be made over. */
+static bool pin(struct repeat *repeat, uint64_t name)
+{
+  uint64_t state = atomic_load(&repeat->state);
+  do
+    if (state & LIFE || atomic_load(&repeat->name) != name ||
+        (atomic_load(&repeat->until_us) && is_over(repeat, state)))
+      return false;
+  while (!atomic_compare_exchange_weak(&repeat->state, &state, state + TAKEN));
+  return true;
+}
+
+/* A place for a new name, which its last content has no use for any more. */
+static struct repeat *find_place(struct repeats *repeats, uint64_t name)
+{
+  for (int i = 0; i < REPEATS_PARTS; i++) {
+    struct repeat *part = atomic_load(&repeats->part[i]);
+    if (!part) {
+      part = calloc(((size_t)FIRST_SETS << i) * WAYS, sizeof(*part));
+      atomic_store(&repeats->part[i], part);
+    }
+    if (!part)
+      return NULL;
+    for (struct repeat *at = set_of(part, i, name), *end = at + WAYS; at < end; at++)
+      if (is_over(at, atomic_load(&at->state)))
+        return at;
+  }
+  return NULL;
+}
+
+/* Gives the place to `name`, with one number taken. False if somebody has taken one meanwhile. */
+static bool make_over(struct repeat *repeat, uint64_t name)
+{
+  uint64_t state = atomic_load(&repeat->state);
+  if (!is_over(repeat, state) || !atomic_compare_exchange_strong(&repeat->state, &state, state + LIFE))
+    return false;
+  atomic_store(&repeat->name, name);
+  atomic_store(&repeat->until_us, 0);
+  atomic_store(&repeat->holes, 0);
+  for (struct repeats_holes *more = atomic_load(&repeat->more); more; more = more->next)
+    for (int i = 0; i < HOLES_WORDS; i++)
+      atomic_store(&more->word[i], 0);
+  atomic_store(&repeat->state, ((state + 2 * LIFE) & -LIFE) + TAKEN);
+  return true;
+}
+
+/* Of a content that was not there, or is over. Where another thread has been faster, it is there now. */
+static struct repeat *pin_new(struct repeats *repeats, uint64_t name)
+{
+  PROCESS_LOCKED(lists);
+  for (;;) {
+    struct repeat *repeat = find(repeats, name);
+    if (repeat && pin(repeat, name))
+      return repeat;
+    if (!repeat && !(repeat = find_place(repeats, name)))
+      return NULL;
+    if (make_over(repeat, name))
+      return repeat;
+  }
+}
+
+/* The lowest bit of a word, which is cleared; negative if there is none. */
+static int take_bit(_Atomic uint64_t *word)
+{
+  uint64_t bits = atomic_load(word);
+  while (bits)
+    if (atomic_compare_exchange_weak(word, &bits, bits & (bits - 1)))
+      return __builtin_ctzll(bits);
+  return -1;
+}
+
+/* The lowest number beyond the first word that has come back. */
+static bool take_from_more(struct repeat *repeat, uint32_t *number)
+{
+  for (;;) {
+    _Atomic uint64_t *lowest = NULL;
+    uint32_t first = UINT32_MAX;
+    for (struct repeats_holes *more = atomic_load(&repeat->more); more; more = more->next)
+      for (uint32_t i = 0; i < HOLES_WORDS; i++)
+        if (more->first + i * WORD < first && atomic_load(&more->word[i])) {
+          first = more->first + i * WORD;
+          lowest = &more->word[i];
+        }
+    if (!lowest)
+      return false;
+    int bit = take_bit(lowest);
+    if (bit >= 0) {
+      *number = first + (uint32_t)bit;
+      return true;
+    }
+  }
+}
+
+/* The last one is never given, so that the sum stays in its half of the word. */
+static uint32_t take_next(struct repeat *repeat)
+{
+  uint64_t state = atomic_load(&repeat->state);
+  while ((uint32_t)state < UINT32_MAX && !atomic_compare_exchange_weak(&repeat->state, &state, state + 1))
+    ;
+  return (uint32_t)state;
+}
+
+struct repeats_number repeats_take(struct repeats *repeats, const uint8_t *base)
+{
+  uint64_t name = name_of(base);
+  struct repeat *repeat = find(repeats, name);
+  if (!repeat || !pin(repeat, name))
+    repeat = pin_new(repeats, name);
+  if (!repeat)
+    return (struct repeats_number){.of = NULL};
+  struct repeats_number number = {.of = repeat, .again = atomic_load(&repeat->until_us) != 0};
+  int bit = take_bit(&repeat->holes);
+  if (bit >= 0)
+    number.is = (uint32_t)bit;
+  else if (!take_from_more(repeat, &number.is) && (number.is = take_next(repeat)) == UINT32_MAX) {
+    atomic_fetch_sub(&repeat->state, TAKEN);
+    number.of = NULL;
+  }
   return number;
 }
 
-/* A hole is taken before the next number, so that a run that repeats a failed call gets the answer that it
- * missed. */
-int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number)
+/* The word with the bit of a number. Two threads may make the same one at once: both are looked into. */
+static _Atomic uint64_t *word_of(struct repeat *repeat, uint32_t number)
 {
-  uint64_t name = name_of(base);
-  PROCESS_LOCKED(lists);
-  int rc = grow(repeats);
-  if (rc < 0)
-    return rc;
-  struct repeat *repeat = probe(repeats->slot, repeats->room, name);
-  if (!repeat->name) {
-    repeat->name = name;
-    repeats->count++;
+  if (number < WORD)
+    return &repeat->holes;
+  uint32_t first = number - number % (HOLES_WORDS * WORD);
+  struct repeats_holes *head = atomic_load(&repeat->more), *more = head;
+  while (more && more->first != first)
+    more = more->next;
+  if (!more && (more = calloc(1, sizeof(*more)))) {
+    more->first = first;
+    do
+      more->next = head;
+    while (!atomic_compare_exchange_weak(&repeat->more, &head, more));
   }
-  *number = repeat->holes ? take_hole(repeats, repeat) : repeat->next++;
-  return 0;
+  return more ? &more->word[number % (HOLES_WORDS * WORD) / WORD] : NULL;
 }
 
-static bool make_room_for_hole(struct repeats *repeats)
+void repeats_settle(struct repeat *of, uint32_t number, bool used_up, uint64_t ttl_ms)
 {
-  if (repeats->hole_count < repeats->hole_room)
-    return true;
-  size_t room = repeats->hole_room ? 2 * repeats->hole_room : 16;
-  struct hole *grown = realloc(repeats->hole, room * sizeof(*grown));
-  if (grown) {
-    repeats->hole = grown;
-    repeats->hole_room = room;
+  if (used_up) {
+    atomic_store(&of->until_us, clock_expiry_us(clock_steady_us(), ttl_ms));
+  } else {
+    _Atomic uint64_t *word = word_of(of, number);
+    if (word)
+      atomic_fetch_or(word, UINT64_C(1) << number % WORD);
   }
-  return grown;
-}
-
-/* The last number that was taken is simply not taken any more; any other leaves a hole. */
-void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number)
-{
-  uint64_t name = name_of(base);
-  PROCESS_LOCKED(lists);
-  struct repeat *repeat = repeats->room ? probe(repeats->slot, repeats->room, name) : NULL;
-  if (!repeat || repeat->name != name) /* it was never taken */
-    return;
-  if (number + 1 == repeat->next && repeat->holes == 0) {
-    repeat->next = number;
-  } else if (make_room_for_hole(repeats)) {
-    repeats->hole[repeats->hole_count++] = (struct hole){name, number};
-    repeat->holes++;
-  }
+  atomic_fetch_sub(&of->state, TAKEN);
 }
 
 void repeats_release(struct repeats *repeats)
 {
-  free(repeats->slot);
-  free(repeats->hole);
+  struct repeat *part;
+  for (int i = 0; i < REPEATS_PARTS && (part = atomic_load(&repeats->part[i])); i++) {
+    for (struct repeat *at = part, *end = part + ((size_t)FIRST_SETS << i) * WAYS; at < end; at++)
+      for (struct repeats_holes *more = atomic_load(&at->more), *next; more; more = next) {
+        next = more->next;
+        free(more);
+      }
+    free(part);
+  }
   *repeats = (struct repeats){0};
 }

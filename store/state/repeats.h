@@ -1,40 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * repeats: how often this process has made the same call, for repeats=sequence. A number is taken when a call
- * begins and given back if the app did not get its answer; the lowest given back goes first.
+ * repeats: which of the identical calls of this process one is, for repeats=auto and sequence. A number is taken
+ * when a call begins: the lowest that its content has free. It is used up by an answer that has reached the app,
+ * and free again after anything else, so that a retry is the operation that it repeats.
  *
- *     repeats_take(&store->repeats, base, &number);          // 0 for the first, 1 for the second, ...
- *     if (the app did not get it)
- *       repeats_give_back(&store->repeats, base, number);
+ *     struct repeats_number number = repeats_take(&store->repeats, base);    // number.is: 0, 1, 2, ...
+ *     ...
+ *     repeats_settle(number.of, number.is, answered, rule->ttl_ms);          // with `answered` it is used up
  *
- * Any number of threads may call these; a hit without repeats=sequence never does. All are under
- * process_lock_lists, so that a child goes on counting from a whole table.
+ * A content is forgotten once none of its numbers was used up for as long as its answers live, and none is taken.
+ *
+ * Any number of threads may call these. For a content that is known both are a few atomic operations: no lock, no
+ * heap and no system call. A new one goes in under process_lock_lists, so that a child finds a whole table; what
+ * other threads had taken when it was made stays taken there. A number above 63 that comes back may allocate.
  */
 #ifndef IDEMSHIM_STORE_REPEATS_H
 #define IDEMSHIM_STORE_REPEATS_H
 
-#include <stddef.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-/* A table with open addressing, and the free numbers of all its rows in one list: there are few. */
-struct repeats {
-  struct repeat {
-    uint64_t name; /* the first 8 bytes of the base key; 0: unused */
-    uint32_t next;
-    uint32_t holes; /* how many numbers below `next` are free */
-  } * slot;
-  size_t count, room; /* room is a power of two */
-  struct hole {
-    uint64_t name;
-    uint32_t number;
-  } * hole;
-  size_t hole_count, hole_room;
+struct repeats_holes;
+
+/* One content. It never moves, and its place is used again for another content when it is forgotten. */
+struct repeat {
+  _Atomic uint64_t name; /* the first 8 bytes of the base key; 0: unused */
+  _Atomic uint64_t
+      state; /* repeats.c says how: which number comes next, how many are taken, which life it is */
+  _Atomic uint64_t holes;               /* which of the first 64 numbers have come back, */
+  _Atomic(struct repeats_holes *) more; /* and which of the others */
+  _Atomic int64_t until_us;             /* when it is forgotten; 0: no number was used up */
 };
 
-/* 0 or -ENOMEM. */
-int repeats_take(struct repeats *repeats, const uint8_t *base, uint32_t *number);
-/* Without memory to remember it in, the number is lost and the next call takes a later one. */
-void repeats_give_back(struct repeats *repeats, const uint8_t *base, uint32_t number);
+/* The table grows by parts, each twice as large as the one before, so that none ever moves. */
+enum { REPEATS_PARTS = 32 };
+
+struct repeats {
+  _Atomic(struct repeat *) part[REPEATS_PARTS];
+};
+
+/* A number that is taken. */
+struct repeats_number {
+  struct repeat *of; /* NULL: there is no memory, or all four thousand million are taken */
+  uint32_t is;
+  bool again; /* the app has had an answer of this content before */
+};
+
+struct repeats_number repeats_take(struct repeats *repeats, const uint8_t *base);
+/* Each number that was taken is settled once. Without memory to remember it in, one that comes back is lost. */
+void repeats_settle(struct repeat *of, uint32_t number, bool used_up, uint64_t ttl_ms);
 void repeats_release(struct repeats *repeats);
 
 #endif

@@ -104,6 +104,23 @@ Test(objects, a_repeated_hit_takes_no_lock_and_writes_nothing)
   cr_expect_eq(mock_count(&w).requests, 1);
 }
 
+/* The same of numbers: each process takes and uses up those that a run before has filled. */
+Test(objects, a_repeated_sample_takes_no_lock_and_writes_nothing)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("sanitizers make system calls of their own");
+  world_unset(&w, "IDEMSHIM_LOG");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=auto");
+  struct run fill = run_shim(&w, "fetch-openssl", "--reuse-handle", "--repeat", "103", "--body", "{}",
+                             world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&fill);
+  run_release(&fill);
+  size_t few = calls_of("3"), many = calls_of("103");
+  cr_expect_gt(few, 0);
+  cr_expect_eq(few, many, "%zu and %zu system calls", few, many);
+  cr_expect_eq(mock_count(&w).requests, 103);
+}
+
 Test(objects, installed_elsewhere_it_finds_its_other_half)
 {
   if (getenv("IDEM_SAN_PRELOAD"))

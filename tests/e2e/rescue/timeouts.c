@@ -228,8 +228,8 @@ ParameterizedTest(struct way *way, rescue, every_way_of_giving_up_ends_as_withou
 Test(rescue, each_repeat_of_a_call_has_an_answer_of_its_own)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D1200");
-  static const char *const repeats[] = {"fresh", "sequence"};
-  for (int i = 0; i < 2; i++) {
+  static const char *const repeats[] = {"fresh", "sequence", "auto"};
+  for (int i = 0; i < 3; i++) {
     world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=%s", repeats[i]);
     mock_reset(&w);
     struct run run = run_shim(&w, "timeouts", "timeout", url, world_text(&w, "{\"i\":%d}", i), NULL);
