@@ -202,7 +202,7 @@ struct idem_call {
 
   struct {             /* the store's own */
     void *reader;      /* the snapshot that `answer` points into; NULL: none is pinned */
-    int claim_fd;      /* holds the claim, while it is OWNED; -1 */
+    int claim_fd;      /* the claim, while it is OWNED: a place in the table of base/fd.h; -1 */
     uint32_t wake;     /* the wake word of its key, before it was looked up */
     int64_t waited_us; /* when it first found somebody else sending it */
     void *repeat;      /* its content among those of this process; NULL: it has no number of it, */

@@ -1,9 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/fd.h"
 
+#include "config/kernel.h"
+#include "store/base/process.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* A place is a slot, and how often that was used: a place that is ended is never somebody else's. */
+enum { SLOTS_MOST = 1 << 16, USES_MOST = 0x7fff };
+
+/* Under process_lock_lists. */
+static struct {
+  struct slot {
+    int fd;            /* -1: the app has closed it */
+    enum fd_what what; /* 0: free */
+    int uses;
+    dev_t device;
+    ino_t inode;
+  } * slot;
+  int room;
+} table;
 
 /* A number that is taken for standard output could be written to by anything in the app. */
 int fd_open(const char *path, int flags, unsigned mode)
@@ -17,6 +39,108 @@ int fd_open(const char *path, int flags, unsigned mode)
   int rc = higher < 0 ? -errno : higher;
   close(fd);
   return rc;
+}
+
+static struct slot *slot_of(int kept)
+{
+  struct slot *slot = kept > 0 && kept % SLOTS_MOST < table.room ? &table.slot[kept % SLOTS_MOST] : NULL;
+  return slot && slot->what && slot->uses == kept / SLOTS_MOST ? slot : NULL;
+}
+
+static bool is_whole(const struct slot *slot)
+{
+  struct stat stat;
+  return slot->fd >= 0 && idem_fstat(slot->fd, &stat) == 0 && stat.st_ino == slot->inode &&
+         stat.st_dev == slot->device;
+}
+
+/* There is room before there is a descriptor. */
+static bool make_room(void)
+{
+  int room = table.room ? 2 * table.room : 32;
+  for (int i = 0; i < table.room; i++)
+    if (!table.slot[i].what)
+      return true;
+  struct slot *slot = room <= SLOTS_MOST ? realloc(table.slot, (size_t)room * sizeof(*slot)) : NULL;
+  if (!slot)
+    return false;
+  for (int i = table.room; i < room; i++)
+    slot[i] = (struct slot){0};
+  table.slot = slot;
+  table.room = room;
+  return true;
+}
+
+static int enter(int fd, enum fd_what what)
+{
+  struct stat stat;
+  int free = -1;
+  if (idem_fstat(fd, &stat) < 0)
+    return -errno;
+  for (int i = table.room; i-- > 0;) {
+    if (!table.slot[i].what)
+      free = i;
+    else if (table.slot[i].fd == fd)
+      table.slot[i].fd = -1;
+  }
+  struct slot *slot = &table.slot[free];
+  *slot = (struct slot){fd, what, slot->uses % USES_MOST + 1, stat.st_dev, stat.st_ino};
+  return slot->uses * SLOTS_MOST + free;
+}
+
+int fd_adopt(int fd, enum fd_what what)
+{
+  PROCESS_LOCKED(lists);
+  return make_room() ? enter(fd, what) : -ENOMEM;
+}
+
+/* A fork finds it in the table, or not yet open. */
+int fd_open_kept(const char *path, int flags, unsigned mode, enum fd_what what)
+{
+  PROCESS_LOCKED(lists);
+  int fd = make_room() ? fd_open(path, flags, mode) : -ENOMEM;
+  int kept = fd < 0 ? fd : enter(fd, what);
+  if (fd >= 0 && kept < 0)
+    close(fd);
+  return kept;
+}
+
+int fd_number(int kept)
+{
+  PROCESS_LOCKED(lists);
+  const struct slot *slot = slot_of(kept);
+  return !slot ? -ENOENT : is_whole(slot) ? slot->fd : -EBADF;
+}
+
+static void end(struct slot *slot)
+{
+  if (is_whole(slot))
+    close(slot->fd);
+  slot->what = 0;
+}
+
+void fd_end(int kept)
+{
+  PROCESS_LOCKED(lists);
+  struct slot *slot = slot_of(kept);
+  if (slot)
+    end(slot);
+}
+
+void fd_forget(int kept)
+{
+  PROCESS_LOCKED(lists);
+  struct slot *slot = slot_of(kept);
+  if (slot)
+    slot->what = 0;
+}
+
+void fd_end_others(enum fd_what what, int kept, int other)
+{
+  const struct slot *one = slot_of(kept), *two = slot_of(other);
+  for (struct slot *slot = table.slot; slot < table.slot + table.room; slot++)
+    if (slot->what == what && slot != one && slot != two)
+      end(slot);
 }
 
 /* open() gives the lowest number that is free, so this ends at the first above 2. */

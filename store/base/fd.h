@@ -1,22 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fd: descriptors in a process that is not ours. An app that has closed its standard input, output or error
- * would read or write what the next open() gives us.
+ * would read or write what the next open() gives us; and an app that closes all it does not know, as a daemon does,
+ * has files of its own under our numbers from then on.
  *
- *     int fd = fd_open(path, O_RDWR, 0);                 // ours
+ *     int fd = fd_open(path, O_RDWR, 0);                 // ours, for a moment
+ *
+ *     int kept = fd_open_kept(path, O_RDWR, 0, FD_CLAIM);  // for longer: its place in the table
+ *     ...
+ *     int fd = fd_number(kept);                          // at every use
+ *     if (fd >= 0)
+ *       ...
+ *     fd_end(kept);
  *
  *     struct fd_parked parked = fd_park();               // a library's
  *     rc = mdb_env_open(env, dir, flags, 0600);
  *     fd_unpark(&parked);
  *
- * Whoever keeps a descriptor must be ready for an app that closes all it does not know, and opens something
- * else under the number: look at the inode before writing to it or closing it.
+ * The table has what is kept: its number, what it is, and the file that it was. Two claims are one file, so what
+ * open() gives anew under a number ends what the table had there. The table is under process_lock_lists, which these
+ * functions take themselves unless they say otherwise; nothing in it is the app's to see.
  */
 #ifndef IDEMSHIM_STORE_FD_H
 #define IDEMSHIM_STORE_FD_H
 
 /* open() with O_CLOEXEC and O_NOFOLLOW, never 0, 1 or 2. A descriptor or -errno. */
 int fd_open(const char *path, int flags, unsigned mode);
+
+/* What the table has: a claim, the file that is asked about claims, one of LMDB's, a spool that is read. */
+enum fd_what { FD_CLAIM = 1, FD_CLAIMS, FD_LMDB, FD_SPOOL };
+
+/* Its place in the table, above 0, or -errno. To adopt is to take in one that a library has opened. */
+int fd_open_kept(const char *path, int flags, unsigned mode, enum fd_what what);
+int fd_adopt(int fd, enum fd_what what);
+
+/* The number; -EBADF if the app has closed it, or has another file under it; -ENOENT if it was ended, as a parent's
+ * claims are in a child. */
+int fd_number(int kept);
+
+/* Ends it; it is closed only if it is still ours. What is no place is ignored. To forget it leaves it open. */
+void fd_end(int kept);
+void fd_forget(int kept);
+
+/* With process_lock_lists held: ends all that are the same thing but the two. */
+void fd_end_others(enum fd_what what, int kept, int other);
 
 /* Fills the standard descriptors that are closed with /dev/null, for a library that opens files itself; then
  * frees them. */

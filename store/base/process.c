@@ -2,7 +2,7 @@
 #include "store/base/process.h"
 
 #include "config/old_glibc.h"
-#include "store/base/claim_lock.h"
+#include "store/base/fd.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -72,7 +72,7 @@ void process_unlock_all(void)
 /* Claims are locks of the parent; its descriptors must not keep them alive here. */
 static void in_child(void)
 {
-  claim_lock_keep_only(-1, -1);
+  fd_end_others(FD_CLAIM, 0, 0);
   process_unlock_all();
 }
 

@@ -157,7 +157,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
 {
   struct commit commit = {.store = store, .call = call, .delivered = recording->delivered};
   struct answer_facts facts;
-  if (!claim_lock_held(call->priv.claim_fd)) {
+  if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
     idem_error_set(why, 0, "this process does not hold the claim; it was taken before a fork");
     return IDEM_SUPERSEDED;
   }

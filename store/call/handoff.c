@@ -7,6 +7,7 @@
  * what is the other's; a lock goes when the last copy of its descriptor is closed.
  */
 #include "store/base/claim_lock.h"
+#include "store/base/fd.h"
 #include "store/call/call.h"
 #include "store/records/claim_record.h"
 
@@ -19,7 +20,7 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
 {
   if (call->priv.recorded && !(call->given_up && call->priv.repeats == IDEM_REPEATS_FRESH))
     return 0;
-  if (!claim_lock_held(call->priv.claim_fd))
+  if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd))
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");
   QUIET();
   struct claim_record claim = {.given_up = call->given_up};
@@ -52,10 +53,12 @@ int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned m
                     struct idem_parting *parting)
 {
   QUIET();
-  int place = claim_lock_held(call->priv.claim_fd) ? take_place(store, most) : -ENOLCK;
+  int place = claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd) ? take_place(store, most)
+                                                                                   : -ENOLCK;
   if (place >= 0) {
     call->priv.place_fd = place;
-    *parting = (struct idem_parting){.keep = {call->priv.claim_fd, place, state_claims_fd(store)}};
+    *parting = (struct idem_parting){
+        .keep = {fd_number(call->priv.claim_fd), fd_number(place), state_claims_fd(store)}};
     process_lock_all();
   }
   return place < 0 ? place : 0;
@@ -66,7 +69,7 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
   QUIET();
   (void)store;
   if (side == IDEM_PARTED_COPY) {
-    claim_lock_keep_only(call->priv.claim_fd, call->priv.place_fd);
+    fd_end_others(FD_CLAIM, call->priv.claim_fd, call->priv.place_fd);
     process_unlock_all();
     /* Its number is the owner's to settle. */
     call->priv.repeat = NULL;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands between LMDB and whoever calls it: its failures, and its assertions, become codes and words of ours. */
-#include "config/kernel.h"
+#include "store/base/fd.h"
 #include "store/base/process.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* The innermost engine_guard() of the thread. */
 static __thread jmp_buf *landing;
@@ -78,16 +77,20 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
 }
 
 /* An app that closes descriptors it does not know, as a daemon does when it starts, may have given the number of
- * LMDB's to a file of its own, which LMDB would then write to. */
+ * one of LMDB's to a file of its own, which LMDB would then write to, or lock. */
 bool engine_has_file(const struct engine *engine)
 {
-  struct stat stat;
-  return idem_fstat(engine->pages.fd, &stat) == 0 && stat.st_ino == engine->inode &&
-         stat.st_dev == engine->device;
+  for (int i = 0; i < ENGINE_FILES; i++)
+    if (engine->kept[i] && fd_number(engine->kept[i]) < 0)
+      return false;
+  return true;
 }
 
+/* To close what is left of them would drop the locks that another environment has by then. */
 void engine_abandon(struct engine *engine)
 {
+  for (int i = 0; i < ENGINE_FILES; i++)
+    fd_forget(engine->kept[i]);
   engine->life = 0;
 }
 
@@ -96,10 +99,12 @@ bool engine_is_ours(const struct engine *engine)
   return engine->life == process_generation();
 }
 
-/* LMDB looks whether the pid of each slot is alive. A pid that is used again keeps the slot. */
+/* LMDB looks whether the pid of each slot is alive, by a lock in the lock file: under its number there must be no
+ * other. A pid that is used again keeps the slot. */
 int engine_clear_readers(struct engine *engine)
 {
   int dead = 0;
-  mdb_reader_check(engine->env, &dead);
+  if (engine_has_file(engine))
+    mdb_reader_check(engine->env, &dead);
   return dead;
 }

@@ -25,7 +25,7 @@
  *     rc = writer_run(engine, body, arg, error);                              // commits
  *
  * Functions return 0 or -errno: -EILSEQ for a file that is damaged, -ENOSPC for a map or a disk that is full,
- * -EBADF when the app has closed LMDB's descriptor, -EBUSY when there are too many readers. Those that are
+ * -EBADF when the app has closed one of LMDB's descriptors, -EBUSY when there are too many readers. Those that are
  * given an `error` say it in words.
  */
 #ifndef IDEMSHIM_STORE_ENGINE_H
@@ -48,7 +48,7 @@ void engine_close(struct engine *engine);
 /* False in a child, whose parent has opened it. */
 bool engine_is_ours(const struct engine *engine);
 
-/* False if the app has closed LMDB's descriptor; nothing can be written then. */
+/* False if the app has closed one of LMDB's descriptors; nothing can be written then. */
 bool engine_has_file(const struct engine *engine);
 
 /* From now on it is nobody's, like that of a parent: nothing is closed, and what its readers have stays mapped. Another

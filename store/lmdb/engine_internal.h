@@ -16,14 +16,17 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+/* The data file, the same for what must be on the disk at once, and the lock file. */
+enum { ENGINE_FILES = 3 };
+
 struct engine {
   MDB_env *env;
   MDB_dbi tree[PAGES_TREES];
   struct pages pages;
   _Atomic uint32_t life; /* process_generation() of whoever opened it; 0: abandoned */
-  ino_t inode;           /* of the data file */
-  dev_t device;
-  bool write_checked;  /* the file's length and free list were sound at our first write; under LMDB's lock */
+  int kept
+      [ENGINE_FILES]; /* LMDB's descriptors: places in the table of base/fd.h, 0 for one that was not found */
+  bool write_checked; /* the file's length and free list were sound at our first write; under LMDB's lock */
   _Atomic bool broken; /* an assertion has failed while writing; see writer_run() */
   pthread_key_t slot;  /* each thread's reader */
   bool has_slot;

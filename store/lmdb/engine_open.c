@@ -25,6 +25,9 @@
 /* A thread that reads has a line of 64 bytes in the lock file, behind a head of two. */
 enum { READERS = 2048, LOCK_BYTES = (READERS + 2) * 64 };
 
+/* How far from LMDB's data file its other two are looked for. */
+enum { FAR_MOST = 1024 };
+
 struct opening {
   struct engine *engine;
   const struct engine_options *options;
@@ -128,19 +131,47 @@ static int env_open(void *arg)
   return rc;
 }
 
-/* Maps the file once more for pages.h, and remembers which file it is. */
-static int adopt_file(struct engine *engine)
+static bool is_file(int fd, const struct stat *file)
+{
+  struct stat stat;
+  return idem_fstat(fd, &stat) == 0 && stat.st_ino == file->st_ino && stat.st_dev == file->st_dev;
+}
+
+/* LMDB tells one of its three. It opens the lock file before that and the data file once more after it, and open()
+ * gives what is lowest: they are as near as the app's own let them be. */
+static int keep_files(struct engine *engine, const char *dir, int data)
+{
+  char path[PATH_MAX];
+  struct stat file[ENGINE_FILES];
+  snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+  if (idem_fstat(data, &file[0]) < 0 || idem_fstatat(AT_FDCWD, path, &file[2], 0) < 0)
+    return -errno;
+  file[1] = file[0];
+  engine->kept[0] = fd_adopt(data, FD_LMDB);
+  for (int far = 1; far < FAR_MOST; far++)
+    for (int side = -1; side <= 1; side += 2)
+      for (int i = 1, fd = data + side * far; i < ENGINE_FILES; i++)
+        if (fd > STDERR_FILENO && !engine->kept[i] && is_file(fd, &file[i])) {
+          engine->kept[i] = fd_adopt(fd, FD_LMDB);
+          break;
+        }
+  for (int i = 0; i < ENGINE_FILES; i++)
+    if (engine->kept[i] < 0)
+      return engine->kept[i];
+  return 0;
+}
+
+/* Maps the file once more for pages.h. */
+static int adopt_file(struct engine *engine, const char *dir)
 {
   MDB_envinfo info;
-  struct stat stat;
   int fd;
   mdb_env_info(engine->env, &info);
   mdb_env_get_fd(engine->env, &fd);
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || idem_fstat(fd, &stat) < 0)
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  engine->inode = stat.st_ino;
-  engine->device = stat.st_dev;
-  return pages_open(&engine->pages, fd, info.me_mapsize);
+  int rc = keep_files(engine, dir, fd);
+  return rc < 0 ? rc : pages_open(&engine->pages, fd, info.me_mapsize);
 }
 
 /* A tree's handle is of the environment and good for every later transaction. */
@@ -194,7 +225,7 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
     return rc;
   rc = engine_guard(env_open, &opening);
   if (rc == 0)
-    rc = adopt_file(engine);
+    rc = adopt_file(engine, options->dir);
   if (rc == 0 && engine_guard(find_trees, engine) < 0)
     rc = writer_run(engine, make_trees, engine, NULL);
   if (rc == 0 && (rc = -pthread_key_create(&engine->slot, reader_end_thread)) == 0)
@@ -220,16 +251,20 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
   return 0;
 }
 
-/* The slot goes first: a thread that ends from now on has nothing of ours to free. */
+/* The slot goes first: a thread that ends from now on has nothing of ours to free. An environment that has lost a
+ * descriptor stays, for LMDB would close what has its number now. */
 void engine_close(struct engine *engine)
 {
   if (!engine || !engine_is_ours(engine))
     return;
+  bool whole = engine_has_file(engine);
+  for (int i = 0; i < ENGINE_FILES; i++)
+    fd_forget(engine->kept[i]);
   if (engine->has_slot)
     pthread_key_delete(engine->slot);
   reader_free_all(engine);
   pages_close(&engine->pages);
-  if (engine->env)
+  if (engine->env && whole)
     mdb_env_close(engine->env);
   free(engine);
 }

@@ -207,9 +207,10 @@ static char *compose_all(const struct idem_store *store, struct idem_call *call,
 }
 
 /* What may be added when, and how much. */
-static int check(const struct idem_call *call, const struct idem_spool_piece *pieces, size_t count)
+static int check(const struct idem_store *store, struct idem_call *call,
+                 const struct idem_spool_piece *pieces, size_t count)
 {
-  if (!call->priv.recorded || !claim_lock_held(call->priv.claim_fd))
+  if (!call->priv.recorded || !claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd))
     return -ENOLCK;
   if (call->priv.spool_failed)
     return -EIO;
@@ -246,7 +247,7 @@ static int write_pieces(struct idem_store *store, struct idem_call *call,
 int idem_store_spool(struct idem_store *store, struct idem_call *call, const struct idem_spool_piece *pieces,
                      size_t count)
 {
-  int rc = check(call, pieces, count);
+  int rc = check(store, call, pieces, count);
   if (rc < 0 || !count)
     return rc;
   QUIET();

@@ -47,48 +47,52 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
   QUIET();
   PROCESS_LOCKED(opening);
   *out = atomic_load(&store->engine);
-  return engine_is_ours(*out) ? 0 : open_engine(store, out, error);
-}
-
-/* Without a lock, for it is asked inside transactions. The number may be nothing by now, a file of the app's,
- * or a claim of our own, which is the same file and holds a lock. */
-static bool has_claims(const struct idem_store *store, int fd)
-{
-  struct stat stat;
-  return idem_fstat(fd, &stat) == 0 && stat.st_ino == store->claims_inode && stat.st_dev == store->device &&
-         !claim_lock_held(fd);
+  if (engine_is_ours(*out))
+    return 0;
+  engine_abandon(*out);
+  return open_engine(store, out, error);
 }
 
 int state_claims_fd(struct idem_store *store)
 {
-  int lost = atomic_load(&store->claims_fd);
-  if (has_claims(store, lost))
-    return lost;
-  int fd = fd_open(store->claims_path, O_RDWR, 0);
-  if (fd < 0)
+  int lost = atomic_load(&store->claims), fd = fd_number(lost);
+  if (fd >= 0)
     return fd;
-  if (has_claims(store, fd) && atomic_compare_exchange_strong(&store->claims_fd, &lost, fd))
-    return fd;
-  close(fd);
-  return has_claims(store, lost) ? lost : -EBADF;
+  int kept = fd_open_kept(store->claims_path, O_RDWR, 0, FD_CLAIMS);
+  if (kept < 0)
+    return kept;
+  fd_end(atomic_compare_exchange_strong(&store->claims, &lost, kept) ? lost : kept);
+  return fd_number(atomic_load(&store->claims));
 }
 
-/* reader_begin() on the engine of this generation. */
+/* The engine of this generation, with its descriptors. */
+static int whole_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
+{
+  int rc = state_engine(store, out, error);
+  if (rc < 0 || engine_has_file(*out))
+    return rc;
+  engine_abandon(*out);
+  return state_engine(store, out, error);
+}
+
+/* Whether the app has closed them is asked only when it goes wrong: a hit makes no system call. Without them there is
+ * no lock that tells others of our readers, and who opens the store then begins their table anew. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error)
 {
-  struct engine *engine;
+  struct engine *engine, *whole;
   int rc = state_engine(store, &engine, error);
-  return rc < 0 ? rc : reader_begin(engine, out, error);
+  if (rc < 0)
+    return rc;
+  rc = reader_begin(engine, out, error);
+  if (rc == 0 || whole_engine(store, &whole, error) < 0 || whole == engine)
+    return rc;
+  return reader_begin(whole, out, error);
 }
 
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error)
 {
   struct engine *engine;
-  int rc = state_engine(store, &engine, error);
-  if (rc == 0 && !engine_has_file(engine)) {
-    engine_abandon(engine);
-    rc = state_engine(store, &engine, error);
-  }
+  int rc = whole_engine(store, &engine, error);
   return rc < 0 ? rc : writer_run(engine, body, arg, error);
 }
 
@@ -117,20 +121,16 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   static const uint8_t any_key[8];
   char path[PATH_MAX];
   struct rlimit limit;
-  struct stat claims;
   struct engine *engine;
   /* Before any file is made: a write past the limit would raise SIGXFSZ in the app. */
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_LEAST)
     return idem_error_set(
         error, -EFBIG, "the file size limit of this process (ulimit -f, %llu bytes) is too small for a store",
         (unsigned long long)limit.rlim_cur);
-  store->claims_fd = fd_open(store->claims_path, O_RDWR | O_CREAT, 0600);
-  if (store->claims_fd < 0)
-    return path_fail(error, store->claims_fd, store->claims_path);
-  if (idem_fstat(store->claims_fd, &claims) < 0)
-    return path_fail(error, -errno, store->claims_path);
-  store->claims_inode = claims.st_ino;
-  if (claim_lock_taken(store->claims_fd, any_key) < 0)
+  store->claims = fd_open_kept(store->claims_path, O_RDWR | O_CREAT, 0600, FD_CLAIMS);
+  if (store->claims < 0)
+    return path_fail(error, store->claims, store->claims_path);
+  if (claim_lock_taken(state_claims_fd(store), any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);
   snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
@@ -146,8 +146,7 @@ static void store_free(struct idem_store *store)
 {
   engine_close(atomic_load(&store->engine));
   stats_close(store->stats);
-  if (store->claims_fd >= 0)
-    close(store->claims_fd);
+  fd_end(store->claims);
   repeats_release(&store->repeats);
   free(store->claims_path);
   free(store->dir);
@@ -167,7 +166,6 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->device = stat->st_dev;
   store->size = options->size;
   store->sync = options->sync;
-  store->claims_fd = -1;
   store->dir = strdup(options->dir);
   if (!store->dir || asprintf(&store->claims_path, "%s/claims", options->dir) < 0)
     store->claims_path = NULL;

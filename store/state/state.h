@@ -47,8 +47,7 @@ struct idem_store {
   char *dir, *claims_path;
   uint64_t size;
   bool sync;
-  _Atomic int claims_fd; /* to ask who holds a claim, by state_claims_fd(); never holds one */
-  ino_t claims_inode;
+  _Atomic int claims; /* to ask who holds a claim, by state_claims_fd(): a place in the table of base/fd.h */
   uint8_t secret[STORE_SECRET]; /* what tenants are hashed with */
   enum store_schema schema;
   bool sealed;                     /* answers are encrypted, */
