@@ -124,7 +124,7 @@ stress:
 	  IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
-# What is too long for `make test`. Pairs of requests: PAIRS of them from the seed SEED.
+# What is too long for `make test`. Pairs of requests: PAIRS of them from the seed SEED; then faults in the product, which they must find.
 PAIRS ?= 100000
 SEED  ?= 1
 torture:
@@ -132,6 +132,7 @@ torture:
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/what_counts $(if $(SAN),$(SAN_LOCALE))
 	$(Q)IDEM_BUILD=$(B) IDEMSHIM_PAIRS=$(PAIRS) IDEMSHIM_SEED=$(SEED) IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'what_counts/*'
+	$(Q)$(if $(SAN),,scripts/planted $(B))
 
 style: setup-style
 	$(Q)scripts/style --tidy

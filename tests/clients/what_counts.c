@@ -9,6 +9,8 @@
  * printed, and the exit status is 1. With FAULT the expectation of that row is turned round, so that a test
  * can see that it would be found.
  */
+#define CURL_DISABLE_DEPRECATION
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
 #include <stdbool.h>
@@ -26,6 +28,14 @@ struct ask {
   const char *method, *cookie, *referer, *agent, *userpwd, *pins;
   bool any_peer, any_name, follow, late_default, ctx;
   long max_redirects, timeout;
+  struct {
+    CURLoption option;
+    long number;
+    const char *text; /* NULL: it is the number */
+  } set[4];
+  int sets;
+  const char *part, *netrc, *to, *blob, *url_part;
+  CURLoption blob_of;
 };
 
 static unsigned long state;
@@ -45,6 +55,34 @@ static void add(struct ask *ask, const char *line, unsigned number)
     snprintf(header, sizeof(ask->header[0]), "%.*s%u%s", (int)(at - line), line, number, at + 2);
   else
     snprintf(header, sizeof(ask->header[0]), "%s", line);
+}
+
+static void number(struct ask *ask, CURLoption option, long value)
+{
+  ask->set[ask->sets].option = option;
+  ask->set[ask->sets++].number = value;
+}
+
+static void text(struct ask *ask, CURLoption option, const char *value)
+{
+  ask->set[ask->sets].option = option;
+  ask->set[ask->sets++].text = value;
+}
+
+/* A form as Guzzle and openai-php write it. */
+static void form(struct ask *ask, const char *boundary, const char *value)
+{
+  snprintf(ask->header[ask->headers++], sizeof(ask->header[0]),
+           "Content-Type: multipart/form-data; boundary=%s", boundary);
+  snprintf(ask->body, sizeof(ask->body),
+           "--%s\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n%s\r\n--%s--\r\n", boundary, value,
+           boundary);
+}
+
+static void blob(struct ask *ask, CURLoption option, const char *bytes)
+{
+  ask->blob_of = option;
+  ask->blob = bytes;
 }
 
 static void replace(char *text, size_t size, const char *from, const char *to)
@@ -124,14 +162,99 @@ static void replace(char *text, size_t size, const char *from, const char *to)
     (replace(a->url, sizeof(a->url), "https", "http"), URL("https", "http"), b->any_peer = true))            \
   X(redirects, OTHER, (a->follow = b->follow = true, b->max_redirects = 3))                                  \
   X(redirects_off, SAME, b->max_redirects = 3)                                                               \
+  X(redirects_post, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_POSTREDIR, 7)))                  \
+  X(redirects_login, OTHER, (a->follow = b->follow = true, number(b, CURLOPT_UNRESTRICTED_AUTH, 1)))         \
+  X(redirects_schemes, OTHER,                                                                                \
+    (a->follow = b->follow = true, number(b, CURLOPT_REDIR_PROTOCOLS, CURLPROTO_HTTPS)))                     \
   X(timeout, SAME, b->timeout = 5000)                                                                        \
+  X(buffer, SAME, number(b, CURLOPT_BUFFERSIZE, 2048))                                                       \
+  X(keep_alive, SAME, number(b, CURLOPT_TCP_KEEPALIVE, 1))                                                   \
+  X(form_boundary, SAME, (form(a, "1234", "x"), form(b, "4321", "x")))                                       \
+  X(form_value, OTHER, (form(a, "1234", "x"), form(b, "4321", "y")))                                         \
+  X(form_mime, SAME, a->part = b->part = "x")                                                                \
+  X(form_mime_value, OTHER, (a->part = "x", b->part = "y"))                                                  \
+  X(netrc_absent, SAME, b->netrc = "/nowhere/at/all")                                                        \
+  X(netrc_login, OTHER, (a->netrc = "alice", b->netrc = "bobby"))                                            \
+  X(bearer, OTHER, (text(a, CURLOPT_XOAUTH2_BEARER, "a"), text(b, CURLOPT_XOAUTH2_BEARER, "b")))             \
+  X(certificate, OTHER, text(b, CURLOPT_SSLCERT, "/nowhere/me.pem"))                                         \
+  X(cookie_engine, OTHER, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=api.example; path=/"))        \
+  X(cookie_elsewhere, SAME, text(b, CURLOPT_COOKIELIST, "Set-Cookie: s=1; domain=b.example; path=/"))        \
+  X(ca_dir, OTHER, text(b, CURLOPT_CAPATH, "/nowhere"))                                                      \
+  X(issuer, OTHER, text(b, CURLOPT_ISSUERCERT, "/nowhere/issuer.pem"))                                       \
+  X(crl, OTHER, text(b, CURLOPT_CRLFILE, "/nowhere/crl.pem"))                                                \
+  X(ca_unasked, SAME, (a->any_peer = b->any_peer = true, text(b, CURLOPT_CAPATH, "/nowhere")))               \
+  X(ca_blob, OTHER, (blob(a, CURLOPT_CAINFO_BLOB, "ca one"), blob(b, CURLOPT_CAINFO_BLOB, "ca two")))        \
+  X(ca_blob_same, SAME, (blob(a, CURLOPT_CAINFO_BLOB, "ca one"), blob(b, CURLOPT_CAINFO_BLOB, "ca one")))    \
+  X(status, OTHER, number(b, CURLOPT_SSL_VERIFYSTATUS, 1))                                                   \
+  X(revocation, OTHER, number(b, CURLOPT_SSL_OPTIONS, CURLSSLOPT_NO_REVOKE))                                 \
+  X(early_data, SAME, number(b, CURLOPT_SSL_OPTIONS, CURLSSLOPT_ALLOW_BEAST))                                \
+  X(tls_version, SAME, number(b, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2))                               \
+  X(proxy_any_peer, OTHER,                                                                                   \
+    (text(a, CURLOPT_PROXY, "https://127.0.0.1:1"), text(b, CURLOPT_PROXY, "https://127.0.0.1:1"),           \
+     number(b, CURLOPT_PROXY_SSL_VERIFYPEER, 0)))                                                            \
+  X(proxy_of_http, SAME, number(b, CURLOPT_PROXY_SSL_VERIFYPEER, 0))                                         \
+  X(proxy_login, SAME, text(b, CURLOPT_PROXYUSERPWD, "me:a"))                                                \
+  X(socket, OTHER, text(b, CURLOPT_UNIX_SOCKET_PATH, "/nowhere/a"))                                          \
+  X(connect_to, OTHER, b->to = "::127.0.0.1:1")                                                              \
+  X(codings, OTHER, text(b, CURLOPT_ACCEPT_ENCODING, "gzip"))                                                \
+  X(codings_header, OTHER, add(b, "Accept-Encoding: gzip", 0))                                               \
+  X(range, OTHER, text(b, CURLOPT_RANGE, "0-9"))                                                             \
+  X(url_parts, SAME, b->url_part = b->url)                                                                   \
+  X(condition, LIVE, number(b, CURLOPT_TIMECONDITION, CURL_TIMECOND_IFMODSINCE))                             \
   X(ctx_function, LIVE, b->ctx = true)
 
-/* Of the table of headers that change while the answer does not. */
-static const char *const known[] = {
-    "X-Request-Id: %u",  "traceparent: 00-%u",   "X-Forwarded-For: 10.0.0.%u", "Foo-Attempt: %u",
-    "X-Retry-Count: %u", "X-Stainless-Lang: %u", "Cache-Control: a=%u",        "X-Amzn-Trace-Id: %u",
-    "Sec-Fetch-%u: x",   "baggage: a=%u",        "Proxy-Authorization: %u",    "X-CSRF-Token: %u"};
+/* The table of headers that change while the answer does not. */
+static const char *const known[] = {"Connection: a%u",
+                                    "Keep-Alive: %u",
+                                    "Expect: a%u",
+                                    "TE: a%u",
+                                    "Trailer: a%u",
+                                    "Upgrade: a%u",
+                                    "HTTP2-Settings: %u",
+                                    "Date: %u",
+                                    "DNT: %u",
+                                    "Priority: u=%u",
+                                    "Cache-Control: a=%u",
+                                    "Pragma: a%u",
+                                    "Via: a%u",
+                                    "Forwarded: for=%u",
+                                    "X-Forwarded-For: 10.0.0.%u",
+                                    "X-Real-IP: 10.0.0.%u",
+                                    "CF-Ray: %u",
+                                    "Proxy-Connection: a%u",
+                                    "traceparent: 00-%u",
+                                    "tracestate: a=%u",
+                                    "baggage: a=%u",
+                                    "b3: %u",
+                                    "X-B3-TraceId: %u",
+                                    "newrelic: %u",
+                                    "sentry-trace: %u",
+                                    "uber-trace-id: %u",
+                                    "X-Amzn-Trace-Id: %u",
+                                    "X-Cloud-Trace-Context: %u",
+                                    "X-Datadog-Trace-Id: %u",
+                                    "X-Trace-Id: %u",
+                                    "Request-Id: %u",
+                                    "X-Request-Id: %u",
+                                    "Correlation-Id: %u",
+                                    "X-Correlation-Id: %u",
+                                    "X-Client-Request-Id: %u",
+                                    "X-Client-Trace-Id: %u",
+                                    "X-MS-Client-Request-Id: %u",
+                                    "X-Request-Start: %u",
+                                    "X-Retry-Count: %u",
+                                    "Foo-Attempt: %u",
+                                    "Foo-Retry-Count: %u",
+                                    "X-Stainless-Lang: %u",
+                                    "Amz-Sdk-Invocation-Id: %u",
+                                    "Amz-Sdk-Request: attempt=%u",
+                                    "X-Amz-User-Agent: a/%u",
+                                    "X-Goog-Api-Client: a/%u",
+                                    "User-Agent: a/%u",
+                                    "Sec-Fetch-%u: x",
+                                    "Proxy-Authorization: %u",
+                                    "X-CSRF-Token: %u",
+                                    "X-XSRF-Token: %u"};
 
 struct change {
   const char *name;
@@ -179,14 +302,34 @@ static CURLcode on_ctx(CURL *handle, void *ctx, void *data)
   return CURLE_OK;
 }
 
+/* A file in which this user has a login for all hosts. */
+static const char *netrc_of(const char *user)
+{
+  static char path[256];
+  snprintf(path, sizeof(path), "%s/netrc-%s", getenv("HOME"), user);
+  FILE *file = fopen(path, "w");
+  if (!file)
+    abort();
+  fprintf(file, "default login %s password x\n", user);
+  fclose(file);
+  return path;
+}
+
 static void send_it(const struct ask *ask)
 {
   CURL *h = curl_easy_init();
-  struct curl_slist *list = NULL;
+  curl_mime *mime = curl_mime_init(h);
+  struct curl_slist *list = NULL, *to = ask->to ? curl_slist_append(NULL, ask->to) : NULL;
+  CURLU *parts = curl_url();
   for (int i = 0; i < ask->headers; i++)
     list = curl_slist_append(list, ask->header[i]);
   curl_easy_setopt(h, CURLOPT_URL, ask->url);
-  curl_easy_setopt(h, CURLOPT_POSTFIELDS, ask->body);
+  if (ask->part) {
+    curl_mime_data(curl_mime_addpart(mime), ask->part, CURL_ZERO_TERMINATED);
+    curl_easy_setopt(h, CURLOPT_MIMEPOST, mime);
+  } else {
+    curl_easy_setopt(h, CURLOPT_POSTFIELDS, ask->body);
+  }
   curl_easy_setopt(h, CURLOPT_HTTPHEADER, list);
   curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, no_socket);
   curl_easy_setopt(h, CURLOPT_RESOLVE, NULL);
@@ -212,13 +355,33 @@ static void send_it(const struct ask *ask)
     curl_easy_setopt(h, CURLOPT_CAINFO, ask->ca);
   if (ask->max_redirects)
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, ask->max_redirects);
+  if (to)
+    curl_easy_setopt(h, CURLOPT_CONNECT_TO, to);
+  if (ask->url_part && curl_url_set(parts, CURLUPART_URL, ask->url, 0) == CURLUE_OK)
+    curl_easy_setopt(h, CURLOPT_CURLU, parts);
+  if (ask->netrc) {
+    curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+    curl_easy_setopt(h, CURLOPT_NETRC_FILE, *ask->netrc == '/' ? ask->netrc : netrc_of(ask->netrc));
+  }
+  if (ask->blob) {
+    struct curl_blob bytes = {(void *)ask->blob, strlen(ask->blob), CURL_BLOB_COPY};
+    curl_easy_setopt(h, ask->blob_of, &bytes);
+  }
+  for (int i = 0; i < ask->sets; i++)
+    if (ask->set[i].text)
+      curl_easy_setopt(h, ask->set[i].option, ask->set[i].text);
+    else
+      curl_easy_setopt(h, ask->set[i].option, ask->set[i].number);
   if (ask->timeout)
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, ask->timeout);
   if (ask->ctx)
     curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_ctx);
   curl_easy_perform(h);
   curl_slist_free_all(list);
+  curl_slist_free_all(to);
   curl_easy_cleanup(h);
+  curl_mime_free(mime);
+  curl_url_cleanup(parts);
 }
 
 /* What the log says since last time: 1 with the id of a live call, 0 for a bypass, -1 for neither. */
