@@ -10,7 +10,7 @@
 
 struct values {
   struct hash *hash;
-  bool any, failed;
+  bool any, said, failed; /* there is a value; it is not the empty text; it cannot be read */
 };
 
 /* Where a member is given twice, each value counts: nobody can say which of them the server takes. */
@@ -23,20 +23,22 @@ static void hash_value(void *arg, size_t which, struct idem_span value)
     return;
   values->failed |= !json_canon(value, &(struct json_canon_options){0}, digest);
   values->any = true;
+  values->said |= value.len != 2 || value.data[0] != '"';
   hash_digest(values->hash, digest);
 }
 
 int content_pointers(const struct idem_words *pointers, struct idem_span body, struct hash *hash)
 {
+  struct values values = {.hash = hash};
   for (size_t i = 0; i < pointers->count; i++) {
     struct idem_words one = {&pointers->word[i], 1};
-    struct values values = {.hash = hash};
+    values.any = false;
     hash_text(hash, pointers->word[i]);
     if (!json_find(body, &one, hash_value, &values) || values.failed || !values.any)
       return -ENOKEY;
     hash_bytes(hash, "", 1);
   }
-  return 0;
+  return values.said ? 0 : -ENOKEY;
 }
 
 void content_hash_name(struct hash *hash, struct idem_span name)

@@ -5,7 +5,9 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(keys, .init = open_tls_world, .fini = close_world);
 
@@ -175,6 +177,45 @@ Test(keys, what_goes_on_the_wire_counts_and_not_how_it_was_asked_for)
   }
 }
 
+/* As libcurl chooses them: by the name that the line gives. */
+Test(keys, a_host_line_decides_which_cookies_go_along)
+{
+  const char *const hosts[] = {"a.example", "b.example"};
+  for (int of_line = 1; of_line >= 0; of_line--) {
+    mock_reset(&w);
+    for (int i = 0; i < 3; i++) {
+      const char *text = world_text(&w, "%s\tFALSE\t/\tFALSE\t0\tsession\t%s\n",
+                                    of_line ? hosts[0] : "127.0.0.1", i == 1 ? "bravo" : "alpha");
+      const char *jar = world_write(&w, "jar", text, strlen(text));
+      struct run r = run_shim(&w, "curl", "-sS", "-b", jar, "-d", "{}", "-H",
+                              world_text(&w, "Host: %s:8000", hosts[!of_line]), world_url(&w, target), NULL);
+      expect_success(&r);
+      run_release(&r);
+    }
+    cr_expect_eq(mock_count(&w).requests, of_line ? 2 : 1, "the cookie is the %s's",
+                 of_line ? "line" : "URL");
+  }
+}
+
+Test(keys, a_replay_sets_cookies_for_the_name_of_the_host_line)
+{
+  char *jars[2];
+  for (int i = 0; i < 2; i++) {
+    const char *jar = world_path(&w, "jar");
+    struct run r = run_shim(&w, "curl", "-sS", "-c", jar, "-d", "{}", "-H", "Host: a.example:8000",
+                            world_url(&w, "/v1/chat/completions?mock=cookie%3D1"), NULL);
+    expect_success(&r);
+    run_release(&r);
+    cr_assert((jars[i] = file_read(jar, NULL)));
+    unlink(jar);
+  }
+  cr_expect(strstr(jars[0], "a.example\tFALSE\t/\tFALSE\t0\tmock_session"), "%s", jars[0]);
+  cr_expect_str_eq(jars[0], jars[1]);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  free(jars[0]);
+  free(jars[1]);
+}
+
 Test(keys, who_the_url_names_is_a_tenant_and_is_written_nowhere)
 {
   static const char *const none[4];
@@ -240,6 +281,26 @@ Test(keys, a_call_without_the_tenant_of_its_rule_goes_live_and_says_so)
   post_only("X: y", "{}");
   cr_expect_eq(mock_count(&w).requests, 2);
   cr_expect(log_contains(&w, "\"reason\":\"no tenant\""));
+}
+
+/* Who leaves it empty has named nobody: two of them must not share. */
+Test(keys, an_empty_name_is_none)
+{
+  static const char *const rules[] = {"tenant=json:/user", "key=json:/user", "tenant=header:X-User"};
+  for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", rules[i]);
+    for (int round = 0; round < 2; round++) {
+      post_only("X-User;", "{\"user\":\"\"}");
+      post_only("X-User:", "{\"user\":null}");
+    }
+    cr_expect_eq(mock_count(&w).requests, 4, "%s", rules[i]);
+  }
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 key=json:/user,/thread");
+  mock_reset(&w);
+  post_only("X: y", "{\"user\":\"\",\"thread\":1}");
+  post_only("X: y", "{\"user\":\"\",\"thread\":1,\"n\":2}");
+  cr_expect_eq(mock_count(&w).requests, 1, "only one of the two is empty");
 }
 
 Test(keys, what_ignore_cannot_be_found_in_is_told)
