@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The key file. */
@@ -46,8 +47,13 @@ int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_e
   /* Longer than any key, so that one with something behind it is not taken. */
   char text[2 * SEAL_KEY_SIZE + 8], reason[128];
   /* A secret that is mounted into a container is a symbolic link, so it is followed. */
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+  struct stat info;
+  /* A pipe would make the app wait, and gives its text to one process. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  bool regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  ssize_t len = regular ? read(fd, text, sizeof(text)) : -1;
+  if (fd >= 0 && !regular)
+    errno = EINVAL;
   int code = len < 0 ? errno : 0;
   if (fd >= 0)
     close(fd);

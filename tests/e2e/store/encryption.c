@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void set_up(void)
 {
@@ -72,6 +73,18 @@ Test(sealed_store, another_key_is_said_and_the_call_goes_out)
   run_release(&first);
   run_release(&other);
   run_release(&none);
+}
+
+Test(sealed_store, a_key_file_that_is_a_pipe_holds_nobody_up)
+{
+  const char *pipe = world_path(&w, "a-pipe");
+  cr_assert_eq(mkfifo(pipe, 0600), 0, "%m");
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", pipe);
+  struct run r = ask("/v1/chat/completions");
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect(log_contains(&w, "the key cannot be read"));
+  run_release(&r);
 }
 
 Test(sealed_store, the_command_takes_the_same_variable)
