@@ -20,6 +20,7 @@
 #define OPENSSL_API_COMPAT 0x10100000L
 #include "store/store.h"
 
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -136,6 +137,30 @@ static inline void hash_end(struct hash *hash, uint8_t digest[IDEM_KEY_SIZE])
 {
   hash_flush(hash);
   SHA256_Final(digest, &hash->sha);
+}
+
+/* HMAC (RFC 2104) with a key of a block or less. OpenSSL 3's own looks the digest up under a lock for each call, and a thread
+ * that holds it while another one forks leaves it locked in the child for ever. */
+static inline void hash_mac(const void *key, size_t key_len, struct idem_span data,
+                            uint8_t mac[IDEM_KEY_SIZE])
+{
+  uint8_t inner[SHA256_CBLOCK], outer[SHA256_CBLOCK];
+  SHA256_CTX sha;
+  for (size_t i = 0; i < SHA256_CBLOCK; i++) {
+    uint8_t byte = i < key_len ? ((const uint8_t *)key)[i] : 0;
+    inner[i] = byte ^ 0x36;
+    outer[i] = byte ^ 0x5c;
+  }
+  SHA256_Init(&sha);
+  SHA256_Update(&sha, inner, sizeof(inner));
+  SHA256_Update(&sha, data.data, data.len);
+  SHA256_Final(mac, &sha);
+  SHA256_Init(&sha);
+  SHA256_Update(&sha, outer, sizeof(outer));
+  SHA256_Update(&sha, mac, IDEM_KEY_SIZE);
+  SHA256_Final(mac, &sha);
+  OPENSSL_cleanse(inner, sizeof(inner));
+  OPENSSL_cleanse(outer, sizeof(outer));
 }
 
 #endif

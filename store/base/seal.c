@@ -2,12 +2,12 @@
 #include "store/base/seal.h"
 
 #include "config/old_glibc.h"
+#include "store/base/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -78,26 +78,28 @@ static void note_end(void)
   over = true;
 }
 
-static void watch_end(void)
+/* Looked up once, for each look takes a lock of OpenSSL's, which may stay locked in the child of a fork. */
+static const EVP_CIPHER *gcm;
+
+static void begin(void)
 {
   OPENSSL_atexit(note_end);
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+  gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+#else
+  gcm = EVP_aes_256_gcm();
+#endif
 }
 
 /* HKDF (RFC 5869): extract with the salt, then one block of expansion for each use. */
 
-static bool hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[SEAL_KEY_SIZE])
-{
-  unsigned out_len = SEAL_KEY_SIZE;
-  return HMAC(EVP_sha256(), key, (int)key_len, data, len, out, &out_len);
-}
-
-static bool expand(const uint8_t extracted[SEAL_KEY_SIZE], const char *info, uint8_t out[SEAL_KEY_SIZE])
+static void expand(const uint8_t extracted[SEAL_KEY_SIZE], const char *info, uint8_t out[SEAL_KEY_SIZE])
 {
   char block[64];
   size_t len = strlen(info);
   memcpy(block, info, len);
   block[len] = 1;
-  return hmac(extracted, SEAL_KEY_SIZE, block, len + 1, out);
+  hash_mac(extracted, SEAL_KEY_SIZE, (struct idem_span){block, len + 1}, out);
 }
 
 int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint8_t key[SEAL_KEY_SIZE],
@@ -105,14 +107,13 @@ int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   uint8_t extracted[SEAL_KEY_SIZE], checked[SEAL_KEY_SIZE];
-  pthread_once(&once, watch_end);
-  bool done = hmac(salt.data, salt.len, master, SEAL_KEY_SIZE, extracted) &&
-              expand(extracted, "idemshim records 1", key) &&
-              expand(extracted, "idemshim key check 1", checked);
-  if (done)
-    memcpy(check, checked, SEAL_CHECK_SIZE);
+  pthread_once(&once, begin);
+  hash_mac(salt.data, salt.len, (struct idem_span){(const char *)master, SEAL_KEY_SIZE}, extracted);
+  expand(extracted, "idemshim records 1", key);
+  expand(extracted, "idemshim key check 1", checked);
+  memcpy(check, checked, SEAL_CHECK_SIZE);
   OPENSSL_cleanse(extracted, sizeof(extracted));
-  return done ? 0 : -ENOMEM;
+  return gcm ? 0 : -ENOMEM;
 }
 
 /* The cipher. */
@@ -123,7 +124,7 @@ int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONC
 {
   EVP_CIPHER_CTX *cipher = over ? NULL : EVP_CIPHER_CTX_new();
   int out = 0;
-  bool done = cipher && EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) &&
+  bool done = cipher && EVP_EncryptInit_ex(cipher, gcm, NULL, key, nonce) &&
               EVP_EncryptUpdate(cipher, NULL, &out, (const void *)bound.data, (int)bound.len) &&
               EVP_EncryptUpdate(cipher, data, &out, data, (int)len) &&
               EVP_EncryptFinal_ex(cipher, data + len, &out) &&
@@ -142,7 +143,7 @@ int seal_decrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONC
   if (!cipher)
     return -ENOMEM;
   int out = 0;
-  bool done = EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) &&
+  bool done = EVP_DecryptInit_ex(cipher, gcm, NULL, key, nonce) &&
               EVP_DecryptUpdate(cipher, NULL, &out, (const void *)bound.data, (int)bound.len) &&
               EVP_DecryptUpdate(cipher, data, &out, data, (int)len) &&
               EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, SEAL_TAG_SIZE, data + len) &&

@@ -6,7 +6,6 @@
 #include "store/key/sampled.h"
 
 #include <errno.h>
-#include <openssl/hmac.h>
 #include <strings.h>
 
 #define XXH_INLINE_ALL
@@ -188,13 +187,12 @@ static int name_tenant(const uint8_t *secret, const struct idem_request *request
 {
   struct hash hash;
   uint8_t material[IDEM_KEY_SIZE];
-  unsigned len = IDEM_KEY_SIZE;
   hash_begin(&hash);
   int rc = hash_tenant(&hash, request);
   hash_end(&hash, material);
-  if (rc < 0)
-    return rc;
-  return HMAC(EVP_sha256(), secret, IDEM_KEY_SIZE, material, sizeof(material), tenant, &len) ? 0 : -ENOMEM;
+  if (rc == 0)
+    hash_mac(secret, IDEM_KEY_SIZE, (struct idem_span){(const char *)material, sizeof(material)}, tenant);
+  return rc;
 }
 
 /* The key. */

@@ -97,6 +97,22 @@ Test(bystanders, a_program_that_forks_in_the_middle)
   run_release(&again);
 }
 
+/* Its locks are as another thread had them, for ever. */
+Test(bystanders, a_child_of_a_thread_beside_libcrypto)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "forks_beside_crypto", url, "100", NULL);
+  if (plain.status == 77)
+    cr_skip_test("no OpenSSL 3 here");
+  expect_success(&plain);
+  mock_reset(&w);
+  struct run r = run_shim(&w, "forks_beside_crypto", url, "100", NULL);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 8, "%ld", mock_count(&w).requests);
+  run_release(&plain);
+  run_release(&r);
+}
+
 /* The child's own call is not stored, and is a hit where the process's has been. */
 static void expect_child(const char *how, long plain_requests, long first_requests)
 {
