@@ -25,6 +25,9 @@ struct fixture {
 
 /* The one of the test that runs, and how a suite opens and closes it. Each test is a process. */
 extern struct fixture fixture;
+
+/* True: zlib, brotli and zstd cannot be opened (decode.c). */
+extern bool fixture_has_no_libraries;
 void open_fixture(void);
 void close_fixture(void);
 
