@@ -17,6 +17,7 @@ EXPORTED const struct idem_tape_api idem_tape_api = {
     .lane = tape_lane,
     .append = tape_append,
     .name = tape_name,
+    .number = tape_number,
     .open = tape_open,
     .close = tape_close,
     .totals = tape_totals,

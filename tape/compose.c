@@ -25,6 +25,7 @@ static struct tape_summary summary_of(const struct tape_call *call, const struct
       .what = (uint16_t)call->what,
       .flags = (uint16_t)((outcome->encoded ? TAPE_BODY_ENCODED : 0) |
                           (outcome->delivered ? TAPE_BODY_DELIVERED : 0)),
+      .number = call->number < UINT16_MAX ? (uint16_t)call->number : UINT16_MAX,
   };
   memcpy(summary.id, call->id, sizeof(summary.id));
   memcpy(summary.key, call->key, IDEM_KEY_SIZE);

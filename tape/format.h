@@ -86,7 +86,7 @@ struct tape_summary {
   int64_t process_us, started_us, first_byte_us;
   uint64_t request_body_len, body_len;
   uint32_t pid, lane, curl_code;
-  uint16_t status, what, flags, zero;
+  uint16_t status, what, flags, number; /* the last number stands for all beyond it */
   char id[16];
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE];
   uint32_t len[TAPE_TEXTS];

@@ -35,6 +35,7 @@ int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
       .started_us = summary.started_us,
       .duration_us = summary.duration_us,
       .what = (enum tape_what)summary.what,
+      .number = summary.number,
       .request_body_len = summary.request_body_len,
   };
   memcpy(record->call.id, summary.id, sizeof(summary.id));

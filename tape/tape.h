@@ -14,6 +14,7 @@
  *     ...the transfer...
  *     call.duration_us = ...;  call.what = TAPE_LIVE;
  *     tape_name(&request, &call);                             // key and fingerprint, before any redaction
+ *     tape_number(writer, &request, &call);                   // in record mode
  *     tape_append(writer, &call, &request, &outcome, &error); // redacts, seals, writes
  *
  * Replaying:
@@ -63,6 +64,10 @@ struct tape_call {
   uint8_t key[IDEM_KEY_SIZE];         /* what a replay looks for first; made without credentials and scope */
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* method, origin, path and content; what it looks for next */
   uint64_t request_body_len;          /* of the whole body; 0 where the request's own length is that */
+  uint32_t
+      number; /* which of the identical calls of its process, where the rule numbers them (repeats=): with the
+                      key it tells a retry, which has the number of the call that failed, from another sample */
+  void *repeat; /* taken by tape_number(): the writer's own */
 };
 
 /* One write callback of the transfer, `at_us` after its start. */
@@ -131,6 +136,10 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
  * machine has others. A request without the header or the fields that its rule wants is named by its content.
  */
 void tape_name(const struct idem_request *request, struct tape_call *call);
+
+/* Numbers a call that no store numbers: takes the lowest number that its content has free in this process, if the rule
+ * has repeats=auto or sequence. tape_append() uses it up, or frees it if the outcome is no answer. */
+void tape_number(struct tape_writer *writer, const struct idem_request *request, struct tape_call *call);
 
 /* Reading. */
 
@@ -259,6 +268,7 @@ struct idem_tape_api {
   __typeof__(tape_lane) *lane;
   __typeof__(tape_append) *append;
   __typeof__(tape_name) *name;
+  __typeof__(tape_number) *number;
   __typeof__(tape_open) *open;
   __typeof__(tape_close) *close;
   __typeof__(tape_totals) *totals;

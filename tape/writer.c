@@ -12,6 +12,8 @@
 
 #include "store/base/clock.h"
 #include "store/base/process.h"
+#include "store/judge/judge.h"
+#include "store/key/sampled.h"
 #include "tape/record.h"
 
 #include <errno.h>
@@ -119,8 +121,42 @@ void tape_close_writer(struct tape_writer *writer)
   if (!writer)
     return;
   OPENSSL_cleanse(writer->key, sizeof(writer->key));
+  repeats_release(&writer->repeats);
   free(writer->dir);
   free(writer);
+}
+
+/* Numbers. */
+
+/* As the store would number it (store/call/end.c). */
+void tape_number(struct tape_writer *writer, const struct idem_request *request, struct tape_call *call)
+{
+  struct quiet quiet = quiet_begin();
+  enum idem_repeats repeats = request->rule->repeats;
+  bool by_content = memcmp(call->key, call->fingerprint, IDEM_KEY_SIZE) == 0;
+  if (sampled_is_numbered(repeats, repeats == IDEM_REPEATS_AUTO && by_content && sampled_is(request))) {
+    struct repeats_number number = repeats_take(&writer->repeats, call->key);
+    call->repeat = number.of;
+    call->number = number.is;
+  }
+  quiet_end(&quiet);
+}
+
+/* What cannot be told to be an answer may be one. */
+static void settle_number(const struct tape_call *call, const struct idem_request *request,
+                          const struct tape_outcome *outcome)
+{
+  struct idem_recording recording = {.status = outcome->status,
+                                     .headers = outcome->headers,
+                                     .body = outcome->body,
+                                     .encoded = outcome->encoded,
+                                     .framed = true};
+  struct answer_facts facts;
+  if (call->repeat)
+    repeats_settle(call->repeat, call->number,
+                   outcome->curl_code == 0 &&
+                       (judge_answer(request, &recording, &facts, NULL) || facts.unproven),
+                   request->rule->ttl_ms);
 }
 
 /* Appending. */
@@ -190,6 +226,7 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
   struct quiet quiet = quiet_begin();
   struct buffer buffer = {0};
   struct tape_layout layout;
+  settle_number(call, request, outcome);
   int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
   if (rc == 0)
     rc = finish(writer, &buffer, &layout);

@@ -8,6 +8,7 @@
 #define IDEMSHIM_TAPE_WRITER_H
 
 #include "store/base/seal.h"
+#include "store/state/repeats.h"
 #include "tape/segment.h"
 #include "tape/tape.h"
 
@@ -24,6 +25,7 @@ struct tape_writer {
   _Atomic int64_t opened_us; /* when that one was begun */
   _Atomic uint64_t sequence; /* which life, and of how many calls it has seen the beginning */
   _Atomic uint64_t process;  /* which life, and since when */
+  struct repeats repeats;
 };
 
 /* Opens the segment that the next record goes to, and makes it or deletes old ones where it is time. A

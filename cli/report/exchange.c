@@ -89,6 +89,9 @@ static void put_facts(FILE *out, const struct report_call *call, const struct ta
   put_fact(out, "lane", cli_span(text));
   if (*call->id)
     put_fact(out, "operation", cli_span(call->id));
+  snprintf(text, sizeof(text), "%" PRIu32, record->call.number);
+  if (record->call.number)
+    put_fact(out, "number of its content", cli_span(text));
   if (call->previous || call->next)
     fputs("<dt>attempts</dt><dd>", out);
   if (call->previous)

@@ -4,7 +4,9 @@
 #include "cli/output/output.h"
 #include "cli/report/report.h"
 #include "cli/view/exchange.h"
+#include "store/records/record.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,12 @@ static int visit(void *arg, const struct tape_record *record)
                                .failed = cli_record_failed(record),
                                .stream = cli_is_event_stream(record->outcome.headers)};
   memcpy(call->id, record->call.id, sizeof(call->id));
+  char name[IDEM_ID_SIZE];
+  record_id(record->call.key, name);
+  if (*call->id)
+    memcpy(call->operation, call->id, sizeof(call->id));
+  else
+    snprintf(call->operation, sizeof(call->operation), "%s %" PRIu16, name, (uint16_t)record->call.number);
   return CLI_OK;
 }
 
@@ -56,7 +64,7 @@ static int visit(void *arg, const struct tape_record *record)
 static int by_id(const void *a, const void *b)
 {
   const struct report_call *x = *(struct report_call *const *)a, *y = *(struct report_call *const *)b;
-  int order = strcmp(x->id, y->id);
+  int order = strcmp(x->operation, y->operation);
   return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
@@ -72,7 +80,7 @@ static bool join_attempts(struct report *report)
   qsort(sorted, report->count, sizeof(*sorted), by_id);
   for (size_t i = 1; i < report->count; i++) {
     struct report_call *before = sorted[i - 1], *after = sorted[i];
-    if (!*after->id || strcmp(before->id, after->id) != 0 || !before->failed || after->what == TAPE_RESCUE)
+    if (strcmp(before->operation, after->operation) != 0 || !before->failed || after->what == TAPE_RESCUE)
       continue;
     before->next = after->number;
     after->previous = before->number;

@@ -49,6 +49,8 @@ struct report_call {
   uint8_t what;
   bool failed, stream;
   char id[IDEM_ID_SIZE];
+  char operation[IDEM_ID_SIZE +
+                 8];       /* what attempts of one share: its id, or its name on the tape and its number */
   uint64_t previous, next; /* attempts of one operation: after a failed one comes the next; 0: none */
 
   double x, first_x, end_x; /* in the picture */

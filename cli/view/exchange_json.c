@@ -140,6 +140,7 @@ json_t *cli_record_json_whole(const struct tape_record *record)
   json_t *request = json_object(), *response = json_object(), *chunks = json_array();
   json_object_set_new(document, "key", hex_json(record->call.key));
   json_object_set_new(document, "fingerprint", hex_json(record->call.fingerprint));
+  json_object_set_new(document, "number", json_integer((json_int_t)record->call.number));
   json_object_set_new(document, "tokens", tokens_json(&usage));
   cli_json_set_bytes(request, "headers", record->request_headers);
   cli_json_set_bytes(request, "body", record->request_body);

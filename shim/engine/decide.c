@@ -307,7 +307,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   if (config->mode == IDEM_MODE_REPLAY)
     return play(request, direct);
   if (config->tape_dir)
-    recorder_begin(request);
+    recorder_begin(request, reason != NULL);
   if (!request->api)
     return untouched();
   report_count(IDEM_COUNTER_calls);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void recorder_begin(struct request *request)
+void recorder_begin(struct request *request, bool untouched)
 {
   struct taping *tape = &request->tape;
   tape->api = store_object_tape_writer(&tape->writer);
@@ -22,6 +22,8 @@ void recorder_begin(struct request *request)
   tape->call = tape->api->begin(tape->writer);
   tape->call.request_body_len = request->bytes.body.len;
   tape->api->name(&request->bytes, &tape->call);
+  if (!request->api && !untouched)
+    tape->api->number(tape->writer, &request->bytes, &tape->call);
 }
 
 /* More than all of them take, as a rule. */
@@ -45,6 +47,8 @@ static void append(struct request *request, struct tape_outcome *outcome, enum t
   tape->call.what = what;
   tape->call.duration_us = (uint64_t)(monotonic_us() - request->started_us);
   memcpy(tape->call.id, request->op.id, sizeof(tape->call.id));
+  if (request->api)
+    tape->call.number = request->op.sequence;
   /* The texts that named it may be gone; what was made of them stays. */
   if (request->shadow->disturbed)
     bytes.headers = NULL, bytes.header_count = 0, bytes.body = bytes.query = (struct idem_span){"", 0};

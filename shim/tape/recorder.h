@@ -3,7 +3,7 @@
  * recorder: every exchange goes on the tape (IDEMSHIM_TAPE), as the app saw it: failures, partial bodies and
  * replays too.
  *
- *     recorder_begin(&request);
+ *     recorder_begin(&request, reason != NULL);
  *     ...the transfer...
  *     recorder_end_live(&request, &outcome, trailers, TAPE_LIVE);      // or
  *     recorder_end_replay(&request, code, TAPE_HIT);
@@ -17,8 +17,9 @@
 
 #include "shim/request/request.h"
 
-/* Takes the call's place on the tape, and names it while its texts are there. */
-void recorder_begin(struct request *request);
+/* Takes the call's place on the tape, and names it while its texts are there. What goes out untouched has no number among
+ * identical calls. */
+void recorder_begin(struct request *request, bool untouched);
 
 /* Writes a live transfer that has ended. `outcome` says what the app was given, and how it ended; its status
  * and its facts are filled in here, the `trailers` among them. */

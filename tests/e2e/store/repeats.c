@@ -176,7 +176,7 @@ Test(repeats, a_retry_gets_what_was_rescued_of_its_number)
   expect_success(&r);
   cr_expect_eq(answers_of(&r, all, sizeof(all)), 3, "%s", r.out);
   cr_expect_eq(mock_count(&w).requests, 3);
-  cr_expect_eq(log_events(&w, "rescued"), 3);
+  wait_until(log_events(&w, "rescued") == 3);
   cr_expect_eq(log_events(&w, "new_sample"), 0);
   run_release(&r);
 }
@@ -220,4 +220,24 @@ Test(repeats, observe_counts_as_they_would_be)
   r = ask_three_times(body);
   run_release(&r);
   cr_expect_eq(log_events(&w, "would_hit"), 3, "a rerun asks for the same three");
+}
+
+Test(repeats, a_tape_has_their_numbers_so_that_a_retry_is_told_from_a_sample)
+{
+  static const int numbers[] = {0, 0, 1};
+  world_env(&w, "IDEMSHIM_MODE", "record");
+  world_env(&w, "IDEMSHIM_TAPE", "%s", world_path(&w, "tape"));
+  struct run r = run_shim(&w, "fetch-openssl", "--reuse-handle", "--repeat", "3", "--body", body,
+                          chat("fail_first%3D1%3A500"), NULL);
+  run_release(&r);
+  for (int i = 0; i < 3; i++) {
+    r = run_plain(&w, "idemshim", "tape", "show", "--json", world_path(&w, "tape"),
+                  world_text(&w, "%d", i + 1), NULL);
+    cr_expect(strstr(r.out, world_text(&w, "\"number\": %d,", numbers[i])), "%s%s", r.out, r.err);
+    run_release(&r);
+  }
+  r = run_plain(&w, "idemshim", "tape", "report", world_path(&w, "tape"), NULL);
+  cr_expect_eq(count_of(r.out, "again after <a"), 1);
+  cr_expect_eq(count_of(r.out, "<dt>number of its content</dt><dd>1<"), 1);
+  run_release(&r);
 }
