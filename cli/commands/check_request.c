@@ -7,6 +7,7 @@
 #include "cli/output/units.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
+#include "store/key/sampled.h"
 #include "store/records/record.h"
 #include "store/state/state.h"
 
@@ -207,8 +208,9 @@ json_t *cli_request_name(const struct cli_request *asked)
   tell_headers(&d.request, named, tenant, content, left_out);
   for (size_t i = 0; !name.unread && d.request.body.len && i < keying->ignore.count; i++)
     tell(left_out, "body ", span(keying->ignore.word[i]));
-  return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:b}", "tenant", tenant, "key", kinds[name.kind], "id",
-                   *id ? json_string(id) : json_null(), "fingerprint",
+  return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b}", "tenant", tenant, "key", kinds[name.kind],
+                   "id", *id ? json_string(id) : json_null(), "fingerprint",
                    cli_hex(hex, name.fingerprint, IDEM_KEY_SIZE), "content_headers", content, "left_out",
-                   left_out, "unread", (int)name.unread);
+                   left_out, "unread", (int)name.unread, "sampled", (int)name.sampled, "numbered",
+                   (int)sampled_is_numbered(asked->rule->repeats, name.sampled));
 }

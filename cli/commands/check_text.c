@@ -166,8 +166,23 @@ static void print_list(const char *label, const json_t *list, const char *none)
   puts(json_array_size(list) ? "" : none);
 }
 
+/* What it means to make the call again. */
+static void print_repeats(const struct idem_rule *rule, const json_t *request)
+{
+  const char *kind = json_is_true(json_object_get(request, "sampled")) ? "sampled"
+                     : strcmp(json_string_value(json_object_get(request, "key")), "content")
+                         ? "with a key of its own"
+                         : "deterministic";
+  bool numbered = json_is_true(json_object_get(request, "numbered"));
+  printf("  %-12s %s: %s\n", "again", kind,
+         numbered ? "the n-th of a process is operation n, and the id is that of number 0"
+         : rule->repeats == IDEM_REPEATS_FRESH
+             ? "another operation once the answer was delivered; the id is the first's"
+             : "the same operation");
+}
+
 /* What the request would be named by, in which there is no credential. */
-static void print_request(const json_t *request)
+static void print_request(const struct idem_rule *rule, const json_t *request)
 {
   const char *live = json_string_value(json_object_get(request, "live"));
   const char *id = json_string_value(json_object_get(request, "id"));
@@ -179,6 +194,7 @@ static void print_request(const json_t *request)
   print_list("tenant", json_object_get(request, "tenant"), "nobody");
   printf("  %-12s %s, id %s\n", "key", json_string_value(json_object_get(request, "key")),
          id ? id : "not known before there is a store");
+  print_repeats(rule, request);
   printf("  %-12s %s\n", "fingerprint", json_string_value(json_object_get(request, "fingerprint")));
   print_list("headers", json_object_get(request, "content_headers"), "none in the fingerprint");
   print_list("left out", json_object_get(request, "left_out"), "nothing");
@@ -198,7 +214,7 @@ static void print_call(const struct cli_check *check)
     putchar('\n');
     print_treatment(check->rule);
     printf("  upstream's use of the key: %s\n", cli_check_key(check));
-    print_request(check->request);
+    print_request(check->rule, check->request);
   }
 }
 

@@ -271,3 +271,23 @@ Test(cli_check, what_is_left_out_of_a_request_is_told_by_its_name)
   struct run other = run_plain(&w, "idemshim", "check", "-d", "{}", "http://127.0.0.1/v1/x", NULL);
   expect_output(&other, 0, "the rule's key is not in this request");
 }
+
+Test(cli_check, what_an_identical_call_would_be_is_told)
+{
+  static const struct {
+    const char *rule, *body, *says;
+  } calls[] = {
+      {"", "{}", "sampled: the same operation"},
+      {"repeats=auto", "{}", "sampled: the n-th of a process is operation n, and the id is that of number 0"},
+      {"repeats=auto", "{\"seed\":1}", "deterministic: the same operation"},
+      {"repeats=auto key=json:/id", "{\"id\":1}", "with a key of its own: the same operation"},
+      {"repeats=sequence", "{\"seed\":1}", "deterministic: the n-th of a process"},
+      {"repeats=fresh", "{}", "sampled: another operation once the answer was delivered"},
+  };
+  for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+    world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", calls[i].rule);
+    struct run r = run_plain(&w, "idemshim", "check", "-d", calls[i].body, "http://127.0.0.1/v1/x", NULL);
+    cr_expect(strstr(r.out, world_text(&w, "\n  again        %s", calls[i].says)), "%s", r.out);
+    run_release(&r);
+  }
+}
