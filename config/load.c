@@ -256,19 +256,19 @@ static int read_files(struct loader *l)
   return result < 0 ? result : read_conf(l, path, false);
 }
 
-/* An empty variable is an unset one: that is how a shell script takes one away, also from a file. */
-static int load_variable(struct loader *l, size_t number)
+/* One that is not wanted has its default. An empty variable is an unset one: that is how a shell script takes one away, also from a file. */
+static int load_variable(struct loader *l, size_t number, bool wanted)
 {
   const struct idem_field *variable = &variables[number];
   struct idem_given *given = &l->given[number];
-  const char *text = l->get(variable->name), *where = variable->name;
+  const char *text = wanted ? l->get(variable->name) : NULL, *where = variable->name;
 
   if (text) {
     *given = (struct idem_given){.value = idem_arena_copy(&l->arena, text, strlen(text))};
     if (!given->value)
       return idem_error_set(l->error, -ENOMEM, "%s: out of memory", where);
   }
-  text = given->value;
+  text = wanted ? given->value : NULL;
   if (!text || !*text) {
     text = variable->fallback;
     if (*text == '(' || *text == '$')
@@ -330,8 +330,7 @@ static int load(struct loader *l, enum part part)
   if (result == 0 && (part == ALL || part == FOR_STORE))
     result = l->mistake;
   for (size_t i = 0; result == 0 && i < IDEM_VARIABLE_COUNT; i++)
-    if (is_wanted(part, i))
-      result = load_variable(l, i);
+    result = load_variable(l, i, is_wanted(part, i));
   if (result == 0 && !l->config.store_dir && (part == ALL || part == FOR_STORE))
     result = find_store(l);
   if (result == 0 && l->draft.count == 0)

@@ -177,6 +177,7 @@ Test(config_file, with_a_mistake_in_a_rule_still_says_where_the_store_is)
   test_set((const char *const[]){"IDEMSHIM_CONFIG", file, NULL});
   cr_assert_eq(idem_config_load_store(&config, test_get, &error), 0, "%s", error.text);
   cr_expect_str_eq(config.store_dir, "/var/tmp/store");
+  cr_expect(config.sync, "what the file does not say has its default");
 }
 
 Test(config_file, that_says_replay_refuses_after_a_mistake)
