@@ -39,6 +39,7 @@
 #include <stdint.h>
 
 struct idem_store;
+struct owner;
 
 struct idem_span {
   const char *data;
@@ -163,6 +164,18 @@ enum idem_verdict {
   IDEM_NO_TENANT, /* the same of tenant= */
 };
 
+/* What a call has seen of the owner that it waits for, and for how long nothing has changed. The store's
+ * own. */
+struct idem_watch {
+  const void *owner;
+  uint32_t number, turns, inside;
+  int64_t looked_us, state_us; /* CLOCK_MONOTONIC */
+  int64_t idle_us, inside_us, stopped_us;
+  bool stopped;
+};
+
+enum { IDEM_PASS_ALL = 64 };
+
 struct idem_call {
   uint8_t key[IDEM_KEY_SIZE];         /* the operation */
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* the content */
@@ -182,12 +195,18 @@ struct idem_call {
       unproven; /* after commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told */
   bool sampled;    /* its content alone names it, and asking again may give another answer */
   bool new_sample; /* OWNED: such a call that is sent after this process has had an answer to the same one */
+  /* OWNED, IN_DOUBT: another call has the claim still, and is waited for no longer (`passed`). What this one
+   * gets is stored if no answer is there by then. */
+  bool beside;
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 
   /* Set by the caller. */
   bool defers;         /* before enter: it will call idem_store_sent() before the first byte goes out */
   bool skip_answers;   /* before enter: what is stored does not count; the call is sent, and stored anew */
   bool skip_delivered; /* the same of an answer that an app has got */
+  /* Before enter: so many owners of the operation, one beside the other, are waited for no longer. At most
+   * IDEM_PASS_ALL: whoever it is. */
+  unsigned passed;
   bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
   bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
@@ -211,13 +230,18 @@ struct idem_call {
     uint8_t raw[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
     enum idem_key_kind kind;
     enum idem_repeats repeats;
-    int verdict;      /* of the last enter */
-    unsigned counted; /* events of this call that are in the counters already */
-    bool committed;   /* an answer was stored, or a later owner has taken over */
-    bool recorded;    /* the durable half of its claim was written */
-    int place_fd;     /* while a copy of the process is made: one of the places for such copies */
-    uint64_t spooled; /* OWNED: the generation of its spool, */
-    uint32_t pieces;  /* and how many are in it; 0: there is none */
+    int verdict;             /* of the last enter */
+    unsigned counted;        /* events of this call that are in the counters already */
+    bool committed;          /* an answer was stored, or a later owner has taken over */
+    bool recorded;           /* the durable half of its claim was written */
+    struct owner *owner;     /* OWNED: its place in the shared page; NULL: it has none */
+    uint32_t life;           /* of the process that writes there */
+    unsigned beyond;         /* so many owners are passed by its claim, or by the one that it waits for */
+    uint64_t last_serial;    /* OWNED: of the answers that were there before it */
+    struct idem_watch watch; /* BUSY */
+    int place_fd;            /* while a copy of the process is made: one of the places for such copies */
+    uint64_t spooled;        /* OWNED: the generation of its spool, */
+    uint32_t pieces;         /* and how many are in it; 0: there is none */
     bool spool_failed;
     void *heap; /* an unpinned answer */
   } priv;
@@ -327,6 +351,37 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
 int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms);
 
 /*
+ * An owner that goes on.
+ *
+ * Who waits for a call must not wait for one that will never end: its process may be stopped, or its app's
+ * callback hang on a lock of whoever waits. So an owner shows what it does, and a follower leaves one that
+ * does nothing:
+ *
+ *     // OWNED, at each turn of libcurl's loop, and round each callback of the app
+ *     idem_store_sign(&call, IDEM_SIGN_TURN);
+ *
+ *     // BUSY, several times a second
+ *     if ((why = idem_store_stalled(store, &call, false)))
+ *       call.passed++;                                     // and leave, and enter again: OWNED, `beside` it
+ *
+ * A silent upstream is none of this: the loop turns while nothing comes. Signs cost some stores to a line of
+ * the owner's own, and nothing where there was no room for it in the shared page; such an owner is waited for
+ * ten minutes.
+ */
+enum idem_sign {
+  IDEM_SIGN_TURN,
+  IDEM_SIGN_CALLBACK, /* begins */
+  IDEM_SIGN_CALLBACK_END
+};
+void idem_store_sign(struct idem_call *call, enum idem_sign sign);
+
+/* Why the owner should not be waited for any longer, or NULL: it has shown nothing for 10 s; its process has
+ * been stopped or traced for 1 s, where that can be seen; or, in this process, it has been in one callback of
+ * the app for 1 s. The first turn that is shown says that turns are seen at all; before it the last two count
+ * alone. `joined`: the app has a part of its answer, and there is no way back: 10 s for each. */
+const char *idem_store_stalled(struct idem_store *store, struct idem_call *call, bool joined);
+
+/*
  * What has come of an answer under way.
  *
  * An answer that comes in pieces (an event stream, JSON lines, Amazon's event stream) may take minutes. Who
@@ -432,6 +487,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(store_error, "calls sent live because the store failed")                                                 \
   X(would_hit, "observe mode: calls that would have been answered from the store")                           \
   X(evicted, "answers removed to make room")                                                                 \
+  X(owner_stalled, "calls that have not waited any longer for an owner without progress")                    \
   X(header_drift, "calls whose content has an answer under other headers")                                   \
   X(new_sample, "sampled calls sent again after their process had an answer to the same one")                \
   X(damaged, "answers found damaged")                                                                        \
@@ -505,7 +561,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 4u
+#define IDEM_STORE_API_VERSION 5u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
@@ -515,6 +571,8 @@ struct idem_store_api {
   __typeof__(idem_store_commit) *commit;
   __typeof__(idem_store_leave) *leave;
   __typeof__(idem_store_wait) *wait;
+  __typeof__(idem_store_sign) *sign;
+  __typeof__(idem_store_stalled) *stalled;
   __typeof__(idem_store_unpin) *unpin;
   __typeof__(idem_store_observe) *observe;
   __typeof__(idem_store_count) *count;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/process.h"
 
+#include "config/kernel.h"
 #include "config/old_glibc.h"
 #include "store/base/fd.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -23,6 +25,7 @@ static struct {
   _Atomic(_Atomic uint32_t *) alive;
   _Atomic uint32_t number;
   _Atomic int pid;
+  _Atomic uint32_t pid_namespace;
 } life = {.once = PTHREAD_ONCE_INIT};
 
 /* The first call of a new process. */
@@ -36,7 +39,12 @@ static void renew(void)
       ;
     return;
   }
+  struct stat own;
+  int before = errno;
+  bool known = idem_fstatat(AT_FDCWD, "/proc/self/ns/pid", &own, 0) == 0;
   atomic_store(&life.pid, getpid());
+  atomic_store(&life.pid_namespace, known ? (uint32_t)own.st_ino : 0);
+  errno = before;
   atomic_fetch_add(&life.number, 1);
   if (alive)
     atomic_store(alive, 2);
@@ -53,6 +61,11 @@ uint32_t process_generation(void)
 int process_pid(void)
 {
   return atomic_load_explicit(&life.pid, memory_order_relaxed);
+}
+
+uint32_t process_pid_namespace(void)
+{
+  return atomic_load_explicit(&life.pid_namespace, memory_order_relaxed);
 }
 
 void process_lock_all(void)

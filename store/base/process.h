@@ -28,6 +28,9 @@ uint32_t process_generation(void);
 /* The pid of this generation, without a system call. */
 int process_pid(void);
 
+/* The namespace that this pid is of, as a number; 0: unknown. */
+uint32_t process_pid_namespace(void);
+
 /* Registers the fork handlers, once. 0 or -errno. */
 int process_register_fork(void);
 

@@ -17,13 +17,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STATS_MAGIC = 0x5a7d1de3, STATS_VERSION = 5, STATS_TRIES = 8 };
+enum { STATS_MAGIC = 0x5a7d1de3, STATS_TRIES = 8 };
 
-_Static_assert(IDEM_COUNTER_COUNT == 24, "with another list: STATS_VERSION and STATS_FILE, too");
+_Static_assert((int)IDEM_COUNTER_COUNT <= (int)STATS_COUNTERS, "another layout, and another STATS_FILE");
 
 /* How the file begins. All of it is too large for the stacks of some threads. */
 struct head {
-  uint32_t magic, version;
+  uint32_t magic, layout;
   uint64_t size;
   int64_t since_us;
 };
@@ -40,7 +40,7 @@ static int stats_map(struct stats **out, const char *path)
   size_t size = sizeof(struct stats);
   bool ours = idem_fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)size &&
               pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
-              head.version == STATS_VERSION && head.size == size;
+              head.layout == STATS_LAYOUT && head.size == size;
   /* A hole in a mapped file is a SIGBUS on a full disk. */
   if (ours && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -55,7 +55,7 @@ static int stats_map(struct stats **out, const char *path)
  */
 static int stats_replace(const char *path, bool bad)
 {
-  struct head head = {STATS_MAGIC, STATS_VERSION, sizeof(struct stats), clock_now_us()};
+  struct head head = {STATS_MAGIC, STATS_LAYOUT, sizeof(struct stats), clock_now_us()};
   char fresh[PATH_MAX];
   if (snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid()) >= (int)sizeof(fresh))
     return -ENAMETOOLONG;
@@ -149,32 +149,6 @@ void stats_wake(struct stats *stats, const uint8_t *key)
   _Atomic uint32_t *word = stats_wake_word(stats, key);
   atomic_fetch_add(word, 1);
   syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
-
-/* Never 0, which says that nobody asks. */
-static uint64_t tag_of(const uint8_t *key)
-{
-  uint64_t tag;
-  memcpy(&tag, key + 1, sizeof(tag));
-  return tag | 1;
-}
-
-/* Looked at before it is written: an owner reads the line with each chunk. */
-void stats_follow(struct stats *stats, const uint8_t *key)
-{
-  if (!stats_is_followed(stats, key))
-    atomic_store_explicit(&stats->followed[key[0]], tag_of(key), memory_order_relaxed);
-}
-
-void stats_forget_follower(struct stats *stats, const uint8_t *key)
-{
-  if (stats_is_followed(stats, key))
-    atomic_store_explicit(&stats->followed[key[0]], 0, memory_order_relaxed);
-}
-
-bool stats_is_followed(const struct stats *stats, const uint8_t *key)
-{
-  return atomic_load_explicit(&stats->followed[key[0]], memory_order_relaxed) == tag_of(key);
 }
 
 /* FUTEX_WAIT returns at once if the word has changed since it was seen. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats: one small file that every process maps: counters, the words that followers sleep on, and which
- * answers have been replayed already. It holds nothing that cannot be lost: one that is damaged or of another
- * version is replaced by a new one.
+ * stats: the shared page, one file that every process maps: counters, the words that followers sleep on,
+ * which answers have been replayed already, and what owners let be seen of themselves (owner.h). It holds
+ * nothing that cannot be lost: one that is damaged is replaced by a new one.
  *
  *     stats_add(store->stats, stats_shard(), IDEM_COUNTER_hits, 1);
  *
@@ -16,28 +16,39 @@
 #ifndef IDEMSHIM_STORE_STATS_H
 #define IDEMSHIM_STORE_STATS_H
 
+#include "store/base/owner.h"
 #include "store/store.h"
 
-#include <stdatomic.h>
+/* Its name in the store, by its layout: processes of two versions may be at work in one store, and each has
+ * the page that it can read. They then do not wake each other, so that sleepers see by the lock what became
+ * of a claim, and a claim without a place is one whose owner cannot be seen. 0.1 has "stats". */
+#define STATS_FILE "stats-6"
 
-/* Its name in the store. Another list of counters is another file: processes of two versions may be at work in
- * one store, and each would read the other's numbers by its own list. 0.1 has "stats". */
-#define STATS_FILE "stats-5"
-
-enum { STATS_SHARDS = 16, STATS_WAKES = 256, STATS_REPLAYED = 1 << 20 };
+/* Counters and what else is to be shared have their room already. What was not there when a page was made is
+ * zero, and whoever does not know of it leaves it so; what has a place now stays where it is, or the layout
+ * is another one. */
+enum {
+  STATS_LAYOUT = 6,
+  STATS_SHARDS = 16,
+  STATS_COUNTERS = 64,
+  STATS_WAKES = 256,
+  STATS_REPLAYED = 1 << 20,
+  STATS_SPARE = 256 << 10
+};
 
 struct stats_shard {
-  _Alignas(64) _Atomic uint64_t counter[IDEM_COUNTER_COUNT];
+  _Alignas(64) _Atomic uint64_t counter[STATS_COUNTERS];
 };
 
 struct stats {
-  uint32_t magic, version;
+  uint32_t magic, layout;
   uint64_t size;
   int64_t since_us;
   struct stats_shard shard[STATS_SHARDS];
   _Atomic uint32_t wake[STATS_WAKES];             /* grows when a claim of a key with this first byte ends */
-  _Atomic uint64_t followed[STATS_WAKES];         /* the key, by its first byte, whose followers asked last */
   _Atomic uint64_t replayed[STATS_REPLAYED / 64]; /* bit `serial`: its tokens have been counted */
+  struct owners owners;
+  _Alignas(4096) uint8_t spare[STATS_SPARE];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
@@ -59,11 +70,6 @@ void stats_forget_replay(struct stats *stats, uint64_t serial);
 /* The word that ends of claims on `key` change; wakes those who sleep on it. */
 _Atomic uint32_t *stats_wake_word(struct stats *stats, const uint8_t *key);
 void stats_wake(struct stats *stats, const uint8_t *key);
-
-/* A follower asks the owner of `key` for what comes; who is the owner forgets what was asked of others. */
-void stats_follow(struct stats *stats, const uint8_t *key);
-void stats_forget_follower(struct stats *stats, const uint8_t *key);
-bool stats_is_followed(const struct stats *stats, const uint8_t *key);
 
 /* Sleeps while the word is `seen`, at most `ms`. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);

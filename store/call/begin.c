@@ -175,6 +175,23 @@ static int settle_busy(struct entry *entry)
   return verdict;
 }
 
+/* Somebody else has the claim, and is waited for no longer. Upstream is to see one operation: what has not
+ * been sent yet has no record, and its key stands in its place alone. */
+static int settle_beside(struct entry *entry, struct claim_begin *begin)
+{
+  struct idem_call *call = entry->call;
+  char *upstream_key = begin->record.upstream_key;
+  const struct owner *owner = owner_find(&entry->store->stats->owners, call->key);
+  uint32_t number = owner ? atomic_load(&owner->number) : 0;
+  char shown[OWNER_KEY + 1];
+  int verdict = entry->request->rule->indoubt == IDEM_INDOUBT_FAIL ? IDEM_IN_DOUBT : IDEM_OWNED;
+  call->beside = true;
+  call->generation = 0;
+  if (!begin->died && owner && owner_read_key(owner, number, shown))
+    memcpy(upstream_key, shown, sizeof(shown));
+  return begin->mismatched ? note_mismatch(entry, verdict) : verdict;
+}
+
 /* The claim is held. What was sent before us is judged, and that we send is written down: now, or by
  * idem_store_sent(). */
 static int settle_owned(struct entry *entry)
@@ -184,35 +201,62 @@ static int settle_owned(struct entry *entry)
   const struct reader *reader = call->priv.reader;
   struct claim_begin begin = {
       .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
-  int rc = call->defers ? claim_record_prepare(&reader->snapshot, &begin) : 0;
+  bool later = call->defers || call->priv.beyond;
+  int rc = later ? claim_record_prepare(&reader->snapshot, &begin) : 0;
+  call->priv.last_serial = answer_index_last(&reader->snapshot);
   /* No snapshot is held while we wait for the lock that writes. */
   call_unpin(call);
-  if (!call->defers)
+  if (!later)
     rc = claim_record_begin(entry->store, &begin, entry->error);
   if (rc < 0)
     return rc;
-  /* Until we have sent, a follower would take it for ours. */
-  if (begin.died)
-    spool_remove(entry->store, call->key, begin.died);
-  call->resent = begin.resent;
-  call->generation = begin.record.generation;
-  call->priv.recorded = !call->defers;
-  stats_forget_follower(entry->store->stats, call->key);
+  if (call->priv.beyond) {
+    begin.verdict = (enum idem_verdict)settle_beside(entry, &begin);
+  } else {
+    /* Until we have sent, a follower would take it for ours. */
+    if (begin.died)
+      spool_remove(entry->store, call->key, begin.died);
+    call->resent = begin.resent;
+    call->generation = begin.record.generation;
+    call->priv.recorded = !later;
+    if (begin.mismatched)
+      begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
+  }
   memcpy(call->upstream_key, begin.record.upstream_key, sizeof(call->upstream_key));
-  if (begin.mismatched)
-    begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
-  if (begin.resent || begin.verdict == IDEM_IN_DOUBT)
+  if (call->resent || begin.verdict == IDEM_IN_DOUBT)
     call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
+  if (begin.verdict == IDEM_OWNED && call->beside && !call->defers)
+    rc = idem_store_sent(entry->store, call, entry->error);
+  if (begin.verdict == IDEM_OWNED && rc == 0)
+    call_show_owner(entry->store, call);
   if (call->new_sample && begin.verdict == IDEM_OWNED)
     call_count(entry->store, call, COUNTED_NEW_SAMPLE, IDEM_COUNTER_new_sample);
-  return (int)begin.verdict;
+  return rc < 0 ? rc : (int)begin.verdict;
+}
+
+/* Beyond owners that are waited for no longer, the first claim that is free; unless somebody else is out
+ * beside them. */
+static int take_claim(struct entry *entry)
+{
+  struct idem_call *call = entry->call;
+  uint8_t lock[8];
+  call->priv.beyond = call->passed;
+  call_lock_key(call, lock);
+  if (call->passed && claim_lock_taken(state_claims_fd(entry->store), lock) == 1)
+    return -EAGAIN;
+  for (call->priv.beyond = 0;; call->priv.beyond++) {
+    call_lock_key(call, lock);
+    int fd = claim_lock_take(entry->store->claims_path, lock);
+    if (fd != -EAGAIN || call->priv.beyond >= call->passed)
+      return fd;
+  }
 }
 
 /* No claim is ever waited for: who does not get it at once follows, and comes back. */
 static int claim_or_follow(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  int fd = claim_lock_take(entry->store->claims_path, call->key);
+  int fd = take_claim(entry);
   if (fd == -EAGAIN)
     return settle_busy(entry);
   if (fd < 0)
@@ -348,7 +392,9 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   call->drift[0] = '\0';
   call->given_up = call->unknown = call->no_answer = call->returns = false;
   call->priv.repeats = request->rule->repeats;
+  call->beside = false;
   call->priv.claim_fd = -1;
+  call->priv.owner = NULL;
   call->priv.committed = call->priv.recorded = call->priv.spool_failed = false;
   call->priv.reader = call->priv.heap = NULL;
   call->priv.pieces = 0;

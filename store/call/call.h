@@ -6,6 +6,7 @@
  * begin.c   idem_store_enter(): names it and decides
  * handoff.c idem_store_sent(), part(), parted(): its claim while it is under way
  * commit.c  idem_store_commit()
+ * follow.c  idem_store_sign(), stalled(): how an owner is seen by those who wait for it
  * end.c     idem_store_leave(), wait(), unpin(), and the functions below
  * observe.c idem_store_observe(): none of the above, for observe mode
  *
@@ -33,6 +34,13 @@ void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, 
 
 /* Unpins the answer and frees a copy of it. */
 void call_unpin(struct idem_call *call);
+
+/* What the claim is locked by, or followed by. Beyond it there are others, for calls that do not wait for it
+ * any longer: so each of those is sent once, too, and has its followers. */
+void call_lock_key(const struct idem_call *call, uint8_t lock[8]);
+
+/* OWNED: takes a place in which followers see that it goes on. */
+void call_show_owner(struct idem_store *store, struct idem_call *call);
 
 /* Frees the claim and wakes those who wait for it. */
 void call_free_claim(struct idem_store *store, struct idem_call *call);

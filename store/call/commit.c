@@ -112,18 +112,23 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
 }
 
 /* What the claim says now decides, under the lock that writes: nothing of ours is in the way of a later
- * owner. An answer that was there, expired or of other content, goes with its indexes. */
+ * owner. Beside an owner that has stalled there is no claim, and the first whole answer is kept, whoever of
+ * the two has it. One that was there before, expired or of other content, goes with its indexes. */
 static int commit_body(struct writer *writer, void *arg)
 {
   struct commit *commit = arg;
   const struct idem_call *call = commit->call;
   struct claim_record claim;
   int rc = claim_record_read(&writer->before, call->key, &claim);
+  bool ours = rc == 0 && claim.state == CLAIM_IN_FLIGHT && claim.generation == call->generation;
+  if (rc < 0 && rc != -ENOENT)
+    return rc;
   /* Another owner, who took us for dead, has begun since, or has even stored its answer. */
-  if (rc == -ENOENT || (rc == 0 && (claim.state != CLAIM_IN_FLIGHT || claim.generation != call->generation)))
-    return IDEM_SUPERSEDED;
-  if (rc == 0)
-    rc = evict_some(commit->store, writer, TIDY_MOST);
+  if ((!ours && !call->beside) || answer_index_is_later(&writer->before, call->key, call->priv.last_serial)) {
+    rc = ours ? writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE) : 0;
+    return rc < 0 ? rc : IDEM_SUPERSEDED;
+  }
+  rc = evict_some(commit->store, writer, TIDY_MOST);
   if (rc == 0)
     rc = answer_index_drop(writer, call->key, NULL);
   if (rc == 0)
@@ -167,7 +172,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   call->unproven = facts.unproven;
   call->no_answer = !accepted && !facts.unproven;
   /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */
-  bool joined = facts.job && stats_is_followed(store->stats, call->key);
+  bool joined = facts.job && call->priv.owner && atomic_load(&call->priv.owner->waited);
   if (!accepted && !joined)
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);

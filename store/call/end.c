@@ -36,10 +36,16 @@ void call_unpin(struct idem_call *call)
   call->priv.heap = NULL;
 }
 
-/* The lock goes before the wake, so that who wakes finds it free. */
+/* The lock goes before the wake, so that who wakes finds it free; and after the place, which is its owner's
+ * alone. */
 void call_free_claim(struct idem_store *store, struct idem_call *call)
 {
-  claim_lock_release(call->priv.claim_fd, call->key);
+  uint8_t lock[8];
+  call_lock_key(call, lock);
+  if (call->priv.owner)
+    owner_give(&store->stats->owners, call->priv.owner, lock);
+  call->priv.owner = NULL;
+  claim_lock_release(call->priv.claim_fd, lock);
   call->priv.claim_fd = -1;
   stats_wake(store->stats, call->key);
 }
@@ -146,8 +152,10 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   int64_t end = clock_steady_us() + (int64_t)max_ms * 1000;
   unsigned look = LOOK_FIRST_MS;
+  uint8_t lock[8];
   int rc = 0;
-  while (atomic_load(word) == call->priv.wake && claim_lock_taken(state_claims_fd(store), call->key) == 1) {
+  call_lock_key(call, lock);
+  while (atomic_load(word) == call->priv.wake && claim_lock_taken(state_claims_fd(store), lock) == 1) {
     int64_t left = (end - clock_steady_us() + 999) / 1000;
     if (left <= 0) {
       rc = -ETIMEDOUT;

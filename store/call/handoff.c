@@ -27,9 +27,10 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
   memcpy(claim.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(claim.print, call->priv.print, IDEM_KEY_SIZE);
   memcpy(claim.upstream_key, call->upstream_key, sizeof(call->upstream_key));
-  int rc = claim_record_write(store, call->key, &claim, call->priv.kind == IDEM_KEY_HEADER, error);
+  int rc =
+      claim_record_write(store, call->key, &claim, call->priv.kind == IDEM_KEY_HEADER, call->beside, error);
   call->generation = claim.generation;
-  call->priv.recorded = rc >= 0;
+  call->priv.recorded = rc >= 0 && claim.generation;
   return rc < 0 ? rc : 0;
 }
 
@@ -73,6 +74,7 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
     process_unlock_all();
     /* Its number is the owner's to settle. */
     call->priv.repeat = NULL;
+    call->priv.life = process_generation();
   } else {
     process_unlock_all();
     claim_lock_release(call->priv.place_fd, NULL);
@@ -81,5 +83,6 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
   if (side == IDEM_PARTED_OWNER) {
     claim_lock_release(call->priv.claim_fd, NULL);
     call->priv.claim_fd = -1;
+    call->priv.owner = NULL;
   }
 }

@@ -70,20 +70,35 @@ int64_t answer_index_expiry_time(const char *expiry_key)
   return (int64_t)be64toh(big);
 }
 
+uint64_t answer_index_last(const struct pages_snapshot *snapshot)
+{
+  struct idem_span last;
+  uint64_t serial = 0;
+  if (pages_get(snapshot, PAGES_META, serial_key, sizeof(serial_key), &last) == 0 &&
+      last.len == sizeof(serial))
+    memcpy(&serial, last.data, sizeof(serial));
+  return serial;
+}
+
+/* A damaged one is none. */
+bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t *key, uint64_t serial)
+{
+  struct idem_span record;
+  const struct record_head *head = NULL;
+  if (pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record) == 0)
+    head = record_head(record);
+  return head && head->serial > serial && record_checksum_holds(record);
+}
+
 /* The record first: the indexes of an answer that could not be written would lead nowhere. */
 int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft)
 {
-  struct idem_span last;
   uint8_t age[8], expiry[16];
   void *place;
   size_t size = record_size(draft);
   struct answer_index_raw raw = {.sampled = draft->sampled};
   memcpy(raw.base, draft->base, IDEM_KEY_SIZE);
-  answer->serial = 0;
-  if (pages_get(&writer->before, PAGES_META, serial_key, sizeof(serial_key), &last) == 0 &&
-      last.len == sizeof(answer->serial))
-    memcpy(&answer->serial, last.data, sizeof(answer->serial));
-  answer->serial++;
+  answer->serial = answer_index_last(&writer->before) + 1;
   answer_index_age_key(answer->serial, age);
   answer_index_expiry_key(answer->expires_us, answer->serial, expiry);
   int rc = size ? writer_reserve(writer, PAGES_ANSWERS, answer->key, IDEM_KEY_SIZE, size, &place) : -EFBIG;

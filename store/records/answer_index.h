@@ -37,6 +37,10 @@ const struct answer_index_raw *answer_index_raw(const struct reader *reader, con
 /* Gives it the next serial number, which goes into `answer`, and stores it. */
 int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft);
 
+/* The serial number that was given last; and whether `key` has an answer with a later one than that. */
+uint64_t answer_index_last(const struct pages_snapshot *snapshot);
+bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t *key, uint64_t serial);
+
 /* Removes an answer with its indexes, even a damaged one as far as it can be read. `*bytes` (may be NULL)
  * grows by its size. 0 also if there is none. */
 int answer_index_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes);

@@ -103,7 +103,7 @@ int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_beg
 struct writing {
   const uint8_t *key;
   struct claim_record *record;
-  bool churns;
+  bool churns, beside;
   uint64_t generation; /* to be released */
   const uint8_t *base; /* repeats=fresh */
   uint32_t n;
@@ -114,7 +114,10 @@ struct writing {
 static int write_body(struct writer *writer, void *arg)
 {
   const struct writing *writing = arg;
-  struct claim_record *record = writing->record;
+  struct claim_record *record = writing->record, other;
+  if (writing->beside && claim_record_read(&writer->before, writing->key, &other) == 0 &&
+      other.state == CLAIM_IN_FLIGHT)
+    return 0;
   record->version = CLAIM_VERSION;
   record->state = CLAIM_IN_FLIGHT;
   record->generation = writer_number(writer);
@@ -126,9 +129,9 @@ static int write_body(struct writer *writer, void *arg)
 }
 
 int claim_record_write(struct idem_store *store, const uint8_t *key, struct claim_record *record, bool churns,
-                       struct idem_error *error)
+                       bool beside, struct idem_error *error)
 {
-  struct writing writing = {.key = key, .record = record, .churns = churns};
+  struct writing writing = {.key = key, .record = record, .churns = churns, .beside = beside};
   return state_write(store, write_body, &writing, error);
 }
 

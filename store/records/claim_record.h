@@ -65,9 +65,10 @@ struct claim_begin {
 /* Judges what the snapshot has, and drafts ours. Writes nothing: claim_record_write() does that once the call
  * is about to be sent. */
 int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_begin *begin);
-/* With `churns` the content is noted as sent under this key. */
+/* With `churns` the content is noted as sent under this key. `beside` the owner: unless its own is there
+ * already; the record's generation is 0 then. */
 int claim_record_write(struct idem_store *store, const uint8_t *key, struct claim_record *record, bool churns,
-                       struct idem_error *error);
+                       bool beside, struct idem_error *error);
 /* Both in one transaction, the second for a verdict of OWNED. */
 int claim_record_begin(struct idem_store *store, struct claim_begin *begin, struct idem_error *error);
 

@@ -261,7 +261,9 @@ int idem_store_spool(struct idem_store *store, struct idem_call *call, const str
 
 bool idem_store_is_followed(const struct idem_store *store, const struct idem_call *call)
 {
-  return stats_is_followed(store->stats, call->key);
+  (void)store;
+  return call->priv.owner && !call->beside &&
+         atomic_load_explicit(&call->priv.owner->wanted, memory_order_relaxed);
 }
 
 bool idem_store_is_stream(struct idem_span headers)

@@ -203,8 +203,13 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
   call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
   bool taken = claim_lock_taken(state_claims_fd(store), call->key) == 1;
   uint64_t now = generation_now(store, call);
-  stats_follow(store->stats, call->key);
+  struct owner *owner = owner_find(&store->stats->owners, call->key);
+  if (owner && !atomic_load_explicit(&owner->wanted, memory_order_relaxed))
+    atomic_store_explicit(&owner->wanted, 1, memory_order_relaxed);
   spool->over = false;
+  /* What has not begun here is not begun by an owner that stands still. */
+  if (!spool->priv.pieces && call->priv.watch.stopped)
+    return 0;
   int rc = open_file(store, call, spool, now);
   if (rc == 0)
     rc = spool_read(store, call->key, spool);
