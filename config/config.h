@@ -111,7 +111,7 @@ struct idem_rule {
   size_t status_count;
   char *inject;          /* name of the header that carries the upstream key; NULL: off */
   bool inject_auto;      /* where the provider does not refuse a key that comes again */
-  uint64_t wait_ms;      /* how long a follower waits for an owner before it goes live itself */
+  uint64_t wait_ms;      /* how long a follower waits for an owner that goes on */
   uint64_t rescue_ms;    /* 0: off */
   uint64_t keepalive_ms; /* 0: off */
   bool guard;

@@ -67,6 +67,7 @@ IDEM_FIELD_TYPE(on_off)          /* bool */
 IDEM_PARSER(second)              /* bool: true for the second of two words */
 IDEM_FIELD_TYPE(duration)        /* uint64_t, milliseconds */
 IDEM_FIELD_TYPE(duration_or_off) /* 0: off */
+IDEM_FIELD_TYPE(wait)            /* IDEM_FOREVER_MS: progress */
 IDEM_FIELD_TYPE(sizes)           /* uint64_t[2], bytes, at least one, of which a single size fills both */
 IDEM_PARSER(size_or_0)           /* uint64_t, bytes: any */
 IDEM_PARSER(size_1m)             /* at least 1 MiB */

@@ -116,6 +116,25 @@ void idem_format_field_duration(const struct idem_field *field, const void *obje
   idem_text_add_duration(text, *IDEM_CONST_MEMBER(uint64_t));
 }
 
+/* No further limit is written as progress; "forever" is taken, too. */
+int idem_parse_field_wait(const struct idem_field *field, const struct idem_value *value, void *object)
+{
+  uint64_t *ms = IDEM_MEMBER(uint64_t);
+
+  *ms = IDEM_FOREVER_MS;
+  if (!idem_value_is(value, "progress") && idem_parse_duration(value->data, value->len, ms) < 0)
+    return idem_value_refuse(value, IDEM_DURATION_EXPECTED ", or progress", "");
+  return 0;
+}
+
+void idem_format_field_wait(const struct idem_field *field, const void *object, struct idem_text *text)
+{
+  if (*IDEM_CONST_MEMBER(uint64_t) == IDEM_FOREVER_MS)
+    idem_text_add_string(text, "progress");
+  else
+    idem_format_field_duration(field, object, text);
+}
+
 /* 0 is written as off; "0" is taken, too. */
 int idem_parse_field_duration_or_off(const struct idem_field *field, const struct idem_value *value,
                                      void *object)

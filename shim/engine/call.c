@@ -173,8 +173,13 @@ static bool arm(struct call *call, enum route route)
 /* From the verdict on, and not from its first byte: whoever would wait for it is told by this. */
 static void own(struct call *call)
 {
-  if (call->kind == LIVE_OWNED)
-    inflight_add(&call->live.inflight, &call->request, call->multi ? &call->multi->driver : NULL);
+  struct request *request = &call->request;
+  if (call->kind != LIVE_OWNED)
+    return;
+  inflight_add(&call->live.inflight, request, call->multi ? &call->multi->driver : NULL);
+  /* The turns of a multi are seen from here on, or are not made. */
+  if (call->multi)
+    request->api->sign(&request->op, IDEM_SIGN_TURN);
 }
 
 /* A replay never goes live. libcurl refuses a transfer without a URL, and touches no network for it. */
@@ -237,6 +242,20 @@ static enum call_step go_on(struct call *call, struct decision decision)
   return CALL_RUN;
 }
 
+/* An owner that has stalled is waited for no longer. The event tells it each time, and a line once in a process. */
+static void pass(struct request *request, const char *stalled)
+{
+  const struct idem_request *bytes = &request->bytes;
+  request->stalled = stalled;
+  request->op.passed += request->op.passed < IDEM_PASS_ALL;
+  report_count(IDEM_COUNTER_owner_stalled);
+  request_event(request, "owner_stalled", stalled, 0, -1);
+  if (report_first(request->rule, ONCE_STALLED))
+    report_line_to_stderr("%.*s%.*s is under way already, but %s: it is not waited for any longer",
+                          (int)bytes->origin.len, bytes->origin.data, (int)bytes->path.len, bytes->path.data,
+                          stalled);
+}
+
 enum call_step call_look(struct call *call, bool done)
 {
   struct request *request = &call->request;
@@ -255,11 +274,16 @@ enum call_step call_look(struct call *call, bool done)
   }
   uint64_t waited_ms = (uint64_t)(monotonic_us() - request->started_us) / 1000;
   bool over = !done && request->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= request->rule->wait_ms;
-  const char *reason = over ? "wait" : disturbed ? "options changed while it waited" : NULL;
+  const char *stalled = done ? NULL : request->api->stalled(request->store, &request->op, false);
   request->op.waited = true;
-  request->op.returns = !reason;
+  request->op.returns = !disturbed;
   request->api->leave(request->store, &request->op, false);
-  decision = reason ? decide_untouched(request, reason) : decide_again(request, direct);
+  if (over)
+    request->op.passed = IDEM_PASS_ALL;
+  else if (stalled)
+    pass(request, stalled);
+  decision = disturbed ? decide_untouched(request, "options changed while it waited")
+                       : decide_again(request, direct);
   return call->multi ? go_on(call, decision) : call_begin(call, decision);
 }
 

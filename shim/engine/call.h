@@ -94,8 +94,9 @@ extern _Atomic unsigned call_in_multis;
 /* Carries a decision out. In a multi it never says WAIT. */
 enum call_step call_begin(struct call *call, struct decision decision);
 
-/* A waiting call looks what has become of its owner, who is `done` or may not be: what has begun to come is
- * taken, else the store decides again, unless wait= is over or the app has changed options. */
+/* A waiting call looks what has become of its owner, who is `done` or may not be: what has begun to come
+ * is taken, else the store decides again. It waits no longer for an owner that has stalled, or if wait= is
+ * over. */
 enum call_step call_look(struct call *call, bool done);
 
 /* DUE: its transport ends, and it goes live. The handle is not in libcurl's hands. */

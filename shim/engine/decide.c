@@ -184,14 +184,18 @@ static struct decision on_mismatch(struct request *request)
 
 static struct decision on_doubt(struct request *request)
 {
-  request_event(request, "in_doubt", "sent before, with no known outcome; refused", 0, -1);
+  request_event(request, "in_doubt",
+                request->op.beside ? "under way already; refused"
+                                   : "sent before, with no known outcome; refused",
+                0, -1);
   return refuse(request, &own_answers_in_doubt);
 }
 
-/* Waiting for what this thread itself has to carry on would be for ever. */
+/* Waiting for what this thread itself has to carry on would be for ever; and so many are under way that it
+ * need not be one more of them. */
 static struct decision on_busy(struct request *request)
 {
-  const char *reason = inflight_would_block(request);
+  const char *reason = request->op.passed == IDEM_PASS_ALL ? "wait" : inflight_would_block(request);
   return reason ? decide_live(request, reason) : (struct decision){.route = ROUTE_FOLLOW};
 }
 
@@ -325,5 +329,6 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     return decide_untouched(request, reason);
   if (config->mode == IDEM_MODE_OBSERVE)
     return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OBSERVED};
+  request->op.passed = rule->wait_ms ? 0 : IDEM_PASS_ALL;
   return decide_again(request, direct);
 }

@@ -211,7 +211,10 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->key.list = NULL;
   live->started_us = wall_clock_us();
   if (kind == LIVE_OWNED) {
-    const char *why = request->op.resent ? "in doubt: resent with the same upstream key" : NULL;
+    const char *why = request->op.resent    ? "in doubt: resent with the same upstream key"
+                      : !request->op.beside ? NULL
+                      : request->stalled    ? request->stalled
+                                            : "wait";
     report_count(IDEM_COUNTER_live);
     request_event(request, "live", why, 0, -1);
     upstream_key_attach(&live->key, request);
@@ -233,7 +236,8 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   if (kind == LIVE_OWNED) {
     keepalive_attach(request);
     prerequest_attach(&live->prerequest, &live->tee);
-    stream_publish_begin(&live->publish, &live->tee, live->started_us);
+    if (!request->op.beside)
+      stream_publish_begin(&live->publish, &live->tee, live->started_us);
     live->judging = (struct tee_listener){.self = live, .chunk = on_chunk};
     tee_listen(&live->tee, &live->judging);
     if (request->rule->rescue_ms)

@@ -119,6 +119,7 @@ void multi_call_before_turn(struct multi *multi)
   for (struct call *call; (call = next_due(multi, now_us));) {
     struct rescue *rescue = &call->live.rescue;
     if (call->state == CALL_LIVE) {
+      tee_sign(&call->live.tee, IDEM_SIGN_TURN);
       stream_publish_look(&call->live.publish);
       rescue_look(rescue);
       carry_on(call);

@@ -73,7 +73,12 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   request->announced = true;
   tee_about_to_send(tee);
   void *data = (void *)shadow_value(shadow, CURLOPT_PREREQDATA);
-  return app && !tee->app_gone ? app(data, to, from, to_port, from_port) : CURL_PREREQFUNC_OK;
+  if (!app || tee->app_gone)
+    return CURL_PREREQFUNC_OK;
+  tee_sign(tee, IDEM_SIGN_CALLBACK);
+  int verdict = app(data, to, from, to_port, from_port);
+  tee_sign(tee, IDEM_SIGN_CALLBACK_END);
+  return verdict;
 }
 
 /* What a proxy answers to CONNECT comes on a connection of which nothing has been told yet. */

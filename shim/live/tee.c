@@ -102,7 +102,9 @@ static size_t offer(struct tee *tee, char *data, size_t len,
 {
   if (tee->app_gone)
     return len;
+  tee_sign(tee, IDEM_SIGN_CALLBACK);
   size_t taken = callback(tee->shadow, data, len);
+  tee_sign(tee, IDEM_SIGN_CALLBACK_END);
   tee->app_paused = taken == CURL_WRITEFUNC_PAUSE;
   if (taken != len && !tee->app_paused)
     for (const struct tee_listener *at = tee->listeners; at; at = at->next)

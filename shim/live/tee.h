@@ -74,6 +74,14 @@ void tee_release(struct tee *tee);
 /* Keeps nothing more, and nothing that came. */
 void tee_give_up(struct tee *tee, const char *why);
 
+/* Tells those who wait for the call that it goes on: round each callback of the app's. */
+static inline void tee_sign(const struct tee *tee, enum idem_sign sign)
+{
+  const struct request *request = tee->request;
+  if (request->api)
+    request->api->sign(&tee->request->op, sign);
+}
+
 /* True if what has come ends with a whole header, or with body. */
 bool tee_has_header(const struct tee *tee);
 

@@ -3,6 +3,7 @@
 
 #include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
+#include "shim/runtime/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@ bool stream_follow_has_begun(struct request *request)
   struct stream_follow *stream = request->stream;
   if (!stream && (stream = request->stream = calloc(1, sizeof(*stream))))
     stream->spool = (struct idem_spool)IDEM_SPOOL_INIT;
-  if (!stream || stream->refused || request->op.mismatched)
+  if (!stream || stream->refused || request->op.mismatched || request->op.passed ||
+      request->api->stalled(request->store, &request->op, false))
     return false;
   if (stream->spool.over)
     request->api->spool_release(&stream->spool);
@@ -40,14 +42,20 @@ void stream_follow_refuse(struct request *request)
   request->op.answer = (struct idem_answer){.status = 0};
 }
 
-/* A spool that cannot be read is over here as well; the store may have the rest. */
+/* A spool that cannot be read is over here as well; the store may have the rest. So is one whose owner has
+ * stalled: the app has a part of this answer, and another one would not go on with it. */
 bool stream_follow_refresh(struct request *request)
 {
   struct stream_follow *stream = request->stream;
   int rc = request->api->look(request->store, &request->op, &stream->spool);
+  const char *stalled = rc == 0 ? request->api->stalled(request->store, &request->op, true) : NULL;
   take(request);
-  stream->open = rc >= 0 && !stream->spool.over;
-  return rc != 0;
+  stream->open = rc >= 0 && !stream->spool.over && !stalled;
+  if (stalled) {
+    report_count(IDEM_COUNTER_owner_stalled);
+    request_event(request, "owner_stalled", stalled, 0, -1);
+  }
+  return rc != 0 || stalled;
 }
 
 /* True if the stored answer begins with what was given to the app: only then is the rest of it the rest. */

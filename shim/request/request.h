@@ -32,13 +32,14 @@ struct request {
   const struct idem_rule *rule;
   const struct idem_store_api *api;
   struct idem_store *store;
-  /* From here to `stream` all is zeroed at once when a request is opened. */
+  /* From here to `stalled` all is zeroed at once when a request is opened. */
   struct idem_call op; /* what the store knows of it */
   struct idem_request bytes;
   struct body body;
   struct buffer cookies;        /* that libcurl's engine sends along */
   struct buffer netrc;          /* what a .netrc says of the host */
   struct stream_follow *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
+  const char *stalled;          /* why its last owner is waited for no longer, or NULL */
   int64_t started_us;           /* CLOCK_MONOTONIC, when the app called perform */
   bool announced;               /* OWNED: libcurl has said that the request goes out next */
   double speed;                 /* of a replay: 0 at once, 1 at the times of the live call, 2 twice as fast */

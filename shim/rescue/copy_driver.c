@@ -53,9 +53,10 @@ static bool is_done(const struct multi *multi, const struct shadow *shadow, CURL
 }
 
 /* Outside of callbacks: takes the others out and comes back when the transfer is done. */
-static CURLcode copy_drive(const struct multi *multi, const struct shadow *shadow)
+static CURLcode copy_drive(const struct multi *multi, const struct tee *tee)
 {
   static const struct timespec pause = {.tv_nsec = 5000000};
+  const struct shadow *shadow = tee->shadow;
   const struct libcurl *real = multi->lib;
   CURLM *handle = multi->handle;
   CURLcode code = CURLE_RECV_ERROR;
@@ -66,6 +67,7 @@ static CURLcode copy_drive(const struct multi *multi, const struct shadow *shado
   while (real->multi_perform(handle, &running) == CURLM_OK && !is_done(multi, shadow, &code) && running) {
     sockets = 0;
     process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
+    tee_sign(tee, IDEM_SIGN_TURN);
     if (real->multi_wait(handle, NULL, 0, 1000, &sockets) != CURLM_OK || !sockets)
       nanosleep(&pause, NULL);
   }
@@ -78,5 +80,5 @@ void copy_finish(struct rescue *rescue)
   const struct multi own = {.handle = rescue->multi, .lib = shadow->lib};
   const struct multi *multi = multi_of(shadow);
   rescue_resume(rescue);
-  rescue->on_copied(rescue, copy_drive(multi ? multi : &own, shadow));
+  rescue->on_copied(rescue, copy_drive(multi ? multi : &own, rescue->tee));
 }

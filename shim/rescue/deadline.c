@@ -58,19 +58,26 @@ static bool is_held(const struct rescue *rescue)
   return override_has(rescue->request->shadow, CURLOPT_TIMEOUT_MS);
 }
 
+/* libcurl looks at the speed each second if there is a limit (since 8.16 only if there is a time, too), so
+ * that its own timer turns the app's loop. With the longest time that it takes, 18 hours below a byte a
+ * second, it does no more. */
+void deadline_wake_each_second(struct shadow *shadow, bool keeps_limit)
+{
+  static const struct {
+    CURLoption option;
+    uintptr_t value;
+  } wakes[] = {{CURLOPT_LOW_SPEED_LIMIT, 1}, {CURLOPT_LOW_SPEED_TIME, 65535}};
+  if (!keeps_limit && shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT) &&
+      shadow_value(shadow, CURLOPT_LOW_SPEED_TIME))
+    return;
+  for (size_t i = 0; i < sizeof(wakes) / sizeof(*wakes); i++)
+    override_put(shadow, wakes[i].option, wakes[i].value, keeps_limit);
+}
+
 void deadline_hold(struct rescue *rescue)
 {
-  struct shadow *shadow = rescue->request->shadow;
   if (rescue->state != RESCUE_READY || !rescue->started_us || !deadline_us(rescue))
     return;
-  /* A request that is made again, on another connection, has set libcurl's timer for the later deadline. With
-   * a limit of speed libcurl wakes each second; with the longest time that it takes for that, 18 hours, it
-   * does no more. */
-  if (is_held(rescue)) {
-    if (!shadow_value(shadow, CURLOPT_LOW_SPEED_LIMIT))
-      override_set(shadow, CURLOPT_LOW_SPEED_LIMIT, 1);
-    override_set(shadow, CURLOPT_LOW_SPEED_TIME, 65535);
-  }
   hold(rescue);
 }
 

@@ -15,6 +15,11 @@
 
 #include "shim/rescue/rescue.h"
 
+/* libcurl turns the loop of this transfer once a second, whatever comes: in a multi the app then sleeps no
+ * longer. With `keeps_limit` the app's own limit of speed is kept by us; without it, libcurl keeps that, and
+ * is woken by it. */
+void deadline_wake_each_second(struct shadow *shadow, bool keeps_limit);
+
 /* The request goes out within this turn, for the first time or again. */
 void deadline_hold(struct rescue *rescue);
 

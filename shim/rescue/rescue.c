@@ -167,7 +167,9 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
   struct progress progress = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (rescue->state == RESCUE_COPY)
     return 0;
+  tee_sign(rescue->tee, IDEM_SIGN_CALLBACK);
   int verdict = progress_ask(rescue->request->shadow, &progress);
+  tee_sign(rescue->tee, IDEM_SIGN_CALLBACK_END);
   bool ends = verdict != 0 && verdict != CURL_PROGRESSFUNC_CONTINUE;
   return ends && rescue_instead(rescue, "progress callback") ? 0 : verdict;
 }
@@ -221,7 +223,7 @@ void rescue_look(struct rescue *rescue)
    * speed. What libcurl tells before is of the handle's last transfer. */
   if (!rescue->started_us) {
     rescue->started_us = rescue->low_speed.started_us = now_us;
-    override_set(rescue->request->shadow, CURLOPT_LOW_SPEED_TIME, 0);
+    deadline_wake_each_second(rescue->request->shadow, true);
     return;
   }
   bool begun = prerequest_is_past(rescue->request);
@@ -243,7 +245,7 @@ void rescue_look(struct rescue *rescue)
 
 int64_t rescue_next_look_us(const struct rescue *rescue, int64_t now_us)
 {
-  if (rescue->state != RESCUE_READY && (!rescue->publish || !rescue->publish->request))
+  if (rescue->state == RESCUE_AWAY)
     return INT64_MAX;
   int64_t due = rescue->state == RESCUE_READY ? deadline_next_look_us(rescue, now_us) : INT64_MAX;
   return due < now_us + LOOK_US ? due : now_us + LOOK_US;
@@ -261,6 +263,7 @@ struct rescue *rescue_turn(CURLM *multi)
   if (rescue->multi != multi)
     return NULL;
   driver_enter(&rescue->entry->own);
+  tee_sign(rescue->tee, IDEM_SIGN_TURN);
   if (rescue->state == RESCUE_COPY)
     process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
   if (rescue->state != RESCUE_READY)
@@ -376,6 +379,8 @@ void rescue_begin(struct rescue *rescue, struct tee *tee, struct stream_publish 
                             .guard = GUARD_NONE};
   entry->rescue = rescue;
   process_copy_reap();
+  if (multi_of(shadow))
+    deadline_wake_each_second(shadow, false);
   if (!request->rule->rescue_ms && !request->rule->guard)
     return;
   rescue->state = RESCUE_READY;

@@ -92,10 +92,10 @@ void rescue_look(struct rescue *rescue);
  * guard of a call that wants one. In the guard it comes back, if ever, as in the copy. */
 void rescue_look_after(struct rescue *rescue);
 
-/* When a call in the app's own multi has to be looked at next, before the first turn that begins then or later. An
- * app that turns many idle calls does not pay for a look at each of them in each turn; what does not go by the
- * clock (an option that is changed on the way, somebody who asks for what has come) is seen a quarter of a second
- * late at most. INT64_MAX: never again. */
+/* When a call in the app's own multi has to be looked at next, before the first turn that begins then or
+ * later. An app that turns many idle calls does not pay for a look at each of them in each turn; what does
+ * not go by the clock (an option that is changed on the way, somebody who asks for what has come, the sign
+ * that it goes on) is seen a quarter of a second late at most. INT64_MAX: never again. */
 int64_t rescue_next_look_us(const struct rescue *rescue, int64_t now_us);
 
 /* True in every copy of the process: a look at all calls finds the one that it was made for. */

@@ -49,7 +49,8 @@ enum once {
   ONCE_NO_CACHE,
   ONCE_SSL_CTX,
   ONCE_NEWER,
-  ONCE_SAMPLED
+  ONCE_SAMPLED,
+  ONCE_STALLED
 };
 
 /* True for the first who asks. */

@@ -76,7 +76,9 @@ static void look_at_follower(struct transport *t, int64_t now_us)
   t->stands_by = false;
   if (now_us >= t->due_us)
     poke(t);
-  else if (stream_follow_has_begun(t->request) || request->api->wait(request->store, &t->request->op, 0) == 0)
+  else if (stream_follow_has_begun(t->request) ||
+           request->api->wait(request->store, &t->request->op, 0) == 0 ||
+           request->api->stalled(request->store, &t->request->op, false))
     poke_one(t, now_us);
 }
 

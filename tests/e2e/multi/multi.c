@@ -84,7 +84,7 @@ Test(multi, identical_calls_of_one_multi_are_sent_once)
 /* Each in its own multi, in turn: neither waits for the other, which it would have to carry on itself. */
 Test(multi, identical_calls_of_two_multis_of_a_thread_do_not_wait_for_each_other)
 {
-  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=forever");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=progress");
   struct run run = run_shim(&w, "multi_calls", "poll", "2", chat("latency_ms%3D50"), a, a, NULL);
   expect_success(&run);
   expect_requests(2);
@@ -224,7 +224,7 @@ Test(multi, a_call_that_is_taken_out_to_be_read_ends_with_a_message)
 /* Who drives the multi now is asked, and not who has added the handle. */
 Test(multi, a_multi_that_goes_from_thread_to_thread)
 {
-  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=forever");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=progress");
   struct run run = run_shim(&w, "handed_over", chat("latency_ms%3D500"), a, NULL);
   expect_success(&run);
   cr_expect(!run.timed_out);

@@ -105,7 +105,7 @@ Test(odd_moments, a_copy_that_is_made_during_a_replay_sends_its_form)
 
 Test(odd_moments, a_call_that_is_made_during_the_same_call_does_not_wait_for_itself)
 {
-  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=forever");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=progress");
   expect_as_without_us("perform-another", 4);
   cr_expect(log_contains(&w, "made during the same call"));
   cr_expect_eq(log_events(&w, "hit"), 2);

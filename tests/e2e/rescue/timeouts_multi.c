@@ -82,10 +82,10 @@ Test(rescue_multi, a_deadline_that_passes_in_a_turn_that_uses_up_the_timer_for_i
 
 Test(rescue_multi, a_deadline_after_a_redirect)
 {
-  ends_in_time("redirected", "rc=28 in time, slept\nrequests=2 errors=0");
+  ends_in_time("redirected", "rc=28 in time, was woken\nrequests=2 errors=0");
 }
 
-/* There libcurl's timer was set for a later deadline. */
+/* There libcurl's timer for it was set for a later deadline. */
 Test(rescue_multi, a_deadline_after_a_request_that_libcurl_made_again)
 {
   ends_in_time("retried", "rc=28 in time, was woken\nrequests=3 errors=0");

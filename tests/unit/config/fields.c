@@ -169,10 +169,11 @@ Test(config_field, ttl_and_wait_are_durations, .fini = release)
   cr_expect_eq(with("ttl=90s")->ttl_ms, 90000);
   cr_expect_eq(with("ttl=forever")->ttl_ms, IDEM_FOREVER_MS);
   cr_expect_eq(with("wait=0")->wait_ms, 0);
+  cr_expect_eq(with("wait=progress")->wait_ms, IDEM_FOREVER_MS);
   cr_expect_eq(with("wait=forever")->wait_ms, IDEM_FOREVER_MS);
   refuses("host=a; host=b path=/v1/embeddings ttl=7",
           "IDEMSHIM_RULES: rule 2, field ttl, column 40: " DURATION ", not \"7\"");
-  refuses("host=a wait=off", RULE_1 "wait, column 13: " DURATION ", not \"off\"");
+  refuses("host=a wait=off", RULE_1 "wait, column 13: " DURATION ", or progress, not \"off\"");
   refuses("host=a ttl=99999999999999999999d",
           RULE_1 "ttl, column 12: " DURATION ", not \"99999999999999999999d\"");
 }

@@ -28,7 +28,7 @@ Test(config_format, leaves_the_defaults_out)
   formats("host=*", "host=*");
   formats(
       "ttl=24h host=A.example:443 method=post path=* rescue=10m keepalive=60s "
-      "vary=* tenant=credentials header=Idempotency-Key status=200-299 max_body=16384k,65536k wait=forever",
+      "vary=* tenant=credentials header=Idempotency-Key status=200-299 max_body=16384k,65536k wait=progress",
       "host=a.example:443");
 }
 
