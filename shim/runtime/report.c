@@ -208,7 +208,7 @@ void report_problem(enum problem_kind problem, const char *format, ...)
   va_list arguments;
   va_start(arguments, format);
   say_formatted(early ? NULL : settings()->log,
-                problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS
+                problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS || problem == PROBLEM_NO_LOG
                     ? ""
                     : "; calls go out as if idemshim were not there",
                 format, arguments);
