@@ -310,6 +310,9 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     reason = "options changed while it waited";
   if (config->mode == IDEM_MODE_REPLAY)
     return play(request, direct);
+  /* Notes and records are those of the process that the memory belongs to. */
+  if ((config->tape_dir || config->mode == IDEM_MODE_OBSERVE) && !process_is_the_owner())
+    return untouched();
   if (config->tape_dir)
     recorder_begin(request, reason != NULL);
   if (!request->api)

@@ -147,6 +147,48 @@ Test(bystanders, a_child_by_clone_that_shares_memory_calls_untouched)
   expect_child("clone", 3, 3);
 }
 
+/* Nothing of such a child is noted, recorded or found in a tape that is being written. */
+static void expect_unseen_child(const char *mode, const char *event)
+{
+  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
+  if (sanitizer && strstr(sanitizer, "tsan"))
+    cr_skip_test("the thread sanitizer has no children that share memory");
+  const char *url = world_url(&w, "/v1/chat/completions"), *tape = world_path(&w, "tape");
+  world_env(&w, "IDEMSHIM_MODE", "%s", mode);
+  if (strcmp(mode, "observe") != 0)
+    world_env(&w, "IDEMSHIM_TAPE", "%s", tape);
+  struct run run = run_shim(&w, "shared_memory", "vfork", url, body, NULL);
+  expect_success(&run);
+  cr_expect_eq(mock_count(&w).requests, 3, "%s: %ld", mode, mock_count(&w).requests);
+  if (event)
+    cr_expect_eq(log_events(&w, event), 2, "%s: %d", mode, log_events(&w, event));
+  world_unset(&w, "IDEMSHIM_MODE");
+  world_unset(&w, "IDEMSHIM_TAPE");
+  struct run ls = run_plain(&w, "idemshim", "tape", "ls", tape, NULL);
+  int exchanges = 0;
+  for (const char *at = ls.out; (at = strstr(at, "/v1/chat")); at++)
+    exchanges++;
+  if (strcmp(mode, "observe") != 0)
+    cr_expect_eq(exchanges, 2, "%s: %s", mode, ls.out);
+  run_release(&ls);
+  run_release(&run);
+}
+
+Test(bystanders, a_child_by_vfork_is_not_observed)
+{
+  expect_unseen_child("observe", "live");
+}
+
+Test(bystanders, a_child_by_vfork_is_not_recorded)
+{
+  expect_unseen_child("record", NULL);
+}
+
+Test(bystanders, a_child_by_vfork_is_not_on_the_tape_of_a_run)
+{
+  expect_unseen_child("idempotent", "live");
+}
+
 Test(bystanders, a_child_by_posix_spawn_is_no_child_of_ours)
 {
   expect_child("spawn", 2, 2);
