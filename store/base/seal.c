@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/base/seal.h"
 
+#include "config/kernel.h"
 #include "config/old_glibc.h"
 #include "store/base/hash.h"
 
@@ -50,7 +51,7 @@ int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_e
   struct stat info;
   /* A pipe would make the app wait, and gives its text to one process. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  bool regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  bool regular = fd >= 0 && idem_fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
   ssize_t len = regular ? read(fd, text, sizeof(text)) : -1;
   if (fd >= 0 && !regular)
     errno = EINVAL;
