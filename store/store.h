@@ -510,7 +510,8 @@ void idem_store_count(struct idem_store *store, enum idem_counter counter, uint6
 
 struct idem_stats {
   uint64_t counter[IDEM_COUNTER_COUNT];
-  uint64_t answers, answer_bytes; /* now in the store */
+  uint64_t answers, answer_bytes; /* now in the store, */
+  uint64_t old_answers;           /* and how many of them are of idemshim 0.1 */
   uint64_t capacity;              /* bytes */
   int64_t since_us;               /* when counting began */
 };

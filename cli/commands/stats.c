@@ -20,12 +20,13 @@ static const struct {
 #undef X
 };
 
-/* What the store holds now; the same three for every form of output. */
+/* What the store holds now; the same for every form of output. */
 static const struct {
   const char *name, *help;
   size_t offset;
 } gauges[] = {
     {"answers", "answers in the store", offsetof(struct idem_stats, answers)},
+    {"old_answers", "of them by idemshim 0.1: never looked up", offsetof(struct idem_stats, old_answers)},
     {"answer_bytes", "bytes that they take", offsetof(struct idem_stats, answer_bytes)},
     {"capacity_bytes", "bytes that they may take", offsetof(struct idem_stats, capacity)},
 };
@@ -143,6 +144,8 @@ static int print_text(const struct idem_stats *stats)
   count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
   putchar('\n');
   count("answers", stats->answers, "in the store");
+  if (stats->old_answers)
+    count("- of 0.1", stats->old_answers, "among them, never looked up: idemshim rm --old");
   snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
   amount("size", cli_bytes(text, stats->answer_bytes), share);
   printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));

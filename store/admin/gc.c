@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* What is in the store, and clearing out what nobody needs. */
 #include "store/records/evict.h"
+#include "store/records/record.h"
 #include "store/spool/spool.h"
 
 #include <errno.h>
 
 /* A claim without an answer is of use to the next try for about as long. */
 #define CLAIM_AGE_US (INT64_C(24) * 3600 * 1000000)
+
+static int count_old(void *count, struct idem_span key, struct idem_span record)
+{
+  const struct record_head *head = record_head(record);
+  (void)key;
+  *(uint64_t *)count += head && record_is_old(head);
+  return 0;
+}
 
 /* Counters are summed up without a lock, so that two of them may differ by a call that is just under way.
  */
@@ -20,6 +29,9 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   if (rc < 0)
     return rc;
   out->answers = reader->snapshot.tree[PAGES_ANSWERS].entries;
+  /* Only a store that 0.1 has made is walked. */
+  if (store->schema <= STORE_SCHEMA_0_1_SEALED)
+    pages_each(&reader->snapshot, PAGES_ANSWERS, NULL, count_old, &out->old_answers);
   out->answer_bytes = pages_bytes(&reader->snapshot);
   reader_end(reader);
   return 0;
@@ -36,7 +48,8 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
   static const struct {
     enum evict_kind kind;
     int64_t age_us;
-  } sweeps[] = {{EVICT_EXPIRED, 0}, {EVICT_SEEN, 0}, {EVICT_CLAIMS, CLAIM_AGE_US}};
+  } sweeps[] = {
+      {EVICT_EXPIRED, 0}, {EVICT_SEEN, 0}, {EVICT_CLAIMS, CLAIM_AGE_US}, {EVICT_OLD_CLAIMS, CLAIM_AGE_US}};
   struct evicted gone = {0};
   struct engine *engine;
   struct reader *reader;

@@ -119,7 +119,7 @@ static int search_visit(void *arg, struct idem_span key, struct idem_span value)
 static int search_tree(struct search *search, const struct reader *reader, enum pages_tree tree)
 {
   struct idem_span from = {(const char *)search->from, sizeof(search->from)};
-  search->claims = tree == PAGES_OPS;
+  search->claims = tree != PAGES_ANSWERS;
   int rc = pages_each(&reader->snapshot, tree, &from, search_visit, search);
   return rc == -EILSEQ && !search->count ? rc : 0;
 }
@@ -167,7 +167,9 @@ int idem_store_show(struct idem_store *store, const char *id,
 static int remove_body(struct writer *writer, void *key)
 {
   int rc = answer_index_drop(writer, key, NULL);
-  return rc < 0 ? rc : writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
+  if (rc == 0)
+    rc = writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
+  return rc < 0 ? rc : writer_delete(writer, PAGES_OLD_OPS, key, IDEM_KEY_SIZE);
 }
 
 /* Answers come before claims: who names an id means what `ls` shows. */
@@ -183,6 +185,8 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     rc = search_tree(&search, reader, PAGES_ANSWERS);
     if (rc == 0 && search.count == 0)
       rc = search_tree(&search, reader, PAGES_OPS);
+    if (rc == 0 && search.count == 0)
+      rc = search_tree(&search, reader, PAGES_OLD_OPS);
     reader_end(reader);
     rc = rc < 0 ? idem_error_set(error, rc, "%s: the store is damaged", id) : search_result(&search, error);
   }

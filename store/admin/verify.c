@@ -139,7 +139,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
 {
   static pages_visit *const checks[PAGES_TREES] = {
       [PAGES_ANSWERS] = check_answer, [PAGES_RAW] = check_raw,   [PAGES_AGE] = check_index,
-      [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim,
+      [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim, [PAGES_OLD_OPS] = check_claim,
   };
   static const char detail[] = "some of its pages are damaged";
   struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};

@@ -108,6 +108,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
                                         .print = call->priv.print,
                                         .base = call->priv.base,
                                         .sampled = call->sampled,
+                                        .generation = call->generation,
                                         .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 

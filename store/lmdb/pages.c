@@ -10,8 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-const char *const pages_names[PAGES_TREES] = {"meta",   "answers", "raw",    "age",
-                                              "expiry", "ops",     "prints", "seen"};
+const char *const pages_names[PAGES_TREES] = {"meta",   "answers", "raw",  "age", "expiry",
+                                              "claims", "prints",  "seen", "ops"};
 
 enum { META_MAGIC = 0xbeefc0de, META_VERSION = 1, PAGE_LEAST = 512, PAGE_MOST = 0x10000 };
 

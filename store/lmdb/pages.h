@@ -35,6 +35,7 @@ enum pages_tree {
   PAGES_OPS,     /* key: the durable half of its claim */
   PAGES_PRINTS,  /* content of a request: the key it was last sent under */
   PAGES_SEEN,    /* key: what observe mode knows of its answer */
+  PAGES_OLD_OPS, /* the claims of 0.1, whose records are shorter: it would take ours for damage, and drop them */
   PAGES_TREES
 };
 extern const char *const pages_names[PAGES_TREES];

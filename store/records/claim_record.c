@@ -9,16 +9,18 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { CLAIM_VERSION = 1, ADVANCE_MOST = 64 };
+enum { CLAIM_VERSION_0_1 = 1, CLAIM_VERSION = 2, ADVANCE_MOST = 64 };
 
 /* The key ends with a NUL whatever the bytes are, for it goes into a header line. */
 int claim_record_parse(struct idem_span value, struct claim_record *record)
 {
-  if (value.len != sizeof(*record))
+  const size_t old = offsetof(struct claim_record, epoch);
+  if (value.len != sizeof(*record) && value.len != old)
     return -EILSEQ;
-  memcpy(record, value.data, sizeof(*record));
+  *record = (struct claim_record){.version = 0};
+  memcpy(record, value.data, value.len);
   record->upstream_key[sizeof(record->upstream_key) - 1] = '\0';
-  return record->version == CLAIM_VERSION ? 0 : -EILSEQ;
+  return record->version == (value.len == old ? CLAIM_VERSION_0_1 : CLAIM_VERSION) ? 0 : -EILSEQ;
 }
 
 int claim_record_read(const struct pages_snapshot *snapshot, const uint8_t *key, struct claim_record *record)

@@ -73,7 +73,8 @@ static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
                   claim_lock_taken(state_claims_fd(sweep->store), (const uint8_t *)key.data) != 0));
   if (wanted)
     return 0;
-  int rc = writer_delete(sweep->writer, PAGES_OPS, key.data, key.len);
+  int rc = writer_delete(sweep->writer, sweep->kind == EVICT_CLAIMS ? PAGES_OPS : PAGES_OLD_OPS, key.data,
+                         key.len);
   if (rc == 0 && claim.version)
     rc = writer_delete(sweep->writer, PAGES_PRINTS, claim.print, IDEM_KEY_SIZE);
   return rc < 0 ? rc : ++sweep->count >= sweep->most;
@@ -100,6 +101,7 @@ static const struct {
     [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired, BATCH},
     [EVICT_OLDEST] = {PAGES_AGE, drop_oldest, BATCH},
     [EVICT_CLAIMS] = {PAGES_OPS, drop_claim, CLAIM_BATCH},
+    [EVICT_OLD_CLAIMS] = {PAGES_OLD_OPS, drop_claim, CLAIM_BATCH},
     [EVICT_SEEN] = {PAGES_SEEN, drop_seen, CLAIM_BATCH},
 };
 
@@ -126,7 +128,7 @@ static int batch(struct idem_store *store, enum evict_kind kind, int64_t age_us,
   if (rc < 0)
     return rc;
   gone->bytes += sweep.bytes;
-  *(kind == EVICT_CLAIMS ? &gone->claims : &gone->answers) += sweep.count;
+  *(kinds[kind].drop == drop_claim ? &gone->claims : &gone->answers) += sweep.count;
   return (int)sweep.count;
 }
 

@@ -15,10 +15,11 @@
 
 /* In the order in which they make room. */
 enum evict_kind {
-  EVICT_EXPIRED, /* answers past their time */
-  EVICT_OLDEST,  /* answers, the oldest first */
-  EVICT_CLAIMS,  /* claims of the dead: released, or in doubt, and held by nobody */
-  EVICT_SEEN,    /* what observe mode has noted and what has run out */
+  EVICT_EXPIRED,    /* answers past their time */
+  EVICT_OLDEST,     /* answers, the oldest first */
+  EVICT_CLAIMS,     /* claims of the dead: released, or in doubt, and held by nobody; */
+  EVICT_OLD_CLAIMS, /* those of 0.1 */
+  EVICT_SEEN,       /* what observe mode has noted and what has run out */
   EVICT_KINDS
 };
 

@@ -19,7 +19,21 @@ enum { RECORD_SEAL_SIZE = SEAL_TAG_SIZE + SEAL_NONCE_SIZE };
 /* Where what the checksum is of begins. */
 enum { RECORD_SUMMED = offsetof(struct record_head, checksum) + sizeof(uint64_t) };
 
-_Static_assert(sizeof(struct record_head) % 8 == 0, "the chunks behind the head are aligned if it is");
+/* How long the head of 0.1 is. */
+enum { RECORD_HEAD_0_1 = offsetof(struct record_head, generation) };
+
+_Static_assert(sizeof(struct record_head) % 8 == 0 && RECORD_HEAD_0_1 % 8 == 0,
+               "the chunks behind the head are aligned if it is");
+
+bool record_is_old(const struct record_head *head)
+{
+  return head->version == RECORD_VERSION_0_1;
+}
+
+static size_t head_size(const struct record_head *head)
+{
+  return record_is_old(head) ? RECORD_HEAD_0_1 : sizeof(*head);
+}
 
 /* Where a part is in an answer. The chunks are no span there. */
 static struct idem_span *part_of(struct idem_answer *answer, int part)
@@ -72,7 +86,8 @@ static uint64_t checksum(const void *record, size_t len)
 /* The head is told to the cipher as well, so that no parts can be put under another one. */
 static struct idem_span bound_of(const char *record)
 {
-  return (struct idem_span){record + RECORD_SUMMED, sizeof(struct record_head) - RECORD_SUMMED};
+  size_t size = head_size((const struct record_head *)(const void *)record);
+  return (struct idem_span){record + RECORD_SUMMED, size - RECORD_SUMMED};
 }
 
 /* Fills a place that LMDB has reserved in its page, so that an answer is copied once. */
@@ -94,7 +109,8 @@ int record_write(const struct record_draft *draft, void *place)
                              .flags = (uint16_t)((a->event_stream ? RECORD_EVENT_STREAM : 0) |
                                                  (a->delivered ? RECORD_DELIVERED : 0) |
                                                  (draft->key ? RECORD_SEALED : 0)),
-                             .key_kind = (uint16_t)a->key_kind};
+                             .key_kind = (uint16_t)a->key_kind,
+                             .generation = draft->generation};
   memcpy(head.key, a->key, IDEM_KEY_SIZE);
   memcpy(head.fingerprint, a->fingerprint, IDEM_KEY_SIZE);
   memcpy(head.tenant, a->tenant, IDEM_KEY_SIZE);
@@ -127,9 +143,9 @@ int record_write(const struct record_draft *draft, void *place)
 const struct record_head *record_head(struct idem_span record)
 {
   const struct record_head *head = (const void *)record.data;
-  bool whole = record.len >= sizeof(*head) && head->magic == RECORD_MAGIC &&
+  bool whole = record.len >= RECORD_HEAD_0_1 && head->magic == RECORD_MAGIC &&
                (head->version == RECORD_VERSION || head->version == RECORD_VERSION_0_1) &&
-               head->total == record.len;
+               record.len >= head_size(head) && head->total == record.len;
   return whole ? head : NULL;
 }
 
@@ -145,7 +161,7 @@ uint64_t record_chunks_len(const struct idem_chunk *chunks, size_t count)
 static void take_head(const struct record_head *head, struct idem_answer *answer)
 {
   answer->serial = head->serial;
-  answer->is_old = head->version == RECORD_VERSION_0_1;
+  answer->is_old = record_is_old(head);
   answer->started_us = head->started_us;
   answer->stored_us = head->stored_us;
   answer->expires_us = head->expires_us;
@@ -168,7 +184,8 @@ static void take_head(const struct record_head *head, struct idem_answer *answer
 int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer)
 {
   const struct record_head *head = record_head(record);
-  if (!head || head->key_kind > IDEM_KEY_CONTENT || head->flags > RECORD_FLAGS)
+  if (!head || head->key_kind > IDEM_KEY_CONTENT || head->flags > RECORD_FLAGS ||
+      (!record_is_old(head) && head->parts))
     return -EILSEQ;
   if (head->flags & RECORD_SEALED) {
     *answer = (struct idem_answer){.record = record};
@@ -176,8 +193,8 @@ int record_parse(struct idem_span record, void *spare, size_t spare_size, struct
     return 0;
   }
   /* The parts must fill the record exactly. */
-  struct idem_span chunks = {record.data + sizeof(*head), head->len[RECORD_CHUNKS]};
-  size_t left = record.len - sizeof(*head);
+  struct idem_span chunks = {record.data + head_size(head), head->len[RECORD_CHUNKS]};
+  size_t left = record.len - head_size(head);
   if (chunks.len > left || chunks.len % sizeof(struct idem_chunk))
     return -EILSEQ;
   const char *at = chunks.data + chunks.len;
@@ -208,12 +225,12 @@ int record_parse(struct idem_span record, void *spare, size_t spare_size, struct
 ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap)
 {
   const struct record_head *sealed = record_head(record);
-  if (!sealed || !(sealed->flags & RECORD_SEALED) || record.len < sizeof(*sealed) + RECORD_SEAL_SIZE)
+  if (!sealed || !(sealed->flags & RECORD_SEALED) || record.len < head_size(sealed) + RECORD_SEAL_SIZE)
     return -EILSEQ;
   memcpy(heap, record.data, record.len);
-  size_t len = record.len - RECORD_SEAL_SIZE;
-  uint8_t *parts = (uint8_t *)heap + sizeof(*sealed), *nonce = (uint8_t *)heap + len + SEAL_TAG_SIZE;
-  int rc = seal_decrypt(key, nonce, bound_of(heap), parts, len - sizeof(*sealed) + SEAL_TAG_SIZE);
+  size_t len = record.len - RECORD_SEAL_SIZE, before = head_size(sealed);
+  uint8_t *parts = (uint8_t *)heap + before, *nonce = (uint8_t *)heap + len + SEAL_TAG_SIZE;
+  int rc = seal_decrypt(key, nonce, bound_of(heap), parts, len - before + SEAL_TAG_SIZE);
   if (rc < 0)
     return rc;
   struct record_head *head = (void *)heap;

@@ -9,8 +9,8 @@
  *     record_parse(value, spare, sizeof(spare), &answer);       // spans point into value
  *     record_open(value, key, &heap, &answer);                  // of an encrypted one; spans point into heap
  *
- * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 is the same, and its names are others. Functions keep no state and return 0 or
- * -errno; -EILSEQ is a record that is damaged.
+ * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 has a shorter head, and its names are
+ * others. Functions keep no state and return 0 or -errno; -EILSEQ is a record that is damaged.
  */
 #ifndef IDEMSHIM_STORE_RECORD_H
 #define IDEMSHIM_STORE_RECORD_H
@@ -38,8 +38,14 @@ enum record_part {
   RECORD_PARTS
 };
 
-/* Flags of a head. */
-enum { RECORD_EVENT_STREAM = 1, RECORD_DELIVERED = 2, RECORD_SEALED = 4, RECORD_FLAGS = 7 };
+/* Flags of a head. UNSHARED, for a fleet, is never set yet: its machine could not tell the others. */
+enum {
+  RECORD_EVENT_STREAM = 1,
+  RECORD_DELIVERED = 2,
+  RECORD_SEALED = 4,
+  RECORD_UNSHARED = 8,
+  RECORD_FLAGS = 15
+};
 
 /* How a record begins, at any even address. */
 struct record_head {
@@ -54,6 +60,13 @@ struct record_head {
   uint16_t status, flags, key_kind, zero;
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE]; /* its names in two indexes, removed with it */
+  /* A record of 0.1 ends here. What is 0 for now has its room so that those who write it need no other layout: who
+   * stored it in a fleet, and a body that lies in parts beside the record. A record with parts is not read. */
+  uint64_t generation; /* of the claim */
+  uint64_t epoch;
+  uint8_t machine[16];
+  uint32_t parts, part_size;
+  uint8_t parts_digest[IDEM_KEY_SIZE];
 } __attribute__((packed));
 
 /* `answer` with all that is to be kept; `id` is not stored. */
@@ -62,7 +75,8 @@ struct record_draft {
   const uint8_t *raw, *print;
   const uint8_t *base; /* what `raw` leads to; only in an index, */
   bool sampled;        /* as this is */
-  const uint8_t *key;  /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
+  uint64_t generation;
+  const uint8_t *key; /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
 };
 
 /* Bytes; 0 if a part is larger than a record can hold. */
@@ -72,6 +86,8 @@ int record_write(const struct record_draft *draft, void *place);
 
 /* The head of a record, or NULL if it is of another kind, version or length. */
 const struct record_head *record_head(struct idem_span record);
+/* True if 0.1 has written it: its head ends before `generation`. */
+bool record_is_old(const struct record_head *head);
 
 /* Does not compute the checksum. `spare` takes the chunks if they are not aligned. Of a sealed record the
  * head alone is told. After -EILSEQ `answer` holds nothing of use. */
