@@ -135,10 +135,15 @@ torture:
 	  $(E2E) --verbose --timeout 900 --filter 'what_counts/*'
 	$(Q)$(if $(SAN),,scripts/planted $(B))
 
+curl-suite:
+	$(Q)scripts/setup build curl
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT)
+	$(Q)B=$(B) scripts/curl-suite $(CURL)
+
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo check test stress torture style
+.PHONY: demo check test stress torture curl-suite style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
