@@ -9,7 +9,6 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -49,15 +48,22 @@ static void bar(struct guard *guard, const struct request *request, const char *
   request_bypass(request, reason);
 }
 
-/* Nothing but this happens in the copy while the owner lives. */
-static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets, int tell,
-                             int owner, pid_t pid)
+/* Nothing but this happens in the copy while the owner lives. An end of the pair without a word is the owner's death, or
+ * its app has closed what it does not know: then its death alone counts, and what it has read. */
+static enum guard_side watch(const struct guard *guard, const struct transfer_sockets *sockets,
+                             const int watched[2], pid_t pid)
 {
-  struct pollfd wake[] = {{.fd = tell, .events = POLLIN}, {.fd = owner, .events = POLLIN}};
-  while (poll(wake, 2, -1) < 0)
-    ;
-  /* Dismissed, though the owner may be dead by now as well; or the owner has gone on with the connection. */
-  if (poll(wake, 1, 0) != 0 || !is_untouched(guard, sockets))
+  struct pollfd wake[] = {{.fd = watched[0], .events = POLLIN}, {.fd = watched[1], .events = POLLIN}};
+  char word;
+  while (!wake[1].revents) {
+    poll(wake, 2, -1);
+    if (wake[0].revents && recv(watched[0], &word, 1, MSG_DONTWAIT) == 0)
+      wake[0].fd = -1;
+    else if (wake[0].revents)
+      process_copy_leave(0);
+  }
+  /* Dismissed at last, or the owner has gone on with the connection. */
+  if (recv(watched[0], &word, 1, MSG_DONTWAIT) > 0 || !is_untouched(guard, sockets))
     process_copy_leave(0);
   process_copy_name("idemshim-rescue", pid);
   return GUARD_COPY;
@@ -68,19 +74,23 @@ static enum guard_side make(struct guard *guard, struct request *request,
 {
   struct handoff handoff;
   pid_t pid = getpid();
-  int tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), owner = idem_pidfd_open(pid);
-  int keep[2] = {tell, owner};
+  int pair[2] = {-1, -1}, watched[2];
   enum handoff_side side = HANDOFF_FAILED;
   handoff.reason = "not guarded: no descriptor";
-  if (tell > STDERR_FILENO && owner > STDERR_FILENO)
-    side = handoff_make(&handoff, request, sockets, seconds, keep);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    pair[0] = pair[1] = -1;
+  watched[0] = pair[1];
+  watched[1] = idem_pidfd_open(pid);
+  if (pair[0] > STDERR_FILENO && pair[1] > STDERR_FILENO && watched[1] > STDERR_FILENO)
+    side = handoff_make(&handoff, request, sockets, seconds, watched);
   if (side == HANDOFF_COPY)
-    return watch(guard, sockets, tell, owner, pid);
-  if (owner >= 0)
-    close(owner);
-  guard->tell = side == HANDOFF_OWNER ? tell : -1;
-  if (side == HANDOFF_FAILED && tell >= 0)
-    close(tell);
+    return watch(guard, sockets, watched, pid);
+  own_fd_take(&guard->tell, side == HANDOFF_OWNER ? pair[0] : -1);
+  if (side == HANDOFF_FAILED && pair[0] >= 0)
+    close(pair[0]);
+  for (int i = 0; i < 2; i++)
+    if (watched[i] >= 0)
+      close(watched[i]);
   if (side == HANDOFF_FAILED)
     bar(guard, request, handoff.reason);
   return GUARD_OWNER;
@@ -89,7 +99,7 @@ static enum guard_side make(struct guard *guard, struct request *request,
 enum guard_side guard_keep(struct guard *guard, struct request *request,
                            const struct transfer_sockets *sockets, unsigned seconds, uint64_t size_most)
 {
-  if (guard->barred || (guard->tell >= 0 && is_untouched(guard, sockets)))
+  if (guard->barred || (guard->tell.fd >= 0 && is_untouched(guard, sockets)))
     return GUARD_OWNER;
   guard_dismiss(guard);
   if (sockets->count != 1 || !count_connection(sockets->fd[0], &guard->read, &guard->written))
@@ -103,13 +113,9 @@ enum guard_side guard_keep(struct guard *guard, struct request *request,
 
 void guard_dismiss(struct guard *guard)
 {
-  static const uint64_t one = 1;
   int saved = errno;
-  if (guard->tell < 0)
-    return;
-  while (write(guard->tell, &one, sizeof(one)) < 0 && errno == EINTR)
-    ;
-  close(guard->tell);
-  guard->tell = -1;
+  if (own_fd_is_ours(&guard->tell))
+    send(guard->tell.fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  own_fd_close(&guard->tell);
   errno = saved;
 }

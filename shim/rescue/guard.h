@@ -12,15 +12,12 @@
 #include "shim/rescue/handoff.h"
 
 struct guard {
-  int tell;               /* an eventfd: the guard is not needed any more; -1: there is none */
+  struct own_fd tell;     /* a byte to it: the guard is not needed any more; none: there is no guard */
   uint64_t read, written; /* on the connection, when the guard was made */
   bool barred;            /* there can be none, and the reason has been said */
 };
 
-#define GUARD_NONE                                                                                           \
-  {                                                                                                          \
-    .tell = -1                                                                                               \
-  }
+#define GUARD_NONE ((struct guard){.tell = OWN_FD_NONE})
 
 /* What makes the guard a copy that goes on, and where it stands. */
 enum guard_side { GUARD_OWNER, GUARD_COPY };

@@ -148,7 +148,7 @@ static void bury(struct handoff *handoff, const struct transfer_sockets *sockets
     }
   }
   close(dead[0]);
-  handoff->far = dead[1];
+  own_fd_take(&handoff->far, dead[1]);
 }
 
 static enum handoff_side part(struct handoff *handoff, struct request *request,
@@ -201,7 +201,5 @@ enum handoff_side handoff_make(struct handoff *handoff, struct request *request,
 
 void handoff_end(struct handoff *handoff)
 {
-  if (handoff->far >= 0)
-    close(handoff->far);
-  handoff->far = -1;
+  own_fd_close(&handoff->far);
 }

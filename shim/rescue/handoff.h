@@ -17,17 +17,18 @@
 #ifndef IDEMSHIM_SHIM_HANDOFF_H
 #define IDEMSHIM_SHIM_HANDOFF_H
 
+#include "shim/base/own_fd.h"
 #include "shim/live/connection.h"
 #include "shim/request/request.h"
 
 enum handoff_side { HANDOFF_FAILED, HANDOFF_OWNER, HANDOFF_COPY };
 
 struct handoff {
-  int far;            /* what the dead descriptors lead to; open for as long as libcurl has them. -1: none */
+  struct own_fd far;  /* what the dead descriptors lead to; open for as long as libcurl has them */
   const char *reason; /* FAILED */
 };
 
-#define HANDOFF_NONE ((struct handoff){.far = -1})
+#define HANDOFF_NONE ((struct handoff){.far = OWN_FD_NONE})
 
 /* The call must own its claim. The copy is killed after `seconds`, unless it asks for more. Without `also`,
  * claim and connection go to the copy. With it, the copy sleeps for now and keeps these two descriptors more:

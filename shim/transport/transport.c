@@ -181,17 +181,57 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 
 /* The connection. */
 
+/* Makes the pair, and gives our end an abstract name that the kernel picks, for libcurl to dial; it has at
+ * most eight bytes, which a curl_sockaddr holds. */
+static bool make_pair(struct transport *t)
+{
+  struct sockaddr_un any = {.sun_family = AF_UNIX};
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+    return false;
+  own_fd_take(&t->app_end, ends[0]);
+  own_fd_take(&t->our_end, ends[1]);
+  t->address_len = sizeof(t->address);
+  return bind(ends[1], (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
+         getsockname(ends[1], (struct sockaddr *)&t->address, &t->address_len) == 0 &&
+         t->address_len <= sizeof(struct sockaddr);
+}
+
+static void close_pair(struct transport *t)
+{
+  own_fd_close(&t->app_end);
+  own_fd_close(&t->our_end);
+}
+
+/* Before libcurl has its end, the app may have closed what it does not know: nothing has been read then, and all of
+ * it is sent anew. */
+static bool renew_pair(struct transport *t)
+{
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  feeder_lock();
+  close_pair(t);
+  bool made = make_pair(t);
+  t->wire_fed = t->chunk = t->chunk_fed = t->body_fed = 0;
+  t->ended = false;
+  feeder_unlock();
+  pthread_setcancelstate(cancel, NULL);
+  if (made)
+    feeder_feed(t);
+  return made;
+}
+
 /* Gives libcurl the end that is connected already, and the name of its own peer to connect to. There is
  * no second connection. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
   struct transport *t = user;
-  int fd = t->app_end;
   (void)purpose;
   t->info->begun = true;
-  if (fd < 0)
+  if (t->app_end.fd < 0 || ((!own_fd_is_ours(&t->app_end) || !own_fd_is_ours(&t->our_end)) && !renew_pair(t)))
     return CURL_SOCKET_BAD;
-  t->app_end = -1;
+  int fd = t->app_end.fd;
+  t->app_end = OWN_FD_NONE;
   address->family = AF_UNIX;
   address->socktype = SOCK_DGRAM;
   address->protocol = 0;
@@ -205,31 +245,6 @@ static int close_socket(void *user, curl_socket_t fd)
 {
   (void)user;
   return close(fd);
-}
-
-/* Makes the pair, and gives our end an abstract name that the kernel picks, for libcurl to dial; it has at
- * most eight bytes, which a curl_sockaddr holds. */
-static bool make_pair(struct transport *t)
-{
-  struct sockaddr_un any = {.sun_family = AF_UNIX};
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
-    return false;
-  t->app_end = ends[0];
-  t->our_end = ends[1];
-  t->address_len = sizeof(t->address);
-  return bind(t->our_end, (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
-         getsockname(t->our_end, (struct sockaddr *)&t->address, &t->address_len) == 0 &&
-         t->address_len <= sizeof(struct sockaddr);
-}
-
-static void close_pair(struct transport *t)
-{
-  if (t->app_end >= 0)
-    close(t->app_end);
-  if (t->our_end >= 0)
-    close(t->our_end);
-  t->app_end = t->our_end = -1;
 }
 
 /* The URL has the app's host and path, for cookies. Where the host may be known to be https only, it is left
@@ -311,7 +326,8 @@ bool transport_arm(struct transport *t, struct request *request)
   int saved = errno;
   /* A datagram is what libcurl reads at once, so it is no longer than libcurl's buffer. */
   long size = (long)shadow_value(shadow, CURLOPT_BUFFERSIZE);
-  *t = (struct transport){.request = request, .shadow = shadow, .info = replay, .app_end = -1, .our_end = -1};
+  *t = (struct transport){
+      .request = request, .shadow = shadow, .info = replay, .app_end = OWN_FD_NONE, .our_end = OWN_FD_NONE};
   t->piece = size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE
              : size < 1024                           ? 1024
                                                      : (size_t)size;

@@ -23,6 +23,7 @@
 #ifndef IDEMSHIM_SHIM_TRANSPORT_H
 #define IDEMSHIM_SHIM_TRANSPORT_H
 
+#include "shim/base/own_fd.h"
 #include "shim/info/info.h"
 #include "shim/request/request.h"
 
@@ -32,8 +33,8 @@ struct transport {
   struct request *request;
   struct shadow *shadow;
   struct info *info;
-  int app_end, our_end;       /* app_end is -1 once libcurl has it */
-  struct sockaddr_un address; /* of our end */
+  struct own_fd app_end, our_end; /* app_end is none once libcurl has it */
+  struct sockaddr_un address;     /* of our end */
   socklen_t address_len;
   struct buffer url, wire;
   struct curl_slist host;  /* the app's Host: line */

@@ -49,6 +49,62 @@ Test(descriptors, where_there_are_enough_a_call_is_stored_and_replayed)
   run_release(&again);
 }
 
+/* What is compared of its lines: not the answer, which has the mock's serial. */
+static char *outcomes(const struct run *run)
+{
+  char *text = strdup(run->out), *to = text;
+  for (const char *at = text; *at; at++) {
+    if (strncmp(at, " bytes=", 7) == 0)
+      at += strcspn(at, "\n");
+    *to++ = *at;
+  }
+  *to = '\0';
+  return text;
+}
+
+static struct run call_at_each_limit(bool shim, const char *how)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D100");
+  const char *argv[] = {"descriptor_limit", how, url, "3", "40", NULL};
+  mock_reset(&w);
+  struct run run = run_argv(&w, shim, argv);
+  expect_success(&run);
+  return run;
+}
+
+/* From a process that may have no more than the standard ones. */
+static void expect_as_without_us_at_each_limit(const char *how)
+{
+  static const char *const modes[] = {"idempotent", "record", "observe"};
+  struct run plain = call_at_each_limit(false, how);
+  char *without = outcomes(&plain);
+  long requests = mock_count(&w).requests;
+  cr_expect_gt(requests, 30);
+  world_env(&w, "IDEMSHIM_TAPE", "%s", world_path(&w, "tape"));
+  for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+    world_env(&w, "IDEMSHIM_MODE", "%s", modes[i]);
+    struct run run = call_at_each_limit(true, how);
+    char *with = outcomes(&run);
+    cr_expect_str_eq(with, without, "%s", modes[i]);
+    cr_expect_eq(mock_count(&w).requests, requests, "%s: %ld, not %ld", modes[i], mock_count(&w).requests,
+                 requests);
+    free(with);
+    run_release(&run);
+  }
+  free(without);
+  run_release(&plain);
+}
+
+Test(descriptors, however_few_there_may_be_a_call_ends_as_without_us)
+{
+  expect_as_without_us_at_each_limit("easy");
+}
+
+Test(descriptors, however_few_there_may_be_eight_calls_in_a_multi_end_as_without_us)
+{
+  expect_as_without_us_at_each_limit("multi");
+}
+
 /* Ours are among them. What the store had is opened anew, and protection goes on. */
 static void expect_protection_goes_on(const char *how)
 {
@@ -81,4 +137,39 @@ Test(descriptors, that_close_range_closes_are_opened_anew)
 Test(descriptors, whose_numbers_are_the_apps_by_now_are_not_touched)
 {
   expect_protection_goes_on("reuse");
+}
+
+/* The guard of a call, whose descriptor is newer than the call's. */
+Test(descriptors, what_is_opened_during_a_call_is_not_written_to_once_it_is_the_apps)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 guard=on");
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D1500");
+  struct run run = run_shim(&w, "reuses_numbers", "sent", url, "{}", NULL);
+  expect_success(&run);
+  cr_expect(!strstr(run.out, "touched"), "%s", run.out);
+  cr_expect(!strstr(run.out, "taken=0"), "%s", run.out);
+  wait_until(world_orphans(&w) == 0);
+  cr_expect_eq(log_events(&w, "stored"), 1);
+  cr_expect_eq(log_events(&w, "rescued"), 0);
+  run_release(&run);
+}
+
+/* Both a live call, whose claim is taken anew, and a replay, whose socket is made anew. */
+Test(descriptors, of_a_call_in_a_multi_are_made_anew_before_its_first_turn)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "reuses_numbers", "added", url, "{}", NULL);
+  expect_success(&plain);
+  mock_reset(&w);
+  struct run first = run_shim(&w, "reuses_numbers", "added", url, "{}", NULL);
+  struct run again = run_shim(&w, "reuses_numbers", "added", url, "{}", NULL);
+  expect_success(&first);
+  expect_success(&again);
+  cr_expect(!strstr(first.out, "touched") && !strstr(again.out, "touched"), "%s%s", first.out, again.out);
+  cr_expect(!strstr(first.out, "taken=0") && !strstr(again.out, "taken=0"), "%s%s", first.out, again.out);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(log_events(&w, "stored"), 2);
+  run_release(&plain);
+  run_release(&first);
+  run_release(&again);
 }
