@@ -2,7 +2,7 @@
 /*
  * Which login libcurl takes depends on its version, on the login that was set, and on where a redirect leads.
  * So the tenant is all that could be about the host: its entries and the default one. Where versions read a
- * file in different ways (quotes, macros, comments amid an entry, a keyword in a value's place), where libcurl
+ * file in different ways (quotes, comments amid an entry, a keyword in a value's place), where libcurl
  * may spell the host otherwise, and where a redirect is followed, it is the whole file.
  */
 #include "shim/request/netrc.h"
@@ -18,11 +18,11 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { MACHINE, DEFAULT, LOGIN, PASSWORD, ACCOUNT, MACDEF, VALUE };
+enum { MACHINE, DEFAULT, LOGIN, PASSWORD, ACCOUNT, VALUE };
 
 static unsigned kind_of(const char *word, size_t len)
 {
-  static const char keywords[VALUE][9] = {"machine", "default", "login", "password", "account", "macdef"};
+  static const char keywords[VALUE][9] = {"machine", "default", "login", "password", "account"};
   unsigned kind = MACHINE;
   while (kind < VALUE && (strlen(keywords[kind]) != len || strncasecmp(keywords[kind], word, len) != 0))
     kind++;
@@ -60,8 +60,7 @@ static bool select_host(struct buffer *kept, const char *at, const char *host, s
       return true;
     kind = kind_of(at, len);
     comment |= *at == '#';
-    if (kind == VALUE ? *at == '#' && before != VALUE
-                      : kind == MACDEF || comment || (before != VALUE && before != DEFAULT))
+    if (kind == VALUE ? *at == '#' && before != VALUE : comment || (before != VALUE && before != DEFAULT))
       return false;
     if (kind == MACHINE || kind == DEFAULT)
       keep = kind == DEFAULT;

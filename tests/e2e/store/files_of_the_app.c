@@ -107,6 +107,8 @@ Test(files_of_the_app, a_netrc_that_is_about_other_hosts_changes_nothing)
   sent_with_netrc(texts[0]);
   cr_expect_eq(sent_with(far, NULL), 1, "a redirect may lead to one of them");
   cr_expect_eq(sent_with(far, NULL), 0);
+  world_write(&w, "a-netrc", "machine other.example login me password y\n", 42);
+  cr_expect_eq(sent_with(far, NULL), 1, "as another one");
   cr_expect_eq(log_events(&w, "bypass"), 0);
 }
 
@@ -171,6 +173,17 @@ Test(files_of_the_app, the_netrc_of_the_home_is_read)
   cr_expect(log_contains(&w, "\"reason\":\"NETRC\""));
 }
 
+static bool sleeps(pid_t pid)
+{
+  char path[64], state = '?';
+  snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+  FILE *stat = fopen(path, "re");
+  bool asleep = stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1 && state == 'S';
+  if (stat)
+    fclose(stat);
+  return asleep;
+}
+
 /* Whoever writes into the pipe sees that libcurl alone has read it. */
 static void expect_pipe_left_to_libcurl(const char *option, const char *text, const char *reason)
 {
@@ -179,6 +192,7 @@ static void expect_pipe_left_to_libcurl(const char *option, const char *text, co
   for (int i = 0; i < 2; i++) {
     struct run writer = start_plain(&w, "sh", "-c", "printf %s \"$0\" > \"$1\"", text, pipe, NULL);
     const char *const options[] = {option, pipe, NULL};
+    wait_until(sleeps(writer.pid)); /* until somebody opens the pipe */
     cr_expect_eq(sent_with(options, NULL), 1);
     run_wait(&writer);
     cr_expect_eq(writer.status, 0, "%s", writer.err);
