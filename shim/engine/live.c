@@ -285,7 +285,7 @@ static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 CURLcode live_end(struct live *live, CURLcode code)
 {
   if (live->kind == LIVE_OWNED)
-    code = prerequest_code(&live->prerequest, code);
+    code = prerequest_code(&live->prerequest, code, live->error);
   if (rescue_is_copy(&live->rescue))
     end_copy(live, code);
   take_back(live);

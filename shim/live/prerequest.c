@@ -6,6 +6,8 @@
 #include "shim/live/keepalive.h"
 #include "shim/runtime/report.h"
 
+#include <stdio.h>
+
 /* 7.80.0 */
 #define HAS_PREREQ 0x075000
 
@@ -36,6 +38,7 @@ static bool may_go_again(struct prerequest *prerequest)
   bool unprocessed = !prerequest->reused;
   prerequest->refused = !unprocessed && request->rule->indoubt == IDEM_INDOUBT_FAIL;
   if (prerequest->refused) {
+    report_count(IDEM_COUNTER_in_doubt);
     request_event(request, "in_doubt", "its connection was reset; libcurl would send it again, and may not",
                   0, -1);
     return false;
@@ -104,11 +107,12 @@ void prerequest_attach(struct prerequest *prerequest, struct tee *tee)
   override_set(request->shadow, CURLOPT_PREREQDATA, prerequest);
 }
 
-CURLcode prerequest_code(const struct prerequest *prerequest, CURLcode code)
+CURLcode prerequest_code(const struct prerequest *prerequest, CURLcode code, char words[CURL_ERROR_SIZE])
 {
   if (!prerequest->refused || code != CURLE_ABORTED_BY_CALLBACK)
     return code;
-  callback_error(prerequest->tee->shadow, "Recv failure: Connection reset by peer");
+  snprintf(words, CURL_ERROR_SIZE, "Recv failure: Connection reset by peer");
+  callback_error(prerequest->tee->shadow, "%s", words);
   return CURLE_RECV_ERROR;
 }
 

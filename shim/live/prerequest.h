@@ -6,7 +6,7 @@
  *
  *     tee_attach(&tee, request);
  *     prerequest_attach(&prerequest, &tee);
- *     code = prerequest_code(&prerequest, real->easy_perform(handle));
+ *     code = prerequest_code(&prerequest, real->easy_perform(handle), words);
  *     override_restore_all(shadow);
  *     unknown = prerequest_outcome_unknown(request, code);
  *
@@ -41,8 +41,8 @@ bool prerequest_is_supported(const struct shadow *shadow);
 void prerequest_attach(struct prerequest *prerequest, struct tee *tee);
 
 /* What the app is told of a transfer that has ended with `code`: CURLE_RECV_ERROR and its words where we have
- * refused to send it again, as of a libcurl that does not. */
-CURLcode prerequest_code(const struct prerequest *prerequest, CURLcode code);
+ * refused to send it again, as of a libcurl that does not. A tape has the words from `words`. */
+CURLcode prerequest_code(const struct prerequest *prerequest, CURLcode code, char words[CURL_ERROR_SIZE]);
 
 /* True if a byte of the request has been sent; what was said to a proxy before does not count. */
 bool prerequest_is_past(const struct request *request);

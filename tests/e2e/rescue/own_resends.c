@@ -118,6 +118,7 @@ Test(own_resends, at_most_once_holds_after_a_redirect)
     cr_expect_eq(failures(&run, "rc=56 Recv failure: Connection reset by peer"), 1, "%s: %s", ways[i],
                  run.out);
     cr_expect_eq(mock_count(&w).requests, 2);
+    cr_expect_eq(log_events(&w, "in_doubt"), 2 * i + 1);
     struct run again = run_shim(&w, "own_resends", ways[i], url, "1", NULL);
     cr_expect_eq(failures(&again, " rc=0 "), 1, "the problem is an answer: %s", again.out);
     cr_expect_eq(mock_count(&w).requests, 2, "what may have been done is not sent again");
