@@ -16,6 +16,7 @@
 
 void fork_lock_all(void)
 {
+  store_object_lock();
   libcurl_lock();
   pointer_map_lock(&shadow_map);
   form_lock_all();
@@ -30,6 +31,7 @@ void fork_unlock_all(void)
   form_unlock_all();
   pointer_map_unlock(&shadow_map);
   libcurl_unlock();
+  store_object_unlock();
 }
 
 void fork_unlock_in_copy(void)

@@ -80,11 +80,16 @@ static bool store_object_path(char path[PATH_MAX])
 #define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
+/* Held while the loader is at work. A child of a fork in that time would find the object half linked. */
+static pthread_mutex_t object_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void load_store_object(void)
 {
   char path[PATH_MAX];
   dl_find_real();
+  pthread_mutex_lock(&object_lock);
   store_object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
+  pthread_mutex_unlock(&object_lock);
   if (store_object)
     return;
   const char *why = dlerror();
@@ -247,9 +252,20 @@ void store_object_open_early(void)
     store_object_open(&store);
 }
 
+void store_object_lock(void)
+{
+  pthread_mutex_lock(&object_lock);
+}
+
+void store_object_unlock(void)
+{
+  pthread_mutex_unlock(&object_lock);
+}
+
 /* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it. */
 void store_object_after_fork(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
+  pthread_mutex_unlock(&object_lock);
 }

@@ -39,7 +39,9 @@ const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
                                                      struct idem_error *error);
 
-/* For rescue/fork.c, in the child. */
+/* For rescue/fork.c: around a fork, so that the loader is not at work on the store's object; and in the child. */
+void store_object_lock(void);
+void store_object_unlock(void);
 void store_object_after_fork(void);
 
 #endif

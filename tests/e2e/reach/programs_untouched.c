@@ -113,6 +113,15 @@ Test(bystanders, a_child_of_a_thread_beside_libcrypto)
   run_release(&r);
 }
 
+Test(bystanders, a_child_of_a_process_that_opens_the_store)
+{
+  world_env(&w, "TSAN_OPTIONS", "die_after_fork=0");
+  struct run r = run_shim(&w, "forks_while_opening", world_url(&w, "/v1/chat/completions"), "60", NULL);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 60, "%ld", mock_count(&w).requests);
+  run_release(&r);
+}
+
 /* The child's own call is not stored, and is a hit where the process's has been. */
 static void expect_child(const char *how, long plain_requests, long first_requests)
 {
