@@ -272,7 +272,7 @@ static void progress_old(void)
 }
 static void protocols(void)
 {
-  SET(PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_FTP);
+  SET(PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_FTP));
 }
 static void protocols_text(void)
 {

@@ -268,13 +268,13 @@ static void protocols_all(CURL *handle, struct reader *reader)
 {
   (void)reader;
   curl_easy_setopt(handle, CURLOPT_POSTFIELDS, "{}");
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_ALL);
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)CURLPROTO_ALL);
 }
 
 static void protocols_without_http(CURL *handle, struct reader *reader)
 {
   protocols_all(handle, reader);
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_HTTPS | CURLPROTO_FTP);
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTPS | CURLPROTO_FTP));
 }
 
 static void protocols_listed(CURL *handle, struct reader *reader)
