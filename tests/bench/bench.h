@@ -30,7 +30,8 @@ struct limit;
 struct limit *limit_open(const char *dir, size_t answer_size, unsigned answers);
 void limit_run(void *limit, unsigned count);
 
-/* The request with number `n`: JSON, REQUEST_SIZE bytes long. */
+/* The request with number `n`: JSON, REQUEST_SIZE bytes long. With another temperature than 0 it is sampled. */
+extern char request_temperature;
 void make_request(char out[REQUEST_SIZE + 1], unsigned n);
 
 #endif

@@ -5,6 +5,9 @@
  * bench transport ORIGIN NGINX_ORIGIN: under the preload with IDEMSHIM_DELIVERY=transport: the same through
  * libcurl, in the easy interface and in a multi.
  *
+ * bench sampled ORIGIN: under the preload with repeats=auto: one sampled call, again and again. The first run fills the
+ * store, and the second meets the answers of the same numbers.
+ *
  * bench other: with or without the preload: what calls cost that are not ours.
  *
  * bench idle COUNT: with or without it: a turn of a multi in which so many calls of ours wait for their answers.
@@ -189,6 +192,15 @@ static int bench_transport(const char *origin, const char *nginx)
   return 0;
 }
 
+static int bench_sampled(const char *origin)
+{
+  request_temperature = '1';
+  struct subject row = {"sampled 2 KB", perform_calls, calls_open(origin, 2048, 1), 100, 0};
+  measure(&row, 1, 31);
+  print(&row, 1);
+  return 0;
+}
+
 static void set_option(void *handle, unsigned count)
 {
   for (unsigned i = 0; i < count; i++)
@@ -344,15 +356,17 @@ int main(int argc, char **argv)
     return bench_upstream(argv[2], argv[3], argv[4]);
   if (strcmp(what, "transport") == 0 && argc == 4)
     return bench_transport(argv[2], argv[3]);
+  if (strcmp(what, "sampled") == 0 && argc == 3)
+    return bench_sampled(argv[2]);
   if (strcmp(what, "other") == 0)
     return bench_other();
   if (strcmp(what, "idle") == 0 && argc == 3)
     return bench_idle(argv[2]);
   if (strcmp(what, "exec") == 0 && argc == 3)
     return bench_exec(argv[2]);
-  fprintf(stderr,
-          "bench: hits ORIGIN NGINX_ORIGIN DIR | transport ORIGIN NGINX_ORIGIN | other | idle COUNT | "
-          "upstream ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
-          "scripts/bench runs them\n");
+  fprintf(stderr, "bench: hits ORIGIN NGINX_ORIGIN DIR | transport ORIGIN NGINX_ORIGIN | sampled ORIGIN | "
+                  "other | idle COUNT | "
+                  "upstream ORIGIN LATENCY_MS COUNT | exec PRELOAD; "
+                  "scripts/bench runs them\n");
   return 2;
 }

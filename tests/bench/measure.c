@@ -43,10 +43,14 @@ void measure(struct subject *subjects, size_t count, unsigned rounds)
   free(times);
 }
 
+char request_temperature = '0';
+
 void make_request(char out[REQUEST_SIZE + 1], unsigned n)
 {
   int len = snprintf(out, REQUEST_SIZE + 1,
-                     "{\"model\":\"bench\",\"messages\":[{\"role\":\"user\",\"content\":\"%u ", n);
+                     "{\"model\":\"bench\",\"temperature\":%c,"
+                     "\"messages\":[{\"role\":\"user\",\"content\":\"%u ",
+                     request_temperature, n);
   memset(out + len, 'x', REQUEST_SIZE - (size_t)len - 4);
   memcpy(out + REQUEST_SIZE - 4, "\"}]}", 5);
 }
