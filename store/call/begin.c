@@ -13,6 +13,7 @@
 #include "store/base/clock.h"
 #include "store/call/call.h"
 #include "store/call/drift.h"
+#include "store/judge/decode.h"
 #include "store/key/key.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* NOT_YET is no verdict: nothing that may be served was found, go on deciding. */
 enum { FRESH_MOST = 4096, NOT_YET = 1000 };
@@ -192,6 +194,17 @@ static int settle_beside(struct entry *entry, struct claim_begin *begin)
   return begin->mismatched ? note_mismatch(entry, verdict) : verdict;
 }
 
+/* An answer that the app decodes itself may have to be judged in a copy of the process. */
+static bool may_be_decoded_in_a_copy(const struct idem_request *request)
+{
+  static const char name[] = "accept-encoding:";
+  bool asks = false;
+  for (size_t i = 0; i < request->header_count && !asks; i++)
+    asks = request->headers[i].len >= sizeof(name) &&
+           strncasecmp(request->headers[i].data, name, sizeof(name) - 1) == 0;
+  return asks && (request->rule->rescue_ms || request->rule->guard);
+}
+
 /* The claim is held. What was sent before us is judged, and that we send is written down: now, or by
  * idem_store_sent(). */
 static int settle_owned(struct entry *entry)
@@ -229,6 +242,8 @@ static int settle_owned(struct entry *entry)
     rc = idem_store_sent(entry->store, call, entry->error);
   if (begin.verdict == IDEM_OWNED && rc == 0)
     call_show_owner(entry->store, call);
+  if (may_be_decoded_in_a_copy(entry->request))
+    decode_open();
   if (call->new_sample && begin.verdict == IDEM_OWNED)
     call_count(entry->store, call, COUNTED_NEW_SAMPLE, IDEM_COUNTER_new_sample);
   return rc < 0 ? rc : (int)begin.verdict;

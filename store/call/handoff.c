@@ -9,6 +9,7 @@
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/call/call.h"
+#include "store/judge/decode.h"
 #include "store/records/claim_record.h"
 
 #include <errno.h>
@@ -75,6 +76,7 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
     /* Its number is the owner's to settle. */
     call->priv.repeat = NULL;
     call->priv.life = process_generation();
+    decode_open_no_more();
   } else {
     process_unlock_all();
     claim_lock_release(call->priv.place_fd, NULL);

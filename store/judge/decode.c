@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -193,35 +194,39 @@ static const struct decoder_kind kinds[] = {
 /* Without any one of its functions a library is none. They stay open: closing what somebody else may have
  * opened, too, saves nothing. */
 static bool usable[3];
+static _Atomic bool opened, forbidden;
 
-static void open_library(size_t kind)
+static void open_libraries(void)
 {
-  void *library = dlopen(kinds[kind].library, RTLD_NOW | RTLD_LOCAL);
-  usable[kind] = library;
-  for (size_t i = 0; library && i < 4 && kinds[kind].symbols[i]; i++) {
-    functions[kind][i] = dlsym(library, kinds[kind].symbols[i]);
-    usable[kind] &= functions[kind][i] != NULL;
+  for (size_t kind = 0; kind < 3; kind++) {
+    void *library = dlopen(kinds[kind].library, RTLD_NOW | RTLD_LOCAL);
+    usable[kind] = library;
+    for (size_t i = 0; library && i < 4 && kinds[kind].symbols[i]; i++) {
+      functions[kind][i] = dlsym(library, kinds[kind].symbols[i]);
+      usable[kind] &= functions[kind][i] != NULL;
+    }
   }
+  atomic_store(&opened, true);
 }
 
-static void open_zlib(void)
+void decode_open(void)
 {
-  open_library(0);
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (!atomic_load_explicit(&opened, memory_order_acquire) && !atomic_load(&forbidden))
+    pthread_once(&once, open_libraries);
 }
-static void open_brotli(void)
+
+void decode_open_no_more(void)
 {
-  open_library(1);
-}
-static void open_zstd(void)
-{
-  open_library(2);
+  atomic_store(&forbidden, true);
 }
 
 bool decode_begin(struct decoder *decoder, struct idem_span coding)
 {
-  static pthread_once_t once[] = {PTHREAD_ONCE_INIT, PTHREAD_ONCE_INIT, PTHREAD_ONCE_INIT};
-  static void (*const openers[])(void) = {open_zlib, open_brotli, open_zstd};
   *decoder = (struct decoder){.kind = NULL};
+  decode_open();
+  if (!atomic_load(&opened))
+    return false;
   if (coding.len == 7 && strncasecmp(coding.data, "deflate", 7) == 0)
     coding = (struct idem_span){"gzip", 4}; /* zlib tells the two apart */
   for (size_t i = 0; i < 3; i++)
@@ -229,7 +234,6 @@ bool decode_begin(struct decoder *decoder, struct idem_span coding)
       const char *name = kinds[i].names[j];
       if (strlen(name) != coding.len || strncasecmp(name, coding.data, coding.len) != 0)
         continue;
-      pthread_once(&once[i], openers[i]);
       if (!usable[i] || !kinds[i].begin(decoder))
         return false;
       decoder->kind = &kinds[i];

@@ -10,8 +10,10 @@
  *       decode_release(&decoder);
  *     }
  *
- * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them: nearly
- * always libcurl has them in the process already. A decoder belongs to one thread.
+ * zlib, brotli and zstd are opened where they are installed, at the first answer that needs them, or at the
+ * first call that may get one and be carried on by a copy of the process: nearly always libcurl has them in
+ * the process already. A copy opens none, for another thread may have had the loader's lock when it was made. A
+ * decoder belongs to one thread.
  */
 #ifndef IDEMSHIM_STORE_JUDGE_DECODE_H
 #define IDEMSHIM_STORE_JUDGE_DECODE_H
@@ -26,6 +28,10 @@ struct decoder {
   bool ended;  /* the coding's own end was there */
   bool failed; /* it is not what its header says, or there was no memory */
 };
+
+/* Opens them now; and in a copy, never from now on. */
+void decode_open(void);
+void decode_open_no_more(void);
 
 /* False: a coding that we do not know, or whose library is not there. */
 bool decode_begin(struct decoder *decoder, struct idem_span coding);

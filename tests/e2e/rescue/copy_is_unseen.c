@@ -202,6 +202,18 @@ Test(rescue_life, no_event_goes_to_a_file_at_whose_end_it_would_be_written_over)
   cr_expect(!file_contains(err, "\"event\":\"rescued\""));
 }
 
+/* What it would have to load to look into the answer, another thread of the program may have kept it from. */
+Test(rescue_life, a_copy_loads_nothing)
+{
+  const char *library = world_text(&w, "%s/tests/slow_library.so", w.build);
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D600,encoding%3Dgzip");
+  struct run run = run_shim(&w, "loads_slowly", library, url, "{}", "200", NULL);
+  cr_expect(strstr(run.out, "loads_slowly rc=28"), "%s", run.out);
+  wait_until(log_events(&w, "rescued") == 1);
+  wait_until(world_orphans(&w) == 0);
+  run_release(&run);
+}
+
 /* It ends long before the time that a rescue may take, and whoever asks again does not wait for that. */
 Test(rescue_life, a_copy_that_hangs_is_ended)
 {
