@@ -52,6 +52,7 @@ struct idem_store_options {
   const char *dir;      /* absolute; made with mode 0700 if it does not exist */
   uint64_t size;        /* bytes that answers may take; the oldest make room */
   bool sync;            /* commits are durable before they return */
+  unsigned patience_ms; /* how long a write waits for one that does not go on; 0: 100 ms, as an app's */
   bool must_exist;      /* the command reads; it does not make stores */
   const char *key_file; /* 32 bytes, or 64 hexadecimal digits: answers are encrypted with AES-256-GCM. NULL:
                            they are not */

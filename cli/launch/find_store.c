@@ -42,6 +42,7 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,
                                        .sync = config->sync,
+                                       .patience_ms = 10000,
                                        .must_exist = true,
                                        .key_file = config->key_file};
   return idem_store_open(out, &options, error);

@@ -25,7 +25,8 @@
  *     rc = writer_run(engine, body, arg, error);                              // commits
  *
  * Functions return 0 or -errno: -EILSEQ for a file that is damaged, -ENOSPC for a map or a disk that is full,
- * -EBADF when the app has closed one of LMDB's descriptors, -EBUSY when there are too many readers. Those that are
+ * -EBADF when the app has closed one of LMDB's descriptors, -EBUSY when there are too many readers, -ETIMEDOUT when
+ * somebody else's write does not go on (gate.h). Those that are
  * given an `error` say it in words.
  */
 #ifndef IDEMSHIM_STORE_ENGINE_H
@@ -38,8 +39,9 @@ struct engine;
 
 struct engine_options {
   const char *dir;
-  uint64_t size; /* that all trees may take */
-  bool sync;     /* a commit is on the disk before it returns */
+  uint64_t size;        /* that all trees may take */
+  bool sync;            /* a commit is on the disk before it returns */
+  unsigned patience_ms; /* how long a write waits for another one that does not go on; 0: as an app does */
 };
 
 int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error);

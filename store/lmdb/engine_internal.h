@@ -11,6 +11,7 @@
 #define IDEMSHIM_STORE_ENGINE_INTERNAL_H
 
 #include "store/lmdb/engine.h"
+#include "store/lmdb/gate.h"
 
 #include <lmdb.h>
 #include <pthread.h>
@@ -26,9 +27,11 @@ struct engine {
   _Atomic uint32_t life; /* process_generation() of whoever opened it; 0: abandoned */
   int kept
       [ENGINE_FILES]; /* LMDB's descriptors: places in the table of base/fd.h, 0 for one that was not found */
-  bool write_checked; /* the file's length and free list were sound at our first write; under LMDB's lock */
-  _Atomic bool broken; /* an assertion has failed while writing; see writer_run() */
-  pthread_key_t slot;  /* each thread's reader */
+  struct gate gate;
+  bool filled_up;             /* the file's length was sound at our first write; under the gate */
+  _Atomic bool write_checked; /* and its free list, in what a reader saw before it */
+  _Atomic bool broken;        /* an assertion has failed while writing; see writer_run() */
+  pthread_key_t slot;         /* each thread's reader */
   bool has_slot;
   struct reader *readers; /* all of them; under process_lock_lists */
 };

@@ -240,6 +240,7 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
   if (!engine)
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   engine->life = process_generation();
+  gate_open(&engine->gate, options->patience_ms);
   struct fd_parked parked = fd_park();
   int rc = engine_start(engine, options, error);
   fd_unpark(&parked);

@@ -2,13 +2,14 @@
 /*
  * Write transactions. LMDB follows what the last commit has left, on trust, so it must be sound before
  * anything is changed: what every write goes through is checked when the transaction begins, and the path to a
- * key before it is put or deleted. At the first write of a process all of the free list is, and the trees as
- * far as TREE_PAGES_MOST goes.
+ * key before it is put or deleted. Before the first write of a process all of the free list is, and the trees as
+ * far as TREE_PAGES_MOST goes; on a snapshot, so that nobody waits for that.
  */
 #include "config/kernel.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,7 +44,8 @@ static int fill_up(struct engine *engine)
 static int check_before(struct writer *writer)
 {
   struct engine *engine = writer->engine;
-  int rc = engine->write_checked ? 0 : fill_up(engine);
+  int rc = engine->filled_up ? 0 : fill_up(engine);
+  engine->filled_up = rc == 0;
   if (rc == 0)
     rc = pages_copy_roots(&engine->pages, mdb_txn_id(writer->txn) - 1, &writer->before);
   if (rc == 0)
@@ -90,16 +92,54 @@ static int run_guarded(void *arg)
   return rc;
 }
 
-/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. */
+/* What a snapshot has is not written over while it is pinned. -EILSEQ; everything else is found under the lock. */
+static int check_snapshot(struct engine *engine)
+{
+  struct reader *reader;
+  if (engine->write_checked || !engine->has_slot || reader_begin(engine, &reader, NULL) < 0)
+    return 0;
+  int rc = pages_check_free(&reader->snapshot);
+  reader_end(reader);
+  engine->write_checked = rc == 0;
+  return rc == -EILSEQ ? rc : 0;
+}
+
+/* Ctrl-Z takes effect between two transactions of a command. An app's own signals are left alone. */
+static void hold_stops(sigset_t *before)
+{
+  sigset_t stops;
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGTSTP);
+  sigaddset(&stops, SIGTTIN);
+  sigaddset(&stops, SIGTTOU);
+  sigprocmask(SIG_BLOCK, &stops, before);
+}
+
+/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. After an assertion LMDB's lock is ours
+ * until this process ends, and the gate stays shut, so that nobody waits for it. */
 int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error)
 {
   struct run run = {.writer.engine = engine, .body = body, .arg = arg, .asserted = true};
-  int rc = engine->broken ? -EILSEQ : engine_guard(run_guarded, &run);
+  bool is_command = engine->gate.patience_ms > GATE_PATIENCE_MS;
+  sigset_t before;
+  int rc = engine->broken ? -EILSEQ : check_snapshot(engine);
+  if (rc < 0)
+    return engine_fail(error, rc, "cannot write to the store");
+  rc = gate_enter(&engine->gate, engine, error);
+  if (rc < 0)
+    return rc;
+  if (is_command)
+    hold_stops(&before);
+  rc = engine_guard(run_guarded, &run);
   /* After an assertion the transaction lists cursors of frames that are gone: to end it would free them. */
   if (run.writer.txn && run.asserted)
     engine->broken = true;
   else if (run.writer.txn)
     mdb_txn_abort(run.writer.txn);
+  if (!(run.writer.txn && run.asserted))
+    gate_leave(&engine->gate, engine);
+  if (is_command)
+    sigprocmask(SIG_SETMASK, &before, NULL);
   return rc < 0 ? engine_fail(error, rc, "cannot write to the store") : rc;
 }
 

@@ -28,7 +28,7 @@ static struct idem_store *stores; /* under process_lock_stores */
  * readers. */
 static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
-  struct engine_options options = {.dir = store->dir, .size = store->size, .sync = store->sync};
+  struct engine_options options = {.dir = store->dir, .size = store->size, .sync = store->sync, .patience_ms = store->patience_ms};
   struct engine *engine;
   int rc = engine_open(&engine, &options, error);
   if (rc == 0) {
@@ -166,6 +166,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->device = stat->st_dev;
   store->size = options->size;
   store->sync = options->sync;
+  store->patience_ms = options->patience_ms;
   store->dir = strdup(options->dir);
   if (!store->dir || asprintf(&store->claims_path, "%s/claims", options->dir) < 0)
     store->claims_path = NULL;

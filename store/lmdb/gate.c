@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/lmdb/gate.h"
+
+#include "config/old_glibc.h"
+#include "store/base/clock.h"
+#include "store/lmdb/engine_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CLOSED_US = 1000000, NAP_LEAST_US = 50, NAP_MOST_US = 2000 };
+
+void gate_open(struct gate *gate, unsigned patience_ms)
+{
+  pthread_mutex_init(&gate->mutex, NULL);
+  gate->patience_ms = patience_ms ? patience_ms : GATE_PATIENCE_MS;
+}
+
+/* LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. */
+static int lock_file(const struct engine *engine, int command, struct flock *lock)
+{
+  *lock = (struct flock){.l_type = command == F_UNLCK ? F_UNLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  return fcntl(engine->pages.fd, command == F_GETLK ? F_GETLK : F_SETLK, lock);
+}
+
+static bool try_to_enter(struct gate *gate, const struct engine *engine)
+{
+  struct flock lock;
+  if (pthread_mutex_trylock(&gate->mutex))
+    return false;
+  if (lock_file(engine, F_WRLCK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
+    return true;
+  pthread_mutex_unlock(&gate->mutex);
+  return false;
+}
+
+static int refuse(const struct engine *engine, unsigned waited_ms, struct idem_error *error)
+{
+  struct flock lock;
+  int holder =
+      lock_file(engine, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? (int)lock.l_pid : (int)getpid();
+  return idem_error_set(
+      error, -ETIMEDOUT,
+      "cannot write to the store: process %d is writing and has not gone on for %u ms; is it stopped, or "
+      "its disk slow?",
+      holder, waited_ms);
+}
+
+static size_t commits(const struct engine *engine)
+{
+  MDB_envinfo info;
+  mdb_env_info(engine->env, &info);
+  return info.me_last_txnid;
+}
+
+int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error *error)
+{
+  if (try_to_enter(gate, engine))
+    return 0;
+  int64_t start = clock_steady_us(), last = start;
+  bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed);
+  int64_t patience = closed ? 0 : gate->patience_ms * INT64_C(1000);
+  size_t seen = commits(engine);
+  for (long nap = NAP_LEAST_US; !try_to_enter(gate, engine); nap = nap < NAP_MOST_US ? nap * 2 : nap) {
+    int64_t now = clock_steady_us();
+    size_t committed = commits(engine);
+    if (committed != seen)
+      last = now;
+    seen = committed;
+    if (now - last >= patience || (now - start >= GATE_MOST_MS * INT64_C(1000) && now - start >= patience)) {
+      if (!closed)
+        atomic_store_explicit(&gate->closed_until_us, now + CLOSED_US, memory_order_relaxed);
+      return refuse(engine, (unsigned)((now - last) / 1000), error);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = nap * 1000}, NULL);
+  }
+  return 0;
+}
+
+void gate_leave(struct gate *gate, const struct engine *engine)
+{
+  struct flock lock;
+  lock_file(engine, F_UNLCK, &lock);
+  pthread_mutex_unlock(&gate->mutex);
+}

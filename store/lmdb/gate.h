@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate: what stands before LMDB's write lock, so that nobody waits for it without end. LMDB's is a mutex that a process
+ * which is stopped, or whose disk does not answer, holds for as long as it likes; whoever asks for it has to wait.
+ *
+ *     int rc = gate_enter(gate, engine, error);           0, or -ETIMEDOUT with the message
+ *     ... one transaction ...
+ *     gate_leave(gate, engine);
+ *
+ * It is a record lock on the data file, of which the kernel knows who holds it and which ends with its process, behind a
+ * mutex for the threads of this one. Waiting goes on for as long as commits do, up to GATE_MOST_MS, and not more than the
+ * gate's patience without any: the patience of an app is GATE_PATIENCE_MS, that of a command is its own. After it was in
+ * vain the gate is only tried for a second, so that a call with three writes does not wait three times. Whoever is let in
+ * may take LMDB's lock at once, since everybody who writes comes this way.
+ *
+ * Any thread; nothing is held by it in a child, which has an engine, and so a gate, of its own.
+ */
+#ifndef IDEMSHIM_STORE_GATE_H
+#define IDEMSHIM_STORE_GATE_H
+
+#include "config/config.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+enum { GATE_PATIENCE_MS = 100, GATE_MOST_MS = 5000 };
+
+struct engine;
+
+struct gate {
+  pthread_mutex_t mutex;
+  unsigned patience_ms;
+  _Atomic int64_t closed_until_us; /* by the monotonic clock */
+};
+
+void gate_open(struct gate *gate, unsigned patience_ms);
+int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error *error);
+void gate_leave(struct gate *gate, const struct engine *engine);
+
+#endif

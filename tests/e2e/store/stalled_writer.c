@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Somebody writes to the store and does not go on: stopped, or its disk does not answer. Nobody waits for it. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char target[] = "/v1/chat/completions", first[] = "{\"a\":1}", second[] = "{\"a\":2}";
+static struct run stalled;
+
+/* Who is writing; 0: nobody. */
+static pid_t writer(void)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  char path[300];
+  snprintf(path, sizeof path, "%s/data.mdb", w.store);
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  bool held = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  close(fd);
+  return held ? lock.l_pid : 0;
+}
+
+static struct run call(const char *body)
+{
+  return run_shim(&w, "curl", "-sS", "-d", body, world_url(&w, target), NULL);
+}
+
+/* A command that hangs in the flush of its commit, as on a disk that does not answer. */
+static void set_up(void)
+{
+  open_world();
+  if (run_plain(&w, "strace", "-o", "/dev/null", "-e", "inject=getpid:delay_enter=1", "true", NULL).status !=
+      0)
+    cr_skip_test("strace cannot delay system calls here");
+  struct run fill = call(first);
+  expect_success(&fill);
+  run_release(&fill);
+  world_unset(&w, "IDEMSHIM_SYNC");
+  stalled = start_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:delay_enter=600000000",
+                        "idemshim", "rm", "--all", "--yes", NULL);
+  wait_until(writer() != 0);
+  world_env(&w, "IDEMSHIM_SYNC", "off");
+  world_unset(&w, "IDEMSHIM_LOG");
+}
+
+static void end_writer(void)
+{
+  pid_t pid = writer();
+  kill(stalled.pid, SIGKILL); /* who delays it; then it can end */
+  if (pid > 0)
+    kill(pid, SIGKILL);
+  wait_until(writer() == 0);
+}
+
+static void tear_down(void)
+{
+  end_writer();
+  run_release(&stalled);
+  close_world();
+}
+
+TestSuite(stalled_writer, .init = set_up, .fini = tear_down);
+
+static void expect_live(void)
+{
+  pid_t holder = writer();
+  struct run r = call(second);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "chat.completion"), "%s", r.out);
+  cr_expect_eq(writer(), holder, "the writer was not waited for");
+  cr_expect(strstr(r.err, world_text(&w, "process %d is writing and has not gone on", (int)holder)), "%s",
+            r.err);
+  run_release(&r);
+}
+
+Test(stalled_writer, is_not_waited_for_and_named)
+{
+  expect_live();
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+Test(stalled_writer, that_is_stopped_is_not_waited_for)
+{
+  kill(writer(), SIGSTOP);
+  expect_live();
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+Test(stalled_writer, keeps_no_answer_from_being_replayed)
+{
+  struct run r = call(first);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&r);
+}
+
+Test(stalled_writer, has_at_most_once_calls_refused)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  struct run r = call(second);
+  cr_expect_neq(r.status, 0);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&r);
+}
+
+Test(stalled_writer, that_is_gone_is_forgotten)
+{
+  expect_live();
+  end_writer();
+  struct run stored = call(second), replayed = call(second);
+  expect_success(&stored);
+  expect_success(&replayed);
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect_str_eq(stored.out, replayed.out);
+  run_release(&stored);
+  run_release(&replayed);
+}
