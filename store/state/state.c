@@ -28,7 +28,8 @@ static struct idem_store *stores; /* under process_lock_stores */
  * readers. */
 static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
-  struct engine_options options = {.dir = store->dir, .size = store->size, .sync = store->sync, .patience_ms = store->patience_ms};
+  struct engine_options options = {
+      .dir = store->dir, .size = store->size, .sync = store->sync, .patience_ms = store->patience_ms};
   struct engine *engine;
   int rc = engine_open(&engine, &options, error);
   if (rc == 0) {
