@@ -78,10 +78,16 @@ static bool is_content_type(struct idem_span name)
   return name.len == 12 && strncasecmp(name.data, "content-type", 12) == 0;
 }
 
-static void find_boundary(void *boundary, struct idem_span name, struct idem_span value)
+/* Whether the header counts or not: the body has the boundary. */
+static struct idem_span find_boundary(const struct idem_request *request)
 {
-  if (is_content_type(name))
-    *(struct idem_span *)boundary = boundary_in(value);
+  struct idem_span boundary = {"", 0};
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct header header = key_header(request, request->headers[i], false);
+    if (is_content_type(header.name))
+      boundary = boundary_in(header.value);
+  }
+  return boundary;
 }
 
 /* The next place where a line begins with the boundary, or the end. */
@@ -162,8 +168,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
   const struct json_canon_options options = {&request->rule->keying.ignore, replace, arg};
   uint8_t body[IDEM_KEY_SIZE];
   struct hash hash, beside;
-  struct counting counting = {.hash = &hash, .boundary = {"", 0}};
-  key_headers(request, HEADER_VARY, named, find_boundary, &counting.boundary);
+  struct counting counting = {.hash = &hash, .boundary = find_boundary(request)};
   char kind = body_digest(request, counting.boundary, &options, body);
   if (kind != 'F')
     counting.boundary.len = 0;

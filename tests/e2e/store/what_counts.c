@@ -42,3 +42,37 @@ Test(what_counts, a_fault_in_any_row_is_found, .timeout = 300)
   cr_expect_gt(rows, 40);
   run_release(&list);
 }
+
+/* The rows that another rule turns round, and no others. */
+static void expect_turned(const char *rule, const char *const *names)
+{
+  char place[64];
+  size_t count = 0;
+  world_env(&w, "IDEMSHIM_RULES", "host=*.example method=POST,PUT ignore=/at %s", rule);
+  struct run r = run_shim(&w, "what_counts", "1", "100", w.log, NULL);
+  for (; names[count]; count++) {
+    snprintf(place, sizeof(place), ", %s: is ", names[count]);
+    cr_expect(strstr(r.out, place), "%s, %s: %s", rule, names[count], r.out);
+  }
+  snprintf(place, sizeof(place), " %zu wrong\n", count);
+  cr_expect(strstr(r.out, place), "%s: %s", rule, r.out);
+  run_release(&r);
+}
+
+Test(what_counts, a_rule_leaves_out_what_it_says)
+{
+  static const char *const verify[] = {"ca",      "ca_dir",     "issuer",       "crl",
+                                       "ca_blob", "revocation", "ctx_function", NULL};
+  static const char *const none[] = {"ca",         "ca_dir",         "issuer",   "crl",      "ca_blob",
+                                     "revocation", "ctx_function",   "any_peer", "any_name", "pins",
+                                     "status",     "proxy_any_peer", NULL};
+  static const char *const nobody[] = {
+      "query_credential", "token_header",  "word_header", "signer",      "presigner",
+      "userpwd",          "url_user",      "cookie",      "netrc_login", "bearer",
+      "certificate",      "cookie_engine", NULL};
+  static const char *const headers[] = {"header_any", "header_value", "header_lines", NULL};
+  expect_turned("trust=verify", verify);
+  expect_turned("trust=none", none);
+  expect_turned("tenant=none", nobody);
+  expect_turned("vary=Accept", headers);
+}
