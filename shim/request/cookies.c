@@ -90,51 +90,103 @@ static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
 }
 
 /* True for a cookie that is over, or that a server has deleted. It stays in the jar until the next loading of cookie
- * files, and keeps them from bringing it back; but an addition to the jar removes it, too [cookie.c, remove_expired]. */
+ * files, and keeps them from bringing it back; but an addition to the jar removes it, too, and since 8.16 whoever asks
+ * for the jar [cookie.c, remove_expired]. */
 static bool is_ended(char *const parts[PART_COUNT])
 {
   int64_t expires = strtoll(parts[EXPIRES], NULL, 10);
   return expires && expires <= time(NULL);
 }
 
-/* Gives libcurl the cookie of a line of its jar once more, Secure or as it is, if it is the one of this name and
- * host. */
-static bool put_again(const struct shadow *shadow, struct idem_span host, const char *line,
-                      struct idem_span name, bool secure, bool ended)
+/* True if the jar has a cookie of this one's name, path and domain, whatever its value. */
+static bool has_cookie(const struct curl_slist *jar, char *const parts[PART_COUNT])
+{
+  static const uint8_t identity[] = {DOMAIN, PATH, NAME};
+  for (bool same = false; jar; jar = jar->next) {
+    char *copy = strdup(jar->data), *others[PART_COUNT];
+    same = copy && cut(copy, others) && !is_ended(others);
+    for (size_t i = 0; same && i < sizeof(identity); i++)
+      same = strcmp(others[identity[i]], parts[identity[i]]) == 0;
+    free(copy);
+    if (same)
+      return true;
+  }
+  return false;
+}
+
+static bool is_named(char *const parts[PART_COUNT], struct idem_span name)
+{
+  return strlen(parts[NAME]) == name.len && memcmp(parts[NAME], name.data, name.len) == 0;
+}
+
+/* Deletes the cookie of this line once more: libcurl then has it as one that a server has ended. */
+static void end_cookie(const struct shadow *shadow, const struct curl_slist *jar, const char *line,
+                       const struct idem_span *name)
 {
   char *copy = strdup(line), *parts[PART_COUNT], *text;
-  bool again = copy && cut(copy, parts) && strlen(parts[NAME]) == name.len &&
-               memcmp(parts[NAME], name.data, name.len) == 0 && strcmp(parts[SECURE], "FALSE") == 0 &&
-               is_of_host(host, parts) && is_ended(parts) == ended;
-  if (again) {
+  if (copy && cut(copy, parts) && (!name || is_named(parts, *name)) && !has_cookie(jar, parts) &&
+      asprintf(&text, "%s\t%s\t%s\t%s\t1\t%s\t%s", parts[DOMAIN], parts[TAILMATCH], parts[PATH],
+               parts[SECURE], parts[NAME], parts[VALUE] ? parts[VALUE] : "") >= 0) {
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
+    free(text);
+  }
+  free(copy);
+}
+
+/* Deletes once more what a loading of the files brings back beside the cookies of `jar`, and has this name if one is
+ * given. That can be done for one cookie, and libcurl has no more unless several have come to their time: what is
+ * deleted last removes the others. */
+static void end_again(const struct shadow *shadow, const struct curl_slist *jar, const struct idem_span *name)
+{
+  struct curl_slist *again = NULL;
+  shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &again);
+  for (const struct curl_slist *line = again; line; line = line->next)
+    end_cookie(shadow, jar, line->data, name);
+  shadow->lib->slist_free_all(again);
+}
+
+/* Gives libcurl the cookie of a line of its jar once more, with TRUE in the place of its FALSE, if it is the
+ * one of this name and host. */
+static void secure(const struct shadow *shadow, struct idem_span host, const char *line,
+                   struct idem_span name)
+{
+  char *copy = strdup(line), *parts[PART_COUNT], *text;
+  if (copy && cut(copy, parts) && is_named(parts, name) && strcmp(parts[SECURE], "FALSE") == 0 &&
+      is_of_host(host, parts) && !is_ended(parts)) {
     int before = (int)(parts[SECURE] - copy);
-    if (asprintf(&text, "%.*s%s%s", before, line, secure ? "TRUE" : "FALSE", line + before + 5) >= 0) {
+    if (asprintf(&text, "%.*sTRUE%s", before, line, line + before + 5) >= 0) {
       shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
       free(text);
     }
   }
   free(copy);
-  return again;
 }
 
-/* First those that go on, and then the one that is deleted. */
 void cookies_mend(const struct shadow *shadow, const char *host_line, struct idem_span headers)
 {
-  struct idem_span host = cookie_host(shadow, host_line), cookie;
+  struct idem_span host = cookie_host(shadow, host_line), name = {0}, cookie;
   struct curl_slist *jar = NULL;
-  bool mended = false;
+  bool asked = false;
   if (!shadow->parts.https || !are_taken(shadow, headers))
     return;
-  shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
-  for (int ended = 0; ended <= 1; ended++)
-    for (struct idem_span left = headers; (cookie = next_cookie(&left)).len;) {
-      struct idem_span name = {cookie.data, strcspn(cookie.data, "=;\r\n")};
-      while (name.len && name.data[name.len - 1] == ' ')
-        name.len--;
-      bool secure = header_find_secure(cookie) != NULL;
-      for (const struct curl_slist *line = secure || (ended && mended) ? jar : NULL; line; line = line->next)
-        mended |= put_again(shadow, host, line->data, name, secure, ended);
-    }
+  while ((cookie = next_cookie(&headers)).len) {
+    name = (struct idem_span){cookie.data, strcspn(cookie.data, "=;\r\n")};
+    while (name.len && name.data[name.len - 1] == ' ')
+      name.len--;
+    if (!header_find_secure(cookie))
+      continue;
+    if (!asked)
+      shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
+    asked = true;
+    for (const struct curl_slist *line = jar; line; line = line->next)
+      secure(shadow, host, line->data, name);
+  }
+  /* A deleted cookie has been removed by that, or is by a loading. It can only be the last one that was set. */
+  if (asked && shadow->cookie_file) {
+    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
+    end_again(shadow, jar, &name);
+  }
   shadow->lib->slist_free_all(jar);
 }
 
@@ -204,35 +256,6 @@ static bool append_option(const char *option, struct buffer *text)
   return true;
 }
 
-/* True if the jar has a cookie of this one's name, path and domain, whatever its value. */
-static bool has_cookie(const struct curl_slist *jar, char *const parts[PART_COUNT])
-{
-  static const uint8_t identity[] = {DOMAIN, PATH, NAME};
-  for (bool same = false; jar; jar = jar->next) {
-    char *copy = strdup(jar->data), *others[PART_COUNT];
-    same = copy && cut(copy, others);
-    for (size_t i = 0; same && i < sizeof(identity); i++)
-      same = strcmp(others[identity[i]], parts[identity[i]]) == 0;
-    free(copy);
-    if (same)
-      return true;
-  }
-  return false;
-}
-
-/* Deletes the cookie of this line once more: libcurl then has it as one that a server has ended. */
-static void end_cookie(const struct shadow *shadow, const struct curl_slist *jar, const char *line)
-{
-  char *copy = strdup(line), *parts[PART_COUNT], *text;
-  if (copy && cut(copy, parts) && !has_cookie(jar, parts) &&
-      asprintf(&text, "%s\t%s\t%s\t%s\t1\t%s\t%s", parts[DOMAIN], parts[TAILMATCH], parts[PATH],
-               parts[SECURE], parts[NAME], parts[VALUE] ? parts[VALUE] : "") >= 0) {
-    shadow->lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, text);
-    free(text);
-  }
-  free(copy);
-}
-
 static unsigned count_ended(const struct curl_slist *jar)
 {
   unsigned count = 0;
@@ -254,27 +277,24 @@ static bool can_be_read_again(const char *file)
          info.st_rdev == makedev(1, 3); /* /dev/null, which turns the engine on */
 }
 
-/* Loads the files as the transfer will, and the jar anew. A deleted cookie is kept from coming back for one loading,
- * which must not be ours: what a second one would bring back is deleted again. That can be done for one, and libcurl
- * has no more unless several have come to their time: what is deleted last removes the others. */
+/* Loads the files as the transfer will, and then asks for the jar. A deleted cookie is kept from coming back for one
+ * loading, which must not be ours. */
 static const char *load_files(const struct shadow *shadow, struct curl_slist **jar)
 {
   const struct libcurl *lib = shadow->lib;
-  struct curl_slist *again = NULL;
-  unsigned ended = count_ended(*jar);
+  unsigned ended = 1;
+  if (lib->version < 0x081000) {
+    lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, jar);
+    ended = count_ended(*jar);
+    lib->slist_free_all(*jar);
+    *jar = NULL;
+  }
   if (ended > 1)
     return "cookies that have expired, and that a cookie file may bring back";
-  lib->slist_free_all(*jar);
-  *jar = NULL;
   lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
   lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, jar);
-  if (!ended)
-    return NULL;
-  lib->easy_setopt(shadow->handle, CURLOPT_COOKIELIST, "RELOAD");
-  lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &again);
-  for (const struct curl_slist *line = again; line; line = line->next)
-    end_cookie(shadow, *jar, line->data);
-  lib->slist_free_all(again);
+  if (ended)
+    end_again(shadow, *jar, NULL);
   return NULL;
 }
 
@@ -289,9 +309,10 @@ const char *cookies_sent(const struct shadow *shadow, const char *host_line, con
   const char *reason = NULL;
   bool complete = true;
   if (shadow->cookie_engine || shadow->shared) {
-    shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
     if (shadow->cookie_file)
       reason = load_files(shadow, &jar);
+    else
+      shadow->lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, &jar);
     complete = reason || append_sorted(shadow, cookie_host(shadow, host_line), jar, text);
     shadow->lib->slist_free_all(jar);
   }
