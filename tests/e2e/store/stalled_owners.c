@@ -62,12 +62,13 @@ static void end(struct run *owner)
 }
 
 /* What the follower got is the answer, also when the owner has gone on. */
-static void expect_overtaken(struct run *owner, int signal)
+static void expect_overtaken(struct run *owner, int signal, const char *why)
 {
   struct run follower = follow();
   expect_success(&follower);
   cr_expect_eq(mock_count(&w).requests, 2, "%ld", mock_count(&w).requests);
   cr_expect_eq(log_events(&w, "owner_stalled"), 1);
+  cr_expect(log_contains(&w, why));
   cr_expect_eq(log_events(&w, "stored"), 1);
   cr_expect(strstr(follower.err, "under way already"), "%s", follower.err);
   expect_one_key();
@@ -88,7 +89,7 @@ Test(stalled, a_stopped_owner_is_left)
 {
   struct run owner = own("latency_ms=2500");
   run_signal(&owner, SIGSTOP);
-  expect_overtaken(&owner, SIGCONT);
+  expect_overtaken(&owner, SIGCONT, "process is stopped");
 }
 
 Test(stalled, of_many_followers_one_goes_out)
@@ -171,6 +172,7 @@ Test(stalled, a_lock_of_the_app_hangs_nobody)
   cr_expect(strstr(run.out, "thread rc=0 status=200"), "%s", run.out);
   cr_expect_eq(mock_count(&w).requests, 2, "%ld", mock_count(&w).requests);
   cr_expect_eq(log_events(&w, "owner_stalled"), 1);
+  cr_expect(log_contains(&w, "in a callback of this program"));
   cr_expect_eq(log_events(&w, "stored"), 1);
   run_release(&run);
 }
@@ -178,19 +180,19 @@ Test(stalled, a_lock_of_the_app_hangs_nobody)
 Test(stalled, an_owner_in_a_callback_of_its_app_is_left)
 {
   struct run owner = own_and_hang("callback");
-  expect_overtaken(&owner, SIGUSR1);
+  expect_overtaken(&owner, SIGUSR1, "makes no progress");
 }
 
 Test(stalled, an_owner_in_a_progress_callback_is_left)
 {
   struct run owner = own_and_hang("progress");
-  expect_overtaken(&owner, SIGUSR1);
+  expect_overtaken(&owner, SIGUSR1, "makes no progress");
 }
 
 Test(stalled, an_owner_whose_loop_is_not_turned_is_left)
 {
   struct run owner = own_and_hang("multi");
-  expect_overtaken(&owner, SIGUSR1);
+  expect_overtaken(&owner, SIGUSR1, "makes no progress");
 }
 
 /* A model that thinks: nothing comes for longer than an owner may be still. */
