@@ -202,10 +202,14 @@ Test(odd_requests, a_deleted_cookie_does_not_come_back_when_the_call_is_named)
   expect_deleted("one", jar, other, 6);
   expect_deleted("two", jar, NULL, 9);
   cr_expect_eq(log_events(&w, "bypass"), 0);
-  /* Two cannot be deleted again. */
-  expect_deleted("late", jar, NULL, 11);
-  expect_deleted("late", jar, other, 13);
-  cr_expect_eq(log_events(&w, "bypass"), 2);
+  /* Two cannot be deleted again. Since 8.16 libcurl's list does not tell of them. */
+  struct run libcurl = run_plain(&w, "fidelity", "--libcurl", NULL);
+  if (strtoul(libcurl.out, NULL, 10) < 0x081000) {
+    expect_deleted("late", jar, NULL, 11);
+    expect_deleted("late", jar, other, 13);
+    cr_expect_eq(log_events(&w, "bypass"), 2);
+  }
+  run_release(&libcurl);
 }
 
 /* Each answer brings another, so that the jar of one call is never that of the next. */
