@@ -11,6 +11,7 @@
 #include "store/judge/event_stream.h"
 #include "store/key/key.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
 
@@ -148,12 +149,34 @@ static void add_cookies(struct tape_secrets *out, struct idem_span cookies)
   }
 }
 
+/* "user:password", as a server sees it. */
+static void add_basic(struct tape_secrets *out, struct idem_span pair)
+{
+  char *coded = out->coded + out->coded_len;
+  size_t len = (pair.len + 2) / 3 * 4;
+  if (!pair.len || !memchr(pair.data, ':', pair.len) || len >= sizeof(out->coded) - out->coded_len)
+    return;
+  EVP_EncodeBlock((unsigned char *)coded, (const unsigned char *)pair.data, (int)pair.len);
+  add(out, (struct idem_span){coded, len}, SECRET_LEAST);
+  out->coded_len += len + 1;
+}
+
+/* What was set as an option: a password, a token, or lines of cookies and of a .netrc. */
+static void add_option(struct tape_secrets *out, struct idem_span text)
+{
+  struct idem_span line;
+  add(out, behind(text, ':'), SECRET_LEAST);
+  add_basic(out, text);
+  while (event_stream_line(&text, &line))
+    add(out, behind(line, '='), COOKIE_LEAST);
+}
+
 /* Headers (of "Bearer xyz", the scheme is no secret), query, and credentials that were set as options. */
 void tape_secrets_collect(const struct idem_request *request, struct tape_secrets *out)
 {
   struct idem_span query = request->query, piece;
   bool credential;
-  out->count = 0;
+  out->count = out->coded_len = 0;
   for (size_t i = 0; i < request->header_count; i++) {
     struct header header = key_header(request, request->headers[i], false);
     if (header.role != HEADER_CREDENTIAL)
@@ -168,7 +191,7 @@ void tape_secrets_collect(const struct idem_request *request, struct tape_secret
     if (credential)
       add(out, behind(piece, '='), SECRET_LEAST);
   for (size_t i = 0; i < request->credential_count; i++)
-    add(out, behind(request->credentials[i], ':'), SECRET_LEAST);
+    add_option(out, request->credentials[i]);
 }
 
 /* Secrets are covered wherever they stand, also inside of a body. */

@@ -18,7 +18,8 @@ enum { SECRETS_MOST = 32 };
 /* Spans into the request; it must outlive them. */
 struct tape_secrets {
   struct idem_span at[SECRETS_MOST];
-  size_t count;
+  size_t count, coded_len;
+  char coded[512]; /* what Basic makes of user and password; `at` points into it */
 };
 
 void tape_secrets_collect(const struct idem_request *request, struct tape_secrets *out);

@@ -101,6 +101,20 @@ Test(tape_redact, a_credential_is_found_wherever_it_is_repeated)
   cr_expect_not(on_tape("test-credential"));
 }
 
+Test(tape_redact, what_was_set_as_an_option_is_found_as_it_goes_out)
+{
+  struct idem_span credentials[] = {SPAN("someuser:test-credential-beta"),
+                                    SPAN("a=no\nsession=test-credential-alpha\nb=no\n")};
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange.request.credentials = credentials;
+  exchange.request.credential_count = 2;
+  exchange.outcome.body =
+      SPAN("Basic c29tZXVzZXI6dGVzdC1jcmVkZW50aWFsLWJldGE=, a=no; session=test-credential-alpha");
+  exchange.outcome.chunk_count = 0;
+  is(kept(&exchange)->outcome.body,
+     "Basic ****************************************, a=no; session=*********************");
+}
+
 Test(tape_redact, what_only_stands_beside_a_credential_is_left_alone)
 {
   struct exchange exchange = exchange_of(&fixture, "{}");
