@@ -129,7 +129,7 @@ static const struct advice table[] = {
     {"body", "what is no JSON has to be equal byte for byte, or named by key=header", false},
     {"idempotency", "send one key with a call and its retries, or put churn=join into the rule", false},
     {"sequence", "the rule takes the same call for a new sample; repeats=replay does not", false},
-    {"header", "if it does not change the answer, leave it out of vary= in the rule: ", true},
+    {"header", "if it does not change the answer, put into the rule: vary=*,-", true},
     {"JSON", "if it does not change the answer, put into the rule: ignore=", true},
 };
 

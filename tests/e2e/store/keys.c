@@ -322,6 +322,10 @@ Test(keys, a_header_that_is_new_each_time_is_named)
       r.err, "idemshim: the same call was answered before under another X-My-Stamp; if it does not change "
              "the answer: vary=*,-X-My-Stamp\n");
   run_release(&r);
+  struct run why = run_plain(&w, "idemshim", "explain", NULL);
+  cr_expect(strstr(why.out, "if it does not change the answer, put into the rule: vary=*,-X-My-Stamp\n"),
+            "%s", why.out);
+  run_release(&why);
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 vary=*,-X-My-Stamp");
   post_only("X-My-Stamp: 10", "{}");
   post_only("X-My-Stamp: 11", "{}");
