@@ -63,7 +63,7 @@ $(B)/idemshim: $(COMMAND)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(HARDEN) -o $@ $(COMMAND) $(STORE_LIBS) -ljansson -pthread
 
-$(B)/obj/%.o: %.c
+$(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
@@ -71,7 +71,7 @@ $(B)/obj/%.o: %.c
 # A sanitizer's runtime calls dlsym() before it is ready for code that it instruments.
 $(B)/obj/shim/hooks/hook_dl.o $(B)/obj/shim/libcurl/dl.o: override CFLAGS := $(filter-out -fsanitize%,$(CFLAGS))
 
-$(B)/obj/%.o: %.S
+$(B)/obj/%.o: %.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fsanitize%,$(CFLAGS)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
