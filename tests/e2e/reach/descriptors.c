@@ -124,9 +124,14 @@ static void expect_protection_goes_on(const char *how)
   run_release(&again);
 }
 
-Test(descriptors, that_a_daemon_closes_are_opened_anew)
+Test(descriptors, that_a_program_closes_are_opened_anew)
 {
   expect_protection_goes_on("close");
+}
+
+Test(descriptors, that_a_daemon_closes_are_opened_anew)
+{
+  expect_protection_goes_on("daemon");
 }
 
 Test(descriptors, that_close_range_closes_are_opened_anew)
@@ -137,6 +142,41 @@ Test(descriptors, that_close_range_closes_are_opened_anew)
 Test(descriptors, whose_numbers_are_the_apps_by_now_are_not_touched)
 {
   expect_protection_goes_on("reuse");
+}
+
+Test(descriptors, that_the_apps_files_are_put_upon_are_not_touched)
+{
+  expect_protection_goes_on("dup");
+}
+
+/* Each of its calls is sent, and what is on the tape is replayed; it looks at its files itself. */
+static void expect_recorded_and_replayed(const char *mode, const char *how)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  world_env(&w, "IDEMSHIM_TAPE", "%s", world_path(&w, how));
+  world_env(&w, "IDEMSHIM_MODE", "%s", mode);
+  mock_reset(&w);
+  struct run first = run_shim(&w, "closes_descriptors", how, url, NULL);
+  expect_success(&first);
+  cr_expect_eq(mock_count(&w).requests, 4, "%s, %s", mode, how);
+  if (strcmp(mode, "record") == 0) {
+    world_env(&w, "IDEMSHIM_MODE", "replay");
+    struct run again = run_shim(&w, "closes_descriptors", how, url, NULL);
+    expect_same_output(&first, &again);
+    expect_success(&again);
+    cr_expect_eq(mock_count(&w).requests, 4, "%s, %s", mode, how);
+    run_release(&again);
+  }
+  run_release(&first);
+}
+
+Test(descriptors, that_the_app_takes_away_change_no_other_mode)
+{
+  static const char *const hows[] = {"close", "range", "daemon", "reuse", "dup"};
+  for (size_t i = 0; i < sizeof(hows) / sizeof(*hows); i++) {
+    expect_recorded_and_replayed("record", hows[i]);
+    expect_recorded_and_replayed("observe", hows[i]);
+  }
 }
 
 /* The guard of a call, whose descriptor is newer than the call's. */
