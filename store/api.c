@@ -8,6 +8,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .size = sizeof(struct idem_store_api),
     .open = idem_store_open,
     .close = idem_store_close,
+    .give_back = idem_store_give_back,
     .enter = idem_store_enter,
     .commit = idem_store_commit,
     .leave = idem_store_leave,

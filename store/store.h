@@ -72,6 +72,10 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
 /* Ends one use; the last one closes the files. NULL is fine. Every call has been left before. */
 void idem_store_close(struct idem_store *store);
 
+/* The app has few descriptors left: three of the store's four are closed. Answers are found all the same; a call that
+ * has to write takes them back, if their numbers are free, and is not protected if they are not. */
+void idem_store_give_back(struct idem_store *store);
+
 /* A request, as it names an operation. */
 
 /* How long the 32-byte names are. */
@@ -563,12 +567,13 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 5u
+#define IDEM_STORE_API_VERSION 6u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
   __typeof__(idem_store_open) *open;
   __typeof__(idem_store_close) *close;
+  __typeof__(idem_store_give_back) *give_back;
   __typeof__(idem_store_enter) *enter;
   __typeof__(idem_store_commit) *commit;
   __typeof__(idem_store_leave) *leave;

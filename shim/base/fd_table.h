@@ -15,6 +15,9 @@
 
 void fd_each(void (*visit)(void *arg, int fd), void *arg);
 
+/* How many libcurl is to find free for a call. */
+enum { FD_LIBCURL_NEEDS = 16 };
+
 /* True if at least `count` descriptors seem to be free. The lowest free number tells, as long as they are not
  * scattered. */
 bool fd_are_free(unsigned count);

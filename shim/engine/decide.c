@@ -146,13 +146,13 @@ static const char resent[][120] = {
                                   "provider refuses to take twice",
 };
 
-/* How many libcurl is to find free, with the claim that we have. */
-#define DESCRIPTORS_FREE 16
-
 static struct decision on_owned(struct request *request)
 {
-  if (!fd_are_free(DESCRIPTORS_FREE))
-    return decide_live(request, "few descriptors are left");
+  if (!fd_are_free(FD_LIBCURL_NEEDS)) {
+    struct decision live = decide_live(request, "few descriptors are left");
+    store_object_give_back();
+    return live;
+  }
   if (request->op.expired)
     request_event(request, "expired", NULL, 0, -1);
   if (request->op.resent)
@@ -227,6 +227,8 @@ struct decision decide_again(struct request *request, bool direct)
   default:
     report_problem(PROBLEM_STORE_FAILED, "%s", error.text);
     request_event(request, "store_error", error.text, 0, -1);
+    if (!fd_are_free(FD_LIBCURL_NEEDS))
+      store_object_give_back();
     return untouched();
   }
 }

@@ -68,11 +68,14 @@ static bool has_room(void)
     return false;
   if (!stack_suffices())
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
-  else if (!settings_replays_tape() && !fd_multi_may_have_one(atomic_load(&call_in_multis)))
+  else if (settings_replays_tape() || fd_multi_may_have_one(atomic_load(&call_in_multis)))
+    return true;
+  else {
+    if (!fd_are_free(FD_LIBCURL_NEEDS))
+      store_object_give_back();
     report_problem(PROBLEM_NO_DESCRIPTORS, "a quarter of all descriptors are for idemshim's calls in a "
                                            "multi, and a quarter stay free; raise the limit (ulimit -n)");
-  else
-    return true;
+  }
   return false;
 }
 

@@ -171,6 +171,14 @@ const struct idem_store_api *store_object_peek(struct idem_store **store)
   return *store ? store_api : NULL;
 }
 
+void store_object_give_back(void)
+{
+  struct idem_store *store;
+  const struct idem_store_api *api = store_object_peek(&store);
+  if (api)
+    api->give_back(store);
+}
+
 static void find_api(void)
 {
   tape_api = object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*tape_api));

@@ -28,6 +28,9 @@ const struct idem_store_api *store_object_open(struct idem_store **store);
 /* The same if it is open, and else NULL: nothing is opened for it. */
 const struct idem_store_api *store_object_peek(struct idem_store **store);
 
+/* Few descriptors are left to libcurl, for a call that goes out without the store: it gets those of the store. */
+void store_object_give_back(void);
+
 /* With IDEMSHIM_OPEN=early, opens what calls of this mode will need. For the hooks that make the first handle;
  * does nothing from the second time on. */
 void store_object_open_early(void);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands between LMDB and whoever calls it: its failures, and its assertions, become codes and words of ours. */
+#include "config/kernel.h"
+#include "config/old_glibc.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The innermost engine_guard() of the thread. */
 static __thread jmp_buf *landing;
@@ -84,6 +89,62 @@ bool engine_has_file(const struct engine *engine)
     if (engine->kept[i] && fd_number(engine->kept[i]) < 0)
       return false;
   return true;
+}
+
+bool engine_is_given_back(const struct engine *engine)
+{
+  return atomic_load(&engine->given_back) && fd_number(engine->kept[ENGINE_LOCK]) >= 0;
+}
+
+void engine_give_back(struct engine *engine)
+{
+  if (pthread_mutex_trylock(&engine->gate.mutex))
+    return;
+  bool gives = engine_has_file(engine) && engine->kept[ENGINE_LOCK];
+  for (int i = 0; gives && i < ENGINE_LOCK; i++) {
+    engine->number[i] = fd_number(engine->kept[i]);
+    fd_end(engine->kept[i]);
+  }
+  engine->given_back |= gives;
+  pthread_mutex_unlock(&engine->gate.mutex);
+}
+
+/* A descriptor of the data file under that number, or -errno. */
+static int open_at(const struct engine *engine, int flags, int number)
+{
+  struct stat stat;
+  int fd = fd_open(engine->path, flags, 0), at = fd;
+  if (fd < 0)
+    return fd;
+  if (fd != number) {
+    at = fcntl(fd, F_DUPFD_CLOEXEC, number);
+    close(fd);
+  }
+  if (at < 0)
+    return -errno;
+  bool same =
+      idem_fstat(at, &stat) == 0 && stat.st_ino == engine->pages.inode && stat.st_dev == engine->pages.device;
+  if (at == number && same)
+    return at;
+  close(at);
+  return same ? -EMFILE : -ESTALE;
+}
+
+int engine_take_back(struct engine *engine)
+{
+  static const int flags[ENGINE_LOCK] = {O_RDWR, O_WRONLY | O_DSYNC};
+  if (!engine_is_given_back(engine))
+    return 0;
+  for (int i = 0; i < ENGINE_LOCK; i++) {
+    int fd = engine->number[i] < 0 ? 0 : open_at(engine, flags[i], engine->number[i]);
+    if (fd < 0) {
+      fd_end(engine->kept[0]);
+      return fd;
+    }
+    engine->kept[i] = fd ? fd_adopt(fd, FD_LMDB) : 0;
+  }
+  atomic_store(&engine->given_back, false);
+  return 0;
 }
 
 /* To close what is left of them would drop the locks that another environment has by then. */

@@ -53,6 +53,13 @@ bool engine_is_ours(const struct engine *engine);
 /* False if the app has closed one of LMDB's descriptors; nothing can be written then. */
 bool engine_has_file(const struct engine *engine);
 
+/* Closes the two that are written to, unless somebody is writing; what is read stays mapped, and the lock by which
+ * others know of us stays. To take them back opens them under their numbers, which LMDB knows: -EMFILE if those are
+ * not free, -ESTALE if the file is another one. Under process_lock_opening. */
+void engine_give_back(struct engine *engine);
+int engine_take_back(struct engine *engine);
+bool engine_is_given_back(const struct engine *engine);
+
 /* From now on it is nobody's, like that of a parent: nothing is closed, and what its readers have stays mapped. Another
  * environment may be opened in its place. */
 void engine_abandon(struct engine *engine);

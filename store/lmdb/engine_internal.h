@@ -18,15 +18,17 @@
 #include <sys/types.h>
 
 /* The data file, the same for what must be on the disk at once, and the lock file. */
-enum { ENGINE_FILES = 3 };
+enum { ENGINE_LOCK = 2, ENGINE_FILES };
 
 struct engine {
   MDB_env *env;
   MDB_dbi tree[PAGES_TREES];
   struct pages pages;
-  _Atomic uint32_t life; /* process_generation() of whoever opened it; 0: abandoned */
-  int kept
-      [ENGINE_FILES]; /* LMDB's descriptors: places in the table of base/fd.h, 0 for one that was not found */
+  _Atomic uint32_t life;   /* process_generation() of whoever opened it; 0: abandoned */
+  int kept[ENGINE_FILES];  /* LMDB's descriptors: places in the table of base/fd.h, 0: not found */
+  int number[ENGINE_LOCK]; /* what those that were given back had */
+  _Atomic bool given_back; /* there is nothing to write with; changes under the gate's mutex */
+  char *path;              /* of the data file */
   struct gate gate;
   bool filled_up;             /* the file's length was sound at our first write; under the gate */
   _Atomic bool write_checked; /* and its free list, in what a reader saw before it */

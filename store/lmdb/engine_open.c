@@ -171,7 +171,7 @@ static int adopt_file(struct engine *engine, const char *dir)
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
   int rc = keep_files(engine, dir, fd);
-  return rc < 0 ? rc : pages_open(&engine->pages, fd, info.me_mapsize);
+  return rc < 0 ? rc : pages_open(&engine->pages, fd, engine->path, info.me_mapsize);
 }
 
 /* A tree's handle is of the environment and good for every later transaction. */
@@ -237,8 +237,10 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
 int engine_open(struct engine **out, const struct engine_options *options, struct idem_error *error)
 {
   struct engine *engine = calloc(1, sizeof(*engine));
-  if (!engine)
+  if (!engine || asprintf(&engine->path, "%s/data.mdb", options->dir) < 0) {
+    free(engine);
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
+  }
   engine->life = process_generation();
   gate_open(&engine->gate, options->patience_ms);
   struct fd_parked parked = fd_park();
@@ -267,5 +269,6 @@ void engine_close(struct engine *engine)
   pages_close(&engine->pages);
   if (engine->env && whole)
     mdb_env_close(engine->env);
+  free(engine->path);
   free(engine);
 }

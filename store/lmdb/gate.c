@@ -18,10 +18,13 @@ void gate_open(struct gate *gate, unsigned patience_ms)
   gate->patience_ms = patience_ms ? patience_ms : GATE_PATIENCE_MS;
 }
 
-/* LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. */
+/* Nothing is written where the descriptor is given back; its number is not ours then.
+ * LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. */
 static int lock_file(const struct engine *engine, int command, struct flock *lock)
 {
   *lock = (struct flock){.l_type = command == F_UNLCK ? F_UNLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  if (engine->given_back)
+    return 0;
   return fcntl(engine->pages.fd, command == F_GETLK ? F_GETLK : F_SETLK, lock);
 }
 

@@ -8,6 +8,16 @@
 
 enum { NODE_HEAD = 8, KEY_MOST = 511 };
 
+/* The file may have grown since it was last measured. LMDB's descriptor may be given back, or the app's by now. */
+static bool measure(const struct pages *pages, struct stat *stat)
+{
+  for (int by_path = 0; by_path < 2; by_path++)
+    if ((by_path ? idem_fstatat(AT_FDCWD, pages->path, stat, 0) : idem_fstat(pages->fd, stat)) == 0 &&
+        stat->st_ino == pages->inode && stat->st_dev == pages->device)
+      return true;
+  return false;
+}
+
 /* The page `number`, if it and the `count` - 1 behind it are part of the snapshot and of the file. */
 static const struct page *page_run(const struct pages_snapshot *snapshot, uint64_t number, uint64_t count)
 {
@@ -16,9 +26,8 @@ static const struct page *page_run(const struct pages_snapshot *snapshot, uint64
     return NULL;
   uint64_t end = (number + count) * pages->page_size;
   if (end > atomic_load_explicit(&pages->end, memory_order_relaxed)) {
-    /* The file may have grown since it was last measured. */
     struct stat stat;
-    if (end > pages->map_size || idem_fstat(pages->fd, &stat) < 0)
+    if (end > pages->map_size || !measure(pages, &stat))
       return NULL;
     size_t size = (size_t)stat.st_size < pages->map_size ? (size_t)stat.st_size : pages->map_size;
     atomic_store_explicit(&pages->end, size, memory_order_relaxed);

@@ -68,13 +68,18 @@ int pages_check_header(int fd)
 
 /* A second map of the file beside LMDB's, for LMDB's own is not told to us, and read-only: nothing that we
  * do can change the store. */
-int pages_open(struct pages *pages, int fd, size_t map_size)
+int pages_open(struct pages *pages, int fd, const char *path, size_t map_size)
 {
   struct stat stat;
   struct meta meta;
   if (idem_fstat(fd, &stat) < 0)
     return -errno;
-  *pages = (struct pages){.fd = fd, .map_size = map_size, .end = (size_t)stat.st_size};
+  *pages = (struct pages){.fd = fd,
+                          .path = path,
+                          .inode = stat.st_ino,
+                          .device = stat.st_dev,
+                          .map_size = map_size,
+                          .end = (size_t)stat.st_size};
   int rc = read_meta(fd, 0, &meta);
   if (rc < 0)
     return rc;

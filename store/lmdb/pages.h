@@ -24,6 +24,7 @@
 #include "store/store.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* The trees of a store; pages_names[] has what they are called in the file. */
 enum pages_tree {
@@ -42,6 +43,9 @@ extern const char *const pages_names[PAGES_TREES];
 
 struct pages {
   int fd; /* LMDB's own descriptor of the data file; not ours to close */
+  const char *path;
+  ino_t inode;
+  dev_t device;
   const uint8_t *map;
   size_t map_size, page_size;
   _Atomic size_t end; /* bytes that the file is known to have */
@@ -67,8 +71,8 @@ struct pages_snapshot {
  * the layout of another version, -EILSEQ for one that is damaged. */
 int pages_check_header(int fd);
 
-/* Maps `map_size` bytes of the file. 0 or -errno; -EPROTO for a layout that is not the one above. */
-int pages_open(struct pages *pages, int fd, size_t map_size);
+/* Maps `map_size` bytes of the file, whose path must stay. 0 or -errno; -EPROTO for a layout that is not the one above. */
+int pages_open(struct pages *pages, int fd, const char *path, size_t map_size);
 void pages_close(struct pages *pages);
 
 /*

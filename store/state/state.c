@@ -72,8 +72,23 @@ static int whole_engine(struct idem_store *store, struct engine **out, struct id
   int rc = state_engine(store, out, error);
   if (rc < 0 || engine_has_file(*out))
     return rc;
+  if (engine_is_given_back(*out)) {
+    PROCESS_LOCKED(opening);
+    rc = engine_take_back(*out);
+    return rc < 0 ? path_fail(error, rc, store->dir) : 0;
+  }
   engine_abandon(*out);
   return state_engine(store, out, error);
+}
+
+void idem_store_give_back(struct idem_store *store)
+{
+  QUIET();
+  PROCESS_LOCKED(opening);
+  struct engine *engine = atomic_load(&store->engine);
+  fd_end(atomic_exchange(&store->claims, 0));
+  if (engine_is_ours(engine))
+    engine_give_back(engine);
 }
 
 /* Whether the app has closed them is asked only when it goes wrong: a hit makes no system call. Without them there is

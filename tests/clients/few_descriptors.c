@@ -2,8 +2,8 @@
 /*
  * few_descriptors WHEN FREE URL BODY
  *
- * Makes a call when all but so many of 256 descriptors are in use. WHEN is first, or later: after another call,
- * which has opened the store.
+ * Makes a call when all but so many of 256 descriptors are in use. WHEN is first; later, after another call, which has
+ * opened the store; or counted: the same, and those in use are the program's own.
  */
 #include "tests/clients/post.h"
 
@@ -18,13 +18,18 @@ int main(int argc, char **argv)
 
   if (argc != 5 || setrlimit(RLIMIT_NOFILE, &limit))
     return 2;
-  if (strcmp(argv[1], "later") == 0)
+  int counted = strcmp(argv[1], "counted") == 0, free = atoi(argv[2]);
+  if (counted || strcmp(argv[1], "later") == 0)
     post_once("another", argv[3], "{\"another\":true}");
   else
     curl_easy_cleanup(curl_easy_init());
-  while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+  if (counted)
+    for (int left = 256 - 3 - free; left > 0; left--)
+      if (open("/dev/null", O_RDONLY) < 0)
+        return 3;
+  while (!counted && (fd = open("/dev/null", O_RDONLY)) >= 0)
     top = fd;
-  for (int free = atoi(argv[2]); free > 0 && top > 2; free--)
+  for (; free > 0 && top > 2; free--)
     close(top--);
   return post_once("call", argv[3], argv[4]);
 }

@@ -157,6 +157,58 @@ Test(store_descriptors, none_of_the_apps_is_closed_with_the_store)
   cr_expect_leq(robbed, 0);
 }
 
+static int count_of_store(void)
+{
+  int count = 0;
+  for (int fd = 3; fd < HIGHEST; fd++)
+    count += is_of_store(fd);
+  return count;
+}
+
+/* The lock file's stays. */
+Test(store_descriptors, what_was_given_back_is_taken_back_to_write)
+{
+  ask("{\"known\":true}");
+  struct caller caller = caller_of(&fixture, "{\"known\":true}");
+  cr_assert_eq(count_of_store(), 4);
+  idem_store_give_back(fixture.store);
+  cr_expect_eq(count_of_store(), 1);
+  cr_expect_eq(caller_ask(&caller, "{\"again\":1}"), IDEM_HIT);
+  cr_expect_eq(count_of_store(), 1);
+  caller = caller_of(&fixture, "{\"new\":true}");
+  cr_expect_eq(caller_ask(&caller, "{\"answer\":1}"), IDEM_OWNED);
+  cr_expect_eq(count_of_store(), 3);
+  idem_store_give_back(fixture.store);
+  caller = caller_of(&fixture, "{\"new\":true}");
+  cr_expect_eq(caller_ask(&caller, "{\"again\":1}"), IDEM_HIT);
+}
+
+Test(store_descriptors, what_the_app_has_by_then_is_not_taken_back)
+{
+  int file = memfd_create("app", MFD_CLOEXEC);
+  bool ours[HIGHEST];
+  struct stat status;
+  ask("{\"known\":true}");
+  for (int fd = 3; fd < HIGHEST; fd++)
+    ours[fd] = is_of_store(fd);
+  idem_store_give_back(fixture.store);
+  for (int fd = 3; fd < HIGHEST; fd++)
+    if (ours[fd] && !is_of_store(fd))
+      cr_assert_eq(dup2(file, fd), fd);
+  struct caller caller = caller_of(&fixture, "{\"new\":true}");
+  caller.request.headers = caller.headers;
+  caller.request.rule = fixture.config.rules;
+  cr_expect_eq(idem_store_enter(fixture.store, &caller.request, &caller.call, &caller.error), -EMFILE);
+  cr_expect(fstat(file, &status) == 0 && status.st_size == 0);
+  caller = caller_of(&fixture, "{\"known\":true}");
+  cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT);
+  for (int fd = 3; fd < HIGHEST; fd++)
+    if (ours[fd] && !is_of_store(fd))
+      close(fd);
+  caller = caller_of(&fixture, "{\"new\":true}");
+  cr_expect_eq(caller_ask(&caller, "{\"answer\":1}"), IDEM_OWNED);
+}
+
 /* Opens the store as the only one that has its lock does: with a table of readers that begins anew. */
 static int open_elsewhere(void)
 {

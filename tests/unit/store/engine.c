@@ -116,7 +116,7 @@ Test(store_engine, a_free_list_whose_keys_do_not_ascend_is_not_written_to)
   fill_free_list();
   idem_store_close(fixture.store);
   int fd = open(fixture_path(&fixture, "data.mdb"), O_RDWR);
-  cr_assert_eq(pages_open(&pages, fd, 64 << 20), 0);
+  cr_assert_eq(pages_open(&pages, fd, "", 64 << 20), 0);
   for (uint64_t txn = 1; txn < 1000; txn++)
     pages_copy_roots(&pages, txn, &snapshot);
   const struct page *leaf = page_at(&snapshot, snapshot.free.root);
