@@ -35,6 +35,7 @@ struct entry {
   struct idem_error *error;
   struct name *name; /* the long way alone */
   bool given_up;     /* BUSY: a copy of a process finishes it for whoever asks */
+  unsigned passed;   /* as the call says */
 };
 
 /* An answer. */
@@ -255,14 +256,14 @@ static int take_claim(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   uint8_t lock[8];
-  call->priv.beyond = call->passed;
+  call->priv.beyond = entry->passed;
   call_lock_key(call, lock);
-  if (call->passed && claim_lock_taken(state_claims_fd(entry->store), lock) == 1)
+  if (entry->passed && claim_lock_taken(state_claims_fd(entry->store), lock) == 1)
     return -EAGAIN;
   for (call->priv.beyond = 0;; call->priv.beyond++) {
     call_lock_key(call, lock);
     int fd = claim_lock_take(entry->store->claims_path, lock);
-    if (fd != -EAGAIN || call->priv.beyond >= call->passed)
+    if (fd != -EAGAIN || call->priv.beyond >= entry->passed)
       return fd;
   }
 }
@@ -353,7 +354,12 @@ static int decide_fresh(struct entry *entry)
   for (int i = 0; i < FRESH_MOST; i++, n++) {
     call->sequence = n;
     number_and_key(entry, base);
+    /* Who is not waited for is not passed either. */
+    entry->passed = 0;
     int verdict = decide(entry);
+    entry->passed = call->passed;
+    if (verdict == IDEM_BUSY && entry->given_up && entry->passed)
+      verdict = claim_or_follow(entry);
     if (verdict == IDEM_HIT) {
       reader = call->priv.reader;
       bool delivered =
@@ -401,7 +407,8 @@ static int enter_by_name(struct entry *entry)
 int idem_store_enter(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error)
 {
-  struct entry entry = {.store = store, .request = request, .call = call, .error = error};
+  struct entry entry = {
+      .store = store, .request = request, .call = call, .error = error, .passed = call->passed};
   int before = errno;
   call->mismatched = call->churned = call->expired = call->resent = call->unread = false;
   call->drift[0] = '\0';

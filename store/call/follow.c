@@ -31,7 +31,7 @@
 #endif
 
 /* What one look adds at most, and how often the state of a process is read at most; in µs. */
-enum { STEP_MOST = 500000, STATE_EVERY = 100000 };
+enum { STEP_MOST = 500000, STATE_EVERY = 250000 };
 
 void call_lock_key(const struct idem_call *call, uint8_t lock[8])
 {

@@ -180,6 +180,21 @@ Test(store_beside, one_at_a_time_is_out_there)
   expect_answer("{\"beside\":1}");
 }
 
+/* There an identical call in flight is another sample, and nobody waits for it. */
+Test(store_beside, a_fresh_sample_passes_nobody)
+{
+  fixture_rule(&fixture, "repeats=fresh");
+  struct caller owner, other = caller_of(&fixture, body);
+  own(&owner);
+  other.call.defers = true;
+  other.call.passed = IDEM_PASS_ALL;
+  cr_assert_eq(caller_enter(&other), IDEM_OWNED);
+  cr_expect(!other.call.beside);
+  cr_expect_eq(other.call.sequence, 1);
+  caller_leave(&other, false);
+  caller_leave(&owner, false);
+}
+
 Test(store_beside, at_most_once_refuses_it)
 {
   struct caller owner;
