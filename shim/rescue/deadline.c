@@ -58,7 +58,7 @@ static bool is_held(const struct rescue *rescue)
   return override_has(rescue->request->shadow, CURLOPT_TIMEOUT_MS);
 }
 
-/* libcurl looks at the speed each second if there is a limit (since 8.16 only if there is a time, too), so
+/* libcurl looks at the speed each second if there is a limit (since 8.18 only if there is a time, too), so
  * that its own timer turns the app's loop. With the longest time that it takes, 18 hours below a byte a
  * second, it does no more. */
 void deadline_wake_each_second(struct shadow *shadow, bool keeps_limit)
