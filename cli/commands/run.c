@@ -3,11 +3,14 @@
  * program. */
 #include "cli/launch/launch.h"
 
+#include <stdlib.h>
+
 /* Does not come back unless nothing was started. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;
   int code = cli_set_variables(options);
+  setenv("IDEMSHIM_SUMMARY", "on", 0);
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }
 

@@ -162,8 +162,7 @@ static struct decision on_owned(struct request *request)
   if (request->op.unread)
     request_event(request, "unread", "the body is no JSON, so that ignore= and redact= find nothing in it", 0,
                   -1);
-  if (request->op.new_sample)
-    request_event(request, "new_sample", "an earlier answer to the same call was delivered", 0, -1);
+  request_tell_sample(request);
   if (request->op.churned)
     request_event(request, "key_churn", "the same content was sent under another key", 0, -1);
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};

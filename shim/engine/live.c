@@ -164,8 +164,8 @@ static void announce_observed(struct request *request)
   if (known < 0)
     report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
   request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
-  if (known == 0 && request->op.new_sample)
-    request_event(request, "new_sample", "an earlier answer to the same call was delivered", 0, -1);
+  if (known == 0)
+    request_tell_sample(request);
   report_count(known > 0 ? IDEM_COUNTER_would_hit : IDEM_COUNTER_live);
 }
 

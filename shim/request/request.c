@@ -474,6 +474,14 @@ void request_delivered(const struct request *request, const char *via)
                        });
 }
 
+void request_tell_sample(const struct request *request)
+{
+  if (!request->op.new_sample)
+    return;
+  request_event(request, "new_sample", "an earlier answer to the same call was delivered", 0, -1);
+  report_sample();
+}
+
 void request_bypass(const struct request *request, const char *reason)
 {
   report_count(IDEM_COUNTER_bypass);

@@ -87,6 +87,9 @@ void request_event(const struct request *request, const char *name, const char *
 /* hit or join: the answer has been delivered, `via` direct or transport. */
 void request_delivered(const struct request *request, const char *via);
 
+/* Tells that a sampled call goes out again, where it does. */
+void request_tell_sample(const struct request *request);
+
 /* Counts and tells that the call goes live. */
 void request_bypass(const struct request *request, const char *reason);
 

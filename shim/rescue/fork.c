@@ -7,6 +7,7 @@
 #include "shim/handle/shadow.h"
 #include "shim/rescue/inflight.h"
 #include "shim/runtime/process.h"
+#include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
 #include "shim/transport/feeder.h"
@@ -37,6 +38,7 @@ void fork_unlock_all(void)
 void fork_unlock_in_copy(void)
 {
   process_after_fork();
+  report_after_fork();
   store_object_after_fork();
   inflight_after_fork();
   pointer_map_unlock(&multi_map);

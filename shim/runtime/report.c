@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -192,6 +193,31 @@ bool report_first(const struct idem_rule *rule, enum once what)
   size_t place = (size_t)(rule - settings()->rules) % sizeof(once_said);
   unsigned char bit = (unsigned char)(1u << what);
   return !(atomic_fetch_or(&once_said[place], bit) & bit);
+}
+
+static _Atomic unsigned samples;
+
+static void tell_samples(void)
+{
+  unsigned count = atomic_load(&samples);
+  if (count)
+    report_line("%u sampled call%s sent again after this process had an answer to the same one (new_sample)",
+                count, count == 1 ? " was" : "s were");
+}
+
+void report_sample(void)
+{
+  static atomic_flag registered = ATOMIC_FLAG_INIT;
+  if (!settings()->summary)
+    return;
+  atomic_fetch_add(&samples, 1);
+  if (!atomic_flag_test_and_set(&registered))
+    atexit(tell_samples);
+}
+
+void report_after_fork(void)
+{
+  atomic_store(&samples, 0);
 }
 
 static _Atomic unsigned problems_said; /* a bit for each kind */

@@ -56,6 +56,11 @@ enum once {
 /* True for the first who asks. */
 bool report_first(const struct idem_rule *rule, enum once what);
 
+/* A sampled call goes out again. Where IDEMSHIM_SUMMARY is on, the process says at its exit how many have. */
+void report_sample(void);
+/* A child counts for itself. */
+void report_after_fork(void);
+
 /* What can go wrong inside us. */
 enum problem_kind {
   PROBLEM_BAD_CONFIG,

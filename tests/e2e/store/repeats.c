@@ -122,6 +122,26 @@ Test(repeats, a_loop_that_asks_until_it_validates_ends)
   run_release(&r);
 }
 
+/* Three calls are two samples more; a second run is answered. */
+Test(repeats, idemshim_run_says_at_the_end_how_many_were_sent_again)
+{
+  static const char says[] =
+      "2 sampled calls were sent again after this process had an answer to the same one";
+  world_unset(&w, "IDEMSHIM_LOG");
+  for (int run = 0; run < 2; run++) {
+    struct run r = run_plain(&w, "idemshim", "run", "--", "fetch-openssl", "--repeat", "3", "--body", body,
+                             chat(""), NULL);
+    expect_success(&r);
+    cr_expect_eq(count_of(r.err, says), run == 0, "%s", r.err);
+    run_release(&r);
+  }
+  world_env(&w, "IDEMSHIM_SUMMARY", "off");
+  struct run r = run_plain(&w, "idemshim", "run", "--", "fetch-openssl", "--repeat", "3", "--body", "[]",
+                           chat(""), NULL);
+  cr_expect_str_eq(r.err, "");
+  run_release(&r);
+}
+
 /* The default: the first is live, the second a hit, the third the one that tells. */
 Test(repeats, a_program_that_samples_under_replay_is_told_once)
 {

@@ -25,7 +25,7 @@ static const char target[] = "/v1/chat/completions";
 static struct run three_calls(void)
 {
   return run_shim(&w, "fetch-openssl", "--repeat", "3", "--reuse-handle", "--print-body", "--body",
-                  "{\"a\":1}", world_url(&w, target), NULL);
+                  "{\"temperature\":0}", world_url(&w, target), NULL);
 }
 
 static int count_of(const char *text, const char *needle)

@@ -41,6 +41,7 @@ Test(config_variable, without_any_the_defaults_hold, .fini = release)
   cr_expect_null(config.key_file);
   cr_expect_null(config.log);
   cr_expect(config.hook_dl);
+  cr_expect(!config.summary);
   cr_expect_eq(config.delivery, IDEM_DELIVERY_AUTO);
   cr_expect_str_eq(config.rules[0].origin, "built-in");
 }
@@ -158,7 +159,9 @@ Test(config_variable, delivery_is_a_word, .fini = release)
 
 Test(config_variable, sync_and_hook_dl_are_switches, .fini = release)
 {
-  LOADS("IDEMSHIM_SYNC", "off", "IDEMSHIM_HOOK_DL", "off", "IDEMSHIM_OPEN", "early");
+  LOADS("IDEMSHIM_SYNC", "off", "IDEMSHIM_HOOK_DL", "off", "IDEMSHIM_OPEN", "early", "IDEMSHIM_SUMMARY",
+        "on");
+  cr_expect(config.summary);
   cr_expect(config.open_early);
   cr_expect(!config.sync);
   cr_expect(!config.hook_dl);
@@ -423,6 +426,6 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  cr_expect_eq(variables, 24);
+  cr_expect_eq(variables, 25);
   cr_expect_eq(fields, 28);
 }
