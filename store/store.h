@@ -240,7 +240,8 @@ struct idem_call {
     bool committed;          /* an answer was stored, or a later owner has taken over */
     bool recorded;           /* the durable half of its claim was written */
     struct owner *owner;     /* OWNED: its place in the shared page; NULL: it has none */
-    uint32_t life;           /* of the process that writes there */
+    uint32_t owner_number;   /* which it has with it, */
+    uint32_t life;           /* and of the process that writes there */
     unsigned beyond;         /* so many owners are passed by its claim, or by the one that it waits for */
     uint64_t last_serial;    /* OWNED: of the answers that were there before it */
     struct idem_watch watch; /* BUSY */

@@ -69,9 +69,11 @@ struct owner *owner_take(struct owners *owners, const uint8_t *key, const char *
   return owner;
 }
 
-void owner_give(struct owners *owners, struct owner *owner, const uint8_t *key)
+void owner_give(struct owners *owners, struct owner *owner, uint32_t number, const uint8_t *key)
 {
   struct owner_bucket *bucket = bucket_of(owners, key);
+  if (atomic_load_explicit(&owner->number, memory_order_relaxed) != number)
+    return;
   atomic_store_explicit(&bucket->tag[owner - bucket->place], 0, memory_order_release);
 }
 

@@ -5,7 +5,7 @@
  *
  *     struct owner *owner = owner_take(owners, key, upstream_key);   // with the claim; NULL: no room
  *     atomic_store(&owner->turns, 1);                                // at a turn of libcurl's loop
- *     owner_give(owners, owner, key);                                // before the claim is free
+ *     owner_give(owners, owner, number, key);                        // before the claim is free
  *
  *     const struct owner *owner = owner_find(owners, key);           // who waits for it
  *
@@ -47,7 +47,8 @@ struct owners {
 
 /* By who holds the claim on `key`. NULL: the bucket is full, perhaps of the dead (owner_sweep). */
 struct owner *owner_take(struct owners *owners, const uint8_t *key, const char *upstream_key);
-void owner_give(struct owners *owners, struct owner *owner, const uint8_t *key);
+/* `number`: which it had when it was taken. */
+void owner_give(struct owners *owners, struct owner *owner, uint32_t number, const uint8_t *key);
 
 /* NULL: nobody has a place for that key. */
 struct owner *owner_find(struct owners *owners, const uint8_t *key);

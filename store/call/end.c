@@ -43,7 +43,7 @@ void call_free_claim(struct idem_store *store, struct idem_call *call)
   uint8_t lock[8];
   call_lock_key(call, lock);
   if (call->priv.owner)
-    owner_give(&store->stats->owners, call->priv.owner, lock);
+    owner_give(&store->stats->owners, call->priv.owner, call->priv.owner_number, lock);
   call->priv.owner = NULL;
   claim_lock_release(call->priv.claim_fd, lock);
   call->priv.claim_fd = -1;

@@ -8,6 +8,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
+#include "store/base/fd.h"
 #include "store/call/call.h"
 
 #include <errno.h>
@@ -47,11 +48,13 @@ void call_show_owner(struct idem_store *store, struct idem_call *call)
   uint8_t lock[8];
   call_lock_key(call, lock);
   call->priv.life = process_generation();
-  call->priv.owner = owner_take(owners, lock, call->upstream_key);
-  if (call->priv.owner)
-    return;
-  owner_sweep(owners, lock, store->claims_path);
-  call->priv.owner = owner_take(owners, lock, call->upstream_key);
+  struct owner *owner = owner_take(owners, lock, call->upstream_key);
+  if (!owner) {
+    owner_sweep(owners, lock, store->claims_path);
+    owner = owner_take(owners, lock, call->upstream_key);
+  }
+  call->priv.owner = owner;
+  call->priv.owner_number = owner ? atomic_load_explicit(&owner->number, memory_order_relaxed) : 0;
 }
 
 static uint32_t get(const _Atomic uint32_t *word)
@@ -66,11 +69,12 @@ static void put(_Atomic uint32_t *word, uint32_t value)
 }
 
 /* The owner alone writes here, so that an addition need not be atomic. A copy of the process that goes on
- * with the call is another pid; a child that has inherited the call is not its owner. */
+ * with the call is another pid; a child that has inherited the call is not its owner. Nor is a call whose app
+ * has closed the claim's descriptor, and with it the claim, once somebody else has the place. */
 void idem_store_sign(struct idem_call *call, enum idem_sign sign)
 {
   struct owner *owner = call->priv.owner;
-  if (!owner || call->priv.life != process_generation())
+  if (!owner || get(&owner->number) != call->priv.owner_number || call->priv.life != process_generation())
     return;
   if (sign != IDEM_SIGN_TURN)
     put(&owner->inside, (get(&owner->inside) + 1) | 1);
@@ -87,7 +91,7 @@ static bool is_stopped(uint32_t pid)
 {
   char path[32], text[256];
   snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = fd_open(path, O_RDONLY, 0);
   ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
   if (fd >= 0)
     close(fd);

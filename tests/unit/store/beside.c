@@ -238,7 +238,9 @@ Test(store_beside, no_two_claims_share_a_place)
   }
   cr_expect_null(owner_take(owners, key(OWNER_PLACES), key_text));
   cr_expect_eq(owner_find(owners, key(3)), taken[3]);
-  owner_give(owners, taken[3], key(3));
+  owner_give(owners, taken[3], taken[3]->number + 1, key(3));
+  cr_expect_eq(owner_find(owners, key(3)), taken[3]);
+  owner_give(owners, taken[3], taken[3]->number, key(3));
   cr_expect_null(owner_find(owners, key(3)));
   cr_expect_eq(owner_take(owners, key(OWNER_PLACES), key_text), taken[3]);
   free(owners);
