@@ -5,7 +5,7 @@
 #   make check       build and run every test; installs nothing, and what is missing is skipped
 #   make test        set up, then check
 #   make stress      a thousand handles of the multi interface, STRESS_SECONDS (60); also with SAN=address|thread, STRESS_RESCUE=on
-#   make torture     what is too long for make test: PAIRS (100000) pairs of requests from the seed SEED
+#   make torture     what is too long for make test: PAIRS (100000) pairs of requests and SCHEDULES (10000) of a program from the seed SEED
 #   make curl-suite  the HTTP tests of curl itself, with the library and without; CURL=7.88, or a directory with curl's source
 #   make bench       the budgets, side by side with peers
 #   make fuzz        the fuzzers, FUZZ_SECONDS each

@@ -169,6 +169,9 @@ void mock_lay(struct world *w, const char *name, const char *response, size_t le
 /* Lets so many pieces of answers go that are held (hold=1). */
 void mock_release(struct world *w, unsigned pieces);
 
+/* Opens the gates whose names begin so (gate=NAME), until a reset. */
+void mock_open(struct world *w, const char *beginning);
+
 /* Ends the server; its ports refuse from now on. */
 void mock_stop(struct world *w);
 

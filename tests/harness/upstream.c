@@ -165,6 +165,11 @@ void mock_release(struct world *w, unsigned pieces)
   json_decref(control(w, "POST", "/_mock/release?n=", count));
 }
 
+void mock_open(struct world *w, const char *beginning)
+{
+  json_decref(control(w, "POST", "/_mock/open?gate=", beginning));
+}
+
 void mock_default(struct world *w, const char *script)
 {
   json_decref(control(w, "POST", "/_mock/default?mock=", script));

@@ -11,12 +11,14 @@
 /* What a provider's envelope takes, more or less; a stream has one round each event. */
 enum { ENVELOPE = 500, EVENT_ENVELOPE = 240 };
 
-static void fill_id(char id[33])
+/* Random, or made from `still` if that is not 0. */
+static void fill_id(char id[33], uint64_t still)
 {
   static const char digits[] = "0123456789abcdef";
   unsigned char random[16] = {0};
 
-  if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+  memcpy(random, &still, sizeof still);
+  if (!still && getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
     abort();
   for (size_t i = 0; i < sizeof random; i++) {
     id[2 * i] = digits[random[i] >> 4];
@@ -110,28 +112,29 @@ static json_t *parse_body(const struct order *order)
 struct answer *compose_success(const struct order *order)
 {
   char id[33], room[128], *text;
-  struct timespec now;
+  struct timespec now = {0};
   struct answer *row = rows_answer(order->script->row, order->script->which, order->serial);
   if (row) {
-    fill_id(row->id);
+    fill_id(row->id, order->script->still);
     return row;
   }
   json_t *body = parse_body(order);
   struct question question = {
       .body = body,
       .id = id,
-      .serial = order->serial,
+      .serial = order->script->still ? order->script->still : order->serial,
       .events = order->script->events ? order->script->events : 1,
       .input_tokens = (json_int_t)(order->body_len / 4 + 1),
   };
   bool stream = order->shape->streams(&question);
   struct answer *answer;
 
-  fill_id(id);
-  clock_gettime(CLOCK_REALTIME, &now);
+  fill_id(id, order->script->still);
+  if (!order->script->still)
+    clock_gettime(CLOCK_REALTIME, &now);
   question.now_s = now.tv_sec;
   question.model = model_of(order, body, room, sizeof room);
-  question.text = text = words(order->serial, id, &now, text_len(order, stream));
+  question.text = text = words(question.serial, id, &now, text_len(order, stream));
   question.output_tokens = (json_int_t)(strlen(text) / 4 + 1);
   answer = stream ? compose_stream(order, &question) : compose_whole(order, &question);
   memcpy(answer->id, id, sizeof id);
@@ -144,7 +147,7 @@ struct answer *compose_failure(const struct order *order, unsigned status)
 {
   struct answer *answer = answer_new(status, "application/json");
 
-  fill_id(answer->id);
+  fill_id(answer->id, order->script->still);
   answer_json(answer, order->shape->error(status, answer->id));
   return answer;
 }

@@ -58,13 +58,24 @@ static enum MHD_Result release(struct MHD_Connection *connection)
   return send_json(connection, json_object());
 }
 
+/* ?gate=BEGINNING */
+static enum MHD_Result open_gates(struct MHD_Connection *connection)
+{
+  const char *beginning = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "gate");
+
+  if (!beginning)
+    return exchange_send(connection, 400, "text/plain", strdup("mock: expected ?gate=BEGINNING"));
+  pause_open(beginning);
+  return send_json(connection, json_object());
+}
+
 static const struct {
   const char *method, *path;
   enum MHD_Result (*answer)(struct MHD_Connection *connection);
 } endpoints[] = {
     {"GET", "/_mock/count", count},      {"GET", "/_mock/requests", requests},
     {"POST", "/_mock/reset", reset},     {"POST", "/_mock/default", set_default},
-    {"POST", "/_mock/release", release},
+    {"POST", "/_mock/release", release}, {"POST", "/_mock/open", open_gates},
 };
 
 static enum MHD_Result lay_wire(struct MHD_Connection *connection, const struct exchange *exchange,

@@ -160,7 +160,8 @@ static void add_headers(struct MHD_Response *response, const struct exchange *ex
   const struct script *script = &exchange->play.script;
   char processing[24];
 
-  snprintf(processing, sizeof processing, "%u", 100 + (unsigned)(exchange->serial % 900));
+  snprintf(processing, sizeof processing, "%u",
+           100 + (unsigned)((script->still ? script->still : exchange->serial) % 900));
   MHD_add_response_header(response, "Content-Type", answer->type);
   add_with_id(response, shape_for(path)->id_header, "req_", answer->id, "");
   MHD_add_response_header(response, "openai-processing-ms", processing);
@@ -224,6 +225,8 @@ enum MHD_Result exchange_answer(struct exchange *exchange, struct MHD_Connection
   if (play->script.informational)
     send_early_hints(connection, play->socket);
   if (play->script.latency_ms && !pause_ms(play->script.latency_ms))
+    return MHD_NO;
+  if (play->script.gate_first && !play_pass_gate(play))
     return MHD_NO;
   if (play->script.reset == RESET_HEADERS || (play->script.reset == RESET_REUSED && exchange->reused)) {
     play_reset(play->socket);

@@ -11,6 +11,7 @@
  *   POST /_mock/reset      forgets counts, requests, defaults, keys and wires
  *   POST /_mock/default?mock=name=value,...
  *   POST /_mock/release?n=COUNT       lets so many pieces go that are held (hold=1); one
+ *   POST /_mock/open?gate=BEGINNING   opens the gates whose names begin so (gate=NAME), until a reset
  *   POST /_mock/wire/NAME  a response to be played as it is: tests/mock/wire.h
  */
 #include "tests/mock/ledger.h"

@@ -20,7 +20,14 @@ bool pause_ms(uint64_t ms);
 bool pause_hold(void);
 void pause_release(uint64_t count);
 
-/* Forgets releases that nobody has had. */
+/*
+ * Waits until a gate is opened: one whose name begins with a text that pause_open() was given, before or since. False:
+ * the server is stopping.
+ */
+bool pause_gate(const char *name);
+void pause_open(const char *beginning);
+
+/* Forgets releases that nobody has had, and closes the gates behind those who have passed. */
 void pause_reset(void);
 
 /* Ends all pauses, now and from now on. */

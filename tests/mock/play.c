@@ -91,6 +91,12 @@ static bool middle(struct play *play)
   return true;
 }
 
+bool play_pass_gate(struct play *play)
+{
+  play->passed = play->passed || !*play->script.gate || pause_gate(play->script.gate);
+  return play->passed;
+}
+
 static ssize_t next_bytes(void *cls, uint64_t pos, char *out, size_t max)
 {
   struct play *play = cls;
@@ -106,6 +112,8 @@ static ssize_t next_bytes(void *cls, uint64_t pos, char *out, size_t max)
   if (fresh && pos && play->script.chunk_delay_ms && !pause_ms(play->script.chunk_delay_ms))
     return MHD_CONTENT_READER_END_WITH_ERROR;
   if (fresh && pos && play->script.hold && !pause_hold())
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+  if (fresh && pos && !play_pass_gate(play))
     return MHD_CONTENT_READER_END_WITH_ERROR;
   end = piece < end ? piece : end;
   end = pos < half && half < end && stops_in_the_middle(play) ? half : end;

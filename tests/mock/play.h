@@ -16,6 +16,7 @@ struct play {
   struct script script;
   int socket;
   bool stalled; /* the stall is behind us */
+  bool passed;  /* its gate */
   bool leaving; /* ledger_leaving() was said */
   size_t piece;
 };
@@ -25,6 +26,9 @@ struct MHD_Response *play_response(struct play *play);
 
 /* True if what is played is a whole 2xx answer. */
 bool play_is_whole(const struct play *play);
+
+/* Waits for the gate of the script, if there is one, the first time. False: the server is stopping. */
+bool play_pass_gate(struct play *play);
 
 /* Sends a TCP RST at once, after what was written before has left, and whatever the HTTP library does later.
  */

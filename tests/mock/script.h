@@ -21,6 +21,8 @@
  *   chunk=BYTES        cut the body into pieces of so many bytes (a stream: one piece for each event)
  *   chunk_delay_ms=N   wait before each piece but the first
  *   hold=1             wait before each piece but the first until a POST to /_mock/release
+ *   gate=NAME          the same until that gate is opened by a POST to /_mock/open; with gate_first=1 also before the
+ *                      header
  *   length=close       no Content-Length, no chunked coding: the body ends with the connection
  *   encoding=gzip      a Content-Encoding, whether the client accepts it or not
  *   cookie=1           a Set-Cookie that differs each time
@@ -29,6 +31,7 @@
  *   informational=1    103 Early Hints first (plain HTTP only)
  *   honour_key=1       the same Idempotency-Key gets the same answer and is no new work
  *   row=SHAPE, case=X  what a row of rows.c has: whole, stream, fail1 and so on
+ *   still=N            what differs from call to call (id, number, time) is made from N alone
  *   echo=1             a JSON answer has a member "echo": the request as it was received
  */
 #ifndef MOCK_SCRIPT_H
@@ -42,11 +45,11 @@ enum script_reset { RESET_NEVER, RESET_HEADERS, RESET_BODY, RESET_REUSED };
 
 struct script {
   uint64_t latency_ms, status, stall_ms, truncate, error_event, size, events, chunk, chunk_delay_ms, cookie;
-  uint64_t marks, hold, informational, honour_key, echo;
+  uint64_t marks, hold, gate_first, informational, honour_key, echo, still;
   uint64_t fail_count, fail_status;
   uint64_t reset, ends_by_close, gzip; /* places in a field's words, 0 being unset */
   char redirect[256];
-  char row[32], which[16];
+  char row[32], which[16], gate[64];
 };
 
 /* What a request gets that asks for nothing. */

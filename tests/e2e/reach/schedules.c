@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Schedules: programs made from seeds that do to libcurl what programs do to it (tests/clients/schedules), each run without
+ * us and with us. Exit, each call's code, bytes and the order of callbacks within a handle are the same.
+ *
+ * IDEMSHIM_SCHEDULES: how many, over all settings; IDEMSHIM_SEED: the first. With one, each setting runs that seed. `make
+ * torture` sets them. A schedule that differs is told with as few of its steps as it takes, and one that hangs with its stacks,
+ * where there is gdb.
+ */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+/* `warm`: what is compared is the second of two runs that share a store. */
+static const struct setting {
+  const char *name, *mode, *rule, *delivery, *tape;
+  bool plain, warm;
+} settings[] = {
+    {"plain", .plain = true},
+    {"idle", .rule = "host=nowhere.example"},
+    {"observe", .mode = "observe", .rule = "host=127.0.0.1 rescue=off"},
+    {"fresh", .rule = "host=127.0.0.1 rescue=off"},
+    {"warm", .rule = "host=127.0.0.1 rescue=off", .warm = true},
+    {"record", .mode = "record", .rule = "host=127.0.0.1 rescue=off", .tape = "tape"},
+    {"rescue", .rule = "host=127.0.0.1 rescue=60s"},
+    {"guard", .rule = "host=127.0.0.1 rescue=60s guard=on", .warm = true},
+    {"transport", .rule = "host=127.0.0.1 rescue=60s", .delivery = "transport", .warm = true},
+};
+enum { SETTINGS = sizeof settings / sizeof *settings, STEPS_MOST = 64, SHOWN = 6000 };
+
+TestSuite(schedules, .init = open_world, .fini = close_world, .timeout = 36000);
+
+static const struct setting *setting;
+static unsigned tags;
+
+struct outcome {
+  int status, signal;
+  bool hung;
+  char *log; /* its lines, those of one handle together */
+};
+
+static int hang_ms(void)
+{
+  return getenv("IDEM_SAN_PRELOAD") ? 150000 : 60000;
+}
+
+/* Where a program and its children are. */
+static void show_stacks(pid_t pid)
+{
+  char command[512];
+  snprintf(command, sizeof command,
+           "for p in %d $(cat /proc/%d/task/*/children); do echo \"--- $p\" >&2; gdb -p $p -batch -ex "
+           "'thread apply all bt 24' 2>/dev/null | grep -E '^(Thread|#)' >&2; done",
+           (int)pid, (int)pid);
+  if (system(command) != 0)
+    fprintf(stderr, "schedules: no stacks can be shown\n");
+}
+
+static bool hangs(pid_t pid)
+{
+  struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+  bool ended = poll(&end, 1, hang_ms()) > 0;
+  close(end.fd);
+  return !ended;
+}
+
+static int by_handle(const void *a, const void *b)
+{
+  const char *left = *(char *const *)a, *right = *(char *const *)b;
+  size_t left_len = strcspn(left, " "), right_len = strcspn(right, " ");
+  int order = strncmp(left, right, left_len < right_len ? left_len : right_len);
+  if (order || left_len != right_len)
+    return order ? order : left_len < right_len ? -1 : 1;
+  return left < right ? -1 : left > right;
+}
+
+static char *sorted(char *text)
+{
+  enum { MOST = 4096 };
+  static char *lines[MOST];
+  size_t count = 0, size = strlen(text) + 2;
+  char *out = calloc(1, size), *at = out;
+  for (char *line = strtok(text, "\n"); line && count < MOST; line = strtok(NULL, "\n"))
+    lines[count++] = line;
+  qsort(lines, count, sizeof *lines, by_handle);
+  for (size_t i = 0; i < count; i++)
+    at += sprintf(at, "%s\n", lines[i]);
+  return out;
+}
+
+static struct outcome run_steps(bool shim, const char *steps, const char *tag, const char *salt)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  run_input(&w, steps, strlen(steps));
+  struct run run = shim ? start_shim(&w, "schedules", url, tag, salt, NULL)
+                        : start_plain(&w, "schedules", url, tag, salt, NULL);
+  struct outcome outcome = {.hung = hangs(run.pid)};
+  if (outcome.hung) {
+    show_stacks(run.pid);
+    run_signal(&run, SIGKILL);
+  }
+  run_wait(&run);
+  mock_open(&w, world_text(&w, "%s.%s.", tag, salt));
+  outcome.status = run.status;
+  outcome.signal = run.signal;
+  outcome.log = sorted(run.out);
+  if (strstr(run.err, "Sanitizer") || strstr(run.err, "FATAL"))
+    fprintf(stderr, "%s\n", run.err);
+  run_release(&run);
+  return outcome;
+}
+
+static bool same(const struct outcome *a, const struct outcome *b)
+{
+  return a->status == b->status && a->signal == b->signal && !a->hung && !b->hung &&
+         strcmp(a->log, b->log) == 0;
+}
+
+/* Both runs of these steps. True: no difference. */
+static bool agree(const char *steps, struct outcome *bare, struct outcome *ours)
+{
+  const char *tag = world_text(&w, "%d.%07u", (int)getpid(), ++tags);
+  *bare = run_steps(false, steps, world_text(&w, "%d.b%06u", (int)getpid(), tags), "AAAA");
+  if (setting->warm) {
+    struct outcome first = run_steps(true, steps, tag, "BBBB");
+    free(first.log);
+  }
+  *ours = run_steps(!setting->plain, steps, tag, "CCCC");
+  mock_reset(&w);
+  return same(bare, ours);
+}
+
+static void forget(struct outcome *bare, struct outcome *ours)
+{
+  free(bare->log);
+  free(ours->log);
+}
+
+/* In two of three tries: what remains when a step is left out must be what it was. */
+static bool disagrees_again(const char *steps)
+{
+  int differs = 0;
+  for (int i = 0; i < 3 && differs < 2; i++) {
+    struct outcome bare, ours;
+    differs += !agree(steps, &bare, &ours);
+    forget(&bare, &ours);
+  }
+  return differs == 2;
+}
+
+/* Leaves out lines as long as the runs still differ. */
+static void shrink(char *steps)
+{
+  for (char *line = steps; *line;) {
+    char *next = strchr(line, '\n') + 1, *without = NULL;
+    if (asprintf(&without, "%.*s%s", (int)(line - steps), steps, next) < 0)
+      return;
+    if (disagrees_again(without))
+      strcpy(steps, without);
+    else
+      line = next;
+    free(without);
+  }
+}
+
+static void complain(unsigned long seed, char *steps, struct outcome *bare, struct outcome *ours)
+{
+  bool again = disagrees_again(steps);
+  if (again) {
+    shrink(steps);
+    forget(bare, ours);
+    agree(steps, bare, ours);
+  }
+  cr_expect(false,
+            "schedules/%s: make torture PART=schedules SCHEDULES=1 SEED=%lu (%s)\n%.*s--- without us: exit "
+            "%d signal "
+            "%d%s\n%.*s--- with us: exit %d signal %d%s\n%.*s",
+            setting->name, seed, again ? "shrunk" : "not seen again", SHOWN, steps, bare->status,
+            bare->signal, bare->hung ? " hangs" : "", SHOWN, bare->log, ours->status, ours->signal,
+            ours->hung ? " hangs" : "", SHOWN, ours->log);
+}
+
+static void run_seed(unsigned long seed)
+{
+  struct run list = run_plain(&w, "schedules", "--steps", world_text(&w, "%lu", seed), NULL);
+  struct outcome bare, ours;
+  expect_success(&list);
+  if (!agree(list.out, &bare, &ours))
+    complain(seed, list.out, &bare, &ours);
+  forget(&bare, &ours);
+  run_release(&list);
+}
+
+static unsigned long number_from(const char *name, unsigned long otherwise)
+{
+  const char *text = getenv(name);
+  return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static void run_setting(const char *name)
+{
+  unsigned n = 0;
+  unsigned long count = number_from("IDEMSHIM_SCHEDULES", 200), first = number_from("IDEMSHIM_SEED", 1);
+  while (strcmp(settings[n].name, name) != 0)
+    n++;
+  setting = &settings[n];
+  world_env(&w, "TSAN_OPTIONS", "atexit_sleep_ms=0:die_after_fork=0");
+  world_env(&w, "IDEMSHIM_RULES", "%s mark=off inject=off vary=*,-X-Mock",
+            setting->rule ? setting->rule : "host=nowhere.example");
+  world_unset(&w, "IDEMSHIM_HOSTS");
+  if (setting->mode)
+    world_env(&w, "IDEMSHIM_MODE", "%s", setting->mode);
+  if (setting->delivery)
+    world_env(&w, "IDEMSHIM_DELIVERY", "%s", setting->delivery);
+  if (setting->tape)
+    world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  for (unsigned long i = 0; i < (count + SETTINGS - 1) / SETTINGS; i++)
+    run_seed(count == 1 ? first : first + i * SETTINGS + n);
+  wait_until(world_orphans(&w) == 0);
+}
+
+#define SETTING(name)                                                                                        \
+  Test(schedules, name)                                                                                      \
+  {                                                                                                          \
+    run_setting(#name);                                                                                      \
+  }
+SETTING(plain)
+SETTING(idle)
+SETTING(observe)
+SETTING(fresh)
+SETTING(warm)
+SETTING(record)
+SETTING(rescue)
+SETTING(guard)
+SETTING(transport)
