@@ -6,6 +6,7 @@
 EXPORTED const struct idem_store_api idem_store_api = {
     .version = IDEM_STORE_API_VERSION,
     .size = sizeof(struct idem_store_api),
+    .register_fork = idem_store_register_fork,
     .open = idem_store_open,
     .close = idem_store_close,
     .give_back = idem_store_give_back,

@@ -58,6 +58,10 @@ struct idem_store_options {
                            they are not */
 };
 
+/* Registers what a fork does to stores, once. idem_store_open() does so, too; who has other threads calls this before, and lets
+ * a fork end that has begun by then, for its child would not have our locks let go. 0 or -errno. */
+int idem_store_register_fork(void);
+
 /*
  * Opens the store and its engine, or one more use of a store that this process has open, whatever the other
  * options say. Fails with a message for a directory that is not ours alone (other owner, or writable by group
@@ -572,6 +576,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
+  __typeof__(idem_store_register_fork) *register_fork;
   __typeof__(idem_store_open) *open;
   __typeof__(idem_store_close) *close;
   __typeof__(idem_store_give_back) *give_back;

@@ -47,6 +47,15 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, con
   return shadow;
 }
 
+/* A program of threads calls this before it has them. A fork that has begun before the handlers are registered runs none of
+ * them in its child, so that they are registered before another thread can fork. */
+HOOK(CURLcode, curl_global_init, (long flags))
+{
+  fork_register();
+  const struct libcurl *real = libcurl_of(CALLER);
+  return real ? real->global_init(flags) : CURLE_FAILED_INIT;
+}
+
 HOOK(CURL *, curl_easy_init, (void))
 {
   fork_register();

@@ -23,6 +23,7 @@
  * deprecated. */
 /* clang-format off */
 #define LIBCURL_HOOKED(X)                                                                                    \
+  X(global_init)                                                                                             \
   X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_reset) X(easy_duphandle)                \
   X(easy_cleanup) X(easy_pause)                                                                              \
   X(multi_init) X(multi_add_handle) X(multi_remove_handle) X(multi_perform) X(multi_socket_action)           \

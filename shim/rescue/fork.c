@@ -13,7 +13,6 @@
 #include "shim/transport/feeder.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 void fork_lock_all(void)
 {
@@ -47,16 +46,27 @@ void fork_unlock_in_copy(void)
   libcurl_unlock();
 }
 
+static void register_handlers(void)
+{
+  libc_at_fork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
+}
+
+/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. */
 void fork_register(void)
 {
-  static atomic_flag registered = ATOMIC_FLAG_INIT;
-  if (settings_active() && !atomic_flag_test_and_set(&registered))
-    libc_at_fork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (settings_active())
+    pthread_once(&once, register_handlers);
+}
+
+static void register_feeder(void)
+{
+  libc_at_fork(feeder_lock, feeder_unlock, feeder_begin_anew);
+  store_object_let_forks_end();
 }
 
 void fork_register_feeder(void)
 {
-  static _Atomic bool registered;
-  if (!atomic_load_explicit(&registered, memory_order_relaxed) && !atomic_exchange(&registered, true))
-    libc_at_fork(feeder_lock, feeder_unlock, feeder_begin_anew);
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, register_feeder);
 }

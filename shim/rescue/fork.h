@@ -14,7 +14,8 @@
  * A fork in one thread while another holds a lock leaves a child in which nobody ever unlocks it. So all
  * locks are taken before, in the order in which they are taken everywhere:
  *
- *     object_lock (store_object.c), bind_lock (libcurl.c), the pointer maps of shadow_table.c, form.c and multi.c, then inflight.c
+ *     object_lock (store_object.c), bind_lock (libcurl.c), the pointer maps of shadow_table.c, form.c and
+ *     multi.c, then inflight.c
  *
  * The store's own come before all of them: it registers its handlers when it is opened, later than we do, and
  * pthread_atfork() runs the last first. The lock of feeder.c comes before the store's, which the feeder asks

@@ -17,9 +17,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How long a store that could not be opened is left alone. */
 #define RETRY_US 10000000
+
+/* A second for all of them. */
+enum { FORKS_END_TRIES = 10000, FORKS_END_PAUSE_US = 100 };
 
 static pthread_once_t object_once = PTHREAD_ONCE_INIT, end_once = PTHREAD_ONCE_INIT;
 static void *store_object;
@@ -80,8 +84,9 @@ static bool store_object_path(char path[PATH_MAX])
 #define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
-/* Held while the loader is at work. A child of a fork in that time would find the object half linked. */
+/* Held while the loader is at work, for a child of a fork in that time would find the object half linked; and by forks. */
 static pthread_mutex_t object_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic unsigned forks; /* under way, or waiting for that lock */
 
 static void load_store_object(void)
 {
@@ -118,6 +123,24 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
   return api;
 }
 
+void store_object_lock(void)
+{
+  atomic_fetch_add(&forks, 1);
+  pthread_mutex_lock(&object_lock);
+}
+
+void store_object_unlock(void)
+{
+  pthread_mutex_unlock(&object_lock);
+  atomic_fetch_sub(&forks, 1);
+}
+
+void store_object_let_forks_end(void)
+{
+  for (int i = 0; i < FORKS_END_TRIES && atomic_load(&forks); i++)
+    usleep(FORKS_END_PAUSE_US);
+}
+
 /* The store has about ten, and libcurl is to have what it needs for this call, too. */
 #define DESCRIPTORS_FREE 32
 
@@ -134,8 +157,10 @@ static void open_store(struct idem_store **store)
                                        .sync = config->sync,
                                        .key_file = config->key_file};
   struct idem_error error = {""};
-  if (!store_api)
-    store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
+  if (!store_api && (store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api)))) {
+    store_api->register_fork();
+    store_object_let_forks_end();
+  }
   if (store_api && store_api->open(store, &options, &error) != 0) {
     *store = NULL;
     report_problem(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
@@ -260,20 +285,11 @@ void store_object_open_early(void)
     store_object_open(&store);
 }
 
-void store_object_lock(void)
-{
-  pthread_mutex_lock(&object_lock);
-}
-
-void store_object_unlock(void)
-{
-  pthread_mutex_unlock(&object_lock);
-}
-
 /* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it. */
 void store_object_after_fork(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
   pthread_mutex_unlock(&object_lock);
+  forks = 0;
 }
