@@ -66,16 +66,31 @@ static void put_number(struct line *line, const char *name, int64_t number)
   put(line, text, (size_t)snprintf(text, sizeof(text), ",\"%s\":%lld", name, (long long)number));
 }
 
+/* Days from 1970 as a date of the Gregorian calendar. gmtime_r() takes a lock of libc's, which another thread may have had
+ * when the process was forked. Counted from March, so that a leap day comes last. */
+static void put_date(struct line *line, int64_t days)
+{
+  char text[64];
+  int64_t from_0 = days + 719468, in_400 = from_0 % 146097;
+  int64_t year = (in_400 - in_400 / 1460 + in_400 / 36524 - in_400 / 146096) / 365;
+  int64_t in_year = in_400 - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+  int64_t day = in_year - (153 * month + 2) / 5 + 1, number = month < 10 ? month + 3 : month - 9;
+  put(line, text,
+      (size_t)snprintf(text, sizeof(text), "%04d-%02d-%02d",
+                       (int)(year + from_0 / 146097 * 400 + (number <= 2)), (int)number, (int)day));
+}
+
 static void begin(struct line *line, const char *name)
 {
   struct timespec now;
-  struct tm utc;
-  char text[96];
+  char text[64];
   clock_gettime(CLOCK_REALTIME, &now);
-  gmtime_r(&now.tv_sec, &utc);
-  size_t len = strftime(text, sizeof(text), "{\"time\":\"%Y-%m-%dT%H:%M:%S", &utc);
-  put(line, text, len);
-  put(line, text, (size_t)snprintf(text, sizeof(text), ".%03ldZ\"", now.tv_nsec / 1000000));
+  int seconds = (int)(now.tv_sec % 86400);
+  put(line, "{\"time\":\"", 9);
+  put_date(line, now.tv_sec / 86400);
+  put(line, text,
+      (size_t)snprintf(text, sizeof(text), "T%02d:%02d:%02d.%03ldZ\"", seconds / 3600, seconds / 60 % 60,
+                       seconds % 60, now.tv_nsec / 1000000));
   put_number(line, "pid", getpid());
   put_text(line, "event", name);
 }
