@@ -409,19 +409,19 @@ static struct curl_slist *headers_of(const struct call *call)
 
 static void set_body(struct call *call)
 {
-  if (call->spec.at == AT_read || call->spec.number % 5 == 3) {
-    curl_easy_setopt(call->handle, CURLOPT_POSTFIELDS, NULL);
-    curl_easy_setopt(call->handle, CURLOPT_POST, 1L);
-    curl_easy_setopt(call->handle, CURLOPT_POSTFIELDSIZE, (long)strlen(call->body));
-    curl_easy_setopt(call->handle, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(call->handle, CURLOPT_READDATA, call);
-    curl_easy_setopt(call->handle, CURLOPT_SEEKFUNCTION, on_seek);
-    curl_easy_setopt(call->handle, CURLOPT_SEEKDATA, call);
+  /* With a size of -1, libcurl 7.88 cannot copy a handle that has copied the fields. */
+  curl_easy_setopt(call->handle, CURLOPT_POSTFIELDSIZE, (long)strlen(call->body));
+  if (call->spec.at != AT_read && call->spec.number % 5 != 3) {
+    bool copied = call->spec.number % 2;
+    curl_easy_setopt(call->handle, copied ? CURLOPT_COPYPOSTFIELDS : CURLOPT_POSTFIELDS, call->body);
     return;
   }
-  curl_easy_setopt(call->handle, CURLOPT_POSTFIELDSIZE, -1L);
-  curl_easy_setopt(call->handle, call->spec.number % 2 ? CURLOPT_COPYPOSTFIELDS : CURLOPT_POSTFIELDS,
-                   call->body);
+  curl_easy_setopt(call->handle, CURLOPT_POSTFIELDS, NULL);
+  curl_easy_setopt(call->handle, CURLOPT_POST, 1L);
+  curl_easy_setopt(call->handle, CURLOPT_READFUNCTION, on_read);
+  curl_easy_setopt(call->handle, CURLOPT_READDATA, call);
+  curl_easy_setopt(call->handle, CURLOPT_SEEKFUNCTION, on_seek);
+  curl_easy_setopt(call->handle, CURLOPT_SEEKDATA, call);
 }
 
 struct call *call_prepare(struct lane *of, const struct call_spec *spec, CURL *handle)

@@ -211,7 +211,7 @@ static void run_setting(const char *name)
   while (strcmp(settings[n].name, name) != 0)
     n++;
   setting = &settings[n];
-  world_env(&w, "TSAN_OPTIONS", "atexit_sleep_ms=0:die_after_fork=0");
+  world_env(&w, "TSAN_OPTIONS", "atexit_sleep_ms=0:die_after_fork=0:report_thread_leaks=0");
   world_env(&w, "IDEMSHIM_RULES", "%s mark=off inject=off vary=*,-X-Mock",
             setting->rule ? setting->rule : "host=nowhere.example");
   world_unset(&w, "IDEMSHIM_HOSTS");
