@@ -2,6 +2,7 @@
 #include "shim/live/prerequest.h"
 
 #include "shim/handle/callbacks.h"
+#include "shim/handle/multi.h"
 #include "shim/handle/overrides.h"
 #include "shim/live/keepalive.h"
 #include "shim/runtime/report.h"
@@ -34,8 +35,9 @@ static bool may_go_again(struct prerequest *prerequest)
   if (!prerequest->unanswered ||
       shadow_info_long(request->shadow, CURLINFO_REQUEST_SIZE) <= prerequest->bytes)
     return true;
-  /* libcurl repeats what went out on a new connection only if HTTP/2 says that nothing has been done. */
-  bool unprocessed = !prerequest->reused;
+  /* libcurl repeats what went out on a new connection only if HTTP/2 says that nothing has been done. In a multi
+   * it is new to this call alone: libcurl takes it for reused once another transfer has joined it. */
+  bool unprocessed = !prerequest->reused && !multi_of(request->shadow);
   prerequest->refused = !unprocessed && request->rule->indoubt == IDEM_INDOUBT_FAIL;
   if (prerequest->refused) {
     report_count(IDEM_COUNTER_in_doubt);

@@ -2,7 +2,7 @@
 /*
  * own_resends easy|multi|proxy URL COUNT   COUNT different POSTs, one after the other on one handle; proxy: by
  *                                          way of a proxy of its own, which is asked to CONNECT
- * own_resends refused|goaway               one POST by HTTP/2 to a server of its own, which does so to the first
+ * own_resends refused|goaway [multi]       one POST by HTTP/2 to a server of its own, which does so to the first
  *
  * A line for each call. libcurl repeats by itself what fails on a connection that it has reused, and what an
  * HTTP/2 server says that it has not processed.
@@ -175,7 +175,7 @@ static void *serve(void *unused)
   return unused;
 }
 
-static int over_http2(const char *way)
+static int over_http2(const char *way, bool by_multi)
 {
   pthread_t thread;
   char url[64];
@@ -187,7 +187,7 @@ static int over_http2(const char *way)
   strcat(url, "/v1/chat/completions");
   CURL *handle = post_new(url, "{\"n\":0}", &reply);
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
-  reply_print(way, handle, curl_easy_perform(handle), &reply);
+  reply_print(way, handle, drive(handle, by_multi), &reply);
   curl_easy_cleanup(handle);
   free(reply.bytes);
   return 0;
@@ -197,5 +197,5 @@ int main(int argc, char **argv)
 {
   if (argc == 4)
     return one_after_the_other(argv[1], argv[2], atoi(argv[3]));
-  return argc == 2 ? over_http2(argv[1]) : 2;
+  return argc == 2 || argc == 3 ? over_http2(argv[1], argc == 3) : 2;
 }

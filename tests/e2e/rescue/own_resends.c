@@ -153,3 +153,23 @@ Test(own_resends, what_is_above_the_last_stream_may_be_sent_again)
 {
   unprocessed("goaway");
 }
+
+/* Another transfer may have joined the connection, and to libcurl it is a reused one then. */
+Test(own_resends, in_a_multi_a_refused_stream_is_as_a_reset)
+{
+  struct run plain = run_plain(&w, "own_resends", "refused", "multi", NULL);
+  bool repeats = strstr(plain.out, "rc=0 status=200") != NULL;
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
+  struct run told = run_shim(&w, "own_resends", "refused", "multi", NULL);
+  expect_same_output(&plain, &told);
+  cr_expect_eq(log_events(&w, "resent_by_libcurl"), repeats);
+  cr_expect(!log_contains(&w, "upstream has not processed it"));
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  struct run refused = run_shim(&w, "own_resends", "refused", "multi", NULL);
+  cr_expect(!repeats || strstr(refused.out, "rc=56 "), "%s", refused.out);
+  cr_expect_eq(log_events(&w, "resent_by_libcurl"), repeats);
+  cr_expect(!repeats || log_events(&w, "in_doubt") == 1);
+  run_release(&plain);
+  run_release(&told);
+  run_release(&refused);
+}
