@@ -24,8 +24,11 @@ static volatile unsigned sum;
 
 static char *get_rule(const char *name)
 {
-  static char rule[] = "host=* ignore=/a,/b/0 redact=/c", home[] = "/nonexistent";
-  return !strcmp(name, "IDEMSHIM_RULES") ? rule : !strcmp(name, "HOME") ? home : NULL;
+  static char rule[] = "host=* ignore=/a,/b/0 redact=/c", home[] = "/nonexistent", none[] = "none";
+  return !strcmp(name, "IDEMSHIM_RULES")    ? rule
+         : !strcmp(name, "HOME")            ? home
+         : !strcmp(name, "IDEMSHIM_CONFIG") ? none
+                                            : NULL;
 }
 
 static void require(bool holds)

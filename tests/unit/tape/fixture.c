@@ -14,6 +14,8 @@ static char *get_rule(const char *name)
 {
   if (!strcmp(name, "IDEMSHIM_RULES"))
     return (char *)(uintptr_t)rule_text;
+  if (!strcmp(name, "IDEMSHIM_CONFIG"))
+    return (char *)(uintptr_t) "none";
   return !strcmp(name, "HOME") ? (char *)(uintptr_t) "/nonexistent" : NULL;
 }
 
