@@ -3,12 +3,15 @@
 
 #include "config/old_glibc.h"
 #include "store/base/clock.h"
+#include "store/base/fd.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
+
+#define ANY_COMMIT SIZE_MAX
 
 enum { CLOSED_US = 1000000, NAP_LEAST_US = 50, NAP_MOST_US = 2000 };
 
@@ -18,14 +21,13 @@ void gate_open(struct gate *gate, unsigned patience_ms)
   gate->patience_ms = patience_ms ? patience_ms : GATE_PATIENCE_MS;
 }
 
-/* Nothing is written where the descriptor is given back; its number is not ours then.
- * LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. */
+/* LMDB locks nothing in this file. Where it cannot be locked at all, LMDB's own lock is what there is. Its number is
+ * asked for at every use: it may be the app's by now, with a lock of its own. Without one nothing is written. */
 static int lock_file(const struct engine *engine, int command, struct flock *lock)
 {
   *lock = (struct flock){.l_type = command == F_UNLCK ? F_UNLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-  if (engine->given_back)
-    return 0;
-  return fcntl(engine->pages.fd, command == F_GETLK ? F_GETLK : F_SETLK, lock);
+  int fd = engine->given_back ? -EBADF : fd_number(engine->kept[0]);
+  return fcntl(fd, command == F_GETLK ? F_GETLK : F_SETLK, lock);
 }
 
 static bool try_to_enter(struct gate *gate, const struct engine *engine)
@@ -63,9 +65,10 @@ int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error
   if (try_to_enter(gate, engine))
     return 0;
   int64_t start = clock_steady_us(), last = start;
-  bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed);
+  size_t seen = commits(engine), closed_at = atomic_load_explicit(&gate->closed_at, memory_order_relaxed);
+  bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed) &&
+                (closed_at == seen || closed_at == ANY_COMMIT);
   int64_t patience = closed ? 0 : gate->patience_ms * INT64_C(1000);
-  size_t seen = commits(engine);
   for (long nap = NAP_LEAST_US; !try_to_enter(gate, engine); nap = nap < NAP_MOST_US ? nap * 2 : nap) {
     int64_t now = clock_steady_us();
     size_t committed = commits(engine);
@@ -73,8 +76,11 @@ int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error
       last = now;
     seen = committed;
     if (now - last >= patience || (now - start >= GATE_MOST_MS * INT64_C(1000) && now - start >= patience)) {
-      if (!closed)
+      if (!closed) {
+        atomic_store_explicit(&gate->closed_at, now - last >= patience ? seen : ANY_COMMIT,
+                              memory_order_relaxed);
         atomic_store_explicit(&gate->closed_until_us, now + CLOSED_US, memory_order_relaxed);
+      }
       return refuse(engine, (unsigned)((now - last) / 1000), error);
     }
     nanosleep(&(struct timespec){.tv_nsec = nap * 1000}, NULL);

@@ -10,8 +10,11 @@
  * It is a record lock on the data file, of which the kernel knows who holds it and which ends with its process, behind a
  * mutex for the threads of this one. Waiting goes on for as long as commits do, up to GATE_MOST_MS, and not more than the
  * gate's patience without any: the patience of an app is GATE_PATIENCE_MS, that of a command is its own. After it was in
- * vain the gate is only tried for a second, so that a call with three writes does not wait three times. Whoever is let in
- * may take LMDB's lock at once, since everybody who writes comes this way.
+ * vain the gate is only tried for a second, so that a call with three writes does not wait three times; a commit ends that,
+ * for whoever did not go on does. Whoever is let in may take LMDB's lock at once, since everybody who writes comes this way.
+ *
+ * A record lock ends when its process closes any descriptor of the file, so nothing of ours closes one while somebody may
+ * write. An app that reads the data file as a file opens the gate for others, who then wait for LMDB's lock.
  *
  * Any thread; nothing is held by it in a child, which has an engine, and so a gate, of its own.
  */
@@ -21,6 +24,7 @@
 #include "config/config.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { GATE_PATIENCE_MS = 100, GATE_MOST_MS = 5000 };
@@ -30,7 +34,8 @@ struct engine;
 struct gate {
   pthread_mutex_t mutex;
   unsigned patience_ms;
-  _Atomic int64_t closed_until_us; /* by the monotonic clock */
+  _Atomic int64_t closed_until_us; /* by the monotonic clock, */
+  _Atomic size_t closed_at;        /* or up to the next commit after this one */
 };
 
 void gate_open(struct gate *gate, unsigned patience_ms);

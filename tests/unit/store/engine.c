@@ -56,6 +56,53 @@ Test(store_engine, a_store_opens_and_answers_while_a_writer_stands_still)
   cr_expect_eq(caller_ask(&next, ""), IDEM_HIT, "its lock has gone with it");
 }
 
+static int put_once(struct writer *writer, void *unused)
+{
+  (void)unused;
+  return put_mark(writer);
+}
+
+static int take_a_moment(struct writer *writer, void *arg)
+{
+  put_mark(writer);
+  cr_assert_eq(write(*(int *)arg, "!", 1), 1);
+  usleep(50000);
+  return 0;
+}
+
+/* Who writes; it is written when the call returns. */
+static pid_t start_writer(writer_body *body, bool commits_before)
+{
+  int ends[2];
+  char byte;
+  cr_assert_eq(pipe(ends), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (commits_before)
+      state_write(fixture.store, put_once, NULL, &error);
+    _exit(state_write(fixture.store, body, &ends[1], &error) < 0);
+  }
+  close(ends[1]);
+  cr_assert_eq(read(ends[0], &byte, 1), 1);
+  close(ends[0]);
+  return child;
+}
+
+Test(store_engine, a_store_that_goes_on_is_waited_for_again)
+{
+  fixture.options.patience_ms = 1500;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  cr_assert_eq(state_write(fixture.store, put_once, NULL, &error), 0, "%s", error.text);
+  pid_t child = start_writer(stand_still, false);
+  cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), -ETIMEDOUT);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  child = start_writer(take_a_moment, true);
+  cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), 0, "%s", error.text);
+  waitpid(child, NULL, 0);
+}
+
 static int fail_half_way(struct writer *writer, void *arg)
 {
   (void)arg;
