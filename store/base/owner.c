@@ -21,6 +21,7 @@ static struct owner_bucket *bucket_of(struct owners *owners, const uint8_t *key)
   return &owners->bucket[tag_of(key) >> 1 & (OWNER_BUCKETS - 1)];
 }
 
+/* A bucket is as many places as four lines of memory have tags for, and a look reads no more than those. */
 static struct owner *find(struct owner_bucket *bucket, uint64_t tag)
 {
   for (unsigned i = 0; i < OWNER_PLACES; i++)
@@ -65,6 +66,7 @@ struct owner *owner_take(struct owners *owners, const uint8_t *key, const char *
   put(&owner->wanted, 0);
   for (unsigned i = 0; i < OWNER_KEY; i++)
     atomic_store_explicit(&owner->upstream_key[i], upstream_key[i], memory_order_relaxed);
+  /* The number comes last: whoever has seen it sees what belongs to it. */
   atomic_fetch_add_explicit(&owner->number, 1, memory_order_release);
   return owner;
 }

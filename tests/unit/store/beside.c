@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A call that goes out beside the owner of its operation, and the places in which owners are seen. */
-#include "store/base/owner.h"
+#include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -304,6 +304,25 @@ Test(store_beside, an_owner_in_a_callback_has_stalled)
   cr_expect_null(idem_store_stalled(fixture.store, &follower.call, false));
   caller_leave(&follower, false);
   caller_leave(&owner, false);
+}
+
+/* As one whose process has a page of another layout. */
+Test(store_beside, an_owner_without_a_place_is_waited_for)
+{
+  struct caller owner, follower;
+  own(&owner);
+  struct idem_call *call = &owner.call;
+  owner_give(&fixture.store->stats->owners, call->priv.owner, call->priv.owner_number, call->key);
+  call->priv.owner = NULL;
+  follow(&follower);
+  cr_expect_null(idem_store_stalled(fixture.store, &follower.call, false));
+  cr_expect_neq(idem_store_wait(fixture.store, &follower.call, 10), 0);
+  send_it(&owner);
+  cr_expect_eq(caller_commit(&owner, "{\"owner\":1}"), IDEM_STORED);
+  caller_leave(&owner, true);
+  cr_expect_eq(idem_store_wait(fixture.store, &follower.call, 10), 0);
+  caller_leave(&follower, false);
+  expect_answer("{\"owner\":1}");
 }
 
 /* Its child has a copy of the call, and is not its owner. */
