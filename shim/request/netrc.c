@@ -47,22 +47,29 @@ static bool is_spelled_out(const char *host, size_t len)
   return text[strspn(text, digits)] || inet_pton(AF_INET, text, &address) == 1;
 }
 
-/* Appends the words that may be about the host. False where that is not certain, or without memory. */
+/* Appends the words that may be about the host. False where that is not certain, or without memory. An entry
+ * without a login or a password is not: some versions of libcurl then take what stands in the next one for a
+ * sign that there is no login. */
 static bool select_host(struct buffer *kept, const char *at, const char *host, size_t host_len)
 {
+  const unsigned whole = 1u << LOGIN | 1u << PASSWORD;
   bool keep = false, comment = false;
-  unsigned before = VALUE, kind;
+  unsigned before = VALUE, kind, said = 0;
   for (size_t len;; at += len, before = kind) {
     size_t blanks = strspn(at, " \t\n");
     comment &= !memchr(at, '\n', blanks);
     at += blanks;
-    if (!(len = strcspn(at, " \t\n")))
+    len = strcspn(at, " \t\n");
+    kind = len ? kind_of(at, len) : DEFAULT;
+    if (kind <= DEFAULT && keep && (said & whole) != whole)
+      return false;
+    if (!len)
       return true;
-    kind = kind_of(at, len);
     comment |= *at == '#';
     if (kind == VALUE ? *at == '#' && before != VALUE : comment || (before != VALUE && before != DEFAULT))
       return false;
-    if (kind == MACHINE || kind == DEFAULT)
+    said = kind <= DEFAULT ? 0 : said | 1u << kind;
+    if (kind <= DEFAULT)
       keep = kind == DEFAULT;
     else if (before == MACHINE)
       keep = len == host_len && strncasecmp(at, host, len) == 0;

@@ -74,12 +74,27 @@ Test(files_of_the_app, two_logins_of_one_host_in_a_netrc_are_two_tenants)
       "machine other.example macdef init\nmachine 127.0.0.1\n\nmachine 127.0.0.1 login m password two\n",
       "machine 127.0.0.1 # mine\n login alice password one\n",
       "machine 127.0.0.1 password machine login alice\n",
-      "machine 127.0.0.1 password machine login bobby\n"};
+      "machine 127.0.0.1 password machine login bobby\n",
+      "machine 127.0.0.1 login alice machine other.example login me password x\n",
+      "machine 127.0.0.1 login alice machine other.example login me\n"};
   begin_netrc();
   for (int round = 0; round < 2; round++)
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
       cr_expect_eq(sent_with_netrc(texts[i]), round ? 0 : 1, "round %d: %s", round, texts[i]);
   cr_expect_eq(log_events(&w, "bypass"), 0);
+}
+
+/* By whatever rules the libcurl at hand reads it. */
+Test(files_of_the_app, files_of_one_tenant_log_in_alike)
+{
+  unsigned same = 0;
+  world_env(&w, "IDEMSHIM_MODE", "observe");
+  struct run r = run_shell(&w, world_text(&w, "cd '%s' && exec netrc_logins 5 1000 '%s' '%s'", w.dir,
+                                          world_url(&w, target), w.log));
+  expect_success(&r);
+  cr_expect_eq(sscanf(r.out, "1000 files, %u of a tenant that was there, 0 wrong", &same), 1, "%s", r.out);
+  cr_expect_gt(same, 200, "%s", r.out);
+  run_release(&r);
 }
 
 Test(files_of_the_app, a_login_of_a_netrc_is_sent_and_written_nowhere)
