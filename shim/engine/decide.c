@@ -228,6 +228,9 @@ struct decision decide_again(struct request *request, bool direct)
     request_event(request, "store_error", error.text, 0, -1);
     if (!fd_are_free(FD_LIBCURL_NEEDS))
       store_object_give_back();
+    /* At most once means: not without a record of it. */
+    if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
+      return (struct decision){.route = ROUTE_PROBLEM, .problem = &own_answers_unrecorded};
     return untouched();
   }
 }

@@ -46,6 +46,14 @@ const struct own_answer own_answers_in_doubt = {
               "`idemshim rm` with this id releases it.",
 };
 
+const struct own_answer own_answers_unrecorded = {
+    .status = 409,
+    .reason = "Conflict",
+    .title = "The request cannot be recorded",
+    .detail = "It may be sent once at most (indoubt=fail), and the store cannot keep that it was; nothing "
+              "was sent.",
+};
+
 /* Adds what getinfo shows of an answer that came from nowhere. False without memory. */
 static bool add_facts(struct buffer *facts, const struct request *request, const struct own_answer *problem,
                       size_t header_len, size_t body_len)

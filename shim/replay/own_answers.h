@@ -38,6 +38,9 @@ extern const struct own_answer own_answers_mismatch;
 /* 409: nobody knows whether upstream did the work. */
 extern const struct own_answer own_answers_in_doubt;
 
+/* 409: it may be sent once at most, and the store cannot keep that it was. */
+extern const struct own_answer own_answers_unrecorded;
+
 /* Where the text of one lies while it is delivered. */
 struct own_answers_room {
   char body[640], headers[256];

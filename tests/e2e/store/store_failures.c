@@ -249,3 +249,42 @@ Test(trouble, replay_mode_never_goes_to_the_network)
   cr_expect_eq(mock_count(&w).requests, 0);
   run_release(&r);
 }
+
+static void take_claims_away(void)
+{
+  char claims[512];
+  snprintf(claims, sizeof claims, "%s/claims", w.store);
+  cr_assert_eq(rename(claims, world_path(&w, "claims")), 0);
+  cr_assert_eq(mkdir(claims, 0700), 0);
+}
+
+static void bring_claims_back(void)
+{
+  char claims[512];
+  snprintf(claims, sizeof claims, "%s/claims", w.store);
+  cr_assert_eq(rmdir(claims), 0);
+  cr_assert_eq(rename(world_path(&w, "claims"), claims), 0);
+}
+
+/* The claims cannot be opened any more when the second call begins. */
+Test(trouble, a_call_of_at_most_once_is_not_sent_without_its_claim)
+{
+  static const char *const rules[] = {"host=127.0.0.1", "host=127.0.0.1 indoubt=fail"};
+  for (int i = 0; i < 2; i++) {
+    world_env(&w, "IDEMSHIM_RULES", "%s", rules[i]);
+    mock_reset(&w);
+    struct run run = start_shim(&w, "curl", "-sS", "-d", i ? "{\"a\":1}" : "{\"a\":2}",
+                                world_url(&w, "/v1/chat/completions?mock=latency_ms%3D2000"), "--next", "-sS",
+                                "-w", "%{http_code}", "-d", i ? "{\"b\":1}" : "{\"b\":2}",
+                                world_url(&w, "/v1/chat/completions"), NULL);
+    wait_until(mock_count(&w).requests == 1);
+    take_claims_away();
+    run_wait(&run);
+    bring_claims_back();
+    expect_success(&run);
+    cr_expect(strstr(run.out, i ? "409" : "200"), "%s", run.out);
+    cr_expect_eq(mock_count(&w).requests, 2u - (unsigned)i);
+    cr_expect(strstr(run.err, "claims: cannot lock"), "%s", run.err);
+    run_release(&run);
+  }
+}
