@@ -155,8 +155,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
   tell_unknown_variables();
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
-  for (size_t i = 0; i < sizeof(config.ignored) / sizeof(config.ignored[0]) && config.ignored[i]; i++)
-    cli_warn("%s; nothing of it holds", config.ignored[i]);
+  cli_tell_ignored(&config);
   code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
   idem_config_release(&config);
   return code;

@@ -48,6 +48,12 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
   return idem_store_open(out, &options, error);
 }
 
+void cli_tell_ignored(const struct idem_config *config)
+{
+  for (size_t i = 0; i < sizeof(config->ignored) / sizeof(config->ignored[0]) && config->ignored[i]; i++)
+    cli_warn("%s; nothing of it holds", config->ignored[i]);
+}
+
 /* A store that is not there is no usage error: it is what a first run finds. */
 int cli_find_store(const struct cli_options *options, struct idem_store **out)
 {
@@ -58,6 +64,7 @@ int cli_find_store(const struct cli_options *options, struct idem_store **out)
     return code;
   if (idem_config_load_store(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
+  cli_tell_ignored(&config);
   int result = cli_open_store(&config, out, &error);
   if (result == -ENOENT)
     code = cli_fail(

@@ -27,6 +27,9 @@ int cli_find_store(const struct cli_options *options, struct idem_store **out);
 /* Opens the store of a configuration, if it is there: 0, -ENOENT, or -errno with the message. */
 int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error);
 
+/* Warns of each configuration file that is not read, by itself in cli_find_store(). */
+void cli_tell_ignored(const struct idem_config *config);
+
 /* Makes `directory`, if it is not NULL, the store of this process, as --store does. Returns an enum cli_exit.
  */
 int cli_use_store(const char *directory);

@@ -109,9 +109,11 @@ Test(cli_config_file, with_a_mistake_leaves_calls_alone_and_ends_run_and_check)
 Test(cli_config_file, that_others_may_write_is_one_line_and_no_more)
 {
   cr_assert_eq(chmod(conf, 0666), 0);
-  struct run run = call(), check = run_plain(&w, "idemshim", "check", NULL);
+  struct run run = call(), check = run_plain(&w, "idemshim", "check", NULL),
+             list = run_plain(&w, "idemshim", "ls", NULL);
   expect_success(&run);
   expect_success(&check);
+  cr_expect(strstr(list.err, "nothing of it holds"), "another store than its own is listed: %s", list.err);
   const char *said = strstr(run.err, "neither its group nor others may write; nothing of it holds");
   cr_assert_not_null(said, "%s", run.err);
   cr_expect_null(strstr(strchr(said, '\n'), "idemshim:"), "%s", run.err);
@@ -119,6 +121,7 @@ Test(cli_config_file, that_others_may_write_is_one_line_and_no_more)
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&run);
   run_release(&check);
+  run_release(&list);
 }
 
 Test(cli_config_file, is_named_by_check_for_each_value)
