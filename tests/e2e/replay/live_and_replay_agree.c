@@ -22,14 +22,19 @@ static const char prompt[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",
 static const char stream_prompt[] =
     "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 
-/* Times and what is computed from them differ between any two transfers. */
+/* Times and what is computed from them differ between any two transfers; newer tools have more of them. */
 static void drop_times(json_t *variables)
 {
-  static const char *const timed[] = {"speed_download", "speed_upload",       "time_appconnect",
-                                      "time_connect",   "time_namelookup",    "time_pretransfer",
-                                      "time_redirect",  "time_starttransfer", "time_total"};
-  for (size_t i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
-    cr_expect_eq(json_object_del(variables, timed[i]), 0, "no %s", timed[i]);
+  const char *name;
+  json_t *value;
+  void *next;
+  size_t dropped = 0;
+  json_object_foreach_safe(variables, next, name, value)
+  {
+    bool timed = strncmp(name, "time_", 5) == 0 || strncmp(name, "speed_", 6) == 0;
+    dropped += timed && json_object_del(variables, name) == 0;
+  }
+  cr_expect_geq(dropped, 9);
 }
 
 static json_t *write_out(struct run *r)
