@@ -49,6 +49,7 @@ all: $(PRODUCT)
 # The front is mapped into every program that is started: without the tables that only the command prints, in two segments
 # rather than four, and with functions found when they are first called, it costs each of them half as much.
 $(B)/obj/config/%.o $(B)/obj/shim/%.o: override CFLAGS += -ffunction-sections -fdata-sections
+$(foreach room,config shim store tape,$(B)/obj/$(room)/%.o): override CFLAGS += -include config/c17_names.h
 SMALL := -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,lazy
 
 $(B)/libidemshim.so: $(FRONT) shim/exports.map
