@@ -307,7 +307,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   request->started_us = monotonic_us();
   request->store = NULL;
   request->api = tape_only ? NULL : store_object_open(&request->store);
-  fork_register_feeder();
+  fork_register_first();
   shadow_begin(shadow);
   const char *reason = request_open(request, shadow, rule, room);
   if (!reason && shadow->disturbed)

@@ -21,12 +21,10 @@ void fork_lock_all(void)
   pointer_map_lock(&shadow_map);
   form_lock_all();
   pointer_map_lock(&multi_map);
-  inflight_lock();
 }
 
 void fork_unlock_all(void)
 {
-  inflight_unlock();
   pointer_map_unlock(&multi_map);
   form_unlock_all();
   pointer_map_unlock(&shadow_map);
@@ -39,7 +37,6 @@ void fork_unlock_in_copy(void)
   process_after_fork();
   report_after_fork();
   store_object_after_fork();
-  inflight_after_fork();
   pointer_map_unlock(&multi_map);
   form_unlock_all();
   pointer_map_unlock(&shadow_map);
@@ -59,14 +56,32 @@ void fork_register(void)
     pthread_once(&once, register_handlers);
 }
 
-static void register_feeder(void)
+void fork_lock_first(void)
 {
-  libc_at_fork(feeder_lock, feeder_unlock, feeder_begin_anew);
+  feeder_lock();
+  inflight_lock();
+}
+
+void fork_unlock_last(void)
+{
+  inflight_unlock();
+  feeder_unlock();
+}
+
+void fork_unlock_last_in_copy(void)
+{
+  inflight_after_fork();
+  feeder_begin_anew();
+}
+
+static void register_first(void)
+{
+  libc_at_fork(fork_lock_first, fork_unlock_last, fork_unlock_last_in_copy);
   store_object_let_forks_end();
 }
 
-void fork_register_feeder(void)
+void fork_register_first(void)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, register_feeder);
+  pthread_once(&once, register_first);
 }

@@ -15,11 +15,11 @@
  * locks are taken before, in the order in which they are taken everywhere:
  *
  *     object_lock (store_object.c), bind_lock (libcurl.c), the pointer maps of shadow_table.c, form.c and
- *     multi.c, then inflight.c
+ *     multi.c
  *
  * The store's own come before all of them: it registers its handlers when it is opened, later than we do, and
- * pthread_atfork() runs the last first. The lock of feeder.c comes before the store's, which the feeder asks
- * while it holds it: so it has handlers of its own, which are registered when the store is open. store_lock
+ * pthread_atfork() runs the last first. The locks of feeder.c and inflight.c come before the store's, which is
+ * asked while they are held: so they have handlers of their own, which are registered when the store is open. store_lock
  * (store_object.c) is held while the store takes its own, so it cannot be taken here; it begins anew in the
  * child. A child has no call under way.
  */
@@ -30,10 +30,13 @@
  * rule can match in, and nothing but once in others; any thread may come here. */
 void fork_register(void);
 
-/* Before the lock of feeder.c can be taken, and after the store is opened. */
-void fork_register_feeder(void);
+/* Before the locks of feeder.c and inflight.c are taken for a call, and after the store is opened. */
+void fork_register_first(void);
 
-/* For a copy of the process that is made without the handlers. The feeder's lock and the store's are taken before. */
+/* For a copy of the process that is made without the handlers: the first locks, then the store's, then all others. */
+void fork_lock_first(void);
+void fork_unlock_last(void);
+void fork_unlock_last_in_copy(void);
 void fork_lock_all(void);
 void fork_unlock_all(void);
 void fork_unlock_in_copy(void);

@@ -6,7 +6,6 @@
 #include "shim/rescue/process_copy.h"
 #include "shim/runtime/app_stderr.h"
 #include "shim/runtime/settings.h"
-#include "shim/transport/feeder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +57,7 @@ static struct isolation kept(const struct transfer_sockets *sockets, const int d
   return isolation;
 }
 
-/* Both sides find every lock of ours free; the feeder's and the store's have been taken before. The copy is
+/* Both sides find every lock of ours free; the first ones and the store's have been taken before. The copy is
  * alone first of all: should it hang, it holds nothing of the app's, and is ended in time. */
 static pid_t copy_between_locks(struct request *request, struct isolation *isolation, enum idem_parted owner)
 {
@@ -77,9 +76,9 @@ static pid_t copy_between_locks(struct request *request, struct isolation *isola
                        : pid > 0 ? owner
                                  : IDEM_PARTED_FAILED);
   if (pid == 0)
-    feeder_begin_anew();
+    fork_unlock_last_in_copy();
   else
-    feeder_unlock();
+    fork_unlock_last();
   return pid;
 }
 
@@ -156,10 +155,10 @@ static enum handoff_side part(struct handoff *handoff, struct request *request,
                               const int *also)
 {
   struct idem_parting store;
-  feeder_lock();
+  fork_lock_first();
   int rc = request->api->part(request->store, &request->op, settings()->rescues, &store);
   if (rc < 0) {
-    feeder_unlock();
+    fork_unlock_last();
     handoff->reason = rc == -EAGAIN ? "IDEMSHIM_RESCUES are under way" : "no claim or descriptor";
     return HANDOFF_FAILED;
   }
