@@ -13,6 +13,8 @@
 #include "shim/transport/feeder.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 void fork_lock_all(void)
 {
@@ -48,12 +50,23 @@ static void register_handlers(void)
   libc_at_fork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
 }
 
-/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. */
+/* A second for all of them. */
+enum { REGISTERED_TRIES = 10000, REGISTERED_PAUSE_US = 100 };
+
+/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
+ * makes a system call in each program that has us, and after a fork in that time may register them twice in the child, whose next
+ * fork would then wait for itself. There the wait ends without them. */
 void fork_register(void)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  if (settings_active())
-    pthread_once(&once, register_handlers);
+  static _Atomic enum { NOBODY, SOMEBODY, DONE } registered;
+  if (atomic_load_explicit(&registered, memory_order_acquire) == DONE || !settings_active())
+    return;
+  if (atomic_compare_exchange_strong(&registered, &(int){NOBODY}, SOMEBODY))
+    register_handlers();
+  else
+    for (int i = 0; i < REGISTERED_TRIES && atomic_load(&registered) == SOMEBODY; i++)
+      usleep(REGISTERED_PAUSE_US);
+  atomic_store(&registered, DONE);
 }
 
 void fork_lock_first(void)
