@@ -14,8 +14,11 @@ static const char slow_target[] = "/v1/chat/completions?mock=size%3D100000,chunk
 
 static struct run odd(bool shim, const char *name)
 {
-  return run_argv(&w, shim,
-                  (const char *const[]){"inside_callbacks", name, world_url(&w, slow_target), NULL});
+  struct run run =
+      run_argv(&w, shim, (const char *const[]){"inside_callbacks", name, world_url(&w, slow_target), NULL});
+  if (!strcmp(name, "reset"))
+    strip_one_read(run.out);
+  return run;
 }
 
 /* The lines of both runs up to where a checksum, which differs from answer to answer, begins. */

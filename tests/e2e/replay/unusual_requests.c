@@ -227,12 +227,14 @@ Test(odd_requests, a_load_balancer_s_cookie_does_not_say_who_asks)
 }
 
 /* Above max_body the reader is the app's own again, and so is its way back. */
-static void expect_same_rewind(const char *name, const char *result)
+static void expect_same_rewind(const char *name, const char *rewinds)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=redirect%3D%2Fv1%2Fmessages");
   struct run plain = odd(false, name, url, "1234"), live = odd(true, name, url, "1234");
-  cr_expect(strstr(plain.out, result), "%s", plain.out);
-  cr_expect(strstr(live.out, result), "%s", live.out);
+  const char *error = strstr(plain.out, "error \""), *own = strstr(live.out, "error \"");
+  cr_assert(error && own, "%s%s", plain.out, live.out);
+  expect_same_bytes("the line of the error", error, strcspn(error, "\n"), own, strcspn(own, "\n"));
+  cr_expect(strstr(plain.out, rewinds), "%s", plain.out);
   run_release(&plain);
   run_release(&live);
 }
@@ -241,7 +243,7 @@ Test(odd_requests, a_reader_that_is_too_long_is_rewound_as_without_us)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=2");
   expect_same_rewind("ioctl-reader", "error \"\" rewinds 1");
-  expect_same_rewind("no-rewind", "error \"necessary data rewind wasn't possible\" rewinds 0");
+  expect_same_rewind("no-rewind", "possible\" rewinds 0");
 }
 
 /* An app that forbids its own URL's scheme is told so by libcurl, also where the answer is stored. */
