@@ -7,19 +7,23 @@
  *   easy   in curl_easy_perform(), which the callback has told to end
  *   wait   in curl_easy_perform(), which waits for more
  *   multi  in curl_multi_perform(), which goes on reading; main takes the handle out, and cleans the multi up
+ *   go-on  as multi, but main goes on with it and says how it ends; nothing is called again
  */
 #include "tests/clients/post.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 
 static const char *way, *url, *body;
 static CURLM *multi;
+static pthread_t main_thread;
 static CURL *handle;
 static struct reply reply;
 
 static size_t on_write(char *data, size_t size, size_t count, void *arg)
 {
-  pthread_cancel(pthread_self());
+  if (!pthread_equal(pthread_self(), main_thread))
+    pthread_cancel(pthread_self());
   return multi || strcmp(way, "wait") == 0 ? reply_take(data, size, count, arg) : 0;
 }
 
@@ -44,20 +48,29 @@ int main(int argc, char **argv)
   way = argv[1];
   url = argv[2];
   body = argv[3];
+  main_thread = pthread_self();
   handle = post_new(url, body, &reply);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
-  if (strcmp(way, "multi") == 0) {
+  bool goes_on = strcmp(way, "go-on") == 0;
+  if (goes_on || strcmp(way, "multi") == 0) {
     multi = curl_multi_init();
     curl_multi_add_handle(multi, handle);
   }
   pthread_create(&thread, NULL, call, NULL);
   pthread_join(thread, &end);
   printf("%s\n", end == PTHREAD_CANCELED ? "cancelled" : "came back");
+  if (goes_on) {
+    CURLMsg *message;
+    int left;
+    call(NULL);
+    if ((message = curl_multi_info_read(multi, &left)))
+      reply_print("goes on", handle, message->data.result, &reply);
+  }
   if (multi) {
     curl_multi_remove_handle(multi, handle);
     curl_multi_cleanup(multi);
     curl_easy_cleanup(handle);
   }
   free(reply.bytes);
-  return post_once("again", url, body);
+  return goes_on ? 0 : post_once("again", url, body);
 }

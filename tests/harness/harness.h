@@ -194,8 +194,8 @@ bool file_contains(const char *path, const char *text);
 /* Removes the header lines that mark a replay from a header dump, in place; returns how many there were. */
 int strip_marks(char *headers);
 
-/* Says "bytes=read" in place, where a line of post.h's reply_print() tells of no more. What it is depends on when the header
- * came. Since 8.14 or before, libcurl ends there a transfer whose handle is reset in a callback. */
+/* Says "bytes=read" in place where a line of post.h's reply_print() tells of no more than one read of libcurl's, which is longer
+ * where the header came alone. libcurl 8.14 ends with that a transfer whose handle is reset in a callback. */
 void strip_one_read(char *lines);
 
 /* Each fails the test with what differs; `what` names it in the message. */

@@ -108,11 +108,16 @@ Test(rescue_life, a_plugin_is_unloaded_meanwhile_and_leaves_no_descriptor)
   run_release(&run);
 }
 
+static const char *stalling_url(void)
+{
+  world_env(&w, "POST_TIMEOUT_MS", "30000");
+  return world_url(&w, "/v1/chat/completions?mock=events%3D20,stall_ms%3D1000");
+}
+
 /* It may end in the middle of what is ours, and the others live on. */
 static void call_in_a_thread_that_is_cancelled(const char *way)
 {
-  world_env(&w, "POST_TIMEOUT_MS", "30000");
-  const char *url = world_url(&w, "/v1/chat/completions?mock=events%3D20,stall_ms%3D1000");
+  const char *url = stalling_url();
   struct run run = run_shim(&w, "cancelled", way, url, streamed, NULL);
   expect_success(&run);
   cr_expect(strstr(run.out, "cancelled\nagain rc=0 status=200"), "%s", run.out);
@@ -125,17 +130,50 @@ Test(rescue_life, a_thread_is_cancelled_in_the_callback_that_gives_its_call_up)
   call_in_a_thread_that_is_cancelled("easy");
 }
 
+/* Newer ones lend a buffer to a turn. Where it was cut off the multi has none for another, and fails all calls. */
+static bool libcurl_goes_on_after_a_turn_that_was_cut_off(void)
+{
+  struct run run = run_plain(&w, "cancelled", "go-on", stalling_url(), streamed, NULL);
+  expect_success(&run);
+  cr_assert(strstr(run.out, "cancelled\ngoes on rc="), "%s", run.out);
+  bool goes_on = strstr(run.out, "goes on rc=0 ");
+  run_release(&run);
+  mock_reset(&w);
+  return goes_on;
+}
+
+/* Where libcurl cannot go on, a copy cannot either: nothing passes for the answer, and the call is made once more. Who has
+ * followed the copy has its error. */
+static void expect_another_call_after_one_that_is_cut_off(void)
+{
+  const char *url = stalling_url();
+  struct run run = run_shim(&w, "cancelled", "multi", url, streamed, NULL);
+  cr_expect_eq(run.signal, 0, "%s", run.err);
+  cr_expect(strstr(run.out, "cancelled\nagain rc="), "%s", run.out);
+  wait_until(log_events(&w, "not_stored") == 1);
+  wait_until(world_orphans(&w) == 0);
+  struct run next = run_shim(&w, "curl", "-sS", "-d", streamed, url, NULL);
+  expect_success(&next);
+  cr_expect(strstr(next.out, "[DONE]"), "%s", next.out);
+  cr_expect_eq(log_events(&w, "rescued"), 0);
+  cr_expect_eq(log_events(&w, "in_doubt"), 1);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&next);
+  run_release(&run);
+}
+
 Test(rescue_life, a_thread_is_cancelled_in_its_turn_of_a_multi_that_another_one_cleans_up)
 {
-  call_in_a_thread_that_is_cancelled("multi");
+  if (libcurl_goes_on_after_a_turn_that_was_cut_off())
+    call_in_a_thread_that_is_cancelled("multi");
+  else
+    expect_another_call_after_one_that_is_cut_off();
 }
 
 /* What it has sent is in doubt from then on, and not when the process ends. */
 Test(rescue_life, a_thread_is_cancelled_while_it_waits_for_its_answer)
 {
-  world_env(&w, "POST_TIMEOUT_MS", "30000");
-  const char *url = world_url(&w, "/v1/chat/completions?mock=events%3D20,stall_ms%3D1000");
-  struct run run = run_shim(&w, "cancelled", "wait", url, streamed, NULL);
+  struct run run = run_shim(&w, "cancelled", "wait", stalling_url(), streamed, NULL);
   expect_success(&run);
   cr_expect(strstr(run.out, "cancelled\nagain rc=0 status=200"), "%s", run.out);
   cr_expect_eq(log_events(&w, "in_doubt"), 1);
