@@ -22,6 +22,7 @@ struct trace {
 static const char *const up_to_time[] = {
     "brk(",
     "clock_gettime(",
+    "epoll_ctl(",
     "epoll_wait(",
     "getpid(",
     "getrandom(",
