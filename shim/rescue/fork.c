@@ -12,7 +12,6 @@
 #include "shim/runtime/store_object.h"
 #include "shim/transport/feeder.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -50,23 +49,29 @@ static void register_handlers(void)
   libc_at_fork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
 }
 
+enum registered { NOBODY, SOMEBODY, DONE };
+
 /* A second for all of them. */
 enum { REGISTERED_TRIES = 10000, REGISTERED_PAUSE_US = 100 };
 
 /* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
  * makes a system call in each program that has us, and after a fork in that time may register them twice in the child, whose next
  * fork would then wait for itself. There the wait ends without them. */
+static void register_once(_Atomic enum registered *registered, void (*handlers)(void))
+{
+  if (atomic_compare_exchange_strong(registered, &(enum registered){NOBODY}, SOMEBODY))
+    handlers();
+  else
+    for (int i = 0; i < REGISTERED_TRIES && atomic_load(registered) == SOMEBODY; i++)
+      usleep(REGISTERED_PAUSE_US);
+  atomic_store(registered, DONE);
+}
+
 void fork_register(void)
 {
-  static _Atomic enum { NOBODY, SOMEBODY, DONE } registered;
-  if (atomic_load_explicit(&registered, memory_order_acquire) == DONE || !settings_active())
-    return;
-  if (atomic_compare_exchange_strong(&registered, &(int){NOBODY}, SOMEBODY))
-    register_handlers();
-  else
-    for (int i = 0; i < REGISTERED_TRIES && atomic_load(&registered) == SOMEBODY; i++)
-      usleep(REGISTERED_PAUSE_US);
-  atomic_store(&registered, DONE);
+  static _Atomic enum registered registered;
+  if (atomic_load_explicit(&registered, memory_order_acquire) != DONE && settings_active())
+    register_once(&registered, register_handlers);
 }
 
 void fork_lock_first(void)
@@ -90,11 +95,16 @@ void fork_unlock_last_in_copy(void)
 static void register_first(void)
 {
   libc_at_fork(fork_lock_first, fork_unlock_last, fork_unlock_last_in_copy);
-  store_object_let_forks_end();
 }
 
+/* The wait for forks is none of the registering: their children have the handlers, and are not to wait. */
 void fork_register_first(void)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, register_first);
+  static _Atomic enum registered registered;
+  static _Atomic bool forks_ended;
+  if (atomic_load_explicit(&forks_ended, memory_order_acquire))
+    return;
+  register_once(&registered, register_first);
+  store_object_let_forks_end();
+  atomic_store(&forks_ended, true);
 }

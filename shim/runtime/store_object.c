@@ -25,16 +25,17 @@
 /* A second for all of them. */
 enum { FORKS_END_TRIES = 10000, FORKS_END_PAUSE_US = 100 };
 
-static pthread_once_t object_once = PTHREAD_ONCE_INIT, end_once = PTHREAD_ONCE_INIT;
-static void *store_object;
-
+/*
+ * What is opened once has a flag under this lock instead of a pthread_once(). A fork may come in the middle, and the child then
+ * does it anew: the thread sanitizer's pthread_once() waits there for a thread that only the parent has. Nobody is cancelled who
+ * holds it.
+ */
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api *store_api; /* under store_lock; then constant */
 static _Atomic(struct idem_store *) the_store;
-static int64_t retry_us; /* under store_lock; CLOCK_MONOTONIC */
+static int64_t retry_us;   /* under store_lock; CLOCK_MONOTONIC */
+static void *store_object; /* under store_lock */
 
-static pthread_once_t tape_api_once = PTHREAD_ONCE_INIT, writer_once = PTHREAD_ONCE_INIT,
-                      reader_once = PTHREAD_ONCE_INIT;
 static const struct idem_tape_api *tape_api;
 static struct tape_writer *the_writer;
 static struct tape *the_tape;
@@ -90,10 +91,14 @@ static _Atomic unsigned forks; /* under way, or waiting for that lock */
 
 static void load_store_object(void)
 {
+  static bool tried;
   char path[PATH_MAX];
+  if (tried)
+    return;
   dl_find_real();
   pthread_mutex_lock(&object_lock);
   store_object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
+  tried = true;
   pthread_mutex_unlock(&object_lock);
   if (store_object)
     return;
@@ -104,13 +109,16 @@ static void load_store_object(void)
 
 static void watch_end(void)
 {
-  process_watch_end((int (*)(void (*)(void)))dl_real_sym(store_object, "OPENSSL_atexit"));
+  static bool watched;
+  if (!watched)
+    process_watch_end((int (*)(void (*)(void)))dl_real_sym(store_object, "OPENSSL_atexit"));
+  watched = true;
 }
 
 /* The table of functions that the object has under this name, or NULL with the reason said. */
 static const void *object_api(const char *symbol, uint32_t version, uint32_t size)
 {
-  pthread_once(&object_once, load_store_object);
+  load_store_object();
   /* Every table begins with these two. */
   const uint32_t *api = store_object ? dl_real_sym(store_object, symbol) : NULL;
   if (store_object && (!api || api[0] != version || api[1] != size)) {
@@ -119,7 +127,7 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
     api = NULL;
   }
   if (api)
-    pthread_once(&end_once, watch_end);
+    watch_end();
   return api;
 }
 
@@ -169,6 +177,20 @@ static void open_store(struct idem_store **store)
   }
 }
 
+static int begin_opening(void)
+{
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  pthread_mutex_lock(&store_lock);
+  return cancel;
+}
+
+static void end_opening(int cancel)
+{
+  pthread_mutex_unlock(&store_lock);
+  pthread_setcancelstate(cancel, NULL);
+}
+
 const struct idem_store_api *store_object_open(struct idem_store **store)
 {
   *store = atomic_load_explicit(&the_store, memory_order_acquire);
@@ -177,7 +199,7 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
   if (!process_is_the_owner())
     return NULL;
   int saved = errno;
-  pthread_mutex_lock(&store_lock);
+  int cancel = begin_opening();
   *store = atomic_load_explicit(&the_store, memory_order_relaxed);
   int64_t now_us = monotonic_coarse_us();
   if (!*store && now_us >= retry_us) {
@@ -185,7 +207,7 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
     retry_us = now_us + RETRY_US;
     atomic_store_explicit(&the_store, *store, memory_order_release);
   }
-  pthread_mutex_unlock(&store_lock);
+  end_opening(cancel);
   errno = saved;
   return *store ? store_api : NULL;
 }
@@ -204,9 +226,20 @@ void store_object_give_back(void)
     api->give_back(store);
 }
 
-static void find_api(void)
+/* A process either writes a tape or reads one. */
+static void open_tape(void (*open)(void))
 {
-  tape_api = object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*tape_api));
+  static _Atomic bool opened;
+  if (atomic_load_explicit(&opened, memory_order_acquire))
+    return;
+  int saved = errno, cancel = begin_opening();
+  if (!opened) {
+    tape_api = object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*tape_api));
+    open();
+  }
+  atomic_store_explicit(&opened, true, memory_order_release);
+  end_opening(cancel);
+  errno = saved;
 }
 
 static void open_writer(void)
@@ -217,7 +250,6 @@ static void open_writer(void)
                                  .max_size = config->tape_size,
                                  .max_age_ms = config->tape_age_ms,
                                  .key_file = config->key_file};
-  pthread_once(&tape_api_once, find_api);
   if (tape_api && tape_api->open_writer(&the_writer, &options, &error) < 0)
     report_problem(PROBLEM_NO_TAPE, "nothing is recorded: %s", error.text);
 }
@@ -228,7 +260,7 @@ const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer
   *writer = NULL;
   if (!config->tape_dir || (config->mode != IDEM_MODE_RECORD && config->mode != IDEM_MODE_IDEMPOTENT))
     return NULL;
-  pthread_once(&writer_once, open_writer);
+  open_tape(open_writer);
   *writer = the_writer;
   return the_writer ? tape_api : NULL;
 }
@@ -245,7 +277,6 @@ static void open_reader(void)
   struct tape_source source = {.dir = config->tape_dir, .key_file = config->key_file, .found = note_damage};
   struct tape_matching matching = {
       .loose = config->match_loose, .last = config->exhausted_last, .state = config->replay_state};
-  pthread_once(&tape_api_once, find_api);
   if (!config->tape_dir)
     snprintf(reader_error.text, sizeof(reader_error.text),
              "IDEMSHIM_MODE=replay has no tape: IDEMSHIM_TAPE names none, or the configuration has a "
@@ -259,7 +290,7 @@ static void open_reader(void)
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
                                                      struct idem_error *error)
 {
-  pthread_once(&reader_once, open_reader);
+  open_tape(open_reader);
   *tape = the_tape;
   *matcher = the_matcher;
   *error = reader_error;

@@ -4,6 +4,7 @@
  *
  * Makes a call in a thread that is cancelled in its write callback, and the same call again in the main
  * thread. The thread ends at the first point of cancellation after that callback:
+ *   early  in curl_easy_perform(), wherever that is, for it was cancelled before
  *   easy   in curl_easy_perform(), which the callback has told to end
  *   wait   in curl_easy_perform(), which waits for more
  *   multi  in curl_multi_perform(), which goes on reading; main takes the handle out, and cleans the multi up
@@ -30,6 +31,8 @@ static size_t on_write(char *data, size_t size, size_t count, void *arg)
 static void *call(void *unused)
 {
   int running = 1;
+  if (strcmp(way, "early") == 0)
+    pthread_cancel(pthread_self());
   if (!multi)
     curl_easy_perform(handle);
   while (multi && running) {

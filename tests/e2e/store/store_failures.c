@@ -64,6 +64,16 @@ Test(trouble, the_store_is_a_file)
   expect_live_with_one_line("not a directory", 3);
 }
 
+/* The line that says so is a point of cancellation. */
+Test(trouble, a_thread_is_cancelled_while_it_opens_the_store)
+{
+  world_env(&w, "IDEMSHIM_STORE", "%s", world_write(&w, "file", "x", 1));
+  struct run run = run_shim(&w, "cancelled", "early", world_url(&w, "/v1/chat/completions"), "{}", NULL);
+  expect_success(&run);
+  cr_expect(strstr(run.out, "cancelled\nagain rc=0 status=200"), "%s", run.out);
+  run_release(&run);
+}
+
 Test(trouble, the_store_is_writable_by_others)
 {
   fill_store();
