@@ -96,8 +96,9 @@ SAN_address   := libasan.so
 SAN_undefined := libubsan.so
 SAN_thread    := libtsan.so
 SAN_LOCALE := $(T)/setlocale.so
+# The address sanitizer takes the stack of a thread that was cancelled for one in use when it asks for the stack of its signals.
 SAN_ENV := $(if $(SAN),IDEM_SAN_PRELOAD="$(shell $(CC) -print-file-name=$(SAN_$(SAN))) $(abspath $(SAN_LOCALE))" \
-  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
+  ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
 
 $(SAN_LOCALE): tests/sanitizer/setlocale.c
 	$(Q)mkdir -p $(@D) && $(CC) -O2 -fPIC -shared -o $@ $<

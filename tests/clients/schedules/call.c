@@ -186,6 +186,13 @@ static _Unwind_Reason_Code stop_at_landing(int version, _Unwind_Action actions, 
   return _URC_NO_REASON;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* The stack is left in ways that the sanitizer does not see. */
+void __asan_handle_no_return(void);
+#else
+#define __asan_handle_no_return() ((void)0)
+#endif
+
 /* In throw.cc, where there is a compiler for it. */
 extern void throw_exception(void) __attribute__((weak));
 
@@ -197,6 +204,7 @@ static _Noreturn void leave(struct call *call)
       [ACT_term] = "term", [ACT_kill] = "kill",   [ACT_abort] = "abort"};
   call_tell(call, "leaves");
   call_open_gate(call);
+  __asan_handle_no_return();
   switch (call->spec.act) {
   case ACT_jump:
     siglongjmp(call->lane->caller, 1);
