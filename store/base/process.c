@@ -20,13 +20,12 @@ pthread_mutex_t process_lock_stores = PTHREAD_MUTEX_INITIALIZER,
  * the process that has set it. NULL where that cannot be had; then each call asks for the pid.
  */
 static struct {
-  pthread_once_t once;
   int error; /* of registering */
   _Atomic(_Atomic uint32_t *) alive;
   _Atomic uint32_t number;
   _Atomic int pid;
   _Atomic uint32_t pid_namespace;
-} life = {.once = PTHREAD_ONCE_INIT};
+} life;
 
 /* The first call of a new process. */
 static void renew(void)
@@ -100,8 +99,20 @@ static void start(void)
   life.error = pthread_atfork(process_lock_all, process_unlock_all, in_child);
 }
 
+/* A child of a fork in the middle of it sees the pid of its parent and begins anew. The thread sanitizer's pthread_once() would
+ * wait there for a thread of the parent. */
 int process_register_fork(void)
 {
-  pthread_once(&life.once, start);
+  enum { DONE = -1, TRIES = 10000, PAUSE_US = 100 };
+  static _Atomic int registers;
+  int pid = registers, tries = 0;
+  for (; pid != DONE && tries < TRIES; pid = registers, tries++) {
+    if (pid == getpid()) {
+      usleep(PAUSE_US);
+    } else if (atomic_compare_exchange_strong(&registers, &pid, getpid())) {
+      start();
+      registers = DONE;
+    }
+  }
   return -life.error;
 }
