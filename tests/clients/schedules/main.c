@@ -26,7 +26,7 @@ static unsigned settled_count;
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-  return "race:on_end_of_thread\n";
+  return "race:on_end_of_thread\nrace:reader_end_thread\n";
 }
 #endif
 

@@ -14,7 +14,6 @@
 
 #include <criterion/criterion.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +49,7 @@ struct outcome {
 };
 
 /* The first look is for the sanitizer's locks, the second is the watchdog. */
-enum { LOOK_MS = 15000 };
+enum { LOOK_MS = 5000, TRIES = 8 };
 static int hang_ms(void)
 {
   return getenv("IDEM_SAN_PRELOAD") ? 150000 : 60000;
@@ -73,6 +72,14 @@ static bool show_stacks(pid_t pid)
   if (!stacks || pclose(stacks) != 0)
     fprintf(stderr, "schedules: no stacks can be shown\n");
   return in_sanitizer && getenv("IDEM_SAN_PRELOAD");
+}
+
+static void end_with_children(pid_t pid)
+{
+  char command[128];
+  snprintf(command, sizeof command, "kill -9 %d $(cat /proc/%d/task/*/children)", (int)pid, (int)pid);
+  if (system(command) != 0)
+    fprintf(stderr, "schedules: %d has ended meanwhile\n", (int)pid);
 }
 
 static bool hangs(pid_t pid, int wait_ms)
@@ -119,7 +126,7 @@ static struct outcome run_steps(bool shim, const char *steps, const char *tag, c
   if (outcome.in_sanitizer || hangs(run.pid, hang_ms())) {
     outcome.hung = true;
     outcome.in_sanitizer = outcome.in_sanitizer || show_stacks(run.pid);
-    run_signal(&run, SIGKILL);
+    end_with_children(run.pid);
   }
   run_wait(&run);
   mock_open(&w, world_text(&w, "%s.%s.", tag, salt));
@@ -160,7 +167,7 @@ static void run_both(const char *steps, struct outcome *bare, struct outcome *ou
 static bool agree(const char *steps, struct outcome *bare, struct outcome *ours)
 {
   run_both(steps, bare, ours);
-  for (int i = 0; i < 3 && (bare->in_sanitizer || ours->in_sanitizer); i++) {
+  for (int i = 0; i < TRIES && (bare->in_sanitizer || ours->in_sanitizer); i++) {
     fprintf(stderr, "schedules: a lock of the sanitizer's own; again\n");
     forget(bare, ours);
     run_both(steps, bare, ours);
