@@ -175,6 +175,10 @@ void mock_open(struct world *w, const char *beginning);
 /* Ends the server; its ports refuse from now on. */
 void mock_stop(struct world *w);
 
+/* Another one, without TLS, on another port. In the old one an answer that its client has left may still be held, and would take
+ * a piece that is let go for a later one. */
+void mock_start_anew(struct world *w);
+
 /* Evidence. */
 
 /* How many lines of the log are JSON with "event": name; true if the text occurs in the log. */

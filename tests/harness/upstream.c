@@ -84,6 +84,12 @@ void mock_stop(struct world *w)
   w->mock_input = -1;
 }
 
+void mock_start_anew(struct world *w)
+{
+  mock_stop(w);
+  mock_start(w, NULL);
+}
+
 /* Its control endpoints. */
 
 static int connect_to(int port)
