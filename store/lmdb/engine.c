@@ -147,9 +147,20 @@ int engine_take_back(struct engine *engine)
   return 0;
 }
 
+/* What readers have of them stays mapped for as long as the process lives, so they are kept and not lost. */
+static struct engine *_Atomic abandoned;
+
+void engine_keep(struct engine *engine)
+{
+  engine->abandoned = atomic_load(&abandoned);
+  while (!atomic_compare_exchange_weak(&abandoned, &engine->abandoned, engine))
+    ;
+}
+
 /* To close what is left of them would drop the locks that another environment has by then. */
 void engine_abandon(struct engine *engine)
 {
+  engine_keep(engine);
   for (int i = 0; i < ENGINE_FILES; i++)
     fd_forget(engine->kept[i]);
   engine->life = 0;

@@ -24,11 +24,12 @@ struct engine {
   MDB_env *env;
   MDB_dbi tree[PAGES_TREES];
   struct pages pages;
-  _Atomic uint32_t life;   /* process_generation() of whoever opened it; 0: abandoned */
-  int kept[ENGINE_FILES];  /* LMDB's descriptors: places in the table of base/fd.h, 0: not found */
-  int number[ENGINE_LOCK]; /* what those that were given back had */
-  _Atomic bool given_back; /* there is nothing to write with; changes under the gate's mutex */
-  char *path;              /* of the data file */
+  _Atomic uint32_t life;    /* process_generation() of whoever opened it; 0: abandoned */
+  int kept[ENGINE_FILES];   /* LMDB's descriptors: places in the table of base/fd.h, 0: not found */
+  int number[ENGINE_LOCK];  /* what those that were given back had */
+  _Atomic bool given_back;  /* there is nothing to write with; changes under the gate's mutex */
+  char *path;               /* of the data file */
+  struct engine *abandoned; /* the one that was before this one */
   struct gate gate;
   bool filled_up;             /* the file's length was sound at our first write; under the gate */
   _Atomic bool write_checked; /* and its free list, in what a reader saw before it */
@@ -46,6 +47,9 @@ int engine_fail(struct idem_error *error, int code, const char *doing);
 int engine_guard(int (*body)(void *arg), void *arg);
 /* For mdb_env_set_assert(): back to where engine_guard() was called. */
 void engine_assert_failed(MDB_env *env, const char *what);
+
+/* One whose environment cannot be closed, since its descriptors are the app's by now. */
+void engine_keep(struct engine *engine);
 
 /* A thread's end, as a destructor of the slot. */
 void reader_end_thread(void *reader);

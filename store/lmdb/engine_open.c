@@ -267,8 +267,12 @@ void engine_close(struct engine *engine)
     pthread_key_delete(engine->slot);
   reader_free_all(engine);
   pages_close(&engine->pages);
-  if (engine->env && whole)
-    mdb_env_close(engine->env);
   free(engine->path);
+  if (engine->env && !whole) {
+    engine_keep(engine);
+    return;
+  }
+  if (engine->env)
+    mdb_env_close(engine->env);
   free(engine);
 }
