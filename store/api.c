@@ -6,7 +6,10 @@
 EXPORTED const struct idem_store_api idem_store_api = {
     .version = IDEM_STORE_API_VERSION,
     .size = sizeof(struct idem_store_api),
-    .register_fork = idem_store_register_fork,
+    .host_forks = process_host_forks,
+    .lock_for_fork = process_lock_all,
+    .unlock_after_fork = process_unlock_all,
+    .unlock_in_child = process_unlock_in_child,
     .open = idem_store_open,
     .close = idem_store_close,
     .give_back = idem_store_give_back,

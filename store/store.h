@@ -58,9 +58,12 @@ struct idem_store_options {
                            they are not */
 };
 
-/* Registers what a fork does to stores, once. idem_store_open() does so, too; who has other threads calls this before, and lets
- * a fork end that has begun by then, for its child would not have our locks let go. 0 or -errno. */
-int idem_store_register_fork(void);
+/*
+ * Around a fork, for who has loaded this object and registers fork handlers before that: a fork that has begun when the object
+ * registers its own would not let its locks go in the child. After host_forks(), which comes before everything else, it
+ * registers none.
+ */
+typedef void idem_store_around_fork(void);
 
 /*
  * Opens the store and its engine, or one more use of a store that this process has open, whatever the other
@@ -572,11 +575,11 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 6u
+#define IDEM_STORE_API_VERSION 7u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
-  __typeof__(idem_store_register_fork) *register_fork;
+  idem_store_around_fork *host_forks, *lock_for_fork, *unlock_after_fork, *unlock_in_child;
   __typeof__(idem_store_open) *open;
   __typeof__(idem_store_close) *close;
   __typeof__(idem_store_give_back) *give_back;

@@ -306,8 +306,8 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   direct = direct && config->delivery != IDEM_DELIVERY_TRANSPORT;
   request->started_us = monotonic_us();
   request->store = NULL;
+  fork_register();
   request->api = tape_only ? NULL : store_object_open(&request->store);
-  fork_register_first();
   shadow_begin(shadow);
   const char *reason = request_open(request, shadow, rule, room);
   if (!reason && shadow->disturbed)

@@ -15,21 +15,31 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-void fork_lock_all(void)
+static void lock_rest(void)
 {
-  store_object_lock();
   libcurl_lock();
   pointer_map_lock(&shadow_map);
   form_lock_all();
   pointer_map_lock(&multi_map);
 }
 
-void fork_unlock_all(void)
+static void unlock_rest(void)
 {
   pointer_map_unlock(&multi_map);
   form_unlock_all();
   pointer_map_unlock(&shadow_map);
   libcurl_unlock();
+}
+
+void fork_lock_all(void)
+{
+  store_object_lock();
+  lock_rest();
+}
+
+void fork_unlock_all(void)
+{
+  unlock_rest();
   store_object_unlock();
 }
 
@@ -38,40 +48,7 @@ void fork_unlock_in_copy(void)
   process_after_fork();
   report_after_fork();
   store_object_after_fork();
-  pointer_map_unlock(&multi_map);
-  form_unlock_all();
-  pointer_map_unlock(&shadow_map);
-  libcurl_unlock();
-}
-
-static void register_handlers(void)
-{
-  libc_at_fork(fork_lock_all, fork_unlock_all, fork_unlock_in_copy);
-}
-
-enum registered { NOBODY, SOMEBODY, DONE };
-
-/* A second for all of them. */
-enum { REGISTERED_TRIES = 10000, REGISTERED_PAUSE_US = 100 };
-
-/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
- * makes a system call in each program that has us, and after a fork in that time may register them twice in the child, whose next
- * fork would then wait for itself. There the wait ends without them. */
-static void register_once(_Atomic enum registered *registered, void (*handlers)(void))
-{
-  if (atomic_compare_exchange_strong(registered, &(enum registered){NOBODY}, SOMEBODY))
-    handlers();
-  else
-    for (int i = 0; i < REGISTERED_TRIES && atomic_load(registered) == SOMEBODY; i++)
-      usleep(REGISTERED_PAUSE_US);
-  atomic_store(registered, DONE);
-}
-
-void fork_register(void)
-{
-  static _Atomic enum registered registered;
-  if (atomic_load_explicit(&registered, memory_order_acquire) != DONE && settings_active())
-    register_once(&registered, register_handlers);
+  unlock_rest();
 }
 
 void fork_lock_first(void)
@@ -92,19 +69,48 @@ void fork_unlock_last_in_copy(void)
   feeder_begin_anew();
 }
 
-static void register_first(void)
+static void before(void)
 {
-  libc_at_fork(fork_lock_first, fork_unlock_last, fork_unlock_last_in_copy);
+  fork_lock_first();
+  store_object_lock_for_fork();
+  lock_rest();
 }
 
-/* The wait for forks is none of the registering: their children have the handlers, and are not to wait. */
-void fork_register_first(void)
+static void in_parent(void)
+{
+  unlock_rest();
+  store_object_unlock_after_fork();
+  fork_unlock_last();
+}
+
+static void in_child(void)
+{
+  store_object_unlock_in_child();
+  fork_unlock_in_copy();
+  fork_unlock_last_in_copy();
+}
+
+enum registered { NOBODY, SOMEBODY, DONE };
+
+/* A second for all of them. */
+enum { REGISTERED_TRIES = 10000, REGISTERED_PAUSE_US = 100 };
+
+/* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
+ * makes a system call in each program that has us, and after a fork in that time may register them twice in the child, whose next
+ * fork would then wait for itself. There the wait ends without them. */
+static void register_once(_Atomic enum registered *registered)
+{
+  if (atomic_compare_exchange_strong(registered, &(enum registered){NOBODY}, SOMEBODY))
+    libc_at_fork(before, in_parent, in_child);
+  else
+    for (int i = 0; i < REGISTERED_TRIES && atomic_load(registered) == SOMEBODY; i++)
+      usleep(REGISTERED_PAUSE_US);
+  atomic_store(registered, DONE);
+}
+
+void fork_register(void)
 {
   static _Atomic enum registered registered;
-  static _Atomic bool forks_ended;
-  if (atomic_load_explicit(&forks_ended, memory_order_acquire))
-    return;
-  register_once(&registered, register_first);
-  store_object_let_forks_end();
-  atomic_store(&forks_ended, true);
+  if (atomic_load_explicit(&registered, memory_order_acquire) != DONE && settings_active())
+    register_once(&registered);
 }

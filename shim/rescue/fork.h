@@ -14,12 +14,12 @@
  * A fork in one thread while another holds a lock leaves a child in which nobody ever unlocks it. So all
  * locks are taken before, in the order in which they are taken everywhere:
  *
- *     object_lock (store_object.c), bind_lock (libcurl.c), the pointer maps of shadow_table.c, form.c and
- *     multi.c
+ *     those of feeder.c and inflight.c, object_lock (store_object.c), the store's own if its object is loaded, bind_lock
+ *     (libcurl.c), the pointer maps of shadow_table.c, form.c and multi.c
  *
- * The store's own come before all of them: it registers its handlers when it is opened, later than we do, and
- * pthread_atfork() runs the last first. The locks of feeder.c and inflight.c come before the store's, which is
- * asked while they are held: so they have handlers of their own, which are registered when the store is open. store_lock
+ * One set of handlers takes all of them, and is registered before the first of them can be taken: a fork that has begun
+ * when a handler is registered does not run it in its child. A copy of the process is made by the store, which has its own
+ * locks before object_lock; whoever forks or copies has feeder.c's first, so the two do not meet. store_lock
  * (store_object.c) is held while the store takes its own, so it cannot be taken here; it begins anew in the
  * child. A child has no call under way.
  */
@@ -29,9 +29,6 @@
 /* Before any of these locks can be taken, and before the store is opened. Does nothing in a program that no
  * rule can match in, and nothing but once in others; any thread may come here. */
 void fork_register(void);
-
-/* Before the locks of feeder.c and inflight.c are taken for a call, and after the store is opened. */
-void fork_register_first(void);
 
 /* For a copy of the process that is made without the handlers: the first locks, then the store's, then all others. */
 void fork_lock_first(void);

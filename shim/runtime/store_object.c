@@ -22,9 +22,6 @@
 /* How long a store that could not be opened is left alone. */
 #define RETRY_US 10000000
 
-/* A second for all of them. */
-enum { FORKS_END_TRIES = 10000, FORKS_END_PAUSE_US = 100 };
-
 /*
  * What is opened once has a flag under this lock instead of a pthread_once(). A fork may come in the middle, and the child then
  * does it anew: the thread sanitizer's pthread_once() waits there for a thread that only the parent has. Nobody is cancelled who
@@ -87,7 +84,8 @@ static bool store_object_path(char path[PATH_MAX])
 
 /* Held while the loader is at work, for a child of a fork in that time would find the object half linked; and by forks. */
 static pthread_mutex_t object_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic unsigned forks; /* under way, or waiting for that lock */
+static const struct idem_store_api
+    *forks; /* the object's part in a fork; under object_lock. NULL: it is not loaded */
 
 static void load_store_object(void)
 {
@@ -98,6 +96,11 @@ static void load_store_object(void)
   dl_find_real();
   pthread_mutex_lock(&object_lock);
   store_object = store_object_path(path) ? dl_real_open(path, STORE_OBJECT_FLAGS) : NULL;
+  const struct idem_store_api *api = store_object ? dl_real_sym(store_object, "idem_store_api") : NULL;
+  if (api && api->version == IDEM_STORE_API_VERSION && api->size == sizeof(*api)) {
+    api->host_forks();
+    forks = api;
+  }
   tried = true;
   pthread_mutex_unlock(&object_lock);
   if (store_object)
@@ -131,22 +134,29 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
   return api;
 }
 
+/* Nothing is loaded from here on; what is not loaded has no locks. */
+void store_object_lock_for_fork(void)
+{
+  pthread_mutex_lock(&object_lock);
+  if (forks)
+    forks->lock_for_fork();
+}
+
+void store_object_unlock_after_fork(void)
+{
+  if (forks)
+    forks->unlock_after_fork();
+  pthread_mutex_unlock(&object_lock);
+}
+
 void store_object_lock(void)
 {
-  atomic_fetch_add(&forks, 1);
   pthread_mutex_lock(&object_lock);
 }
 
 void store_object_unlock(void)
 {
   pthread_mutex_unlock(&object_lock);
-  atomic_fetch_sub(&forks, 1);
-}
-
-void store_object_let_forks_end(void)
-{
-  for (int i = 0; i < FORKS_END_TRIES && atomic_load(&forks); i++)
-    usleep(FORKS_END_PAUSE_US);
 }
 
 /* The store has about ten, and libcurl is to have what it needs for this call, too. */
@@ -165,10 +175,8 @@ static void open_store(struct idem_store **store)
                                        .sync = config->sync,
                                        .key_file = config->key_file};
   struct idem_error error = {""};
-  if (!store_api && (store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api)))) {
-    store_api->register_fork();
-    store_object_let_forks_end();
-  }
+  if (!store_api)
+    store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));
   if (store_api && store_api->open(store, &options, &error) != 0) {
     *store = NULL;
     report_problem(PROBLEM_STORE_NOT_OPENED, "%s", error.text);
@@ -322,5 +330,10 @@ void store_object_after_fork(void)
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
   pthread_mutex_unlock(&object_lock);
-  forks = 0;
+}
+
+void store_object_unlock_in_child(void)
+{
+  if (forks)
+    forks->unlock_in_child();
 }

@@ -42,13 +42,15 @@ const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
                                                      struct idem_error *error);
 
-/* After fork handlers were registered, and before the first lock that they are for is taken: a fork that has begun by then runs
- * none of them in its child. */
-void store_object_let_forks_end(void);
+/* For rescue/fork.c: around a fork, so that the loader is not at work on the store's object, and nobody in it; in the child the
+ * store's own locks first. */
+void store_object_lock_for_fork(void);
+void store_object_unlock_after_fork(void);
+void store_object_unlock_in_child(void);
+void store_object_after_fork(void);
 
-/* For rescue/fork.c: around a fork, so that the loader is not at work on the store's object; and in the child. */
+/* The same for a copy that is made by the store, which has taken its locks by then. */
 void store_object_lock(void);
 void store_object_unlock(void);
-void store_object_after_fork(void);
 
 #endif

@@ -82,11 +82,13 @@ void process_unlock_all(void)
 }
 
 /* Claims are locks of the parent; its descriptors must not keep them alive here. */
-static void in_child(void)
+void process_unlock_in_child(void)
 {
   fd_end_others(FD_CLAIM, 0, 0);
   process_unlock_all();
 }
+
+static bool hosted; /* constant from before the first use */
 
 static void start(void)
 {
@@ -96,7 +98,12 @@ static void start(void)
     atomic_store(&life.alive, page);
   else if (page != MAP_FAILED)
     munmap(page, size);
-  life.error = pthread_atfork(process_lock_all, process_unlock_all, in_child);
+  life.error = hosted ? 0 : pthread_atfork(process_lock_all, process_unlock_all, process_unlock_in_child);
+}
+
+void process_host_forks(void)
+{
+  hosted = true;
 }
 
 /* A child of a fork in the middle of it sees the pid of its parent and begins anew. The thread sanitizer's pthread_once() would

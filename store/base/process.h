@@ -34,6 +34,9 @@ uint32_t process_pid_namespace(void);
 /* Registers the fork handlers, once. 0 or -errno. */
 int process_register_fork(void);
 
+/* Before that: whoever has loaded this object has handlers of its own, which take its locks, too. */
+void process_host_forks(void);
+
 extern pthread_mutex_t process_lock_stores, /* the list of open stores (state/state.c) */
     process_lock_opening,                   /* which engine a store has, while it is opened anew */
     process_lock_lists;                     /* the lists of claims, readers and repeats */
@@ -57,5 +60,6 @@ static inline void process_unlock(pthread_mutex_t *const *mutex)
 /* What the fork handlers do before a fork and after it, for a copy that is made without them. */
 void process_lock_all(void);
 void process_unlock_all(void);
+void process_unlock_in_child(void);
 
 #endif

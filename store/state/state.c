@@ -198,11 +198,6 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   return 0;
 }
 
-int idem_store_register_fork(void)
-{
-  return process_register_fork();
-}
-
 /* One lock over all of it, so that two threads that open a store at the same time get the same one. It is
  * found by its inode, since a directory has many names. */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
