@@ -81,7 +81,7 @@ Test(cli_config_file, of_the_system_is_read_where_the_user_has_none)
       "mount -t overlay -o lowerdir=/mnt/etc:/etc none /etc || exit 77;"
       "for i in 1 2; do LD_PRELOAD=$LIBRARY curl -sS -d \"{}\" \"$URL\" || exit 1; done; idemshim check'");
   if (run.status == 77)
-    cr_skip_test("/etc cannot be laid over here: %s", run.err);
+    cr_skip_test("/etc cannot be laid over here");
   expect_success(&run);
   cr_expect_eq(mock_count(&w).requests, 1);
   cr_expect(strstr(run.out, "/etc/idemshim.conf line 1"), "%s", run.out);
