@@ -13,6 +13,7 @@
  *   own=N               from here on a SOCKOPTFUNCTION keeps alive with N seconds; or not at all (0)
  *   unix                from here on by a Unix socket
  */
+#include "tests/clients/drive.h"
 #include "tests/clients/local_server.h"
 #include "tests/clients/post.h"
 
@@ -20,8 +21,7 @@
 
 static int connection = -1;
 static char call_name[16], socket_name[32];
-static bool by_multi;
-static CURLM *multi;
+static CURLM *multi; /* NULL: calls go by the easy interface */
 static long own;
 
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -61,24 +61,6 @@ static size_t on_write(char *data, size_t size, size_t count, void *arg)
   return size * count;
 }
 
-static CURLcode drive(CURL *handle)
-{
-  CURLcode code = CURLE_FAILED_INIT;
-  int running = 1, left;
-  if (!by_multi)
-    return curl_easy_perform(handle);
-  if (!multi)
-    multi = curl_multi_init();
-  curl_multi_add_handle(multi, handle);
-  while (running && curl_multi_perform(multi, &running) == CURLM_OK)
-    curl_multi_wait(multi, NULL, 0, 1000, NULL);
-  for (CURLMsg *message; (message = curl_multi_info_read(multi, &left));)
-    if (message->msg == CURLMSG_DONE)
-      code = message->data.result;
-  curl_multi_remove_handle(multi, handle);
-  return code;
-}
-
 static CURLcode call(CURL *handle, const char *method)
 {
   static int posts;
@@ -89,7 +71,7 @@ static CURLcode call(CURL *handle, const char *method)
     curl_easy_setopt(handle, CURLOPT_HTTPGET, 1L);
   else
     curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, body);
-  return drive(handle);
+  return drive(handle, multi);
 }
 
 static CURLcode set(CURL *handle, const char *step)
@@ -106,7 +88,7 @@ static CURLcode set(CURL *handle, const char *step)
   };
   const char *value = strchr(step, '=');
   if (strcmp(step, "multi") == 0)
-    by_multi = true;
+    multi = multi ? multi : curl_multi_init();
   else if (strcmp(step, "unix") == 0)
     return curl_easy_setopt(handle, CURLOPT_ABSTRACT_UNIX_SOCKET, socket_name);
   else if (strncmp(step, "own=", 4) == 0 && (own = atol(value + 1), true))

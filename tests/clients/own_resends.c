@@ -7,6 +7,7 @@
  * A line for each call. libcurl repeats by itself what fails on a connection that it has reused, and what an
  * HTTP/2 server says that it has not processed.
  */
+#include "tests/clients/drive.h"
 #include "tests/clients/post.h"
 
 #include <netinet/in.h>
@@ -15,25 +16,6 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static CURLcode drive(CURL *handle, bool by_multi)
-{
-  CURLcode code = CURLE_FAILED_INIT;
-  int running = 1, left;
-  static CURLM *multi;
-  if (!by_multi)
-    return curl_easy_perform(handle);
-  if (!multi)
-    multi = curl_multi_init();
-  curl_multi_add_handle(multi, handle);
-  while (running && curl_multi_perform(multi, &running) == CURLM_OK)
-    curl_multi_wait(multi, NULL, 0, 1000, NULL);
-  for (CURLMsg *message; (message = curl_multi_info_read(multi, &left));)
-    if (message->msg == CURLMSG_DONE)
-      code = message->data.result;
-  curl_multi_remove_handle(multi, handle);
-  return code;
-}
 
 static int listen_on_loopback(char *url, size_t size)
 {
@@ -107,16 +89,18 @@ static int one_after_the_other(const char *way, const char *url, int count)
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
   curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(handle, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
+  CURLM *multi = strcmp(way, "multi") == 0 ? curl_multi_init() : NULL;
   if (strcmp(way, "proxy") == 0)
     go_by_proxy(handle);
   for (int i = 0; i < count; i++) {
     snprintf(body, sizeof(body), "{\"n\":%d}", i);
     *error = '\0';
     reply.len = 0;
-    CURLcode code = drive(handle, strcmp(way, "multi") == 0);
+    CURLcode code = drive(handle, multi);
     printf("call %d rc=%d %s\n", i, (int)code, code ? error : "");
   }
   curl_easy_cleanup(handle);
+  curl_multi_cleanup(multi);
   free(reply.bytes);
   return 0;
 }
@@ -175,7 +159,7 @@ static void *serve(void *unused)
   return unused;
 }
 
-static int over_http2(const char *way, bool by_multi)
+static int over_http2(const char *way, CURLM *multi)
 {
   pthread_t thread;
   char url[64];
@@ -187,8 +171,9 @@ static int over_http2(const char *way, bool by_multi)
   strcat(url, "/v1/chat/completions");
   CURL *handle = post_new(url, "{\"n\":0}", &reply);
   curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
-  reply_print(way, handle, drive(handle, by_multi), &reply);
+  reply_print(way, handle, drive(handle, multi), &reply);
   curl_easy_cleanup(handle);
+  curl_multi_cleanup(multi);
   free(reply.bytes);
   return 0;
 }
@@ -197,5 +182,5 @@ int main(int argc, char **argv)
 {
   if (argc == 4)
     return one_after_the_other(argv[1], argv[2], atoi(argv[3]));
-  return argc == 2 || argc == 3 ? over_http2(argv[1], argc == 3) : 2;
+  return argc == 2 || argc == 3 ? over_http2(argv[1], argc == 3 ? curl_multi_init() : NULL) : 2;
 }
