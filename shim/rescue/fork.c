@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-static void lock_rest(void)
+void fork_lock_rest(void)
 {
   libcurl_lock();
   pointer_map_lock(&shadow_map);
@@ -23,7 +23,7 @@ static void lock_rest(void)
   pointer_map_lock(&multi_map);
 }
 
-static void unlock_rest(void)
+void fork_unlock_rest(void)
 {
   pointer_map_unlock(&multi_map);
   form_unlock_all();
@@ -31,40 +31,31 @@ static void unlock_rest(void)
   libcurl_unlock();
 }
 
-void fork_lock_all(void)
-{
-  store_object_lock();
-  lock_rest();
-}
-
-void fork_unlock_all(void)
-{
-  unlock_rest();
-  store_object_unlock();
-}
-
-void fork_unlock_in_copy(void)
+void fork_unlock_rest_in_copy(void)
 {
   process_after_fork();
   report_after_fork();
   store_object_after_fork();
-  unlock_rest();
+  fork_unlock_rest();
 }
 
 void fork_lock_first(void)
 {
   feeder_lock();
   inflight_lock();
+  store_object_lock();
 }
 
 void fork_unlock_last(void)
 {
+  store_object_unlock();
   inflight_unlock();
   feeder_unlock();
 }
 
 void fork_unlock_last_in_copy(void)
 {
+  store_object_unlock();
   inflight_after_fork();
   feeder_begin_anew();
 }
@@ -72,21 +63,21 @@ void fork_unlock_last_in_copy(void)
 static void before(void)
 {
   fork_lock_first();
-  store_object_lock_for_fork();
-  lock_rest();
+  store_object_lock_store();
+  fork_lock_rest();
 }
 
 static void in_parent(void)
 {
-  unlock_rest();
-  store_object_unlock_after_fork();
+  fork_unlock_rest();
+  store_object_unlock_store();
   fork_unlock_last();
 }
 
 static void in_child(void)
 {
-  store_object_unlock_in_child();
-  fork_unlock_in_copy();
+  store_object_unlock_store_in_child();
+  fork_unlock_rest_in_copy();
   fork_unlock_last_in_copy();
 }
 

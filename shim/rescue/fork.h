@@ -4,12 +4,14 @@
  *
  *     fork_register();                  // in the hooks that make the first handle
  *
- *     fork_lock_all();                  // rescue/handoff.c, which copies the process past the handlers
+ *     fork_lock_first();                // rescue/handoff.c, which copies the process past the handlers
+ *     ... the store takes its own ...
+ *     fork_lock_rest();
  *     pid_t pid = ...;
  *     if (pid == 0)
- *       fork_unlock_in_copy();
+ *       fork_unlock_rest_in_copy();
  *     else
- *       fork_unlock_all();
+ *       fork_unlock_rest();
  *
  * A fork in one thread while another holds a lock leaves a child in which nobody ever unlocks it. So all
  * locks are taken before, in the order in which they are taken everywhere:
@@ -18,9 +20,7 @@
  *     (libcurl.c), the pointer maps of shadow_table.c, form.c and multi.c
  *
  * One set of handlers takes all of them, and is registered before the first of them can be taken: a fork that has begun
- * when a handler is registered does not run it in its child. A copy of the process is made by the store, which has its own
- * locks before object_lock; whoever forks or copies has feeder.c's first, so the two do not meet. store_lock
- * (store_object.c) is held while the store takes its own, so it cannot be taken here; it begins anew in the
+ * when a handler is registered does not run it in its child. store_lock (store_object.c) is held while the store takes its own, so it cannot be taken here; it begins anew in the
  * child. A child has no call under way.
  */
 #ifndef IDEMSHIM_SHIM_FORK_H
@@ -30,12 +30,12 @@
  * rule can match in, and nothing but once in others; any thread may come here. */
 void fork_register(void);
 
-/* For a copy of the process that is made without the handlers: the first locks, then the store's, then all others. */
+/* For a copy of the process that is made without the handlers: the first locks, then the store's, then the rest. */
 void fork_lock_first(void);
 void fork_unlock_last(void);
 void fork_unlock_last_in_copy(void);
-void fork_lock_all(void);
-void fork_unlock_all(void);
-void fork_unlock_in_copy(void);
+void fork_lock_rest(void);
+void fork_unlock_rest(void);
+void fork_unlock_rest_in_copy(void);
 
 #endif

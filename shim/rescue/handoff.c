@@ -62,14 +62,14 @@ static struct isolation kept(const struct transfer_sockets *sockets, const int d
 static pid_t copy_between_locks(struct request *request, struct isolation *isolation, enum idem_parted owner)
 {
   struct process_copy_kind kind = process_copy_kind();
-  fork_lock_all();
+  fork_lock_rest();
   pid_t pid = process_copy_make(&kind);
   if (pid == 0) {
     app_stderr_in_copy(isolation->owner);
     process_copy_isolate(isolation);
-    fork_unlock_in_copy();
+    fork_unlock_rest_in_copy();
   } else {
-    fork_unlock_all();
+    fork_unlock_rest();
   }
   request->api->parted(request->store, &request->op,
                        pid == 0  ? IDEM_PARTED_COPY

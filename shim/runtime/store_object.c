@@ -134,21 +134,6 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
   return api;
 }
 
-/* Nothing is loaded from here on; what is not loaded has no locks. */
-void store_object_lock_for_fork(void)
-{
-  pthread_mutex_lock(&object_lock);
-  if (forks)
-    forks->lock_for_fork();
-}
-
-void store_object_unlock_after_fork(void)
-{
-  if (forks)
-    forks->unlock_after_fork();
-  pthread_mutex_unlock(&object_lock);
-}
-
 void store_object_lock(void)
 {
   pthread_mutex_lock(&object_lock);
@@ -157,6 +142,24 @@ void store_object_lock(void)
 void store_object_unlock(void)
 {
   pthread_mutex_unlock(&object_lock);
+}
+
+void store_object_lock_store(void)
+{
+  if (forks)
+    forks->lock_for_fork();
+}
+
+void store_object_unlock_store(void)
+{
+  if (forks)
+    forks->unlock_after_fork();
+}
+
+void store_object_unlock_store_in_child(void)
+{
+  if (forks)
+    forks->unlock_in_child();
 }
 
 /* The store has about ten, and libcurl is to have what it needs for this call, too. */
@@ -329,11 +332,4 @@ void store_object_after_fork(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
-  pthread_mutex_unlock(&object_lock);
-}
-
-void store_object_unlock_in_child(void)
-{
-  if (forks)
-    forks->unlock_in_child();
 }

@@ -42,15 +42,17 @@ const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
                                                      struct idem_error *error);
 
-/* For rescue/fork.c: around a fork, so that the loader is not at work on the store's object, and nobody in it; in the child the
- * store's own locks first. */
-void store_object_lock_for_fork(void);
-void store_object_unlock_after_fork(void);
-void store_object_unlock_in_child(void);
-void store_object_after_fork(void);
-
-/* The same for a copy that is made by the store, which has taken its locks by then. */
+/* For rescue/fork.c, around a fork: nothing is loaded meanwhile, for a child would find the object half linked; what is not loaded
+ * has no locks. */
 void store_object_lock(void);
 void store_object_unlock(void);
+
+/* Then the store's own locks, while object_lock is held. */
+void store_object_lock_store(void);
+void store_object_unlock_store(void);
+void store_object_unlock_store_in_child(void);
+
+/* In a child. */
+void store_object_after_fork(void);
 
 #endif
