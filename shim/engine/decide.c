@@ -146,12 +146,27 @@ static const char resent[][120] = {
                                   "provider refuses to take twice",
 };
 
+static struct decision refuse(struct request *request, const struct own_answer *problem)
+{
+  request_leave(request, false);
+  return (struct decision){.route = ROUTE_PROBLEM, .problem = problem};
+}
+
+/* A call of which nothing can be written down. At most once means: not without that. Without a reason it goes out as what
+ * the store does not know; why, is told already. */
+static struct decision unrecorded(struct request *request, const char *reason)
+{
+  if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
+    return refuse(request, &own_answers_unrecorded);
+  return reason ? decide_live(request, reason) : untouched();
+}
+
 static struct decision on_owned(struct request *request)
 {
   if (!fd_are_free(FD_LIBCURL_NEEDS)) {
-    struct decision live = decide_live(request, "few descriptors are left");
+    struct decision decision = unrecorded(request, "few descriptors are left");
     store_object_give_back();
-    return live;
+    return decision;
   }
   if (request->op.expired)
     request_event(request, "expired", NULL, 0, -1);
@@ -166,12 +181,6 @@ static struct decision on_owned(struct request *request)
   if (request->op.churned)
     request_event(request, "key_churn", "the same content was sent under another key", 0, -1);
   return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OWNED};
-}
-
-static struct decision refuse(struct request *request, const struct own_answer *problem)
-{
-  request->api->leave(request->store, &request->op, false);
-  return (struct decision){.route = ROUTE_PROBLEM, .problem = problem};
 }
 
 static struct decision on_mismatch(struct request *request)
@@ -195,7 +204,12 @@ static struct decision on_doubt(struct request *request)
 static struct decision on_busy(struct request *request)
 {
   const char *reason = request->op.passed == IDEM_PASS_ALL ? "wait" : inflight_would_block(request);
-  return reason ? decide_live(request, reason) : (struct decision){.route = ROUTE_FOLLOW};
+  if (!reason)
+    return (struct decision){.route = ROUTE_FOLLOW};
+  if (request->rule->indoubt != IDEM_INDOUBT_FAIL)
+    return decide_live(request, reason);
+  request_event(request, "in_doubt", reason, 0, -1);
+  return refuse(request, &own_answers_in_doubt);
 }
 
 struct decision decide_again(struct request *request, bool direct)
@@ -208,7 +222,7 @@ struct decision decide_again(struct request *request, bool direct)
     return on_hit(request, direct);
   bool entered = verdict == IDEM_OWNED || verdict == IDEM_BUSY || verdict == IDEM_IN_DOUBT;
   if (entered && !process_is_the_owner())
-    return decide_live(request, "a child that shares its parent's memory");
+    return unrecorded(request, "a child that shares its parent's memory");
   switch (verdict) {
   case IDEM_OWNED:
     return request->rule->access == IDEM_ACCESS_READ ? decide_live(request, "access=read")
@@ -228,10 +242,7 @@ struct decision decide_again(struct request *request, bool direct)
     request_event(request, "store_error", error.text, 0, -1);
     if (!fd_are_free(FD_LIBCURL_NEEDS))
       store_object_give_back();
-    /* At most once means: not without a record of it. */
-    if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
-      return (struct decision){.route = ROUTE_PROBLEM, .problem = &own_answers_unrecorded};
-    return untouched();
+    return unrecorded(request, NULL);
   }
 }
 
@@ -320,7 +331,8 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   if (config->tape_dir)
     recorder_begin(request, reason != NULL);
   if (!request->api)
-    return untouched();
+    return reason || config->mode != IDEM_MODE_IDEMPOTENT || left_alone(request) ? untouched()
+                                                                                 : unrecorded(request, NULL);
   report_count(IDEM_COUNTER_calls);
   if (!reason)
     reason = left_alone(request);

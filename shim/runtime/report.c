@@ -237,6 +237,18 @@ void report_after_fork(void)
 
 static _Atomic unsigned problems_said; /* a bit for each kind */
 
+/* What becomes of the calls. Of those that are to be sent once at most it is not said that they go out. */
+static const char *consequence_of(enum problem_kind problem, bool early)
+{
+  if (problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS || problem == PROBLEM_NO_LOG)
+    return "";
+  const struct idem_config *config = early ? NULL : settings();
+  for (size_t i = 0; config && i < config->rule_count; i++)
+    if (config->rules[i].indoubt == IDEM_INDOUBT_FAIL)
+      return "; calls go out as if idemshim were not there, those under indoubt=fail are refused";
+  return "; calls go out as if idemshim were not there";
+}
+
 void report_problem(enum problem_kind problem, const char *format, ...)
 {
   unsigned bit = 1u << problem;
@@ -248,10 +260,6 @@ void report_problem(enum problem_kind problem, const char *format, ...)
     return;
   va_list arguments;
   va_start(arguments, format);
-  say_formatted(early ? NULL : settings()->log,
-                problem == PROBLEM_NO_TAPE || problem == PROBLEM_NO_TURNS || problem == PROBLEM_NO_LOG
-                    ? ""
-                    : "; calls go out as if idemshim were not there",
-                format, arguments);
+  say_formatted(early ? NULL : settings()->log, consequence_of(problem, early), format, arguments);
   va_end(arguments);
 }

@@ -64,6 +64,29 @@ Test(trouble, the_store_is_a_file)
   expect_live_with_one_line("not a directory", 3);
 }
 
+/* What may be sent once at most is not sent where nothing can be written down; other calls of the process are. */
+Test(trouble, without_a_store_a_call_of_at_most_once_is_refused)
+{
+  static const char refused[] = "those under indoubt=fail are refused\n";
+  const char *once = world_url(&w, target);
+  world_env(&w, "IDEMSHIM_STORE", "%s", world_write(&w, "file", "x", 1));
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 path=/v1/completions; host=127.0.0.1 indoubt=fail");
+  struct run r = run_shim(&w, "curl", "-sS", "-w", "=%{http_code}\n", "-d", "{}", once, once, "--next", "-sS",
+                          "-w", "=%{http_code}\n", "-d", "{}", world_url(&w, "/v1/completions"), NULL);
+  expect_success(&r);
+  cr_expect_eq(count_of(r.out, "=409\n"), 2, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "=200\n"), 1, "%s", r.out);
+  cr_expect_eq(mock_count(&w).requests, 1, "%ld requests", mock_count(&w).requests);
+  cr_expect_eq(count_of(r.err, "not a directory"), 1, "%s", r.err);
+  cr_expect(strstr(r.err, refused), "%s", r.err);
+  run_release(&r);
+  r = run_shim(&w, "multi_calls", "epoll", "1", once, "{}", "{}", NULL);
+  cr_expect_eq(count_of(r.out, "409"), 2, "%s", r.out);
+  cr_expect_eq(mock_count(&w).requests, 1, "%ld requests", mock_count(&w).requests);
+  cr_expect(strstr(r.err, refused), "%s", r.err);
+  run_release(&r);
+}
+
 /* The line that says so is a point of cancellation. */
 Test(trouble, a_thread_is_cancelled_while_it_opens_the_store)
 {
