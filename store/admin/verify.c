@@ -157,7 +157,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
   }
   if (pages_check_main(snapshot) < 0)
     tell_damage(&verify, "main", NULL, detail);
-  if (pages_check_free(snapshot) < 0)
+  if (pages_check_all(snapshot) < 0)
     tell_damage(&verify, "free list", NULL, detail);
   if (progress)
     progress(arg, verify.done, verify.total);

@@ -15,7 +15,7 @@
  * Visiting and checking whole trees is in pages_walk.c; one page and its nodes are in page.h.
  *
  * The layout is that of LMDB's data version 1 (0.9.x), 64-bit little-endian. Nothing here allocates (but
- * pages_check_free()), locks, or makes a system call, except that a file which has grown is measured again. A
+ * pages_check_all()), locks, or makes a system call, except that a file which has grown is measured again. A
  * snapshot belongs to one thread; any number of them share one `struct pages`.
  */
 #ifndef IDEMSHIM_STORE_PAGES_H
@@ -100,9 +100,12 @@ int pages_each(const struct pages_snapshot *snapshot, enum pages_tree tree, cons
  * may merge, and an overflow page that it may free. 0 or -EILSEQ. */
 int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len);
 
-/* Check the main tree and the list of free pages, which every write goes through. */
+/* Check the main tree and the list of free pages, which every write goes through: a few pages, and eight bytes for each that
+ * is free. */
 int pages_check_main(const struct pages_snapshot *snapshot);
 int pages_check_free(const struct pages_snapshot *snapshot);
+/* Checks every page of every tree, and that none of them is free. It reads the whole store, and is `idemshim verify`'s. */
+int pages_check_all(const struct pages_snapshot *snapshot);
 
 /* Bytes that the answers and all their indexes take. */
 uint64_t pages_bytes(const struct pages_snapshot *snapshot);

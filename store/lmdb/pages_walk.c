@@ -22,10 +22,6 @@ struct walk {
   uint8_t *free; /* a bit for each page that the free list names, or NULL */
 };
 
-/* So many pages of trees are looked at before a process writes for the first time; a larger store is trusted
- * further. */
-enum { TREE_PAGES_MOST = 20000 };
-
 /* Visits the entries below a page, from `from` on. */
 static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from)
 {
@@ -135,30 +131,32 @@ static int check_list(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
-/* Before the first write of a process: LMDB hands out what these lists name, and what was handed out
- * wrongly overwrites an answer. */
+/* Before the first write of a process: LMDB takes what these lists name. */
 int pages_check_free(const struct pages_snapshot *snapshot)
 {
   struct walk walk = {.snapshot = snapshot, .visit = check_list};
   walk.arg = &walk;
   int rc = check_tree(snapshot, snapshot->free.root, true, NULL);
+  return rc < 0 ? rc : walk_tree(&walk, snapshot->free.root, NULL);
+}
+
+/* A page that is free and taken is written over by the next who needs one, and what it had is a miss then. Without memory
+ * for the bits that goes unnoticed. */
+int pages_check_all(const struct pages_snapshot *snapshot)
+{
+  int rc = pages_check_free(snapshot);
   if (rc < 0)
     return rc;
-  /* Without memory for the bits the lists are checked, and pages that are free and taken go unnoticed. */
-  walk.free = calloc(snapshot->next_page / 8 + 1, 1);
-  rc = walk_tree(&walk, snapshot->free.root, NULL);
-  if (rc == 0 && walk.free)
-    rc = check_tree(snapshot, snapshot->free.root, true, walk.free);
-  if (rc == 0 && walk.free)
+  struct walk walk = {
+      .snapshot = snapshot, .visit = check_list, .free = calloc(snapshot->next_page / 8 + 1, 1)};
+  walk.arg = &walk;
+  if (walk.free)
+    walk_tree(&walk, snapshot->free.root, NULL);
+  rc = check_tree(snapshot, snapshot->free.root, true, walk.free);
+  if (rc == 0)
     rc = check_tree(snapshot, snapshot->main.root, false, walk.free);
-  uint64_t left = TREE_PAGES_MOST;
-  for (unsigned i = 0; i < PAGES_TREES && rc == 0 && walk.free; i++) {
-    const struct pages_root *tree = &snapshot->tree[i];
-    if (tree->branches + tree->leaves > left)
-      break;
-    left -= tree->branches + tree->leaves;
-    rc = check_tree(snapshot, tree->root, false, walk.free);
-  }
+  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++)
+    rc = check_tree(snapshot, snapshot->tree[i].root, false, walk.free);
   free(walk.free);
   return rc;
 }

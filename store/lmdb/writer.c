@@ -2,8 +2,8 @@
 /*
  * Write transactions. LMDB follows what the last commit has left, on trust, so it must be sound before
  * anything is changed: what every write goes through is checked when the transaction begins, and the path to a
- * key before it is put or deleted. Before the first write of a process all of the free list is, and the trees as
- * far as TREE_PAGES_MOST goes; on a snapshot, so that nobody waits for that.
+ * key before it is put or deleted. Before the first write of a process the free list is; on a snapshot, so that
+ * nobody waits for that.
  */
 #include "config/kernel.h"
 #include "store/lmdb/engine_internal.h"

@@ -87,7 +87,7 @@ static void walk_all(const struct pages_snapshot *snapshot)
   struct idem_span value, from = {(const char *)key, sizeof(key)};
 
   pages_check_main(snapshot);
-  pages_check_free(snapshot);
+  pages_check_all(snapshot);
   for (unsigned i = 0; i < PAGES_TREES; i++) {
     enum pages_tree tree = (enum pages_tree)i;
     budget = 1000;

@@ -254,3 +254,45 @@ Test(store_damage, verify_finds_what_is_damaged_and_changes_nothing)
     cr_expect_eq(told, (unsigned)i + 1);
   }
 }
+
+/* In a child: whether a first write goes well in a store that is damaged elsewhere. */
+static bool writes_beside_damage(void)
+{
+  struct idem_error error;
+  struct idem_verify verify;
+  struct caller caller = caller_of(&fixture, "{\"fresh\":1}");
+  if (fixture_reopen(&fixture, &error) < 0)
+    return false;
+  caller.request.headers = caller.headers;
+  caller.request.rule = fixture.config.rules;
+  return idem_store_enter(fixture.store, &caller.request, &caller.call, &error) == IDEM_OWNED &&
+         caller_commit(&caller, "{}") == IDEM_STORED &&
+         idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error) == 0 && verify.damaged > 0;
+}
+
+/* What a write checks is what it touches, however large the store; the rest is for verify to find. */
+Test(store_damage, a_page_that_a_write_does_not_touch_is_in_nobodys_way)
+{
+  enum { FLAGS = 10, LOWER = 12, LEAF = 2 };
+  unsigned leaves = 0, unharmed = 0;
+  char *data;
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  size_t size = read_file(&data);
+  for (size_t page = 2 * PAGE; page < size; page += PAGE) {
+    int status;
+    if (data[page + FLAGS] != LEAF)
+      continue;
+    leaves++;
+    data[page + LOWER] ^= 1;
+    write_file(data, size);
+    data[page + LOWER] ^= 1;
+    pid_t child = fork();
+    if (child == 0)
+      _exit(writes_beside_damage());
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    unharmed += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+  }
+  cr_expect_gt(unharmed, 0, "of %u leaves", leaves);
+  free(data);
+}
