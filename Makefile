@@ -23,6 +23,9 @@ WERROR  ?= -Werror
 FUZZ_SECONDS ?= 60
 
 VERSION := 0.2.0
+# Where the loader looks for a name without a slash: lib/x86_64-linux-gnu on Debian, lib64 on Fedora, else lib. What else there
+# is goes into a folder of its own in it.
+LIB = $(or $(addprefix lib/,$(shell $(CC) -print-multiarch 2>/dev/null)),$(filter lib%,$(notdir $(shell $(CC) -print-multi-os-directory 2>/dev/null))),lib)
 B       := build$(if $(SAN),/$(SAN))
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -79,6 +82,8 @@ $(B)/obj/%.o: %.S Makefile
 
 $(B)/obj/cli/report/assets.o: cli/report/report.css cli/report/report.js
 
+$(B)/obj/cli/launch/launch.o $(B)/obj/cli/doctor/preload.o: override CFLAGS += -DIDEM_LIB='"$(LIB)"'
+
 # The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
 $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec
 
@@ -86,20 +91,26 @@ $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_
 include tests/tests.mk
 
 MAN := docs/idemshim.1 docs/idemshim-rules.5 docs/idemshim.7
-LIBDIR := $(DESTDIR)$(PREFIX)/lib/idemshim
+LIBDIR  = $(DESTDIR)$(PREFIX)/$(LIB)
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
 
+# The loader looks in its cache before it has looked anywhere.
+LDCONFIG = $(Q)[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/usr/sbin:/sbin ldconfig
+
 install: all
-	$(Q)install -d $(LIBDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
-	$(Q)install -m 755 $(B)/libidemshim.so $(B)/libidemshim-store.so $(LIBDIR)/
+	$(Q)install -d $(LIBDIR)/idemshim $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
+	$(Q)install -m 755 $(B)/libidemshim.so $(LIBDIR)/
+	$(Q)install -m 755 $(B)/libidemshim-store.so $(LIBDIR)/idemshim/
 	$(Q)install -m 755 $(B)/idemshim $(BINDIR)/
 	$(Q)for page in $(MAN); do install -m 644 $$page $(MANDIR)/man$${page##*.}/ || exit 1; done
+	$(LDCONFIG)
 
 uninstall:
-	$(Q)rm -f $(LIBDIR)/libidemshim.so $(LIBDIR)/libidemshim-store.so $(BINDIR)/idemshim
+	$(Q)rm -f $(LIBDIR)/libidemshim.so $(LIBDIR)/idemshim/libidemshim-store.so $(BINDIR)/idemshim
 	$(Q)for page in $(MAN); do rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
-	$(Q)[ ! -d $(LIBDIR) ] || rmdir $(LIBDIR)
+	$(Q)[ ! -d $(LIBDIR)/idemshim ] || rmdir $(LIBDIR)/idemshim
+	$(LDCONFIG)
 
 clean:
 	$(Q)rm -rf build

@@ -15,7 +15,7 @@ void doctor_look_at_library(struct doctor *doctor)
 {
   struct cli_elf elf;
   if (!doctor->library || cli_elf_open(&elf, doctor->library) < 0) {
-    doctor_find(doctor, DOCTOR_NO_LIBRARY, "%s", "../lib or ../lib/idemshim");
+    doctor_find(doctor, DOCTOR_NO_LIBRARY, "%s", "../" IDEM_LIB);
     return;
   }
   doctor->hooks.multi =

@@ -82,8 +82,9 @@ int cli_set_variables(const struct cli_options *options)
 
 /* The library. */
 
-/* Relative to the command's own directory: a build tree, then the two ways to install. */
-static const char *const places[] = {".", "../lib", "../lib/idemshim"};
+/* Relative to the command's own directory: a build tree, and where `make install` has put it (IDEM_LIB: lib/x86_64-linux-gnu,
+ * lib64, lib). */
+static const char *const places[] = {".", "../" IDEM_LIB};
 
 /* /proc/self/exe is asked, since argv[0] may be a link or be found by PATH. */
 static char *own_directory(void)
@@ -105,13 +106,14 @@ static char *find_in(const char *directory, const char *place, const char *name)
   return found;
 }
 
-/* Both objects in one place: the front opens the other one beside itself at the first call, and a front of
- * one version with a store of another would refuse to work. */
+/* With the other object where the front opens it at the first call (shim/runtime/store_object.c). */
 char *cli_find_library(void)
 {
   char *directory = own_directory(), *front = NULL;
   for (size_t i = 0; directory && !front && i < sizeof(places) / sizeof(places[0]); i++) {
     char *store = find_in(directory, places[i], "libidemshim-store.so");
+    if (!store)
+      store = find_in(directory, places[i], "idemshim/libidemshim-store.so");
     front = store ? find_in(directory, places[i], "libidemshim.so") : NULL;
     free(store);
   }
@@ -152,13 +154,11 @@ static int preload(const char *library)
 int cli_preload_library(void)
 {
   char *library = cli_find_library(), *directory = library ? NULL : own_directory();
-  int code =
-      library ? preload(library)
-              : cli_fail(
-                    CLI_USAGE,
-                    "libidemshim.so and libidemshim-store.so are not beside this command (%s), nor in ../lib "
-                    "or ../lib/idemshim; install all three together",
-                    directory ? directory : strerror(errno));
+  int code = library ? preload(library)
+                     : cli_fail(CLI_USAGE,
+                                "libidemshim.so and libidemshim-store.so are not beside this command (%s), "
+                                "nor in ../" IDEM_LIB "; install all three together",
+                                directory ? directory : strerror(errno));
   free(library);
   free(directory);
   return code;

@@ -22,8 +22,7 @@ int cli_set_variables(const struct cli_options *options);
  * back only if nothing was started, with the code to exit with: 126, 127, or CLI_USAGE. */
 int cli_launch(char **argv, int (*check)(const struct idem_config *config));
 
-/* The absolute path of libidemshim.so, which is beside this command, in ../lib or in ../lib/idemshim; the
- * caller frees it. NULL if it is nowhere. */
+/* The absolute path of libidemshim.so, which is beside this command or in ../IDEM_LIB; the caller frees it. NULL if it is nowhere. */
 char *cli_find_library(void);
 
 /* Puts that library before whatever LD_PRELOAD names already. Returns CLI_OK, or has said what is missing and

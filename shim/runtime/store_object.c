@@ -59,9 +59,10 @@ static bool absolute_path_of(const void *address, char path[PATH_MAX])
   return found;
 }
 
-/* The store object lies beside this one, wherever that was installed. */
+/* The store's object lies beside this one, as in a build tree, or in idemshim/ there, as it is installed. */
 static bool store_object_path(char path[PATH_MAX])
 {
+  static const char *const names[] = {"libidemshim-store.so", "idemshim/libidemshim-store.so"};
   Dl_info info;
   if (!dladdr((void *)store_object_open, &info) || !info.dli_fname)
     return false;
@@ -71,7 +72,10 @@ static bool store_object_path(char path[PATH_MAX])
     return false;
   char *slash = strrchr(path, '/');
   size_t room = slash ? PATH_MAX - (size_t)(slash + 1 - path) : 0;
-  return slash && (size_t)snprintf(slash + 1, room, "libidemshim-store.so") < room;
+  bool found = false;
+  for (size_t i = 0; slash && i < sizeof(names) / sizeof(names[0]) && !found; i++)
+    found = (size_t)snprintf(slash + 1, room, "%s", names[i]) < room && access(path, F_OK) == 0;
+  return found;
 }
 
 /* DEEPBIND: a host such as node exports its own OpenSSL, which would capture the store's. The sanitizers do
@@ -106,8 +110,9 @@ static void load_store_object(void)
   if (store_object)
     return;
   const char *why = dlerror();
-  report_problem(PROBLEM_NO_STORE_OBJECT, "cannot load libidemshim-store.so from beside libidemshim.so: %s",
-                 why ? why : "its place is unknown");
+  report_problem(PROBLEM_NO_STORE_OBJECT,
+                 "cannot load libidemshim-store.so from beside libidemshim.so or from idemshim/ there: %s",
+                 why ? why : "it is in neither");
 }
 
 static void watch_end(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_object: libidemshim-store.so, loaded from beside this object when the first call comes that a rule
+ * store_object: libidemshim-store.so, loaded from beside this object, or from idemshim/ there, when the first call comes that a rule
  * wants, and the store and the tape that it opens.
  *
  *     struct idem_store *store;

@@ -148,13 +148,18 @@ Test(objects, make_install_is_all_it_takes)
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("the installed command preloads the shim without the sanitizer's runtime");
   char script[3 * PATH_MAX];
-  snprintf(script, sizeof(script),
-           "make -s install B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && cd \"$HOME\" && "
-           "for i in 1 2; do root/usr/bin/idemshim run -- curl -sS -d '{}' %s || exit 1; done && "
-           "test -s root/usr/share/man/man1/idemshim.1",
-           w.build, world_url(&w, "/v1/chat/completions"));
+  snprintf(
+      script, sizeof(script),
+      "make -s install B='%s' PREFIX=/usr DESTDIR=\"$HOME/root\" && cd \"$HOME\" && "
+      "test -s root/usr/share/man/man1/idemshim.1 && front=$(find \"$PWD/root\" -name libidemshim.so) && "
+      "once() { \"$@\" curl -sS -d '{}' %s || exit 1; } && "
+      "once root/usr/bin/idemshim run -- && once root/usr/bin/idemshim run -- && "
+      "once env LD_LIBRARY_PATH=\"${front%%%%/libidemshim.so}\" LD_PRELOAD=libidemshim.so && "
+      "once env LD_PRELOAD=\"$PWD/root/usr/\\$LIB/libidemshim.so\"",
+      w.build, world_url(&w, "/v1/chat/completions"));
   struct run r = run_shell_plain(&w, script);
   cr_expect_eq(r.status, 0, "%s", r.err);
+  cr_expect_str_empty(r.err);
   cr_expect_eq(mock_count(&w).requests, 1, "%s", r.err);
   run_release(&r);
   snprintf(script, sizeof(script),
