@@ -54,9 +54,23 @@ int engine_code(int rc)
     return -EPROTO;
   case MDB_NOTFOUND:
     return -ENOENT;
+  case MDB_PANIC:
+    return -ENOTRECOVERABLE;
   default:
     return rc >= MDB_KEYEXIST && rc <= MDB_LAST_ERRCODE ? -EILSEQ : -rc;
   }
+}
+
+int engine_begun(struct engine *engine, int rc)
+{
+  if (rc == MDB_PANIC || rc == MDB_MAP_RESIZED)
+    atomic_store(&engine->spent, true);
+  return engine_code(rc);
+}
+
+bool engine_is_spent(const struct engine *engine)
+{
+  return atomic_load(&engine->spent) && !atomic_load(&engine->stuck);
 }
 
 /* One table for what a user can do something about; the rest is said in the words of the system. */
@@ -72,6 +86,7 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
       {-EFBIG, "the store has outgrown the address space or file size limit of this process"},
       {-EPROTO, "the store is of another version"},
       {-EILSEQ, "the store is damaged (idemshim verify says where; without its directory it starts anew)"},
+      {-ENOTRECOVERABLE, "LMDB has given up after a write that failed"},
       {-EBADF, "the app has closed the store's descriptors"},
   };
   for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -160,10 +175,12 @@ void engine_keep(struct engine *engine)
 /* To close what is left of them would drop the locks that another environment has by then. */
 void engine_abandon(struct engine *engine)
 {
+  engine->has_table = engine->born == process_generation() && fd_number(engine->kept[ENGINE_LOCK]) >= 0;
+  if (atomic_exchange(&engine->life, 0) == 0)
+    return;
   engine_keep(engine);
   for (int i = 0; i < ENGINE_FILES; i++)
     fd_forget(engine->kept[i]);
-  engine->life = 0;
 }
 
 bool engine_is_ours(const struct engine *engine)

@@ -26,7 +26,7 @@
  *
  * Functions return 0 or -errno: -EILSEQ for a file that is damaged, -ENOSPC for a map or a disk that is full,
  * -EBADF when the app has closed one of LMDB's descriptors, -EBUSY when there are too many readers, -ETIMEDOUT when
- * somebody else's write does not go on (gate.h). Those that are
+ * somebody else's write does not go on (gate.h), -ENOTRECOVERABLE and -EFBIG when the engine is spent. Those that are
  * given an `error` say it in words.
  */
 #ifndef IDEMSHIM_STORE_ENGINE_H
@@ -39,8 +39,9 @@ struct engine;
 
 struct engine_options {
   const char *dir;
-  uint64_t size;        /* that all trees may take */
-  bool sync;            /* a commit is on the disk before it returns */
+  uint64_t size; /* that all trees may take */
+  bool sync;     /* a commit is on the disk before it returns */
+  bool joins;    /* this process has had one of the same directory, whose readers may not be done yet */
   unsigned patience_ms; /* how long a write waits for another one that does not go on; 0: as an app does */
 };
 
@@ -63,6 +64,9 @@ bool engine_is_given_back(const struct engine *engine);
 /* From now on it is nobody's, like that of a parent: nothing is closed, and what its readers have stays mapped. Another
  * environment may be opened in its place. */
 void engine_abandon(struct engine *engine);
+/* LMDB has given it up, after an assertion or a failed write of a meta page, or the file has outgrown its map. It is to be
+ * abandoned, and what comes next goes to another one. */
+bool engine_is_spent(const struct engine *engine);
 /* Frees the reader slots of dead processes, which keep pages from being used again; returns how many. */
 int engine_clear_readers(struct engine *engine);
 

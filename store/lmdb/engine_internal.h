@@ -24,7 +24,8 @@ struct engine {
   MDB_env *env;
   MDB_dbi tree[PAGES_TREES];
   struct pages pages;
-  _Atomic uint32_t life;    /* process_generation() of whoever opened it; 0: abandoned */
+  uint32_t born;            /* process_generation() of whoever opened it */
+  _Atomic uint32_t life;    /* the same; 0: abandoned */
   int kept[ENGINE_FILES];   /* LMDB's descriptors: places in the table of base/fd.h, 0: not found */
   int number[ENGINE_LOCK];  /* what those that were given back had */
   _Atomic bool given_back;  /* there is nothing to write with; changes under the gate's mutex */
@@ -33,14 +34,17 @@ struct engine {
   struct gate gate;
   bool filled_up;             /* the file's length was sound at our first write; under the gate */
   _Atomic bool write_checked; /* and its free list, in what a reader saw before it */
-  _Atomic bool broken;        /* an assertion has failed while writing; see writer_run() */
-  pthread_key_t slot;         /* each thread's reader */
+  _Atomic bool spent;         /* of no more use, see engine_is_spent() */
+  _Atomic bool stuck; /* and LMDB's lock could not be let go: nothing is written in this process any more */
+  _Atomic bool has_table; /* when it was abandoned, others knew of its readers */
+  pthread_key_t slot;     /* each thread's reader */
   bool has_slot;
   struct reader *readers; /* all of them; under process_lock_lists */
 };
 
-/* LMDB's code as 0 or -errno. */
+/* LMDB's code as 0 or -errno; the second for what begins a transaction, where LMDB says that there will not be another one. */
 int engine_code(int rc);
+int engine_begun(struct engine *engine, int rc);
 /* The message for a code of the engine; returns it. */
 int engine_fail(struct idem_error *error, int code, const char *doing);
 /* Runs body(arg); -EILSEQ if an assertion of LMDB fails in it. May be nested. */

@@ -53,8 +53,9 @@ static int choose_map(struct opening *opening, struct idem_error *error)
     map = file;
   if (map > space)
     map = space;
+  /* Another process has a larger size, and will go on. */
   if (map < opening->have)
-    map = opening->have;
+    map = opening->have + opening->have / 2 / 4096 * 4096;
   opening->map = map;
   if (map <= file && map >= 2 * MIB)
     return 0;
@@ -82,9 +83,11 @@ static int check_data(const char *dir, uint64_t *size)
 }
 
 /* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
- * full disk. */
-static int allocate_locks(const char *dir)
+ * full disk. One that joins keeps its descriptor, for to close it would drop the locks that others know our readers by; and a
+ * lock on it, without which LMDB would take the file for nobody's, and begin the table of readers anew. */
+static int allocate_locks(const char *dir, bool joins)
 {
+  struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
   char path[PATH_MAX];
   struct stat stat;
   snprintf(path, sizeof(path), "%s/lock.mdb", dir);
@@ -94,6 +97,8 @@ static int allocate_locks(const char *dir)
   int rc = idem_fstat(fd, &stat) < 0 ? -errno : 0;
   if (rc == 0)
     rc = -posix_fallocate(fd, 0, stat.st_size > LOCK_BYTES ? stat.st_size : LOCK_BYTES);
+  if (joins)
+    return rc == 0 && fcntl(fd, F_OFD_SETLK, &shared) < 0 ? -errno : rc;
   close(fd);
   return rc;
 }
@@ -217,7 +222,7 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
   struct opening opening = {.engine = engine, .options = options};
   int rc = check_data(options->dir, &opening.have);
   if (rc == 0)
-    rc = allocate_locks(options->dir);
+    rc = allocate_locks(options->dir, options->joins);
   if (rc < 0)
     return engine_fail(error, rc, options->dir);
   rc = choose_map(&opening, error);
@@ -241,7 +246,7 @@ int engine_open(struct engine **out, const struct engine_options *options, struc
     free(engine);
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   }
-  engine->life = process_generation();
+  engine->life = engine->born = process_generation();
   gate_open(&engine->gate, options->patience_ms);
   struct fd_parked parked = fd_park();
   int rc = engine_start(engine, options, error);

@@ -23,7 +23,7 @@ static int reader_new(struct engine *engine, struct reader **out)
     rc = mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn);
   if (rc) {
     free(reader);
-    return engine_code(rc);
+    return engine_begun(engine, rc);
   }
   mdb_txn_reset(txn);
   reader->engine = engine;
@@ -83,7 +83,7 @@ static int reader_renew(struct reader *reader)
   struct pages_snapshot fresh; /* not zeroed: it is long, and seldom needed */
   fresh.txn = 0;
   for (int i = 0; i < READER_TRIES; i++) {
-    int rc = engine_code(mdb_txn_renew(reader->txn));
+    int rc = engine_begun(reader->engine, mdb_txn_renew(reader->txn));
     if (rc < 0)
       return rc;
     uint64_t number = mdb_txn_id(reader->txn);
@@ -127,13 +127,18 @@ int reader_begin(struct engine *engine, struct reader **out, struct idem_error *
   return 0;
 }
 
-/* The transaction is reset and kept: the next renewal takes the same slot of the table. */
+/* The transaction is reset and kept: the next renewal takes the same slot of the table. Also of an engine that was abandoned
+ * meanwhile, so that its pages can be used again. */
 void reader_end(struct reader *reader)
 {
-  if (!reader || !engine_is_ours(reader->engine))
+  if (!reader)
+    return;
+  const struct engine *engine = reader->engine;
+  bool ours = engine_is_ours(engine);
+  if (!ours && !(engine->has_table && engine->born == process_generation()))
     return;
   mdb_txn_reset(reader->txn);
   reader->busy = false;
-  if (reader->lone)
+  if (ours && reader->lone)
     reader_free(reader);
 }

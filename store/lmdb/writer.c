@@ -6,12 +6,16 @@
  * nobody waits for that.
  */
 #include "config/kernel.h"
+#include "store/base/fd.h"
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* A transaction from writer_run() down to its body. */
@@ -69,7 +73,10 @@ static int write_and_commit(struct run *run)
   MDB_txn *txn;
   if (!engine_has_file(engine))
     return -EBADF;
-  int rc = engine_code(mdb_txn_begin(engine->env, NULL, 0, &txn));
+  /* Whoever was in the gate before us may have left it like that. */
+  if (engine->spent)
+    return -ENOTRECOVERABLE;
+  int rc = engine_begun(engine, mdb_txn_begin(engine->env, NULL, 0, &txn));
   if (rc < 0)
     return rc;
   writer->txn = txn;
@@ -115,14 +122,38 @@ static void hold_stops(sigset_t *before)
   sigprocmask(SIG_BLOCK, &stops, before);
 }
 
-/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. After an assertion LMDB's lock is ours
- * until this process ends, and the gate stays shut, so that nobody waits for it. */
+/* After an assertion LMDB's lock is this thread's, and its transaction cannot be ended: that would free cursors of frames
+ * that are gone. Nothing of it is in the file, so the lock is let go as it is: a mutex that ends the head of the lock file,
+ * behind LMDB's magic number, format, mutex of readers, last transaction and count of readers, each at the start of a
+ * line of the cache [mdb.c 0.9.x, MDB_txninfo]. It is left alone unless it says that this thread has it. */
+static bool let_go(struct engine *engine)
+{
+  enum { LINE = 64, PAGE = 4096 };
+  struct head {
+    uint32_t magic, format;
+    pthread_mutex_t readers;
+    size_t txn;
+    unsigned count;
+  };
+  int fd = fd_number(engine->kept[ENGINE_LOCK]);
+  char *map = fd < 0 ? MAP_FAILED : mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return false;
+  pthread_mutex_t *mutex = (void *)(map + (sizeof(struct head) + LINE - 1) / LINE * LINE);
+  bool ours = ((uint32_t)mutex->__data.__lock & FUTEX_TID_MASK) == (uint32_t)syscall(SYS_gettid) &&
+              pthread_mutex_unlock(mutex) == 0;
+  munmap(map, PAGE);
+  return ours;
+}
+
+/* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. If LMDB's lock cannot be let go after an
+ * assertion, the gate stays shut until this process ends, so that nobody waits for it. */
 int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error)
 {
   struct run run = {.writer.engine = engine, .body = body, .arg = arg, .asserted = true};
   bool is_command = engine->gate.patience_ms > GATE_PATIENCE_MS;
   sigset_t before;
-  int rc = engine->broken ? -EILSEQ : engine->given_back ? -EMFILE : check_snapshot(engine);
+  int rc = engine->stuck ? -EILSEQ : engine->given_back ? -EMFILE : check_snapshot(engine);
   if (rc < 0)
     return engine_fail(error, rc, "cannot write to the store");
   rc = gate_enter(&engine->gate, engine, error);
@@ -131,12 +162,13 @@ int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_
   if (is_command)
     hold_stops(&before);
   rc = engine_guard(run_guarded, &run);
-  /* After an assertion the transaction lists cursors of frames that are gone: to end it would free them. */
-  if (run.writer.txn && run.asserted)
-    engine->broken = true;
-  else if (run.writer.txn)
+  if (run.asserted) {
+    engine->stuck = !let_go(engine);
+    engine->spent = true;
+  } else if (run.writer.txn) {
     mdb_txn_abort(run.writer.txn);
-  if (!(run.writer.txn && run.asserted))
+  }
+  if (!engine->stuck)
     gate_leave(&engine->gate, engine);
   if (is_command)
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -22,14 +22,20 @@
 /* The least that the files of an empty store need, each by itself. */
 enum { FILE_LEAST = 2 << 20 };
 
+/* How many engines a process may open after the first because LMDB has given one up: each keeps its maps and descriptors. */
+enum { RENEWALS_MOST = 16 };
+
 static struct idem_store *stores; /* under process_lock_stores */
 
 /* The engine that was there before, of a parent, is not closed: that would free the slots of the parent's
  * readers. */
 static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
-  struct engine_options options = {
-      .dir = store->dir, .size = store->size, .sync = store->sync, .patience_ms = store->patience_ms};
+  struct engine_options options = {.dir = store->dir,
+                                   .size = store->size,
+                                   .sync = store->sync,
+                                   .joins = store->renewals > 0,
+                                   .patience_ms = store->patience_ms};
   struct engine *engine;
   int rc = engine_open(&engine, &options, error);
   if (rc == 0) {
@@ -66,10 +72,29 @@ int state_claims_fd(struct idem_store *store)
   return fd_number(atomic_load(&store->claims));
 }
 
+/* Another one in the place of a spent one, unless another thread has opened it. */
+static int renew_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
+{
+  QUIET();
+  PROCESS_LOCKED(opening);
+  struct engine *spent = *out;
+  *out = atomic_load(&store->engine);
+  if (*out != spent)
+    return 0;
+  if (store->renewals == RENEWALS_MOST)
+    return idem_error_set(error, -ENOTRECOVERABLE, "%s: opened anew %d times, and not again", store->dir,
+                          RENEWALS_MOST);
+  store->renewals++;
+  engine_abandon(spent);
+  return open_engine(store, out, error);
+}
+
 /* The engine of this generation, with its descriptors. */
 static int whole_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
   int rc = state_engine(store, out, error);
+  if (rc == 0 && engine_is_spent(*out))
+    return renew_engine(store, out, error);
   if (rc < 0 || engine_has_file(*out))
     return rc;
   if (engine_is_given_back(*out)) {
@@ -109,6 +134,13 @@ int state_write(struct idem_store *store, writer_body *body, void *arg, struct i
 {
   struct engine *engine;
   int rc = whole_engine(store, &engine, error);
+  if (rc < 0)
+    return rc;
+  rc = writer_run(engine, body, arg, error);
+  /* It was not begun. */
+  if ((rc != -ENOTRECOVERABLE && rc != -EFBIG) || !engine_is_spent(engine))
+    return rc;
+  rc = whole_engine(store, &engine, error);
   return rc < 0 ? rc : writer_run(engine, body, arg, error);
 }
 

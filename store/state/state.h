@@ -13,7 +13,7 @@
  *     }
  *     rc = state_write(store, body, arg, error);           // lmdb/engine.h: what a body may do
  *
- * They open the engine anew in a child, and return 0 or -errno with a message. But for `engine`, `stats` and
+ * They open the engine anew in a child and where LMDB has given it up, and return 0 or -errno with a message. But for `engine`, `stats` and
  * `verified`, which are atomic, and `repeats`, which has a lock, a store does not change once it is open.
  */
 #ifndef IDEMSHIM_STORE_STATE_H
@@ -56,6 +56,7 @@ struct idem_store {
   struct stats *stats;
   struct repeats repeats;
 
+  unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under
                                       process_lock_opening */
 

@@ -64,6 +64,33 @@ Test(trouble, the_store_is_a_file)
   expect_live_with_one_line("not a directory", 3);
 }
 
+/* Another process has a larger store, and fills it beyond what this one has mapped, while a call of this one is under way. */
+Test(trouble, a_store_that_outgrows_a_process_goes_on_in_it)
+{
+  enum { FILL = 14 };
+  const char *url = world_url(&w, target);
+  world_env(&w, "IDEMSHIM_LOG", "%s", w.log);
+  world_env(&w, "IDEMSHIM_STORE_SIZE", "1M");
+  struct run small = start_shim(&w, "curl", "-sS", "-d", "{\"a\":1}", url, "--next", "-sS", "-d", "{\"a\":2}",
+                                world_url(&w, "/v1/chat/completions?mock=latency_ms%3D4000"), "--next", "-sS",
+                                "-d", "{\"a\":3}", url, "--next", "-sS", "-d", "{\"a\":3}", url, NULL);
+  wait_until(mock_count(&w).requests == 2);
+  world_env(&w, "IDEMSHIM_STORE_SIZE", "64M");
+  for (int i = 0; i < FILL; i++) {
+    struct run large = run_shim(&w, "curl", "-sS", "-o", "/dev/null", "-d", world_text(&w, "{\"b\":%d}", i),
+                                world_url(&w, "/v1/chat/completions?mock=size%3D1000000"), NULL);
+    expect_success(&large);
+    run_release(&large);
+  }
+  run_wait(&small);
+  expect_success(&small);
+  cr_expect_str_empty(small.err, "%s", small.err);
+  cr_expect_eq(log_events(&w, "stored"), 3 + FILL);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  cr_expect_eq(mock_count(&w).requests, 3 + FILL);
+  run_release(&small);
+}
+
 /* What may be sent once at most is not sent where nothing can be written down; other calls of the process are. */
 Test(trouble, without_a_store_a_call_of_at_most_once_is_refused)
 {
