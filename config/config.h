@@ -132,6 +132,8 @@ struct idem_given {
   const char *value; /* NULL: it is given nowhere, and has its default; an empty one has it too */
   const char *file;  /* the configuration file; NULL: the environment */
   unsigned line;     /* in the file */
+  const char
+      *found; /* a store that is named nowhere: what led to it, "CACHE_DIRECTORY" or "HOME"; else NULL */
 };
 
 /* Whether direct delivery is looked for, or everything goes through libcurl. */
@@ -143,6 +145,7 @@ struct idem_config {
   struct idem_rule *rules; /* first match wins */
   size_t rule_count;
   char *store_dir;     /* absolute */
+  int64_t store_user;  /* whose cache it was found to be in; -1: it was named */
   uint64_t store_size; /* bytes */
   bool sync;
   const char *scope;               /* "" if unset */

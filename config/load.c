@@ -10,10 +10,13 @@
 #include "config/file.h"
 #include "config/match.h"
 #include "config/rules.h"
+#include "config/store_place.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SCOPE_MAX   ((size_t)256)
 #define RESCUES_MAX 1024u
@@ -288,19 +291,16 @@ static int load_variable(struct loader *l, size_t number, bool wanted)
                          &l->config);
 }
 
-/* Where the store is if IDEMSHIM_STORE does not say. */
+/* Where the store is if IDEMSHIM_STORE does not say; told as what was given. */
 static int find_store(struct loader *l)
 {
-  const char *cache = l->get("XDG_CACHE_HOME"), *home = l->get("HOME");
-  struct idem_value value = {.place = {.error = l->error}, .arena = &l->arena};
+  struct idem_given *given = &l->given[IDEM_VARIABLE_STORE];
+  char path[PATH_MAX];
 
-  /* The XDG base directory specification has relative paths ignored. */
-  if (cache && cache[0] == '/')
-    return set_path(&value, "XDG_CACHE_HOME", cache, "/idemshim", &l->config.store_dir);
-  if (home && home[0])
-    return set_path(&value, "HOME", home, "/.cache/idemshim", &l->config.store_dir);
-  return idem_error_set(l->error, -EINVAL,
-                        "IDEMSHIM_STORE: expected a directory, as neither XDG_CACHE_HOME nor HOME is set");
+  *given = (struct idem_given){.found = idem_store_place(l->get, path)};
+  given->value = l->config.store_dir = idem_arena_copy(&l->arena, path, strlen(path));
+  l->config.store_user = (int64_t)geteuid();
+  return given->value ? 0 : idem_error_set(l->error, -ENOMEM, "IDEMSHIM_STORE: out of memory");
 }
 
 static bool is_wanted(enum part part, size_t number)
@@ -352,7 +352,7 @@ static int load_part(struct idem_config *config, char *(*get)(const char *name),
                      enum part part)
 {
   int saved = errno;
-  struct loader loader = {.config = {.scope = ""}, .get = get, .error = error};
+  struct loader loader = {.config = {.scope = "", .store_user = -1}, .get = get, .error = error};
   int result = load(&loader, part);
 
   *config = result < 0 ? (struct idem_config){.mode = IDEM_MODE_OFF} : loader.config;

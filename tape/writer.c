@@ -90,8 +90,9 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
   set_limits(writer, options);
   struct stat stat;
   uint8_t master[SEAL_KEY_SIZE];
-  int rc = path_make_dir(dir);
-  rc = rc < 0 ? path_fail(error, rc, dir) : path_check_dir(dir, &stat, error);
+  int rc = path_make_dir(dir, error);
+  if (rc == 0)
+    rc = path_check_dir(dir, &stat, error);
   if (rc == 0 && options->key_file)
     rc = seal_read_key(options->key_file, master, error);
   if (rc == 0)

@@ -69,6 +69,7 @@ static json_t *variables_json(const struct idem_config *config)
     json_object_set_new(object, idem_variable_docs[i].name,
                         json_pack("{s:o, s:o, s:o}", "value", cli_json_string(given->value), "source",
                                   cli_json_string(given->file    ? given->file
+                                                  : given->found ? given->found
                                                   : given->value ? "environment"
                                                                  : NULL),
                                   "line", given->file ? json_integer(given->line) : json_null()));

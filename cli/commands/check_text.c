@@ -74,6 +74,8 @@ static void print_variables(const struct cli_check *check)
     printf("  %s", cli_style(CLI_DIM));
     if (given->file)
       printf("%s line %u", given->file, given->line);
+    else if (given->found)
+      printf("found by %s", given->found);
     else
       fputs(set ? "environment" : "default", stdout);
     puts(cli_style(CLI_PLAIN));

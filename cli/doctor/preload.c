@@ -41,7 +41,7 @@ void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name)
     if (given->file)
       doctor_find(doctor, DOCTOR_SETTING, "%s comes from %s line %u", idem_variable_docs[i].name, given->file,
                   given->line);
-    else if (given->value && *given->value)
+    else if (given->value && *given->value && !given->found)
       doctor_find(doctor, DOCTOR_SETTING, "%s comes from its environment", idem_variable_docs[i].name);
   }
   if (config.mode != IDEM_MODE_IDEMPOTENT)

@@ -20,7 +20,7 @@ _Atomic int settings_activity;
  * The environment that the program was started with, as NAME=VALUE texts with a NUL after each, for programs that
  * take theirs away: php-fpm clears its workers', and daemons write their title over it and change user, so that
  * /proc/self/environ does not tell it either. What counts of it is kept by a constructor, where an IDEMSHIM_
- * variable is set. Looked at only where LD_PRELOAD does not name us any more.
+ * variable or a directory of systemd's is set. Looked at only where LD_PRELOAD does not name us any more.
  */
 static struct buffer kept;
 
@@ -28,10 +28,13 @@ static struct buffer kept;
  * and for HOME where nothing was kept. Released when the settings are loaded. */
 static __thread struct buffer at_start;
 
-static bool counts(const char *variable)
+/* With one of the first three, something is kept; the others alone are in every environment. */
+enum { REASONS = 3, NAMES = 6 };
+static bool counts(const char *variable, size_t of)
 {
-  static const char *const names[] = {"IDEMSHIM_", "HOME=", "XDG_CACHE_HOME=", "XDG_CONFIG_HOME="};
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+  static const char *const names[NAMES] = {
+      "IDEMSHIM_", "CACHE_DIRECTORY=", "STATE_DIRECTORY=", "HOME=", "XDG_CACHE_HOME=", "XDG_CONFIG_HOME="};
+  for (size_t i = 0; i < of; i++)
     if (strncmp(variable, names[i], strlen(names[i])) == 0)
       return true;
   return false;
@@ -41,11 +44,11 @@ __attribute__((constructor)) static void keep_environment(void)
 {
   bool any = false;
   for (char **at = environ; at && *at; at++)
-    any |= strncmp(*at, "IDEMSHIM_", 9) == 0;
+    any |= counts(*at, REASONS);
   if (!any || getauxval(AT_SECURE))
     return;
   for (char **at = environ; *at; at++)
-    if (counts(*at))
+    if (counts(*at, NAMES))
       buffer_append(&kept, *at, strlen(*at) + 1);
 }
 

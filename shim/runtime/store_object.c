@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/runtime/store_object.h"
 
+#include "config/store_place.h"
 #include "shim/base/clock.h"
 #include "shim/base/fd_table.h"
 #include "shim/base/libc.h"
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -170,6 +172,15 @@ void store_object_unlock_store_in_child(void)
 /* The store has about ten, and libcurl is to have what it needs for this call, too. */
 #define DESCRIPTORS_FREE 32
 
+/* A daemon reads its settings as root, and serves as somebody else. */
+static const char *store_dir(const struct idem_config *config, char found[PATH_MAX])
+{
+  if (config->store_user < 0 || config->store_user == (int64_t)geteuid())
+    return config->store_dir;
+  idem_store_place(getenv, found);
+  return found;
+}
+
 static void open_store(struct idem_store **store)
 {
   if (!fd_are_free(DESCRIPTORS_FREE)) {
@@ -178,7 +189,8 @@ static void open_store(struct idem_store **store)
     return;
   }
   const struct idem_config *config = settings();
-  struct idem_store_options options = {.dir = config->store_dir,
+  char found[PATH_MAX];
+  struct idem_store_options options = {.dir = store_dir(config, found),
                                        .size = config->store_size,
                                        .sync = config->sync,
                                        .key_file = config->key_file};

@@ -14,20 +14,21 @@ int path_fail(struct idem_error *error, int code, const char *path)
   return idem_error_set(error, code, "%s: %s", path, strerror_r(-code, text, sizeof(text)));
 }
 
-int path_make_dir(const char *dir)
+int path_make_dir(const char *dir, struct idem_error *error)
 {
   char path[PATH_MAX];
   size_t len = strlen(dir);
   if (len >= sizeof(path))
-    return -ENAMETOOLONG;
+    return path_fail(error, -ENAMETOOLONG, dir);
   for (size_t i = 1; i <= len; i++) {
     if (dir[i] != '/' && dir[i] != '\0')
       continue;
     memcpy(path, dir, i);
     path[i] = '\0';
     /* One that is there already may say EROFS or EACCES just as well. */
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-      return access(path, F_OK) == 0 ? 0 : -errno;
+    int failed = mkdir(path, 0700) < 0 ? errno : 0;
+    if (failed && failed != EEXIST && access(path, F_OK) < 0)
+      return path_fail(error, -failed, path);
   }
   return 0;
 }

@@ -152,10 +152,9 @@ static int find_dir(const struct idem_store_options *options, struct stat *out, 
     return path_fail(error, -ENAMETOOLONG, options->dir);
   int rc = 0;
   if (idem_fstatat(AT_FDCWD, options->dir, out, 0) < 0 && errno == ENOENT && !options->must_exist)
-    rc = path_make_dir(options->dir);
-  if (rc < 0)
-    return path_fail(error, rc, options->dir);
-  rc = path_check_dir(options->dir, out, error);
+    rc = path_make_dir(options->dir, error);
+  if (rc == 0)
+    rc = path_check_dir(options->dir, out, error);
   if (rc == 0 && options->must_exist && access(data, F_OK) < 0)
     return idem_error_set(error, -ENOENT, "%s: there is no store here yet", options->dir);
   return rc;
@@ -230,6 +229,18 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   return 0;
 }
 
+/* A service meets these where it is not allowed to write: in a home of root's, or one that systemd has made read-only. */
+static int say_way_out(int rc, struct idem_error *error)
+{
+  struct idem_error first;
+  if (error && (rc == -EACCES || rc == -EPERM || rc == -EROFS)) {
+    first = *error;
+    idem_error_set(error, rc, "%.400s; IDEMSHIM_STORE=DIR names a place for uid %u", first.text,
+                   (unsigned)geteuid());
+  }
+  return rc;
+}
+
 /* One lock over all of it, so that two threads that open a store at the same time get the same one. It is
  * found by its inode, since a directory has many names. */
 int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
@@ -243,7 +254,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
   PROCESS_LOCKED(stores);
   rc = find_dir(options, &stat, error);
   if (rc < 0)
-    return rc;
+    return say_way_out(rc, error);
   for (struct idem_store *store = stores; store; store = store->next)
     if (store->inode == stat.st_ino && store->device == stat.st_dev) {
       store->users++;
@@ -255,7 +266,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
     (*out)->next = stores;
     stores = *out;
   }
-  return rc;
+  return say_way_out(rc, error);
 }
 
 /* The last user's close is the end; calls that are still open then are the caller's mistake. */

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,8 +103,47 @@ Test(config_variable, store_has_a_default_in_the_users_cache, .fini = release)
   cr_expect_str_eq(config.store_dir, "/cache/idemshim");
   LOADS("XDG_CACHE_HOME", "relative");
   cr_expect_str_eq(config.store_dir, "/home/someone/.cache/idemshim");
-  REFUSED("HOME", "");
-  SAYS("IDEMSHIM_STORE: expected a directory, as neither XDG_CACHE_HOME nor HOME is set");
+}
+
+Test(config_variable, store_is_where_systemd_has_made_a_place, .fini = release)
+{
+  LOADS("CACHE_DIRECTORY", "/var/cache/a:/var/cache/b", "STATE_DIRECTORY", "/var/lib/a", "XDG_CACHE_HOME",
+        "/cache");
+  cr_expect_str_eq(config.store_dir, "/var/cache/a/idemshim");
+  LOADS("STATE_DIRECTORY", "/var/lib/a", "CACHE_DIRECTORY", "relative");
+  cr_expect_str_eq(config.store_dir, "/var/lib/a/idemshim");
+  LOADS("CACHE_DIRECTORY", "/var/cache/a", "IDEMSHIM_STORE", "/named");
+  cr_expect_str_eq(config.store_dir, "/named");
+}
+
+/* A daemon that has changed its user still has the HOME that it was started with. */
+Test(config_variable, store_is_in_no_cache_of_another_user, .fini = release)
+{
+  char home[] = "/tmp/idemshim-home-XXXXXX", home_cache[64];
+  const struct passwd *user = getpwuid(geteuid());
+  if (geteuid() != 0)
+    cr_skip_test("only root can give a directory away");
+  cr_assert(user && mkdtemp(home));
+  cr_assert_eq(chown(home, 1, 1), 0);
+  LOADS("HOME", home);
+  cr_expect_eq(strncmp(config.store_dir, user->pw_dir, strlen(user->pw_dir)), 0, "%s", config.store_dir);
+  LOADS("XDG_CACHE_HOME", home);
+  cr_expect_str_eq(config.store_dir, "/home/someone/.cache/idemshim");
+  snprintf(home_cache, sizeof home_cache, "%s/.cache", home);
+  LOADS("XDG_CACHE_HOME", home_cache);
+  cr_expect_str_eq(config.store_dir, "/home/someone/.cache/idemshim", "one that is not there yet");
+  cr_expect_eq(rmdir(home), 0);
+}
+
+/* Without any home the path is one that will say why when it is opened. */
+Test(config_variable, store_without_a_home_is_in_the_root, .fini = release)
+{
+  if (seteuid(3456789) < 0)
+    cr_skip_test("only root can be somebody whom nobody knows");
+  LOADS("HOME", "");
+  cr_expect_str_eq(config.store_dir, "/.cache/idemshim");
+  LOADS("HOME", "/");
+  cr_expect_str_eq(config.store_dir, "/.cache/idemshim");
 }
 
 Test(config_variable, store_in_a_working_directory_that_is_gone_is_refused)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a service's answers are: in what systemd has made for it, and in no home of another user. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Others must reach the objects, wherever this is built. */
+static void set_up(void)
+{
+  open_world();
+  if (geteuid() != 0)
+    cr_skip_test("only root can become another user");
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime must come first");
+  world_unset(&w, "IDEMSHIM_STORE");
+  world_env(&w, "BUILD", "%s", w.build);
+  world_env(&w, "URL", "%s", world_url(&w, "/v1/chat/completions"));
+  struct run run = run_shell_plain(
+      &w, "cp \"$BUILD\"/libidemshim*.so \"$BUILD/idemshim\" \"$HOME\" && chmod 755 \"$HOME\" "
+          "&& touch \"$IDEMSHIM_LOG\" && chmod 666 \"$IDEMSHIM_LOG\"");
+  expect_success(&run);
+  run_release(&run);
+}
+
+TestSuite(whose_store, .init = set_up, .fini = close_world);
+
+#define AS_NOBODY "setpriv --reuid 65534 --regid 65534 --clear-groups "
+#define CALL      "env LD_PRELOAD=\"$HOME/libidemshim.so\" curl -sS -d '{}' \"$URL\" && "
+
+Test(whose_store, is_where_systemd_has_made_a_place_and_commands_find_it)
+{
+  struct run run =
+      run_shell_plain(&w, "mkdir \"$HOME/cache\" && chown 65534 \"$HOME/cache\" && export "
+                          "CACHE_DIRECTORY=\"$HOME/cache:/other\" && " AS_NOBODY CALL AS_NOBODY CALL AS_NOBODY
+                          "\"$HOME/idemshim\" ls && " AS_NOBODY "\"$HOME/idemshim\" check");
+  expect_success(&run);
+  cr_expect_eq(mock_count(&w).requests, 1, "%s", run.err);
+  cr_expect(strstr(run.out, "/v1/chat/completions"), "%s", run.out);
+  cr_expect(strstr(run.out, "/cache/idemshim  found by CACHE_DIRECTORY"), "%s", run.out);
+  cr_expect_eq(access(world_path(&w, "cache/idemshim/data.mdb"), F_OK), 0);
+  run_release(&run);
+}
+
+Test(whose_store, that_cannot_be_made_is_told_with_the_first_errno_and_the_way_out)
+{
+  world_unset(&w, "IDEMSHIM_LOG");
+  struct run run = run_shell_plain(&w, "mkdir \"$HOME/roots\" && export HOME=\"$HOME/roots\" "
+                                       "CACHE_DIRECTORY=\"$HOME/roots\" BACK=\"$HOME\" && cd / && " AS_NOBODY
+                                       "env LD_PRELOAD=\"$BACK/libidemshim.so\" curl -sS -d '{}' \"$URL\"");
+  expect_success(&run);
+  cr_expect(strstr(run.out, "chat.completion"), "%s", run.out);
+  cr_expect(
+      strstr(run.err, "/roots/idemshim: Permission denied; IDEMSHIM_STORE=DIR names a place for uid 65534"),
+      "%s", run.err);
+  run_release(&run);
+}
+
+/* As Apache and php-fpm do: libcurl is first used by root's process, and the calls are made by another user's. */
+Test(whose_store, is_of_the_user_that_a_daemon_has_become)
+{
+  static const char daemon[] =
+      "import os, pycurl\n"
+      "c = pycurl.Curl()\n"
+      "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+      "os.environ['HOME'] += '/of-nobody'\n"
+      "c.setopt(c.URL, os.environ['URL']); c.setopt(c.POSTFIELDS, '{}'); c.perform()\n";
+  world_write(&w, "daemon.py", daemon, strlen(daemon));
+  struct run run = run_shell_plain(
+      &w, "mkdir \"$HOME/of-nobody\" && chown 65534 \"$HOME/of-nobody\" && for i in 1 2; do "
+          "LD_PRELOAD=\"$HOME/libidemshim.so\" /usr/bin/python3 \"$HOME/daemon.py\" || exit 1; done");
+  expect_success(&run);
+  cr_expect_eq(mock_count(&w).requests, 1, "%s", run.err);
+  cr_expect_eq(access(world_path(&w, "of-nobody/.cache/idemshim/data.mdb"), F_OK), 0, "%s", run.err);
+  run_release(&run);
+}
