@@ -53,6 +53,7 @@ struct tee {
   bool taped;        /* a tape keeps what is no answer, too */
   bool app_paused;   /* its callback has put off what it was given last */
   bool app_gone;     /* in a copy of the process: nobody is asked, and all is taken */
+  bool app_called;   /* libcurl may be in callbacks of the app that we do not stand before */
   bool too_large;    /* that is why: */
   const char *unfit; /* why this transfer cannot become an answer, or NULL */
 };
@@ -74,12 +75,14 @@ void tee_release(struct tee *tee);
 /* Keeps nothing more, and nothing that came. */
 void tee_give_up(struct tee *tee, const char *why);
 
-/* Tells those who wait for the call that it goes on: round each callback of the app's. */
+/* Tells those who wait for the call that it goes on: round each callback of the app's. What ends where others may come is
+ * where the next begins. */
 static inline void tee_sign(const struct tee *tee, enum idem_sign sign)
 {
   const struct request *request = tee->request;
   if (request->api)
-    request->api->sign(&tee->request->op, sign);
+    request->api->sign(&tee->request->op,
+                       sign == IDEM_SIGN_CALLBACK_END && tee->app_called ? IDEM_SIGN_CALLBACK : sign);
 }
 
 /* True if what has come ends with a whole header, or with body. */

@@ -251,6 +251,22 @@ int64_t rescue_next_look_us(const struct rescue *rescue, int64_t now_us)
   return due < now_us + LOOK_US ? due : now_us + LOOK_US;
 }
 
+/* A whole turn is one callback where the app has some that we do not stand before. No other turn is: libcurl
+ * itself may look for a name's address there, for as long as that takes. */
+static void sign_callbacks(struct tee *tee, bool begin)
+{
+  static const CURLoption unseen[] = {CURLOPT_DEBUGFUNCTION,      CURLOPT_SOCKOPTFUNCTION,
+                                      CURLOPT_OPENSOCKETFUNCTION, CURLOPT_SSL_CTX_FUNCTION,
+                                      CURLOPT_XFERINFOFUNCTION,   CURLOPT_PROGRESSFUNCTION};
+  bool called = false;
+  for (size_t i = 0; begin && i < sizeof(unseen) / sizeof(*unseen) && !called; i++)
+    called = shadow_value(tee->shadow, unseen[i]);
+  bool changes = called != tee->app_called;
+  tee->app_called = called;
+  if (changes)
+    tee_sign(tee, begin ? IDEM_SIGN_CALLBACK : IDEM_SIGN_CALLBACK_END);
+}
+
 struct rescue *rescue_turn(CURLM *multi)
 {
   const struct inflight *entry = inflight_innermost();
@@ -266,10 +282,11 @@ struct rescue *rescue_turn(CURLM *multi)
   tee_sign(rescue->tee, IDEM_SIGN_TURN);
   if (rescue->state == RESCUE_COPY)
     process_copy_kill_after(PROCESS_COPY_TURN_SECONDS);
-  if (rescue->state != RESCUE_READY)
-    return rescue;
-  learn_sockets(rescue);
-  rescue_look(rescue);
+  if (rescue->state == RESCUE_READY) {
+    learn_sockets(rescue);
+    rescue_look(rescue);
+  }
+  sign_callbacks(rescue->tee, true);
   return rescue;
 }
 
@@ -311,6 +328,7 @@ void rescue_look_after(struct rescue *rescue)
 /* A transfer that is over stays inside: what becomes of it is being noted down. */
 void rescue_turned(struct rescue *rescue, int running)
 {
+  sign_callbacks(rescue->tee, false);
   stream_publish_look(rescue->publish);
   rescue_look_after(rescue);
   if (running)

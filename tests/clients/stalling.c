@@ -5,7 +5,7 @@
  * A POST whose program hangs on the way. A line on stdout says when it does ("hangs"), and SIGUSR1 lets it go
  * on.
  *   lock      one thread makes the call, and its write callback waits for a lock that the main thread has,
- *             which makes the same call with it. Nobody else lets go.
+ *             which makes the same call with it. Nobody else lets go. lock-sockopt and lock-debug: that callback does.
  *   callback  the write callback waits for the signal
  *   progress  the progress callback does
  *   multi     in a multi whose loop is not turned once the request is sent, until the signal comes
@@ -19,7 +19,7 @@
 #include <semaphore.h>
 #include <signal.h>
 
-static const char *url, *body;
+static const char *how, *url, *body;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t inside, locked;
 
@@ -37,12 +37,33 @@ static void hang(void)
     ;
 }
 
-static size_t take_the_lock(char *data, size_t size, size_t count, void *arg)
+static void want_the_lock(void)
 {
   sem_post(&inside);
   pthread_mutex_lock(&lock);
   pthread_mutex_unlock(&lock);
+}
+
+static size_t lock_in_write(char *data, size_t size, size_t count, void *arg)
+{
+  want_the_lock();
   return reply_take(data, size, count, arg);
+}
+
+static int lock_in_sockopt(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+  (void)arg, (void)fd, (void)purpose;
+  want_the_lock();
+  return CURL_SOCKOPT_OK;
+}
+
+/* After the callbacks of the header, which come between. */
+static int lock_in_debug(CURL *handle, curl_infotype type, char *data, size_t len, void *arg)
+{
+  (void)handle, (void)data, (void)len, (void)arg;
+  if (type == CURLINFO_DATA_IN)
+    want_the_lock();
+  return 0;
 }
 
 static size_t hang_in_write(char *data, size_t size, size_t count, void *arg)
@@ -76,7 +97,12 @@ static CURLcode perform(CURL *handle, curl_write_callback write, const char *nam
 static void *call_with_the_lock(void *failed)
 {
   struct reply reply = {0};
-  if (perform(post_new(url, body, &reply), take_the_lock, "thread", &reply) != CURLE_OK)
+  CURL *handle = post_new(url, body, &reply);
+  if (strcmp(how, "lock-sockopt") == 0)
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, lock_in_sockopt);
+  curl_easy_setopt(handle, CURLOPT_VERBOSE, (long)(strcmp(how, "lock-debug") == 0));
+  curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, lock_in_debug);
+  if (perform(handle, strcmp(how, "lock") == 0 ? lock_in_write : NULL, "thread", &reply) != CURLE_OK)
     *(bool *)failed = true;
   return NULL;
 }
@@ -123,15 +149,15 @@ int main(int argc, char **argv)
 {
   if (argc != 4)
     return 2;
-  const char *how = argv[1];
   struct reply reply = {0};
+  how = argv[1];
   url = argv[2];
   body = argv[3];
   sem_init(&inside, 0, 0);
   sem_init(&locked, 0, 0);
   signal(SIGUSR1, go_on);
   curl_global_init(CURL_GLOBAL_ALL);
-  if (strcmp(how, "lock") == 0)
+  if (strncmp(how, "lock", 4) == 0)
     return hang_on_a_lock();
   if (strcmp(how, "multi") == 0 || strcmp(how, "silent") == 0)
     return drive(strcmp(how, "multi") == 0);

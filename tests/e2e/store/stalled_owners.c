@@ -166,9 +166,14 @@ Test(stalled, where_at_most_once_is_asked_for_it_is_refused)
 }
 
 /* The thread that has the lock waits for the one that wants it. */
-Test(stalled, a_lock_of_the_app_hangs_nobody)
+ParameterizedTestParameters(stalled, a_lock_of_the_app_hangs_nobody)
 {
-  struct run run = run_shim(&w, "stalling", "lock", url(), body, NULL);
+  static char callbacks[][16] = {"lock", "lock-sockopt", "lock-debug"};
+  return cr_make_param_array(char[16], callbacks, sizeof(callbacks) / sizeof(*callbacks));
+}
+ParameterizedTest(char (*callback)[16], stalled, a_lock_of_the_app_hangs_nobody)
+{
+  struct run run = run_shim(&w, "stalling", *callback, url(), body, NULL);
   expect_success(&run);
   cr_expect(strstr(run.out, "main rc=0 status=200"), "%s", run.out);
   cr_expect(strstr(run.out, "thread rc=0 status=200"), "%s", run.out);
