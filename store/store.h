@@ -449,10 +449,9 @@ struct idem_spool {
   bool ended;                /* with an END: */
   int32_t code;
   struct {
-    int fd;
+    int kept; /* its file, in the table of descriptors */
     uint32_t pieces;
     uint64_t generation, at;
-    uint64_t device, inode; /* of what fd is, if it is ours still */
     char *head, *body, *end;
     struct idem_chunk *chunks;
     size_t body_room, chunk_room;
@@ -460,7 +459,7 @@ struct idem_spool {
 };
 #define IDEM_SPOOL_INIT                                                                                      \
   {                                                                                                          \
-    .priv = {.fd = -1 }                                                                                      \
+    .over = false                                                                                            \
   }
 
 /* BUSY: asks the owner for what comes, and reads what has come. 1: there is more than before, or it is over;

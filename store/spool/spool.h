@@ -54,7 +54,7 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
 /* Removes the spools that no owner is alive for. */
 void spool_sweep(struct idem_store *store);
 
-/* Reads on from the file behind spool->priv.fd, of the generation in there. As idem_store_look(). */
+/* Reads on from the file that spool->priv.kept is, of the generation in there. As idem_store_look(). */
 int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool);
 
 #endif

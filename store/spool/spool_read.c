@@ -86,13 +86,12 @@ static bool is_next(const struct idem_spool *spool, const uint8_t *key, const st
 /* The file. */
 
 /* 1: one piece more; 0: there is none yet. A piece that is only half there comes again. */
-static int read_piece(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool,
+static int read_piece(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool, int fd,
                       uint64_t size)
 {
   struct spool_head head;
   uint64_t at = spool->priv.at;
-  if (size < at + sizeof(head) ||
-      pread(spool->priv.fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head))
+  if (size < at + sizeof(head) || pread(fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head))
     return 0;
   uint64_t plain = (uint64_t)head.headers_len + head.facts_len + head.data_len;
   uint64_t len = plain + (store->sealed ? SEAL_TAG_SIZE : 0);
@@ -105,8 +104,7 @@ static int read_piece(const struct idem_store *store, const uint8_t *key, struct
   if (!bytes)
     return -ENOMEM;
   int rc = 0;
-  bool there = pread(spool->priv.fd, bytes, len, (off_t)at) == (ssize_t)len &&
-               spool_sum(&head, bytes, len) == head.sum;
+  bool there = pread(fd, bytes, len, (off_t)at) == (ssize_t)len && spool_sum(&head, bytes, len) == head.sum;
   if (there && store->sealed)
     rc = spool_cipher(seal_decrypt, store, &head, (uint8_t *)bytes, len);
   if (there && rc == 0)
@@ -124,29 +122,14 @@ int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_s
 {
   struct stat stat;
   int more = 0, rc;
-  if (idem_fstat(spool->priv.fd, &stat) < 0)
-    return -errno;
+  int fd = fd_number(spool->priv.kept);
+  if (fd < 0 || idem_fstat(fd, &stat) < 0)
+    return fd < 0 ? fd : -errno;
   /* It is removed before its claim is free, and before the next owner can begin. */
   spool->over = stat.st_nlink == 0;
-  while ((rc = read_piece(store, key, spool, (uint64_t)stat.st_size)) > 0)
+  while ((rc = read_piece(store, key, spool, fd, (uint64_t)stat.st_size)) > 0)
     more = 1;
   return rc < 0 ? rc : more;
-}
-
-/* An app may have closed our descriptor, and opened a file of its own in its place. */
-static bool is_ours(const struct idem_spool *spool, int fd)
-{
-  struct stat stat;
-  return fd >= 0 && idem_fstat(fd, &stat) == 0 && stat.st_ino == spool->priv.inode &&
-         stat.st_dev == spool->priv.device;
-}
-
-/* A descriptor that is not ours any more is the app's to close. */
-static void let_go(struct idem_spool *spool)
-{
-  if (is_ours(spool, spool->priv.fd))
-    close(spool->priv.fd);
-  spool->priv.fd = -1;
 }
 
 /* Until it has begun, it is looked for anew each time: another owner may be at it by now. */
@@ -154,30 +137,19 @@ static int open_file(const struct idem_store *store, const struct idem_call *cal
                      uint64_t now)
 {
   char path[PATH_MAX];
-  struct stat stat;
-  if (spool->priv.pieces && is_ours(spool, spool->priv.fd))
+  if (spool->priv.pieces && fd_number(spool->priv.kept) >= 0)
     return 0;
-  let_go(spool);
+  fd_end(spool->priv.kept);
+  spool->priv.kept = 0;
   if (!spool->priv.pieces)
     spool->priv.generation = now;
   if (!spool->priv.generation)
     return -ENOENT;
   if (!spool_path(store, call->key, spool->priv.generation, path))
     return -ENAMETOOLONG;
-  int fd = fd_open(path, O_RDONLY, 0);
-  if (fd < 0)
-    return fd;
-  if (!spool->priv.pieces && idem_fstat(fd, &stat) == 0) {
-    spool->priv.inode = stat.st_ino;
-    spool->priv.device = stat.st_dev;
-  }
-  /* One that has begun goes on in the same file, or not at all. */
-  if (!is_ours(spool, fd)) {
-    close(fd);
-    return -ENOENT;
-  }
-  spool->priv.fd = fd;
-  return 0;
+  int kept = fd_open_kept(path, O_RDONLY, 0, FD_SPOOL);
+  spool->priv.kept = kept > 0 ? kept : 0;
+  return kept > 0 ? 0 : kept;
 }
 
 /* Following. */
@@ -223,7 +195,7 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
 void idem_spool_release(struct idem_spool *spool)
 {
   QUIET();
-  let_go(spool);
+  fd_end(spool->priv.kept);
   free(spool->priv.head);
   free(spool->priv.body);
   free(spool->priv.end);

@@ -4,6 +4,7 @@
  * was not changed comes through. No sum of a fuzzer's own holds, so most of the work is done on spools that
  * hold, with changes that are followed by the right sum, or a right tag, or not.
  */
+#include "store/base/fd.h"
 #include "store/spool/spool.h"
 
 #include <stdlib.h>
@@ -59,20 +60,20 @@ static void put(int fd, size_t from, size_t to)
 static uint32_t look(size_t half)
 {
   struct idem_spool spool = IDEM_SPOOL_INIT;
-  spool.priv.fd = memfd_create("spool", MFD_CLOEXEC);
+  int fd = memfd_create("spool", MFD_CLOEXEC);
+  spool.priv.kept = fd < 0 ? 0 : fd_adopt(fd, FD_SPOOL);
   spool.priv.generation = GENERATION;
-  if (spool.priv.fd < 0)
+  if (spool.priv.kept <= 0)
     abort();
-  put(spool.priv.fd, 0, half);
+  put(fd, 0, half);
   int first = spool_read(&store, key, &spool);
   read_answer(&spool.answer);
-  put(spool.priv.fd, half, len);
+  put(fd, half, len);
   spool_read(&store, key, &spool);
   read_answer(&spool.answer);
   uint32_t pieces = spool.priv.pieces;
   if ((first > 0) > (pieces > 0) || (spool.ended && pieces < 2))
     abort();
-  close(spool.priv.fd);
   idem_spool_release(&spool);
   return pieces;
 }
