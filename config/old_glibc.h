@@ -35,7 +35,6 @@
   X(pthread_getattr_np, OLD_GLIBC_FIRST)                                                                     \
   X(pthread_key_create, OLD_GLIBC_FIRST)                                                                     \
   X(pthread_mutex_trylock, OLD_GLIBC_FIRST)                                                                  \
-  X(pthread_once, OLD_GLIBC_FIRST)                                                                           \
   X(pthread_setspecific, OLD_GLIBC_FIRST)
 
 /* and what the store alone does. */

@@ -90,7 +90,7 @@ void process_unlock_in_child(void)
 
 static bool hosted; /* constant from before the first use */
 
-static void start(void)
+static void register_fork(void)
 {
   size_t size = (size_t)sysconf(_SC_PAGESIZE);
   void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -106,20 +106,25 @@ void process_host_forks(void)
   hosted = true;
 }
 
-/* A child of a fork in the middle of it sees the pid of its parent and begins anew. The thread sanitizer's pthread_once() would
- * wait there for a thread of the parent. */
-int process_register_fork(void)
+/* A child of a fork in the middle of it sees the pid of its parent. The thread sanitizer's pthread_once() would wait there for a
+ * thread of the parent. */
+void process_once(_Atomic int *once, void (*start)(void))
 {
   enum { DONE = -1, TRIES = 10000, PAUSE_US = 100 };
-  static _Atomic int registers;
-  int pid = registers, tries = 0;
-  for (; pid != DONE && tries < TRIES; pid = registers, tries++) {
+  int pid = *once, tries = 0;
+  for (; pid != DONE && tries < TRIES; pid = *once, tries++) {
     if (pid == getpid()) {
       usleep(PAUSE_US);
-    } else if (atomic_compare_exchange_strong(&registers, &pid, getpid())) {
+    } else if (atomic_compare_exchange_strong(once, &pid, getpid())) {
       start();
-      registers = DONE;
+      *once = DONE;
     }
   }
+}
+
+int process_register_fork(void)
+{
+  static _Atomic int registered;
+  process_once(&registered, register_fork);
   return -life.error;
 }

@@ -4,12 +4,12 @@
 #include "config/kernel.h"
 #include "config/old_glibc.h"
 #include "store/base/hash.h"
+#include "store/base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -79,11 +79,14 @@ static void note_end(void)
   over = true;
 }
 
-/* Looked up once, for each look takes a lock of OpenSSL's, which may stay locked in the child of a fork. */
-static const EVP_CIPHER *gcm;
+/* Looked up once, for each look takes a lock of OpenSSL's, which may stay locked in the child of a fork. So a fork waits for it. */
+static const EVP_CIPHER *gcm; /* under process_lock_lists; then constant */
 
 static void begin(void)
 {
+  PROCESS_LOCKED(lists);
+  if (gcm)
+    return;
   OPENSSL_atexit(note_end);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
   gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
@@ -106,9 +109,8 @@ static void expand(const uint8_t extracted[SEAL_KEY_SIZE], const char *info, uin
 int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint8_t key[SEAL_KEY_SIZE],
                 uint8_t check[SEAL_CHECK_SIZE])
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
   uint8_t extracted[SEAL_KEY_SIZE], checked[SEAL_KEY_SIZE];
-  pthread_once(&once, begin);
+  begin();
   hash_mac(salt.data, salt.len, (struct idem_span){(const char *)master, SEAL_KEY_SIZE}, extracted);
   expand(extracted, "idemshim records 1", key);
   expand(extracted, "idemshim key check 1", checked);

@@ -4,9 +4,9 @@
 #include "store/judge/decode.h"
 
 #include "config/old_glibc.h"
+#include "store/base/process.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +198,10 @@ static _Atomic bool opened, forbidden;
 
 static void open_libraries(void)
 {
+  static bool begun;
+  if (begun)
+    return; /* in the parent: here the loader may have one that is half linked */
+  begun = true;
   for (size_t kind = 0; kind < 3; kind++) {
     void *library = dlopen(kinds[kind].library, RTLD_NOW | RTLD_LOCAL);
     usable[kind] = library;
@@ -211,9 +215,9 @@ static void open_libraries(void)
 
 void decode_open(void)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static _Atomic int once;
   if (!atomic_load_explicit(&opened, memory_order_acquire) && !atomic_load(&forbidden))
-    pthread_once(&once, open_libraries);
+    process_once(&once, open_libraries);
 }
 
 void decode_open_no_more(void)
