@@ -10,6 +10,9 @@
 #define IDEMSHIM_KERNEL_H
 
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,6 +45,13 @@ static inline int idem_pidfd_open(pid_t pid)
 static inline int idem_close_range(unsigned first, unsigned last, unsigned flags)
 {
   return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+/* False: to write a file of so many bytes would raise SIGXFSZ in the app. */
+static inline bool idem_file_may_have(uint64_t size)
+{
+  struct rlimit limit;
+  return getrlimit(RLIMIT_FSIZE, &limit) < 0 || size <= limit.rlim_cur;
 }
 
 #endif

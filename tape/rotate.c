@@ -23,7 +23,7 @@ enum { KEPT = 2, TRIES = 16 };
 /* The head is in the draft before it gets its name. */
 static int fill(const char *path, const struct tape_head *head)
 {
-  int fd = fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  int fd = idem_file_may_have(sizeof(*head)) ? fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) : -EFBIG;
   if (fd < 0)
     return fd;
   ssize_t len = write(fd, head, sizeof(*head));

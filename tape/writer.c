@@ -10,6 +10,7 @@
  */
 #include "tape/writer.h"
 
+#include "config/kernel.h"
 #include "store/base/clock.h"
 #include "store/base/process.h"
 #include "store/judge/judge.h"
@@ -21,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -199,16 +199,14 @@ static int finish(const struct tape_writer *writer, struct buffer *buffer, const
 }
 
 /* The segment is opened for this record alone, and closed again. One write: appends of others come before it
- * or after it, never into it. A write past the limit would raise SIGXFSZ in the app. */
+ * or after it, never into it. */
 static int append(struct tape_writer *writer, const struct buffer *buffer, struct idem_error *error)
 {
   uint64_t size;
-  struct rlimit limit;
   int fd = tape_segment_open(writer, &size, error), rc = 0;
   if (fd < 0)
     return fd;
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-      size + buffer->len > limit.rlim_cur)
+  if (!idem_file_may_have(size + buffer->len))
     rc = -EFBIG;
   ssize_t len = 0;
   while (rc == 0 && (len = write(fd, buffer->data, buffer->len)) < 0 && errno == EINTR)

@@ -54,18 +54,21 @@ static bool is_the_same(int fd)
          status.st_ino == at_start.inode && (status.st_mode & S_IFMT) == (at_start.mode & S_IFMT);
 }
 
-/* SIGPIPE is held back, and taken off the queue if it was we who raised it. glibc's sigprocmask() is that of the thread, and
+/* The two are held back, and taken off the queue if it was we who raised them. glibc's sigprocmask() is that of the thread, and
  * unlike pthread_sigmask() in libc of every version. */
-ssize_t app_stderr_write_without_sigpipe(int fd, const char *text, size_t len)
+ssize_t app_stderr_write_without_signal(int fd, const char *text, size_t len)
 {
-  sigset_t pipe_only, pending, before;
-  sigemptyset(&pipe_only);
-  sigaddset(&pipe_only, SIGPIPE);
+  sigset_t raised, pending, before;
+  sigemptyset(&raised);
+  sigaddset(&raised, SIGPIPE);
+  sigaddset(&raised, SIGXFSZ);
   sigpending(&pending);
-  sigprocmask(SIG_BLOCK, &pipe_only, &before);
+  sigprocmask(SIG_BLOCK, &raised, &before);
   ssize_t written = write(fd, text, len);
-  if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
-    sigtimedwait(&pipe_only, NULL, &(struct timespec){0});
+  int number = written >= 0 ? 0 : errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
+  sigdelset(&raised, number == SIGPIPE ? SIGXFSZ : SIGPIPE);
+  if (number && !sigismember(&pending, number))
+    sigtimedwait(&raised, NULL, &(struct timespec){0});
   sigprocmask(SIG_SETMASK, &before, NULL);
   return written;
 }
@@ -98,7 +101,7 @@ static ssize_t write_without_waiting(int fd, const char *line, size_t len)
   }
   ssize_t written = -1;
   if (own >= 0 || S_ISREG(at_start.mode) || (poll(&room, 1, 0) == 1 && room.revents == POLLOUT))
-    written = app_stderr_write_without_sigpipe(own >= 0 ? own : fd, line, len);
+    written = app_stderr_write_without_signal(own >= 0 ? own : fd, line, len);
   if (own >= 0)
     close(own);
   return written;

@@ -21,14 +21,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* True if all of the line was written; `len` is at most PIPE_BUF, so that no pipe tears it. SIGPIPE is not
+/* True if all of the line was written; `len` is at most PIPE_BUF, so that no pipe tears it. No signal is
  * raised. */
 bool app_stderr_write(const char *line, size_t len);
 
 /* In a copy of process `owner`, before its descriptors are replaced. */
 void app_stderr_in_copy(pid_t owner);
 
-/* write() for what may be a pipe: a reader that has gone does not kill the app. */
-ssize_t app_stderr_write_without_sigpipe(int fd, const char *text, size_t len);
+/* write() for what may be a pipe whose reader has gone, or a file past RLIMIT_FSIZE: neither kills the app. */
+ssize_t app_stderr_write_without_signal(int fd, const char *text, size_t len);
 
 #endif

@@ -113,7 +113,7 @@ static bool write_to(const char *log, const struct line *line)
   }
   int fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
   if (fd >= 0)
-    written = app_stderr_write_without_sigpipe(fd, line->text, line->len);
+    written = app_stderr_write_without_signal(fd, line->text, line->len);
   if (fd >= 0)
     close(fd);
   return written == (ssize_t)line->len;

@@ -73,6 +73,9 @@ static int write_and_commit(struct run *run)
   MDB_txn *txn;
   if (!engine_has_file(engine))
     return -EBADF;
+  /* The app has set a limit since the map was chosen. */
+  if (!idem_file_may_have(engine->pages.map_size))
+    return -EFBIG;
   /* Whoever was in the gate before us may have left it like that. */
   if (engine->spent)
     return -ENOTRECOVERABLE;

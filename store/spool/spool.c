@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
@@ -104,11 +103,8 @@ static int make_file(struct idem_store *store, const char *path)
  * does not fit. */
 static int append(int fd, const char *data, size_t len)
 {
-  struct rlimit limit;
   struct stat stat;
-  /* A write past the limit would raise SIGXFSZ in the app. */
-  if (idem_fstat(fd, &stat) < 0 || getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
-      (limit.rlim_cur != RLIM_INFINITY && (uint64_t)stat.st_size + len > limit.rlim_cur))
+  if (idem_fstat(fd, &stat) < 0 || !idem_file_may_have((uint64_t)stat.st_size + len))
     return -EFBIG;
   while (len) {
     ssize_t n = write(fd, data, len);

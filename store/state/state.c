@@ -169,8 +169,8 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   char path[PATH_MAX];
   struct rlimit limit;
   struct engine *engine;
-  /* Before any file is made: a write past the limit would raise SIGXFSZ in the app. */
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < FILE_LEAST)
+  /* Before any file is made. */
+  if (!idem_file_may_have(FILE_LEAST) && getrlimit(RLIMIT_FSIZE, &limit) == 0)
     return idem_error_set(
         error, -EFBIG, "the file size limit of this process (ulimit -f, %llu bytes) is too small for a store",
         (unsigned long long)limit.rlim_cur);

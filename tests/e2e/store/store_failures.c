@@ -4,6 +4,7 @@
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,4 +348,28 @@ Test(trouble, a_call_of_at_most_once_is_not_sent_without_its_claim)
     cr_expect(strstr(run.err, "claims: cannot lock"), "%s", run.err);
     run_release(&run);
   }
+}
+
+/* The program has set the limit when the store was open, the tape begun, or the events were many already. */
+ParameterizedTestParameters(trouble, a_file_that_may_not_grow_raises_no_signal)
+{
+  static char kinds[][8] = {"store", "log", "tape"};
+  return cr_make_param_array(char[8], kinds, sizeof(kinds) / sizeof(*kinds));
+}
+ParameterizedTest(char (*kind)[8], trouble, a_file_that_may_not_grow_raises_no_signal)
+{
+  static const char many[8192];
+  if (strcmp(*kind, "log") == 0) {
+    FILE *events = fopen(world_path(&w, "events"), "w");
+    cr_assert(events && fwrite(many, sizeof(many), 1, events) == 1 && fclose(events) == 0);
+    world_env(&w, "IDEMSHIM_LOG", "%s", world_path(&w, "events"));
+  } else if (strcmp(*kind, "tape") == 0) {
+    world_env(&w, "IDEMSHIM_TAPE", "%s", world_path(&w, "tape"));
+  }
+  struct run run = run_shim(&w, "file_limit", "4096", world_url(&w, target), "{\"temperature\":0}", NULL);
+  expect_success(&run);
+  cr_expect_eq(count_of(run.out, "limited rc=0 status=200"), 2, "%s", run.out);
+  cr_expect(strstr(run.err, "limit of this process"), "%s", run.err);
+  cr_expect_eq(mock_count(&w).requests, 3, "%ld requests", mock_count(&w).requests);
+  run_release(&run);
 }
