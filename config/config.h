@@ -145,7 +145,7 @@ struct idem_config {
   struct idem_rule *rules; /* first match wins */
   size_t rule_count;
   char *store_dir;     /* absolute */
-  int64_t store_user;  /* whose cache it was found to be in; -1: it was named */
+  int64_t store_user;  /* whose cache it was found to be in; -1: of a service, or named */
   uint64_t store_size; /* bytes */
   bool sync;
   const char *scope;               /* "" if unset */

@@ -297,9 +297,12 @@ static int find_store(struct loader *l)
   struct idem_given *given = &l->given[IDEM_VARIABLE_STORE];
   char path[PATH_MAX];
 
-  *given = (struct idem_given){.found = idem_store_place(l->get, path)};
+  *given = (struct idem_given){.found = idem_store_of_service(l->get, path)};
+  if (!given->found) {
+    given->found = idem_store_of_user(l->get, path);
+    l->config.store_user = (int64_t)geteuid();
+  }
   given->value = l->config.store_dir = idem_arena_copy(&l->arena, path, strlen(path));
-  l->config.store_user = (int64_t)geteuid();
   return given->value ? 0 : idem_error_set(l->error, -ENOMEM, "IDEMSHIM_STORE: out of memory");
 }
 

@@ -69,23 +69,26 @@ static bool put_home_of_passwd(char path[PATH_MAX])
   return found;
 }
 
-const char *idem_store_place(char *(*get)(const char *name), char path[PATH_MAX])
+const char *idem_store_of_service(char *(*get)(const char *name), char path[PATH_MAX])
 {
-  static const struct {
-    const char *name, *rest;
-    bool of_service; /* a list with colons between */
-  } places[] = {{"CACHE_DIRECTORY", "/idemshim", true},
-                {"STATE_DIRECTORY", "/idemshim", true},
-                {"XDG_CACHE_HOME", "/idemshim", false},
-                {"HOME", "/.cache/idemshim", false}};
-  const char *home = get("HOME");
+  static const char *const names[] = {"CACHE_DIRECTORY", "STATE_DIRECTORY"};
 
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    const char *dir = get(places[i].name);
-    if (dir && (places[i].of_service || is_own(dir)) &&
-        put_path(path, dir, places[i].of_service ? strcspn(dir, ":") : strlen(dir), places[i].rest))
-      return places[i].name;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *list = get(names[i]);
+    if (list && put_path(path, list, strcspn(list, ":"), "/idemshim"))
+      return names[i];
   }
+  return NULL;
+}
+
+const char *idem_store_of_user(char *(*get)(const char *name), char path[PATH_MAX])
+{
+  const char *cache = get("XDG_CACHE_HOME"), *home = get("HOME");
+
+  if (cache && is_own(cache) && put_path(path, cache, strlen(cache), "/idemshim"))
+    return "XDG_CACHE_HOME";
+  if (home && is_own(home) && put_path(path, home, strlen(home), "/.cache/idemshim"))
+    return "HOME";
   if (put_home_of_passwd(path))
     return "/etc/passwd";
   if (!home || !put_path(path, home, strlen(home), "/.cache/idemshim"))

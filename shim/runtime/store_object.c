@@ -177,7 +177,7 @@ static const char *store_dir(const struct idem_config *config, char found[PATH_M
 {
   if (config->store_user < 0 || config->store_user == (int64_t)geteuid())
     return config->store_dir;
-  idem_store_place(getenv, found);
+  idem_store_of_user(getenv, found);
   return found;
 }
 

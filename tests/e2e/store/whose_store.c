@@ -58,21 +58,34 @@ Test(whose_store, that_cannot_be_made_is_told_with_the_first_errno_and_the_way_o
   run_release(&run);
 }
 
-/* As Apache and php-fpm do: libcurl is first used by root's process, and the calls are made by another user's. */
-Test(whose_store, is_of_the_user_that_a_daemon_has_become)
+/* As Apache and php-fpm do: libcurl is first used by root's process, and the calls are made by another user's, which may have
+ * no environment any more. Both are to have one store, in `dir` of the world. */
+static void expect_store_of_daemon(const char *change, const char *dir)
 {
-  static const char daemon[] =
-      "import os, pycurl\n"
-      "c = pycurl.Curl()\n"
-      "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-      "os.environ['HOME'] += '/of-nobody'\n"
-      "c.setopt(c.URL, os.environ['URL']); c.setopt(c.POSTFIELDS, '{}'); c.perform()\n";
+  const char *daemon = world_text(&w,
+                                  "import os, pycurl\n"
+                                  "c = pycurl.Curl(); url = os.environ['URL']\n"
+                                  "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+                                  "%s\n"
+                                  "c.setopt(c.URL, url); c.setopt(c.POSTFIELDS, '{}'); c.perform()\n",
+                                  change);
   world_write(&w, "daemon.py", daemon, strlen(daemon));
   struct run run = run_shell_plain(
       &w, "mkdir \"$HOME/of-nobody\" && chown 65534 \"$HOME/of-nobody\" && for i in 1 2; do "
           "LD_PRELOAD=\"$HOME/libidemshim.so\" /usr/bin/python3 \"$HOME/daemon.py\" || exit 1; done");
   expect_success(&run);
   cr_expect_eq(mock_count(&w).requests, 1, "%s", run.err);
-  cr_expect_eq(access(world_path(&w, "of-nobody/.cache/idemshim/data.mdb"), F_OK), 0, "%s", run.err);
+  cr_expect_eq(access(world_path(&w, world_text(&w, "%s/data.mdb", dir)), F_OK), 0, "%s", run.err);
   run_release(&run);
+}
+
+Test(whose_store, is_of_the_user_that_a_daemon_has_become)
+{
+  expect_store_of_daemon("os.environ['HOME'] += '/of-nobody'", "of-nobody/.cache/idemshim");
+}
+
+Test(whose_store, is_systemds_also_where_a_daemon_has_become_another_user_without_environment)
+{
+  world_env(&w, "CACHE_DIRECTORY", "%s/of-nobody", w.dir);
+  expect_store_of_daemon("os.environ.clear()", "of-nobody/idemshim");
 }
