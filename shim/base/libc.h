@@ -9,7 +9,8 @@
  *
  * So these names may be NULL, and LIBC_HAS(name) asks. libc_suffices() does before anything of ours is on, so only what
  * forwards calls has to ask for itself.
- * A test reads the imports off the object: none is newer than glibc 2.17, and all others are in POSIX.
+ * Tests read the imports off the object, none of which is newer than glibc 2.17, and start a program of musl with it, whose loader
+ * refuses what imports a name that musl does not have.
  */
 #ifndef IDEMSHIM_SHIM_LIBC_H
 #define IDEMSHIM_SHIM_LIBC_H

@@ -2,6 +2,7 @@
 #include "shim/runtime/app_stderr.h"
 
 #include "config/kernel.h"
+#include "shim/base/libc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ static struct {
 __attribute__((constructor)) static void note(void)
 {
   struct stat status;
-  if (at_start.noted)
+  if (at_start.noted || !libc_suffices())
     return;
   at_start.noted = true;
   at_start.open = !getauxval(AT_SECURE) && idem_fstat(STDERR_FILENO, &status) == 0;

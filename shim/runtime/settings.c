@@ -43,6 +43,8 @@ static bool counts(const char *variable, size_t of)
 __attribute__((constructor)) static void keep_environment(void)
 {
   bool any = false;
+  if (!libc_suffices())
+    return;
   for (char **at = environ; at && *at; at++)
     any |= counts(*at, REASONS);
   if (!any || getauxval(AT_SECURE))
