@@ -184,10 +184,10 @@ void *hook_dl_sym_answer(void *handle, const char *name)
   if (handle == RTLD_NEXT || !is_exported(name + 5))
     return HOOK_DL_PASS;
   void *symbol = dl_real_sym(handle, name);
-  /* A program that looks whether it has a libcurl, and has none: NULL, and dlerror() says so in the loader's
-   * own words. */
-  if (symbol && libcurl_is_ours(symbol) && !libcurl_count())
-    return dl_real_sym(RTLD_NEXT, name);
+  /* A program that looks whether it has a libcurl, or one with this function, and has none: NULL, and dlerror() says so in
+   * the loader's own words. */
+  if (symbol && libcurl_is_ours(symbol) && !dl_real_sym(RTLD_NEXT, name))
+    return NULL;
   if (!symbol || !settings()->hook_dl || !settings_active())
     return HOOK_DL_PASS;
   if (libcurl_count() > 1 || libcurl_is_ours(symbol) || is_in_another_namespace(symbol))

@@ -41,10 +41,19 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, con
   if (!handle || libcurl_is_itself(caller))
     return NULL;
   end_shadow(shadow_find(handle));
-  struct shadow *shadow = shadow_new(handle, real);
+  struct shadow *shadow = real->lacks ? NULL : shadow_new(handle, real);
   if (shadow)
     atomic_store_explicit(&shadow->quick, settings_active() ? handle : (CURL *)shadow, memory_order_relaxed);
   return shadow;
+}
+
+/* False where a libcurl could not have a call answered, and a replay is not to go onto the network by it. */
+static bool is_allowed(const struct libcurl *real)
+{
+  if (!real->lacks || !settings_active())
+    return true;
+  report_problem(PROBLEM_LIBCURL_LACKS, "this libcurl has no %s()", real->lacks);
+  return !settings_replays_tape();
 }
 
 /* A program of threads calls this before it has them. A fork that has begun before the handlers are registered runs none of
@@ -61,7 +70,7 @@ HOOK(CURL *, curl_easy_init, (void))
   fork_register();
   store_object_open_early();
   const struct libcurl *real = libcurl_of(CALLER);
-  CURL *handle = real ? real->easy_init() : NULL;
+  CURL *handle = real && is_allowed(real) ? real->easy_init() : NULL;
   begin_shadow(handle, real, CALLER);
   return handle;
 }

@@ -39,7 +39,7 @@ HOOK(CURLM *, curl_multi_init, (void))
   store_object_open_early();
   const struct libcurl *real = libcurl_of(CALLER);
   CURLM *handle = real ? real->multi_init() : NULL;
-  if (handle && !libcurl_is_itself(CALLER))
+  if (handle && !real->lacks && !libcurl_is_itself(CALLER))
     multi_new(handle, real);
   return handle;
 }

@@ -126,19 +126,20 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   void *object = dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   if (!object)
     return false;
-  bool complete = true;
-#define X(name)                                                                                              \
-  complete &= (table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name)) != NULL;
-  LIBCURL_NEEDED(X)
-#undef X
 #define X(name) table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name);
+  LIBCURL_NEEDED(X)
   LIBCURL_OPTIONAL(X)
 #undef X
-  if (!complete)
-    return false;
-  const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
-  table->version = about->version_num;
-  table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;
+#define X(name)                                                                                              \
+  if (!table->name && !table->lacks)                                                                         \
+    table->lacks = "curl_" #name;
+  LIBCURL_NEEDED(X)
+#undef X
+  if (!table->lacks) {
+    const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
+    table->version = about->version_num;
+    table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;
+  }
   table->is_library = libcurl_is_name(path);
   table->base = table->end = base;
   dl_iterate_phdr(note_end, table);

@@ -35,7 +35,7 @@
   X(mime_init) X(mime_free) X(mime_addpart) X(mime_name) X(mime_filename) X(mime_type) X(mime_encoder)       \
   X(mime_data) X(mime_filedata) X(mime_data_cb) X(mime_subparts) X(mime_headers)
 
-/* The functions without which a libcurl is not used. */
+/* The functions without which calls are forwarded and no more: curl_url_* are of 7.62.0, which RHEL 8 does not have. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
   X(multi_timeout) X(multi_setopt) X(multi_wait) X(multi_fdset)                                              \
@@ -48,6 +48,8 @@ struct libcurl {
   LIBCURL_NEEDED(X)
   LIBCURL_OPTIONAL(X)
 #undef X
+  const char *
+      lacks; /* a needed function that it does not have, or NULL: without it no handle and no multi is ours */
   bool unix_sockets;
   bool is_library;        /* by its file's name: its object holds no code of an app */
   unsigned version;       /* CURLVERSION number, such as 0x075801 */

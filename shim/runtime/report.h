@@ -74,6 +74,7 @@ enum problem_kind {
   PROBLEM_NO_DESCRIPTORS,
   PROBLEM_NO_TURNS,
   PROBLEM_NO_TAPE,
+  PROBLEM_LIBCURL_LACKS,
 };
 
 /* Fails open: says why in one line, once for each kind in a process, and counts. The caller then goes

@@ -55,6 +55,73 @@ Test(bystanders, a_program_of_another_libc)
       3);
 }
 
+/* As an old system or a stripped build has it. */
+static const char few_functions[] =
+    "#include <stdarg.h>\n#include <stdio.h>\n"
+    "static int handle;\nstatic const char *url;\n"
+    "void *curl_easy_init(void) { return &handle; }\n"
+    "int curl_easy_setopt(void *easy, int option, ...) { va_list rest; va_start(rest, option);\n"
+    "  url = va_arg(rest, char *); va_end(rest); return easy && option == 10002 ? 0 : 43; }\n"
+    "int curl_easy_perform(void *easy) { return puts(url), easy == &handle ? 7 : 1; }\n"
+    "void curl_easy_cleanup(void *easy) { puts(easy == &handle ? \"over\" : \"whose?\"); }\n";
+static const char few_functions_user[] =
+    "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\n"
+    "void *curl_easy_init(void); int curl_easy_setopt(void *, int, ...);\n"
+    "int curl_easy_perform(void *); void curl_easy_cleanup(void *);\n"
+    "int main(void) { void *easy = curl_easy_init(); if (!easy) return 9;\n"
+    "  int set = curl_easy_setopt(easy, 10002, \"http://api.openai.com/\"), code = curl_easy_perform(easy);\n"
+    "  printf(\"%d %d %d\\n\", set, code, dlsym(RTLD_DEFAULT, \"curl_easy_header\") != NULL);\n"
+    "  curl_easy_cleanup(easy); return 3; }\n";
+
+static void expect_that_few_functions_suffice(const char *cc)
+{
+  struct run made = run_shell_plain(
+      &w,
+      world_text(&w,
+                 "cd \"$HOME\" && %s -w -shared -fPIC -Wl,-soname,libcurl.so.4 -o libcurl.so.4 libcurl.c && "
+                 "%s -w -o program user.c ./libcurl.so.4 -Wl,-rpath,\"$HOME\" -ldl",
+                 cc, cc));
+  expect_success(&made);
+  struct run plain = run_plain(&w, world_path(&w, "program"), NULL),
+             shim = run_shim(&w, world_path(&w, "program"), NULL);
+  cr_expect_str_eq(plain.out, "http://api.openai.com/\n0 7 0\nover\n");
+  cr_expect_str_eq(shim.out, plain.out);
+  cr_expect_eq(shim.status, 3);
+  run_release(&made);
+  run_release(&plain);
+  run_release(&shim);
+}
+
+Test(bystanders, a_libcurl_that_lacks_functions)
+{
+  world_write(&w, "libcurl.c", few_functions, sizeof(few_functions) - 1);
+  world_write(&w, "user.c", few_functions_user, sizeof(few_functions_user) - 1);
+  expect_that_few_functions_suffice("cc");
+  if (!getenv("IDEM_SAN_PRELOAD") && run_shell_plain(&w, "command -v musl-gcc").status == 0)
+    expect_that_few_functions_suffice("musl-gcc");
+}
+
+Test(bystanders, a_libcurl_that_lacks_functions_is_said_and_does_not_replay)
+{
+  world_unset(&w, "IDEMSHIM_LOG");
+  world_write(&w, "libcurl.c", few_functions, sizeof(few_functions) - 1);
+  world_write(&w, "user.c", few_functions_user, sizeof(few_functions_user) - 1);
+  expect_that_few_functions_suffice("cc");
+  struct run live = run_shim(&w, world_path(&w, "program"), NULL);
+  cr_expect(strstr(live.err, "this libcurl has no curl_global_init(); calls go out"), "%s", live.err);
+  world_env(&w, "IDEMSHIM_MODE", "off");
+  struct run off = run_shim(&w, world_path(&w, "program"), NULL);
+  cr_expect_eq(off.status, 3);
+  cr_expect_eq(off.err_len, 0, "%s", off.err);
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_TAPE", "%s/tape", w.dir);
+  struct run replay = run_shim(&w, world_path(&w, "program"), NULL);
+  cr_expect_eq(replay.status, 9, "%s", replay.out);
+  run_release(&live);
+  run_release(&off);
+  run_release(&replay);
+}
+
 Test(bystanders, a_program_without_any_libc)
 {
   if (getenv("IDEM_SAN_PRELOAD"))
