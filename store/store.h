@@ -219,9 +219,11 @@ struct idem_call {
   /* Before enter: so many owners of the operation, one beside the other, are waited for no longer. At most
    * IDEM_PASS_ALL: whoever it is. */
   unsigned passed;
-  bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
+  int64_t
+      deadline_us; /* when its app's timeout is over, by CLOCK_MONOTONIC: no write waits longer; 0: never */
+  bool given_up;   /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
-  bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
+  bool unknown; /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
   bool
       no_answer; /* before leave: what the app got is none, so that the next identical call is the same one; commit()
                      sets it */

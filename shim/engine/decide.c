@@ -216,6 +216,9 @@ struct decision decide_again(struct request *request, bool direct)
 {
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
   error.text[0] = '\0';
+  int64_t limit_ms = (long)request->shadow->slot[SLOT_TIMEOUT_MS];
+  request->op.deadline_us =
+      limit_ms > 0 && limit_ms < INT64_MAX / 2000 ? request->started_us + limit_ms * 1000 : 0;
   request->op.defers = prerequest_is_supported(request->shadow);
   enum idem_verdict verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
   if (verdict == IDEM_HIT)

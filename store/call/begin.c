@@ -425,6 +425,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
     verdict = enter_by_raw(&entry);
   if (verdict == NOT_YET) {
     QUIET();
+    GATE_UNTIL(call->deadline_us);
     struct name name;
     entry.name = &name;
     verdict = enter_by_name(&entry);

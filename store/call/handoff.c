@@ -24,6 +24,7 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
   if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd))
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");
   QUIET();
+  GATE_UNTIL(call->deadline_us);
   struct claim_record claim = {.given_up = call->given_up};
   memcpy(claim.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(claim.print, call->priv.print, IDEM_KEY_SIZE);
@@ -73,8 +74,9 @@ void idem_store_parted(struct idem_store *store, struct idem_call *call, enum id
   if (side == IDEM_PARTED_COPY) {
     fd_end_others(FD_CLAIM, call->priv.claim_fd, call->priv.place_fd);
     process_unlock_all();
-    /* Its number is the owner's to settle. */
+    /* Its number is the owner's to settle, and no app waits for it. */
     call->priv.repeat = NULL;
+    call->deadline_us = 0;
     call->priv.life = process_generation();
     decode_open_no_more();
   } else {

@@ -15,6 +15,15 @@
 
 enum { CLOSED_US = 1000000, NAP_LEAST_US = 50, NAP_MOST_US = 2000 };
 
+static __thread int64_t deadline;
+
+int64_t gate_until(int64_t deadline_us)
+{
+  int64_t before = deadline;
+  deadline = deadline_us;
+  return before;
+}
+
 void gate_open(struct gate *gate, unsigned patience_ms)
 {
   pthread_mutex_init(&gate->mutex, NULL);
@@ -41,11 +50,16 @@ static bool try_to_enter(struct gate *gate, const struct engine *engine)
   return false;
 }
 
-static int refuse(const struct engine *engine, unsigned waited_ms, struct idem_error *error)
+static int refuse(const struct engine *engine, unsigned waited_ms, bool late, struct idem_error *error)
 {
   struct flock lock;
   int holder =
       lock_file(engine, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? (int)lock.l_pid : (int)getpid();
+  if (late)
+    return idem_error_set(error, -ETIMEDOUT,
+                          "cannot write to the store: process %d is writing, and the call's timeout leaves "
+                          "no time to wait for it",
+                          holder);
   return idem_error_set(
       error, -ETIMEDOUT,
       "cannot write to the store: process %d is writing and has not gone on for %u ms; is it stopped, or "
@@ -69,19 +83,23 @@ int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error
   bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed) &&
                 (closed_at == seen || closed_at == ANY_COMMIT);
   int64_t patience = closed ? 0 : gate->patience_ms * INT64_C(1000);
+  /* The other half is for the call itself. */
+  int64_t until = deadline > start ? start + (deadline - start) / 2 : deadline;
   for (long nap = NAP_LEAST_US; !try_to_enter(gate, engine); nap = nap < NAP_MOST_US ? nap * 2 : nap) {
     int64_t now = clock_steady_us();
     size_t committed = commits(engine);
     if (committed != seen)
       last = now;
     seen = committed;
-    if (now - last >= patience || (now - start >= GATE_MOST_MS * INT64_C(1000) && now - start >= patience)) {
-      if (!closed) {
+    bool late = until && now >= until;
+    if (late || now - last >= patience ||
+        (now - start >= GATE_MOST_MS * INT64_C(1000) && now - start >= patience)) {
+      if (!closed && !late) {
         atomic_store_explicit(&gate->closed_at, now - last >= patience ? seen : ANY_COMMIT,
                               memory_order_relaxed);
         atomic_store_explicit(&gate->closed_until_us, now + CLOSED_US, memory_order_relaxed);
       }
-      return refuse(engine, (unsigned)((now - last) / 1000), error);
+      return refuse(engine, (unsigned)((now - last) / 1000), late, error);
     }
     nanosleep(&(struct timespec){.tv_nsec = nap * 1000}, NULL);
   }

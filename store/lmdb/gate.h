@@ -13,6 +13,10 @@
  * vain the gate is only tried for a second, so that a call with three writes does not wait three times; a commit ends that,
  * for whoever did not go on does. Whoever is let in may take LMDB's lock at once, since everybody who writes comes this way.
  *
+ * A call has a timeout of its own, which its thread sets for a while; no more than half of what is left of it is waited:
+ *
+ *     GATE_UNTIL(call->deadline_us);                      up to the end of the block
+ *
  * A record lock ends when its process closes any descriptor of the file, so nothing of ours closes one while somebody may
  * write. An app that reads the data file as a file opens the gate for others, who then wait for LMDB's lock.
  *
@@ -41,5 +45,14 @@ struct gate {
 void gate_open(struct gate *gate, unsigned patience_ms);
 int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error *error);
 void gate_leave(struct gate *gate, const struct engine *engine);
+
+/* Sets what the writes of this thread may wait for, by the monotonic clock, and returns what it was; 0 is no limit. */
+int64_t gate_until(int64_t deadline_us);
+static inline void gate_until_end(const int64_t *before)
+{
+  gate_until(*before);
+}
+#define GATE_UNTIL(deadline_us)                                                                              \
+  __attribute__((cleanup(gate_until_end), unused)) const int64_t gate_before = gate_until(deadline_us)
 
 #endif

@@ -91,6 +91,25 @@ Test(stalled_writer, that_is_stopped_is_not_waited_for)
   cr_expect_eq(mock_count(&w).requests, 2);
 }
 
+/* Half of what the call has is left to it. Whether that is enough is the server's matter. */
+Test(stalled_writer, is_waited_for_no_longer_than_the_timeout_of_the_call_allows)
+{
+  static const char words[] = "the call's timeout leaves no time";
+  struct run r = run_shim(&w, "curl", "-sS", "-m", "0.15", "-d", second, world_url(&w, target), NULL);
+  cr_expect(strstr(r.err, words), "%s", r.err);
+  run_release(&r);
+  world_env(&w, "TIMEOUT_MS", "150");
+  r = run_shim(&w, "multi_calls", "epoll", "1", world_url(&w, target), second, NULL);
+  cr_expect(strstr(r.err, words), "%s", r.err);
+  run_release(&r);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  unsigned long before = (unsigned long)mock_count(&w).requests;
+  r = run_shim(&w, "curl", "-sS", "-m", "0.15", "-d", second, world_url(&w, target), NULL);
+  cr_expect(strstr(r.err, words), "%s", r.err);
+  cr_expect_eq((unsigned long)mock_count(&w).requests, before);
+  run_release(&r);
+}
+
 Test(stalled_writer, keeps_no_answer_from_being_replayed)
 {
   struct run r = call(first);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens below the store when another process stands still, a file is wrong, or LMDB gives up. */
+#include "store/base/clock.h"
 #include "store/lmdb/engine_internal.h"
 #include "store/lmdb/page.h"
 #include "store/state/state.h"
@@ -102,6 +103,24 @@ Test(store_engine, a_store_that_goes_on_is_waited_for_again)
   child = start_writer(take_a_moment, true);
   cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), 0, "%s", error.text);
   waitpid(child, NULL, 0);
+}
+
+/* Nobody waits for longer than a call has time. */
+Test(store_engine, a_call_waits_no_longer_than_its_timeout_lets_it)
+{
+  fixture.options.patience_ms = 60000;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  pid_t child = start_writer(stand_still, false);
+  {
+    GATE_UNTIL(clock_steady_us() + 100000);
+    cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), -ETIMEDOUT);
+    cr_expect(strstr(error.text, "the call's timeout"), "%s", error.text);
+  }
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  GATE_UNTIL(clock_steady_us() - 1);
+  cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), 0, "who has not to wait may be late: %s",
+               error.text);
 }
 
 static int fail_half_way(struct writer *writer, void *arg)
