@@ -534,12 +534,15 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
 
 /* For the command. */
 
-/* Calls `visit` for each answer, oldest first, expired ones too, until it returns non-zero, which is then
- * returned. */
-int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer),
-                    void *arg, struct idem_error *error);
+/* Calls `visit` for each answer, expired ones too, until it returns non-zero, which is then returned. They are copied a few
+ * at a time, so that a visitor may take as long as it likes and costs the store nothing: what is stored or removed
+ * meanwhile is seen or not. */
+enum idem_order { IDEM_OLDEST_FIRST, IDEM_NEWEST_FIRST };
+int idem_store_each(struct idem_store *store, enum idem_order order,
+                    int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
+                    struct idem_error *error);
 
-/* Visits the one answer whose id begins with `id`. -ENOENT: none; -ENOTUNIQ: several, and the message lists
+/* Visits a copy of the one answer whose id begins with `id`. -ENOENT: none; -ENOTUNIQ: several, and the message lists
  * some. */
 int idem_store_show(struct idem_store *store, const char *id,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,

@@ -28,11 +28,11 @@ static int keep(void *arg, const struct idem_answer *answer)
   return cli_keep(arg, answer);
 }
 
-/* The last one visited is the newest, since the store lists by time. */
+/* Of the first that is visited, which is the newest. */
 static int remember_id(void *arg, const struct idem_answer *answer)
 {
   memcpy(arg, answer->id, IDEM_ID_SIZE);
-  return 0;
+  return 1;
 }
 
 /* Finds the answer that `id` names, or the newest one. Returns an enum cli_exit. Without an id
@@ -41,7 +41,7 @@ static int find_target(struct idem_store *store, const char *id, struct cli_kept
 {
   char newest[IDEM_ID_SIZE] = "";
   struct idem_error error = {""};
-  int result = id ? 0 : idem_store_each(store, remember_id, newest, &error);
+  int result = id ? 0 : idem_store_each(store, IDEM_NEWEST_FIRST, remember_id, newest, &error);
   if (result < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   if (!id && !*newest)
@@ -53,12 +53,12 @@ static int find_target(struct idem_store *store, const char *id, struct cli_kept
 }
 
 /* CLI_NO if there is no other request for this URL: that is an answer, too. */
-static int search(struct idem_store *store, struct explanation *explanation)
+static int search(struct idem_store *store, bool all, struct explanation *explanation)
 {
   struct idem_error error = {""};
   struct cli_nearest *nearest = &explanation->nearest;
   const struct idem_answer *target = &explanation->target.answer;
-  int result = cli_nearest_find(store, target, nearest, &error);
+  int result = cli_nearest_find(store, target, all, nearest, &error);
   if (result < 0)
     return cli_fail(CLI_STORE, "%s", *error.text ? error.text : strerror(-result));
   if (nearest->alike >= 0)
@@ -89,6 +89,15 @@ static void apart_fact(const struct idem_answer *target, const struct idem_answe
     cli_fact("expired", "before this call was made; ttl= of the rule says how long an answer is replayed");
 }
 
+/* Only where there may be a nearer one. */
+static void looked_fact(const struct cli_nearest *nearest)
+{
+  char looked[CLI_UNIT_SIZE], answers[CLI_UNIT_SIZE];
+  if (nearest->looked == CLI_NEAREST_MOST && nearest->looked < nearest->answers)
+    cli_fact("looked at", "the newest %s of %s answers; --all looks at every one",
+             cli_count(looked, nearest->looked), cli_count(answers, nearest->answers));
+}
+
 /* The five lines in the order in which a person asks: which call, why, compared with what, where
  * it differs, what to do. */
 static void print_text(const struct explanation *explanation)
@@ -100,6 +109,7 @@ static void print_text(const struct explanation *explanation)
     cli_fact(
         "why",
         "no other request for this URL is in the store, so there was nothing that it could be answered with");
+    looked_fact(nearest);
     return;
   }
   cli_fact("why", "no answer was stored under its key");
@@ -107,13 +117,16 @@ static void print_text(const struct explanation *explanation)
   apart_fact(target, &nearest->kept.answer, nearest->alike);
   cli_fact("difference", "%s", nearest->difference);
   cli_fact("what to do", "%s", explanation->advice);
+  looked_fact(nearest);
 }
 
 /* Without a nearest request the document has the call alone. */
 static int print_document(const struct explanation *explanation)
 {
   const struct cli_nearest *nearest = &explanation->nearest;
-  json_t *document = json_pack("{s:o}", "call", cli_answer_json_request(&explanation->target.answer));
+  json_t *document =
+      json_pack("{s:o, s:I, s:I}", "call", cli_answer_json_request(&explanation->target.answer), "looked_at",
+                (json_int_t)nearest->looked, "answers", (json_int_t)nearest->answers);
   if (!document || nearest->alike < 0)
     return cli_print_json(document);
   json_object_set_new(document, "nearest", cli_answer_json_request(&nearest->kept.answer));
@@ -129,7 +142,7 @@ static int explain(const struct cli_options *options, struct idem_store *store, 
   struct explanation explanation = {0};
   int code = find_target(store, operands[0], &explanation.target), printed = CLI_OK;
   if (code == CLI_OK) {
-    code = search(store, &explanation);
+    code = search(store, options->all, &explanation);
     if (options->json && code <= CLI_NO)
       printed = print_document(&explanation);
     else if (code <= CLI_NO)
@@ -147,7 +160,9 @@ const struct cli_command cli_command_explain = {
     .details = "Without ID, the newest answer. Shows the nearest other request for the same URL, where the "
                "two first\n"
                "differ, and what could be done about it. Exits 1 if nothing is similar.",
-    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE),
+    .options =
+        CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "look at every answer, not at the newest 10,000"),
+                    CLI_OPTION_JSON, CLI_OPTION_STORE),
     .max_operands = 1,
     .on_store = explain,
 };

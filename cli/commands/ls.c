@@ -36,10 +36,13 @@ struct listing {
   size_t columns;   /* of the terminal */
   int64_t now_us;
   uint64_t printed;
-  /* ls --limit keeps the newest until the end, in a ring; tape ls knows from where on it prints. */
+  /* ls --limit reads from the newest on, and keeps what it prints last first; tape ls knows from where on it prints. */
   char **kept;
   uint64_t room, seen, from;
 };
+
+/* What a visit ends with when --limit has its lines; no exit code is that. */
+enum { ENOUGH = 256 };
 
 /* Between two columns, and what the last one has at least. */
 enum { BETWEEN = 2, LEAST = 12 };
@@ -174,30 +177,24 @@ static char *answer_line(const struct listing *listing, const struct idem_answer
   return text;
 }
 
-/* Puts the line into the ring, which grows up to its limit and then loses its oldest line for each new
- * one. */
+/* Keeps a line, up to the last that --limit wants. */
 static int keep(struct listing *listing, char *text)
 {
-  uint64_t limit = listing->options->limit;
-  if (listing->seen == listing->room && listing->room < limit) {
+  if (listing->seen == listing->room) {
     uint64_t room = listing->room ? 2 * listing->room : 64;
-    room = room < limit ? room : limit;
     char **kept = reallocarray(listing->kept, room, sizeof(*kept));
     if (!kept) {
       free(text);
       return cli_fail(CLI_STORE, "out of memory; try a smaller --limit");
     }
-    memset(kept + listing->room, 0, (room - listing->room) * sizeof(*kept));
     listing->kept = kept;
     listing->room = room;
   }
-  char **place = &listing->kept[listing->seen++ % limit];
-  free(*place);
-  *place = text;
-  return CLI_OK;
+  listing->kept[listing->seen++] = text;
+  return listing->seen == listing->options->limit ? ENOUGH : CLI_OK;
 }
 
-/* Called for each answer, the oldest first. */
+/* The oldest first, but for --limit. */
 static int visit_answer(void *arg, const struct idem_answer *answer)
 {
   struct listing *listing = arg;
@@ -212,7 +209,7 @@ static int visit_answer(void *arg, const struct idem_answer *answer)
   return CLI_OK;
 }
 
-/* What --limit kept is printed at the end, from the oldest that is left. */
+/* The newest stands last, with --limit too. */
 static int list_answers(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct listing listing = {.options = options,
@@ -225,12 +222,13 @@ static int list_answers(const struct cli_options *options, struct idem_store *st
   struct idem_error error = {""};
   (void)operands;
   begin(&listing);
-  int result = idem_store_each(store, visit_answer, &listing, &error);
-  for (uint64_t i = listing.seen > options->limit ? listing.seen - options->limit : 0; i < listing.seen; i++)
-    print(&listing, listing.kept[i % options->limit]);
+  int result = idem_store_each(store, options->limit ? IDEM_NEWEST_FIRST : IDEM_OLDEST_FIRST, visit_answer,
+                               &listing, &error);
+  while (listing.seen)
+    print(&listing, listing.kept[--listing.seen]);
   free(listing.kept);
   end(&listing);
-  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : result;
+  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : result == ENOUGH ? CLI_OK : result;
 }
 
 const struct cli_command cli_command_ls = {

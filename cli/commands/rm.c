@@ -61,7 +61,7 @@ static int remove_all(struct idem_store *store, bool old, bool yes)
   struct ids ids = {.old = old};
   struct idem_error error = {""};
   char count[CLI_UNIT_SIZE];
-  int code = idem_store_each(store, collect, &ids, &error);
+  int code = idem_store_each(store, IDEM_OLDEST_FIRST, collect, &ids, &error);
   if (code < 0)
     code = cli_fail(CLI_STORE, "%s", error.text);
   else if (code == CLI_OK && !old && !yes)

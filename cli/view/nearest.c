@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Goes over the whole store once, and compares each request for the same URL with the target.
+/* Goes over the store once, from the newest on, and compares each request for the same URL with the target.
  * What is kept is a copy, for the store's memory is only ours inside of a visit. */
 #include "cli/view/nearest.h"
 
@@ -72,44 +72,52 @@ void cli_kept_release(struct cli_kept *kept)
 struct search {
   const struct idem_answer *target;
   struct cli_nearest *nearest;
-  uint64_t done, total;
+  uint64_t most;
 };
 
-/* Another operation at the same place is compared; the same key is the target itself. Equally near ones
- * replace each other, so the newest wins. */
+/* What a visit ends with when the search is over, which is no error; and what two operations are alike at most. */
+enum { ENOUGH = 1, ALIKE_MOST = 999 };
+
+/* Another operation at the same place is compared; the same key is the target itself. Of equally near ones the
+ * newest, which came first, stays. */
 static int visit(void *arg, const struct idem_answer *answer)
 {
   struct search *search = arg;
   struct cli_nearest *nearest = search->nearest;
   char what[] = "explain", difference[sizeof(nearest->difference)] = "";
   const struct idem_answer *target = search->target;
-  cli_progress(what, ++search->done, search->total);
+  if (nearest->looked == search->most)
+    return ENOUGH;
+  cli_progress(what, ++nearest->looked, search->most);
   if (memcmp(target->key, answer->key, IDEM_KEY_SIZE) == 0 || !cli_same(target->method, answer->method) ||
       !cli_same(target->origin, answer->origin) || !cli_same(target->path, answer->path))
     return 0;
   int alike = idem_store_compare(target, answer, difference, sizeof(difference));
-  if (alike < nearest->alike)
+  if (alike <= nearest->alike)
     return 0;
   nearest->alike = alike;
   memcpy(nearest->difference, difference, sizeof(difference));
-  return cli_keep(&nearest->kept, answer);
+  int result = cli_keep(&nearest->kept, answer);
+  return result == 0 && alike >= ALIKE_MOST ? ENOUGH : result;
 }
 
-/* The number of answers is asked first, for the progress. Looks at every answer of the store
- * once. Comparing reads both bodies as JSON, so only those of the same method, origin and path
- * are compared; how alike two are is the store's judgement, in thousandths. */
-int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
-                     struct idem_error *error)
+/* The number of answers is asked first, for the progress. Comparing reads both bodies as JSON, so only those of the same
+ * method, origin and path are compared; how alike two are is the store's judgement, in thousandths. */
+int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, bool all,
+                     struct cli_nearest *nearest, struct idem_error *error)
 {
   struct idem_stats stats = {0};
   *nearest = (struct cli_nearest){.alike = -1};
   int result = idem_store_stats(store, &stats, error);
   if (result < 0)
     return result;
-  struct search search = {.target = target, .nearest = nearest, .total = stats.answers};
-  result = idem_store_each(store, visit, &search, error);
+  nearest->answers = stats.answers;
+  struct search search = {.target = target,
+                          .nearest = nearest,
+                          .most = all || stats.answers < CLI_NEAREST_MOST ? stats.answers : CLI_NEAREST_MOST};
+  result = idem_store_each(store, IDEM_NEWEST_FIRST, visit, &search, error);
   cli_progress_end();
-  return result;
+  return result < 0 ? result : 0;
 }
 
 /* Advice. */

@@ -4,11 +4,11 @@
  * made of it.
  *
  *     struct cli_nearest nearest;
- *     if (cli_nearest_find(store, &target, &nearest, &error) == 0 && nearest.alike >= 0)
+ *     if (cli_nearest_find(store, &target, false, &nearest, &error) == 0 && nearest.alike >= 0)
  *       cli_advice(nearest.difference, advice, sizeof(advice));
  *     cli_kept_release(&nearest.kept);
  *
- * It reads the whole store once, which takes a second for some ten thousand answers, and shows progress.
+ * It reads the newest CLI_NEAREST_MOST answers, or all of them, and shows progress.
  */
 #ifndef IDEMSHIM_CLI_NEAREST_H
 #define IDEMSHIM_CLI_NEAREST_H
@@ -29,14 +29,19 @@ void cli_kept_release(struct cli_kept *kept);
 /* What was found. `kept` is empty if `alike` is negative. */
 struct cli_nearest {
   struct cli_kept kept;
-  int alike;            /* 0 to 1000; -1: no other request for this method, origin and path */
+  int alike; /* 0 to 1000; -1: no other request for this method, origin and path */
+  uint64_t looked,
+      answers; /* so many of so many were looked at; fewer if none can be nearer than the one that was found */
   char difference[512]; /* where the two first differ, in words */
 };
 
-/* Looks through the store for the request that is nearest to `target`; among equally near ones, for the
- * newest. Shows progress. 0 or -errno. End with cli_kept_release(&nearest->kept). */
-int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, struct cli_nearest *nearest,
-                     struct idem_error *error);
+/* A few tenths of a second, however large the store. */
+enum { CLI_NEAREST_MOST = 10000 };
+
+/* Looks through the newest answers, or through all, for the request that is nearest to `target`; among equally near ones, for
+ * the newest. Shows progress. 0 or -errno. End with cli_kept_release(&nearest->kept). */
+int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, bool all,
+                     struct cli_nearest *nearest, struct idem_error *error);
 
 /* Writes what a person can do so that two calls become one operation, given their difference as
  * idem_store_compare() tells it. */

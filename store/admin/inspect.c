@@ -14,53 +14,111 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a visitor of entries needs to show an answer. */
-struct look {
-  struct idem_store *store;
-  struct reader *reader;
-  int (*visit)(void *arg, const struct idem_answer *answer);
-  void *arg;
+/* A copy, so that its visitor, who may print to a pipe that nobody reads, keeps no snapshot. */
+struct copy {
+  void *heap;
+  struct idem_answer answer;
 };
 
-/* Returns what the visitor returns; 0 for an answer that cannot be shown. */
-static int visit_answer(struct look *look, const uint8_t *key, struct idem_span record)
+/* -EILSEQ for an answer that cannot be shown. Chunks are aligned here, for malloc() is. */
+static int copy_answer(const struct idem_store *store, const uint8_t *key, struct idem_span record,
+                       struct copy *copy)
 {
-  struct idem_answer answer;
-  void *heap = NULL;
-  if (record_parse(record, look->reader->spare, sizeof(look->reader->spare), &answer) < 0 ||
-      memcmp(answer.key, key, IDEM_KEY_SIZE) != 0 || !record_checksum_holds(record))
-    return 0;
-  int rc = look->store->sealed ? record_open(record, look->store->seal_key, &heap, &answer) : 0;
-  if (rc < 0)
-    return rc == -ENOMEM ? rc : 0;
-  rc = look->visit(look->arg, &answer);
-  free(heap);
-  return rc;
+  copy->heap = NULL;
+  if (!record_checksum_holds(record))
+    return -EILSEQ;
+  if (store->sealed)
+    return record_open(record, store->seal_key, &copy->heap, &copy->answer) == -ENOMEM ? -ENOMEM
+           : copy->heap && memcmp(copy->answer.key, key, IDEM_KEY_SIZE) == 0           ? 0
+                                                                                       : -EILSEQ;
+  copy->heap = malloc(record.len);
+  if (!copy->heap)
+    return -ENOMEM;
+  struct idem_span copied = {memcpy(copy->heap, record.data, record.len), record.len};
+  bool sound =
+      record_parse(copied, NULL, 0, &copy->answer) == 0 && memcmp(copy->answer.key, key, IDEM_KEY_SIZE) == 0;
+  return sound ? 0 : -EILSEQ;
 }
+
+/* All of them, in turn. */
+
+/* So many answers, or so much of them, are copied from one snapshot. */
+enum { PART_MOST = 64, PART_BYTES = 1 << 20 };
+
+struct part {
+  struct idem_store *store;
+  struct reader *reader;
+  struct copy copy[PART_MOST];
+  unsigned count;
+  size_t bytes;
+  uint64_t serial; /* of the last */
+  bool full;
+};
 
 /* An index entry whose answer has gone is passed over; verify calls it a stray. */
-static int visit_by_age(void *arg, struct idem_span age, struct idem_span key)
+static int copy_by_age(void *arg, struct idem_span age, struct idem_span key)
 {
-  struct look *look = arg;
+  struct part *part = arg;
   struct idem_span record;
-  (void)age;
-  if (key.len != IDEM_KEY_SIZE ||
-      pages_get(&look->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) < 0)
+  if (age.len != sizeof(part->serial))
     return 0;
-  return visit_answer(look, (const uint8_t *)key.data, record);
+  part->serial = (uint64_t)answer_index_expiry_time(age.data);
+  if (key.len != IDEM_KEY_SIZE ||
+      pages_get(&part->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) < 0)
+    return 0;
+  struct copy *copy = &part->copy[part->count];
+  int rc = copy_answer(part->store, (const uint8_t *)key.data, record, copy);
+  if (rc < 0) {
+    free(copy->heap);
+    return rc == -ENOMEM ? rc : 0;
+  }
+  part->count++;
+  part->bytes += record.len;
+  part->full = part->count == PART_MOST || part->bytes >= PART_BYTES;
+  return part->full;
 }
 
-/* By the index of age, so that the oldest comes first. */
-int idem_store_each(struct idem_store *store, int (*visit)(void *arg, const struct idem_answer *answer),
-                    void *arg, struct idem_error *error)
+/* One snapshot, that of the moment; the next goes on behind it. */
+static int copy_part(struct part *part, struct pages_part *pages, uint8_t from[8], struct idem_error *error)
 {
-  struct look look = {.store = store, .visit = visit, .arg = arg};
-  int rc = state_read(store, &look.reader, error);
+  part->count = 0;
+  part->bytes = 0;
+  part->full = false;
+  int rc = state_read(part->store, &part->reader, error);
   if (rc < 0)
     return rc;
-  rc = pages_each(&look.reader->snapshot, PAGES_AGE, NULL, visit_by_age, &look);
-  reader_end(look.reader);
-  return rc == -EILSEQ ? idem_error_set(error, rc, "%s: some of the store is damaged", store->dir) : rc;
+  rc = pages_part(&part->reader->snapshot, PAGES_AGE, pages, copy_by_age, part);
+  reader_end(part->reader);
+  part->full &= !(pages->back && part->serial == 0);
+  answer_index_age_key(pages->back ? part->serial - 1 : part->serial + 1, from);
+  pages->from = (struct idem_span){(const char *)from, 8};
+  return rc < 0 ? idem_error_set(error, rc, "no memory for an answer") : 0;
+}
+
+/* By the index of age. */
+int idem_store_each(struct idem_store *store, enum idem_order order,
+                    int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
+                    struct idem_error *error)
+{
+  struct part *part = malloc(sizeof(*part));
+  struct pages_part pages = {.back = order == IDEM_NEWEST_FIRST};
+  uint8_t from[8];
+  int rc = 0;
+  if (!part)
+    return idem_error_set(error, -ENOMEM, "no memory");
+  part->store = store;
+  do {
+    rc = copy_part(part, &pages, from, error);
+    for (unsigned i = 0; i < part->count; i++) {
+      if (rc == 0)
+        rc = visit(arg, &part->copy[i].answer);
+      free(part->copy[i].heap);
+    }
+  } while (rc == 0 && part->full);
+  free(part);
+  return rc == 0 && pages.damaged
+             ? idem_error_set(error, -EILSEQ, "%s: some of the store is damaged", store->dir)
+             : rc;
 }
 
 /* By id. */
@@ -135,30 +193,34 @@ static int search_result(const struct search *search, struct idem_error *error)
   return 0;
 }
 
-/* The checksum is looked at here, too, so that a damaged answer is named as such and not passed over. */
+/* A damaged answer is named as such here, and not passed over. */
 int idem_store_show(struct idem_store *store, const char *id,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error)
 {
-  struct look look = {.store = store, .visit = visit, .arg = arg};
   struct search search;
+  struct reader *reader;
   struct idem_span record;
+  struct copy copy = {NULL};
   if (!search_begin(&search, id))
     return search_result(&search, error);
-  int rc = state_read(store, &look.reader, error);
+  int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
-  rc = search_tree(&search, look.reader, PAGES_ANSWERS);
+  rc = search_tree(&search, reader, PAGES_ANSWERS);
   if (rc == 0)
     rc = search_result(&search, error);
   if (rc == 0)
-    rc = pages_get(&look.reader->snapshot, PAGES_ANSWERS, search.found, IDEM_KEY_SIZE, &record);
-  if (rc == 0 && !record_checksum_holds(record))
-    rc = -EILSEQ;
+    rc = pages_get(&reader->snapshot, PAGES_ANSWERS, search.found, IDEM_KEY_SIZE, &record);
   if (rc == 0)
-    rc = visit_answer(&look, search.found, record);
-  reader_end(look.reader);
-  return rc == -EILSEQ ? idem_error_set(error, rc, "%s: the answer is damaged", id) : rc;
+    rc = copy_answer(store, search.found, record, &copy);
+  reader_end(reader);
+  if (rc == 0)
+    rc = visit(arg, &copy.answer);
+  else if (rc == -EILSEQ)
+    idem_error_set(error, rc, "%s: the answer is damaged", id);
+  free(copy.heap);
+  return rc;
 }
 
 /* Removing. */

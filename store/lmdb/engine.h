@@ -94,7 +94,8 @@ void reader_end(struct reader *reader);
 struct writer {
   struct engine *engine;
   void *txn;
-  struct pages_snapshot before; /* what the last commit has left */
+  struct pages_snapshot before; /* what the last commit has left, */
+  struct pages_sound sound;     /* and what of that was looked at */
 };
 typedef int writer_body(struct writer *writer, void *arg);
 

@@ -3,6 +3,7 @@
 
 #include "config/kernel.h"
 
+#include <endian.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -102,9 +103,16 @@ int page_value(const struct pages_snapshot *snapshot, struct node *node)
   return 0;
 }
 
-/* LMDB's own order of keys: bytes, and the shorter first. */
+/* LMDB's own order of keys: bytes, and the shorter first. Nearly all are digests, which differ in their first eight. */
 static int compare(struct idem_span a, struct idem_span b)
 {
+  uint64_t x, y;
+  if (a.len >= sizeof(x) && b.len >= sizeof(y)) {
+    memcpy(&x, a.data, sizeof(x));
+    memcpy(&y, b.data, sizeof(y));
+    if (x != y)
+      return be64toh(x) < be64toh(y) ? -1 : 1;
+  }
   int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
   return order ? order : (a.len > b.len) - (a.len < b.len);
 }

@@ -113,22 +113,34 @@ int pages_copy_roots(struct pages *pages, uint64_t txn, struct pages_snapshot *o
   return 0;
 }
 
+static int check_once(const struct pages_snapshot *snapshot, uint64_t number, struct pages_sound *sound)
+{
+  uint64_t *slot = &sound->number[number % (sizeof(sound->number) / sizeof(*sound->number))];
+  if (number && *slot == number)
+    return 0;
+  int rc = page_check(snapshot, number, false);
+  if (rc == 0)
+    *slot = number;
+  return rc;
+}
+
 /* A page that gets too empty is merged with the one before or behind it. */
-static int check_neighbours(const struct pages_snapshot *snapshot, const struct page *page, unsigned at)
+static int check_neighbours(const struct pages_snapshot *snapshot, const struct page *page, unsigned at,
+                            struct pages_sound *sound)
 {
   unsigned first = at ? at - 1 : 0, last = at + 1 < page_count(page) ? at + 1 : at;
   for (unsigned i = first; i <= last; i++) {
     struct node node;
-    if (page_node(snapshot, page, i, &node) < 0 || page_check(snapshot, node.child, false) < 0)
+    if (page_node(snapshot, page, i, &node) < 0 || check_once(snapshot, node.child, sound) < 0)
       return -EILSEQ;
   }
   return 0;
 }
 
-/* Goes down from `root` to the leaf that has, or would have, `key`. With `whole` the pages on the way are
+/* Goes down from `root` to the leaf that has, or would have, `key`. With `sound` the pages on the way are
  * checked as LMDB would use them to write. Inline, for every lookup of a hit comes here. */
 static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
-                            bool whole, const struct page **leaf)
+                            struct pages_sound *sound, const struct page **leaf)
 {
   for (int depth = 0; depth < PAGE_DEPTH; depth++) {
     struct node node;
@@ -142,7 +154,8 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
       return 0;
     }
     if (page_search(snapshot, page, key, &at, &exact) < 0 ||
-        (whole && check_neighbours(snapshot, page, at) < 0) || page_node(snapshot, page, at, &node) < 0)
+        (sound && check_neighbours(snapshot, page, at, sound) < 0) ||
+        page_node(snapshot, page, at, &node) < 0)
       return -EILSEQ;
     root = node.child;
   }
@@ -158,7 +171,7 @@ static int find_node(const struct pages_snapshot *snapshot, uint64_t root, struc
   bool exact;
   if (root == PAGE_NONE)
     return -ENOENT;
-  int rc = find_leaf(snapshot, root, key, false, &leaf);
+  int rc = find_leaf(snapshot, root, key, NULL, &leaf);
   if (rc < 0 || (rc = page_search(snapshot, leaf, key, &at, &exact)) < 0)
     return rc;
   return exact ? page_node(snapshot, leaf, at, node) : -ENOENT;
@@ -200,14 +213,15 @@ int pages_get(const struct pages_snapshot *snapshot, enum pages_tree tree, const
   return 0;
 }
 
-int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len)
+int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
+                struct pages_sound *sound)
 {
   const struct page *leaf;
   uint64_t root = snapshot->tree[tree].root;
   if (root == PAGE_NONE)
     return 0;
-  int rc = page_check(snapshot, root, false);
-  return rc < 0 ? rc : find_leaf(snapshot, root, (struct idem_span){key, key_len}, true, &leaf);
+  int rc = check_once(snapshot, root, sound);
+  return rc < 0 ? rc : find_leaf(snapshot, root, (struct idem_span){key, key_len}, sound, &leaf);
 }
 
 /* LMDB keeps the counts with each root, so that this reads no page. */

@@ -96,9 +96,25 @@ typedef int pages_visit(void *arg, struct idem_span key, struct idem_span value)
 int pages_each(const struct pages_snapshot *snapshot, enum pages_tree tree, const struct idem_span *from,
                pages_visit *visit, void *arg);
 
+/* The same for who reads a tree in parts, each in a snapshot of its own. */
+struct pages_part {
+  struct idem_span from; /* where it goes on; no data: at the first */
+  bool back;             /* from the greatest key to the least */
+  bool damaged;          /* so far something was */
+};
+int pages_part(const struct pages_snapshot *snapshot, enum pages_tree tree, struct pages_part *part,
+               pages_visit *visit, void *arg);
+
+/* Pages that one transaction has found to be sound: what it had before it does not change, and keys that are side by side
+ * share most of their ways. Begins as zeros. */
+struct pages_sound {
+  uint64_t number[64];
+};
+
 /* Checks everything that LMDB follows when it writes `key` into `tree`: the path, its neighbours, which it
  * may merge, and an overflow page that it may free. 0 or -EILSEQ. */
-int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len);
+int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
+                struct pages_sound *sound);
 
 /* Check the main tree and the list of free pages, which every write goes through: a few pages, and eight bytes for each that
  * is free. */

@@ -8,6 +8,7 @@
  */
 #include "store/lmdb/page.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,25 +19,28 @@ struct walk {
   void *arg;
   uint64_t budget; /* pages left */
   bool damaged;
+  bool back;     /* visits from the greatest key to the least */
   bool integers; /* the free list's keys */
   uint8_t *free; /* a bit for each page that the free list names, or NULL */
 };
 
-/* Visits the entries below a page, from `from` on. */
+/* Visits the entries below a page, from `from` on; backwards, those that are not greater. */
 static int walk_page(struct walk *walk, uint64_t number, int depth, const struct idem_span *from)
 {
   const struct page *page = depth < PAGE_DEPTH && walk->budget ? page_at(walk->snapshot, number) : NULL;
-  unsigned at = 0;
-  bool exact;
+  unsigned at = page && walk->back ? page_count(page) - 1 : 0;
+  bool exact = true;
   if (!page || (from && page_search(walk->snapshot, page, *from, &at, &exact) < 0)) {
     walk->damaged = true;
     return 0;
   }
   walk->budget--;
   bool branch = page->flags & PAGE_BRANCH;
-  unsigned count = page_count(page);
+  /* Past the first it is greater than any count. */
+  unsigned count = page_count(page), step = walk->back ? UINT_MAX : 1;
   int rc = 0;
-  for (unsigned i = at; i < count && rc == 0; i++) {
+  at -= walk->back && !branch && !exact;
+  for (unsigned i = at; i < count && rc == 0; i += step) {
     struct node node;
     if (page_node(walk->snapshot, page, i, &node) < 0 || (!branch && page_value(walk->snapshot, &node) < 0))
       walk->damaged = true;
@@ -63,6 +67,15 @@ int pages_each(const struct pages_snapshot *snapshot, enum pages_tree tree, cons
 {
   struct walk walk = {.snapshot = snapshot, .visit = visit, .arg = arg};
   return walk_tree(&walk, snapshot->tree[tree].root, from);
+}
+
+int pages_part(const struct pages_snapshot *snapshot, enum pages_tree tree, struct pages_part *part,
+               pages_visit *visit, void *arg)
+{
+  struct walk walk = {.snapshot = snapshot, .visit = visit, .arg = arg, .back = part->back};
+  int rc = walk_tree(&walk, snapshot->tree[tree].root, part->from.data ? &part->from : NULL);
+  part->damaged |= walk.damaged;
+  return rc == -EILSEQ && walk.damaged ? 0 : rc;
 }
 
 /* Checks every page of a tree, whole. One that is free as well would be overwritten while LMDB still reads

@@ -189,7 +189,7 @@ int writer_reserve(struct writer *writer, enum pages_tree tree, const void *key,
                    void **value)
 {
   MDB_val name = {key_len, (void *)(uintptr_t)key}, data = {len, NULL};
-  int rc = pages_check(&writer->before, tree, key, key_len);
+  int rc = pages_check(&writer->before, tree, key, key_len, &writer->sound);
   if (rc == 0)
     rc = engine_code(mdb_put(writer->txn, writer->engine->tree[tree], &name, &data, MDB_RESERVE));
   *value = data.mv_data;
@@ -210,7 +210,7 @@ int writer_put(struct writer *writer, enum pages_tree tree, const void *key, siz
 int writer_delete(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len)
 {
   MDB_val name = {key_len, (void *)(uintptr_t)key};
-  int rc = pages_check(&writer->before, tree, key, key_len);
+  int rc = pages_check(&writer->before, tree, key, key_len, &writer->sound);
   if (rc == 0)
     rc = engine_code(mdb_del(writer->txn, writer->engine->tree[tree], &name, NULL));
   return rc == -ENOENT ? 0 : rc;

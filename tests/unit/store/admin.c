@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the command asks of a store: counters, listing, one answer, removal, comparison; and observe mode. */
+#include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -57,11 +58,95 @@ Test(store_command, each_goes_from_the_oldest_to_the_newest)
   asked("{\"b\":1}", "{\"n\":1}");
   asked("{\"a\":1}", "{\"n\":2}");
   asked("{\"c\":1}", "{\"n\":3}");
-  cr_assert_eq(idem_store_each(fixture.store, list, NULL, &error), 0);
+  cr_assert_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, list, NULL, &error), 0);
   cr_expect_str_eq(listing, "{\"n\":1}{\"n\":2}{\"n\":3}");
   listing[0] = '\0';
-  cr_expect_eq(idem_store_each(fixture.store, list, &most, &error), 7);
+  cr_expect_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, list, &most, &error), 7);
   cr_expect_str_eq(listing, "{\"n\":1}{\"n\":2}");
+}
+
+/* More than one part, each way. */
+enum { MANY = 300 };
+
+struct seen {
+  int count, first, step;
+  bool in_order;
+};
+
+static int see(void *arg, const struct idem_answer *answer)
+{
+  struct seen *seen = arg;
+  char body[32];
+  snprintf(body, sizeof(body), "{\"n\":%d}", seen->first + seen->step * seen->count++);
+  seen->in_order &=
+      answer->body.len == strlen(body) && memcmp(answer->body.data, body, answer->body.len) == 0;
+  return 0;
+}
+
+static void ask_many(int from, int to)
+{
+  for (int i = from; i < to; i++) {
+    char body[32];
+    snprintf(body, sizeof(body), "{\"n\":%d}", i);
+    asked(body, body);
+  }
+}
+
+Test(store_command, each_sees_every_answer_once_both_ways)
+{
+  struct seen forth = {0, 0, 1, true}, back = {0, MANY - 1, -1, true};
+  ask_many(0, MANY);
+  cr_assert_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, see, &forth, &error), 0);
+  cr_expect(forth.count == MANY && forth.in_order, "%d", forth.count);
+  cr_assert_eq(idem_store_each(fixture.store, IDEM_NEWEST_FIRST, see, &back, &error), 0);
+  cr_expect(back.count == MANY && back.in_order, "%d", back.count);
+}
+
+/* A thread whose own reader is busy gets a second one. */
+static int nothing_is_pinned(void *arg, const struct idem_answer *answer)
+{
+  struct reader *reader;
+  (void)answer;
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+  cr_expect_not(reader->lone);
+  reader_end(reader);
+  ++*(int *)arg;
+  return 0;
+}
+
+Test(store_command, who_is_shown_answers_holds_no_snapshot)
+{
+  int count = 0;
+  struct caller caller = asked("{}", "{}");
+  cr_assert_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, nothing_is_pinned, &count, &error), 0);
+  cr_assert_eq(idem_store_show(fixture.store, caller.call.id, nothing_is_pinned, &count, &error), 0);
+  cr_expect_eq(count, 2);
+}
+
+/* What is removed before the walk comes to it is not seen, and what is stored is seen at the end. */
+static int change(void *arg, const struct idem_answer *answer)
+{
+  struct seen *seen = arg;
+  if (seen->count == 0) {
+    for (int i = 100; i < 110; i++) {
+      char body[32];
+      snprintf(body, sizeof(body), "{\"n\":%d}", i);
+      struct caller caller = caller_of(&fixture, body);
+      cr_assert_eq(idem_store_remove(fixture.store, caller_key(&caller), &error), 0);
+    }
+    ask_many(MANY, MANY + 5);
+  }
+  if (seen->count == 100)
+    seen->first += 10;
+  return see(seen, answer);
+}
+
+Test(store_command, each_goes_on_while_the_store_changes)
+{
+  struct seen seen = {0, 0, 1, true};
+  ask_many(0, MANY);
+  cr_assert_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, change, &seen, &error), 0);
+  cr_expect(seen.count == MANY - 5 && seen.in_order, "%d", seen.count);
 }
 
 Test(store_command, an_answer_is_shown_by_the_start_of_its_id)

@@ -77,7 +77,7 @@ static void use_store(void)
     if (verdict >= 0)
       idem_store_leave(fixture.store, &caller.call, true);
   }
-  idem_store_each(fixture.store, look, &sum, &error);
+  idem_store_each(fixture.store, IDEM_OLDEST_FIRST, look, &sum, &error);
   idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error);
   idem_store_gc(fixture.store, &gc, NULL, NULL, &error);
   idem_store_close(fixture.store);

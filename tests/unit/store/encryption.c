@@ -165,7 +165,8 @@ Test(store_sealed, the_command_reads_them)
   struct idem_error error = {""};
   struct idem_verify verify;
   struct caller caller = asked();
-  cr_expect_eq(idem_store_each(fixture.store, take_body, listed, &error), 0, "%s", error.text);
+  cr_expect_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, take_body, listed, &error), 0, "%s",
+               error.text);
   cr_expect_eq(idem_store_show(fixture.store, caller.call.id, take_body, shown, &error), 0, "%s", error.text);
   cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0, "%s", error.text);
   cr_expect_str_eq(listed, ANSWER " " PROMPT);

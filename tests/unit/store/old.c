@@ -88,7 +88,7 @@ Test(store_old, one_of_0_1_opens_and_says_once_what_becomes_of_its_answers)
   cr_expect(strstr(error.text, "1 answers of idemshim 0.1 "), "%s", error.text);
   cr_expect_eq(caller_ask(&second, "{\"answer\":2}"), IDEM_OWNED);
   cr_expect_eq(caller_ask(&second, "{\"answer\":3}"), IDEM_HIT);
-  cr_expect_eq(idem_store_each(fixture.store, count, counts, &error), 0);
+  cr_expect_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, count, counts, &error), 0);
   cr_expect_eq(counts[true], 1);
   cr_expect_eq(counts[false], 1);
   struct idem_stats stats;
