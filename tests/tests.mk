@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so
+CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so
 
 $(T)/unit-config: $(call objects,config tests/unit/config)
 	$(call say,LD,$@)
@@ -56,6 +56,10 @@ $(T)/slow_library.so: $(call objects,tests/clients/slow_library)
 $(T)/record-tape: $(call objects,tests/clients/tape tape store config)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS)
+
+$(T)/store-load: $(call objects,tests/clients/store store config)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS) -lpthread
 
 $(T)/incident: $(call objects,tests/clients/incident)
 	$(call say,LD,$@)

@@ -5,6 +5,7 @@
 #include "store/spool/spool.h"
 
 #include <errno.h>
+#include <time.h>
 
 /* A claim without an answer is of use to the next try for about as long. */
 #define CLAIM_AGE_US (INT64_C(24) * 3600 * 1000000)
@@ -37,19 +38,38 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   return 0;
 }
 
-/* Drops batch after batch; each is a transaction, so that apps get their turn in between. The counts in `out`
- * hold also when it ends with an error half way. */
+/* As long as nobody else writes a batch is twice as large as the one before: names are digests, so that of few each is on a
+ * page of its own. What others wait for are small ones, with a pause that is longer than their naps (lmdb/gate.c). */
+enum { GC_BATCH_MOST = 8192, GC_PAUSE_US = 2500 };
+
+static int sweep(struct idem_store *store, struct evict_pass pass, struct evicted *gone,
+                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, uint64_t total,
+                 struct idem_error *error)
+{
+  uint64_t before = 0;
+  int rc;
+  while ((rc = evict_batch(store, &pass, gone, error)) > 0) {
+    bool alone = before && pass.number == before + 1;
+    pass.most = !alone ? EVICT_BATCH : pass.most < GC_BATCH_MOST ? 2 * pass.most : pass.most;
+    before = pass.number;
+    if (progress)
+      progress(arg, gone->answers, gone->answers > total ? gone->answers : total);
+    nanosleep(&(struct timespec){.tv_nsec = GC_PAUSE_US * 1000}, NULL);
+  }
+  return rc;
+}
+
+/* Not the oldest: what has not expired stays as long as there is room. The counts in `out` hold also when it ends
+ * with an error half way. */
 int idem_store_gc(struct idem_store *store, struct idem_gc *out,
                   void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                   struct idem_error *error)
 {
   QUIET();
-  /* Not the oldest: what has not expired stays as long as there is room. */
-  static const struct {
-    enum evict_kind kind;
-    int64_t age_us;
-  } sweeps[] = {
-      {EVICT_EXPIRED, 0}, {EVICT_SEEN, 0}, {EVICT_CLAIMS, CLAIM_AGE_US}, {EVICT_OLD_CLAIMS, CLAIM_AGE_US}};
+  static const struct evict_pass sweeps[] = {{.kind = EVICT_EXPIRED},
+                                             {.kind = EVICT_SEEN},
+                                             {.kind = EVICT_CLAIMS, .age_us = CLAIM_AGE_US},
+                                             {.kind = EVICT_OLD_CLAIMS, .age_us = CLAIM_AGE_US}};
   struct evicted gone = {0};
   struct engine *engine;
   struct reader *reader;
@@ -65,9 +85,7 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
   uint64_t total = reader->snapshot.tree[PAGES_ANSWERS].entries;
   reader_end(reader);
   for (size_t i = 0; i < sizeof(sweeps) / sizeof(*sweeps) && rc == 0; i++)
-    while ((rc = evict_batch(store, sweeps[i].kind, sweeps[i].age_us, &gone, error)) > 0)
-      if (progress)
-        progress(arg, gone.answers, gone.answers > total ? gone.answers : total);
+    rc = sweep(store, sweeps[i], &gone, progress, arg, total, error);
   out->removed = gone.answers;
   out->bytes = gone.bytes;
   out->claims = gone.claims;

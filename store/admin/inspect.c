@@ -228,7 +228,7 @@ int idem_store_show(struct idem_store *store, const char *id,
 /* Answer and claim have the same key; each may be there without the other. */
 static int remove_body(struct writer *writer, void *key)
 {
-  int rc = answer_index_drop(writer, key, NULL);
+  int rc = answer_index_drop(writer, key);
   if (rc == 0)
     rc = writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
   return rc < 0 ? rc : writer_delete(writer, PAGES_OLD_OPS, key, IDEM_KEY_SIZE);

@@ -19,7 +19,7 @@
 #include <string.h>
 
 /* A commit that finds the map full makes room and tries again. */
-enum { COMMIT_TRIES = 3, TIDY_MOST = 8 };
+enum { COMMIT_TRIES = 3 };
 
 /* A line as it was sent; the app's spelling of names is kept, for people. */
 static void add_header(void *text, struct idem_span name, struct idem_span value)
@@ -129,9 +129,9 @@ static int commit_body(struct writer *writer, void *arg)
     rc = ours ? writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE) : 0;
     return rc < 0 ? rc : IDEM_SUPERSEDED;
   }
-  rc = evict_some(commit->store, writer, TIDY_MOST);
+  rc = evict_some(commit->store, writer);
   if (rc == 0)
-    rc = answer_index_drop(writer, call->key, NULL);
+    rc = answer_index_drop(writer, call->key);
   if (rc == 0)
     rc = writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE);
   if (rc == 0)

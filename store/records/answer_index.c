@@ -6,6 +6,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char serial_key[] = "serial";
@@ -119,36 +120,71 @@ int answer_index_put(struct writer *writer, struct idem_answer *answer, const st
   return rc;
 }
 
-static int drop_indexes(struct writer *writer, const struct record_head *head)
+/* The head of a damaged record still names its indexes, if it is whole; else they are strays, which are
+ * passed over and in time cleared. */
+int answer_index_victim(const struct pages_snapshot *snapshot, const uint8_t *key,
+                        struct answer_index_victim *out)
 {
-  uint8_t age[8], expiry[16];
-  struct claim_print print;
-  answer_index_age_key(head->serial, age);
-  answer_index_expiry_key(head->expires_us, head->serial, expiry);
-  int rc = writer_delete(writer, PAGES_RAW, head->raw, IDEM_KEY_SIZE);
-  if (rc == 0)
-    rc = writer_delete(writer, PAGES_AGE, age, sizeof(age));
-  if (rc == 0)
-    rc = writer_delete(writer, PAGES_EXPIRY, expiry, sizeof(expiry));
-  /* The content may have been sent under another key since. */
-  if (rc == 0 && claim_record_read_print(&writer->before, head->print, &print) == 0 &&
-      memcmp(print.key, head->key, IDEM_KEY_SIZE) == 0)
-    rc = writer_delete(writer, PAGES_PRINTS, head->print, IDEM_KEY_SIZE);
+  struct idem_span record;
+  int rc = pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record);
+  *out = (struct answer_index_victim){.bytes = rc == 0 ? record.len : 0};
+  memcpy(out->key, key, IDEM_KEY_SIZE);
+  const struct record_head *head = rc == 0 ? record_head(record) : NULL;
+  if (head && memcmp(head->key, key, IDEM_KEY_SIZE) == 0) {
+    out->head = head;
+    answer_index_expiry_key(head->expires_us, head->serial, out->expiry);
+  }
   return rc;
 }
 
-/* The head of a damaged record still names its indexes, if it is whole; else they are strays, which are
- * passed over and in time cleared. */
-int answer_index_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes)
+/* What a tree calls the victim, by where that stands in the head. */
+static const uint8_t *name_of(const struct answer_index_victim *victim, size_t offset)
 {
-  struct idem_span record;
-  int rc = pages_get(&writer->before, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record);
-  if (rc < 0)
-    return rc == -ENOENT ? 0 : rc;
-  if (bytes)
-    *bytes += record.len;
-  const struct record_head *head = record_head(record);
-  if (head && memcmp(head->key, key, IDEM_KEY_SIZE) == 0)
-    rc = drop_indexes(writer, head);
-  return rc < 0 ? rc : writer_delete(writer, PAGES_ANSWERS, key, IDEM_KEY_SIZE);
+  return victim->head ? (const uint8_t *)victim->head + offset : victim->key;
+}
+
+static int compare(const void *a, const void *b, void *offset)
+{
+  return memcmp(name_of(a, *(size_t *)offset), name_of(b, *(size_t *)offset), IDEM_KEY_SIZE);
+}
+
+/* The content may have been sent under another key since. */
+static bool is_noted(const struct writer *writer, const struct answer_index_victim *victim)
+{
+  struct claim_print print;
+  return victim->head && claim_record_read_print(&writer->before, victim->head->print, &print) == 0 &&
+         memcmp(print.key, victim->key, IDEM_KEY_SIZE) == 0;
+}
+
+/* Names are digests, and each is on a page of its own until they are many: in order, a page is gone to once. */
+int answer_index_drop_all(struct writer *writer, struct answer_index_victim *victims, size_t count)
+{
+  static const struct {
+    enum pages_tree tree;
+    size_t offset;
+  } named[] = {{PAGES_RAW, offsetof(struct record_head, raw)},
+               {PAGES_PRINTS, offsetof(struct record_head, print)},
+               {PAGES_ANSWERS, offsetof(struct record_head, key)}};
+  const struct answer_index_victim *victim, *end = victims + count;
+  int rc = 0;
+  for (victim = victims; victim < end && rc == 0; victim++)
+    if (victim->head && (rc = writer_delete(writer, PAGES_AGE, victim->expiry + 8, 8)) == 0)
+      rc = writer_delete(writer, PAGES_EXPIRY, victim->expiry, sizeof(victim->expiry));
+  for (size_t i = 0; i < sizeof(named) / sizeof(*named) && rc == 0; i++) {
+    size_t offset = named[i].offset;
+    enum pages_tree tree = named[i].tree;
+    if (count > 1)
+      qsort_r(victims, count, sizeof(*victims), compare, &offset);
+    for (victim = victims; victim < end && rc == 0; victim++)
+      if (tree == PAGES_PRINTS ? is_noted(writer, victim) : tree == PAGES_ANSWERS || victim->head)
+        rc = writer_delete(writer, tree, name_of(victim, offset), IDEM_KEY_SIZE);
+  }
+  return rc;
+}
+
+int answer_index_drop(struct writer *writer, const uint8_t *key)
+{
+  struct answer_index_victim victim;
+  int rc = answer_index_victim(&writer->before, key, &victim);
+  return rc == -ENOENT ? 0 : rc < 0 ? rc : answer_index_drop_all(writer, &victim, 1);
 }

@@ -6,7 +6,7 @@
  *     case ANSWER_FRESH: deliver(&answer);                     // valid until reader_end(reader)
  *     }
  *     answer_index_put(writer, &answer, &draft);               // in a transaction
- *     answer_index_drop(writer, key, &bytes);
+ *     answer_index_drop(writer, key);
  *
  * Besides the answers themselves, by key, there are four ways to one: by the digest of its request's bytes,
  * by age, by expiry, and by its content (claim_record.h, print). An index that is damaged loses nothing but
@@ -41,9 +41,19 @@ int answer_index_put(struct writer *writer, struct idem_answer *answer, const st
 uint64_t answer_index_last(const struct pages_snapshot *snapshot);
 bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t *key, uint64_t serial);
 
-/* Removes an answer with its indexes, even a damaged one as far as it can be read. `*bytes` (may be NULL)
- * grows by its size. 0 also if there is none. */
-int answer_index_drop(struct writer *writer, const uint8_t *key, uint64_t *bytes);
+/* Removes an answer with its indexes, even a damaged one as far as it can be read. 0 also if there is none. */
+int answer_index_drop(struct writer *writer, const uint8_t *key);
+
+/* Many at once: each is looked up first, in what was there before the transaction (-ENOENT: there is none), and they are put
+ * into another order when they are dropped. */
+struct answer_index_victim {
+  uint8_t key[IDEM_KEY_SIZE], expiry[16];
+  const struct record_head *head; /* in the map; NULL: it says nothing */
+  uint64_t bytes;
+};
+int answer_index_victim(const struct pages_snapshot *snapshot, const uint8_t *key,
+                        struct answer_index_victim *out);
+int answer_index_drop_all(struct writer *writer, struct answer_index_victim *victims, size_t count);
 
 /* The keys of the indexes: big-endian, so that the oldest comes first. */
 void answer_index_age_key(uint64_t serial, uint8_t out[8]);

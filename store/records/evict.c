@@ -11,37 +11,45 @@
 #include "store/records/claim_record.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-/* BATCH and CLAIM_BATCH go in one transaction, so that no writer waits long. ROUNDS_MOST is more than any
- * store has batches: it ends the work on one in which dropping frees nothing. */
-enum { BATCH = 64, CLAIM_BATCH = 256, TIDY_CLAIMS = 4, ROUNDS_MOST = 100000 };
+/* So much goes in one transaction while others write; of claims and the like so many are looked at, whether they go or not. */
+enum { LOOK_MOST = 4096, TIDY_ANSWERS = 2, TIDY_CLAIMS = 4 };
+
+/* A commit that makes room makes a little more, so that not each one has to. */
+#define SLACK (UINT64_C(256) << 10)
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
+/* One transaction of a pass. */
 struct sweep {
   struct idem_store *store;
   struct writer *writer;
-  enum evict_kind kind;
-  const struct idem_span *from; /* NULL: the first */
-  int64_t before;               /* what was to end, or began, before this goes */
-  uint64_t enough;              /* bytes; stops there */
-  unsigned look, most, count;
-  uint64_t bytes;
+  struct evict_pass *pass;
+  struct answer_index_victim *victims; /* room for `most` */
+  int64_t before;                      /* what was to end, or began, before this goes */
+  uint64_t enough, bytes;              /* stops there */
+  unsigned look, most, count, found;   /* entries looked at, dropped, victims among them */
 };
 
 /* One entry of an index and the answer that it leads to. */
 static int drop_answer(struct sweep *sweep, enum pages_tree index, struct idem_span name,
                        struct idem_span key)
 {
-  /* The entry itself, too, should its answer be gone. */
-  int rc = writer_delete(sweep->writer, index, name.data, name.len);
-  if (rc < 0)
-    return rc;
+  struct answer_index_victim *victim = &sweep->victims[sweep->found];
   if (key.len != IDEM_KEY_SIZE)
     return -EILSEQ;
-  rc = answer_index_drop(sweep->writer, (const uint8_t *)key.data, &sweep->bytes);
+  int rc = answer_index_victim(&sweep->writer->before, (const uint8_t *)key.data, victim);
+  if (rc < 0 && rc != -ENOENT)
+    return rc;
+  size_t skip = sizeof(victim->expiry) - name.len;
+  bool named = victim->head && memcmp(victim->expiry + skip, name.data, name.len) == 0;
+  sweep->found += rc == 0;
+  sweep->bytes += victim->bytes;
+  /* The entry itself, too, should its answer be gone. */
+  rc = named ? 0 : writer_delete(sweep->writer, index, name.data, name.len);
   return rc < 0 ? rc : ++sweep->count >= sweep->most || sweep->bytes >= sweep->enough;
 }
 
@@ -55,7 +63,18 @@ static int drop_expired(void *arg, struct idem_span name, struct idem_span key)
 
 static int drop_oldest(void *arg, struct idem_span name, struct idem_span key)
 {
-  return drop_answer(arg, PAGES_AGE, name, key);
+  return name.len == 8 ? drop_answer(arg, PAGES_AGE, name, key) : -EILSEQ;
+}
+
+/* True when the batch has looked at enough. The next one goes on where this has stopped. */
+static bool has_seen_enough(struct sweep *sweep, struct idem_span key)
+{
+  struct evict_pass *pass = sweep->pass;
+  if (sweep->look-- != 0 && sweep->count < sweep->most)
+    return false;
+  pass->from_len = key.len < sizeof(pass->from) ? key.len : sizeof(pass->from);
+  memcpy(pass->from, key.data, pass->from_len);
+  return true;
 }
 
 /* The lock is asked inside the transaction: whoever takes it now waits with its record until this has
@@ -64,7 +83,7 @@ static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
 {
   struct sweep *sweep = arg;
   struct claim_record claim = {0};
-  if (sweep->look-- == 0)
+  if (has_seen_enough(sweep, key))
     return 1;
   /* An upstream key is worth keeping for the next try, but not for ever. */
   bool wanted = claim_record_parse(value, &claim) == 0 &&
@@ -73,11 +92,12 @@ static int drop_claim(void *arg, struct idem_span key, struct idem_span value)
                   claim_lock_taken(state_claims_fd(sweep->store), (const uint8_t *)key.data) != 0));
   if (wanted)
     return 0;
-  int rc = writer_delete(sweep->writer, sweep->kind == EVICT_CLAIMS ? PAGES_OPS : PAGES_OLD_OPS, key.data,
-                         key.len);
+  int rc = writer_delete(sweep->writer, sweep->pass->kind == EVICT_CLAIMS ? PAGES_OPS : PAGES_OLD_OPS,
+                         key.data, key.len);
   if (rc == 0 && claim.version)
     rc = writer_delete(sweep->writer, PAGES_PRINTS, claim.print, IDEM_KEY_SIZE);
-  return rc < 0 ? rc : ++sweep->count >= sweep->most;
+  sweep->count++;
+  return rc;
 }
 
 /* What observe mode has noted begins with its expiry (call/observe.c). */
@@ -85,77 +105,95 @@ static int drop_seen(void *arg, struct idem_span key, struct idem_span value)
 {
   struct sweep *sweep = arg;
   int64_t expires_us = 0;
+  if (has_seen_enough(sweep, key))
+    return 1;
   if (value.len >= sizeof(expires_us))
     memcpy(&expires_us, value.data, sizeof(expires_us));
   if (expires_us > sweep->before)
     return 0;
-  int rc = writer_delete(sweep->writer, PAGES_SEEN, key.data, key.len);
-  return rc < 0 ? rc : ++sweep->count >= sweep->most;
+  sweep->count++;
+  return writer_delete(sweep->writer, PAGES_SEEN, key.data, key.len);
 }
 
 static const struct {
   enum pages_tree tree;
   pages_visit *drop;
-  unsigned most;
 } kinds[EVICT_KINDS] = {
-    [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired, BATCH},
-    [EVICT_OLDEST] = {PAGES_AGE, drop_oldest, BATCH},
-    [EVICT_CLAIMS] = {PAGES_OPS, drop_claim, CLAIM_BATCH},
-    [EVICT_OLD_CLAIMS] = {PAGES_OLD_OPS, drop_claim, CLAIM_BATCH},
-    [EVICT_SEEN] = {PAGES_SEEN, drop_seen, CLAIM_BATCH},
+    [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired},   [EVICT_OLDEST] = {PAGES_AGE, drop_oldest},
+    [EVICT_CLAIMS] = {PAGES_OPS, drop_claim},         [EVICT_SEEN] = {PAGES_SEEN, drop_seen},
+    [EVICT_OLD_CLAIMS] = {PAGES_OLD_OPS, drop_claim},
 };
 
-/* A walk that was ended by its visitor has done what it should. */
+/* May be run again from its beginning, where it has run into the end of the map. 1: the visitor has ended the walk. */
 static int sweep_body(struct writer *writer, void *arg)
 {
   struct sweep *sweep = arg;
+  struct evict_pass *pass = sweep->pass;
+  struct idem_span from = {(const char *)pass->from, pass->from_len};
   sweep->writer = writer;
-  int rc = pages_each(&writer->before, kinds[sweep->kind].tree, sweep->from, kinds[sweep->kind].drop, sweep);
-  return rc < 0 ? rc : 0;
+  sweep->bytes = sweep->count = sweep->found = 0;
+  sweep->look = pass->look;
+  int rc = pages_each(&writer->before, kinds[pass->kind].tree, from.len ? &from : NULL,
+                      kinds[pass->kind].drop, sweep);
+  if (rc < 0)
+    return rc;
+  int dropped = answer_index_drop_all(writer, sweep->victims, sweep->found);
+  pass->number = writer_number(writer);
+  return dropped < 0 ? dropped : rc;
 }
 
 /* Time is taken before the lock is waited for: what expires meanwhile has time until the next batch. */
-static int batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, uint64_t enough,
-                 struct evicted *gone, struct idem_error *error)
+static int batch(struct idem_store *store, struct evict_pass *pass, uint64_t enough, struct evicted *gone,
+                 struct idem_error *error)
 {
+  unsigned most = pass->most ? pass->most : EVICT_BATCH;
   struct sweep sweep = {.store = store,
-                        .kind = kind,
-                        .before = clock_now_us() - age_us,
+                        .pass = pass,
+                        .before = clock_now_us() - pass->age_us,
                         .enough = enough,
-                        .look = UINT32_MAX,
-                        .most = kinds[kind].most};
+                        .most = most,
+                        .victims = malloc(most * sizeof(*sweep.victims))};
+  pass->look = LOOK_MOST;
+  if (!sweep.victims)
+    return idem_error_set(error, -ENOMEM, "no memory");
   int rc = state_write(store, sweep_body, &sweep, error);
+  free(sweep.victims);
   if (rc < 0)
     return rc;
   gone->bytes += sweep.bytes;
-  *(kinds[kind].drop == drop_claim ? &gone->claims : &gone->answers) += sweep.count;
-  return (int)sweep.count;
+  *(kinds[pass->kind].drop == drop_claim ? &gone->claims : &gone->answers) += sweep.count;
+  /* An index ends a batch also at the first entry that may stay. */
+  return pass->from_len ? rc : sweep.count >= most || sweep.bytes >= enough;
 }
 
-int evict_batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, struct evicted *gone,
+int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicted *gone,
                 struct idem_error *error)
 {
-  return batch(store, kind, age_us, UINT64_MAX, gone, error);
+  return batch(store, pass, UINT64_MAX, gone, error);
 }
 
 /* Each commit pays for a little clearing out, so that a store that nobody runs gc on does not fill up with
  * what has expired. */
-int evict_some(struct idem_store *store, struct writer *writer, unsigned most)
+int evict_some(struct idem_store *store, struct writer *writer)
 {
-  uint8_t key[IDEM_KEY_SIZE];
-  struct idem_span from = {(const char *)key, sizeof(key)};
-  struct sweep expired = {.store = store, .before = clock_now_us(), .enough = UINT64_MAX, .most = most};
-  struct sweep claims = {.store = store,
-                         .kind = EVICT_CLAIMS,
-                         .from = &from,
-                         .before = expired.before - 7 * DAY_US,
-                         .look = TIDY_CLAIMS,
-                         .most = TIDY_CLAIMS};
-  int rc = sweep_body(writer, &expired);
+  struct answer_index_victim victims[TIDY_ANSWERS];
+  struct evict_pass expired = {.kind = EVICT_EXPIRED},
+                    claims = {.kind = EVICT_CLAIMS, .look = TIDY_CLAIMS, .from_len = IDEM_KEY_SIZE};
+  struct sweep sweep = {.store = store,
+                        .pass = &expired,
+                        .before = clock_now_us(),
+                        .enough = UINT64_MAX,
+                        .victims = victims,
+                        .most = TIDY_ANSWERS};
+  int rc = sweep_body(writer, &sweep);
   /* Keys are hashes, so a walk from a random place is a sample. */
-  if (rc < 0 || getrandom(key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
-    return rc;
-  return sweep_body(writer, &claims);
+  if (rc < 0 || getrandom(claims.from, IDEM_KEY_SIZE, GRND_NONBLOCK) != IDEM_KEY_SIZE)
+    return rc < 0 ? rc : 0;
+  sweep.pass = &claims;
+  sweep.before -= 7 * DAY_US;
+  sweep.most = TIDY_CLAIMS;
+  rc = sweep_body(writer, &sweep);
+  return rc < 0 ? rc : 0;
 }
 
 /* Counted by pages, as LMDB takes them: an answer of 100 bytes shares one, one of 5,000 has two. */
@@ -171,7 +209,8 @@ static int used_bytes(struct idem_store *store, uint64_t *used, struct idem_erro
 }
 
 /* Outside of the commit's own transaction, since pages that a transaction frees can be used only by a
- * later one. */
+ * later one. A store that has become much too large, since its size was lowered, shrinks commit by commit: each drops
+ * more than it brings, and takes no longer than that. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
 {
   uint64_t capacity = store->size, used;
@@ -188,21 +227,23 @@ int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
   if ((rc = state_engine(store, &engine, error)) < 0)
     return rc;
   engine_clear_readers(engine);
-  /* More than is needed now, so that not every commit has to. */
-  uint64_t target = capacity - need > capacity / 16 ? capacity - need - capacity / 16 : 0;
-  for (int i = 0; i < ROUNDS_MOST && used > target; i++) {
-    struct evicted gone = {0};
-    int dropped = 0;
-    for (unsigned kind = 0; kind < EVICT_KINDS && dropped == 0; kind++)
-      dropped = batch(store, (enum evict_kind)kind, 0, kind == EVICT_OLDEST ? used - target : UINT64_MAX,
-                      &gone, error);
-    stats_add(store->stats, stats_shard(), IDEM_COUNTER_evicted, gone.answers);
-    if (dropped < 0)
-      return dropped;
-    if (dropped == 0)
-      return idem_error_set(error, -ENOSPC, "the store is full and there is nothing left to drop");
-    if ((rc = used_bytes(store, &used, error)) < 0)
-      return rc;
+  uint64_t slack = SLACK < capacity / 16 ? SLACK : capacity / 16, target = capacity - need - slack;
+  uint64_t most = 2 * need + 4 * slack;
+  struct evicted gone = {0};
+  for (unsigned kind = 0; kind < EVICT_KINDS && used > target && gone.bytes < most; kind++) {
+    struct evict_pass pass = {.kind = (enum evict_kind)kind};
+    do {
+      uint64_t answers = gone.answers;
+      uint64_t enough = used - target < most - gone.bytes ? used - target : most - gone.bytes;
+      rc = batch(store, &pass, enough, &gone, error);
+      if (kind <= EVICT_OLDEST)
+        stats_add(store->stats, stats_shard(), IDEM_COUNTER_evicted, gone.answers - answers);
+      int seen = used_bytes(store, &used, error);
+      if (rc < 0 || seen < 0)
+        return rc < 0 ? rc : seen;
+    } while (rc > 0 && used > target && gone.bytes < most);
   }
-  return 0;
+  return used + need <= capacity || gone.bytes
+             ? 0
+             : idem_error_set(error, -ENOSPC, "the store is full and there is nothing left to drop");
 }

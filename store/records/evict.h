@@ -3,10 +3,13 @@
  * evict: keeping the store under its size. What has expired goes first, then the oldest.
  *
  *     rc = evict_for(store, need, error);                          // before a commit of so many bytes
- *     while ((rc = evict_batch(store, EVICT_EXPIRED, 0, &gone, error)) > 0)
+ *
+ *     struct evict_pass pass = {.kind = EVICT_EXPIRED};
+ *     while ((rc = evict_batch(store, &pass, &gone, error)) > 0)
  *       show_progress(gone.answers);
  *
- * What is dropped is dropped in batches, a transaction each, so that no other writer waits long.
+ * What is dropped is dropped in batches, a transaction each, so that no other writer waits long. Each goes on where the one
+ * before has stopped, so that all of them together take as long as there is to drop.
  */
 #ifndef IDEMSHIM_STORE_EVICT_H
 #define IDEMSHIM_STORE_EVICT_H
@@ -27,15 +30,28 @@ struct evicted {
   uint64_t answers, bytes, claims;
 };
 
-/* Drops up to a batch of what is older than `age_us`; adds it to `gone`. Returns how many, or -errno. */
-int evict_batch(struct idem_store *store, enum evict_kind kind, int64_t age_us, struct evicted *gone,
+/* How many a batch drops unless its pass says otherwise. */
+enum { EVICT_BATCH = 256 };
+
+struct evict_pass {
+  enum evict_kind kind;
+  int64_t age_us;  /* what is older goes */
+  unsigned most;   /* a batch drops; 0: EVICT_BATCH */
+  uint64_t number; /* of its last transaction: the next one's is greater by one if nobody else has written */
+  unsigned look;   /* its own: so many entries are looked at, */
+  size_t from_len; /* from here on */
+  uint8_t from[IDEM_KEY_SIZE];
+};
+
+/* Drops a batch, and adds what went to `gone`. 1: there may be more; 0: that was all; or -errno. */
+int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicted *gone,
                 struct idem_error *error);
 
 /* Makes room for `need` bytes; 0, -EFBIG if the answer is too large for this store, -ENOSPC if there is
  * nothing left to drop. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error);
 
-/* Drops up to `most` expired answers and a few old claims, as part of a commit. 0 or -errno. */
-int evict_some(struct idem_store *store, struct writer *writer, unsigned most);
+/* Drops an expired answer or two and a few old claims, as part of a commit. 0 or -errno. */
+int evict_some(struct idem_store *store, struct writer *writer);
 
 #endif

@@ -137,6 +137,9 @@ int state_write(struct idem_store *store, writer_body *body, void *arg, struct i
   if (rc < 0)
     return rc;
   rc = writer_run(engine, body, arg, error);
+  /* What a reader that died had in view is not used again until its slot is free. */
+  if (rc == -ENOSPC && engine_clear_readers(engine) > 0)
+    return writer_run(engine, body, arg, error);
   /* It was not begun. */
   if ((rc != -ENOTRECOVERABLE && rc != -EFBIG) || !engine_is_spent(engine))
     return rc;

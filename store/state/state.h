@@ -70,7 +70,7 @@ int state_claims_fd(struct idem_store *store);
 /* The engine of this generation of the process. */
 int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error);
 /* reader_begin() and writer_run() on it. Where the app has closed its descriptors, as a daemon does when it starts, a
- * write opens another one; that of before is left as it is, with what its readers have. */
+ * write opens another one; that of before is left as it is, with what its readers have. A body may be run twice. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error);
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error);
 

@@ -43,6 +43,15 @@ static int ask_number(int i, size_t size)
   return verdict;
 }
 
+static uint64_t entries(enum pages_tree tree)
+{
+  struct reader *reader;
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0, "%s", error.text);
+  uint64_t count = reader->snapshot.tree[tree].entries;
+  reader_end(reader);
+  return count;
+}
+
 Test(store_room, the_oldest_make_room_and_the_newest_stay)
 {
   for (int i = 0; i < 400; i++)
@@ -125,6 +134,44 @@ Test(store_room, gc_removes_what_has_expired_and_nothing_else)
   cr_expect_eq(gc.removed, 0);
 }
 
+/* More than one batch, of which the later are larger. */
+Test(store_room, gc_clears_answers_out_with_all_of_their_indexes)
+{
+  enum { MANY = 1500 };
+  static const enum pages_tree trees[] = {PAGES_ANSWERS, PAGES_RAW, PAGES_AGE, PAGES_EXPIRY, PAGES_PRINTS};
+  struct idem_gc gc;
+  struct idem_verify verify;
+  fixture_rule(&fixture, "ttl=1h");
+  ask_number(MANY, 100);
+  fixture_rule(&fixture, "ttl=1s");
+  for (int i = 0; i < MANY; i++)
+    ask_number(i, 100);
+  usleep(1000000);
+  cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0, "%s", error.text);
+  for (size_t i = 0; i < sizeof(trees) / sizeof(*trees); i++)
+    cr_expect_eq(entries(trees[i]), 1, "%s: %d", pages_names[trees[i]], (int)entries(trees[i]));
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
+  cr_expect_eq(verify.damaged + verify.strays, 0);
+}
+
+/* One commit does what it has to, and the store gets there after some. */
+Test(store_room, a_store_whose_size_was_lowered_shrinks_as_it_is_used)
+{
+  struct idem_stats stats;
+  for (int i = 0; i < 60; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED);
+  fixture.options.size = SMALL / 4;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  cr_assert_eq(ask_number(100, LARGE_ANSWER), IDEM_OWNED);
+  uint64_t evicted = fixture_counter(&fixture, IDEM_COUNTER_evicted);
+  cr_expect(evicted > 1 && evicted < 20, "%d", (int)evicted);
+  for (int i = 101; i < 140; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
+  cr_assert_eq(idem_store_stats(fixture.store, &stats, &error), 0);
+  cr_expect_leq(stats.answer_bytes, SMALL / 4);
+  cr_expect_eq(ask_number(139, LARGE_ANSWER), IDEM_HIT);
+}
+
 Test(store_room, gc_frees_the_reader_slots_of_the_dead)
 {
   struct idem_gc gc;
@@ -161,15 +208,6 @@ Test(store_room, a_reader_that_died_keeps_no_room)
   cr_expect_eq(ask_number(400, LARGE_ANSWER), IDEM_HIT);
 }
 
-static uint64_t entries(enum pages_tree tree)
-{
-  struct reader *reader;
-  cr_assert_eq(state_read(fixture.store, &reader, &error), 0, "%s", error.text);
-  uint64_t count = reader->snapshot.tree[tree].entries;
-  reader_end(reader);
-  return count;
-}
-
 Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
 {
   struct evicted gone = {0};
@@ -183,9 +221,11 @@ Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
   cr_assert_eq(status, 0);
   cr_assert_eq(entries(PAGES_OPS), 1);
   cr_assert_eq(entries(PAGES_PRINTS), 1);
-  cr_expect_eq(evict_batch(fixture.store, EVICT_CLAIMS, 3600 * INT64_C(1000000), &gone, &error), 0,
-               "too young");
-  cr_expect_eq(evict_batch(fixture.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 1);
+  struct evict_pass young = {.kind = EVICT_CLAIMS, .age_us = 3600 * INT64_C(1000000)},
+                    all = {.kind = EVICT_CLAIMS, .age_us = -INT64_C(1000000)};
+  cr_expect_eq(evict_batch(fixture.store, &young, &gone, &error), 0);
+  cr_expect_eq(gone.claims, 0, "too young");
+  cr_expect_eq(evict_batch(fixture.store, &all, &gone, &error), 0);
   cr_expect_eq(gone.claims, 1);
   cr_expect_eq(entries(PAGES_OPS), 0);
   cr_expect_eq(entries(PAGES_PRINTS), 0);
@@ -196,7 +236,9 @@ Test(store_room, a_claim_that_is_held_stays)
   struct evicted gone = {0};
   struct caller caller = caller_of(&fixture, "{}");
   cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
-  cr_expect_eq(evict_batch(fixture.store, EVICT_CLAIMS, -INT64_C(1000000), &gone, &error), 0);
+  struct evict_pass all = {.kind = EVICT_CLAIMS, .age_us = -INT64_C(1000000)};
+  cr_expect_eq(evict_batch(fixture.store, &all, &gone, &error), 0);
+  cr_expect_eq(gone.claims, 0);
   cr_expect_eq(caller_commit(&caller, "{}"), IDEM_STORED);
   caller_leave(&caller, true);
 }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store-load DIR WHAT [N [SECONDS]]: fills a store and works on it, for what is measured of large ones and for the tests of them.
+ *
+ *   fill      N answers of about 200 bytes each, past their time SECONDS from now (0: they are past it)
+ *   hits      for SECONDS: one call answered from the store again and again; prints how many, and the longest in µs
+ *   commits   N calls with an answer of about 200 bytes; prints the median and the longest in µs
+ *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
+ *
+ * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a minute. SYNC is off
+ * but for IDEMSHIM_SYNC=on.
+ */
+#include "store/base/clock.h"
+#include "store/records/answer_index.h"
+#include "store/records/claim_record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BATCH = 5000 };
+
+#define SPAN(text) ((struct idem_span){(text), strlen(text)})
+
+struct load {
+  struct idem_config config;
+  struct idem_store *store;
+  uint64_t at, count;
+  int64_t expires_us;
+};
+
+static char *get_variable(const char *name)
+{
+  if (strcmp(name, "IDEMSHIM_RULES") == 0)
+    return (char *)(uintptr_t) "host=*";
+  if (strcmp(name, "IDEMSHIM_CONFIG") == 0)
+    return (char *)(uintptr_t) "none";
+  return strcmp(name, "HOME") == 0 ? (char *)(uintptr_t) "/nonexistent" : NULL;
+}
+
+/* As a digest would be: all over the tree. */
+static void name_of(uint64_t seed, uint8_t out[IDEM_KEY_SIZE])
+{
+  for (size_t i = 0; i < IDEM_KEY_SIZE; i += sizeof(uint64_t)) {
+    uint64_t mix = (seed += 0x9e3779b97f4a7c15u);
+    mix = (mix ^ mix >> 30) * 0xbf58476d1ce4e5b9u;
+    mix = (mix ^ mix >> 27) * 0x94d049bb133111ebu;
+    mix ^= mix >> 31;
+    memcpy(out + i, &mix, sizeof(mix));
+  }
+}
+
+/* What answer_index_put() does, but for the serial, which that takes from the last commit. */
+static int put_one(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft)
+{
+  uint8_t age[8], expiry[16];
+  void *place;
+  struct answer_index_raw raw = {.sampled = 0};
+  memcpy(raw.base, draft->base, IDEM_KEY_SIZE);
+  answer_index_age_key(answer->serial, age);
+  answer_index_expiry_key(answer->expires_us, answer->serial, expiry);
+  int rc = writer_reserve(writer, PAGES_ANSWERS, answer->key, IDEM_KEY_SIZE, record_size(draft), &place);
+  if (rc == 0)
+    rc = record_write(draft, place);
+  if (rc == 0)
+    rc = writer_put(writer, PAGES_META, "serial", sizeof("serial"), &answer->serial, sizeof(answer->serial));
+  if (rc == 0)
+    rc = writer_put(writer, PAGES_RAW, draft->raw, IDEM_KEY_SIZE, &raw, sizeof(raw));
+  if (rc == 0)
+    rc = writer_put(writer, PAGES_AGE, age, sizeof(age), answer->key, IDEM_KEY_SIZE);
+  if (rc == 0)
+    rc = writer_put(writer, PAGES_EXPIRY, expiry, sizeof(expiry), answer->key, IDEM_KEY_SIZE);
+  return rc < 0 ? rc : claim_record_put_print(writer, draft->print, answer->key, answer->stored_us);
+}
+
+static int put_many(struct writer *writer, void *arg)
+{
+  struct load *load = arg;
+  uint64_t serial = answer_index_last(&writer->before);
+  int rc = 0;
+  for (int i = 0; i < BATCH && load->at < load->count && rc == 0; i++, load->at++) {
+    uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
+    char path[64], body[200], request[80];
+    snprintf(path, sizeof(path), "/v1/place/%d", (int)(load->at % 10));
+    snprintf(request, sizeof(request), "{\"messages\":[{\"role\":\"user\",\"content\":\"question %llu\"}]}",
+             (unsigned long long)load->at);
+    snprintf(body, sizeof(body), "{\"n\":%llu,\"text\":\"%0100d\"}", (unsigned long long)load->at, 7);
+    struct idem_chunk chunk = {(uint32_t)strlen(body), 1};
+    struct idem_answer answer = {.serial = ++serial,
+                                 .started_us = clock_now_us(),
+                                 .stored_us = clock_now_us(),
+                                 .expires_us = load->expires_us,
+                                 .status = 200,
+                                 .delivered = true,
+                                 .usage = {10, 20},
+                                 .headers = SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"),
+                                 .body = SPAN(body),
+                                 .chunks = &chunk,
+                                 .chunk_count = 1,
+                                 .method = SPAN("POST"),
+                                 .origin = SPAN("https://api.example.com:443"),
+                                 .path = SPAN(path),
+                                 .request_body = SPAN(request),
+                                 .request_body_len = strlen(request),
+                                 .key_kind = IDEM_KEY_CONTENT};
+    name_of(4 * serial, answer.key);
+    name_of(4 * serial + 1, raw);
+    name_of(4 * serial + 2, print);
+    struct record_draft draft = {.answer = &answer, .raw = raw, .print = print, .base = answer.key};
+    rc = put_one(writer, &answer, &draft);
+  }
+  return rc;
+}
+
+static int fill(struct load *load)
+{
+  struct idem_error error = {""};
+  while (load->at < load->count)
+    if (state_write(load->store, put_many, load, &error) < 0)
+      return fprintf(stderr, "store-load: %s\n", error.text), 1;
+  return 0;
+}
+
+/* One call from its beginning to its end; the verdict, or below 0. */
+static int call(struct load *load, const char *body)
+{
+  static const char answer[] = "{\"text\":\"an answer that is neither long nor short, as most of them are\"}";
+  struct idem_chunk chunk = {sizeof(answer) - 1, 1};
+  struct idem_span header = SPAN("Content-Type: application/json");
+  struct idem_request request = {.rule = load->config.rules,
+                                 .method = SPAN("POST"),
+                                 .origin = SPAN("https://api.example.com:443"),
+                                 .path = SPAN("/v1/place/0"),
+                                 .headers = &header,
+                                 .header_count = 1,
+                                 .body = SPAN(body)};
+  struct idem_recording recording = {.status = 200,
+                                     .headers =
+                                         SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"),
+                                     .body = {answer, sizeof(answer) - 1},
+                                     .chunks = &chunk,
+                                     .chunk_count = 1,
+                                     .framed = true,
+                                     .delivered = true};
+  struct idem_call call = IDEM_CALL_INIT;
+  struct idem_error error = {""};
+  int verdict = idem_store_enter(load->store, &request, &call, &error), rc = verdict;
+  if (verdict == IDEM_OWNED)
+    rc = idem_store_commit(load->store, &call, &request, &recording, &error) == IDEM_STORED ? verdict : -1;
+  if (verdict >= 0)
+    idem_store_leave(load->store, &call, true);
+  if (rc < 0)
+    fprintf(stderr, "store-load: %s\n", error.text);
+  return rc;
+}
+
+static int hits(struct load *load, int64_t seconds)
+{
+  uint64_t count = 0;
+  int64_t longest = 0, end;
+  if (call(load, "{\"hot\":1}") < 0)
+    return 1;
+  for (end = clock_steady_us() + seconds * 1000000; clock_steady_us() < end; count++) {
+    int64_t start = clock_steady_us();
+    if (call(load, "{\"hot\":1}") != IDEM_HIT)
+      return 1;
+    int64_t took = clock_steady_us() - start;
+    longest = took > longest ? took : longest;
+  }
+  return printf("hits %llu longest_us %lld\n", (unsigned long long)count, (long long)longest) < 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+  const int64_t *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+static int commits(struct load *load)
+{
+  int64_t *took = calloc(load->count + 1, sizeof(*took));
+  char body[64];
+  int failed = !took;
+  for (uint64_t i = 0; i < load->count && !failed; i++) {
+    snprintf(body, sizeof(body), "{\"pid\":%d,\"n\":%llu}", (int)getpid(), (unsigned long long)i);
+    int64_t start = clock_steady_us();
+    failed = call(load, body) != IDEM_OWNED;
+    took[i] = clock_steady_us() - start;
+  }
+  if (!failed) {
+    qsort(took, load->count, sizeof(*took), compare);
+    printf("commits %llu median_us %lld p99_us %lld longest_us %lld\n", (unsigned long long)load->count,
+           (long long)took[load->count / 2], (long long)took[load->count * 99 / 100],
+           (long long)took[load->count ? load->count - 1 : 0]);
+  }
+  free(took);
+  return failed;
+}
+
+static int hold(struct load *load)
+{
+  struct reader *reader;
+  if (state_read(load->store, &reader, NULL) < 0)
+    return 1;
+  puts("pinned");
+  fflush(stdout);
+  for (;;)
+    pause();
+}
+
+int main(int argc, char **argv)
+{
+  struct idem_error error = {""};
+  const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB");
+  if (argc < 3)
+    return fprintf(stderr, "usage: store-load DIR fill|hits|commits|pinned [N [SECONDS]]\n"), 2;
+  struct load load = {.count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0};
+  int64_t seconds = argc > 4 ? atoll(argv[4]) : 0;
+  struct idem_store_options options = {.dir = argv[1],
+                                       .size = (size ? strtoull(size, NULL, 10) : 16384) << 20,
+                                       .sync = sync && strcmp(sync, "on") == 0};
+  load.expires_us = clock_now_us() + seconds * 1000000;
+  if (idem_config_load(&load.config, get_variable, &error) < 0 ||
+      idem_store_open(&load.store, &options, &error) < 0)
+    return fprintf(stderr, "store-load: %s\n", error.text), 1;
+  int code = strcmp(argv[2], "fill") == 0      ? fill(&load)
+             : strcmp(argv[2], "hits") == 0    ? hits(&load, seconds)
+             : strcmp(argv[2], "commits") == 0 ? commits(&load)
+                                               : hold(&load);
+  idem_store_close(load.store);
+  idem_config_release(&load.config);
+  return code;
+}
