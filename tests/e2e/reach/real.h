@@ -28,8 +28,8 @@
   X(www_curl, "libwww-curl-perl", "/usr/bin/perl", NULL, "www_curl.pl", 2)                                   \
   X(www_curl_multi, "libwww-curl-perl", "/usr/bin/perl", NULL, "www_curl_multi.pl", 5)                       \
   X(lua_curl, "lua5.1 lua-curl", "/usr/bin/lua5.1", NULL, "lua_curl.lua", 2)                                 \
-  X(luajit_ffi, "luajit libcurl4", "/usr/bin/luajit", NULL, "luajit_ffi.lua", 2)                             \
-  X(ctypes, "python3 libcurl4", "/usr/bin/python3", NULL, "ctypes_ffi.py", 2)                                \
+  X(luajit_ffi, "luajit", "/usr/bin/luajit", NULL, "luajit_ffi.lua", 2)                                      \
+  X(ctypes, "python3", "/usr/bin/python3", NULL, "ctypes_ffi.py", 2)                                         \
   X(r_curl, "r-cran-curl", "/usr/bin/Rscript", NULL, "r_curl.R", 2)                                          \
   X(r_curl_multi, "r-cran-curl", "/usr/bin/Rscript", NULL, "r_curl_multi.R", 5)                              \
   X(httr, "r-cran-httr", "/usr/bin/Rscript", NULL, "httr.R", 2)                                              \
