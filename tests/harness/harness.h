@@ -119,6 +119,10 @@ struct run run_shim(struct world *w, const char *program, ...) __attribute__((se
 struct run run_plain(struct world *w, const char *program, ...) __attribute__((sentinel));
 struct run run_argv(struct world *w, bool shim, const char *const *argv);
 
+/* Arguments with which any curl does what --json does since 7.82; and the same as words of a shell, before the body. */
+#define CURL_JSON(body) "-H", "Content-Type: application/json", "-H", "Accept: application/json", "-d", (body)
+#define CURL_JSON_WORDS "-H 'Content-Type: application/json' -H 'Accept: application/json' -d"
+
 /* `sh -c script` under the shim, as is everything that it starts; or plain. */
 struct run run_shell(struct world *w, const char *script);
 struct run run_shell_plain(struct world *w, const char *script);

@@ -2,12 +2,15 @@
 # curl.sh HTTP_PORT TLS_PORT: a bad day of the curl tool.
 # SPDX-License-Identifier: MIT
 http=http://127.0.0.1:$1/v1/chat/completions tls=https://127.0.0.1:$2/v1/chat/completions
+body='{"model":"m"}'
 ask() {
-  curl -sS -i --json '{"model":"m"}' -w '\n%{json}\n' "$@"
+  curl -sS -i -H 'Content-Type: application/json' -H 'Accept: application/json' -d "$body" -w '\n%{json}\n' "$@"
   echo "exit $?"
 }
 for i in 1 2 3; do ask "$http?mock=fail_first%3D2:429"; done
-ask -N --json '{"stream":true}' "$http?mock=chunk_delay_ms%3D30"
+body='{"model":"m","stream":true}'
+ask -N "$http?mock=chunk_delay_ms%3D30"
+body='{"model":"m"}'
 ask -m 0.2 "$http?mock=latency_ms%3D3000"
 ask -m 0.3 "$http?mock=stall_ms%3D3000,size%3D20000"
 ask -f "$http?mock=status%3D500"

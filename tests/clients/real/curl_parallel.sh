@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 set -eu
 cd "$HOME"
-/usr/bin/curl -sS -Z --no-progress-meter -i --json '{"messages":[{"role":"user","content":"fifty times"}]}' \
+/usr/bin/curl -sS -Z --no-progress-meter -i -H Content-Type:application/json -H Accept:application/json -d '{"messages":[{"role":"user","content":"fifty times"}]}' \
   -w '%{urlnum} %{response_code} %{exitcode}\n' -o 'answer#1' "$1?n=[01-50]" >statuses
 sort -n statuses
 cat answer??

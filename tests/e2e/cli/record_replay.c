@@ -36,7 +36,7 @@ static void record(const char *script)
 
 static const char *call(const char *body, const char *target)
 {
-  return world_text(&w, "curl -sS --json '%s' '%s'", body, world_url(&w, target));
+  return world_text(&w, "curl -sS " CURL_JSON_WORDS " '%s' '%s'", body, world_url(&w, target));
 }
 
 static int state_files(void)

@@ -76,21 +76,22 @@ static void expect_curl_sees_no_difference(const char *const *argv)
 Test(identity, every_write_out_variable_of_curl_over_tls)
 {
   const char *argv[] = {
-      "curl", "-sSi", "--json", prompt, "-w", "\n%{json}", world_tls_url(&w, "/v1/chat/completions"), NULL};
+      "curl", "-sSi", CURL_JSON(prompt), "-w", "\n%{json}", world_tls_url(&w, "/v1/chat/completions"), NULL};
   expect_curl_sees_no_difference(argv);
 }
 
 Test(identity, every_write_out_variable_of_curl_for_a_stream)
 {
   const char *argv[] = {
-      "curl", "-sSiN", "--json", stream_prompt, "-w", "\n%{json}", world_url(&w, "/v1/messages"), NULL};
+      "curl", "-sSiN", CURL_JSON(stream_prompt), "-w", "\n%{json}", world_url(&w, "/v1/messages"), NULL};
   expect_curl_sees_no_difference(argv);
 }
 
 Test(identity, the_header_api_behind_header_json)
 {
   const char *argv[] = {
-      "curl", "-sS", "--json", prompt, "-w", "\n%{header_json}", world_url(&w, "/v1/chat/completions"), NULL};
+      "curl", "-sS", CURL_JSON(prompt), "-w", "\n%{header_json}", world_url(&w, "/v1/chat/completions"),
+      NULL};
   struct run live = run_argv(&w, true, argv), replay = run_argv(&w, true, argv);
   cr_expect(strstr(live.out, "\"content-type\":[\"application/json\"]"), "%s", live.out);
   expect_same_output(&live, &replay);
@@ -100,14 +101,10 @@ Test(identity, the_header_api_behind_header_json)
 
 Test(identity, after_a_redirect)
 {
-  const char *argv[] = {"curl",
-                        "-sSiL",
-                        "--json",
-                        prompt,
-                        "-w",
-                        "\n%{json}",
-                        world_url(&w, "/v1/chat/completions?mock=redirect%3D/v1/embeddings"),
-                        NULL};
+  const char *argv[] = {
+      "curl", "-sSiL",     CURL_JSON(prompt),
+      "-w",   "\n%{json}", world_url(&w, "/v1/chat/completions?mock=redirect%3D/v1/embeddings"),
+      NULL};
   struct run live = run_argv(&w, true, argv), replay = run_argv(&w, true, argv);
   json_t *live_out = write_out(&live), *replay_out = write_out(&replay);
   drop_times(live_out);
@@ -126,7 +123,7 @@ Test(identity, the_marks_are_counted_as_header)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
   const char *argv[] = {
-      "curl", "-sSi", "--json", prompt, "-w", "\n%{json}", world_url(&w, "/v1/chat/completions"), NULL};
+      "curl", "-sSi", CURL_JSON(prompt), "-w", "\n%{json}", world_url(&w, "/v1/chat/completions"), NULL};
   struct run live = run_argv(&w, true, argv), replay = run_argv(&w, true, argv);
   json_t *live_out = write_out(&live), *replay_out = write_out(&replay);
   long header = (long)json_integer_value(json_object_get(replay_out, "size_header"));
@@ -144,8 +141,7 @@ Test(identity, a_replay_s_times_are_its_own)
 {
   const char *argv[] = {"curl",
                         "-sS",
-                        "--json",
-                        prompt,
+                        CURL_JSON(prompt),
                         "-o",
                         "/dev/null",
                         "-w",
@@ -162,7 +158,7 @@ Test(identity, a_replay_s_times_are_its_own)
 
 Test(identity, the_progress_meter_is_shown_as_live)
 {
-  const char *argv[] = {"curl", "--json", prompt, world_url(&w, "/v1/chat/completions"), NULL};
+  const char *argv[] = {"curl", CURL_JSON(prompt), world_url(&w, "/v1/chat/completions"), NULL};
   struct run live = run_argv(&w, true, argv), replay = run_argv(&w, true, argv);
   cr_expect(strstr(replay.err, "% Total    % Received"), "%s", replay.err);
   cr_expect_str_eq(live.out, replay.out);

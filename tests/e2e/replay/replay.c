@@ -14,7 +14,7 @@ static const char stream_prompt[] =
 
 static struct run curl_json(const char *url)
 {
-  return run_shim(&w, "curl", "-sSi", "--json", prompt, url, NULL);
+  return run_shim(&w, "curl", "-sSi", CURL_JSON(prompt), url, NULL);
 }
 
 static void expect_replay_of(struct run *first, struct run *again)
@@ -61,7 +61,7 @@ Test(replay, a_replay_opens_no_network_socket)
   struct run again =
       run_plain(&w, "strace", "-f", "-e", "trace=network", "-E",
                 world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"),
-                "curl", "-sS", "--json", prompt, world_url(&w, "/v1/chat/completions"), NULL);
+                "curl", "-sS", CURL_JSON(prompt), world_url(&w, "/v1/chat/completions"), NULL);
   char *trace = file_read(world_path(&w, "trace"), NULL);
   cr_assert_not_null(trace);
   cr_expect_eq(again.status, 0, "%s", again.err);
@@ -90,8 +90,8 @@ Test(replay, each_provider_s_stream_is_an_answer)
                                       "/v1beta/models/m:streamGenerateContent?alt=sse", "/api/chat"};
   for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
     const char *url = world_url(&w, paths[i]);
-    struct run first = run_shim(&w, "curl", "-sSiN", "--json", stream_prompt, url, NULL);
-    struct run again = run_shim(&w, "curl", "-sSiN", "--json", stream_prompt, url, NULL);
+    struct run first = run_shim(&w, "curl", "-sSiN", CURL_JSON(stream_prompt), url, NULL);
+    struct run again = run_shim(&w, "curl", "-sSiN", CURL_JSON(stream_prompt), url, NULL);
     expect_replay_of(&first, &again);
     cr_expect_eq(mock_count(&w).requests, (long)i + 1, "%s", paths[i]);
     run_release(&first);
@@ -103,9 +103,9 @@ Test(replay, pace_original_takes_the_time_that_it_took_live)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 pace=original");
   const char *url = world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D60");
-  struct run first = run_shim(&w, "curl", "-sSN", "--json", stream_prompt, url, NULL);
+  struct run first = run_shim(&w, "curl", "-sSN", CURL_JSON(stream_prompt), url, NULL);
   struct run again =
-      run_shim(&w, "curl", "-sSN", "--json", stream_prompt, "-w", "\n%{time_total}", url, NULL);
+      run_shim(&w, "curl", "-sSN", CURL_JSON(stream_prompt), "-w", "\n%{time_total}", url, NULL);
   char *total = strrchr(again.out, '\n');
   cr_assert_not_null(total);
   cr_expect_geq(atof(total), 0.3, "%s", total);
@@ -130,9 +130,9 @@ Test(replay, mark_off_adds_nothing)
 Test(replay, key_order_and_white_space_do_not_count)
 {
   const char *url = world_url(&w, "/v1/chat/completions");
-  struct run a = run_shim(&w, "curl", "-sS", "--json", "{\"a\":1,\"b\":[1, 2]}", url, NULL);
-  struct run b = run_shim(&w, "curl", "-sS", "--json", "{ \"b\": [1,2], \"a\": 1 }", url, NULL);
-  struct run c = run_shim(&w, "curl", "-sS", "--json", "{\"b\":[2,1],\"a\":1}", url, NULL);
+  struct run a = run_shim(&w, "curl", "-sS", CURL_JSON("{\"a\":1,\"b\":[1, 2]}"), url, NULL);
+  struct run b = run_shim(&w, "curl", "-sS", CURL_JSON("{ \"b\": [1,2], \"a\": 1 }"), url, NULL);
+  struct run c = run_shim(&w, "curl", "-sS", CURL_JSON("{\"b\":[2,1],\"a\":1}"), url, NULL);
   cr_expect_str_eq(a.out, b.out);
   cr_expect_str_neq(a.out, c.out);
   cr_expect_eq(mock_count(&w).requests, 2);

@@ -20,7 +20,7 @@ static const char prompt[] =
 
 static struct run ask(const char *target)
 {
-  return run_shim(&w, "curl", "-sSi", "--json", prompt, world_url(&w, target), NULL);
+  return run_shim(&w, "curl", "-sSi", CURL_JSON(prompt), world_url(&w, target), NULL);
 }
 
 Test(sealed_store, a_second_run_makes_no_call_and_the_disk_has_no_word_of_it)

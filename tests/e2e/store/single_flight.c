@@ -71,10 +71,10 @@ Test(single_flight, when_the_owner_is_killed_one_follower_takes_over, .timeout =
   struct run followers[FOLLOWERS];
   const char *url = world_url(&w, "/v1/chat/completions");
   mock_default(&w, "latency_ms=20000");
-  struct run owner = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run owner = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(mock_count(&w).requests == 1);
   for (int i = 0; i < FOLLOWERS; i++)
-    followers[i] = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+    followers[i] = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   for (int i = 0; i < FOLLOWERS; i++)
     wait_until(sleeps_on_a_futex(followers[i].pid));
   mock_default(&w, "latency_ms=100");
@@ -102,9 +102,9 @@ Test(single_flight, a_killed_owner_is_noticed_within_200_ms, .timeout = 120)
 {
   const char *url = world_url(&w, "/v1/chat/completions");
   mock_default(&w, "latency_ms=20000");
-  struct run owner = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run owner = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(mock_count(&w).requests == 1);
-  struct run follower = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run follower = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(sleeps_on_a_futex(follower.pid));
   mock_default(&w, "latency_ms=0");
   struct timespec killed;
@@ -124,9 +124,9 @@ Test(single_flight, a_killed_owner_is_noticed_within_200_ms, .timeout = 120)
 Test(single_flight, a_follower_keeps_the_app_s_timeout)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D20000");
-  struct run owner = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run owner = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(mock_count(&w).requests == 1);
-  struct run follower = run_shim(&w, "curl", "-sS", "-m", "0.5", "--json", body, "-w",
+  struct run follower = run_shim(&w, "curl", "-sS", "-m", "0.5", CURL_JSON(body), "-w",
                                  "%{http_code} %{size_download}", url, NULL);
   cr_expect_eq(follower.status, 28, "%d", follower.status);
   cr_expect(strstr(follower.err, "Operation timed out after 5"), "%s", follower.err);
@@ -143,10 +143,10 @@ Test(single_flight, wait_bounds_how_long_a_follower_waits)
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=300ms");
   const char *url = world_url(&w, "/v1/chat/completions");
   mock_default(&w, "latency_ms=20000");
-  struct run owner = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run owner = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(mock_count(&w).requests == 1);
   mock_default(&w, "latency_ms=0");
-  struct run follower = run_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run follower = run_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   expect_success(&follower);
   cr_expect_eq(mock_count(&w).requests, 2);
   cr_expect(log_contains(&w, "\"reason\":\"wait\""));
@@ -159,9 +159,9 @@ Test(single_flight, wait_bounds_how_long_a_follower_waits)
 Test(single_flight, a_failed_owner_hands_on_to_the_next)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D300,fail_first%3D1:500");
-  struct run a = start_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run a = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(mock_count(&w).requests == 1);
-  struct run b = run_shim(&w, "curl", "-sS", "--json", body, url, NULL);
+  struct run b = run_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   run_wait(&a);
   cr_expect(strstr(a.out, "error"), "%s", a.out);
   cr_expect(strstr(b.out, "chat.completion"), "%s", b.out);

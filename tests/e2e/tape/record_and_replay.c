@@ -180,7 +180,7 @@ Test(tape_replay, opens_no_network_socket)
 static struct run ask(const char *body, const char *key)
 {
   return run_shim(&w, "curl", "-sS", "-i", "-w", "\n%{json}", "-H",
-                  world_text(&w, "Idempotency-Key: %s", key), "--json", body,
+                  world_text(&w, "Idempotency-Key: %s", key), CURL_JSON(body),
                   world_url(&w, "/v1/chat/completions"), NULL);
 }
 
@@ -222,12 +222,8 @@ Test(tape_replay, joins_come_back_as_they_were)
 Test(tape_replay, what_is_larger_than_max_body_does_not_pass_for_whole)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1k");
-  const char *const argv[] = {"curl",
-                              "-sS",
-                              "--json",
-                              "{\"stream\":true}",
-                              world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D10"),
-                              NULL};
+  const char *const argv[] = {"curl", "-sS", CURL_JSON("{\"stream\":true}"),
+                              world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D10"), NULL};
   struct run live = record(argv), again = replay(argv);
   expect_success(&live);
   cr_expect_eq(again.status, 18, "%s", again.err);
@@ -242,7 +238,7 @@ Test(tape_replay, a_call_that_no_key_can_be_made_for_is_on_the_tape)
 {
   world_env(&w, "IDEMSHIM_MODE", "idempotent");
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 key=header");
-  const char *const argv[] = {"curl", "-sS", "-i", "--json", "{}", world_url(&w, "/v1/chat/completions"),
+  const char *const argv[] = {"curl", "-sS", "-i", CURL_JSON("{}"), world_url(&w, "/v1/chat/completions"),
                               NULL};
   struct run live = run_argv(&w, true, argv);
   cr_expect_eq(log_events(&w, "bypass"), 1);
@@ -258,7 +254,7 @@ Test(tape_replay, calls_that_no_rule_wants_go_on)
   world_env(&w, "IDEMSHIM_MODE", "replay");
   world_env(&w, "IDEMSHIM_RULES", "host=nowhere.invalid");
   world_unset(&w, "IDEMSHIM_HOSTS");
-  struct run r = run_shim(&w, "curl", "-sS", "--json", "{}", world_url(&w, "/v1/chat/completions"), NULL);
+  struct run r = run_shim(&w, "curl", "-sS", CURL_JSON("{}"), world_url(&w, "/v1/chat/completions"), NULL);
   expect_success(&r);
   cr_expect_eq(mock_count(&w).served, 1);
   run_release(&r);
@@ -266,21 +262,11 @@ Test(tape_replay, calls_that_no_rule_wants_go_on)
 
 Test(tape_replay, a_callback_may_end_it_now_as_it_did_not_then)
 {
-  const char *const whole[] = {"curl",
-                               "-sS",
-                               "--json",
-                               "{}",
-                               "-o",
-                               "/dev/null",
-                               world_url(&w, "/v1/chat/completions?mock=size%3D50000"),
+  const char *const whole[] = {"curl", "-sS",       CURL_JSON("{}"),
+                               "-o",   "/dev/null", world_url(&w, "/v1/chat/completions?mock=size%3D50000"),
                                NULL};
-  const char *const full[] = {"curl",
-                              "-sS",
-                              "--json",
-                              "{}",
-                              "-o",
-                              "/dev/full",
-                              world_url(&w, "/v1/chat/completions?mock=size%3D50000"),
+  const char *const full[] = {"curl", "-sS",       CURL_JSON("{}"),
+                              "-o",   "/dev/full", world_url(&w, "/v1/chat/completions?mock=size%3D50000"),
                               NULL};
   static const char *const deliveries[] = {"auto", "transport"};
   struct run live = run_argv(&w, true, whole);
@@ -314,7 +300,8 @@ Test(tape_replay, without_descriptors_it_fails_and_calls_nobody)
 Test(tape_replay, what_came_after_the_app_had_given_up_is_for_people_alone)
 {
   const char *const impatient[] = {
-      "curl", "-sS", "-m", "0.3", "--json", "{}", world_url(&w, "/v1/chat/completions?mock=latency_ms%3D600"),
+      "curl", "-sS",           "-m",
+      "0.3",  CURL_JSON("{}"), world_url(&w, "/v1/chat/completions?mock=latency_ms%3D600"),
       NULL};
   world_env(&w, "IDEMSHIM_MODE", "idempotent");
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=1m");
@@ -337,7 +324,7 @@ Test(tape_replay, a_mistake_in_the_configuration_lets_no_call_out)
 {
   world_env(&w, "IDEMSHIM_MODE", "replay");
   world_env(&w, "IDEMSHIM_PACE", "fast");
-  struct run r = run_shim(&w, "curl", "-sS", "--json", "{}", world_url(&w, "/v1/chat/completions"), NULL);
+  struct run r = run_shim(&w, "curl", "-sS", CURL_JSON("{}"), world_url(&w, "/v1/chat/completions"), NULL);
   cr_expect_eq(r.status, 7);
   cr_expect(strstr(r.err, "IDEMSHIM_PACE: expected instant, original or a factor"), "%s", r.err);
   cr_expect(strstr(r.err, "nothing was sent"), "%s", r.err);
