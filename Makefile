@@ -13,7 +13,7 @@
 #   make install     PREFIX=/usr/local DESTDIR=      make uninstall      make clean
 #
 # Knobs: V=1 shows commands; SAN=address|undefined|thread builds into build/SAN; CC=clang;
-#        WERROR= turns warnings back into warnings.
+#        WERROR= turns warnings back into warnings; LIBCURL_INCLUDE=DIR is where another libcurl's curl/curl.h is (7.68 or newer).
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -32,9 +32,11 @@ say      = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
-  -Wformat=2 $(WERROR) -fPIC -fvisibility=hidden -fno-common -I. -DIDEM_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
+  -Wformat=2 $(WERROR) $(if $(LIBCURL_INCLUDE),-isystem $(LIBCURL_INCLUDE)) -fPIC -fvisibility=hidden -fno-common -I. -DIDEM_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DIDEM_SANITIZED)
 override LDFLAGS += $(if $(SAN),-fsanitize=$(SAN))
+# Until gcc 11 a compound literal as the last member of an initializer is taken for members that were forgotten.
+override CFLAGS += $(if $(filter 8 9 10,$(shell $(CC) -dumpversion)),-Wno-missing-field-initializers)
 HARDEN  := -Wl,-z,relro,-z,now
 # Sanitizer runtimes come from the program, so their builds cannot insist on complete symbols.
 SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed

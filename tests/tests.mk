@@ -82,7 +82,7 @@ $(T)/no_libcurl-static: tests/clients/no_libcurl.c
 # As needed, for `no_libcurl` must not have it and `unload_plugin` gets it from its plugin alone.
 $(CLIENT): $(T)/%: $(B)/obj/tests/clients/%.o
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -lcurl -lpthread
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ -lcurl -lpthread -ldl
 $(T)/option_rows: $(B)/obj/shim/handle/options.o
 $(T)/upstream_keys: $(B)/obj/shim/live/upstream_key.o
 $(T)/pointer_map_threads: $(B)/obj/shim/base/pointer_map.o

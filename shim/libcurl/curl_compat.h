@@ -25,6 +25,7 @@
 #endif
 #if LIBCURL_VERSION_NUM < 0x074700
 #define CURLOPTTYPE_BLOB 40000
+#define CURL_BLOB_COPY   1
 struct curl_blob {
   void *data;
   size_t len;
@@ -46,6 +47,7 @@ struct curl_blob {
 #define CURLINFO_PROXY_ERROR  (CURLINFO_LONG + 59)
 #endif
 #if LIBCURL_VERSION_NUM < 0x074a00
+#define CURLHSTS_ENABLE           1
 #define CURLOPT_HSTS_CTRL         299
 #define CURLOPT_HSTS              10300
 #define CURLOPT_HSTSREADFUNCTION  20301

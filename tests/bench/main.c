@@ -18,11 +18,9 @@
  *
  * Each line is NAME<tab>nanoseconds. scripts/bench runs them and prints the table.
  */
+#include "shim/libcurl/curl_compat.h"
 #include "tests/bench/bench.h"
 
-/* curl_multi_socket_all() sends a multi's calls on their way without a loop. */
-#define CURL_DISABLE_DEPRECATION
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #ifndef CLIENT_DRIVE_H
 #define CLIENT_DRIVE_H
 
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
 
 static inline CURLcode drive(CURL *handle, CURLM *multi)
 {

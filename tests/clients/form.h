@@ -11,7 +11,6 @@
 #ifndef CLIENT_FORM_H
 #define CLIENT_FORM_H
 
-#define CURL_DISABLE_DEPRECATION
 #include "tests/clients/post.h"
 
 struct reader {

@@ -6,7 +6,8 @@
  * `multi`; BODY makes it a POST. Says how far the heap has grown since a tenth of them were done. Exits 0 if
  * each transfer has ended well.
  */
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -43,7 +43,7 @@ static void add(unsigned i, const char *url, const char *body)
 
   snprintf(name[i], sizeof name[i], "call-%u", i);
   handles[i] = post_new(url, body, &replies[i]);
-  curl_easy_setopt(handles[i], CURLOPT_PRIVATE, name[i]);
+  curl_easy_setopt(handles[i], CURLOPT_PRIVATE, (void *)name[i]);
   curl_easy_setopt(handles[i], CURLOPT_HTTPHEADER, headers);
   if (getenv("READ")) {
     unread[i] = body;

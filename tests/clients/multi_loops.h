@@ -16,9 +16,8 @@
 #ifndef CLIENT_MULTI_LOOPS_H
 #define CLIENT_MULTI_LOOPS_H
 
-/* curl_multi_socket_all() is one of the ways. */
-#define CURL_DISABLE_DEPRECATION
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>

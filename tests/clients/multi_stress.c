@@ -231,7 +231,7 @@ static void on_done(struct thread *t, const CURLMsg *message)
   struct slot *slot = NULL;
   CURLcode code = message->data.result;
 
-  curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
+  curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
   if (!slot || slot->handle != message->easy_handle || !slot->in) {
     total.twice++;
     return;

@@ -5,7 +5,7 @@
  * Two files for which a call has the same id in the log must be two with which libcurl, of whatever version,
  * logs in alike. Others are printed, and the exit status is 1.
  */
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,10 +10,9 @@
  *
  * A call that fails after a good one; says how many bytes that nobody gave to libcurl it has written to.
  */
-#define CURL_DISABLE_DEPRECATION
+#include "shim/libcurl/curl_compat.h"
 #include "tests/clients/local_server.h"
 
-#include <curl/curl.h>
 #include <strings.h>
 
 static CURL *handle;

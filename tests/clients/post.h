@@ -13,7 +13,8 @@
 #ifndef CLIENT_POST_H
 #define CLIENT_POST_H
 
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -6,7 +6,8 @@
  * at the end. WHAT it does meanwhile: nothing; `include` (CURLOPT_HEADER); `pause` at the second piece until
  * the progress callback is called; `abort` at the third; `cookies` (an engine).
  */
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

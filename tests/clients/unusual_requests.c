@@ -6,7 +6,6 @@
  * result, the error text and the answer; how often the reader was rewound, and asked while it had paused; how
  * many bytes of the body went out, with their framing, where a case counts them.
  */
-#define CURL_DISABLE_DEPRECATION
 #include "tests/clients/post.h"
 
 #include <stdbool.h>

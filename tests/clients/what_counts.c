@@ -9,9 +9,8 @@
  * printed, and the exit status is 1. With FAULT the expectation of that row is turned round, so that a test
  * can see that it would be found.
  */
-#define CURL_DISABLE_DEPRECATION
 #define CURL_DISABLE_TYPECHECK
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
 
 #include <stdbool.h>
 #include <stdio.h>

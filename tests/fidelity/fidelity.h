@@ -23,9 +23,9 @@
 #ifndef FIDELITY_H
 #define FIDELITY_H
 
+#include "shim/libcurl/curl_compat.h"
 #include "tests/fidelity/scenarios.h"
 
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,8 @@
  * FAIL_ADD says: 1 is the first. Preload it behind the shim, with IDEMSHIM_HOOK_DL=off; all else is the real
  * one's, which it is linked with. And it has an option that no libcurl has yet: 345.
  */
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdlib.h>

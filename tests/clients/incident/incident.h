@@ -9,7 +9,8 @@
 #ifndef INCIDENT_H
 #define INCIDENT_H
 
-#include <curl/curl.h>
+#include "shim/libcurl/curl_compat.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

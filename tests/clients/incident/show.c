@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#pragma weak curl_easy_nextheader /* libcurl has had it since 7.83 */
+
 /* FNV-1a: enough to tell bytes apart. */
 static uint32_t sum(const struct show *show, const char *data, size_t len)
 {
@@ -86,7 +88,7 @@ static void show_headers(const struct show *show)
 {
   struct curl_header *header = NULL;
   const unsigned origin = CURLH_HEADER | CURLH_TRAILER | CURLH_1XX;
-  while ((header = curl_easy_nextheader(show->easy, origin, -1, header)))
+  while (curl_easy_nextheader && (header = curl_easy_nextheader(show->easy, origin, -1, header)))
     fprintf(show->out, "  %s: %zu %s (%zu of %zu, from %u)\n", header->name, strlen(header->value),
             show->scene->secret ? "" : header->value, header->index, header->amount, header->origin);
 }

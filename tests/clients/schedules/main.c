@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The lanes of a schedule, and the steps that are no calls. schedule.h says what it is. */
+#include "config/kernel.h"
 #include "tests/clients/schedules/call.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -73,7 +73,7 @@ static void collect(struct lane *l)
     struct call *call = NULL;
     CURL *handle = message->easy_handle;
     CURLcode code = message->data.result;
-    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &call);
+    curl_easy_getinfo(handle, CURLINFO_PRIVATE, (char **)&call);
     if (call->done)
       say(l, call->spec.handle, "", "n%u a second message", call->spec.number);
     call_end(call, code);
@@ -229,7 +229,7 @@ static void do_copy(struct lane *l, const struct step *step)
 static _Noreturn void be_child(struct lane *l, const struct step *step)
 {
   if (strcmp(step->argument, "close") == 0)
-    close_range(3, ~0u, 0);
+    idem_close_range(3, ~0u, 0);
   for (unsigned i = 0; i < step->count; i++) {
     CURL *handle = curl_easy_init();
     struct call *call = call_prepare(l, &step->calls[i], handle);
@@ -283,7 +283,7 @@ static void do_close(struct lane *l, const struct step *step)
   for (unsigned n = 0; n < HANDLES; n++) {
     renew(l, n);
   }
-  close_range(3, ~0u, 0);
+  idem_close_range(3, ~0u, 0);
 }
 
 static void do_end(struct lane *l, const struct step *step)

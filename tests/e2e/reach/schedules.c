@@ -10,6 +10,7 @@
  * The sanitizers' allocators are not made for a fork while another thread is in them (gcc 12): a child that waits for such a lock
  * is none of ours, and the schedule is run again.
  */
+#include "config/kernel.h"
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 /* `warm`: what is compared is the second of two runs that share a store. */
@@ -84,7 +84,7 @@ static void end_with_children(pid_t pid)
 
 static bool hangs(pid_t pid, int wait_ms)
 {
-  struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+  struct pollfd end = {.fd = idem_pidfd_open(pid), .events = POLLIN};
   bool ended = poll(&end, 1, wait_ms) > 0;
   close(end.fd);
   return !ended;
