@@ -56,6 +56,8 @@ int engine_code(int rc)
     return -ENOENT;
   case MDB_PANIC:
     return -ENOTRECOVERABLE;
+  case MDB_INVALID: /* the data file has been looked at */
+    return -EUCLEAN;
   default:
     return rc >= MDB_KEYEXIST && rc <= MDB_LAST_ERRCODE ? -EILSEQ : -rc;
   }
@@ -84,7 +86,9 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
       {-EIO, "a write came to nothing; the disk is full or failing"},
       {-EBUSY, "too many threads read the store at once (the limit is 2048)"},
       {-EFBIG, "the store has outgrown the address space or file size limit of this process"},
-      {-EPROTO, "the store is of another version"},
+      {-EPROTO, "programs with an LMDB of another version use the store"},
+      {-EUCLEAN, "lock.mdb is damaged; remove it while no program uses the store"},
+      {-EAGAIN, "a process of another container has the same pid, by which LMDB knows its readers"},
       {-EILSEQ, "the store is damaged (idemshim verify says where; without its directory it starts anew)"},
       {-ENOTRECOVERABLE, "LMDB has given up after a write that failed"},
       {-EBADF, "the app has closed the store's descriptors"},

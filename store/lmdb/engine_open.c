@@ -66,20 +66,30 @@ static int choose_map(struct opening *opening, struct idem_error *error)
       (unsigned long long)file);
 }
 
-/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
-static int check_data(const char *dir, uint64_t *size)
+static int refuse_format(unsigned format, const char *dir, struct idem_error *error)
 {
+  if (format)
+    return idem_error_set(error, -EPROTO,
+                          "%s: data.mdb is of LMDB's format %u, and this idemshim knows format %d", dir,
+                          format, PAGES_FORMAT);
+  return idem_error_set(error, -EPROTO, "%s: data.mdb was made on a machine of another kind", dir);
+}
+
+/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
+static int check_data(const char *dir, uint64_t *size, struct idem_error *error)
+{
+  unsigned format;
   char path[PATH_MAX];
   struct stat data;
   snprintf(path, sizeof(path), "%s/data.mdb", dir);
   *size = 0;
   int fd = fd_open(path, O_RDWR, 0);
   if (fd < 0)
-    return fd == -ENOENT ? 0 : fd;
-  int rc = idem_fstat(fd, &data) < 0 ? -errno : pages_check_header(fd);
+    return fd == -ENOENT ? 0 : engine_fail(error, fd, dir);
+  int rc = idem_fstat(fd, &data) < 0 ? -errno : pages_check_header(fd, &format);
   *size = (uint64_t)data.st_size;
   close(fd);
-  return rc;
+  return rc == -EPROTO ? refuse_format(format, dir, error) : rc < 0 ? engine_fail(error, rc, dir) : 0;
 }
 
 /* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
@@ -220,9 +230,10 @@ static int find_trees(void *arg)
 static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
   struct opening opening = {.engine = engine, .options = options};
-  int rc = check_data(options->dir, &opening.have);
-  if (rc == 0)
-    rc = allocate_locks(options->dir, options->joins);
+  int rc = check_data(options->dir, &opening.have, error);
+  if (rc < 0)
+    return rc;
+  rc = allocate_locks(options->dir, options->joins);
   if (rc < 0)
     return engine_fail(error, rc, options->dir);
   rc = choose_map(&opening, error);
@@ -231,8 +242,11 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
   rc = engine_guard(env_open, &opening);
   if (rc == 0)
     rc = adopt_file(engine, options->dir);
-  if (rc == 0 && engine_guard(find_trees, engine) < 0)
-    rc = writer_run(engine, make_trees, engine, NULL);
+  if (rc == 0 && engine_guard(find_trees, engine) < 0) {
+    rc = writer_run(engine, make_trees, engine, error);
+    if (rc < 0)
+      return rc;
+  }
   if (rc == 0 && (rc = -pthread_key_create(&engine->slot, reader_end_thread)) == 0)
     engine->has_slot = true;
   return rc < 0 ? engine_fail(error, rc, options->dir) : 0;

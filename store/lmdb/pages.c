@@ -13,7 +13,7 @@
 const char *const pages_names[PAGES_TREES] = {"meta",   "answers", "raw",  "age", "expiry",
                                               "claims", "prints",  "seen", "ops"};
 
-enum { META_MAGIC = 0xbeefc0de, META_VERSION = 1, PAGE_LEAST = 512, PAGE_MOST = 0x10000 };
+enum { META_MAGIC = 0xbeefc0de, PAGE_LEAST = 512, PAGE_MOST = 0x10000 };
 
 /* Far more than a file can have; below that, sizes in bytes do not overflow. */
 #define PAGES_MOST (UINT64_C(1) << 40)
@@ -41,7 +41,7 @@ static int read_meta(int fd, off_t place, struct meta *meta)
   if (preadv(fd, parts, 2, place) != (ssize_t)(sizeof(head) + sizeof(*meta)) || head.flags != PAGE_META ||
       meta->magic != META_MAGIC)
     return -EILSEQ;
-  if (meta->version != META_VERSION)
+  if (meta->version != PAGES_FORMAT)
     return -EPROTO;
   uint64_t page_size = meta->free.pad;
   bool sane = page_size >= PAGE_LEAST && page_size <= PAGE_MOST && !(page_size & (page_size - 1)) &&
@@ -49,8 +49,24 @@ static int read_meta(int fd, off_t place, struct meta *meta)
   return sane ? 0 : -EILSEQ;
 }
 
+/* Every LMDB writes its magic number and then that of its format, behind a page's header: which is shorter with 32 bits, and
+ * longer from format 2 on. On a machine of the other byte order the magic number is turned round. */
+static bool is_of_another(int fd, unsigned *format)
+{
+  static const off_t places[] = {12, 16, 24};
+  uint32_t words[2];
+  for (unsigned i = 0; i < sizeof(places) / sizeof(*places); i++)
+    if (pread(fd, words, sizeof(words), places[i]) == sizeof(words) &&
+        (words[0] == META_MAGIC || words[0] == __builtin_bswap32(META_MAGIC))) {
+      bool usual = places[i] == sizeof(struct page) && words[0] == META_MAGIC;
+      *format = usual || places[i] > (off_t)sizeof(struct page) ? words[1] : 0;
+      return !usual || words[1] != PAGES_FORMAT;
+    }
+  return false;
+}
+
 /* Both pages are looked at: LMDB takes the newer, and after a crash the older. */
-int pages_check_header(int fd)
+int pages_check_header(int fd, unsigned *format)
 {
   struct stat stat;
   struct meta first, second;
@@ -58,6 +74,8 @@ int pages_check_header(int fd)
     return -errno;
   if (stat.st_size == 0)
     return 0;
+  if (is_of_another(fd, format))
+    return -EPROTO;
   int rc = read_meta(fd, 0, &first);
   if (rc == 0)
     rc = read_meta(fd, first.free.pad, &second);

@@ -41,6 +41,8 @@ enum pages_tree {
 };
 extern const char *const pages_names[PAGES_TREES];
 
+enum { PAGES_FORMAT = 1 };
+
 struct pages {
   int fd; /* LMDB's own descriptor of the data file; not ours to close */
   const char *path;
@@ -68,8 +70,8 @@ struct pages_snapshot {
 };
 
 /* Whether LMDB may open the file: it maps what the first two pages say. 0 also for an empty one, -EPROTO for
- * the layout of another version, -EILSEQ for one that is damaged. */
-int pages_check_header(int fd);
+ * another format, of which `*format` is the number (that of another machine is 0), -EILSEQ for one that is damaged. */
+int pages_check_header(int fd, unsigned *format);
 
 /* Maps `map_size` bytes of the file, whose path must stay. 0 or -errno; -EPROTO for a layout that is not the one above. */
 int pages_open(struct pages *pages, int fd, const char *path, size_t map_size);

@@ -156,7 +156,7 @@ int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_
   struct run run = {.writer.engine = engine, .body = body, .arg = arg, .asserted = true};
   bool is_command = engine->gate.patience_ms > GATE_PATIENCE_MS;
   sigset_t before;
-  int rc = engine->stuck ? -EILSEQ : engine->given_back ? -EMFILE : check_snapshot(engine);
+  int rc = engine->stuck ? -ENOTRECOVERABLE : engine->given_back ? -EMFILE : check_snapshot(engine);
   if (rc < 0)
     return engine_fail(error, rc, "cannot write to the store");
   rc = gate_enter(&engine->gate, engine, error);

@@ -109,8 +109,10 @@ static int learn(struct idem_store *store, const uint8_t *master, const char *ke
   int rc = read_identity(store, &identity, error);
   if (rc == -ENOENT && (rc = make_identity(store, master, error)) >= 0)
     rc = read_identity(store, &identity, error);
+  if (rc == -EILSEQ)
+    return idem_error_set(error, rc, "%s: the store is damaged", store->dir);
   if (rc < 0)
-    return idem_error_set(error, rc, "%s: the store is damaged or cannot be written", store->dir);
+    return rc;
   if (identity.schema < STORE_SCHEMA_0_1 || identity.schema > STORE_SCHEMA_SEALED)
     return idem_error_set(error, -EPROTO, "%s: the store has version %u, this idemshim knows version %d",
                           store->dir, identity.schema, STORE_SCHEMA_SEALED);

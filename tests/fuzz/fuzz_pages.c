@@ -112,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pwrite(fd, data + i + 3, 1, (off_t)(place % sound_size)) != 1)
       abort();
   }
-  if (pages_check_header(fd) == 0 && pages_open(&pages, fd, "", FILE_MOST) == 0) {
+  unsigned format;
+  if (pages_check_header(fd, &format) == 0 && pages_open(&pages, fd, "", FILE_MOST) == 0) {
     for (uint64_t txn = 2; txn <= 3; txn++)
       if (pages_copy_roots(&pages, txn, &snapshot) == 0 && pages_find_trees(&snapshot) == 0)
         walk_all(&snapshot);

@@ -235,6 +235,38 @@ Test(trouble, the_store_is_of_a_newer_version)
   expect_live_with_one_line("the store has version 99, this idemshim knows version", 3);
 }
 
+static void expect_refused_format(off_t magic_at, uint32_t format, const char *words)
+{
+  const uint32_t head[] = {0xbeefc0de, format};
+  char page[2 * 4096] = {0};
+  memcpy(page + magic_at, head, sizeof head);
+  int fd = open(world_text(&w, "%s/data.mdb", w.store), O_WRONLY | O_TRUNC | O_CLOEXEC);
+  cr_assert_eq(write(fd, page, sizeof page), (ssize_t)sizeof page);
+  close(fd);
+  expect_live_with_one_line(words, 3);
+  mock_reset(&w);
+}
+
+/* A store of another LMDB is sound, and nobody is told to throw it away. */
+Test(trouble, the_store_is_of_another_lmdb)
+{
+  fill_store();
+  expect_refused_format(24, 2, "data.mdb is of LMDB's format 2, and this idemshim knows format 1");
+  expect_refused_format(16, 3, "data.mdb is of LMDB's format 3, and this idemshim knows format 1");
+  expect_refused_format(12, 1, "data.mdb was made on a machine of another kind");
+}
+
+/* Whoever has this program's pid in another container has the lock by which LMDB knows that its readers live. */
+Test(trouble, another_container_has_the_same_pid)
+{
+  struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2};
+  fill_store();
+  int fd = open(world_text(&w, "%s/lock.mdb", w.store), O_RDWR | O_CLOEXEC);
+  cr_assert_eq(fcntl(fd, F_SETLK, &all), 0);
+  expect_live_with_one_line("a process of another container has the same pid", 3);
+  close(fd);
+}
+
 Test(trouble, an_expired_answer_is_never_served)
 {
   world_env(&w, "IDEMSHIM_LOG", "%s", w.log);
