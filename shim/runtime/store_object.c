@@ -33,6 +33,7 @@ static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api *store_api; /* under store_lock; then constant */
 static _Atomic(struct idem_store *) the_store;
 static int64_t retry_us;   /* under store_lock; CLOCK_MONOTONIC */
+static uid_t refused;      /* under store_lock: the user by whom it was tried last */
 static void *store_object; /* under store_lock */
 
 static const struct idem_tape_api *tape_api;
@@ -230,9 +231,10 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
   int cancel = begin_opening();
   *store = atomic_load_explicit(&the_store, memory_order_relaxed);
   int64_t now_us = monotonic_coarse_us();
-  if (!*store && now_us >= retry_us) {
+  if (!*store && (now_us >= retry_us || refused != geteuid())) {
     open_store(store);
     retry_us = now_us + RETRY_US;
+    refused = geteuid();
     atomic_store_explicit(&the_store, *store, memory_order_release);
   }
   end_opening(cancel);

@@ -89,3 +89,14 @@ Test(whose_store, is_systemds_also_where_a_daemon_has_become_another_user_withou
   world_env(&w, "CACHE_DIRECTORY", "%s/of-nobody", w.dir);
   expect_store_of_daemon("os.environ.clear()", "of-nobody/idemshim");
 }
+
+/* What was refused to root's process is asked for at once when it is another's. */
+Test(whose_store, that_was_refused_to_root_is_opened_by_whom_it_belongs_to)
+{
+  struct run made = run_shell_plain(&w, "mkdir -m 700 \"$HOME/store\" && chown 65534 \"$HOME/store\"");
+  expect_success(&made);
+  run_release(&made);
+  world_env(&w, "IDEMSHIM_STORE", "%s/store", w.dir);
+  world_env(&w, "IDEMSHIM_OPEN", "early");
+  expect_store_of_daemon("pass", "store");
+}
