@@ -35,7 +35,7 @@ int doctor_look_at_command(struct doctor *doctor, const char *name)
   if (result < 0)
     return cannot_read(name, &doctor->program, result);
   doctor_look_at_library(doctor);
-  doctor_look_at_config(doctor, getenv);
+  doctor_look_at_config(doctor);
   int fd = open(doctor->program.path, O_RDONLY | O_CLOEXEC);
   const char *privilege = fd < 0 ? NULL : cli_program_privilege(fd);
   const char *linkage = cli_program_linkage(&doctor->objects.list->elf);

@@ -13,6 +13,7 @@
 
 #include "cli/elf/elf_load.h"
 #include "cli/launch/program.h"
+#include "config/config.h"
 
 #include <sys/types.h>
 
@@ -23,11 +24,11 @@ enum doctor_kind {
 #undef X
 };
 
-/* How a finding counts. NOTE changes nothing; COVERS and MAYBE say that calls are reached; LIMITS
- * that some pass by; BLOCKS that none can be reached. */
-enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_LIMITS, DOCTOR_BLOCKS };
-/* The doctor's answer, in three words. */
-enum doctor_verdict { DOCTOR_COVERED, DOCTOR_PARTLY, DOCTOR_NOT_COVERED };
+/* How a finding counts. NOTE changes nothing; COVERS says that calls are reached, MAYBE that some are if they are made;
+ * UNKNOWN that there may be calls that nothing tells of; LIMITS that some pass by; BLOCKS that none can be reached. */
+enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_UNKNOWN, DOCTOR_LIMITS, DOCTOR_BLOCKS };
+/* The doctor's answer. */
+enum doctor_verdict { DOCTOR_COVERED, DOCTOR_PARTLY, DOCTOR_NOT_COVERED, DOCTOR_CANNOT_TELL };
 
 /* What is said of a kind; "{}" in either text stands for what the finding is about. */
 struct doctor_row {
@@ -60,6 +61,7 @@ struct doctor {
   struct cli_program program;
   struct cli_objects objects; /* the program is the first */
   char *library;              /* libidemshim.so; NULL if it is nowhere */
+  bool unseen;                /* a process of which the library's own record cannot be read */
   struct {
     bool multi, dlsym, dlopen;
   } hooks; /* what that library can do, as its exports say */
@@ -86,8 +88,14 @@ void doctor_look_at_libcurl(struct doctor *doctor);
 /* What LD_PRELOAD holds (NULL: unset) and /etc/ld.so.preload: objects that take the same calls. */
 void doctor_look_at_preloads(struct doctor *doctor, const char *preload);
 
-/* What IDEMSHIM_* variables make of it; `get` as getenv(). */
-void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name));
+/* What IDEMSHIM_* variables and files would make of a command, and what they have made of a process. */
+void doctor_look_at_config(struct doctor *doctor);
+void doctor_look_at_vitals(struct doctor *doctor, const char *maps);
+
+/* Of both: a mode that is not the usual one, and a setting, by its place in idem_variable_docs, that is given. */
+void doctor_find_mode(struct doctor *doctor, enum idem_mode mode);
+void doctor_find_setting(struct doctor *doctor, size_t number, bool has_value, const char *file,
+                         unsigned line);
 
 /* How a set of objects uses libcurl. */
 struct doctor_use {

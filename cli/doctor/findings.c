@@ -60,15 +60,19 @@ void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *forma
   doctor->findings[doctor->finding_count++] = finding;
 }
 
-/* What blocks counts first; then whether anything is reached; then whether something passes by. */
+/* What blocks counts first; then whether anything is reached for sure or may be; then whether something passes by. */
 enum doctor_verdict doctor_verdict(const struct doctor *doctor)
 {
   size_t of_weight[DOCTOR_BLOCKS + 1] = {0};
   for (size_t i = 0; i < doctor->finding_count; i++)
     of_weight[doctor->findings[i].row->weight]++;
-  if (of_weight[DOCTOR_BLOCKS] || !(of_weight[DOCTOR_COVERS] + of_weight[DOCTOR_MAYBE]))
+  if (of_weight[DOCTOR_BLOCKS])
     return DOCTOR_NOT_COVERED;
-  return of_weight[DOCTOR_COVERS] && !of_weight[DOCTOR_LIMITS] ? DOCTOR_COVERED : DOCTOR_PARTLY;
+  if (of_weight[DOCTOR_COVERS] && !of_weight[DOCTOR_LIMITS])
+    return DOCTOR_COVERED;
+  if (of_weight[DOCTOR_COVERS] || (of_weight[DOCTOR_MAYBE] && of_weight[DOCTOR_LIMITS]))
+    return DOCTOR_PARTLY;
+  return of_weight[DOCTOR_MAYBE] || of_weight[DOCTOR_UNKNOWN] ? DOCTOR_CANNOT_TELL : DOCTOR_NOT_COVERED;
 }
 
 void doctor_release(struct doctor *doctor)

@@ -142,7 +142,9 @@ static void note_libcurls(struct doctor *doctor)
 static void judge_use(struct doctor *doctor, const struct doctor_use *use)
 {
   struct doctor_libcurl libcurl = doctor_read_libcurl(use->libcurl);
-  enum doctor_kind reached = doctor->pid ? DOCTOR_LOADED : DOCTOR_LINKED;
+  enum doctor_kind reached = !doctor->pid     ? DOCTOR_LINKED
+                             : doctor->unseen ? DOCTOR_LOADED_TOO
+                                              : DOCTOR_LOADED;
   bool follows = use->caller && use->caller != doctor->objects.list;
   if (!use->caller) {
     doctor_find(doctor, DOCTOR_UNUSED, "libcurl %s (%s)", libcurl.version, libcurl.tls);

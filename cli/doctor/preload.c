@@ -3,7 +3,6 @@
 #include "cli/doctor/doctor.h"
 
 #include "cli/launch/launch.h"
-#include "cli/view/rules.h"
 #include "config/config.h"
 
 #include <stdio.h>
@@ -26,26 +25,40 @@ void doctor_look_at_library(struct doctor *doctor)
 }
 
 /* A mode other than idempotent is no mistake, but with it a hit is not to be expected. */
-void doctor_look_at_config(struct doctor *doctor, char *(*get)(const char *name))
+void doctor_find_mode(struct doctor *doctor, enum idem_mode mode)
+{
+  static const char *const words[] = {
+      [IDEM_MODE_OBSERVE] = "observe: every call goes out live, and what would be saved is counted",
+      [IDEM_MODE_RECORD] = "record: every call goes out live, and onto the tape",
+      [IDEM_MODE_REPLAY] = "replay: no call that meets a rule goes out, the tape answers",
+      [IDEM_MODE_OFF] = "off: every call goes out live",
+  };
+  if (mode > IDEM_MODE_IDEMPOTENT && mode <= IDEM_MODE_OFF)
+    doctor_find(doctor, mode == IDEM_MODE_REPLAY ? DOCTOR_REPLAYS : DOCTOR_MODE, "%s", words[mode]);
+}
+
+void doctor_find_setting(struct doctor *doctor, size_t number, bool has_value, const char *file,
+                         unsigned line)
+{
+  if (file)
+    doctor_find(doctor, DOCTOR_SETTING, "%s comes from %s line %u", idem_variable_docs[number].name, file,
+                line);
+  else if (has_value)
+    doctor_find(doctor, DOCTOR_SETTING, "%s comes from its environment", idem_variable_docs[number].name);
+}
+
+/* What the environment and the files would give a command. */
+void doctor_look_at_config(struct doctor *doctor)
 {
   struct idem_config config;
   struct idem_error error = {""};
-  if (idem_config_load(&config, get, &error) < 0) {
+  if (idem_config_load(&config, getenv, &error) < 0) {
     doctor_find(doctor, DOCTOR_CONFIG, "%s", error.text);
     return;
   }
   for (size_t i = 0; i < sizeof(config.ignored) / sizeof(config.ignored[0]) && config.ignored[i]; i++)
     doctor_find(doctor, DOCTOR_CONFIG_IGNORED, "%s", config.ignored[i]);
-  for (size_t i = 0; doctor->pid && idem_variable_docs[i].name; i++) {
-    const struct idem_given *given = &config.given[i];
-    if (given->file)
-      doctor_find(doctor, DOCTOR_SETTING, "%s comes from %s line %u", idem_variable_docs[i].name, given->file,
-                  given->line);
-    else if (given->value && *given->value && !given->found)
-      doctor_find(doctor, DOCTOR_SETTING, "%s comes from its environment", idem_variable_docs[i].name);
-  }
-  if (config.mode != IDEM_MODE_IDEMPOTENT)
-    doctor_find(doctor, DOCTOR_MODE, "%s", cli_mode_name(config.mode));
+  doctor_find_mode(doctor, config.mode);
   if (!config.hook_dl)
     doctor->hooks.dlsym = doctor->hooks.dlopen = false;
   idem_config_release(&config);

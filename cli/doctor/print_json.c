@@ -9,11 +9,13 @@
 
 /* Weights are words, since numbers of an enum may change. */
 static const char *const weights[] = {
-    [DOCTOR_NOTE] = "note",     [DOCTOR_COVERS] = "covers", [DOCTOR_MAYBE] = "maybe",
-    [DOCTOR_LIMITS] = "limits", [DOCTOR_BLOCKS] = "blocks",
+    [DOCTOR_NOTE] = "note",       [DOCTOR_COVERS] = "covers", [DOCTOR_MAYBE] = "maybe",
+    [DOCTOR_UNKNOWN] = "unknown", [DOCTOR_LIMITS] = "limits", [DOCTOR_BLOCKS] = "blocks",
 };
-static const char *const verdicts[] = {
-    [DOCTOR_COVERED] = "covered", [DOCTOR_PARTLY] = "partly", [DOCTOR_NOT_COVERED] = "not"};
+static const char *const verdicts[] = {[DOCTOR_COVERED] = "covered",
+                                       [DOCTOR_PARTLY] = "partly",
+                                       [DOCTOR_NOT_COVERED] = "not",
+                                       [DOCTOR_CANNOT_TELL] = "cannot-tell"};
 
 /* null for what is not known: NULL or "". */
 static json_t *text_json(const char *text)

@@ -14,8 +14,8 @@ static const struct {
   enum cli_style style;
 } signs[] = {
     [DOCTOR_NOTE] = {"  ", CLI_PLAIN},  [DOCTOR_COVERS] = {"+ ", CLI_GREEN},
-    [DOCTOR_MAYBE] = {"? ", CLI_PLAIN}, [DOCTOR_LIMITS] = {"- ", CLI_RED},
-    [DOCTOR_BLOCKS] = {"! ", CLI_RED},
+    [DOCTOR_MAYBE] = {"? ", CLI_PLAIN}, [DOCTOR_UNKNOWN] = {"~ ", CLI_PLAIN},
+    [DOCTOR_LIMITS] = {"- ", CLI_RED},  [DOCTOR_BLOCKS] = {"! ", CLI_RED},
 };
 
 /* A finding is indented, behind a sign of its weight. */
@@ -36,8 +36,10 @@ static void print_title(const char *title)
 /* The verdict stands beside the name that the user typed. */
 static void print_head(const struct doctor *doctor)
 {
-  static const char *const names[] = {
-      [DOCTOR_COVERED] = "covered", [DOCTOR_PARTLY] = "partly covered", [DOCTOR_NOT_COVERED] = "not covered"};
+  static const char *const names[] = {[DOCTOR_COVERED] = "covered",
+                                      [DOCTOR_PARTLY] = "partly covered",
+                                      [DOCTOR_NOT_COVERED] = "not covered",
+                                      [DOCTOR_CANNOT_TELL] = "cannot tell"};
   enum doctor_verdict verdict = doctor_verdict(doctor);
   printf("%s", cli_style(CLI_BOLD));
   cli_put_line(stdout, doctor->subject, strlen(doctor->subject), CLI_UNCUT);

@@ -150,39 +150,24 @@ static void explain_absence(struct doctor *doctor, const struct process *process
 
 /* ---- the look ---- */
 
-/* A getenv() for the configuration, of the process that is being looked at. */
-static const struct process *looked_at;
-
-/* idem_config_load() takes a getenv() without an argument of its own, so the process stands in a
- * static. */
-static char *its_variable(const char *name)
-{
-  char start[64];
-  snprintf(start, sizeof(start), "%s=", name);
-  return (char *)(uintptr_t)variable(looked_at, start);
-}
-
 /* The library that is in memory is asked, not the one beside this command: they may be of
  * different versions. */
 static void look(struct doctor *doctor, const struct process *process)
 {
-  char *ours = find_mapped(process, "libidemshim.so"), *store = find_mapped(process, "libidemshim-store.so");
+  char *ours = find_mapped(process, "libidemshim.so");
   if (ours) {
     free(doctor->library);
     doctor->library = ours;
     doctor_find(doctor, DOCTOR_MAPPED, "%s", "");
-    doctor_find(doctor, store ? DOCTOR_STORE_OPEN : DOCTOR_STORE_CLOSED, "%s", "");
     if (is_secure(process->pid))
       doctor_find(doctor, DOCTOR_SECURE_OFF, "%s", "");
-    looked_at = process;
     doctor_look_at_library(doctor);
-    doctor_look_at_config(doctor, its_variable);
+    doctor_look_at_vitals(doctor, process->maps);
     doctor_look_at_preloads(doctor, variable(process, "LD_PRELOAD="));
   } else {
     explain_absence(doctor, process);
     doctor_look_at_library(doctor);
   }
-  free(store);
   doctor_look_at_calls(doctor);
 }
 

@@ -11,6 +11,7 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/runtime/vitals.h"
 #include "shim/tape/playback.h"
 #include "shim/tape/recorder.h"
 #include "shim/transport/transport.h"
@@ -26,6 +27,7 @@ static struct decision untouched(void)
 
 struct decision decide_untouched(struct request *request, const char *reason)
 {
+  vitals_note_passed(reason);
   request_bypass(request, reason);
   return untouched();
 }
@@ -317,6 +319,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   const struct idem_config *config = settings();
   char room[24];
   bool tape_only = config->mode == IDEM_MODE_RECORD || config->mode == IDEM_MODE_REPLAY;
+  vitals_count_call();
   direct = direct && config->delivery != IDEM_DELIVERY_TRANSPORT;
   request->started_us = monotonic_us();
   request->store = NULL;

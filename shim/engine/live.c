@@ -12,6 +12,7 @@
 #include "shim/rescue/process_copy.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
+#include "shim/runtime/vitals.h"
 #include "shim/tape/recorder.h"
 
 #include <stddef.h>
@@ -206,6 +207,7 @@ static void on_copied(struct rescue *rescue, CURLcode code)
 
 void live_begin(struct live *live, struct request *request, enum live_kind kind)
 {
+  atomic_fetch_add(kind == LIVE_UNTOUCHED ? &vitals.passed : &vitals.sent, 1);
   live->request = request;
   live->kind = kind;
   live->key.list = NULL;

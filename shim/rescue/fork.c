@@ -10,6 +10,7 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/runtime/vitals.h"
 #include "shim/transport/feeder.h"
 
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ void fork_unlock_rest_in_copy(void)
 {
   process_after_fork();
   report_after_fork();
+  vitals_after_fork();
   store_object_after_fork();
   fork_unlock_rest();
 }

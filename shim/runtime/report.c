@@ -4,6 +4,7 @@
 #include "shim/runtime/app_stderr.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/runtime/vitals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,6 +182,8 @@ say_formatted(const char *log, const char *consequence, const char *format, va_l
 {
   char text[700];
   vsnprintf(text, sizeof(text), format, arguments);
+  if (*consequence)
+    vitals_note_problem(text);
   say(log, text, consequence);
 }
 

@@ -4,6 +4,7 @@
 #include "shim/base/buffer.h"
 #include "shim/base/libc.h"
 #include "shim/runtime/report.h"
+#include "shim/runtime/vitals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +119,7 @@ const struct idem_config *settings_load(void)
   /* Whoever starts a setuid program owns its environment, and is not to make it read and write files. */
   if (!libc_suffices() || getauxval(AT_SECURE)) {
     atomic_store(&settings_loaded, &no_config);
+    atomic_store(&vitals.config, &no_config);
     return &no_config;
   }
   struct idem_config *mine = malloc(sizeof(*mine));
@@ -130,6 +132,7 @@ const struct idem_config *settings_load(void)
     idem_config_release(mine);
     free(mine);
   }
+  atomic_store(&vitals.config, first);
   errno = saved;
   return first;
 }

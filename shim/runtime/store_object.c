@@ -9,6 +9,7 @@
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
+#include "shim/runtime/vitals.h"
 #include "tape/tape.h"
 
 #include <dlfcn.h>
@@ -204,6 +205,7 @@ static void open_store(struct idem_store **store)
   } else if (*store && error.text[0]) {
     report_line_to_stderr("%s", error.text);
   }
+  vitals_note_store(options.dir, *store);
 }
 
 static int begin_opening(void)
