@@ -13,6 +13,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,17 +53,38 @@ const char *cli_check_key(const struct cli_check *check)
   return words[check->key];
 }
 
+/* Where the first directory that is missing would be made: 0, or why it cannot be, with the place in `dir`. */
+static int look_above(const char *store, char dir[PATH_MAX])
+{
+  snprintf(dir, PATH_MAX, "%s", store);
+  while (faccessat(AT_FDCWD, *dir ? dir : "/", W_OK | X_OK, AT_EACCESS) < 0) {
+    char *slash = strrchr(dir, '/');
+    if (errno != ENOENT || !slash)
+      return errno;
+    *slash = '\0';
+  }
+  return 0;
+}
+
 /* Opens the store to see whether that works, without making one. The caller frees the text. */
 static char *look_at_store(const struct idem_config *config, int *code)
 {
   struct idem_store *store;
   struct idem_error error = {""};
   int result = cli_open_store(config, &store, &error);
-  if (result == -ENOENT)
-    return strdup("not made yet: the first matching call makes it");
+  char dir[PATH_MAX], *text;
+  if (result == -ENOENT) {
+    int why = look_above(config->store_dir, dir);
+    if (!why)
+      return strdup("not made yet: the first matching call makes it");
+    idem_error_set(&error, result, "%s: %s", *dir ? dir : "/", strerror(why));
+  }
   if (result < 0) {
     *code = CLI_STORE;
-    return strdup(error.text);
+    return asprintf(&text, "%s; IDEMSHIM_STORE=DIR names a place for uid %u", error.text,
+                    (unsigned)geteuid()) < 0
+               ? NULL
+               : text;
   }
   idem_store_close(store);
   return strdup("usable");

@@ -72,7 +72,9 @@ int cli_find_store(const struct cli_options *options, struct idem_store **out)
         "there is no store at %s; the first call that a rule matches makes it, and --store names another",
         config.store_dir);
   else if (result < 0)
-    code = cli_fail(CLI_STORE, "%s", error.text);
+    code =
+        cli_fail(CLI_STORE, "%s%s", error.text,
+                 result == -EPERM || result == -EACCES ? "; look as the user of the store, by sudo -u" : "");
   idem_config_release(&config);
   return code;
 }

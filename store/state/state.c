@@ -232,11 +232,12 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   return 0;
 }
 
-/* A service meets these where it is not allowed to write: in a home of root's, or one that systemd has made read-only. */
-static int say_way_out(int rc, struct idem_error *error)
+/* A service meets these where it is not allowed to write: in a home of root's, or one that systemd has made read-only. A
+ * command says its own. */
+static int say_way_out(int rc, const struct idem_store_options *options, struct idem_error *error)
 {
   struct idem_error first;
-  if (error && (rc == -EACCES || rc == -EPERM || rc == -EROFS)) {
+  if (error && !options->must_exist && (rc == -EACCES || rc == -EPERM || rc == -EROFS)) {
     first = *error;
     idem_error_set(error, rc, "%.400s; IDEMSHIM_STORE=DIR names a place for uid %u", first.text,
                    (unsigned)geteuid());
@@ -257,7 +258,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
   PROCESS_LOCKED(stores);
   rc = find_dir(options, &stat, error);
   if (rc < 0)
-    return say_way_out(rc, error);
+    return say_way_out(rc, options, error);
   for (struct idem_store *store = stores; store; store = store->next)
     if (store->inode == stat.st_ino && store->device == stat.st_dev) {
       store->users++;
@@ -269,7 +270,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
     (*out)->next = stores;
     stores = *out;
   }
-  return say_way_out(rc, error);
+  return say_way_out(rc, options, error);
 }
 
 /* The last user's close is the end; calls that are still open then are the caller's mistake. */

@@ -58,6 +58,36 @@ Test(whose_store, that_cannot_be_made_is_told_with_the_first_errno_and_the_way_o
   run_release(&run);
 }
 
+Test(whose_store, in_a_read_only_home_is_told_by_calls_and_by_check)
+{
+  world_unset(&w, "IDEMSHIM_LOG");
+  struct run run = run_shell_plain(&w, "unshare -m true || exit 77; mkdir \"$HOME/ro\" && unshare -m sh -c "
+                                       "'mount -t tmpfs -o ro none \"$HOME/ro\" && "
+                                       "export LIBRARY=\"$HOME/libidemshim.so\" HOME=\"$HOME/ro\" && "
+                                       "LD_PRELOAD=$LIBRARY curl -sS -d {} \"$URL\" && "
+                                       "idemshim check'");
+  if (run.status == 77)
+    cr_skip_test("no mount namespace can be made here");
+  cr_expect_eq(run.status, 3, "a store that cannot be used is what check says: %d", run.status);
+  cr_expect(strstr(run.out, "chat.completion"), "%s", run.out);
+  cr_expect(strstr(run.err, "/ro/.cache: Read-only file system; IDEMSHIM_STORE=DIR names a place for uid 0"),
+            "%s", run.err);
+  cr_expect(strstr(run.out, "/ro: Read-only file system; IDEMSHIM_STORE=DIR names a place for uid 0"), "%s",
+            run.out);
+  run_release(&run);
+}
+
+Test(whose_store, of_another_user_is_not_looked_into)
+{
+  struct run run = run_shell_plain(&w, "mkdir -m 700 \"$HOME/store\" && chown 65534 \"$HOME/store\" && "
+                                       "idemshim stats --store \"$HOME/store\"");
+  cr_expect_eq(run.status, 3);
+  cr_expect(strstr(run.err,
+                   "/store: belongs to another user (uid 65534); look as the user of the store, by sudo -u"),
+            "%s", run.err);
+  run_release(&run);
+}
+
 /* As Apache and php-fpm do: libcurl is first used by root's process, and the calls are made by another user's, which may have
  * no environment any more. Both are to have one store, in `dir` of the world. */
 static void expect_store_of_daemon(const char *change, const char *dir)
