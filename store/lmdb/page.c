@@ -151,8 +151,8 @@ int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool inte
      * first key means nothing. */
     bool ascends =
         i <= branch || (integers ? integers_ascend(before, node.key) : compare(before, node.key) < 0);
-    bool leads_out =
-        branch ? node.child < 2 || node.child >= snapshot->next_page : page_value(snapshot, &node) < 0;
+    uint64_t leads_to = branch ? node.child : node.flags & NODE_BIG ? node.overflow : 2;
+    bool leads_out = leads_to < 2 || leads_to >= snapshot->next_page;
     if (node.key.len > KEY_MOST || size > most || leads_out || !ascends)
       return -EILSEQ;
     used += size;

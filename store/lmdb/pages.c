@@ -238,8 +238,15 @@ int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, con
   uint64_t root = snapshot->tree[tree].root;
   if (root == PAGE_NONE)
     return 0;
-  int rc = check_once(snapshot, root, sound);
-  return rc < 0 ? rc : find_leaf(snapshot, root, (struct idem_span){key, key_len}, sound, &leaf);
+  struct idem_span name = {key, key_len};
+  struct node node;
+  unsigned at;
+  bool exact;
+  if (check_once(snapshot, root, sound) < 0 || find_leaf(snapshot, root, name, sound, &leaf) < 0 ||
+      page_search(snapshot, leaf, name, &at, &exact) < 0)
+    return -EILSEQ;
+  /* Of long values LMDB follows that of the key itself alone. */
+  return exact && (page_node(snapshot, leaf, at, &node) < 0 || page_value(snapshot, &node) < 0) ? -EILSEQ : 0;
 }
 
 /* LMDB keeps the counts with each root, so that this reads no page. */
