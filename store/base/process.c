@@ -81,9 +81,13 @@ void process_unlock_all(void)
   pthread_mutex_unlock(&process_lock_stores);
 }
 
-/* Claims are locks of the parent; its descriptors must not keep them alive here. */
+/* Claims are locks of the parent; its descriptors must not keep them alive here. And an emulator may take MADV_WIPEONFORK and do
+ * nothing (qemu-user before 8.1), which would leave this process with its parent's LMDB. */
 void process_unlock_in_child(void)
 {
+  _Atomic uint32_t *alive = atomic_load(&life.alive);
+  if (alive)
+    atomic_store(alive, 0);
   fd_end_others(FD_CLAIM, 0, 0);
   process_unlock_all();
 }
