@@ -9,6 +9,7 @@
 
 #include <poll.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static pid_t program;
@@ -18,7 +19,8 @@ __attribute__((visibility("default"))) int poll(struct pollfd *fds, nfds_t count
 {
   while (getpid() != program)
     pause();
-  return (int)syscall(SYS_poll, fds, count, timeout);
+  struct timespec limit = {timeout / 1000, timeout % 1000 * 1000000L};
+  return (int)syscall(SYS_ppoll, fds, count, timeout < 0 ? NULL : &limit, NULL, 0);
 }
 
 int main(int argc, char **argv)

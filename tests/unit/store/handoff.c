@@ -103,7 +103,7 @@ Test(store_part, there_are_so_many_places_and_the_kernel_frees_them)
   cr_expect_eq(idem_store_part(fixture.store, &one.call, 0, &parting), -EAGAIN);
   pid_t child = -1;
   if (idem_store_part(fixture.store, &one.call, 1, &parting) == 0) {
-    child = (pid_t)syscall(SYS_fork);
+    child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     idem_store_parted(fixture.store, &one.call, child == 0 ? IDEM_PARTED_COPY : IDEM_PARTED_OWNER);
   }
   if (child == 0)
@@ -124,7 +124,7 @@ static pid_t copy_of(struct caller *caller, enum idem_parted owner)
 {
   struct idem_parting parting;
   cr_assert_eq(idem_store_part(fixture.store, &caller->call, 4, &parting), 0);
-  pid_t child = (pid_t)syscall(SYS_fork);
+  pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   idem_store_parted(fixture.store, &caller->call, child == 0 ? IDEM_PARTED_COPY : owner);
   return child;
 }

@@ -246,7 +246,7 @@ Test(store_spool, a_copy_of_the_process_goes_on_with_it)
   stream_add(&owner, &stream, 0, 3);
   cr_expect_eq(look(), 1);
   cr_assert_eq(idem_store_part(fixture.store, &owner.call, 4, &parting), 0);
-  pid_t child = (pid_t)syscall(SYS_fork);
+  pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   idem_store_parted(fixture.store, &owner.call, child == 0 ? IDEM_PARTED_COPY : IDEM_PARTED_OWNER);
   if (child == 0) {
     stream_add(&owner, &stream, 3, STREAM_PIECES - 3);
