@@ -5,6 +5,7 @@
  */
 #include "config/kernel.h"
 #include "config/old_glibc.h"
+#include "store/base/clock.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
 #include "store/lmdb/engine_internal.h"
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* MAP_LEAST is as far as a map is halved where address space is short. */
@@ -92,24 +94,44 @@ static int check_data(const char *dir, uint64_t *size, struct idem_error *error)
   return rc == -EPROTO ? refuse_format(format, dir, error) : rc < 0 ? engine_fail(error, rc, dir) : 0;
 }
 
+/* LMDB waits without end while another process opens the store and has the lock file for itself. Such a one may be stopped,
+ * so it is waited for here, for a second or our patience; one that comes after this look is as quick as they all are. */
+static int await_opening(int fd, const struct engine_options *options, struct idem_error *error)
+{
+  enum { LEAST_MS = 1000 };
+  int64_t patience_ms = options->patience_ms > LEAST_MS ? options->patience_ms : LEAST_MS;
+  for (int64_t end = clock_steady_us() + patience_ms * 1000;;) {
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
+    if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+      return 0;
+    if (clock_steady_us() >= end)
+      return idem_error_set(error, -ETIMEDOUT,
+                            "%s: process %d is opening the store and does not go on; is it stopped?",
+                            options->dir, (int)lock.l_pid);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}
+
 /* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
  * full disk. One that joins keeps its descriptor, for to close it would drop the locks that others know our readers by; and a
  * lock on it, without which LMDB would take the file for nobody's, and begin the table of readers anew. */
-static int allocate_locks(const char *dir, bool joins)
+static int allocate_locks(const struct engine_options *options, struct idem_error *error)
 {
   struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
   char path[PATH_MAX];
   struct stat stat;
-  snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+  snprintf(path, sizeof(path), "%s/lock.mdb", options->dir);
   int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
   if (fd < 0)
-    return fd;
+    return engine_fail(error, fd, options->dir);
   int rc = idem_fstat(fd, &stat) < 0 ? -errno : 0;
   if (rc == 0)
     rc = -posix_fallocate(fd, 0, stat.st_size > LOCK_BYTES ? stat.st_size : LOCK_BYTES);
-  if (joins)
-    return rc == 0 && fcntl(fd, F_OFD_SETLK, &shared) < 0 ? -errno : rc;
-  close(fd);
+  rc = rc < 0 ? engine_fail(error, rc, options->dir) : await_opening(fd, options, error);
+  if (rc == 0 && options->joins && fcntl(fd, F_OFD_SETLK, &shared) < 0)
+    rc = engine_fail(error, -errno, options->dir);
+  if (!options->joins)
+    close(fd);
   return rc;
 }
 
@@ -233,11 +255,7 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
   int rc = check_data(options->dir, &opening.have, error);
   if (rc < 0)
     return rc;
-  rc = allocate_locks(options->dir, options->joins);
-  if (rc < 0)
-    return engine_fail(error, rc, options->dir);
-  rc = choose_map(&opening, error);
-  if (rc < 0)
+  if ((rc = allocate_locks(options, error)) < 0 || (rc = choose_map(&opening, error)) < 0)
     return rc;
   rc = engine_guard(env_open, &opening);
   if (rc == 0)

@@ -256,6 +256,23 @@ Test(trouble, the_store_is_of_another_lmdb)
   expect_refused_format(12, 1, "data.mdb was made on a machine of another kind");
 }
 
+/* It may be stopped in the middle of it, or wait for its disk. */
+Test(trouble, another_process_opens_the_store_and_does_not_go_on)
+{
+  struct flock alone = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  fill_store();
+  int fd = open(world_text(&w, "%s/lock.mdb", w.store), O_RDWR | O_CLOEXEC);
+  cr_assert_eq(fcntl(fd, F_SETLK, &alone), 0);
+  expect_live_with_one_line(
+      world_text(&w, "process %d is opening the store and does not go on", (int)getpid()), 3);
+  mock_reset(&w);
+  close(fd);
+  struct run r = three_calls();
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 0);
+  run_release(&r);
+}
+
 /* Whoever has this program's pid in another container has the lock by which LMDB knows that its readers live. */
 Test(trouble, another_container_has_the_same_pid)
 {
