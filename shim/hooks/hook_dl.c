@@ -136,7 +136,9 @@ int hook_dl_open_flags(const char *file, int flags)
   dl_find_real();
   if (file && libcurl_is_name(file) && settings()->hook_dl && settings_active())
     look_for_another_dlsym();
-  if ((flags & RTLD_DEEPBIND) && file && settings()->hook_dl && settings_active() &&
+  /* Wrappers such as cwrap's open libc by its name under a lock that they take in every system call as well: nothing is
+   * loaded then. */
+  if ((flags & RTLD_DEEPBIND) && file && strchr(file, '/') && settings()->hook_dl && settings_active() &&
       (is_ffi_module(file) || elf_needs_libcurl(file)))
     flags &= ~RTLD_DEEPBIND;
   errno = saved;

@@ -171,6 +171,36 @@ Test(reach, a_dlsym_of_another_preload_that_comes_first_is_said)
   run_release(&doctor);
 }
 
+/* As cwrap's libraries do: libc is looked for under the lock that each of their functions takes. */
+static const char wrapper[] =
+    "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <pthread.h>\n"
+    "static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;\n"
+    "static void *find(const char *name) { pthread_mutex_lock(&lock);\n"
+    "  void *libc = dlopen(\"libc.so.10\", RTLD_LAZY | RTLD_DEEPBIND);\n"
+    "  if (!libc) libc = dlopen(\"libc.so.6\", RTLD_LAZY | RTLD_DEEPBIND);\n"
+    "  void *found = dlsym(libc, name); pthread_mutex_unlock(&lock); return found; }\n"
+    "long syscall(long n, long a, long b, long c, long d, long e, long f) {\n"
+    "  return ((long (*)(long, ...))find(\"syscall\"))(n, a, b, c, d, e, f); }\n"
+    "int open(const char *path, int flags, int mode) {\n"
+    "  return ((int (*)(const char *, int, ...))find(\"open\"))(path, flags, mode); }\n"
+    "__attribute__((constructor)) static void begin(void) { find(\"open\"); }\n";
+
+Test(reach, a_wrapper_that_opens_libc_under_a_lock_is_not_held_up)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime must come first");
+  world_write(&w, "wrapper.c", wrapper, sizeof(wrapper) - 1);
+  struct run made =
+      run_shell_plain(&w, "cc -w -shared -fPIC -o \"$HOME/wrapper.so\" \"$HOME/wrapper.c\" -ldl -lpthread");
+  expect_success(&made);
+  struct run r = run_shell_plain(
+      &w, world_text(&w, "LD_PRELOAD='%s/libidemshim.so:%s/wrapper.so' timeout 20 curl -s '%s' -d '{}'",
+                     w.build, w.dir, world_url(&w, target)));
+  expect_success(&r);
+  run_release(&made);
+  run_release(&r);
+}
+
 /* RUNPATH and RTLD_NEXT depend on who calls; at -O0 too, where nothing is a tail call. */
 Test(reach, dlopen_and_dlsym_still_know_their_caller)
 {
