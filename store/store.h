@@ -53,7 +53,8 @@ struct idem_store_options {
   uint64_t size;        /* bytes that answers may take; the oldest make room */
   bool sync;            /* commits are durable before they return */
   unsigned patience_ms; /* how long a write waits for one that does not go on; 0: 100 ms, as an app's */
-  bool must_exist;      /* the command reads; it does not make stores */
+  bool
+      must_exist; /* the command reads; it does not make stores, and a medium that cannot be written will do */
   const char *key_file; /* 32 bytes, or 64 hexadecimal digits: answers are encrypted with AES-256-GCM. NULL:
                            they are not */
 };

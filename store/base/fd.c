@@ -33,6 +33,9 @@ int fd_open(const char *path, int flags, unsigned mode)
   int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0)
     return -errno;
+  /* An app's umask may take from us what we need ourselves. */
+  if (flags & O_CREAT)
+    fchmod(fd, mode);
   if (fd > STDERR_FILENO)
     return fd;
   int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

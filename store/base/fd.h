@@ -24,7 +24,8 @@
 #ifndef IDEMSHIM_STORE_FD_H
 #define IDEMSHIM_STORE_FD_H
 
-/* open() with O_CLOEXEC and O_NOFOLLOW, never 0, 1 or 2. A descriptor or -errno. */
+/* open() with O_CLOEXEC and O_NOFOLLOW, never 0, 1 or 2. With O_CREAT the mode is the file's, whatever the umask says. A
+ * descriptor or -errno. */
 int fd_open(const char *path, int flags, unsigned mode);
 
 /* What the table has: a claim, the file that is asked about claims, one of LMDB's, a spool that is read. */

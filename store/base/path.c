@@ -27,6 +27,9 @@ int path_make_dir(const char *dir, struct idem_error *error)
     path[i] = '\0';
     /* One that is there already may say EROFS or EACCES just as well. */
     int failed = mkdir(path, 0700) < 0 ? errno : 0;
+    /* Whatever an app's umask is. */
+    if (!failed)
+      chmod(path, 0700);
     if (failed && failed != EEXIST && access(path, F_OK) < 0)
       return path_fail(error, -failed, path);
   }
@@ -35,8 +38,13 @@ int path_make_dir(const char *dir, struct idem_error *error)
 
 int path_check_dir(const char *dir, struct stat *out, struct idem_error *error)
 {
-  if (idem_fstatat(AT_FDCWD, dir, out, 0) < 0)
+  struct stat link;
+  if (idem_fstatat(AT_FDCWD, dir, out, 0) < 0 || idem_fstatat(AT_FDCWD, dir, &link, AT_SYMLINK_NOFOLLOW) < 0)
     return path_fail(error, -errno, dir);
+  if (S_ISLNK(link.st_mode) && link.st_uid != 0 && link.st_uid != geteuid())
+    return idem_error_set(error, -EPERM,
+                          "%s: is a link of another user (uid %u), who may let it lead elsewhere", dir,
+                          (unsigned)link.st_uid);
   if (!S_ISDIR(out->st_mode))
     return idem_error_set(error, -ENOTDIR, "%s: is not a directory", dir);
   if (out->st_uid != geteuid())

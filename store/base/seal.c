@@ -51,13 +51,20 @@ int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_e
   struct stat info;
   /* A pipe would make the app wait, and gives its text to one process. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  bool regular = fd >= 0 && idem_fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-  ssize_t len = regular ? read(fd, text, sizeof(text)) : -1;
-  if (fd >= 0 && !regular)
-    errno = EINVAL;
+  bool known = fd >= 0 && idem_fstat(fd, &info) == 0;
+  /* Who may write it chooses the key, and can then read what is encrypted with it. */
+  const char *refusal =
+      !known                                         ? NULL
+      : !S_ISREG(info.st_mode)                       ? "a regular file"
+      : info.st_mode & (S_IWGRP | S_IWOTH)           ? "a file that neither its group nor others may write"
+      : info.st_uid != 0 && info.st_uid != geteuid() ? "a file of root or of the user of this process"
+                                                     : NULL;
+  ssize_t len = known && !refusal ? read(fd, text, sizeof(text)) : -1;
   int code = len < 0 ? errno : 0;
   if (fd >= 0)
     close(fd);
+  if (refusal)
+    return idem_error_set(error, -EPERM, "%s: the key cannot be read: expected %s", path, refusal);
   if (len < 0)
     return idem_error_set(error, -code, "%s: the key cannot be read: %s", path,
                           strerror_r(code, reason, sizeof(reason)));

@@ -19,7 +19,8 @@
 
 enum { SEAL_KEY_SIZE = 32, SEAL_CHECK_SIZE = 16, SEAL_TAG_SIZE = 16, SEAL_NONCE_SIZE = 12 };
 
-/* Reads the master key: 32 bytes, or 64 hexadecimal digits. -EINVAL for anything else. */
+/* Reads the master key: 32 bytes, or 64 hexadecimal digits. -EINVAL for anything else; -EPERM for what is no regular file, or a
+ * file that somebody else may write. */
 int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_error *error);
 
 /* 0, -ENOMEM. */

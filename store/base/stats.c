@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,21 +29,26 @@ struct head {
   int64_t since_us;
 };
 
-/* The mapping, if the file at `path` is one of ours and whole. -ESTALE if it has to be replaced. */
-static int stats_map(struct stats **out, const char *path)
+/* Whether it is a page of this layout, and whole. */
+static bool is_page(int fd)
 {
   struct stat stat;
   struct head head;
+  return idem_fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)sizeof(struct stats) &&
+         pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
+         head.layout == STATS_LAYOUT && head.size == sizeof(struct stats);
+}
+
+/* The mapping, if the file at `path` is one of ours. -ESTALE if it has to be replaced. */
+static int stats_map(struct stats **out, const char *path)
+{
   int fd = fd_open(path, O_RDWR | O_NONBLOCK, 0);
   if (fd < 0)
     return fd;
   int rc = -ESTALE;
   size_t size = sizeof(struct stats);
-  bool ours = idem_fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)size &&
-              pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
-              head.layout == STATS_LAYOUT && head.size == size;
   /* A hole in a mapped file is a SIGBUS on a full disk. */
-  if (ours && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
+  if (is_page(fd) && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     rc = map == MAP_FAILED ? -errno : 0;
     *out = map;
@@ -57,9 +63,12 @@ static int stats_replace(const char *path, bool bad)
 {
   struct head head = {STATS_MAGIC, STATS_LAYOUT, sizeof(struct stats), clock_now_us()};
   char fresh[PATH_MAX];
-  if (snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid()) >= (int)sizeof(fresh))
+  uint64_t number;
+  /* Two containers that share a store may have the same pid. */
+  if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+    return -EIO;
+  if (snprintf(fresh, sizeof(fresh), "%s.%016llx", path, (unsigned long long)number) >= (int)sizeof(fresh))
     return -ENAMETOOLONG;
-  unlink(fresh);
   int fd = fd_open(fresh, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd < 0)
     return fd;
@@ -86,6 +95,21 @@ int stats_open(struct stats **out, const char *path)
       return rc;
   }
   return -ESTALE;
+}
+
+int stats_open_copy(struct stats **out, const char *path)
+{
+  int fd = fd_open(path, O_RDONLY | O_NONBLOCK, 0), flags = MAP_PRIVATE;
+  if (fd < 0 || !is_page(fd))
+    flags |= MAP_ANONYMOUS;
+  void *map =
+      mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, flags, flags & MAP_ANONYMOUS ? -1 : fd, 0);
+  int rc = map == MAP_FAILED ? -errno : 0;
+  if (fd >= 0)
+    close(fd);
+  if (rc == 0)
+    *out = map;
+  return rc;
 }
 
 void stats_close(struct stats *stats)

@@ -53,6 +53,8 @@ struct stats {
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
 int stats_open(struct stats **out, const char *path);
+/* What is there now, or zeros, for this process alone: nothing is written. */
+int stats_open_copy(struct stats **out, const char *path);
 void stats_close(struct stats *stats);
 
 /* A shard for the calling thread. Threads and processes are spread, so that few share a cache line. */

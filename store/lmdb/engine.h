@@ -39,9 +39,10 @@ struct engine;
 
 struct engine_options {
   const char *dir;
-  uint64_t size; /* that all trees may take */
-  bool sync;     /* a commit is on the disk before it returns */
-  bool joins;    /* this process has had one of the same directory, whose readers may not be done yet */
+  uint64_t size;  /* that all trees may take */
+  bool sync;      /* a commit is on the disk before it returns */
+  bool read_only; /* of a medium that cannot be written: without locks, and nobody writes */
+  bool joins;     /* this process has had one of the same directory, whose readers may not be done yet */
   unsigned patience_ms; /* how long a write waits for another one that does not go on; 0: as an app does */
 };
 

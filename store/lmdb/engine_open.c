@@ -78,20 +78,23 @@ static int refuse_format(unsigned format, const char *dir, struct idem_error *er
 }
 
 /* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
-static int check_data(const char *dir, uint64_t *size, struct idem_error *error)
+static int check_data(const struct engine_options *options, uint64_t *size, struct idem_error *error)
 {
   unsigned format;
   char path[PATH_MAX];
   struct stat data;
-  snprintf(path, sizeof(path), "%s/data.mdb", dir);
+  snprintf(path, sizeof(path), "%s/data.mdb", options->dir);
   *size = 0;
-  int fd = fd_open(path, O_RDWR, 0);
+  /* Made here, for LMDB would make it as the app's umask says. */
+  int fd = fd_open(path, options->read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
   if (fd < 0)
-    return fd == -ENOENT ? 0 : engine_fail(error, fd, dir);
+    return engine_fail(error, fd, options->dir);
   int rc = idem_fstat(fd, &data) < 0 ? -errno : pages_check_header(fd, &format);
   *size = (uint64_t)data.st_size;
   close(fd);
-  return rc == -EPROTO ? refuse_format(format, dir, error) : rc < 0 ? engine_fail(error, rc, dir) : 0;
+  return rc == -EPROTO ? refuse_format(format, options->dir, error)
+         : rc < 0      ? engine_fail(error, rc, options->dir)
+                       : 0;
 }
 
 /* LMDB waits without end while another process opens the store and has the lock file for itself. Such a one may be stopped,
@@ -147,7 +150,8 @@ static int env_open_once(const struct opening *opening)
   mdb_env_set_mapsize(engine->env, opening->map);
   mdb_env_set_maxreaders(engine->env, READERS);
   mdb_env_set_assert(engine->env, engine_assert_failed);
-  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (opening->options->sync ? 0 : MDB_NOSYNC);
+  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (opening->options->sync ? 0 : MDB_NOSYNC) |
+                   (opening->options->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
   rc = mdb_env_open(engine->env, opening->options->dir, flags, 0600);
   if (rc) {
     mdb_env_close(engine->env);
@@ -199,7 +203,7 @@ static int keep_files(struct engine *engine, const char *dir, int data)
 }
 
 /* Maps the file once more for pages.h. */
-static int adopt_file(struct engine *engine, const char *dir)
+static int adopt_file(struct engine *engine, const struct engine_options *options)
 {
   MDB_envinfo info;
   int fd;
@@ -207,7 +211,7 @@ static int adopt_file(struct engine *engine, const char *dir)
   mdb_env_get_fd(engine->env, &fd);
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  int rc = keep_files(engine, dir, fd);
+  int rc = options->read_only ? 0 : keep_files(engine, options->dir, fd);
   return rc < 0 ? rc : pages_open(&engine->pages, fd, engine->path, info.me_mapsize);
 }
 
@@ -252,15 +256,16 @@ static int find_trees(void *arg)
 static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
   struct opening opening = {.engine = engine, .options = options};
-  int rc = check_data(options->dir, &opening.have, error);
+  int rc = check_data(options, &opening.have, error);
   if (rc < 0)
     return rc;
-  if ((rc = allocate_locks(options, error)) < 0 || (rc = choose_map(&opening, error)) < 0)
+  if ((!options->read_only && (rc = allocate_locks(options, error)) < 0) ||
+      (rc = choose_map(&opening, error)) < 0)
     return rc;
   rc = engine_guard(env_open, &opening);
   if (rc == 0)
-    rc = adopt_file(engine, options->dir);
-  if (rc == 0 && engine_guard(find_trees, engine) < 0) {
+    rc = adopt_file(engine, options);
+  if (rc == 0 && (rc = engine_guard(find_trees, engine)) < 0 && !options->read_only) {
     rc = writer_run(engine, make_trees, engine, error);
     if (rc < 0)
       return rc;

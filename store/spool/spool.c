@@ -93,7 +93,9 @@ static int make_file(struct idem_store *store, const char *path)
   char dir[PATH_MAX];
   if (!dir_path(store, dir))
     return -ENAMETOOLONG;
-  if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+  if (mkdir(dir, 0700) == 0)
+    chmod(dir, 0700);
+  else if (errno == EEXIST)
     spool_sweep(store);
   unlink(path);
   return fd_open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0600);

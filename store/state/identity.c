@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/state/state.h"
 
+#include "store/base/fd.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* As the store keeps it. A plain one ends before the salt. The secret is what tenants are hashed with: with it
  * and a store, a credential could be tried, so it never leaves the store. */
@@ -40,6 +46,21 @@ static int put_identity(struct writer *writer, void *arg)
                     identity_size(fresh->schema));
 }
 
+/* A new file is on the disk with the directory that names it, and that with its own. */
+static void flush_names(const struct idem_store *store)
+{
+  static const char *const names[] = {"/.", "/.."};
+  char path[PATH_MAX];
+  for (size_t i = 0; i < sizeof(names) / sizeof(*names) && store->sync; i++) {
+    snprintf(path, sizeof(path), "%s%s", store->dir, names[i]);
+    int fd = fd_open(path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+      continue;
+    fsync(fd);
+    close(fd);
+  }
+}
+
 /* `master` is NULL for a store that is not encrypted. */
 static int make_identity(struct idem_store *store, const uint8_t *master, struct idem_error *error)
 {
@@ -50,7 +71,9 @@ static int make_identity(struct idem_store *store, const uint8_t *master, struct
     return idem_error_set(error, -EIO, "no random numbers: %s", strerror(errno));
   int rc = master ? derive(master, &fresh, key, fresh.check) : 0;
   explicit_bzero(key, sizeof(key));
-  return rc < 0 ? idem_error_set(error, rc, "no memory") : state_write(store, put_identity, &fresh, error);
+  rc = rc < 0 ? idem_error_set(error, rc, "no memory") : state_write(store, put_identity, &fresh, error);
+  flush_names(store);
+  return rc;
 }
 
 /* -ENOENT for a store that has just been made. */

@@ -34,6 +34,7 @@ static int open_engine(struct idem_store *store, struct engine **out, struct ide
   struct engine_options options = {.dir = store->dir,
                                    .size = store->size,
                                    .sync = store->sync,
+                                   .read_only = store->read_only,
                                    .joins = store->renewals > 0,
                                    .patience_ms = store->patience_ms};
   struct engine *engine;
@@ -133,6 +134,8 @@ int state_read(struct idem_store *store, struct reader **out, struct idem_error 
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error)
 {
   struct engine *engine;
+  if (store->read_only)
+    return path_fail(error, -EROFS, store->dir);
   int rc = whole_engine(store, &engine, error);
   if (rc < 0)
     return rc;
@@ -177,13 +180,18 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
     return idem_error_set(
         error, -EFBIG, "the file size limit of this process (ulimit -f, %llu bytes) is too small for a store",
         (unsigned long long)limit.rlim_cur);
+  snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
+  if (store->read_only) {
+    int rc = stats_open_copy(&store->stats, path);
+    rc = rc < 0 ? path_fail(error, rc, path) : open_engine(store, &engine, error);
+    return rc < 0 ? rc : identity_learn(store, key_file, error);
+  }
   store->claims = fd_open_kept(store->claims_path, O_RDWR | O_CREAT, 0600, FD_CLAIMS);
   if (store->claims < 0)
     return path_fail(error, store->claims, store->claims_path);
   if (claim_lock_taken(state_claims_fd(store), any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);
-  snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
   int rc = stats_open(&store->stats, path);
   if (rc < 0)
     return path_fail(error, rc, path);
@@ -216,6 +224,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->device = stat->st_dev;
   store->size = options->size;
   store->sync = options->sync;
+  store->read_only = options->must_exist && access(options->dir, W_OK) < 0 && errno == EROFS;
   store->patience_ms = options->patience_ms;
   store->dir = strdup(options->dir);
   if (!store->dir || asprintf(&store->claims_path, "%s/claims", options->dir) < 0)

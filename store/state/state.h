@@ -47,6 +47,7 @@ struct idem_store {
   char *dir, *claims_path;
   uint64_t size;
   bool sync;
+  bool read_only;       /* its medium cannot be written: the command reads it all the same */
   unsigned patience_ms; /* of a write, for another process's */
   _Atomic int claims; /* to ask who holds a claim, by state_claims_fd(): a place in the table of base/fd.h */
   uint8_t secret[STORE_SECRET]; /* what tenants are hashed with */

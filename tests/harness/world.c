@@ -128,7 +128,8 @@ const char *world_write(struct world *w, const char *name, const void *bytes, si
   const char *path = world_path(w, name);
   FILE *file = fopen(path, "we");
 
-  if (!file || fwrite(bytes, 1, len, file) != len || fclose(file))
+  /* Some of them are refused if others may write them. */
+  if (!file || fchmod(fileno(file), 0644) < 0 || fwrite(bytes, 1, len, file) != len || fclose(file))
     give_up("cannot write %s: %m", path);
   return path;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void set_up(void)
 {
@@ -84,6 +85,41 @@ Test(sealed_store, a_key_file_that_is_a_pipe_holds_nobody_up)
   expect_success(&r);
   cr_expect_eq(mock_count(&w).requests, 1);
   cr_expect(log_contains(&w, "the key cannot be read"));
+  run_release(&r);
+}
+
+/* Who can write it can put a key there that they know. */
+Test(sealed_store, a_key_file_that_others_may_write_is_not_used)
+{
+  static const mode_t modes[] = {0620, 0602, 0666};
+  const char *key = world_path(&w, "key");
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    cr_assert_eq(chmod(key, modes[i]), 0, "%m");
+    struct run r = ask("/v1/chat/completions"), command = run_plain(&w, "idemshim", "ls", NULL);
+    expect_success(&r);
+    cr_expect_eq(mock_count(&w).requests, (long)i + 1, "and never an answer in the clear");
+    cr_expect_not(file_contains(w.store, "plain question"));
+    cr_expect(command.status == 3, "%s", command.err);
+    run_release(&r);
+    run_release(&command);
+  }
+  cr_expect(log_contains(&w, "neither its group nor others may write"));
+  cr_assert_eq(chmod(key, 0640), 0, "%m");
+  struct run first = ask("/v1/chat/completions"), again = ask("/v1/chat/completions");
+  cr_expect_eq(mock_count(&w).requests, 4);
+  run_release(&first);
+  run_release(&again);
+}
+
+Test(sealed_store, a_key_file_of_another_user_is_not_used)
+{
+  const char *key = world_path(&w, "key");
+  if (geteuid() != 0)
+    cr_skip_test("only root can give a file away");
+  cr_assert_eq(chown(key, 65534, 65534), 0, "%m");
+  struct run r = ask("/v1/chat/completions");
+  expect_success(&r);
+  cr_expect(log_contains(&w, "expected a file of root or of the user of this process"));
   run_release(&r);
 }
 

@@ -49,6 +49,48 @@ Test(store_open, a_store_is_for_its_owner_alone)
   }
 }
 
+Test(store_open, its_files_are_its_owners_whatever_the_umask_is)
+{
+  static const char *const files[] = {"", "/data.mdb", "/lock.mdb", "/claims", "/" STATS_FILE};
+  struct stat stat_of;
+  char path[300];
+  umask(0777);
+  cr_assert_eq(open_dir(fixture_path(&fixture, "a/b"), false), 0, "%s", error.text);
+  cr_assert_eq(open_dir(fixture_path(&fixture, "a/b"), false), 0, "%s", error.text);
+  for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+    snprintf(path, sizeof(path), "%s%s", fixture_path(&fixture, "a/b"), files[i]);
+    cr_assert_eq(stat(path, &stat_of), 0, "%s", path);
+    cr_expect_eq(stat_of.st_mode & 07777, i ? 0600 : 0700, "%s: %o", path, stat_of.st_mode);
+  }
+}
+
+/* Who owns a link says where it leads. */
+Test(store_open, a_link_of_another_user_is_refused_and_ones_own_is_not)
+{
+  char link[256], dir[256];
+  strcpy(link, fixture_path(&fixture, "link"));
+  strcpy(dir, fixture_path(&fixture, "linked"));
+  cr_assert_eq(mkdir(dir, 0700), 0);
+  cr_assert_eq(symlink(dir, link), 0);
+  cr_expect_eq(open_dir(link, false), 0, "%s", error.text);
+  if (geteuid() != 0)
+    cr_skip_test("only root can give a link away");
+  cr_assert_eq(lchown(link, 65534, 65534), 0);
+  cr_expect_eq(open_dir(link, false), -EPERM);
+  cr_expect(strstr(error.text, "link of another user"), "%s", error.text);
+}
+
+/* Two containers that share a directory may have the same pid. */
+Test(store_open, what_a_process_of_the_same_pid_has_left_is_in_nobodys_way)
+{
+  char path[300], dir[256];
+  strcpy(dir, fixture_path(&fixture, "other"));
+  cr_assert_eq(mkdir(dir, 0700), 0);
+  snprintf(path, sizeof(path), "%s/" STATS_FILE ".%d", dir, (int)getpid());
+  cr_assert_eq(mkdir(path, 0700), 0);
+  cr_expect_eq(open_dir(dir, false), 0, "%s", error.text);
+}
+
 Test(store_open, a_directory_that_others_may_write_to_is_refused)
 {
   char dir[256];
