@@ -182,7 +182,7 @@ static void own(struct call *call)
     request->api->sign(&request->op, IDEM_SIGN_TURN);
 }
 
-/* A replay never goes live. libcurl refuses a transfer without a URL, and touches no network for it. */
+/* A replay never goes live, nor does what is refused. libcurl refuses a transfer without a URL, and touches no network for it. */
 static enum call_step starve(struct call *call)
 {
   const struct shadow *shadow = call->request.shadow;
@@ -212,7 +212,7 @@ enum call_step call_begin(struct call *call, struct decision decision)
   if (decision.route != ROUTE_LIVE) {
     if (arm(call, decision.route))
       return CALL_RUN;
-    if (request->tape.played)
+    if (request->tape.played || call->problem)
       return starve(call);
     decision = decide_live(request, "no memory, descriptor or thread for the transport");
   }

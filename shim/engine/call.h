@@ -47,9 +47,9 @@ enum call_state {
   CALL_TRANSPORT, /* libcurl runs a transfer that leads to us: an answer, or `problem` */
   CALL_DUE,       /* a multi: it has to go live; its transport waits for that */
   CALL_LIVE,      /* libcurl runs it upstream, as `live` says */
-  CALL_STARVED,   /* a tape's, without memory or descriptors: it ends before it begins */
-  CALL_DROPPED,   /* taken out of the app's multi, which did not take it in again */
-  CALL_LEFT       /* given up while its frame may still come back: the handle and the claim are not ours */
+  CALL_STARVED, /* a tape's, or one that is refused, without memory or descriptors: it ends before it begins */
+  CALL_DROPPED, /* taken out of the app's multi, which did not take it in again */
+  CALL_LEFT     /* given up while its frame may still come back: the handle and the claim are not ours */
 };
 
 enum call_step {

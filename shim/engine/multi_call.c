@@ -15,8 +15,8 @@ CURLMcode idem_multi_add_handle(struct multi *multi, struct shadow *shadow, cons
   struct call *call = call_new(NULL, shadow, multi);
   if (!call) {
     report_problem(PROBLEM_NO_MEMORY, "no memory for a call");
-    return settings_replays_tape() ? CURLM_OUT_OF_MEMORY
-                                   : real->multi_add_handle(multi->handle, shadow->handle);
+    return settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
+                                      : real->multi_add_handle(multi->handle, shadow->handle);
   }
   if (body_has_reader(shadow))
     multi->unread++;

@@ -59,7 +59,7 @@ static CURLcode go_without_a_call(struct request *request)
 {
   const struct shadow *shadow = request->shadow;
   request_leave(request, false);
-  if (request->tape.played)
+  if (request->tape.played || settings_fail_closed(request->rule))
     return direct_fail(request, CURLE_OUT_OF_MEMORY);
   report_problem(PROBLEM_NO_MEMORY, "no memory for a call");
   body_attach(&request->body);

@@ -175,7 +175,7 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   if (allowed)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
   shadow->replayed = REPLAYED_NOT;
-  if (rule && settings_replays_tape())
+  if (settings_fail_closed(rule))
     return CURLE_OUT_OF_MEMORY;
   return real->easy_perform(handle);
 }

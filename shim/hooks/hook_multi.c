@@ -84,16 +84,16 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   const struct idem_rule *rule = settings_active() ? shadow_rule(shadow, settings()) : NULL;
   shadow->replayed = REPLAYED_NOT;
   if (!multi_note_added(multi, shadow))
-    return rule && settings_replays_tape() ? CURLM_OUT_OF_MEMORY
-                                           : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+    return settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
+                                      : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   CURL *handle = shadow->handle;
   multi->reads_ahead |= rule != NULL;
   bool ours = rule && has_room();
   if (ours)
     driver_enter(&multi->driver);
-  CURLMcode code = ours                              ? idem_multi_add_handle(multi, shadow, rule)
-                   : rule && settings_replays_tape() ? CURLM_OUT_OF_MEMORY
-                                                     : multi->lib->multi_add_handle(multi->handle, handle);
+  CURLMcode code = ours                         ? idem_multi_add_handle(multi, shadow, rule)
+                   : settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
+                                                : multi->lib->multi_add_handle(multi->handle, handle);
   if (ours)
     driver_leave(&multi->driver);
   if (code != CURLM_OK)

@@ -151,3 +151,10 @@ bool settings_replays_tape(void)
 {
   return settings()->mode == IDEM_MODE_REPLAY;
 }
+
+bool settings_fail_closed(const struct idem_rule *rule)
+{
+  enum idem_mode mode = settings()->mode;
+  return rule &&
+         (mode == IDEM_MODE_REPLAY || (mode == IDEM_MODE_IDEMPOTENT && rule->indoubt == IDEM_INDOUBT_FAIL));
+}

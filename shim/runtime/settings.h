@@ -39,5 +39,7 @@ static inline bool settings_active(void)
 
 /* Mode replay: what a rule wants never uses the network, whatever goes wrong. */
 bool settings_replays_tape(void);
+/* A call that a rule (or NULL) wants does not go out if we have no room for it: in that mode, or if it may be sent once at most. */
+bool settings_fail_closed(const struct idem_rule *rule);
 
 #endif

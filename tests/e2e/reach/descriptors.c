@@ -3,6 +3,7 @@
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,26 @@ Test(descriptors, those_of_the_store_are_given_back_for_a_later_call)
     run_release(&shim);
   }
   cr_expect(log_contains(&w, "few descriptors are left"));
+}
+
+/* What may be sent once at most is not sent where there are none to write it down with. */
+Test(descriptors, without_them_a_call_of_at_most_once_is_refused)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  struct run enough = call(true, "counted", 60);
+  expect_success(&enough);
+  run_release(&enough);
+  for (int left = 6; left < 20; left++) {
+    mock_reset(&w);
+    cr_assert_eq(remove(w.log), 0);
+    struct run r = call(true, "counted", left);
+    const char *with = strstr(r.out, "call rc=");
+    cr_assert(with, "%d: %s", left, r.out);
+    int sent = strstr(with, "status=200") ? 1 : 0;
+    cr_expect_eq(mock_count(&w).requests, sent, "%d free: %s", left, r.out);
+    cr_expect_eq(log_events(&w, "stored"), sent, "%d free: %s", left, r.out);
+    run_release(&r);
+  }
 }
 
 Test(descriptors, where_there_are_enough_a_call_is_stored_and_replayed)
