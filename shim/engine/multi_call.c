@@ -173,7 +173,8 @@ void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)
 
 void multi_call_give_up(struct call *call, const char *why)
 {
-  if (call->state != CALL_LIVE)
+  /* Inside of a turn, or behind one that a callback has left: a copy would wait for bytes that libcurl has read. */
+  if (call->state != CALL_LIVE || call->multi->driver.depth > 1)
     return;
   rescue_now(&call->live.rescue, why);
   carry_on(call);
