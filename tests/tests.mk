@@ -117,6 +117,10 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
 	$(Q)scripts/demo $(B)
 
+services: setup-services
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT)
+	$(Q)scripts/services --build $(B)
+
 # criterion's own arena does not work under the thread sanitizer: there the suites are those whose runner is not built with it.
 ifeq ($(SAN),thread)
 SUITES := $(foreach unit,$(UNIT),--skip $(unit) "criterion cannot run under the thread sanitizer") $(E2E)
@@ -167,7 +171,7 @@ curl-suite:
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo check test stress torture curl-suite style
+.PHONY: demo services check test stress torture curl-suite style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
