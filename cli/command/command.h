@@ -39,7 +39,7 @@ struct cli_options {
   uint64_t limit;                  /* 0: none */
   bool no_sync;
   bool json, prometheus, docs;
-  bool all, yes, old, prove;
+  bool all, yes, old, prove, live;
   bool body, headers, request, raw;
   const char *key_file, *output;
   bool har;

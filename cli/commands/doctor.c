@@ -42,13 +42,12 @@ static int examine(struct doctor *doctor, const struct cli_options *options, int
     return code;
   look_for_nothing(doctor);
   if (options->prove)
-    code = doctor_prove(&proof, argc, argv);
+    code = doctor_prove(&proof, argc, argv, options->live);
   if (code == CLI_OK)
     code = (options->json ? doctor_print_json : doctor_print)(doctor, options->prove ? &proof : NULL);
   if (code != CLI_OK)
     return code;
-  bool well = options->prove ? proof.proven : doctor_verdict(doctor) == DOCTOR_COVERED;
-  return well ? CLI_OK : CLI_NO;
+  return doctor_verdict(doctor, options->prove ? &proof : NULL) == DOCTOR_COVERED ? CLI_OK : CLI_NO;
 }
 
 /* The library is looked for first, since what is covered depends on what its hooks can do. */
@@ -58,6 +57,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   int code =
       options->prove && doctor.pid
           ? cli_fail(CLI_USAGE, "--prove runs a command; a process that runs already cannot be run again")
+      : options->live && !options->prove
+          ? cli_fail(CLI_USAGE, "--live is a way to --prove, which runs the command twice")
           : examine(&doctor, options, argc, argv);
   doctor_release(&doctor);
   return code;
@@ -70,10 +71,13 @@ const struct cli_command cli_command_doctor = {
     .details =
         "Reads the program's files, or what a process has in memory; nothing is run but with --prove.\n"
         "With it, {URL} in an argument becomes the address of the server. Exits 0 if the program is\n"
-        "covered (with --prove: if a replay was seen), 1 if it is in part or not at all, 3 if it cannot\n"
-        "be read.",
-    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION("prove", NULL, CLI_FLAG, prove,
-                                                       "run it twice, against a server of the doctor's own")),
+        "covered (with --prove: if a replay was seen), 1 if it is in part or not at all, or if nothing\n"
+        "tells, 3 if it cannot be read.",
+    .options = CLI_OPTIONS(
+        CLI_OPTION_JSON,
+        CLI_OPTION("prove", NULL, CLI_FLAG, prove, "run it twice, against a server of the doctor's own"),
+        CLI_OPTION("live", NULL, CLI_FLAG, live,
+                   "with --prove: let it call its real servers; what it costs is paid for")),
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

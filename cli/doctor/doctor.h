@@ -74,7 +74,9 @@ struct doctor {
 /* Adds a finding about something (printf style). One that is there already is not added again. */
 void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-enum doctor_verdict doctor_verdict(const struct doctor *doctor);
+/* With a proof, what that shows, whatever files say; `proof` may be NULL. */
+struct doctor_proof;
+enum doctor_verdict doctor_verdict(const struct doctor *doctor, const struct doctor_proof *proof);
 void doctor_release(struct doctor *doctor);
 
 /* The looks. Those that return something return an enum cli_exit, and have said why nothing can be read. */
@@ -84,6 +86,21 @@ void doctor_look_at_library(struct doctor *doctor);
 void doctor_look_at_calls(
     struct doctor *doctor); /* all ways in which it may make them; the next is one of these */
 void doctor_look_at_libcurl(struct doctor *doctor);
+void doctor_look_at_plugins(struct doctor *doctor);
+void doctor_look_at_versions(struct doctor *doctor);
+
+/* Files that a program may load: what `pattern` finds, in which "{}" is the directory above the program's, and "~" the
+ * user's home. */
+struct doctor_module {
+  const char *name; /* what people call it; NULL: as its file, and it may be anything */
+  const char *pattern;
+  bool ffi;  /* it opens libcurl by name, and its being there is enough */
+  bool deep; /* it is opened past every preload */
+  bool only; /* the program has no other way to make a call */
+};
+void doctor_look_at_module(struct doctor *doctor, const struct doctor_module *module);
+/* A library that runs code of others, or that needs one. */
+void doctor_look_at_language(struct doctor *doctor, const struct cli_object *object);
 
 /* What LD_PRELOAD holds (NULL: unset) and /etc/ld.so.preload: objects that take the same calls. */
 void doctor_look_at_preloads(struct doctor *doctor, const char *preload);
@@ -112,7 +129,6 @@ struct doctor_libcurl doctor_read_libcurl(const struct cli_object *libcurl);
  * none. */
 const char *doctor_find_version(const struct cli_elf *elf);
 
-struct doctor_proof;
 /* Both print, and return an enum cli_exit. `proof` is NULL without one. */
 int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof);
 int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof);

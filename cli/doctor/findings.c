@@ -3,6 +3,7 @@
  * text says why, its `next` says what to do. So what the doctor knows can be read in this file
  * alone; the looks only say which rows hold. */
 #include "cli/doctor/doctor.h"
+#include "cli/doctor/prove.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 static const char prove[] = "see it happen: idemshim doctor --prove COMMAND with {URL} for the address";
+static const char ask_while_it_runs[] =
+    "ask while it runs: idemshim doctor PID; or see it happen, with --prove";
 static const char ask_about_it[] = "ask about the program that makes the calls: idemshim doctor PROGRAM";
 static const char leave_hook[] = "leave IDEMSHIM_HOOK_DL on, with a libidemshim.so that has the hook";
 static const char other_way[] = "have it make its calls through a libcurl that is linked dynamically";
@@ -61,7 +64,7 @@ void doctor_find(struct doctor *doctor, enum doctor_kind kind, const char *forma
 }
 
 /* What blocks counts first; then whether anything is reached for sure or may be; then whether something passes by. */
-enum doctor_verdict doctor_verdict(const struct doctor *doctor)
+static enum doctor_verdict judge_findings(const struct doctor *doctor)
 {
   size_t of_weight[DOCTOR_BLOCKS + 1] = {0};
   for (size_t i = 0; i < doctor->finding_count; i++)
@@ -73,6 +76,15 @@ enum doctor_verdict doctor_verdict(const struct doctor *doctor)
   if (of_weight[DOCTOR_COVERS] || (of_weight[DOCTOR_MAYBE] && of_weight[DOCTOR_LIMITS]))
     return DOCTOR_PARTLY;
   return of_weight[DOCTOR_MAYBE] || of_weight[DOCTOR_UNKNOWN] ? DOCTOR_CANNOT_TELL : DOCTOR_NOT_COVERED;
+}
+
+enum doctor_verdict doctor_verdict(const struct doctor *doctor, const struct doctor_proof *proof)
+{
+  static const enum doctor_verdict shown[] = {[DOCTOR_SHOWS_NOTHING] = DOCTOR_CANNOT_TELL,
+                                              [DOCTOR_REFUTED] = DOCTOR_NOT_COVERED,
+                                              [DOCTOR_PROVEN_PARTLY] = DOCTOR_PARTLY,
+                                              [DOCTOR_PROVEN] = DOCTOR_COVERED};
+  return proof ? shown[proof->outcome] : judge_findings(doctor);
 }
 
 void doctor_release(struct doctor *doctor)

@@ -8,7 +8,6 @@
 #include "cli/doctor/doctor.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,11 +130,6 @@ static void note_libcurls(struct doctor *doctor)
     if (!cli_elf_binds_late(&object->elf, "curl_multi_perform"))
       doctor_find(doctor, DOCTOR_NO_TURNS, "%s", object->name);
   }
-  for (size_t i = 0; i < doctor->libcurl_count; i++) {
-    int major, minor;
-    if (sscanf(doctor->libcurls[i].version, "%d.%d", &major, &minor) == 2 && major * 1000 + minor < 7068)
-      doctor_find(doctor, DOCTOR_OLD, "%s", doctor->libcurls[i].version);
-  }
 }
 
 /* A libcurl is there and is shared: who calls it, and by which interface? */
@@ -157,20 +151,52 @@ static void judge_use(struct doctor *doctor, const struct doctor_use *use)
     doctor_find(doctor, use->easy ? DOCTOR_MULTI_TOO : DOCTOR_MULTI_ONLY, "%s", use->caller->name);
 }
 
+/* ---- a libcurl that is opened by name ---- */
+
+static bool needs_libcurl(const struct cli_elf *elf)
+{
+  const char *needed;
+  for (size_t n = 0; (needed = cli_elf_dynamic_text(elf, DT_NEEDED, n)); n++)
+    if (strncmp(needed, "libcurl", strlen("libcurl")) == 0)
+      return true;
+  return false;
+}
+
+/* Who has the names of libcurl's functions as data, and not as symbols, asks the dynamic linker for them. Who knows only
+ * the name of its file may open it, and so may a library for a program that never needs that. */
+static void look_for_opener(struct doctor *doctor, const struct cli_object *object)
+{
+  static const char *const files[] = {"libcurl.so", "libcurl-gnutls.so"};
+  const struct cli_elf *elf = &object->elf;
+  bool is_program = object == doctor->objects.list;
+  if (needs_libcurl(elf) || cli_elf_hides(elf, "curl_easy_perform") || doctor_find_version(elf))
+    return;
+  bool imports = cli_elf_imports(elf, "curl_easy_perform") || cli_elf_exports(elf, "curl_easy_perform");
+  bool names = !imports && cli_elf_find(elf, "curl_easy_perform");
+  for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    if (!cli_elf_find(elf, files[i]))
+      continue;
+    if (!doctor->hooks.dlsym)
+      doctor_find(doctor, DOCTOR_OPENS_MISSED, "%s%sopens %s", is_program ? "" : object->name,
+                  is_program ? "" : " ", files[i]);
+    else if (is_program && names)
+      doctor_find(doctor, DOCTOR_BY_NAME, "%s", object->name);
+    else
+      doctor_find(doctor, DOCTOR_OPENS, "%s%sopens %s", is_program ? "" : object->name, is_program ? "" : " ",
+                  files[i]);
+    return;
+  }
+}
+
 /* In the order in which they would matter to a person: what is there, what is hidden inside, then
  * who calls it. A program that knows libcurl's file by name opens it while it runs. */
 void doctor_look_at_libcurl(struct doctor *doctor)
 {
   struct doctor_use use = doctor_use_of(&doctor->objects);
-  const struct cli_elf *program = &doctor->objects.list->elf;
   note_libcurls(doctor);
   look_for_static(doctor, &use);
-  const char *opens = use.libcurl                                  ? NULL
-                      : cli_elf_find(program, "libcurl.so")        ? "libcurl.so"
-                      : cli_elf_find(program, "libcurl-gnutls.so") ? "libcurl-gnutls.so"
-                                                                   : NULL;
   if (use.libcurl)
     judge_use(doctor, &use);
-  else if (opens)
-    doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_OPENS : DOCTOR_OPENS_MISSED, "%s", opens);
+  for (size_t i = 0; !use.libcurl && i < doctor->objects.count; i++)
+    look_for_opener(doctor, &doctor->objects.list[i]);
 }

@@ -17,6 +17,11 @@ static const char *const verdicts[] = {[DOCTOR_COVERED] = "covered",
                                        [DOCTOR_NOT_COVERED] = "not",
                                        [DOCTOR_CANNOT_TELL] = "cannot-tell"};
 
+static const char *const outcomes[] = {[DOCTOR_SHOWS_NOTHING] = "nothing",
+                                       [DOCTOR_REFUTED] = "refuted",
+                                       [DOCTOR_PROVEN_PARTLY] = "partly",
+                                       [DOCTOR_PROVEN] = "proven"};
+
 /* null for what is not known: NULL or "". */
 static json_t *text_json(const char *text)
 {
@@ -61,16 +66,18 @@ static json_t *run_json(const struct doctor_run *run)
 /* One document, with or without a proof, which is null without --prove. */
 int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *proof)
 {
-  json_t *proven = proof ? json_pack("{s:b, s:o, s:[o, o]}", "proven", (int)proof->proven, "verdict",
-                                     text_json(proof->verdict), "runs", run_json(&proof->runs[0]),
-                                     run_json(&proof->runs[1]))
-                         : json_null();
-  return cli_print_json(
-      json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:{s:b, s:b, s:b}, s:o, s:o}", "subject",
-                text_json(doctor->subject), "pid", doctor->pid ? json_integer(doctor->pid) : json_null(),
-                "verdict", verdicts[doctor_verdict(doctor)], "script", text_json(doctor->program.script),
-                "program", text_json(doctor->program.path), "libcurl", libcurls_json(doctor), "library",
-                text_json(doctor->library), "hooks", "multi", (int)doctor->hooks.multi, "dlsym",
-                (int)doctor->hooks.dlsym, "dlopen", (int)doctor->hooks.dlopen, "findings",
-                findings_json(doctor), "proof", proven));
+  json_t *proven =
+      proof ? json_pack("{s:b, s:s, s:b, s:o, s:o, s:[o, o]}", "proven", proof->outcome == DOCTOR_PROVEN,
+                        "outcome", outcomes[proof->outcome], "live", (int)proof->live, "servers",
+                        text_json(proof->servers), "verdict", text_json(proof->verdict), "runs",
+                        run_json(&proof->runs[0]), run_json(&proof->runs[1]))
+            : json_null();
+  return cli_print_json(json_pack(
+      "{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:b, s:b, s:b}, s:o, s:o}", "subject",
+      text_json(doctor->subject), "pid", doctor->pid ? json_integer(doctor->pid) : json_null(), "verdict",
+      verdicts[doctor_verdict(doctor, proof)], "by_files", verdicts[doctor_verdict(doctor, NULL)], "script",
+      text_json(doctor->program.script), "program", text_json(doctor->program.path), "libcurl",
+      libcurls_json(doctor), "library", text_json(doctor->library), "hooks", "multi",
+      (int)doctor->hooks.multi, "dlsym", (int)doctor->hooks.dlsym, "dlopen", (int)doctor->hooks.dlopen,
+      "findings", findings_json(doctor), "proof", proven));
 }

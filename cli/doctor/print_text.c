@@ -34,17 +34,21 @@ static void print_title(const char *title)
 }
 
 /* The verdict stands beside the name that the user typed. */
-static void print_head(const struct doctor *doctor)
+static void print_head(const struct doctor *doctor, const struct doctor_proof *proof)
 {
   static const char *const names[] = {[DOCTOR_COVERED] = "covered",
                                       [DOCTOR_PARTLY] = "partly covered",
                                       [DOCTOR_NOT_COVERED] = "not covered",
                                       [DOCTOR_CANNOT_TELL] = "cannot tell"};
-  enum doctor_verdict verdict = doctor_verdict(doctor);
+  static const char *const shown[] = {[DOCTOR_SHOWS_NOTHING] = ", the proof shows nothing",
+                                      [DOCTOR_REFUTED] = ", the proof has failed",
+                                      [DOCTOR_PROVEN_PARTLY] = ", proven in part",
+                                      [DOCTOR_PROVEN] = ", proven"};
+  enum doctor_verdict verdict = doctor_verdict(doctor, proof);
   printf("%s", cli_style(CLI_BOLD));
   cli_put_line(stdout, doctor->subject, strlen(doctor->subject), CLI_UNCUT);
-  printf(": %s%s%s\n\n", cli_style(verdict == DOCTOR_COVERED ? CLI_GREEN : CLI_RED), names[verdict],
-         cli_style(CLI_PLAIN));
+  printf(": %s%s%s%s\n\n", cli_style(verdict == DOCTOR_COVERED ? CLI_GREEN : CLI_RED), names[verdict],
+         cli_style(CLI_PLAIN), proof ? shown[proof->outcome] : "");
   if (doctor->program.script[0])
     cli_fact("script", "%s", doctor->program.script);
   cli_fact("program", "%s", doctor->program.path);
@@ -73,7 +77,7 @@ static void print_next(const struct doctor *doctor)
 }
 
 /* What arrived, what the library says it did, and how the command ended. */
-static void print_run(const char *label, const struct doctor_run *run)
+static void print_run(const char *label, const struct doctor_run *run, bool live)
 {
   char end[64];
   if (run->timed_out)
@@ -82,9 +86,9 @@ static void print_run(const char *label, const struct doctor_run *run)
     snprintf(end, sizeof(end), "killed by signal %d", run->signal);
   else
     snprintf(end, sizeof(end), "exit %d", run->status);
-  cli_fact(label, "%ld request%s arrived; live %ld, stored %ld, hit %ld, bypass %ld; %s", run->requests,
-           run->requests == 1 ? "" : "s", run->events.live, run->events.stored, run->events.hit,
-           run->events.bypass, end);
+  cli_fact(label, "%ld request%s %s; live %ld, stored %ld, hit %ld, bypass %ld; %s", run->requests,
+           run->requests == 1 ? "" : "s", live ? "sent" : "arrived", run->events.live, run->events.stored,
+           run->events.hit, run->events.bypass, end);
   if (*run->complaint)
     cli_fact("", "%s", run->complaint);
 }
@@ -93,7 +97,7 @@ static void print_run(const char *label, const struct doctor_run *run)
  * shown with the verdict, so that a person can check the judge. */
 int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
 {
-  print_head(doctor);
+  print_head(doctor, proof);
   print_title("why");
   for (int weight = DOCTOR_BLOCKS; weight >= 0; weight--)
     for (size_t i = 0; i < doctor->finding_count; i++)
@@ -103,9 +107,13 @@ int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
     print_next(doctor);
     return CLI_OK;
   }
-  print_title("proof, with a server of its own and an empty store");
-  print_run("first run", &proof->runs[0]);
-  print_run("second run", &proof->runs[1]);
-  print_line(proof->proven ? "+ " : "- ", proof->proven ? CLI_GREEN : CLI_RED, proof->verdict);
+  bool proven = proof->outcome == DOCTOR_PROVEN;
+  print_title(proof->live ? "proof, with its real servers and an empty store"
+                          : "proof, with a server of its own and an empty store");
+  print_run("first run", &proof->runs[0], proof->live);
+  print_run("second run", &proof->runs[1], proof->live);
+  if (proof->live)
+    cli_fact("sent to", "%s", *proof->servers ? proof->servers : "nobody, as far as libidemshim.so saw");
+  print_line(proven ? "+ " : "- ", proven ? CLI_GREEN : CLI_RED, proof->verdict);
   return CLI_OK;
 }

@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ struct bench {
   char path[PATH_MAX]; /* of a directory */
   int dir, port;
   char **argv; /* with the address filled in */
-  bool has_url;
+  bool has_url, live;
 };
 
 /* The whole of a file in our directory, "" if there is none; the caller frees it. */
@@ -57,19 +58,24 @@ static char *read_file(const struct bench *bench, const char *name)
 
 /* What would lead the request elsewhere, or have it treated in another way than by default. */
 static const char *const unwanted[] = {
-    "IDEMSHIM_MODE", "IDEMSHIM_RULES", "IDEMSHIM_SCOPE", "IDEMSHIM_TAPE", "IDEMSHIM_STORE_SIZE",
-    "http_proxy",    "HTTP_PROXY",     "all_proxy",      "ALL_PROXY",
+    "IDEMSHIM_RULES", "IDEMSHIM_SCOPE", "IDEMSHIM_STORE_SIZE", "IDEMSHIM_KEY_FILE",
+    "http_proxy",     "HTTP_PROXY",     "all_proxy",           "ALL_PROXY",
 };
 
 /* Our own environment is changed, since the commands inherit it and this process ends after the
- * proof. */
+ * proof. A live proof keeps the user's rules and proxies, which lead to the real server. */
 static int prepare_environment(const struct bench *bench)
 {
   char host[32], path[PATH_MAX + 16];
-  for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
+  for (size_t i = 0; !bench->live && i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
     unsetenv(unwanted[i]);
   snprintf(host, sizeof(host), "127.0.0.1:%d", bench->port);
-  setenv("IDEMSHIM_HOSTS", host, 1);
+  if (!bench->live) {
+    setenv("IDEMSHIM_HOSTS", host, 1);
+    setenv("IDEMSHIM_CONFIG", "none", 1);
+  }
+  setenv("IDEMSHIM_MODE", "idempotent", 1);
+  setenv("IDEMSHIM_TAPE", "", 1);
   setenv("IDEMSHIM_SYNC", "off", 1);
   snprintf(path, sizeof(path), "%s/store", bench->path);
   setenv("IDEMSHIM_STORE", path, 1);
@@ -98,7 +104,7 @@ static bool prepare_arguments(struct bench *bench, int argc, char **argv)
 {
   bench->argv = calloc((size_t)argc + 1, sizeof(*bench->argv));
   for (int i = 0; bench->argv && i < argc; i++)
-    if (!(bench->argv[i] = fill_in(argv[i], bench->port, &bench->has_url)))
+    if (!(bench->argv[i] = bench->live ? strdup(argv[i]) : fill_in(argv[i], bench->port, &bench->has_url)))
       return false;
   return bench->argv;
 }
@@ -175,28 +181,38 @@ static const struct {
   const char *name;
   size_t offset;
 } counted[] = {
-    {"live", offsetof(struct doctor_events, live)},
-    {"stored", offsetof(struct doctor_events, stored)},
-    {"hit", offsetof(struct doctor_events, hit)},
-    {"bypass", offsetof(struct doctor_events, bypass)},
+    {"live", offsetof(struct doctor_events, live)},      {"stored", offsetof(struct doctor_events, stored)},
+    {"rescued", offsetof(struct doctor_events, stored)}, {"hit", offsetof(struct doctor_events, hit)},
+    {"join", offsetof(struct doctor_events, hit)},       {"bypass", offsetof(struct doctor_events, bypass)},
 };
+
+/* Whom a call went to, once. */
+static void note_server(struct doctor_proof *proof, const char *origin)
+{
+  size_t len = strlen(proof->servers);
+  if (!strstr(proof->servers, origin) && len + strlen(origin) + 3 < sizeof(proof->servers))
+    snprintf(proof->servers + len, sizeof(proof->servers) - len, "%s%s", len ? ", " : "", origin);
+}
 
 /* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by
  * name still show that the library saw something; a line that is not JSON, or cut short by a kill, is passed
  * over. */
-static void count_events(const char *log, struct doctor_events *out, char *reason, size_t size)
+static void count_events(struct doctor_proof *proof, const char *log, struct doctor_events *out, char *reason,
+                         size_t size)
 {
   for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-    const char *name = NULL, *why = NULL;
+    const char *name = NULL, *why = NULL, *origin = NULL;
     long *count = &out->other;
     json_t *event = json_loadb(line, strcspn(line, "\n"), 0, NULL);
-    json_unpack(event, "{s:s, s?s}", "event", &name, "reason", &why);
+    json_unpack(event, "{s:s, s?s, s?s}", "event", &name, "reason", &why, "origin", &origin);
     for (size_t i = 0; name && i < sizeof(counted) / sizeof(counted[0]); i++)
       if (strcmp(counted[i].name, name) == 0)
         count = (long *)((char *)out + counted[i].offset);
     *count += name != NULL;
     if (why)
       snprintf(reason, size, "%s", why);
+    if (origin && (count == &out->live || count == &out->bypass))
+      note_server(proof, origin);
     json_decref(event);
   }
 }
@@ -209,6 +225,45 @@ static bool saw_nothing(const struct doctor_events *events)
   return events->live + events->stored + events->hit + events->bypass + events->other == 0;
 }
 
+static __attribute__((format(printf, 3, 4))) void conclude(struct doctor_proof *proof,
+                                                           enum doctor_outcome outcome, const char *format,
+                                                           ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  proof->outcome = outcome;
+  vsnprintf(proof->verdict, sizeof(proof->verdict), format, arguments);
+  va_end(arguments);
+}
+
+/* No call was seen, or none that can be repeated. */
+static bool shows_nothing(struct doctor_proof *proof, bool has_url)
+{
+  const struct doctor_run *first = &proof->runs[0], *second = &proof->runs[1];
+  char method[DOCTOR_METHOD_SIZE];
+  bool unseen = saw_nothing(&first->events) && saw_nothing(&second->events);
+  doctor_server_requests(method);
+  if (proof->live && unseen)
+    conclude(
+        proof, DOCTOR_SHOWS_NOTHING,
+        "libidemshim.so saw no call that a rule takes: there was none, or it went to its server past it");
+  else if (proof->live)
+    return false;
+  else if (first->requests + second->requests == 0)
+    conclude(
+        proof, DOCTOR_SHOWS_NOTHING, "no request arrived: %s",
+        has_url
+            ? "the program did not call the URL"
+            : "write {URL} where the command has the address to call, or add --live if it is in its code");
+  else if (unseen && strcmp(method, "POST") != 0)
+    conclude(
+        proof, DOCTOR_SHOWS_NOTHING,
+        "nothing to prove: the request was a %s, and a rule takes POST alone unless it says method=", method);
+  else
+    return false;
+  return true;
+}
+
 /* What two runs prove. Both witnesses must agree: the library's events say what it did, and the server's
  * count says whether that is true. From "nothing happened" to "all went as it should"; the first that holds
  * is the verdict. */
@@ -216,36 +271,26 @@ static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
 {
   const struct doctor_run *first = &proof->runs[0], *second = &proof->runs[1];
   const char *because = *reason ? reason : "its events give no reason"; /* better than any guess */
-  char *out = proof->verdict, method[DOCTOR_METHOD_SIZE];
-  const size_t size = sizeof(proof->verdict);
-  doctor_server_requests(method);
-  if (first->requests + second->requests == 0)
-    snprintf(out, size, "no request arrived: %s",
-             has_url ? "the program did not call the URL"
-                     : "write {URL} where the command has the address to call");
-  else if (saw_nothing(&first->events) && saw_nothing(&second->events) && strcmp(method, "POST") == 0)
-    snprintf(out, size, "not reached: requests arrived, and libidemshim.so saw none of them");
-  else if (saw_nothing(&first->events) && saw_nothing(&second->events))
-    snprintf(
-        out, size,
-        "nothing to prove: the request was a %s, and a rule takes POST alone unless it says method=", method);
+  if (shows_nothing(proof, has_url))
+    return;
+  if (saw_nothing(&first->events) && saw_nothing(&second->events))
+    conclude(proof, DOCTOR_REFUTED, "not reached: requests arrived, and libidemshim.so saw none of them");
   else if (first->events.stored == 0 && first->events.bypass > 0)
-    snprintf(out, size, "reached, and sent live untouched: %s", because);
+    conclude(proof, DOCTOR_REFUTED, "reached, and sent live untouched: %s", because);
   else if (first->events.stored == 0 || first->events.live == 0)
-    snprintf(out, size, "reached, and the answer was not stored: %s", because);
+    conclude(proof, DOCTOR_REFUTED, "reached, and the answer was not stored: %s", because);
   else if (second->requests == 0 && second->events.hit == 0)
-    snprintf(out, size, "not proven: the second run made no call");
+    conclude(proof, DOCTOR_SHOWS_NOTHING, "not proven: the second run made no call");
   else if (second->requests > 0 && second->events.hit > 0)
-    snprintf(out, size, "partly: of the second run's calls, %ld were replayed and %ld were sent",
-             second->events.hit, second->requests);
+    conclude(proof, DOCTOR_PROVEN_PARTLY,
+             "partly: of the second run's calls, %ld were replayed and %ld were sent", second->events.hit,
+             second->requests);
   else if (second->requests > 0)
-    snprintf(out, size,
+    conclude(proof, DOCTOR_REFUTED,
              "reached, and not replayed: the second run's request was not the same as the first's");
-  else {
-    proof->proven = true;
-    snprintf(out, size,
+  else
+    conclude(proof, DOCTOR_PROVEN,
              "proven: the first run went live and was stored, the second was replayed without a request");
-  }
 }
 
 /* ---- the experiment ---- */
@@ -261,8 +306,10 @@ static int experiment(const struct bench *bench, struct doctor_proof *proof)
       return code;
     char *log = read_file(bench, "log");
     if (log)
-      count_events(log, &proof->runs[i].events, reason, sizeof(reason));
+      count_events(proof, log, &proof->runs[i].events, reason, sizeof(reason));
     free(log);
+    if (bench->live)
+      proof->runs[i].requests = proof->runs[i].events.live + proof->runs[i].events.bypass;
     unlinkat(bench->dir, "log", 0);
   }
   judge(proof, bench->has_url, reason);
@@ -278,11 +325,11 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 }
 
 /* Everything that it made is gone when it returns, whatever happened. */
-int doctor_prove(struct doctor_proof *proof, int argc, char **argv)
+int doctor_prove(struct doctor_proof *proof, int argc, char **argv, bool live)
 {
-  struct bench bench = {.port = doctor_server_start()};
+  struct bench bench = {.port = live ? 0 : doctor_server_start(), .live = live};
   int code = CLI_OK;
-  *proof = (struct doctor_proof){.proven = false};
+  *proof = (struct doctor_proof){.live = live};
   const char *tmp = getenv("TMPDIR");
   snprintf(bench.path, sizeof(bench.path), "%s/idemshim-doctor.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
   if (bench.port < 0)

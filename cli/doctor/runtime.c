@@ -3,10 +3,7 @@
  * runs (Python, PHP, a shell), or by an HTTP stack of its own. */
 #include "cli/doctor/doctor.h"
 
-#include <ctype.h>
-#include <glob.h>
-#include <libgen.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,26 +11,41 @@
 struct runtime {
   const char *name;
   const char *own_stack; /* what its code usually calls instead; NULL: nothing to tell */
-  const char *ffi;       /* how its code opens libcurl without a module; NULL: it cannot */
+  const char *ffi;       /* how its code calls any library, libcurl too; NULL: not without a module */
+  bool only;             /* its modules of libcurl are the way in which its code makes a call */
 };
 
 /* A runtime is known by the program's name, which may have a version behind it. */
 static const struct runtime runtimes[] = {
-    {"python", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes, cffi"},
-    {"pypy", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes, cffi"},
-    {"php", NULL, "FFI"},
-    {"perl", "LWP, HTTP::Tiny and Mojolicious", "FFI::Platypus"},
-    {"ruby", "Net::HTTP and what is made on it", "fiddle, ffi"},
-    {"luajit", "LuaSocket", "ffi"},
-    {"lua", "LuaSocket", NULL},
-    {"tclsh", "Tcl's http package", NULL},
-    {"Rscript", NULL, NULL},
-    {"R", NULL, NULL},
-    {"node", "fetch(), http and the SDKs made on them", "koffi, ffi-napi"},
-    {"deno", "fetch() and the SDKs made on it", "Deno.dlopen"},
-    {"bun", "fetch() and the SDKs made on it", "bun:ffi"},
-    {"java", "HttpClient, OkHttp and the SDKs made on them", "JNA, java.lang.foreign"},
-    {"julia", NULL, "ccall"},
+    {"python", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes", false},
+    {"pypy", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "cffi, ctypes", false},
+    {"php", NULL, NULL, false},
+    {"php-fpm", NULL, NULL, false},
+    {"php-cgi", NULL, NULL, false},
+    {"perl", "LWP, HTTP::Tiny and Mojolicious", NULL, false},
+    {"ruby", "Net::HTTP and what is made on it", "fiddle", false},
+    {"luajit", "LuaSocket", "ffi", false},
+    {"lua", "LuaSocket", NULL, false},
+    {"tclsh", "Tcl's http package", NULL, false},
+    {"Rscript", NULL, NULL, true},
+    {"R", NULL, NULL, true},
+    {"node", "fetch(), http and the SDKs made on them", NULL, false},
+    {"deno", "fetch() and the SDKs made on it", "Deno.dlopen", false},
+    {"bun", "fetch() and the SDKs made on it", "bun:ffi", false},
+    {"java", "HttpClient, OkHttp and the SDKs made on them", "java.lang.foreign, JNA", false},
+    {"dotnet", "HttpClient and the SDKs made on it", "P/Invoke", false},
+    {"julia", NULL, "ccall, and its Downloads by way of it", false},
+    {"slsh", NULL, NULL, true},
+    {"guile", "(web client)", "(system foreign)", false},
+    {"racket", "net/http-client, net/url", "ffi/unsafe", false},
+    {"sbcl", "Drakma, Dexador", "sb-alien, CFFI", false},
+    {"ecl", "Drakma, Dexador", "CFFI", false},
+    {"gbr", NULL, NULL, true},
+    {"gbx", NULL, NULL, true},
+    {"cobcrun", NULL, "CALL of a function of a library that COB_PRE_LOAD or -M names", false},
+    {"gst", NULL, "DLD", false},
+    {"octave", NULL, NULL, true},
+    {"octave-cli", NULL, NULL, true},
 };
 
 /* Where modules that call libcurl are; "{}" is the prefix that the runtime is installed below. Without a file
@@ -44,11 +56,19 @@ static const struct {
 } modules[] = {
     {"python", "pycurl", "{}/lib/python3/dist-packages/pycurl*.so", false},
     {"python", "pycurl", "{}/lib/python3*/site-packages/pycurl*.so", false},
+    {"python", "pycurl", "{}/local/lib/python3*/dist-packages/pycurl*.so", false},
+    {"python", "pycurl", "~/.local/lib/python3*/site-packages/pycurl*.so", false},
     {"python", "curl_cffi", "{}/lib/python3*/site-packages/curl_cffi/_wrapper*.so", false},
+    {"python", "curl_cffi", "{}/local/lib/python3*/dist-packages/curl_cffi/_wrapper*.so", false},
+    {"python", "curl_cffi", "~/.local/lib/python3*/site-packages/curl_cffi/_wrapper*.so", false},
     {"pypy", "pycurl", "{}/lib/pypy3*/site-packages/pycurl*.so", false},
     {"php", "curl", "{}/lib/php/*/curl.so", false},
     {"php", "curl", "{}/lib/php/extensions/*/curl.so", false},
     {"php", "pecl_http", "{}/lib/php/*/http.so", false},
+    {"php", "FFI", "{}/lib/php/*/ffi.so", true},
+    {"php", "FFI", "{}/lib/php/extensions/*/ffi.so", true},
+    {"perl", "FFI::Platypus", "{}/lib/*/perl5/*/FFI/Platypus.pm", true},
+    {"perl", "FFI::Platypus", "{}/local/lib/*/perl/*/FFI/Platypus.pm", true},
     {"perl", "WWW::Curl", "{}/lib/*/perl5/*/auto/WWW/Curl/Curl.so", false},
     {"perl", "Net::Curl", "{}/lib/*/perl5/*/auto/Net/Curl/Curl.so", false},
     {"ruby", "curb", "{}/lib/*/ruby/vendor_ruby/*/curb_core.so", false},
@@ -66,6 +86,13 @@ static const struct {
     {"R", "R's own libcurl", "{}/lib/R/modules/internet.so", false},
     {"node", "node-libcurl", "./node_modules/node-libcurl/lib/binding/node_libcurl.node", false},
     {"node", "koffi", "./node_modules/koffi", true},
+    {"node", "ffi-napi", "./node_modules/ffi-napi", true},
+    {"slsh", "slang-curl", "{}/lib/*/slang/v2/modules/curl-module.so", false},
+    {"slsh", "slang-curl", "{}/lib/slang/v2/modules/curl-module.so", false},
+    {"gbr", "gb.net.curl", "{}/lib/*/gambas3/gb.net.curl.so", false},
+    {"gbr", "gb.net.curl", "{}/lib/gambas3/gb.net.curl.so", false},
+    {"gbx", "gb.net.curl", "{}/lib/*/gambas3/gb.net.curl.so", false},
+    {"gbx", "gb.net.curl", "{}/lib/gambas3/gb.net.curl.so", false},
 };
 
 /* Programs whose work is to start others. */
@@ -97,89 +124,50 @@ static const struct runtime *find_runtime(const char *program)
   return NULL;
 }
 
-/* ---- modules on the disk ---- */
-
-/* A module is on the disk, and may or may not be loaded by the code that will run: at most
- * "maybe". */
-static void judge_use(struct doctor *doctor, const char *name, const struct cli_objects *objects,
-                      const struct doctor_use *use, bool deep)
-{
-  struct doctor_libcurl libcurl = doctor_read_libcurl(use->libcurl);
-  if (deep && !doctor->hooks.dlopen)
-    doctor_find(doctor, DOCTOR_MODULE_DEEP, "%s", name);
-  else if (use->easy || (use->multi && doctor->hooks.multi))
-    doctor_find(doctor, DOCTOR_MODULE, "%s (libcurl %s, %s)", name, libcurl.version, libcurl.tls);
-  else if (use->multi)
-    doctor_find(doctor, DOCTOR_MODULE_MULTI, "%s", name);
-  if (use->easy && use->multi && !doctor->hooks.multi)
-    doctor_find(doctor, DOCTOR_MULTI_TOO, "%s", objects->list[0].name);
-}
-
-/* A module brings what it needs with it, so it is followed like a program. */
-static void look_at_module(struct doctor *doctor, const char *name, const char *path, bool deep)
-{
-  struct cli_objects objects = {0};
-  if (cli_objects_add(&objects, path) == 0) {
-    cli_objects_follow(&objects);
-    struct doctor_use use = doctor_use_of(&objects);
-    if (use.libcurl && use.caller)
-      judge_use(doctor, name, &objects, &use, deep);
-    else if (!use.libcurl && doctor_find_version(&objects.list[0].elf))
-      doctor_find(doctor, DOCTOR_MODULE_OWN, "%s", name);
-  }
-  cli_objects_release(&objects);
-}
-
-/* ---- a runtime's modules ---- */
-
-/* The directory above the one that a program is in. */
-static bool prefix_of(const char *program, char out[PATH_MAX])
-{
-  char path[PATH_MAX];
-  snprintf(path, sizeof(path), "%s", program);
-  char *directory = dirname(path), *above = strrchr(directory, '/');
-  if (!above)
-    return false;
-  *above = '\0';
-  snprintf(out, PATH_MAX, "%s", directory);
-  return true;
-}
-
-/* Each file that the pattern finds is a module that may be used. One that opens libcurl by name is reached by
- * the hooks of dlopen and dlsym alone. */
-static void look_in(struct doctor *doctor, size_t module, const char *prefix)
-{
-  const char *name = modules[module].name, *hole = strstr(modules[module].pattern, "{}");
-  char pattern[PATH_MAX + 128];
-  glob_t found;
-  snprintf(pattern, sizeof(pattern), "%s%s", hole ? prefix : "", hole ? hole + 2 : modules[module].pattern);
-  if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
-    return;
-  for (size_t i = 0; i < found.gl_pathc; i++)
-    if (!modules[module].ffi)
-      look_at_module(doctor, name, found.gl_pathv[i], strcmp(modules[module].runtime, "php") == 0);
-    else if (doctor->hooks.dlsym)
-      doctor_find(doctor, DOCTOR_MODULE, "%s (through the dlopen/dlsym hooks)", name);
-    else
-      doctor_find(doctor, DOCTOR_FFI_MISSED, "%s", name);
-  globfree(&found);
-}
-
-/* A virtual environment's program is a link to the system's, and both places count. */
+/* The rows of "Rscript" are R's, and those of php's servers are php's. */
 static void look_at_modules(struct doctor *doctor, const struct runtime *runtime)
 {
-  char prefix[PATH_MAX], *real = realpath(doctor->program.path, NULL);
-  const char *family = strcmp(runtime->name, "Rscript") == 0 ? "R" : runtime->name;
-  for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-    if (strcmp(modules[i].runtime, family) != 0)
-      continue;
-    if (prefix_of(doctor->program.path, prefix))
-      look_in(doctor, i, prefix);
-    if (real && prefix_of(real, prefix))
-      look_in(doctor, i, prefix);
-  }
-  free(real);
+  const char *family = strcmp(runtime->name, "Rscript") == 0               ? "R"
+                       : strncmp(runtime->name, "php", strlen("php")) == 0 ? "php"
+                                                                           : runtime->name;
+  for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
+    if (strcmp(modules[i].runtime, family) == 0)
+      doctor_look_at_module(doctor, &(struct doctor_module){.name = modules[i].name,
+                                                            .pattern = modules[i].pattern,
+                                                            .ffi = modules[i].ffi,
+                                                            .deep = strcmp(family, "php") == 0,
+                                                            .only = runtime->only});
 }
+
+/* ---- a language inside ---- */
+
+/* By the beginning of its library's name. */
+static const struct {
+  const char *library, *language;
+} languages[] = {
+    {"libpython3", "Python"}, {"libphp", "PHP"},       {"libperl.", "Perl"},    {"libruby", "Ruby"},
+    {"libluajit", "Lua"},     {"liblua5", "Lua"},      {"libguile-", "Guile"},  {"libtcl", "Tcl"},
+    {"libcob.", "COBOL"},     {"libR.", "R"},          {"libjvm.", "Java"},     {"libnode.", "JavaScript"},
+    {"libjulia.", "Julia"},   {"libcoreclr.", ".NET"}, {"libhostfxr.", ".NET"}, {"libmonosgen", ".NET"},
+    {"libslang.", "S-Lang"},
+};
+
+static void look_for_language(struct doctor *doctor, const char *library, const char *user)
+{
+  for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++)
+    if (strncmp(library, languages[i].library, strlen(languages[i].library)) == 0)
+      doctor_find(doctor, DOCTOR_EMBEDS, "%s runs code in %s", user, languages[i].language);
+}
+
+void doctor_look_at_language(struct doctor *doctor, const struct cli_object *object)
+{
+  const char *needed;
+  look_for_language(doctor, object->name, object->name);
+  for (size_t n = 0; (needed = cli_elf_dynamic_text(&object->elf, DT_NEEDED, n)); n++)
+    look_for_language(doctor, needed, object->name);
+}
+
+/* ---- an HTTP stack of its own ---- */
 
 /* Sections that Go's linker leaves even in a program that has been stripped. */
 static const char *const go_sections[] = {".go.buildinfo", ".note.go.buildid"};
@@ -216,8 +204,8 @@ static void look_at_stack(struct doctor *doctor)
 /* A program may be a link to one with another name; what R is called by is a script of the shell.
  * For a program that runs code of others (Python, PHP, a shell), its own libraries say little.
  * What that code may use is looked for where the runtime would look: modules that bring libcurl,
- * ways to open it by name, and HTTP stacks that do without it. */
-static void look_at_runtime(struct doctor *doctor)
+ * ways to open it by name, and HTTP stacks that do without it. False if it is no such program. */
+static bool look_at_runtime(struct doctor *doctor)
 {
   char *real = realpath(doctor->program.path, NULL);
   const char *script = base_name(doctor->program.script);
@@ -234,14 +222,15 @@ static void look_at_runtime(struct doctor *doctor)
   if (!runtime && starter)
     doctor_find(doctor, DOCTOR_STARTER, "%s", base_name(doctor->program.path));
   if (!runtime)
-    return;
+    return starter;
   look_at_modules(doctor, runtime);
   if (runtime->ffi)
     doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_FFI : DOCTOR_FFI_MISSED, "%s", runtime->ffi);
   if (runtime->own_stack)
     doctor_find(doctor, DOCTOR_OWN_STACK, "%s", runtime->own_stack);
-  if (strcmp(runtime->name, "php") == 0)
+  if (strncmp(runtime->name, "php", strlen("php")) == 0)
     doctor_find(doctor, DOCTOR_PHP_STREAMS, "%s", "");
+  return true;
 }
 
 /* Nothing can be said of a program that is made for another machine. */
@@ -250,6 +239,11 @@ void doctor_look_at_calls(struct doctor *doctor)
   if (doctor->objects.list->elf.foreign)
     return;
   doctor_look_at_libcurl(doctor);
+  doctor_look_at_versions(doctor);
   look_at_stack(doctor);
-  look_at_runtime(doctor);
+  if (look_at_runtime(doctor))
+    return;
+  for (size_t i = 0; i < doctor->objects.count; i++)
+    look_for_language(doctor, doctor->objects.list[i].name, "it");
+  doctor_look_at_plugins(doctor);
 }

@@ -141,6 +141,28 @@ const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t 
   return text_at(elf, at_address(elf, strings + offset, 1));
 }
 
+/* A list of files, each with a list of versions; what one points to lies behind it, so a damaged one ends. */
+const char *cli_elf_needed_version(const struct cli_elf *elf, size_t n)
+{
+  uint64_t address, strings;
+  if (!cli_elf_dynamic(elf, DT_VERNEED, 0, &address) || !cli_elf_dynamic(elf, DT_STRTAB, 0, &strings))
+    return NULL;
+  for (const Elf64_Verneed *file; (file = at_address(elf, address, sizeof(*file)));
+       address += file->vn_next) {
+    uint64_t place = address + file->vn_aux;
+    for (const Elf64_Vernaux *version; (version = at_address(elf, place, sizeof(*version)));
+         place += version->vna_next) {
+      if (n-- == 0)
+        return text_at(elf, at_address(elf, strings + version->vna_name, 1));
+      if (!version->vna_next)
+        break;
+    }
+    if (!file->vn_next)
+      break;
+  }
+  return NULL;
+}
+
 /* Looks anywhere in the file: code, strings, debugging information. */
 const char *cli_elf_find(const struct cli_elf *elf, const char *text)
 {

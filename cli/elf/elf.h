@@ -41,6 +41,9 @@ const char *cli_elf_interpreter(const struct cli_elf *elf);
 bool cli_elf_dynamic(const struct cli_elf *elf, int64_t tag, size_t n, uint64_t *value);
 const char *cli_elf_dynamic_text(const struct cli_elf *elf, int64_t tag, size_t n);
 
+/* The n-th version of symbols that it wants from others, as "GLIBC_2.17"; NULL for no more. */
+const char *cli_elf_needed_version(const struct cli_elf *elf, size_t n);
+
 /* What the dynamic linker sees of a function: defined here for others, or wanted from others. */
 bool cli_elf_exports(const struct cli_elf *elf, const char *name);
 bool cli_elf_imports(const struct cli_elf *elf, const char *name);

@@ -421,10 +421,12 @@ Test(cli_doctor, bad_usage_is_exit_2)
   struct run none = run_plain(&w, "idemshim", "doctor", NULL);
   struct run option = run_plain(&w, "idemshim", "doctor", "--proof", "curl", NULL);
   struct run process = run_plain(&w, "idemshim", "doctor", "--prove", "1", NULL);
+  struct run live = run_plain(&w, "idemshim", "doctor", "--live", "curl", NULL);
 
   expect_refusal(&none, 2, "an operand is missing");
   expect_refusal(&option, 2, "unknown option \"--proof\"");
   expect_refusal(&process, 2, "--prove runs a command");
+  expect_refusal(&live, 2, "--live is a way to --prove");
 }
 
 Test(cli_doctor, what_cannot_be_read_is_exit_3)

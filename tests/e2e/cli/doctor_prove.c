@@ -7,23 +7,39 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The doctor's own server is the only one that counts here. */
+/* The doctor's own server is the only one that counts here, but for live proofs. */
 TestSuite(cli_doctor_prove, .init = open_bare_world, .fini = close_world);
+TestSuite(cli_doctor_prove_live, .init = open_world, .fini = close_world);
 
-static json_t *prove(int status, const char *const *command)
+/* The proof, of which the verdict of the whole is made, whatever the files of the command say. */
+static json_t *prove_by(const char *flag, int status, const char *const *command)
 {
-  const char *argv[16] = {"idemshim", "doctor", "--json", "--prove"};
+  static const struct {
+    const char *outcome, *verdict;
+  } verdicts[] = {
+      {"proven", "covered"}, {"partly", "partly"}, {"refuted", "not"}, {"nothing", "cannot-tell"}};
+  const char *argv[16] = {"idemshim", "doctor", "--json", "--prove", flag};
   for (size_t i = 0; command[i]; i++)
-    argv[4 + i] = command[i];
+    argv[5 + i] = command[i];
   struct run r = run_argv(&w, false, argv);
   json_t *document = json_loads(r.out, 0, NULL), *proof = json_object_get(document, "proof");
+  const char *verdict = "", *outcome = "";
 
   cr_expect_eq(r.status, status, "exit %d: %s%s", r.status, r.out, r.err);
-  cr_assert_not_null(proof, "%s", r.out);
+  cr_assert_eq(json_unpack(document, "{s:s, s:{s:s}}", "verdict", &verdict, "proof", "outcome", &outcome), 0,
+               "%s", r.out);
+  for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
+    if (strcmp(verdicts[i].outcome, outcome) == 0)
+      cr_expect_str_eq(verdict, verdicts[i].verdict, "%s: %s", outcome, r.out);
   json_incref(proof);
   json_decref(document);
   run_release(&r);
   return proof;
+}
+
+static json_t *prove(int status, const char *const *command)
+{
+  return prove_by("--", status, command);
 }
 
 static void expect_verdict(json_t *proof, const char *words)
@@ -114,4 +130,100 @@ Test(cli_doctor_prove, the_users_own_store_and_log_are_left_alone)
   struct run r = run_shell_plain(&w, "ls \"$HOME\"");
   cr_expect_eq(r.out_len, 0, "left behind: %s", r.out);
   run_release(&r);
+}
+
+/* ---- what is said first ---- */
+
+Test(cli_doctor_prove, the_headline_is_what_the_proof_shows)
+{
+  static const struct {
+    const char *command, *headline, *by_files;
+  } proofs[] = {
+      {"curl -sS -d '{}' '{URL}'", "curl: covered, proven\n", "covered"},
+      {"curl -sS -d '{}' -H 'Cache-Control: no-store' '{URL}'", "curl: not covered, the proof has failed\n",
+       "covered"},
+      {"curl --version", "curl: cannot tell, the proof shows nothing\n", "covered"},
+      {"sh -c 'curl -sS -d {} $0; curl -sS -d $$ $0' '{URL}'", "sh: partly covered, proven in part\n",
+       "cannot-tell"},
+  };
+  for (size_t i = 0; i < sizeof proofs / sizeof *proofs; i++) {
+    struct run text = run_shell_plain(&w, world_text(&w, "idemshim doctor --prove %s", proofs[i].command));
+    struct run json =
+        run_shell_plain(&w, world_text(&w, "idemshim doctor --prove --json %s", proofs[i].command));
+
+    cr_expect_eq(strncmp(text.out, proofs[i].headline, strlen(proofs[i].headline)), 0, "%s%s", text.out,
+                 text.err);
+    cr_expect(strstr(json.out, world_text(&w, "\"by_files\": \"%s\"", proofs[i].by_files)), "%s", json.out);
+    run_release(&text);
+    run_release(&json);
+  }
+}
+
+/* ---- live ---- */
+
+/* A program whose address is in its code. */
+static const char *make_fixed(const char *body)
+{
+  const char *source = world_text(&w,
+                                  "#include <curl/curl.h>\n#include <stdio.h>\n#include <unistd.h>\n"
+                                  "int main(void) {\n"
+                                  "  CURL *easy = curl_easy_init();\n"
+                                  "  char body[64];\n"
+                                  "  snprintf(body, sizeof body, \"%s\", getpid());\n"
+                                  "  curl_easy_setopt(easy, CURLOPT_URL, \"%s\");\n"
+                                  "  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);\n"
+                                  "  return curl_easy_perform(easy);\n"
+                                  "}\n",
+                                  body, world_url(&w, "/v1/chat/completions"));
+  world_write(&w, "fixed.c", source, strlen(source));
+  struct run r = run_shell_plain(&w, "cc -w -o \"$HOME/fixed\" \"$HOME/fixed.c\" -lcurl");
+  expect_success(&r);
+  run_release(&r);
+  return world_path(&w, "fixed");
+}
+
+Test(cli_doctor_prove_live, a_program_with_its_own_address_is_proven_by_events)
+{
+  json_t *proof = prove_by("--live", 0, (const char *const[]){make_fixed("{}"), NULL});
+  const char *servers = json_string_value(json_object_get(proof, "servers"));
+
+  expect_run(proof, 0, (const int[]){1, 1, 1, 0});
+  expect_run(proof, 1, (const int[]){0, 0, 0, 1});
+  cr_assert_not_null(servers);
+  cr_expect_eq(strncmp(world_url(&w, "/"), servers, strlen(servers)), 0, "%s", servers);
+  cr_expect(json_is_true(json_object_get(proof, "live")));
+  expect_verdict(proof, "proven");
+  cr_expect_eq(mock_count(&w).requests, 1);
+}
+
+Test(cli_doctor_prove_live, what_is_sent_again_is_told)
+{
+  const char *program = make_fixed("{\\\"at\\\":%d}");
+  json_t *proof = prove_by("--live", 1, (const char *const[]){program, NULL});
+
+  expect_run(proof, 1, (const int[]){1, 1, 1, 0});
+  expect_verdict(proof, "was not the same");
+  struct run r = run_plain(&w, "idemshim", "doctor", "--prove", "--live", program, NULL);
+  cr_expect(strstr(r.out, "first run     1 request sent; live 1, stored 1"), "%s", r.out);
+  cr_expect(strstr(r.out, "sent to       http://127.0.0.1:"), "%s", r.out);
+  run_release(&r);
+}
+
+Test(cli_doctor_prove_live, a_program_that_calls_past_it_shows_nothing)
+{
+  static const char code[] = "import sys, urllib.request as u\nu.urlopen(sys.argv[1], b'{}').read()\n";
+  json_t *proof = prove_by(
+      "--live", 1,
+      (const char *const[]){"/usr/bin/python3", "-c", code, world_url(&w, "/v1/chat/completions"), NULL});
+
+  expect_run(proof, 0, (const int[]){0, 0, 0, 0});
+  expect_verdict(proof, "or it went to its server past it");
+}
+
+Test(cli_doctor_prove_live, the_users_own_store_is_left_alone)
+{
+  json_decref(prove_by("--live", 0, (const char *const[]){make_fixed("{}"), NULL}));
+
+  cr_expect_neq(access(w.store, F_OK), 0);
+  cr_expect_neq(access(w.log, F_OK), 0);
 }
