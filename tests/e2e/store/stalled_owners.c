@@ -237,6 +237,39 @@ ParameterizedTest(char (*rule)[40], stalled, a_silent_upstream_is_waited_for_by_
   expect_patience(&owner);
 }
 
+/* libcurl's own turns do not come by way of us here, as in one that was linked with -Bsymbolic. */
+static struct run own_unseen(const char *latency)
+{
+  static const char program[] = "import ctypes, os, sys\n"
+                                "curl = ctypes.CDLL('libcurl.so.4', os.RTLD_NOW | os.RTLD_DEEPBIND)\n"
+                                "curl.curl_easy_init.restype = ctypes.c_void_p\n"
+                                "handle = ctypes.c_void_p(curl.curl_easy_init())\n"
+                                "curl.curl_easy_setopt(handle, 10002, sys.argv[1].encode())\n"
+                                "curl.curl_easy_setopt(handle, 10165, sys.argv[2].encode())\n"
+                                "sys.exit(curl.curl_easy_perform(handle))\n";
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime refuses RTLD_DEEPBIND before it comes to us");
+  const char *file = world_write(&w, "unseen.py", program, sizeof(program) - 1);
+  mock_default(&w, latency);
+  struct run owner = start_shim(&w, "/usr/bin/python3", file, url(), body, NULL);
+  wait_until(mock_count(&w).requests == 1);
+  return owner;
+}
+
+Test(stalled, an_owner_whose_turns_are_not_seen_is_waited_for)
+{
+  struct run owner = own_unseen("latency_ms=13000");
+  expect_patience(&owner);
+}
+
+Test(stalled, an_owner_whose_turns_are_not_seen_is_left_once_it_is_stopped)
+{
+  struct run owner = own_unseen("latency_ms=2500");
+  mock_default(&w, "latency_ms=0");
+  run_signal(&owner, SIGSTOP);
+  expect_overtaken(&owner, SIGCONT, "process is stopped");
+}
+
 Test(stalled, wait_0_waits_for_nobody)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=0");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One call upstream, however many ask, in threads and in processes, and whoever dies. */
+#include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -238,4 +239,24 @@ Test(store_flight, forks_in_the_middle_of_everything_hang_nobody)
   for (int i = 0; i < 3; i++)
     pthread_join(thread[i], NULL);
   cr_expect_eq(failed, 0);
+}
+
+/* An owner without a place in the page shows nothing; the time that was waited for it is put in here. */
+Test(store_flight, an_owner_of_whom_nothing_is_seen_is_waited_for_ten_minutes)
+{
+  struct caller owner = caller_of(&fixture, "{}"), follower = caller_of(&fixture, "{}");
+  cr_assert_eq(caller_enter(&owner), IDEM_OWNED);
+  owner_give(&fixture.store->stats->owners, owner.call.priv.owner, owner.call.priv.owner_number,
+             owner.call.key);
+  cr_assert_eq(caller_enter(&follower), IDEM_BUSY);
+  cr_assert_null(idem_store_stalled(fixture.store, &follower.call, false));
+  int64_t *waited_us = &follower.call.priv.watch.idle_us;
+  *waited_us = INT64_C(598) * 1000000;
+  cr_expect_null(idem_store_stalled(fixture.store, &follower.call, false));
+  cr_expect_geq(*waited_us, INT64_C(598) * 1000000);
+  *waited_us = INT64_C(600) * 1000000;
+  const char *why = idem_store_stalled(fixture.store, &follower.call, false);
+  cr_expect(why && strstr(why, "nothing is seen"), "%s", why);
+  caller_leave(&follower, false);
+  caller_leave(&owner, false);
 }
