@@ -35,7 +35,8 @@
   X(pthread_getattr_np, OLD_GLIBC_FIRST)                                                                     \
   X(pthread_key_create, OLD_GLIBC_FIRST)                                                                     \
   X(pthread_mutex_trylock, OLD_GLIBC_FIRST)                                                                  \
-  X(pthread_setspecific, OLD_GLIBC_FIRST)
+  X(pthread_setspecific, OLD_GLIBC_FIRST)                                                                    \
+  X(pthread_testcancel, OLD_GLIBC_FIRST)
 
 /* and what the store alone does. */
 #define OLD_GLIBC_STORE(X)                                                                                   \

@@ -16,6 +16,7 @@
 #include "shim/tape/recorder.h"
 #include "shim/transport/transport.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -214,7 +215,7 @@ static struct decision on_busy(struct request *request)
   return refuse(request, &own_answers_in_doubt);
 }
 
-struct decision decide_again(struct request *request, bool direct)
+static struct decision ask(struct request *request, bool direct)
 {
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
   error.text[0] = '\0';
@@ -249,6 +250,16 @@ struct decision decide_again(struct request *request, bool direct)
       store_object_give_back();
     return unrecorded(request, NULL);
   }
+}
+
+/* A thread that is cancelled with a claim, before the call is in the list of those under way, would never let it go. */
+struct decision decide_again(struct request *request, bool direct)
+{
+  int cancel;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+  struct decision decision = ask(request, direct);
+  pthread_setcancelstate(cancel, NULL);
+  return decision;
 }
 
 /* Says once for a rule why its calls are not kept, and what would change that. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/engine/perform.h"
 
+#include "config/old_glibc.h"
 #include "shim/engine/call.h"
 #include "shim/handle/callbacks.h"
 #include "shim/replay/direct.h"
@@ -9,6 +10,8 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/tape/recorder.h"
+
+#include <pthread.h>
 
 /* How often the app's progress callback is called at least; libcurl does so once a second [easy_transfer]. */
 #define SLICE_MS 200
@@ -26,6 +29,7 @@ static enum call_step wait_for_owner(struct call *call)
   int64_t left_ms = limit_ms > 0 ? limit_ms - (monotonic_us() - request->started_us) / 1000 : SLICE_MS;
   unsigned slice_ms = left_ms < 1 ? 1 : left_ms < SLICE_MS ? (unsigned)left_ms : SLICE_MS;
   bool done = request->api->wait(request->store, &request->op, slice_ms) == 0;
+  pthread_testcancel(); /* as libcurl's wait for its sockets does */
   CURLcode code = progress_update(shadow, &progress);
   int64_t waited_ms = (monotonic_us() - request->started_us) / 1000;
   if (code == CURLE_OK && limit_ms > 0 && waited_ms >= limit_ms) {

@@ -7,6 +7,7 @@
  *   early  in curl_easy_perform(), wherever that is, for it was cancelled before
  *   easy   in curl_easy_perform(), which the callback has told to end
  *   wait   in curl_easy_perform(), which waits for more
+ *   progress  the same, where it was cancelled in its progress callback; nothing is called again
  *   multi  in curl_multi_perform(), which goes on reading; main takes the handle out, and cleans the multi up
  *   go-on  as multi, but main goes on with it and says how it ends; nothing is called again
  */
@@ -26,6 +27,13 @@ static size_t on_write(char *data, size_t size, size_t count, void *arg)
   if (!pthread_equal(pthread_self(), main_thread))
     pthread_cancel(pthread_self());
   return multi || strcmp(way, "wait") == 0 ? reply_take(data, size, count, arg) : 0;
+}
+
+static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t up_total, curl_off_t up)
+{
+  (void)arg, (void)a, (void)b, (void)up_total, (void)up;
+  pthread_cancel(pthread_self());
+  return 0;
 }
 
 static void *call(void *unused)
@@ -54,6 +62,11 @@ int main(int argc, char **argv)
   main_thread = pthread_self();
   handle = post_new(url, body, &reply);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_write);
+  bool progress = strcmp(way, "progress") == 0;
+  if (progress) {
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+  }
   bool goes_on = strcmp(way, "go-on") == 0;
   if (goes_on || strcmp(way, "multi") == 0) {
     multi = curl_multi_init();
@@ -75,5 +88,5 @@ int main(int argc, char **argv)
     curl_easy_cleanup(handle);
   }
   free(reply.bytes);
-  return goes_on ? 0 : post_once("again", url, body);
+  return goes_on || progress ? 0 : post_once("again", url, body);
 }

@@ -237,6 +237,28 @@ ParameterizedTest(char (*rule)[40], stalled, a_silent_upstream_is_waited_for_by_
   expect_patience(&owner);
 }
 
+/* Its thread ends as soon as it can, which is before libcurl has the call. */
+Test(stalled, an_owner_that_is_cancelled_at_once_leaves_no_claim)
+{
+  struct run run = run_shim(&w, "cancelled", "early", url(), body, NULL);
+  expect_success(&run);
+  cr_expect(strstr(run.out, "cancelled\nagain rc=0 status=200"), "%s", run.out);
+  cr_expect_eq(log_events(&w, "join"), 0);
+  run_release(&run);
+}
+
+Test(stalled, who_waits_can_be_cancelled)
+{
+  world_unset(&w, "IDEMSHIM_LOG");
+  struct run owner = own("latency_ms=30000");
+  struct run follower = run_shim(&w, "cancelled", "progress", url(), body, NULL);
+  expect_success(&follower);
+  cr_expect_str_eq(follower.out, "cancelled\n", "%s", follower.out);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  end(&owner);
+  run_release(&follower);
+}
+
 /* libcurl's own turns do not come by way of us here, as in one that was linked with -Bsymbolic. */
 static struct run own_unseen(const char *latency)
 {
