@@ -41,8 +41,11 @@ static bool counts(const char *variable, size_t of)
   return false;
 }
 
+/* Takes no memory of a program that may never call us, but for an environment that is large. */
 __attribute__((constructor)) static void keep_environment(void)
 {
+  static char place[4096];
+  size_t len = 0;
   bool any = false;
   if (!libc_suffices())
     return;
@@ -50,6 +53,10 @@ __attribute__((constructor)) static void keep_environment(void)
     any |= counts(*at, REASONS);
   if (!any || getauxval(AT_SECURE))
     return;
+  for (char **at = environ; *at; at++)
+    len += counts(*at, NAMES) ? strlen(*at) + 1 : 0;
+  if (len <= sizeof(place))
+    kept = (struct buffer){.data = place, .room = sizeof(place)};
   for (char **at = environ; *at; at++)
     if (counts(*at, NAMES))
       buffer_append(&kept, *at, strlen(*at) + 1);
