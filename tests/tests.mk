@@ -137,6 +137,10 @@ test:
 	$(Q)scripts/setup test clients
 	$(Q)$(MAKE) --no-print-directory check
 
+# On demand: it makes a system and installs four gigabytes into it.
+everything: all
+	$(Q)scripts/everything $(RELEASE)
+
 # A thousand handles of the multi interface for STRESS_SECONDS; with SAN=address and SAN=thread, too. STRESS_RESCUE=on: what is given up goes
 # to copies of the process.
 STRESS_SECONDS ?= 60
@@ -171,7 +175,7 @@ curl-suite:
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo services check test stress torture curl-suite style
+.PHONY: demo services check test everything stress torture curl-suite style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)

@@ -28,6 +28,27 @@ Test(bystanders, programs_without_libcurl)
   cr_expect_neq(access(w.store, F_OK), 0, "no store was made for them");
 }
 
+/* Those of tests/everything.list that any Debian has; scripts/everything runs all of it. */
+Test(bystanders, programs_that_are_installed)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime must come first, and is not everybody's");
+  struct run r = run_shell_plain(&w, world_text(&w,
+                                                "B='%s' scripts/everything --here apt bash binutils "
+                                                "coreutils cpp curl dash debianutils diffutils dpkg "
+                                                "findutils gcc grep gzip login make mount passwd "
+                                                "perl-base procps python3-minimal sed strace tar "
+                                                "util-linux",
+                                                w.build));
+  cr_expect_eq(r.status, 0, "%s%s", r.out, r.err);
+  int passed = 0;
+  const char *count = strstr(r.out, " passed, 0 failed");
+  while (count && count > r.out && count[-1] != '\n')
+    count--;
+  cr_expect(count && sscanf(count, "%d passed", &passed) == 1 && passed >= 20, "%s", r.out);
+  run_release(&r);
+}
+
 /* Made by `command` as $HOME/program; it runs bare and preloaded to the same end. */
 static void expect_that_it_starts(const char *command, int status)
 {
