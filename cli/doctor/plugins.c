@@ -58,10 +58,16 @@ static void look_at_places(struct doctor *doctor)
   free(real);
 }
 
-/* What a process has loaded is known; of what it may load yet a file tells no more than of a command. */
+/* Of a program whose way to make calls is known, it does not matter that it has plugins, too: most large ones have. */
 void doctor_look_at_plugins(struct doctor *doctor)
 {
   const struct cli_object *program = doctor->objects.list;
+  bool known = false;
+  for (size_t i = 0; i < doctor->finding_count; i++)
+    known |=
+        doctor->findings[i].row->weight == DOCTOR_COVERS || doctor->findings[i].row->weight == DOCTOR_LIMITS;
+  if (known)
+    return;
   look_at_places(doctor);
   for (size_t i = 0; i < sizeof(openers) / sizeof(openers[0]); i++)
     if (cli_elf_imports(&program->elf, openers[i])) {

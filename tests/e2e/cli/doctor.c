@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* idemshim doctor: what it says of programs that are covered, in part or not.
  */
+#include "tests/e2e/cli/doctor.h"
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +14,7 @@
 /* The doctor's own server is the only one that counts here. */
 TestSuite(cli_doctor, .init = open_bare_world, .fini = close_world);
 
-static void expect_report(struct run *r, int status, const char *verdict, const char *reason)
+void doctor_expect(struct run *r, int status, const char *verdict, const char *reason)
 {
   cr_expect_eq(r->status, status, "exit %d: %s%s", r->status, r->out, r->err);
   cr_expect(strstr(r->out, world_text(&w, ": %s\n", verdict)), "expected \"%s\" in:\n%s", verdict, r->out);
@@ -41,8 +42,7 @@ static const char *script(const char *name, const char *text)
   return path;
 }
 
-/* A library or program from a few lines of C. */
-static const char *compile(const char *name, const char *flags, const char *source)
+const char *doctor_compile(const char *name, const char *flags, const char *source)
 {
   const char *path = world_path(&w, name), *file = world_path(&w, "source.c");
   world_write(&w, "source.c", source, strlen(source));
@@ -60,7 +60,7 @@ Test(cli_doctor, curl_is_covered_and_its_flavour_is_named)
 
   cr_expect(strstr(r.out, "libcurl.so.4"), "%s", r.out);
   cr_expect(strstr(r.out, "(OpenSSL)"), "%s", r.out);
-  expect_report(&r, 0, "covered", "+ calls libcurl ");
+  doctor_expect(&r, 0, "covered", "+ calls libcurl ");
 }
 
 Test(cli_doctor, the_gnutls_flavour_is_told_from_the_other)
@@ -69,21 +69,21 @@ Test(cli_doctor, the_gnutls_flavour_is_told_from_the_other)
     cr_skip_test("this machine has no GnuTLS flavour of libcurl");
   struct run r = run_plain(&w, "idemshim", "doctor", "fetch-gnutls", NULL);
 
-  expect_report(&r, 0, "covered", "(GnuTLS)");
+  doctor_expect(&r, 0, "covered", "(GnuTLS)");
 }
 
 Test(cli_doctor, a_program_without_libcurl_is_not_covered)
 {
   struct run r = run_plain(&w, "idemshim", "doctor", "no_libcurl", NULL);
 
-  expect_report(&r, 1, "not covered", "- no libcurl in it");
+  doctor_expect(&r, 1, "not covered", "- no libcurl in it");
 }
 
 Test(cli_doctor, a_static_program_is_not_covered)
 {
   struct run r = run_plain(&w, "idemshim", "doctor", "no_libcurl-static", NULL);
 
-  expect_report(&r, 1, "not covered", "! it is linked statically");
+  doctor_expect(&r, 1, "not covered", "! it is linked statically");
 }
 
 Test(cli_doctor, a_setuid_program_is_not_covered)
@@ -96,7 +96,7 @@ Test(cli_doctor, a_setuid_program_is_not_covered)
   expect_success(&copy);
   struct run r = run_plain(&w, "idemshim", "doctor", world_path(&w, "other"), NULL);
 
-  expect_report(&r, 1, "not covered", "! it is setuid");
+  doctor_expect(&r, 1, "not covered", "! it is setuid");
   run_release(&copy);
 }
 
@@ -112,7 +112,7 @@ Test(cli_doctor, file_capabilities_are_seen_by_those_whom_they_would_raise)
       "\"$HOME/other\"");
   if (strstr(r.err, "setcap"))
     cr_skip_test("no setcap here, or a file system without capabilities");
-  expect_report(&r, 1, "not covered", "! it has file capabilities");
+  doctor_expect(&r, 1, "not covered", "! it has file capabilities");
 }
 
 Test(cli_doctor, a_python_script_is_covered_where_it_uses_pycurl)
@@ -126,7 +126,7 @@ Test(cli_doctor, a_python_script_is_covered_where_it_uses_pycurl)
 
     cr_expect(strstr(r.out, "httpx"), "%s", r.out);
     cr_expect(strstr(r.out, world_text(&w, "script        %s\n", scripts[i])), "%s", r.out);
-    expect_report(&r, 1, "partly covered", "? covered where it uses pycurl (libcurl ");
+    doctor_expect(&r, 1, "partly covered", "? covered where it uses pycurl (libcurl ");
   }
 }
 
@@ -138,7 +138,7 @@ Test(cli_doctor, php_is_covered_but_for_its_streams)
 
   cr_expect(strstr(r.out, "curl (libcurl "), "%s", r.out);
   cr_expect(strstr(r.out, "allow_url_fopen=0"), "%s", r.out);
-  expect_report(&r, 1, "partly covered", "- not covered: PHP streams");
+  doctor_expect(&r, 1, "partly covered", "- not covered: PHP streams");
 }
 
 Test(cli_doctor, without_the_hooks_php_is_not_covered)
@@ -148,14 +148,14 @@ Test(cli_doctor, without_the_hooks_php_is_not_covered)
   world_env(&w, "IDEMSHIM_HOOK_DL", "off");
   struct run r = run_plain(&w, "idemshim", "doctor", "/usr/bin/php", NULL);
 
-  expect_report(&r, 1, "not covered", "RTLD_DEEPBIND");
+  doctor_expect(&r, 1, "not covered", "RTLD_DEEPBIND");
 }
 
 Test(cli_doctor, a_shell_script_is_judged_by_what_it_starts)
 {
   struct run r = run_plain(&w, "idemshim", "doctor", script("job", "#!/bin/sh\ncurl x\n"), NULL);
 
-  expect_report(&r, 1, "cannot tell", "programs that it starts get the preload too");
+  doctor_expect(&r, 1, "cannot tell", "programs that it starts get the preload too");
 }
 
 Test(cli_doctor, a_script_that_clears_the_environment_is_not_covered)
@@ -163,7 +163,7 @@ Test(cli_doctor, a_script_that_clears_the_environment_is_not_covered)
   struct run r =
       run_plain(&w, "idemshim", "doctor", script("job", "#!/usr/bin/env -S -i /usr/bin/python3\n"), NULL);
 
-  expect_report(&r, 1, "not covered", "! LD_PRELOAD did not come through");
+  doctor_expect(&r, 1, "not covered", "! LD_PRELOAD did not come through");
 }
 
 Test(cli_doctor, a_go_program_is_told_by_its_build_information)
@@ -174,7 +174,7 @@ Test(cli_doctor, a_go_program_is_told_by_its_build_information)
     cr_skip_test("no Go program here");
   struct run r = run_plain(&w, "idemshim", "doctor", go.out, NULL);
 
-  expect_report(&r, 1, "not covered", "is a Go program");
+  doctor_expect(&r, 1, "not covered", "is a Go program");
   run_release(&go);
 }
 
@@ -186,49 +186,49 @@ Test(cli_doctor, a_go_program_is_told_by_its_build_information)
 
 Test(cli_doctor, a_libcurl_that_is_linked_in_is_out_of_reach)
 {
-  struct run kept =
-      run_plain(&w, "idemshim", "doctor", compile("kept", "", FAKE "int main(void) { return 0; }"), NULL);
-  struct run stripped = run_plain(&w, "idemshim", "doctor",
-                                  compile("stripped", "-s", FAKE "int main(void) { return 0; }"), NULL);
+  struct run kept = run_plain(&w, "idemshim", "doctor",
+                              doctor_compile("kept", "", FAKE "int main(void) { return 0; }"), NULL);
+  struct run stripped = run_plain(
+      &w, "idemshim", "doctor", doctor_compile("stripped", "-s", FAKE "int main(void) { return 0; }"), NULL);
 
-  expect_report(&kept, 1, "not covered", "kept has a libcurl inside, out of reach");
-  expect_report(&stripped, 1, "not covered", "stripped has a libcurl inside, out of reach");
+  doctor_expect(&kept, 1, "not covered", "kept has a libcurl inside, out of reach");
+  doctor_expect(&stripped, 1, "not covered", "stripped has a libcurl inside, out of reach");
 }
 
 Test(cli_doctor, a_libcurl_inside_that_calls_itself_by_name_is_within_reach)
 {
-  compile("libinside.so", "-shared -fPIC", FAKE "int call(void) { return curl_easy_perform(0); }");
+  doctor_compile("libinside.so", "-shared -fPIC", FAKE "int call(void) { return curl_easy_perform(0); }");
   const char *flags = world_text(&w, "-L%s -Wl,-rpath,'$ORIGIN' -linside -Wl,--no-as-needed", w.dir);
-  const char *program =
-      compile("outside", world_text(&w, "-Wl,--no-as-needed %s", flags), "int main(void) { return 0; }");
+  const char *program = doctor_compile("outside", world_text(&w, "-Wl,--no-as-needed %s", flags),
+                                       "int main(void) { return 0; }");
   struct run r = run_plain(&w, "idemshim", "doctor", program, NULL);
 
-  expect_report(&r, 1, "cannot tell", "? libinside.so has a libcurl inside");
+  doctor_expect(&r, 1, "cannot tell", "? libinside.so has a libcurl inside");
 }
 
 Test(cli_doctor, a_program_that_opens_libcurl_by_itself_needs_the_hooks)
 {
-  const char *program =
-      compile("opener", "", "const char *name = \"libcurl.so.4\"; int main(void) { return *name == 0; }");
+  const char *program = doctor_compile(
+      "opener", "", "const char *name = \"libcurl.so.4\"; int main(void) { return *name == 0; }");
   struct run r = run_plain(&w, "idemshim", "doctor", program, NULL);
-  expect_report(&r, 1, "cannot tell", "? opens libcurl.so by itself");
+  doctor_expect(&r, 1, "cannot tell", "? opens libcurl.so by itself");
 
   world_env(&w, "IDEMSHIM_HOOK_DL", "off");
   struct run without = run_plain(&w, "idemshim", "doctor", program, NULL);
-  expect_report(&without, 1, "not covered", "- opens libcurl.so by itself, and there is no dlsym hook");
+  doctor_expect(&without, 1, "not covered", "- opens libcurl.so by itself, and there is no dlsym hook");
 }
 
 Test(cli_doctor, a_library_that_is_nowhere_is_named)
 {
-  compile("libgone.so", "-shared", "int gone;");
-  const char *program = compile("needy", world_text(&w, "-L%s -Wl,--no-as-needed -lgone", w.dir),
-                                "int main(void) { return 0; }");
+  doctor_compile("libgone.so", "-shared", "int gone;");
+  const char *program = doctor_compile("needy", world_text(&w, "-L%s -Wl,--no-as-needed -lgone", w.dir),
+                                       "int main(void) { return 0; }");
   struct run r = run_plain(&w, "idemshim", "doctor", program, NULL);
-  expect_report(&r, 1, "not covered", "- it needs libgone.so, which is not found");
+  doctor_expect(&r, 1, "not covered", "- it needs libgone.so, which is not found");
 
   world_env(&w, "LD_LIBRARY_PATH", "%s", w.dir);
   struct run found = run_plain(&w, "idemshim", "doctor", program, NULL);
-  expect_report(&found, 1, "not covered", "- no libcurl in it");
+  doctor_expect(&found, 1, "not covered", "- no libcurl in it");
 }
 
 /* Each truncation is another damage: none may end the doctor by a signal. */
@@ -262,7 +262,7 @@ Test(cli_doctor, a_damaged_file_is_an_answer_or_a_message)
 Test(cli_doctor, another_preload_counts_by_its_place)
 {
   const char *other =
-      compile("other.so", "-shared -fPIC", "int curl_easy_perform(void *easy) { return easy != 0; }");
+      doctor_compile("other.so", "-shared -fPIC", "int curl_easy_perform(void *easy) { return easy != 0; }");
   const char *ours = world_text(&w, "%s/libidemshim.so", w.build);
   const char *lists[] = {world_text(&w, "%s:%s", other, ours), world_text(&w, "%s:%s", ours, other), other};
   static const struct {
@@ -278,7 +278,7 @@ Test(cli_doctor, another_preload_counts_by_its_place)
   for (size_t i = 0; i < 3; i++) {
     struct run r = run_shell_plain(&w, world_text(&w, "LD_PRELOAD=%s exec idemshim doctor curl", lists[i]));
 
-    expect_report(&r, expected[i].status, expected[i].verdict, expected[i].reason);
+    doctor_expect(&r, expected[i].status, expected[i].verdict, expected[i].reason);
   }
 }
 
@@ -286,11 +286,11 @@ Test(cli_doctor, a_mode_that_sends_everything_and_a_mistake_are_told)
 {
   world_env(&w, "IDEMSHIM_MODE", "off");
   struct run off = run_plain(&w, "idemshim", "doctor", "curl", NULL);
-  expect_report(&off, 1, "not covered", "! IDEMSHIM_MODE is off");
+  doctor_expect(&off, 1, "not covered", "! IDEMSHIM_MODE is off");
 
   world_env(&w, "IDEMSHIM_MODE", "of");
   struct run mistake = run_plain(&w, "idemshim", "doctor", "curl", NULL);
-  expect_report(&mistake, 1, "not covered", "! the configuration has a mistake");
+  doctor_expect(&mistake, 1, "not covered", "! the configuration has a mistake");
 }
 
 /* ---- processes ---- */
@@ -337,7 +337,7 @@ Test(cli_doctor, a_process_under_the_preload_is_covered)
 
   cr_expect(strstr(r.out, "has libidemshim.so in memory"), "%s", r.out);
   cr_expect(strstr(r.out, "no call has met one of its"), "%s", r.out);
-  expect_report(&r, 0, "covered", "+ has loaded libcurl ");
+  doctor_expect(&r, 0, "covered", "+ has loaded libcurl ");
   run_release(&program);
 }
 
@@ -353,7 +353,7 @@ Test(cli_doctor, a_process_s_settings_are_named_with_their_sources)
   struct run r = doctor_of(&program);
 
   cr_expect(strstr(r.out, "IDEMSHIM_SYNC comes from its environment"), "%s", r.out);
-  expect_report(&r, 0, "covered", world_text(&w, "IDEMSHIM_SCOPE comes from %s line 2", conf));
+  doctor_expect(&r, 0, "covered", world_text(&w, "IDEMSHIM_SCOPE comes from %s line 2", conf));
   run_release(&program);
 }
 
@@ -364,7 +364,7 @@ Test(cli_doctor, a_process_that_was_started_without_it_is_not)
   wait_until(has_mapped(program.pid, "/libcurl.so"));
   struct run without = doctor_of(&program);
 
-  expect_report(&without, 1, "not covered", "! was started without libidemshim.so");
+  doctor_expect(&without, 1, "not covered", "! was started without libidemshim.so");
   run_release(&program);
 }
 
@@ -375,7 +375,7 @@ Test(cli_doctor, a_process_whose_preload_was_cleared_is_told_so)
   wait_until(!has_mapped(program.pid, "/libidemshim.so") && has_mapped(program.pid, "sleep"));
   struct run r = doctor_of(&program);
 
-  expect_report(&r, 1, "not covered", "! LD_PRELOAD did not come through");
+  doctor_expect(&r, 1, "not covered", "! LD_PRELOAD did not come through");
   run_release(&program);
 }
 
@@ -391,7 +391,7 @@ Test(cli_doctor, a_process_in_secure_mode_is_told_so)
   wait_until(has_mapped(program.pid, "/other") && has_mapped(program.pid, "libc.so"));
   struct run r = doctor_of(&program);
 
-  expect_report(&r, 1, "not covered", "! runs in secure mode");
+  doctor_expect(&r, 1, "not covered", "! runs in secure mode");
   run_release(&program);
   run_release(&copy);
 }
