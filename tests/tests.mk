@@ -181,9 +181,14 @@ $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -llmdb -lcrypto
 
+$(T)/tables: $(call objects,tests/tables store config)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS) -lpthread
+
+# STORE=1: a store as it grows; COUNTS: to how many answers.
 bench: setup-bench
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench
-	$(Q)scripts/bench $(B)
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables
+	$(Q)scripts/bench$(if $(STORE),-store) $(B)
 
 .PHONY: bench
 
