@@ -16,7 +16,7 @@
 #include <sys/random.h>
 
 /* So much goes in one transaction while others write; of claims and the like so many are looked at, whether they go or not. */
-enum { LOOK_MOST = 4096, TIDY_ANSWERS = 2, TIDY_CLAIMS = 4 };
+enum { LOOK_MOST = 4096, TIDY_ANSWERS = 1, TIDY_CLAIMS = 4 };
 
 /* A commit that makes room makes a little more, so that not each one has to. */
 #define SLACK (UINT64_C(256) << 10)

@@ -516,7 +516,7 @@ Test(store_auto, an_expired_number_is_sent_again_as_that_number)
   for (int i = 0; i < 3; i++) {
     cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED);
     cr_expect_str_eq(caller.call.id, first[i]);
-    cr_expect_eq(caller.call.expired, i == 0, "a commit clears out what has expired");
+    cr_expect(caller.call.expired, "a commit clears out one that has expired, the oldest: its own");
   }
 }
 
