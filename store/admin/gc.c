@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is in the store, and clearing out what nobody needs. */
+#include "store/base/clock.h"
 #include "store/records/evict.h"
 #include "store/records/record.h"
 #include "store/spool/spool.h"
@@ -38,23 +39,34 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   return 0;
 }
 
-/* As long as nobody else writes a batch is twice as large as the one before: names are digests, so that of few each is on a
- * page of its own. What others wait for are small ones, with a pause that is longer than their naps (lmdb/gate.c). */
-enum { GC_BATCH_MOST = 8192, GC_PAUSE_US = 2500 };
+/* A batch takes so long, and the pause behind it is longer than the naps of who waits for it (lmdb/gate.c). Large ones cost
+ * less, for names are digests, and of few answers each is on a page of its own. */
+enum { GC_LONGEST_US = 20000, GC_PAUSE_US = 2500, GC_BATCH_LEAST = 32 };
+
+static unsigned next_size(unsigned size, int64_t took_us, bool alone)
+{
+  if (took_us > GC_LONGEST_US)
+    return size > GC_BATCH_LEAST ? size / 2 : size;
+  if (!alone)
+    return size < EVICT_BATCH ? size : EVICT_BATCH;
+  return took_us < GC_LONGEST_US / 2 ? 2 * size : size;
+}
 
 static int sweep(struct idem_store *store, struct evict_pass pass, struct evicted *gone,
                  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, uint64_t total,
                  struct idem_error *error)
 {
   uint64_t before = 0;
+  int64_t began = clock_steady_us();
   int rc;
+  pass.most = EVICT_BATCH;
   while ((rc = evict_batch(store, &pass, gone, error)) > 0) {
-    bool alone = before && pass.number == before + 1;
-    pass.most = !alone ? EVICT_BATCH : pass.most < GC_BATCH_MOST ? 2 * pass.most : pass.most;
+    pass.most = next_size(pass.most, clock_steady_us() - began, pass.number == before + 1);
     before = pass.number;
     if (progress)
       progress(arg, gone->answers, gone->answers > total ? gone->answers : total);
     nanosleep(&(struct timespec){.tv_nsec = GC_PAUSE_US * 1000}, NULL);
+    began = clock_steady_us();
   }
   return rc;
 }
