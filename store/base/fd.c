@@ -34,7 +34,8 @@ int fd_open(const char *path, int flags, unsigned mode)
   if (fd < 0)
     return -errno;
   /* An app's umask may take from us what we need ourselves. */
-  if (flags & O_CREAT)
+  struct stat stat;
+  if (flags & O_CREAT && idem_fstat(fd, &stat) == 0 && (stat.st_mode & mode) != mode)
     fchmod(fd, mode);
   if (fd > STDERR_FILENO)
     return fd;
