@@ -15,10 +15,6 @@
 #ifndef IDEMSHIM_SHIM_LIBC_H
 #define IDEMSHIM_SHIM_LIBC_H
 
-#ifndef __LP64__
-#error "idemshim is for 64-bit Linux (x86-64 or aarch64)"
-#endif
-
 #include "config/old_glibc.h"
 
 #include <stdbool.h>
