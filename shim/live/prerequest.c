@@ -102,8 +102,12 @@ void prerequest_attach(struct prerequest *prerequest, struct tee *tee)
   *prerequest = (struct prerequest){.tee = tee, .listener = {.self = prerequest, .status = on_status}};
   if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
     override_set(request->shadow, CURLOPT_FRESH_CONNECT, 1);
-  if (!request->op.defers)
+  if (!request->op.defers) {
+    /* Nor has a redirect's request a connection on which it is repeated. */
+    if (request->rule->indoubt == IDEM_INDOUBT_FAIL)
+      override_set(request->shadow, CURLOPT_FORBID_REUSE, 1);
     return;
+  }
   tee_listen(tee, &prerequest->listener);
   override_set(request->shadow, CURLOPT_PREREQFUNCTION, on_prereq);
   override_set(request->shadow, CURLOPT_PREREQDATA, prerequest);
