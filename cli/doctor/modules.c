@@ -63,6 +63,17 @@ static bool prefix_of(const char *program, char out[PATH_MAX])
   return true;
 }
 
+/* What a process has in memory is judged as that. */
+static bool is_loaded(const struct doctor *doctor, const char *path)
+{
+  char *real = realpath(path, NULL);
+  bool is = false;
+  for (size_t i = 0; real && i < doctor->objects.count; i++)
+    is |= strcmp(doctor->objects.list[i].path, real) == 0;
+  free(real);
+  return is;
+}
+
 /* Each file that the pattern finds is a module that may be used. One that opens libcurl by name is reached by
  * the hooks of dlopen and dlsym alone. */
 static void look_below(struct doctor *doctor, const struct doctor_module *module, const char *prefix)
@@ -77,6 +88,8 @@ static void look_below(struct doctor *doctor, const struct doctor_module *module
   if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
     return;
   for (size_t i = 0; i < found.gl_pathc; i++) {
+    if (doctor->pid && is_loaded(doctor, found.gl_pathv[i]))
+      continue;
     struct doctor_module file = *module;
     const char *slash = strrchr(found.gl_pathv[i], '/');
     file.name = module->name ? module->name : slash ? slash + 1 : found.gl_pathv[i];

@@ -27,6 +27,7 @@ static const char caller[] =
     "  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, \"{}\");\n"
     "  struct curl_slist *no_store = curl_slist_append(NULL, \"Cache-Control: no-store\");\n"
     "  if (getenv(\"NO_STORE\")) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, no_store);\n"
+    "  if (getenv(\"AS_NOBODY\")) setuid(65534);\n"
     "  while (times--) curl_easy_perform(easy);\n"
     "}\n"
     "int main(int count, char **args) {\n"
@@ -118,6 +119,32 @@ Test(cli_doctor_vitals, a_store_that_could_not_be_opened_is_told_with_the_user)
   EXPECT_WORDS(&r, 1, ": not covered\n", "! could not open its store", "/proc/no-such-place as user ",
                "No such file or directory");
   run_release(&program);
+}
+
+Test(cli_doctor_vitals, who_opened_the_store_is_who_the_process_was_then)
+{
+  if (geteuid() != 0)
+    cr_skip_test("only root can become somebody else");
+  world_env(&w, "AS_NOBODY", "1");
+  const char *program_path = make_caller();
+  struct run owned =
+      run_shell_plain(&w, "chmod 755 \"$HOME\"; mkdir -m 700 \"$HOME/own\" && chown 65534 \"$HOME/own\"");
+  expect_success(&owned);
+  world_env(&w, "IDEMSHIM_STORE", "%s", world_path(&w, "own"));
+  struct run program = start_shim(&w, program_path, world_url(&w, "/v1/chat/completions"), "2", NULL);
+  struct run r = examine(&program);
+  EXPECT_WORDS(&r, 0, "2 met a rule, of which 1 went out and 1 did not", "(65534)", "has opened the store");
+  run_release(&program);
+
+  world_env(&w, "IDEMSHIM_STORE", "%s", w.store);
+  struct run made = run_shell_plain(&w, world_text(&w, "mkdir -m 700 %s", w.store));
+  expect_success(&made);
+  struct run refused = start_shim(&w, program_path, world_url(&w, "/v1/chat/completions"), "1", NULL);
+  struct run why = examine(&refused);
+  EXPECT_WORDS(&why, 1, ": not covered\n", "(65534): ", "! could not open its store");
+  run_release(&refused);
+  run_release(&owned);
+  run_release(&made);
 }
 
 Test(cli_doctor_vitals, a_mode_and_a_mistake_are_those_that_it_has_read)
