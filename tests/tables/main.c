@@ -6,8 +6,13 @@
  * tables time DIR COUNT ROUNDS: prints what a store with those takes, as NAME<tab>microseconds, each the median of the rounds: to open it; the
  * first call of a process that is sent and stored, with nothing for the sending; a later one; and a hit of any of them.
  *
+ * tables look DIR ROUNDS: prints what it takes to find an answer's record by our own walk of the pages and by mdb_get(), and
+ * to check the way to one before a write, as NAME<tab>nanoseconds; the keys are random.
+ *
  * scripts/bench-store fills a store with the first, and measures what is left from outside.
  */
+#include "store/lmdb/engine_internal.h"
+#include "store/state/state.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -77,6 +82,14 @@ static void ask(struct idem_store *store, unsigned long number)
   }
 }
 
+static void fill(const char *dir, unsigned long from, unsigned long count)
+{
+  struct idem_store *store = open_store(dir);
+  for (unsigned long i = from; i < count; i++)
+    ask(store, i);
+  idem_store_close(store);
+}
+
 static double now_us(void)
 {
   struct timespec now;
@@ -127,24 +140,94 @@ static void measure(const char *dir, unsigned long count, unsigned rounds)
          median(first, rounds), median(later, rounds), median(hit, rounds));
 }
 
+struct keys {
+  uint8_t (*key)[IDEM_KEY_SIZE];
+  size_t count, room;
+};
+
+static int note_key(void *arg, struct idem_span key, struct idem_span value)
+{
+  struct keys *keys = arg;
+  (void)value;
+  if (keys->count == keys->room) {
+    keys->room = keys->room ? 2 * keys->room : 1024;
+    keys->key = realloc(keys->key, keys->room * sizeof(*keys->key));
+  }
+  memcpy(keys->key[keys->count++], key.data, IDEM_KEY_SIZE);
+  return keys->key ? 0 : -ENOMEM;
+}
+
+/* The first byte of each is read, so that its page is there. */
+static size_t by_walk(struct reader *reader, const uint8_t *key)
+{
+  struct idem_span value;
+  return pages_get(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &value) == 0
+             ? value.len + (size_t)value.data[0]
+             : 0;
+}
+
+static size_t by_lmdb(struct reader *reader, const uint8_t *key)
+{
+  MDB_val name = {IDEM_KEY_SIZE, (void *)(uintptr_t)key}, value;
+  int rc = mdb_get(reader->txn, reader->engine->tree[PAGES_ANSWERS], &name, &value);
+  return rc == 0 ? value.mv_size + (size_t)((const char *)value.mv_data)[0] : 0;
+}
+
+/* What a write does before it puts or deletes one. */
+static size_t by_check(struct reader *reader, const uint8_t *key)
+{
+  struct pages_sound sound = {{0}};
+  return pages_check(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &sound) == 0;
+}
+
+static void look(const char *dir, unsigned rounds)
+{
+  enum { LOOKS = 10000, WAYS = 3 };
+  static const struct {
+    const char *name;
+    size_t (*find)(struct reader *reader, const uint8_t *key);
+  } ways[WAYS] = {{"walk", by_walk}, {"mdb_get", by_lmdb}, {"check", by_check}};
+  static double times[WAYS][ROUNDS_MOST];
+  struct idem_store *store = open_store(dir);
+  struct keys keys = {NULL, 0, 0};
+  struct reader *reader;
+  size_t sum = 0;
+  if (state_read(store, &reader, &error) < 0 ||
+      pages_each(&reader->snapshot, PAGES_ANSWERS, NULL, note_key, &keys) < 0 || !keys.count)
+    exit(1);
+  for (unsigned i = 0; i < WAYS * rounds; i++) {
+    double start = now_us();
+    for (unsigned n = 0; n < LOOKS; n++)
+      sum += ways[i % WAYS].find(reader, keys.key[(size_t)rand() % keys.count]);
+    times[i % WAYS][i / WAYS] = (now_us() - start) * 1000 / LOOKS;
+  }
+  for (unsigned i = 0; i < WAYS; i++)
+    printf("%s\t%.1f\n", ways[i].name, median(times[i], rounds));
+  reader_end(reader);
+  idem_store_close(store);
+  free(keys.key);
+  if (!sum)
+    exit(1);
+}
+
 int main(int argc, char **argv)
 {
-  unsigned long third = argc == 5 ? strtoul(argv[3], NULL, 10) : 0,
-                last = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
-  bool times = argc == 5 && strcmp(argv[1], "time") == 0;
-  if (argc != 5 || (times && (last < 1 || last > ROUNDS_MOST)) ||
+  const char *verb = argc > 3 ? argv[1] : "";
+  unsigned long last = argc > 3 ? strtoul(argv[argc - 1], NULL, 10) : 0;
+  bool looks = argc == 4 && strcmp(verb, "look") == 0, times = argc == 5 && strcmp(verb, "time") == 0,
+       fills = argc == 5 && strcmp(verb, "fill") == 0;
+  if (!(looks || times || fills) || (!fills && (last < 1 || last > ROUNDS_MOST)) ||
       idem_config_load(&config, get_variable, &error) < 0) {
-    fprintf(stderr, "usage: tables fill DIR FROM COUNT | tables time DIR COUNT ROUNDS\n");
+    fprintf(stderr,
+            "usage: tables fill DIR FROM COUNT | tables time DIR COUNT ROUNDS | tables look DIR ROUNDS\n");
     return 2;
   }
-  if (times) {
-    measure(argv[2], third, (unsigned)last);
-  } else {
-    struct idem_store *store = open_store(argv[2]);
-    for (unsigned long i = third; i < last; i++)
-      ask(store, i);
-    idem_store_close(store);
-  }
+  if (looks)
+    look(argv[2], (unsigned)last);
+  else if (times)
+    measure(argv[2], strtoul(argv[3], NULL, 10), (unsigned)last);
+  else
+    fill(argv[2], strtoul(argv[3], NULL, 10), last);
   idem_config_release(&config);
   return 0;
 }
