@@ -24,7 +24,7 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
 {
   struct cli_sink sink;
   struct report report = {.tape = tape, .dir = operands[0]};
-  int code = cli_sink_open(options, &sink);
+  int code = cli_sink_open(options, operands[0], &sink);
   if (code != CLI_OK)
     return code;
   report.out = sink.file;

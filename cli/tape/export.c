@@ -312,7 +312,7 @@ static int export(const struct cli_options *options, int argc, char **argv)
   int code = cli_tape_open(options, argv[0], &tape);
   if (code != CLI_OK)
     return code;
-  code = cli_sink_open(options, &sink);
+  code = cli_sink_open(options, argv[0], &sink);
   if (code == CLI_OK)
     code = cli_sink_close(&sink, write_archive(tape, sink.file));
   tape_close(tape);

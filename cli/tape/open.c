@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a tape for a command, going over it, and the file that --output names. */
+/* Opening a tape for a command, and going over it. */
 #include "cli/output/output.h"
 #include "cli/tape/tape.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* The option wins over the variable, as everywhere. What a configuration file says is put into the environment, where it
  * lives as long as the command. */
@@ -61,37 +58,4 @@ int cli_tape_each(const struct tape *tape, const char *what, bool whole,
   cli_progress_end();
   tape_record_release(&record);
   return code == CLI_OK ? missing : code;
-}
-
-/* Sinks. */
-
-/* Written beside the target and renamed at the end, so that a report that failed half way does
- * not take the place of a good one. */
-int cli_sink_open(const struct cli_options *options, struct cli_sink *sink)
-{
-  *sink = (struct cli_sink){.file = stdout, .path = options->output};
-  if (!sink->path)
-    return CLI_OK;
-  if (asprintf(&sink->draft, "%s.%d.part", sink->path, (int)getpid()) < 0)
-    return cli_fail(CLI_STORE, "out of memory");
-  sink->file = fopen(sink->draft, "w");
-  if (sink->file)
-    return CLI_OK;
-  cli_fail(CLI_STORE, "%s: %s", sink->draft, strerror(errno));
-  free(sink->draft);
-  return CLI_STORE;
-}
-
-/* CLI_NO keeps the file: it has all that could be read. */
-int cli_sink_close(struct cli_sink *sink, int code)
-{
-  if (!sink->path)
-    return code;
-  bool bad = ferror(sink->file) | fclose(sink->file);
-  if (code <= CLI_NO && (bad || rename(sink->draft, sink->path) < 0))
-    code = cli_fail(CLI_STORE, "%s cannot be written: %s", sink->path, strerror(errno));
-  if (code > CLI_NO)
-    unlink(sink->draft);
-  free(sink->draft);
-  return code;
 }

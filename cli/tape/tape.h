@@ -35,13 +35,14 @@ const char *cli_tape_key(const struct cli_options *options);
 int cli_tape_each(const struct tape *tape, const char *what, bool whole,
                   int (*visit)(void *arg, const struct tape_record *record), void *arg);
 
-/* Standard output, or the file of --output, which appears whole or not at all. */
+/* Standard output, or what --output names: a file, which appears whole or not at all, or a pipe or device. */
 struct cli_sink {
   FILE *file;
   const char *path; /* NULL: standard output */
-  char *draft;
+  char *draft;      /* NULL: it is no file */
 };
-int cli_sink_open(const struct cli_options *options, struct cli_sink *sink);
+/* `tape` is the directory that is read. Returns CLI_OK, or has said what is wrong and returns the code to exit with. */
+int cli_sink_open(const struct cli_options *options, const char *tape, struct cli_sink *sink);
 /* `code` is how the work went. Returns the code to exit with. */
 int cli_sink_close(struct cli_sink *sink, int code);
 

@@ -431,6 +431,68 @@ Test(cli_tape, an_output_file_is_whole_or_not_there)
   expect_says(&r, 2, "--har is the one format");
 }
 
+#define EXPORT "idemshim tape export --har --output "
+
+/* A link of the test's own stands for /dev/stdout, which root could replace. */
+Test(cli_tape, an_output_that_is_no_file_is_written_to_as_it_is)
+{
+  const char *dir = tape("day");
+  struct run plain = run_plain(&w, "idemshim", "tape", "export", "--har", dir, NULL);
+  const char *const scripts[] = {
+      "mkfifo \"$HOME/pipe\"; cat \"$HOME/pipe\" & " EXPORT "\"$HOME/pipe\" %s; wait; test -p \"$HOME/pipe\"",
+      "ln -s /proc/self/fd/1 \"$HOME/stdout\"; " EXPORT "\"$HOME/stdout\" %s",
+      EXPORT "\"$HOME/stdout\" %s >\"$HOME/out\"; cat \"$HOME/out\"",
+      EXPORT "/proc/self/fd/3 %s 3>&1 | cat",
+      "ln -s /proc/self/fd/3 \"$HOME/named\"; " EXPORT "\"$HOME/named\" %s 3>&1 >/dev/null | cat",
+  };
+  for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+    char script[1024];
+    snprintf(script, sizeof script, "%.*s%s%s", (int)(strstr(scripts[i], "%s") - scripts[i]), scripts[i], dir,
+             strstr(scripts[i], "%s") + 2);
+    struct run r = run_shell_plain(&w, script);
+    expect_success(&r);
+    expect_same_output(&plain, &r);
+    run_release(&r);
+  }
+  run_release(&plain);
+}
+
+/* Whoever made the link would say what is written over. */
+Test(cli_tape, an_output_is_a_new_file_of_its_own_and_follows_no_link)
+{
+  const char *dir = tape("day");
+  struct run r = run_shell_plain(
+      &w, world_text(
+              &w,
+              "umask 0; cd \"$HOME\"; echo precious >target; ln -s target link; ln -s nowhere dangling; "
+              "exec 4<target; for name in link dangling; do " EXPORT "$name %s && exit 9; done; "
+              "test ! -e nowhere && grep -qx precious target && " EXPORT "target %s && grep -qx precious <&4 "
+              "&& stat -c %%a target && ls -A | grep -c target",
+              dir, dir));
+  expect_success(&r);
+  cr_expect_str_eq(r.out, "600\n1\n");
+  cr_expect(strstr(r.err, "link is a link, and not followed"), "%s", r.err);
+  run_release(&r);
+}
+
+Test(cli_tape, an_output_is_not_put_into_the_tape_or_the_store)
+{
+  const char *dir = tape("day");
+  world_env(&w, "DAY", "%s", dir);
+  struct run r = run_shell_plain(
+      &w,
+      "ls -A $DAY >\"$HOME/before\"; mkdir -p -m 700 \"$IDEMSHIM_STORE/below\"; ln -s $DAY \"$HOME/linked\"; "
+      "for name in $DAY/run.har \"$HOME/linked/run.har\" \"$IDEMSHIM_STORE/below/run.har\"; do " EXPORT
+      "$name $DAY; [ $? -eq 2 ] || exit 9; done; cd $DAY && " EXPORT "run.har . ; [ $? -eq 2 ] || exit 8; "
+      "ls -A $DAY | cmp - \"$HOME/before\" && ! find \"$IDEMSHIM_STORE\" -type f | grep .");
+  expect_success(&r);
+  cr_expect(strstr(r.err, "is inside of the tape"), "%s", r.err);
+  cr_expect(strstr(r.err, "is inside of the store"), "%s", r.err);
+  run_release(&r);
+  r = run_plain(&w, "idemshim", "tape", "report", "--output", w.dir, dir, NULL);
+  expect_says(&r, 3, "Is a directory");
+}
+
 /* The report. */
 
 static char *report_of(const char *kind)
