@@ -104,7 +104,8 @@ struct cli_command {
   const char *details;  /* what --help says below the options; NULL for nothing more */
   const struct cli_option *options;
   int min_operands, max_operands;
-  bool stops; /* options end at the first operand: the rest belongs to another program */
+  bool only_reads; /* root may look into the store of another user */
+  bool stops;      /* options end at the first operand: the rest belongs to another program */
   int (*run)(const struct cli_options *options, int argc, char **argv);
   int (*on_store)(const struct cli_options *options, struct idem_store *store, char **operands);
   int (*on_tape)(const struct cli_options *options, const struct tape *tape,

@@ -5,6 +5,7 @@
 #include "cli/tape/tape.h"
 #include "config/place.h"
 
+#include <signal.h>
 #include <string.h>
 
 /* More than any table has. */
@@ -52,10 +53,14 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
   }
   if (code != CLI_OK)
     return code;
+  /* Who ignores it, as a service does, would have the rest of a long list fail with a message for each `| head`. What runs
+   * another program leaves that as it is. */
+  if (!command->stops)
+    signal(SIGPIPE, SIG_DFL);
   char **operands = argv + first;
   struct idem_store *store;
   struct tape *tape;
-  if (command->on_store && (code = cli_find_store(&options, &store)) == CLI_OK) {
+  if (command->on_store && (code = cli_find_store(&options, command->only_reads, &store)) == CLI_OK) {
     code = command->on_store(&options, store, operands);
     idem_store_close(store);
   }

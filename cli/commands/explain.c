@@ -164,5 +164,6 @@ const struct cli_command cli_command_explain = {
         CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "look at every answer, not at the newest 10,000"),
                     CLI_OPTION_JSON, CLI_OPTION_STORE),
     .max_operands = 1,
+    .only_reads = true,
     .on_store = explain,
 };

@@ -238,6 +238,7 @@ const struct cli_command cli_command_ls = {
     .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
                            CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"), CLI_OPTION_JSON,
                            CLI_OPTION_STORE),
+    .only_reads = true,
     .on_store = list_answers,
 };
 

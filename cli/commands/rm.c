@@ -96,7 +96,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
   struct idem_store *store;
   if (options->all + options->old + (argc > 0) != 1)
     return cli_fail(CLI_USAGE, "give the ids of answers, or --all --yes for every answer");
-  int code = cli_find_store(options, &store);
+  int code = cli_find_store(options, false, &store);
   if (code != CLI_OK)
     return code;
   code = argc > 0 ? remove_named(store, argv) : remove_all(store, options->old, options->yes);

@@ -265,6 +265,7 @@ const struct cli_command cli_command_show = {
         CLI_OPTION_JSON, CLI_OPTION_STORE),
     .min_operands = 1,
     .max_operands = 1,
+    .only_reads = true,
     .on_store = show_answer,
 };
 

@@ -174,5 +174,6 @@ const struct cli_command cli_command_stats = {
         CLI_OPTIONS(CLI_OPTION_JSON,
                     CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
                     CLI_OPTION_STORE),
+    .only_reads = true,
     .on_store = stats,
 };

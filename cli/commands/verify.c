@@ -76,6 +76,7 @@ const struct cli_command cli_command_verify = {
     .operands = "",
     .summary = "read every answer and check it; exits 1 if something is damaged",
     .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE),
+    .only_reads = true,
     .on_store = verify_store,
 };
 

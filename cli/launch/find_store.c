@@ -3,8 +3,11 @@
 #include "cli/launch/find_store.h"
 
 #include "cli/output/output.h"
+#include "config/kernel.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,23 +57,45 @@ void cli_tell_ignored(const struct idem_config *config)
     cli_warn("%s; nothing of it holds", config->ignored[i]);
 }
 
+#define NOBODY_ELSE ((uid_t)-1)
+
+static uid_t other_owner(const char *directory, gid_t *group)
+{
+  struct stat stat;
+  if (idem_fstatat(AT_FDCWD, directory, &stat, 0) < 0 || stat.st_uid == geteuid())
+    return NOBODY_ELSE;
+  *group = stat.st_gid;
+  return stat.st_uid;
+}
+
 /* A store that is not there is no usage error: it is what a first run finds. */
-int cli_find_store(const struct cli_options *options, struct idem_store **out)
+int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out)
 {
   struct idem_config config;
   struct idem_error error = {""};
+  gid_t group;
   int code = cli_use_store(options->store);
   if (code != CLI_OK)
     return code;
   if (idem_config_load_store(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
   cli_tell_ignored(&config);
+  uid_t owner = other_owner(config.store_dir, &group);
+  /* Without the right to, it stays whom it is, and the store is refused as another's. */
+  if (only_reads && owner != NOBODY_ELSE && geteuid() == 0 && setgroups(0, NULL) == 0 &&
+      setresgid(group, group, group) == 0)
+    (void)!setresuid(owner, owner, owner);
   int result = cli_open_store(&config, out, &error);
+  const struct passwd *user = owner != NOBODY_ELSE ? getpwuid(owner) : NULL;
   if (result == -ENOENT)
     code = cli_fail(
         CLI_STORE,
         "there is no store at %s; the first call that a rule matches makes it, and --store names another",
         config.store_dir);
+  else if (result == -EPERM && user)
+    code = cli_fail(CLI_STORE, "%s; look as its user: sudo -u %s idemshim", error.text, user->pw_name);
+  else if (result == -EPERM && owner != NOBODY_ELSE)
+    code = cli_fail(CLI_STORE, "%s; look as its user: sudo -u '#%u' idemshim", error.text, (unsigned)owner);
   else if (result < 0)
     code =
         cli_fail(CLI_STORE, "%s%s", error.text,

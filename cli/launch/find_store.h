@@ -5,7 +5,7 @@
  * behind.
  *
  *     struct idem_store *store;
- *     int code = cli_find_store(options, &store);       said what is wrong: code is what to exit with
+ *     int code = cli_find_store(options, false, &store);   said what is wrong: code is what to exit with
  *     if (code != CLI_OK)
  *       return code;
  *     ...
@@ -20,9 +20,10 @@
 /*
  * Finds and opens an existing store. Only the variables that concern the store are looked at: a mistake in a
  * rule does not keep anybody from looking at what is stored. Returns CLI_OK, or has said what is wrong and
- * returns the code to exit with. Close with idem_store_close().
+ * returns the code to exit with. Close with idem_store_close(). With `only_reads`, root becomes the owner of the store for as
+ * long as this process lives, as by sudo -u: what lies there is the owner's, and so is what it may lead to.
  */
-int cli_find_store(const struct cli_options *options, struct idem_store **out);
+int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out);
 
 /* Opens the store of a configuration, if it is there: 0, -ENOENT, or -errno with the message. */
 int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error);

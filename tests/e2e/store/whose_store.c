@@ -77,14 +77,47 @@ Test(whose_store, in_a_read_only_home_is_told_by_calls_and_by_check)
   run_release(&run);
 }
 
-Test(whose_store, of_another_user_is_not_looked_into)
+/* As by sudo -u, so that a link in it leads root nowhere. */
+Test(whose_store, of_another_user_is_read_by_root_as_that_user)
 {
-  struct run run = run_shell_plain(&w, "mkdir -m 700 \"$HOME/store\" && chown 65534 \"$HOME/store\" && "
-                                       "idemshim stats --store \"$HOME/store\"");
+  struct run run = run_shell_plain(
+      &w,
+      "export IDEMSHIM_STORE=\"$HOME/cache/store\" && mkdir \"$HOME/cache\" && chown 65534 \"$HOME/cache\" "
+      "&& " AS_NOBODY CALL "cd \"$HOME\" && idemshim ls && idemshim stats && idemshim verify && "
+      "idemshim show $(idemshim ls --json | grep -o '[0-9a-f]\\{16\\}' | head -n 1) && "
+      "{ idemshim explain || [ $? -eq 1 ]; } && ! find \"$IDEMSHIM_STORE\" ! -user 65534 | grep . && "
+      "rm \"$IDEMSHIM_STORE/lock.mdb\" && echo precious >\"$HOME/roots\" && "
+      "ln -s \"$HOME/roots\" \"$IDEMSHIM_STORE/lock.mdb\" && idemshim ls; grep -x precious \"$HOME/roots\"");
+  expect_success(&run);
+  cr_expect(strstr(run.out, "/v1/chat/completions"), "%s", run.out);
+  cr_expect(strstr(run.out, "0 damaged"), "%s%s", run.out, run.err);
+  run_release(&run);
+}
+
+Test(whose_store, of_another_user_is_changed_by_that_user_alone)
+{
+  static const char *const commands[] = {"gc", "rm --all --yes"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    struct run run =
+        run_shell_plain(&w, world_text(&w,
+                                       "mkdir -p -m 700 \"$HOME/store\" && chown 65534 \"$HOME/store\" && "
+                                       "idemshim %s --store \"$HOME/store\"",
+                                       commands[i]));
+    cr_expect_eq(run.status, 3);
+    cr_expect(strstr(run.err, "/store: belongs to another user (uid 65534); look as its user: sudo -u "),
+              "%s", run.err);
+    run_release(&run);
+  }
+}
+
+Test(whose_store, of_another_user_is_not_looked_into_by_others)
+{
+  struct run run = run_shell_plain(&w, "mkdir -m 755 \"$HOME/store\" && " AS_NOBODY
+                                       "\"$HOME/idemshim\" ls --store \"$HOME/store\"");
   cr_expect_eq(run.status, 3);
-  cr_expect(strstr(run.err,
-                   "/store: belongs to another user (uid 65534); look as the user of the store, by sudo -u"),
-            "%s", run.err);
+  cr_expect(
+      strstr(run.err, "/store: belongs to another user (uid 0); look as its user: sudo -u root idemshim"),
+      "%s", run.err);
   run_release(&run);
 }
 
