@@ -5,6 +5,7 @@
  *   fill      N answers of about 200 bytes each, past their time SECONDS from now (0: they are past it)
  *   hits      for SECONDS: one call answered from the store again and again; prints how many, and the longest in µs
  *   commits   N calls with an answer of about 200 bytes; prints the median and the longest in µs
+ *   replaced  the same ten calls, N times in all, each sent and stored anew; nothing is printed
  *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
  *
  * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a minute. SYNC is off
@@ -123,7 +124,7 @@ static int fill(struct load *load)
 }
 
 /* One call from its beginning to its end; the verdict, or below 0. */
-static int call(struct load *load, const char *body)
+static int call(struct load *load, const char *body, bool anew)
 {
   static const char answer[] = "{\"text\":\"an answer that is neither long nor short, as most of them are\"}";
   struct idem_chunk chunk = {sizeof(answer) - 1, 1};
@@ -145,6 +146,7 @@ static int call(struct load *load, const char *body)
                                      .delivered = true};
   struct idem_call call = IDEM_CALL_INIT;
   struct idem_error error = {""};
+  call.skip_answers = anew;
   int verdict = idem_store_enter(load->store, &request, &call, &error), rc = verdict;
   if (verdict == IDEM_OWNED)
     rc = idem_store_commit(load->store, &call, &request, &recording, &error) == IDEM_STORED ? verdict : -1;
@@ -159,11 +161,11 @@ static int hits(struct load *load, int64_t seconds)
 {
   uint64_t count = 0;
   int64_t longest = 0, end;
-  if (call(load, "{\"hot\":1}") < 0)
+  if (call(load, "{\"hot\":1}", false) < 0)
     return 1;
   for (end = clock_steady_us() + seconds * 1000000; clock_steady_us() < end; count++) {
     int64_t start = clock_steady_us();
-    if (call(load, "{\"hot\":1}") != IDEM_HIT)
+    if (call(load, "{\"hot\":1}", false) != IDEM_HIT)
       return 1;
     int64_t took = clock_steady_us() - start;
     longest = took > longest ? took : longest;
@@ -185,7 +187,7 @@ static int commits(struct load *load)
   for (uint64_t i = 0; i < load->count && !failed; i++) {
     snprintf(body, sizeof(body), "{\"pid\":%d,\"n\":%llu}", (int)getpid(), (unsigned long long)i);
     int64_t start = clock_steady_us();
-    failed = call(load, body) != IDEM_OWNED;
+    failed = call(load, body, false) != IDEM_OWNED;
     took[i] = clock_steady_us() - start;
   }
   if (!failed) {
@@ -195,6 +197,17 @@ static int commits(struct load *load)
            (long long)took[load->count ? load->count - 1 : 0]);
   }
   free(took);
+  return failed;
+}
+
+static int replaced(struct load *load)
+{
+  char body[32];
+  int failed = 0;
+  for (uint64_t i = 0; i < load->count && !failed; i++) {
+    snprintf(body, sizeof(body), "{\"again\":%d}", (int)(i % 10));
+    failed = call(load, body, true) != IDEM_OWNED;
+  }
   return failed;
 }
 
@@ -214,7 +227,7 @@ int main(int argc, char **argv)
   struct idem_error error = {""};
   const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB");
   if (argc < 3)
-    return fprintf(stderr, "usage: store-load DIR fill|hits|commits|pinned [N [SECONDS]]\n"), 2;
+    return fprintf(stderr, "usage: store-load DIR fill|hits|commits|replaced|pinned [N [SECONDS]]\n"), 2;
   struct load load = {.count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0};
   int64_t seconds = argc > 4 ? atoll(argv[4]) : 0;
   struct idem_store_options options = {.dir = argv[1],
@@ -224,10 +237,11 @@ int main(int argc, char **argv)
   if (idem_config_load(&load.config, get_variable, &error) < 0 ||
       idem_store_open(&load.store, &options, &error) < 0)
     return fprintf(stderr, "store-load: %s\n", error.text), 1;
-  int code = strcmp(argv[2], "fill") == 0      ? fill(&load)
-             : strcmp(argv[2], "hits") == 0    ? hits(&load, seconds)
-             : strcmp(argv[2], "commits") == 0 ? commits(&load)
-                                               : hold(&load);
+  int code = strcmp(argv[2], "fill") == 0       ? fill(&load)
+             : strcmp(argv[2], "hits") == 0     ? hits(&load, seconds)
+             : strcmp(argv[2], "commits") == 0  ? commits(&load)
+             : strcmp(argv[2], "replaced") == 0 ? replaced(&load)
+                                                : hold(&load);
   idem_store_close(load.store);
   idem_config_release(&load.config);
   return code;

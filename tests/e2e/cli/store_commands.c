@@ -3,9 +3,11 @@
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 TestSuite(cli_store, .init = open_world, .fini = close_world);
 
@@ -374,6 +376,133 @@ Test(cli_store, verify_names_a_damaged_answer)
 }
 
 /* Explain. */
+
+/* Large stores. */
+
+static void fill(const char *count, const char *seconds)
+{
+  struct run r = run_plain(&w, "store-load", w.store, "fill", count, seconds, NULL);
+  expect_success(&r);
+  run_release(&r);
+}
+
+/* KiB, of which the store is a part, for it is mapped. */
+static long memory_of(const char *command)
+{
+  struct run r = run_shell_plain(
+      &w, world_text(&w,
+                     "python3 -c 'import resource, subprocess, sys\n"
+                     "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
+                     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' idemshim %s",
+                     command));
+  expect_success(&r);
+  long kib = atol(r.out);
+  run_release(&r);
+  return kib;
+}
+
+Test(cli_store, what_shows_little_reads_little_of_a_large_store)
+{
+  static const char *const commands[] = {"ls --limit 5", "stats",
+                                         "show $(idemshim ls --limit 1 --json | grep -o '[0-9a-f]\\{16\\}')"};
+  fill("20000", "3600");
+  long whole = memory_of("ls");
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    long some = memory_of(commands[i]);
+    cr_expect_lt(2 * some, whole, "%s: %ld KiB, ls: %ld KiB", commands[i], some, whole);
+  }
+  struct run all = run_shell_plain(&w, "idemshim ls | tail -n 5"),
+             last = run_shell_plain(&w, "idemshim ls --limit 5 | tail -n 5");
+  expect_same_output(&all, &last);
+  run_release(&all);
+  run_release(&last);
+}
+
+Test(cli_store, a_limit_larger_than_the_store_shows_all_of_it)
+{
+  fill("300", "3600");
+  struct run all = run_plain(&w, "idemshim", "ls", "--json", NULL),
+             last = run_plain(&w, "idemshim", "ls", "--json", "--limit", "1000", NULL);
+  json_t *a = document(&all), *b = document(&last);
+  cr_expect_eq(json_array_size(a), 300);
+  cr_expect_eq(json_array_size(b), 300);
+  for (size_t i = 0; i < 300; i++)
+    cr_expect(!strcmp(json_string_value(json_object_get(json_array_get(a, i), "id")),
+                      json_string_value(json_object_get(json_array_get(b, i), "id"))),
+              "%zu", i);
+  json_decref(a);
+  json_decref(b);
+}
+
+Test(cli_store, explain_looks_at_the_newest_and_says_so)
+{
+  fill("10020", "3600");
+  struct run r = run_plain(&w, "idemshim", "explain", NULL),
+             all = run_plain(&w, "idemshim", "explain", "--all", NULL);
+  cr_expect(strstr(r.out, "the newest 10,000 of 10,020 answers; --all looks at every one"), "%s", r.out);
+  cr_expect_null(strstr(all.out, "--all"), "%s", all.out);
+  run_release(&r);
+  run_release(&all);
+}
+
+/* A parent that ignores SIGPIPE, as a service manager does, has that inherited. */
+Test(cli_store, a_list_whose_reader_has_gone_ends_without_a_word)
+{
+  fill("20000", "3600");
+  struct run r =
+      run_shell_plain(&w, "idemshim ls | head -n 2 | wc -l; "
+                          "(trap '' PIPE; idemshim ls --json; echo \"status $?\" >&2) | head -n 1; "
+                          "(trap '' PIPE; idemshim verify; true) | true");
+  expect_success(&r);
+  cr_expect_str_eq(r.out, "2\n[\n");
+  cr_expect_str_eq(r.err, "status 141\n");
+  run_release(&r);
+}
+
+static long file_size(void)
+{
+  struct stat stat_of;
+  cr_assert_eq(stat(world_text(&w, "%s/data.mdb", w.store), &stat_of), 0);
+  return (long)stat_of.st_size;
+}
+
+/* A snapshot that is held keeps what is dropped from being used again, and the file grows. */
+Test(cli_store, a_list_that_nobody_reads_on_holds_nothing)
+{
+  fill("3000", "3600");
+  run_input(&w, NULL, 0);
+  struct run pager = start_argv(
+      &w, false,
+      (const char *const[]){"sh", "-c", "idemshim ls --json | { read -r line; echo read; sleep 60; }", NULL});
+  wait_until((run_look(&pager), strstr(pager.out, "read")));
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_plain(&w, "store-load", w.store, "commits", "500", NULL);
+    expect_success(&r);
+    run_release(&r);
+  }
+  long before = file_size();
+  struct run r = run_plain(&w, "store-load", w.store, "replaced", "1500", NULL);
+  expect_success(&r);
+  cr_expect_leq(file_size(), before + before / 4, "%ld to %ld", before, file_size());
+  run_release(&r);
+  run_release(&pager);
+}
+
+/* A snapshot of the dead is not kept: kill -9 while it is held. */
+Test(cli_store, a_reader_that_was_killed_keeps_no_room)
+{
+  world_env(&w, "STORE_LOAD_MIB", "8");
+  fill("3000", "3600");
+  struct run pinned = start_plain(&w, "store-load", w.store, "pinned", NULL);
+  wait_until((run_look(&pinned), strstr(pinned.out, "pinned")));
+  run_signal(&pinned, SIGKILL);
+  run_wait(&pinned);
+  struct run r = run_plain(&w, "store-load", w.store, "commits", "12000", NULL);
+  expect_success(&r);
+  cr_expect_eq(log_events(&w, "store_error"), 0);
+  run_release(&r);
+  run_release(&pinned);
+}
 
 Test(cli_store, explain_names_the_member_that_differs_and_how_to_ignore_it)
 {
