@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/engine/perform.h"
 
-#include "config/old_glibc.h"
+#include "shim/base/libc.h"
 #include "shim/engine/call.h"
 #include "shim/handle/callbacks.h"
 #include "shim/replay/direct.h"
