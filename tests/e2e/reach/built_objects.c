@@ -66,6 +66,26 @@ Test(objects, ask_for_no_newer_glibc_than_is_supported)
   cr_expect_leq(newest_glibc("libidemshim-store.so"), 2028);
 }
 
+/* What glibc 2.34 took over from libpthread and libdl has a second version of that number. Most programs of an older one
+ * have neither library, and a name that is not there keeps a program from starting, unless it is weak. */
+Test(objects, the_front_imports_weakly_what_older_glibcs_have_elsewhere)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer build needs its runtime");
+  struct run r =
+      run_shell_plain(&w, world_text(&w,
+                                     "cd \"$HOME\" && nm -D --undefined-only '%s/libidemshim.so' | sed -n "
+                                     "'s/^ *U \\([^@]*\\).*/\\1/p' | sort "
+                                     ">strong && test -s strong && nm -D --defined-only \"$(ldd /bin/sh | "
+                                     "awk '/libc.so.6/ { print $3 }')\" | "
+                                     "sed -n 's/.* \\(.*\\)@@GLIBC_2[.]\\(3[4-9]\\|[4-9].\\)$/\\1/p' | sort "
+                                     ">moved && comm -12 strong moved",
+                                     w.build));
+  expect_success(&r);
+  cr_expect_str_eq(r.out, "");
+  run_release(&r);
+}
+
 Test(objects, the_store_exports_its_table_and_the_tapes)
 {
   struct run r = run_shell_plain(
