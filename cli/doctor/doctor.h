@@ -61,6 +61,7 @@ struct doctor {
   struct cli_program program;
   struct cli_objects objects; /* the program is the first */
   char *library;              /* libidemshim.so; NULL if it is nowhere */
+  bool counted;               /* calls of the process have come to that library */
   bool unseen;                /* a process of which the library's own record cannot be read */
   struct {
     bool multi, dlsym, dlopen;
@@ -96,7 +97,7 @@ struct doctor_module {
   const char *pattern;
   bool ffi;  /* it opens libcurl by name, and its being there is enough */
   bool deep; /* it is opened past every preload */
-  bool only; /* the program has no other way to make a call */
+  bool only; /* the program makes no call in another way */
 };
 void doctor_look_at_module(struct doctor *doctor, const struct doctor_module *module);
 /* A library that runs code of others, or that needs one. */

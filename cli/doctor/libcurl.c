@@ -141,7 +141,8 @@ static void judge_use(struct doctor *doctor, const struct doctor_use *use)
                                               : DOCTOR_LOADED;
   bool follows = use->caller && use->caller != doctor->objects.list;
   if (!use->caller) {
-    doctor_find(doctor, DOCTOR_UNUSED, "libcurl %s (%s)", libcurl.version, libcurl.tls);
+    if (!doctor->counted)
+      doctor_find(doctor, DOCTOR_UNUSED, "libcurl %s (%s)", libcurl.version, libcurl.tls);
     return;
   }
   if (use->easy || doctor->hooks.multi)

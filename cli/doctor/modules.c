@@ -11,6 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a process has not loaded, it may load yet. */
+static enum doctor_kind kind_of(const struct doctor *doctor, const struct doctor_module *module)
+{
+  return doctor->pid ? DOCTOR_MODULE_LATER : module->only ? DOCTOR_MODULE_ONLY : DOCTOR_MODULE;
+}
+
 /* A module is on the disk, and may or may not be loaded by the code that will run: at most
  * "maybe", but for a program that has no other way to make a call. */
 static void judge_use(struct doctor *doctor, const struct doctor_module *module,
@@ -20,8 +26,8 @@ static void judge_use(struct doctor *doctor, const struct doctor_module *module,
   if (module->deep && !doctor->hooks.dlopen)
     doctor_find(doctor, DOCTOR_MODULE_DEEP, "%s", module->name);
   else if (use->easy || (use->multi && doctor->hooks.multi))
-    doctor_find(doctor, module->only ? DOCTOR_MODULE_ONLY : DOCTOR_MODULE, "%s (libcurl %s, %s)",
-                module->name, libcurl.version, libcurl.tls);
+    doctor_find(doctor, kind_of(doctor, module), "%s (libcurl %s, %s)", module->name, libcurl.version,
+                libcurl.tls);
   else if (use->multi)
     doctor_find(doctor, DOCTOR_MODULE_MULTI, "%s", module->name);
   if (use->easy && use->multi && !doctor->hooks.multi)
@@ -96,7 +102,7 @@ static void look_below(struct doctor *doctor, const struct doctor_module *module
     if (!file.ffi)
       look_at_file(doctor, &file, found.gl_pathv[i], !module->name);
     else if (doctor->hooks.dlsym)
-      doctor_find(doctor, DOCTOR_MODULE, "%s (through the dlopen/dlsym hooks)", file.name);
+      doctor_find(doctor, kind_of(doctor, &file), "%s (through the dlopen/dlsym hooks)", file.name);
     else
       doctor_find(doctor, DOCTOR_FFI_MISSED, "%s", file.name);
   }

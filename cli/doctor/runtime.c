@@ -12,40 +12,41 @@ struct runtime {
   const char *name;
   const char *own_stack; /* what its code usually calls instead; NULL: nothing to tell */
   const char *ffi;       /* how its code calls any library, libcurl too; NULL: not without a module */
+  const char *tls;       /* the file without which that stack has no https; NULL: it has it always */
   bool only;             /* its modules of libcurl are the way in which its code makes a call */
 };
 
 /* A runtime is known by the program's name, which may have a version behind it. */
 static const struct runtime runtimes[] = {
-    {"python", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes", false},
-    {"pypy", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "cffi, ctypes", false},
-    {"php", NULL, NULL, false},
-    {"php-fpm", NULL, NULL, false},
-    {"php-cgi", NULL, NULL, false},
-    {"perl", "LWP, HTTP::Tiny and Mojolicious", NULL, false},
-    {"ruby", "Net::HTTP and what is made on it", "fiddle", false},
-    {"luajit", "LuaSocket", "ffi", false},
-    {"lua", "LuaSocket", NULL, false},
-    {"tclsh", "Tcl's http package", NULL, false},
-    {"Rscript", NULL, NULL, true},
-    {"R", NULL, NULL, true},
-    {"node", "fetch(), http and the SDKs made on them", NULL, false},
-    {"deno", "fetch() and the SDKs made on it", "Deno.dlopen", false},
-    {"bun", "fetch() and the SDKs made on it", "bun:ffi", false},
-    {"java", "HttpClient, OkHttp and the SDKs made on them", "java.lang.foreign, JNA", false},
-    {"dotnet", "HttpClient and the SDKs made on it", "P/Invoke", false},
-    {"julia", NULL, "ccall, and its Downloads by way of it", false},
-    {"slsh", NULL, NULL, true},
-    {"guile", "(web client)", "(system foreign)", false},
-    {"racket", "net/http-client, net/url", "ffi/unsafe", false},
-    {"sbcl", "Drakma, Dexador", "sb-alien, CFFI", false},
-    {"ecl", "Drakma, Dexador", "CFFI", false},
-    {"gbr", NULL, NULL, true},
-    {"gbx", NULL, NULL, true},
-    {"cobcrun", NULL, "CALL of a function of a library that COB_PRE_LOAD or -M names", false},
-    {"gst", NULL, "DLD", false},
-    {"octave", NULL, NULL, true},
-    {"octave-cli", NULL, NULL, true},
+    {"python", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "ctypes", "_ssl.",
+     false},
+    {"pypy", "urllib, requests, httpx and the SDKs made on them (openai, anthropic)", "cffi, ctypes", "_ssl",
+     false},
+    {"php", NULL, NULL, NULL, false},
+    {"php-fpm", NULL, NULL, NULL, false},
+    {"php-cgi", NULL, NULL, NULL, false},
+    {"perl", "LWP, HTTP::Tiny and Mojolicious", NULL, "SSLeay.so", false},
+    {"ruby", "Net::HTTP and what is made on it", "fiddle", "openssl.so", false},
+    {"luajit", "LuaSocket", "ffi", "ssl.so", false},
+    {"lua", "LuaSocket", NULL, "ssl.so", false},
+    {"tclsh", "Tcl's http package", NULL, NULL, false},
+    {"Rscript", NULL, NULL, NULL, true},
+    {"R", NULL, NULL, NULL, true},
+    {"node", "fetch(), http and the SDKs made on them", NULL, NULL, false},
+    {"deno", "fetch() and the SDKs made on it", "Deno.dlopen", NULL, false},
+    {"bun", "fetch() and the SDKs made on it", "bun:ffi", NULL, false},
+    {"java", "HttpClient, OkHttp and the SDKs made on them", "java.lang.foreign, JNA", NULL, false},
+    {"dotnet", "HttpClient and the SDKs made on it", "P/Invoke", NULL, false},
+    {"julia", NULL, "ccall, and its Downloads by way of it", NULL, false},
+    {"slsh", NULL, NULL, NULL, true},
+    {"guile", "(web client)", "(system foreign)", NULL, false},
+    {"racket", "net/http-client, net/url", "ffi/unsafe", NULL, false},
+    {"sbcl", "Drakma, Dexador", "sb-alien, CFFI", NULL, false},
+    {"ecl", "Drakma, Dexador", "CFFI", NULL, false},
+    {"gbr", NULL, NULL, NULL, true},
+    {"gbx", NULL, NULL, NULL, true},
+    {"cobcrun", NULL, "CALL of a function of a library that COB_PRE_LOAD or -M names", NULL, false},
+    {"gst", NULL, "DLD", NULL, false},
 };
 
 /* Where modules that call libcurl are; "{}" is the prefix that the runtime is installed below. Without a file
@@ -201,6 +202,14 @@ static void look_at_stack(struct doctor *doctor)
     }
 }
 
+static bool has_loaded(const struct doctor *doctor, const char *beginning)
+{
+  for (size_t i = 0; i < doctor->objects.count; i++)
+    if (strncmp(doctor->objects.list[i].name, beginning, strlen(beginning)) == 0)
+      return true;
+  return false;
+}
+
 /* A program may be a link to one with another name; what R is called by is a script of the shell.
  * For a program that runs code of others (Python, PHP, a shell), its own libraries say little.
  * What that code may use is looked for where the runtime would look: modules that bring libcurl,
@@ -224,9 +233,11 @@ static bool look_at_runtime(struct doctor *doctor)
   if (!runtime)
     return starter;
   look_at_modules(doctor, runtime);
-  if (runtime->ffi)
+  if (runtime->ffi && !doctor->counted)
     doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_FFI : DOCTOR_FFI_MISSED, "%s", runtime->ffi);
-  if (runtime->own_stack)
+  if (runtime->own_stack && doctor->pid && runtime->tls && !has_loaded(doctor, runtime->tls))
+    doctor_find(doctor, DOCTOR_OWN_STACK_IDLE, "%s", runtime->own_stack);
+  else if (runtime->own_stack)
     doctor_find(doctor, DOCTOR_OWN_STACK, "%s", runtime->own_stack);
   if (strncmp(runtime->name, "php", strlen("php")) == 0)
     doctor_find(doctor, DOCTOR_PHP_STREAMS, "%s", "");

@@ -108,6 +108,7 @@ static void tell_calls(struct doctor *doctor, const struct idem_vitals *vitals,
   for (size_t i = 0; i < IDEM_VITALS_SHARDS; i++)
     matched += vitals->shard[i].matched;
   uint64_t rest = matched > sent + passed ? matched - sent - passed : 0;
+  doctor->counted = matched > 0;
   if (!matched)
     doctor_find(doctor, DOCTOR_NO_CALL, "%zu rule%s", config->rule_count, config->rule_count == 1 ? "" : "s");
   else if (passed < matched || config->mode == IDEM_MODE_RECORD)

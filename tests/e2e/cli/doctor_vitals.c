@@ -121,6 +121,36 @@ Test(cli_doctor_vitals, a_store_that_could_not_be_opened_is_told_with_the_user)
   run_release(&program);
 }
 
+/* Another stack is one that passes by if the process has loaded what that needs. */
+Test(cli_doctor_vitals, another_stack_counts_where_it_is_loaded)
+{
+  static const char code[] =
+      "import os, sys, time, io\n"
+      "if sys.argv[2]: __import__(sys.argv[2])\n"
+      "if sys.argv[3]:\n"
+      "  import pycurl\n"
+      "  c = pycurl.Curl(); c.setopt(c.URL, sys.argv[1]); c.setopt(c.POSTFIELDS, '{}')\n"
+      "  c.setopt(c.WRITEDATA, io.BytesIO()); c.perform()\n"
+      "print(os.getpid(), flush=True)\n"
+      "time.sleep(600)\n";
+  static const struct {
+    const char *module, *calls, *verdict, *reason;
+    int status;
+  } rows[] = {
+      {"", "y", ": covered\n",
+       "  has not loaded what these need for https, so that they make no call: urllib", 0},
+      {"ssl", "y", ": partly covered\n", "- not covered, for libcurl has no part in it: urllib", 1},
+      {"ssl", "", ": cannot tell\n", "~ has not loaded pycurl (libcurl ", 1},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct run program = start_shim(&w, "/usr/bin/python3", "-c", code, world_url(&w, "/v1/chat/completions"),
+                                    rows[i].module, rows[i].calls, NULL);
+    struct run r = examine(&program);
+    EXPECT_WORDS(&r, rows[i].status, rows[i].verdict, rows[i].reason);
+    run_release(&program);
+  }
+}
+
 Test(cli_doctor_vitals, who_opened_the_store_is_who_the_process_was_then)
 {
   if (geteuid() != 0)
