@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens below the store when another process stands still, a file is wrong, or LMDB gives up. */
+#include "config/kernel.h"
 #include "store/base/clock.h"
 #include "store/lmdb/engine_internal.h"
 #include "store/lmdb/page.h"
@@ -105,6 +106,37 @@ Test(store_engine, a_store_that_goes_on_is_waited_for_again)
   waitpid(child, NULL, 0);
 }
 
+static int ask_to_be_stopped(struct writer *writer, void *unused)
+{
+  (void)unused;
+  raise(SIGTSTP);
+  return put_mark(writer);
+}
+
+/* In a group of its own whose parent is in another one, for nobody could let an orphaned group go on, and it is not stopped. */
+Test(store_engine, a_command_is_stopped_between_its_writes)
+{
+  struct reader *reader;
+  struct idem_span value;
+  int status;
+  fixture.options.patience_ms = 1500;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    _exit(state_write(fixture.store, ask_to_be_stopped, NULL, &error) < 0);
+  }
+  cr_assert_eq(waitpid(child, &status, WUNTRACED), child);
+  cr_expect(WIFSTOPPED(status), "status %x", (unsigned)status);
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+  cr_expect_eq(pages_get(&reader->snapshot, PAGES_META, mark, sizeof(mark), &value), 0, "it had committed");
+  reader_end(reader);
+  cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), 0, "%s", error.text);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+}
+
 /* Nobody waits for longer than a call has time. */
 Test(store_engine, a_call_waits_no_longer_than_its_timeout_lets_it)
 {
@@ -147,11 +179,19 @@ ssize_t write_at(int fd, const void *data, size_t len, off_t at)
   return syscall(SYS_pwrite64, fd, data, len, at);
 }
 
+/* How far the file has come. */
+static off_t file_size(void)
+{
+  struct stat stat;
+  cr_assert_eq(idem_fstatat(AT_FDCWD, fixture_path(&fixture, "data.mdb"), &stat, 0), 0);
+  return stat.st_size;
+}
+
 /* After whatever has made LMDB give up, this process goes on writing, and so do others; what was read before is there
  * until it is left. */
 static void expect_going_on(int (*give_up)(void))
 {
-  enum { WRITES = 20 };
+  enum { WRITES = 20, MORE_WRITES = 200, A_FEW_PAGES = 20 * 4096 };
   struct caller caller = caller_of(&fixture, "{}"), next = caller_of(&fixture, "{\"n\":2}"),
                 other = caller_of(&fixture, "{\"n\":3}");
   struct reader *pinned, *reader;
@@ -176,6 +216,10 @@ static void expect_going_on(int (*give_up)(void))
   cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT);
   cr_expect_eq(caller_ask(&next, ""), IDEM_HIT);
   cr_expect_eq(caller_ask(&other, ""), IDEM_HIT);
+  off_t before = file_size();
+  for (int i = 0; i < MORE_WRITES; i++)
+    cr_assert_eq(state_write(fixture.store, put_once, NULL, &error), 0, "%s", error.text);
+  cr_expect_lt(file_size() - before, A_FEW_PAGES, "what it had pinned is used again");
 }
 
 static int assert_half_way(void)
