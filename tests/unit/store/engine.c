@@ -243,6 +243,41 @@ Test(store_engine, after_a_failed_write_of_a_meta_page_the_store_goes_on)
   expect_going_on(fail_the_meta_page);
 }
 
+static _Atomic unsigned unread;
+
+static void *read_and_write(void *unused)
+{
+  enum { TIMES = 300 };
+  struct idem_error why;
+  struct reader *reader;
+  (void)unused;
+  for (int i = 0; i < TIMES; i++) {
+    state_write(fixture.store, put_once, NULL, &why);
+    bool reads = state_read(fixture.store, &reader, &why) == 0;
+    unread += !reads;
+    if (reads)
+      reader_end(reader);
+  }
+  return NULL;
+}
+
+/* Whoever was waiting for it may fail once, as a call does whose write comes to nothing. */
+Test(store_engine, other_threads_go_on_when_lmdb_gives_up_in_one)
+{
+  enum { THREADS = 6, TIMES = 8 };
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; i++)
+    cr_assert_eq(pthread_create(&threads[i], NULL, read_and_write, NULL), 0);
+  for (int i = 0; i < TIMES; i++) {
+    cr_expect_lt(assert_half_way(), 0);
+    usleep(5000);
+  }
+  for (int i = 0; i < THREADS; i++)
+    pthread_join(threads[i], NULL);
+  cr_expect_eq(unread, 0);
+  cr_expect_eq(state_write(fixture.store, put_once, NULL, &error), 0, "%s", error.text);
+}
+
 Test(store_engine, a_store_in_which_every_write_fails_is_not_opened_for_ever)
 {
   enum { TRIES = 40 };
