@@ -422,3 +422,22 @@ ParameterizedTest(char (*kind)[8], trouble, a_file_that_may_not_grow_raises_no_s
   cr_expect_eq(mock_count(&w).requests, 3, "%ld requests", mock_count(&w).requests);
   run_release(&run);
 }
+
+/* Once: the files of a store are made with it, and what is written later is flushed in them. */
+Test(trouble, the_directory_of_a_new_store_is_flushed_once)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("under strace the shim is preloaded without the sanitizer's runtime");
+  world_env(&w, "IDEMSHIM_SYNC", "on");
+  for (int i = 0; i < 2; i++) {
+    struct run r = run_plain(&w, "strace", "-f", "-y", "-e", "trace=fsync", "-E",
+                             world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-d",
+                             i ? "{}" : "[]", world_url(&w, target), NULL);
+    if (strstr(r.err, "PTRACE"))
+      cr_skip_test("no tracing here");
+    expect_success(&r);
+    const char *flushed = world_text(&w, "%s>) = 0", w.store);
+    cr_expect_eq(count_of(r.err, flushed), !i, "%s", r.err);
+    run_release(&r);
+  }
+}

@@ -77,7 +77,38 @@ Test(whose_store, in_a_read_only_home_is_told_by_calls_and_by_check)
   run_release(&run);
 }
 
-/* As by sudo -u, so that a link in it leads root nowhere. */
+Test(whose_store, is_ones_own_whatever_the_umask_is)
+{
+  struct run run = run_shell_plain(&w, "mkdir \"$HOME/cache\" && chown 65534 \"$HOME/cache\" && export "
+                                       "IDEMSHIM_STORE=\"$HOME/cache/store\" && " AS_NOBODY
+                                       "sh -c 'umask 0777 && " CALL CALL "\"$HOME/idemshim\" verify'");
+  expect_success(&run);
+  cr_expect_eq(mock_count(&w).requests, 1, "%s", run.err);
+  cr_expect(strstr(run.out, "1 answer "), "%s", run.out);
+  run_release(&run);
+}
+
+Test(whose_store, on_a_medium_that_cannot_be_written_is_read_and_not_changed)
+{
+  struct run run = run_shell_plain(
+      &w,
+      "unshare -m true || exit 77; mkdir \"$HOME/medium\" && export IDEMSHIM_STORE=\"$HOME/medium/store\" "
+      "&& " CALL "unshare -m sh -c 'mount --bind \"$HOME/medium\" \"$HOME/medium\" && "
+      "mount -o remount,bind,ro \"$HOME/medium\" && idemshim ls && idemshim stats && idemshim verify && "
+      "idemshim show $(idemshim ls --json | grep -o \"[0-9a-f]\\{16\\}\" | head -n 1) && "
+      "{ idemshim explain || [ $? -eq 1 ]; }; code=$?; idemshim gc; idemshim rm --all --yes; exit $code'");
+  if (run.status == 77)
+    cr_skip_test("no mount namespace can be made here");
+  expect_success(&run);
+  cr_expect(strstr(run.out, "/v1/chat/completions"), "%s", run.out);
+  cr_expect(strstr(run.out, "stored                   1"), "the counters as they were: %s", run.out);
+  cr_expect(strstr(run.err, "gc: "), "%s", run.err);
+  cr_expect(strstr(run.err, "rm: "), "%s", run.err);
+  cr_expect(strstr(run.err, "/medium/store: Read-only file system"), "%s", run.err);
+  run_release(&run);
+}
+
+/* What a link in it leads to is the user's alone. */
 Test(whose_store, of_another_user_is_read_by_root_as_that_user)
 {
   struct run run = run_shell_plain(

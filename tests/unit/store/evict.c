@@ -231,6 +231,26 @@ Test(store_room, a_claim_of_the_dead_goes_with_what_its_content_was_noted_under)
   cr_expect_eq(entries(PAGES_PRINTS), 0);
 }
 
+/* Those that stay are looked at once: a batch goes on behind them, and does not begin anew. */
+Test(store_room, a_pass_over_claims_goes_on_where_it_has_stopped)
+{
+  enum { CLAIMS = 5000 };
+  struct evicted gone = {0};
+  struct evict_pass pass = {.kind = EVICT_CLAIMS, .age_us = 3600 * INT64_C(1000000)};
+  for (int i = 0; i < CLAIMS; i++) {
+    char body[32];
+    snprintf(body, sizeof(body), "{\"failed\":%d}", i);
+    struct caller caller = caller_of(&fixture, body);
+    caller_enter(&caller);
+    caller_leave(&caller, false);
+  }
+  cr_assert_eq(entries(PAGES_OPS), CLAIMS);
+  cr_expect_eq(evict_batch(fixture.store, &pass, &gone, &error), 1);
+  cr_expect_eq(pass.from_len, IDEM_KEY_SIZE);
+  cr_expect_eq(evict_batch(fixture.store, &pass, &gone, &error), 0, "the rest");
+  cr_expect_eq(gone.claims, 0);
+}
+
 Test(store_room, a_claim_that_is_held_stays)
 {
   struct evicted gone = {0};
