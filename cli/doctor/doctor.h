@@ -62,6 +62,7 @@ struct doctor {
   struct cli_objects objects; /* the program is the first */
   char *library;              /* libidemshim.so; NULL if it is nowhere */
   bool counted;               /* calls of the process have come to that library */
+  bool secure;                /* a process with more rights than who started it */
   bool unseen;                /* a process of which the library's own record cannot be read */
   struct {
     bool multi, dlsym, dlopen;

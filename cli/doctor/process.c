@@ -159,7 +159,8 @@ static void look(struct doctor *doctor, const struct process *process)
     free(doctor->library);
     doctor->library = ours;
     doctor_find(doctor, DOCTOR_MAPPED, "%s", "");
-    if (is_secure(process->pid))
+    doctor->secure = is_secure(process->pid);
+    if (doctor->secure)
       doctor_find(doctor, DOCTOR_SECURE_OFF, "%s", "");
     doctor_look_at_library(doctor);
     doctor_look_at_vitals(doctor, process->maps);

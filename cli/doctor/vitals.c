@@ -71,7 +71,7 @@ static void tell_settings(struct doctor *doctor, const struct memory *memory,
       doctor_find(doctor, DOCTOR_CONFIG_IGNORED, "%s", text);
   for (size_t i = 0; idem_variable_docs[i].name; i++) {
     struct idem_given given;
-    if (config->given && read_memory(memory, config->given + i, &given, sizeof(given)))
+    if (read_memory(memory, config->given + i, &given, sizeof(given)))
       doctor_find_setting(doctor, i,
                           !given.found && *read_text(memory, given.value, value, sizeof(value)) != '\0',
                           *read_text(memory, given.file, text, sizeof(text)) ? text : NULL, given.line);
@@ -115,7 +115,8 @@ static void tell_calls(struct doctor *doctor, const struct idem_vitals *vitals,
     doctor_find(doctor, DOCTOR_COUNTED, "%llu met a rule, of which %llu went out and %llu did not",
                 (unsigned long long)matched, (unsigned long long)(matched - rest), (unsigned long long)rest);
   if (passed && config->mode != IDEM_MODE_RECORD)
-    doctor_find(doctor, DOCTOR_PASSED, "%llu of its %llu calls went out as if idemshim were not there%s%s",
+    doctor_find(doctor, passed < matched ? DOCTOR_PASSED : DOCTOR_PASSED_ALL,
+                "%llu of its %llu calls went out as if idemshim were not there%s%s",
                 (unsigned long long)passed, (unsigned long long)matched,
                 *vitals->why_passed ? "; the first: " : "", vitals->why_passed);
 }
@@ -129,15 +130,20 @@ static void judge(struct doctor *doctor, const struct memory *memory, const stru
     doctor_find(doctor, DOCTOR_NO_HANDLE, "%s", "");
     return;
   }
-  if (!config.given && *vitals->problem)
-    doctor_find(doctor, DOCTOR_CONFIG, "%s", vitals->problem);
+  if (!config.given) {
+    if (*vitals->problem)
+      doctor_find(doctor, DOCTOR_CONFIG, "%s", vitals->problem);
+    else if (!doctor->secure)
+      doctor_find(doctor, DOCTOR_OFF, "%s", "");
+    return;
+  }
   doctor_find_mode(doctor, config.mode);
   doctor->hooks.dlsym &= config.hook_dl;
   doctor->hooks.dlopen &= config.hook_dl;
   tell_settings(doctor, memory, &config);
   tell_calls(doctor, vitals, &config);
   tell_store(doctor, memory, vitals, &config);
-  if (*vitals->problem && config.given && vitals->store != IDEM_VITALS_STORE_FAILED)
+  if (*vitals->problem && vitals->store != IDEM_VITALS_STORE_FAILED)
     doctor_find(doctor, DOCTOR_PROBLEM, "%s", vitals->problem);
 }
 

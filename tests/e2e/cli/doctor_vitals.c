@@ -105,8 +105,8 @@ Test(cli_doctor_vitals, calls_that_pass_by_are_told_with_the_reason)
   struct run r = examine(&program);
 
   EXPECT_WORDS(
-      &r, 1, ": partly covered\n",
-      "- 2 of its 2 calls went out as if idemshim were not there; the first: Cache-Control: no-store");
+      &r, 1, ": not covered\n",
+      "! 2 of its 2 calls went out as if idemshim were not there; the first: Cache-Control: no-store");
   run_release(&program);
 }
 
