@@ -91,6 +91,8 @@ int main(int argc, char **argv)
     quick_exit(0);
   if (is("cleanup")) {
     void *libcrypto = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
+    if (!libcrypto)
+      libcrypto = dlopen("libcrypto.so.1.1", RTLD_LAZY | RTLD_NOLOAD);
     void (*cleanup)(void) = libcrypto ? (void (*)(void))dlsym(libcrypto, "OPENSSL_cleanup") : NULL;
     if (!cleanup)
       return 3;

@@ -391,13 +391,13 @@
   X(tls_by_protocols, tls_by_protocols)                                                                      \
   X(tls_by_protocols_by_name, tls_by_protocols_by_name)                                                      \
   X(http_by_protocols, http_by_protocols, .way = WAY_NONE, .why = "the call fails before it is sent")        \
-  X(tls_with_hsts, tls_with_hsts, .way = WAY_TRANSPORT, .since = 0x074a00, .option = "HSTS",                 \
+  X(tls_with_hsts, tls_with_hsts, .way = WAY_TRANSPORT, .since = 0x074d00, .option = "HSTS",                 \
     .why = "rewrites URLs from a cache")                                                                     \
   X(tls_session_in_write, tls_session_in_write)                                                              \
   X(http_version_1_0, http_version, .number = 1)                                                             \
   X(http_version_1_1, http_version, .number = 2)                                                             \
   X(http_version_2_tls, http_version, .number = 4)                                                           \
-  X(http_version_3, http_version, .number = 30)
+  X(http_version_3, http_version, .number = 30, .before = WAY_NONE, .since = 0x075800)
 
 #define CONNECTION_SCENARIOS(X)                                                                              \
   X(connection_of_own_sockets, connection_of_own_sockets)                                                    \

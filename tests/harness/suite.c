@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/harness/suite.h"
 
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
 struct world w;
 
 void open_world(void)
@@ -29,4 +32,20 @@ void open_bare_world(void)
 void close_world(void)
 {
   world_close(&w);
+}
+
+unsigned libcurl_version(void)
+{
+  struct run run = run_plain(&w, "fidelity", "--libcurl", NULL);
+  unsigned version = (unsigned)strtoul(run.out, NULL, 10);
+
+  cr_assert(version, "%s", run.err);
+  run_release(&run);
+  return version;
+}
+
+void need_libcurl(unsigned version, const char *what)
+{
+  if (libcurl_version() < version)
+    cr_skip_test("libcurl is older than %u.%u and has no %s", version >> 16, version >> 8 & 0xff, what);
 }

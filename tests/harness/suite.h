@@ -22,4 +22,10 @@ void open_bare_world(void);
 
 void close_world(void);
 
+/* The version of the libcurl that programs have: 0x075000 is 7.80. */
+unsigned libcurl_version(void);
+
+/* Skips the test where that is older and so lacks `what`. */
+void need_libcurl(unsigned version, const char *what);
+
 #endif

@@ -388,7 +388,7 @@ Test(cli_doctor, a_process_in_secure_mode_is_told_so)
                           "chmod 4755 \"$HOME/other\" && chmod 755 \"$HOME\"");
   expect_success(&copy);
   struct run program = start_shim(&w, world_path(&w, "other"), "600", NULL);
-  wait_until(has_mapped(program.pid, "/other") && has_mapped(program.pid, "libc.so"));
+  wait_until(has_mapped(program.pid, "/other") && has_mapped(program.pid, "/libc"));
   struct run r = doctor_of(&program);
 
   doctor_expect(&r, 1, "not covered", "! runs in secure mode");

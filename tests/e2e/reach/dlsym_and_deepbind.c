@@ -60,9 +60,8 @@ Test(reach, ctypes_with_the_gnutls_flavour)
 static const char php_program[] =
     "<?php $c = curl_init($argv[1]);\n"
     "curl_setopt_array($c, [CURLOPT_POSTFIELDS => '{\"from\":\"php\"}', CURLOPT_RETURNTRANSFER => true,\n"
-    "  CURLOPT_HEADERFUNCTION => function($c, $line) { if (!str_starts_with($line, 'X-I') && "
-    "!str_starts_with($line, 'X-F') &&\n"
-    "    !str_starts_with($line, 'X-O')) echo $line; return strlen($line); }]);\n"
+    "  CURLOPT_HEADERFUNCTION => function($c, $line) { if (!preg_match('/^X-[IFO]/', $line)) "
+    "echo $line; return strlen($line); }]);\n"
     "echo curl_exec($c), curl_getinfo($c, CURLINFO_RESPONSE_CODE), curl_getinfo($c, CURLINFO_CONTENT_TYPE),\n"
     "  curl_getinfo($c, CURLINFO_PRIMARY_IP), curl_errno($c), curl_error($c);\n";
 
@@ -218,7 +217,7 @@ Test(reach, dlopen_and_dlsym_still_know_their_caller)
       "C\n"
       "echo 'int ask(void); int main(void) { return ask() != 42; }' >main.c && "
       "for o in -O0 -O2; do cc $o -D_GNU_SOURCE -fPIC -shared -o sub/libb.so b.c && "
-      "cc $o -D_GNU_SOURCE -fPIC -shared -o liba.so a.c -Wl,-rpath,\"$HOME/sub\" && "
+      "cc $o -D_GNU_SOURCE -fPIC -shared -o liba.so a.c -ldl -Wl,-rpath,\"$HOME/sub\" && "
       "cc $o -o main$o main.c -L. -la -Wl,-rpath,\"$HOME\" || exit 1; done";
   struct run made = run_shell_plain(&w, build);
   cr_assert_eq(made.status, 0, "%s", made.err);

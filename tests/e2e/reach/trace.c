@@ -68,6 +68,25 @@ static bool begins_with_one(const char *line, const char *const *words, size_t c
 
 #define BEGINS_WITH_ONE(line, words) begins_with_one(line, words, sizeof(words) / sizeof *(words))
 
+/* Before glibc 2.34 our library brings two with it, so that the run without us has them, too; the first look for a name wakes
+ * nobody; and in which directories there are no libraries is found out for the first of them. */
+#if __GLIBC_PREREQ(2, 34)
+static const char without_us[] = "NO_PRELOAD=1";
+static bool is_of_an_old_loader(const char *line)
+{
+  (void)line;
+  return false;
+}
+#else
+static const char without_us[] = "LD_PRELOAD=libpthread.so.0:libdl.so.2";
+static bool is_of_an_old_loader(const char *line)
+{
+  return strstr(line, "futex(N, FUTEX_WAKE_PRIVATE, N)") == line ||
+         (strstr(line, "stat(\"") == line && strstr(line, "S_IFDIR")) ||
+         (strstr(line, ".so") && strstr(line, "ENOENT"));
+}
+#endif
+
 /* Lines. */
 
 static bool is_number(const char *at, const char *start)
@@ -187,7 +206,7 @@ static void cut(struct trace *trace)
     char *line = trace->line[i];
     if (BEGINS_WITH_ONE(line, up_to_time))
       line[strcspn(line, "(")] = 0;
-    if (trace->threads && BEGINS_WITH_ONE(line, up_to_threads))
+    if ((trace->threads && BEGINS_WITH_ONE(line, up_to_threads)) || is_of_an_old_loader(line))
       free(line);
     else
       trace->line[kept++] = line;
@@ -214,7 +233,7 @@ static struct trace run_traced(struct world *w, bool shim, const char *const *ar
 {
   static unsigned serial;
   const char *output = world_text(w, "%s/trace.%u", w->dir, serial++);
-  const char *preload = shim ? world_text(w, "LD_PRELOAD=%s/libidemshim.so", w->build) : "NO_PRELOAD=1";
+  const char *preload = shim ? world_text(w, "LD_PRELOAD=%s/libidemshim.so", w->build) : without_us;
   const char *command[32] = {"strace", "-ff", "-qq",  "-e", "signal=none", "-s",
                              "0",      "-o",  output, "-E", preload};
   size_t n = 11;
@@ -272,16 +291,33 @@ static char *difference_of(const struct trace *plain, const struct trace *shim)
   return NULL;
 }
 
-char *trace_compare(struct world *w, const char *const *argv)
+static char *compare(struct world *w, bool shim, const char *const *argv)
 {
-  struct trace plain = run_traced(w, false, argv), shim = run_traced(w, true, argv);
-  char *difference = difference_of(&plain, &shim);
+  struct trace plain = run_traced(w, false, argv), other = run_traced(w, shim, argv);
+  char *difference = difference_of(&plain, &other);
 
   cr_expect_eq(plain.preloads, 0);
-  cr_expect_gt(shim.preloads, 0);
+  cr_expect_eq(other.preloads > 0, shim);
   release(&plain);
-  release(&shim);
+  release(&other);
   return difference;
+}
+
+char *trace_compare(struct world *w, const char *const *argv)
+{
+  return compare(w, true, argv);
+}
+
+/* How many connections libcurl 7.74 makes for transfers side by side is up to chance. */
+static bool is_up_to_chance(struct world *w, const char *const *argv)
+{
+  char *difference = NULL;
+
+  for (int again = 0; !difference && again < 3; again++)
+    difference = compare(w, false, argv);
+  bool differs = difference != NULL;
+  free(difference);
+  return differs;
 }
 
 void expect_same_trace(struct world *w, const char *const *argv)
@@ -292,6 +328,8 @@ void expect_same_trace(struct world *w, const char *const *argv)
     free(difference);
     difference = trace_compare(w, argv);
   }
+  if (difference && is_up_to_chance(w, argv))
+    cr_skip_test("two runs without us do not ask the kernel for the same");
   cr_expect_null(difference, "%s", difference);
   free(difference);
 }

@@ -156,16 +156,6 @@ static void expect_same_lines(const struct scenario *s, const struct turn *a, co
 
 /* The way that the table says. */
 
-static unsigned libcurl_version(void)
-{
-  struct run run = run_plain(&w, "fidelity", "--libcurl", NULL);
-  unsigned version = (unsigned)strtoul(run.out, NULL, 10);
-
-  cr_assert(version, "%s", run.err);
-  run_release(&run);
-  return version;
-}
-
 static enum way way_of(const struct scenario *s)
 {
   return s->since && libcurl_version() < s->since ? s->before : s->way;

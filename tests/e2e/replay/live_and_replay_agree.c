@@ -89,6 +89,7 @@ Test(identity, every_write_out_variable_of_curl_for_a_stream)
 
 Test(identity, the_header_api_behind_header_json)
 {
+  need_libcurl(0x075300, "header API");
   const char *argv[] = {
       "curl", "-sS", CURL_JSON(prompt), "-w", "\n%{header_json}", world_url(&w, "/v1/chat/completions"),
       NULL};

@@ -175,8 +175,10 @@ Test(replay, a_url_that_no_text_can_say_goes_live)
   struct run plain = run_plain(&w, "curlu_parts", NULL), shim = run_shim(&w, "curlu_parts", NULL);
   expect_success(&plain);
   expect_same_output(&plain, &shim);
-  cr_expect_eq(log_events(&w, "hit"), 4);
-  cr_expect_geq(log_events(&w, "bypass"), 10);
+  /* libcurl 7.74 sends "q%3da+b" for the second, which a text can say. */
+  int hits = libcurl_version() < 0x075500 ? 5 : 4;
+  cr_expect_eq(log_events(&w, "hit"), hits);
+  cr_expect_geq(log_events(&w, "bypass"), 2 * (9 - hits));
   run_release(&plain);
   run_release(&shim);
 }

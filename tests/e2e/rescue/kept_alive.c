@@ -43,6 +43,7 @@ Test(kept_alive, a_new_connection_by_libcurls_options)
 
 Test(kept_alive, a_connection_that_was_there_before_by_its_socket)
 {
+  need_libcurl(0x075000, "prerequest callback");
   says("", STEPS("get", "post"), world_text(&w, "get new: %s\n" POST_OLD, as_it_is));
   says("", STEPS("multi", "get", "post"), world_text(&w, "get new: %s\n" POST_OLD, as_it_is));
 }

@@ -141,7 +141,8 @@ Test(rescue_kill, no_moment_tears_an_answer_or_holds_a_key)
   int resends = log_events(&w, "resent_by_libcurl"), calls = count + warmed;
   cr_log_info("%d moments (seed %u): %ld requests, %d in doubt, %d sent again by libcurl, %d rescued", count,
               seed, counts.requests, doubts, resends, log_events(&w, "rescued"));
-  cr_expect_leq(counts.requests, calls + doubts + resends);
+  if (libcurl_version() >= 0x075000) /* an older one does not tell of those */
+    cr_expect_leq(counts.requests, calls + doubts + resends);
   cr_expect_leq(counts.work, calls, "work was done %ld times for %d keys", counts.work, calls);
   cr_expect_geq(counts.work, count);
 }
@@ -180,7 +181,9 @@ static void expect_part_or_whole(struct run *follower, const struct run *whole)
   cr_expect(follower->status == 0 || follower->status == 56, "%d: %s", follower->status, follower->err);
   cr_assert_leq(follower->out_len, whole->out_len);
   expect_same_bytes("what the follower got", whole->out, follower->out_len, follower->out, follower->out_len);
-  cr_expect(follower->status || follower->out_len == whole->out_len, "half an answer passes for a whole one");
+  /* The exit status of curl 7.74 -Z is 0 all the same. */
+  cr_expect(follower->status || strstr(follower->err, "curl: (56)") || follower->out_len == whole->out_len,
+            "half an answer passes for a whole one");
 }
 
 Test(rescue_kill, a_follower_of_a_killed_owner_has_a_part_or_the_whole)

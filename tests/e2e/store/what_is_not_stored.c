@@ -33,6 +33,17 @@ ParameterizedTestParameters(failures, a_failure_is_not_stored_and_looks_as_it_do
   return cr_make_param_array(struct fault, faults, sizeof(faults) / sizeof(faults[0]));
 }
 
+/* The tool's own line. How many bytes are missing in it is up to the answer. */
+static const char *error_of(struct run *run)
+{
+  char *line = strstr(run->err, "curl: (");
+  for (char *at = line; at && *at && *at != '\n'; at++)
+    *at = *at >= '0' && *at <= '9' ? '#' : *at;
+  if (line)
+    line[strcspn(line, "\n")] = '\0';
+  return line ? line : "";
+}
+
 static struct run ask(bool shim, const struct fault *fault, const char *more)
 {
   const char *argv[] = {"curl",
@@ -42,7 +53,7 @@ static struct run ask(bool shim, const struct fault *fault, const char *more)
                         "-H",
                         world_text(&w, "X-Mock: %s%s", fault->script, more),
                         "-w",
-                        "\n%{http_code} %{exitcode} %{errormsg}",
+                        "\n%{http_code}",
                         world_url(&w, "/v1/chat/completions"),
                         NULL};
   return run_argv(&w, shim, argv);
@@ -57,6 +68,7 @@ ParameterizedTest(struct fault *fault, failures, a_failure_is_not_stored_and_loo
                plain.status);
   cr_expect_eq(plain.status, fault->exit_code, "%s: exit %d", fault->script, plain.status);
   cr_expect_str_eq(strrchr(first.out, '\n'), strrchr(plain.out, '\n'), "%s", fault->script);
+  cr_expect_str_eq(error_of(&first), error_of(&plain), "%s", fault->script);
   cr_expect_eq(mock_count(&w).requests, 3, "%s: the retry goes upstream", fault->script);
   cr_expect_eq(log_events(&w, "stored"), 0, "%s", fault->script);
   cr_expect_eq(log_events(&w, "not_stored"), 2, "%s", fault->script);
@@ -70,7 +82,7 @@ Test(failures, after_a_429_the_retry_is_answered_and_stored)
   struct fault fault = {"fail_first=1:429", "{}", 0};
   for (int i = 0; i < 3; i++) {
     struct run r = ask(true, &fault, "");
-    cr_expect(strstr(r.out, i ? "\n200 0" : "\n429 0"), "%s", r.out);
+    cr_expect(strstr(r.out, i ? "\n200" : "\n429"), "%s", r.out);
     run_release(&r);
   }
   cr_expect_eq(mock_count(&w).requests, 2);
