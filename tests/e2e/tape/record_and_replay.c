@@ -53,10 +53,14 @@ static struct run record(const char *const *argv)
 
 static struct run replay(const char *const *argv)
 {
-  const char *all[12] = {"unshare", cut_off()};
+  enum { MOST = 32 };
+  const char *all[MOST + 1] = {"unshare", cut_off()};
   size_t n = all[1] ? 2 : 0;
-  for (; *argv; argv++)
+  for (; *argv; argv++) {
+    cr_assert_lt(n, MOST);
     all[n++] = *argv;
+  }
+  all[n] = NULL;
   static int count;
   world_env(&w, "IDEMSHIM_MODE", "replay");
   world_env(&w, "IDEMSHIM_REPLAY_STATE", "%s/state%d", w.dir, count++);
