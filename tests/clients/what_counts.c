@@ -364,7 +364,9 @@ static void send_it(const struct ask *ask)
   }
   if (ask->blob) {
     struct curl_blob bytes = {(void *)ask->blob, strlen(ask->blob), CURL_BLOB_COPY};
-    curl_easy_setopt(h, ask->blob_of, &bytes);
+    /* Until 7.77 an issuer's stands for a CA's. */
+    if (curl_easy_setopt(h, ask->blob_of, &bytes) == CURLE_UNKNOWN_OPTION)
+      curl_easy_setopt(h, CURLOPT_ISSUERCERT_BLOB, &bytes);
   }
   for (int i = 0; i < ask->sets; i++)
     if (ask->set[i].text)

@@ -52,4 +52,10 @@ void show_begin(struct show *show, const struct scene *scene, CURL *easy, FILE *
 void show_end(struct show *show, CURLcode code);
 void show_infos(FILE *out, CURL *easy);
 
+/* Before 7.88. */
+static inline bool libcurl_is_old(void)
+{
+  return curl_version_info(CURLVERSION_NOW)->version_num < 0x075800;
+}
+
 #endif

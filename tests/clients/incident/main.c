@@ -23,8 +23,11 @@ struct caller {
   size_t text_len;
 };
 
+/* How many writes a turn makes is up to time in an old libcurl, which reads on in it. */
 static bool wanted(const struct scene *scene)
 {
+  if (scene->given_up && libcurl_is_old())
+    return false;
   return !only || strcmp(scene->name, only) == 0;
 }
 

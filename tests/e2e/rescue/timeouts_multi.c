@@ -72,11 +72,13 @@ static void ends_in_time(const char *way, const char *words)
 
 Test(rescue_multi, a_deadline_that_passes_in_the_turn_that_sends_the_request)
 {
+  need_libcurl(0x075000, "prerequest callback");
   ends_in_time("debug", "rc=28 in time, slept\nrequests=1 errors=0");
 }
 
 Test(rescue_multi, a_deadline_that_passes_in_a_turn_that_uses_up_the_timer_for_it)
 {
+  need_libcurl(0x075000, "prerequest callback");
   ends_in_time("company", "rc=28 in time, slept\nrequests=1 errors=0");
 }
 

@@ -222,6 +222,12 @@ Test(streams, a_follower_gets_the_trailers)
 
 /* How it ends. */
 
+/* The exit status of curl 7.74 -Z is 0 whatever has happened. */
+static bool ended_with(const struct run *run, int code)
+{
+  return run->status == code || (run->status == 0 && strstr(run->err, world_text(&w, "curl: (%d)", code)));
+}
+
 Test(streams, a_killed_owner_is_a_broken_connection_for_its_followers)
 {
   const char *url = held("");
@@ -234,8 +240,8 @@ Test(streams, a_killed_owner_is_a_broken_connection_for_its_followers)
   run_signal(&owner, SIGKILL);
   for (int i = 0; i < 2; i++) {
     run_wait(&follower[i]);
-    cr_expect_eq(follower[i].status, 56, "%s ended with %d: %s", options[i], follower[i].status,
-                 follower[i].err);
+    cr_expect(ended_with(&follower[i], 56), "%s ended with %d: %s", options[i], follower[i].status,
+              follower[i].err);
     expect_same_bytes("what had come", owner.out, owner.out_len, follower[i].out, follower[i].out_len);
     run_release(&follower[i]);
   }
@@ -281,7 +287,7 @@ Test(streams, a_stream_that_breaks_off_breaks_off_for_all)
   run_wait(&owner);
   for (int i = 0; i < 2; i++) {
     run_wait(&follower[i]);
-    cr_expect_eq(follower[i].status, owner.status, "%s", options[i]);
+    cr_expect(ended_with(&follower[i], owner.status), "%s", options[i]);
     expect_same_bytes("what came", owner.out, owner.out_len, follower[i].out, follower[i].out_len);
     run_release(&follower[i]);
   }

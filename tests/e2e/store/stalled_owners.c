@@ -198,6 +198,7 @@ Test(stalled, an_owner_in_a_progress_callback_is_left)
 
 Test(stalled, an_owner_whose_loop_is_not_turned_is_left)
 {
+  need_libcurl(0x075800, "turn that ends after a read");
   struct run owner = own_and_hang("multi");
   expect_overtaken(&owner, SIGUSR1, "makes no progress");
 }

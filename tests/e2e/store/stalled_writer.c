@@ -122,7 +122,8 @@ Test(stalled_writer, has_at_most_once_calls_refused)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
   struct run r = call(second);
-  cr_expect_neq(r.status, 0);
+  /* Without a prerequest callback it is refused before libcurl has it: by an answer. */
+  cr_expect(libcurl_version() >= 0x075000 ? r.status != 0 : strstr(r.out, "\"status\"") != NULL, "%s", r.out);
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&r);
 }
