@@ -17,6 +17,9 @@
 
 #include "config/old_glibc.h"
 
+/* What is weak must be declared, says clang. */
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #define LIBC_WEAK_NAME(text)     _Pragma(#text)

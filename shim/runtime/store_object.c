@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,18 +209,32 @@ static void open_store(struct idem_store **store)
   vitals_note_store(options.dir, *store);
 }
 
-static int begin_opening(void)
-{
+struct opening {
+  sigset_t signals;
   int cancel;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+};
+
+/* An app may leave a call by a jump out of a signal's handler, for a limit of its own, and the lock would be held for ever. What
+ * the thread itself raises is let through. */
+static struct opening begin_opening(void)
+{
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+  struct opening opening;
+  sigset_t held;
+  sigfillset(&held);
+  for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+    sigdelset(&held, own[i]);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &opening.cancel);
+  sigprocmask(SIG_BLOCK, &held, &opening.signals);
   pthread_mutex_lock(&store_lock);
-  return cancel;
+  return opening;
 }
 
-static void end_opening(int cancel)
+static void end_opening(const struct opening *opening)
 {
   pthread_mutex_unlock(&store_lock);
-  pthread_setcancelstate(cancel, NULL);
+  sigprocmask(SIG_SETMASK, &opening->signals, NULL);
+  pthread_setcancelstate(opening->cancel, NULL);
 }
 
 const struct idem_store_api *store_object_open(struct idem_store **store)
@@ -230,7 +245,7 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
   if (!process_is_the_owner())
     return NULL;
   int saved = errno;
-  int cancel = begin_opening();
+  struct opening opening = begin_opening();
   *store = atomic_load_explicit(&the_store, memory_order_relaxed);
   int64_t now_us = monotonic_coarse_us();
   if (!*store && (now_us >= retry_us || refused != geteuid())) {
@@ -239,7 +254,7 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
     refused = geteuid();
     atomic_store_explicit(&the_store, *store, memory_order_release);
   }
-  end_opening(cancel);
+  end_opening(&opening);
   errno = saved;
   return *store ? store_api : NULL;
 }
@@ -264,13 +279,14 @@ static void open_tape(void (*open)(void))
   static _Atomic bool opened;
   if (atomic_load_explicit(&opened, memory_order_acquire))
     return;
-  int saved = errno, cancel = begin_opening();
+  int saved = errno;
+  struct opening opening = begin_opening();
   if (!opened) {
     tape_api = object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*tape_api));
     open();
   }
   atomic_store_explicit(&opened, true, memory_order_release);
-  end_opening(cancel);
+  end_opening(&opening);
   errno = saved;
 }
 

@@ -201,7 +201,7 @@ int idem_store_show(struct idem_store *store, const char *id,
   struct search search;
   struct reader *reader;
   struct idem_span record;
-  struct copy copy = {NULL};
+  struct copy copy = {.heap = NULL};
   if (!search_begin(&search, id))
     return search_result(&search, error);
   int rc = state_read(store, &reader, error);

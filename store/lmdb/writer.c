@@ -71,14 +71,14 @@ static int write_and_commit(struct run *run)
   struct writer *writer = &run->writer;
   struct engine *engine = writer->engine;
   MDB_txn *txn;
+  /* Whoever was in the gate before us may have left it like that, and what comes next goes to another one. */
+  if (engine->spent)
+    return -ENOTRECOVERABLE;
   if (!engine_has_file(engine))
     return -EBADF;
   /* The app has set a limit since the map was chosen. */
   if (!idem_file_may_have(engine->pages.map_size))
     return -EFBIG;
-  /* Whoever was in the gate before us may have left it like that. */
-  if (engine->spent)
-    return -ENOTRECOVERABLE;
   int rc = engine_begun(engine, mdb_txn_begin(engine->env, NULL, 0, &txn));
   if (rc < 0)
     return rc;

@@ -220,5 +220,5 @@ void repeats_release(struct repeats *repeats)
       }
     free(part);
   }
-  *repeats = (struct repeats){0};
+  memset(repeats, 0, sizeof(*repeats));
 }
