@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000, LOOK_AGAIN_MS = 3 };
+enum { LOOK_AGAIN_MS = 3 };
 
 /* Files. */
 
@@ -248,8 +248,9 @@ int64_t ms_since(const struct timespec *began)
 void wait_more(const struct timespec *began, const char *file, int line, const char *condition)
 {
   struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+  int64_t patience_ms = run_deadline_ms() / 2;
 
-  if (ms_since(began) > PATIENCE_MS)
-    give_up("%s:%d: this did not come true in %d s: %s", file, line, PATIENCE_MS / 1000, condition);
+  if (ms_since(began) > patience_ms)
+    give_up("%s:%d: this did not come true in %ld s: %s", file, line, (long)patience_ms / 1000, condition);
   nanosleep(&pause, NULL);
 }

@@ -211,8 +211,8 @@ void expect_same_bytes(const char *what, const void *a, size_t a_len, const void
 void expect_same_output(const struct run *a, const struct run *b);
 void expect_success(const struct run *run);
 
-/* Waits for a condition, looking again every few milliseconds; ends the test if it does not come true in 30
- * s. */
+/* Waits for a condition, looking again every few milliseconds; ends the test if it does not come true in half of
+ * RUN_DEADLINE_MS. */
 #define wait_until(condition)                                                                                \
   do {                                                                                                       \
     struct timespec wait_began;                                                                              \

@@ -24,6 +24,9 @@ void mock_start(struct world *w, const char *certs);
 void orphans_adopt(void);
 void orphans_kill(const struct world *w);
 
+/* RUN_DEADLINE_MS, or what IDEM_RUN_DEADLINE_MS says. Conditions have half of it. */
+int64_t run_deadline_ms(void);
+
 /* True for a program that was started and not waited for yet. */
 bool run_is_under_way(pid_t pid);
 

@@ -138,7 +138,7 @@ void run_signal(struct run *run, int signal)
     kill(run->pid, signal);
 }
 
-static int64_t deadline_ms(void)
+int64_t run_deadline_ms(void)
 {
   const char *longer = getenv("IDEM_RUN_DEADLINE_MS");
 
@@ -148,7 +148,7 @@ static int64_t deadline_ms(void)
 static bool ends_in_time(const struct run *run)
 {
   struct pollfd end = {.fd = idem_pidfd_open(run->pid), .events = POLLIN};
-  int64_t left = deadline_ms() - ms_since(&run->started);
+  int64_t left = run_deadline_ms() - ms_since(&run->started);
   int ready;
 
   if (end.fd < 0)
