@@ -46,7 +46,7 @@ const char *doctor_compile(const char *name, const char *flags, const char *sour
 {
   const char *path = world_path(&w, name), *file = world_path(&w, "source.c");
   world_write(&w, "source.c", source, strlen(source));
-  struct run r = run_shell_plain(&w, world_text(&w, "cc -w %s -o %s %s", flags, path, file));
+  struct run r = run_shell_plain(&w, world_text(&w, "cc -w %s -o %s %s -ldl", flags, path, file));
   expect_success(&r);
   run_release(&r);
   return path;
