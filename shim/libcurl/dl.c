@@ -27,12 +27,6 @@ static void *no_sym(void *handle, const char *name)
 void *(*dl_real_open)(const char *file, int flags) = no_open;
 void *(*dl_real_sym)(void *handle, const char *name) = no_sym;
 
-static void *versioned(const char *name)
-{
-  void *symbol = dlvsym(RTLD_NEXT, name, "GLIBC_2.34");
-  return symbol ? symbol : dlvsym(RTLD_NEXT, name, OLD_GLIBC_FIRST);
-}
-
 struct wanted {
   const char *name;
   void *found;
@@ -105,8 +99,9 @@ void dl_find_real(void)
   bool has = LIBC_HAS(dlvsym);
   if (found)
     return;
-  void *open = has ? versioned("dlopen") : look_for("dlopen"),
-       *sym = has ? versioned("dlsym") : look_for("dlsym");
+  /* The version that each glibc has: where a name is not found, older ones allocate what dlerror() says. */
+  void *open = has ? dlvsym(RTLD_NEXT, "dlopen", OLD_GLIBC_FIRST) : look_for("dlopen"),
+       *sym = has ? dlvsym(RTLD_NEXT, "dlsym", OLD_GLIBC_FIRST) : look_for("dlsym");
   if (!open || !sym)
     return;
   __atomic_store_n(&dl_real_open, open, __ATOMIC_RELAXED);
