@@ -136,8 +136,8 @@ static bool play(struct call *call)
   }
   if (!transport_answer(transport, marks) || (stream_follow_is_open(request) && !feeder_stream(transport)))
     return false;
-  /* What is not in the socket yet would hold the map for as long as the app takes. */
-  if (!call->multi && request->speed <= 0 && !transport->ended && !stream_follow_is_joined(request))
+  /* What is not in the socket yet would hold the map for as long as the app takes. A stream is the feeder's by now. */
+  if (!call->multi && request->speed <= 0 && !stream_follow_is_joined(request) && !transport->ended)
     request_unpin(request);
   return true;
 }
