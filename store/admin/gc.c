@@ -59,7 +59,7 @@ static int sweep(struct idem_store *store, struct evict_pass pass, struct evicte
   uint64_t before = 0;
   int64_t began = clock_steady_us();
   int rc;
-  pass.most = EVICT_BATCH;
+  pass.most = GC_BATCH_LEAST;
   while ((rc = evict_batch(store, &pass, gone, error)) > 0) {
     pass.most = next_size(pass.most, clock_steady_us() - began, pass.number == before + 1);
     before = pass.number;
