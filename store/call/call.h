@@ -16,7 +16,6 @@
 #ifndef IDEMSHIM_STORE_CALL_H
 #define IDEMSHIM_STORE_CALL_H
 
-#include "store/base/clock.h"
 #include "store/lmdb/gate.h"
 #include "store/state/state.h"
 
@@ -30,16 +29,6 @@ enum {
   COUNTED_DRIFT = 32,
   COUNTED_NEW_SAMPLE = 64
 };
-
-/* How long a write for a call may wait whose time is over, so that its claim can be freed. */
-enum { CALL_GRACE_US = 50000 };
-
-/* When a write that ends a call is given up; 0: by the gate alone. */
-static inline int64_t call_end_by_us(const struct idem_call *call)
-{
-  int64_t least = call->deadline_us ? clock_steady_us() + CALL_GRACE_US : 0;
-  return call->deadline_us > least ? call->deadline_us : least;
-}
 
 /* Adds one to `counter`, once for each call, however many rounds it takes. */
 void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter);

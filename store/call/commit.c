@@ -195,7 +195,7 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
                       const struct idem_recording *recording, struct idem_error *why)
 {
   QUIET();
-  GATE_UNTIL(call_end_by_us(call));
+  GATE_UNTIL(call->deadline_us);
   int rc = commit_answer(store, call, request, recording, why);
   if (rc == IDEM_SUPERSEDED)
     idem_error_set(why, 0, "a later owner has taken the operation over");

@@ -122,7 +122,7 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
 static void end_shared(struct idem_store *store, struct idem_call *call, bool delivered)
 {
   QUIET();
-  GATE_UNTIL(call_end_by_us(call));
+  GATE_UNTIL(call->deadline_us);
   bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   /* repeats=fresh: from now on an identical call is a new sample. */
   if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)

@@ -76,7 +76,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
                        const struct idem_recording *recording, struct idem_error *error)
 {
   QUIET();
-  GATE_UNTIL(call_end_by_us(call));
+  GATE_UNTIL(call->deadline_us);
   struct name name;
   call->priv.verdict = IDEM_OWNED;
   int rc = key_of_request(store->secret, request, &name);

@@ -399,6 +399,17 @@ static bool stress_rescues(void)
   return rescues;
 }
 
+/* Some of the handles have a timeout of a millisecond or two, which lets the store wait for 50 ms. */
+static void expect_only_late_writes_failed(void)
+{
+  size_t len;
+  char *log = file_read(w.log, &len);
+  for (char *line = log ? strtok(log, "\n") : NULL; line; line = strtok(NULL, "\n"))
+    if (strstr(line, "\"event\":\"store_error\""))
+      cr_expect(strstr(line, "the call's timeout leaves no time to wait for it"), "%s", line);
+  free(log);
+}
+
 /* A short one, unless IDEMSHIM_STRESS_SECONDS says otherwise; `make stress`. */
 Test(multi, a_thousand_handles_under_stress, .timeout = 600)
 {
@@ -413,7 +424,7 @@ Test(multi, a_thousand_handles_under_stress, .timeout = 600)
   cr_log_info("%s", run.out);
   long requests = mock_count(&w).requests;
   cr_expect_geq(requests, (long)(live + failed), "%ld", requests);
-  cr_expect_eq(log_events(&w, "store_error"), 0);
+  expect_only_late_writes_failed();
   if (rescues)
     tell_rescues();
   else
