@@ -44,7 +44,7 @@ SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
 objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(addsuffix $(at)*.c,$(1)) $(addsuffix $(at)*.S,$(1))))))
 FRONT   := $(call objects,shim config)
-STORE   := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o)
+STORED  := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o)
 COMMAND := $(call objects,cli tape store config)
 STORE_LIBS := -llmdb -lcrypto -ldl -lpthread
 
@@ -65,9 +65,9 @@ $(B)/libidemshim.so: $(FRONT) shim/exports.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SHARED) $(if $(SAN),,$(SMALL)) -Wl,--version-script=shim/exports.map -Wl,-soname,libidemshim.so -o $@ $(FRONT) $(if $(OLD_GLIBC),$(OLD_GLIBC_LIBS))
 
-$(B)/libidemshim-store.so: $(STORE)
+$(B)/libidemshim-store.so: $(STORED)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=store/exports.ver -Wl,-soname,libidemshim-store.so -o $@ $(STORE) $(STORE_LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=store/exports.ver -Wl,-soname,libidemshim-store.so -o $@ $(STORED) $(STORE_LIBS)
 
 $(B)/idemshim: $(COMMAND)
 	$(call say,LD,$@)
