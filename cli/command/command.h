@@ -65,8 +65,9 @@ struct cli_option {
   }
 #define CLI_OPTION(name, argument, kind, field, help) CLI_SHORT_OPTION(0, name, argument, kind, field, help)
 #define CLI_OPTION_STORE                                                                                     \
-  CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)")
-/* A tape's key. The store's comes from the variable alone, for a store is not chosen in passing. */
+  CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)"),                  \
+      CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                     \
+                 "the key of an encrypted store (default: IDEMSHIM_KEY_FILE)")
 #define CLI_OPTION_KEY                                                                                       \
   CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                         \
              "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")

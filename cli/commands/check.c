@@ -6,6 +6,7 @@
 #include "cli/command/command.h"
 #include "cli/commands/check_request.h"
 #include "cli/launch/find_store.h"
+#include "cli/launch/launch.h"
 #include "cli/output/output.h"
 #include "cli/view/rules.h"
 #include "config/conf_file.h"
@@ -81,6 +82,8 @@ static char *look_at_store(const struct idem_config *config, int *code)
   }
   if (result < 0) {
     *code = CLI_STORE;
+    if (result == -EKEYREJECTED)
+      return strdup(error.text);
     return asprintf(&text, "%s; IDEMSHIM_STORE=DIR names a place for uid %u", error.text,
                     (unsigned)geteuid()) < 0
                ? NULL
@@ -172,7 +175,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
     cli_check_print_docs();
     return CLI_OK;
   }
-  int code = cli_use_store(options->store);
+  int code = cli_set_variables(options);
   if (code != CLI_OK)
     return code;
   tell_unknown_variables();

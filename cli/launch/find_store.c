@@ -2,6 +2,7 @@
 /* The store is found as the shim would find it, by the same code. */
 #include "cli/launch/find_store.h"
 
+#include "cli/launch/launch.h"
 #include "cli/output/output.h"
 #include "config/kernel.h"
 
@@ -27,17 +28,6 @@ char *cli_absolute(const char *path)
   return out;
 }
 
-/* By the environment, so that everything that looks for a store afterwards finds this one. */
-int cli_use_store(const char *directory)
-{
-  if (!directory)
-    return CLI_OK;
-  char *path = cli_absolute(directory);
-  int failed = !path || setenv("IDEMSHIM_STORE", path, 1) < 0;
-  free(path);
-  return failed ? cli_fail(CLI_STORE, "--store %s: %s", directory, strerror(errno)) : CLI_OK;
-}
-
 /* Never makes a store: a typing mistake in --store would leave an empty one behind and say that
  * nothing is stored. */
 int cli_open_store(const struct idem_config *config, struct idem_store **out, struct idem_error *error)
@@ -48,7 +38,11 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
                                        .patience_ms = 10000,
                                        .must_exist = true,
                                        .key_file = config->key_file};
-  return idem_store_open(out, &options, error);
+  int result = idem_store_open(out, &options, error);
+  if (result == -EKEYREJECTED && !config->key_file)
+    idem_error_set(error, result, "%s: the store is encrypted; --key-file or IDEMSHIM_KEY_FILE names its key",
+                   config->store_dir);
+  return result;
 }
 
 void cli_tell_ignored(const struct idem_config *config)
@@ -74,7 +68,7 @@ int cli_find_store(const struct cli_options *options, bool only_reads, struct id
   struct idem_config config;
   struct idem_error error = {""};
   gid_t group;
-  int code = cli_use_store(options->store);
+  int code = cli_set_variables(options);
   if (code != CLI_OK)
     return code;
   if (idem_config_load_store(&config, getenv, &error) < 0)

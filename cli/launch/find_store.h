@@ -31,10 +31,6 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
 /* Warns of each configuration file that is not read, by itself in cli_find_store(). */
 void cli_tell_ignored(const struct idem_config *config);
 
-/* Makes `directory`, if it is not NULL, the store of this process, as --store does. Returns an enum cli_exit.
- */
-int cli_use_store(const char *directory);
-
 /* Says why an answer named by its id was not found, and returns the code to exit with: `result` and `error`
  * are what idem_store_show() or idem_store_remove() gave. */
 int cli_not_found(int result, const struct idem_error *error);

@@ -10,6 +10,7 @@
 #include "cli/launch/find_store.h"
 #include "cli/launch/program.h"
 #include "cli/output/output.h"
+#include "tape/tape.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -166,6 +167,32 @@ int cli_preload_library(void)
 
 /* Starting. */
 
+/* A key that what is there was not made with would leave the calls of a whole run unstored, or off the tape. What else a store
+ * has, the shim says and goes on without it; a recording that cannot be written is none. */
+static int check_keys(const struct idem_config *config)
+{
+  struct idem_store *store = NULL;
+  struct tape_writer *writer = NULL;
+  struct idem_error error = {""};
+  bool records = config->mode == IDEM_MODE_RECORD;
+  int result = config->mode == IDEM_MODE_IDEMPOTENT || config->mode == IDEM_MODE_OBSERVE
+                   ? cli_open_store(config, &store, &error)
+                   : 0;
+  if (result == 0)
+    idem_store_close(store);
+  if (result != -EKEYREJECTED && config->tape_dir && (records || config->mode == IDEM_MODE_IDEMPOTENT)) {
+    struct tape_options options = {
+        .dir = config->tape_dir, .max_size = config->tape_size, .key_file = config->key_file};
+    result = tape_open_writer(&writer, &options, &error);
+    tape_close_writer(writer);
+  } else {
+    records = false;
+  }
+  if (result == -EKEYREJECTED || (result < 0 && records))
+    return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
+  return CLI_OK;
+}
+
 /* What the shim would only say in a log, and go on without rules, is an error here: the user is looking. A
  * recording that records nothing, and a replay that has nothing to replay, are worse than none. */
 static int check_config(int (*check)(const struct idem_config *config))
@@ -176,9 +203,12 @@ static int check_config(int (*check)(const struct idem_config *config))
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
   if ((config.mode == IDEM_MODE_RECORD || config.mode == IDEM_MODE_REPLAY) && !config.tape_dir)
-    code =
-        cli_fail(CLI_USAGE, "no tape is named, so nothing was started; set IDEMSHIM_TAPE to its directory");
-  else if (check)
+    code = cli_fail(CLI_USAGE, "no tape is named, so nothing was started; %s",
+                    config.mode == IDEM_MODE_RECORD ? "record -o DIR or IDEMSHIM_TAPE names its directory"
+                                                    : "set IDEMSHIM_TAPE to its directory");
+  else
+    code = check_keys(&config);
+  if (code == CLI_OK && check)
     code = check(&config);
   idem_config_release(&config);
   return code;

@@ -130,7 +130,7 @@ int cli_program_find(const char *name, struct cli_program *out)
     bool found = find(path, sizeof(path), name);
     snprintf(out->path, sizeof(out->path), "%s", found ? path : name);
     if (!found)
-      return access(name, F_OK) == 0 && strchr(name, '/') ? -EACCES : -ENOENT;
+      return strchr(name, '/') && (access(name, F_OK) == 0 || errno == EACCES) ? -EACCES : -ENOENT;
     int result = look_at_start(out->path, line, &kind);
     if (result < 0 || kind == IS_ELF)
       return result;

@@ -115,6 +115,21 @@ Test(cli_doctor, file_capabilities_are_seen_by_those_whom_they_would_raise)
   doctor_expect(&r, 1, "not covered", "! it has file capabilities");
 }
 
+Test(cli_doctor, a_program_that_one_may_not_see_is_not_said_to_be_missing)
+{
+  struct run r = run_shell_plain(
+      &w,
+      "mkdir -m 700 \"$HOME/private\" && cp /bin/true \"$HOME/private\" && chmod 755 \"$HOME\" && chmod 0 "
+      "\"$HOME/private\" && IDEM=$(command -v idemshim) && cd / && if [ \"$(id -u)\" = 0 ]; then exec "
+      "setpriv "
+      "--reuid 65534 --clear-groups \"$IDEM\" doctor \"$HOME/private/true\"; else \"$IDEM\" doctor "
+      "\"$HOME/private/true\"; fi");
+
+  cr_expect_eq(r.status, 3);
+  cr_expect(strstr(r.err, "Permission denied"), "%s", r.err);
+  run_release(&r);
+}
+
 Test(cli_doctor, a_python_script_is_covered_where_it_uses_pycurl)
 {
   const char *plain = script("plain", "#!/usr/bin/python3\nimport pycurl\n");

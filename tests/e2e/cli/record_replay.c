@@ -140,6 +140,24 @@ Test(cli_replay, another_key_starts_nothing)
   run_release(&none);
 }
 
+Test(cli_replay, a_tape_that_cannot_be_recorded_on_starts_nothing)
+{
+  const char *key = world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32);
+  const char *file = world_write(&w, "file", "text", 4);
+  record("true");
+  struct run other =
+      run_plain(&w, "idemshim", "record", "-o", tape(), "--key-file", key, "echo", "started", NULL);
+  struct run none = run_plain(&w, "idemshim", "record", "-o", file, "echo", "started", NULL);
+
+  cr_expect_eq(other.status, 2);
+  cr_expect_eq(none.status, 2);
+  cr_expect_eq(other.out_len + none.out_len, 0);
+  cr_expect(strstr(other.err, "is not encrypted"), "%s", other.err);
+  cr_expect(strstr(none.err, "nothing was started"), "%s", none.err);
+  run_release(&other);
+  run_release(&none);
+}
+
 Test(cli_replay, an_edit_replaces_the_body_of_one_exchange)
 {
   const char *first = call("{\"n\":1}", "/v1/chat/completions"),
@@ -181,7 +199,8 @@ Test(cli_replay, a_command_and_a_tape_are_asked_for)
   cr_expect_eq(no_command.status, 2);
   cr_expect(strstr(no_command.err, "a command is missing"), "%s", no_command.err);
   cr_expect_eq(no_tape.status, 2);
-  cr_expect(strstr(no_tape.err, "no tape is named"), "%s", no_tape.err);
+  cr_expect(strstr(no_tape.err, "no tape is named") && strstr(no_tape.err, "record -o DIR"), "%s",
+            no_tape.err);
   run_release(&no_command);
   run_release(&no_tape);
 }

@@ -123,6 +123,42 @@ Test(cli_run, a_mistake_in_the_configuration_starts_nothing)
   run_release(&variable);
 }
 
+Test(cli_run, a_key_that_the_store_does_not_have_starts_nothing)
+{
+  const char *one = world_write(&w, "one", "0123456789abcdef0123456789abcdef", 32);
+  const char *other = world_write(&w, "other", "fedcba9876543210fedcba9876543210", 32);
+  const char *hosts = world_text(&w, "127.0.0.1:%d", w.port), *url = world_url(&w, "/v1/chat/completions");
+  const char *sealed = world_path(&w, "sealed"), *plain = world_path(&w, "plain");
+  struct run first = run_plain(&w, "idemshim", "run", "--store", sealed, "--key-file", one, "--hosts", hosts,
+                               "curl", "-sS", "-d", "{}", url, NULL);
+  struct run second = run_plain(&w, "idemshim", "run", "--store", plain, "--hosts", hosts, "curl", "-sS",
+                                "-d", "{}", url, NULL);
+  expect_success(&first);
+  expect_success(&second);
+  const char *const refused[][2] = {{sealed, other}, {sealed, NULL}, {plain, one}};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    const char *const with[] = {"idemshim",    "run",  "--store", refused[i][0], "--key-file",
+                                refused[i][1], "echo", "started", NULL};
+    const char *const without[] = {"idemshim", "run", "--store", refused[i][0], "echo", "started", NULL};
+    struct run r = run_argv(&w, false, refused[i][1] ? with : without);
+
+    cr_expect_eq(r.status, 2);
+    cr_expect_eq(r.out_len, 0, "%s", r.out);
+    cr_expect(strstr(r.err, "encrypted") && strstr(r.err, "nothing was started"), "%s", r.err);
+    run_release(&r);
+  }
+  struct run asks = run_plain(&w, "idemshim", "ls", "--store", sealed, NULL);
+  struct run lists = run_plain(&w, "idemshim", "ls", "--store", sealed, "--key-file", one, NULL);
+  cr_expect_eq(asks.status, 3);
+  cr_expect(strstr(asks.err, "--key-file or IDEMSHIM_KEY_FILE"), "%s", asks.err);
+  expect_success(&lists);
+  cr_expect(strstr(lists.out, "/v1/chat/completions"), "%s", lists.out);
+  run_release(&first);
+  run_release(&second);
+  run_release(&asks);
+  run_release(&lists);
+}
+
 Test(cli_run, a_mode_that_needs_a_tape_starts_nothing_without_one)
 {
   static const char *const modes[] = {"record", "replay"};

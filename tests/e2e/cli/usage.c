@@ -49,6 +49,36 @@ Test(cli_usage, every_command_explains_itself_in_two_ways)
   }
 }
 
+Test(cli_usage, every_command_that_opens_a_store_or_a_tape_takes_its_key)
+{
+  static const char *const openers[][2] = {{"run"},
+                                           {"record"},
+                                           {"replay"},
+                                           {"check"},
+                                           {"stats"},
+                                           {"ls"},
+                                           {"show"},
+                                           {"explain"},
+                                           {"rm"},
+                                           {"gc"},
+                                           {"verify"},
+                                           {"tape", "ls"},
+                                           {"tape", "show"},
+                                           {"tape", "diff"},
+                                           {"tape", "verify"},
+                                           {"tape", "export"},
+                                           {"tape", "report"}};
+  for (size_t i = 0; i < sizeof openers / sizeof *openers; i++) {
+    const char *argv[] = {"idemshim", openers[i][0], openers[i][1] ? openers[i][1] : "--help",
+                          openers[i][1] ? "--help" : NULL, NULL};
+    struct run r = run_argv(&w, false, argv);
+
+    expect_success(&r);
+    cr_expect(strstr(r.out, "--key-file FILE"), "%s", r.out);
+    run_release(&r);
+  }
+}
+
 Test(cli_usage, without_a_command_it_says_what_there_is_and_fails)
 {
   struct run r = run_plain(&w, "idemshim", NULL);
