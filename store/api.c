@@ -3,6 +3,9 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
+/* All that the object exports (exports.ver). The front compares version and size before it calls any of it,
+ * so that files of two versions in one directory are an error in words and no crash. Its fork handlers take
+ * our locks by the four entries that come first. */
 EXPORTED const struct idem_store_api idem_store_api = {
     .version = IDEM_STORE_API_VERSION,
     .size = sizeof(struct idem_store_api),

@@ -57,6 +57,7 @@ static size_t common_start(struct idem_span a, struct idem_span b)
   return at;
 }
 
+/* Not over what they have in common at the start: "aa" and "aaa" would else share four bytes. */
 static size_t common_end(struct idem_span a, struct idem_span b, size_t start)
 {
   size_t len = (a.len < b.len ? a.len : b.len) - start, at = 0;
@@ -145,6 +146,8 @@ static void tell_values(struct difference *difference, const char *path, struct 
 {
   char where[PATH_MOST + 8], text[PATH_MOST];
   snprintf(where, sizeof(where), "JSON %s", *path ? path : "/");
+  /* The offset counts what the strings say, without escapes, for that is what a person finds in the
+   * program. */
   if (*a.data == '"' && *b.data == '"') {
     struct idem_span x = said(a), y = said(b);
     if (x.data && y.data)
@@ -244,6 +247,7 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
   size_t alike = start + common_end(a, b, start);
   uint8_t x[IDEM_KEY_SIZE], y[IDEM_KEY_SIZE];
   const struct json_canon_options all = {0};
+  /* A body that was cut for the store is no JSON any more, and is compared as a text. */
   bool json = json_canon(a, &all, x) && json_canon(b, &all, y), same = json && memcmp(x, y, sizeof(x)) == 0;
   if (json && !same)
     compare_json(difference, trimmed(a), trimmed(b));
@@ -272,6 +276,8 @@ static int compare_headers(struct difference *difference, struct idem_span a, st
     more_a = event_stream_line(&a, &x);
     more_b = event_stream_line(&b, &y);
   }
+  /* The line that sorts first is the one that the other list has not; if both have it, it has another
+   * value. */
   struct idem_span name = header_name(more_a ? x : y), other = header_name(more_b ? y : x);
   size_t len = name.len < other.len ? name.len : other.len;
   if (strncasecmp(other.data, name.data, len) < 0)

@@ -30,6 +30,7 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
   int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
+  /* The number stands at the head of the tree: nothing is counted. */
   out->answers = reader->snapshot.tree[PAGES_ANSWERS].entries;
   /* Only a store that 0.1 has made is walked. */
   if (store->schema <= STORE_SCHEMA_0_1_SEALED)
@@ -43,6 +44,7 @@ int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct id
  * less, for names are digests, and of few answers each is on a page of its own. */
 enum { GC_LONGEST_US = 20000, GC_PAUSE_US = 2500, GC_BATCH_LEAST = 32 };
 
+/* `alone`: no other writer's transaction was between this batch and the one before it. */
 static unsigned next_size(unsigned size, int64_t took_us, bool alone)
 {
   if (took_us > GC_LONGEST_US)
@@ -94,6 +96,7 @@ int idem_store_gc(struct idem_store *store, struct idem_gc *out,
   spool_sweep(store);
   if ((rc = state_read(store, &reader, error)) < 0)
     return rc;
+  /* So many may have to go; how many have expired is not known beforehand. */
   uint64_t total = reader->snapshot.tree[PAGES_ANSWERS].entries;
   reader_end(reader);
   for (size_t i = 0; i < sizeof(sweeps) / sizeof(*sweeps) && rc == 0; i++)

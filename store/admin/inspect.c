@@ -27,6 +27,7 @@ static int copy_answer(const struct idem_store *store, const uint8_t *key, struc
   copy->heap = NULL;
   if (!record_checksum_holds(record))
     return -EILSEQ;
+  /* What opens a sealed record makes a copy anyway. */
   if (store->sealed)
     return record_open(record, store->seal_key, &copy->heap, &copy->answer) == -ENOMEM ? -ENOMEM
            : copy->heap && memcmp(copy->answer.key, key, IDEM_KEY_SIZE) == 0           ? 0
@@ -89,6 +90,7 @@ static int copy_part(struct part *part, struct pages_part *pages, uint8_t from[8
     return rc;
   rc = pages_part(&part->reader->snapshot, PAGES_AGE, pages, copy_by_age, part);
   reader_end(part->reader);
+  /* Before serial 0 there is none, and one less would be the last of all. */
   part->full &= !(pages->back && part->serial == 0);
   answer_index_age_key(pages->back ? part->serial - 1 : part->serial + 1, from);
   pages->from = (struct idem_span){(const char *)from, 8};
@@ -147,6 +149,7 @@ static bool search_begin(struct search *search, const char *id)
     if (!isxdigit(c))
       return false;
     int nibble = isdigit(c) ? c - '0' : c - 'a' + 10;
+    /* Two digits a byte; an odd one at the end leaves the low half 0, where the keys that begin so start. */
     search->from[i / 2] |= (uint8_t)(nibble << (i % 2 ? 0 : 4));
   }
   return true;
@@ -252,6 +255,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     reader_end(reader);
     rc = rc < 0 ? idem_error_set(error, rc, "%s: the store is damaged", id) : search_result(&search, error);
   }
+  /* A claim whose lock is taken is of a call under way, and its owner's to end. */
   if (rc == 0 && search.claims && claim_lock_taken(state_claims_fd(store), search.found) == 1)
     rc = idem_error_set(error, -EBUSY, "%s: the call is being made now", id);
   if (rc == 0)

@@ -71,6 +71,8 @@ static int check_answer(void *arg, struct idem_span key, struct idem_span record
     damage = "its checksum is wrong";
   else if (memcmp(answer.key, name, IDEM_KEY_SIZE) != 0)
     damage = "its record belongs to another key";
+  /* Last, for it decrypts all of it. It finds what somebody has changed on purpose, who makes the checksum
+   * right as well. */
   else if (verify->store->sealed && record_open(record, verify->store->seal_key, &heap, &opened) < 0)
     damage = "it has been changed since it was encrypted";
   free(heap);
@@ -155,6 +157,8 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
     if (pages_each(snapshot, (enum pages_tree)i, NULL, check_entry, &verify) == -EILSEQ)
       tell_damage(&verify, pages_names[i], NULL, detail);
   }
+  /* What no entry says: the tree that has the roots of the others, and whether a page of any is in the list
+   * of free pages, too. */
   if (pages_check_main(snapshot) < 0)
     tell_damage(&verify, "main", NULL, detail);
   if (pages_check_all(snapshot) < 0)

@@ -16,6 +16,8 @@ static struct flock lock_of(const uint8_t *key, short type)
   return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(offset >> 1), .l_len = 1};
 }
 
+/* The lock belongs to the open file description (fcntl(2)): unlike a POSIX lock it stays when another
+ * descriptor of the file is closed, as each claim's is, and conflicts within the process. */
 int claim_lock_take(const char *path, const uint8_t *key)
 {
   struct flock lock = lock_of(key, F_WRLCK);

@@ -84,10 +84,13 @@ static int enter(int fd, enum fd_what what)
   for (int i = table.room; i-- > 0;) {
     if (!table.slot[i].what)
       free = i;
+    /* Its file was closed behind our back, or this number would not have been free. All claims are one file,
+     * so that the file itself would not tell. */
     else if (table.slot[i].fd == fd)
       table.slot[i].fd = -1;
   }
   struct slot *slot = &table.slot[free];
+  /* Never 0, so that a place is above 0, and never more than an int has room for. */
   *slot = (struct slot){fd, what, slot->uses % USES_MOST + 1, stat.st_dev, stat.st_ino};
   return slot->uses * SLOTS_MOST + free;
 }

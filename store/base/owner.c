@@ -85,6 +85,7 @@ void owner_sweep(struct owners *owners, const uint8_t *key, const char *claims_p
 {
   struct owner_bucket *bucket = bucket_of(owners, key);
   for (unsigned i = 0; i < OWNER_PLACES; i++) {
+    /* The tag is as much of the key as its lock goes by. */
     uint8_t dead[32] = {0};
     uint64_t tag = atomic_load(&bucket->tag[i]);
     memcpy(dead, &tag, sizeof(tag));

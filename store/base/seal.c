@@ -104,6 +104,7 @@ static void begin(void)
 
 /* HKDF (RFC 5869): extract with the salt, then one block of expansion for each use. */
 
+/* RFC 5869, 2.3, of which 32 bytes are the first block: HMAC of the use and a byte 1. */
 static void expand(const uint8_t extracted[SEAL_KEY_SIZE], const char *info, uint8_t out[SEAL_KEY_SIZE])
 {
   char block[64];

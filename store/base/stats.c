@@ -175,7 +175,8 @@ void stats_wake(struct stats *stats, const uint8_t *key)
   syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-/* FUTEX_WAIT returns at once if the word has changed since it was seen. */
+/* FUTEX_WAIT returns at once if the word has changed since it was seen. Not FUTEX_PRIVATE_FLAG: it is other
+ * processes that wake. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms)
 {
   struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};

@@ -15,6 +15,8 @@
 
 enum { TOKEN = 32, INLINE_MOST = 30, HASHED = 31, FOLD_AT = 64 };
 
+/* Three bits of a token's first byte, all of them in use. They are in names on the disk: none may move, or
+ * come to mean something else. */
 enum kind {
   KIND_STRING,
   KIND_ODD_STRING,
@@ -26,6 +28,8 @@ enum kind {
   KIND_FOLD
 };
 
+/* As it lies on the stack and is hashed when its object closes. `order` is big-endian, so that one memcmp()
+ * sorts by name and then by place in the text, and no stable sort is needed. */
 struct member {
   uint8_t name[TOKEN], order[4], value[TOKEN];
 };
@@ -51,6 +55,7 @@ struct canon {
   bool failed;
 };
 
+/* The length is in it, for a short value has noughts behind it: "a" and "a\0" are two. */
 static void make_token(uint8_t token[TOKEN], enum kind kind, const void *data, size_t len)
 {
   token[0] = (uint8_t)(kind << 5 | (len <= INLINE_MOST ? len : HASHED));
@@ -112,6 +117,8 @@ static void string_token(struct canon *canon, struct idem_span text, bool escape
 /* A fraction by its digits: those between the noughts round them, the sign, e, the exponent. */
 static void number_token(struct idem_span text, uint8_t token[TOKEN])
 {
+  /* Fractions beyond these count as they are written, as words, which no fraction's digits are. So nothing
+   * here overflows. */
   enum { DIGITS_MOST = 512, EXPONENT_MOST = 15 };
   char digits[DIGITS_MOST + 32];
   const char *at = text.data, *end = at + text.len, *e = at;
@@ -151,6 +158,7 @@ static void number_token(struct idem_span text, uint8_t token[TOKEN])
   }
   for (; len && digits[len - 1] == '0'; len--)
     exponent++;
+  /* Nought has no digits left, and its exponent says nothing: 0.0 and 0e5 are "e0". Its sign stays. */
   len += (size_t)snprintf(digits + len, 32, "%se%lld", minus ? "-" : "", len ? exponent : 0);
   make_token(token, KIND_FRACTION, digits, len);
 }
@@ -187,6 +195,8 @@ static void add_value(struct canon *canon, const uint8_t token[TOKEN])
   }
   struct level *level = &canon->level[canon->level_count - 1];
   if (level->object) {
+    /* add_name() has pushed the member, whose value is its last part; what that consisted of has left the
+     * stack. */
     memcpy(canon->stack + canon->used - TOKEN, token, TOKEN);
     return;
   }
@@ -194,6 +204,7 @@ static void add_value(struct canon *canon, const uint8_t token[TOKEN])
   if (!place)
     return;
   memcpy(place, token, TOKEN);
+  /* So an array of any length has 2 KiB here at most; an embedding of 3,072 numbers would have 96. */
   if (canon->used - level->base == FOLD_AT * TOKEN) {
     uint8_t fold[TOKEN];
     make_token(fold, KIND_FOLD, canon->stack + level->base, FOLD_AT * TOKEN);
@@ -240,6 +251,7 @@ static void close_level(struct canon *canon)
     sort_members((struct member *)from, level.count);
     forget_order((struct member *)from, level.count);
   }
+  /* In `[]` nothing is ever pushed, and memcpy() must not be given NULL. */
   make_token(token, level.object ? KIND_OBJECT : KIND_ARRAY, from ? (const void *)from : "",
              canon->used - level.base);
   canon->used = level.base;
@@ -282,6 +294,8 @@ static bool walk(struct canon *canon)
   bool ignores = canon->ignored.count > 0;
   enum cursor_event event;
   while (!canon->failed && (event = json_cursor_next(cursor)) > CURSOR_END) {
+    /* What is ignored leaves nothing behind, not even its name: a body that never had it gives the same
+     * digest. */
     if (!ignores || !json_pointers_at(&canon->ignored, cursor, event))
       take_value(canon, event);
     else if (event == CURSOR_ARRAY || event == CURSOR_OBJECT)
@@ -295,6 +309,7 @@ bool json_canon(struct idem_span text, const struct json_canon_options *options,
 {
   struct canon canon;
   const struct idem_words none = {0}, *ignore = options->ignore ? options->ignore : &none;
+  /* `ignored` sets itself up, and is the larger part. */
   memset(&canon, 0, offsetof(struct canon, ignored));
   memset(&canon.options, 0, sizeof(canon) - offsetof(struct canon, options));
   canon.options = options;

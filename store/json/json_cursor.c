@@ -21,6 +21,7 @@ void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
   cursor->begun = cursor->first = cursor->escaped = false;
 }
 
+/* The four that RFC 8259, 2 has; isspace() would take a form feed, too, and ask the app's locale. */
 static void skip_blanks(struct json_cursor *cursor)
 {
   while (cursor->at < cursor->end &&
@@ -33,6 +34,8 @@ static enum cursor_event fail(struct json_cursor *cursor)
 {
   if (cursor->more && cursor->at == cursor->end)
     return CURSOR_HUNGRY;
+  /* Not JSON, for good: the text ends here, within an array that has no value yet. From there each step
+   * fails, and json_cursor_release() finds something open. */
   cursor->end = cursor->at;
   cursor->begun = cursor->first = true;
   cursor->open = 1;
@@ -73,6 +76,8 @@ static bool take_string(struct json_cursor *cursor, const char *begin, struct id
     cursor->escaped = cursor->escapes > 0;
   }
   for (;;) {
+    /* The quote is looked for before the backslashes: memchr() goes fast over a prompt of megabytes, and most
+     * texts have few of either. Up to `quoteless` it was looked for when less of the text was there. */
     const char *look = at < from + quoteless ? from + quoteless : at;
     if (!quote || quote < at)
       quote = memchr(look, '"', (size_t)(cursor->end - look));
@@ -88,6 +93,8 @@ static bool take_string(struct json_cursor *cursor, const char *begin, struct id
       break;
     cursor->escaped = true;
     at = slash + 2;
+    /* A quote behind a backslash is passed here, and the next one is looked for. strchr() would find a NUL in
+     * its list. */
     if (at > cursor->end || !slash[1] || !strchr("\"\\/bfnrtu", slash[1]) ||
         (slash[1] == 'u' && hex4(at, cursor->end) < 0))
       return false;
@@ -111,6 +118,8 @@ static const char *need_digits(const char *at, const char *end)
   return behind > at ? behind : NULL;
 }
 
+/* RFC 8259, 6: no plus, no nought before another digit, digits on both sides of the point. What is wrong
+ * behind a number, such as the 1 of 01, is found where a comma should be. */
 static const char *take_number(const char *at, const char *end)
 {
   at += at < end && *at == '-';
@@ -128,6 +137,7 @@ static const char *take_number(const char *at, const char *end)
   return at;
 }
 
+/* Its length; 0: none of them begins here. */
 static size_t take_word(const char *at, size_t room)
 {
   static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
@@ -139,6 +149,8 @@ static size_t take_word(const char *at, size_t room)
   return 0;
 }
 
+/* A bit a level: of an open container only this must be known, whether its values have names. The first 512
+ * are in the cursor, so a body takes memory only if it is nested deeper. */
 static enum cursor_event enter(struct json_cursor *cursor, bool object)
 {
   if (cursor->open == cursor->room) {
@@ -289,6 +301,7 @@ static size_t put_utf8(unsigned code, char *out)
   size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   for (size_t i = len; i-- > 1; code >>= 6)
     out[i] = (char)(0x80 | (code & 0x3f));
+  /* As many ones at the top of the first byte as there are bytes (RFC 3629, 3). */
   out[0] = (char)((0xf00 >> len & 0xf0) | code);
   return len;
 }

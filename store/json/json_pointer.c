@@ -30,6 +30,7 @@ static const char *token_end(const char *slash)
   return slash + 1 + strcspn(slash + 1, "/");
 }
 
+/* RFC 6901, 4: digits without a nought in front. `-` is the element behind the last, which no text has. */
 static bool is_index(const char *token, const char *end, size_t index)
 {
   size_t number = 0;
@@ -54,6 +55,7 @@ static size_t undo(const char *token, const char *end, char *out)
   return len;
 }
 
+/* In a token without ~ there is nothing to undo, and it is compared where it stands. */
 static bool is_name(struct idem_span name, const char *token, const char *end)
 {
   size_t len = (size_t)(end - token);
@@ -66,6 +68,8 @@ static bool is_name(struct idem_span name, const char *token, const char *end)
   return same;
 }
 
+/* A token of digits is an index in an array and a name in an object (RFC 6901, 4), so the value decides what
+ * it is asked. */
 static bool token_names(const struct json_pointers *pointers, const struct json_place *place,
                         const struct json_cursor *cursor, const char *end)
 {
@@ -100,6 +104,8 @@ bool json_pointers_at(struct json_pointers *pointers, const struct json_cursor *
     return false;
   size_t depth = cursor->depth - pointers->base;
   bool any = false;
+  /* No pointer has got so far down that this could be a child of where it is. Most values of a deep text end
+   * here. */
   if (depth > pointers->deepest + 1)
     return false;
   if (event == CURSOR_CLOSE) {
@@ -117,6 +123,8 @@ bool json_pointers_at(struct json_pointers *pointers, const struct json_cursor *
     place->index += !cursor->name.data;
     if (!token_names(pointers, place, cursor, end))
       continue;
+    /* The last token names the value. Before it only a container leads on, and what is below a text or a
+     * number is not there. */
     if (*end == '\0') {
       place->here = any = true;
     } else if (event == CURSOR_ARRAY || event == CURSOR_OBJECT) {
@@ -187,6 +195,7 @@ static void cover(void *arg, size_t which, struct idem_span value)
 bool json_redact(struct buffer *out, struct idem_span text, const struct idem_words *pointers)
 {
   struct covering covering = {out, text.data};
+  /* Whether it is JSON is known at its end: what was written by then is taken back. */
   size_t before = out->len;
   bool found = json_find(text, pointers, cover, &covering);
   if (found)

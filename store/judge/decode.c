@@ -28,6 +28,8 @@ struct decoder_kind {
   void (*end)(struct decoder *decoder);
 };
 
+/* By row and symbol of `kinds`. Written once, before `opened` says so, and only read from then on. They are
+ * copied into typed pointers, since C has no cast from what dlsym() returns to a function. */
 static void *functions[3][4];
 
 /* zlib.h: struct z_stream_s and the functions that it has had since 1.2. */
@@ -44,8 +46,13 @@ struct zlib_stream {
   unsigned long check, reserved;
 };
 enum { ZLIB_INIT, ZLIB_INFLATE, ZLIB_RESET, ZLIB_END };
+/* 32 more than the bits of the window: the header says whether it is gzip or zlib. Raw deflate, which some
+ * send as "deflate", has neither and fails. A buffer error is no error: nothing could be done with what there
+ * was. */
 enum { ZLIB_ANY_HEADER = 32, ZLIB_WINDOW = 15, ZLIB_OK = 0, ZLIB_STREAM_END = 1, ZLIB_BUFFER_ERROR = -5 };
 
+/* inflateInit2_() compares the first digit of the version and the size of the struct, and goes by nothing
+ * else. */
 static bool zlib_begin(struct decoder *decoder)
 {
   int (*init)(struct zlib_stream *, int, const char *, int);
@@ -64,6 +71,7 @@ static void zlib_step(struct decoder *decoder, struct step *step)
 {
   int (*inflate)(struct zlib_stream *, int), (*reset)(struct zlib_stream *);
   struct zlib_stream *stream = decoder->state;
+  /* Its lengths are unsigned int: a longer piece takes several steps. */
   size_t most = (unsigned)-1 / 2, len = step->in.len < most ? step->in.len : most;
   memcpy(&inflate, &functions[0][ZLIB_INFLATE], sizeof(inflate));
   memcpy(&reset, &functions[0][ZLIB_RESET], sizeof(reset));
@@ -92,6 +100,7 @@ static void zlib_end(struct decoder *decoder)
 
 /* brotli/decode.h */
 enum { BROTLI_NEW, BROTLI_STEP, BROTLI_FREE };
+/* 2 and 3 ask for more to read and for more room, and are neither of these. */
 enum { BROTLI_ERROR, BROTLI_SUCCESS };
 
 static bool brotli_begin(struct decoder *decoder)
@@ -109,6 +118,7 @@ static void brotli_step(struct decoder *decoder, struct step *step)
   uint8_t *out = (uint8_t *)step->out;
   size_t left = step->in.len, room = step->room;
   memcpy(&decompress, &functions[1][BROTLI_STEP], sizeof(decompress));
+  /* A brotli stream is one: bytes behind it are somebody's mistake. */
   if (decoder->ended) {
     decoder->failed |= left > 0;
     return;
@@ -154,6 +164,8 @@ static void zstd_step(struct decoder *decoder, struct step *step)
   struct zstd_out out = {step->out, step->room, 0};
   memcpy(&decompress, &functions[2][ZSTD_STEP], sizeof(decompress));
   memcpy(&is_error, &functions[2][ZSTD_ERROR], sizeof(is_error));
+  /* ZSTD_decompressStream() returns 0 at the end of a frame and begins the next one by itself; several are
+   * one text (RFC 8878, 3.1). */
   if (decoder->ended && !in.size)
     return;
   size_t result = decompress(decoder->state, &out, &in);

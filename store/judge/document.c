@@ -204,6 +204,8 @@ bool document_choices_over(const struct document_choices *choices)
          choices->begun[1] == choices->over[1];
 }
 
+/* Counts and codes are whole numbers, so it does no harm that strtod() stops at the point in an app whose
+ * locale has a comma. -1: longer than a number of these may be, negative, or too large for one. */
 static int64_t number(struct idem_span text)
 {
   char digits[32];
@@ -222,6 +224,7 @@ static void take_count(struct document_reader *reader, size_t depth)
     if (!json_string_is(name, counts[i].name, strlen(counts[i].name)))
       continue;
     for (size_t j = 0; j < COUNT(places); j++) {
+      /* A place whose way ends with the container that this number is a member of. */
       bool at_root = !places[j][0], ends_here = depth > 3 || !places[j][depth - 1];
       if (counts[i].at_root != at_root || !ends_here || !(reader->places[depth - 1] >> j & 1))
         continue;
@@ -242,6 +245,7 @@ static void take_reason(struct document_reader *reader, struct idem_span reason)
   document->failed |= reason.len >= 5 && strncasecmp(reason.data, "error", 5) == 0;
 }
 
+/* Of more than 128 choices the rest is not followed; nobody asks for as many. */
 static void end_choice(struct document_reader *reader)
 {
   struct document_choices *choices = &reader->document->choices;
@@ -259,6 +263,7 @@ static void take_status(struct document_reader *reader, enum cursor_event event,
   struct idem_span text = reader->cursor.text;
   if (event == CURSOR_STRING && is_state(text, lengths, COUNT(lengths)))
     take_reason(reader, text);
+  /* `response` in an event tells how the whole call stands by then: in_progress there is no job. */
   if (nested)
     return;
   if (event == CURSOR_NUMBER)
@@ -267,9 +272,13 @@ static void take_status(struct document_reader *reader, enum cursor_event event,
     return;
   document->failed |= is_state(text, failed_states, COUNT(failed_states));
   document->job |= is_state(text, job_states, COUNT(job_states));
+  /* The first of them, "error"; the others are types of events. */
   reader->told |= is_state(text, failures, 1);
 }
 
+/* `told` and `answered` are weighed at the end, for members come in any order: an error at the top is a
+ * failure only where no answer is beside it, since some send the member always. One of a choice or of a delta
+ * is a failure by itself. */
 static void take_fact(struct document_reader *reader, enum fact fact, enum cursor_event event, size_t depth)
 {
   struct document *document = reader->document;
@@ -299,6 +308,8 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     reader->answered |= says || is_false || event == CURSOR_NUMBER;
     break;
   case FACT_CHOICE:
+    /* By position, until its `index` says otherwise: a stream's events may have any one choice as their only
+     * one. */
     reader->choice = reader->choice_position++;
     reader->choice_over = false;
     reader->in_choice = object;
@@ -345,6 +356,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   case FACT_TYPE:
     reader->typed |= fact == FACT_TYPE;
     reader->end_typed = string && is_end(text);
+    /* Anthropic's text completions: each event has a stop_reason, which is null up to the last. */
     reader->completion = string && json_string_is(text, "completion", 10);
     document->goes_on |= string && is_one_of(text, between, COUNT(between));
     document->error |= string && document_is_failure(text);
@@ -355,6 +367,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     document->goes_on |= is_false;
     break;
   case FACT_NAME:
+    /* Google's long-running operations: {"name": "operations/...", "done": false}. */
     reader->operation |= string && memmem(text.data, text.len, "operations/", 11);
     break;
   case FACT_JOB:
@@ -405,6 +418,8 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
     take_count(reader, depth);
 }
 
+/* Places in ascending order, each over the one before it; within one, the first name of a kind that is there,
+ * so that what is reported under two names counts once. */
 static void end_counts(struct document_reader *reader)
 {
   int64_t *out[KINDS] = {&reader->document->usage.input, &reader->document->usage.output};
@@ -425,6 +440,7 @@ static void end_counts(struct document_reader *reader)
   }
 }
 
+/* Not `count`: most events have none, and it is larger than all the rest. take_count() clears it. */
 static void begin_document(struct document_reader *reader)
 {
   memset(&reader->answered, 0,
@@ -436,6 +452,8 @@ static void begin_document(struct document_reader *reader)
 static void end_document(struct document_reader *reader)
 {
   struct document *document = reader->document;
+  /* By now every member has been seen. A refusal of Gemini's is a blockReason without candidates, and is the
+   * answer. */
   reader->told |= reader->code && reader->worded;
   document->failed |= reader->told && !reader->answered;
   document->empty |= reader->listed && !reader->answered && !reader->blocked && !reader->base;
@@ -470,6 +488,8 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
   if (depth < reader->base)
     return;
   depth -= reader->base;
+  /* What the last event began has something in it, for this is not its end: an answer that is [] or {} is
+   * none. */
   if (event != CURSOR_CLOSE) {
     reader->answered |= reader->opened;
     reader->told |= reader->opened_list;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* CRLF, LF and CR all end a line, as in the HTML standard. */
 bool event_stream_line(struct idem_span *rest, struct idem_span *line)
 {
   if (!rest->len)
@@ -35,6 +36,7 @@ bool event_text_add(struct event_text *text, struct idem_span more)
   return true;
 }
 
+/* An event without a data line is none, and its name is forgotten with it (HTML, "dispatch the event"). */
 static void dispatch(struct event_stream *stream)
 {
   if (stream->has_data)
@@ -57,6 +59,8 @@ static bool field_is(struct idem_span line, const char *name, struct idem_span *
   return true;
 }
 
+/* Of the fields of an event two count. `id`, `retry` and comments, which begin with a colon and keep
+ * connections alive, say nothing of the answer. */
 static void take_line(struct event_stream *stream, struct idem_span line)
 {
   struct idem_span value;
@@ -96,6 +100,7 @@ void event_stream_feed(struct event_stream *stream, struct idem_span piece, bool
 {
   const char *at = piece.data, *end = piece.data + piece.len;
   while (at < end && !stream->failed) {
+    /* The line ended with the CR, in the piece before this one or in this. */
     if (stream->after_cr && *at == '\n')
       at++;
     stream->after_cr = false;

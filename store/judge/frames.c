@@ -6,6 +6,8 @@
 /* AWS allows 16 MiB of payload and 128 KiB of headers. */
 enum { FRAME_PRELUDE = 12, FRAME_END = 4, FRAME_MOST = 17 << 20, VALUE_STRING = 7 };
 
+/* A frame is its length, that of its headers, the CRC of these two, the headers, the payload, and the CRC of
+ * it all; numbers are big-endian. No CRC is computed: what came over a connection was checked there. */
 static size_t big_endian(const char *data, size_t len)
 {
   size_t value = 0;

@@ -17,6 +17,8 @@
 /* What kind of body it is. GUESS: the type says nothing, its first bytes may. */
 enum kind { KIND_OTHER, KIND_GUESS, KIND_HTML, KIND_JSON, KIND_EVENTS, KIND_LINES, KIND_FRAMES };
 
+/* A media type without its parameters (RFC 9110, 8.3.1). What is in no row is JSON with the suffix +json (RFC
+ * 6839, 3.1), else KIND_OTHER, of which the framing tells whether it is whole. */
 static const struct {
   const char *type;
   enum kind kind;
@@ -113,7 +115,8 @@ struct idem_judge {
   bool any, ended, failed, malformed; /* of a stream: an event with something in it, its end, an error */
 };
 
-/* An event of a stream, or a line. */
+/* An event of a stream, or a line. The end of one of several things, such as the second of three images, is
+ * none once an event says that it goes on. */
 static void take_event(void *arg, struct idem_span name, struct idem_span data)
 {
   struct idem_judge *judge = arg;
@@ -133,6 +136,8 @@ static void take_event(void *arg, struct idem_span name, struct idem_span data)
   judge->ended = (judge->ended || document->ended) && !document->goes_on;
 }
 
+/* What the reader of this kind has not taken waits for the next piece. A document that comes whole is never
+ * copied. */
 static void keep_pending(struct idem_judge *judge, struct idem_span rest)
 {
   /* `rest` may be the end of what is pending itself. */
@@ -157,6 +162,8 @@ static struct idem_span without_blanks(struct idem_span text)
   return text;
 }
 
+/* PHP and others call whatever they send text/html if nobody says otherwise, so a body that begins as a
+ * stream or as JSON is read as that. */
 static void guess(struct idem_judge *judge, struct idem_span text)
 {
   judge->braced = text.len && (*text.data == '{' || *text.data == '[');
@@ -174,6 +181,7 @@ static void guess(struct idem_judge *judge, struct idem_span text)
 
 static void take_plain(struct idem_judge *judge, struct idem_span text, bool last)
 {
+  /* Of a failure nothing makes an answer any more. */
   if (judge->no_memory || judge->failed)
     return;
   if (judge->pending.len) {
@@ -221,6 +229,7 @@ static void take_piece(struct idem_judge *judge, struct idem_span piece, bool la
 
 static void begin(struct idem_judge *judge, struct idem_span headers, bool encoded)
 {
+  /* `reader` is left out: it is the largest part, and sets itself up. */
   memset(judge, 0, offsetof(struct idem_judge, reader));
   memset(&judge->pending, 0, sizeof(*judge) - offsetof(struct idem_judge, pending));
   judge->declared = judge->kind = kind_of(headers);
@@ -289,6 +298,7 @@ static struct idem_span request_header(const struct idem_request *request, const
   return (struct idem_span){"", 0};
 }
 
+/* What it accepts decides, and else what it sends. Where a page is welcome, HTML is an answer. */
 static bool asks_for_json(const struct idem_request *request)
 {
   struct idem_span accept = request_header(request, "accept:");
@@ -305,6 +315,8 @@ static bool is_job_status(const struct idem_rule *rule, int status)
   return status == 202;
 }
 
+/* A failure comes before a doubt about the end: only what is in doubt is `unproven`, and told as an answer
+ * that is paid for again. A number or a word shows no end of its own: 12 may be what has come of 123. */
 static bool weigh_document(const struct idem_judge *judge, const struct idem_recording *recording,
                            struct answer_facts *facts, struct idem_error *why)
 {
@@ -339,6 +351,8 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
     return refuse(why, "there is an error event in the stream");
   if (judge->malformed || frames->malformed)
     return refuse_unproven(facts, why, "the stream is broken off or not what its type says");
+  /* Bedrock's Converse has messageStart and messageStop; InvokeModel has neither, and ends with a whole frame
+   * and whole framing. A finish_reason in every choice is an end with whole framing alone. */
   bool ended = in_frames ? frames->any && recording->framed && (frames->ended || !frames->begun)
                          : judge->ended || (recording->framed && document_choices_over(&document->choices));
   if (ended && !in_frames && !judge->any)
@@ -350,6 +364,8 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
   return true;
 }
 
+/* `blind`: in a coding that cannot be undone. Then its type alone tells a page or a stream, and a document is
+ * an answer by its framing. */
 static bool weigh_body(const struct idem_judge *judge, const struct idem_request *request,
                        const struct idem_recording *recording, struct answer_facts *facts,
                        struct idem_error *why)
@@ -406,6 +422,7 @@ bool judge_answer(const struct idem_request *request, const struct idem_recordin
                            "it says Cache-Control: no-store; ignore_cache_control=on stores it all the same");
   struct idem_judge *judge = settle(&local, recording);
   bool accepted = weigh_body(judge, request, recording, facts, why);
+  /* Of several choices each must have run out of room: with one that is whole it is an answer. */
   bool cut_short =
       judge->document.choices.reasons && judge->document.choices.reasons == judge->document.choices.lengths;
   if (accepted && rule->truncated == IDEM_TRUNCATED_LIVE && cut_short)

@@ -27,6 +27,9 @@ static void hash_value(void *arg, size_t which, struct idem_span value)
   hash_digest(values->hash, digest);
 }
 
+/* A walk for each pointer, since their values count in the rule's order and not in that of the text; a rule
+ * has few. The byte behind them ends a pointer's values. Fields that are all there and all empty name
+ * nobody. */
 int content_pointers(const struct idem_words *pointers, struct idem_span body, struct hash *hash)
 {
   struct values values = {.hash = hash};
@@ -52,7 +55,9 @@ void content_hash_name(struct hash *hash, struct idem_span name)
 
 /* Forms that the app has written itself: their boundary is random, in the header and in the body. */
 
-/* The boundary of a multipart Content-Type, within its value; no length: there is none. */
+/* The boundary of a multipart Content-Type, within its value; no length: there is none. RFC 2046, 5.1.1: a
+ * token, or in quotes. If it is found in the wrong place, no line of the body begins with it, and the body
+ * counts byte by byte. */
 static struct idem_span boundary_in(struct idem_span type)
 {
   static const char kind[] = "multipart/", name[] = "boundary=";
@@ -112,6 +117,7 @@ static bool hash_form(struct hash *hash, struct idem_span body, struct idem_span
     hash_field(hash, (struct idem_span){from, (size_t)(to - from)});
     from = to < end ? to + 2 + boundary.len : end;
   }
+  /* No length is so large: it ends the list, here and below. */
   hash_number(hash, UINT64_MAX);
   return true;
 }
@@ -161,6 +167,8 @@ static char body_digest(const struct idem_request *request, struct idem_span bou
   return 'F';
 }
 
+/* What goes in, and in which order, is on the disk as a name. If it changes, so must the text that it begins
+ * with. */
 void content_of_replaced(const struct idem_request *request, bool named,
                          struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
                          struct content *content)
@@ -170,6 +178,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
   struct hash hash, beside;
   struct counting counting = {.hash = &hash, .boundary = find_boundary(request)};
   char kind = body_digest(request, counting.boundary, &options, body);
+  /* The boundary is left out of the header only where it was left out of the body. */
   if (kind != 'F')
     counting.boundary.len = 0;
   hash_begin(&hash);
@@ -178,6 +187,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
   hash_field(&hash, request->shape);
   hash_bytes(&hash, &kind, 1);
   hash_digest(&hash, body);
+  /* A hash owns nothing and may go on in two ways: without the headers, and with them. */
   beside = hash;
   hash_end(&beside, content->beside_headers);
   key_headers(request, HEADER_VARY, named, hash_header, &counting);

@@ -14,11 +14,14 @@
 /* What a piece of the tenant is. */
 enum { TENANT_HEADER = 1, TENANT_COOKIE, TENANT_QUERY, TENANT_OTHER, TENANT_NAMED };
 
+/* With other kinds of key, a header that could be one is none, and counts for nothing. */
 static bool by_header(const struct idem_keying *keying)
 {
   return keying->kind == IDEM_KEY_AUTO || keying->kind == IDEM_KEY_HEADER;
 }
 
+/* In the order and the spelling of the wire. A raw digest may differ where the content does not, and the long
+ * way finds the answer then; it must never be the same where the content is not. */
 static void hash_headers(struct hash *hash, const struct idem_request *request)
 {
   const struct idem_keying *keying = &request->rule->keying;
@@ -34,6 +37,8 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
   hash_number(hash, HEADER_OTHER);
 }
 
+/* The same lines under the same rule. `of` begins with the rule's address: a 0 there says that nothing is
+ * known. */
 static bool knows_headers(const struct hash_memo *memo, const struct idem_request *request,
                           const uint64_t of[4])
 {
@@ -87,6 +92,8 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
 {
   struct hash hash;
   hash_begin(&hash);
+  /* The digest stands in an index of the store, and credentials are in it: without the secret none can be
+   * tried against it. */
   hash_digest(&hash, secret);
   /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
   const char *rule = request->rule->keying.canonical;
@@ -105,6 +112,7 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
   hash_number(&hash, request->credential_count);
   hash_headers_by_memo(&hash, request, of, headers);
   hash_field(&hash, request->shape);
+  /* What stands before the body is mostly the same for each call of a client; the body hardly ever is. */
   hash_settle(&hash, known);
   hash_field(&hash, request->body);
   hash_end(&hash, raw);
@@ -112,6 +120,7 @@ void key_raw(const uint8_t *secret, const struct idem_request *request, struct h
 
 /* The tenant. */
 
+/* The tag keeps a cookie from passing for a header or a parameter of the same text. */
 static void hash_piece(struct hash *hash, uint64_t tag, struct idem_span value)
 {
   hash_number(hash, tag);
@@ -155,6 +164,7 @@ struct named_tenant {
   bool any;
 };
 
+/* Not its name, which is the rule's own and one: what counts is whom it says. */
 static void hash_named(void *arg, struct idem_span name, struct idem_span value)
 {
   struct named_tenant *tenant = arg;
@@ -182,6 +192,8 @@ static int hash_tenant(struct hash *hash, const struct idem_request *request)
   return 0;
 }
 
+/* The pieces are no one text: their digest is made first, and the MAC of that. With a plain digest, whoever
+ * is shown one could try keys against it. */
 static int name_tenant(const uint8_t *secret, const struct idem_request *request,
                        uint8_t tenant[IDEM_KEY_SIZE])
 {
@@ -212,6 +224,8 @@ static bool find_key_header(const struct idem_request *request, struct header *f
   return any;
 }
 
+/* The first field is in every name, and another one than that of 0.1, so that no two makes of names can meet
+ * in a store. */
 static void hash_common(struct hash *hash, const struct idem_request *request, const struct name *name)
 {
   hash_begin(hash);
@@ -224,6 +238,8 @@ static void hash_common(struct hash *hash, const struct idem_request *request, c
   hash_field(hash, request->path);
 }
 
+/* A letter for each kind, so that the value of a header never names what a body's field or a content does. A
+ * header goes in as the rule spells it, whatever its case on the wire. */
 static int hash_key(struct hash *hash, const struct idem_request *request, struct name *name)
 {
   const struct idem_keying *keying = &request->rule->keying;
@@ -266,6 +282,8 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
   hash_common(&hash, request, name);
   rc = hash_key(&hash, request, name);
   if (rc == 0) {
+    /* Also of a call that is named otherwise: it is its fingerprint, and another one under the same key is a
+     * mismatch. */
     struct content content;
     content_of(request, name->kind != IDEM_KEY_CONTENT, &content);
     memcpy(name->fingerprint, content.fingerprint, IDEM_KEY_SIZE);

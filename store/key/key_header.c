@@ -37,6 +37,8 @@ static struct idem_span trim(struct idem_span text)
   return text;
 }
 
+/* Most names part at the first letter, and this is asked of each header for each word of a rule. No name here
+ * is empty. */
 static bool same_name(struct idem_span name, const char *word)
 {
   return tolower((unsigned char)word[0]) == tolower((unsigned char)name.data[0]) &&
@@ -82,6 +84,8 @@ static bool counts(const struct idem_words *vary, struct idem_span name, enum id
   return false;
 }
 
+/* Signature version 4: `Authorization: AWS4-HMAC-SHA256 Credential=...`. Date and token beside it are made
+ * anew with it. */
 static bool is_signed_by_aws(const struct idem_request *request)
 {
   static const char start[] = "authorization:";
@@ -96,6 +100,7 @@ static bool is_signed_by_aws(const struct idem_request *request)
   return false;
 }
 
+/* AWS and its like: Credential=ID/date/region/service/..., where what follows the slash is of the day. */
 static struct idem_span steady_credential(struct idem_span value)
 {
   static const char field[] = "Credential=";
@@ -119,6 +124,7 @@ static enum header_role role_of(const struct idem_request *request, struct heade
 {
   const struct idem_keying *keying = &request->rule->keying;
   struct idem_span name = header->name;
+  /* The rule's own words come first, then what the tables know, and last what vary= makes of it. */
   int which = find_word(&keying->headers, name);
   if (which >= 0) {
     header->which = (unsigned)which;
@@ -230,6 +236,7 @@ enum header_role key_query_role(bool presigned, bool credential, struct idem_spa
       return HEADER_SECRET;
   struct idem_span id = presigned ? behind_name(*piece, "X-Amz-Credential=") : (struct idem_span){NULL, 0};
   size_t len = 0;
+  /* In a query the slash is mostly written %2F. */
   while (len < id.len && id.data[len] != '/' && id.data[len] != '%')
     len++;
   piece->len -= id.len - len;

@@ -59,5 +59,6 @@ bool sampled_is(const struct idem_request *request)
   for (size_t i = 0; i < sizeof(deterministic) / sizeof(*deterministic); i++)
     if (idem_glob(deterministic[i], request->path.data, request->path.len, false))
       return false;
+  /* A body that is no JSON says nothing of a temperature. */
   return !json_find(request->body, &words, note, &signs) || !(signs.seeded || (signs.cold && !signs.warm));
 }

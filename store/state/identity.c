@@ -88,6 +88,7 @@ static int read_identity(struct idem_store *store, struct identity *out, struct 
   if (rc == 0 && value.len < sizeof(out->schema))
     rc = -EILSEQ;
   if (rc == 0) {
+    /* Copied, for the value lies in a snapshot, and padded, for a plain one is shorter. */
     memset(out, 0, sizeof(*out));
     memcpy(out, value.data, value.len < sizeof(*out) ? value.len : sizeof(*out));
     /* How long that of a newer version is, only that one knows. */

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A part has FIRST_SETS sets, twice as many as the part before it, and a name may be in one of them: WAYS
+ * places. */
 enum { WAYS = 8, FIRST_SETS = 8, HOLES_WORDS = 8, WORD = 64 };
 
 /* A life is odd while the place is made over. */
@@ -28,7 +30,9 @@ struct repeats_holes {
   _Atomic uint64_t word[HOLES_WORDS];
 };
 
-/* 0 marks an unused place, so no name is 0. */
+/* 0 marks an unused place, so no name is 0. Of two contents that begin alike each would take numbers from the
+ * other: some are skipped then, and no answer is mixed up, since the whole base key is in every name that is
+ * made with a number. */
 static uint64_t name_of(const uint8_t *base)
 {
   uint64_t name;
@@ -63,6 +67,8 @@ static bool pin(struct repeat *repeat, uint64_t name)
 {
   uint64_t state = atomic_load(&repeat->state);
   do
+    /* Where nothing was used up yet, it goes on. Where the time of what was used up is over it is forgotten,
+     * and pin_new() begins it anew with number 0. */
     if (state & LIFE || atomic_load(&repeat->name) != name ||
         (atomic_load(&repeat->until_us) && is_over(repeat, state)))
       return false;
@@ -100,6 +106,8 @@ static bool make_over(struct repeat *repeat, uint64_t name)
   for (struct repeats_holes *more = atomic_load(&repeat->more); more; more = more->next)
     for (int i = 0; i < HOLES_WORDS; i++)
       atomic_store(&more->word[i], 0);
+  /* Last, for now others may pin it. The life is another one and even, so that a pin that was begun before
+   * this fails; below it, number 0 comes next and one is taken. */
   atomic_store(&repeat->state, ((state + 2 * LIFE) & -LIFE) + TAKEN);
   return true;
 }
@@ -169,6 +177,7 @@ struct repeats_number repeats_take(struct repeats *repeats, const uint8_t *base)
   if (!repeat)
     return (struct repeats_number){.of = NULL};
   struct repeats_number number = {.of = repeat, .again = atomic_load(&repeat->until_us) != 0};
+  /* What came back goes first, from the lowest on: a retry is the operation that has failed. */
   int bit = take_bit(&repeat->holes);
   if (bit >= 0)
     number.is = (uint32_t)bit;
@@ -199,6 +208,8 @@ static _Atomic uint64_t *word_of(struct repeat *repeat, uint32_t number)
 
 void repeats_settle(struct repeat *of, uint32_t number, bool used_up, uint64_t ttl_ms)
 {
+  /* All that is remembered of the number, before it is let go: once none is taken, another content may have
+   * the place. */
   if (used_up) {
     atomic_store(&of->until_us, clock_expiry_us(clock_steady_us(), ttl_ms));
   } else {

@@ -48,12 +48,14 @@ static int open_engine(struct idem_store *store, struct engine **out, struct ide
 
 int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
 {
+  /* The way of every hit: a load and a look at the generation, no lock. */
   *out = atomic_load_explicit(&store->engine, memory_order_acquire);
   if (engine_is_ours(*out))
     return 0;
   /* A child: what its parent has opened is left as it is. */
   QUIET();
   PROCESS_LOCKED(opening);
+  /* Looked at under the lock: of two threads of a child the second one finds the engine of the first. */
   *out = atomic_load(&store->engine);
   if (engine_is_ours(*out))
     return 0;
@@ -69,6 +71,7 @@ int state_claims_fd(struct idem_store *store)
   int kept = fd_open_kept(store->claims_path, O_RDWR, 0, FD_CLAIMS);
   if (kept < 0)
     return kept;
+  /* Two threads may find it lost at once. One of the two new ones stays, and the other is closed. */
   fd_end(atomic_compare_exchange_strong(&store->claims, &lost, kept) ? lost : kept);
   return fd_number(atomic_load(&store->claims));
 }
@@ -98,11 +101,14 @@ static int whole_engine(struct idem_store *store, struct engine **out, struct id
     return renew_engine(store, out, error);
   if (rc < 0 || engine_has_file(*out))
     return rc;
+  /* Closed by ourselves, where few descriptors were left for libcurl. What follows is for those that the app
+   * has closed. */
   if (engine_is_given_back(*out)) {
     PROCESS_LOCKED(opening);
     rc = engine_take_back(*out);
     return rc < 0 ? path_fail(error, rc, store->dir) : 0;
   }
+  /* From here on it is not ours, and so another one is opened, as in a child. */
   engine_abandon(*out);
   return state_engine(store, out, error);
 }
@@ -224,6 +230,8 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->device = stat->st_dev;
   store->size = options->size;
   store->sync = options->sync;
+  /* A command reads such a store all the same. For an app it is an error: it could neither claim a call nor
+   * store one. */
   store->read_only = options->must_exist && access(options->dir, W_OK) < 0 && errno == EROFS;
   store->patience_ms = options->patience_ms;
   store->dir = strdup(options->dir);
