@@ -17,6 +17,7 @@
 
 /* Life. */
 
+/* Its handle and the thread that performs it refer to it, and either may be the last. */
 static void free_call(struct inflight *entry)
 {
   free((char *)entry - offsetof(struct call, live.inflight));
@@ -103,6 +104,7 @@ bool call_deliver(struct request *request, struct decision *decision, CURLcode *
     return false;
   char marks[OWN_ANSWERS_MARKS_SIZE];
   own_answers_mark(request, marks);
+  /* False where nothing was delivered yet, and so another way may be gone. */
   if (direct_deliver(request, marks, code)) {
     end_replay(request, *code, "direct");
     return true;
@@ -276,6 +278,7 @@ enum call_step call_look(struct call *call, bool done)
   bool over = !done && request->rule->wait_ms != IDEM_FOREVER_MS && waited_ms >= request->rule->wait_ms;
   const char *stalled = done ? NULL : request->api->stalled(request->store, &request->op, false);
   request->op.waited = true;
+  /* Left and entered again, since the store decides anew; one that will be back keeps its number. */
   request->op.returns = !disturbed;
   request->api->leave(request->store, &request->op, false);
   if (over)
@@ -336,6 +339,7 @@ static CURLcode finish(struct call *call, CURLcode code)
       code = transport_settle(&call->transport);
     if (code == CURLE_OK)
       code = direct_trailers(request);
+    /* The last word is the tape's, whatever the delivery has come to. */
     code = playback_end(request, code);
     end_transport(call, code);
     break;

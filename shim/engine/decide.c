@@ -39,7 +39,8 @@ struct decision decide_live(struct request *request, const char *reason)
   return decide_untouched(request, reason);
 }
 
-/* What cannot be told by the callbacks alone, libcurl tells. */
+/* What cannot be told by the callbacks alone, libcurl tells. For a tape that holds for options that else make
+ * a call live, too: a replay never goes out. */
 static bool needs_libcurl(const struct request *request)
 {
   const struct shadow *shadow = request->shadow;
@@ -114,6 +115,8 @@ static void tell_drift(struct request *request)
   enum { TOLD_MOST = 64 };
   static _Atomic uint64_t told[TOLD_MOST];
   const char *names = request->op.drift;
+  /* FNV-1a of rule and names. The lowest bit keeps it from 0, which is a free place; when all have been
+   * taken, nothing more is said. */
   uint64_t hash = (uint64_t)(uintptr_t)request->rule;
   for (const char *c = names; *c; c++)
     hash = (hash ^ (unsigned char)*c) * 1099511628211u;
@@ -222,10 +225,13 @@ static struct decision ask(struct request *request, bool direct)
   int64_t limit_ms = (long)request->shadow->slot[SLOT_TIMEOUT_MS];
   request->op.deadline_us =
       limit_ms > 0 && limit_ms < INT64_MAX / 2000 ? request->started_us + limit_ms * 1000 : 0;
+  /* With libcurl's prerequest callback the claim's durable half is written once there is a connection, and
+   * without it by enter(). */
   request->op.defers = prerequest_is_supported(request->shadow);
   enum idem_verdict verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
   if (verdict == IDEM_HIT)
     return on_hit(request, direct);
+  /* Asked this late, for it is a system call, and a hit makes none. */
   bool entered = verdict == IDEM_OWNED || verdict == IDEM_BUSY || verdict == IDEM_IN_DOUBT;
   if (entered && !process_is_the_owner())
     return unrecorded(request, "a child that shares its parent's memory");
@@ -308,6 +314,8 @@ static const char *left_alone(struct request *request)
   struct idem_span control = cache_control(request);
   if (!control.len || rule->ignore_cache_control)
     return NULL;
+  /* RFC 9111, 5.2.1.5: neither looked up nor kept. no-cache below (5.2.1.4) is refused only what some app has
+   * had already. */
   if (says(control, "no-store")) {
     say_left_alone(
         request, ONCE_NO_STORE,
@@ -336,6 +344,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   request->store = NULL;
   fork_register();
   request->api = tape_only ? NULL : store_object_open(&request->store);
+  /* From here on it is noted if the app changes what the request is named by. */
   shadow_begin(shadow);
   const char *reason = request_open(request, shadow, rule, room);
   if (!reason && shadow->disturbed)
@@ -365,6 +374,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     return decide_untouched(request, reason);
   if (config->mode == IDEM_MODE_OBSERVE)
     return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OBSERVED};
+  /* wait=0: whoever has it is not waited for. */
   request->op.passed = rule->wait_ms ? 0 : IDEM_PASS_ALL;
   return decide_again(request, direct);
 }

@@ -60,6 +60,7 @@ static void on_chunk(void *self, const char *data, size_t len)
   struct idem_span headers = {tee->headers.data, tee->headers.len};
   if (tee->unfit || !len)
     return;
+  /* With the first piece or not at all: a judge that has not seen the beginning is of no use. */
   if (!live->judge && tee->body.len == len)
     live->judge = api->judge_new(headers, header_is_encoded(headers, shadow_decodes(tee->shadow)));
   if (live->judge)
@@ -250,7 +251,8 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   request->shadow->state = PERFORM_LIVE;
 }
 
-/* Everything on the handle is the app's again. */
+/* Everything on the handle is the app's again. The list of headers with the upstream key is freed last:
+ * libcurl has it until HTTPHEADER is the app's again. */
 static void take_back(struct live *live)
 {
   struct request *request = live->request;
@@ -269,6 +271,7 @@ static void take_back(struct live *live)
 static void end_claim(struct live *live, CURLcode code)
 {
   struct request *request = live->request;
+  /* Before the claim is free: who enters then asks what the stream came to. */
   stream_publish_end(&live->publish, code);
   request->op.unknown = prerequest_outcome_unknown(request, code) || (code != CURLE_OK && request->op.resent);
   request->api->leave(request->store, &request->op, code == CURLE_OK && !rescue_is_copy(&live->rescue));
@@ -277,6 +280,7 @@ static void end_claim(struct live *live, CURLcode code)
 /* The copy is done; nothing of the app's is run any more, its exit handlers least of all. */
 static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 {
+  /* A commit may wait for a lock of malloc's that another thread had when the copy was made. */
   process_copy_kill_after(PROCESS_COPY_COMMIT_SECONDS);
   record(live, code);
   keep_answer(live, code);
@@ -287,6 +291,8 @@ static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
 CURLcode live_end(struct live *live, CURLcode code)
 {
   if (live->kind == LIVE_OWNED)
+    /* Where our callback has refused to send a request again, libcurl says that a callback has aborted; the
+     * app is told what a libcurl that does not repeat would say. */
     code = prerequest_code(&live->prerequest, code, live->error);
   if (rescue_is_copy(&live->rescue))
     end_copy(live, code);

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+/* The message itself is libcurl's, or that of a call that was dropped. libcurl's stays where it is until its
+ * handle is taken out or cleaned up (curl_multi_info_read(3)): messages_drop() takes it out of the list
+ * then. */
 void messages_add(struct multi *multi, struct message *node, CURLMsg *message)
 {
   node->message = message;
@@ -48,11 +51,14 @@ void messages_read(struct multi *multi)
   CURLM *handle = multi->handle;
   while (has_spare(multi) && (message = multi->lib->multi_info_read(handle, &left))) {
     struct shadow *shadow = shadow_find(message->easy_handle);
+    /* One message waits in the shadow, for a handle has one end in a multi; what else libcurl may say is in a
+     * node of its own. */
     bool known = shadow && multi_of(shadow) == multi && !shadow->message.link;
     messages_add(multi, known ? &shadow->message : multi->spare_message, message);
     if (!known)
       multi->spare_message = NULL;
     else if (message->msg == CURLMSG_DONE && shadow->call)
+      /* The answer is committed before the app can learn of the end. */
       message->data.result = call_end(shadow->call, message->data.result);
   }
 }

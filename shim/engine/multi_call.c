@@ -50,6 +50,7 @@ static void read_body(struct call *call)
     call_abandon(call);
     return;
   }
+  /* libcurl knows nothing of the app's reader that runs here, and would not refuse to be called from it. */
   multi->in_reader = true;
   call_begin(call, decide_first(&call->request, shadow, rule, false));
   multi->in_reader = false;
@@ -124,6 +125,7 @@ void multi_call_before_turn(struct multi *multi)
       rescue_look(rescue);
       carry_on(call);
     }
+    /* Later than now in any case, so that this ends. */
     int64_t next_us = rescue_next_look_us(rescue, now_us);
     look_again(call, next_us > now_us ? next_us : now_us + 1);
   }
@@ -144,6 +146,7 @@ static void guard(struct multi *multi)
   for (struct call *call = multi->guarded ? multi->calls : NULL; call; call = call->next)
     look_after(call);
   for (struct call *call; (call = next_due(multi, now_us));) {
+    /* Due again in the next turn: how long it is left alone, the look before the turn decides. */
     look_again(call, now_us + 1);
     look_after(call);
   }
@@ -186,6 +189,8 @@ void multi_call_give_up_all(struct multi *multi, const char *why)
     multi_call_give_up(call, why);
 }
 
+/* In a callback nothing can be done but to be put into this list; each has the address of what points to it,
+ * so that one that ends meanwhile takes itself out. */
 void multi_call_ready(struct call *call)
 {
   if (call->ready_link)

@@ -39,6 +39,7 @@ static enum call_step wait_for_owner(struct call *call)
   }
   if (code == CURLE_OK)
     return call_look(call, done);
+  /* It joined, and ends in vain: the tape calls it a join, with the app's code. */
   request->op.waited = true;
   request_leave(request, false);
   call->code = direct_fail(request, code);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* fwrite() is libcurl's own default, and WRITEDATA, if it was never set, stdout. */
 static curl_write_callback write_function(const struct shadow *shadow)
 {
   curl_write_callback function = (curl_write_callback)shadow->slot[SLOT_WRITEFUNCTION];

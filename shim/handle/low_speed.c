@@ -3,7 +3,8 @@
 
 #include "shim/handle/callbacks.h"
 
-/* Bytes a second since the oldest sample; of the whole transfer while there is only one. */
+/* Bytes a second since the oldest sample; of the whole transfer while there is only one. The samples are a
+ * ring: between the oldest and the newest of six lie five seconds, as libcurl counts [progress.c]. */
 static int64_t speed_of(const struct low_speed *low_speed)
 {
   unsigned newest = (low_speed->count - 1) % LOW_SPEED_SAMPLES;

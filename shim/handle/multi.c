@@ -38,10 +38,13 @@ void multi_free(struct multi *multi)
   free(multi->in);
   multi->in = NULL;
   multi->room = 0;
+  /* Handles that are still in it are in none from here on, and none of them is looked up for that. */
   atomic_fetch_add_explicit(&multi->serial, 1, memory_order_relaxed);
   pointer_map_give(&multi_map, &multi->entry);
 }
 
+/* The memory may be another multi's by now, which its serial tells: it is never given back, so that it can be
+ * read. */
 struct multi *multi_of(const struct shadow *shadow)
 {
   struct multi *multi = shadow->multi;
@@ -68,12 +71,14 @@ bool multi_note_added(struct multi *multi, struct shadow *shadow)
 
 void multi_note_removed(struct multi *multi, struct shadow *shadow)
 {
+  /* The last one takes its place, so that the list needs no search and has no holes. */
   struct shadow *last = multi->in[--multi->added];
   multi->in[shadow->multi_place] = last;
   last->multi_place = shadow->multi_place;
   shadow->multi = NULL;
 }
 
+/* curl_multi_timeout() changes nothing, and is one of those that libcurl refuses in its callbacks. */
 bool multi_is_in_callback(const struct multi *multi)
 {
   long ms;

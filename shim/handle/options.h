@@ -219,6 +219,7 @@ struct option_row {
 };
 
 /* Option numbers are unique over the types, which count in ten thousands. */
+/* Larger than any number that libcurl has given away, with room for some that come. */
 #define OPTION_LIMIT 352u
 static inline unsigned option_number(CURLoption option)
 {

@@ -93,6 +93,8 @@ void override_method_again(struct shadow *shadow)
     override_set(shadow, CURLOPT_HTTPGET, 1);
 }
 
+/* HTTPGET has taken the method alone. What chose it before is set once more, and goes with the body that
+ * libcurl still has. */
 static void restore_method(const struct shadow *shadow, CURL *handle)
 {
   const struct libcurl *real = shadow->lib;

@@ -15,6 +15,7 @@
 /* The bit that stands for every option newer than the table. */
 #define NEWER OPTION_LIMIT
 
+/* `needy` is on until the next reset: it saves most handles the search. */
 static void set_need(struct shadow *shadow, unsigned bit, bool on)
 {
   uint64_t mask = 1ull << (bit % 64);
@@ -30,6 +31,8 @@ static bool set_text(struct shadow *shadow, unsigned slot, const char *text)
   return !text || shadow->slot[slot];
 }
 
+/* Most handles have none of these, and few have more than a handful: a list is smaller than a slot for
+ * each. */
 struct rare {
   uintptr_t value;
   uint16_t number;
@@ -65,6 +68,7 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option)
   const struct rare *rare = find_rare(shadow, option_number(option));
   if (rare)
     return rare->value;
+  /* libcurl's defaults that are not 0 [Curl_init_userdefined]. */
   switch ((int)option) {
   case CURLOPT_HTTPAUTH:
     return CURLAUTH_BASIC;
@@ -151,13 +155,17 @@ void shadow_reset(struct shadow *shadow)
   shadow_lose_form(shadow);
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
+  /* In the middle of a call: the texts that it was named by have just been freed. */
   shadow->disturbed = shadow->state != PERFORM_IDLE;
   shadow->upload = shadow->no_body = shadow->is_copied_post = shadow->copied_post_lost = false;
+  /* Of what a replay has left for getinfo, only the method is told from then on: libcurl's reset keeps no
+   * more. */
   shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
   shadow->matched = shadow->paused = false;
   shadow->overridden = shadow->held = 0;
 }
 
+/* What libcurl's copy does not have is not copied: a transfer, a place in a multi, what was delivered. */
 bool shadow_copy(struct shadow *to, const struct shadow *from)
 {
   bool complete = true;
@@ -306,6 +314,7 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
     shadow->slot[SLOT_PROTOCOLS] = value;
     set_text(shadow, SLOT_PROTOCOLS_STR, NULL);
     break;
+  /* In seconds; libcurl has one place for both. */
   case CURLOPT_TIMEOUT:
     shadow->slot[SLOT_TIMEOUT_MS] = (long)value > LONG_MAX / 1000 ? (uintptr_t)LONG_MAX : value * 1000;
     break;
@@ -390,6 +399,8 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
+    /* Its value is remembered where a replay in libcurl takes it away for a while, and where it is part of
+     * the shape. The two options of RESUME_FROM are one place in libcurl. */
     if (option_way(number) == NEEDS_TRANSPORT &&
         !set_rare(shadow, option_number(option == CURLOPT_RESUME_FROM ? CURLOPT_RESUME_FROM_LARGE : option),
                   value, option == CURLOPT_RANGE))

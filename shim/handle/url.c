@@ -48,6 +48,7 @@ static bool split_authority(const char *url, const char *start, size_t len, long
     colon = memchr(start, ':', len);
     host_end = colon = colon ? colon : end;
   }
+  /* Behind the brackets comes a port or nothing. */
   if (colon < end && *colon != ':')
     return false;
   long fallback = parts->https ? 443 : 80;

@@ -15,6 +15,7 @@
   .cfi_adjust_cfa_offset 8
   pushq %rsi
   .cfi_adjust_cfa_offset 8
+  /* The return address, the two arguments and this make 32 bytes: at a call the stack is aligned by 16. */
   subq $8, %rsp
   .cfi_adjust_cfa_offset 8
   call \function
@@ -32,6 +33,7 @@
 #endif
   .endm
 
+  /* The answer is the second argument of the real dlopen(). */
   .macro pass_flags
   movl %eax, %esi
   .endm
@@ -43,6 +45,7 @@
 1:
   .endm
 
+  /* A jump and no call: what the real one finds on the stack is the return address of our caller. */
   .macro jump_to pointer
   jmpq *\pointer(%rip)
   .endm
@@ -84,6 +87,7 @@
   .endm
 
   .macro jump_to pointer
+  /* x16, since a branch by it may land on the `bti c` at the beginning of a function. */
   adrp x16, \pointer
   ldr x16, [x16, :lo12:\pointer]
   br x16

@@ -45,6 +45,7 @@ static bool offset_of(const ElfW(Phdr) * segments, unsigned count, uint64_t addr
   return false;
 }
 
+/* A name that does not end within the file is none. */
 static bool names_libcurl(const struct image *image, uint64_t strings, const ElfW(Dyn) * entries,
                           uint64_t count)
 {
@@ -59,6 +60,7 @@ static bool names_libcurl(const struct image *image, uint64_t strings, const Elf
   return false;
 }
 
+/* The string table is given by its address in memory, so its segment says where in the file it is. */
 static bool dynamic_names_libcurl(const struct image *image, const ElfW(Phdr) * segments, unsigned count,
                                   const ElfW(Phdr) * dynamic)
 {
@@ -88,6 +90,8 @@ static bool image_needs_libcurl(const struct image *image)
 static bool elf_needs_libcurl(const char *path)
 {
   struct stat status;
+  /* The path may be a FIFO's, which is not waited for, or a terminal's, which must not become this process's
+   * own. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return false;
@@ -183,6 +187,7 @@ void *hook_dl_sym_answer(void *handle, const char *name)
     return HOOK_DL_PASS;
   if (strcmp(name, probe) == 0)
     return (void *)(uintptr_t)probe;
+  /* RTLD_NEXT goes by the return address, which the real one sees, to which the thunk jumps. */
   if (handle == RTLD_NEXT || !is_exported(name + 5))
     return HOOK_DL_PASS;
   void *symbol = dl_real_sym(handle, name);

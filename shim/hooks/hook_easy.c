@@ -43,6 +43,8 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, con
   end_shadow(shadow_find(handle));
   struct shadow *shadow = real->lacks ? NULL : shadow_new(handle, real);
   if (shadow)
+    /* Where we are off it is the shadow's own address, which is no handle's: setopt then never takes its
+     * short way. */
     atomic_store_explicit(&shadow->quick, settings_active() ? handle : (CURL *)shadow, memory_order_relaxed);
   return shadow;
 }
@@ -88,6 +90,8 @@ HOOK(CURL *, curl_easy_duphandle, (CURL * handle))
   if (shadow && shadow->call)
     call_come_upon_if_left(shadow);
   CURL *copy = real ? real->easy_duphandle(handle) : NULL;
+  /* libcurl copies what is set at this moment. In the middle of a call some of that is ours, and the copy is
+   * to have the app's. */
   if (copy && shadow)
     override_restore_on(shadow, copy);
   if (method)
@@ -119,6 +123,7 @@ static void take_out(struct multi *multi, struct shadow *shadow)
   CURL *handle = shadow->handle;
   struct driver *driver = multi_enter(multi);
   bool stuck = multi_is_in_callback(multi);
+  /* The transfer may have ended, and nobody have asked for its message: then it is no call any more. */
   if (shadow->call && !stuck)
     messages_read(multi);
   if (shadow->call && !stuck)
@@ -142,6 +147,7 @@ HOOK(void, curl_easy_cleanup, (CURL * handle))
   end_shadow(shadow);
   if (real)
     real->easy_cleanup(handle);
+  /* Last, for libcurl may still call back while it ends the handle. */
   call_free(call);
 }
 
@@ -168,12 +174,15 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
     call_come_upon_if_left(shadow);
   if (!shadow || shadow->state != PERFORM_IDLE || !settings_active() || multi_of(shadow))
     return real->easy_perform(handle);
+  /* A call that no rule wants has cost these comparisons, and with another URL or method than before one
+   * match. */
   const struct idem_rule *rule = shadow_rule(shadow, settings());
   bool allowed = rule && process_allows_calls();
   if (allowed && stack_suffices())
     return idem_easy_perform(shadow, rule);
   if (allowed)
     report_problem(PROBLEM_NO_STACK, "a thread has less than 64 KB of stack left");
+  /* What getinfo tells is libcurl's from here on. */
   shadow->replayed = REPLAYED_NOT;
   if (settings_fail_closed(rule))
     return CURLE_OUT_OF_MEMORY;

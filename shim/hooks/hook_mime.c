@@ -57,7 +57,8 @@ HOOK(curl_mimepart *, curl_mime_addpart, (curl_mime * mime))
   return part;
 }
 
-/* What sets a text; the member has the function's name. */
+/* What sets a text; the member has the function's name. libcurl frees the text of before first, so that after
+ * a failure there is none [mime.c, curl_mime_name]. */
 #define HOOK_TEXT(text)                                                                                      \
   HOOK(CURLcode, curl_mime_##text, (curl_mimepart * part, const char *value))                                \
   {                                                                                                          \
@@ -84,6 +85,8 @@ HOOK(CURLcode, curl_mime_headers, (curl_mimepart * part, struct curl_slist *head
 HOOK(CURLcode, curl_mime_data, (curl_mimepart * part, const char *data, size_t len))
 {
   FIND_PART(data)
+  /* Before the call, as in libcurl, which lets go of the content of before whether it takes the new one or
+   * not, and calls an app's free function for it [mime.c, cleanup_part_content]. */
   if (known)
     form_part_clear(known);
   CURLcode code = real->mime_data(part, data, len);
@@ -155,6 +158,8 @@ static void note_parts(struct form_part *known, curl_mime *subparts)
 HOOK(CURLcode, curl_mime_subparts, (curl_mimepart * part, curl_mime *subparts))
 {
   FIND_PART(subparts)
+  /* The same form once more is no change, and libcurl lets nothing go then [mime.c,
+   * Curl_mime_set_subparts]. */
   bool again = known && subparts && known->parts && known->parts->entry.key == subparts;
   if (known && !again)
     form_part_clear(known);

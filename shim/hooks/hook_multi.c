@@ -22,6 +22,7 @@ static inline const struct libcurl *alone(const void *caller)
   return pointer_map_count(&multi_map) ? NULL : libcurl_itself_first(caller);
 }
 
+/* By the multi if it is one of ours, else by the caller; the two that may take a lock come last. */
 static struct multi *find(CURLM *multi, const void *caller, const struct libcurl **real)
 {
   struct multi *known = multi_glance(multi);
@@ -87,6 +88,7 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
     return settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
                                       : multi->lib->multi_add_handle(multi->handle, shadow->handle);
   CURL *handle = shadow->handle;
+  /* Before libcurl has the handle: its end may come in the very next turn. */
   multi->reads_ahead |= rule != NULL;
   bool ours = rule && has_room();
   if (ours)
@@ -118,6 +120,8 @@ HOOK(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *handle))
   return real->multi_add_handle(multi, handle);
 }
 
+/* The call must be over, or given up, while libcurl still has the transfer: a copy of the process carries it
+ * on from there. A message that the app has not read goes with the handle. */
 static CURLMcode take_out(struct multi *known, struct shadow *shadow, const struct libcurl *real,
                           CURLM *multi, CURL *handle)
 {
@@ -217,11 +221,13 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   const struct libcurl *real;
   COME_IN(real)
   struct driver *driver = multi_enter(known);
+  /* What has ended is stored, though the app has not asked for it. */
   if (known && known->reads_ahead)
     messages_read(known);
   if (known)
     multi_call_give_up_all(known, "its multi was cleaned up");
   CURLMcode code = real->multi_cleanup(multi);
+  /* Handles that were still in it are their own again, and may make other transfers. */
   while (known && code == CURLM_OK && known->calls)
     call_abandon(known->calls);
   driver_leave(driver);

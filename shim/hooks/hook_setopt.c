@@ -7,6 +7,7 @@
 
 static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintptr_t value)
 {
+  /* Ours is there for the time of the call: what the app sets is noted, and put in place at the end. */
   bool held = override_has(shadow, option);
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)

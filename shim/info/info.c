@@ -348,6 +348,7 @@ bool info_getinfo(struct shadow *shadow, CURLINFO info, void *out)
   if (shadow->replayed == REPLAYED_RESET && number != NUMBER_OF(CURLINFO_EFFECTIVE_METHOD))
     return false;
   const struct info_row *row = &info_rows[number];
+  /* A tape's facts have times; until its end a replay tells its own. */
   if (row->recorded && replay->ended_us) {
     int64_t recorded = info_number(replay, (CURLINFO)row->recorded, -1);
     if (recorded >= 0)

@@ -20,6 +20,7 @@
 #endif
 #include <curl/curl.h>
 
+/* A version has two hexadecimal digits for each of its numbers: 0x074500 is 7.69.0. */
 #if LIBCURL_VERSION_NUM < 0x074500
 #define CURLOPT_MAIL_RCPT_ALLLOWFAILS 290
 #endif

@@ -43,6 +43,8 @@ static uint32_t count_symbols(const uint32_t *hash, const uint32_t *gnu)
 {
   if (hash || !gnu)
     return hash ? hash[1] : 0;
+  /* Number of buckets, first symbol that is in one, words of the Bloom filter, its shift; then the filter,
+   * the buckets, and a chain for each, whose last word has its lowest bit set. */
   const uint32_t *buckets = gnu + 4 + gnu[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t)),
                  *chains = buckets + gnu[0];
   uint32_t last = 0;
@@ -78,6 +80,7 @@ static int look(struct dl_phdr_info *object, size_t size, void *arg)
     gnu = entry->d_tag == DT_GNU_HASH ? value : gnu;
   }
   uint32_t count = symbols && names ? count_symbols(hash, gnu) : 0;
+  /* One by one and not by the hash: it is seldom done, and either table's count will do. */
   for (uint32_t i = 1; i < count && !wanted->found; i++)
     if (symbols[i].st_shndx != SHN_UNDEF && strcmp(names + symbols[i].st_name, wanted->name) == 0)
       wanted->found = (void *)(object->dlpi_addr + symbols[i].st_value);
@@ -139,6 +142,7 @@ void *dl_sym_in(const char *path, const char *name)
 {
   void *object = path ? dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
   void *symbol = object ? dl_real_sym(object, name) : NULL;
+  /* NOLOAD counts one use more of what was there already. */
   if (object && LIBC_HAS(dlclose))
     dlclose(object);
   return symbol;

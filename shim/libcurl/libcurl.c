@@ -30,6 +30,8 @@ static void *find_in_caller_scope(const void *return_address)
 {
   Dl_info info;
   struct link_map *map = NULL;
+  /* The main program has no name in its link map. Its scope is the global one, which RTLD_NEXT goes
+   * through. */
   if (!LIBC_HAS(dladdr1) || !dladdr1(return_address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map ||
       !map->l_name[0])
     return NULL;
@@ -109,6 +111,8 @@ static int note_end(struct dl_phdr_info *info, size_t size, void *arg)
   for (unsigned i = 0; i < info->dlpi_phnum; i++) {
     const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
     const char *start = (const char *)info->dlpi_addr + segment->p_vaddr;
+    /* They are in the order of their addresses (ELF, "Program Header"), so that the last one ends the
+     * object. */
     if (segment->p_type != PT_LOAD)
       continue;
     found |= table->base >= (const void *)start && table->base < (const void *)(start + segment->p_memsz);
@@ -136,6 +140,7 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   LIBCURL_NEEDED(X)
 #undef X
   if (!table->lacks) {
+    /* What is read of it is in its first members, which every version has. */
     const curl_version_info_data *about = table->version_info(CURLVERSION_FIRST);
     table->version = about->version_num;
     table->unix_sockets = about->features & CURL_VERSION_UNIX_SOCKETS;
@@ -153,6 +158,7 @@ static const struct libcurl *bind_object(const char *path, const void *base)
   unsigned count = atomic_load_explicit(&libcurl_bound_count, memory_order_relaxed);
   if (!table && count < LIBCURL_MAX && fill(&libcurl_bound[count], path, base)) {
     table = &libcurl_bound[count];
+    /* Lookups take no lock: the table is whole before the number says that it is there. */
     atomic_store_explicit(&libcurl_bound_count, count + 1, memory_order_release);
   }
   pthread_mutex_unlock(&bind_lock);
@@ -161,6 +167,7 @@ static const struct libcurl *bind_object(const char *path, const void *base)
 
 const struct libcurl *libcurl_of(const void *return_address)
 {
+  /* libcurl calls its own exports: no look at the loader for that. */
   const struct libcurl *itself = libcurl_itself(return_address);
   if (itself)
     return itself;

@@ -76,6 +76,8 @@ static struct idem_span cookie_host(const struct shadow *shadow, const char *hos
   return (struct idem_span){value, strcspn(value, literal ? "]" : ": \t\r\n")};
 }
 
+/* RFC 6265, 5.1.3. In libcurl's text, as in Netscape's files, a cookie that is for HTTP alone has its mark
+ * before the domain, and one for subdomains has TRUE behind it. */
 static bool is_of_host(struct idem_span asked, char *const parts[PART_COUNT])
 {
   const char *host = asked.data, *domain = parts[DOMAIN];
@@ -283,6 +285,7 @@ static const char *load_files(const struct shadow *shadow, struct curl_slist **j
 {
   const struct libcurl *lib = shadow->lib;
   unsigned ended = 1;
+  /* Since 8.16 to ask for the jar removes what has expired, and there may have been one: that is assumed. */
   if (lib->version < 0x081000) {
     lib->easy_getinfo(shadow->handle, CURLINFO_COOKIELIST, jar);
     ended = count_ended(*jar);

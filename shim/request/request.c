@@ -124,12 +124,14 @@ static const char *build_origin(struct request *request)
   const struct shadow *shadow = request->shadow;
   const struct url_parts *parts = &shadow->parts;
   struct text text = {request->origin, 0, sizeof(request->origin)};
+  /* An IPv6 address has colons, and is written in brackets. */
   bool literal = memchr(shadow->url.data + parts->host, ':', parts->host_len) != NULL;
   add_text(&text, parts->https ? "https://" : "http://");
   add_text(&text, literal ? "[" : "");
   add_lower(&text, shadow->url.data + parts->host, parts->host_len);
   add_text(&text, literal ? "]:" : ":");
   add_port(&text, parts->port);
+  /* Neighbours in the table of options.h; @ keeps an abstract name from passing for a path. */
   for (unsigned slot = SLOT_UNIX_SOCKET_PATH; slot <= SLOT_ABSTRACT_UNIX_SOCKET; slot++)
     if (shadow->slot[slot]) {
       add_text(&text, slot == SLOT_ABSTRACT_UNIX_SOCKET ? " @" : " ");
@@ -185,6 +187,7 @@ static const char *build_shape(struct request *request)
   }
   add_redirects(&text, shadow);
   for (size_t i = 0; i < request->bytes.header_count; i++) {
+    /* An app may ask for a coding by a header of its own, and undo it itself. */
     const struct idem_span *line = &request->headers[i];
     if (line->len > 16 && line->data[15] == ':' && strncasecmp(line->data, "accept-encoding", 15) == 0) {
       add_text(&text, ";asks:");
@@ -240,6 +243,7 @@ static bool add_own_headers(struct request *request, struct text *text)
   const struct shadow *shadow = request->shadow;
   const struct curl_slist *line = (const struct curl_slist *)shadow->slot[SLOT_HTTPHEADER];
   const char *agent = shadow_text(shadow, SLOT_USERAGENT), *referer = shadow_text(shadow, SLOT_REFERER);
+  /* libcurl's own for POSTFIELDS; a form's type has its boundary, and stands in the text of the body. */
   bool accept = true, type = shadow->request == HTTP_POST && !shadow->no_body, told_agent = false,
        told_referer = false;
   for (; line; line = line->next) {
@@ -340,6 +344,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   struct idem_request *bytes = &request->bytes;
   request->shadow = shadow;
   request->rule = rule;
+  /* The rooms for texts behind it need not be zero: they are most of it, and a hit is to be quick. */
   buffer_zero(&request->op, offsetof(struct request, started_us) - offsetof(struct request, op));
   idem_call_init(&request->op);
   request->body.shadow = shadow;
@@ -353,6 +358,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
                                 : (struct idem_span){"/", 1};
   bytes->query = (struct idem_span){shadow->url.data + parts->query, parts->query_len};
   bytes->scope = span_of(settings()->scope);
+  /* Before the first reason to stop: of a call that cannot be named, tape and log have what there is. */
   build_credentials(request);
   if (rule->action == IDEM_ACTION_BYPASS)
     return "action=bypass";

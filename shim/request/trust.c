@@ -59,6 +59,7 @@ static void add_demands(struct writing *w, bool of_proxy, bool full)
     uintptr_t value = shadow_value(shadow, of_proxy ? demands[i].proxy : demands[i].server);
     const char *text = (const char *)value;
     char number[24];
+    /* Rows of this kind are the last of the table. */
     if (demands[i].by_peer && !(full && peer))
       break;
     switch ((enum demand_kind)demands[i].kind) {
