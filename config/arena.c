@@ -39,6 +39,7 @@ void *idem_arena_alloc(struct idem_arena *arena, size_t size)
 
   if (size > SIZE_MAX - align)
     return NULL;
+  /* So that the next piece is aligned, too. */
   size = (size + align - 1) / align * align;
   if (!block || block->size - block->used < size)
     block = new_block(arena, size > BLOCK_SIZE ? size : BLOCK_SIZE);

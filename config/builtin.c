@@ -96,6 +96,7 @@ static bool has_host(const char *hosts, const char *host, size_t host_len, uint1
   char glob[64];
 
   for (; *hosts; hosts += strspn(hosts, " ")) {
+    /* An address that has a port stands in brackets: 1 to be skipped before it, and 1 behind it. */
     size_t word = strcspn(hosts, " "), skip = *hosts == '[';
     size_t len = skip ? strcspn(hosts + 1, "]") : strcspn(hosts, " :");
     unsigned long known = skip + len + skip < word ? strtoul(hosts + len + 2 * skip + 1, NULL, 10) : 0;

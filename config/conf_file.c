@@ -77,6 +77,7 @@ static int read_line(struct idem_arena *arena, const struct idem_place *place, c
   int result = read_value(place, &value, &value_len);
   if (result < 0)
     return result;
+  /* A variable that stands there twice has its last value, as in a file of systemd's (EnvironmentFile=). */
   given += number;
   given->line = place->line;
   given->file = place->where;

@@ -29,6 +29,7 @@ static void hide_controls(char *text)
 /* A message that cannot be formatted is still a message. */
 int idem_error_set(struct idem_error *error, int code, const char *format, ...)
 {
+  /* A caller may say more of the errno that it came with. */
   int saved = errno;
 
   if (error) {

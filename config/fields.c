@@ -48,6 +48,7 @@ int idem_rule_default(struct idem_rule *rule, struct idem_arena *arena, struct i
 
   *rule = (struct idem_rule){0};
   for (size_t i = 0; result == 0 && i < IDEM_FIELD_COUNT; i++) {
+    /* It has none: a rule must name its host. */
     if (i == IDEM_FIELD_host)
       continue;
     value.data = idem_fields[i].fallback;
@@ -179,6 +180,7 @@ int idem_parse_field_sizes(const struct idem_field *field, const struct idem_val
   const char *comma = memchr(value->data, ',', value->len);
   size_t len = comma ? (size_t)(comma - value->data) : value->len;
   struct idem_value first = idem_value_part(value, 0, len);
+  /* Without a comma the whole once more: one size is for both. */
   struct idem_value second = idem_value_part(value, comma ? len + 1 : 0, value->len);
   int result = parse_size(&first, 1, false, IDEM_SIZE_EXPECTED, &sizes[0]);
 

@@ -25,6 +25,7 @@ bool idem_glob(const char *pattern, const char *text, size_t text_len, bool fold
       pattern++;
       at++;
     } else if (star) {
+      /* The last * takes one character more, and what stands behind it is tried again. */
       pattern = star;
       at = ++retry;
     } else {

@@ -120,6 +120,8 @@ void idem_format_field_vary(const struct idem_field *field, const void *object, 
   add_words(text, IDEM_CONST_MEMBER(struct idem_words), 0);
 }
 
+/* With something behind header: or json:, or one of two words. tenant_of is emptied first, for a value
+ * replaces another. */
 int idem_parse_field_tenant(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   static const char header_prefix[] = "header:";
@@ -270,7 +272,9 @@ static void add_set(struct idem_text *text, const char *name, const struct idem_
   add_list(text, name, sorted, words->count, false);
 }
 
-/* What the kind of key does not look at is left out: header= means nothing to key=content. */
+/* What the kind of key does not look at is left out: header= means nothing to key=content. key.c hashes it
+ * into the digest of a request's bytes. All that changes a key must be in it; where it is written in another
+ * way than before, an answer is found by the long way once. */
 static void add_keying(struct idem_text *text, const struct idem_rule *rule)
 {
   const struct idem_keying *keying = &rule->keying;

@@ -53,6 +53,7 @@ static void fill_group(struct idem_host_group *group, const struct idem_rule *ru
   group->tail = tail_of(rule->host + len, tail);
   group->mask = tail ? UINT64_MAX << (64 - 8 * tail) : 0;
   group->least_len = (uint16_t)least;
+  /* How much longer than the least a host may be: as long as it likes where the glob has a *. */
   group->spare = least < len ? UINT16_MAX : 0;
 }
 
@@ -127,8 +128,8 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
   return NULL;
 }
 
-/* Ranges are few; the first that holds it is enough. */
-/* Segments of paths, and verbs behind a colon in them. */
+/* Segments of paths, and verbs behind a colon in them, of which each call makes or moves something of its
+ * own: to answer a second one from the first would leave that undone. */
 static const char stateful[][24] = {
     "threads",
     "runs",

@@ -99,6 +99,8 @@ static const struct entry header_globs[] = {
     NAME("x-forwarded-*", TRANSIENT),  NAME("x-retry-*", TRANSIENT), NAME("x-stainless-*", TRANSIENT),
 };
 
+/* Words are compared whole: token, and not tokenizer or max_tokens. `sig` is that of Azure's shared access
+ * signatures. */
 static const struct entry words[] = {
     NAME("accesskey", CREDENTIAL),   NAME("accesstoken", CREDENTIAL),   NAME("apikey", CREDENTIAL),
     NAME("apisecret", CREDENTIAL),   NAME("apitoken", CREDENTIAL),      NAME("auth", CREDENTIAL),
@@ -111,6 +113,8 @@ static const struct entry words[] = {
     NAME("signature", CREDENTIAL),   NAME("token", CREDENTIAL),
 };
 
+/* Of Cloudflare, AWS, Azure, Kubernetes' ingress, Google, F5, Imperva, Akamai, DataDome, HAProxy, and others
+ * of their kind. */
 static const char cookies[][NAME_MOST] = {
     "__cf_bm",       "__cflb",
     "__cfruid",      "__cfseq*",
@@ -209,6 +213,7 @@ static int digit_of(char c)
   return idem_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Of a name that is longer than the room here, what fits is looked at. */
 enum idem_name idem_name_of_parameter(const char *name, size_t len)
 {
   char plain[128];

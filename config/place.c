@@ -125,6 +125,7 @@ static bool same(char a, char b)
 /* How many letters have to be put in, left out, changed or swapped with their neighbour (Damerau 1964). */
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
+  /* cost[i][j] is the distance of the first i letters of one from the first j of the other. */
   unsigned cost[WORD_MAX + 1][WORD_MAX + 1];
 
   for (size_t i = 0; i <= a_len; i++) {

@@ -277,6 +277,7 @@ int idem_hosts_parse(struct idem_draft *draft, const char *origin, const char *h
     if ((size_t)item.place.number > IDEM_RULES_MAX)
       return idem_place_fail(&item.place, "expected at most %zu hosts", IDEM_RULES_MAX);
     result = idem_builtin_add_host(draft, &item, origin);
+    /* 1: it has its built-in rules. Negative: a mistake, which ends the loop. */
     if (result != 0) {
       result = result < 0 ? result : 0;
       continue;

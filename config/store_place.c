@@ -17,6 +17,7 @@ static bool put_path(char path[PATH_MAX], const char *base, size_t len, const ch
 {
   if (!len || base[0] != '/')
     return false;
+  /* So that the root gives "/idemshim", and no path has two slashes. */
   len -= base[len - 1] == '/';
   return snprintf(path, PATH_MAX, "%.*s%s", (int)len, base, rest) < PATH_MAX;
 }
@@ -31,6 +32,7 @@ static bool is_own(const char *dir)
 
   if (!put_path(path, dir, strlen(dir), ""))
     return false;
+  /* Up to the first directory that is there. Anything but a missing one is no place for files. */
   while (idem_fstatat(AT_FDCWD, *path ? path : "/", &info, 0) < 0) {
     if (errno != ENOENT || !*path)
       return false;
@@ -75,6 +77,7 @@ const char *idem_store_of_service(char *(*get)(const char *name), char path[PATH
 
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     const char *list = get(names[i]);
+    /* Of several, which systemd.exec(5) parts by colons, the first. */
     if (list && put_path(path, list, strcspn(list, ":"), "/idemshim"))
       return names[i];
   }

@@ -71,6 +71,7 @@ static const struct unit *read_unit(const char **at, const char *end, size_t *ne
 {
   const char *first = *at;
 
+  /* A unit is all that is no digit, so that "5x" is refused as a whole. */
   while (*at < end && !idem_is_digit(**at))
     ++*at;
   while (*next < TIME_UNITS) {

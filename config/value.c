@@ -64,6 +64,7 @@ int idem_value_choice(const struct idem_value *value, const char *words, unsigne
   memcpy(copy, words, strnlen(words, sizeof copy - 1));
   for (char *next = strtok_r(copy, "|", &rest); next; next = strtok_r(NULL, "|", &rest))
     word[count++] = next;
+  /* The message is put together on the way, since the list is short. */
   for (unsigned i = 0; i < count; i++) {
     if (idem_value_is(value, word[i])) {
       *index = i;
