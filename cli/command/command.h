@@ -12,7 +12,7 @@
  *         .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE), .on_store = gc,
  *     };
  *
- * A new one is such a file, a declaration below and a place in the table of main.c (or of commands/tape.c).
+ * A new one is such a file, a declaration below and a place in the table of commands/table.c (or of commands/tape.c).
  */
 #ifndef IDEMSHIM_CLI_H
 #define IDEMSHIM_CLI_H
@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 struct tape;
+struct cli_commands;
 
 /* How often an option of kind CLI_LIST may be given. */
 #define CLI_LIST_MAX 64
@@ -96,8 +97,8 @@ struct cli_option {
   }
 
 /* A row. `argv` and `operands` hold the operands alone, from [0] on, ended by a NULL; every run returns the
- * code to exit with (enum cli_exit). One of the three is set; what the last two are given is opened before
- * and closed after, and what is wrong with it has been said. */
+ * code to exit with (enum cli_exit). One of the last four is set; what on_store and on_tape are given is opened
+ * before and closed after, and what is wrong with it has been said. */
 struct cli_command {
   const char *name;     /* "ls", "tape ls" */
   const char *operands; /* as the usage line shows them; "" if there are none */
@@ -110,7 +111,8 @@ struct cli_command {
   int (*run)(const struct cli_options *options, int argc, char **argv);
   int (*on_store)(const struct cli_options *options, struct idem_store *store, char **operands);
   int (*on_tape)(const struct cli_options *options, const struct tape *tape,
-                 char **operands); /* of operands[0] */
+                 char **operands);     /* of operands[0] */
+  const struct cli_commands *commands; /* the operands are a command line of one of these */
 };
 
 /* For max_operands. */
@@ -119,7 +121,7 @@ struct cli_command {
 /* One for each file of cli/commands that is a command of its own. */
 extern const struct cli_command cli_command_run, cli_command_record, cli_command_replay, cli_command_check,
     cli_command_stats, cli_command_ls, cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc,
-    cli_command_verify, cli_command_doctor, cli_command_tape;
+    cli_command_verify, cli_command_doctor, cli_command_tape, cli_command_help, cli_command_complete;
 
 /* What a parse ends with for --help, beside the exit codes that it ends with otherwise. */
 enum { CLI_HELP = -1 };

@@ -11,8 +11,7 @@
 /* More than any table has. */
 enum { COMMANDS_MOST = 32 };
 
-/* "ls" of "tape ls". */
-static const char *word_of(const struct cli_command *command)
+const char *cli_command_word(const struct cli_command *command)
 {
   const char *blank = strrchr(command->name, ' ');
   return blank ? blank + 1 : command->name;
@@ -23,7 +22,7 @@ static const struct cli_command *find(const struct cli_commands *commands, const
 {
   const char *words[COMMANDS_MOST + 1] = {NULL};
   for (size_t i = 0; i < commands->count && i < COMMANDS_MOST; i++) {
-    words[i] = word_of(commands->row[i]);
+    words[i] = cli_command_word(commands->row[i]);
     if (strcmp(words[i], word) == 0)
       return commands->row[i];
   }
@@ -58,6 +57,8 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
   if (!command->stops)
     signal(SIGPIPE, SIG_DFL);
   char **operands = argv + first;
+  if (command->commands)
+    return cli_commands_run(command->commands, argc - first, operands);
   struct idem_store *store;
   struct tape *tape;
   if (command->on_store && (code = cli_find_store(&options, command->only_reads, &store)) == CLI_OK) {
@@ -71,10 +72,14 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
   return command->run ? command->run(&options, argc - first, operands) : code;
 }
 
-/* For `idemshim help NAME`; an unknown name is refused as it would be without help. */
-int cli_commands_help(const struct cli_commands *commands, const char *word)
+/* An unknown name is refused as it would be without help. */
+int cli_commands_help(const struct cli_commands *commands, char **words)
 {
-  const struct cli_command *command = find(commands, word);
+  const struct cli_command *command = find(commands, words[0]);
+  if (command && words[1] && command->commands)
+    return cli_commands_help(command->commands, words + 1);
+  if (command && words[1])
+    return cli_fail(CLI_USAGE, "%s has no commands of its own, such as \"%s\"", command->name, words[1]);
   if (command)
     cli_options_help(command);
   return command ? CLI_OK : CLI_USAGE;
@@ -84,5 +89,5 @@ int cli_commands_help(const struct cli_commands *commands, const char *word)
 void cli_commands_list(const struct cli_commands *commands, FILE *out)
 {
   for (size_t i = 0; i < commands->count; i++)
-    fprintf(out, "  %-8s  %s\n", word_of(commands->row[i]), commands->row[i]->summary);
+    fprintf(out, "  %-8s  %s\n", cli_command_word(commands->row[i]), commands->row[i]->summary);
 }

@@ -3,8 +3,8 @@
  * From a word of the command line to the row of a table, and from there to its run. `idemshim` has one
  * such table, and so has each command that has commands of its own:
  *
- *     static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows), "tape "};
- *     return cli_commands_run(&commands, argc, argv);
+ *     const struct cli_commands cli_commands = {rows, sizeof(rows) / sizeof(*rows), ""};
+ *     return cli_commands_run(&cli_commands, argc - 1, argv + 1);
  *
  * What a row works on, a store or a tape, is opened here and closed after it.
  */
@@ -26,8 +26,11 @@ struct cli_commands {
  * wrong with them; a word that is no command is refused with the one that was perhaps meant. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv);
 
-/* Prints the help of the command that `word` names, or refuses it likewise. */
-int cli_commands_help(const struct cli_commands *commands, const char *word);
+/* Prints the help of the command that the words name, "ls" or "tape", "ls", ended by a NULL; or refuses them likewise. */
+int cli_commands_help(const struct cli_commands *commands, char **words);
+
+/* "ls" of "tape ls". */
+const char *cli_command_word(const struct cli_command *command);
 
 /* "  ls      list ..." for each. */
 void cli_commands_list(const struct cli_commands *commands, FILE *out);

@@ -3,21 +3,12 @@
 #include "cli/tape/tape.h"
 #include "cli/commands/dispatch.h"
 
-#include <string.h>
-
 /* In the order of the help: first what one looks at, then what is made of it. */
 static const struct cli_command *const rows[] = {
     &cli_tape_ls, &cli_tape_show, &cli_tape_diff, &cli_tape_verify, &cli_tape_export, &cli_tape_report,
 };
 
 static const struct cli_commands commands = {rows, sizeof(rows) / sizeof(*rows), "tape "};
-
-/* Its own operands are another command line. */
-static int run(const struct cli_options *options, int argc, char **argv)
-{
-  (void)options;
-  return cli_commands_run(&commands, argc, argv);
-}
 
 const struct cli_command cli_command_tape = {
     .name = "tape",
@@ -35,5 +26,5 @@ const struct cli_command cli_command_tape = {
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,
-    .run = run,
+    .commands = &commands,
 };

@@ -8,8 +8,8 @@
 
 TestSuite(cli_usage, .init = open_world, .fini = close_world);
 
-static const char *const commands[] = {"run", "check", "stats",  "ls",     "show", "explain",
-                                       "rm",  "gc",    "verify", "doctor", "tape"};
+static const char *const commands[] = {"run", "check",  "stats",  "ls",   "show", "explain", "rm",
+                                       "gc",  "verify", "doctor", "tape", "help", "complete"};
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -77,6 +77,19 @@ Test(cli_usage, every_command_that_opens_a_store_or_a_tape_takes_its_key)
     cr_expect(strstr(r.out, "--key-file FILE"), "%s", r.out);
     run_release(&r);
   }
+}
+
+Test(cli_usage, help_of_a_command_of_a_command_is_the_same_in_two_ways)
+{
+  struct run option = run_plain(&w, "idemshim", "tape", "ls", "--help", NULL);
+  struct run words = run_plain(&w, "idemshim", "help", "tape", "ls", NULL);
+  struct run none = run_plain(&w, "idemshim", "help", "ls", "tape", NULL);
+
+  expect_success(&option);
+  expect_same_output(&option, &words);
+  expect_refusal(&none, "ls has no commands of its own, such as \"tape\"");
+  run_release(&option);
+  run_release(&words);
 }
 
 Test(cli_usage, without_a_command_it_says_what_there_is_and_fails)
