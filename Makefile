@@ -11,13 +11,13 @@
 #   make bench       the budgets, side by side with peers; STORE=1: a store as it grows, to each of COUNTS answers
 #   make fuzz        the fuzzers, FUZZ_SECONDS each
 #   make style       clang-format, clang-tidy, the layers and the bans of scripts/style
-#   make install     PREFIX=/usr/local DESTDIR=      make uninstall      make clean
+#   make install     prefix=/usr/local DESTDIR=      make uninstall      make clean
 #
 # Knobs: V=1 shows commands; SAN=address|undefined|thread builds into build/SAN; CC=clang;
-#        WERROR= turns warnings back into warnings; LIBCURL_INCLUDE=DIR is where another libcurl's curl/curl.h is (7.68 or newer).
+#        WERROR= turns warnings back into warnings; LIBCURL_INCLUDE=DIR is where another libcurl's curl/curl.h is (7.68 or newer);
+#        SOURCE_DATE_EPOCH=N leaves the directory out of what is built, so that it is the same wherever that was.
+# Where things go: GNU's variables (bindir, libdir, mandir, docdir ...), and one for each shell's completions.
 
-PREFIX  ?= /usr/local
-DESTDIR ?=
 SAN     ?=
 V       ?=
 WERROR  ?= -Werror
@@ -29,13 +29,14 @@ VERSION := 0.2.0
 LIB = $(or $(addprefix lib/,$(shell $(CC) -print-multiarch 2>/dev/null)),$(filter lib%,$(notdir $(shell $(CC) -print-multi-os-directory 2>/dev/null))),lib)
 B       := build$(if $(SAN),/$(SAN))
 Q       := $(if $(V),,@)
-say      = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
   -Wformat=2 $(WERROR) $(if $(LIBCURL_INCLUDE),-isystem $(LIBCURL_INCLUDE)) -fPIC -fvisibility=hidden -fno-common -I. -DIDEM_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DIDEM_SANITIZED)
 override LDFLAGS += $(if $(SAN),-fsanitize=$(SAN))
+override CFLAGS += $(if $(SOURCE_DATE_EPOCH),-ffile-prefix-map=$(CURDIR)=.)
 # Until gcc 11 a compound literal as the last member of an initializer is taken for members that were forgotten.
 override CFLAGS += $(if $(filter 8 9 10,$(shell $(CC) -dumpversion)),-Wno-missing-field-initializers)
 HARDEN  := -Wl,-z,relro,-z,now
@@ -88,34 +89,61 @@ $(B)/obj/%.o: %.S Makefile
 
 $(B)/obj/cli/report/assets.o: cli/report/report.css cli/report/report.js
 
-$(B)/obj/cli/launch/launch.o $(B)/obj/cli/doctor/preload.o: override CFLAGS += -DIDEM_LIB='"$(LIB)"'
-
 # The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
 $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)
 include tests/tests.mk
 
+PREFIX        ?= /usr/local
+DESTDIR       ?=
+prefix         = $(PREFIX)
+exec_prefix    = $(prefix)
+bindir         = $(exec_prefix)/bin
+libdir         = $(exec_prefix)/$(LIB)
+datarootdir    = $(prefix)/share
+mandir         = $(datarootdir)/man
+docdir         = $(datarootdir)/doc/idemshim
+examplesdir    = $(docdir)/examples
+bashcompletiondir = $(datarootdir)/bash-completion/completions
+zshcompletiondir  = $(datarootdir)/zsh/site-functions
+fishcompletiondir = $(datarootdir)/fish/vendor_completions.d
+INSTALL         = install
+INSTALL_PROGRAM = $(INSTALL) -m 755
+INSTALL_DATA    = $(INSTALL) -m 644
+
+# The command finds the library from where it is itself, so that both can be moved.
+$(B)/obj/cli/launch/launch.o $(B)/obj/cli/doctor/preload.o: override CFLAGS += \
+  -DIDEM_LIB='"$(patsubst ../%,%,$(shell realpath -ms --relative-to='$(bindir)' '$(libdir)'))"'
+
 MAN := docs/idemshim.1 docs/idemshim-rules.5 docs/idemshim.7
-LIBDIR  = $(DESTDIR)$(PREFIX)/$(LIB)
-BINDIR := $(DESTDIR)$(PREFIX)/bin
-MANDIR := $(DESTDIR)$(PREFIX)/share/man
 
 # The loader looks in its cache before it has looked anywhere.
 LDCONFIG = $(Q)[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/usr/sbin:/sbin ldconfig
 
 install: all
-	$(Q)install -d $(LIBDIR)/idemshim $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
-	$(Q)install -m 755 $(B)/libidemshim.so $(LIBDIR)/
-	$(Q)install -m 755 $(B)/libidemshim-store.so $(LIBDIR)/idemshim/
-	$(Q)install -m 755 $(B)/idemshim $(BINDIR)/
-	$(Q)for page in $(MAN); do install -m 644 $$page $(MANDIR)/man$${page##*.}/ || exit 1; done
+	$(Q)$(INSTALL) -d "$(DESTDIR)$(libdir)/idemshim" "$(DESTDIR)$(bindir)"
+	$(Q)$(INSTALL_PROGRAM) $(B)/libidemshim.so "$(DESTDIR)$(libdir)/"
+	$(Q)$(INSTALL_PROGRAM) $(B)/libidemshim-store.so "$(DESTDIR)$(libdir)/idemshim/"
+	$(Q)$(INSTALL_PROGRAM) $(B)/idemshim "$(DESTDIR)$(bindir)/"
+	$(Q)for page in $(MAN); do $(INSTALL) -d "$(DESTDIR)$(mandir)/man$${page##*.}" && \
+	  $(INSTALL_DATA) $$page "$(DESTDIR)$(mandir)/man$${page##*.}/" || exit 1; done
+	$(Q)$(INSTALL) -d "$(DESTDIR)$(bashcompletiondir)" "$(DESTDIR)$(zshcompletiondir)" "$(DESTDIR)$(fishcompletiondir)"
+	$(Q)$(INSTALL_DATA) completions/idemshim.bash "$(DESTDIR)$(bashcompletiondir)/idemshim"
+	$(Q)$(INSTALL_DATA) completions/idemshim.zsh "$(DESTDIR)$(zshcompletiondir)/_idemshim"
+	$(Q)$(INSTALL_DATA) completions/idemshim.fish "$(DESTDIR)$(fishcompletiondir)/idemshim.fish"
+	$(Q)for file in $$(cd examples && find . -type f | sort); do $(INSTALL) -d "$(DESTDIR)$(examplesdir)/$${file%/*}" && \
+	  $(INSTALL_DATA) examples/$$file "$(DESTDIR)$(examplesdir)/$$file" || exit 1; done
 	$(LDCONFIG)
 
+# Folders that were ours alone go, too.
 uninstall:
-	$(Q)rm -f $(LIBDIR)/libidemshim.so $(LIBDIR)/idemshim/libidemshim-store.so $(BINDIR)/idemshim
-	$(Q)for page in $(MAN); do rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
-	$(Q)[ ! -d $(LIBDIR)/idemshim ] || rmdir $(LIBDIR)/idemshim
+	$(Q)rm -f "$(DESTDIR)$(libdir)/libidemshim.so" "$(DESTDIR)$(libdir)/idemshim/libidemshim-store.so" "$(DESTDIR)$(bindir)/idemshim" \
+	  "$(DESTDIR)$(bashcompletiondir)/idemshim" "$(DESTDIR)$(zshcompletiondir)/_idemshim" "$(DESTDIR)$(fishcompletiondir)/idemshim.fish"
+	$(Q)for page in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
+	$(Q)for file in $$(cd examples && find . -type f); do rm -f "$(DESTDIR)$(examplesdir)/$$file"; done
+	$(Q)for folder in "$(DESTDIR)$(libdir)/idemshim" "$(DESTDIR)$(docdir)"; do \
+	  [ ! -d "$$folder" ] || find "$$folder" -depth -type d -empty -delete; done
 	$(LDCONFIG)
 
 clean:
