@@ -32,6 +32,7 @@ static void make_tables(const struct cli_command *command, struct option names[O
     if (option->letter)
       letter += sprintf(letter, "%c%s", option->letter, option->argument ? ":" : "");
   }
+  /* Every command has it, and no table. */
   names[n] = (struct option){"help", no_argument, NULL, 'h'};
   names[n + 1] = (struct option){0};
 }
@@ -64,6 +65,7 @@ static int store_value(const struct cli_option *option, char *text, struct cli_o
   case CLI_COUNT:
     errno = 0;
     *(uint64_t *)member = strtoull(text, &end, 10);
+    /* strtoull() takes a minus, and gives a large number for it. */
     if (errno || end == text || *end || text[0] == '-')
       return cli_fail(CLI_USAGE, "--%s: expected a number, got \"%s\"", option->name, text);
     break;
@@ -86,6 +88,7 @@ static int complain(const struct cli_command *command, int got, char **argv)
   const struct cli_option *option = option_of(command, optopt);
   const char *words[OPTIONS_MOST + 2] = {"--help"};
   char names[OPTIONS_MOST][24], letter[] = {'-', (char)optopt, '\0'};
+  /* For a long option that nobody knows optopt is 0, and the word is the one before the next. */
   const char *word = optopt ? letter : argv[optind - 1];
   if (option && got == ':')
     return cli_fail(CLI_USAGE, "--%s needs a value: --%s %s", option->name, option->name, option->argument);

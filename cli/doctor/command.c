@@ -30,6 +30,7 @@ int doctor_look_at_command(struct doctor *doctor, const char *name)
   int result = cli_program_find(name, &doctor->program);
   char *real = result < 0 ? NULL : realpath(doctor->program.path, NULL);
   if (result == 0)
+    /* By its real path, for $ORIGIN is where the file itself is. */
     result = real ? cli_objects_add(&doctor->objects, real) : -errno;
   free(real);
   if (result < 0)

@@ -27,7 +27,9 @@ enum doctor_kind {
 /* How a finding counts. NOTE changes nothing; COVERS says that calls are reached, MAYBE that some are if they are made;
  * UNKNOWN that there may be calls that nothing tells of; LIMITS that some pass by; BLOCKS that none can be reached. */
 enum doctor_weight { DOCTOR_NOTE, DOCTOR_COVERS, DOCTOR_MAYBE, DOCTOR_UNKNOWN, DOCTOR_LIMITS, DOCTOR_BLOCKS };
-/* The doctor's answer. */
+/* The doctor's answer. COVERED: its calls are reached, and nothing that was found passes by. PARTLY: some
+ * are, or may be, and some pass by. NOT_COVERED: none can be, or none was found that is. CANNOT_TELL: what is
+ * there may be reached, and nothing says whether it is used. */
 enum doctor_verdict { DOCTOR_COVERED, DOCTOR_PARTLY, DOCTOR_NOT_COVERED, DOCTOR_CANNOT_TELL };
 
 /* What is said of a kind; "{}" in either text stands for what the finding is about. */

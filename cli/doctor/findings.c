@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Advice that several findings give. Who prints it says each of them once. */
 static const char prove[] = "see it happen: idemshim doctor --prove COMMAND with {URL} for the address";
 static const char ask_while_it_runs[] =
     "ask while it runs: idemshim doctor PID; or see it happen, with --prove";
@@ -75,6 +76,8 @@ static enum doctor_verdict judge_findings(const struct doctor *doctor)
     return DOCTOR_COVERED;
   if (of_weight[DOCTOR_COVERS] || (of_weight[DOCTOR_MAYBE] && of_weight[DOCTOR_LIMITS]))
     return DOCTOR_PARTLY;
+  /* What may be reached, and what nothing tells of, leave the answer open. Without either there is no call to
+   * cover. */
   return of_weight[DOCTOR_MAYBE] || of_weight[DOCTOR_UNKNOWN] ? DOCTOR_CANNOT_TELL : DOCTOR_NOT_COVERED;
 }
 

@@ -76,6 +76,7 @@ struct doctor_use doctor_use_of(const struct cli_objects *objects)
     const struct cli_object *object = &objects->list[i];
     if (!use.libcurl && is_libcurl(object))
       use.libcurl = object;
+    /* A libcurl, or something that stands in front of one. */
     if (cli_elf_exports(&object->elf, "curl_easy_perform"))
       continue;
     bool easy = cli_elf_imports(&object->elf, "curl_easy_perform");
@@ -127,6 +128,7 @@ static void note_libcurls(struct doctor *doctor)
     if (!is_libcurl(object))
       continue;
     doctor->libcurls[doctor->libcurl_count++] = doctor_read_libcurl(object);
+    /* curl_easy_perform() turns a multi of its own by that function. */
     if (!cli_elf_binds_late(&object->elf, "curl_multi_perform"))
       doctor_find(doctor, DOCTOR_NO_TURNS, "%s", object->name);
   }
@@ -154,6 +156,7 @@ static void judge_use(struct doctor *doctor, const struct doctor_use *use)
 
 /* ---- a libcurl that is opened by name ---- */
 
+/* Of any flavour. What needs it gets it from the dynamic linker, and is looked at as a caller. */
 static bool needs_libcurl(const struct cli_elf *elf)
 {
   const char *needed;
@@ -170,6 +173,7 @@ static void look_for_opener(struct doctor *doctor, const struct cli_object *obje
   static const char *const files[] = {"libcurl.so", "libcurl-gnutls.so"};
   const struct cli_elf *elf = &object->elf;
   bool is_program = object == doctor->objects.list;
+  /* Whoever needs one or has one inside has the name of its file for other reasons. */
   if (needs_libcurl(elf) || cli_elf_hides(elf, "curl_easy_perform") || doctor_find_version(elf))
     return;
   bool imports = cli_elf_imports(elf, "curl_easy_perform") || cli_elf_exports(elf, "curl_easy_perform");

@@ -23,6 +23,7 @@ static void judge_use(struct doctor *doctor, const struct doctor_module *module,
                       const struct cli_objects *objects, const struct doctor_use *use)
 {
   struct doctor_libcurl libcurl = doctor_read_libcurl(use->libcurl);
+  /* The hook would take the flag away. */
   if (module->deep && !doctor->hooks.dlopen)
     doctor_find(doctor, DOCTOR_MODULE_DEEP, "%s", module->name);
   else if (use->easy || (use->multi && doctor->hooks.multi))
@@ -43,11 +44,13 @@ static void look_at_file(struct doctor *doctor, const struct doctor_module *modu
   if (cli_objects_add(&objects, path) < 0)
     return;
   const struct cli_elf *elf = &objects.list[0].elf;
+  /* Of a directory of plugins: one may run code in a language, in which calls are made in ways of its own. */
   if (is_any)
     doctor_look_at_language(doctor, &objects.list[0]);
   if (cli_elf_find(elf, "curl_easy_") || cli_elf_find(elf, "curl_multi_") || doctor_find_version(elf)) {
     cli_objects_follow(&objects);
     struct doctor_use use = doctor_use_of(&objects);
+    /* Somebody among the module and what it needs must call it: to be linked with it is not enough. */
     if (use.libcurl && use.caller)
       judge_use(doctor, module, &objects, &use);
     else if (!use.libcurl && doctor_find_version(&objects.list[0].elf))
@@ -60,6 +63,7 @@ static void look_at_file(struct doctor *doctor, const struct doctor_module *modu
 static bool prefix_of(const char *program, char out[PATH_MAX])
 {
   char path[PATH_MAX];
+  /* A copy, for dirname(3) writes to what it is given. */
   snprintf(path, sizeof(path), "%s", program);
   char *directory = dirname(path), *above = strrchr(directory, '/');
   if (!above)
@@ -94,6 +98,7 @@ static void look_below(struct doctor *doctor, const struct doctor_module *module
   if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
     return;
   for (size_t i = 0; i < found.gl_pathc; i++) {
+    /* What it has loaded has been looked at with its other objects. */
     if (doctor->pid && is_loaded(doctor, found.gl_pathv[i]))
       continue;
     struct doctor_module file = *module;
@@ -101,6 +106,7 @@ static void look_below(struct doctor *doctor, const struct doctor_module *module
     file.name = module->name ? module->name : slash ? slash + 1 : found.gl_pathv[i];
     if (!file.ffi)
       look_at_file(doctor, &file, found.gl_pathv[i], !module->name);
+    /* That it is there is all that can be known: whoever calls by it has named libcurl in code. */
     else if (doctor->hooks.dlsym)
       doctor_find(doctor, kind_of(doctor, &file), "%s (through the dlopen/dlsym hooks)", file.name);
     else

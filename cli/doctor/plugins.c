@@ -11,6 +11,7 @@ static const struct {
   const char *program, *pattern;
   bool helper;
 } places[] = {
+    /* Some stand here twice: for Debian's places, and for those of systems with libexec or lib64. */
     {"git", "{}/lib/git-core/git-remote-https", true},
     {"git", "{}/libexec/git-core/git-remote-https", true},
     {"postgres", "{}/lib/*.so", false},
@@ -37,6 +38,7 @@ static const struct {
 static const char *const openers[] = {"dlopen",          "dlmopen",      "lt_dlopen",    "lt_dlopenext",
                                       "lt_dlopenadvise", "apr_dso_load", "g_module_open"};
 
+/* By the name that it was asked for by, or that of the file behind a link. */
 static bool is_called(const struct doctor *doctor, const char *real, const char *name)
 {
   const char *const paths[] = {doctor->program.path, real ? real : ""};
@@ -48,6 +50,8 @@ static bool is_called(const struct doctor *doctor, const char *real, const char 
   return false;
 }
 
+/* A helper is where all of its program's calls are made; a plugin is one of many, which the configuration
+ * chooses. */
 static void look_at_places(struct doctor *doctor)
 {
   char *real = realpath(doctor->program.path, NULL);
@@ -64,6 +68,7 @@ void doctor_look_at_plugins(struct doctor *doctor)
   const struct cli_object *program = doctor->objects.list;
   bool known = false;
   for (size_t i = 0; i < doctor->finding_count; i++)
+    /* What covers or limits is a way that was found; a note or a "maybe" leaves the question open. */
     known |=
         doctor->findings[i].row->weight == DOCTOR_COVERS || doctor->findings[i].row->weight == DOCTOR_LIMITS;
   if (known)

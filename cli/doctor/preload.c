@@ -37,6 +37,7 @@ void doctor_find_mode(struct doctor *doctor, enum idem_mode mode)
     doctor_find(doctor, mode == IDEM_MODE_REPLAY ? DOCTOR_REPLAYS : DOCTOR_MODE, "%s", words[mode]);
 }
 
+/* Where a value comes from that somebody has given. A default is no finding. */
 void doctor_find_setting(struct doctor *doctor, size_t number, bool has_value, const char *file,
                          unsigned line)
 {
@@ -59,6 +60,7 @@ void doctor_look_at_config(struct doctor *doctor)
   for (size_t i = 0; i < sizeof(config.ignored) / sizeof(config.ignored[0]) && config.ignored[i]; i++)
     doctor_find(doctor, DOCTOR_CONFIG_IGNORED, "%s", config.ignored[i]);
   doctor_find_mode(doctor, config.mode);
+  /* The library that the command will get has the hooks, and will not use them. */
   if (!config.hook_dl)
     doctor->hooks.dlsym = doctor->hooks.dlopen = false;
   idem_config_release(&config);
@@ -94,6 +96,7 @@ static void look_at_another(struct doctor *doctor, const char *name, bool is_fir
  * is known by the last part of its path, wherever it is installed. */
 static void look_at_list(struct doctor *doctor, char *list, bool ours_is_there)
 {
+  /* Spaces or colons in LD_PRELOAD (ld.so(8)), and lines in the file. */
   for (char *name; (name = strsep(&list, ": \t\n"));) {
     const char *slash = strrchr(name, '/');
     if (strcmp(slash ? slash + 1 : name, "libidemshim.so") == 0)

@@ -72,6 +72,8 @@ int doctor_print_json(const struct doctor *doctor, const struct doctor_proof *pr
                         text_json(proof->servers), "verdict", text_json(proof->verdict), "runs",
                         run_json(&proof->runs[0]), run_json(&proof->runs[1]))
             : json_null();
+  /* `verdict` goes by the proof where there is one, `by_files` never does. jansson gives NULL for a text that
+   * is missing or not UTF-8, so texts of others go through text_json(). */
   return cli_print_json(json_pack(
       "{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:b, s:b, s:b}, s:o, s:o}", "subject",
       text_json(doctor->subject), "pid", doctor->pid ? json_integer(doctor->pid) : json_null(), "verdict",

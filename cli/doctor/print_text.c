@@ -46,6 +46,7 @@ static void print_head(const struct doctor *doctor, const struct doctor_proof *p
                                       [DOCTOR_PROVEN] = ", proven"};
   enum doctor_verdict verdict = doctor_verdict(doctor, proof);
   printf("%s", cli_style(CLI_BOLD));
+  /* What was typed may hold anything, as files' names and texts do: it is escaped. */
   cli_put_line(stdout, doctor->subject, strlen(doctor->subject), CLI_UNCUT);
   printf(": %s%s%s%s\n\n", cli_style(verdict == DOCTOR_COVERED ? CLI_GREEN : CLI_RED), names[verdict],
          cli_style(CLI_PLAIN), proof ? shown[proof->outcome] : "");
@@ -99,6 +100,7 @@ int doctor_print(const struct doctor *doctor, const struct doctor_proof *proof)
 {
   print_head(doctor, proof);
   print_title("why");
+  /* The weights are in the order in which they matter. */
   for (int weight = DOCTOR_BLOCKS; weight >= 0; weight--)
     for (size_t i = 0; i < doctor->finding_count; i++)
       if ((int)doctor->findings[i].row->weight == weight)

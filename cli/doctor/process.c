@@ -30,6 +30,7 @@ static char *read_proc(pid_t pid, const char *name, size_t *size)
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   FILE *out = fd < 0 ? NULL : open_memstream(&text, size);
   ssize_t n = out ? 1 : -1;
+  /* Files of /proc have no size: they are read until they end. */
   while (n > 0 && (n = read(fd, block, sizeof(block))) > 0)
     fwrite(block, 1, (size_t)n, out);
   int error = errno;
@@ -59,6 +60,7 @@ static const char *variable(const struct process *process, const char *start)
 static char *next_path(char **maps)
 {
   for (char *line; (line = strsep(maps, "\n"));) {
+    /* The heap, the stack and the kernel's own pages have a name in brackets, or none. */
     char *path = strchr(line, '/');
     if (path)
       return path;
@@ -76,6 +78,7 @@ static void add_objects(struct doctor *doctor, const struct process *process)
       continue;
     last = name;
     snprintf(path, sizeof(path), "%s%s", process->root, name);
+    /* What cannot be opened (a file that is gone, a device) is left out. */
     if (strcmp(path, doctor->objects.list[0].path) != 0)
       cli_objects_add(&doctor->objects, path);
   }
@@ -89,6 +92,7 @@ static char *find_mapped(const struct process *process, const char *name)
   char *copy = strdup(process->maps), *at = copy, *out = NULL;
   for (char *path; !out && at && (path = next_path(&at));) {
     const char *last = strrchr(path, '/') + 1, *behind = last + strlen(name);
+    /* The kernel puts " (deleted)" behind a path whose file is gone; the same path may lead to a new one. */
     bool called = strncmp(last, name, strlen(name)) == 0 && (!*behind || strcmp(behind, " (deleted)") == 0);
     if (called && asprintf(&out, "%s%.*s", process->root, (int)strcspn(path, " "), path) < 0)
       out = NULL;
@@ -163,6 +167,8 @@ static void look(struct doctor *doctor, const struct process *process)
     if (doctor->secure)
       doctor_find(doctor, DOCTOR_SECURE_OFF, "%s", "");
     doctor_look_at_library(doctor);
+    /* Before the looks at its calls: what was counted, and what its settings have switched off, decides what
+     * these leave open. */
     doctor_look_at_vitals(doctor, process->maps);
     doctor_look_at_preloads(doctor, variable(process, "LD_PRELOAD="));
   } else {

@@ -74,6 +74,7 @@ static int prepare_environment(const struct bench *bench)
     setenv("IDEMSHIM_HOSTS", host, 1);
     setenv("IDEMSHIM_CONFIG", "none", 1);
   }
+  /* Also in a live proof: what is to be seen is a call that is stored, and then replayed. */
   setenv("IDEMSHIM_MODE", "idempotent", 1);
   setenv("IDEMSHIM_TAPE", "", 1);
   setenv("IDEMSHIM_SYNC", "off", 1);
@@ -159,10 +160,12 @@ static int run_once(const struct bench *bench, struct doctor_run *run)
     become(bench);
   if (pid < 0)
     return cli_fail(CLI_STORE, "%s cannot be started: %s", bench->argv[0], strerror(errno));
+  /* waitpid(2) has no timeout; a pidfd can be polled for the end of its process (pidfd_open(2)). */
   struct pollfd end = {.fd = idem_pidfd_open(pid), .events = POLLIN};
   run->timed_out = end.fd < 0 || poll(&end, 1, DEADLINE_MS) <= 0;
   if (end.fd >= 0)
     close(end.fd);
+  /* With all that it has started; alone if it has not come to have its group. */
   if (run->timed_out && kill(-pid, SIGKILL) < 0)
     kill(pid, SIGKILL);
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -176,7 +179,8 @@ static int run_once(const struct bench *bench, struct doctor_run *run)
 
 /* ---- what happened ---- */
 
-/* Events that the verdict goes by. */
+/* Events that the verdict goes by. A rescued answer is a stored one; who has joined a call has had its
+ * answer, as from a hit. */
 static const struct {
   const char *name;
   size_t offset;
@@ -203,6 +207,7 @@ static void count_events(struct doctor_proof *proof, const char *log, struct doc
   for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
     const char *name = NULL, *why = NULL, *origin = NULL;
     long *count = &out->other;
+    /* A line of IDEMSHIM_LOG, as idemshim(7) has it. */
     json_t *event = json_loadb(line, strcspn(line, "\n"), 0, NULL);
     json_unpack(event, "{s:s, s?s, s?s}", "event", &name, "reason", &why, "origin", &origin);
     for (size_t i = 0; name && i < sizeof(counted) / sizeof(counted[0]); i++)
@@ -281,6 +286,7 @@ static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
     conclude(proof, DOCTOR_REFUTED, "reached, and the answer was not stored: %s", because);
   else if (second->requests == 0 && second->events.hit == 0)
     conclude(proof, DOCTOR_SHOWS_NOTHING, "not proven: the second run made no call");
+  /* A program may make several calls a run, of which some are equal and some are not. */
   else if (second->requests > 0 && second->events.hit > 0)
     conclude(proof, DOCTOR_PROVEN_PARTLY,
              "partly: of the second run's calls, %ld were replayed and %ld were sent", second->events.hit,
@@ -309,6 +315,7 @@ static int experiment(const struct bench *bench, struct doctor_proof *proof)
       count_events(proof, log, &proof->runs[i].events, reason, sizeof(reason));
     free(log);
     if (bench->live)
+      /* There is no server of ours to count: what the library has let out stands for it. */
       proof->runs[i].requests = proof->runs[i].events.live + proof->runs[i].events.bypass;
     unlinkat(bench->dir, "log", 0);
   }

@@ -113,7 +113,8 @@ static __attribute__((format(printf, 2, 3))) void say(int fd, const char *format
   send(fd, text, (size_t)len, MSG_NOSIGNAL);
 }
 
-/* As an LLM answers a chat: with tokens that cost something. */
+/* As an LLM answers a chat: with tokens that cost something. Each answer has a number, so that two that are
+ * equal are one; the connection ends with it, so that no thread waits for a request that does not come. */
 static void answer(int fd, long number)
 {
   char body[512];
@@ -159,6 +160,7 @@ static void *serve(void *arg)
 static void *accept_all(void *arg)
 {
   pthread_t thread;
+  /* Closed when the command is started: a child that had it would keep a client waiting for the end. */
   for (int fd; (fd = accept4((int)(intptr_t)arg, NULL, NULL, SOCK_CLOEXEC)) >= 0;)
     if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0)
       pthread_detach(thread);

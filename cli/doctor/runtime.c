@@ -55,6 +55,8 @@ static const struct {
   const char *runtime, *name, *pattern;
   bool ffi;
 } modules[] = {
+    /* Four places: a package of Debian; a virtual environment, or any other system; pip as root on Debian;
+     * pip --user. */
     {"python", "pycurl", "{}/lib/python3/dist-packages/pycurl*.so", false},
     {"python", "pycurl", "{}/lib/python3*/site-packages/pycurl*.so", false},
     {"python", "pycurl", "{}/local/lib/python3*/dist-packages/pycurl*.so", false},
@@ -63,15 +65,20 @@ static const struct {
     {"python", "curl_cffi", "{}/local/lib/python3*/dist-packages/curl_cffi/_wrapper*.so", false},
     {"python", "curl_cffi", "~/.local/lib/python3*/site-packages/curl_cffi/_wrapper*.so", false},
     {"pypy", "pycurl", "{}/lib/pypy3*/site-packages/pycurl*.so", false},
+    /* extension_dir has the date of PHP's interface as its last part, on Debian, and below extensions/ where
+     * PHP was built from source, as in its images. */
     {"php", "curl", "{}/lib/php/*/curl.so", false},
     {"php", "curl", "{}/lib/php/extensions/*/curl.so", false},
     {"php", "pecl_http", "{}/lib/php/*/http.so", false},
+    /* It takes libcurl by dlsym(), which the hook answers. */
     {"php", "FFI", "{}/lib/php/*/ffi.so", true},
     {"php", "FFI", "{}/lib/php/extensions/*/ffi.so", true},
+    /* A module in Perl, so there is no object to look into. */
     {"perl", "FFI::Platypus", "{}/lib/*/perl5/*/FFI/Platypus.pm", true},
     {"perl", "FFI::Platypus", "{}/local/lib/*/perl/*/FFI/Platypus.pm", true},
     {"perl", "WWW::Curl", "{}/lib/*/perl5/*/auto/WWW/Curl/Curl.so", false},
     {"perl", "Net::Curl", "{}/lib/*/perl5/*/auto/Net/Curl/Curl.so", false},
+    /* vendor_ruby and rubygems-integration are Debian's, the others gem's. */
     {"ruby", "curb", "{}/lib/*/ruby/vendor_ruby/*/curb_core.so", false},
     {"ruby", "curb", "/var/lib/gems/*/gems/curb-*/lib/curb_core.so", false},
     {"ruby", "ethon/typhoeus", "{}/share/rubygems-integration/all/gems/ethon-*", true},
@@ -85,6 +92,7 @@ static const struct {
     {"R", "curl, httr", "{}/local/lib/R/site-library/curl/libs/curl.so", false},
     {"R", "RCurl", "{}/lib/R/site-library/RCurl/libs/RCurl.so", false},
     {"R", "R's own libcurl", "{}/lib/R/modules/internet.so", false},
+    /* Below the directory in which the doctor is asked: node looks beside the script, which is not known. */
     {"node", "node-libcurl", "./node_modules/node-libcurl/lib/binding/node_libcurl.node", false},
     {"node", "koffi", "./node_modules/koffi", true},
     {"node", "ffi-napi", "./node_modules/ffi-napi", true},
@@ -202,6 +210,7 @@ static void look_at_stack(struct doctor *doctor)
     }
 }
 
+/* The beginning is enough: a version may stand behind it. */
 static bool has_loaded(const struct doctor *doctor, const char *beginning)
 {
   for (size_t i = 0; i < doctor->objects.count; i++)
@@ -218,6 +227,7 @@ static bool look_at_runtime(struct doctor *doctor)
 {
   char *real = realpath(doctor->program.path, NULL);
   const char *script = base_name(doctor->program.script);
+  /* By all of its names: python is a link to python3.11, and busybox goes by what it is called by. */
   const char *const names[] = {strcmp(script, "R") == 0 ? script : "", base_name(doctor->program.path),
                                base_name(real ? real : "")};
   const struct runtime *runtime = NULL;
@@ -230,9 +240,11 @@ static bool look_at_runtime(struct doctor *doctor)
   free(real);
   if (!runtime && starter)
     doctor_find(doctor, DOCTOR_STARTER, "%s", base_name(doctor->program.path));
+  /* What a starter is linked with makes no call, so that nothing else is said of it. */
   if (!runtime)
     return starter;
   look_at_modules(doctor, runtime);
+  /* Calls that were counted have come, by whatever way: nothing is left open. */
   if (runtime->ffi && !doctor->counted)
     doctor_find(doctor, doctor->hooks.dlsym ? DOCTOR_FFI : DOCTOR_FFI_MISSED, "%s", runtime->ffi);
   if (runtime->own_stack && doctor->pid && runtime->tls && !has_loaded(doctor, runtime->tls))
@@ -255,6 +267,7 @@ void doctor_look_at_calls(struct doctor *doctor)
   if (look_at_runtime(doctor))
     return;
   for (size_t i = 0; i < doctor->objects.count; i++)
+    /* A program that is no runtime by its name may have one linked to it, as gdb has Python. */
     look_for_language(doctor, doctor->objects.list[i].name, "it");
   doctor_look_at_plugins(doctor);
 }

@@ -17,6 +17,7 @@ static unsigned long minor_of(const char *version)
   return strncmp(version, prefix, strlen(prefix)) == 0 ? strtoul(version + strlen(prefix), NULL, 10) : 0;
 }
 
+/* Of all that it wants from others; what is not glibc's has no number here. */
 static unsigned long newest_needed(const struct cli_elf *elf)
 {
   unsigned long newest = 0;
@@ -47,6 +48,7 @@ static void look_at_object(struct doctor *doctor, const char *directory, const c
 {
   char path[PATH_MAX];
   struct cli_elf elf;
+  /* One of the two places has no file: nothing is said of that. */
   if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path) ||
       cli_elf_open(&elf, path) < 0)
     return;
@@ -56,6 +58,7 @@ static void look_at_object(struct doctor *doctor, const char *directory, const c
   cli_elf_close(&elf);
 }
 
+/* The libc that is among the program's own objects: in a container it is another one than the doctor's. */
 static void look_at_libc(struct doctor *doctor)
 {
   static const char *const ours[] = {"libidemshim.so", "libidemshim-store.so",
@@ -79,6 +82,7 @@ static void look_at_libcurls(struct doctor *doctor)
     int major, minor;
     struct cli_elf elf;
     if (sscanf(libcurl->version, "%d.%d", &major, &minor) == 2) {
+      /* 7.68 is 7068. */
       if (major * 1000 + minor < 7068)
         doctor_find(doctor, DOCTOR_OLD, "%s", libcurl->version);
       if (major * 1000 + minor > NEWEST_MAJOR * 1000 + NEWEST_MINOR)

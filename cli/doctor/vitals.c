@@ -22,6 +22,7 @@ struct memory {
   int fd;
 };
 
+/* /proc/PID/mem has the addresses as offsets, and fails where nothing is mapped (proc(5)). */
 static bool read_memory(const struct memory *memory, const volatile void *at, void *into, size_t size)
 {
   return at && pread(memory->fd, into, size, (off_t)(uintptr_t)at) == (ssize_t)size;
@@ -62,6 +63,8 @@ static bool find_vitals(const struct memory *memory, const char *maps, struct id
 
 /* ---- what is made of it ---- */
 
+/* The settings are where the library has them: each pointer in them is one more read of that process's
+ * memory. */
 static void tell_settings(struct doctor *doctor, const struct memory *memory,
                           const struct idem_config *config)
 {
@@ -78,6 +81,8 @@ static void tell_settings(struct doctor *doctor, const struct memory *memory,
   }
 }
 
+/* By NSS, which a command may ask. Of an unknown user the number alone: "%.0s" takes the argument of the
+ * name. */
 static const char *user_name(uint32_t uid, char room[64])
 {
   const struct passwd *user = getpwuid(uid);
@@ -85,6 +90,8 @@ static const char *user_name(uint32_t uid, char room[64])
   return room;
 }
 
+/* A store that was opened, or could not be, is in the record; one that nobody has asked for yet only in the
+ * settings. */
 static void tell_store(struct doctor *doctor, const struct memory *memory, const struct idem_vitals *vitals,
                        const struct idem_config *config)
 {
@@ -114,6 +121,7 @@ static void tell_calls(struct doctor *doctor, const struct idem_vitals *vitals,
   else if (passed < matched || config->mode == IDEM_MODE_RECORD)
     doctor_find(doctor, DOCTOR_COUNTED, "%llu met a rule, of which %llu went out and %llu did not",
                 (unsigned long long)matched, (unsigned long long)(matched - rest), (unsigned long long)rest);
+  /* Under record a call that goes out is what was asked for, and no shortcoming. */
   if (passed && config->mode != IDEM_MODE_RECORD)
     doctor_find(doctor, passed < matched ? DOCTOR_PASSED : DOCTOR_PASSED_ALL,
                 "%llu of its %llu calls went out as if idemshim were not there%s%s",
@@ -138,6 +146,7 @@ static void judge(struct doctor *doctor, const struct memory *memory, const stru
     return;
   }
   doctor_find_mode(doctor, config.mode);
+  /* The library has the hooks, and its settings may have switched them off. */
   doctor->hooks.dlsym &= config.hook_dl;
   doctor->hooks.dlopen &= config.hook_dl;
   tell_settings(doctor, memory, &config);
@@ -163,6 +172,8 @@ void doctor_look_at_vitals(struct doctor *doctor, const char *maps)
   vitals.store_dir[sizeof(vitals.store_dir) - 1] = '\0';
   vitals.problem[sizeof(vitals.problem) - 1] = '\0';
   vitals.why_passed[sizeof(vitals.why_passed) - 1] = '\0';
+  /* The sizes, too: a build from between two versions may have the number of one and the layout of
+   * another. */
   doctor->unseen = !found || strcmp(vitals.version, IDEM_VERSION) != 0 || vitals.size != sizeof(vitals) ||
                    vitals.config_size != sizeof(struct idem_config);
   if (doctor->unseen)

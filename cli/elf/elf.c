@@ -61,6 +61,7 @@ static const void *at_address(const struct cli_elf *elf, uint64_t address, uint6
 static bool is_foreign(const struct cli_elf *elf)
 {
   const Elf64_Ehdr *header = at_offset(elf, 0, sizeof(*header));
+  /* Also what is not laid out as linkers do it: headers and tables are read where they are. */
   return !header || header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
          header->e_machine != OWN_MACHINE || header->e_phoff % _Alignof(Elf64_Phdr) ||
          header->e_phentsize != sizeof(Elf64_Phdr);
@@ -84,7 +85,9 @@ int cli_elf_open_fd(struct cli_elf *elf, int fd)
     return -ENOEXEC;
   }
   elf->foreign = is_foreign(elf);
+  /* The dynamic section by its segment, which no strip takes away. */
   const Elf64_Phdr *at = elf->foreign ? NULL : segment(elf, PT_DYNAMIC, 0);
+  /* Entries are read where they are, so they must be aligned there. */
   if (at && at->p_offset % _Alignof(Elf64_Dyn) == 0)
     elf->dynamic = at_offset(elf, at->p_offset, at->p_filesz);
   elf->dynamic_count = elf->dynamic ? at->p_filesz / sizeof(Elf64_Dyn) : 0;
@@ -94,6 +97,8 @@ int cli_elf_open_fd(struct cli_elf *elf, int fd)
 /* The file is opened, mapped and closed again. */
 int cli_elf_open(struct cli_elf *elf, const char *path)
 {
+  /* A path that was typed may be a FIFO's, which is not waited for, or a terminal's, which must not become
+   * ours. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) {
     *elf = (struct cli_elf){0};
@@ -147,6 +152,7 @@ const char *cli_elf_needed_version(const struct cli_elf *elf, size_t n)
   uint64_t address, strings;
   if (!cli_elf_dynamic(elf, DT_VERNEED, 0, &address) || !cli_elf_dynamic(elf, DT_STRTAB, 0, &strings))
     return NULL;
+  /* vn_aux, vn_next and vna_next count from the entry that they are in. */
   for (const Elf64_Verneed *file; (file = at_address(elf, address, sizeof(*file)));
        address += file->vn_next) {
     uint64_t place = address + file->vn_aux;
@@ -253,6 +259,7 @@ static bool symbols_of_dynamic(const struct cli_elf *elf, struct symbols *out)
  */
 static size_t find(const struct symbols *symbols, const char *name, bool defined)
 {
+  /* Entry 0 is reserved (ELF, "Symbol Table"), so that 0 can say that there is none. */
   for (size_t i = 1; i < symbols->count; i++)
     if ((symbols->table[i].st_shndx != SHN_UNDEF) == defined &&
         is_name(symbols->names, symbols->names_size, symbols->table[i].st_name, name))
@@ -291,7 +298,8 @@ bool cli_elf_hides(const struct cli_elf *elf, const char *name)
 
 /* ---- calls ---- */
 
-/* True if one of the relocations is for the symbol. */
+/* True if one of the relocations is for the symbol. DT_JMPREL has those of calls, which go by the PLT,
+ * DT_RELA those of addresses that are taken; both machines have relocations with addends alone. */
 static bool relocates(const struct cli_elf *elf, int64_t table_tag, int64_t size_tag, size_t symbol)
 {
   uint64_t table, size;

@@ -26,6 +26,8 @@ struct header {
   uint8_t flags, padding[3];
   uint32_t extension, unused[3];
 };
+/* Neither flags nor capabilities are looked at: what is for another machine is found out when it is
+ * opened. */
 struct entry {
   int32_t flags;
   uint32_t name, path, os_version;
@@ -172,6 +174,8 @@ static bool try_path(const struct wanted *wanted, const char *path)
  * that needs the library. */
 static bool try_directory(const struct wanted *wanted, const char *directory, size_t len, const char *owner)
 {
+  /* $LIB and $PLATFORM (ld.so(8)), which hardly any path has, are not expanded: such a directory has no
+   * file. */
   static const char *const origins[] = {"$ORIGIN", "${ORIGIN}"};
   char path[PATH_MAX];
   const char *slash = strrchr(owner, '/');
@@ -204,6 +208,7 @@ static bool try_path_list(const struct wanted *wanted, const char *list, const c
 static bool try_rpaths(const struct wanted *wanted)
 {
   size_t i = wanted->by;
+  /* ld.so(8): an object that has DT_RUNPATH is looked for by that, and no DT_RPATH counts for it. */
   if (cli_elf_dynamic_text(&wanted->objects->list[i].elf, DT_RUNPATH, 0))
     return false;
   for (;;) {
@@ -252,6 +257,7 @@ void cli_objects_follow(struct cli_objects *objects)
   for (size_t i = 0; i < objects->count && objects->count < MOST_OBJECTS; i++) {
     struct wanted wanted = {.objects = objects, .by = i};
     for (size_t n = 0; (wanted.name = cli_elf_dynamic_text(&objects->list[i].elf, DT_NEEDED, n)); n++)
+      /* The first that is missing: the program would not start, and say this one. */
       if (!is_there(objects, wanted.name) && !find(&wanted) && !objects->missing)
         objects->missing = strdup(wanted.name);
   }

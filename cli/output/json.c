@@ -32,6 +32,7 @@ static void put_base64(FILE *out, struct idem_span bytes)
   unsigned char text[PIECE / 3 * 4 + 1];
   for (size_t i = 0; i < bytes.len; i += PIECE) {
     size_t n = bytes.len - i < PIECE ? bytes.len - i : PIECE;
+    /* A multiple of three at a time, so that only the last piece can end in =. */
     int written = EVP_EncodeBlock(text, (const unsigned char *)bytes.data + i, (int)n);
     fwrite(text, 1, (size_t)written, out);
   }

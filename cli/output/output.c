@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* What message prefixes say; set once for each command that is run, before it can fail. */
 static const char *command;
 
 /* The name is for the prefix: a message of `tape show` says so. */
@@ -48,6 +49,7 @@ const char *cli_style(enum cli_style style)
       [CLI_RED] = "\033[31m",  [CLI_GREEN] = "\033[32m",
   };
   const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+  /* no-color.org: any text in NO_COLOR that is not empty. A dumb terminal knows no sequences. */
   bool coloured = cli_on_terminal() && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
   return coloured ? sequences[style] : "";
 }
@@ -96,6 +98,7 @@ void cli_progress(void *what, uint64_t done, uint64_t total)
   enum { BETWEEN_US = 100000 };
   char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE];
   int64_t now = cli_now_us();
+  /* A log is to have no progress in it, and a loop is not to wait for a terminal. */
   if (!isatty(STDERR_FILENO) || (shown_us && now - shown_us < BETWEEN_US))
     return;
   shown_us = now;

@@ -42,6 +42,7 @@ static struct piece piece_at(const char *text, size_t len)
   struct piece piece = {.bytes = 1};
   unsigned char byte = (unsigned char)*text;
   wchar_t c;
+  /* With a state of its own: what is wrong in one character is nothing to the next. */
   size_t n = mbrtowc(&c, text, len, &(mbstate_t){0});
   bool decoded = n != (size_t)-1 && n != (size_t)-2;
   int columns = !decoded || c == 0 || turns_direction(c) ? -1 : wcwidth(c);

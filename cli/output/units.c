@@ -106,6 +106,7 @@ const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us)
   time_t s = (time_t)(us / 1000000);
   struct tm tm;
   char seconds[32];
+  /* A year beyond what a struct tm has, as a damaged record may say. */
   if (!gmtime_r(&s, &tm) || strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
     return strcpy(out, "?");
   snprintf(out, CLI_UNIT_SIZE, "%s.%03uZ", seconds, (unsigned)(us / 1000 % 1000));

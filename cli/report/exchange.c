@@ -31,6 +31,7 @@ static void put_line(FILE *out, const struct report_call *call, const struct tap
   char *url = cli_call_text(&view, CLI_CALL_SHORT), *prompt = cli_prompt(record->request_body);
   double s = (double)call->start_us / 1e6;
   fprintf(out, "<summary><span class=n>%" PRIu64 "</span>", call->number);
+  /* Up to a minute as seconds, as the axis has it. */
   if (call->start_us < 60000000)
     fprintf(out, "<span class=at>+%.3f s</span>", s);
   else
@@ -136,6 +137,7 @@ static void put_side(const struct report *report, const char *title, struct idem
   while (headers.len && (headers.data[headers.len - 1] == '\n' || headers.data[headers.len - 1] == '\r'))
     headers.len--;
   if (headers.len) {
+    /* The cut may be in the middle of a character: report_text() shows what is left of it as bytes. */
     headers.len = headers.len < HEADERS_SHOWN ? headers.len : HEADERS_SHOWN;
     fputs("<pre class=headers>", out);
     report_text(out, headers);

@@ -19,6 +19,7 @@ static void put_head(const struct report *report)
   unsigned char digest[SHA256_DIGEST_LENGTH], script[64];
   FILE *out = report->out;
   SHA256((const unsigned char *)report_script, strlen(report_script), digest);
+  /* Of what stands between the tags, to the byte (CSP, hash-source); 32 bytes are 44 characters. */
   EVP_EncodeBlock(script, digest, sizeof(digest));
   fprintf(out,
           "<!doctype html>\n<html lang=en><meta charset=utf-8>\n"

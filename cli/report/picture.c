@@ -51,6 +51,7 @@ static int64_t tick_us(double us_each_pixel)
   for (size_t i = 0; i < count; i++)
     if ((double)steps[i] >= us_each_pixel * TICK_LEAST)
       return steps[i];
+  /* Of a run of days, multiples of half an hour. */
   return steps[count - 1] * (int64_t)(us_each_pixel * TICK_LEAST / (double)steps[count - 1] + 1);
 }
 
@@ -80,10 +81,12 @@ static void put_axis(const struct report *report)
     pixels += first[i].end_x - first[i].x;
     us += (double)(first[i].to_us - first[i].from_us);
   }
+  /* All stretches have one scale (plan.c), so one step is for all of them. */
   int64_t step = tick_us(pixels > 0 ? us / pixels : 1);
   for (size_t i = 0; i < report->stretch_count; i++) {
     int64_t at = (first[i].from_us + step - 1) / step * step;
     if (at > first[i].to_us || report_x(report, at) - first[i].x > TICK_LEAST)
+      /* With a digit more than the others: where a stretch begins is no round number. */
       put_tick(report, first[i].from_us, step / 10 + 1);
     for (; at <= first[i].to_us; at += step)
       put_tick(report, at, step);
@@ -135,6 +138,7 @@ static void put_mark(FILE *out, const struct report_call *call, double y)
   const char *why = report_ending(call, text);
   double x = call->end_x, room = call->room_x - x;
   bool failed = call->failed && call->what != TAPE_RESCUE;
+  /* A cross has failed, a diamond is a hit, a circle a join. */
   if (failed && room > CROSS_ROOM)
     fprintf(out, "<path class=cross d='M%.1f %.1fl6 6m0 -6l-6 6'/>", x + 4, y - 3);
   if (failed && room > CROSS_ROOM + LETTER_WIDTH * (double)strlen(why))
@@ -153,6 +157,7 @@ static void put_bar(const struct report *report, const struct report_call *call)
   put_title(report->out, call);
   fprintf(report->out, "<rect class=wait x=%.1f y=%.1f width=%.1f height=%d rx=3 />", call->x, top,
           call->end_x - call->x, BAR_HEIGHT);
+  /* Half a pixel of it would be a line that is nothing. */
   if (call->end_x - call->first_x > 0.5)
     fprintf(report->out, "<rect class=body x=%.1f y=%.1f width=%.1f height=%d rx=3 />", call->first_x, top,
             call->end_x - call->first_x, BAR_HEIGHT);
@@ -160,11 +165,13 @@ static void put_bar(const struct report *report, const struct report_call *call)
   fputs("</a>\n", report->out);
 }
 
-/* From the end of an attempt to the beginning of the next. */
+/* From the end of an attempt to the beginning of the next. On one row the curve bows below the bars, where it
+ * is seen. A next attempt that began before this one ended is reached from the left, too. */
 static void put_retry(const struct report *report, const struct report_call *call)
 {
   if (!call->next)
     return;
+  /* Where none is missing on the tape, number N is the N-th; an arrow less is no harm. */
   const struct report_call *next = &report->calls[call->next - 1];
   if (next->number != call->next)
     return;

@@ -136,6 +136,7 @@ static void find_stretches(struct report *report, struct report_call *const *sor
  * number of calls asks for, within bounds. */
 static void place_stretches(struct report *report)
 {
+  /* Not 0, for a run may be one call that took no time. */
   int64_t total = 1;
   for (size_t i = 0; i < report->stretch_count; i++)
     total += report->stretches[i].to_us - report->stretches[i].from_us;
@@ -199,9 +200,11 @@ static void place_in_row(struct report *report, struct report_call *call, struct
   struct report_lane *lane = &report->lanes[call->lane];
   struct report_call **last = rows[call->lane].last;
   uint32_t row = 0;
+  /* By x and not by time: a call that took no time has a bar that is as wide as BAR_LEAST. */
   while (row + 1 < ROWS_MOST && row < lane->rows && last[row]->end_x > call->x)
     row++;
   if (last[row])
+    /* The one before it in the row has room for a word up to here. */
     last[row]->room_x = call->x;
   call->row = row;
   call->room_x = report->width;

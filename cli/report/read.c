@@ -34,6 +34,7 @@ static int visit(void *arg, const struct tape_record *record)
   if (__builtin_sub_overflow(record->call.started_us, report->began_us, &start))
     start = 0;
   start = bounded(start), took = bounded(took);
+  /* None came, or it came after the end, as a damaged record may say. */
   int64_t first = outcome->first_byte_us < 0 || outcome->first_byte_us > took ? took : outcome->first_byte_us;
   struct report_call *call = &report->calls[report->count++];
   *call = (struct report_call){.number = record->number,
@@ -51,6 +52,8 @@ static int visit(void *arg, const struct tape_record *record)
   memcpy(call->id, record->call.id, sizeof(call->id));
   char name[IDEM_ID_SIZE];
   record_id(record->call.key, name);
+  /* A tape that was recorded without a store has no ids: the name and the number of its content are as
+   * good. */
   if (*call->id)
     memcpy(call->operation, call->id, sizeof(call->id));
   else
@@ -98,6 +101,7 @@ int report_read(struct report *report)
   if (!report->calls)
     return cli_fail(CLI_STORE, "out of memory");
   int code = cli_tape_each(report->tape, "tape report, reading", true, visit, report);
+  /* Two bodies an exchange, the request's and the answer's. */
   size_t shown = report->count ? BODIES_MOST / 2 / report->count : 0;
   report->body_shown = shown < BODY_LEAST ? BODY_LEAST : shown > BODY_MOST ? BODY_MOST : shown;
   if (code <= CLI_NO && !join_attempts(report))

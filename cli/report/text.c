@@ -26,7 +26,8 @@ static bool is_plain(unsigned char c)
   return (c >= 0x20 && c < 0x7f && !entity(c)) || c == '\n' || c == '\t';
 }
 
-/* What would not be seen, or would move what is round it. */
+/* What would not be seen, or would move what is round it. C1 controls; marks of direction, joiners and
+ * separators; the byte order mark; annotations; tags (Unicode, general categories Cc and Cf, and Zl, Zp). */
 static bool is_invisible(uint32_t code)
 {
   return (code >= 0x80 && code < 0xa0) || code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
@@ -137,6 +138,7 @@ static void put_json(FILE *out, struct idem_span text)
   for (size_t i = 0; i < text.len;) {
     struct idem_span rest = {text.data + i, text.len - i};
     size_t len = *rest.data == '"' ? string_len(rest.data, rest.len) : 1;
+    /* More than one byte only of a string, which has its quotes. */
     if (len > 1)
       report_text(out, (struct idem_span){rest.data, len});
     else if (memchr("{}[],:", *rest.data, 6))

@@ -17,6 +17,7 @@ static const char *const infos[] = {
 /* A number of a newer libcurl is told as a number. */
 const char *cli_curl_error(uint32_t code)
 {
+  /* A command has one thread, and prints one at a time. */
   static char text[24];
   if (code < sizeof(errors) / sizeof(*errors) && errors[code])
     return errors[code];

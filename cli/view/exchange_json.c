@@ -62,6 +62,7 @@ json_t *cli_answer_json(const struct idem_answer *answer, int64_t now_us)
                 "duration_ms", (json_int_t)answer->duration_ms, "bytes", (json_int_t)answer->body.len,
                 "chunks", (json_int_t)answer->chunk_count, "tokens", tokens_json(&answer->usage), "delivered",
                 (int)answer->delivered);
+  /* json_pack() gives NULL if any of its values is; nothing of half a document is printed. */
   if (!document || !outcome || json_object_update(document, outcome) < 0) {
     json_decref(document);
     document = NULL;
@@ -123,6 +124,7 @@ static json_t *facts_json(const struct tape_outcome *outcome)
     const char *name = cli_curl_info(number);
     int64_t value;
     struct idem_span text;
+    /* A fact has no type: eight bytes are taken for a number, and else what ends with a NUL for a text. */
     if (name && tape_fact_number(outcome, number, &value))
       json_object_set_new(object, name, json_integer(value));
     else if (name && tape_fact_text(outcome, number, &text))

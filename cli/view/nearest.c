@@ -53,9 +53,11 @@ int cli_keep(struct cli_kept *kept, const struct idem_answer *answer)
   char *bytes = copy_spans(&copy);
   if (!bytes)
     return -ENOMEM;
+  /* Those pointed into the store, and would lead nowhere. */
   copy.headers = copy.body = copy.facts = nothing;
   copy.chunks = NULL;
   copy.chunk_count = 0;
+  /* Only now: without memory the one of before stays. */
   cli_kept_release(kept);
   *kept = (struct cli_kept){copy, bytes};
   return 0;

@@ -100,6 +100,7 @@ static int parse_port(const char *text, size_t len, uint16_t *port)
 /* "user@host:port" or "[::1]:port". */
 static int parse_authority(const char *text, size_t len, struct idem_target *target)
 {
+  /* What stands before it is no part of the host, and may be a password: it is not shown. */
   const char *at = memrchr(text, '@', len), *end = text + len;
   const char *host = at ? at + 1 : text;
   bool bracketed = host < end && *host == '[';
@@ -124,6 +125,7 @@ int cli_url_parse(const char *url, struct idem_target *target, struct idem_error
   size_t len = strcspn(authority, "/?#");
   if (parse_authority(authority, len, target) < 0)
     return idem_error_set(error, -EINVAL, "%s: expected a URL such as https://HOST[:PORT]/PATH", url);
+  /* "https://host?q" has a query and no path, which is sent as "/". */
   bool none = authority[len] != '/';
   target->path = none ? "/" : authority + len;
   target->path_len = none ? 1 : strcspn(target->path, "?#"); /* what is behind ? or # is no part of it */
