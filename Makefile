@@ -12,6 +12,8 @@
 #   make fuzz        the fuzzers, FUZZ_SECONDS each
 #   make style       clang-format, clang-tidy, the layers and the bans of scripts/style
 #   make install     prefix=/usr/local DESTDIR=      make uninstall      make clean
+#   make dist        build/idemshim-VERSION.tar.xz, of HEAD
+#   make deb         Debian's packages, of HEAD, into build/deb; twice: two builds of them, and do they differ; rpm: by rpmbuild
 #
 # Knobs: V=1 shows commands; SAN=address|undefined|thread builds into build/SAN; CC=clang;
 #        WERROR= turns warnings back into warnings; LIBCURL_INCLUDE=DIR is where another libcurl's curl/curl.h is (7.68 or newer);
@@ -146,8 +148,20 @@ uninstall:
 	  [ ! -d "$$folder" ] || find "$$folder" -depth -type d -empty -delete; done
 	$(LDCONFIG)
 
+# Of HEAD alone, with its time: the same commit makes the same archive.
+DIST := build/idemshim-$(VERSION).tar.xz
+dist:
+	$(Q)mkdir -p build
+	$(Q)git archive --format=tar --prefix=idemshim-$(VERSION)/ HEAD | xz -9e --threads=1 >$(DIST).new && mv $(DIST).new $(DIST)
+	@echo $(DIST)
+
+deb rpm twice:
+	$(Q)scripts/setup $(patsubst twice,deb,$@)
+	$(Q)$(MAKE) --no-print-directory dist
+	$(Q)scripts/package $@ $(DIST) build/$@
+
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all install uninstall clean
+.PHONY: all install uninstall dist deb rpm twice clean
 .DELETE_ON_ERROR:
