@@ -73,7 +73,7 @@ struct cli_option {
   CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                         \
              "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")
 #define CLI_OPTION_OUTPUT                                                                                    \
-  CLI_OPTION("output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
+  CLI_SHORT_OPTION('o', "output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
 /* What says which calls are ours, and what a tape may take. */
 #define CLI_OPTION_CALLS                                                                                     \
   CLI_OPTION("rules", "R", CLI_TEXT, rules, "rules, or @FILE with rules"),                                   \
@@ -107,6 +107,7 @@ struct cli_command {
   const struct cli_option *options;
   int min_operands, max_operands;
   bool only_reads; /* root may look into the store of another user */
+  bool public;     /* what --output writes holds nothing of a call: others may read the file */
   bool stops;      /* options end at the first operand: the rest belongs to another program */
   int (*run)(const struct cli_options *options, int argc, char **argv);
   int (*on_store)(const struct cli_options *options, struct idem_store *store, char **operands);

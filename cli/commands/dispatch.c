@@ -2,6 +2,7 @@
 #include "cli/commands/dispatch.h"
 
 #include "cli/launch/find_store.h"
+#include "cli/output/sink.h"
 #include "cli/tape/tape.h"
 #include "config/place.h"
 
@@ -34,9 +35,29 @@ static const struct cli_command *find(const struct cli_commands *commands, const
   return NULL;
 }
 
-/* argv[0] is the word; a command of commands calls this again with its own table. What a command works on is
- * closed on every path, so that it can return from anywhere; of a tape, the first operand is the
- * directory. */
+/* What a command works on is closed on every path, so that it can return from anywhere; of a tape, the first operand is the
+ * directory. --output is opened last: root may have become the owner of a store. */
+static int run_command(const struct cli_command *command, const struct cli_options *options, int argc,
+                       char **operands)
+{
+  struct idem_store *store = NULL;
+  struct tape *tape = NULL;
+  struct cli_sink sink;
+  int code = command->on_store  ? cli_find_store(options, command->only_reads, &store)
+             : command->on_tape ? cli_tape_open(options, operands[0], &tape)
+                                : CLI_OK;
+  if (code == CLI_OK && (code = cli_sink_open(options->output, operands, command->public, &sink)) == CLI_OK)
+    code = cli_sink_close(&sink, store  ? command->on_store(options, store, operands)
+                                 : tape ? command->on_tape(options, tape, operands)
+                                        : command->run(options, argc, operands));
+  if (store)
+    idem_store_close(store);
+  if (tape)
+    tape_close(tape);
+  return code;
+}
+
+/* argv[0] is the word; a command of commands calls this again with its own table. */
 int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
 {
   const struct cli_command *command = find(commands, argv[0]);
@@ -59,17 +80,7 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
   char **operands = argv + first;
   if (command->commands)
     return cli_commands_run(command->commands, argc - first, operands);
-  struct idem_store *store;
-  struct tape *tape;
-  if (command->on_store && (code = cli_find_store(&options, command->only_reads, &store)) == CLI_OK) {
-    code = command->on_store(&options, store, operands);
-    idem_store_close(store);
-  }
-  if (command->on_tape && (code = cli_tape_open(&options, operands[0], &tape)) == CLI_OK) {
-    code = command->on_tape(&options, tape, operands);
-    tape_close(tape);
-  }
-  return command->run ? command->run(&options, argc - first, operands) : code;
+  return run_command(command, &options, argc - first, operands);
 }
 
 /* An unknown name is refused as it would be without help. */

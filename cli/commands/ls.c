@@ -237,7 +237,7 @@ const struct cli_command cli_command_ls = {
     .summary = "list the answers in the store, the newest last",
     .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
                            CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"), CLI_OPTION_JSON,
-                           CLI_OPTION_STORE),
+                           CLI_OPTION_OUTPUT, CLI_OPTION_STORE),
     .only_reads = true,
     .on_store = list_answers,
 };
@@ -327,7 +327,7 @@ const struct cli_command cli_tape_ls = {
                "first byte.\n"
                "A call that failed has libcurl's name for it before its URL.",
     .options = CLI_OPTIONS(CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the last N"), CLI_OPTION_JSON,
-                           CLI_OPTION_KEY),
+                           CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .on_tape = list_records,

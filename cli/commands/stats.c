@@ -66,29 +66,40 @@ static int print_stats_json(const struct idem_stats *stats)
   return cli_print_json(document);
 }
 
-/* The Prometheus text format. */
+/* The Prometheus text format, version 0.0.4. */
 
-/* Counters end in _total, as Prometheus has it; gauges have no suffix. */
-static void print_metric(const char *name, const char *suffix, const char *type, const char *help)
+/* Counters end in _total and units are base units, as Prometheus has it: what is counted in milliseconds is told in seconds.
+ * Gauges have no suffix. */
+static void print_metric(const char *name, const char *suffix, const char *type, const char *help,
+                         double value)
 {
-  printf("# HELP idemshim_%s%s %s\n# TYPE idemshim_%s%s %s\nidemshim_%s%s ", name, suffix, help, name, suffix,
-         type, name, suffix);
+  printf("# HELP idemshim_%s%s %s\n# TYPE idemshim_%s%s %s\nidemshim_%s%s %.16g\n", name, suffix, help, name,
+         suffix, type, name, suffix, value);
 }
 
-/* Version 0.0.4 of the text format. A new store counts from 0, and since_timestamp_seconds tells when
- * counting began. */
+static void print_counter(unsigned i, const struct idem_stats *stats)
+{
+  uint64_t n = stats->counter[i];
+  if (i == IDEM_COUNTER_ms_saved)
+    print_metric("saved_seconds", "_total", "counter",
+                 "seconds that the replayed calls took when they were live", (double)n / 1000);
+  else if (i == IDEM_COUNTER_bytes_saved)
+    print_metric("saved_bytes", "_total", "counter", counters[i].help, (double)n);
+  else
+    print_metric(counters[i].name, "_total", "counter", counters[i].help, (double)n);
+}
+
+/* Counting began when the store was made. */
 static int print_prometheus(const struct idem_stats *stats)
 {
-  for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
-    print_metric(counters[i].name, "_total", "counter", counters[i].help);
-    printf("%" PRIu64 "\n", stats->counter[i]);
-  }
-  for (size_t i = 0; i < GAUGE_COUNT; i++) {
-    print_metric(gauges[i].name, "", "gauge", gauges[i].help);
-    printf("%" PRIu64 "\n", gauge(stats, i));
-  }
-  print_metric("since_timestamp_seconds", "", "gauge", "when counting began");
-  printf("%.3f\n", (double)stats->since_us / 1e6);
+  for (unsigned i = 0; i < IDEM_COUNTER_COUNT; i++)
+    print_counter(i, stats);
+  for (size_t i = 0; i < GAUGE_COUNT; i++)
+    print_metric(gauges[i].name, "", "gauge", gauges[i].help, (double)gauge(stats, i));
+  print_metric("since_timestamp_seconds", "", "gauge", "when counting began", (double)stats->since_us / 1e6);
+  puts("# HELP idemshim_build_info the version of the command that tells this\n# TYPE idemshim_build_info "
+       "gauge\n"
+       "idemshim_build_info{version=\"" IDEM_VERSION "\"} 1");
   return CLI_OK;
 }
 
@@ -173,7 +184,8 @@ const struct cli_command cli_command_stats = {
     .options =
         CLI_OPTIONS(CLI_OPTION_JSON,
                     CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
-                    CLI_OPTION_STORE),
+                    CLI_OPTION_OUTPUT, CLI_OPTION_STORE),
     .only_reads = true,
+    .public = true,
     .on_store = stats,
 };

@@ -16,6 +16,8 @@
 
 #include "cli/tape/tape.h"
 
+#include <stdio.h>
+
 /* The measures of the picture, in CSS pixels. They are chosen so that a label fits beside a bar, a bar can be
  * hit with a finger, and a night with three calls does not become a mile of nothing. */
 enum {

@@ -200,7 +200,7 @@ const struct cli_command cli_tape_diff = {
                "second; what is\n"
                "left over, with the next call of its URL. Headers and times do not count.\n"
                "Exits 0 if nothing differs, 1 if something does.",
-    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_KEY),
+    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 2,
     .max_operands = 2,
     .run = run,

@@ -301,22 +301,12 @@ static int write_archive(const struct tape *tape, FILE *out)
   return code;
 }
 
-/* What to export is asked for before the tape is looked at. */
-static int export(const struct cli_options *options, int argc, char **argv)
+static int export(const struct cli_options *options, const struct tape *tape, char **operands)
 {
-  struct tape *tape;
-  struct cli_sink sink;
-  (void)argc;
+  (void)operands;
   if (!options->har)
     return cli_fail(CLI_USAGE, "say what to export: --har is the one format that there is");
-  int code = cli_tape_open(options, argv[0], &tape);
-  if (code != CLI_OK)
-    return code;
-  code = cli_sink_open(options, argv[0], &sink);
-  if (code == CLI_OK)
-    code = cli_sink_close(&sink, write_archive(tape, sink.file));
-  tape_close(tape);
-  return code;
+  return write_archive(tape, stdout);
 }
 
 const struct cli_command cli_tape_export = {
@@ -330,5 +320,5 @@ const struct cli_command cli_tape_export = {
                            CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
-    .run = export,
+    .on_tape = export,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the commands of `idemshim tape` share: opening a tape, going over it, and a file to write to.
+ * What the commands of `idemshim tape` share: opening a tape, and going over it.
  *
  *     struct tape *tape;
  *     int code = cli_tape_open(options, dir, &tape);             warns of what is torn or damaged
@@ -15,8 +15,6 @@
 
 #include "cli/command/command.h"
 #include "tape/tape.h"
-
-#include <stdio.h>
 
 /* The commands of `idemshim tape`, wherever their files are. */
 extern const struct cli_command cli_tape_ls, cli_tape_show, cli_tape_diff, cli_tape_verify, cli_tape_export,
@@ -34,16 +32,5 @@ const char *cli_tape_key(const struct cli_options *options);
  * goes on. Returns what `visit` did, else CLI_NO if something could not be read. */
 int cli_tape_each(const struct tape *tape, const char *what, bool whole,
                   int (*visit)(void *arg, const struct tape_record *record), void *arg);
-
-/* Standard output, or what --output names: a file, which appears whole or not at all, or a pipe or device. */
-struct cli_sink {
-  FILE *file;
-  const char *path; /* NULL: standard output */
-  char *draft;      /* NULL: it is no file */
-};
-/* `tape` is the directory that is read. Returns CLI_OK, or has said what is wrong and returns the code to exit with. */
-int cli_sink_open(const struct cli_options *options, const char *tape, struct cli_sink *sink);
-/* `code` is how the work went. Returns the code to exit with. */
-int cli_sink_close(struct cli_sink *sink, int code);
 
 #endif

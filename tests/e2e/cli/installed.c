@@ -67,7 +67,7 @@ Test(cli_installed, what_could_follow_is_known_from_the_tables)
   expect_candidates("nonsense ''", "");
   expect_candidates("tape ls --l", "--limit\n");
   expect_candidates("tape ls -- --l", "@dirs\n");
-  expect_candidates("stats -", "--json\n--prometheus\n--store\n--key-file\n--help\n");
+  expect_candidates("gc -", "--json\n--store\n--key-file\n--help\n");
   expect_candidates("run --mode re", "record\nreplay\n");
   expect_candidates("run --mode replay --sto", "--store\n--store-size\n");
   expect_candidates("run --log ''", "stderr\n@files\n");

@@ -129,6 +129,39 @@ Test(cli_store, stats_are_readable_and_scrapable)
   expect_says(&text, 0, "66.7 %");
 }
 
+/* Somebody else's collector reads what the owner of the store writes. */
+Test(cli_store, metrics_go_into_a_file_that_appears_whole_and_that_a_collector_may_read)
+{
+  one_live_call_and_two_hits();
+  struct run r = run_shell_plain(
+      &w, "umask 022; idemshim stats --prometheus -o \"$HOME/m.prom\"; stat -c %a \"$HOME/m.prom\"; "
+          "idemshim stats --json > \"$HOME/json\"; "
+          "jq() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]] / 1000)' "
+          "\"$HOME/json\" ms_saved; }; jq; "
+          "sed -n 's/^idemshim_saved_seconds_total //p; /^idemshim_build_info{/p' \"$HOME/m.prom\"; "
+          "ls \"$HOME\" | grep -c m.prom");
+  char *line = strchr(r.out, '\n'), *seconds = line ? line + 1 : r.out, *end = strchr(seconds, '\n');
+
+  expect_success(&r);
+  cr_expect_eq(strncmp(r.out, "644\n", 4), 0, "%s", r.out);
+  cr_assert(end);
+  cr_expect_float_eq(strtod(seconds, NULL), strtod(end + 1, NULL), 1e-9, "%s", r.out);
+  cr_expect(strstr(end, "\nidemshim_build_info{version=\"0.2.0\"} 1\n1\n"), "%s", r.out);
+  run_release(&r);
+}
+
+Test(cli_store, metrics_are_what_prometheus_takes)
+{
+  one_live_call_and_two_hits();
+  struct run r = run_shell_plain(
+      &w, "command -v promtool >/dev/null || exit 77; idemshim stats --prometheus | promtool check metrics");
+  if (r.status == 77)
+    cr_skip_test("promtool (package prometheus) is not installed");
+  expect_success(&r);
+  cr_expect_eq(r.out_len + r.err_len, 0, "%s%s", r.out, r.err);
+  run_release(&r);
+}
+
 Test(cli_store, another_store_is_named_by_an_option)
 {
   one_live_call_and_two_hits();
