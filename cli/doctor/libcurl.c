@@ -138,6 +138,8 @@ static void note_libcurls(struct doctor *doctor)
 static void judge_use(struct doctor *doctor, const struct doctor_use *use)
 {
   struct doctor_libcurl libcurl = doctor_read_libcurl(use->libcurl);
+  /* A file says that it is called, memory that it is there. Where the process's own record cannot be read,
+   * that is a note. */
   enum doctor_kind reached = !doctor->pid     ? DOCTOR_LINKED
                              : doctor->unseen ? DOCTOR_LOADED_TOO
                                               : DOCTOR_LOADED;

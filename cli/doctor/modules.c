@@ -91,6 +91,8 @@ static void look_below(struct doctor *doctor, const struct doctor_module *module
   const char *hole = strstr(module->pattern, "{}"), *home = getenv("HOME");
   char pattern[PATH_MAX + 128];
   glob_t found;
+  /* A pattern begins with ~ or with its hole, or is one of the directory in which the doctor is asked, or of
+   * the root. */
   if (module->pattern[0] == '~')
     snprintf(pattern, sizeof(pattern), "%s%s", home ? home : "", module->pattern + 1);
   else

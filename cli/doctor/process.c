@@ -197,6 +197,7 @@ static int add_program(struct doctor *doctor, struct process *process)
   size_t room = sizeof(doctor->program.path);
   if ((size_t)snprintf(doctor->program.path, room, "%s%s", process->root, target) >= room)
     return -ENAMETOOLONG;
+  /* Where that file is gone or cannot be opened by its path, the link still leads to it. */
   int result = cli_objects_add(&doctor->objects, doctor->program.path);
   return result < 0 ? cli_objects_add(&doctor->objects, link) : result;
 }

@@ -76,6 +76,7 @@ static int prepare_environment(const struct bench *bench)
   }
   /* Also in a live proof: what is to be seen is a call that is stored, and then replayed. */
   setenv("IDEMSHIM_MODE", "idempotent", 1);
+  /* The user's tape is to have nothing of it, and the store is gone in the end: it need not last. */
   setenv("IDEMSHIM_TAPE", "", 1);
   setenv("IDEMSHIM_SYNC", "off", 1);
   snprintf(path, sizeof(path), "%s/store", bench->path);

@@ -140,6 +140,7 @@ static void look_at_modules(struct doctor *doctor, const struct runtime *runtime
                        : strncmp(runtime->name, "php", strlen("php")) == 0 ? "php"
                                                                            : runtime->name;
   for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
+    /* PHP opens its extensions with RTLD_DEEPBIND. */
     if (strcmp(modules[i].runtime, family) == 0)
       doctor_look_at_module(doctor, &(struct doctor_module){.name = modules[i].name,
                                                             .pattern = modules[i].pattern,

@@ -50,6 +50,7 @@ static const void *at_address(const struct cli_elf *elf, uint64_t address, uint6
 {
   const Elf64_Phdr *load;
   for (size_t i = 0; (load = segment(elf, PT_LOAD, i)); i++)
+    /* As far as the file goes: what a segment has beyond that is zeros in memory. */
     if (address >= load->p_vaddr && address - load->p_vaddr < load->p_filesz)
       return at_offset(elf, load->p_offset + (address - load->p_vaddr), size);
   return NULL;

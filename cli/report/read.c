@@ -83,6 +83,7 @@ static bool join_attempts(struct report *report)
   qsort(sorted, report->count, sizeof(*sorted), by_id);
   for (size_t i = 1; i < report->count; i++) {
     struct report_call *before = sorted[i - 1], *after = sorted[i];
+    /* A rescue is the same attempt, which has gone on in the background. */
     if (strcmp(before->operation, after->operation) != 0 || !before->failed || after->what == TAPE_RESCUE)
       continue;
     before->next = after->number;

@@ -54,6 +54,7 @@ char *cli_call_text(const struct idem_answer *answer, enum cli_call_form form)
     origin = (struct idem_span){origin.data + skip, origin.len - skip};
     query.len = 0;
   }
+  /* In a list nearly every call is a POST, so that only another method is said. */
   if (form == CLI_CALL_URL || (form == CLI_CALL_SHORT && method.len == 4 && starts_with(method, "POST")))
     method.len = 0;
   int len = asprintf(&text, "%.*s%s%.*s%.*s%s%.*s", (int)method.len, method.data, method.len ? " " : "",
