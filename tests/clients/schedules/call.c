@@ -132,13 +132,40 @@ static size_t ignore(char *data, size_t size, size_t count, void *arg)
   return size * count;
 }
 
+static pthread_mutex_t making_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t made = PTHREAD_COND_INITIALIZER;
+static unsigned making;
+
+CURL *handle_new(void)
+{
+  pthread_mutex_lock(&making_lock);
+  making++;
+  pthread_mutex_unlock(&making_lock);
+  CURL *handle = curl_easy_init();
+  pthread_mutex_lock(&making_lock);
+  making--;
+  pthread_cond_broadcast(&made);
+  pthread_mutex_unlock(&making_lock);
+  return handle;
+}
+
+pid_t fork_between(void)
+{
+  pthread_mutex_lock(&making_lock);
+  while (making)
+    pthread_cond_wait(&made, &making_lock);
+  pid_t child = fork();
+  pthread_mutex_unlock(&making_lock);
+  return child;
+}
+
 /* A whole call on a handle of its own; `number` 0: the same as `outer`. */
 static void perform_beside(struct call *outer, const char *mark, unsigned number)
 {
   struct call_spec spec = {.handle = outer->spec.handle,
                            .number = number ? number : outer->spec.number,
                            .kind = number ? KIND_whole : outer->spec.kind};
-  CURL *handle = curl_easy_init();
+  CURL *handle = handle_new();
   struct call *call = call_prepare(outer->lane, &spec, handle);
   call->mark = mark;
   call_end(call, curl_easy_perform(handle));
@@ -162,7 +189,7 @@ static void start_thread(struct call *call)
 static void fork_now(struct call *call)
 {
   int status = 0;
-  pid_t child = fork();
+  pid_t child = fork_between();
   if (child == 0) {
     if (call->spec.act == ACT_childcall)
       perform_beside(call, "f", 20000 + call->spec.number);
@@ -237,7 +264,7 @@ static void recurse(struct call *call)
     return;
   CURLMcode removed = curl_multi_remove_handle(multi, call->handle),
             turned = curl_multi_perform(multi, &running);
-  CURL *other = curl_easy_init();
+  CURL *other = handle_new();
   CURLMcode added = curl_multi_add_handle(multi, other);
   curl_easy_cleanup(other);
   say(call->lane, call->spec.handle, call->mark, "remove %d perform %d add %d cleanup %d", (int)removed,

@@ -56,7 +56,7 @@ void settle(void)
 static CURL *handle_of(struct lane *l, unsigned n)
 {
   if (!l->handles[n])
-    l->handles[n] = curl_easy_init();
+    l->handles[n] = handle_new();
   return l->handles[n];
 }
 
@@ -199,7 +199,7 @@ static void do_easy(struct lane *l, const struct step *step)
 /* The last of a lane: it stays in a call for ever. */
 static void do_park(struct lane *l, const struct step *step)
 {
-  struct call *call = call_prepare(l, &step->calls[0], curl_easy_init());
+  struct call *call = call_prepare(l, &step->calls[0], handle_new());
   l->parked = call->hold = true;
   if (*step->argument == '-') {
     curl_easy_perform(call->handle);
@@ -235,7 +235,7 @@ static _Noreturn void be_child(struct lane *l, const struct step *step)
   if (strcmp(step->argument, "close") == 0)
     idem_close_range(3, ~0u, 0);
   for (unsigned i = 0; i < step->count; i++) {
-    CURL *handle = curl_easy_init();
+    CURL *handle = handle_new();
     struct call *call = call_prepare(l, &step->calls[i], handle);
     call->mark = "f";
     call_end(call, curl_easy_perform(handle));
@@ -254,7 +254,7 @@ static void wait_for(struct lane *l, pid_t child)
 
 static void do_fork(struct lane *l, const struct step *step)
 {
-  pid_t child = fork();
+  pid_t child = fork_between();
   if (child == 0)
     be_child(l, step);
   wait_for(l, child);

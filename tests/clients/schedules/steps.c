@@ -35,7 +35,8 @@ static bool chance(unsigned one_in)
     all[pick(sizeof all / sizeof *all)];                                                                     \
   })
 
-/* Numbers below SHARED are calls that more than one lane makes, each of one kind. */
+/* Numbers below SHARED are calls that more than one lane makes, each of one kind. Nobody stops a stream of them: who follows it ends
+ * as its owner does, once a part has been given out (docs/design.md). */
 enum { SHARED = 4 };
 static const enum kind shared_kinds[SHARED] = {KIND_whole, KIND_stream, KIND_close, KIND_fail};
 
@@ -87,7 +88,8 @@ static struct call_spec any_call(bool multi, bool may_leave, unsigned handle)
     call.number = pick(SHARED);
     call.kind = shared_kinds[call.number];
     call.act = chance(2) ? ACT_none : act_that_returns(multi);
-    if (call.act == ACT_same)
+    bool ends_followers = call.act == ACT_stop && call.kind != KIND_whole && call.kind != KIND_fail;
+    if (call.act == ACT_same || ends_followers)
       call.act = ACT_none;
   } else if (draft.known && chance(4)) {
     unsigned n = pick(draft.known);

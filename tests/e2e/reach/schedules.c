@@ -8,7 +8,7 @@
  * where there is gdb.
  *
  * The sanitizers' allocators are not made for a fork while another thread is in them (gcc 12): a child that waits for such a lock
- * is none of ours, and the schedule is run again.
+ * is none of ours, and the schedule is run again. So is one that hangs without us.
  */
 #include "config/kernel.h"
 #include "tests/harness/suite.h"
@@ -167,8 +167,9 @@ static void run_both(const char *steps, struct outcome *bare, struct outcome *ou
 static bool agree(const char *steps, struct outcome *bare, struct outcome *ours)
 {
   run_both(steps, bare, ours);
-  for (int i = 0; i < TRIES && (bare->in_sanitizer || ours->in_sanitizer); i++) {
-    fprintf(stderr, "schedules: a lock of the sanitizer's own; again\n");
+  for (int i = 0; i < TRIES && (bare->hung || ours->in_sanitizer); i++) {
+    fprintf(stderr, "schedules: %s; again\n",
+            bare->hung && !bare->in_sanitizer ? "it hangs without us" : "a lock of the sanitizer's own");
     forget(bare, ours);
     run_both(steps, bare, ours);
   }
