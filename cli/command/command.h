@@ -75,10 +75,11 @@ struct cli_option {
 #define CLI_OPTION_OUTPUT                                                                                    \
   CLI_SHORT_OPTION('o', "output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
 /* What says which calls are ours, and what a tape may take. */
-#define CLI_OPTION_CALLS                                                                                     \
+#define CLI_OPTION_RULES                                                                                     \
   CLI_OPTION("rules", "R", CLI_TEXT, rules, "rules, or @FILE with rules"),                                   \
-      CLI_OPTION("hosts", "H", CLI_TEXT, hosts, "hosts with the default treatment"),                         \
-      CLI_OPTION("log", "L", CLI_TEXT, log, "where events go: stderr or a file")
+      CLI_OPTION("hosts", "H", CLI_TEXT, hosts, "hosts with the default treatment")
+#define CLI_OPTION_CALLS                                                                                     \
+  CLI_OPTION_RULES, CLI_OPTION("log", "L", CLI_TEXT, log, "where events go: stderr or a file")
 #define CLI_OPTION_TAPE                                                                                      \
   CLI_OPTION("tape-size", "N", CLI_TEXT, tape_size, "what the tape may take: 512M; the oldest makes room"),  \
       CLI_OPTION("tape-age", "T", CLI_TEXT, tape_age, "how long exchanges stay on it: 7d"), CLI_OPTION_KEY

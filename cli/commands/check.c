@@ -193,12 +193,14 @@ const struct cli_command cli_command_check = {
     .summary = "what is configured, and which rule a call would meet",
     .details = "Exits 2 if the configuration has a mistake, 3 if there is a store that cannot be used, and 1 "
                "if the\n"
-               "URL meets no rule. METHOD is POST if it is left out.",
+               "URL meets no rule. METHOD is POST if it is left out. --rules and --hosts are looked at in "
+               "place of the\n"
+               "variables.",
     .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "list every rule, the built-in ones too"),
                            CLI_SHORT_OPTION('H', "header", "LINE", CLI_LIST, given_headers,
                                             "a header of the request, as curl -H"),
-                           CLI_SHORT_OPTION('d', "data", "BODY", CLI_TEXT, data, "its body"), CLI_OPTION_JSON,
-                           CLI_OPTION_STORE,
+                           CLI_SHORT_OPTION('d', "data", "BODY", CLI_TEXT, data, "its body"),
+                           CLI_OPTION_RULES, CLI_OPTION_JSON, CLI_OPTION_STORE,
                            CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields")),
     .max_operands = 2,
     .run = run,

@@ -39,6 +39,9 @@ struct listing {
   /* ls --limit reads from the newest on, and keeps what it prints last first; tape ls knows from where on it prints. */
   char **kept;
   uint64_t room, seen, from;
+  const struct tape *tape;
+  struct tape_record whole;
+  char *above; /* the call of the line above, on a terminal */
 };
 
 /* What a visit ends with when --limit has its lines; no exit code is that. */
@@ -126,19 +129,38 @@ static const struct column answer_columns[] = {
     [TOKENS] = {"TOKENS", 11, true},
 };
 
-/* The call has at most half of the room, so that some of the prompt is seen too. Without a terminal it is
- * whole, and the line ends somewhere all the same. */
-static void put_answer(FILE *out, const struct listing *listing, const struct idem_answer *answer)
+/* What stands behind the columns: the call, with at most half of the room; what was asked, and of whom. Without a terminal it
+ * is whole, and the line ends somewhere all the same. */
+static void put_call(FILE *out, const struct listing *listing, const char *call, struct idem_span path,
+                     struct idem_span body)
 {
   enum { LONGEST = 240 };
+  char *prompt = cli_prompt(body), *model = cli_model(path, body);
+  size_t room = room_left(listing), half = room / 2, used = 0;
+  if (room == CLI_UNCUT)
+    half = room = LONGEST;
+  if (call)
+    used = cli_put_line(out, call, strlen(call), half);
+  if (model && *model && room > used + 2) {
+    fputs(used ? "  " : "", out);
+    used += used ? 2 : 0;
+    used += cli_put_line(out, model, strlen(model), room - used);
+  }
+  if (prompt && *prompt && room > used + 4) {
+    fputs(used ? "  \"" : "\"", out);
+    cli_put_line(out, prompt, strlen(prompt), room - used - 4);
+    fputc('"', out);
+  }
+  free(prompt);
+  free(model);
+}
+
+static void put_answer(FILE *out, const struct listing *listing, const struct idem_answer *answer)
+{
   char cell[CLI_UNIT_SIZE], *call = cli_call_text(answer, CLI_CALL_SHORT);
   bool expired = cli_answer_expired(answer, listing->now_us);
   uint64_t age_us = listing->now_us > answer->stored_us ? (uint64_t)(listing->now_us - answer->stored_us) : 0;
   struct cli_tokens tokens = cli_tokens(&answer->usage, "-");
-  char *prompt = cli_prompt(answer->request_body);
-  size_t room = room_left(listing), half = room / 2, used = 0;
-  if (room == CLI_UNCUT)
-    half = room = LONGEST;
   fputs(expired ? cli_style(CLI_DIM) : "", out);
   put_cell(out, listing, ID, "%s", answer->id);
   put_cell(out, listing, AGE, "%s%s", cli_age(cell, age_us), answer->is_old ? "-" : expired ? "!" : " ");
@@ -150,16 +172,9 @@ static void put_answer(FILE *out, const struct listing *listing, const struct id
     put_cell(out, listing, TOKENS, "-");
   else
     put_cell(out, listing, TOKENS, "%.16s+%.16s", tokens.input, tokens.output);
-  if (call)
-    used = cli_put_line(out, call, strlen(call), half);
-  if (prompt && *prompt && room - used > 4) {
-    fputs("  \"", out);
-    cli_put_line(out, prompt, strlen(prompt), room - used - 4);
-    fputc('"', out);
-  }
+  put_call(out, listing, call, answer->path, answer->request_body);
   fputs(cli_style(CLI_PLAIN), out);
   free(call);
-  free(prompt);
 }
 
 /* NULL without memory. Made in memory, since --limit may keep it. */
@@ -215,7 +230,7 @@ static int list_answers(const struct cli_options *options, struct idem_store *st
   struct listing listing = {.options = options,
                             .column = answer_columns,
                             .column_count = sizeof(answer_columns) / sizeof(*answer_columns),
-                            .last = "CALL AND PROMPT",
+                            .last = "CALL, MODEL AND PROMPT",
                             .narrow = 120,
                             .columns = cli_columns(),
                             .now_us = cli_now_us()};
@@ -254,12 +269,14 @@ static const struct column record_columns[] = {
     [TOTAL] = {"TOOK", 7, false}, [BYTES] = {"SIZE", 9, false},
 };
 
-/* "-" where there was nothing. libcurl's name for what went wrong stands before the call. */
-static void print_record(const struct listing *listing, const struct tape_record *record)
+/* "-" where there was nothing. libcurl's name for what went wrong stands before the call, which on a terminal is left out
+ * where it is that of the line above: of two hundred calls to one URL it is the prompts that one looks at. */
+static void print_record(struct listing *listing, const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
   struct idem_answer view = cli_record_view(record);
   char cell[CLI_UNIT_SIZE], *call = cli_call_text(&view, CLI_CALL_SHORT), *text = NULL;
+  bool again = call && listing->above && strcmp(call, listing->above) == 0;
   uint32_t failed = outcome->curl_code;
   fputs(cli_record_failed(record)          ? cli_style(CLI_RED)
         : record->call.what == TAPE_RESCUE ? cli_style(CLI_DIM)
@@ -275,21 +292,27 @@ static void print_record(const struct listing *listing, const struct tape_record
            outcome->first_byte_us < 0 ? "-" : cli_duration(cell, (uint64_t)outcome->first_byte_us / 1000));
   put_cell(stdout, listing, TOTAL, "%s", cli_duration(cell, record->call.duration_us / 1000));
   put_cell(stdout, listing, BYTES, "%s", cli_bytes(cell, outcome->body_len));
-  if (call &&
-      asprintf(&text, "%s%s%s", failed ? cli_curl_error(failed) : "", failed ? "  " : "", call) >= 0) {
-    cli_put_line(stdout, text, strlen(text), room_left(listing));
-    free(text);
-  }
+  if (call && asprintf(&text, "%s%s%s", failed ? cli_curl_error(failed) : "", failed && !again ? "  " : "",
+                       again ? "" : call) >= 0)
+    put_call(stdout, listing, *text ? text : NULL, record->path, record->request_body);
   puts(cli_style(CLI_PLAIN));
-  free(call);
+  free(text);
+  free(listing->above);
+  listing->above = listing->columns == CLI_UNCUT ? NULL : call;
+  if (!listing->above)
+    free(call);
 }
 
-/* A tape is read in its order and knows its length, so nothing has to be kept. */
-static int visit_record(void *arg, const struct tape_record *record)
+/* A tape is read in its order and knows its length, so nothing has to be kept. A body that cannot be read leaves its line
+ * without a prompt. */
+static int visit_record(void *arg, const struct tape_record *peeked)
 {
   struct listing *listing = arg;
-  if (record->number < listing->from)
+  struct idem_error error = {""};
+  if (peeked->number < listing->from)
     return CLI_OK;
+  const struct tape_record *record =
+      tape_read(listing->tape, peeked->number, &listing->whole, &error) == 0 ? &listing->whole : peeked;
   if (!listing->options->json) {
     print_record(listing, record);
     return CLI_OK;
@@ -307,14 +330,17 @@ static int list_records(const struct cli_options *options, const struct tape *ta
   struct listing listing = {.options = options,
                             .column = record_columns,
                             .column_count = sizeof(record_columns) / sizeof(*record_columns),
-                            .last = "CALL",
-                            .narrow = 110,
+                            .last = "CALL, MODEL AND PROMPT",
+                            .narrow = 140,
+                            .tape = tape,
                             .columns = cli_columns()};
   uint64_t count = tape_totals(tape).exchanges;
   (void)operands;
   listing.from = options->limit && options->limit < count ? count - options->limit + 1 : 1;
   begin(&listing);
   int code = cli_tape_each(tape, NULL, false, visit_record, &listing);
+  tape_record_release(&listing.whole);
+  free(listing.above);
   end(&listing);
   return code;
 }

@@ -148,7 +148,8 @@ static void info_part(const struct tape_outcome *outcome)
   for (unsigned i = 0; i < CLI_INFOS; i++) {
     const char *name = cli_curl_info(i);
     if (name && tape_fact_number(outcome, i, &number)) {
-      printf("  %-24s %" PRId64 "\n", name, number);
+      const char *meaning = cli_curl_info_value(i, number);
+      printf(*meaning ? "  %-24s %" PRId64 "  %s\n" : "  %-24s %" PRId64 "\n", name, number, meaning);
     } else if (name && tape_fact_text(outcome, i, &text)) {
       printf("  %-24s ", name);
       cli_put_line(stdout, text.data, text.len, CLI_UNCUT);

@@ -2,8 +2,10 @@
 /* Two tables by number, with holes where libcurl has none. */
 #include "cli/view/curl_names.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #define X(number, name) [number] = #name,
 static const char *const errors[] = {
@@ -13,6 +15,19 @@ static const char *const infos[] = {
 #include "cli/view/curl_infos.def"
 };
 #undef X
+
+static const struct {
+  unsigned info;
+  int64_t value;
+  bool is_bit;
+  const char *name;
+} values[] = {
+#define ONE(info, value, name) {info, value, false, name},
+#define BIT(info, value, name) {info, value, true, name},
+#include "cli/view/curl_values.def"
+#undef ONE
+#undef BIT
+};
 
 /* A number of a newer libcurl is told as a number. */
 const char *cli_curl_error(uint32_t code)
@@ -29,4 +44,17 @@ const char *cli_curl_error(uint32_t code)
 const char *cli_curl_info(unsigned number)
 {
   return number < sizeof(infos) / sizeof(*infos) ? infos[number] : NULL;
+}
+
+const char *cli_curl_info_value(unsigned number, int64_t value)
+{
+  static char text[96];
+  text[0] = '\0';
+  for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+    if (values[i].info == number &&
+        (values[i].is_bit ? (value & values[i].value) != 0 : value == values[i].value)) {
+      size_t used = strlen(text);
+      snprintf(text + used, sizeof(text) - used, "%s%s", used ? ", " : "", values[i].name);
+    }
+  return text;
 }

@@ -13,6 +13,9 @@ const char *cli_curl_error(uint32_t code);
 
 /* The names of facts, as curl.h has them without CURLINFO_; NULL for a number that is none. */
 const char *cli_curl_info(unsigned number);
+/* What the value of a fact means: "HTTP/2", "Basic, Digest"; "" where it is a number like any other. Overwritten by the next
+ * call. */
+const char *cli_curl_info_value(unsigned number, int64_t value);
 /* The loop over all infos ends here. */
 enum { CLI_INFOS = 80 }; /* above every number that has a name */
 

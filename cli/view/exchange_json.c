@@ -42,12 +42,13 @@ static json_t *url_json(const struct idem_answer *answer)
 /* Also what `explain` tells of the two that it compares. */
 json_t *cli_answer_json_request(const struct idem_answer *answer)
 {
-  return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o}", "id", answer->id, "serial",
-                   (json_int_t)answer->serial, "method", cli_json_text(answer->method), "url",
+  return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "id", answer->id,
+                   "serial", (json_int_t)answer->serial, "method", cli_json_text(answer->method), "url",
                    url_json(answer), "scope", cli_json_text(answer->scope), "stored",
                    time_json(answer->stored_us), "key_kind", cli_answer_key_kind(answer), "key",
                    hex_json(answer->key), "fingerprint", hex_json(answer->fingerprint), "tenant",
-                   hex_json(answer->tenant), "sequence", (json_int_t)answer->sequence, "prompt",
+                   hex_json(answer->tenant), "sequence", (json_int_t)answer->sequence, "model",
+                   cli_json_take(cli_model(answer->path, answer->request_body)), "prompt",
                    cli_json_take(cli_prompt(answer->request_body)));
 }
 
@@ -98,17 +99,19 @@ static json_t *ms_json(int64_t us)
   return us < 0 ? json_null() : json_real((double)us / 1000);
 }
 
-/* One line of `tape ls --json`. */
+/* One line of `tape ls --json`; the record may have been read without its body. */
 json_t *cli_record_json(const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
   struct idem_answer view = cli_record_view(record);
-  return json_pack("{s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}", "number",
-                   (json_int_t)record->number, "started", time_json(record->call.started_us), "process",
-                   (json_int_t)record->process, "pid", (json_int_t)record->call.pid, "lane",
+  return json_pack("{s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}",
+                   "number", (json_int_t)record->number, "started", time_json(record->call.started_us),
+                   "process", (json_int_t)record->process, "pid", (json_int_t)record->call.pid, "lane",
                    (json_int_t)record->call.lane, "what", tape_what_name(record->call.what), "id",
                    *record->call.id ? json_string(record->call.id) : json_null(), "method",
-                   cli_json_text(record->method), "url", url_json(&view), "status",
+                   cli_json_text(record->method), "url", url_json(&view), "model",
+                   cli_json_take(cli_model(record->path, record->request_body)), "prompt",
+                   cli_json_take(cli_prompt(record->request_body)), "status",
                    outcome->status ? json_integer(outcome->status) : json_null(), "curl_code",
                    (json_int_t)outcome->curl_code, "curl_error",
                    outcome->curl_code ? json_string(cli_curl_error(outcome->curl_code)) : json_null(),
@@ -142,7 +145,7 @@ json_t *cli_record_json_whole(const struct tape_record *record)
   json_t *request = json_object(), *response = json_object(), *chunks = json_array();
   json_object_set_new(document, "key", hex_json(record->call.key));
   json_object_set_new(document, "fingerprint", hex_json(record->call.fingerprint));
-  json_object_set_new(document, "number", json_integer((json_int_t)record->call.number));
+  json_object_set_new(document, "number_of_content", json_integer((json_int_t)record->call.number));
   json_object_set_new(document, "tokens", tokens_json(&usage));
   cli_json_set_bytes(request, "headers", record->request_headers);
   cli_json_set_bytes(request, "body", record->request_body);

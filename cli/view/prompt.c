@@ -87,3 +87,29 @@ char *cli_prompt(struct idem_span body)
   json_decref(document);
   return out;
 }
+
+/* What stands behind one of the words that providers put before a model in a path, up to the next / or : */
+static char *model_in_path(struct idem_span path)
+{
+  static const char *const words[] = {"/models/", "/model/", "/deployments/"};
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    size_t len = strlen(words[i]);
+    const char *at = path.len ? memmem(path.data, path.len, words[i], len) : NULL;
+    const char *end = path.data + path.len, *stop = at ? at + len : NULL;
+    while (stop && stop < end && *stop != '/' && *stop != ':')
+      stop++;
+    if (at)
+      return strndup(at + len, (size_t)(stop - at) - len);
+  }
+  return strdup("");
+}
+
+char *cli_model(struct idem_span path, struct idem_span body)
+{
+  json_t *document = body.len ? json_loadb(body.data, body.len, 0, NULL) : NULL;
+  const json_t *model = json_object_get(document, "model");
+  char *out = json_is_string(model) ? beginning(json_string_value(model), json_string_length(model))
+                                    : model_in_path(path);
+  json_decref(document);
+  return out;
+}

@@ -218,6 +218,25 @@ Test(cli_check, a_variable_whose_name_is_mistyped_is_named_with_the_nearest)
   run_release(&r);
 }
 
+Test(cli_check, rules_and_hosts_that_are_given_stand_in_place_of_the_variables)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=api.example ttl=1h");
+  struct run given = run_plain(&w, "idemshim", "check", "--rules", "host=other.example ttl=7m", "--hosts",
+                               "third.example", "https://other.example/v1", NULL);
+  struct run host =
+      run_plain(&w, "idemshim", "check", "--hosts", "third.example", "https://third.example/v1", NULL);
+  struct run gone =
+      run_plain(&w, "idemshim", "check", "--rules", "host=other.example", "https://api.example/v1", NULL);
+
+  expect_success(&given);
+  cr_expect(strstr(given.out, "7m"), "%s", given.out);
+  expect_success(&host);
+  cr_expect_eq(gone.status, 1, "%s", gone.out);
+  run_release(&given);
+  run_release(&host);
+  run_release(&gone);
+}
+
 /* What `check --json` says of a request, and the same request sent by curl. */
 static void expect_named_as_sent(const char *target, const char *const headers[2], const char *body)
 {

@@ -115,6 +115,34 @@ Test(cli_tape, ls_has_a_line_for_each_exchange_in_order)
   expect_says(&r, 0, "COULDNT_RESOLVE_HOST api.elsewhere.example/v1/chat/completions");
 }
 
+Test(cli_tape, ls_tells_what_was_asked_and_of_whom)
+{
+  const char *dir = tape("day");
+  struct run piped = run_plain(&w, "idemshim", "tape", "ls", dir, NULL);
+  struct run seen = run_terminal(&w, 200, world_text(&w, "idemshim tape ls %s", dir));
+
+  expect_success(&seen);
+  cr_expect(strstr(piped.out, "  api.example.com/v1/chat/completions  gpt-4o-mini  \"Tell me a story.\"\n"),
+            "%s", piped.out);
+  cr_expect(strstr(seen.out, " B  gpt-4o-mini  \"Tell me a story.\""),
+            "the call is that of the line above: %s", seen.out);
+  cr_expect(strstr(seen.out, "COULDNT_RESOLVE_HOST api.elsewhere.example"), "another call: %s", seen.out);
+  run_release(&piped);
+  run_release(&seen);
+}
+
+Test(cli_tape, show_says_what_libcurls_numbers_mean)
+{
+  const char *dir = world_path(&w, "recorded");
+  struct run made = run_plain(&w, "idemshim", "record", "-o", dir, "--", "curl", "-sS", "-d", "{}",
+                              world_url(&w, "/v1/chat/completions"), NULL);
+  struct run shown = run_plain(&w, "idemshim", "tape", "show", dir, "1", NULL);
+
+  expect_success(&made);
+  expect_says(&shown, 0, "  HTTP_VERSION             2  HTTP/1.1\n");
+  run_release(&made);
+}
+
 Test(cli_tape, ls_as_json_and_only_the_last)
 {
   struct run r = run_plain(&w, "idemshim", "tape", "ls", "--json", "--limit", "7", tape("day"), NULL);
@@ -122,6 +150,8 @@ Test(cli_tape, ls_as_json_and_only_the_last)
   cr_expect_eq(json_array_size(list), 7);
   cr_expect_eq(number_at(first, "number"), 10);
   cr_expect_str_eq(text_at(first, "what"), "hit");
+  cr_expect_str_eq(text_at(first, "model"), "gpt-4o-mini");
+  cr_expect_str_eq(text_at(first, "prompt"), "Summarise ticket 1042 in two sentences.");
   cr_expect_str_eq(text_at(first, "url"), "https://api.example.com/v1/chat/completions");
   cr_expect_str_eq(text_at(first, "started"), "2026-11-22T10:10:03.830Z");
   json_decref(list);
