@@ -179,6 +179,7 @@ static void look_for_opener(struct doctor *doctor, const struct cli_object *obje
   if (needs_libcurl(elf) || cli_elf_hides(elf, "curl_easy_perform") || doctor_find_version(elf))
     return;
   bool imports = cli_elf_imports(elf, "curl_easy_perform") || cli_elf_exports(elf, "curl_easy_perform");
+  /* Imported, the name stands in the file's own table of strings. */
   bool names = !imports && cli_elf_find(elf, "curl_easy_perform");
   for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
     if (!cli_elf_find(elf, files[i]))

@@ -45,6 +45,7 @@ static char *read_file(const struct bench *bench, const char *name)
   size_t size;
   int fd = openat(bench->dir, name, O_RDONLY | O_CLOEXEC);
   FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+  /* Up to a NUL, which no log has, so that the whole of it is one piece; an empty file is none. */
   bool there = file && getdelim(&text, &size, '\0', file) >= 0;
   if (file)
     fclose(file);

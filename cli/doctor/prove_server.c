@@ -59,6 +59,7 @@ static bool read_head(struct request *request)
       return false;
   while (!*request->line);
   snprintf(request->method, sizeof(request->method), "%.*s", (int)strcspn(request->line, " "), request->line);
+  /* A TLS handshake, or HTTP/2 without an upgrade: it is no request that could be answered. */
   if (!strstr(request->line, " HTTP/1."))
     return false;
   while (next_line(request)) {
@@ -68,6 +69,7 @@ static bool read_head(struct request *request)
     if (!*request->line)
       return true;
     request->length = length ? strtoull(length, NULL, 10) : request->length;
+    /* Where both are there, chunks count (RFC 9112, 6.3). */
     request->chunked |= coding && strcasestr(coding, "chunked");
     request->expects |= expect && strcasestr(expect, "100-continue");
   }

@@ -216,6 +216,7 @@ static bool try_rpaths(const struct wanted *wanted)
     if (!cli_elf_dynamic_text(&object->elf, DT_RUNPATH, 0) &&
         try_path_list(wanted, cli_elf_dynamic_text(&object->elf, DT_RPATH, 0), object->path))
       return true;
+    /* Added, and needed by nobody: the end of the way up. */
     if (object->needed_by == i)
       return false;
     i = object->needed_by;

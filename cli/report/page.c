@@ -18,6 +18,7 @@ static void put_head(const struct report *report)
   char when[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
   unsigned char digest[SHA256_DIGEST_LENGTH], script[64];
   FILE *out = report->out;
+  /* The style is inline as well, but can fetch nothing, and what is on the tape is never in it. */
   SHA256((const unsigned char *)report_script, strlen(report_script), digest);
   /* Of what stands between the tags, to the byte (CSP, hash-source); 32 bytes are 44 characters. */
   EVP_EncodeBlock(script, digest, sizeof(digest));
@@ -114,6 +115,7 @@ static void put_legend(const struct report *report)
   bool seen[TAPE_WHATS] = {false};
   for (size_t i = 0; i < report->count; i++)
     seen[report->calls[i].what] = true;
+  /* Pale and full are in every bar. */
   fputs("<ul class=legend><li class=half><i></i>waiting, then receiving</li>", report->out);
   for (int what = 0; what < TAPE_WHATS; what++)
     if (seen[what])

@@ -50,6 +50,7 @@ static void move_calls(struct report *report, const uint32_t *place)
  * order of time they look as the run was: so many at once. */
 static void share(struct report *report, uint32_t *place)
 {
+  /* Lanes are moved to the front in place: what is kept is never behind what is looked at. */
   size_t kept = 0;
   for (size_t i = 0; i < report->lane_count; i++)
     report->lanes[i].from_us = INT64_MAX, report->lanes[i].to_us = INT64_MIN;
@@ -107,6 +108,7 @@ static int by_start(const void *a, const void *b)
 /* The time in which at least one call was under way. */
 static int64_t busy_us(struct report_call *const *sorted, size_t count)
 {
+  /* By their beginning: `until` is how far it has been counted, so that calls side by side count once. */
   int64_t busy = 0, until = INT64_MIN;
   for (size_t i = 0; i < count; i++) {
     int64_t from = sorted[i]->start_us > until ? sorted[i]->start_us : until;

@@ -28,6 +28,7 @@ static int visit(void *arg, const struct tape_record *record)
   int lane = report_lane_of(report, record);
   if (lane < 0)
     return cli_fail(CLI_STORE, "out of memory");
+  /* Of the first one on the tape, which need not be the first that began: others may begin before 0. */
   if (!report->count)
     report->began_us = record->call.started_us;
   int64_t start, took = record->call.duration_us > INT64_MAX ? INT64_MAX : (int64_t)record->call.duration_us;
@@ -86,6 +87,7 @@ static bool join_attempts(struct report *report)
     /* A rescue is the same attempt, which has gone on in the background. */
     if (strcmp(before->operation, after->operation) != 0 || !before->failed || after->what == TAPE_RESCUE)
       continue;
+    /* Numbers and no places in the list, for the page's anchors are made of them. */
     before->next = after->number;
     after->previous = before->number;
   }

@@ -45,6 +45,7 @@ static size_t put_special(FILE *out, const char *text, size_t left)
     fprintf(out, "<i>\\x%02x</i>", c);
   else if (len == 1 && entity(c))
     fputs(entity(c), out);
+  /* A CR is left out: lines of headers end with one. */
   else if (len == 1 && c != '\r')
     fprintf(out, "<i>\\x%02x</i>", c);
   else if (len > 1 && is_invisible(code))
@@ -89,6 +90,7 @@ static void new_line(const struct layout *layout)
 static size_t string_len(const char *text, size_t left)
 {
   size_t len = 1;
+  /* A backslash takes what follows with it, a quote too. */
   while (len < left && text[len] != '"')
     len += text[len] == '\\' ? 2 : 1;
   return len < left ? len + 1 : left;
