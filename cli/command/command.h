@@ -43,7 +43,7 @@ struct cli_options {
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
   const char *key_file, *output;
-  bool har;
+  bool har, otlp;
 };
 
 /* What an option's value is. A flag has none; a list may be given several times. */

@@ -18,7 +18,7 @@
 
 /* The commands of `idemshim tape`, wherever their files are. */
 extern const struct cli_command cli_tape_ls, cli_tape_show, cli_tape_diff, cli_tape_verify, cli_tape_export,
-    cli_tape_report;
+    cli_tape_report, cli_tape_import;
 
 /* Opens the tape, and warns on standard error if some of it is left out. Returns CLI_OK, or has said what is
  * wrong and returns CLI_USAGE. Close with tape_close(). */

@@ -49,7 +49,7 @@ static long number_at(const json_t *object, const char *name)
 
 Test(cli_tape, each_of_its_commands_explains_itself)
 {
-  static const char *const commands[] = {"ls", "show", "diff", "verify", "export", "report"};
+  static const char *const commands[] = {"ls", "show", "diff", "verify", "export", "report", "import"};
   struct run all = run_plain(&w, "idemshim", "tape", "--help", NULL);
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     struct run r = run_plain(&w, "idemshim", "tape", commands[i], "--help", NULL);
@@ -63,7 +63,7 @@ Test(cli_tape, each_of_its_commands_explains_itself)
 /* Each option of the help of a command stands in its line of the synopsis. */
 Test(cli_tape, the_manual_names_every_command_and_option)
 {
-  static const char *const commands[] = {"ls", "show", "diff", "verify", "export", "report"};
+  static const char *const commands[] = {"ls", "show", "diff", "verify", "export", "report", "import"};
   size_t len;
   char *page = file_read("docs/idemshim.1", &len);
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -458,7 +458,7 @@ Test(cli_tape, an_output_file_is_whole_or_not_there)
   r = run_shell_plain(&w, world_text(&w, "idemshim tape export --har %s > /dev/full", dir));
   expect_says(&r, 3, "cannot be written");
   r = run_plain(&w, "idemshim", "tape", "export", dir, NULL);
-  expect_says(&r, 2, "--har is the one format");
+  expect_says(&r, 2, "--har or --otlp");
 }
 
 #define EXPORT "idemshim tape export --har --output "
