@@ -113,6 +113,25 @@ const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us)
   return out;
 }
 
+int64_t cli_parse_timestamp(const char *text)
+{
+  struct tm tm = {0};
+  const char *at = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+  int64_t fraction = 0, unit = 1000000, zone = 0;
+  if (!at)
+    return 0;
+  if (*at == '.')
+    for (at++; *at >= '0' && *at <= '9'; at++)
+      if (unit > 1)
+        fraction = fraction + (*at - '0') * (unit /= 10);
+  if (*at == '+' || *at == '-') {
+    int hours = 0, minutes = 0;
+    if (sscanf(at + 1, "%2d:%2d", &hours, &minutes) >= 1 || sscanf(at + 1, "%2d%2d", &hours, &minutes) >= 1)
+      zone = (*at == '-' ? -1 : 1) * (hours * 60 + minutes) * INT64_C(60);
+  }
+  return (timegm(&tm) - zone) * 1000000 + fraction;
+}
+
 /* Lower case, as every tool prints digests. */
 const char *cli_hex(char *out, const uint8_t *bytes, unsigned size)
 {

@@ -21,6 +21,8 @@ const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us);      /* one unit: "no
 const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us);  /* "just now", "5m ago" */
 const char *cli_time(char out[CLI_UNIT_SIZE], int64_t us);      /* "2026-11-22 14:03:09", local time */
 const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us); /* "2026-11-22T14:03:09.120Z" */
+/* The other way: "2026-11-22T10:00:00.123+01:00", with as many digits as there are; 0 if it is none. */
+int64_t cli_parse_timestamp(const char *text);
 const char *cli_hex(char *out, const uint8_t *bytes, unsigned size); /* `out` has 2 * size + 1 */
 
 int64_t cli_now_us(void);

@@ -19,7 +19,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 
 /* libcurl's code for an answer that did not come, where the file does not tell which. */
 enum { RECV_ERROR = 56, ERRORS = 102 };
@@ -65,26 +64,6 @@ static const char *text_at(const json_t *object, const char *name)
 
 /* Times. */
 
-/* "2026-11-22T10:00:00.123+01:00", with as many digits as there are; 0 if it is none. */
-static int64_t parse_time(const char *text)
-{
-  struct tm tm = {0};
-  const char *at = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-  int64_t fraction = 0, unit = 1000000, zone = 0;
-  if (!at)
-    return 0;
-  if (*at == '.')
-    for (at++; *at >= '0' && *at <= '9'; at++)
-      if (unit > 1)
-        fraction = fraction + (*at - '0') * (unit /= 10);
-  if (*at == '+' || *at == '-') {
-    int hours = 0, minutes = 0;
-    if (sscanf(at + 1, "%2d:%2d", &hours, &minutes) >= 1 || sscanf(at + 1, "%2d%2d", &hours, &minutes) >= 1)
-      zone = (*at == '-' ? -1 : 1) * (hours * 60 + minutes) * INT64_C(60);
-  }
-  return (timegm(&tm) - zone) * 1000000 + fraction;
-}
-
 /* -1 stands for what does not apply. */
 static int64_t part_us(const json_t *timings, const char *name)
 {
@@ -95,7 +74,7 @@ static int64_t part_us(const json_t *timings, const char *name)
 static void read_times(struct entry *entry)
 {
   const json_t *timings = json_object_get(entry->json, "timings");
-  entry->start_us = parse_time(text_at(entry->json, "startedDateTime"));
+  entry->start_us = cli_parse_timestamp(text_at(entry->json, "startedDateTime"));
   entry->took_us = (int64_t)(json_number_value(json_object_get(entry->json, "time")) * 1000);
   entry->took_us = entry->took_us < 0 ? 0 : entry->took_us;
   entry->first_us = part_us(timings, "blocked") + part_us(timings, "dns") + part_us(timings, "connect") +
@@ -419,8 +398,8 @@ static int import_entry(struct import *import, const json_t *json)
 /* The order in which calls began. */
 static int by_start(const void *a, const void *b)
 {
-  int64_t x = parse_time(text_at(*(json_t *const *)a, "startedDateTime")),
-          y = parse_time(text_at(*(json_t *const *)b, "startedDateTime"));
+  int64_t x = cli_parse_timestamp(text_at(*(json_t *const *)a, "startedDateTime")),
+          y = cli_parse_timestamp(text_at(*(json_t *const *)b, "startedDateTime"));
   return (x > y) - (x < y);
 }
 

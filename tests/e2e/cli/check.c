@@ -185,9 +185,9 @@ Test(cli_check, the_manual_lists_no_variable_or_field_that_is_gone)
 
 Test(cli_check, the_manual_names_every_command_and_option)
 {
-  static const char *const commands[] = {"run",    "record", "replay",  "check",   "stats",
-                                         "ls",     "show",   "explain", "rm",      "gc",
-                                         "verify", "doctor", "help",    "complete"};
+  static const char *const commands[] = {"run",  "record",   "replay", "check", "stats",  "ls",
+                                         "show", "explain",  "rm",     "gc",    "verify", "doctor",
+                                         "help", "complete", "top",    "tail"};
   char *page = read_page("docs/idemshim.1");
 
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

@@ -8,8 +8,9 @@
 
 TestSuite(cli_usage, .init = open_world, .fini = close_world);
 
-static const char *const commands[] = {"run", "check",  "stats",  "ls",   "show", "explain", "rm",
-                                       "gc",  "verify", "doctor", "tape", "help", "complete"};
+static const char *const commands[] = {"run",     "check", "stats",    "ls",     "show",
+                                       "explain", "rm",    "gc",       "verify", "doctor",
+                                       "tape",    "help",  "complete", "top",    "tail"};
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
