@@ -80,6 +80,7 @@ static const struct {
     {"perl", "Net::Curl", "{}/lib/*/perl5/*/auto/Net/Curl/Curl.so", false},
     /* vendor_ruby and rubygems-integration are Debian's, the others gem's. */
     {"ruby", "curb", "{}/lib/*/ruby/vendor_ruby/*/curb_core.so", false},
+    {"ruby", "curb", "{}/lib/*/rubygems-integration/*/extensions/*/*/curb-*/curb_core.so", false},
     {"ruby", "curb", "/var/lib/gems/*/gems/curb-*/lib/curb_core.so", false},
     {"ruby", "ethon/typhoeus", "{}/share/rubygems-integration/all/gems/ethon-*", true},
     {"ruby", "ethon/typhoeus", "/var/lib/gems/*/gems/ethon-*", true},

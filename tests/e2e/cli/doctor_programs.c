@@ -82,6 +82,10 @@ static const struct {
      "? covered where it uses pycurl (libcurl ", 1},
     {"php-fpm8.2", "usr/lib/php/20220829/curl.so", "partly covered", "? covered where it uses curl (libcurl ",
      1},
+    {"ruby3.1",
+     "usr/lib/x86_64-linux-gnu/rubygems-integration/3.1.0/extensions/x86_64-linux/3.1.0/curb-1.0.5/"
+     "curb_core.so",
+     "partly covered", "? covered where it uses curb (libcurl ", 1},
     {"luajit", "usr/lib/x86_64-linux-gnu/lua/5.1/lcurl.so", "partly covered",
      "? covered where it uses lua-curl (libcurl ", 1},
 };
