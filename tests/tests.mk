@@ -137,10 +137,19 @@ test: setup-test
 	$(Q)$(MAKE) --no-print-directory check
 
 # With the languages that call libcurl (PHP's Guzzle, R, Ruby, Perl, Lua, cmake, git): half as much again on the disk, so that the tests
-# of them are skipped where they are not installed.
+# of them are skipped where they are not installed. Then the rows of docs/clients.md whose programs are there.
 test-clients:
 	$(Q)scripts/setup test clients
 	$(Q)$(MAKE) --no-print-directory check
+	$(Q)$(if $(SAN),,scripts/clients --build $(B))
+
+# The rows of docs/clients.md: on demand, for its languages and services are two gigabytes more. CLIENT: one of them; DISTROS: where
+# scripts/distros has its Debian 13.
+clients:
+	$(Q)scripts/setup clients more-clients services
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
+	$(Q)mkdir -p build/clients && { ! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix build/clients koffi; }
+	$(Q)scripts/clients --build $(B) $(if $(CLIENT),"$(CLIENT)")
 
 # On demand: it makes a system and installs four gigabytes into it.
 everything: all
@@ -180,7 +189,7 @@ curl-suite:
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo services check test test-clients everything stress torture curl-suite style
+.PHONY: demo services check test test-clients clients everything stress torture curl-suite style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
