@@ -66,7 +66,8 @@ static bool show_stacks(pid_t pid)
            (int)pid, (int)pid);
   FILE *stacks = popen(command, "r");
   while (stacks && fgets(line, sizeof line, stacks)) {
-    in_sanitizer |= strstr(line, "__sanitizer::") && (strstr(line, "Mutex::Lock") || strstr(line, "::lock ("));
+    in_sanitizer |=
+        strstr(line, "__sanitizer::") && (strstr(line, "Mutex::Lock") || strstr(line, "::lock ("));
     fputs(line, stderr);
   }
   if (!stacks || pclose(stacks) != 0)
