@@ -83,7 +83,7 @@ char *cli_prompt(struct idem_span body)
 {
   json_t *document = body.len ? json_loadb(body.data, body.len, 0, NULL) : NULL;
   const char *text = text_in(document, 0);
-  char *out = text ? beginning(text, strlen(text)) : beginning(body.data, body.len);
+  char *out = text ? beginning(text, strlen(text)) : body.len ? beginning(body.data, body.len) : strdup("");
   json_decref(document);
   return out;
 }

@@ -254,7 +254,7 @@ Test(repeats, a_tape_has_their_numbers_so_that_a_retry_is_told_from_a_sample)
   for (int i = 0; i < 3; i++) {
     r = run_plain(&w, "idemshim", "tape", "show", "--json", world_path(&w, "tape"),
                   world_text(&w, "%d", i + 1), NULL);
-    cr_expect(strstr(r.out, world_text(&w, "\"number\": %d,", numbers[i])), "%s%s", r.out, r.err);
+    cr_expect(strstr(r.out, world_text(&w, "\"number_of_content\": %d,", numbers[i])), "%s%s", r.out, r.err);
     run_release(&r);
   }
   r = run_plain(&w, "idemshim", "tape", "report", world_path(&w, "tape"), NULL);
