@@ -42,7 +42,7 @@ struct cli_options {
   bool json, prometheus, docs;
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
-  const char *key_file, *output;
+  const char *key_file, *output, *prices;
   bool har, otlp, once;
 };
 
@@ -74,6 +74,9 @@ struct cli_option {
              "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")
 #define CLI_OPTION_OUTPUT                                                                                    \
   CLI_SHORT_OPTION('o', "output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
+#define CLI_OPTION_PRICES                                                                                    \
+  CLI_OPTION("prices", "FILE", CLI_TEXT, prices,                                                             \
+             "what tokens cost: LiteLLM's JSON, or MODEL INPUT OUTPUT lines")
 /* What says which calls are ours, and what a tape may take. */
 #define CLI_OPTION_RULES                                                                                     \
   CLI_OPTION("rules", "R", CLI_TEXT, rules, "rules, or @FILE with rules"),                                   \

@@ -6,6 +6,7 @@
 #include "cli/tape/tape.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* An exchange that cannot be read makes CLI_NO, and the page has all others. */
 static int write_report(struct report *report)
@@ -19,12 +20,25 @@ static int write_report(struct report *report)
   return written > code ? written : code;
 }
 
+/* A page is the same whoever makes it: the configuration of that moment is not in it. */
+static char *get_nothing(const char *name)
+{
+  return strcmp(name, "IDEMSHIM_CONFIG") == 0 ? (char *)(uintptr_t) "none"
+         : strcmp(name, "HOME") == 0          ? (char *)(uintptr_t) "/nonexistent"
+                                              : NULL;
+}
+
 /* Everything that was allocated is freed here, whatever failed on the way. */
 static int report(const struct cli_options *options, const struct tape *tape, char **operands)
 {
   struct report report = {.tape = tape, .dir = operands[0], .out = stdout};
-  (void)options;
-  int code = write_report(&report);
+  struct idem_error error = {""};
+  if (options->prices && !(report.prices = cli_prices_load(options->prices)))
+    return CLI_USAGE;
+  int code = idem_config_load(&report.config, get_nothing, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)
+                                                                       : write_report(&report);
+  idem_config_release(&report.config);
+  cli_prices_free(report.prices);
   free(report.calls);
   free(report.lanes);
   free(report.stretches);
@@ -37,7 +51,7 @@ const struct cli_command cli_tape_report = {
     .summary = "write one HTML page: a picture of the run, and every exchange",
     .details =
         "The page needs no network and nothing beside it. Of long runs it has the beginning of each body.",
-    .options = CLI_OPTIONS(CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
+    .options = CLI_OPTIONS(CLI_OPTION_PRICES, CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .on_tape = report,

@@ -3,6 +3,7 @@
  * All HTML is written as it is made, and every byte from the tape goes through report_text() or
  * report_body(). */
 #include "cli/view/exchange.h"
+#include "cli/output/json.h"
 #include "cli/output/units.h"
 #include "cli/report/report.h"
 #include "cli/view/curl_names.h"
@@ -51,6 +52,8 @@ static void put_line(FILE *out, const struct report_call *call, const struct tap
   fputs("</span><span class=nums>", out);
   if (call->usage.input >= 0 || call->usage.output >= 0)
     fprintf(out, "<span class=tokens>%s&#8594;%s tok</span>", tokens.input, tokens.output);
+  if (call->usd >= 0)
+    put_cell(out, "usd", cli_dollars(text, call->usd));
   put_cell(out, "size", cli_bytes(text, call->body_len));
   put_cell(out, "took", cli_duration(text, (uint64_t)(call->end_us - call->start_us) / 1000));
   fputs("</span></summary>\n", out);
@@ -69,8 +72,10 @@ static void put_fact(FILE *out, const char *name, struct idem_span text)
 }
 
 /* What the line has no room for; links to the attempts before and after let a chain of retries be walked. */
-static void put_facts(FILE *out, const struct report_call *call, const struct tape_record *record)
+static void put_facts(const struct report *report, const struct report_call *call,
+                      const struct tape_record *record)
 {
+  FILE *out = report->out;
   char text[256], when[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE], took[CLI_UNIT_SIZE];
   fputs("<dl class=facts>", out);
   if (call->curl_code) {
@@ -101,6 +106,7 @@ static void put_facts(FILE *out, const struct report_call *call, const struct ta
     fprintf(out, "tried again in <a href='#e%" PRIu64 "'>%" PRIu64 "</a>", call->next, call->next);
   if (call->previous || call->next)
     fputs("</dd>", out);
+  report_insight(report, call, record);
   fputs("</dl>\n", out);
 }
 
@@ -156,23 +162,56 @@ static int by_number(const void *number, const void *call)
   return (x > y) - (x < y);
 }
 
+const struct report_call *report_find(const struct report *report, uint64_t number)
+{
+  return bsearch(&number, report->calls, report->count, sizeof(*report->calls), by_number);
+}
+
+/* For "copy as curl"; a call whose body is not whole on the page has none. */
+static void put_address(const struct report *report, const struct tape_record *record)
+{
+  struct idem_answer view = cli_record_view(record);
+  char *url = cli_call_text(&view, CLI_CALL_URL);
+  if (url && record->request_body.len == record->call.request_body_len &&
+      record->request_body.len <= report->body_shown && cli_is_text(record->request_body)) {
+    fputs(" data-method='", report->out);
+    report_attribute(report->out, record->method);
+    fputs("' data-url='", report->out);
+    report_attribute(report->out, cli_span(url));
+    fputs("'", report->out);
+  }
+  free(url);
+}
+
 /* The anchor #eN is what the picture's bars link to. */
 void report_exchange(const struct report *report, const struct tape_record *record)
 {
-  const struct report_call *call =
-      bsearch(&record->number, report->calls, report->count, sizeof(*report->calls), by_number);
+  const struct report_call *call = report_find(report, record->number);
   const struct tape_outcome *outcome = &record->outcome;
   FILE *out = report->out;
   if (!call)
     return;
-  fprintf(out, "<details id=e%" PRIu64 " class='%s'>", call->number, report_class(call));
+  fprintf(out,
+          "<details id=e%" PRIu64 " class='%s' data-took=%" PRId64 " data-wait=%" PRId64
+          " data-size=%" PRIu64,
+          call->number, report_class(call), call->end_us - call->start_us, call->first_us - call->start_us,
+          call->body_len);
+  if (call->usage.input >= 0 || call->usage.output >= 0)
+    fprintf(out, " data-tokens=%" PRId64,
+            (call->usage.input > 0 ? call->usage.input : 0) +
+                (call->usage.output > 0 ? call->usage.output : 0));
+  if (call->usd >= 0)
+    fprintf(out, " data-usd=%.9f", call->usd);
+  put_address(report, record);
+  putc('>', out);
   put_line(out, call, record);
-  put_facts(out, call, record);
+  put_facts(report, call, record);
   fputs("<div class=sides>", out);
   put_side(report, "Request", record->request_headers, record->request_body, false,
            record->call.request_body_len);
   fputs("</section>", out);
   put_side(report, "Response", outcome->headers, outcome->body, outcome->encoded, outcome->body_len);
   put_chunks(out, record);
+  report_answer(report, record);
   fputs("</section></div></details>\n", out);
 }

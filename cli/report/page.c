@@ -64,7 +64,7 @@ static void put_waits(const struct report *report)
   }
   fprintf(
       report->out,
-      "<div><dt>First byte, median</dt><dd><span>%s</span><span><small>p95 %s</small></span></dd></div>\n",
+      "<div><dt>First byte, median</dt><dd><span>%s</span> <span><small>p95 %s</small></span></dd></div>\n",
       middle, high);
   free(waits);
 }
@@ -75,6 +75,25 @@ static void put_sum(FILE *out, const char *name, uint64_t n, bool bad)
   char text[CLI_UNIT_SIZE];
   fprintf(out, "<div%s><dt>%s</dt><dd>%s</dd></div>\n", bad && n ? " class=bad" : "", name,
           cli_count(text, n));
+}
+
+/* By model, the dearest first. What has no price says so. */
+static void put_money(const struct report *report)
+{
+  char paid[40], saved[40], given_up[40], calls[CLI_UNIT_SIZE];
+  FILE *out = report->out;
+  fputs("<table class=money><thead><tr><th>model<th>calls<th>paid<th>saved<th>given up</thead>\n", out);
+  for (size_t i = 0; i < report->money.count; i++) {
+    const struct cli_money_row *row = &report->money.row[i];
+    fputs("<tr><td>", out);
+    report_text(out, cli_span(row->model));
+    fprintf(out, "<td>%s<td>%s<td>%s<td>%s", cli_count(calls, row->calls),
+            row->unpriced == row->calls ? "no price" : cli_dollars(paid, row->paid),
+            cli_dollars(saved, row->saved), cli_dollars(given_up, row->given_up));
+    if (row->unpriced && row->unpriced < row->calls)
+      fprintf(out, "<td>%" PRIu64 " without a price", row->unpriced);
+  }
+  fputs("</table>\n", out);
 }
 
 /* The figures above the picture. Tokens of what was replayed were paid for once already. What a copy finished
@@ -101,9 +120,17 @@ static void put_sums(const struct report *report)
   put_sum(out, "Hits and joins", saved, false);
   put_waits(report);
   fprintf(out,
-          "<div><dt>Tokens paid for</dt><dd><span>%s <small>in</small></span><span>%s "
-          "<small>out</small></span></dd></div>\n</dl>\n",
+          "<div><dt>Tokens paid for</dt><dd><span>%s <small>in</small></span> <span>%s "
+          "<small>out</small></span></dd></div>\n",
           cli_count(input, input_tokens), cli_count(output, output_tokens));
+  if (report->prices)
+    fprintf(
+        out,
+        "<div><dt>Paid, and saved</dt><dd><span>%s</span> <span><small>%s saved</small></span></dd></div>\n",
+        cli_dollars(input, report->money.sum.paid), cli_dollars(output, report->money.sum.saved));
+  fputs("</dl>\n", out);
+  if (report->prices)
+    put_money(report);
 }
 
 /* The legend has only the kinds that occur in this run. */
@@ -116,12 +143,14 @@ static void put_legend(const struct report *report)
   for (size_t i = 0; i < report->count; i++)
     seen[report->calls[i].what] = true;
   /* Pale and full are in every bar. */
-  fputs("<ul class=legend><li class=half><i></i>waiting, then receiving</li>", report->out);
+  fputs("<ul class=legend>", report->out);
   for (int what = 0; what < TAPE_WHATS; what++)
     if (seen[what])
       fprintf(report->out, "<li class=%s><i></i>%s: %s</li>", tape_what_name((enum tape_what)what),
               tape_what_name((enum tape_what)what), helps[what]);
-  fputs("<li class=failed><i></i>failed</li><li class=line><i></i>tried again</li></ul>\n", report->out);
+  fputs("<li class=failed><i></i>failed</li><li class=line><i></i>tried again</li><li>pale: waiting; full: "
+        "receiving</li></ul>\n",
+        report->out);
 }
 
 /* The list. */
@@ -142,11 +171,16 @@ int report_page(struct report *report)
   if (report->count) {
     fputs("<h2>The run</h2>\n", report->out);
     put_legend(report);
+    report_overview(report);
     report_picture(report);
   }
   fputs("<h2>Calls</h2>\n", report->out);
   fputs("<div class=bar><input type=search placeholder='Find in calls' aria-label='Find in calls'><label>"
-        "<input type=checkbox> failed only</label><output></output></div>\n",
+        "<input type=checkbox> failed only</label><label>sort by <select><option value=n>number<option "
+        "value=took>time taken"
+        "<option value=wait>first byte<option value=tokens>tokens<option value=size>size<option "
+        "value=usd>cost</select></label>"
+        "<output></output></div>\n",
         report->out); /* for report.js; without scripts the list is whole */
   int code = cli_tape_each(report->tape, "tape report, writing", true, visit, report);
   fprintf(report->out,

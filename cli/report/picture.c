@@ -113,17 +113,22 @@ static void put_folds(const struct report *report)
 /* The y of a bar's middle. */
 static double middle_of(const struct report *report, const struct report_call *call)
 {
-  return report->lanes[call->lane].y + call->row * (double)ROW_HEIGHT + ROW_HEIGHT / 2.0;
+  const struct report_lane *lane = &report->lanes[call->lane];
+  if (call->what == TAPE_RESCUE)
+    return lane->y + lane->rows * (double)ROW_HEIGHT + call->row * (double)THIN_HEIGHT + THIN_HEIGHT / 2.0;
+  return lane->y + call->row * (double)ROW_HEIGHT + ROW_HEIGHT / 2.0;
 }
 
 /* What a mouse that rests on the bar shows. */
 static void put_title(FILE *out, const struct report_call *call)
 {
-  char text[32], took[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE];
+  char text[32], took[CLI_UNIT_SIZE], wait[CLI_UNIT_SIZE], cost[40];
   fprintf(out, "<title>%" PRIu64 ": %s, %s, first byte %s, took %s", call->number,
           tape_what_name((enum tape_what)call->what), report_ending(call, text),
           cli_duration(wait, (uint64_t)(call->first_us - call->start_us) / 1000),
           cli_duration(took, (uint64_t)(call->end_us - call->start_us) / 1000));
+  if (call->usd >= 0)
+    fprintf(out, ", %s", cli_dollars(cost, call->usd));
   if (call->usage.input >= 0 || call->usage.output >= 0)
     fprintf(out, ", tokens %" PRId64 " in, %" PRId64 " out", call->usage.input < 0 ? 0 : call->usage.input,
             call->usage.output < 0 ? 0 : call->usage.output);
@@ -152,15 +157,16 @@ static void put_mark(FILE *out, const struct report_call *call, double y)
 /* The whole bar first, then the part of it in which the answer came, over it. */
 static void put_bar(const struct report *report, const struct report_call *call)
 {
-  double y = middle_of(report, call), top = y - BAR_HEIGHT / 2.0;
+  int high = call->what == TAPE_RESCUE ? THIN_BAR : BAR_HEIGHT;
+  double y = middle_of(report, call), top = y - high / 2.0;
   fprintf(report->out, "<a href='#e%" PRIu64 "' class='%s'>", call->number, report_class(call));
   put_title(report->out, call);
   fprintf(report->out, "<rect class=wait x=%.1f y=%.1f width=%.1f height=%d rx=3 />", call->x, top,
-          call->end_x - call->x, BAR_HEIGHT);
+          call->end_x - call->x, high);
   /* Half a pixel of it would be a line that is nothing. */
   if (call->end_x - call->first_x > 0.5)
     fprintf(report->out, "<rect class=body x=%.1f y=%.1f width=%.1f height=%d rx=3 />", call->first_x, top,
-            call->end_x - call->first_x, BAR_HEIGHT);
+            call->end_x - call->first_x, high);
   put_mark(report->out, call, y);
   fputs("</a>\n", report->out);
 }
@@ -206,14 +212,15 @@ void report_picture(const struct report *report)
 {
   fputs("<div class=picture>\n", report->out);
   put_lane_names(report);
-  fprintf(
-      report->out,
-      "<div class=scroll tabindex=0><svg class=run width=%.0f height=%.0f viewBox='0 0 %.0f %.0f' role=img "
-      "aria-label='The calls of the run by thread, over time'>\n",
-      report->width, report->height, report->width, report->height);
+  fprintf(report->out,
+          "<div class=scroll tabindex=0><svg class=run width=%.0f height=%.0f viewBox='0 0 %.0f %.0f' "
+          "preserveAspectRatio=none role=img "
+          "aria-label='The calls of the run by thread, over time'>\n",
+          report->width, report->height, report->width, report->height);
   for (size_t i = 0; i < report->lane_count; i++)
     fprintf(report->out, "<rect class=lane x=0 y=%.1f width=%.0f height=%.1f />\n", report->lanes[i].y,
-            report->width, report->lanes[i].rows * (double)ROW_HEIGHT);
+            report->width,
+            report->lanes[i].rows * (double)ROW_HEIGHT + report->lanes[i].thin_rows * (double)THIN_HEIGHT);
   put_axis(report);
   put_folds(report);
   for (size_t i = 0; i < report->count; i++)
@@ -221,4 +228,41 @@ void report_picture(const struct report *report)
   for (size_t i = 0; i < report->count; i++)
     put_bar(report, &report->calls[i]);
   fputs("</svg></div></div>\n", report->out);
+}
+
+/* Without scripts it only shows; with one, a part of it is chosen (report.js). As wide as the window: each bin is so many calls
+ * that were under way, the failed ones below. */
+void report_overview(const struct report *report)
+{
+  static unsigned all[OVERVIEW_BINS + 1], bad[OVERVIEW_BINS + 1];
+  unsigned most = 1;
+  memset(all, 0, sizeof(all));
+  memset(bad, 0, sizeof(bad));
+  for (size_t i = 0; i < report->count; i++) {
+    const struct report_call *call = &report->calls[i];
+    size_t from = (size_t)(call->x / report->width * OVERVIEW_BINS),
+           to = (size_t)(call->end_x / report->width * OVERVIEW_BINS);
+    for (size_t bin = from; bin <= to && bin < OVERVIEW_BINS; bin++) {
+      all[bin]++;
+      bad[bin] += call->failed && call->what != TAPE_RESCUE;
+    }
+  }
+  for (size_t i = 0; i < OVERVIEW_BINS; i++)
+    most = all[i] > most ? all[i] : most;
+  fprintf(report->out,
+          "<div class=overview hidden><svg viewBox='0 0 %d 40' preserveAspectRatio=none role=img "
+          "aria-label='The whole run'>",
+          OVERVIEW_BINS);
+  for (int failed = 0; failed < 2; failed++) {
+    const unsigned *bins = failed ? bad : all;
+    fprintf(report->out, "<path class=%s d='", failed ? "failed" : "live");
+    for (int i = 0; i < OVERVIEW_BINS; i++)
+      if (bins[i])
+        fprintf(report->out, "M%d.5 40v-%.1f", i, 4 + 34.0 * bins[i] / most);
+    fputs("'/>", report->out);
+  }
+  fputs("<rect class=brush x=0 y=0 width=600 height=40 /></svg><p class=note><output></output> <button "
+        "type=button>all of it"
+        "</button></p></div>\n",
+        report->out);
 }

@@ -188,22 +188,23 @@ static void place_call(const struct report *report, struct report_call *call)
     call->first_x = call->end_x;
 }
 
-/* The last call of each row of a lane. */
+/* The last call of each row of a lane, and of each of its thin rows. */
 struct rows {
-  struct report_call *last[ROWS_MOST];
+  struct report_call *last[ROWS_MOST], *thin[ROWS_MOST];
 };
 
 /* The first row of its lane in which nothing is under way; the last one is shared when there are
  * too many. Calls of one thread overlap in the multi interface, so a lane may need several rows.
  * Taking the first free one keeps a lane as low as it can be, and puts calls that follow each
- * other on one line, where a retry is seen as a retry. */
+ * other on one line, where a retry is seen as a retry. What a copy finishes in the background is under way beside the
+ * thread's own calls, and has thin rows below them. */
 static void place_in_row(struct report *report, struct report_call *call, struct rows *rows)
 {
   struct report_lane *lane = &report->lanes[call->lane];
-  struct report_call **last = rows[call->lane].last;
-  uint32_t row = 0;
-  /* By x and not by time: a call that took no time has a bar that is as wide as BAR_LEAST. */
-  while (row + 1 < ROWS_MOST && row < lane->rows && last[row]->end_x > call->x)
+  bool thin = call->what == TAPE_RESCUE;
+  struct report_call **last = thin ? rows[call->lane].thin : rows[call->lane].last;
+  uint32_t row = 0, *count = thin ? &lane->thin_rows : &lane->rows;
+  while (row + 1 < ROWS_MOST && row < *count && last[row]->end_us > call->start_us)
     row++;
   if (last[row])
     /* The one before it in the row has room for a word up to here. */
@@ -211,7 +212,7 @@ static void place_in_row(struct report *report, struct report_call *call, struct
   call->row = row;
   call->room_x = report->width;
   last[row] = call;
-  lane->rows = row >= lane->rows ? row + 1 : lane->rows;
+  *count = row >= *count ? row + 1 : *count;
 }
 
 /* Lanes stand below each other, each as high as its rows. */
@@ -220,7 +221,8 @@ static void place_lanes(struct report *report)
   double y = AXIS_HEIGHT;
   for (size_t i = 0; i < report->lane_count; i++) {
     report->lanes[i].y = y;
-    y += LANE_GAP + report->lanes[i].rows * (double)ROW_HEIGHT;
+    y += LANE_GAP + report->lanes[i].rows * (double)ROW_HEIGHT +
+         report->lanes[i].thin_rows * (double)THIN_HEIGHT;
   }
   report->height = y;
 }

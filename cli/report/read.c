@@ -4,6 +4,7 @@
 #include "cli/output/output.h"
 #include "cli/report/report.h"
 #include "cli/view/exchange.h"
+#include "cli/view/prompt.h"
 #include "store/records/record.h"
 
 #include <inttypes.h>
@@ -11,13 +12,45 @@
 #include <string.h>
 
 /* All bodies together, in a page that a phone still opens. */
-enum { BODIES_MOST = 8 << 20, BODY_LEAST = 400, BODY_MOST = 64 << 10 };
+enum { BODIES_MOST = 8 << 20, BODY_LEAST = 240, BODY_MOST = 64 << 10 };
 
 /* A damaged or hostile tape may say anything of a time; the picture has to be able to add them. */
 static int64_t bounded(int64_t us)
 {
   const int64_t most = INT64_C(366) * 86400 * 1000000;
   return us > most ? most : us < -most ? -most : us;
+}
+
+/* When the same was last asked: a prompt cache lives from then on. */
+static int64_t since_last(const struct report *report, const struct report_call *call)
+{
+  for (size_t i = report->count - 1; i-- > 0;)
+    if (strcmp(report->calls[i].operation, call->operation) == 0)
+      return call->start_us - report->calls[i].start_us;
+  return INT64_MAX;
+}
+
+/* Of a replay, what it would have cost to ask again then. */
+static void price(struct report *report, struct report_call *call, const struct tape_record *record)
+{
+  struct cli_reply reply;
+  char *asked = cli_model(record->path, record->request_body);
+  bool replayed = call->what == TAPE_HIT || call->what == TAPE_JOIN;
+  cli_reply_read(&reply, record->outcome.headers, record->outcome.body, record->outcome.encoded);
+  const char *model = asked && *asked ? asked : reply.model ? reply.model : "";
+  struct cli_tokens_used used =
+      replayed ? cli_tokens_of_repeat(&reply, since_last(report, call)) : cli_tokens_used(&reply);
+  struct cli_money_row *row = cli_money_row(&report->money, model);
+  bool told = call->usage.input >= 0 || call->usage.output >= 0;
+  if (told || !call->failed) {
+    call->usd = told ? cli_price(report->prices, model, &used) : -1;
+    row->calls++;
+    row->unpriced += call->usd < 0;
+    *(replayed ? &row->saved : &row->paid) += call->usd > 0 ? call->usd : 0;
+    row->given_up += call->what == TAPE_RESCUE && call->usd > 0 ? call->usd : 0;
+  }
+  cli_reply_release(&reply);
+  free(asked);
 }
 
 /* Exchanges come in the order of the tape, so the first one is the beginning of the run. */
@@ -49,6 +82,7 @@ static int visit(void *arg, const struct tape_record *record)
                                .status = outcome->status,
                                .what = (uint8_t)record->call.what,
                                .failed = cli_record_failed(record),
+                               .usd = -1,
                                .stream = cli_is_event_stream(record->outcome.headers)};
   memcpy(call->id, record->call.id, sizeof(call->id));
   char name[IDEM_ID_SIZE];
@@ -59,6 +93,8 @@ static int visit(void *arg, const struct tape_record *record)
     memcpy(call->operation, call->id, sizeof(call->id));
   else
     snprintf(call->operation, sizeof(call->operation), "%s %" PRIu16, name, (uint16_t)record->call.number);
+  if (report->prices)
+    price(report, call, record);
   return CLI_OK;
 }
 
@@ -106,6 +142,7 @@ int report_read(struct report *report)
   int code = cli_tape_each(report->tape, "tape report, reading", true, visit, report);
   /* Two bodies an exchange, the request's and the answer's. */
   size_t shown = report->count ? BODIES_MOST / 2 / report->count : 0;
+  cli_money_finish(&report->money);
   report->body_shown = shown < BODY_LEAST ? BODY_LEAST : shown > BODY_MOST ? BODY_MOST : shown;
   if (code <= CLI_NO && !join_attempts(report))
     code = cli_fail(CLI_STORE, "out of memory");

@@ -15,6 +15,7 @@
 #define IDEMSHIM_CLI_REPORT_H
 
 #include "cli/tape/tape.h"
+#include "cli/view/prices.h"
 
 #include <stdio.h>
 
@@ -31,13 +32,16 @@ enum {
   AXIS_HEIGHT = 46,
   ROW_HEIGHT = 24,
   BAR_HEIGHT = 14,
+  THIN_HEIGHT = 10, /* of a row in which copies finish what apps have given up */
+  THIN_BAR = 5,
   BAR_LEAST = 5,
   LANE_GAP = 14,
   ROWS_MOST = 64,
   TICK_LEAST = 80,
   TICK_TOP = 22,
   CROSS_ROOM = 14,
-  LETTER_WIDTH = 8
+  LETTER_WIDTH = 8,
+  OVERVIEW_BINS = 600 /* of the strip that shows all of the run */
 };
 
 /* An exchange without its texts. Times are from the beginning of the run. */
@@ -50,6 +54,7 @@ struct report_call {
   uint16_t status;
   uint8_t what;
   bool failed, stream;
+  double usd; /* paid, or of a replay saved; negative: there is no price */
   char id[IDEM_ID_SIZE];
   char operation[IDEM_ID_SIZE +
                  8];       /* what attempts of one share: its id, or its name on the tape and its number */
@@ -66,7 +71,7 @@ struct report_lane {
   uint32_t threads;            /* how many have it, one after the other */
   uint32_t was;                /* its index, by order of appearance */
   int64_t from_us, to_us;
-  uint32_t rows;
+  uint32_t rows, thin_rows; /* the thin ones below the others */
   double y;
 };
 
@@ -90,7 +95,10 @@ struct report {
   size_t stretch_count;
   int64_t began_us, took_us;
   double width, height;
-  size_t body_shown; /* bytes of each body */
+  size_t body_shown;         /* bytes of each body */
+  struct cli_prices *prices; /* NULL: none were given */
+  struct cli_money money;
+  struct idem_config config; /* the built-in rules, by which it is told why something was not stored */
 };
 
 int report_read(struct report *report); /* an enum cli_exit */
@@ -107,8 +115,19 @@ double report_x(const struct report *report, int64_t us);
 
 void report_picture(const struct report *report);
 
+/* The strip above the picture: how many calls there were, and failed, over the whole run. */
+void report_overview(const struct report *report);
+
 /* One exchange of the list. */
 void report_exchange(const struct report *report, const struct tape_record *record);
+
+/* What it opens to beyond its bytes: the answer joined, the difference to the attempt before, why it was not stored. */
+void report_insight(const struct report *report, const struct report_call *call,
+                    const struct tape_record *record);
+void report_answer(const struct report *report, const struct tape_record *record);
+
+/* The call with that number; NULL: it is not in the picture. */
+const struct report_call *report_find(const struct report *report, uint64_t number);
 
 /* "live", "hit", ..., or "failed": the class that the style sheet has a colour for. */
 const char *report_class(const struct report_call *call);
@@ -118,6 +137,9 @@ const char *report_ending(const struct report_call *call, char text[32]);
 
 /* The text with markup, control characters and marks that turn the direction made harmless. */
 void report_text(FILE *out, struct idem_span text);
+
+/* The same for the value of an attribute, which stands in single quotes; bytes beyond ASCII are shown as escapes. */
+void report_attribute(FILE *out, struct idem_span text);
 
 /* As much of the text, up to `most`, as ends with a whole character. */
 size_t report_whole(struct idem_span text, size_t most);

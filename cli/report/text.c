@@ -11,11 +11,11 @@
 
 /* Characters. */
 
-/* NULL for what may stand as it is. */
+/* NULL for what may stand as it is. Quotes may, but for in an attribute: JSON is full of them. */
 static const char *entity(unsigned char c)
 {
-  static const char signs[] = "&<>\"'";
-  static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+  static const char signs[] = "&<>";
+  static const char *const entities[] = {"&amp;", "&lt;", "&gt;"};
   const char *at = c ? strchr(signs, c) : NULL;
   return at ? entities[at - signs] : NULL;
 }
@@ -66,6 +66,15 @@ void report_text(FILE *out, struct idem_span text)
     if (i < text.len)
       i += put_special(out, text.data + i, text.len - i);
   }
+}
+
+void report_attribute(FILE *out, struct idem_span text)
+{
+  for (size_t i = 0; i < text.len; i++)
+    if (text.data[i] == '\'')
+      fputs("&#39;", out);
+    else
+      report_text(out, (struct idem_span){text.data + i, 1});
 }
 
 /* JSON, laid out without being parsed: what is shown may be the beginning of a longer one. */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* stats --prices: what calls have cost, and what their repeats would have. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(cli_money, .init = open_world, .fini = close_world);
+
+static void call(const char *model, const char *prompt)
+{
+  struct run r =
+      run_shim(&w, "curl", "-sS", "-d",
+               world_text(&w, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}",
+                          model, prompt),
+               world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&r);
+  run_release(&r);
+}
+
+static json_t *money_by(const char *prices)
+{
+  struct run r = run_plain(&w, "idemshim", "stats", "--json", "--prices", prices, NULL);
+  json_t *document = json_loads(r.out, 0, NULL), *money = json_incref(json_object_get(document, "money"));
+  expect_success(&r);
+  json_decref(document);
+  run_release(&r);
+  return money;
+}
+
+static double at(const json_t *money, const char *model, const char *name)
+{
+  return json_number_value(json_object_get(json_object_get(json_object_get(money, "models"), model), name));
+}
+
+static const char *written(const char *text)
+{
+  return world_write(&w, "prices", text, strlen(text));
+}
+
+/* The tokens of an answer, as `ls` has them. */
+static double cost_of(const char *model, double input_rate, double output_rate)
+{
+  struct run r = run_plain(&w, "idemshim", "ls", "--json", NULL);
+  json_t *list = json_loads(r.out, 0, NULL), *answer;
+  size_t i;
+  double usd = 0;
+  json_array_foreach(list, i, answer)
+  {
+    const json_t *tokens = json_object_get(answer, "tokens");
+    if (strcmp(json_string_value(json_object_get(answer, "model")), model) == 0)
+      usd += json_number_value(json_object_get(tokens, "input")) * input_rate +
+             json_number_value(json_object_get(tokens, "output")) * output_rate;
+  }
+  json_decref(list);
+  run_release(&r);
+  return usd;
+}
+
+Test(cli_money, what_was_paid_and_saved_is_told_by_model_by_both_forms_of_prices)
+{
+  call("dear", "one");
+  call("dear", "one");
+  call("dear", "two");
+  call("cheap", "one");
+  call("new", "one");
+  json_t *lines = money_by(written("# dollars for a million\ndear 1000 4000\ncheap 1 2 0.5\n"));
+  json_t *litellm =
+      money_by(written("{\"dear\":{\"input_cost_per_token\":0.001,\"output_cost_per_token\":0.004},"
+                       "\"cheap\":{\"input_cost_per_token\":1e-6,\"output_cost_per_token\":2e-6}}"));
+  double one = cost_of("dear", 0.001, 0.004) / 2;
+
+  cr_expect_gt(one, 0);
+  cr_expect_float_eq(at(lines, "dear", "paid_usd"), 2 * one, one / 10);
+  cr_expect_float_eq(at(lines, "dear", "saved_usd"), one, one / 10);
+  cr_expect_float_eq(at(lines, "dear", "saved_usd") + at(lines, "dear", "paid_usd"),
+                     at(litellm, "dear", "saved_usd") + at(litellm, "dear", "paid_usd"), 1e-12);
+  cr_expect_float_eq(at(lines, "cheap", "saved_usd"), 0, 1e-12);
+  cr_expect_eq(at(lines, "new", "without_price"), 1);
+  cr_expect_eq(json_integer_value(json_object_get(lines, "without_price")), 1);
+  json_decref(lines);
+  json_decref(litellm);
+}
+
+Test(cli_money, what_has_no_price_says_so_and_a_dated_model_has_that_of_the_plain_one)
+{
+  call("new", "one");
+  call("gpt-4o-2024-08-06", "one");
+  const char *prices = written("gpt-4o 1000 1000\n");
+  struct run r = run_plain(&w, "idemshim", "stats", "--prices", prices, NULL);
+  json_t *money = money_by(prices);
+
+  cr_expect(strstr(r.out, "no price"), "%s", r.out);
+  cr_expect_gt(at(money, "gpt-4o-2024-08-06", "paid_usd"), 0);
+  json_decref(money);
+  run_release(&r);
+}
+
+Test(cli_money, a_mistake_in_the_prices_is_named_with_its_line)
+{
+  call("m", "one");
+  struct run r = run_plain(&w, "idemshim", "stats", "--prices", written("m 1 2\nm two\n"), NULL);
+  cr_expect_eq(r.status, 2);
+  cr_expect(strstr(r.err, "line 2: expected MODEL INPUT OUTPUT"), "%s", r.err);
+  run_release(&r);
+}
