@@ -134,6 +134,8 @@ Test(cli_tape, ls_tells_what_was_asked_and_of_whom)
 Test(cli_tape, show_says_what_libcurls_numbers_mean)
 {
   const char *dir = world_path(&w, "recorded");
+  /* A sanitized library in a program that is not: its runtime cannot come first. */
+  world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
   struct run made = run_plain(&w, "idemshim", "record", "-o", dir, "--", "curl", "-sS", "-d", "{}",
                               world_url(&w, "/v1/chat/completions"), NULL);
   struct run shown = run_plain(&w, "idemshim", "tape", "show", dir, "1", NULL);
