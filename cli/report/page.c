@@ -182,7 +182,9 @@ int report_page(struct report *report)
         "value=usd>cost</select></label>"
         "<output></output></div>\n",
         report->out); /* for report.js; without scripts the list is whole */
+  fputs("<div class=list>\n", report->out);
   int code = cli_tape_each(report->tape, "tape report, writing", true, visit, report);
+  fputs("</div>\n", report->out);
   fprintf(report->out,
           "<footer>Written by idemshim " IDEM_VERSION "; credentials were left out when the run was recorded."
           "</footer>\n</main>\n<script>%s</script>\n</html>\n",

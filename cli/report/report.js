@@ -1,7 +1,7 @@
 'use strict';
 (function () {
-  var main = document.querySelector('main');
-  var list = [].slice.call(document.querySelectorAll('main > details'));
+  var box = document.querySelector('.list');
+  var list = [].slice.call(box.children);
   var bar = document.querySelector('.bar');
   var text = bar.querySelector('[type=search]');
   var only = bar.querySelector('[type=checkbox]');
@@ -43,14 +43,14 @@
     told.textContent = shown === list.length ? '' : shown + ' of ' + list.length;
   }
 
+  // Out of the page meanwhile: each move within it would be looked at by every rule for the first and the last of them.
   function sort() {
-    var by = order.value, end = document.querySelector('footer');
-    var sorted = list.slice();
+    var by = order.value, place = box.nextSibling, parent = box.parentNode, sorted = list.slice();
     if (by !== 'n')
       sorted.sort(function (a, b) { return (b.dataset[by] || -1) - (a.dataset[by] || -1); });
-    var all = document.createDocumentFragment();
-    sorted.forEach(function (call) { all.appendChild(call); });
-    main.insertBefore(all, end);
+    parent.removeChild(box);
+    sorted.forEach(function (call) { box.appendChild(call); });
+    parent.insertBefore(box, place);
   }
 
   // From the page alone: what is cut there cannot be copied.

@@ -636,7 +636,7 @@ Test(cli_tape, a_report_is_searched_sorted_and_zoomed, .timeout = 180)
   cr_expect_str_eq(failed, "6 6");
   char *sorted = played(
       "var f = document.querySelector('select'); f.value = 'took'; f.dispatchEvent(new Event('change'));" TELL
-      "document.querySelector('main > details').id;");
+      "document.querySelector('.list > details').id;");
   cr_expect_str_eq(sorted, "e14");
   char *zoomed =
       played("var s = document.querySelector('.overview svg'), b = s.getBoundingClientRect();"
