@@ -42,8 +42,8 @@ struct cli_options {
   bool json, prometheus, docs;
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
-  const char *key_file, *output, *prices;
-  bool har, otlp, once;
+  const char *key_file, *output, *prices, *durable, *keep, *run;
+  bool har, otlp, once, runs;
 };
 
 /* What an option's value is. A flag has none; a list may be given several times. */

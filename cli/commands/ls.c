@@ -5,7 +5,7 @@
  * last one takes what room there is. Lines are printed as they are read, so that a store of any size can be
  * listed.
  */
-#include "cli/command/command.h"
+#include "cli/commands/durable.h"
 #include "cli/output/json.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
@@ -236,6 +236,8 @@ static int list_answers(const struct cli_options *options, struct idem_store *st
                             .now_us = cli_now_us()};
   struct idem_error error = {""};
   (void)operands;
+  if (options->runs)
+    return cli_durable_list(options, store);
   begin(&listing);
   int result = idem_store_each(store, options->limit ? IDEM_NEWEST_FIRST : IDEM_OLDEST_FIRST, visit_answer,
                                &listing, &error);
@@ -250,9 +252,11 @@ const struct cli_command cli_command_ls = {
     .name = "ls",
     .operands = "",
     .summary = "list the answers in the store, the newest last",
-    .options = CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
-                           CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"), CLI_OPTION_JSON,
-                           CLI_OPTION_OUTPUT, CLI_OPTION_STORE),
+    .options =
+        CLI_OPTIONS(CLI_OPTION("all", NULL, CLI_FLAG, all, "expired answers too, marked with \"!\""),
+                    CLI_OPTION("runs", NULL, CLI_FLAG, runs, "durable runs that are not finished, instead"),
+                    CLI_OPTION("limit", "N", CLI_COUNT, limit, "only the newest N"), CLI_OPTION_JSON,
+                    CLI_OPTION_OUTPUT, CLI_OPTION_STORE),
     .only_reads = true,
     .on_store = list_answers,
 };

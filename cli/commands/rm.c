@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `rm`: answers by id, or all of them. Removing costs money later, so --all asks for --yes and
  * says how many there are. */
-#include "cli/command/command.h"
+#include "cli/commands/durable.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
@@ -94,12 +94,14 @@ static int remove_named(struct idem_store *store, char **ids)
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   struct idem_store *store;
-  if (options->all + options->old + (argc > 0) != 1)
+  if (options->all + options->old + (argc > 0) + (options->run != NULL) != 1)
     return cli_fail(CLI_USAGE, "give the ids of answers, or --all --yes for every answer");
   int code = cli_find_store(options, false, &store);
   if (code != CLI_OK)
     return code;
-  code = argc > 0 ? remove_named(store, argv) : remove_all(store, options->old, options->yes);
+  code = options->run ? cli_durable_remove(store, options->run)
+         : argc > 0   ? remove_named(store, argv)
+                      : remove_all(store, options->old, options->yes);
   idem_store_close(store);
   return code;
 }
@@ -112,6 +114,7 @@ const struct cli_command cli_command_rm = {
     .options = CLI_OPTIONS(
         CLI_OPTION("all", NULL, CLI_FLAG, all, "every answer"),
         CLI_OPTION("old", NULL, CLI_FLAG, old, "what idemshim 0.1 has stored, which is never looked up"),
+        CLI_OPTION("run", "NAME", CLI_TEXT, run, "what a durable run has got, so that it begins anew"),
         CLI_OPTION("yes", NULL, CLI_FLAG, yes, "yes, every answer"), CLI_OPTION_STORE),
     .max_operands = CLI_ANY_NUMBER,
     .run = run,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `run`: options become variables, the library is preloaded, and this process becomes the
  * program. */
+#include "cli/commands/durable.h"
 #include "cli/launch/launch.h"
 
 #include <stdlib.h>
@@ -11,6 +12,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   (void)argc;
   int code = cli_set_variables(options);
   setenv("IDEMSHIM_SUMMARY", "on", 0);
+  if (code == CLI_OK && options->durable)
+    return cli_durable_run(options, argv);
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }
 
@@ -25,8 +28,11 @@ const struct cli_command cli_command_run = {
     .options = CLI_OPTIONS(
         CLI_OPTION("mode", "M", CLI_TEXT, mode, "idempotent, observe, record, replay or off"),
         CLI_OPTION("store", "DIR", CLI_TEXT, store, "where answers are kept"),
-        CLI_OPTION("scope", "S", CLI_TEXT, scope, "the set of operations: a job, an event"), CLI_OPTION_CALLS,
-        CLI_OPTION("store-size", "N", CLI_TEXT, store_size, "what answers may take: 512M"),
+        CLI_OPTION("scope", "S", CLI_TEXT, scope, "the set of operations: a job, an event"),
+        CLI_OPTION("durable", "NAME", CLI_TEXT, durable,
+                   "start it again until it ends well: each call is made once"),
+        CLI_OPTION("keep", "T", CLI_TEXT, keep, "with --durable: how long its answers stay (default: 30d)"),
+        CLI_OPTION_CALLS, CLI_OPTION("store-size", "N", CLI_TEXT, store_size, "what answers may take: 512M"),
         CLI_OPTION("no-sync", NULL, CLI_FLAG, no_sync, "faster, and a crash of the machine loses answers"),
         CLI_OPTION("tape", "DIR", CLI_TEXT, tape, "where every exchange is recorded as well"),
         CLI_OPTION_TAPE),

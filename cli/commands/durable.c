@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run is stands in the store alone: its answers have the scope "run:NAME", so nothing has to be kept beside them. That two
+ * runs of one name are not under way at once is a lock on a byte of a file in the store, which is gone with the process. How many
+ * calls were answered and sent is read from the event log: the user's, or one for the time of the run, whose problems are then
+ * printed as they would have been.
+ */
+#include "cli/commands/durable.h"
+
+#include "cli/launch/find_store.h"
+#include "cli/launch/launch.h"
+#include "cli/output/json.h"
+#include "cli/output/text.h"
+#include "cli/output/units.h"
+#include "cli/view/exchange.h"
+#include "cli/view/nearest.h"
+#include "cli/watch/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SCOPE_PREFIX "run:"
+
+/* A name is a part of a scope, which has 256 bytes, and stands in messages. */
+enum { NAME_MOST = 120, EACH_MS = 50 };
+
+struct durable {
+  const char *name;
+  char scope[NAME_MOST + 8];
+  int64_t began_us;
+  uint64_t before; /* answers of it that were there */
+  uint64_t calls, answered, sent;
+  uint64_t first_sent; /* which call of the run; 0: none */
+  char first_id[IDEM_ID_SIZE];
+};
+
+/* What is to hold before anything is started. */
+
+static int check_name(const char *name)
+{
+  size_t len = strlen(name);
+  for (const char *at = name; *at; at++)
+    if ((unsigned char)*at <= ' ' || *at == 0x7f)
+      return cli_fail(CLI_USAGE, "--durable: a name without blanks and control characters is expected");
+  return len && len <= NAME_MOST
+             ? CLI_OK
+             : cli_fail(CLI_USAGE, "--durable: a name of 1 to %d bytes is expected", NAME_MOST);
+}
+
+/* Every rule in force, with what makes a run durable in it. What a rule says otherwise of repeats stays. */
+static char *durable_rules(struct idem_config *config, uint64_t keep_ms)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  for (size_t i = 0; out && i < config->rule_count; i++) {
+    struct idem_rule rule = config->rules[i];
+    char line[8192];
+    if (rule.action == IDEM_ACTION_STORE) {
+      rule.repeats = rule.repeats == IDEM_REPEATS_REPLAY ? IDEM_REPEATS_SEQUENCE : rule.repeats;
+      rule.guard = true;
+      rule.ttl_ms = rule.ttl_ms > keep_ms ? rule.ttl_ms : keep_ms;
+    }
+    if (idem_rule_format(&rule, line, sizeof(line)) < sizeof(line))
+      fprintf(out, "%s\n", line);
+  }
+  if (out)
+    fclose(out);
+  return text;
+}
+
+static int make_durable(const struct cli_options *options, const struct durable *run)
+{
+  enum { DAY_MS = 86400000 };
+  struct idem_config config;
+  struct idem_error error = {""};
+  uint64_t keep_ms = UINT64_C(30) * DAY_MS;
+  int code = CLI_OK;
+  if (options->keep && idem_parse_duration(options->keep, strlen(options->keep), &keep_ms) < 0)
+    return cli_fail(CLI_USAGE, "--keep: expected a duration such as 30d, got \"%s\"", options->keep);
+  if (idem_config_load(&config, getenv, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
+  char *rules = durable_rules(&config, keep_ms);
+  if (config.mode != IDEM_MODE_IDEMPOTENT)
+    code = cli_fail(CLI_USAGE, "a durable run is of mode idempotent; nothing was started");
+  else if (!rules || setenv("IDEMSHIM_RULES", rules, 1) < 0 || setenv("IDEMSHIM_SCOPE", run->scope, 1) < 0)
+    code = cli_fail(CLI_STORE, "out of memory");
+  free(rules);
+  idem_config_release(&config);
+  return code;
+}
+
+/* Made as the library would make it, since a lock has to lie somewhere. */
+static int open_store(struct idem_store **out, char **dir)
+{
+  struct idem_config config;
+  struct idem_error error = {""};
+  if (idem_config_load_store(&config, getenv, &error) < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  struct idem_store_options options = {.dir = config.store_dir,
+                                       .size = config.store_size,
+                                       .sync = config.sync,
+                                       .patience_ms = 10000,
+                                       .key_file = config.key_file};
+  int code = idem_store_open(out, &options, &error) < 0
+                 ? cli_fail(CLI_STORE, "%s; nothing was started", error.text)
+                 : CLI_OK;
+  if (code == CLI_OK && dir)
+    *dir = strdup(config.store_dir);
+  idem_config_release(&config);
+  return code;
+}
+
+/* The lock is the descriptor's, which the program does not inherit. */
+static int take_name(const char *dir, const char *name)
+{
+  char path[4096];
+  uint64_t hash = UINT64_C(1469598103934665603);
+  for (const char *at = name; *at; at++)
+    hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+  snprintf(path, sizeof(path), "%s/runs", dir);
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(hash >> 2), .l_len = 1};
+  if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0)
+    return CLI_OK;
+  if (fd >= 0 && (errno == EAGAIN || errno == EACCES))
+    return cli_fail(CLI_USAGE, "the run %s is under way already; nothing was started", name);
+  return cli_fail(CLI_STORE, "%s: %s; nothing was started", path, strerror(errno));
+}
+
+/* Answers of a run. */
+
+static bool is_of(const struct idem_answer *answer, const char *scope)
+{
+  return answer->scope.len == strlen(scope) && memcmp(answer->scope.data, scope, answer->scope.len) == 0;
+}
+
+struct ids {
+  const char *scope;
+  char (*id)[IDEM_ID_SIZE];
+  size_t count, room;
+};
+
+static int collect(void *arg, const struct idem_answer *answer)
+{
+  struct ids *ids = arg;
+  if (!is_of(answer, ids->scope))
+    return 0;
+  if (ids->count == ids->room) {
+    size_t room = ids->room ? 2 * ids->room : 256;
+    void *grown = reallocarray(ids->id, room, sizeof(*ids->id));
+    if (!grown)
+      return cli_fail(CLI_STORE, "out of memory");
+    ids->id = grown;
+    ids->room = room;
+  }
+  memcpy(ids->id[ids->count++], answer->id, IDEM_ID_SIZE);
+  return 0;
+}
+
+/* `removed`: how many there were. With `keep` they stay. */
+static int drop(struct idem_store *store, const char *scope, bool keep, uint64_t *removed)
+{
+  struct ids ids = {.scope = scope};
+  struct idem_error error = {""};
+  int code = idem_store_each(store, IDEM_OLDEST_FIRST, collect, &ids, &error);
+  if (code < 0)
+    code = cli_fail(CLI_STORE, "%s", error.text);
+  for (size_t i = 0; code == CLI_OK && !keep && i < ids.count; i++) {
+    int result = idem_store_remove(store, ids.id[i], &error);
+    if (result < 0 && result != -ENOENT)
+      code = cli_not_found(result, &error);
+  }
+  *removed = ids.count;
+  free(ids.id);
+  return code;
+}
+
+/* The program. */
+
+static volatile sig_atomic_t child;
+
+static void pass_on(int number)
+{
+  if (child > 0)
+    kill((pid_t)child, number);
+}
+
+/* What the terminal sends it sends to both. */
+static void share_signals(void)
+{
+  struct sigaction ignore = {.sa_handler = SIG_IGN}, pass = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+  sigaction(SIGINT, &ignore, NULL);
+  sigaction(SIGQUIT, &ignore, NULL);
+  sigaction(SIGTERM, &pass, NULL);
+  sigaction(SIGHUP, &pass, NULL);
+}
+
+static pid_t start(char **argv)
+{
+  struct sigaction before[2], ignore = {.sa_handler = SIG_IGN};
+  sigaction(SIGINT, &ignore, &before[0]);
+  sigaction(SIGQUIT, &ignore, &before[1]);
+  pid_t pid = fork();
+  if (pid == 0) {
+    sigaction(SIGINT, &before[0], NULL);
+    sigaction(SIGQUIT, &before[1], NULL);
+    _exit(cli_launch(argv, NULL));
+  }
+  child = pid;
+  share_signals();
+  return pid;
+}
+
+/* One event of the run, or a problem, which would have gone to standard error. */
+static void take_event(struct durable *run, const struct cli_event *event, bool own)
+{
+  bool answered = strcmp(event->name, "hit") == 0 || strcmp(event->name, "join") == 0;
+  bool sent = strcmp(event->name, "live") == 0;
+  if (own && strcmp(event->name, "problem") == 0)
+    fprintf(stderr, "idemshim: %s\n", event->reason);
+  if (strcmp(event->scope, run->scope) != 0 || (!answered && !sent))
+    return;
+  run->calls++;
+  run->answered += answered;
+  run->sent += sent;
+  if (!sent || run->first_sent)
+    return;
+  run->first_sent = run->calls;
+  snprintf(run->first_id, sizeof(run->first_id), "%s", event->id);
+}
+
+/* Until the program has ended; a stop of it is ours, too, so that a shell sees it. */
+static int wait_for(pid_t pid, struct durable *run, struct cli_log *log, bool own)
+{
+  struct cli_event event;
+  int status = 0;
+  pid_t ended = 0;
+  while (ended != pid) {
+    ended = waitpid(pid, &status, WNOHANG | WUNTRACED);
+    while (cli_log_next(log, &event))
+      take_event(run, &event, own);
+    if (ended == pid && WIFSTOPPED(status)) {
+      raise(SIGSTOP);
+      kill(pid, SIGCONT);
+      ended = 0;
+    } else if (ended < 0 && errno != EINTR) {
+      break;
+    } else if (ended != pid) {
+      nanosleep(&(struct timespec){.tv_nsec = EACH_MS * 1000000L}, NULL);
+    }
+  }
+  return status;
+}
+
+/* A log for this run alone, where the user has none in a file. */
+static bool make_log(char path[64])
+{
+  const char *log = getenv("IDEMSHIM_LOG");
+  struct idem_config config;
+  bool given = log && *log && strcmp(log, "stderr") != 0;
+  if (!given && idem_config_load(&config, getenv, NULL) == 0) {
+    given = config.log && strcmp(config.log, "stderr") != 0;
+    idem_config_release(&config);
+  }
+  strcpy(path, "/tmp/idemshim-run.XXXXXX");
+  int fd = given ? -1 : mkstemp(path);
+  if (fd < 0)
+    return false;
+  close(fd);
+  return setenv("IDEMSHIM_LOG", path, 1) == 0;
+}
+
+static int keep_target(void *arg, const struct idem_answer *answer)
+{
+  return cli_keep(arg, answer);
+}
+
+/* Where the first call that was sent differs from the nearest that an earlier start has got; "" if that is not known. */
+static void say_difference(struct idem_store *store, const struct durable *run, char *out, size_t size)
+{
+  struct cli_kept target = {0};
+  struct cli_nearest nearest = {.alike = -1};
+  struct idem_error error = {""};
+  *out = '\0';
+  /* Where everything was replayed that was there, what was sent is the work that was left. */
+  if (run->answered >= run->before || !run->first_sent ||
+      idem_store_show(store, run->first_id, keep_target, &target, &error) < 0)
+    return;
+  if (cli_nearest_find(store, &target.answer, false, &nearest, &error) == 0 && nearest.alike >= 0 &&
+      is_of(&nearest.kept.answer, run->scope) && nearest.kept.answer.stored_us < run->began_us)
+    snprintf(out, size, "; first difference at call %" PRIu64 ", %s", run->first_sent, nearest.difference);
+  cli_kept_release(&nearest.kept);
+  cli_kept_release(&target);
+}
+
+/* "idemshim: run night: 700 replayed, 300 sent; ...". */
+static void tell(struct idem_store *store, const struct durable *run, bool done, uint64_t answers)
+{
+  char answered[CLI_UNIT_SIZE], sent[CLI_UNIT_SIZE], kept[CLI_UNIT_SIZE], difference[600];
+  say_difference(store, run, difference, sizeof(difference));
+  fprintf(stderr, "idemshim: run %s: %s replayed, %s sent", run->name, cli_count(answered, run->answered),
+          cli_count(sent, run->sent));
+  cli_put_line(stderr, difference, strlen(difference), CLI_UNCUT);
+  if (done)
+    fprintf(stderr, "; done, and %s answer%s dropped\n", cli_count(kept, answers), answers == 1 ? "" : "s");
+  else
+    fprintf(stderr, "; unfinished, %s answer%s kept: start it again, or idemshim rm --run %s\n",
+            cli_count(kept, answers), answers == 1 ? "" : "s", run->name);
+}
+
+/* Ends as the program has: by its signal, too. */
+static int end_as(int status)
+{
+  if (!WIFSIGNALED(status))
+    return WEXITSTATUS(status);
+  fflush(NULL);
+  signal(WTERMSIG(status), SIG_DFL);
+  raise(WTERMSIG(status));
+  return 128 + WTERMSIG(status);
+}
+
+int cli_durable_run(const struct cli_options *options, char **argv)
+{
+  struct durable run = {.name = options->durable};
+  struct idem_store *store;
+  struct cli_log log = {.fd = -1};
+  char *dir = NULL, path[64];
+  uint64_t answers = 0;
+  int code = check_name(run.name);
+  if (code == CLI_OK && options->scope)
+    code = cli_fail(CLI_USAGE, "--durable has a scope of its own; leave --scope out");
+  snprintf(run.scope, sizeof(run.scope), SCOPE_PREFIX "%.*s", NAME_MOST, run.name);
+  if (code == CLI_OK)
+    code = make_durable(options, &run);
+  if (code != CLI_OK || (code = open_store(&store, &dir)) != CLI_OK)
+    return code;
+  code = drop(store, run.scope, true, &run.before);
+  idem_store_close(store);
+  if (code == CLI_OK)
+    code = dir ? take_name(dir, run.name) : cli_fail(CLI_STORE, "out of memory");
+  free(dir);
+  if (code != CLI_OK)
+    return code;
+  bool own = make_log(path);
+  run.began_us = cli_now_us();
+  cli_log_open(&log, &(struct cli_options){.log = own ? path : NULL}, 0, true);
+  pid_t pid = start(argv);
+  int status = pid < 0 ? 0 : wait_for(pid, &run, &log, own);
+  cli_log_close(&log);
+  if (own)
+    unlink(path);
+  if (pid < 0)
+    return cli_fail(CLI_STORE, "%s", strerror(errno));
+  bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (open_store(&store, NULL) == CLI_OK) {
+    /* What it differs in is looked for while the answers are there. */
+    drop(store, run.scope, true, &answers);
+    tell(store, &run, done, answers);
+    if (done)
+      drop(store, run.scope, false, &answers);
+    idem_store_close(store);
+  }
+  return end_as(status);
+}
+
+/* Runs that are not finished. */
+
+struct unfinished {
+  char name[NAME_MOST + 1];
+  uint64_t answers, bytes;
+  int64_t first_us, last_us;
+};
+
+struct listing {
+  struct unfinished *run;
+  size_t count, room;
+};
+
+static int count_answer(void *arg, const struct idem_answer *answer)
+{
+  struct listing *listing = arg;
+  size_t prefix = strlen(SCOPE_PREFIX), len = answer->scope.len - prefix, i = 0;
+  if (answer->scope.len <= prefix || memcmp(answer->scope.data, SCOPE_PREFIX, prefix) != 0 || len > NAME_MOST)
+    return 0;
+  while (i < listing->count && (strlen(listing->run[i].name) != len ||
+                                memcmp(listing->run[i].name, answer->scope.data + prefix, len) != 0))
+    i++;
+  if (i == listing->room) {
+    size_t room = listing->room ? 2 * listing->room : 16;
+    void *grown = reallocarray(listing->run, room, sizeof(*listing->run));
+    if (!grown)
+      return cli_fail(CLI_STORE, "out of memory");
+    listing->run = grown;
+    listing->room = room;
+  }
+  struct unfinished *run = &listing->run[i];
+  if (i == listing->count) {
+    *run = (struct unfinished){.first_us = answer->stored_us};
+    memcpy(run->name, answer->scope.data + prefix, len);
+    listing->count++;
+  }
+  run->answers++;
+  run->bytes += answer->body.len;
+  run->last_us = answer->stored_us;
+  return 0;
+}
+
+int cli_durable_list(const struct cli_options *options, struct idem_store *store)
+{
+  struct listing listing = {0};
+  struct idem_error error = {""};
+  char count[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], first[CLI_UNIT_SIZE], last[CLI_UNIT_SIZE];
+  json_t *list = options->json ? json_array() : NULL;
+  int code = idem_store_each(store, IDEM_OLDEST_FIRST, count_answer, &listing, &error);
+  if (code < 0)
+    code = cli_fail(CLI_STORE, "%s", error.text);
+  if (code == CLI_OK && !list)
+    printf("%s%-24s %9s %9s  %-8s  %-8s%s\n", cli_style(CLI_BOLD), "RUN", "ANSWERS", "SIZE", "BEGUN", "LAST",
+           cli_style(CLI_PLAIN));
+  for (size_t i = 0; code == CLI_OK && i < listing.count; i++) {
+    const struct unfinished *run = &listing.run[i];
+    if (list) {
+      json_array_append_new(
+          list, json_pack("{s:o, s:I, s:I, s:s, s:s}", "run", cli_json_text(cli_span(run->name)), "answers",
+                          (json_int_t)run->answers, "bytes", (json_int_t)run->bytes, "first",
+                          cli_timestamp(first, run->first_us), "last", cli_timestamp(last, run->last_us)));
+      continue;
+    }
+    size_t used = cli_put_line(stdout, run->name, strlen(run->name), CLI_UNCUT);
+    printf("%*s %9s %9s  %-8s  %-8s\n", used < 24 ? (int)(24 - used) : 0, "", cli_count(count, run->answers),
+           cli_bytes(bytes, run->bytes), cli_ago(first, run->first_us), cli_ago(last, run->last_us));
+  }
+  free(listing.run);
+  return list ? (code == CLI_OK ? cli_print_json(list) : (json_decref(list), code)) : code;
+}
+
+int cli_durable_remove(struct idem_store *store, const char *name)
+{
+  char scope[NAME_MOST + 8], count[CLI_UNIT_SIZE];
+  uint64_t answers;
+  snprintf(scope, sizeof(scope), SCOPE_PREFIX "%.*s", NAME_MOST, name);
+  int code = drop(store, scope, false, &answers);
+  if (code == CLI_OK && !answers)
+    return cli_fail(CLI_NO, "there is no run %s; idemshim ls --runs lists what there is", name);
+  if (code == CLI_OK)
+    printf("removed the run %s, %s answer%s\n", name, cli_count(count, answers), answers == 1 ? "" : "s");
+  return code;
+}

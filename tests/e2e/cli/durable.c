@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* run --durable: a job that is started again until it has ended well makes each call once. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Six steps; it ends with 3 before step $1, and step 4 asks for $2. */
+static const char job[] = "#!/bin/sh\n"
+                          "for i in 1 2 3 4 5 6; do\n"
+                          "  [ $i != \"$1\" ] || exit 3\n"
+                          "  p=\"step $i\"; [ $i != 4 ] || p=\"step $i of $2\"\n"
+                          "  curl -sS -o /dev/null -d "
+                          "'{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"'\"$p\"'\"}]}' "
+                          "\"$URL\" || exit 9\n"
+                          "done\n";
+
+static void set_up(void)
+{
+  open_world();
+  world_write(&w, "job", job, strlen(job));
+  world_env(&w, "URL", "%s", world_url(&w, "/v1/chat/completions"));
+}
+
+TestSuite(cli_durable, .init = set_up, .fini = close_world);
+
+static struct run start(const char *stop, const char *topic)
+{
+  return run_plain(&w, "idemshim", "run", "--durable", "night", "--", "sh", world_path(&w, "job"), stop,
+                   topic, NULL);
+}
+
+static void expect_end(struct run *r, int status, const char *line)
+{
+  cr_expect_eq(r->status, status, "exit %d: %s", r->status, r->err);
+  cr_expect(strstr(r->err, line), "expected \"%s\" in: %s", line, r->err);
+  run_release(r);
+}
+
+static long runs(void)
+{
+  struct run r = run_plain(&w, "idemshim", "ls", "--runs", "--json", NULL);
+  json_t *list = json_loads(r.out, 0, NULL);
+  long count = list ? (long)json_array_size(list) : -1;
+  json_decref(list);
+  run_release(&r);
+  return count;
+}
+
+Test(cli_durable, what_was_paid_for_is_not_paid_again_until_it_ends_well)
+{
+  struct run first = start("5", "a");
+  expect_end(&first, 3,
+             "idemshim: run night: 0 replayed, 4 sent; unfinished, 4 answers kept: start it again, or "
+             "idemshim rm --run night\n");
+  cr_expect_eq(runs(), 1);
+  struct run second = start("9", "a");
+  expect_end(&second, 0, "idemshim: run night: 4 replayed, 2 sent; done, and 6 answers dropped\n");
+  cr_expect_eq(mock_count(&w).served, 6);
+  cr_expect_eq(runs(), 0);
+  struct run anew = start("2", "a");
+  expect_end(&anew, 3, "0 replayed, 1 sent; unfinished");
+  cr_expect_eq(mock_count(&w).served, 7);
+}
+
+Test(cli_durable, the_first_call_that_has_changed_is_named)
+{
+  struct run first = start("6", "a"), second = start("6", "b");
+  expect_end(&first, 3, "5 sent");
+  expect_end(&second, 3, "4 replayed, 1 sent; first difference at call 4, JSON /messages/0/content");
+}
+
+Test(cli_durable, what_is_unfinished_is_listed_and_can_be_dropped)
+{
+  struct run first = start("4", "a");
+  struct run listed = run_plain(&w, "idemshim", "ls", "--runs", NULL);
+  struct run dropped = run_plain(&w, "idemshim", "rm", "--run", "night", NULL);
+  struct run again = run_plain(&w, "idemshim", "rm", "--run", "night", NULL);
+
+  run_release(&first);
+  cr_expect(strstr(listed.out, "\nnight ") && strstr(listed.out, " 3 "), "%s", listed.out);
+  cr_expect(strstr(dropped.out, "removed the run night, 3 answers"), "%s%s", dropped.out, dropped.err);
+  cr_expect_eq(again.status, 1);
+  cr_expect(strstr(again.err, "there is no run night"), "%s", again.err);
+  run_release(&listed);
+  run_release(&dropped);
+  run_release(&again);
+}
+
+Test(cli_durable, a_second_one_of_a_name_is_refused_while_the_first_is_under_way)
+{
+  struct run first = start_plain(&w, "idemshim", "run", "--durable", "night", "--", "sh", "-c",
+                                 "echo up; exec sleep 60", NULL);
+  wait_until((run_look(&first), first.out && strstr(first.out, "up")));
+  struct run second = start("9", "a");
+  struct run other = run_plain(&w, "idemshim", "run", "--durable", "day", "--", "true", NULL);
+
+  expect_end(&second, 2, "the run night is under way already; nothing was started");
+  expect_end(&other, 0, "run day: 0 replayed, 0 sent; done");
+  cr_expect_eq(mock_count(&w).served, 0);
+  run_signal(&first, SIGTERM);
+  run_wait(&first);
+  cr_expect_eq(first.signal, SIGTERM, "it ends as its program does: %d, %d", first.signal, first.status);
+  run_release(&first);
+  struct run third = start("2", "a");
+  expect_end(&third, 3, "1 sent");
+}
+
+Test(cli_durable, problems_are_told_as_ever_and_the_users_log_stays_the_users)
+{
+  struct run counted = start("3", "a");
+  expect_end(&counted, 3, "2 sent");
+  cr_expect_eq(log_events(&w, "live"), 2);
+  world_unset(&w, "IDEMSHIM_LOG");
+  struct run none = start("3", "a");
+  expect_end(&none, 3, "2 replayed, 0 sent");
+  struct run nowhere = run_shell_plain(&w, "ls /tmp/idemshim-run.* 2>/dev/null | xargs -r grep -l run:night");
+  cr_expect_str_eq(nowhere.out, "");
+  run_release(&nowhere);
+}
+
+Test(cli_durable, mistakes_are_named_and_start_nothing)
+{
+  static const struct {
+    const char *words[4], *message;
+  } mistakes[] = {
+      {{"--durable", "a b", "--", "true"}, "a name without blanks"},
+      {{"--durable", "", "--", "true"}, "a name of 1 to 120 bytes"},
+      {{"--durable=n", "--scope=s", "--", "true"}, "leave --scope out"},
+      {{"--durable=n", "--keep=soon", "--", "true"}, "expected a duration such as 30d"},
+      {{"--durable=n", "--mode=observe", "--", "true"}, "a durable run is of mode idempotent"},
+  };
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    const char *const *word = mistakes[i].words;
+    struct run r = run_plain(&w, "idemshim", "run", word[0], word[1], word[2], word[3], NULL);
+    expect_end(&r, 2, mistakes[i].message);
+  }
+}
