@@ -75,6 +75,7 @@ static char *look_at_store(const struct idem_config *config, int *code)
   int result = cli_open_store(config, &store, &error);
   char dir[PATH_MAX], *text;
   if (result == -ENOENT) {
+    /* The first call would make it, if it can. */
     int why = look_above(config->store_dir, dir);
     if (!why)
       return strdup("not made yet: the first matching call makes it");
@@ -82,6 +83,7 @@ static char *look_at_store(const struct idem_config *config, int *code)
   }
   if (result < 0) {
     *code = CLI_STORE;
+    /* Another place would not help with that. */
     if (result == -EKEYREJECTED)
       return strdup(error.text);
     return asprintf(&text, "%s; IDEMSHIM_STORE=DIR names a place for uid %u", error.text,
@@ -113,6 +115,7 @@ static int match(struct cli_check *check, const char *url, const struct cli_opti
     return cli_fail(CLI_USAGE, "%s", error.text);
   check->url = url;
   check->rule = idem_config_match(check->config, &target);
+  /* In the order of the shim: a rule, then what it leaves alone all the same. */
   check->left_alone = check->rule && idem_rule_leaves(check->rule, &target);
   check->key = check->rule ? idem_provider_key(check->rule, &target) : IDEM_UPSTREAM_KEY_UNKNOWN;
   struct cli_request asked = {.config = check->config,
@@ -122,6 +125,7 @@ static int match(struct cli_check *check, const char *url, const struct cli_opti
                               .url = url,
                               .headers = options->given_headers,
                               .body = options->data};
+  /* Of a call that passes there is no name. */
   if (check->rule && check->rule->action == IDEM_ACTION_STORE)
     check->request = cli_request_name(&asked);
   return check->rule ? CLI_OK : CLI_NO;
@@ -138,6 +142,7 @@ static int check_config(const struct idem_config *config, const char *method, co
     matched = cli_fail(CLI_STORE, "out of memory");
   else if (url)
     matched = match(&check, url, options);
+  /* A URL that is none is said alone: settings behind it would hide it. */
   if (matched == CLI_OK || matched == CLI_NO) {
     int printed = options->json ? cli_check_print_json(&check) : cli_check_print(&check);
     code = code != CLI_OK ? code : printed != CLI_OK ? printed : matched;
@@ -178,10 +183,12 @@ static int run(const struct cli_options *options, int argc, char **argv)
   int code = cli_set_variables(options);
   if (code != CLI_OK)
     return code;
+  /* After the options were put among them, and before what they say is refused. */
   tell_unknown_variables();
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
   cli_tell_ignored(&config);
+  /* The last operand is the URL, and a method may stand before it. */
   code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
   idem_config_release(&config);
   return code;

@@ -26,6 +26,7 @@ struct described {
   char origin[1024], shape[512];
 };
 
+/* "Name:" with nothing behind it counts, too: the user has said something of that header. */
 static bool has_header(const struct idem_request *request, const char *name)
 {
   size_t len = strlen(name);
@@ -72,11 +73,15 @@ static void drop_empty(struct described *d)
   d->request.header_count = kept;
 }
 
+/* In the order of shim/request/request.c, or names would differ: the user's lines first; then libcurl's own,
+ * where the user has not spoken of them; only then are empty ones dropped, for those have kept libcurl's
+ * away. */
 static void describe(struct described *d, const struct cli_request *asked)
 {
   const struct idem_target *target = asked->target;
   const char *url = asked->url, *scheme = strstr(url, "://"), *authority = scheme ? scheme + 3 : url;
   const char *query = url + strcspn(url, "?#"), *at = memchr(authority, '@', strcspn(authority, "/?#"));
+  /* An address of IPv6 has lost its brackets when the URL was read, and an origin has them. */
   bool https = strncasecmp(url, "http://", 7) != 0, literal = memchr(target->host, ':', target->host_len);
   struct idem_request *request = &d->request;
   memset(d, 0, sizeof(*d));
@@ -105,6 +110,7 @@ static void describe(struct described *d, const struct cli_request *asked)
   for (char *c = d->origin; *c; c++)
     *c = (char)tolower((unsigned char)*c);
   request->origin = span(d->origin);
+  /* "user:password@" of the URL is a credential, as CURLOPT_USERPWD is. */
   if (at) {
     d->user = (struct idem_span){authority, (size_t)(at - authority)};
     request->credentials = &d->user;
@@ -125,6 +131,8 @@ static void tell(json_t *list, const char *kind, struct idem_span name)
   json_array_append_new(list, cli_json_string(text));
 }
 
+/* Names of parameters and cookies are told, and values never: one of them may be a secret, and this is
+ * printed to be shown to others. */
 static void tell_query(const struct idem_request *request, json_t *tenant, json_t *left_out)
 {
   struct idem_span rest = request->query, piece;
@@ -181,6 +189,8 @@ static void tell_headers(const struct idem_request *request, bool named, json_t 
 
 json_t *cli_request_name(const struct cli_request *asked)
 {
+  /* Where no store can be opened, there is no secret either. Then the tenant's hash and so the id cannot be
+   * known; what is told besides does not depend on it. */
   static const uint8_t no_secret[STORE_SECRET];
   static const char *const kinds[] = {
       [IDEM_KEY_HEADER] = "header", [IDEM_KEY_JSON] = "body", [IDEM_KEY_CONTENT] = "content"};
@@ -193,6 +203,7 @@ json_t *cli_request_name(const struct cli_request *asked)
   describe(&d, asked);
   if (cli_open_store(asked->config, &store, &error) < 0)
     store = NULL;
+  /* The same function that names calls, so that what it says cannot differ from what happens. */
   int rc = key_of_request(store ? store->secret : no_secret, &d.request, &name);
   if (rc == 0 && store)
     record_id(name.base, id);
@@ -206,6 +217,7 @@ json_t *cli_request_name(const struct cli_request *asked)
   json_t *tenant = json_array(), *content = json_array(), *left_out = json_array();
   bool named = name.kind != IDEM_KEY_CONTENT;
   tell_headers(&d.request, named, tenant, content, left_out);
+  /* Of a body that could not be read as JSON nothing is left out. */
   for (size_t i = 0; !name.unread && d.request.body.len && i < keying->ignore.count; i++)
     tell(left_out, "body ", span(keying->ignore.word[i]));
   return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:b, s:b, s:b}", "tenant", tenant, "key", kinds[name.kind],

@@ -65,6 +65,7 @@ static void print_variables(const struct cli_check *check)
   for (size_t i = 0; idem_variable_docs[i].name; i++) {
     const struct idem_given *given = &check->config->given[i];
     bool set = given->value && *given->value;
+    /* What was given, also where it is empty text in a file: that is as good as not given. */
     const char *value = set ? given->value : idem_variable_docs[i].fallback;
     defaults += !set;
     if (!set && !check->all)
@@ -132,6 +133,7 @@ static void print_rules(const struct cli_check *check)
   bool folded = false;
   printf("\n%srules, of which the first that matches counts%s\n", cli_style(CLI_BOLD), cli_style(CLI_PLAIN));
   for (size_t i = 0; i < config->rule_count;) {
+    /* A rule with a provider's name is built in. */
     if (check->all || !config->rules[i].name) {
       print_rule(&config->rules[i]);
       print_warning(&config->rules[i++]);
@@ -157,6 +159,7 @@ static void print_treatment(const struct idem_rule *rule)
   }
 }
 
+/* A list of the document, on one line; it may have words of the user's in it. */
 static void print_list(const char *label, const json_t *list, const char *none)
 {
   printf("  %-12s ", label);
@@ -171,6 +174,7 @@ static void print_list(const char *label, const json_t *list, const char *none)
 /* What it means to make the call again. */
 static void print_repeats(const struct idem_rule *rule, const json_t *request)
 {
+  /* A key of the call's own comes before what its content looks like. */
   const char *kind = json_is_true(json_object_get(request, "sampled")) ? "sampled"
                      : strcmp(json_string_value(json_object_get(request, "key")), "content")
                          ? "with a key of its own"
@@ -186,6 +190,7 @@ static void print_repeats(const struct idem_rule *rule, const json_t *request)
 /* What the request would be named by, in which there is no credential. */
 static void print_request(const struct idem_rule *rule, const json_t *request)
 {
+  /* Why it would pass, such as a header that the rule wants and that was not given. */
   const char *live = json_string_value(json_object_get(request, "live"));
   const char *id = json_string_value(json_object_get(request, "id"));
   putchar('\n');

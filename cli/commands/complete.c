@@ -36,6 +36,7 @@ static void offer_commands(const struct cli_commands *commands, const char *word
   }
 }
 
+/* NULL for a word that is none: there is nothing to complete behind it. */
 static const struct cli_command *command_of(const struct cli_commands *commands, const char *word)
 {
   for (size_t i = 0; i < commands->count; i++)
@@ -49,6 +50,7 @@ static const struct cli_option *wants_value(const struct cli_command *command, c
 {
   for (const struct cli_option *option = command->options; option->name; option++) {
     bool is_long = strncmp(word, "--", 2) == 0 && strcmp(word + 2, option->name) == 0;
+    /* "-o" alone: with a value in the same word none follows. */
     bool is_short = option->letter && word[1] == option->letter && !word[2];
     if (option->argument && (is_long || is_short))
       return option;
@@ -61,6 +63,7 @@ static void offer_alternatives(const char *word, const char *text)
 {
   for (size_t len; *text; text += len + (text[len] == '|')) {
     len = strcspn(text, "|");
+    /* Words of ours are in small letters. */
     if (len && islower((unsigned char)text[0]))
       offer(word, text, len, NULL);
   }
@@ -72,6 +75,7 @@ static void offer_values(const struct cli_option *option, const char *word)
 {
   for (const struct idem_doc *doc = idem_variable_docs; doc->name; doc++) {
     const char *name = doc->name + strlen("IDEMSHIM_"), *at = option->name;
+    /* --store-size is IDEMSHIM_STORE_SIZE. */
     while (*at && *name == (*at == '-' ? '_' : toupper((unsigned char)*at)))
       at++, name++;
     if (!*at && !*name)
@@ -102,6 +106,7 @@ static const char *operand_name(const char *operands, int n, size_t *len)
   *len = 0;
   for (const char *at = operands; *(at += strspn(at, " []")); at += strcspn(at, " []")) {
     size_t here = strcspn(at, " []");
+    /* "--" and "|" are of the usage line, and no operands. */
     if (*at == '-' || (*at == '|' && here == 1))
       continue;
     bool more = here > 3 && memcmp(at + here - 3, "...", 3) == 0;
@@ -124,11 +129,13 @@ static void offer_operands(const struct place *place, char **argv, int last)
 {
   size_t len;
   const char *name = operand_name(place->command->operands, place->operand, &len), *word = argv[last];
+  /* From there on the shell completes as if that program's name stood first. */
   if (place->program)
     printf("@program %d\n", place->program);
   else if (is_named(name, len, "COMMAND") && place->command->stops)
     printf("@program %d\n", last);
   else if (is_named(name, len, "COMMAND")) {
+    /* "help tape ls": the second word is one of the first one's commands. */
     const struct cli_command *of = place->operand ? command_of(&cli_commands, argv[last - 1]) : NULL;
     if (!place->operand || (of && of->commands))
       offer_commands(of ? of->commands : &cli_commands, word);
@@ -144,16 +151,19 @@ static void look(struct place *place, int first, int last, char **argv)
   const struct cli_command *command = place->command;
   size_t len;
   for (int i = first; i < last; i++) {
+    /* Behind a program's name the words are that program's. */
     if (strcmp(argv[i], "--") == 0 && !place->program) {
       place->no_options = true;
     } else if (argv[i][0] == '-' && argv[i][1] && !place->no_options) {
       const struct cli_option *option = wants_value(command, argv[i]);
+      /* Its value is the next word; where that is the last, it is what is being typed. */
       if (option && ++i == last)
         place->value_of = option;
     } else {
       const char *name = operand_name(command->operands, place->operand++, &len);
       if (command->stops && !place->program && is_named(name, len, "COMMAND"))
         place->program = i;
+      /* A command that runs another one has its own options before the first operand (getopt's "+"). */
       place->no_options |= command->stops;
     }
   }
@@ -166,6 +176,7 @@ static int complete(const struct cli_options *options, int argc, char **argv)
   struct place place = {0};
   int at = 0, last = argc - 1;
   (void)options;
+  /* Commands that have commands: "tape", then "ls". */
   while (commands && at < last) {
     if (!(place.command = command_of(commands, argv[at++])))
       return CLI_OK;

@@ -14,6 +14,7 @@ enum { COMMANDS_MOST = 32 };
 
 const char *cli_command_word(const struct cli_command *command)
 {
+  /* A command below another one has both words in its name: "tape ls". */
   const char *blank = strrchr(command->name, ' ');
   return blank ? blank + 1 : command->name;
 }
@@ -67,6 +68,7 @@ int cli_commands_run(const struct cli_commands *commands, int argc, char **argv)
     return CLI_USAGE;
   cli_message_command(command->name);
   int code = cli_options_parse(command, argc, argv, &options, &first);
+  /* Asked for, so it goes to standard output and is no failure. */
   if (code == CLI_HELP) {
     cli_options_help(command);
     return CLI_OK;

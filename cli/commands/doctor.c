@@ -25,6 +25,7 @@ static pid_t pid_of(int argc, char **argv)
 /* Something has to be said of a program of which nothing else can be. */
 static void look_for_nothing(struct doctor *doctor)
 {
+  /* A note weighs nothing in the verdict; anything else has said something already. */
   for (size_t i = 0; i < doctor->finding_count; i++)
     if (doctor->findings[i].row->weight != DOCTOR_NOTE)
       return;
@@ -41,6 +42,7 @@ static int examine(struct doctor *doctor, const struct cli_options *options, int
   if (code != CLI_OK)
     return code;
   look_for_nothing(doctor);
+  /* After the looks and before anything is printed: the verdict needs both. */
   if (options->prove)
     code = doctor_prove(&proof, argc, argv, options->live);
   if (code == CLI_OK)

@@ -31,6 +31,8 @@
 /* A name is a part of a scope, which has 256 bytes, and stands in messages. */
 enum { NAME_MOST = 120, EACH_MS = 50 };
 
+/* What is known of a run while it is under way; the counts are of this start, not of all starts of the
+ * name. */
 struct durable {
   const char *name;
   char scope[NAME_MOST + 8];
@@ -46,6 +48,7 @@ struct durable {
 static int check_name(const char *name)
 {
   size_t len = strlen(name);
+  /* Blanks and controls would break the lines in which it is printed, and the word that rm --run takes. */
   for (const char *at = name; *at; at++)
     if ((unsigned char)*at <= ' ' || *at == 0x7f)
       return cli_fail(CLI_USAGE, "--durable: a name without blanks and control characters is expected");
@@ -64,8 +67,11 @@ static char *durable_rules(struct idem_config *config, uint64_t keep_ms)
     struct idem_rule rule = config->rules[i];
     char line[8192];
     if (rule.action == IDEM_ACTION_STORE) {
+      /* With "replay", the second of two equal calls would be answered within one start, and a program that
+       * draws twice would get one answer. */
       rule.repeats = rule.repeats == IDEM_REPEATS_REPLAY ? IDEM_REPEATS_SEQUENCE : rule.repeats;
       rule.guard = true;
+      /* Longer only: a rule that keeps its answers for a year goes on doing so. */
       rule.ttl_ms = rule.ttl_ms > keep_ms ? rule.ttl_ms : keep_ms;
     }
     if (idem_rule_format(&rule, line, sizeof(line)) < sizeof(line))
@@ -76,6 +82,8 @@ static char *durable_rules(struct idem_config *config, uint64_t keep_ms)
   return text;
 }
 
+/* The configuration as it would be without us, changed and given back as variables: the library in the
+ * program reads nothing else. */
 static int make_durable(const struct cli_options *options, const struct durable *run)
 {
   enum { DAY_MS = 86400000 };
@@ -122,12 +130,18 @@ static int open_store(struct idem_store **out, char **dir)
 static int take_name(const char *dir, const char *name)
 {
   char path[4096];
+  /* In the manner of FNV-1a. 62 bits of it are used: an offset has a sign, and its end must not overflow. */
   uint64_t hash = UINT64_C(1469598103934665603);
   for (const char *at = name; *at; at++)
     hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+  /* One file for all names, with a byte for each: it never has to be removed, and so nobody can lock one that
+   * is removed just then. */
   snprintf(path, sizeof(path), "%s/runs", dir);
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  /* Of the open file description (F_OFD_SETLK), so that closing another descriptor of the file does not drop
+   * it, as it would with F_SETLK. */
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(hash >> 2), .l_len = 1};
+  /* It stays open, on purpose, until this process ends. */
   if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0)
     return CLI_OK;
   if (fd >= 0 && (errno == EAGAIN || errno == EACCES))
@@ -137,11 +151,13 @@ static int take_name(const char *dir, const char *name)
 
 /* Answers of a run. */
 
+/* A scope is compared whole: "run:a" is not the beginning of "run:ab". */
 static bool is_of(const struct idem_answer *answer, const char *scope)
 {
   return answer->scope.len == strlen(scope) && memcmp(answer->scope.data, scope, answer->scope.len) == 0;
 }
 
+/* Ids alone are kept: an answer that a walk through the store shows is gone after the visit. */
 struct ids {
   const char *scope;
   char (*id)[IDEM_ID_SIZE];
@@ -175,6 +191,7 @@ static int drop(struct idem_store *store, const char *scope, bool keep, uint64_t
     code = cli_fail(CLI_STORE, "%s", error.text);
   for (size_t i = 0; code == CLI_OK && !keep && i < ids.count; i++) {
     int result = idem_store_remove(store, ids.id[i], &error);
+    /* Another clean-up, or its time, may have been faster. */
     if (result < 0 && result != -ENOENT)
       code = cli_not_found(result, &error);
   }
@@ -185,8 +202,10 @@ static int drop(struct idem_store *store, const char *scope, bool keep, uint64_t
 
 /* The program. */
 
+/* The only thing that the handler needs. */
 static volatile sig_atomic_t child;
 
+/* kill(2) is one of the calls that a handler may make (signal-safety(7)). */
 static void pass_on(int number)
 {
   if (child > 0)
@@ -199,10 +218,14 @@ static void share_signals(void)
   struct sigaction ignore = {.sa_handler = SIG_IGN}, pass = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
   sigaction(SIGINT, &ignore, NULL);
   sigaction(SIGQUIT, &ignore, NULL);
+  /* These two may be sent to one process alone, by its id, and then would not reach the program without
+   * us. */
   sigaction(SIGTERM, &pass, NULL);
   sigaction(SIGHUP, &pass, NULL);
 }
 
+/* Ignored before the fork, so that no moment is left in which Ctrl-C ends us and leaves the program to
+ * itself. It gets back what we were started with, since what is ignored stays so over exec (execve(2)). */
 static pid_t start(char **argv)
 {
   struct sigaction before[2], ignore = {.sa_handler = SIG_IGN};
@@ -224,8 +247,10 @@ static void take_event(struct durable *run, const struct cli_event *event, bool 
 {
   bool answered = strcmp(event->name, "hit") == 0 || strcmp(event->name, "join") == 0;
   bool sent = strcmp(event->name, "live") == 0;
+  /* Where the log is ours it has taken the place of standard error, which is where the user looks. */
   if (own && strcmp(event->name, "problem") == 0)
     fprintf(stderr, "idemshim: %s\n", event->reason);
+  /* The user's log may have other programs in it. */
   if (strcmp(event->scope, run->scope) != 0 || (!answered && !sent))
     return;
   run->calls++;
@@ -233,6 +258,7 @@ static void take_event(struct durable *run, const struct cli_event *event, bool 
   run->sent += sent;
   if (!sent || run->first_sent)
     return;
+  /* From 1, in the order of the log. */
   run->first_sent = run->calls;
   snprintf(run->first_id, sizeof(run->first_id), "%s", event->id);
 }
@@ -244,10 +270,14 @@ static int wait_for(pid_t pid, struct durable *run, struct cli_log *log, bool ow
   int status = 0;
   pid_t ended = 0;
   while (ended != pid) {
+    /* Before the log is read, and not after it: what the program has written up to its end is read once more
+     * then. */
     ended = waitpid(pid, &status, WNOHANG | WUNTRACED);
     while (cli_log_next(log, &event))
       take_event(run, &event, own);
     if (ended == pid && WIFSTOPPED(status)) {
+      /* It goes on here with SIGCONT, which is passed on; the program may have had one of the shell's own,
+       * and a second is no harm. */
       raise(SIGSTOP);
       kill(pid, SIGCONT);
       ended = 0;
@@ -265,6 +295,7 @@ static bool make_log(char path[64])
 {
   const char *log = getenv("IDEMSHIM_LOG");
   struct idem_config config;
+  /* Standard error cannot be read back, so a log there does not count. */
   bool given = log && *log && strcmp(log, "stderr") != 0;
   if (!given && idem_config_load(&config, getenv, NULL) == 0) {
     given = config.log && strcmp(config.log, "stderr") != 0;
@@ -296,6 +327,7 @@ static void say_difference(struct idem_store *store, const struct durable *run, 
     return;
   if (cli_nearest_find(store, &target.answer, false, &nearest, &error) == 0 && nearest.alike >= 0 &&
       is_of(&nearest.kept.answer, run->scope) && nearest.kept.answer.stored_us < run->began_us)
+    /* An answer of this very start would be compared with itself. */
     snprintf(out, size, "; first difference at call %" PRIu64 ", %s", run->first_sent, nearest.difference);
   cli_kept_release(&nearest.kept);
   cli_kept_release(&target);
@@ -322,6 +354,8 @@ static int end_as(int status)
   if (!WIFSIGNALED(status))
     return WEXITSTATUS(status);
   fflush(NULL);
+  /* It may be ignored by us, or be passed on. 128 and the number is what a shell makes of it, should it not
+   * end us. */
   signal(WTERMSIG(status), SIG_DFL);
   raise(WTERMSIG(status));
   return 128 + WTERMSIG(status);
@@ -335,6 +369,7 @@ int cli_durable_run(const struct cli_options *options, char **argv)
   char *dir = NULL, path[64];
   uint64_t answers = 0;
   int code = check_name(run.name);
+  /* The scope is what the run's answers are found by. */
   if (code == CLI_OK && options->scope)
     code = cli_fail(CLI_USAGE, "--durable has a scope of its own; leave --scope out");
   snprintf(run.scope, sizeof(run.scope), SCOPE_PREFIX "%.*s", NAME_MOST, run.name);
@@ -349,8 +384,11 @@ int cli_durable_run(const struct cli_options *options, char **argv)
   free(dir);
   if (code != CLI_OK)
     return code;
+  /* Last, so that no path before here has a file to remove. */
   bool own = make_log(path);
   run.began_us = cli_now_us();
+  /* From the end of the file: what was logged before is of other runs. Without any log it counts nothing, and
+   * runs all the same. */
   cli_log_open(&log, &(struct cli_options){.log = own ? path : NULL}, 0, true);
   pid_t pid = start(argv);
   int status = pid < 0 ? 0 : wait_for(pid, &run, &log, own);
@@ -359,7 +397,9 @@ int cli_durable_run(const struct cli_options *options, char **argv)
     unlink(path);
   if (pid < 0)
     return cli_fail(CLI_STORE, "%s", strerror(errno));
+  /* An exit with anything but 0, or a signal: what is there is needed again. */
   bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  /* Opened anew: it was closed meanwhile, so that nothing of it was held for the time of the run. */
   if (open_store(&store, NULL) == CLI_OK) {
     /* What it differs in is looked for while the answers are there. */
     drop(store, run.scope, true, &answers);
@@ -373,17 +413,21 @@ int cli_durable_run(const struct cli_options *options, char **argv)
 
 /* Runs that are not finished. */
 
+/* A row of ls --runs: all answers of one scope. */
 struct unfinished {
   char name[NAME_MOST + 1];
   uint64_t answers, bytes;
   int64_t first_us, last_us;
 };
 
+/* Grows by doubling. It is searched from its beginning for each answer, for there are few names. */
 struct listing {
   struct unfinished *run;
   size_t count, room;
 };
 
+/* Adds an answer to its run's row. The oldest comes first, so the first one that is met is the beginning.
+ * Scopes that only begin alike but are longer than a name can be were made by somebody else. */
 static int count_answer(void *arg, const struct idem_answer *answer)
 {
   struct listing *listing = arg;
@@ -434,11 +478,13 @@ int cli_durable_list(const struct cli_options *options, struct idem_store *store
                           cli_timestamp(first, run->first_us), "last", cli_timestamp(last, run->last_us)));
       continue;
     }
+    /* The name is whole, since it is what rm --run is given; a long one moves the columns of its row. */
     size_t used = cli_put_line(stdout, run->name, strlen(run->name), CLI_UNCUT);
     printf("%*s %9s %9s  %-8s  %-8s\n", used < 24 ? (int)(24 - used) : 0, "", cli_count(count, run->answers),
            cli_bytes(bytes, run->bytes), cli_ago(first, run->first_us), cli_ago(last, run->last_us));
   }
   free(listing.run);
+  /* A list that is not whole is none. */
   return list ? (code == CLI_OK ? cli_print_json(list) : (json_decref(list), code)) : code;
 }
 

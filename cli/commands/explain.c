@@ -46,6 +46,7 @@ static int find_target(struct idem_store *store, const char *id, struct cli_kept
     return cli_fail(CLI_STORE, "%s", error.text);
   if (!id && !*newest)
     return cli_fail(CLI_NO, "the store is empty; there is no call to explain");
+  /* Both ways by the id, so that what is damaged is told in the same words. */
   result = idem_store_show(store, id ? id : newest, keep, target, &error);
   if (result == -ENOMEM)
     return cli_fail(CLI_STORE, "out of memory");
@@ -81,6 +82,7 @@ static void call_fact(const char *label, const struct idem_answer *answer)
 static void apart_fact(const struct idem_answer *target, const struct idem_answer *other, int alike)
 {
   char span[CLI_UNIT_SIZE];
+  /* What counts is whether it was there when the other call was made. */
   int64_t us = target->started_us - other->stored_us;
   bool earlier = us >= 0;
   cli_fact("alike", "%d.%d %%, stored %s %s it", alike / 10, alike % 10,
@@ -127,6 +129,7 @@ static int print_document(const struct explanation *explanation)
   json_t *document =
       json_pack("{s:o, s:I, s:I}", "call", cli_answer_json_request(&explanation->target.answer), "looked_at",
                 (json_int_t)nearest->looked, "answers", (json_int_t)nearest->answers);
+  /* -1: there is no other request for this URL. */
   if (!document || nearest->alike < 0)
     return cli_print_json(document);
   json_object_set_new(document, "nearest", cli_answer_json_request(&nearest->kept.answer));

@@ -17,12 +17,15 @@
 /* An --edit as the variable takes it, behind those before it. The caller frees it. */
 static char *join_edit(const char *before, const char *edit)
 {
+  /* No sign and no blank, which strtoull() would take. */
   size_t digits = strspn(edit, "0123456789");
   char *joined = NULL, *path;
+  /* The variable parts its entries with semicolons. */
   if (!digits || edit[digits] != '=' || !edit[digits + 1] || strchr(edit, ';')) {
     cli_fail(CLI_USAGE, "--edit %s: expected N=FILE, the number of an exchange and a file without ;", edit);
     return NULL;
   }
+  /* The program may change its directory before the library reads it. */
   path = cli_absolute(edit + digits + 1);
   if (!path || access(path, R_OK) < 0)
     cli_fail(CLI_USAGE, "--edit %s: %s", edit, strerror(errno));
@@ -69,6 +72,7 @@ static int check_tape(const struct idem_config *config)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
   int code = check_edits(config->replay_edit, tape_totals(tape).exchanges);
   tape_close(tape);
+  /* Last, for there is nobody to remove it if nothing is started. */
   return code == CLI_OK ? cli_make_replay_state() : code;
 }
 
@@ -78,6 +82,7 @@ static int replay(const struct cli_options *options, int argc, char **argv)
 {
   struct cli_options replaying = *options;
   int program = strcmp(argv[1], "--") == 0 ? 2 : 1;
+  /* As if they had been given as options of `run`. */
   replaying.mode = "replay";
   replaying.tape = argv[0];
   if (program == argc)

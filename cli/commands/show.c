@@ -61,6 +61,7 @@ static void body_part(const char *text, struct idem_span body)
   if (!body.len)
     return;
   title(text);
+  /* The cut may be in the middle of a character, which is then shown as bytes. */
   cli_put_block(stdout, body.data, body.len < SHOWN ? body.len : SHOWN);
   if (body.len > SHOWN)
     printf("%s... and %zu bytes more; --body and --request have all of it%s", cli_style(CLI_DIM),
@@ -147,6 +148,7 @@ static void info_part(const struct tape_outcome *outcome)
   title("what curl_easy_getinfo() told");
   for (unsigned i = 0; i < CLI_INFOS; i++) {
     const char *name = cli_curl_info(i);
+    /* A number first, as in `tape show --json`. */
     if (name && tape_fact_number(outcome, i, &number)) {
       const char *meaning = cli_curl_info_value(i, number);
       printf(*meaning ? "  %-24s %" PRId64 "  %s\n" : "  %-24s %" PRId64 "\n", name, number, meaning);
@@ -201,10 +203,12 @@ static int show(const struct cli_options *options, const struct idem_answer *vie
   if (options->body) {
     put_bytes(view->body, raw);
   } else if (options->headers) {
+    /* A tape has its cookies redacted already, so there is nothing to hide of it. */
     struct cli_header_style style = {.raw = record || raw, .exact = raw || !cli_on_terminal()};
     cli_put_headers(stdout, view->headers, "", style);
   } else if (options->request) {
     put_bytes(view->request_body, raw);
+    /* On standard error, so that the body is what it is. */
     if (!record && view->request_body.len < view->request_body_len)
       cli_warn("only the first %zu of %" PRIu64 " bytes were kept", view->request_body.len,
                view->request_body_len);

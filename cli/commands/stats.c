@@ -69,6 +69,8 @@ static int price_answer(void *arg, const struct idem_answer *answer)
 {
   struct pricing *pricing = arg;
   struct cli_reply reply;
+  /* The model that was asked for: what an answer calls it may have a date, or be another one behind an
+   * alias. */
   char *asked = cli_model(answer->path, answer->request_body);
   cli_reply_read(&reply, answer->headers, answer->body, false);
   const char *model = asked && *asked ? asked : reply.model ? reply.model : "";
@@ -80,6 +82,8 @@ static int price_answer(void *arg, const struct idem_answer *answer)
   row->unpriced += paid < 0;
   if (paid >= 0) {
     row->paid += paid;
+    /* What a copy of a process finished, or an app has refused a part of: paid for, and nobody had it
+     * whole. */
     row->given_up += answer->delivered ? 0 : paid;
     row->saved +=
         stats_was_replayed(pricing->page, answer->serial) ? cli_price(pricing->prices, model, &repeat) : 0;
@@ -89,6 +93,7 @@ static int price_answer(void *arg, const struct idem_answer *answer)
   return CLI_OK;
 }
 
+/* The page is mapped as a copy: reading it is not to count anything. */
 static int price_store(struct idem_store *store, const char *file, struct cli_money *money)
 {
   char path[4096];
@@ -109,6 +114,7 @@ static int price_store(struct idem_store *store, const char *file, struct cli_mo
   return code;
 }
 
+/* Dollars, as the file of prices has them. */
 static json_t *row_json(const struct cli_money_row *row)
 {
   return json_pack("{s:I, s:I, s:f, s:f, s:f}", "answers", (json_int_t)row->calls, "without_price",
@@ -125,6 +131,7 @@ static json_t *money_json(const struct cli_money *money)
   return document;
 }
 
+/* The sum stands last, as in any bill. */
 static void print_money(const struct cli_money *money)
 {
   char paid[40], saved[40], given_up[40];
@@ -152,6 +159,7 @@ static void put_label(const char *text)
       printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
 }
 
+/* Gauges: what is stored is cleared out again, and a sum over it goes down. */
 static void print_money_metrics(const struct cli_money *money)
 {
   static const struct {
@@ -167,6 +175,7 @@ static void print_money_metrics(const struct cli_money *money)
   for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
     printf("# HELP idemshim_%s %s\n# TYPE idemshim_%s gauge\n", metrics[i].name, metrics[i].help,
            metrics[i].name);
+    /* A metric has one HELP and one TYPE before all of its series (exposition format). */
     for (size_t j = 0; j < money->count; j++) {
       printf("idemshim_%s{model=\"", metrics[i].name);
       put_label(money->row[j].model);
@@ -261,6 +270,7 @@ static void print_calls(const struct idem_stats *stats)
       [IDEM_COUNTER_output_tokens_saved] = true,
   };
   for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
+    /* What was saved has units, and lines of its own. */
     if (shown_elsewhere[i] || (i > IDEM_COUNTER_stored && stats->counter[i] == 0))
       continue;
     count(counters[i].name, stats->counter[i], counters[i].help);
@@ -305,6 +315,7 @@ static int stats(const struct cli_options *options, struct idem_store *store, ch
   (void)operands;
   if (idem_store_stats(store, &stats, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
+  /* Every answer is read for it, which the rest of this command never does. */
   int code = money ? price_store(store, options->prices, money) : CLI_OK;
   if (code != CLI_OK)
     return code;

@@ -53,6 +53,7 @@ static int verify_store(const struct cli_options *options, struct idem_store *st
 {
   struct idem_verify verify = {0};
   struct idem_error error = {""};
+  /* In JSON, findings are known when all was read, so they are kept until then. */
   struct search search = {"verify", options->json ? json_array() : NULL};
   int code = CLI_OK;
   (void)operands;
@@ -68,6 +69,7 @@ static int verify_store(const struct cli_options *options, struct idem_store *st
                                     "strays", (json_int_t)verify.strays, "findings", search.findings));
   else
     print_store(&verify);
+  /* A stray harms no call, but nothing else tells of it. */
   return code == CLI_OK && (verify.damaged || verify.strays) ? CLI_NO : code;
 }
 
@@ -92,6 +94,7 @@ static void print_totals(const struct tape_totals *totals)
          cli_count(segments, totals->segments), totals->segments == 1 ? "" : "s",
          cli_bytes(bytes, totals->bytes), totals->encrypted ? ", encrypted" : "",
          cli_count(torn, totals->torn), cli_count(damaged, totals->damaged));
+  /* It is no damage, but the exit code says that something is not there. */
   if (totals->torn)
     puts("a torn record was being written when its process died; what was complete is there");
 }

@@ -35,6 +35,7 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
   struct idem_store_options options = {.dir = config->store_dir,
                                        .size = config->store_size,
                                        .sync = config->sync,
+                                       /* A person waits longer for another's write than an app may. */
                                        .patience_ms = 10000,
                                        .must_exist = true,
                                        .key_file = config->key_file};
@@ -53,6 +54,7 @@ void cli_tell_ignored(const struct idem_config *config)
 
 #define NOBODY_ELSE ((uid_t)-1)
 
+/* NOBODY_ELSE if it is one's own, or not there. */
 static uid_t other_owner(const char *directory, gid_t *group)
 {
   struct stat stat;
@@ -75,11 +77,13 @@ int cli_find_store(const struct cli_options *options, bool only_reads, struct id
     return cli_fail(CLI_USAGE, "%s", error.text);
   cli_tell_ignored(&config);
   uid_t owner = other_owner(config.store_dir, &group);
-  /* Without the right to, it stays whom it is, and the store is refused as another's. */
+  /* Without the right to, it stays whom it is, and the store is refused as another's. Root becomes the owner
+   * before anything is opened there, groups first: afterwards it could not. */
   if (only_reads && owner != NOBODY_ELSE && geteuid() == 0 && setgroups(0, NULL) == 0 &&
       setresgid(group, group, group) == 0)
     (void)!setresuid(owner, owner, owner);
   int result = cli_open_store(&config, out, &error);
+  /* A container's store may have an owner without a name here. */
   const struct passwd *user = owner != NOBODY_ELSE ? getpwuid(owner) : NULL;
   if (result == -ENOENT)
     code = cli_fail(

@@ -21,6 +21,8 @@
 /* What env(1) and shells exit with when a program cannot be started. */
 enum { CANNOT_RUN = 126, NO_PROGRAM = 127 };
 
+/* PATH: made absolute, since the program may change its directory before the first call. RULES and LOG: only
+ * in the form that names a file. */
 enum value_kind { AS_IT_IS, PATH, RULES, LOG };
 
 /* Which option sets which variable. */
@@ -68,6 +70,7 @@ int cli_set_variables(const struct cli_options *options)
 {
   for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
     const char *value = *(const char *const *)((const char *)options + settings[i].offset);
+    /* NULL, and not "": an empty value is given on purpose, and takes away what a file of settings says. */
     if (!value)
       continue;
     char *prepared = prepare(settings[i].kind, value);
@@ -122,7 +125,8 @@ char *cli_find_library(void)
   return front;
 }
 
-/* True if LD_PRELOAD has the library already, as when `run` runs `run`. */
+/* True if LD_PRELOAD has the library already, as when `run` runs `run`. Whole entries: a library whose name
+ * only begins like ours is another one. */
 static bool names(const char *preload, const char *library)
 {
   size_t len = strlen(library);
@@ -143,6 +147,8 @@ static int preload(const char *library)
     return cli_fail(CLI_USAGE,
                     "%s: LD_PRELOAD cannot hold a path with a blank or a colon; install it elsewhere",
                     library);
+  /* The dynamic linker would load it once all the same; the list is not to grow with each `run` in a
+   * `run`. */
   if (keep && names(before, library))
     return CLI_OK;
   if (asprintf(&value, "%s%s%s", library, keep ? ":" : "", keep ? before : "") < 0)
@@ -178,6 +184,7 @@ static int check_keys(const struct idem_config *config)
   int result = config->mode == IDEM_MODE_IDEMPOTENT || config->mode == IDEM_MODE_OBSERVE
                    ? cli_open_store(config, &store, &error)
                    : 0;
+  /* Closed at once, as the writer is below: this only asks whether they open. */
   if (result == 0)
     idem_store_close(store);
   if (result != -EKEYREJECTED && config->tape_dir && (records || config->mode == IDEM_MODE_IDEMPOTENT)) {

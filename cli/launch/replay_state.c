@@ -49,6 +49,8 @@ static _Noreturn void remove_at_end(int program, const char *path)
 static void watch(const char *path)
 {
   int program = idem_pidfd_open(getpid()), status;
+  /* Two forks: the one between ends at once and is waited for, so the watcher is init's child, and the
+   * program never meets a child that it has not made. */
   pid_t between = program < 0 ? -1 : fork();
   if (between == 0) {
     if (fork() == 0)

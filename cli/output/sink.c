@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A file has many names, and one device and inode. */
 static bool is_same(const struct stat *a, const struct stat *b)
 {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -55,6 +56,7 @@ static int open_draft(struct cli_sink *sink, bool readable)
     sink->draft = NULL;
     return -1;
   }
+  /* It can only be asked by setting it (umask(2)); a command has one thread. */
   mode_t mask = umask(0);
   umask(mask);
   int fd = mkostemp(sink->draft, O_CLOEXEC);
@@ -80,6 +82,8 @@ static int open_other(const char *path)
 /* Standard output becomes `fd`, which is closed. */
 static int redirect(struct cli_sink *sink, int fd)
 {
+  /* What was printed before belongs where it was printed to. The descriptor is kept above the three that have
+   * a meaning. */
   fflush(stdout);
   sink->before = fd < 0 ? -1 : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   bool done = sink->before >= 0 && dup2(fd, STDOUT_FILENO) >= 0;
@@ -103,12 +107,14 @@ int cli_sink_open(const char *path, char *const *sources, bool readable, struct 
   if (!path)
     return CLI_OK;
   bool there = idem_fstatat(AT_FDCWD, path, &target, 0) == 0;
+  /* /dev/stdout, or the very file that the shell has opened: nothing is to be done. */
   if (there && idem_fstat(STDOUT_FILENO, &out) == 0 && is_same(&target, &out)) {
     sink->path = NULL;
     return CLI_OK;
   }
   if (there && !S_ISREG(target.st_mode))
     return redirect(sink, open_other(path));
+  /* Not by O_NOFOLLOW: a rename would put the file in the place of the link itself. */
   if (idem_fstatat(AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(named.st_mode))
     return cli_fail(CLI_STORE, "%s is a link, and not followed; name the file itself", path);
   int code = check_place(path, sources);
@@ -122,6 +128,7 @@ int cli_sink_close(struct cli_sink *sink, int code)
     return code;
   errno = 0;
   bool bad = fflush(stdout) != 0 || ferror(stdout);
+  /* The rename is the last step: under the name is all of it, or what was there before. */
   bool keep = code == CLI_OK || (code == CLI_NO && lseek(STDOUT_FILENO, 0, SEEK_CUR) > 0);
   if (keep && (bad || (sink->draft && rename(sink->draft, sink->path) < 0))) {
     code = cli_fail(CLI_STORE, "%s cannot be written: %s", sink->path, strerror(errno));
@@ -129,6 +136,7 @@ int cli_sink_close(struct cli_sink *sink, int code)
   }
   if (!keep && sink->draft)
     unlink(sink->draft);
+  /* main() looks at standard output once more, and this was said. */
   clearerr(stdout);
   dup2(sink->before, STDOUT_FILENO);
   close(sink->before);

@@ -31,6 +31,7 @@ const char *cli_count(char out[CLI_UNIT_SIZE], uint64_t n)
 {
   char digits[24];
   int length = snprintf(digits, sizeof(digits), "%" PRIu64, n), at = 0;
+  /* A comma before every digit that has a multiple of three from there to the end. */
   for (int i = 0; i < length; i++) {
     if (i > 0 && (length - i) % 3 == 0)
       out[at++] = ',';
@@ -83,6 +84,7 @@ const char *cli_age(char out[CLI_UNIT_SIZE], uint64_t us)
 const char *cli_ago(char out[CLI_UNIT_SIZE], int64_t then_us)
 {
   char age[CLI_UNIT_SIZE];
+  /* Signed, or a moment that lies ahead would be an age of half a million years. */
   int64_t us = cli_now_us() - then_us;
   if (us < 1000000)
     return strcpy(out, "just now");
@@ -113,6 +115,8 @@ const char *cli_timestamp(char out[CLI_UNIT_SIZE], int64_t us)
   return out;
 }
 
+/* RFC 3339, and a zone without its colon; 0 for what is neither. strptime() knows no fraction, and zones in
+ * one of their spellings. */
 int64_t cli_parse_timestamp(const char *text)
 {
   struct tm tm = {0};
@@ -122,6 +126,7 @@ int64_t cli_parse_timestamp(const char *text)
     return 0;
   if (*at == '.')
     for (at++; *at >= '0' && *at <= '9'; at++)
+      /* Digits beyond microseconds are read and dropped. */
       if (unit > 1)
         fraction = fraction + (*at - '0') * (unit /= 10);
   if (*at == '+' || *at == '-') {
@@ -129,6 +134,8 @@ int64_t cli_parse_timestamp(const char *text)
     if (sscanf(at + 1, "%2d:%2d", &hours, &minutes) >= 1 || sscanf(at + 1, "%2d%2d", &hours, &minutes) >= 1)
       zone = (*at == '-' ? -1 : 1) * (hours * 60 + minutes) * INT64_C(60);
   }
+  /* timegm(), since mktime() would take it for local time. East of Greenwich is ahead of UTC, and is taken
+   * off. */
   return (timegm(&tm) - zone) * 1000000 + fraction;
 }
 

@@ -93,9 +93,11 @@ static void put_facts(const struct report *report, const struct report_call *cal
   snprintf(text, sizeof(text), "process %" PRIu32 " (pid %" PRIu32 "), thread %" PRIu32, record->process,
            record->call.pid, record->call.lane);
   put_fact(out, "lane", cli_span(text));
+  /* A tape that was recorded without a store has none. */
   if (*call->id)
     put_fact(out, "operation", cli_span(call->id));
   snprintf(text, sizeof(text), "%" PRIu32, record->call.number);
+  /* 0 where the rule does not number identical calls. */
   if (record->call.number)
     put_fact(out, "number of its content", cli_span(text));
   if (call->previous || call->next)
@@ -119,6 +121,7 @@ static void put_chunks(FILE *out, const struct tape_record *record)
   const struct tape_outcome *outcome = &record->outcome;
   uint64_t took = record->call.duration_us ? record->call.duration_us : 1;
   size_t step = outcome->chunk_count / MARKS_MOST + 1;
+  /* A piece alone is the body, and has no rhythm to show. */
   if (outcome->chunk_count < 2)
     return;
   fprintf(out,
@@ -126,6 +129,7 @@ static void put_chunks(FILE *out, const struct tape_record *record)
           "pieces'><path d='",
           outcome->chunk_count);
   for (size_t i = 0; i < outcome->chunk_count; i += step) {
+    /* A damaged record may say that a piece came after the end. */
     uint64_t at = outcome->chunks[i].at_us < took ? outcome->chunks[i].at_us : took;
     fprintf(out, "M%.1f 2v12", 1 + 998.0 * (double)at / (double)took);
   }
@@ -192,6 +196,7 @@ void report_exchange(const struct report *report, const struct tape_record *reco
   if (!call)
     return;
   fprintf(out,
+          /* What report.js sorts by: µs, bytes, tokens, dollars. */
           "<details id=e%" PRIu64 " class='%s' data-took=%" PRId64 " data-wait=%" PRId64
           " data-size=%" PRIu64,
           call->number, report_class(call), call->end_us - call->start_us, call->first_us - call->start_us,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The text may be from the tape, and the name is ours. */
 static void put_fact(FILE *out, const char *name, const char *text)
 {
   fprintf(out, "<dt>%s</dt><dd>", name);
@@ -21,6 +22,7 @@ static void put_fact(FILE *out, const char *name, const char *text)
 static void put_difference(const struct report *report, const struct report_call *call,
                            const struct tape_record *record)
 {
+  /* Read once more, for the page keeps no bodies. */
   struct tape_record before = {0};
   struct idem_error error = {""};
   char difference[512] = "";
@@ -65,8 +67,11 @@ static void why_not_stored(const struct report *report, const struct tape_record
                                      .headers = outcome->headers,
                                      .body = outcome->body,
                                      .encoded = outcome->encoded,
+                                     /* A tape does not tell how the body's end was known: it is taken for
+                                      * whole. */
                                      .framed = true,
                                      .delivered = outcome->delivered};
+  /* What was cut when it was recorded cannot be judged. */
   if (outcome->body.len < outcome->body_len)
     return;
   judge_answer(&request, &recording, &facts, why);
@@ -79,11 +84,13 @@ void report_insight(const struct report *report, const struct report_call *call,
   char text[40];
   if (call->previous)
     put_difference(report, call, record);
+  /* A replay has cost nothing: what it would have cost is what was saved. */
   if (call->usd >= 0)
     put_fact(report->out, call->what == TAPE_HIT || call->what == TAPE_JOIN ? "saved" : "cost",
              cli_dollars(text, call->usd));
   else if (report->prices && !call->failed)
     put_fact(report->out, "cost", "the model has no price");
+  /* Only what was sent and came back could have been stored. */
   if (call->what != TAPE_LIVE && call->what != TAPE_RESCUE)
     return;
   if (call->curl_code)
@@ -97,9 +104,11 @@ void report_answer(const struct report *report, const struct tape_record *record
 {
   struct cli_reply reply;
   FILE *out = report->out;
+  /* Of everything else the body shows it already. */
   if (!cli_is_event_stream(record->outcome.headers) && !record->outcome.encoded)
     return;
   cli_reply_read(&reply, record->outcome.headers, record->outcome.body, record->outcome.encoded);
+  /* Texts are NULL without memory. */
   bool said = (reply.text && *reply.text) || (reply.tools && *reply.tools);
   if (said) {
     fputs("<h3>The answer, joined</h3><p class=note>", out);

@@ -55,11 +55,13 @@ static void put_waits(const struct report *report)
   char middle[CLI_UNIT_SIZE] = "-", high[CLI_UNIT_SIZE] = "-";
   size_t count = 0;
   for (size_t i = 0; waits && i < report->count; i++)
+    /* With a status, an answer did come; a replay's first byte says nothing of the server. */
     if (report->calls[i].what == TAPE_LIVE && report->calls[i].status)
       waits[count++] = report->calls[i].first_us - report->calls[i].start_us;
   if (count) {
     qsort(waits, count, sizeof(*waits), by_value);
     cli_duration(middle, (uint64_t)waits[count / 2] / 1000);
+    /* Never beyond the last: count * 95 / 100 is less than count. */
     cli_duration(high, (uint64_t)waits[count * 95 / 100] / 1000);
   }
   fprintf(
@@ -168,6 +170,7 @@ int report_page(struct report *report)
 {
   put_head(report);
   put_sums(report);
+  /* A tape without an exchange has a page too, which says so. */
   if (report->count) {
     fputs("<h2>The run</h2>\n", report->out);
     put_legend(report);

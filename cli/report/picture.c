@@ -32,6 +32,7 @@ static const struct {
 const char *report_ending(const struct report_call *call, char text[32])
 {
   for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++)
+    /* 0, for a call that libcurl has ended well, is not among them, and gives its status. */
     if (call->curl_code == endings[i].code)
       return endings[i].words;
   snprintf(text, 32, call->curl_code ? "error %u" : "%u", call->curl_code ? call->curl_code : call->status);
@@ -65,6 +66,7 @@ static void put_tick(const struct report *report, int64_t us, int64_t step)
   int digits = step >= 1000000 ? 0 : step >= 100000 ? 1 : step >= 10000 ? 2 : 3;
   fprintf(out, "<path class=tick d='M%.1f %d V%.0f'/><text class='t%s' x=%.1f y=16>", x, TICK_TOP,
           report->height, us ? "" : " first", x);
+  /* Of a time only the units that it has: "1h 5m 20s", "20s". */
   if (s >= 3600)
     fprintf(out, "%" PRId64 "h ", s / 3600);
   if (s >= 60)
@@ -110,7 +112,7 @@ static void put_folds(const struct report *report)
 
 /* Bars. */
 
-/* The y of a bar's middle. */
+/* The y of a bar's middle. Copies' bars lie in thin rows of their own, below all others of the lane. */
 static double middle_of(const struct report *report, const struct report_call *call)
 {
   const struct report_lane *lane = &report->lanes[call->lane];
@@ -234,12 +236,14 @@ void report_picture(const struct report *report)
  * that were under way, the failed ones below. */
 void report_overview(const struct report *report)
 {
+  /* Not on the stack, and there is one page a process. */
   static unsigned all[OVERVIEW_BINS + 1], bad[OVERVIEW_BINS + 1];
   unsigned most = 1;
   memset(all, 0, sizeof(all));
   memset(bad, 0, sizeof(bad));
   for (size_t i = 0; i < report->count; i++) {
     const struct report_call *call = &report->calls[i];
+    /* A call is counted in each bin that it goes through. */
     size_t from = (size_t)(call->x / report->width * OVERVIEW_BINS),
            to = (size_t)(call->end_x / report->width * OVERVIEW_BINS);
     for (size_t bin = from; bin <= to && bin < OVERVIEW_BINS; bin++) {
@@ -248,16 +252,19 @@ void report_overview(const struct report *report)
     }
   }
   for (size_t i = 0; i < OVERVIEW_BINS; i++)
+    /* The highest bin fills the strip; at least 1, which is divided by. */
     most = all[i] > most ? all[i] : most;
   fprintf(report->out,
           "<div class=overview hidden><svg viewBox='0 0 %d 40' preserveAspectRatio=none role=img "
           "aria-label='The whole run'>",
           OVERVIEW_BINS);
+  /* Two paths, the failed ones drawn over the others, since they are a part of them. */
   for (int failed = 0; failed < 2; failed++) {
     const unsigned *bins = failed ? bad : all;
     fprintf(report->out, "<path class=%s d='", failed ? "failed" : "live");
     for (int i = 0; i < OVERVIEW_BINS; i++)
       if (bins[i])
+        /* Four units for being there at all, so that one call is seen beside a hundred. */
         fprintf(report->out, "M%d.5 40v-%.1f", i, 4 + 34.0 * bins[i] / most);
     fputs("'/>", report->out);
   }

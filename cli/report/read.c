@@ -24,6 +24,7 @@ static int64_t bounded(int64_t us)
 /* When the same was last asked: a prompt cache lives from then on. */
 static int64_t since_last(const struct report *report, const struct report_call *call)
 {
+  /* Backwards, from the one before this call, which is in the list already. */
   for (size_t i = report->count - 1; i-- > 0;)
     if (strcmp(report->calls[i].operation, call->operation) == 0)
       return call->start_us - report->calls[i].start_us;
@@ -41,6 +42,8 @@ static void price(struct report *report, struct report_call *call, const struct 
   struct cli_tokens_used used =
       replayed ? cli_tokens_of_repeat(&reply, since_last(report, call)) : cli_tokens_used(&reply);
   struct cli_money_row *row = cli_money_row(&report->money, model);
+  /* What has failed and tells no usage has cost nothing; an answer without one has a price that is not
+   * known. */
   bool told = call->usage.input >= 0 || call->usage.output >= 0;
   if (told || !call->failed) {
     call->usd = told ? cli_price(report->prices, model, &used) : -1;

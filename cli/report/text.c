@@ -68,6 +68,7 @@ void report_text(FILE *out, struct idem_span text)
   }
 }
 
+/* Byte by byte, so a character beyond ASCII is no longer one, and becomes its bytes' escapes. */
 void report_attribute(FILE *out, struct idem_span text)
 {
   for (size_t i = 0; i < text.len; i++)

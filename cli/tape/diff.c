@@ -38,6 +38,7 @@ static void say_bodies(struct idem_span a, struct idem_span b, char *out, size_t
                           .request_headers = nothing,
                           .request_body = a};
   struct idem_answer y = x;
+  /* The keys must differ, or they would be one operation, whatever the bodies are. */
   x.key[0] = 1;
   y.request_body = b;
   idem_store_compare(&x, &y, out, size);
@@ -58,6 +59,7 @@ static void say_difference(const struct tape_record *a, const struct tape_record
   char x[32], y[32], bodies[500] = "";
   const struct tape_outcome *first = &a->outcome, *second = &b->outcome;
   if (!cli_same(a->request_body, b->request_body) &&
+      /* Bodies may differ in what does not count, such as the order of members. */
       memcmp(a->call.fingerprint, b->call.fingerprint, IDEM_KEY_SIZE) != 0) {
     say_bodies(a->request_body, b->request_body, bodies, sizeof(bodies));
     snprintf(out, DIFFERENCE, "request: %s", bodies);
@@ -126,6 +128,7 @@ static int compare(struct comparison *c, const struct tape_record *a, uint64_t p
 static int visit_first(void *arg, const struct tape_record *record)
 {
   struct comparison *c = arg;
+  /* Numbers count from 1, and the lists from 0. */
   uint64_t partner = c->side[0].item[record->number - 1].partner;
   if (partner)
     return compare(c, record, partner);
@@ -168,8 +171,10 @@ static int diff(struct comparison *c)
   if (code != CLI_OK)
     return code;
   int first = cli_tape_each(c->tape[0], NULL, true, visit_first, c);
+  /* Without headers and bodies: what has no partner is only named. */
   int second = cli_tape_each(c->tape[1], NULL, false, visit_second, c);
   code = print_summary(c);
+  /* The graver one: what could not be read is more than a difference. */
   return first > code ? first : second > code ? second : code;
 }
 

@@ -29,6 +29,7 @@ enum {
   CONNECT_TIME,
   PRETRANSFER_TIME,
   STARTTRANSFER_TIME,
+  /* 55 is REDIRECT_TIME_T, which HAR has no word for. */
   APPCONNECT_TIME = 56,
   CONN_ID = 64
 };
@@ -145,6 +146,7 @@ static void put_url(FILE *out, const char *url)
   putc('"', out);
   for (; *url; url++) {
     unsigned char c = (unsigned char)*url;
+    /* A % that begins no escape is escaped itself (RFC 3986, 2.4). */
     bool bare = c == '%' && !(url[1] && strchr(hex, url[1]) && url[2] && strchr(hex, url[2]));
     fprintf(out, c <= ' ' || c >= 0x7f || bare || strchr("\"<>\\^`{|}[]", c) ? "%%%02X" : "%c", c);
   }
@@ -182,6 +184,7 @@ static struct idem_span status_text(struct idem_span block)
   struct idem_span line;
   if (!event_stream_line(&block, &line))
     return cli_span("");
+  /* Behind the second blank: version, status, words. */
   for (int i = 0; i < 2; i++) {
     const char *blank = memchr(line.data, ' ', line.len);
     if (!blank)
@@ -215,6 +218,7 @@ static void put_response(FILE *out, const struct tape_record *record)
   }
   if (outcome->body.len < outcome->body_len)
     fputs(",\"comment\":\"only the beginning is on the tape\"", out);
+  /* Empty where there is none, for the member must be there. */
   put(out, "},\"redirectURL\":$", cli_header(outcome->headers, "Location"));
   fprintf(out, ",\"headersSize\":%zu,\"bodySize\":%" PRIu64, block.len, outcome->body_len);
   if (failed)
@@ -284,11 +288,13 @@ static void put_messages(FILE *out, const struct tape_record *record)
   struct messages messages = {.out = out};
   struct event_stream stream = {.events = true, .take = put_message, .arg = &messages};
   size_t at = 0;
+  /* An encoded stream has no events that could be read here. */
   if (outcome->encoded || !cli_is_event_stream(outcome->headers))
     return;
   fputs(",\"_eventSourceMessages\":[", out);
   for (size_t i = 0; i < outcome->chunk_count && at < outcome->body.len; at += outcome->chunks[i++].len) {
     size_t left = outcome->body.len - at, len = outcome->chunks[i].len < left ? outcome->chunks[i].len : left;
+    /* Seconds since 1970, as Chrome has them. */
     messages.time = (double)(record->call.started_us + (int64_t)outcome->chunks[i].at_us) / 1e6;
     event_stream_feed(&stream, (struct idem_span){outcome->body.data + at, len},
                       at + len == outcome->body.len);

@@ -36,6 +36,7 @@ enum {
 
 enum { LANES_MOST = 256 };
 
+/* What is done with the entries, and until when each lane is taken. */
 struct import {
   const struct idem_config *config;
   struct tape_writer *writer;
@@ -71,6 +72,7 @@ static int64_t part_us(const json_t *timings, const char *name)
   return ms > 0 ? (int64_t)(ms * 1000) : 0;
 }
 
+/* Milliseconds (HAR 1.2). "ssl" is a part of "connect"; "receive" is what follows the first byte. */
 static void read_times(struct entry *entry)
 {
   const json_t *timings = json_object_get(entry->json, "timings");
@@ -89,6 +91,7 @@ static bool is_one_of(const char *name, const char *const *names)
   for (; *names; names++)
     if (strcasecmp(name, *names) == 0)
       return true;
+  /* Also the pseudo headers of HTTP/2, which browsers list with the others. */
   return *name == ':' || !*name;
 }
 
@@ -108,6 +111,7 @@ static char *put_headers(const json_t *headers, const char *first, const char *c
   json_array_foreach(headers, i, header)
   {
     const char *name = text_at(header, "name"), *value = text_at(header, "value");
+    /* A line break in one of them would make two headers of it. */
     if (is_one_of(name, without) || strpbrk(name, "\r\n") || strpbrk(value, "\r\n"))
       continue;
     fprintf(out, "%s: %s\r\n", name, value);
@@ -128,6 +132,7 @@ static bool split_headers(struct entry *entry, size_t count)
   return entry->lines != NULL;
 }
 
+/* A status line as libcurl would pass it: HTTP/2 and 3 have no words behind the number. */
 static bool read_headers(struct entry *entry)
 {
   char first[128];
@@ -154,6 +159,7 @@ static bool read_headers(struct entry *entry)
 static void read_base64(struct entry *entry, const char *text)
 {
   size_t len = strlen(text), pad = 0;
+  /* EVP_DecodeBlock() counts the padding as bytes. */
   while (pad < 2 && pad < len && text[len - pad - 1] == '=')
     pad++;
   entry->body = malloc(len / 4 * 3 + 4);
@@ -179,6 +185,7 @@ static void write_events(struct entry *entry, const json_t *messages)
       fprintf(out, "event: %s\n", name);
     if (*id)
       fprintf(out, "id: %s\n", id);
+    /* A line of the data is a field of its own (HTML, "server-sent events"). */
     for (size_t len; len = strcspn(data, "\n"), fprintf(out, "data: %.*s\n", (int)len, data), data[len];
          data += len + 1)
       ;
@@ -205,6 +212,7 @@ static bool read_chunks(struct entry *entry, const json_t *messages)
   if (!entry->chunks)
     return false;
   for (size_t i = 0; i < count && at < entry->body_len; i++) {
+    /* Chrome's are seconds since 1970; one that is outside of the call is moved to its edge. */
     double seconds = json_number_value(json_object_get(json_array_get(messages, i), "time"));
     int64_t at_us = (int64_t)(seconds * 1e6) - entry->start_us;
     size_t end = event_end(entry, at);
@@ -217,6 +225,7 @@ static bool read_chunks(struct entry *entry, const json_t *messages)
   return true;
 }
 
+/* The text, where there is one, has the events as well; of a stream some browsers keep events alone. */
 static bool read_body(struct entry *entry)
 {
   const json_t *content = json_object_get(entry->response, "content"),
@@ -239,6 +248,7 @@ static bool read_body(struct entry *entry)
 
 /* Facts. */
 
+/* As shim/info/info_record.c writes them: number and length, two bytes each, and so many bytes. */
 static void add_fact(struct entry *entry, uint16_t number, const void *value, size_t len)
 {
   uint16_t head[2] = {number, (uint16_t)len};
@@ -259,6 +269,7 @@ static void add_text(struct entry *entry, uint16_t number, const char *text)
 
 static void read_facts(struct entry *entry)
 {
+  /* CURL_HTTP_VERSION_* of curl.h. */
   enum { HTTP_1_1 = 2, HTTP_2 = 3, HTTP_3 = 30 };
   char major = entry->answer_headers[0] ? entry->answer_headers[5] : '1';
   add_number(entry, RESPONSE_CODE, json_integer_value(json_object_get(entry->response, "status")));
@@ -292,6 +303,7 @@ static uint32_t error_of(const struct entry *entry)
   return RECV_ERROR;
 }
 
+/* Of our own export as well; what others have saved was sent. */
 static enum tape_what what_of(const struct entry *entry)
 {
   for (int what = TAPE_LIVE; what < TAPE_WHATS; what++)
@@ -305,6 +317,7 @@ static int append(struct import *import, struct entry *entry, struct idem_reques
   const json_t *post = json_object_get(json_object_get(entry->request, "postData"), "text");
   const char *error_text = text_at(entry->response, "comment");
   struct idem_error error = {""};
+  /* Browsers write status 0 where nothing came. */
   bool failed = !*entry->answer_headers;
   request->headers = entry->lines;
   request->header_count = entry->line_count;
@@ -329,6 +342,7 @@ static int append(struct import *import, struct entry *entry, struct idem_reques
   call.what = what_of(entry);
   call.lane = lane_of(import, entry);
   snprintf(call.id, sizeof(call.id), "%s", text_at(entry->json, "_operation"));
+  /* Named as a call would be, so that a replay finds it. */
   tape_name(request, &call);
   if (tape_append(import->writer, &call, request, &outcome, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
@@ -336,7 +350,8 @@ static int append(struct import *import, struct entry *entry, struct idem_reques
   return CLI_OK;
 }
 
-/* "https://host:443", in lower case. */
+/* "https://host:443", in lower case. As the shim writes one: the port is always there, and an address of IPv6
+ * in brackets. */
 static char *make_origin(const char *url, const struct idem_target *target)
 {
   char *origin = NULL;
@@ -368,6 +383,7 @@ static int import_entry(struct import *import, const json_t *json)
   struct idem_target target = {.method = method, .method_len = strlen(method)};
   struct idem_error error = {""};
   read_times(&entry);
+  /* data: and blob: URLs, WebSockets, and entries without a time or an answer. */
   if (cli_url_parse(url, &target, &error) < 0 || !entry.response || !entry.start_us || !strstr(url, "://")) {
     import->unreadable++;
     return CLI_OK;
@@ -377,6 +393,7 @@ static int import_entry(struct import *import, const json_t *json)
     import->unwanted++;
     return CLI_OK;
   }
+  /* A path that is missing in the URL is "/" by itself, and has its NUL behind it. */
   const char *query = target.path[target.path_len] == '?' ? target.path + target.path_len + 1 : "";
   entry.origin = make_origin(url, &target);
   struct idem_request request = {.rule = rule,
@@ -403,6 +420,7 @@ static int by_start(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
+/* Sorted as pointers, since jansson's array cannot be. */
 static int import_entries(struct import *import, const json_t *entries)
 {
   size_t count = json_array_size(entries);
@@ -422,6 +440,7 @@ static int tell(const struct import *import, const char *dir)
 {
   char taken[CLI_UNIT_SIZE], left[CLI_UNIT_SIZE];
   printf("%s exchange%s on %s", cli_count(taken, import->taken), import->taken == 1 ? "" : "s", dir);
+  /* What was left out is said with what would bring it in. */
   if (import->unwanted)
     printf("; %s meet no rule: name their hosts with --hosts", cli_count(left, import->unwanted));
   if (import->unreadable)
@@ -452,11 +471,13 @@ static int run(const struct cli_options *options, int argc, char **argv)
   struct idem_error error = {""};
   json_error_t problem;
   (void)argc;
+  /* Options become variables, so that the configuration has one way to be read. */
   int code = cli_set_variables(options);
   if (code != CLI_OK)
     return code;
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
+  /* Bodies may have a NUL, which JSON writes as \u0000. */
   json_t *document = json_load_file(argv[0], JSON_ALLOW_NUL, &problem);
   const json_t *entries = json_object_get(json_object_get(document, "log"), "entries");
   if (!config.tape_dir)

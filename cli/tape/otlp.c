@@ -64,6 +64,7 @@ static const struct {
 
 /* Attributes. */
 
+/* An attribute is a key and a value of one type (common.proto, KeyValue). */
 static void add(json_t *attributes, const char *key, json_t *value)
 {
   json_array_append_new(attributes, json_pack("{s:s, s:o}", "key", key, "value", value));
@@ -84,6 +85,7 @@ static void add_number(json_t *attributes, const char *key, int64_t number)
     add(attributes, key, json_pack("{s:s}", "intValue", text));
 }
 
+/* Temperature and the probabilities are doubles by the conventions, also where a client has written 1. */
 static void add_value(json_t *attributes, const char *key, const json_t *value)
 {
   if (json_is_integer(value) && strstr(key, "temperature") == NULL && strstr(key, "_p") == NULL)
@@ -94,11 +96,12 @@ static void add_value(json_t *attributes, const char *key, const json_t *value)
     add(attributes, key, json_pack("{s:b}", "boolValue", json_is_true(value)));
 }
 
-/* "https://host:port" */
+/* "https://host:port" One without a port has the scheme's. The host is given back for the provider's name. */
 static void add_server(json_t *attributes, struct idem_span origin, char host[256])
 {
   const char *at = memmem(origin.data, origin.len, "://", 3), *end = origin.data + origin.len;
   const char *begin = at ? at + 3 : origin.data, *colon = memrchr(begin, ':', (size_t)(end - begin));
+  /* An IPv6 address without a port. */
   if (colon && memchr(colon, ']', (size_t)(end - colon)))
     colon = NULL;
   snprintf(host, 256, "%.*s", (int)((colon ? colon : end) - begin), begin);
@@ -117,6 +120,7 @@ static const char *provider_of(const char *host)
   return host;
 }
 
+/* What a path does not tell is taken for a chat, as most calls are. */
 static const char *operation_of(const char *path)
 {
   for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
@@ -133,6 +137,7 @@ static void add_request(json_t *attributes, const struct tape_record *record)
   const json_t *n = json_object_get(body, "n"), *stream = json_object_get(body, "stream");
   for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
     const json_t *value = json_object_get(body, options[i].member);
+    /* The count of choices is only told where it is not 1. */
     if (value != n || json_integer_value(n) != 1)
       add_value(attributes, options[i].attribute, value);
   }
@@ -175,6 +180,7 @@ static char *make_id(char *out, unsigned bytes, const char *of)
   return out;
 }
 
+/* The root's times are known when all was read, so it is written last. */
 struct trace {
   FILE *out;
   bool begun;
@@ -182,6 +188,7 @@ struct trace {
   char id[33], root[17];
 };
 
+/* Takes the span: it is freed when it is written, so that a trace is never in memory as a whole. */
 static void write_span(struct trace *trace, json_t *span)
 {
   fputs(trace->begun ? ",\n" : "\n", trace->out);
@@ -190,7 +197,9 @@ static void write_span(struct trace *trace, json_t *span)
   json_decref(span);
 }
 
-/* `end` in nanoseconds would not fit a double. */
+/* `end` in nanoseconds would not fit a double. So times are strings: microseconds with three zeros behind
+ * them. Without a parent it is the root, whose work is the process's own; all others are calls to a server
+ * (SpanKind). */
 static json_t *make_span(const struct trace *trace, const char *id, const char *parent, const char *name,
                          int64_t from_us, int64_t to_us, json_t *attributes)
 {
@@ -203,6 +212,7 @@ static json_t *make_span(const struct trace *trace, const char *id, const char *
                    "startTimeUnixNano", from, "endTimeUnixNano", to, "attributes", attributes);
 }
 
+/* error.type is low in its number of values: libcurl's name, or the status. */
 static void add_error(json_t *span, json_t *attributes, const struct tape_record *record)
 {
   enum { ERROR = 2 };
@@ -231,11 +241,13 @@ static int visit(void *arg, const struct tape_record *record)
   const char *operation = operation_of(path ? path : "");
   int64_t end_us = call->started_us + (int64_t)call->duration_us;
   snprintf(of, sizeof(of), "%" PRId64 " %" PRIu32, call->process_us, call->pid);
+  /* The process that made the first exchange names the trace. */
   if (!*trace->id) {
     make_id(trace->id, 16, of);
     make_id(trace->root, 8, trace->id);
     trace->from_us = call->started_us;
   }
+  /* A call and its rescue have one number in their process. */
   snprintf(of, sizeof(of), "%" PRId64 " %" PRIu32 " %" PRIu64 " %d", call->process_us, call->pid,
            call->sequence, call->what);
   trace->to_us = end_us > trace->to_us ? end_us : trace->to_us;

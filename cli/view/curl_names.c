@@ -46,6 +46,7 @@ const char *cli_curl_info(unsigned number)
   return number < sizeof(infos) / sizeof(*infos) ? infos[number] : NULL;
 }
 
+/* Of a mask every bit that has a name is told; "" says that nothing of it is known. */
 const char *cli_curl_info_value(unsigned number, int64_t value)
 {
   static char text[96];

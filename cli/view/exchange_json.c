@@ -76,6 +76,7 @@ json_t *cli_answer_json(const struct idem_answer *answer, int64_t now_us)
 json_t *cli_answer_json_whole(const struct idem_answer *answer, bool raw)
 {
   json_t *document = cli_answer_json(answer, cli_now_us());
+  /* As `ls --json` has it, with both sides added: who reads one document can read the other. */
   json_t *request = json_object(), *response = json_object(), *chunks = json_array();
   json_object_set_new(request, "headers", cli_headers_json(answer->request_headers, raw));
   cli_json_set_bytes(request, "body", answer->request_body);

@@ -36,6 +36,8 @@ static bool read_line(json_t *models, char *line)
     if (i < 0) {
       json_object_set_new(models, word, model = json_object());
     } else {
+      /* The first word is the model, and each further one a rate in the order of the table; two must be
+       * there. */
       double million = strtod(word, &end);
       if (i == RATES || *end || !isfinite(million) || million < 0)
         return false;
@@ -46,6 +48,7 @@ static bool read_line(json_t *models, char *line)
   return !model || json_object_size(model) >= 2;
 }
 
+/* Nothing of a file with a mistake is used: a sum with one model less would look like a sum. */
 static json_t *read_lines(FILE *file, const char *path)
 {
   json_t *models = json_object();
@@ -66,6 +69,7 @@ static json_t *read_lines(FILE *file, const char *path)
   return NULL;
 }
 
+/* By what is in the file, and not by its name, which is the user's. */
 struct cli_prices *cli_prices_load(const char *path)
 {
   json_error_t problem;
@@ -75,9 +79,12 @@ struct cli_prices *cli_prices_load(const char *path)
   if (!file || !prices) {
     cli_fail(CLI_USAGE, "%s: %s", path, strerror(errno));
   } else {
+    /* The first byte that is no blank tells. Then it is read from its beginning, so that messages count its
+     * lines rightly. */
     while ((first = fgetc(file)) != EOF && isspace(first))
       ;
     rewind(file);
+    /* What begins as an object is LiteLLM's file, and anything else lines. */
     if (first == '{' && !(prices->models = json_loadf(file, 0, &problem)))
       cli_fail(CLI_USAGE, "%s: line %d: %s", path, problem.line, problem.text);
     else if (first != '{')
@@ -98,20 +105,25 @@ void cli_prices_free(struct cli_prices *prices)
   free(prices);
 }
 
+/* -1 says that it is not told. */
 static int64_t known(int64_t n)
 {
   return n > 0 ? n : 0;
 }
 
+/* An answer that tells nothing of its cache has read and written nothing in it. */
 struct cli_tokens_used cli_tokens_used(const struct cli_reply *reply)
 {
   return (struct cli_tokens_used){known(reply->usage.input), known(reply->cached), known(reply->written),
                                   known(reply->usage.output)};
 }
 
+/* The replayed answer's own usage, but as a second request would have had it: what the first one wrote to the
+ * provider's cache would be read from there, as long as it lives. */
 struct cli_tokens_used cli_tokens_of_repeat(const struct cli_reply *reply, int64_t since_us)
 {
   struct cli_tokens_used used = cli_tokens_used(reply);
+  /* Nothing is left in the cache: a repeat costs what the first one did. */
   if (since_us > CACHE_US)
     return used;
   /* Who writes by request tells what it wrote; who caches by itself takes whole steps of a long prompt. */
@@ -130,12 +142,15 @@ static const json_t *find(const json_t *models, const char *name)
   char plain[128];
   const json_t *model = json_object_get(models, name);
   const char *slash = strrchr(name, '/');
+  /* As it is written first: a provider's own price of a model may stand under its prefix. */
   if (model || !*name)
     return model;
+  /* A prefix may have prefixes of its own: "openrouter/openai/gpt-4o". */
   if (slash && slash[1])
     return find(models, slash + 1);
   snprintf(plain, sizeof(plain), "%s", name);
   size_t len = strlen(plain), digits = len;
+  /* "-2024-08-06" or "-20240806"; fewer digits are a version, such as "-4" or "-001", and another price. */
   while (digits > 0 && (isdigit((unsigned char)plain[digits - 1]) || plain[digits - 1] == '-'))
     digits--;
   if (len - digits < 9 || strlen(name) != len) /* "-20240806" */
@@ -144,6 +159,7 @@ static const json_t *find(const json_t *models, const char *name)
   return json_object_get(models, plain);
 }
 
+/* Dollars of all four kinds of tokens. A model without a price of its input has none at all. */
 double cli_price(const struct cli_prices *prices, const char *model, const struct cli_tokens_used *used)
 {
   const json_t *of = find(prices->models, model);
@@ -154,6 +170,8 @@ double cli_price(const struct cli_prices *prices, const char *model, const struc
   }
   if (rate[INPUT] < 0)
     return -1;
+  /* Cached and written tokens are a part of the input, and cost as it does where they have no rate;
+   * embeddings have no output. */
   int64_t plain = used->input - used->cached - used->written;
   return (double)(plain > 0 ? plain : 0) * rate[INPUT] +
          (double)used->cached * (rate[CACHED] < 0 ? rate[INPUT] : rate[CACHED]) +
@@ -163,6 +181,8 @@ double cli_price(const struct cli_prices *prices, const char *model, const struc
 
 const char *cli_dollars(char out[40], double usd)
 {
+  /* As many digits as keep two or three that count: a call is a fraction of a cent, and a month is a thousand
+   * dollars. */
   snprintf(out, 40,
            usd == 0        ? "$0"
            : usd >= 100    ? "$%.0f"
@@ -173,12 +193,14 @@ const char *cli_dollars(char out[40], double usd)
   return out;
 }
 
+/* Names longer than a row has room for are one row if they begin alike. */
 struct cli_money_row *cli_money_row(struct cli_money *money, const char *model)
 {
   const char *name = *model ? model : "(no model)";
   for (size_t i = 0; i < money->count; i++)
     if (strncmp(money->row[i].model, name, sizeof(money->row[i].model) - 1) == 0)
       return &money->row[i];
+  /* Full: the last row stands for all that come after it, and got that name when it was made. */
   if (money->count == CLI_MONEY_ROWS)
     return &money->row[CLI_MONEY_ROWS - 1];
   struct cli_money_row *row = &money->row[money->count++];
@@ -187,6 +209,7 @@ struct cli_money_row *cli_money_row(struct cli_money *money, const char *model)
   return row;
 }
 
+/* By what was paid and what would have been. */
 static int by_worth(const void *a, const void *b)
 {
   const struct cli_money_row *x = a, *y = b;
@@ -194,6 +217,8 @@ static int by_worth(const void *a, const void *b)
   return left != right ? (left < right ? 1 : -1) : strcmp(x->model, y->model);
 }
 
+/* Once, when all is counted: sorting moves the row of others from its place, which cli_money_row() relies
+ * on. */
 void cli_money_finish(struct cli_money *money)
 {
   struct cli_money_row *sum = &money->sum;

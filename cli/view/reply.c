@@ -22,6 +22,7 @@ struct pieces {
   bool in_tool; /* the last line of tools has no end yet */
 };
 
+/* NULL for what is not there or no text, so that whoever asks need not look. */
 static void add(struct event_text *to, const char *text)
 {
   if (text)
@@ -35,6 +36,7 @@ static void add_once(struct event_text *to, const json_t *value)
     add(to, json_string_value(value));
 }
 
+/* A stream has null there up to its end. */
 static void add_reason(struct pieces *pieces, const json_t *value)
 {
   if (!json_is_string(value) || !*json_string_value(value))
@@ -73,6 +75,7 @@ static void add_tool(struct pieces *pieces, const json_t *name, const json_t *ar
     add_arguments(pieces, arguments);
 }
 
+/* OpenAI's list, whole or in pieces of which only the first has a name. */
 static void add_tools(struct pieces *pieces, const json_t *calls)
 {
   size_t i;
@@ -133,6 +136,7 @@ static void read_choices(struct pieces *pieces, const json_t *choices)
   }
 }
 
+/* Gemini's. */
 static void read_candidates(struct pieces *pieces, const json_t *candidates)
 {
   size_t i, before = pieces->text.len;
@@ -167,20 +171,24 @@ static void read_delta(struct pieces *pieces, const json_t *document, const char
                *block = json_object_get(document, "content_block"), *item = json_object_get(document, "item");
   bool of_tool = type && strstr(type, "function_call_arguments.delta"),
        of_text = type && strstr(type, "output_text.delta");
+  /* From now on a whole answer in an event, such as response.completed, is one that was read already. */
   pieces->streamed |= delta || block;
   if (json_is_string(delta) && of_text)
     add(&pieces->text, json_string_value(delta));
   if (json_is_string(delta) && of_tool)
     add_tool(pieces, NULL, delta);
+  /* Anthropic's text_delta; below, Cohere's content-delta and Anthropic's input_json_delta. */
   add(&pieces->text, json_string_value(json_object_get(delta, "text")));
   add_content(pieces, json_object_get(json_object_get(delta, "message"), "content"));
   if (json_object_get(delta, "partial_json"))
     add_tool(pieces, NULL, json_object_get(delta, "partial_json"));
   add_reason(pieces, json_object_get(delta, "stop_reason"));
   add_reason(pieces, json_object_get(delta, "finish_reason"));
+  /* Anthropic's content_block_start, which names a tool before its arguments come. */
   add(&pieces->text, json_string_value(json_object_get(block, "text")));
   if (json_object_get(block, "name"))
     add_tool(pieces, json_object_get(block, "name"), NULL);
+  /* OpenAI's responses do the same; what the item has at its end is whole, and was there in pieces. */
   if (json_object_get(item, "arguments") && type && strstr(type, "output_item.added"))
     add_tool(pieces, json_object_get(item, "name"), NULL);
 }
@@ -194,6 +202,8 @@ static void read_cache(struct pieces *pieces, const json_t *usage)
     const char *path[2];
     bool written;
   } places[] = {
+      /* OpenAI's chat and responses, Anthropic, Bedrock, Gemini, DeepSeek; then what Anthropic and Bedrock
+       * have written. */
       {{"prompt_tokens_details", "cached_tokens"}, false},
       {{"input_tokens_details", "cached_tokens"}, false},
       {{"cache_read_input_tokens"}, false},
@@ -206,6 +216,7 @@ static void read_cache(struct pieces *pieces, const json_t *usage)
   for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
     const json_t *value = json_object_get(usage, places[i].path[0]);
     value = places[i].path[1] ? json_object_get(value, places[i].path[1]) : value;
+    /* In a stream the last count is the one that holds. */
     if (json_is_integer(value))
       *(places[i].written ? &pieces->reply->written : &pieces->reply->cached) = json_integer_value(value);
   }
@@ -221,6 +232,7 @@ static void read_document(struct pieces *pieces, const json_t *document)
   add_once(&pieces->model, json_object_get(document, "modelVersion"));
   read_cache(pieces, json_object_get(document, "usage"));
   read_cache(pieces, json_object_get(document, "usageMetadata"));
+  /* Deltas first: they tell whether what stands whole in this document is one more time the same. */
   read_delta(pieces, document, type);
   read_choices(pieces, json_object_get(document, "choices"));
   read_candidates(pieces, json_object_get(document, "candidates"));
@@ -230,6 +242,7 @@ static void read_document(struct pieces *pieces, const json_t *document)
   }
   for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
     const json_t *value = json_object_get(document, inner[i]);
+    /* As deep as jansson parses (2,048), so that no document exhausts the stack. */
     if (json_is_object(value) && (json_object_get(value, "id") || json_object_get(value, "usage")))
       read_document(pieces, value);
     else if (i == 0)
@@ -243,6 +256,7 @@ static void read_document(struct pieces *pieces, const json_t *document)
   add_reason(pieces, json_object_get(document, "finish_reason"));
 }
 
+/* A name of an event says nothing that its data does not; [DONE] is no JSON, and adds nothing. */
 static void take_event(void *arg, struct idem_span name, struct idem_span data)
 {
   json_t *document = json_loadb(data.data, data.len, 0, NULL);
@@ -275,6 +289,7 @@ static bool decode(struct event_text *plain, struct idem_span headers, struct id
   struct decoder decoder;
   struct idem_span piece;
   char *room = malloc(ROOM);
+  /* With the judge's decoders: what the store could look into can be shown. */
   bool begun = room && decode_begin(&decoder, cli_header(headers, "Content-Encoding"));
   while (begun && decode_next(&decoder, &coded, room, ROOM, &piece))
     event_text_add(plain, piece);

@@ -20,6 +20,7 @@ static char *find_path(const struct cli_options *options)
   const char *variable = getenv("IDEMSHIM_LOG");
   if (options->log)
     return strdup(options->log);
+  /* The variable alone, then: where a file of settings names the log is not known. */
   if (idem_config_load(&config, getenv, NULL) < 0)
     return variable ? strdup(variable) : NULL;
   char *path = config.log ? strdup(config.log) : NULL;
@@ -31,9 +32,11 @@ static char *find_path(const struct cli_options *options)
 static bool open_file(struct cli_log *log)
 {
   struct stat stat;
+  /* A FIFO that nobody writes to would keep us here. */
   log->fd = open(log->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (log->fd < 0 || idem_fstat(log->fd, &stat) < 0)
     return false;
+  /* By this it is seen that the name has gone to another file. */
   log->inode = stat.st_ino;
   log->len = log->at = 0;
   return true;
@@ -43,6 +46,8 @@ static bool open_file(struct cli_log *log)
 static void skip_to(struct cli_log *log, size_t before)
 {
   off_t end = lseek(log->fd, 0, SEEK_END), from = end > (off_t)before ? end - (off_t)before : 0;
+  /* At the beginning of the file there is nothing to pass over. Byte by byte, for a line is short and this is
+   * done once. */
   char c = from ? '\0' : '\n';
   lseek(log->fd, from, SEEK_SET);
   while (c != '\n' && read(log->fd, &c, 1) == 1)
@@ -70,7 +75,8 @@ static bool was_rotated(const struct cli_log *log)
          (log->fd < 0 || stat.st_ino != log->inode || stat.st_size < lseek(log->fd, 0, SEEK_CUR));
 }
 
-/* False: nothing has come. */
+/* False: nothing has come. What was taken is moved out of the way, and there is room for a line. More than
+ * that without an end is dropped, and what follows of it is no JSON. */
 static bool read_more(struct cli_log *log)
 {
   if (log->at) {
@@ -87,6 +93,7 @@ static bool read_more(struct cli_log *log)
     log->text = text;
     log->room = log->len + (size_t)2 * LINE_MOST;
   }
+  /* 0 at the end of the file: a log that grows has no end, and is asked again at the next call. */
   ssize_t got = log->fd < 0 ? 0 : read(log->fd, log->text + log->len, log->room - log->len);
   if (got <= 0 && was_rotated(log)) {
     if (log->fd >= 0)
@@ -98,12 +105,14 @@ static bool read_more(struct cli_log *log)
   return got > 0;
 }
 
+/* Also of what is no text: whoever reads a log of others must not go by types. */
 static const char *text_at(const json_t *object, const char *name)
 {
   const char *text = json_string_value(json_object_get(object, name));
   return text ? text : "";
 }
 
+/* Numbers that are not there are 0, but for a time that was taken. */
 static void take_line(struct cli_log *log, struct cli_event *event)
 {
   const json_t *of = log->document, *ms = json_object_get(of, "ms");
@@ -123,6 +132,7 @@ static void take_line(struct cli_log *log, struct cli_event *event)
 
 bool cli_log_next(struct cli_log *log, struct cli_event *event)
 {
+  /* Until a line is an event: what else somebody has written to the file is passed over. */
   for (;;) {
     char *line = log->text ? log->text + log->at : NULL,
          *end = line ? memchr(line, '\n', log->len - log->at) : NULL;
@@ -133,6 +143,7 @@ bool cli_log_next(struct cli_log *log, struct cli_event *event)
     }
     log->at += (size_t)(end - line) + 1;
     json_decref(log->document);
+    /* It stays until the next one, for the event's texts are in it. */
     log->document = json_loadb(line, (size_t)(end - line), 0, NULL);
     if (!*text_at(log->document, "event"))
       continue;
@@ -150,6 +161,7 @@ void cli_log_close(struct cli_log *log)
   free(log->path);
 }
 
+/* The kernel keeps fifteen characters of a name, and a line break behind them (proc(5), comm). */
 const char *cli_program_of(pid_t pid, char out[32])
 {
   char path[40];
@@ -163,6 +175,7 @@ const char *cli_program_of(pid_t pid, char out[32])
   return *out ? out : strcpy(out, "?");
 }
 
+/* The port that the scheme implies is left out. */
 const char *cli_host_of(const char *origin, char out[128])
 {
   const char *at = strstr(origin, "://"), *begin = at ? at + 3 : origin, *colon = strrchr(begin, ':');

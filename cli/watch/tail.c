@@ -40,11 +40,13 @@ static void print_event(const struct cli_event *event)
   printf("%s.%03d %7d %-12.12s %s%-14.14s%s %3s %8s  ", clock ? clock + 1 : "?",
          (int)(event->time_us / 1000 % 1000), (int)event->pid, cli_program_of(event->pid, program),
          cli_style(style_of(event->name)), event->name, cli_style(CLI_PLAIN), status, took);
+  /* Nearly every call is a POST, so that only another method is said. */
   bool post = !*event->method || strcmp(event->method, "POST") == 0;
   if (asprintf(&rest, "%s%s%s%s%s%s%s%s%s%s", post ? "" : event->method, post ? "" : " ",
                *event->origin ? cli_host_of(event->origin, host) : "", event->path,
                *event->origin && *event->id ? "  " : "", event->id, *event->via ? "  " : "", event->via,
                *event->reason && *event->origin ? "  " : "", event->reason) >= 0)
+    /* Where less than twenty columns are left, nothing is cut: a line that wraps says more. */
     cli_put_line(stdout, rest, strlen(rest),
                  columns == CLI_UNCUT || columns < BEFORE_CALL + 20 ? CLI_UNCUT : columns - BEFORE_CALL);
   putchar('\n');
@@ -58,6 +60,7 @@ static void put(const struct cli_options *options, const struct cli_log *log, co
     print_event(event);
     return;
   }
+  /* From the document and not from the file, so that each is one line whatever is in it. */
   json_dumpf(log->document, stdout, JSON_COMPACT);
   putchar('\n');
 }
@@ -84,9 +87,11 @@ static int tail(const struct cli_options *options, int argc, char **argv)
   int code = cli_log_open(&log, options, BEFORE, false);
   while (code == CLI_OK) {
     while (cli_log_next(&log, &event))
+      /* Those that have come since they were counted are shown, too. */
       if (seen++ + limit >= count)
         put(options, &log, &event);
     fflush(stdout);
+    /* A pipe whose reader has gone ends it. */
     if (options->once || ferror(stdout))
       break;
     nanosleep(&(struct timespec){.tv_nsec = EACH_MS * 1000000}, NULL);

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Calls and names that are remembered; bytes of the log that are read at the start; lines of the screen for
+ * calls, and for each kind of name. */
 enum { CALLS_MOST = 4096, TALLIES_MOST = 64, BEFORE = 64 << 20, SHOWN_MOST = 12, ROWS_MOST = 6 };
 
 /* A call that was seen to go upstream. */
@@ -41,6 +43,8 @@ struct tallies {
   size_t count;
 };
 
+/* `call` is in the order in which they began. `stats` and `before` are the counters at this look and at the
+ * one before it. */
 struct top {
   const struct cli_options *options;
   struct idem_store *store;
@@ -69,12 +73,14 @@ static struct tally *tally_of(struct tallies *tallies, const char *name)
   return tally;
 }
 
+/* The name decides between equals, so that rows do not change places at each look. */
 static int by_calls(const void *a, const void *b)
 {
   const struct tally *x = a, *y = b;
   return x->calls != y->calls ? (x->calls < y->calls ? 1 : -1) : strcmp(x->name, y->name);
 }
 
+/* Sent is what went out, with us or past us. */
 static void count_call(struct tallies *tallies, const char *name, bool hit)
 {
   struct tally *tally = tally_of(tallies, name);
@@ -88,6 +94,7 @@ static void count_call(struct tallies *tallies, const char *name, bool hit)
 /* As the page has it: the first bytes of the key, with the lowest bit set (store/base/owner.c). */
 static uint64_t tag_of_id(const char *id)
 {
+  /* An id is sixteen hexadecimal digits of the key: these eight bytes. */
   uint64_t tag = 0;
   uint8_t bytes[sizeof(tag)] = {0};
   for (size_t i = 0; i < sizeof(tag) && id[2 * i] && id[2 * i + 1]; i++) {
@@ -98,6 +105,7 @@ static uint64_t tag_of_id(const char *id)
   return tag | 1;
 }
 
+/* From the newest on, for events are mostly of those. */
 static struct call *find_call(struct top *top, uint64_t tag, bool make)
 {
   for (size_t i = top->count; i-- > 0;)
@@ -112,12 +120,14 @@ static struct call *find_call(struct top *top, uint64_t tag, bool make)
   return &top->call[top->count++];
 }
 
+/* The order of the others stays. */
 static void forget_call(struct top *top, struct call *call)
 {
   size_t i = (size_t)(call - top->call);
   memmove(call, call + 1, (--top->count - i) * sizeof(*call));
 }
 
+/* An operation that is sent again, as after a failure, has its row already. */
 static void begin_call(struct top *top, const struct cli_event *event)
 {
   struct call *call = find_call(top, tag_of_id(event->id), true);
@@ -130,12 +140,13 @@ static void begin_call(struct top *top, const struct cli_event *event)
   cli_program_of(event->pid, call->program);
 }
 
-/* What an event says, once. */
+/* What an event says, once. A copy that finishes what was given up ends the call, too. */
 static void take_event(struct top *top, const struct cli_event *event)
 {
   char host[128], program[32];
   bool hit = strcmp(event->name, "hit") == 0 || strcmp(event->name, "join") == 0;
   bool live = strcmp(event->name, "live") == 0, bypass = strcmp(event->name, "bypass") == 0;
+  /* What else may end a call is not told here: its place in the page is empty then. */
   bool over = strcmp(event->name, "stored") == 0 || strcmp(event->name, "not_stored") == 0 ||
               strcmp(event->name, "rescued") == 0;
   struct call *call = over && *event->id ? find_call(top, tag_of_id(event->id), false) : NULL;
@@ -160,6 +171,8 @@ static void look_at_page(struct top *top, int64_t now_us)
   for (size_t i = 0; i < top->count; i++)
     top->call[i].there = false;
   snprintf(path, sizeof(path), "%s/" STATS_FILE, top->store->dir);
+  /* Opened at each look, since another process may put a new page in place of a damaged one; of a copy
+   * nothing is written. */
   if (stats_open_copy(&page, path) < 0)
     return;
   for (size_t i = 0; i < OWNER_BUCKETS; i++)
@@ -167,6 +180,7 @@ static void look_at_page(struct top *top, int64_t now_us)
       uint64_t tag = atomic_load(&page->owners.bucket[i].tag[j]);
       const struct owner *owner = &page->owners.bucket[i].place[j];
       pid_t pid = (pid_t)atomic_load(&owner->pid);
+      /* A dead owner's place stays until somebody needs it (store/base/owner.c). */
       if (!tag || (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH))
         continue;
       struct call *call = find_call(top, tag, true);
@@ -183,6 +197,7 @@ static void look_at_page(struct top *top, int64_t now_us)
 /* What was begun and is nobody's now has ended. */
 static void drop_ended(struct top *top, int64_t now_us)
 {
+  /* The log may be ahead of the page, and tells of calls that had no room there: these stay for so long. */
   enum { GRACE_US = 2000000 };
   for (size_t i = top->count; i-- > 0;)
     if (!top->call[i].there && (now_us - top->call[i].since_us > GRACE_US || kill(top->call[i].pid, 0) < 0))
@@ -193,6 +208,7 @@ static int look(struct top *top)
 {
   struct cli_event event;
   struct idem_error error = {""};
+  /* The log first: what it tells of a call, the page can only say that it is under way. */
   while (cli_log_next(&top->log, &event))
     take_event(top, &event);
   top->before = top->stats;
@@ -209,6 +225,7 @@ static int look(struct top *top)
 
 /* JSON. */
 
+/* Of reasons there is one number, for each such call was sent. */
 static json_t *tallies_json(const struct tallies *tallies, bool calls_only)
 {
   json_t *object = json_object();
@@ -253,6 +270,7 @@ static int print_top_json(const struct top *top)
 static void put_rate(const struct top *top, const char *name, enum idem_counter counter)
 {
   char count[CLI_UNIT_SIZE];
+  /* Between two looks is a second (watch()). */
   uint64_t more = top->has_before ? top->stats.counter[counter] - top->before.counter[counter] : 0;
   printf("  %s%s%s %s", cli_style(CLI_BOLD), cli_count(count, top->stats.counter[counter]),
          cli_style(CLI_PLAIN), name);
@@ -287,6 +305,7 @@ static void put_calls(const struct top *top)
   for (size_t i = 0; i < top->count && i < SHOWN_MOST; i++) {
     const struct call *call = &top->call[i];
     int64_t us = top->looked_us - call->since_us;
+    /* ">": known since it was seen, and so under way for longer than this. */
     int used = printf(" %s%8s  %7d %-12.12s %-10s %-16s  ", call->told ? " " : ">",
                       cli_duration(took, us > 0 ? (uint64_t)us / 1000 : 0), (int)call->pid, call->program,
                       call->waited ? "waited for" : "", call->id);
@@ -333,6 +352,7 @@ static void print_screen(const struct top *top)
 
 static volatile sig_atomic_t stopped;
 
+/* All that a handler may do (signal-safety(7)). */
 static void stop(int signal_number)
 {
   (void)signal_number;
@@ -344,9 +364,11 @@ static int watch(struct top *top)
 {
   bool screen = cli_on_terminal() && !top->options->json;
   int code;
+  /* Without SA_RESTART: the sleep below ends at once. */
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  /* To the other screen; home and clear at each look; and back. */
   fputs(screen ? "\033[?1049h" : "", stdout);
   while ((code = look(top)) == CLI_OK && !stopped && !ferror(stdout)) {
     fputs(screen ? "\033[H\033[J" : "", stdout);
