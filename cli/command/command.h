@@ -42,7 +42,7 @@ struct cli_options {
   bool json, prometheus, docs;
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
-  const char *key_file, *output, *prices, *durable, *keep, *run;
+  const char *key_file, *output, *prices, *durable, *keep, *run, *faults;
   bool har, otlp, once, runs;
 };
 

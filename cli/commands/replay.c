@@ -5,6 +5,8 @@
 #include "cli/launch/launch.h"
 #include "cli/launch/replay_state.h"
 #include "cli/output/output.h"
+#include "cli/tape/faults.h"
+#include "cli/tape/tape.h"
 #include "tape/tape.h"
 
 #include <errno.h>
@@ -76,6 +78,24 @@ static int check_tape(const struct idem_config *config)
   return code == CLI_OK ? cli_make_replay_state() : code;
 }
 
+/* The tape that is replayed is then a copy, which goes when the program ends. */
+static int make_faults(const struct cli_options *options, const char *dir)
+{
+  struct tape *tape;
+  char *copy = NULL;
+  int code = cli_tape_open(options, dir, &tape);
+  if (code != CLI_OK)
+    return code;
+  code = cli_faults_make(options->faults, tape, cli_tape_key(options), &copy);
+  tape_close(tape);
+  if (copy)
+    cli_remove_at_end(copy);
+  if (code == CLI_OK && setenv("IDEMSHIM_TAPE", copy, 1) < 0)
+    code = cli_fail(CLI_STORE, "out of memory");
+  free(copy);
+  return code;
+}
+
 /* The operands are DIR [--] COMMAND...; getopt has stopped at DIR, so a -- behind it is still
  * there. */
 static int replay(const struct cli_options *options, int argc, char **argv)
@@ -90,6 +110,8 @@ static int replay(const struct cli_options *options, int argc, char **argv)
   int code = cli_set_variables(&replaying);
   if (code == CLI_OK)
     code = set_edits(options);
+  if (code == CLI_OK && options->faults)
+    code = make_faults(options, argv[0]);
   return code == CLI_OK ? cli_launch(argv + program, check_tape) : code;
 }
 
@@ -106,6 +128,8 @@ const struct cli_command cli_command_replay = {
         CLI_OPTION("match", "M", CLI_TEXT, match, "exact, or loose: dates and UUIDs do not count"),
         CLI_OPTION("exhausted", "E", CLI_TEXT, exhausted, "after the last outcome: error, or last again"),
         CLI_OPTION("edit", "N=FILE", CLI_LIST, edits, "FILE is the body of exchange N; may be repeated"),
+        CLI_OPTION("fault", "F,...", CLI_TEXT, faults,
+                   "what if: 429@3, cut@0.5, stall:30s, reset; @N: exchange N alone"),
         CLI_OPTION_CALLS, CLI_OPTION_KEY),
     .min_operands = 2,
     .max_operands = CLI_ANY_NUMBER,

@@ -8,6 +8,7 @@
 #include "cli/output/output.h"
 #include "config/kernel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -28,11 +29,26 @@ static const char *directory(void)
   return "/tmp";
 }
 
+/* A file, or a directory with what is in it: a tape has no folders. */
+static void remove_path(const char *path)
+{
+  char file[4096];
+  DIR *dir = unlink(path) < 0 ? opendir(path) : NULL;
+  for (struct dirent *entry; dir && (entry = readdir(dir));)
+    if (snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) < (int)sizeof(file) &&
+        strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      unlink(file);
+  if (dir) {
+    closedir(dir);
+    rmdir(path);
+  }
+}
+
 /* Keeps nothing open, so that whoever reads the program's output sees its end. This process
  * outlives the command by design. It must not keep anything of it alive: no descriptor, so that
  * pipes end; no directory, so that it can be unmounted; no session, so that Ctrl-C in the
  * terminal does not end it before the program. */
-static _Noreturn void remove_at_end(int program, const char *path)
+static _Noreturn void remove_when_ended(int program, const char *path)
 {
   struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};
   setsid();
@@ -41,12 +57,12 @@ static _Noreturn void remove_at_end(int program, const char *path)
   if (chdir("/") == 0)
     while (poll(&end, 1, -1) < 0 && errno == EINTR)
       ;
-  unlink(path);
+  remove_path(path);
   _exit(0);
 }
 
 /* Where the kernel cannot do it, an empty file or two in a temporary directory is all that stays. */
-static void watch(const char *path)
+void cli_remove_at_end(const char *path)
 {
   int program = idem_pidfd_open(getpid()), status;
   /* Two forks: the one between ends at once and is waited for, so the watcher is init's child, and the
@@ -54,7 +70,7 @@ static void watch(const char *path)
   pid_t between = program < 0 ? -1 : fork();
   if (between == 0) {
     if (fork() == 0)
-      remove_at_end(program, path);
+      remove_when_ended(program, path);
     _exit(0);
   }
   while (between > 0 && waitpid(between, &status, 0) < 0 && errno == EINTR)
@@ -79,7 +95,7 @@ int cli_make_replay_state(void)
     return code;
   }
   close(fd);
-  watch(path);
+  cli_remove_at_end(path);
   free(path);
   return CLI_OK;
 }

@@ -15,4 +15,7 @@
  */
 int cli_make_replay_state(void);
 
+/* Has the file, or the directory and the files in it, removed when this process ends, whatever it has become by then. */
+void cli_remove_at_end(const char *path);
+
 #endif

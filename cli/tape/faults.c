@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/tape/faults.h"
+
+#include "cli/command/command.h"
+#include "cli/output/output.h"
+#include "cli/output/units.h"
+#include "cli/tape/tape.h"
+#include "store/judge/event_stream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libcurl's codes, and numbers of its infos. */
+enum { PARTIAL_FILE = 18, OPERATION_TIMEDOUT = 28, RECV_ERROR = 56 };
+enum {
+  RESPONSE_CODE = 2,
+  SIZE_DOWNLOAD = 8,
+  HEADER_SIZE = 11,
+  CONTENT_LENGTH_DOWNLOAD = 15,
+  CONTENT_TYPE = 18
+};
+
+enum { FAULTS_MOST = 64, HEADERS_MOST = 256 };
+
+enum kind { STATUS, CUT, STALL, RESET };
+
+struct fault {
+  enum kind kind;
+  uint64_t exchange; /* 0: every one */
+  unsigned status;
+  double part;
+  uint64_t stall_us;
+};
+
+struct faults {
+  struct fault fault[FAULTS_MOST];
+  size_t count;
+  uint64_t made;
+  struct tape_writer *writer;
+  const struct idem_rule *rule;
+};
+
+static int refuse(const char *word, size_t len)
+{
+  return cli_fail(
+      CLI_USAGE,
+      "--fault %.*s: expected a status such as 429, cut@0.5, stall:30s or reset, and @N for exchange N alone",
+      (int)len, word);
+}
+
+/* "429@3": the numbers behind signs may be a part or an exchange; only a part has a dot. */
+static int parse(const char *word, size_t len, struct fault *fault)
+{
+  char text[64], *at = text, *rest = NULL;
+  uint64_t ms;
+  if (!len || len >= sizeof(text))
+    return refuse(word, len);
+  memcpy(text, word, len);
+  text[len] = '\0';
+  *fault = (struct fault){.part = 0.5};
+  char *name = strsep(&at, "@");
+  if (strspn(name, "0123456789") == 3 && !name[3] && name[0] >= '2' && name[0] <= '5') {
+    fault->status = (unsigned)strtoul(name, NULL, 10);
+  } else if (strcmp(name, "cut") == 0) {
+    fault->kind = CUT;
+  } else if (strcmp(name, "reset") == 0) {
+    fault->kind = RESET;
+  } else if (strncmp(name, "stall:", 6) == 0 && idem_parse_duration(name + 6, strlen(name + 6), &ms) == 0 &&
+             ms < UINT64_C(86400000)) {
+    fault->kind = STALL;
+    fault->stall_us = ms * 1000;
+  } else {
+    return refuse(word, len);
+  }
+  while (at) {
+    char *number = strsep(&at, "@");
+    if (fault->kind == CUT && strchr(number, '.'))
+      fault->part = strtod(number, &rest);
+    else
+      fault->exchange = strtoull(number, &rest, 10);
+    if (rest == number || *rest || *number == '-' || fault->part < 0 || fault->part >= 1 ||
+        (!strchr(number, '.') && !fault->exchange))
+      return refuse(word, len);
+  }
+  return CLI_OK;
+}
+
+static int parse_all(struct faults *faults, const char *text, uint64_t exchanges)
+{
+  for (size_t len; *text; text += len + (text[len] == ',')) {
+    len = strcspn(text, ",");
+    struct fault *fault = &faults->fault[faults->count];
+    int code = faults->count == FAULTS_MOST ? cli_fail(CLI_USAGE, "--fault: at most %d of them", FAULTS_MOST)
+                                            : parse(text, len, fault);
+    if (code != CLI_OK)
+      return code;
+    if (fault->exchange > exchanges)
+      return cli_fail(CLI_USAGE, "--fault %.*s: the tape has exchanges 1 to %" PRIu64, (int)len, text,
+                      exchanges);
+    faults->count++;
+  }
+  return faults->count ? CLI_OK : refuse("", 0);
+}
+
+/* Its own, or that of every exchange. */
+static const struct fault *fault_of(const struct faults *faults, uint64_t number)
+{
+  for (int all = 0; all < 2; all++)
+    for (size_t i = 0; i < faults->count; i++)
+      if (faults->fault[i].exchange == (all ? 0 : number))
+        return &faults->fault[i];
+  return NULL;
+}
+
+/* Other outcomes. */
+
+/* The first fact of a number is the one that counts. */
+static void add_fact(struct event_text *facts, uint16_t number, const void *value, size_t len)
+{
+  uint16_t head[2] = {number, (uint16_t)len};
+  event_text_add(facts, (struct idem_span){(const char *)head, sizeof(head)});
+  event_text_add(facts, (struct idem_span){value, len});
+}
+
+static void add_number(struct event_text *facts, uint16_t number, int64_t value)
+{
+  add_fact(facts, number, &value, sizeof(value));
+}
+
+static void put_status(const struct fault *fault, struct tape_outcome *outcome, struct event_text *facts,
+                       char text[512], struct tape_chunk *chunk)
+{
+  static const char type[] = "application/json";
+  int body = snprintf(
+      text, 256, "{\"error\":{\"message\":\"a fault that was asked for\",\"type\":\"fault\",\"code\":%u}}",
+      fault->status);
+  char *headers = text + 256;
+  int head = snprintf(headers, 256, "HTTP/1.1 %u Fault\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+                      fault->status, type, body);
+  uint64_t at_us = outcome->first_byte_us > 0 ? (uint64_t)outcome->first_byte_us : 0;
+  add_number(facts, RESPONSE_CODE, fault->status);
+  add_number(facts, SIZE_DOWNLOAD, body);
+  add_number(facts, CONTENT_LENGTH_DOWNLOAD, body);
+  add_number(facts, HEADER_SIZE, head);
+  add_fact(facts, CONTENT_TYPE, type, sizeof(type));
+  *chunk = (struct tape_chunk){.at_us = at_us, .len = (uint64_t)body};
+  *outcome = (struct tape_outcome){.status = (uint16_t)fault->status,
+                                   .delivered = true,
+                                   .first_byte_us = (int64_t)at_us,
+                                   .error_text = {"", 0},
+                                   .headers = {headers, (size_t)head},
+                                   .body = {text, (size_t)body},
+                                   .chunks = chunk,
+                                   .chunk_count = 1,
+                                   .facts = outcome->facts};
+}
+
+/* With the pieces that had come by then. An answer without a body breaks off before its first byte. */
+static void cut(const struct fault *fault, struct tape_outcome *outcome, struct event_text *facts,
+                struct tape_chunk *chunks)
+{
+  static const char words[] = "transfer closed with outstanding read data remaining";
+  size_t len = (size_t)((double)outcome->body.len * fault->part), left = len, count = 0;
+  for (size_t i = 0; i < outcome->chunk_count && left; i++) {
+    chunks[count] = outcome->chunks[i];
+    chunks[count].len = chunks[count].len < left ? chunks[count].len : left;
+    left -= chunks[count++].len;
+  }
+  add_number(facts, SIZE_DOWNLOAD, (int64_t)len);
+  outcome->curl_code = PARTIAL_FILE;
+  outcome->error_text = (struct idem_span){words, sizeof(words) - 1};
+  outcome->body.len = len;
+  outcome->body_len = 0;
+  outcome->chunks = chunks;
+  outcome->chunk_count = count;
+  outcome->delivered = false;
+}
+
+/* No answer came at all. */
+static void lose(struct tape_outcome *outcome, struct event_text *facts, uint32_t curl_code,
+                 const char *words)
+{
+  add_number(facts, RESPONSE_CODE, 0);
+  add_number(facts, SIZE_DOWNLOAD, 0);
+  *outcome = (struct tape_outcome){.curl_code = curl_code,
+                                   .first_byte_us = -1,
+                                   .error_text = {words, strlen(words)},
+                                   .headers = {"", 0},
+                                   .body = {"", 0},
+                                   .facts = outcome->facts};
+}
+
+/* As from a program whose own timeout is that long: what others would do in between is not known to a tape. */
+static void stall(const struct fault *fault, struct tape_outcome *outcome, struct tape_call *call,
+                  struct event_text *facts, char text[512])
+{
+  snprintf(text, 512, "Operation timed out after %" PRIu64 " milliseconds with 0 bytes received",
+           fault->stall_us / 1000);
+  lose(outcome, facts, OPERATION_TIMEDOUT, text);
+  call->duration_us = fault->stall_us;
+}
+
+static int write_record(struct faults *faults, const struct tape_record *record)
+{
+  const struct fault *fault = record->call.what == TAPE_RESCUE ? NULL : fault_of(faults, record->number);
+  struct tape_outcome outcome = record->outcome;
+  struct tape_call call = record->call;
+  struct idem_span headers[HEADERS_MOST];
+  struct idem_request request = tape_request(record, faults->rule, headers, HEADERS_MOST);
+  struct idem_error error = {""};
+  struct event_text facts = {0};
+  struct tape_chunk *chunks = calloc(outcome.chunk_count + 1, sizeof(*chunks));
+  char text[512];
+  if (!chunks)
+    return cli_fail(CLI_STORE, "out of memory");
+  if (fault) {
+    faults->made++;
+    if (fault->kind == STATUS)
+      put_status(fault, &outcome, &facts, text, chunks);
+    else if (fault->kind == CUT)
+      cut(fault, &outcome, &facts, chunks);
+    else if (fault->kind == RESET)
+      lose(&outcome, &facts, RECV_ERROR, "Recv failure: Connection reset by peer");
+    else
+      stall(fault, &outcome, &call, &facts, text);
+    event_text_add(&facts, outcome.facts);
+    outcome.facts = (struct idem_span){facts.data, facts.len};
+  }
+  call.repeat = NULL;
+  int result = tape_append(faults->writer, &call, &request, &outcome, &error);
+  free(chunks);
+  free(facts.data);
+  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : CLI_OK;
+}
+
+static int visit(void *arg, const struct tape_record *record)
+{
+  return write_record(arg, record);
+}
+
+static char *get_nothing(const char *name)
+{
+  return strcmp(name, "IDEMSHIM_CONFIG") == 0 ? (char *)(uintptr_t) "none"
+         : strcmp(name, "HOME") == 0          ? (char *)(uintptr_t) "/"
+                                              : NULL;
+}
+
+/* Nothing is to be redacted again, so any rule will do. */
+static int copy_tape(struct faults *faults, const struct tape *tape, const char *key_file, const char *dir)
+{
+  struct idem_config config;
+  struct idem_error error = {""};
+  struct tape_options options = {.dir = dir, .key_file = key_file};
+  if (idem_config_load(&config, get_nothing, &error) < 0)
+    return cli_fail(CLI_STORE, "%s", error.text);
+  faults->rule = config.rules;
+  int code = tape_open_writer(&faults->writer, &options, &error) < 0
+                 ? cli_fail(CLI_STORE, "%s", error.text)
+                 : cli_tape_each(tape, NULL, true, visit, faults);
+  if (faults->writer)
+    tape_close_writer(faults->writer);
+  idem_config_release(&config);
+  return code;
+}
+
+int cli_faults_make(const char *text, const struct tape *tape, const char *key_file, char **copy)
+{
+  struct faults faults = {.count = 0};
+  char made[CLI_UNIT_SIZE], all[CLI_UNIT_SIZE];
+  uint64_t exchanges = tape_totals(tape).exchanges;
+  const char *place = getenv("TMPDIR");
+  int code = parse_all(&faults, text, exchanges);
+  *copy = NULL;
+  if (code != CLI_OK)
+    return code;
+  if (asprintf(copy, "%s/idemshim-faults.XXXXXX", place && *place == '/' ? place : "/tmp") < 0)
+    *copy = NULL;
+  if (!*copy || !mkdtemp(*copy)) {
+    code = cli_fail(CLI_STORE, "%s: %s", *copy ? *copy : "a copy of the tape", strerror(errno));
+    free(*copy);
+    *copy = NULL;
+    return code;
+  }
+  code = copy_tape(&faults, tape, key_file, *copy);
+  if (code == CLI_OK)
+    fprintf(stderr, "idemshim: %s of %s exchanges end as --fault says\n", cli_count(made, faults.made),
+            cli_count(all, exchanges));
+  return code;
+}
