@@ -43,7 +43,7 @@ struct cli_options {
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
   const char *key_file, *output, *prices, *durable, *keep, *run, *faults;
-  bool har, otlp, once, runs;
+  bool har, otlp, once, runs, zero;
 };
 
 /* What an option's value is. A flag has none; a list may be given several times. */

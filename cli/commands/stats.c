@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Counters have the numbers of the store's page. */
 static const struct {
@@ -307,12 +308,32 @@ static int print_text(const struct idem_stats *stats, const struct cli_money *mo
   return CLI_OK;
 }
 
+/* What is counted meanwhile is counted from zero. Which answers have been replayed stays known: their tokens are saved once. */
+static int zero(struct idem_store *store)
+{
+  char path[4096];
+  struct stats *page;
+  snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
+  int result = stats_open(&page, path);
+  if (result < 0)
+    return cli_fail(CLI_STORE, "%s: %s", path, strerror(-result));
+  for (size_t i = 0; i < STATS_SHARDS; i++)
+    for (size_t j = 0; j < STATS_COUNTERS; j++)
+      atomic_store_explicit(&page->shard[i].counter[j], 0, memory_order_relaxed);
+  page->since_us = cli_now_us();
+  stats_close(page);
+  puts("counting from zero again");
+  return CLI_OK;
+}
+
 static int stats(const struct cli_options *options, struct idem_store *store, char **operands)
 {
   struct idem_stats stats;
   struct idem_error error = {""};
   struct cli_money found, *money = options->prices ? &found : NULL;
   (void)operands;
+  if (options->zero)
+    return zero(store);
   if (idem_store_stats(store, &stats, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   /* Every answer is read for it, which the rest of this command never does. */
@@ -331,7 +352,8 @@ const struct cli_command cli_command_stats = {
     .options =
         CLI_OPTIONS(CLI_OPTION_JSON,
                     CLI_OPTION("prometheus", NULL, CLI_FLAG, prometheus, "print the Prometheus text format"),
-                    CLI_OPTION_PRICES, CLI_OPTION_OUTPUT, CLI_OPTION_STORE),
+                    CLI_OPTION_PRICES, CLI_OPTION("zero", NULL, CLI_FLAG, zero, "count from zero again"),
+                    CLI_OPTION_OUTPUT, CLI_OPTION_STORE),
     .only_reads = true,
     .public = true,
     .on_store = stats,

@@ -129,6 +129,27 @@ Test(cli_store, stats_are_readable_and_scrapable)
   expect_says(&text, 0, "66.7 %");
 }
 
+Test(cli_store, counting_begins_at_zero_again_and_the_answers_stay)
+{
+  one_live_call_and_two_hits();
+  struct run zero = run_plain(&w, "idemshim", "stats", "--zero", NULL);
+  struct run none = run_plain(&w, "idemshim", "stats", "--json", NULL);
+  struct run hit = call(BODY);
+  struct run one = run_plain(&w, "idemshim", "stats", "--json", NULL);
+  json_t *before = document(&none), *after = document(&one);
+
+  expect_success(&zero);
+  cr_expect_eq(number(before, "calls") + number(before, "hits") + number(before, "ms_saved"), 0);
+  cr_expect_eq(number(before, "answers"), 1);
+  cr_expect_eq(number(after, "calls"), 1);
+  cr_expect_eq(number(after, "hits"), 1);
+  cr_expect_eq(number(after, "input_tokens_saved"), 0, "saved once for each answer");
+  json_decref(before);
+  json_decref(after);
+  run_release(&zero);
+  run_release(&hit);
+}
+
 /* Somebody else's collector reads what the owner of the store writes. */
 Test(cli_store, metrics_go_into_a_file_that_appears_whole_and_that_a_collector_may_read)
 {
