@@ -69,6 +69,7 @@ static int search(struct idem_store *store, bool all, struct explanation *explan
 
 /* Output. */
 
+/* The id first: it is what another command would be asked with. */
 static void call_fact(const char *label, const struct idem_answer *answer)
 {
   char *text = cli_call_text(answer, CLI_CALL_WHOLE);
@@ -85,6 +86,7 @@ static void apart_fact(const struct idem_answer *target, const struct idem_answe
   /* What counts is whether it was there when the other call was made. */
   int64_t us = target->started_us - other->stored_us;
   bool earlier = us >= 0;
+  /* `alike` is in thousandths. */
   cli_fact("alike", "%d.%d %%, stored %s %s it", alike / 10, alike % 10,
            cli_duration(span, (uint64_t)(earlier ? us : -us) / 1000), earlier ? "before" : "after");
   if (earlier && other->expires_us <= target->started_us)

@@ -88,6 +88,7 @@ static int make_faults(const struct cli_options *options, const char *dir)
     return code;
   code = cli_faults_make(options->faults, tape, cli_tape_key(options), &copy);
   tape_close(tape);
+  /* Also where it was not made whole. */
   if (copy)
     cli_remove_at_end(copy);
   if (code == CLI_OK && setenv("IDEMSHIM_TAPE", copy, 1) < 0)

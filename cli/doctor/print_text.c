@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The sign and the colour of each weight; a note has neither. */
 static const struct {
   const char *mark;
   enum cli_style style;
@@ -65,6 +66,7 @@ static void print_next(const struct doctor *doctor)
   bool titled = false;
   for (size_t i = 0; i < doctor->finding_count; i++) {
     const char *next = doctor->findings[i].next;
+    /* A handful of findings: each is compared with all before it. */
     for (size_t k = 0; next && k < i; k++)
       if (doctor->findings[k].next && strcmp(doctor->findings[k].next, next) == 0)
         next = NULL;
@@ -81,6 +83,7 @@ static void print_next(const struct doctor *doctor)
 static void print_run(const char *label, const struct doctor_run *run, bool live)
 {
   char end[64];
+  /* First, for a run that was killed for its time has ended by a signal, too. */
   if (run->timed_out)
     snprintf(end, sizeof(end), "did not end, and was killed");
   else if (run->signal)

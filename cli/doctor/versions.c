@@ -10,7 +10,8 @@
 /* The newest whose options are all in shim/libcurl/curl_compat.h. */
 enum { NEWEST_MAJOR = 8, NEWEST_MINOR = 22 };
 
-/* The N of "GLIBC_2.N"; 0 for another text. */
+/* The N of "GLIBC_2.N"; 0 for another text. "GLIBC_2.2.5" counts as 2.2: anything that old is there in every
+ * libc. */
 static unsigned long minor_of(const char *version)
 {
   static const char prefix[] = "GLIBC_2.";
@@ -35,6 +36,7 @@ static unsigned long newest_defined(const struct cli_elf *libc)
   unsigned long newest = 0;
   for (const char *at = libc->bytes; (at = memmem(at, (size_t)(end - at), prefix, strlen(prefix)));) {
     char text[16] = "";
+    /* A copy that ends: the file may end inside of the text. */
     memcpy(text, at, (size_t)(end - at) < sizeof(text) - 1 ? (size_t)(end - at) : sizeof(text) - 1);
     newest = minor_of(text) > newest ? minor_of(text) : newest;
     at += strlen(prefix);

@@ -29,7 +29,8 @@ static const char *directory(void)
   return "/tmp";
 }
 
-/* A file, or a directory with what is in it: a tape has no folders. */
+/* A file, or a directory with what is in it: a tape has no folders. unlink() fails for a directory, and that
+ * tells which it is. */
 static void remove_path(const char *path)
 {
   char file[4096];

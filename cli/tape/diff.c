@@ -30,6 +30,7 @@ struct comparison {
 static void say_bodies(struct idem_span a, struct idem_span b, char *out, size_t size)
 {
   struct idem_span nothing = {"", 0};
+  /* Requests of nothing but a body, so that what is found to differ can only be there. */
   struct idem_answer x = {.method = nothing,
                           .origin = nothing,
                           .path = nothing,
@@ -188,6 +189,7 @@ static int run(const struct cli_options *options, int argc, char **argv)
     code = cli_tape_open(options, argv[1], &c.tape[1]);
   if (code == CLI_OK)
     code = diff(&c);
+  /* Everything is zero from the start, so what was not reached is released as well. */
   for (int i = 0; i < 2; i++) {
     free(c.side[i].item);
     tape_record_release(&c.record[i]);

@@ -23,10 +23,13 @@ enum {
   CONTENT_TYPE = 18
 };
 
+/* Faults of a command line, and headers of a request. */
 enum { FAULTS_MOST = 64, HEADERS_MOST = 256 };
 
 enum kind { STATUS, CUT, STALL, RESET };
 
+/* `part` of the body comes before a cut, 0 to less than 1; for `stall_us` nothing comes. Each is of one kind
+ * alone. */
 struct fault {
   enum kind kind;
   uint64_t exchange; /* 0: every one */
@@ -35,6 +38,7 @@ struct fault {
   uint64_t stall_us;
 };
 
+/* What was asked for, how many exchanges it has met, and where the copy goes. */
 struct faults {
   struct fault fault[FAULTS_MOST];
   size_t count;
@@ -43,6 +47,7 @@ struct faults {
   const struct idem_rule *rule;
 };
 
+/* One sentence for each mistake: the forms are few enough to be shown in it. */
 static int refuse(const char *word, size_t len)
 {
   return cli_fail(
@@ -62,6 +67,7 @@ static int parse(const char *word, size_t len, struct fault *fault)
   text[len] = '\0';
   *fault = (struct fault){.part = 0.5};
   char *name = strsep(&at, "@");
+  /* 1xx is no end of an exchange. */
   if (strspn(name, "0123456789") == 3 && !name[3] && name[0] >= '2' && name[0] <= '5') {
     fault->status = (unsigned)strtoul(name, NULL, 10);
   } else if (strcmp(name, "cut") == 0) {
@@ -81,6 +87,7 @@ static int parse(const char *word, size_t len, struct fault *fault)
       fault->part = strtod(number, &rest);
     else
       fault->exchange = strtoull(number, &rest, 10);
+    /* strtoull() takes a minus, and makes a large number of it. */
     if (rest == number || *rest || *number == '-' || fault->part < 0 || fault->part >= 1 ||
         (!strchr(number, '.') && !fault->exchange))
       return refuse(word, len);
@@ -88,6 +95,8 @@ static int parse(const char *word, size_t len, struct fault *fault)
   return CLI_OK;
 }
 
+/* A number that the tape does not have is refused: a fault that meets nothing would look like one that was
+ * survived. */
 static int parse_all(struct faults *faults, const char *text, uint64_t exchanges)
 {
   for (size_t len; *text; text += len + (text[len] == ',')) {
@@ -130,6 +139,9 @@ static void add_number(struct event_text *facts, uint16_t number, int64_t value)
   add_fact(facts, number, &value, sizeof(value));
 }
 
+/* The answer is one that a client of a model's API can read, and comes whole when the first byte did in the
+ * recording. `text` is the caller's, since the outcome points into it: 256 bytes for the body, and as many
+ * for the headers. */
 static void put_status(const struct fault *fault, struct tape_outcome *outcome, struct event_text *facts,
                        char text[512], struct tape_chunk *chunk)
 {
@@ -163,9 +175,11 @@ static void cut(const struct fault *fault, struct tape_outcome *outcome, struct 
                 struct tape_chunk *chunks)
 {
   static const char words[] = "transfer closed with outstanding read data remaining";
+  /* Rounded down, so it is never the whole body: `part` is less than 1. */
   size_t len = (size_t)((double)outcome->body.len * fault->part), left = len, count = 0;
   for (size_t i = 0; i < outcome->chunk_count && left; i++) {
     chunks[count] = outcome->chunks[i];
+    /* The last piece may be cut itself. */
     chunks[count].len = chunks[count].len < left ? chunks[count].len : left;
     left -= chunks[count++].len;
   }
@@ -203,8 +217,11 @@ static void stall(const struct fault *fault, struct tape_outcome *outcome, struc
   call->duration_us = fault->stall_us;
 }
 
+/* An exchange as it was, or with its fault; everything that names it stays, so that the program's calls find
+ * it. */
 static int write_record(struct faults *faults, const struct tape_record *record)
 {
+  /* What a copy of the process finished in the background, no program saw. */
   const struct fault *fault = record->call.what == TAPE_RESCUE ? NULL : fault_of(faults, record->number);
   struct tape_outcome outcome = record->outcome;
   struct tape_call call = record->call;
@@ -212,6 +229,7 @@ static int write_record(struct faults *faults, const struct tape_record *record)
   struct idem_request request = tape_request(record, faults->rule, headers, HEADERS_MOST);
   struct idem_error error = {""};
   struct event_text facts = {0};
+  /* One more than it had: an answer that is made has one, also where none came. */
   struct tape_chunk *chunks = calloc(outcome.chunk_count + 1, sizeof(*chunks));
   char text[512];
   if (!chunks)
@@ -226,9 +244,11 @@ static int write_record(struct faults *faults, const struct tape_record *record)
       lose(&outcome, &facts, RECV_ERROR, "Recv failure: Connection reset by peer");
     else
       stall(fault, &outcome, &call, &facts, text);
+    /* Behind ours: what a fault does not speak of, such as addresses and times, stays as it was recorded. */
     event_text_add(&facts, outcome.facts);
     outcome.facts = (struct idem_span){facts.data, facts.len};
   }
+  /* It belonged to the writer that made the record. */
   call.repeat = NULL;
   int result = tape_append(faults->writer, &call, &request, &outcome, &error);
   free(chunks);
@@ -241,6 +261,7 @@ static int visit(void *arg, const struct tape_record *record)
   return write_record(arg, record);
 }
 
+/* The built-in rules alone: what is set for the program is no business of a copy. */
 static char *get_nothing(const char *name)
 {
   return strcmp(name, "IDEMSHIM_CONFIG") == 0 ? (char *)(uintptr_t) "none"
@@ -271,6 +292,8 @@ int cli_faults_make(const char *text, const struct tape *tape, const char *key_f
   struct faults faults = {.count = 0};
   char made[CLI_UNIT_SIZE], all[CLI_UNIT_SIZE];
   uint64_t exchanges = tape_totals(tape).exchanges;
+  /* Only if it is absolute, for the program may change its directory. mkdtemp() makes it for its owner
+   * alone. */
   const char *place = getenv("TMPDIR");
   int code = parse_all(&faults, text, exchanges);
   *copy = NULL;
@@ -285,6 +308,7 @@ int cli_faults_make(const char *text, const struct tape *tape, const char *key_f
     return code;
   }
   code = copy_tape(&faults, tape, key_file, *copy);
+  /* Said before the program starts, and where its own output is not changed by it. */
   if (code == CLI_OK)
     fprintf(stderr, "idemshim: %s of %s exchanges end as --fault says\n", cli_count(made, faults.made),
             cli_count(all, exchanges));

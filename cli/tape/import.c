@@ -287,6 +287,7 @@ static void read_facts(struct entry *entry)
 static uint32_t lane_of(struct import *import, const struct entry *entry)
 {
   uint32_t lane = 0;
+  /* The last one is shared by all that find no other. */
   while (lane < LANES_MOST - 1 && import->lane_end_us[lane] > entry->start_us)
     lane++;
   import->lane_end_us[lane] = entry->start_us + entry->took_us;

@@ -193,6 +193,7 @@ static void write_span(struct trace *trace, json_t *span)
 {
   fputs(trace->begun ? ",\n" : "\n", trace->out);
   trace->begun = true;
+  /* One span a line, so that a trace can be looked through with grep. */
   json_dumpf(span, trace->out, JSON_COMPACT | cli_json_flags());
   json_decref(span);
 }
@@ -259,6 +260,7 @@ static int visit(void *arg, const struct tape_record *record)
   add_request(attributes, record);
   add_response(attributes, record);
   add_text(attributes, "http.request.method", method);
+  /* A transfer that failed before its first line has none. */
   if (record->outcome.status)
     add_number(attributes, "http.response.status_code", record->outcome.status);
   add_text(attributes, "idemshim.what", tape_what_name(call->what));

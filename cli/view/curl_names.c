@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Numbers of curl.h, which are a part of libcurl's ABI and so never change their meaning. */
 #define X(number, name) [number] = #name,
 static const char *const errors[] = {
 #include "cli/view/curl_errors.def"

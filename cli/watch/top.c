@@ -156,6 +156,7 @@ static void take_event(struct top *top, const struct cli_event *event)
     begin_call(top, event);
   if (bypass)
     count_call(&top->reasons, *event->reason ? event->reason : "?", false);
+  /* These say how a call was answered; all other events follow one of a call that was counted. */
   if (hit || live || bypass) {
     if (*event->origin) /* a bypass need not have got as far as the URL */
       count_call(&top->hosts, cli_host_of(event->origin, host), hit);
@@ -397,6 +398,7 @@ static int top(const struct cli_options *options, struct idem_store *store, char
   } else if (code == CLI_OK) {
     code = watch(&top);
   }
+  /* Without memory for calls no log was opened. */
   if (top.call)
     cli_log_close(&top.log);
   free(top.call);
