@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(multi_moments, .init = open_world, .fini = close_world, .timeout = 180);
+TestSuite(multi_moments, .init = open_world, .fini = close_world, .timeout = 900);
 
 static const char *const loops[] = {"poll", "epoll", "all"};
 enum { LOOPS = sizeof loops / sizeof *loops };

@@ -208,12 +208,14 @@ Test(rescue_limits, a_guard_says_so_until_it_takes_the_call_over)
 {
   world_unset(&w, "POST_TIMEOUT_MS");
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 guard=on");
+  world_env(&w, "IDEMSHIM_GUARD_SIZE", "4G"); /* a program under a sanitizer is large */
   struct run run =
-      start_shim(&w, "holds", "memory", world_url(&w, "/v1/x?mock=latency_ms%3D2000"), body, NULL);
+      start_shim(&w, "holds", "memory", world_url(&w, "/v1/x?mock=gate%3Dg,gate_first%3D1"), body, NULL);
   pid_t owner = run.pid;
   expect_named(copy_of("idemshim-guard"), "idemshim-guard", owner);
   run_signal(&run, SIGKILL);
   run_wait(&run);
   expect_named(copy_of("idemshim-rescue"), "idemshim-rescue", owner);
+  mock_open(&w, "g");
   end(&run);
 }
