@@ -299,7 +299,8 @@ static bool walk(struct canon *canon)
     if (!ignores || !json_pointers_at(&canon->ignored, cursor, event))
       take_value(canon, event);
     else if (event == CURSOR_ARRAY || event == CURSOR_OBJECT)
-      json_cursor_skip(cursor);
+      /* Its end is told, since places in it may be ignored as well, and have gone into it. */
+      json_pointers_at(&canon->ignored, cursor, json_cursor_skip(cursor));
   }
   return json_cursor_release(cursor) && !canon->failed;
 }

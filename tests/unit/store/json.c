@@ -221,3 +221,26 @@ Test(store_json, what_is_ignored_takes_no_place_of_another)
   cr_expect_arr_eq(a, b, sizeof(a));
   cr_expect_neq(memcmp(a, c, sizeof(a)), 0);
 }
+
+/* Two places that are ignored, one in the other: the inner one names nothing outside of it. */
+Test(store_json, what_is_ignored_in_what_is_ignored_names_nothing_else)
+{
+  static const struct {
+    const char *outer, *inner, *text, *other;
+  } cases[] = {
+      {"/a", "/a/b", "{\"a\":{\"z\":1},\"c\":{\"b\":1}}", "{\"a\":{\"z\":1},\"c\":{\"b\":2}}"},
+      {"/a", "/a/b/c", "{\"a\":{\"b\":{}},\"d\":{\"b\":{\"c\":1}}}",
+       "{\"a\":{\"b\":{}},\"d\":{\"b\":{\"c\":2}}}"},
+      {"/a", "/a/0", "{\"a\":[1],\"c\":[[1]]}", "{\"a\":[1],\"c\":[[2]]}"},
+      {"/0", "/0/b", "[{\"z\":1},{\"b\":1}]", "[{\"z\":1},{\"b\":2}]"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    char *words[] = {(char *)(uintptr_t)cases[i].outer, (char *)(uintptr_t)cases[i].inner};
+    struct idem_words two = {words, 2};
+    struct json_canon_options options = {.ignore = &two};
+    uint8_t a[IDEM_KEY_SIZE], b[IDEM_KEY_SIZE];
+    cr_assert(json_canon(SPAN(cases[i].text), &options, a));
+    cr_assert(json_canon(SPAN(cases[i].other), &options, b));
+    cr_expect_neq(memcmp(a, b, sizeof(a)), 0, "%s and %s", cases[i].text, cases[i].other);
+  }
+}
