@@ -55,10 +55,12 @@ bool header_is_mark(const char *line, size_t len)
 {
   static const char marks[][26] = {
       "X-Idempotency-Replayed:", "X-From-Cache:", "X-Original-Request-Time:", "X-Idemshim-Id:"};
-  if (!len || (*line | 0x20) != 'x')
+  if (len < 3 || (*line | 0x20) != 'x')
     return false;
+  /* Most names of an upstream's own differ in what follows X- already. */
   for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
-    if (len >= strlen(marks[i]) && strncasecmp(line, marks[i], strlen(marks[i])) == 0)
+    if (((line[2] ^ marks[i][2]) & ~0x20) == 0 && len >= strlen(marks[i]) &&
+        strncasecmp(line, marks[i], strlen(marks[i])) == 0)
       return true;
   return false;
 }

@@ -74,13 +74,13 @@ const char *info_record_date(struct idem_span facts)
 
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines)
 {
-  return !lines.len || add_fact(facts, TRAILERS_FACT, lines.data, lines.len);
+  return add_fact(facts, TRAILERS_FACT, lines.len ? lines.data : "", lines.len);
 }
 
 struct idem_span info_record_trailers(struct idem_span facts)
 {
   struct idem_span lines = info_record_find(facts, TRAILERS_FACT);
-  return lines.data ? lines : (struct idem_span){"", 0};
+  return lines.len ? lines : (struct idem_span){"", 0};
 }
 
 /*
@@ -210,8 +210,8 @@ bool info_record_collect(const struct shadow *shadow, struct buffer *facts)
   struct curl_certinfo *info = NULL;
   if (shadow->slot[SLOT_CERTINFO] && ask(shadow, CURLINFO_CERTINFO, &info) == CURLE_OK && info)
     complete = complete && add_certificates(facts, info);
+  struct idem_span trailers = {"", 0};
   if (shadow->replayed && shadow->info)
-    complete = complete &&
-               info_record_add_trailers(facts, info_record_trailers(span_of_buffer(&shadow->info->facts)));
-  return complete;
+    trailers = info_record_trailers(span_of_buffer(&shadow->info->facts));
+  return complete && (!trailers.len || info_record_add_trailers(facts, trailers));
 }

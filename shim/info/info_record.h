@@ -59,7 +59,7 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
  *   GROWS      under transport libcurl itself tells it until its transfer has ended well
  *   PARSED     under transport libcurl itself tells it always: it has parsed the same header
  *
- * They are stored in this order and looked for from the front: the first four are what a delivery itself asks
+ * They are stored in this order and looked for from the front: the first five are what a delivery itself asks
  * for.
  */
 #define NUMBER_FACTS(X)                                                                                      \
@@ -67,6 +67,7 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(CONTENT_LENGTH_DOWNLOAD_T, -1, GROWS)                                                                    \
   X(SIZE_UPLOAD_T, 0, FIXED)                                                                                 \
   X(SIZE_DOWNLOAD_T, 0, GROWS)                                                                               \
+  X(CONTENT_LENGTH_UPLOAD_T, -1, FIXED)                                                                      \
   X(RESPONSE_CODE, 0, FIXED)                                                                                 \
   X(HTTP_CONNECTCODE, 0, CONNECTED)                                                                          \
   X(HEADER_SIZE, 0, FIXED)                                                                                   \
@@ -90,7 +91,6 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(CONN_ID, -1, CONNECTED)                                                                                  \
   X(EARLYDATA_SENT_T, 0, FIXED)                                                                              \
   X(FILETIME_T, -1, PARSED)                                                                                  \
-  X(CONTENT_LENGTH_UPLOAD_T, -1, FIXED)                                                                      \
   X(RETRY_AFTER, 0, FIXED)
 
 #define TEXT_FACTS(X)                                                                                        \
@@ -120,7 +120,8 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
 bool info_record_add_date(struct buffer *facts, int64_t started_us);
 const char *info_record_date(struct idem_span facts); /* or NULL */
 
-/* HTTP trailers, as their lines came. False without memory, and for more than a fact has room for. */
+/* HTTP trailers, as their lines came; also that there are none, which a hit then finds where it begins to look. False without
+ * memory, and for more than a fact has room for. */
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
 struct idem_span info_record_trailers(struct idem_span facts);
 

@@ -193,7 +193,8 @@ static CURLcode deliver_body(struct delivery *d)
       unpin(d);
   }
   if (code == CURLE_OK)
-    d->info->downloaded = d->progress.down = network_len(d);
+    d->info->downloaded = d->progress.down =
+        stream_follow_is_joined(d->request) ? network_len(d) : d->network_len;
   return code;
 }
 

@@ -9,11 +9,9 @@
 
 #include <sys/socket.h>
 
-/* Its number may be a connection of the app's by now. */
 static bool push(const struct transport *t, const char *data, size_t len)
 {
-  return own_fd_is_ours(&t->our_end) &&
-         send(t->our_end.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+  return send(t->our_end.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 /* Sends what is left of a text in datagrams, of which `fed` counts the bytes. False where the socket is
@@ -41,7 +39,8 @@ int64_t transport_feed(struct transport *t)
   const struct idem_answer *answer = &t->request->op.answer;
   const struct taping *tape = &t->request->tape;
   int64_t due;
-  if (!t->answered || t->ended)
+  /* Its number may be a connection of the app's by now. None of the app's code is run from here on. */
+  if (!t->answered || t->ended || !own_fd_is_ours(&t->our_end))
     return INT64_MAX;
   if (tape->played && t->wire.len && is_later(t, tape->first_byte_us, &due))
     return due;
@@ -66,5 +65,5 @@ int64_t transport_feed(struct transport *t)
 bool transport_poke(const struct transport *t)
 {
   static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
-  return push(t, interim, sizeof(interim) - 1);
+  return own_fd_is_ours(&t->our_end) && push(t, interim, sizeof(interim) - 1);
 }
