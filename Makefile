@@ -7,7 +7,7 @@
 #   make stress      a thousand handles of the multi interface, STRESS_SECONDS (60); also with SAN=address|thread, STRESS_RESCUE=on
 #   make torture     what is too long for make test: PAIRS (100000) pairs of requests and SCHEDULES (10000) of a program from the seed SEED
 #   make curl-suite  the HTTP tests of curl itself, with the library and without; CURL=7.88, or a directory with curl's source
-#   make clients     the rows of docs/clients.md: clients and services, and what the doctor says of each; CLIENT=NAME
+#   make clients     the rows of docs/clients.md: clients and services, and what the doctor says of each; NAME=Guile
 #   make everything  250 programs of Debian, preloaded and not, in a debootstrap; RELEASE=11|12|13
 #   make bench       the budgets, side by side with peers; STORE=1: a store as it grows, to each of COUNTS answers
 #   make fuzz        the fuzzers, FUZZ_SECONDS each

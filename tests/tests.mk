@@ -143,13 +143,13 @@ test-clients:
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(if $(SAN),,scripts/clients --build $(B))
 
-# The rows of docs/clients.md: on demand, for its languages and services are 4.4 gigabytes on a bare Debian 12. CLIENT: one of them;
+# The rows of docs/clients.md: on demand, for its languages and services are 4.4 gigabytes on a bare Debian 12. NAME: one of them;
 # DISTROS: where scripts/distros has its Debian 13.
 clients:
 	$(Q)scripts/setup clients more-clients services
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
 	$(Q)mkdir -p build/clients && npm install --silent --no-audit --no-fund --prefix build/clients koffi || echo "clients: npm cannot install koffi" >&2
-	$(Q)scripts/clients --build $(B) $(if $(CLIENT),"$(CLIENT)")
+	$(Q)scripts/clients --build $(B) $(if $(NAME),"$(NAME)")
 
 # On demand: it makes a system and installs four gigabytes into it.
 everything: all

@@ -7,6 +7,7 @@ mkdir -p "$1"
 cat >"$1/conf" <<CONF
 BaseDir "$1"
 PIDFile "$1/pid"
+FQDNLookup false
 Interval 3600
 TypesDB "/usr/share/collectd/types.db"
 LoadPlugin csv
