@@ -65,7 +65,7 @@ $(B)/obj/config/%.o $(B)/obj/shim/%.o: override CFLAGS += -ffunction-sections -f
 $(foreach room,config shim store tape,$(B)/obj/$(room)/%.o): override CFLAGS += -include config/c17_names.h
 SMALL := -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,lazy
 # An older glibc has what the front uses in two more libraries, which a program that opens libcurl late has not brought itself.
-OLD_GLIBC := $(shell printf '\43include <features.h>\n\43if !__GLIBC_PREREQ(2, 34)\nyes\n\43endif\n' | $(CC) -E -P - | grep yes)
+OLD_GLIBC := $(shell printf '\43include <features.h>\n\43if !__GLIBC_PREREQ(2, 34)\nyes\n\43endif\n' | $(CC) -E -P - 2>/dev/null | grep yes)
 OLD_GLIBC_LIBS := -Wl,--no-as-needed -lpthread -ldl
 
 $(B)/libidemshim.so: $(FRONT) shim/exports.map
