@@ -140,6 +140,7 @@ static void keep_answer(const struct live *live, CURLcode code)
   } else if (request->shadow->disturbed)
     report_not_stored(request, "options changed during the transfer", 0);
   else if (!info_record_add_date(&facts, live->started_us) ||
+           !info_record_add_unmarked(&facts, span_of_buffer(&live->tee.headers)) ||
            !info_record_add_trailers(&facts, span_of_buffer(&live->tee.trailers)) ||
            !info_record_collect(request->shadow, &facts))
     report_not_stored(request, "no memory, or a credential in a redirect", 0);

@@ -140,7 +140,8 @@ struct info *info_begin_answer(struct shadow *shadow, const struct idem_answer *
   size_t blank = headers.len >= 2 && headers.data[headers.len - 2] == '\r' ? 2 : headers.len ? 1 : 0;
   size_t fields = headers.len - blank;
   size_t len = strlen(marks);
-  bool complete = append_fields(&replay->headers, (struct idem_span){headers.data, fields}, len > 0) &&
+  bool may_have_marks = len > 0 && !info_record_is_unmarked(answer->facts);
+  bool complete = append_fields(&replay->headers, (struct idem_span){headers.data, fields}, may_have_marks) &&
                   buffer_append(&replay->headers, marks, len) &&
                   buffer_append(&replay->headers, headers.data + fields, blank);
   replay->marks_len = (int64_t)replay->headers.len - (int64_t)headers.len;

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A fact is its number and length, two bytes each, and then so many bytes. No info has the two last
+/* A fact is its number and length, two bytes each, and then so many bytes. No info has the three last
  * numbers. */
 #define FACT_HEAD     4u
 #define DATE_FACT     CURLINFO_NONE
 #define TRAILERS_FACT ((CURLINFO)0xfffe)
+#define UNMARKED_FACT ((CURLINFO)0xfffd)
 
 /* False without memory, and for a value that the length has no room for. */
 static bool add_fact(struct buffer *facts, CURLINFO info, const void *value, size_t len)
@@ -70,6 +71,19 @@ const char *info_record_date(struct idem_span facts)
 {
   struct idem_span date = info_record_find(facts, DATE_FACT);
   return date.len == HEADER_DATE_SIZE && date.data[date.len - 1] == '\0' ? date.data : NULL;
+}
+
+bool info_record_add_unmarked(struct buffer *facts, struct idem_span headers)
+{
+  for (struct idem_span line; (line = span_cut_line(&headers)).len;)
+    if (header_is_mark(line.data, line.len))
+      return true;
+  return add_fact(facts, UNMARKED_FACT, "", 0);
+}
+
+bool info_record_is_unmarked(struct idem_span facts)
+{
+  return info_record_find(facts, UNMARKED_FACT).data;
 }
 
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines)

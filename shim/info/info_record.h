@@ -120,6 +120,10 @@ bool info_record_add_text(struct buffer *facts, CURLINFO info, const char *value
 bool info_record_add_date(struct buffer *facts, int64_t started_us);
 const char *info_record_date(struct idem_span facts); /* or NULL */
 
+/* Says that none of the header's lines has the name of a mark of ours, so that a hit need not look for them; nothing where one has. */
+bool info_record_add_unmarked(struct buffer *facts, struct idem_span headers);
+bool info_record_is_unmarked(struct idem_span facts);
+
 /* HTTP trailers, as their lines came; also that there are none, which a hit then finds where it begins to look. False without
  * memory, and for more than a fact has room for. */
 bool info_record_add_trailers(struct buffer *facts, struct idem_span lines);
