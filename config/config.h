@@ -150,7 +150,7 @@ struct idem_config {
   bool sync;
   const char *scope;               /* "" if unset */
   char *tape_dir;                  /* NULL if unset */
-  char *key_file;                  /* NULL if unset */
+  char *key_file, *tape_key_file;  /* NULL if unset; a tape has the store's if it has none of its own */
   uint64_t tape_size, tape_age_ms; /* 0: no limit */
   double speed;                    /* of a replayed tape: 0 at once, 1 as it was, 2 twice as fast */
   bool match_loose, exhausted_last;

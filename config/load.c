@@ -317,6 +317,7 @@ static bool is_wanted(enum part part, size_t number)
   case IDEM_VARIABLE_STORE:
   case IDEM_VARIABLE_STORE_SIZE:
   case IDEM_VARIABLE_KEY_FILE:
+  case IDEM_VARIABLE_TAPE_KEY_FILE:
     return part == ALL || part == FOR_STORE;
   default:
     return part == ALL;
@@ -340,6 +341,8 @@ static int load(struct loader *l, enum part part)
     result = idem_builtin_add(&l->draft);
   if (result < 0)
     return result;
+  if (!l->config.tape_key_file)
+    l->config.tape_key_file = l->config.key_file;
   l->config.rules = l->draft.rules;
   l->config.rule_count = l->draft.count;
   l->config.given = idem_arena_alloc(&l->arena, sizeof l->given);

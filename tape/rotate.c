@@ -103,10 +103,9 @@ int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct
   rc = tape_head_read(fd, path, &writer->head, error);
   close(fd);
   if (rc == 0 && master && !(writer->head.flags & TAPE_ENCRYPTED))
-    rc = idem_error_set(
-        error, -EKEYREJECTED,
-        "%s: the tape that is there is not encrypted; give another directory, or no IDEMSHIM_KEY_FILE",
-        writer->dir);
+    rc = idem_error_set(error, -EKEYREJECTED,
+                        "%s: the tape that is there is not encrypted; give another directory, or no key",
+                        writer->dir);
   return rc < 0 ? rc : tape_head_key(&writer->head, path, master, writer->key, error);
 }
 

@@ -42,7 +42,7 @@ struct cli_options {
   bool json, prometheus, docs;
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
-  const char *key_file, *output, *prices, *durable, *keep, *run, *faults;
+  const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *tape_key_file;
   bool har, otlp, once, runs, zero;
 };
 
@@ -70,8 +70,8 @@ struct cli_option {
       CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                     \
                  "the key of an encrypted store (default: IDEMSHIM_KEY_FILE)")
 #define CLI_OPTION_KEY                                                                                       \
-  CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                         \
-             "the key of an encrypted tape (default: IDEMSHIM_KEY_FILE)")
+  CLI_OPTION("key-file", "FILE", CLI_TEXT, tape_key_file,                                                    \
+             "the key of an encrypted tape (default: IDEMSHIM_TAPE_KEY_FILE)")
 #define CLI_OPTION_OUTPUT                                                                                    \
   CLI_SHORT_OPTION('o', "output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
 #define CLI_OPTION_PRICES                                                                                    \
@@ -85,7 +85,7 @@ struct cli_option {
   CLI_OPTION_RULES, CLI_OPTION("log", "L", CLI_TEXT, log, "where events go: stderr or a file")
 #define CLI_OPTION_TAPE                                                                                      \
   CLI_OPTION("tape-size", "N", CLI_TEXT, tape_size, "what the tape may take: 512M; the oldest makes room"),  \
-      CLI_OPTION("tape-age", "T", CLI_TEXT, tape_age, "how long exchanges stay on it: 7d"), CLI_OPTION_KEY
+      CLI_OPTION("tape-age", "T", CLI_TEXT, tape_age, "how long exchanges stay on it: 7d")
 /* What every command that prints something has: JSON is the interface for programs, and its
  * members do not change their names. */
 #define CLI_OPTION_JSON CLI_OPTION("json", NULL, CLI_FLAG, json, "print JSON, for programs")

@@ -57,7 +57,7 @@ static json_t *tape_json(const struct idem_config *config)
                    config->speed, "match", config->match_loose ? "loose" : "exact", "exhausted",
                    config->exhausted_last ? "last" : "error", "replay_state",
                    cli_json_string(config->replay_state), "replay_edit", cli_json_string(config->replay_edit),
-                   "key_file", cli_json_string(config->key_file));
+                   "key_file", cli_json_string(config->tape_key_file));
 }
 
 /* Every variable, also those that have their defaults: they have no value and no source. */

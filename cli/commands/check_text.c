@@ -50,6 +50,8 @@ static void print_settings(const struct cli_check *check)
   print_tape(config);
   if (config->key_file) /* the store's, too */
     cli_fact("key file", "%s", config->key_file);
+  if (config->tape_key_file != config->key_file)
+    cli_fact("tape's key", "%s", config->tape_key_file);
   cli_fact("log", "%s", config->log ? config->log : "none");
   if (config->delivery == IDEM_DELIVERY_TRANSPORT)
     cli_fact("delivery", "always through libcurl");

@@ -20,7 +20,7 @@ const struct cli_command cli_command_record = {
     .details = "Every call is sent. A tape that is there goes on. Exits as the program does, or as run.",
     .options = CLI_OPTIONS(
         CLI_SHORT_OPTION('o', "output", "DIR", CLI_TEXT, tape, "the tape (default: IDEMSHIM_TAPE)"),
-        CLI_OPTION_CALLS, CLI_OPTION_TAPE),
+        CLI_OPTION_CALLS, CLI_OPTION_TAPE, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

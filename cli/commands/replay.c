@@ -69,7 +69,7 @@ static int check_tape(const struct idem_config *config)
 {
   struct tape *tape;
   struct idem_error error = {""};
-  struct tape_source source = {.dir = config->tape_dir, .key_file = config->key_file};
+  struct tape_source source = {.dir = config->tape_dir, .key_file = config->tape_key_file};
   if (tape_open(&tape, &source, &error) < 0)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
   int code = check_edits(config->replay_edit, tape_totals(tape).exchanges);

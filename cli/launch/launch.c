@@ -42,6 +42,7 @@ static const struct {
     {"IDEMSHIM_TAPE_SIZE", offsetof(struct cli_options, tape_size), AS_IT_IS},
     {"IDEMSHIM_TAPE_AGE", offsetof(struct cli_options, tape_age), AS_IT_IS},
     {"IDEMSHIM_KEY_FILE", offsetof(struct cli_options, key_file), PATH},
+    {"IDEMSHIM_TAPE_KEY_FILE", offsetof(struct cli_options, tape_key_file), PATH},
     {"IDEMSHIM_PACE", offsetof(struct cli_options, pace), AS_IT_IS},
     {"IDEMSHIM_MATCH", offsetof(struct cli_options, match), AS_IT_IS},
     {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},
@@ -189,7 +190,7 @@ static int check_keys(const struct idem_config *config)
     idem_store_close(store);
   if (result != -EKEYREJECTED && config->tape_dir && (records || config->mode == IDEM_MODE_IDEMPOTENT)) {
     struct tape_options options = {
-        .dir = config->tape_dir, .max_size = config->tape_size, .key_file = config->key_file};
+        .dir = config->tape_dir, .max_size = config->tape_size, .key_file = config->tape_key_file};
     result = tape_open_writer(&writer, &options, &error);
     tape_close_writer(writer);
   } else {

@@ -11,14 +11,14 @@
 const char *cli_tape_key(const struct cli_options *options)
 {
   struct idem_config config;
-  if (options->key_file)
-    return options->key_file;
+  if (options->tape_key_file)
+    return options->tape_key_file;
   if (idem_config_load_store(&config, getenv, NULL) == 0) {
-    if (config.key_file)
-      setenv("IDEMSHIM_KEY_FILE", config.key_file, 1);
+    if (config.tape_key_file)
+      setenv("IDEMSHIM_TAPE_KEY_FILE", config.tape_key_file, 1);
     idem_config_release(&config);
   }
-  const char *variable = getenv("IDEMSHIM_KEY_FILE");
+  const char *variable = getenv("IDEMSHIM_TAPE_KEY_FILE");
   return variable && *variable ? variable : NULL;
 }
 

@@ -297,7 +297,7 @@ static void open_writer(void)
   struct tape_options options = {.dir = config->tape_dir,
                                  .max_size = config->tape_size,
                                  .max_age_ms = config->tape_age_ms,
-                                 .key_file = config->key_file};
+                                 .key_file = config->tape_key_file};
   if (tape_api && tape_api->open_writer(&the_writer, &options, &error) < 0)
     report_problem(PROBLEM_NO_TAPE, "nothing is recorded: %s", error.text);
 }
@@ -322,7 +322,8 @@ static void note_damage(void *unused, const char *what)
 static void open_reader(void)
 {
   const struct idem_config *config = settings();
-  struct tape_source source = {.dir = config->tape_dir, .key_file = config->key_file, .found = note_damage};
+  struct tape_source source = {
+      .dir = config->tape_dir, .key_file = config->tape_key_file, .found = note_damage};
   struct tape_matching matching = {
       .loose = config->match_loose, .last = config->exhausted_last, .state = config->replay_state};
   if (!config->tape_dir)

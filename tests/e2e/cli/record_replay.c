@@ -140,6 +140,30 @@ Test(cli_replay, another_key_starts_nothing)
   run_release(&none);
 }
 
+Test(cli_replay, a_tape_may_be_encrypted_beside_a_store_that_is_not)
+{
+  const char *key = world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32);
+  const char *script = call("{\"q\":\"plain words\"}", "/v1/chat/completions");
+  struct run first = run_plain(&w, "idemshim", "run", "--store", w.store, "sh", "-c", script, NULL);
+  struct run again = run_plain(&w, "idemshim", "run", "--store", w.store, "--tape", tape(), "--tape-key-file",
+                               key, "sh", "-c", script, NULL);
+  mock_stop(&w);
+  world_env(&w, "IDEMSHIM_TAPE_KEY_FILE", "%s", key);
+  struct run replayed = run_plain(&w, "idemshim", "replay", tape(), "sh", "-c", script, NULL);
+  struct run listed = run_plain(&w, "idemshim", "tape", "ls", tape(), NULL);
+
+  expect_success(&first);
+  expect_same_output(&first, &again);
+  expect_same_output(&first, &replayed);
+  expect_success(&listed);
+  cr_expect_eq(log_events(&w, "hit"), 1);
+  cr_expect_not(file_contains(tape(), "plain words"));
+  run_release(&first);
+  run_release(&again);
+  run_release(&replayed);
+  run_release(&listed);
+}
+
 Test(cli_replay, a_tape_that_cannot_be_recorded_on_starts_nothing)
 {
   const char *key = world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32);

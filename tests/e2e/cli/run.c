@@ -19,11 +19,11 @@ static void expect_line(const struct run *r, const char *line)
 
 Test(cli_run, each_option_sets_its_variable)
 {
-  struct run r =
-      run_plain(&w, "idemshim", "run", "--mode", "observe", "--store", "/nonexistent/s", "--scope", "job-1",
-                "--rules", "host=a.example", "--hosts", "b.example", "--log", "stderr", "--store-size", "2M",
-                "--no-sync", "--tape", "/nonexistent/t", "--tape-size", "3M", "--tape-age", "7d",
-                "--key-file", "/nonexistent/k", "--", "sh", "-c", "env | grep ^IDEMSHIM", NULL);
+  struct run r = run_plain(&w, "idemshim", "run", "--mode", "observe", "--store", "/nonexistent/s", "--scope",
+                           "job-1", "--rules", "host=a.example", "--hosts", "b.example", "--log", "stderr",
+                           "--store-size", "2M", "--no-sync", "--tape", "/nonexistent/t", "--tape-size", "3M",
+                           "--tape-age", "7d", "--key-file", "/nonexistent/k", "--tape-key-file",
+                           "/nonexistent/tk", "--", "sh", "-c", "env | grep ^IDEMSHIM", NULL);
 
   expect_success(&r);
   expect_line(&r, "IDEMSHIM_MODE=observe");
@@ -38,6 +38,7 @@ Test(cli_run, each_option_sets_its_variable)
   expect_line(&r, "IDEMSHIM_TAPE_SIZE=3M");
   expect_line(&r, "IDEMSHIM_TAPE_AGE=7d");
   expect_line(&r, "IDEMSHIM_KEY_FILE=/nonexistent/k");
+  expect_line(&r, "IDEMSHIM_TAPE_KEY_FILE=/nonexistent/tk");
   run_release(&r);
 }
 

@@ -258,7 +258,7 @@ Test(cli_tape, a_key_that_is_missing_or_wrong_is_one_message_and_exit_2)
   world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_path(&w, "wrong"));
   expect_bad(dir, "was encrypted with another key than the one given");
   world_unset(&w, "IDEMSHIM_KEY_FILE");
-  expect_bad(dir, "the tape is encrypted; IDEMSHIM_KEY_FILE names its key");
+  expect_bad(dir, "the tape is encrypted; IDEMSHIM_TAPE_KEY_FILE names its key");
   r = run_plain(&w, "idemshim", "tape", "ls", "--key-file", world_path(&w, "right"), dir, NULL);
   expect_says(&r, 0, "OPERATION_TIMEDOUT");
 }

@@ -233,6 +233,10 @@ Test(config_variable, log_tape_and_key_file_are_paths, .fini = release)
   cr_expect_str_eq(config.log, "stderr");
   cr_expect_str_eq(config.tape_dir, "/tape");
   cr_expect_str_eq(config.key_file, "/tape.key");
+  cr_expect_str_eq(config.tape_key_file, "/tape.key");
+  LOADS("IDEMSHIM_TAPE_KEY_FILE", "own.key");
+  cr_expect_null(config.key_file);
+  cr_expect_str_eq(config.tape_key_file, "/own.key");
   LOADS("IDEMSHIM_LOG", "events.jsonl");
   cr_expect_str_eq(config.log, "/events.jsonl");
 }
@@ -466,6 +470,6 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  cr_expect_eq(variables, 25);
+  cr_expect_eq(variables, 26);
   cr_expect_eq(fields, 28);
 }
