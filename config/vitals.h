@@ -26,6 +26,15 @@ enum idem_vitals_store { IDEM_VITALS_NO_STORE, IDEM_VITALS_STORE_OPEN, IDEM_VITA
 /* Threads are spread over as many, so that few share a line. */
 enum { IDEM_VITALS_SHARDS = 8 };
 
+/* A server that a call went to which no rule wanted, with the first such call's method. */
+enum { IDEM_VITALS_HOSTS = 8 };
+enum idem_vitals_host_state { IDEM_VITALS_HOST_FREE, IDEM_VITALS_HOST_BEGUN, IDEM_VITALS_HOST_THERE };
+struct idem_vitals_host {
+  _Atomic uint32_t state;
+  uint16_t port;
+  char method[10], host[64];
+};
+
 struct idem_vitals {
   char magic[sizeof(IDEM_VITALS_MAGIC)];
   char version[16];
@@ -36,7 +45,9 @@ struct idem_vitals {
   char store_dir[256];                        /* and where, cut to this */
   _Atomic uint64_t sent;                      /* calls that went out with us, */
   _Atomic uint64_t passed;                    /* and those that went out as if we were not there */
-  char why_passed[64];                        /* the first reason for these, */
+  _Atomic uint64_t unmatched;                 /* calls that no rule wanted, */
+  struct idem_vitals_host host[IDEM_VITALS_HOSTS]; /* and where the first of them went */
+  char why_passed[64];                             /* the first reason for these, */
   char problem[256]; /* and the first thing that kept the library from its work; "": none */
   struct {
     _Alignas(64) _Atomic uint64_t matched; /* calls that a rule wanted */

@@ -484,8 +484,8 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
 
 /* Counters. */
 
-/* Names as `stats --json` and `--prometheus` print them: X(name, help). The last group is kept by the store
- * itself. */
+/* Names as `stats --json` and `--prometheus` print them: X(name, help). Their places in the page
+ * are theirs for good: a new one comes last. */
 #define IDEM_COUNTERS(X)                                                                                     \
   X(calls, "calls that a rule matched")                                                                      \
   X(hits, "calls answered from the store")                                                                   \
@@ -511,7 +511,8 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(bytes_saved, "bytes of answers replayed")                                                                \
   X(ms_saved, "milliseconds that the replayed calls took when they were live")                               \
   X(input_tokens_saved, "input tokens of replayed answers, once for each key")                               \
-  X(output_tokens_saved, "output tokens of replayed answers, once for each key")
+  X(output_tokens_saved, "output tokens of replayed answers, once for each key")                             \
+  X(unmatched, "calls of libcurl that met no rule, in processes that use the store")
 
 enum idem_counter {
 #define X(name, help) IDEM_COUNTER_##name,

@@ -107,6 +107,19 @@ static void tell_store(struct doctor *doctor, const struct memory *memory, const
     doctor_find(doctor, DOCTOR_STORE_CLOSED, "%s", dir);
 }
 
+static void tell_unmatched(struct doctor *doctor, const struct idem_vitals *vitals)
+{
+  char hosts[IDEM_VITALS_HOSTS * (sizeof(vitals->host[0].host) + 8)] = "";
+  size_t len = 0;
+  for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++)
+    if (vitals->host[i].state == IDEM_VITALS_HOST_THERE)
+      len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, "%s%.63s:%u", len ? ", " : "",
+                              vitals->host[i].host, vitals->host[i].port);
+  if (vitals->unmatched)
+    doctor_find(doctor, DOCTOR_UNMATCHED, "%llu calls met no rule, and went out untouched: %s",
+                (unsigned long long)vitals->unmatched, hosts);
+}
+
 /* A call that was neither sent nor passed was answered from the store or the tape, or waits for that. */
 static void tell_calls(struct doctor *doctor, const struct idem_vitals *vitals,
                        const struct idem_config *config)
@@ -151,6 +164,7 @@ static void judge(struct doctor *doctor, const struct memory *memory, const stru
   doctor->hooks.dlopen &= config.hook_dl;
   tell_settings(doctor, memory, &config);
   tell_calls(doctor, vitals, &config);
+  tell_unmatched(doctor, vitals);
   tell_store(doctor, memory, vitals, &config);
   if (*vitals->problem && vitals->store != IDEM_VITALS_STORE_FAILED)
     doctor_find(doctor, DOCTOR_PROBLEM, "%s", vitals->problem);

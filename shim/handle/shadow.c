@@ -3,6 +3,7 @@
 
 #include "shim/form/form.h"
 #include "shim/handle/url.h"
+#include "shim/runtime/unmatched.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -443,6 +444,7 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
   if (shadow->matched)
     return shadow->rule;
   shadow->matched = true;
+  shadow->unmatched = false;
   shadow->rule = NULL;
   const char *url = shadow->url.data;
   if (!shadow->url.len || !url_split(url, (long)shadow->slot[SLOT_PORT], &shadow->parts))
@@ -461,6 +463,9 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
   shadow->rule = idem_config_match(config, &target);
   shadow->upstream_key = shadow->rule ? (unsigned char)idem_provider_key(shadow->rule, &target) : 0;
   shadow->stateful = shadow->rule && idem_rule_leaves(shadow->rule, &target);
+  shadow->unmatched = !shadow->rule;
+  if (shadow->unmatched)
+    unmatched_note(&target, parts->https);
   return shadow->rule;
 }
 

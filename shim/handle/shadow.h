@@ -111,6 +111,7 @@ struct shadow {
   bool disturbed; /* not IDLE: the app has set what the request was named by, so those texts may be gone */
   bool matched;   /* `rule` and `parts` are of the present URL and method */
   unsigned char upstream_key; /* enum idem_upstream_key, of the rule and the host */
+  bool unmatched;             /* and no rule wants it, though one could */
   bool stateful;              /* and the path is one that the rule leaves alone */
   bool paused;     /* DELIVERING: a callback has asked for a pause that curl_easy_pause() has not ended yet */
   uint8_t resumed; /* how often curl_easy_pause() has let the app's reader go on */

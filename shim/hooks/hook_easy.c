@@ -21,6 +21,7 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/runtime/unmatched.h"
 #include "shim/transport/transport.h"
 
 /* Its life. */
@@ -177,6 +178,8 @@ HOOK(CURLcode, curl_easy_perform, (CURL * handle))
   /* A call that no rule wants has cost these comparisons, and with another URL or method than before one
    * match. */
   const struct idem_rule *rule = shadow_rule(shadow, settings());
+  if (shadow->unmatched)
+    unmatched_count();
   bool allowed = rule && process_allows_calls();
   if (allowed && stack_suffices())
     return idem_easy_perform(shadow, rule);

@@ -14,6 +14,7 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
+#include "shim/runtime/unmatched.h"
 
 /* libcurl's own curl_easy_perform() comes by four of these with a multi of its own. In a program that has
  * none itself there is nothing more to look at. */
@@ -84,6 +85,8 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
 {
   const struct idem_rule *rule = settings_active() ? shadow_rule(shadow, settings()) : NULL;
   shadow->replayed = REPLAYED_NOT;
+  if (!rule && shadow->unmatched)
+    unmatched_count();
   if (!multi_note_added(multi, shadow))
     return settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
                                       : multi->lib->multi_add_handle(multi->handle, shadow->handle);

@@ -206,6 +206,8 @@ static void open_store(struct idem_store **store)
   } else if (*store && error.text[0]) {
     report_line_to_stderr("%s", error.text);
   }
+  if (*store)
+    store_api->count(*store, IDEM_COUNTER_unmatched, atomic_load(&vitals.unmatched));
   vitals_note_store(options.dir, *store);
 }
 

@@ -14,8 +14,17 @@ struct idem_vitals vitals = {
 };
 __thread char vitals_thread;
 
+uint64_t vitals_matched(void)
+{
+  uint64_t sum = 0;
+  for (size_t i = 0; i < IDEM_VITALS_SHARDS; i++)
+    sum += atomic_load(&vitals.shard[i].matched);
+  return sum;
+}
+
 void vitals_after_fork(void)
 {
+  atomic_store(&vitals.unmatched, 0);
   atomic_store(&vitals.sent, 0);
   atomic_store(&vitals.passed, 0);
   for (size_t i = 0; i < IDEM_VITALS_SHARDS; i++)

@@ -22,6 +22,8 @@ static inline void vitals_count_call(void)
                         memory_order_relaxed);
 }
 
+uint64_t vitals_matched(void);
+
 /* In a child, whose numbers are its own. */
 void vitals_after_fork(void);
 void vitals_note_store(const char *dir, bool is_open);

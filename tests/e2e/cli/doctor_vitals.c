@@ -94,7 +94,8 @@ Test(cli_doctor_vitals, calls_that_no_rule_wants_are_told_from_none)
   const char *program_path = make_caller();
   struct run program = start_shim(&w, program_path, world_url(&w, "/v1/chat/completions"), "3", NULL);
   struct run r = examine(&program);
-  EXPECT_WORDS(&r, 0, "no call has met one of its 1 rule yet", "has not opened the store");
+  EXPECT_WORDS(&r, 0, "no call has met one of its 1 rule yet", "has not opened the store",
+               world_text(&w, "3 calls met no rule, and went out untouched: 127.0.0.1:%d", w.port));
   run_release(&program);
 }
 

@@ -63,7 +63,7 @@ Test(cli_replay, the_variables_are_those_of_the_options)
                    world_text(&w,
                               "IDEMSHIM_EXHAUSTED=last\nIDEMSHIM_HOSTS=b.example\nIDEMSHIM_LOG=stderr\n"
                               "IDEMSHIM_MATCH=loose\nIDEMSHIM_MODE=replay\nIDEMSHIM_PACE=2.5\n"
-                              "IDEMSHIM_RULES=host=a.example\nIDEMSHIM_TAPE=%s\n",
+                              "IDEMSHIM_RULES=host=a.example\nIDEMSHIM_SUMMARY=on\nIDEMSHIM_TAPE=%s\n",
                               tape()));
   run_release(&r);
 }

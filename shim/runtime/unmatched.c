@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "shim/runtime/unmatched.h"
+
+#include "shim/runtime/settings.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_usual(uint16_t port)
+{
+  return port == 443 || port == 80;
+}
+
+static bool is_same(const struct idem_vitals_host *host, const struct idem_target *target)
+{
+  return host->port == target->port && strncmp(host->host, target->host, target->host_len) == 0 &&
+         !host->host[target->host_len];
+}
+
+/* Puts it in the first place that is free. False if it is there already, or has no room. */
+static bool add(const struct idem_target *target)
+{
+  if (target->host_len >= sizeof(vitals.host[0].host))
+    return false;
+  for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++) {
+    struct idem_vitals_host *host = &vitals.host[i];
+    uint32_t state = IDEM_VITALS_HOST_FREE;
+    if (atomic_load_explicit(&host->state, memory_order_acquire) == IDEM_VITALS_HOST_THERE &&
+        is_same(host, target))
+      return false;
+    if (!atomic_compare_exchange_strong(&host->state, &state, IDEM_VITALS_HOST_BEGUN))
+      continue;
+    host->port = target->port;
+    snprintf(host->host, sizeof(host->host), "%.*s", (int)target->host_len, target->host);
+    snprintf(host->method, sizeof(host->method), "%.*s", (int)target->method_len, target->method);
+    atomic_store_explicit(&host->state, IDEM_VITALS_HOST_THERE, memory_order_release);
+    return true;
+  }
+  return false;
+}
+
+/* ---- the line at the exit ---- */
+
+/* What would have such calls treated. Of a host that has rules they leave this call alone on purpose. */
+static void say_way_out(const struct idem_vitals_host *first, const char *hosts, char *out, size_t size)
+{
+  const struct idem_config *config = settings();
+  for (size_t i = 0; i < config->rule_count; i++)
+    if ((!config->rules[i].port || config->rules[i].port == first->port) &&
+        idem_glob(config->rules[i].host, first->host, strlen(first->host), true)) {
+      snprintf(out, size, "why not: idemshim check %s https://%s/PATH", first->method, first->host);
+      return;
+    }
+  if (strcmp(first->method, "POST") == 0)
+    snprintf(out, size, "to have them treated: --hosts %s", hosts);
+  else
+    snprintf(out, size, "to have them treated: --rules 'host=%s method=%s'", first->host, first->method);
+}
+
+static void tell(void)
+{
+  char hosts[IDEM_VITALS_HOSTS * (sizeof(vitals.host[0].host) + 8)] = "", way_out[sizeof(hosts) + 64];
+  unsigned long long count = atomic_load(&vitals.unmatched);
+  size_t len = 0;
+  if (!count || vitals_matched())
+    return;
+  for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++) {
+    const struct idem_vitals_host *host = &vitals.host[i];
+    if (atomic_load_explicit(&host->state, memory_order_acquire) != IDEM_VITALS_HOST_THERE)
+      continue;
+    len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, "%s%s", len ? "," : "", host->host);
+    if (!is_usual(host->port))
+      len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, ":%u", host->port);
+  }
+  say_way_out(&vitals.host[0], hosts, way_out, sizeof(way_out));
+  report_line_to_stderr("no call met a rule: %llu went out as if idemshim were not there, to %s; %s", count,
+                        hosts, way_out);
+}
+
+void unmatched_note(const struct idem_target *target, bool https)
+{
+  static atomic_flag registered = ATOMIC_FLAG_INIT;
+  char origin[sizeof(vitals.host[0].host) + 16];
+  int saved = errno;
+  if (add(target)) {
+    int len = snprintf(origin, sizeof(origin), "%s://%.*s:%u", https ? "https" : "http",
+                       (int)target->host_len, target->host, target->port);
+    struct idem_request request = {.method = {target->method, target->method_len},
+                                   .origin = {origin, (size_t)len},
+                                   .path = {target->path, target->path_len}};
+    report_event(&(struct event){.name = "unmatched", .ms = -1, .request = &request});
+    if (settings()->summary && !atomic_flag_test_and_set(&registered))
+      atexit(tell);
+  }
+  errno = saved;
+}

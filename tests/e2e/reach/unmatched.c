@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls that no rule wants go out as they are, and whoever has set us before their program hears of it. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static void set_up(void)
+{
+  open_world();
+  world_unset(&w, "IDEMSHIM_HOSTS");
+  /* A sanitized library in a program that is not: its runtime cannot come first. */
+  world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
+}
+
+TestSuite(unmatched, .init = set_up, .fini = close_world);
+
+static const char *url(void)
+{
+  return world_url(&w, "/v1/chat/completions");
+}
+
+Test(unmatched, a_run_that_met_no_rule_names_the_server_and_the_way_out)
+{
+  struct run r = run_plain(&w, "idemshim", "run", "curl", "-sS", "-d", "{}", url(), NULL);
+
+  expect_success(&r);
+  cr_expect(
+      strstr(r.err, world_text(&w,
+                               "idemshim: no call met a rule: 1 went out as if idemshim were not there, to "
+                               "127.0.0.1:%d; to have them treated: --hosts 127.0.0.1:%d\n",
+                               w.port, w.port)),
+      "%s", r.err);
+  cr_expect_eq(log_events(&w, "unmatched"), 1);
+  cr_expect(log_contains(&w, world_text(&w, "\"origin\":\"http://127.0.0.1:%d\"", w.port)));
+  run_release(&r);
+
+  r = run_plain(&w, "idemshim", "run", "--hosts", world_text(&w, "127.0.0.1:%d", w.port), "curl", "-sS", "-d",
+                "{}", url(), NULL);
+  expect_success(&r);
+  cr_expect_eq(r.err_len, 0, "%s", r.err);
+  run_release(&r);
+}
+
+Test(unmatched, a_recording_and_a_get_are_told_of_too)
+{
+  struct run post = run_plain(&w, "idemshim", "record", "-o", world_path(&w, "tape"), "curl", "-sS", "-d",
+                              "{}", url(), NULL);
+  struct run get = run_plain(&w, "idemshim", "run", "curl", "-sS", url(), NULL);
+  struct run known = run_plain(&w, "idemshim", "run", "--hosts", world_text(&w, "127.0.0.1:%d", w.port),
+                               "curl", "-sS", url(), NULL);
+
+  cr_expect(strstr(post.err, "to have them treated: --hosts 127.0.0.1:"), "%s", post.err);
+  cr_expect(strstr(get.err, "--rules 'host=127.0.0.1 method=GET'"), "%s", get.err);
+  cr_expect(strstr(known.err, "idemshim check GET https://127.0.0.1/PATH"), "%s", known.err);
+  run_release(&post);
+  run_release(&get);
+  run_release(&known);
+}
+
+Test(unmatched, a_process_that_met_a_rule_says_nothing_and_counts)
+{
+  struct run r = run_plain(&w, "idemshim", "run", "--hosts", world_text(&w, "127.0.0.1:%d", w.port), "curl",
+                           "-sS", url(), "--next", "-sS", "-d", "{}", url(), "--next", "-sS", url(), NULL);
+  struct run stats = run_plain(&w, "idemshim", "stats", NULL);
+
+  expect_success(&r);
+  cr_expect_eq(r.err_len, 0, "%s", r.err);
+  cr_expect(strstr(stats.out, "unmatched                2  calls of libcurl that met no rule"), "%s",
+            stats.out);
+  run_release(&r);
+  run_release(&stats);
+}
+
+Test(unmatched, without_a_summary_nothing_is_said)
+{
+  struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", url(), NULL);
+  struct run off =
+      run_shell_plain(&w, world_text(&w, "IDEMSHIM_SUMMARY=off idemshim run curl -sS -d '{}' '%s'", url()));
+
+  expect_success(&r);
+  expect_success(&off);
+  cr_expect_eq(r.err_len + off.err_len, 0, "%s%s", r.err, off.err);
+  run_release(&r);
+  run_release(&off);
+}
