@@ -155,6 +155,7 @@ struct idem_config {
   double speed;                    /* of a replayed tape: 0 at once, 1 as it was, 2 twice as fast */
   bool match_loose, exhausted_last;
   char *replay_state; /* NULL if unset */
+  bool offline;       /* mode replay: nothing goes out */
   char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
   char *log;          /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
@@ -182,6 +183,15 @@ struct idem_config {
  * what it filled.
  */
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error);
+
+/*
+ * The same for a replay, with what a tape has (tape_meets()): `rules`, that were in force when it was recorded, are taken in
+ * the place of those of a configuration file and of the built-in ones, unless the environment gives some; `origins` come last in
+ * any case. Of either only that is taken which says which calls are met, and how they are compared, for they are a stranger's;
+ * with a mistake in them, nothing. Both may be NULL.
+ */
+int idem_config_load_replay(struct idem_config *config, char *(*get)(const char *name), const char *rules,
+                            const char *origins, struct idem_error *error);
 
 /* The same for where the store is and how it is opened, so that a mistake in a rule keeps nobody from looking into it. */
 int idem_config_load_store(struct idem_config *config, char *(*get)(const char *name),

@@ -24,6 +24,7 @@
 /* The config comes first: a variable's parser is given it as `object`, and may ask for what stands beside it. */
 struct loader {
   struct idem_config config;
+  const char *tape_rules, *tape_origins; /* NULL: there is no tape */
   struct idem_arena arena;
   struct idem_draft draft;
   char *(*get)(const char *name);
@@ -324,6 +325,55 @@ static bool is_wanted(enum part part, size_t number)
   }
 }
 
+/* Rules that somebody else has written: what sends, writes, forks or passes is not taken from them. */
+static int add_stranger(struct loader *l, const char *origin, const char *text)
+{
+  size_t before = l->draft.count;
+  char *copy = idem_arena_copy(&l->arena, text ? text : "", text ? strlen(text) : 0);
+  if (!copy)
+    return idem_error_set(l->error, -ENOMEM, "%s: out of memory", origin);
+  struct idem_error *error = l->draft.error;
+  l->draft.error = NULL;
+  int result = idem_rules_parse(
+      &l->draft,
+      &(struct idem_rules_text){.origin = origin, .data = copy, .len = strlen(copy), .in_lines = true});
+  l->draft.error = error;
+  if (result < 0)
+    l->draft.count = before;
+  for (size_t i = before; i < l->draft.count; i++) {
+    struct idem_rule *rule = &l->draft.rules[i], theirs = *rule;
+    *rule = l->draft.defaults;
+    rule->origin = theirs.origin;
+    rule->number = theirs.number;
+    rule->host = theirs.host;
+    rule->port = theirs.port;
+    rule->methods = theirs.methods;
+    rule->path = theirs.path;
+    rule->keying = theirs.keying;
+    rule->repeats = theirs.repeats;
+  }
+  return result == -ENOMEM ? idem_error_set(l->error, -ENOMEM, "%s: out of memory", origin) : 0;
+}
+
+static bool gives(const struct loader *l, const char *name)
+{
+  const char *text = l->get(name);
+  return text && *text;
+}
+
+/* What is not named by a rule, but is on the tape, or is to be refused. */
+static int add_rest(struct loader *l)
+{
+  int result = 0;
+  if (l->draft.count == 0)
+    result = idem_builtin_add(&l->draft);
+  if (result == 0)
+    result = add_stranger(l, "the tape's servers", l->tape_origins);
+  if (result == 0 && l->config.offline && l->config.mode == IDEM_MODE_REPLAY)
+    result = add_stranger(l, "IDEMSHIM_OFFLINE", "host=* method=*");
+  return result;
+}
+
 /* In the order of the table; rules before hosts, so that a rule wins over the default treatment. */
 static int load(struct loader *l, enum part part)
 {
@@ -333,12 +383,16 @@ static int load(struct loader *l, enum part part)
     result = read_files(l);
   if (result == 0 && (part == ALL || part == FOR_STORE))
     result = l->mistake;
+  bool theirs = l->tape_rules && *l->tape_rules && !gives(l, "IDEMSHIM_RULES") && !gives(l, "IDEMSHIM_HOSTS");
   for (size_t i = 0; result == 0 && i < IDEM_VARIABLE_COUNT; i++)
-    result = load_variable(l, i, is_wanted(part, i));
+    result = load_variable(
+        l, i, is_wanted(part, i) && !(theirs && (i == IDEM_VARIABLE_RULES || i == IDEM_VARIABLE_HOSTS)));
+  if (result == 0 && theirs)
+    result = add_stranger(l, "the tape", l->tape_rules);
   if (result == 0 && !l->config.store_dir && (part == ALL || part == FOR_STORE))
     result = find_store(l);
-  if (result == 0 && l->draft.count == 0)
-    result = idem_builtin_add(&l->draft);
+  if (result == 0)
+    result = add_rest(l);
   if (result < 0)
     return result;
   if (!l->config.tape_key_file)
@@ -355,10 +409,14 @@ static int load(struct loader *l, enum part part)
 
 /* errno is kept: this runs in the middle of an app's own calls. */
 static int load_part(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error,
-                     enum part part)
+                     enum part part, const char *rules, const char *origins)
 {
   int saved = errno;
-  struct loader loader = {.config = {.scope = "", .store_user = -1}, .get = get, .error = error};
+  struct loader loader = {.config = {.scope = "", .store_user = -1},
+                          .tape_rules = rules,
+                          .tape_origins = origins,
+                          .get = get,
+                          .error = error};
   int result = load(&loader, part);
 
   *config = result < 0 ? (struct idem_config){.mode = IDEM_MODE_OFF} : loader.config;
@@ -370,18 +428,25 @@ static int load_part(struct idem_config *config, char *(*get)(const char *name),
 
 int idem_config_load(struct idem_config *config, char *(*get)(const char *name), struct idem_error *error)
 {
-  return load_part(config, get, error, ALL);
+  return load_part(config, get, error, ALL, NULL, NULL);
+}
+
+int idem_config_load_replay(struct idem_config *config, char *(*get)(const char *name), const char *rules,
+                            const char *origins, struct idem_error *error)
+{
+  return load_part(config, get, error, ALL, rules, origins);
 }
 
 int idem_config_load_store(struct idem_config *config, char *(*get)(const char *name),
                            struct idem_error *error)
 {
-  return load_part(config, get, error, FOR_STORE);
+  return load_part(config, get, error, FOR_STORE, NULL, NULL);
 }
 
 bool idem_config_load_refusal(struct idem_config *config, char *(*get)(const char *name))
 {
-  if (load_part(config, get, NULL, FOR_REFUSAL) < 0 && load_part(config, get, NULL, MODE_ALONE) < 0)
+  if (load_part(config, get, NULL, FOR_REFUSAL, NULL, NULL) < 0 &&
+      load_part(config, get, NULL, MODE_ALONE, NULL, NULL) < 0)
     return false;
   if (config->mode == IDEM_MODE_REPLAY)
     return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format: a tape as bytes, version 2, in the byte order of x86-64 and aarch64.
+ * format: a tape as bytes, version 3, in the byte order of x86-64 and aarch64.
  *
- * A segment is a head and then records, each a frame, a summary and a content. The summary is what an index
+ * A segment is a head and then records, each a frame, a summary and a content. The first record, and one of each process that
+ * has others, is no exchange: it has the rules that are in force as text, in the place of a body. The summary is what an index
  * and a list need, the content is all the rest; where the tape is encrypted, both are sealed, each with its
  * own nonce and its tag behind it. Sums are of the bytes as they stand in the file. They are seeded with the
  * tape's salt, so that a body that holds a piece of a tape is never taken for a record when the place of the
@@ -16,8 +17,8 @@
 #include <string.h>
 
 #define TAPE_HEAD_MAGIC "idemtape"
-/* Version 1 has the same layout; its exchanges are named as idemshim 0.1 named them. */
-enum { TAPE_VERSION_0_1 = 1, TAPE_VERSION = 2, TAPE_ENCRYPTED = 1, TAPE_FLAGS = 1 };
+/* The layout is the same in all. Exchanges of version 1 are named as idemshim 0.1 named them; before 3 there are no rules. */
+enum { TAPE_VERSION_0_1 = 1, TAPE_VERSION = 3, TAPE_ENCRYPTED = 1, TAPE_FLAGS = 1 };
 enum {
   TAPE_SALT_SIZE = 32,
   TAPE_ID_SIZE = 16,
@@ -51,13 +52,13 @@ struct tape_frame {
   uint64_t magic;
   uint32_t summary_len, content_len; /* in the file, tags included */
   uint8_t nonce[TAPE_NONCE_SIZE];    /* of the summary; the content's has the last bit flipped */
-  uint32_t zero;
+  uint32_t rules;                    /* of the record that has the rules: a number of their text; else 0 */
   uint64_t summary_sum, content_sum;
   uint64_t sum; /* of what is before it */
 };
 
 /* What is authenticated of the frame: magic to nonce. */
-enum { TAPE_FRAME_BOUND = offsetof(struct tape_frame, zero) };
+enum { TAPE_FRAME_BOUND = offsetof(struct tape_frame, rules) };
 
 static inline void tape_content_nonce(const struct tape_frame *frame, uint8_t nonce[TAPE_NONCE_SIZE])
 {

@@ -25,7 +25,7 @@ int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
   if (!cut(&bytes, sizeof(summary), &fixed))
     return -EILSEQ;
   memcpy(&summary, fixed.data, sizeof(summary));
-  if (summary.what >= TAPE_WHATS || summary.flags > TAPE_SUMMARY_FLAGS)
+  if (summary.what > TAPE_RULES || summary.flags > TAPE_SUMMARY_FLAGS)
     return -EILSEQ;
   record->call = (struct tape_call){
       .sequence = summary.sequence,

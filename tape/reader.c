@@ -88,7 +88,7 @@ static int by_order(const void *a, const void *b)
 }
 
 /* Sorts twice: within processes first, for only then is it known where a clock went back. */
-static void sort(struct tape *tape)
+static uint32_t sort(struct tape *tape)
 {
   struct tape_entry *entry = tape->entries;
   uint32_t process = 0;
@@ -103,6 +103,7 @@ static void sort(struct tape *tape)
   }
   if (tape->count)
     qsort(entry, tape->count, sizeof(*entry), by_order);
+  return process;
 }
 
 /* Segments in the order of their numbers, which is that in which they were begun. A damaged one is a finding,
@@ -124,7 +125,7 @@ static int scan_all(struct tape_scan *scan, struct idem_error *error)
   for (size_t i = 0; rc == 0 && i < segments.count; i++)
     rc = tape_scan_segment(scan, segments.at[i].number, error);
   free(segments.at);
-  sort(tape);
+  tape->totals.processes = sort(tape);
   tape->totals.exchanges = tape->count;
   return rc;
 }
@@ -136,6 +137,8 @@ void tape_close(struct tape *tape)
     return;
   if (tape->files)
     OPENSSL_cleanse(tape->files, tape->file_count * sizeof(*tape->files));
+  for (size_t i = 0; i < tape->origin_count; i++)
+    free(tape->origins[i]);
   free(tape->files);
   free(tape->entries);
   free(tape->dir);

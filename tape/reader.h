@@ -30,6 +30,14 @@ struct tape_file {
   uint8_t key[SEAL_KEY_SIZE];
 };
 
+/* A record of rules. Processes that come and go with other rules each leave one; beyond these they are not read. */
+enum { TAPE_RULES_READ = 64, TAPE_ORIGINS_MOST = 256 };
+struct tape_rules_place {
+  uint64_t offset;
+  struct tape_frame frame;
+  uint32_t segment;
+};
+
 /* An open tape. `entries` is the index; a number of an exchange is a place in it. */
 struct tape {
   char *dir;
@@ -38,6 +46,10 @@ struct tape {
   struct tape_entry *entries; /* in order; exchange n is entries[n - 1] */
   size_t count, room;
   struct tape_totals totals;
+  struct tape_rules_place rules[TAPE_RULES_READ];
+  size_t rules_count;
+  char *origins[TAPE_ORIGINS_MOST]; /* of its exchanges, each once */
+  size_t origin_count;
 };
 
 /* Reads one segment's index and adds what it finds. `check` reads the contents too. 0, or -errno of what ends

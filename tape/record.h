@@ -13,6 +13,11 @@
 #include "tape/format.h"
 #include "tape/tape.h"
 
+/* A record that is no exchange, but has the rules in force as its body. */
+#define TAPE_RULES ((enum tape_what)TAPE_WHATS)
+/* The longest text of them; a longer one is not written. */
+enum { TAPE_RULES_MOST = 96 << 10 };
+
 /* Where in a buffer the pieces of a record lie, from its frame on. Behind summary and content there is room
  * for a tag.
  */

@@ -20,14 +20,23 @@ enum { KEPT = 2, TRIES = 16 };
 
 /* Making one. */
 
-/* The head is in the draft before it gets its name. */
-static int fill(const char *path, const struct tape_head *head)
+static uint64_t least_size(const struct tape_writer *writer)
 {
-  int fd = idem_file_may_have(sizeof(*head)) ? fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) : -EFBIG;
+  return sizeof(writer->head) + writer->rules.len;
+}
+
+/* The head and the rules are in the draft before it gets its name. */
+static int fill(const struct tape_writer *writer, const char *path, const struct tape_head *head)
+{
+  int fd = idem_file_may_have(least_size(writer)) ? fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) : -EFBIG;
   if (fd < 0)
     return fd;
   ssize_t len = write(fd, head, sizeof(*head));
   int rc = len < 0 ? -errno : len < (ssize_t)sizeof(*head) ? -ENOSPC : 0;
+  if (rc == 0 && writer->rules.len) {
+    len = write(fd, writer->rules.data, writer->rules.len);
+    rc = len < 0 ? -errno : len < (ssize_t)writer->rules.len ? -ENOSPC : 0;
+  }
   close(fd);
   return rc;
 }
@@ -45,7 +54,7 @@ static int make(const struct tape_writer *writer, uint32_t number)
                (unsigned long)pthread_self()) >= (int)sizeof(draft))
     return -ENAMETOOLONG;
   unlink(draft);
-  int rc = fill(draft, &head);
+  int rc = fill(writer, draft, &head);
   if (rc == 0 && link(draft, path) < 0 && errno != EEXIST)
     rc = -errno;
   unlink(draft);
@@ -85,6 +94,22 @@ static int newest(const struct tape_writer *writer, uint32_t *number)
     *number = segments.at[segments.count - 1].number;
   free(segments.at);
   return rc;
+}
+
+bool tape_segment_has_rules(const struct tape_writer *writer)
+{
+  char path[PATH_MAX];
+  struct tape_frame frame;
+  uint32_t number = 0;
+  if (newest(writer, &number) < 0 || !tape_segment_path(path, writer->dir, number))
+    return false;
+  int fd = fd_open(path, O_RDONLY, 0);
+  bool same = fd >= 0 &&
+              pread(fd, &frame, sizeof(frame), sizeof(struct tape_head)) == (ssize_t)sizeof(frame) &&
+              frame.rules == writer->rules_number;
+  if (fd >= 0)
+    close(fd);
+  return same;
 }
 
 /* The newest head counts: older segments may be of a key that was changed by hand. */
@@ -142,8 +167,8 @@ static bool is_full(const struct tape_writer *writer, uint64_t size)
 {
   int64_t age_us =
       writer->segment_age_us ? clock_read_us(CLOCK_REALTIME) - atomic_load(&writer->opened_us) : 0;
-  /* One with nothing but its head can take a record, whatever its age. */
-  return size > sizeof(struct tape_head) &&
+  /* One with nothing but its head and the rules can take a record, whatever its age. */
+  return size > least_size(writer) &&
          (size >= writer->segment_size || (writer->segment_age_us && age_us >= writer->segment_age_us));
 }
 

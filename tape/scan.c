@@ -153,6 +153,28 @@ static int add_entry(struct segment_scan *s, uint64_t offset, const struct tape_
   return 0;
 }
 
+static void add_rules(struct segment_scan *s, uint64_t offset, const struct tape_frame *frame)
+{
+  struct tape *tape = s->scan->tape;
+  if (tape->rules_count < TAPE_RULES_READ)
+    tape->rules[tape->rules_count++] =
+        (struct tape_rules_place){offset, *frame, (uint32_t)(s->file - tape->files)};
+}
+
+/* Most calls are to the server of the one before. */
+static int add_origin(struct tape *tape, struct idem_span origin)
+{
+  for (size_t i = tape->origin_count; i-- > 0;)
+    if (strlen(tape->origins[i]) == origin.len && memcmp(tape->origins[i], origin.data, origin.len) == 0)
+      return 0;
+  if (tape->origin_count == TAPE_ORIGINS_MOST)
+    return 0;
+  char *copy = strndup(origin.data, origin.len);
+  if (copy)
+    tape->origins[tape->origin_count++] = copy;
+  return copy ? 0 : -ENOMEM;
+}
+
 /* One buffer for all records of the segment. */
 static bool make_room(struct segment_scan *s, size_t len)
 {
@@ -188,9 +210,15 @@ static int take_record(struct segment_scan *s, const struct tape_frame *frame)
   int rc = tape_part_read(s->fd, s->file, s->at, frame, false, s->bytes, &len);
   if (rc == 0)
     rc = tape_summary_parse((struct idem_span){s->bytes, len}, &record);
+  bool rules = rc == 0 && record.call.what == TAPE_RULES;
+  /* The content takes the place of the summary's texts. */
+  if (rc == 0 && !rules)
+    rc = add_origin(s->scan->tape, record.origin);
   if (rc == 0 && s->scan->check)
     rc = check_content(s, s->at, frame, &record);
-  return rc == 0 ? add_entry(s, s->at, frame, &record) : rc;
+  if (rc == 0 && rules)
+    add_rules(s, s->at, frame);
+  return rc == 0 && !rules ? add_entry(s, s->at, frame, &record) : rc;
 }
 
 /* Past what cannot be read as a record. If another one begins before it should end, its writer was killed

@@ -102,8 +102,8 @@ int tape_head_read(int fd, const char *path, struct tape_head *head, struct idem
   if (len < (ssize_t)sizeof(head->magic) || memcmp(head->magic, TAPE_HEAD_MAGIC, sizeof(head->magic)) != 0)
     return idem_error_set(error, -ENODATA,
                           "%s: is not a tape: it does not begin with \"" TAPE_HEAD_MAGIC "\"", path);
-  if (len >= (ssize_t)offsetof(struct tape_head, size) && head->version != TAPE_VERSION &&
-      head->version != TAPE_VERSION_0_1)
+  if (len >= (ssize_t)offsetof(struct tape_head, size) &&
+      (head->version < TAPE_VERSION_0_1 || head->version > TAPE_VERSION))
     return idem_error_set(error, -EPROTO, "%s: the tape has version %u, this idemshim knows version %d", path,
                           head->version, TAPE_VERSION);
   if (len < (ssize_t)sizeof(*head) || head->size != sizeof(*head) || head->sum != head_sum(head) ||

@@ -104,6 +104,8 @@ struct tape_options {
   uint64_t max_size; /* bytes of all segments together, 1 MiB or more; the oldest are deleted. 0: no limit */
   uint64_t max_age_ms;  /* segments whose last record is older are deleted; 0: none */
   const char *key_file; /* 32 bytes, or 64 hexadecimal digits: encrypts with AES-256-GCM. NULL: plain */
+  struct idem_span
+      rules; /* in force here, for whoever replays it: lines in the grammar of rules; empty: it has none */
 };
 
 /* -EPERM: a directory that others can write to or own; -EKEYREJECTED: the tape has another key, or one where
@@ -166,12 +168,21 @@ void tape_close(struct tape *tape);
 
 /* Counts of what a tape has, and of what could not be read of it. */
 struct tape_totals {
-  uint64_t exchanges, segments, bytes;
+  uint64_t exchanges, processes, segments, bytes;
   uint64_t torn;    /* ends of segments that were being written when their process died */
   uint64_t damaged; /* records with flipped or missing bytes */
   bool encrypted;
 };
 struct tape_totals tape_totals(const struct tape *tape);
+
+/* What a replay meets: `rules` are those that were in force when it was recorded, of its segments in order, each line once,
+ * "" if it has none; `origins` has a rule for each server that it has a call to. Lines in the grammar of rules, and written by
+ * whoever has written the tape. */
+struct tape_met {
+  char *rules, *origins; /* the caller's to free, both by tape_met_release() */
+};
+int tape_meets(const struct tape *tape, struct tape_met *met, struct idem_error *error);
+void tape_met_release(struct tape_met *met);
 
 /* One exchange, whole. All spans point into `bytes`. Begin with {0}; may be used for one read after the
  * other. */
@@ -257,7 +268,7 @@ bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct 
 
 /* For a caller that opens this object at run time: the symbol `idem_tape_api` of libidemshim-store.so. */
 
-#define IDEM_TAPE_API_VERSION 1u
+#define IDEM_TAPE_API_VERSION 2u
 /* All functions, for the shim: the store's object is opened late and asked for this one symbol. */
 struct idem_tape_api {
   uint32_t version; /* IDEM_TAPE_API_VERSION of the side that was built */
@@ -272,6 +283,8 @@ struct idem_tape_api {
   __typeof__(tape_open) *open;
   __typeof__(tape_close) *close;
   __typeof__(tape_totals) *totals;
+  __typeof__(tape_meets) *meets;
+  __typeof__(tape_met_release) *met_release;
   __typeof__(tape_read) *read;
   __typeof__(tape_record_release) *record_release;
   __typeof__(tape_open_matcher) *open_matcher;

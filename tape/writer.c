@@ -45,23 +45,49 @@ static int make_head(struct tape_writer *writer, const uint8_t *master, struct i
   return 0;
 }
 
-/* Two processes may begin the same tape: what counts is the head of the segment that one of them made. */
-static int find_tape(struct tape_writer *writer, const uint8_t *master, struct idem_error *error)
+static int finish(const struct tape_writer *writer, struct buffer *buffer, const struct tape_layout *layout,
+                  uint32_t rules);
+static int append(struct tape_writer *writer, const struct buffer *buffer, struct idem_error *error);
+
+/* The record of the rules, made once: it is the same in each segment. */
+static int compose_rules(struct tape_writer *writer, struct idem_span rules, struct idem_error *error)
+{
+  static const struct idem_rule none;
+  struct tape_layout layout;
+  struct tape_call call = {.what = TAPE_RULES};
+  struct idem_request request = {.rule = &none};
+  struct tape_outcome outcome = {.first_byte_us = -1, .body = rules};
+  writer->rules.len = 0;
+  if (!rules.len || rules.len > TAPE_RULES_MOST)
+    return 0;
+  writer->rules_number = (uint32_t)tape_sum(&writer->head, rules.data, rules.len) | 1;
+  int rc = tape_record_compose(&writer->rules, &call, &request, &outcome, &layout);
+  if (rc == 0)
+    rc = finish(writer, &writer->rules, &layout, writer->rules_number);
+  return rc < 0 ? path_fail(error, rc, writer->dir) : 0;
+}
+
+/* Two processes may begin the same tape: what counts is the head of the segment that one of them made. Whose rules are not those
+ * that the segment begins with writes its own behind what is there. */
+static int find_tape(struct tape_writer *writer, const uint8_t *master, struct idem_span rules,
+                     struct idem_error *error)
 {
   uint64_t size;
   int rc = tape_segment_adopt(writer, master, error);
-  if (rc != -ENOENT)
-    return rc;
-  rc = make_head(writer, master, error);
-  if (rc < 0)
-    return rc;
-  int fd = tape_segment_open(writer, &size, error);
-  if (fd == -ESTALE)
-    return tape_segment_adopt(writer, master, error);
-  if (fd < 0)
-    return fd;
-  close(fd);
-  return 0;
+  if (rc == -ENOENT) {
+    rc = make_head(writer, master, error);
+    if (rc == 0)
+      rc = compose_rules(writer, rules, error);
+    int fd = rc < 0 ? rc : tape_segment_open(writer, &size, error);
+    rc = fd == -ESTALE ? tape_segment_adopt(writer, master, error) : fd;
+    if (fd >= 0)
+      close(fd);
+  }
+  if (rc >= 0)
+    rc = compose_rules(writer, rules, error);
+  if (rc >= 0 && writer->rules.len && !tape_segment_has_rules(writer))
+    rc = append(writer, &writer->rules, error);
+  return rc < 0 ? rc : 0;
 }
 
 /* Segments are an eighth of the whole, so that deleting the oldest frees about as much. */
@@ -96,7 +122,7 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
   if (rc == 0 && options->key_file)
     rc = seal_read_key(options->key_file, master, error);
   if (rc == 0)
-    rc = find_tape(writer, options->key_file ? master : NULL, error);
+    rc = find_tape(writer, options->key_file ? master : NULL, options->rules, error);
   OPENSSL_cleanse(master, sizeof(master));
   if (rc == 0)
     *out = writer;
@@ -123,6 +149,7 @@ void tape_close_writer(struct tape_writer *writer)
     return;
   OPENSSL_cleanse(writer->key, sizeof(writer->key));
   repeats_release(&writer->repeats);
+  free(writer->rules.data);
   free(writer->dir);
   free(writer);
 }
@@ -178,13 +205,15 @@ static int seal_parts(const struct tape_writer *writer, struct tape_frame *frame
 }
 
 /* Turns what was composed into what stands in the file. */
-static int finish(const struct tape_writer *writer, struct buffer *buffer, const struct tape_layout *layout)
+static int finish(const struct tape_writer *writer, struct buffer *buffer, const struct tape_layout *layout,
+                  uint32_t rules)
 {
   bool sealed = writer->head.flags & TAPE_ENCRYPTED;
   size_t tag = sealed ? TAPE_TAG_SIZE : 0;
   struct tape_frame frame = {.magic = TAPE_FRAME_MAGIC,
                              .summary_len = (uint32_t)(layout->summary_len + tag),
-                             .content_len = (uint32_t)(layout->content_len + tag)};
+                             .content_len = (uint32_t)(layout->content_len + tag),
+                             .rules = rules};
   uint8_t *summary = (uint8_t *)buffer->data + layout->summary,
           *content = (uint8_t *)buffer->data + layout->content;
   if (!sealed)
@@ -228,7 +257,7 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
   settle_number(call, request, outcome);
   int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
   if (rc == 0)
-    rc = finish(writer, &buffer, &layout);
+    rc = finish(writer, &buffer, &layout, 0);
   rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);
   free(buffer.data);
   quiet_end(&quiet);

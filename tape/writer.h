@@ -7,6 +7,7 @@
 #ifndef IDEMSHIM_TAPE_WRITER_H
 #define IDEMSHIM_TAPE_WRITER_H
 
+#include "store/base/buffer.h"
 #include "store/base/seal.h"
 #include "store/state/repeats.h"
 #include "tape/segment.h"
@@ -26,11 +27,16 @@ struct tape_writer {
   _Atomic uint64_t sequence; /* which life, and of how many calls it has seen the beginning */
   _Atomic uint64_t process;  /* which life, and since when */
   struct repeats repeats;
+  struct buffer rules; /* the record that has the rules, as it stands in the file; empty: none is written */
+  uint32_t rules_number;
 };
 
 /* Opens the segment that the next record goes to, and makes it or deletes old ones where it is time. A
  * descriptor or -errno. `size` is how much is in it. */
 int tape_segment_open(struct tape_writer *writer, uint64_t *size, struct idem_error *error);
+
+/* True if the newest segment begins with the writer's own rules. */
+bool tape_segment_has_rules(const struct tape_writer *writer);
 
 /* Takes the tape's id and salt from the newest segment; -ENOENT if there is none. */
 int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct idem_error *error);

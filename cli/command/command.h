@@ -38,7 +38,7 @@ struct cli_options {
   const char *given_headers[CLI_LIST_MAX], *data;
   const char *edits[CLI_LIST_MAX]; /* ended by a NULL where there are fewer */
   uint64_t limit;                  /* 0: none */
-  bool no_sync;
+  bool no_sync, offline;
   bool json, prometheus, docs;
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;

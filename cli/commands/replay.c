@@ -7,6 +7,8 @@
 #include "cli/output/output.h"
 #include "cli/tape/faults.h"
 #include "cli/tape/tape.h"
+#include "cli/view/rules.h"
+#include "config/conf_file.h"
 #include "tape/tape.h"
 
 #include <errno.h>
@@ -64,6 +66,33 @@ static int check_edits(const char *edits, uint64_t exchanges)
   return CLI_OK;
 }
 
+/* Rules that are given hold in the place of those on the tape, which may not be what was meant. */
+static void compare_rules(const struct idem_config *config, const struct tape *tape)
+{
+  struct tape_met met;
+  size_t number = 0;
+  const struct idem_given *rules = &config->given[IDEM_VARIABLE_RULES],
+                          *hosts = &config->given[IDEM_VARIABLE_HOSTS];
+  bool given =
+      (rules->value && *rules->value && !rules->file) || (hosts->value && *hosts->value && !hosts->file);
+  if (!given || tape_meets(tape, &met, NULL) < 0)
+    return;
+  char *next = met.rules, *line;
+  while ((line = strsep(&next, "\n"))) {
+    char *text = number < config->rule_count ? cli_rule_text(&config->rules[number]) : NULL;
+    bool same = !*line || (text && strcmp(text, line) == 0);
+    if (!same)
+      cli_warn("the rules that are given hold, and not those of the tape; the first that differs: %s (the "
+               "tape has %s)",
+               text ? text : "there is none", line);
+    number += *line != '\0';
+    free(text);
+    if (!same)
+      break;
+  }
+  tape_met_release(&met);
+}
+
 /* What is wrong with the tape is better known before the program runs. */
 static int check_tape(const struct idem_config *config)
 {
@@ -73,6 +102,7 @@ static int check_tape(const struct idem_config *config)
   if (tape_open(&tape, &source, &error) < 0)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
   int code = check_edits(config->replay_edit, tape_totals(tape).exchanges);
+  compare_rules(config, tape);
   tape_close(tape);
   /* Last, for there is nobody to remove it if nothing is started. */
   return code == CLI_OK ? cli_make_replay_state() : code;
@@ -121,14 +151,18 @@ const struct cli_command cli_command_replay = {
     .name = "replay",
     .operands = "DIR [--] COMMAND [ARGUMENT...]",
     .summary = "run a program again with what a tape has, without the network",
-    .details =
-        "Calls that no rule matches are left alone. Exits as the program does, or as run; 2 also if DIR "
-        "cannot\n"
-        "be read as a tape.",
+    .details = "Calls are met by the rules that the tape was recorded with, unless others are given; what "
+               "goes to a server that is\n"
+               "on the tape is never sent, and the rest only without --offline. Exits as the program does, "
+               "or as run; 2 also if DIR "
+               "cannot\n"
+               "be read as a tape.",
     .options = CLI_OPTIONS(
         CLI_OPTION("pace", "P", CLI_TEXT, pace, "instant, original, or so many times as fast: 10"),
         CLI_OPTION("match", "M", CLI_TEXT, match, "exact, or loose: dates and UUIDs do not count"),
         CLI_OPTION("exhausted", "E", CLI_TEXT, exhausted, "after the last outcome: error, or last again"),
+        CLI_OPTION("offline", NULL, CLI_FLAG, offline,
+                   "refuse also what goes to servers that are not on the tape"),
         CLI_OPTION("edit", "N=FILE", CLI_LIST, edits, "FILE is the body of exchange N; may be repeated"),
         CLI_OPTION("fault", "F,...", CLI_TEXT, faults,
                    "what if: 429@3, cut@0.5, stall:30s, reset; @N: exchange N alone"),

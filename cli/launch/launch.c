@@ -82,6 +82,8 @@ int cli_set_variables(const struct cli_options *options)
   }
   if (options->no_sync)
     setenv("IDEMSHIM_SYNC", "off", 1);
+  if (options->offline)
+    setenv("IDEMSHIM_OFFLINE", "on", 1);
   return CLI_OK;
 }
 

@@ -4,7 +4,9 @@
 #include "shim/base/buffer.h"
 #include "shim/base/libc.h"
 #include "shim/runtime/report.h"
+#include "shim/runtime/store_object.h"
 #include "shim/runtime/vitals.h"
+#include "tape/tape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,6 +90,9 @@ static char *find_variable(const struct buffer *environment, const char *name)
 
 static __thread bool preload_is_gone;
 
+/* What this thread has of them already, for what it does to load the rest asks for settings too. */
+static __thread const struct idem_config *loading;
+
 /* As getenv(), and what that does not find as it was at the start. */
 static char *get_variable(const char *name)
 {
@@ -106,7 +111,6 @@ static void load_config(struct idem_config *config)
     read_start();
   int code = idem_config_load(config, get_variable, &error);
   bool refuses = code < 0 && idem_config_load_refusal(config, get_variable);
-  buffer_release(&at_start);
   for (size_t i = 0; i < sizeof(config->ignored) / sizeof(config->ignored[0]) && config->ignored[i]; i++)
     report_line_to_stderr("%s; nothing of it holds", config->ignored[i]);
   if (refuses)
@@ -117,12 +121,31 @@ static void load_config(struct idem_config *config)
     report_problem(PROBLEM_BAD_CONFIG, "IDEMSHIM_MODE=record needs IDEMSHIM_TAPE, the directory of the tape");
 }
 
+/* A replay meets what its tape has been recorded with. */
+static void add_tape(struct idem_config *config)
+{
+  struct idem_config with;
+  struct tape_met met;
+  loading = config;
+  const struct idem_tape_api *api = store_object_tape_meets(&met);
+  bool loaded = api && idem_config_load_replay(&with, get_variable, met.rules, met.origins, NULL) == 0;
+  if (api)
+    api->met_release(&met);
+  loading = NULL;
+  if (!loaded)
+    return;
+  idem_config_release(config);
+  *config = with;
+}
+
 /* Without pthread_once(), which makes a system call: threads that come at once each load one, and the first
  * has it. */
 const struct idem_config *settings_load(void)
 {
   int saved = errno;
   const struct idem_config *first = NULL;
+  if (loading)
+    return loading;
   /* Whoever starts a setuid program owns its environment, and is not to make it read and write files. */
   if (!libc_suffices() || getauxval(AT_SECURE)) {
     atomic_store(&settings_loaded, &no_config);
@@ -133,6 +156,9 @@ const struct idem_config *settings_load(void)
   if (!mine)
     return &no_config;
   load_config(mine);
+  if (mine->mode == IDEM_MODE_REPLAY && mine->tape_dir)
+    add_tape(mine);
+  buffer_release(&at_start);
   if (atomic_compare_exchange_strong(&settings_loaded, &first, mine)) {
     first = mine;
   } else {

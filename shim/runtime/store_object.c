@@ -2,6 +2,7 @@
 #include "shim/runtime/store_object.h"
 
 #include "config/store_place.h"
+#include "shim/base/buffer.h"
 #include "shim/base/clock.h"
 #include "shim/base/fd_table.h"
 #include "shim/base/libc.h"
@@ -292,16 +293,59 @@ static void open_tape(void (*open)(void))
   errno = saved;
 }
 
+/* Where rules come from, without the names of files. */
+static const char *source_of(const struct idem_rule *rule)
+{
+  return strchr(rule->origin, '/') ? "a file" : rule->origin;
+}
+
+static void put_comment(struct buffer *out, const char *name, const char *text)
+{
+  char line[300];
+  int len = snprintf(line, sizeof(line), "# %s%.256s", name, text);
+  for (char *c = line; *c; c++)
+    *c = (unsigned char)*c < 0x20 ? '?' : *c;
+  buffer_append(out, line, (size_t)len);
+  buffer_append(out, "\n", 1);
+}
+
+/* The rules in force, for whoever replays the tape; nothing without memory. */
+static void put_rules(const struct idem_config *config, struct buffer *out)
+{
+  const char *before = "";
+  put_comment(out, "idemshim ", IDEM_VERSION);
+  put_comment(out, "scope: ", config->scope);
+  for (size_t i = 0; i < config->rule_count; i++) {
+    const struct idem_rule *rule = &config->rules[i];
+    size_t len = idem_rule_format(rule, NULL, 0);
+    if (strcmp(source_of(rule), before) != 0)
+      put_comment(out, "", source_of(rule));
+    before = source_of(rule);
+    char *into = buffer_reserve(out, len + 1);
+    if (!into) {
+      out->len = 0;
+      return;
+    }
+    idem_rule_format(rule, into, len + 1);
+    into[len] = '\n';
+    out->len += len + 1;
+  }
+}
+
 static void open_writer(void)
 {
   const struct idem_config *config = settings();
   struct idem_error error = {""};
+  struct buffer rules = {0};
+  put_rules(config, &rules);
   struct tape_options options = {.dir = config->tape_dir,
                                  .max_size = config->tape_size,
                                  .max_age_ms = config->tape_age_ms,
-                                 .key_file = config->tape_key_file};
+                                 .key_file = config->tape_key_file,
+                                 .rules = {rules.data, rules.len}};
   if (tape_api && tape_api->open_writer(&the_writer, &options, &error) < 0)
     report_problem(PROBLEM_NO_TAPE, "nothing is recorded: %s", error.text);
+  buffer_release(&rules);
 }
 
 const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer)
@@ -334,8 +378,13 @@ static void open_reader(void)
              "mistake; nothing was sent");
   else if (!tape_api)
     snprintf(reader_error.text, sizeof(reader_error.text), "the tape cannot be read; nothing was sent");
-  else if (tape_api->open(&the_tape, &source, &reader_error) == 0)
-    tape_api->open_matcher(&the_matcher, the_tape, &matching, &reader_error);
+  else if (tape_api->open(&the_tape, &source, &reader_error) == 0 &&
+           tape_api->open_matcher(&the_matcher, the_tape, &matching, &reader_error) == 0 &&
+           !config->replay_state && tape_api->totals(the_tape).processes > 1)
+    report_line("the tape has calls of %llu processes, and each process of this replay counts for itself "
+                "what it was given; "
+                "one count for all: idemshim replay %s -- COMMAND",
+                (unsigned long long)tape_api->totals(the_tape).processes, config->tape_dir);
 }
 
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
@@ -346,6 +395,19 @@ const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct 
   *matcher = the_matcher;
   *error = reader_error;
   return the_matcher ? tape_api : NULL;
+}
+
+const struct idem_tape_api *store_object_tape_meets(struct tape_met *met)
+{
+  struct tape *tape;
+  struct tape_matcher *matcher;
+  struct idem_error error;
+  const struct idem_tape_api *api = store_object_tape_reader(&tape, &matcher, &error);
+  if (api && api->meets(tape, met, &error) == 0)
+    return api;
+  if (api)
+    report_line("%s", error.text);
+  return NULL;
 }
 
 void store_object_open_early(void)

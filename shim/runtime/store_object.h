@@ -21,6 +21,7 @@ struct idem_tape_api;
 struct tape_writer;
 struct tape;
 struct tape_matcher;
+struct tape_met;
 
 /* The store's functions and the store; NULL with the reason said. */
 const struct idem_store_api *store_object_open(struct idem_store **store);
@@ -41,6 +42,9 @@ const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer
 /* The tape that is replayed, or NULL with the reason in `error`. */
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
                                                      struct idem_error *error);
+
+/* What that tape meets, to be released by the functions that come back; NULL: it cannot be read. */
+const struct idem_tape_api *store_object_tape_meets(struct tape_met *met);
 
 /* For rescue/fork.c, around a fork: nothing is loaded meanwhile, for a child would find the object half linked; what is not loaded
  * has no locks. */

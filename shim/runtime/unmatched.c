@@ -92,6 +92,10 @@ void unmatched_note(const struct idem_target *target, bool https)
                                    .origin = {origin, (size_t)len},
                                    .path = {target->path, target->path_len}};
     report_event(&(struct event){.name = "unmatched", .ms = -1, .request = &request});
+    if (settings()->mode == IDEM_MODE_REPLAY)
+      report_line(
+          "%.*s %s%.*s goes out: neither its server nor a rule for it is on the tape; --offline refuses it",
+          (int)target->method_len, target->method, origin, (int)target->path_len, target->path);
     if (settings()->summary && !atomic_flag_test_and_set(&registered))
       atexit(tell);
   }

@@ -470,6 +470,78 @@ Test(config_docs, tell_everything_about_every_variable_and_field)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
   for (const struct idem_doc *doc = idem_field_docs; doc->name; doc++, fields++)
     cr_expect(doc->values[0] && doc->fallback[0] && doc->help[0], "%s", doc->name);
-  cr_expect_eq(variables, 26);
+  cr_expect_eq(variables, 27);
   cr_expect_eq(fields, 28);
+}
+
+/* ---- rules of a tape ---- */
+
+static struct idem_config replayed;
+
+static void release_replayed(void)
+{
+  idem_config_release(&replayed);
+}
+
+static char *value_of(const char *name, const char *asked, char *value, char *otherwise)
+{
+  return strcmp(name, asked) == 0 ? value : otherwise;
+}
+
+static char replay[] = "replay", none[] = "none", given[] = "given.example", on[] = "on";
+
+static char *get_mode(const char *name)
+{
+  return value_of(name, "IDEMSHIM_MODE", replay, value_of(name, "IDEMSHIM_CONFIG", none, NULL));
+}
+
+static char *get_given(const char *name)
+{
+  return value_of(name, "IDEMSHIM_HOSTS", given, get_mode(name));
+}
+
+static char *get_offline(const char *name)
+{
+  return value_of(name, "IDEMSHIM_OFFLINE", on, get_mode(name));
+}
+
+Test(config_tape, nothing_is_taken_that_sends_writes_or_forks, .fini = release_replayed)
+{
+  cr_assert_eq(
+      idem_config_load_replay(&replayed, get_mode,
+                              "host=a.example method=GET ignore=/at repeats=auto guard=on inject=X-Key "
+                              "action=bypass indoubt=fail rescue=1d max_body=1k\n",
+                              "host=b.example:80 method=*\n", NULL),
+      0);
+  char text[200];
+  cr_assert_eq(replayed.rule_count, 2);
+  idem_rule_format(&replayed.rules[0], text, sizeof text);
+  cr_expect_str_eq(text, "host=a.example method=GET ignore=/at repeats=auto");
+  idem_rule_format(&replayed.rules[1], text, sizeof text);
+  cr_expect_str_eq(text, "host=b.example:80 method=*");
+}
+
+Test(config_tape, rules_that_are_given_come_in_their_place, .fini = release_replayed)
+{
+  cr_assert_eq(
+      idem_config_load_replay(&replayed, get_given, "host=a.example\n", "host=b.example method=*\n", NULL),
+      0);
+  cr_assert_eq(replayed.rule_count, 2);
+  cr_expect_str_eq(replayed.rules[0].host, "given.example");
+  cr_expect_str_eq(replayed.rules[1].host, "b.example");
+}
+
+Test(config_tape, a_mistake_in_them_loses_them_and_not_the_servers, .fini = release_replayed)
+{
+  cr_assert_eq(idem_config_load_replay(&replayed, get_mode, "host=a.example from=2031\n",
+                                       "host=b.example method=*\n", NULL),
+               0);
+  cr_expect_str_eq(replayed.rules[replayed.rule_count - 1].host, "b.example");
+}
+
+Test(config_tape, offline_meets_everything, .fini = release_replayed)
+{
+  cr_assert_eq(idem_config_load_replay(&replayed, get_offline, "host=a.example\n", "", NULL), 0);
+  struct idem_target target = {"PUT", "any.example", "/", 3, 11, 1, 81};
+  cr_expect_not_null(idem_config_match(&replayed, &target));
 }

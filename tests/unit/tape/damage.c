@@ -155,9 +155,9 @@ static void refused(int code, const char *text)
 Test(tape_damage, a_newer_version_is_refused)
 {
   record_some(1);
-  bytes[offsetof(struct tape_head, version)] = 3;
+  bytes[offsetof(struct tape_head, version)] = 4;
   put_back(size);
-  refused(-EPROTO, "the tape has version 3, this idemshim knows version 2");
+  refused(-EPROTO, "the tape has version 4, this idemshim knows version 3");
 }
 
 Test(tape_damage, what_is_no_tape_is_refused)
