@@ -20,6 +20,8 @@
 #ifndef IDEMSHIM_CONFIG_H
 #define IDEMSHIM_CONFIG_H
 
+#include "config/origin.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +58,7 @@ enum idem_upstream_key {
 };
 enum idem_truncated { IDEM_TRUNCATED_REPLAY, IDEM_TRUNCATED_LIVE };
 enum idem_access { IDEM_ACCESS_READ_WRITE, IDEM_ACCESS_READ, IDEM_ACCESS_WRITE };
+enum idem_on_miss { IDEM_ON_MISS_FAIL, IDEM_ON_MISS_LIVE, IDEM_ON_MISS_RECORD };
 enum idem_pace { IDEM_PACE_INSTANT, IDEM_PACE_ORIGINAL };
 
 /* Words given as a,b,c. */
@@ -154,7 +157,12 @@ struct idem_config {
   uint64_t tape_size, tape_age_ms; /* 0: no limit */
   double speed;                    /* of a replayed tape: 0 at once, 1 as it was, 2 twice as fast */
   bool match_loose, exhausted_last;
-  char *replay_state; /* NULL if unset */
+  char *replay_state;  /* NULL if unset */
+  char *replay_output; /* NULL if unset */
+  struct idem_origin_map *map;
+  size_t map_count;
+  enum idem_on_miss on_miss;
+  uint64_t live_from; /* 0: never */
   bool offline;       /* mode replay: nothing goes out */
   char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
   char *log;          /* NULL: unset, "stderr", or a file's absolute path */
@@ -213,6 +221,10 @@ struct idem_target {
 /* The first rule that matches, or NULL. A rule with action=bypass is returned like any other. No allocation,
  * no lock. */
 const struct idem_rule *idem_config_match(const struct idem_config *config, const struct idem_target *target);
+
+/* What `target`'s server stands for in a replay (IDEMSHIM_MAP_ORIGIN), or NULL. */
+const struct idem_origin *idem_config_origin(const struct idem_config *config,
+                                             const struct idem_target *target, bool https);
 
 /* What config/answers.def says of the provider: the rule's, or the one that has the target's host. */
 enum idem_upstream_key idem_provider_key(const struct idem_rule *rule, const struct idem_target *target);

@@ -149,6 +149,41 @@ static int idem_parse_field_edits(const struct idem_field *field, const struct i
   return copy_value(value, IDEM_MEMBER(char *));
 }
 
+/* RECORDED=NOW;RECORDED=NOW */
+static int idem_parse_field_origins(const struct idem_field *field, const struct idem_value *value,
+                                    void *object)
+{
+  struct idem_config *config = object;
+  struct idem_origin_map *map = idem_arena_alloc(value->arena, IDEM_ORIGINS_MOST * sizeof *map);
+
+  (void)field;
+  if (!map)
+    return idem_value_no_memory(value);
+  config->map = map;
+  for (const char *at = value->data; *at;) {
+    size_t len = strcspn(at, ";");
+    if (config->map_count == IDEM_ORIGINS_MOST || !idem_origin_map_parse(at, len, &map[config->map_count++]))
+      return idem_value_refuse(
+          value, "up to 16 of RECORDED=NOW, both as https://HOST[:PORT], and ; between them", "");
+    at += len + (at[len] == ';');
+  }
+  return 0;
+}
+
+static int idem_parse_field_number(const struct idem_field *field, const struct idem_value *value,
+                                   void *object)
+{
+  uint64_t number = 0;
+
+  for (size_t i = 0; i < value->len; i++) {
+    if (!idem_is_digit(value->data[i]) || number > UINT32_MAX)
+      return idem_value_refuse(value, "the number of an exchange", "");
+    number = number * 10 + (uint64_t)(value->data[i] - '0');
+  }
+  *IDEM_MEMBER(uint64_t) = number;
+  return 0;
+}
+
 /* Digits alone, for 0x40 or 1e3 would be a surprise in a limit. */
 static int idem_parse_field_rescues(const struct idem_field *field, const struct idem_value *value,
                                     void *object)
@@ -395,6 +430,8 @@ static int load(struct loader *l, enum part part)
     result = add_rest(l);
   if (result < 0)
     return result;
+  if (l->config.mode != IDEM_MODE_REPLAY)
+    l->config.map_count = 0;
   if (!l->config.tape_key_file)
     l->config.tape_key_file = l->config.key_file;
   l->config.rules = l->draft.rules;

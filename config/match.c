@@ -128,6 +128,18 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
   return NULL;
 }
 
+const struct idem_origin *idem_config_origin(const struct idem_config *config,
+                                             const struct idem_target *target, bool https)
+{
+  for (size_t i = 0; i < config->map_count; i++) {
+    const struct idem_origin *now = &config->map[i].now;
+    if (now->https == https && now->port == target->port &&
+        idem_same_fold(now->host, now->host_len, target->host, target->host_len))
+      return &config->map[i].recorded;
+  }
+  return NULL;
+}
+
 /* Segments of paths, and verbs behind a colon in them, of which each call makes or moves something of its
  * own: to answer a second one from the first would leave that undone. */
 static const char stateful[][24] = {

@@ -166,6 +166,22 @@ static bool has_old(const struct tape *tape)
   return false;
 }
 
+/* What goes out is not used up. */
+static enum tape_verdict settle(struct tape_matcher *matcher, enum tape_verdict verdict,
+                                const struct tape_match *match)
+{
+  struct tape_state *state = matcher->state;
+  bool reached = verdict == TAPE_FOUND && match->number >= matcher->live_from;
+  if (matcher->live_from && (reached || atomic_load(&state->live))) {
+    if (verdict == TAPE_FOUND && !matcher->last)
+      atomic_store(&state->taken[match->number - 1], 0);
+    atomic_fetch_add(&state->live, 1);
+    return TAPE_GO_LIVE;
+  }
+  atomic_fetch_add(&state->misses, verdict != TAPE_FOUND);
+  return verdict;
+}
+
 /* From the strictest name to the loosest. Never fails: what cannot be found is a miss with a note that says
  * what is nearest. */
 enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
@@ -190,6 +206,7 @@ enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_req
     tape_nearest(matcher->tape, request, match);
   if (loose && verdict == TAPE_FOUND)
     say_loose(matcher, request, match);
+  verdict = settle(matcher, verdict, match);
   quiet_end(&quiet);
   return verdict;
 }
@@ -235,6 +252,29 @@ static int open_state(struct tape_matcher *matcher, const char *path, struct ide
   return 0;
 }
 
+/* The file may be of a replay in which no process has come to the tape. */
+int tape_account(const struct tape *tape, const char *state, struct tape_account *account,
+                 struct idem_error *error)
+{
+  struct tape_matcher matcher = {.tape = tape};
+  int rc = open_state(&matcher, state, error);
+  *account = (struct tape_account){0};
+  for (size_t i = 0; rc == 0 && i < tape->count; i++) {
+    bool replayable = tape->entries[i].what != TAPE_RESCUE, used = atomic_load(&matcher.state->taken[i]);
+    account->replayable += replayable;
+    account->used += replayable && used;
+    if (replayable && !used && !account->first_unused)
+      account->first_unused = i + 1;
+  }
+  if (rc == 0) {
+    account->misses = atomic_load(&matcher.state->misses);
+    account->live = atomic_load(&matcher.state->live);
+  }
+  if (matcher.state)
+    munmap(matcher.state, matcher.state_size);
+  return rc;
+}
+
 /* Opening. */
 
 /* Two sorted lists of indexes are made once. The tape must stay open as long as the matcher. */
@@ -245,7 +285,8 @@ int tape_open_matcher(struct tape_matcher **out, const struct tape *tape,
   struct tape_matcher *matcher = calloc(1, sizeof(*matcher));
   int rc = 0;
   if (matcher)
-    *matcher = (struct tape_matcher){.tape = tape, .loose = matching->loose, .last = matching->last};
+    *matcher = (struct tape_matcher){
+        .tape = tape, .loose = matching->loose, .last = matching->last, .live_from = matching->live_from};
   if (!matcher || make_names(tape, offsetof(struct tape_entry, key), &matcher->by_key) < 0 ||
       make_names(tape, offsetof(struct tape_entry, fingerprint), &matcher->by_fingerprint) < 0)
     rc = idem_error_set(error, -ENOMEM, "%s: no memory to match calls", tape->dir);

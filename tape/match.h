@@ -18,6 +18,8 @@ enum { HEADERS_MOST = 256 };
 struct tape_state {
   _Atomic uint64_t tape; /* a number of the tape and its length */
   _Atomic uint32_t processes;
+  _Atomic uint32_t misses; /* calls that were given no outcome */
+  _Atomic uint32_t live;   /* calls that went out, from live_from on */
   uint32_t zero;
   _Atomic uint8_t taken[];
 };
@@ -40,6 +42,7 @@ struct loose_index;
 struct tape_matcher {
   const struct tape *tape;
   bool loose, last;
+  uint64_t live_from;
   struct tape_state *state;
   size_t state_size;
   struct tape_names by_key, by_fingerprint;

@@ -216,8 +216,9 @@ struct tape_matcher;
 
 /* How calls are matched in one replay. */
 struct tape_matching {
-  bool loose; /* match=loose */
-  bool last;  /* exhausted=last: after the last recorded outcome, that one again */
+  bool loose;         /* match=loose */
+  bool last;          /* exhausted=last: after the last recorded outcome, that one again */
+  uint64_t live_from; /* the call that would get this exchange goes out, and all after it; 0: none */
   const char
       *state; /* a file that the processes of one replay share, made if it does not exist, so that the n-th
                  identical call is counted over all of them; NULL: this process and its children */
@@ -232,7 +233,8 @@ void tape_close_matcher(struct tape_matcher *matcher);
 enum tape_verdict {
   TAPE_FOUND,
   TAPE_EXHAUSTED, /* every recorded outcome of this call has been given */
-  TAPE_MISS       /* nothing is recorded for it */
+  TAPE_MISS,      /* nothing is recorded for it */
+  TAPE_GO_LIVE    /* live_from was reached */
 };
 
 /* What was found, and a note for a person. */
@@ -250,6 +252,14 @@ struct tape_match {
  */
 enum tape_verdict tape_match(struct tape_matcher *matcher, const struct idem_request *request,
                              const struct tape_call *call, struct tape_match *match);
+
+/* What a replay has come to: of `replayable` exchanges `used` were given, `first_unused` is the number of the first that was
+ * not (0: all were), `misses` calls had none, and `live` went out. -errno if the state cannot be read. */
+struct tape_account {
+  uint64_t replayable, used, first_unused, misses, live;
+};
+int tape_account(const struct tape *tape, const char *state, struct tape_account *account,
+                 struct idem_error *error);
 
 /* Looks for the exchange that is most like the request, and says in `note` where the two first differ. False
  * if none has its method and path. */

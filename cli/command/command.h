@@ -38,11 +38,12 @@ struct cli_options {
   const char *given_headers[CLI_LIST_MAX], *data;
   const char *edits[CLI_LIST_MAX]; /* ended by a NULL where there are fewer */
   uint64_t limit;                  /* 0: none */
-  bool no_sync, offline;
+  bool no_sync, offline, strict;
   bool json, prometheus, docs;
   bool all, yes, old, prove, live;
   bool body, headers, request, raw;
-  const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *tape_key_file;
+  const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *tape_key_file, *replay_output, *on_miss, *live_from, *max_age;
+  const char *origins[CLI_LIST_MAX];
   bool har, otlp, once, runs, zero;
 };
 

@@ -7,8 +7,10 @@
 #include "cli/output/output.h"
 #include "cli/tape/faults.h"
 #include "cli/tape/tape.h"
+#include "cli/output/units.h"
 #include "cli/view/rules.h"
 #include "config/conf_file.h"
+#include "config/text.h"
 #include "tape/tape.h"
 
 #include <errno.h>
@@ -17,6 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Until the end, for the account. */
+static struct tape *tape;
+static const struct cli_options *asked;
 
 /* An --edit as the variable takes it, behind those before it. The caller frees it. */
 static char *join_edit(const char *before, const char *edit)
@@ -53,6 +59,28 @@ static int set_edits(const struct cli_options *options)
   return failed ? CLI_USAGE : CLI_OK;
 }
 
+/* Every --map-origin, too. */
+static int set_origins(const struct cli_options *options)
+{
+  char *all = NULL;
+  struct idem_origin_map map;
+  for (size_t i = 0; i < CLI_LIST_MAX && options->origins[i]; i++) {
+    char *joined;
+    if (!idem_origin_map_parse(options->origins[i], strlen(options->origins[i]), &map)) {
+      free(all);
+      return cli_fail(CLI_USAGE, "--map-origin %s: expected RECORDED=NOW, both as https://HOST[:PORT]",
+                      options->origins[i]);
+    }
+    if (asprintf(&joined, "%s%s%s", all ? all : "", all ? ";" : "", options->origins[i]) < 0)
+      joined = NULL;
+    free(all);
+    all = joined;
+  }
+  int failed = all && setenv("IDEMSHIM_MAP_ORIGIN", all, 1) < 0;
+  free(all);
+  return failed ? CLI_USAGE : CLI_OK;
+}
+
 /* A number that the tape does not have would be ignored in silence by the shim. */
 static int check_edits(const char *edits, uint64_t exchanges)
 {
@@ -67,7 +95,7 @@ static int check_edits(const char *edits, uint64_t exchanges)
 }
 
 /* Rules that are given hold in the place of those on the tape, which may not be what was meant. */
-static void compare_rules(const struct idem_config *config, const struct tape *tape)
+static void compare_rules(const struct idem_config *config)
 {
   struct tape_met met;
   size_t number = 0;
@@ -93,17 +121,67 @@ static void compare_rules(const struct idem_config *config, const struct tape *t
   tape_met_release(&met);
 }
 
+/* A tape of last year says nothing of what a server does today. */
+static int check_age(void)
+{
+  struct tape_record first = {0};
+  struct idem_error error = {""};
+  char age[CLI_UNIT_SIZE];
+  uint64_t most_ms;
+  if (!asked->max_age)
+    return CLI_OK;
+  if (idem_parse_duration(asked->max_age, strlen(asked->max_age), &most_ms) < 0)
+    return cli_fail(CLI_USAGE, "--max-age %s: expected a duration such as 7d", asked->max_age);
+  int64_t age_us = tape_peek(tape, 1, &first, &error) == 0 ? cli_now_us() - first.call.started_us : 0;
+  tape_record_release(&first);
+  if (age_us / 1000 <= (int64_t)most_ms || most_ms == IDEM_FOREVER_MS)
+    return CLI_OK;
+  return cli_fail(CLI_USAGE,
+                  "the tape was begun %s ago, and --max-age is %s; nothing was started: record it again",
+                  cli_duration(age, (uint64_t)(age_us / 1000)), asked->max_age);
+}
+
+static int account(int code)
+{
+  struct tape_account sum;
+  struct tape_record first = {0};
+  struct idem_error error = {""};
+  char unused[300] = "", rest[100] = "";
+  if (tape_account(tape, getenv("IDEMSHIM_REPLAY_STATE"), &sum, &error) < 0)
+    return cli_fail(code ? code : CLI_STORE, "%s", error.text);
+  if (!sum.used && !sum.misses && (code == 126 || code == 127)) /* it was not started */
+    return code;
+  if (sum.first_unused && tape_peek(tape, sum.first_unused, &first, &error) == 0)
+    snprintf(unused, sizeof(unused), "; the first that was not is %" PRIu64 ", %.*s %.*s%.*s",
+             sum.first_unused, (int)first.method.len, first.method.data, (int)first.origin.len,
+             first.origin.data, (int)first.path.len, first.path.data);
+  const char *on_miss = getenv("IDEMSHIM_ON_MISS");
+  if (sum.misses)
+    snprintf(rest, sizeof(rest), "; %" PRIu64 " call%s not on the tape%s", sum.misses,
+             sum.misses == 1 ? " was" : "s were",
+             on_miss && *on_miss && strcmp(on_miss, "fail") != 0 ? ", and went out" : "");
+  if (sum.live)
+    snprintf(rest + strlen(rest), sizeof(rest) - strlen(rest), "; %" PRIu64 " went out", sum.live);
+  cli_fail(code, "%" PRIu64 " of %" PRIu64 " exchanges were used%s%s", sum.used, sum.replayable, unused,
+           rest);
+  tape_record_release(&first);
+  tape_close(tape);
+  bool incomplete = sum.used < sum.replayable || sum.misses;
+  return code == 0 && asked->strict && incomplete ? CLI_NO : code;
+}
+
 /* What is wrong with the tape is better known before the program runs. */
 static int check_tape(const struct idem_config *config)
 {
-  struct tape *tape;
   struct idem_error error = {""};
   struct tape_source source = {.dir = config->tape_dir, .key_file = config->tape_key_file};
   if (tape_open(&tape, &source, &error) < 0)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
   int code = check_edits(config->replay_edit, tape_totals(tape).exchanges);
-  compare_rules(config, tape);
-  tape_close(tape);
+  if (code == CLI_OK)
+    code = check_age();
+  if (code == CLI_OK)
+    compare_rules(config);
   /* Last, for there is nobody to remove it if nothing is started. */
   return code == CLI_OK ? cli_make_replay_state() : code;
 }
@@ -111,13 +189,13 @@ static int check_tape(const struct idem_config *config)
 /* The tape that is replayed is then a copy, which goes when the program ends. */
 static int make_faults(const struct cli_options *options, const char *dir)
 {
-  struct tape *tape;
+  struct tape *whole;
   char *copy = NULL;
-  int code = cli_tape_open(options, dir, &tape);
+  int code = cli_tape_open(options, dir, &whole);
   if (code != CLI_OK)
     return code;
-  code = cli_faults_make(options->faults, tape, cli_tape_key(options), &copy);
-  tape_close(tape);
+  code = cli_faults_make(options->faults, whole, cli_tape_key(options), &copy);
+  tape_close(whole);
   /* Also where it was not made whole. */
   if (copy)
     cli_remove_at_end(copy);
@@ -144,7 +222,10 @@ static int replay(const struct cli_options *options, int argc, char **argv)
     code = set_edits(options);
   if (code == CLI_OK && options->faults)
     code = make_faults(options, argv[0]);
-  return code == CLI_OK ? cli_launch(argv + program, check_tape) : code;
+  if (code == CLI_OK)
+    code = set_origins(options);
+  asked = options;
+  return code == CLI_OK ? cli_launch_and_wait(argv + program, check_tape, account) : code;
 }
 
 const struct cli_command cli_command_replay = {
@@ -163,6 +244,16 @@ const struct cli_command cli_command_replay = {
         CLI_OPTION("exhausted", "E", CLI_TEXT, exhausted, "after the last outcome: error, or last again"),
         CLI_OPTION("offline", NULL, CLI_FLAG, offline,
                    "refuse also what goes to servers that are not on the tape"),
+        CLI_OPTION("on-miss", "M", CLI_TEXT, on_miss,
+                   "what is not on the tape: fail, live, or record it there"),
+        CLI_OPTION("live-from", "N", CLI_TEXT, live_from,
+                   "the call of exchange N goes out, and all after it"),
+        CLI_SHORT_OPTION('o', "output", "DIR", CLI_TEXT, replay_output,
+                         "the tape of this run, for tape diff"),
+        CLI_OPTION("map-origin", "FROM=TO", CLI_LIST, origins,
+                   "calls to TO are those recorded to FROM; repeatable"),
+        CLI_OPTION("strict", NULL, CLI_FLAG, strict, "exit 1 if the program had other calls than the tape"),
+        CLI_OPTION("max-age", "T", CLI_TEXT, max_age, "refuse a tape that was begun longer ago: 7d"),
         CLI_OPTION("edit", "N=FILE", CLI_LIST, edits, "FILE is the body of exchange N; may be repeated"),
         CLI_OPTION("fault", "F,...", CLI_TEXT, faults,
                    "what if: 429@3, cut@0.5, stall:30s, reset; @N: exchange N alone"),

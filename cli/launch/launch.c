@@ -13,9 +13,12 @@
 #include "tape/tape.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What env(1) and shells exit with when a program cannot be started. */
@@ -46,6 +49,9 @@ static const struct {
     {"IDEMSHIM_PACE", offsetof(struct cli_options, pace), AS_IT_IS},
     {"IDEMSHIM_MATCH", offsetof(struct cli_options, match), AS_IT_IS},
     {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},
+    {"IDEMSHIM_ON_MISS", offsetof(struct cli_options, on_miss), AS_IT_IS},
+    {"IDEMSHIM_LIVE_FROM", offsetof(struct cli_options, live_from), AS_IT_IS},
+    {"IDEMSHIM_REPLAY_OUTPUT", offsetof(struct cli_options, replay_output), PATH},
 };
 
 /* The value as the variable takes it; the caller frees it. Only names of files are made absolute: @FILE of
@@ -224,17 +230,84 @@ static int check_config(int (*check)(const struct idem_config *config))
   return code;
 }
 
-/* Comes back only with a reason; 126 and 127 are those of env(1) and of every shell. */
-int cli_launch(char **argv, int (*check)(const struct idem_config *config))
+static int prepare_program(char **argv, int (*check)(const struct idem_config *config))
 {
   char reason[256];
   int code = check_config(check);
   if (code == CLI_OK)
     code = cli_preload_library();
-  if (code != CLI_OK)
-    return code;
-  if (cli_program_problem(argv[0], reason, sizeof(reason)))
+  if (code == CLI_OK && cli_program_problem(argv[0], reason, sizeof(reason)))
     cli_warn("%s %s; its calls will go out as if idemshim were not there", argv[0], reason);
+  return code;
+}
+
+/* Comes back only with a reason; 126 and 127 are those of env(1) and of every shell. */
+static int become(char **argv)
+{
   execvp(argv[0], argv);
   return cli_fail(errno == ENOENT ? NO_PROGRAM : CANNOT_RUN, "%s: %s", argv[0], strerror(errno));
+}
+
+int cli_launch(char **argv, int (*check)(const struct idem_config *config))
+{
+  int code = prepare_program(argv, check);
+  return code == CLI_OK ? become(argv) : code;
+}
+
+/* A program that is waited for. */
+
+static volatile pid_t program;
+
+/* What a terminal sends, the program has got itself. */
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+  (void)context;
+  int saved = errno;
+  if (info->si_code != SI_KERNEL && program > 0)
+    kill(program, signal);
+  errno = saved;
+}
+
+/* As it ended. A core of this command would be of no use to anybody. */
+static int end_as(int status)
+{
+  if (!WIFSIGNALED(status))
+    return WEXITSTATUS(status);
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+  signal(WTERMSIG(status), SIG_DFL);
+  raise(WTERMSIG(status));
+  return 128 + WTERMSIG(status);
+}
+
+int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code))
+{
+  static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+  struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+  struct sigaction before[sizeof(passed) / sizeof(*passed)];
+  int code = prepare_program(argv, check), status = 0;
+  if (code != CLI_OK)
+    return code;
+  sigset_t all, was;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &was);
+  for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++) {
+    sigaction(passed[i], NULL, &before[i]);
+    if (before[i].sa_handler != SIG_IGN)
+      sigaction(passed[i], &action, NULL);
+  }
+  program = fork();
+  if (program == 0) {
+    for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
+      sigaction(passed[i], &before[i], NULL);
+    sigprocmask(SIG_SETMASK, &was, NULL);
+    _exit(become(argv));
+  }
+  sigprocmask(SIG_SETMASK, &was, NULL);
+  if (program < 0)
+    return cli_fail(CLI_STORE, "%s cannot be started: %s", argv[0], strerror(errno));
+  while (waitpid(program, &status, 0) < 0 && errno == EINTR)
+    continue;
+  int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  code = end(ended);
+  return code == ended ? end_as(status) : code;
 }

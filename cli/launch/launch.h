@@ -22,6 +22,10 @@ int cli_set_variables(const struct cli_options *options);
  * back only if nothing was started, with the code to exit with: 126, 127, or CLI_USAGE. */
 int cli_launch(char **argv, int (*check)(const struct idem_config *config));
 
+/* The same with the program as a child, which gets the signals that this process is sent. Then asks `end` with what it exited
+ * with, and exits with what that says; as the program did, by a signal too, if it says the same. */
+int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code));
+
 /* The absolute path of libidemshim.so, which is beside this command or in ../IDEM_LIB; the caller frees it. NULL if it is nowhere. */
 char *cli_find_library(void);
 

@@ -20,6 +20,7 @@ enum { DIFFERENCE = 600 };
  * compared. */
 struct comparison {
   struct tape *tape[2];
+  const char *const *origins; /* --map-origin */
   struct cli_pair_side side[2];
   struct tape_record record[2];
   json_t *list; /* NULL: text */
@@ -164,9 +165,9 @@ static int print_summary(struct comparison *c)
 /* Both tapes are read once for their names before anything is compared. */
 static int diff(struct comparison *c)
 {
-  int code = cli_pair_read(c->tape[0], &c->side[0]);
+  int code = cli_pair_read(c->tape[0], c->origins, &c->side[0]);
   if (code == CLI_OK)
-    code = cli_pair_read(c->tape[1], &c->side[1]);
+    code = cli_pair_read(c->tape[1], c->origins, &c->side[1]);
   if (code == CLI_OK && !cli_pair(&c->side[0], &c->side[1]))
     code = cli_fail(CLI_STORE, "out of memory");
   if (code != CLI_OK)
@@ -183,7 +184,7 @@ static int diff(struct comparison *c)
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;
-  struct comparison c = {.list = options->json ? json_array() : NULL};
+  struct comparison c = {.origins = options->origins, .list = options->json ? json_array() : NULL};
   int code = cli_tape_open(options, argv[0], &c.tape[0]);
   if (code == CLI_OK)
     code = cli_tape_open(options, argv[1], &c.tape[1]);
@@ -207,7 +208,10 @@ const struct cli_command cli_tape_diff = {
                "second; what is\n"
                "left over, with the next call of its URL. Headers and times do not count.\n"
                "Exits 0 if nothing differs, 1 if something does.",
-    .options = CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
+    .options = CLI_OPTIONS(
+        CLI_OPTION_JSON,
+        CLI_OPTION("map-origin", "FROM=TO", CLI_LIST, origins, "calls to TO are those to FROM; repeatable"),
+        CLI_OPTION_OUTPUT, CLI_OPTION_KEY),
     .min_operands = 2,
     .max_operands = 2,
     .run = run,

@@ -10,25 +10,38 @@
 
 #include <stdlib.h>
 
+/* The text of the recorded server where one stands for it, in `map`. */
+static struct idem_span mapped(const struct cli_pair_side *side, struct idem_span origin,
+                               struct idem_origin_map *map)
+{
+  for (size_t i = 0; i < CLI_LIST_MAX && side->origins[i]; i++)
+    if (idem_origin_map_parse(side->origins[i], strlen(side->origins[i]), map) &&
+        strlen(map->now.text) == origin.len && memcmp(map->now.text, origin.data, origin.len) == 0)
+      return (struct idem_span){map->recorded.text, strlen(map->recorded.text)};
+  return origin;
+}
+
 /* A URL is compared by a digest, as the other two names are digests already. */
 static int visit(void *arg, const struct tape_record *record)
 {
   struct cli_pair_side *side = arg;
   struct cli_pair_item *item = &side->item[record->number - 1];
+  struct idem_origin_map map;
   struct hash hash;
   memcpy(item->key, record->call.key, IDEM_KEY_SIZE);
   memcpy(item->fingerprint, record->call.fingerprint, IDEM_KEY_SIZE);
   hash_begin(&hash);
   hash_field(&hash, record->method);
-  hash_field(&hash, record->origin);
+  hash_field(&hash, mapped(side, record->origin, &map));
   hash_field(&hash, record->path);
   hash_end(&hash, item->url);
   return CLI_OK;
 }
 
 /* Summaries are enough: names are in them. */
-int cli_pair_read(const struct tape *tape, struct cli_pair_side *side)
+int cli_pair_read(const struct tape *tape, const char *const *origins, struct cli_pair_side *side)
 {
+  side->origins = origins;
   side->count = tape_totals(tape).exchanges;
   side->item = calloc(side->count + 1, sizeof(*side->item));
   if (!side->item)

@@ -22,12 +22,13 @@ struct cli_pair_item {
 
 /* One tape. */
 struct cli_pair_side {
+  const char *const *origins;
   struct cli_pair_item *item; /* exchange n is item[n - 1] */
   size_t count;
 };
 
-/* Reads what names the exchanges. Returns an enum cli_exit. Free `item`. */
-int cli_pair_read(const struct tape *tape, struct cli_pair_side *side);
+/* Reads what names the exchanges. `origins` are RECORDED=NOW texts: a NOW is named as its RECORDED. Returns an enum cli_exit. Free `item`. */
+int cli_pair_read(const struct tape *tape, const char *const *origins, struct cli_pair_side *side);
 
 /* Pairs them. False without memory. */
 bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b);

@@ -53,7 +53,10 @@ static bool needs_libcurl(const struct request *request)
 /* The tape's outcome. */
 static struct decision play(struct request *request, bool direct)
 {
-  playback_find(request);
+  if (!playback_find(request)) {
+    recorder_begin(request, false);
+    return untouched();
+  }
   return (struct decision){.route = direct && !needs_libcurl(request) ? ROUTE_DIRECT : ROUTE_TRANSPORT};
 }
 

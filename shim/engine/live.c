@@ -178,7 +178,7 @@ static void record(const struct live *live, CURLcode code)
   struct request *request = live->request;
   const struct tee *tee = &live->tee;
   const char *app = (const char *)request->shadow->slot[SLOT_ERRORBUFFER];
-  bool bypassed = live->kind == LIVE_UNTOUCHED && settings()->mode != IDEM_MODE_RECORD;
+  bool bypassed = live->kind == LIVE_UNTOUCHED && settings()->mode == IDEM_MODE_IDEMPOTENT;
   bool rescued = rescue_is_copy(&live->rescue);
   if (!request->tape.writer)
     return;

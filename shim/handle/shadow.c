@@ -460,6 +460,12 @@ const struct idem_rule *shadow_match(struct shadow *shadow, const struct idem_co
       .path_len = parts->path_len ? parts->path_len : 1,
       .port = parts->port,
   };
+  const struct idem_origin *recorded = idem_config_origin(config, &target, parts->https);
+  if (recorded) {
+    target.host = recorded->host;
+    target.host_len = recorded->host_len;
+    target.port = recorded->port;
+  }
   shadow->rule = idem_config_match(config, &target);
   shadow->upstream_key = shadow->rule ? (unsigned char)idem_provider_key(shadow->rule, &target) : 0;
   shadow->stateful = shadow->rule && idem_rule_leaves(shadow->rule, &target);

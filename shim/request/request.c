@@ -126,11 +126,18 @@ static const char *build_origin(struct request *request)
   struct text text = {request->origin, 0, sizeof(request->origin)};
   /* An IPv6 address has colons, and is written in brackets. */
   bool literal = memchr(shadow->url.data + parts->host, ':', parts->host_len) != NULL;
-  add_text(&text, parts->https ? "https://" : "http://");
-  add_text(&text, literal ? "[" : "");
-  add_lower(&text, shadow->url.data + parts->host, parts->host_len);
-  add_text(&text, literal ? "]:" : ":");
-  add_port(&text, parts->port);
+  struct idem_target target = {
+      .host = shadow->url.data + parts->host, .host_len = parts->host_len, .port = parts->port};
+  const struct idem_origin *recorded = idem_config_origin(settings(), &target, parts->https);
+  if (recorded) {
+    add_text(&text, recorded->text);
+  } else {
+    add_text(&text, parts->https ? "https://" : "http://");
+    add_text(&text, literal ? "[" : "");
+    add_lower(&text, shadow->url.data + parts->host, parts->host_len);
+    add_text(&text, literal ? "]:" : ":");
+    add_port(&text, parts->port);
+  }
   /* Neighbours in the table of options.h; @ keeps an abstract name from passing for a path. */
   for (unsigned slot = SLOT_UNIX_SOCKET_PATH; slot <= SLOT_ABSTRACT_UNIX_SOCKET; slot++)
     if (shadow->slot[slot]) {

@@ -276,19 +276,18 @@ void store_object_give_back(void)
     api->give_back(store);
 }
 
-/* A process either writes a tape or reads one. */
-static void open_tape(void (*open)(void))
+/* A replay may write one, too. */
+static void open_tape(_Atomic bool *opened, void (*open)(void))
 {
-  static _Atomic bool opened;
-  if (atomic_load_explicit(&opened, memory_order_acquire))
+  if (atomic_load_explicit(opened, memory_order_acquire))
     return;
   int saved = errno;
   struct opening opening = begin_opening();
-  if (!opened) {
+  if (!*opened) {
     tape_api = object_api("idem_tape_api", IDEM_TAPE_API_VERSION, sizeof(*tape_api));
     open();
   }
-  atomic_store_explicit(&opened, true, memory_order_release);
+  atomic_store_explicit(opened, true, memory_order_release);
   end_opening(&opening);
   errno = saved;
 }
@@ -332,13 +331,28 @@ static void put_rules(const struct idem_config *config, struct buffer *out)
   }
 }
 
+static const char *written_dir(const struct idem_config *config)
+{
+  switch (config->mode) {
+  case IDEM_MODE_RECORD:
+  case IDEM_MODE_IDEMPOTENT:
+    return config->tape_dir;
+  case IDEM_MODE_REPLAY:
+    return config->replay_output                    ? config->replay_output
+           : config->on_miss == IDEM_ON_MISS_RECORD ? config->tape_dir
+                                                    : NULL;
+  default:
+    return NULL;
+  }
+}
+
 static void open_writer(void)
 {
   const struct idem_config *config = settings();
   struct idem_error error = {""};
   struct buffer rules = {0};
   put_rules(config, &rules);
-  struct tape_options options = {.dir = config->tape_dir,
+  struct tape_options options = {.dir = written_dir(config),
                                  .max_size = config->tape_size,
                                  .max_age_ms = config->tape_age_ms,
                                  .key_file = config->tape_key_file,
@@ -351,10 +365,11 @@ static void open_writer(void)
 const struct idem_tape_api *store_object_tape_writer(struct tape_writer **writer)
 {
   const struct idem_config *config = settings();
+  static _Atomic bool opened;
   *writer = NULL;
-  if (!config->tape_dir || (config->mode != IDEM_MODE_RECORD && config->mode != IDEM_MODE_IDEMPOTENT))
+  if (!written_dir(config))
     return NULL;
-  open_tape(open_writer);
+  open_tape(&opened, open_writer);
   *writer = the_writer;
   return the_writer ? tape_api : NULL;
 }
@@ -370,8 +385,10 @@ static void open_reader(void)
   const struct idem_config *config = settings();
   struct tape_source source = {
       .dir = config->tape_dir, .key_file = config->tape_key_file, .found = note_damage};
-  struct tape_matching matching = {
-      .loose = config->match_loose, .last = config->exhausted_last, .state = config->replay_state};
+  struct tape_matching matching = {.loose = config->match_loose,
+                                   .last = config->exhausted_last,
+                                   .live_from = config->live_from,
+                                   .state = config->replay_state};
   if (!config->tape_dir)
     snprintf(reader_error.text, sizeof(reader_error.text),
              "IDEMSHIM_MODE=replay has no tape: IDEMSHIM_TAPE names none, or the configuration has a "
@@ -390,7 +407,8 @@ static void open_reader(void)
 const struct idem_tape_api *store_object_tape_reader(struct tape **tape, struct tape_matcher **matcher,
                                                      struct idem_error *error)
 {
-  open_tape(open_reader);
+  static _Atomic bool opened;
+  open_tape(&opened, open_reader);
   *tape = the_tape;
   *matcher = the_matcher;
   *error = reader_error;

@@ -143,7 +143,44 @@ static bool take_outcome(struct request *request, uint64_t number)
   return chunks;
 }
 
-void playback_find(struct request *request)
+/* The replay's own tape has the outcome as it was recorded. */
+static void copy_outcome(struct request *request)
+{
+  struct taping *tape = &request->tape;
+  struct tape_writer *writer;
+  struct idem_error why = {""};
+  const struct idem_tape_api *api = settings()->replay_output ? store_object_tape_writer(&writer) : NULL;
+  if (!api)
+    return;
+  struct tape_call call = api->begin(writer);
+  struct tape_outcome outcome = tape->record.outcome;
+  struct tape_chunk whole = {.at_us = outcome.first_byte_us > 0 ? (uint64_t)outcome.first_byte_us : 0,
+                             .len = request->op.answer.body.len};
+  api->name(&request->bytes, &call);
+  call.request_body_len = request->bytes.body.len;
+  call.duration_us = tape->record.call.duration_us;
+  call.what = tape->record.call.what;
+  memcpy(call.id, tape->record.call.id, sizeof(call.id));
+  if (tape->edit.body.data) {
+    outcome.headers = request->op.answer.headers;
+    outcome.facts = request->op.answer.facts;
+    outcome.body = request->op.answer.body;
+    outcome.body_len = 0;
+    outcome.chunks = &whole;
+    outcome.chunk_count = outcome.body.len != 0;
+  }
+  if (api->append(writer, &call, &request->bytes, &outcome, &why) < 0)
+    report_problem(PROBLEM_NO_TAPE, "an exchange is not on the tape: %s", why.text);
+}
+
+static bool goes_out(struct request *request, const char *why)
+{
+  request->tape = (struct taping){.writer = NULL};
+  request_event(request, "live", why, 0, -1);
+  return false;
+}
+
+bool playback_find(struct request *request)
 {
   struct taping *tape = &request->tape;
   struct tape *source;
@@ -155,19 +192,27 @@ void playback_find(struct request *request)
   tape->api = store_object_tape_reader(&source, &matcher, &error);
   if (!tape->api) {
     refuse(request, error.text);
-    return;
+    return true;
   }
   tape->call.lane = tape->api->lane();
   tape->api->name(&request->bytes, &tape->call);
-  if (tape->api->match(matcher, &request->bytes, &tape->call, &match) != TAPE_FOUND) {
+  enum tape_verdict verdict = tape->api->match(matcher, &request->bytes, &tape->call, &match);
+  if (verdict == TAPE_GO_LIVE)
+    return goes_out(request, "live_from");
+  if (verdict != TAPE_FOUND && settings()->on_miss != IDEM_ON_MISS_FAIL)
+    return goes_out(request, match.note);
+  if (verdict != TAPE_FOUND) {
     refuse(request, match.note);
   } else if (tape->api->read(source, match.number, &tape->record, &error) < 0) {
     refuse(request, error.text);
   } else if (!take_outcome(request, match.number)) {
     refuse(request, "no memory for a recorded exchange");
-  } else if (match.loose) {
-    request_event(request, "loosened", match.note, 0, -1);
+  } else {
+    copy_outcome(request);
+    if (match.loose)
+      request_event(request, "loosened", match.note, 0, -1);
   }
+  return true;
 }
 
 CURLcode playback_end(struct request *request, CURLcode code)

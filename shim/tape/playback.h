@@ -19,8 +19,8 @@
 
 /* Makes `request->op.answer` and `request->tape.ending` of what the tape has. A call that it does not have
  * ends with CURLE_COULDNT_CONNECT and a text that says which recorded one is nearest, and where they
- * differ. */
-void playback_find(struct request *request);
+ * differ. False: it is to go out, by IDEMSHIM_ON_MISS or IDEMSHIM_LIVE_FROM, and no tape answers it. */
+bool playback_find(struct request *request);
 
 /* Says what the call ends with, for a transfer that has ended with `code`: the recorded code, whose text is
  * put into the app's ERRORBUFFER; or `code`, where a callback of the app has ended it now. */

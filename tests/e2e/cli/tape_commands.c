@@ -241,7 +241,7 @@ Test(cli_tape, what_is_no_tape_is_one_message_and_exit_2)
   expect_bad(tape_of_one_file("empty", "", 0), "is not a tape");
   expect_bad(tape_of_one_file("short", bytes, 100), "is damaged");
   bytes[8] = 9;
-  expect_bad(tape_of_one_file("newer", bytes, len), "the tape has version 9, this idemshim knows version 2");
+  expect_bad(tape_of_one_file("newer", bytes, len), "the tape has version 9, this idemshim knows version 3");
   free(bytes);
 }
 

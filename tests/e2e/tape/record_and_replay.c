@@ -255,13 +255,22 @@ Test(tape_replay, a_call_that_no_key_can_be_made_for_is_on_the_tape)
   run_release(&again);
 }
 
-Test(tape_replay, calls_that_no_rule_wants_go_on)
+Test(tape_replay, calls_that_no_rule_wants_go_on_if_there_is_a_tape)
 {
+  struct run empty = run_plain(&w, "idemshim", "record", "true", NULL);
+  expect_success(&empty);
+  run_release(&empty);
   world_env(&w, "IDEMSHIM_MODE", "replay");
   world_env(&w, "IDEMSHIM_RULES", "host=nowhere.invalid");
   world_unset(&w, "IDEMSHIM_HOSTS");
   struct run r = run_shim(&w, "curl", "-sS", CURL_JSON("{}"), world_url(&w, "/v1/chat/completions"), NULL);
   expect_success(&r);
+  cr_expect_eq(mock_count(&w).served, 1);
+  run_release(&r);
+  world_env(&w, "IDEMSHIM_TAPE", "%s/none", w.dir);
+  r = run_shim(&w, "curl", "-sS", CURL_JSON("{}"), world_url(&w, "/v1/chat/completions"), NULL);
+  cr_expect_eq(r.status, 7);
+  cr_expect(strstr(r.err, "there is no tape at"), "%s", r.err);
   cr_expect_eq(mock_count(&w).served, 1);
   run_release(&r);
 }
