@@ -512,7 +512,10 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(ms_saved, "milliseconds that the replayed calls took when they were live")                               \
   X(input_tokens_saved, "input tokens of replayed answers, once for each key")                               \
   X(output_tokens_saved, "output tokens of replayed answers, once for each key")                             \
-  X(unmatched, "calls of libcurl that met no rule, in processes that use the store")
+  X(unmatched, "calls of libcurl that met no rule, in processes that use the store")                         \
+  X(ms_would_save, "observe mode: milliseconds that these calls took")                                       \
+  X(input_tokens_would_save, "observe mode: input tokens of these answers, once for each key")               \
+  X(output_tokens_would_save, "observe mode: output tokens of these answers, once for each key")
 
 enum idem_counter {
 #define X(name, help) IDEM_COUNTER_##name,

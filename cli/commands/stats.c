@@ -223,6 +223,9 @@ static void print_counter(unsigned i, const struct idem_stats *stats)
   if (i == IDEM_COUNTER_ms_saved)
     print_metric("saved_seconds", "_total", "counter",
                  "seconds that the replayed calls took when they were live", (double)n / 1000);
+  else if (i == IDEM_COUNTER_ms_would_save)
+    print_metric("would_save_seconds", "_total", "counter", "observe mode: seconds that these calls took",
+                 (double)n / 1000);
   else if (i == IDEM_COUNTER_bytes_saved)
     print_metric("saved_bytes", "_total", "counter", counters[i].help, (double)n);
   else
@@ -269,6 +272,10 @@ static void print_calls(const struct idem_stats *stats)
       [IDEM_COUNTER_bytes_saved] = true,
       [IDEM_COUNTER_input_tokens_saved] = true,
       [IDEM_COUNTER_output_tokens_saved] = true,
+      [IDEM_COUNTER_would_hit] = true,
+      [IDEM_COUNTER_ms_would_save] = true,
+      [IDEM_COUNTER_input_tokens_would_save] = true,
+      [IDEM_COUNTER_output_tokens_would_save] = true,
   };
   for (size_t i = 0; i < IDEM_COUNTER_COUNT; i++) {
     /* What was saved has units, and lines of its own. */
@@ -280,6 +287,20 @@ static void print_calls(const struct idem_stats *stats)
     snprintf(rate, sizeof(rate), "%.1f %%", 100 * hit_rate(stats));
     amount("hit rate", rate, "of the calls");
   }
+}
+
+/* What people decide by whether to go on from observing. */
+static void print_observed(const uint64_t *counter)
+{
+  char text[CLI_UNIT_SIZE];
+  if (!counter[IDEM_COUNTER_would_hit])
+    return;
+  putchar('\n');
+  count("would hit", counter[IDEM_COUNTER_would_hit],
+        "calls of observe mode that would have been answered from the store");
+  amount("time", cli_duration(text, counter[IDEM_COUNTER_ms_would_save]), "that these calls took");
+  count("tokens in", counter[IDEM_COUNTER_input_tokens_would_save], "of their answers, once for each key");
+  count("tokens out", counter[IDEM_COUNTER_output_tokens_would_save], "of their answers, once for each key");
 }
 
 /* What was called, what that saved, and how full the store is. */
@@ -296,6 +317,7 @@ static int print_text(const struct idem_stats *stats, const struct cli_money *mo
   amount("bytes", cli_bytes(text, counter[IDEM_COUNTER_bytes_saved]), "replayed");
   count("tokens in", counter[IDEM_COUNTER_input_tokens_saved], "saved, once for each key");
   count("tokens out", counter[IDEM_COUNTER_output_tokens_saved], "saved, once for each key");
+  print_observed(counter);
   putchar('\n');
   count("answers", stats->answers, "in the store");
   if (stats->old_answers)

@@ -233,8 +233,37 @@ void report_sample(void)
     atexit(tell_samples);
 }
 
+static struct {
+  _Atomic uint64_t calls, ms, input, output;
+} would_save;
+
+static void tell_would_save(void)
+{
+  unsigned long long calls = would_save.calls, ms = would_save.ms, input = would_save.input,
+                     output = would_save.output;
+  if (calls)
+    report_line_to_stderr(
+        "observe: %llu of %llu calls would have been answered from the store, which saves %llu.%llu s, %llu "
+        "input and %llu output tokens (IDEMSHIM_MODE=idempotent)",
+        calls, (unsigned long long)vitals_matched(), ms / 1000, ms % 1000 / 100, input, output);
+}
+
+void report_would_hit(const struct idem_answer *answer)
+{
+  static atomic_flag registered = ATOMIC_FLAG_INIT;
+  if (!settings()->summary)
+    return;
+  atomic_fetch_add(&would_save.calls, 1);
+  atomic_fetch_add(&would_save.ms, answer->duration_ms);
+  atomic_fetch_add(&would_save.input, answer->usage.input > 0 ? (uint64_t)answer->usage.input : 0);
+  atomic_fetch_add(&would_save.output, answer->usage.output > 0 ? (uint64_t)answer->usage.output : 0);
+  if (!atomic_flag_test_and_set(&registered))
+    atexit(tell_would_save);
+}
+
 void report_after_fork(void)
 {
+  would_save.calls = would_save.ms = would_save.input = would_save.output = 0;
   atomic_store(&samples, 0);
 }
 

@@ -18,25 +18,17 @@ struct seen {
   int64_t expires_us, stored_us;
   struct idem_usage usage;
   uint64_t body_len;
-  uint32_t duration_ms, zero;
+  uint32_t duration_ms, counted; /* whether its tokens have been, for a provider bills them once */
 };
 
 /* A note of another size is of another version, and none. */
-static int would_hit(struct idem_store *store, const uint8_t *key, struct idem_error *error)
+static bool is_valid(const struct pages_snapshot *snapshot, const uint8_t *key, struct seen *seen)
 {
-  struct reader *reader;
   struct idem_span value;
-  struct seen seen = {0};
-  int rc = state_read(store, &reader, error);
-  if (rc < 0)
-    return rc;
-  if (pages_get(&reader->snapshot, PAGES_SEEN, key, IDEM_KEY_SIZE, &value) == 0 && value.len == sizeof(seen))
-    memcpy(&seen, value.data, sizeof(seen));
-  reader_end(reader);
-  bool hit = seen.expires_us > clock_now_us();
-  if (hit)
-    stats_add(store->stats, stats_shard(), IDEM_COUNTER_would_hit, 1);
-  return hit;
+  *seen = (struct seen){0};
+  if (pages_get(snapshot, PAGES_SEEN, key, IDEM_KEY_SIZE, &value) == 0 && value.len == sizeof(*seen))
+    memcpy(seen, value.data, sizeof(*seen));
+  return seen->expires_us > clock_now_us();
 }
 
 /* For the body of the transaction. */
@@ -45,9 +37,52 @@ struct note {
   struct seen seen;
 };
 
+/* 1: another one was faster, or its note is gone. */
+static int count_body(struct writer *writer, void *arg)
+{
+  struct note *note = arg;
+  if (!is_valid(&writer->before, note->key, &note->seen) || note->seen.counted)
+    return 1;
+  note->seen.counted = 1;
+  return writer_put(writer, PAGES_SEEN, note->key, IDEM_KEY_SIZE, &note->seen, sizeof(note->seen));
+}
+
+static void add(struct idem_store *store, enum idem_counter counter, int64_t n)
+{
+  if (n > 0)
+    stats_add(store->stats, stats_shard(), counter, (uint64_t)n);
+}
+
+/* What it would have saved stands in the call's answer, with the tokens where they would have been counted. */
+static int would_hit(struct idem_store *store, struct idem_call *call, struct idem_error *error)
+{
+  struct reader *reader;
+  struct note note = {.key = call->key};
+  int rc = state_read(store, &reader, error);
+  if (rc < 0)
+    return rc;
+  bool hit = is_valid(&reader->snapshot, call->key, &note.seen);
+  reader_end(reader);
+  if (!hit)
+    return 0;
+  struct idem_usage usage = {-1, -1};
+  if (!note.seen.counted && state_write(store, count_body, &note, NULL) == 0)
+    usage = note.seen.usage;
+  call->answer = (struct idem_answer){.duration_ms = note.seen.duration_ms, .usage = usage};
+  add(store, IDEM_COUNTER_would_hit, 1);
+  add(store, IDEM_COUNTER_ms_would_save, note.seen.duration_ms);
+  add(store, IDEM_COUNTER_input_tokens_would_save, usage.input);
+  add(store, IDEM_COUNTER_output_tokens_would_save, usage.output);
+  return 1;
+}
+
+/* An answer that is there would have been given, and stays as long as it would have. */
 static int note_body(struct writer *writer, void *arg)
 {
   const struct note *note = arg;
+  struct seen before;
+  if (is_valid(&writer->before, note->key, &before))
+    return 1;
   return writer_put(writer, PAGES_SEEN, note->key, IDEM_KEY_SIZE, &note->seen, sizeof(note->seen));
 }
 
@@ -94,7 +129,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   record_id(call->key, call->id);
   if (recording)
     return note_answer(store, request, call, recording, error);
-  rc = request->rule->repeats == IDEM_REPEATS_FRESH ? 0 : would_hit(store, call->key, error);
+  rc = request->rule->repeats == IDEM_REPEATS_FRESH ? 0 : would_hit(store, call, error);
   if (rc == 0 && call->new_sample)
     call_count(store, call, COUNTED_NEW_SAMPLE, IDEM_COUNTER_new_sample);
   return rc;

@@ -294,6 +294,11 @@ Test(store_command, observe_says_what_would_have_been_replayed)
   cr_expect_eq(observe(&caller, &recording), 0);
   cr_expect_eq(observe(&same, NULL), 1);
   cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_would_hit), 1);
+  uint64_t once_ms = fixture_counter(&fixture, IDEM_COUNTER_ms_would_save);
+  cr_expect_eq(observe(&same, &recording), 0);
+  cr_expect_eq(observe(&same, NULL), 1);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_would_hit), 2);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_ms_would_save), 2 * once_ms);
   cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED, "no answer is kept");
 }
 
