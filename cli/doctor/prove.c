@@ -201,7 +201,7 @@ static void note_server(struct doctor_proof *proof, const char *origin)
 }
 
 /* Adds up the events of a log; `reason` is the last that one of them gave. Events that are not counted by
- * name still show that the library saw something; a line that is not JSON, or cut short by a kill, is passed
+ * name still show that the library saw something that a rule wanted, but for one that says that none did; a line that is not JSON, or cut short by a kill, is passed
  * over. */
 static void count_events(struct doctor_proof *proof, const char *log, struct doctor_events *out, char *reason,
                          size_t size)
@@ -215,7 +215,7 @@ static void count_events(struct doctor_proof *proof, const char *log, struct doc
     for (size_t i = 0; name && i < sizeof(counted) / sizeof(counted[0]); i++)
       if (strcmp(counted[i].name, name) == 0)
         count = (long *)((char *)out + counted[i].offset);
-    *count += name != NULL;
+    *count += name && strcmp(name, "unmatched") != 0;
     if (why)
       snprintf(reason, size, "%s", why);
     if (origin && (count == &out->live || count == &out->bypass))

@@ -458,7 +458,7 @@ static int import_file(const struct idem_config *config, const char *dir, const 
   struct tape_options options = {.dir = dir,
                                  .max_size = config->tape_size,
                                  .max_age_ms = config->tape_age_ms,
-                                 .key_file = config->key_file};
+                                 .key_file = config->tape_key_file};
   if (tape_open_writer(&import.writer, &options, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   int code = import_entries(&import, entries);
@@ -503,7 +503,7 @@ const struct cli_command cli_tape_import = {
                "Exits 1 if there is none.",
     .options = CLI_OPTIONS(
         CLI_SHORT_OPTION('o', "output", "DIR", CLI_TEXT, tape, "the tape (default: IDEMSHIM_TAPE)"),
-        CLI_OPTION_RULES, CLI_OPTION_TAPE),
+        CLI_OPTION_RULES, CLI_OPTION_TAPE, CLI_OPTION_KEY),
     .min_operands = 1,
     .max_operands = 1,
     .run = run,
