@@ -25,6 +25,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .unpin = idem_store_unpin,
     .observe = idem_store_observe,
     .count = idem_store_count,
+    .note = idem_store_note,
     .sent = idem_store_sent,
     .part = idem_store_part,
     .parted = idem_store_parted,
@@ -42,4 +43,18 @@ void idem_store_count(struct idem_store *store, enum idem_counter counter, uint6
 {
   if ((unsigned)counter < IDEM_COUNTER_COUNT)
     stats_add(store->stats, stats_shard(), counter, n);
+}
+
+void idem_store_note(struct idem_store *store, const struct idem_decision *decision)
+{
+  struct idem_decision kept = *decision;
+  if (store->sealed)
+    kept.method[0] = kept.origin[0] = kept.path[0] = kept.reason[0] = '\0';
+  decisions_add(&store->stats->decisions, &kept);
+}
+
+int idem_store_decisions(struct idem_store *store,
+                         int (*visit)(void *arg, const struct idem_decision *decision), void *arg)
+{
+  return decisions_each(&store->stats->decisions, visit, arg);
 }

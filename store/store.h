@@ -537,7 +537,23 @@ struct idem_stats {
 /* The sums over all processes since the counters were made, and what is in the store now. */
 int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct idem_error *error);
 
+/* What became of a call that was not simply answered: an event of IDEMSHIM_LOG, in short. */
+struct idem_decision {
+  int64_t at_us; /* since 1970 */
+  uint16_t status;
+  char id[IDEM_ID_SIZE], event[20], method[12], origin[72], path[104],
+      reason[120]; /* cut to their room; "": none */
+};
+
+/* Keeps it in the shared page, among the last few hundred of all processes. No lock and no file. Of an encrypted store's only
+ * event, id, status and time are kept. */
+void idem_store_note(struct idem_store *store, const struct idem_decision *decision);
+
 /* For the command. */
+
+/* Visits copies of them, the newest first, until one visit returns non-zero, which is then returned. */
+int idem_store_decisions(struct idem_store *store,
+                         int (*visit)(void *arg, const struct idem_decision *decision), void *arg);
 
 /* Calls `visit` for each answer, expired ones too, until it returns non-zero, which is then returned. They are copied a few
  * at a time, so that a visitor may take as long as it likes and costs the store nothing: what is stored or removed
@@ -584,7 +600,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 7u
+#define IDEM_STORE_API_VERSION 8u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
@@ -601,6 +617,7 @@ struct idem_store_api {
   __typeof__(idem_store_unpin) *unpin;
   __typeof__(idem_store_observe) *observe;
   __typeof__(idem_store_count) *count;
+  __typeof__(idem_store_note) *note;
   __typeof__(idem_store_sent) *sent;
   __typeof__(idem_store_part) *part;
   __typeof__(idem_store_parted) *parted;

@@ -40,7 +40,7 @@ struct cli_options {
   uint64_t limit;                  /* 0: none */
   bool no_sync, offline, strict;
   bool json, prometheus, docs;
-  bool all, yes, old, prove, live;
+  bool all, yes, old, prove, live, recent;
   bool body, headers, request, raw;
   const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *tape_key_file, *replay_output, *on_miss, *live_from, *max_age;
   const char *origins[CLI_LIST_MAX];

@@ -5,11 +5,13 @@
 
 #include "cli/output/output.h"
 #include "cli/view/exchange.h"
+#include "cli/view/rules.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* The spans that name the request. */
 static const size_t kept_spans[] = {
@@ -185,4 +187,44 @@ void cli_advice(const char *difference, char *out, size_t size)
   if (*subject == '/' && advice->names_it && decides(subject, subject_len))
     advice = &no_advice;
   snprintf(out, size, "%s%.*s", advice->text, advice->names_it ? (int)subject_len : 0, subject);
+}
+
+static bool has_word(const struct idem_words *words, const char *minus, const char *subject, size_t len)
+{
+  size_t skip = strlen(minus);
+  for (size_t i = 0; i < words->count; i++)
+    if (strlen(words->word[i]) == skip + len && strncmp(words->word[i], minus, skip) == 0 &&
+        strncasecmp(words->word[i] + skip, subject, len) == 0)
+      return true;
+  return false;
+}
+
+/* The rule's text has the field once more, behind what it says there by now. */
+bool cli_mend(const struct idem_rule *rule, const char *difference, char *out, size_t size)
+{
+  size_t len = strcspn(difference, " ");
+  const char *subject = difference + len + strspn(difference + len, " ");
+  size_t subject_len = strcspn(subject, " ");
+  bool header = len == 6 && strncmp(difference, "header", len) == 0;
+  bool json = len == 4 && strncmp(difference, "JSON", len) == 0 && !decides(subject, subject_len);
+  const char *field = header ? "vary" : "ignore", *minus = header ? "-" : "";
+  char value[CLI_VALUE_SIZE], *text = cli_rule_text(rule);
+  *out = '\0';
+  if ((header && has_word(&rule->keying.vary, "-", subject, subject_len)) ||
+      (json && has_word(&rule->keying.ignore, "", subject, subject_len))) {
+    free(text);
+    return false;
+  }
+  if ((header || json) && text) {
+    bool set = cli_rule_value(rule, field, value);
+    char *at = set ? strstr(text, header ? " vary=" : " ignore=") : NULL;
+    char *end = at ? strchr(at, '=') + 1 + strlen(value) : text + strlen(text);
+    snprintf(out, size, "%.*s%s%s%s%s%.*s%s", (int)(end - text), text, at ? "," : " ", at ? "" : field,
+             at       ? ""
+             : header ? "=*,"
+                      : "=",
+             minus, (int)subject_len, subject, end);
+  }
+  free(text);
+  return true;
 }

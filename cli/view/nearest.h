@@ -43,6 +43,10 @@ enum { CLI_NEAREST_MOST = 10000 };
 int cli_nearest_find(struct idem_store *store, const struct idem_answer *target, bool all,
                      struct cli_nearest *nearest, struct idem_error *error);
 
+/* Writes the rule with what would make two calls one that differ so; "" where no field of a rule would. False if it has that
+ * already. */
+bool cli_mend(const struct idem_rule *rule, const char *difference, char *out, size_t size);
+
 /* Writes what a person can do so that two calls become one operation, given their difference as
  * idem_store_compare() tells it. */
 void cli_advice(const char *difference, char *out, size_t size);

@@ -16,6 +16,7 @@
 #ifndef IDEMSHIM_STORE_STATS_H
 #define IDEMSHIM_STORE_STATS_H
 
+#include "store/base/decisions.h"
 #include "store/base/owner.h"
 #include "store/store.h"
 
@@ -48,7 +49,8 @@ struct stats {
   _Atomic uint32_t wake[STATS_WAKES];             /* grows when a claim of a key with this first byte ends */
   _Atomic uint64_t replayed[STATS_REPLAYED / 64]; /* bit `serial`: its tokens have been counted */
   struct owners owners;
-  _Alignas(4096) uint8_t spare[STATS_SPARE];
+  _Alignas(4096) struct decisions decisions;
+  uint8_t spare[STATS_SPARE - sizeof(struct decisions)];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
