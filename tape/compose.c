@@ -24,7 +24,8 @@ static struct tape_summary summary_of(const struct tape_call *call, const struct
       .status = outcome->status,
       .what = (uint16_t)call->what,
       .flags = (uint16_t)((outcome->encoded ? TAPE_BODY_ENCODED : 0) |
-                          (outcome->delivered ? TAPE_BODY_DELIVERED : 0)),
+                          (outcome->delivered ? TAPE_BODY_DELIVERED : 0) |
+                          (outcome->no_answer ? TAPE_NO_ANSWER : 0)),
       .number = call->number < UINT16_MAX ? (uint16_t)call->number : UINT16_MAX,
   };
   memcpy(summary.id, call->id, sizeof(summary.id));

@@ -79,7 +79,7 @@ _Static_assert(sizeof(struct tape_head) == 128 && sizeof(struct tape_frame) == 5
 /* The texts behind a summary's fixed part. */
 enum tape_text { TEXT_METHOD, TEXT_ORIGIN, TEXT_PATH, TEXT_QUERY, TEXT_ERROR, TAPE_TEXTS };
 
-enum { TAPE_BODY_ENCODED = 1, TAPE_BODY_DELIVERED = 2, TAPE_SUMMARY_FLAGS = 3 };
+enum { TAPE_BODY_ENCODED = 1, TAPE_BODY_DELIVERED = 2, TAPE_NO_ANSWER = 4, TAPE_SUMMARY_FLAGS = 7 };
 
 /* What an index and a list need. Fixed, then the texts whose lengths are in it. */
 struct tape_summary {

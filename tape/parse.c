@@ -46,6 +46,7 @@ int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
       .status = summary.status,
       .encoded = summary.flags & TAPE_BODY_ENCODED,
       .delivered = summary.flags & TAPE_BODY_DELIVERED,
+      .no_answer = summary.flags & TAPE_NO_ANSWER,
       .first_byte_us = summary.first_byte_us,
       .body_len = summary.body_len,
   };

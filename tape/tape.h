@@ -60,7 +60,8 @@ struct tape_call {
   int64_t started_us; /* µs since 1970 */
   uint64_t duration_us;
   enum tape_what what;
-  char id[IDEM_ID_SIZE]; /* of the operation: attempts of one operation share it; "" where there is none */
+  char id
+      [IDEM_ID_SIZE]; /* of the operation: attempts of one share it; where no store has given one, the tape does */
   uint8_t key[IDEM_KEY_SIZE];         /* what a replay looks for first; made without credentials and scope */
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* method, origin, path and content; what it looks for next */
   uint64_t request_body_len;          /* of the whole body; 0 where the request's own length is that */
@@ -78,12 +79,14 @@ struct tape_chunk {
 
 /* What came of it. Nothing is owned. */
 struct tape_outcome {
-  uint32_t curl_code;          /* CURLcode; 0 is CURLE_OK */
-  uint16_t status;             /* of the last header block; 0: there was none */
-  bool encoded;                /* the body still has its content coding */
-  bool delivered;              /* the app's callbacks took all of it */
+  uint32_t curl_code; /* CURLcode; 0 is CURLE_OK */
+  uint16_t status;    /* of the last header block; 0: there was none */
+  bool encoded;       /* the body still has its content coding */
+  bool delivered;     /* the app's callbacks took all of it */
+  bool
+      no_answer; /* libcurl calls it a success, and it is no whole one: error_text says why. Found by tape_append() */
   int64_t first_byte_us;       /* from the start to the first byte of the response; -1: none came */
-  struct idem_span error_text; /* CURLOPT_ERRORBUFFER */
+  struct idem_span error_text; /* CURLOPT_ERRORBUFFER; why it is no answer */
   struct idem_span
       headers; /* every block as libcurl passed it: status lines, CRLF, blank lines, 1xx, redirects */
   struct idem_span body; /* as far as it came */

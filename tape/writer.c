@@ -14,7 +14,9 @@
 #include "store/base/clock.h"
 #include "store/base/process.h"
 #include "store/judge/judge.h"
+#include "store/key/key.h"
 #include "store/key/sampled.h"
+#include "store/records/record.h"
 #include "tape/record.h"
 
 #include <errno.h>
@@ -170,21 +172,43 @@ void tape_number(struct tape_writer *writer, const struct idem_request *request,
   quiet_end(&quiet);
 }
 
-/* What cannot be told to be an answer may be one. */
-static void settle_number(const struct tape_call *call, const struct idem_request *request,
-                          const struct tape_outcome *outcome)
+/* Whether it is an answer, for its number and for people; of what did not go well libcurl has told already. What cannot be told
+ * to be an answer may be one, and takes up its number all the same. */
+static void judge(const struct tape_call *call, const struct idem_request *request,
+                  struct tape_outcome *outcome, struct idem_error *why)
 {
   struct idem_recording recording = {.status = outcome->status,
                                      .headers = outcome->headers,
                                      .body = outcome->body,
                                      .encoded = outcome->encoded,
                                      .framed = true};
-  struct answer_facts facts;
+  struct answer_facts facts = {.unproven = false};
+  bool told = (call->what == TAPE_LIVE || call->what == TAPE_RESCUE) &&
+              idem_rule_accepts(request->rule, outcome->status);
+  bool judged = outcome->curl_code == 0 && (call->repeat || told), accepted = false;
+  if (judged && outcome->body_len > outcome->body.len)
+    facts.unproven = idem_error_set(
+        why, 1, "the answer is larger than max_body=, and only its first %zu bytes are on the tape",
+        outcome->body.len);
+  else if (judged)
+    accepted = judge_answer(request, &recording, &facts, why);
   if (call->repeat)
-    repeats_settle(call->repeat, call->number,
-                   outcome->curl_code == 0 &&
-                       (judge_answer(request, &recording, &facts, NULL) || facts.unproven),
-                   request->rule->ttl_ms);
+    repeats_settle(call->repeat, call->number, accepted || facts.unproven, request->rule->ttl_ms);
+  outcome->no_answer = judged && told && !accepted;
+  if (outcome->no_answer)
+    outcome->error_text = (struct idem_span){why->text, strlen(why->text)};
+}
+
+/* Attempts of one operation have its name and its number, which is what a store makes an id of. */
+static struct tape_call named(const struct tape_call *call)
+{
+  struct tape_call copy = *call;
+  uint8_t key[IDEM_KEY_SIZE];
+  if (!*copy.id) {
+    key_of_repeat(call->key, call->number, key);
+    record_id(key, copy.id);
+  }
+  return copy;
 }
 
 /* Appending. */
@@ -254,8 +278,11 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
   struct quiet quiet = quiet_begin();
   struct buffer buffer = {0};
   struct tape_layout layout;
-  settle_number(call, request, outcome);
-  int rc = tape_record_compose(&buffer, call, request, outcome, &layout);
+  struct tape_call copy = named(call);
+  struct tape_outcome judged = *outcome;
+  struct idem_error why = {""};
+  judge(call, request, &judged, &why);
+  int rc = tape_record_compose(&buffer, &copy, request, &judged, &layout);
   if (rc == 0)
     rc = finish(writer, &buffer, &layout, 0);
   rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);

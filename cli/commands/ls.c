@@ -9,6 +9,7 @@
 #include "cli/output/json.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "cli/tape/attempts.h"
 #include "cli/tape/tape.h"
 #include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
@@ -41,7 +42,8 @@ struct listing {
   uint64_t room, seen, from;
   const struct tape *tape;
   struct tape_record whole;
-  char *above; /* the call of the line above, on a terminal */
+  uint64_t *good; /* by which exchange a failed one was made good */
+  char *above;    /* the call of the line above, on a terminal */
 };
 
 /* What a visit ends with when --limit has its lines; no exit code is that. */
@@ -281,7 +283,13 @@ static void print_record(struct listing *listing, const struct tape_record *reco
   struct idem_answer view = cli_record_view(record);
   char cell[CLI_UNIT_SIZE], *call = cli_call_text(&view, CLI_CALL_SHORT), *text = NULL;
   bool again = call && listing->above && strcmp(call, listing->above) == 0;
-  uint32_t failed = outcome->curl_code;
+  char why[120] = "", good[40] = "";
+  if (outcome->curl_code)
+    snprintf(why, sizeof(why), "%s", cli_curl_error(outcome->curl_code));
+  else if (outcome->no_answer)
+    snprintf(why, sizeof(why), "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
+  if (listing->good[record->number - 1])
+    snprintf(good, sizeof(good), " (made good by %" PRIu64 ")", listing->good[record->number - 1]);
   fputs(cli_record_failed(record)          ? cli_style(CLI_RED)
         : record->call.what == TAPE_RESCUE ? cli_style(CLI_DIM)
                                            : "",
@@ -296,8 +304,7 @@ static void print_record(struct listing *listing, const struct tape_record *reco
            outcome->first_byte_us < 0 ? "-" : cli_duration(cell, (uint64_t)outcome->first_byte_us / 1000));
   put_cell(stdout, listing, TOTAL, "%s", cli_duration(cell, record->call.duration_us / 1000));
   put_cell(stdout, listing, BYTES, "%s", cli_bytes(cell, outcome->body_len));
-  if (call && asprintf(&text, "%s%s%s", failed ? cli_curl_error(failed) : "", failed && !again ? "  " : "",
-                       again ? "" : call) >= 0)
+  if (call && asprintf(&text, "%s%s%s%s", why, good, *why && !again ? "  " : "", again ? "" : call) >= 0)
     put_call(stdout, listing, *text ? text : NULL, record->path, record->request_body);
   puts(cli_style(CLI_PLAIN));
   free(text);
@@ -321,7 +328,10 @@ static int visit_record(void *arg, const struct tape_record *peeked)
     print_record(listing, record);
     return CLI_OK;
   }
-  char *text = json_line(cli_record_json(record));
+  json_t *object = cli_record_json(record);
+  uint64_t good = listing->good[record->number - 1];
+  json_object_set_new(object, "made_good_by", good ? json_integer((json_int_t)good) : json_null());
+  char *text = json_line(object);
   if (!text)
     return cli_fail(CLI_STORE, "out of memory");
   print(listing, text);
@@ -341,8 +351,11 @@ static int list_records(const struct cli_options *options, const struct tape *ta
   uint64_t count = tape_totals(tape).exchanges;
   (void)operands;
   listing.from = options->limit && options->limit < count ? count - options->limit + 1 : 1;
+  if (cli_attempts_read(tape, &listing.good) != CLI_OK)
+    return CLI_STORE;
   begin(&listing);
   int code = cli_tape_each(tape, NULL, false, visit_record, &listing);
+  free(listing.good);
   tape_record_release(&listing.whole);
   free(listing.above);
   end(&listing);

@@ -126,6 +126,8 @@ static void outcome_facts(const struct tape_record *record)
              (int)outcome->error_text.len, outcome->error_text.data);
   if (outcome->status)
     cli_fact("status", "%u", outcome->status);
+  if (outcome->no_answer)
+    cli_fact("no answer", "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
   cli_fact("answer", "%s in %s piece%s%s%s", cli_bytes(a, outcome->body_len),
            cli_count(b, outcome->chunk_count), outcome->chunk_count == 1 ? "" : "s",
            outcome->body.len < outcome->body_len ? "; only its beginning is on the tape" : "",

@@ -40,6 +40,7 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
   idem_config_release(&report.config);
   cli_prices_free(report.prices);
   free(report.calls);
+  free(report.good);
   free(report.lanes);
   free(report.stretches);
   return code;

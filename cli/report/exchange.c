@@ -85,6 +85,11 @@ static void put_facts(const struct report *report, const struct report_call *cal
     report_text(out, record->outcome.error_text);
     fputs("</dd>", out);
   }
+  if (call->no_answer) {
+    fputs("<dt>no answer</dt><dd class=error>", out);
+    report_text(out, record->outcome.error_text);
+    fputs("</dd>", out);
+  }
   put_fact(out, "started", cli_span(cli_timestamp(when, record->call.started_us)));
   snprintf(text, sizeof(text), "%s, then %s to the end",
            cli_duration(wait, (uint64_t)(call->first_us - call->start_us) / 1000),

@@ -35,6 +35,8 @@ const char *report_ending(const struct report_call *call, char text[32])
     /* 0, for a call that libcurl has ended well, is not among them, and gives its status. */
     if (call->curl_code == endings[i].code)
       return endings[i].words;
+  if (call->no_answer)
+    return "no answer";
   snprintf(text, 32, call->curl_code ? "error %u" : "%u", call->curl_code ? call->curl_code : call->status);
   return text;
 }

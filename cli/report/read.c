@@ -3,6 +3,7 @@
  * of the page may be. */
 #include "cli/output/output.h"
 #include "cli/report/report.h"
+#include "cli/tape/attempts.h"
 #include "cli/view/exchange.h"
 #include "cli/view/prompt.h"
 #include "store/records/record.h"
@@ -86,6 +87,7 @@ static int visit(void *arg, const struct tape_record *record)
                                .what = (uint8_t)record->call.what,
                                .failed = cli_record_failed(record),
                                .usd = -1,
+                               .no_answer = outcome->no_answer,
                                .stream = cli_is_event_stream(record->outcome.headers)};
   memcpy(call->id, record->call.id, sizeof(call->id));
   char name[IDEM_ID_SIZE];
@@ -142,6 +144,8 @@ int report_read(struct report *report)
   report->calls = calloc(count + 1, sizeof(*report->calls));
   if (!report->calls)
     return cli_fail(CLI_STORE, "out of memory");
+  if (cli_attempts_read(report->tape, &report->good) != CLI_OK)
+    return CLI_STORE;
   int code = cli_tape_each(report->tape, "tape report, reading", true, visit, report);
   /* Two bodies an exchange, the request's and the answer's. */
   size_t shown = report->count ? BODIES_MOST / 2 / report->count : 0;

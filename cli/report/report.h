@@ -53,7 +53,7 @@ struct report_call {
   uint32_t curl_code, lane; /* lane: an index into report->lanes */
   uint16_t status;
   uint8_t what;
-  bool failed, stream;
+  bool failed, stream, no_answer;
   double usd; /* paid, or of a replay saved; negative: there is no price */
   char id[IDEM_ID_SIZE];
   char operation[IDEM_ID_SIZE +
@@ -88,6 +88,7 @@ struct report {
   const char *dir;
   FILE *out;
   struct report_call *calls;
+  uint64_t *good; /* by which exchange a failed one was made good; 0: by none */
   size_t count;
   struct report_lane *lanes;
   size_t lane_count;

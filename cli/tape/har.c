@@ -224,6 +224,8 @@ static void put_response(FILE *out, const struct tape_record *record)
   if (failed)
     put(out, ",\"_error\":$,\"comment\":$", cli_span(cli_curl_error(outcome->curl_code)),
         outcome->error_text);
+  else if (outcome->no_answer)
+    put(out, ",\"_error\":$,\"comment\":$", cli_span("NO_ANSWER"), outcome->error_text);
   fputs("},", out);
 }
 

@@ -128,11 +128,11 @@ bool cli_is_event_stream(struct idem_span headers)
 
 /* What came of it. */
 
-/* What the app would have to handle: a transfer that broke off, or a status from 400 on. */
+/* What the app would have to handle: a transfer that broke off, a status from 400 on, or what only looks like an answer. */
 bool cli_record_failed(const struct tape_record *record)
 {
   enum { FAILURE = 400 };
-  return record->outcome.curl_code != 0 || record->outcome.status >= FAILURE;
+  return record->outcome.curl_code != 0 || record->outcome.status >= FAILURE || record->outcome.no_answer;
 }
 
 /* A tape keeps bodies and no usage, so it is read from them by the code with which the store

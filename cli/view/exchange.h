@@ -61,7 +61,7 @@ struct idem_span cli_header(struct idem_span headers, const char *name);
 /* True for a response that is a stream of events. */
 bool cli_is_event_stream(struct idem_span headers);
 
-/* True if the transfer failed, or the status is one that says so. */
+/* True if the transfer failed, the status is one that says so, or the answer is none. */
 bool cli_record_failed(const struct tape_record *record);
 
 /* The tokens that a record's answer reports; -1 where it does not. */

@@ -105,19 +105,20 @@ json_t *cli_record_json(const struct tape_record *record)
 {
   const struct tape_outcome *outcome = &record->outcome;
   struct idem_answer view = cli_record_view(record);
-  return json_pack("{s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}",
-                   "number", (json_int_t)record->number, "started", time_json(record->call.started_us),
-                   "process", (json_int_t)record->process, "pid", (json_int_t)record->call.pid, "lane",
-                   (json_int_t)record->call.lane, "what", tape_what_name(record->call.what), "id",
-                   *record->call.id ? json_string(record->call.id) : json_null(), "method",
-                   cli_json_text(record->method), "url", url_json(&view), "model",
-                   cli_json_take(cli_model(record->path, record->request_body)), "prompt",
-                   cli_json_take(cli_prompt(record->request_body)), "status",
-                   outcome->status ? json_integer(outcome->status) : json_null(), "curl_code",
-                   (json_int_t)outcome->curl_code, "curl_error",
-                   outcome->curl_code ? json_string(cli_curl_error(outcome->curl_code)) : json_null(),
-                   "first_byte_ms", ms_json(outcome->first_byte_us), "duration_ms",
-                   ms_json((int64_t)record->call.duration_us), "bytes", (json_int_t)outcome->body_len);
+  return json_pack(
+      "{s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "number",
+      (json_int_t)record->number, "started", time_json(record->call.started_us), "process",
+      (json_int_t)record->process, "pid", (json_int_t)record->call.pid, "lane", (json_int_t)record->call.lane,
+      "what", tape_what_name(record->call.what), "id",
+      *record->call.id ? json_string(record->call.id) : json_null(), "method", cli_json_text(record->method),
+      "url", url_json(&view), "model", cli_json_take(cli_model(record->path, record->request_body)), "prompt",
+      cli_json_take(cli_prompt(record->request_body)), "status",
+      outcome->status ? json_integer(outcome->status) : json_null(), "curl_code",
+      (json_int_t)outcome->curl_code, "curl_error",
+      outcome->curl_code ? json_string(cli_curl_error(outcome->curl_code)) : json_null(), "no_answer",
+      outcome->no_answer ? cli_json_text(outcome->error_text) : json_null(), "first_byte_ms",
+      ms_json(outcome->first_byte_us), "duration_ms", ms_json((int64_t)record->call.duration_us), "bytes",
+      (json_int_t)outcome->body_len);
 }
 
 /* What curl_easy_getinfo() told the app, by libcurl's names. */

@@ -153,6 +153,7 @@ static void copy_outcome(struct request *request)
   if (!api)
     return;
   struct tape_call call = api->begin(writer);
+  call.started_us -= monotonic_us() - request->started_us;
   struct tape_outcome outcome = tape->record.outcome;
   struct tape_chunk whole = {.at_us = outcome.first_byte_us > 0 ? (uint64_t)outcome.first_byte_us : 0,
                              .len = request->op.answer.body.len};

@@ -20,6 +20,8 @@ void recorder_begin(struct request *request, bool untouched)
   if (!tape->api)
     return;
   tape->call = tape->api->begin(tape->writer);
+  /* When the call began, and not when it came here: the duration counts from there, too. */
+  tape->call.started_us -= monotonic_us() - request->started_us;
   tape->call.request_body_len = request->bytes.body.len;
   tape->api->name(&request->bytes, &tape->call);
   if (!request->api && !untouched)
