@@ -281,7 +281,8 @@ static int end_as(int status)
 
 int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code))
 {
-  static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+  /* The last is not passed on: who ignores it would never hear of the end. */
+  static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
   struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
   struct sigaction before[sizeof(passed) / sizeof(*passed)];
   int code = prepare_program(argv, check), status = 0;
@@ -292,7 +293,9 @@ int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *conf
   sigprocmask(SIG_BLOCK, &all, &was);
   for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++) {
     sigaction(passed[i], NULL, &before[i]);
-    if (before[i].sa_handler != SIG_IGN)
+    if (passed[i] == SIGCHLD)
+      signal(SIGCHLD, SIG_DFL);
+    else if (before[i].sa_handler != SIG_IGN)
       sigaction(passed[i], &action, NULL);
   }
   program = fork();

@@ -25,6 +25,8 @@ uint64_t vitals_matched(void)
 void vitals_after_fork(void)
 {
   atomic_store(&vitals.unmatched, 0);
+  for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++)
+    atomic_store(&vitals.host[i].state, IDEM_VITALS_HOST_FREE);
   atomic_store(&vitals.sent, 0);
   atomic_store(&vitals.passed, 0);
   for (size_t i = 0; i < IDEM_VITALS_SHARDS; i++)

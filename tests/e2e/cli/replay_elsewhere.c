@@ -173,3 +173,13 @@ Test(cli_replay_elsewhere, signals_go_to_the_program)
   expect_end(&r, 3, "0 of 3 exchanges were used");
   run_release(&live);
 }
+
+/* A service may have it ignored, and then nobody hears of a child's end. */
+Test(cli_replay_elsewhere, it_ends_as_its_program_where_ends_of_children_are_ignored)
+{
+  struct run live = record_three();
+  struct run r =
+      run_shell_plain(&w, world_text(&w, "trap '' CHLD; exec idemshim replay '%s' sh -c 'exit 5'", tape()));
+  expect_end(&r, 5, "0 of 3 exchanges were used");
+  run_release(&live);
+}
