@@ -170,10 +170,9 @@ static void announce_observed(struct request *request)
   request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
   if (known == 0)
     request_tell_sample(request);
+  report_count(IDEM_COUNTER_live);
   if (known > 0)
     report_would_hit(&request->op.answer);
-  else
-    report_count(IDEM_COUNTER_live);
 }
 
 static void record(const struct live *live, CURLcode code)

@@ -52,6 +52,7 @@ Test(observe, it_promises_what_idempotent_mode_saves)
   struct run text = run_plain(&w, "idemshim", "stats", NULL);
   cr_expect(strstr(text.out, "would hit                2  calls of observe mode"), "%s", text.out);
   run_release(&text);
+  cr_expect_eq(counter("live"), 3);
 
   struct run saved = thrice("idempotent");
   expect_success(&saved);
