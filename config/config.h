@@ -171,6 +171,7 @@ struct idem_config {
   uint64_t rescue_size, guard_size; /* bytes resident; larger programs are not rescued, and not guarded */
   bool open_early;                  /* before there is a call */
   bool hook_dl;
+  uint64_t run;      /* of which run it is; 0: of none */
   bool summary;      /* each process says at its exit what it has sent again */
   char *config_file; /* the only one that is read, or "none"; NULL: the usual two */
 

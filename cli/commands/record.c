@@ -2,8 +2,6 @@
 /* `record`: `run` with the mode set, and with the tape as its output. */
 #include "cli/launch/launch.h"
 
-#include <stdlib.h>
-
 /* An --output that is not given leaves IDEMSHIM_TAPE as it is; without either, nothing is started
  * (cli_launch). */
 static int record(const struct cli_options *options, int argc, char **argv)
@@ -12,7 +10,7 @@ static int record(const struct cli_options *options, int argc, char **argv)
   struct cli_options recording = *options;
   recording.mode = "record";
   int code = cli_set_variables(&recording);
-  setenv("IDEMSHIM_SUMMARY", "on", 0);
+  cli_begin_run();
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }
 

@@ -217,7 +217,7 @@ static int replay(const struct cli_options *options, int argc, char **argv)
   if (program == argc)
     return cli_fail(CLI_USAGE, "a command is missing; usage: idemshim replay [options] DIR -- COMMAND");
   int code = cli_set_variables(&replaying);
-  setenv("IDEMSHIM_SUMMARY", "on", 0);
+  cli_begin_run();
   if (code == CLI_OK)
     code = set_edits(options);
   if (code == CLI_OK && options->faults)

@@ -4,14 +4,12 @@
 #include "cli/commands/durable.h"
 #include "cli/launch/launch.h"
 
-#include <stdlib.h>
-
 /* Does not come back unless nothing was started. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;
   int code = cli_set_variables(options);
-  setenv("IDEMSHIM_SUMMARY", "on", 0);
+  cli_begin_run();
   if (code == CLI_OK && options->durable)
     return cli_durable_run(options, argv);
   return code == CLI_OK ? cli_launch(argv, NULL) : code;

@@ -10,6 +10,7 @@
 #include "cli/launch/find_store.h"
 #include "cli/launch/program.h"
 #include "cli/output/output.h"
+#include "cli/output/units.h"
 #include "tape/tape.h"
 
 #include <errno.h>
@@ -91,6 +92,16 @@ int cli_set_variables(const struct cli_options *options)
   if (options->offline)
     setenv("IDEMSHIM_OFFLINE", "on", 1);
   return CLI_OK;
+}
+
+/* A run within another is part of that one. */
+void cli_begin_run(void)
+{
+  char number[24];
+  snprintf(number, sizeof(number), "%u",
+           (unsigned)((uint64_t)cli_now_us() * 2654435761u ^ (unsigned)getpid()) | 1);
+  setenv("IDEMSHIM_SUMMARY", "on", 0);
+  setenv("IDEMSHIM_RUN", number, 0);
 }
 
 /* The library. */

@@ -18,6 +18,9 @@
  * directory. Returns CLI_OK, or has said what is wrong. */
 int cli_set_variables(const struct cli_options *options);
 
+/* What is run is one run, whose processes say at their end what it came to (IDEMSHIM_SUMMARY, IDEMSHIM_RUN). */
+void cli_begin_run(void);
+
 /* Checks the configuration, asks `check` (may be NULL), preloads the library and becomes the program. Comes
  * back only if nothing was started, with the code to exit with: 126, 127, or CLI_USAGE. */
 int cli_launch(char **argv, int (*check)(const struct idem_config *config));

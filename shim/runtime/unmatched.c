@@ -4,10 +4,13 @@
 #include "shim/runtime/settings.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_usual(uint16_t port)
 {
@@ -60,12 +63,27 @@ static void say_way_out(const struct idem_vitals_host *first, const char *hosts,
     snprintf(out, size, "to have them treated: --rules 'host=%s method=%s'", first->host, first->method);
 }
 
+/* One process of a run speaks for all: a shell's loop would say it a hundred times. The mark goes with the user's session. */
+static bool may_speak(void)
+{
+  const char *dir = getenv("XDG_RUNTIME_DIR");
+  char path[PATH_MAX];
+  if (!settings()->run || !dir || dir[0] != '/' ||
+      snprintf(path, sizeof(path), "%s/idemshim-run.%llu", dir, (unsigned long long)settings()->run) >=
+          (int)sizeof(path))
+    return true;
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd >= 0)
+    close(fd);
+  return fd >= 0 || errno != EEXIST;
+}
+
 static void tell(void)
 {
   char hosts[IDEM_VITALS_HOSTS * (sizeof(vitals.host[0].host) + 8)] = "", way_out[sizeof(hosts) + 64];
   unsigned long long count = atomic_load(&vitals.unmatched);
   size_t len = 0;
-  if (!count || vitals_matched())
+  if (!count || vitals_matched() || !may_speak())
     return;
   for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++) {
     const struct idem_vitals_host *host = &vitals.host[i];

@@ -56,7 +56,8 @@ Test(cli_replay, the_variables_are_those_of_the_options)
   struct run r = run_plain(
       &w, "idemshim", "replay", "--pace", "2.5", "--match=loose", "--exhausted=last", "--rules",
       "host=a.example", "--hosts", "b.example", "--log", "stderr", tape(), "--", "sh", "-c",
-      "env | grep ^IDEMSHIM | grep -v -e STATE -e CONFIG | sort; test -w \"$IDEMSHIM_REPLAY_STATE\"", NULL);
+      "env | grep ^IDEMSHIM | grep -v -e STATE -e CONFIG -e RUN= | sort; test -w \"$IDEMSHIM_REPLAY_STATE\"",
+      NULL);
 
   expect_success(&r);
   cr_expect_str_eq(r.out,

@@ -84,3 +84,24 @@ Test(unmatched, without_a_summary_nothing_is_said)
   run_release(&r);
   run_release(&off);
 }
+
+static int lines_of(const struct run *r)
+{
+  int count = 0;
+  for (const char *at = r->err; (at = strstr(at, "no call met a rule")); at++)
+    count++;
+  return count;
+}
+
+Test(unmatched, one_process_of_a_run_says_it_for_all)
+{
+  const char *script = world_text(&w, "for n in 1 2 3; do curl -sS -d '{}' '%s'; done", url());
+  world_env(&w, "XDG_RUNTIME_DIR", "%s", w.dir);
+  struct run first = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
+  struct run second = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
+
+  cr_expect_eq(lines_of(&first), 1, "%s", first.err);
+  cr_expect_eq(lines_of(&second), 1, "%s", second.err);
+  run_release(&first);
+  run_release(&second);
+}
