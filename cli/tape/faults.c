@@ -274,15 +274,17 @@ static int copy_tape(struct faults *faults, const struct tape *tape, const char 
 {
   struct idem_config config;
   struct idem_error error = {""};
-  struct tape_options options = {.dir = dir, .key_file = key_file};
-  if (idem_config_load(&config, get_nothing, &error) < 0)
+  struct tape_met met;
+  if (idem_config_load(&config, get_nothing, &error) < 0 || tape_meets(tape, &met, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
+  struct tape_options options = {.dir = dir, .key_file = key_file, .rules = {met.rules, strlen(met.rules)}};
   faults->rule = config.rules;
   int code = tape_open_writer(&faults->writer, &options, &error) < 0
                  ? cli_fail(CLI_STORE, "%s", error.text)
                  : cli_tape_each(tape, NULL, true, visit, faults);
   if (faults->writer)
     tape_close_writer(faults->writer);
+  tape_met_release(&met);
   idem_config_release(&config);
   return code;
 }
