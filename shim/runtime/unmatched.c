@@ -103,7 +103,8 @@ void unmatched_note(const struct idem_target *target, bool https)
   static atomic_flag registered = ATOMIC_FLAG_INIT;
   char origin[sizeof(vitals.host[0].host) + 16];
   int saved = errno;
-  if (add(target)) {
+  /* A call that is none of our business makes no system call of ours, where nobody has asked to be told. */
+  if (add(target) && (settings()->summary || settings()->mode == IDEM_MODE_REPLAY)) {
     int len = snprintf(origin, sizeof(origin), "%s://%.*s:%u", https ? "https" : "http",
                        (int)target->host_len, target->host, target->port);
     struct idem_request request = {.method = {target->method, target->method_len},
