@@ -421,6 +421,7 @@ void request_move(struct request *to, const struct request *from)
   for (size_t i = 0; i < bytes->header_count; i++)
     move_span(&to->headers[i], to, from);
   move_span(&bytes->origin, to, from);
+  move_span(&bytes->trust, to, from);
   move_span(&bytes->shape, to, from);
   if (to->tape.played && to->tape.ending.text)
     to->tape.ending.text = to->tape.note;
