@@ -137,11 +137,6 @@ bool json_pointers_at(struct json_pointers *pointers, const struct json_cursor *
   return any;
 }
 
-struct found {
-  size_t which, depth;
-  const char *from;
-};
-
 bool json_find(struct idem_span text, const struct idem_words *words,
                void (*visit)(void *arg, size_t which, struct idem_span value), void *arg)
 {
