@@ -27,10 +27,12 @@ static struct name name_of(const struct idem_request *request)
   struct name name = {.kind = IDEM_KEY_AUTO};
   uint8_t raw[IDEM_KEY_SIZE], afresh[IDEM_KEY_SIZE];
   static struct hash_prefix known;
+  static struct hash_memo known_headers;
   struct hash_prefix unknown = {.len = 0};
+  struct hash_memo unknown_headers = {.count = 0};
 
-  key_raw(secret, request, &known, raw);
-  key_raw(secret, request, &unknown, afresh);
+  key_raw(secret, request, &known, &known_headers, raw);
+  key_raw(secret, request, &unknown, &unknown_headers, afresh);
   if (memcmp(raw, afresh, sizeof(raw)) != 0 || key_of_request(secret, request, &name) != 0)
     abort();
   return name;
