@@ -23,11 +23,12 @@ static bool is_same(const struct idem_vitals_host *host, const struct idem_targe
          !host->host[target->host_len];
 }
 
-/* Puts it in the first place that is free. False if it is there already, or has no room. */
+/* Puts it in the first place that is free. False if it is there already; one that has no room is new each time, since a replay
+ * sends nothing in silence. */
 static bool add(const struct idem_target *target)
 {
   if (target->host_len >= sizeof(vitals.host[0].host))
-    return false;
+    return true;
   for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++) {
     struct idem_vitals_host *host = &vitals.host[i];
     uint32_t state = IDEM_VITALS_HOST_FREE;
@@ -42,7 +43,7 @@ static bool add(const struct idem_target *target)
     atomic_store_explicit(&host->state, IDEM_VITALS_HOST_THERE, memory_order_release);
     return true;
   }
-  return false;
+  return true;
 }
 
 /* ---- the line at the exit ---- */
@@ -93,6 +94,12 @@ static void tell(void)
     if (!is_usual(host->port))
       len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, ":%u", host->port);
   }
+  if (!len) { /* their names are longer than what is kept of one */
+    report_line_to_stderr(
+        "no call met a rule: %llu went out as if idemshim were not there; why not: idemshim check URL",
+        count);
+    return;
+  }
   say_way_out(&vitals.host[0], hosts, way_out, sizeof(way_out));
   report_line_to_stderr("no call met a rule: %llu went out as if idemshim were not there, to %s; %s", count,
                         hosts, way_out);
@@ -101,12 +108,13 @@ static void tell(void)
 void unmatched_note(const struct idem_target *target, bool https)
 {
   static atomic_flag registered = ATOMIC_FLAG_INIT;
-  char origin[sizeof(vitals.host[0].host) + 16];
+  char origin[300]; /* a name of DNS has at most 253 bytes, and one that is cut is only told of */
   int saved = errno;
   /* A call that is none of our business makes no system call of ours, where nobody has asked to be told. */
   if (add(target) && (settings()->summary || settings()->mode == IDEM_MODE_REPLAY)) {
     int len = snprintf(origin, sizeof(origin), "%s://%.*s:%u", https ? "https" : "http",
                        (int)target->host_len, target->host, target->port);
+    len = len < (int)sizeof(origin) ? len : (int)sizeof(origin) - 1;
     struct idem_request request = {.method = {target->method, target->method_len},
                                    .origin = {origin, (size_t)len},
                                    .path = {target->path, target->path_len}};

@@ -90,6 +90,33 @@ Test(tape_rules, what_goes_to_a_server_of_the_tape_is_refused_whatever_the_rules
   run_release(&given);
 }
 
+/* The first eight servers and their short names are kept for doctor; the line comes for each. */
+Test(tape_rules, no_server_is_too_many_or_too_long_for_the_line)
+{
+  enum { SERVERS = 10, LONG = 63 };
+  struct run live = record(world_text(&w, "host=%s", host()), call("{}", "/v1/chat/completions"));
+  char label[LONG + 1];
+  memset(label, 'a', LONG);
+  label[LONG] = '\0';
+  mock_start_anew(&w);
+  struct run far =
+      run_plain(&w, "idemshim", "replay", tape(), "curl", "-sS", "-d", "{}", "--connect-to",
+                world_text(&w, "::127.0.0.1:%d", w.port), world_text(&w, "http://%s.example/x", label), NULL);
+  expect_success(&far);
+  const char *script =
+      "set --; i=0; while [ $i -le 9 ]; do set -- \"$@\" http://t$i.example/x; i=$((i + 1)); done; "
+      "exec curl -sS -d {} --connect-to ::127.0.0.1:$PORT \"$@\"";
+  world_env(&w, "PORT", "%d", w.port);
+  struct run many = run_plain(&w, "idemshim", "replay", tape(), "sh", "-c", script, NULL);
+  expect_success(&many);
+  cr_expect(log_contains(&w, world_text(&w, "POST http://%s.example:80/x goes out", label)));
+  for (int i = 0; i < SERVERS; i++)
+    cr_expect(log_contains(&w, world_text(&w, "POST http://t%d.example:80/x goes out", i)), "%d", i);
+  run_release(&live);
+  run_release(&far);
+  run_release(&many);
+}
+
 Test(tape_rules, what_goes_elsewhere_goes_with_a_line_or_not_at_all)
 {
   struct run live = record(world_text(&w, "host=%s", host()), call("{}", "/v1/chat/completions"));
