@@ -128,7 +128,9 @@ struct idem_rule {
   enum idem_truncated truncated;
   enum idem_access access;
   bool ignore_cache_control;
+  uint64_t budget_calls; /* that a run may send; IDEM_NO_BUDGET: any number */
 };
+#define IDEM_NO_BUDGET UINT64_MAX
 
 /* Where a variable's value comes from. */
 struct idem_given {
@@ -171,7 +173,7 @@ struct idem_config {
   uint64_t rescue_size, guard_size; /* bytes resident; larger programs are not rescued, and not guarded */
   bool open_early;                  /* before there is a call */
   bool hook_dl;
-  uint64_t run;      /* of which run it is; 0: of none */
+  uint64_t run;      /* of which run it is; 0: of none, the process is one */
   bool summary;      /* each process says at its exit what it has sent again */
   char *config_file; /* the only one that is read, or "none"; NULL: the usual two */
 

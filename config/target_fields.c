@@ -4,6 +4,7 @@
 #include "config/field.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 /* RFC 1035 section 2.3.4. */
@@ -221,4 +222,36 @@ void idem_format_field_path(const struct idem_field *field, const void *object, 
 
   (void)field;
   idem_text_add_string(text, rule->path ? rule->path : "*");
+}
+
+/* "calls:200", "calls:200/run". */
+int idem_parse_field_budget(const struct idem_field *field, const struct idem_value *value, void *object)
+{
+  static const char calls[] = "calls:", run[] = "/run", expected[] = "calls:N, calls:N/run or none";
+  size_t len = value->len, at = sizeof(calls) - 1;
+  uint64_t number = 0;
+  if (len == 4 && memcmp(value->data, "none", 4) == 0) {
+    *IDEM_MEMBER(uint64_t) = IDEM_NO_BUDGET;
+    return 0;
+  }
+  if (len > sizeof(run) - 1 && memcmp(value->data + len - (sizeof(run) - 1), run, sizeof(run) - 1) == 0)
+    len -= sizeof(run) - 1;
+  if (len <= at || len > at + 15 || memcmp(value->data, calls, at) != 0)
+    return idem_value_refuse(value, expected, "");
+  for (; at < len; at++) {
+    if (!idem_is_digit(value->data[at]))
+      return idem_value_refuse(value, expected, "");
+    number = number * 10 + (uint64_t)(value->data[at] - '0');
+  }
+  *IDEM_MEMBER(uint64_t) = number;
+  return 0;
+}
+
+void idem_format_field_budget(const struct idem_field *field, const void *object, struct idem_text *text)
+{
+  uint64_t number = *IDEM_CONST_MEMBER(uint64_t);
+  char digits[32];
+  snprintf(digits, sizeof(digits), number == IDEM_NO_BUDGET ? "none" : "calls:%llu",
+           (unsigned long long)number);
+  idem_text_add_string(text, digits);
 }

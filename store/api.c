@@ -26,6 +26,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .observe = idem_store_observe,
     .count = idem_store_count,
     .note = idem_store_note,
+    .spend = idem_store_spend,
     .sent = idem_store_sent,
     .part = idem_store_part,
     .parted = idem_store_parted,
@@ -57,4 +58,9 @@ int idem_store_decisions(struct idem_store *store,
                          int (*visit)(void *arg, const struct idem_decision *decision), void *arg)
 {
   return decisions_each(&store->stats->decisions, visit, arg);
+}
+
+bool idem_store_spend(struct idem_store *store, uint64_t run, uint64_t most)
+{
+  return stats_spend(store->stats, run, most);
 }

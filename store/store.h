@@ -515,7 +515,8 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(unmatched, "calls of libcurl that met no rule, in processes that use the store")                         \
   X(ms_would_save, "observe mode: milliseconds that these calls took")                                       \
   X(input_tokens_would_save, "observe mode: input tokens of these answers, once for each key")               \
-  X(output_tokens_would_save, "observe mode: output tokens of these answers, once for each key")
+  X(output_tokens_would_save, "observe mode: output tokens of these answers, once for each key")             \
+  X(over_budget, "calls beyond the budget of their run")
 
 enum idem_counter {
 #define X(name, help) IDEM_COUNTER_##name,
@@ -526,6 +527,9 @@ enum idem_counter {
 
 /* Adds to a counter: one atomic addition in the shared page. */
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n);
+
+/* One more call that a run is about to send, over all processes; false if it has sent so many already. */
+bool idem_store_spend(struct idem_store *store, uint64_t run, uint64_t most);
 
 struct idem_stats {
   uint64_t counter[IDEM_COUNTER_COUNT];
@@ -618,6 +622,7 @@ struct idem_store_api {
   __typeof__(idem_store_observe) *observe;
   __typeof__(idem_store_count) *count;
   __typeof__(idem_store_note) *note;
+  __typeof__(idem_store_spend) *spend;
   __typeof__(idem_store_sent) *sent;
   __typeof__(idem_store_part) *part;
   __typeof__(idem_store_parted) *parted;

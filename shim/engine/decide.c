@@ -221,7 +221,28 @@ static struct decision on_busy(struct request *request)
   return refuse(request, &own_answers_in_doubt);
 }
 
-static struct decision ask(struct request *request, bool direct)
+/* One more of the run goes out, or would. Calls of each rule are counted for themselves. */
+static bool is_over_budget(struct request *request)
+{
+  const struct idem_rule *rule = request->rule;
+  if (rule->budget_calls == IDEM_NO_BUDGET || !request->api)
+    return false;
+  uint64_t run = ((settings()->run ? settings()->run : process_run()) ^
+                  (uint64_t)rule->number * UINT64_C(0x9e3779b97f4a7c15)) |
+                 1;
+  if (request->api->spend(request->store, run, rule->budget_calls))
+    return false;
+  report_count(IDEM_COUNTER_over_budget);
+  request_event(request, "over_budget", NULL, 0, -1);
+  if (report_first(rule, ONCE_BUDGET))
+    report_line_to_stderr("the run has sent the %llu calls that budget= of the rule host=%s lets it; further "
+                          "ones are answered with "
+                          "429 and not sent",
+                          (unsigned long long)rule->budget_calls, rule->host);
+  return true;
+}
+
+static struct decision route_of(struct request *request, bool direct)
 {
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
   error.text[0] = '\0';
@@ -259,6 +280,15 @@ static struct decision ask(struct request *request, bool direct)
       store_object_give_back();
     return unrecorded(request, NULL);
   }
+}
+
+/* What cannot be named may not be answered by us either: it is counted, and goes out. */
+static struct decision ask(struct request *request, bool direct)
+{
+  struct decision decision = route_of(request, direct);
+  if (decision.route != ROUTE_LIVE || !is_over_budget(request) || decision.kind != LIVE_OWNED)
+    return decision;
+  return refuse(request, &own_answers_budget);
 }
 
 /* A thread that is cancelled with a claim, before the call is in the list of those under way, would never let it go. */
@@ -373,6 +403,8 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     snprintf(why, sizeof(why), "%s is newer than this idemshim", reason);
     say_left_alone(request, ONCE_NEWER, why);
   }
+  if (reason || config->mode == IDEM_MODE_OBSERVE)
+    (void)is_over_budget(request);
   if (reason)
     return decide_untouched(request, reason);
   if (config->mode == IDEM_MODE_OBSERVE)

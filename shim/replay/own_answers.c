@@ -54,6 +54,13 @@ const struct own_answer own_answers_unrecorded = {
               "was sent.",
 };
 
+const struct own_answer own_answers_budget = {
+    .status = 429,
+    .reason = "Too Many Requests",
+    .title = "The budget of this run is used up",
+    .detail = "The run has sent as many calls as budget= of the rule lets it; nothing was sent.",
+};
+
 /* Adds what getinfo shows of an answer that came from nowhere. False without memory. */
 static bool add_facts(struct buffer *facts, const struct request *request, const struct own_answer *problem,
                       size_t header_len, size_t body_len)

@@ -41,6 +41,9 @@ extern const struct own_answer own_answers_in_doubt;
 /* 409: it may be sent once at most, and the store cannot keep that it was. */
 extern const struct own_answer own_answers_unrecorded;
 
+/* 429: the run has sent as many calls as it may. */
+extern const struct own_answer own_answers_budget;
+
 /* Where the text of one lies while it is delivered. */
 struct own_answers_room {
   char body[640], headers[256];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/runtime/process.h"
 
+#include "shim/base/clock.h"
 #include "shim/base/libc.h"
 
 #include <stdatomic.h>
@@ -15,6 +16,20 @@ bool process_is_the_owner(void)
   pid_t pid = getpid(), known = 0;
   return atomic_load_explicit(&owner, memory_order_relaxed) == pid ||
          atomic_compare_exchange_strong(&owner, &known, pid) || known == pid;
+}
+
+/* A pid is used again, and a page outlives it, so the moment is part of it. */
+uint64_t process_run(void)
+{
+  static _Atomic uint64_t own;
+  uint64_t pid = (uint64_t)getpid() << 40, known = atomic_load(&own);
+  /* A child by fork() is one of its own. */
+  if ((known ^ pid) >> 40) {
+    uint64_t fresh = pid | ((uint64_t)monotonic_us() & (UINT64_MAX >> 24)) | 1;
+    if (atomic_compare_exchange_strong(&own, &known, fresh))
+      known = fresh;
+  }
+  return known;
 }
 
 bool process_allows_calls(void)

@@ -22,9 +22,13 @@
 #define IDEMSHIM_SHIM_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 bool process_allows_calls(void);
 bool process_is_the_owner(void);
+
+/* A number of this process, for budgets where no run is named. */
+uint64_t process_run(void);
 
 /* For rescue/fork.c, in the child. */
 void process_after_fork(void);

@@ -204,12 +204,12 @@ void report_line_to_stderr(const char *format, ...)
 }
 
 /* A bit for each kind. Rules are told apart by their place; beyond the built-in ones there are at most 1,000. */
-static _Atomic unsigned char once_said[2048];
+static _Atomic uint16_t once_said[2048];
 
 bool report_first(const struct idem_rule *rule, enum once what)
 {
   size_t place = (size_t)(rule - settings()->rules) % sizeof(once_said);
-  unsigned char bit = (unsigned char)(1u << what);
+  uint16_t bit = (uint16_t)(1u << what);
   return !(atomic_fetch_or(&once_said[place], bit) & bit);
 }
 

@@ -50,7 +50,8 @@ enum once {
   ONCE_SSL_CTX,
   ONCE_NEWER,
   ONCE_SAMPLED,
-  ONCE_STALLED
+  ONCE_STALLED,
+  ONCE_BUDGET
 };
 
 /* True for the first who asks. */

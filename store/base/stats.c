@@ -182,3 +182,33 @@ void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigne
   struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
   syscall(SYS_futex, stats_wake_word(stats, key), FUTEX_WAIT, seen, &time, NULL, 0);
 }
+
+/* Its place, which others may take over if so many runs are under way that there is none: a budget then begins anew. */
+static struct stats_run *run_of(struct stats *stats, uint64_t run)
+{
+  enum { NEAR = 16 };
+  struct stats_run *oldest = NULL;
+  for (unsigned i = 0; i < NEAR; i++) {
+    struct stats_run *at = &stats->run[(run + i) % STATS_RUNS];
+    uint64_t id = atomic_load_explicit(&at->id, memory_order_relaxed);
+    if (id == run || (id == 0 && (atomic_compare_exchange_strong(&at->id, &id, run) || id == run)))
+      return at;
+    if (!oldest || atomic_load(&at->at_us) < atomic_load(&oldest->at_us))
+      oldest = at;
+  }
+  uint64_t id = atomic_load(&oldest->id);
+  if (atomic_compare_exchange_strong(&oldest->id, &id, run))
+    atomic_store(&oldest->sent, 0);
+  return oldest;
+}
+
+bool stats_spend(struct stats *stats, uint64_t run, uint64_t most)
+{
+  struct stats_run *at = run_of(stats, run);
+  uint64_t sent = atomic_load(&at->sent);
+  atomic_store_explicit(&at->at_us, clock_now_us(), memory_order_relaxed);
+  while (sent < most)
+    if (atomic_compare_exchange_weak(&at->sent, &sent, sent + 1))
+      return true;
+  return false;
+}

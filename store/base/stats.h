@@ -34,11 +34,19 @@ enum {
   STATS_COUNTERS = 64,
   STATS_WAKES = 256,
   STATS_REPLAYED = 1 << 20,
+  STATS_RUNS = 512,
   STATS_SPARE = 256 << 10
 };
 
 struct stats_shard {
   _Alignas(64) _Atomic uint64_t counter[STATS_COUNTERS];
+};
+
+/* What a run has sent, for budgets. One that nobody has counted in for longest makes room. */
+struct stats_run {
+  _Atomic uint64_t id; /* 0: free */
+  _Atomic uint64_t sent;
+  _Atomic int64_t at_us;
 };
 
 struct stats {
@@ -50,7 +58,8 @@ struct stats {
   _Atomic uint64_t replayed[STATS_REPLAYED / 64]; /* bit `serial`: its tokens have been counted */
   struct owners owners;
   _Alignas(4096) struct decisions decisions;
-  uint8_t spare[STATS_SPARE - sizeof(struct decisions)];
+  struct stats_run run[STATS_RUNS];
+  uint8_t spare[STATS_SPARE - sizeof(struct decisions) - STATS_RUNS * sizeof(struct stats_run)];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
@@ -77,5 +86,8 @@ void stats_wake(struct stats *stats, const uint8_t *key);
 
 /* Sleeps while the word is `seen`, at most `ms`. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);
+
+/* Counts one more call of a run, unless that has sent so many. False: it has. */
+bool stats_spend(struct stats *stats, uint64_t run, uint64_t most);
 
 #endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* budget=: a run that calls more often than it may is answered with 429, and nobody is called. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void set_up(void)
+{
+  open_world();
+  world_env(&w, "ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0");
+  world_env(&w, "URL", "%s", world_url(&w, "/v1/chat/completions"));
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=calls:2/run");
+}
+
+TestSuite(budgets, .init = set_up, .fini = close_world);
+
+/* So many calls, each of a program of its own; their statuses, one a line. */
+#define CALLS(which)                                                                                         \
+  "for i in " which "; do curl -s -o \"$HOME/out\" -w '%{http_code}\\n' -d "                                 \
+  "\"{\\\"model\\\":\\\"m\\\",\\\"n\\\":$i}\" \"$URL\"; done"
+
+static struct run run(const char *script)
+{
+  return run_plain(&w, "idemshim", "run", "--", "sh", "-c", script, NULL);
+}
+
+static void expect_statuses(struct run *r, const char *statuses)
+{
+  cr_expect_str_eq(r->out, statuses, "%s", r->err);
+  run_release(r);
+}
+
+Test(budgets, what_a_run_may_send_is_counted_over_its_processes_and_replays_are_free)
+{
+  struct run first = run(CALLS("1 2 1 2 3 1 4"));
+  char *out = file_read(world_path(&w, "out"), &(size_t){0});
+
+  cr_expect(strstr(first.err, "the run has sent the 2 calls that budget= of the rule host=127.0.0.1 lets it"),
+            "%s", first.err);
+  expect_statuses(&first, "200\n200\n200\n200\n429\n200\n429\n");
+  cr_expect(out && strstr(out, "The budget of this run is used up"), "%s", out);
+  cr_expect_eq(mock_count(&w).served, 2);
+  cr_expect_eq(log_events(&w, "over_budget"), 2);
+  struct run second = run(CALLS("3 4 5"));
+  expect_statuses(&second, "200\n200\n429\n");
+  cr_expect_eq(mock_count(&w).served, 4);
+  free(out);
+}
+
+Test(budgets, a_run_within_a_run_has_no_budget_of_its_own)
+{
+  struct run r = run("idemshim run -- sh -c '"
+                     "curl -s -o /dev/null -w \"%{http_code}\\n\" -d 1 \"$URL\""
+                     "'; " CALLS("2 3"));
+  expect_statuses(&r, "200\n200\n429\n");
+}
+
+Test(budgets, without_a_run_each_process_has_one)
+{
+  struct run several = run_shell(&w, CALLS("1 2 3"));
+  expect_statuses(&several, "200\n200\n200\n");
+  struct run one = run_shim(&w, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\n", "-d", "{\"n\":4}",
+                            world_url(&w, "/v1/chat/completions?q=1"), "-o", "/dev/null",
+                            world_url(&w, "/v1/chat/completions?q=2"), "-o", "/dev/null",
+                            world_url(&w, "/v1/chat/completions?q=3"), NULL);
+  expect_statuses(&one, "200\n200\n429\n");
+}
+
+Test(budgets, in_a_multi_it_is_the_same)
+{
+  struct run r = run_shim(&w, "curl", "-s", "-Z", "--parallel-max", "1", "-w", "%{http_code}\n", "-d",
+                          "{\"n\":4}", "-o", "/dev/null", world_url(&w, "/v1/chat/completions?q=1"), "-o",
+                          "/dev/null", world_url(&w, "/v1/chat/completions?q=2"), "-o", "/dev/null",
+                          world_url(&w, "/v1/chat/completions?q=3"), NULL);
+  char *refused = strstr(r.out, "429");
+  cr_expect(refused && !strstr(refused + 1, "429"), "%s%s", r.out, r.err);
+  cr_expect_eq(mock_count(&w).served, 2);
+  run_release(&r);
+}
+
+Test(budgets, observing_counts_and_refuses_nothing)
+{
+  world_env(&w, "IDEMSHIM_MODE", "observe");
+  struct run r = run(CALLS("1 2 3 4"));
+  expect_statuses(&r, "200\n200\n200\n200\n");
+  cr_expect_eq(log_events(&w, "over_budget"), 2);
+  cr_expect_eq(mock_count(&w).served, 4);
+}
+
+Test(budgets, a_mistake_is_named)
+{
+  static const char *const mistakes[] = {"budget=2", "budget=calls:", "budget=calls:x", "budget=calls:1/day",
+                                         "budget="};
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", mistakes[i]);
+    struct run r = run_plain(&w, "idemshim", "check", NULL);
+    cr_expect_eq(r.status, 2, "%s", mistakes[i]);
+    run_release(&r);
+  }
+}
