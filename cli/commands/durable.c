@@ -7,6 +7,7 @@
  */
 #include "cli/commands/durable.h"
 
+#include "cli/commands/ids.h"
 #include "cli/launch/find_store.h"
 #include "cli/launch/launch.h"
 #include "cli/output/json.h"
@@ -26,16 +27,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCOPE_PREFIX "run:"
-
-/* A name is a part of a scope, which has 256 bytes, and stands in messages. */
-enum { NAME_MOST = 120, EACH_MS = 50 };
+enum { EACH_MS = 50 };
 
 /* What is known of a run while it is under way; the counts are of this start, not of all starts of the
  * name. */
 struct durable {
   const char *name;
-  char scope[NAME_MOST + 8];
+  char scope[CLI_RUN_NAME_MOST + 8];
   int64_t began_us;
   uint64_t before; /* answers of it that were there */
   uint64_t calls, answered, sent;
@@ -52,9 +50,9 @@ static int check_name(const char *name)
   for (const char *at = name; *at; at++)
     if ((unsigned char)*at <= ' ' || *at == 0x7f)
       return cli_fail(CLI_USAGE, "--durable: a name without blanks and control characters is expected");
-  return len && len <= NAME_MOST
+  return len && len <= CLI_RUN_NAME_MOST
              ? CLI_OK
-             : cli_fail(CLI_USAGE, "--durable: a name of 1 to %d bytes is expected", NAME_MOST);
+             : cli_fail(CLI_USAGE, "--durable: a name of 1 to %d bytes is expected", CLI_RUN_NAME_MOST);
 }
 
 /* Every rule in force, with what makes a run durable in it. What a rule says otherwise of repeats stays. */
@@ -147,57 +145,6 @@ static int take_name(const char *dir, const char *name)
   if (fd >= 0 && (errno == EAGAIN || errno == EACCES))
     return cli_fail(CLI_USAGE, "the run %s is under way already; nothing was started", name);
   return cli_fail(CLI_STORE, "%s: %s; nothing was started", path, strerror(errno));
-}
-
-/* Answers of a run. */
-
-/* A scope is compared whole: "run:a" is not the beginning of "run:ab". */
-static bool is_of(const struct idem_answer *answer, const char *scope)
-{
-  return answer->scope.len == strlen(scope) && memcmp(answer->scope.data, scope, answer->scope.len) == 0;
-}
-
-/* Ids alone are kept: an answer that a walk through the store shows is gone after the visit. */
-struct ids {
-  const char *scope;
-  char (*id)[IDEM_ID_SIZE];
-  size_t count, room;
-};
-
-static int collect(void *arg, const struct idem_answer *answer)
-{
-  struct ids *ids = arg;
-  if (!is_of(answer, ids->scope))
-    return 0;
-  if (ids->count == ids->room) {
-    size_t room = ids->room ? 2 * ids->room : 256;
-    void *grown = reallocarray(ids->id, room, sizeof(*ids->id));
-    if (!grown)
-      return cli_fail(CLI_STORE, "out of memory");
-    ids->id = grown;
-    ids->room = room;
-  }
-  memcpy(ids->id[ids->count++], answer->id, IDEM_ID_SIZE);
-  return 0;
-}
-
-/* `removed`: how many there were. With `keep` they stay. */
-static int drop(struct idem_store *store, const char *scope, bool keep, uint64_t *removed)
-{
-  struct ids ids = {.scope = scope};
-  struct idem_error error = {""};
-  int code = idem_store_each(store, IDEM_OLDEST_FIRST, collect, &ids, &error);
-  if (code < 0)
-    code = cli_fail(CLI_STORE, "%s", error.text);
-  for (size_t i = 0; code == CLI_OK && !keep && i < ids.count; i++) {
-    int result = idem_store_remove(store, ids.id[i], &error);
-    /* Another clean-up, or its time, may have been faster. */
-    if (result < 0 && result != -ENOENT)
-      code = cli_not_found(result, &error);
-  }
-  *removed = ids.count;
-  free(ids.id);
-  return code;
 }
 
 /* The program. */
@@ -326,7 +273,7 @@ static void say_difference(struct idem_store *store, const struct durable *run, 
       idem_store_show(store, run->first_id, keep_target, &target, &error) < 0)
     return;
   if (cli_nearest_find(store, &target.answer, false, &nearest, &error) == 0 && nearest.alike >= 0 &&
-      is_of(&nearest.kept.answer, run->scope) && nearest.kept.answer.stored_us < run->began_us)
+      cli_has_scope(&nearest.kept.answer, run->scope) && nearest.kept.answer.stored_us < run->began_us)
     /* An answer of this very start would be compared with itself. */
     snprintf(out, size, "; first difference at call %" PRIu64 ", %s", run->first_sent, nearest.difference);
   cli_kept_release(&nearest.kept);
@@ -367,17 +314,19 @@ int cli_durable_run(const struct cli_options *options, char **argv)
   struct idem_store *store;
   struct cli_log log = {.fd = -1};
   char *dir = NULL, path[64];
-  uint64_t answers = 0;
   int code = check_name(run.name);
   /* The scope is what the run's answers are found by. */
   if (code == CLI_OK && options->scope)
     code = cli_fail(CLI_USAGE, "--durable has a scope of its own; leave --scope out");
-  snprintf(run.scope, sizeof(run.scope), SCOPE_PREFIX "%.*s", NAME_MOST, run.name);
+  snprintf(run.scope, sizeof(run.scope), CLI_RUN_SCOPE "%.*s", CLI_RUN_NAME_MOST, run.name);
   if (code == CLI_OK)
     code = make_durable(options, &run);
   if (code != CLI_OK || (code = open_store(&store, &dir)) != CLI_OK)
     return code;
-  code = drop(store, run.scope, true, &run.before);
+  struct cli_ids ids = {.scope = run.scope};
+  code = cli_ids_collect(store, &ids);
+  run.before = ids.count;
+  cli_ids_release(&ids);
   idem_store_close(store);
   if (code == CLI_OK)
     code = dir ? take_name(dir, run.name) : cli_fail(CLI_STORE, "out of memory");
@@ -401,102 +350,13 @@ int cli_durable_run(const struct cli_options *options, char **argv)
   bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   /* Opened anew: it was closed meanwhile, so that nothing of it was held for the time of the run. */
   if (open_store(&store, NULL) == CLI_OK) {
-    /* What it differs in is looked for while the answers are there. */
-    drop(store, run.scope, true, &answers);
-    tell(store, &run, done, answers);
+    ids = (struct cli_ids){.scope = run.scope};
+    cli_ids_collect(store, &ids);
+    tell(store, &run, done, ids.count);
     if (done)
-      drop(store, run.scope, false, &answers);
+      cli_ids_remove(store, &ids, NULL);
+    cli_ids_release(&ids);
     idem_store_close(store);
   }
   return end_as(status);
-}
-
-/* Runs that are not finished. */
-
-/* A row of ls --runs: all answers of one scope. */
-struct unfinished {
-  char name[NAME_MOST + 1];
-  uint64_t answers, bytes;
-  int64_t first_us, last_us;
-};
-
-/* Grows by doubling. It is searched from its beginning for each answer, for there are few names. */
-struct listing {
-  struct unfinished *run;
-  size_t count, room;
-};
-
-/* Adds an answer to its run's row. The oldest comes first, so the first one that is met is the beginning.
- * Scopes that only begin alike but are longer than a name can be were made by somebody else. */
-static int count_answer(void *arg, const struct idem_answer *answer)
-{
-  struct listing *listing = arg;
-  size_t prefix = strlen(SCOPE_PREFIX), len = answer->scope.len - prefix, i = 0;
-  if (answer->scope.len <= prefix || memcmp(answer->scope.data, SCOPE_PREFIX, prefix) != 0 || len > NAME_MOST)
-    return 0;
-  while (i < listing->count && (strlen(listing->run[i].name) != len ||
-                                memcmp(listing->run[i].name, answer->scope.data + prefix, len) != 0))
-    i++;
-  if (i == listing->room) {
-    size_t room = listing->room ? 2 * listing->room : 16;
-    void *grown = reallocarray(listing->run, room, sizeof(*listing->run));
-    if (!grown)
-      return cli_fail(CLI_STORE, "out of memory");
-    listing->run = grown;
-    listing->room = room;
-  }
-  struct unfinished *run = &listing->run[i];
-  if (i == listing->count) {
-    *run = (struct unfinished){.first_us = answer->stored_us};
-    memcpy(run->name, answer->scope.data + prefix, len);
-    listing->count++;
-  }
-  run->answers++;
-  run->bytes += answer->body.len;
-  run->last_us = answer->stored_us;
-  return 0;
-}
-
-int cli_durable_list(const struct cli_options *options, struct idem_store *store)
-{
-  struct listing listing = {0};
-  struct idem_error error = {""};
-  char count[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], first[CLI_UNIT_SIZE], last[CLI_UNIT_SIZE];
-  json_t *list = options->json ? json_array() : NULL;
-  int code = idem_store_each(store, IDEM_OLDEST_FIRST, count_answer, &listing, &error);
-  if (code < 0)
-    code = cli_fail(CLI_STORE, "%s", error.text);
-  if (code == CLI_OK && !list)
-    printf("%s%-24s %9s %9s  %-8s  %-8s%s\n", cli_style(CLI_BOLD), "RUN", "ANSWERS", "SIZE", "BEGUN", "LAST",
-           cli_style(CLI_PLAIN));
-  for (size_t i = 0; code == CLI_OK && i < listing.count; i++) {
-    const struct unfinished *run = &listing.run[i];
-    if (list) {
-      json_array_append_new(
-          list, json_pack("{s:o, s:I, s:I, s:s, s:s}", "run", cli_json_text(cli_span(run->name)), "answers",
-                          (json_int_t)run->answers, "bytes", (json_int_t)run->bytes, "first",
-                          cli_timestamp(first, run->first_us), "last", cli_timestamp(last, run->last_us)));
-      continue;
-    }
-    /* The name is whole, since it is what rm --run is given; a long one moves the columns of its row. */
-    size_t used = cli_put_line(stdout, run->name, strlen(run->name), CLI_UNCUT);
-    printf("%*s %9s %9s  %-8s  %-8s\n", used < 24 ? (int)(24 - used) : 0, "", cli_count(count, run->answers),
-           cli_bytes(bytes, run->bytes), cli_ago(first, run->first_us), cli_ago(last, run->last_us));
-  }
-  free(listing.run);
-  /* A list that is not whole is none. */
-  return list ? (code == CLI_OK ? cli_print_json(list) : (json_decref(list), code)) : code;
-}
-
-int cli_durable_remove(struct idem_store *store, const char *name)
-{
-  char scope[NAME_MOST + 8], count[CLI_UNIT_SIZE];
-  uint64_t answers;
-  snprintf(scope, sizeof(scope), SCOPE_PREFIX "%.*s", NAME_MOST, name);
-  int code = drop(store, scope, false, &answers);
-  if (code == CLI_OK && !answers)
-    return cli_fail(CLI_NO, "there is no run %s; idemshim ls --runs lists what there is", name);
-  if (code == CLI_OK)
-    printf("removed the run %s, %s answer%s\n", name, cli_count(count, answers), answers == 1 ? "" : "s");
-  return code;
 }

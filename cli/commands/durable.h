@@ -14,11 +14,15 @@
 
 #include "cli/command/command.h"
 
+/* Scopes of runs begin with it. A name is a part of one, which has 256 bytes, and stands in messages. */
+#define CLI_RUN_SCOPE "run:"
+enum { CLI_RUN_NAME_MOST = 120 };
+
 /* The variables of the options have been set. Returns what to exit with. */
 int cli_durable_run(const struct cli_options *options, char **argv);
 
 /* `ls --runs` and `rm --run NAME`. */
-int cli_durable_list(const struct cli_options *options, struct idem_store *store);
-int cli_durable_remove(struct idem_store *store, const char *name);
+int cli_runs_list(const struct cli_options *options, struct idem_store *store);
+int cli_runs_remove(struct idem_store *store, const char *name);
 
 #endif

@@ -239,7 +239,7 @@ static int list_answers(const struct cli_options *options, struct idem_store *st
   struct idem_error error = {""};
   (void)operands;
   if (options->runs)
-    return cli_durable_list(options, store);
+    return cli_runs_list(options, store);
   begin(&listing);
   int result = idem_store_each(store, options->limit ? IDEM_NEWEST_FIRST : IDEM_OLDEST_FIRST, visit_answer,
                                &listing, &error);

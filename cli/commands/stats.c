@@ -3,15 +3,12 @@
  * names and helps of the counters are those of IDEM_COUNTERS, so a new one appears here by
  * itself. */
 #include "store/base/stats.h"
-#include "cli/command/command.h"
+#include "cli/commands/money.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
-#include "cli/view/exchange.h"
-#include "cli/view/prices.h"
-#include "cli/view/prompt.h"
 #include "store/state/state.h"
 
 #include <inttypes.h>
@@ -122,136 +119,6 @@ static json_t *reasons_json(struct idem_store *store)
   return list;
 }
 
-/* Money. */
-
-/* While the answers are read. */
-struct pricing {
-  struct cli_prices *prices;
-  struct stats *page;
-  struct cli_money money;
-};
-
-/* What is stored was paid for once. It has saved what its repeat would have cost, if it was replayed at all: the page counts
- * each answer once, as the tokens are. The repeat is taken for one that came later than a prompt cache lives. */
-static int price_answer(void *arg, const struct idem_answer *answer)
-{
-  struct pricing *pricing = arg;
-  struct cli_reply reply;
-  /* The model that was asked for: what an answer calls it may have a date, or be another one behind an
-   * alias. */
-  char *asked = cli_model(answer->path, answer->request_body);
-  cli_reply_read(&reply, answer->headers, answer->body, false);
-  const char *model = asked && *asked ? asked : reply.model ? reply.model : "";
-  struct cli_tokens_used used = cli_tokens_used(&reply), repeat = cli_tokens_of_repeat(&reply, INT64_MAX);
-  struct cli_money_row *row = cli_money_row(&pricing->money, model);
-  double paid =
-      answer->usage.input < 0 && answer->usage.output < 0 ? -1 : cli_price(pricing->prices, model, &used);
-  row->calls++;
-  row->unpriced += paid < 0;
-  if (paid >= 0) {
-    row->paid += paid;
-    /* What a copy of a process finished, or an app has refused a part of: paid for, and nobody had it
-     * whole. */
-    row->given_up += answer->delivered ? 0 : paid;
-    row->saved +=
-        stats_was_replayed(pricing->page, answer->serial) ? cli_price(pricing->prices, model, &repeat) : 0;
-  }
-  cli_reply_release(&reply);
-  free(asked);
-  return CLI_OK;
-}
-
-/* The page is mapped as a copy: reading it is not to count anything. */
-static int price_store(struct idem_store *store, const char *file, struct cli_money *money)
-{
-  char path[4096];
-  struct idem_error error = {""};
-  struct pricing pricing = {.prices = cli_prices_load(file)};
-  int code = CLI_USAGE;
-  snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
-  if (pricing.prices && stats_open_copy(&pricing.page, path) < 0)
-    code = cli_fail(CLI_STORE, "%s cannot be read", path);
-  if (pricing.page) {
-    code = idem_store_each(store, IDEM_OLDEST_FIRST, price_answer, &pricing, &error);
-    code = code < 0 ? cli_fail(CLI_STORE, "%s", error.text) : code;
-    stats_close(pricing.page);
-  }
-  cli_prices_free(pricing.prices);
-  cli_money_finish(&pricing.money);
-  *money = pricing.money;
-  return code;
-}
-
-/* Dollars, as the file of prices has them. */
-static json_t *row_json(const struct cli_money_row *row)
-{
-  return json_pack("{s:I, s:I, s:f, s:f, s:f}", "answers", (json_int_t)row->calls, "without_price",
-                   (json_int_t)row->unpriced, "paid_usd", row->paid, "saved_usd", row->saved, "given_up_usd",
-                   row->given_up);
-}
-
-static json_t *money_json(const struct cli_money *money)
-{
-  json_t *document = row_json(&money->sum), *models = json_object();
-  for (size_t i = 0; i < money->count; i++)
-    json_object_set_new(models, money->row[i].model, row_json(&money->row[i]));
-  json_object_set_new(document, "models", models);
-  return document;
-}
-
-/* The sum stands last, as in any bill. */
-static void print_money(const struct cli_money *money)
-{
-  char paid[40], saved[40], given_up[40];
-  printf("\n%s%-40s %9s %12s %12s %12s%s\n", cli_style(CLI_BOLD), "model", "answers", "paid", "saved",
-         "given up", cli_style(CLI_PLAIN));
-  for (size_t i = 0; i <= money->count; i++) {
-    const struct cli_money_row *row = i < money->count ? &money->row[i] : &money->sum;
-    size_t used = cli_put_line(stdout, row->model, strlen(row->model), 40);
-    printf("%*s %9" PRIu64 " %12s %12s %12s", (int)(40 - used), "", row->calls,
-           row->unpriced == row->calls && row->calls ? "no price" : cli_dollars(paid, row->paid),
-           cli_dollars(saved, row->saved), cli_dollars(given_up, row->given_up));
-    if (row->unpriced && row->unpriced < row->calls)
-      printf("  %" PRIu64 " without a price", row->unpriced);
-    putchar('\n');
-  }
-}
-
-/* A label's value is a string with escapes of its own. */
-static void put_label(const char *text)
-{
-  for (; *text; text++)
-    if (*text == '\n')
-      fputs("\\n", stdout);
-    else
-      printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-}
-
-/* Gauges: what is stored is cleared out again, and a sum over it goes down. */
-static void print_money_metrics(const struct cli_money *money)
-{
-  static const struct {
-    const char *name, *help;
-    size_t offset;
-  } metrics[] = {
-      {"paid_dollars", "what the stored answers have cost", offsetof(struct cli_money_row, paid)},
-      {"saved_dollars", "what their repeats would have cost, once for each answer",
-       offsetof(struct cli_money_row, saved)},
-      {"given_up_dollars", "of what was paid, what no app has waited for",
-       offsetof(struct cli_money_row, given_up)},
-  };
-  for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-    printf("# HELP idemshim_%s %s\n# TYPE idemshim_%s gauge\n", metrics[i].name, metrics[i].help,
-           metrics[i].name);
-    /* A metric has one HELP and one TYPE before all of its series (exposition format). */
-    for (size_t j = 0; j < money->count; j++) {
-      printf("idemshim_%s{model=\"", metrics[i].name);
-      put_label(money->row[j].model);
-      printf("\"} %.16g\n", *(const double *)((const char *)&money->row[j] + metrics[i].offset));
-    }
-  }
-}
-
 /* JSON */
 
 /* Every counter by its name; hit_rate and duplicates_prevented are what a dashboard would
@@ -270,7 +137,7 @@ static int print_stats_json(const struct idem_stats *stats, struct idem_store *s
     json_object_set_new(document, gauges[i].name, json_integer((json_int_t)gauge(stats, i)));
   json_object_set_new(document, "reasons", reasons_json(store));
   if (money)
-    json_object_set_new(document, "money", money_json(money));
+    json_object_set_new(document, "money", cli_money_json(money));
   json_object_set_new(document, "since", json_string(cli_timestamp(since, stats->since_us)));
   return cli_print_json(document);
 }
@@ -313,7 +180,7 @@ static int print_prometheus(const struct idem_stats *stats, const struct cli_mon
        "gauge\n"
        "idemshim_build_info{version=\"" IDEM_VERSION "\"} 1");
   if (money)
-    print_money_metrics(money);
+    cli_money_metrics(money);
   return CLI_OK;
 }
 
@@ -395,7 +262,7 @@ static int print_text(const struct idem_stats *stats, struct idem_store *store, 
   amount("size", cli_bytes(text, stats->answer_bytes), share);
   print_reasons(store);
   if (money)
-    print_money(money);
+    cli_money_print(money);
   printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));
   return CLI_OK;
 }
@@ -429,7 +296,7 @@ static int stats(const struct cli_options *options, struct idem_store *store, ch
   if (idem_store_stats(store, &stats, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   /* Every answer is read for it, which the rest of this command never does. */
-  int code = money ? price_store(store, options->prices, money) : CLI_OK;
+  int code = money ? cli_money_of_store(store, options->prices, money) : CLI_OK;
   if (code != CLI_OK)
     return code;
   return options->json         ? print_stats_json(&stats, store, money)

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/commands/money.h"
+
+#include "cli/output/json.h"
+#include "cli/output/output.h"
+#include "cli/output/text.h"
+#include "cli/view/exchange.h"
+#include "cli/view/prompt.h"
+#include "store/base/stats.h"
+#include "store/state/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* While the answers are read. */
+struct pricing {
+  struct cli_prices *prices;
+  struct stats *page;
+  struct cli_money money;
+};
+
+/* What is stored was paid for once. It has saved what its repeat would have cost, if it was replayed at all: the page counts
+ * each answer once, as the tokens are. The repeat is taken for one that came later than a prompt cache lives. */
+static int price_answer(void *arg, const struct idem_answer *answer)
+{
+  struct pricing *pricing = arg;
+  struct cli_reply reply;
+  /* The model that was asked for: what an answer calls it may have a date, or be another one behind an
+   * alias. */
+  char *asked = cli_model(answer->path, answer->request_body);
+  cli_reply_read(&reply, answer->headers, answer->body, false);
+  const char *model = asked && *asked ? asked : reply.model ? reply.model : "";
+  struct cli_tokens_used used = cli_tokens_used(&reply), repeat = cli_tokens_of_repeat(&reply, INT64_MAX);
+  struct cli_money_row *row = cli_money_row(&pricing->money, model);
+  double paid =
+      answer->usage.input < 0 && answer->usage.output < 0 ? -1 : cli_price(pricing->prices, model, &used);
+  row->calls++;
+  row->unpriced += paid < 0;
+  if (paid >= 0) {
+    row->paid += paid;
+    /* What a copy of a process finished, or an app has refused a part of: paid for, and nobody had it
+     * whole. */
+    row->given_up += answer->delivered ? 0 : paid;
+    row->saved +=
+        stats_was_replayed(pricing->page, answer->serial) ? cli_price(pricing->prices, model, &repeat) : 0;
+  }
+  cli_reply_release(&reply);
+  free(asked);
+  return CLI_OK;
+}
+
+/* The page is mapped as a copy: reading it is not to count anything. */
+int cli_money_of_store(struct idem_store *store, const char *file, struct cli_money *money)
+{
+  char path[4096];
+  struct idem_error error = {""};
+  struct pricing pricing = {.prices = cli_prices_load(file)};
+  int code = CLI_USAGE;
+  snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
+  if (pricing.prices && stats_open_copy(&pricing.page, path) < 0)
+    code = cli_fail(CLI_STORE, "%s cannot be read", path);
+  if (pricing.page) {
+    code = idem_store_each(store, IDEM_OLDEST_FIRST, price_answer, &pricing, &error);
+    code = code < 0 ? cli_fail(CLI_STORE, "%s", error.text) : code;
+    stats_close(pricing.page);
+  }
+  cli_prices_free(pricing.prices);
+  cli_money_finish(&pricing.money);
+  *money = pricing.money;
+  return code;
+}
+
+/* Dollars, as the file of prices has them. */
+static json_t *row_json(const struct cli_money_row *row)
+{
+  return json_pack("{s:I, s:I, s:f, s:f, s:f}", "answers", (json_int_t)row->calls, "without_price",
+                   (json_int_t)row->unpriced, "paid_usd", row->paid, "saved_usd", row->saved, "given_up_usd",
+                   row->given_up);
+}
+
+json_t *cli_money_json(const struct cli_money *money)
+{
+  json_t *document = row_json(&money->sum), *models = json_object();
+  for (size_t i = 0; i < money->count; i++)
+    json_object_set_new(models, money->row[i].model, row_json(&money->row[i]));
+  json_object_set_new(document, "models", models);
+  return document;
+}
+
+/* The sum stands last, as in any bill. */
+void cli_money_print(const struct cli_money *money)
+{
+  char paid[40], saved[40], given_up[40];
+  printf("\n%s%-40s %9s %12s %12s %12s%s\n", cli_style(CLI_BOLD), "model", "answers", "paid", "saved",
+         "given up", cli_style(CLI_PLAIN));
+  for (size_t i = 0; i <= money->count; i++) {
+    const struct cli_money_row *row = i < money->count ? &money->row[i] : &money->sum;
+    size_t used = cli_put_line(stdout, row->model, strlen(row->model), 40);
+    printf("%*s %9" PRIu64 " %12s %12s %12s", (int)(40 - used), "", row->calls,
+           row->unpriced == row->calls && row->calls ? "no price" : cli_dollars(paid, row->paid),
+           cli_dollars(saved, row->saved), cli_dollars(given_up, row->given_up));
+    if (row->unpriced && row->unpriced < row->calls)
+      printf("  %" PRIu64 " without a price", row->unpriced);
+    putchar('\n');
+  }
+}
+
+/* A label's value is a string with escapes of its own. */
+static void put_label(const char *text)
+{
+  for (; *text; text++)
+    if (*text == '\n')
+      fputs("\\n", stdout);
+    else
+      printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
+/* Gauges: what is stored is cleared out again, and a sum over it goes down. */
+void cli_money_metrics(const struct cli_money *money)
+{
+  static const struct {
+    const char *name, *help;
+    size_t offset;
+  } metrics[] = {
+      {"paid_dollars", "what the stored answers have cost", offsetof(struct cli_money_row, paid)},
+      {"saved_dollars", "what their repeats would have cost, once for each answer",
+       offsetof(struct cli_money_row, saved)},
+      {"given_up_dollars", "of what was paid, what no app has waited for",
+       offsetof(struct cli_money_row, given_up)},
+  };
+  for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+    printf("# HELP idemshim_%s %s\n# TYPE idemshim_%s gauge\n", metrics[i].name, metrics[i].help,
+           metrics[i].name);
+    /* A metric has one HELP and one TYPE before all of its series (exposition format). */
+    for (size_t j = 0; j < money->count; j++) {
+      printf("idemshim_%s{model=\"", metrics[i].name);
+      put_label(money->row[j].model);
+      printf("\"} %.16g\n", *(const double *)((const char *)&money->row[j] + metrics[i].offset));
+    }
+  }
+}
