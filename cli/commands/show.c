@@ -150,11 +150,11 @@ static void info_part(const struct tape_outcome *outcome)
   title("what curl_easy_getinfo() told");
   for (unsigned i = 0; i < CLI_INFOS; i++) {
     const char *name = cli_curl_info(i);
-    /* A number first, as in `tape show --json`. */
-    if (name && tape_fact_number(outcome, i, &number)) {
+    bool is_text = cli_curl_info_is_text(i);
+    if (name && !is_text && tape_fact_number(outcome, i, &number)) {
       const char *meaning = cli_curl_info_value(i, number);
       printf(*meaning ? "  %-24s %" PRId64 "  %s\n" : "  %-24s %" PRId64 "\n", name, number, meaning);
-    } else if (name && tape_fact_text(outcome, i, &text)) {
+    } else if (name && is_text && tape_fact_text(outcome, i, &text)) {
       printf("  %-24s ", name);
       cli_put_line(stdout, text.data, text.len, CLI_UNCUT);
       putchar('\n');

@@ -4,9 +4,9 @@
 #include "cli/output/output.h"
 #include "cli/report/report.h"
 #include "cli/tape/tape.h"
+#include "cli/view/rules.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* An exchange that cannot be read makes CLI_NO, and the page has all others. */
 static int write_report(struct report *report)
@@ -20,14 +20,6 @@ static int write_report(struct report *report)
   return written > code ? written : code;
 }
 
-/* A page is the same whoever makes it: the configuration of that moment is not in it. */
-static char *get_nothing(const char *name)
-{
-  return strcmp(name, "IDEMSHIM_CONFIG") == 0 ? (char *)(uintptr_t) "none"
-         : strcmp(name, "HOME") == 0          ? (char *)(uintptr_t) "/nonexistent"
-                                              : NULL;
-}
-
 /* Everything that was allocated is freed here, whatever failed on the way. */
 static int report(const struct cli_options *options, const struct tape *tape, char **operands)
 {
@@ -35,8 +27,9 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
   struct idem_error error = {""};
   if (options->prices && !(report.prices = cli_prices_load(options->prices)))
     return CLI_USAGE;
-  int code = idem_config_load(&report.config, get_nothing, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)
-                                                                       : write_report(&report);
+  /* A page is the same whoever makes it: the configuration of that moment is not in it. */
+  int code = cli_built_in_rules(&report.config, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)
+                                                            : write_report(&report);
   idem_config_release(&report.config);
   cli_prices_free(report.prices);
   free(report.calls);

@@ -5,6 +5,7 @@
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"
+#include "cli/view/rules.h"
 #include "store/judge/event_stream.h"
 
 #include <errno.h>
@@ -261,21 +262,13 @@ static int visit(void *arg, const struct tape_record *record)
   return write_record(arg, record);
 }
 
-/* The built-in rules alone: what is set for the program is no business of a copy. */
-static char *get_nothing(const char *name)
-{
-  return strcmp(name, "IDEMSHIM_CONFIG") == 0 ? (char *)(uintptr_t) "none"
-         : strcmp(name, "HOME") == 0          ? (char *)(uintptr_t) "/"
-                                              : NULL;
-}
-
-/* Nothing is to be redacted again, so any rule will do. */
+/* Nothing is to be redacted again, so any rule will do; what is set for the program is no business of a copy. */
 static int copy_tape(struct faults *faults, const struct tape *tape, const char *key_file, const char *dir)
 {
   struct idem_config config;
   struct idem_error error = {""};
   struct tape_met met;
-  if (idem_config_load(&config, get_nothing, &error) < 0 || tape_meets(tape, &met, &error) < 0)
+  if (cli_built_in_rules(&config, &error) < 0 || tape_meets(tape, &met, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   struct tape_options options = {.dir = dir, .key_file = key_file, .rules = {met.rules, strlen(met.rules)}};
   faults->rule = config.rules;

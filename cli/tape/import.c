@@ -394,14 +394,16 @@ static int import_entry(struct import *import, const json_t *json)
     import->unwanted++;
     return CLI_OK;
   }
-  /* A path that is missing in the URL is "/" by itself, and has its NUL behind it. */
-  const char *query = target.path[target.path_len] == '?' ? target.path + target.path_len + 1 : "";
+  /* Not from the target's path on: where the URL has none, that is a "/" of its own. */
+  const char *query = url + strcspn(url, "?#");
   entry.origin = make_origin(url, &target);
   struct idem_request request = {.rule = rule,
                                  .method = cli_span(method),
                                  .origin = cli_span(entry.origin ? entry.origin : ""),
                                  .path = {target.path, target.path_len},
-                                 .query = {query, strcspn(query, "#")}};
+                                 .query = *query == '?'
+                                              ? (struct idem_span){query + 1, strcspn(query + 1, "#")}
+                                              : (struct idem_span){NULL, 0}};
   int code = entry.origin ? take(import, &entry, &request) : cli_fail(CLI_STORE, "out of memory");
   free(entry.origin);
   free(entry.headers);

@@ -2,7 +2,6 @@
 /* Two tables by number, with holes where libcurl has none. */
 #include "cli/view/curl_names.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +11,19 @@
 static const char *const errors[] = {
 #include "cli/view/curl_errors.def"
 };
+#define TEXT X
 static const char *const infos[] = {
 #include "cli/view/curl_infos.def"
 };
 #undef X
+#undef TEXT
+#define X(number, name)
+#define TEXT(number, name) [number] = true,
+static const bool texts[CLI_INFOS] = {
+#include "cli/view/curl_infos.def"
+};
+#undef X
+#undef TEXT
 
 static const struct {
   unsigned info;
@@ -45,6 +53,11 @@ const char *cli_curl_error(uint32_t code)
 const char *cli_curl_info(unsigned number)
 {
   return number < sizeof(infos) / sizeof(*infos) ? infos[number] : NULL;
+}
+
+bool cli_curl_info_is_text(unsigned number)
+{
+  return number < CLI_INFOS && texts[number];
 }
 
 /* Of a mask every bit that has a name is told; "" says that nothing of it is known. */

@@ -6,6 +6,7 @@
 #ifndef IDEMSHIM_CLI_CURL_NAMES_H
 #define IDEMSHIM_CLI_CURL_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "OPERATION_TIMEDOUT", as curl.h names it without CURLE_; "error 999" for one that is not known. */
@@ -13,6 +14,8 @@ const char *cli_curl_error(uint32_t code);
 
 /* The names of facts, as curl.h has them without CURLINFO_; NULL for a number that is none. */
 const char *cli_curl_info(unsigned number);
+/* A fact has no type on a tape, and eight bytes may be a number, "1.1.1.1" or "OPTIONS". */
+bool cli_curl_info_is_text(unsigned number);
 /* What the value of a fact means: "HTTP/2", "Basic, Digest"; "" where it is a number like any other. Overwritten by the next
  * call. */
 const char *cli_curl_info_value(unsigned number, int64_t value);

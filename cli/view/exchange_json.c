@@ -129,11 +129,12 @@ static json_t *facts_json(const struct tape_outcome *outcome)
     const char *name = cli_curl_info(number);
     int64_t value;
     struct idem_span text;
-    /* A fact has no type: eight bytes are taken for a number, and else what ends with a NUL for a text. */
-    if (name && tape_fact_number(outcome, number, &value))
-      json_object_set_new(object, name, json_integer(value));
-    else if (name && tape_fact_text(outcome, number, &text))
+    if (!name)
+      continue;
+    if (cli_curl_info_is_text(number) && tape_fact_text(outcome, number, &text))
       json_object_set_new(object, name, cli_json_text(text));
+    else if (!cli_curl_info_is_text(number) && tape_fact_number(outcome, number, &value))
+      json_object_set_new(object, name, json_integer(value));
   }
   return object;
 }

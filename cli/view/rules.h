@@ -25,6 +25,9 @@ bool cli_rule_value(const struct idem_rule *rule, const char *field, char value[
 /* "idempotent", as IDEMSHIM_MODE has it. */
 const char *cli_mode_name(enum idem_mode mode);
 
+/* The built-in rules alone, whatever the environment and the files say; as idem_config_load(). */
+int cli_built_in_rules(struct idem_config *config, struct idem_error *error);
+
 /* Takes an http or https URL apart as rules see it: host, port (the scheme's own if none is given) and path.
  * Without a scheme it is https. `target` points into `url`. -EINVAL with the message if it is no such URL. */
 int cli_url_parse(const char *url, struct idem_target *target, struct idem_error *error);

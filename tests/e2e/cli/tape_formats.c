@@ -152,12 +152,13 @@ Test(cli_tape_formats, a_har_of_ours_comes_back_as_the_same_run)
 }
 
 /* Of a browser: HTTP/2, its own headers, a stream whose events alone were kept; and of a host that no rule wants. */
-static const char *browser_har(void)
+static const char *browser_har(const char *url)
 {
   static const char format[] =
       "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"WebInspector\",\"version\":\"537.36\"},"
       "\"entries\":["
-      "{\"startedDateTime\":\"2026-11-25T12:00:01.500+01:00\",\"time\":700,\"request\":{\"method\":\"POST\","
+      "{\"startedDateTime\":\"2026-11-25T12:00:01.500+01:00\",\"time\":700,\"serverIPAddress\":\"1.1.1.1\","
+      "\"request\":{\"method\":\"POST\","
       "\"url\":\"%s\","
       "\"httpVersion\":\"h2\",\"headers\":[{\"name\":\":authority\",\"value\":\"x\"},{\"name\":\"content-"
       "type\",\"value\":"
@@ -179,7 +180,7 @@ static const char *browser_har(void)
       "logo.png\",\"headers\":[]},\"response\":{\"status\":200,\"headers\":[],\"content\":{}},"
       "\"timings\":{}}]}}";
   char *text = NULL;
-  cr_assert_gt(asprintf(&text, format, world_url(&w, "/v1/chat/completions")), 0);
+  cr_assert_gt(asprintf(&text, format, url), 0);
   const char *path = world_write(&w, "browser.har", text, strlen(text));
   free(text);
   return path;
@@ -189,7 +190,8 @@ Test(cli_tape_formats, what_a_browser_has_saved_is_replayed_without_a_request)
 {
   const char *dir = world_path(&w, "imported");
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 vary=none"); /* a browser sends other headers */
-  struct run read = run_plain(&w, "idemshim", "tape", "import", "-o", dir, browser_har(), NULL);
+  struct run read = run_plain(&w, "idemshim", "tape", "import", "-o", dir,
+                              browser_har(world_url(&w, "/v1/chat/completions")), NULL);
   struct run listed = run_plain(&w, "idemshim", "tape", "ls", dir, NULL);
   struct run replayed =
       run_plain(&w, "idemshim", "replay", dir, "--", "curl", "-sS", "-i",
@@ -209,11 +211,45 @@ Test(cli_tape_formats, what_a_browser_has_saved_is_replayed_without_a_request)
   run_release(&replayed);
 }
 
+/* "http://host:port?q" is sent as "/?q". */
+Test(cli_tape_formats, a_url_without_a_path_keeps_its_query)
+{
+  char url[128];
+  const char *dir = world_path(&w, "imported");
+  snprintf(url, sizeof url, "%.*s?page=2#top", (int)strlen(world_url(&w, "/")) - 1, world_url(&w, "/"));
+  struct run read =
+      run_plain(&w, "idemshim", "tape", "import", "-o", dir, browser_har(url), "--hosts", "127.0.0.1", NULL);
+  struct run listed = run_plain(&w, "idemshim", "tape", "ls", "--json", dir, NULL);
+  cr_expect(strstr(read.out, "1 exchange on "), "%s%s", read.out, read.err);
+  cr_expect(strstr(listed.out, "/?page=2\""), "%s%s", listed.out, listed.err);
+  run_release(&read);
+  run_release(&listed);
+}
+
+/* Eight bytes, as a number has. */
+Test(cli_tape_formats, a_short_text_of_libcurl_is_shown_as_a_text)
+{
+  const char *dir = world_path(&w, "imported");
+  struct run read =
+      run_plain(&w, "idemshim", "tape", "import", "-o", dir,
+                browser_har(world_url(&w, "/v1/chat/completions")), "--hosts", "127.0.0.1", NULL);
+  struct run text = run_plain(&w, "idemshim", "tape", "show", dir, "1", NULL);
+  struct run json = run_plain(&w, "idemshim", "tape", "show", "--json", dir, "1", NULL);
+  cr_expect(strstr(text.out, " PRIMARY_IP               1.1.1.1\n"), "%s%s", text.out, read.err);
+  cr_expect(strstr(json.out, "\"PRIMARY_IP\":\"1.1.1.1\"") || strstr(json.out, "\"PRIMARY_IP\": \"1.1.1.1\""),
+            "%s", json.out);
+  cr_expect(strstr(text.out, " RESPONSE_CODE            200\n"), "%s", text.out);
+  run_release(&read);
+  run_release(&text);
+  run_release(&json);
+}
+
 Test(cli_tape_formats, what_is_no_har_is_named)
 {
   const char *no = world_write(&w, "no.json", "{\"log\":{}}", 10);
   struct run none = run_plain(&w, "idemshim", "tape", "import", no, "-o", world_path(&w, "x"), NULL);
-  struct run where = run_plain(&w, "idemshim", "tape", "import", browser_har(), NULL);
+  struct run where =
+      run_plain(&w, "idemshim", "tape", "import", browser_har(world_url(&w, "/v1/chat/completions")), NULL);
   struct run broken = run_plain(&w, "idemshim", "tape", "import", world_write(&w, "b", "{", 1), "-o",
                                 world_path(&w, "x"), NULL);
 
