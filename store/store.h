@@ -228,6 +228,8 @@ struct idem_call {
   bool
       no_answer; /* before leave: what the app got is none, so that the next identical call is the same one; commit()
                      sets it */
+  bool
+      honoured; /* before enter: upstream pays once for what comes twice under its key, which a power cut must not forget */
   bool returns; /* BUSY, before leave: it will be entered again, and keeps its number */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
@@ -248,7 +250,8 @@ struct idem_call {
     int verdict;             /* of the last enter */
     unsigned counted;        /* events of this call that are in the counters already */
     bool committed;          /* an answer was stored, or a later owner has taken over */
-    bool recorded;           /* the durable half of its claim was written */
+    bool recorded;           /* the durable half of its claim was written, */
+    bool flush;              /* and flushed before the first byte */
     struct owner *owner;     /* OWNED: its place in the shared page; NULL: it has none */
     uint32_t owner_number;   /* which it has with it, */
     uint32_t life;           /* and of the process that writes there */

@@ -252,6 +252,7 @@ static struct decision route_of(struct request *request, bool direct)
   /* With libcurl's prerequest callback the claim's durable half is written once there is a connection, and
    * without it by enter(). */
   request->op.defers = prerequest_is_supported(request->shadow);
+  request->op.honoured = request->shadow->upstream_key == IDEM_UPSTREAM_KEY_HONOURED;
   enum idem_verdict verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
   if (verdict == IDEM_HIT)
     return on_hit(request, direct);

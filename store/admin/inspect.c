@@ -155,25 +155,39 @@ static bool search_begin(struct search *search, const char *id)
   return true;
 }
 
-/* The walk begins at the first key that fits and ends at the first that does not. */
-static int search_visit(void *arg, struct idem_span key, struct idem_span value)
+/* False for a key that does not fit. One that stands in two places counts once. */
+static bool search_note(struct search *search, const uint8_t *key, bool counts)
 {
-  struct search *search = arg;
   char id[IDEM_ID_SIZE];
-  struct claim_record claim;
-  if (key.len != IDEM_KEY_SIZE)
-    return 0;
-  record_id((const uint8_t *)key.data, id);
+  record_id(key, id);
   if (strncasecmp(id, search->id, search->id_len) != 0)
-    return 1;
-  if (search->claims && (claim_record_parse(value, &claim) < 0 || claim.state > CLAIM_RELEASED))
-    return 0;
-  memcpy(search->found, key.data, IDEM_KEY_SIZE);
+    return false;
+  if (!counts || (search->count && memcmp(search->found, key, IDEM_KEY_SIZE) == 0))
+    return true;
+  memcpy(search->found, key, IDEM_KEY_SIZE);
   if (search->count++ < LISTED_MOST) {
     size_t len = strlen(search->list);
     snprintf(search->list + len, sizeof(search->list) - len, "%s%s", len ? ", " : "", id);
   }
-  return 0;
+  return true;
+}
+
+/* The walk begins at the first key that fits and ends at the first that does not. */
+static int search_visit(void *arg, struct idem_span key, struct idem_span value)
+{
+  struct search *search = arg;
+  struct claim_record claim;
+  if (key.len != IDEM_KEY_SIZE)
+    return 0;
+  bool counts = !search->claims || (claim_record_parse(value, &claim) == 0 && claim.state <= CLAIM_RELEASED);
+  return !search_note(search, (const uint8_t *)key.data, counts);
+}
+
+/* None of them goes. */
+static bool search_claim(void *arg, const uint8_t *key, const struct claim_record *record)
+{
+  search_note(arg, key, record->state <= CLAIM_RELEASED);
+  return false;
 }
 
 /* Damage is only told where nothing was found: it may be in another part of the tree. */
@@ -233,7 +247,7 @@ static int remove_body(struct writer *writer, void *key)
 {
   int rc = answer_index_drop(writer, key);
   if (rc == 0)
-    rc = writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
+    rc = claim_record_drop(writer, key);
   return rc < 0 ? rc : writer_delete(writer, PAGES_OLD_OPS, key, IDEM_KEY_SIZE);
 }
 
@@ -248,8 +262,11 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   int rc = state_read(store, &reader, error);
   if (rc == 0) {
     rc = search_tree(&search, reader, PAGES_ANSWERS);
-    if (rc == 0 && search.count == 0)
+    if (rc == 0 && search.count == 0) {
       rc = search_tree(&search, reader, PAGES_OPS);
+      if (store->claim_table)
+        claim_table_sweep(store->claim_table, store->claims_path, NULL, search_claim, &search);
+    }
     if (rc == 0 && search.count == 0)
       rc = search_tree(&search, reader, PAGES_OLD_OPS);
     reader_end(reader);
@@ -260,6 +277,8 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     rc = idem_error_set(error, -EBUSY, "%s: the call is being made now", id);
   if (rc == 0)
     rc = state_write(store, remove_body, search.found, error);
+  if (rc == 0)
+    claim_record_forget(store, search.found, UINT64_MAX);
   if (rc == 0)
     stats_wake(store->stats, search.found);
   return rc;

@@ -160,7 +160,8 @@ static int enter_by_raw(struct entry *entry)
 static bool is_in_flight(struct entry *entry, const uint8_t *key, struct claim_record *claim)
 {
   const struct reader *reader = entry->call->priv.reader;
-  return claim_record_read(&reader->snapshot, key, claim) == 0 && claim->state == CLAIM_IN_FLIGHT;
+  return claim_record_find(entry->store, &reader->snapshot, key, claim) == 0 &&
+         claim->state == CLAIM_IN_FLIGHT;
 }
 
 /* Somebody sends this key now; is it the same content? Where that is not written down yet, it is taken to be:
@@ -215,13 +216,12 @@ static int settle_owned(struct entry *entry)
   const struct reader *reader = call->priv.reader;
   struct claim_begin begin = {
       .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
-  bool later = call->defers || call->priv.beyond;
-  int rc = later ? claim_record_prepare(&reader->snapshot, &begin) : 0;
+  int rc = claim_record_prepare(entry->store, &reader->snapshot, &begin);
   call->priv.last_serial = answer_index_last(&reader->snapshot);
+  call->priv.flush =
+      rule->indoubt == IDEM_INDOUBT_FAIL || call->honoured || (rule->inject && !rule->inject_auto);
   /* No snapshot is held while we wait for the lock that writes. */
   call_unpin(call);
-  if (!later)
-    rc = claim_record_begin(entry->store, &begin, entry->error);
   if (rc < 0)
     return rc;
   if (call->priv.beyond) {
@@ -231,15 +231,13 @@ static int settle_owned(struct entry *entry)
     if (begin.died)
       spool_remove(entry->store, call->key, begin.died);
     call->resent = begin.resent;
-    call->generation = begin.record.generation;
-    call->priv.recorded = !later;
     if (begin.mismatched)
       begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
   }
   memcpy(call->upstream_key, begin.record.upstream_key, sizeof(call->upstream_key));
   if (call->resent || begin.verdict == IDEM_IN_DOUBT)
     call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
-  if (begin.verdict == IDEM_OWNED && call->beside && !call->defers)
+  if (begin.verdict == IDEM_OWNED && !call->defers)
     rc = idem_store_sent(entry->store, call, entry->error);
   if (begin.verdict == IDEM_OWNED && rc == 0)
     call_show_owner(entry->store, call);
@@ -301,7 +299,7 @@ static bool join_churn(struct entry *entry)
   struct claim_record claim;
   struct idem_answer answer;
   if (entry->name->kind != IDEM_KEY_HEADER ||
-      claim_record_read_print(&reader->snapshot, entry->name->print, &print) < 0 ||
+      claim_record_find_print(entry->store, &reader->snapshot, entry->name->print, &print) < 0 ||
       memcmp(print.key, call->key, IDEM_KEY_SIZE) == 0)
     return false;
   /* What has neither an answer nor an owner is history. */
@@ -415,6 +413,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   call->given_up = call->unknown = call->no_answer = call->returns = false;
   call->priv.repeats = request->rule->repeats;
   call->beside = false;
+  call->generation = 0;
   call->priv.claim_fd = -1;
   call->priv.owner = NULL;
   call->priv.committed = call->priv.recorded = call->priv.spool_failed = false;

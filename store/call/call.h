@@ -17,6 +17,7 @@
 #define IDEMSHIM_STORE_CALL_H
 
 #include "store/lmdb/gate.h"
+#include "store/records/claim_record.h"
 #include "store/state/state.h"
 
 /* Bits of call->priv.counted: each of these is an event that several rounds of one call may come upon. */
@@ -39,6 +40,9 @@ void call_unpin(struct idem_call *call);
 /* What the claim is locked by, or followed by. Beyond it there are others, for calls that do not wait for it
  * any longer: so each of those is sent once, too, and has its followers. */
 void call_lock_key(const struct idem_call *call, uint8_t lock[8]);
+
+/* Its claim, as claim_record.h knows it. */
+struct claim call_claim(const struct idem_call *call);
 
 /* OWNED: takes a place in which followers see that it goes on. */
 void call_show_owner(struct idem_store *store, struct idem_call *call);

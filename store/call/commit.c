@@ -11,7 +11,6 @@
 #include "store/key/content.h"
 #include "store/key/key.h"
 #include "store/records/answer_index.h"
-#include "store/records/claim_record.h"
 #include "store/records/evict.h"
 
 #include <errno.h>
@@ -49,7 +48,7 @@ static void add_query(struct buffer *text, struct idem_span query)
 struct commit {
   struct idem_store *store;
   const struct idem_call *call;
-  bool delivered;
+  bool delivered, stands; /* its claim is where it was */
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
@@ -121,19 +120,20 @@ static int commit_body(struct writer *writer, void *arg)
   const struct idem_call *call = commit->call;
   struct claim_record claim;
   int rc = claim_record_read(&writer->before, call->key, &claim);
-  bool ours = rc == 0 && claim.state == CLAIM_IN_FLIGHT && claim.generation == call->generation;
+  bool ours =
+      commit->stands || (rc == 0 && claim.state == CLAIM_IN_FLIGHT && claim.generation == call->generation);
   if (rc < 0 && rc != -ENOENT)
     return rc;
   /* Another owner, who took us for dead, has begun since, or has even stored its answer. */
   if ((!ours && !call->beside) || answer_index_is_later(&writer->before, call->key, call->priv.last_serial)) {
-    rc = ours ? writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE) : 0;
+    rc = ours ? claim_record_drop(writer, call->key) : 0;
     return rc < 0 ? rc : IDEM_SUPERSEDED;
   }
   rc = evict_some(commit->store, writer);
   if (rc == 0)
     rc = answer_index_drop(writer, call->key);
   if (rc == 0)
-    rc = writer_delete(writer, PAGES_OPS, call->key, IDEM_KEY_SIZE);
+    rc = claim_record_drop(writer, call->key);
   if (rc == 0)
     rc = answer_index_put(writer, &commit->answer, &commit->draft);
   if (rc == 0 && call->priv.repeats == IDEM_REPEATS_FRESH && commit->delivered)
@@ -161,7 +161,11 @@ static int commit_write(struct commit *commit, struct idem_error *why)
 static int commit_answer(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                          const struct idem_recording *recording, struct idem_error *why)
 {
-  struct commit commit = {.store = store, .call = call, .delivered = recording->delivered};
+  struct claim claim = call_claim(call);
+  struct commit commit = {.store = store,
+                          .call = call,
+                          .delivered = recording->delivered,
+                          .stands = claim_record_stands(store, &claim)};
   struct answer_facts facts;
   if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
     idem_error_set(why, 0, "this process does not hold the claim; it was taken before a fork");

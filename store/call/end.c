@@ -10,7 +10,6 @@
 #include "store/base/clock.h"
 #include "store/call/call.h"
 #include "store/key/sampled.h"
-#include "store/records/claim_record.h"
 #include "store/records/record.h"
 #include "store/spool/spool.h"
 
@@ -34,6 +33,17 @@ void call_unpin(struct idem_call *call)
   free(call->priv.heap);
   call->priv.reader = NULL;
   call->priv.heap = NULL;
+}
+
+struct claim call_claim(const struct idem_call *call)
+{
+  struct claim claim = {.key = call->key,
+                        .print = call->priv.kind == IDEM_KEY_HEADER ? call->priv.print : NULL,
+                        .beside = call->beside,
+                        .flush = call->priv.flush,
+                        .generation = call->generation};
+  call_lock_key(call, claim.lock);
+  return claim;
 }
 
 /* The lock goes before the wake, so that who wakes finds it free; and after the place, which is its owner's
@@ -111,8 +121,11 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
     call->priv.claim_fd = -1;
     return;
   }
-  if (call->priv.recorded && !call->priv.committed && !call->unknown)
-    claim_record_release(store, call->key, call->generation);
+  struct claim claim = call_claim(call);
+  if (call->priv.recorded && call->priv.committed)
+    claim_record_end(store, &claim);
+  else if (call->priv.recorded && !call->unknown)
+    claim_record_release(store, &claim);
   if (call->priv.pieces)
     spool_remove(store, call->key, call->priv.spooled);
   call_free_claim(store, call);

@@ -10,7 +10,6 @@
 #include "store/base/fd.h"
 #include "store/call/call.h"
 #include "store/judge/decode.h"
-#include "store/records/claim_record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,12 +24,13 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");
   QUIET();
   GATE_UNTIL(call->deadline_us);
-  struct claim_record claim = {.given_up = call->given_up};
-  memcpy(claim.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
-  memcpy(claim.print, call->priv.print, IDEM_KEY_SIZE);
-  memcpy(claim.upstream_key, call->upstream_key, sizeof(call->upstream_key));
-  int rc =
-      claim_record_write(store, call->key, &claim, call->priv.kind == IDEM_KEY_HEADER, call->beside, error);
+  struct claim claim = call_claim(call);
+  struct claim_record record = {.given_up = call->given_up};
+  memcpy(record.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
+  memcpy(record.print, call->priv.print, IDEM_KEY_SIZE);
+  memcpy(record.upstream_key, call->upstream_key, sizeof(call->upstream_key));
+  int rc = call->priv.recorded ? claim_record_give_up(store, &claim, &record, error)
+                               : claim_record_write(store, &claim, &record, error);
   call->generation = claim.generation;
   call->priv.recorded = rc >= 0 && claim.generation;
   return rc < 0 ? rc : 0;

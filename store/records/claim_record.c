@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum { CLAIM_VERSION_0_1 = 1, CLAIM_VERSION = 2, ADVANCE_MOST = 64 };
 
@@ -30,6 +31,18 @@ int claim_record_read(const struct pages_snapshot *snapshot, const uint8_t *key,
   return rc < 0 ? rc : claim_record_parse(value, record);
 }
 
+int claim_record_find(struct idem_store *store, const struct pages_snapshot *snapshot, const uint8_t *key,
+                      struct claim_record *record)
+{
+  struct claim_record here;
+  int rc = claim_record_read(snapshot, key, record);
+  if (!store->claim_table || !claim_table_find(store->claim_table, key, false, &here) ||
+      (rc == 0 && record->generation >= here.generation))
+    return rc;
+  *record = here;
+  return 0;
+}
+
 /* One record for a key; a later one takes its place. */
 static int put(struct writer *writer, const uint8_t *key, const struct claim_record *record)
 {
@@ -47,6 +60,19 @@ int claim_record_read_print(const struct pages_snapshot *snapshot, const uint8_t
   if (value.len != sizeof(*print))
     return -EILSEQ;
   memcpy(print, value.data, sizeof(*print));
+  return 0;
+}
+
+int claim_record_find_print(struct idem_store *store, const struct pages_snapshot *snapshot,
+                            const uint8_t *content, struct claim_print *print)
+{
+  struct claim_record here;
+  int rc = claim_record_read_print(snapshot, content, print);
+  if (!store->claim_table || !claim_table_find(store->claim_table, content, true, &here) ||
+      (rc == 0 && print->at_us >= here.started_us))
+    return rc;
+  memcpy(print->key, here.fingerprint, IDEM_KEY_SIZE);
+  print->at_us = here.started_us;
   return 0;
 }
 
@@ -70,13 +96,26 @@ static int make_uuid(char out[40])
   return 0;
 }
 
+/* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
+static bool has_come_to_an_answer(const struct pages_snapshot *snapshot, const uint8_t *key,
+                                  uint64_t generation)
+{
+  struct idem_span record;
+  const struct record_head *head = NULL;
+  if (pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record) == 0)
+    head = record_head(record);
+  return head && !record_is_old(head) && head->generation >= generation && record_checksum_holds(record);
+}
+
 /* What an earlier owner of the same key means for us. Only one that is still in flight means anything:
  * `released` says that nothing came of it. */
-int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_begin *begin)
+int claim_record_prepare(struct idem_store *store, const struct pages_snapshot *snapshot,
+                         struct claim_begin *begin)
 {
   const struct name *name = begin->name;
   struct claim_record earlier, *ours = &begin->record;
-  if (claim_record_read(snapshot, begin->key, &earlier) < 0)
+  if (claim_record_find(store, snapshot, begin->key, &earlier) < 0 ||
+      has_come_to_an_answer(snapshot, begin->key, earlier.generation))
     memset(&earlier, 0, sizeof(earlier));
   bool same = memcmp(earlier.fingerprint, name->fingerprint, IDEM_KEY_SIZE) == 0;
   begin->verdict = IDEM_OWNED;
@@ -103,72 +142,179 @@ int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_beg
 
 /* Arguments of the transactions below, whose bodies get one pointer. */
 struct writing {
-  const uint8_t *key;
+  const struct claim *claim;
   struct claim_record *record;
-  bool churns, beside;
-  uint64_t generation; /* to be released */
-  const uint8_t *base; /* repeats=fresh */
+  const uint8_t *base, *key; /* repeats=fresh */
   uint32_t n;
 };
 
-/* Runs twice for a call that is given up: the second time gives it a new generation, which its commit must
- * name. */
+/* By the clock, so that it needs no counter; and after that of the try before it, whatever the clock does. */
+static int set_generation(struct idem_store *store, const uint8_t *key, struct claim_record *record,
+                          struct idem_error *error)
+{
+  struct claim_record earlier;
+  struct reader *reader;
+  int rc = state_read(store, &reader, error);
+  if (rc < 0)
+    return rc;
+  int64_t now = clock_now_us();
+  record->generation = now > 0 ? (uint64_t)now : 1;
+  if (claim_record_find(store, &reader->snapshot, key, &earlier) == 0 &&
+      earlier.generation >= record->generation)
+    record->generation = earlier.generation + 1;
+  reader_end(reader);
+  return 0;
+}
+
 static int write_body(struct writer *writer, void *arg)
 {
   const struct writing *writing = arg;
   struct claim_record *record = writing->record, other;
-  if (writing->beside && claim_record_read(&writer->before, writing->key, &other) == 0 &&
-      other.state == CLAIM_IN_FLIGHT)
+  if (writing->claim->beside && claim_record_read(&writer->before, writing->claim->key, &other) == 0 &&
+      other.state == CLAIM_IN_FLIGHT) {
+    record->generation = 0;
     return 0;
+  }
+  int rc = put(writer, writing->claim->key, record);
+  if (rc < 0 || !writing->claim->print)
+    return rc;
+  return claim_record_put_print(writer, record->print, writing->claim->key, record->started_us);
+}
+
+/* The content of a header's key is noted beside it, for as long as it is under way. */
+static bool put_in_table(struct claim_table *table, const struct claim *claim,
+                         const struct claim_record *record)
+{
+  struct claim_record print = *record;
+  if (!table || claim_table_put(table, claim->lock, claim->key, record) < 0)
+    return false;
+  print.state = CLAIM_PRINT;
+  memcpy(print.fingerprint, claim->key, IDEM_KEY_SIZE);
+  if (!claim->print || claim_table_put(table, claim->lock, claim->print, &print) == 0)
+    return true;
+  claim_table_free(table, claim->lock, claim->key, record->generation);
+  return false;
+}
+
+static int flush(struct idem_store *store, struct idem_error *error)
+{
+  return store->sync && fdatasync(state_claims_fd(store)) < 0
+             ? idem_error_set(error, -errno, "%s: cannot be flushed: %s", store->claims_path, strerror(errno))
+             : 0;
+}
+
+int claim_record_write(struct idem_store *store, struct claim *claim, struct claim_record *record,
+                       struct idem_error *error)
+{
+  struct writing writing = {.claim = claim, .record = record};
   record->version = CLAIM_VERSION;
   record->state = CLAIM_IN_FLIGHT;
-  record->generation = writer_number(writer);
   record->started_us = clock_now_us();
-  int rc = put(writer, writing->key, record);
-  if (rc < 0 || !writing->churns)
-    return rc;
-  return claim_record_put_print(writer, record->print, writing->key, record->started_us);
+  /* Who cannot store the answer is not to claim it, either. */
+  int rc = state_may_write(store, error);
+  if (rc == 0)
+    rc = set_generation(store, claim->key, record, error);
+  if (rc == 0)
+    rc = put_in_table(store->claim_table, claim, record) ? claim->flush ? flush(store, error) : 0
+                                                         : state_write(store, write_body, &writing, error);
+  claim->generation = record->generation;
+  return rc;
 }
 
-int claim_record_write(struct idem_store *store, const uint8_t *key, struct claim_record *record, bool churns,
-                       bool beside, struct idem_error *error)
+bool claim_record_stands(struct idem_store *store, const struct claim *claim)
 {
-  struct writing writing = {.key = key, .record = record, .churns = churns, .beside = beside};
-  return state_write(store, write_body, &writing, error);
+  struct claim_record record;
+  return store->claim_table &&
+         claim_table_own(store->claim_table, claim->lock, claim->key, claim->generation, &record);
 }
 
-/* Judging and writing are one transaction, though we hold the lock: the record may have been dropped as
- * old in between. */
-static int begin_body(struct writer *writer, void *arg)
+int claim_record_give_up(struct idem_store *store, struct claim *claim, struct claim_record *record,
+                         struct idem_error *error)
 {
-  struct claim_begin *begin = arg;
-  int rc = claim_record_prepare(&writer->before, begin);
-  struct writing writing = {
-      .key = begin->key, .record = &begin->record, .churns = begin->name->kind == IDEM_KEY_HEADER};
-  return rc < 0 || begin->verdict != IDEM_OWNED ? rc : write_body(writer, &writing);
+  record->given_up = 1;
+  return store->claim_table &&
+                 claim_table_give_up(store->claim_table, claim->lock, claim->key, claim->generation)
+             ? 0
+             : claim_record_write(store, claim, record, error);
 }
 
-int claim_record_begin(struct idem_store *store, struct claim_begin *begin, struct idem_error *error)
-{
-  return state_write(store, begin_body, begin, error);
-}
-
-/* A later owner's record is not ours to end. */
+/* A later owner's record is not ours to end. What stood in the table comes here where it has no room. */
 static int release_body(struct writer *writer, void *arg)
 {
   const struct writing *release = arg;
-  struct claim_record record;
-  int rc = claim_record_read(&writer->before, release->key, &record);
-  if (rc < 0 || record.generation != release->generation || record.state != CLAIM_IN_FLIGHT)
+  struct claim_record record, *ours = release->record;
+  int rc = claim_record_read(&writer->before, release->claim->key, &record);
+  if (ours ? rc == 0 && record.generation >= ours->generation
+           : rc < 0 || record.generation != release->claim->generation || record.state != CLAIM_IN_FLIGHT)
     return 0;
-  record.state = CLAIM_RELEASED;
-  return put(writer, release->key, &record);
+  if (!ours)
+    ours = &record;
+  ours->state = CLAIM_RELEASED;
+  return put(writer, release->claim->key, ours);
 }
 
-int claim_record_release(struct idem_store *store, const uint8_t *key, uint64_t generation)
+void claim_record_end(struct idem_store *store, const struct claim *claim)
 {
-  struct writing release = {.key = key, .generation = generation};
-  return state_write(store, release_body, &release, NULL);
+  if (!store->claim_table)
+    return;
+  claim_table_free(store->claim_table, claim->lock, claim->key, claim->generation);
+  if (claim->print)
+    claim_table_free(store->claim_table, claim->lock, claim->print, claim->generation);
+}
+
+int claim_record_release(struct idem_store *store, const struct claim *claim)
+{
+  struct claim_record ours;
+  struct writing release = {.claim = claim};
+  if (store->claim_table) {
+    if (claim->print)
+      claim_table_free(store->claim_table, claim->lock, claim->print, claim->generation);
+    if (claim_table_release(store->claim_table, claim->lock, claim->key, claim->generation))
+      return 0;
+    if (claim_table_own(store->claim_table, claim->lock, claim->key, claim->generation, &ours))
+      release.record = &ours;
+  }
+  int rc = state_write(store, release_body, &release, NULL);
+  if (rc >= 0)
+    claim_record_end(store, claim);
+  return rc;
+}
+
+/* Most commits have none there. */
+int claim_record_drop(struct writer *writer, const uint8_t *key)
+{
+  struct idem_span value;
+  int rc = pages_get(&writer->before, PAGES_OPS, key, IDEM_KEY_SIZE, &value);
+  return rc == -ENOENT ? 0 : rc < 0 ? rc : writer_delete(writer, PAGES_OPS, key, IDEM_KEY_SIZE);
+}
+
+struct forgetting {
+  const uint8_t *key;
+  uint64_t generation;
+  int64_t before_us;
+};
+
+static bool is_to_be_forgotten(void *arg, const uint8_t *key, const struct claim_record *record)
+{
+  const struct forgetting *forget = arg;
+  return forget->key
+             ? memcmp(key, forget->key, IDEM_KEY_SIZE) == 0 && record->generation <= forget->generation
+             : record->started_us < forget->before_us;
+}
+
+void claim_record_forget(struct idem_store *store, const uint8_t *key, uint64_t generation)
+{
+  struct forgetting forget = {.key = key, .generation = generation};
+  if (store->claim_table)
+    claim_table_sweep(store->claim_table, store->claims_path, key, is_to_be_forgotten, &forget);
+}
+
+unsigned claim_record_forget_old(struct idem_store *store, int64_t before_us)
+{
+  struct forgetting forget = {.before_us = before_us};
+  return store->claim_table
+             ? claim_table_sweep(store->claim_table, store->claims_path, NULL, is_to_be_forgotten, &forget)
+             : 0;
 }
 
 /* repeats=fresh. An answer says itself that it was delivered, if that was known when it was stored; else a

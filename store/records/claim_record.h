@@ -2,48 +2,35 @@
 /*
  * claim_record: the durable half of a claim. The lock (base/claim_lock.h) says who sends an operation now;
  * this says that it has been sent, to whoever comes after a crash. Written just before the first byte goes
- * out, removed with the commit of the answer. Only who holds the lock writes it.
+ * out, removed after the commit of the answer. Only who holds the lock writes it.
  *
  *     struct claim_begin begin = {.name = name, .key = key, .indoubt = ..., .mismatch = ...};
- *     claim_record_begin(store, &begin, error);                // judges what was there, and writes ours
+ *     claim_record_prepare(store, snapshot, &begin);           // judges what was there, and drafts ours
  *     if (begin.verdict == IDEM_OWNED)
- *       ...it is sent; begin.record.upstream_key goes with it...
- *     claim_record_release(store, key, begin.record.generation);   // it ended without an answer
+ *       claim_record_write(store, &claim, &begin.record, error);
+ *     ...it is sent; begin.record.upstream_key goes with it...
+ *     claim_record_release(store, &claim);                     // it ended without an answer, or
+ *     claim_record_end(store, &claim);                         // with one, which is stored
+ *
+ * It stands in the table of base/claim_table.h, where it costs no transaction; in LMDB where that has no room, as have those of
+ * earlier versions. An answer that is stored ends all claims up to its generation: whoever dies between its commit and the
+ * end of its claim has left nothing in doubt.
  *
  * Functions return 0 or -errno. A record that is damaged (-EILSEQ) is treated as none.
  */
 #ifndef IDEMSHIM_STORE_CLAIM_RECORD_H
 #define IDEMSHIM_STORE_CLAIM_RECORD_H
 
+#include "store/base/claim_table.h"
 #include "store/key/key.h"
 #include "store/state/state.h"
-
-enum claim_state {
-  CLAIM_IN_FLIGHT = 1, /* sent; with nobody holding the claim: in doubt */
-  CLAIM_RELEASED,      /* its owner got no answer that can be kept */
-  CLAIM_DELIVERED,     /* repeats=fresh: an answer that its app has got */
-  CLAIM_COUNTER,       /* repeats=fresh: which number comes next; in the place of the last one */
-};
-
-/* As it is on disk. */
-struct claim_record {
-  uint32_t version, state;
-  uint64_t generation; /* the number of the transaction that wrote it: which try this is */
-  int64_t started_us;
-  uint32_t next;     /* of a COUNTER */
-  uint32_t given_up; /* its app has; a copy of the process finishes it */
-  uint8_t fingerprint[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
-  char upstream_key[40];
-  /* One of 0.1 ends here. For a fleet, and 0 for now: whose claim it is, and that the others do not know of it. Its
-   * generation is then given from outside. */
-  uint64_t epoch;
-  uint8_t machine[16];
-  uint32_t unshared, zero;
-};
 
 int claim_record_parse(struct idem_span value, struct claim_record *record);
 /* What a snapshot has under `key`. -ENOENT, -EILSEQ. */
 int claim_record_read(const struct pages_snapshot *snapshot, const uint8_t *key, struct claim_record *record);
+/* The same with what stands in the table now: the newer of the two. */
+int claim_record_find(struct idem_store *store, const struct pages_snapshot *snapshot, const uint8_t *key,
+                      struct claim_record *record);
 
 /* Which key this content was last sent under, for churn. As it is on disk. */
 struct claim_print {
@@ -52,6 +39,8 @@ struct claim_print {
 };
 int claim_record_read_print(const struct pages_snapshot *snapshot, const uint8_t *content,
                             struct claim_print *print);
+int claim_record_find_print(struct idem_store *store, const struct pages_snapshot *snapshot,
+                            const uint8_t *content, struct claim_print *print);
 int claim_record_put_print(struct writer *writer, const uint8_t *content, const uint8_t *key, int64_t at_us);
 
 /* A claim's beginning: what was there before, and what ours is to be. */
@@ -67,18 +56,37 @@ struct claim_begin {
   enum idem_verdict verdict; /* OWNED, IN_DOUBT or MISMATCH */
 };
 
-/* Judges what the snapshot has, and drafts ours. Writes nothing: claim_record_write() does that once the call
- * is about to be sent. */
-int claim_record_prepare(const struct pages_snapshot *snapshot, struct claim_begin *begin);
-/* With `churns` the content is noted as sent under this key. `beside` the owner: unless its own is there
- * already; the record's generation is 0 then. */
-int claim_record_write(struct idem_store *store, const uint8_t *key, struct claim_record *record, bool churns,
-                       bool beside, struct idem_error *error);
-/* Both in one transaction, the second for a verdict of OWNED. */
-int claim_record_begin(struct idem_store *store, struct claim_begin *begin, struct idem_error *error);
+/* Judges what was there, and drafts ours. Writes nothing. */
+int claim_record_prepare(struct idem_store *store, const struct pages_snapshot *snapshot,
+                         struct claim_begin *begin);
 
-/* The claim ended without an answer. */
-int claim_record_release(struct idem_store *store, const uint8_t *key, uint64_t generation);
+/* One's own claim: by whom its lock is held. */
+struct claim {
+  const uint8_t *key,
+      *print; /* `print` is noted as sent under this key while it is under way; NULL: it is not */
+  uint8_t lock[8];
+  bool beside;         /* the owner: in LMDB its record stays, and ours has no generation */
+  bool flush;          /* a power cut is not to forget it, either */
+  uint64_t generation; /* of what was written; 0: nothing */
+};
+
+/* Sets the generation of both. */
+int claim_record_write(struct idem_store *store, struct claim *claim, struct claim_record *record,
+                       struct idem_error *error);
+/* True while nobody else has taken it over; false also for one that stands in LMDB. */
+bool claim_record_stands(struct idem_store *store, const struct claim *claim);
+/* A copy of the process goes on with it for whoever asks. 0 or -errno; the generation may be another one then. */
+int claim_record_give_up(struct idem_store *store, struct claim *claim, struct claim_record *record,
+                         struct idem_error *error);
+/* It has ended without an answer; with one, which is stored. The last is for a transaction that stores it. */
+int claim_record_release(struct idem_store *store, const struct claim *claim);
+void claim_record_end(struct idem_store *store, const struct claim *claim);
+int claim_record_drop(struct writer *writer, const uint8_t *key);
+
+/* Those of `key` up to that generation whose owners are dead: they came to nothing, or to an answer that goes now. */
+void claim_record_forget(struct idem_store *store, const uint8_t *key, uint64_t generation);
+/* All of the dead that began before that. Returns how many went. */
+unsigned claim_record_forget_old(struct idem_store *store, int64_t before_us);
 
 /* repeats=fresh: answer `n` of `base`, stored under `key`, has reached the app. The second is for a
  * transaction that stores it. */

@@ -137,6 +137,9 @@ static int sweep_body(struct writer *writer, void *arg)
                       kinds[pass->kind].drop, sweep);
   if (rc < 0)
     return rc;
+  for (unsigned i = 0; i < sweep->found; i++)
+    if (sweep->victims[i].head && !record_is_old(sweep->victims[i].head))
+      claim_record_forget(sweep->store, sweep->victims[i].key, sweep->victims[i].head->generation);
   int dropped = answer_index_drop_all(writer, sweep->victims, sweep->found);
   pass->number = writer_number(writer);
   return dropped < 0 ? dropped : rc;
@@ -169,6 +172,9 @@ static int batch(struct idem_store *store, struct evict_pass *pass, uint64_t eno
 int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicted *gone,
                 struct idem_error *error)
 {
+  /* What stands in the table is no matter of room. */
+  if (pass->kind == EVICT_CLAIMS && !pass->from_len)
+    gone->claims += claim_record_forget_old(store, clock_now_us() - pass->age_us);
   return batch(store, pass, UINT64_MAX, gone, error);
 }
 

@@ -162,7 +162,8 @@ static uint64_t generation_now(struct idem_store *store, const struct idem_call 
   struct reader *reader;
   if (state_read(store, &reader, NULL) < 0)
     return 0;
-  bool sent = claim_record_read(&reader->snapshot, call->key, &claim) == 0 && claim.state == CLAIM_IN_FLIGHT;
+  bool sent =
+      claim_record_find(store, &reader->snapshot, call->key, &claim) == 0 && claim.state == CLAIM_IN_FLIGHT;
   reader_end(reader);
   return sent ? claim.generation : 0;
 }

@@ -137,6 +137,12 @@ int state_read(struct idem_store *store, struct reader **out, struct idem_error 
   return reader_begin(whole, out, error);
 }
 
+int state_may_write(struct idem_store *store, struct idem_error *error)
+{
+  struct engine *engine;
+  return store->read_only ? path_fail(error, -EROFS, store->dir) : whole_engine(store, &engine, error);
+}
+
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error)
 {
   struct engine *engine;
@@ -198,6 +204,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   if (claim_lock_taken(state_claims_fd(store), any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);
+  claim_table_open(&store->claim_table, state_claims_fd(store));
   int rc = stats_open(&store->stats, path);
   if (rc < 0)
     return path_fail(error, rc, path);
@@ -210,6 +217,7 @@ static void store_free(struct idem_store *store)
 {
   engine_close(atomic_load(&store->engine));
   stats_close(store->stats);
+  claim_table_close(store->claim_table);
   fd_end(store->claims);
   repeats_release(&store->repeats);
   free(store->claims_path);

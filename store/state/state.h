@@ -19,6 +19,7 @@
 #ifndef IDEMSHIM_STORE_STATE_H
 #define IDEMSHIM_STORE_STATE_H
 
+#include "store/base/claim_table.h"
 #include "store/base/process.h"
 #include "store/base/seal.h"
 #include "store/base/stats.h"
@@ -47,8 +48,9 @@ struct idem_store {
   char *dir, *claims_path;
   uint64_t size;
   bool sync;
-  bool read_only;       /* its medium cannot be written: the command reads it all the same */
-  unsigned patience_ms; /* of a write, for another process's */
+  bool read_only;                  /* its medium cannot be written: the command reads it all the same */
+  unsigned patience_ms;            /* of a write, for another process's */
+  struct claim_table *claim_table; /* its content; NULL: claims are in LMDB alone */
   _Atomic int claims; /* to ask who holds a claim, by state_claims_fd(): a place in the table of base/fd.h */
   uint8_t secret[STORE_SECRET]; /* what tenants are hashed with */
   enum store_schema schema;
@@ -73,6 +75,8 @@ int state_engine(struct idem_store *store, struct engine **out, struct idem_erro
 /* reader_begin() and writer_run() on it. Where the app has closed its descriptors, as a daemon does when it starts, a
  * write opens another one; that of before is left as it is, with what its readers have. A body may be run twice. */
 int state_read(struct idem_store *store, struct reader **out, struct idem_error *error);
+/* 0 if a write could be begun: it has its descriptors, or takes them back. */
+int state_may_write(struct idem_store *store, struct idem_error *error);
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error);
 
 /* What a store has been since it was made: its version, its secret, and whether it is encrypted. Reads that

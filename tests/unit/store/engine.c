@@ -349,9 +349,9 @@ Test(store_engine, a_free_list_whose_keys_do_not_ascend_is_not_written_to)
   struct caller caller = caller_of(&fixture, "{}"), fresh = caller_of(&fixture, "{\"fresh\":1}");
   cr_assert_eq(idem_store_open(&fixture.store, &fixture.options, &error), 0, "%s", error.text);
   cr_expect_eq(caller_ask(&caller, ""), IDEM_HIT, "what is there can be read");
-  fresh.request.headers = fresh.headers;
-  fresh.request.rule = fixture.config.rules;
-  cr_expect_eq(idem_store_enter(fixture.store, &fresh.request, &fresh.call, &error), -EILSEQ);
+  cr_assert_eq(caller_enter(&fresh), IDEM_OWNED);
+  cr_expect_eq(caller_commit(&fresh, "{}"), -EILSEQ);
+  caller_leave(&fresh, true);
   cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
   cr_expect_eq(verify.damaged, 1);
 }
