@@ -28,8 +28,8 @@
  * descriptor or -errno. */
 int fd_open(const char *path, int flags, unsigned mode);
 
-/* What the table has: a claim, the file that is asked about claims, one of LMDB's, a spool that is read. */
-enum fd_what { FD_CLAIM = 1, FD_CLAIMS, FD_LMDB, FD_SPOOL };
+/* What the table has: a claim, the file that is asked about claims, one of LMDB's, a spool that is read, a spill file. */
+enum fd_what { FD_CLAIM = 1, FD_CLAIMS, FD_LMDB, FD_SPOOL, FD_SPILL };
 
 /* Its place in the table, above 0, or -errno. To adopt is to take in one that a library has opened. */
 int fd_open_kept(const char *path, int flags, unsigned mode, enum fd_what what);

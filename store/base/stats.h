@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stats: the shared page, one file that every process maps: counters, the words that followers sleep on,
- * which answers have been replayed already, and what owners let be seen of themselves (owner.h). It holds
+ * which answers have been replayed already, what owners let be seen of themselves (owner.h), and writes that wait (commit_queue.h). It holds
  * nothing that cannot be lost: one that is damaged is replaced by a new one.
  *
  *     stats_add(store->stats, stats_shard(), IDEM_COUNTER_hits, 1);
@@ -16,6 +16,7 @@
 #ifndef IDEMSHIM_STORE_STATS_H
 #define IDEMSHIM_STORE_STATS_H
 
+#include "store/base/commit_queue.h"
 #include "store/base/decisions.h"
 #include "store/base/owner.h"
 #include "store/store.h"
@@ -23,13 +24,13 @@
 /* Its name in the store, by its layout: processes of two versions may be at work in one store, and each has
  * the page that it can read. They then do not wake each other, so that sleepers see by the lock what became
  * of a claim, and a claim without a place is one whose owner cannot be seen. 0.1 has "stats". */
-#define STATS_FILE "stats-6"
+#define STATS_FILE "stats-7"
 
 /* Counters and what else is to be shared have their room already. What was not there when a page was made is
  * zero, and whoever does not know of it leaves it so; what has a place now stays where it is, or the layout
  * is another one. */
 enum {
-  STATS_LAYOUT = 6,
+  STATS_LAYOUT = 7,
   STATS_SHARDS = 16,
   STATS_COUNTERS = 64,
   STATS_WAKES = 256,
@@ -59,7 +60,8 @@ struct stats {
   struct owners owners;
   _Alignas(4096) struct decisions decisions;
   struct stats_run run[STATS_RUNS];
-  uint8_t spare[STATS_SPARE - sizeof(struct decisions) - STATS_RUNS * sizeof(struct stats_run)];
+  _Alignas(4096) struct commit_queue queue;
+  uint8_t spare[STATS_SPARE];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */

@@ -10,7 +10,7 @@
 #include "store/judge/judge.h"
 #include "store/key/content.h"
 #include "store/key/key.h"
-#include "store/records/answer_index.h"
+#include "store/records/batch.h"
 #include "store/records/evict.h"
 
 #include <errno.h>
@@ -43,12 +43,11 @@ static void add_query(struct buffer *text, struct idem_span query)
   }
 }
 
-/* All of a commit, for the transaction's body, which must own nothing: what is allocated here is freed
- * after it. */
+/* All of a commit. */
 struct commit {
   struct idem_store *store;
   const struct idem_call *call;
-  bool delivered, stands; /* its claim is where it was */
+  struct batch_write write;
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
@@ -111,34 +110,23 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
                                         .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 
-/* What the claim says now decides, under the lock that writes: nothing of ours is in the way of a later
- * owner. Beside an owner that has stalled there is no claim, and the first whole answer is kept, whoever of
- * the two has it. One that was there before, expired or of other content, goes with its indexes. */
-static int commit_body(struct writer *writer, void *arg)
+/* The claim is looked at here, by who holds its lock. */
+static void draft_write(struct commit *commit)
 {
-  struct commit *commit = arg;
+  struct idem_store *store = commit->store;
   const struct idem_call *call = commit->call;
-  struct claim_record claim;
-  int rc = claim_record_read(&writer->before, call->key, &claim);
-  bool ours =
-      commit->stands || (rc == 0 && claim.state == CLAIM_IN_FLIGHT && claim.generation == call->generation);
-  if (rc < 0 && rc != -ENOENT)
-    return rc;
-  /* Another owner, who took us for dead, has begun since, or has even stored its answer. */
-  if ((!ours && !call->beside) || answer_index_is_later(&writer->before, call->key, call->priv.last_serial)) {
-    rc = ours ? claim_record_drop(writer, call->key) : 0;
-    return rc < 0 ? rc : IDEM_SUPERSEDED;
-  }
-  rc = evict_some(commit->store, writer);
-  if (rc == 0)
-    rc = answer_index_drop(writer, call->key);
-  if (rc == 0)
-    rc = claim_record_drop(writer, call->key);
-  if (rc == 0)
-    rc = answer_index_put(writer, &commit->answer, &commit->draft);
-  if (rc == 0 && call->priv.repeats == IDEM_REPEATS_FRESH && commit->delivered)
-    rc = claim_record_advance(writer, call->priv.base, call->sequence);
-  return rc < 0 ? rc : IDEM_STORED;
+  struct claim claim = call_claim(call);
+  bool fresh = call->priv.repeats == IDEM_REPEATS_FRESH;
+  commit->write = (struct batch_write){.version = BATCH_VERSION,
+                                       .generation = call->generation,
+                                       .last_serial = call->priv.last_serial,
+                                       .sequence = call->sequence,
+                                       .durable = store->sync};
+  commit->write.flags = (call->beside ? BATCH_BESIDE : 0) | (call->sampled ? BATCH_SAMPLED : 0) |
+                        (fresh && commit->answer.delivered ? BATCH_DELIVERED : 0) |
+                        (claim_record_stands(store, &claim) ? BATCH_STANDS : 0);
+  memcpy(commit->write.key, call->key, IDEM_KEY_SIZE);
+  memcpy(commit->write.base, call->priv.base, IDEM_KEY_SIZE);
 }
 
 /* Twice the room each time: what was dropped may lie in pieces, and an answer wants its pages side by
@@ -152,7 +140,7 @@ static int commit_write(struct commit *commit, struct idem_error *why)
   for (int i = 0; i < COMMIT_TRIES && rc == -ENOSPC; i++) {
     rc = evict_for(commit->store, need << i, why);
     if (rc == 0)
-      rc = state_write(commit->store, commit_body, commit, why);
+      rc = batch_commit(commit->store, &commit->write, &commit->answer, &commit->draft, why);
   }
   return rc;
 }
@@ -161,11 +149,7 @@ static int commit_write(struct commit *commit, struct idem_error *why)
 static int commit_answer(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                          const struct idem_recording *recording, struct idem_error *why)
 {
-  struct claim claim = call_claim(call);
-  struct commit commit = {.store = store,
-                          .call = call,
-                          .delivered = recording->delivered,
-                          .stands = claim_record_stands(store, &claim)};
+  struct commit commit = {.store = store, .call = call};
   struct answer_facts facts;
   if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
     idem_error_set(why, 0, "this process does not hold the claim; it was taken before a fork");
@@ -181,6 +165,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   if (!accepted && !joined)
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);
+  draft_write(&commit);
   int rc = commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed
                ? idem_error_set(why, -ENOMEM, "no memory")
                : commit_write(&commit, why);

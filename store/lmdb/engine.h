@@ -104,6 +104,18 @@ typedef int writer_body(struct writer *writer, void *arg);
  * undoes all of it with a return below 0. It must own nothing: a failed assertion of LMDB leaves it by
  * longjmp. */
 int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error);
+
+/* The same with more to it: how it waits, and what is done after the commit, or after what became of it, while nobody else can
+ * write. `done` is called once for each transaction that was begun, and what it returns below 0 takes the place of a success. */
+struct writer_job {
+  writer_body *body;
+  int (*done)(struct engine *engine, int rc, void *arg);
+  bool (*nap)(void *arg, long us); /* lmdb/gate.h */
+  void *arg;
+};
+int writer_run_job(struct engine *engine, const struct writer_job *job, struct idem_error *error);
+/* All that was committed is on the disk, whatever the options say. */
+int engine_flush(struct engine *engine);
 /* Grows by one with every write transaction. */
 uint64_t writer_number(const struct writer *writer);
 int writer_put(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,

@@ -76,7 +76,8 @@ static size_t commits(const struct engine *engine)
   return info.me_last_txnid;
 }
 
-int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error *error)
+int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, void *arg,
+               struct idem_error *error)
 {
   if (try_to_enter(gate, engine))
     return 0;
@@ -88,7 +89,7 @@ int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error
   /* The other half is for the call itself. */
   int64_t half = start + (deadline - start) / 2, least = start + GATE_LEAST_US;
   int64_t until = !deadline ? 0 : half > least ? half : least;
-  for (long nap = NAP_LEAST_US; !try_to_enter(gate, engine); nap = nap < NAP_MOST_US ? nap * 2 : nap) {
+  for (long us = NAP_LEAST_US; !try_to_enter(gate, engine); us = us < NAP_MOST_US ? us * 2 : us) {
     int64_t now = clock_steady_us();
     size_t committed = commits(engine);
     if (committed != seen)
@@ -104,7 +105,10 @@ int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error
       }
       return refuse(engine, (unsigned)((now - last) / 1000), late, error);
     }
-    nanosleep(&(struct timespec){.tv_nsec = nap * 1000}, NULL);
+    if (nap && nap(arg, us))
+      return -EALREADY;
+    if (!nap)
+      nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
   }
   return 0;
 }

@@ -3,7 +3,7 @@
  * gate: what stands before LMDB's write lock, so that nobody waits for it without end. LMDB's is a mutex that a process
  * which is stopped, or whose disk does not answer, holds for as long as it likes; whoever asks for it has to wait.
  *
- *     int rc = gate_enter(gate, engine, error);           0, or -ETIMEDOUT with the message
+ *     int rc = gate_enter(gate, engine, nap, arg, error);  0, or -ETIMEDOUT with the message
  *     ... one transaction ...
  *     gate_leave(gate, engine);
  *
@@ -12,6 +12,9 @@
  * gate's patience without any: the patience of an app is GATE_PATIENCE_MS, that of a command is its own. After it was in
  * vain the gate is only tried for a second, so that a call with three writes does not wait three times; a commit ends that,
  * for whoever did not go on does. Whoever is let in may take LMDB's lock at once, since everybody who writes comes this way.
+ *
+ * Who waits sleeps between two tries, or does something better: nap() may put its write where whoever is in the gate finds it
+ * (base/commit_queue.h), and ends the wait once that is done (-EALREADY).
  *
  * A call has a timeout of its own, which its thread sets for a while; no more than half of what is left of it is waited:
  *
@@ -28,6 +31,7 @@
 #include "config/config.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +47,11 @@ struct gate {
 };
 
 void gate_open(struct gate *gate, unsigned patience_ms);
-int gate_enter(struct gate *gate, const struct engine *engine, struct idem_error *error);
+/* Waits for so long, or until it has a reason not to. True: there is nothing left to enter for. */
+typedef bool gate_nap(void *arg, long us);
+/* `nap` NULL: it sleeps. */
+int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, void *arg,
+               struct idem_error *error);
 void gate_leave(struct gate *gate, const struct engine *engine);
 
 /* Sets what the writes of this thread may wait for, by the monotonic clock, and returns what it was; 0 is no limit. */

@@ -151,15 +151,16 @@ static bool let_go(struct engine *engine)
 
 /* A transaction that ended well, or that LMDB refused to begin, leaves `txn` NULL. If LMDB's lock cannot be let go after an
  * assertion, the gate stays shut until this process ends, so that nobody waits for it. */
-int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error)
+int writer_run_job(struct engine *engine, const struct writer_job *job, struct idem_error *error)
 {
-  struct run run = {.writer.engine = engine, .body = body, .arg = arg, .asserted = true};
+  struct run run = {.writer.engine = engine, .body = job->body, .arg = job->arg, .asserted = true};
   bool is_command = engine->gate.patience_ms > GATE_PATIENCE_MS;
   sigset_t before;
+  int after;
   int rc = engine->stuck ? -ENOTRECOVERABLE : engine->given_back ? -EMFILE : check_snapshot(engine);
   if (rc < 0)
     return engine_fail(error, rc, "cannot write to the store");
-  rc = gate_enter(&engine->gate, engine, error);
+  rc = gate_enter(&engine->gate, engine, job->nap, job->arg, error);
   if (rc < 0)
     return rc;
   if (is_command)
@@ -171,11 +172,24 @@ int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_
   } else if (run.writer.txn) {
     mdb_txn_abort(run.writer.txn);
   }
+  if (job->done && (after = job->done(engine, rc, job->arg)) < 0 && rc >= 0)
+    rc = after;
   if (!engine->stuck)
     gate_leave(&engine->gate, engine);
   if (is_command)
     sigprocmask(SIG_SETMASK, &before, NULL);
   return rc < 0 ? engine_fail(error, rc, "cannot write to the store") : rc;
+}
+
+int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_error *error)
+{
+  struct writer_job job = {.body = body, .arg = arg};
+  return writer_run_job(engine, &job, error);
+}
+
+int engine_flush(struct engine *engine)
+{
+  return engine_code(mdb_env_sync(engine->env, 1));
 }
 
 uint64_t writer_number(const struct writer *writer)

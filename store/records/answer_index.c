@@ -92,32 +92,39 @@ bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t 
 }
 
 /* The record first: the indexes of an answer that could not be written would lead nowhere. */
-int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft)
+int answer_index_put(struct writer *writer, const struct answer_index_new *new)
 {
   uint8_t age[8], expiry[16];
   void *place;
-  size_t size = record_size(draft);
-  struct answer_index_raw raw = {.sampled = draft->sampled};
-  memcpy(raw.base, draft->base, IDEM_KEY_SIZE);
-  answer->serial = answer_index_last(&writer->before) + 1;
-  answer_index_age_key(answer->serial, age);
-  answer_index_expiry_key(answer->expires_us, answer->serial, expiry);
-  int rc = size ? writer_reserve(writer, PAGES_ANSWERS, answer->key, IDEM_KEY_SIZE, size, &place) : -EFBIG;
+  size_t size = new->draft ? record_size(new->draft) : new->record.len;
+  struct answer_index_raw raw = {.sampled = new->sampled};
+  memcpy(raw.base, new->base, IDEM_KEY_SIZE);
+  answer_index_age_key(new->serial, age);
+  int rc = size ? writer_reserve(writer, PAGES_ANSWERS, new->key, IDEM_KEY_SIZE, size, &place) : -EFBIG;
+  if (rc == 0 && new->draft)
+    rc = record_write(new->draft, place);
+  else if (rc == 0)
+    record_copy(new->record, new->serial, place);
+  if (rc < 0)
+    return rc;
+  /* What both have written is told by its head. */
+  const struct record_head *head = place;
+  answer_index_expiry_key(head->expires_us, head->serial, expiry);
+  struct record_head copy = *head;
+  rc = writer_put(writer, PAGES_RAW, copy.raw, IDEM_KEY_SIZE, &raw, sizeof(raw));
   if (rc == 0)
-    rc = record_write(draft, place);
-  if (rc == 0)
-    rc = writer_put(writer, PAGES_META, serial_key, sizeof(serial_key), &answer->serial,
-                    sizeof(answer->serial));
-  if (rc == 0)
-    rc = writer_put(writer, PAGES_RAW, draft->raw, IDEM_KEY_SIZE, &raw, sizeof(raw));
-  if (rc == 0)
-    rc = writer_put(writer, PAGES_AGE, age, sizeof(age), answer->key, IDEM_KEY_SIZE);
-  if (rc == 0 && answer->expires_us != INT64_MAX)
-    rc = writer_put(writer, PAGES_EXPIRY, expiry, sizeof(expiry), answer->key, IDEM_KEY_SIZE);
+    rc = writer_put(writer, PAGES_AGE, age, sizeof(age), new->key, IDEM_KEY_SIZE);
+  if (rc == 0 && copy.expires_us != INT64_MAX)
+    rc = writer_put(writer, PAGES_EXPIRY, expiry, sizeof(expiry), new->key, IDEM_KEY_SIZE);
   /* The claim's own print may have gone with the answer that this one replaces. */
-  if (rc == 0 && answer->key_kind != IDEM_KEY_JSON)
-    rc = claim_record_put_print(writer, draft->print, answer->key, answer->stored_us);
+  if (rc == 0 && copy.key_kind != IDEM_KEY_JSON)
+    rc = claim_record_put_print(writer, copy.print, new->key, copy.stored_us);
   return rc;
+}
+
+int answer_index_put_last(struct writer *writer, uint64_t serial)
+{
+  return writer_put(writer, PAGES_META, serial_key, sizeof(serial_key), &serial, sizeof(serial));
 }
 
 /* The head of a damaged record still names its indexes, if it is whole; else they are strays, which are

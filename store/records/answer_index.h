@@ -5,7 +5,7 @@
  *     switch (answer_index_find(store, reader, key, ttl_ms, &answer)) {
  *     case ANSWER_FRESH: deliver(&answer);                     // valid until reader_end(reader)
  *     }
- *     answer_index_put(writer, &answer, &draft);               // in a transaction
+ *     answer_index_put(writer, &new);                          // in a transaction
  *     answer_index_drop(writer, key);
  *
  * Besides the answers themselves, by key, there are four ways to one: by the digest of its request's bytes,
@@ -34,8 +34,17 @@ struct answer_index_raw {
 /* NULL if there is none, or none that this version has written. */
 const struct answer_index_raw *answer_index_raw(const struct reader *reader, const uint8_t *raw);
 
-/* Gives it the next serial number, which goes into `answer`, and stores it. */
-int answer_index_put(struct writer *writer, struct idem_answer *answer, const struct record_draft *draft);
+/* An answer that is to be stored: as a draft, whose answer has its serial number, or as a record that lacks it. */
+struct answer_index_new {
+  const struct record_draft *draft;
+  struct idem_span record;
+  const uint8_t *key, *base; /* `base` is what the digest of its request's bytes leads to, */
+  bool sampled;              /* as this is */
+  uint64_t serial;
+};
+/* Stores it. The last serial number is put once for all of a transaction. */
+int answer_index_put(struct writer *writer, const struct answer_index_new *new);
+int answer_index_put_last(struct writer *writer, uint64_t serial);
 
 /* The serial number that was given last; and whether `key` has an answer with a later one than that. */
 uint64_t answer_index_last(const struct pages_snapshot *snapshot);

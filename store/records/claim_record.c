@@ -96,15 +96,14 @@ static int make_uuid(char out[40])
   return 0;
 }
 
-/* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
-static bool has_come_to_an_answer(const struct pages_snapshot *snapshot, const uint8_t *key,
-                                  uint64_t generation)
+/* Of the claim that the answer under `key` is of; 0: there is none. */
+static uint64_t generation_of_answer(const struct pages_snapshot *snapshot, const uint8_t *key)
 {
   struct idem_span record;
   const struct record_head *head = NULL;
   if (pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record) == 0)
     head = record_head(record);
-  return head && !record_is_old(head) && head->generation >= generation && record_checksum_holds(record);
+  return head && !record_is_old(head) && record_checksum_holds(record) ? head->generation : 0;
 }
 
 /* What an earlier owner of the same key means for us. Only one that is still in flight means anything:
@@ -115,7 +114,8 @@ int claim_record_prepare(struct idem_store *store, const struct pages_snapshot *
   const struct name *name = begin->name;
   struct claim_record earlier, *ours = &begin->record;
   if (claim_record_find(store, snapshot, begin->key, &earlier) < 0 ||
-      has_come_to_an_answer(snapshot, begin->key, earlier.generation))
+      /* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
+      generation_of_answer(snapshot, begin->key) >= earlier.generation)
     memset(&earlier, 0, sizeof(earlier));
   bool same = memcmp(earlier.fingerprint, name->fingerprint, IDEM_KEY_SIZE) == 0;
   begin->verdict = IDEM_OWNED;
@@ -148,7 +148,7 @@ struct writing {
   uint32_t n;
 };
 
-/* By the clock, so that it needs no counter; and after that of the try before it, whatever the clock does. */
+/* By the clock, so that it needs no counter; and after those of the tries before it, whatever the clock does. */
 static int set_generation(struct idem_store *store, const uint8_t *key, struct claim_record *record,
                           struct idem_error *error)
 {
@@ -159,6 +159,9 @@ static int set_generation(struct idem_store *store, const uint8_t *key, struct c
     return rc;
   int64_t now = clock_now_us();
   record->generation = now > 0 ? (uint64_t)now : 1;
+  uint64_t answered = generation_of_answer(&reader->snapshot, key);
+  if (answered >= record->generation)
+    record->generation = answered + 1;
   if (claim_record_find(store, &reader->snapshot, key, &earlier) == 0 &&
       earlier.generation >= record->generation)
     record->generation = earlier.generation + 1;

@@ -16,7 +16,7 @@
 #include <sys/random.h>
 
 /* So much goes in one transaction while others write; of claims and the like so many are looked at, whether they go or not. */
-enum { LOOK_MOST = 4096, TIDY_ANSWERS = 1, TIDY_CLAIMS = 4 };
+enum { LOOK_MOST = 4096, TIDY_ANSWERS = 16, TIDY_CLAIMS = 4 };
 
 /* A commit that makes room makes a little more, so that not each one has to. */
 #define SLACK (UINT64_C(256) << 10)
@@ -180,7 +180,7 @@ int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicte
 
 /* Each commit pays for a little clearing out, so that a store that nobody runs gc on does not fill up with
  * what has expired. */
-int evict_some(struct idem_store *store, struct writer *writer)
+int evict_some(struct idem_store *store, struct writer *writer, unsigned answers)
 {
   struct answer_index_victim victims[TIDY_ANSWERS];
   struct evict_pass expired = {.kind = EVICT_EXPIRED},
@@ -190,7 +190,7 @@ int evict_some(struct idem_store *store, struct writer *writer)
                         .before = clock_now_us(),
                         .enough = UINT64_MAX,
                         .victims = victims,
-                        .most = TIDY_ANSWERS};
+                        .most = answers < TIDY_ANSWERS ? answers : TIDY_ANSWERS};
   int rc = sweep_body(writer, &sweep);
   /* Keys are hashes, so a walk from a random place is a sample. */
   if (rc < 0 || getrandom(claims.from, IDEM_KEY_SIZE, GRND_NONBLOCK) != IDEM_KEY_SIZE)

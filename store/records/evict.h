@@ -51,7 +51,7 @@ int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicte
  * nothing left to drop. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error);
 
-/* Drops an expired answer and a few old claims, as part of a commit. 0 or -errno. */
-int evict_some(struct idem_store *store, struct writer *writer);
+/* Drops an expired answer for each of `answers`, and a few old claims, as part of their commit. 0 or -errno. */
+int evict_some(struct idem_store *store, struct writer *writer, unsigned answers);
 
 #endif

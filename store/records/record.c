@@ -253,6 +253,13 @@ int record_open(struct idem_span record, const uint8_t *key, void **heap, struct
   return rc;
 }
 
+void record_copy(struct idem_span record, uint64_t serial, void *place)
+{
+  struct record_head *head = memcpy(place, record.data, record.len);
+  head->serial = serial;
+  head->checksum = checksum(place, record.len);
+}
+
 bool record_checksum_holds(struct idem_span record)
 {
   const struct record_head *head = record_head(record);

@@ -143,7 +143,7 @@ int state_may_write(struct idem_store *store, struct idem_error *error)
   return store->read_only ? path_fail(error, -EROFS, store->dir) : whole_engine(store, &engine, error);
 }
 
-int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error)
+static int write_job(struct idem_store *store, const struct writer_job *job, struct idem_error *error)
 {
   struct engine *engine;
   if (store->read_only)
@@ -151,15 +151,30 @@ int state_write(struct idem_store *store, writer_body *body, void *arg, struct i
   int rc = whole_engine(store, &engine, error);
   if (rc < 0)
     return rc;
-  rc = writer_run(engine, body, arg, error);
+  rc = writer_run_job(engine, job, error);
   /* What a reader that died had in view is not used again until its slot is free. */
   if (rc == -ENOSPC && engine_clear_readers(engine) > 0)
-    return writer_run(engine, body, arg, error);
+    return writer_run_job(engine, job, error);
   /* It was not begun. */
   if ((rc != -ENOTRECOVERABLE && rc != -EFBIG) || !engine_is_spent(engine))
     return rc;
   rc = whole_engine(store, &engine, error);
-  return rc < 0 ? rc : writer_run(engine, body, arg, error);
+  return rc < 0 ? rc : writer_run_job(engine, job, error);
+}
+
+/* Whoever has left the gate wakes one who waits with a write in the queue, and who then does those of all. */
+int state_write_job(struct idem_store *store, const struct writer_job *job, struct idem_error *error)
+{
+  int rc = write_job(store, job, error);
+  if (!store->read_only)
+    queue_wake(&store->stats->queue);
+  return rc;
+}
+
+int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error)
+{
+  struct writer_job job = {.body = body, .arg = arg};
+  return state_write_job(store, &job, error);
 }
 
 /* The length is looked at here once, for the longest name that is ever put behind `dir`. */
@@ -216,6 +231,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
 static void store_free(struct idem_store *store)
 {
   engine_close(atomic_load(&store->engine));
+  spill_close(store);
   stats_close(store->stats);
   claim_table_close(store->claim_table);
   fd_end(store->claims);

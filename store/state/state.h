@@ -25,6 +25,7 @@
 #include "store/base/stats.h"
 #include "store/lmdb/engine.h"
 #include "store/state/repeats.h"
+#include "store/state/spill.h"
 
 #include <sys/types.h>
 
@@ -58,6 +59,7 @@ struct idem_store {
   uint8_t seal_key[SEAL_KEY_SIZE]; /* with this */
   struct stats *stats;
   struct repeats repeats;
+  struct spill spill;
 
   unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under
@@ -78,6 +80,7 @@ int state_read(struct idem_store *store, struct reader **out, struct idem_error 
 /* 0 if a write could be begun: it has its descriptors, or takes them back. */
 int state_may_write(struct idem_store *store, struct idem_error *error);
 int state_write(struct idem_store *store, writer_body *body, void *arg, struct idem_error *error);
+int state_write_job(struct idem_store *store, const struct writer_job *job, struct idem_error *error);
 
 /* What a store has been since it was made: its version, its secret, and whether it is encrypted. Reads that
  * into `store`, or makes it; a new store is encrypted if there is a key file. -EKEYREJECTED: the key is not

@@ -4,6 +4,7 @@
  *
  *   fill      N answers of about 200 bytes each, past their time SECONDS from now (0: they are past it)
  *   hits      for SECONDS: one call answered from the store again and again; prints how many, and the longest in µs
+ *   callers   for SECONDS: N threads at once, each with one call after the other, all of them new; prints how many were made
  *   commits   N calls with an answer of about 200 bytes; prints the median and the longest in µs
  *   replaced  the same ten calls, N times in all, each sent and stored anew; nothing is printed
  *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
@@ -15,6 +16,7 @@
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +202,49 @@ static int commits(struct load *load)
   return failed;
 }
 
+struct caller {
+  struct load *load;
+  unsigned number;
+  int64_t end;
+  uint64_t made;
+  int failed;
+};
+
+static void *make_calls(void *arg)
+{
+  struct caller *caller = arg;
+  char body[96];
+  for (; clock_steady_us() < caller->end && !caller->failed; caller->made++) {
+    snprintf(body, sizeof(body), "{\"pid\":%d,\"thread\":%u,\"n\":%llu}", (int)getpid(), caller->number,
+             (unsigned long long)caller->made);
+    caller->failed = call(caller->load, body, false) != IDEM_OWNED;
+  }
+  return NULL;
+}
+
+/* Each has had a call before the time begins. */
+static int callers(struct load *load, int64_t seconds)
+{
+  enum { MOST = 256 };
+  static struct caller caller[MOST];
+  pthread_t thread[MOST];
+  unsigned count = load->count < MOST ? (unsigned)load->count : MOST;
+  uint64_t made = 0;
+  int failed = call(load, "{\"first\":1}", true) < 0;
+  int64_t end = clock_steady_us() + seconds * 1000000;
+  for (unsigned i = 0; i < count; i++) {
+    caller[i] = (struct caller){.load = load, .number = i, .end = end};
+    if (pthread_create(&thread[i], NULL, make_calls, &caller[i]))
+      return 1;
+  }
+  for (unsigned i = 0; i < count; i++) {
+    pthread_join(thread[i], NULL);
+    made += caller[i].made;
+    failed |= caller[i].failed;
+  }
+  return printf("callers %u calls %llu\n", count, (unsigned long long)made) < 0 || failed;
+}
+
 static int replaced(struct load *load)
 {
   char body[32];
@@ -227,7 +272,8 @@ int main(int argc, char **argv)
   struct idem_error error = {""};
   const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB");
   if (argc < 3)
-    return fprintf(stderr, "usage: store-load DIR fill|hits|commits|replaced|pinned [N [SECONDS]]\n"), 2;
+    return fprintf(stderr, "usage: store-load DIR fill|hits|callers|commits|replaced|pinned [N [SECONDS]]\n"),
+           2;
   struct load load = {.count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0};
   int64_t seconds = argc > 4 ? atoll(argv[4]) : 0;
   struct idem_store_options options = {.dir = argv[1],
@@ -239,6 +285,7 @@ int main(int argc, char **argv)
     return fprintf(stderr, "store-load: %s\n", error.text), 1;
   int code = strcmp(argv[2], "fill") == 0       ? fill(&load)
              : strcmp(argv[2], "hits") == 0     ? hits(&load, seconds)
+             : strcmp(argv[2], "callers") == 0  ? callers(&load, seconds)
              : strcmp(argv[2], "commits") == 0  ? commits(&load)
              : strcmp(argv[2], "replaced") == 0 ? replaced(&load)
                                                 : hold(&load);

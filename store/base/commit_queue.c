@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/base/commit_queue.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A slot that is left is one that is taken and that nobody waits for. */
+enum { FREE, FILLING, READY, TAKEN, DONE, LEFT, STATES = 8 };
+
+static uint32_t in(uint32_t word)
+{
+  return word % STATES;
+}
+
+static bool change(struct queue_slot *slot, uint32_t from, uint32_t to)
+{
+  return atomic_compare_exchange_strong(&slot->state, &from, from - in(from) + to);
+}
+
+/* The number goes on, so that who has seen this use finds that it is over. */
+static void set_free(struct queue_slot *slot, uint32_t word)
+{
+  atomic_compare_exchange_strong(&slot->state, &word, word - in(word) + STATES + FREE);
+}
+
+static void wake(struct queue_slot *slot)
+{
+  syscall(SYS_futex, &slot->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
+{
+  uint32_t from = (uint32_t)spill;
+  for (uint32_t i = 0; i < QUEUE_SLOTS; i++) {
+    struct queue_slot *slot = &queue->slot[(from + i) % QUEUE_SLOTS];
+    uint32_t word = atomic_load(&slot->state);
+    if (in(word) == FREE && change(slot, word, FILLING)) {
+      slot->spill = spill;
+      return slot;
+    }
+  }
+  return NULL;
+}
+
+/* What is published is done whether its writer lives or not. */
+void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg)
+{
+  for (unsigned i = 0; i < QUEUE_SLOTS; i++) {
+    struct queue_slot *slot = &queue->slot[i];
+    uint32_t word = atomic_load(&slot->state);
+    if ((in(word) == FILLING || in(word) == DONE) && !lives(arg, slot->spill))
+      set_free(slot, word);
+  }
+}
+
+void queue_publish(struct commit_queue *queue, struct queue_slot *slot)
+{
+  atomic_fetch_add(&queue->waiting, 1);
+  change(slot, atomic_load(&slot->state), READY);
+}
+
+bool queue_is_done(const struct queue_slot *slot)
+{
+  return in(atomic_load(&slot->state)) == DONE;
+}
+
+bool queue_waits(const struct queue_slot *slot)
+{
+  uint32_t what = in(atomic_load(&slot->state));
+  return what == READY || what == TAKEN;
+}
+
+void queue_sleep(struct queue_slot *slot, unsigned ms)
+{
+  struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+  uint32_t word = atomic_load(&slot->state);
+  if (in(word) != DONE)
+    syscall(SYS_futex, &slot->state, FUTEX_WAIT, word, &time, NULL, 0);
+}
+
+static void count_down(struct commit_queue *queue)
+{
+  uint32_t waiting = atomic_load(&queue->waiting);
+  while (waiting && !atomic_compare_exchange_weak(&queue->waiting, &waiting, waiting - 1))
+    ;
+}
+
+bool queue_withdraw(struct commit_queue *queue, struct queue_slot *slot)
+{
+  uint32_t word = atomic_load(&slot->state);
+  if (in(word) != READY || !change(slot, word, FILLING))
+    return false;
+  count_down(queue);
+  set_free(slot, word - READY + FILLING);
+  return true;
+}
+
+void queue_give(struct queue_slot *slot)
+{
+  uint32_t word = atomic_load(&slot->state);
+  if (in(word) == TAKEN && change(slot, word, LEFT))
+    return;
+  set_free(slot, atomic_load(&slot->state));
+}
+
+bool queue_lead(struct queue_slot *slot)
+{
+  uint32_t word = atomic_load(&slot->state);
+  if (in(word) == LEFT)
+    set_free(slot, word);
+  return in(word) == TAKEN || (in(word) == READY && change(slot, word, TAKEN));
+}
+
+void queue_put_back(struct queue_slot *slot)
+{
+  uint32_t word = atomic_load(&slot->state);
+  if (in(word) == TAKEN)
+    change(slot, word, READY);
+}
+
+void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial)
+{
+  uint32_t word = atomic_load(&slot->state);
+  count_down(queue);
+  slot->verdict = verdict;
+  slot->serial = serial;
+  if (in(word) == TAKEN && change(slot, word, DONE))
+    wake(slot);
+  else
+    set_free(slot, atomic_load(&slot->state));
+}
+
+void queue_wake(struct commit_queue *queue)
+{
+  uint32_t first = atomic_load(&queue->first);
+  for (uint32_t i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting); i++) {
+    struct queue_slot *slot = &queue->slot[(first + i) % QUEUE_SLOTS];
+    if (in(atomic_load(&slot->state)) == READY) {
+      wake(slot);
+      return;
+    }
+  }
+  /* What its leaders have left when they died. */
+  uint32_t waiting = atomic_load(&queue->waiting);
+  if (waiting)
+    atomic_compare_exchange_strong(&queue->waiting, &waiting, 0);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/records/batch.h"
+
+#include "store/base/clock.h"
+#include "store/records/answer_index.h"
+#include "store/records/claim_record.h"
+#include "store/records/evict.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* A leader takes no more than so much, and for so long; a larger answer is its writer's own. Who waits looks so often whether a
+ * leader has died. */
+enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10 };
+
+_Static_assert(sizeof(struct batch_write) <= QUEUE_BYTES, "it fits into a slot");
+
+/* The write of another one, as a leader has it. */
+struct taken {
+  struct queue_slot *slot;
+  struct batch_write write;
+  char *record;
+  size_t len;
+  int verdict;
+  uint64_t serial;
+};
+
+struct batch {
+  struct idem_store *store;
+  const struct batch_write *write;
+  struct idem_answer *answer;
+  const struct record_draft *draft;
+  struct queue_slot *slot; /* where it waits for a leader; NULL: it is done by this thread alone */
+  struct taken *taken;
+  unsigned count;
+  bool asked; /* whether there is a slot for it */
+  bool alone; /* neither waits for a leader nor is one */
+  bool flush; /* somebody's is durable, and this process's commits are not */
+  int verdict;
+};
+
+/* Waiting. */
+
+static void give_slot(struct batch *batch)
+{
+  if (batch->slot)
+    spill_end(batch->store);
+  batch->slot = NULL;
+}
+
+static bool writer_lives(const void *store, uint64_t spill)
+{
+  return spill_lives(store, spill);
+}
+
+/* Nothing is said if it cannot: then it waits for the gate as any other write does. */
+static void enter_queue(struct batch *batch)
+{
+  struct idem_store *store = batch->store;
+  uint64_t number;
+  size_t len = record_size(batch->draft);
+  if (len > BATCH_BYTES || spill_open(store, &number) < 0)
+    return;
+  char *record = malloc(len);
+  batch->answer->serial = 0;
+  if (!record || record_write(batch->draft, record) < 0) {
+    free(record);
+    return;
+  }
+  uint64_t at, sum = XXH3_64bits(record, len);
+  int rc = spill_put(store, record, len, &at);
+  free(record);
+  if (rc < 0)
+    return;
+  struct queue_slot *slot = queue_take(&store->stats->queue, number);
+  if (!slot) {
+    queue_sweep(&store->stats->queue, writer_lives, store);
+    spill_end(store);
+    return;
+  }
+  memcpy(slot->write, batch->write, sizeof(*batch->write));
+  slot->at = at;
+  slot->len = len;
+  slot->sum = sum;
+  batch->slot = slot;
+  queue_publish(&store->stats->queue, slot);
+}
+
+static bool nap(void *arg, long us)
+{
+  struct batch *batch = arg;
+  if (!batch->asked && !batch->alone)
+    enter_queue(batch);
+  batch->asked = true;
+  if (!batch->slot) {
+    nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+    return false;
+  }
+  queue_sleep(batch->slot, LOOK_MS);
+  return queue_is_done(batch->slot);
+}
+
+/* Leading. */
+
+/* Of what is in the queue only a record that is whole, and that of its key, is anybody's to store. */
+static bool is_sound(const struct taken *taken)
+{
+  const struct record_head *head = record_head((struct idem_span){taken->record, taken->len});
+  return taken->write.version == BATCH_VERSION && head && !record_is_old(head) &&
+         !(head->flags & RECORD_SEALED) && memcmp(head->key, taken->write.key, IDEM_KEY_SIZE) == 0 &&
+         XXH3_64bits(taken->record, taken->len) == taken->slot->sum;
+}
+
+static bool read_taken(const struct idem_store *store, struct taken *taken)
+{
+  struct queue_slot *slot = taken->slot;
+  memcpy(&taken->write, slot->write, sizeof(taken->write));
+  taken->len = slot->len;
+  taken->record = taken->len <= BATCH_BYTES ? malloc(taken->len) : NULL;
+  return taken->record &&
+         spill_read(store, atomic_load(&slot->spill), slot->at, taken->record, taken->len) == 0 &&
+         is_sound(taken);
+}
+
+/* One transaction cannot see what it has written itself, so a key comes once in it. */
+static bool has_key(const struct batch *batch, bool own, const uint8_t *key)
+{
+  bool has = own && memcmp(batch->write->key, key, IDEM_KEY_SIZE) == 0;
+  for (unsigned i = 0; i < batch->count && !has; i++)
+    has = memcmp(batch->taken[i].write.key, key, IDEM_KEY_SIZE) == 0;
+  return has;
+}
+
+static void collect(struct batch *batch, bool own)
+{
+  struct commit_queue *queue = &batch->store->stats->queue;
+  if (batch->alone || batch->draft->key || !atomic_load(&queue->waiting))
+    return;
+  if (!batch->taken && !(batch->taken = malloc(QUEUE_SLOTS * sizeof(*batch->taken))))
+    return;
+  uint32_t first = atomic_load(&queue->first);
+  size_t bytes = own ? record_size(batch->draft) : 0;
+  int64_t until = clock_steady_us() + BATCH_LONGEST_US;
+  for (uint32_t i = 0; i < QUEUE_SLOTS && clock_steady_us() < until; i++) {
+    struct taken *taken = &batch->taken[batch->count];
+    taken->slot = &queue->slot[(first + i) % QUEUE_SLOTS];
+    if (!queue_lead(taken->slot))
+      continue;
+    if (!read_taken(batch->store, taken)) {
+      free(taken->record);
+      queue_tell(queue, taken->slot, -EAGAIN, 0);
+    } else if (has_key(batch, own, taken->write.key) || bytes + taken->len > BATCH_BYTES) {
+      free(taken->record);
+      queue_put_back(taken->slot);
+    } else {
+      bytes += taken->len;
+      batch->count++;
+    }
+  }
+  atomic_store(&queue->first, (first + 1) % QUEUE_SLOTS);
+}
+
+/* The answer of a claim is stored once, whoever does it. */
+static bool is_there(const struct writer *writer, const struct batch_write *write, uint64_t *serial)
+{
+  struct idem_span record;
+  const struct record_head *head = NULL;
+  if (pages_get(&writer->before, PAGES_ANSWERS, write->key, IDEM_KEY_SIZE, &record) == 0)
+    head = record_head(record);
+  bool there = head && !record_is_old(head) && write->generation && head->generation == write->generation &&
+               record_checksum_holds(record);
+  if (there)
+    *serial = head->serial;
+  return there;
+}
+
+/* What the claim says now decides, under the lock that writes: nothing of ours is in the way of a later
+ * owner. Beside an owner that has stalled there is no claim, and the first whole answer is kept, whoever of
+ * the two has it. One that was there before, expired or of other content, goes with its indexes. */
+static int store_one(struct writer *writer, const struct batch_write *write, struct answer_index_new *new)
+{
+  struct claim_record claim;
+  if (is_there(writer, write, &new->serial))
+    return IDEM_STORED;
+  int rc = claim_record_read(&writer->before, write->key, &claim);
+  bool ours = write->flags & BATCH_STANDS ||
+              (rc == 0 && claim.state == CLAIM_IN_FLIGHT && claim.generation == write->generation);
+  if (rc < 0 && rc != -ENOENT)
+    return rc;
+  /* Another owner, who took us for dead, has begun since, or has even stored its answer. */
+  if ((!ours && !(write->flags & BATCH_BESIDE)) ||
+      answer_index_is_later(&writer->before, write->key, write->last_serial)) {
+    rc = ours ? claim_record_drop(writer, write->key) : 0;
+    return rc < 0 ? rc : IDEM_SUPERSEDED;
+  }
+  new->key = write->key;
+  new->base = write->base;
+  new->sampled = write->flags &BATCH_SAMPLED;
+  rc = answer_index_drop(writer, write->key);
+  if (rc == 0)
+    rc = claim_record_drop(writer, write->key);
+  if (rc == 0)
+    rc = answer_index_put(writer, new);
+  if (rc == 0 && write->flags & BATCH_DELIVERED)
+    rc = claim_record_advance(writer, write->base, write->sequence);
+  return rc < 0 ? rc : IDEM_STORED;
+}
+
+static int store_own(struct writer *writer, struct batch *batch, uint64_t *serial)
+{
+  struct answer_index_new new = {.draft = batch->draft, .serial = *serial + 1};
+  batch->answer->serial = new.serial;
+  batch->verdict = store_one(writer, batch->write, &new);
+  batch->answer->serial = new.serial;
+  *serial += batch->verdict == IDEM_STORED && new.serial == *serial + 1;
+  return batch->verdict < 0 ? batch->verdict : 0;
+}
+
+static int store_taken(struct writer *writer, struct taken *taken, uint64_t *serial)
+{
+  struct answer_index_new new = {.record = {taken->record, taken->len}, .serial = *serial + 1};
+  taken->verdict = store_one(writer, &taken->write, &new);
+  taken->serial = new.serial;
+  *serial += taken->verdict == IDEM_STORED && new.serial == *serial + 1;
+  return taken->verdict < 0 ? taken->verdict : 0;
+}
+
+/* Its own that waits is taken out of the queue, unless a leader that died has had it: then it is one of the others'. */
+static int body(struct writer *writer, void *arg)
+{
+  struct batch *batch = arg;
+  bool own = !batch->slot || queue_withdraw(&batch->store->stats->queue, batch->slot);
+  if (own)
+    give_slot(batch);
+  collect(batch, own);
+  if (!own && !batch->count)
+    return -EALREADY;
+  uint64_t last = answer_index_last(&writer->before), serial = last;
+  int rc = evict_some(batch->store, writer, own + batch->count);
+  if (rc == 0 && own)
+    rc = store_own(writer, batch, &serial);
+  batch->flush = own && batch->write->durable;
+  for (unsigned i = 0; i < batch->count && rc == 0; i++) {
+    rc = store_taken(writer, &batch->taken[i], &serial);
+    batch->flush |= batch->taken[i].write.durable;
+  }
+  if (rc == 0 && serial != last)
+    rc = answer_index_put_last(writer, serial);
+  return rc;
+}
+
+/* Nobody else is in the gate yet, so that no other leader takes these for those of a dead one. */
+static int done(struct engine *engine, int rc, void *arg)
+{
+  struct batch *batch = arg;
+  int flushed = rc >= 0 && batch->flush && !batch->store->sync ? engine_flush(engine) : 0;
+  for (unsigned i = 0; i < batch->count; i++) {
+    struct taken *taken = &batch->taken[i];
+    int verdict = rc < 0 ? -EAGAIN : flushed < 0 ? flushed : taken->verdict;
+    queue_tell(&batch->store->stats->queue, taken->slot, verdict, taken->serial);
+    free(taken->record);
+  }
+  batch->alone |= rc < 0 && batch->count;
+  batch->count = 0;
+  return flushed;
+}
+
+/* What became of it in another one's transaction. A slot that is taken is left to whoever has it: its result stands, and
+ * nobody waits for it. */
+static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
+{
+  struct queue_slot *slot = batch->slot;
+  if (queue_is_done(slot)) {
+    rc = slot->verdict;
+    batch->answer->serial = slot->serial;
+    batch->alone |= rc == -EAGAIN;
+    if (rc < 0)
+      idem_error_set(error, rc, "cannot write to the store: %s", strerror(-rc));
+    queue_give(slot);
+  } else if (!queue_withdraw(&batch->store->stats->queue, slot)) {
+    if (queue_is_done(slot))
+      return take_verdict(batch, rc, error);
+    queue_give(slot);
+  }
+  give_slot(batch);
+  return rc;
+}
+
+int batch_commit(struct idem_store *store, const struct batch_write *write, struct idem_answer *answer,
+                 const struct record_draft *draft, struct idem_error *error)
+{
+  struct batch batch = {
+      .store = store, .write = write, .answer = answer, .draft = draft, .alone = draft->key != NULL};
+  const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = &batch};
+  bool again;
+  int rc;
+  do {
+    bool alone = batch.alone;
+    rc = state_write_job(store, &job, error);
+    if (rc >= 0)
+      rc = batch.verdict;
+    if (batch.slot)
+      rc = take_verdict(&batch, rc, error);
+    again = rc < 0 && batch.alone && !alone;
+  } while (again);
+  free(batch.taken);
+  return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * batch: storing an answer together with those of others, in one transaction and with the flushes of one.
+ *
+ *     struct batch_write write = {.key = ..., .generation = ..., ...};
+ *     rc = batch_commit(store, &write, &draft, &serial, error);     // IDEM_STORED, IDEM_SUPERSEDED, or -errno
+ *
+ * Whoever finds the gate free writes at once, from its own memory. Who does not puts the write into the queue of the shared
+ * page (base/commit_queue.h), and the record into its spill file; whoever is in the gate next does the writes of all, of every
+ * process, and tells them. A write is bytes: what it is to do is decided by what the store has when it is done, so that it may
+ * be done twice, by a second leader where the first has died in the middle. What goes wrong for all of a batch is done again by
+ * each alone.
+ *
+ * An encrypted store has no queue: its records are sealed with their serial number, which is known in the transaction alone.
+ */
+#ifndef IDEMSHIM_STORE_BATCH_H
+#define IDEMSHIM_STORE_BATCH_H
+
+#include "store/records/record.h"
+#include "store/state/state.h"
+
+enum {
+  BATCH_BESIDE = 1,   /* the owner: the first whole answer is kept */
+  BATCH_STANDS = 2,   /* its claim is where it was */
+  BATCH_SAMPLED = 4,  /* record_draft.sampled */
+  BATCH_DELIVERED = 8 /* repeats=fresh: to the app; its number is used up */
+};
+
+enum { BATCH_VERSION = 1 };
+
+/* As it is in the shared page. */
+struct batch_write {
+  uint32_t version, flags;
+  uint64_t generation;  /* of its claim: an answer of that one is this one */
+  uint64_t last_serial; /* of the answers that were there before its claim */
+  uint8_t key[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE];
+  uint32_t sequence;
+  uint32_t durable; /* on the disk before it is told */
+};
+
+int batch_commit(struct idem_store *store, const struct batch_write *write, struct idem_answer *answer,
+                 const struct record_draft *draft, struct idem_error *error);
+
+#endif

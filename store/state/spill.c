@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/state/spill.h"
+
+#include "config/kernel.h"
+#include "store/base/fd.h"
+#include "store/state/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A file that has grown beyond this is cut when nobody has anything in it. */
+enum { SPILL_KEPT = 8 << 20 };
+
+static int path_of(const struct idem_store *store, uint64_t number, char path[PATH_MAX])
+{
+  int len = number ? snprintf(path, PATH_MAX, "%s/queue/%016llx", store->dir, (unsigned long long)number)
+                   : snprintf(path, PATH_MAX, "%s/queue", store->dir);
+  return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int open_number(const struct idem_store *store, uint64_t number)
+{
+  char path[PATH_MAX];
+  int rc = path_of(store, number, path);
+  return rc < 0 ? rc : fd_open(path, O_RDONLY, 0);
+}
+
+/* Its own process asks by another open file, and so finds its lock as well. */
+bool spill_lives(const struct idem_store *store, uint64_t number)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  int fd = open_number(store, number);
+  if (fd < 0)
+    return fd != -ENOENT;
+  bool lives = fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+  close(fd);
+  return lives;
+}
+
+static bool is_in_queue(const struct commit_queue *queue, uint64_t number)
+{
+  bool found = false;
+  for (unsigned i = 0; i < QUEUE_SLOTS; i++)
+    found |= queue_waits(&queue->slot[i]) && atomic_load(&queue->slot[i].spill) == number;
+  return found;
+}
+
+void spill_sweep(struct idem_store *store)
+{
+  char path[PATH_MAX];
+  const struct dirent *entry;
+  int fd = path_of(store, 0, path) < 0 ? -1 : fd_open(path, O_RDONLY | O_DIRECTORY, 0);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  while (dir && (entry = readdir(dir))) {
+    uint64_t number = strtoull(entry->d_name, NULL, 16);
+    if (number && strlen(entry->d_name) == 16 && !spill_lives(store, number) &&
+        !is_in_queue(&store->stats->queue, number))
+      unlinkat(fd, entry->d_name, 0);
+  }
+  if (dir)
+    closedir(dir);
+  else if (fd >= 0)
+    close(fd);
+}
+
+/* The lock before the first use: a file without one is of the dead. */
+static int make(struct idem_store *store)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  struct spill *spill = &store->spill;
+  char path[PATH_MAX];
+  uint64_t number;
+  int rc = path_of(store, 0, path);
+  if (rc < 0)
+    return rc;
+  if (mkdir(path, 0700) == 0)
+    chmod(path, 0700);
+  else if (errno == EEXIST)
+    spill_sweep(store);
+  if (getrandom(&number, sizeof(number), 0) != sizeof(number) || !number)
+    return -EIO;
+  if ((rc = path_of(store, number, path)) < 0)
+    return rc;
+  int kept = fd_open_kept(path, O_RDWR | O_CREAT | O_EXCL, 0600, FD_SPILL);
+  if (kept < 0)
+    return kept;
+  if (fcntl(fd_number(kept), F_OFD_SETLK, &lock) < 0) {
+    rc = -errno;
+    unlink(path);
+    fd_end(kept);
+    return rc;
+  }
+  fd_end(spill->kept); /* a parent's, or one that the app has closed */
+  spill->kept = kept;
+  spill->number = number;
+  spill->used = spill->users = 0;
+  atomic_store(&spill->life, process_generation());
+  return 0;
+}
+
+int spill_open(struct idem_store *store, uint64_t *number)
+{
+  struct spill *spill = &store->spill;
+  int rc = 0;
+  if (atomic_load(&spill->life) != process_generation()) {
+    PROCESS_LOCKED(opening);
+    if (atomic_load(&spill->life) != process_generation())
+      rc = make(store);
+  }
+  *number = spill->number;
+  return rc;
+}
+
+static int write_at(int fd, const char *data, size_t len, uint64_t at)
+{
+  while (len) {
+    ssize_t n = pwrite(fd, data, len, (off_t)at);
+    if (n < 0 && errno != EINTR)
+      return -errno;
+    data += n > 0 ? n : 0;
+    at += n > 0 ? (size_t)n : 0;
+    len -= n > 0 ? (size_t)n : 0;
+  }
+  return 0;
+}
+
+int spill_put(struct idem_store *store, const void *data, size_t len, uint64_t *at)
+{
+  struct spill *spill = &store->spill;
+  {
+    PROCESS_LOCKED(lists);
+    *at = spill->used;
+    if (len > SPILL_MOST - spill->used)
+      return -ENOSPC;
+    spill->used += len;
+    spill->users++;
+  }
+  int fd = fd_number(spill->kept);
+  int rc = fd < 0 ? fd : !idem_file_may_have(*at + len) ? -EFBIG : write_at(fd, data, len, *at);
+  if (fd < 0)
+    atomic_store(&spill->life, 0);
+  if (rc < 0)
+    spill_end(store);
+  return rc;
+}
+
+void spill_end(struct idem_store *store)
+{
+  struct spill *spill = &store->spill;
+  bool cut = false;
+  {
+    PROCESS_LOCKED(lists);
+    if (spill->users && --spill->users == 0) {
+      cut = spill->used > SPILL_KEPT;
+      spill->used = 0;
+    }
+  }
+  /* Who begins to write in this moment finds that its bytes are not whole, and writes alone. */
+  int fd = cut ? fd_number(spill->kept) : -1;
+  if (fd >= 0 && ftruncate(fd, 0) < 0)
+    return;
+}
+
+void spill_close(struct idem_store *store)
+{
+  char path[PATH_MAX];
+  if (atomic_load(&store->spill.life) == process_generation() &&
+      path_of(store, store->spill.number, path) == 0)
+    unlink(path);
+  fd_end(store->spill.kept);
+}
+
+int spill_read(const struct idem_store *store, uint64_t number, uint64_t at, void *data, size_t len)
+{
+  int fd = open_number(store, number), rc = fd < 0 ? fd : 0;
+  for (size_t done = 0; rc == 0 && done < len;) {
+    ssize_t n = pread(fd, (char *)data + done, len - done, (off_t)(at + done));
+    if (n == 0 || (n < 0 && errno != EINTR))
+      rc = n == 0 ? -ENODATA : -errno;
+    done += n > 0 ? (size_t)n : 0;
+  }
+  if (fd >= 0)
+    close(fd);
+  return rc;
+}

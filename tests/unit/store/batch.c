@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes that wait for somebody else's transaction: done by whoever leads, whatever becomes of writers and leaders. */
+#include "store/records/batch.h"
+#include "store/base/claim_table.h"
+#include "store/state/state.h"
+#include "tests/unit/store/fixture.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void set_up(void)
+{
+  open_fixture();
+  fixture.options.patience_ms = 10000;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+}
+
+TestSuite(store_batch, .init = set_up, .fini = close_fixture, .timeout = 60);
+
+static struct commit_queue *queue(void)
+{
+  return &fixture.store->stats->queue;
+}
+
+static unsigned waiting(void)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < QUEUE_SLOTS; i++)
+    count += queue_waits(&queue()->slot[i]);
+  return count;
+}
+
+static void wait_until_waiting(unsigned count)
+{
+  while (waiting() != count)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* A process that is in the gate. */
+struct holder {
+  pid_t pid;
+  int say, hear;
+};
+
+static int hold_body(struct writer *writer, void *arg)
+{
+  const struct holder *holder = arg;
+  char byte;
+  (void)writer;
+  if (write(holder->say, "", 1) != 1 || read(holder->hear, &byte, 1) != 1)
+    return -EIO;
+  for (unsigned i = 0; i < QUEUE_SLOTS && byte != 'n'; i++)
+    queue_lead(&queue()->slot[i]);
+  if (byte == 'k')
+    raise(SIGKILL);
+  if (byte == 's')
+    raise(SIGSTOP);
+  return -ECANCELED;
+}
+
+static struct holder hold(void)
+{
+  int up[2], down[2];
+  char byte;
+  cr_assert(pipe(up) == 0 && pipe(down) == 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    struct holder in = {.say = up[1], .hear = down[0]};
+    state_write(fixture.store, hold_body, &in, NULL);
+    _exit(0);
+  }
+  cr_assert_eq(read(up[0], &byte, 1), 1);
+  return (struct holder){.pid = pid, .say = down[1]};
+}
+
+static void tell(const struct holder *holder, char what)
+{
+  cr_assert_eq(write(holder->say, &what, 1), 1);
+}
+
+static void end(const struct holder *holder)
+{
+  int status;
+  kill(holder->pid, SIGKILL);
+  cr_assert_eq(waitpid(holder->pid, &status, 0), holder->pid);
+}
+
+/* A call in a thread of its own. */
+struct asker {
+  pthread_t thread;
+  struct caller caller;
+  char body[32];
+  int rc;
+};
+
+static void *commit(void *arg)
+{
+  struct asker *asker = arg;
+  asker->rc = caller_commit(&asker->caller, "{\"answer\":1}");
+  caller_leave(&asker->caller, true);
+  return NULL;
+}
+
+static void start(struct asker *asker, int n)
+{
+  snprintf(asker->body, sizeof(asker->body), "{\"n\":%d}", n);
+  asker->caller = caller_of(&fixture, asker->body);
+  cr_assert_eq(caller_enter(&asker->caller), IDEM_OWNED);
+  cr_assert_eq(pthread_create(&asker->thread, NULL, commit, asker), 0);
+}
+
+static void expect_stored(struct asker *asker)
+{
+  pthread_join(asker->thread, NULL);
+  cr_expect_eq(asker->rc, IDEM_STORED, "%d: %s", asker->rc, asker->caller.error.text);
+  struct caller again = caller_of(&fixture, asker->body);
+  cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT);
+  cr_expect_str_eq(again.body, "{\"answer\":1}");
+}
+
+static uint64_t last_transaction(void)
+{
+  struct reader *reader;
+  cr_assert_eq(state_read(fixture.store, &reader, NULL), 0);
+  uint64_t txn = reader->snapshot.txn;
+  reader_end(reader);
+  return txn;
+}
+
+Test(store_batch, those_that_wait_are_one_transaction)
+{
+  enum { MANY = 20 };
+  static struct asker asker[MANY];
+  struct idem_verify verify;
+  struct holder holder = hold();
+  uint64_t before = last_transaction();
+  for (int i = 0; i < MANY; i++)
+    start(&asker[i], i);
+  wait_until_waiting(MANY);
+  tell(&holder, 'n');
+  for (int i = 0; i < MANY; i++)
+    expect_stored(&asker[i]);
+  end(&holder);
+  cr_expect_eq(last_transaction(), before + 1, "%llu", (unsigned long long)(last_transaction() - before));
+  cr_expect_eq(waiting(), 0);
+  cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, NULL), 0);
+  cr_expect_eq(verify.damaged + verify.strays, 0);
+}
+
+Test(store_batch, a_leader_that_is_killed_leaves_them_to_the_next)
+{
+  static struct asker asker[3];
+  struct holder holder = hold();
+  for (int i = 0; i < 3; i++)
+    start(&asker[i], i);
+  wait_until_waiting(3);
+  tell(&holder, 'k');
+  for (int i = 0; i < 3; i++)
+    expect_stored(&asker[i]);
+  end(&holder);
+  cr_expect_eq(waiting(), 0);
+}
+
+/* As by a second leader, where the first was killed behind its commit. */
+Test(store_batch, what_was_done_already_is_not_done_twice)
+{
+  struct idem_stats stats;
+  struct caller caller = caller_of(&fixture, "{\"n\":0}");
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  cr_expect_eq(caller_commit(&caller, "{\"answer\":1}"), IDEM_STORED);
+  uint64_t before = last_transaction();
+  cr_expect_eq(caller_commit(&caller, "{\"answer\":1}"), IDEM_STORED);
+  cr_expect_eq(last_transaction(), before);
+  caller_leave(&caller, true);
+  cr_expect_eq(idem_store_stats(fixture.store, &stats, NULL), 0);
+  cr_expect_eq(stats.answers, 1);
+}
+
+Test(store_batch, one_whose_writer_was_killed_is_done_all_the_same)
+{
+  struct holder holder = hold();
+  pid_t pid = fork();
+  if (pid == 0) {
+    static struct asker asker;
+    start(&asker, 7);
+    pthread_join(asker.thread, NULL);
+    _exit(0);
+  }
+  int status;
+  wait_until_waiting(1);
+  kill(pid, SIGKILL);
+  cr_assert_eq(waitpid(pid, &status, 0), pid);
+  end(&holder);
+  struct caller other = caller_of(&fixture, "{\"other\":1}"), its = caller_of(&fixture, "{\"n\":7}");
+  cr_assert_eq(caller_ask(&other, "{}"), IDEM_OWNED);
+  cr_expect_eq(waiting(), 0);
+  cr_expect_eq(caller_ask(&its, "{}"), IDEM_HIT);
+}
+
+Test(store_batch, a_leader_that_is_stopped_is_not_waited_for)
+{
+  static struct asker asker;
+  fixture.options.patience_ms = 0;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  struct holder holder = hold();
+  start(&asker, 0);
+  wait_until_waiting(1);
+  tell(&holder, 's');
+  pthread_join(asker.thread, NULL);
+  cr_expect_eq(asker.rc, -ETIMEDOUT, "%d", asker.rc);
+  end(&holder);
+  struct caller again = caller_of(&fixture, asker.body);
+  cr_expect_eq(caller_ask(&again, "{}"), IDEM_OWNED);
+  cr_expect_eq(waiting(), 0);
+}
+
+/* Whatever has written into the page: nobody else's write is harmed by it. */
+Test(store_batch, what_does_not_parse_is_refused_alone)
+{
+  struct holder holder = hold();
+  static struct asker asker;
+  start(&asker, 0);
+  wait_until_waiting(1);
+  struct queue_slot *bad = queue_take(queue(), 12345);
+  cr_assert(bad);
+  memset(bad->write, 0x5a, sizeof(bad->write));
+  bad->len = 100;
+  queue_publish(queue(), bad);
+  tell(&holder, 'n');
+  expect_stored(&asker);
+  end(&holder);
+  struct caller other = caller_of(&fixture, "{\"other\":1}");
+  cr_assert_eq(caller_ask(&other, "{}"), IDEM_OWNED);
+  cr_expect(queue_is_done(bad));
+  cr_expect_lt(bad->verdict, 0);
+}
+
+/* An answer is stored once for a key, whoever of two is first. */
+Test(store_batch, two_of_one_key_are_not_in_one_transaction)
+{
+  static struct asker owner, beside;
+  struct holder holder = hold();
+  owner.caller = caller_of(&fixture, "{\"n\":0}");
+  owner.caller.call.defers = true;
+  cr_assert_eq(caller_enter(&owner.caller), IDEM_OWNED);
+  beside.caller = caller_of(&fixture, "{\"n\":0}");
+  beside.caller.call.defers = true;
+  cr_assert_eq(caller_enter(&beside.caller), IDEM_BUSY);
+  caller_leave(&beside.caller, false);
+  beside.caller.call.passed++;
+  cr_assert_eq(caller_enter(&beside.caller), IDEM_OWNED);
+  cr_assert_eq(idem_store_sent(fixture.store, &owner.caller.call, NULL), 0);
+  cr_assert_eq(idem_store_sent(fixture.store, &beside.caller.call, NULL), 0);
+  cr_assert_eq(pthread_create(&owner.thread, NULL, commit, &owner), 0);
+  cr_assert_eq(pthread_create(&beside.thread, NULL, commit, &beside), 0);
+  wait_until_waiting(2);
+  tell(&holder, 'n');
+  pthread_join(owner.thread, NULL);
+  pthread_join(beside.thread, NULL);
+  end(&holder);
+  cr_expect(owner.rc != beside.rc && owner.rc + beside.rc == IDEM_STORED + IDEM_SUPERSEDED, "%d %d", owner.rc,
+            beside.rc);
+  struct idem_verify verify;
+  cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, NULL), 0);
+  cr_expect_eq(verify.damaged + verify.strays, 0);
+}
