@@ -18,6 +18,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .give_back = idem_store_give_back,
     .enter = idem_store_enter,
     .commit = idem_store_commit,
+    .committed = idem_store_committed,
     .leave = idem_store_leave,
     .wait = idem_store_wait,
     .sign = idem_store_sign,

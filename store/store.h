@@ -39,6 +39,7 @@
 #include <stdint.h>
 
 struct idem_store;
+struct idem_gather;
 struct owner;
 
 struct idem_span {
@@ -222,9 +223,11 @@ struct idem_call {
   unsigned passed;
   int64_t
       deadline_us; /* when its app's timeout is over, by CLOCK_MONOTONIC: no write waits longer; 0: never */
-  bool given_up;   /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
+  struct idem_gather
+      *gather;   /* before commit: it may wait for others that end in this moment; NULL: it does not */
+  bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
-  bool unknown; /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
+  bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
   bool
       no_answer; /* before leave: what the app got is none, so that the next identical call is the same one; commit()
                      sets it */
@@ -249,6 +252,7 @@ struct idem_call {
     enum idem_repeats repeats;
     int verdict;             /* of the last enter */
     unsigned counted;        /* events of this call that are in the counters already */
+    void *commit;            /* GATHERED: it waits for the others */
     bool committed;          /* an answer was stored, or a later owner has taken over */
     bool recorded;           /* the durable half of its claim was written, */
     bool flush;              /* and flushed before the first byte */
@@ -351,6 +355,7 @@ enum idem_commit {
   IDEM_REFUSED, /* not an answer: `why` says so (status, error event, stream without its end, unparsable JSON)
                  */
   IDEM_SUPERSEDED, /* a later owner has taken over; nothing was written */
+  IDEM_GATHERED,   /* it is not written yet: idem_store_committed() has the verdict */
 };
 
 /*
@@ -360,6 +365,21 @@ enum idem_commit {
  */
 int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                       const struct idem_recording *recording, struct idem_error *why);
+
+/*
+ * The commits of calls of one thread that end together: in one transaction, with the flushes of one.
+ *
+ *     struct idem_gather gather = {NULL, NULL};
+ *     call->gather = &gather;                              // each; what its request and recording point to stays
+ *     if (idem_store_commit(...) == IDEM_GATHERED)
+ *       ...after the last of them...
+ *       verdict = idem_store_committed(store, call, &why);   // each; before leave
+ */
+struct batch_own;
+struct idem_gather {
+  struct batch_own *first, *last; /* the store's own */
+};
+int idem_store_committed(struct idem_store *store, struct idem_call *call, struct idem_error *why);
 
 /* Ends this round of a call: unpins the answer, frees the claim (followers wake), counts. `delivered`: the
  * app got the answer whole. After BUSY the call may be entered again. */
@@ -617,6 +637,7 @@ struct idem_store_api {
   __typeof__(idem_store_give_back) *give_back;
   __typeof__(idem_store_enter) *enter;
   __typeof__(idem_store_commit) *commit;
+  __typeof__(idem_store_committed) *committed;
   __typeof__(idem_store_leave) *leave;
   __typeof__(idem_store_wait) *wait;
   __typeof__(idem_store_sign) *sign;

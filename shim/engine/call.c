@@ -327,12 +327,8 @@ static CURLcode finish(struct call *call, CURLcode code)
 {
   struct request *request = &call->request;
   const struct shadow *shadow = request->shadow;
-  bool owner = call_is_owner(call);
   switch (call->state) {
-  case CALL_LIVE:
-    code = live_end(&call->live, code);
-    if (owner)
-      end_ownership(call);
+  case CALL_LIVE: /* in call_end_last() */
     break;
   case CALL_TRANSPORT:
     if (code == CURLE_OK && stream_follow_is_joined(request))
@@ -361,13 +357,29 @@ static CURLcode finish(struct call *call, CURLcode code)
   return code;
 }
 
-CURLcode call_end(struct call *call, CURLcode code)
+CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *gather)
+{
+  call->code = call->state == CALL_LIVE ? live_end_first(&call->live, code, gather) : finish(call, code);
+  return call->code;
+}
+
+void call_end_last(struct call *call)
 {
   struct shadow *shadow = call->request.shadow;
-  code = finish(call, code);
+  bool owner = call_is_owner(call);
+  if (call->state == CALL_LIVE)
+    live_end_last(&call->live, call->code);
+  if (call->state == CALL_LIVE && owner)
+    end_ownership(call);
   unlist(call);
   shadow_end(shadow);
   call_free(call);
+}
+
+CURLcode call_end(struct call *call, CURLcode code)
+{
+  code = call_end_first(call, code, NULL);
+  call_end_last(call);
   return code;
 }
 

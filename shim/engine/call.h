@@ -70,6 +70,7 @@ struct call {
 
   struct multi *multi;                   /* that drives it; NULL: perform */
   struct call *next, **link;             /* in it */
+  struct call *next_ended;               /* between the halves of its end */
   struct call *next_ready, **ready_link; /* among those whose callback has run; NULL: it is not */
   struct timer look;                     /* LIVE: when it has to be looked at */
   struct tee_listener listener;          /* which a status line makes due */
@@ -105,6 +106,11 @@ void call_go_live(struct call *call);
 /* libcurl is done with it, or it is DONE. Returns what the app is told, since a tape may have another end; the
  * call is gone. */
 CURLcode call_end(struct call *call, CURLcode code);
+
+/* The same in two halves, for calls that end in one turn of a multi: their answers are written together, by the first of the
+ * second halves. Nothing of the app's runs between. */
+CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *gather);
+void call_end_last(struct call *call);
 
 /* Taken out of the multi, and it cannot be put in again: it ends, and `message` is what the app is told. The
  * handle stays in the multi as far as the app knows. */

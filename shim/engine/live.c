@@ -29,7 +29,7 @@ static bool is_framed(const struct shadow *shadow, struct idem_span block)
          header_find(block, "content-length").data || header_find(block, "transfer-encoding").data;
 }
 
-static struct idem_recording make_recording(const struct live *live, const struct buffer *facts)
+static struct idem_recording make_recording(const struct live *live)
 {
   const struct tee *tee = &live->tee;
   const struct shadow *shadow = tee->shadow;
@@ -41,7 +41,7 @@ static struct idem_recording make_recording(const struct live *live, const struc
       .duration_ms = (uint32_t)((monotonic_us() - tee->started_us) / 1000),
       .headers = headers,
       .body = {tee->body.data, tee->body.len},
-      .facts = {facts->data, facts->len},
+      .facts = {live->facts.data, live->facts.len},
       .chunks = (const struct idem_chunk *)tee->chunks.data,
       .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
       .encoded = header_is_encoded(headers, shadow_decodes(shadow)),
@@ -102,31 +102,50 @@ static void note_marks(const struct live *live)
     }
 }
 
-static void commit(const struct live *live, const struct buffer *facts)
+static void report_commit(const struct live *live, int verdict, const struct idem_error *why)
 {
   struct request *request = live->request;
   bool rescued = rescue_is_copy(&live->rescue);
-  struct idem_recording recording = make_recording(live, facts);
-  struct idem_error why = {""};
-  int verdict = request->api->commit(request->store, &request->op, &request->bytes, &recording, &why);
   if (verdict < 0)
-    report_problem(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why.text);
+    report_problem(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why->text);
   else if (request->op.unproven)
-    say_not_stored(request, why.text);
+    say_not_stored(request, why->text);
   if (verdict == IDEM_STORED && rescued)
     report_count(IDEM_COUNTER_rescued);
   request_event(request,
                 verdict == IDEM_STORED ? (rescued ? "rescued" : "stored")
                 : verdict < 0          ? "store_error"
                                        : "not_stored",
-                verdict == IDEM_STORED ? NULL : why.text, recording.status, recording.duration_ms);
+                verdict == IDEM_STORED ? NULL : why->text, live->recording.status,
+                live->recording.duration_ms);
+}
+
+static void commit(struct live *live)
+{
+  struct request *request = live->request;
+  struct idem_error why = {""};
+  live->recording = make_recording(live);
+  int verdict = request->api->commit(request->store, &request->op, &request->bytes, &live->recording, &why);
+  live->gathered = verdict == IDEM_GATHERED;
+  if (!live->gathered)
+    report_commit(live, verdict, &why);
+}
+
+static void end_commit(struct live *live)
+{
+  struct request *request = live->request;
+  struct idem_error why = {""};
+  if (live->gathered)
+    report_commit(live, request->api->committed(request->store, &request->op, &why), &why);
+  live->gathered = false;
+  buffer_release(&live->facts);
 }
 
 /* Whatever is not a finished transfer with every byte kept is no answer; the app has it as it is. */
-static void keep_answer(const struct live *live, CURLcode code)
+static void keep_answer(struct live *live, CURLcode code)
 {
   struct request *request = live->request;
-  struct buffer facts = {0};
+  struct buffer *facts = &live->facts;
   char reason[32];
   long status = shadow_info_long(request->shadow, CURLINFO_RESPONSE_CODE);
   request->op.no_answer = !idem_rule_accepts(request->rule, (int)status);
@@ -139,22 +158,20 @@ static void keep_answer(const struct live *live, CURLcode code)
       say_not_stored(request, "it is larger than max_body=");
   } else if (request->shadow->disturbed)
     report_not_stored(request, "options changed during the transfer", 0);
-  else if (!info_record_add_date(&facts, live->started_us) ||
-           !info_record_add_unmarked(&facts, span_of_buffer(&live->tee.headers)) ||
-           !info_record_add_trailers(&facts, span_of_buffer(&live->tee.trailers)) ||
-           !info_record_collect(request->shadow, &facts))
+  else if (!info_record_add_date(facts, live->started_us) ||
+           !info_record_add_unmarked(facts, span_of_buffer(&live->tee.headers)) ||
+           !info_record_add_trailers(facts, span_of_buffer(&live->tee.trailers)) ||
+           !info_record_collect(request->shadow, facts))
     report_not_stored(request, "no memory, or a credential in a redirect", 0);
   else
-    commit(live, &facts);
-  buffer_release(&facts);
+    commit(live);
 }
 
 static void note_observed(const struct live *live, CURLcode code)
 {
   struct request *request = live->request;
-  struct buffer facts = {0};
   struct idem_error why = {""};
-  struct idem_recording recording = make_recording(live, &facts);
+  struct idem_recording recording = make_recording(live);
   request->op.no_answer = !idem_rule_accepts(request->rule, recording.status);
   if (code == CURLE_OK && !live->tee.unfit && !request->shadow->disturbed &&
       request->api->observe(request->store, &request->bytes, &request->op, &recording, &why) < 0)
@@ -240,6 +257,8 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
   live->rescue = (struct rescue){.state = RESCUE_OFF};
   live->publish = (struct stream_publish){.request = NULL};
   live->judge = NULL;
+  live->facts = (struct buffer){0};
+  live->gathered = false;
   if (kind == LIVE_OWNED) {
     keepalive_attach(request);
     prerequest_attach(&live->prerequest, &live->tee);
@@ -288,11 +307,12 @@ static __attribute__((noreturn)) void end_copy(struct live *live, CURLcode code)
   process_copy_kill_after(PROCESS_COPY_COMMIT_SECONDS);
   record(live, code);
   keep_answer(live, code);
+  end_commit(live);
   end_claim(live, code);
   process_copy_leave(0);
 }
 
-CURLcode live_end(struct live *live, CURLcode code)
+CURLcode live_end_first(struct live *live, CURLcode code, struct idem_gather *gather)
 {
   if (live->kind == LIVE_OWNED)
     /* Where our callback has refused to send a request again, libcurl says that a callback has aborted; the
@@ -304,10 +324,17 @@ CURLcode live_end(struct live *live, CURLcode code)
   record(live, code);
   if (live->kind != LIVE_UNTOUCHED)
     note_marks(live);
+  live->request->op.gather = gather;
   if (live->kind == LIVE_OWNED && live->rescue.state != RESCUE_AWAY)
     keep_answer(live, code);
   else if (live->kind == LIVE_OBSERVED)
     note_observed(live, code);
+  return code;
+}
+
+void live_end_last(struct live *live, CURLcode code)
+{
+  end_commit(live);
   free_judge(live);
   if (live->kind == LIVE_OWNED)
     end_claim(live, code);
@@ -315,6 +342,12 @@ CURLcode live_end(struct live *live, CURLcode code)
     request_leave(live->request, code == CURLE_OK);
   if (live->teed)
     tee_release(&live->tee);
+}
+
+CURLcode live_end(struct live *live, CURLcode code)
+{
+  code = live_end_first(live, code, NULL);
+  live_end_last(live, code);
   return code;
 }
 

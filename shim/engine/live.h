@@ -43,6 +43,9 @@ struct live {
   struct tee_listener judging;
   int64_t started_us; /* CLOCK_REALTIME */
   bool teed;
+  struct idem_recording recording; /* OWNED, from the first half of its end on */
+  struct buffer facts;
+  bool gathered;               /* the store writes it with others */
   char error[CURL_ERROR_SIZE]; /* libcurl's words for a tape */
 };
 
@@ -52,6 +55,10 @@ void live_begin(struct live *live, struct request *request, enum live_kind kind)
 /* Puts back what the app has set, judges and commits what came, tells the tape and ends the claim. Returns
  * what the app is told. */
 CURLcode live_end(struct live *live, CURLcode code);
+
+/* The same in two halves: between them the answers of others that end in this turn are gathered, to be written together. */
+CURLcode live_end_first(struct live *live, CURLcode code, struct idem_gather *gather);
+void live_end_last(struct live *live, CURLcode code);
 
 /* The same for a transfer that the app gives up before its end: nothing is kept, and what has been sent is in doubt. A
  * callback of it may be running still. */

@@ -44,8 +44,12 @@ static bool has_spare(struct multi *multi)
   return multi->spare_message;
 }
 
+/* All that have ended in this turn of the loop: so they share the flushes of the disk. Their answers are committed before the
+ * app can learn of the ends. */
 void messages_read(struct multi *multi)
 {
+  struct idem_gather gather = {NULL, NULL};
+  struct call *ended = NULL, **last = &ended;
   int left;
   CURLMsg *message;
   CURLM *handle = multi->handle;
@@ -57,9 +61,17 @@ void messages_read(struct multi *multi)
     messages_add(multi, known ? &shadow->message : multi->spare_message, message);
     if (!known)
       multi->spare_message = NULL;
-    else if (message->msg == CURLMSG_DONE && shadow->call)
-      /* The answer is committed before the app can learn of the end. */
-      message->data.result = call_end(shadow->call, message->data.result);
+    else if (message->msg == CURLMSG_DONE && shadow->call) {
+      struct call *call = shadow->call;
+      message->data.result = call_end_first(call, message->data.result, &gather);
+      call->next_ended = NULL;
+      *last = call;
+      last = &call->next_ended;
+    }
+  }
+  for (struct call *call; (call = ended);) {
+    ended = call->next_ended;
+    call_end_last(call);
   }
 }
 

@@ -43,14 +43,15 @@ static void add_query(struct buffer *text, struct idem_span query)
   }
 }
 
-/* All of a commit. */
+/* All of a commit. One that is gathered is on the heap. */
 struct commit {
   struct idem_store *store;
-  const struct idem_call *call;
-  struct batch_write write;
+  struct idem_call *call;
+  struct batch_own own; /* first */
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
+  bool joined; /* by those who wait for a job: it is no answer to others */
 };
 
 /* Nothing is copied but what has to be put together: spans go from the caller into the record. */
@@ -117,16 +118,19 @@ static void draft_write(struct commit *commit)
   const struct idem_call *call = commit->call;
   struct claim claim = call_claim(call);
   bool fresh = call->priv.repeats == IDEM_REPEATS_FRESH;
-  commit->write = (struct batch_write){.version = BATCH_VERSION,
-                                       .generation = call->generation,
-                                       .last_serial = call->priv.last_serial,
-                                       .sequence = call->sequence,
-                                       .durable = store->sync};
-  commit->write.flags = (call->beside ? BATCH_BESIDE : 0) | (call->sampled ? BATCH_SAMPLED : 0) |
-                        (fresh && commit->answer.delivered ? BATCH_DELIVERED : 0) |
-                        (claim_record_stands(store, &claim) ? BATCH_STANDS : 0);
-  memcpy(commit->write.key, call->key, IDEM_KEY_SIZE);
-  memcpy(commit->write.base, call->priv.base, IDEM_KEY_SIZE);
+  struct batch_write *write = &commit->own.write;
+  *write = (struct batch_write){.version = BATCH_VERSION,
+                                .generation = call->generation,
+                                .last_serial = call->priv.last_serial,
+                                .sequence = call->sequence,
+                                .durable = store->sync};
+  commit->own.answer = &commit->answer;
+  commit->own.draft = &commit->draft;
+  write->flags = (call->beside ? BATCH_BESIDE : 0) | (call->sampled ? BATCH_SAMPLED : 0) |
+                 (fresh && commit->answer.delivered ? BATCH_DELIVERED : 0) |
+                 (claim_record_stands(store, &claim) ? BATCH_STANDS : 0);
+  memcpy(write->key, call->key, IDEM_KEY_SIZE);
+  memcpy(write->base, call->priv.base, IDEM_KEY_SIZE);
 }
 
 /* Twice the room each time: what was dropped may lie in pieces, and an answer wants its pages side by
@@ -140,9 +144,42 @@ static int commit_write(struct commit *commit, struct idem_error *why)
   for (int i = 0; i < COMMIT_TRIES && rc == -ENOSPC; i++) {
     rc = evict_for(commit->store, need << i, why);
     if (rc == 0)
-      rc = batch_commit(commit->store, &commit->write, &commit->answer, &commit->draft, why);
+      rc = batch_commit(commit->store, &commit->own, why);
   }
   return rc;
+}
+
+/* How it ends, whenever it is written. */
+static int commit_end(struct commit *commit, int rc)
+{
+  struct idem_call *call = commit->call;
+  free(commit->headers.data);
+  free(commit->query.data);
+  free(commit->origin.data);
+  free(commit->body.data);
+  if (rc == IDEM_STORED)
+    stats_forget_replay(commit->store->stats, commit->answer.serial);
+  call->priv.committed = rc == IDEM_STORED;
+  return rc == IDEM_STORED && commit->joined ? IDEM_REFUSED : rc;
+}
+
+/* It goes to the others that end in this turn. False without memory or room: it is written at once. */
+static bool gather(struct commit *commit)
+{
+  struct idem_gather *gathered = commit->call->gather;
+  uint64_t need = record_size(&commit->draft);
+  struct commit *kept =
+      gathered && need && evict_for(commit->store, need, NULL) == 0 ? malloc(sizeof(*kept)) : NULL;
+  if (!kept)
+    return false;
+  *kept = *commit;
+  kept->draft.answer = kept->own.answer = &kept->answer;
+  kept->own.draft = &kept->draft;
+  kept->own.next = NULL;
+  *(gathered->first ? &gathered->last->next : &gathered->first) = &kept->own;
+  gathered->last = &kept->own;
+  commit->call->priv.commit = kept;
+  return true;
 }
 
 /* What costs nothing is looked at first, the whole body after that, and the store last. */
@@ -161,31 +198,21 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   call->unproven = facts.unproven;
   call->no_answer = !accepted && !facts.unproven;
   /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */
-  bool joined = facts.job && call->priv.owner && atomic_load(&call->priv.owner->waited);
-  if (!accepted && !joined)
+  commit.joined = facts.job && call->priv.owner && atomic_load(&call->priv.owner->waited);
+  if (!accepted && !commit.joined)
     return IDEM_REFUSED;
   draft_answer(&commit, request, recording, &facts);
   draft_write(&commit);
-  int rc = commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed
-               ? idem_error_set(why, -ENOMEM, "no memory")
-               : commit_write(&commit, why);
-  free(commit.headers.data);
-  free(commit.query.data);
-  free(commit.origin.data);
-  free(commit.body.data);
-  if (rc == IDEM_STORED)
-    stats_forget_replay(store->stats, commit.answer.serial);
-  call->priv.committed = rc == IDEM_STORED;
-  return rc == IDEM_STORED && joined ? IDEM_REFUSED : rc;
+  if (commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed)
+    return commit_end(&commit, idem_error_set(why, -ENOMEM, "no memory"));
+  return gather(&commit) ? IDEM_GATHERED : commit_end(&commit, commit_write(&commit, why));
 }
 
 /* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
-int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
-                      const struct idem_recording *recording, struct idem_error *why)
+static int tell(struct idem_store *store, struct idem_call *call, int rc, struct idem_error *why)
 {
-  QUIET();
-  GATE_UNTIL(call->deadline_us);
-  int rc = commit_answer(store, call, request, recording, why);
+  if (rc == IDEM_GATHERED)
+    return rc;
   if (rc == IDEM_SUPERSEDED)
     idem_error_set(why, 0, "a later owner has taken the operation over");
   call->priv.committed |= rc == IDEM_SUPERSEDED;
@@ -194,4 +221,27 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
   stats_add(store->stats, stats_shard(), rc == IDEM_STORED ? IDEM_COUNTER_stored : IDEM_COUNTER_not_stored,
             1);
   return rc;
+}
+
+int idem_store_commit(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
+                      const struct idem_recording *recording, struct idem_error *why)
+{
+  QUIET();
+  GATE_UNTIL(call->deadline_us);
+  return tell(store, call, commit_answer(store, call, request, recording, why), why);
+}
+
+/* The first that is asked for writes all. What went wrong for all of them is tried again for each. */
+int idem_store_committed(struct idem_store *store, struct idem_call *call, struct idem_error *why)
+{
+  QUIET();
+  GATE_UNTIL(call->deadline_us);
+  struct commit *commit = call->priv.commit;
+  struct batch_own *first = call->gather->first;
+  call->gather->first = NULL;
+  if (first)
+    batch_commit_all(store, first, NULL);
+  int rc = commit_end(commit, commit->own.done ? commit->own.verdict : commit_write(commit, why));
+  free(commit);
+  return tell(store, call, rc, why);
 }

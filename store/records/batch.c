@@ -32,16 +32,14 @@ struct taken {
 
 struct batch {
   struct idem_store *store;
-  const struct batch_write *write;
-  struct idem_answer *answer;
-  const struct record_draft *draft;
-  struct queue_slot *slot; /* where it waits for a leader; NULL: it is done by this thread alone */
+  struct batch_own *own;   /* of this thread; a list, */
+  struct queue_slot *slot; /* or one, which waits here for a leader */
   struct taken *taken;
   unsigned count;
-  bool asked; /* whether there is a slot for it */
-  bool alone; /* neither waits for a leader nor is one */
-  bool flush; /* somebody's is durable, and this process's commits are not */
-  int verdict;
+  size_t bytes; /* of what is chosen and taken */
+  bool asked;   /* whether there is a slot for it */
+  bool alone;   /* neither waits for a leader nor is one */
+  bool flush;   /* somebody's is durable, and this process's commits are not */
 };
 
 /* Waiting. */
@@ -63,12 +61,13 @@ static void enter_queue(struct batch *batch)
 {
   struct idem_store *store = batch->store;
   uint64_t number;
-  size_t len = record_size(batch->draft);
+  const struct batch_own *own = batch->own;
+  size_t len = record_size(own->draft);
   if (len > BATCH_BYTES || spill_open(store, &number) < 0)
     return;
   char *record = malloc(len);
-  batch->answer->serial = 0;
-  if (!record || record_write(batch->draft, record) < 0) {
+  own->answer->serial = 0;
+  if (!record || record_write(own->draft, record) < 0) {
     free(record);
     return;
   }
@@ -83,7 +82,7 @@ static void enter_queue(struct batch *batch)
     spill_end(store);
     return;
   }
-  memcpy(slot->write, batch->write, sizeof(*batch->write));
+  memcpy(slot->write, &own->write, sizeof(own->write));
   slot->at = at;
   slot->len = len;
   slot->sum = sum;
@@ -128,23 +127,41 @@ static bool read_taken(const struct idem_store *store, struct taken *taken)
 }
 
 /* One transaction cannot see what it has written itself, so a key comes once in it. */
-static bool has_key(const struct batch *batch, bool own, const uint8_t *key)
+static bool has_key(const struct batch *batch, const uint8_t *key)
 {
-  bool has = own && memcmp(batch->write->key, key, IDEM_KEY_SIZE) == 0;
+  bool has = false;
+  for (const struct batch_own *own = batch->own; own && !has; own = own->next)
+    has = own->chosen && memcmp(own->write.key, key, IDEM_KEY_SIZE) == 0;
   for (unsigned i = 0; i < batch->count && !has; i++)
     has = memcmp(batch->taken[i].write.key, key, IDEM_KEY_SIZE) == 0;
   return has;
 }
 
-static void collect(struct batch *batch, bool own)
+/* At least one, however large it is. */
+static unsigned choose(struct batch *batch)
+{
+  unsigned count = 0;
+  for (struct batch_own *own = batch->own; own; own = own->next)
+    own->chosen = false;
+  for (struct batch_own *own = batch->own; own; own = own->next) {
+    size_t len = record_size(own->draft);
+    if (own->done || (count && batch->bytes + len > BATCH_BYTES) || has_key(batch, own->write.key))
+      continue;
+    own->chosen = true;
+    batch->bytes += len;
+    count++;
+  }
+  return count;
+}
+
+static void collect(struct batch *batch)
 {
   struct commit_queue *queue = &batch->store->stats->queue;
-  if (batch->alone || batch->draft->key || !atomic_load(&queue->waiting))
+  if (batch->alone || batch->store->sealed || !atomic_load(&queue->waiting))
     return;
   if (!batch->taken && !(batch->taken = malloc(QUEUE_SLOTS * sizeof(*batch->taken))))
     return;
   uint32_t first = atomic_load(&queue->first);
-  size_t bytes = own ? record_size(batch->draft) : 0;
   int64_t until = clock_steady_us() + BATCH_LONGEST_US;
   for (uint32_t i = 0; i < QUEUE_SLOTS && clock_steady_us() < until; i++) {
     struct taken *taken = &batch->taken[batch->count];
@@ -154,11 +171,11 @@ static void collect(struct batch *batch, bool own)
     if (!read_taken(batch->store, taken)) {
       free(taken->record);
       queue_tell(queue, taken->slot, -EAGAIN, 0);
-    } else if (has_key(batch, own, taken->write.key) || bytes + taken->len > BATCH_BYTES) {
+    } else if (has_key(batch, taken->write.key) || batch->bytes + taken->len > BATCH_BYTES) {
       free(taken->record);
       queue_put_back(taken->slot);
     } else {
-      bytes += taken->len;
+      batch->bytes += taken->len;
       batch->count++;
     }
   }
@@ -211,14 +228,14 @@ static int store_one(struct writer *writer, const struct batch_write *write, str
   return rc < 0 ? rc : IDEM_STORED;
 }
 
-static int store_own(struct writer *writer, struct batch *batch, uint64_t *serial)
+static int store_own(struct writer *writer, struct batch_own *own, uint64_t *serial)
 {
-  struct answer_index_new new = {.draft = batch->draft, .serial = *serial + 1};
-  batch->answer->serial = new.serial;
-  batch->verdict = store_one(writer, batch->write, &new);
-  batch->answer->serial = new.serial;
-  *serial += batch->verdict == IDEM_STORED && new.serial == *serial + 1;
-  return batch->verdict < 0 ? batch->verdict : 0;
+  struct answer_index_new new = {.draft = own->draft, .serial = *serial + 1};
+  own->answer->serial = new.serial;
+  own->verdict = store_one(writer, &own->write, &new);
+  own->answer->serial = new.serial;
+  *serial += own->verdict == IDEM_STORED && new.serial == *serial + 1;
+  return own->verdict < 0 ? own->verdict : 0;
 }
 
 static int store_taken(struct writer *writer, struct taken *taken, uint64_t *serial)
@@ -234,17 +251,22 @@ static int store_taken(struct writer *writer, struct taken *taken, uint64_t *ser
 static int body(struct writer *writer, void *arg)
 {
   struct batch *batch = arg;
-  bool own = !batch->slot || queue_withdraw(&batch->store->stats->queue, batch->slot);
-  if (own)
+  bool waits = batch->slot && !queue_withdraw(&batch->store->stats->queue, batch->slot);
+  if (!waits)
     give_slot(batch);
-  collect(batch, own);
-  if (!own && !batch->count)
+  batch->bytes = 0;
+  unsigned chosen = waits ? 0 : choose(batch);
+  collect(batch);
+  if (!chosen && !batch->count)
     return -EALREADY;
   uint64_t last = answer_index_last(&writer->before), serial = last;
-  int rc = evict_some(batch->store, writer, own + batch->count);
-  if (rc == 0 && own)
-    rc = store_own(writer, batch, &serial);
-  batch->flush = own && batch->write->durable;
+  int rc = evict_some(batch->store, writer, chosen + batch->count);
+  batch->flush = false;
+  for (struct batch_own *own = chosen ? batch->own : NULL; own && rc == 0; own = own->next)
+    if (own->chosen) {
+      rc = store_own(writer, own, &serial);
+      batch->flush |= own->write.durable;
+    }
   for (unsigned i = 0; i < batch->count && rc == 0; i++) {
     rc = store_taken(writer, &batch->taken[i], &serial);
     batch->flush |= batch->taken[i].write.durable;
@@ -265,6 +287,9 @@ static int done(struct engine *engine, int rc, void *arg)
     queue_tell(&batch->store->stats->queue, taken->slot, verdict, taken->serial);
     free(taken->record);
   }
+  for (struct batch_own *own = rc >= 0 && flushed >= 0 && !batch->slot ? batch->own : NULL; own;
+       own = own->next)
+    own->done |= own->chosen;
   batch->alone |= rc < 0 && batch->count;
   batch->count = 0;
   return flushed;
@@ -277,7 +302,7 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   struct queue_slot *slot = batch->slot;
   if (queue_is_done(slot)) {
     rc = slot->verdict;
-    batch->answer->serial = slot->serial;
+    batch->own->answer->serial = slot->serial;
     batch->alone |= rc == -EAGAIN;
     if (rc < 0)
       idem_error_set(error, rc, "cannot write to the store: %s", strerror(-rc));
@@ -291,23 +316,35 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   return rc;
 }
 
-int batch_commit(struct idem_store *store, const struct batch_write *write, struct idem_answer *answer,
-                 const struct record_draft *draft, struct idem_error *error)
+int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)
 {
-  struct batch batch = {
-      .store = store, .write = write, .answer = answer, .draft = draft, .alone = draft->key != NULL};
+  struct batch batch = {.store = store, .own = own, .alone = store->sealed};
   const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = &batch};
   bool again;
   int rc;
+  own->next = NULL;
+  own->done = false;
   do {
     bool alone = batch.alone;
     rc = state_write_job(store, &job, error);
     if (rc >= 0)
-      rc = batch.verdict;
+      rc = own->verdict;
     if (batch.slot)
       rc = take_verdict(&batch, rc, error);
     again = rc < 0 && batch.alone && !alone;
   } while (again);
   free(batch.taken);
   return rc;
+}
+
+/* They wait for the gate without the queue: they are a batch of their own, and take in those that wait. */
+void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error)
+{
+  struct batch batch = {.store = store, .own = first};
+  const struct writer_job job = {.body = body, .done = done, .arg = &batch};
+  const struct batch_own *left = first;
+  while (left && state_write_job(store, &job, error) >= 0)
+    while (left && left->done)
+      left = left->next;
+  free(batch.taken);
 }

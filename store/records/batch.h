@@ -2,8 +2,9 @@
 /*
  * batch: storing an answer together with those of others, in one transaction and with the flushes of one.
  *
- *     struct batch_write write = {.key = ..., .generation = ..., ...};
- *     rc = batch_commit(store, &write, &draft, &serial, error);     // IDEM_STORED, IDEM_SUPERSEDED, or -errno
+ *     struct batch_own own = {.write = {.key = ..., .generation = ..., ...}, .answer = &answer, .draft = &draft};
+ *     rc = batch_commit(store, &own, error);               // IDEM_STORED, IDEM_SUPERSEDED, or -errno
+ *     batch_commit_all(store, first);                      // several of this thread's: own->verdict has what became of each
  *
  * Whoever finds the gate free writes at once, from its own memory. Who does not puts the write into the queue of the shared
  * page (base/commit_queue.h), and the record into its spill file; whoever is in the gate next does the writes of all, of every
@@ -38,7 +39,19 @@ struct batch_write {
   uint32_t durable; /* on the disk before it is told */
 };
 
-int batch_commit(struct idem_store *store, const struct batch_write *write, struct idem_answer *answer,
-                 const struct record_draft *draft, struct idem_error *error);
+/* One of one's own. `answer` is that of the draft, and gets its serial number. */
+struct batch_own {
+  struct batch_write write;
+  struct idem_answer *answer;
+  const struct record_draft *draft;
+  struct batch_own *next;
+  bool chosen; /* for the transaction that is under way */
+  bool done;
+  int verdict;
+};
+
+int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
+/* Those that are not done yet could not be written together, and are to be written alone. */
+void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error);
 
 #endif

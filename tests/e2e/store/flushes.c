@@ -149,3 +149,28 @@ Test(flushes, processes_share_them)
     calls += calls_of(&r[i]);
   cr_expect_lt(count_flushes(), calls, "%ld flushes for %ld calls", count_flushes(), calls);
 }
+
+/* While the first commit is under way, the answers of the others come, and go into the next. */
+Test(flushes, the_calls_of_a_multi_share_them)
+{
+  enum { CALLS = 32 };
+  skip_where_nothing_is_traced();
+  if (run_plain(&w, "strace", "-o", "/dev/null", "-e", "inject=getpid:delay_enter=1", "true", NULL).status !=
+      0)
+    cr_skip_test("strace cannot delay system calls here");
+  struct run r = run_plain(
+      &w, "strace", "-f", "-qq", "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=50000", "-E",
+      world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"), "sh", "-c",
+      "url=$1; set --; while [ $# -lt 32 ]; do set -- \"$@\" \"{\\\"n\\\":$#}\"; done; exec multi_calls poll "
+      "1 \"$url\" \"$@\"",
+      "sh", world_url(&w, target), NULL);
+  expect_success(&r);
+  char *text = file_read(world_path(&w, "trace"), NULL);
+  int flushes = 0;
+  for (const char *at = text; (at = strstr(at, "fdatasync(")); at++)
+    flushes++;
+  cr_expect(flushes >= 1 && flushes < CALLS / 2, "%d: %s", flushes, text);
+  cr_expect_eq(log_events(&w, "stored"), 1 + CALLS);
+  free(text);
+  run_release(&r);
+}
