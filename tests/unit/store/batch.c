@@ -7,9 +7,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +21,7 @@ static void set_up(void)
 {
   open_fixture();
   fixture.options.patience_ms = 10000;
+  fixture.options.size = UINT64_C(8) << 30;
   cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
 }
 
@@ -267,6 +270,88 @@ Test(store_batch, two_of_one_key_are_not_in_one_transaction)
   end(&holder);
   cr_expect(owner.rc != beside.rc && owner.rc + beside.rc == IDEM_STORED + IDEM_SUPERSEDED, "%d %d", owner.rc,
             beside.rc);
+  struct idem_verify verify;
+  cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, NULL), 0);
+  cr_expect_eq(verify.damaged + verify.strays, 0);
+}
+
+/* Writers and leaders are killed whenever it comes: in the middle of a spill, of a transaction, of telling the others. What a
+ * call was told to be stored is there, and nothing waits for the dead. IDEMSHIM_KILLS: how often. */
+enum { KILLED_PROCESSES = 4, KILLED_THREADS = 3 };
+
+struct busy {
+  pthread_t thread;
+  int acknowledged; /* each number that was stored is appended */
+  unsigned process, number;
+};
+
+static void body_of(char body[64], unsigned process, uint32_t n)
+{
+  snprintf(body, 64, "{\"process\":%u,\"n\":%u}", process, n);
+}
+
+static void *be_busy(void *arg)
+{
+  const struct busy *busy = arg;
+  for (uint32_t n = busy->number;; n += KILLED_THREADS) {
+    char body[64];
+    body_of(body, busy->process, n);
+    struct caller caller = caller_of(&fixture, body);
+    if (caller_enter(&caller) == IDEM_OWNED && caller_commit(&caller, "{\"answer\":1}") == IDEM_STORED &&
+        write(busy->acknowledged, &n, sizeof(n)) != sizeof(n))
+      _exit(1);
+    caller_leave(&caller, true);
+  }
+}
+
+static pid_t start_busy(unsigned process, int acknowledged, uint32_t from)
+{
+  pid_t pid = fork();
+  if (pid)
+    return pid;
+  static struct busy busy[KILLED_THREADS];
+  for (unsigned i = 0; i < KILLED_THREADS; i++) {
+    busy[i] = (struct busy){.acknowledged = acknowledged, .process = process, .number = from + i};
+    pthread_create(&busy[i].thread, NULL, be_busy, &busy[i]);
+  }
+  for (;;)
+    pause();
+}
+
+Test(store_batch, what_was_acknowledged_is_there_after_kills_at_random_points, .timeout = 3000)
+{
+  const char *wanted = getenv("IDEMSHIM_KILLS");
+  int kills = wanted ? atoi(wanted) : 40, files[KILLED_PROCESSES];
+  pid_t pids[KILLED_PROCESSES];
+  uint32_t rounds = 0, stored = 0, n;
+  for (unsigned i = 0; i < KILLED_PROCESSES; i++) {
+    files[i] = fileno(tmpfile());
+    fcntl(files[i], F_SETFL, O_APPEND);
+    pids[i] = start_busy(i, files[i], 0);
+  }
+  srandom((unsigned)time(NULL));
+  for (int i = 0; i < kills; i++) {
+    unsigned which = (unsigned)random() % KILLED_PROCESSES;
+    nanosleep(&(struct timespec){.tv_nsec = 1000 * (random() % 30000)}, NULL);
+    kill(pids[which], SIGKILL);
+    waitpid(pids[which], NULL, 0);
+    pids[which] = start_busy(which, files[which], ++rounds * 1000000);
+  }
+  for (unsigned i = 0; i < KILLED_PROCESSES; i++) {
+    kill(pids[i], SIGKILL);
+    waitpid(pids[i], NULL, 0);
+  }
+  struct caller last = caller_of(&fixture, "{\"last\":1}");
+  cr_assert_eq(caller_ask(&last, "{}"), IDEM_OWNED);
+  cr_expect_eq(waiting(), 0);
+  for (unsigned i = 0; i < KILLED_PROCESSES; i++)
+    for (off_t at = 0; pread(files[i], &n, sizeof(n), at) == sizeof(n); at += (off_t)sizeof(n), stored++) {
+      char body[64];
+      body_of(body, i, n);
+      struct caller caller = caller_of(&fixture, body);
+      cr_assert_eq(caller_ask(&caller, "{}"), IDEM_HIT, "%s", body);
+    }
+  cr_expect_gt(stored, (uint32_t)kills);
   struct idem_verify verify;
   cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, NULL), 0);
   cr_expect_eq(verify.damaged + verify.strays, 0);
