@@ -142,11 +142,12 @@ static int check_once(const struct pages_snapshot *snapshot, uint64_t number, st
   return rc;
 }
 
-/* A page that gets too empty is merged with the one before or behind it. */
+/* A page that gets too empty is merged with the one before or behind it, in mdb_rebalance(), which a delete alone calls. */
 static int check_neighbours(const struct pages_snapshot *snapshot, const struct page *page, unsigned at,
                             struct pages_sound *sound)
 {
-  unsigned first = at ? at - 1 : 0, last = at + 1 < page_count(page) ? at + 1 : at;
+  unsigned first = at && sound->deletes ? at - 1 : at;
+  unsigned last = at + 1 < page_count(page) && sound->deletes ? at + 1 : at;
   for (unsigned i = first; i <= last; i++) {
     struct node node;
     if (page_node(snapshot, page, i, &node) < 0 || check_once(snapshot, node.child, sound) < 0)

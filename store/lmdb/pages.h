@@ -111,10 +111,12 @@ int pages_part(const struct pages_snapshot *snapshot, enum pages_tree tree, stru
  * share most of their ways. Begins as zeros. */
 struct pages_sound {
   uint64_t number[64];
+  bool
+      deletes; /* the next key is to be deleted: pages are merged with their neighbours then, and at no other time */
 };
 
-/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, its neighbours, which it
- * may merge, and an overflow page that it may free. 0 or -EILSEQ. */
+/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, the neighbours of a key that goes, and an
+ * overflow page that it may free. 0 or -EILSEQ. */
 int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
                 struct pages_sound *sound);
 

@@ -203,6 +203,7 @@ int writer_reserve(struct writer *writer, enum pages_tree tree, const void *key,
                    void **value)
 {
   MDB_val name = {key_len, (void *)(uintptr_t)key}, data = {len, NULL};
+  writer->sound.deletes = false;
   int rc = pages_check(&writer->before, tree, key, key_len, &writer->sound);
   if (rc == 0)
     rc = engine_code(mdb_put(writer->txn, writer->engine->tree[tree], &name, &data, MDB_RESERVE));
@@ -224,6 +225,7 @@ int writer_put(struct writer *writer, enum pages_tree tree, const void *key, siz
 int writer_delete(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len)
 {
   MDB_val name = {key_len, (void *)(uintptr_t)key};
+  writer->sound.deletes = true;
   int rc = pages_check(&writer->before, tree, key, key_len, &writer->sound);
   if (rc == 0)
     rc = engine_code(mdb_del(writer->txn, writer->engine->tree[tree], &name, NULL));

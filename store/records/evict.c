@@ -192,8 +192,9 @@ int evict_some(struct idem_store *store, struct writer *writer, unsigned answers
                         .victims = victims,
                         .most = answers < TIDY_ANSWERS ? answers : TIDY_ANSWERS};
   int rc = sweep_body(writer, &sweep);
-  /* Keys are hashes, so a walk from a random place is a sample. */
-  if (rc < 0 || getrandom(claims.from, IDEM_KEY_SIZE, GRND_NONBLOCK) != IDEM_KEY_SIZE)
+  /* Keys are hashes, so a walk from a random place is a sample. Most stores have none there. */
+  if (rc < 0 || !writer->before.tree[PAGES_OPS].entries ||
+      getrandom(claims.from, IDEM_KEY_SIZE, GRND_NONBLOCK) != IDEM_KEY_SIZE)
     return rc < 0 ? rc : 0;
   sweep.pass = &claims;
   sweep.before -= 7 * DAY_US;
