@@ -63,7 +63,7 @@ static struct place *bucket_of(struct claim_table *table, const uint8_t *key)
   return table->bucket[tag_of(key) / 2 % TABLE_BUCKETS];
 }
 
-/* Whoever comes at the same time writes the same. */
+/* Whoever comes at the same time, or finds what one that was killed has left, writes the same. */
 static int make(int fd)
 {
   static const uint32_t head[] = {TABLE_MAGIC, TABLE_LAYOUT};
@@ -73,21 +73,24 @@ static int make(int fd)
   return rc < 0 || pwrite(fd, head, sizeof(head), 0) == sizeof(head) ? rc : -EIO;
 }
 
-void claim_table_open(struct claim_table **out, int fd)
+/* Who could not see the claims of others would send again what they have sent, so that it cannot be mapped is a failure. */
+int claim_table_open(struct claim_table **out, int fd)
 {
+  uint32_t head[2] = {0, 0};
   struct stat stat;
   *out = NULL;
-  if (idem_fstat(fd, &stat) < 0 || (stat.st_size == 0 && (make(fd) < 0 || idem_fstat(fd, &stat) < 0)) ||
-      stat.st_size < (off_t)sizeof(struct claim_table))
-    return;
-  struct claim_table *table =
-      mmap(NULL, sizeof(struct claim_table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (table == MAP_FAILED)
-    return;
-  if (table->magic == TABLE_MAGIC && table->layout == TABLE_LAYOUT)
-    *out = table;
-  else
-    munmap(table, sizeof(*table));
+  if (idem_fstat(fd, &stat) < 0 || pread(fd, head, sizeof(head), 0) < 0)
+    return -errno;
+  if (head[0] && (head[0] != TABLE_MAGIC || head[1] != TABLE_LAYOUT))
+    return 0;
+  int rc = head[0] && stat.st_size >= (off_t)sizeof(struct claim_table) ? 0 : make(fd);
+  if (rc < 0)
+    return rc;
+  void *map = mmap(NULL, sizeof(struct claim_table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return -errno;
+  *out = map;
+  return 0;
 }
 
 void claim_table_close(struct claim_table *table)

@@ -50,9 +50,9 @@ struct claim_record {
 
 struct claim_table;
 
-/* Maps the content of the claims file, which is made if there is none. *out is NULL where it is of another layout, or cannot be
- * made: claims are then in LMDB alone. */
-void claim_table_open(struct claim_table **out, int fd);
+/* Maps the content of the claims file, which is made if there is none. 0 or -errno; with 0 *out is NULL where it is of another
+ * layout: claims are then in LMDB alone. */
+int claim_table_open(struct claim_table **out, int fd);
 void claim_table_close(struct claim_table *table);
 
 /* Replaces what owners before have left under this lock. -ENOSPC: its bucket is full. */

@@ -219,8 +219,10 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
   if (claim_lock_taken(state_claims_fd(store), any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);
-  claim_table_open(&store->claim_table, state_claims_fd(store));
-  int rc = stats_open(&store->stats, path);
+  int rc = claim_table_open(&store->claim_table, state_claims_fd(store));
+  if (rc < 0)
+    return path_fail(error, rc, store->claims_path);
+  rc = stats_open(&store->stats, path);
   if (rc < 0)
     return path_fail(error, rc, path);
   rc = open_engine(store, &engine, error);

@@ -220,6 +220,25 @@ Test(store_claims, half_of_one_is_none)
   cr_assert_eq(in_table(), 1, "the new one, which was released");
 }
 
+/* Whoever made it was killed: before it had its length, or before its head was written. */
+Test(store_claims, a_file_that_was_not_made_to_its_end_is_made)
+{
+  static const off_t lengths[] = {0, 4096, 3 << 20};
+  struct idem_error error;
+  for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+    struct caller caller;
+    idem_store_close(fixture.store);
+    cr_assert_eq(truncate(fixture_path(&fixture, "claims"), 0), 0);
+    cr_assert_eq(truncate(fixture_path(&fixture, "claims"), lengths[i]), 0);
+    cr_assert_eq(idem_store_open(&fixture.store, &fixture.options, &error), 0, "%s", error.text);
+    cr_assert_not_null(fixture.store->claim_table);
+    die_with(body, NULL);
+    enter(&caller, body, true);
+    cr_expect_eq(in_table(), 1);
+    caller_leave(&caller, false);
+  }
+}
+
 Test(store_claims, a_file_of_another_layout_is_left_alone)
 {
   struct idem_error error;
