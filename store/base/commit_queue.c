@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A slot that is left is one that is taken and that nobody waits for. */
-enum { FREE, FILLING, READY, TAKEN, DONE, LEFT, STATES = 8 };
+/* Nobody waits for one that is left. */
+enum { FREE, FILLING, READY, TAKEN, DONE, LEFT_READY, LEFT_TAKEN, STATES = 8 };
 
 static uint32_t in(uint32_t word)
 {
@@ -71,7 +71,7 @@ bool queue_is_done(const struct queue_slot *slot)
 bool queue_waits(const struct queue_slot *slot)
 {
   uint32_t what = in(atomic_load(&slot->state));
-  return what == READY || what == TAKEN;
+  return what == READY || what == TAKEN || what == LEFT_READY || what == LEFT_TAKEN;
 }
 
 void queue_sleep(struct queue_slot *slot, unsigned ms)
@@ -101,25 +101,55 @@ bool queue_withdraw(struct commit_queue *queue, struct queue_slot *slot)
 
 void queue_give(struct queue_slot *slot)
 {
-  uint32_t word = atomic_load(&slot->state);
-  if (in(word) == TAKEN && change(slot, word, LEFT))
-    return;
   set_free(slot, atomic_load(&slot->state));
+}
+
+/* With the number of this use, which the states of it share. */
+uint32_t queue_leave(struct queue_slot *slot)
+{
+  for (;;) {
+    uint32_t word = atomic_load(&slot->state);
+    if (in(word) == DONE)
+      return 0;
+    if (change(slot, word, in(word) == TAKEN ? LEFT_TAKEN : LEFT_READY))
+      return word - in(word) + STATES;
+  }
+}
+
+bool queue_is_left(const struct queue_slot *slot, uint32_t left)
+{
+  uint32_t word = atomic_load(&slot->state);
+  return word - in(word) + STATES == left;
 }
 
 bool queue_lead(struct queue_slot *slot)
 {
-  uint32_t word = atomic_load(&slot->state);
-  if (in(word) == LEFT)
-    set_free(slot, word);
-  return in(word) == TAKEN || (in(word) == READY && change(slot, word, TAKEN));
+  for (;;) {
+    uint32_t word = atomic_load(&slot->state), what = in(word);
+    if (what == TAKEN || what == LEFT_TAKEN)
+      return true;
+    if (what != READY && what != LEFT_READY)
+      return false;
+    if (change(slot, word, what == READY ? TAKEN : LEFT_TAKEN))
+      return true;
+  }
 }
 
+bool queue_has_left(const struct commit_queue *queue)
+{
+  bool has = false;
+  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting); i++)
+    has |= in(atomic_load(&queue->slot[i].state)) == LEFT_READY;
+  return has;
+}
+
+/* Its writer may leave it meanwhile. */
 void queue_put_back(struct queue_slot *slot)
 {
   uint32_t word = atomic_load(&slot->state);
-  if (in(word) == TAKEN)
-    change(slot, word, READY);
+  while ((in(word) == TAKEN || in(word) == LEFT_TAKEN) &&
+         !change(slot, word, in(word) == TAKEN ? READY : LEFT_READY))
+    word = atomic_load(&slot->state);
 }
 
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial)
@@ -136,16 +166,17 @@ void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict
 
 void queue_wake(struct commit_queue *queue)
 {
-  uint32_t first = atomic_load(&queue->first);
-  for (uint32_t i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting); i++) {
+  uint32_t first = atomic_load(&queue->first), waiting = atomic_load(&queue->waiting);
+  bool none = true;
+  for (uint32_t i = 0; i < QUEUE_SLOTS && waiting; i++) {
     struct queue_slot *slot = &queue->slot[(first + i) % QUEUE_SLOTS];
     if (in(atomic_load(&slot->state)) == READY) {
       wake(slot);
       return;
     }
+    none &= !queue_waits(slot);
   }
-  /* What its leaders have left when they died. */
-  uint32_t waiting = atomic_load(&queue->waiting);
-  if (waiting)
+  /* What leaders have left when they died. */
+  if (waiting && none)
     atomic_compare_exchange_strong(&queue->waiting, &waiting, 0);
 }

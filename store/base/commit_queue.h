@@ -8,7 +8,8 @@
  *     queue_publish(slot);
  *     while (!queue_is_done(slot) && ...)
  *       queue_sleep(slot, ms);                               // until it is done, or one may look whether to lead oneself
- *     verdict = slot->verdict, queue_give(slot);             // or queue_withdraw(slot), which may come too late
+ *     verdict = slot->verdict, queue_give(slot);             // or queue_withdraw(slot), which may come too late,
+ *                                                            // or queue_leave(slot): it is done, and nobody waits for it
  *
  * The other side, with the gate (lmdb/gate.h), and so alone:
  *
@@ -58,11 +59,16 @@ bool queue_waits(const struct queue_slot *slot);
 void queue_sleep(struct queue_slot *slot, unsigned ms);
 /* It is free again. False: somebody has it in a transaction, or is done with it. */
 bool queue_withdraw(struct commit_queue *queue, struct queue_slot *slot);
-/* After it is done; or before that, by who does not wait for it any longer. */
+/* After it is done. */
 void queue_give(struct queue_slot *slot);
+/* What it is left with tells when it is over: queue_is_left() of that is false then. 0: it is done, and is to be given. */
+uint32_t queue_leave(struct queue_slot *slot);
+bool queue_is_left(const struct queue_slot *slot, uint32_t left);
 
-/* True if it is published, or was taken by a leader that has died. One that nobody waits for is freed. */
+/* True if it is published, or was taken by a leader that has died. */
 bool queue_lead(struct queue_slot *slot);
+/* True if there is one that nobody waits for: nobody but a leader comes for it. */
+bool queue_has_left(const struct commit_queue *queue);
 /* It waits for another leader. */
 void queue_put_back(struct queue_slot *slot);
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);

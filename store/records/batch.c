@@ -93,7 +93,7 @@ static void enter_queue(struct batch *batch)
 static bool nap(void *arg, long us)
 {
   struct batch *batch = arg;
-  if (!batch->asked && !batch->alone)
+  if (!batch->asked && !batch->alone && batch->own)
     enter_queue(batch);
   batch->asked = true;
   if (!batch->slot) {
@@ -295,11 +295,18 @@ static int done(struct engine *engine, int rc, void *arg)
   return flushed;
 }
 
-/* What became of it in another one's transaction. A slot that is taken is left to whoever has it: its result stands, and
- * nobody waits for it. */
+/* What became of it in another one's transaction. One that is waited for no longer is done all the same, when whoever is in
+ * the gate goes on: its record stays where it is. */
 static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 {
   struct queue_slot *slot = batch->slot;
+  uint32_t left = rc == -ETIMEDOUT ? queue_leave(slot) : 0;
+  if (left) {
+    spill_leave(batch->store, slot, left);
+    batch->slot = NULL;
+    struct idem_error why = error ? *error : (struct idem_error){""};
+    return idem_error_set(error, rc, "%.400s; the answer is stored when that goes on", why.text);
+  }
   if (queue_is_done(slot)) {
     rc = slot->verdict;
     batch->own->answer->serial = slot->serial;
@@ -308,12 +315,18 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
       idem_error_set(error, rc, "cannot write to the store: %s", strerror(-rc));
     queue_give(slot);
   } else if (!queue_withdraw(&batch->store->stats->queue, slot)) {
-    if (queue_is_done(slot))
-      return take_verdict(batch, rc, error);
-    queue_give(slot);
+    return take_verdict(batch, -ETIMEDOUT, error);
   }
   give_slot(batch);
   return rc;
+}
+
+/* Those of writers that do not wait any longer, once: nobody else may come for them. */
+static void lead_left(struct batch *batch, const struct writer_job *job)
+{
+  batch->own = NULL;
+  if (!batch->alone && queue_has_left(&batch->store->stats->queue))
+    state_write_job(batch->store, job, NULL);
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)
@@ -333,6 +346,8 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
       rc = take_verdict(&batch, rc, error);
     again = rc < 0 && batch.alone && !alone;
   } while (again);
+  if (rc >= 0)
+    lead_left(&batch, &job);
   free(batch.taken);
   return rc;
 }
@@ -346,5 +361,7 @@ void batch_commit_all(struct idem_store *store, struct batch_own *first, struct 
   while (left && state_write_job(store, &job, error) >= 0)
     while (left && left->done)
       left = left->next;
+  if (!left)
+    lead_left(&batch, &job);
   free(batch.taken);
 }

@@ -102,6 +102,7 @@ static int make(struct idem_store *store)
   spill->kept = kept;
   spill->number = number;
   spill->used = spill->users = 0;
+  memset(spill->left, 0, sizeof(spill->left));
   atomic_store(&spill->life, process_generation());
   return 0;
 }
@@ -132,11 +133,38 @@ static int write_at(int fd, const char *data, size_t len, uint64_t at)
   return 0;
 }
 
+/* Under process_lock_lists. */
+static void look_after_left(struct spill *spill)
+{
+  for (size_t i = 0; i < sizeof(spill->left) / sizeof(*spill->left); i++)
+    if (spill->left[i].slot && !queue_is_left(spill->left[i].slot, spill->left[i].with)) {
+      spill->left[i].slot = NULL;
+      spill->users -= spill->users > 0;
+    }
+  if (!spill->users)
+    spill->used = 0;
+}
+
+bool spill_leave(struct idem_store *store, struct queue_slot *slot, uint32_t left)
+{
+  struct spill *spill = &store->spill;
+  PROCESS_LOCKED(lists);
+  look_after_left(spill);
+  for (size_t i = 0; i < sizeof(spill->left) / sizeof(*spill->left); i++)
+    if (!spill->left[i].slot) {
+      spill->left[i].slot = slot;
+      spill->left[i].with = left;
+      return true;
+    }
+  return false;
+}
+
 int spill_put(struct idem_store *store, const void *data, size_t len, uint64_t *at)
 {
   struct spill *spill = &store->spill;
   {
     PROCESS_LOCKED(lists);
+    look_after_left(spill);
     *at = spill->used;
     if (len > SPILL_MOST - spill->used)
       return -ENOSPC;

@@ -6,7 +6,8 @@
  *     rc = spill_open(store, &number);                     // makes it, once
  *     rc = spill_put(store, len, &at, ...) ...             // a place of one's own, and the bytes into it
  *     rc = spill_read(store, number, at, data, len);       // whoever does the write, in any process
- *     spill_end(store);                                    // once for each put
+ *     spill_end(store);                                    // once for each put, or
+ *     spill_leave(store, slot, left);                      // it ends when the slot is over that is left with this
  *
  * It is never flushed: what a power cut takes was told to nobody. Any thread; a child makes one of its own.
  */
@@ -19,6 +20,7 @@
 #include <stdint.h>
 
 struct idem_store;
+struct queue_slot;
 
 /* More than this is in no process's file at once. */
 enum { SPILL_MOST = 64 << 20 };
@@ -29,12 +31,18 @@ struct spill {
   int kept;              /* a place in the table of base/fd.h */
   uint64_t used;         /* under process_lock_lists, as `users` */
   unsigned users;
+  struct {
+    struct queue_slot *slot; /* NULL: none */
+    uint32_t with;
+  } left[16];
 };
 
 /* 0 or -errno, all of them. */
 int spill_open(struct idem_store *store, uint64_t *number);
 int spill_put(struct idem_store *store, const void *data, size_t len, uint64_t *at);
 void spill_end(struct idem_store *store);
+/* False: there are too many of them, and its place is never used again. */
+bool spill_leave(struct idem_store *store, struct queue_slot *slot, uint32_t left);
 void spill_close(struct idem_store *store);
 
 int spill_read(const struct idem_store *store, uint64_t number, uint64_t at, void *data, size_t len);

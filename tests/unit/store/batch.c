@@ -224,6 +224,40 @@ Test(store_batch, a_leader_that_is_stopped_is_not_waited_for)
   cr_expect_eq(waiting(), 0);
 }
 
+/* Its app has its answer, and its write is done by whoever comes next. */
+Test(store_batch, what_is_waited_for_no_longer_is_stored_all_the_same)
+{
+  static struct asker asker[20];
+  fixture.options.patience_ms = 0;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  for (int taken = 0; taken < 2; taken++) {
+    struct holder holder = hold();
+    for (int i = taken * 10; i < taken * 10 + 10; i++)
+      start(&asker[i], i);
+    wait_until_waiting(10);
+    if (taken)
+      tell(&holder, 's');
+    for (int i = taken * 10; i < taken * 10 + 10; i++) {
+      pthread_join(asker[i].thread, NULL);
+      cr_expect_eq(asker[i].rc, -ETIMEDOUT, "%d", asker[i].rc);
+    }
+    end(&holder);
+    cr_expect_eq(waiting(), 10);
+    char body[32];
+    snprintf(body, sizeof(body), "{\"other\":%d}", taken);
+    struct caller other = caller_of(&fixture, body);
+    /* The gate was in vain a moment ago, and is only tried. */
+    while (caller_enter(&other) == IDEM_OWNED && caller_commit(&other, "{}") < 0)
+      caller_leave(&other, false);
+    caller_leave(&other, true);
+    cr_expect_eq(waiting(), 0);
+    for (int i = taken * 10; i < taken * 10 + 10; i++) {
+      struct caller again = caller_of(&fixture, asker[i].body);
+      cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT, "%d", i);
+    }
+  }
+}
+
 /* Whatever has written into the page: nobody else's write is harmed by it. */
 Test(store_batch, what_does_not_parse_is_refused_alone)
 {
