@@ -209,7 +209,7 @@ Test(trouble, the_disk_is_full)
 Test(trouble, the_disk_fills_up_later)
 {
   mkdir(world_path(&w, "full"), 0700);
-  if (mount("tmpfs", world_path(&w, "full"), "tmpfs", 0, "size=1160k"))
+  if (mount("tmpfs", world_path(&w, "full"), "tmpfs", 0, "size=3208k"))
     cr_skip_test("no file system may be mounted here");
   world_env(&w, "IDEMSHIM_STORE", "%s/store", world_path(&w, "full"));
   mock_default(&w, "size=400000");
