@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A commit that finds the map full makes room and tries again. */
-enum { COMMIT_TRIES = 3 };
+/* A commit that finds the map full makes room and tries again. One of so many bytes makes room as part of itself. */
+enum { COMMIT_TRIES = 3, COMMIT_WITHIN = 256 << 10 };
 
 /* A line as it was sent; the app's spelling of names is kept, for people. */
 static void add_header(void *text, struct idem_span name, struct idem_span value)
@@ -142,7 +142,8 @@ static int commit_write(struct commit *commit, struct idem_error *why)
   if (!need)
     return idem_error_set(why, -EFBIG, "the answer is larger than a record can be");
   for (int i = 0; i < COMMIT_TRIES && rc == -ENOSPC; i++) {
-    rc = evict_for(commit->store, need << i, why);
+    bool within = i == 0 && need <= COMMIT_WITHIN;
+    rc = within ? evict_may_have(commit->store, need, why) : evict_for(commit->store, need << i, why);
     if (rc == 0)
       rc = batch_commit(commit->store, &commit->own, why);
   }
@@ -169,7 +170,9 @@ static bool gather(struct commit *commit)
   struct idem_gather *gathered = commit->call->gather;
   uint64_t need = record_size(&commit->draft);
   struct commit *kept =
-      gathered && need && evict_for(commit->store, need, NULL) == 0 ? malloc(sizeof(*kept)) : NULL;
+      gathered && need && need <= COMMIT_WITHIN && evict_may_have(commit->store, need, NULL) == 0
+          ? malloc(sizeof(*kept))
+          : NULL;
   if (!kept)
     return false;
   *kept = *commit;

@@ -37,9 +37,11 @@ struct batch {
   struct taken *taken;
   unsigned count;
   size_t bytes; /* of what is chosen and taken */
-  bool asked;   /* whether there is a slot for it */
-  bool alone;   /* neither waits for a leader nor is one */
-  bool flush;   /* somebody's is durable, and this process's commits are not */
+  struct answer_index_victim *victims;
+  uint64_t evicted;
+  bool asked; /* whether there is a slot for it */
+  bool alone; /* neither waits for a leader nor is one */
+  bool flush; /* somebody's is durable, and this process's commits are not */
 };
 
 /* Waiting. */
@@ -260,7 +262,10 @@ static int body(struct writer *writer, void *arg)
   if (!chosen && !batch->count)
     return -EALREADY;
   uint64_t last = answer_index_last(&writer->before), serial = last;
+  batch->evicted = 0;
   int rc = evict_some(batch->store, writer, chosen + batch->count);
+  if (rc == 0)
+    rc = evict_within(batch->store, writer, batch->bytes, &batch->victims, &batch->evicted);
   batch->flush = false;
   for (struct batch_own *own = chosen ? batch->own : NULL; own && rc == 0; own = own->next)
     if (own->chosen) {
@@ -290,6 +295,8 @@ static int done(struct engine *engine, int rc, void *arg)
   for (struct batch_own *own = rc >= 0 && flushed >= 0 && !batch->slot ? batch->own : NULL; own;
        own = own->next)
     own->done |= own->chosen;
+  if (rc >= 0 && batch->evicted)
+    stats_add(batch->store->stats, stats_shard(), IDEM_COUNTER_evicted, batch->evicted);
   batch->alone |= rc < 0 && batch->count;
   batch->count = 0;
   return flushed;
@@ -305,7 +312,7 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
     spill_leave(batch->store, slot, left);
     batch->slot = NULL;
     struct idem_error why = error ? *error : (struct idem_error){""};
-    return idem_error_set(error, rc, "%.400s; the answer is stored when that goes on", why.text);
+    return idem_error_set(error, rc, "%.400s (the answer is stored when that goes on)", why.text);
   }
   if (queue_is_done(slot)) {
     rc = slot->verdict;
@@ -349,6 +356,7 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
   if (rc >= 0)
     lead_left(&batch, &job);
   free(batch.taken);
+  free(batch.victims);
   return rc;
 }
 
@@ -364,4 +372,5 @@ void batch_commit_all(struct idem_store *store, struct batch_own *first, struct 
   if (!left)
     lead_left(&batch, &job);
   free(batch.taken);
+  free(batch.victims);
 }

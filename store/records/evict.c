@@ -215,27 +215,67 @@ static int used_bytes(struct idem_store *store, uint64_t *used, struct idem_erro
   return 0;
 }
 
+int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_error *error)
+{
+  return need <= store->size / 4
+             ? 0
+             : idem_error_set(error, -EFBIG,
+                              "the answer takes %llu bytes, more than a quarter of the store "
+                              "(IDEMSHIM_STORE_SIZE is %llu)",
+                              (unsigned long long)need, (unsigned long long)store->size);
+}
+
+/* How much is in use when there is room for a little more than `need`; and what one commit drops at most: a store that has become
+ * much too large, since its size was lowered, shrinks commit by commit. */
+static uint64_t target_of(const struct idem_store *store, uint64_t need, uint64_t *most)
+{
+  uint64_t slack = SLACK < store->size / 16 ? SLACK : store->size / 16;
+  *most = 2 * need + 4 * slack;
+  return store->size > need + slack ? store->size - need - slack : 0;
+}
+
+int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
+                 struct answer_index_victim **victims, uint64_t *evicted)
+{
+  static const enum evict_kind kinds_of_answers[] = {EVICT_EXPIRED, EVICT_OLDEST};
+  uint64_t used = pages_bytes(&writer->before), most, target = target_of(store, need, &most);
+  if (used + need <= store->size)
+    return 0;
+  if (!*victims && !(*victims = malloc(EVICT_BATCH * sizeof(**victims))))
+    return -ENOMEM;
+  uint64_t enough = used - target < most ? used - target : most;
+  for (size_t i = 0; i < sizeof(kinds_of_answers) / sizeof(*kinds_of_answers) && enough; i++) {
+    struct evict_pass pass = {.kind = kinds_of_answers[i]};
+    struct sweep sweep = {.store = store,
+                          .pass = &pass,
+                          .before = clock_now_us(),
+                          .enough = enough,
+                          .victims = *victims,
+                          .most = EVICT_BATCH};
+    int rc = sweep_body(writer, &sweep);
+    if (rc < 0)
+      return rc;
+    enough -= sweep.bytes < enough ? sweep.bytes : enough;
+    *evicted += sweep.found;
+  }
+  return 0;
+}
+
 /* Outside of the commit's own transaction, since pages that a transaction frees can be used only by a
- * later one. A store that has become much too large, since its size was lowered, shrinks commit by commit: each drops
- * more than it brings, and takes no longer than that. */
+ * later one. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
 {
-  uint64_t capacity = store->size, used;
+  uint64_t capacity = store->size, used = 0, most, target = target_of(store, need, &most);
   struct engine *engine;
-  if (need > capacity / 4)
-    return idem_error_set(
-        error, -EFBIG,
-        "the answer takes %llu bytes, more than a quarter of the store (IDEMSHIM_STORE_SIZE is %llu)",
-        (unsigned long long)need, (unsigned long long)capacity);
-  int rc = used_bytes(store, &used, error);
+  int rc = evict_may_have(store, need, error);
+  if (rc == 0)
+    rc = used_bytes(store, &used, error);
   if (rc < 0 || used + need <= capacity)
     return rc;
   /* A reader that died while it held a snapshot keeps what is dropped from being used again. */
   if ((rc = state_engine(store, &engine, error)) < 0)
     return rc;
   engine_clear_readers(engine);
-  uint64_t slack = SLACK < capacity / 16 ? SLACK : capacity / 16, target = capacity - need - slack;
-  uint64_t most = 2 * need + 4 * slack;
   struct evicted gone = {0};
   for (unsigned kind = 0; kind < EVICT_KINDS && used > target && gone.bytes < most; kind++) {
     struct evict_pass pass = {.kind = (enum evict_kind)kind};

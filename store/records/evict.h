@@ -2,7 +2,8 @@
 /*
  * evict: keeping the store under its size. What has expired goes first, then the oldest.
  *
- *     rc = evict_for(store, need, error);                          // before a commit of so many bytes
+ *     rc = evict_within(store, writer, need, &victims, &count);    // in a commit of so many bytes
+ *     rc = evict_for(store, need, error);                          // before one that has failed for want of room
  *
  *     struct evict_pass pass = {.kind = EVICT_EXPIRED};
  *     while ((rc = evict_batch(store, &pass, &gone, error)) > 0)
@@ -14,6 +15,7 @@
 #ifndef IDEMSHIM_STORE_EVICT_H
 #define IDEMSHIM_STORE_EVICT_H
 
+#include "store/records/answer_index.h"
 #include "store/state/state.h"
 
 /* In the order in which they make room. */
@@ -47,7 +49,16 @@ struct evict_pass {
 int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicted *gone,
                 struct idem_error *error);
 
-/* Makes room for `need` bytes; 0, -EFBIG if the answer is too large for this store, -ENOSPC if there is
+/* -EFBIG if the answer is too large for this store. */
+int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_error *error);
+
+/* As part of a transaction that brings `need` bytes: what has expired, then the oldest, so that the store keeps its size. Their
+ * pages can be used by later transactions; the map has room for this one. The victims are the caller's, to be freed when the
+ * transaction has ended. Adds to `*evicted`. */
+int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
+                 struct answer_index_victim **victims, uint64_t *evicted);
+
+/* Makes room for `need` bytes, in transactions of its own, where a run of pages is missing all the same; 0, -EFBIG if the answer is too large for this store, -ENOSPC if there is
  * nothing left to drop. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error);
 
