@@ -252,6 +252,7 @@ struct idem_call {
     enum idem_repeats repeats;
     int verdict;             /* of the last enter */
     unsigned counted;        /* events of this call that are in the counters already */
+    uint64_t before;         /* the generation of the try before it */
     void *commit;            /* GATHERED: it waits for the others */
     bool committed;          /* an answer was stored, or a later owner has taken over */
     bool recorded;           /* the durable half of its claim was written, */

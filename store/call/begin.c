@@ -218,6 +218,7 @@ static int settle_owned(struct entry *entry)
       .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
   int rc = claim_record_prepare(entry->store, &reader->snapshot, &begin);
   call->priv.last_serial = answer_index_last(&reader->snapshot);
+  call->priv.before = begin.before;
   call->priv.flush =
       rule->indoubt == IDEM_INDOUBT_FAIL || call->honoured || (rule->inject && !rule->inject_auto);
   /* No snapshot is held while we wait for the lock that writes. */

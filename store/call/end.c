@@ -41,6 +41,7 @@ struct claim call_claim(const struct idem_call *call)
                         .print = call->priv.kind == IDEM_KEY_HEADER ? call->priv.print : NULL,
                         .beside = call->beside,
                         .flush = call->priv.flush,
+                        .before = call->priv.before,
                         .generation = call->generation};
   call_lock_key(call, claim.lock);
   return claim;
@@ -57,7 +58,9 @@ void call_free_claim(struct idem_store *store, struct idem_call *call)
   call->priv.owner = NULL;
   claim_lock_release(call->priv.claim_fd, lock);
   call->priv.claim_fd = -1;
-  stats_wake(store->stats, call->key);
+  /* Its commit has told already, and who came after that has found the answer. */
+  if (!call->priv.committed)
+    stats_wake(store->stats, call->key);
 }
 
 /* A content that turns out to be another one has numbers of its own. */

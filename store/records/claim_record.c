@@ -113,10 +113,12 @@ int claim_record_prepare(struct idem_store *store, const struct pages_snapshot *
 {
   const struct name *name = begin->name;
   struct claim_record earlier, *ours = &begin->record;
-  if (claim_record_find(store, snapshot, begin->key, &earlier) < 0 ||
-      /* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
-      generation_of_answer(snapshot, begin->key) >= earlier.generation)
+  begin->before = generation_of_answer(snapshot, begin->key);
+  /* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
+  if (claim_record_find(store, snapshot, begin->key, &earlier) < 0 || begin->before >= earlier.generation)
     memset(&earlier, 0, sizeof(earlier));
+  else
+    begin->before = earlier.generation;
   bool same = memcmp(earlier.fingerprint, name->fingerprint, IDEM_KEY_SIZE) == 0;
   begin->verdict = IDEM_OWNED;
   if (earlier.state == CLAIM_IN_FLIGHT) {
@@ -148,25 +150,20 @@ struct writing {
   uint32_t n;
 };
 
-/* By the clock, so that it needs no counter; and after those of the tries before it, whatever the clock does. */
-static int set_generation(struct idem_store *store, const uint8_t *key, struct claim_record *record,
-                          struct idem_error *error)
+/* By the clock in ns, so that it needs no counter and one beside ours has another; and after those of the tries before it,
+ * whatever the clock does. */
+static uint64_t next_generation(struct idem_store *store, const struct claim *claim)
 {
-  struct claim_record earlier;
-  struct reader *reader;
-  int rc = state_read(store, &reader, error);
-  if (rc < 0)
-    return rc;
-  int64_t now = clock_now_us();
-  record->generation = now > 0 ? (uint64_t)now : 1;
-  uint64_t answered = generation_of_answer(&reader->snapshot, key);
-  if (answered >= record->generation)
-    record->generation = answered + 1;
-  if (claim_record_find(store, &reader->snapshot, key, &earlier) == 0 &&
-      earlier.generation >= record->generation)
-    record->generation = earlier.generation + 1;
-  reader_end(reader);
-  return 0;
+  struct claim_record beside;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  uint64_t generation = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+  if (generation <= claim->before)
+    generation = claim->before + 1;
+  if (store->claim_table && claim_table_find(store->claim_table, claim->key, false, &beside) &&
+      beside.generation >= generation)
+    generation = beside.generation + 1;
+  return generation;
 }
 
 static int write_body(struct writer *writer, void *arg)
@@ -215,8 +212,7 @@ int claim_record_write(struct idem_store *store, struct claim *claim, struct cla
   record->started_us = clock_now_us();
   /* Who cannot store the answer is not to claim it, either. */
   int rc = state_may_write(store, error);
-  if (rc == 0)
-    rc = set_generation(store, claim->key, record, error);
+  record->generation = next_generation(store, claim);
   if (rc == 0)
     rc = put_in_table(store->claim_table, claim, record) ? claim->flush ? flush(store, error) : 0
                                                          : state_write(store, write_body, &writing, error);

@@ -52,6 +52,7 @@ struct claim_begin {
   /* out */
   struct claim_record record; /* ours; its generation is set when it is written */
   bool resent, mismatched;
+  uint64_t before;           /* no generation of this key is greater, but for one beside ours */
   uint64_t died;             /* the generation of an owner that did not come to an end; 0: there was none */
   enum idem_verdict verdict; /* OWNED, IN_DOUBT or MISMATCH */
 };
@@ -67,6 +68,7 @@ struct claim {
   uint8_t lock[8];
   bool beside;         /* the owner: in LMDB its record stays, and ours has no generation */
   bool flush;          /* a power cut is not to forget it, either */
+  uint64_t before;     /* as claim_begin says */
   uint64_t generation; /* of what was written; 0: nothing */
 };
 

@@ -137,21 +137,34 @@ int state_read(struct idem_store *store, struct reader **out, struct idem_error 
   return reader_begin(whole, out, error);
 }
 
+/* One that may be written to as far as is known without a system call. */
+static int ready_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
+{
+  if (store->read_only)
+    return path_fail(error, -EROFS, store->dir);
+  int rc = state_engine(store, out, error);
+  return rc == 0 && (engine_is_spent(*out) || engine_is_given_back(*out)) ? whole_engine(store, out, error)
+                                                                          : rc;
+}
+
 int state_may_write(struct idem_store *store, struct idem_error *error)
 {
   struct engine *engine;
-  return store->read_only ? path_fail(error, -EROFS, store->dir) : whole_engine(store, &engine, error);
+  return ready_engine(store, &engine, error);
 }
 
 static int write_job(struct idem_store *store, const struct writer_job *job, struct idem_error *error)
 {
   struct engine *engine;
-  if (store->read_only)
-    return path_fail(error, -EROFS, store->dir);
-  int rc = whole_engine(store, &engine, error);
+  int rc = ready_engine(store, &engine, error);
   if (rc < 0)
     return rc;
   rc = writer_run_job(engine, job, error);
+  /* The app has closed its descriptors, which the writer looks at when it is in the gate. */
+  if (rc == -EBADF) {
+    rc = whole_engine(store, &engine, error);
+    return rc < 0 ? rc : writer_run_job(engine, job, error);
+  }
   /* What a reader that died had in view is not used again until its slot is free. */
   if (rc == -ENOSPC && engine_clear_readers(engine) > 0)
     return writer_run_job(engine, job, error);
