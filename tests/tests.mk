@@ -171,11 +171,13 @@ stress:
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
 # What is too long for `make test`. Pairs of requests: PAIRS of them from the seed SEED; schedules: SCHEDULES of them, and 1 is that seed in
-# each setting; then faults in the product, which the pairs must find. PART=pairs|schedules|faults: one of the three.
+# each setting; then KILLS of processes that write to a store; then faults in the product, which the pairs must find.
+# PART=pairs|schedules|kills|faults: one of them.
 PAIRS     ?= 100000
 SCHEDULES ?= 10000
 SEED      ?= 1
-PART      ?= pairs schedules faults
+KILLS     ?= 10000
+PART      ?= pairs schedules kills faults
 # The suites of the parts, as a pattern of criterion's: it takes no empty alternative.
 TORTURE   := $(if $(filter pairs,$(PART)),what_counts$(if $(filter schedules,$(PART)),|))$(filter schedules,$(PART))
 torture:
@@ -183,6 +185,8 @@ torture:
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/what_counts $(T)/schedules $(if $(SAN),$(SAN_LOCALE))
 	$(Q)$(if $(TORTURE),IDEM_BUILD=$(B) IDEMSHIM_PAIRS=$(PAIRS) IDEMSHIM_SCHEDULES=$(SCHEDULES) IDEMSHIM_SEED=$(SEED) IDEM_RUN_DEADLINE_MS=600000 \
 	  $(SAN_ENV) $(E2E) --verbose --jobs $${JOBS:-2} --timeout 36000 --filter '@($(TORTURE))/*')
+	$(Q)$(if $(filter kills,$(PART)),$(if $(filter thread,$(SAN)),,$(MAKE) --no-print-directory $(T)/unit-store && IDEMSHIM_KILLS=$(KILLS) \
+	  $(SAN_ENV) $(T)/unit-store --verbose --timeout 36000 --filter 'store_batch/what_was_acknowledged*'))
 	$(Q)$(if $(SAN),,$(if $(filter faults,$(PART)),scripts/planted $(B)))
 
 curl-suite:
@@ -205,7 +209,7 @@ $(T)/tables: $(call objects,tests/tables store config)
 
 # STORE=1: a store as it grows; COUNTS: to how many answers.
 bench: setup-bench
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/slow_disk.so
 	$(Q)scripts/bench$(if $(STORE),-store) $(B)
 
 .PHONY: bench

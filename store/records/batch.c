@@ -349,6 +349,9 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
     rc = state_write_job(store, &job, error);
     if (rc >= 0)
       rc = own->verdict;
+    /* The gate was waited for in vain a moment ago, and is not waited for again. */
+    if (rc == -ETIMEDOUT && !batch.asked && !alone)
+      enter_queue(&batch);
     if (batch.slot)
       rc = take_verdict(&batch, rc, error);
     again = rc < 0 && batch.alone && !alone;

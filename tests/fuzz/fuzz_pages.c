@@ -92,7 +92,7 @@ static void walk_all(const struct pages_snapshot *snapshot)
     enum pages_tree tree = (enum pages_tree)i;
     budget = 1000;
     pages_each(snapshot, tree, i % 2 ? &from : NULL, read_entry, NULL);
-    pages_check(snapshot, tree, key, sizeof(key), &(struct pages_sound){{0}});
+    pages_check(snapshot, tree, key, sizeof(key), &(struct pages_sound){.deletes = true});
     if (pages_get(snapshot, tree, key, sizeof(key), &value) == 0)
       read_entry(NULL, from, value);
   }

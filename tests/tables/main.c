@@ -176,7 +176,7 @@ static size_t by_lmdb(struct reader *reader, const uint8_t *key)
 /* What a write does before it puts or deletes one. */
 static size_t by_check(struct reader *reader, const uint8_t *key)
 {
-  struct pages_sound sound = {{0}};
+  struct pages_sound sound = {.deletes = true};
   return pages_check(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &sound) == 0;
 }
 

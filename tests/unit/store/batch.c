@@ -241,8 +241,12 @@ Test(store_batch, what_is_waited_for_no_longer_is_stored_all_the_same)
       pthread_join(asker[i].thread, NULL);
       cr_expect_eq(asker[i].rc, -ETIMEDOUT, "%d", asker[i].rc);
     }
+    static struct asker later[2];
+    start(&later[taken], 100 + taken);
+    pthread_join(later[taken].thread, NULL);
+    cr_expect_eq(later[taken].rc, -ETIMEDOUT, "%d", later[taken].rc);
     end(&holder);
-    cr_expect_eq(waiting(), 10);
+    cr_expect_eq(waiting(), 11);
     char body[32];
     snprintf(body, sizeof(body), "{\"other\":%d}", taken);
     struct caller other = caller_of(&fixture, body);
@@ -255,6 +259,8 @@ Test(store_batch, what_is_waited_for_no_longer_is_stored_all_the_same)
       struct caller again = caller_of(&fixture, asker[i].body);
       cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT, "%d", i);
     }
+    struct caller again = caller_of(&fixture, later[taken].body);
+    cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT);
   }
 }
 
