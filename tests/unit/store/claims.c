@@ -209,9 +209,9 @@ Test(store_claims, half_of_one_is_none)
   struct stat status;
   cr_assert_eq(fstat(fileno(file), &status), 0);
   for (long at = 4096; at < status.st_size; at += 512) {
-    fseek(file, at + 100, SEEK_SET);
+    fseek(file, at + 170, SEEK_SET);
     int byte = fgetc(file);
-    fseek(file, at + 100, SEEK_SET);
+    fseek(file, at + 170, SEEK_SET);
     fputc(byte ^ 1, file);
   }
   fclose(file);
