@@ -95,7 +95,10 @@ static void enter_queue(struct batch *batch)
 static bool nap(void *arg, long us)
 {
   struct batch *batch = arg;
-  if (!batch->asked && !batch->alone && batch->own)
+  /* Whoever is in the gate looks for what is left, too. */
+  if (!batch->own)
+    return true;
+  if (!batch->asked && !batch->alone)
     enter_queue(batch);
   batch->asked = true;
   if (!batch->slot) {
@@ -139,13 +142,13 @@ static bool has_key(const struct batch *batch, const uint8_t *key)
   return has;
 }
 
-/* At least one, however large it is. */
+/* At least one, however large it is; none where a slot has it. */
 static unsigned choose(struct batch *batch)
 {
   unsigned count = 0;
   for (struct batch_own *own = batch->own; own; own = own->next)
     own->chosen = false;
-  for (struct batch_own *own = batch->own; own; own = own->next) {
+  for (struct batch_own *own = batch->slot ? NULL : batch->own; own; own = own->next) {
     size_t len = record_size(own->draft);
     if (own->done || (count && batch->bytes + len > BATCH_BYTES) || has_key(batch, own->write.key))
       continue;
@@ -219,7 +222,7 @@ static int store_one(struct writer *writer, const struct batch_write *write, str
   }
   new->key = write->key;
   new->base = write->base;
-  new->sampled = write->flags &BATCH_SAMPLED;
+  new->sampled = (write->flags & BATCH_SAMPLED) != 0;
   rc = answer_index_drop(writer, write->key);
   if (rc == 0)
     rc = claim_record_drop(writer, write->key);
@@ -253,11 +256,10 @@ static int store_taken(struct writer *writer, struct taken *taken, uint64_t *ser
 static int body(struct writer *writer, void *arg)
 {
   struct batch *batch = arg;
-  bool waits = batch->slot && !queue_withdraw(&batch->store->stats->queue, batch->slot);
-  if (!waits)
+  if (batch->slot && queue_withdraw(&batch->store->stats->queue, batch->slot))
     give_slot(batch);
   batch->bytes = 0;
-  unsigned chosen = waits ? 0 : choose(batch);
+  unsigned chosen = choose(batch);
   collect(batch);
   if (!chosen && !batch->count)
     return -EALREADY;
@@ -329,11 +331,12 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 }
 
 /* Those of writers that do not wait any longer, once: nobody else may come for them. */
-static void lead_left(struct batch *batch, const struct writer_job *job)
+static void lead_left(struct batch *batch)
 {
+  const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
   batch->own = NULL;
   if (!batch->alone && queue_has_left(&batch->store->stats->queue))
-    state_write_job(batch->store, job, NULL);
+    state_write_job(batch->store, &job, NULL);
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)
@@ -352,12 +355,14 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
     /* The gate was waited for in vain a moment ago, and is not waited for again. */
     if (rc == -ETIMEDOUT && !batch.asked && !alone)
       enter_queue(&batch);
-    if (batch.slot)
+    /* A leader that has died had it, and the transaction had no room for it. */
+    again = batch.slot && (rc >= 0 || rc == -EALREADY) && !queue_is_done(batch.slot);
+    if (batch.slot && !again)
       rc = take_verdict(&batch, rc, error);
-    again = rc < 0 && batch.alone && !alone;
+    again |= rc < 0 && batch.alone && !alone;
   } while (again);
   if (rc >= 0)
-    lead_left(&batch, &job);
+    lead_left(&batch);
   free(batch.taken);
   free(batch.victims);
   return rc;
@@ -373,7 +378,7 @@ void batch_commit_all(struct idem_store *store, struct batch_own *first, struct 
     while (left && left->done)
       left = left->next;
   if (!left)
-    lead_left(&batch, &job);
+    lead_left(&batch);
   free(batch.taken);
   free(batch.victims);
 }
