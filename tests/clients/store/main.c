@@ -10,7 +10,7 @@
  *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
  *
  * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a minute. SYNC is off
- * but for IDEMSHIM_SYNC=on.
+ * but for IDEMSHIM_SYNC=on. STORE_LOAD_MIB is the store's size, and STORE_LOAD_PATIENCE_MS what a write waits for another's.
  */
 #include "store/base/clock.h"
 #include "store/records/answer_index.h"
@@ -270,7 +270,8 @@ static int hold(struct load *load)
 int main(int argc, char **argv)
 {
   struct idem_error error = {""};
-  const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB");
+  const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB"),
+             *patience = getenv("STORE_LOAD_PATIENCE_MS");
   if (argc < 3)
     return fprintf(stderr, "usage: store-load DIR fill|hits|callers|commits|replaced|pinned [N [SECONDS]]\n"),
            2;
@@ -278,6 +279,7 @@ int main(int argc, char **argv)
   int64_t seconds = argc > 4 ? atoll(argv[4]) : 0;
   struct idem_store_options options = {.dir = argv[1],
                                        .size = (size ? strtoull(size, NULL, 10) : 16384) << 20,
+                                       .patience_ms = patience ? (unsigned)atoi(patience) : 0,
                                        .sync = sync && strcmp(sync, "on") == 0};
   load.expires_us = clock_now_us() + seconds * 1000000;
   if (idem_config_load(&load.config, get_variable, &error) < 0 ||

@@ -124,6 +124,7 @@ static void slow_down(void)
 {
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("a sanitizer's runtime comes before what is preloaded");
+  world_env(&w, "STORE_LOAD_PATIENCE_MS", "60000");
   world_env(&w, "SLOW_DISK_US", "5000");
   world_env(&w, "SLOW_DISK_COUNT", "%s", world_path(&w, "flushes"));
   world_env(&w, "IDEMSHIM_SYNC", "on");
