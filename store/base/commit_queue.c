@@ -104,22 +104,15 @@ void queue_give(struct queue_slot *slot)
   set_free(slot, atomic_load(&slot->state));
 }
 
-/* With the number of this use, which the states of it share. */
-uint32_t queue_leave(struct queue_slot *slot)
+bool queue_leave(struct queue_slot *slot)
 {
   for (;;) {
     uint32_t word = atomic_load(&slot->state);
     if (in(word) == DONE)
-      return 0;
+      return false;
     if (change(slot, word, in(word) == TAKEN ? LEFT_TAKEN : LEFT_READY))
-      return word - in(word) + STATES;
+      return true;
   }
-}
-
-bool queue_is_left(const struct queue_slot *slot, uint32_t left)
-{
-  uint32_t word = atomic_load(&slot->state);
-  return word - in(word) + STATES == left;
 }
 
 bool queue_lead(struct queue_slot *slot)
@@ -138,8 +131,10 @@ bool queue_lead(struct queue_slot *slot)
 bool queue_has_left(const struct commit_queue *queue)
 {
   bool has = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting); i++)
-    has |= in(atomic_load(&queue->slot[i].state)) == LEFT_READY;
+  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting) && !has; i++) {
+    uint32_t what = in(atomic_load(&queue->slot[i].state));
+    has = what == LEFT_READY || what == LEFT_TAKEN;
+  }
   return has;
 }
 

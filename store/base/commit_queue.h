@@ -37,7 +37,7 @@ struct queue_slot {
   int32_t verdict;
   uint64_t serial;
   _Atomic uint64_t spill; /* the number of its writer's file, also while it has nothing there; */
-  uint64_t at, len, sum;  /* what it has there */
+  uint64_t len, sum;      /* what it has there, in the slot's place */
   uint8_t write[QUEUE_BYTES];
 };
 
@@ -61,9 +61,8 @@ void queue_sleep(struct queue_slot *slot, unsigned ms);
 bool queue_withdraw(struct commit_queue *queue, struct queue_slot *slot);
 /* After it is done. */
 void queue_give(struct queue_slot *slot);
-/* What it is left with tells when it is over: queue_is_left() of that is false then. 0: it is done, and is to be given. */
-uint32_t queue_leave(struct queue_slot *slot);
-bool queue_is_left(const struct queue_slot *slot, uint32_t left);
+/* False: it is done, and is to be given. */
+bool queue_leave(struct queue_slot *slot);
 
 /* True if it is published, or was taken by a leader that has died. */
 bool queue_lead(struct queue_slot *slot);

@@ -46,50 +46,48 @@ struct batch {
 
 /* Waiting. */
 
-static void give_slot(struct batch *batch)
-{
-  if (batch->slot)
-    spill_end(batch->store);
-  batch->slot = NULL;
-}
-
 static bool writer_lives(const void *store, uint64_t spill)
 {
   return spill_lives(store, spill);
+}
+
+static struct queue_slot *take_slot(struct idem_store *store, uint64_t number)
+{
+  struct commit_queue *queue = &store->stats->queue;
+  struct queue_slot *slot = queue_take(queue, number);
+  if (slot)
+    return slot;
+  queue_sweep(queue, writer_lives, store);
+  return queue_take(queue, number);
+}
+
+static unsigned place_of(const struct idem_store *store, const struct queue_slot *slot)
+{
+  return (unsigned)(slot - store->stats->queue.slot);
 }
 
 /* Nothing is said if it cannot: then it waits for the gate as any other write does. */
 static void enter_queue(struct batch *batch)
 {
   struct idem_store *store = batch->store;
-  uint64_t number;
   const struct batch_own *own = batch->own;
+  uint64_t number;
   size_t len = record_size(own->draft);
-  if (len > BATCH_BYTES || spill_open(store, &number) < 0)
-    return;
-  char *record = malloc(len);
+  char *record = len <= SPILL_PLACE && spill_open(store, &number) == 0 ? malloc(len) : NULL;
   own->answer->serial = 0;
-  if (!record || record_write(own->draft, record) < 0) {
-    free(record);
-    return;
+  struct queue_slot *slot = record && record_write(own->draft, record) == 0 ? take_slot(store, number) : NULL;
+  if (slot) {
+    memcpy(slot->write, &own->write, sizeof(own->write));
+    slot->len = len;
+    slot->sum = XXH3_64bits(record, len);
+    if (spill_write(store, place_of(store, slot), record, len) == 0) {
+      batch->slot = slot;
+      queue_publish(&store->stats->queue, slot);
+    } else {
+      queue_give(slot);
+    }
   }
-  uint64_t at, sum = XXH3_64bits(record, len);
-  int rc = spill_put(store, record, len, &at);
   free(record);
-  if (rc < 0)
-    return;
-  struct queue_slot *slot = queue_take(&store->stats->queue, number);
-  if (!slot) {
-    queue_sweep(&store->stats->queue, writer_lives, store);
-    spill_end(store);
-    return;
-  }
-  memcpy(slot->write, &own->write, sizeof(own->write));
-  slot->at = at;
-  slot->len = len;
-  slot->sum = sum;
-  batch->slot = slot;
-  queue_publish(&store->stats->queue, slot);
 }
 
 static bool nap(void *arg, long us)
@@ -125,9 +123,10 @@ static bool read_taken(const struct idem_store *store, struct taken *taken)
   struct queue_slot *slot = taken->slot;
   memcpy(&taken->write, slot->write, sizeof(taken->write));
   taken->len = slot->len;
-  taken->record = taken->len <= BATCH_BYTES ? malloc(taken->len) : NULL;
+  taken->record = taken->len <= SPILL_PLACE ? malloc(taken->len) : NULL;
   return taken->record &&
-         spill_read(store, atomic_load(&slot->spill), slot->at, taken->record, taken->len) == 0 &&
+         spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len) ==
+             0 &&
          is_sound(taken);
 }
 
@@ -257,7 +256,7 @@ static int body(struct writer *writer, void *arg)
 {
   struct batch *batch = arg;
   if (batch->slot && queue_withdraw(&batch->store->stats->queue, batch->slot))
-    give_slot(batch);
+    batch->slot = NULL;
   batch->bytes = 0;
   unsigned chosen = choose(batch);
   collect(batch);
@@ -309,9 +308,7 @@ static int done(struct engine *engine, int rc, void *arg)
 static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 {
   struct queue_slot *slot = batch->slot;
-  uint32_t left = rc == -ETIMEDOUT ? queue_leave(slot) : 0;
-  if (left) {
-    spill_leave(batch->store, slot, left);
+  if (rc == -ETIMEDOUT && queue_leave(slot)) {
     batch->slot = NULL;
     struct idem_error why = error ? *error : (struct idem_error){""};
     return idem_error_set(error, rc, "%.400s (the answer is stored when that goes on)", why.text);
@@ -326,7 +323,7 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   } else if (!queue_withdraw(&batch->store->stats->queue, slot)) {
     return take_verdict(batch, -ETIMEDOUT, error);
   }
-  give_slot(batch);
+  batch->slot = NULL;
   return rc;
 }
 

@@ -16,9 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file that has grown beyond this is cut when nobody has anything in it. */
-enum { SPILL_KEPT = 8 << 20 };
-
 static int path_of(const struct idem_store *store, uint64_t number, char path[PATH_MAX])
 {
   int len = number ? snprintf(path, PATH_MAX, "%s/queue/%016llx", store->dir, (unsigned long long)number)
@@ -101,8 +98,6 @@ static int make(struct idem_store *store)
   fd_end(spill->kept); /* a parent's, or one that the app has closed */
   spill->kept = kept;
   spill->number = number;
-  spill->used = spill->users = 0;
-  memset(spill->left, 0, sizeof(spill->left));
   atomic_store(&spill->life, process_generation());
   return 0;
 }
@@ -120,81 +115,22 @@ int spill_open(struct idem_store *store, uint64_t *number)
   return rc;
 }
 
-static int write_at(int fd, const char *data, size_t len, uint64_t at)
+/* The app may have closed it: then another one is made for the next. */
+int spill_write(struct idem_store *store, unsigned place, const void *data, size_t len)
 {
-  while (len) {
-    ssize_t n = pwrite(fd, data, len, (off_t)at);
+  off_t at = (off_t)place * SPILL_PLACE;
+  int fd = fd_number(store->spill.kept);
+  if (fd < 0)
+    atomic_store(&store->spill.life, 0);
+  if (fd < 0 || len > SPILL_PLACE || !idem_file_may_have((uint64_t)at + len))
+    return fd < 0 ? fd : -EFBIG;
+  for (size_t done = 0; done < len;) {
+    ssize_t n = pwrite(fd, (const char *)data + done, len - done, at + (off_t)done);
     if (n < 0 && errno != EINTR)
       return -errno;
-    data += n > 0 ? n : 0;
-    at += n > 0 ? (size_t)n : 0;
-    len -= n > 0 ? (size_t)n : 0;
+    done += n > 0 ? (size_t)n : 0;
   }
   return 0;
-}
-
-/* Under process_lock_lists. */
-static void look_after_left(struct spill *spill)
-{
-  for (size_t i = 0; i < sizeof(spill->left) / sizeof(*spill->left); i++)
-    if (spill->left[i].slot && !queue_is_left(spill->left[i].slot, spill->left[i].with)) {
-      spill->left[i].slot = NULL;
-      spill->users -= spill->users > 0;
-    }
-  if (!spill->users)
-    spill->used = 0;
-}
-
-bool spill_leave(struct idem_store *store, struct queue_slot *slot, uint32_t left)
-{
-  struct spill *spill = &store->spill;
-  PROCESS_LOCKED(lists);
-  look_after_left(spill);
-  for (size_t i = 0; i < sizeof(spill->left) / sizeof(*spill->left); i++)
-    if (!spill->left[i].slot) {
-      spill->left[i].slot = slot;
-      spill->left[i].with = left;
-      return true;
-    }
-  return false;
-}
-
-int spill_put(struct idem_store *store, const void *data, size_t len, uint64_t *at)
-{
-  struct spill *spill = &store->spill;
-  {
-    PROCESS_LOCKED(lists);
-    look_after_left(spill);
-    *at = spill->used;
-    if (len > SPILL_MOST - spill->used)
-      return -ENOSPC;
-    spill->used += len;
-    spill->users++;
-  }
-  int fd = fd_number(spill->kept);
-  int rc = fd < 0 ? fd : !idem_file_may_have(*at + len) ? -EFBIG : write_at(fd, data, len, *at);
-  if (fd < 0)
-    atomic_store(&spill->life, 0);
-  if (rc < 0)
-    spill_end(store);
-  return rc;
-}
-
-void spill_end(struct idem_store *store)
-{
-  struct spill *spill = &store->spill;
-  bool cut = false;
-  {
-    PROCESS_LOCKED(lists);
-    if (spill->users && --spill->users == 0) {
-      cut = spill->used > SPILL_KEPT;
-      spill->used = 0;
-    }
-  }
-  /* Who begins to write in this moment finds that its bytes are not whole, and writes alone. */
-  int fd = cut ? fd_number(spill->kept) : -1;
-  if (fd >= 0 && ftruncate(fd, 0) < 0)
-    return;
 }
 
 void spill_close(struct idem_store *store)
@@ -206,11 +142,12 @@ void spill_close(struct idem_store *store)
   fd_end(store->spill.kept);
 }
 
-int spill_read(const struct idem_store *store, uint64_t number, uint64_t at, void *data, size_t len)
+int spill_read(const struct idem_store *store, uint64_t number, unsigned place, void *data, size_t len)
 {
+  off_t at = (off_t)place * SPILL_PLACE;
   int fd = open_number(store, number), rc = fd < 0 ? fd : 0;
   for (size_t done = 0; rc == 0 && done < len;) {
-    ssize_t n = pread(fd, (char *)data + done, len - done, (off_t)(at + done));
+    ssize_t n = pread(fd, (char *)data + done, len - done, at + (off_t)done);
     if (n == 0 || (n < 0 && errno != EINTR))
       rc = n == 0 ? -ENODATA : -errno;
     done += n > 0 ? (size_t)n : 0;
