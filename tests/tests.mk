@@ -171,12 +171,13 @@ stress:
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
 # What is too long for `make test`. Pairs of requests: PAIRS of them from the seed SEED; schedules: SCHEDULES of them, and 1 is that seed in
-# each setting; then KILLS of processes that write to a store; then faults in the product, which the pairs must find.
+# each setting; then KILLS of processes that write to a store, and CUTS of the power under one; then faults in the product, which the pairs must find.
 # PART=pairs|schedules|kills|faults: one of them.
 PAIRS     ?= 100000
 SCHEDULES ?= 10000
 SEED      ?= 1
 KILLS     ?= 10000
+CUTS      ?= 1000
 PART      ?= pairs schedules kills faults
 # The suites of the parts, as a pattern of criterion's: it takes no empty alternative.
 TORTURE   := $(if $(filter pairs,$(PART)),what_counts$(if $(filter schedules,$(PART)),|))$(filter schedules,$(PART))
@@ -185,8 +186,8 @@ torture:
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/what_counts $(T)/schedules $(if $(SAN),$(SAN_LOCALE))
 	$(Q)$(if $(TORTURE),IDEM_BUILD=$(B) IDEMSHIM_PAIRS=$(PAIRS) IDEMSHIM_SCHEDULES=$(SCHEDULES) IDEMSHIM_SEED=$(SEED) IDEM_RUN_DEADLINE_MS=600000 \
 	  $(SAN_ENV) $(E2E) --verbose --jobs $${JOBS:-2} --timeout 36000 --filter '@($(TORTURE))/*')
-	$(Q)$(if $(filter kills,$(PART)),$(if $(filter thread,$(SAN)),,$(MAKE) --no-print-directory $(T)/unit-store && IDEMSHIM_KILLS=$(KILLS) \
-	  $(SAN_ENV) $(T)/unit-store --verbose --timeout 36000 --filter 'store_batch/what_was_acknowledged*'))
+	$(Q)$(if $(filter kills,$(PART)),$(if $(filter thread,$(SAN)),,$(MAKE) --no-print-directory $(T)/unit-store && IDEMSHIM_KILLS=$(KILLS) IDEMSHIM_POWER_CUTS=$(CUTS) \
+	  $(SAN_ENV) $(T)/unit-store --verbose --timeout 36000 --filter '@(store_batch|store_power)/what_was_acknowledged*'))
 	$(Q)$(if $(SAN),,$(if $(filter faults,$(PART)),scripts/planted $(B)))
 
 curl-suite:

@@ -6,6 +6,7 @@
 #include "store/lmdb/page.h"
 #include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
+#include "tests/unit/store/power.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
@@ -186,6 +187,7 @@ ssize_t write_at(int fd, const void *data, size_t len, off_t at)
     errno = EIO;
     return -1;
   }
+  power_record(fd, at, data, len);
   return syscall(SYS_pwrite64, fd, data, len, at);
 }
 
