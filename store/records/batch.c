@@ -110,11 +110,12 @@ static bool nap(void *arg, long us)
 /* Leading. */
 
 /* Of what is in the queue only a record that is whole, and that of its key, is anybody's to store. */
-static bool is_sound(const struct taken *taken)
+static bool is_sound(const struct idem_store *store, const struct taken *taken)
 {
   const struct record_head *head = record_head((struct idem_span){taken->record, taken->len});
   return taken->write.version == BATCH_VERSION && head && !record_is_old(head) &&
-         !(head->flags & RECORD_SEALED) && memcmp(head->key, taken->write.key, IDEM_KEY_SIZE) == 0 &&
+         !(head->flags & RECORD_SEALED) == !store->sealed &&
+         memcmp(head->key, taken->write.key, IDEM_KEY_SIZE) == 0 &&
          XXH3_64bits(taken->record, taken->len) == taken->slot->sum;
 }
 
@@ -127,7 +128,7 @@ static bool read_taken(const struct idem_store *store, struct taken *taken)
   return taken->record &&
          spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len) ==
              0 &&
-         is_sound(taken);
+         is_sound(store, taken);
 }
 
 /* One transaction cannot see what it has written itself, so a key comes once in it. */
@@ -161,7 +162,7 @@ static unsigned choose(struct batch *batch)
 static void collect(struct batch *batch)
 {
   struct commit_queue *queue = &batch->store->stats->queue;
-  if (batch->alone || batch->store->sealed || !atomic_load(&queue->waiting))
+  if (batch->alone || !atomic_load(&queue->waiting))
     return;
   if (!batch->taken && !(batch->taken = malloc(QUEUE_SLOTS * sizeof(*batch->taken))))
     return;
@@ -338,7 +339,7 @@ static void lead_left(struct batch *batch)
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)
 {
-  struct batch batch = {.store = store, .own = own, .alone = store->sealed};
+  struct batch batch = {.store = store, .own = own};
   const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = &batch};
   bool again;
   int rc;

@@ -12,7 +12,8 @@
  * be done twice, by a second leader where the first has died in the middle. What goes wrong for all of a batch is done again by
  * each alone.
  *
- * An encrypted store has no queue: its records are sealed with their serial number, which is known in the transaction alone.
+ * In an encrypted store records are sealed by their writers, before they are in any file. The serial number, which is known in the
+ * transaction alone, is no part of what is sealed.
  */
 #ifndef IDEMSHIM_STORE_BATCH_H
 #define IDEMSHIM_STORE_BATCH_H

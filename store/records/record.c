@@ -19,6 +19,9 @@ enum { RECORD_SEAL_SIZE = SEAL_TAG_SIZE + SEAL_NONCE_SIZE };
 /* Where what the checksum is of begins. */
 enum { RECORD_SUMMED = offsetof(struct record_head, checksum) + sizeof(uint64_t) };
 
+/* Where what a seal is of begins. */
+enum { RECORD_BOUND = offsetof(struct record_head, started_us) };
+
 /* How long the head of 0.1 is. */
 enum { RECORD_HEAD_0_1 = offsetof(struct record_head, generation) };
 
@@ -83,11 +86,13 @@ static uint64_t checksum(const void *record, size_t len)
   return XXH3_64bits((const char *)record + RECORD_SUMMED, len - RECORD_SUMMED);
 }
 
-/* The head is told to the cipher as well, so that no parts can be put under another one. */
+/* The head is told to the cipher as well, so that no parts can be put under another one; but for the serial number, which whoever
+ * stores a record gives it, and who that is need not seal it (records/batch.h). */
 static struct idem_span bound_of(const char *record)
 {
-  size_t size = head_size((const struct record_head *)(const void *)record);
-  return (struct idem_span){record + RECORD_SUMMED, size - RECORD_SUMMED};
+  const struct record_head *head = (const void *)record;
+  size_t from = record_is_old(head) ? RECORD_SUMMED : RECORD_BOUND;
+  return (struct idem_span){record + from, head_size(head) - from};
 }
 
 /* Fills a place that LMDB has reserved in its page, so that an answer is copied once. */

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,7 +138,27 @@ static uint64_t last_transaction(void)
   return txn;
 }
 
-Test(store_batch, those_that_wait_are_one_transaction)
+static bool is_in_queue(const char *word)
+{
+  char pattern[300];
+  glob_t files;
+  bool found = false;
+  snprintf(pattern, sizeof(pattern), "%s/queue/*", fixture.options.dir);
+  cr_assert_eq(glob(pattern, 0, NULL, &files), 0);
+  for (size_t i = 0; i < files.gl_pathc; i++) {
+    char record[4096];
+    int fd = open(files.gl_pathv[i], O_RDONLY);
+    for (off_t at = 0; at < (off_t)QUEUE_SLOTS * SPILL_PLACE; at += SPILL_PLACE) {
+      ssize_t len = pread(fd, record, sizeof(record), at);
+      found |= len > 0 && memmem(record, (size_t)len, word, strlen(word)) != NULL;
+    }
+    close(fd);
+  }
+  globfree(&files);
+  return found;
+}
+
+static void expect_one_transaction(void)
 {
   enum { MANY = 20 };
   static struct asker asker[MANY];
@@ -147,6 +168,7 @@ Test(store_batch, those_that_wait_are_one_transaction)
   for (int i = 0; i < MANY; i++)
     start(&asker[i], i);
   wait_until_waiting(MANY);
+  cr_expect_eq(is_in_queue("answer"), !fixture.options.key_file);
   tell(&holder, 'n');
   for (int i = 0; i < MANY; i++)
     expect_stored(&asker[i]);
@@ -155,6 +177,31 @@ Test(store_batch, those_that_wait_are_one_transaction)
   cr_expect_eq(waiting(), 0);
   cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, NULL), 0);
   cr_expect_eq(verify.damaged + verify.strays, 0);
+}
+
+Test(store_batch, those_that_wait_are_one_transaction)
+{
+  expect_one_transaction();
+}
+
+static void encrypt(void)
+{
+  static char key[256], dir[256];
+  strcpy(key, fixture_path(&fixture, "key"));
+  strcpy(dir, fixture_path(&fixture, "sealed"));
+  FILE *file = fopen(key, "w");
+  cr_assert(file && fputs("0123456789abcdef0123456789abcdef", file) > 0);
+  fclose(file);
+  fixture.options.key_file = key;
+  fixture.options.dir = dir;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+}
+
+/* Nor is there a word of them in the queue. */
+Test(store_batch, those_of_an_encrypted_store_are_one_transaction)
+{
+  encrypt();
+  expect_one_transaction();
 }
 
 Test(store_batch, a_leader_that_is_killed_leaves_them_to_the_next)
@@ -358,7 +405,7 @@ static pid_t start_busy(unsigned process, int acknowledged, uint32_t from)
     pause();
 }
 
-Test(store_batch, what_was_acknowledged_is_there_after_kills_at_random_points, .timeout = 3000)
+static void expect_what_was_acknowledged_after_kills(void)
 {
   const char *wanted = getenv("IDEMSHIM_KILLS");
   int kills = wanted ? atoi(wanted) : 40, files[KILLED_PROCESSES];
@@ -395,4 +442,15 @@ Test(store_batch, what_was_acknowledged_is_there_after_kills_at_random_points, .
   struct idem_verify verify;
   cr_expect_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, NULL), 0);
   cr_expect_eq(verify.damaged + verify.strays, 0);
+}
+
+Test(store_batch, what_was_acknowledged_is_there_after_kills_at_random_points, .timeout = 3000)
+{
+  expect_what_was_acknowledged_after_kills();
+}
+
+Test(store_batch, what_was_acknowledged_is_there_after_kills_in_an_encrypted_store, .timeout = 3000)
+{
+  encrypt();
+  expect_what_was_acknowledged_after_kills();
 }
