@@ -382,6 +382,10 @@ static int run(size_t n)
   SET(WRITEDATA, &body_bytes);
   cases[n].set();
   CURLcode first = call();
+  if (!server.requests) {
+    fprintf(stderr, "the first call was not sent\n");
+    return 3;
+  }
   connection = server.connection;
   requests = server.requests;
   CURLcode second = call();

@@ -82,6 +82,10 @@ void world_env(struct world *w, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void world_unset(struct world *w, const char *name);
 
+/* Programs have a store from now on that nobody has used. For clients that bring a server of their own: the kernel may
+ * give it the port that an earlier client's had, and what that one left in the store is the answer then. */
+void world_store_anew(struct world *w);
+
 /* "http://127.0.0.1:PORT" and target, or https; printf with room for 16 results that live at the same time.
  */
 const char *world_url(struct world *w, const char *target);

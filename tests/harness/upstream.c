@@ -84,10 +84,13 @@ void mock_stop(struct world *w)
   w->mock_input = -1;
 }
 
+/* The old one ends last, so that its port cannot be the new one's. */
 void mock_start_anew(struct world *w)
 {
-  mock_stop(w);
+  struct world old = {.mock = w->mock, .mock_input = w->mock_input};
+
   mock_start(w, NULL);
+  mock_stop(&old);
 }
 
 /* Its control endpoints. */

@@ -66,6 +66,14 @@ void world_env(struct world *w, const char *name, const char *format, ...)
   env_append(w, variable);
 }
 
+void world_store_anew(struct world *w)
+{
+  static unsigned stores;
+
+  snprintf(w->store, sizeof w->store, "%s/store-%u", w->dir, ++stores);
+  world_env(w, "IDEMSHIM_STORE", "%s", w->store);
+}
+
 char **world_environment(const struct world *w, const char *extra)
 {
   char **env = calloc(w->env_count + 2, sizeof *env);

@@ -26,6 +26,7 @@ static bool is_never_replayed(const char *name)
 static void expect_no_trace(const char *name)
 {
   const char second[] = "second: rc=0 requests=0\n";
+  world_store_anew(&w);
   struct run plain = run_plain(&w, "option_overrides", name, NULL);
   struct run shim = run_shim(&w, "option_overrides", name, NULL);
   expect_success(&plain);

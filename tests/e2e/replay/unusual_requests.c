@@ -180,6 +180,7 @@ Test(odd_requests, a_cookie_file_may_say_who_asks)
 /* libcurl knows that it is deleted for one loading of the files, which must not be one of ours. */
 static void expect_deleted(const char *how, const char *jar, const char *other, int stored)
 {
+  world_store_anew(&w);
   struct run plain = run_plain(&w, "deleted_cookie", how, jar, other, NULL);
   struct run shim = run_shim(&w, "deleted_cookie", how, jar, other, NULL);
   expect_same_output(&plain, &shim);

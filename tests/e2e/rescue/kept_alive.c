@@ -22,6 +22,7 @@ static void says(const char *rules, const char *const steps[], const char *expec
   const char *argv[12] = {"kept_alive"};
   for (int i = 0; steps[i]; i++)
     argv[i + 1] = steps[i];
+  world_store_anew(&w);
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", rules);
   struct run run = run_argv(&w, true, argv);
   expect_success(&run);
