@@ -9,7 +9,7 @@
 #   make curl-suite  the HTTP tests of curl itself, with the library and without; CURL=7.88, or a directory with curl's source
 #   make clients     the rows of docs/clients.md: clients and services, and what the doctor says of each; NAME=Guile
 #   make everything  250 programs of Debian, preloaded and not, in a debootstrap; RELEASE=11|12|13
-#   make bench       the budgets, side by side with peers; STORE=1: a store as it grows, to each of COUNTS answers
+#   make bench       the budgets, side by side with peers; ROW=NAME: one of them; STORE=1: a store as it grows, to each of COUNTS answers
 #   make fuzz        the fuzzers, FUZZ_SECONDS each
 #   make style       clang-format, clang-tidy, the layers and the bans of scripts/style
 #   make install     prefix=/usr/local DESTDIR=      make uninstall      make clean

@@ -202,16 +202,28 @@ style: setup-style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -llmdb -lcrypto
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -llmdb -lcrypto -lpthread
 
 $(T)/tables: $(call objects,tests/tables store config)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS) -lpthread
 
-# STORE=1: a store as it grows; COUNTS: to how many answers.
+# What every preload costs: nothing in it, and libc.
+$(T)/empty.so:
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -shared -Wl,--no-as-needed -o $@ -x c /dev/null -lc
+
+# ROW: one of them, by its name (scripts/bench --list) or a glob; OUT: JSON, into that file; ROUNDS; STORE=1: a store as it grows, to each of
+# COUNTS answers.
+ROUNDS ?= 5
 bench: setup-bench
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/slow_disk.so
-	$(Q)scripts/bench$(if $(STORE),-store) $(B)
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/empty.so $(T)/slow_disk.so
+ifdef STORE
+	$(Q)scripts/bench-store $(B)
+else
+	$(Q)[ -d build/bench/node_modules ] || ! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix build/bench wiremock || true
+	$(Q)scripts/bench --rounds $(ROUNDS) $(if $(ROW),--row '$(ROW)') $(if $(OUT),-o '$(OUT)') $(B)
+endif
 
 .PHONY: bench
 
