@@ -128,13 +128,17 @@ bool queue_lead(struct queue_slot *slot)
   }
 }
 
+bool queue_is_left(const struct queue_slot *slot)
+{
+  uint32_t what = in(atomic_load(&slot->state));
+  return what == LEFT_READY || what == LEFT_TAKEN;
+}
+
 bool queue_has_left(const struct commit_queue *queue)
 {
   bool has = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting) && !has; i++) {
-    uint32_t what = in(atomic_load(&queue->slot[i].state));
-    has = what == LEFT_READY || what == LEFT_TAKEN;
-  }
+  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting) && !has; i++)
+    has = queue_is_left(&queue->slot[i]);
   return has;
 }
 

@@ -68,6 +68,8 @@ bool queue_leave(struct queue_slot *slot);
 bool queue_lead(struct queue_slot *slot);
 /* True if there is one that nobody waits for: nobody but a leader comes for it. */
 bool queue_has_left(const struct commit_queue *queue);
+/* True if it is waited for by nobody, and still to be done. */
+bool queue_is_left(const struct queue_slot *slot);
 /* It waits for another leader. */
 void queue_put_back(struct queue_slot *slot);
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);

@@ -16,6 +16,7 @@
 #include "store/judge/decode.h"
 #include "store/key/key.h"
 #include "store/records/answer_index.h"
+#include "store/records/batch.h"
 #include "store/records/claim_record.h"
 #include "store/spool/spool.h"
 
@@ -281,6 +282,13 @@ static int claim_or_follow(struct entry *entry)
   int verdict = pin(entry);
   if (verdict == 0)
     verdict = settle(entry);
+  /* Or has given it to whoever writes next. */
+  if (verdict == NOT_YET && batch_store_left(entry->store, call->key)) {
+    call_unpin(call);
+    verdict = pin(entry);
+    if (verdict == 0)
+      verdict = settle(entry);
+  }
   if (verdict == NOT_YET)
     verdict = settle_owned(entry);
   if (verdict != IDEM_OWNED)

@@ -329,12 +329,29 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 }
 
 /* Those of writers that do not wait any longer, once: nobody else may come for them. */
-static void lead_left(struct batch *batch)
+static int lead_left(struct batch *batch)
 {
   const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
   batch->own = NULL;
-  if (!batch->alone && queue_has_left(&batch->store->stats->queue))
-    state_write_job(batch->store, &job, NULL);
+  return !batch->alone && queue_has_left(&batch->store->stats->queue)
+             ? state_write_job(batch->store, &job, NULL)
+             : -EALREADY;
+}
+
+/* What a slot has may change meanwhile: whoever looks again knows. */
+bool batch_store_left(struct idem_store *store, const uint8_t *key)
+{
+  const struct commit_queue *queue = &store->stats->queue;
+  struct batch batch = {.store = store};
+  bool has = false;
+  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting) && !has; i++) {
+    const struct batch_write *write = (const void *)queue->slot[i].write;
+    has = queue_is_left(&queue->slot[i]) && memcmp(write->key, key, IDEM_KEY_SIZE) == 0;
+  }
+  bool stored = has && lead_left(&batch) >= 0;
+  free(batch.taken);
+  free(batch.victims);
+  return stored;
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)

@@ -52,6 +52,9 @@ struct batch_own {
 };
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
+/* The answer of this key, if one is in the queue that its call did not wait for: it is stored now, unless somebody writes. True: look
+ * again. */
+bool batch_store_left(struct idem_store *store, const uint8_t *key);
 /* Those that are not done yet could not be written together, and are to be written alone. */
 void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error);
 

@@ -137,6 +137,7 @@ void spill_close(struct idem_store *store)
 {
   char path[PATH_MAX];
   if (atomic_load(&store->spill.life) == process_generation() &&
+      !is_in_queue(&store->stats->queue, store->spill.number) &&
       path_of(store, store->spill.number, path) == 0)
     unlink(path);
   fd_end(store->spill.kept);

@@ -267,7 +267,7 @@ Test(store_batch, a_leader_that_is_stopped_is_not_waited_for)
   cr_expect_eq(asker.rc, -ETIMEDOUT, "%d", asker.rc);
   end(&holder);
   struct caller again = caller_of(&fixture, asker.body);
-  cr_expect_eq(caller_ask(&again, "{}"), IDEM_OWNED);
+  cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT, "it is stored for the call that asks for it");
   cr_expect_eq(waiting(), 0);
 }
 
