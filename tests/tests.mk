@@ -134,7 +134,7 @@ endif
 
 # LIBCURL=FILE runs the scenarios of tests/fidelity with that libcurl; FIDELITY=GLOB only those whose names match.
 check:
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(filter-out $(if $(filter thread,$(SAN)),$(UNIT)),$(UNIT) $(E2E)) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE),$(T)/bench)
 	$(Q)IDEM_BUILD=$(B) $(SAN_ENV) scripts/test $(SUITES)
 
 test: setup-test
@@ -213,6 +213,11 @@ $(T)/empty.so:
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -shared -Wl,--no-as-needed -o $@ -x c /dev/null -lc
 
+# What a hit, a miss, a call that is not ours and a setopt cost, against what is kept. WRITE=1 keeps it.
+instructions: setup-bench
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT) $(T)/bench
+	$(Q)scripts/instructions $(if $(WRITE),--write) $(B)
+
 # ROW: one of them, by its name (scripts/bench --list) or a glob; OUT: JSON, into that file; ROUNDS; STORE=1: a store as it grows, to each of
 # COUNTS answers.
 ROUNDS ?= 5
@@ -225,7 +230,7 @@ else
 	$(Q)scripts/bench --rounds $(ROUNDS) $(if $(ROW),--row '$(ROW)') $(if $(OUT),-o '$(OUT)') $(B)
 endif
 
-.PHONY: bench
+.PHONY: bench instructions
 
 # libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS from the seeds it makes itself; a finding stops the run and leaves its input in build/fuzz.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
