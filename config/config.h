@@ -89,6 +89,12 @@ struct idem_status_range {
 /* The longest duration, and what "forever" or "no limit" means in a field of milliseconds. */
 #define IDEM_FOREVER_MS UINT64_MAX
 
+/* What a run may send and take; IDEM_NO_BUDGET: any number. */
+#define IDEM_NO_BUDGET UINT64_MAX
+struct idem_budget {
+  uint64_t calls, tokens;
+};
+
 /* A rule. Everything that it points to is the config's memory, and nothing of it changes after
  * loading. */
 struct idem_rule {
@@ -128,9 +134,8 @@ struct idem_rule {
   enum idem_truncated truncated;
   enum idem_access access;
   bool ignore_cache_control;
-  uint64_t budget_calls; /* that a run may send; IDEM_NO_BUDGET: any number */
+  struct idem_budget budget;
 };
-#define IDEM_NO_BUDGET UINT64_MAX
 
 /* Where a variable's value comes from. */
 struct idem_given {

@@ -224,34 +224,68 @@ void idem_format_field_path(const struct idem_field *field, const void *object, 
   idem_text_add_string(text, rule->path ? rule->path : "*");
 }
 
-/* "calls:200", "calls:200/run". */
+/* "200", "2M": thousands, as tokens are counted. False for anything else. */
+static bool parse_amount(const char *text, size_t len, uint64_t *amount)
+{
+  static const char units[] = "kMG";
+  const char *unit = len ? memchr(units, text[len - 1], sizeof(units) - 1) : NULL;
+  len -= unit != NULL;
+  if (!len || len > 12)
+    return false;
+  *amount = 0;
+  for (size_t i = 0; i < len; i++) {
+    if (!idem_is_digit(text[i]))
+      return false;
+    *amount = *amount * 10 + (uint64_t)(text[i] - '0');
+  }
+  for (const char *u = units; unit && u <= unit; u++)
+    *amount *= 1000;
+  return *amount < IDEM_NO_BUDGET;
+}
+
+static bool has_word(const char **text, size_t *len, const char *word)
+{
+  size_t word_len = strlen(word);
+  if (*len < word_len || memcmp(*text, word, word_len) != 0)
+    return false;
+  *text += word_len;
+  *len -= word_len;
+  return true;
+}
+
+/* "calls:200", "calls:200,tokens:2M/run". */
 int idem_parse_field_budget(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  static const char calls[] = "calls:", run[] = "/run", expected[] = "calls:N, calls:N/run or none";
-  size_t len = value->len, at = sizeof(calls) - 1;
-  uint64_t number = 0;
-  if (len == 4 && memcmp(value->data, "none", 4) == 0) {
-    *IDEM_MEMBER(uint64_t) = IDEM_NO_BUDGET;
-    return 0;
-  }
-  if (len > sizeof(run) - 1 && memcmp(value->data + len - (sizeof(run) - 1), run, sizeof(run) - 1) == 0)
-    len -= sizeof(run) - 1;
-  if (len <= at || len > at + 15 || memcmp(value->data, calls, at) != 0)
-    return idem_value_refuse(value, expected, "");
-  for (; at < len; at++) {
-    if (!idem_is_digit(value->data[at]))
+  static const char expected[] = "calls:N, tokens:N, both with a comma between them, or none", run[] = "/run";
+  struct idem_budget budget = {IDEM_NO_BUDGET, IDEM_NO_BUDGET};
+  const char *at = value->data;
+  size_t rest = value->len, run_len = sizeof(run) - 1;
+  if (rest > run_len && memcmp(at + rest - run_len, run, run_len) == 0)
+    rest -= run_len;
+  bool none = value->len == 4 && memcmp(at, "none", 4) == 0;
+  for (bool more = !none; more;) {
+    uint64_t *amount = has_word(&at, &rest, "calls:")    ? &budget.calls
+                       : has_word(&at, &rest, "tokens:") ? &budget.tokens
+                                                         : NULL;
+    const char *comma = memchr(at, ',', rest);
+    size_t len = comma ? (size_t)(comma - at) : rest;
+    if (!amount || *amount != IDEM_NO_BUDGET || !parse_amount(at, len, amount))
       return idem_value_refuse(value, expected, "");
-    number = number * 10 + (uint64_t)(value->data[at] - '0');
+    more = comma != NULL;
+    at += len + more;
+    rest -= len + more;
   }
-  *IDEM_MEMBER(uint64_t) = number;
+  *IDEM_MEMBER(struct idem_budget) = budget;
   return 0;
 }
 
 void idem_format_field_budget(const struct idem_field *field, const void *object, struct idem_text *text)
 {
-  uint64_t number = *IDEM_CONST_MEMBER(uint64_t);
-  char digits[32];
-  snprintf(digits, sizeof(digits), number == IDEM_NO_BUDGET ? "none" : "calls:%llu",
-           (unsigned long long)number);
-  idem_text_add_string(text, digits);
+  const struct idem_budget *budget = IDEM_CONST_MEMBER(struct idem_budget);
+  bool calls = budget->calls != IDEM_NO_BUDGET, tokens = budget->tokens != IDEM_NO_BUDGET;
+  char part[48];
+  snprintf(part, sizeof(part), "calls:%llu%s", (unsigned long long)budget->calls, tokens ? "," : "");
+  idem_text_add_string(text, calls ? part : tokens ? "" : "none");
+  snprintf(part, sizeof(part), "tokens:%llu", (unsigned long long)budget->tokens);
+  idem_text_add_string(text, tokens ? part : "");
 }

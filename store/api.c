@@ -61,7 +61,7 @@ int idem_store_decisions(struct idem_store *store,
   return decisions_each(&store->stats->decisions, visit, arg);
 }
 
-bool idem_store_spend(struct idem_store *store, uint64_t run, uint64_t most)
+const char *idem_store_spend(struct idem_store *store, uint64_t run, const struct idem_budget *budget)
 {
-  return stats_spend(store->stats, run, most);
+  return stats_spend(store->stats, run, budget);
 }

@@ -233,6 +233,7 @@ struct idem_call {
                      sets it */
   bool
       honoured; /* before enter: upstream pays once for what comes twice under its key, which a power cut must not forget */
+  uint64_t run; /* OWNED, before commit: whose budget its answer counts in; 0: nobody's */
   bool returns; /* BUSY, before leave: it will be entered again, and keeps its number */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer
@@ -552,8 +553,9 @@ enum idem_counter {
 /* Adds to a counter: one atomic addition in the shared page. */
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n);
 
-/* One more call that a run is about to send, over all processes; false if it has sent so many already. */
-bool idem_store_spend(struct idem_store *store, uint64_t run, uint64_t most);
+/* One more call that a run is about to send, over all processes; NULL, or what it has used up: "calls" or "tokens". What the
+ * answer takes is added when it is committed, by the `run` of its call. */
+const char *idem_store_spend(struct idem_store *store, uint64_t run, const struct idem_budget *budget);
 
 struct idem_stats {
   uint64_t counter[IDEM_COUNTER_COUNT];

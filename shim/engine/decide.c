@@ -3,6 +3,7 @@
 
 #include "shim/base/fd_table.h"
 #include "shim/base/http_header.h"
+#include "shim/engine/budget.h"
 #include "shim/live/prerequest.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/stream_follow.h"
@@ -221,27 +222,6 @@ static struct decision on_busy(struct request *request)
   return refuse(request, &own_answers_in_doubt);
 }
 
-/* One more of the run goes out, or would. Calls of each rule are counted for themselves. */
-static bool is_over_budget(struct request *request)
-{
-  const struct idem_rule *rule = request->rule;
-  if (rule->budget_calls == IDEM_NO_BUDGET || !request->api)
-    return false;
-  uint64_t run = ((settings()->run ? settings()->run : process_run()) ^
-                  (uint64_t)rule->number * UINT64_C(0x9e3779b97f4a7c15)) |
-                 1;
-  if (request->api->spend(request->store, run, rule->budget_calls))
-    return false;
-  report_count(IDEM_COUNTER_over_budget);
-  request_event(request, "over_budget", NULL, 0, -1);
-  if (report_first(rule, ONCE_BUDGET))
-    report_line_to_stderr("the run has sent the %llu calls that budget= of the rule host=%s lets it; further "
-                          "ones are answered with "
-                          "429 and not sent",
-                          (unsigned long long)rule->budget_calls, rule->host);
-  return true;
-}
-
 static struct decision route_of(struct request *request, bool direct)
 {
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
@@ -287,7 +267,7 @@ static struct decision route_of(struct request *request, bool direct)
 static struct decision ask(struct request *request, bool direct)
 {
   struct decision decision = route_of(request, direct);
-  if (decision.route != ROUTE_LIVE || !is_over_budget(request) || decision.kind != LIVE_OWNED)
+  if (decision.route != ROUTE_LIVE || !budget_is_spent(request) || decision.kind != LIVE_OWNED)
     return decision;
   return refuse(request, &own_answers_budget);
 }
@@ -376,6 +356,7 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
   direct = direct && config->delivery != IDEM_DELIVERY_TRANSPORT;
   request->started_us = monotonic_us();
   request->store = NULL;
+  request->op.run = 0;
   fork_register();
   request->api = tape_only ? NULL : store_object_open(&request->store);
   /* From here on it is noted if the app changes what the request is named by. */
@@ -404,10 +385,10 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     snprintf(why, sizeof(why), "%s is newer than this idemshim", reason);
     say_left_alone(request, ONCE_NEWER, why);
   }
-  if (reason || config->mode == IDEM_MODE_OBSERVE)
-    (void)is_over_budget(request);
-  if (reason)
+  if (reason) {
+    (void)budget_is_spent(request);
     return decide_untouched(request, reason);
+  }
   if (config->mode == IDEM_MODE_OBSERVE)
     return (struct decision){.route = ROUTE_LIVE, .kind = LIVE_OBSERVED};
   /* wait=0: whoever has it is not waited for. */

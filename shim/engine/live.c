@@ -3,6 +3,7 @@
 
 #include "shim/base/http_header.h"
 #include "shim/base/span.h"
+#include "shim/engine/budget.h"
 #include "shim/handle/overrides.h"
 #include "shim/info/info.h"
 #include "shim/live/keepalive.h"
@@ -185,8 +186,10 @@ static void announce_observed(struct request *request)
   if (known < 0)
     report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
   request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
-  if (known == 0)
+  if (known == 0) {
     request_tell_sample(request);
+    (void)budget_is_spent(request);
+  }
   report_count(IDEM_COUNTER_live);
   if (known > 0)
     report_would_hit(&request->op.answer);

@@ -58,7 +58,7 @@ const struct own_answer own_answers_budget = {
     .status = 429,
     .reason = "Too Many Requests",
     .title = "The budget of this run is used up",
-    .detail = "The run has sent as many calls as budget= of the rule lets it; nothing was sent.",
+    .detail = "The run has used up what budget= of the rule gives it; nothing was sent.",
 };
 
 /* Adds what getinfo shows of an answer that came from nowhere. False without memory. */

@@ -41,7 +41,7 @@ extern const struct own_answer own_answers_in_doubt;
 /* 409: it may be sent once at most, and the store cannot keep that it was. */
 extern const struct own_answer own_answers_unrecorded;
 
-/* 429: the run has sent as many calls as it may. */
+/* 429: the run has used up its budget. */
 extern const struct own_answer own_answers_budget;
 
 /* Where the text of one lies while it is delivered. */

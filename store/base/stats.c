@@ -198,17 +198,26 @@ static struct stats_run *run_of(struct stats *stats, uint64_t run)
   }
   uint64_t id = atomic_load(&oldest->id);
   if (atomic_compare_exchange_strong(&oldest->id, &id, run))
-    atomic_store(&oldest->sent, 0);
+    atomic_store(&oldest->calls, 0), atomic_store(&oldest->tokens, 0);
   return oldest;
 }
 
-bool stats_spend(struct stats *stats, uint64_t run, uint64_t most)
+const char *stats_spend(struct stats *stats, uint64_t run, const struct idem_budget *budget)
 {
   struct stats_run *at = run_of(stats, run);
-  uint64_t sent = atomic_load(&at->sent);
+  uint64_t calls = atomic_load(&at->calls);
   atomic_store_explicit(&at->at_us, clock_now_us(), memory_order_relaxed);
-  while (sent < most)
-    if (atomic_compare_exchange_weak(&at->sent, &sent, sent + 1))
-      return true;
-  return false;
+  if (atomic_load(&at->tokens) >= budget->tokens)
+    return "tokens";
+  while (calls < budget->calls)
+    if (atomic_compare_exchange_weak(&at->calls, &calls, calls + 1))
+      return NULL;
+  return "calls";
+}
+
+void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage)
+{
+  if (run)
+    atomic_fetch_add(&run_of(stats, run)->tokens, (uint64_t)(usage->input > 0 ? usage->input : 0) +
+                                                      (uint64_t)(usage->output > 0 ? usage->output : 0));
 }

@@ -46,8 +46,8 @@ struct stats_shard {
 /* What a run has sent, for budgets. One that nobody has counted in for longest makes room. */
 struct stats_run {
   _Atomic uint64_t id; /* 0: free */
-  _Atomic uint64_t sent;
   _Atomic int64_t at_us;
+  _Atomic uint64_t calls, tokens;
 };
 
 struct stats {
@@ -89,7 +89,9 @@ void stats_wake(struct stats *stats, const uint8_t *key);
 /* Sleeps while the word is `seen`, at most `ms`. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);
 
-/* Counts one more call of a run, unless that has sent so many. False: it has. */
-bool stats_spend(struct stats *stats, uint64_t run, uint64_t most);
+/* Counts one more call of a run, and gives NULL; or the name of what it has used up. */
+const char *stats_spend(struct stats *stats, uint64_t run, const struct idem_budget *budget);
+/* Adds what an answer of the run took; -1, which says that it does not tell, is nothing. */
+void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage);
 
 #endif

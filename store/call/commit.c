@@ -198,6 +198,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   if (record_chunks_len(recording->chunks, recording->chunk_count) != recording->body.len)
     return idem_error_set(why, -EINVAL, "the chunks do not add up to the body");
   bool accepted = judge_answer(request, recording, &facts, why);
+  stats_take(store->stats, call->run, &facts.usage);
   call->unproven = facts.unproven;
   call->no_answer = !accepted && !facts.unproven;
   /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */

@@ -92,6 +92,7 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
 {
   struct answer_facts facts;
   bool accepted = judge_answer(request, recording, &facts, error);
+  stats_take(store->stats, call->run, &facts.usage);
   call->no_answer = !accepted && !facts.unproven;
   if (!accepted)
     return 0;

@@ -37,7 +37,8 @@ Test(budgets, what_a_run_may_send_is_counted_over_its_processes_and_replays_are_
   struct run first = run(CALLS("1 2 1 2 3 1 4"));
   char *out = file_read(world_path(&w, "out"), &(size_t){0});
 
-  cr_expect(strstr(first.err, "the run has sent the 2 calls that budget= of the rule host=127.0.0.1 lets it"),
+  cr_expect(strstr(first.err, "the run has used up the 2 calls that budget= of the rule host=127.0.0.1 gives "
+                              "it; further calls are answered with 429"),
             "%s", first.err);
   expect_statuses(&first, "200\n200\n200\n200\n429\n200\n429\n");
   cr_expect(out && strstr(out, "The budget of this run is used up"), "%s", out);
@@ -83,16 +84,49 @@ Test(budgets, in_a_multi_it_is_the_same)
 Test(budgets, observing_counts_and_refuses_nothing)
 {
   world_env(&w, "IDEMSHIM_MODE", "observe");
-  struct run r = run(CALLS("1 2 3 4"));
+  struct run r = run(CALLS("1 2 1 3 4 3"));
+  cr_expect(strstr(r.err, "gives it\n"), "%s", r.err);
+  expect_statuses(&r, "200\n200\n200\n200\n200\n200\n");
+  cr_expect_eq(log_events(&w, "over_budget"), 2);
+  cr_expect_eq(mock_count(&w).served, 6);
+}
+
+/* Each takes more than half of them, the stream all. */
+Test(budgets, tokens_are_counted_when_they_have_come)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=calls:100,tokens:0.03k");
+  struct run mistake = run_plain(&w, "idemshim", "check", NULL);
+  cr_expect_eq(mistake.status, 2);
+  run_release(&mistake);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=calls:100,tokens:30");
+  struct run r = run(CALLS("1 2 1 3 2"));
+  cr_expect(
+      strstr(r.err, "the run has used up the 30 tokens that budget= of the rule host=127.0.0.1 gives it"),
+      "%s", r.err);
+  expect_statuses(&r, "200\n200\n200\n429\n200\n");
+  cr_expect_eq(mock_count(&w).served, 2);
+  struct run stream = run(
+      "for i in 1 2 3; do curl -s -o /dev/null -w '%{http_code}\n' -d "
+      "\"{\\\"model\\\":\\\"m\\\",\\\"stream\\\":true,\\\"stream_options\\\":{\\\"include_usage\\\":true},"
+      "\\\"n\\\":$i}\" \"$URL\"; done");
+  expect_statuses(&stream, "200\n429\n429\n");
+}
+
+/* The second is a repeat, and free. */
+Test(budgets, observing_takes_tokens_as_it_would)
+{
+  world_env(&w, "IDEMSHIM_MODE", "observe");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=tokens:1");
+  struct run r = run(CALLS("1 1 2 3"));
   expect_statuses(&r, "200\n200\n200\n200\n");
   cr_expect_eq(log_events(&w, "over_budget"), 2);
-  cr_expect_eq(mock_count(&w).served, 4);
 }
 
 Test(budgets, a_mistake_is_named)
 {
-  static const char *const mistakes[] = {"budget=2", "budget=calls:", "budget=calls:x", "budget=calls:1/day",
-                                         "budget="};
+  static const char *const mistakes[] = {"budget=2",           "budget=calls:",   "budget=calls:x",
+                                         "budget=calls:1/day", "budget=calls:1,", "budget=calls:1,calls:2",
+                                         "budget=tokens:2K",   "budget="};
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
     world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", mistakes[i]);
     struct run r = run_plain(&w, "idemshim", "check", NULL);
