@@ -172,6 +172,7 @@ struct idem_config {
   uint64_t live_from; /* 0: never */
   bool offline;       /* mode replay: nothing goes out */
   char *replay_edit;  /* NULL if unset: "17=/a/file;18=another" */
+  char *prices;       /* for the command; NULL if unset */
   char *log;          /* NULL: unset, "stderr", or a file's absolute path */
   enum idem_delivery delivery;
   unsigned rescues; /* copies of processes that may finish calls at once, over the whole store */

@@ -354,6 +354,7 @@ static bool is_wanted(enum part part, size_t number)
   case IDEM_VARIABLE_STORE_SIZE:
   case IDEM_VARIABLE_KEY_FILE:
   case IDEM_VARIABLE_TAPE_KEY_FILE:
+  case IDEM_VARIABLE_PRICES:
     return part == ALL || part == FOR_STORE;
   default:
     return part == ALL;

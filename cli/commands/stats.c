@@ -289,14 +289,15 @@ static int stats(const struct cli_options *options, struct idem_store *store, ch
 {
   struct idem_stats stats;
   struct idem_error error = {""};
-  struct cli_money found, *money = options->prices ? &found : NULL;
+  const char *prices = cli_prices_file(options->prices);
+  struct cli_money found, *money = prices ? &found : NULL;
   (void)operands;
   if (options->zero)
     return zero(store);
   if (idem_store_stats(store, &stats, &error) < 0)
     return cli_fail(CLI_STORE, "%s", error.text);
   /* Every answer is read for it, which the rest of this command never does. */
-  int code = money ? cli_money_of_store(store, options->prices, money) : CLI_OK;
+  int code = money ? cli_money_of_store(store, prices, money) : CLI_OK;
   if (code != CLI_OK)
     return code;
   return options->json         ? print_stats_json(&stats, store, money)

@@ -25,7 +25,8 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
 {
   struct report report = {.tape = tape, .dir = operands[0], .out = stdout};
   struct idem_error error = {""};
-  if (options->prices && !(report.prices = cli_prices_load(options->prices)))
+  const char *prices = cli_prices_file(options->prices);
+  if (prices && !(report.prices = cli_prices_load(prices)))
     return CLI_USAGE;
   /* A page is the same whoever makes it: the configuration of that moment is not in it. */
   int code = cli_built_in_rules(&report.config, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)

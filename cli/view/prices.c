@@ -2,6 +2,7 @@
 #include "cli/view/prices.h"
 
 #include "cli/output/output.h"
+#include "config/config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -70,6 +71,17 @@ static json_t *read_lines(FILE *file, const char *path)
 }
 
 /* By what is in the file, and not by its name, which is the user's. */
+const char *cli_prices_file(const char *named)
+{
+  static char path[4096];
+  struct idem_config config;
+  if (named || idem_config_load_store(&config, getenv, NULL) < 0)
+    return named;
+  snprintf(path, sizeof(path), "%s", config.prices ? config.prices : "");
+  idem_config_release(&config);
+  return *path ? path : NULL;
+}
+
 struct cli_prices *cli_prices_load(const char *path)
 {
   json_error_t problem;

@@ -21,6 +21,8 @@ struct cli_tokens_used {
   int64_t input, cached, written, output;
 };
 
+/* The file that was named, else that of IDEMSHIM_PRICES, which may stand in a configuration file; NULL if there is none. */
+const char *cli_prices_file(const char *named);
 struct cli_prices *cli_prices_load(const char *path);
 void cli_prices_free(struct cli_prices *prices);
 

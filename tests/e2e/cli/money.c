@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 TestSuite(cli_money, .init = open_world, .fini = close_world);
 
@@ -104,4 +105,22 @@ Test(cli_money, a_mistake_in_the_prices_is_named_with_its_line)
   cr_expect_eq(r.status, 2);
   cr_expect(strstr(r.err, "line 2: expected MODEL INPUT OUTPUT"), "%s", r.err);
   run_release(&r);
+}
+
+Test(cli_money, the_prices_of_a_configuration_file_are_used_where_no_option_names_others)
+{
+  call("m", "one");
+  const char *dear = written("m 1000 1000\n");
+  const char *conf = world_write(&w, "conf", world_text(&w, "IDEMSHIM_PRICES=%s\n", dear), strlen(dear) + 17);
+  cr_assert_eq(chmod(conf, 0600), 0);
+  world_env(&w, "IDEMSHIM_CONFIG", "%s", conf);
+  struct run r = run_plain(&w, "idemshim", "stats", "--json", NULL);
+  struct run other =
+      run_plain(&w, "idemshim", "stats", "--prices", world_write(&w, "other", "x 1 1\n", 6), NULL);
+  json_t *document = json_loads(r.out, 0, NULL);
+  cr_expect_gt(at(json_object_get(document, "money"), "m", "paid_usd"), 0, "%s%s", r.out, r.err);
+  cr_expect(strstr(other.out, "no price"), "%s", other.out);
+  json_decref(document);
+  run_release(&r);
+  run_release(&other);
 }
