@@ -10,6 +10,7 @@
 #   make clients     the rows of docs/clients.md: clients and services, and what the doctor says of each; NAME=Guile
 #   make everything  250 programs of Debian, preloaded and not, in a debootstrap; RELEASE=11|12|13
 #   make bench       the budgets, side by side with peers; ROW=NAME: one of them; STORE=1: a store as it grows, to each of COUNTS answers
+#   make growth      pictures of how costs grow with answers, sizes, processes and machines, into docs/growth
 #   make instructions  those of a hit, a miss, a call that is not ours and a setopt, against what tests/bench/instructions keeps
 #   make fuzz        the fuzzers, FUZZ_SECONDS each
 #   make style       clang-format, clang-tidy, the layers and the bans of scripts/style

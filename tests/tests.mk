@@ -230,7 +230,12 @@ else
 	$(Q)scripts/bench --rounds $(ROUNDS) $(if $(ROW),--row '$(ROW)') $(if $(OUT),-o '$(OUT)') $(B)
 endif
 
-.PHONY: bench instructions
+# How costs grow, measured and drawn into docs/growth.
+growth: setup-bench
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(T)/bench $(T)/tables $(T)/store-load $(T)/slow_disk.so
+	$(Q)scripts/growth $(B)
+
+.PHONY: bench growth instructions
 
 # libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS from the seeds it makes itself; a finding stops the run and leaves its input in build/fuzz.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -43,6 +43,9 @@ double largest_of(const double *figures, size_t count);
 /* BENCH_SHARE of `count`, at least 1. */
 unsigned share_of(unsigned count);
 
+/* Waits for the time of clock_ns() that is in BENCH_AT_NS, if one is: many processes begin at once. */
+void wait_for_start(void);
+
 /* Ends the process with a line if `fine` is 0. */
 void must(int fine, const char *what);
 
@@ -69,6 +72,7 @@ int bench_fill(char **arguments);
 int bench_live(char **arguments);
 int bench_first(char **arguments);
 int bench_callers(char **arguments);
+int bench_get(char **arguments);
 int bench_stream(char **arguments);
 int bench_follow(char **arguments);
 int bench_other(char **arguments);

@@ -49,8 +49,7 @@ static size_t into_sink(char *data, size_t size, size_t count, void *user)
   calls->last_ns = clock_ns();
   if (!calls->got)
     calls->first_ns = calls->last_ns;
-  if (calls->got + len <= sizeof(calls->sink))
-    memcpy(calls->sink + calls->got, data, len);
+  memcpy(calls->sink + (calls->got + len <= sizeof(calls->sink) ? calls->got : 0), data, len);
   calls->got += len;
   return len;
 }

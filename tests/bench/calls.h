@@ -32,7 +32,7 @@ struct calls {
   int64_t first_ns; /* when its first and last piece came */
   int64_t last_ns;
   char request[REQUEST_SIZE + 1];
-  char sink[2 << 20]; /* its body, as far as it fits; the last piece of a stream that is sent in a second */
+  char sink[2 << 20]; /* its body; of a longer one the pieces behind that are at the beginning */
 };
 
 /* The server's answer is chosen by `query`, as upstream.c says. Fails by ending the process. */

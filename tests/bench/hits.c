@@ -119,6 +119,7 @@ int bench_rate(char **arguments)
   struct calls *calls = calls_open(arguments[0], "size=2048", 1, CALLS_COMMON);
   unsigned long made = 0;
   perform_calls(calls, 100);
+  wait_for_start();
   int64_t start = clock_ns(), end = start + strtol(arguments[1], NULL, 10) * 1000000, now;
   while ((now = clock_ns()) < end) {
     perform_calls(calls, 100);

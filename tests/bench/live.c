@@ -18,6 +18,7 @@ int bench_live(char **arguments)
   uint64_t number = arguments[3] ? strtoull(arguments[3], NULL, 10) : request_fresh();
   double *took = calloc(count, sizeof(*took));
   must(took && calls_perform(calls, number++) == CURLE_OK, "the first call");
+  wait_for_start();
   for (unsigned i = 0; i < count; i++) {
     int64_t start = clock_ns();
     must(calls_perform(calls, number++) == CURLE_OK, "a call");
@@ -175,6 +176,7 @@ int bench_callers(char **arguments)
   if (!threads)
     by_multi(callers, count);
   longest_ns = 0;
+  wait_for_start();
   int64_t start = clock_ns(), end = start + strtol(arguments[3], NULL, 10) * 1000000;
   for (unsigned i = 0; i < count; i++)
     callers[i].end_ns = end;

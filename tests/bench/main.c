@@ -22,6 +22,7 @@ static const struct {
     {"live", "UPSTREAM QUERY COUNT [FROM]", 3, bench_live},
     {"first", "UPSTREAM [NUMBER]", 1, bench_first},
     {"callers", "UPSTREAM threads|multi COUNT MS", 4, bench_callers},
+    {"get", "SOCKET", 1, bench_get},
     {"stream", "UPSTREAM EVENTS COUNT", 3, bench_stream},
     {"follow", "UPSTREAM thread|process|forked|copy COUNT", 3, bench_follow},
     {"other", "", 0, bench_other},

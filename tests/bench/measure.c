@@ -87,6 +87,15 @@ void measure(struct subject *subjects, size_t count)
   free(times);
 }
 
+void wait_for_start(void)
+{
+  const char *at = getenv("BENCH_AT_NS");
+  int64_t left = at ? strtoll(at, NULL, 10) - clock_ns() : 0;
+  struct timespec time = {left / 1000000000, left % 1000000000};
+  if (left > 0)
+    nanosleep(&time, NULL);
+}
+
 void print_figure(const char *name, double figure)
 {
   printf("%s\t%.1f\n", name, figure);

@@ -72,3 +72,12 @@ void redis_run(void *data, unsigned count)
   for (unsigned i = 0; i < count; i++)
     exchange(redis, command, head + put_key(redis, command + head), before + redis->answer_size + 2);
 }
+
+/* get SOCKET: that GET, and the digest before it. */
+int bench_get(char **arguments)
+{
+  struct subject row = {"get", redis_run, redis_open(arguments[0], 2048), 500, 0};
+  measure(&row, 1);
+  print_subjects(&row, 1);
+  return 0;
+}

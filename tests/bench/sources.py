@@ -79,6 +79,10 @@ class Machine:
     def run(self, *arguments, ours=True, **env):
         return self.end(self.start(['bench', *arguments], self.environment(ours, **env)))
 
+    def at_once(self, count):
+        """What so many processes, started one after the other, wait for."""
+        return {'BENCH_AT_NS': str(time.monotonic_ns() + 300000000 + count * 30000000)}
+
     def both(self, *arguments, **env):
         """The same without us and with us."""
         return {f'{who} {name}': value for who in ('bare', 'ours')
@@ -223,7 +227,7 @@ def callers(m):
     env = {'store': 'callers', 'IDEMSHIM_SYNC': 'on'}
     ms = 10 * m.share + 200
     one, threads, multi = (m.run('callers', m.upstream, *how, ms, **env) for how in (('threads', 1), ('threads', 64), ('multi', 64)))
-    processes = [m.start(['bench', 'callers', m.upstream, 'threads', 4, ms], m.environment(True, **env)) for _ in range(16)]
+    processes = [m.start(['bench', 'callers', m.upstream, 'threads', 4, ms], m.environment(True, **env, **m.at_once(16))) for _ in range(16)]
     bare = m.run('callers', m.upstream, 'multi', 64, ms, ours=False)
     return {'one': one['rate'], 'threads': threads['rate'], 'processes': sum(m.end(p)['rate'] for p in processes),
             'multi': multi['rate'], 'turn': multi['turn'], 'bare turn': bare['turn']}
@@ -318,9 +322,26 @@ def two(m):
         raise Absent('needs two processors')
     ms, env = 10 * m.share + 100, m.environment(True, 'two')
     one = m.run('rate', m.upstream, ms, store='two')['rate']
+    env.update(m.at_once(2))
     return {'one': one, 'two': sum(m.end(p)['rate'] for p in [m.start(['bench', 'rate', m.upstream, ms], env) for _ in range(2)])}
 
 
 @source('RssAnon of a process after 1,000 hits and 1,000 live calls of 2 KB; of 5,000 live calls more; of 20,000 handles with a URL, headers and a body')
 def memory(m):
     return m.both('memory', m.upstream, store='memory')
+
+
+@source('different requests of 2,048 bytes, answers of 2,048, by a process for each: sent, asked again of the same store, of an empty one, and of a store without a '
+        'fleet; a Redis on a unix socket; a server that is away is a socket that nobody has', peers=('redis',))
+def fleet(m):
+    if not os.path.exists(f'{m.build}/libidemshim-fleet.so'):
+        raise Absent('libidemshim-fleet.so is not built (Debian: libhiredis-dev, libc-ares-dev)')
+    if 'redis' not in m.peers.origin:
+        raise Absent(m.peers.absent['redis'])
+    m.counted += 1
+    calls = ('live', m.upstream, 'size=2048', 1000, m.counted * 1000000)
+    shared = {'IDEMSHIM_FLEET': f'unix://{m.peers.origin["redis"]}'}
+    took = {name: m.run(*calls, store=f'fleet.{store}.{m.counted}', **env)['live']
+            for name, store, env in (('alone', 'alone', {}), ('hit alone', 'alone', {}), ('sent', 'here', shared), ('near', 'here', shared),
+                                     ('remote', 'there', shared), ('away', 'away', {'IDEMSHIM_FLEET': f'unix://{m.directory}/none'}))}
+    return {**took, 'get': m.run('get', m.peers.origin['redis'], ours=False)['get'], 'adds': took['sent'] - took['alone']}

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM = 2 << 20 };
+enum { ROOM = 17 << 20 };
 
 struct connection {
   int fd;
