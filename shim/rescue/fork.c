@@ -62,8 +62,13 @@ void fork_unlock_last_in_copy(void)
   feeder_begin_anew();
 }
 
+/* Twice where a fork in the middle of registering has left both sets of handlers in a child: the outer ones count. */
+static __thread unsigned forking;
+
 static void before(void)
 {
+  if (forking++)
+    return;
   fork_lock_first();
   store_object_lock_store();
   fork_lock_rest();
@@ -71,6 +76,8 @@ static void before(void)
 
 static void in_parent(void)
 {
+  if (!forking || --forking)
+    return;
   fork_unlock_rest();
   store_object_unlock_store();
   fork_unlock_last();
@@ -78,32 +85,38 @@ static void in_parent(void)
 
 static void in_child(void)
 {
+  if (!forking || --forking)
+    return;
   store_object_unlock_store_in_child();
   fork_unlock_rest_in_copy();
   fork_unlock_last_in_copy();
 }
 
-enum registered { NOBODY, SOMEBODY, DONE };
+/* The process whose thread registers them, or one of these. */
+enum { NOBODY = 0, DONE = -1 };
 
 /* A second for all of them. */
 enum { REGISTERED_TRIES = 10000, REGISTERED_PAUSE_US = 100 };
 
 /* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
- * makes a system call in each program that has us, and after a fork in that time may register them twice in the child, whose next
- * fork would then wait for itself. There the wait ends without them. */
-static void register_once(_Atomic enum registered *registered)
+ * makes a system call in each program that has us. A child that was forked in that time has nobody to wait for, and may have
+ * them or not: it registers them itself. */
+static void register_once(_Atomic pid_t *registered)
 {
-  if (atomic_compare_exchange_strong(registered, &(enum registered){NOBODY}, SOMEBODY))
+  pid_t own = getpid(), by = NOBODY;
+  bool first = atomic_compare_exchange_strong(registered, &by, own) ||
+               (by != own && by != DONE && atomic_compare_exchange_strong(registered, &by, own));
+  if (first)
     libc_at_fork(before, in_parent, in_child);
   else
-    for (int i = 0; i < REGISTERED_TRIES && atomic_load(registered) == SOMEBODY; i++)
+    for (int i = 0; i < REGISTERED_TRIES && atomic_load(registered) == own; i++)
       usleep(REGISTERED_PAUSE_US);
   atomic_store(registered, DONE);
 }
 
 void fork_register(void)
 {
-  static _Atomic enum registered registered;
+  static _Atomic pid_t registered;
   if (atomic_load_explicit(&registered, memory_order_acquire) != DONE && settings_active())
     register_once(&registered);
 }

@@ -213,6 +213,24 @@ Test(bystanders, a_child_of_a_process_that_opens_the_store)
   run_release(&r);
 }
 
+/* Its thread that registers the handlers for a fork is not there in a child: the child registers them, and does not wait. */
+Test(bystanders, a_child_of_a_process_that_registers_the_fork_handlers)
+{
+  const char *const moments[] = {"before", "after"}, *sanitizer = getenv("IDEM_SAN_PRELOAD");
+  if (sanitizer && strstr(sanitizer, "tsan"))
+    cr_skip_test(
+        "the thread sanitizer registers handlers of its own before a program can have a function called");
+  for (int i = 0; i < 2; i++) {
+    struct run r =
+        run_shim(&w, "forks_while_registering", moments[i], world_url(&w, "/v1/chat/completions"), NULL);
+    expect_success(&r);
+    cr_expect(strstr(r.err, "entered=1\n"), "%s: %s", moments[i], r.err);
+    cr_expect(strstr(r.out, "grandchild rc=0"), "%s: %s", moments[i], r.out);
+    cr_expect_eq(mock_count(&w).requests, 1, "%ld", mock_count(&w).requests);
+    run_release(&r);
+  }
+}
+
 /* The child's own call is not stored, and is a hit where the process's has been. */
 static void expect_child(const char *how, long plain_requests, long first_requests)
 {
