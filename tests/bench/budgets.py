@@ -3,12 +3,12 @@
 
 # How the figure and what it is against become the ratio, and whether that meets the budget.
 HOW = {
-    'at most': (lambda a, b: a / b, lambda ratio, budget: ratio <= budget, '{:.2f} x'),
-    'at least': (lambda a, b: a / b, lambda ratio, budget: ratio >= budget, '{:.2f} x'),
-    'faster': (lambda a, b: b / a, lambda ratio, budget: ratio >= budget, '{:.1f} x faster'),
-    'more': (lambda a, b: a - b, lambda ratio, budget: ratio <= budget, '+ {}'),
-    'itself': (lambda a, b: a, lambda ratio, budget: ratio <= budget, '{}'),
-    'itself, at least': (lambda a, b: a, lambda ratio, budget: ratio >= budget, '{}'),
+    'at most': (lambda a, b: a / b, lambda ratio, budget: ratio <= budget, '×'),
+    'at least': (lambda a, b: a / b, lambda ratio, budget: ratio >= budget, '×'),
+    'faster': (lambda a, b: b / a, lambda ratio, budget: ratio >= budget, '× faster'),
+    'more': (lambda a, b: a - b, lambda ratio, budget: ratio <= budget, '+'),
+    'itself': (lambda a, b: a, lambda ratio, budget: ratio <= budget, ''),
+    'itself, at least': (lambda a, b: a, lambda ratio, budget: ratio >= budget, ''),
 }
 ONE, ALL = 'one processor', 'all processors'
 
@@ -82,8 +82,11 @@ def human(value, unit):
 
 
 def shown(row, value):
+    """A ratio or a budget of the row, as its HOW has it."""
     form = HOW[row['how']][2]
-    return form.format(value if ':' in form else human(value, row['unit']))
+    if form == '+':
+        return f'{"+" if value >= 0 else "-"} {human(abs(value), row["unit"])}'
+    return f'{value:,.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3}f} {form}' if form else human(value, row['unit'])
 
 
 HEAD = ['what', 'measured', 'against', 'ratio', 'all processors', 'budget', 'verdict']
@@ -96,6 +99,6 @@ def cells(row):
     if not figures:
         return [row['what'], '', row['against'] or '', '', '', budget, row['verdict']]
     against = f'{human(figures["against"], row["unit"])}: {row["against"]}' if row['against'] else ''
-    other = row[ALL]['ratio'] if row['judged'] is ONE and ALL in row else None
+    other = row[ALL]['ratio'] if row['judged'] == ONE and ALL in row else None
     return [row['what'], human(figures['measured'], row['unit']), against, shown(row, figures['ratio']),
             shown(row, other) if other is not None else '', budget, row['verdict']]
