@@ -135,6 +135,7 @@ struct idem_rule {
   enum idem_access access;
   bool ignore_cache_control;
   struct idem_budget budget;
+  uint64_t max_repeats; /* how often a run may send one content; IDEM_NO_BUDGET: any number */
 };
 
 /* Where a variable's value comes from. */

@@ -79,6 +79,7 @@ IDEM_FIELD_TYPE(methods)
 IDEM_FIELD_TYPE(path)
 IDEM_FIELD_TYPE(status)
 IDEM_FIELD_TYPE(inject)
+IDEM_FIELD_TYPE(most)   /* uint64_t; IDEM_NO_BUDGET: none */
 IDEM_FIELD_TYPE(budget) /* struct idem_budget */
 IDEM_FIELD_TYPE(key)
 IDEM_FIELD_TYPE(key_headers)

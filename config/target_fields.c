@@ -243,6 +243,23 @@ static bool parse_amount(const char *text, size_t len, uint64_t *amount)
   return *amount < IDEM_NO_BUDGET;
 }
 
+int idem_parse_field_most(const struct idem_field *field, const struct idem_value *value, void *object)
+{
+  uint64_t most = IDEM_NO_BUDGET;
+  if (!idem_value_is(value, "none") && !parse_amount(value->data, value->len, &most))
+    return idem_value_refuse(value, "a number, or none", "");
+  *IDEM_MEMBER(uint64_t) = most;
+  return 0;
+}
+
+void idem_format_field_most(const struct idem_field *field, const void *object, struct idem_text *text)
+{
+  uint64_t most = *IDEM_CONST_MEMBER(uint64_t);
+  char digits[24];
+  snprintf(digits, sizeof(digits), "%llu", (unsigned long long)most);
+  idem_text_add_string(text, most == IDEM_NO_BUDGET ? "none" : digits);
+}
+
 static bool has_word(const char **text, size_t *len, const char *word)
 {
   size_t word_len = strlen(word);
@@ -262,8 +279,7 @@ int idem_parse_field_budget(const struct idem_field *field, const struct idem_va
   size_t rest = value->len, run_len = sizeof(run) - 1;
   if (rest > run_len && memcmp(at + rest - run_len, run, run_len) == 0)
     rest -= run_len;
-  bool none = value->len == 4 && memcmp(at, "none", 4) == 0;
-  for (bool more = !none; more;) {
+  for (bool more = !idem_value_is(value, "none"); more;) {
     uint64_t *amount = has_word(&at, &rest, "calls:")    ? &budget.calls
                        : has_word(&at, &rest, "tokens:") ? &budget.tokens
                                                          : NULL;

@@ -5,11 +5,25 @@
 #include "shim/runtime/report.h"
 #include "shim/runtime/settings.h"
 
+#include <string.h>
+
 /* Calls of each rule are counted for themselves. */
 static uint64_t run_of(const struct idem_rule *rule)
 {
   uint64_t run = settings()->run ? settings()->run : process_run();
   return (run ^ (uint64_t)rule->number * UINT64_C(0x9e3779b97f4a7c15)) | 1;
+}
+
+static void tell(struct request *request, const char *what, unsigned long long most, const char *field)
+{
+  const struct idem_rule *rule = request->rule;
+  report_count(IDEM_COUNTER_over_budget);
+  request_event(request, "over_budget", what, 0, -1);
+  if (report_first(rule, ONCE_BUDGET))
+    report_line_to_stderr(
+        "the run has used up the %llu %s that %s= of the rule host=%s gives it%s", most, what, field,
+        rule->host,
+        settings()->mode == IDEM_MODE_OBSERVE ? "" : "; further calls are answered with 429 and not sent");
 }
 
 bool budget_is_spent(struct request *request)
@@ -22,12 +36,20 @@ bool budget_is_spent(struct request *request)
   const char *what = request->api->spend(request->store, request->op.run, &rule->budget);
   if (!what)
     return false;
-  report_count(IDEM_COUNTER_over_budget);
-  request_event(request, "over_budget", what, 0, -1);
-  if (report_first(rule, ONCE_BUDGET))
-    report_line_to_stderr(
-        "the run has used up the %llu %s that budget= of the rule host=%s gives it%s",
-        (unsigned long long)(what[0] == 'c' ? rule->budget.calls : rule->budget.tokens), what, rule->host,
-        settings()->mode == IDEM_MODE_OBSERVE ? "" : "; further calls are answered with 429 and not sent");
+  tell(request, what, what[0] == 'c' ? rule->budget.calls : rule->budget.tokens, "budget");
+  return true;
+}
+
+bool budget_is_repeated(struct request *request)
+{
+  const struct idem_rule *rule = request->rule;
+  const struct idem_budget most = {rule->max_repeats, IDEM_NO_BUDGET};
+  uint64_t content;
+  if (rule->max_repeats == IDEM_NO_BUDGET || !request->api)
+    return false;
+  memcpy(&content, request->op.fingerprint, sizeof(content));
+  if (!request->api->spend(request->store, (run_of(rule) ^ content) | 1, &most))
+    return false;
+  tell(request, "repeats", rule->max_repeats, "max_repeats");
   return true;
 }

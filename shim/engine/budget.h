@@ -16,4 +16,7 @@
 
 bool budget_is_spent(struct request *request);
 
+/* The same of max_repeats=: how often the run has sent this content, whatever its key and number. The store has named it. */
+bool budget_is_repeated(struct request *request);
+
 #endif

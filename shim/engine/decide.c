@@ -267,6 +267,8 @@ static struct decision route_of(struct request *request, bool direct)
 static struct decision ask(struct request *request, bool direct)
 {
   struct decision decision = route_of(request, direct);
+  if (decision.route == ROUTE_LIVE && decision.kind == LIVE_OWNED && budget_is_repeated(request))
+    return refuse(request, &own_answers_repeats);
   if (decision.route != ROUTE_LIVE || !budget_is_spent(request) || decision.kind != LIVE_OWNED)
     return decision;
   return refuse(request, &own_answers_budget);

@@ -188,6 +188,7 @@ static void announce_observed(struct request *request)
   request_event(request, known > 0 ? "would_hit" : "live", NULL, 0, -1);
   if (known == 0) {
     request_tell_sample(request);
+    (void)budget_is_repeated(request);
     (void)budget_is_spent(request);
   }
   report_count(IDEM_COUNTER_live);

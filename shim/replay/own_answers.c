@@ -61,6 +61,13 @@ const struct own_answer own_answers_budget = {
     .detail = "The run has used up what budget= of the rule gives it; nothing was sent.",
 };
 
+const struct own_answer own_answers_repeats = {
+    .status = 429,
+    .reason = "Too Many Requests",
+    .title = "This run has sent the same call too often",
+    .detail = "It has been sent as often as max_repeats= of the rule lets it; nothing was sent.",
+};
+
 /* Adds what getinfo shows of an answer that came from nowhere. False without memory. */
 static bool add_facts(struct buffer *facts, const struct request *request, const struct own_answer *problem,
                       size_t header_len, size_t body_len)

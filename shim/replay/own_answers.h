@@ -44,6 +44,9 @@ extern const struct own_answer own_answers_unrecorded;
 /* 429: the run has used up its budget. */
 extern const struct own_answer own_answers_budget;
 
+/* 429: the run has sent this call as often as it may. */
+extern const struct own_answer own_answers_repeats;
+
 /* Where the text of one lies while it is delivered. */
 struct own_answers_room {
   char body[640], headers[256];

@@ -35,7 +35,7 @@ enum {
   STATS_COUNTERS = 64,
   STATS_WAKES = 256,
   STATS_REPLAYED = 1 << 20,
-  STATS_RUNS = 512,
+  STATS_RUNS = 2048,
   STATS_SPARE = 256 << 10
 };
 
@@ -43,7 +43,7 @@ struct stats_shard {
   _Alignas(64) _Atomic uint64_t counter[STATS_COUNTERS];
 };
 
-/* What a run has sent, for budgets. One that nobody has counted in for longest makes room. */
+/* What a run has sent, for budgets; and of what it may repeat, each content for itself. One that nobody has counted in for longest makes room. */
 struct stats_run {
   _Atomic uint64_t id; /* 0: free */
   _Atomic int64_t at_us;

@@ -122,11 +122,36 @@ Test(budgets, observing_takes_tokens_as_it_would)
   cr_expect_eq(log_events(&w, "over_budget"), 2);
 }
 
+/* What fails is sent again each time, and each sample is; what is answered from the store is free. */
+Test(budgets, one_call_is_sent_so_often_and_no_more)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_repeats=2 status=201");
+  struct run failing = run(CALLS("1 1 1 2 1"));
+  char *out = file_read(world_path(&w, "out"), &(size_t){0});
+  cr_expect(
+      strstr(failing.err, "the run has used up the 2 repeats that max_repeats= of the rule host=127.0.0.1"),
+      "%s", failing.err);
+  cr_expect(out && strstr(out, "This run has sent the same call too often"), "%s", out);
+  expect_statuses(&failing, "200\n200\n429\n200\n429\n");
+  cr_expect_eq(mock_count(&w).served, 3);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_repeats=2");
+  struct run replayed = run(CALLS("1 1 1 1"));
+  expect_statuses(&replayed, "200\n200\n200\n200\n");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_repeats=2 repeats=sequence");
+  world_env(&w, "IDEMSHIM_SCOPE", "samples");
+  struct run samples = run_plain(&w, "idemshim", "run", "--", "curl", "-s", "-w", "%{http_code}\\n", "-d",
+                                 "{\"n\":9}", "-o", "/dev/null", world_url(&w, "/v1/chat/completions"), "-o",
+                                 "/dev/null", world_url(&w, "/v1/chat/completions"), "-o", "/dev/null",
+                                 world_url(&w, "/v1/chat/completions"), NULL);
+  expect_statuses(&samples, "200\n200\n429\n");
+  free(out);
+}
+
 Test(budgets, a_mistake_is_named)
 {
   static const char *const mistakes[] = {"budget=2",           "budget=calls:",   "budget=calls:x",
                                          "budget=calls:1/day", "budget=calls:1,", "budget=calls:1,calls:2",
-                                         "budget=tokens:2K",   "budget="};
+                                         "budget=tokens:2K",   "max_repeats=x",   "budget="};
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
     world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", mistakes[i]);
     struct run r = run_plain(&w, "idemshim", "check", NULL);
