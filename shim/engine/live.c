@@ -89,6 +89,7 @@ static void say_not_stored(const struct request *request, const char *reason)
 static void report_not_stored(const struct request *request, const char *reason, int status)
 {
   report_count(IDEM_COUNTER_not_stored);
+  report_want(reason);
   request_event(request, "not_stored", reason, status, -1);
 }
 

@@ -36,11 +36,17 @@ static void end_message(struct multi *multi, struct message *node)
     free(node);
 }
 
-/* A node that no shadow has must be there before a message is taken from libcurl. */
+/* A node that no shadow has must be there before a message is taken from libcurl. Where there is no memory, it is the multi's own,
+ * or an app that waits for the end of its calls would never hear of it. */
 static bool has_spare(struct multi *multi)
 {
-  if (!multi->spare_message && (multi->spare_message = calloc(1, sizeof(*multi->spare_message))))
+  if (multi->spare_message)
+    return true;
+  multi->spare_message = calloc(1, sizeof(*multi->spare_message));
+  if (multi->spare_message)
     multi->spare_message->of_heap = true;
+  else if (!multi->reserve_message.link)
+    multi->spare_message = &multi->reserve_message;
   return multi->spare_message;
 }
 
@@ -103,6 +109,7 @@ void messages_release(struct multi *multi)
 {
   while (multi->first_message)
     end_message(multi, multi->first_message);
-  free(multi->spare_message);
+  if (multi->spare_message && multi->spare_message->of_heap)
+    free(multi->spare_message);
   multi->spare_message = NULL;
 }

@@ -25,6 +25,7 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   multi->looks.first = NULL;
   multi->first_message = NULL;
   multi->last_message = &multi->first_message;
+  multi->reserve_message.link = NULL;
   multi->message_count = multi->added = multi->unread = multi->guarded = 0;
   multi->reads_ahead = multi->in_reader = false;
   if (pointer_map_add(&multi_map, &multi->entry, handle))

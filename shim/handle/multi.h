@@ -35,6 +35,7 @@ struct multi {
   struct call *ready;      /* those whose callback has run: they may have to go live */
   struct timer_heap looks; /* when which of those that are live has to be looked at */
   struct message *first_message, **last_message, *spare_message; /* read ahead of the app (messages.h) */
+  struct message reserve_message;                                /* the spare one where there is no memory */
   unsigned message_count;
   struct shadow **in;   /* the handles in it */
   unsigned added, room; /* how many there are, and may be */

@@ -3,6 +3,7 @@
 
 #include "shim/form/form.h"
 #include "shim/handle/url.h"
+#include "shim/runtime/report.h"
 #include "shim/runtime/unmatched.h"
 
 #include <limits.h>
@@ -202,8 +203,10 @@ static void note_url(struct shadow *shadow, const char *url)
     return;
   shadow->matched = false;
   shadow->url.len = 0;
-  if (url && !buffer_append(&shadow->url, url, strlen(url) + 1))
+  if (url && !buffer_append(&shadow->url, url, strlen(url) + 1)) {
     shadow->url.len = 0;
+    report_want("no memory for a URL");
+  }
 }
 
 static void note_post_body(struct shadow *shadow, const char *body)

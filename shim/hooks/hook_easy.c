@@ -47,6 +47,8 @@ static struct shadow *begin_shadow(CURL *handle, const struct libcurl *real, con
     /* Where we are off it is the shadow's own address, which is no handle's: setopt then never takes its
      * short way. */
     atomic_store_explicit(&shadow->quick, settings_active() ? handle : (CURL *)shadow, memory_order_relaxed);
+  else if (!real->lacks && settings_active())
+    report_problem(PROBLEM_NO_MEMORY, "no memory for a handle");
   return shadow;
 }
 

@@ -41,8 +41,8 @@ HOOK(CURLM *, curl_multi_init, (void))
   store_object_open_early();
   const struct libcurl *real = libcurl_of(CALLER);
   CURLM *handle = real ? real->multi_init() : NULL;
-  if (handle && !real->lacks && !libcurl_is_itself(CALLER))
-    multi_new(handle, real);
+  if (handle && !real->lacks && !libcurl_is_itself(CALLER) && !multi_new(handle, real) && settings_active())
+    report_problem(PROBLEM_NO_MEMORY, "no memory for a multi handle");
   return handle;
 }
 

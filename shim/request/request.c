@@ -526,5 +526,6 @@ void request_tell_sample(const struct request *request)
 void request_bypass(const struct request *request, const char *reason)
 {
   report_count(IDEM_COUNTER_bypass);
+  report_want(reason);
   request_event(request, "bypass", reason, 0, -1);
 }

@@ -295,3 +295,9 @@ void report_problem(enum problem_kind problem, const char *format, ...)
   say_formatted(early ? NULL : settings()->log, consequence_of(problem, early), format, arguments);
   va_end(arguments);
 }
+
+void report_want(const char *reason)
+{
+  if (strncmp(reason, "no memory", 9) == 0)
+    report_problem(PROBLEM_NO_MEMORY, "%s", reason);
+}

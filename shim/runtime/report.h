@@ -84,4 +84,7 @@ enum problem_kind {
  * live. */
 void report_problem(enum problem_kind problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same where the reason for which a call goes out, or an answer is not stored, is that there is no memory. */
+void report_want(const char *reason);
+
 #endif

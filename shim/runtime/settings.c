@@ -154,8 +154,13 @@ const struct idem_config *settings_load(void)
     return &no_config;
   }
   struct idem_config *mine = malloc(sizeof(*mine));
-  if (!mine)
+  if (!mine) {
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&said))
+      report_line_to_stderr("no memory for the settings; calls go out as if idemshim were not there");
+    errno = saved;
     return &no_config;
+  }
   load_config(mine);
   if (mine->mode == IDEM_MODE_REPLAY && mine->tape_dir)
     add_tape(mine);

@@ -356,8 +356,8 @@ bool transport_answer(struct transport *t, const char *marks)
       .bodyless = shadow->no_body || answer->status == 204 || answer->status == 304,
       .secure_cookies = shadow->parts.https && (shadow->cookie_engine || shadow->shared)};
   bool begun = t->info->begun;
-  t->info = info_begin_answer(shadow, answer, marks);
-  if (!t->info)
+  /* It is the shadow's, and stays where there is no memory to fill it: the call goes live from here. */
+  if (!info_begin_answer(shadow, answer, marks))
     return false;
   t->info->begun = begun;
   t->info->passing = true;
