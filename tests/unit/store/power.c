@@ -229,4 +229,9 @@ Test(store_power, what_was_acknowledged_is_there_after_it_has_gone)
     make_image(&sure, count, &cut);
     expect_sound(dir, &cut, count);
   }
+  for (int i = 0; i < op_count; i++)
+    free(ops[i].data);
+  free(sure.data);
+  free(start.data);
+  free(cut.data);
 }
