@@ -258,6 +258,7 @@ static void run_setting(const char *name)
   for (unsigned long i = 0; i < (count + SETTINGS - 1) / SETTINGS; i++)
     run_seed(count == 1 ? first : first + i * SETTINGS + n);
   wait_until(world_orphans(&w) == 0);
+  fprintf(stderr, "counted: schedules=%lu\n", (count + SETTINGS - 1) / SETTINGS);
 }
 
 #define SETTING(name)                                                                                        \

@@ -23,6 +23,7 @@ Test(what_counts, pairs_are_named_as_the_table_says, .timeout = 600)
   struct run r = run_shim(&w, "what_counts", seed ? seed : "20261125", pairs ? pairs : "5000", w.log, NULL);
   expect_success(&r);
   cr_expect(strstr(r.out, " 0 wrong\n"), "%s", r.out);
+  fprintf(stderr, "counted: pairs=%s\n", pairs ? pairs : "5000");
   const char *said = strstr(r.err, "SSL_CTX_FUNCTION may change whom it trusts");
   cr_expect(said && !strstr(said + 1, "SSL_CTX_FUNCTION may"), "once: %s", r.err);
   run_release(&r);

@@ -201,9 +201,12 @@ Test(store_calls, a_refused_answer_is_not_kept)
                IDEM_REFUSED);
   cr_expect_not_null(strstr(caller.error.text, "429"));
   caller_leave(&caller, true);
+  /* What was refused has an outcome: it is not in doubt, also where that would refuse the next call. */
+  fixture_rule(&fixture, "indoubt=fail");
   cr_expect_eq(caller_enter(&caller), IDEM_OWNED);
   caller_leave(&caller, false);
   cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_not_stored), 1);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_in_doubt), 0);
 }
 
 /* Time. */
