@@ -320,6 +320,46 @@ Test(store_calls, the_raw_short_cut_does_not_hide_a_mismatch)
 
 /* One content, two keys. */
 
+Test(store_calls, a_fresh_key_is_churn_also_while_the_first_is_under_way)
+{
+  struct caller first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}");
+
+  cr_assert_eq(caller_enter(&first), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&second), IDEM_OWNED);
+  cr_expect(second.call.churned);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_key_churn), 1);
+  caller_leave(&second, false);
+  caller_leave(&first, false);
+}
+
+/* What follows a call and what repeats it has its key, and no other. */
+Test(store_calls, the_same_key_is_no_churn)
+{
+  struct caller first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k1", "{}");
+
+  cr_assert_eq(caller_enter(&first), IDEM_OWNED);
+  cr_assert_eq(caller_enter(&second), IDEM_BUSY);
+  cr_expect_not(second.call.churned);
+  caller_leave(&second, false);
+  cr_assert_eq(caller_commit(&first, "{}"), IDEM_STORED);
+  caller_leave(&first, true);
+  cr_assert_eq(caller_ask(&second, "{}"), IDEM_HIT);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_key_churn), 0);
+}
+
+/* Of a release: where it changes, every answer that is stored is a mismatch to the next version. */
+Test(store_calls, the_fingerprint_of_a_content_stays_what_it_was)
+{
+  struct caller caller = caller_of(&fixture, "{\"model\":\"m\",\"n\":[1,2.5,null]}");
+  char hex[2 * IDEM_KEY_SIZE + 1];
+
+  cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+  for (int i = 0; i < IDEM_KEY_SIZE; i++)
+    snprintf(hex + 2 * i, 3, "%02x", caller.call.fingerprint[i]);
+  cr_expect_str_eq(hex, "2a415a04e11c68b7c610a4542719a3d238c63441af0bf037b6c8839e508b5cf3");
+  caller_leave(&caller, false);
+}
+
 Test(store_calls, a_fresh_key_for_the_same_content_is_churn)
 {
   struct caller first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}");
