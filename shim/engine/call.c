@@ -27,12 +27,15 @@ _Atomic unsigned call_in_multis;
 
 struct call *call_new(struct request *request, struct shadow *shadow, struct multi *multi)
 {
-  struct call *call = calloc(1, sizeof(*call));
+  struct call *call = malloc(sizeof(*call));
   if (!call)
     return NULL;
-  inflight_init(&call->live.inflight, free_call);
+  /* A request is most of it, and comes whole. */
+  size_t moved = request ? offsetof(struct call, state) : 0;
+  buffer_zero((char *)call + moved, sizeof(*call) - moved);
   if (request)
     request_move(&call->request, request);
+  inflight_init(&call->live.inflight, free_call);
   call->request.shadow = shadow;
   shadow->call = call;
   call->multi = multi;

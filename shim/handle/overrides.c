@@ -68,6 +68,11 @@ bool override_find(const struct shadow *shadow, CURLoption option)
   return shadow->held & bit(row_of(option));
 }
 
+void override_put_off(struct shadow *shadow, CURLoption option)
+{
+  shadow->altered |= bit(row_of(option));
+}
+
 /* True for the app's own value, in libcurl. HTTPGET says nothing to a transfer that is a GET or a HEAD. */
 static bool has_already(const struct shadow *shadow, enum row row, uintptr_t value)
 {
@@ -81,8 +86,10 @@ void override_put(struct shadow *shadow, CURLoption option, uintptr_t value, boo
   enum row row = row_of(option);
   if (row == ROW_COUNT)
     return;
-  if (!has_already(shadow, row, value))
+  if (!has_already(shadow, row, value)) {
     shadow->lib->easy_setopt(shadow->handle, option, value);
+    shadow->altered |= bit(row);
+  }
   shadow->overridden |= bit(row);
   shadow->held = hold ? shadow->held | bit(row) : shadow->held & ~bit(row);
 }
@@ -150,17 +157,18 @@ void override_restore(struct shadow *shadow, CURLoption option)
     return;
   shadow->overridden &= ~bit(row);
   shadow->held &= ~bit(row);
+  shadow->altered &= ~bit(row);
   restore(shadow, shadow->handle, row);
 }
 
 void override_restore_on(const struct shadow *shadow, CURL *copy)
 {
-  for (uint64_t left = shadow->overridden; left; left &= left - 1)
+  for (uint64_t left = shadow->altered; left; left &= left - 1)
     restore(shadow, copy, (enum row)__builtin_ctzll(left));
 }
 
 void override_restore_all(struct shadow *shadow)
 {
   override_restore_on(shadow, shadow->handle);
-  shadow->overridden = shadow->held = 0;
+  shadow->overridden = shadow->held = shadow->altered = 0;
 }

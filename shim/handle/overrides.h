@@ -13,8 +13,8 @@
  *     override_restore_all(shadow);
  *
  * What the app sets meanwhile of an overridden option is noted in the shadow alone, and reaches libcurl when
- * the option is restored: apps change options from inside their callbacks. The shadow has two bits for each
- * option. A reset of the handle clears them, since libcurl has then forgotten our values too.
+ * the option is restored: apps change options from inside their callbacks. What libcurl had already is neither
+ * given nor restored. The shadow has three bits for each option. A reset of the handle clears them, since libcurl has then forgotten our values too.
  *
  * The options are the rows of a table in overrides.c; setting one that is not there is a mistake that the
  * compiler or any test of the caller shows. Like its handle, a ledger belongs to one thread at a time. It
@@ -53,6 +53,9 @@ static inline bool override_has(const struct shadow *shadow, CURLoption option)
 {
   return shadow->held && override_find(shadow, option);
 }
+
+/* The app sets such an option: its value is noted in the shadow, and is put in place at the end. */
+void override_put_off(struct shadow *shadow, CURLoption option);
 
 /* The method is overridden by HTTPGET, yet the options that choose it carry more than that and go to libcurl:
  * ours goes over them again. Does nothing if the method is the app's. */

@@ -164,7 +164,7 @@ void shadow_reset(struct shadow *shadow)
    * more. */
   shadow->replayed = shadow->replayed ? REPLAYED_RESET : REPLAYED_NOT;
   shadow->matched = shadow->paused = false;
-  shadow->overridden = shadow->held = 0;
+  shadow->overridden = shadow->held = shadow->altered = 0;
 }
 
 /* What libcurl's copy does not have is not copied: a transfer, a place in a multi, what was delivered. */

@@ -92,6 +92,7 @@ struct shadow {
   uint64_t needs[(OPTION_LIMIT + 1 + 63) /
                  64];        /* NEEDS options that are set; the last bit stands for all newer ones */
   uint64_t overridden, held; /* overrides.h: libcurl has ours; and keeps it though the app sets the option */
+  uint64_t altered;          /* of `overridden`: what libcurl has may not be the app's value */
   struct info *info;         /* what the last delivery left for getinfo; NULL until the first */
   const struct idem_rule *rule; /* valid while `matched` */
   struct transport *transport;  /* while the state is TRANSPORT */

@@ -9,6 +9,8 @@ static CURLcode idem_easy_setopt(struct shadow *shadow, CURLoption option, uintp
 {
   /* Ours is there for the time of the call: what the app sets is noted, and put in place at the end. */
   bool held = override_has(shadow, option);
+  if (held)
+    override_put_off(shadow, option);
   CURLcode code = held ? CURLE_OK : shadow->lib->easy_setopt(shadow->handle, option, value);
   if (code == CURLE_OK)
     shadow_note(shadow, option, value);

@@ -221,9 +221,7 @@ static void leave(int cancel)
 
 void feeder_feed(struct transport *t)
 {
-  bool paced = t->request->speed > 0;
-  /* Nobody else touches one that is neither paced nor a stream, so it needs no lock. */
-  if (!t->streams && !paced) {
+  if (transport_feeds_itself(t)) {
     transport_feed(t);
     return;
   }

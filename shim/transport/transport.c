@@ -23,10 +23,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A path that is longer than a datagram may be. */
 #define PATH_MOST 32768u
+/* What of a count fits into a name after its first byte, which is 0, and the time. */
+#define NAME_COUNT 5u
 
 /* Whether it can be done. */
 
@@ -181,26 +184,74 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
 
 /* The connection. */
 
-/* Makes the pair, and gives our end an abstract name that the kernel picks, for libcurl to dial; it has at
- * most eight bytes, which a curl_sockaddr holds. */
+/* An abstract name, which libcurl is given to dial and has room for: no other socket here has it, so that it also tells
+ * our descriptors from others that the app may have by the same numbers. */
+static void make_name(struct transport *t)
+{
+  static _Atomic uint64_t made;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  uint64_t seed = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, count = ++made;
+  t->address = (struct sockaddr){.sa_family = AF_UNIX};
+  memcpy(t->address.sa_data + 1, &seed, sizeof(seed));
+  memcpy(t->address.sa_data + 1 + sizeof(seed), &count, NAME_COUNT);
+  t->address_len = sizeof(t->address);
+}
+
+/* Another process may have just that name. */
+static bool give_name(struct transport *t)
+{
+  for (int tries = 3; tries; tries--) {
+    make_name(t);
+    if (bind(t->our_end, &t->address, t->address_len) == 0)
+      return true;
+    if (errno != EADDRINUSE)
+      break;
+  }
+  return false;
+}
+
 static bool make_pair(struct transport *t)
 {
-  struct sockaddr_un any = {.sun_family = AF_UNIX};
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
     return false;
-  own_fd_take(&t->app_end, ends[0]);
-  own_fd_take(&t->our_end, ends[1]);
-  t->address_len = sizeof(t->address);
-  return bind(ends[1], (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
-         getsockname(ends[1], (struct sockaddr *)&t->address, &t->address_len) == 0 &&
-         t->address_len <= sizeof(struct sockaddr);
+  t->app_end = ends[0];
+  t->our_end = ends[1];
+  if (give_name(t))
+    return true;
+  close(ends[0]);
+  close(ends[1]);
+  t->app_end = t->our_end = -1;
+  return false;
 }
 
+static bool has_name(const struct transport *t, int fd, int (*ask)(int, struct sockaddr *, socklen_t *))
+{
+  struct sockaddr name;
+  socklen_t len = sizeof(name);
+  return fd >= 0 && ask(fd, &name, &len) == 0 && len == t->address_len &&
+         memcmp(&name, &t->address, len) == 0;
+}
+
+bool transport_has_our_end(const struct transport *t)
+{
+  return has_name(t, t->our_end, getsockname);
+}
+
+static bool has_app_end(const struct transport *t)
+{
+  return has_name(t, t->app_end, getpeername);
+}
+
+/* They are the app's to close if they are not ours any more. */
 static void close_pair(struct transport *t)
 {
-  own_fd_close(&t->app_end);
-  own_fd_close(&t->our_end);
+  if (has_app_end(t))
+    close(t->app_end);
+  if (transport_has_our_end(t))
+    close(t->our_end);
+  t->app_end = t->our_end = -1;
 }
 
 /* Before libcurl has its end, the app may have closed what it does not know: nothing has been read then, and all of
@@ -228,15 +279,20 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   struct transport *t = user;
   (void)purpose;
   t->info->begun = true;
-  if (t->app_end.fd < 0 || ((!own_fd_is_ours(&t->app_end) || !own_fd_is_ours(&t->our_end)) && !renew_pair(t)))
+  if (t->app_end < 0)
     return CURL_SOCKET_BAD;
-  int fd = t->app_end.fd;
-  t->app_end = OWN_FD_NONE;
+  if (t->answered && transport_feeds_itself(t))
+    transport_feed(t);
+  /* What has just gone into our end whole has shown that it is there. */
+  if ((!has_app_end(t) || (!t->ended && !transport_has_our_end(t))) && !renew_pair(t))
+    return CURL_SOCKET_BAD;
+  int fd = t->app_end;
+  t->app_end = -1;
   address->family = AF_UNIX;
   address->socktype = SOCK_DGRAM;
   address->protocol = 0;
   address->addrlen = t->address_len;
-  memcpy(&address->addr, &t->address, t->address_len);
+  address->addr = t->address;
   return fd;
 }
 
@@ -326,8 +382,7 @@ bool transport_arm(struct transport *t, struct request *request)
   int saved = errno;
   /* A datagram is what libcurl reads at once, so it is no longer than libcurl's buffer. */
   long size = (long)shadow_value(shadow, CURLOPT_BUFFERSIZE);
-  *t = (struct transport){
-      .request = request, .shadow = shadow, .info = replay, .app_end = OWN_FD_NONE, .our_end = OWN_FD_NONE};
+  *t = (struct transport){.request = request, .shadow = shadow, .info = replay, .app_end = -1, .our_end = -1};
   t->piece = size <= 0 || size > CURL_MAX_WRITE_SIZE ? CURL_MAX_WRITE_SIZE
              : size < 1024                           ? 1024
                                                      : (size_t)size;
@@ -373,7 +428,9 @@ bool transport_answer(struct transport *t, const char *marks)
   t->counts_late = shadow->lib->version < 0x080500 && header_is_chunked(answer->headers);
   t->answered = true;
   debug_announce(t->request);
-  feeder_feed(t);
+  /* What waits for nobody is fed when libcurl asks for its end. */
+  if (t->app_end < 0 || !transport_feeds_itself(t))
+    feeder_feed(t);
   return true;
 }
 

@@ -23,18 +23,17 @@
 #ifndef IDEMSHIM_SHIM_TRANSPORT_H
 #define IDEMSHIM_SHIM_TRANSPORT_H
 
-#include "shim/base/own_fd.h"
 #include "shim/info/info.h"
 #include "shim/request/request.h"
 
-#include <sys/un.h>
+#include <sys/socket.h>
 
 struct transport {
   struct request *request;
   struct shadow *shadow;
   struct info *info;
-  struct own_fd app_end, our_end; /* app_end is none once libcurl has it */
-  struct sockaddr_un address;     /* of our end */
+  int app_end, our_end;    /* -1: none; app_end is none once libcurl has it */
+  struct sockaddr address; /* of our end, by which both are known again */
   socklen_t address_len;
   struct buffer url, wire;
   struct curl_slist host;  /* the app's Host: line */
@@ -70,12 +69,22 @@ const char *transport_refuses(const struct request *request);
  * descriptor. The shadow's state is PERFORM_TRANSPORT from here on. */
 bool transport_arm(struct transport *transport, struct request *request);
 
+/* Whether our end's number is still ours: an app may close what it does not know, and have files of its own by these
+ * numbers afterwards. */
+bool transport_has_our_end(const struct transport *transport);
+
 /* Plays `request->op.answer`, which must stay until the end. False without memory. */
 bool transport_answer(struct transport *transport, const char *marks);
 
 /* An answer that was followed while it came, and libcurl has it to the end: what became of it
  * (stream_follow.h). */
 CURLcode transport_settle(struct transport *transport);
+
+/* Neither paced nor a stream: nobody but the app's thread touches it, so that it needs no lock. */
+static inline bool transport_feeds_itself(const struct transport *transport)
+{
+  return !transport->streams && transport->request->speed <= 0;
+}
 
 /* Sends what is due and fits. From any thread, under the lock of feeder.c, where the chunks keep their times.
  * Returns the time of the next chunk (CLOCK_MONOTONIC in µs), or INT64_MAX. */

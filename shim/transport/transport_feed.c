@@ -11,7 +11,7 @@
 
 static bool push(const struct transport *t, const char *data, size_t len)
 {
-  return send(t->our_end.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+  return send(t->our_end, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 /* Sends what is left of a text in datagrams, of which `fed` counts the bytes. False where the socket is
@@ -40,7 +40,7 @@ int64_t transport_feed(struct transport *t)
   const struct taping *tape = &t->request->tape;
   int64_t due;
   /* Its number may be a connection of the app's by now. None of the app's code is run from here on. */
-  if (!t->answered || t->ended || !own_fd_is_ours(&t->our_end))
+  if (!t->answered || t->ended || !transport_has_our_end(t))
     return INT64_MAX;
   if (tape->played && t->wire.len && is_later(t, tape->first_byte_us, &due))
     return due;
@@ -65,5 +65,5 @@ int64_t transport_feed(struct transport *t)
 bool transport_poke(const struct transport *t)
 {
   static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
-  return own_fd_is_ours(&t->our_end) && push(t, interim, sizeof(interim) - 1);
+  return transport_has_our_end(t) && push(t, interim, sizeof(interim) - 1);
 }
