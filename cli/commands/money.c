@@ -2,6 +2,7 @@
 #include "cli/commands/money.h"
 
 #include "cli/output/json.h"
+#include "cli/output/label.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/view/exchange.h"
@@ -107,16 +108,6 @@ void cli_money_print(const struct cli_money *money)
   }
 }
 
-/* A label's value is a string with escapes of its own. */
-static void put_label(const char *text)
-{
-  for (; *text; text++)
-    if (*text == '\n')
-      fputs("\\n", stdout);
-    else
-      printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-}
-
 /* Gauges: what is stored is cleared out again, and a sum over it goes down. */
 void cli_money_metrics(const struct cli_money *money)
 {
@@ -135,9 +126,9 @@ void cli_money_metrics(const struct cli_money *money)
            metrics[i].name);
     /* A metric has one HELP and one TYPE before all of its series (exposition format). */
     for (size_t j = 0; j < money->count; j++) {
-      printf("idemshim_%s{model=\"", metrics[i].name);
-      put_label(money->row[j].model);
-      printf("\"} %.16g\n", *(const double *)((const char *)&money->row[j] + metrics[i].offset));
+      printf("idemshim_%s{", metrics[i].name);
+      cli_put_label("", "model", money->row[j].model);
+      printf("} %.16g\n", *(const double *)((const char *)&money->row[j] + metrics[i].offset));
     }
   }
 }

@@ -4,10 +4,10 @@
  * itself. */
 #include "store/base/stats.h"
 #include "cli/commands/money.h"
+#include "cli/commands/reasons.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
 #include "cli/output/output.h"
-#include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "store/state/state.h"
 
@@ -52,73 +52,6 @@ static double hit_rate(const struct idem_stats *stats)
   return calls ? (double)stats->counter[IDEM_COUNTER_hits] / (double)calls : 0;
 }
 
-/* Of the last few hundred decisions: how often each event came with each reason. */
-enum { REASONS_MOST = 64 };
-struct reason {
-  struct idem_decision first;
-  unsigned count;
-};
-struct reasons {
-  struct reason at[REASONS_MOST];
-  size_t count;
-};
-
-static int add_reason(void *arg, const struct idem_decision *decision)
-{
-  struct reasons *reasons = arg;
-  size_t i = 0;
-  if (!*decision->reason)
-    return 0;
-  while (i < reasons->count && (strcmp(reasons->at[i].first.event, decision->event) != 0 ||
-                                strcmp(reasons->at[i].first.reason, decision->reason) != 0))
-    i++;
-  if (i == REASONS_MOST)
-    return 0;
-  if (i == reasons->count)
-    reasons->at[reasons->count++].first = *decision;
-  reasons->at[i].count++;
-  return 0;
-}
-
-static int by_count(const void *a, const void *b)
-{
-  const struct reason *x = a, *y = b;
-  return (x->count < y->count) - (x->count > y->count);
-}
-
-static void find_reasons(struct idem_store *store, struct reasons *reasons)
-{
-  idem_store_decisions(store, add_reason, reasons);
-  qsort(reasons->at, reasons->count, sizeof(reasons->at[0]), by_count);
-}
-
-static void print_reasons(struct idem_store *store)
-{
-  struct reasons reasons = {.count = 0};
-  char line[200];
-  find_reasons(store, &reasons);
-  if (reasons.count)
-    puts("\nreasons, of the last 512 decisions (idemshim explain --recent):");
-  for (size_t i = 0; i < reasons.count; i++) {
-    snprintf(line, sizeof(line), "%6u  %s: %s", reasons.at[i].count, reasons.at[i].first.event,
-             reasons.at[i].first.reason);
-    cli_put_line(stdout, line, strlen(line), CLI_UNCUT);
-    putchar('\n');
-  }
-}
-
-static json_t *reasons_json(struct idem_store *store)
-{
-  struct reasons reasons = {.count = 0};
-  json_t *list = json_array();
-  find_reasons(store, &reasons);
-  for (size_t i = 0; i < reasons.count; i++)
-    json_array_append_new(list, json_pack("{s:s, s:o, s:i}", "event", reasons.at[i].first.event, "reason",
-                                          cli_json_string(reasons.at[i].first.reason), "count",
-                                          (int)reasons.at[i].count));
-  return list;
-}
-
 /* JSON */
 
 /* Every counter by its name; hit_rate and duplicates_prevented are what a dashboard would
@@ -135,7 +68,7 @@ static int print_stats_json(const struct idem_stats *stats, struct idem_store *s
                       json_integer((json_int_t)stats->counter[IDEM_COUNTER_hits]));
   for (size_t i = 0; i < GAUGE_COUNT; i++)
     json_object_set_new(document, gauges[i].name, json_integer((json_int_t)gauge(stats, i)));
-  json_object_set_new(document, "reasons", reasons_json(store));
+  json_object_set_new(document, "reasons", cli_reasons_json(store));
   if (money)
     json_object_set_new(document, "money", cli_money_json(money));
   json_object_set_new(document, "since", json_string(cli_timestamp(since, stats->since_us)));
@@ -169,7 +102,8 @@ static void print_counter(unsigned i, const struct idem_stats *stats)
 }
 
 /* Counting began when the store was made. */
-static int print_prometheus(const struct idem_stats *stats, const struct cli_money *money)
+static int print_prometheus(const struct idem_stats *stats, struct idem_store *store,
+                            const struct cli_money *money)
 {
   for (unsigned i = 0; i < IDEM_COUNTER_COUNT; i++)
     print_counter(i, stats);
@@ -179,6 +113,7 @@ static int print_prometheus(const struct idem_stats *stats, const struct cli_mon
   puts("# HELP idemshim_build_info the version of the command that tells this\n# TYPE idemshim_build_info "
        "gauge\n"
        "idemshim_build_info{version=\"" IDEM_VERSION "\"} 1");
+  cli_reasons_metrics(store);
   if (money)
     cli_money_metrics(money);
   return CLI_OK;
@@ -260,7 +195,7 @@ static int print_text(const struct idem_stats *stats, struct idem_store *store, 
     count("- of 0.1", stats->old_answers, "among them, never looked up: idemshim rm --old");
   snprintf(share, sizeof(share), "of %s", cli_bytes(capacity, stats->capacity));
   amount("size", cli_bytes(text, stats->answer_bytes), share);
-  print_reasons(store);
+  cli_reasons_print(store);
   if (money)
     cli_money_print(money);
   printf("\ncounted since %s (%s)\n", cli_time(since, stats->since_us), cli_ago(ago, stats->since_us));
@@ -301,7 +236,7 @@ static int stats(const struct cli_options *options, struct idem_store *store, ch
   if (code != CLI_OK)
     return code;
   return options->json         ? print_stats_json(&stats, store, money)
-         : options->prometheus ? print_prometheus(&stats, money)
+         : options->prometheus ? print_prometheus(&stats, store, money)
                                : print_text(&stats, store, money);
 }
 

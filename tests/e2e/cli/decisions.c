@@ -59,6 +59,37 @@ Test(decisions, a_call_that_was_left_alone_is_listed_and_counted)
   EXPECT_WORDS(&stats, "2 bypass: Cache-Control: no-store");
 }
 
+/* What a scraper refuses is refused here; the values of labels may have quotes. */
+Test(decisions, metrics_tell_them_by_host_rule_and_reason)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=localhost; host=127.0.0.1 mismatch=reject");
+  call("{\"a\":1}", "/v1/chat/completions", "Cache-Control: no-store");
+  call("{\"a\":2}", "/v1/chat/completions", "Cache-Control: no-store");
+  call("{\"a\":3}", "/v1/chat/completions?mock=status%3D500", "X-None: 1");
+  struct run metrics = run_plain(&w, "idemshim", "stats", "--prometheus", NULL);
+  struct run checked = run_shell_plain(
+      &w, "command -v promtool >/dev/null || exit 77; idemshim stats --prometheus | promtool check metrics");
+  world_env(&w, "IDEMSHIM_RULES", "nonsense");
+  struct run without = run_plain(&w, "idemshim", "stats", "--prometheus", NULL);
+
+  cr_expect(
+      strstr(metrics.out, world_text(&w,
+                                     "\nidemshim_recent_decisions{event=\"bypass\",host=\"127.0.0.1:%d\","
+                                     "rule=\"IDEMSHIM_RULES 2\",reason=\"Cache-Control: no-store\"} 2\n",
+                                     w.port)),
+      "%s%s", metrics.out, metrics.err);
+  cr_expect(strstr(metrics.out,
+                   "rule=\"IDEMSHIM_RULES 2\",reason=\"status 500 is not one that the rule stores\"} 1\n"),
+            "%s", metrics.out);
+  cr_expect(strstr(without.out, ",rule=\"\",reason=\"Cache-Control: no-store\"} 2\n"), "%s%s", without.out,
+            without.err);
+  cr_expect(checked.status == 77 || (checked.status == 0 && checked.out_len + checked.err_len == 0), "%s%s",
+            checked.out, checked.err);
+  run_release(&metrics);
+  run_release(&checked);
+  run_release(&without);
+}
+
 Test(decisions, an_answer_s_reason_is_told_before_what_is_nearest)
 {
   call("{\"a\":1}", "/v1/chat/completions", "X-Stamp: 1");
