@@ -330,8 +330,12 @@ static CURLcode finish(struct call *call, CURLcode code)
 {
   struct request *request = &call->request;
   const struct shadow *shadow = request->shadow;
+  bool owner = call_is_owner(call);
   switch (call->state) {
-  case CALL_LIVE: /* in call_end_last() */
+  case CALL_LIVE:
+    code = live_end(&call->live, code);
+    if (owner)
+      end_ownership(call);
     break;
   case CALL_TRANSPORT:
     if (code == CURLE_OK && stream_follow_is_joined(request))
