@@ -162,6 +162,7 @@ struct idem_config {
   const char *scope;               /* "" if unset */
   char *tape_dir;                  /* NULL if unset */
   char *key_file, *tape_key_file;  /* NULL if unset; a tape has the store's if it has none of its own */
+  struct idem_fleet *fleet;        /* config/fleet.h; NULL if unset */
   uint64_t tape_size, tape_age_ms; /* 0: no limit */
   double speed;                    /* of a replayed tape: 0 at once, 1 as it was, 2 twice as fast */
   bool match_loose, exhausted_last;

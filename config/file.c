@@ -21,7 +21,8 @@ struct source {
   struct idem_arena *arena;
   const char *variable, *path; /* no variable: the path was not named by one */
   struct idem_error *error;
-  bool own; /* nobody else may have written it */
+  bool own;    /* nobody else may have written it, */
+  bool secret; /* or read it */
 };
 
 /* "IDEMSHIM_RULES: expected a regular file, not "x.rules"". */
@@ -63,6 +64,8 @@ static int check_file(const struct source *source, int fd, size_t *size)
     return refuse(source, -EPERM, "a file of root or of the user of this process");
   if (source->own && info.st_mode & (S_IWGRP | S_IWOTH))
     return refuse(source, -EPERM, "a file that neither its group nor others may write");
+  if (source->secret && info.st_mode & S_IROTH)
+    return refuse(source, -EPERM, "a file that others may not read");
   *size = (size_t)info.st_size;
   return 0;
 }
@@ -116,14 +119,20 @@ static int read_file(const struct source *source, int flags, char **data, size_t
 int idem_file_read(struct idem_arena *arena, const char *variable, const char *path, char **data, size_t *len,
                    struct idem_error *error)
 {
-  return read_file(&(struct source){arena, variable, path, error, false}, 0, data, len);
+  return read_file(&(struct source){arena, variable, path, error, false, false}, 0, data, len);
+}
+
+int idem_file_read_secret(struct idem_arena *arena, const char *variable, const char *path, char **data,
+                          size_t *len, struct idem_error *error)
+{
+  return read_file(&(struct source){arena, variable, path, error, true, true}, 0, data, len);
 }
 
 /* A home that one may not look into, as after a change of user, is as one without the file. */
 int idem_file_read_own(struct idem_arena *arena, const char *path, char **data, size_t *len,
                        struct idem_error *error)
 {
-  struct source source = {arena, NULL, path, error, true};
+  struct source source = {arena, NULL, path, error, true, false};
   struct stat info;
   int result = read_file(&source, O_NOFOLLOW, data, len);
 
@@ -140,7 +149,7 @@ int idem_file_read_own(struct idem_arena *arena, const char *path, char **data, 
 int idem_path_absolute(struct idem_arena *arena, const char *variable, const char *path, char **absolute,
                        struct idem_error *error)
 {
-  struct source source = {arena, variable, path, error, false};
+  struct source source = {arena, variable, path, error, false, false};
   char cwd[PATH_MAX] = "";
 
   if (path[0] != '/' && !getcwd(cwd, sizeof cwd))

@@ -22,6 +22,11 @@ int idem_file_read(struct idem_arena *arena, const char *variable, const char *p
 int idem_file_read_own(struct idem_arena *arena, const char *path, char **data, size_t *len,
                        struct idem_error *error);
 
+/* For a secret: the file is root's or the effective user's, others may not read it, and its group may not write it. A link is
+ * followed, for that is what a secret in a container is. As idem_file_read(). */
+int idem_file_read_secret(struct idem_arena *arena, const char *variable, const char *path, char **data,
+                          size_t *len, struct idem_error *error);
+
 /* The absolute path of `path`, which need not exist. 0 or -errno; the message begins with `variable`. */
 int idem_path_absolute(struct idem_arena *arena, const char *variable, const char *path, char **absolute,
                        struct idem_error *error);

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/field.h"
 #include "config/file.h"
+#include "config/fleet.h"
 #include "config/match.h"
 #include "config/rules.h"
 #include "config/store_place.h"
@@ -247,6 +248,21 @@ static int idem_parse_field_hosts(const struct idem_field *field, const struct i
   return idem_hosts_parse(&l->draft, value->place.where, value->data);
 }
 
+/* What was given is shown to people, and must not have the password. */
+static int idem_parse_field_fleet(const struct idem_field *field, const struct idem_value *value,
+                                  void *object)
+{
+  struct loader *l = object;
+  bool is_file = value->data[0] == '@';
+
+  if (is_file && value->data[1] != '/' && is_from_file(field, value))
+    return idem_value_refuse(value, "an absolute path after @", "");
+  int result = idem_fleet_parse(value, IDEM_MEMBER(struct idem_fleet *));
+  if (result == 0 && !is_file)
+    l->given[IDEM_VARIABLE_FLEET].value = l->config.fleet->shown;
+  return result;
+}
+
 #define X(name, values, fallback, type, member, help)                                                        \
   {"IDEMSHIM_" #name, values, fallback, idem_parse_field_##type, NULL, offsetof(struct idem_config, member)},
 /* The documented fallbacks are parsed like values, so what the manual says is what holds. */
@@ -355,6 +371,7 @@ static bool is_wanted(enum part part, size_t number)
   case IDEM_VARIABLE_KEY_FILE:
   case IDEM_VARIABLE_TAPE_KEY_FILE:
   case IDEM_VARIABLE_PRICES:
+  case IDEM_VARIABLE_FLEET:
     return part == ALL || part == FOR_STORE;
   default:
     return part == ALL;

@@ -6,6 +6,7 @@
 #include "cli/commands/check.h"
 #include "cli/output/json.h"
 #include "cli/view/rules.h"
+#include "config/fleet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,11 +88,11 @@ int cli_check_print_json(const struct cli_check *check)
   for (size_t i = 0; i < config->rule_count; i++)
     json_array_append_new(rules, rule_json(&config->rules[i]));
   return cli_print_json(json_pack(
-      "{s:o, s:{s:o, s:o, s:I, s:b}, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "mode",
+      "{s:o, s:{s:o, s:o, s:I, s:b}, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "mode",
       cli_json_string(cli_mode_name(config->mode)), "store", "dir", cli_json_string(config->store_dir),
       "state", cli_json_string(check->store_state), "size", (json_int_t)config->store_size, "sync",
-      (int)config->sync, "scope", cli_json_string(config->scope), "tape", tape_json(config), "log",
-      cli_json_string(config->log), "hook_dl", (int)config->hook_dl, "transport",
+      (int)config->sync, "scope", cli_json_string(config->scope), "tape", tape_json(config), "fleet",
+      cli_json_string(config->fleet ? config->fleet->shown : NULL), "log", cli_json_string(config->log), "hook_dl", (int)config->hook_dl, "transport",
       config->delivery == IDEM_DELIVERY_TRANSPORT, "variables", variables_json(config), "rules", rules,
       "call", call_json(check)));
 }

@@ -7,6 +7,7 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "cli/view/rules.h"
+#include "config/fleet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,8 @@ static void print_settings(const struct cli_check *check)
     cli_fact("key file", "%s", config->key_file);
   if (config->tape_key_file != config->key_file)
     cli_fact("tape's key", "%s", config->tape_key_file);
+  if (config->fleet)
+    cli_fact("fleet", "%s", config->fleet->shown);
   cli_fact("log", "%s", config->log ? config->log : "none");
   if (config->delivery == IDEM_DELIVERY_TRANSPORT)
     cli_fact("delivery", "always through libcurl");
