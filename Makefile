@@ -1,6 +1,7 @@
 # idemshim: build, test, measure, install.
 #
-#   make             build/libidemshim.so, build/libidemshim-store.so, build/idemshim
+#   make             build/libidemshim.so, build/libidemshim-store.so, build/idemshim; where the headers of hiredis and c-ares are,
+#                    build/libidemshim-fleet.so
 #   make demo        set up, build, and see a call paid for once
 #   make check       build and run every test; installs nothing, and what is missing is skipped
 #   make test        set up, then check
@@ -56,15 +57,19 @@ FRONT   := $(call objects,shim config)
 STORED  := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o)
 COMMAND := $(call objects,cli tape store config)
 STORE_LIBS := -llmdb -lcrypto -ldl -lpthread
+# The store of many machines is opened only where IDEMSHIM_FLEET is set.
+FLEET_LIBS := -lhiredis -lcares -lssl -lcrypto
+HAS_FLEET := $(shell printf '\43include <stdio.h>\n\43include <hiredis/hiredis.h>\n\43include <ares.h>\n' | $(CC) -E -P - >/dev/null 2>&1 && echo yes)
+SHARED_CLIENT := $(if $(HAS_FLEET),$(call objects,fleet) $(addprefix $(B)/obj/config/,arena.o error.o file.o place.o text.o))
 
-PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(B)/idemshim
+PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(if $(HAS_FLEET),$(B)/libidemshim-fleet.so) $(B)/idemshim
 
 all: $(PRODUCT)
 
 # The front is mapped into every program that is started: without the tables that only the command prints, in two segments
 # rather than four, and with functions found when they are first called, it costs each of them half as much.
 $(B)/obj/config/%.o $(B)/obj/shim/%.o: override CFLAGS += -ffunction-sections -fdata-sections
-$(foreach room,config shim store tape,$(B)/obj/$(room)/%.o): override CFLAGS += -include config/c17_names.h
+$(foreach room,config fleet shim store tape,$(B)/obj/$(room)/%.o): override CFLAGS += -include config/c17_names.h
 SMALL := -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,lazy
 # An older glibc has what the front uses in two more libraries, which a program that opens libcurl late has not brought itself.
 OLD_GLIBC := $(shell printf '\43include <features.h>\n\43if !__GLIBC_PREREQ(2, 34)\nyes\n\43endif\n' | $(CC) -E -P - 2>/dev/null | grep yes)
@@ -77,6 +82,10 @@ $(B)/libidemshim.so: $(FRONT) shim/exports.map
 $(B)/libidemshim-store.so: $(STORED)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=store/exports.ver -Wl,-soname,libidemshim-store.so -o $@ $(STORED) $(STORE_LIBS)
+
+$(B)/libidemshim-fleet.so: $(SHARED_CLIENT)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(SHARED) -Wl,--version-script=fleet/exports.ver -Wl,-soname,libidemshim-fleet.so -o $@ $(SHARED_CLIENT) $(FLEET_LIBS)
 
 $(B)/idemshim: $(COMMAND)
 	$(call say,LD,$@)
@@ -96,6 +105,7 @@ $(B)/obj/%.o: %.S Makefile
 	$(Q)$(CC) $(filter-out -fsanitize%,$(CFLAGS)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj/cli/report/assets.o: cli/report/report.css cli/report/report.js
+$(B)/obj/fleet/scripts.o: fleet/operation.lua
 
 # The hooks are declared by curl.h with variable arguments and, for old names, with warnings.
 $(B)/obj/shim/%.o: override CFLAGS += -DCURL_DISABLE_DEPRECATION -DCURL_DISABLE_TYPECHECK -ftls-model=initial-exec
@@ -132,7 +142,7 @@ LDCONFIG = $(Q)[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || PATH=$$PATH:/usr/
 install: all
 	$(Q)$(INSTALL) -d "$(DESTDIR)$(libdir)/idemshim" "$(DESTDIR)$(bindir)"
 	$(Q)$(INSTALL_PROGRAM) $(B)/libidemshim.so "$(DESTDIR)$(libdir)/"
-	$(Q)$(INSTALL_PROGRAM) $(B)/libidemshim-store.so "$(DESTDIR)$(libdir)/idemshim/"
+	$(Q)$(INSTALL_PROGRAM) $(filter %-store.so %-fleet.so,$(PRODUCT)) "$(DESTDIR)$(libdir)/idemshim/"
 	$(Q)$(INSTALL_PROGRAM) $(B)/idemshim "$(DESTDIR)$(bindir)/"
 	$(Q)for page in $(MAN); do $(INSTALL) -d "$(DESTDIR)$(mandir)/man$${page##*.}" && \
 	  $(INSTALL_DATA) $$page "$(DESTDIR)$(mandir)/man$${page##*.}/" || exit 1; done
@@ -146,7 +156,8 @@ install: all
 
 # Folders that were ours alone go, too.
 uninstall:
-	$(Q)rm -f "$(DESTDIR)$(libdir)/libidemshim.so" "$(DESTDIR)$(libdir)/idemshim/libidemshim-store.so" "$(DESTDIR)$(bindir)/idemshim" \
+	$(Q)rm -f "$(DESTDIR)$(libdir)/libidemshim.so" "$(DESTDIR)$(libdir)/idemshim/libidemshim-store.so" \
+	  "$(DESTDIR)$(libdir)/idemshim/libidemshim-fleet.so" "$(DESTDIR)$(bindir)/idemshim" \
 	  "$(DESTDIR)$(bashcompletiondir)/idemshim" "$(DESTDIR)$(zshcompletiondir)/_idemshim" "$(DESTDIR)$(fishcompletiondir)/idemshim.fish"
 	$(Q)for page in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	$(Q)for file in $$(cd examples && find . -type f); do rm -f "$(DESTDIR)$(examplesdir)/$$file"; done

@@ -151,21 +151,21 @@ static const struct attribute {
   size_t offset;
 } attributes[] = {
 #define X(name, fallback, parse, member) {name, fallback, parse, offsetof(struct idem_fleet, member)},
-    X("name", "default", parse_name, name)                                 //
-    X("connect-timeout", "100ms", parse_ms, connect_ms)                    //
-    X("operation-timeout", "250ms", parse_ms, operation_ms)                //
-    X("call-timeout", "1s", parse_ms, call_ms)                             //
-    X("lease", "15s", parse_ms, lease_ms)                                  //
-    X("near", "5s", parse_ms, near_ms)                                     //
-    X("replicas", "0", parse_replicas, replicas)                           //
-    X("max-value", "8MiB", parse_value_size, max_value)                    //
-    X("unreachable", "local", parse_local_or_fail, fails)                  //
-    X("read-only", NULL, parse_flag, read_only)                            //
-    X("insecure", NULL, parse_flag, insecure)                              //
-    X("ca", NULL, parse_file, ca)                                          //
-    X("cert", NULL, parse_file, cert)                                      //
-    X("key", NULL, parse_file, key)                                        //
-    X("password-file", NULL, parse_file, password_file)                    //
+    X("name", "default", parse_name, name)                                //
+    X("connect-timeout", "100ms", parse_ms, connect_ms)                   //
+    X("operation-timeout", "250ms", parse_ms, operation_ms)               //
+    X("call-timeout", "1s", parse_ms, call_ms)                            //
+    X("lease", "15s", parse_ms, lease_ms)                                 //
+    X("near", "5s", parse_ms, near_ms)                                    //
+    X("replicas", "0", parse_replicas, replicas)                          //
+    X("max-value", "8MiB", parse_value_size, max_value)                   //
+    X("unreachable", "local", parse_local_or_fail, fails)                 //
+    X("read-only", NULL, parse_flag, read_only)                           //
+    X("insecure", NULL, parse_flag, insecure)                             //
+    X("ca", NULL, parse_file, ca)                                         //
+    X("cert", NULL, parse_file, cert)                                     //
+    X("key", NULL, parse_file, key)                                       //
+    X("password-file", NULL, parse_file, password_file)                   //
     X("sentinel-password-file", NULL, parse_file, sentinel_password_file) //
 #undef X
 };
@@ -309,7 +309,8 @@ static int parse_rest(struct idem_fleet *fleet, const struct idem_value *rest)
   bool is_socket = fleet->kind == IDEM_FLEET_UNIX && slash == find(rest, at, "/");
   /* Nothing of it is quoted: it may be the password. */
   if (!is_socket && find(rest, slash, "@") < rest->len)
-    return idem_place_fail(&rest->place, "expected %%2F, %%3F and %%40 for /, ? and @ in a password or a value");
+    return idem_place_fail(&rest->place,
+                           "expected %%2F, %%3F and %%40 for /, ? and @ in a password or a value");
   if (fleet->kind == IDEM_FLEET_UNIX) {
     struct idem_value whole = idem_value_part(rest, at, query);
     rc = parse_unix(fleet, &whole);

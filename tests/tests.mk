@@ -1,7 +1,7 @@
 # Tests, fuzzers and benchmarks; included by the Makefile. One program for each suite.
 
 T := $(B)/tests
-UNIT    := $(T)/unit-config $(T)/unit-store $(T)/unit-tape
+UNIT    := $(T)/unit-config $(T)/unit-store $(T)/unit-tape $(if $(HAS_FLEET),$(T)/unit-fleet)
 E2E     := $(T)/e2e
 MOCK    := $(T)/mock-llm
 # Subject programs. What needs the GnuTLS flavour is built where that library is (it need not have its -dev package).
@@ -22,6 +22,10 @@ $(T)/unit-store: $(filter-out $(B)/obj/store/judge/decode.o,$(call objects,store
 $(T)/unit-tape: $(call objects,tape store config tests/unit/tape)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(STORE_LIBS) -lpthread
+
+$(T)/unit-fleet: $(call objects,fleet config tests/unit/fleet)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(FLEET_LIBS) -lpthread
 
 $(MOCK): $(call objects,tests/mock)
 	$(call say,LD,$@)

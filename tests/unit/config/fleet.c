@@ -155,36 +155,44 @@ Test(config_fleet, sentinels_know_a_master_and_a_cluster_has_nodes, .fini = rele
 
 Test(config_fleet, a_mistake_is_named_with_its_column, .fini = release)
 {
-  refused("http://h", "IDEMSHIM_FLEET: column 1: expected a URL that begins with redis://, rediss://, "
-                      "redis+unix://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or rediss+cluster://");
+  refused("http://h",
+          "IDEMSHIM_FLEET: column 1: expected a URL that begins with redis://, rediss://, "
+          "redis+unix://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or rediss+cluster://");
   refused("redis://h:0", "IDEMSHIM_FLEET: column 11: expected a port from 1 to 65535, not \"0\"");
   refused("redis://h:70000", "IDEMSHIM_FLEET: column 11: expected a port from 1 to 65535, not \"70000\"");
   refused("redis://h/x", "IDEMSHIM_FLEET: column 11: expected the number of a database, not \"x\"");
-  refused("redis://", "IDEMSHIM_FLEET: column 9: expected HOST or HOST:PORT, an IPv6 address in brackets, not \"\"");
+  refused("redis://",
+          "IDEMSHIM_FLEET: column 9: expected HOST or HOST:PORT, an IPv6 address in brackets, not \"\"");
   refused("redis://a,b", "IDEMSHIM_FLEET: column 9: expected one host, not \"a,b\"; redis+sentinel:// and "
                          "redis+cluster:// take several");
-  refused("redis://h?leese=3s", "IDEMSHIM_FLEET: column 11: unknown attribute \"leese\"; did you mean \"lease\"?");
-  refused("redis://h?lease=3", "IDEMSHIM_FLEET: column 17: expected a duration with its unit, such as 250ms or 15s, "
-                               "not \"3\"");
+  refused("redis://h?leese=3s",
+          "IDEMSHIM_FLEET: column 11: unknown attribute \"leese\"; did you mean \"lease\"?");
+  refused("redis://h?lease=3",
+          "IDEMSHIM_FLEET: column 17: expected a duration with its unit, such as 250ms or 15s, "
+          "not \"3\"");
   refused("redis://h?name=a/b",
           "IDEMSHIM_FLEET: column 16: expected a name of letters, digits, -, _ and ., up to 64, not \"a/b\"");
   refused("redis://h?ca=/x", "IDEMSHIM_FLEET: column 1: ca=, cert=, key= and insecure need rediss://");
-  refused("redis+sentinel://h", "IDEMSHIM_FLEET: column 19: expected /MASTER after the sentinels, the name by which "
-                                "they know it");
+  refused("redis+sentinel://h",
+          "IDEMSHIM_FLEET: column 19: expected /MASTER after the sentinels, the name by which "
+          "they know it");
   refused("redis+cluster://h/1",
           "IDEMSHIM_FLEET: column 19: expected no database after the hosts of a cluster, not \"1\"");
-  refused("unix://run/s", "IDEMSHIM_FLEET: column 8: expected the absolute path of a socket, up to 107 bytes, not "
-                          "\"run/s\"");
-  refused("redis://u:%zz@h", "IDEMSHIM_FLEET: column 11: expected two hexadecimal digits after %, and not 00");
+  refused("unix://run/s",
+          "IDEMSHIM_FLEET: column 8: expected the absolute path of a socket, up to 107 bytes, not "
+          "\"run/s\"");
+  refused("redis://u:%zz@h",
+          "IDEMSHIM_FLEET: column 11: expected two hexadecimal digits after %, and not 00");
 }
 
 /* Whatever is wrong, and wherever the mistake is. */
 Test(config_fleet, no_message_has_the_password, .fini = release)
 {
   static const char *const urls[] = {
-      "reddis://u:sesame@h",     "redis://u:sesame/x@h",     "redis://u:sesame?x@h", "redis://u:sesame@h:x",
-      "redis://u:sesame%@h",     "redis://u:sesame@h/x",     "redis://u:sesame@",    "redis://u:sesame@h?x",
-      "unix://u:sesame?@/s",     "unix://u:sesame@s",        "redis://u:sesame@a,b", "redis:u:sesame@h",
+      "reddis://u:sesame@h",         "redis://u:sesame/x@h",         "redis://u:sesame?x@h",
+      "redis://u:sesame@h:x",        "redis://u:sesame%@h",          "redis://u:sesame@h/x",
+      "redis://u:sesame@",           "redis://u:sesame@h?x",         "unix://u:sesame?@/s",
+      "unix://u:sesame@s",           "redis://u:sesame@a,b",         "redis:u:sesame@h",
       "redis+sentinel://u:sesame@h", "redis+cluster://u:sesame@h/1", "redis://u:sesame#@h/x@",
   };
   for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {

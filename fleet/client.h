@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client: who is asked, by which connection, and whether it is worth asking at all.
+ *
+ *     rc = client_run(client, &limit, key, LINK_WORDS({"sent", 4}, ...), &reply);   // the script, on the keys of `key`
+ *     rc = client_command(client, &limit, NULL, LINK_WORDS({"GET", 3}, ...), &reply);  // any other command
+ *
+ * Connections are kept, four at most, and each is one thread's while it is used. One that was made by another process (a
+ * parent before a fork) is closed here without a word, and the parent goes on with its own. Which one is free is told by a
+ * number that is compared and swapped, so that no fork leaves a lock behind.
+ *
+ * Whether the fleet is there is known to all processes of the machine: one that refuses is left alone at once, one that is
+ * silent after the second time, for a second that doubles up to 30; then one asker finds out for all.
+ */
+#ifndef IDEMSHIM_FLEET_CLIENT_H
+#define IDEMSHIM_FLEET_CLIENT_H
+
+#include "fleet/fleet.h"
+#include "fleet/link.h"
+
+enum { CLIENT_LINKS = 4, CLIENT_RENEWALS = 64 };
+
+struct client_slot {
+  _Atomic uint32_t taken; /* by which process; 0: free */
+  uint32_t life;          /* whose connection it is; 0: there is none */
+  struct link link;
+};
+
+struct idem_fleet_client {
+  const struct idem_fleet *where;
+  struct idem_fleet_shared *shared;
+  uint32_t (*life)(void);
+  struct tls *tls;
+  char prefix[96];                    /* of keys: "idemshim:NAME" */
+  char identity[IDEM_FLEET_IDENTITY]; /* "": not known yet */
+  char sha[41];                       /* of the script */
+  struct client_slot slot[CLIENT_LINKS];
+  struct client_slot renewing; /* its replies are read at the next turn */
+  struct {
+    uint64_t generation;
+    int said;
+  } renewal[CLIENT_RENEWALS], awaited[CLIENT_RENEWALS];
+  unsigned first, waiting; /* of the ring `awaited` */
+};
+
+int client_open(struct idem_fleet_client **out, const struct idem_fleet_options *options, char *error,
+                size_t size);
+void client_close(struct idem_fleet_client *client);
+
+/* The keys of an operation. */
+struct client_keys {
+  char claim[192], answer[192], stream[192];
+};
+void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys);
+
+/* 0, or -errno; a reply that is an error is -EREMOTEIO. `key`: of which operation, for a cluster; NULL: of none. */
+int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+               const struct link_word *words, size_t count, struct reply **out);
+int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+                   const struct link_word *words, size_t count, struct reply **out);
+
+/* For a command that blocks for `wait_ms` at the server. */
+int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const uint8_t *key,
+                const struct link_word *words, size_t count, struct reply **out);
+
+/* As client_run(), but what it says is read at the next one: the last that was said for this generation, or 1. */
+int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
+
+/* What went wrong in this thread, without what is secret. The first returns `code`. */
+int client_fail(int code, const char *what);
+const char *client_problem(const struct idem_fleet_client *client);
+
+#endif

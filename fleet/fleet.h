@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fleet: one operation's claim and answer in a Redis that many machines share.
+ *
+ *     rc = api->claim(fleet, &limit, &claim);                   // whose is it?
+ *     switch (claim.verdict) {
+ *     case IDEM_FLEET_ANSWER: keep(claim.record, claim.record_len);  api->answer_free(&claim);  break;
+ *     case IDEM_FLEET_OWNED:
+ *       if (api->sent(fleet, &limit, &claim.fence, 0) == 1)     // before the first byte; 0: it must not be sent
+ *         result = send_live();
+ *       api->renew(fleet, &claim.fence);                        // now and then; never waits
+ *       rc = api->commit(fleet, &limit, &claim.fence, record, ttl_ms, keep_ms);   // 1: stored, 0: superseded
+ *       break;
+ *     case IDEM_FLEET_BUSY: api->follow(fleet, key, 200, &after, take, arg);      // then claim again
+ *     }
+ *
+ * A claim is a lease in time of the server, and a fence: a generation that grows with each owner, and a nonce. A lease that
+ * ends before `sent` is free again; after it the operation is in doubt. The fence is looked at before the first byte goes out
+ * and when the answer is stored, so that whoever was passed over neither sends nor overwrites. Every step may be repeated: one
+ * whose reply was lost is found done.
+ *
+ * Functions return 0 or what is said, or -errno: the fleet cannot be asked, and the machine works alone. -EAGAIN: it was not
+ * asked, since it was away a moment ago (`shared` says so to all processes), or no connection is free. None waits longer than
+ * the URL's limits, or than what is left in `limit`. All but open and close may be called from any thread. They make no
+ * thread, no lock that a fork could break, and no signal.
+ *
+ * What comes back is not to be trusted: lengths and numbers are checked here, and a record by who keeps it.
+ */
+#ifndef IDEMSHIM_FLEET_FLEET_H
+#define IDEMSHIM_FLEET_FLEET_H
+
+#include "config/fleet.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+enum { IDEM_FLEET_KEY = 32, IDEM_FLEET_OWNER = 32, IDEM_FLEET_IDENTITY = 160 };
+
+/* Of a page that all processes of the machine share; zeros to begin with. */
+struct idem_fleet_shared {
+  _Atomic int64_t away_until_us; /* CLOCK_MONOTONIC; 0: it is there */
+  _Atomic uint32_t failures;     /* one after the other, */
+  _Atomic uint32_t step;         /* and how often it was tried again in vain */
+  _Atomic uint32_t changes;      /* grows when it goes away and comes back */
+  _Atomic int64_t looked_us;     /* for removals */
+  _Atomic uint64_t removed[2];   /* the id of the last one that was seen */
+};
+
+struct idem_fleet_client;
+
+struct idem_fleet_options {
+  const struct idem_fleet *where; /* stays as it is */
+  struct idem_fleet_shared *shared;
+  uint32_t (*life)(void); /* which process this is: another number in every child */
+  const char *identity;   /* what this machine knows the fleet by; NULL: it asks */
+};
+
+/* µs that a call may still wait for the fleet; each function takes away what it has used. */
+typedef int64_t idem_fleet_limit;
+
+/* Whose claim it is. */
+struct idem_fleet_fence {
+  uint8_t key[IDEM_FLEET_KEY];
+  char owner[IDEM_FLEET_OWNER + 1]; /* made once, before the first try */
+  uint64_t generation, epoch;
+};
+
+enum idem_fleet_verdict {
+  IDEM_FLEET_OWNED,
+  IDEM_FLEET_ANSWER,
+  IDEM_FLEET_BUSY,
+  IDEM_FLEET_IN_DOUBT, /* `refuses`, and it was sent */
+  IDEM_FLEET_MISMATCH  /* it was sent with another content, and this one is not a retry of it */
+};
+
+struct idem_fleet_claim {
+  struct idem_fleet_fence fence; /* key and owner are the caller's; OWNED fills the rest */
+  const uint8_t *fingerprint;
+  uint64_t dead;       /* the generation of an owner that is known to have died; 0: none */
+  bool refuses;        /* what is in doubt is not sent again */
+  bool any_content;    /* another content is the same operation */
+  int64_t most_age_ms; /* of an answer; -1: any, -2: none will do */
+  uint64_t keep_ms;    /* how long the claim is remembered */
+  /* out */
+  enum idem_fleet_verdict verdict;
+  bool resent;         /* OWNED: it was sent before, with no known outcome */
+  bool mismatched;     /* BUSY: with another content */
+  uint64_t generation; /* whose it is, or was */
+  int64_t left_ms;     /* BUSY: of its lease; ANSWER: to its end */
+  int64_t age_ms;      /* ANSWER */
+  char *record;        /* ANSWER: bytes that anybody may have written */
+  size_t record_len;
+};
+
+/* An item of a stream: a piece, or its end. Non-zero ends the reading. */
+typedef int idem_fleet_piece(void *arg, uint64_t number, const char *bytes, size_t len, bool over);
+
+/* For the command, of each claim: its key and its state, one of C, S, A and R. */
+typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char state, uint64_t generation);
+
+#define IDEM_FLEET_API_VERSION 1u
+struct idem_fleet_api {
+  uint32_t version, size;
+  int (*open)(struct idem_fleet_client **out, const struct idem_fleet_options *options, char *error,
+              size_t size);
+  void (*close)(struct idem_fleet_client *client);
+  /* The identity that the fleet has, or `candidate`, which it has from then on: a line of text, into `out`. */
+  int (*identity)(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
+                  char out[IDEM_FLEET_IDENTITY]);
+  int (*claim)(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim);
+  void (*answer_free)(struct idem_fleet_claim *claim);
+  /* 1, or 2: somebody follows; 0: it is somebody else's by now. With `replicas` so many have acknowledged it. */
+  int (*sent)(struct idem_fleet_client *client, idem_fleet_limit *limit, const struct idem_fleet_fence *fence,
+              unsigned replicas);
+  /* What the last reply for this fence has said, as `sent`; 1 as long as there is none. Costs a write. */
+  int (*renew)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
+  int (*commit)(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
+                uint64_t keep_ms);
+  /* `unknown`: nobody knows what came of it, and it stays in doubt. 1: it was ours. */
+  int (*release)(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                 const struct idem_fleet_fence *fence, bool unknown);
+  /* Piece `number` of what comes, from 0 on. */
+  int (*publish)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence, uint64_t number,
+                 const char *bytes, size_t len);
+  /* Waits at most `wait_ms` for pieces from `*next` on. 1: there were some, or it is over; 0: none yet. */
+  int (*follow)(struct idem_fleet_client *client, const uint8_t *key, unsigned wait_ms, uint64_t *next,
+                idem_fleet_piece *take, void *arg);
+  /* 1: it was there. */
+  int (*remove)(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key);
+  /* Keys that were removed since `shared` saw the last one. */
+  int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                 void (*visit)(void *arg, const uint8_t *key), void *arg);
+  int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
+  /* What went wrong last, for people; no secret is in it. */
+  const char *(*problem)(const struct idem_fleet_client *client);
+};
+extern const struct idem_fleet_api idem_fleet_api;
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "fleet/link.h"
+
+#include "fleet/lookup.h"
+#include "fleet/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <hiredis/hiredis.h>
+
+int link_fail(struct link *link, int code, const char *what)
+{
+  char reason[80];
+  snprintf(link->error, sizeof(link->error), "%s: %s", what,
+           code == -ETIMEDOUT ? "no answer in time" : strerror_r(-code, reason, sizeof(reason)));
+  return code;
+}
+
+/* A number that is taken for standard output could be written to by anything in the app. */
+int link_socket(int family, int type, int protocol)
+{
+  int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0)
+    return -errno;
+  if (fd > STDERR_FILENO)
+    return fd;
+  int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), rc = higher < 0 ? -errno : higher;
+  close(fd);
+  return rc;
+}
+
+/* A signal of the app's does not end a wait, and its handler has run. */
+int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us)
+{
+  for (;;) {
+    int64_t left = deadline_us - link_clock_us();
+    if (left <= 0)
+      return -ETIMEDOUT;
+    struct timespec time = {.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
+    int ready = ppoll(fds, count, &time, NULL);
+    if (ready > 0)
+      return 0;
+    if (ready < 0 && errno != EINTR)
+      return -errno;
+  }
+}
+
+static int wait_for(struct link *link, short events)
+{
+  struct pollfd fd = {.fd = link->fd, .events = events};
+  return link_poll(&fd, 1, link->deadline_us);
+}
+
+/* Connecting. */
+
+static int finish_connecting(struct link *link)
+{
+  int code = 0, rc = wait_for(link, POLLOUT);
+  socklen_t len = sizeof(code);
+  if (rc == 0 && getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
+    code = errno;
+  return rc < 0 ? rc : -code;
+}
+
+static int connect_to(struct link *link, const struct sockaddr *address, socklen_t len)
+{
+  const int on = 1;
+  struct stat stat;
+  int rc = 0;
+  link->fd = link_socket(address->sa_family, SOCK_STREAM, 0);
+  if (link->fd < 0)
+    return link->fd;
+  if (address->sa_family != AF_UNIX)
+    setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (fstat(link->fd, &stat) < 0)
+    rc = -errno;
+  link->device = stat.st_dev;
+  link->inode = stat.st_ino;
+  if (rc == 0 && connect(link->fd, address, len) < 0)
+    rc = errno == EINPROGRESS ? finish_connecting(link) : -errno;
+  if (rc < 0) {
+    close(link->fd);
+    link->fd = -1;
+  }
+  return rc;
+}
+
+static int connect_to_path(struct link *link, const char *path)
+{
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof(address.sun_path))
+    return -ENAMETOOLONG;
+  memcpy(address.sun_path, path, strlen(path) + 1);
+  return connect_to(link, (const struct sockaddr *)&address, sizeof(address));
+}
+
+/* Each address has its part of the time that is left: the first may be one that swallows what it gets. */
+static int connect_to_host(struct link *link, const struct link_place *place)
+{
+  const int64_t deadline_us = link->deadline_us;
+  struct lookup found;
+  int rc = lookup_host(&found, place->host, deadline_us);
+  for (unsigned i = 0; i < found.count; i++) {
+    int64_t now = link_clock_us();
+    lookup_set_port(&found.address[i], place->port);
+    link->deadline_us = now + (deadline_us - now) / (found.count - i);
+    rc = connect_to(link, &found.address[i].any, found.address[i].len);
+    if (rc == 0)
+      break;
+  }
+  link->deadline_us = deadline_us;
+  return rc;
+}
+
+int link_open(struct link *link, const struct link_place *place, int64_t deadline_us)
+{
+  char what[128];
+  snprintf(what, sizeof(what), place->port ? "%.100s:%u" : "%.100s", place->host, (unsigned)place->port);
+  *link = (struct link){.fd = -1, .deadline_us = deadline_us};
+  int rc = reply_begin(&link->reader, place->most);
+  if (rc == 0)
+    rc = place->port ? connect_to_host(link, place) : connect_to_path(link, place->host);
+  if (rc == 0 && place->tls) {
+    rc = tls_open(place->tls, link, place->host);
+    if (rc < 0 && link->error[0])
+      return rc;
+  }
+  return rc < 0 ? link_fail(link, rc, what) : 0;
+}
+
+/* Writing and reading. */
+
+/* What the socket takes at once, or -EAGAIN with what is to be waited for. */
+static ssize_t write_some(struct link *link, const char *data, size_t len, short *events)
+{
+  *events = POLLOUT;
+  if (link->ssl)
+    return tls_write(link->ssl, data, len, events);
+  ssize_t done = send(link->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return done < 0 ? -errno : done;
+}
+
+static ssize_t read_some(struct link *link, char *data, size_t len, short *events)
+{
+  *events = POLLIN;
+  if (link->ssl)
+    return tls_read(link->ssl, data, len, events);
+  ssize_t done = recv(link->fd, data, len, MSG_DONTWAIT);
+  return done < 0 ? -errno : done == 0 ? -ECONNRESET : done;
+}
+
+static int write_all(struct link *link, const char *data, size_t len)
+{
+  short events;
+  int rc = 0;
+  while (len && rc == 0) {
+    ssize_t done = write_some(link, data, len, &events);
+    if (done == -EAGAIN)
+      rc = wait_for(link, events);
+    else if (done < 0 && done != -EINTR)
+      rc = (int)done;
+    data += done > 0 ? done : 0;
+    len -= done > 0 ? (size_t)done : 0;
+  }
+  return rc;
+}
+
+/* The composed command may have a password. */
+int link_send(struct link *link, const struct link_word *words, size_t count)
+{
+  const char *data[64];
+  size_t lens[64];
+  char *command = NULL;
+  if (count > sizeof(data) / sizeof(*data))
+    return link_fail(link, -EINVAL, "command");
+  for (size_t i = 0; i < count; i++) {
+    data[i] = words[i].data;
+    lens[i] = words[i].len;
+  }
+  long long len = redisFormatCommandArgv(&command, (int)count, data, lens);
+  int rc = len < 0 ? -ENOMEM : write_all(link, command, (size_t)len);
+  if (len > 0) {
+    explicit_bzero(command, (size_t)len < 1024 ? (size_t)len : 1024);
+    redisFreeCommand(command);
+  }
+  link->unread += rc == 0;
+  return rc < 0 ? link_fail(link, rc, "write") : 0;
+}
+
+int link_read(struct link *link, struct reply **out)
+{
+  char bytes[16 * 1024];
+  short events;
+  int rc = reply_next(&link->reader, out);
+  while (rc == 0) {
+    ssize_t done = read_some(link, bytes, sizeof(bytes), &events);
+    if (done == -EAGAIN && !link->deadline_us)
+      return -EAGAIN;
+    if (done == -EAGAIN)
+      rc = wait_for(link, events);
+    else if (done < 0 && done != -EINTR)
+      rc = (int)done;
+    else if (done > 0)
+      rc = reply_feed(&link->reader, bytes, (size_t)done);
+    if (rc == 0)
+      rc = reply_next(&link->reader, out);
+  }
+  link->unread -= rc > 0 && link->unread;
+  return rc < 0 ? link_fail(link, rc, "read") : 0;
+}
+
+bool link_is_whole(const struct link *link)
+{
+  struct stat stat;
+  return link->fd >= 0 && fstat(link->fd, &stat) == 0 && stat.st_dev == link->device &&
+         stat.st_ino == link->inode;
+}
+
+/* Something to read is an end, or a reply to somebody's command that was given up. */
+bool link_is_idle(const struct link *link)
+{
+  struct pollfd fd = {.fd = link->fd, .events = POLLIN};
+  return !link->unread && poll(&fd, 1, 0) == 0;
+}
+
+void link_close(struct link *link)
+{
+  if (link->ssl)
+    tls_close(link->ssl);
+  if (link_is_whole(link))
+    close(link->fd);
+  reply_end(&link->reader);
+  link->fd = -1;
+  link->ssl = NULL;
+}

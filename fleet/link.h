@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * link: a connection to a server inside of somebody else's process.
+ *
+ *     struct link link;
+ *     int rc = link_open(&link, &place, link_clock_us() + 100000);
+ *     link.deadline_us = link_clock_us() + 250000;                      // for all that follows, until it is set again
+ *     rc = link_send(&link, LINK_WORDS({"PING", 4}));                   // any number, then as many reads
+ *     rc = link_read(&link, &reply);
+ *     link_close(&link);
+ *
+ * What hiredis' own sockets lack is here: a peer that has gone raises no SIGPIPE; a deadline is one moment, however many reads
+ * it takes, so that a server that sends a byte now and then holds nobody; the descriptor is closed on exec, is above 2, and is
+ * closed by us only if it is still the file that we opened. Nothing here makes a thread, takes a lock, or touches a signal.
+ *
+ * 0 or -errno, with a line in link.error: -ETIMEDOUT; -ECONNREFUSED, -ECONNRESET and others of the system; -EPROTO for
+ * what is no reply; -EMSGSIZE for one that is too long. After a failure a link can only be closed.
+ */
+#ifndef IDEMSHIM_FLEET_LINK_H
+#define IDEMSHIM_FLEET_LINK_H
+
+#include "fleet/reply.h"
+
+#include <sys/types.h>
+#include <time.h>
+
+struct tls;
+struct ssl_st;
+
+struct link_place {
+  const char *host; /* or the path of a socket, */
+  uint16_t port;    /* if this is 0 */
+  struct tls *tls;  /* NULL: plain */
+  size_t most;      /* bytes that a reply may have */
+};
+
+struct link {
+  int fd;
+  dev_t device;
+  ino_t inode;
+  int64_t deadline_us; /* of link_clock_us() */
+  struct ssl_st *ssl;  /* points back here: a link that is open stays where it is */
+  struct reply_reader reader;
+  unsigned unread; /* replies that are still to come */
+  char error[160];
+};
+
+/* A word of a command. */
+struct link_word {
+  const char *data;
+  size_t len;
+};
+#define LINK_WORDS(...)                                                                                      \
+  (const struct link_word[]){__VA_ARGS__},                                                                   \
+      sizeof((const struct link_word[]){__VA_ARGS__}) / sizeof(struct link_word)
+#define LINK_TEXT(text)                                                                                      \
+  {                                                                                                          \
+    (text), strlen(text)                                                                                     \
+  }
+
+int link_open(struct link *link, const struct link_place *place, int64_t deadline_us);
+
+/* Composes a command and writes it. */
+int link_send(struct link *link, const struct link_word *words, size_t count);
+
+/* The next reply, the caller's to reply_free(). Its errors are replies, too. With `deadline_us` 0 nothing is waited for:
+ * -EAGAIN, and no failure, if it has not come. */
+int link_read(struct link *link, struct reply **out);
+
+/* Whether the file is still ours; whether the other side has closed it, or said what nobody asked for. */
+bool link_is_whole(const struct link *link);
+bool link_is_idle(const struct link *link);
+
+/* For a link of a parent's or of nobody any more: no farewell is said. Closing what is not open is fine. */
+void link_close(struct link *link);
+
+/* CLOCK_MONOTONIC, in µs. */
+static inline int64_t link_clock_us(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+/* For tls.c and lookup.c: waits for POLLIN or POLLOUT, at most to the deadline. 0, -ETIMEDOUT, or -errno. */
+struct pollfd;
+int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us);
+/* A socket as described above, or -errno. */
+int link_socket(int family, int type, int protocol);
+/* Sets link->error from a code, and returns it. */
+int link_fail(struct link *link, int code, const char *what);
+
+#endif

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps of an operation, as words of the script and as what its replies mean. A long record goes in parts of their own,
+ * since one value of 32 MiB holds every other client of the server up while it is read; the answer then names them. Parts have
+ * the generation of their owner in their names, so that a loser's never stand in a winner's answer.
+ */
+#include "fleet/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/sha.h>
+
+enum { PART_SIZE = 1 << 20, PARTS_MOST = 1 << 10 };
+
+/* A number as a word. */
+struct number {
+  char text[24];
+};
+
+static const char *number_text(struct number *number, uint64_t value)
+{
+  snprintf(number->text, sizeof(number->text), "%llu", (unsigned long long)value);
+  return number->text;
+}
+#define NUMBER(value) LINK_TEXT(number_text(&(struct number){""}, value))
+
+static void put_hex(const uint8_t *bytes, size_t len, char *out)
+{
+  for (size_t i = 0; i < len; i++)
+    snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int odd_reply(struct reply *reply)
+{
+  reply_free(reply);
+  return client_fail(-EPROTO, "a reply that this version does not understand");
+}
+
+/* A reply of 0, 1 or 2. */
+static int small_number(int rc, struct reply *reply)
+{
+  if (rc < 0)
+    return rc;
+  if (reply->kind != REPLY_NUMBER || reply->number < 0 || reply->number > 2)
+    return odd_reply(reply);
+  rc = (int)reply->number;
+  reply_free(reply);
+  return rc;
+}
+
+/* Redis takes no time to live that ends after its clock does. */
+static uint64_t bounded_ms(uint64_t ms)
+{
+  const uint64_t ten_years = UINT64_C(10) * 365 * 86400 * 1000;
+  return ms < ten_years ? ms : ten_years;
+}
+
+/* Identity. */
+
+static int get_identity(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
+                        char out[IDEM_FLEET_IDENTITY])
+{
+  char key[128];
+  struct reply *reply;
+  snprintf(key, sizeof(key), "%s:identity", client->prefix);
+  int rc = client_command(client, limit, NULL,
+                          LINK_WORDS({"SET", 3}, LINK_TEXT(key), LINK_TEXT(candidate), {"NX", 2}), &reply);
+  if (rc < 0)
+    return rc;
+  reply_free(reply);
+  rc = client_command(client, limit, NULL, LINK_WORDS({"GET", 3}, LINK_TEXT(key)), &reply);
+  if (rc < 0)
+    return rc;
+  if (reply->kind != REPLY_TEXT || reply->len >= IDEM_FLEET_IDENTITY || strlen(reply->text) != reply->len)
+    return odd_reply(reply);
+  memcpy(out, reply->text, reply->len + 1);
+  memcpy(client->identity, out, reply->len + 1);
+  reply_free(reply);
+  return 0;
+}
+
+/* Parts. */
+
+static void part_key(const struct client_keys *keys, uint64_t generation, unsigned part, char out[256])
+{
+  snprintf(out, 256, "%s:%llx:%u", keys->answer, (unsigned long long)generation, part);
+}
+
+/* "idemshim parts COUNT LENGTH GENERATION SHA-256" */
+struct parts {
+  unsigned count;
+  uint64_t len, generation;
+  char digest[2 * SHA256_DIGEST_LENGTH + 1];
+};
+static const char parts_format[] = "idemshim parts %u %llu %llx %64[0-9a-f]";
+
+static bool read_parts(const char *text, struct parts *parts)
+{
+  unsigned long long len, generation;
+  if (strncmp(text, "idemshim parts ", 15) != 0 ||
+      sscanf(text, parts_format, &parts->count, &len, &generation, parts->digest) != 4 || parts->count == 0 ||
+      parts->count > PARTS_MOST || len <= (uint64_t)(parts->count - 1) * PART_SIZE ||
+      len > (uint64_t)parts->count * PART_SIZE)
+    return false;
+  parts->len = len;
+  parts->generation = generation;
+  return true;
+}
+
+static void digest_of(const char *record, size_t len, char hex[2 * SHA256_DIGEST_LENGTH + 1])
+{
+  uint8_t digest[SHA256_DIGEST_LENGTH];
+  SHA256((const unsigned char *)record, len, digest);
+  put_hex(digest, sizeof(digest), hex);
+}
+
+static int put_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                     const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
+                     char text[256])
+{
+  struct client_keys keys;
+  char key[256], digest[2 * SHA256_DIGEST_LENGTH + 1];
+  unsigned count = 0;
+  int rc = 0;
+  client_keys(client, fence->key, &keys);
+  for (size_t at = 0; at < len && rc == 0; at += PART_SIZE) {
+    struct reply *reply;
+    size_t part = len - at < PART_SIZE ? len - at : PART_SIZE;
+    part_key(&keys, fence->generation, count++, key);
+    rc = client_command(
+        client, limit, fence->key,
+        LINK_WORDS({"SET", 3}, LINK_TEXT(key), {record + at, part}, {"PX", 2}, NUMBER(ttl_ms)), &reply);
+    if (rc == 0)
+      reply_free(reply);
+  }
+  digest_of(record, len, digest);
+  snprintf(text, 256, "idemshim parts %u %llu %llx %s", count, (unsigned long long)len,
+           (unsigned long long)fence->generation, digest);
+  return rc;
+}
+
+/* One that is missing or another makes all of it a miss. */
+static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                     struct idem_fleet_claim *claim, const struct parts *parts)
+{
+  struct client_keys keys;
+  char key[256], digest[2 * SHA256_DIGEST_LENGTH + 1];
+  int rc = parts->len > client->where->max_value ? -EMSGSIZE : 0;
+  char *record = rc == 0 ? malloc(parts->len) : NULL;
+  if (!record)
+    return rc < 0 ? rc : -ENOMEM;
+  client_keys(client, claim->fence.key, &keys);
+  for (unsigned i = 0; i < parts->count && rc == 0; i++) {
+    struct reply *reply;
+    uint64_t at = (uint64_t)i * PART_SIZE, left = parts->len - at;
+    part_key(&keys, parts->generation, i, key);
+    rc = client_command(client, limit, claim->fence.key, LINK_WORDS({"GET", 3}, LINK_TEXT(key)), &reply);
+    if (rc < 0)
+      break;
+    if (reply->kind == REPLY_TEXT && reply->len == (left < PART_SIZE ? left : PART_SIZE))
+      memcpy(record + at, reply->text, reply->len);
+    else
+      rc = -ENODATA;
+    reply_free(reply);
+  }
+  if (rc == 0) {
+    digest_of(record, parts->len, digest);
+    rc = strcmp(digest, parts->digest) == 0 ? 0 : -ENODATA;
+  }
+  if (rc < 0) {
+    free(record);
+    return rc;
+  }
+  claim->record = record;
+  claim->record_len = parts->len;
+  return 0;
+}
+
+/* Claiming. */
+
+static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       struct idem_fleet_claim *claim, struct reply *reply)
+{
+  struct reply *record = &reply->item[3];
+  struct parts parts;
+  claim->verdict = IDEM_FLEET_ANSWER;
+  claim->left_ms = reply_number(reply_item(reply, 4));
+  claim->age_ms = reply_number(reply_item(reply, 5));
+  if (record->kind != REPLY_TEXT || claim->left_ms < 0 || claim->age_ms < 0)
+    return -EPROTO;
+  if (read_parts(record->text, &parts))
+    return get_parts(client, limit, claim, &parts);
+  claim->record = record->text;
+  claim->record_len = record->len;
+  record->text = NULL;
+  return 0;
+}
+
+/* What the script has returned: a letter, the generation, the epoch, and what belongs to the letter. */
+static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                      struct idem_fleet_claim *claim, struct reply *reply)
+{
+  const struct reply *letter = reply_item(reply, 0);
+  int64_t generation = reply_number(reply_item(reply, 1)), epoch = reply_number(reply_item(reply, 2));
+  if (letter->kind != REPLY_TEXT || letter->len != 1 || generation < 0 || epoch < 0)
+    return -EPROTO;
+  claim->generation = (uint64_t)generation;
+  claim->fence.epoch = (uint64_t)epoch;
+  switch (letter->text[0]) {
+  case 'A':
+    return take_answer(client, limit, claim, reply);
+  case 'O':
+    claim->verdict = IDEM_FLEET_OWNED;
+    claim->fence.generation = (uint64_t)generation;
+    claim->resent = reply_number(reply_item(reply, 3)) == 1;
+    return 0;
+  case 'B':
+    claim->verdict = IDEM_FLEET_BUSY;
+    claim->left_ms = reply_number(reply_item(reply, 3));
+    claim->mismatched = reply_number(reply_item(reply, 4)) == 1;
+    return claim->left_ms < 0 ? -EPROTO : 0;
+  case 'D':
+    claim->verdict = IDEM_FLEET_IN_DOUBT;
+    return 0;
+  case 'M':
+    claim->verdict = IDEM_FLEET_MISMATCH;
+    return 0;
+  default:
+    return -EPROTO;
+  }
+}
+
+static int ask_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                     struct idem_fleet_claim *claim)
+{
+  char print[2 * IDEM_FLEET_KEY + 1], age[24];
+  struct reply *reply;
+  put_hex(claim->fingerprint, IDEM_FLEET_KEY, print);
+  snprintf(age, sizeof(age), "%lld", (long long)claim->most_age_ms);
+  int rc =
+      client_run(client, limit, claim->fence.key,
+                 LINK_WORDS({"claim", 5}, LINK_TEXT(claim->fence.owner), LINK_TEXT(print),
+                            NUMBER(client->where->lease_ms), LINK_TEXT(claim->refuses ? "fail" : "resend"),
+                            LINK_TEXT(claim->any_content ? "replay" : "reject"), NUMBER(claim->dead),
+                            NUMBER(bounded_ms(claim->keep_ms)), LINK_TEXT(age)),
+                 &reply);
+  if (rc < 0)
+    return rc;
+  rc = take_claim(client, limit, claim, reply);
+  if (rc == -EPROTO)
+    return odd_reply(reply);
+  reply_free(reply);
+  return rc;
+}
+
+/* An answer of which a part is gone is none: it is claimed as if there were no answer. */
+static int claim_operation(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                           struct idem_fleet_claim *claim)
+{
+  claim->record = NULL;
+  claim->record_len = 0;
+  int rc = ask_claim(client, limit, claim);
+  if (rc != -ENODATA)
+    return rc;
+  const int64_t most_age_ms = claim->most_age_ms;
+  claim->most_age_ms = -2;
+  rc = ask_claim(client, limit, claim);
+  claim->most_age_ms = most_age_ms;
+  return rc;
+}
+
+static void free_answer(struct idem_fleet_claim *claim)
+{
+  free(claim->record);
+  claim->record = NULL;
+}
+
+/* Of a claim that is ours. */
+
+static int run_sent(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                    const struct idem_fleet_fence *fence, unsigned replicas)
+{
+  struct reply *reply;
+  int rc = client_run(client, limit, fence->key,
+                      LINK_WORDS({"sent", 4}, NUMBER(fence->generation), LINK_TEXT(fence->owner),
+                                 NUMBER(client->where->lease_ms)),
+                      &reply);
+  rc = small_number(rc, reply);
+  if (rc <= 0 || !replicas)
+    return rc;
+  int got =
+      client_command(client, limit, fence->key,
+                     LINK_WORDS({"WAIT", 4}, NUMBER(replicas), NUMBER(client->where->operation_ms)), &reply);
+  if (got < 0)
+    return got;
+  bool enough = reply->kind == REPLY_NUMBER && reply->number >= (int64_t)replicas;
+  reply_free(reply);
+  return enough ? rc : client_fail(-EREMOTEIO, "too few replicas have the claim");
+}
+
+static int commit_record(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                         const struct idem_fleet_fence *fence, const char *record, size_t len,
+                         uint64_t ttl_ms, uint64_t keep_ms)
+{
+  char parts[256];
+  struct reply *reply;
+  int rc = len > client->where->max_value ? client_fail(-EMSGSIZE, "the answer is larger than max-value") : 0;
+  ttl_ms = bounded_ms(ttl_ms);
+  if (rc == 0 && len > PART_SIZE) {
+    rc = put_parts(client, limit, fence, record, len, ttl_ms, parts);
+    record = parts;
+    len = strlen(parts);
+  }
+  if (rc < 0)
+    return rc;
+  rc = client_run(client, limit, fence->key,
+                  LINK_WORDS({"commit", 6}, NUMBER(fence->generation), LINK_TEXT(fence->owner), {record, len},
+                             NUMBER(ttl_ms), NUMBER(bounded_ms(keep_ms)), NUMBER(fence->epoch)),
+                  &reply);
+  return small_number(rc, reply);
+}
+
+static int release_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                         const struct idem_fleet_fence *fence, bool unknown)
+{
+  struct reply *reply;
+  int rc = client_run(client, limit, fence->key,
+                      LINK_WORDS({"release", 7}, NUMBER(fence->generation), LINK_TEXT(fence->owner),
+                                 LINK_TEXT(unknown ? "unknown" : "")),
+                      &reply);
+  return small_number(rc, reply);
+}
+
+/* Streams. */
+
+static int publish_piece(struct idem_fleet_client *client, const struct idem_fleet_fence *fence,
+                         uint64_t number, const char *bytes, size_t len)
+{
+  idem_fleet_limit limit = (int64_t)client->where->operation_ms * 1000;
+  struct reply *reply;
+  int rc = client_run(client, &limit, fence->key,
+                      LINK_WORDS({"publish", 7}, NUMBER(fence->generation), LINK_TEXT(fence->owner),
+                                 NUMBER(number), {bytes, len}),
+                      &reply);
+  return small_number(rc, reply);
+}
+
+/* [[stream, [[id, [field, value]], ...]]]: pieces have a number and -1 as their id. */
+static int take_pieces(const struct reply *reply, uint64_t *next, idem_fleet_piece *take, void *arg)
+{
+  const struct reply *items = reply_item(reply_item(reply, 0), 1);
+  int rc = 0;
+  for (size_t i = 0; i < items->count && rc == 0; i++) {
+    const struct reply *id = reply_item(reply_item(items, i), 0),
+                       *fields = reply_item(reply_item(items, i), 1);
+    const struct reply *name = reply_item(fields, 0), *value = reply_item(fields, 1);
+    if (id->kind != REPLY_TEXT || name->kind != REPLY_TEXT || value->kind != REPLY_TEXT)
+      return client_fail(-EPROTO, "a stream that this version does not understand");
+    bool over = strcmp(name->text, "e") == 0;
+    if (!over && (strtoull(id->text, NULL, 10) != *next || strcmp(name->text, "p") != 0))
+      return client_fail(-EPROTO, "a stream that lacks a piece");
+    rc = take(arg, *next, value->text, value->len, over);
+    *next += !over;
+  }
+  return rc;
+}
+
+static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, unsigned wait_ms,
+                         uint64_t *next, idem_fleet_piece *take, void *arg)
+{
+  idem_fleet_limit limit = ((int64_t)client->where->operation_ms + wait_ms) * 1000;
+  struct client_keys keys;
+  struct reply *reply;
+  char from[40] = "0-0";
+  int rc = client_run(client, &limit, key, LINK_WORDS({"follow", 6}), &reply);
+  if (rc < 0)
+    return rc;
+  bool open = reply_begins(reply_item(reply, 0), "C") || reply_begins(reply_item(reply, 0), "S");
+  bool alive = reply_number(reply_item(reply, 2)) > 0;
+  reply_free(reply);
+  if (!open || !alive)
+    return 1;
+  client_keys(client, key, &keys);
+  if (*next)
+    snprintf(from, sizeof(from), "%llu-1", (unsigned long long)*next - 1);
+  rc = client_wait(client, wait_ms, key,
+                   LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"64", 2}, {"BLOCK", 5},
+                              NUMBER(wait_ms ? wait_ms : 1), {"STREAMS", 7}, LINK_TEXT(keys.stream),
+                              LINK_TEXT(from)),
+                   &reply);
+  if (rc < 0)
+    return rc;
+  bool any = reply->kind == REPLY_LIST;
+  rc = any ? take_pieces(reply, next, take, arg) : 0;
+  reply_free(reply);
+  return rc < 0 ? rc : any;
+}
+
+/* Removals. */
+
+static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key)
+{
+  char stream[128], hex[2 * IDEM_FLEET_KEY + 1];
+  struct reply *reply;
+  int rc = client_run(client, limit, key, LINK_WORDS({"remove", 6}), &reply);
+  rc = small_number(rc, reply);
+  if (rc < 0)
+    return rc;
+  snprintf(stream, sizeof(stream), "%s:removed", client->prefix);
+  put_hex(key, IDEM_FLEET_KEY, hex);
+  int told = client_command(client, limit, NULL,
+                            LINK_WORDS({"XADD", 4}, LINK_TEXT(stream), {"MAXLEN", 6}, {"~", 1}, {"100000", 6},
+                                       {"*", 1}, {"k", 1}, LINK_TEXT(hex)),
+                            &reply);
+  if (told < 0)
+    return told;
+  reply_free(reply);
+  return rc;
+}
+
+static bool read_hex(const struct reply *text, uint8_t key[IDEM_FLEET_KEY])
+{
+  static const char digits[] = "0123456789abcdef";
+  if (text->kind != REPLY_TEXT || text->len != 2 * IDEM_FLEET_KEY || strspn(text->text, digits) != text->len)
+    return false;
+  for (size_t i = 0; i < IDEM_FLEET_KEY; i++)
+    key[i] = (uint8_t)((strchr(digits, text->text[2 * i]) - digits) << 4 |
+                       (strchr(digits, text->text[2 * i + 1]) - digits));
+  return true;
+}
+
+/* A machine that sees the stream for the first time has nothing that it tells of. */
+static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       void (*visit)(void *arg, const uint8_t *key), void *arg)
+{
+  _Atomic uint64_t *seen = client->shared->removed;
+  unsigned long long ms = atomic_load(&seen[0]), number = atomic_load(&seen[1]);
+  char stream[128], from[48];
+  uint8_t key[IDEM_FLEET_KEY];
+  struct reply *reply;
+  snprintf(stream, sizeof(stream), "%s:removed", client->prefix);
+  snprintf(from, sizeof(from), "%llu-%llu", ms, number);
+  int rc = client_command(
+      client, limit, NULL,
+      LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"1000", 4}, {"STREAMS", 7}, LINK_TEXT(stream), LINK_TEXT(from)),
+      &reply);
+  if (rc < 0)
+    return rc;
+  const struct reply *items = reply_item(reply_item(reply, 0), 1);
+  int count = (int)items->count;
+  for (size_t i = 0; i < items->count; i++) {
+    const struct reply *id = reply_item(reply_item(items, i), 0);
+    if (read_hex(reply_item(reply_item(reply_item(items, i), 1), 1), key))
+      visit(arg, key);
+    if (id->kind == REPLY_TEXT && sscanf(id->text, "%20llu-%20llu", &ms, &number) == 2) {
+      atomic_store(&seen[0], ms);
+      atomic_store(&seen[1], number);
+    }
+  }
+  reply_free(reply);
+  return count;
+}
+
+/* For the command. */
+
+/* SCAN gives names; what is behind each is asked for by itself. */
+static int visit_one(struct idem_fleet_client *client, const struct reply *name, idem_fleet_visit *visit,
+                     void *arg)
+{
+  idem_fleet_limit limit = (int64_t)client->where->call_ms * 1000;
+  uint8_t key[IDEM_FLEET_KEY];
+  size_t before = strlen(client->prefix) + 2;
+  struct reply *reply;
+  if (name->kind != REPLY_TEXT || name->len != before + 2 * IDEM_FLEET_KEY + 3)
+    return 0;
+  struct reply hex = {.kind = REPLY_TEXT, .text = name->text + before, .len = 2 * IDEM_FLEET_KEY};
+  char held = hex.text[hex.len];
+  hex.text[hex.len] = '\0';
+  bool is_key = read_hex(&hex, key);
+  hex.text[hex.len] = held;
+  if (!is_key)
+    return 0;
+  int rc = client_command(client, &limit, key,
+                          LINK_WORDS({"HMGET", 5}, {name->text, name->len}, {"s", 1}, {"g", 1}), &reply);
+  if (rc < 0)
+    return rc;
+  const struct reply *state = reply_item(reply, 0);
+  int64_t generation = reply_number(reply_item(reply, 1));
+  if (state->kind == REPLY_TEXT && state->len == 1 && generation >= 0)
+    rc = visit(arg, key, state->text[0], (uint64_t)generation);
+  reply_free(reply);
+  return rc;
+}
+
+static int each_operation(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg)
+{
+  char pattern[128], cursor[24] = "0";
+  int rc = 0;
+  snprintf(pattern, sizeof(pattern), "%s:{*}:c", client->prefix);
+  do {
+    idem_fleet_limit limit = (int64_t)client->where->call_ms * 1000;
+    struct reply *reply;
+    rc = client_command(client, &limit, NULL,
+                        LINK_WORDS({"SCAN", 4}, LINK_TEXT(cursor), {"MATCH", 5}, LINK_TEXT(pattern),
+                                   {"COUNT", 5}, {"500", 3}),
+                        &reply);
+    if (rc < 0)
+      return rc;
+    const struct reply *next = reply_item(reply, 0), *names = reply_item(reply, 1);
+    if (next->kind != REPLY_TEXT || next->len >= sizeof(cursor))
+      return odd_reply(reply);
+    memcpy(cursor, next->text, next->len + 1);
+    for (size_t i = 0; i < names->count && rc == 0; i++)
+      rc = visit_one(client, &names->item[i], visit, arg);
+    reply_free(reply);
+  } while (rc == 0 && strcmp(cursor, "0") != 0);
+  return rc;
+}
+
+__attribute__((visibility("default"))) const struct idem_fleet_api idem_fleet_api = {
+    .version = IDEM_FLEET_API_VERSION,
+    .size = sizeof(struct idem_fleet_api),
+    .open = client_open,
+    .close = client_close,
+    .identity = get_identity,
+    .claim = claim_operation,
+    .answer_free = free_answer,
+    .sent = run_sent,
+    .renew = client_renew,
+    .commit = commit_record,
+    .release = release_claim,
+    .publish = publish_piece,
+    .follow = follow_stream,
+    .remove = remove_operation,
+    .removed = see_removed,
+    .each = each_operation,
+    .problem = client_problem,
+};

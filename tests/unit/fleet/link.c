@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection in somebody else's process: no signal, a deadline that holds, a descriptor that is nobody's but ours. */
+#include "fleet/link.h"
+
+#include "fleet/client.h"
+#include "fleet/lookup.h"
+#include "tests/unit/fleet/server.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A server that does with a connection what `serve` does, in a process that ends with the test. */
+static uint16_t fake(void (*serve)(int fd))
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof(address);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+  cr_assert_eq(listen(fd, 8), 0);
+  cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+  pid_t test = getpid();
+  if (fork() == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != test)
+      _exit(1);
+    for (;;)
+      serve(accept(fd, NULL, NULL));
+  }
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+static int open_to(struct link *link, uint16_t port)
+{
+  struct link_place place = {.host = "127.0.0.1", .port = port, .most = 1 << 20};
+  int rc = link_open(link, &place, link_clock_us() + 5000000);
+  link->deadline_us = link_clock_us() + 5000000;
+  return rc;
+}
+
+static int ping(struct link *link, struct reply **reply)
+{
+  int rc = link_send(link, LINK_WORDS({"PING", 4}));
+  return rc < 0 ? rc : link_read(link, reply);
+}
+
+static void reset(int fd)
+{
+  struct linger at_once = {1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  close(fd);
+}
+
+Test(fleet_link, a_peer_that_has_gone_is_an_error_and_no_signal)
+{
+  struct link link;
+  struct reply *reply;
+  signal(SIGPIPE, SIG_DFL);
+  cr_assert_eq(open_to(&link, fake(reset)), 0, "%s", link.error);
+  int rc = 0;
+  for (int i = 0; i < 3 && rc == 0; i++)
+    rc = ping(&link, &reply);
+  cr_expect(rc == -ECONNRESET || rc == -EPIPE, "%d", rc);
+  /* Again, on a socket that is known to be broken. */
+  rc = ping(&link, &reply);
+  cr_expect(rc == -ECONNRESET || rc == -EPIPE, "%d", rc);
+  link_close(&link);
+}
+
+static void trickle(int fd)
+{
+  char byte;
+  while (read(fd, &byte, 1) == 1 && byte != '\n')
+    ;
+  for (;;) {
+    if (send(fd, "$", 1, MSG_NOSIGNAL) < 0 || send(fd, "1", 1, MSG_NOSIGNAL) < 0)
+      break;
+    usleep(20000);
+  }
+  close(fd);
+}
+
+/* One deadline for all of it: each byte would begin the limit of a single read anew. */
+Test(fleet_link, a_server_that_trickles_holds_nobody_beyond_the_deadline, .timeout = 60)
+{
+  struct link link;
+  struct reply *reply;
+  cr_assert_eq(open_to(&link, fake(trickle)), 0, "%s", link.error);
+  link.deadline_us = link_clock_us() + 150000;
+  int64_t began = link_clock_us();
+  int rc = ping(&link, &reply);
+  cr_expect(rc == -ETIMEDOUT || rc == -EPROTO, "%d", rc);
+  cr_expect_lt(link_clock_us() - began, 1500000);
+  link_close(&link);
+}
+
+static void accept_and_wait(int fd)
+{
+  pause();
+  close(fd);
+}
+
+Test(fleet_link, a_silent_server_is_a_timeout, .timeout = 60)
+{
+  struct link link;
+  struct reply *reply;
+  cr_assert_eq(open_to(&link, fake(accept_and_wait)), 0, "%s", link.error);
+  link.deadline_us = link_clock_us() + 50000;
+  cr_expect_eq(ping(&link, &reply), -ETIMEDOUT);
+  cr_expect_str_eq(link.error, "read: no answer in time");
+  link_close(&link);
+}
+
+/* More than a socket holds, and nobody reads it. */
+Test(fleet_link, a_server_that_does_not_read_is_a_timeout, .timeout = 60)
+{
+  struct link link;
+  size_t len = 64 << 20;
+  char *much = calloc(1, len);
+  cr_assert_eq(open_to(&link, fake(accept_and_wait)), 0, "%s", link.error);
+  link.deadline_us = link_clock_us() + 100000;
+  cr_expect_eq(link_send(&link, LINK_WORDS({"SET", 3}, {"k", 1}, {much, len})), -ETIMEDOUT);
+  link_close(&link);
+}
+
+static void endless(int fd)
+{
+  static char zeros[4096];
+  memset(zeros, 'x', sizeof(zeros));
+  if (send(fd, "$1000000000\r\n", 13, MSG_NOSIGNAL) > 0)
+    while (send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL) > 0)
+      ;
+  close(fd);
+}
+
+Test(fleet_link, a_reply_without_end_is_given_up)
+{
+  struct link link;
+  struct reply *reply;
+  cr_assert_eq(open_to(&link, fake(endless)), 0, "%s", link.error);
+  cr_expect_eq(ping(&link, &reply), -EMSGSIZE);
+  link_close(&link);
+}
+
+Test(fleet_link, nobody_there_is_told_at_once)
+{
+  struct link link;
+  struct link_place nobody = {.host = "127.0.0.1", .port = 1, .most = 1 << 20};
+  cr_expect_eq(link_open(&link, &nobody, link_clock_us() + 5000000), -ECONNREFUSED);
+  cr_expect_str_eq(link.error, "127.0.0.1:1: Connection refused");
+  link_close(&link);
+  struct link_place no_socket = {.host = "/nonexistent/socket", .most = 1 << 20};
+  cr_expect_eq(link_open(&link, &no_socket, link_clock_us() + 5000000), -ENOENT);
+  link_close(&link);
+}
+
+Test(fleet_link, its_descriptor_is_closed_on_exec_and_is_no_standard_one)
+{
+  struct link link;
+  uint16_t port = fake(accept_and_wait);
+  close(STDIN_FILENO);
+  cr_assert_eq(open_to(&link, port), 0, "%s", link.error);
+  cr_expect_gt(link.fd, STDERR_FILENO);
+  cr_expect(fcntl(link.fd, F_GETFD) & FD_CLOEXEC);
+  cr_expect_eq(open("/dev/null", O_RDONLY), STDIN_FILENO, "the app's own file has its number");
+  link_close(&link);
+}
+
+/* A daemon closes all that it does not know, and its own files have the numbers then. */
+Test(fleet_link, what_the_app_has_put_in_its_place_is_left_alone)
+{
+  struct link link;
+  cr_assert_eq(open_to(&link, fake(accept_and_wait)), 0, "%s", link.error);
+  int fd = link.fd;
+  close(fd);
+  cr_assert_eq(dup2(open("/dev/null", O_RDONLY), fd), fd);
+  cr_expect(!link_is_whole(&link));
+  link_close(&link);
+  cr_expect_geq(fcntl(fd, F_GETFD), 0, "it was closed");
+}
+
+/* A name server that says nothing: a socket that is bound and never read. */
+Test(fleet_link, a_dead_name_server_holds_nobody_beyond_the_deadline, .timeout = 60)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof(address);
+  struct lookup found;
+  char servers[64];
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+  cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+  snprintf(servers, sizeof(servers), "127.0.0.1:%u", ntohs(address.sin_port));
+  lookup_servers_for_tests = servers;
+  int64_t began = link_clock_us();
+  cr_expect_eq(lookup_host(&found, "no-such-host.invalid", began + 150000), -ETIMEDOUT);
+  cr_expect_lt(link_clock_us() - began, 1500000);
+  cr_expect_eq(found.count, 0);
+}
+
+Test(fleet_link, a_name_of_the_hosts_file_and_an_address_need_no_server)
+{
+  struct lookup found;
+  cr_expect_eq(lookup_host(&found, "localhost", link_clock_us() + 5000000), 0);
+  cr_expect_gt(found.count, 0);
+  cr_expect_eq(lookup_host(&found, "fd00::7", link_clock_us()), 0, "no time is needed");
+  cr_expect_eq(found.count, 1);
+  cr_expect_eq(found.address[0].any.sa_family, AF_INET6);
+}
+
+/* With a real server. */
+
+TestSuite(fleet_client, .init = open_server, .fini = close_server);
+
+Test(fleet_client, four_connections_are_kept_and_no_more)
+{
+  struct idem_fleet_client *client = client_of("");
+  for (int i = 0; i < 20; i++)
+    ask_for(client, (char)('a' + i));
+  cr_expect_str_eq(told("CLIENT LIST"), told("CLIENT LIST"));
+  unsigned open = 0;
+  for (unsigned i = 0; i < CLIENT_LINKS; i++)
+    open += client->slot[i].life != 0;
+  cr_expect_eq(open, 1, "one thread needs one");
+}
+
+Test(fleet_client, a_child_makes_its_own_and_the_parent_goes_on)
+{
+  struct idem_fleet_client *client = client_of("");
+  int status;
+  ask_for(client, 'a');
+  int fd = client->slot[0].link.fd;
+  pid_t child = fork();
+  if (child == 0) {
+    next_life();
+    struct idem_fleet_claim claim = ask_for(client, 'b');
+    _exit(claim.verdict == IDEM_FLEET_OWNED ? 0 : 1);
+  }
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_expect_eq(status, 0);
+  ask_for(client, 'c');
+  cr_expect_eq(client->slot[0].link.fd, fd, "the same connection");
+}
+
+Test(fleet_client, a_connection_that_the_server_has_closed_is_no_failure)
+{
+  struct idem_fleet_client *client = client_of("");
+  ask_for(client, 'a');
+  told("CLIENT KILL TYPE normal SKIPME yes");
+  ask_for(client, 'b');
+  cr_expect_eq(atomic_load(&shared_of(client)->failures), 0);
+}
+
+Test(fleet_client, a_script_that_was_forgotten_is_sent_again)
+{
+  struct idem_fleet_client *client = client_of("");
+  ask_for(client, 'a');
+  told("SCRIPT FLUSH");
+  struct idem_fleet_claim claim = ask_for(client, 'a');
+  cr_expect_eq(claim.verdict, IDEM_FLEET_BUSY);
+}
+
+/* One that refuses is left alone at once; when it is back, one finds out. */
+Test(fleet_client, a_server_that_refuses_is_asked_once)
+{
+  struct idem_fleet_client *client = client_of("");
+  struct idem_fleet_shared *shared = shared_of(client);
+  struct idem_fleet_claim claim = claim_for('k');
+  kill(server.pid, SIGKILL);
+  waitpid(server.pid, NULL, 0);
+  server.pid = 0;
+  int rc = idem_fleet_api.claim(client, patience(), &claim);
+  cr_expect_eq(rc, -ECONNREFUSED, "%d", rc);
+  cr_expect_eq(atomic_load(&shared->changes), 1);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EAGAIN);
+  restart_server();
+  atomic_store(&shared->away_until_us, 1);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), 0);
+  cr_expect_eq(atomic_load(&shared->changes), 2);
+  cr_expect_eq(atomic_load(&shared->away_until_us), 0);
+}
+
+Test(fleet_client, a_silent_server_is_given_up_after_the_second_time, .timeout = 60)
+{
+  char url[160];
+  snprintf(url, sizeof(url), "unix://%s?operation-timeout=20ms", server.socket);
+  struct idem_fleet_client *client = client_at(url);
+  struct idem_fleet_shared *shared = shared_of(client);
+  struct idem_fleet_claim claim = claim_for('k');
+  kill(server.pid, SIGSTOP);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -ETIMEDOUT);
+  cr_expect_eq(atomic_load(&shared->away_until_us), 0);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -ETIMEDOUT);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EAGAIN);
+  kill(server.pid, SIGCONT);
+}
+
+/* A claim that timed out may have been made all the same: the second try finds its own. */
+Test(fleet_client, a_claim_whose_reply_was_lost_is_found_again, .timeout = 60)
+{
+  char url[160];
+  snprintf(url, sizeof(url), "unix://%s?operation-timeout=20ms", server.socket);
+  struct idem_fleet_client *client = client_at(url), *patient = client_of("");
+  struct idem_fleet_claim claim = claim_for('k');
+  ask_for(client, 'x');
+  kill(server.pid, SIGSTOP);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -ETIMEDOUT);
+  kill(server.pid, SIGCONT);
+  while (strcmp(told("EXISTS %s", name_of('k', 'c')), "1") != 0)
+    ;
+  cr_expect_eq(idem_fleet_api.claim(patient, patience(), &claim), 0);
+  cr_expect_eq(claim.verdict, IDEM_FLEET_OWNED);
+}
+
+Test(fleet_client, a_limit_that_is_used_up_asks_nothing)
+{
+  struct idem_fleet_client *client = client_of("");
+  struct idem_fleet_claim claim = claim_for('k');
+  idem_fleet_limit none = 0;
+  cr_expect_eq(idem_fleet_api.claim(client, &none, &claim), -EAGAIN);
+  cr_expect_eq(atomic_load(&shared_of(client)->failures), 0);
+}
+
+Test(fleet_client, a_server_that_takes_no_writes_is_a_failure)
+{
+  struct idem_fleet_client *client = client_of("");
+  struct idem_fleet_claim claim = claim_for('k');
+  told("REPLICAOF 127.0.0.1 1");
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EREMOTEIO);
+  cr_expect_not_null(strstr(idem_fleet_api.problem(client), "READONLY"), "%s",
+                     idem_fleet_api.problem(client));
+  told("REPLICAOF NO ONE");
+  told("CONFIG SET maxmemory 1");
+  atomic_store(&shared_of(client)->away_until_us, 0);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EREMOTEIO);
+}
+
+/* The documented line. */
+Test(fleet_client, a_user_with_the_documented_rights_can_do_all_and_a_wrong_password_nothing)
+{
+  char url[256];
+  told(
+      "ACL SETUSER app on >sesame ~idemshim:* -@all +eval +evalsha +script|load +get +set +del +exists +hset "
+      "+hget +hmget +pexpire +pttl +time +xadd +xread +scan +wait +ping +auth +select");
+  snprintf(url, sizeof(url), "unix://app:sesame@%s?connect-timeout=5s&operation-timeout=5s", server.socket);
+  struct idem_fleet_client *client = client_at(url);
+  char identity[IDEM_FLEET_IDENTITY];
+  cr_assert_eq(idem_fleet_api.identity(client, patience(), "me", identity), 0, "%s",
+               idem_fleet_api.problem(client));
+  struct idem_fleet_claim claim = ask_for(client, 'k');
+  cr_expect_eq(idem_fleet_api.sent(client, patience(), &claim.fence, 0), 1);
+  cr_expect_eq(idem_fleet_api.publish(client, &claim.fence, 0, "x", 1), 1);
+  cr_expect_eq(idem_fleet_api.commit(client, patience(), &claim.fence, "x", 1, 1000, 1000), 1);
+  cr_expect_eq(idem_fleet_api.remove(client, patience(), claim.fence.key), 1);
+  snprintf(url, sizeof(url), "unix://app:wrong@%s?connect-timeout=5s", server.socket);
+  client = client_at(url);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EREMOTEIO);
+  cr_expect_not_null(strstr(idem_fleet_api.problem(client), "WRONGPASS"), "%s",
+                     idem_fleet_api.problem(client));
+  cr_expect_null(strstr(idem_fleet_api.problem(client), "wrong@"));
+}
