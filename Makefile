@@ -131,7 +131,7 @@ INSTALL_PROGRAM = $(INSTALL) -m 755
 INSTALL_DATA    = $(INSTALL) -m 644
 
 # The command finds the library from where it is itself, so that both can be moved.
-$(B)/obj/cli/launch/launch.o $(B)/obj/cli/doctor/preload.o: override CFLAGS += \
+$(B)/obj/cli/launch/launch.o $(B)/obj/cli/doctor/preload.o $(B)/obj/store/state/fleet_store.o: override CFLAGS += \
   -DIDEM_LIB='"$(patsubst ../%,%,$(shell realpath -ms --relative-to='$(bindir)' '$(libdir)'))"'
 
 MAN := docs/idemshim.1 docs/idemshim-rules.5 docs/idemshim.7

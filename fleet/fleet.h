@@ -41,7 +41,8 @@ struct idem_fleet_shared {
   _Atomic int64_t away_until_us; /* CLOCK_MONOTONIC; 0: it is there */
   _Atomic uint32_t failures;     /* one after the other, */
   _Atomic uint32_t step;         /* and how often it was tried again in vain */
-  _Atomic uint32_t changes;      /* grows when it goes away and comes back */
+  _Atomic uint32_t changes;      /* grows when it goes away and comes back, */
+  _Atomic uint32_t told;         /* and how far people were told of that */
   _Atomic int64_t looked_us;     /* for removals */
   _Atomic uint64_t removed[2];   /* the id of the last one that was seen */
 };
@@ -77,6 +78,7 @@ struct idem_fleet_claim {
   struct idem_fleet_fence fence; /* key and owner are the caller's; OWNED fills the rest */
   const uint8_t *fingerprint;
   uint64_t dead;       /* the generation of an owner that is known to have died; 0: none */
+  uint64_t before;     /* OWNED: its generation is greater, as those of its machine are, too */
   bool refuses;        /* what is in doubt is not sent again */
   bool any_content;    /* another content is the same operation */
   int64_t most_age_ms; /* of an answer; -1: any, -2: none will do */

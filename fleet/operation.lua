@@ -25,8 +25,8 @@ local function over(how)
 end
 
 if verb == 'claim' then
-  local o, f, ms, indoubt, mismatch, dead, keep, most_age =
-    ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+  local o, f, ms, indoubt, mismatch, dead, keep, most_age, before =
+    ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
   -- An answer that is older does not count; -1: of any age, -2: of none.
   -- Of an answer that has outlived its claim only its end is known.
   if state == 'A' or not state then
@@ -53,8 +53,8 @@ if verb == 'claim' then
     end
     doubt = print == f and '1' or '0'
   end
-  -- It grows even where the record of the last one was lost.
-  local last = tonumber(g or 0)
+  -- It grows even where the record of the last one was lost, and from what that machine has counted on its own.
+  local last = math.max(tonumber(g or 0), before)
   local mine = whole(now_us > last and now_us or last + 1)
   redis.call('HSET', claim, 's', 'C', 'g', mine, 'o', o, 'u', whole(now + ms), 'f', f, 'e', epoch, 'd', doubt, 'w', '0')
   redis.call('PEXPIRE', claim, keep)

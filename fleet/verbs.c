@@ -245,7 +245,7 @@ static int ask_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  LINK_WORDS({"claim", 5}, LINK_TEXT(claim->fence.owner), LINK_TEXT(print),
                             NUMBER(client->where->lease_ms), LINK_TEXT(claim->refuses ? "fail" : "resend"),
                             LINK_TEXT(claim->any_content ? "replay" : "reject"), NUMBER(claim->dead),
-                            NUMBER(bounded_ms(claim->keep_ms)), LINK_TEXT(age)),
+                            NUMBER(bounded_ms(claim->keep_ms)), LINK_TEXT(age), NUMBER(claim->before)),
                  &reply);
   if (rc < 0)
     return rc;

@@ -33,6 +33,7 @@
 #define IDEMSHIM_STORE_H
 
 #include "config/config.h"
+#include "fleet/fleet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +59,9 @@ struct idem_store_options {
       must_exist; /* the command reads; it does not make stores, and a medium that cannot be written will do */
   const char *key_file; /* 32 bytes, or 64 hexadecimal digits: answers are encrypted with AES-256-GCM. NULL:
                            they are not */
+  const struct idem_fleet
+      *fleet; /* config/fleet.h: the store that other machines share, of which this directory
+                                     keeps a part; NULL: none. It stays as it is for as long as the store is open */
 };
 
 /*
@@ -212,6 +216,9 @@ struct idem_call {
   /* OWNED, IN_DOUBT: another call has the claim still, and is waited for no longer (`passed`). What this one
    * gets is stored if no answer is there by then. */
   bool beside;
+  /* "fleet_away" or "fleet_back": this call is the one to tell that, and `error` has a line; else NULL. */
+  const char *fleet_event;
+  bool fenced; /* after sent: a later owner has it, and it must not go out; it is left, and entered again */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 
   /* Set by the caller. */
@@ -269,6 +276,15 @@ struct idem_call {
     uint32_t pieces;         /* and how many are in it; 0: there is none */
     bool spool_failed;
     void *heap; /* an unpinned answer */
+    struct {    /* where other machines have a say (call/shared.h) */
+      struct idem_store *store;
+      struct idem_fleet_fence fence;
+      bool ours;            /* the claim is ours in the fleet, too */
+      bool refuses;         /* the rule says indoubt=fail */
+      int64_t spent_us;     /* waiting for it */
+      int64_t elsewhere_us; /* BUSY: another machine has it; when it is asked again. 0: it is of this one */
+      int64_t renewed_us;
+    } fleet;
   } priv;
 };
 
@@ -630,7 +646,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 8u
+#define IDEM_STORE_API_VERSION 9u
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */

@@ -38,7 +38,8 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
                                        /* A person waits longer for another's write than an app may. */
                                        .patience_ms = 10000,
                                        .must_exist = true,
-                                       .key_file = config->key_file};
+                                       .key_file = config->key_file,
+                                       .fleet = config->fleet};
   int result = idem_store_open(out, &options, error);
   if (result == -EKEYREJECTED && !config->key_file)
     idem_error_set(error, result, "%s: the store is encrypted; --key-file or IDEMSHIM_KEY_FILE names its key",

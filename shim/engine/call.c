@@ -364,6 +364,15 @@ static CURLcode finish(struct call *call, CURLcode code)
   return code;
 }
 
+enum call_step call_again(struct call *call, CURLcode code)
+{
+  struct request *request = &call->request;
+  live_end(&call->live, code);
+  end_ownership(call);
+  request->op.waited = true;
+  return call_begin(call, decide_again(request, settings()->delivery != IDEM_DELIVERY_TRANSPORT));
+}
+
 CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *gather)
 {
   call->code = call->state == CALL_LIVE ? live_end_first(&call->live, code, gather) : finish(call, code);

@@ -103,6 +103,9 @@ enum call_step call_look(struct call *call, bool done);
 /* DUE: its transport ends, and it goes live. The handle is not in libcurl's hands. */
 void call_go_live(struct call *call);
 
+/* Of one that was fenced in a perform, before anything was sent: it ends, and the store decides anew. */
+enum call_step call_again(struct call *call, CURLcode code);
+
 /* libcurl is done with it, or it is DONE. Returns what the app is told, since a tape may have another end; the
  * call is gone. */
 CURLcode call_end(struct call *call, CURLcode code);

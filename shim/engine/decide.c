@@ -234,6 +234,10 @@ static struct decision route_of(struct request *request, bool direct)
   request->op.defers = prerequest_is_supported(request->shadow);
   request->op.honoured = request->shadow->upstream_key == IDEM_UPSTREAM_KEY_HONOURED;
   enum idem_verdict verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
+  if (request->op.fleet_event) {
+    report_line_to_stderr("%s", error.text);
+    request_event(request, request->op.fleet_event, error.text, 0, -1);
+  }
   if (verdict == IDEM_HIT)
     return on_hit(request, direct);
   /* Asked this late, for it is a system call, and a hit makes none. */

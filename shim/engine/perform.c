@@ -87,7 +87,12 @@ CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
     return code;
   }
   enum call_step step = call_begin(call, decision);
-  while (step == CALL_WAIT)
-    step = wait_for_owner(call);
-  return call_end(call, step == CALL_RUN ? transfer(call) : call->code);
+  for (;;) {
+    while (step == CALL_WAIT)
+      step = wait_for_owner(call);
+    code = step == CALL_RUN ? transfer(call) : call->code;
+    if (!call->request.op.fenced)
+      return call_end(call, code);
+    step = call_again(call, code);
+  }
 }

@@ -18,11 +18,18 @@ bool prerequest_is_supported(const struct shadow *shadow)
 }
 
 /* At most once means: not without a record of it. */
-static bool may_go_out(struct request *request)
+static bool may_go_out(struct prerequest *prerequest)
 {
+  struct request *request = prerequest->tee->request;
   struct idem_error why = {""};
   if (request->api->sent(request->store, &request->op, &why) == 0)
     return true;
+  /* Another machine's by now: whatever the rule says, it would be paid for twice. A perform begins anew. */
+  if (request->op.fenced) {
+    prerequest->refused = multi_of(request->shadow);
+    request_event(request, "fenced", why.text, 0, -1);
+    return false;
+  }
   report_problem(PROBLEM_STORE_FAILED, "%s", why.text);
   request_event(request, "store_error", why.text, 0, -1);
   return request->rule->indoubt != IDEM_INDOUBT_FAIL;
@@ -70,7 +77,7 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   struct request *request = tee->request;
   const struct shadow *shadow = request->shadow;
   curl_prereq_callback app = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
-  if (!may_go_again(prerequest) || !may_go_out(request))
+  if (!may_go_again(prerequest) || !may_go_out(prerequest))
     return CURL_PREREQFUNC_ABORT;
   note_that_it_goes(prerequest);
   if (prerequest->reused)

@@ -41,7 +41,7 @@ struct claim_record {
   uint32_t given_up; /* its app has; a copy of the process finishes it */
   uint8_t fingerprint[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
   char upstream_key[40];
-  /* One of 0.1 ends here. For a fleet, and 0 for now: whose claim it is, and that the others do not know of it. Its
+  /* One of 0.1 ends here. In a fleet: whose claim it is there, by its nonce; 0: the others do not know of it. Its
    * generation is then given from outside. */
   uint64_t epoch;
   uint8_t machine[16];

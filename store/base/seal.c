@@ -127,6 +127,16 @@ int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint
   return gcm ? 0 : -ENOMEM;
 }
 
+int seal_derive_secret(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt,
+                       uint8_t secret[SEAL_KEY_SIZE])
+{
+  uint8_t extracted[SEAL_KEY_SIZE];
+  hash_mac(salt.data, salt.len, (struct idem_span){(const char *)master, SEAL_KEY_SIZE}, extracted);
+  expand(extracted, "idemshim fleet names 1", secret);
+  OPENSSL_cleanse(extracted, sizeof(extracted));
+  return 0;
+}
+
 /* The cipher. */
 
 /* One context for each call: a hit in an encrypted store allocates anyway. */

@@ -27,6 +27,10 @@ int seal_read_key(const char *path, uint8_t master[SEAL_KEY_SIZE], struct idem_e
 int seal_derive(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt, uint8_t key[SEAL_KEY_SIZE],
                 uint8_t check[SEAL_CHECK_SIZE]);
 
+/* Of the same master key and salt: what machines of a fleet name calls with. */
+int seal_derive_secret(const uint8_t master[SEAL_KEY_SIZE], struct idem_span salt,
+                       uint8_t secret[SEAL_KEY_SIZE]);
+
 /* Works in place; `data` has room for the tag behind its `len` bytes. `bound` is authenticated with them. A
  * nonce must never be used twice under one key. 0, -ENOMEM (also after OPENSSL_cleanup()). */
 int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],

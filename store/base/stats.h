@@ -16,6 +16,7 @@
 #ifndef IDEMSHIM_STORE_STATS_H
 #define IDEMSHIM_STORE_STATS_H
 
+#include "fleet/fleet.h"
 #include "store/base/commit_queue.h"
 #include "store/base/decisions.h"
 #include "store/base/owner.h"
@@ -61,7 +62,8 @@ struct stats {
   _Alignas(4096) struct decisions decisions;
   struct stats_run run[STATS_RUNS];
   _Alignas(4096) struct commit_queue queue;
-  uint8_t spare[STATS_SPARE];
+  struct idem_fleet_shared fleet;
+  uint8_t spare[STATS_SPARE - sizeof(struct idem_fleet_shared)];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */

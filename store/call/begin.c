@@ -13,6 +13,7 @@
 #include "store/base/clock.h"
 #include "store/call/call.h"
 #include "store/call/drift.h"
+#include "store/call/shared.h"
 #include "store/judge/decode.h"
 #include "store/key/key.h"
 #include "store/records/answer_index.h"
@@ -215,8 +216,12 @@ static int settle_owned(struct entry *entry)
   struct idem_call *call = entry->call;
   const struct idem_rule *rule = entry->request->rule;
   const struct reader *reader = call->priv.reader;
-  struct claim_begin begin = {
-      .name = entry->name, .key = call->key, .indoubt = rule->indoubt, .mismatch = rule->mismatch};
+  const bool shared = call->priv.fleet.ours, resent = shared && call->resent;
+  struct claim_begin begin = {.name = entry->name,
+                              .key = call->key,
+                              .indoubt = rule->indoubt,
+                              .mismatch = rule->mismatch,
+                              .judged = shared};
   int rc = claim_record_prepare(entry->store, &reader->snapshot, &begin);
   call->priv.last_serial = answer_index_last(&reader->snapshot);
   call->priv.before = begin.before;
@@ -232,11 +237,13 @@ static int settle_owned(struct entry *entry)
     /* Until we have sent, a follower would take it for ours. */
     if (begin.died)
       spool_remove(entry->store, call->key, begin.died);
-    call->resent = begin.resent;
+    call->resent = begin.resent || resent;
     if (begin.mismatched)
       begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
   }
   memcpy(call->upstream_key, begin.record.upstream_key, sizeof(call->upstream_key));
+  if (shared)
+    shared_upstream_key(entry->store, call, call->upstream_key);
   if (call->resent || begin.verdict == IDEM_IN_DOUBT)
     call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
   if (begin.verdict == IDEM_OWNED && !call->defers)
@@ -268,10 +275,44 @@ static int take_claim(struct entry *entry)
   }
 }
 
+/* The fleet has the last word, where there is one and it can be asked. */
+static int settle_shared(struct entry *entry)
+{
+  struct idem_call *call = entry->call;
+  enum shared_answer said =
+      call->priv.beyond ? SHARED_NONE : shared_claim(entry->store, entry->request, call, entry->error);
+  bool same;
+  switch (said) {
+  case SHARED_HIT:
+    same = memcmp(call->answer.fingerprint, call->fingerprint, IDEM_KEY_SIZE) == 0;
+    return same ? IDEM_HIT : note_mismatch(entry, IDEM_HIT);
+  case SHARED_BUSY:
+    return call->mismatched ? note_mismatch(entry, IDEM_BUSY) : IDEM_BUSY;
+  case SHARED_DOUBT:
+    call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);
+    return IDEM_IN_DOUBT;
+  case SHARED_MISMATCH:
+    return note_mismatch(entry, IDEM_MISMATCH);
+  case SHARED_AWAY:
+    if (entry->request->rule->indoubt == IDEM_INDOUBT_FAIL && entry->store->where->fails)
+      return idem_error_set(entry->error, -EHOSTUNREACH, "the fleet %s is away", entry->store->where->shown);
+    break;
+  default:
+    break;
+  }
+  /* What was here was unpinned before the fleet was asked. */
+  int rc = call->priv.reader ? 0 : pin(entry);
+  return rc < 0 ? rc : settle_owned(entry);
+}
+
 /* No claim is ever waited for: who does not get it at once follows, and comes back. */
 static int claim_or_follow(struct entry *entry)
 {
   struct idem_call *call = entry->call;
+  /* Another machine has had it a moment ago, and nobody has said anything since. */
+  if (shared_is_elsewhere(call) && shared_wait(entry->store, call, 0) < 0)
+    return IDEM_BUSY;
+  call->priv.fleet.elsewhere_us = 0;
   int fd = take_claim(entry);
   if (fd == -EAGAIN)
     return settle_busy(entry);
@@ -290,9 +331,12 @@ static int claim_or_follow(struct entry *entry)
       verdict = settle(entry);
   }
   if (verdict == NOT_YET)
-    verdict = settle_owned(entry);
-  if (verdict != IDEM_OWNED)
+    verdict = settle_shared(entry);
+  if (verdict != IDEM_OWNED) {
+    if (call->priv.fleet.ours)
+      shared_release(entry->store, call);
     call_free_claim(entry->store, call);
+  }
   return verdict;
 }
 
@@ -369,9 +413,9 @@ static int decide_fresh(struct entry *entry)
       verdict = claim_or_follow(entry);
     if (verdict == IDEM_HIT) {
       reader = call->priv.reader;
-      bool delivered =
-          call->answer.delivered ||
-          (claim_record_read(&reader->snapshot, call->key, &record) == 0 && record.state == CLAIM_DELIVERED);
+      bool delivered = call->answer.delivered ||
+                       (reader && claim_record_read(&reader->snapshot, call->key, &record) == 0 &&
+                        record.state == CLAIM_DELIVERED);
       if (!delivered)
         return verdict;
     } else if (verdict != IDEM_BUSY || entry->given_up) {
@@ -428,6 +472,10 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   call->priv.committed = call->priv.recorded = call->priv.spool_failed = false;
   call->priv.reader = call->priv.heap = NULL;
   call->priv.pieces = 0;
+  call->priv.fleet.ours = call->fenced = false;
+  call->fleet_event = NULL;
+  if (store->fleet_api)
+    shared_look(store);
   int verdict = pin(&entry);
   if (verdict == 0)
     verdict = enter_by_raw(&entry);

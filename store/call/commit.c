@@ -5,7 +5,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
-#include "store/call/call.h"
+#include "store/call/shared.h"
 #include "store/json/json_pointer.h"
 #include "store/judge/judge.h"
 #include "store/key/content.h"
@@ -51,6 +51,7 @@ struct commit {
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
+  int shared;  /* with the fleet: as shared_commit() says */
   bool joined; /* by those who wait for a job: it is no answer to others */
 };
 
@@ -158,6 +159,8 @@ static int commit_end(struct commit *commit, int rc)
   free(commit->query.data);
   free(commit->origin.data);
   free(commit->body.data);
+  if (rc < 0 && commit->shared == 1)
+    rc = IDEM_STORED;
   if (rc == IDEM_STORED)
     stats_forget_replay(commit->store->stats, commit->answer.serial);
   call->priv.committed = rc == IDEM_STORED;
@@ -189,7 +192,7 @@ static bool gather(struct commit *commit)
 static int commit_answer(struct idem_store *store, struct idem_call *call, const struct idem_request *request,
                          const struct idem_recording *recording, struct idem_error *why)
 {
-  struct commit commit = {.store = store, .call = call};
+  struct commit commit = {.store = store, .call = call, .shared = -EAGAIN};
   struct answer_facts facts;
   if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
     idem_error_set(why, 0, "this process does not hold the claim; it was taken before a fork");
@@ -209,6 +212,11 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   draft_write(&commit);
   if (commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed)
     return commit_end(&commit, idem_error_set(why, -ENOMEM, "no memory"));
+  /* The fleet first: what it does not take is nobody's. What cannot be kept here is kept there. */
+  if (call->priv.fleet.ours && accepted)
+    commit.shared = shared_commit(store, call, &commit.draft, request->rule->ttl_ms);
+  if (commit.shared == 0)
+    return commit_end(&commit, IDEM_SUPERSEDED);
   return gather(&commit) ? IDEM_GATHERED : commit_end(&commit, commit_write(&commit, why));
 }
 

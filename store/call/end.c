@@ -8,7 +8,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
-#include "store/call/call.h"
+#include "store/call/shared.h"
 #include "store/key/sampled.h"
 #include "store/records/record.h"
 #include "store/spool/spool.h"
@@ -131,6 +131,8 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
     claim_record_release(store, &claim);
   if (call->priv.pieces)
     spool_remove(store, call->key, call->priv.spooled);
+  if (!call->priv.committed)
+    shared_release(store, call);
   call_free_claim(store, call);
 }
 
@@ -171,6 +173,8 @@ int idem_store_wait(struct idem_store *store, const struct idem_call *call, unsi
   unsigned look = LOOK_FIRST_MS;
   uint8_t lock[8];
   int rc = 0;
+  if (shared_is_elsewhere(call))
+    return shared_wait(store, call, max_ms);
   call_lock_key(call, lock);
   while (atomic_load(word) == call->priv.wake && claim_lock_taken(state_claims_fd(store), lock) == 1) {
     int64_t left = (end - clock_steady_us() + 999) / 1000;

@@ -9,7 +9,7 @@
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
 #include "store/base/fd.h"
-#include "store/call/call.h"
+#include "store/call/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +74,8 @@ static void put(_Atomic uint32_t *word, uint32_t value)
 void idem_store_sign(struct idem_call *call, enum idem_sign sign)
 {
   struct owner *owner = call->priv.owner;
+  if (call->priv.fleet.ours)
+    shared_renew(call);
   if (!owner || get(&owner->number) != call->priv.owner_number || call->priv.life != process_generation())
     return;
   if (sign != IDEM_SIGN_TURN)

@@ -8,7 +8,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
-#include "store/call/call.h"
+#include "store/call/shared.h"
 #include "store/judge/decode.h"
 
 #include <errno.h>
@@ -29,8 +29,16 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
   memcpy(record.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   memcpy(record.print, call->priv.print, IDEM_KEY_SIZE);
   memcpy(record.upstream_key, call->upstream_key, sizeof(call->upstream_key));
-  int rc = call->priv.recorded ? claim_record_give_up(store, &claim, &record, error)
-                               : claim_record_write(store, &claim, &record, error);
+  int rc = shared_sent(store, call, error);
+  if (rc < 0)
+    return rc;
+  if (call->priv.fleet.ours) {
+    record.generation = call->priv.fleet.fence.generation;
+    record.epoch = call->priv.fleet.fence.epoch;
+    memcpy(record.machine, call->priv.fleet.fence.owner, sizeof(record.machine));
+  }
+  rc = call->priv.recorded ? claim_record_give_up(store, &claim, &record, error)
+                           : claim_record_write(store, &claim, &record, error);
   call->generation = claim.generation;
   call->priv.recorded = rc >= 0 && claim.generation;
   return rc < 0 ? rc : 0;

@@ -12,6 +12,12 @@
 
 enum { CLAIM_VERSION_0_1 = 1, CLAIM_VERSION = 2, ADVANCE_MOST = 64 };
 
+bool claim_record_is_shared(const struct claim_record *record)
+{
+  static const uint8_t nobody[sizeof(record->machine)];
+  return memcmp(record->machine, nobody, sizeof(nobody)) != 0;
+}
+
 /* The key ends with a NUL whatever the bytes are, for it goes into a header line. */
 int claim_record_parse(struct idem_span value, struct claim_record *record)
 {
@@ -106,6 +112,17 @@ static uint64_t generation_of_answer(const struct pages_snapshot *snapshot, cons
   return head && !record_is_old(head) && record_checksum_holds(record) ? head->generation : 0;
 }
 
+/* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
+uint64_t claim_record_before(struct idem_store *store, const struct pages_snapshot *snapshot,
+                             const uint8_t *key, struct claim_record *earlier)
+{
+  uint64_t answered = generation_of_answer(snapshot, key);
+  if (claim_record_find(store, snapshot, key, earlier) == 0 && earlier->generation > answered)
+    return earlier->generation;
+  memset(earlier, 0, sizeof(*earlier));
+  return answered;
+}
+
 /* What an earlier owner of the same key means for us. Only one that is still in flight means anything:
  * `released` says that nothing came of it. */
 int claim_record_prepare(struct idem_store *store, const struct pages_snapshot *snapshot,
@@ -113,15 +130,12 @@ int claim_record_prepare(struct idem_store *store, const struct pages_snapshot *
 {
   const struct name *name = begin->name;
   struct claim_record earlier, *ours = &begin->record;
-  begin->before = generation_of_answer(snapshot, begin->key);
-  /* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
-  if (claim_record_find(store, snapshot, begin->key, &earlier) < 0 || begin->before >= earlier.generation)
-    memset(&earlier, 0, sizeof(earlier));
-  else
-    begin->before = earlier.generation;
+  begin->before = claim_record_before(store, snapshot, begin->key, &earlier);
   bool same = memcmp(earlier.fingerprint, name->fingerprint, IDEM_KEY_SIZE) == 0;
   begin->verdict = IDEM_OWNED;
-  if (earlier.state == CLAIM_IN_FLIGHT) {
+  if (earlier.state == CLAIM_IN_FLIGHT && begin->judged && claim_record_is_shared(&earlier)) {
+    begin->died = earlier.generation;
+  } else if (earlier.state == CLAIM_IN_FLIGHT) {
     /* We hold its lock, so its owner has died, or did not know what had become of it. */
     begin->died = earlier.generation;
     begin->mismatched = !same;
@@ -150,14 +164,12 @@ struct writing {
   uint32_t n;
 };
 
-/* By the clock in ns, so that it needs no counter and one beside ours has another; and after those of the tries before it,
- * whatever the clock does. */
+/* By the clock in us, as those of a fleet are by its server's, so that it needs no counter; and after those of the tries before it
+ * and beside it, whatever the clock does. */
 static uint64_t next_generation(struct idem_store *store, const struct claim *claim)
 {
   struct claim_record beside;
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  uint64_t generation = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+  uint64_t generation = (uint64_t)clock_read_us(CLOCK_REALTIME); /* not the coarse one */
   if (generation <= claim->before)
     generation = claim->before + 1;
   if (store->claim_table && claim_table_find(store->claim_table, claim->key, false, &beside) &&
@@ -212,7 +224,8 @@ int claim_record_write(struct idem_store *store, struct claim *claim, struct cla
   record->started_us = clock_now_us();
   /* Who cannot store the answer is not to claim it, either. */
   int rc = state_may_write(store, error);
-  record->generation = next_generation(store, claim);
+  if (!claim_record_is_shared(record))
+    record->generation = next_generation(store, claim);
   if (rc == 0)
     rc = put_in_table(store->claim_table, claim, record) ? claim->flush ? flush(store, error) : 0
                                                          : state_write(store, write_body, &writing, error);

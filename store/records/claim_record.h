@@ -25,12 +25,19 @@
 #include "store/key/key.h"
 #include "store/state/state.h"
 
+/* True if the fleet knows of it. */
+bool claim_record_is_shared(const struct claim_record *record);
+
 int claim_record_parse(struct idem_span value, struct claim_record *record);
 /* What a snapshot has under `key`. -ENOENT, -EILSEQ. */
 int claim_record_read(const struct pages_snapshot *snapshot, const uint8_t *key, struct claim_record *record);
 /* The same with what stands in the table now: the newer of the two. */
 int claim_record_find(struct idem_store *store, const struct pages_snapshot *snapshot, const uint8_t *key,
                       struct claim_record *record);
+
+/* The same where it is not over yet, else zeros. Returns the greatest generation that this key has had here. */
+uint64_t claim_record_before(struct idem_store *store, const struct pages_snapshot *snapshot,
+                             const uint8_t *key, struct claim_record *earlier);
 
 /* Which key this content was last sent under, for churn. As it is on disk. */
 struct claim_print {
@@ -49,6 +56,7 @@ struct claim_begin {
   const uint8_t *key;
   enum idem_indoubt indoubt;
   enum idem_mismatch mismatch;
+  bool judged; /* the fleet has: what it knew of before us decides nothing here */
   /* out */
   struct claim_record record; /* ours; its generation is set when it is written */
   bool resent, mismatched;

@@ -69,6 +69,10 @@ static int make_identity(struct idem_store *store, const uint8_t *master, struct
   if (getrandom(fresh.secret, sizeof(fresh.secret), 0) != sizeof(fresh.secret) ||
       getrandom(fresh.salt, sizeof(fresh.salt), 0) != sizeof(fresh.salt))
     return idem_error_set(error, -EIO, "no random numbers: %s", strerror(errno));
+  if (store->given) {
+    memcpy(fresh.secret, store->given->secret, sizeof(fresh.secret));
+    memcpy(fresh.salt, store->given->salt, sizeof(fresh.salt));
+  }
   int rc = master ? derive(master, &fresh, key, fresh.check) : 0;
   explicit_bzero(key, sizeof(key));
   rc = rc < 0 ? idem_error_set(error, rc, "no memory") : state_write(store, put_identity, &fresh, error);

@@ -245,6 +245,7 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
 /* Also for one that was not opened to the end. */
 static void store_free(struct idem_store *store)
 {
+  fleet_store_disconnect(store);
   engine_close(atomic_load(&store->engine));
   spill_close(store);
   stats_close(store->stats);
@@ -259,12 +260,13 @@ static void store_free(struct idem_store *store)
 
 /* Paths are kept as they were given: absolute, so that an app may change its directory. */
 static int store_new(struct idem_store **out, const struct idem_store_options *options,
-                     const struct stat *stat, struct idem_error *error)
+                     const struct fleet_store *fleet, const struct stat *stat, struct idem_error *error)
 {
   struct idem_store *store = calloc(1, sizeof(*store));
   if (!store)
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   store->users = 1;
+  store->given = fleet->known ? fleet : NULL;
   store->inode = stat->st_ino;
   store->device = stat->st_dev;
   store->size = options->size;
@@ -284,6 +286,9 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   }
   if (!options->must_exist)
     identity_tell_old(store, error);
+  if (store->given)
+    fleet_store_connect(store, options->fleet, fleet);
+  store->given = NULL;
   *out = store;
   return 0;
 }
@@ -301,18 +306,12 @@ static int say_way_out(int rc, const struct idem_store_options *options, struct 
   return rc;
 }
 
-/* One lock over all of it, so that two threads that open a store at the same time get the same one. It is
- * found by its inode, since a directory has many names. */
-int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
-                    struct idem_error *error)
+/* It is found by its inode, since a directory has many names. */
+static int open_in(struct idem_store **out, const struct idem_store_options *options,
+                   const struct fleet_store *fleet, struct idem_error *error)
 {
-  QUIET();
   struct stat stat;
-  int rc = process_register_fork();
-  if (rc < 0)
-    return rc;
-  PROCESS_LOCKED(stores);
-  rc = find_dir(options, &stat, error);
+  int rc = find_dir(options, &stat, error);
   if (rc < 0)
     return say_way_out(rc, options, error);
   for (struct idem_store *store = stores; store; store = store->next)
@@ -321,12 +320,30 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
       *out = store;
       return 0;
     }
-  rc = store_new(out, options, &stat, error);
+  rc = store_new(out, options, fleet, &stat, error);
   if (rc == 0) {
     (*out)->next = stores;
     stores = *out;
   }
   return say_way_out(rc, options, error);
+}
+
+/* One lock over all of it, so that two threads that open a store at the same time get the same one. */
+int idem_store_open(struct idem_store **out, const struct idem_store_options *options,
+                    struct idem_error *error)
+{
+  QUIET();
+  struct idem_store_options used = *options;
+  struct fleet_store fleet = {.known = false};
+  int rc = process_register_fork();
+  if (rc < 0)
+    return rc;
+  PROCESS_LOCKED(stores);
+  if (options->fleet)
+    rc = fleet_store_find(&fleet, options, error);
+  if (fleet.known)
+    used.dir = fleet.dir;
+  return rc < 0 ? rc : open_in(out, &used, &fleet, error);
 }
 
 /* The last user's close is the end; calls that are still open then are the caller's mistake. */

@@ -24,6 +24,7 @@
 #include "store/base/seal.h"
 #include "store/base/stats.h"
 #include "store/lmdb/engine.h"
+#include "store/state/fleet_store.h"
 #include "store/state/repeats.h"
 #include "store/state/spill.h"
 
@@ -60,6 +61,11 @@ struct idem_store {
   struct stats *stats;
   struct repeats repeats;
   struct spill spill;
+  const struct fleet_store
+      *given; /* while it is opened: what the fleet gives it; NULL: it is this machine's own */
+  const struct idem_fleet_api *fleet_api; /* NULL: no fleet */
+  const struct idem_fleet *where;
+  struct idem_fleet_client *fleet;
 
   unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/call/shared.h"
+
+#include "store/base/claim_lock.h"
+#include "store/base/clock.h"
+#include "store/base/fd.h"
+#include "store/base/hash.h"
+#include "store/records/answer_index.h"
+#include "store/records/batch.h"
+#include "store/records/claim_record.h"
+#include "store/records/evict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* How long a claim is remembered behind its answer, with the epoch in it: longer than upstreams remember a key. */
+enum { KEEP_DAYS = 8, DAY_MS = 86400000 };
+
+/* Who is told that another machine has it need not ask again sooner; one wait at the server; how often an owner renews. */
+enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, RENEW_US = 1000000 };
+
+static uint64_t keep_ms(const struct idem_request *request)
+{
+  return request->rule->ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS;
+}
+
+static idem_fleet_limit limit_of(const struct idem_store *store, const struct idem_call *call)
+{
+  return (int64_t)store->where->call_ms * 1000 - call->priv.fleet.spent_us;
+}
+
+static void spend(const struct idem_store *store, struct idem_call *call, idem_fleet_limit left)
+{
+  call->priv.fleet.spent_us = (int64_t)store->where->call_ms * 1000 - left;
+}
+
+/* Once for each time that it goes away or comes back, by whichever process sees it first. */
+static void tell_change(struct idem_store *store, struct idem_call *call, struct idem_error *why)
+{
+  struct idem_fleet_shared *shared = &store->stats->fleet;
+  uint32_t changes = atomic_load_explicit(&shared->changes, memory_order_relaxed);
+  uint32_t told = atomic_load_explicit(&shared->told, memory_order_relaxed);
+  if (told == changes || !atomic_compare_exchange_strong(&shared->told, &told, changes))
+    return;
+  bool away = atomic_load(&shared->away_until_us) != 0;
+  call->fleet_event = away ? "fleet_away" : "fleet_back";
+  if (away)
+    idem_error_set(why, 0, "the fleet %s is away, and this machine works alone: %s", store->where->shown,
+                   store->fleet_api->problem(store->fleet));
+  else
+    idem_error_set(why, 0, "the fleet %s is back", store->where->shown);
+}
+
+/* The near copy. */
+
+/* Anybody who can write to the server may have written these bytes. With a key file they are what a machine with the key
+ * has sealed for this operation; without one, they are at least a whole record of it. */
+static int open_record(struct idem_store *store, struct idem_call *call, struct idem_fleet_claim *claim)
+{
+  struct idem_span record = {claim->record, claim->record_len};
+  const struct record_head *head = record_head(record);
+  struct idem_answer *answer = &call->answer;
+  int rc = head && !record_is_old(head) && record_checksum_holds(record) &&
+                   memcmp(head->key, call->key, IDEM_KEY_SIZE) == 0 &&
+                   (head->flags & RECORD_SEALED ? store->sealed : !store->sealed)
+               ? 0
+               : -EILSEQ;
+  free(call->priv.heap);
+  call->priv.heap = NULL;
+  if (rc == 0 && store->sealed) {
+    rc = record_open(record, store->seal_key, &call->priv.heap, answer);
+  } else if (rc == 0) {
+    rc = record_parse(record, NULL, 0, answer);
+    if (rc == 0) {
+      call->priv.heap = claim->record;
+      claim->record = NULL;
+    }
+  }
+  return rc;
+}
+
+/* Its times are counted from here: by this machine's clock, and from what the server says of its age. */
+static void set_times(struct idem_answer *answer, const struct idem_fleet_claim *claim)
+{
+  answer->stored_us = clock_now_us() - claim->age_ms * 1000;
+  answer->expires_us = claim->left_ms > (INT64_MAX - clock_now_us()) / 1000
+                           ? INT64_MAX
+                           : clock_now_us() + claim->left_ms * 1000;
+}
+
+/* A copy that cannot be kept is asked for again; the call has it in memory. It takes the place of what was there when its claim was
+ * tried, and need not outlive a power cut. */
+static void keep_near(struct idem_store *store, struct idem_call *call)
+{
+  const struct record_head *head = (const void *)call->answer.record.data;
+  uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
+  memcpy(raw, head->raw, sizeof(raw));
+  memcpy(print, head->print, sizeof(print));
+  struct record_draft draft = {.answer = &call->answer,
+                               .raw = raw,
+                               .print = print,
+                               .generation = head->generation,
+                               .key = store->sealed ? store->seal_key : NULL};
+  struct batch_own own = {.write = {.version = BATCH_VERSION,
+                                    .flags = BATCH_BESIDE | (call->sampled ? BATCH_SAMPLED : 0),
+                                    .last_serial = call->priv.last_serial},
+                          .answer = &call->answer,
+                          .draft = &draft};
+  memcpy(own.write.key, call->key, IDEM_KEY_SIZE);
+  memcpy(own.write.base, call->priv.base, IDEM_KEY_SIZE);
+  uint64_t need = record_size(&draft);
+  if (need && evict_for(store, need, NULL) == 0 && batch_commit(store, &own, NULL) == IDEM_STORED)
+    stats_forget_replay(store->stats, call->answer.serial);
+}
+
+static enum shared_answer take_answer(struct idem_store *store, struct idem_call *call,
+                                      struct idem_fleet_claim *claim)
+{
+  int rc = open_record(store, call, claim);
+  store->fleet_api->answer_free(claim);
+  if (rc < 0)
+    return SHARED_AWAY;
+  set_times(&call->answer, claim);
+  keep_near(store, call);
+  return SHARED_HIT;
+}
+
+/* Claiming. */
+
+static int make_owner(char owner[IDEM_FLEET_OWNER + 1])
+{
+  uint8_t random[IDEM_FLEET_OWNER / 2];
+  if (owner[0])
+    return 0;
+  if (getrandom(random, sizeof(random), 0) != sizeof(random))
+    return -EIO;
+  for (size_t i = 0; i < sizeof(random); i++)
+    snprintf(owner + 2 * i, 3, "%02x", random[i]);
+  return 0;
+}
+
+/* We hold its lock: what another process of this machine has sent, with its claim of the fleet, has died. */
+static void look_here(struct idem_store *store, struct idem_call *call, struct idem_fleet_claim *claim)
+{
+  const struct reader *reader = call->priv.reader;
+  struct claim_record earlier;
+  if (!reader)
+    return;
+  call->priv.last_serial = answer_index_last(&reader->snapshot);
+  claim->before = claim_record_before(store, &reader->snapshot, call->key, &earlier);
+  if (earlier.state == CLAIM_IN_FLIGHT && claim_record_is_shared(&earlier))
+    claim->dead = earlier.generation;
+}
+
+static enum shared_answer take_verdict(struct idem_store *store, struct idem_call *call,
+                                       struct idem_fleet_claim *claim)
+{
+  int64_t left_us = claim->left_ms * 1000;
+  switch (claim->verdict) {
+  case IDEM_FLEET_OWNED:
+    call->priv.fleet.fence = claim->fence;
+    call->priv.fleet.store = store;
+    call->priv.fleet.ours = true;
+    call->priv.fleet.renewed_us = clock_steady_us();
+    call->resent = claim->resent;
+    return SHARED_OURS;
+  case IDEM_FLEET_ANSWER:
+    return take_answer(store, call, claim);
+  case IDEM_FLEET_BUSY:
+    call->priv.fleet.elsewhere_us = clock_steady_us() + (left_us < ASK_AGAIN_US ? left_us : ASK_AGAIN_US);
+    call->mismatched |= claim->mismatched;
+    return SHARED_BUSY;
+  case IDEM_FLEET_IN_DOUBT:
+    return SHARED_DOUBT;
+  default:
+    return SHARED_MISMATCH;
+  }
+}
+
+enum shared_answer shared_claim(struct idem_store *store, const struct idem_request *request,
+                                struct idem_call *call, struct idem_error *why)
+{
+  const struct idem_rule *rule = request->rule;
+  if (!store->fleet_api || store->where->read_only)
+    return SHARED_NONE;
+  struct idem_fleet_claim claim = {.fence = call->priv.fleet.fence,
+                                   .fingerprint = call->fingerprint,
+                                   .refuses = rule->indoubt == IDEM_INDOUBT_FAIL,
+                                   .any_content = rule->mismatch == IDEM_MISMATCH_REPLAY,
+                                   .most_age_ms = call->skip_answers || call->skip_delivered ? -2
+                                                  : rule->ttl_ms > INT64_MAX / 2             ? -1
+                                                                                 : (int64_t)rule->ttl_ms,
+                                   .keep_ms = keep_ms(request)};
+  idem_fleet_limit limit = limit_of(store, call);
+  look_here(store, call, &claim);
+  call->priv.fleet.refuses = claim.refuses;
+  memcpy(claim.fence.key, call->key, IDEM_KEY_SIZE);
+  /* No snapshot is held while we wait. */
+  call_unpin(call);
+  if (make_owner(claim.fence.owner) < 0)
+    return SHARED_AWAY;
+  memcpy(call->priv.fleet.fence.owner, claim.fence.owner, sizeof(claim.fence.owner));
+  int rc = store->fleet_api->claim(store->fleet, &limit, &claim);
+  enum shared_answer said = rc < 0 ? SHARED_AWAY : take_verdict(store, call, &claim);
+  if (rc == 0 && said == SHARED_AWAY) {
+    /* Something stands there that is no answer of ours. It is paid for again, and takes its place. */
+    call_count(store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);
+    claim.most_age_ms = -2;
+    if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0 && claim.verdict != IDEM_FLEET_ANSWER)
+      said = take_verdict(store, call, &claim);
+  }
+  spend(store, call, limit);
+  tell_change(store, call, why);
+  return said;
+}
+
+void shared_upstream_key(const struct idem_store *store, const struct idem_call *call, char out[37])
+{
+  char text[IDEM_KEY_SIZE + 32];
+  uint8_t b[IDEM_KEY_SIZE];
+  memcpy(text, call->key, IDEM_KEY_SIZE);
+  int len = snprintf(text + IDEM_KEY_SIZE, sizeof(text) - IDEM_KEY_SIZE, "|%llu",
+                     (unsigned long long)call->priv.fleet.fence.epoch);
+  hash_mac(store->secret, sizeof(store->secret), (struct idem_span){text, IDEM_KEY_SIZE + (size_t)len}, b);
+  /* RFC 9562, version 8 */
+  b[6] = (b[6] & 0x0f) | 0x80;
+  b[8] = (b[8] & 0x3f) | 0x80;
+  for (int i = 0, at = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10)
+      out[at++] = '-';
+    snprintf(out + at, 3, "%02x", b[i]);
+    at += 2;
+  }
+}
+
+/* Under way. */
+
+int shared_sent(struct idem_store *store, struct idem_call *call, struct idem_error *error)
+{
+  if (!call->priv.fleet.ours)
+    return 0;
+  bool refuses = call->priv.fleet.refuses;
+  idem_fleet_limit limit = limit_of(store, call);
+  int rc = store->fleet_api->sent(store->fleet, &limit, &call->priv.fleet.fence,
+                                  refuses ? store->where->replicas : 0);
+  spend(store, call, limit);
+  call->priv.fleet.renewed_us = clock_steady_us();
+  if (rc == 0) {
+    call->priv.fleet.ours = false;
+    call->fenced = true;
+    return idem_error_set(error, -ECANCELED, "a later owner has taken the operation over");
+  }
+  if (rc < 0 && refuses && store->where->fails)
+    return idem_error_set(error, -EHOSTUNREACH, "the fleet %s is away: %s", store->where->shown,
+                          store->fleet_api->problem(store->fleet));
+  return 0;
+}
+
+/* The reply is read at the next turn, so that no turn waits. */
+void shared_renew(struct idem_call *call)
+{
+  struct idem_store *store = call->priv.fleet.store;
+  int64_t now = clock_steady_us();
+  if (!call->priv.fleet.ours || !call->priv.recorded || now - call->priv.fleet.renewed_us < RENEW_US)
+    return;
+  QUIET();
+  call->priv.fleet.renewed_us = now;
+  store->fleet_api->renew(store->fleet, &call->priv.fleet.fence);
+}
+
+int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
+                  uint64_t ttl_ms)
+{
+  struct idem_fleet_fence *fence = &call->priv.fleet.fence;
+  size_t len = record_size(draft);
+  char *record = len ? malloc(len) : NULL;
+  int rc = record ? record_write(draft, record) : -ENOMEM;
+  if (rc == 0) {
+    idem_fleet_limit limit = limit_of(store, call);
+    rc = store->fleet_api->commit(store->fleet, &limit, fence, record, len, ttl_ms,
+                                  ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS);
+    spend(store, call, limit);
+  }
+  free(record);
+  call->priv.fleet.ours = rc < 0;
+  draft->unshared = rc < 0;
+  return rc;
+}
+
+void shared_release(struct idem_store *store, struct idem_call *call)
+{
+  idem_fleet_limit limit = limit_of(store, call);
+  if (!call->priv.fleet.ours)
+    return;
+  call->priv.fleet.ours = false;
+  store->fleet_api->release(store->fleet, &limit, &call->priv.fleet.fence, call->unknown);
+}
+
+/* Waiting. */
+
+bool shared_is_elsewhere(const struct idem_call *call)
+{
+  return call->priv.fleet.elsewhere_us != 0;
+}
+
+/* An item of the stream wakes whoever listens; what is in it does not matter here. */
+static int note_piece(void *unused, uint64_t number, const char *bytes, size_t len, bool over)
+{
+  (void)unused;
+  (void)number;
+  (void)bytes;
+  (void)len;
+  (void)over;
+  return 0;
+}
+
+/* One process of the machine listens, the one that has the second lock of the key; the others sleep on the word that it
+ * changes. Dies it, the kernel frees the lock for the next. */
+int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
+{
+  const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
+  unsigned ms = max_ms < WAIT_MS ? max_ms : WAIT_MS;
+  uint64_t next = 0;
+  if (atomic_load(word) != call->priv.wake || clock_steady_us() >= call->priv.fleet.elsewhere_us)
+    return 0;
+  if (!max_ms)
+    return -ETIMEDOUT;
+  int lock = claim_lock_take(store->claims_path, call->key + sizeof(uint64_t));
+  int rc =
+      lock > 0 ? store->fleet_api->follow(store->fleet, call->key, ms, &next, note_piece, NULL) : -EAGAIN;
+  if (lock > 0)
+    claim_lock_release(lock, NULL);
+  if (rc == 1)
+    stats_wake(store->stats, call->key);
+  else if (rc < 0)
+    stats_sleep(store->stats, call->key, call->priv.wake, ms);
+  return atomic_load(word) != call->priv.wake ? 0 : -ETIMEDOUT;
+}
+
+/* Removals. */
+
+static int drop_body(struct writer *writer, void *arg)
+{
+  return answer_index_drop(writer, arg);
+}
+
+static void drop(void *arg, const uint8_t *key)
+{
+  state_write(arg, drop_body, (void *)(uintptr_t)key, NULL);
+}
+
+/* One process of the machine looks; it counts from when it has looked last, whatever came of it. */
+void shared_look(struct idem_store *store)
+{
+  struct idem_fleet_shared *shared = &store->stats->fleet;
+  int64_t now = clock_steady_us();
+  int64_t last = atomic_load_explicit(&shared->looked_us, memory_order_relaxed);
+  if (now - last < (int64_t)store->where->near_ms * 1000 ||
+      !atomic_compare_exchange_strong(&shared->looked_us, &last, now))
+    return;
+  QUIET();
+  idem_fleet_limit limit = (int64_t)store->where->operation_ms * 1000;
+  store->fleet_api->removed(store->fleet, &limit, drop, store);
+}
