@@ -242,7 +242,7 @@ static int settle_owned(struct entry *entry)
       begin.verdict = (enum idem_verdict)note_mismatch(entry, begin.verdict);
   }
   memcpy(call->upstream_key, begin.record.upstream_key, sizeof(call->upstream_key));
-  if (shared)
+  if (entry->store->fleet_api)
     shared_upstream_key(entry->store, call, call->upstream_key);
   if (call->resent || begin.verdict == IDEM_IN_DOUBT)
     call_count(entry->store, call, COUNTED_IN_DOUBT, IDEM_COUNTER_in_doubt);

@@ -109,6 +109,7 @@ static void draft_answer(struct commit *commit, const struct idem_request *reque
                                         .base = call->priv.base,
                                         .sampled = call->sampled,
                                         .generation = call->generation,
+                                        .epoch = call->priv.fleet.fence.epoch,
                                         .key = commit->store->sealed ? commit->store->seal_key : NULL};
 }
 

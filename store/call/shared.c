@@ -103,6 +103,7 @@ static void keep_near(struct idem_store *store, struct idem_call *call)
                                .raw = raw,
                                .print = print,
                                .generation = head->generation,
+                               .epoch = head->epoch,
                                .key = store->sealed ? store->seal_key : NULL};
   struct batch_own own = {.write = {.version = BATCH_VERSION,
                                     .flags = BATCH_BESIDE | (call->sampled ? BATCH_SAMPLED : 0),
@@ -155,6 +156,16 @@ static void look_here(struct idem_store *store, struct idem_call *call, struct i
     claim->dead = earlier.generation;
 }
 
+/* How many answers the operation has had, as far as this machine knows: what upstream has answered has another key then. */
+static uint64_t epoch_here(const struct idem_call *call)
+{
+  const struct reader *reader = call->priv.reader;
+  struct idem_span record;
+  bool known = reader && pages_get(&reader->snapshot, PAGES_ANSWERS, call->key, IDEM_KEY_SIZE, &record) == 0;
+  const struct record_head *head = known ? record_head(record) : NULL;
+  return head && !record_is_old(head) ? head->epoch + 1 : 0;
+}
+
 static enum shared_answer take_verdict(struct idem_store *store, struct idem_call *call,
                                        struct idem_fleet_claim *claim)
 {
@@ -197,6 +208,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
   idem_fleet_limit limit = limit_of(store, call);
   look_here(store, call, &claim);
   call->priv.fleet.refuses = claim.refuses;
+  call->priv.fleet.fence.epoch = epoch_here(call);
   memcpy(claim.fence.key, call->key, IDEM_KEY_SIZE);
   /* No snapshot is held while we wait. */
   call_unpin(call);
@@ -292,9 +304,9 @@ int shared_commit(struct idem_store *store, struct idem_call *call, struct recor
 
 void shared_release(struct idem_store *store, struct idem_call *call)
 {
-  idem_fleet_limit limit = limit_of(store, call);
   if (!call->priv.fleet.ours)
     return;
+  idem_fleet_limit limit = limit_of(store, call);
   call->priv.fleet.ours = false;
   store->fleet_api->release(store->fleet, &limit, &call->priv.fleet.fence, call->unknown);
 }

@@ -116,7 +116,8 @@ int record_write(const struct record_draft *draft, void *place)
           (uint16_t)((a->event_stream ? RECORD_EVENT_STREAM : 0) | (a->delivered ? RECORD_DELIVERED : 0) |
                      (draft->key ? RECORD_SEALED : 0) | (draft->unshared ? RECORD_UNSHARED : 0)),
       .key_kind = (uint16_t)a->key_kind,
-      .generation = draft->generation};
+      .generation = draft->generation,
+      .epoch = draft->epoch};
   memcpy(head.key, a->key, IDEM_KEY_SIZE);
   memcpy(head.fingerprint, a->fingerprint, IDEM_KEY_SIZE);
   memcpy(head.tenant, a->tenant, IDEM_KEY_SIZE);

@@ -76,7 +76,7 @@ struct record_draft {
   const uint8_t *base; /* what `raw` leads to; only in an index, */
   bool sampled;        /* as this is */
   bool unshared;
-  uint64_t generation;
+  uint64_t generation, epoch;
   const uint8_t *key; /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
 };
 

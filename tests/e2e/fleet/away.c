@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* A fleet that is not there: the app's result is as without us, soon, with one line. */
+#include "tests/e2e/fleet/fleet.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(fleet_away, .init = open_fleet, .fini = close_fleet, .timeout = 180);
+
+static const char body[] = "{\"prompt\":1}";
+
+/* So that the machine knows the fleet. */
+static void meet(void)
+{
+  struct run run = fleet_post("{\"first\":1}", "");
+  expect_success(&run);
+  run_release(&run);
+  mock_reset(&w);
+}
+
+static int lines_of(const char *text, const char *needle)
+{
+  int count = 0;
+  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
+    count++;
+  return count;
+}
+
+/* A call that goes out, whatever the server does. */
+static struct run goes_out(const char *prompt)
+{
+  struct run run = fleet_post(prompt, "");
+  expect_success(&run);
+  cr_expect_not_null(strstr(run.out, "200 OK"), "%s", run.out);
+  return run;
+}
+
+Test(fleet_away, a_server_that_has_gone_is_told_once_and_the_machine_goes_on)
+{
+  meet();
+  fleet_stop();
+  struct run one = goes_out(body), two = goes_out("{\"prompt\":2}"), again = fleet_post(body, "");
+  cr_expect_eq(lines_of(one.err, "is away, and this machine works alone"), 1, "%s", one.err);
+  cr_expect_eq(two.err_len, 0, "%s", two.err);
+  cr_expect_not_null(strstr(again.out, "X-Idempotency-Replayed"), "its own store has it");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(events_of("A", "fleet_away"), 1);
+  run_release(&one);
+  run_release(&two);
+  run_release(&again);
+}
+
+Test(fleet_away, when_it_is_back_that_is_told_once)
+{
+  meet();
+  fleet_stop();
+  struct run run = goes_out(body);
+  run_release(&run);
+  fleet_start();
+  int told = 0;
+  for (int i = 0; i < 200 && !told; i++) {
+    run = goes_out(world_text(&w, "{\"prompt\":\"again %d\"}", i));
+    told = lines_of(run.err, "is back");
+    run_release(&run);
+  }
+  cr_expect_eq(told, 1);
+  cr_expect_eq(events_of("A", "fleet_back"), 1);
+}
+
+/* Two pay for a silence, and the others nothing. */
+Test(fleet_away, a_server_that_is_stopped_costs_all_together_a_few_timeouts)
+{
+  meet();
+  fleet_signal(SIGSTOP);
+  int64_t worst = 0, all = 0;
+  int lines = 0;
+  for (int i = 0; i < 10; i++) {
+    struct run run = goes_out(world_text(&w, "{\"prompt\":\"%d\"}", i));
+    lines += lines_of(run.err, "is away");
+    worst = run.ms > worst ? run.ms : worst;
+    all += run.ms;
+    run_release(&run);
+  }
+  fleet_signal(SIGCONT);
+  cr_expect_eq(lines, 1);
+  cr_expect_lt(worst, 30000);
+  cr_expect_lt(all, 60000, "each of them waits");
+  cr_expect_eq(mock_count(&w).requests, 10);
+}
+
+Test(fleet_away, a_first_start_without_it_is_the_store_of_this_machine_alone)
+{
+  fleet_stop();
+  struct run one = goes_out(body), two = fleet_post(body, "");
+  cr_expect_not_null(strstr(one.err, "this machine works alone"), "%s", one.err);
+  cr_expect_not_null(strstr(two.out, "X-Idempotency-Replayed"));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&one);
+  run_release(&two);
+}
+
+Test(fleet_away, a_server_that_takes_no_writes_is_away)
+{
+  meet();
+  redis("REPLICAOF 127.0.0.1 1");
+  struct run one = goes_out(body);
+  cr_expect_not_null(strstr(one.err, "READONLY"), "%s", one.err);
+  run_release(&one);
+}
+
+Test(fleet_away, a_wrong_password_is_away_and_is_not_told)
+{
+  redis("CONFIG SET requirepass sesame");
+  world_env(&w, "IDEMSHIM_FLEET", "redis+unix://:wrongpass@%s/redis?connect-timeout=1s", w.dir);
+  struct run one = goes_out(body);
+  cr_expect_not_null(strstr(one.err, "WRONGPASS"), "%s", one.err);
+  cr_expect_null(strstr(one.err, "wrongpass@"), "%s", one.err);
+  cr_expect_not_null(strstr(one.err, ":***@"), "%s", one.err);
+  cr_expect(!file_contains(world_path(&w, "A.log"), "wrongpass"));
+  run_release(&one);
+}
+
+Test(fleet_away, at_most_once_may_refuse_to_go_out_without_it)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  fleet_attributes("unreachable=fail");
+  meet();
+  fleet_stop();
+  struct run one = fleet_post(body, "");
+  cr_expect_null(strstr(one.out, "200 OK"), "%s", one.out);
+  cr_expect_eq(mock_count(&w).requests, 0);
+  fleet_attributes("");
+  struct run two = goes_out(body);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&one);
+  run_release(&two);
+}
+
+/* Both send, and upstream sees one operation. */
+Test(fleet_away, machines_that_work_alone_send_the_same_key)
+{
+  meet();
+  on_machine("B");
+  meet();
+  fleet_stop();
+  for (int i = 0; i < 2; i++) {
+    on_machine(i ? "B" : "A");
+    struct run run = goes_out(body);
+    run_release(&run);
+  }
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_neq(key_sent(0)[0], '\0');
+  cr_expect_str_eq(key_sent(0), key_sent(1));
+}
+
+Test(fleet_away, without_the_variable_its_object_is_not_opened)
+{
+  struct run with = run_shell(
+      &w,
+      world_text(&w,
+                 "curl -sS -o maps -d '{}' %s && grep -c fleet.so /proc/self/maps; "
+                 "strace -f -o trace curl -sS -o out -d '{\"x\":1}' %s; grep -c 'libidemshim-fleet' trace",
+                 world_url(&w, "/v1/chat/completions"), world_url(&w, "/v1/chat/completions")));
+  cr_expect_null(strstr(with.out, "trace: 0"), "%s", with.out);
+  run_release(&with);
+  world_unset(&w, "IDEMSHIM_FLEET");
+  on_machine("C");
+  struct run without = run_shell(
+      &w, world_text(
+              &w, "strace -f -o trace2 curl -sS -o out -d '{\"x\":2}' %s; grep -c 'libidemshim-fleet' trace2",
+              world_url(&w, "/v1/chat/completions")));
+  cr_expect_str_eq(without.out, "0\n");
+  run_release(&without);
+}

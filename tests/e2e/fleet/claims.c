@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Two machines and one call: it is paid for once, whoever of them asks, and whoever dies. */
+#include "tests/e2e/fleet/fleet.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(fleet_claims, .init = open_fleet, .fini = close_fleet, .timeout = 180);
+
+static const char body[] = "{\"prompt\":1}";
+
+static void expect_a_replay(const struct run *run)
+{
+  expect_success(run);
+  cr_expect_not_null(strstr(run->out, "X-Idempotency-Replayed: true"), "%s", run->out);
+}
+
+static const char *body_of(const struct run *run)
+{
+  const char *at = strstr(run->out, "\r\n\r\n");
+  return at ? at : "";
+}
+
+Test(fleet_claims, what_one_machine_has_the_other_gets)
+{
+  struct run a = fleet_post(body, "");
+  on_machine("B");
+  struct run b = fleet_post(body, "");
+  expect_success(&a);
+  expect_a_replay(&b);
+  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(events_of("B", "hit"), 1);
+  run_release(&a);
+  run_release(&b);
+}
+
+enum { PROCESSES = 50 };
+
+/* A second run asks the server for nothing but what was removed, and for that once in 5 s and machine. */
+Test(fleet_claims, fifty_processes_on_each_of_two_machines_make_one_call)
+{
+  static struct run runs[2 * PROCESSES];
+  for (int i = 0; i < 2 * PROCESSES; i++) {
+    on_machine(i % 2 ? "B" : "A");
+    runs[i] = fleet_post_begin(body, "latency_ms%3D2000");
+  }
+  int replayed = 0;
+  for (int i = 0; i < 2 * PROCESSES; i++) {
+    run_wait(&runs[i]);
+    expect_success(&runs[i]);
+    cr_expect_str_eq(body_of(&runs[i]), body_of(&runs[0]));
+    replayed += strstr(runs[i].out, "X-Idempotency-Replayed: true") != NULL;
+  }
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(replayed, 2 * PROCESSES - 1);
+  for (int i = 0; i < 2 * PROCESSES; i++)
+    run_release(&runs[i]);
+  for (int i = 0; i < 2; i++) {
+    on_machine(i ? "B" : "A");
+    struct run warm = fleet_post(body, "latency_ms%3D2000");
+    run_release(&warm);
+  }
+  redis("CONFIG RESETSTAT");
+  for (int i = 0; i < 20; i++) {
+    on_machine(i % 2 ? "B" : "A");
+    struct run again = fleet_post(body, "latency_ms%3D2000");
+    expect_a_replay(&again);
+    run_release(&again);
+  }
+  const char *said = redis("INFO commandstats");
+  cr_expect_null(strstr(said, "cmdstat_eval"), "%s", said);
+  cr_expect_eq(mock_count(&w).requests, 1);
+}
+
+/* The owner is killed. */
+
+static const char held[] = "gate%3Dg,gate_first%3D1";
+
+static struct run begin_held(const char *script)
+{
+  struct run owner = fleet_post_begin(body, script);
+  wait_until(mock_count(&w).requests == 1);
+  return owner;
+}
+
+static void kill_and_release(struct run *run)
+{
+  run_signal(run, SIGKILL);
+  run_wait(run);
+  run_release(run);
+}
+
+Test(fleet_claims, an_owner_that_dies_before_it_has_sent_costs_nothing)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  fleet_attributes("lease=2s");
+  struct run owner = start_shim(&w, "stops_connecting", url, body, NULL);
+  wait_until((run_look(&owner), strstr(owner.out, "stops")));
+  on_machine("B");
+  struct run next = start_shim(&w, "stampede", "1", url, body, NULL);
+  wait_until(strstr(redis("INFO commandstats"), "cmdstat_xread"));
+  kill_and_release(&owner);
+  run_wait(&next);
+  expect_success(&next);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(events_of("B", "in_doubt"), 0);
+  run_release(&next);
+}
+
+Test(fleet_claims, an_owner_that_dies_after_it_has_sent_is_followed_by_one_with_its_key)
+{
+  fleet_attributes("lease=2s");
+  struct run owner = begin_held(held);
+  kill_and_release(&owner);
+  mock_open(&w, "g");
+  on_machine("B");
+  struct run next = fleet_post(body, held);
+  expect_success(&next);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_neq(key_sent(0)[0], '\0');
+  cr_expect_str_eq(key_sent(0), key_sent(1));
+  cr_expect_eq(events_of("B", "in_doubt"), 1);
+  run_release(&next);
+}
+
+/* No lease is waited for where the kernel says that the owner is dead. */
+Test(fleet_claims, on_its_own_machine_it_is_followed_at_once)
+{
+  fleet_attributes("lease=50s");
+  struct run owner = begin_held(held);
+  kill_and_release(&owner);
+  mock_open(&w, "g");
+  struct run next = fleet_post(body, held);
+  expect_success(&next);
+  cr_expect_lt(next.ms, 20000);
+  cr_expect_str_eq(key_sent(0), key_sent(1));
+  run_release(&next);
+}
+
+Test(fleet_claims, at_most_once_is_once_on_all_machines)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
+  fleet_attributes("lease=2s");
+  struct run owner = begin_held(held);
+  kill_and_release(&owner);
+  mock_open(&w, "g");
+  on_machine("B");
+  struct run next = fleet_post(body, held);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(events_of("B", "in_doubt"), 1);
+  cr_expect_null(strstr(next.out, "200 OK"), "%s", next.out);
+  run_release(&next);
+}
+
+/* The store of A as it was while the call was under way: as after a death between the two commits. */
+Test(fleet_claims, an_answer_that_the_fleet_has_is_had_by_a_machine_that_died_before_it_kept_it)
+{
+  struct run owner = begin_held(held);
+  struct run copy = run_shell_plain(&w, world_text(&w, "cp -r %s/A %s/C", w.dir, w.dir));
+  expect_success(&copy);
+  mock_open(&w, "g");
+  run_wait(&owner);
+  expect_success(&owner);
+  on_machine("C");
+  struct run next = fleet_post(body, held);
+  expect_a_replay(&next);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&owner);
+  run_release(&copy);
+  run_release(&next);
+}
+
+/* The owner is stopped. */
+
+Test(fleet_claims, an_owner_that_was_passed_over_before_it_has_sent_sends_nothing)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  fleet_attributes("lease=1s");
+  struct run owner = start_shim(&w, "stops_connecting", url, body, NULL);
+  wait_until((run_look(&owner), strstr(owner.out, "stops")));
+  on_machine("B");
+  struct run next = start_shim(&w, "stampede", "1", url, body, NULL);
+  run_wait(&next);
+  expect_success(&next);
+  run_signal(&owner, SIGCONT);
+  run_wait(&owner);
+  expect_success(&owner);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  cr_expect_eq(events_of("A", "fenced"), 1);
+  cr_expect_str_eq(strstr(owner.out, "bytes="), strstr(next.out, "bytes="), "%s%s", owner.out, next.out);
+  run_release(&owner);
+  run_release(&next);
+}
+
+Test(fleet_claims, an_owner_that_was_passed_over_after_it_has_sent_keeps_nothing)
+{
+  fleet_attributes("lease=1s");
+  struct run owner = begin_held(held);
+  run_signal(&owner, SIGSTOP);
+  mock_open(&w, "g");
+  on_machine("B");
+  struct run next = fleet_post(body, held);
+  expect_success(&next);
+  run_signal(&owner, SIGCONT);
+  run_wait(&owner);
+  expect_success(&owner);
+  cr_expect_str_eq(key_sent(0), key_sent(1));
+  cr_expect_eq(events_of("A", "stored"), 0);
+  cr_expect_eq(events_of("A", "not_stored"), 1);
+  on_machine("A");
+  struct run again = fleet_post(body, held);
+  expect_a_replay(&again);
+  cr_expect_str_eq(body_of(&again), body_of(&next));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&owner);
+  run_release(&next);
+  run_release(&again);
+}
+
+/* A call that takes longer than a lease keeps it, since libcurl turns. */
+Test(fleet_claims, an_owner_that_goes_on_keeps_its_lease)
+{
+  fleet_attributes("lease=2s");
+  struct run owner = begin_held("latency_ms%3D6000");
+  on_machine("B");
+  struct run next = fleet_post(body, "latency_ms%3D6000");
+  expect_a_replay(&next);
+  run_wait(&owner);
+  expect_success(&owner);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&owner);
+  run_release(&next);
+}
+
+Test(fleet_claims, what_fails_upstream_is_free_for_the_next)
+{
+  struct run a = fleet_post(body, "fail_first%3D1:500");
+  on_machine("B");
+  struct run b = fleet_post(body, "fail_first%3D1:500");
+  expect_success(&b);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(events_of("B", "in_doubt"), 0);
+  run_release(&a);
+  run_release(&b);
+}
+
+/* What lies in the server is no secret to whoever may read it, unless there is a key. */
+Test(fleet_claims, with_a_key_file_the_server_sees_nothing_and_another_key_is_refused)
+{
+  static const char secret[] = "{\"prompt\":\"a very secret prompt\"}";
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32));
+  struct run a = fleet_post(secret, "");
+  on_machine("B");
+  struct run b = fleet_post(secret, "");
+  expect_success(&a);
+  expect_a_replay(&b);
+  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_neq(atoi(redis("DBSIZE")), 0);
+  redis("SAVE");
+  cr_expect(!file_contains(world_path(&w, "dump.rdb"), "secret prompt"));
+  cr_expect(!file_contains(world_path(&w, "dump.rdb"), "This is answer"));
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_write(&w, "other", "fedcba9876543210fedcba9876543210", 32));
+  on_machine("C");
+  struct run c = fleet_post(secret, "");
+  expect_success(&c);
+  cr_expect(file_contains(world_path(&w, "C.log"), "encrypted with another key"));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&b);
+  run_release(&c);
+}
+
+/* Bytes that somebody has put there: with or without a key, they are no answer. */
+Test(fleet_claims, a_record_that_somebody_has_written_is_no_answer)
+{
+  struct run a = fleet_post(body, "");
+  run_release(&a);
+  const char *key = redis("KEYS '*:a'");
+  redis(world_text(&w, "SETRANGE %.*s 700 xxxx", (int)strcspn(key, "\n"), key));
+  on_machine("B");
+  struct run b = fleet_post(body, "");
+  expect_success(&b);
+  cr_expect_null(strstr(b.out, "X-Idempotency-Replayed"), "%s", b.out);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  /* It has been mended. */
+  on_machine("C");
+  struct run c = fleet_post(body, "");
+  expect_a_replay(&c);
+  run_release(&b);
+  run_release(&c);
+}
