@@ -41,40 +41,48 @@ const char *client_problem(const struct idem_fleet_client *client)
 enum leave { LEAVE_NO, LEAVE_YES, LEAVE_TO_PROBE };
 
 /* One of those who come when the time is over may ask; if it dies of it, another may a little later. */
-static enum leave may_ask(struct idem_fleet_shared *shared)
+static enum leave may_ask(struct idem_fleet_away *away)
 {
-  int64_t until = atomic_load_explicit(&shared->away_until_us, memory_order_relaxed), now;
+  int64_t until = atomic_load_explicit(&away->until_us, memory_order_relaxed), now;
   if (!until)
     return LEAVE_YES;
   now = link_clock_us();
-  return now >= until && atomic_compare_exchange_strong(&shared->away_until_us, &until, now + AWAY_FIRST_US)
+  return now >= until && atomic_compare_exchange_strong(&away->until_us, &until, now + AWAY_FIRST_US)
              ? LEAVE_TO_PROBE
              : LEAVE_NO;
 }
 
-static void note_success(struct idem_fleet_shared *shared)
+static void note_success(struct idem_fleet_shared *shared, struct idem_fleet_away *away)
 {
-  if (atomic_load_explicit(&shared->failures, memory_order_relaxed))
-    atomic_store(&shared->failures, 0);
-  if (!atomic_load_explicit(&shared->away_until_us, memory_order_relaxed))
+  if (atomic_load_explicit(&away->failures, memory_order_relaxed))
+    atomic_store(&away->failures, 0);
+  if (!atomic_load_explicit(&away->until_us, memory_order_relaxed))
     return;
-  atomic_store(&shared->step, 0);
-  if (atomic_exchange(&shared->away_until_us, 0))
+  atomic_store(&away->step, 0);
+  if (atomic_exchange(&away->until_us, 0))
     atomic_fetch_add(&shared->changes, 1);
 }
 
 /* Those that were asking already when it went away add nothing to how long it is left alone. */
-static void note_failure(struct idem_fleet_shared *shared, int code, enum leave leave)
+static void note_failure(struct idem_fleet_shared *shared, struct idem_fleet_away *away, int code,
+                         enum leave leave)
 {
-  uint32_t failures = atomic_fetch_add(&shared->failures, 1) + 1;
-  bool is_away = atomic_load(&shared->away_until_us) != 0;
+  uint32_t failures = atomic_fetch_add(&away->failures, 1) + 1;
+  bool is_away = atomic_load(&away->until_us) != 0;
   if (leave != LEAVE_TO_PROBE && (is_away || (code == -ETIMEDOUT && failures < SILENCES)))
     return;
-  uint32_t step = atomic_fetch_add(&shared->step, 1);
+  uint32_t step = atomic_fetch_add(&away->step, 1);
   int64_t pause = (int64_t)AWAY_FIRST_US << (step < 5 ? step : 5);
   int64_t until = link_clock_us() + (pause < AWAY_LAST_US ? pause : AWAY_LAST_US);
-  if (!atomic_exchange(&shared->away_until_us, until))
+  if (!atomic_exchange(&away->until_us, until))
     atomic_fetch_add(&shared->changes, 1);
+}
+
+/* Who is no cluster has one server, whichever it is now. */
+static struct idem_fleet_away *away_of(struct idem_fleet_client *client, int node)
+{
+  bool is_cluster = client->where->kind == IDEM_FLEET_CLUSTER;
+  return &client->shared->away[is_cluster ? node % IDEM_FLEET_SERVERS : 0];
 }
 
 /* Connections. */
@@ -106,13 +114,16 @@ static void drop(struct client_slot *slot)
   slot->life = 0;
 }
 
-/* One with a connection is preferred. */
-static struct client_slot *take_any(struct idem_fleet_client *client)
+/* One with a connection to this server is preferred, then one without any. */
+static struct client_slot *take_for(struct idem_fleet_client *client, int node)
 {
-  for (int open = 1; open >= 0; open--)
-    for (unsigned i = 0; i < CLIENT_LINKS; i++)
-      if ((open == 0 || client->slot[i].life) && take(client, &client->slot[i]))
-        return &client->slot[i];
+  for (int pass = 0; pass < 3; pass++)
+    for (unsigned i = 0; i < CLIENT_LINKS; i++) {
+      struct client_slot *slot = &client->slot[i];
+      bool fits = pass == 0 ? slot->life && slot->node == node : pass == 1 ? !slot->life : true;
+      if (fits && take(client, slot))
+        return slot;
+    }
   return NULL;
 }
 
@@ -141,18 +152,16 @@ static int read_password(const char *path, char *out, size_t size, char *error, 
   return rc;
 }
 
-static int send_auth(struct idem_fleet_client *client, struct link *link)
+static int send_auth(struct link *link, const char *user, const char *password, const char *file)
 {
-  const struct idem_fleet *where = client->where;
   char read[512] = "";
-  const char *password = where->password;
   int rc = 0;
-  if (where->password_file) {
-    rc = read_password(where->password_file, read, sizeof(read), link->error, sizeof(link->error));
+  if (file) {
+    rc = read_password(file, read, sizeof(read), link->error, sizeof(link->error));
     password = read;
   }
-  if (rc == 0 && password && where->user)
-    rc = link_send(link, LINK_WORDS({"AUTH", 4}, LINK_TEXT(where->user), LINK_TEXT(password)));
+  if (rc == 0 && password && user)
+    rc = link_send(link, LINK_WORDS({"AUTH", 4}, LINK_TEXT(user), LINK_TEXT(password)));
   else if (rc == 0 && password)
     rc = link_send(link, LINK_WORDS({"AUTH", 4}, LINK_TEXT(password)));
   explicit_bzero(read, sizeof(read));
@@ -168,11 +177,16 @@ static int send_select(const struct idem_fleet *where, struct link *link)
   return link_send(link, LINK_WORDS({"SELECT", 6}, LINK_TEXT(db)));
 }
 
-/* A server that has lost everything learns again who the fleet is. */
+/* A server that has lost everything learns again who the fleet is. In a cluster it is another one that knows. */
+static bool has_identity(const struct idem_fleet_client *client)
+{
+  return client->identity[0] && client->where->kind != IDEM_FLEET_CLUSTER;
+}
+
 static int send_identity(struct idem_fleet_client *client, struct link *link)
 {
   char key[128];
-  if (!client->identity[0])
+  if (!has_identity(client))
     return 0;
   snprintf(key, sizeof(key), "%s:identity", client->prefix);
   int rc = link_send(link, LINK_WORDS({"SET", 3}, LINK_TEXT(key), LINK_TEXT(client->identity), {"NX", 2}));
@@ -183,7 +197,8 @@ static int send_identity(struct idem_fleet_client *client, struct link *link)
 static int log_in(struct idem_fleet_client *client, struct link *link)
 {
   struct reply *reply;
-  int rc = send_auth(client, link);
+  const struct idem_fleet *where = client->where;
+  int rc = send_auth(link, where->user, where->password, where->password_file);
   if (rc == 0)
     rc = send_select(client->where, link);
   if (rc == 0)
@@ -195,7 +210,7 @@ static int log_in(struct idem_fleet_client *client, struct link *link)
     if (reply->kind == REPLY_ERROR) {
       snprintf(link->error, sizeof(link->error), "%.120s", reply->text);
       rc = -EREMOTEIO;
-    } else if (!link->unread && client->identity[0] &&
+    } else if (!link->unread && has_identity(client) &&
                (reply->kind != REPLY_TEXT || strcmp(reply->text, client->identity) != 0)) {
       snprintf(link->error, sizeof(link->error),
                "it is another fleet's by now; its machines do not have our names");
@@ -212,17 +227,70 @@ static int64_t deadline_of(uint64_t ms, int64_t until_us)
   return deadline_us < until_us ? deadline_us : until_us;
 }
 
-static int open_link(struct idem_fleet_client *client, struct client_slot *slot, int64_t until_us)
+static int open_link(struct idem_fleet_client *client, struct client_slot *slot, int node, int64_t until_us)
 {
   const struct idem_fleet *where = client->where;
-  struct link_place place = {.host = where->node[0].host,
-                             .port = where->kind == IDEM_FLEET_UNIX ? 0 : where->node[0].port,
+  bool is_given = where->kind == IDEM_FLEET_SINGLE || where->kind == IDEM_FLEET_UNIX;
+  struct link_place place = {.host = is_given ? where->node[0].host : client->nodes.node[node].host,
+                             .port = where->kind == IDEM_FLEET_UNIX ? 0
+                                     : is_given                     ? where->node[0].port
+                                                                    : client->nodes.node[node].port,
                              .tls = client->tls,
                              .most = where->max_value + REPLY_ROOM};
   slot->life = client->life();
+  slot->node = node;
   int rc = link_open(&slot->link, &place, deadline_of(where->connect_ms, until_us));
   if (rc == 0)
     rc = log_in(client, &slot->link);
+  return rc;
+}
+
+/* What a sentinel says: the host and the port of the master, or nil for one that it does not know. */
+static int ask_sentinel(struct idem_fleet_client *client, struct link *link, int *node)
+{
+  const struct idem_fleet *where = client->where;
+  struct reply *reply = NULL;
+  int rc = send_auth(link, NULL, NULL, where->sentinel_password_file);
+  bool reads_auth = link->unread > 0;
+  if (rc == 0)
+    rc = link_send(link,
+                   LINK_WORDS({"SENTINEL", 8}, {"get-master-addr-by-name", 23}, LINK_TEXT(where->master)));
+  if (rc == 0 && reads_auth && (rc = link_read(link, &reply)) == 0)
+    reply_free(reply);
+  if (rc == 0)
+    rc = link_read(link, &reply);
+  if (rc < 0)
+    return rc;
+  const struct reply *host = reply_item(reply, 0);
+  int64_t port = reply_number(reply_item(reply, 1));
+  *node = host->kind == REPLY_TEXT && port > 0 && port <= UINT16_MAX
+              ? nodes_set_master(&client->nodes, host->text, (uint16_t)port)
+              : -1;
+  if (*node < 0)
+    snprintf(link->error, sizeof(link->error), "%.100s",
+             reply->kind == REPLY_ERROR ? reply->text : "this sentinel knows no such master");
+  reply_free(reply);
+  return *node < 0 ? -EREMOTEIO : 0;
+}
+
+/* One after the other, each with its part of the time, until one knows. */
+static int find_master(struct idem_fleet_client *client, int64_t until_us, int *node)
+{
+  const struct idem_fleet *where = client->where;
+  int rc = -EHOSTUNREACH;
+  for (size_t i = 0; i < where->node_count && rc < 0; i++) {
+    struct link_place place = {
+        .host = where->node[i].host, .port = where->node[i].port, .tls = client->tls, .most = 1 << 16};
+    struct link link;
+    int64_t deadline_us = deadline_of(where->connect_ms, until_us);
+    rc = link_open(&link, &place, deadline_us);
+    link.deadline_us = deadline_us;
+    if (rc == 0)
+      rc = ask_sentinel(client, &link, node);
+    if (rc < 0)
+      client_fail(rc, link.error);
+    link_close(&link);
+  }
   return rc;
 }
 
@@ -233,27 +301,65 @@ struct asking {
   const struct link_word *words;
   size_t count;
   const struct link_word *whole; /* the same with the script in it; NULL: there is none */
+  const char *route;             /* a key's name; NULL: any server will do */
+  unsigned replicas;             /* that have it by the end */
   unsigned wait_ms;              /* the server may think about it for so long */
+  bool once;                     /* of a server that has the key for this one command */
   int64_t until_us;
 };
+
+static int send_and_read(struct link *link, const struct link_word *words, size_t count, struct reply **out)
+{
+  int rc = link_send(link, words, count);
+  return rc < 0 ? rc : link_read(link, out);
+}
+
+/* It counts what this connection has written. */
+static int wait_for_replicas(const struct asking *asking, struct link *link, struct reply **out)
+{
+  char number[16], ms[24];
+  struct reply *acknowledged;
+  snprintf(number, sizeof(number), "%u", asking->replicas);
+  snprintf(ms, sizeof(ms), "%llu", (unsigned long long)asking->client->where->operation_ms);
+  link->deadline_us = deadline_of(2 * asking->client->where->operation_ms, asking->until_us);
+  int rc = send_and_read(link, LINK_WORDS({"WAIT", 4}, LINK_TEXT(number), LINK_TEXT(ms)), &acknowledged);
+  if (rc == 0 && (acknowledged->kind != REPLY_NUMBER || acknowledged->number < (int64_t)asking->replicas)) {
+    snprintf(link->error, sizeof(link->error), "fewer than %u replicas have it", asking->replicas);
+    rc = -EREMOTEIO;
+  }
+  if (rc == 0 || rc == -EREMOTEIO)
+    reply_free(acknowledged);
+  if (rc < 0)
+    reply_free(*out);
+  return rc;
+}
 
 /* One command and its reply, on a connection that is there. */
 static int exchange(const struct asking *asking, struct link *link, struct reply **out)
 {
-  int rc = link_send(link, asking->words, asking->count);
+  int rc = 0;
+  if (asking->once && (rc = send_and_read(link, LINK_WORDS({"ASKING", 6}), out)) == 0)
+    reply_free(*out);
   if (rc == 0)
-    rc = link_read(link, out);
-  if (rc < 0 || !asking->whole || !lacks_script(*out))
-    return rc;
-  reply_free(*out);
-  rc = link_send(link, asking->whole, asking->count);
-  return rc < 0 ? rc : link_read(link, out);
+    rc = send_and_read(link, asking->words, asking->count, out);
+  if (rc == 0 && asking->whole && lacks_script(*out)) {
+    reply_free(*out);
+    /* A server that is asked for once is asked anew. */
+    if (asking->once && (rc = send_and_read(link, LINK_WORDS({"ASKING", 6}), out)) == 0)
+      reply_free(*out);
+    if (rc == 0)
+      rc = send_and_read(link, asking->whole, asking->count, out);
+  }
+  if (rc == 0 && asking->replicas && (*out)->kind != REPLY_ERROR)
+    rc = wait_for_replicas(asking, link, out);
+  return rc;
 }
 
-static int connect_and_exchange(const struct asking *asking, struct client_slot *slot, struct reply **out)
+static int connect_and_exchange(const struct asking *asking, struct client_slot *slot, int node,
+                                struct reply **out)
 {
   drop(slot);
-  int rc = open_link(asking->client, slot, asking->until_us);
+  int rc = open_link(asking->client, slot, node, asking->until_us);
   if (rc < 0)
     return rc;
   slot->link.deadline_us =
@@ -262,58 +368,109 @@ static int connect_and_exchange(const struct asking *asking, struct client_slot 
 }
 
 /* A server closes a connection that was idle for long; that is no failure, and every step may be repeated. */
-static int ask_by(const struct asking *asking, struct client_slot *slot, struct reply **out)
+static int ask_by(const struct asking *asking, struct client_slot *slot, int node, struct reply **out)
 {
-  if (!slot->life || !link_is_whole(&slot->link) || !link_is_idle(&slot->link))
-    return connect_and_exchange(asking, slot, out);
+  if (!slot->life || slot->node != node || !link_is_whole(&slot->link) || !link_is_idle(&slot->link))
+    return connect_and_exchange(asking, slot, node, out);
   slot->link.deadline_us =
       deadline_of(asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
   int rc = exchange(asking, &slot->link, out);
-  return rc == -ECONNRESET || rc == -EPIPE ? connect_and_exchange(asking, slot, out) : rc;
+  return rc == -ECONNRESET || rc == -EPIPE ? connect_and_exchange(asking, slot, node, out) : rc;
 }
 
-static int ask(struct asking *asking, idem_fleet_limit *limit, struct reply **out)
+/* Not what is wrong with the server, but with where a key was looked for, or with one slot of many. */
+static bool is_of_a_slot(const struct reply *reply)
+{
+  return reply_begins(reply, "MOVED ") || reply_begins(reply, "ASK ") || reply_begins(reply, "TRYAGAIN") ||
+         reply_begins(reply, "CLUSTERDOWN");
+}
+
+/* -EAGAIN: it was not asked. An error of a slot is a reply here. */
+static int ask_node(const struct asking *asking, int node, struct reply **out)
 {
   struct idem_fleet_client *client = asking->client;
-  int64_t began = link_clock_us();
-  enum leave leave = *limit > 0 ? may_ask(client->shared) : LEAVE_NO;
-  struct client_slot *slot = leave ? take_any(client) : NULL;
+  struct idem_fleet_away *away = away_of(client, node);
+  enum leave leave = may_ask(away);
+  struct client_slot *slot = leave ? take_for(client, node) : NULL;
   if (!slot)
     return -EAGAIN;
-  asking->until_us = began + *limit;
-  int rc = ask_by(asking, slot, out);
+  int rc = ask_by(asking, slot, node, out);
   if (rc < 0) {
     client_fail(rc, slot->link.error);
-  } else if ((*out)->kind == REPLY_ERROR) {
+  } else if ((*out)->kind == REPLY_ERROR && !is_of_a_slot(*out)) {
     rc = client_fail(-EREMOTEIO, (*out)->text);
     reply_free(*out);
   }
   if (rc < 0)
     drop(slot);
   give(slot);
-  *limit -= link_clock_us() - began;
   if (rc < 0)
-    note_failure(client->shared, rc, leave);
+    note_failure(client->shared, away, rc, leave);
   else
-    note_success(client->shared);
+    note_success(client->shared, away);
   return rc;
 }
 
-int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const uint8_t *key,
+/* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once. */
+static int ask_around(struct asking *asking, struct reply **out)
+{
+  enum { HOPS = 4 };
+  struct idem_fleet_client *client = asking->client;
+  bool has_others = client->where->kind == IDEM_FLEET_SENTINEL || client->where->kind == IDEM_FLEET_CLUSTER;
+  int node = nodes_of(&client->nodes, asking->route), rc = 0, lost = 0;
+  for (int hop = 0; hop < HOPS; hop++) {
+    if (node < 0 &&
+        (rc = may_ask(away_of(client, 0)) ? find_master(client, asking->until_us, &node) : -EAGAIN) < 0) {
+      if (rc != -EAGAIN)
+        note_failure(client->shared, away_of(client, 0), rc, LEAVE_TO_PROBE);
+      return rc;
+    }
+    rc = ask_node(asking, node, out);
+    asking->once = false;
+    if (rc < 0 && has_others && rc != -EAGAIN) {
+      nodes_doubt(&client->nodes, node);
+      if (lost++ || link_clock_us() >= asking->until_us)
+        return rc;
+      node = nodes_of(&client->nodes, asking->route);
+      continue;
+    }
+    if (rc < 0 || (*out)->kind != REPLY_ERROR)
+      return rc;
+    client_fail(-EREMOTEIO, (*out)->text);
+    asking->once = reply_begins(*out, "ASK ");
+    node = nodes_learn(&client->nodes, node, (*out)->text);
+    reply_free(*out);
+    if (node < 0)
+      break;
+  }
+  return -EREMOTEIO;
+}
+
+static int ask(struct asking *asking, idem_fleet_limit *limit, struct reply **out)
+{
+  int64_t began = link_clock_us();
+  if (*limit <= 0)
+    return -EAGAIN;
+  asking->until_us = began + *limit;
+  int rc = ask_around(asking, out);
+  *limit -= link_clock_us() - began;
+  return rc;
+}
+
+int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const char *route,
                 const struct link_word *words, size_t count, struct reply **out)
 {
   idem_fleet_limit limit =
       (int64_t)(client->where->operation_ms + client->where->connect_ms + wait_ms) * 1000;
-  (void)key;
-  return ask(&(struct asking){.client = client, .words = words, .count = count, .wait_ms = wait_ms}, &limit,
-             out);
+  return ask(
+      &(struct asking){.client = client, .words = words, .count = count, .route = route, .wait_ms = wait_ms},
+      &limit, out);
 }
 
-int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
                    const struct link_word *words, size_t count, struct reply **out)
 {
-  (void)key;
-  return ask(&(struct asking){.client = client, .words = words, .count = count}, limit, out);
+  return ask(&(struct asking){.client = client, .words = words, .count = count, .route = route}, limit, out);
 }
 
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys)
@@ -342,8 +499,8 @@ static size_t compose(const struct idem_fleet_client *client, const struct clien
   return SCRIPT_WORDS + count;
 }
 
-int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
-               const struct link_word *words, size_t count, struct reply **out)
+int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+                          const struct link_word *words, size_t count, unsigned replicas, struct reply **out)
 {
   struct client_keys keys;
   struct link_word all[SCRIPT_MOST], whole[SCRIPT_MOST];
@@ -352,7 +509,19 @@ int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const 
   memcpy(whole, all, sizeof(*all) * count);
   whole[0] = (struct link_word){"EVAL", 4};
   whole[1] = (struct link_word)LINK_TEXT(fleet_operation);
-  return ask(&(struct asking){.client = client, .words = all, .count = count, .whole = whole}, limit, out);
+  return ask(&(struct asking){.client = client,
+                              .words = all,
+                              .count = count,
+                              .whole = whole,
+                              .route = keys.claim,
+                              .replicas = replicas},
+             limit, out);
+}
+
+int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+               const struct link_word *words, size_t count, struct reply **out)
+{
+  return client_run_replicated(client, limit, key, words, count, 0, out);
 }
 
 /* Renewing. */
@@ -408,13 +577,16 @@ int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence
 {
   struct client_slot *slot = &client->renewing;
   int said = 1;
-  if (atomic_load_explicit(&client->shared->away_until_us, memory_order_relaxed) || !take(client, slot))
+  struct client_keys keys;
+  client_keys(client, fence->key, &keys);
+  int node = nodes_of(&client->nodes, keys.claim), rc = 0;
+  if (node < 0 || atomic_load_explicit(&away_of(client, node)->until_us, memory_order_relaxed) ||
+      !take(client, slot))
     return said;
-  int rc = 0;
-  if (!slot->life || !link_is_whole(&slot->link)) {
+  if (!slot->life || slot->node != node || !link_is_whole(&slot->link)) {
     drop(slot);
     client->waiting = 0;
-    rc = open_link(client, slot, INT64_MAX);
+    rc = open_link(client, slot, node, INT64_MAX);
   }
   if (rc == 0)
     rc = read_renewals(client, &slot->link);
@@ -423,7 +595,7 @@ int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence
   if (rc < 0) {
     client_fail(rc, slot->link.error);
     drop(slot);
-    note_failure(client->shared, rc, LEAVE_YES);
+    note_failure(client->shared, away_of(client, node), rc, LEAVE_YES);
   }
   if (client->renewal[fence->generation % CLIENT_RENEWALS].generation == fence->generation)
     said = client->renewal[fence->generation % CLIENT_RENEWALS].said;
@@ -443,6 +615,7 @@ int client_open(struct idem_fleet_client **out, const struct idem_fleet_options 
   client->where = options->where;
   client->shared = options->shared;
   client->life = options->life;
+  nodes_begin(&client->nodes, options->where);
   snprintf(client->prefix, sizeof(client->prefix), "idemshim:%s", options->where->name);
   snprintf(client->identity, sizeof(client->identity), "%s", options->identity ? options->identity : "");
   SHA1((const unsigned char *)fleet_operation, strlen(fleet_operation), digest);

@@ -3,7 +3,7 @@
  * client: who is asked, by which connection, and whether it is worth asking at all.
  *
  *     rc = client_run(client, &limit, key, LINK_WORDS({"sent", 4}, ...), &reply);   // the script, on the keys of `key`
- *     rc = client_command(client, &limit, NULL, LINK_WORDS({"GET", 3}, ...), &reply);  // any other command
+ *     rc = client_command(client, &limit, name, LINK_WORDS({"GET", 3}, ...), &reply);  // any other command
  *
  * Connections are kept, four at most, and each is one thread's while it is used. One that was made by another process (a
  * parent before a fork) is closed here without a word, and the parent goes on with its own. Which one is free is told by a
@@ -17,12 +17,14 @@
 
 #include "fleet/fleet.h"
 #include "fleet/link.h"
+#include "fleet/nodes.h"
 
 enum { CLIENT_LINKS = 4, CLIENT_RENEWALS = 64 };
 
 struct client_slot {
   _Atomic uint32_t taken; /* by which process; 0: free */
-  uint32_t life;          /* whose connection it is; 0: there is none */
+  uint32_t life;          /* whose connection it is; 0: there is none, */
+  int node;               /* to which server */
   struct link link;
 };
 
@@ -31,6 +33,7 @@ struct idem_fleet_client {
   struct idem_fleet_shared *shared;
   uint32_t (*life)(void);
   struct tls *tls;
+  struct nodes nodes;
   char prefix[96];                    /* of keys: "idemshim:NAME" */
   char identity[IDEM_FLEET_IDENTITY]; /* "": not known yet */
   char sha[41];                       /* of the script */
@@ -53,14 +56,17 @@ struct client_keys {
 };
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys);
 
-/* 0, or -errno; a reply that is an error is -EREMOTEIO. `key`: of which operation, for a cluster; NULL: of none. */
+/* 0, or -errno; a reply that is an error is -EREMOTEIO. `route`: a key's name, for a cluster; NULL: any server will do. */
 int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                const struct link_word *words, size_t count, struct reply **out);
-int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+/* And so many replicas have it by the end, or it is a failure. */
+int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
+                          const struct link_word *words, size_t count, unsigned replicas, struct reply **out);
+int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
                    const struct link_word *words, size_t count, struct reply **out);
 
 /* For a command that blocks for `wait_ms` at the server. */
-int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const uint8_t *key,
+int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const char *route,
                 const struct link_word *words, size_t count, struct reply **out);
 
 /* As client_run(), but what it says is read at the next one: the last that was said for this generation, or 1. */

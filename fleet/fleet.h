@@ -36,16 +36,28 @@
 
 enum { IDEM_FLEET_KEY = 32, IDEM_FLEET_OWNER = 32, IDEM_FLEET_IDENTITY = 160 };
 
-/* Of a page that all processes of the machine share; zeros to begin with. */
+/* Of a page that all processes of the machine share; zeros to begin with. The servers of a cluster go away one by one. */
+enum { IDEM_FLEET_SERVERS = 16 };
 struct idem_fleet_shared {
-  _Atomic int64_t away_until_us; /* CLOCK_MONOTONIC; 0: it is there */
-  _Atomic uint32_t failures;     /* one after the other, */
-  _Atomic uint32_t step;         /* and how often it was tried again in vain */
-  _Atomic uint32_t changes;      /* grows when it goes away and comes back, */
-  _Atomic uint32_t told;         /* and how far people were told of that */
-  _Atomic int64_t looked_us;     /* for removals */
-  _Atomic uint64_t removed[2];   /* the id of the last one that was seen */
+  struct idem_fleet_away {
+    _Atomic int64_t until_us;  /* CLOCK_MONOTONIC; 0: it is there */
+    _Atomic uint32_t failures; /* one after the other, */
+    _Atomic uint32_t step;     /* and how often it was tried again in vain */
+  } away[IDEM_FLEET_SERVERS];
+  _Atomic uint32_t changes;    /* grows when one goes away or comes back, */
+  _Atomic uint32_t told;       /* and how far people were told of that */
+  _Atomic int64_t looked_us;   /* for removals */
+  _Atomic int64_t unshared;    /* answers that the fleet does not have yet, about */
+  _Atomic uint64_t removed[2]; /* the id of the last one that was seen */
 };
+
+static inline bool idem_fleet_is_away(const struct idem_fleet_shared *shared)
+{
+  bool away = false;
+  for (int i = 0; i < IDEM_FLEET_SERVERS; i++)
+    away |= atomic_load_explicit(&shared->away[i].until_us, memory_order_relaxed) != 0;
+  return away;
+}
 
 struct idem_fleet_client;
 

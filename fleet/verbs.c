@@ -66,12 +66,12 @@ static int get_identity(struct idem_fleet_client *client, idem_fleet_limit *limi
   char key[128];
   struct reply *reply;
   snprintf(key, sizeof(key), "%s:identity", client->prefix);
-  int rc = client_command(client, limit, NULL,
+  int rc = client_command(client, limit, key,
                           LINK_WORDS({"SET", 3}, LINK_TEXT(key), LINK_TEXT(candidate), {"NX", 2}), &reply);
   if (rc < 0)
     return rc;
   reply_free(reply);
-  rc = client_command(client, limit, NULL, LINK_WORDS({"GET", 3}, LINK_TEXT(key)), &reply);
+  rc = client_command(client, limit, key, LINK_WORDS({"GET", 3}, LINK_TEXT(key)), &reply);
   if (rc < 0)
     return rc;
   if (reply->kind != REPLY_TEXT || reply->len >= IDEM_FLEET_IDENTITY || strlen(reply->text) != reply->len)
@@ -131,7 +131,7 @@ static int put_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
     size_t part = len - at < PART_SIZE ? len - at : PART_SIZE;
     part_key(&keys, fence->generation, count++, key);
     rc = client_command(
-        client, limit, fence->key,
+        client, limit, key,
         LINK_WORDS({"SET", 3}, LINK_TEXT(key), {record + at, part}, {"PX", 2}, NUMBER(ttl_ms)), &reply);
     if (rc == 0)
       reply_free(reply);
@@ -157,7 +157,7 @@ static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
     struct reply *reply;
     uint64_t at = (uint64_t)i * PART_SIZE, left = parts->len - at;
     part_key(&keys, parts->generation, i, key);
-    rc = client_command(client, limit, claim->fence.key, LINK_WORDS({"GET", 3}, LINK_TEXT(key)), &reply);
+    rc = client_command(client, limit, key, LINK_WORDS({"GET", 3}, LINK_TEXT(key)), &reply);
     if (rc < 0)
       break;
     if (reply->kind == REPLY_TEXT && reply->len == (left < PART_SIZE ? left : PART_SIZE))
@@ -284,21 +284,11 @@ static int run_sent(struct idem_fleet_client *client, idem_fleet_limit *limit,
                     const struct idem_fleet_fence *fence, unsigned replicas)
 {
   struct reply *reply;
-  int rc = client_run(client, limit, fence->key,
-                      LINK_WORDS({"sent", 4}, NUMBER(fence->generation), LINK_TEXT(fence->owner),
-                                 NUMBER(client->where->lease_ms)),
-                      &reply);
-  rc = small_number(rc, reply);
-  if (rc <= 0 || !replicas)
-    return rc;
-  int got =
-      client_command(client, limit, fence->key,
-                     LINK_WORDS({"WAIT", 4}, NUMBER(replicas), NUMBER(client->where->operation_ms)), &reply);
-  if (got < 0)
-    return got;
-  bool enough = reply->kind == REPLY_NUMBER && reply->number >= (int64_t)replicas;
-  reply_free(reply);
-  return enough ? rc : client_fail(-EREMOTEIO, "too few replicas have the claim");
+  int rc = client_run_replicated(client, limit, fence->key,
+                                 LINK_WORDS({"sent", 4}, NUMBER(fence->generation), LINK_TEXT(fence->owner),
+                                            NUMBER(client->where->lease_ms)),
+                                 replicas, &reply);
+  return small_number(rc, reply);
 }
 
 static int commit_record(struct idem_fleet_client *client, idem_fleet_limit *limit,
@@ -386,7 +376,7 @@ static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, u
   client_keys(client, key, &keys);
   if (*next)
     snprintf(from, sizeof(from), "%llu-1", (unsigned long long)*next - 1);
-  rc = client_wait(client, wait_ms, key,
+  rc = client_wait(client, wait_ms, keys.stream,
                    LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"64", 2}, {"BLOCK", 5},
                               NUMBER(wait_ms ? wait_ms : 1), {"STREAMS", 7}, LINK_TEXT(keys.stream),
                               LINK_TEXT(from)),
@@ -411,7 +401,7 @@ static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *
     return rc;
   snprintf(stream, sizeof(stream), "%s:removed", client->prefix);
   put_hex(key, IDEM_FLEET_KEY, hex);
-  int told = client_command(client, limit, NULL,
+  int told = client_command(client, limit, stream,
                             LINK_WORDS({"XADD", 4}, LINK_TEXT(stream), {"MAXLEN", 6}, {"~", 1}, {"100000", 6},
                                        {"*", 1}, {"k", 1}, LINK_TEXT(hex)),
                             &reply);
@@ -444,7 +434,7 @@ static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit
   snprintf(stream, sizeof(stream), "%s:removed", client->prefix);
   snprintf(from, sizeof(from), "%llu-%llu", ms, number);
   int rc = client_command(
-      client, limit, NULL,
+      client, limit, stream,
       LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"1000", 4}, {"STREAMS", 7}, LINK_TEXT(stream), LINK_TEXT(from)),
       &reply);
   if (rc < 0)
@@ -483,7 +473,7 @@ static int visit_one(struct idem_fleet_client *client, const struct reply *name,
   hex.text[hex.len] = held;
   if (!is_key)
     return 0;
-  int rc = client_command(client, &limit, key,
+  int rc = client_command(client, &limit, name->text,
                           LINK_WORDS({"HMGET", 5}, {name->text, name->len}, {"s", 1}, {"g", 1}), &reply);
   if (rc < 0)
     return rc;
@@ -499,6 +489,8 @@ static int each_operation(struct idem_fleet_client *client, idem_fleet_visit *vi
 {
   char pattern[128], cursor[24] = "0";
   int rc = 0;
+  if (client->where->kind == IDEM_FLEET_CLUSTER)
+    return client_fail(-ENOTSUP, "the keys of a cluster are not listed; ask each of its servers");
   snprintf(pattern, sizeof(pattern), "%s:{*}:c", client->prefix);
   do {
     idem_fleet_limit limit = (int64_t)client->where->call_ms * 1000;

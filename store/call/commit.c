@@ -5,6 +5,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
+#include "store/records/outbox.h"
 #include "store/call/shared.h"
 #include "store/json/json_pointer.h"
 #include "store/judge/judge.h"
@@ -162,6 +163,9 @@ static int commit_end(struct commit *commit, int rc)
   free(commit->body.data);
   if (rc < 0 && commit->shared == 1)
     rc = IDEM_STORED;
+  /* One that is waited for no longer is stored later. */
+  if (commit->own.write.flags & BATCH_UNSHARED && (rc == IDEM_STORED || rc == -ETIMEDOUT))
+    atomic_fetch_add(&commit->store->stats->fleet.unshared, 1);
   if (rc == IDEM_STORED)
     stats_forget_replay(commit->store->stats, commit->answer.serial);
   call->priv.committed = rc == IDEM_STORED;
@@ -218,6 +222,8 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
     commit.shared = shared_commit(store, call, &commit.draft, request->rule->ttl_ms);
   if (commit.shared == 0)
     return commit_end(&commit, IDEM_SUPERSEDED);
+  if (store->fleet_api && accepted && commit.shared < 0 && commit.shared != -EMSGSIZE && !store->where->read_only)
+    commit.own.write.flags |= BATCH_UNSHARED;
   return gather(&commit) ? IDEM_GATHERED : commit_end(&commit, commit_write(&commit, why));
 }
 

@@ -131,8 +131,7 @@ static void end_claim(struct idem_store *store, struct idem_call *call)
     claim_record_release(store, &claim);
   if (call->priv.pieces)
     spool_remove(store, call->key, call->priv.spooled);
-  if (!call->priv.committed)
-    shared_release(store, call);
+  shared_release(store, call);
   call_free_claim(store, call);
 }
 

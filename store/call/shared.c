@@ -5,6 +5,7 @@
 #include "store/base/clock.h"
 #include "store/base/fd.h"
 #include "store/base/hash.h"
+#include "store/records/outbox.h"
 #include "store/records/answer_index.h"
 #include "store/records/batch.h"
 #include "store/records/claim_record.h"
@@ -22,9 +23,9 @@ enum { KEEP_DAYS = 8, DAY_MS = 86400000 };
 /* Who is told that another machine has it need not ask again sooner; one wait at the server; how often an owner renews. */
 enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, RENEW_US = 1000000 };
 
-static uint64_t keep_ms(const struct idem_request *request)
+uint64_t shared_keep_ms(uint64_t ttl_ms)
 {
-  return request->rule->ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS;
+  return ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS;
 }
 
 static idem_fleet_limit limit_of(const struct idem_store *store, const struct idem_call *call)
@@ -45,7 +46,7 @@ static void tell_change(struct idem_store *store, struct idem_call *call, struct
   uint32_t told = atomic_load_explicit(&shared->told, memory_order_relaxed);
   if (told == changes || !atomic_compare_exchange_strong(&shared->told, &told, changes))
     return;
-  bool away = atomic_load(&shared->away_until_us) != 0;
+  bool away = idem_fleet_is_away(shared);
   call->fleet_event = away ? "fleet_away" : "fleet_back";
   if (away)
     idem_error_set(why, 0, "the fleet %s is away, and this machine works alone: %s", store->where->shown,
@@ -131,7 +132,7 @@ static enum shared_answer take_answer(struct idem_store *store, struct idem_call
 
 /* Claiming. */
 
-static int make_owner(char owner[IDEM_FLEET_OWNER + 1])
+int shared_make_owner(char owner[IDEM_FLEET_OWNER + 1])
 {
   uint8_t random[IDEM_FLEET_OWNER / 2];
   if (owner[0])
@@ -204,7 +205,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
                                    .most_age_ms = call->skip_answers || call->skip_delivered ? -2
                                                   : rule->ttl_ms > INT64_MAX / 2             ? -1
                                                                                  : (int64_t)rule->ttl_ms,
-                                   .keep_ms = keep_ms(request)};
+                                   .keep_ms = shared_keep_ms(rule->ttl_ms)};
   idem_fleet_limit limit = limit_of(store, call);
   look_here(store, call, &claim);
   call->priv.fleet.refuses = claim.refuses;
@@ -212,7 +213,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
   memcpy(claim.fence.key, call->key, IDEM_KEY_SIZE);
   /* No snapshot is held while we wait. */
   call_unpin(call);
-  if (make_owner(claim.fence.owner) < 0)
+  if (shared_make_owner(claim.fence.owner) < 0)
     return SHARED_AWAY;
   memcpy(call->priv.fleet.fence.owner, claim.fence.owner, sizeof(claim.fence.owner));
   int rc = store->fleet_api->claim(store->fleet, &limit, &claim);
@@ -224,6 +225,8 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
     if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0 && claim.verdict != IDEM_FLEET_ANSWER)
       said = take_verdict(store, call, &claim);
   }
+  if (rc == 0 && outbox_may_have(store))
+    outbox_push(store, &limit, NULL);
   spend(store, call, limit);
   tell_change(store, call, why);
   return said;
@@ -292,13 +295,11 @@ int shared_commit(struct idem_store *store, struct idem_call *call, struct recor
   int rc = record ? record_write(draft, record) : -ENOMEM;
   if (rc == 0) {
     idem_fleet_limit limit = limit_of(store, call);
-    rc = store->fleet_api->commit(store->fleet, &limit, fence, record, len, ttl_ms,
-                                  ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS);
+    rc = store->fleet_api->commit(store->fleet, &limit, fence, record, len, ttl_ms, shared_keep_ms(ttl_ms));
     spend(store, call, limit);
   }
   free(record);
   call->priv.fleet.ours = rc < 0;
-  draft->unshared = rc < 0;
   return rc;
 }
 

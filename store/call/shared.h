@@ -43,9 +43,13 @@ int shared_sent(struct idem_store *store, struct idem_call *call, struct idem_er
 /* An owner that goes on says so, once a second at most. */
 void shared_renew(struct idem_call *call);
 
-/* 1: it is stored in the fleet; 0: superseded; negative: the fleet does not have it, and the draft is marked so. */
+/* 1: it is stored in the fleet; 0: superseded; negative: the fleet does not have it, which is for the outbox. */
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
                   uint64_t ttl_ms);
+
+/* How long a claim is remembered whose answer has so long to live; a nonce where there is none yet, 0 or -errno. */
+uint64_t shared_keep_ms(uint64_t ttl_ms);
+int shared_make_owner(char owner[IDEM_FLEET_OWNER + 1]);
 
 /* Without an answer. */
 void shared_release(struct idem_store *store, struct idem_call *call);

@@ -5,6 +5,7 @@
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
 #include "store/records/evict.h"
+#include "store/records/outbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -228,6 +229,8 @@ static int store_one(struct writer *writer, const struct batch_write *write, str
     rc = claim_record_drop(writer, write->key);
   if (rc == 0)
     rc = answer_index_put(writer, new);
+  if (rc == 0 && write->flags & BATCH_UNSHARED)
+    rc = outbox_note(writer, write->key);
   if (rc == 0 && write->flags & BATCH_DELIVERED)
     rc = claim_record_advance(writer, write->base, write->sequence);
   return rc < 0 ? rc : IDEM_STORED;

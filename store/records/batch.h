@@ -22,10 +22,11 @@
 #include "store/state/state.h"
 
 enum {
-  BATCH_BESIDE = 1,   /* the owner: the first whole answer is kept */
-  BATCH_STANDS = 2,   /* its claim is where it was */
-  BATCH_SAMPLED = 4,  /* record_draft.sampled */
-  BATCH_DELIVERED = 8 /* repeats=fresh: to the app; its number is used up */
+  BATCH_BESIDE = 1,    /* the owner: the first whole answer is kept */
+  BATCH_STANDS = 2,    /* its claim is where it was */
+  BATCH_SAMPLED = 4,   /* record_draft.sampled */
+  BATCH_DELIVERED = 8, /* repeats=fresh: to the app; its number is used up */
+  BATCH_UNSHARED = 16  /* the fleet could not be told: it goes to the outbox */
 };
 
 enum { BATCH_VERSION = 1 };

@@ -99,25 +99,24 @@ static struct idem_span bound_of(const char *record)
 int record_write(const struct record_draft *draft, void *place)
 {
   const struct idem_answer *a = draft->answer;
-  struct record_head head = {
-      .magic = RECORD_MAGIC,
-      .version = RECORD_VERSION,
-      .serial = a->serial,
-      .started_us = a->started_us,
-      .stored_us = a->stored_us,
-      .expires_us = a->expires_us,
-      .input = a->usage.input,
-      .output = a->usage.output,
-      .request_body_len = a->request_body_len,
-      .duration_ms = a->duration_ms,
-      .sequence = a->sequence,
-      .status = a->status,
-      .flags =
-          (uint16_t)((a->event_stream ? RECORD_EVENT_STREAM : 0) | (a->delivered ? RECORD_DELIVERED : 0) |
-                     (draft->key ? RECORD_SEALED : 0) | (draft->unshared ? RECORD_UNSHARED : 0)),
-      .key_kind = (uint16_t)a->key_kind,
-      .generation = draft->generation,
-      .epoch = draft->epoch};
+  struct record_head head = {.magic = RECORD_MAGIC,
+                             .version = RECORD_VERSION,
+                             .serial = a->serial,
+                             .started_us = a->started_us,
+                             .stored_us = a->stored_us,
+                             .expires_us = a->expires_us,
+                             .input = a->usage.input,
+                             .output = a->usage.output,
+                             .request_body_len = a->request_body_len,
+                             .duration_ms = a->duration_ms,
+                             .sequence = a->sequence,
+                             .status = a->status,
+                             .flags = (uint16_t)((a->event_stream ? RECORD_EVENT_STREAM : 0) |
+                                                 (a->delivered ? RECORD_DELIVERED : 0) |
+                                                 (draft->key ? RECORD_SEALED : 0)),
+                             .key_kind = (uint16_t)a->key_kind,
+                             .generation = draft->generation,
+                             .epoch = draft->epoch};
   memcpy(head.key, a->key, IDEM_KEY_SIZE);
   memcpy(head.fingerprint, a->fingerprint, IDEM_KEY_SIZE);
   memcpy(head.tenant, a->tenant, IDEM_KEY_SIZE);

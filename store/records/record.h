@@ -38,7 +38,7 @@ enum record_part {
   RECORD_PARTS
 };
 
-/* Flags of a head. UNSHARED: its machine could not tell the others of its fleet. */
+/* Flags of a head. UNSHARED is never set: which answers a fleet does not have yet, the outbox says (outbox.h). */
 enum {
   RECORD_EVENT_STREAM = 1,
   RECORD_DELIVERED = 2,
@@ -75,7 +75,6 @@ struct record_draft {
   const uint8_t *raw, *print;
   const uint8_t *base; /* what `raw` leads to; only in an index, */
   bool sampled;        /* as this is */
-  bool unshared;
   uint64_t generation, epoch;
   const uint8_t *key; /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
 };

@@ -171,7 +171,7 @@ static void write_file(const char *path, const char *text)
 static int ask(const struct idem_fleet *where, const uint8_t *master, char text[IDEM_FLEET_IDENTITY],
                struct idem_error *error)
 {
-  struct idem_fleet_shared alone = {.failures = 0};
+  struct idem_fleet_shared alone = {.changes = 0};
   struct idem_fleet_options options = {.where = where, .shared = &alone, .life = process_generation};
   idem_fleet_limit limit = (int64_t)where->call_ms * 1000;
   struct idem_fleet_client *client;

@@ -67,8 +67,8 @@ Test(fleet_link, a_peer_that_has_gone_is_an_error_and_no_signal)
   struct link link;
   struct reply *reply;
   signal(SIGPIPE, SIG_DFL);
-  cr_assert_eq(open_to(&link, fake(reset)), 0, "%s", link.error);
-  int rc = 0;
+  /* It may have gone before the connection was told to be there. */
+  int rc = open_to(&link, fake(reset));
   for (int i = 0; i < 3 && rc == 0; i++)
     rc = ping(&link, &reply);
   cr_expect(rc == -ECONNRESET || rc == -EPIPE, "%d", rc);
@@ -258,7 +258,7 @@ Test(fleet_client, a_connection_that_the_server_has_closed_is_no_failure)
   ask_for(client, 'a');
   told("CLIENT KILL TYPE normal SKIPME yes");
   ask_for(client, 'b');
-  cr_expect_eq(atomic_load(&shared_of(client)->failures), 0);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 0);
 }
 
 Test(fleet_client, a_script_that_was_forgotten_is_sent_again)
@@ -284,10 +284,10 @@ Test(fleet_client, a_server_that_refuses_is_asked_once)
   cr_expect_eq(atomic_load(&shared->changes), 1);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EAGAIN);
   restart_server();
-  atomic_store(&shared->away_until_us, 1);
+  atomic_store(&shared->away[0].until_us, 1);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), 0);
   cr_expect_eq(atomic_load(&shared->changes), 2);
-  cr_expect_eq(atomic_load(&shared->away_until_us), 0);
+  cr_expect_eq(atomic_load(&shared->away[0].until_us), 0);
 }
 
 Test(fleet_client, a_silent_server_is_given_up_after_the_second_time, .timeout = 60)
@@ -299,7 +299,7 @@ Test(fleet_client, a_silent_server_is_given_up_after_the_second_time, .timeout =
   struct idem_fleet_claim claim = claim_for('k');
   kill(server.pid, SIGSTOP);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -ETIMEDOUT);
-  cr_expect_eq(atomic_load(&shared->away_until_us), 0);
+  cr_expect_eq(atomic_load(&shared->away[0].until_us), 0);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -ETIMEDOUT);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EAGAIN);
   kill(server.pid, SIGCONT);
@@ -328,7 +328,7 @@ Test(fleet_client, a_limit_that_is_used_up_asks_nothing)
   struct idem_fleet_claim claim = claim_for('k');
   idem_fleet_limit none = 0;
   cr_expect_eq(idem_fleet_api.claim(client, &none, &claim), -EAGAIN);
-  cr_expect_eq(atomic_load(&shared_of(client)->failures), 0);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 0);
 }
 
 Test(fleet_client, a_server_that_takes_no_writes_is_a_failure)
@@ -341,7 +341,7 @@ Test(fleet_client, a_server_that_takes_no_writes_is_a_failure)
                      idem_fleet_api.problem(client));
   told("REPLICAOF NO ONE");
   told("CONFIG SET maxmemory 1");
-  atomic_store(&shared_of(client)->away_until_us, 0);
+  atomic_store(&shared_of(client)->away[0].until_us, 0);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EREMOTEIO);
 }
 

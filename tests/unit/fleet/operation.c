@@ -354,7 +354,7 @@ Test(fleet_operation, a_record_of_another_kind_is_a_failure_and_no_crash)
     told("FLUSHALL");
     told("%s %s %s", odd[i][0], name_of('k', 'c'), odd[i][1]);
     told("SET %s idemshim", name_of('k', 'a'));
-    atomic_store(&shared_of(a)->away_until_us, 0);
+    atomic_store(&shared_of(a)->away[0].until_us, 0);
     int rc = API->claim(a, patience(), &claim);
     cr_expect(rc == 0 || rc == -EREMOTEIO || rc == -EPROTO, "%s %s: %d", odd[i][0], odd[i][1], rc);
     API->answer_free(&claim);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "fleet/nodes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* CRC16 as clusters have it (XMODEM), of what stands in the first braces, else of all. */
+static unsigned slot_of(const char *key)
+{
+  const char *open = strchr(key, '{'), *close = open ? strchr(open, '}') : NULL;
+  const char *at = close && close > open + 1 ? open + 1 : key;
+  const char *end = at == key ? key + strlen(key) : close;
+  unsigned crc = 0;
+  for (; at < end; at++) {
+    crc ^= (unsigned)(unsigned char)*at << 8;
+    for (int bit = 0; bit < 8; bit++)
+      crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  return crc % NODES_SLOTS;
+}
+
+static int add(struct nodes *nodes, const char *host, size_t len, unsigned port)
+{
+  unsigned count = atomic_load(&nodes->count);
+  if (!len || len >= sizeof(nodes->node->host) || !port || port > UINT16_MAX)
+    return -1;
+  for (unsigned i = 0; i < count; i++)
+    if (nodes->node[i].port == port && strlen(nodes->node[i].host) == len &&
+        memcmp(nodes->node[i].host, host, len) == 0)
+      return (int)i;
+  if (atomic_flag_test_and_set(&nodes->adding))
+    return -1;
+  count = atomic_load(&nodes->count);
+  int node = -1;
+  if (count < NODES_MOST) {
+    memcpy(nodes->node[count].host, host, len);
+    nodes->node[count].host[len] = '\0';
+    nodes->node[count].port = (uint16_t)port;
+    node = (int)count;
+    atomic_store(&nodes->count, count + 1);
+  }
+  atomic_flag_clear(&nodes->adding);
+  return node;
+}
+
+void nodes_begin(struct nodes *nodes, const struct idem_fleet *where)
+{
+  nodes->where = where;
+  atomic_flag_clear(&nodes->adding);
+  atomic_store(&nodes->master, -1);
+  for (size_t i = 0; i < where->node_count && where->kind == IDEM_FLEET_CLUSTER; i++)
+    add(nodes, where->node[i].host, strlen(where->node[i].host), where->node[i].port);
+}
+
+int nodes_of(const struct nodes *nodes, const char *route)
+{
+  unsigned known;
+  switch (nodes->where->kind) {
+  case IDEM_FLEET_SENTINEL:
+    return atomic_load(&nodes->master);
+  case IDEM_FLEET_CLUSTER:
+    known = route ? atomic_load(&nodes->slot[slot_of(route)]) : 0;
+    return known ? (int)known - 1 : (int)(atomic_load(&nodes->seed) % nodes->where->node_count);
+  default:
+    return 0;
+  }
+}
+
+/* "MOVED 3999 10.0.0.3:6379"; without a host it is that of the server which says so. */
+int nodes_learn(struct nodes *nodes, int from, const char *text)
+{
+  unsigned slot;
+  int begin = 0;
+  bool moved = strncmp(text, "MOVED ", 6) == 0;
+  if (!moved && strncmp(text, "ASK ", 4) != 0)
+    return -1;
+  if (sscanf(strchr(text, ' '), " %5u %n", &slot, &begin) != 1 || !begin || slot >= NODES_SLOTS)
+    return -1;
+  const char *host = strchr(text, ' ') + begin, *colon = strrchr(host, ':');
+  if (!colon)
+    return -1;
+  size_t len = (size_t)(colon - host);
+  if (!len) {
+    host = nodes->node[from].host;
+    len = strlen(host);
+  }
+  int node = add(nodes, host, len, (unsigned)strtoul(colon + 1, NULL, 10));
+  if (moved && node >= 0)
+    atomic_store(&nodes->slot[slot], (uint8_t)(node + 1));
+  return node;
+}
+
+int nodes_set_master(struct nodes *nodes, const char *host, uint16_t port)
+{
+  int node = add(nodes, host, strlen(host), port);
+  atomic_store(&nodes->master, node);
+  return node;
+}
+
+/* Its slots may be another's by now; whoever is asked next tells. */
+void nodes_doubt(struct nodes *nodes, int node)
+{
+  int master = node;
+  atomic_compare_exchange_strong(&nodes->master, &master, -1);
+  if (nodes->where->kind != IDEM_FLEET_CLUSTER)
+    return;
+  for (unsigned i = 0; i < NODES_SLOTS; i++)
+    if (atomic_load_explicit(&nodes->slot[i], memory_order_relaxed) == node + 1)
+      atomic_store_explicit(&nodes->slot[i], 0, memory_order_relaxed);
+  atomic_fetch_add(&nodes->seed, 1);
+}

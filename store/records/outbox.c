@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/records/outbox.h"
+
+#include "store/base/clock.h"
+#include "store/call/shared.h"
+#include "store/records/answer_index.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char prefix[] = "outbox ";
+enum { PREFIX = sizeof(prefix) - 1, ENTRY = PREFIX + IDEM_KEY_SIZE };
+
+static void entry_of(const uint8_t *key, char entry[ENTRY])
+{
+  memcpy(entry, prefix, PREFIX);
+  memcpy(entry + PREFIX, key, IDEM_KEY_SIZE);
+}
+
+int outbox_note(struct writer *writer, const uint8_t *key)
+{
+  char entry[ENTRY];
+  entry_of(key, entry);
+  return writer_put(writer, PAGES_META, entry, sizeof(entry), "", 1);
+}
+
+bool outbox_may_have(const struct idem_store *store)
+{
+  return atomic_load_explicit(&store->stats->fleet.unshared, memory_order_relaxed) > 0;
+}
+
+/* What is to be pushed. */
+struct pushing {
+  uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE];
+  char *record; /* NULL: it is not there any more */
+  size_t len;
+  int64_t left_ms;
+  uint64_t generation, epoch;
+  bool found, dropped;
+};
+
+static int take_first(void *arg, struct idem_span entry, struct idem_span value)
+{
+  struct pushing *pushing = arg;
+  (void)value;
+  if (entry.len != ENTRY || memcmp(entry.data, prefix, PREFIX) != 0)
+    return entry.len >= PREFIX && memcmp(entry.data, prefix, PREFIX) > 0;
+  memcpy(pushing->key, entry.data + PREFIX, IDEM_KEY_SIZE);
+  pushing->found = true;
+  return 1;
+}
+
+/* The first entry, and a copy of its answer: nothing is pinned while the fleet is asked. */
+static int find_first(struct idem_store *store, struct pushing *pushing, struct idem_error *error)
+{
+  const struct idem_span from = {prefix, PREFIX};
+  struct idem_span record;
+  struct reader *reader;
+  int rc = state_read(store, &reader, error);
+  if (rc < 0)
+    return rc;
+  pages_each(&reader->snapshot, PAGES_META, &from, take_first, pushing);
+  int64_t now = clock_now_us();
+  const struct record_head *head =
+      pushing->found &&
+              pages_get(&reader->snapshot, PAGES_ANSWERS, pushing->key, IDEM_KEY_SIZE, &record) == 0 &&
+              record_checksum_holds(record)
+          ? record_head(record)
+          : NULL;
+  if (head && !record_is_old(head) && head->expires_us > now && (pushing->record = malloc(record.len))) {
+    memcpy(pushing->record, record.data, record.len);
+    memcpy(pushing->fingerprint, head->fingerprint, IDEM_KEY_SIZE);
+    pushing->len = record.len;
+    pushing->left_ms = (head->expires_us - now) / 1000;
+    pushing->generation = head->generation;
+    pushing->epoch = head->epoch;
+  }
+  reader_end(reader);
+  return 0;
+}
+
+static int forget_body(struct writer *writer, void *arg)
+{
+  struct pushing *pushing = arg;
+  char entry[ENTRY];
+  entry_of(pushing->key, entry);
+  int rc = writer_delete(writer, PAGES_META, entry, sizeof(entry));
+  return rc == 0 && pushing->dropped ? answer_index_drop(writer, pushing->key) : rc;
+}
+
+/* With another nonce, for the claim of then may have been lost with the fleet; one that is still there is this machine's
+ * own. */
+static int push(struct idem_store *store, idem_fleet_limit *limit, struct pushing *pushing)
+{
+  const struct idem_fleet_api *api = store->fleet_api;
+  struct idem_fleet_claim claim = {.fingerprint = pushing->fingerprint,
+                                   .dead = pushing->generation,
+                                   .any_content = true,
+                                   .most_age_ms = -1,
+                                   .keep_ms = shared_keep_ms((uint64_t)pushing->left_ms)};
+  memcpy(claim.fence.key, pushing->key, IDEM_KEY_SIZE);
+  int rc = shared_make_owner(claim.fence.owner);
+  if (rc == 0)
+    rc = api->claim(store->fleet, limit, &claim);
+  if (rc < 0)
+    return rc;
+  pushing->dropped = claim.verdict == IDEM_FLEET_ANSWER;
+  api->answer_free(&claim);
+  if (claim.verdict != IDEM_FLEET_OWNED)
+    return pushing->dropped ? 1 : -EBUSY;
+  rc = api->commit(store->fleet, limit, &claim.fence, pushing->record, pushing->len,
+                   (uint64_t)pushing->left_ms, claim.keep_ms);
+  if (rc == 0)
+    rc = -EBUSY;
+  if (rc == -EMSGSIZE) {
+    api->release(store->fleet, limit, &claim.fence, false);
+    rc = 1;
+  }
+  return rc;
+}
+
+int outbox_push(struct idem_store *store, idem_fleet_limit *limit, struct idem_error *error)
+{
+  _Atomic int64_t *unshared = &store->stats->fleet.unshared;
+  struct pushing pushing = {.record = NULL};
+  if (!store->fleet_api)
+    return idem_error_set(error, -ENOTCONN, "%s: there is no fleet", store->dir);
+  int rc = find_first(store, &pushing, error);
+  if (rc == 0 && !pushing.found) {
+    atomic_store(unshared, 0);
+    return 0;
+  }
+  if (rc == 0)
+    rc = pushing.record ? push(store, limit, &pushing) : 1;
+  if (rc < 0 && error && !error->text[0])
+    idem_error_set(error, rc, "%s: %s", store->where->shown,
+                   rc == -EBUSY ? "another machine is at it" : store->fleet_api->problem(store->fleet));
+  free(pushing.record);
+  if (rc < 0)
+    return rc;
+  rc = state_write(store, forget_body, &pushing, error);
+  atomic_fetch_sub(unshared, 1);
+  return rc < 0 ? rc : 1;
+}
