@@ -59,6 +59,14 @@ static inline bool idem_fleet_is_away(const struct idem_fleet_shared *shared)
   return away;
 }
 
+/* For a person's command, which asks whatever programs have found out: they know then, too. */
+static inline void idem_fleet_try_again(struct idem_fleet_shared *shared)
+{
+  for (int i = 0; i < IDEM_FLEET_SERVERS; i++)
+    if (atomic_load(&shared->away[i].until_us))
+      atomic_store(&shared->away[i].until_us, 1);
+}
+
 struct idem_fleet_client;
 
 struct idem_fleet_options {
@@ -112,6 +120,10 @@ typedef int idem_fleet_piece(void *arg, uint64_t number, const char *bytes, size
 /* For the command, of each claim: its key and its state, one of C, S, A and R. */
 typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char state, uint64_t generation);
 
+/* What a check finds: of what, and a line. */
+enum idem_fleet_finding { IDEM_FLEET_GOOD, IDEM_FLEET_WARN, IDEM_FLEET_BAD };
+typedef void idem_fleet_tell(void *arg, enum idem_fleet_finding finding, const char *what, const char *text);
+
 #define IDEM_FLEET_API_VERSION 1u
 struct idem_fleet_api {
   uint32_t version, size;
@@ -146,6 +158,8 @@ struct idem_fleet_api {
   int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  void (*visit)(void *arg, const uint8_t *key), void *arg);
   int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
+  /* For the command: how it is set up. 1: something is bad. */
+  int (*check)(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);
   /* What went wrong last, for people; no secret is in it. */
   const char *(*problem)(const struct idem_fleet_client *client);
 };

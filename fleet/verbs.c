@@ -4,7 +4,7 @@
  * since one value of 32 MiB holds every other client of the server up while it is read; the answer then names them. Parts have
  * the generation of their owner in their names, so that a loser's never stand in a winner's answer.
  */
-#include "fleet/client.h"
+#include "fleet/check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -529,5 +529,6 @@ __attribute__((visibility("default"))) const struct idem_fleet_api idem_fleet_ap
     .remove = remove_operation,
     .removed = see_removed,
     .each = each_operation,
+    .check = check_fleet,
     .problem = client_problem,
 };

@@ -615,8 +615,18 @@ int idem_store_show(struct idem_store *store, const char *id,
                     int (*visit)(void *arg, const struct idem_answer *answer), void *arg,
                     struct idem_error *error);
 
-/* Removes an answer or a claim in doubt. Errors as for show. */
+/* Removes an answer or a claim in doubt, from the fleet first where there is one. Errors as for show. */
 int idem_store_remove(struct idem_store *store, const char *id, struct idem_error *error);
+
+/* A fleet. -ENOTCONN: IDEMSHIM_FLEET is not set, or this machine has never reached it. */
+
+/* Tells the fleet of what it does not have, with `all` of everything that this machine has. What another machine is at
+ * stays for later: -EBUSY. */
+int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error);
+/* Each operation that the fleet knows of. */
+int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, void *arg, struct idem_error *error);
+/* How it is set up. 1: something is bad. */
+int idem_store_fleet_check(struct idem_store *store, idem_fleet_tell *tell, void *arg, struct idem_error *error);
 
 /* Removes what has expired and the leavings of dead processes. `progress` (may be NULL) is called now and
  * then. */

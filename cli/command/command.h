@@ -129,7 +129,7 @@ struct cli_command {
 extern const struct cli_command cli_command_run, cli_command_record, cli_command_replay, cli_command_check,
     cli_command_stats, cli_command_ls, cli_command_show, cli_command_explain, cli_command_rm, cli_command_gc,
     cli_command_verify, cli_command_doctor, cli_command_tape, cli_command_help, cli_command_complete,
-    cli_command_top, cli_command_tail;
+    cli_command_top, cli_command_tail, cli_command_fleet;
 
 /* What a parse ends with for --help, beside the exit codes that it ends with otherwise. */
 enum { CLI_HELP = -1 };

@@ -275,6 +275,13 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   /* A claim whose lock is taken is of a call under way, and its owner's to end. */
   if (rc == 0 && search.claims && claim_lock_taken(state_claims_fd(store), search.found) == 1)
     rc = idem_error_set(error, -EBUSY, "%s: the call is being made now", id);
+  if (rc == 0 && store->fleet_api) {
+    idem_fleet_limit limit = (int64_t)store->where->call_ms * 1000;
+    idem_fleet_try_again(&store->stats->fleet);
+    if (store->fleet_api->remove(store->fleet, &limit, search.found) < 0)
+      rc = idem_error_set(error, -EHOSTUNREACH, "%s: nothing is removed, for the fleet %s is away: %s", id,
+                          store->where->shown, store->fleet_api->problem(store->fleet));
+  }
   if (rc == 0)
     rc = state_write(store, remove_body, search.found, error);
   if (rc == 0)

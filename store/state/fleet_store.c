@@ -26,18 +26,34 @@
 
 static const struct idem_fleet_api *api; /* under process_lock_stores */
 
-/* Beside the object that this is in. */
+/* Beside the object that this is in, or where that is installed from where the command is. */
+static void *open_object(char path[PATH_MAX])
+{
+  static const char *const places[] = {"", "../" IDEM_LIB "/idemshim/"};
+  char own[PATH_MAX];
+  Dl_info info;
+  void *object = NULL;
+  const char *name = dladdr((void *)fleet_store_find, &info) ? info.dli_fname : NULL;
+  /* A program's name is as it was called. */
+  ssize_t len = name && name[0] == '/' ? 0 : readlink("/proc/self/exe", own, sizeof(own) - 1);
+  if (len > 0) {
+    own[len] = '\0';
+    name = own;
+  }
+  const char *slash = name ? strrchr(name, '/') : NULL;
+  for (size_t i = 0; i < sizeof(places) / sizeof(*places) && slash && !object; i++)
+    if (snprintf(path, PATH_MAX, "%.*s%slibidemshim-fleet.so", (int)(slash + 1 - name), name, places[i]) <
+        PATH_MAX)
+      object = dlopen(path, OBJECT_FLAGS);
+  return object;
+}
+
 static int load(struct idem_error *error)
 {
-  char path[PATH_MAX];
-  Dl_info info;
+  char path[PATH_MAX] = "libidemshim-fleet.so";
   if (api)
     return 0;
-  bool known = dladdr((void *)fleet_store_find, &info) && info.dli_fname;
-  const char *slash = known ? strrchr(info.dli_fname, '/') : NULL;
-  int len = slash ? (int)(slash + 1 - info.dli_fname) : 0;
-  snprintf(path, sizeof(path), "%.*slibidemshim-fleet.so", len, known ? info.dli_fname : "");
-  void *object = dlopen(path, OBJECT_FLAGS);
+  void *object = open_object(path);
   const struct idem_fleet_api *found = object ? dlsym(object, "idem_fleet_api") : NULL;
   if (!found) {
     const char *why = dlerror();

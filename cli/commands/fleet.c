@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* `fleet`: the store that this machine shares with others: is it set up well, what is in it, and what does it lack? */
+#include "cli/command/command.h"
+#include "cli/launch/find_store.h"
+#include "cli/output/json.h"
+#include "cli/output/output.h"
+#include "cli/output/text.h"
+#include "cli/output/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* check */
+
+static void print_finding(void *list, enum idem_fleet_finding finding, const char *what, const char *text)
+{
+  static const char *const words[] = {"ok", "warning", "bad"};
+  if (list)
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "finding", words[finding], "what", what, "text",
+                                          cli_json_string(text)));
+  else
+    printf("%-8s %-17s %s\n", words[finding], what, text);
+}
+
+static int check(const struct cli_options *options, struct idem_store *store)
+{
+  struct idem_error error = {""};
+  json_t *list = options->json ? json_array() : NULL;
+  int result = idem_store_fleet_check(store, print_finding, list, &error);
+  if (list && result >= 0)
+    cli_print_json(list);
+  else if (list)
+    json_decref(list);
+  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : result ? CLI_NO : CLI_OK;
+}
+
+/* ls */
+
+static int list_one(void *arg, const uint8_t *key, char state, uint64_t generation)
+{
+  const char *word = state == 'A'   ? "answered"
+                     : state == 'S' ? "sent"
+                     : state == 'C' ? "claimed"
+                                    : "released";
+  char id[IDEM_ID_SIZE];
+  for (int i = 0; i < IDEM_ID_SIZE / 2; i++)
+    snprintf(id + 2 * i, 3, "%02x", key[i]);
+  if (arg)
+    json_array_append_new(
+        arg, json_pack("{s:s, s:s, s:I}", "id", id, "state", word, "generation", (json_int_t)generation));
+  else
+    printf("%s  %s\n", id, word);
+  return 0;
+}
+
+static int list(const struct cli_options *options, struct idem_store *store)
+{
+  json_t *array = options->json ? json_array() : NULL;
+  struct idem_error error = {""};
+  int result = idem_store_fleet_each(store, list_one, array, &error);
+  if (array && result >= 0)
+    cli_print_json(array);
+  else if (array)
+    json_decref(array);
+  return result < 0 ? cli_fail(CLI_STORE, "%s", error.text) : CLI_OK;
+}
+
+/* push */
+
+static int push(const struct cli_options *options, struct idem_store *store)
+{
+  char number[CLI_UNIT_SIZE];
+  struct idem_error error = {""};
+  uint64_t pushed;
+  int result = idem_store_fleet_push(store, options->all, &pushed, &error);
+  if (result < 0 && result != -EBUSY)
+    return cli_fail(CLI_STORE, "%s", error.text);
+  if (options->json)
+    cli_print_json(json_pack("{s:I}", "pushed", (json_int_t)pushed));
+  else
+    printf("told the fleet of %s answer%s\n", cli_count(number, pushed), pushed == 1 ? "" : "s");
+  return result < 0 ? cli_fail(CLI_NO, "%s; the rest stays for later", error.text) : CLI_OK;
+}
+
+static const struct {
+  const char *name;
+  int (*run)(const struct cli_options *options, struct idem_store *store);
+} verbs[] = {{"check", check}, {"ls", list}, {"push", push}};
+
+static int fleet(const struct cli_options *options, struct idem_store *store, char **operands)
+{
+  for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+    if (strcmp(operands[0], verbs[i].name) == 0)
+      return verbs[i].run(options, store);
+  return cli_fail(CLI_USAGE, "expected check, ls or push, not %s", operands[0]);
+}
+
+const struct cli_command cli_command_fleet = {
+    .name = "fleet",
+    .operands = "check|ls|push",
+    .summary = "the store that this machine shares with others (IDEMSHIM_FLEET)",
+    .details = "check: how it is reached and set up; exit 1 if something is bad. ls: the operations that it "
+               "knows of. push: tells it of "
+               "the answers that this machine has stored while it was away.",
+    .options =
+        CLI_OPTIONS(CLI_OPTION_JSON, CLI_OPTION_STORE,
+                    CLI_OPTION("all", NULL, CLI_FLAG, all, "push: of everything that this machine has")),
+    .min_operands = 1,
+    .max_operands = 1,
+    .on_store = fleet,
+};

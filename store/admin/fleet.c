@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command asks a fleet. */
+#include "store/records/outbox.h"
+#include "store/state/state.h"
+
+#include <errno.h>
+
+static int no_fleet(const struct idem_store *store, struct idem_error *error)
+{
+  return idem_error_set(
+      error, -ENOTCONN,
+      "%s: there is no fleet: IDEMSHIM_FLEET is not set, or this machine has never reached it", store->dir);
+}
+
+static int note_body(struct writer *writer, void *arg)
+{
+  const struct idem_answer *answer = arg;
+  return answer->is_old ? 0 : outbox_note(writer, answer->key);
+}
+
+static int note(void *store, const struct idem_answer *answer)
+{
+  return state_write(store, note_body, (void *)(uintptr_t)answer, NULL);
+}
+
+int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error)
+{
+  int rc = store->fleet_api ? 0 : no_fleet(store, error);
+  if (rc == 0)
+    idem_fleet_try_again(&store->stats->fleet);
+  if (rc == 0 && all)
+    rc = idem_store_each(store, IDEM_OLDEST_FIRST, note, store, error);
+  for (*pushed = 0; rc >= 0; ++*pushed) {
+    idem_fleet_limit limit = (int64_t)store->where->call_ms * 1000;
+    rc = outbox_push(store, &limit, error);
+    if (rc == 0)
+      return 0;
+  }
+  return rc;
+}
+
+int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, void *arg,
+                          struct idem_error *error)
+{
+  if (!store->fleet_api)
+    return no_fleet(store, error);
+  idem_fleet_try_again(&store->stats->fleet);
+  int rc = store->fleet_api->each(store->fleet, visit, arg);
+  return rc < 0 ? idem_error_set(error, rc, "%s: %s", store->where->shown,
+                                 store->fleet_api->problem(store->fleet))
+                : rc;
+}
+
+int idem_store_fleet_check(struct idem_store *store, idem_fleet_tell *tell, void *arg,
+                           struct idem_error *error)
+{
+  return store->fleet_api ? store->fleet_api->check(store->fleet, tell, arg) : no_fleet(store, error);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* What a machine has stored while the fleet was away, what is removed, and the command. */
+#include "tests/e2e/fleet/fleet.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(fleet_outbox, .init = open_fleet, .fini = close_fleet, .timeout = 180);
+
+static const char body[] = "{\"prompt\":1}";
+
+static struct run post(const char *machine, const char *prompt)
+{
+  on_machine(machine);
+  struct run run = fleet_post(prompt, "");
+  expect_success(&run);
+  return run;
+}
+
+static void post_and_forget(const char *machine, const char *prompt)
+{
+  struct run run = post(machine, prompt);
+  run_release(&run);
+}
+
+static bool is_replay(const struct run *run)
+{
+  return strstr(run->out, "X-Idempotency-Replayed: true") != NULL;
+}
+
+/* The command on a machine, with what it is expected to exit with. */
+static struct run command(const char *machine, int status, const char *first, const char *second)
+{
+  on_machine(machine);
+  struct run run = run_plain(&w, "idemshim", first, second, NULL);
+  cr_expect_eq(run.status, status, "idemshim %s %s: %s%s", first, second, run.out, run.err);
+  return run;
+}
+
+/* A machine that has been away, and has an answer of its own. */
+static void be_alone(const char *machine, const char *prompt)
+{
+  post_and_forget(machine, "{\"first\":1}");
+  fleet_stop();
+  post_and_forget(machine, prompt);
+  fleet_start();
+}
+
+Test(fleet_outbox, what_was_stored_alone_is_pushed_by_the_command)
+{
+  be_alone("A", body);
+  struct run push = command("A", 0, "fleet", "push");
+  cr_expect_str_eq(push.out, "told the fleet of 1 answer\n");
+  struct run b = post("B", body), again = command("A", 0, "fleet", "push");
+  cr_expect(is_replay(&b));
+  cr_expect_str_eq(again.out, "told the fleet of 0 answers\n");
+  run_release(&push);
+  run_release(&b);
+  run_release(&again);
+}
+
+Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_later_call)
+{
+  be_alone("A", body);
+  for (int i = 0; i < 300 && !strstr(redis("KEYS '*:a'"), ":a"); i++)
+    post_and_forget("A", world_text(&w, "{\"later\":%d}", i));
+  long before = mock_count(&w).requests;
+  for (int i = 0; i < 100; i++) {
+    post_and_forget("A", world_text(&w, "{\"more\":%d}", i));
+    if (strstr(redis("DBSIZE"), "(nil)"))
+      break;
+    struct run b = post("B", body);
+    bool done = is_replay(&b);
+    run_release(&b);
+    if (done)
+      return;
+    cr_assert_lt(mock_count(&w).requests, before + 3, "B has sent it");
+  }
+  cr_assert_fail("it was never pushed");
+}
+
+/* Both were alone; when they are not any more, one answer wins everywhere. */
+Test(fleet_outbox, after_a_partition_one_answer_wins_everywhere)
+{
+  post_and_forget("A", "{\"first\":1}");
+  post_and_forget("B", "{\"first\":1}");
+  fleet_stop();
+  mock_reset(&w);
+  struct run a = post("A", body), b = post("B", body);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_str_eq(key_sent(0), key_sent(1));
+  fleet_start();
+  struct run push_a = command("A", 0, "fleet", "push"), push_b = command("B", 0, "fleet", "push");
+  /* The breaker of a machine may be open still. */
+  struct run again = {0};
+  for (int i = 0; i < 100; i++) {
+    again = post("B", body);
+    if (is_replay(&again))
+      break;
+    run_release(&again);
+  }
+  const char *first = strstr(a.out, "\r\n\r\n"), *last = strstr(again.out, "\r\n\r\n");
+  cr_expect_str_eq(first, last, "what A had first is what B has now");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&b);
+  run_release(&push_a);
+  run_release(&push_b);
+  run_release(&again);
+}
+
+Test(fleet_outbox, a_server_that_has_lost_everything_is_told_again)
+{
+  post_and_forget("A", body);
+  redis("FLUSHALL");
+  on_machine("A");
+  struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
+  expect_success(&push);
+  cr_expect_str_eq(push.out, "told the fleet of 1 answer\n");
+  struct run b = post("B", body);
+  cr_expect(is_replay(&b));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&push);
+  run_release(&b);
+}
+
+Test(fleet_outbox, what_is_removed_on_one_machine_is_gone_on_the_others)
+{
+  fleet_attributes("near=1s");
+  post_and_forget("A", body);
+  post_and_forget("B", body);
+  on_machine("A");
+  json_t *stored = log_last(&w, "stored");
+  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
+  expect_success(&rm);
+  bool gone = false;
+  for (int i = 0; i < 100 && !gone; i++) {
+    struct run b = post("B", body);
+    gone = !is_replay(&b);
+    run_release(&b);
+  }
+  cr_expect(gone);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_str_neq(key_sent(0), key_sent(1), "another key, for it is asked for anew");
+  json_decref(stored);
+  run_release(&rm);
+}
+
+Test(fleet_outbox, the_command_lists_what_there_is_and_says_how_it_is_set_up)
+{
+  post_and_forget("A", body);
+  struct run ls = command("A", 0, "fleet", "ls"), check = command("A", 0, "fleet", "check");
+  cr_expect_not_null(strstr(ls.out, "  answered\n"), "%s", ls.out);
+  cr_expect_not_null(strstr(check.out, "ok       rights"), "%s", check.out);
+  cr_expect_not_null(strstr(check.out, "warning  append-only file"), "%s", check.out);
+  redis("CONFIG SET maxmemory 100mb");
+  redis("CONFIG SET maxmemory-policy allkeys-lru");
+  struct run bad = command("A", 1, "fleet", "check");
+  cr_expect_not_null(strstr(bad.out, "bad      eviction"), "%s", bad.out);
+  world_unset(&w, "IDEMSHIM_FLEET");
+  struct run none = command("A", 3, "fleet", "ls");
+  run_release(&ls);
+  run_release(&check);
+  run_release(&bad);
+  run_release(&none);
+}
