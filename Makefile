@@ -3,6 +3,7 @@
 #   make             build/libidemshim.so, build/libidemshim-store.so, build/idemshim; where the headers of hiredis and c-ares are,
 #                    build/libidemshim-fleet.so
 #   make demo        set up, build, and see a call paid for once
+#   make demo-fleet  two machines that share a Redis, and one call
 #   make check       build and run every test; installs nothing, and what is missing is skipped
 #   make test        set up, then check
 #   make stress      a thousand handles of the multi interface, STRESS_SECONDS (60); also with SAN=address|thread, STRESS_RESCUE=on

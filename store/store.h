@@ -283,6 +283,7 @@ struct idem_call {
       bool refuses;         /* the rule says indoubt=fail */
       int64_t spent_us;     /* waiting for it */
       int64_t elsewhere_us; /* BUSY: another machine has it; when it is asked again. 0: it is of this one */
+      uint32_t wake;        /* BUSY: the wake word of its key before the fleet was asked */
       int64_t renewed_us;
     } fleet;
   } priv;

@@ -129,6 +129,11 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
 	$(Q)scripts/demo $(B)
 
+demo-fleet: setup-demo
+	$(Q)command -v redis-server >/dev/null || scripts/setup test
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK)
+	$(Q)scripts/demo-fleet $(B)
+
 services: setup-services
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT)
 	$(Q)scripts/services --build $(B)
@@ -206,7 +211,7 @@ curl-suite:
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo services check test test-clients clients everything stress torture curl-suite style
+.PHONY: demo demo-fleet services check test test-clients clients everything stress torture curl-suite style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)

@@ -68,7 +68,8 @@ static uid_t other_owner(const char *directory, gid_t *group)
 /* A store that is not there is no usage error: it is what a first run finds. */
 int cli_find_store(const struct cli_options *options, bool only_reads, struct idem_store **out)
 {
-  struct idem_config config;
+  /* A store of a fleet refers to it for as long as it is open. */
+  static struct idem_config config;
   struct idem_error error = {""};
   gid_t group;
   int code = cli_set_variables(options);
@@ -99,7 +100,8 @@ int cli_find_store(const struct cli_options *options, bool only_reads, struct id
     code =
         cli_fail(CLI_STORE, "%s%s", error.text,
                  result == -EPERM || result == -EACCES ? "; look as the user of the store, by sudo -u" : "");
-  idem_config_release(&config);
+  if (code != CLI_OK)
+    idem_config_release(&config);
   return code;
 }
 

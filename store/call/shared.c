@@ -216,6 +216,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
   if (shared_make_owner(claim.fence.owner) < 0)
     return SHARED_AWAY;
   memcpy(call->priv.fleet.fence.owner, claim.fence.owner, sizeof(claim.fence.owner));
+  call->priv.fleet.wake = atomic_load(stats_wake_word(store->stats, call->key));
   int rc = store->fleet_api->claim(store->fleet, &limit, &claim);
   enum shared_answer said = rc < 0 ? SHARED_AWAY : take_verdict(store, call, &claim);
   if (rc == 0 && said == SHARED_AWAY) {
@@ -337,7 +338,7 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   unsigned ms = max_ms < WAIT_MS ? max_ms : WAIT_MS;
   uint64_t next = 0;
-  if (atomic_load(word) != call->priv.wake || clock_steady_us() >= call->priv.fleet.elsewhere_us)
+  if (atomic_load(word) != call->priv.fleet.wake || clock_steady_us() >= call->priv.fleet.elsewhere_us)
     return 0;
   if (!max_ms)
     return -ETIMEDOUT;
@@ -349,8 +350,8 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
   if (rc == 1)
     stats_wake(store->stats, call->key);
   else if (rc < 0)
-    stats_sleep(store->stats, call->key, call->priv.wake, ms);
-  return atomic_load(word) != call->priv.wake ? 0 : -ETIMEDOUT;
+    stats_sleep(store->stats, call->key, call->priv.fleet.wake, ms);
+  return atomic_load(word) != call->priv.fleet.wake ? 0 : -ETIMEDOUT;
 }
 
 /* Removals. */
