@@ -117,6 +117,8 @@ struct idem_fleet_claim {
 /* An item of a stream: a piece, or its end. Non-zero ends the reading. */
 typedef int idem_fleet_piece(void *arg, uint64_t number, const char *bytes, size_t len, bool over);
 
+enum { IDEM_FLEET_NOTHING, IDEM_FLEET_PIECES, IDEM_FLEET_OVER };
+
 /* For the command, of each claim: its key and its state, one of C, S, A and R. */
 typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char state, uint64_t generation);
 
@@ -149,9 +151,10 @@ struct idem_fleet_api {
   /* Piece `number` of what comes, from 0 on. */
   int (*publish)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence, uint64_t number,
                  const char *bytes, size_t len);
-  /* Waits at most `wait_ms` for pieces from `*next` on. 1: there were some, or it is over; 0: none yet. */
-  int (*follow)(struct idem_fleet_client *client, const uint8_t *key, unsigned wait_ms, uint64_t *next,
-                idem_fleet_piece *take, void *arg);
+  /* Waits at most `wait_ms` for pieces of that owner from `*next` on. IDEM_FLEET_NOTHING: none yet; _PIECES; _OVER: it has
+   * come to an end, or its lease has, or it is another's. */
+  int (*follow)(struct idem_fleet_client *client, const uint8_t *key, uint64_t generation, unsigned wait_ms,
+                uint64_t *next, idem_fleet_piece *take, void *arg);
   /* 1: it was there. */
   int (*remove)(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key);
   /* Keys that were removed since `shared` saw the last one. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fleet/link.h"
 
+#include "config/kernel.h"
 #include "fleet/lookup.h"
 #include "fleet/tls.h"
 
@@ -83,7 +84,7 @@ static int connect_to(struct link *link, const struct sockaddr *address, socklen
     return link->fd;
   if (address->sa_family != AF_UNIX)
     setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  if (fstat(link->fd, &stat) < 0)
+  if (idem_fstat(link->fd, &stat) < 0)
     rc = -errno;
   link->device = stat.st_dev;
   link->inode = stat.st_ino;
@@ -223,7 +224,7 @@ int link_read(struct link *link, struct reply **out)
 bool link_is_whole(const struct link *link)
 {
   struct stat stat;
-  return link->fd >= 0 && fstat(link->fd, &stat) == 0 && stat.st_dev == link->device &&
+  return link->fd >= 0 && idem_fstat(link->fd, &stat) == 0 && stat.st_dev == link->device &&
          stat.st_ino == link->inode;
 }
 

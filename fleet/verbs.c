@@ -342,8 +342,7 @@ static int publish_piece(struct idem_fleet_client *client, const struct idem_fle
 static int take_pieces(const struct reply *reply, uint64_t *next, idem_fleet_piece *take, void *arg)
 {
   const struct reply *items = reply_item(reply_item(reply, 0), 1);
-  int rc = 0;
-  for (size_t i = 0; i < items->count && rc == 0; i++) {
+  for (size_t i = 0; i < items->count; i++) {
     const struct reply *id = reply_item(reply_item(items, i), 0),
                        *fields = reply_item(reply_item(items, i), 1);
     const struct reply *name = reply_item(fields, 0), *value = reply_item(fields, 1);
@@ -352,41 +351,54 @@ static int take_pieces(const struct reply *reply, uint64_t *next, idem_fleet_pie
     bool over = strcmp(name->text, "e") == 0;
     if (!over && (strtoull(id->text, NULL, 10) != *next || strcmp(name->text, "p") != 0))
       return client_fail(-EPROTO, "a stream that lacks a piece");
-    rc = take(arg, *next, value->text, value->len, over);
-    *next += !over;
+    int rc = take(arg, *next, value->text, value->len, over);
+    if (rc != 0 || over)
+      return rc != 0 ? rc : IDEM_FLEET_OVER;
+    ++*next;
   }
-  return rc;
+  return items->count ? IDEM_FLEET_PIECES : IDEM_FLEET_NOTHING;
 }
 
-static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, unsigned wait_ms,
-                         uint64_t *next, idem_fleet_piece *take, void *arg)
+/* Its own words come before what has become of it: what it has said last is read first. */
+static int read_stream(struct idem_fleet_client *client, const uint8_t *key, unsigned wait_ms, uint64_t *next,
+                       idem_fleet_piece *take, void *arg)
 {
-  idem_fleet_limit limit = ((int64_t)client->where->operation_ms + wait_ms) * 1000;
   struct client_keys keys;
   struct reply *reply;
   char from[40] = "0-0";
-  int rc = client_run(client, &limit, key, LINK_WORDS({"follow", 6}), &reply);
-  if (rc < 0)
-    return rc;
-  bool open = reply_begins(reply_item(reply, 0), "C") || reply_begins(reply_item(reply, 0), "S");
-  bool alive = reply_number(reply_item(reply, 2)) > 0;
-  reply_free(reply);
-  if (!open || !alive)
-    return 1;
   client_keys(client, key, &keys);
   if (*next)
     snprintf(from, sizeof(from), "%llu-1", (unsigned long long)*next - 1);
-  rc = client_wait(client, wait_ms, keys.stream,
-                   LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"64", 2}, {"BLOCK", 5},
-                              NUMBER(wait_ms ? wait_ms : 1), {"STREAMS", 7}, LINK_TEXT(keys.stream),
-                              LINK_TEXT(from)),
-                   &reply);
+  int rc = client_wait(client, wait_ms, keys.stream,
+                       LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"64", 2}, {"BLOCK", 5},
+                                  NUMBER(wait_ms ? wait_ms : 1), {"STREAMS", 7}, LINK_TEXT(keys.stream),
+                                  LINK_TEXT(from)),
+                       &reply);
   if (rc < 0)
     return rc;
-  bool any = reply->kind == REPLY_LIST;
-  rc = any ? take_pieces(reply, next, take, arg) : 0;
+  rc = take_pieces(reply, next, take, arg);
   reply_free(reply);
-  return rc < 0 ? rc : any;
+  return rc;
+}
+
+static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, uint64_t generation,
+                         unsigned wait_ms, uint64_t *next, idem_fleet_piece *take, void *arg)
+{
+  idem_fleet_limit limit = ((int64_t)client->where->operation_ms + wait_ms) * 1000;
+  struct reply *reply;
+  int rc = client_run(client, &limit, key, LINK_WORDS({"follow", 6}), &reply);
+  if (rc < 0)
+    return rc;
+  const struct reply *state = reply_item(reply, 0);
+  bool its = reply_number(reply_item(reply, 1)) == (int64_t)generation;
+  bool open =
+      its && (reply_begins(state, "C") || reply_begins(state, "S")) && reply_number(reply_item(reply, 2)) > 0;
+  reply_free(reply);
+  if (!its)
+    return IDEM_FLEET_OVER;
+  /* Of one that has ended nothing more comes. */
+  rc = read_stream(client, key, open ? wait_ms : 0, next, take, arg);
+  return rc == IDEM_FLEET_NOTHING && !open ? IDEM_FLEET_OVER : rc;
 }
 
 /* Removals. */

@@ -283,6 +283,9 @@ struct idem_call {
       bool refuses;         /* the rule says indoubt=fail */
       int64_t spent_us;     /* waiting for it */
       int64_t elsewhere_us; /* BUSY: another machine has it; when it is asked again. 0: it is of this one */
+      uint64_t generation;  /* BUSY: of that claim */
+      bool followed;        /* OWNED: from another machine, */
+      uint64_t published;   /* which has had so many bytes of the spool */
       uint32_t wake;        /* BUSY: the wake word of its key before the fleet was asked */
       int64_t renewed_us;
     } fleet;
@@ -625,9 +628,11 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
  * stays for later: -EBUSY. */
 int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error);
 /* Each operation that the fleet knows of. */
-int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, void *arg, struct idem_error *error);
+int idem_store_fleet_each(struct idem_store *store, idem_fleet_visit *visit, void *arg,
+                          struct idem_error *error);
 /* How it is set up. 1: something is bad. */
-int idem_store_fleet_check(struct idem_store *store, idem_fleet_tell *tell, void *arg, struct idem_error *error);
+int idem_store_fleet_check(struct idem_store *store, idem_fleet_tell *tell, void *arg,
+                           struct idem_error *error);
 
 /* Removes what has expired and the leavings of dead processes. `progress` (may be NULL) is called now and
  * then. */

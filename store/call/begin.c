@@ -310,7 +310,7 @@ static int claim_or_follow(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   /* Another machine has had it a moment ago, and nobody has said anything since. */
-  if (shared_is_elsewhere(call) && shared_wait(entry->store, call, 0) < 0)
+  if (shared_may_wait(entry->store, call))
     return IDEM_BUSY;
   call->priv.fleet.elsewhere_us = 0;
   int fd = take_claim(entry);
@@ -332,7 +332,9 @@ static int claim_or_follow(struct entry *entry)
   }
   if (verdict == NOT_YET)
     verdict = settle_shared(entry);
-  if (verdict != IDEM_OWNED) {
+  if (verdict == IDEM_BUSY) {
+    call_drop_claim(entry->store, call);
+  } else if (verdict != IDEM_OWNED) {
     if (call->priv.fleet.ours)
       shared_release(entry->store, call);
     call_free_claim(entry->store, call);

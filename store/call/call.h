@@ -47,8 +47,10 @@ struct claim call_claim(const struct idem_call *call);
 /* OWNED: takes a place in which followers see that it goes on. */
 void call_show_owner(struct idem_store *store, struct idem_call *call);
 
-/* Frees the claim and wakes those who wait for it. */
+/* Frees the claim and wakes those who wait for it. The second wakes nobody: another machine has the operation, and who looks by
+ * himself learns that; woken ones would wake each other without end. */
 void call_free_claim(struct idem_store *store, struct idem_call *call);
+void call_drop_claim(struct idem_store *store, struct idem_call *call);
 
 /* Sets call->sequence, and with it which of the identical calls of this process it is, where the rule numbers them:
  * the same over the rounds of a call. `base` names the content, and call->sampled says what it is. 0 or -errno. */

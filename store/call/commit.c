@@ -5,7 +5,6 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
-#include "store/records/outbox.h"
 #include "store/call/shared.h"
 #include "store/json/json_pointer.h"
 #include "store/judge/judge.h"

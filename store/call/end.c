@@ -49,7 +49,7 @@ struct claim call_claim(const struct idem_call *call)
 
 /* The lock goes before the wake, so that who wakes finds it free; and after the place, which is its owner's
  * alone. */
-void call_free_claim(struct idem_store *store, struct idem_call *call)
+void call_drop_claim(struct idem_store *store, struct idem_call *call)
 {
   uint8_t lock[8];
   call_lock_key(call, lock);
@@ -58,6 +58,11 @@ void call_free_claim(struct idem_store *store, struct idem_call *call)
   call->priv.owner = NULL;
   claim_lock_release(call->priv.claim_fd, lock);
   call->priv.claim_fd = -1;
+}
+
+void call_free_claim(struct idem_store *store, struct idem_call *call)
+{
+  call_drop_claim(store, call);
   /* Its commit has told already, and who came after that has found the answer. */
   if (!call->priv.committed)
     stats_wake(store->stats, call->key);

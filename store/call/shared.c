@@ -10,6 +10,7 @@
 #include "store/records/batch.h"
 #include "store/records/claim_record.h"
 #include "store/records/evict.h"
+#include "store/spool/spool.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 enum { KEEP_DAYS = 8, DAY_MS = 86400000 };
 
 /* Who is told that another machine has it need not ask again sooner; one wait at the server; how often an owner renews. */
-enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, RENEW_US = 1000000 };
+enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, LOST_MS = 50, RENEW_US = 1000000 };
 
 uint64_t shared_keep_ms(uint64_t ttl_ms)
 {
@@ -176,12 +177,15 @@ static enum shared_answer take_verdict(struct idem_store *store, struct idem_cal
     call->priv.fleet.fence = claim->fence;
     call->priv.fleet.store = store;
     call->priv.fleet.ours = true;
+    call->priv.fleet.followed = false;
+    call->priv.fleet.published = 0;
     call->priv.fleet.renewed_us = clock_steady_us();
     call->resent = claim->resent;
     return SHARED_OURS;
   case IDEM_FLEET_ANSWER:
     return take_answer(store, call, claim);
   case IDEM_FLEET_BUSY:
+    call->priv.fleet.generation = claim->generation;
     call->priv.fleet.elsewhere_us = clock_steady_us() + (left_us < ASK_AGAIN_US ? left_us : ASK_AGAIN_US);
     call->mismatched |= claim->mismatched;
     return SHARED_BUSY;
@@ -254,6 +258,16 @@ void shared_upstream_key(const struct idem_store *store, const struct idem_call 
 
 /* Under way. */
 
+/* What has come goes into the spool then, as if it were wanted here. */
+static void note_followers(struct idem_call *call, int said)
+{
+  if (said != 2 || call->priv.fleet.followed)
+    return;
+  call->priv.fleet.followed = true;
+  if (call->priv.owner)
+    atomic_store_explicit(&call->priv.owner->wanted, 1, memory_order_relaxed);
+}
+
 int shared_sent(struct idem_store *store, struct idem_call *call, struct idem_error *error)
 {
   if (!call->priv.fleet.ours)
@@ -269,6 +283,7 @@ int shared_sent(struct idem_store *store, struct idem_call *call, struct idem_er
     call->fenced = true;
     return idem_error_set(error, -ECANCELED, "a later owner has taken the operation over");
   }
+  note_followers(call, rc);
   if (rc < 0 && refuses && store->where->fails)
     return idem_error_set(error, -EHOSTUNREACH, "the fleet %s is away: %s", store->where->shown,
                           store->fleet_api->problem(store->fleet));
@@ -284,7 +299,7 @@ void shared_renew(struct idem_call *call)
     return;
   QUIET();
   call->priv.fleet.renewed_us = now;
-  store->fleet_api->renew(store->fleet, &call->priv.fleet.fence);
+  note_followers(call, store->fleet_api->renew(store->fleet, &call->priv.fleet.fence));
 }
 
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
@@ -320,38 +335,66 @@ bool shared_is_elsewhere(const struct idem_call *call)
   return call->priv.fleet.elsewhere_us != 0;
 }
 
-/* An item of the stream wakes whoever listens; what is in it does not matter here. */
-static int note_piece(void *unused, uint64_t number, const char *bytes, size_t len, bool over)
+bool shared_may_wait(struct idem_store *store, const struct idem_call *call)
 {
-  (void)unused;
+  return shared_is_elsewhere(call) && clock_steady_us() < call->priv.fleet.elsewhere_us &&
+         atomic_load(stats_wake_word(store->stats, call->key)) == call->priv.fleet.wake;
+}
+
+/* What listens, and whose pieces it takes. */
+struct listener {
+  struct idem_store *store;
+  const struct idem_call *call;
+  int failed;
+};
+
+static int take_piece(void *arg, uint64_t number, const char *bytes, size_t len, bool over)
+{
+  struct listener *listener = arg;
+  const struct idem_call *call = listener->call;
   (void)number;
-  (void)bytes;
-  (void)len;
-  (void)over;
-  return 0;
+  if (!over)
+    listener->failed = spool_copy_add(listener->store, call->key, call->priv.fleet.generation, bytes, len);
+  return listener->failed;
 }
 
 /* One process of the machine listens, the one that has the second lock of the key; the others sleep on the word that it
- * changes. Dies it, the kernel frees the lock for the next. */
+ * changes. Dies it, the kernel frees the lock for the next, which goes on behind the last whole piece. */
+static int listen_to_fleet(struct idem_store *store, const struct idem_call *call, unsigned ms)
+{
+  struct listener listener = {.store = store, .call = call};
+  int lock = claim_lock_take(store->claims_path, call->key + sizeof(uint64_t));
+  if (lock < 0)
+    return -EAGAIN;
+  int64_t count = spool_copy_count(store, call->key, call->priv.fleet.generation);
+  uint64_t next = count > 0 ? (uint64_t)count : 0;
+  int rc = count < 0 ? (int)count
+                     : store->fleet_api->follow(store->fleet, call->key, call->priv.fleet.generation, ms,
+                                                &next, take_piece, &listener);
+  if (rc == IDEM_FLEET_OVER)
+    spool_remove(store, call->key, call->priv.fleet.generation);
+  if (rc > 0)
+    stats_wake(store->stats, call->key);
+  claim_lock_release(lock, NULL);
+  return rc;
+}
+
+/* Over for this owner; there may be an answer, or another owner: 0. */
 int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms)
 {
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   unsigned ms = max_ms < WAIT_MS ? max_ms : WAIT_MS;
-  uint64_t next = 0;
-  if (atomic_load(word) != call->priv.fleet.wake || clock_steady_us() >= call->priv.fleet.elsewhere_us)
+  uint32_t seen = atomic_load(word);
+  if (seen != call->priv.wake)
     return 0;
   if (!max_ms)
     return -ETIMEDOUT;
-  int lock = claim_lock_take(store->claims_path, call->key + sizeof(uint64_t));
-  int rc =
-      lock > 0 ? store->fleet_api->follow(store->fleet, call->key, ms, &next, note_piece, NULL) : -EAGAIN;
-  if (lock > 0)
-    claim_lock_release(lock, NULL);
-  if (rc == 1)
-    stats_wake(store->stats, call->key);
+  int rc = listen_to_fleet(store, call, ms);
+  if (rc == -EAGAIN)
+    stats_sleep(store->stats, call->key, seen, ms);
   else if (rc < 0)
-    stats_sleep(store->stats, call->key, call->priv.fleet.wake, ms);
-  return atomic_load(word) != call->priv.fleet.wake ? 0 : -ETIMEDOUT;
+    stats_sleep(store->stats, call->key, seen, ms < LOST_MS ? ms : LOST_MS);
+  return rc == IDEM_FLEET_OVER || atomic_load(word) != seen ? 0 : -ETIMEDOUT;
 }
 
 /* Removals. */

@@ -56,6 +56,8 @@ void shared_release(struct idem_store *store, struct idem_call *call);
 
 /* BUSY by another machine: as idem_store_wait(). With `max_ms` 0 nobody is asked. */
 bool shared_is_elsewhere(const struct idem_call *call);
+/* Before it is asked again: it was a moment ago, and nobody has said anything since. */
+bool shared_may_wait(struct idem_store *store, const struct idem_call *call);
 int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms);
 
 /* Now and then, for all processes of the machine: what others have removed is removed here. */

@@ -9,8 +9,8 @@
  * and the copy of this machine is dropped: the next call gets the fleet's. Where another machine is at it just now, the push is
  * left for later. What waits is counted in the shared page, so that a machine with nothing to push reads one word.
  */
-#ifndef IDEMSHIM_STORE_CALL_OUTBOX_H
-#define IDEMSHIM_STORE_CALL_OUTBOX_H
+#ifndef IDEMSHIM_STORE_OUTBOX_H
+#define IDEMSHIM_STORE_OUTBOX_H
 
 #include "store/state/state.h"
 

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -31,7 +32,7 @@ enum { HEX_KEY = 2 * IDEM_KEY_SIZE };
 /* Names. */
 
 /* All spools of a store are in one directory, made when the first is needed. */
-static bool dir_path(const struct idem_store *store, char path[PATH_MAX])
+bool spool_dir(const struct idem_store *store, char path[PATH_MAX])
 {
   return snprintf(path, PATH_MAX, "%s/spool", store->dir) < PATH_MAX;
 }
@@ -69,17 +70,26 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
     unlink(path);
 }
 
-/* A spool whose key nobody claims has lost its owner. Asked file by file, since claims come and go
- * meanwhile. */
+/* A spool whose key nobody claims has lost its owner, unless that is on another machine: then it is written to now and then. */
+static bool is_written_to(int dir, const char *name)
+{
+  enum { QUIET_SECONDS = 120 };
+  struct stat stat;
+  return idem_fstatat(dir, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+         time(NULL) - stat.st_mtime < QUIET_SECONDS;
+}
+
+/* Asked file by file, since claims come and go meanwhile. */
 void spool_sweep(struct idem_store *store)
 {
   char path[PATH_MAX];
   uint8_t key[IDEM_KEY_SIZE];
   const struct dirent *entry;
-  int fd = dir_path(store, path) ? fd_open(path, O_RDONLY | O_DIRECTORY, 0) : -1;
+  int fd = spool_dir(store, path) ? fd_open(path, O_RDONLY | O_DIRECTORY, 0) : -1;
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   while (dir && (entry = readdir(dir)))
-    if (key_of_name(entry->d_name, key) && claim_lock_taken(state_claims_fd(store), key) == 0)
+    if (key_of_name(entry->d_name, key) && claim_lock_taken(state_claims_fd(store), key) == 0 &&
+        !(store->fleet_api && is_written_to(fd, entry->d_name)))
       unlinkat(fd, entry->d_name, 0);
   if (dir)
     closedir(dir);
@@ -91,7 +101,7 @@ void spool_sweep(struct idem_store *store)
 static int make_file(struct idem_store *store, const char *path)
 {
   char dir[PATH_MAX];
-  if (!dir_path(store, dir))
+  if (!spool_dir(store, dir))
     return -ENAMETOOLONG;
   if (mkdir(dir, 0700) == 0)
     chmod(dir, 0700);
@@ -103,7 +113,7 @@ static int make_file(struct idem_store *store, const char *path)
 
 /* Appending is one write() in all but rare cases, and a reader that sees half of a piece finds that its sum
  * does not fit. */
-static int append(int fd, const char *data, size_t len)
+int spool_append(int fd, const char *data, size_t len)
 {
   struct stat stat;
   if (idem_fstat(fd, &stat) < 0 || !idem_file_may_have((uint64_t)stat.st_size + len))
@@ -234,10 +244,35 @@ static int write_pieces(struct idem_store *store, struct idem_call *call,
                   ? compose_all(store, call, pieces, count, &len)
                   : NULL;
   int fd = !all ? -ENOMEM : begins ? make_file(store, path) : fd_open(path, O_WRONLY | O_APPEND, 0);
-  int rc = fd < 0 ? fd : append(fd, all, len);
+  int rc = fd < 0 ? fd : spool_append(fd, all, len);
   if (fd >= 0)
     close(fd);
   free(all);
+  return rc;
+}
+
+/* Those of other machines get the same bytes, all that are in the file and that they have not had: somebody here may have been
+ * followed from the beginning. What fails is not tried again, and they wait for the whole answer. */
+static int publish(const struct idem_store *store, struct idem_call *call)
+{
+  char path[PATH_MAX];
+  struct spool_head head;
+  int fd =
+      spool_path(store, call->key, call->priv.spooled, path) ? fd_open(path, O_RDONLY, 0) : -ENAMETOOLONG;
+  int rc = fd < 0 ? fd : 0;
+  while (rc == 0 &&
+         pread(fd, &head, sizeof(head), (off_t)call->priv.fleet.published) == (ssize_t)sizeof(head)) {
+    size_t len = spool_piece_size(store, &head);
+    char *piece = malloc(len);
+    bool whole = piece && pread(fd, piece, len, (off_t)call->priv.fleet.published) == (ssize_t)len;
+    rc = !whole
+             ? -EIO
+             : store->fleet_api->publish(store->fleet, &call->priv.fleet.fence, head.number, piece, len) - 1;
+    call->priv.fleet.published += len;
+    free(piece);
+  }
+  if (fd >= 0)
+    close(fd);
   return rc;
 }
 
@@ -254,6 +289,8 @@ int idem_store_spool(struct idem_store *store, struct idem_call *call, const str
   call->priv.spool_failed = rc < 0;
   if (rc == 0)
     stats_wake(store->stats, call->key);
+  if (rc == 0 && call->priv.fleet.ours && call->priv.fleet.followed)
+    call->priv.fleet.followed = publish(store, call) == 0;
   return rc;
 }
 

@@ -54,6 +54,18 @@ void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t g
 /* Removes the spools that no owner is alive for. */
 void spool_sweep(struct idem_store *store);
 
+/* All spools are in one directory. False: too long. */
+bool spool_dir(const struct idem_store *store, char path[PATH_MAX]);
+/* Behind what the file has. 0 or -errno. */
+int spool_append(int fd, const char *data, size_t len);
+/* With its head, and its tag. */
+size_t spool_piece_size(const struct idem_store *store, const struct spool_head *head);
+
+/* Of an owner on another machine: how many whole pieces are here, or -errno; and one more. */
+int64_t spool_copy_count(const struct idem_store *store, const uint8_t *key, uint64_t generation);
+int spool_copy_add(const struct idem_store *store, const uint8_t *key, uint64_t generation, const char *bytes,
+                   size_t len);
+
 /* Reads on from the file that spool->priv.kept is, of the generation in there. As idem_store_look(). */
 int spool_read(const struct idem_store *store, const uint8_t *key, struct idem_spool *spool);
 

@@ -174,8 +174,10 @@ int idem_store_look(struct idem_store *store, struct idem_call *call, struct ide
   /* The word first, then the lock, then the file: what an owner says last is there once its claim is free,
    * and what comes after this look wakes. */
   call->priv.wake = atomic_load(stats_wake_word(store->stats, call->key));
-  bool taken = claim_lock_taken(state_claims_fd(store), call->key) == 1;
-  uint64_t now = generation_now(store, call);
+  /* Of an owner on another machine the file is removed here when it is over there. */
+  bool elsewhere = call->priv.fleet.elsewhere_us != 0;
+  bool taken = elsewhere || claim_lock_taken(state_claims_fd(store), call->key) == 1;
+  uint64_t now = elsewhere ? call->priv.fleet.generation : generation_now(store, call);
   struct owner *owner = owner_find(&store->stats->owners, call->key);
   if (owner && !atomic_load_explicit(&owner->wanted, memory_order_relaxed))
     atomic_store_explicit(&owner->wanted, 1, memory_order_relaxed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/state/fleet_store.h"
 
+#include "config/old_glibc.h"
 #include "store/base/fd.h"
 #include "store/base/hash.h"
 #include "store/base/path.h"

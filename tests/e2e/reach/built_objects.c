@@ -64,6 +64,8 @@ Test(objects, ask_for_no_newer_glibc_than_is_supported)
     cr_skip_test("a sanitizer build needs its runtime");
   cr_expect_leq(newest_glibc("libidemshim.so"), 2017);
   cr_expect_leq(newest_glibc("libidemshim-store.so"), 2028);
+  if (access(world_text(&w, "%s/libidemshim-fleet.so", w.build), F_OK) == 0)
+    cr_expect_leq(newest_glibc("libidemshim-fleet.so"), 2028);
 }
 
 /* What glibc 2.34 took over from libpthread and libdl has a second version of that number. Most programs of an older one

@@ -243,18 +243,21 @@ Test(fleet_operation, pieces_come_in_order_and_once_and_the_end_is_seen)
   struct idem_fleet_claim mine = ask_for(a, 'k');
   struct pieces pieces = {.over = false};
   uint64_t next = 0;
-  cr_expect_eq(API->follow(b, mine.fence.key, 1, &next, take_piece, &pieces), 0);
+  cr_expect_eq(API->follow(b, mine.fence.key, mine.fence.generation, 1, &next, take_piece, &pieces), 0);
   cr_expect_eq(API->sent(a, patience(), &mine.fence, 0), 2, "somebody follows");
   cr_expect_eq(API->publish(a, &mine.fence, 0, "one ", 4), 1);
   cr_expect_eq(API->publish(a, &mine.fence, 1, "two ", 4), 1);
-  cr_expect_eq(API->follow(b, mine.fence.key, 1000, &next, take_piece, &pieces), 1);
+  cr_expect_eq(API->follow(b, mine.fence.key, mine.fence.generation, 1000, &next, take_piece, &pieces),
+               IDEM_FLEET_PIECES);
   cr_expect_eq(next, 2);
   cr_expect_eq(API->publish(a, &mine.fence, 2, "three", 5), 1);
-  cr_expect_eq(API->follow(b, mine.fence.key, 1000, &next, take_piece, &pieces), 1);
+  cr_expect_eq(API->follow(b, mine.fence.key, mine.fence.generation, 1000, &next, take_piece, &pieces),
+               IDEM_FLEET_PIECES);
   cr_expect_str_eq(pieces.all, "one two three");
   cr_expect(!pieces.over);
   cr_expect_eq(commit(a, &mine.fence, "x"), 1);
-  cr_expect_eq(API->follow(b, mine.fence.key, 1000, &next, take_piece, &pieces), 1, "it is over");
+  cr_expect_eq(API->follow(b, mine.fence.key, mine.fence.generation, 1000, &next, take_piece, &pieces),
+               IDEM_FLEET_OVER);
 }
 
 static unsigned removed_keys;
