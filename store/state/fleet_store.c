@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/state/fleet_store.h"
 
+#include "config/kernel.h"
 #include "config/old_glibc.h"
 #include "store/base/fd.h"
 #include "store/base/hash.h"
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The object. */
@@ -184,6 +186,16 @@ static void write_file(const char *path, const char *text)
     unlink(fresh);
 }
 
+/* Nobody has the shared page yet, in which a fleet that is away is known by all: the file's time says it. */
+static bool was_away(const char *path)
+{
+  enum { AWAY_SECONDS = 10 };
+  struct stat stat;
+  int64_t age =
+      idem_fstatat(AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW) == 0 ? time(NULL) - stat.st_mtime : -1;
+  return age >= 0 && age < AWAY_SECONDS;
+}
+
 /* Asks the fleet itself, and tells it a new one if it has none. */
 static int ask(const struct idem_fleet *where, const uint8_t *master, char text[IDEM_FLEET_IDENTITY],
                struct idem_error *error)
@@ -212,7 +224,7 @@ static int ask(const struct idem_fleet *where, const uint8_t *master, char text[
 static int find(struct fleet_store *out, const struct idem_store_options *options, const uint8_t *master,
                 struct idem_error *error)
 {
-  char place[17], id[17], path[PATH_MAX], dir[PATH_MAX];
+  char place[17], id[17], path[PATH_MAX], away[PATH_MAX], dir[PATH_MAX];
   struct idem_error why = {""};
   place_of(options->fleet, place);
   if (snprintf(dir, sizeof(dir), "%s/fleet", options->dir) >= (int)sizeof(dir) ||
@@ -222,7 +234,10 @@ static int find(struct fleet_store *out, const struct idem_store_options *option
   if (rc < 0)
     return rc;
   if (!read_file(path, out->text)) {
-    rc = options->must_exist ? -ENOENT : ask(options->fleet, master, out->text, &why);
+    snprintf(away, sizeof(away), "%.*s.away", (int)(sizeof(away) - sizeof(".away")), path);
+    rc = options->must_exist || was_away(away) ? -ENOENT : ask(options->fleet, master, out->text, &why);
+    if (rc < 0 && why.text[0])
+      write_file(away, "");
     /* The store of this machine alone will do. */
     if (rc < 0)
       return idem_error_set(error, 0, "%s%s", why.text, why.text[0] ? "; this machine works alone" : "");

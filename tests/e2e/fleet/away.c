@@ -96,6 +96,7 @@ Test(fleet_away, a_first_start_without_it_is_the_store_of_this_machine_alone)
   fleet_stop();
   struct run one = goes_out(body), two = fleet_post(body, "");
   cr_expect_not_null(strstr(one.err, "this machine works alone"), "%s", one.err);
+  cr_expect_str_eq(two.err, "", "it is told once");
   cr_expect_not_null(strstr(two.out, "X-Idempotency-Replayed"));
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&one);
