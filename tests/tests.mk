@@ -251,12 +251,16 @@ growth: setup-bench
 .PHONY: bench growth instructions
 
 # libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS from the seeds it makes itself; a finding stops the run and leaves its input in build/fuzz.
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(filter-out $(if $(HAS_FLEET),,fuzz_reply),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined
+
+$(B)/fuzz/fuzz_reply: tests/fuzz/fuzz_reply.c fleet/reply.c fleet/reply.h
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) -lhiredis
 
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] store/*/*.[ch] tape/*.[ch])
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $< $(wildcard config/*.c store/*.c store/*/*.c tape/*.c) $(STORE_LIBS) -ljansson
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -DIDEM_LIB='"$(LIB)"' -o $@ $< $(wildcard config/*.c store/*.c store/*/*.c tape/*.c) $(STORE_LIBS) -ljansson
 
 fuzz: setup-fuzz
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)

@@ -131,6 +131,7 @@ Test(fleet_link, a_server_that_does_not_read_is_a_timeout, .timeout = 60)
   cr_assert_eq(open_to(&link, fake(accept_and_wait)), 0, "%s", link.error);
   link.deadline_us = link_clock_us() + 100000;
   cr_expect_eq(link_send(&link, LINK_WORDS({"SET", 3}, {"k", 1}, {much, len})), -ETIMEDOUT);
+  free(much);
   link_close(&link);
 }
 

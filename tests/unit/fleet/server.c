@@ -19,6 +19,17 @@
 struct server server;
 static struct link admin;
 static uint32_t life = 1;
+
+/* What tests make, which is given back at their end. */
+enum { MADE_MOST = 256 };
+static struct {
+  struct idem_fleet_client *client[MADE_MOST];
+  struct idem_config *config[MADE_MOST];
+  struct idem_fleet_shared *shared[MADE_MOST];
+  unsigned clients;
+  char *record[MADE_MOST];
+  unsigned records;
+} made;
 static const char *given_url;
 
 static uint32_t life_now(void)
@@ -95,6 +106,15 @@ static int remove_one(const char *path, const struct stat *stat, int flag, struc
 
 void close_server(void)
 {
+  for (unsigned i = 0; i < made.clients; i++) {
+    idem_fleet_api.close(made.client[i]);
+    idem_config_release(made.config[i]);
+    free(made.config[i]);
+    free(made.shared[i]);
+  }
+  for (unsigned i = 0; i < made.records; i++)
+    free(made.record[i]);
+  link_close(&admin);
   if (server.pid > 0) {
     kill(server.pid, SIGKILL);
     waitpid(server.pid, NULL, 0);
@@ -113,6 +133,10 @@ struct idem_fleet_client *client_at(const char *url)
   struct idem_fleet_options options = {
       .where = config->fleet, .shared = calloc(1, sizeof(struct idem_fleet_shared)), .life = life_now};
   cr_assert_eq(idem_fleet_api.open(&client, &options, why, sizeof(why)), 0, "%s", why);
+  cr_assert_lt(made.clients, MADE_MOST);
+  made.client[made.clients] = client;
+  made.config[made.clients] = config;
+  made.shared[made.clients++] = options.shared;
   return client;
 }
 
@@ -153,6 +177,8 @@ struct idem_fleet_claim ask_for(struct idem_fleet_client *client, char key)
   struct idem_fleet_claim claim = claim_for(key);
   int rc = idem_fleet_api.claim(client, patience(), &claim);
   cr_assert_eq(rc, 0, "%d: %s", rc, idem_fleet_api.problem(client));
+  if (claim.record && made.records < MADE_MOST)
+    made.record[made.records++] = claim.record;
   return claim;
 }
 

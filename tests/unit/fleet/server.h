@@ -30,12 +30,12 @@ void restart_server(void);
 /* What a child calls first: it is another process. */
 void next_life(void);
 
-/* A machine of its own: what it shares is not shared with others. Never freed: each test is a process. */
+/* A machine of its own: what it shares is not shared with others. It is closed with the server. */
 struct idem_fleet_client *client_of(const char *attributes);
 struct idem_fleet_client *client_at(const char *url);
 struct idem_fleet_shared *shared_of(const struct idem_fleet_client *client);
 
-/* A claim by a new owner on the key that is all of this byte. */
+/* A claim by a new owner on the key that is all of this byte. What ask_for() gets is freed with the server. */
 struct idem_fleet_claim claim_for(char key);
 struct idem_fleet_claim ask_for(struct idem_fleet_client *client, char key);
 

@@ -280,6 +280,7 @@ Test(fleet_several, by_tls_its_certificate_is_verified_and_its_name)
   cr_expect_eq(idem_fleet_api.commit(client, patience(), &claim.fence, much, 900000, 60000, 60000), 1);
   claim = ask_for(client, 'm');
   cr_expect_eq(claim.record_len, 900000);
+  free(much);
   /* It is not the name in it. */
   snprintf(url, sizeof(url), "rediss://127.0.0.1:%u?" LIMITS "&ca=%s/cert.pem", port, server.dir);
   client = client_at(url);
