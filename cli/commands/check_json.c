@@ -92,7 +92,7 @@ int cli_check_print_json(const struct cli_check *check)
       cli_json_string(cli_mode_name(config->mode)), "store", "dir", cli_json_string(config->store_dir),
       "state", cli_json_string(check->store_state), "size", (json_int_t)config->store_size, "sync",
       (int)config->sync, "scope", cli_json_string(config->scope), "tape", tape_json(config), "fleet",
-      cli_json_string(config->fleet ? config->fleet->shown : NULL), "log", cli_json_string(config->log), "hook_dl", (int)config->hook_dl, "transport",
-      config->delivery == IDEM_DELIVERY_TRANSPORT, "variables", variables_json(config), "rules", rules,
-      "call", call_json(check)));
+      cli_json_string(config->fleet ? config->fleet->shown : NULL), "log", cli_json_string(config->log),
+      "hook_dl", (int)config->hook_dl, "transport", config->delivery == IDEM_DELIVERY_TRANSPORT, "variables",
+      variables_json(config), "rules", rules, "call", call_json(check)));
 }

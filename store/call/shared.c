@@ -16,18 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-/* How long a claim is remembered behind its answer, with the epoch in it: longer than upstreams remember a key. */
-enum { KEEP_DAYS = 8, DAY_MS = 86400000 };
 
 /* Who is told that another machine has it need not ask again sooner; one wait at the server; how often an owner renews. */
 enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, LOST_MS = 50, RENEW_US = 1000000 };
-
-uint64_t shared_keep_ms(uint64_t ttl_ms)
-{
-  return ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS;
-}
 
 static idem_fleet_limit limit_of(const struct idem_store *store, const struct idem_call *call)
 {
@@ -133,18 +124,6 @@ static enum shared_answer take_answer(struct idem_store *store, struct idem_call
 
 /* Claiming. */
 
-int shared_make_owner(char owner[IDEM_FLEET_OWNER + 1])
-{
-  uint8_t random[IDEM_FLEET_OWNER / 2];
-  if (owner[0])
-    return 0;
-  if (getrandom(random, sizeof(random), 0) != sizeof(random))
-    return -EIO;
-  for (size_t i = 0; i < sizeof(random); i++)
-    snprintf(owner + 2 * i, 3, "%02x", random[i]);
-  return 0;
-}
-
 /* We hold its lock: what another process of this machine has sent, with its claim of the fleet, has died. */
 static void look_here(struct idem_store *store, struct idem_call *call, struct idem_fleet_claim *claim)
 {
@@ -209,7 +188,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
                                    .most_age_ms = call->skip_answers || call->skip_delivered ? -2
                                                   : rule->ttl_ms > INT64_MAX / 2             ? -1
                                                                                  : (int64_t)rule->ttl_ms,
-                                   .keep_ms = shared_keep_ms(rule->ttl_ms)};
+                                   .keep_ms = fleet_store_keep_ms(rule->ttl_ms)};
   idem_fleet_limit limit = limit_of(store, call);
   look_here(store, call, &claim);
   call->priv.fleet.refuses = claim.refuses;
@@ -217,7 +196,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
   memcpy(claim.fence.key, call->key, IDEM_KEY_SIZE);
   /* No snapshot is held while we wait. */
   call_unpin(call);
-  if (shared_make_owner(claim.fence.owner) < 0)
+  if (fleet_store_nonce(claim.fence.owner) < 0)
     return SHARED_AWAY;
   memcpy(call->priv.fleet.fence.owner, claim.fence.owner, sizeof(claim.fence.owner));
   call->priv.fleet.wake = atomic_load(stats_wake_word(store->stats, call->key));
@@ -311,7 +290,8 @@ int shared_commit(struct idem_store *store, struct idem_call *call, struct recor
   int rc = record ? record_write(draft, record) : -ENOMEM;
   if (rc == 0) {
     idem_fleet_limit limit = limit_of(store, call);
-    rc = store->fleet_api->commit(store->fleet, &limit, fence, record, len, ttl_ms, shared_keep_ms(ttl_ms));
+    rc = store->fleet_api->commit(store->fleet, &limit, fence, record, len, ttl_ms,
+                                  fleet_store_keep_ms(ttl_ms));
     spend(store, call, limit);
   }
   free(record);

@@ -47,10 +47,6 @@ void shared_renew(struct idem_call *call);
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
                   uint64_t ttl_ms);
 
-/* How long a claim is remembered whose answer has so long to live; a nonce where there is none yet, 0 or -errno. */
-uint64_t shared_keep_ms(uint64_t ttl_ms);
-int shared_make_owner(char owner[IDEM_FLEET_OWNER + 1]);
-
 /* Without an answer. */
 void shared_release(struct idem_store *store, struct idem_call *call);
 

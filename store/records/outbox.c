@@ -2,7 +2,6 @@
 #include "store/records/outbox.h"
 
 #include "store/base/clock.h"
-#include "store/call/shared.h"
 #include "store/records/answer_index.h"
 
 #include <errno.h>
@@ -98,9 +97,9 @@ static int push(struct idem_store *store, idem_fleet_limit *limit, struct pushin
                                    .dead = pushing->generation,
                                    .any_content = true,
                                    .most_age_ms = -1,
-                                   .keep_ms = shared_keep_ms((uint64_t)pushing->left_ms)};
+                                   .keep_ms = fleet_store_keep_ms((uint64_t)pushing->left_ms)};
   memcpy(claim.fence.key, pushing->key, IDEM_KEY_SIZE);
-  int rc = shared_make_owner(claim.fence.owner);
+  int rc = fleet_store_nonce(claim.fence.owner);
   if (rc == 0)
     rc = api->claim(store->fleet, limit, &claim);
   if (rc < 0)

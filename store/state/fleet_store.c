@@ -7,7 +7,6 @@
 #include "store/base/hash.h"
 #include "store/base/path.h"
 #include "store/base/process.h"
-#include "store/state/state.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -264,19 +263,31 @@ int fleet_store_find(struct fleet_store *out, const struct idem_store_options *o
   return rc;
 }
 
-void fleet_store_connect(struct idem_store *store, const struct idem_fleet *where,
-                         const struct fleet_store *found)
+/* With the epoch in it, longer than upstreams remember a key. */
+uint64_t fleet_store_keep_ms(uint64_t ttl_ms)
 {
-  struct idem_fleet_options options = {
-      .where = where, .shared = &store->stats->fleet, .life = process_generation, .identity = found->text};
-  char why[200];
-  store->where = where;
-  if (load(NULL) == 0 && api->open(&store->fleet, &options, why, sizeof(why)) == 0)
-    store->fleet_api = api;
+  enum { KEEP_DAYS = 8, DAY_MS = 86400000 };
+  return ttl_ms + (uint64_t)KEEP_DAYS * DAY_MS;
 }
 
-void fleet_store_disconnect(struct idem_store *store)
+int fleet_store_nonce(char owner[IDEM_FLEET_OWNER + 1])
 {
-  if (store->fleet_api)
-    store->fleet_api->close(store->fleet);
+  uint8_t random[IDEM_FLEET_OWNER / 2];
+  if (owner[0])
+    return 0;
+  if (getrandom(random, sizeof(random), 0) != sizeof(random))
+    return -EIO;
+  put_hex(random, sizeof(random), owner);
+  return 0;
+}
+
+const struct idem_fleet_api *fleet_store_connect(const struct fleet_store *found,
+                                                 const struct idem_fleet *where,
+                                                 struct idem_fleet_shared *shared,
+                                                 struct idem_fleet_client **client)
+{
+  struct idem_fleet_options options = {
+      .where = where, .shared = shared, .life = process_generation, .identity = found->text};
+  char why[200];
+  return load(NULL) == 0 && api->open(client, &options, why, sizeof(why)) == 0 ? api : NULL;
 }

@@ -32,9 +32,14 @@ struct fleet_store {
 int fleet_store_find(struct fleet_store *out, const struct idem_store_options *options,
                      struct idem_error *error);
 
-struct idem_store;
-void fleet_store_connect(struct idem_store *store, const struct idem_fleet *where,
-                         const struct fleet_store *found);
-void fleet_store_disconnect(struct idem_store *store);
+/* How long a claim is remembered whose answer has so long to live; a nonce where there is none yet, 0 or -errno. */
+uint64_t fleet_store_keep_ms(uint64_t ttl_ms);
+int fleet_store_nonce(char owner[IDEM_FLEET_OWNER + 1]);
+
+/* NULL: it cannot be opened. */
+const struct idem_fleet_api *fleet_store_connect(const struct fleet_store *found,
+                                                 const struct idem_fleet *where,
+                                                 struct idem_fleet_shared *shared,
+                                                 struct idem_fleet_client **client);
 
 #endif

@@ -245,7 +245,8 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
 /* Also for one that was not opened to the end. */
 static void store_free(struct idem_store *store)
 {
-  fleet_store_disconnect(store);
+  if (store->fleet_api)
+    store->fleet_api->close(store->fleet);
   engine_close(atomic_load(&store->engine));
   spill_close(store);
   stats_close(store->stats);
@@ -286,8 +287,10 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   }
   if (!options->must_exist)
     identity_tell_old(store, error);
-  if (store->given)
-    fleet_store_connect(store, options->fleet, fleet);
+  if (store->given) {
+    store->where = options->fleet;
+    store->fleet_api = fleet_store_connect(fleet, store->where, &store->stats->fleet, &store->fleet);
+  }
   store->given = NULL;
   *out = store;
   return 0;
