@@ -115,16 +115,28 @@ static void drop(struct client_slot *slot)
 }
 
 /* One with a connection to this server is preferred, then one without any. */
-static struct client_slot *take_for(struct idem_fleet_client *client, int node)
+static struct client_slot *take_for(struct idem_fleet_client *client, struct client_slot *slots,
+                                    unsigned count, int node)
 {
   for (int pass = 0; pass < 3; pass++)
-    for (unsigned i = 0; i < CLIENT_LINKS; i++) {
-      struct client_slot *slot = &client->slot[i];
+    for (struct client_slot *slot = slots; slot < slots + count; slot++) {
       bool fits = pass == 0 ? slot->life && slot->node == node : pass == 1 ? !slot->life : true;
       if (fits && take(client, slot))
         return slot;
     }
   return NULL;
+}
+
+/* Each is free again after a round trip, so that half of a limit is long. */
+static struct client_slot *wait_for_slot(struct idem_fleet_client *client, int node, int64_t until_us)
+{
+  enum { NAP_US = 100 };
+  int64_t patience_us = link_clock_us() + (int64_t)client->where->operation_ms * 500;
+  struct client_slot *slot;
+  while (!(slot = take_for(client, client->slot, CLIENT_LINKS, node)) && link_clock_us() < patience_us &&
+         link_clock_us() < until_us)
+    usleep(NAP_US);
+  return slot;
 }
 
 /* The server's errors that only tell that the script is not there yet. */
@@ -391,7 +403,9 @@ static int ask_node(const struct asking *asking, int node, struct reply **out)
   struct idem_fleet_client *client = asking->client;
   struct idem_fleet_away *away = away_of(client, node);
   enum leave leave = may_ask(away);
-  struct client_slot *slot = leave ? take_for(client, node) : NULL;
+  struct client_slot *slot = !leave            ? NULL
+                             : asking->wait_ms ? take_for(client, client->watch, CLIENT_WATCHES, node)
+                                               : wait_for_slot(client, node, asking->until_us);
   if (!slot)
     return -EAGAIN;
   int rc = ask_by(asking, slot, node, out);
@@ -635,6 +649,8 @@ void client_close(struct idem_fleet_client *client)
     return;
   for (unsigned i = 0; i < CLIENT_LINKS; i++)
     drop(&client->slot[i]);
+  for (unsigned i = 0; i < CLIENT_WATCHES; i++)
+    drop(&client->watch[i]);
   drop(&client->renewing);
   tls_free(client->tls);
   free(client);

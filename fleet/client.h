@@ -5,7 +5,8 @@
  *     rc = client_run(client, &limit, key, LINK_WORDS({"sent", 4}, ...), &reply);   // the script, on the keys of `key`
  *     rc = client_command(client, &limit, name, LINK_WORDS({"GET", 3}, ...), &reply);  // any other command
  *
- * Connections are kept, four at most, and each is one thread's while it is used. One that was made by another process (a
+ * Connections are kept, four at most and four for those that wait at the server, and each is one thread's while it is used: who
+ * finds none free waits a moment. One that was made by another process (a
  * parent before a fork) is closed here without a word, and the parent goes on with its own. Which one is free is told by a
  * number that is compared and swapped, so that no fork leaves a lock behind.
  *
@@ -19,7 +20,7 @@
 #include "fleet/link.h"
 #include "fleet/nodes.h"
 
-enum { CLIENT_LINKS = 4, CLIENT_RENEWALS = 64 };
+enum { CLIENT_LINKS = 4, CLIENT_WATCHES = 4, CLIENT_RENEWALS = 64 };
 
 struct client_slot {
   _Atomic uint32_t taken; /* by which process; 0: free */
@@ -38,6 +39,8 @@ struct idem_fleet_client {
   char identity[IDEM_FLEET_IDENTITY]; /* "": not known yet */
   char sha[41];                       /* of the script */
   struct client_slot slot[CLIENT_LINKS];
+  struct client_slot
+      watch[CLIENT_WATCHES];   /* for what the server thinks about: it keeps nobody else's waiting */
   struct client_slot renewing; /* its replies are read at the next turn */
   struct {
     uint64_t generation;

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,8 @@ static int ping(struct link *link, struct reply **reply)
 static void reset(int fd)
 {
   struct linger at_once = {1, 0};
+  char byte;
+  (void)!read(fd, &byte, 1);
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   close(fd);
 }
@@ -67,8 +70,8 @@ Test(fleet_link, a_peer_that_has_gone_is_an_error_and_no_signal)
   struct link link;
   struct reply *reply;
   signal(SIGPIPE, SIG_DFL);
-  /* It may have gone before the connection was told to be there. */
-  int rc = open_to(&link, fake(reset));
+  cr_assert_eq(open_to(&link, fake(reset)), 0, "%s", link.error);
+  int rc = 0;
   for (int i = 0; i < 3 && rc == 0; i++)
     rc = ping(&link, &reply);
   cr_expect(rc == -ECONNRESET || rc == -EPIPE, "%d", rc);
@@ -233,6 +236,50 @@ Test(fleet_client, four_connections_are_kept_and_no_more)
   for (unsigned i = 0; i < CLIENT_LINKS; i++)
     open += client->slot[i].life != 0;
   cr_expect_eq(open, 1, "one thread needs one");
+}
+
+static struct idem_fleet_client *of_threads;
+
+static void *claim_often(void *number)
+{
+  long failed = 0;
+  for (int i = 0; i < 40; i++) {
+    struct idem_fleet_claim claim = claim_for('t');
+    idem_fleet_limit limit = 30000000;
+    memcpy(claim.fence.key, &number, sizeof(number));
+    snprintf(claim.fence.owner, sizeof(claim.fence.owner), "%ld", (long)(intptr_t)number);
+    failed += idem_fleet_api.claim(of_threads, &limit, &claim) != 0;
+  }
+  return (void *)(intptr_t)failed;
+}
+
+/* Those who wait at the server keep none of them. */
+static void *watch(void *number)
+{
+  uint8_t key[IDEM_FLEET_KEY] = {0};
+  uint64_t next = 0;
+  memcpy(key, &number, sizeof(number));
+  for (int i = 0; i < 5; i++)
+    idem_fleet_api.follow(of_threads, key, 0, 100, &next, NULL, NULL);
+  return NULL;
+}
+
+Test(fleet_client, sixteen_threads_share_four_connections_and_none_is_sent_away)
+{
+  enum { THREADS = 16 };
+  pthread_t claiming[THREADS], watching[THREADS];
+  of_threads = client_of("");
+  for (long i = 0; i < THREADS; i++) {
+    pthread_create(&watching[i], NULL, watch, (void *)(i + 1000));
+    pthread_create(&claiming[i], NULL, claim_often, (void *)(i + 1));
+  }
+  for (int i = 0; i < THREADS; i++) {
+    void *failed;
+    pthread_join(claiming[i], &failed);
+    pthread_join(watching[i], NULL);
+    cr_expect_eq((intptr_t)failed, 0);
+  }
+  cr_expect_eq(atomic_load(&shared_of(of_threads)->away[0].failures), 0);
 }
 
 Test(fleet_client, a_child_makes_its_own_and_the_parent_goes_on)

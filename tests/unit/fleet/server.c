@@ -61,6 +61,7 @@ static void start(void)
 
 static bool connect_admin(void)
 {
+  link_close(&admin);
   struct link_place place = {.host = server.socket, .most = 64 << 20};
   if (link_open(&admin, &place, link_clock_us() + 100000) == 0)
     return true;
