@@ -561,7 +561,10 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(ms_would_save, "observe mode: milliseconds that these calls took")                                       \
   X(input_tokens_would_save, "observe mode: input tokens of these answers, once for each key")               \
   X(output_tokens_would_save, "observe mode: output tokens of these answers, once for each key")             \
-  X(over_budget, "calls beyond the budget of their run")
+  X(over_budget, "calls beyond the budget of their run")                                                     \
+  X(fleet_hits, "answers that other machines of the fleet had stored")                                       \
+  X(fleet_unshared, "answers stored while the fleet could not be told")                                      \
+  X(fenced, "calls that were not sent, since another machine had taken them over")
 
 enum idem_counter {
 #define X(name, help) IDEM_COUNTER_##name,

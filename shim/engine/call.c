@@ -369,8 +369,11 @@ enum call_step call_again(struct call *call, CURLcode code)
   struct request *request = &call->request;
   live_end(&call->live, code);
   end_ownership(call);
+  if (call->multi)
+    multi_call_unwatch(call);
   request->op.waited = true;
-  return call_begin(call, decide_again(request, settings()->delivery != IDEM_DELIVERY_TRANSPORT));
+  return call_begin(call,
+                    decide_again(request, !call->multi && settings()->delivery != IDEM_DELIVERY_TRANSPORT));
 }
 
 CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *gather)

@@ -103,7 +103,12 @@ enum call_step call_look(struct call *call, bool done);
 /* DUE: its transport ends, and it goes live. The handle is not in libcurl's hands. */
 void call_go_live(struct call *call);
 
-/* Of one that was fenced in a perform, before anything was sent: it ends, and the store decides anew. */
+/* LIVE, and another machine had taken the operation over before anything was sent; libcurl has ended it with `code`. It ends,
+ * and the store decides anew. In a multi the handle is not in libcurl's hands. */
+static inline bool call_is_fenced(const struct call *call)
+{
+  return call->state == CALL_LIVE && call->request.op.fenced;
+}
 enum call_step call_again(struct call *call, CURLcode code);
 
 /* libcurl is done with it, or it is DONE. Returns what the app is told, since a tape may have another end; the

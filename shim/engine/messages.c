@@ -2,6 +2,7 @@
 #include "shim/engine/messages.h"
 
 #include "shim/engine/call.h"
+#include "shim/engine/multi_call.h"
 
 #include <stdlib.h>
 
@@ -64,6 +65,12 @@ void messages_read(struct multi *multi)
     /* One message waits in the shadow, for a handle has one end in a multi; what else libcurl may say is in a
      * node of its own. */
     bool known = shadow && multi_of(shadow) == multi && !shadow->message.link;
+    /* It has sent nothing, and begins anew before anybody is told. */
+    if (known && message->msg == CURLMSG_DONE && shadow->call && call_is_fenced(shadow->call)) {
+      shadow->call->code = message->data.result;
+      multi_call_ready(shadow->call);
+      continue;
+    }
     messages_add(multi, known ? &shadow->message : multi->spare_message, message);
     if (!known)
       multi->spare_message = NULL;

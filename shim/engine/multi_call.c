@@ -164,12 +164,19 @@ void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)
     return;
   messages_read(multi);
   for (struct call *call; (call = multi->ready);) {
+    bool fenced = call_is_fenced(call);
     multi_call_unready(call);
-    if (call->state != CALL_DUE)
+    if (call->state != CALL_DUE && !fenced)
       continue;
     multi->lib->multi_remove_handle(multi->handle, call->request.shadow->handle);
-    call_go_live(call);
-    if (!put_in_again(call) && *running > 0)
+    if (fenced)
+      call_again(call, call->code);
+    else
+      call_go_live(call);
+    /* A fenced one has ended as far as libcurl knows. */
+    if (put_in_again(call))
+      *running += fenced;
+    else if (!fenced && *running > 0)
       --*running;
   }
 }

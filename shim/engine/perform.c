@@ -91,7 +91,7 @@ CURLcode idem_easy_perform(struct shadow *shadow, const struct idem_rule *rule)
     while (step == CALL_WAIT)
       step = wait_for_owner(call);
     code = step == CALL_RUN ? transfer(call) : call->code;
-    if (!call->request.op.fenced)
+    if (!call_is_fenced(call))
       return call_end(call, code);
     step = call_again(call, code);
   }

@@ -18,15 +18,13 @@ bool prerequest_is_supported(const struct shadow *shadow)
 }
 
 /* At most once means: not without a record of it. */
-static bool may_go_out(struct prerequest *prerequest)
+static bool may_go_out(struct request *request)
 {
-  struct request *request = prerequest->tee->request;
   struct idem_error why = {""};
   if (request->api->sent(request->store, &request->op, &why) == 0)
     return true;
-  /* Another machine's by now: whatever the rule says, it would be paid for twice. A perform begins anew. */
+  /* Another machine's by now: whatever the rule says, it would be paid for twice. The call begins anew. */
   if (request->op.fenced) {
-    prerequest->refused = multi_of(request->shadow);
     request_event(request, "fenced", why.text, 0, -1);
     return false;
   }
@@ -77,7 +75,7 @@ static int on_prereq(void *user, char *to, char *from, int to_port, int from_por
   struct request *request = tee->request;
   const struct shadow *shadow = request->shadow;
   curl_prereq_callback app = (curl_prereq_callback)shadow_value(shadow, CURLOPT_PREREQFUNCTION);
-  if (!may_go_again(prerequest) || !may_go_out(prerequest))
+  if (!may_go_again(prerequest) || !may_go_out(request))
     return CURL_PREREQFUNC_ABORT;
   note_that_it_goes(prerequest);
   if (prerequest->reused)

@@ -29,6 +29,9 @@
 /* NOT_YET is no verdict: nothing that may be served was found, go on deciding. */
 enum { FRESH_MOST = 4096, NOT_YET = 1000 };
 
+/* How many samples of one content a fleet is asked for: each is a round trip. */
+enum { FRESH_ASKED = 16 };
+
 /* One entry into the store, from enter() to its verdict. */
 struct entry {
   struct idem_store *store;
@@ -407,6 +410,8 @@ static int decide_fresh(struct entry *entry)
   for (int i = 0; i < FRESH_MOST; i++, n++) {
     call->sequence = n;
     number_and_key(entry, base);
+    if (i == FRESH_ASKED)
+      shared_ask_no_more(entry->store, call);
     /* Who is not waited for is not passed either. */
     entry->passed = 0;
     int verdict = decide(entry);

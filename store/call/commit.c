@@ -165,6 +165,8 @@ static int commit_end(struct commit *commit, int rc)
   /* One that is waited for no longer is stored later. */
   if (commit->own.write.flags & BATCH_UNSHARED && (rc == IDEM_STORED || rc == -ETIMEDOUT))
     atomic_fetch_add(&commit->store->stats->fleet.unshared, 1);
+  if (commit->own.write.flags & BATCH_UNSHARED && rc == IDEM_STORED)
+    stats_add(commit->store->stats, stats_shard(), IDEM_COUNTER_fleet_unshared, 1);
   if (rc == IDEM_STORED)
     stats_forget_replay(commit->store->stats, commit->answer.serial);
   call->priv.committed = rc == IDEM_STORED;
@@ -221,7 +223,8 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
     commit.shared = shared_commit(store, call, &commit.draft, request->rule->ttl_ms);
   if (commit.shared == 0)
     return commit_end(&commit, IDEM_SUPERSEDED);
-  if (store->fleet_api && accepted && commit.shared < 0 && commit.shared != -EMSGSIZE && !store->where->read_only)
+  if (store->fleet_api && accepted && commit.shared < 0 && commit.shared != -EMSGSIZE &&
+      !store->where->read_only)
     commit.own.write.flags |= BATCH_UNSHARED;
   return gather(&commit) ? IDEM_GATHERED : commit_end(&commit, commit_write(&commit, why));
 }

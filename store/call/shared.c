@@ -118,6 +118,7 @@ static enum shared_answer take_answer(struct idem_store *store, struct idem_call
   if (rc < 0)
     return SHARED_AWAY;
   set_times(&call->answer, claim);
+  stats_add(store->stats, stats_shard(), IDEM_COUNTER_fleet_hits, 1);
   keep_near(store, call);
   return SHARED_HIT;
 }
@@ -260,6 +261,7 @@ int shared_sent(struct idem_store *store, struct idem_call *call, struct idem_er
   if (rc == 0) {
     call->priv.fleet.ours = false;
     call->fenced = true;
+    stats_add(store->stats, stats_shard(), IDEM_COUNTER_fenced, 1);
     return idem_error_set(error, -ECANCELED, "a later owner has taken the operation over");
   }
   note_followers(call, rc);
@@ -297,6 +299,12 @@ int shared_commit(struct idem_store *store, struct idem_call *call, struct recor
   free(record);
   call->priv.fleet.ours = rc < 0;
   return rc;
+}
+
+void shared_ask_no_more(struct idem_store *store, struct idem_call *call)
+{
+  if (store->fleet_api)
+    spend(store, call, 0);
 }
 
 void shared_release(struct idem_store *store, struct idem_call *call)

@@ -47,6 +47,9 @@ void shared_renew(struct idem_call *call);
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
                   uint64_t ttl_ms);
 
+/* The call has asked often enough, and goes on with what this machine knows. */
+void shared_ask_no_more(struct idem_store *store, struct idem_call *call);
+
 /* Without an answer. */
 void shared_release(struct idem_store *store, struct idem_call *call);
 
