@@ -91,7 +91,8 @@ enum idem_fleet_verdict {
   IDEM_FLEET_ANSWER,
   IDEM_FLEET_BUSY,
   IDEM_FLEET_IN_DOUBT, /* `refuses`, and it was sent */
-  IDEM_FLEET_MISMATCH  /* it was sent with another content, and this one is not a retry of it */
+  IDEM_FLEET_MISMATCH, /* it was sent with another content, and this one is not a retry of it */
+  IDEM_FLEET_NO_ANSWER /* it was only asked for one: with keep_ms 0 nothing is claimed */
 };
 
 struct idem_fleet_claim {

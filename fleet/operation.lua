@@ -36,6 +36,9 @@ if verb == 'claim' then
       return {'A', g or '0', epoch, record, redis.call('PTTL', answer), age}
     end
   end
+  if keep == '0' then
+    return {'N', g or '0', epoch}
+  end
   if state == 'C' and owner == o then
     -- A try whose reply was lost.
     return {'O', g, epoch, r[8] or '0'}

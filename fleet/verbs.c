@@ -58,6 +58,13 @@ static uint64_t bounded_ms(uint64_t ms)
   return ms < ten_years ? ms : ten_years;
 }
 
+/* A time that a server tells, or -1: so that who counts in µs need not look for overflow. */
+static int64_t bounded_time(const struct reply *reply)
+{
+  int64_t ms = reply_number(reply);
+  return ms < 0 ? -1 : (int64_t)bounded_ms((uint64_t)ms);
+}
+
 /* Identity. */
 
 static int get_identity(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
@@ -187,8 +194,8 @@ static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit
   struct reply *record = &reply->item[3];
   struct parts parts;
   claim->verdict = IDEM_FLEET_ANSWER;
-  claim->left_ms = reply_number(reply_item(reply, 4));
-  claim->age_ms = reply_number(reply_item(reply, 5));
+  claim->left_ms = bounded_time(reply_item(reply, 4));
+  claim->age_ms = bounded_time(reply_item(reply, 5));
   if (record->kind != REPLY_TEXT || claim->left_ms < 0 || claim->age_ms < 0)
     return -EPROTO;
   if (read_parts(record->text, &parts))
@@ -219,7 +226,7 @@ static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
     return 0;
   case 'B':
     claim->verdict = IDEM_FLEET_BUSY;
-    claim->left_ms = reply_number(reply_item(reply, 3));
+    claim->left_ms = bounded_time(reply_item(reply, 3));
     claim->mismatched = reply_number(reply_item(reply, 4)) == 1;
     return claim->left_ms < 0 ? -EPROTO : 0;
   case 'D':
@@ -227,6 +234,9 @@ static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
     return 0;
   case 'M':
     claim->verdict = IDEM_FLEET_MISMATCH;
+    return 0;
+  case 'N':
+    claim->verdict = IDEM_FLEET_NO_ANSWER;
     return 0;
   default:
     return -EPROTO;

@@ -84,12 +84,20 @@ void stream_publish_look(struct stream_publish *publish)
     begin(publish, status);
 }
 
+/* As the answer has it, for a follower compares them: two looks at the clock may be a millisecond apart. */
+static uint32_t time_of_last(const struct tee *tee)
+{
+  const struct idem_chunk *chunks = (const void *)tee->chunks.data;
+  size_t count = chunk_count(tee);
+  return tee->unfit || !count ? (uint32_t)((monotonic_us() - tee->started_us) / 1000)
+                              : chunks[count - 1].at_ms;
+}
+
 static void on_chunk(void *self, const char *data, size_t len)
 {
   struct stream_publish *publish = self;
-  int64_t at_us = monotonic_us() - publish->tee->started_us;
   struct idem_spool_piece piece = {
-      .kind = IDEM_SPOOL_CHUNK, .at_ms = (uint32_t)(at_us / 1000), .data = {data, len}};
+      .kind = IDEM_SPOOL_CHUNK, .at_ms = time_of_last(publish->tee), .data = {data, len}};
   if (!publish->begun)
     stream_publish_look(publish);
   else if (publish->request && (publish->tee->unfit || publish->chunks < chunk_count(publish->tee)))

@@ -180,6 +180,9 @@ static int settle_busy(struct entry *entry)
   if (known && memcmp(claim.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0)
     verdict = note_mismatch(entry, IDEM_BUSY);
   entry->given_up = known && claim.given_up;
+  /* Who has the lock and has sent nothing may only be asking the fleet. */
+  if (known)
+    call->priv.fleet.elsewhere_us = 0;
   call_unpin(call);
   return verdict;
 }
@@ -315,10 +318,10 @@ static int claim_or_follow(struct entry *entry)
   /* Another machine has had it a moment ago, and nobody has said anything since. */
   if (shared_may_wait(entry->store, call))
     return IDEM_BUSY;
-  call->priv.fleet.elsewhere_us = 0;
   int fd = take_claim(entry);
   if (fd == -EAGAIN)
     return settle_busy(entry);
+  call->priv.fleet.elsewhere_us = 0;
   if (fd < 0)
     return idem_error_set(entry->error, fd, "%s: cannot lock", entry->store->claims_path);
   call->priv.claim_fd = fd;

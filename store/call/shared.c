@@ -5,11 +5,11 @@
 #include "store/base/clock.h"
 #include "store/base/fd.h"
 #include "store/base/hash.h"
-#include "store/records/outbox.h"
 #include "store/records/answer_index.h"
 #include "store/records/batch.h"
 #include "store/records/claim_record.h"
 #include "store/records/evict.h"
+#include "store/records/outbox.h"
 #include "store/spool/spool.h"
 
 #include <errno.h>
@@ -171,6 +171,8 @@ static enum shared_answer take_verdict(struct idem_store *store, struct idem_cal
     return SHARED_BUSY;
   case IDEM_FLEET_IN_DOUBT:
     return SHARED_DOUBT;
+  case IDEM_FLEET_NO_ANSWER:
+    return SHARED_NONE;
   default:
     return SHARED_MISMATCH;
   }
@@ -180,7 +182,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
                                 struct idem_call *call, struct idem_error *why)
 {
   const struct idem_rule *rule = request->rule;
-  if (!store->fleet_api || store->where->read_only)
+  if (!store->fleet_api)
     return SHARED_NONE;
   struct idem_fleet_claim claim = {.fence = call->priv.fleet.fence,
                                    .fingerprint = call->fingerprint,
@@ -189,7 +191,8 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
                                    .most_age_ms = call->skip_answers || call->skip_delivered ? -2
                                                   : rule->ttl_ms > INT64_MAX / 2             ? -1
                                                                                  : (int64_t)rule->ttl_ms,
-                                   .keep_ms = fleet_store_keep_ms(rule->ttl_ms)};
+                                   .keep_ms =
+                                       store->where->read_only ? 0 : fleet_store_keep_ms(rule->ttl_ms)};
   idem_fleet_limit limit = limit_of(store, call);
   look_here(store, call, &claim);
   call->priv.fleet.refuses = claim.refuses;
@@ -210,9 +213,11 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
     if (store->fleet_api->claim(store->fleet, &limit, &claim) == 0 && claim.verdict != IDEM_FLEET_ANSWER)
       said = take_verdict(store, call, &claim);
   }
-  if (rc == 0 && outbox_may_have(store))
+  if (rc == 0 && outbox_may_have(store) && !store->where->read_only)
     outbox_push(store, &limit, NULL);
-  spend(store, call, limit);
+  /* Who waits for another machine may ask for as long as that takes. */
+  if (said != SHARED_BUSY)
+    spend(store, call, limit);
   tell_change(store, call, why);
   return said;
 }
@@ -359,10 +364,13 @@ static int listen_to_fleet(struct idem_store *store, const struct idem_call *cal
   int rc = count < 0 ? (int)count
                      : store->fleet_api->follow(store->fleet, call->key, call->priv.fleet.generation, ms,
                                                 &next, take_piece, &listener);
-  if (rc == IDEM_FLEET_OVER)
-    spool_remove(store, call->key, call->priv.fleet.generation);
   if (rc > 0)
     stats_wake(store->stats, call->key);
+  /* Who sees that it is over asks the fleet then, and not whether it was asked a moment ago: the word has changed before. */
+  if (rc == IDEM_FLEET_OVER) {
+    spool_remove(store, call->key, call->priv.fleet.generation);
+    stats_wake(store->stats, call->key);
+  }
   claim_lock_release(lock, NULL);
   return rc;
 }
@@ -373,10 +381,11 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
   const _Atomic uint32_t *word = stats_wake_word(store->stats, call->key);
   unsigned ms = max_ms < WAIT_MS ? max_ms : WAIT_MS;
   uint32_t seen = atomic_load(word);
+  /* A look at the spool, which takes the word anew, must not hide from who only asks that somebody has heard something. */
+  if (!max_ms)
+    return seen != call->priv.fleet.wake ? 0 : -ETIMEDOUT;
   if (seen != call->priv.wake)
     return 0;
-  if (!max_ms)
-    return -ETIMEDOUT;
   int rc = listen_to_fleet(store, call, ms);
   if (rc == -EAGAIN)
     stats_sleep(store->stats, call->key, seen, ms);

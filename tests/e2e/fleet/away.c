@@ -157,22 +157,23 @@ Test(fleet_away, machines_that_work_alone_send_the_same_key)
   cr_expect_str_eq(key_sent(0), key_sent(1));
 }
 
+/* True if a call of curl's has opened it. */
+static bool opens_object(const char *prompt)
+{
+  const char *trace = world_path(&w, "trace");
+  struct run run = run_shim(&w, "strace", "-f", "-o", trace, "curl", "-sS", "-d", prompt,
+                            world_url(&w, "/v1/chat/completions"), NULL);
+  if (run.status == 127)
+    cr_skip_test("strace is not installed");
+  expect_success(&run);
+  run_release(&run);
+  return file_contains(trace, "libidemshim-fleet.so");
+}
+
 Test(fleet_away, without_the_variable_its_object_is_not_opened)
 {
-  struct run with = run_shell(
-      &w,
-      world_text(&w,
-                 "curl -sS -o maps -d '{}' %s && grep -c fleet.so /proc/self/maps; "
-                 "strace -f -o trace curl -sS -o out -d '{\"x\":1}' %s; grep -c 'libidemshim-fleet' trace",
-                 world_url(&w, "/v1/chat/completions"), world_url(&w, "/v1/chat/completions")));
-  cr_expect_null(strstr(with.out, "trace: 0"), "%s", with.out);
-  run_release(&with);
+  cr_expect(opens_object("{\"x\":1}"));
   world_unset(&w, "IDEMSHIM_FLEET");
   on_machine("C");
-  struct run without = run_shell(
-      &w, world_text(
-              &w, "strace -f -o trace2 curl -sS -o out -d '{\"x\":2}' %s; grep -c 'libidemshim-fleet' trace2",
-              world_url(&w, "/v1/chat/completions")));
-  cr_expect_str_eq(without.out, "0\n");
-  run_release(&without);
+  cr_expect(!opens_object("{\"x\":2}"));
 }

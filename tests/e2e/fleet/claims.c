@@ -176,22 +176,24 @@ Test(fleet_claims, an_answer_that_the_fleet_has_is_had_by_a_machine_that_died_be
 
 /* The owner is stopped. */
 
-/* `how`: NULL, or "multi". */
+/* `how`: NULL, or "multi". The other one is under way still when it comes back. */
 static void pass_over_before_it_has_sent(const char *how)
 {
-  const char *url = world_url(&w, "/v1/chat/completions");
+  const char *url = world_url(&w, world_text(&w, "/v1/chat/completions?mock=%s", held));
   fleet_attributes("lease=1s");
   struct run owner = start_shim(&w, "stops_connecting", url, body, how, NULL);
   wait_until((run_look(&owner), strstr(owner.out, "stops")));
   on_machine("B");
   struct run next = start_shim(&w, "stampede", "1", url, body, NULL);
+  wait_until(mock_count(&w).requests == 1);
+  run_signal(&owner, SIGCONT);
+  wait_until(events_of("A", "fenced") == 1);
+  mock_open(&w, "g");
   run_wait(&next);
   expect_success(&next);
-  run_signal(&owner, SIGCONT);
   run_wait(&owner);
   expect_success(&owner);
   cr_expect_eq(mock_count(&w).requests, 1);
-  cr_expect_eq(events_of("A", "fenced"), 1);
   const char *got = strstr(owner.out, "bytes="), *expected = strstr(next.out, "bytes=");
   cr_expect(got && expected && !strcmp(got, expected), "%s%s", owner.out, next.out);
   run_release(&owner);
@@ -246,6 +248,27 @@ Test(fleet_claims, an_owner_that_goes_on_keeps_its_lease)
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&owner);
   run_release(&next);
+}
+
+/* It has what the others have paid for, and they do not have what it pays for. */
+Test(fleet_claims, a_machine_that_only_reads_claims_and_stores_nothing)
+{
+  struct run a = fleet_post(body, "");
+  on_machine("B");
+  fleet_attributes("read-only");
+  struct run b = fleet_post(body, ""), other = fleet_post("{\"prompt\":2}", "");
+  expect_a_replay(&b);
+  expect_success(&other);
+  on_machine("A");
+  fleet_attributes("");
+  struct run again = fleet_post("{\"prompt\":2}", "");
+  expect_success(&again);
+  cr_expect_null(strstr(again.out, "X-Idempotency-Replayed"));
+  cr_expect_eq(mock_count(&w).requests, 3);
+  run_release(&a);
+  run_release(&b);
+  run_release(&other);
+  run_release(&again);
 }
 
 Test(fleet_claims, what_fails_upstream_is_free_for_the_next)

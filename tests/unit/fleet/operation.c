@@ -189,6 +189,21 @@ Test(fleet_operation, an_answer_may_be_too_old_or_not_wanted_at_all)
   cr_expect_eq(again.fence.epoch, 1, "another key for upstream than the first answer's");
 }
 
+Test(fleet_operation, who_only_looks_claims_nothing)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim look = claim_for('k');
+  look.keep_ms = 0;
+  cr_assert_eq(API->claim(a, patience(), &look), 0);
+  cr_expect_eq(look.verdict, IDEM_FLEET_NO_ANSWER);
+  cr_expect_str_eq(told("EXISTS %s", name_of('k', 'c')), "0");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(commit(a, &mine.fence, "x"), 1);
+  cr_assert_eq(API->claim(a, patience(), &look), 0);
+  cr_expect_eq(look.verdict, IDEM_FLEET_ANSWER);
+  API->answer_free(&look);
+}
+
 Test(fleet_operation, an_answer_that_expires_is_asked_for_under_another_epoch)
 {
   struct idem_fleet_client *a = client_of("");
