@@ -214,7 +214,7 @@ Test(fleet_several, sentinels_tell_the_master_and_then_the_next_one)
   snprintf(path, sizeof(path), "%s/sentinel.conf", server.dir);
   FILE *file = fopen(path, "w");
   fprintf(file,
-          "sentinel monitor mine 127.0.0.1 %u 1\nsentinel down-after-milliseconds mine 500\n"
+          "sentinel monitor mine 127.0.0.1 %u 1\nsentinel down-after-milliseconds mine 1000\n"
           "sentinel failover-timeout mine 3000\n",
           node[0].port);
   fclose(file);
@@ -235,12 +235,16 @@ Test(fleet_several, sentinels_tell_the_master_and_then_the_next_one)
   /* The first of the two is not there. */
   snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:1,127.0.0.1:%u/mine?" LIMITS, node[2].port);
   struct idem_fleet_client *client = client_at(url);
-  cr_expect_eq(whole_operation(client, 'k'), 1, "%s", idem_fleet_api.problem(client));
+  int rc = whole_operation(client, 'k');
+  cr_expect_eq(rc, 1, "%d: %s", rc, idem_fleet_api.problem(client));
+  /* Replication is asynchronous: what the other does not have yet would be asked for again. */
+  snprintf(path, sizeof(path), "EXISTS '%s'", name_of('k', 'a'));
+  wait_for(1, path, "1");
   kill(node[0].pid, SIGKILL);
   waitpid(node[0].pid, NULL, 0);
   node[0].pid = 0;
   wait_for(1, "ROLE", "master");
-  int rc = -1;
+  rc = -1;
   for (int i = 0; i < 100 && rc < 0; i++) {
     atomic_store(&shared_of(client)->away[0].until_us, 0);
     rc = whole_operation(client, 'k');
