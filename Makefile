@@ -65,7 +65,10 @@ SHARED_CLIENT := $(if $(HAS_FLEET),$(call objects,fleet) $(addprefix $(B)/obj/co
 
 PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(if $(HAS_FLEET),$(B)/libidemshim-fleet.so) $(B)/idemshim
 
-all: $(PRODUCT)
+all: $(PRODUCT) $(if $(HAS_FLEET),,no-fleet)
+
+no-fleet:
+	$(call say,SKIP,$(B)/libidemshim-fleet.so: the headers of hiredis and c-ares are not here)
 
 # The front is mapped into every program that is started: without the tables that only the command prints, in two segments
 # rather than four, and with functions found when they are first called, it costs each of them half as much.
@@ -181,5 +184,5 @@ deb rpm twice:
 clean:
 	$(Q)rm -rf build
 
-.PHONY: all install uninstall dist deb rpm twice clean
+.PHONY: all no-fleet install uninstall dist deb rpm twice clean
 .DELETE_ON_ERROR:

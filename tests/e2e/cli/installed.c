@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(cli_installed, .init = open_world, .fini = close_world);
 
@@ -30,15 +31,19 @@ static void expect_files(const char *expected)
 Test(cli_installed, a_destination_may_have_blanks_and_uninstall_leaves_nothing)
 {
   make("prefix=/opt/x libdir=/opt/x/here docdir=/doc install");
-  expect_files("./opt/x/bin/idemshim\n"
-               "./opt/x/here/idemshim/libidemshim-store.so\n"
-               "./opt/x/here/libidemshim.so\n"
-               "./opt/x/share/bash-completion/completions/idemshim\n"
-               "./opt/x/share/fish/vendor_completions.d/idemshim.fish\n"
-               "./opt/x/share/man/man1/idemshim.1\n"
-               "./opt/x/share/man/man5/idemshim-rules.5\n"
-               "./opt/x/share/man/man7/idemshim.7\n"
-               "./opt/x/share/zsh/site-functions/_idemshim\n");
+  const char *fleet = world_text(&w, "%s/libidemshim-fleet.so", w.build);
+  expect_files(world_text(&w,
+                          "./opt/x/bin/idemshim\n"
+                          "%s"
+                          "./opt/x/here/idemshim/libidemshim-store.so\n"
+                          "./opt/x/here/libidemshim.so\n"
+                          "./opt/x/share/bash-completion/completions/idemshim\n"
+                          "./opt/x/share/fish/vendor_completions.d/idemshim.fish\n"
+                          "./opt/x/share/man/man1/idemshim.1\n"
+                          "./opt/x/share/man/man5/idemshim-rules.5\n"
+                          "./opt/x/share/man/man7/idemshim.7\n"
+                          "./opt/x/share/zsh/site-functions/_idemshim\n",
+                          access(fleet, F_OK) == 0 ? "./opt/x/here/idemshim/libidemshim-fleet.so\n" : ""));
   struct run examples = run_shell_plain(&w, "diff -r examples \"$HOME/a b/doc/examples\"");
   expect_success(&examples);
   make("prefix=/opt/x libdir=/opt/x/here docdir=/doc uninstall");
