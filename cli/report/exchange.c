@@ -105,10 +105,13 @@ static void put_facts(const struct report *report, const struct report_call *cal
   /* 0 where the rule does not number identical calls. */
   if (record->call.number)
     put_fact(out, "number of its content", cli_span(text));
+  int64_t gave_up = report_gave_up_after(report, call);
   if (call->previous || call->next)
     fputs("<dt>attempts</dt><dd>", out);
   if (call->previous)
-    fprintf(out, "again after <a href='#e%" PRIu64 "'>%" PRIu64 "</a> ", call->previous, call->previous);
+    fprintf(out, "again after <a href='#e%" PRIu64 "'>%" PRIu64 "</a>%s%s ", call->previous, call->previous,
+            gave_up < 0 ? "" : ", which was given up after ",
+            gave_up < 0 ? "" : cli_duration(wait, (uint64_t)gave_up / 1000));
   if (call->next)
     fprintf(out, "tried again in <a href='#e%" PRIu64 "'>%" PRIu64 "</a>", call->next, call->next);
   if (call->previous || call->next)

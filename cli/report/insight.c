@@ -77,6 +77,15 @@ static void why_not_stored(const struct report *report, const struct tape_record
   judge_answer(&request, &recording, &facts, why);
 }
 
+int64_t report_gave_up_after(const struct report *report, const struct report_call *call)
+{
+  enum { OPERATION_TIMEDOUT = 28, ABORTED_BY_CALLBACK = 42 };
+  const struct report_call *before = call->previous ? report_find(report, call->previous) : NULL;
+  return before && (before->curl_code == OPERATION_TIMEDOUT || before->curl_code == ABORTED_BY_CALLBACK)
+             ? before->end_us - before->start_us
+             : -1;
+}
+
 void report_insight(const struct report *report, const struct report_call *call,
                     const struct tape_record *record)
 {

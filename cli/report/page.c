@@ -102,7 +102,7 @@ static void put_money(const struct report *report)
  * in the background is not a failure that the app saw. */
 static void put_sums(const struct report *report)
 {
-  size_t failed = 0, good = 0, retries = 0, saved = 0;
+  size_t failed = 0, good = 0, retries = 0, timeouts = 0, saved = 0;
   uint64_t input_tokens = 0, output_tokens = 0;
   char input[CLI_UNIT_SIZE], output[CLI_UNIT_SIZE];
   FILE *out = report->out;
@@ -112,6 +112,7 @@ static void put_sums(const struct report *report)
     failed += call->what != TAPE_RESCUE && call->failed;
     good += call->what != TAPE_RESCUE && call->failed && report->good[call->number - 1];
     retries += call->previous != 0;
+    timeouts += report_gave_up_after(report, call) >= 0;
     saved += replayed;
     input_tokens += !replayed && call->usage.input > 0 ? (uint64_t)call->usage.input : 0;
     output_tokens += !replayed && call->usage.output > 0 ? (uint64_t)call->usage.output : 0;
@@ -121,6 +122,7 @@ static void put_sums(const struct report *report)
   put_sum(out, "Failed", failed, true);
   put_sum(out, "Made good by a retry", good, false);
   put_sum(out, "Retries", retries, false);
+  put_sum(out, "Of them after a timeout", timeouts, false);
   put_sum(out, "Hits and joins", saved, false);
   put_waits(report);
   fprintf(out,

@@ -123,14 +123,18 @@ static bool join_attempts(struct report *report)
   for (size_t i = 0; i < report->count; i++)
     sorted[i] = &report->calls[i];
   qsort(sorted, report->count, sizeof(*sorted), by_id);
-  for (size_t i = 1; i < report->count; i++) {
-    struct report_call *before = sorted[i - 1], *after = sorted[i];
+  struct report_call *before = NULL;
+  for (size_t i = 0; i < report->count; i++) {
+    struct report_call *after = sorted[i];
     /* A rescue is the same attempt, which has gone on in the background. */
-    if (strcmp(before->operation, after->operation) != 0 || !before->failed || after->what == TAPE_RESCUE)
+    if (after->what == TAPE_RESCUE)
       continue;
-    /* Numbers and no places in the list, for the page's anchors are made of them. */
-    before->next = after->number;
-    after->previous = before->number;
+    if (before && before->failed && strcmp(before->operation, after->operation) == 0) {
+      /* Numbers and no places in the list, for the page's anchors are made of them. */
+      before->next = after->number;
+      after->previous = before->number;
+    }
+    before = after;
   }
   free(sorted);
   return true;

@@ -127,6 +127,10 @@ void report_insight(const struct report *report, const struct report_call *call,
                     const struct tape_record *record);
 void report_answer(const struct report *report, const struct tape_record *record);
 
+/* What the app had waited before it gave up the attempt before this one, in µs; -1: that ended in another way, or there was none.
+ * An upstream may have finished it all the same, and been paid for it. */
+int64_t report_gave_up_after(const struct report *report, const struct report_call *call);
+
 /* The call with that number; NULL: it is not in the picture. */
 const struct report_call *report_find(const struct report *report, uint64_t number);
 

@@ -91,6 +91,36 @@ Test(tape_verdicts, what_a_retry_made_good_is_told_from_what_was_not)
   run_release(&json);
 }
 
+/* A duplicate that comes one deadline after the first is no new question. */
+Test(tape_verdicts, what_is_asked_again_after_a_timeout_is_told_as_that)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D60000");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=off");
+  struct run twice = run_plain(
+      &w, "idemshim", "record", "-o", tape(), "sh", "-c",
+      world_text(&w, "curl -s -m 1 -d '{\"a\":1}' '%s'; curl -s -m 1 -d '{\"a\":1}' '%s'", url, url), NULL);
+  struct run report = look("report", tape(), NULL);
+  EXPECT_WORDS(&report, "<dt>Retries</dt><dd>1</dd>", "<dt>Of them after a timeout</dt><dd>1</dd>",
+               "again after <a href='#e1'>1</a>, which was given up after 1.0 s");
+  run_release(&twice);
+}
+
+Test(tape_verdicts, also_where_a_copy_has_finished_the_first)
+{
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D2000");
+  world_env(&w, "IDEMSHIM_TAPE", "%s", tape());
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=1m");
+  struct run first = run_shim(&w, "curl", "-s", "-m", "1", "-d", "{\"a\":1}", url, NULL);
+  struct run retry = run_shim(&w, "curl", "-s", "-d", "{\"a\":1}", url, NULL);
+  struct run report = look("report", tape(), NULL);
+  expect_success(&retry);
+  cr_expect_eq(first.status, 28);
+  cr_expect_eq(mock_count(&w).served, 1);
+  EXPECT_WORDS(&report, "<dt>Retries</dt><dd>1</dd>", "<dt>Of them after a timeout</dt><dd>1</dd>");
+  run_release(&first);
+  run_release(&retry);
+}
+
 Test(tape_verdicts, a_replay_gives_what_was_no_answer_as_it_was)
 {
   static const char *const words[] = {CURL_JSON("{\"a\":1,\"stream\":true}")};
