@@ -183,25 +183,18 @@ stress:
 	  IDEM_RUN_DEADLINE_MS=600000 $(SAN_ENV) \
 	  $(E2E) --verbose --timeout 900 --filter 'multi/a_thousand_handles_under_stress'
 
-# What is too long for `make test`. Pairs of requests: PAIRS of them from the seed SEED; schedules: SCHEDULES of them, and 1 is that seed in
-# each setting; then KILLS of processes that write to a store, and CUTS of the power under one; then faults in the product, which the pairs must find.
-# PART=pairs|schedules|kills|faults: one of them.
-PAIRS     ?= 100000
-SCHEDULES ?= 10000
-SEED      ?= 1
-KILLS     ?= 10000
-CUTS      ?= 1000
-PART      ?= pairs schedules kills faults
-# The suites of the parts, as a pattern of criterion's: it takes no empty alternative.
-TORTURE   := $(if $(filter pairs,$(PART)),what_counts$(if $(filter schedules,$(PART)),|))$(filter schedules,$(PART))
+# What is too long for `make test`, part by part (scripts/campaign --list), each from the seed SEED and in its full length, or again and again
+# for SECONDS; PAIRS, SCHEDULES, KILLS, CUTS: so many in place of that length, and one schedule is that seed in each setting. Each part that
+# comes to its end adds a line to docs/reliability/runs.jsonl.
+SEED    ?= 1
+SECONDS ?=
+PART    ?= pairs schedules kills cuts below faults
+CAMPAIGN = $(SAN_ENV) scripts/campaign --build $(B) --seed $(SEED) $(addprefix --seconds ,$(SECONDS)) $(addprefix --san ,$(SAN)) \
+  $(addprefix --size ,$(firstword $(PAIRS) $(SCHEDULES) $(KILLS) $(CUTS)))
 torture:
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(T)/what_counts $(T)/schedules $(if $(SAN),$(SAN_LOCALE))
-	$(Q)$(if $(TORTURE),IDEM_BUILD=$(B) IDEMSHIM_PAIRS=$(PAIRS) IDEMSHIM_SCHEDULES=$(SCHEDULES) IDEMSHIM_SEED=$(SEED) IDEM_RUN_DEADLINE_MS=600000 \
-	  $(SAN_ENV) $(E2E) --verbose --jobs $${JOBS:-2} --timeout 36000 --filter '@($(TORTURE))/*')
-	$(Q)$(if $(filter kills,$(PART)),$(if $(filter thread,$(SAN)),,$(MAKE) --no-print-directory $(T)/unit-store && IDEMSHIM_KILLS=$(KILLS) IDEMSHIM_POWER_CUTS=$(CUTS) \
-	  $(SAN_ENV) $(T)/unit-store --verbose --timeout 36000 --filter '@(store_batch|store_power)/what_was_acknowledged*'))
-	$(Q)$(if $(SAN),,$(if $(filter faults,$(PART)),scripts/planted $(B)))
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(if $(filter thread,$(SAN)),,$(T)/unit-store) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
+	$(Q)$(CAMPAIGN) $(if $(SAN),$(filter-out faults below $(if $(filter thread,$(SAN)),kills cuts),$(PART)),$(PART))
 
 curl-suite:
 	$(Q)scripts/setup build curl
@@ -250,7 +243,8 @@ growth: setup-bench
 
 .PHONY: bench growth instructions
 
-# libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS from the seeds it makes itself; a finding stops the run and leaves its input in build/fuzz.
+# libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS (or SECONDS) from the inputs it makes itself and the seed SEED; a finding stops it and
+# leaves its input in build/fuzz. Each adds its line, as in torture.
 FUZZERS := $(filter-out $(if $(HAS_FLEET),,fuzz_reply),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined
 
@@ -264,8 +258,6 @@ $(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] store/*/*.[ch]
 
 fuzz: setup-fuzz
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(B)/fuzz/%)
-	$(Q)cd $(B)/fuzz && for f in $(FUZZERS); do echo "--- $$f" && \
-	  ./$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 2>$$f.log || { tail -n 40 $$f.log; exit 1; }; \
-	  grep -E 'number_of_executed_units' $$f.log; done
+	$(Q)scripts/campaign --build $(B) --seed $(SEED) --seconds $(or $(SECONDS),$(FUZZ_SECONDS)) $(FUZZERS)
 
 .PHONY: fuzz
