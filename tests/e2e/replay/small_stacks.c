@@ -46,3 +46,63 @@ Test(odd_stacks, deep_json_is_not_taken_apart)
   run_release(&again);
   run_release(&other);
 }
+
+static struct run call_in_coroutine(const char *kilobytes)
+{
+  return run_shim(&w, "small_stack", world_url(&w, "/v1/chat/completions"), kilobytes, "1", "1", NULL);
+}
+
+/* Its end is not the thread's, and is found by what is there. */
+Test(odd_stacks, on_a_small_one_of_a_coroutine_a_call_goes_live)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's own frames are larger than these stacks");
+  for (const char *const *size = (const char *const[]){"16", "24", "36", NULL}; *size; size++) {
+    struct run run = call_in_coroutine(*size);
+    expect_success(&run);
+    cr_expect(strstr(run.out, "rc=0 status=200"), "%s: %s", *size, run.out);
+    run_release(&run);
+  }
+  cr_expect(log_contains(&w, "of stack left"));
+  cr_expect_eq(log_events(&w, "stored"), 0);
+}
+
+Test(odd_stacks, on_sixty_four_kilobytes_of_a_coroutine_a_call_is_stored_and_replayed)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's own frames are larger than these stacks");
+  struct run first = call_in_coroutine("64"), again = call_in_coroutine("64");
+  expect_success(&first);
+  expect_same_output(&first, &again);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&first);
+  run_release(&again);
+}
+
+/* How often two coroutines that make a call by turns have asked the kernel what is below them. */
+static int pages_tried(const char *turns)
+{
+  struct run run = run_plain(&w, "strace", "-f", "-qq", "-e", "trace=rt_sigprocmask", "-E",
+                             world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o",
+                             world_path(&w, "trace"), world_text(&w, "%s/tests/small_stack", w.build),
+                             world_url(&w, "/v1/chat/completions"), "64", "1", turns, NULL);
+  char *trace = file_read(world_path(&w, "trace"), NULL);
+  int tried = 0;
+  cr_assert_not_null(trace);
+  expect_success(&run);
+  for (const char *at = trace; (at = strstr(at, "EINVAL")); at++)
+    tried++;
+  free(trace);
+  run_release(&run);
+  return tried;
+}
+
+Test(odd_stacks, hits_of_coroutines_that_take_turns_cost_no_system_call)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("under strace the shim is preloaded without the sanitizer's runtime");
+  int tried = pages_tried("1");
+  cr_expect_gt(tried, 0);
+  cr_expect_eq(pages_tried("4"), tried);
+  cr_expect_eq(mock_count(&w).requests, 1);
+}
