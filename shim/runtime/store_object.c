@@ -22,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* How long a store that could not be opened is left alone. */
@@ -185,8 +187,26 @@ static const char *store_dir(const struct idem_config *config, char found[PATH_M
   return found;
 }
 
+/* The store takes three megabytes of what RLIMIT_DATA counts, and the app is to have as much, which may have had none to spare:
+ * asked for, and not used. */
+#define MEMORY_FREE ((size_t)8 << 20)
+
+static bool memory_is_free(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+    return true;
+  void *asked = mmap(NULL, MEMORY_FREE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return asked != MAP_FAILED && munmap(asked, MEMORY_FREE) == 0;
+}
+
 static void open_store(struct idem_store **store)
 {
+  if (!memory_is_free()) {
+    report_problem(PROBLEM_STORE_NOT_OPENED,
+                   "too little memory is left to open the store; raise the limit (ulimit -d)");
+    return;
+  }
   if (!fd_are_free(DESCRIPTORS_FREE)) {
     report_problem(PROBLEM_NO_DESCRIPTORS,
                    "too few descriptors are left to open the store; raise the limit (ulimit -n)");

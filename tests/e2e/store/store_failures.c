@@ -423,6 +423,19 @@ ParameterizedTest(char (*kind)[8], trouble, a_file_that_may_not_grow_raises_no_s
   run_release(&run);
 }
 
+/* It may have a use for what the store would take. */
+Test(trouble, of_little_memory_none_is_taken)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's own data is larger than this limit");
+  struct run run = run_shim(&w, "data_limit", world_url(&w, "/v1/chat/completions"), NULL);
+  expect_success(&run);
+  cr_expect(strstr(run.out, "\nhas its memory"), "%s", run.out);
+  cr_expect(strstr(run.err, "too little memory is left to open the store"), "%s", run.err);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&run);
+}
+
 /* Once: the files of a store are made with it, and what is written later is flushed in them. */
 Test(trouble, the_directory_of_a_new_store_is_flushed_once)
 {
