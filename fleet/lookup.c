@@ -106,11 +106,12 @@ static void turn(ares_channel channel, int64_t deadline_us)
   struct pollfd fds[ARES_GETSOCK_MAXNUM];
   struct timeval most = {.tv_sec = 3600}, step, *wanted = ares_timeout(channel, &most, &step);
   int64_t until = link_clock_us() + (int64_t)wanted->tv_sec * 1000000 + wanted->tv_usec + 1000;
-  int bits = ares_getsock(channel, sockets_now, ARES_GETSOCK_MAXNUM);
+  /* Its own macros shift a one into the sign. */
+  unsigned bits = (unsigned)ares_getsock(channel, sockets_now, ARES_GETSOCK_MAXNUM);
   unsigned count = 0;
   for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-    short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                           (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+    short events =
+        (short)((bits >> i & 1 ? POLLIN : 0) | (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
     if (events)
       fds[count++] = (struct pollfd){.fd = sockets_now[i], .events = events};
   }

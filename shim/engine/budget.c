@@ -14,7 +14,7 @@ static uint64_t run_of(const struct idem_rule *rule)
   return (run ^ (uint64_t)rule->number * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 }
 
-static void tell(struct request *request, const char *what, unsigned long long most, const char *field)
+static void refuse(struct request *request, const char *what, unsigned long long most, const char *field)
 {
   const struct idem_rule *rule = request->rule;
   report_count(IDEM_COUNTER_over_budget);
@@ -36,7 +36,7 @@ bool budget_is_spent(struct request *request)
   const char *what = request->api->spend(request->store, request->op.run, &rule->budget);
   if (!what)
     return false;
-  tell(request, what, what[0] == 'c' ? rule->budget.calls : rule->budget.tokens, "budget");
+  refuse(request, what, what[0] == 'c' ? rule->budget.calls : rule->budget.tokens, "budget");
   return true;
 }
 
@@ -50,6 +50,6 @@ bool budget_is_repeated(struct request *request)
   memcpy(&content, request->op.fingerprint, sizeof(content));
   if (!request->api->spend(request->store, (run_of(rule) ^ content) | 1, &most))
     return false;
-  tell(request, "repeats", rule->max_repeats, "max_repeats");
+  refuse(request, "repeats", rule->max_repeats, "max_repeats");
   return true;
 }
