@@ -281,10 +281,12 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   t->info->begun = true;
   if (t->app_end < 0)
     return CURL_SOCKET_BAD;
-  if (t->answered && transport_feeds_itself(t))
+  bool fed = t->answered && transport_feeds_itself(t);
+  if (fed)
     transport_feed(t);
   /* What has just gone into our end whole has shown that it is there. */
-  if ((!has_app_end(t) || (!t->ended && !transport_has_our_end(t))) && !renew_pair(t))
+  bool is_there = (fed && t->ended) || transport_has_our_end(t);
+  if ((!has_app_end(t) || !is_there) && !renew_pair(t))
     return CURL_SOCKET_BAD;
   int fd = t->app_end;
   t->app_end = -1;
