@@ -67,14 +67,20 @@ class Machine:
         return kept
 
     def start(self, arguments, env, before=()):
-        return subprocess.Popen([*before, f'{self.build}/tests/{arguments[0]}', *map(str, arguments[1:])], env=env,
+        process = subprocess.Popen([*before, f'{self.build}/tests/{arguments[0]}', *map(str, arguments[1:])], env=env,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.peers.processes.append(process)  # it does not outlive the run
+        return process
 
-    def end(self, process):
+    def wait(self, process):
         out, err = process.communicate(timeout=3600)
+        self.peers.processes.remove(process)
         if process.returncode:
             raise RuntimeError(f'{" ".join(process.args)} exits {process.returncode}: {err.strip()[-300:]}')
-        return {name: float(value) for name, value in (line.split('\t') for line in out.splitlines())}
+        return out
+
+    def end(self, process):
+        return {name: float(value) for name, value in (line.split('\t') for line in self.wait(process).splitlines())}
 
     def run(self, *arguments, ours=True, **env):
         return self.end(self.start(['bench', *arguments], self.environment(ours, **env)))
@@ -90,11 +96,8 @@ class Machine:
 
     def load(self, store, *arguments, **env):
         """store-load's own lines: words of a name and a number."""
-        process = self.start(['store-load', self.path('stores', store), *arguments], self.environment(False, **env))
-        out, err = process.communicate(timeout=3600)
-        if process.returncode:
-            raise RuntimeError(f'store-load {" ".join(map(str, arguments))}: {err.strip()[-300:]}')
-        return {name: float(value) for name, value in re.findall(r'(\w+) (-?\d+)', out)}
+        said = self.wait(self.start(['store-load', self.path('stores', store), *arguments], self.environment(False, **env)))
+        return {name: float(value) for name, value in re.findall(r'(\w+) (-?\d+)', said)}
 
     def need_room(self, bytes_wanted):
         has = shutil.disk_usage(self.directory).free
@@ -134,7 +137,7 @@ def hits(m):
 def random_of(count, name):
     """Hits all over a store of `count` answers, which is filled by calls."""
     def fill(m):
-        m.need_room(m.scaled(count) * 10000)
+        m.need_room(m.scaled(count) * 15000)
         m.run('fill', m.upstream, 'size=2048', 0, m.scaled(count), store=name)
 
     def measure(m):
@@ -285,8 +288,8 @@ def gc(m):
     hitting = m.start(['store-load', m.path('stores', 'expired'), 'hits', 0, 2], m.environment(False))
     time.sleep(0.5)
     took, _ = m.command('gc', store='expired')
-    out, _ = hitting.communicate(timeout=60)
-    return {'rate': count * 1e9 / took, 'pause': float(re.search(r'longest_us (\d+)', out).group(1)) * 1000,
+    pause = float(re.search(r'longest_us (\d+)', m.wait(hitting)).group(1)) * 1000
+    return {'rate': count * 1e9 / took, 'pause': pause,
             'beside a backlog': backlog['median_us'] * 1000, 'beside none': none['median_us'] * 1000}
 
 
