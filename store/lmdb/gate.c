@@ -62,6 +62,11 @@ static int refuse(const struct engine *engine, unsigned waited_ms, bool late, st
                           "cannot write to the store: process %d is writing, and the call's timeout leaves "
                           "no time to wait for it",
                           holder);
+  if (!waited_ms)
+    return idem_error_set(error, -ETIMEDOUT,
+                          "cannot write to the store: process %d is writing, and others have just waited for "
+                          "it in vain; is it stopped, or its disk slow?",
+                          holder);
   return idem_error_set(
       error, -ETIMEDOUT,
       "cannot write to the store: process %d is writing and has not gone on for %u ms; is it stopped, or "
