@@ -107,10 +107,10 @@ static void set_limits(struct tape_writer *writer, const struct tape_options *op
  * forgotten: what stays is the key that was derived from it. */
 static int open_writer(struct tape_writer **out, const struct tape_options *options, struct idem_error *error)
 {
-  struct tape_writer *writer = calloc(1, sizeof(*writer));
+  struct tape_writer *writer = seal_room(sizeof(*writer));
   char *dir = strdup(options->dir);
   if (!writer || !dir) {
-    free(writer);
+    seal_room_free(writer, sizeof(*writer));
     free(dir);
     return idem_error_set(error, -ENOMEM, "%s: no memory to open the tape", options->dir);
   }
@@ -149,11 +149,10 @@ void tape_close_writer(struct tape_writer *writer)
 {
   if (!writer)
     return;
-  OPENSSL_cleanse(writer->key, sizeof(writer->key));
   repeats_release(&writer->repeats);
   free(writer->rules.data);
   free(writer->dir);
-  free(writer);
+  seal_room_free(writer, sizeof(*writer));
 }
 
 /* Numbers. */

@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,4 +172,22 @@ int seal_decrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONC
               EVP_DecryptFinal_ex(cipher, data + len, &out) > 0;
   EVP_CIPHER_CTX_free(cipher);
   return done ? 0 : -EBADMSG;
+}
+
+/* An app's core goes to its makers, or lies where others read it. */
+void *seal_room(size_t size)
+{
+  void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED)
+    return NULL;
+  madvise(room, size, MADV_DONTDUMP);
+  return room;
+}
+
+void seal_room_free(void *room, size_t size)
+{
+  if (!room)
+    return;
+  OPENSSL_cleanse(room, size);
+  munmap(room, size);
 }

@@ -40,4 +40,9 @@ int seal_encrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONC
 int seal_decrypt(const uint8_t key[SEAL_KEY_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
                  struct idem_span bound, uint8_t *data, size_t len);
 
+/* Room for what has a key in it: zeros, in pages of its own, which no core dump has. NULL: no memory. It is overwritten before it is given
+ * back; NULL is fine. */
+void *seal_room(size_t size);
+void seal_room_free(void *room, size_t size);
+
 #endif

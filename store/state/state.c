@@ -255,15 +255,14 @@ static void store_free(struct idem_store *store)
   repeats_release(&store->repeats);
   free(store->claims_path);
   free(store->dir);
-  explicit_bzero(store->seal_key, sizeof(store->seal_key));
-  free(store);
+  seal_room_free(store, sizeof(*store));
 }
 
 /* Paths are kept as they were given: absolute, so that an app may change its directory. */
 static int store_new(struct idem_store **out, const struct idem_store_options *options,
                      const struct fleet_store *fleet, const struct stat *stat, struct idem_error *error)
 {
-  struct idem_store *store = calloc(1, sizeof(*store));
+  struct idem_store *store = seal_room(sizeof(*store));
   if (!store)
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   store->users = 1;

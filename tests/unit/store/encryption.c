@@ -231,3 +231,28 @@ Test(store_sealed, flipped_bytes_are_a_miss)
   cr_expect_eq(caller_ask(&again, ANSWER), IDEM_OWNED);
   cr_expect_geq(fixture_counter(&fixture, IDEM_COUNTER_damaged), 1);
 }
+
+/* What the kernel writes of this process when it dies, and of what not: proc(5), smaps. */
+static bool is_dumped(const void *address)
+{
+  FILE *maps = fopen("/proc/self/smaps", "re");
+  char line[512];
+  bool here = false, dumped = true;
+  cr_assert_not_null(maps);
+  while (fgets(line, sizeof(line), maps)) {
+    unsigned long first, last;
+    if (sscanf(line, "%lx-%lx ", &first, &last) == 2)
+      here = (unsigned long)address >= first && (unsigned long)address < last;
+    else if (here && strncmp(line, "VmFlags:", 8) == 0)
+      dumped = !strstr(line, " dd");
+  }
+  fclose(maps);
+  return dumped;
+}
+
+Test(store_sealed, its_key_is_in_no_core_dump)
+{
+  static const int elsewhere;
+  cr_expect_not(is_dumped(fixture.store));
+  cr_expect(is_dumped(&elsewhere));
+}
