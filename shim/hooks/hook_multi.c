@@ -87,9 +87,11 @@ static CURLMcode add(struct multi *multi, struct shadow *shadow)
   shadow->replayed = REPLAYED_NOT;
   if (!rule && shadow->unmatched)
     unmatched_count();
-  if (!multi_note_added(multi, shadow))
+  if (!multi_note_added(multi, shadow)) {
+    report_want("no memory for a handle of a multi");
     return settings_fail_closed(rule) ? CURLM_OUT_OF_MEMORY
                                       : multi->lib->multi_add_handle(multi->handle, shadow->handle);
+  }
   CURL *handle = shadow->handle;
   /* Before libcurl has the handle: its end may come in the very next turn. */
   multi->reads_ahead |= rule != NULL;

@@ -300,4 +300,6 @@ void report_want(const char *reason)
 {
   if (strncmp(reason, "no memory", 9) == 0)
     report_problem(PROBLEM_NO_MEMORY, "%s", reason);
+  else if (strncmp(reason, "few descriptors", 15) == 0)
+    report_problem(PROBLEM_NO_DESCRIPTORS, "%s", reason);
 }

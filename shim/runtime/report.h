@@ -84,7 +84,7 @@ enum problem_kind {
  * live. */
 void report_problem(enum problem_kind problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same where the reason for which a call goes out, or an answer is not stored, is that there is no memory. */
+/* The same where the reason for which a call goes out, or an answer is not stored, is that there is no memory, or no descriptor. */
 void report_want(const char *reason);
 
 #endif
