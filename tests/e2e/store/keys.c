@@ -79,6 +79,39 @@ Test(keys, a_key_in_the_query_comes_back_in_the_effective_url)
   cr_expect_eq(mock_count(&w).requests, 1);
 }
 
+/* The last one of a query has nothing behind it. */
+Test(keys, a_key_at_the_end_of_a_redirect_is_not_in_the_store)
+{
+  static const char moved[] = "HTTP/1.1 307 Temporary Redirect\r\nLocation: "
+                              "/v1/chat/completions?alt=json&key=sesame-open-7\r\nContent-Length: 0\r\n\r\n";
+  mock_lay(&w, "moved", moved, sizeof moved - 1);
+  struct run r = run_shim(&w, "curl", "-sSL", "-d", "{}", world_url(&w, "/wire/moved?alt=json&key=sesame-open-7"), NULL);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_not(file_contains(w.store, "sesame-open-7"));
+  cr_expect_not(file_contains(w.log, "sesame-open-7"));
+  run_release(&r);
+}
+
+Test(keys, what_the_app_forbids_to_libcurl_is_no_replay_either)
+{
+  static const char *const lists[] = {"=https", "=ftps,https", "-http"};
+  const char *url = world_url(&w, target);
+  struct run r = run_shim(&w, "curl", "-sS", "-d", "{}", url, NULL);
+  expect_success(&r);
+  run_release(&r);
+  for (int i = 0; i < 3; i++) {
+    struct run plain = run_plain(&w, "curl", "-sS", "--proto", lists[i], "-d", "{}", url, NULL);
+    r = run_shim(&w, "curl", "-sS", "--proto", lists[i], "-d", "{}", url, NULL);
+    cr_expect_neq(plain.status, 0);
+    cr_expect_eq(r.status, plain.status, "%s: %d", lists[i], r.status);
+    expect_same_output(&plain, &r);
+    run_release(&plain);
+    run_release(&r);
+  }
+  cr_expect_eq(log_events(&w, "hit"), 0);
+}
+
 Test(keys, another_server_behind_the_same_url_is_another_origin)
 {
   world_env(&w, "IDEMSHIM_HOSTS", "api.example");

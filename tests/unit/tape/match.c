@@ -311,6 +311,23 @@ Test(tape_match, loosely_dates_and_uuids_do_not_count)
   cr_expect_eq(ask(PROMPT("2027-01-02")), TAPE_EXHAUSTED);
 }
 
+Test(tape_match, loosely_dates_in_headers_do_not_count)
+{
+  static const char *const lines[] = {"X-Today: 2026-11-22", "X-Today: 2026-11-23", "X-Today: never"};
+  matching.loose = true;
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  exchange_header(&exchange, lines[0]);
+  exchange_record(&exchange);
+  begin_replay();
+  for (int i = 1; i < 3; i++) {
+    exchange = exchange_of(&fixture, "{}");
+    exchange_header(&exchange, lines[i]);
+    cr_expect_eq(ask_exchange(&exchange, 1), i == 1 ? TAPE_FOUND : TAPE_MISS, "%s", lines[i]);
+    cr_expect(i > 1 || match.loose);
+    begin_replay();
+  }
+}
+
 Test(tape_match, loosely_other_content_counts_all_the_same)
 {
   matching.loose = true;
