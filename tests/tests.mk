@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so $(T)/faults.so $(T)/slow_disk.so
+CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/histories $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so $(T)/faults.so $(T)/slow_disk.so
 
 $(T)/unit-config: $(call objects,config tests/unit/config)
 	$(call say,LD,$@)
@@ -70,6 +70,10 @@ $(T)/record-tape: $(call objects,tests/clients/tape tape store config)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS)
 
 $(T)/store-load: $(call objects,tests/clients/store store config)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS) -lpthread
+
+$(T)/histories: $(call objects,tests/histories store config)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ $(STORE_LIBS) -lpthread
 
@@ -188,13 +192,29 @@ stress:
 # comes to its end adds a line to docs/reliability/runs.jsonl.
 SEED    ?= 1
 SECONDS ?=
-PART    ?= pairs schedules kills cuts below faults
+PART    ?= pairs schedules kills cuts below histories faults
 CAMPAIGN = $(SAN_ENV) scripts/campaign --build $(B) --seed $(SEED) $(addprefix --seconds ,$(SECONDS)) $(addprefix --san ,$(SAN)) \
   $(addprefix --size ,$(firstword $(PAIRS) $(SCHEDULES) $(KILLS) $(CUTS)))
 torture:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(if $(filter thread,$(SAN)),,$(T)/unit-store) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
 	$(Q)$(CAMPAIGN) $(if $(SAN),$(filter-out faults below $(if $(filter thread,$(SAN)),kills cuts),$(PART)),$(PART))
+
+# What looks at the sources and at the tests rather than at what they do: changes of one token that no test minds (N of them from SEED, in
+# ROOM), two analysers, and how much is come to (SUITES_OF of the end-to-end suites besides the units).
+N      ?= 20
+mutate:
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(UNIT) $(E2E) $(CLIENTS)
+	$(Q)scripts/mutate --build $(B) --seed $(SEED) --count $(N) $(ROOM)
+
+analyze:
+	$(Q)scripts/setup analyze
+	$(Q)scripts/analyze
+
+coverage:
+	$(Q)scripts/setup test
+	$(Q)scripts/coverage $(addprefix --suites ,$(SUITES_OF))
 
 curl-suite:
 	$(Q)scripts/setup build curl
@@ -204,7 +224,7 @@ curl-suite:
 style: setup-style
 	$(Q)scripts/style --tidy
 
-.PHONY: demo demo-fleet services check test test-clients clients everything stress torture curl-suite style
+.PHONY: demo demo-fleet services check test test-clients clients everything stress torture mutate analyze coverage curl-suite style
 
 $(T)/bench: $(call objects,tests/bench)
 	$(call say,LD,$@)
