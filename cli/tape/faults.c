@@ -6,6 +6,7 @@
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"
 #include "cli/view/rules.h"
+#include "config/fault.h"
 #include "store/judge/event_stream.h"
 
 #include <errno.h>
@@ -24,24 +25,12 @@ enum {
   CONTENT_TYPE = 18
 };
 
-/* Faults of a command line, and headers of a request. */
-enum { FAULTS_MOST = 64, HEADERS_MOST = 256 };
-
-enum kind { STATUS, CUT, STALL, RESET };
-
-/* `part` of the body comes before a cut, 0 to less than 1; for `stall_us` nothing comes. Each is of one kind
- * alone. */
-struct fault {
-  enum kind kind;
-  uint64_t exchange; /* 0: every one */
-  unsigned status;
-  double part;
-  uint64_t stall_us;
-};
+/* Headers of a request. */
+enum { HEADERS_MOST = 256 };
 
 /* What was asked for, how many exchanges it has met, and where the copy goes. */
 struct faults {
-  struct fault fault[FAULTS_MOST];
+  struct idem_fault fault[IDEM_FAULTS_MOST];
   size_t count;
   uint64_t made;
   struct tape_writer *writer;
@@ -57,72 +46,23 @@ static int refuse(const char *word, size_t len)
       (int)len, word);
 }
 
-/* "429@3": the numbers behind signs may be a part or an exchange; only a part has a dot. */
-static int parse(const char *word, size_t len, struct fault *fault)
-{
-  char text[64], *at = text, *rest = NULL;
-  uint64_t ms;
-  if (!len || len >= sizeof(text))
-    return refuse(word, len);
-  memcpy(text, word, len);
-  text[len] = '\0';
-  *fault = (struct fault){.part = 0.5};
-  char *name = strsep(&at, "@");
-  /* 1xx is no end of an exchange. */
-  if (strspn(name, "0123456789") == 3 && !name[3] && name[0] >= '2' && name[0] <= '5') {
-    fault->status = (unsigned)strtoul(name, NULL, 10);
-  } else if (strcmp(name, "cut") == 0) {
-    fault->kind = CUT;
-  } else if (strcmp(name, "reset") == 0) {
-    fault->kind = RESET;
-  } else if (strncmp(name, "stall:", 6) == 0 && idem_parse_duration(name + 6, strlen(name + 6), &ms) == 0 &&
-             ms < UINT64_C(86400000)) {
-    fault->kind = STALL;
-    fault->stall_us = ms * 1000;
-  } else {
-    return refuse(word, len);
-  }
-  while (at) {
-    char *number = strsep(&at, "@");
-    if (fault->kind == CUT && strchr(number, '.'))
-      fault->part = strtod(number, &rest);
-    else
-      fault->exchange = strtoull(number, &rest, 10);
-    /* strtoull() takes a minus, and makes a large number of it. */
-    if (rest == number || *rest || *number == '-' || fault->part < 0 || fault->part >= 1 ||
-        (!strchr(number, '.') && !fault->exchange))
-      return refuse(word, len);
-  }
-  return CLI_OK;
-}
-
 /* A number that the tape does not have is refused: a fault that meets nothing would look like one that was
  * survived. */
 static int parse_all(struct faults *faults, const char *text, uint64_t exchanges)
 {
   for (size_t len; *text; text += len + (text[len] == ',')) {
     len = strcspn(text, ",");
-    struct fault *fault = &faults->fault[faults->count];
-    int code = faults->count == FAULTS_MOST ? cli_fail(CLI_USAGE, "--fault: at most %d of them", FAULTS_MOST)
-                                            : parse(text, len, fault);
-    if (code != CLI_OK)
-      return code;
-    if (fault->exchange > exchanges)
+    struct idem_fault *fault = &faults->fault[faults->count];
+    if (faults->count == IDEM_FAULTS_MOST)
+      return cli_fail(CLI_USAGE, "--fault: at most %d of them", IDEM_FAULTS_MOST);
+    if (idem_fault_parse(text, len, fault) < 0)
+      return refuse(text, len);
+    if (fault->number > exchanges)
       return cli_fail(CLI_USAGE, "--fault %.*s: the tape has exchanges 1 to %" PRIu64, (int)len, text,
                       exchanges);
     faults->count++;
   }
   return faults->count ? CLI_OK : refuse("", 0);
-}
-
-/* Its own, or that of every exchange. */
-static const struct fault *fault_of(const struct faults *faults, uint64_t number)
-{
-  for (int all = 0; all < 2; all++)
-    for (size_t i = 0; i < faults->count; i++)
-      if (faults->fault[i].exchange == (all ? 0 : number))
-        return &faults->fault[i];
-  return NULL;
 }
 
 /* Other outcomes. */
@@ -143,7 +83,7 @@ static void add_number(struct event_text *facts, uint16_t number, int64_t value)
 /* The answer is one that a client of a model's API can read, and comes whole when the first byte did in the
  * recording. `text` is the caller's, since the outcome points into it: 256 bytes for the body, and as many
  * for the headers. */
-static void put_status(const struct fault *fault, struct tape_outcome *outcome, struct event_text *facts,
+static void put_status(const struct idem_fault *fault, struct tape_outcome *outcome, struct event_text *facts,
                        char text[512], struct tape_chunk *chunk)
 {
   static const char type[] = "application/json";
@@ -172,7 +112,7 @@ static void put_status(const struct fault *fault, struct tape_outcome *outcome, 
 }
 
 /* With the pieces that had come by then. An answer without a body breaks off before its first byte. */
-static void cut(const struct fault *fault, struct tape_outcome *outcome, struct event_text *facts,
+static void cut(const struct idem_fault *fault, struct tape_outcome *outcome, struct event_text *facts,
                 struct tape_chunk *chunks)
 {
   static const char words[] = "transfer closed with outstanding read data remaining";
@@ -209,13 +149,13 @@ static void lose(struct tape_outcome *outcome, struct event_text *facts, uint32_
 }
 
 /* As from a program whose own timeout is that long: what others would do in between is not known to a tape. */
-static void stall(const struct fault *fault, struct tape_outcome *outcome, struct tape_call *call,
+static void stall(const struct idem_fault *fault, struct tape_outcome *outcome, struct tape_call *call,
                   struct event_text *facts, char text[512])
 {
   snprintf(text, 512, "Operation timed out after %" PRIu64 " milliseconds with 0 bytes received",
-           fault->stall_us / 1000);
+           fault->stall_ms);
   lose(outcome, facts, OPERATION_TIMEDOUT, text);
-  call->duration_us = fault->stall_us;
+  call->duration_us = fault->stall_ms * 1000;
 }
 
 /* An exchange as it was, or with its fault; everything that names it stays, so that the program's calls find
@@ -223,7 +163,8 @@ static void stall(const struct fault *fault, struct tape_outcome *outcome, struc
 static int write_record(struct faults *faults, const struct tape_record *record)
 {
   /* What a copy of the process finished in the background, no program saw. */
-  const struct fault *fault = record->call.what == TAPE_RESCUE ? NULL : fault_of(faults, record->number);
+  const struct idem_fault *fault =
+      record->call.what == TAPE_RESCUE ? NULL : idem_fault_find(faults->fault, faults->count, record->number);
   struct tape_outcome outcome = record->outcome;
   struct tape_call call = record->call;
   struct idem_span headers[HEADERS_MOST];
@@ -237,11 +178,11 @@ static int write_record(struct faults *faults, const struct tape_record *record)
     return cli_fail(CLI_STORE, "out of memory");
   if (fault) {
     faults->made++;
-    if (fault->kind == STATUS)
+    if (fault->kind == IDEM_FAULT_STATUS)
       put_status(fault, &outcome, &facts, text, chunks);
-    else if (fault->kind == CUT)
+    else if (fault->kind == IDEM_FAULT_CUT)
       cut(fault, &outcome, &facts, chunks);
-    else if (fault->kind == RESET)
+    else if (fault->kind == IDEM_FAULT_RESET)
       lose(&outcome, &facts, RECV_ERROR, "Recv failure: Connection reset by peer");
     else
       stall(fault, &outcome, &call, &facts, text);
