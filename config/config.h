@@ -20,6 +20,7 @@
 #ifndef IDEMSHIM_CONFIG_H
 #define IDEMSHIM_CONFIG_H
 
+#include "config/fault.h"
 #include "config/origin.h"
 
 #include <stdbool.h>
@@ -181,7 +182,9 @@ struct idem_config {
   uint64_t rescue_size, guard_size; /* bytes resident; larger programs are not rescued, and not guarded */
   bool open_early;                  /* before there is a call */
   bool hook_dl;
-  uint64_t run;      /* of which run it is; 0: of none, the process is one */
+  uint64_t run;                    /* of which run it is; 0: of none, the process is one */
+  const struct idem_fault *faults; /* of a live run */
+  size_t fault_count;
   bool summary;      /* each process says at its exit what it has sent again */
   char *config_file; /* the only one that is read, or "none"; NULL: the usual two */
 

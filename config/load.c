@@ -150,6 +150,32 @@ static int idem_parse_field_edits(const struct idem_field *field, const struct i
   return copy_value(value, IDEM_MEMBER(char *));
 }
 
+/* An answer that is not known yet cannot be cut in the middle. */
+static int idem_parse_field_faults(const struct idem_field *field, const struct idem_value *value,
+                                   void *object)
+{
+  struct idem_config *config = object;
+  struct idem_fault *faults = idem_arena_alloc(value->arena, IDEM_FAULTS_MOST * sizeof *faults);
+
+  (void)field;
+  if (!faults)
+    return idem_value_no_memory(value);
+  config->faults = faults;
+  for (const char *at = value->data; *at;) {
+    size_t len = strcspn(at, ",");
+    if (config->fault_count == IDEM_FAULTS_MOST ||
+        idem_fault_parse(at, len, &faults[config->fault_count]) < 0 ||
+        faults[config->fault_count].kind == IDEM_FAULT_CUT)
+      return idem_value_refuse(value,
+                               "a status such as 429, stall:30s or reset, @N behind it for call N alone, and "
+                               "a comma between several",
+                               "");
+    config->fault_count++;
+    at += len + (at[len] == ',');
+  }
+  return 0;
+}
+
 /* RECORDED=NOW;RECORDED=NOW */
 static int idem_parse_field_origins(const struct idem_field *field, const struct idem_value *value,
                                     void *object)
@@ -446,6 +472,11 @@ static int load(struct loader *l, enum part part)
     result = find_store(l);
   if (result == 0)
     result = add_rest(l);
+  if (result == 0 && l->config.fault_count && l->config.tape_dir && l->config.mode != IDEM_MODE_REPLAY)
+    result = idem_error_set(
+        l->error, -EINVAL,
+        "IDEMSHIM_FAULT: not while a tape is recorded (IDEMSHIM_TAPE), which would pass for what upstream "
+        "has said; idemshim replay --fault makes faults of one that is there");
   if (result < 0)
     return result;
   if (l->config.mode != IDEM_MODE_REPLAY)

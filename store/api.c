@@ -28,6 +28,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .count = idem_store_count,
     .note = idem_store_note,
     .spend = idem_store_spend,
+    .tally = idem_store_tally,
     .sent = idem_store_sent,
     .part = idem_store_part,
     .parted = idem_store_parted,
@@ -64,4 +65,9 @@ int idem_store_decisions(struct idem_store *store,
 const char *idem_store_spend(struct idem_store *store, uint64_t run, const struct idem_budget *budget)
 {
   return stats_spend(store->stats, run, budget);
+}
+
+uint64_t idem_store_tally(struct idem_store *store, uint64_t run)
+{
+  return stats_tally(store->stats, run);
 }

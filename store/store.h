@@ -562,6 +562,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   X(input_tokens_would_save, "observe mode: input tokens of these answers, once for each key")               \
   X(output_tokens_would_save, "observe mode: output tokens of these answers, once for each key")             \
   X(over_budget, "calls beyond the budget of their run")                                                     \
+  X(faults, "calls that ended as IDEMSHIM_FAULT says, and were not sent")                                    \
   X(fleet_hits, "answers that other machines of the fleet had stored")                                       \
   X(fleet_unshared, "answers stored while the fleet could not be told")                                      \
   X(fenced, "calls that were not sent, since another machine had taken them over")
@@ -579,6 +580,9 @@ void idem_store_count(struct idem_store *store, enum idem_counter counter, uint6
 /* One more call that a run is about to send, over all processes; NULL, or what it has used up: "calls" or "tokens". What the
  * answer takes is added when it is committed, by the `run` of its call. */
 const char *idem_store_spend(struct idem_store *store, uint64_t run, const struct idem_budget *budget);
+
+/* The number of this call among those that are counted under `run`, over all processes: 1, 2, ... */
+uint64_t idem_store_tally(struct idem_store *store, uint64_t run);
 
 struct idem_stats {
   uint64_t counter[IDEM_COUNTER_COUNT];
@@ -685,6 +689,7 @@ struct idem_store_api {
   __typeof__(idem_store_count) *count;
   __typeof__(idem_store_note) *note;
   __typeof__(idem_store_spend) *spend;
+  __typeof__(idem_store_tally) *tally;
   __typeof__(idem_store_sent) *sent;
   __typeof__(idem_store_part) *part;
   __typeof__(idem_store_parted) *parted;

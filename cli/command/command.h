@@ -42,8 +42,8 @@ struct cli_options {
   bool json, prometheus, docs;
   bool all, yes, old, prove, live, recent;
   bool body, headers, request, raw;
-  const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *tape_key_file, *replay_output,
-      *on_miss, *live_from, *max_age;
+  const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *live_faults, *tape_key_file,
+      *replay_output, *on_miss, *live_from, *max_age;
   const char *origins[CLI_LIST_MAX];
   bool har, otlp, once, runs, zero;
 };

@@ -30,6 +30,8 @@ const struct cli_command cli_command_run = {
         CLI_OPTION("durable", "NAME", CLI_TEXT, durable,
                    "start it again until it ends well: each call is made once"),
         CLI_OPTION("keep", "T", CLI_TEXT, keep, "with --durable: how long its answers stay (default: 30d)"),
+        CLI_OPTION("fault", "F,...", CLI_TEXT, live_faults,
+                   "what if: 429@3, stall:30s, reset; @N: call N alone"),
         CLI_OPTION_CALLS, CLI_OPTION("store-size", "N", CLI_TEXT, store_size, "what answers may take: 512M"),
         CLI_OPTION("no-sync", NULL, CLI_FLAG, no_sync, "faster, and a crash of the machine loses answers"),
         CLI_OPTION("tape", "DIR", CLI_TEXT, tape, "where every exchange is recorded as well"),

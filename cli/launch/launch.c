@@ -50,6 +50,7 @@ static const struct {
     {"IDEMSHIM_PACE", offsetof(struct cli_options, pace), AS_IT_IS},
     {"IDEMSHIM_MATCH", offsetof(struct cli_options, match), AS_IT_IS},
     {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},
+    {"IDEMSHIM_FAULT", offsetof(struct cli_options, live_faults), AS_IT_IS},
     {"IDEMSHIM_ON_MISS", offsetof(struct cli_options, on_miss), AS_IT_IS},
     {"IDEMSHIM_LIVE_FROM", offsetof(struct cli_options, live_from), AS_IT_IS},
     {"IDEMSHIM_REPLAY_OUTPUT", offsetof(struct cli_options, replay_output), PATH},

@@ -6,6 +6,7 @@
 #include "shim/engine/budget.h"
 #include "shim/live/prerequest.h"
 #include "shim/replay/direct.h"
+#include "shim/replay/faults.h"
 #include "shim/replay/stream_follow.h"
 #include "shim/rescue/fork.h"
 #include "shim/runtime/process.h"
@@ -51,6 +52,11 @@ static bool needs_libcurl(const struct request *request)
          (keeps_cookies && header_find(request->op.answer.headers, "set-cookie").data);
 }
 
+static struct decision played(const struct request *request, bool direct)
+{
+  return (struct decision){.route = direct && !needs_libcurl(request) ? ROUTE_DIRECT : ROUTE_TRANSPORT};
+}
+
 /* The tape's outcome. */
 static struct decision play(struct request *request, bool direct)
 {
@@ -58,7 +64,7 @@ static struct decision play(struct request *request, bool direct)
     recorder_begin(request, false);
     return untouched();
   }
-  return (struct decision){.route = direct && !needs_libcurl(request) ? ROUTE_DIRECT : ROUTE_TRANSPORT};
+  return played(request, direct);
 }
 
 /* Who samples one prompt many times gets one answer many times, and is told that there is another way. A place has a
@@ -381,6 +387,8 @@ struct decision decide_first(struct request *request, struct shadow *shadow, con
     return reason || config->mode != IDEM_MODE_IDEMPOTENT || left_alone(request) ? untouched()
                                                                                  : unrecorded(request, NULL);
   report_count(IDEM_COUNTER_calls);
+  if (config->fault_count && faults_make(request))
+    return played(request, direct);
   if (!reason)
     reason = left_alone(request);
   if (reason && strcmp(reason, "SSL_CTX_FUNCTION") == 0)

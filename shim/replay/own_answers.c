@@ -68,9 +68,8 @@ const struct own_answer own_answers_repeats = {
     .detail = "It has been sent as often as max_repeats= of the rule lets it; nothing was sent.",
 };
 
-/* Adds what getinfo shows of an answer that came from nowhere. False without memory. */
-static bool add_facts(struct buffer *facts, const struct request *request, const struct own_answer *problem,
-                      size_t header_len, size_t body_len)
+bool own_answers_add_facts(struct buffer *facts, const struct request *request, int status, const char *type,
+                           size_t header_len, size_t body_len)
 {
   const struct shadow *shadow = request->shadow;
   bool https = shadow->parts.https;
@@ -79,14 +78,14 @@ static bool add_facts(struct buffer *facts, const struct request *request, const
   const char *scheme = https ? "https" : "http";
   if (shadow->lib->version < 0x080800)
     scheme = https ? "HTTPS" : "HTTP";
-  return info_record_add_number(facts, CURLINFO_RESPONSE_CODE, problem->status) &&
+  return info_record_add_number(facts, CURLINFO_RESPONSE_CODE, status) &&
          info_record_add_number(facts, CURLINFO_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
          info_record_add_number(facts, CURLINFO_HEADER_SIZE, (int64_t)header_len) &&
          info_record_add_number(facts, CURLINFO_SIZE_DOWNLOAD_T, (int64_t)body_len) &&
          info_record_add_number(facts, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, (int64_t)body_len) &&
          info_record_add_number(facts, CURLINFO_PROTOCOL, https ? CURLPROTO_HTTPS : CURLPROTO_HTTP) &&
          info_record_add_text(facts, CURLINFO_SCHEME, scheme) &&
-         info_record_add_text(facts, CURLINFO_CONTENT_TYPE, "application/problem+json") &&
+         info_record_add_text(facts, CURLINFO_CONTENT_TYPE, type) &&
          info_record_add_text(facts, CURLINFO_EFFECTIVE_METHOD, shadow_method(shadow));
 }
 
@@ -104,7 +103,8 @@ bool own_answers_prepare(struct request *request, const struct own_answer *probl
                problem->status, problem->reason, body_len, request->op.id);
   room->facts = (struct buffer){0};
   room->chunk = (struct idem_chunk){.len = (uint32_t)body_len};
-  bool ready = add_facts(&room->facts, request, problem, (size_t)header_len, (size_t)body_len);
+  bool ready = own_answers_add_facts(&room->facts, request, problem->status, "application/problem+json",
+                                     (size_t)header_len, (size_t)body_len);
   request->op.answer = (struct idem_answer){
       .status = (uint16_t)problem->status,
       .headers = {room->headers, (size_t)header_len},

@@ -27,6 +27,10 @@
  * none. */
 void own_answers_mark(const struct request *request, char marks[OWN_ANSWERS_MARKS_SIZE]);
 
+/* Adds what getinfo shows of an answer that came from nowhere. False without memory. */
+bool own_answers_add_facts(struct buffer *facts, const struct request *request, int status, const char *type,
+                           size_t header_len, size_t body_len);
+
 struct own_answer {
   int status;
   const char *reason, *title, *detail;

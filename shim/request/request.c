@@ -358,7 +358,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
   request->speed = rule->pace == IDEM_PACE_ORIGINAL;
   request->host = NULL;
   request->tape.writer = NULL;
-  request->tape.played = request->tape.streamed = false;
+  request->tape.played = request->tape.fault = request->tape.streamed = false;
   bytes->rule = rule;
   bytes->method = span_of(shadow_method(shadow));
   bytes->path = parts->path_len ? (struct idem_span){shadow->url.data + parts->path, parts->path_len}
@@ -503,7 +503,7 @@ void request_event(const struct request *request, const char *name, const char *
 
 void request_delivered(const struct request *request, const char *via)
 {
-  if (!settings()->log)
+  if (!settings()->log || request->tape.fault)
     return;
   write_event(request, (struct event){
                            .name = request->tape.played ? "replayed"

@@ -29,10 +29,11 @@ struct edit {
   struct buffer body, headers, facts;
 };
 
-/* Only the first three are set for a call that no tape has to do with. */
+/* Only the first four are set for a call that no tape has to do with. */
 struct taping {
   struct tape_writer *writer; /* NULL: it is not recorded */
   bool played;                /* a tape answers it */
+  bool fault;                 /* made by a fault that was asked for, where `played` is set */
   bool streamed;              /* its answer is given to the app as it comes to another call */
   const struct idem_tape_api *api;
   struct tape_call call;

@@ -51,7 +51,8 @@ enum once {
   ONCE_NEWER,
   ONCE_SAMPLED,
   ONCE_STALLED,
-  ONCE_BUDGET
+  ONCE_BUDGET,
+  ONCE_FAULT
 };
 
 /* True for the first who asks. */

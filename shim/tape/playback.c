@@ -232,9 +232,10 @@ CURLcode playback_end(struct request *request, CURLcode code)
 void playback_release(struct request *request)
 {
   struct taping *tape = &request->tape;
-  if (!tape->played || !tape->api)
+  if (!tape->played)
     return;
-  tape->api->record_release(&tape->record);
+  if (tape->api)
+    tape->api->record_release(&tape->record);
   free(tape->chunks);
   buffer_release(&tape->edit.body);
   buffer_release(&tape->edit.headers);

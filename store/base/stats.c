@@ -221,3 +221,10 @@ void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usag
     atomic_fetch_add(&run_of(stats, run)->tokens, (uint64_t)(usage->input > 0 ? usage->input : 0) +
                                                       (uint64_t)(usage->output > 0 ? usage->output : 0));
 }
+
+uint64_t stats_tally(struct stats *stats, uint64_t run)
+{
+  struct stats_run *at = run_of(stats, run);
+  atomic_store_explicit(&at->at_us, clock_now_us(), memory_order_relaxed);
+  return atomic_fetch_add(&at->calls, 1) + 1;
+}

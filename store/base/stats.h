@@ -93,6 +93,8 @@ void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigne
 
 /* Counts one more call of a run, and gives NULL; or the name of what it has used up. */
 const char *stats_spend(struct stats *stats, uint64_t run, const struct idem_budget *budget);
+/* Counts one more call of a run, and gives how many they are. */
+uint64_t stats_tally(struct stats *stats, uint64_t run);
 /* Adds what an answer of the run took; -1, which says that it does not tell, is nothing. */
 void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage);
 

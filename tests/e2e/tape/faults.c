@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void set_up(void)
@@ -98,4 +99,73 @@ Test(tape_faults, mistakes_are_named_and_start_nothing)
     cr_expect_eq(r.out_len, 0);
     run_release(&r);
   }
+}
+
+/* ---- of a live run ---- */
+
+static struct run run_with(const char *faults, const char *script)
+{
+  world_env(&w, "URL", "%s", world_url(&w, "/v1/chat/completions"));
+  return run_plain(&w, "idemshim", "run", "--fault", faults, "--", "sh", "-c", script, NULL);
+}
+
+/* The fifth asks what the second did, and the last what the first did. */
+static const char live_job[] =
+    "for i in 1 2 3 4 2 1; do said=$(curl -s -D \"$HOME/head\" -o \"$HOME/out\" -w '%{http_code}' -m 20 "
+    "-d \"{\\\"model\\\":\\\"m\\\",\\\"n\\\":$i}\" \"$URL\"); echo \"$? $said\"; [ $i != 2 ] || cat "
+    "\"$HOME/head\" "
+    ">> \"$HOME/heads\"; done";
+
+Test(tape_faults, calls_of_a_live_run_end_as_was_asked_and_are_not_sent)
+{
+  struct run r = run_with("429@2,reset@3,stall:1s@4,503@6", live_job);
+  char *heads = file_read(world_path(&w, "heads"), &(size_t){0});
+
+  cr_expect_str_eq(r.out, "0 200\n0 429\n56 000\n28 000\n0 200\n0 503\n", "%s", r.err);
+  cr_expect(strstr(r.err, "call 2 is answered with 429, as IDEMSHIM_FAULT says; nothing was sent"), "%s",
+            r.err);
+  cr_expect(heads && strstr(heads, "X-Idemshim-Fault: 429\r\n"), "%s", heads);
+  cr_expect_eq(mock_count(&w).served, 2);
+  cr_expect_eq(log_events(&w, "fault"), 4);
+  cr_expect_eq(log_events(&w, "stored"), 2);
+  free(heads);
+  run_release(&r);
+}
+
+Test(tape_faults, in_a_multi_and_with_the_programs_own_time_it_is_the_same)
+{
+  struct run multi = run_with(
+      "503@1",
+      "curl -s -Z --parallel-max 1 -w '%{http_code} ' -d 1 -o /dev/null \"$URL?a\" -o /dev/null \"$URL?b\"");
+  struct run reset = run_with(
+      "reset@2",
+      "curl -s -Z --parallel-max 1 -w '%{exitcode} ' -d 1 -o /dev/null \"$URL?c\" -o /dev/null \"$URL?d\"");
+  struct run stalled =
+      run_with("stall:1h", "curl -sS -m 1 -d 1 \"$URL?e\"; curl -sS -Z -m 1 -d 1 \"$URL?f\" \"$URL?g\"");
+
+  cr_expect_str_eq(multi.out, "503 200 ", "%s%s", multi.out, multi.err);
+  cr_expect_str_eq(reset.out, "0 56 ", "%s%s", reset.out, reset.err);
+  cr_expect_eq(stalled.status, 28, "%s", stalled.err);
+  cr_expect(strstr(stalled.err, "Operation timed out after 1000 milliseconds with 0 bytes received"), "%s",
+            stalled.err);
+  cr_expect_eq(mock_count(&w).served, 2);
+  run_release(&multi);
+  run_release(&reset);
+  run_release(&stalled);
+}
+
+Test(tape_faults, what_a_live_run_cannot_have_is_refused)
+{
+  static const char *const mistakes[] = {"cut", "cut@0.5@2", "99", "429@", "429,,", "stall"};
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    struct run r = run_with(mistakes[i], "echo started");
+    cr_expect_eq(r.status, 2, "%s", mistakes[i]);
+    cr_expect_eq(r.out_len, 0, "%s", mistakes[i]);
+    run_release(&r);
+  }
+  world_env(&w, "IDEMSHIM_TAPE", "%s", world_path(&w, "tape"));
+  struct run taped = run_with("429", "echo started");
+  cr_expect_eq(taped.status, 2);
+  cr_expect(strstr(taped.err, "IDEMSHIM_FAULT: not while a tape is recorded"), "%s", taped.err);
+  run_release(&taped);
 }
