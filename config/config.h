@@ -57,6 +57,7 @@ enum idem_upstream_key {
   IDEM_UPSTREAM_KEY_IGNORED,  /* a second call, paid for again */
   IDEM_UPSTREAM_KEY_REFUSED,  /* an error */
 };
+enum idem_usage_told { IDEM_USAGE_KEEP, IDEM_USAGE_ZERO };
 enum idem_truncated { IDEM_TRUNCATED_REPLAY, IDEM_TRUNCATED_LIVE };
 enum idem_access { IDEM_ACCESS_READ_WRITE, IDEM_ACCESS_READ, IDEM_ACCESS_WRITE };
 enum idem_on_miss { IDEM_ON_MISS_FAIL, IDEM_ON_MISS_LIVE, IDEM_ON_MISS_RECORD };
@@ -133,6 +134,7 @@ struct idem_rule {
   uint64_t max_body,
       max_answer; /* bytes of a request and of an answer; larger ones pass live and are not stored */
   enum idem_truncated truncated;
+  enum idem_usage_told usage;
   enum idem_access access;
   bool ignore_cache_control;
   struct idem_budget budget;

@@ -40,6 +40,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .judge_new = idem_judge_new,
     .judge_feed = idem_judge_feed,
     .judge_free = idem_judge_free,
+    .usage_zero = idem_usage_zero,
 };
 
 void idem_store_count(struct idem_store *store, enum idem_counter counter, uint64_t n)

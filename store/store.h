@@ -372,6 +372,9 @@ struct idem_judge *idem_judge_new(struct idem_span headers, bool encoded);
 void idem_judge_feed(struct idem_judge *judge, struct idem_span piece);
 void idem_judge_free(struct idem_judge *judge);
 
+/* Makes what a body says of tokens and costs 0, in place and with blanks behind it; how many numbers that were. */
+size_t idem_usage_zero(char *body, size_t len);
+
 enum idem_commit {
   IDEM_STORED,
   IDEM_REFUSED, /* not an answer: `why` says so (status, error event, stream without its end, unparsable JSON)
@@ -670,6 +673,9 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
 #define IDEM_STORE_API_VERSION 9u
+/* Scopes of durable runs begin with it; their answers stay until the run has ended well. */
+#define IDEM_RUN_SCOPE "run:"
+
 struct idem_store_api {
   uint32_t version; /* IDEM_STORE_API_VERSION of the side that was built */
   uint32_t size;    /* sizeof(struct idem_store_api) */
@@ -701,6 +707,7 @@ struct idem_store_api {
   __typeof__(idem_judge_new) *judge_new;
   __typeof__(idem_judge_feed) *judge_feed;
   __typeof__(idem_judge_free) *judge_free;
+  __typeof__(idem_usage_zero) *usage_zero;
 };
 extern const struct idem_store_api idem_store_api;
 

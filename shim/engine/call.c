@@ -267,7 +267,8 @@ enum call_step call_look(struct call *call, bool done)
   bool direct = !call->multi && settings()->delivery != IDEM_DELIVERY_TRANSPORT;
   bool disturbed = request->shadow->disturbed;
   struct decision decision = {.route = ROUTE_FOLLOW};
-  if (!disturbed && stream_follow_has_begun(request))
+  /* What it says of its usage may be cut by its pieces: it is waited for to the end. */
+  if (!disturbed && request->rule->usage != IDEM_USAGE_ZERO && stream_follow_has_begun(request))
     decision = decide_stream(request, direct);
   if (decision.route != ROUTE_FOLLOW) {
     if (!call->multi)

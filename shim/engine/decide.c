@@ -8,6 +8,7 @@
 #include "shim/replay/direct.h"
 #include "shim/replay/faults.h"
 #include "shim/replay/stream_follow.h"
+#include "shim/replay/zero_usage.h"
 #include "shim/rescue/fork.h"
 #include "shim/runtime/process.h"
 #include "shim/runtime/report.h"
@@ -100,6 +101,8 @@ static struct decision on_hit(struct request *request, bool direct)
   if (request->op.mismatched)
     request_event(request, "mismatch", "the first answer is replayed", 0, -1);
   tell_sampler(request);
+  if (request->rule->usage == IDEM_USAGE_ZERO)
+    zero_usage(request);
   if (direct && !reason && !direct_refuses(request, &request->op.answer))
     return (struct decision){.route = ROUTE_DIRECT};
   reason = transport_refuses(request);

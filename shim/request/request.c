@@ -11,6 +11,7 @@
 #include "shim/runtime/settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -400,6 +401,7 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
 void request_release(struct request *request)
 {
   body_release(&request->body);
+  free(request->zeroed);
   buffer_release(&request->cookies);
   buffer_release(&request->netrc);
 }
@@ -510,6 +512,7 @@ void request_delivered(const struct request *request, const char *via)
                                    : request->op.waited ? "join"
                                                         : "hit",
                            .via = via,
+                           .reason = request->zeroed ? "usage_zeroed" : NULL,
                            .status = request->op.answer.status,
                            .ms = (monotonic_us() - request->started_us) / 1000,
                        });

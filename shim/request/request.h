@@ -39,6 +39,8 @@ struct request {
   struct buffer cookies;        /* that libcurl's engine sends along */
   struct buffer netrc;          /* what a .netrc says of the host */
   struct stream_follow *stream; /* what has come of an answer that it waits for; NULL: it has not waited */
+  char *zeroed;                 /* the body, with usage=zero; NULL: as it is */
+  struct idem_span whole;       /* what it was, in the record */
   const char *stalled;          /* why its last owner is waited for no longer, or NULL */
   int64_t started_us;           /* CLOCK_MONOTONIC, when the app called perform */
   bool announced;               /* OWNED: libcurl has said that the request goes out next */

@@ -128,7 +128,7 @@ void recorder_end_replay(struct request *request, CURLcode code, enum tape_what 
   }
   /* A call that has only waited has no answer. */
   if (answer->chunk_count && chunks) {
-    outcome.body = answer->body;
+    outcome.body = request->zeroed ? request->whole : answer->body;
     outcome.chunks = chunks;
     outcome.chunk_count = answer->chunk_count;
   }
