@@ -318,7 +318,7 @@ int cli_durable_run(const struct cli_options *options, char **argv)
   /* The scope is what the run's answers are found by. */
   if (code == CLI_OK && options->scope)
     code = cli_fail(CLI_USAGE, "--durable has a scope of its own; leave --scope out");
-  snprintf(run.scope, sizeof(run.scope), CLI_RUN_SCOPE "%.*s", CLI_RUN_NAME_MOST, run.name);
+  snprintf(run.scope, sizeof(run.scope), IDEM_RUN_SCOPE "%.*s", CLI_RUN_NAME_MOST, run.name);
   if (code == CLI_OK)
     code = make_durable(options, &run);
   if (code != CLI_OK || (code = open_store(&store, &dir)) != CLI_OK)

@@ -14,8 +14,7 @@
 
 #include "cli/command/command.h"
 
-/* Scopes of runs begin with it. A name is a part of one, which has 256 bytes, and stands in messages. */
-#define CLI_RUN_SCOPE "run:"
+/* A name is a part of a scope (IDEM_RUN_SCOPE), which has 256 bytes, and stands in messages. */
 enum { CLI_RUN_NAME_MOST = 120 };
 
 /* The variables of the options have been set. Returns what to exit with. */

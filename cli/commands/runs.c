@@ -29,8 +29,8 @@ struct listing {
 static int count_answer(void *arg, const struct idem_answer *answer)
 {
   struct listing *listing = arg;
-  size_t prefix = strlen(CLI_RUN_SCOPE), len = answer->scope.len - prefix, i = 0;
-  if (answer->scope.len <= prefix || memcmp(answer->scope.data, CLI_RUN_SCOPE, prefix) != 0 ||
+  size_t prefix = strlen(IDEM_RUN_SCOPE), len = answer->scope.len - prefix, i = 0;
+  if (answer->scope.len <= prefix || memcmp(answer->scope.data, IDEM_RUN_SCOPE, prefix) != 0 ||
       len > CLI_RUN_NAME_MOST)
     return 0;
   while (i < listing->count && (strlen(listing->run[i].name) != len ||
@@ -90,7 +90,7 @@ int cli_runs_list(const struct cli_options *options, struct idem_store *store)
 int cli_runs_remove(struct idem_store *store, const char *name)
 {
   char scope[CLI_RUN_NAME_MOST + 8], what[] = "rm", count[CLI_UNIT_SIZE];
-  snprintf(scope, sizeof(scope), CLI_RUN_SCOPE "%.*s", CLI_RUN_NAME_MOST, name);
+  snprintf(scope, sizeof(scope), IDEM_RUN_SCOPE "%.*s", CLI_RUN_NAME_MOST, name);
   struct cli_ids ids = {.scope = scope};
   int code = cli_ids_collect(store, &ids);
   if (code == CLI_OK && !ids.count)

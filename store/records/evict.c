@@ -61,9 +61,26 @@ static int drop_expired(void *arg, struct idem_span name, struct idem_span key)
   return drop_answer(sweep, PAGES_EXPIRY, name, key);
 }
 
+static bool is_of_run(const struct pages_snapshot *snapshot, struct idem_span key)
+{
+  static const char run[] = IDEM_RUN_SCOPE;
+  struct answer_index_victim answer;
+  if (key.len != IDEM_KEY_SIZE || answer_index_victim(snapshot, (const uint8_t *)key.data, &answer) < 0 ||
+      !answer.head)
+    return false;
+  struct idem_span scope = record_scope((struct idem_span){(const char *)answer.head, answer.bytes});
+  return scope.len > sizeof(run) - 1 && memcmp(scope.data, run, sizeof(run) - 1) == 0;
+}
+
+/* A store that holds nearly nothing else does not look through all of it for each commit. */
 static int drop_oldest(void *arg, struct idem_span name, struct idem_span key)
 {
-  return name.len == 8 ? drop_answer(arg, PAGES_AGE, name, key) : -EILSEQ;
+  struct sweep *sweep = arg;
+  if (name.len != 8)
+    return -EILSEQ;
+  if (sweep->pass->kind == EVICT_OLDEST && is_of_run(&sweep->writer->before, key))
+    return sweep->look-- == 0;
+  return drop_answer(sweep, PAGES_AGE, name, key);
 }
 
 /* True when the batch has looked at enough. The next one goes on where this has stopped. */
@@ -119,9 +136,9 @@ static const struct {
   enum pages_tree tree;
   pages_visit *drop;
 } kinds[EVICT_KINDS] = {
-    [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired},   [EVICT_OLDEST] = {PAGES_AGE, drop_oldest},
-    [EVICT_CLAIMS] = {PAGES_OPS, drop_claim},         [EVICT_SEEN] = {PAGES_SEEN, drop_seen},
-    [EVICT_OLD_CLAIMS] = {PAGES_OLD_OPS, drop_claim},
+    [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired}, [EVICT_OLDEST] = {PAGES_AGE, drop_oldest},
+    [EVICT_RUNS] = {PAGES_AGE, drop_oldest},        [EVICT_CLAIMS] = {PAGES_OPS, drop_claim},
+    [EVICT_SEEN] = {PAGES_SEEN, drop_seen},         [EVICT_OLD_CLAIMS] = {PAGES_OLD_OPS, drop_claim},
 };
 
 /* May be run again from its beginning, where it has run into the end of the map. 1: the visitor has ended the walk. */
@@ -237,7 +254,7 @@ static uint64_t target_of(const struct idem_store *store, uint64_t need, uint64_
 int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
                  struct answer_index_victim **victims, uint64_t *evicted)
 {
-  static const enum evict_kind kinds_of_answers[] = {EVICT_EXPIRED, EVICT_OLDEST};
+  static const enum evict_kind kinds_of_answers[] = {EVICT_EXPIRED, EVICT_OLDEST, EVICT_RUNS};
   uint64_t used = pages_bytes(&writer->before), most, target = target_of(store, need, &most);
   if (used + need <= store->size)
     return 0;
@@ -245,7 +262,7 @@ int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
     return -ENOMEM;
   uint64_t enough = used - target < most ? used - target : most;
   for (size_t i = 0; i < sizeof(kinds_of_answers) / sizeof(*kinds_of_answers) && enough; i++) {
-    struct evict_pass pass = {.kind = kinds_of_answers[i]};
+    struct evict_pass pass = {.kind = kinds_of_answers[i], .look = LOOK_MOST};
     struct sweep sweep = {.store = store,
                           .pass = &pass,
                           .before = clock_now_us(),
@@ -257,6 +274,9 @@ int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
       return rc;
     enough -= sweep.bytes < enough ? sweep.bytes : enough;
     *evicted += sweep.found;
+    /* A batch of others is not all of them. */
+    if (pass.kind == EVICT_OLDEST && sweep.found)
+      break;
   }
   return 0;
 }
@@ -283,7 +303,7 @@ int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
       uint64_t answers = gone.answers;
       uint64_t enough = used - target < most - gone.bytes ? used - target : most - gone.bytes;
       rc = batch(store, &pass, enough, &gone, error);
-      if (kind <= EVICT_OLDEST)
+      if (kind <= EVICT_RUNS)
         stats_add(store->stats, stats_shard(), IDEM_COUNTER_evicted, gone.answers - answers);
       int seen = used_bytes(store, &used, error);
       if (rc < 0 || seen < 0)

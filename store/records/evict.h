@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * evict: keeping the store under its size. What has expired goes first, then the oldest.
+ * evict: keeping the store under its size. What has expired goes first, then the oldest, and last what an unfinished durable run
+ * would have to pay for again; of an encrypted store it is not known which answers those are.
  *
  *     rc = evict_within(store, writer, need, &victims, &count);    // in a commit of so many bytes
  *     rc = evict_for(store, need, error);                          // before one that has failed for want of room
@@ -21,7 +22,8 @@
 /* In the order in which they make room. */
 enum evict_kind {
   EVICT_EXPIRED,    /* answers past their time */
-  EVICT_OLDEST,     /* answers, the oldest first */
+  EVICT_OLDEST,     /* answers, the oldest first, without those of durable runs that are not finished; */
+  EVICT_RUNS,       /* those, if nothing else is left */
   EVICT_CLAIMS,     /* claims of the dead: released, or in doubt, and held by nobody; */
   EVICT_OLD_CLAIMS, /* those of 0.1 */
   EVICT_SEEN,       /* what observe mode has noted and what has run out */

@@ -185,6 +185,21 @@ static void take_head(const struct record_head *head, struct idem_answer *answer
   record_id(answer->key, answer->id);
 }
 
+struct idem_span record_scope(struct idem_span record)
+{
+  static const struct idem_span none = {NULL, 0};
+  const struct record_head *head = record_head(record);
+  if (!head || head->flags & RECORD_SEALED)
+    return none;
+  const char *at = record.data + head_size(head);
+  size_t left = record.len - head_size(head);
+  for (int i = 0; i < RECORD_SCOPE && head->len[i] <= left; i++) {
+    at += head->len[i];
+    left -= head->len[i];
+  }
+  return head->len[RECORD_SCOPE] <= left ? (struct idem_span){at, head->len[RECORD_SCOPE]} : none;
+}
+
 /* Every length is looked at before it is followed, and a chunk list that does not add up is damage:
  * delivery walks it without asking again. */
 int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer)

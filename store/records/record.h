@@ -91,6 +91,9 @@ const struct record_head *record_head(struct idem_span record);
 /* True if 0.1 has written it: its head ends before `generation`. */
 bool record_is_old(const struct record_head *head);
 
+/* Nothing of one that is damaged or sealed. */
+struct idem_span record_scope(struct idem_span record);
+
 /* Does not compute the checksum. `spare` takes the chunks if they are not aligned. Of a sealed record the
  * head alone is told. After -EILSEQ `answer` holds nothing of use. */
 int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer);

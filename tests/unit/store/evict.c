@@ -30,6 +30,8 @@ static void open_small(void)
 
 TestSuite(store_room, .init = open_small, .fini = close_fixture, .timeout = 60);
 
+static const char *scope = "";
+
 static int ask_number(int i, size_t size)
 {
   char body[32], *answer = malloc(size + 1);
@@ -38,6 +40,7 @@ static int ask_number(int i, size_t size)
   memcpy(answer, "{}", 2);
   answer[size] = '\0';
   struct caller caller = caller_of(&fixture, body);
+  caller.request.scope = (struct idem_span){scope, strlen(scope)};
   int verdict = caller_ask(&caller, answer);
   free(answer);
   return verdict;
@@ -82,6 +85,33 @@ Test(store_room, the_oldest_make_room_and_the_newest_stay)
   struct stat file;
   stat(fixture_path(&fixture, "small/data.mdb"), &file);
   cr_expect_leq(file.st_size, SMALL + SMALL / 8 + (8 << 20));
+}
+
+/* They are the first that came, and would be the first to go. */
+Test(store_room, what_an_unfinished_run_has_paid_for_goes_last)
+{
+  scope = "run:night";
+  for (int i = 0; i < 20; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
+  scope = "running";
+  for (int i = 100; i < 400; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
+  cr_expect_eq(ask_number(100, LARGE_ANSWER), IDEM_OWNED);
+  cr_expect_eq(ask_number(399, LARGE_ANSWER), IDEM_HIT);
+  scope = "run:night";
+  for (int i = 0; i < 20; i++)
+    cr_expect_eq(ask_number(i, LARGE_ANSWER), IDEM_HIT, "%d", i);
+}
+
+Test(store_room, a_run_alone_in_the_store_makes_room_for_itself)
+{
+  struct idem_stats stats;
+  scope = "run:night";
+  for (int i = 0; i < 200; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
+  cr_assert_eq(idem_store_stats(fixture.store, &stats, &error), 0);
+  cr_expect_leq(stats.answer_bytes, SMALL);
+  cr_expect_eq(ask_number(199, LARGE_ANSWER), IDEM_HIT);
 }
 
 Test(store_room, many_small_answers_fit_as_well)
