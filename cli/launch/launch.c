@@ -295,7 +295,8 @@ int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *conf
 {
   /* The last is not passed on: who ignores it would never hear of the end. */
   static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
-  struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+  /* Without SA_RESTART: a runtime that puts handlers off (the thread sanitizer's) calls them between two waits. */
+  struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO};
   struct sigaction before[sizeof(passed) / sizeof(*passed)];
   int code = prepare_program(argv, check), status = 0;
   if (code != CLI_OK)
