@@ -85,7 +85,8 @@ Test(keys, a_key_at_the_end_of_a_redirect_is_not_in_the_store)
   static const char moved[] = "HTTP/1.1 307 Temporary Redirect\r\nLocation: "
                               "/v1/chat/completions?alt=json&key=sesame-open-7\r\nContent-Length: 0\r\n\r\n";
   mock_lay(&w, "moved", moved, sizeof moved - 1);
-  struct run r = run_shim(&w, "curl", "-sSL", "-d", "{}", world_url(&w, "/wire/moved?alt=json&key=sesame-open-7"), NULL);
+  struct run r =
+      run_shim(&w, "curl", "-sSL", "-d", "{}", world_url(&w, "/wire/moved?alt=json&key=sesame-open-7"), NULL);
   expect_success(&r);
   cr_expect_eq(mock_count(&w).requests, 2);
   cr_expect_not(file_contains(w.store, "sesame-open-7"));
