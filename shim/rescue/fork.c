@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/rescue/fork.h"
 
+#include "config/kernel.h"
 #include "shim/base/libc.h"
 #include "shim/form/form.h"
 #include "shim/handle/multi.h"
@@ -13,6 +14,7 @@
 #include "shim/runtime/vitals.h"
 #include "shim/transport/feeder.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -92,31 +94,43 @@ static void in_child(void)
   fork_unlock_last_in_copy();
 }
 
-/* The process whose thread registers them, or one of these. */
-enum { NOBODY = 0, DONE = -1 };
+enum registered { NOT_YET, BY_SOMEBODY, DONE };
 
 /* A second for all of them. */
 enum { REGISTERED_TRIES = 10000, REGISTERED_PAUSE_US = 100 };
 
+/* A process of one thread: /proc/self/task has itself, its parent and one more. */
+static bool is_alone(void)
+{
+  struct stat tasks;
+  int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  bool alone = idem_fstat(fd, &tasks) == 0 && tasks.st_nlink == 3;
+  close(fd);
+  return alone;
+}
+
 /* Whoever comes second waits: a lock that is taken before this is done is not let go in a child. Not by pthread_once(), which
  * makes a system call in each program that has us. A child that was forked in that time has nobody to wait for, and may have
  * them or not: it registers them itself. */
-static void register_once(_Atomic pid_t *registered)
+static void register_once(_Atomic enum registered *registered)
 {
-  pid_t own = getpid(), by = NOBODY;
-  bool first = atomic_compare_exchange_strong(registered, &by, own) ||
-               (by != own && by != DONE && atomic_compare_exchange_strong(registered, &by, own));
+  enum registered by = NOT_YET;
+  bool first = atomic_compare_exchange_strong(registered, &by, BY_SOMEBODY);
+  for (int i = 0; !first && i < REGISTERED_TRIES && atomic_load(registered) != DONE; i++) {
+    first = is_alone();
+    if (!first)
+      usleep(REGISTERED_PAUSE_US);
+  }
   if (first)
     libc_at_fork(before, in_parent, in_child);
-  else
-    for (int i = 0; i < REGISTERED_TRIES && atomic_load(registered) == own; i++)
-      usleep(REGISTERED_PAUSE_US);
   atomic_store(registered, DONE);
 }
 
 void fork_register(void)
 {
-  static _Atomic pid_t registered;
+  static _Atomic enum registered registered;
   if (atomic_load_explicit(&registered, memory_order_acquire) != DONE && settings_active())
     register_once(&registered);
 }

@@ -137,7 +137,8 @@ Test(fleet_outbox, what_is_removed_on_one_machine_is_gone_on_the_others)
   struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
   expect_success(&rm);
   bool gone = false;
-  for (int i = 0; i < 100 && !gone; i++) {
+  for (int i = 0; i < 1000 && !gone; i++) {
+    usleep(10000);
     struct run b = post("B", body);
     gone = !is_replay(&b);
     run_release(&b);
