@@ -46,6 +46,13 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
   return NULL;
 }
 
+enum { WAITING = 0xffff, PUBLISHED = 0x10000 };
+
+bool queue_has_any(const struct commit_queue *queue)
+{
+  return atomic_load(&queue->waiting) & WAITING;
+}
+
 /* What is published is done whether its writer lives or not. */
 void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg)
 {
@@ -59,7 +66,7 @@ void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg
 
 void queue_publish(struct commit_queue *queue, struct queue_slot *slot)
 {
-  atomic_fetch_add(&queue->waiting, 1);
+  atomic_fetch_add(&queue->waiting, PUBLISHED + 1);
   change(slot, atomic_load(&slot->state), READY);
 }
 
@@ -82,10 +89,11 @@ void queue_sleep(struct queue_slot *slot, unsigned ms)
     syscall(SYS_futex, &slot->state, FUTEX_WAIT, word, &time, NULL, 0);
 }
 
+/* Once its state is another: who dies in between leaves a count that is too high, and not a slot that nobody looks for. */
 static void count_down(struct commit_queue *queue)
 {
   uint32_t waiting = atomic_load(&queue->waiting);
-  while (waiting && !atomic_compare_exchange_weak(&queue->waiting, &waiting, waiting - 1))
+  while (waiting & WAITING && !atomic_compare_exchange_weak(&queue->waiting, &waiting, waiting - 1))
     ;
 }
 
@@ -137,7 +145,7 @@ bool queue_is_left(const struct queue_slot *slot)
 bool queue_has_left(const struct commit_queue *queue)
 {
   bool has = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting) && !has; i++)
+  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !has; i++)
     has = queue_is_left(&queue->slot[i]);
   return has;
 }
@@ -154,28 +162,30 @@ void queue_put_back(struct queue_slot *slot)
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial)
 {
   uint32_t word = atomic_load(&slot->state);
-  count_down(queue);
   slot->verdict = verdict;
   slot->serial = serial;
   if (in(word) == TAKEN && change(slot, word, DONE))
     wake(slot);
   else
     set_free(slot, atomic_load(&slot->state));
+  count_down(queue);
 }
 
 void queue_wake(struct commit_queue *queue)
 {
   uint32_t first = atomic_load(&queue->first), waiting = atomic_load(&queue->waiting);
   bool none = true;
-  for (uint32_t i = 0; i < QUEUE_SLOTS && waiting; i++) {
+  for (uint32_t i = 0; i < QUEUE_SLOTS && waiting & WAITING; i++) {
     struct queue_slot *slot = &queue->slot[(first + i) % QUEUE_SLOTS];
-    if (in(atomic_load(&slot->state)) == READY) {
+    uint32_t what = in(atomic_load(&slot->state));
+    if (what == READY) {
       wake(slot);
       return;
     }
-    none &= !queue_waits(slot);
+    /* One that is being filled may be counted already. */
+    none &= what == FREE || what == DONE;
   }
-  /* What leaders have left when they died. */
-  if (waiting && none)
-    atomic_compare_exchange_strong(&queue->waiting, &waiting, 0);
+  /* What leaders have left when they died. Not if one has been published since: the number has grown. */
+  if (waiting & WAITING && none)
+    atomic_compare_exchange_strong(&queue->waiting, &waiting, waiting & ~(uint32_t)WAITING);
 }

@@ -42,8 +42,9 @@ struct queue_slot {
 };
 
 struct commit_queue {
-  _Atomic uint32_t first;   /* where the next leader begins, so that none is always the last */
-  _Atomic uint32_t waiting; /* about how many slots are published; a hint */
+  _Atomic uint32_t first; /* where the next leader begins, so that none is always the last */
+  _Atomic uint32_t
+      waiting; /* how many are published, or more, never fewer; above, a number that grows with each */
   struct queue_slot slot[QUEUE_SLOTS];
 };
 
@@ -70,6 +71,8 @@ bool queue_lead(struct queue_slot *slot);
 bool queue_has_left(const struct commit_queue *queue);
 /* True if it is waited for by nobody, and still to be done. */
 bool queue_is_left(const struct queue_slot *slot);
+/* False: nothing is published. */
+bool queue_has_any(const struct commit_queue *queue);
 /* It waits for another leader. */
 void queue_put_back(struct queue_slot *slot);
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);

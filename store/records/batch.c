@@ -163,7 +163,7 @@ static unsigned choose(struct batch *batch)
 static void collect(struct batch *batch)
 {
   struct commit_queue *queue = &batch->store->stats->queue;
-  if (batch->alone || !atomic_load(&queue->waiting))
+  if (batch->alone || !queue_has_any(queue))
     return;
   if (!batch->taken && !(batch->taken = malloc(QUEUE_SLOTS * sizeof(*batch->taken))))
     return;
@@ -332,9 +332,9 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 }
 
 /* Those of writers that do not wait any longer, once: nobody else may come for them. */
-static int lead_left(struct batch *batch)
+static int lead_left(struct batch *batch, bool waits)
 {
-  const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
+  const struct writer_job job = {.body = body, .done = done, .nap = waits ? NULL : nap, .arg = batch};
   batch->own = NULL;
   return !batch->alone && queue_has_left(&batch->store->stats->queue)
              ? state_write_job(batch->store, &job, NULL)
@@ -342,19 +342,29 @@ static int lead_left(struct batch *batch)
 }
 
 /* What a slot has may change meanwhile: whoever looks again knows. */
-bool batch_store_left(struct idem_store *store, const uint8_t *key)
+static bool is_left(const struct commit_queue *queue, const uint8_t *key)
 {
-  const struct commit_queue *queue = &store->stats->queue;
-  struct batch batch = {.store = store};
   bool has = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && atomic_load(&queue->waiting) && !has; i++) {
+  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !has; i++) {
     const struct batch_write *write = (const void *)queue->slot[i].write;
     has = queue_is_left(&queue->slot[i]) && memcmp(write->key, key, IDEM_KEY_SIZE) == 0;
   }
-  bool stored = has && lead_left(&batch) >= 0;
+  return has;
+}
+
+/* A leader has not the time for all of them in one transaction; each takes one at least. */
+bool batch_store_left(struct idem_store *store, const uint8_t *key)
+{
+  struct batch batch = {.store = store};
+  bool had = false;
+  for (unsigned i = 0; i < QUEUE_SLOTS && is_left(&store->stats->queue, key); i++) {
+    had = true;
+    if (lead_left(&batch, true) < 0)
+      break;
+  }
   free(batch.taken);
   free(batch.victims);
-  return stored;
+  return had;
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)
@@ -380,7 +390,7 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
     again |= rc < 0 && batch.alone && !alone;
   } while (again);
   if (rc >= 0)
-    lead_left(&batch);
+    lead_left(&batch, false);
   free(batch.taken);
   free(batch.victims);
   return rc;
@@ -396,7 +406,7 @@ void batch_commit_all(struct idem_store *store, struct batch_own *first, struct 
     while (left && left->done)
       left = left->next;
   if (!left)
-    lead_left(&batch);
+    lead_left(&batch, false);
   free(batch.taken);
   free(batch.victims);
 }

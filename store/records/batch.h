@@ -53,8 +53,8 @@ struct batch_own {
 };
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
-/* The answer of this key, if one is in the queue that its call did not wait for: it is stored now, unless somebody writes. True: look
- * again. */
+/* The answer of this key, if one is in the queue that its call did not wait for: it is stored now, by us or by who is writing, for
+ * whom the gate's patience is waited. True: there was one, and may be in the store: look again. */
 bool batch_store_left(struct idem_store *store, const uint8_t *key);
 /* Those that are not done yet could not be written together, and are to be written alone. */
 void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error);

@@ -23,18 +23,18 @@ static int path_of(const struct idem_store *store, uint64_t number, char path[PA
   return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static int open_number(const struct idem_store *store, uint64_t number)
+static int open_number(const struct idem_store *store, uint64_t number, int flags)
 {
   char path[PATH_MAX];
   int rc = path_of(store, number, path);
-  return rc < 0 ? rc : fd_open(path, O_RDONLY, 0);
+  return rc < 0 ? rc : fd_open(path, flags, 0);
 }
 
 /* Its own process asks by another open file, and so finds its lock as well. */
 bool spill_lives(const struct idem_store *store, uint64_t number)
 {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-  int fd = open_number(store, number);
+  int fd = open_number(store, number, O_RDONLY);
   if (fd < 0)
     return fd != -ENOENT;
   bool lives = fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
@@ -50,6 +50,22 @@ static bool is_in_queue(const struct commit_queue *queue, uint64_t number)
   return found;
 }
 
+static bool lock(int fd)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* Its lock is ours while it goes, so that whoever has just made it, and has not locked it yet, finds that it has gone. */
+static void remove_dead(const struct idem_store *store, int dir, const char *name, uint64_t number)
+{
+  int fd = open_number(store, number, O_RDWR);
+  if (fd >= 0 && lock(fd) && !is_in_queue(&store->stats->queue, number))
+    unlinkat(dir, name, 0);
+  if (fd >= 0)
+    close(fd);
+}
+
 void spill_sweep(struct idem_store *store)
 {
   char path[PATH_MAX];
@@ -58,9 +74,8 @@ void spill_sweep(struct idem_store *store)
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   while (dir && (entry = readdir(dir))) {
     uint64_t number = strtoull(entry->d_name, NULL, 16);
-    if (number && strlen(entry->d_name) == 16 && !spill_lives(store, number) &&
-        !is_in_queue(&store->stats->queue, number))
-      unlinkat(fd, entry->d_name, 0);
+    if (number && strlen(entry->d_name) == 16)
+      remove_dead(store, fd, entry->d_name, number);
   }
   if (dir)
     closedir(dir);
@@ -68,33 +83,43 @@ void spill_sweep(struct idem_store *store)
     close(fd);
 }
 
+/* A place in the table of base/fd.h, or -errno; -EAGAIN if it was taken for one of the dead before it had its lock. */
+static int make_number(const struct idem_store *store, uint64_t *number)
+{
+  char path[PATH_MAX];
+  struct stat status;
+  if (getrandom(number, sizeof(*number), 0) != sizeof(*number) || !*number)
+    return -EIO;
+  int rc = path_of(store, *number, path);
+  int kept = rc < 0 ? rc : fd_open_kept(path, O_RDWR | O_CREAT | O_EXCL, 0600, FD_SPILL);
+  if (kept < 0)
+    return kept;
+  int fd = fd_number(kept);
+  rc = !lock(fd) ? -errno : idem_fstat(fd, &status) < 0 ? -errno : status.st_nlink ? kept : -EAGAIN;
+  if (rc < 0) {
+    unlink(path);
+    fd_end(kept);
+  }
+  return rc == -EACCES ? -EAGAIN : rc;
+}
+
 /* The lock before the first use: a file without one is of the dead. */
 static int make(struct idem_store *store)
 {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
   struct spill *spill = &store->spill;
   char path[PATH_MAX];
   uint64_t number;
-  int rc = path_of(store, 0, path);
+  int rc = path_of(store, 0, path), kept = -EAGAIN;
   if (rc < 0)
     return rc;
   if (mkdir(path, 0700) == 0)
     chmod(path, 0700);
   else if (errno == EEXIST)
     spill_sweep(store);
-  if (getrandom(&number, sizeof(number), 0) != sizeof(number) || !number)
-    return -EIO;
-  if ((rc = path_of(store, number, path)) < 0)
-    return rc;
-  int kept = fd_open_kept(path, O_RDWR | O_CREAT | O_EXCL, 0600, FD_SPILL);
+  for (int tries = 8; tries && kept == -EAGAIN; tries--)
+    kept = make_number(store, &number);
   if (kept < 0)
     return kept;
-  if (fcntl(fd_number(kept), F_OFD_SETLK, &lock) < 0) {
-    rc = -errno;
-    unlink(path);
-    fd_end(kept);
-    return rc;
-  }
   fd_end(spill->kept); /* a parent's, or one that the app has closed */
   spill->kept = kept;
   spill->number = number;
@@ -146,7 +171,7 @@ void spill_close(struct idem_store *store)
 int spill_read(const struct idem_store *store, uint64_t number, unsigned place, void *data, size_t len)
 {
   off_t at = (off_t)place * SPILL_PLACE;
-  int fd = open_number(store, number), rc = fd < 0 ? fd : 0;
+  int fd = open_number(store, number, O_RDONLY), rc = fd < 0 ? fd : 0;
   for (size_t done = 0; rc == 0 && done < len;) {
     ssize_t n = pread(fd, (char *)data + done, len - done, at + (off_t)done);
     if (n == 0 || (n < 0 && errno != EINTR))
