@@ -115,7 +115,7 @@ struct writer_job {
 };
 int writer_run_job(struct engine *engine, const struct writer_job *job, struct idem_error *error);
 /* All that was committed is on the disk, whatever the options say. */
-int engine_flush(struct engine *engine);
+int writer_flush(struct engine *engine);
 /* Grows by one with every write transaction. */
 uint64_t writer_number(const struct writer *writer);
 int writer_put(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,

@@ -187,7 +187,7 @@ int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_
   return writer_run_job(engine, &job, error);
 }
 
-int engine_flush(struct engine *engine)
+int writer_flush(struct engine *engine)
 {
   return engine_code(mdb_env_sync(engine->env, 1));
 }

@@ -290,7 +290,7 @@ static int body(struct writer *writer, void *arg)
 static int done(struct engine *engine, int rc, void *arg)
 {
   struct batch *batch = arg;
-  int flushed = rc >= 0 && batch->flush && !batch->store->sync ? engine_flush(engine) : 0;
+  int flushed = rc >= 0 && batch->flush && !batch->store->sync ? writer_flush(engine) : 0;
   for (unsigned i = 0; i < batch->count; i++) {
     struct taken *taken = &batch->taken[i];
     int verdict = rc < 0 ? -EAGAIN : flushed < 0 ? flushed : taken->verdict;
