@@ -11,6 +11,7 @@
 #include "cli/view/rules.h"
 #include "config/conf_file.h"
 #include "config/place.h"
+#include "tape/tape.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -72,8 +73,11 @@ static char *look_at_store(const struct idem_config *config, int *code)
 {
   struct idem_store *store;
   struct idem_error error = {""};
-  int result = cli_open_store(config, &store, &error);
   char dir[PATH_MAX], *text;
+  /* A tape is written and read without one. */
+  if (config->mode == IDEM_MODE_RECORD || config->mode == IDEM_MODE_REPLAY)
+    return strdup("not used in this mode");
+  int result = cli_open_store(config, &store, &error);
   if (result == -ENOENT) {
     /* The first call would make it, if it can. */
     int why = look_above(config->store_dir, dir);
@@ -170,6 +174,32 @@ static void tell_unknown_variables(void)
   }
 }
 
+/* A replay has the rules of its tape in the place of what no variable says, and meets every call to a server that is on it. */
+static int add_tape(struct idem_config *config)
+{
+  struct tape *tape;
+  struct tape_met met;
+  struct idem_config with;
+  struct idem_error error = {""};
+  struct tape_source source = {.dir = config->tape_dir, .key_file = config->tape_key_file};
+  if (config->mode != IDEM_MODE_REPLAY || !config->tape_dir)
+    return CLI_OK;
+  int result = tape_open(&tape, &source, &error);
+  if (result == 0) {
+    result = tape_meets(tape, &met, &error);
+    tape_close(tape);
+  }
+  if (result < 0)
+    return cli_fail(CLI_USAGE, "%s; a replay refuses every call", error.text);
+  result = idem_config_load_replay(&with, getenv, met.rules, met.origins, &error);
+  tape_met_release(&met);
+  if (result < 0)
+    return cli_fail(CLI_USAGE, "%s", error.text);
+  idem_config_release(config);
+  *config = with;
+  return CLI_OK;
+}
+
 /* The whole environment is read here, unlike in the commands that only look at the store: a
  * mistake in a rule is what this command is for. */
 static int run(const struct cli_options *options, int argc, char **argv)
@@ -188,8 +218,10 @@ static int run(const struct cli_options *options, int argc, char **argv)
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
   cli_tell_ignored(&config);
+  code = add_tape(&config);
   /* The last operand is the URL, and a method may stand before it. */
-  code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
+  if (code == CLI_OK)
+    code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);
   idem_config_release(&config);
   return code;
 }

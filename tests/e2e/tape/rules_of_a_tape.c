@@ -182,3 +182,29 @@ Test(tape_rules, a_second_recording_adds_its_own)
   run_release(&again);
   run_release(&verified);
 }
+
+/* What a replay of it would do is asked before there is one. */
+Test(tape_rules, check_shows_them_and_the_servers_in_mode_replay)
+{
+  struct run live =
+      record(world_text(&w, "host=%s path=/v1/chat/*", host()), call("{}", "/v1/chat/completions"));
+  world_env(&w, "IDEMSHIM_MODE", "replay");
+  world_env(&w, "IDEMSHIM_TAPE", "%s", tape());
+  struct run all = run_plain(&w, "idemshim", "check", NULL);
+  struct run other = run_plain(&w, "idemshim", "check", "GET", world_url(&w, "/health"), NULL);
+  world_env(&w, "IDEMSHIM_TAPE", "%s", w.dir);
+  struct run none = run_plain(&w, "idemshim", "check", NULL);
+
+  expect_success(&all);
+  cr_expect(strstr(all.out, world_text(&w, "host=%s path=/v1/chat/*\n", host())), "%s", all.out);
+  cr_expect(strstr(all.out, world_text(&w, "host=%s method=*\n", host())), "%s", all.out);
+  cr_expect(strstr(all.out, "(not used in this mode)"), "%s", all.out);
+  expect_success(&other);
+  cr_expect(strstr(other.out, "answered from the tape, never sent (mode replay)"), "%s", other.out);
+  cr_expect_eq(none.status, 2);
+  cr_expect(strstr(none.err, "a replay refuses every call"), "%s", none.err);
+  run_release(&live);
+  run_release(&all);
+  run_release(&other);
+  run_release(&none);
+}
