@@ -10,6 +10,7 @@
 #include "cli/commands/ids.h"
 #include "cli/launch/find_store.h"
 #include "cli/launch/launch.h"
+#include "cli/launch/replay_state.h"
 #include "cli/output/json.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
@@ -238,7 +239,7 @@ static int wait_for(pid_t pid, struct durable *run, struct cli_log *log, bool ow
 }
 
 /* A log for this run alone, where the user has none in a file. */
-static bool make_log(char path[64])
+static bool make_log(char path[PATH_MAX])
 {
   const char *log = getenv("IDEMSHIM_LOG");
   struct idem_config config;
@@ -248,10 +249,14 @@ static bool make_log(char path[64])
     given = config.log && strcmp(config.log, "stderr") != 0;
     idem_config_release(&config);
   }
-  strcpy(path, "/tmp/idemshim-run.XXXXXX");
-  int fd = given ? -1 : mkstemp(path);
-  if (fd < 0)
+  if (given)
     return false;
+  snprintf(path, PATH_MAX, "%s/idemshim-run.XXXXXX", cli_temporary_directory(true));
+  int fd = mkstemp(path);
+  if (fd < 0) {
+    cli_warn("%s: %s; what is replayed and sent is not counted", path, strerror(errno));
+    return false;
+  }
   close(fd);
   return setenv("IDEMSHIM_LOG", path, 1) == 0;
 }
@@ -313,7 +318,7 @@ int cli_durable_run(const struct cli_options *options, char **argv)
   struct durable run = {.name = options->durable};
   struct idem_store *store;
   struct cli_log log = {.fd = -1};
-  char *dir = NULL, path[64];
+  char *dir = NULL, path[PATH_MAX];
   int code = check_name(run.name);
   /* The scope is what the run's answers are found by. */
   if (code == CLI_OK && options->scope)

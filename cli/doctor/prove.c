@@ -9,6 +9,7 @@
 
 #include "cli/command/command.h"
 #include "cli/launch/launch.h"
+#include "cli/launch/replay_state.h"
 #include "cli/output/output.h"
 #include "config/kernel.h"
 
@@ -339,8 +340,7 @@ int doctor_prove(struct doctor_proof *proof, int argc, char **argv, bool live)
   struct bench bench = {.port = live ? 0 : doctor_server_start(), .live = live};
   int code = CLI_OK;
   *proof = (struct doctor_proof){.live = live};
-  const char *tmp = getenv("TMPDIR");
-  snprintf(bench.path, sizeof(bench.path), "%s/idemshim-doctor.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
+  snprintf(bench.path, sizeof(bench.path), "%s/idemshim-doctor.XXXXXX", cli_temporary_directory(true));
   if (bench.port < 0)
     return cli_fail(CLI_STORE, "no server for the proof: %s", strerror(errno));
   if (!mkdtemp(bench.path))

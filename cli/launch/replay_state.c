@@ -17,11 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where temporary files of a user belong, if one may write there. */
-static const char *directory(void)
+const char *cli_temporary_directory(bool large)
 {
   static const char *const names[] = {"XDG_RUNTIME_DIR", "TMPDIR"};
-  for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+  for (size_t i = large; i < sizeof(names) / sizeof(*names); i++) {
     const char *dir = getenv(names[i]);
     if (dir && dir[0] == '/' && access(dir, W_OK | X_OK) == 0)
       return dir;
@@ -87,7 +86,7 @@ int cli_make_replay_state(void)
   char *path = NULL;
   if (given && *given)
     return CLI_OK;
-  if (asprintf(&path, "%s/idemshim-replay.XXXXXX", directory()) < 0)
+  if (asprintf(&path, "%s/idemshim-replay.XXXXXX", cli_temporary_directory(false)) < 0)
     return cli_fail(CLI_STORE, "out of memory");
   int fd = mkstemp(path);
   if (fd < 0 || setenv("IDEMSHIM_REPLAY_STATE", path, 1) < 0) {

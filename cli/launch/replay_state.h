@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file in which the processes of one replay count what they were given. Without it each process would
- * begin with the first recorded outcome; with it, the third process gets the third.
+ * Files for the time of a program, and the one in which the processes of one replay count what they were given. Without it
+ * each process would begin with the first recorded outcome; with it, the third process gets the third.
  */
 #ifndef IDEMSHIM_CLI_REPLAY_STATE_H
 #define IDEMSHIM_CLI_REPLAY_STATE_H
 
+#include <stdbool.h>
+
+/* Where a temporary file of the user belongs: the first of $XDG_RUNTIME_DIR, $TMPDIR and /tmp that is an absolute path and can be
+ * written to; without the first for what may be large, since that is memory. */
+const char *cli_temporary_directory(bool large);
+
 /*
- * Makes it in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, and sets IDEMSHIM_REPLAY_STATE, unless that is set already.
+ * Makes it in cli_temporary_directory(), and sets IDEMSHIM_REPLAY_STATE, unless that is set already.
  * The file goes when this process ends, as whatever program it ends: a process of its own, in a session of
  * its own and nobody's child, waits for that. So the program may take this process's place, and has its pid,
  * its signals and its terminal to itself, which a parent that waits could only imitate. Returns an enum

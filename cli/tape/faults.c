@@ -2,6 +2,7 @@
 #include "cli/tape/faults.h"
 
 #include "cli/command/command.h"
+#include "cli/launch/replay_state.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"
@@ -228,14 +229,12 @@ int cli_faults_make(const char *text, const struct tape *tape, const char *key_f
   struct faults faults = {.count = 0};
   char made[CLI_UNIT_SIZE], all[CLI_UNIT_SIZE];
   uint64_t exchanges = tape_totals(tape).exchanges;
-  /* Only if it is absolute, for the program may change its directory. mkdtemp() makes it for its owner
-   * alone. */
-  const char *place = getenv("TMPDIR");
   int code = parse_all(&faults, text, exchanges);
   *copy = NULL;
   if (code != CLI_OK)
     return code;
-  if (asprintf(copy, "%s/idemshim-faults.XXXXXX", place && *place == '/' ? place : "/tmp") < 0)
+  /* mkdtemp() makes it for its owner alone. */
+  if (asprintf(copy, "%s/idemshim-faults.XXXXXX", cli_temporary_directory(true)) < 0)
     *copy = NULL;
   if (!*copy || !mkdtemp(*copy)) {
     code = cli_fail(CLI_STORE, "%s: %s", *copy ? *copy : "a copy of the tape", strerror(errno));

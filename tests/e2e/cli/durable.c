@@ -110,17 +110,28 @@ Test(cli_durable, a_second_one_of_a_name_is_refused_while_the_first_is_under_way
   expect_end(&third, 3, "1 sent");
 }
 
-Test(cli_durable, problems_are_told_as_ever_and_the_users_log_stays_the_users)
+Test(cli_durable, a_log_of_the_users_is_read_and_stays_the_users)
 {
   struct run counted = start("3", "a");
   expect_end(&counted, 3, "2 sent");
   cr_expect_eq(log_events(&w, "live"), 2);
+}
+
+Test(cli_durable, a_log_of_its_own_is_where_temporary_files_are_and_goes_with_the_run)
+{
   world_unset(&w, "IDEMSHIM_LOG");
+  world_env(&w, "TMPDIR", "%s", world_path(&w, "tmp"));
+  struct run made = run_shell_plain(&w, "mkdir \"$TMPDIR\"");
+  struct run looking =
+      run_plain(&w, "idemshim", "run", "--durable", "day", "--", "sh", "-c", "ls \"$TMPDIR\"", NULL);
+  cr_expect(strstr(looking.out, "idemshim-run."), "%s%s", looking.out, looking.err);
   struct run none = start("3", "a");
-  expect_end(&none, 3, "2 replayed, 0 sent");
-  struct run nowhere = run_shell_plain(&w, "ls /tmp/idemshim-run.* 2>/dev/null | xargs -r grep -l run:night");
-  cr_expect_str_eq(nowhere.out, "");
-  run_release(&nowhere);
+  expect_end(&none, 3, "0 replayed, 2 sent");
+  struct run left = run_shell_plain(&w, "ls \"$TMPDIR\"");
+  cr_expect_str_eq(left.out, "");
+  run_release(&made);
+  run_release(&looking);
+  run_release(&left);
 }
 
 Test(cli_durable, mistakes_are_named_and_start_nothing)
