@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LAY(name, text) mock_lay(&w, name, text, sizeof(text) - 1)
 
@@ -136,6 +137,45 @@ static double seconds_told(const char *out)
   for (const char *at = out; (at = strstr(at, "info TOTAL_TIME ")); at++)
     sum += atof(at + strlen("info TOTAL_TIME "));
   return sum;
+}
+
+static int64_t now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A body that the program is slow to give comes before there is anything to record; that time is in the duration, and so before
+ * the start no more. */
+Test(tape_replay, start_and_duration_count_from_one_instant)
+{
+  int64_t before = now_ms();
+  struct run live = run_shell(&w, world_text(&w, "{ sleep 1; echo '{}'; } | curl -sS -X POST -T - '%s'",
+                                             world_url(&w, "/v1/chat/completions")));
+  int64_t after = now_ms();
+  struct run shown = run_plain(&w, "idemshim", "tape", "show", "--json", world_path(&w, "tape"), "1", NULL);
+  json_t *exchange = json_loads(shown.out, 0, NULL);
+  const char *started = json_string_value(json_object_get(exchange, "started"));
+  double took_ms = json_number_value(json_object_get(exchange, "duration_ms"));
+  struct tm at = {0};
+  int ms = 0;
+
+  expect_success(&live);
+  cr_assert(started, "%s%s", shown.out, shown.err);
+  cr_assert_eq(sscanf(started, "%d-%d-%dT%d:%d:%d.%dZ", &at.tm_year, &at.tm_mon, &at.tm_mday, &at.tm_hour,
+                      &at.tm_min, &at.tm_sec, &ms),
+               7, "%s", started);
+  at.tm_year -= 1900;
+  at.tm_mon -= 1;
+  int64_t start = (int64_t)timegm(&at) * 1000 + ms;
+  cr_expect_gt(took_ms, 0, "%s", shown.out);
+  cr_expect_geq(start, before);
+  cr_expect_leq((double)start + took_ms, (double)after + 1, "%s took %.3f ms and was over %.3f ms too late",
+                started, took_ms, (double)(start - after) + took_ms);
+  json_decref(exchange);
+  run_release(&live);
+  run_release(&shown);
 }
 
 Test(tape_replay, original_pace_takes_the_time_that_it_took)
