@@ -54,6 +54,37 @@ Test(cli_installed, a_destination_may_have_blanks_and_uninstall_leaves_nothing)
   run_release(&folders);
 }
 
+/* By its name alone where the loader looks, which is where `make install` of root puts it, and by a path that the loader fills in
+ * for each machine, in single quotes. */
+Test(cli_installed, the_loader_finds_the_library_by_name_and_the_library_its_folder)
+{
+  static const char *const preloads[] = {
+      "LD_LIBRARY_PATH=\"$libdir\" LD_PRELOAD=\"$IDEM_SAN_PRELOAD libidemshim.so\"",
+      "LD_PRELOAD=\"$IDEM_SAN_PRELOAD $HOME/root/usr/\"'$LIB/libidemshim.so'"};
+  struct run made =
+      run_shell_plain(&w, world_text(&w,
+                                     "unset MAKEFLAGS MFLAGS MAKELEVEL; make -s --no-print-directory B='%s' "
+                                     "DESTDIR=\"$HOME/root\" prefix=/usr install",
+                                     w.build));
+  expect_success(&made);
+  for (size_t i = 0; i < sizeof preloads / sizeof *preloads; i++) {
+    const char *script = world_text(
+        &w,
+        "libdir=$(dirname \"$HOME\"/root/usr/lib*/*/libidemshim.so \"$HOME\"/root/usr/lib*/libidemshim.so "
+        "2>/dev/null | grep -v '[*]'); %s curl -sS -d '{\"n\":%zu}' '%s'",
+        preloads[i], i, world_url(&w, "/v1/chat/completions"));
+    struct run first = run_shell_plain(&w, script), again = run_shell_plain(&w, script);
+
+    expect_success(&first);
+    cr_expect_eq(first.err_len, 0, "%s", first.err);
+    expect_same_output(&first, &again);
+    cr_expect_eq(mock_count(&w).served, (long)i + 1, "%s", script);
+    run_release(&first);
+    run_release(&again);
+  }
+  run_release(&made);
+}
+
 /* The words of a command line up to the cursor, and what could follow, without what it means. */
 static void expect_candidates(const char *words, const char *expected)
 {
