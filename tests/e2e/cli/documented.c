@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each command that the README and the manual pages show is run as it stands there, and each rule of theirs is read. */
+/* Each command that the README, the manual pages and the page of services show is run as it stands there, and each rule of
+ * theirs is read. */
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
@@ -14,7 +15,8 @@ static void put_program(const char *name, const char *text)
   cr_assert_eq(chmod(path, 0700), 0);
 }
 
-/* The programs and files that the examples have. A process that has used libcurl stands for each that pidof is asked for. */
+/* The programs and files that the examples have. A process that has used libcurl stands for each that pidof is asked for, and
+ * there is one user alone. */
 static void set_up(void)
 {
   open_world();
@@ -29,6 +31,7 @@ static void set_up(void)
   put_program("summarise-all", app);
   mkdir(world_path(&w, "bin"), 0700);
   put_program("bin/pidof", "#!/bin/sh\necho \"$PPID\"\n");
+  put_program("bin/sudo", "#!/bin/sh\n[ \"$1\" != -u ] || shift 2\nexec \"$@\"\n");
   world_write(&w, "fixed.json", "{}", 2);
   world_write(&w, "better.json", "{}", 2);
 }
@@ -73,6 +76,23 @@ static void put_id(char *line)
   run_release(&r);
 }
 
+/* Directories that are not there: the store is that of this world, and the collector's is its own. */
+static const char *put_places(const char *line)
+{
+  static char out[1200];
+  const struct {
+    const char *shown, *here;
+  } places[] = {{"/var/cache/idemshim-www-data", w.store}, {"/var/lib/prometheus/node-exporter", w.dir}};
+  snprintf(out, sizeof out, "%s", line);
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const char *at = strstr(line, places[i].shown);
+    if (at)
+      snprintf(out, sizeof out, "%.*s%s%s", (int)(at - line), line, places[i].here,
+               at + strlen(places[i].shown));
+  }
+  return out;
+}
+
 /* Rules are read by check. A variable alone on a line is for the command that follows it. */
 static void run_line(const char *document, char *line)
 {
@@ -86,7 +106,7 @@ static void run_line(const char *document, char *line)
   else if (strncmp(line, "IDEMSHIM_", 9) == 0 && !strstr(line, "idemshim "))
     snprintf(script, sizeof script, "%s idemshim check", line);
   else
-    snprintf(script, sizeof script, "%s", line);
+    snprintf(script, sizeof script, "%s", put_places(line));
   cr_expect(strstr(script, "idemshim "), "%s shows what is no command of ours: %s", document, line);
   struct run r = run_shell_plain(&w, world_text(&w, "cd \"$HOME\" && PATH=\"$HOME/bin:$PATH\"; %s", script));
   cr_expect_eq(r.status, status, "%s: %s: exit %d\n%s%s", document, line, r.status, r.out, r.err);
@@ -123,6 +143,29 @@ static int run_blocks(const char *document, const char *begin, const char *end)
   return blocks;
 }
 
+/* What stands within a sentence, behind `macro` on a line of its own; `before` and `after` make a command of it. How many there are. */
+static int run_words(const char *document, const char *macro, const char *before, const char *after)
+{
+  char *text = file_read(document, &(size_t){0}), *rest = text, *line, whole[1000];
+  int words = 0;
+  cr_assert(text, "%s", document);
+  while ((line = strsep(&rest, "\n"))) {
+    size_t len = strlen(line);
+    if (strncmp(line, macro, strlen(macro)) != 0)
+      continue;
+    /* The end of the sentence is a word of its own. */
+    len -= len > 2 && line[len - 2] == ' ' ? 2 : 0;
+    line[len] = '\0';
+    line += strlen(".Ql ");
+    bool is_whole = strncmp(line, before, strlen(before)) == 0;
+    snprintf(whole, sizeof whole, "%s%s%s", is_whole ? "" : before, line, after);
+    run_line(document, whole);
+    words++;
+  }
+  free(text);
+  return words;
+}
+
 Test(documented, every_command_of_the_readme)
 {
   cr_expect_geq(run_blocks("README.md", "```sh", "```"), 4);
@@ -133,10 +176,23 @@ Test(documented, every_example_of_the_command_s_page)
   if (system("command -v jq >/dev/null") != 0)
     cr_skip_test("jq is not installed");
   cr_expect_geq(run_blocks("docs/idemshim.1", ".Bd -literal", ".Ed"), 5);
+  cr_expect_geq(run_words("docs/idemshim.1", ".Ql ", "idemshim ", ""), 3);
 }
 
 Test(documented, every_example_of_the_rules_and_the_library)
 {
   cr_expect_geq(run_blocks("docs/idemshim-rules.5", ".Bd -literal", ".Ed"), 3);
   cr_expect_geq(run_blocks("docs/idemshim.7", ".Bd -literal", ".Ed"), 1);
+  cr_expect_eq(
+      run_words("docs/idemshim.7", ".Li openssl ", "", " && IDEMSHIM_KEY_FILE=\"$PWD/FILE\" idemshim check"),
+      1);
+}
+
+/* Of a store that is there. */
+Test(documented, every_command_of_the_page_of_services)
+{
+  struct run first = run_shell_plain(&w, "cd \"$HOME\" && idemshim run ./legacy-app");
+  expect_success(&first);
+  cr_expect_eq(run_blocks("docs/services.md", "```sh", "```"), 1);
+  run_release(&first);
 }
