@@ -57,6 +57,8 @@ static int read_value(const struct idem_place *place, const char **value, size_t
   return 0;
 }
 
+/* One line, without its newline. White space at both ends is no part of it, nor is the CR of a file from
+ * Windows. 0, also for a comment and an empty line; -EINVAL, -ENOMEM. */
 static int read_line(struct idem_arena *arena, const struct idem_place *place, const char *line, size_t len,
                      struct idem_given *given)
 {
@@ -85,7 +87,8 @@ static int read_line(struct idem_arena *arena, const struct idem_place *place, c
   return given->value ? 0 : idem_error_set(place->error, -ENOMEM, "%s: out of memory", place->where);
 }
 
-/* The first mistake is told; the lines behind it are read all the same. */
+/* The first mistake is told; the lines behind it are read all the same. They have no place to write a
+ * message to, so the first one stays. */
 int idem_conf_read(struct idem_arena *arena, const char *path, struct idem_given *given,
                    struct idem_error *error)
 {

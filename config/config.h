@@ -272,7 +272,8 @@ int idem_parse_duration(const char *text, size_t len, uint64_t *ms);
 /* "512" "64k" "16M" "4GiB" (powers of 1024) → bytes, -EINVAL otherwise. */
 int idem_parse_size(const char *text, size_t len, uint64_t *bytes);
 
-/* A line of the tables that `check`, `--help` and the manual are made from: variables.def and fields.def. */
+/* A line of the tables that `check`, `--help` and the manual are made from: variables.def and fields.def.
+ * Its members are the columns there, but a variable's name has its IDEMSHIM_. */
 struct idem_doc {
   const char *name, *values, *fallback, *help;
 };

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* One fault is KIND@NUMBER, where a cut may have a part as well, in any order: cut@0.5@3. What a word leaves
+ * out has its default: a cut in the middle, and every exchange. */
 #include "config/fault.h"
 
 #include "config/config.h"
@@ -24,6 +26,8 @@ static int parse_numbers(char *at, struct idem_fault *fault)
   return 0;
 }
 
+/* A stall is shorter than a day: "forever" is no duration for one. The text is copied, for what parses
+ * numbers wants a NUL behind them. */
 int idem_fault_parse(const char *word, size_t len, struct idem_fault *fault)
 {
   char text[64], *at = text;
@@ -49,6 +53,7 @@ int idem_fault_parse(const char *word, size_t len, struct idem_fault *fault)
   return parse_numbers(at, fault);
 }
 
+/* First those of this number, then those of every one; among equals the one that was written first. */
 const struct idem_fault *idem_fault_find(const struct idem_fault *faults, size_t count, uint64_t number)
 {
   for (int all = 0; all < 2; all++)

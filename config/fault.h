@@ -15,7 +15,9 @@
 enum idem_fault_kind { IDEM_FAULT_STATUS, IDEM_FAULT_CUT, IDEM_FAULT_STALL, IDEM_FAULT_RESET };
 enum { IDEM_FAULTS_MOST = 64 };
 
-/* `part` of the body comes before a cut, 0 to less than 1; for `stall_ms` nothing comes. Each is of one kind alone. */
+/* `part` of the body comes before a cut, 0 to less than 1; for `stall_ms` nothing comes. Each is of one
+ * kind alone. `status` is one of 200 to 599. The number is that of an exchange on the tape, or with
+ * IDEMSHIM_FAULT that of a call of the run. */
 struct idem_fault {
   enum idem_fault_kind kind;
   uint64_t number; /* of the exchange; 0: every one */
@@ -26,6 +28,7 @@ struct idem_fault {
 
 /* "429@3", "cut@0.5", "stall:30s", "reset". 0, or -EINVAL. */
 int idem_fault_parse(const char *word, size_t len, struct idem_fault *fault);
+/* The one for exchange `number`, or NULL. Nothing is allocated, and any thread may ask. */
 const struct idem_fault *idem_fault_find(const struct idem_fault *faults, size_t count, uint64_t number);
 
 #endif

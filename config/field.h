@@ -73,7 +73,9 @@ IDEM_PARSER(size_or_0)           /* uint64_t, bytes: any */
 IDEM_PARSER(size_1m)             /* at least 1 MiB */
 IDEM_PARSER(size_1m_or_0)        /* at least 1 MiB, or 0 */
 
-/* Types of a rule alone: which calls it is for, and what names an operation. */
+/* Types of a rule alone: which calls it is for, and what names an operation. The first five fill what they
+ * are named after in struct idem_rule, several members or one, whatever the row's is. key and tenant fill
+ * the row's struct idem_keying; key_headers, vary and pointers a struct idem_words. */
 IDEM_FIELD_TYPE(host)
 IDEM_FIELD_TYPE(methods)
 IDEM_FIELD_TYPE(path)

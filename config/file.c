@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* As many rules as there may be (IDEM_RULES_MAX), of a kilobyte each. */
 #define FILE_MAX ((size_t)1 << 20)
 
 /* What every message needs: which variable named which path. */
@@ -25,7 +26,8 @@ struct source {
   bool secret; /* or read it */
 };
 
-/* "IDEMSHIM_RULES: expected a regular file, not "x.rules"". */
+/* "IDEMSHIM_RULES: expected a regular file, not "x.rules"". Of a file that no variable names the code is
+ * -EPERM, whatever is wrong with it: -EINVAL would be a mistake in what it says (load.c). */
 static int refuse(const struct source *source, int code, const char *expected)
 {
   size_t len = strlen(source->path);

@@ -15,12 +15,15 @@
 #include <string.h>
 #include <sys/un.h>
 
+/* The ports are those on which Redis and its sentinels listen if nobody says otherwise. The other two are
+ * beyond what anybody runs, and find slips of the pen. */
 enum { PORT_REDIS = 6379, PORT_SENTINEL = 26379, DB_MOST = 65535, REPLICAS_MOST = 16 };
 
 #define SCHEMES                                                                                              \
   "redis://, rediss://, redis+unix://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or "          \
   "rediss+cluster://"
 
+/* `unix` is what some clients call redis+unix; messages name the longer one alone. */
 static const struct scheme {
   const char *name;
   enum idem_fleet_kind kind;
@@ -44,6 +47,7 @@ static size_t find(const struct idem_value *value, size_t at, const char *bytes)
   return at;
 }
 
+/* The value of a hexadecimal digit in either case, or -1. */
 static int hex_of(char c)
 {
   c = idem_lower(c);
@@ -72,6 +76,7 @@ static int decode(const struct idem_value *value, const char **out)
   return 0;
 }
 
+/* Digits alone, up to six of them, which an unsigned holds. `what` is what a message says was expected. */
 static int parse_number(const struct idem_value *value, unsigned most, const char *what, unsigned *out)
 {
   unsigned number = 0;
@@ -88,8 +93,11 @@ static int parse_number(const struct idem_value *value, unsigned most, const cha
 
 /* Attributes. */
 
+/* Reads one value into the member that the table names. 0, or -EINVAL or -ENOMEM with the message set; what
+ * it allocates is the arena's. A parser knows the member's type, and nothing else of the fleet. */
 typedef int parse_attribute(const struct idem_value *value, void *member);
 
+/* Milliseconds. Neither 0 nor forever is taken, for each of these durations is a bound. */
 static int parse_ms(const struct idem_value *value, void *member)
 {
   uint64_t *ms = member;
@@ -145,6 +153,9 @@ static int parse_flag(const struct idem_value *value, void *member)
                                                        : idem_value_refuse(value, "no value behind it", "");
 }
 
+/* The name in the URL, the value where it is not given, its parser, and the member of struct idem_fleet.
+ * Where the value is NULL the member stays zero. docs/idemshim.7 has the same names and values, and says
+ * what they mean. */
 static const struct attribute {
   const char *name, *fallback;
   parse_attribute *parse;
@@ -177,6 +188,7 @@ static int set_attribute(struct idem_fleet *fleet, const struct attribute *attri
   return attribute->parse(value, (char *)fleet + attribute->offset);
 }
 
+/* Read as if they were written in the URL, by the same parsers, and before what is written there. */
 static int set_fallbacks(struct idem_fleet *fleet, const struct idem_value *url)
 {
   int rc = 0;
@@ -189,6 +201,7 @@ static int set_fallbacks(struct idem_fleet *fleet, const struct idem_value *url)
   return rc;
 }
 
+/* What stands behind the ?, parted by &. An attribute that stands there twice has its last value. */
 static int parse_attributes(struct idem_fleet *fleet, const struct idem_value *query)
 {
   const char *names[ATTRIBUTES + 1] = {NULL};
@@ -274,6 +287,7 @@ static int parse_path(struct idem_fleet *fleet, const struct idem_value *path)
   return db.len ? parse_number(&db, DB_MOST, "the number of a database", &fleet->db) : 0;
 }
 
+/* The path becomes the host of the only node. The kernel's struct has room for it and a NUL. */
 static int parse_unix(struct idem_fleet *fleet, const struct idem_value *path)
 {
   static const size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path);
@@ -286,6 +300,7 @@ static int parse_unix(struct idem_fleet *fleet, const struct idem_value *path)
   return 0;
 }
 
+/* Sentinels and nodes of a cluster are several ways to one thing, so only there a list makes sense. */
 static int parse_hosts(struct idem_fleet *fleet, const struct idem_value *hosts)
 {
   struct idem_value node;
@@ -297,7 +312,8 @@ static int parse_hosts(struct idem_fleet *fleet, const struct idem_value *hosts)
   return rc;
 }
 
-/* Behind the "://". */
+/* Behind the "://". The login ends at the last @ before the path; `at` is behind it, or 0 where there is
+ * none. */
 static int parse_rest(struct idem_fleet *fleet, const struct idem_value *rest)
 {
   size_t query = find(rest, 0, "?"), slash = find(rest, 0, "/?"), at = slash;
@@ -348,6 +364,8 @@ static int show(struct idem_fleet *fleet, const struct idem_value *url, size_t r
   return 0;
 }
 
+/* Defaults come first, so that what is written replaces them; what only TLS can use is looked at when all
+ * of it is known. The text for people is made last, of a URL that was understood. */
 static int parse_url(const struct idem_value *url, struct idem_fleet *fleet)
 {
   static const char mark[] = "://";
@@ -369,6 +387,8 @@ static int parse_url(const struct idem_value *url, struct idem_fleet *fleet)
   return rc < 0 ? rc : show(fleet, url, rest);
 }
 
+/* Of a file the first line counts, and messages have its line and column beside the variable. `*out` is the
+ * arena's, and after a mistake of no use. */
 int idem_fleet_parse(const struct idem_value *value, struct idem_fleet **out)
 {
   struct idem_value url = *value;

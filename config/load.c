@@ -19,10 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes; and places, of which who gives a call up tries one after the other (store/call/handoff.c), with a system
+ * call for each. */
 #define SCOPE_MAX   ((size_t)256)
 #define RESCUES_MAX 1024u
 
-/* The config comes first: a variable's parser is given it as `object`, and may ask for what stands beside it. */
+/* The config comes first: a variable's parser is given it as `object`, and may ask for what stands beside
+ * it. All that is allocated on the way is the arena's, so no step has anything to undo. */
 struct loader {
   struct idem_config config;
   const char *tape_rules, *tape_origins; /* NULL: there is no tape */
@@ -34,7 +37,9 @@ struct loader {
   int mistake; /* in a configuration file; `error` has the message */
 };
 
-/* Which variables are looked at. */
+/* Which variables are looked at: all of them, those of a command that looks into a store, and, after a
+ * mistake, what tells whether it was to be a replay, with its rules or, if these are the mistake,
+ * without. */
 enum part { ALL, FOR_STORE, FOR_REFUSAL, MODE_ALONE };
 
 /* base/rest as an absolute path; `name` is the variable that gave the base. */
@@ -197,6 +202,7 @@ static int idem_parse_field_origins(const struct idem_field *field, const struct
   return 0;
 }
 
+/* Digits alone. What is read stays far below what 64 bits hold. */
 static int idem_parse_field_number(const struct idem_field *field, const struct idem_value *value,
                                    void *object)
 {
@@ -297,7 +303,9 @@ static const struct idem_field variables[] = {
 };
 #undef X
 
-/* What cannot be used is told, and does no harm. A mistake does: somebody meant what does not hold now. */
+/* What cannot be used is told, and does no harm. A mistake does: somebody meant what does not hold now. The
+ * first mistake is kept, and load() decides whether it counts. 0, or -ENOMEM. At most two files are read,
+ * so `ignored` has two places. */
 static int read_conf(struct loader *l, const char *path, bool must_exist)
 {
   struct idem_error error;
@@ -314,7 +322,8 @@ static int read_conf(struct loader *l, const char *path, bool must_exist)
   return result == -ENOMEM ? result : 0;
 }
 
-/* The system's first, so that the user's replaces it. */
+/* The system's first, so that the user's replaces it. Not under mode off, which must cost nothing, and not
+ * with IDEMSHIM_CONFIG=none. */
 static int read_files(struct loader *l)
 {
   const char *mode = l->get("IDEMSHIM_MODE"), *named = l->get("IDEMSHIM_CONFIG");
@@ -369,7 +378,8 @@ static int load_variable(struct loader *l, size_t number, bool wanted)
                          &l->config);
 }
 
-/* Where the store is if IDEMSHIM_STORE does not say; told as what was given. */
+/* Where the store is if IDEMSHIM_STORE does not say; told as what was given. Those of systemd are as good
+ * as a name; of a user's cache the user is noted, for whoever opens the store may be another by then. */
 static int find_store(struct loader *l)
 {
   struct idem_given *given = &l->given[IDEM_VARIABLE_STORE];
@@ -384,6 +394,7 @@ static int find_store(struct loader *l)
   return given->value ? 0 : idem_error_set(l->error, -ENOMEM, "IDEMSHIM_STORE: out of memory");
 }
 
+/* A new variable about the store or its key needs a place here. */
 static bool is_wanted(enum part part, size_t number)
 {
   switch (number) {
@@ -404,7 +415,10 @@ static bool is_wanted(enum part part, size_t number)
   }
 }
 
-/* Rules that somebody else has written: what sends, writes, forks or passes is not taken from them. */
+/* Rules that somebody else has written: what sends, writes, forks or passes is not taken from them. Each
+ * becomes a rule of the defaults with no more than which calls it is for, how they are named and what an
+ * identical one means. A mistake in them has no message, since nobody here can mend it, and all of them are
+ * dropped. */
 static int add_stranger(struct loader *l, const char *origin, const char *text)
 {
   size_t before = l->draft.count;
@@ -453,7 +467,9 @@ static int add_rest(struct loader *l)
   return result;
 }
 
-/* In the order of the table; rules before hosts, so that a rule wins over the default treatment. */
+/* In the order of the table; rules before hosts, so that a rule wins over the default treatment. Each
+ * variable asks the environment and then what the files have said, so the files are read before. What
+ * depends on several variables is looked at behind the loop. On failure load_part() releases the arena. */
 static int load(struct loader *l, enum part part)
 {
   int result = idem_draft_init(&l->draft, &l->arena, l->error);

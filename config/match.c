@@ -128,6 +128,7 @@ const struct idem_rule *idem_config_match(const struct idem_config *config, cons
   return NULL;
 }
 
+/* There are sixteen at most. Both sides have a port, also the usual one, so ports are compared as numbers. */
 const struct idem_origin *idem_config_origin(const struct idem_config *config,
                                              const struct idem_target *target, bool https)
 {

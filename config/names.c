@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* Tables, searched from their top to their bottom. The headers of each call that is named come by here, so the
+ * most usual ones stand first. */
 #include "config/names.h"
 
 #include "config/ascii.h"
 #include "config/config.h"
 
+/* A row of a table has 32 bytes with its two numbers. */
 enum { NAME_MOST = 30, PARAMETER_MOST = 8 };
 
 struct entry {
@@ -134,6 +137,7 @@ static const char cookies[][NAME_MOST] = {
 
 static const char parameters[][PARAMETER_MOST] = {"code"}; /* Azure functions */
 
+/* For globs, whose `len` says nothing. */
 static bool name_is(const char *pattern, const char *name, size_t len)
 {
   if (pattern[0] != '*' && pattern[0] != idem_lower(name[0]))
@@ -194,6 +198,8 @@ bool idem_name_tells(const char *name, size_t len)
   return false;
 }
 
+/* A row wins over a glob, and both over words: x-csrf-token would be a credential by its last one, and be
+ * counted. */
 enum idem_name idem_name_of_header(const char *name, size_t len)
 {
   if (!len)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* From the left to the right: scheme, host, port. No parser of URLs is asked, for config/ needs libc alone,
+ * and what stands here is the beginning of a URL and no whole one. */
 #include "config/origin.h"
 
 #include "config/ascii.h"
@@ -11,7 +13,7 @@ static bool begins(const char *text, size_t len, const char *word)
   return len >= strlen(word) && idem_same_fold(text, strlen(word), word, strlen(word));
 }
 
-/* Nothing where there are no digits; 0 for what is no port. */
+/* `usual` where there are no digits; 0 for what is no port, and for 0 itself. */
 static uint16_t parse_port(const char *text, size_t len, uint16_t usual)
 {
   unsigned port = 0;
@@ -23,6 +25,8 @@ static uint16_t parse_port(const char *text, size_t len, uint16_t usual)
   return port > UINT16_MAX ? 0 : len ? (uint16_t)port : usual;
 }
 
+/* A path and a user name stay in what is taken for the host, and are refused there. After false `origin` is
+ * half filled. */
 bool idem_origin_parse(const char *text, size_t len, struct idem_origin *origin)
 {
   origin->https = begins(text, len, "https://");

@@ -43,7 +43,8 @@ struct idem_rule *idem_draft_add(struct idem_draft *draft, const char *origin, i
 
 /* The grammar: name=value fields, rules parted by ; or newlines, # comments. */
 
-/* A reader over one text. It stops at the first mistake: what follows it would be guesses. */
+/* A reader over one text. It stops at the first mistake: what follows it would be guesses. Everything in it
+ * is borrowed: the text from the caller, the rule from the draft. */
 struct reader {
   struct idem_draft *draft;
   const struct idem_rules_text *text;

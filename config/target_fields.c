@@ -243,6 +243,7 @@ static bool parse_amount(const char *text, size_t len, uint64_t *amount)
   return *amount < IDEM_NO_BUDGET;
 }
 
+/* With the units of an amount: 2k is 2000, and none is no limit. */
 int idem_parse_field_most(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   uint64_t most = IDEM_NO_BUDGET;
@@ -260,6 +261,7 @@ void idem_format_field_most(const struct idem_field *field, const void *object, 
   idem_text_add_string(text, most == IDEM_NO_BUDGET ? "none" : digits);
 }
 
+/* Takes the word off the front of the text; false, and nothing is taken, if it does not begin with it. */
 static bool has_word(const char **text, size_t *len, const char *word)
 {
   size_t word_len = strlen(word);
@@ -270,7 +272,8 @@ static bool has_word(const char **text, size_t *len, const char *word)
   return true;
 }
 
-/* "calls:200", "calls:200,tokens:2M/run". */
+/* "calls:200", "calls:200,tokens:2M/run". The /run at the end changes nothing: a budget is a run's in any
+ * case. Each of the two stands there at most once. */
 int idem_parse_field_budget(const struct idem_field *field, const struct idem_value *value, void *object)
 {
   static const char expected[] = "calls:N, tokens:N, both with a comma between them, or none", run[] = "/run";

@@ -26,7 +26,9 @@ enum idem_vitals_store { IDEM_VITALS_NO_STORE, IDEM_VITALS_STORE_OPEN, IDEM_VITA
 /* Threads are spread over as many, so that few share a line. */
 enum { IDEM_VITALS_SHARDS = 8 };
 
-/* A server that a call went to which no rule wanted, with the first such call's method. */
+/* A server that a call went to which no rule wanted, with the first such call's method. Who has made a
+ * place BEGUN fills it and makes it THERE; others pass over what is BEGUN. A longer host has no place here,
+ * a longer method is cut. */
 enum { IDEM_VITALS_HOSTS = 8 };
 enum idem_vitals_host_state { IDEM_VITALS_HOST_FREE, IDEM_VITALS_HOST_BEGUN, IDEM_VITALS_HOST_THERE };
 struct idem_vitals_host {
@@ -35,6 +37,8 @@ struct idem_vitals_host {
   char method[10], host[64];
 };
 
+/* The doctor compares both sizes with its own before it reads anything else. A child's counts begin anew by
+ * the fork handlers, so one that was made by a raw clone() has those of its parent. */
 struct idem_vitals {
   char magic[sizeof(IDEM_VITALS_MAGIC)];
   char version[16];
