@@ -101,7 +101,10 @@ static void scrub(struct buffer *out, const struct idem_request *request, const 
   tape_secrets_scrub(&secrets, out->data + parts, layout->content + layout->content_len - parts);
 }
 
-/* The buffer is the caller's to free, also on failure. */
+/* The buffer is the caller's to free, also on failure. The frame and the tags are zeros here: whoever seals
+ * and writes the record fills them (writer.c). Both fixed parts are added for their place alone, and again
+ * once the lengths in them are known. Scrubbing is the last step, over all that has text, for a server may
+ * have echoed in one part what was redacted in another. */
 int tape_record_compose(struct buffer *out, const struct tape_call *call, const struct idem_request *request,
                         const struct tape_outcome *outcome, struct tape_layout *layout)
 {

@@ -27,8 +27,9 @@ enum {
   TAPE_TAG_SIZE = 16
 };
 
-/* Stands at the beginning of each segment, and says which tape it belongs to. Written once, with
- * its sum. */
+/* Stands at the beginning of each segment, and says which tape it belongs to. Written once, with its sum.
+ * `size` is that of the head, `number` the one in the segment's name, `started_us` when the segment was
+ * begun, in µs since 1970. */
 struct tape_head {
   char magic[8];
   uint32_t version, size;
@@ -79,9 +80,11 @@ _Static_assert(sizeof(struct tape_head) == 128 && sizeof(struct tape_frame) == 5
 /* The texts behind a summary's fixed part. */
 enum tape_text { TEXT_METHOD, TEXT_ORIGIN, TEXT_PATH, TEXT_QUERY, TEXT_ERROR, TAPE_TEXTS };
 
+/* A summary's flags: `encoded`, `delivered` and `no_answer` of struct tape_outcome. */
 enum { TAPE_BODY_ENCODED = 1, TAPE_BODY_DELIVERED = 2, TAPE_NO_ANSWER = 4, TAPE_SUMMARY_FLAGS = 7 };
 
-/* What an index and a list need. Fixed, then the texts whose lengths are in it. */
+/* What an index and a list need. Fixed, then the texts whose lengths are in it. Its members are those of
+ * struct tape_call and struct tape_outcome, in their units. */
 struct tape_summary {
   uint64_t sequence, duration_us;
   int64_t process_us, started_us, first_byte_us;
@@ -95,7 +98,8 @@ struct tape_summary {
 
 _Static_assert(sizeof(struct tape_summary) == 176, "no holes but the last");
 
-/* The parts behind a content's lengths. */
+/* The parts behind a content's lengths. The chunks come first: what hides credentials (compose.c) begins
+ * behind them, for they are numbers. */
 enum tape_part {
   PART_CHUNKS,
   PART_REQUEST_HEADERS,
@@ -107,12 +111,13 @@ enum tape_part {
   TAPE_PARTS
 };
 
-/* Everything else, in parts. */
+/* Everything else, in parts. `len` is in bytes, also that of the chunks. */
 struct tape_content {
   uint64_t len[TAPE_PARTS];
 };
 
-/* The largest record; larger ones are not written. */
+/* The largest record; larger ones are not written. Each of the five that can be large has a quarter of it
+ * at most (compose.c), so that 32 bits in a frame are enough for both lengths. */
 #define TAPE_RECORD_MOST ((uint64_t)1 << 30)
 
 #endif

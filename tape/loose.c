@@ -165,7 +165,8 @@ static struct loose_index *make_index(const struct tape *tape, const struct idem
   return NULL;
 }
 
-/* There is one index for each rule that has missed so far. */
+/* There is one index for each rule that has missed so far. The list only grows, at its front, while the
+ * matcher is open, so it is walked without a lock. */
 static struct loose_index *find_index(struct tape_matcher *matcher, const struct idem_rule *rule, bool old)
 {
   struct loose_index *first = atomic_load(&matcher->loosely), *at = first;

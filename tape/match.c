@@ -166,7 +166,8 @@ static bool has_old(const struct tape *tape)
   return false;
 }
 
-/* What goes out is not used up. */
+/* What goes out is not used up. Once a call has gone out for live_from, all that follow do, in each process
+ * of the replay. */
 static enum tape_verdict settle(struct tape_matcher *matcher, enum tape_verdict verdict,
                                 const struct tape_match *match)
 {

@@ -14,7 +14,8 @@
 /* More header lines than any client sends. */
 enum { HEADERS_MOST = 256 };
 
-/* Which exchanges have been given, in memory that every process of the replay has. */
+/* Which exchanges have been given, in memory that every process of the replay has. A file of it is all zero
+ * when it is made; taken[n - 1] is 1 once exchange n was given. */
 struct tape_state {
   _Atomic uint64_t tape; /* a number of the tape and its length */
   _Atomic uint32_t processes;

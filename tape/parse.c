@@ -17,7 +17,8 @@ static bool cut(struct idem_span *rest, uint64_t len, struct idem_span *out)
   return true;
 }
 
-/* What an index needs; spans point into the bytes. */
+/* What an index needs; spans point into the bytes. A kind or a flag that this version does not know is
+ * damage, for a newer tape says in its head that it is one. */
 int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
 {
   struct tape_summary summary;
@@ -63,6 +64,8 @@ int tape_summary_parse(struct idem_span bytes, struct tape_record *record)
   return bytes.len == 0 ? 0 : -EILSEQ;
 }
 
+/* `chunks` has room for all of the part. Their lengths must add up to the body, unless there are none; each
+ * is compared with the body first, so that no sum can overflow. */
 static int take_chunks(struct idem_span part, struct tape_outcome *outcome, struct tape_chunk *chunks)
 {
   uint64_t sum = 0;

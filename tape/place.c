@@ -5,6 +5,7 @@
 #include "store/base/process.h"
 #include "tape/writer.h"
 
+/* The other 44 bits hold a number of calls or of lanes, or milliseconds since 1970 up to the year 2527. */
 enum { LIFE_BITS = 20 };
 #define LIFE_MASK (((uint64_t)1 << LIFE_BITS) - 1)
 

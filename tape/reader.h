@@ -12,7 +12,9 @@
 #include "tape/segment.h"
 #include "tape/tape.h"
 
-/* Where a record is and what it is looked for by. */
+/* Where a record is and what it is looked for by. `segment` is an index into the tape's files, `process`
+ * counts from 1 in the order in which they began to record, and `order_us` is started_us, but never less
+ * than that of an earlier call of its process. */
 struct tape_entry {
   uint64_t offset; /* of its frame */
   struct tape_frame frame;
@@ -23,7 +25,7 @@ struct tape_entry {
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE];
 };
 
-/* A segment as it was when the tape was opened. */
+/* A segment as it was when the tape was opened. The key is all zero where the tape is plain. */
 struct tape_file {
   uint32_t number;
   struct tape_head head;

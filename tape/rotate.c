@@ -15,17 +15,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The newest two are never deleted: another process may be writing to the last but one. */
+/* The newest two are never deleted: another process may be writing to the last but one. A process alone
+ * needs three tries at most; each further one means that another has filled or deleted the segment in
+ * between. */
 enum { KEPT = 2, TRIES = 16 };
 
 /* Making one. */
 
+/* Of a segment that nobody has written an exchange to. */
 static uint64_t least_size(const struct tape_writer *writer)
 {
   return sizeof(writer->head) + writer->rules.len;
 }
 
-/* The head and the rules are in the draft before it gets its name. */
+/* The head and the rules are in the draft before it gets its name. 0 or -errno; -EFBIG where writing it
+ * would raise SIGXFSZ in the app. */
 static int fill(const struct tape_writer *writer, const char *path, const struct tape_head *head)
 {
   int fd = idem_file_may_have(least_size(writer)) ? fd_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600) : -EFBIG;
@@ -41,7 +45,8 @@ static int fill(const struct tape_writer *writer, const char *path, const struct
   return rc;
 }
 
-/* Makes a segment; 0 also if another process was faster. */
+/* Makes a segment; 0 also if another process was faster. The draft is named by pid and thread, so that two
+ * at once do not write the same file; what a killed process has left under that name is removed first. */
 static int make(const struct tape_writer *writer, uint32_t number)
 {
   char path[PATH_MAX], draft[PATH_MAX];
@@ -61,7 +66,8 @@ static int make(const struct tape_writer *writer, uint32_t number)
   return rc;
 }
 
-/* Oldest first, by size and by age. Whoever reads one of them at this moment has it open still. */
+/* Oldest first, by size and by age. Whoever reads one of them at this moment has it open still. The segment
+ * that was just begun is going to grow, so its full size is taken off what the others may have. */
 static void trim(const struct tape_writer *writer)
 {
   struct tape_segments segments;

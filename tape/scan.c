@@ -15,7 +15,8 @@
 /* What is looked through at a time for the next frame; and how often progress is told. */
 enum { WINDOW = 1 << 16, TELL_BYTES = 1 << 22 };
 
-/* The state of one segment's scan. `at` is always the place of a record, or what should be one. */
+/* The state of one segment's scan. `at` is always the place of a record, or what should be one. The
+ * descriptor and both buffers are tape_scan_segment()'s, which closes and frees them at the end. */
 struct segment_scan {
   struct tape_scan *scan;
   struct tape_file *file;
@@ -44,7 +45,8 @@ static ssize_t read_at(int fd, void *out, size_t len, uint64_t offset)
   return (ssize_t)done;
 }
 
-/* Checks the sum before it decrypts: a torn part is no attack. */
+/* Checks the sum before it decrypts: a torn part is no attack. `bytes` has room for the part as it stands
+ * in the file, with its tag. */
 int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const struct tape_frame *frame,
                    bool content, char *bytes, size_t *len)
 {
@@ -115,6 +117,7 @@ static uint64_t find_frame(struct segment_scan *s, uint64_t from)
     for (const char *at = s->window; (at = memmem(at, (size_t)(end - at), &magic, sizeof(magic))); at++)
       if (read_frame(s, from + (uint64_t)(at - s->window), &frame))
         return from + (uint64_t)(at - s->window);
+    /* A magic may begin in this window and end in the next. */
     from += (uint64_t)len - sizeof(magic) + 1;
   }
   return s->size;

@@ -93,7 +93,8 @@ void tape_head_finish(struct tape_head *head)
   head->sum = head_sum(head);
 }
 
-/* Tells what is no tape from what is a damaged one. */
+/* Tells what is no tape from what is a damaged one. The version comes before size and sum, for another
+ * version may have another head. */
 int tape_head_read(int fd, const char *path, struct tape_head *head, struct idem_error *error)
 {
   ssize_t len = pread(fd, head, sizeof(*head), 0);

@@ -16,7 +16,7 @@
 
 #include <limits.h>
 
-/* One file, as the directory tells it. */
+/* One file, as the directory tells it. The size is in bytes, the last change in µs since 1970. */
 struct tape_segment {
   uint32_t number;
   uint64_t size;

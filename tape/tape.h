@@ -125,9 +125,9 @@ uint32_t tape_lane(void);
 
 /*
  * Appends one record. Before it is written, and for good:
- * - values of Authorization, Proxy-Authorization, x-api-key, api-key, x-goog-api-key and Cookie, and of
- * `key=` in the query, become [redacted]; so does the value of each cookie in Set-Cookie, with its length
- * kept;
+ * - values of request headers and query parameters that are credentials or secrets (store/key/key.h judges)
+ * become [redacted]; so do those of the answer's headers, and each cookie's in Set-Cookie, with their lengths
+ * kept, for the app's callbacks get them back;
  * - what the rule's redact= points to in a JSON request body becomes "[redacted]"; a body that is no JSON is
  * left out if the rule has any;
  * - wherever else one of those credentials (8 bytes or longer; of cookies, 16) stands, in a body, a header,

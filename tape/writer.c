@@ -27,7 +27,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A tape has about eight segments, so that deleting one loses an eighth of it. */
+/* A tape of up to 512 MiB has about eight segments, so that deleting one loses an eighth of it. A larger
+ * one, as the default of 1 GiB is, and one without a limit have segments of SEGMENT_MOST. Where exchanges
+ * are to go after some time, a segment spans a quarter of that. */
 enum { SEGMENTS = 8, AGES = 4 };
 #define SIZE_LEAST   ((uint64_t)1 << 20)
 #define SEGMENT_MOST ((uint64_t)64 << 20)
@@ -51,7 +53,8 @@ static int finish(const struct tape_writer *writer, struct buffer *buffer, const
                   uint32_t rules);
 static int append(struct tape_writer *writer, const struct buffer *buffer, struct idem_error *error);
 
-/* The record of the rules, made once: it is the same in each segment. */
+/* The record of the rules, made once: it is the same in each segment. Its number is never 0, which stands
+ * in the frame of an exchange. Rules that are too long are left out; a replay then goes by its own. */
 static int compose_rules(struct tape_writer *writer, struct idem_span rules, struct idem_error *error)
 {
   static const struct idem_rule none;
@@ -212,7 +215,8 @@ static struct tape_call named(const struct tape_call *call)
 
 /* Appending. */
 
-/* Seals both parts, each with its tag behind it, where compose has left room. */
+/* Seals both parts, each with its tag behind it, where compose has left room. The last bit of a nonce is 0
+ * for a summary and 1 for a content, so that these two never share one. */
 static int seal_parts(const struct tape_writer *writer, struct tape_frame *frame, uint8_t *summary,
                       uint8_t *content, const struct tape_layout *layout)
 {

@@ -15,7 +15,9 @@
 
 #include <stdatomic.h>
 
-/* Set once at opening, but for the atomic numbers. */
+/* Set once at opening, but for the atomic numbers. Sizes are in bytes: max_size 0 is no limit, segment_size
+ * is never 0. The key is derived from the key file's and the tape's salt, and not used where the tape is
+ * plain. */
 struct tape_writer {
   char *dir;
   uint64_t max_size, segment_size;
