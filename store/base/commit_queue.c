@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A slot goes these ways, each step by one compare-and-swap of its state:
+ *
+ *     FREE -> FILLING -> READY         its writer takes, fills and publishes it
+ *     READY -> TAKEN -> DONE           a leader takes it, and tells what came of it; or puts it back, TAKEN -> READY
+ *     DONE -> FREE                     its writer has read the verdict
+ *     READY -> FILLING -> FREE         its writer has got into the gate itself, and withdraws it
+ *     READY, TAKEN -> LEFT_...         its writer waits no longer; from here on only leaders change it
+ *     LEFT_TAKEN -> FREE               a leader has done it, and there is nobody to tell
+ *     FILLING, DONE -> FREE            its writer has died, which somebody who needs room has found out
+ */
 #include "store/base/commit_queue.h"
 
 #include <limits.h>
@@ -27,11 +38,14 @@ static void set_free(struct queue_slot *slot, uint32_t word)
   atomic_compare_exchange_strong(&slot->state, &word, word - in(word) + STATES + FREE);
 }
 
+/* Without FUTEX_PRIVATE_FLAG, as where one sleeps: the other side may be another process. */
 static void wake(struct queue_slot *slot)
 {
   syscall(SYS_futex, &slot->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* Numbers of spill files are random, so processes begin to look in different places and seldom meet on one
+ * line of memory. */
 struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
 {
   uint32_t from = (uint32_t)spill;
@@ -46,6 +60,7 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
   return NULL;
 }
 
+/* Parts of `waiting`: the count, and one publication in the number above it. */
 enum { WAITING = 0xffff, PUBLISHED = 0x10000 };
 
 bool queue_has_any(const struct commit_queue *queue)
@@ -64,6 +79,7 @@ void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg
   }
 }
 
+/* It is counted before it is READY, for a leader that sees no count looks at no slot. */
 void queue_publish(struct commit_queue *queue, struct queue_slot *slot)
 {
   atomic_fetch_add(&queue->waiting, PUBLISHED + 1);
@@ -97,6 +113,7 @@ static void count_down(struct commit_queue *queue)
     ;
 }
 
+/* By way of FILLING, which no leader takes and which is swept if we die before the count is right. */
 bool queue_withdraw(struct commit_queue *queue, struct queue_slot *slot)
 {
   uint32_t word = atomic_load(&slot->state);
@@ -123,6 +140,7 @@ bool queue_leave(struct queue_slot *slot)
   }
 }
 
+/* The caller has the gate, so one that is taken already was taken by a leader that has died. */
 bool queue_lead(struct queue_slot *slot)
 {
   for (;;) {
@@ -159,6 +177,8 @@ void queue_put_back(struct queue_slot *slot)
     word = atomic_load(&slot->state);
 }
 
+/* The verdict stands there before the state says so. If the writer leaves the slot in this moment, the change
+ * fails, and the slot is freed in its place. */
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial)
 {
   uint32_t word = atomic_load(&slot->state);
@@ -171,6 +191,8 @@ void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict
   count_down(queue);
 }
 
+/* One is enough: whoever gets the gate does the writes of all, and wakes the next. Nobody sleeps on one that
+ * is left. */
 void queue_wake(struct commit_queue *queue)
 {
   uint32_t first = atomic_load(&queue->first), waiting = atomic_load(&queue->waiting);

@@ -3,25 +3,30 @@
  * commit_queue: writes that wait for a transaction, in the shared page, so that whoever may write does those of all processes
  * with its own and they share the flushes of the disk.
  *
- *     struct queue_slot *slot = queue_take(queue);           // NULL: no room
+ *     struct queue_slot *slot = queue_take(queue, spill);    // NULL: no room
  *     slot->write = ...;                                     // bytes, never code; what is long is in the writer's spill file
- *     queue_publish(slot);
+ *     queue_publish(queue, slot);
  *     while (!queue_is_done(slot) && ...)
  *       queue_sleep(slot, ms);                               // until it is done, or one may look whether to lead oneself
- *     verdict = slot->verdict, queue_give(slot);             // or queue_withdraw(slot), which may come too late,
- *                                                            // or queue_leave(slot): it is done, and nobody waits for it
+ *     verdict = slot->verdict, queue_give(slot);             // or queue_withdraw(), which may come too late,
+ *                                                            // or queue_leave(): it is done, and nobody waits for it
  *
  * The other side, with the gate (lmdb/gate.h), and so alone:
  *
  *     for (i = 0; i < QUEUE_SLOTS; i++)
  *       if (queue_lead(&queue->slot[i]))                     // it is ours until it is told
  *         ... its write, in one transaction with the others ...
- *     queue_tell(slot, verdict, serial);                     // after the commit, and before the gate is left
+ *     queue_tell(queue, slot, verdict, serial);              // after the commit, and before the gate is left
  *
  * A leader that dies leaves slots that it had taken; the next takes them over, since nobody else can be in the gate. So each
  * write may be done twice, and must be such that this makes no difference. A slot whose writer has died is done all the same.
  *
  * A slot's state has a number that grows with each use, so that nobody changes that of another use.
+ *
+ * Any thread of any process may call these at any time. They take no lock and allocate nothing, and make a
+ * system call only to sleep and to wake. Nothing fails: where there is no room the writer waits for the gate
+ * as it would without a queue. Whoever may write the store may also write to this page, so a leader checks
+ * what a slot says before it believes it (records/batch.c).
  */
 #ifndef IDEMSHIM_STORE_COMMIT_QUEUE_H
 #define IDEMSHIM_STORE_COMMIT_QUEUE_H
@@ -30,21 +35,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A slot has more bytes than struct batch_write takes, for another size of it would be another layout of the
+ * shared page. Each slot is also a place in every spill file, which can so become 64 MiB long at most. */
 enum { QUEUE_SLOTS = 256, QUEUE_BYTES = 512 };
 
+/* But for `state`, one side writes at a time: the writer until it has published the slot, the leader that has
+ * taken it. */
 struct queue_slot {
   _Alignas(64) _Atomic uint32_t state; /* 8 * number + what it is in */
-  int32_t verdict;
-  uint64_t serial;
-  _Atomic uint64_t spill; /* the number of its writer's file, also while it has nothing there; */
-  uint64_t len, sum;      /* what it has there, in the slot's place */
+  int32_t verdict;                     /* of its leader, once it is done: 0 or more, or -errno; */
+  uint64_t serial;                     /* and the serial number that the answer has then */
+  _Atomic uint64_t spill;              /* the number of its writer's file, also while it has nothing there; */
+  uint64_t len, sum;                   /* bytes that it has there, in the slot's place, and XXH3 of them */
   uint8_t write[QUEUE_BYTES];
 };
 
 struct commit_queue {
   _Atomic uint32_t first; /* where the next leader begins, so that none is always the last */
-  _Atomic uint32_t
-      waiting; /* how many are published, or more, never fewer; above, a number that grows with each */
+  /* The low 16 bits: how many are published, or more, never fewer. Above: a number that grows with each. */
+  _Atomic uint32_t waiting;
   struct queue_slot slot[QUEUE_SLOTS];
 };
 
@@ -53,16 +62,20 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill);
 /* Frees those of writers that `lives` denies. */
 typedef bool queue_lives(const void *arg, uint64_t spill);
 void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg);
+/* From here on anybody may do its write, whether its writer lives or not. */
 void queue_publish(struct commit_queue *queue, struct queue_slot *slot);
+/* True: `verdict` and `serial` may be read, and the slot is still the caller's, to be given. */
 bool queue_is_done(const struct queue_slot *slot);
 /* True if its write is still to be done, by whomever. */
 bool queue_waits(const struct queue_slot *slot);
+/* Sleeps until its state is another, at most for so long; it may return for no reason. */
 void queue_sleep(struct queue_slot *slot, unsigned ms);
 /* It is free again. False: somebody has it in a transaction, or is done with it. */
 bool queue_withdraw(struct commit_queue *queue, struct queue_slot *slot);
-/* After it is done. */
+/* After it is done, or before it was published: it is free for others. */
 void queue_give(struct queue_slot *slot);
-/* False: it is done, and is to be given. */
+/* The caller waits no longer, and must not touch the slot again: whoever leads next does the write and frees
+ * it. False: it is done, and is to be given. */
 bool queue_leave(struct queue_slot *slot);
 
 /* True if it is published, or was taken by a leader that has died. */
@@ -75,6 +88,8 @@ bool queue_is_left(const struct queue_slot *slot);
 bool queue_has_any(const struct commit_queue *queue);
 /* It waits for another leader. */
 void queue_put_back(struct queue_slot *slot);
+/* Wakes its writer, or frees it where nobody waits. A success is told only after the commit, for the writer
+ * takes its answer for stored then. */
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);
 /* Wakes one who waits, after the gate was left. */
 void queue_wake(struct commit_queue *queue);

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A commit, as it goes on from where the gate is found:
+ *
+ *     free      body() stores our own, and what waits in the queue with it; done() tells those
+ *     taken     nap() puts ours into the queue, once, and sleeps on its slot. Either a leader does it, and
+ *               take_verdict() has what it says; or we get into the gate, and body() takes it out of the
+ *               queue and stores it from memory
+ *     held      for longer than is waited: the slot is left, and whoever leads next does it
+ *     failed    where others were in the transaction each is told so, and does its own once more without the
+ *               queue (`alone`)
+ *
+ * A leader holds the gate from the first queue_lead() to the last queue_tell(): whatever is TAKEN then is its
+ * own, or of a leader that has died.
+ */
 #include "store/records/batch.h"
 
 #include "store/base/clock.h"
@@ -25,9 +39,9 @@ _Static_assert(sizeof(struct batch_write) <= QUEUE_BYTES, "it fits into a slot")
 struct taken {
   struct queue_slot *slot;
   struct batch_write write;
-  char *record;
-  size_t len;
-  int verdict;
+  char *record; /* on the heap, from the spill file; freed when it is told or put back */
+  size_t len;   /* bytes */
+  int verdict;  /* of store_one(), which holds once the transaction is committed */
   uint64_t serial;
 };
 
@@ -35,7 +49,7 @@ struct batch {
   struct idem_store *store;
   struct batch_own *own;   /* of this thread; a list, */
   struct queue_slot *slot; /* or one, which waits here for a leader */
-  struct taken *taken;
+  struct taken *taken; /* of others, `count` of them; room for all slots, made when there is any to take */
   unsigned count;
   size_t bytes; /* of what is chosen and taken */
   struct answer_index_victim *victims;
@@ -52,6 +66,7 @@ static bool writer_lives(const void *store, uint64_t spill)
   return spill_lives(store, spill);
 }
 
+/* A queue that is full may be full of the dead, whom nobody has looked for yet. */
 static struct queue_slot *take_slot(struct idem_store *store, uint64_t number)
 {
   struct commit_queue *queue = &store->stats->queue;
@@ -91,6 +106,8 @@ static void enter_queue(struct batch *batch)
   free(record);
 }
 
+/* For the gate: how we wait for it. True: our write is done, or whoever is in the gate does what we came
+ * for. */
 static bool nap(void *arg, long us)
 {
   struct batch *batch = arg;
@@ -160,6 +177,8 @@ static unsigned choose(struct batch *batch)
   return count;
 }
 
+/* Each leader begins one slot further. What cannot be read, or is not sound, is its writer's to do again;
+ * what has no room in this transaction, or a key that is in it already, waits for the next. */
 static void collect(struct batch *batch)
 {
   struct commit_queue *queue = &batch->store->stats->queue;
@@ -236,6 +255,8 @@ static int store_one(struct writer *writer, const struct batch_write *write, str
   return rc < 0 ? rc : IDEM_STORED;
 }
 
+/* The next serial number is used up only by what was stored under it: an answer that is found to be there
+ * keeps its own. */
 static int store_own(struct writer *writer, struct batch_own *own, uint64_t *serial)
 {
   struct answer_index_new new = {.draft = own->draft, .serial = *serial + 1};

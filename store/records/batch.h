@@ -4,7 +4,7 @@
  *
  *     struct batch_own own = {.write = {.key = ..., .generation = ..., ...}, .answer = &answer, .draft = &draft};
  *     rc = batch_commit(store, &own, error);               // IDEM_STORED, IDEM_SUPERSEDED, or -errno
- *     batch_commit_all(store, first);                      // several of this thread's: own->verdict has what became of each
+ *     batch_commit_all(store, first, error);               // several of this thread's; each has its own->verdict
  *
  * Whoever finds the gate free writes at once, from its own memory. Who does not puts the write into the queue of the shared
  * page (base/commit_queue.h), and the record into its spill file; whoever is in the gate next does the writes of all, of every
@@ -14,6 +14,10 @@
  *
  * In an encrypted store records are sealed by their writers, before they are in any file. The serial number, which is known in the
  * transaction alone, is no part of what is sealed.
+ *
+ * Any thread may call these, with no lock of the process held: they wait for the gate, at most as long as
+ * lmdb/gate.h says. Nothing of the caller's is kept after the return, also where the write itself is still to
+ * be done.
  */
 #ifndef IDEMSHIM_STORE_BATCH_H
 #define IDEMSHIM_STORE_BATCH_H
@@ -21,6 +25,7 @@
 #include "store/records/record.h"
 #include "store/state/state.h"
 
+/* Bits of `flags`. They stand in the shared page, and so keep their values. */
 enum {
   BATCH_BESIDE = 1,    /* the owner: the first whole answer is kept */
   BATCH_STANDS = 2,    /* its claim is where it was */
@@ -29,29 +34,36 @@ enum {
   BATCH_UNSHARED = 16  /* the fleet could not be told: it goes to the outbox */
 };
 
+/* Of struct batch_write. A leader refuses a write of another version, which is then done by its own
+ * writer. */
 enum { BATCH_VERSION = 1 };
 
 /* As it is in the shared page. */
 struct batch_write {
   uint32_t version, flags;
-  uint64_t generation;  /* of its claim: an answer of that one is this one */
-  uint64_t last_serial; /* of the answers that were there before its claim */
-  uint8_t key[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE];
-  uint32_t sequence;
-  uint32_t durable; /* on the disk before it is told */
+  uint64_t generation;                             /* of its claim: an answer of that one is this one */
+  uint64_t last_serial;                            /* of the answers that were there before its claim */
+  uint8_t key[IDEM_KEY_SIZE], base[IDEM_KEY_SIZE]; /* of the operation, and of all that repeat it */
+  uint32_t sequence;                               /* which of the identical calls it is, for DELIVERED */
+  uint32_t durable;                                /* on the disk before it is told */
 };
 
-/* One of one's own. `answer` is that of the draft, and gets its serial number. */
+/* One of one's own, in the memory of the caller, who sets `write`, `answer` and `draft`, and `next` of
+ * several. The answer is that of the draft, and gets its serial number. */
 struct batch_own {
   struct batch_write write;
   struct idem_answer *answer;
   const struct record_draft *draft;
   struct batch_own *next;
   bool chosen; /* for the transaction that is under way */
-  bool done;
-  int verdict;
+  bool done;   /* its transaction was committed, and `verdict` holds */
+  int verdict; /* as that of batch_commit() */
 };
 
+/* IDEM_STORED, by whomever; IDEM_SUPERSEDED: a later owner has the operation, and nothing was written; or
+ * -errno with a message: -ENOSPC, no room, which is for the caller to make; -ETIMEDOUT, the gate
+ * was waited for in vain. If the write was in the queue by then it is done later all the same, and the
+ * message says so. */
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
 /* The answer of this key, if one is in the queue that its call did not wait for: it is stored now, by us or by who is writing, for
  * whom the gate's patience is waited. True: there was one, and may be in the store: look again. */

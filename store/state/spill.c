@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The directory itself for number 0, which no file has. */
 static int path_of(const struct idem_store *store, uint64_t number, char path[PATH_MAX])
 {
   int len = number ? snprintf(path, PATH_MAX, "%s/queue/%016llx", store->dir, (unsigned long long)number)
@@ -42,6 +43,7 @@ bool spill_lives(const struct idem_store *store, uint64_t number)
   return lives;
 }
 
+/* A slot that waits outlives its writer, and whoever leads needs the record that this file has for it. */
 static bool is_in_queue(const struct commit_queue *queue, uint64_t number)
 {
   bool found = false;
@@ -50,6 +52,8 @@ static bool is_in_queue(const struct commit_queue *queue, uint64_t number)
   return found;
 }
 
+/* The lock of the first byte is that of the file. It conflicts with any other open file's, even in this
+ * process. */
 static bool lock(int fd)
 {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
@@ -158,6 +162,8 @@ int spill_write(struct idem_store *store, unsigned place, const void *data, size
   return 0;
 }
 
+/* A store that was not opened to its end may lack the shared page, and has no life either: it is not looked
+ * at then. */
 void spill_close(struct idem_store *store)
 {
   char path[PATH_MAX];
@@ -168,6 +174,7 @@ void spill_close(struct idem_store *store)
   fd_end(store->spill.kept);
 }
 
+/* Opened by its name at each time, since a leader reads what other processes have written. */
 int spill_read(const struct idem_store *store, uint64_t number, unsigned place, void *data, size_t len)
 {
   off_t at = (off_t)place * SPILL_PLACE;
