@@ -12,9 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* So many places of a bucket are for those under way. */
+/* So many places of a bucket are for those under way: one that was released, and would wait there for its
+ * next try, goes into LMDB where fewer are free. */
 enum { TABLE_KEEP_FREE = 6 };
 
+/* As it is on disk. Records begin at a page, and so at sectors. Of 255 buckets, and not 256, the file is less
+ * than the 2 MiB that a process must be allowed to write for a store at all (FILE_LEAST in state/state.c). */
 enum {
   TABLE_MAGIC = 0x1de3c1a1,
   TABLE_LAYOUT = 1,
@@ -32,11 +35,11 @@ enum { CONTENT_WORDS = sizeof(struct content) / sizeof(uint64_t) };
 _Static_assert(sizeof(struct content) % sizeof(uint64_t) == 0, "nothing of it is left out");
 
 struct place {
-  _Atomic uint64_t tag;   /* of the lock; 0: free */
-  _Atomic uint32_t state; /* 0: it is being written, or was when its writer died */
-  _Atomic uint32_t given_up;
-  _Atomic uint64_t sum;
-  _Atomic uint64_t word[61];
+  _Atomic uint64_t tag;      /* of the lock; 0: free */
+  _Atomic uint32_t state;    /* 0: it is being written, or was when its writer died */
+  _Atomic uint32_t given_up; /* beside the words, so that it can be set without another sum */
+  _Atomic uint64_t sum;      /* of the tag and of what is used of the words */
+  _Atomic uint64_t word[61]; /* struct content; the rest of the sector is room */
 };
 _Static_assert(sizeof(struct place) == 512, "a sector");
 
@@ -130,6 +133,7 @@ static bool read_place(struct place *place, enum claim_state *state, struct cont
   return true;
 }
 
+/* The state first: killed in between, we leave a place that says nothing and that a sweep frees. */
 static void free_place(struct place *place)
 {
   atomic_store_explicit(&place->state, 0, memory_order_release);
@@ -147,7 +151,8 @@ static struct place *take_place(struct place *bucket, uint64_t tag)
   return NULL;
 }
 
-/* The state comes last: a place without one says nothing. */
+/* The state comes last: a place without one says nothing. A reader that is in the middle of its words when
+ * they change has some of the old ones and some of the new, and finds that the sum does not fit. */
 static void fill_place(struct place *place, uint64_t tag, const uint8_t *key,
                        const struct claim_record *record)
 {
@@ -169,6 +174,8 @@ int claim_table_put(struct claim_table *table, const uint8_t *lock, const uint8_
   if (!ours)
     return -ENOSPC;
   fill_place(ours, tag_of(lock), key, record);
+  /* What is as new as ours stays: a claim and the print of its content have one lock and one generation, and
+   * may share a bucket. What cannot be read is what a killed owner has left. */
   for (int i = 0; i < TABLE_PLACES; i++) {
     struct content left;
     enum claim_state state;
@@ -179,6 +186,7 @@ int claim_table_put(struct claim_table *table, const uint8_t *lock, const uint8_
   return 0;
 }
 
+/* With the lock held nobody else writes to it, so what is found is still so when it is changed. */
 static struct place *find_own(struct claim_table *table, const uint8_t *lock, const uint8_t *key,
                               uint64_t generation, struct content *content)
 {
@@ -212,6 +220,7 @@ bool claim_table_give_up(struct claim_table *table, const uint8_t *lock, const u
   return place;
 }
 
+/* Those of others may come and go while they are counted: the room that is kept free is not exact. */
 bool claim_table_release(struct claim_table *table, const uint8_t *lock, const uint8_t *key,
                          uint64_t generation)
 {
@@ -251,7 +260,8 @@ bool claim_table_find(struct claim_table *table, const uint8_t *key, bool print,
   return found;
 }
 
-/* Whoever frees one has its claim for that time, so that no new owner can be on the point of using the place. */
+/* Whoever frees one has its claim for that time, so that no new owner can be on the point of using the place.
+ * The tag is as much of the key as its lock goes by: the bit that tag_of() sets is none of it. */
 static bool sweep_place(struct place *place, const char *claims_path, claim_table_goes *goes, void *arg)
 {
   uint8_t dead[IDEM_KEY_SIZE] = {0};

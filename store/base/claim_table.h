@@ -7,7 +7,7 @@
  *     ... the call is made ...
  *     claim_table_free(table, lock, key, record.generation);
  *
- *     if (claim_table_find(table, key, CLAIM_IN_FLIGHT, &record))     // by anybody
+ *     if (claim_table_find(table, key, false, &record) && record.state == CLAIM_IN_FLIGHT)     // by anybody
  *       it was sent; has its owner come to an end? the lock tells
  *
  * It is the content of the claims file, mapped by every process, so that a call begins without a system call and without a
@@ -32,18 +32,19 @@ enum claim_state {
   CLAIM_PRINT, /* in the table alone, under its content: `fingerprint` is the key that this was sent under */
 };
 
-/* As it is on disk. */
+/* As it is on disk, here and in LMDB. records/claim_record.c and call/handoff.c fill it in; what is 0 for now
+ * has its room so that whoever writes it needs no other layout. */
 struct claim_record {
-  uint32_t version, state;
-  uint64_t generation; /* which try this is: greater than those of the tries before it */
-  int64_t started_us;
-  uint32_t next;     /* of a COUNTER */
-  uint32_t given_up; /* its app has; a copy of the process finishes it */
+  uint32_t version, state; /* CLAIM_VERSION of claim_record.c; enum claim_state */
+  uint64_t generation;     /* which try this is: greater than those of the tries before it */
+  int64_t started_us;      /* when it was written, µs since 1970 */
+  uint32_t next;           /* of a COUNTER */
+  uint32_t given_up;       /* its app has; a copy of the process finishes it */
   uint8_t fingerprint[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE];
-  char upstream_key[40];
+  char upstream_key[40]; /* a UUID, with its NUL */
   /* One of 0.1 ends here. In a fleet: whose claim it is there, by its nonce; 0: the others do not know of it. Its
    * generation is then given from outside. */
-  uint64_t epoch;
+  uint64_t epoch; /* how many answers the operation has had */
   uint8_t machine[16];
   uint32_t unshared, zero;
 };
@@ -55,7 +56,9 @@ struct claim_table;
 int claim_table_open(struct claim_table **out, int fd);
 void claim_table_close(struct claim_table *table);
 
-/* Replaces what owners before have left under this lock. -ENOSPC: its bucket is full. */
+/* By who holds `lock`, the 8 bytes that call_lock_key() has made of the key. It replaces what owners before
+ * have left under this lock. -ENOSPC: the bucket of the key is full, perhaps of what the dead have left, and
+ * the claim goes into LMDB. */
 int claim_table_put(struct claim_table *table, const uint8_t *lock, const uint8_t *key,
                     const struct claim_record *record);
 /* The caller's own of that generation, or false: another owner, who took us for dead, has replaced it. */

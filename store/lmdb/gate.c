@@ -11,12 +11,16 @@
 #include <time.h>
 #include <unistd.h>
 
+/* For `closed_at`: commits went on, and it was in vain all the same, so that one more does not open the gate. */
 #define ANY_COMMIT SIZE_MAX
 
 /* However little time a call has: its claim or its answer is not given up for others' writes, which are short. */
 enum { GATE_LEAST_US = 50000 };
+/* How long a gate that was waited for in vain is only tried; the first nap, and the longest, to which it
+ * doubles. */
 enum { CLOSED_US = 1000000, NAP_LEAST_US = 50, NAP_MOST_US = 2000 };
 
+/* Of this thread's call, by the monotonic clock, in µs; 0: none. */
 static __thread int64_t deadline;
 
 int64_t gate_until(int64_t deadline_us)
@@ -41,6 +45,7 @@ static int lock_file(const struct engine *engine, int command, struct flock *loc
   return fcntl(fd, command == F_GETLK ? F_GETLK : F_SETLK, lock);
 }
 
+/* The mutex before the lock: a record lock is the process's, and would let a second thread of it in. */
 static bool try_to_enter(struct gate *gate, const struct engine *engine)
 {
   struct flock lock;
@@ -52,6 +57,8 @@ static bool try_to_enter(struct gate *gate, const struct engine *engine)
   return false;
 }
 
+/* The lock tells who has the gate. Where it tells nothing a thread of this process has it, or whoever had it
+ * has just left. */
 static int refuse(const struct engine *engine, unsigned waited_ms, bool late, struct idem_error *error)
 {
   struct flock lock;
@@ -86,6 +93,7 @@ int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, vo
 {
   if (try_to_enter(gate, engine))
     return 0;
+  /* `last`: when a commit was last seen, by whomever. */
   int64_t start = clock_steady_us(), last = start;
   size_t seen = commits(engine), closed_at = atomic_load_explicit(&gate->closed_at, memory_order_relaxed);
   bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed) &&

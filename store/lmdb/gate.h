@@ -35,6 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Without a commit, for an app; and with commits, for anybody whose patience is not longer. */
 enum { GATE_PATIENCE_MS = 100, GATE_MOST_MS = 5000 };
 
 struct engine;

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+/* ADVANCE_MOST: how many samples of a content one transaction looks at to find the next number. */
 enum { CLAIM_VERSION_0_1 = 1, CLAIM_VERSION = 2, ADVANCE_MOST = 64 };
 
 bool claim_record_is_shared(const struct claim_record *record)
@@ -178,6 +179,7 @@ static uint64_t next_generation(struct idem_store *store, const struct claim *cl
   return generation;
 }
 
+/* Beside an owner that has stalled its record stays, and ours has none: generation 0 says so to the caller. */
 static int write_body(struct writer *writer, void *arg)
 {
   const struct writing *writing = arg;

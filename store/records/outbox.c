@@ -39,6 +39,7 @@ struct pushing {
   bool found, dropped;
 };
 
+/* Names of the tree are sorted: the first one behind `from` that does not begin so ends the walk. */
 static int take_first(void *arg, struct idem_span entry, struct idem_span value)
 {
   struct pushing *pushing = arg;
@@ -79,6 +80,7 @@ static int find_first(struct idem_store *store, struct pushing *pushing, struct 
   return 0;
 }
 
+/* The fleet's answer took the place of ours: who asks next is to find none here, and asks the fleet. */
 static int forget_body(struct writer *writer, void *arg)
 {
   struct pushing *pushing = arg;
@@ -110,8 +112,10 @@ static int push(struct idem_store *store, idem_fleet_limit *limit, struct pushin
     return pushing->dropped ? 1 : -EBUSY;
   rc = api->commit(store->fleet, limit, &claim.fence, pushing->record, pushing->len,
                    (uint64_t)pushing->left_ms, claim.keep_ms);
+  /* The claim was taken over between the two. */
   if (rc == 0)
     rc = -EBUSY;
+  /* It would be refused each time, so it stays here alone, and the others may have the operation. */
   if (rc == -EMSGSIZE) {
     api->release(store->fleet, limit, &claim.fence, false);
     rc = 1;

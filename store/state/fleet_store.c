@@ -20,6 +20,8 @@
 
 /* The object. */
 
+/* DEEPBIND, as for the store's own object: a host that exports its own OpenSSL would capture the one that the
+ * fleet's object uses. The sanitizers do not allow it. */
 #ifdef IDEM_SANITIZED
 #define OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
 #else
@@ -50,6 +52,7 @@ static void *open_object(char path[PATH_MAX])
   return object;
 }
 
+/* Once for a process; the object stays. Its version is compared before any of it is called. */
 static int load(struct idem_error *error)
 {
   char path[PATH_MAX] = "libidemshim-fleet.so";
@@ -90,6 +93,7 @@ static bool get_hex(const char *text, uint8_t *out, size_t len)
 /* "idemshim 1 plain SECRET", "idemshim 1 sealed SALT CHECK". */
 static const char plain[] = "idemshim 1 plain ", sealed[] = "idemshim 1 sealed ";
 
+/* A new identity, which is only a candidate: the fleet may have got another one in the meantime. */
 static int make_text(const uint8_t *master, char text[IDEM_FLEET_IDENTITY])
 {
   uint8_t random[FLEET_SECRET], key[SEAL_KEY_SIZE], check[SEAL_CHECK_SIZE];
@@ -108,6 +112,8 @@ static int make_text(const uint8_t *master, char text[IDEM_FLEET_IDENTITY])
   return 0;
 }
 
+/* Learns the secret from the identity. -EKEYREJECTED is the user's to mend, and so never passed over in
+ * silence; -EPROTO is of a newer version. */
 static int read_text(struct fleet_store *out, const uint8_t *master, struct idem_error *error)
 {
   uint8_t key[SEAL_KEY_SIZE], check[SEAL_CHECK_SIZE], given[SEAL_CHECK_SIZE];
@@ -220,6 +226,8 @@ static int ask(const struct idem_fleet *where, const uint8_t *master, char text[
   return rc;
 }
 
+/* From the machine's own file, which asks nobody; without it from the fleet. A command that makes no store
+ * makes no identity either. */
 static int find(struct fleet_store *out, const struct idem_store_options *options, const uint8_t *master,
                 struct idem_error *error)
 {
