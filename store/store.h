@@ -55,13 +55,13 @@ struct idem_store_options {
   uint64_t size;        /* bytes that answers may take; the oldest make room */
   bool sync;            /* commits are durable before they return */
   unsigned patience_ms; /* how long a write waits for one that does not go on; 0: 100 ms, as an app's */
-  bool
-      must_exist; /* the command reads; it does not make stores, and a medium that cannot be written will do */
+  /* The command reads; it does not make stores, and a medium that cannot be written will do. */
+  bool must_exist;
   const char *key_file; /* 32 bytes, or 64 hexadecimal digits: answers are encrypted with AES-256-GCM. NULL:
                            they are not */
-  const struct idem_fleet
-      *fleet; /* config/fleet.h: the store that other machines share, of which this directory
-                                     keeps a part; NULL: none. It stays as it is for as long as the store is open */
+  /* config/fleet.h: the store that other machines share, of which this directory keeps a part; NULL: none. It
+   * stays as it is for as long as the store is open. */
+  const struct idem_fleet *fleet;
 };
 
 /*
@@ -114,11 +114,11 @@ struct idem_request {
   struct idem_span query;          /* without '?'; may be empty */
   const struct idem_span *headers; /* "Name: value" lines in the app's order, without line ends */
   size_t header_count;
-  const struct idem_span
-      *credentials; /* what identifies the caller and is not a header: user:password, a client certificate */
+  /* What identifies the caller and is not a header: user:password, a client certificate. */
+  const struct idem_span *credentials;
   size_t credential_count;
-  struct idem_span
-      shape; /* what else decides the bytes of an answer, such as the encodings the client decodes */
+  /* What else decides the bytes of an answer, such as the encodings the client decodes. */
+  struct idem_span shape;
   struct idem_span body;
 };
 
@@ -199,8 +199,8 @@ struct idem_call {
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* the content */
   char id[IDEM_ID_SIZE];
   uint32_t sequence;
-  struct idem_answer
-      answer; /* HIT, and MISMATCH where the first answer is known (else answer.record.data is NULL) */
+  /* HIT, and MISMATCH where the first answer is known (else answer.record.data is NULL). */
+  struct idem_answer answer;
 
   /* What happened on the way; set together with the verdict. */
   bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
@@ -209,8 +209,8 @@ struct idem_call {
   char drift[128]; /* OWNED: names of the headers under others of which the same content has an answer */
   bool unread;     /* the rule has ignore= or redact=, and the body is no JSON: all of it counts */
   bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
-  bool
-      unproven; /* after commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told */
+  /* After commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told. */
+  bool unproven;
   bool sampled;    /* its content alone names it, and asking again may give another answer */
   bool new_sample; /* OWNED: such a call that is sent after this process has had an answer to the same one */
   /* OWNED, IN_DOUBT: another call has the claim still, and is waited for no longer (`passed`). What this one
@@ -228,18 +228,17 @@ struct idem_call {
   /* Before enter: so many owners of the operation, one beside the other, are waited for no longer. At most
    * IDEM_PASS_ALL: whoever it is. */
   unsigned passed;
-  int64_t
-      deadline_us; /* when its app's timeout is over, by CLOCK_MONOTONIC: no write waits longer; 0: never */
-  struct idem_gather
-      *gather;   /* before commit: it may wait for others that end in this moment; NULL: it does not */
+  /* When its app's timeout is over, by CLOCK_MONOTONIC: no write waits longer; 0: never. */
+  int64_t deadline_us;
+  /* Before commit: it may wait for others that end in this moment; NULL: it does not. */
+  struct idem_gather *gather;
   bool given_up; /* OWNED, before idem_store_part(): its app has given it up, and an identical call is the
                     same */
   bool unknown;  /* OWNED, before leave: it was sent, and nobody knows what became of it: it stays in doubt */
-  bool
-      no_answer; /* before leave: what the app got is none, so that the next identical call is the same one; commit()
-                     sets it */
-  bool
-      honoured; /* before enter: upstream pays once for what comes twice under its key, which a power cut must not forget */
+  /* Before leave: what the app got is none, so that the next identical call is the same one; commit() sets it. */
+  bool no_answer;
+  /* Before enter: upstream pays once for what comes twice under its key, which a power cut must not forget. */
+  bool honoured;
   uint64_t run; /* OWNED, before commit: whose budget its answer counts in; 0: nobody's */
   bool returns; /* BUSY, before leave: it will be entered again, and keeps its number */
 

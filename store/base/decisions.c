@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* The fence keeps what is written behind the 0: whoever has copied a part of it finds another number when it
+ * looks again. Two that are DECISIONS apart may write one place at once and leave a mixture, which misleads a
+ * person and does no more. */
 void decisions_add(struct decisions *decisions, const struct idem_decision *decision)
 {
   uint64_t number = atomic_fetch_add_explicit(&decisions->next, 1, memory_order_relaxed);
@@ -35,6 +38,7 @@ int decisions_each(const struct decisions *decisions,
     if (atomic_load_explicit(&at->number, memory_order_acquire) != number + 1)
       continue;
     struct idem_decision decision = at->decision;
+    /* The copy is made before the number is looked at again. */
     atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(&at->number, memory_order_relaxed) != number + 1)
       continue;

@@ -102,6 +102,7 @@ bool owner_read_key(const struct owner *owner, uint32_t number, char out[OWNER_K
   for (unsigned i = 0; i < OWNER_KEY; i++)
     out[i] = atomic_load_explicit(&owner->upstream_key[i], memory_order_relaxed);
   out[OWNER_KEY] = '\0';
+  /* The letters are read before the number is looked at: if that is still the same, they are of one owner. */
   atomic_thread_fence(memory_order_acquire);
   return atomic_load_explicit(&owner->number, memory_order_relaxed) == number;
 }

@@ -121,7 +121,8 @@ static void count_hit(struct idem_store *store, const struct idem_call *call)
 }
 
 /* The spool goes before the claim, so that the next owner does not find it and a follower knows that it is
- * over. */
+ * over. So does the durable half: whoever has the lock next judges by what stands there. And the fleet is
+ * told while no other process of this machine can ask. */
 static void end_claim(struct idem_store *store, struct idem_call *call)
 {
   /* A child has no claim, whatever its copy of the call says. */

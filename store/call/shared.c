@@ -20,6 +20,7 @@
 /* Who is told that another machine has it need not ask again sooner; one wait at the server; how often an owner renews. */
 enum { ASK_AGAIN_US = 1000000, WAIT_MS = 200, LOST_MS = 50, RENEW_US = 1000000 };
 
+/* What is left of the call-timeout, in µs. What is spent is kept in the call, over all of its rounds. */
 static idem_fleet_limit limit_of(const struct idem_store *store, const struct idem_call *call)
 {
   return (int64_t)store->where->call_ms * 1000 - call->priv.fleet.spent_us;
@@ -200,9 +201,11 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
   memcpy(claim.fence.key, call->key, IDEM_KEY_SIZE);
   /* No snapshot is held while we wait. */
   call_unpin(call);
+  /* One nonce for all rounds of a call: a try whose reply was lost is found to be ours. */
   if (fleet_store_nonce(claim.fence.owner) < 0)
     return SHARED_AWAY;
   memcpy(call->priv.fleet.fence.owner, claim.fence.owner, sizeof(claim.fence.owner));
+  /* Before it is asked: what is said after that has changed the word, and is not slept over. */
   call->priv.fleet.wake = atomic_load(stats_wake_word(store->stats, call->key));
   int rc = store->fleet_api->claim(store->fleet, &limit, &claim);
   enum shared_answer said = rc < 0 ? SHARED_AWAY : take_verdict(store, call, &claim);
@@ -288,6 +291,7 @@ void shared_renew(struct idem_call *call)
   note_followers(call, store->fleet_api->renew(store->fleet, &call->priv.fleet.fence));
 }
 
+/* Where the fleet could not be told the claim stays ours, and leave() tries to release it. */
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
                   uint64_t ttl_ms)
 {

@@ -29,6 +29,9 @@ enum shared_answer {
   SHARED_NONE /* there is no fleet */
 };
 
+/* With the lock of this machine held, and a snapshot pinned, which is unpinned before anybody is asked. That
+ * the fleet has gone away or come back is told to one call of the machine, by call->fleet_event and a line in
+ * `why`. */
 enum shared_answer shared_claim(struct idem_store *store, const struct idem_request *request,
                                 struct idem_call *call, struct idem_error *why);
 

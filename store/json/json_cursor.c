@@ -241,6 +241,7 @@ static enum cursor_event take_next(struct json_cursor *cursor, const char *begin
   return take_value(cursor, begin);
 }
 
+/* A step for which the text was too short is as if it had not been, and is taken anew when more has come. */
 enum cursor_event json_cursor_next(struct json_cursor *cursor)
 {
   cursor->name = (struct idem_span){NULL, 0};

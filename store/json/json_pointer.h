@@ -7,9 +7,12 @@
  *     struct json_pointers places;
  *     if (json_pointers_init(&places, words, count))
  *       while ((event = json_cursor_next(&cursor)) > CURSOR_END)
- *         for (size_t i = json_pointers_at(&places, &cursor, event); i < count; ...)
+ *         if (json_pointers_at(&places, &cursor, event))
+ *           ...places.place[i].here says by which, for each i < count...
+ *     json_pointers_release(&places);
  *
- * The state of up to 16 pointers lies in the struct, that of more on the heap.
+ * The state of up to 16 pointers lies in the struct, that of more on the heap. The words are read where they
+ * are and must stay.
  */
 #ifndef IDEMSHIM_STORE_JSON_POINTER_H
 #define IDEMSHIM_STORE_JSON_POINTER_H

@@ -20,7 +20,8 @@ static const char *const ends[] = {
 #undef ANSWER
 };
 
-/* In the events that break it off, and in one that comes between several ends. */
+/* In the events that break it off, and in one that comes between several ends. The first failure must stay
+ * "error": it is also asked for alone, in `status` and `object`. */
 static const char *const failures[] = {"error", "response.failed", "response.error", "response.cancelled",
                                        "conversation.response.error"};
 static const char *const between[] = {"image_generation.partial_image", "image_edit.partial_image"};
@@ -61,6 +62,8 @@ enum fact {
   FACT_FEEDBACK,
   FACT_BLOCKED,
 };
+/* A way has three words at most, and begins at the root of a document; take_value() compares one of them at
+ * each depth. */
 static const struct {
   const char *path[3];
   enum fact fact;

@@ -19,20 +19,21 @@
 #include "store/store.h"
 
 struct answer_facts {
-  bool event_stream;
-  bool job;      /* refused because it is one: whoever waits may have it, and nobody else */
+  bool event_stream; /* by its type: server-sent events */
+  bool job;          /* refused because it is one: whoever waits may have it, and nobody else */
   bool unproven; /* refused for want of a sign of its end, of room, or of leave: it will be paid for again */
-  struct idem_usage usage;
+  struct idem_usage usage; /* of one that is whole; -1 where it tells none */
 };
 
-/* True if it may be stored; else `why` says why not. */
+/* True if it may be stored; else `why` says why not. Sets `facts` either way. The recording's own judge,
+ * where it has read all of the body, has come to its end by this and can only be freed. */
 bool judge_answer(const struct idem_request *request, const struct idem_recording *recording,
                   struct answer_facts *facts, struct idem_error *why);
 
 /* True if an answer with these headers comes in pieces, each of which its reader can use. */
 bool judge_is_stream(struct idem_span headers);
 
-/* What a body reports of tokens. */
+/* What a body reports of tokens, whether it is an answer or not. -1: nothing. */
 struct idem_usage judge_usage(struct idem_span headers, struct idem_span body, bool encoded);
 
 #endif

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name: what an operation is called.
+ * key: what an operation is called.
  *
- * name_raw() is the short cut: a digest of the bytes that matter as they are, without parsing any.
- * Byte-identical requests share it, and the store knows which operation it was. name_request() is the long
+ * key_raw() is the short cut: a digest of the bytes that matter as they are, without parsing any.
+ * Byte-identical requests share it, and the store knows which operation it was. key_of_request() is the long
  * way: tenant, fingerprint and base key.
+ *
+ *     key_raw(store->secret, request, &reader->named, &reader->headers, raw);
+ *     if (what `raw` leads to is not known) {
+ *       struct name name;
+ *       rc = key_of_request(store->secret, request, &name);
+ *       key_of_repeat(name.base, number, key);          // number 0: the base key itself
+ *     }
+ *
+ * What goes into a name, and in which order, is on the disk with it: a change needs another text at its
+ * beginning ("idemshim key 2"). Functions keep no state, and any thread may call them; spans that they give
+ * point into the request.
  */
 #ifndef IDEMSHIM_STORE_NAME_H
 #define IDEMSHIM_STORE_NAME_H
@@ -50,13 +61,13 @@ enum header_role key_query_role(bool presigned, bool credential, struct idem_spa
 bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant);
 
 struct name {
-  uint8_t base[IDEM_KEY_SIZE];
-  uint8_t fingerprint[IDEM_KEY_SIZE];
-  uint8_t tenant[IDEM_KEY_SIZE];
-  uint8_t print[IDEM_KEY_SIZE]; /* to find the same content under another key, or other headers */
-  enum idem_key_kind kind;      /* HEADER, JSON or CONTENT */
-  bool unread;                  /* the rule has ignore= or redact=, and the body is no JSON */
-  bool sampled;                 /* kind CONTENT: sampled_is() */
+  uint8_t base[IDEM_KEY_SIZE];        /* the operation, whichever of its repeats */
+  uint8_t fingerprint[IDEM_KEY_SIZE]; /* the content (content.h) */
+  uint8_t tenant[IDEM_KEY_SIZE];      /* who asks: an HMAC with the store's secret */
+  uint8_t print[IDEM_KEY_SIZE];       /* to find the same content under another key, or other headers */
+  enum idem_key_kind kind;            /* HEADER, JSON or CONTENT */
+  bool unread;                        /* the rule has ignore= or redact=, and the body is no JSON */
+  bool sampled;                       /* kind CONTENT: sampled_is() */
 };
 
 /* `known` and `headers` are of the calling thread: what its last request began with, and what its headers came to. They

@@ -34,7 +34,9 @@ struct sweep {
   unsigned look, most, count, found;   /* entries looked at, dropped, victims among them */
 };
 
-/* One entry of an index and the answer that it leads to. */
+/* One entry of an index and the answer that it leads to. The visitors return 1 where the batch has enough,
+ * which ends the walk. A name in the index by age is the second half of one in that by expiry: the victim has
+ * both in one. */
 static int drop_answer(struct sweep *sweep, enum pages_tree index, struct idem_span name,
                        struct idem_span key)
 {

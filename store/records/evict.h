@@ -12,6 +12,10 @@
  *
  * What is dropped is dropped in batches, a transaction each, so that no other writer waits long. Each goes on where the one
  * before has stopped, so that all of them together take as long as there is to drop.
+ *
+ * Bytes are those of records, and of pages where it is asked how full the store is. Any thread may call
+ * these. Those that take a writer run inside of its transaction, and again if that is run again: their caller
+ * begins its counts anew then.
  */
 #ifndef IDEMSHIM_STORE_EVICT_H
 #define IDEMSHIM_STORE_EVICT_H
@@ -30,6 +34,7 @@ enum evict_kind {
   EVICT_KINDS
 };
 
+/* Adds up over the batches of a pass, and over passes. */
 struct evicted {
   uint64_t answers, bytes, claims;
 };
@@ -60,8 +65,8 @@ int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_er
 int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
                  struct answer_index_victim **victims, uint64_t *evicted);
 
-/* Makes room for `need` bytes, in transactions of its own, where a run of pages is missing all the same; 0, -EFBIG if the answer is too large for this store, -ENOSPC if there is
- * nothing left to drop. */
+/* Makes room for `need` bytes, in transactions of its own, where a run of pages is missing all the same. 0,
+ * -EFBIG if the answer is too large for this store, -ENOSPC if there is nothing left to drop. */
 int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error);
 
 /* Drops an expired answer for each of `answers`, and a few old claims, as part of their commit. 0 or -errno. */

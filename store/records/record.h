@@ -11,6 +11,9 @@
  *
  * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 has a shorter head, and its names are
  * others. Functions keep no state and return 0 or -errno; -EILSEQ is a record that is damaged.
+ *
+ * Any thread may call them. To read a record writes nothing to it, for it lies in a map that is read only:
+ * chunks that are not aligned there are copied to `spare`, and a sealed one is opened into memory of its own.
  */
 #ifndef IDEMSHIM_STORE_RECORD_H
 #define IDEMSHIM_STORE_RECORD_H
@@ -53,17 +56,17 @@ struct record_head {
   uint64_t total;    /* bytes, with this head */
   uint64_t checksum; /* XXH3 of everything behind it */
   uint64_t serial;
-  int64_t started_us, stored_us, expires_us, input, output;
-  uint64_t request_body_len;
-  uint64_t len[RECORD_PARTS];
+  int64_t started_us, stored_us, expires_us, input, output; /* µs since 1970; tokens, -1: not told */
+  uint64_t request_body_len;                                /* before it was cut */
+  uint64_t len[RECORD_PARTS];                               /* bytes of each part, as it is kept */
   uint32_t duration_ms, sequence;
-  uint16_t status, flags, key_kind, zero;
+  uint16_t status, flags, key_kind, zero; /* of HTTP; RECORD_ bits; enum idem_key_kind */
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE]; /* its names in two indexes, removed with it */
   /* A record of 0.1 ends here. What is 0 for now has its room so that those who write it need no other layout: who
    * stored it in a fleet, and a body that lies in parts beside the record. A record with parts is not read. */
   uint64_t generation; /* of the claim */
-  uint64_t epoch;
+  uint64_t epoch;      /* of a fleet: how many answers the operation had before this one */
   uint8_t machine[16];
   uint32_t parts, part_size;
   uint8_t parts_digest[IDEM_KEY_SIZE];
@@ -72,9 +75,9 @@ struct record_head {
 /* `answer` with all that is to be kept; `id` is not stored. */
 struct record_draft {
   const struct idem_answer *answer;
-  const uint8_t *raw, *print;
-  const uint8_t *base; /* what `raw` leads to; only in an index, */
-  bool sampled;        /* as this is */
+  const uint8_t *raw, *print; /* as in the head */
+  const uint8_t *base;        /* what `raw` leads to; only in an index, */
+  bool sampled;               /* as this is */
   uint64_t generation, epoch;
   const uint8_t *key; /* SEAL_KEY_SIZE bytes: its parts are encrypted; NULL: they are not */
 };
@@ -105,6 +108,7 @@ ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap);
 /* The same in new memory, parsed. The caller frees *heap once the answer is done with. */
 int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer);
 
+/* Reads all of it. It finds damage, and no attack: that takes a sealed record's tag. */
 bool record_checksum_holds(struct idem_span record);
 
 /* The bytes of a body that came in these chunks. */

@@ -13,8 +13,9 @@
  *     }
  *     rc = state_write(store, body, arg, error);           // lmdb/engine.h: what a body may do
  *
- * They open the engine anew in a child and where LMDB has given it up, and return 0 or -errno with a message. But for `engine`, `stats` and
- * `verified`, which are atomic, and `repeats`, which has a lock, a store does not change once it is open.
+ * They open the engine anew in a child and where LMDB has given it up, and return 0 or -errno with a message.
+ * What changes in a store that is open is atomic, or names its lock, here or in its own header; all else
+ * stays as it was opened.
  */
 #ifndef IDEMSHIM_STORE_STATE_H
 #define IDEMSHIM_STORE_STATE_H
@@ -30,7 +31,7 @@
 
 #include <sys/types.h>
 
-/* The version of what is in the store, plain and encrypted; bytes of its secret; slots of `verified`. */
+/* Bytes of a store's secret; slots of `verified`. */
 enum { STORE_SECRET = 32, STORE_VERIFIED = 4096 };
 
 /* What a store was made as: by 0.1, or by this version, which adds to one of 0.1 and leaves its identity as it is. */
@@ -47,9 +48,9 @@ struct idem_store {
   ino_t inode; /* of the directory */
   dev_t device;
 
-  char *dir, *claims_path;
-  uint64_t size;
-  bool sync;
+  char *dir, *claims_path;         /* absolute */
+  uint64_t size;                   /* bytes that answers may take */
+  bool sync;                       /* a commit is on the disk before it returns */
   bool read_only;                  /* its medium cannot be written: the command reads it all the same */
   unsigned patience_ms;            /* of a write, for another process's */
   struct claim_table *claim_table; /* its content; NULL: claims are in LMDB alone */
@@ -58,20 +59,20 @@ struct idem_store {
   enum store_schema schema;
   bool sealed;                     /* answers are encrypted, */
   uint8_t seal_key[SEAL_KEY_SIZE]; /* with this */
-  struct stats *stats;
+  struct stats *stats;             /* the shared page; of a store that is read only, a copy of it */
   struct repeats repeats;
   struct spill spill;
-  const struct fleet_store
-      *given; /* while it is opened: what the fleet gives it; NULL: it is this machine's own */
-  const struct idem_fleet_api *fleet_api; /* NULL: no fleet */
-  const struct idem_fleet *where;
-  struct idem_fleet_client *fleet;
+  /* While it is opened: what the fleet gives it; NULL: it is this machine's own. */
+  const struct fleet_store *given;
+  const struct idem_fleet_api *fleet_api; /* NULL: no fleet, or its object cannot be loaded */
+  const struct idem_fleet *where;         /* the config's; holds while the store is open */
+  struct idem_fleet_client *fleet;        /* closed with the store */
 
   unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under
                                       process_lock_opening */
 
-  /* Serials of large answers whose checksum was right: it is not computed again for each hit. */
+  /* Serials of answers whose checksum was right, each in its slot: it is not computed again for each hit. */
   _Atomic uint64_t verified[STORE_VERIFIED];
 };
 
