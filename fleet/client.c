@@ -87,6 +87,7 @@ static struct idem_fleet_away *away_of(struct idem_fleet_client *client, int nod
 
 /* Connections. */
 
+/* A slot that another process had taken when we were forked counts as free: nobody here gives it back. */
 static bool take(struct idem_fleet_client *client, struct client_slot *slot)
 {
   uint32_t life = client->life(), before = atomic_load(&slot->taken);
@@ -367,6 +368,7 @@ static int exchange(const struct asking *asking, struct link *link, struct reply
   return rc;
 }
 
+/* A new connection, whose time is within that of the call; then the command has its own. */
 static int connect_and_exchange(const struct asking *asking, struct client_slot *slot, int node,
                                 struct reply **out)
 {
@@ -428,6 +430,7 @@ static int ask_node(const struct asking *asking, int node, struct reply **out)
 /* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once. */
 static int ask_around(struct asking *asking, struct reply **out)
 {
+  /* So many servers are asked at most: they may send us round in a circle. */
   enum { HOPS = 4 };
   struct idem_fleet_client *client = asking->client;
   bool has_others = client->where->kind == IDEM_FLEET_SENTINEL || client->where->kind == IDEM_FLEET_CLUSTER;
@@ -460,6 +463,7 @@ static int ask_around(struct asking *asking, struct reply **out)
   return -EREMOTEIO;
 }
 
+/* Takes from the limit what was used. One that is used up asks nobody. */
 static int ask(struct asking *asking, idem_fleet_limit *limit, struct reply **out)
 {
   int64_t began = link_clock_us();
@@ -513,6 +517,7 @@ static size_t compose(const struct idem_fleet_client *client, const struct clien
   return SCRIPT_WORDS + count;
 }
 
+/* By the script's digest; a server that does not have it yet says so, and gets all of it. */
 int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                           const struct link_word *words, size_t count, unsigned replicas, struct reply **out)
 {

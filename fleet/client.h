@@ -33,7 +33,7 @@ struct idem_fleet_client {
   const struct idem_fleet *where;
   struct idem_fleet_shared *shared;
   uint32_t (*life)(void);
-  struct tls *tls;
+  struct tls *tls; /* NULL: the URL is without */
   struct nodes nodes;
   char prefix[96];                    /* of keys: "idemshim:NAME" */
   char identity[IDEM_FLEET_IDENTITY]; /* "": not known yet */
@@ -42,6 +42,8 @@ struct idem_fleet_client {
   struct client_slot
       watch[CLIENT_WATCHES];   /* for what the server thinks about: it keeps nobody else's waiting */
   struct client_slot renewing; /* its replies are read at the next turn */
+  /* By generation modulo their number: what the last reply has said; and in order, whose replies are awaited.
+   * Both are of whoever has taken `renewing`. */
   struct {
     uint64_t generation;
     int said;
@@ -59,7 +61,9 @@ struct client_keys {
 };
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys);
 
-/* 0, or -errno; a reply that is an error is -EREMOTEIO. `route`: a key's name, for a cluster; NULL: any server will do. */
+/* 0 and a reply that the caller frees, or -errno: -EAGAIN, it was not asked; a reply that is an error is
+ * -EREMOTEIO. `key` is the operation's, and `route` the name of a Redis key, which tells a cluster's server;
+ * NULL: any will do. */
 int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                const struct link_word *words, size_t count, struct reply **out);
 /* And so many replicas have it by the end, or it is a failure. */

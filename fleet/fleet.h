@@ -9,7 +9,7 @@
  *       if (api->sent(fleet, &limit, &claim.fence, 0) == 1)     // before the first byte; 0: it must not be sent
  *         result = send_live();
  *       api->renew(fleet, &claim.fence);                        // now and then; never waits
- *       rc = api->commit(fleet, &limit, &claim.fence, record, ttl_ms, keep_ms);   // 1: stored, 0: superseded
+ *       rc = api->commit(fleet, &limit, &claim.fence, record, len, ttl_ms, keep_ms);   // 1: stored, 0: superseded
  *       break;
  *     case IDEM_FLEET_BUSY: api->follow(fleet, key, 200, &after, take, arg);      // then claim again
  *     }
@@ -130,8 +130,10 @@ typedef void idem_fleet_tell(void *arg, enum idem_fleet_finding finding, const c
 #define IDEM_FLEET_API_VERSION 1u
 struct idem_fleet_api {
   uint32_t version, size;
+  /* Sends nothing. -ENOMEM, or -EINVAL with a line in `error`: TLS cannot be set up as the URL says. */
   int (*open)(struct idem_fleet_client **out, const struct idem_fleet_options *options, char *error,
               size_t size);
+  /* Nobody may be asking. NULL is fine. */
   void (*close)(struct idem_fleet_client *client);
   /* The identity that the fleet has, or `candidate`, which it has from then on: a line of text, into `out`. */
   int (*identity)(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
@@ -141,8 +143,11 @@ struct idem_fleet_api {
   /* 1, or 2: somebody follows; 0: it is somebody else's by now. With `replicas` so many have acknowledged it. */
   int (*sent)(struct idem_fleet_client *client, idem_fleet_limit *limit, const struct idem_fleet_fence *fence,
               unsigned replicas);
-  /* What the last reply for this fence has said, as `sent`; 1 as long as there is none. Costs a write. */
+  /* What the last reply for this fence has said, as `sent`; 1 as long as there is none. Costs a write; it
+   * waits only where it has to connect first. */
   int (*renew)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
+  /* 1: stored, also when it was already; 0: superseded. -EMSGSIZE: larger than max-value, and never taken. The
+   * answer is kept for `ttl_ms`, what is known of the operation for `keep_ms`. */
   int (*commit)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                 const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
                 uint64_t keep_ms);
@@ -161,10 +166,11 @@ struct idem_fleet_api {
   /* Keys that were removed since `shared` saw the last one. */
   int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  void (*visit)(void *arg, const uint8_t *key), void *arg);
+  /* Until one visit returns non-zero, which is returned. -ENOTSUP: a cluster, whose keys are not listed. */
   int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
   /* For the command: how it is set up. 1: something is bad. */
   int (*check)(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);
-  /* What went wrong last, for people; no secret is in it. */
+  /* What went wrong last in this thread, for people; no secret is in it. */
   const char *(*problem)(const struct idem_fleet_client *client);
 };
 extern const struct idem_fleet_api idem_fleet_api;

@@ -6,7 +6,7 @@
  *     int node = nodes_of(&client->nodes, route);                    // route: a key's name; NULL: any server. -1: not known
  *     ...
  *     if (reply is "MOVED 3999 10.0.0.3:6379")
- *       node = nodes_learn(&client->nodes, reply->text);             // and the next call finds it
+ *       node = nodes_learn(&client->nodes, node, reply->text);       // and the next call finds it
  *     if (it does not answer)
  *       nodes_doubt(&client->nodes, node);
  *

@@ -13,6 +13,7 @@
 
 #include <openssl/sha.h>
 
+/* Bytes of a part, and how many of them are read for one record. */
 enum { PART_SIZE = 1 << 20, PARTS_MOST = 1 << 10 };
 
 /* A number as a word. */
@@ -67,6 +68,7 @@ static int64_t bounded_time(const struct reply *reply)
 
 /* Identity. */
 
+/* Whoever comes first has put it there; what is read afterwards is what all have. */
 static int get_identity(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
                         char out[IDEM_FLEET_IDENTITY])
 {
@@ -124,6 +126,7 @@ static void digest_of(const char *record, size_t len, char hex[2 * SHA256_DIGEST
   put_hex(digest, sizeof(digest), hex);
 }
 
+/* The parts before the answer that names them, each with the answer's time to live. */
 static int put_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
                      const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
                      char text[256])
@@ -413,6 +416,8 @@ static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, u
 
 /* Removals. */
 
+/* The operation first, and then the other machines: what they drop at that they do not get again from
+ * here. */
 static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key)
 {
   char stream[128], hex[2 * IDEM_FLEET_KEY + 1];
