@@ -8,7 +8,7 @@ MOCK    := $(T)/mock-llm
 CURL_GNUTLS := $(wildcard $(shell $(CC) -print-file-name=libcurl-gnutls.so.4))
 FLAVOURS := openssl $(if $(CURL_GNUTLS),gnutls)
 CLIENT  := $(patsubst tests/clients/%.c,$(T)/%,$(wildcard tests/clients/*.c))
-CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/histories $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so $(T)/faults.so $(T)/slow_disk.so
+CLIENTS := $(CLIENT) $(T)/no_libcurl-static $(T)/record-tape $(T)/store-load $(T)/histories $(T)/incident $(T)/schedules $(FLAVOURS:%=$(T)/fetch-%) $(FLAVOURS:%=$(T)/plugin-%.so) $(T)/fidelity $(T)/failing_add.so $(T)/slow_library.so $(T)/shifted_clock.so $(T)/faults.so $(T)/slow_disk.so
 
 $(T)/unit-config: $(call objects,config tests/unit/config)
 	$(call say,LD,$@)
@@ -60,6 +60,10 @@ $(T)/slow_disk.so: $(call objects,tests/clients/slow_disk)
 $(T)/faults.so: $(call objects,tests/clients/faults)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^ -ldl
+
+$(T)/shifted_clock.so: $(call objects,tests/clients/shifted_clock)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -o $@ $^
 
 $(T)/slow_library.so: $(call objects,tests/clients/slow_library)
 	$(call say,LD,$@)

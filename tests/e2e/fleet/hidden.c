@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* What is not told to anybody, rights that are enough, a server whose memory or whose clock is its own affair. */
+#include "tests/e2e/fleet/fleet.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+TestSuite(fleet_hidden, .init = open_fleet, .fini = close_fleet, .timeout = 180);
+
+static struct run post(const char *machine, const char *prompt, const char *script)
+{
+  on_machine(machine);
+  struct run run = fleet_post(prompt, script);
+  expect_success(&run);
+  return run;
+}
+
+static bool is_replay(const struct run *run)
+{
+  return strstr(run->out, "X-Idempotency-Replayed: true") != NULL;
+}
+
+/* Two machines and all that they do: an answer, a hit, a stream that is followed, a removal. */
+static void use_all(void)
+{
+  struct run a = post("A", "{\"secret\":\"xyzzy plugh 1\"}", ""),
+             b = post("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
+  cr_expect(is_replay(&b));
+  run_release(&a);
+  run_release(&b);
+  const char *url = world_url(&w, "/v1/chat/completions?mock=hold%3D1,events%3D12");
+  const char *body = "{\"stream\":true,\"secret\":\"xyzzy plugh 2\"}";
+  on_machine("A");
+  struct run owner =
+      start_shim(&w, "curl", "-sS", "-N", "-H", "Authorization: Bearer sk-plover", "-d", body, url, NULL);
+  wait_until((run_look(&owner), owner.out_len > 0));
+  on_machine("B");
+  struct run follower =
+      start_shim(&w, "curl", "-sS", "-N", "-H", "Authorization: Bearer sk-plover", "-d", body, url, NULL);
+  wait_until((run_look(&follower), follower.out_len > 0));
+  for (int i = 0; i < 4; i++) {
+    size_t before = follower.out_len;
+    mock_release(&w, 1);
+    wait_until((run_look(&follower), follower.out_len > before));
+  }
+  mock_release(&w, 1000);
+  run_wait(&owner);
+  run_wait(&follower);
+  expect_success(&owner);
+  expect_success(&follower);
+  cr_expect_eq(owner.out_len, follower.out_len);
+  run_release(&owner);
+  run_release(&follower);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  on_machine("A");
+  json_t *stored = log_last(&w, "stored");
+  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
+  expect_success(&rm);
+  json_decref(stored);
+  run_release(&rm);
+}
+
+static void expect_nowhere(const char *path)
+{
+  static const char *const told[] = {"xyzzy", "plover", "This is answer", "sesame"};
+  for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
+    cr_expect(!file_contains(path, told[i]), "%s has %s", path, told[i]);
+}
+
+/* With a key file neither who listens at the server nor who reads its file learns what was asked or answered. */
+Test(fleet_hidden, with_a_key_file_nobody_at_the_server_sees_what_is_said)
+{
+  redis("CONFIG SET requirepass sesame");
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32));
+  world_env(&w, "IDEMSHIM_FLEET",
+            "redis+unix://:sesame@%s/redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s",
+            w.dir);
+  struct run monitor =
+      start_plain(&w, "sh", "-c",
+                  world_text(&w, "exec redis-cli -s %s/redis -a sesame --no-auth-warning MONITOR >%s/heard",
+                             w.dir, w.dir),
+                  NULL);
+  wait_until(access(world_path(&w, "heard"), F_OK) == 0 && file_contains(world_path(&w, "heard"), "OK"));
+  use_all();
+  wait_until(file_contains(world_path(&w, "heard"), "\"remove\""));
+  run_signal(&monitor, SIGKILL);
+  run_wait(&monitor);
+  run_release(&monitor);
+  cr_expect(file_contains(world_path(&w, "heard"), "\"commit\""));
+  cr_expect(file_contains(world_path(&w, "heard"), "\"publish\""));
+  expect_nowhere(world_path(&w, "heard"));
+  redis("-a sesame --no-auth-warning SAVE");
+  expect_nowhere(world_path(&w, "dump.rdb"));
+  expect_nowhere(world_path(&w, "A"));
+  expect_nowhere(world_path(&w, "B"));
+  cr_expect(!file_contains(world_path(&w, "A.log"), "sesame"));
+  static const char *const commands[][3] = {
+      {"check", NULL, NULL}, {"check", "--json", NULL}, {"fleet", "check", NULL}};
+  for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+    struct run run = run_plain(&w, "idemshim", commands[i][0], commands[i][1], commands[i][2], NULL);
+    cr_expect(run.out_len > 0);
+    cr_expect(!strstr(run.out, "sesame") && !strstr(run.err, "sesame"), "%s%s", run.out, run.err);
+    run_release(&run);
+  }
+}
+
+/* Exactly the rights that the documentation names, and nothing is refused to them. */
+Test(fleet_hidden, a_user_with_the_rights_of_the_documentation_may_do_all_of_it)
+{
+  size_t len;
+  char *page = file_read("docs/fleet.md", &len);
+  char *rights = page ? strstr(page, "user idemshim on >PASSWORD ") : NULL;
+  cr_assert_not_null(rights);
+  rights += strlen("user idemshim on >PASSWORD ");
+  rights[strcspn(rights, "\n")] = '\0';
+  char quoted[1024] = "", *at = quoted;
+  for (char *word = strtok(rights, " "); word; word = strtok(NULL, " "))
+    at += sprintf(at, " '%s'", word);
+  const char *made = redis(world_text(&w, "ACL SETUSER idemshim on '>sesame'%s", quoted));
+  cr_assert_str_eq(made, "OK\n");
+  free(page);
+  redis("ACL LOG RESET");
+  world_env(&w, "IDEMSHIM_FLEET",
+            "redis+unix://idemshim:sesame@%s/"
+            "redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s&near=100ms",
+            w.dir);
+  use_all();
+  struct run again = post("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
+  run_release(&again);
+  static const char *const commands[] = {"ls", "push"};
+  for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+    struct run run = run_plain(&w, "idemshim", "fleet", commands[i], NULL);
+    cr_expect_eq(run.status, 0, "%s: %s%s", commands[i], run.out, run.err);
+    run_release(&run);
+  }
+  const char *refused = redis("ACL LOG");
+  cr_expect_null(strstr(refused, "reason"), "%s", refused);
+  cr_expect_eq(events_of("A", "fleet_away") + events_of("B", "fleet_away"), 0);
+}
+
+/* Many times its memory, in answers: what was sent and has no answer stays, and is sent again under its key. */
+Test(fleet_hidden, what_is_in_doubt_outlives_answers_where_memory_is_short)
+{
+  enum { DOUBTS = 5, ANSWERS = 150 };
+  fleet_attributes("lease=1s");
+  redis("CONFIG SET maxmemory-policy volatile-ttl");
+  redis("CONFIG SET maxmemory-samples 64");
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=0");
+  char keys[DOUBTS][64];
+  mock_default(&w, "latency_ms=60000");
+  for (int i = 0; i < DOUBTS; i++) {
+    struct run run = fleet_post_begin(world_text(&w, "{\"doubt\":%d}", i), "");
+    wait_until(mock_count(&w).requests == i + 1);
+    run_signal(&run, SIGKILL);
+    run_wait(&run);
+    run_release(&run);
+    snprintf(keys[i], sizeof(keys[i]), "%s", key_sent((size_t)i));
+  }
+  mock_default(&w, "");
+  const char *memory = strstr(redis("INFO memory"), "used_memory:");
+  cr_assert_not_null(memory);
+  redis(world_text(&w, "CONFIG SET maxmemory %ld", atol(strchr(memory, ':') + 1) + (1L << 20)));
+  for (int i = 0; i < ANSWERS; i++) {
+    struct run run = post("A", world_text(&w, "{\"answer\":%d}", i), "size%3D65536");
+    cr_expect_eq(run.err_len, 0, "%s", run.err);
+    run_release(&run);
+  }
+  const char *evicted = strstr(redis("INFO stats"), "evicted_keys:");
+  cr_assert_not_null(evicted);
+  printf("counted: evicted=%ld\n", atol(strchr(evicted, ':') + 1));
+  cr_expect_gt(atol(strchr(evicted, ':') + 1), 50);
+  long before = mock_count(&w).requests;
+  for (int i = 0; i < DOUBTS; i++) {
+    struct run run = post("B", world_text(&w, "{\"doubt\":%d}", i), "");
+    cr_expect_str_eq(key_sent((size_t)before + (size_t)i), keys[i]);
+    run_release(&run);
+  }
+  cr_expect_eq(events_of("B", "in_doubt"), DOUBTS);
+}
+
+/* A time to live is what the server has left of it, whatever its clock says. */
+Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_off)
+{
+  for (int i = 0; i < 2; i++) {
+    fleet_stop();
+    struct run server = start_plain(
+        &w, "sh", "-c",
+        world_text(
+            &w,
+            "LD_PRELOAD=%s IDEM_CLOCK_SHIFT_S=%d exec redis-server --port 0 --unixsocket %s/redis --dir %s "
+            "--save '' --loglevel warning --logfile redis.log",
+            world_text(&w, "%s/tests/shifted_clock.so", w.build), i ? 3600 : -3600, w.dir, w.dir),
+        NULL);
+    wait_until(!strcmp(redis("PING"), "PONG\n"));
+    long off = labs(atol(redis("TIME")) - (long)time(NULL));
+    cr_assert(off > 3500 && off < 3700, "the server is %ld s off", off);
+    world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ttl=6s");
+    char *body = strdup(world_text(&w, "{\"clock\":%d}", i));
+    long before = mock_count(&w).requests;
+    struct run a = post("A", body, ""), b = post("B", body, ""), near = post("B", body, "");
+    cr_expect(is_replay(&b) && is_replay(&near), "it has not expired");
+    cr_expect_eq(mock_count(&w).requests, before + 1);
+    run_release(&a);
+    run_release(&b);
+    run_release(&near);
+    wait_until(strstr(redis("KEYS '*:a'"), ":a") == NULL);
+    struct run late = post("B", body, "");
+    cr_expect(!is_replay(&late), "it has expired everywhere");
+    cr_expect_eq(mock_count(&w).requests, before + 2);
+    run_release(&late);
+    free(body);
+    run_release(&server);
+    fleet_start();
+  }
+}
+
+/* A Redis that begins again with nothing has what the machines tell it, and knows them by the identity that they know. */
+Test(fleet_hidden, a_server_that_begins_with_nothing_is_told_all)
+{
+  for (int i = 0; i < 10; i++) {
+    struct run run = post(i % 2 ? "A" : "B", world_text(&w, "{\"kept\":%d}", i), "");
+    run_release(&run);
+  }
+  fleet_stop();
+  fleet_start();
+  for (const char *machine = "AB"; *machine; machine++) {
+    on_machine(*machine == 'A' ? "A" : "B");
+    struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
+    expect_success(&push);
+    run_release(&push);
+  }
+  for (int i = 0; i < 10; i++) {
+    struct run run = post("C", world_text(&w, "{\"kept\":%d}", i), "");
+    cr_expect(is_replay(&run), "%d", i);
+    run_release(&run);
+  }
+  cr_expect_eq(mock_count(&w).requests, 10);
+}
