@@ -9,6 +9,7 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
   size_t need = buffer->len + more;
   if (need <= buffer->room)
     return buffer->data + buffer->len;
+  /* By half of it each time, so that what comes in many pieces is moved few times. */
   size_t room = buffer->room ? buffer->room : 256;
   while (room < need)
     room += room / 2;

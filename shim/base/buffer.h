@@ -17,16 +17,20 @@
 #include <stddef.h>
 #include <string.h>
 
+/* `len` bytes of `room` are used. `data` is NULL as long as nothing was allocated; no NUL stands behind
+ * it. */
 struct buffer {
   char *data;
   size_t len, room;
 };
 
-/* Where `more` bytes can be written after `len`, which the caller then raises; NULL without memory. */
+/* Where `more` bytes can be written after `len`, which the caller then raises; NULL without memory. The
+ * bytes may move, so what pointed into them does no longer; without memory they are what they were. */
 char *buffer_reserve(struct buffer *buffer, size_t more);
 
 bool buffer_append(struct buffer *buffer, const void *data, size_t len);
 
+/* Gives the memory back and empties it. buffer_release() is the same, and no call where there is nothing. */
 void buffer_free(struct buffer *buffer);
 static inline void buffer_release(struct buffer *buffer)
 {

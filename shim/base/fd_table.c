@@ -30,6 +30,8 @@ static int number_of(const char *digits)
   return number;
 }
 
+/* False if the listing did not come to its end; what it has had until then is visited again by the other
+ * way. */
 static bool each_listed(void (*visit)(void *arg, int fd), void *arg)
 {
   _Alignas(8) char room[4096];

@@ -107,7 +107,9 @@ static void two_digits(char *at, unsigned value)
   at[1] = (char)('0' + value % 10);
 }
 
-/* Days since 1970 to year, month and day: years begin in March, so that the leap day comes last. */
+/* Days since 1970 to year, month and day: years begin in March, so that the leap day comes last. 719468
+ * days lie between March of the year 0 and 1970, and 146097 are 400 years. Day 2932897 would begin the year
+ * 10000, for which there is no digit; what is before 1970 becomes its first second. */
 void header_date(int64_t seconds, char out[HEADER_DATE_SIZE])
 {
   static const char days[] = "ThuFriSatSunMonTueWed", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";

@@ -20,6 +20,7 @@ size_t pieces_give(struct pieces *pieces, char *into, size_t room)
   return len;
 }
 
+/* The ends are looked for from the first one again, for `at` may lie before the last. */
 void pieces_seek(struct pieces *pieces, size_t at)
 {
   pieces->at = at;

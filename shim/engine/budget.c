@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* Calls of each rule are counted for themselves. */
+/* Calls of each rule are counted for themselves. The shared page has one table for all runs, so run and
+ * rule become one number. It is never 0, which is no run. */
 static uint64_t run_of(const struct idem_rule *rule)
 {
   uint64_t run = settings()->run ? settings()->run : process_run();
@@ -26,6 +27,7 @@ static void refuse(struct request *request, const char *what, unsigned long long
         settings()->mode == IDEM_MODE_OBSERVE ? "" : "; further calls are answered with 429 and not sent");
 }
 
+/* `op.run` tells the store to whom it is to add the answer's tokens; 0: to nobody. */
 bool budget_is_spent(struct request *request)
 {
   const struct idem_rule *rule = request->rule;

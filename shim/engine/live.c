@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* A transfer's end has an order. The handle is the app's again first. Then the tape has its record, and the
+ * store the answer, whose commit may wait for the disk and, in a multi, for those of others. The claim goes
+ * last, so that who finds it free finds the answer, too. */
 #include "shim/engine/live.h"
 
 #include "shim/base/http_header.h"
@@ -30,6 +33,7 @@ static bool is_framed(const struct shadow *shadow, struct idem_span block)
          header_find(block, "content-length").data || header_find(block, "transfer-encoding").data;
 }
 
+/* Its spans are the tee's, and stand until tee_release(). */
 static struct idem_recording make_recording(const struct live *live)
 {
   const struct tee *tee = &live->tee;

@@ -19,7 +19,7 @@ struct ends {
 };
 
 /* The last descriptor that was seen with a local port of this remainder. It is asked again before it is
- * believed. */
+ * believed. Threads write here without a lock, for what they find wrong costs them a search. */
 #define PORTS 1024
 static _Atomic int seen[PORTS];
 

@@ -13,6 +13,7 @@ static size_t chunk_count(const struct tee *tee)
   return tee->chunks.len / sizeof(struct idem_chunk);
 }
 
+/* What is refused once ends it: followers with a gap would give their apps a wrong answer. */
 static bool add(struct stream_publish *publish, const struct idem_spool_piece *pieces, size_t count)
 {
   struct request *request = publish->request;
@@ -93,6 +94,8 @@ static uint32_t time_of_last(const struct tee *tee)
                               : chunks[count - 1].at_ms;
 }
 
+/* The first piece for which somebody waits goes with all that came before it (begin()), and is not given
+ * twice. A tee that has become unfit counts no chunks; who follows gets the pieces all the same. */
 static void on_chunk(void *self, const char *data, size_t len)
 {
   struct stream_publish *publish = self;

@@ -16,6 +16,7 @@
 
 #include "shim/request/request.h"
 
+/* A header whose name is so long that `line` does not take it goes without. */
 struct upstream_key {
   struct curl_slist *list; /* a list of our own over the app's strings, or NULL */
   char line[128];

@@ -50,7 +50,8 @@ static bool put_status(struct request *request, unsigned status)
   return true;
 }
 
-/* The app's own time may be up before. */
+/* The app's own time may be up before. It is played as a recorded call that ended so late, at its own
+ * pace. */
 static void stall(struct request *request, uint64_t stall_ms)
 {
   struct taping *tape = &request->tape;

@@ -21,6 +21,7 @@
 
 #include "shim/request/request.h"
 
+/* The lines have a fixed length, 140 bytes with their NUL. */
 #define OWN_ANSWERS_MARKS_SIZE 192
 
 /* Writes the marks of `request->op.answer`, each line with its CRLF; "" if the rule or the answer has
@@ -31,6 +32,7 @@ void own_answers_mark(const struct request *request, char marks[OWN_ANSWERS_MARK
 bool own_answers_add_facts(struct buffer *facts, const struct request *request, int status, const char *type,
                            size_t header_len, size_t body_len);
 
+/* `reason` stands in the status line; the others are members of the problem (RFC 9457, 3.1). */
 struct own_answer {
   int status;
   const char *reason, *title, *detail;

@@ -20,6 +20,8 @@ static void say_left(const struct inflight *entry)
                                .ms = -1});
 }
 
+/* Each call comes up once, so the loop ends. A copy of the process does not come back from copy_finish():
+ * it drives its call to the end and leaves. */
 static void on_exit_of_process(void)
 {
   for (struct inflight *entry; (entry = inflight_next_ours());) {

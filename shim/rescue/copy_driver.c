@@ -39,6 +39,7 @@ void copy_mute_others(const struct multi *multi, const struct shadow *shadow)
       silence(multi->in[i]);
 }
 
+/* Messages of other transfers are read away: nobody in this process waits for them. */
 static bool is_done(const struct multi *multi, const struct shadow *shadow, CURLcode *code)
 {
   CURLMsg *message;
@@ -52,7 +53,10 @@ static bool is_done(const struct multi *multi, const struct shadow *shadow, CURL
   return false;
 }
 
-/* Outside of callbacks: takes the others out and comes back when the transfer is done. */
+/* Outside of callbacks: takes the others out and comes back when the transfer is done. multi_wait() does
+ * not wait where libcurl has no socket, so the loop sleeps a little then; a turn takes a second at most,
+ * far less than the time after which the copy is killed. What ends without a message has failed to
+ * receive. */
 static CURLcode copy_drive(const struct multi *multi, const struct tee *tee)
 {
   static const struct timespec pause = {.tv_nsec = 5000000};

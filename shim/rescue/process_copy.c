@@ -23,13 +23,16 @@
 #define PR_GET_TID_ADDRESS 40
 #endif
 
-/* As libc's own fork() has it. */
+/* As libc's own fork() has it: the kernel writes the copy's id where libc has that of this thread, and
+ * clears it when the copy ends. */
 #define TID_FLAGS (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
 
 /* Copies that are our own children; more are not looked after before they are told from the app's. */
 #define CHILDREN_MAX 64
 static _Atomic pid_t children[CHILDREN_MAX];
 
+/* The last two arguments, where the child's thread id goes and its TLS, are the other way round on aarch64
+ * [clone(2)]. There is no stack among them: the copy goes on on its own picture of this one. */
 static long raw_clone(unsigned long flags, int *tid)
 {
 #ifdef __x86_64__
@@ -79,6 +82,9 @@ static pid_t remember(pid_t child)
   return child;
 }
 
+/* The process between ends with 0 once the copy is there, else with the errno that is returned. Where the
+ * app inherits orphans there is no such process, and a copy that could not let go is as one that has died:
+ * its call is in doubt. */
 pid_t process_copy_make(const struct process_copy_kind *kind)
 {
   if (!kind->tid || !kind->robust)
@@ -144,7 +150,8 @@ void process_copy_kill_after(unsigned seconds)
 }
 
 /* Where the kernel looks for the command line. The app's own is not written over: what libcurl is still to send
- * may lie there. Without privilege since 3.18, if the kernel can checkpoint [PR_SET_MM(2const)]. */
+ * may lie there. Without privilege since 3.18, if the kernel can checkpoint [PR_SET_MM(2const)]. The
+ * fields are numbered as in proc_pid_stat(5). */
 static void move_command_line(char *title, size_t len)
 {
   char stat[1024], *at;
@@ -180,6 +187,8 @@ void process_copy_name(const char *name, pid_t owner)
   move_command_line(title, (size_t)len + 1);
 }
 
+/* Signals have their defaults before they are let through, so that none runs a handler of the app's; the
+ * timer, whose signal kills, is set before anything that could hang. */
 void process_copy_isolate(struct isolation *isolation)
 {
   static const struct rlimit none = {0, 0};

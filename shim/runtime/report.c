@@ -30,7 +30,8 @@ static void put(struct line *line, const char *text, size_t len)
   line->len += len;
 }
 
-/* RFC 8259 string contents. Bytes beyond ASCII pass as they are. */
+/* RFC 8259 string contents. Bytes beyond ASCII pass as they are. The bytes that stay free are for what
+ * comes behind a text that was cut: its quote, further fields' names, the end of the line. */
 static void put_escaped(struct line *line, const char *text, size_t len)
 {
   for (size_t i = 0; i < len && line->len < sizeof(line->text) - 64; i++) {
@@ -81,6 +82,8 @@ static void put_date(struct line *line, int64_t days)
                        (int)(year + from_0 / 146097 * 400 + (number <= 2)), (int)number, (int)day));
 }
 
+/* What every line begins with: the time in UTC, the process, the event. docs/events.schema.json has what
+ * may follow. */
 static void begin(struct line *line, const char *name)
 {
   struct timespec now;

@@ -99,6 +99,7 @@ static pthread_mutex_t object_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api
     *forks; /* the object's part in a fork; under object_lock. NULL: it is not loaded */
 
+/* Once in a process, under store_lock. What is loaded stays, and what could not be is not tried again. */
 static void load_store_object(void)
 {
   static bool tried;
@@ -200,6 +201,7 @@ static bool memory_is_free(void)
   return asked != MAP_FAILED && munmap(asked, MEMORY_FREE) == 0;
 }
 
+/* Under store_lock. Where it cannot be opened `*store` stays NULL, and the reason was said. */
 static void open_store(struct idem_store **store)
 {
   if (!memory_is_free()) {

@@ -12,8 +12,10 @@ struct idem_vitals vitals = {
     .size = sizeof(vitals),
     .config_size = sizeof(struct idem_config),
 };
+/* Its address alone is used, which tells threads apart without a call. */
 __thread char vitals_thread;
 
+/* Of this process, since it began or was forked. */
 uint64_t vitals_matched(void)
 {
   uint64_t sum = 0;
@@ -33,6 +35,7 @@ void vitals_after_fork(void)
     atomic_store(&vitals.shard[i].matched, 0);
 }
 
+/* The state comes last: who reads that finds the directory and the user of the same try. */
 void vitals_note_store(const char *dir, bool is_open)
 {
   strncpy(vitals.store_dir, dir, sizeof(vitals.store_dir) - 1);
@@ -40,6 +43,7 @@ void vitals_note_store(const char *dir, bool is_open)
   atomic_store(&vitals.store, is_open ? IDEM_VITALS_STORE_OPEN : IDEM_VITALS_STORE_FAILED);
 }
 
+/* The last byte stays NUL, so that what is read in the middle of it has an end. */
 static void note_first(atomic_flag *noted, char *into, size_t size, const char *text)
 {
   if (!atomic_flag_test_and_set(noted))
