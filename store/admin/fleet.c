@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command asks a fleet. */
+/*
+ * What the command asks a fleet. A person who asks means now: that the fleet was away a moment ago, which
+ * keeps programs from asking, is forgotten first (idem_fleet_try_again()).
+ */
 #include "store/records/outbox.h"
 #include "store/state/state.h"
 
@@ -23,6 +26,8 @@ static int note(void *store, const struct idem_answer *answer)
   return state_write(store, note_body, (void *)(uintptr_t)answer, NULL);
 }
 
+/* `all` puts every answer into the outbox, from where it goes like any other: where the fleet has one
+ * already, that stays, and the copy here goes (records/outbox.h). Ends at the first that cannot be told. */
 int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error)
 {
   int rc = store->fleet_api ? 0 : no_fleet(store, error);

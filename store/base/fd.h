@@ -35,8 +35,8 @@ enum fd_what { FD_CLAIM = 1, FD_CLAIMS, FD_LMDB, FD_SPOOL, FD_SPILL };
 int fd_open_kept(const char *path, int flags, unsigned mode, enum fd_what what);
 int fd_adopt(int fd, enum fd_what what);
 
-/* The number; -EBADF if the app has closed it, or has another file under it; -ENOENT if it was ended, as a parent's
- * claims are in a child. */
+/* The number, for the cost of an fstat(); -EBADF if the app has closed it, or has another file under it;
+ * -ENOENT if it was ended, as a parent's claims are in a child. */
 int fd_number(int kept);
 
 /* Ends it; it is closed only if it is still ours. What is no place is ignored. To forget it leaves it open. */

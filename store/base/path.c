@@ -36,6 +36,8 @@ int path_make_dir(const char *dir, struct idem_error *error)
   return 0;
 }
 
+/* The directory's own name may be a link of root's or of this user's, and what it leads to is what counts.
+ * Links above it are followed, whosever they are. */
 int path_check_dir(const char *dir, struct stat *out, struct idem_error *error)
 {
   struct stat link;

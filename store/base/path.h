@@ -23,7 +23,8 @@ int path_fail(struct idem_error *error, int code, const char *path);
  * be made. */
 int path_make_dir(const char *dir, struct idem_error *error);
 
-/* Fails with a message unless `dir` is a directory of this user that no other may write to, and no link of another. */
+/* Fails with a message unless `dir` is a directory of this user that no other may write to, and no link of
+ * another: -EPERM, -ENOTDIR, or what the system says. */
 int path_check_dir(const char *dir, struct stat *out, struct idem_error *error);
 
 #endif

@@ -43,7 +43,8 @@ static void add_query(struct buffer *text, struct idem_span query)
   }
 }
 
-/* All of a commit. One that is gathered is on the heap. */
+/* All of a commit. One that is gathered is on the heap, in call->priv.commit until idem_store_committed()
+ * frees it; its draft points into itself, and to the request and the recording of the caller. */
 struct commit {
   struct idem_store *store;
   struct idem_call *call;
@@ -173,7 +174,8 @@ static int commit_end(struct commit *commit, int rc)
   return rc == IDEM_STORED && commit->joined ? IDEM_REFUSED : rc;
 }
 
-/* It goes to the others that end in this turn. False without memory or room: it is written at once. */
+/* It goes to the others that end in this turn. False without memory or room: it is written at once. The
+ * copy's pointers to itself are set anew. */
 static bool gather(struct commit *commit)
 {
   struct idem_gather *gathered = commit->call->gather;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A piece is cut into lines where it lies; only the line that is not over is copied, to be gone on with. Of
+ * an event the data lines are gathered until an empty line ends it. Nothing is looked at twice, however the
+ * pieces are cut.
+ */
 #include "store/judge/event_stream.h"
 
 #include <stdlib.h>
@@ -20,6 +25,7 @@ bool event_stream_line(struct idem_span *rest, struct idem_span *line)
   return true;
 }
 
+/* Twice what is needed, so that a long event is copied a few times and not once for each piece. */
 bool event_text_add(struct event_text *text, struct idem_span more)
 {
   if (text->room - text->len < more.len) {

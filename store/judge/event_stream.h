@@ -16,7 +16,7 @@
 
 #include "store/store.h"
 
-/* Bytes that grow. */
+/* Bytes that grow. Zeroed it is empty; whoever has it frees `data`. */
 struct event_text {
   char *data;
   size_t len, room;
@@ -34,6 +34,8 @@ struct event_stream {
   bool begun, after_cr, has_data;
 };
 
+/* Calls `take` for what `piece` completes, and with `last` also for what nothing completes any more. The
+ * piece need not stay. */
 void event_stream_feed(struct event_stream *stream, struct idem_span piece, bool last);
 void event_stream_release(struct event_stream *stream);
 

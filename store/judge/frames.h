@@ -4,8 +4,11 @@
  * headers, payload, checksum.
  *
  *     struct frames frames = {0};
- *     used = frames_feed(&frames, text, &document);      // whole frames off the front; what is left is given
- * again
+ *     used = frames_feed(&frames, text, &document);      // whole frames off the front
+ *     ...what is left is given again, with what has come behind it...
+ *
+ * It keeps no bytes. Lengths are looked at before they are followed: one that cannot be is `malformed`, and
+ * nothing is taken from there on.
  */
 #ifndef IDEMSHIM_STORE_JUDGE_FRAMES_H
 #define IDEMSHIM_STORE_JUDGE_FRAMES_H
@@ -17,7 +20,7 @@ struct frames {
   bool failed;    /* an exception was in it */
   bool malformed; /* it is no frame */
   bool begun;     /* messageStart, which messageStop follows */
-  bool ended;
+  bool ended;     /* messageStop */
 };
 
 /* `document` has the usage and the reasons of the payloads. Returns how much of the text was taken. */

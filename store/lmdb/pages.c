@@ -131,6 +131,7 @@ int pages_copy_roots(struct pages *pages, uint64_t txn, struct pages_snapshot *o
   return 0;
 }
 
+/* A page is remembered by its number, in the slot that this leads to; a slot that says 0 is empty. */
 static int check_once(const struct pages_snapshot *snapshot, uint64_t number, struct pages_sound *sound)
 {
   uint64_t *slot = &sound->number[number % (sizeof(sound->number) / sizeof(*sound->number))];

@@ -16,10 +16,10 @@ enum { RECORD_MAGIC = 0x1de3a25e, RECORD_VERSION_0_1 = 1, RECORD_VERSION = 2 };
 /* Behind sealed parts: the tag, then the nonce. */
 enum { RECORD_SEAL_SIZE = SEAL_TAG_SIZE + SEAL_NONCE_SIZE };
 
-/* Where what the checksum is of begins. */
+/* Where what the checksum is of begins: behind itself, so that it covers the serial number, too. */
 enum { RECORD_SUMMED = offsetof(struct record_head, checksum) + sizeof(uint64_t) };
 
-/* Where what a seal is of begins. */
+/* Where what a seal is of begins: behind the serial number, which is given after it was sealed. */
 enum { RECORD_BOUND = offsetof(struct record_head, started_us) };
 
 /* How long the head of 0.1 is. */
@@ -146,6 +146,7 @@ int record_write(const struct record_draft *draft, void *place)
   return 0;
 }
 
+/* None of a record that is cut, or longer than it says: its lengths could not be followed. */
 const struct record_head *record_head(struct idem_span record)
 {
   const struct record_head *head = (const void *)record.data;
@@ -185,6 +186,8 @@ static void take_head(const struct record_head *head, struct idem_answer *answer
   record_id(answer->key, answer->id);
 }
 
+/* For evict.c, which looks at many: the parts before it are gone over by their lengths, and nothing else is
+ * read. */
 struct idem_span record_scope(struct idem_span record)
 {
   static const struct idem_span none = {NULL, 0};

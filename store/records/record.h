@@ -86,7 +86,7 @@ struct record_draft {
 size_t record_size(const struct record_draft *draft);
 /* -ENOMEM, -EIO: it could not be sealed. */
 int record_write(const struct record_draft *draft, void *place);
-/* Copies a plain one that was written without its serial number. */
+/* Copies one that was written without its serial number, sealed or not, and gives it that. */
 void record_copy(struct idem_span record, uint64_t serial, void *place);
 
 /* The head of a record, or NULL if it is of another kind, version or length. */
