@@ -30,6 +30,7 @@ static void tell(struct checking *checking, enum idem_fleet_finding finding, con
   checking->tell(checking->arg, finding, what, text);
 }
 
+/* Of the server that has the identity: in a cluster, that one speaks for all. */
 static int ask(struct checking *checking, const struct link_word *words, size_t count, struct reply **out)
 {
   idem_fleet_limit limit = (int64_t)checking->client->where->call_ms * 1000;
@@ -44,6 +45,8 @@ static int compare(const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
+/* Without a round trip there is nothing else to find out. The median of a few, so that the first, which
+ * connects, does not count. */
 static bool check_round_trip(struct checking *checking)
 {
   enum { TIMES = 9 };
@@ -64,6 +67,7 @@ static bool check_round_trip(struct checking *checking)
   return true;
 }
 
+/* For people who compare logs; nothing depends on it. */
 static void check_clock(struct checking *checking)
 {
   struct timespec now;
@@ -145,7 +149,7 @@ static void check_rights(struct checking *checking)
     tell(checking, IDEM_FLEET_GOOD, "rights", "a claim can be made, sent and stored");
 }
 
-/* What goes wrong here is no reason for programs to leave the fleet alone. */
+/* With a breaker of its own: what goes wrong here is no reason for programs to leave the fleet alone. */
 int check_fleet(struct idem_fleet_client *client, idem_fleet_tell *told, void *arg)
 {
   struct idem_fleet_shared alone = {.changes = 0}, *shared = client->shared;

@@ -38,6 +38,7 @@ const char *client_problem(const struct idem_fleet_client *client)
 
 /* Whether it is worth asking. */
 
+/* To ask. Who probes is the one that finds out for all processes. */
 enum leave { LEAVE_NO, LEAVE_YES, LEAVE_TO_PROBE };
 
 /* One of those who come when the time is over may ask; if it dies of it, another may a little later. */
@@ -52,6 +53,7 @@ static enum leave may_ask(struct idem_fleet_away *away)
              : LEAVE_NO;
 }
 
+/* Who sees it first after it was away counts the change, which is told once (call/shared.c). */
 static void note_success(struct idem_fleet_shared *shared, struct idem_fleet_away *away)
 {
   if (atomic_load_explicit(&away->failures, memory_order_relaxed))
@@ -165,6 +167,7 @@ static int read_password(const char *path, char *out, size_t size, char *error, 
   return rc;
 }
 
+/* The file is read at each login, so that a new password needs no new start of programs. */
 static int send_auth(struct link *link, const char *user, const char *password, const char *file)
 {
   char read[512] = "";
@@ -309,6 +312,7 @@ static int find_master(struct idem_fleet_client *client, int64_t until_us, int *
 
 /* Asking. */
 
+/* A command on its way to a server, over redirections and new connections. */
 struct asking {
   struct idem_fleet_client *client;
   const struct link_word *words;
@@ -318,7 +322,7 @@ struct asking {
   unsigned replicas;             /* that have it by the end */
   unsigned wait_ms;              /* the server may think about it for so long */
   bool once;                     /* of a server that has the key for this one command */
-  int64_t until_us;
+  int64_t until_us;              /* of link_clock_us(): no wait goes on after it */
 };
 
 static int send_and_read(struct link *link, const struct link_word *words, size_t count, struct reply **out)

@@ -57,6 +57,7 @@ int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us)
   }
 }
 
+/* At most to the deadline, which is one for all waits until it is set again. */
 static int wait_for(struct link *link, short events)
 {
   struct pollfd fd = {.fd = link->fd, .events = events};
@@ -74,6 +75,7 @@ static int finish_connecting(struct link *link)
   return rc < 0 ? rc : -code;
 }
 
+/* A connection that cannot be made leaves no descriptor behind. */
 static int connect_to(struct link *link, const struct sockaddr *address, socklen_t len)
 {
   const int on = 1;
@@ -134,6 +136,7 @@ int link_open(struct link *link, const struct link_place *place, int64_t deadlin
     rc = place->port ? connect_to_host(link, place) : connect_to_path(link, place->host);
   if (rc == 0 && place->tls) {
     rc = tls_open(place->tls, link, place->host);
+    /* What is wrong with a certificate has been said. */
     if (rc < 0 && link->error[0])
       return rc;
   }
@@ -177,7 +180,7 @@ static int write_all(struct link *link, const char *data, size_t len)
   return rc;
 }
 
-/* The composed command may have a password. */
+/* The composed command may have a password, which then stands in its first bytes. */
 int link_send(struct link *link, const struct link_word *words, size_t count)
 {
   const char *data[64];
@@ -199,6 +202,7 @@ int link_send(struct link *link, const struct link_word *words, size_t count)
   return rc < 0 ? link_fail(link, rc, "write") : 0;
 }
 
+/* What comes behind a reply stays in the reader for the next. */
 int link_read(struct link *link, struct reply **out)
 {
   char bytes[16 * 1024];

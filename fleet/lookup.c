@@ -18,6 +18,7 @@ struct asked {
   int status; /* of ARES_; -1: not yet */
 };
 
+/* A name that is not there and a name server that is of no use are both a host that cannot be reached. */
 static int of_status(int status)
 {
   return status == ARES_SUCCESS                                 ? 0
@@ -96,6 +97,7 @@ static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *parts, int co
   return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* So that none of them waits, raises a signal, or is one of the standard descriptors. */
 static const struct ares_socket_functions sockets = {open_socket, close_socket, connect_socket, receive,
                                                      transmit};
 

@@ -20,6 +20,8 @@ static unsigned slot_of(const char *key)
   return crc % NODES_SLOTS;
 }
 
+/* The number of a server, new or known; -1: it is none, another thread is adding one, or there is no room.
+ * The name is there before the count says so, and neither changes after that: who reads takes no lock. */
 static int add(struct nodes *nodes, const char *host, size_t len, unsigned port)
 {
   unsigned count = atomic_load(&nodes->count);

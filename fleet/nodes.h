@@ -22,6 +22,8 @@
 
 #include <stdatomic.h>
 
+/* A server's number plus 1 fits into the byte of a slot. How many slots there are is of the protocol of
+ * clusters. */
 enum { NODES_MOST = 128, NODES_SLOTS = 16384 };
 
 struct nodes {
@@ -36,6 +38,7 @@ struct nodes {
   } node[NODES_MOST];
 };
 
+/* `nodes` is zeros before; `where` has to stay. */
 void nodes_begin(struct nodes *nodes, const struct idem_fleet *where);
 int nodes_of(const struct nodes *nodes, const char *route);
 

@@ -20,7 +20,8 @@ struct tls {
   bool insecure;
 };
 
-/* The socket, as OpenSSL sees it. */
+/* The socket, as OpenSSL sees it: it never waits, and raises no signal. Waiting is the link's, to its
+ * deadline. */
 
 static int bio_write(BIO *bio, const char *data, int len)
 {
@@ -58,6 +59,8 @@ static int bio_create(BIO *bio)
 
 /* The context. */
 
+/* The system's certificates, unless the URL names others; a key that is not named stands in the file of the
+ * certificate. */
 static bool load_files(SSL_CTX *context, const struct idem_fleet *fleet)
 {
   if (fleet->ca ? !SSL_CTX_load_verify_locations(context, fleet->ca, NULL)
@@ -134,6 +137,8 @@ static int outcome(SSL *ssl, int rc, short *events)
   }
 }
 
+/* An address has to be one that the certificate names, too. A name is sent, so that a server with many finds
+ * its own. */
 static bool expect_host(SSL *ssl, const char *host)
 {
   unsigned char address[16];

@@ -34,6 +34,7 @@ static void put_hex(const uint8_t *bytes, size_t len, char *out)
     snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* Anything may answer at that address: a reply of another shape is a failure, and nothing is read from it. */
 static int odd_reply(struct reply *reply)
 {
   reply_free(reply);
@@ -191,6 +192,7 @@ static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
 
 /* Claiming. */
 
+/* The reply gives its record away, which may be large. */
 static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
                        struct idem_fleet_claim *claim, struct reply *reply)
 {
