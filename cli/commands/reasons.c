@@ -80,8 +80,8 @@ void cli_reasons_print(struct idem_store *store)
   if (reasons.count)
     puts("\nreasons, of the last 512 decisions (idemshim explain --recent):");
   for (size_t i = 0; i < reasons.count; i++) {
-    snprintf(line, sizeof(line), "%6u  %s: %s", reasons.at[i].count, reasons.at[i].first.event,
-             reasons.at[i].first.reason);
+    printf("%6u  ", reasons.at[i].count);
+    snprintf(line, sizeof(line), "%s: %s", reasons.at[i].first.event, reasons.at[i].first.reason);
     cli_put_line(stdout, line, strlen(line), CLI_UNCUT);
     putchar('\n');
   }

@@ -56,7 +56,7 @@ Test(decisions, a_call_that_was_left_alone_is_listed_and_counted)
 
   cr_expect_eq(strchr(recent.out, '\n'), recent.out + recent.out_len - 1, "%s", recent.out);
   EXPECT_WORDS(&recent, "bypass", "Cache-Control: no-store");
-  EXPECT_WORDS(&stats, "2 bypass: Cache-Control: no-store");
+  EXPECT_WORDS(&stats, "\n     2  bypass: Cache-Control: no-store\n");
 }
 
 /* What a scraper refuses is refused here; the values of labels may have quotes. */
