@@ -122,12 +122,12 @@ static void outcome_facts(const struct tape_record *record)
   const struct tape_outcome *outcome = &record->outcome;
   char a[CLI_UNIT_SIZE], b[CLI_UNIT_SIZE];
   if (outcome->curl_code)
-    cli_fact("error", "%s (%" PRIu32 "): %.*s", cli_curl_error(outcome->curl_code), outcome->curl_code,
-             (int)outcome->error_text.len, outcome->error_text.data);
+    cli_fact_bad("error", "%s (%" PRIu32 "): %.*s", cli_curl_error(outcome->curl_code), outcome->curl_code,
+                 (int)outcome->error_text.len, outcome->error_text.data);
   if (outcome->status)
     cli_fact("status", "%u", outcome->status);
   if (outcome->no_answer)
-    cli_fact("no answer", "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
+    cli_fact_bad("no answer", "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
   cli_fact("answer", "%s in %s piece%s%s%s", cli_bytes(a, outcome->body_len),
            cli_count(b, outcome->chunk_count), outcome->chunk_count == 1 ? "" : "s",
            outcome->body.len < outcome->body_len ? "; only its beginning is on the tape" : "",

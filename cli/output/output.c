@@ -66,19 +66,32 @@ size_t cli_columns(void)
 }
 
 /* The label is our own text; the value may be anybody's. */
-void cli_fact(const char *label, const char *format, ...)
+static void put_fact(enum cli_style style, const char *label, const char *format, va_list arguments)
 {
   char *text = NULL;
-  va_list arguments;
-  va_start(arguments, format);
   int length = vasprintf(&text, format, arguments);
-  va_end(arguments);
-  printf("%s%-13s%s ", cli_style(CLI_BOLD), label, cli_style(CLI_PLAIN));
+  printf("%s%-13s%s %s", cli_style(CLI_BOLD), label, cli_style(CLI_PLAIN), cli_style(style));
   if (length >= 0)
     cli_put_line(stdout, text, (size_t)length, CLI_UNCUT);
-  putchar('\n');
+  puts(style == CLI_PLAIN ? "" : cli_style(CLI_PLAIN));
   if (length >= 0)
     free(text);
+}
+
+void cli_fact(const char *label, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  put_fact(CLI_PLAIN, label, format, arguments);
+  va_end(arguments);
+}
+
+void cli_fact_bad(const char *label, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  put_fact(CLI_RED, label, format, arguments);
+  va_end(arguments);
 }
 
 /* Saves its caller a variable and two tests for each text that may not be there. */

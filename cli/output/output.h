@@ -49,6 +49,8 @@ size_t cli_columns(void);
 
 /* "label       value": for a page about one thing. The value's control characters are escaped. */
 void cli_fact(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what went wrong: red on a terminal. */
+void cli_fact_bad(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with a text that is the fact's own: it is freed. NULL (no memory) and "" print nothing. */
 void cli_fact_take(const char *label, char *text);

@@ -68,6 +68,23 @@ Test(tape_verdicts, a_cut_stream_an_error_in_a_200_and_a_body_over_the_limit_are
   run_release(&json);
 }
 
+Test(tape_verdicts, they_are_red_on_a_terminal)
+{
+  record("{\"a\":1,\"stream\":true}", "truncate%3D1");
+  record("{\"a\":2}", "latency_ms%3D1");
+  struct run ls = run_terminal(&w, 250, world_text(&w, "idemshim tape ls %s", tape()));
+  struct run bad = run_terminal(&w, 250, world_text(&w, "idemshim tape show %s 1", tape()));
+  struct run good = run_terminal(&w, 250, world_text(&w, "idemshim tape show %s 2", tape()));
+
+  cr_expect(strstr(ls.out, "\033[31m     1  "), "%s", ls.out);
+  cr_expect_null(strstr(ls.out, "\033[31m     2  "), "%s", ls.out);
+  cr_expect(strstr(bad.out, "\033[31mthe stream has no end of its provider's own"), "%s", bad.out);
+  cr_expect_null(strstr(good.out, "\033[31m"), "%s", good.out);
+  run_release(&ls);
+  run_release(&bad);
+  run_release(&good);
+}
+
 Test(tape_verdicts, what_a_retry_made_good_is_told_from_what_was_not)
 {
   record("{\"a\":1}", "fail_first%3D1:429");
