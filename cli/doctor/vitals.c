@@ -116,8 +116,8 @@ static void tell_unmatched(struct doctor *doctor, const struct idem_vitals *vita
       len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, "%s%.63s:%u", len ? ", " : "",
                               vitals->host[i].host, vitals->host[i].port);
   if (vitals->unmatched)
-    doctor_find(doctor, DOCTOR_UNMATCHED, "%llu calls met no rule, and went out untouched: %s",
-                (unsigned long long)vitals->unmatched, hosts);
+    doctor_find(doctor, DOCTOR_UNMATCHED, "%llu call%s met no rule, and went out untouched: %s",
+                (unsigned long long)vitals->unmatched, vitals->unmatched == 1 ? "" : "s", hosts);
 }
 
 /* A call that was neither sent nor passed was answered from the store or the tape, or waits for that. */
