@@ -31,7 +31,8 @@ struct cli_commands;
 /* How often an option of kind CLI_LIST may be given. */
 #define CLI_LIST_MAX 64
 
-/* Every option of every subcommand; a subcommand's table says which of them it takes. */
+/* Every option of every subcommand; a subcommand's table says which of them it takes. What was not given is
+ * NULL, 0 or false; texts are those of argv, and nobody frees them. */
 struct cli_options {
   const char *store, *mode, *scope, *rules, *hosts, *log, *store_size;
   const char *tape, *tape_size, *tape_age, *pace, *match, *exhausted;

@@ -147,6 +147,8 @@ static void tell_query(const struct idem_request *request, json_t *tenant, json_
   }
 }
 
+/* Which of them say who asks, and which do not count: those of load balancers and bot shields. Names alone
+ * are told, for a value may be a session. */
 static void tell_cookies(struct idem_span cookies, json_t *tenant, json_t *left_out)
 {
   struct idem_span cookie;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* From a word of the command line to a row of a table, and from the row to its function. What a command
+ * works on, a store or a tape, is opened first, then --output, and both are closed behind it in the other
+ * order. */
 #include "cli/commands/dispatch.h"
 
 #include "cli/launch/find_store.h"

@@ -313,6 +313,9 @@ static int end_as(int status)
   return 128 + WTERMSIG(status);
 }
 
+/* The order: name, rules and scope; the store, for what is there and for the lock on the name, which goes
+ * with this process; then the log and the program. The store is closed while the program runs, and opened
+ * once more for the account. */
 int cli_durable_run(const struct cli_options *options, char **argv)
 {
   struct durable run = {.name = options->durable};

@@ -61,6 +61,7 @@ static const char *remedy(const char *event)
   return NULL;
 }
 
+/* For idem_store_decisions(), which begins with the newest: 1 ends it at the first that fits. */
 static int look(void *arg, const struct idem_decision *decision)
 {
   struct looking *looking = arg;
@@ -110,6 +111,7 @@ static int explain_decision(const struct cli_options *options, struct idem_store
   return CLI_OK;
 }
 
+/* How many lines `explain --recent` may still print, and where they go. */
 struct listing {
   uint64_t left;
   json_t *list; /* NULL: text */

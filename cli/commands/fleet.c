@@ -13,6 +13,7 @@
 
 /* check */
 
+/* For idem_store_fleet_check(). `list` takes the findings for JSON; without one each is a line at once. */
 static void print_finding(void *list, enum idem_fleet_finding finding, const char *what, const char *text)
 {
   static const char *const words[] = {"ok", "warning", "bad"};
@@ -23,6 +24,7 @@ static void print_finding(void *list, enum idem_fleet_finding finding, const cha
     printf("%-8s %-17s %s\n", words[finding], what, text);
 }
 
+/* Exits 1 if something is bad, also if it was printed as JSON; 3 if the fleet cannot be asked. */
 static int check(const struct cli_options *options, struct idem_store *store)
 {
   struct idem_error error = {""};
@@ -37,6 +39,8 @@ static int check(const struct cli_options *options, struct idem_store *store)
 
 /* ls */
 
+/* For idem_store_fleet_each(). The states are those of fleet/fleet.h; an id is the beginning of a key, as
+ * that of an answer is. */
 static int list_one(void *arg, const uint8_t *key, char state, uint64_t generation)
 {
   const char *word = state == 'A'   ? "answered"
@@ -68,6 +72,7 @@ static int list(const struct cli_options *options, struct idem_store *store)
 
 /* push */
 
+/* Where another machine is at an operation, the rest is left for later, and the exit is 1. */
 static int push(const struct cli_options *options, struct idem_store *store)
 {
   char number[CLI_UNIT_SIZE];
@@ -83,6 +88,8 @@ static int push(const struct cli_options *options, struct idem_store *store)
   return result < 0 ? cli_fail(CLI_NO, "%s; the rest stays for later", error.text) : CLI_OK;
 }
 
+/* No commands of their own, as those of `tape` are: they share their options and the store, which is opened
+ * for all of them. */
 static const struct {
   const char *name;
   int (*run)(const struct cli_options *options, struct idem_store *store);

@@ -13,6 +13,7 @@ bool cli_has_scope(const struct idem_answer *answer, const char *scope)
   return answer->scope.len == strlen(scope) && memcmp(answer->scope.data, scope, answer->scope.len) == 0;
 }
 
+/* For idem_store_each(): what is not CLI_OK ends the visit and is its result. */
 static int collect(void *arg, const struct idem_answer *answer)
 {
   struct cli_ids *ids = arg;
@@ -37,6 +38,8 @@ int cli_ids_collect(struct idem_store *store, struct cli_ids *ids)
   return code < 0 ? cli_fail(CLI_STORE, "%s", error.text) : code;
 }
 
+/* The first that cannot be removed ends it; what stood before it in the list is gone by then. The progress
+ * line is ended before anything is said. */
 int cli_ids_remove(struct idem_store *store, const struct cli_ids *ids, char *what)
 {
   struct idem_error error = {""};

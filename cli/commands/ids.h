@@ -13,6 +13,8 @@
 
 #include "cli/command/command.h"
 
+/* What is wanted is set by the caller, and `scope` stays the caller's; the list is cli_ids_collect()'s. All
+ * zero, it is every answer. */
 struct cli_ids {
   bool old;          /* those of 0.1 alone */
   const char *scope; /* those of this scope alone; NULL: of any */
@@ -20,7 +22,8 @@ struct cli_ids {
   size_t count, room;
 };
 
-/* Returns an enum cli_exit; what is wrong has been said. */
+/* Returns an enum cli_exit; what is wrong has been said. After a failure the ids that were found until then
+ * are there, and to be released all the same. */
 int cli_ids_collect(struct idem_store *store, struct cli_ids *ids);
 
 /* One that somebody else has removed meanwhile is what was wanted. `what` is the word of the progress line; NULL: none. */

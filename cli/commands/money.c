@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While the answers are read. */
+/* While the answers are read. `page` is a copy of the shared page, in which it stands whether an answer was
+ * replayed. */
 struct pricing {
   struct cli_prices *prices;
   struct stats *page;

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How often each event came with each reason; for metrics, of each host and rule. */
+/* How often each event came with each reason; for metrics, of each host and rule. `first` is the newest of
+ * those that a row counts. The store keeps 512 decisions; those that would need more rows than these are in
+ * no row. */
 enum { REASONS_MOST = 64 };
 struct reason {
   struct idem_decision first;
@@ -39,6 +41,7 @@ static void place(const struct idem_config *config, struct reason *reason)
     snprintf(reason->rule, sizeof(reason->rule), "%s %d", rule->origin, rule->number);
 }
 
+/* For idem_store_decisions(); 0 goes on. What was noted without a reason is passed over. */
 static int add(void *arg, const struct idem_decision *decision)
 {
   struct reasons *reasons = arg;
@@ -66,6 +69,7 @@ static int by_count(const void *a, const void *b)
   return (x->count < y->count) - (x->count > y->count);
 }
 
+/* The most frequent first. */
 static void find(struct idem_store *store, struct reasons *reasons)
 {
   idem_store_decisions(store, add, reasons);

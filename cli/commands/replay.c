@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Until the end, for the account. */
+/* The tape is open from check_tape(), before the program starts, to account(), when it has ended; both go
+ * by what was asked for. */
 static struct tape *tape;
 static const struct cli_options *asked;
 
@@ -141,6 +142,9 @@ static int check_age(void)
                   cli_duration(age, (uint64_t)(age_us / 1000)), asked->max_age);
 }
 
+/* Given what the program has exited with; returns what this command exits with, which is another code only
+ * where --strict finds something, or the account cannot be read. The sentence goes to stderr, where
+ * messages go. */
 static int account(int code)
 {
   struct tape_account sum;

@@ -95,7 +95,7 @@ int cli_set_variables(const struct cli_options *options)
   return CLI_OK;
 }
 
-/* A run within another is part of that one. */
+/* A run within another is part of that one. The number is odd, and so never 0, which is no run. */
 void cli_begin_run(void)
 {
   char number[24];
@@ -291,6 +291,9 @@ static int end_as(int status)
   return 128 + WTERMSIG(status);
 }
 
+/* Signals wait from before the handlers until the child has its own again and `program` is known, so that
+ * none is lost or passed on to nobody. `end` is given the exit, or 128 and the signal, as a shell has it;
+ * where it returns the same, this process ends as the program has, by its signal too. */
 int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code))
 {
   /* The last is not passed on: who ignores it would never hear of the end. */
