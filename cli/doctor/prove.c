@@ -233,6 +233,7 @@ static bool saw_nothing(const struct doctor_events *events)
   return events->live + events->stored + events->hit + events->bypass + events->other == 0;
 }
 
+/* An outcome never stands without the sentence that says why. */
 static __attribute__((format(printf, 3, 4))) void conclude(struct doctor_proof *proof,
                                                            enum doctor_outcome outcome, const char *format,
                                                            ...)

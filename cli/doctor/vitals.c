@@ -107,6 +107,7 @@ static void tell_store(struct doctor *doctor, const struct memory *memory, const
     doctor_find(doctor, DOCTOR_STORE_CLOSED, "%s", dir);
 }
 
+/* The library keeps eight servers; calls to further ones are in the number alone. */
 static void tell_unmatched(struct doctor *doctor, const struct idem_vitals *vitals)
 {
   char hosts[IDEM_VITALS_HOSTS * (sizeof(vitals->host[0].host) + 8)] = "";

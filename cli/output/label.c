@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The format knows three escapes, of a backslash, a double quote and a line feed; every other character
+ * stands as it is. */
 void cli_put_label(const char *before, const char *name, const char *value)
 {
   size_t left = strlen(value);

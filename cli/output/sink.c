@@ -100,6 +100,8 @@ static int redirect(struct cli_sink *sink, int fd)
   return cli_fail(CLI_STORE, "%s: %s", sink->path, strerror(problem));
 }
 
+/* The order counts: standard output by another name is left alone before anything is opened, what is no
+ * file is written to as it is, and only then a link or a place in the store is a mistake. */
 int cli_sink_open(const char *path, char *const *sources, bool readable, struct cli_sink *sink)
 {
   struct stat named, target, out;

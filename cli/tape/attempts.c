@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What attempts of one operation share as text, and where in the run this one is. */
 struct attempt {
   char operation[IDEM_ID_SIZE + 8];
   uint64_t number;
@@ -56,6 +57,8 @@ int cli_attempts_read(const struct tape *tape, uint64_t **good)
   }
   tape_record_release(&record);
   qsort(attempts, kept, sizeof(*attempts), by_operation);
+  /* From the last attempt of each operation to its first, so that the success at hand is the nearest one
+   * behind. */
   for (uint64_t i = kept; i-- > 0;) {
     if (i + 1 == kept || strcmp(attempts[i].operation, attempts[i + 1].operation) != 0)
       success = 0;

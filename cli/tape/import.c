@@ -36,7 +36,8 @@ enum {
 
 enum { LANES_MOST = 256 };
 
-/* What is done with the entries, and until when each lane is taken. */
+/* What is done with the entries, and until when each lane is taken. The three counts are of entries:
+ * written, met by no rule, and no exchange of HTTP. Moments here are µs since 1970. */
 struct import {
   const struct idem_config *config;
   struct tape_writer *writer;
@@ -44,7 +45,8 @@ struct import {
   int64_t lane_end_us[LANES_MOST];
 };
 
-/* One entry. Texts belong to the document or to itself. */
+/* One entry. The JSON is the document's, and lives longer; what is allocated is freed by import_entry(),
+ * however far it has come. `took_us` and `first_us` count from `start_us`, as a tape has them. */
 struct entry {
   const json_t *json, *request, *response;
   int64_t start_us, took_us, first_us;
@@ -99,6 +101,8 @@ static bool is_one_of(const char *name, const char *const *names)
 static const char *const not_asked[] = {"Host", "Content-Length", "Connection", "Accept-Encoding", NULL};
 static const char *const not_answered[] = {"Content-Length", "Content-Encoding", "Transfer-Encoding", NULL};
 
+/* `first` is the status line of an answer, which has an empty line behind its headers; "" for a request,
+ * which has neither. Raises `count` by the headers that were put. NULL without memory. */
 static char *put_headers(const json_t *headers, const char *first, const char *const *without, size_t *count)
 {
   char *text = NULL;
@@ -313,6 +317,7 @@ static enum tape_what what_of(const struct entry *entry)
   return TAPE_LIVE;
 }
 
+/* CLI_OK, or CLI_STORE with the reason said, which ends the import. */
 static int append(struct import *import, struct entry *entry, struct idem_request *request)
 {
   const json_t *post = json_object_get(json_object_get(entry->request, "postData"), "text");
@@ -375,6 +380,7 @@ static int take(struct import *import, struct entry *entry, struct idem_request 
   return append(import, entry, request);
 }
 
+/* CLI_OK also for one that is left out, and counted; anything else ends the import. */
 static int import_entry(struct import *import, const json_t *json)
 {
   struct entry entry = {.json = json,

@@ -129,6 +129,8 @@ static const char *operation_of(const char *path)
   return "chat";
 }
 
+/* Members that the request does not have, or that are neither numbers nor true or false, are left out; so
+ * are all of a body that is no JSON. */
 static void add_request(json_t *attributes, const struct tape_record *record)
 {
   json_t *body = record->request_body.len
@@ -149,6 +151,7 @@ static void add_request(json_t *attributes, const struct tape_record *record)
   json_decref(body);
 }
 
+/* What an answer does not tell is "" or -1, of which no attribute is made. */
 static void add_response(json_t *attributes, const struct tape_record *record)
 {
   struct cli_reply reply;
@@ -180,7 +183,8 @@ static char *make_id(char *out, unsigned bytes, const char *of)
   return out;
 }
 
-/* The root's times are known when all was read, so it is written last. */
+/* The root's times are known when all was read, so it is written last. Moments are µs since 1970; both ids
+ * are hexadecimal, of 16 and 8 bytes. */
 struct trace {
   FILE *out;
   bool begun;

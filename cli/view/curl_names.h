@@ -2,6 +2,14 @@
 /*
  * What libcurl's numbers are called: a tape has codes and infos as numbers, for they are part of
  * libcurl's ABI and never change. curl.h is not needed, so a tape of a newer libcurl can be read.
+ *
+ *     printf("%s", cli_curl_error(28));                            OPERATION_TIMEDOUT
+ *     printf("%s", cli_curl_info(46));                             HTTP_VERSION
+ *     printf("%s", cli_curl_info_value(46, 3));                    HTTP/2
+ *
+ * The names are tables of text, curl_errors.def, curl_infos.def and curl_values.def: what
+ * a newer libcurl brings is a row there. What is returned is nobody's to free, and some of it is overwritten by
+ * the next call: the command has one thread.
  */
 #ifndef IDEMSHIM_CLI_CURL_NAMES_H
 #define IDEMSHIM_CLI_CURL_NAMES_H

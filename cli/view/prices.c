@@ -70,7 +70,8 @@ static json_t *read_lines(FILE *file, const char *path)
   return NULL;
 }
 
-/* By what is in the file, and not by its name, which is the user's. */
+/* What it gives is the caller's own text, or lives as long as the command; a mistake in the settings is as
+ * if none were named. */
 const char *cli_prices_file(const char *named)
 {
   static char path[4096];
@@ -82,6 +83,7 @@ const char *cli_prices_file(const char *named)
   return *path ? path : NULL;
 }
 
+/* Which form it has is told by what is in the file, and not by its name, which is the user's. */
 struct cli_prices *cli_prices_load(const char *path)
 {
   json_error_t problem;

@@ -13,7 +13,8 @@
 
 #include <stdlib.h>
 
-/* What is put together. */
+/* What is put together. The texts are taken over by the reply at the end; `reply` has the counts
+ * meanwhile. */
 struct pieces {
   struct event_text id, model, reasons, text, tools;
   struct cli_reply *reply;
@@ -118,6 +119,8 @@ static void begin_choice(struct pieces *pieces, size_t i, size_t before)
     add(&pieces->text, "\n\n");
 }
 
+/* OpenAI's chat and completions, and all who have their shape: `message` of an answer, `delta` of a piece
+ * of a stream, `text` of a completion. */
 static void read_choices(struct pieces *pieces, const json_t *choices)
 {
   size_t i, before = pieces->text.len;
@@ -222,6 +225,8 @@ static void read_cache(struct pieces *pieces, const json_t *usage)
   }
 }
 
+/* An answer, an event of a stream, or a line. What begins or ends a stream has an answer inside, which is
+ * read in the same way. */
 static void read_document(struct pieces *pieces, const json_t *document)
 {
   static const char *const inner[] = {"message", "response"}; /* of an event that begins or ends a stream */

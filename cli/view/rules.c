@@ -116,6 +116,8 @@ static int parse_authority(const char *text, size_t len, struct idem_target *tar
   return colon ? parse_port(colon + 1, (size_t)(end - colon - 1), &target->port) : 0;
 }
 
+/* An environment that says nothing: no file of settings is read, and the store, for which nobody asks, has
+ * some place. */
 static char *get_nothing(const char *name)
 {
   return strcmp(name, "IDEMSHIM_CONFIG") == 0 ? (char *)(uintptr_t) "none"

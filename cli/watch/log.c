@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* One buffer: text[at] to text[len] has come and is not taken yet. It is read until there is nothing, and
+ * only then it is asked whether the name has gone to another file, so that the end of the old one is not
+ * lost. */
 #include "cli/watch/log.h"
 
 #include "cli/output/units.h"

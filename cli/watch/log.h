@@ -33,9 +33,9 @@ struct cli_event {
   const char *name, *id, *reason, *via, *method, *origin, *path, *scope;
 };
 
-/* --log, else IDEMSHIM_LOG as the library finds it. Begins at most so many bytes before the end, with a whole line. Returns
- * CLI_OK, or has said what is wrong and returns the code to exit with; with `optional`, a log that is not named or not there
- * yet is none, and gives no events. */
+/* --log, else IDEMSHIM_LOG as the library finds it. Begins at most so many bytes before the end, with a
+ * whole line. Returns CLI_OK, or has said what is wrong and returns the code to exit with; with `optional`,
+ * a log that is not named or not there yet is none, and gives no events. Close it in any case. */
 int cli_log_open(struct cli_log *log, const struct cli_options *options, size_t before, bool optional);
 bool cli_log_next(struct cli_log *log, struct cli_event *event);
 void cli_log_close(struct cli_log *log);

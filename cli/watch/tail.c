@@ -78,6 +78,7 @@ static uint64_t count_events(const struct cli_options *options)
   return count;
 }
 
+/* Comes back with --once, where there is no log, and when nobody reads what it writes. */
 static int tail(const struct cli_options *options, int argc, char **argv)
 {
   struct cli_log log;

@@ -22,7 +22,8 @@
  * calls, and for each kind of name. */
 enum { CALLS_MOST = 4096, TALLIES_MOST = 64, BEFORE = 64 << 20, SHOWN_MOST = 12, ROWS_MOST = 6 };
 
-/* A call that was seen to go upstream. */
+/* A call that was seen to go upstream. `since_us` is in µs since 1970; without a word of the log, `id`,
+ * `host` and `path` are "". */
 struct call {
   uint64_t tag; /* the beginning of its key, as the page has it */
   char id[IDEM_ID_SIZE], host[128], path[128], program[32];
@@ -205,6 +206,7 @@ static void drop_ended(struct top *top, int64_t now_us)
       forget_call(top, &top->call[i]);
 }
 
+/* One look, an enum cli_exit: events that have come, counters, claims of this moment. */
 static int look(struct top *top)
 {
   struct cli_event event;
