@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* `run`: options become variables, the library is preloaded, and this process becomes the
- * program. */
+ * program, unless there is something to say at its end. */
 #include "cli/commands/durable.h"
+#include "cli/commands/observe.h"
 #include "cli/launch/launch.h"
 
 /* Does not come back unless nothing was started. */
@@ -12,6 +13,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   cli_begin_run();
   if (code == CLI_OK && options->durable)
     return cli_durable_run(options, argv);
+  if (code == CLI_OK && cli_observes())
+    return cli_observe_run(argv);
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }
 

@@ -62,3 +62,23 @@ Test(observe, it_promises_what_idempotent_mode_saves)
   run_release(&observed);
   run_release(&saved);
 }
+
+/* Whoever tries it first hears that it was there. */
+Test(observe, a_run_of_which_nothing_would_have_been_answered_says_so)
+{
+  const char *script = world_text(&w, "for n in 1 2; do curl -sS -d \"{\\\"n\\\":$n}\" '%s'; done; exit 5",
+                                  world_url(&w, "/v1/chat/completions"));
+  struct run first = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
+  struct run second = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
+  struct run idle = run_plain(&w, "idemshim", "run", "--mode", "observe", "true", NULL);
+
+  cr_expect_eq(first.status, 5);
+  cr_expect(strstr(first.err, "observe: 0 of 2 calls would have been answered from the store\n"), "%s",
+            first.err);
+  cr_expect_null(strstr(second.err, "observe: 0 of"), "%s", second.err);
+  cr_expect(strstr(second.err, "observe: 1 of 1 calls"), "%s", second.err);
+  cr_expect_str_eq(idle.err, "");
+  run_release(&first);
+  run_release(&second);
+  run_release(&idle);
+}
