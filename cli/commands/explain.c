@@ -86,6 +86,7 @@ static void print_decision(const struct idem_decision *decision)
     cli_fact("what to do", "%s", remedy(decision->event));
 }
 
+/* As it was noted; a status of 0, where no answer came, is left out. NULL without memory. */
 static json_t *decision_json(const struct idem_decision *decision)
 {
   char time[CLI_UNIT_SIZE];

@@ -159,6 +159,7 @@ static void *serve(void *arg)
   return NULL;
 }
 
+/* For as long as the process lives. A connection for which no thread can be made is closed at once. */
 static void *accept_all(void *arg)
 {
   pthread_t thread;

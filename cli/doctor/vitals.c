@@ -171,6 +171,8 @@ static void judge(struct doctor *doctor, const struct memory *memory, const stru
     doctor_find(doctor, DOCTOR_PROBLEM, "%s", vitals->problem);
 }
 
+/* Where its memory may not be read, or the library in it is of another version, `unseen` stays true, and
+ * nothing is concluded from what is not known. */
 void doctor_look_at_vitals(struct doctor *doctor, const char *maps)
 {
   char path[64];

@@ -44,7 +44,8 @@ enum {
   OVERVIEW_BINS = 600 /* of the strip that shows all of the run */
 };
 
-/* An exchange without its texts. Times are from the beginning of the run. */
+/* An exchange without its texts. Times are from the beginning of the run, in µs; places of the picture are in
+ * CSS pixels. */
 struct report_call {
   uint64_t number;
   int64_t start_us, end_us, first_us; /* first_us: of the first byte; end_us if none came */

@@ -267,7 +267,7 @@ static double put_timings(FILE *out, const struct tape_record *record)
   return ms(total);
 }
 
-/* Where an event goes, and when the piece came that ended it. */
+/* Where an event goes, and when the piece came that ended it. The time is in seconds since 1970. */
 struct messages {
   FILE *out;
   bool begun;

@@ -474,6 +474,7 @@ static int import_file(const struct idem_config *config, const char *dir, const 
   return code == CLI_OK ? tell(&import, dir) : code;
 }
 
+/* The file is read whole before the tape is opened, so that one that is no HAR leaves no directory behind. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   struct idem_config config;
