@@ -137,7 +137,12 @@ int tape_segment_adopt(struct tape_writer *writer, const uint8_t *master, struct
     rc = idem_error_set(error, -EKEYREJECTED,
                         "%s: the tape that is there is not encrypted; give another directory, or no key",
                         writer->dir);
-  return rc < 0 ? rc : tape_head_key(&writer->head, path, master, writer->key, error);
+  if (rc == 0)
+    rc = tape_head_key(&writer->head, path, master, writer->key, error);
+  /* What is written from here on is of this version, whatever began the tape. */
+  if (rc == 0)
+    tape_head_finish(&writer->head);
+  return rc;
 }
 
 /* -ENOENT if another process has deleted it meanwhile; everything else is a failure that is told. The head is
@@ -164,7 +169,8 @@ static int open_number(struct tape_writer *writer, uint32_t number, uint64_t *si
   }
   atomic_store(&writer->opened_us, head.started_us);
   atomic_store(&writer->number, number);
-  *size = (uint64_t)stat.st_size;
+  /* Nothing more goes into one of an older version: a record is sealed together with its segment's head. */
+  *size = head.version == TAPE_VERSION ? (uint64_t)stat.st_size : UINT64_MAX;
   return fd;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A tape that is always on stays within its limits, and what is left of it is whole. */
+#include "tape/format.h"
 #include "tests/unit/tape/fixture.h"
 
 #include <criterion/criterion.h>
@@ -11,6 +12,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 TestSuite(tape_rotate, .init = open_fixture, .fini = close_fixture);
 
@@ -137,4 +140,32 @@ Test(tape_rotate, reading_a_segment_that_was_deleted_meanwhile_says_so)
   cr_expect_eq(tape_read(fixture.tape, 1, &record, &fixture.error), -ENOENT);
   cr_expect(strstr(fixture.error.text, "the tape was rotated"), "%s", fixture.error.text);
   tape_record_release(&record);
+}
+
+TestSuite(tape_rotate_sealed, .init = open_sealed_fixture, .fini = close_fixture);
+
+/* As the version before left it: its head says so, and is whole. */
+static void make_older(const char *segment)
+{
+  size_t len;
+  char *bytes = fixture_read(segment, &len);
+  struct tape_head *head = (struct tape_head *)(void *)bytes;
+  head->version = TAPE_VERSION - 1;
+  head->sum = XXH3_64bits(head, offsetof(struct tape_head, sum));
+  fixture_write(segment, bytes, len);
+  free(bytes);
+}
+
+Test(tape_rotate_sealed, a_tape_that_an_older_version_began_goes_on)
+{
+  make_older(fixture_segment(&fixture, 1));
+  fixture.options.max_size = 8 * MIB;
+  cr_assert_eq(fixture_reopen(&fixture), 0, "%s", fixture.error.text);
+  record_many(100);
+  struct tape_totals totals = tape_totals(fixture_tape(&fixture));
+  cr_expect_eq(totals.exchanges, 100);
+  cr_expect_geq(totals.segments, 3);
+  cr_expect_str_eq(fixture.findings, "");
+  cr_assert_eq(tape_verify(&fixture.source, &totals, NULL, &fixture.error), 0);
+  cr_expect_eq(totals.damaged + totals.torn, 0);
 }
