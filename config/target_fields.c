@@ -239,7 +239,8 @@ static bool parse_amount(const char *text, size_t len, uint64_t *amount)
     *amount = *amount * 10 + (uint64_t)(text[i] - '0');
   }
   for (const char *u = units; unit && u <= unit; u++)
-    *amount *= 1000;
+    if (__builtin_mul_overflow(*amount, 1000, amount))
+      return false;
   return *amount < IDEM_NO_BUDGET;
 }
 

@@ -159,3 +159,12 @@ Test(budgets, a_mistake_is_named)
     run_release(&r);
   }
 }
+
+Test(budgets, more_than_a_number_can_be_is_refused)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=calls:18446744074G");
+  struct run r = run_plain(&w, "idemshim", "check", "http://127.0.0.1/", NULL);
+  cr_expect_eq(r.status, 2, "exit %d: %s%s", r.status, r.out, r.err);
+  cr_expect(strstr(r.err, "budget"), "%s", r.err);
+  run_release(&r);
+}
