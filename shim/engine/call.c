@@ -139,12 +139,7 @@ static bool play(struct call *call)
     if (!call->multi && stream_follow_is_open(request))
       request_limit_time(request);
   }
-  if (!transport_answer(transport, marks) || (stream_follow_is_open(request) && !feeder_stream(transport)))
-    return false;
-  /* What is not in the socket yet would hold the map for as long as the app takes. A stream is the feeder's by now. */
-  if (!call->multi && request->speed <= 0 && !stream_follow_is_joined(request) && !transport->ended)
-    request_unpin(request);
-  return true;
+  return transport_answer(transport, marks) && (!stream_follow_is_open(request) || feeder_stream(transport));
 }
 
 /* Its owner is done, or has something for us: in a header callback of the follower's own transfer. */

@@ -18,9 +18,6 @@
 
 #include <string.h>
 
-/* An app that takes longer than this gets the rest from a copy: a reader that holds the map keeps deleted
- * space from being used again. */
-#define PINNED_US 1000000
 /* How often the app's progress callback is asked while it has paused, and while the next chunk is awaited. */
 #define PAUSE_POLL_US 10000
 #define WAIT_POLL_US  100000
@@ -189,7 +186,7 @@ static CURLcode deliver_body(struct delivery *d)
     if (code == CURLE_OK && i + 1 < answer->chunk_count)
       code = progress_update(d->shadow, &d->progress);
     if (i + 1 < answer->chunk_count && !d->unpinned &&
-        monotonic_coarse_us() - d->request->started_us > PINNED_US)
+        monotonic_coarse_us() - d->request->started_us > REQUEST_PINNED_US)
       unpin(d);
   }
   if (code == CURLE_OK)
