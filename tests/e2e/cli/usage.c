@@ -63,12 +63,15 @@ Test(cli_usage, every_command_that_opens_a_store_or_a_tape_takes_its_key)
                                            {"rm"},
                                            {"gc"},
                                            {"verify"},
+                                           {"top"},
+                                           {"fleet"},
                                            {"tape", "ls"},
                                            {"tape", "show"},
                                            {"tape", "diff"},
                                            {"tape", "verify"},
                                            {"tape", "export"},
-                                           {"tape", "report"}};
+                                           {"tape", "report"},
+                                           {"tape", "import"}};
   for (size_t i = 0; i < sizeof openers / sizeof *openers; i++) {
     const char *argv[] = {"idemshim", openers[i][0], openers[i][1] ? openers[i][1] : "--help",
                           openers[i][1] ? "--help" : NULL, NULL};
