@@ -14,7 +14,7 @@
 
 #include <limits.h>
 #include <linux/futex.h>
-#include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,6 +76,23 @@ void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg
     uint32_t word = atomic_load(&slot->state);
     if ((in(word) == FILLING || in(word) == DONE) && !lives(arg, slot->spill))
       set_free(slot, word);
+  }
+}
+
+void queue_put_write(struct queue_slot *slot, const void *write, size_t size)
+{
+  uint64_t word;
+  for (size_t at = 0; at < size; at += sizeof(word)) {
+    memcpy(&word, (const char *)write + at, sizeof(word));
+    atomic_store_explicit(&slot->write[at / sizeof(word)], word, memory_order_relaxed);
+  }
+}
+
+void queue_get_write(const struct queue_slot *slot, void *write, size_t size)
+{
+  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+    uint64_t word = atomic_load_explicit(&slot->write[at / sizeof(word)], memory_order_relaxed);
+    memcpy((char *)write + at, &word, sizeof(word));
   }
 }
 
@@ -154,17 +171,13 @@ bool queue_lead(struct queue_slot *slot)
   }
 }
 
-bool queue_is_left(const struct queue_slot *slot)
-{
-  uint32_t what = in(atomic_load(&slot->state));
-  return what == LEFT_READY || what == LEFT_TAKEN;
-}
-
 bool queue_has_left(const struct commit_queue *queue)
 {
   bool has = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !has; i++)
-    has = queue_is_left(&queue->slot[i]);
+  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !has; i++) {
+    uint32_t what = in(atomic_load(&queue->slot[i].state));
+    has = what == LEFT_READY || what == LEFT_TAKEN;
+  }
   return has;
 }
 

@@ -4,7 +4,7 @@
  * with its own and they share the flushes of the disk.
  *
  *     struct queue_slot *slot = queue_take(queue, spill);    // NULL: no room
- *     slot->write = ...;                                     // bytes, never code; what is long is in the writer's spill file
+ *     queue_put_write(slot, &write, sizeof(write));          // bytes, never code; what is long is in the writer's spill file
  *     queue_publish(queue, slot);
  *     while (!queue_is_done(slot) && ...)
  *       queue_sleep(slot, ms);                               // until it is done, or one may look whether to lead oneself
@@ -33,11 +33,12 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* A slot has more bytes than struct batch_write takes, for another size of it would be another layout of the
+/* A slot has more words than struct batch_write takes, for another size of it would be another layout of the
  * shared page. Each slot is also a place in every spill file, which can so become 64 MiB long at most. */
-enum { QUEUE_SLOTS = 256, QUEUE_BYTES = 512 };
+enum { QUEUE_SLOTS = 256, QUEUE_WORDS = 64 };
 
 /* But for `state`, one side writes at a time: the writer until it has published the slot, the leader that has
  * taken it. */
@@ -46,8 +47,8 @@ struct queue_slot {
   int32_t verdict;                     /* of its leader, once it is done: 0 or more, or -errno; */
   uint64_t serial;                     /* and the serial number that the answer has then */
   _Atomic uint64_t spill;              /* the number of its writer's file, also while it has nothing there; */
-  uint64_t len, sum;                   /* bytes that it has there, in the slot's place, and XXH3 of them */
-  uint8_t write[QUEUE_BYTES];
+  _Atomic uint64_t len, sum;           /* bytes that it has there, in the slot's place, and XXH3 of them */
+  _Atomic uint64_t write[QUEUE_WORDS];
 };
 
 struct commit_queue {
@@ -62,6 +63,9 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill);
 /* Frees those of writers that `lives` denies. */
 typedef bool queue_lives(const void *arg, uint64_t spill);
 void queue_sweep(struct commit_queue *queue, queue_lives *lives, const void *arg);
+/* Whole words. Whoever looks without the gate may get half of one write and half of another. */
+void queue_put_write(struct queue_slot *slot, const void *write, size_t size);
+void queue_get_write(const struct queue_slot *slot, void *write, size_t size);
 /* From here on anybody may do its write, whether its writer lives or not. */
 void queue_publish(struct commit_queue *queue, struct queue_slot *slot);
 /* True: `verdict` and `serial` may be read, and the slot is still the caller's, to be given. */
@@ -82,8 +86,6 @@ bool queue_leave(struct queue_slot *slot);
 bool queue_lead(struct queue_slot *slot);
 /* True if there is one that nobody waits for: nobody but a leader comes for it. */
 bool queue_has_left(const struct commit_queue *queue);
-/* True if it is waited for by nobody, and still to be done. */
-bool queue_is_left(const struct queue_slot *slot);
 /* False: nothing is published. */
 bool queue_has_any(const struct commit_queue *queue);
 /* It waits for another leader. */

@@ -38,9 +38,10 @@ struct entry {
   const struct idem_request *request;
   struct idem_call *call;
   struct idem_error *error;
-  struct name *name; /* the long way alone */
-  bool given_up;     /* BUSY: a copy of a process finishes it for whoever asks */
-  unsigned passed;   /* as the call says */
+  struct name *name;     /* the long way alone */
+  struct idem_span left; /* the answer, while it is looked for where it waits for who can write */
+  bool given_up;         /* BUSY: a copy of a process finishes it for whoever asks */
+  unsigned passed;       /* as the call says */
 };
 
 /* An answer. */
@@ -85,8 +86,11 @@ static bool was_waited_for(const struct idem_call *call)
 static enum answer_index_found look_up(struct entry *entry)
 {
   struct idem_call *call = entry->call;
-  enum answer_index_found found = answer_index_find(entry->store, call->priv.reader, call->key,
-                                                    entry->request->rule->ttl_ms, &call->answer);
+  uint64_t ttl_ms = entry->request->rule->ttl_ms;
+  enum answer_index_found found =
+      entry->left.data
+          ? answer_index_read(entry->store, call->priv.reader, call->key, ttl_ms, entry->left, &call->answer)
+          : answer_index_find(entry->store, call->priv.reader, call->key, ttl_ms, &call->answer);
   if (found == ANSWER_EXPIRED && was_waited_for(call))
     found = ANSWER_FRESH;
   else if (found == ANSWER_FRESH && skips(entry))
@@ -311,6 +315,30 @@ static int settle_shared(struct entry *entry)
   return rc < 0 ? rc : settle_owned(entry);
 }
 
+/* Its last owner may have committed since we looked, or left its answer to whoever writes next. That is looked at first, so that
+ * what is not there any more is in the snapshot. */
+static int settle_claimed(struct entry *entry)
+{
+  struct idem_call *call = entry->call;
+  size_t len;
+  char *left = batch_take_left(entry->store, call->key, &len);
+  int verdict = pin(entry);
+  if (verdict == 0)
+    verdict = settle(entry);
+  if (verdict == NOT_YET && left) {
+    entry->left = (struct idem_span){left, len};
+    verdict = settle(entry);
+    entry->left.data = NULL;
+    /* One that was encrypted is in memory of its own. */
+    if (!call->priv.heap) {
+      call->priv.heap = left;
+      left = NULL;
+    }
+  }
+  free(left);
+  return verdict;
+}
+
 /* No claim is ever waited for: who does not get it at once follows, and comes back. */
 static int claim_or_follow(struct entry *entry)
 {
@@ -325,17 +353,7 @@ static int claim_or_follow(struct entry *entry)
   if (fd < 0)
     return idem_error_set(entry->error, fd, "%s: cannot lock", entry->store->claims_path);
   call->priv.claim_fd = fd;
-  /* Its last owner may have committed since we looked. */
-  int verdict = pin(entry);
-  if (verdict == 0)
-    verdict = settle(entry);
-  /* Or has given it to whoever writes next. */
-  if (verdict == NOT_YET && batch_store_left(entry->store, call->key)) {
-    call_unpin(call);
-    verdict = pin(entry);
-    if (verdict == 0)
-      verdict = settle(entry);
-  }
+  int verdict = settle_claimed(entry);
   if (verdict == NOT_YET)
     verdict = settle_shared(entry);
   if (verdict == IDEM_BUSY) {

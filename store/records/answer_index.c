@@ -26,15 +26,12 @@ static bool is_sound(struct idem_store *store, struct idem_span record, uint64_t
 
 /* On the path of every hit. Whether it has expired is asked last, so that damage is counted whatever its
  * age. */
-enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
-                                          uint64_t ttl_ms, struct idem_answer *answer)
+enum answer_index_found answer_index_read(struct idem_store *store, struct reader *reader, const uint8_t *key,
+                                          uint64_t ttl_ms, struct idem_span record,
+                                          struct idem_answer *answer)
 {
-  struct idem_span value;
-  int rc = pages_get(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &value);
-  if (rc == -ENOENT)
-    return ANSWER_NONE;
-  if (rc < 0 || record_parse(value, reader->spare, sizeof(reader->spare), answer) < 0 ||
-      memcmp(answer->key, key, IDEM_KEY_SIZE) != 0 || !is_sound(store, value, answer->serial)) {
+  if (record_parse(record, reader->spare, sizeof(reader->spare), answer) < 0 ||
+      memcmp(answer->key, key, IDEM_KEY_SIZE) != 0 || !is_sound(store, record, answer->serial)) {
     stats_add(store->stats, reader->shard, IDEM_COUNTER_damaged, 1);
     return ANSWER_DAMAGED;
   }
@@ -42,6 +39,15 @@ enum answer_index_found answer_index_find(struct idem_store *store, struct reade
   uint64_t age = now > answer->stored_us ? (uint64_t)(now - answer->stored_us) : 0;
   bool expired = now >= answer->expires_us || (ttl_ms <= UINT64_MAX / 1000 && age >= ttl_ms * 1000);
   return expired ? ANSWER_EXPIRED : ANSWER_FRESH;
+}
+
+enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
+                                          uint64_t ttl_ms, struct idem_answer *answer)
+{
+  struct idem_span value = {NULL, 0}; /* damaged, where its page is */
+  return pages_get(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &value) == -ENOENT
+             ? ANSWER_NONE
+             : answer_index_read(store, reader, key, ttl_ms, value, answer);
 }
 
 const struct answer_index_raw *answer_index_raw(const struct reader *reader, const uint8_t *raw)

@@ -24,6 +24,10 @@ enum answer_index_found { ANSWER_NONE, ANSWER_FRESH, ANSWER_EXPIRED, ANSWER_DAMA
  * Expired: by its own time, or by `ttl_ms` where that is shorter. */
 enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_answer *answer);
+/* The same of a record that is not in the index yet. */
+enum answer_index_found answer_index_read(struct idem_store *store, struct reader *reader, const uint8_t *key,
+                                          uint64_t ttl_ms, struct idem_span record,
+                                          struct idem_answer *answer);
 
 /* What a digest of a request's bytes leads to, as it is on disk: with it, a repeat need not be read. */
 struct answer_index_raw {

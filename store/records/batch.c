@@ -33,7 +33,9 @@
  * leader has died. */
 enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10 };
 
-_Static_assert(sizeof(struct batch_write) <= QUEUE_BYTES, "it fits into a slot");
+_Static_assert(sizeof(struct batch_write) <= QUEUE_WORDS * sizeof(uint64_t) &&
+                   sizeof(struct batch_write) % sizeof(uint64_t) == 0,
+               "it fits into a slot");
 
 /* The write of another one, as a leader has it. */
 struct taken {
@@ -93,7 +95,7 @@ static void enter_queue(struct batch *batch)
   own->answer->serial = 0;
   struct queue_slot *slot = record && record_write(own->draft, record) == 0 ? take_slot(store, number) : NULL;
   if (slot) {
-    memcpy(slot->write, &own->write, sizeof(own->write));
+    queue_put_write(slot, &own->write, sizeof(own->write));
     slot->len = len;
     slot->sum = XXH3_64bits(record, len);
     if (spill_write(store, place_of(store, slot), record, len) == 0) {
@@ -140,7 +142,7 @@ static bool is_sound(const struct idem_store *store, const struct taken *taken)
 static bool read_taken(const struct idem_store *store, struct taken *taken)
 {
   struct queue_slot *slot = taken->slot;
-  memcpy(&taken->write, slot->write, sizeof(taken->write));
+  queue_get_write(slot, &taken->write, sizeof(taken->write));
   taken->len = slot->len;
   taken->record = taken->len <= SPILL_PLACE ? malloc(taken->len) : NULL;
   return taken->record &&
@@ -353,39 +355,39 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 }
 
 /* Those of writers that do not wait any longer, once: nobody else may come for them. */
-static int lead_left(struct batch *batch, bool waits)
+static void lead_left(struct batch *batch)
 {
-  const struct writer_job job = {.body = body, .done = done, .nap = waits ? NULL : nap, .arg = batch};
+  const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
   batch->own = NULL;
-  return !batch->alone && queue_has_left(&batch->store->stats->queue)
-             ? state_write_job(batch->store, &job, NULL)
-             : -EALREADY;
+  if (!batch->alone && queue_has_left(&batch->store->stats->queue))
+    state_write_job(batch->store, &job, NULL);
 }
 
-/* What a slot has may change meanwhile: whoever looks again knows. */
-static bool is_left(const struct commit_queue *queue, const uint8_t *key)
+/* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write meanwhile: then it is
+ * not this key's, or not whole. */
+char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
 {
-  bool has = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !has; i++) {
-    const struct batch_write *write = (const void *)queue->slot[i].write;
-    has = queue_is_left(&queue->slot[i]) && memcmp(write->key, key, IDEM_KEY_SIZE) == 0;
-  }
-  return has;
-}
-
-/* A leader has not the time for all of them in one transaction; each takes one at least. */
-bool batch_store_left(struct idem_store *store, const uint8_t *key)
-{
+  struct commit_queue *queue = &store->stats->queue;
   struct batch batch = {.store = store};
-  bool had = false;
-  for (unsigned i = 0; i < QUEUE_SLOTS && is_left(&store->stats->queue, key); i++) {
-    had = true;
-    if (lead_left(&batch, true) < 0)
-      break;
+  struct taken taken = {.record = NULL};
+  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !taken.record; i++) {
+    taken.slot = &queue->slot[i];
+    if (!queue_waits(taken.slot))
+      continue;
+    queue_get_write(taken.slot, &taken.write, sizeof(taken.write));
+    if (memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0)
+      continue;
+    if (!read_taken(store, &taken) || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
+      free(taken.record);
+      taken.record = NULL;
+    }
   }
+  if (taken.record)
+    lead_left(&batch);
   free(batch.taken);
   free(batch.victims);
-  return had;
+  *len = taken.len;
+  return taken.record;
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)
@@ -411,7 +413,7 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
     again |= rc < 0 && batch.alone && !alone;
   } while (again);
   if (rc >= 0)
-    lead_left(&batch, false);
+    lead_left(&batch);
   free(batch.taken);
   free(batch.victims);
   return rc;
@@ -427,7 +429,7 @@ void batch_commit_all(struct idem_store *store, struct batch_own *first, struct 
     while (left && left->done)
       left = left->next;
   if (!left)
-    lead_left(&batch, false);
+    lead_left(&batch);
   free(batch.taken);
   free(batch.victims);
 }

@@ -65,9 +65,10 @@ struct batch_own {
  * was waited for in vain. If the write was in the queue by then it is done later all the same, and the
  * message says so. */
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
-/* The answer of this key, if one is in the queue that its call did not wait for: it is stored now, by us or by who is writing, for
- * whom the gate's patience is waited. True: there was one, and may be in the store: look again. */
-bool batch_store_left(struct idem_store *store, const uint8_t *key);
+/* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in the queue: for who has the
+ * claim, since its own call waits for it no longer, or has died. It is stored as well, unless somebody is writing. NULL: it is in the
+ * store by now, for who looks there afterwards, or there is none. */
+char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len);
 /* Those that are not done yet could not be written together, and are to be written alone. */
 void batch_commit_all(struct idem_store *store, struct batch_own *first, struct idem_error *error);
 

@@ -4,10 +4,12 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char target[] = "/v1/chat/completions", first[] = "{\"a\":1}", second[] = "{\"a\":2}";
@@ -30,13 +32,17 @@ static struct run call(const char *body)
   return run_shim(&w, "curl", "-sS", "-d", body, world_url(&w, target), NULL);
 }
 
-/* A command that hangs in the flush of its commit, as on a disk that does not answer. */
-static void set_up(void)
+static void open_slow_world(void)
 {
   open_world();
   if (run_plain(&w, "strace", "-o", "/dev/null", "-e", "inject=getpid:delay_enter=1", "true", NULL).status !=
       0)
     cr_skip_test("strace cannot delay system calls here");
+}
+
+/* A command that hangs in the flush of its commit, as on a disk that does not answer. */
+static void stall(void)
+{
   struct run fill = call(first);
   expect_success(&fill);
   run_release(&fill);
@@ -46,6 +52,19 @@ static void set_up(void)
   wait_until(writer() != 0);
   world_env(&w, "IDEMSHIM_SYNC", "off");
   world_unset(&w, "IDEMSHIM_LOG");
+}
+
+static void set_up(void)
+{
+  open_slow_world();
+  stall();
+}
+
+static void set_up_sealed(void)
+{
+  open_slow_world();
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32));
+  stall();
 }
 
 static void end_writer(void)
@@ -65,6 +84,7 @@ static void tear_down(void)
 }
 
 TestSuite(stalled_writer, .init = set_up, .fini = tear_down);
+TestSuite(stalled_writer_of_a_sealed_store, .init = set_up_sealed, .fini = tear_down);
 
 static void expect_live(void)
 {
@@ -99,7 +119,7 @@ Test(stalled_writer, is_waited_for_no_longer_than_the_timeout_of_the_call_allows
   cr_expect(strstr(r.err, words), "%s", r.err);
   run_release(&r);
   world_env(&w, "TIMEOUT_MS", "150");
-  r = run_shim(&w, "multi_calls", "epoll", "1", world_url(&w, target), second, NULL);
+  r = run_shim(&w, "multi_calls", "epoll", "1", world_url(&w, target), "{\"a\":3}", NULL);
   cr_expect(strstr(r.err, words), "%s", r.err);
   run_release(&r);
 }
@@ -125,6 +145,67 @@ Test(stalled_writer, has_at_most_once_calls_sent_once)
   r = run_shim(&w, "curl", "-sS", "-d", second, world_url(&w, "/v1/chat/completions?mock=latency_ms%3D60000"),
                NULL);
   cr_expect(strstr(r.out, "\"status\"") != NULL, "%s%s", r.out, r.err);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&r);
+}
+
+/* It waits in the queue, and is given from there: to retries, and to those who wait for the call. */
+static void expect_paid_once(void)
+{
+  enum { FOLLOWERS = 4 };
+  struct run calls[1 + FOLLOWERS];
+  mock_default(&w, "latency_ms=500");
+  for (int i = 0; i < 1 + FOLLOWERS; i++)
+    calls[i] = start_shim(&w, "curl", "-sS", "-d", second, world_url(&w, target), NULL);
+  for (int i = 0; i < 1 + FOLLOWERS; i++)
+    run_wait(&calls[i]);
+  struct run again = call(second);
+  cr_expect(strstr(again.out, "chat.completion"), "%s", again.out);
+  for (int i = 0; i < 1 + FOLLOWERS; i++) {
+    expect_success(&calls[i]);
+    cr_expect_str_eq(calls[i].out, again.out);
+    run_release(&calls[i]);
+  }
+  run_release(&again);
+  cr_expect_neq(writer(), 0);
+  cr_expect_eq(mock_count(&w).requests, 2);
+}
+
+Test(stalled_writer, has_no_answer_paid_for_again_that_waits_for_it)
+{
+  expect_paid_once();
+}
+
+Test(stalled_writer_of_a_sealed_store, has_no_answer_paid_for_again_that_waits_for_it)
+{
+  expect_paid_once();
+}
+
+static bool has_spilled(void)
+{
+  glob_t files;
+  struct stat status;
+  bool has = false;
+  if (glob(world_text(&w, "%s/queue/*", w.store), 0, NULL, &files) == 0) {
+    has = !stat(files.gl_pathv[0], &status) && status.st_size > 0;
+    globfree(&files);
+  }
+  return has;
+}
+
+/* It may have a moment left, and be done with waiting: then it is as in the test above. */
+Test(stalled_writer, has_no_answer_paid_for_again_whose_call_was_killed)
+{
+  struct run killed = start_shim(&w, "curl", "-sS", "-d", second, world_url(&w, target), NULL);
+  wait_until(has_spilled());
+  usleep(10000); /* and has said so in the page */
+  kill(killed.pid, SIGKILL);
+  run_wait(&killed);
+  run_release(&killed);
+  struct run r = call(second);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "chat.completion"), "%s", r.out);
+  cr_expect_neq(writer(), 0);
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&r);
 }
