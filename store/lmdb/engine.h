@@ -110,7 +110,10 @@ int writer_run(struct engine *engine, writer_body *body, void *arg, struct idem_
 struct writer_job {
   writer_body *body;
   int (*done)(struct engine *engine, int rc, void *arg);
-  bool (*nap)(void *arg, long us); /* lmdb/gate.h */
+  /* Waits at the gate (gate.h) for so long, or until it has a reason not to; NULL: it sleeps. True: there is nothing left to
+   * enter for. */
+  bool (*nap)(void *arg, long us);
+  bool makes; /* what a store cannot be opened without */
   void *arg;
 };
 int writer_run_job(struct engine *engine, const struct writer_job *job, struct idem_error *error);

@@ -101,8 +101,7 @@ static int check_data(const struct engine_options *options, uint64_t *size, stru
  * so it is waited for here, for a second or our patience; one that comes after this look is as quick as they all are. */
 static int await_opening(int fd, const struct engine_options *options, struct idem_error *error)
 {
-  enum { LEAST_MS = 1000 };
-  int64_t patience_ms = options->patience_ms > LEAST_MS ? options->patience_ms : LEAST_MS;
+  int64_t patience_ms = options->patience_ms > GATE_MAKING_MS ? options->patience_ms : GATE_MAKING_MS;
   for (int64_t end = clock_steady_us() + patience_ms * 1000;;) {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
     if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
@@ -256,6 +255,7 @@ static int find_trees(void *arg)
 static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
   struct opening opening = {.engine = engine, .options = options};
+  const struct writer_job making = {.body = make_trees, .arg = engine, .makes = true};
   int rc = check_data(options, &opening.have, error);
   if (rc < 0)
     return rc;
@@ -266,7 +266,7 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
   if (rc == 0)
     rc = adopt_file(engine, options);
   if (rc == 0 && (rc = engine_guard(find_trees, engine)) < 0 && !options->read_only) {
-    rc = writer_run(engine, make_trees, engine, error);
+    rc = writer_run_job(engine, &making, error);
     if (rc < 0)
       return rc;
   }

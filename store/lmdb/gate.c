@@ -88,7 +88,7 @@ static size_t commits(const struct engine *engine)
   return info.me_last_txnid;
 }
 
-int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, void *arg,
+int gate_enter(struct gate *gate, const struct engine *engine, const struct writer_job *job,
                struct idem_error *error)
 {
   if (try_to_enter(gate, engine))
@@ -99,6 +99,8 @@ int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, vo
   bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed) &&
                 (closed_at == seen || closed_at == ANY_COMMIT);
   int64_t patience = closed ? 0 : gate->patience_ms * INT64_C(1000);
+  if (job->makes && patience < GATE_MAKING_MS * INT64_C(1000))
+    patience = GATE_MAKING_MS * INT64_C(1000);
   /* The other half is for the call itself. */
   int64_t half = start + (deadline - start) / 2, least = start + GATE_LEAST_US;
   int64_t until = !deadline ? 0 : half > least ? half : least;
@@ -118,9 +120,9 @@ int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, vo
       }
       return refuse(engine, (unsigned)((now - last) / 1000), late, error);
     }
-    if (nap && nap(arg, us))
+    if (job->nap && job->nap(job->arg, us))
       return -EALREADY;
-    if (!nap)
+    if (!job->nap)
       nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
   }
   return 0;

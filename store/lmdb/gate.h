@@ -3,13 +3,14 @@
  * gate: what stands before LMDB's write lock, so that nobody waits for it without end. LMDB's is a mutex that a process
  * which is stopped, or whose disk does not answer, holds for as long as it likes; whoever asks for it has to wait.
  *
- *     int rc = gate_enter(gate, engine, nap, arg, error);  0, or -ETIMEDOUT with the message
+ *     int rc = gate_enter(gate, engine, job, error);       0, or -ETIMEDOUT with the message
  *     ... one transaction ...
  *     gate_leave(gate, engine);
  *
  * It is a record lock on the data file, of which the kernel knows who holds it and which ends with its process, behind a
  * mutex for the threads of this one. Waiting goes on for as long as commits do, up to GATE_MOST_MS, and not more than the
- * gate's patience without any: the patience of an app is GATE_PATIENCE_MS, that of a command is its own. After it was in
+ * gate's patience without any: the patience of an app is GATE_PATIENCE_MS, that of a command is its own; who makes a store, or
+ * waits for who does, has GATE_MAKING_MS at least, since a process that could not open it goes without for a while. After it was in
  * vain the gate is only tried for a second, so that a call with three writes does not wait three times; a commit ends that,
  * for whoever did not go on does. Whoever is let in may take LMDB's lock at once, since everybody who writes comes this way.
  *
@@ -35,10 +36,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Without a commit, for an app; and with commits, for anybody whose patience is not longer. */
-enum { GATE_PATIENCE_MS = 100, GATE_MOST_MS = 5000 };
+/* Without a commit, for an app, and for what a store cannot be opened without; and with commits, for anybody whose patience is
+ * not longer. */
+enum { GATE_PATIENCE_MS = 100, GATE_MAKING_MS = 1000, GATE_MOST_MS = 5000 };
 
 struct engine;
+struct writer_job;
 
 struct gate {
   pthread_mutex_t mutex;
@@ -48,10 +51,8 @@ struct gate {
 };
 
 void gate_open(struct gate *gate, unsigned patience_ms);
-/* Waits for so long, or until it has a reason not to. True: there is nothing left to enter for. */
-typedef bool gate_nap(void *arg, long us);
-/* `nap` NULL: it sleeps. */
-int gate_enter(struct gate *gate, const struct engine *engine, gate_nap *nap, void *arg,
+/* For this job (engine.h), which says how it is waited. */
+int gate_enter(struct gate *gate, const struct engine *engine, const struct writer_job *job,
                struct idem_error *error);
 void gate_leave(struct gate *gate, const struct engine *engine);
 

@@ -160,7 +160,7 @@ int writer_run_job(struct engine *engine, const struct writer_job *job, struct i
   int rc = engine->stuck ? -ENOTRECOVERABLE : engine->given_back ? -EMFILE : check_snapshot(engine);
   if (rc < 0)
     return engine_fail(error, rc, "cannot write to the store");
-  rc = gate_enter(&engine->gate, engine, job->nap, job->arg, error);
+  rc = gate_enter(&engine->gate, engine, job, error);
   if (rc < 0)
     return rc;
   if (is_command)

@@ -65,6 +65,7 @@ static void flush_names(const struct idem_store *store)
 static int make_identity(struct idem_store *store, const uint8_t *master, struct idem_error *error)
 {
   struct identity fresh = {.schema = master ? STORE_SCHEMA_SEALED : STORE_SCHEMA};
+  const struct writer_job making = {.body = put_identity, .arg = &fresh, .makes = true};
   uint8_t key[SEAL_KEY_SIZE];
   if (getrandom(fresh.secret, sizeof(fresh.secret), 0) != sizeof(fresh.secret) ||
       getrandom(fresh.salt, sizeof(fresh.salt), 0) != sizeof(fresh.salt))
@@ -75,7 +76,7 @@ static int make_identity(struct idem_store *store, const uint8_t *master, struct
   }
   int rc = master ? derive(master, &fresh, key, fresh.check) : 0;
   explicit_bzero(key, sizeof(key));
-  rc = rc < 0 ? idem_error_set(error, rc, "no memory") : state_write(store, put_identity, &fresh, error);
+  rc = rc < 0 ? idem_error_set(error, rc, "no memory") : state_write_job(store, &making, error);
   flush_names(store);
   return rc;
 }

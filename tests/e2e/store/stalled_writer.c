@@ -85,6 +85,7 @@ static void tear_down(void)
 
 TestSuite(stalled_writer, .init = set_up, .fini = tear_down);
 TestSuite(stalled_writer_of_a_sealed_store, .init = set_up_sealed, .fini = tear_down);
+TestSuite(slow_maker, .init = open_slow_world, .fini = close_world);
 
 static void expect_live(void)
 {
@@ -208,6 +209,33 @@ Test(stalled_writer, has_no_answer_paid_for_again_whose_call_was_killed)
   cr_expect_neq(writer(), 0);
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&r);
+}
+
+/* A process that cannot open its store goes without for a while. So one that others make on a slow disk is waited for. */
+Test(slow_maker, is_waited_for_by_those_who_come_meanwhile)
+{
+  enum { OTHERS = 4 };
+  struct run others[OTHERS];
+  world_unset(&w, "IDEMSHIM_SYNC");
+  mock_default(&w, "latency_ms=500");
+  struct run maker =
+      start_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:delay_enter=300000", "env",
+                  world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-d", second,
+                  world_url(&w, target), NULL);
+  wait_until(writer() != 0);
+  for (int i = 0; i < OTHERS; i++)
+    others[i] = start_shim(&w, "curl", "-sS", "-d", second, world_url(&w, target), NULL);
+  run_wait(&maker);
+  expect_success(&maker);
+  for (int i = 0; i < OTHERS; i++) {
+    run_wait(&others[i]);
+    expect_success(&others[i]);
+    cr_expect_str_eq(others[i].out, maker.out);
+    cr_expect_str_eq(others[i].err, "");
+    run_release(&others[i]);
+  }
+  run_release(&maker);
+  cr_expect_eq(mock_count(&w).requests, 1);
 }
 
 /* What was paid for while nobody could write is not lost: each of many answers is there once somebody can, for the call itself that
