@@ -18,7 +18,7 @@
 enum { GATE_LEAST_US = 50000 };
 /* How long a gate that was waited for in vain is only tried; the first nap, and the longest, to which it
  * doubles. */
-enum { CLOSED_US = 1000000, NAP_LEAST_US = 50, NAP_MOST_US = 2000 };
+enum { CLOSED_US = 1000000, NAP_LEAST_US = 50, NAP_MOST_US = 2000, STEP_MOST_US = 20000 };
 
 /* Of this thread's call, by the monotonic clock, in µs; 0: none. */
 static __thread int64_t deadline;
@@ -93,8 +93,8 @@ int gate_enter(struct gate *gate, const struct engine *engine, const struct writ
 {
   if (try_to_enter(gate, engine))
     return 0;
-  /* `last`: when a commit was last seen, by whomever. */
-  int64_t start = clock_steady_us(), last = start;
+  /* `idle`: since a commit was last seen, by whomever. */
+  int64_t start = clock_steady_us(), looked = start, waited = 0, idle = 0;
   size_t seen = commits(engine), closed_at = atomic_load_explicit(&gate->closed_at, memory_order_relaxed);
   bool closed = start < atomic_load_explicit(&gate->closed_until_us, memory_order_relaxed) &&
                 (closed_at == seen || closed_at == ANY_COMMIT);
@@ -107,18 +107,19 @@ int gate_enter(struct gate *gate, const struct engine *engine, const struct writ
   for (long us = NAP_LEAST_US; !try_to_enter(gate, engine); us = us < NAP_MOST_US ? us * 2 : us) {
     int64_t now = clock_steady_us();
     size_t committed = commits(engine);
-    if (committed != seen)
-      last = now;
+    /* Who was not let run itself cannot tell whether the writer was. */
+    int64_t step = now - looked < STEP_MOST_US ? now - looked : STEP_MOST_US;
+    looked = now;
+    waited += step;
+    idle = committed == seen ? idle + step : 0;
     seen = committed;
     bool late = until && now >= until;
-    if (late || now - last >= patience ||
-        (now - start >= GATE_MOST_MS * INT64_C(1000) && now - start >= patience)) {
+    if (late || idle >= patience || (waited >= GATE_MOST_MS * INT64_C(1000) && waited >= patience)) {
       if (!closed && !late) {
-        atomic_store_explicit(&gate->closed_at, now - last >= patience ? seen : ANY_COMMIT,
-                              memory_order_relaxed);
+        atomic_store_explicit(&gate->closed_at, idle >= patience ? seen : ANY_COMMIT, memory_order_relaxed);
         atomic_store_explicit(&gate->closed_until_us, now + CLOSED_US, memory_order_relaxed);
       }
-      return refuse(engine, (unsigned)((now - last) / 1000), late, error);
+      return refuse(engine, (unsigned)(idle / 1000), late, error);
     }
     if (job->nap && job->nap(job->arg, us))
       return -EALREADY;

@@ -14,6 +14,9 @@
  * vain the gate is only tried for a second, so that a call with three writes does not wait three times; a commit ends that,
  * for whoever did not go on does. Whoever is let in may take LMDB's lock at once, since everybody who writes comes this way.
  *
+ * Time in which who waits did not run, as on a machine with too much to do, or under a debugger, is no time in which the writer could have
+ * gone on: between two tries 20 ms count at most.
+ *
  * Who waits sleeps between two tries, or does something better: nap() may put its write where whoever is in the gate finds it
  * (base/commit_queue.h), and ends the wait once that is done (-EALREADY).
  *

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char target[] = "/v1/chat/completions", first[] = "{\"a\":1}", second[] = "{\"a\":2}";
@@ -236,6 +237,45 @@ Test(slow_maker, is_waited_for_by_those_who_come_meanwhile)
   }
   run_release(&maker);
   cr_expect_eq(mock_count(&w).requests, 1);
+}
+
+static bool naps(pid_t pid)
+{
+  char path[64];
+  long number = -1;
+  snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
+  FILE *file = fopen(path, "re");
+  bool naps = file && fscanf(file, "%ld", &number) == 1 && number == SYS_clock_nanosleep;
+  if (file)
+    fclose(file);
+  return naps;
+}
+
+/* Longer than it would have waited; then it waits on, until the maker is gone, and makes the store itself. */
+Test(slow_maker, is_not_taken_for_stopped_by_who_was)
+{
+  world_unset(&w, "IDEMSHIM_SYNC");
+  stalled = start_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:delay_enter=600000000",
+                        "env", world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-d",
+                        first, world_url(&w, target), NULL);
+  wait_until(writer() != 0);
+  struct run r = start_shim(&w, "curl", "-sS", "-d", second, world_url(&w, target), NULL);
+  wait_until(naps(r.pid));
+  kill(r.pid, SIGSTOP);
+  usleep(1200000);
+  kill(r.pid, SIGCONT);
+  wait_until(naps(r.pid) || mock_count(&w).requests > 0);
+  end_writer();
+  run_wait(&r);
+  run_wait(&stalled);
+  expect_success(&r);
+  cr_expect_str_eq(r.err, "");
+  struct run again = call(second);
+  cr_expect_str_eq(again.out, r.out);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&again);
+  run_release(&r);
+  run_release(&stalled);
 }
 
 /* What was paid for while nobody could write is not lost: each of many answers is there once somebody can, for the call itself that
