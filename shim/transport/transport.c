@@ -113,9 +113,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   note_lines(t, lines);
   debug_before_header(t->shadow, lines.data, lines.len);
   size_t taken = callback_header(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
-  give_map_back(t, taken == CURL_WRITEFUNC_PAUSE);
-  if (taken == CURL_WRITEFUNC_PAUSE)
+  if (taken == CURL_WRITEFUNC_PAUSE) {
     t->header = before;
+    give_map_back(t, true);
+  }
   if (taken == lines.len) {
     debug_after_header(t->shadow, t->info->status, lines.data, lines.len);
     t->info->taken = t->info->passed;
