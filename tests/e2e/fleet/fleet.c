@@ -43,15 +43,20 @@ void fleet_start(void)
   wait_until(answers());
 }
 
-void open_fleet(void)
+void open_fleet_here(void)
 {
-  open_world();
   if (access(world_text(&w, "%s/libidemshim-fleet.so", w.build), F_OK) != 0)
     cr_skip_test("libidemshim-fleet.so is not built: hiredis or c-ares is missing");
   snprintf(path, sizeof(path), "%s/redis", w.dir);
   fleet_start();
   fleet_attributes("");
   on_machine("A");
+}
+
+void open_fleet(void)
+{
+  open_world();
+  open_fleet_here();
 }
 
 void close_fleet(void)

@@ -13,6 +13,7 @@
 #include "tests/harness/suite.h"
 
 void open_fleet(void);
+void open_fleet_here(void); /* in a world that is open already */
 void close_fleet(void);
 
 /* The limits that the tests have are ten times the usual ones; `attributes` come behind them: "lease=1s". */
