@@ -66,7 +66,8 @@ size_t cli_columns(void)
 }
 
 /* The label is our own text; the value may be anybody's. */
-static void put_fact(enum cli_style style, const char *label, const char *format, va_list arguments)
+static void __attribute__((format(printf, 3, 0)))
+put_fact(enum cli_style style, const char *label, const char *format, va_list arguments)
 {
   char *text = NULL;
   int length = vasprintf(&text, format, arguments);
