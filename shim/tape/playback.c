@@ -152,8 +152,9 @@ static void copy_outcome(struct request *request)
   const struct idem_tape_api *api = settings()->replay_output ? store_object_tape_writer(&writer) : NULL;
   if (!api)
     return;
+  int64_t since_us = monotonic_us() - request->started_us; /* before the other clock, as in recorder.c */
   struct tape_call call = api->begin(writer);
-  call.started_us -= monotonic_us() - request->started_us;
+  call.started_us -= since_us;
   struct tape_outcome outcome = tape->record.outcome;
   struct tape_chunk whole = {.at_us = outcome.first_byte_us > 0 ? (uint64_t)outcome.first_byte_us : 0,
                              .len = request->op.answer.body.len};
