@@ -269,12 +269,14 @@ growth: setup-bench
 
 # libFuzzer, so clang. Each fuzzer runs FUZZ_SECONDS (or SECONDS) from the inputs it makes itself and the seed SEED; a finding stops it and
 # leaves its input in build/fuzz. Each adds its line, as in torture.
-FUZZERS := $(filter-out $(if $(HAS_FLEET),,fuzz_reply),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FLEET_FUZZERS := fuzz_reply fuzz_verbs
+FUZZERS := $(filter-out $(if $(HAS_FLEET),,$(FLEET_FUZZERS)),$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CFLAGS := $(filter -std=% -W% -I% -D%,$(CFLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined
 
-$(B)/fuzz/fuzz_reply: tests/fuzz/fuzz_reply.c fleet/reply.c fleet/reply.h
+$(B)/fuzz/fuzz_verbs: fleet/verbs.c fleet/check.c
+$(FLEET_FUZZERS:%=$(B)/fuzz/%): $(B)/fuzz/%: tests/fuzz/%.c fleet/reply.c $(wildcard fleet/*.h)
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) -lhiredis
+	$(Q)mkdir -p $(@D) && clang $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) -lhiredis -lcrypto
 
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard config/*.[ch] store/*.[ch] store/*/*.[ch] tape/*.[ch])
 	$(call say,FUZZ,$@)
