@@ -81,7 +81,8 @@ static void check_clock(struct checking *checking)
        apart);
 }
 
-/* "name:value\r\n" of an INFO, or "". */
+/* "name:value\r\n" of an INFO, or "". 63 bytes of a value at most: it is the server's, and may be
+ * anything. */
 static const char *value_of(const char *info, const char *name, char value[64])
 {
   char line[64];
@@ -91,6 +92,8 @@ static const char *value_of(const char *info, const char *name, char value[64])
   return value;
 }
 
+/* Claims live longer than answers: where what ends first goes first, a doubt is dropped last
+ * (docs/fleet.md). */
 static void check_policy(struct checking *checking, const char *info)
 {
   char policy[64], most[64];
@@ -103,6 +106,7 @@ static void check_policy(struct checking *checking, const char *info)
          keeps ? "" : " drops what is in doubt before answers; expected volatile-ttl or noeviction");
 }
 
+/* A user of an ACL needs no right to INFO for programs to work, so without it there is a warning alone. */
 static void check_info(struct checking *checking)
 {
   char a[64], b[64], c[64];
@@ -128,7 +132,8 @@ static void check_info(struct checking *checking)
   reply_free(reply);
 }
 
-/* Each step of an operation, on a key that is nobody's and soon forgotten. */
+/* Each step of an operation, on a key that is nobody's and soon forgotten. What is stored there is no record,
+ * so that a machine which found it would take it for damage. */
 static void check_rights(struct checking *checking)
 {
   static const uint8_t print[IDEM_FLEET_KEY] = {1};

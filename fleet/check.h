@@ -9,6 +9,8 @@
 
 #include "fleet/client.h"
 
+/* 1: something is bad; else 0. What the server refuses is bad only if programs need it. It claims and stores
+ * under a key that no operation has; all of it is forgotten within a minute. */
 int check_fleet(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);
 
 #endif

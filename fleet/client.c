@@ -16,9 +16,11 @@
 /* How long a fleet that does not answer is left alone, at first and at most; after how many silences. */
 enum { AWAY_FIRST_US = 1000000, AWAY_LAST_US = 30000000, SILENCES = 2 };
 
-/* What a reply may have beside a record. */
+/* What a reply may have beside a record. A server that sends more is given up, before its bytes fill the
+ * app's memory. */
 enum { REPLY_ROOM = 4 << 20 };
 
+/* The text of operation.lua, which scripts.S brings in. */
 extern const char fleet_operation[];
 
 /* Each thread's own: what is said is of its last call. */
@@ -41,7 +43,8 @@ const char *client_problem(const struct idem_fleet_client *client)
 /* To ask. Who probes is the one that finds out for all processes. */
 enum leave { LEAVE_NO, LEAVE_YES, LEAVE_TO_PROBE };
 
-/* One of those who come when the time is over may ask; if it dies of it, another may a little later. */
+/* One of those who come when the time is over may ask; if it dies of it, another may a little later. While
+ * all is well this is one load, and writes nothing. */
 static enum leave may_ask(struct idem_fleet_away *away)
 {
   int64_t until = atomic_load_explicit(&away->until_us, memory_order_relaxed), now;
@@ -65,7 +68,9 @@ static void note_success(struct idem_fleet_shared *shared, struct idem_fleet_awa
     atomic_fetch_add(&shared->changes, 1);
 }
 
-/* Those that were asking already when it went away add nothing to how long it is left alone. */
+/* Those that were asking already when it went away add nothing to how long it is left alone. One silence may
+ * be a slow moment of the server; what refuses, or says something that is no reply, will do so again, and is
+ * left alone at once. */
 static void note_failure(struct idem_fleet_shared *shared, struct idem_fleet_away *away, int code,
                          enum leave leave)
 {
@@ -89,7 +94,9 @@ static struct idem_fleet_away *away_of(struct idem_fleet_client *client, int nod
 
 /* Connections. */
 
-/* A slot that another process had taken when we were forked counts as free: nobody here gives it back. */
+/* False: another thread of ours has it. A slot that another process had taken when we were forked counts as
+ * free: nobody here gives it back. What OpenSSL and hiredis had allocated for a parent's connection stays
+ * where it is, for it cannot be freed without looking into it: once for each connection and fork. */
 static bool take(struct idem_fleet_client *client, struct client_slot *slot)
 {
   uint32_t life = client->life(), before = atomic_load(&slot->taken);
@@ -110,6 +117,7 @@ static void give(struct client_slot *slot)
   atomic_store(&slot->taken, 0);
 }
 
+/* For who has taken the slot, or closes the client. No farewell is said, as link_close() has it. */
 static void drop(struct client_slot *slot)
 {
   if (slot->life)
@@ -117,7 +125,8 @@ static void drop(struct client_slot *slot)
   slot->life = 0;
 }
 
-/* One with a connection to this server is preferred, then one without any. */
+/* One with a connection to this server is preferred, then one without any, and then one whose connection to
+ * another server is closed for it (ask_by()). NULL: all are in use. */
 static struct client_slot *take_for(struct idem_fleet_client *client, struct client_slot *slots,
                                     unsigned count, int node)
 {
@@ -130,7 +139,8 @@ static struct client_slot *take_for(struct idem_fleet_client *client, struct cli
   return NULL;
 }
 
-/* Each is free again after a round trip, so that half of a limit is long. */
+/* Each is free again after a round trip, so that half of a limit is long. NULL is no news of the server, and
+ * not counted as a failure of it: many threads are no reason to leave it alone. */
 static struct client_slot *wait_for_slot(struct idem_fleet_client *client, int node, int64_t until_us)
 {
   enum { NAP_US = 100 };
@@ -150,6 +160,8 @@ static bool lacks_script(const struct reply *reply)
 
 /* Logging in. */
 
+/* The first line of it; what does not fit is cut off. The copy that was read is zeroed; `out` is for the
+ * caller to zero. */
 static int read_password(const char *path, char *out, size_t size, char *error, size_t error_size)
 {
   struct idem_arena arena = {0};
@@ -167,7 +179,8 @@ static int read_password(const char *path, char *out, size_t size, char *error, 
   return rc;
 }
 
-/* The file is read at each login, so that a new password needs no new start of programs. */
+/* The file is read at each login, so that a new password needs no new start of programs. Without a user it is
+ * the AUTH of requirepass, which every version knows; without a password nothing is sent. */
 static int send_auth(struct link *link, const char *user, const char *password, const char *file)
 {
   char read[512] = "";
@@ -193,7 +206,9 @@ static int send_select(const struct idem_fleet *where, struct link *link)
   return link_send(link, LINK_WORDS({"SELECT", 6}, LINK_TEXT(db)));
 }
 
-/* A server that has lost everything learns again who the fleet is. In a cluster it is another one that knows. */
+/* A server that has lost everything learns again who the fleet is. In a cluster it is another one that knows.
+ * One that has another identity is not used: keys that are made with our secret find nothing there, and
+ * nobody else would find ours. */
 static bool has_identity(const struct idem_fleet_client *client)
 {
   return client->identity[0] && client->where->kind != IDEM_FLEET_CLUSTER;
@@ -209,7 +224,8 @@ static int send_identity(struct idem_fleet_client *client, struct link *link)
   return rc < 0 ? rc : link_send(link, LINK_WORDS({"GET", 3}, LINK_TEXT(key)));
 }
 
-/* All in one write and one wait. The last reply is the identity, where it was asked. */
+/* All is written before anything is read, so that it costs one round trip. The last reply is the identity,
+ * where it was asked. -EREMOTEIO with the server's words, -ESTALE for another fleet, or what link.h says. */
 static int log_in(struct idem_fleet_client *client, struct link *link)
 {
   struct reply *reply;
@@ -237,12 +253,17 @@ static int log_in(struct idem_fleet_client *client, struct link *link)
   return rc;
 }
 
+/* The limit of a step, within that of the call. */
 static int64_t deadline_of(uint64_t ms, int64_t until_us)
 {
   int64_t deadline_us = link_clock_us() + (int64_t)ms * 1000;
   return deadline_us < until_us ? deadline_us : until_us;
 }
 
+/* Connecting, TLS and logging in have one deadline. The slot has the connection also after a failure, for its
+ * error: the caller drops it. Where other servers have told of this one, it is asked by TLS all the same if
+ * the URL says so, and unless that says insecure has to have a certificate for the name that they told: no
+ * reply leads to a server in clear. */
 static int open_link(struct idem_fleet_client *client, struct client_slot *slot, int node, int64_t until_us)
 {
   const struct idem_fleet *where = client->where;
@@ -261,7 +282,9 @@ static int open_link(struct idem_fleet_client *client, struct client_slot *slot,
   return rc;
 }
 
-/* What a sentinel says: the host and the port of the master, or nil for one that it does not know. */
+/* What a sentinel says: the host and the port of the master, or nil for one that it does not know. Sentinels
+ * have a password of their own. What one says to that is not looked at: where it is refused, the answer is an
+ * error, too. */
 static int ask_sentinel(struct idem_fleet_client *client, struct link *link, int *node)
 {
   const struct idem_fleet *where = client->where;
@@ -289,7 +312,9 @@ static int ask_sentinel(struct idem_fleet_client *client, struct link *link, int
   return *node < 0 ? -EREMOTEIO : 0;
 }
 
-/* One after the other, each with its part of the time, until one knows. */
+/* One after the other until one knows, each for the time of a connection at most. The connection is not kept:
+ * there is nothing to ask before the master has gone. The first that knows one is believed: a master of
+ * yesterday refuses a write (READONLY), which is a failure like any other, and they are asked again. */
 static int find_master(struct idem_fleet_client *client, int64_t until_us, int *node)
 {
   const struct idem_fleet *where = client->where;
@@ -312,7 +337,8 @@ static int find_master(struct idem_fleet_client *client, int64_t until_us, int *
 
 /* Asking. */
 
-/* A command on its way to a server, over redirections and new connections. */
+/* A command on its way to a server, over redirections and new connections. It lies on the stack of who asks.
+ * Its words stay what they are, so that it can be sent again: every step may be repeated. */
 struct asking {
   struct idem_fleet_client *client;
   const struct link_word *words;
@@ -331,7 +357,9 @@ static int send_and_read(struct link *link, const struct link_word *words, size_
   return rc < 0 ? rc : link_read(link, out);
 }
 
-/* It counts what this connection has written. */
+/* It counts what this connection has written, so it has to follow the step on the same one. The server thinks
+ * about it for one operation-timeout, and the way there and back has another. After a failure both replies
+ * are freed. */
 static int wait_for_replicas(const struct asking *asking, struct link *link, struct reply **out)
 {
   char number[16], ms[24];
@@ -351,7 +379,8 @@ static int wait_for_replicas(const struct asking *asking, struct link *link, str
   return rc;
 }
 
-/* One command and its reply, on a connection that is there. */
+/* One command and its reply, on a connection that is there. The reply is the caller's only if 0 is
+ * returned. */
 static int exchange(const struct asking *asking, struct link *link, struct reply **out)
 {
   int rc = 0;
@@ -495,6 +524,7 @@ int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, co
   return ask(&(struct asking){.client = client, .words = words, .count = count, .route = route}, limit, out);
 }
 
+/* A prefix has at most 73 bytes, as config/fleet.c bounds the name, so that nothing is cut off. */
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys)
 {
   char hex[2 * IDEM_FLEET_KEY + 1];
@@ -508,6 +538,7 @@ void client_keys(const struct idem_fleet_client *client, const uint8_t *key, str
 /* EVALSHA, the digest, three keys, and what the verb needs. */
 enum { SCRIPT_WORDS = 6, SCRIPT_MOST = 24 };
 
+/* Words point to what they were made of: `keys` and the caller's have to stay until the command is sent. */
 static size_t compose(const struct idem_fleet_client *client, const struct client_keys *keys,
                       const struct link_word *words, size_t count, struct link_word out[SCRIPT_MOST])
 {
@@ -521,7 +552,9 @@ static size_t compose(const struct idem_fleet_client *client, const struct clien
   return SCRIPT_WORDS + count;
 }
 
-/* By the script's digest; a server that does not have it yet says so, and gets all of it. */
+/* By the script's digest; a server that does not have it yet says so, and gets all of it: after a start, or
+ * as the new master. Machines of two versions bring a script each. Redis' functions are known by name: one
+ * version's would take the other's place. */
 int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                           const struct link_word *words, size_t count, unsigned replicas, struct reply **out)
 {
@@ -549,7 +582,9 @@ int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const 
 
 /* Renewing. */
 
-/* What has been said since the last turn, in the order in which it was asked. */
+/* What has been said since the last turn, in the order in which it was asked: a connection has its replies in
+ * the order of its commands, so that the ring needs nothing but generations. With a deadline of 0 nothing is
+ * waited for. */
 static int read_renewals(struct idem_fleet_client *client, struct link *link)
 {
   struct reply *reply;
@@ -595,7 +630,10 @@ static int send_renewal(struct idem_fleet_client *client, struct client_slot *sl
   return rc;
 }
 
-/* The connection is made by the first renewal of a process, in the time that a connection may take. */
+/* The connection is made by the first renewal of a process, in the time that a connection may take. It has
+ * one of its own, since replies stay unread on it, and no step could begin behind them. Where another thread
+ * is at it, or the server is away, nothing is written: a lease is fifteen turns long if the URL does not say
+ * otherwise. A failure is told to all, as a step's is. */
 int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence *fence)
 {
   struct client_slot *slot = &client->renewing;
@@ -628,6 +666,7 @@ int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence
 
 /* Opening. */
 
+/* The script's digest is computed here and asked of nobody, so that opening sends nothing. */
 int client_open(struct idem_fleet_client **out, const struct idem_fleet_options *options, char *error,
                 size_t size)
 {

@@ -20,8 +20,11 @@
 #include "fleet/link.h"
 #include "fleet/nodes.h"
 
+/* Connections of each kind; and replies to renewals that are awaited at most: then no more are sent. */
 enum { CLIENT_LINKS = 4, CLIENT_WATCHES = 4, CLIENT_RENEWALS = 64 };
 
+/* Whoever has set `taken` has the rest to itself: others look at `life` and `node` alone, to choose. The
+ * connection stays when the slot is given back, for the next one. */
 struct client_slot {
   _Atomic uint32_t taken; /* by which process; 0: free */
   uint32_t life;          /* whose connection it is; 0: there is none, */
@@ -29,6 +32,8 @@ struct client_slot {
   struct link link;
 };
 
+/* What changes after the opening is `nodes`, which has its own rule, what is behind a slot, and the identity,
+ * which is learned before anybody else asks. So it has no lock, and any number of threads ask at a time. */
 struct idem_fleet_client {
   const struct idem_fleet *where;
   struct idem_fleet_shared *shared;
@@ -51,11 +56,13 @@ struct idem_fleet_client {
   unsigned first, waiting; /* of the ring `awaited` */
 };
 
+/* As in struct idem_fleet_api. After a failure `*out` is as it was, and nothing is left to free. */
 int client_open(struct idem_fleet_client **out, const struct idem_fleet_options *options, char *error,
                 size_t size);
 void client_close(struct idem_fleet_client *client);
 
-/* The keys of an operation. */
+/* The keys of an operation, "PREFIX:{HEX}:c", :a and :s. What stands in braces tells a cluster's slot: a
+ * script may touch keys of one server alone. */
 struct client_keys {
   char claim[192], answer[192], stream[192];
 };
@@ -66,17 +73,22 @@ void client_keys(const struct idem_fleet_client *client, const uint8_t *key, str
  * NULL: any will do. */
 int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                const struct link_word *words, size_t count, struct reply **out);
-/* And so many replicas have it by the end, or it is a failure. */
+/* And so many replicas have it by the end, or it is -EREMOTEIO, though the server has done it. As any other
+ * failure it is told to all processes: a fleet that cannot keep what it promises is one that is away. */
 int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                           const struct link_word *words, size_t count, unsigned replicas, struct reply **out);
 int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
                    const struct link_word *words, size_t count, struct reply **out);
 
-/* For a command that blocks for `wait_ms` at the server. */
+/* For a command that blocks for `wait_ms` at the server: it has a connection of those for waiting, or -EAGAIN
+ * if all are in use. It takes at most `wait_ms` and the time of a connection and of an operation, and nothing
+ * from the limit of a call. */
 int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const char *route,
                 const struct link_word *words, size_t count, struct reply **out);
 
-/* As client_run(), but what it says is read at the next one: the last that was said for this generation, or 1. */
+/* As client_run(), but what it says is read at the next one: the last that was said for this generation, or
+ * 1. So 0 comes a turn late, and may not come at all where another claim's news has its place; what is sure
+ * is what `commit` says. */
 int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
 
 /* What went wrong in this thread, without what is secret. The first returns `code`. */

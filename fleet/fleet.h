@@ -34,6 +34,8 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+/* Bytes of an operation's key; hexadecimal digits of an owner's nonce, which is 16 random bytes; bytes of an
+ * identity with its NUL. */
 enum { IDEM_FLEET_KEY = 32, IDEM_FLEET_OWNER = 32, IDEM_FLEET_IDENTITY = 160 };
 
 /* Of a page that all processes of the machine share; zeros to begin with. The servers of a cluster go away one by one. */
@@ -51,6 +53,8 @@ struct idem_fleet_shared {
   _Atomic uint64_t removed[2]; /* the id of the last one that was seen */
 };
 
+/* True from when a server has gone until it has given an answer again: a try that is under way changes
+ * nothing yet. For what people are told; who wants to ask asks, and gets -EAGAIN. */
 static inline bool idem_fleet_is_away(const struct idem_fleet_shared *shared)
 {
   bool away = false;
@@ -59,7 +63,8 @@ static inline bool idem_fleet_is_away(const struct idem_fleet_shared *shared)
   return away;
 }
 
-/* For a person's command, which asks whatever programs have found out: they know then, too. */
+/* For a person's command, which asks whatever programs have found out: they know then, too. 1 is a moment
+ * that is over, so that whoever asks next finds out for all. */
 static inline void idem_fleet_try_again(struct idem_fleet_shared *shared)
 {
   for (int i = 0; i < IDEM_FLEET_SERVERS; i++)
@@ -70,16 +75,20 @@ static inline void idem_fleet_try_again(struct idem_fleet_shared *shared)
 struct idem_fleet_client;
 
 struct idem_fleet_options {
-  const struct idem_fleet *where; /* stays as it is */
-  struct idem_fleet_shared *shared;
-  uint32_t (*life)(void); /* which process this is: another number in every child */
-  const char *identity;   /* what this machine knows the fleet by; NULL: it asks */
+  const struct idem_fleet *where;   /* stays as it is */
+  struct idem_fleet_shared *shared; /* stays mapped until the client is closed */
+  uint32_t (*life)(void);           /* which process this is: another number in every child, and never 0 */
+  const char *identity;             /* what this machine knows the fleet by; NULL: it asks */
 };
 
-/* µs that a call may still wait for the fleet; each function takes away what it has used. */
+/* µs that a call may still wait for the fleet; each function takes away what it has used. With nothing left
+ * nobody is asked, which is -EAGAIN. */
 typedef int64_t idem_fleet_limit;
 
-/* Whose claim it is. */
+/* Whose claim it is. The server compares both: a failover may lose a claim, and two owners could then have
+ * one generation; the nonce tells them apart. `epoch` is how many answers the operation has had. The key for
+ * upstream is made of it, and a commit takes the greater of this one and the server's, plus 1: after an
+ * answer upstream is asked under another key. */
 struct idem_fleet_fence {
   uint8_t key[IDEM_FLEET_KEY];
   char owner[IDEM_FLEET_OWNER + 1]; /* made once, before the first try */
@@ -95,10 +104,14 @@ enum idem_fleet_verdict {
   IDEM_FLEET_NO_ANSWER /* it was only asked for one: with keep_ms 0 nothing is claimed */
 };
 
+/* The first part is filled by the caller; of the second only what is named for the verdict has a meaning.
+ * `record` is NULL or allocated: answer_free() frees it after any verdict, and who wants to keep it takes the
+ * pointer away and frees it with free(). */
 struct idem_fleet_claim {
   struct idem_fleet_fence fence; /* key and owner are the caller's; OWNED fills the rest */
   const uint8_t *fingerprint;
-  uint64_t dead;       /* the generation of an owner that is known to have died; 0: none */
+  uint64_t dead;       /* the generation of an owner that is known to have died, so that
+                        * nobody waits for its lease; 0: none */
   uint64_t before;     /* OWNED: its generation is greater, as those of its machine are, too */
   bool refuses;        /* what is in doubt is not sent again */
   bool any_content;    /* another content is the same operation */
@@ -115,12 +128,15 @@ struct idem_fleet_claim {
   size_t record_len;
 };
 
-/* An item of a stream: a piece, or its end. Non-zero ends the reading. */
+/* An item of a stream: a piece, or its end, whose `bytes` are "0" after a commit and "1" if there is no
+ * answer. They are gone when this returns. Non-zero ends the reading, and is what the reader returns: a
+ * negative number, so that it is no verdict. */
 typedef int idem_fleet_piece(void *arg, uint64_t number, const char *bytes, size_t len, bool over);
 
 enum { IDEM_FLEET_NOTHING, IDEM_FLEET_PIECES, IDEM_FLEET_OVER };
 
-/* For the command, of each claim: its key and its state, one of C, S, A and R. */
+/* For the command, of each claim: its key and its state, one of C, S, A and R (claimed, sent, answered,
+ * released). The letter is the server's: another one is to be expected. */
 typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char state, uint64_t generation);
 
 /* What a check finds: of what, and a line. */
@@ -135,42 +151,58 @@ struct idem_fleet_api {
               size_t size);
   /* Nobody may be asking. NULL is fine. */
   void (*close)(struct idem_fleet_client *client);
-  /* The identity that the fleet has, or `candidate`, which it has from then on: a line of text, into `out`. */
+  /* The identity that the fleet has, or `candidate`, which it has from then on: a line of text, into `out`.
+   * What it says is for the caller to judge; -EPROTO: it is too long, or no text. The client keeps it, so
+   * nobody else may be asking yet. */
   int (*identity)(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
                   char out[IDEM_FLEET_IDENTITY]);
+  /* 0 with a verdict. After -errno the claim may have been made: asked again with the same nonce it is found
+   * to be ours, and others wait for its lease. -EMSGSIZE: there is an answer, which is too large for this
+   * machine (max-value). */
   int (*claim)(struct idem_fleet_client *client, idem_fleet_limit *limit, struct idem_fleet_claim *claim);
   void (*answer_free)(struct idem_fleet_claim *claim);
-  /* 1, or 2: somebody follows; 0: it is somebody else's by now. With `replicas` so many have acknowledged it. */
+  /* 1, or 2: somebody follows; 0: it is somebody else's by now. With `replicas` so many have acknowledged it.
+   * Whether a request goes out after -errno is for the caller to say: the server may have it as sent. */
   int (*sent)(struct idem_fleet_client *client, idem_fleet_limit *limit, const struct idem_fleet_fence *fence,
               unsigned replicas);
   /* What the last reply for this fence has said, as `sent`; 1 as long as there is none. Costs a write; it
    * waits only where it has to connect first. */
   int (*renew)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
-  /* 1: stored, also when it was already; 0: superseded. -EMSGSIZE: larger than max-value, and never taken. The
-   * answer is kept for `ttl_ms`, what is known of the operation for `keep_ms`. */
+  /* 1: stored, also when it was already; 0: superseded. A lease that has ended lets others take over and
+   * keeps nobody from finishing: without another owner it is stored. -EMSGSIZE: larger than max-value, and
+   * never taken. The answer is kept for `ttl_ms`, what is known of the operation for `keep_ms`. */
   int (*commit)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                 const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
                 uint64_t keep_ms);
-  /* `unknown`: nobody knows what came of it, and it stays in doubt. 1: it was ours. */
+  /* `unknown`: nobody knows what came of it, and it stays in doubt, without a lease to wait for. 1: it was
+   * ours; 0: it was not, and nothing has changed. Where the fleet cannot be told, the others wait for the
+   * lease. */
   int (*release)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  const struct idem_fleet_fence *fence, bool unknown);
-  /* Piece `number` of what comes, from 0 on. */
+  /* Piece `number` of what comes, from 0 on. In order, and each once: the server takes none that is not
+   * greater than the last. 1 or 0 as `sent`. It waits for its reply, at most operation-timeout, which is no
+   * part of what the call may wait. */
   int (*publish)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence, uint64_t number,
                  const char *bytes, size_t len);
   /* Waits at most `wait_ms` for pieces of that owner from `*next` on. IDEM_FLEET_NOTHING: none yet; _PIECES; _OVER: it has
    * come to an end, or its lease has, or it is another's. */
   int (*follow)(struct idem_fleet_client *client, const uint8_t *key, uint64_t generation, unsigned wait_ms,
                 uint64_t *next, idem_fleet_piece *take, void *arg);
-  /* 1: it was there. */
+  /* 1: there was a claim; 0: there was none, or it had been released. The other machines are told in both
+   * cases. */
   int (*remove)(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key);
-  /* Keys that were removed since `shared` saw the last one. */
+  /* Keys that were removed since `shared` saw the last one, a thousand at most; how many items were read. A
+   * key that this machine does not have is visited, too. */
   int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  void (*visit)(void *arg, const uint8_t *key), void *arg);
-  /* Until one visit returns non-zero, which is returned. -ENOTSUP: a cluster, whose keys are not listed. */
+  /* Until one visit returns non-zero, which is returned. A key may be visited twice, and one that is made
+   * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit.
+   * -ENOTSUP: a cluster, whose keys are not listed. */
   int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
   /* For the command: how it is set up. 1: something is bad. */
   int (*check)(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);
-  /* What went wrong last in this thread, for people; no secret is in it. */
+  /* What went wrong last in this thread, for people; no secret is in it, but the server's own words may be.
+   * Stays as it is until this thread asks again. */
   const char *(*problem)(const struct idem_fleet_client *client);
 };
 extern const struct idem_fleet_api idem_fleet_api;

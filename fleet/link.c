@@ -66,6 +66,7 @@ static int wait_for(struct link *link, short events)
 
 /* Connecting. */
 
+/* What came of it is an error of the socket: a socket that can be written to may have failed. */
 static int finish_connecting(struct link *link)
 {
   int code = 0, rc = wait_for(link, POLLOUT);
@@ -75,7 +76,9 @@ static int finish_connecting(struct link *link)
   return rc < 0 ? rc : -code;
 }
 
-/* A connection that cannot be made leaves no descriptor behind. */
+/* A connection that cannot be made leaves no descriptor behind. The file's identity is kept from the
+ * beginning, for link_is_whole(). A command is one write, which Nagle's algorithm would hold back behind one
+ * that has no reply yet. */
 static int connect_to(struct link *link, const struct sockaddr *address, socklen_t len)
 {
   const int on = 1;
@@ -145,7 +148,8 @@ int link_open(struct link *link, const struct link_place *place, int64_t deadlin
 
 /* Writing and reading. */
 
-/* What the socket takes at once, or -EAGAIN with what is to be waited for. */
+/* What the socket takes at once, or -EAGAIN with what is to be waited for: TLS may have to read before it can
+ * write. */
 static ssize_t write_some(struct link *link, const char *data, size_t len, short *events)
 {
   *events = POLLOUT;
@@ -155,6 +159,7 @@ static ssize_t write_some(struct link *link, const char *data, size_t len, short
   return done < 0 ? -errno : done;
 }
 
+/* As write_some(). An end is -ECONNRESET: a server that closes while a reply is expected has not answered. */
 static ssize_t read_some(struct link *link, char *data, size_t len, short *events)
 {
   *events = POLLIN;
@@ -164,6 +169,7 @@ static ssize_t read_some(struct link *link, char *data, size_t len, short *event
   return done < 0 ? -errno : done == 0 ? -ECONNRESET : done;
 }
 
+/* After a failure a part of it may be with the server, and nothing else can be said on this link. */
 static int write_all(struct link *link, const char *data, size_t len)
 {
   short events;
@@ -180,7 +186,8 @@ static int write_all(struct link *link, const char *data, size_t len)
   return rc;
 }
 
-/* The composed command may have a password, which then stands in its first bytes. */
+/* The composed command may have a password, which then stands in its first bytes: they are zeroed before the
+ * heap, which is the app's, has them again. */
 int link_send(struct link *link, const struct link_word *words, size_t count)
 {
   const char *data[64];
@@ -202,7 +209,8 @@ int link_send(struct link *link, const struct link_word *words, size_t count)
   return rc < 0 ? link_fail(link, rc, "write") : 0;
 }
 
-/* What comes behind a reply stays in the reader for the next. */
+/* What comes behind a reply stays in the reader for the next. The buffer lies on the stack of one of the
+ * app's threads, and is no larger for that. */
 int link_read(struct link *link, struct reply **out)
 {
   char bytes[16 * 1024];

@@ -34,9 +34,10 @@ struct link_place {
   size_t most;      /* bytes that a reply may have */
 };
 
+/* One thread's at a time: a client's slots see to that. */
 struct link {
-  int fd;
-  dev_t device;
+  int fd;       /* -1: it is not open */
+  dev_t device; /* the file that was opened, with its inode */
   ino_t inode;
   int64_t deadline_us; /* of link_clock_us() */
   struct ssl_st *ssl;  /* points back here: a link that is open stays where it is */
@@ -45,7 +46,8 @@ struct link {
   char error[160];
 };
 
-/* A word of a command. */
+/* A word of a command. It may have any bytes, and belongs to the caller. What the macros make lives to the
+ * end of the block that they stand in. */
 struct link_word {
   const char *data;
   size_t len;
@@ -58,16 +60,22 @@ struct link_word {
     (text), strlen(text)                                                                                     \
   }
 
+/* Looks the host up, connects and shakes hands, all by the deadline, which the link then has. What was in
+ * `link` is not looked at; after a failure, too, it has to be closed. `place` need not stay. -EACCES: the
+ * certificate, as link.error says. */
 int link_open(struct link *link, const struct link_place *place, int64_t deadline_us);
 
-/* Composes a command and writes it. */
+/* Composes a command of at most 64 words and writes all of it. The bytes are copied once, so a large value
+ * costs its size for that time. -EINVAL: too many words; -ENOMEM. */
 int link_send(struct link *link, const struct link_word *words, size_t count);
 
 /* The next reply, the caller's to reply_free(). Its errors are replies, too. With `deadline_us` 0 nothing is waited for:
  * -EAGAIN, and no failure, if it has not come. */
 int link_read(struct link *link, struct reply **out);
 
-/* Whether the file is still ours; whether the other side has closed it, or said what nobody asked for. */
+/* Whether the file is still ours: an app that closes every descriptor, as daemons do, may have another file
+ * under the number by now. And false for idle: the other side has closed it, or said what nobody asked for,
+ * or a reply is still to be read. */
 bool link_is_whole(const struct link *link);
 bool link_is_idle(const struct link *link);
 
@@ -87,7 +95,8 @@ struct pollfd;
 int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us);
 /* A socket as described above, or -errno. */
 int link_socket(int family, int type, int protocol);
-/* Sets link->error from a code, and returns it. */
+/* Sets link->error from a code, and returns it. `what` is what was being done, or a host's name; never
+ * anything secret. */
 int link_fail(struct link *link, int code, const char *what);
 
 #endif

@@ -49,6 +49,7 @@ static bool add_literal(struct lookup *found, const char *host)
   return found->count > 0;
 }
 
+/* c-ares calls it once: before ares_getaddrinfo() returns, in a turn, or from ares_destroy(). */
 static void take(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
   struct asked *asked = arg;
@@ -101,7 +102,9 @@ static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *parts, int co
 static const struct ares_socket_functions sockets = {open_socket, close_socket, connect_socket, receive,
                                                      transmit};
 
-/* One turn: waits for its sockets, no longer than it wants to, and lets it work. */
+/* One turn: waits for its sockets, no longer than it wants to, and lets it work. A millisecond more than
+ * that, so that by its own clock the time is over, too. Without a socket that is ready it looks for what has
+ * taken too long. */
 static void turn(ares_channel channel, int64_t deadline_us)
 {
   ares_socket_t sockets_now[ARES_GETSOCK_MAXNUM];
@@ -125,6 +128,8 @@ static void turn(ares_channel channel, int64_t deadline_us)
                     fds[i].revents & POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
 }
 
+/* Its state is made anew, so that it reads resolv.conf and hosts as they are: a process may live longer than
+ * its network. */
 int lookup_host(struct lookup *found, const char *host, int64_t deadline_us)
 {
   ares_channel channel;

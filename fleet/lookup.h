@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* Addresses that are tried at most. Each has its part of the time of a connection: more would leave none for
+ * any of them. */
 enum { LOOKUP_MOST = 8 };
 
 struct lookup_address {
@@ -34,6 +36,8 @@ struct lookup {
   struct lookup_address address[LOOKUP_MOST];
 };
 
+/* `host` is a name or an address, which needs no name server. The addresses are in c-ares' order, and have no
+ * port yet. What is still under way when the time is over is cancelled, and nothing of it comes later. */
 int lookup_host(struct lookup *found, const char *host, int64_t deadline_us);
 /* For tests: "ADDRESS:PORT,..." in place of those of resolv.conf. */
 extern const char *lookup_servers_for_tests;

@@ -69,7 +69,8 @@ int nodes_of(const struct nodes *nodes, const char *route)
   }
 }
 
-/* "MOVED 3999 10.0.0.3:6379"; without a host it is that of the server which says so. */
+/* "MOVED 3999 10.0.0.3:6379"; without a host it is that of the server which says so. An IPv6 address comes
+ * without brackets: the port is behind the last colon. */
 int nodes_learn(struct nodes *nodes, int from, const char *text)
 {
   unsigned slot;
@@ -100,7 +101,8 @@ int nodes_set_master(struct nodes *nodes, const char *host, uint16_t port)
   return node;
 }
 
-/* Its slots may be another's by now; whoever is asked next tells. */
+/* Its slots may be another's by now; whoever is asked next tells. That is the URL's next server, so that one
+ * that has gone is not asked for ever where the slots are. */
 void nodes_doubt(struct nodes *nodes, int node)
 {
   int master = node;

@@ -22,8 +22,9 @@
 
 #include <stdatomic.h>
 
-/* A server's number plus 1 fits into the byte of a slot. How many slots there are is of the protocol of
- * clusters. */
+/* How many servers a process may come to know in its life: none is forgotten, since another thread may be
+ * reading its name. A server's number plus 1 fits into the byte of a slot. How many slots there are is of the
+ * protocol of clusters. */
 enum { NODES_MOST = 128, NODES_SLOTS = 16384 };
 
 struct nodes {
@@ -40,11 +41,17 @@ struct nodes {
 
 /* `nodes` is zeros before; `where` has to stay. */
 void nodes_begin(struct nodes *nodes, const struct idem_fleet *where);
+/* In a cluster a server is always named: where nobody has told of the slot, it is one of the URL's, which
+ * then tells. */
 int nodes_of(const struct nodes *nodes, const char *route);
 
-/* -1: there is no more room, or the text is none. An ASK is for this command alone, and nothing is remembered. */
+/* The text is a server's, which may say anything: a host of 255 bytes at most and a port are taken from it,
+ * and where they lead is for TLS to judge. -1: there is no more room, or the text is none. An ASK is for this
+ * command alone, and nothing is remembered. */
 int nodes_learn(struct nodes *nodes, int from, const char *text);
 int nodes_set_master(struct nodes *nodes, const char *host, uint16_t port);
+/* Forgets the slots of that server, or that it is the master; its number stays its own. Whoever comes next
+ * asks elsewhere. */
 void nodes_doubt(struct nodes *nodes, int node);
 
 #endif

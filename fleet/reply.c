@@ -7,7 +7,8 @@
 
 #include <hiredis/hiredis.h>
 
-/* More than any reply that we ask for: a page of SCAN, or the pieces of one XREAD. */
+/* More than any reply that we ask for: a page of SCAN, or the pieces of one XREAD. All lists of a reply count
+ * together, for a list of lists announces as much with as few bytes. */
 enum { ITEMS_MOST = 1 << 16 };
 
 /* Where the reader wants an object: the root is allocated, the others lie in the list that they belong to. */
@@ -43,7 +44,8 @@ static void *make_text(const redisReadTask *task, char *text, size_t len)
   return reply;
 }
 
-/* The reader takes NULL for a lack of memory, and gives the reply up. */
+/* The reader takes NULL for a lack of memory, and gives the reply up: reply_next() says -ENOMEM of too many
+ * items, too. */
 static void *make_list_of(const redisReadTask *task, size_t count)
 {
   struct reply_reader *reader = task->privdata;
@@ -81,6 +83,8 @@ static void *make_nil(const redisReadTask *task)
   return place(task, REPLY_NIL);
 }
 
+/* It goes down as deep as lists lie in one another. hiredis 0.14 reads seven of them; later ones read more,
+ * and ITEMS_MOST is what bounds it. */
 static void free_items(struct reply *reply)
 {
   for (size_t i = 0; i < reply->count; i++)
@@ -160,6 +164,7 @@ const struct reply *reply_item(const struct reply *reply, size_t i)
   return reply && reply->kind == REPLY_LIST && i < reply->count ? &reply->item[i] : &nil;
 }
 
+/* Eighteen digits fit, whatever they are: generations, which are µs since 1970, have sixteen. */
 int64_t reply_number(const struct reply *reply)
 {
   int64_t number = 0;

@@ -24,6 +24,8 @@
 
 enum reply_kind { REPLY_NIL, REPLY_STATUS, REPLY_ERROR, REPLY_NUMBER, REPLY_TEXT, REPLY_LIST };
 
+/* `number` is of NUMBER; `text` and `len` are of STATUS, ERROR and TEXT, where `text` is never NULL; `item`
+ * and `count` of LIST. What is not of its kind is zero, so that reading it is harmless. */
 struct reply {
   enum reply_kind kind;
   int64_t number;
@@ -40,11 +42,15 @@ struct reply_reader {
   size_t items;     /* of the reply that is being read */
 };
 
+/* 0 or -ENOMEM. The reader has a pointer to itself: it stays where it is until reply_end(), which is fine
+ * after a failure, too. */
 int reply_begin(struct reply_reader *reader, size_t most);
+/* Copies the bytes. 0; -EMSGSIZE: more than `most` without a whole reply among them; -ENOMEM. */
 int reply_feed(struct reply_reader *reader, const char *bytes, size_t len);
 int reply_next(struct reply_reader *reader, struct reply **out);
 void reply_end(struct reply_reader *reader);
 
+/* For the root of a reply, with all that is in it; not for an item. NULL is fine. */
 void reply_free(struct reply *reply);
 
 /* The item of a list, or one that is nil: so that what a reply lacks need not be asked for first. */

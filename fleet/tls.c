@@ -16,7 +16,7 @@
 
 struct tls {
   SSL_CTX *context;
-  BIO_METHOD *method;
+  BIO_METHOD *method; /* of every link's BIO: it has to outlive them */
   bool insecure;
 };
 
@@ -43,6 +43,8 @@ static int bio_read(BIO *bio, char *data, int len)
   return (int)done;
 }
 
+/* OpenSSL flushes while it shakes hands, and 0 would be a failure. Nothing is buffered here. To all else that
+ * it asks 0 says that there is no such thing. */
 static long bio_control(BIO *bio, int command, long number, void *data)
 {
   (void)bio;
@@ -83,6 +85,7 @@ static void tell(char *error, size_t size, const char *what)
   ERR_clear_error();
 }
 
+/* A part of a write may be done, and the rest be tried again from elsewhere: write_all() counts by itself. */
 struct tls *tls_new(const struct idem_fleet *fleet, char *error, size_t size)
 {
   struct tls *tls = calloc(1, sizeof(*tls));
@@ -118,7 +121,9 @@ void tls_free(struct tls *tls)
 
 /* Links. */
 
-/* What a call of OpenSSL's has come to: -EAGAIN with what it waits for, or -errno. */
+/* What a call of OpenSSL's has come to: -EAGAIN with what it waits for, or -errno. errno is read at once and
+ * was 0 before, so that it is that of our BIO; the queue of errors is emptied, for an app may use the same
+ * OpenSSL in this thread. */
 static int outcome(SSL *ssl, int rc, short *events)
 {
   int what = SSL_get_error(ssl, rc), code = errno;
@@ -147,6 +152,8 @@ static bool expect_host(SSL *ssl, const char *host)
   return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
 }
 
+/* A handshake has as many turns as it needs and one deadline, the link's. What is wrong with the certificate
+ * is told before what OpenSSL says, which is only that the handshake has failed. */
 static int shake_hands(SSL *ssl, struct link *link)
 {
   short events;
@@ -185,6 +192,7 @@ int tls_open(struct tls *tls, struct link *link, const char *host)
   return shake_hands(ssl, link);
 }
 
+/* SSL_write() counts in an int. */
 ssize_t tls_write(SSL *ssl, const char *data, size_t len, short *events)
 {
   const size_t most = 1 << 20;
@@ -202,6 +210,8 @@ ssize_t tls_read(SSL *ssl, char *data, size_t len, short *events)
   return done > 0 ? done : outcome(ssl, done, events);
 }
 
+/* Without SSL_shutdown(), whose alert would end the session of a parent that has the same connection. It
+ * frees the BIO, too. */
 void tls_close(SSL *ssl)
 {
   SSL_free(ssl);

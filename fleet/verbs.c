@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The steps of an operation, as words of the script and as what its replies mean. A long record goes in parts of their own,
- * since one value of 32 MiB holds every other client of the server up while it is read; the answer then names them. Parts have
- * the generation of their owner in their names, so that a loser's never stand in a winner's answer.
+ * The steps of an operation, as words of the script and as what its replies mean. What a step reads, decides
+ * and writes is one run of the script, in which the server does nothing else: if the three came one by one,
+ * two machines that saw the same dead owner could both take its place. WATCH and MULTI would do, too, for one
+ * round trip more and another try whenever somebody was faster; a pipeline decides nothing. What decides
+ * nothing is a plain command: parts, the stream of removals, reading what a follower waits for.
+ *
+ * A long record goes in parts of their own, since one value of 32 MiB holds every other client of the server
+ * up while it is read; the answer then names them. Parts have the generation of their owner in their names,
+ * so that a loser's never stand in a winner's answer.
  */
 #include "fleet/check.h"
 
@@ -16,7 +22,7 @@
 /* Bytes of a part, and how many of them are read for one record. */
 enum { PART_SIZE = 1 << 20, PARTS_MOST = 1 << 10 };
 
-/* A number as a word. */
+/* A number as a word. What NUMBER() makes lives to the end of the block, and the command is sent by then. */
 struct number {
   char text[24];
 };
@@ -34,14 +40,15 @@ static void put_hex(const uint8_t *bytes, size_t len, char *out)
     snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* Anything may answer at that address: a reply of another shape is a failure, and nothing is read from it. */
+/* Anything may answer at that address: a reply of another shape is a failure, and nothing is read from it.
+ * The server has answered, and is not left alone for it: client.c judges only what it sees. */
 static int odd_reply(struct reply *reply)
 {
   reply_free(reply);
   return client_fail(-EPROTO, "a reply that this version does not understand");
 }
 
-/* A reply of 0, 1 or 2. */
+/* A reply of 0, 1 or 2, which is freed here; `rc` is that of asking for it. */
 static int small_number(int rc, struct reply *reply)
 {
   if (rc < 0)
@@ -69,7 +76,8 @@ static int64_t bounded_time(const struct reply *reply)
 
 /* Identity. */
 
-/* Whoever comes first has put it there; what is read afterwards is what all have. */
+/* Whoever comes first has put it there; what is read afterwards is what all have. What SET says is not looked
+ * at: OK and nil both lead to the same GET. */
 static int get_identity(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *candidate,
                         char out[IDEM_FLEET_IDENTITY])
 {
@@ -99,7 +107,7 @@ static void part_key(const struct client_keys *keys, uint64_t generation, unsign
   snprintf(out, 256, "%s:%llx:%u", keys->answer, (unsigned long long)generation, part);
 }
 
-/* "idemshim parts COUNT LENGTH GENERATION SHA-256" */
+/* "idemshim parts COUNT LENGTH GENERATION SHA-256". No record begins so, for it begins with its magic. */
 struct parts {
   unsigned count;
   uint64_t len, generation;
@@ -107,6 +115,9 @@ struct parts {
 };
 static const char parts_format[] = "idemshim parts %u %llu %llx %64[0-9a-f]";
 
+/* Whoever can write to the server can write this. The length has to fit the count, which is bounded, and
+ * get_parts() bounds it by max-value: so what is allocated is. The digest finds parts of two answers, and
+ * damage; against forgery there is the seal. */
 static bool read_parts(const char *text, struct parts *parts)
 {
   unsigned long long len, generation;
@@ -127,7 +138,9 @@ static void digest_of(const char *record, size_t len, char hex[2 * SHA256_DIGEST
   put_hex(digest, sizeof(digest), hex);
 }
 
-/* The parts before the answer that names them, each with the answer's time to live. */
+/* The parts before the answer that names them, each with the answer's time to live. No fence is looked at: a
+ * loser's are named by nobody, and end by themselves. Each is a round trip, and all are within the call's
+ * limit. */
 static int put_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
                      const struct idem_fleet_fence *fence, const char *record, size_t len, uint64_t ttl_ms,
                      char text[256])
@@ -153,7 +166,7 @@ static int put_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
   return rc;
 }
 
-/* One that is missing or another makes all of it a miss. */
+/* One that is missing or another makes all of it a miss: -ENODATA. On 0 the claim has the record. */
 static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
                      struct idem_fleet_claim *claim, const struct parts *parts)
 {
@@ -192,7 +205,8 @@ static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
 
 /* Claiming. */
 
-/* The reply gives its record away, which may be large. */
+/* The reply gives its record away, which may be large. An answer whose end is not known (PTTL says -1) was
+ * not stored by us. */
 static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
                        struct idem_fleet_claim *claim, struct reply *reply)
 {
@@ -211,7 +225,8 @@ static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit
   return 0;
 }
 
-/* What the script has returned: a letter, the generation, the epoch, and what belongs to the letter. */
+/* What the script has returned: a letter, the generation, the epoch, and what belongs to the letter. The
+ * reply stays the caller's. After -EPROTO nothing of the claim has a meaning. */
 static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
                       struct idem_fleet_claim *claim, struct reply *reply)
 {
@@ -248,6 +263,7 @@ static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
   }
 }
 
+/* Words in the order of operation.lua's ARGV. -ENODATA: there is an answer, and a part of it is gone. */
 static int ask_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
                      struct idem_fleet_claim *claim)
 {
@@ -306,6 +322,8 @@ static int run_sent(struct idem_fleet_client *client, idem_fleet_limit *limit,
   return small_number(rc, reply);
 }
 
+/* The fence is looked at when the answer is put there, in one step with it: who was passed over has only
+ * written parts. */
 static int commit_record(struct idem_fleet_client *client, idem_fleet_limit *limit,
                          const struct idem_fleet_fence *fence, const char *record, size_t len,
                          uint64_t ttl_ms, uint64_t keep_ms)
@@ -353,7 +371,9 @@ static int publish_piece(struct idem_fleet_client *client, const struct idem_fle
   return small_number(rc, reply);
 }
 
-/* [[stream, [[id, [field, value]], ...]]]: pieces have a number and -1 as their id. */
+/* [[stream, [[id, [field, value]], ...]]]: pieces have a number and -1 as their id, since 0-0 is none.
+ * Numbers have to follow one another: a gap would be given to an app as if it were what came. A piece's bytes
+ * are for the spool to check. */
 static int take_pieces(const struct reply *reply, uint64_t *next, idem_fleet_piece *take, void *arg)
 {
   const struct reply *items = reply_item(reply_item(reply, 0), 1);
@@ -374,7 +394,8 @@ static int take_pieces(const struct reply *reply, uint64_t *next, idem_fleet_pie
   return items->count ? IDEM_FLEET_PIECES : IDEM_FLEET_NOTHING;
 }
 
-/* Its own words come before what has become of it: what it has said last is read first. */
+/* Its own words come before what has become of it: what it has said last is read first. A wait of 0 would be
+ * one without end for the server, so that the least is 1 ms. */
 static int read_stream(struct idem_fleet_client *client, const uint8_t *key, unsigned wait_ms, uint64_t *next,
                        idem_fleet_piece *take, void *arg)
 {
@@ -396,6 +417,9 @@ static int read_stream(struct idem_fleet_client *client, const uint8_t *key, uns
   return rc;
 }
 
+/* First the claim, which is told that somebody follows: the owner hears of it with the next reply to `sent`
+ * or `renew`, and publishes what there is from then on. With the second request, which waits, all of it may
+ * take two operations, a connection and twice `wait_ms` where the server is slow. */
 static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, uint64_t generation,
                          unsigned wait_ms, uint64_t *next, idem_fleet_piece *take, void *arg)
 {
@@ -418,8 +442,9 @@ static int follow_stream(struct idem_fleet_client *client, const uint8_t *key, u
 
 /* Removals. */
 
-/* The operation first, and then the other machines: what they drop at that they do not get again from
- * here. */
+/* The operation first, and then the other machines: what they drop at that they do not get again from here.
+ * They are told also of what the fleet does not have, for a near copy may outlive it. The stream is bounded,
+ * about. */
 static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key)
 {
   char stream[128], hex[2 * IDEM_FLEET_KEY + 1];
@@ -440,6 +465,7 @@ static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *
   return rc;
 }
 
+/* Digits as put_hex() writes them, and no others: what stands there otherwise is no key of ours. */
 static bool read_hex(const struct reply *text, uint8_t key[IDEM_FLEET_KEY])
 {
   static const char digits[] = "0123456789abcdef";
@@ -451,7 +477,9 @@ static bool read_hex(const struct reply *text, uint8_t key[IDEM_FLEET_KEY])
   return true;
 }
 
-/* A machine that sees the stream for the first time has nothing that it tells of. */
+/* A machine that sees the stream for the first time has nothing that it tells of. What is no key counts as
+ * seen, or it would be read for ever. One that was away while more than MAXLEN were removed has copies of
+ * some until they expire. */
 static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit,
                        void (*visit)(void *arg, const uint8_t *key), void *arg)
 {
@@ -485,7 +513,8 @@ static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit
 
 /* For the command. */
 
-/* SCAN gives names; what is behind each is asked for by itself. */
+/* SCAN gives names; what is behind each is asked for by itself. One of another shape is somebody else's key,
+ * and passed over. The NUL that ends its digits is put there for the time of reading them. */
 static int visit_one(struct idem_fleet_client *client, const struct reply *name, idem_fleet_visit *visit,
                      void *arg)
 {
