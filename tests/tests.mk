@@ -196,7 +196,7 @@ stress:
 # comes to its end adds a line to docs/reliability/runs.jsonl.
 SEED    ?= 1
 SECONDS ?=
-PART    ?= pairs schedules kills cuts below histories faults
+PART    ?= pairs schedules kills cuts below histories fleet faults
 CAMPAIGN = $(SAN_ENV) scripts/campaign --build $(B) --seed $(SEED) $(addprefix --seconds ,$(SECONDS)) $(addprefix --san ,$(SAN)) \
   $(addprefix --size ,$(firstword $(PAIRS) $(SCHEDULES) $(KILLS) $(CUTS)))
 torture:
