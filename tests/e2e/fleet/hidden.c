@@ -3,10 +3,12 @@
 #include "tests/e2e/fleet/fleet.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 TestSuite(fleet_hidden, .init = open_fleet, .fini = close_fleet, .timeout = 180);
@@ -106,6 +108,61 @@ Test(fleet_hidden, with_a_key_file_nobody_at_the_server_sees_what_is_said)
     cr_expect(!strstr(run.out, "sesame") && !strstr(run.err, "sesame"), "%s%s", run.out, run.err);
     run_release(&run);
   }
+}
+
+/* True if the bytes are in what a core of the process would have. */
+static bool has_in_core(pid_t pid, const char *bytes)
+{
+  char path[64], line[512];
+  unsigned long from = 0, to = 0;
+  bool readable = false, found = false;
+  snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+  int memory = open(path, O_RDONLY | O_CLOEXEC);
+  snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+  FILE *maps = fopen(path, "re");
+  if (memory < 0 || !maps)
+    cr_skip_test("the memory of a child cannot be read here");
+  while (fgets(line, sizeof(line), maps)) {
+    unsigned long begin, end;
+    char rights[8];
+    if (sscanf(line, "%lx-%lx %7s", &begin, &end, rights) == 3)
+      from = begin, to = end, readable = rights[0] == 'r';
+    if (strncmp(line, "VmFlags:", 8) != 0 || !readable || strstr(line, " dd") || strstr(line, " io"))
+      continue;
+    char *copy = malloc(to - from);
+    ssize_t len = pread(memory, copy, to - from, (off_t)from);
+    found |= len > 0 && memmem(copy, (size_t)len, bytes, strlen(bytes));
+    free(copy);
+  }
+  fclose(maps);
+  close(memory);
+  return found;
+}
+
+/* A program that has logged in, while its call is under way. */
+Test(fleet_hidden, a_password_of_a_file_is_in_no_core)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer keeps what was freed");
+  redis("CONFIG SET requirepass sesame-open-1707");
+  const char *file = world_write(&w, "password", "sesame-open-1707\n", 17);
+  chmod(file, 0600);
+  world_env(
+      &w, "IDEMSHIM_FLEET",
+      "redis+unix://%s/redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s&password-file=%s",
+      w.dir, file);
+  struct run run = fleet_post_begin("{\"prompt\":\"plugh xyzzy\"}", "gate%3Dg,gate_first%3D1");
+  wait_until(mock_count(&w).requests == 1);
+  run_signal(&run, SIGSTOP);
+  cr_expect(has_in_core(run.pid, "plugh xyzzy"), "it is the program's own");
+  cr_expect(!has_in_core(run.pid, "sesame-open"));
+  run_signal(&run, SIGCONT);
+  mock_open(&w, "g");
+  run_wait(&run);
+  expect_success(&run);
+  cr_expect_eq(events_of("A", "fleet_away"), 0);
+  cr_expect_not_null(strstr(redis("-a sesame-open-1707 --no-auth-warning KEYS '*:a'"), ":a"));
+  run_release(&run);
 }
 
 /* Exactly the rights that the documentation names, and nothing is refused to them. */
