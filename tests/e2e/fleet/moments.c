@@ -118,7 +118,7 @@ Test(fleet_moments, a_long_answer_of_which_a_part_is_gone_is_none)
 /* The program is killed, the copy that guards its call goes on, and who asks on another machine waits for that. */
 Test(fleet_moments, what_a_guard_finishes_for_a_killed_owner_the_other_machine_gets)
 {
-  const char *script = "gate%3Dg";
+  const char *script = "gate%3Dg,gate_first%3D1";
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 guard=on");
   struct run owner = fleet_post_begin(body, script);
   wait_until(mock_count(&w).requests == 1 && world_orphans(&w) > 0);
