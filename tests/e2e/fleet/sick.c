@@ -171,6 +171,40 @@ Test(fleet_sick, one_behind_a_network_that_drops, .fini = close_dropped)
   expect_one_line("127.0.0.1");
 }
 
+/* Nobody answers what its name is; the C library would ask for ten seconds, once for each call. */
+Test(fleet_sick, one_whose_name_server_is_dead)
+{
+  if (getuid() != 0)
+    cr_skip_test("only root can name another name server");
+  struct run silent =
+      start_plain(&w, "python3", "-c",
+                  "import socket,time\n"
+                  "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.bind(('127.9.9.9',53))\n"
+                  "print('there',flush=True);time.sleep(99)",
+                  NULL);
+  wait_until((run_look(&silent), silent.out_len + silent.err_len > 0));
+  if (!strstr(silent.out, "there"))
+    cr_skip_test("%s", silent.err);
+  const char *names = world_write(&w, "resolv.conf", "nameserver 127.9.9.9\n", 21);
+  world_env(&w, "IDEMSHIM_FLEET", "redis://fleet.example:6379?connect-timeout=1s");
+  int lines = 0;
+  for (int i = 0; i < 3; i++) {
+    struct run run = run_shell(
+        &w, world_text(&w,
+                       "exec unshare -m sh -c 'mount --bind %s /etc/resolv.conf && exec curl -sS -i -d "
+                       "\"{\\\"prompt\\\":%d}\" %s'",
+                       names, i, world_url(&w, "/v1/chat/completions")));
+    expect_success(&run);
+    cr_expect_not_null(strstr(run.out, "200 OK"), "%s%s", run.out, run.err);
+    cr_expect_lt(run.ms, 20000);
+    lines += strstr(run.err, "works alone") != NULL && strstr(run.err, "fleet.example") != NULL;
+    run_release(&run);
+  }
+  cr_expect_eq(lines, 1);
+  cr_expect_eq(mock_count(&w).requests, 3);
+  run_release(&silent);
+}
+
 static long connections(void)
 {
   const char *at = strstr(redis("INFO stats"), "total_connections_received:");
