@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is below us fails: each call of ours into libc in turn, in each mode (tests/clients/faults). The program's calls succeed and
+ * What is below us fails: each call of libidemshim.so into libc in turn, in each mode (tests/clients/faults; the objects that it opens are
+ * not reached, for dlopen() is asked for by its version and the injector's has none). The program's calls succeed and
  * bring what they bring without us, it says each thing once, nothing is left open, and whoever comes after finds a sound store
  * with no wrong answer in it and no key that is stuck.
  *
