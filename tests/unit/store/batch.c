@@ -429,8 +429,14 @@ static void expect_what_was_acknowledged_after_kills(void)
     kill(pids[i], SIGKILL);
     waitpid(pids[i], NULL, 0);
   }
-  struct caller last = caller_of(&fixture, "{\"last\":1}");
-  cr_assert_eq(caller_ask(&last, "{}"), IDEM_OWNED);
+  /* A leader has a few ms for those of the dead, and does one at least: on a busy machine it takes some. */
+  unsigned leaders = 0;
+  do {
+    char body[64];
+    snprintf(body, sizeof body, "{\"last\":%u}", leaders);
+    struct caller last = caller_of(&fixture, body);
+    cr_assert_eq(caller_ask(&last, "{}"), IDEM_OWNED);
+  } while (waiting() && ++leaders < QUEUE_SLOTS);
   cr_expect_eq(waiting(), 0);
   for (unsigned i = 0; i < KILLED_PROCESSES; i++)
     for (off_t at = 0; pread(files[i], &n, sizeof(n), at) == sizeof(n); at += (off_t)sizeof(n), stored++) {
