@@ -142,6 +142,8 @@ void run_input(struct world *w, const void *bytes, size_t len);
 struct run start_shim(struct world *w, const char *program, ...) __attribute__((sentinel));
 struct run start_plain(struct world *w, const char *program, ...) __attribute__((sentinel));
 struct run start_argv(struct world *w, bool shim, const char *const *argv);
+/* LD_PRELOAD=..., with a sanitizer's runtime before the shim: for a program that another one starts, as strace does. */
+const char *world_preload(struct world *w);
 void run_look(struct run *run);
 void run_signal(struct run *run, int signal);
 void run_wait(struct run *run);

@@ -69,7 +69,7 @@ static int input_of(struct world *w)
   return fd;
 }
 
-static const char *preload(struct world *w)
+const char *world_preload(struct world *w)
 {
   const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
 
@@ -95,7 +95,7 @@ static _Noreturn void become(const char *const *argv, char **env, int in, const 
 struct run start_argv(struct world *w, bool shim, const char *const *argv)
 {
   struct run run = {.status = -1, .out_fd = memory("stdout"), .err_fd = memory("stderr")};
-  char **env = world_environment(w, shim ? preload(w) : NULL);
+  char **env = world_environment(w, shim ? world_preload(w) : NULL);
   int in = input_of(w);
 
   clock_gettime(CLOCK_MONOTONIC, &run.started);

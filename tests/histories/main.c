@@ -154,20 +154,27 @@ static int spoil(int key, int value)
                                                                    : value;
 }
 
+/* `body` is the caller's, and has to last as long as what is returned. */
+static struct idem_request request_of(int key, char body[64])
+{
+  static const char type[] = "Content-Type: application/json";
+  static struct idem_span header = {type, sizeof type - 1};
+  snprintf(body, 64, "{\"history\":%lu,\"key\":%d}", number, key);
+  return (struct idem_request){.rule = config.rules,
+                               .method = SPAN("POST"),
+                               .origin = SPAN("https://api.example.com:443"),
+                               .path = SPAN("/v1/chat/completions"),
+                               .headers = &header,
+                               .header_count = 1,
+                               .body = SPAN(body)};
+}
+
 static void remove_one(int key, bool secretly)
 {
   char body[64];
-  struct idem_span header = SPAN("Content-Type: application/json");
   struct idem_error error = {""};
   struct idem_call call = IDEM_CALL_INIT;
-  snprintf(body, sizeof body, "{\"history\":%lu,\"key\":%d}", number, key);
-  struct idem_request request = {.rule = config.rules,
-                                 .method = SPAN("POST"),
-                                 .origin = SPAN("https://api.example.com:443"),
-                                 .path = SPAN("/v1/chat/completions"),
-                                 .headers = &header,
-                                 .header_count = 1,
-                                 .body = SPAN(body)};
+  struct idem_request request = request_of(key, body);
   call.defers = true;
   int verdict = idem_store_enter(store, &request, &call, &error);
   if (verdict < 0)
@@ -183,17 +190,9 @@ static void remove_one(int key, bool secretly)
 static void ask(int key, bool last)
 {
   char body[64];
-  struct idem_span header = SPAN("Content-Type: application/json");
   struct idem_error error = {""};
   struct event event = {.call = atomic_fetch_add(&shared->next_call, 1) + 1, .key = key};
-  snprintf(body, sizeof body, "{\"history\":%lu,\"key\":%d}", number, key);
-  struct idem_request request = {.rule = config.rules,
-                                 .method = SPAN("POST"),
-                                 .origin = SPAN("https://api.example.com:443"),
-                                 .path = SPAN("/v1/chat/completions"),
-                                 .headers = &header,
-                                 .header_count = 1,
-                                 .body = SPAN(body)};
+  struct idem_request request = request_of(key, body);
   struct idem_call call = IDEM_CALL_INIT;
   int verdict;
   call.defers = true;

@@ -21,18 +21,7 @@ ParameterizedTestParameters(fleet_bystanders, an_app_that_closes_what_it_does_no
 
 ParameterizedTest(char *how, fleet_bystanders, an_app_that_closes_what_it_does_not_know_goes_on)
 {
-  const char *url = world_url(&w, "/v1/chat/completions");
-  struct run plain = run_plain(&w, "closes_descriptors", how, url, NULL);
-  struct run first = run_shim(&w, "closes_descriptors", how, url, NULL);
-  on_machine("B");
-  struct run other = run_shim(&w, "closes_descriptors", how, url, NULL);
-  cr_expect_eq(plain.status, first.status, "%s%s", first.out, first.err);
-  cr_expect_eq(plain.status, other.status, "%s%s", other.out, other.err);
-  cr_expect_str_eq(first.err, "");
-  cr_expect_str_eq(other.err, "");
-  run_release(&plain);
-  run_release(&first);
-  run_release(&other);
+  fleet_outlives_closed_descriptors(how);
 }
 
 Test(fleet_bystanders, an_app_that_forks_with_a_warm_connection_and_its_child_both_go_on)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/e2e/fleet/fleet.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,4 +140,34 @@ struct run fleet_post(const char *body, const char *script)
   struct run run = fleet_post_begin(body, script);
   run_wait(&run);
   return run;
+}
+
+unsigned fleet_free_port(void)
+{
+  for (;;) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    if (ntohs(address.sin_port) < 55536)
+      return ntohs(address.sin_port);
+  }
+}
+
+void fleet_outlives_closed_descriptors(const char *how)
+{
+  const char *url = world_url(&w, "/v1/chat/completions");
+  struct run plain = run_plain(&w, "closes_descriptors", how, url, NULL);
+  struct run first = run_shim(&w, "closes_descriptors", how, url, NULL);
+  on_machine("B");
+  struct run other = run_shim(&w, "closes_descriptors", how, url, NULL);
+  cr_expect_eq(plain.status, first.status, "%s%s", first.out, first.err);
+  cr_expect_eq(plain.status, other.status, "%s%s", other.out, other.err);
+  cr_expect_str_eq(first.err, "");
+  cr_expect_str_eq(other.err, "");
+  run_release(&plain);
+  run_release(&first);
+  run_release(&other);
 }

@@ -40,4 +40,11 @@ const char *key_sent(size_t i);
 struct run fleet_post(const char *body, const char *script);
 struct run fleet_post_begin(const char *body, const char *script);
 
+/* A port for a server: the kernel picks it, below 55536, since a cluster's second port is 10000 above. */
+unsigned fleet_free_port(void);
+
+/* What a program has closed (`how`: as closes_descriptors takes it) is made anew, on two machines, and what it has put in its place
+ * is its own. */
+void fleet_outlives_closed_descriptors(const char *how);
+
 #endif

@@ -242,18 +242,21 @@ Test(fleet_hidden, what_is_in_doubt_outlives_answers_where_memory_is_short)
 /* A time to live is what the server has left of it, whatever its clock says. */
 Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_off)
 {
-  if (getenv("IDEM_SAN_PRELOAD"))
-    cr_skip_test("a server has no sanitizer's runtime for what shifts its clock");
+  /* The library is built with it, and the server is not. */
+  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
+  if (sanitizer && strstr(sanitizer, "tsan"))
+    cr_skip_test("redis-server does not live with the thread sanitizer's runtime");
   for (int i = 0; i < 2; i++) {
     fleet_stop();
-    struct run server = start_plain(
-        &w, "sh", "-c",
-        world_text(
-            &w,
-            "LD_PRELOAD=%s IDEM_CLOCK_SHIFT_S=%d exec redis-server --port 0 --unixsocket %s/redis --dir %s "
-            "--save '' --loglevel warning --logfile redis.log",
-            world_text(&w, "%s/tests/shifted_clock.so", w.build), i ? 3600 : -3600, w.dir, w.dir),
-        NULL);
+    struct run server = start_plain(&w, "sh", "-c",
+                                    world_text(&w,
+                                               "LD_PRELOAD='%s %s' IDEM_CLOCK_SHIFT_S=%d exec redis-server "
+                                               "--port 0 --unixsocket %s/redis --dir %s "
+                                               "--save '' --loglevel warning --logfile redis.log",
+                                               sanitizer ? sanitizer : "",
+                                               world_text(&w, "%s/tests/shifted_clock.so", w.build),
+                                               i ? 3600 : -3600, w.dir, w.dir),
+                                    NULL);
     wait_until(!strcmp(redis("PING"), "PONG\n"));
     long off = labs(atol(redis("TIME")) - (long)time(NULL));
     cr_assert(off > 3500 && off < 3700, "the server is %ld s off", off);

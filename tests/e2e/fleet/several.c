@@ -3,13 +3,11 @@
  * sees twice it sees under one key, and one answer is left in the end. */
 #include "tests/e2e/fleet/fleet.h"
 
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { NODES = 3 };
@@ -28,21 +26,6 @@ static void close_several(void)
 
 TestSuite(fleet_servers, .init = open_fleet, .fini = close_several, .timeout = 300);
 
-/* The kernel picks it, below 55536: a cluster's second port is 10000 above. */
-static unsigned free_port(void)
-{
-  for (;;) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    close(fd);
-    if (ntohs(address.sin_port) < 55536)
-      return ntohs(address.sin_port);
-  }
-}
-
 /* What redis-cli says to a node, on one line. */
 static const char *ask(int i, const char *words)
 {
@@ -56,7 +39,7 @@ static const char *ask(int i, const char *words)
 
 static void begin(int i, const char *first, const char *options)
 {
-  node[i].port = free_port();
+  node[i].port = fleet_free_port();
   node[i].run =
       start_plain(&w, "sh", "-c",
                   world_text(&w,

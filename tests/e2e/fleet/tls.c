@@ -14,24 +14,13 @@
 
 static int port;
 
-static int free_port(void)
-{
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t len = sizeof(address);
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-  cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-  close(fd);
-  return ntohs(address.sin_port);
-}
-
 static void open_by_tls(void)
 {
   open_tls_world();
   open_fleet_here();
   const char *certs = world_text(&w, "%.*s", (int)(strrchr(w.ca, '/') - w.ca), w.ca);
   for (int i = 0; i < 10; i++) {
-    port = free_port();
+    port = (int)fleet_free_port();
     const char *said = redis(world_text(&w,
                                         "CONFIG SET tls-cert-file %s/cert.pem tls-key-file %s/key.pem "
                                         "tls-ca-cert-file %s tls-auth-clients no tls-port %d",
@@ -129,17 +118,7 @@ ParameterizedTestParameters(fleet_tls, an_app_that_closes_what_it_does_not_know_
 
 ParameterizedTest(char *how, fleet_tls, an_app_that_closes_what_it_does_not_know_goes_on)
 {
-  const char *url = world_url(&w, "/v1/chat/completions");
-  struct run plain = run_plain(&w, "closes_descriptors", how, url, NULL);
-  struct run first = run_shim(&w, "closes_descriptors", how, url, NULL);
-  on_machine("B");
-  struct run other = run_shim(&w, "closes_descriptors", how, url, NULL);
-  cr_expect_eq(plain.status, first.status, "%s%s", first.out, first.err);
-  cr_expect_eq(plain.status, other.status, "%s%s", other.out, other.err);
-  cr_expect_eq(first.err_len + other.err_len, 0, "%s%s", first.err, other.err);
-  run_release(&plain);
-  run_release(&first);
-  run_release(&other);
+  fleet_outlives_closed_descriptors(how);
 }
 
 Test(fleet_tls, an_app_that_forks_with_a_warm_connection_and_its_child_both_go_on)

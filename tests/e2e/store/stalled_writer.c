@@ -87,15 +87,7 @@ static void tear_down(void)
 TestSuite(stalled_writer, .init = set_up, .fini = tear_down);
 TestSuite(stalled_writer_of_a_sealed_store, .init = set_up_sealed, .fini = tear_down);
 
-/* A call of curl's is what is slow here, and not a command. */
-static void set_up_maker(void)
-{
-  open_slow_world();
-  if (getenv("IDEM_SAN_PRELOAD"))
-    cr_skip_test("under strace the shim is preloaded without the sanitizer's runtime");
-}
-
-TestSuite(slow_maker, .init = set_up_maker, .fini = close_world);
+TestSuite(slow_maker, .init = open_slow_world, .fini = close_world);
 
 static void expect_live(void)
 {
@@ -230,8 +222,7 @@ Test(slow_maker, is_waited_for_by_those_who_come_meanwhile)
   mock_default(&w, "latency_ms=500");
   struct run maker =
       start_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:delay_enter=300000", "env",
-                  world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-d", second,
-                  world_url(&w, target), NULL);
+                  world_preload(&w), "curl", "-sS", "-d", second, world_url(&w, target), NULL);
   wait_until(writer() != 0);
   for (int i = 0; i < OTHERS; i++)
     others[i] = start_shim(&w, "curl", "-sS", "-d", second, world_url(&w, target), NULL);
@@ -265,8 +256,7 @@ Test(slow_maker, is_not_taken_for_stopped_by_who_was)
 {
   world_unset(&w, "IDEMSHIM_SYNC");
   stalled = start_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:delay_enter=600000000",
-                        "env", world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-d",
-                        first, world_url(&w, target), NULL);
+                        "env", world_preload(&w), "curl", "-sS", "-d", first, world_url(&w, target), NULL);
   wait_until(writer() != 0);
   struct run r = start_shim(&w, "curl", "-sS", "-d", second, world_url(&w, target), NULL);
   wait_until(naps(r.pid));
