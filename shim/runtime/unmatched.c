@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/runtime/unmatched.h"
 
+#include "config/kernel.h"
+#include "shim/runtime/app_stderr.h"
 #include "shim/runtime/settings.h"
 
 #include <errno.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_usual(uint16_t port)
@@ -64,19 +67,45 @@ static void say_way_out(const struct idem_vitals_host *first, const char *hosts,
     snprintf(out, size, "to have them treated: --rules 'host=%s method=%s'", first->host, first->method);
 }
 
-/* One process of a run speaks for all: a shell's loop would say it a hundred times. The mark goes with the user's session. */
+/* The user's own in the first place that can be written to, with the number of the last run that has spoken in each slot. It is
+ * never larger than its slots, and needs nobody to remove it. */
+static int open_marks(void)
+{
+  static const char *const places[] = {"XDG_RUNTIME_DIR", "TMPDIR", NULL};
+  struct stat status;
+  char path[PATH_MAX];
+  for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    const char *dir = places[i] ? getenv(places[i]) : "/tmp";
+    if (!dir || dir[0] != '/' ||
+        snprintf(path, sizeof(path), "%s/idemshim-runs.%u", dir, (unsigned)geteuid()) >= (int)sizeof(path))
+      continue;
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    /* Anybody may have laid something in /tmp, also another name of a file of the user's. */
+    if (fd >= 0 && idem_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+        status.st_nlink == 1)
+      return fd;
+    if (fd >= 0)
+      close(fd);
+  }
+  return -1;
+}
+
+/* One process of a run speaks for all: a shell's loop would say it a hundred times. Two that end at once may both; none is silent
+ * for want of a place, or because its number falls on that of another run. */
 static bool may_speak(void)
 {
-  const char *dir = getenv("XDG_RUNTIME_DIR");
-  char path[PATH_MAX];
-  if (!settings()->run || !dir || dir[0] != '/' ||
-      snprintf(path, sizeof(path), "%s/idemshim-run.%llu", dir, (unsigned long long)settings()->run) >=
-          (int)sizeof(path))
+  enum { SLOTS = 4096 };
+  uint64_t run = settings()->run, spoken = 0;
+  off_t slot = (off_t)(run / 2 % SLOTS * sizeof(run)); /* they are odd */
+  int fd = run ? open_marks() : -1;
+  if (fd < 0)
     return true;
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd >= 0)
-    close(fd);
-  return fd >= 0 || errno != EEXIST;
+  bool first = pread(fd, &spoken, sizeof(spoken), slot) != sizeof(spoken) || spoken != run;
+  /* Where it cannot be written down, each of them speaks. */
+  if (first && lseek(fd, slot, SEEK_SET) == slot)
+    app_stderr_write_without_signal(fd, (const char *)&run, sizeof(run));
+  close(fd);
+  return first;
 }
 
 static void tell(void)

@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void set_up(void)
 {
@@ -93,15 +95,49 @@ static int lines_of(const struct run *r)
   return count;
 }
 
+/* Without a session, as in a container or under cron, it is noted where temporary files are. */
 Test(unmatched, one_process_of_a_run_says_it_for_all)
 {
+  static const char *const places[] = {"XDG_RUNTIME_DIR", "TMPDIR"};
   const char *script = world_text(&w, "for n in 1 2 3; do curl -sS -d '{}' '%s'; done", url());
-  world_env(&w, "XDG_RUNTIME_DIR", "%s", w.dir);
-  struct run first = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
-  struct run second = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
+  world_unset(&w, "XDG_RUNTIME_DIR");
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    world_env(&w, places[i], "%s", w.dir);
+    struct run first = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
+    struct run second = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
 
-  cr_expect_eq(lines_of(&first), 1, "%s", first.err);
-  cr_expect_eq(lines_of(&second), 1, "%s", second.err);
-  run_release(&first);
-  run_release(&second);
+    cr_expect_eq(lines_of(&first), 1, "%s: %s", places[i], first.err);
+    cr_expect_eq(lines_of(&second), 1, "%s: %s", places[i], second.err);
+    run_release(&first);
+    run_release(&second);
+    world_unset(&w, places[i]);
+  }
+}
+
+/* What another has laid there is neither read nor written through, and a limit of the program's ends nothing. */
+Test(unmatched, each_says_it_where_it_cannot_be_noted)
+{
+  const char *script =
+      world_text(&w, "for n in 1 2; do curl -sS -o /dev/null -d '{}' '%s' || exit 9; done", url());
+  world_unset(&w, "XDG_RUNTIME_DIR");
+  world_env(&w, "TMPDIR", "%s", w.dir);
+  struct run limited = run_plain(&w, "idemshim", "run", "sh", "-c",
+                                 world_text(&w, "(ulimit -f 0; %s) 2>&1 | cat >&2", script), NULL);
+  expect_success(&limited);
+  cr_expect_eq(lines_of(&limited), 2, "%s", limited.err);
+
+  const char *marks = world_path(&w, world_text(&w, "idemshim-runs.%u", (unsigned)geteuid()));
+  const char *other = world_write(&w, "other", "", 0);
+  struct stat status;
+  cr_assert_eq(unlink(marks), 0);
+  cr_assert_eq(link(other, marks), 0);
+  struct run linked = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
+  cr_assert_eq(unlink(marks), 0);
+  cr_assert_eq(symlink(other, marks), 0);
+  struct run named = run_plain(&w, "idemshim", "run", "sh", "-c", script, NULL);
+  cr_expect_eq(stat(other, &status), 0);
+  cr_expect_eq(status.st_size, 0);
+  run_release(&limited);
+  run_release(&linked);
+  run_release(&named);
 }
