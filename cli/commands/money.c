@@ -53,33 +53,71 @@ static int price_answer(void *arg, const struct idem_answer *answer)
   return CLI_OK;
 }
 
+/* As if a provider's cache had nothing of it: what of the input was cached, observe mode does not keep. */
+static void price_observed(struct pricing *pricing)
+{
+  for (size_t i = 0; pricing->page && i < STATS_MODELS; i++) {
+    const struct stats_model *model = &pricing->page->model[i];
+    bool named = atomic_load(&model->place) == STATS_NAMED;
+    struct cli_tokens_used used = {.input = (int64_t)atomic_load(&model->input),
+                                   .output = (int64_t)atomic_load(&model->output)};
+    if (!used.input && !used.output)
+      continue;
+    struct cli_money_row *row = cli_money_row(&pricing->money, named ? model->name : "");
+    double usd = cli_price(pricing->prices, named ? model->name : "", &used);
+    row->would_save += usd > 0 ? usd : 0;
+    row->would_unpriced += usd < 0 ? (uint64_t)(used.input + used.output) : 0;
+  }
+}
+
 /* The page is mapped as a copy: reading it is not to count anything. */
-int cli_money_of_store(struct idem_store *store, const char *file, struct cli_money *money)
+static int open_pricing(struct pricing *pricing, struct idem_store *store, const char *file)
 {
   char path[4096];
-  struct idem_error error = {""};
-  struct pricing pricing = {.prices = cli_prices_load(file)};
-  int code = CLI_USAGE;
+  *pricing = (struct pricing){.prices = cli_prices_load(file)};
+  if (!pricing->prices)
+    return CLI_USAGE;
   snprintf(path, sizeof(path), "%s/" STATS_FILE, store->dir);
-  if (pricing.prices && stats_open_copy(&pricing.page, path) < 0)
-    code = cli_fail(CLI_STORE, "%s cannot be read", path);
-  if (pricing.page) {
+  return stats_open_copy(&pricing->page, path) < 0 ? cli_fail(CLI_STORE, "%s cannot be read", path) : CLI_OK;
+}
+
+static void close_pricing(struct pricing *pricing, struct cli_money *money)
+{
+  price_observed(pricing);
+  stats_close(pricing->page);
+  cli_prices_free(pricing->prices);
+  cli_money_finish(&pricing->money);
+  *money = pricing->money;
+}
+
+int cli_money_of_store(struct idem_store *store, const char *file, struct cli_money *money)
+{
+  struct idem_error error = {""};
+  struct pricing pricing;
+  int code = open_pricing(&pricing, store, file);
+  if (code == CLI_OK) {
     code = idem_store_each(store, IDEM_OLDEST_FIRST, price_answer, &pricing, &error);
     code = code < 0 ? cli_fail(CLI_STORE, "%s", error.text) : code;
-    stats_close(pricing.page);
   }
-  cli_prices_free(pricing.prices);
-  cli_money_finish(&pricing.money);
-  *money = pricing.money;
+  close_pricing(&pricing, money);
+  return code;
+}
+
+int cli_money_observed(struct idem_store *store, const char *file, struct cli_money *money)
+{
+  struct pricing pricing;
+  int code = open_pricing(&pricing, store, file);
+  close_pricing(&pricing, money);
   return code;
 }
 
 /* Dollars, as the file of prices has them. */
 static json_t *row_json(const struct cli_money_row *row)
 {
-  return json_pack("{s:I, s:I, s:f, s:f, s:f}", "answers", (json_int_t)row->calls, "without_price",
+  bool unpriced = row->would_unpriced && row->would_save == 0;
+  return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "answers", (json_int_t)row->calls, "without_price",
                    (json_int_t)row->unpriced, "paid_usd", row->paid, "saved_usd", row->saved, "given_up_usd",
-                   row->given_up);
+                   row->given_up, "would_save_usd", unpriced ? json_null() : json_real(row->would_save));
 }
 
 json_t *cli_money_json(const struct cli_money *money)
@@ -94,15 +132,17 @@ json_t *cli_money_json(const struct cli_money *money)
 /* The sum stands last, as in any bill. */
 void cli_money_print(const struct cli_money *money)
 {
-  char paid[40], saved[40], given_up[40];
-  printf("\n%s%-40s %9s %12s %12s %12s%s\n", cli_style(CLI_BOLD), "model", "answers", "paid", "saved",
-         "given up", cli_style(CLI_PLAIN));
+  char paid[40], saved[40], given_up[40], would_save[40];
+  printf("\n%s%-40s %9s %12s %12s %12s %12s%s\n", cli_style(CLI_BOLD), "model", "answers", "paid", "saved",
+         "given up", "would save", cli_style(CLI_PLAIN));
   for (size_t i = 0; i <= money->count; i++) {
     const struct cli_money_row *row = i < money->count ? &money->row[i] : &money->sum;
     size_t used = cli_put_line(stdout, row->model, strlen(row->model), 40);
-    printf("%*s %9" PRIu64 " %12s %12s %12s", (int)(40 - used), "", row->calls,
+    printf("%*s %9" PRIu64 " %12s %12s %12s %12s", (int)(40 - used), "", row->calls,
            row->unpriced == row->calls && row->calls ? "no price" : cli_dollars(paid, row->paid),
-           cli_dollars(saved, row->saved), cli_dollars(given_up, row->given_up));
+           cli_dollars(saved, row->saved), cli_dollars(given_up, row->given_up),
+           row->would_unpriced && row->would_save == 0 ? "no price"
+                                                       : cli_dollars(would_save, row->would_save));
     if (row->unpriced && row->unpriced < row->calls)
       printf("  %" PRIu64 " without a price", row->unpriced);
     putchar('\n');
@@ -121,6 +161,8 @@ void cli_money_metrics(const struct cli_money *money)
        offsetof(struct cli_money_row, saved)},
       {"given_up_dollars", "of what was paid, what no app has waited for",
        offsetof(struct cli_money_row, given_up)},
+      {"would_save_dollars", "observe mode: what the tokens that would have been saved would have cost",
+       offsetof(struct cli_money_row, would_save)},
   };
   for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
     printf("# HELP idemshim_%s %s\n# TYPE idemshim_%s gauge\n", metrics[i].name, metrics[i].help,

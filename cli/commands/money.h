@@ -18,6 +18,9 @@
 /* Returns an enum cli_exit; what is wrong has been said. */
 int cli_money_of_store(struct idem_store *store, const char *prices, struct cli_money *money);
 
+/* What mode observe would have saved, alone: no answer is read. */
+int cli_money_observed(struct idem_store *store, const char *prices, struct cli_money *money);
+
 void cli_money_print(const struct cli_money *money);
 json_t *cli_money_json(const struct cli_money *money);
 void cli_money_metrics(const struct cli_money *money);

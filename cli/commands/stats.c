@@ -214,6 +214,10 @@ static int zero(struct idem_store *store)
   for (size_t i = 0; i < STATS_SHARDS; i++)
     for (size_t j = 0; j < STATS_COUNTERS; j++)
       atomic_store_explicit(&page->shard[i].counter[j], 0, memory_order_relaxed);
+  for (size_t i = 0; i < STATS_MODELS; i++) {
+    atomic_store(&page->model[i].input, 0);
+    atomic_store(&page->model[i].output, 0);
+  }
   page->since_us = cli_now_us();
   stats_close(page);
   puts("counting from zero again");

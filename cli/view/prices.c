@@ -227,7 +227,7 @@ struct cli_money_row *cli_money_row(struct cli_money *money, const char *model)
 static int by_worth(const void *a, const void *b)
 {
   const struct cli_money_row *x = a, *y = b;
-  double left = x->paid + x->saved, right = y->paid + y->saved;
+  double left = x->paid + x->saved + x->would_save, right = y->paid + y->saved + y->would_save;
   return left != right ? (left < right ? 1 : -1) : strcmp(x->model, y->model);
 }
 
@@ -243,6 +243,8 @@ void cli_money_finish(struct cli_money *money)
     sum->paid += money->row[i].paid;
     sum->saved += money->row[i].saved;
     sum->given_up += money->row[i].given_up;
+    sum->would_save += money->row[i].would_save;
+    sum->would_unpriced += money->row[i].would_unpriced;
   }
   qsort(money->row, money->count, sizeof(*money->row), by_worth);
 }

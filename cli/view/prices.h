@@ -44,6 +44,8 @@ struct cli_money_row {
   char model[64];
   uint64_t calls, unpriced;     /* unpriced: of the calls */
   double paid, saved, given_up; /* given_up: of what was paid, finished after the app had given up */
+  double would_save;            /* mode observe */
+  uint64_t would_unpriced;      /* mode observe: tokens without a price */
 };
 enum { CLI_MONEY_ROWS = 48 };
 struct cli_money {

@@ -183,6 +183,32 @@ void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigne
   syscall(SYS_futex, stats_wake_word(stats, key), FUTEX_WAIT, seen, &time, NULL, 0);
 }
 
+/* Two that come at once may each name a place: their sums are added up by whoever reads them. */
+static struct stats_model *model_of(struct stats *stats, const char *name)
+{
+  for (unsigned i = 0; i < STATS_MODELS - 1; i++) {
+    struct stats_model *at = &stats->model[i];
+    uint32_t place = atomic_load_explicit(&at->place, memory_order_acquire);
+    if (place == STATS_FREE && atomic_compare_exchange_strong(&at->place, &place, STATS_BEGUN)) {
+      snprintf(at->name, sizeof(at->name), "%s", name);
+      atomic_store_explicit(&at->place, STATS_NAMED, memory_order_release);
+      return at;
+    }
+    if (place == STATS_NAMED && strncmp(at->name, name, sizeof(at->name)) == 0)
+      return at;
+  }
+  return &stats->model[STATS_MODELS - 1];
+}
+
+void stats_would_save(struct stats *stats, struct idem_span model, const struct idem_usage *usage)
+{
+  char name[sizeof(((struct stats_model *)0)->name)];
+  snprintf(name, sizeof(name), "%.*s", (int)model.len, model.data);
+  struct stats_model *at = model_of(stats, name);
+  atomic_fetch_add(&at->input, usage->input > 0 ? (uint64_t)usage->input : 0);
+  atomic_fetch_add(&at->output, usage->output > 0 ? (uint64_t)usage->output : 0);
+}
+
 /* Its place, which others may take over if so many runs are under way that there is none: a budget then begins anew. */
 static struct stats_run *run_of(struct stats *stats, uint64_t run)
 {

@@ -37,6 +37,7 @@ enum {
   STATS_WAKES = 256,
   STATS_REPLAYED = 1 << 20,
   STATS_RUNS = 2048,
+  STATS_MODELS = 64,
   STATS_SPARE = 256 << 10
 };
 
@@ -51,6 +52,14 @@ struct stats_run {
   _Atomic uint64_t calls, tokens;
 };
 
+/* Of observe mode: what would have been saved by model, for money. The name is there once the place is NAMED, and stays. */
+enum stats_place { STATS_FREE, STATS_BEGUN, STATS_NAMED };
+struct stats_model {
+  _Atomic uint32_t place; /* enum stats_place */
+  char name[60];
+  _Atomic uint64_t input, output;
+};
+
 struct stats {
   uint32_t magic, layout;
   uint64_t size;
@@ -63,7 +72,8 @@ struct stats {
   struct stats_run run[STATS_RUNS];
   _Alignas(4096) struct commit_queue queue;
   struct idem_fleet_shared fleet;
-  uint8_t spare[STATS_SPARE - sizeof(struct idem_fleet_shared)];
+  _Alignas(8) struct stats_model model[STATS_MODELS];
+  uint8_t spare[STATS_SPARE - sizeof(struct idem_fleet_shared) - STATS_MODELS * sizeof(struct stats_model)];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
@@ -90,6 +100,9 @@ void stats_wake(struct stats *stats, const uint8_t *key);
 
 /* Sleeps while the word is `seen`, at most `ms`. */
 void stats_sleep(struct stats *stats, const uint8_t *key, uint32_t seen, unsigned ms);
+
+/* Adds tokens that would have been saved of a model, "" for one that is not known; the last place is for all that find no other. */
+void stats_would_save(struct stats *stats, struct idem_span model, const struct idem_usage *usage);
 
 /* Counts one more call of a run, and gives NULL; or the name of what it has used up. */
 const char *stats_spend(struct stats *stats, uint64_t run, const struct idem_budget *budget);

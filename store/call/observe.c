@@ -6,6 +6,7 @@
  */
 #include "store/base/clock.h"
 #include "store/call/call.h"
+#include "store/json/json_pointer.h"
 #include "store/judge/judge.h"
 #include "store/key/key.h"
 #include "store/records/record.h"
@@ -53,8 +54,41 @@ static void add(struct idem_store *store, enum idem_counter counter, int64_t n)
     stats_add(store->stats, stats_shard(), counter, (uint64_t)n);
 }
 
+/* With its quotes. */
+static void note_model(void *arg, size_t which, struct idem_span value)
+{
+  struct idem_span *model = arg;
+  (void)which;
+  if (value.len > 2 && *value.data == '"')
+    *model = (struct idem_span){value.data + 1, value.len - 2};
+}
+
+/* The one that is asked for in the body, else what stands behind one of the words that providers put before it in a path. */
+static struct idem_span model_asked_for(const struct idem_request *request)
+{
+  static char member[] = "/model";
+  static const char *const words[] = {"/models/", "/model/", "/deployments/"};
+  const struct idem_words members = {(char *[]){member}, 1};
+  struct idem_span model = {"", 0};
+  if (json_find(request->body, &members, note_model, &model) && model.len)
+    return model;
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    size_t len = strlen(words[i]), left;
+    const char *at = request->path.len ? memmem(request->path.data, request->path.len, words[i], len) : NULL;
+    if (!at)
+      continue;
+    left = (size_t)(request->path.data + request->path.len - (at += len));
+    model.data = at;
+    for (model.len = 0; model.len < left && at[model.len] != '/' && at[model.len] != ':';)
+      model.len++;
+    return model;
+  }
+  return (struct idem_span){"", 0};
+}
+
 /* What it would have saved stands in the call's answer, with the tokens where they would have been counted. */
-static int would_hit(struct idem_store *store, struct idem_call *call, struct idem_error *error)
+static int would_hit(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
+                     struct idem_error *error)
 {
   struct reader *reader;
   struct note note = {.key = call->key};
@@ -66,8 +100,12 @@ static int would_hit(struct idem_store *store, struct idem_call *call, struct id
   if (!hit)
     return 0;
   struct idem_usage usage = {-1, -1};
-  if (!note.seen.counted && state_write(store, count_body, &note, NULL) == 0)
+  if (!note.seen.counted && state_write(store, count_body, &note, NULL) == 0) {
     usage = note.seen.usage;
+    /* What is asked stands in no file of an encrypted store. */
+    stats_would_save(store->stats, store->sealed ? (struct idem_span){"", 0} : model_asked_for(request),
+                     &usage);
+  }
   call->answer = (struct idem_answer){.duration_ms = note.seen.duration_ms, .usage = usage};
   add(store, IDEM_COUNTER_would_hit, 1);
   add(store, IDEM_COUNTER_ms_would_save, note.seen.duration_ms);
@@ -130,7 +168,7 @@ int idem_store_observe(struct idem_store *store, const struct idem_request *requ
   record_id(call->key, call->id);
   if (recording)
     return note_answer(store, request, call, recording, error);
-  rc = request->rule->repeats == IDEM_REPEATS_FRESH ? 0 : would_hit(store, call, error);
+  rc = request->rule->repeats == IDEM_REPEATS_FRESH ? 0 : would_hit(store, request, call, error);
   if (rc == 0 && call->new_sample)
     call_count(store, call, COUNTED_NEW_SAMPLE, IDEM_COUNTER_new_sample);
   return rc;

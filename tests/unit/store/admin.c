@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct idem_error error;
@@ -300,6 +301,28 @@ Test(store_command, observe_says_what_would_have_been_replayed)
   cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_would_hit), 2);
   cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_ms_would_save), 2 * once_ms);
   cr_expect_eq(caller_ask(&caller, "{}"), IDEM_OWNED, "no answer is kept");
+}
+
+Test(store_command, models_without_a_place_of_their_own_share_the_last)
+{
+  struct stats *page = aligned_alloc(4096, (sizeof(*page) + 4095) / 4096 * 4096);
+  const struct idem_usage usage = {3, -1};
+  char name[100];
+  cr_assert(page);
+  memset(page, 0, sizeof(*page));
+  /* The longest is cut, and is the same again. */
+  memset(name, 'x', sizeof(name));
+  for (int twice = 0; twice < 2; twice++)
+    stats_would_save(page, (struct idem_span){name, sizeof(name)}, &usage);
+  for (int i = 0; i < 2 * STATS_MODELS; i++)
+    stats_would_save(page, (struct idem_span){name, (size_t)snprintf(name, sizeof(name), "m%d", i)}, &usage);
+  cr_expect_eq(page->model[0].input, 6);
+  cr_expect_eq(page->model[1].input, 3);
+  cr_expect_str_eq(page->model[1].name, "m0");
+  cr_expect_eq(page->model[STATS_MODELS - 1].place, STATS_FREE);
+  cr_expect_eq(page->model[STATS_MODELS - 1].input, 3 * (STATS_MODELS + 2));
+  cr_expect_eq(page->model[0].output, 0);
+  free(page);
 }
 
 Test(store_command, observe_does_not_count_what_would_have_expired)
