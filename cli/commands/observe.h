@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* True if the variables and files that are set now say so. */
+/* True if the variables and files that are set now say so, and nobody has asked for silence (IDEMSHIM_SUMMARY). */
 bool cli_observes(void);
 
 /* Runs it and ends as it does; the code to exit with, if nothing was started. */

@@ -5,15 +5,19 @@
 #include "cli/commands/observe.h"
 #include "cli/launch/launch.h"
 
+#include <stdlib.h>
+
 /* Does not come back unless nothing was started. */
 static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;
+  /* Of a run that is observed as a whole, the whole is told. */
+  bool within = getenv("IDEMSHIM_RUN") && cli_observes();
   int code = cli_set_variables(options);
   cli_begin_run();
   if (code == CLI_OK && options->durable)
     return cli_durable_run(options, argv);
-  if (code == CLI_OK && cli_observes())
+  if (code == CLI_OK && !within && cli_observes())
     return cli_observe_run(argv);
   return code == CLI_OK ? cli_launch(argv, NULL) : code;
 }

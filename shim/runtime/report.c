@@ -254,7 +254,8 @@ static void tell_would_save(void)
 void report_would_hit(const struct idem_answer *answer)
 {
   static atomic_flag registered = ATOMIC_FLAG_INIT;
-  if (!settings()->summary)
+  /* Of a run, `idemshim run` says it, in one line with the money. */
+  if (!settings()->summary || settings()->run)
     return;
   atomic_fetch_add(&would_save.calls, 1);
   atomic_fetch_add(&would_save.ms, answer->duration_ms);

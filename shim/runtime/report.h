@@ -60,7 +60,7 @@ bool report_first(const struct idem_rule *rule, enum once what);
 
 /* A sampled call goes out again. Where IDEMSHIM_SUMMARY is on, the process says at its exit how many have. */
 void report_sample(void);
-/* Mode observe: this would have been given. With IDEMSHIM_SUMMARY, the process says the sum at its exit. */
+/* Mode observe: this would have been given. With IDEMSHIM_SUMMARY, the process says the sum at its exit, unless it belongs to a run. */
 void report_would_hit(const struct idem_answer *answer);
 /* A child counts for itself. */
 void report_after_fork(void);

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void set_up(void)
 {
@@ -44,9 +45,9 @@ Test(observe, it_promises_what_idempotent_mode_saves)
   cr_expect_eq(hits, 2);
   cr_expect_geq(counter("ms_would_save"), 2 * 60);
   cr_expect_geq(in, 1);
-  cr_expect(strstr(observed.err,
-                   "idemshim: observe: 2 of 3 calls would have been answered from the store, which saves "),
-            "%s", observed.err);
+  cr_expect(
+      strstr(observed.err, "observe: 2 of 3 calls would have been answered from the store, which saves "),
+      "%s", observed.err);
   cr_expect(strstr(observed.err, world_text(&w, "%ld input and %ld output tokens", in, out)), "%s",
             observed.err);
   struct run text = run_plain(&w, "idemshim", "stats", NULL);
@@ -75,10 +76,125 @@ Test(observe, a_run_of_which_nothing_would_have_been_answered_says_so)
   cr_expect_eq(first.status, 5);
   cr_expect(strstr(first.err, "observe: 0 of 2 calls would have been answered from the store\n"), "%s",
             first.err);
-  cr_expect_null(strstr(second.err, "observe: 0 of"), "%s", second.err);
-  cr_expect(strstr(second.err, "observe: 1 of 1 calls"), "%s", second.err);
+  cr_expect(strstr(second.err, "observe: 2 of 2 calls would have been answered from the store, which saves "),
+            "%s", second.err);
   cr_expect_str_eq(idle.err, "");
   run_release(&first);
   run_release(&second);
   run_release(&idle);
+}
+
+/* A run of one process for each model. */
+static struct run ask_models(const char *const *models, size_t count)
+{
+  char script[1000] = "";
+  for (size_t i = 0; i < count; i++)
+    snprintf(script + strlen(script), sizeof script - strlen(script),
+             "curl -sS -d '{\"model\":\"%s\"}' '%s'; ", models[i], world_url(&w, "/v1/chat/completions"));
+  return run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
+}
+
+static int lines_of(const struct run *r)
+{
+  int count = 0;
+  for (const char *at = r->err; (at = strstr(at, "observe: ")); at++)
+    count++;
+  return count;
+}
+
+static json_t *money_of(const char *prices)
+{
+  struct run r = run_plain(&w, "idemshim", "stats", "--json", "--prices", prices, NULL);
+  json_t *document = json_loads(r.out, 0, NULL);
+  json_t *models = json_incref(json_object_get(json_object_get(document, "money"), "models"));
+  expect_success(&r);
+  json_decref(document);
+  run_release(&r);
+  return models;
+}
+
+static double would_save(const json_t *money, const char *model)
+{
+  return json_number_value(json_object_get(json_object_get(money, model), "would_save_usd"));
+}
+
+Test(observe, a_run_of_many_processes_says_it_in_one_line_with_the_money)
+{
+  static const char *const priced[] = {"dear", "cheap"}, *const unpriced[] = {"new"};
+  const char *prices = world_write(&w, "prices", "dear 2000000 2000000\ncheap 1 1\n", 33);
+  world_env(&w, "IDEMSHIM_PRICES", "%s", prices);
+  struct run first = ask_models(priced, 2), again = ask_models(priced, 2);
+  long in = counter("input_tokens_would_save"), out = counter("output_tokens_would_save");
+  json_t *money = money_of(prices);
+  double dear = would_save(money, "dear");
+
+  cr_expect_eq(lines_of(&again), 1, "%s", again.err);
+  cr_expect(strstr(again.err, world_text(&w, "%ld input and %ld output tokens, $%.2f (", in, out, dear)),
+            "%s", again.err);
+  /* Half of the tokens, more or less, and a dollar is two of them. */
+  cr_expect_float_eq(dear, (double)(in + out), (double)(in + out) / 10);
+  cr_expect_float_eq(would_save(money, "cheap") * 2e6, dear, dear / 10);
+
+  struct run new = ask_models(unpriced, 1), known = ask_models(unpriced, 1);
+  struct run text = run_plain(&w, "idemshim", "stats", NULL);
+  json_t *more = money_of(prices);
+  cr_expect(strstr(known.err, "tokens, $0 without the models that have no price"), "%s", known.err);
+  cr_expect(json_is_null(json_object_get(json_object_get(more, "new"), "would_save_usd")));
+  cr_expect_eq(would_save(more, "dear"), dear);
+  cr_expect(strstr(text.out, "would save"), "%s", text.out);
+  struct run zero = run_plain(&w, "idemshim", "stats", "--zero", NULL);
+  json_t *nothing = money_of(prices);
+  cr_expect_eq(json_object_size(nothing), 0);
+  json_decref(money);
+  json_decref(more);
+  json_decref(nothing);
+  run_release(&first);
+  run_release(&again);
+  run_release(&new);
+  run_release(&known);
+  run_release(&text);
+  run_release(&zero);
+}
+
+/* A run within another is a part of it, and silence is silence. */
+Test(observe, a_run_says_it_once_and_only_where_it_may)
+{
+  static const char *const model[] = {"m"};
+  struct run first = ask_models(model, 1);
+  const char *url = world_url(&w, "/v1/chat/completions");
+  const char *const words[] = {"idemshim", "run", "--mode", "observe",           "idemshim", "run",
+                               "curl",     "-sS", "-d",     "{\"model\":\"m\"}", url,        NULL};
+  struct run nested = run_argv(&w, false, words);
+  const char *const inner[] = {"idemshim", "run", "idemshim",          "run", "--mode", "observe", "curl",
+                               "-sS",      "-d",  "{\"model\":\"m\"}", url,   NULL};
+  struct run within = run_argv(&w, false, inner);
+  world_env(&w, "IDEMSHIM_SUMMARY", "off");
+  struct run silent = run_argv(&w, false, words);
+
+  expect_success(&nested);
+  cr_expect_eq(lines_of(&nested), 1, "%s", nested.err);
+  cr_expect_eq(lines_of(&within), 1, "%s", within.err);
+  cr_expect_str_eq(silent.err, "");
+  run_release(&first);
+  run_release(&nested);
+  run_release(&within);
+  run_release(&silent);
+}
+
+/* What is asked stands in no file of it. */
+Test(observe, an_encrypted_store_keeps_no_names_of_models)
+{
+  static const char *const model[] = {"a-model-of-ours"};
+  const char *key = world_write(&w, "key", "0123456789abcdef0123456789abcdef", 32);
+  cr_assert_eq(chmod(key, 0600), 0);
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", key);
+  struct run first = ask_models(model, 1), again = ask_models(model, 1);
+  json_t *money = money_of(world_write(&w, "prices", "m 1 1\n", 6));
+
+  cr_expect(strstr(again.err, "observe: 1 of 1 call "), "%s", again.err);
+  cr_expect(json_object_get(money, "(no model)"));
+  cr_expect_not(file_contains(w.store, model[0]));
+  json_decref(money);
+  run_release(&first);
+  run_release(&again);
 }
