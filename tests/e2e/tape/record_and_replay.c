@@ -147,32 +147,39 @@ static int64_t now_ms(void)
 }
 
 /* A body that the program is slow to give comes before there is anything to record; that time is in the duration, and so before
- * the start no more. */
-Test(tape_replay, start_and_duration_count_from_one_instant)
+ * the start no more. Nor does an answer begin before its request was there. */
+Test(tape_replay, start_duration_and_first_byte_count_from_one_instant)
 {
   int64_t before = now_ms();
-  struct run live = run_shell(&w, world_text(&w, "{ sleep 1; echo '{}'; } | curl -sS -X POST -T - '%s'",
-                                             world_url(&w, "/v1/chat/completions")));
+  struct run live = run_shell(
+      &w,
+      world_text(&w, "{ sleep 1; date +%%s%%3N >\"$HOME/given\"; echo '{}'; } | curl -sS -X POST -T - '%s'",
+                 world_url(&w, "/v1/chat/completions")));
   int64_t after = now_ms();
+  char *given = file_read(world_path(&w, "given"), &(size_t){0});
   struct run shown = run_plain(&w, "idemshim", "tape", "show", "--json", world_path(&w, "tape"), "1", NULL);
   json_t *exchange = json_loads(shown.out, 0, NULL);
   const char *started = json_string_value(json_object_get(exchange, "started"));
   double took_ms = json_number_value(json_object_get(exchange, "duration_ms"));
+  double first_ms = json_number_value(json_object_get(exchange, "first_byte_ms"));
   struct tm at = {0};
   int ms = 0;
 
   expect_success(&live);
+  cr_assert(given);
   cr_assert(started, "%s%s", shown.out, shown.err);
   cr_assert_eq(sscanf(started, "%d-%d-%dT%d:%d:%d.%dZ", &at.tm_year, &at.tm_mon, &at.tm_mday, &at.tm_hour,
                       &at.tm_min, &at.tm_sec, &ms),
                7, "%s", started);
   at.tm_year -= 1900;
   at.tm_mon -= 1;
-  int64_t start = (int64_t)timegm(&at) * 1000 + ms;
-  cr_expect_gt(took_ms, 0, "%s", shown.out);
-  cr_expect_geq(start, before);
-  cr_expect_leq((double)start + took_ms, (double)after + 1, "%s took %.3f ms and was over %.3f ms too late",
-                started, took_ms, (double)(start - after) + took_ms);
+  double start = (double)timegm(&at) * 1000 + ms;
+  cr_expect_geq(start, (double)before);
+  cr_expect_geq(start + first_ms, strtod(given, NULL) - 1, "%s", shown.out);
+  cr_expect_leq(first_ms, took_ms, "%s", shown.out);
+  cr_expect_leq(start + took_ms, (double)after + 1, "%s took %.3f ms and was over %.3f ms too late", started,
+                took_ms, start + took_ms - (double)after);
+  free(given);
   json_decref(exchange);
   run_release(&live);
   run_release(&shown);
