@@ -8,8 +8,8 @@
 #include <hiredis/hiredis.h>
 
 /* More than any reply that we ask for: a page of SCAN, or the pieces of one XREAD. All lists of a reply count
- * together, for a list of lists announces as much with as few bytes. */
-enum { ITEMS_MOST = 1 << 16 };
+ * together, for a list of lists announces as much with as few bytes. Who frees a reply goes as deep as its lists lie in lists. */
+enum { ITEMS_MOST = 1 << 16, DEPTH_MOST = 8 };
 
 /* Where the reader wants an object: the root is allocated, the others lie in the list that they belong to. */
 static struct reply *place(const redisReadTask *task, enum reply_kind kind)
@@ -49,7 +49,10 @@ static void *make_text(const redisReadTask *task, char *text, size_t len)
 static void *make_list_of(const redisReadTask *task, size_t count)
 {
   struct reply_reader *reader = task->privdata;
-  if (count > ITEMS_MOST - reader->items)
+  unsigned depth = 0;
+  for (const redisReadTask *outer = task->parent; outer && depth < DEPTH_MOST; outer = outer->parent)
+    depth++;
+  if (count > ITEMS_MOST - reader->items || depth == DEPTH_MOST)
     return NULL;
   reader->items += count;
   struct reply *reply = place(task, REPLY_LIST);

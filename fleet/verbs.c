@@ -210,12 +210,12 @@ static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
 static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
                        struct idem_fleet_claim *claim, struct reply *reply)
 {
-  struct reply *record = &reply->item[3];
+  struct reply *record = reply->count > 3 ? &reply->item[3] : NULL;
   struct parts parts;
   claim->verdict = IDEM_FLEET_ANSWER;
   claim->left_ms = bounded_time(reply_item(reply, 4));
   claim->age_ms = bounded_time(reply_item(reply, 5));
-  if (record->kind != REPLY_TEXT || claim->left_ms < 0 || claim->age_ms < 0)
+  if (!record || record->kind != REPLY_TEXT || claim->left_ms < 0 || claim->age_ms < 0)
     return -EPROTO;
   if (read_parts(record->text, &parts))
     return get_parts(client, limit, claim, &parts);

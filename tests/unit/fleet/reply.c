@@ -104,6 +104,11 @@ Test(fleet_reply, what_is_none_is_refused)
     int rc = read_text(odd[i], &reply);
     cr_expect(rc == -EPROTO || rc == -ENOMEM, "%s: %d", odd[i], rc);
   }
+  /* Who frees it goes as deep. */
+  char deep[4 * 5000 + 1] = "";
+  for (size_t i = 0; i < sizeof(deep) / 4; i++)
+    memcpy(deep + 4 * i, "*1\r\n", 4);
+  cr_expect_lt(read_text(deep, &reply), 0);
   /* Where a type of RESP3 lies in a list it is nothing, and no crash. */
   if (read_text("*2\r\n#t\r\n+x\r\n", &reply) == 1)
     reply_free(reply);
