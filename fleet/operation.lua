@@ -126,10 +126,11 @@ if verb == 'follow' then
 end
 
 if verb == 'remove' then
+  -- An answer may have outlived its claim.
+  local had = redis.call('DEL', answer)
   if not state or state == 'R' then
-    return 0
+    return had
   end
-  redis.call('DEL', answer)
   -- The epoch has grown with the answer already; what is in doubt keeps its own, and with it its key for upstream.
   redis.call('HSET', claim, 's', 'R', 'u', '0', 'd', '0')
   over('1')

@@ -298,6 +298,17 @@ Test(fleet_operation, what_is_removed_is_told_to_the_others_once)
   cr_expect_eq(mine.fence.epoch, 1);
 }
 
+Test(fleet_operation, an_answer_is_removed_that_has_outlived_its_claim)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(commit(a, &mine.fence, "x"), 1);
+  cr_expect_str_eq(told("DEL %s", name_of('k', 'c')), "1");
+  cr_expect_eq(API->remove(a, patience(), mine.fence.key), 1);
+  cr_expect_str_eq(told("EXISTS %s", name_of('k', 'a')), "0");
+  cr_expect_eq(ask_for(a, 'k').verdict, IDEM_FLEET_OWNED);
+}
+
 Test(fleet_operation, the_first_machine_says_who_the_fleet_is)
 {
   struct idem_fleet_client *a = client_of(""), *b = client_of("");
