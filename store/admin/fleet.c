@@ -35,11 +35,13 @@ int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, 
     idem_fleet_try_again(&store->stats->fleet);
   if (rc == 0 && all)
     rc = idem_store_each(store, IDEM_OLDEST_FIRST, note, store, error);
-  for (*pushed = 0; rc >= 0; ++*pushed) {
+  *pushed = 0;
+  while (rc >= 0) {
     idem_fleet_limit limit = (int64_t)store->where->call_ms * 1000;
     rc = outbox_push(store, &limit, error);
     if (rc == 0)
-      return 0;
+      break;
+    *pushed += rc > 0;
   }
   return rc;
 }
