@@ -34,7 +34,7 @@ struct pushing {
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE];
   char *record; /* NULL: it is not there any more */
   size_t len;
-  int64_t left_ms;
+  int64_t left_ms, started_us;
   uint64_t generation, epoch;
   bool found, dropped;
 };
@@ -73,6 +73,7 @@ static int find_first(struct idem_store *store, struct pushing *pushing, struct 
     memcpy(pushing->fingerprint, head->fingerprint, IDEM_KEY_SIZE);
     pushing->len = record.len;
     pushing->left_ms = (head->expires_us - now) / 1000;
+    pushing->started_us = head->started_us;
     pushing->generation = head->generation;
     pushing->epoch = head->epoch;
   }
@@ -88,6 +89,18 @@ static int forget_body(struct writer *writer, void *arg)
   entry_of(pushing->key, entry);
   int rc = writer_delete(writer, PAGES_META, entry, sizeof(entry));
   return rc == 0 && pushing->dropped ? answer_index_drop(writer, pushing->key) : rc;
+}
+
+/* The one answer of the fleet is the truth, where it is an answer. Ours that is there already is no other one, and one that cannot
+ * be read is no reason to have none. */
+static bool has_other(const struct pushing *pushing, const struct idem_fleet_claim *claim)
+{
+  struct idem_span record = {claim->record, claim->record_len};
+  const struct record_head *head = record_head(record);
+  return head && !record_is_old(head) && record_checksum_holds(record) &&
+         memcmp(head->key, pushing->key, IDEM_KEY_SIZE) == 0 &&
+         (head->started_us != pushing->started_us || head->generation != pushing->generation ||
+          head->epoch != pushing->epoch);
 }
 
 /* With another nonce, for the claim of then may have been lost with the fleet; one that is still there is this machine's
@@ -106,10 +119,10 @@ static int push(struct idem_store *store, idem_fleet_limit *limit, struct pushin
     rc = api->claim(store->fleet, limit, &claim);
   if (rc < 0)
     return rc;
-  pushing->dropped = claim.verdict == IDEM_FLEET_ANSWER;
+  pushing->dropped = claim.verdict == IDEM_FLEET_ANSWER && has_other(pushing, &claim);
   api->answer_free(&claim);
   if (claim.verdict != IDEM_FLEET_OWNED)
-    return pushing->dropped ? 1 : -EBUSY;
+    return claim.verdict == IDEM_FLEET_ANSWER ? 1 : -EBUSY;
   rc = api->commit(store->fleet, limit, &claim.fence, pushing->record, pushing->len,
                    (uint64_t)pushing->left_ms, claim.keep_ms);
   /* The claim was taken over between the two. */

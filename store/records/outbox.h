@@ -6,7 +6,7 @@
  *     rc = outbox_push(store, &limit, error);         // the first of them: 1: one less, 0: there is none, or -errno
  *
  * A push is a claim and a commit like any other, and may be repeated. Where the fleet has another answer by then, that one stays,
- * and the copy of this machine is dropped: the next call gets the fleet's. Where another machine is at it just now, the push is
+ * and the one of this machine is dropped: the next call gets the fleet's. One that came from here stays in both. Where another machine is at it just now, the push is
  * left for later. What waits is counted in the shared page, so that a machine with nothing to push reads one word.
  *
  * An entry is a key of the tree `meta`: "outbox " and the operation's key. It says that there is something to

@@ -127,6 +127,21 @@ Test(fleet_outbox, a_server_that_has_lost_everything_is_told_again)
   run_release(&b);
 }
 
+/* What the fleet has of ours stays here as well: it may lose it. */
+Test(fleet_outbox, an_answer_that_was_pushed_again_outlives_the_server)
+{
+  post_and_forget("A", body);
+  on_machine("A");
+  struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
+  expect_success(&push);
+  redis("FLUSHALL");
+  struct run a = post("A", body);
+  cr_expect(is_replay(&a));
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&push);
+  run_release(&a);
+}
+
 Test(fleet_outbox, what_is_removed_on_one_machine_is_gone_on_the_others)
 {
   fleet_attributes("near=1s");
