@@ -13,15 +13,19 @@
 
 /* check */
 
-/* For idem_store_fleet_check(). `list` takes the findings for JSON; without one each is a line at once. */
+/* For idem_store_fleet_check(). `list` takes the findings for JSON; without one each is a line at once. The server's words may be
+ * in it. */
 static void print_finding(void *list, enum idem_fleet_finding finding, const char *what, const char *text)
 {
   static const char *const words[] = {"ok", "warning", "bad"};
-  if (list)
+  if (list) {
     json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "finding", words[finding], "what", what, "text",
                                           cli_json_string(text)));
-  else
-    printf("%-8s %-17s %s\n", words[finding], what, text);
+    return;
+  }
+  printf("%-8s %-17s ", words[finding], what);
+  cli_put_line(stdout, text, strlen(text), CLI_UNCUT);
+  putchar('\n');
 }
 
 /* Exits 1 if something is bad, also if it was printed as JSON; 3 if the fleet cannot be asked. */
