@@ -677,7 +677,7 @@ int client_open(struct idem_fleet_client **out, const struct idem_fleet_options 
   client->where = options->where;
   client->shared = options->shared;
   client->life = options->life;
-  nodes_begin(&client->nodes, options->where);
+  nodes_begin(&client->nodes, options->where, options->life);
   snprintf(client->prefix, sizeof(client->prefix), "idemshim:%s", options->where->name);
   snprintf(client->identity, sizeof(client->identity), "%s", options->identity ? options->identity : "");
   SHA1((const unsigned char *)fleet_operation, strlen(fleet_operation), digest);

@@ -31,7 +31,8 @@ static int add(struct nodes *nodes, const char *host, size_t len, unsigned port)
     if (nodes->node[i].port == port && strlen(nodes->node[i].host) == len &&
         memcmp(nodes->node[i].host, host, len) == 0)
       return (int)i;
-  if (atomic_flag_test_and_set(&nodes->adding))
+  uint32_t life = nodes->life(), adding = atomic_load(&nodes->adding);
+  if (adding == life || !atomic_compare_exchange_strong(&nodes->adding, &adding, life))
     return -1;
   count = atomic_load(&nodes->count);
   int node = -1;
@@ -42,14 +43,14 @@ static int add(struct nodes *nodes, const char *host, size_t len, unsigned port)
     node = (int)count;
     atomic_store(&nodes->count, count + 1);
   }
-  atomic_flag_clear(&nodes->adding);
+  atomic_store(&nodes->adding, 0);
   return node;
 }
 
-void nodes_begin(struct nodes *nodes, const struct idem_fleet *where)
+void nodes_begin(struct nodes *nodes, const struct idem_fleet *where, uint32_t (*life)(void))
 {
   nodes->where = where;
-  atomic_flag_clear(&nodes->adding);
+  nodes->life = life;
   atomic_store(&nodes->master, -1);
   for (size_t i = 0; i < where->node_count && where->kind == IDEM_FLEET_CLUSTER; i++)
     add(nodes, where->node[i].host, strlen(where->node[i].host), where->node[i].port);

@@ -29,7 +29,8 @@ enum { NODES_MOST = 128, NODES_SLOTS = 16384 };
 
 struct nodes {
   const struct idem_fleet *where;
-  atomic_flag adding;
+  uint32_t (*life)(void);
+  _Atomic uint32_t adding;           /* which process is; 0: none */
   _Atomic unsigned count, seed;      /* where a slot that is not known is asked for */
   _Atomic int master;                /* of sentinels; -1: they have to be asked */
   _Atomic uint8_t slot[NODES_SLOTS]; /* number of a node, plus 1 */
@@ -40,7 +41,8 @@ struct nodes {
 };
 
 /* `nodes` is zeros before; `where` has to stay. */
-void nodes_begin(struct nodes *nodes, const struct idem_fleet *where);
+/* `life`: another number in every child, for which a parent's thread that was adding one at the fork is gone. */
+void nodes_begin(struct nodes *nodes, const struct idem_fleet *where, uint32_t (*life)(void));
 /* In a cluster a server is always named: where nobody has told of the slot, it is one of the URL's, which
  * then tells. */
 int nodes_of(const struct nodes *nodes, const char *route);
