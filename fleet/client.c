@@ -51,7 +51,10 @@ static enum leave may_ask(struct idem_fleet_away *away)
   if (!until)
     return LEAVE_YES;
   now = link_clock_us();
-  return now >= until && atomic_compare_exchange_strong(&away->until_us, &until, now + AWAY_FIRST_US)
+  /* The page has outlived a restart of the machine, and the clock has begun anew. */
+  bool is_of_before = until > now + AWAY_LAST_US;
+  return (now >= until || is_of_before) &&
+                 atomic_compare_exchange_strong(&away->until_us, &until, now + AWAY_FIRST_US)
              ? LEAVE_TO_PROBE
              : LEAVE_NO;
 }

@@ -416,7 +416,8 @@ void shared_look(struct idem_store *store)
   struct idem_fleet_shared *shared = &store->stats->fleet;
   int64_t now = clock_steady_us();
   int64_t last = atomic_load_explicit(&shared->looked_us, memory_order_relaxed);
-  if (now - last < (int64_t)store->where->near_ms * 1000 ||
+  /* One that lies ahead is of before a restart of the machine. */
+  if ((last <= now && now - last < (int64_t)store->where->near_ms * 1000) ||
       !atomic_compare_exchange_strong(&shared->looked_us, &last, now))
     return;
   QUIET();
