@@ -71,6 +71,15 @@ static void note_success(struct idem_fleet_shared *shared, struct idem_fleet_awa
     atomic_fetch_add(&shared->changes, 1);
 }
 
+/* Who had no time to wait, since its call had none left or since it was not let run, has seen no silence. */
+static bool has_waited(const struct idem_fleet *where, const struct link *link)
+{
+  uint64_t ms = where->connect_ms < where->operation_ms ? where->connect_ms : where->operation_ms;
+  if (where->call_ms < ms)
+    ms = where->call_ms;
+  return link->waited_us >= (int64_t)ms * 500;
+}
+
 /* Those that were asking already when it went away add nothing to how long it is left alone. One silence may
  * be a slow moment of the server; what refuses, or says something that is no reply, will do so again, and is
  * left alone at once. */
@@ -256,13 +265,6 @@ static int log_in(struct idem_fleet_client *client, struct link *link)
   return rc;
 }
 
-/* The limit of a step, within that of the call. */
-static int64_t deadline_of(uint64_t ms, int64_t until_us)
-{
-  int64_t deadline_us = link_clock_us() + (int64_t)ms * 1000;
-  return deadline_us < until_us ? deadline_us : until_us;
-}
-
 /* Connecting, TLS and logging in have one deadline. The slot has the connection also after a failure, for its
  * error: the caller drops it. Where other servers have told of this one, it is asked by TLS all the same if
  * the URL says so, and unless that says insecure has to have a certificate for the name that they told: no
@@ -279,7 +281,7 @@ static int open_link(struct idem_fleet_client *client, struct client_slot *slot,
                              .most = where->max_value + REPLY_ROOM};
   slot->life = client->life();
   slot->node = node;
-  int rc = link_open(&slot->link, &place, deadline_of(where->connect_ms, until_us));
+  int rc = link_open(&slot->link, &place, where->connect_ms, until_us);
   if (rc == 0)
     rc = log_in(client, &slot->link);
   return rc;
@@ -326,9 +328,7 @@ static int find_master(struct idem_fleet_client *client, int64_t until_us, int *
     struct link_place place = {
         .host = where->node[i].host, .port = where->node[i].port, .tls = client->tls, .most = 1 << 16};
     struct link link;
-    int64_t deadline_us = deadline_of(where->connect_ms, until_us);
-    rc = link_open(&link, &place, deadline_us);
-    link.deadline_us = deadline_us;
+    rc = link_open(&link, &place, where->connect_ms, until_us);
     if (rc == 0)
       rc = ask_sentinel(client, &link, node);
     if (rc < 0)
@@ -369,7 +369,7 @@ static int wait_for_replicas(const struct asking *asking, struct link *link, str
   struct reply *acknowledged;
   snprintf(number, sizeof(number), "%u", asking->replicas);
   snprintf(ms, sizeof(ms), "%llu", (unsigned long long)asking->client->where->operation_ms);
-  link->deadline_us = deadline_of(2 * asking->client->where->operation_ms, asking->until_us);
+  link_allow(link, 2 * asking->client->where->operation_ms, asking->until_us);
   int rc = send_and_read(link, LINK_WORDS({"WAIT", 4}, LINK_TEXT(number), LINK_TEXT(ms)), &acknowledged);
   if (rc == 0 && (acknowledged->kind != REPLY_NUMBER || acknowledged->number < (int64_t)asking->replicas)) {
     snprintf(link->error, sizeof(link->error), "fewer than %u replicas have it", asking->replicas);
@@ -412,8 +412,7 @@ static int connect_and_exchange(const struct asking *asking, struct client_slot 
   int rc = open_link(asking->client, slot, node, asking->until_us);
   if (rc < 0)
     return rc;
-  slot->link.deadline_us =
-      deadline_of(asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
+  link_allow(&slot->link, asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
   return exchange(asking, &slot->link, out);
 }
 
@@ -422,8 +421,7 @@ static int ask_by(const struct asking *asking, struct client_slot *slot, int nod
 {
   if (!slot->life || slot->node != node || !link_is_whole(&slot->link) || !link_is_idle(&slot->link))
     return connect_and_exchange(asking, slot, node, out);
-  slot->link.deadline_us =
-      deadline_of(asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
+  link_allow(&slot->link, asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
   int rc = exchange(asking, &slot->link, out);
   return rc == -ECONNRESET || rc == -EPIPE ? connect_and_exchange(asking, slot, node, out) : rc;
 }
@@ -447,6 +445,7 @@ static int ask_node(const struct asking *asking, int node, struct reply **out)
   if (!slot)
     return -EAGAIN;
   int rc = ask_by(asking, slot, node, out);
+  bool counts = rc != -ETIMEDOUT || has_waited(client->where, &slot->link);
   if (rc < 0) {
     client_fail(rc, slot->link.error);
   } else if ((*out)->kind == REPLY_ERROR && !is_of_a_slot(*out)) {
@@ -456,10 +455,10 @@ static int ask_node(const struct asking *asking, int node, struct reply **out)
   if (rc < 0)
     drop(slot);
   give(slot);
-  if (rc < 0)
-    note_failure(client->shared, away, rc, leave);
-  else
+  if (rc == 0)
     note_success(client->shared, away);
+  else if (counts)
+    note_failure(client->shared, away, rc, leave);
   return rc;
 }
 
@@ -591,7 +590,7 @@ int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const 
 static int read_renewals(struct idem_fleet_client *client, struct link *link)
 {
   struct reply *reply;
-  link->deadline_us = 0;
+  link_allow(link, 0, 0);
   while (client->waiting) {
     int rc = link_read(link, &reply);
     if (rc < 0)
@@ -624,7 +623,7 @@ static int send_renewal(struct idem_fleet_client *client, struct client_slot *sl
                          4, words);
   /* The script is there: a claim and a sent have been before. Were it not, the reply is an error, and the next turn's too,
    * until somebody brings it. Nothing is waited for: a socket that takes no more is given up. */
-  slot->link.deadline_us = 0;
+  link_allow(&slot->link, 0, 0);
   int rc = link_send(&slot->link, words, count);
   if (rc == 0) {
     client->awaited[(client->first + client->waiting) % CLIENT_RENEWALS].generation = fence->generation;
@@ -650,7 +649,7 @@ int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence
   if (!slot->life || slot->node != node || !link_is_whole(&slot->link)) {
     drop(slot);
     client->waiting = 0;
-    rc = open_link(client, slot, node, INT64_MAX);
+    rc = open_link(client, slot, node, link_clock_us() + (int64_t)client->where->call_ms * 1000);
   }
   if (rc == 0)
     rc = read_renewals(client, &slot->link);
@@ -658,8 +657,9 @@ int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence
     rc = send_renewal(client, slot, fence);
   if (rc < 0) {
     client_fail(rc, slot->link.error);
+    if (rc != -ETIMEDOUT || has_waited(client->where, &slot->link))
+      note_failure(client->shared, away_of(client, node), rc, LEAVE_YES);
     drop(slot);
-    note_failure(client->shared, away_of(client, node), rc, LEAVE_YES);
   }
   if (client->renewal[fence->generation % CLIENT_RENEWALS].generation == fence->generation)
     said = client->renewal[fence->generation % CLIENT_RENEWALS].said;

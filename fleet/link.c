@@ -41,27 +41,58 @@ int link_socket(int family, int type, int protocol)
   return rc;
 }
 
-/* A signal of the app's does not end a wait, and its handler has run. */
+/* A signal of the app's does not end a wait, and its handler has run. Who is late itself looks once. */
 int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us)
 {
   for (;;) {
     int64_t left = deadline_us - link_clock_us();
-    if (left <= 0)
-      return -ETIMEDOUT;
-    struct timespec time = {.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
+    struct timespec time = {0};
+    if (left > 0)
+      time = (struct timespec){.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
     int ready = ppoll(fds, count, &time, NULL);
     if (ready > 0)
       return 0;
     if (ready < 0 && errno != EINTR)
       return -errno;
+    if (left <= 0)
+      return -ETIMEDOUT;
   }
 }
 
-/* At most to the deadline, which is one for all waits until it is set again. */
-static int wait_for(struct link *link, short events)
+/* One wait, and what it counts as at most: who sleeps for longer was not let run. */
+enum { WAIT_US = 20000, WAIT_MOST_US = 25000 };
+
+static int64_t count_wait(struct link *link)
+{
+  int64_t now = link_clock_us(), passed = now - link->looked_us;
+  int64_t step = passed < WAIT_MOST_US ? passed : WAIT_MOST_US;
+  int64_t moved = link->deadline_us + passed - step;
+  if (link->until_us)
+    link->deadline_us = moved < link->until_us ? moved : link->until_us;
+  link->waited_us += step;
+  link->looked_us = now;
+  return now;
+}
+
+int link_wait(struct link *link, short events)
 {
   struct pollfd fd = {.fd = link->fd, .events = events};
-  return link_poll(&fd, 1, link->deadline_us);
+  for (;;) {
+    int64_t now = count_wait(link), until = now + WAIT_US;
+    int rc = link_poll(&fd, 1, until < link->deadline_us ? until : link->deadline_us);
+    if (rc != -ETIMEDOUT || now >= link->deadline_us)
+      return rc;
+  }
+}
+
+void link_allow(struct link *link, uint64_t ms, int64_t until_us)
+{
+  link->looked_us = link_clock_us();
+  link->deadline_us = link->looked_us + (int64_t)ms * 1000;
+  if (link->deadline_us > until_us)
+    link->deadline_us = until_us;
+  link->until_us = until_us;
+  link->waited_us = 0;
 }
 
 /* Connecting. */
@@ -69,11 +100,22 @@ static int wait_for(struct link *link, short events)
 /* What came of it is an error of the socket: a socket that can be written to may have failed. */
 static int finish_connecting(struct link *link)
 {
-  int code = 0, rc = wait_for(link, POLLOUT);
+  int code = 0, rc = link_wait(link, POLLOUT);
   socklen_t len = sizeof(code);
   if (rc == 0 && getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
     code = errno;
   return rc < 0 ? rc : -code;
+}
+
+/* Of a path: more are waiting to be accepted than the server lets wait, which no poll tells the end of. */
+static int wait_in_line(struct link *link)
+{
+  enum { NAP_US = 2000 };
+  int64_t now = count_wait(link);
+  if (now >= link->deadline_us)
+    return -ETIMEDOUT;
+  link_poll(NULL, 0, now + NAP_US);
+  return 0;
 }
 
 /* A connection that cannot be made leaves no descriptor behind. The file's identity is kept from the
@@ -93,8 +135,11 @@ static int connect_to(struct link *link, const struct sockaddr *address, socklen
     rc = -errno;
   link->device = stat.st_dev;
   link->inode = stat.st_ino;
-  if (rc == 0 && connect(link->fd, address, len) < 0)
-    rc = errno == EINPROGRESS ? finish_connecting(link) : -errno;
+  bool connected = false;
+  while (rc == 0 && !connected) {
+    connected = connect(link->fd, address, len) == 0 || errno == EINPROGRESS;
+    rc = connected ? finish_connecting(link) : errno == EAGAIN ? wait_in_line(link) : -errno;
+  }
   if (rc < 0) {
     close(link->fd);
     link->fd = -1;
@@ -114,26 +159,29 @@ static int connect_to_path(struct link *link, const char *path)
 /* Each address has its part of the time that is left: the first may be one that swallows what it gets. */
 static int connect_to_host(struct link *link, const struct link_place *place)
 {
-  const int64_t deadline_us = link->deadline_us;
   struct lookup found;
-  int rc = lookup_host(&found, place->host, deadline_us);
+  int rc = lookup_host(&found, place->host, link->deadline_us);
+  link->waited_us = link_clock_us() - link->looked_us;
+  link->looked_us += link->waited_us;
   for (unsigned i = 0; i < found.count; i++) {
-    int64_t now = link_clock_us();
+    int64_t now = count_wait(link), left_us = link->deadline_us - now;
+    int64_t others_us = left_us - left_us / (found.count - i);
     lookup_set_port(&found.address[i], place->port);
-    link->deadline_us = now + (deadline_us - now) / (found.count - i);
+    link->deadline_us -= others_us;
     rc = connect_to(link, &found.address[i].any, found.address[i].len);
+    link->deadline_us += others_us;
     if (rc == 0)
       break;
   }
-  link->deadline_us = deadline_us;
   return rc;
 }
 
-int link_open(struct link *link, const struct link_place *place, int64_t deadline_us)
+int link_open(struct link *link, const struct link_place *place, uint64_t ms, int64_t until_us)
 {
   char what[128];
   snprintf(what, sizeof(what), place->port ? "%.100s:%u" : "%.100s", place->host, (unsigned)place->port);
-  *link = (struct link){.fd = -1, .deadline_us = deadline_us};
+  *link = (struct link){.fd = -1};
+  link_allow(link, ms, until_us);
   int rc = reply_begin(&link->reader, place->most);
   if (rc == 0)
     rc = place->port ? connect_to_host(link, place) : connect_to_path(link, place->host);
@@ -177,7 +225,7 @@ static int write_all(struct link *link, const char *data, size_t len)
   while (len && rc == 0) {
     ssize_t done = write_some(link, data, len, &events);
     if (done == -EAGAIN)
-      rc = wait_for(link, events);
+      rc = link_wait(link, events);
     else if (done < 0 && done != -EINTR)
       rc = (int)done;
     data += done > 0 ? done : 0;
@@ -221,7 +269,7 @@ int link_read(struct link *link, struct reply **out)
     if (done == -EAGAIN && !link->deadline_us)
       return -EAGAIN;
     if (done == -EAGAIN)
-      rc = wait_for(link, events);
+      rc = link_wait(link, events);
     else if (done < 0 && done != -EINTR)
       rc = (int)done;
     else if (done > 0)

@@ -4,7 +4,7 @@
  *
  *     struct link link;
  *     int rc = link_open(&link, &place, link_clock_us() + 100000);
- *     link.deadline_us = link_clock_us() + 250000;                      // for all that follows, until it is set again
+ *     link_allow(&link, 250, until_us);                                 // for all that follows, until it is set again
  *     rc = link_send(&link, LINK_WORDS({"PING", 4}));                   // any number, then as many reads
  *     rc = link_read(&link, &reply);
  *     link_close(&link);
@@ -12,6 +12,9 @@
  * What hiredis' own sockets lack is here: a peer that has gone raises no SIGPIPE; a deadline is one moment, however many reads
  * it takes, so that a server that sends a byte now and then holds nobody; the descriptor is closed on exec, is above 2, and is
  * closed by us only if it is still the file that we opened. Nothing here makes a thread, takes a lock, or touches a signal.
+ *
+ * On a machine whose processes starve it is not the server that is late. So the deadline moves on by the time in which we did not run,
+ * up to `until_us`, by which the caller has to be told; and nobody is late whose bytes are there by then.
  *
  * 0 or -errno, with a line in link.error: -ETIMEDOUT; -ECONNREFUSED, -ECONNRESET and others of the system; -EPROTO for
  * what is no reply; -EMSGSIZE for one that is too long. After a failure a link can only be closed.
@@ -39,7 +42,10 @@ struct link {
   int fd;       /* -1: it is not open */
   dev_t device; /* the file that was opened, with its inode */
   ino_t inode;
-  int64_t deadline_us; /* of link_clock_us() */
+  int64_t deadline_us; /* of link_clock_us(); 0: nothing is waited for */
+  int64_t until_us;    /* it moves no further; 0: it does not move */
+  int64_t looked_us;   /* when we ran last, */
+  int64_t waited_us;   /* and of the time since the deadline was set, for how long we ran */
   struct ssl_st *ssl;  /* points back here: a link that is open stays where it is */
   struct reply_reader reader;
   unsigned unread; /* replies that are still to come */
@@ -60,10 +66,12 @@ struct link_word {
     (text), strlen(text)                                                                                     \
   }
 
+/* The deadline is in `ms`, and no later than `until_us`. */
+void link_allow(struct link *link, uint64_t ms, int64_t until_us);
 /* Looks the host up, connects and shakes hands, all by the deadline, which the link then has. What was in
  * `link` is not looked at; after a failure, too, it has to be closed. `place` need not stay. -EACCES: the
  * certificate, as link.error says. */
-int link_open(struct link *link, const struct link_place *place, int64_t deadline_us);
+int link_open(struct link *link, const struct link_place *place, uint64_t ms, int64_t until_us);
 
 /* Composes a command of at most 64 words and writes all of it. The bytes are copied once, so a large value
  * costs its size for that time. -EINVAL: too many words; -ENOMEM. */
@@ -90,8 +98,9 @@ static inline int64_t link_clock_us(void)
   return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-/* For tls.c and lookup.c: waits for POLLIN or POLLOUT, at most to the deadline. 0, -ETIMEDOUT, or -errno. */
+/* For tls.c: waits for POLLIN or POLLOUT, at most to the link's deadline; for lookup.c, to its own. 0, -ETIMEDOUT, or -errno. */
 struct pollfd;
+int link_wait(struct link *link, short events);
 int link_poll(struct pollfd *fds, unsigned count, int64_t deadline_us);
 /* A socket as described above, or -errno. */
 int link_socket(int family, int type, int protocol);

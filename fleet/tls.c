@@ -169,9 +169,8 @@ static int shake_hands(SSL *ssl, struct link *link)
       snprintf(link->error, sizeof(link->error), "certificate: %s", X509_verify_cert_error_string(verified));
       return -EACCES;
     }
-    struct pollfd fd = {.fd = link->fd, .events = events};
     if (rc == -EAGAIN)
-      rc = link_poll(&fd, 1, link->deadline_us);
+      rc = link_wait(link, events);
     if (rc < 0)
       return rc;
   }

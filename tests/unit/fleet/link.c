@@ -45,7 +45,7 @@ static uint16_t fake(void (*serve)(int fd))
 static int open_to(struct link *link, uint16_t port)
 {
   struct link_place place = {.host = "127.0.0.1", .port = port, .most = 1 << 20};
-  int rc = link_open(link, &place, link_clock_us() + 5000000);
+  int rc = link_open(link, &place, 5000, link_clock_us() + 5000000);
   link->deadline_us = link_clock_us() + 5000000;
   return rc;
 }
@@ -161,11 +161,11 @@ Test(fleet_link, nobody_there_is_told_at_once)
 {
   struct link link;
   struct link_place nobody = {.host = "127.0.0.1", .port = 1, .most = 1 << 20};
-  cr_expect_eq(link_open(&link, &nobody, link_clock_us() + 5000000), -ECONNREFUSED);
+  cr_expect_eq(link_open(&link, &nobody, 5000, link_clock_us() + 5000000), -ECONNREFUSED);
   cr_expect_str_eq(link.error, "127.0.0.1:1: Connection refused");
   link_close(&link);
   struct link_place no_socket = {.host = "/nonexistent/socket", .most = 1 << 20};
-  cr_expect_eq(link_open(&link, &no_socket, link_clock_us() + 5000000), -ENOENT);
+  cr_expect_eq(link_open(&link, &no_socket, 5000, link_clock_us() + 5000000), -ENOENT);
   link_close(&link);
 }
 
@@ -354,6 +354,51 @@ Test(fleet_client, a_silent_server_is_given_up_after_the_second_time, .timeout =
 }
 
 /* A claim that timed out may have been made all the same: the second try finds its own. */
+/* It would be away for all of the machine, and has not been asked for long enough. */
+Test(fleet_client, who_has_no_time_to_wait_has_seen_no_silence, .timeout = 60)
+{
+  struct idem_fleet_client *client = client_of("");
+  struct idem_fleet_claim claim = claim_for('k');
+  kill(server.pid, SIGSTOP);
+  for (int i = 0; i < 3; i++) {
+    idem_fleet_limit little = 1000;
+    cr_expect_eq(idem_fleet_api.claim(client, &little, &claim), -ETIMEDOUT);
+  }
+  kill(server.pid, SIGCONT);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 0);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), 0);
+}
+
+/* The page is a file, and the clock begins anew with the machine. */
+Test(fleet_client, a_time_of_before_a_restart_keeps_nobody_from_asking)
+{
+  struct idem_fleet_client *client = client_of("");
+  struct idem_fleet_shared *shared = shared_of(client);
+  struct idem_fleet_claim claim = claim_for('k');
+  atomic_store(&shared->away[0].until_us, link_clock_us() + INT64_C(3600000000));
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), 0);
+  cr_expect_eq(atomic_load(&shared->away[0].until_us), 0);
+}
+
+static uint32_t which_process = 1;
+
+static uint32_t life_of_process(void)
+{
+  return which_process;
+}
+
+Test(fleet_client, a_server_is_added_in_a_child_of_a_process_that_was_adding_one)
+{
+  static struct nodes nodes;
+  const struct idem_fleet where = {.kind = IDEM_FLEET_SENTINEL};
+  nodes_begin(&nodes, &where, life_of_process);
+  atomic_store(&nodes.adding, which_process);
+  cr_expect_eq(nodes_set_master(&nodes, "one", 1), -1);
+  which_process = 2;
+  cr_expect_eq(nodes_set_master(&nodes, "one", 1), 0);
+  cr_expect_eq(nodes_set_master(&nodes, "two", 1), 1);
+}
+
 Test(fleet_client, a_claim_whose_reply_was_lost_is_found_again, .timeout = 60)
 {
   char url[160];

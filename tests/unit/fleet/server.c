@@ -63,7 +63,7 @@ static bool connect_admin(void)
 {
   link_close(&admin);
   struct link_place place = {.host = server.socket, .most = 64 << 20};
-  if (link_open(&admin, &place, link_clock_us() + 100000) == 0)
+  if (link_open(&admin, &place, 100, link_clock_us() + 100000) == 0)
     return true;
   link_close(&admin);
   return false;
@@ -192,7 +192,7 @@ static struct reply *tell_list(const char *format, va_list args)
   vsnprintf(text, sizeof(text), format, args);
   for (char *word = strtok_r(text, " ", &rest); word && count < 32; word = strtok_r(NULL, " ", &rest))
     words[count++] = (struct link_word){word, strlen(word)};
-  admin.deadline_us = link_clock_us() + 30000000;
+  link_allow(&admin, 30000, INT64_MAX);
   cr_assert_eq(link_send(&admin, words, count), 0, "%s", admin.error);
   cr_assert_eq(link_read(&admin, &reply), 0, "%s", admin.error);
   return reply;
