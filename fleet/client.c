@@ -506,6 +506,9 @@ static int ask(struct asking *asking, idem_fleet_limit *limit, struct reply **ou
     return -EAGAIN;
   asking->until_us = began + *limit;
   int rc = ask_around(asking, out);
+  /* One silence does not say that nobody is there. */
+  if (rc == -ETIMEDOUT && link_clock_us() < asking->until_us)
+    rc = ask_around(asking, out);
   *limit -= link_clock_us() - began;
   return rc;
 }

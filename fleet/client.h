@@ -11,7 +11,8 @@
  * number that is compared and swapped, so that no fork leaves a lock behind.
  *
  * Whether the fleet is there is known to all processes of the machine: one that refuses is left alone at once, one that is
- * silent after the second time, for a second that doubles up to 30; then one asker finds out for all.
+ * silent after the second time, for a second that doubles up to 30; then one asker finds out for all. Who meets a silence asks
+ * once more, if its limit lets it; and who could not wait for half of the shortest limit has met none.
  */
 #ifndef IDEMSHIM_FLEET_CLIENT_H
 #define IDEMSHIM_FLEET_CLIENT_H
