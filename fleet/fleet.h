@@ -63,6 +63,15 @@ static inline bool idem_fleet_is_away(const struct idem_fleet_shared *shared)
   return away;
 }
 
+/* True if somebody was refused or met silence, and nobody has been answered since. */
+static inline bool idem_fleet_has_failed(const struct idem_fleet_shared *shared)
+{
+  bool failed = false;
+  for (int i = 0; i < IDEM_FLEET_SERVERS; i++)
+    failed |= atomic_load_explicit(&shared->away[i].failures, memory_order_relaxed) != 0;
+  return failed;
+}
+
 /* For a person's command, which asks whatever programs have found out: they know then, too. 1 is a moment
  * that is over, so that whoever asks next finds out for all. */
 static inline void idem_fleet_try_again(struct idem_fleet_shared *shared)

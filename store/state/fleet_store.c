@@ -201,9 +201,9 @@ static bool was_away(const char *path)
   return age >= 0 && age < AWAY_SECONDS;
 }
 
-/* Asks the fleet itself, and tells it a new one if it has none. */
+/* Asks the fleet itself, and tells it a new one if it has none. `is_away`: nobody else need ask for a while. */
 static int ask(const struct idem_fleet *where, const uint8_t *master, char text[IDEM_FLEET_IDENTITY],
-               struct idem_error *error)
+               bool *is_away, struct idem_error *error)
 {
   struct idem_fleet_shared alone = {.changes = 0};
   struct idem_fleet_options options = {.where = where, .shared = &alone, .life = process_generation};
@@ -221,6 +221,7 @@ static int ask(const struct idem_fleet *where, const uint8_t *master, char text[
   rc = api->identity(client, &limit, candidate, text);
   if (rc < 0)
     idem_error_set(error, rc, "%s: %s", where->shown, api->problem(client));
+  *is_away = rc < 0 && idem_fleet_has_failed(&alone);
   api->close(client);
   explicit_bzero(candidate, sizeof(candidate));
   return rc;
@@ -233,6 +234,7 @@ static int find(struct fleet_store *out, const struct idem_store_options *option
 {
   char place[17], id[17], path[PATH_MAX], away[PATH_MAX], dir[PATH_MAX];
   struct idem_error why = {""};
+  bool is_away = true;
   place_of(options->fleet, place);
   if (snprintf(dir, sizeof(dir), "%s/fleet", options->dir) >= (int)sizeof(dir) ||
       snprintf(path, sizeof(path), "%s/%s.identity", dir, place) >= (int)sizeof(path))
@@ -242,8 +244,12 @@ static int find(struct fleet_store *out, const struct idem_store_options *option
     return rc;
   if (!read_file(path, out->text)) {
     snprintf(away, sizeof(away), "%.*s.away", (int)(sizeof(away) - sizeof(".away")), path);
-    rc = options->must_exist || was_away(away) ? -ENOENT : ask(options->fleet, master, out->text, &why);
-    if (rc < 0 && why.text[0])
+    rc = options->must_exist || was_away(away) ? -ENOENT
+                                               : ask(options->fleet, master, out->text, &is_away, &why);
+    /* Another process may have been answered meanwhile. */
+    if (rc < 0 && why.text[0] && read_file(path, out->text))
+      rc = 0;
+    if (rc < 0 && why.text[0] && is_away)
       write_file(away, "");
     /* The store of this machine alone will do. */
     if (rc < 0)

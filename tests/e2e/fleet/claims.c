@@ -38,6 +38,90 @@ Test(fleet_claims, what_one_machine_has_the_other_gets)
   run_release(&b);
 }
 
+/* A process that does not run while its time for the server passes: each of its connections is begun 1.5 s after it wanted to. */
+static struct run starved_post(const char *what)
+{
+  return run_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "trace=connect", "-e",
+                   "inject=connect:delay_enter=1500000", "env",
+                   world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-i", "-H",
+                   "Content-Type: application/json", "-d", what, world_url(&w, "/v1/chat/completions"), NULL);
+}
+
+static void need_strace(void)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("under strace the shim is preloaded without the sanitizer's runtime");
+  if (run_plain(&w, "strace", "-o", "/dev/null", "-e", "inject=getpid:delay_enter=1", "true", NULL).status !=
+      0)
+    cr_skip_test("strace cannot delay system calls here");
+}
+
+/* What the server is asked then it answers a little later. */
+Test(fleet_claims, what_one_machine_has_the_other_gets_though_it_does_not_run_for_longer_than_it_waits)
+{
+  need_strace();
+  struct run a = fleet_post(body, "");
+  on_machine("B");
+  struct run other = fleet_post("{\"prompt\":2}", "");
+  redis("CLIENT PAUSE 2200 WRITE");
+  struct run b = starved_post(body);
+  expect_success(&a);
+  expect_a_replay(&b);
+  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&other);
+  run_release(&b);
+}
+
+/* Even the call-timeout passes, by which an app is told: then that call goes out, and no other. */
+Test(fleet_claims, a_process_that_does_not_run_keeps_no_other_from_asking)
+{
+  need_strace();
+  fleet_attributes("call-timeout=1200ms");
+  struct run a = fleet_post(body, "");
+  on_machine("B");
+  struct run starved = starved_post(body), b = fleet_post(body, "");
+  expect_success(&starved);
+  expect_a_replay(&b);
+  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_eq(events_of("B", "fleet_away"), 0);
+  run_release(&a);
+  run_release(&starved);
+  run_release(&b);
+}
+
+static bool has_asked_twice(void)
+{
+  struct run run =
+      run_shell_plain(&w, world_text(&w, "test $(grep -c /redis %s) -ge 2", world_path(&w, "calls")));
+  bool has = run.status == 0;
+  run_release(&run);
+  return has;
+}
+
+/* Its first connection is given up by then, and it makes another. */
+Test(fleet_claims, one_silence_of_the_server_is_no_reason_to_go_without_it)
+{
+  need_strace();
+  struct run a = fleet_post(body, "");
+  on_machine("B");
+  struct run other = fleet_post("{\"prompt\":2}", "");
+  fleet_signal(SIGSTOP);
+  struct run b =
+      start_plain(&w, "strace", "-f", "-o", world_path(&w, "calls"), "-e", "trace=connect", "env",
+                  world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-i", "-H",
+                  "Content-Type: application/json", "-d", body, world_url(&w, "/v1/chat/completions"), NULL);
+  wait_until(has_asked_twice());
+  fleet_signal(SIGCONT);
+  run_wait(&b);
+  expect_a_replay(&b);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&a);
+  run_release(&other);
+  run_release(&b);
+}
+
 enum { PROCESSES = 50 };
 
 /* A second run asks the server for nothing but what was removed, and for that once in 5 s and machine. */
