@@ -8,9 +8,6 @@
  *     hash_field(&hash, method);  hash_field(&hash, path);
  *     hash_end(&hash, digest);
  *
- * Requests of one client begin alike. hash_settle() takes what was gathered so far from the last hash that
- * began with the same bytes: they are compared, and each block that need not be hashed again saves 40 ns.
- *
  * Nothing fails or allocates. The digests name what is on disk: what goes into one, and how, never changes.
  */
 #ifndef IDEMSHIM_STORE_HASH_H
@@ -31,29 +28,8 @@ enum { HASH_GATHERED = 1024 };
 
 struct hash {
   SHA256_CTX sha;
-  size_t used;  /* bytes in `buffer` that `sha` has not seen */
-  bool flushed; /* `buffer` is not the beginning any more */
+  size_t used; /* bytes in `buffer` that `sha` has not seen */
   uint8_t buffer[HASH_GATHERED];
-};
-
-/* How a hash began, in whole blocks, and what SHA-256 had made of it. Zeroed: nothing is known. */
-struct hash_prefix {
-  SHA256_CTX sha;
-  size_t len;
-  uint8_t bytes[HASH_GATHERED];
-};
-
-/* What a list of texts was made into under `of`, so that the same list need not be worked through again. Zeroed:
- * nothing is known. */
-enum { HASH_MEMO_TEXTS = 16, HASH_MEMO_BYTES = 512 };
-
-struct hash_memo {
-  uint64_t of[4];
-  size_t count; /* of texts, */
-  uint16_t len[HASH_MEMO_TEXTS];
-  uint8_t text[HASH_MEMO_BYTES]; /* one behind the other */
-  size_t made_len;
-  uint8_t made[HASH_MEMO_BYTES];
 };
 
 /* Sets it up; it owns nothing, so that it may be copied and left. */
@@ -61,7 +37,6 @@ static inline void hash_begin(struct hash *hash)
 {
   SHA256_Init(&hash->sha);
   hash->used = 0;
-  hash->flushed = false;
 }
 
 /* Gives SHA-256 what was gathered. */
@@ -69,26 +44,6 @@ static inline void hash_flush(struct hash *hash)
 {
   SHA256_Update(&hash->sha, hash->buffer, hash->used);
   hash->used = 0;
-  hash->flushed = true;
-}
-
-/* Hashes the whole blocks that have been gathered, by way of what is known. */
-static inline void hash_settle(struct hash *hash, struct hash_prefix *known)
-{
-  size_t len = hash->flushed ? 0 : hash->used & ~(size_t)(SHA256_CBLOCK - 1);
-  if (!len)
-    return;
-  if (known->len == len && memcmp(known->bytes, hash->buffer, len) == 0) {
-    hash->sha = known->sha;
-  } else {
-    SHA256_Update(&hash->sha, hash->buffer, len);
-    known->sha = hash->sha;
-    known->len = len;
-    memcpy(known->bytes, hash->buffer, len);
-  }
-  hash->used -= len;
-  memmove(hash->buffer, hash->buffer + len, hash->used);
-  hash->flushed = true;
 }
 
 /* Bytes without a length. */

@@ -138,13 +138,35 @@ static void number_and_key(struct entry *entry, const uint8_t *base)
   use_key(entry, key);
 }
 
+/* NULL: its record has not the texts as they were sent, or not in the open, so that they are named by what need not be
+ * compared. */
+static const uint8_t *text_secret(const struct entry *entry)
+{
+  const struct idem_request *request = entry->request;
+  bool kept = !entry->store->sealed && !request->rule->redact.count && request->body.len <= RECORD_BODY_KEPT;
+  return kept ? entry->store->text_secret : NULL;
+}
+
+static bool same_text(struct idem_span one, struct idem_span other)
+{
+  return one.len == other.len && (one.len == 0 || memcmp(one.data, other.data, one.len) == 0);
+}
+
+/* Whoever has made two texts of one name is given no answer by it. */
+static bool has_texts(const struct idem_answer *answer, const struct idem_request *request)
+{
+  return same_text(answer->path, request->path) && answer->request_body_len == request->body.len &&
+         same_text(answer->request_body, request->body);
+}
+
 /* The short cut of a request that is byte for byte the one that was sent. */
 static int enter_by_raw(struct entry *entry)
 {
   struct idem_call *call = entry->call;
   struct reader *reader = call->priv.reader;
   const struct answer_index_raw *named;
-  key_raw(entry->store->secret, entry->request, &reader->named, &reader->headers, call->priv.raw);
+  const uint8_t *compared = text_secret(entry);
+  key_raw(entry->store->secret, compared, entry->request, &reader->contexts, call->priv.raw);
   if (entry->request->rule->repeats == IDEM_REPEATS_FRESH ||
       !(named = answer_index_raw(reader, call->priv.raw)))
     return NOT_YET;
@@ -157,7 +179,8 @@ static int enter_by_raw(struct entry *entry)
     return NOT_YET;
   /* Under a header's key or JSON fields the answer may be that of another content. */
   const struct record_head *head = record_head(call->answer.record);
-  if (!head || memcmp(head->raw, call->priv.raw, IDEM_KEY_SIZE) != 0)
+  if (!head || memcmp(head->raw, call->priv.raw, IDEM_KEY_SIZE) != 0 ||
+      (compared && !has_texts(&call->answer, entry->request)))
     return NOT_YET;
   memcpy(call->fingerprint, call->answer.fingerprint, IDEM_KEY_SIZE);
   return IDEM_HIT;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/key/key.h"
 
-#include "store/base/hash.h"
 #include "store/key/content.h"
 #include "store/key/sampled.h"
 
@@ -18,6 +17,25 @@ enum { TENANT_HEADER = 1, TENANT_COOKIE, TENANT_QUERY, TENANT_OTHER, TENANT_NAME
 static bool by_header(const struct idem_keying *keying)
 {
   return keying->kind == IDEM_KEY_AUTO || keying->kind == IDEM_KEY_HEADER;
+}
+
+/* The raw name. */
+
+/* All but path and body, as it came: what makes the same list has the same context. Roles are told by lines and rule alone. */
+static void list_context(const struct idem_request *request, const XXH128_hash_t *rule,
+                         struct hash_list *list)
+{
+  const struct idem_span *const spans[] = {&request->scope, &request->method, &request->origin,
+                                           &request->trust, &request->query,  &request->shape};
+  list->len = 0;
+  hash_list_add(list, rule, sizeof(*rule));
+  for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
+    hash_list_add(list, spans[i]->data, spans[i]->len);
+  hash_list_add(list, &request->credential_count, sizeof(request->credential_count));
+  for (size_t i = 0; i < request->credential_count; i++)
+    hash_list_add(list, request->credentials[i].data, request->credentials[i].len);
+  for (size_t i = 0; i < request->header_count; i++)
+    hash_list_add(list, request->headers[i].data, request->headers[i].len);
 }
 
 /* In the order and the spelling of the wire. A raw digest may differ where the content does not, and the long
@@ -37,85 +55,79 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
   hash_number(hash, HEADER_OTHER);
 }
 
-/* The same lines under the same rule. `of` begins with the rule's address: a 0 there says that nothing is
- * known. */
-static bool knows_headers(const struct hash_memo *memo, const struct idem_request *request,
-                          const uint64_t of[4])
-{
-  const uint8_t *at = memo->text;
-  if (memo->count != request->header_count || memcmp(memo->of, of, sizeof(memo->of)) != 0)
-    return false;
-  for (size_t i = 0; i < memo->count; at += memo->len[i++])
-    if (request->headers[i].len != memo->len[i] || memcmp(at, request->headers[i].data, memo->len[i]) != 0)
-      return false;
-  return true;
-}
-
-/* `made` is in the hash's buffer. What does not fit is not remembered. */
-static void remember_headers(struct hash_memo *memo, const struct idem_request *request, const uint64_t of[4],
-                             const uint8_t *made, size_t made_len)
-{
-  size_t used = 0;
-  *memo->of = 0;
-  if (request->header_count > HASH_MEMO_TEXTS || made_len > sizeof(memo->made))
-    return;
-  for (size_t i = 0; i < request->header_count; i++) {
-    struct idem_span line = request->headers[i];
-    if (line.len > sizeof(memo->text) - used)
-      return;
-    memcpy(memo->text + used, line.data, line.len);
-    used += line.len;
-    memo->len[i] = (uint16_t)line.len;
-  }
-  memcpy(memo->made, made, made_len);
-  memo->made_len = made_len;
-  memo->count = request->header_count;
-  memcpy(memo->of, of, sizeof(memo->of));
-}
-
-/* To tell what each header is costs as much as the rest of a hit, and a client sends the same ones with each call. */
-static void hash_headers_by_memo(struct hash *hash, const struct idem_request *request, const uint64_t of[4],
-                                 struct hash_memo *memo)
-{
-  size_t before = hash->used;
-  if (knows_headers(memo, request, of)) {
-    hash_bytes(hash, memo->made, memo->made_len);
-    return;
-  }
-  hash_headers(hash, request);
-  if (!hash->flushed)
-    remember_headers(memo, request, of, hash->buffer + before, hash->used - before);
-}
-
-void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
-             struct hash_memo *headers, uint8_t raw[IDEM_KEY_SIZE])
+/* The digest stands in an index of the store, and credentials are in it: without the secret none can be tried
+ * against it. */
+static void hash_context(const uint8_t *secret, const struct idem_request *request, const XXH128_hash_t *rule,
+                         uint8_t digest[IDEM_KEY_SIZE])
 {
   struct hash hash;
   hash_begin(&hash);
-  /* The digest stands in an index of the store, and credentials are in it: without the secret none can be
-   * tried against it. */
+  hash_text(&hash, "idemshim raw 2");
   hash_digest(&hash, secret);
-  /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
-  const char *rule = request->rule->keying.canonical;
-  XXH128_hash_t digest = XXH3_128bits(rule, strlen(rule));
-  const uint64_t of[4] = {(uintptr_t)request->rule, digest.low64, digest.high64, request->rule->keying.kind};
-  hash_bytes(&hash, &digest, sizeof(digest));
-  hash_number(&hash, request->rule->keying.kind);
+  hash_bytes(&hash, rule, sizeof(*rule));
   hash_field(&hash, request->scope);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
   hash_field(&hash, request->trust);
-  hash_field(&hash, request->path);
   hash_field(&hash, request->query);
+  hash_number(&hash, request->credential_count);
   for (size_t i = 0; i < request->credential_count; i++)
     hash_field(&hash, request->credentials[i]);
-  hash_number(&hash, request->credential_count);
-  hash_headers_by_memo(&hash, request, of, headers);
+  hash_headers(&hash, request);
   hash_field(&hash, request->shape);
-  /* What stands before the body is mostly the same for each call of a client; the body hardly ever is. */
-  hash_settle(&hash, known);
-  hash_field(&hash, request->body);
-  hash_end(&hash, raw);
+  hash_end(&hash, digest);
+}
+
+void key_text_secret(const uint8_t *secret, uint8_t out[KEY_TEXT_SECRET])
+{
+  for (uint64_t i = 0; i < KEY_TEXT_SECRET / IDEM_KEY_SIZE; i++) {
+    struct hash hash;
+    hash_begin(&hash);
+    hash_text(&hash, "idemshim text secret");
+    hash_digest(&hash, secret);
+    hash_number(&hash, i);
+    hash_end(&hash, out + i * IDEM_KEY_SIZE);
+  }
+}
+
+static XXH128_hash_t hash_of_text(const uint8_t *text_secret, const void *data, size_t len)
+{
+  return XXH3_128bits_withSecret(data, len, text_secret, KEY_TEXT_SECRET);
+}
+
+/* The first half is the context's SHA-256, which nobody compares, and the second one the XXH3 of what is compared. */
+enum { RAW_HALF = IDEM_KEY_SIZE / 2 };
+_Static_assert(sizeof(XXH128_hash_t) == RAW_HALF, "its digest is the second half");
+
+void key_raw(const uint8_t *secret, const uint8_t *text_secret, const struct idem_request *request,
+             struct hash_memo *memo, uint8_t raw[IDEM_KEY_SIZE])
+{
+  /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
+  const char *rule = request->rule->keying.canonical;
+  const XXH128_hash_t of_rule = XXH3_128bits(rule, strlen(rule));
+  uint8_t made[IDEM_KEY_SIZE];
+  struct hash_list list;
+  list_context(request, &of_rule, &list);
+  const uint8_t *context = hash_memo_find(memo, &list);
+  if (!context) {
+    hash_context(secret, request, &of_rule, made);
+    hash_memo_keep(memo, &list, made);
+    context = made;
+  }
+  if (text_secret) {
+    const XXH128_hash_t texts[] = {hash_of_text(text_secret, request->path.data, request->path.len),
+                                   hash_of_text(text_secret, request->body.data, request->body.len)};
+    const XXH128_hash_t both = hash_of_text(text_secret, texts, sizeof(texts));
+    memcpy(raw, context, RAW_HALF);
+    memcpy(raw + RAW_HALF, &both, RAW_HALF);
+  } else {
+    struct hash hash;
+    hash_begin(&hash);
+    hash_digest(&hash, context);
+    hash_field(&hash, request->path);
+    hash_field(&hash, request->body);
+    hash_end(&hash, raw);
+  }
 }
 
 /* The tenant. */

@@ -6,21 +6,26 @@
  * Byte-identical requests share it, and the store knows which operation it was. key_of_request() is the long
  * way: tenant, fingerprint and base key.
  *
- *     key_raw(store->secret, request, &reader->named, &reader->headers, raw);
- *     if (what `raw` leads to is not known) {
+ *     key_raw(store->secret, store->text_secret, request, &reader->contexts, raw);
+ *     if (what `raw` leads to is not known, or is of other texts) {
  *       struct name name;
  *       rc = key_of_request(store->secret, request, &name);
  *       key_of_repeat(name.base, number, key);          // number 0: the base key itself
  *     }
  *
+ * Where the record keeps the request's path and body as they are, a raw name has those by a keyed XXH3, which costs a small part
+ * of SHA-256 and withstands no attack: whoever finds an answer by it compares them with the record's before it is one. All else,
+ * with the credentials, is in it by SHA-256 under the store's secret, and is hashed only where it is another than lately.
+ *
  * What goes into a name, and in which order, is on the disk with it: a change needs another text at its
- * beginning ("idemshim key 2"). Functions keep no state, and any thread may call them; spans that they give
+ * beginning ("idemshim key 2", "idemshim raw 2"). Functions keep no state, and any thread may call them; spans that they give
  * point into the request.
  */
 #ifndef IDEMSHIM_STORE_NAME_H
 #define IDEMSHIM_STORE_NAME_H
 
 #include "store/base/hash.h"
+#include "store/base/hash_memo.h"
 
 /* What a header line means to us. */
 enum header_role {
@@ -70,10 +75,14 @@ struct name {
   bool sampled;                       /* kind CONTENT: sampled_is() */
 };
 
-/* `known` and `headers` are of the calling thread: what its last request began with, and what its headers came to. They
- * change no digest. */
-void key_raw(const uint8_t *secret, const struct idem_request *request, struct hash_prefix *known,
-             struct hash_memo *headers, uint8_t raw[IDEM_KEY_SIZE]);
+/* What a store's secret is made into for texts: XXH3 wants so much. */
+enum { KEY_TEXT_SECRET = 192 };
+void key_text_secret(const uint8_t *secret, uint8_t out[KEY_TEXT_SECRET]);
+
+/* `text_secret` NULL: path and body will not be compared, and it is all by SHA-256. `memo` is of the calling thread and of this
+ * secret, and changes no name. */
+void key_raw(const uint8_t *secret, const uint8_t *text_secret, const struct idem_request *request,
+             struct hash_memo *memo, uint8_t raw[IDEM_KEY_SIZE]);
 
 /* 0, -ENOKEY if the rule wants a header or JSON fields that are not there, or -ENODATA if it is the tenant
  * that is not there. */

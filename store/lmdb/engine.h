@@ -32,7 +32,7 @@
 #ifndef IDEMSHIM_STORE_ENGINE_H
 #define IDEMSHIM_STORE_ENGINE_H
 
-#include "store/base/hash.h"
+#include "store/base/hash_memo.h"
 #include "store/lmdb/pages.h"
 
 struct engine;
@@ -82,8 +82,7 @@ struct reader {
   bool lone;                               /* a second one of its thread, for a call inside a call */
   unsigned shard;                          /* of the counters */
   struct reader *next, *previous;          /* under process_lock_lists */
-  struct hash_prefix named;                /* how the last request of its thread began, */
-  struct hash_memo headers;                /* and what its headers were made into */
+  struct hash_memo contexts;               /* of what its thread has asked for lately (key/key.h) */
   _Alignas(8) uint8_t spare[READER_SPARE]; /* for a part of a record that must be aligned and is not */
 };
 

@@ -146,6 +146,7 @@ static int learn(struct idem_store *store, const uint8_t *master, const char *ke
     return idem_error_set(error, -EPROTO, "%s: the store has version %u, this idemshim knows version %d",
                           store->dir, identity.schema, STORE_SCHEMA_SEALED);
   memcpy(store->secret, identity.secret, sizeof(store->secret));
+  key_text_secret(store->secret, store->text_secret);
   return learn_key(store, &identity, master, key_file, error);
 }
 

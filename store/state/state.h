@@ -24,6 +24,7 @@
 #include "store/base/process.h"
 #include "store/base/seal.h"
 #include "store/base/stats.h"
+#include "store/key/key.h"
 #include "store/lmdb/engine.h"
 #include "store/state/fleet_store.h"
 #include "store/state/repeats.h"
@@ -55,7 +56,8 @@ struct idem_store {
   unsigned patience_ms;            /* of a write, for another process's */
   struct claim_table *claim_table; /* its content; NULL: claims are in LMDB alone */
   _Atomic int claims; /* to ask who holds a claim, by state_claims_fd(): a place in the table of base/fd.h */
-  uint8_t secret[STORE_SECRET]; /* what tenants are hashed with */
+  uint8_t secret[STORE_SECRET];         /* what tenants are hashed with, */
+  uint8_t text_secret[KEY_TEXT_SECRET]; /* and texts that are compared */
   enum store_schema schema;
   bool sealed;                     /* answers are encrypted, */
   uint8_t seal_key[SEAL_KEY_SIZE]; /* with this */
