@@ -81,6 +81,7 @@ struct idem_keying {
   enum idem_tenant tenant;
   struct idem_words tenant_of; /* HEADER: one name, JSON: one pointer */
   char *canonical;             /* the above as one text; equal text means equal keys */
+  uint64_t serial;             /* of that text: no other in this process has the same */
 };
 
 /* A status or a range of them, both ends included. */

@@ -296,6 +296,7 @@ static void add_keying(struct idem_text *text, const struct idem_rule *rule)
 /* Measures, allocates, writes: the text lives in the config's arena. */
 int idem_rule_name_keying(struct idem_rule *rule, struct idem_arena *arena, struct idem_error *error)
 {
+  static _Atomic uint64_t last_serial;
   struct idem_value nowhere = {.arena = arena, .place = {.where = "rules", .error = error}};
   struct idem_text measure = {0};
 
@@ -305,5 +306,6 @@ int idem_rule_name_keying(struct idem_rule *rule, struct idem_arena *arena, stru
     return idem_value_no_memory(&nowhere);
   add_keying(&text, rule);
   rule->keying.canonical = text.out;
+  rule->keying.serial = ++last_serial;
   return 0;
 }

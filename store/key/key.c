@@ -21,21 +21,29 @@ static bool by_header(const struct idem_keying *keying)
 
 /* The raw name. */
 
-/* All but path and body, as it came: what makes the same list has the same context. Roles are told by lines and rule alone. */
-static void list_context(const struct idem_request *request, const XXH128_hash_t *rule,
-                         struct hash_list *list)
+/* All but path and body, as it came: what makes the same list has the same context, for roles are told by lines and rule alone.
+ * Returns how many there are; 0: more than are remembered. */
+static size_t list_context(const struct idem_request *request, struct idem_span list[HASH_MEMO_TEXTS])
 {
-  const struct idem_span *const spans[] = {&request->scope, &request->method, &request->origin,
-                                           &request->trust, &request->query,  &request->shape};
-  list->len = 0;
-  hash_list_add(list, rule, sizeof(*rule));
-  for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++)
-    hash_list_add(list, spans[i]->data, spans[i]->len);
-  hash_list_add(list, &request->credential_count, sizeof(request->credential_count));
-  for (size_t i = 0; i < request->credential_count; i++)
-    hash_list_add(list, request->credentials[i].data, request->credentials[i].len);
-  for (size_t i = 0; i < request->header_count; i++)
-    hash_list_add(list, request->headers[i].data, request->headers[i].len);
+  const struct idem_span first[] = {
+      {(const char *)&request->rule->keying.serial, sizeof(request->rule->keying.serial)},
+      {(const char *)&request->credential_count, sizeof(request->credential_count)},
+      request->scope,
+      request->method,
+      request->origin,
+      request->trust,
+      request->query,
+      request->shape};
+  const size_t count = sizeof(first) / sizeof(*first), headers = request->header_count,
+               credentials = request->credential_count;
+  if (headers > HASH_MEMO_TEXTS - count || credentials > HASH_MEMO_TEXTS - count - headers)
+    return 0;
+  memcpy(list, first, sizeof(first));
+  for (size_t i = 0; i < credentials; i++)
+    list[count + i] = request->credentials[i];
+  for (size_t i = 0; i < headers; i++)
+    list[count + credentials + i] = request->headers[i];
+  return count + credentials + headers;
 }
 
 /* In the order and the spelling of the wire. A raw digest may differ where the content does not, and the long
@@ -57,14 +65,17 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
 
 /* The digest stands in an index of the store, and credentials are in it: without the secret none can be tried
  * against it. */
-static void hash_context(const uint8_t *secret, const struct idem_request *request, const XXH128_hash_t *rule,
+static void hash_context(const uint8_t *secret, const struct idem_request *request,
                          uint8_t digest[IDEM_KEY_SIZE])
 {
+  /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
+  const char *rule = request->rule->keying.canonical;
+  const XXH128_hash_t of_rule = XXH3_128bits(rule, strlen(rule));
   struct hash hash;
   hash_begin(&hash);
   hash_text(&hash, "idemshim raw 2");
   hash_digest(&hash, secret);
-  hash_bytes(&hash, rule, sizeof(*rule));
+  hash_bytes(&hash, &of_rule, sizeof(of_rule));
   hash_field(&hash, request->scope);
   hash_field(&hash, request->method);
   hash_field(&hash, request->origin);
@@ -102,16 +113,14 @@ _Static_assert(sizeof(XXH128_hash_t) == RAW_HALF, "its digest is the second half
 void key_raw(const uint8_t *secret, const uint8_t *text_secret, const struct idem_request *request,
              struct hash_memo *memo, uint8_t raw[IDEM_KEY_SIZE])
 {
-  /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
-  const char *rule = request->rule->keying.canonical;
-  const XXH128_hash_t of_rule = XXH3_128bits(rule, strlen(rule));
+  struct idem_span list[HASH_MEMO_TEXTS];
   uint8_t made[IDEM_KEY_SIZE];
-  struct hash_list list;
-  list_context(request, &of_rule, &list);
-  const uint8_t *context = hash_memo_find(memo, &list);
+  size_t count = list_context(request, list);
+  const uint8_t *context = count ? hash_memo_find(memo, list, count) : NULL;
   if (!context) {
-    hash_context(secret, request, &of_rule, made);
-    hash_memo_keep(memo, &list, made);
+    hash_context(secret, request, made);
+    if (count)
+      hash_memo_keep(memo, list, count, made);
     context = made;
   }
   if (text_secret) {

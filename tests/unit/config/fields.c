@@ -405,6 +405,16 @@ Test(config_field, equal_keyings_have_one_name, .fini = release)
                     first);
 }
 
+/* What was made of a rule that is gone is not taken for that of another one in its place. */
+Test(config_field, every_keying_has_a_serial_of_its_own, .fini = release)
+{
+  uint64_t first = with("vary=a")->keying.serial, second = with("vary=b")->keying.serial;
+
+  cr_expect(first && second > first && with("vary=b")->keying.serial > second);
+  load_rules(&config, "host=a.example\nhost=b.example vary=none");
+  cr_expect_neq(config.rules[0].keying.serial, config.rules[1].keying.serial);
+}
+
 Test(config_field, a_keying_names_only_what_its_kind_looks_at, .fini = release)
 {
   cr_expect_str_eq(with("key=content header=X-Job vary=none")->keying.canonical,
