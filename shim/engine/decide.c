@@ -312,7 +312,7 @@ static struct idem_span cache_control(const struct request *request)
   size_t len = sizeof(name) - 1;
   for (size_t i = 0; i < request->bytes.header_count; i++) {
     struct idem_span line = request->bytes.headers[i];
-    if (line.len > len && strncasecmp(line.data, name, len) == 0)
+    if (line.len > len && line.data[len - 1] == ':' && strncasecmp(line.data, name, len) == 0)
       return (struct idem_span){line.data + len, line.len - len};
   }
   return (struct idem_span){NULL, 0};

@@ -237,7 +237,10 @@ static bool add_line(struct request *request, struct text *text, const char *lin
     return true;
   if (is_named(line, "host"))
     request->host = line;
-  if (!value_of(colon).len)
+  const char *value = colon + 1;
+  while (*value == ' ' || *value == '\t' || *value == '\r' || *value == '\n')
+    value++;
+  if (!*value)
     return true;
   if (request->bytes.header_count == REQUEST_HEADERS_MAX)
     return false;

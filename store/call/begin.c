@@ -174,7 +174,7 @@ static int enter_by_raw(struct entry *entry)
   int rc = call_take_number(entry->store, entry->request, call, named->base, entry->error);
   if (rc < 0)
     return rc;
-  number_and_key(entry, named->base);
+  key_of_repeat(named->base, call->sequence, call->key);
   if (look_up(entry) != ANSWER_FRESH)
     return NOT_YET;
   /* Under a header's key or JSON fields the answer may be that of another content. */
@@ -183,6 +183,7 @@ static int enter_by_raw(struct entry *entry)
       (compared && !has_texts(&call->answer, entry->request)))
     return NOT_YET;
   memcpy(call->fingerprint, call->answer.fingerprint, IDEM_KEY_SIZE);
+  memcpy(call->id, call->answer.id, sizeof(call->id));
   return IDEM_HIT;
 }
 
