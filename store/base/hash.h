@@ -28,7 +28,8 @@ enum { HASH_GATHERED = 1024 };
 
 struct hash {
   SHA256_CTX sha;
-  size_t used; /* bytes in `buffer` that `sha` has not seen */
+  size_t used;  /* bytes in `buffer` that `sha` has not seen */
+  bool flushed; /* it has seen others */
   uint8_t buffer[HASH_GATHERED];
 };
 
@@ -37,6 +38,7 @@ static inline void hash_begin(struct hash *hash)
 {
   SHA256_Init(&hash->sha);
   hash->used = 0;
+  hash->flushed = false;
 }
 
 /* Gives SHA-256 what was gathered. */
@@ -44,6 +46,7 @@ static inline void hash_flush(struct hash *hash)
 {
   SHA256_Update(&hash->sha, hash->buffer, hash->used);
   hash->used = 0;
+  hash->flushed = true;
 }
 
 /* Bytes without a length. */
@@ -86,6 +89,13 @@ static inline void hash_text(struct hash *hash, const char *text)
 static inline void hash_digest(struct hash *hash, const uint8_t digest[IDEM_KEY_SIZE])
 {
   hash_bytes(hash, digest, IDEM_KEY_SIZE);
+}
+
+/* All that was hashed; no data: it was more than is gathered. */
+static inline struct idem_span hash_gathered(const struct hash *hash)
+{
+  return hash->flushed ? (struct idem_span){NULL, 0}
+                       : (struct idem_span){(const char *)hash->buffer, hash->used};
 }
 
 static inline void hash_end(struct hash *hash, uint8_t digest[IDEM_KEY_SIZE])

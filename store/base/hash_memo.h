@@ -30,6 +30,11 @@ struct hash_memo {
   } known[HASH_MEMO_LISTS];
 };
 
+/* Of requests: as they were sent, and what of that counts, where a header that does not is another one with each call. */
+struct hash_contexts {
+  struct hash_memo sent, counted;
+};
+
 static inline bool hash_memo_has(const struct hash_memo *memo, unsigned i, const struct idem_span *texts,
                                  size_t count)
 {

@@ -65,7 +65,7 @@ static void hash_headers(struct hash *hash, const struct idem_request *request)
 
 /* The digest stands in an index of the store, and credentials are in it: without the secret none can be tried
  * against it. */
-static void hash_context(const uint8_t *secret, const struct idem_request *request,
+static void hash_context(const uint8_t *secret, const struct idem_request *request, struct hash_memo *memo,
                          uint8_t digest[IDEM_KEY_SIZE])
 {
   /* The rule's text is the user's own and long: its 128 bits need not withstand an attack, only be cheap. */
@@ -86,7 +86,15 @@ static void hash_context(const uint8_t *secret, const struct idem_request *reque
     hash_field(&hash, request->credentials[i]);
   hash_headers(&hash, request);
   hash_field(&hash, request->shape);
+  const struct idem_span counted = hash_gathered(&hash);
+  const uint8_t *known = counted.data ? hash_memo_find(memo, &counted, 1) : NULL;
+  if (known) {
+    memcpy(digest, known, IDEM_KEY_SIZE);
+    return;
+  }
   hash_end(&hash, digest);
+  if (counted.data)
+    hash_memo_keep(memo, &counted, 1, digest);
 }
 
 void key_text_secret(const uint8_t *secret, uint8_t out[KEY_TEXT_SECRET])
@@ -111,16 +119,16 @@ enum { RAW_HALF = IDEM_KEY_SIZE / 2 };
 _Static_assert(sizeof(XXH128_hash_t) == RAW_HALF, "its digest is the second half");
 
 void key_raw(const uint8_t *secret, const uint8_t *text_secret, const struct idem_request *request,
-             struct hash_memo *memo, uint8_t raw[IDEM_KEY_SIZE])
+             struct hash_contexts *memo, uint8_t raw[IDEM_KEY_SIZE])
 {
   struct idem_span list[HASH_MEMO_TEXTS];
   uint8_t made[IDEM_KEY_SIZE];
   size_t count = list_context(request, list);
-  const uint8_t *context = count ? hash_memo_find(memo, list, count) : NULL;
+  const uint8_t *context = count ? hash_memo_find(&memo->sent, list, count) : NULL;
   if (!context) {
-    hash_context(secret, request, made);
+    hash_context(secret, request, &memo->counted, made);
     if (count)
-      hash_memo_keep(memo, list, count, made);
+      hash_memo_keep(&memo->sent, list, count, made);
     context = made;
   }
   if (text_secret) {

@@ -82,7 +82,7 @@ void key_text_secret(const uint8_t *secret, uint8_t out[KEY_TEXT_SECRET]);
 /* `text_secret` NULL: path and body will not be compared, and it is all by SHA-256. `memo` is of the calling thread and of this
  * secret, and changes no name. */
 void key_raw(const uint8_t *secret, const uint8_t *text_secret, const struct idem_request *request,
-             struct hash_memo *memo, uint8_t raw[IDEM_KEY_SIZE]);
+             struct hash_contexts *memo, uint8_t raw[IDEM_KEY_SIZE]);
 
 /* 0, -ENOKEY if the rule wants a header or JSON fields that are not there, or -ENODATA if it is the tenant
  * that is not there. */

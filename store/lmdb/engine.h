@@ -82,7 +82,7 @@ struct reader {
   bool lone;                               /* a second one of its thread, for a call inside a call */
   unsigned shard;                          /* of the counters */
   struct reader *next, *previous;          /* under process_lock_lists */
-  struct hash_memo contexts;               /* of what its thread has asked for lately (key/key.h) */
+  struct hash_contexts contexts;           /* of what its thread has asked for lately (key/key.h) */
   _Alignas(8) uint8_t spare[READER_SPARE]; /* for a part of a record that must be aligned and is not */
 };
 

@@ -27,8 +27,8 @@ static struct name name_of(const struct idem_request *request)
   struct name name = {.kind = IDEM_KEY_AUTO};
   uint8_t raw[IDEM_KEY_SIZE], afresh[IDEM_KEY_SIZE];
   static const uint8_t text_secret[KEY_TEXT_SECRET];
-  static struct hash_memo known;
-  struct hash_memo unknown = {.next = 0};
+  static struct hash_contexts known;
+  struct hash_contexts unknown = {.sent = {.next = 0}};
 
   for (int compared = 0; compared < 2; compared++) {
     key_raw(secret, compared ? text_secret : NULL, request, &known, raw);

@@ -510,7 +510,7 @@ Test(store_keys, two_stores_do_not_agree_on_tenants)
   fixture_close(&other);
 }
 
-static void raw_of(const struct caller *caller, bool compared, struct hash_memo *memo,
+static void raw_of(const struct caller *caller, bool compared, struct hash_contexts *memo,
                    uint8_t out[IDEM_KEY_SIZE])
 {
   static const uint8_t secret[IDEM_KEY_SIZE] = {1}, text_secret[KEY_TEXT_SECRET] = {2};
@@ -524,8 +524,8 @@ Test(store_keys, what_came_before_changes_no_digest)
   static const char *const rules[] = {"", "vary=-x-team", "", "tenant=header:x-team", "key=header"};
   static const char *const lines[] = {"X-Team: a", "X-Team: b",       "X-Team: a",
                                       "X-Team:a ", "X-Request-Id: a", "X-Team:"};
-  static struct hash_memo memo;
-  struct hash_memo last;
+  static struct hash_contexts memo;
+  struct hash_contexts last;
   unsigned known = 0;
 
   for (size_t i = 0; i < 6 * sizeof(rules) / sizeof(*rules); i++) {
@@ -536,16 +536,35 @@ Test(store_keys, what_came_before_changes_no_digest)
     caller.request.headers = caller.headers;
     caller.request.rule = fixture.config.rules;
     for (int again = 0; again < 4; again++) {
-      struct hash_memo nothing = {.next = 0};
+      struct hash_contexts nothing = {.sent = {.next = 0}};
       uint8_t by_memo[IDEM_KEY_SIZE], anew[IDEM_KEY_SIZE];
       last = memo;
       raw_of(&caller, again & 1, &memo, by_memo);
-      known += last.next == memo.next;
+      known += last.sent.next == memo.sent.next;
       raw_of(&caller, again & 1, &nothing, anew);
       cr_expect_arr_eq(by_memo, anew, sizeof(anew), "%s, %s", rules[i / 6], lines[i % 6]);
     }
   }
   cr_expect_geq(known, 90u);
+}
+
+/* Of a tracing header, which is another with each call, the roles are looked for, and nothing is hashed. */
+Test(store_keys, a_header_that_does_not_count_is_hashed_with_nothing)
+{
+  struct hash_contexts memo = {.sent = {.next = 0}};
+  uint8_t first[IDEM_KEY_SIZE], second[IDEM_KEY_SIZE];
+  const char *const lines[] = {"X-Request-Id: 1", "X-Request-Id: 2"};
+
+  for (size_t i = 0; i < 2; i++) {
+    struct caller caller = caller_of(&fixture, "{}");
+    caller_header(&caller, lines[i]);
+    caller.request.headers = caller.headers;
+    caller.request.rule = fixture.config.rules;
+    raw_of(&caller, true, &memo, i ? second : first);
+  }
+  cr_expect_arr_eq(first, second, sizeof(first));
+  cr_expect_eq(memo.sent.next, 2u);
+  cr_expect_eq(memo.counted.next, 1u);
 }
 
 /* Whichever way it is named: a raw name that two requests share is one answer for both, as far as nobody compares. */
@@ -554,7 +573,7 @@ Test(store_keys, all_that_counts_is_in_the_raw_name)
   enum { OTHERS = 11 };
   struct caller plain = caller_of(&fixture, "{}"), other[OTHERS];
   struct idem_span credentials[] = {SPAN("user:password"), SPAN("X-Team: a")};
-  struct hash_memo memo = {.next = 0};
+  struct hash_contexts memo = {.sent = {.next = 0}};
 
   for (size_t i = 0; i < OTHERS; i++)
     other[i] = plain;
