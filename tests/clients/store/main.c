@@ -8,6 +8,7 @@
  *   commits   N calls with an answer of about 200 bytes; prints the median and the longest in µs
  *   replaced  the same ten calls, N times in all, each sent and stored anew; nothing is printed
  *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
+ *   collision prints two texts of COLLISION_TEXT bytes, one behind the other, of which XXH3 makes one name in this store
  *
  * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a minute. SYNC is off
  * but for IDEMSHIM_SYNC=on. STORE_LOAD_MIB is the store's size, and STORE_LOAD_PATIENCE_MS what a write waits for another's.
@@ -15,6 +16,7 @@
 #include "store/base/clock.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
+#include "tests/unit/store/collision.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -267,13 +269,22 @@ static int hold(struct load *load)
     pause();
 }
 
+static int collide(const struct load *load)
+{
+  char texts[2][COLLISION_TEXT];
+  collision_make(load->store->text_secret, texts[0], texts[1]);
+  return fwrite(texts, sizeof(texts), 1, stdout) != 1;
+}
+
 int main(int argc, char **argv)
 {
   struct idem_error error = {""};
   const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB"),
              *patience = getenv("STORE_LOAD_PATIENCE_MS");
   if (argc < 3)
-    return fprintf(stderr, "usage: store-load DIR fill|hits|callers|commits|replaced|pinned [N [SECONDS]]\n"),
+    return fprintf(
+               stderr,
+               "usage: store-load DIR fill|hits|callers|commits|replaced|collision|pinned [N [SECONDS]]\n"),
            2;
   struct load load = {.count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0};
   int64_t seconds = argc > 4 ? atoll(argv[4]) : 0;
@@ -285,12 +296,13 @@ int main(int argc, char **argv)
   if (idem_config_load(&load.config, get_variable, &error) < 0 ||
       idem_store_open(&load.store, &options, &error) < 0)
     return fprintf(stderr, "store-load: %s\n", error.text), 1;
-  int code = strcmp(argv[2], "fill") == 0       ? fill(&load)
-             : strcmp(argv[2], "hits") == 0     ? hits(&load, seconds)
-             : strcmp(argv[2], "callers") == 0  ? callers(&load, seconds)
-             : strcmp(argv[2], "commits") == 0  ? commits(&load)
-             : strcmp(argv[2], "replaced") == 0 ? replaced(&load)
-                                                : hold(&load);
+  int code = strcmp(argv[2], "fill") == 0        ? fill(&load)
+             : strcmp(argv[2], "hits") == 0      ? hits(&load, seconds)
+             : strcmp(argv[2], "callers") == 0   ? callers(&load, seconds)
+             : strcmp(argv[2], "commits") == 0   ? commits(&load)
+             : strcmp(argv[2], "replaced") == 0  ? replaced(&load)
+             : strcmp(argv[2], "collision") == 0 ? collide(&load)
+                                                 : hold(&load);
   idem_store_close(load.store);
   idem_config_release(&load.config);
   return code;

@@ -41,6 +41,31 @@ Test(keys, two_api_keys_never_share_an_answer)
   cr_expect_eq(mock_count(&w).requests, (long)(sizeof(headers) / sizeof(headers[0])));
 }
 
+/* What is found by a digest that is no defence is compared. */
+Test(keys, two_bodies_of_one_digest_are_two_calls)
+{
+  struct run texts = run_plain(&w, "store-load", w.store, "collision", NULL), first[2];
+  size_t len = texts.out_len / 2;
+  cr_assert(len && texts.status == 0, "%s", texts.err);
+  for (int i = 0; i < 4; i++) {
+    const char *file = world_write(&w, i % 2 ? "other" : "one", texts.out + i % 2 * len, len);
+    struct run r = run_shim(&w, "curl", "-sS", "--data-binary", world_text(&w, "@%s", file),
+                            world_url(&w, target), NULL);
+    expect_success(&r);
+    if (i < 2) {
+      first[i] = r;
+      continue;
+    }
+    cr_expect_str_eq(r.out, first[i - 2].out);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_str_neq(first[0].out, first[1].out);
+  run_release(&first[0]);
+  run_release(&first[1]);
+  run_release(&texts);
+}
+
 Test(keys, no_credential_is_in_the_store_or_in_the_log)
 {
   static const char *const secrets[] = {"test-credential-alpha", "test-credential-beta",

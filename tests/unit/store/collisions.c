@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Two requests of one raw name. XXH3 adds up 64 bytes at a time in eight sums: to its own each word gives a product of its two
- * halves, after the secret was laid over them, and to its neighbour's itself. A word whose lower half is the secret's gives a
- * product of 0, so that what is put into the upper half of one such word can be taken from another one of the same sum. Who
- * knows the secret can do that, and these tests do; nobody else should have to be relied upon.
- */
+/* Two requests of one raw name, which nobody should have to be relied upon not to make. */
 #include "store/key/key.h"
 #include "store/lmdb/engine.h"
 #include "store/records/record.h"
 #include "store/state/state.h"
+#include "tests/unit/store/collision.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -16,26 +12,13 @@
 
 TestSuite(store_collisions, .init = open_fixture, .fini = close_fixture);
 
-/* Longer than what XXH3 hashes in another way. */
-enum { TEXT = 512, STRIPE = 64, SECRET_STEP = 8 };
+enum { TEXT = COLLISION_TEXT };
 
 static char one[TEXT], other[TEXT];
 
-/* The word at the beginning of a stripe: the lower half as the secret has it, the upper half is `value`. */
-static void put_word(char *text, size_t stripe, uint32_t value)
-{
-  memcpy(text + stripe * STRIPE, fixture.store->text_secret + stripe * SECRET_STEP, sizeof(value));
-  memcpy(text + stripe * STRIPE + sizeof(value), &value, sizeof(value));
-}
-
 static void make_texts(void)
 {
-  memset(one, 'x', sizeof(one));
-  memset(other, 'x', sizeof(other));
-  put_word(one, 0, 1000);
-  put_word(one, 1, 1000);
-  put_word(other, 0, 1700);
-  put_word(other, 1, 300);
+  collision_make(fixture.store->text_secret, one, other);
 }
 
 static struct caller caller_with(const char *body)
