@@ -208,7 +208,7 @@ static CURLcode deliver_whole(struct delivery *d)
   d->info->passing = code != CURLE_OK;
   d->length = info_number(d->info, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, -1);
   d->progress.down_total = d->length > 0 ? d->length : 0;
-  progress_take_sent(&d->progress, d->info);
+  d->progress.sent = d->info;
   d->network_len = network_len(d);
   if (code == CURLE_OK && direct_fails_on_error(d))
     return direct_fail_on_error(d);

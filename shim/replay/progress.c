@@ -114,12 +114,15 @@ CURLcode progress_update(struct shadow *shadow, const struct progress *p)
 {
   if (shadow->slot[SLOT_NOPROGRESS])
     return CURLE_OK;
-  int verdict = progress_ask(shadow, p);
+  struct progress known = *p;
+  if (p->sent)
+    progress_take_sent(&known, p->sent);
+  int verdict = progress_ask(shadow, &known);
   if (verdict && verdict != CURL_PROGRESSFUNC_CONTINUE) {
     callback_error(shadow, "Callback aborted");
     return CURLE_ABORTED_BY_CALLBACK;
   }
   if (verdict == CURL_PROGRESSFUNC_CONTINUE && (p->final || p->down == 0))
-    draw_meter(shadow, p);
+    draw_meter(shadow, &known);
   return CURLE_OK;
 }

@@ -19,6 +19,7 @@ struct progress {
   curl_off_t down_total, down, up_total, up; /* bytes; a total of 0 is not known */
   int64_t started_us;                        /* CLOCK_MONOTONIC */
   bool final;                                /* the last update of a transfer */
+  const struct info *sent; /* its facts have what `up` and `up_total` are; NULL: they are what they are */
 };
 
 /* Takes over what the live call has sent: in chunks, its total was never known. */

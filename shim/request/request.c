@@ -213,16 +213,23 @@ static inline bool is_named(const char *line, const char *name)
          (line[len] == ':' || line[len] == ';');
 }
 
-/* Adds "NAME: VALUE"; false if there is no room. */
-static bool add_header(struct request *request, struct text *text, struct idem_span name, const char *value)
+/* False if there is no room for one more; the line stays where it is. */
+static bool add_header(struct request *request, struct idem_span line)
+{
+  if (request->bytes.header_count == REQUEST_HEADERS_MAX)
+    return false;
+  request->headers[request->bytes.header_count++] = line;
+  return true;
+}
+
+/* "NAME: VALUE", which has to be put together. */
+static bool add_made_header(struct request *request, struct text *text, struct idem_span name,
+                            const char *value)
 {
   size_t start = text->len;
   add(text, name.data, name.len);
   add_text(text, value);
-  if (!fits(text) || request->bytes.header_count == REQUEST_HEADERS_MAX)
-    return false;
-  request->headers[request->bytes.header_count++] = (struct idem_span){text->at + start, text->len - start};
-  return true;
+  return fits(text) && add_header(request, (struct idem_span){text->at + start, text->len - start});
 }
 
 /* One line of the app's, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all,
@@ -232,7 +239,7 @@ static bool add_line(struct request *request, struct text *text, const char *lin
   const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
   if (semicolon)
     return semicolon[1 + strspn(semicolon + 1, " \t\r\n")] ||
-           add_header(request, text, (struct idem_span){line, (size_t)(semicolon - line)}, ":");
+           add_made_header(request, text, (struct idem_span){line, (size_t)(semicolon - line)}, ":");
   if (!colon)
     return true;
   if (is_named(line, "host"))
@@ -240,12 +247,7 @@ static bool add_line(struct request *request, struct text *text, const char *lin
   const char *value = colon + 1;
   while (*value == ' ' || *value == '\t' || *value == '\r' || *value == '\n')
     value++;
-  if (!*value)
-    return true;
-  if (request->bytes.header_count == REQUEST_HEADERS_MAX)
-    return false;
-  request->headers[request->bytes.header_count++] = span_of(line);
-  return true;
+  return !*value || add_header(request, span_of(line));
 }
 
 /* Adds what libcurl adds where the app says nothing of it, and what it makes of options. */
@@ -263,12 +265,11 @@ static bool add_own_headers(struct request *request, struct text *text)
     told_agent |= is_named(line->data, "user-agent");
     told_referer |= is_named(line->data, "referer");
   }
-  static const struct idem_span none = {"", 0}, agent_name = {"User-Agent: ", 12},
-                                referer_name = {"Referer: ", 9};
-  return (!accept || add_header(request, text, none, "Accept: */*")) &&
-         (!type || add_header(request, text, none, "Content-Type: application/x-www-form-urlencoded")) &&
-         (!agent || told_agent || add_header(request, text, agent_name, agent)) &&
-         (!referer || told_referer || add_header(request, text, referer_name, referer));
+  static const struct idem_span agent_name = {"User-Agent: ", 12}, referer_name = {"Referer: ", 9};
+  return (!accept || add_header(request, span_of("Accept: */*"))) &&
+         (!type || add_header(request, span_of("Content-Type: application/x-www-form-urlencoded"))) &&
+         (!agent || told_agent || add_made_header(request, text, agent_name, agent)) &&
+         (!referer || told_referer || add_made_header(request, text, referer_name, referer));
 }
 
 static const char *build_headers(struct request *request)

@@ -52,7 +52,7 @@ struct request {
   char origin[320];
   char shape[192];
   char trust[512];
-  char option_headers[768]; /* header lines that were set as options, or are libcurl's own */
+  char option_headers[768]; /* header lines that are put together of options */
   const char *host;         /* the app's Host: line, NULL: libcurl's own */
 };
 
