@@ -393,17 +393,23 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
 /*
  * The commits of calls of one thread that end together: in one transaction, with the flushes of one.
  *
- *     struct idem_gather gather = {NULL, NULL};
+ *     struct idem_gather gather = {NULL, NULL, NULL, NULL};
  *     call->gather = &gather;                              // each; what its request and recording point to stays
  *     if (idem_store_commit(...) == IDEM_GATHERED)
  *       ...after the last of them...
- *       verdict = idem_store_committed(store, call, &why);   // each; before leave
+ *       verdict = idem_store_committed(store, call, true, &why);   // each; before leave
  */
 struct batch_own;
 struct idem_gather {
   struct batch_own *first, *last; /* the store's own */
+  /* NULL: the first that is asked for waits for the disk. Else a thread of the store's may do, and calls this when there is one
+   * more to ask for, but for what has been left by then. It must not call the store. */
+  void (*written)(void *arg);
+  void *arg;
 };
-int idem_store_committed(struct idem_store *store, struct idem_call *call, struct idem_error *why);
+/* GATHERED: it is not written yet, and `wait` is false. -ETIMEDOUT: nor is it at the call's deadline, which is a tenth of a second after
+ * its commit at the earliest; it will be, and the claim of a call that is left before that goes with it. */
+int idem_store_committed(struct idem_store *store, struct idem_call *call, bool wait, struct idem_error *why);
 
 /* Ends this round of a call: unpins the answer, frees the claim (followers wake), counts. `delivered`: the
  * app got the answer whole. After BUSY the call may be entered again. */

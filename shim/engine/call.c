@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/engine/call.h"
 
+#include "shim/engine/messages.h"
 #include "shim/engine/multi_call.h"
+#include "shim/engine/multi_wake.h"
 #include "shim/replay/direct.h"
 #include "shim/replay/own_answers.h"
 #include "shim/replay/stream_follow.h"
@@ -79,6 +81,7 @@ static void unlist(struct call *call)
   if (call->next)
     call->next->link = call->link;
   multi->unread -= call->state == CALL_OPEN;
+  messages_forget(call);
   atomic_fetch_sub(&call_in_multis, 1);
   multi_call_unready(call);
   multi_call_unwatch(call);
@@ -333,6 +336,11 @@ static CURLcode finish(struct call *call, CURLcode code)
     if (owner)
       end_ownership(call);
     break;
+  case CALL_STORING:
+    live_end_last(&call->live, call->code);
+    if (owner)
+      end_ownership(call);
+    break;
   case CALL_TRANSPORT:
     if (code == CURLE_OK && stream_follow_is_joined(request))
       code = transport_settle(&call->transport);
@@ -378,13 +386,24 @@ CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *ga
   return call->code;
 }
 
+bool call_is_stored(struct call *call)
+{
+  bool live = call->state == CALL_LIVE || call->state == CALL_STORING;
+  if (!live || live_is_stored(&call->live, false))
+    return true;
+  multi_call_unwatch(call);
+  call->live.inflight.rescue = NULL;
+  call->state = CALL_STORING;
+  return false;
+}
+
 void call_end_last(struct call *call)
 {
   struct shadow *shadow = call->request.shadow;
-  bool owner = call_is_owner(call);
-  if (call->state == CALL_LIVE)
+  bool owner = call_is_owner(call), live = call->state == CALL_LIVE || call->state == CALL_STORING;
+  if (live)
     live_end_last(&call->live, call->code);
-  if (call->state == CALL_LIVE && owner)
+  if (live && owner)
     end_ownership(call);
   unlist(call);
   shadow_end(shadow);
@@ -443,6 +462,8 @@ struct call *call_detach(struct shadow *shadow)
     break;
   }
   unlist(call);
+  if (call->state == CALL_STORING)
+    multi_wake_tell(call->multi, shadow->handle);
   return call;
 }
 

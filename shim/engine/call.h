@@ -47,6 +47,7 @@ enum call_state {
   CALL_TRANSPORT, /* libcurl runs a transfer that leads to us: an answer, or `problem` */
   CALL_DUE,       /* a multi: it has to go live; its transport waits for that */
   CALL_LIVE,      /* libcurl runs it upstream, as `live` says */
+  CALL_STORING,   /* a multi: that is over, and its message waits until its answer is stored */
   CALL_STARVED, /* a tape's, or one that is refused, without memory or descriptors: it ends before it begins */
   CALL_DROPPED, /* taken out of the app's multi, which did not take it in again */
   CALL_LEFT     /* given up while its frame may still come back: the handle and the claim are not ours */
@@ -68,14 +69,16 @@ struct call {
   const struct own_answer *problem; /* the shim's own answer, or NULL */
   struct own_answers_room room;
 
-  struct multi *multi;                   /* that drives it; NULL: perform */
-  struct call *next, **link;             /* in it */
-  struct call *next_ended;               /* between the halves of its end */
-  struct call *next_ready, **ready_link; /* among those whose callback has run; NULL: it is not */
-  struct timer look;                     /* LIVE: when it has to be looked at */
-  struct tee_listener listener;          /* which a status line makes due */
-  bool guarded;                          /* counted among the multi's */
-  CURLMsg message;                       /* DROPPED */
+  struct multi *multi;                       /* that drives it; NULL: perform */
+  struct call *next, **link;                 /* in it */
+  struct call *next_ended;                   /* between the halves of its end, */
+  CURLMsg *ended;                            /* with libcurl's message; */
+  struct call *next_storing, **storing_link; /* STORING: among those of its multi */
+  struct call *next_ready, **ready_link;     /* among those whose callback has run; NULL: it is not */
+  struct timer look;                         /* LIVE: when it has to be looked at */
+  struct tee_listener listener;              /* which a status line makes due */
+  bool guarded;                              /* counted among the multi's */
+  CURLMsg message;                           /* DROPPED */
 };
 
 /* Delivers a direct hit or the shim's own answer by the app's callbacks, from wherever the request is. False:
@@ -119,6 +122,8 @@ CURLcode call_end(struct call *call, CURLcode code);
  * second halves. Nothing of the app's runs between. */
 CURLcode call_end_first(struct call *call, CURLcode code, struct idem_gather *gather);
 void call_end_last(struct call *call);
+/* Between them: false, and the call is STORING, if the second half would wait for the disk. */
+bool call_is_stored(struct call *call);
 
 /* Taken out of the multi, and it cannot be put in again: it ends, and `message` is what the app is told. The
  * handle stays in the multi as far as the app knows. */
@@ -142,7 +147,8 @@ void call_free(struct call *call);
 /* True if the call owns its operation and sends it. */
 static inline bool call_is_owner(const struct call *call)
 {
-  return (call->state == CALL_LIVE || call->state == CALL_DUE) && call->kind == LIVE_OWNED;
+  return (call->state == CALL_LIVE || call->state == CALL_STORING || call->state == CALL_DUE) &&
+         call->kind == LIVE_OWNED;
 }
 
 #endif

@@ -137,13 +137,23 @@ static void commit(struct live *live)
     report_commit(live, verdict, &why);
 }
 
-static void end_commit(struct live *live)
+bool live_is_stored(struct live *live, bool wait)
 {
   struct request *request = live->request;
   struct idem_error why = {""};
+  int verdict =
+      live->gathered ? request->api->committed(request->store, &request->op, wait, &why) : IDEM_STORED;
+  if (verdict == IDEM_GATHERED)
+    return false;
   if (live->gathered)
-    report_commit(live, request->api->committed(request->store, &request->op, &why), &why);
+    report_commit(live, verdict, &why);
   live->gathered = false;
+  return true;
+}
+
+static void end_commit(struct live *live)
+{
+  live_is_stored(live, true);
   buffer_release(&live->facts);
 }
 

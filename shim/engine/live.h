@@ -59,6 +59,8 @@ CURLcode live_end(struct live *live, CURLcode code);
 /* The same in two halves: between them the answers of others that end in this turn are gathered, to be written together. */
 CURLcode live_end_first(struct live *live, CURLcode code, struct idem_gather *gather);
 void live_end_last(struct live *live, CURLcode code);
+/* Between the two: whether the second would not wait for the disk; after `wait` it does not. */
+bool live_is_stored(struct live *live, bool wait);
 
 /* The same for a transfer that the app gives up before its end: nothing is kept, and what has been sent is in doubt. A
  * callback of it may be running still. */

@@ -3,6 +3,8 @@
 
 #include "shim/engine/call.h"
 #include "shim/engine/multi_call.h"
+#include "shim/engine/multi_wake.h"
+#include "shim/runtime/settings.h"
 
 #include <stdlib.h>
 
@@ -51,41 +53,106 @@ static bool has_spare(struct multi *multi)
   return multi->spare_message;
 }
 
-/* All that have ended in this turn of the loop: so they share the flushes of the disk. Their answers are committed before the
- * app can learn of the ends. */
-void messages_read(struct multi *multi)
+static void end_call(struct call *call)
 {
-  struct idem_gather gather = {NULL, NULL};
+  struct multi *multi = call->multi;
+  messages_add(multi, &call->request.shadow->message, call->ended);
+  call_end_last(call);
+}
+
+void messages_forget(struct call *call)
+{
+  if (!call->storing_link)
+    return;
+  *call->storing_link = call->next_storing;
+  if (call->next_storing)
+    call->next_storing->storing_link = call->storing_link;
+  call->storing_link = NULL;
+  call->multi->storing--;
+}
+
+static void keep(struct multi *multi, struct call *call)
+{
+  call->next_storing = multi->first_storing;
+  call->storing_link = &multi->first_storing;
+  if (call->next_storing)
+    call->next_storing->storing_link = &call->next_storing;
+  multi->first_storing = call;
+  multi->storing++;
+  multi->wake_again = true;
+}
+
+/* The wake is set before they are looked at, so that one that is stored meanwhile wakes anew. */
+static void end_stored(struct multi *multi)
+{
+  int64_t deadline_us = 0;
+  for (const struct call *call = multi->first_storing; call; call = call->next_storing) {
+    int64_t us = call->request.op.deadline_us;
+    deadline_us = us && (!deadline_us || us < deadline_us) ? us : deadline_us;
+  }
+  multi_wake_set(multi, deadline_us);
+  for (struct call *call = multi->first_storing, *next; call; call = next) {
+    next = call->next_storing;
+    if (call_is_stored(call))
+      end_call(call);
+  }
+}
+
+/* All that have ended in this turn of the loop: so they share the flushes of the disk. Their answers are committed before the
+ * app can learn of the ends; the loop does not wait for that. */
+static void read_all(struct multi *multi, bool in_turn)
+{
+  struct idem_gather gather = {.arg = multi};
   struct call *ended = NULL, **last = &ended;
   int left;
   CURLMsg *message;
-  CURLM *handle = multi->handle;
-  while (has_spare(multi) && (message = multi->lib->multi_info_read(handle, &left))) {
+  while (has_spare(multi) && (message = multi->lib->multi_info_read(multi->handle, &left))) {
     struct shadow *shadow = shadow_find(message->easy_handle);
     /* One message waits in the shadow, for a handle has one end in a multi; what else libcurl may say is in a
      * node of its own. */
     bool known = shadow && multi_of(shadow) == multi && !shadow->message.link;
+    struct call *call = known && message->msg == CURLMSG_DONE ? shadow->call : NULL;
     /* It has sent nothing, and begins anew before anybody is told. */
-    if (known && message->msg == CURLMSG_DONE && shadow->call && call_is_fenced(shadow->call)) {
-      shadow->call->code = message->data.result;
-      multi_call_ready(shadow->call);
-      continue;
-    }
-    messages_add(multi, known ? &shadow->message : multi->spare_message, message);
-    if (!known)
-      multi->spare_message = NULL;
-    else if (message->msg == CURLMSG_DONE && shadow->call) {
-      struct call *call = shadow->call;
+    if (call && call_is_fenced(call)) {
+      call->code = message->data.result;
+      multi_call_ready(call);
+    } else if (call) {
+      bool may_wait = in_turn && call_is_owner(call) && settings()->sync && multi_wake_open(multi, shadow);
+      gather.written = may_wait ? multi_wake : NULL;
       message->data.result = call_end_first(call, message->data.result, &gather);
+      call->ended = message;
       call->next_ended = NULL;
       *last = call;
       last = &call->next_ended;
+    } else {
+      messages_add(multi, known ? &shadow->message : multi->spare_message, message);
+      if (!known)
+        multi->spare_message = NULL;
     }
   }
   for (struct call *call; (call = ended);) {
     ended = call->next_ended;
-    call_end_last(call);
+    if (call_is_stored(call))
+      end_call(call);
+    else
+      keep(multi, call);
   }
+}
+
+void messages_read(struct multi *multi)
+{
+  read_all(multi, false);
+}
+
+void messages_read_in_turn(struct multi *multi)
+{
+  read_all(multi, true);
+  CURL *handle = multi->storing ? multi->first_storing->request.shadow->handle : NULL;
+  if (multi->storing && multi_wake_is_due(multi))
+    end_stored(multi);
+  while (!multi_wake_tell(multi, handle))
+    while (multi->first_storing)
+      end_call(multi->first_storing);
 }
 
 CURLMsg *messages_take(struct multi *multi, int *left)

@@ -15,8 +15,16 @@
 
 #include "shim/handle/multi.h"
 
+struct call;
+
 /* Takes all that libcurl has, and ends the calls that they are about. Without memory some are left there. */
 void messages_read(struct multi *multi);
+/* The same at the end of a turn: the message of a call whose answer is still to be stored is held back, for the app's loop does not
+ * wait for the disk (multi_wake.h); and those of calls whose answers have been stored since are there from now on. In a turn alone,
+ * for the app's count of running handles has them until they are told. */
+void messages_read_in_turn(struct multi *multi);
+/* Its call is none of those that are held back. */
+void messages_forget(struct call *call);
 
 /* Puts one last, in a node that is in no list: one of libcurl's, or of our own about a handle that has
  * none. */

@@ -162,7 +162,7 @@ void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)
   guard(multi);
   if (!multi->reads_ahead || code == CURLM_RECURSIVE_API_CALL)
     return;
-  messages_read(multi);
+  messages_read_in_turn(multi);
   for (struct call *call; (call = multi->ready);) {
     bool fenced = call_is_fenced(call);
     multi_call_unready(call);
@@ -179,6 +179,9 @@ void multi_call_after_turn(struct multi *multi, CURLMcode code, int *running)
     else if (!fenced && *running > 0)
       --*running;
   }
+  /* The app's loop goes on until they are told, too. curl_multi_socket_all() turns by curl_multi_perform(). */
+  if (multi->driver.depth <= 1)
+    *running += (int)multi->storing;
 }
 
 void multi_call_give_up(struct call *call, const char *why)

@@ -27,7 +27,13 @@ struct multi *multi_new(CURLM *handle, const struct libcurl *lib)
   multi->last_message = &multi->first_message;
   multi->reserve_message.link = NULL;
   multi->message_count = multi->added = multi->unread = multi->guarded = 0;
-  multi->reads_ahead = multi->in_reader = false;
+  multi->reads_ahead = multi->in_reader = multi->wake_told = false;
+  multi->first_storing = NULL;
+  multi->storing = 0;
+  multi->wake = -1;
+  multi->wake_again = multi->selects = multi->notified = false;
+  multi->on_socket = NULL;
+  multi->on_socket_data = multi->wake_assigned = NULL;
   if (pointer_map_add(&multi_map, &multi->entry, handle))
     return multi;
   multi_free(multi);

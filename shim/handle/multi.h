@@ -22,6 +22,8 @@
 #include "shim/base/timer_heap.h"
 #include "shim/handle/shadow.h"
 
+#include <sys/types.h>
+
 struct call;
 
 struct multi {
@@ -42,8 +44,18 @@ struct multi {
   unsigned unread;      /* calls whose body is still to be read */
   unsigned guarded;     /* those that want a guard: they are looked at in each turn */
   bool reads_ahead;
-  struct driver driver; /* the thread that turns it, while calls of ours are in it */
-  bool in_reader;       /* a body is being read: a callback, in which libcurl refuses to be called */
+  struct driver driver;       /* the thread that turns it, while calls of ours are in it */
+  bool in_reader;             /* a body is being read: a callback, in which libcurl refuses to be called */
+  struct call *first_storing; /* those that have ended and whose answers are being stored, */
+  unsigned storing;           /* how many; the app's count of running handles has them */
+  /* What wakes the app's loop then (engine/multi_wake.h). */
+  int wake; /* -1: it is not open */
+  pid_t wake_of;
+  bool wake_again;
+  curl_socket_callback on_socket; /* the app's, */
+  void *on_socket_data, *wake_assigned;
+  bool wake_told; /* which knows of it */
+  bool selects, notified;
 };
 
 struct multi *multi_new(CURLM *handle, const struct libcurl *lib); /* or NULL without memory */

@@ -6,6 +6,7 @@
 #include "shim/engine/call.h"
 #include "shim/engine/messages.h"
 #include "shim/engine/multi_call.h"
+#include "shim/engine/multi_wake.h"
 #include "shim/handle/multi.h"
 #include "shim/hooks/hook.h"
 #include "shim/rescue/fork.h"
@@ -205,6 +206,94 @@ HOOK(CURLMcode, curl_multi_socket_all, (CURLM * multi, int *running))
   TURN(real->multi_socket_all, real->multi_socket_all(multi, running))
 }
 
+/* What an app's loop waits with: it waits for answers that are being stored, too. */
+
+static CURLMcode wait_for(const struct libcurl *real, struct multi *known,
+                          __typeof__(curl_multi_wait) *function, CURLM *multi, struct curl_waitfd *extra,
+                          unsigned count, int ms, int *ready)
+{
+  if (!real || !function)
+    return CURLM_INTERNAL_ERROR;
+  return multi_wake_waits(known) ? multi_wake_wait(known, function, extra, count, ms, ready)
+                                 : function(multi, extra, count, ms, ready);
+}
+
+HOOK(CURLMcode, curl_multi_wait,
+     (CURLM * multi, struct curl_waitfd *extra, unsigned count, int ms, int *ready))
+{
+  const struct libcurl *real = alone(CALLER);
+  struct multi *known = real ? NULL : find(multi, CALLER, &real);
+  return wait_for(real, known, real ? real->multi_wait : NULL, multi, extra, count, ms, ready);
+}
+
+HOOK(CURLMcode, curl_multi_poll,
+     (CURLM * multi, struct curl_waitfd *extra, unsigned count, int ms, int *ready))
+{
+  const struct libcurl *real = alone(CALLER);
+  struct multi *known = real ? NULL : find(multi, CALLER, &real);
+  return wait_for(real, known, real ? real->multi_poll : NULL, multi, extra, count, ms, ready);
+}
+
+HOOK(CURLMcode, curl_multi_fdset, (CURLM * multi, fd_set *read, fd_set *write, fd_set *special, int *last))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  CURLMcode code = real->multi_fdset(multi, read, write, special, last);
+  if (known)
+    known->selects = true;
+  if (code == CURLM_OK && multi_wake_waits(known))
+    multi_wake_fdset(known, read, last);
+  return code;
+}
+
+HOOK(CURLMcode, curl_multi_waitfds, (CURLM * multi, struct curl_waitfd *fds, unsigned size, unsigned *count))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real || !real->multi_waitfds)
+    return CURLM_INTERNAL_ERROR;
+  return multi_wake_waits(known) ? multi_wake_waitfds(known, fds, size, count)
+                                 : real->multi_waitfds(multi, fds, size, count);
+}
+
+HOOK(CURLMcode, curl_multi_assign, (CURLM * multi, curl_socket_t fd, void *of_socket))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  if (!multi_wake_is(known, fd))
+    return real->multi_assign(multi, fd, of_socket);
+  known->wake_assigned = of_socket;
+  return CURLM_OK;
+}
+
+HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *value))
+{
+  const struct libcurl *real;
+  struct multi *known = find(multi, CALLER, &real);
+  if (!real)
+    return CURLM_INTERNAL_ERROR;
+  CURLMcode code = real->multi_setopt(multi, option, value);
+  if (!known || code != CURLM_OK)
+    return code;
+  switch ((int)option) {
+  case CURLMOPT_SOCKETFUNCTION:
+    known->on_socket = (curl_socket_callback)value;
+    known->wake_told = false;
+    break;
+  case CURLMOPT_SOCKETDATA:
+    known->on_socket_data = value;
+    break;
+  case CURLMOPT_NOTIFYFUNCTION:
+    known->notified = value;
+    break;
+  }
+  return code;
+}
+
 HOOK(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left))
 {
   const struct libcurl *real = alone(CALLER);
@@ -229,6 +318,8 @@ HOOK(CURLMcode, curl_multi_cleanup, (CURLM * multi))
   /* What has ended is stored, though the app has not asked for it. */
   if (known && known->reads_ahead)
     messages_read(known);
+  while (known && known->first_storing)
+    call_abandon(known->first_storing);
   if (known)
     multi_call_give_up_all(known, "its multi was cleaned up");
   CURLMcode code = real->multi_cleanup(multi);

@@ -139,6 +139,9 @@ struct curl_header *curl_easy_nextheader(CURL *handle, unsigned origin, int requ
 #if LIBCURL_VERSION_NUM < 0x080800
 #define CURLOPT_ECH 10325
 #endif
+#if LIBCURL_VERSION_NUM < 0x080800
+CURLMcode curl_multi_waitfds(CURLM *multi, struct curl_waitfd *fds, unsigned size, unsigned *count);
+#endif
 #if LIBCURL_VERSION_NUM < 0x080900
 #define CURLOPT_TCP_KEEPCNT 326
 #endif
@@ -147,6 +150,9 @@ struct curl_header *curl_easy_nextheader(CURL *handle, unsigned origin, int requ
 #endif
 #if LIBCURL_VERSION_NUM < 0x080e00
 #define CURLOPT_SSL_SIGNATURE_ALGORITHMS 10328
+#endif
+#if LIBCURL_VERSION_NUM < 0x081100
+#define CURLMOPT_NOTIFYFUNCTION 20018
 #endif
 #if LIBCURL_VERSION_NUM < 0x081600
 #define CURLOPT_HTTPSIG_ALGORITHM 329

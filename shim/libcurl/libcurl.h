@@ -27,18 +27,18 @@
   X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_reset) X(easy_duphandle)                \
   X(easy_cleanup) X(easy_pause)                                                                              \
   X(multi_init) X(multi_add_handle) X(multi_remove_handle) X(multi_perform) X(multi_socket_action)           \
-  X(multi_info_read) X(multi_cleanup)                                                                        \
+  X(multi_info_read) X(multi_cleanup) X(multi_setopt) X(multi_assign) X(multi_wait) X(multi_fdset)           \
   X(share_setopt)
 #define LIBCURL_OPTIONAL(X)                                                                                  \
   X(easy_header) X(easy_nextheader)                                                                          \
-  X(multi_socket) X(multi_socket_all)                                                                        \
+  X(multi_socket) X(multi_socket_all) X(multi_poll) X(multi_waitfds)                                        \
   X(mime_init) X(mime_free) X(mime_addpart) X(mime_name) X(mime_filename) X(mime_type) X(mime_encoder)       \
   X(mime_data) X(mime_filedata) X(mime_data_cb) X(mime_subparts) X(mime_headers)
 
 /* The functions without which calls are forwarded and no more: curl_url_* are of 7.62.0, which RHEL 8 does not have. */
 #define LIBCURL_NEEDED(X)                                                                                    \
   LIBCURL_HOOKED(X)                                                                                          \
-  X(multi_timeout) X(multi_setopt) X(multi_wait) X(multi_fdset)                                              \
+  X(multi_timeout)                                                                                           \
   X(url) X(url_set) X(url_cleanup) X(url_get)                                                                \
   X(slist_free_all) X(free) X(version_info)
 /* clang-format on */

@@ -52,6 +52,12 @@ void call_show_owner(struct idem_store *store, struct idem_call *call);
 void call_free_claim(struct idem_store *store, struct idem_call *call);
 void call_drop_claim(struct idem_store *store, struct idem_call *call);
 
+/* What priv.commit begins with. */
+struct call_commit {
+  /* Its answer is with the thread that writes, which leaves the call then. False: it is not, or not any more. */
+  bool (*leave)(struct idem_call *call, bool delivered);
+};
+
 /* Sets call->sequence, and with it which of the identical calls of this process it is, where the rule numbers them:
  * the same over the rounds of a call. `base` names the content, and call->sampled says what it is. 0 or -errno. */
 int call_take_number(struct idem_store *store, const struct idem_request *request, struct idem_call *call,

@@ -12,13 +12,14 @@
 #include "store/key/key.h"
 #include "store/records/batch.h"
 #include "store/records/evict.h"
+#include "store/records/later.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A commit that finds the map full makes room and tries again. One of so many bytes makes room as part of itself. */
-enum { COMMIT_TRIES = 3, COMMIT_WITHIN = 256 << 10 };
+#define NOT_HELD "this process does not hold the claim; it was taken before a fork"
 
 /* A line as it was sent; the app's spelling of names is kept, for people. */
 static void add_header(void *text, struct idem_span name, struct idem_span value)
@@ -46,14 +47,26 @@ static void add_query(struct buffer *text, struct idem_span query)
 /* All of a commit. One that is gathered is on the heap, in call->priv.commit until idem_store_committed()
  * frees it; its draft points into itself, and to the request and the recording of the caller. */
 struct commit {
+  struct call_commit in_call; /* first */
   struct idem_store *store;
   struct idem_call *call;
-  struct batch_own own; /* first */
+  struct batch_own own;
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
-  int shared;  /* with the fleet: as shared_commit() says */
-  bool joined; /* by those who wait for a job: it is no answer to others */
+  int shared;     /* with the fleet: as shared_commit() says */
+  bool joined;    /* by those who wait for a job: it is no answer to others */
+  bool committed; /* as call->priv.committed will be */
+  bool is_later;  /* it is with the thread that writes, */
+  struct later later;
+  int verdict; /* which has this of it, */
+  bool delivered;
+};
+
+/* and the end of its call, where that has waited long enough. */
+struct kept {
+  struct commit commit; /* first */
+  struct idem_call left;
 };
 
 /* Nothing is copied but what has to be put together: spans go from the caller into the record. */
@@ -136,27 +149,16 @@ static void draft_write(struct commit *commit)
   memcpy(write->base, call->priv.base, IDEM_KEY_SIZE);
 }
 
-/* Twice the room each time: what was dropped may lie in pieces, and an answer wants its pages side by
- * side. */
 static int commit_write(struct commit *commit, struct idem_error *why)
 {
-  int rc = -ENOSPC;
-  uint64_t need = record_size(&commit->draft);
-  if (!need)
-    return idem_error_set(why, -EFBIG, "the answer is larger than a record can be");
-  for (int i = 0; i < COMMIT_TRIES && rc == -ENOSPC; i++) {
-    bool within = i == 0 && need <= COMMIT_WITHIN;
-    rc = within ? evict_may_have(commit->store, need, why) : evict_for(commit->store, need << i, why);
-    if (rc == 0)
-      rc = batch_commit(commit->store, &commit->own, why);
-  }
-  return rc;
+  return record_size(&commit->draft)
+             ? batch_commit_with_room(commit->store, &commit->own, why)
+             : idem_error_set(why, -EFBIG, "the answer is larger than a record can be");
 }
 
-/* How it ends, whenever it is written. */
+/* How it ends, whenever it is written, and in whatever thread. */
 static int commit_end(struct commit *commit, int rc)
 {
-  struct idem_call *call = commit->call;
   free(commit->headers.data);
   free(commit->query.data);
   free(commit->origin.data);
@@ -169,30 +171,111 @@ static int commit_end(struct commit *commit, int rc)
   if (commit->own.write.flags & BATCH_UNSHARED && rc == IDEM_STORED)
     stats_add(commit->store->stats, stats_shard(), IDEM_COUNTER_fleet_unshared, 1);
   if (rc == IDEM_STORED)
-    stats_forget_replay(commit->store->stats, commit->answer.serial);
-  call->priv.committed = rc == IDEM_STORED;
+    stats_forget_replay(commit->store->stats, commit->own.serial);
+  /* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
+  commit->committed = rc == IDEM_STORED || rc == IDEM_SUPERSEDED;
   return rc == IDEM_STORED && commit->joined ? IDEM_REFUSED : rc;
+}
+
+static void count(struct idem_store *store, const uint8_t *key, int rc, bool committed)
+{
+  if (committed)
+    stats_wake(store->stats, key);
+  stats_add(store->stats, stats_shard(), rc == IDEM_STORED ? IDEM_COUNTER_stored : IDEM_COUNTER_not_stored,
+            1);
+}
+
+static struct commit *commit_of(struct later *later)
+{
+  return (struct commit *)(void *)((char *)later - offsetof(struct commit, later));
+}
+
+/* Those who follow need not wait until the app turns its multi again. */
+static void on_written(struct later *later)
+{
+  struct commit *commit = commit_of(later);
+  commit->verdict = commit_end(commit, commit->own.verdict);
+  count(commit->store, commit->own.write.key, commit->verdict, commit->committed);
+}
+
+static void commit_free(struct commit *commit)
+{
+  free((char *)(uintptr_t)commit->own.record.data);
+  free(commit);
+}
+
+/* Its claim is held up to here: whoever comes next finds it or the answer. */
+static void on_left(struct later *later)
+{
+  struct commit *commit = commit_of(later);
+  struct idem_call *call = &((struct kept *)(void *)commit)->left;
+  call->priv.committed = commit->committed;
+  idem_store_leave(commit->store, call, commit->delivered);
+  commit_free(commit);
+}
+
+static bool leave(struct idem_call *call, bool delivered)
+{
+  struct commit *commit = call->priv.commit;
+  struct idem_call *left = &((struct kept *)(void *)commit)->left;
+  call->priv.commit = NULL;
+  if (!commit->is_later)
+    return false;
+  *left = *call;
+  left->deadline_us = 0;
+  commit->delivered = delivered;
+  if (!later_leave(&commit->later, on_left)) {
+    call->priv.committed = commit->committed;
+    commit_free(commit);
+    return false;
+  }
+  call->priv.claim_fd = -1;
+  call->priv.owner = NULL;
+  call->priv.repeat = NULL;
+  return true;
+}
+
+static int end(struct commit *commit, int rc)
+{
+  rc = commit_end(commit, rc);
+  commit->call->priv.committed = commit->committed;
+  return rc;
 }
 
 /* It goes to the others that end in this turn. False without memory or room: it is written at once. The
  * copy's pointers to itself are set anew. */
 static bool gather(struct commit *commit)
 {
-  struct idem_gather *gathered = commit->call->gather;
-  uint64_t need = record_size(&commit->draft);
+  struct idem_call *call = commit->call;
+  int64_t least_us = clock_steady_us() + GATE_PATIENCE_MS * 1000;
+  struct idem_gather *gathered = call->gather;
+  uint64_t need = gathered ? record_size(&commit->draft) : 0;
+  bool may_wait = gathered && gathered->written && commit->store->sync;
   struct commit *kept =
-      gathered && need && need <= COMMIT_WITHIN && evict_may_have(commit->store, need, NULL) == 0
-          ? malloc(sizeof(*kept))
+      need && (may_wait || need <= BATCH_WITHIN) && evict_may_have(commit->store, need, NULL) == 0
+          ? malloc(sizeof(struct kept))
           : NULL;
   if (!kept)
     return false;
+  if (may_wait && call->deadline_us && call->deadline_us < least_us)
+    call->deadline_us = least_us;
   *kept = *commit;
+  kept->in_call.leave = leave;
+  call->priv.commit = kept;
   kept->draft.answer = kept->own.answer = &kept->answer;
   kept->own.draft = &kept->draft;
   kept->own.next = NULL;
+  kept->later = (struct later){.store = commit->store,
+                               .own = &kept->own,
+                               .deadline_us = call->deadline_us,
+                               .written = on_written,
+                               .done = gathered->written,
+                               .arg = gathered->arg};
+  kept->is_later = may_wait && later_add(&kept->later);
+  if (kept->is_later)
+    return true;
   *(gathered->first ? &gathered->last->next : &gathered->first) = &kept->own;
   gathered->last = &kept->own;
-  commit->call->priv.commit = kept;
   return true;
 }
 
@@ -203,7 +286,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   struct commit commit = {.store = store, .call = call, .shared = -EAGAIN};
   struct answer_facts facts;
   if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
-    idem_error_set(why, 0, "this process does not hold the claim; it was taken before a fork");
+    idem_error_set(why, 0, NOT_HELD);
     return IDEM_SUPERSEDED;
   }
   if (record_chunks_len(recording->chunks, recording->chunk_count) != recording->body.len)
@@ -219,19 +302,18 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   draft_answer(&commit, request, recording, &facts);
   draft_write(&commit);
   if (commit.headers.failed || commit.query.failed || commit.origin.failed || commit.body.failed)
-    return commit_end(&commit, idem_error_set(why, -ENOMEM, "no memory"));
+    return end(&commit, idem_error_set(why, -ENOMEM, "no memory"));
   /* The fleet first: what it does not take is nobody's. What cannot be kept here is kept there. */
   if (call->priv.fleet.ours && accepted)
     commit.shared = shared_commit(store, call, &commit.draft, request->rule->ttl_ms);
   if (commit.shared == 0)
-    return commit_end(&commit, IDEM_SUPERSEDED);
+    return end(&commit, IDEM_SUPERSEDED);
   if (store->fleet_api && accepted && commit.shared < 0 && commit.shared != -EMSGSIZE &&
       !store->where->read_only)
     commit.own.write.flags |= BATCH_UNSHARED;
-  return gather(&commit) ? IDEM_GATHERED : commit_end(&commit, commit_write(&commit, why));
+  return gather(&commit) ? IDEM_GATHERED : end(&commit, commit_write(&commit, why));
 }
 
-/* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
 static int tell(struct idem_store *store, struct idem_call *call, int rc, struct idem_error *why)
 {
   if (rc == IDEM_GATHERED)
@@ -239,10 +321,7 @@ static int tell(struct idem_store *store, struct idem_call *call, int rc, struct
   if (rc == IDEM_SUPERSEDED)
     idem_error_set(why, 0, "a later owner has taken the operation over");
   call->priv.committed |= rc == IDEM_SUPERSEDED;
-  if (call->priv.committed)
-    stats_wake(store->stats, call->key);
-  stats_add(store->stats, stats_shard(), rc == IDEM_STORED ? IDEM_COUNTER_stored : IDEM_COUNTER_not_stored,
-            1);
+  count(store, call->key, rc, call->priv.committed);
   return rc;
 }
 
@@ -254,17 +333,50 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
   return tell(store, call, commit_answer(store, call, request, recording, why), why);
 }
 
+/* A child has no thread that would write it, and no claim. */
+static int end_later(struct idem_call *call, bool wait, struct idem_error *why)
+{
+  struct commit *commit = call->priv.commit;
+  const struct later *later = &commit->later;
+  if (wait)
+    later_wait(later);
+  else
+    later_start();
+  if (!later_is_done(later))
+    return !call->deadline_us || clock_steady_us() < call->deadline_us
+               ? IDEM_GATHERED
+               : idem_error_set(why, -ETIMEDOUT,
+                                "it is not on the disk, and not safe yet, at the end of the call's timeout "
+                                "(the answer is stored when that goes on)");
+  int rc = later_is_of_parent(later) ? IDEM_SUPERSEDED : commit->verdict;
+  if (rc == IDEM_SUPERSEDED)
+    idem_error_set(why, 0, NOT_HELD);
+  else if (rc < 0 && why)
+    *why = later->error;
+  call->priv.committed = commit->committed;
+  call->priv.commit = NULL;
+  commit_free(commit);
+  return rc;
+}
+
 /* The first that is asked for writes all. What went wrong for all of them is tried again for each. */
-int idem_store_committed(struct idem_store *store, struct idem_call *call, struct idem_error *why)
+int idem_store_committed(struct idem_store *store, struct idem_call *call, bool wait, struct idem_error *why)
 {
   QUIET();
   GATE_UNTIL(call->deadline_us);
   struct commit *commit = call->priv.commit;
+  if (!commit) {
+    idem_error_set(why, 0, "it was left at the end of its thread");
+    return IDEM_REFUSED;
+  }
+  if (commit->is_later)
+    return end_later(call, wait, why);
+  call->priv.commit = NULL;
   struct batch_own *first = call->gather->first;
   call->gather->first = NULL;
   if (first)
     batch_commit_all(store, first, NULL);
-  int rc = commit_end(commit, commit->own.done ? commit->own.verdict : commit_write(commit, why));
-  free(commit);
+  int rc = end(commit, commit->own.done ? commit->own.verdict : commit_write(commit, why));
+  commit_free(commit);
   return tell(store, call, rc, why);
 }

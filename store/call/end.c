@@ -162,8 +162,12 @@ void idem_store_leave(struct idem_store *store, struct idem_call *call, bool del
   if (call->priv.verdict == IDEM_HIT && delivered)
     count_hit(store, call);
   call_unpin(call);
-  if (!busy && (call->priv.claim_fd >= 0 || call->priv.repeats == IDEM_REPEATS_FRESH))
+  if (!busy && (call->priv.claim_fd >= 0 || call->priv.repeats == IDEM_REPEATS_FRESH)) {
+    const struct call_commit *commit = call->priv.commit;
+    if (commit && commit->leave(call, delivered))
+      return;
     end_shared(store, call, delivered);
+  }
   if (!busy || !call->returns)
     call_settle_number(call, delivered && !call->no_answer);
 }

@@ -84,16 +84,33 @@ static unsigned place_of(const struct idem_store *store, const struct queue_slot
   return (unsigned)(slot - store->stats->queue.slot);
 }
 
+static size_t size_of(const struct batch_own *own)
+{
+  return own->draft ? record_size(own->draft) : own->record.len;
+}
+
+static char *copy_of(const struct batch_own *own, size_t len)
+{
+  char *record = malloc(len);
+  if (record && !own->draft)
+    return memcpy(record, own->record.data, len);
+  if (own->draft)
+    own->answer->serial = 0;
+  if (record && record_write(own->draft, record) == 0)
+    return record;
+  free(record);
+  return NULL;
+}
+
 /* Nothing is said if it cannot: then it waits for the gate as any other write does. */
 static void enter_queue(struct batch *batch)
 {
   struct idem_store *store = batch->store;
   const struct batch_own *own = batch->own;
   uint64_t number;
-  size_t len = record_size(own->draft);
-  char *record = len <= SPILL_PLACE && spill_open(store, &number) == 0 ? malloc(len) : NULL;
-  own->answer->serial = 0;
-  struct queue_slot *slot = record && record_write(own->draft, record) == 0 ? take_slot(store, number) : NULL;
+  size_t len = size_of(own);
+  char *record = len <= SPILL_PLACE && spill_open(store, &number) == 0 ? copy_of(own, len) : NULL;
+  struct queue_slot *slot = record ? take_slot(store, number) : NULL;
   if (slot) {
     queue_put_write(slot, &own->write, sizeof(own->write));
     slot->len = len;
@@ -169,7 +186,7 @@ static unsigned choose(struct batch *batch)
   for (struct batch_own *own = batch->own; own; own = own->next)
     own->chosen = false;
   for (struct batch_own *own = batch->slot ? NULL : batch->own; own; own = own->next) {
-    size_t len = record_size(own->draft);
+    size_t len = size_of(own);
     if (own->done || (count && batch->bytes + len > BATCH_BYTES) || has_key(batch, own->write.key))
       continue;
     own->chosen = true;
@@ -261,10 +278,11 @@ static int store_one(struct writer *writer, const struct batch_write *write, str
  * keeps its own. */
 static int store_own(struct writer *writer, struct batch_own *own, uint64_t *serial)
 {
-  struct answer_index_new new = {.draft = own->draft, .serial = *serial + 1};
-  own->answer->serial = new.serial;
+  struct answer_index_new new = {.draft = own->draft, .record = own->record, .serial = *serial + 1};
+  if (own->draft)
+    own->answer->serial = new.serial;
   own->verdict = store_one(writer, &own->write, &new);
-  own->answer->serial = new.serial;
+  own->serial = new.serial;
   *serial += own->verdict == IDEM_STORED && new.serial == *serial + 1;
   return own->verdict < 0 ? own->verdict : 0;
 }
@@ -342,7 +360,7 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   }
   if (queue_is_done(slot)) {
     rc = slot->verdict;
-    batch->own->answer->serial = slot->serial;
+    batch->own->serial = slot->serial;
     batch->alone |= rc == -EAGAIN;
     if (rc < 0)
       idem_error_set(error, rc, "cannot write to the store: %s", strerror(-rc));
@@ -416,6 +434,22 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
     lead_left(&batch);
   free(batch.taken);
   free(batch.victims);
+  return rc;
+}
+
+/* Twice the room each time: what was dropped may lie in pieces, and an answer wants its pages side by
+ * side. */
+int batch_commit_with_room(struct idem_store *store, struct batch_own *own, struct idem_error *error)
+{
+  enum { TRIES = 3 };
+  uint64_t need = size_of(own);
+  int rc = -ENOSPC;
+  for (int i = 0; i < TRIES && rc == -ENOSPC; i++) {
+    bool within = i == 0 && need <= BATCH_WITHIN;
+    rc = within ? evict_may_have(store, need, error) : evict_for(store, need << i, error);
+    if (rc == 0)
+      rc = batch_commit(store, own, error);
+  }
   return rc;
 }
 

@@ -38,6 +38,9 @@ enum {
  * writer. */
 enum { BATCH_VERSION = 1 };
 
+/* A record of so many bytes makes room for itself in its own transaction, and may share that. */
+enum { BATCH_WITHIN = 256 << 10 };
+
 /* As it is in the shared page. */
 struct batch_write {
   uint32_t version, flags;
@@ -48,12 +51,14 @@ struct batch_write {
   uint32_t durable;                                /* on the disk before it is told */
 };
 
-/* One of one's own, in the memory of the caller, who sets `write`, `answer` and `draft`, and `next` of
+/* One of one's own, in the memory of the caller, who sets `write`, and `answer` and `draft` or `record`, and `next` of
  * several. The answer is that of the draft, and gets its serial number. */
 struct batch_own {
   struct batch_write write;
   struct idem_answer *answer;
   const struct record_draft *draft;
+  struct idem_span record;
+  uint64_t serial; /* of what is stored */
   struct batch_own *next;
   bool chosen; /* for the transaction that is under way */
   bool done;   /* its transaction was committed, and `verdict` holds */
@@ -65,6 +70,8 @@ struct batch_own {
  * was waited for in vain. If the write was in the queue by then it is done later all the same, and the
  * message says so. */
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
+/* The same, and where the store is full it makes room and tries again. */
+int batch_commit_with_room(struct idem_store *store, struct batch_own *own, struct idem_error *error);
 /* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in the queue: for who has the
  * claim, since its own call waits for it no longer, or has died. It is stored as well, unless somebody is writing. NULL: it is in the
  * store by now, for who looks there afterwards, or there is none. */

@@ -10,14 +10,15 @@
  *       loop_step(&loop, 1000);
  *     loop_close(&loop);
  *
- * Loops: poll, wait, fdset, sleep (curl_multi_perform, and what it waits with), epoll
- * (curl_multi_socket_action with a timer callback), all (curl_multi_socket_all).
+ * Loops: poll, wait, fdset, waitfds (from libcurl 8.8 on), sleep (curl_multi_perform, and what it waits with), epoll
+ * (curl_multi_socket_action with a timer callback), socket (the same with curl_multi_socket), all (curl_multi_socket_all).
  */
 #ifndef CLIENT_MULTI_LOOPS_H
 #define CLIENT_MULTI_LOOPS_H
 
 #include "shim/libcurl/curl_compat.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -38,6 +39,7 @@ struct loop {
   int64_t due_ms;  /* of the timer callback; -1: no timer */
   unsigned errors; /* of curl_multi functions and of epoll_ctl() */
   unsigned events; /* epoll: what the sockets had for us */
+  bool by_socket;  /* epoll: curl_multi_socket() */
 };
 
 static inline int64_t loop_now_ms(void)
@@ -92,6 +94,23 @@ static inline void loop_wait_fdset(struct loop *loop, int most_ms)
   select(last + 1, &in, &out, &error, &time);
 }
 
+static inline void loop_wait_waitfds(struct loop *loop, int most_ms)
+{
+  __typeof__(&curl_multi_waitfds) waitfds = dlsym(RTLD_DEFAULT, "curl_multi_waitfds");
+  struct curl_waitfd fds[64];
+  struct pollfd all[64];
+  unsigned count = 0, known = 0;
+
+  loop_note(loop, waitfds(loop->multi, NULL, 0, &known));
+  loop_note(loop, waitfds(loop->multi, fds, 64, &count));
+  loop->errors += known != count;
+  for (unsigned i = 0; i < count; i++)
+    all[i] = (struct pollfd){.fd = fds[i].fd,
+                             .events = (fds[i].events & CURL_WAIT_POLLIN ? POLLIN : 0) |
+                                       (fds[i].events & CURL_WAIT_POLLOUT ? POLLOUT : 0)};
+  poll(all, count, loop_timeout(loop, most_ms));
+}
+
 /* Programs exist that only sleep between two performs. */
 static inline void loop_wait_sleep(struct loop *loop, int most_ms)
 {
@@ -142,7 +161,9 @@ static inline void loop_wait_epoll(struct loop *loop, int most_ms)
     int what = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
-    loop_note(loop, curl_multi_socket_action(loop->multi, events[i].data.fd, what, &loop->running));
+    loop_note(loop, loop->by_socket
+                        ? curl_multi_socket(loop->multi, events[i].data.fd, &loop->running)
+                        : curl_multi_socket_action(loop->multi, events[i].data.fd, what, &loop->running));
   }
   if (loop->due_ms >= 0 && loop->due_ms <= loop_now_ms()) {
     loop->due_ms = -1;
@@ -161,15 +182,20 @@ static inline bool loop_open(struct loop *loop, const char *name)
   static const struct {
     const char *name;
     void (*wait)(struct loop *, int);
+    bool by_socket;
   } loops[] = {
-      {"poll", loop_wait_poll},   {"wait", loop_wait_wait},   {"fdset", loop_wait_fdset},
-      {"sleep", loop_wait_sleep}, {"epoll", loop_wait_epoll}, {"all", loop_wait_all},
+      {"poll", loop_wait_poll, false},   {"wait", loop_wait_wait, false},
+      {"fdset", loop_wait_fdset, false}, {"sleep", loop_wait_sleep, false},
+      {"epoll", loop_wait_epoll, false}, {"all", loop_wait_all, false},
+      {"socket", loop_wait_epoll, true}, {"waitfds", loop_wait_waitfds, false},
   };
 
   *loop = (struct loop){.epoll = -1, .due_ms = -1, .running = 1};
   for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
-    if (strcmp(loops[i].name, name) == 0)
+    if (strcmp(loops[i].name, name) == 0) {
       loop->wait = loops[i].wait;
+      loop->by_socket = loops[i].by_socket;
+    }
   if (!loop->wait || !(loop->multi = curl_multi_init()))
     return false;
   if (loop->wait != loop_wait_epoll)

@@ -175,3 +175,30 @@ Test(flushes, the_calls_of_a_multi_share_them)
   free(text);
   run_release(&r);
 }
+
+/* Whatever it waits with: what has ended is told when another thread has written it. */
+Test(flushes, the_loop_of_a_multi_makes_none)
+{
+  static const char *const loops[] = {"poll", "wait", "fdset", "sleep", "epoll", "all"};
+  skip_where_nothing_is_traced();
+  for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    struct run r = run_plain(&w, "strace", "-f", "-qq", "-e", "trace=execve,fdatasync", "-E",
+                             world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o",
+                             world_path(&w, "trace"), "multi_calls", loops[i], "1", world_url(&w, target),
+                             "{\"n\":1}", "{\"n\":2}", "{\"n\":3}", NULL);
+    expect_success(&r);
+    char *text = file_read(world_path(&w, "trace"), NULL);
+    int flushes = 0, main_thread = atoi(text);
+    for (const char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+      if (strstr(line, "fdatasync(")) {
+        cr_expect_neq(atoi(line), main_thread, "%s: %s", loops[i], line);
+        flushes++;
+      }
+    cr_expect_gt(flushes, 0, "%s", loops[i]);
+    cr_expect(!strstr(r.out, "running") && !strstr(r.out, "messages"), "%s", r.out);
+    cr_expect_eq(log_events(&w, "stored"), 1 + 3 * ((int)i + 1));
+    free(text);
+    run_release(&r);
+  }
+}

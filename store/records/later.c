@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/records/later.h"
+
+#include "config/old_glibc.h"
+#include "store/base/clock.h"
+#include "store/base/process.h"
+#include "store/lmdb/gate.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { IDLE_US = 1000000, STACK_SIZE = 262144 };
+
+/* All of it under the lock of the lists, which fork() takes. */
+static struct {
+  struct later *first, **last;
+  uint32_t life; /* of the process that it is of */
+  bool started, running, writing;
+  pthread_cond_t changed, written;
+} all;
+
+static void begin_in_this_process(void)
+{
+  pthread_condattr_t attributes;
+  if (all.life == process_generation())
+    return;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&all.changed, &attributes);
+  pthread_cond_init(&all.written, &attributes);
+  pthread_condattr_destroy(&attributes);
+  all.first = NULL;
+  all.last = &all.first;
+  all.started = all.running = all.writing = false;
+  all.life = process_generation();
+}
+
+/* False when it is time. */
+static bool sleep_until(pthread_cond_t *condition, int64_t us)
+{
+  struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+  return pthread_cond_timedwait(condition, &process_lock_lists, &until) != ETIMEDOUT;
+}
+
+/* Those of one store, which are one batch. */
+static struct later *take(void)
+{
+  struct later *taken = NULL, **end = &taken, **at = &all.first;
+  for (struct later *later; (later = *at);) {
+    if (taken && later->store != taken->store) {
+      at = &later->next;
+      continue;
+    }
+    *at = later->next;
+    *end = later;
+    end = &later->next;
+    *end = NULL;
+  }
+  all.last = at;
+  all.started = all.first;
+  return taken;
+}
+
+/* What is large, or could not be written together, is written by each alone. */
+static void store_all(struct later *first)
+{
+  struct batch_own *together = NULL, **last = &together;
+  int64_t deadline = 0;
+  for (struct later *later = first; later; later = later->next) {
+    if (later->deadline_us && (!deadline || later->deadline_us < deadline))
+      deadline = later->deadline_us;
+    later->own->next = NULL;
+    if (later->own->record.len > BATCH_WITHIN)
+      continue;
+    *last = later->own;
+    last = &later->own->next;
+  }
+  GATE_UNTIL(deadline);
+  if (together && together->next)
+    batch_commit_all(first->store, together, NULL);
+  for (struct later *later = first; later; later = later->next)
+    if (!later->own->done)
+      later->own->verdict = batch_commit_with_room(later->store, later->own, &later->error);
+}
+
+/* Whoever has one may end when it is done, and the one that is left has nobody else. */
+static struct later *tell(struct later *first)
+{
+  struct later *left = NULL;
+  for (struct later *later; (later = first);) {
+    first = later->next;
+    later->is_done = true;
+    if (later->left) {
+      later->next = left;
+      left = later;
+    } else {
+      later->done(later->arg);
+    }
+  }
+  all.writing = false;
+  pthread_cond_broadcast(&all.written);
+  return left;
+}
+
+static bool has_work(void)
+{
+  int64_t until = clock_steady_us() + IDLE_US;
+  while (!all.started && sleep_until(&all.changed, until))
+    ;
+  /* What was added, and never started, too. */
+  return all.first;
+}
+
+static void *run(void *unused)
+{
+  pthread_mutex_lock(&process_lock_lists);
+  while (has_work()) {
+    struct later *first = take();
+    all.writing = true;
+    pthread_mutex_unlock(&process_lock_lists);
+    store_all(first);
+    for (struct later *later = first; later; later = later->next)
+      later->written(later);
+    pthread_mutex_lock(&process_lock_lists);
+    struct later *left = tell(first);
+    pthread_mutex_unlock(&process_lock_lists);
+    for (struct later *later; (later = left);) {
+      left = later->next;
+      later->left(later);
+    }
+    pthread_mutex_lock(&process_lock_lists);
+  }
+  all.running = false;
+  pthread_mutex_unlock(&process_lock_lists);
+  return unused;
+}
+
+/* A signal's handler may have interrupted whoever has the lock, and be who calls exit(). */
+static void finish(void)
+{
+  enum { TRIES = 1000 };
+  QUIET();
+  for (int i = 0; pthread_mutex_trylock(&process_lock_lists); i++)
+    if (i == TRIES || sched_yield() < 0)
+      return;
+  int64_t until = clock_steady_us() + LATER_AT_EXIT_S * INT64_C(1000000);
+  bool ours = all.life == process_generation() && all.running;
+  if (ours && all.first) {
+    all.started = true;
+    pthread_cond_signal(&all.changed);
+  }
+  while (ours && (all.first || all.writing) && sleep_until(&all.written, until))
+    ;
+  pthread_mutex_unlock(&process_lock_lists);
+}
+
+static bool start_thread(void)
+{
+  static bool registered;
+  sigset_t every, before;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  if (!registered) {
+    atexit(finish);
+    at_quick_exit(finish);
+    registered = true;
+  }
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  sigfillset(&every);
+  sigprocmask(SIG_SETMASK, &every, &before);
+  bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+bool later_add(struct later *later)
+{
+  struct batch_own *own = later->own;
+  size_t len = record_size(own->draft);
+  char *record = len ? malloc(len) : NULL;
+  if (!record || record_write(own->draft, record) < 0) {
+    free(record);
+    return false;
+  }
+  PROCESS_LOCKED(lists);
+  begin_in_this_process();
+  if (!all.running && !(all.running = start_thread())) {
+    free(record);
+    return false;
+  }
+  own->record = (struct idem_span){record, len};
+  own->draft = NULL;
+  own->answer = NULL;
+  later->life = process_generation();
+  *all.last = later;
+  all.last = &later->next;
+  return true;
+}
+
+void later_start(void)
+{
+  PROCESS_LOCKED(lists);
+  begin_in_this_process();
+  all.started |= all.first != NULL;
+  pthread_cond_signal(&all.changed);
+}
+
+static bool is_over(const struct later *later)
+{
+  return later->is_done || later->life != process_generation();
+}
+
+bool later_is_done(const struct later *later)
+{
+  PROCESS_LOCKED(lists);
+  return is_over(later);
+}
+
+void later_wait(const struct later *later)
+{
+  later_start();
+  PROCESS_LOCKED(lists);
+  while (!is_over(later))
+    if (!later->deadline_us)
+      pthread_cond_wait(&all.written, &process_lock_lists);
+    else if (!sleep_until(&all.written, later->deadline_us))
+      break;
+}
+
+bool later_leave(struct later *later, void (*left)(struct later *later))
+{
+  PROCESS_LOCKED(lists);
+  if (!is_over(later))
+    later->left = left;
+  return later->left;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* What an app does with its multi while a thread of ours stores the answer of a call that has ended: it is told when that is done,
+ * nothing of it is lost, and nobody waits without end. */
+#include "tests/harness/suite.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char target[] = "/v1/chat/completions?mock=size%3D5000";
+static const char large[] = "/v1/chat/completions?mock=size%3D1000000";
+
+/* Each flush takes a while: that is how it is come upon. */
+static void set_up(void)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("under strace the shim is preloaded without the sanitizer's runtime");
+  open_world();
+  world_unset(&w, "IDEMSHIM_SYNC");
+  if (run_plain(&w, "strace", "-o", "/dev/null", "-e", "inject=getpid:delay_enter=1", "true", NULL).status !=
+      0)
+    cr_skip_test("strace cannot delay system calls here");
+  /* What a new store costs is no matter here. */
+  struct run r = run_shim(&w, "curl", "-sS", "-d", "{\"first\":1}", world_url(&w, target), NULL);
+  expect_success(&r);
+  run_release(&r);
+  mock_reset(&w);
+}
+
+TestSuite(storing, .init = set_up, .fini = close_world, .timeout = 120);
+
+static struct run storing(const char *name, const char *loop, const char *at, const char *inject)
+{
+  return run_plain(&w, "strace", "-f", "-qq", "-e", "trace=fdatasync,clone,clone3,execve", "-e", inject, "-E",
+                   world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"),
+                   "storing", name, loop, world_url(&w, at), NULL);
+}
+
+static const char slow[] = "inject=fdatasync:delay_enter=700000";
+
+/* The same call again: it is a replay, or goes out. */
+static void expect_again(int requests)
+{
+  struct run r = run_shim(&w, "storing", "nothing", "poll", world_url(&w, target), NULL);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, requests, "%ld", mock_count(&w).requests);
+  run_release(&r);
+}
+
+static void expect_stored(const char *name, const char *loop, const char *out)
+{
+  mock_reset(&w);
+  world_env(&w, "IDEMSHIM_SCOPE", "%s-%s", name, loop);
+  struct run r = storing(name, loop, target, slow);
+  expect_success(&r);
+  cr_expect(strncmp(r.out, "storing: 1\nrunning: 1\n", 22) == 0, "%s, %s: %s", name, loop, r.out);
+  cr_expect(strstr(r.out, out), "%s, %s: %s", name, loop, r.out);
+  run_release(&r);
+  expect_again(1);
+}
+
+static const char told[] = "call rc=0 status=200 bytes=";
+
+Test(storing, whatever_the_loop_waits_with_it_is_woken_once)
+{
+  static const char *const loops[] = {"poll", "wait", "fdset", "epoll", "socket", "all", "waitfds"};
+  for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
+    if (!strcmp(loops[i], "waitfds") && libcurl_version() < 0x080800)
+      continue;
+    expect_stored("nothing", loops[i], told);
+    struct run r = storing("nothing", loops[i], "/v1/chat/completions?mock=size%3D5001", slow);
+    cr_expect(strstr(r.out, "turns without a reason: 0\nrunning: 0\n"), "%s: %s", loops[i], r.out);
+    run_release(&r);
+  }
+}
+
+Test(storing, a_handle_that_is_taken_out_or_cleaned_up_leaves_its_answer)
+{
+  static const char *const loops[] = {"poll", "epoll"};
+  for (int i = 0; i < 2; i++) {
+    expect_stored("take-out", loops[i], "messages: 0");
+    expect_stored("clean-up-handle", loops[i], "messages: 0");
+    expect_stored("clean-up-multi", loops[i], "");
+    expect_stored("reset", loops[i], "call rc=0 status=0 bytes=4");
+    expect_stored("add-again", loops[i], "add: 7\nperform: 2\n");
+  }
+}
+
+Test(storing, a_program_that_calls_exit_leaves_it_too)
+{
+  expect_stored("end", "poll", "");
+}
+
+/* What is not on the disk is in doubt, and goes out again under its key. */
+Test(storing, what_ends_at_once_or_becomes_another_program_leaves_a_claim_at_most)
+{
+  static const char *const names[] = {"end-at-once", "become-another"};
+  for (int i = 0; i < 2; i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", names[i]);
+    struct run r = storing(names[i], "poll", target, slow);
+    expect_success(&r);
+    run_release(&r);
+    expect_again(2);
+    expect_again(2);
+  }
+}
+
+Test(storing, a_child_has_no_part_in_it)
+{
+  world_env(&w, "IDEMSHIM_SCOPE", "child");
+  struct run r = storing("make-child", "epoll", target, slow);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "child: 1\nchild: 1\nchild: 1\nchild: 1\n"), "%s", r.out);
+  cr_expect(strstr(r.out, told), "%s", r.out);
+  run_release(&r);
+  expect_again((int)mock_count(&w).requests);
+}
+
+Test(storing, its_thread_takes_no_signal_and_goes_when_there_is_nothing_to_do)
+{
+  struct run r = storing("signals", "poll", target, slow);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "blocks: 1\ncall rc=0 "), "%s", r.out);
+  cr_expect(strstr(r.out, "threads: 0\n"), "%s", r.out);
+  run_release(&r);
+}
+
+/* How often the main thread flushes. */
+static int own_flushes(void)
+{
+  char *text = file_read(world_path(&w, "trace"), NULL);
+  int flushes = 0, main_thread = atoi(text);
+  for (const char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+    flushes += strstr(line, "fdatasync(") && atoi(line) == main_thread;
+  free(text);
+  return flushes;
+}
+
+Test(storing, where_no_thread_can_be_made_the_loop_does_it)
+{
+  struct run r = storing("nothing", "poll", target, "inject=clone,clone3:error=EAGAIN");
+  expect_success(&r);
+  cr_expect(strstr(r.out, told) && strstr(r.out, "storing: 0"), "%s", r.out);
+  cr_expect_gt(own_flushes(), 0);
+  run_release(&r);
+  expect_again(1);
+}
+
+/* Such an app may look at no socket but its own; and who waits for notifications looks for messages at no other time. */
+Test(storing, where_the_app_would_not_be_woken_the_loop_does_it)
+{
+  static const char *const names[] = {"OPENS", "NOTIFIED"};
+  for (int i = 0; i < (libcurl_version() < 0x081100 ? 1 : 2); i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", names[i]);
+    world_env(&w, names[i], "1");
+    struct run r = storing("nothing", "epoll", target, "inject=fdatasync:delay_enter=1");
+    expect_success(&r);
+    cr_expect(strstr(r.out, told) && strstr(r.out, "storing: 0"), "%s: %s", names[i], r.out);
+    cr_expect_gt(own_flushes(), 0);
+    run_release(&r);
+    expect_again(1);
+  }
+}
+
+Test(storing, a_large_answer_is_its_threads_too)
+{
+  struct run r = storing("nothing", "poll", large, slow);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "storing: 1") && strstr(r.out, "call rc=0 status=200 bytes=9"), "%s", r.out);
+  cr_expect_eq(own_flushes(), 0);
+  run_release(&r);
+}
+
+/* A flush of six seconds: at the end of its timeout the app has its answer, and is told what it is worth. */
+Test(storing, the_app_does_not_wait_past_its_timeout)
+{
+  static const char *const loops[] = {"poll", "epoll"};
+  for (int i = 0; i < 2; i++) {
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    world_env(&w, "TIMEOUT_MS", "3000");
+    struct run r = storing("nothing", loops[i], target, "inject=fdatasync:delay_enter=6000000");
+    expect_success(&r);
+    cr_expect(strstr(r.out, told), "%s", r.out);
+    cr_expect(log_contains(&w, "not safe yet"));
+    run_release(&r);
+    expect_again(1);
+  }
+}
+
+Test(storing, who_follows_does_not_wait_for_the_loop)
+{
+  struct run owner = start_shim(&w, "storing", "stand-still", "poll", world_url(&w, target), NULL);
+  wait_until((run_look(&owner), strstr(owner.out, "running: ")));
+  expect_again(1);
+  run_signal(&owner, SIGKILL);
+  run_wait(&owner);
+  run_release(&owner);
+}
