@@ -262,6 +262,7 @@ struct idem_call {
     uint64_t before;         /* the generation of the try before it */
     void *commit;            /* GATHERED: it waits for the others */
     bool committed;          /* an answer was stored, or a later owner has taken over */
+    bool marked;             /* and with it, that its app has it */
     bool recorded;           /* the durable half of its claim was written, */
     bool flush;              /* and flushed before the first byte */
     struct owner *owner;     /* OWNED: its place in the shared page; NULL: it has none */

@@ -54,10 +54,10 @@ struct commit {
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
-  int shared;     /* with the fleet: as shared_commit() says */
-  bool joined;    /* by those who wait for a job: it is no answer to others */
-  bool committed; /* as call->priv.committed will be */
-  bool is_later;  /* it is with the thread that writes, */
+  int shared;             /* with the fleet: as shared_commit() says */
+  bool joined;            /* by those who wait for a job: it is no answer to others */
+  bool committed, marked; /* as those of call->priv will be */
+  bool is_later;          /* it is with the thread that writes, */
   struct later later;
   int verdict; /* which has this of it, */
   bool delivered;
@@ -163,6 +163,7 @@ static int commit_end(struct commit *commit, int rc)
   free(commit->query.data);
   free(commit->origin.data);
   free(commit->body.data);
+  commit->marked = rc == IDEM_STORED && commit->own.write.flags & BATCH_DELIVERED;
   if (rc < 0 && commit->shared == 1)
     rc = IDEM_STORED;
   /* One that is waited for no longer is stored later. */
@@ -175,6 +176,12 @@ static int commit_end(struct commit *commit, int rc)
   /* Superseded counts as committed for leave(): the record is the later owner's, and must not be released. */
   commit->committed = rc == IDEM_STORED || rc == IDEM_SUPERSEDED;
   return rc == IDEM_STORED && commit->joined ? IDEM_REFUSED : rc;
+}
+
+static void settle(const struct commit *commit, struct idem_call *call)
+{
+  call->priv.committed = commit->committed;
+  call->priv.marked = commit->marked;
 }
 
 static void count(struct idem_store *store, const uint8_t *key, int rc, bool committed)
@@ -209,7 +216,7 @@ static void on_left(struct later *later)
 {
   struct commit *commit = commit_of(later);
   struct idem_call *call = &((struct kept *)(void *)commit)->left;
-  call->priv.committed = commit->committed;
+  settle(commit, call);
   idem_store_leave(commit->store, call, commit->delivered);
   commit_free(commit);
 }
@@ -225,7 +232,7 @@ static bool leave(struct idem_call *call, bool delivered)
   left->deadline_us = 0;
   commit->delivered = delivered;
   if (!later_leave(&commit->later, on_left)) {
-    call->priv.committed = commit->committed;
+    settle(commit, call);
     commit_free(commit);
     return false;
   }
@@ -238,7 +245,7 @@ static bool leave(struct idem_call *call, bool delivered)
 static int end(struct commit *commit, int rc)
 {
   rc = commit_end(commit, rc);
-  commit->call->priv.committed = commit->committed;
+  settle(commit, commit->call);
   return rc;
 }
 
@@ -353,7 +360,7 @@ static int end_later(struct idem_call *call, bool wait, struct idem_error *why)
     idem_error_set(why, 0, NOT_HELD);
   else if (rc < 0 && why)
     *why = later->error;
-  call->priv.committed = commit->committed;
+  settle(commit, call);
   call->priv.commit = NULL;
   commit_free(commit);
   return rc;

@@ -148,7 +148,7 @@ static void end_shared(struct idem_store *store, struct idem_call *call, bool de
   GATE_UNTIL(call->deadline_us);
   bool answered = call->priv.verdict == IDEM_HIT || call->priv.committed;
   /* repeats=fresh: from now on an identical call is a new sample. */
-  if (answered && delivered && call->priv.repeats == IDEM_REPEATS_FRESH)
+  if (answered && delivered && !call->priv.marked && call->priv.repeats == IDEM_REPEATS_FRESH)
     claim_record_mark_delivered(store, call->priv.base, call->key, call->sequence);
   if (call->priv.claim_fd >= 0)
     end_claim(store, call);

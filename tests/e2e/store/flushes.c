@@ -75,6 +75,18 @@ Test(flushes, there_are_two_for_a_call_and_none_before_its_first_byte)
   cr_expect_eq(flushes.before + flushes.after, 0, "a hit");
 }
 
+/* That its app has the answer is told with it. */
+Test(flushes, there_are_no_more_where_identical_calls_are_new_ones)
+{
+  skip_where_nothing_is_traced();
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=fresh");
+  for (int i = 0; i < 2; i++) {
+    struct flushes flushes = trace("{\"a\":1}", true);
+    cr_expect_eq(flushes.before, 0, "%d", flushes.before);
+    cr_expect_eq(flushes.after, 2, "%d", flushes.after);
+  }
+}
+
 Test(flushes, a_claim_that_must_not_be_lost_is_flushed_before_the_first_byte)
 {
   static const char *const rules[] = {"host=127.0.0.1 indoubt=fail", "host=127.0.0.1 inject=Idempotency-Key"};
