@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NODE_HEAD = 8, KEY_MOST = 511 };
+enum { KEY_MOST = 511 };
 
 /* The file may have grown since it was last measured. LMDB's descriptor may be given back, or the app's by now. */
 static bool measure(const struct pages *pages, struct stat *stat)
@@ -61,7 +61,8 @@ const struct page *page_at(const struct pages_snapshot *snapshot, uint64_t numbe
  * A node begins with four numbers of 16 bits: two with the length of its value, its flags, and the length of
  * its key. In a branch the first three are the number of the child.
  */
-int page_node(const struct pages_snapshot *snapshot, const struct page *page, unsigned i, struct node *node)
+static inline int read_node(const struct pages_snapshot *snapshot, const struct page *page, unsigned i,
+                            struct node *node)
 {
   size_t offset = page->offset[i], page_size = snapshot->pages->page_size;
   if (offset < page->upper || offset % 2 || offset + NODE_HEAD > page_size)
@@ -85,6 +86,11 @@ int page_node(const struct pages_snapshot *snapshot, const struct page *page, un
   else
     node->value.data = data + key_len;
   return 0;
+}
+
+int page_node(const struct pages_snapshot *snapshot, const struct page *page, unsigned i, struct node *node)
+{
+  return read_node(snapshot, page, i, node);
 }
 
 /* A value that is too large for its leaf is in a run of pages of its own, which says how long it is. */
@@ -143,7 +149,7 @@ int page_check(const struct pages_snapshot *snapshot, uint64_t number, bool inte
     return -EILSEQ;
   for (unsigned i = 0; i < count; i++) {
     struct node node;
-    if (page_node(snapshot, page, i, &node) < 0)
+    if (read_node(snapshot, page, i, &node) < 0)
       return -EILSEQ;
     size_t value = branch ? 0 : node.flags & NODE_BIG ? sizeof(uint64_t) : node.value.len;
     size_t size = (NODE_HEAD + node.key.len + value + 1) & ~(size_t)1;
@@ -172,7 +178,7 @@ int page_search(const struct pages_snapshot *snapshot, const struct page *page, 
   while (low < high) {
     unsigned middle = (low + high) / 2;
     struct node node;
-    if (page_node(snapshot, page, middle, &node) < 0)
+    if (read_node(snapshot, page, middle, &node) < 0)
       return -EILSEQ;
     int order = compare(key, node.key);
     if (order == 0) {

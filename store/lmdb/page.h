@@ -29,6 +29,7 @@ _Static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 enum { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08 };
 enum { ROOT_INTEGER_KEYS = 0x08 };
 enum { NODE_BIG = 0x01, NODE_TREE = 0x02 };
+enum { NODE_HEAD = 8 }; /* bytes before its key */
 
 struct page {
   uint64_t number;

@@ -143,12 +143,12 @@ static int check_once(const struct pages_snapshot *snapshot, uint64_t number, st
   return rc;
 }
 
-/* A page that gets too empty is merged with the one before or behind it, in mdb_rebalance(), which a delete alone calls. */
+/* Of a page that gets too empty. */
 static int check_neighbours(const struct pages_snapshot *snapshot, const struct page *page, unsigned at,
-                            struct pages_sound *sound)
+                            bool neighbours, struct pages_sound *sound)
 {
-  unsigned first = at && sound->deletes ? at - 1 : at;
-  unsigned last = at + 1 < page_count(page) && sound->deletes ? at + 1 : at;
+  unsigned first = at && neighbours ? at - 1 : at;
+  unsigned last = at + 1 < page_count(page) && neighbours ? at + 1 : at;
   for (unsigned i = first; i <= last; i++) {
     struct node node;
     if (page_node(snapshot, page, i, &node) < 0 || check_once(snapshot, node.child, sound) < 0)
@@ -157,10 +157,17 @@ static int check_neighbours(const struct pages_snapshot *snapshot, const struct 
   return 0;
 }
 
+/* A leaf, and where it hangs. */
+struct place {
+  const struct page *leaf;
+  uint64_t parent;
+  unsigned at;
+};
+
 /* Goes down from `root` to the leaf that has, or would have, `key`. With `sound` the pages on the way are
  * checked as LMDB would use them to write. Inline, for every lookup of a hit comes here. */
 static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
-                            struct pages_sound *sound, const struct page **leaf)
+                            struct pages_sound *sound, bool neighbours, struct place *out)
 {
   for (int depth = 0; depth < PAGE_DEPTH; depth++) {
     struct node node;
@@ -170,13 +177,15 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
     if (!page)
       return -EILSEQ;
     if (page->flags & PAGE_LEAF) {
-      *leaf = page;
+      out->leaf = page;
       return 0;
     }
     if (page_search(snapshot, page, key, &at, &exact) < 0 ||
-        (sound && check_neighbours(snapshot, page, at, sound) < 0) ||
+        (sound && check_neighbours(snapshot, page, at, neighbours, sound) < 0) ||
         page_node(snapshot, page, at, &node) < 0)
       return -EILSEQ;
+    out->parent = root;
+    out->at = at;
     root = node.child;
   }
   return -EILSEQ;
@@ -186,15 +195,15 @@ static inline int find_leaf(const struct pages_snapshot *snapshot, uint64_t root
 static int find_node(const struct pages_snapshot *snapshot, uint64_t root, struct idem_span key,
                      struct node *node)
 {
-  const struct page *leaf;
+  struct place place;
   unsigned at;
   bool exact;
   if (root == PAGE_NONE)
     return -ENOENT;
-  int rc = find_leaf(snapshot, root, key, NULL, &leaf);
-  if (rc < 0 || (rc = page_search(snapshot, leaf, key, &at, &exact)) < 0)
+  int rc = find_leaf(snapshot, root, key, NULL, false, &place);
+  if (rc < 0 || (rc = page_search(snapshot, place.leaf, key, &at, &exact)) < 0)
     return rc;
-  return exact ? page_node(snapshot, leaf, at, node) : -ENOENT;
+  return exact ? page_node(snapshot, place.leaf, at, node) : -ENOENT;
 }
 
 /* The main tree has the name of each of ours, with its root as the value. */
@@ -233,10 +242,52 @@ int pages_get(const struct pages_snapshot *snapshot, enum pages_tree tree, const
   return 0;
 }
 
+/* Keys before this one may have gone from the same leaf, or a node of it to the leaf before that. */
+static void go_to(struct pages_gone *gone, const struct place *place, struct idem_span key)
+{
+  size_t len = gone->last_len < key.len ? gone->last_len : key.len;
+  int order = memcmp(gone->last, key.data, len);
+  gone->disordered |= key.len > sizeof(gone->last) || order > 0 || (order == 0 && gone->last_len > key.len);
+  if (gone->disordered)
+    return;
+  memcpy(gone->last, key.data, key.len);
+  gone->last_len = (uint8_t)key.len;
+  if (gone->leaf == place->leaf->number)
+    return;
+  gone->merged &= gone->parent == place->parent && gone->at + 1 == place->at;
+  gone->leaf = place->leaf->number;
+  gone->parent = place->parent;
+  gone->at = place->at;
+  gone->bytes = gone->count = 0;
+}
+
+/* In thousandths; LMDB's FILL_THRESHOLD is 250. */
+enum { LEAST_FULL = 260 };
+
+/* LMDB merges a leaf that is less than a quarter full with a neighbour, or moves a node of that into it; and where the last key of a
+ * leaf goes, its cursor goes on to the next [mdb.c 0.9.x, mdb_rebalance(), mdb_cursor_del0()]. All else that a delete touches is on
+ * the way to the key. */
+static bool is_alone(const struct pages_snapshot *snapshot, struct pages_gone *gone,
+                     const struct place *place, struct idem_span key, unsigned at)
+{
+  const struct page *leaf = place->leaf;
+  struct node node;
+  go_to(gone, place, key);
+  if (gone->disordered || page_node(snapshot, leaf, at, &node) < 0)
+    return false;
+  size_t page_size = snapshot->pages->page_size,
+         inside = node.flags & NODE_BIG ? sizeof(uint64_t) : node.value.len;
+  gone->bytes += ((NODE_HEAD + key.len + inside + 1) & ~(size_t)1) + sizeof(*leaf->offset);
+  gone->count++;
+  size_t room = page_size - sizeof(*leaf), free = (size_t)(leaf->upper - leaf->lower) + gone->bytes;
+  gone->merged |= free + room * LEAST_FULL / 1000 > room || page_count(leaf) < gone->count + 2;
+  return !gone->merged && at + 1 < page_count(leaf);
+}
+
 int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
                 struct pages_sound *sound)
 {
-  const struct page *leaf;
+  struct place place = {.parent = PAGE_NONE};
   uint64_t root = snapshot->tree[tree].root;
   if (root == PAGE_NONE)
     return 0;
@@ -244,11 +295,17 @@ int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, con
   struct node node;
   unsigned at;
   bool exact;
-  if (check_once(snapshot, root, sound) < 0 || find_leaf(snapshot, root, name, sound, &leaf) < 0 ||
-      page_search(snapshot, leaf, name, &at, &exact) < 0)
+  sound->gone[tree].disordered |= !sound->deletes;
+  if (check_once(snapshot, root, sound) < 0 || find_leaf(snapshot, root, name, sound, false, &place) < 0 ||
+      page_search(snapshot, place.leaf, name, &at, &exact) < 0)
+    return -EILSEQ;
+  if (exact && sound->deletes && !is_alone(snapshot, &sound->gone[tree], &place, name, at) &&
+      find_leaf(snapshot, root, name, sound, true, &place) < 0)
     return -EILSEQ;
   /* Of long values LMDB follows that of the key itself alone. */
-  return exact && (page_node(snapshot, leaf, at, &node) < 0 || page_value(snapshot, &node) < 0) ? -EILSEQ : 0;
+  return exact && (page_node(snapshot, place.leaf, at, &node) < 0 || page_value(snapshot, &node) < 0)
+             ? -EILSEQ
+             : 0;
 }
 
 /* LMDB keeps the counts with each root, so that this reads no page. */

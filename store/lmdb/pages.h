@@ -113,10 +113,18 @@ struct pages_sound {
   uint64_t number[64];
   bool
       deletes; /* the next key is to be deleted: pages are merged with their neighbours then, and at no other time */
+  /* What has been deleted of the leaf that the last key of each tree was on, as far as keys came in order and none was put. */
+  struct pages_gone {
+    uint64_t leaf, parent;
+    unsigned at, count; /* in its parent; keys, */
+    size_t bytes;
+    uint8_t last[32], last_len;
+    bool disordered, merged;
+  } gone[PAGES_TREES];
 };
 
-/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, the neighbours of a key that goes, and an
- * overflow page that it may free. 0 or -EILSEQ. */
+/* Checks everything that LMDB follows when it writes `key` into `tree`: the path, the neighbours of a page that gets too empty when
+ * the key goes, and an overflow page that it may free. 0 or -EILSEQ. */
 int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, const void *key, size_t key_len,
                 struct pages_sound *sound);
 
