@@ -351,6 +351,7 @@ struct asking {
   unsigned replicas;             /* that have it by the end */
   unsigned wait_ms;              /* the server may think about it for so long */
   bool once;                     /* of a server that has the key for this one command */
+  bool starved;                  /* a silence in which we were hardly let run says nothing of the server */
   int64_t until_us;              /* of link_clock_us(): no wait goes on after it */
 };
 
@@ -434,18 +435,15 @@ static bool is_of_a_slot(const struct reply *reply)
 }
 
 /* -EAGAIN: it was not asked. An error of a slot is a reply here. */
-static int ask_node(const struct asking *asking, int node, struct reply **out)
+static int ask_node(struct asking *asking, int node, struct reply **out)
 {
   struct idem_fleet_client *client = asking->client;
-  struct idem_fleet_away *away = away_of(client, node);
-  enum leave leave = may_ask(away);
-  struct client_slot *slot = !leave            ? NULL
-                             : asking->wait_ms ? take_for(client, client->watch, CLIENT_WATCHES, node)
-                                               : wait_for_slot(client, node, asking->until_us);
+  struct client_slot *slot = asking->wait_ms ? take_for(client, client->watch, CLIENT_WATCHES, node)
+                                             : wait_for_slot(client, node, asking->until_us);
   if (!slot)
     return -EAGAIN;
   int rc = ask_by(asking, slot, node, out);
-  bool counts = rc != -ETIMEDOUT || has_waited(client->where, &slot->link);
+  asking->starved = rc == -ETIMEDOUT && !has_waited(client->where, &slot->link);
   if (rc < 0) {
     client_fail(rc, slot->link.error);
   } else if ((*out)->kind == REPLY_ERROR && !is_of_a_slot(*out)) {
@@ -456,46 +454,57 @@ static int ask_node(const struct asking *asking, int node, struct reply **out)
     drop(slot);
   give(slot);
   if (rc == 0)
-    note_success(client->shared, away);
-  else if (counts)
-    note_failure(client->shared, away, rc, leave);
+    note_success(client->shared, away_of(client, node));
   return rc;
 }
 
-/* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once. */
+/* The server whose number it is, or the master if that is not known: the number is set then. */
+static int ask_one(struct asking *asking, int *node, struct reply **out)
+{
+  int rc = *node < 0 ? find_master(asking->client, asking->until_us, node) : 0;
+  return rc < 0 ? rc : ask_node(asking, *node, out);
+}
+
+/* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once; so is one of a cluster
+ * that is known to be away, which costs nothing. */
 static int ask_around(struct asking *asking, struct reply **out)
 {
   /* So many servers are asked at most: they may send us round in a circle. */
   enum { HOPS = 4 };
   struct idem_fleet_client *client = asking->client;
-  bool has_others = client->where->kind == IDEM_FLEET_SENTINEL || client->where->kind == IDEM_FLEET_CLUSTER;
-  int node = nodes_of(&client->nodes, asking->route), rc = 0, lost = 0;
+  bool is_cluster = client->where->kind == IDEM_FLEET_CLUSTER;
+  bool has_others = is_cluster || client->where->kind == IDEM_FLEET_SENTINEL;
+  int node = nodes_of(&client->nodes, asking->route), rc = -EAGAIN, lost = 0;
+  enum leave leave = LEAVE_NO;
   for (int hop = 0; hop < HOPS; hop++) {
-    if (node < 0 &&
-        (rc = may_ask(away_of(client, 0)) ? find_master(client, asking->until_us, &node) : -EAGAIN) < 0) {
-      if (rc != -EAGAIN)
-        note_failure(client->shared, away_of(client, 0), rc, LEAVE_TO_PROBE);
-      return rc;
-    }
-    rc = ask_node(asking, node, out);
+    /* A master, who tells where it is, and the master after it are one: leave to ask is given once. */
+    if (is_cluster || !leave)
+      leave = may_ask(away_of(client, node));
+    asking->starved = false;
+    rc = leave ? ask_one(asking, &node, out) : -EAGAIN;
+    bool failed = rc < 0 && rc != -EAGAIN;
     asking->once = false;
-    if (rc < 0 && has_others && rc != -EAGAIN) {
+    bool goes_on = has_others && node >= 0 && (failed ? !lost++ : is_cluster && !leave && hop < 2) &&
+                   link_clock_us() < asking->until_us;
+    /* A master that has gone is no news before its sentinels know no other. */
+    if (failed && !asking->starved && (is_cluster || !goes_on))
+      note_failure(client->shared, away_of(client, node), rc, node < 0 ? LEAVE_TO_PROBE : leave);
+    if (goes_on || (failed && has_others))
       nodes_doubt(&client->nodes, node);
-      if (lost++ || link_clock_us() >= asking->until_us)
-        return rc;
+    if (goes_on) {
       node = nodes_of(&client->nodes, asking->route);
       continue;
     }
     if (rc < 0 || (*out)->kind != REPLY_ERROR)
       return rc;
-    client_fail(-EREMOTEIO, (*out)->text);
     asking->once = reply_begins(*out, "ASK ");
     node = nodes_learn(&client->nodes, node, (*out)->text);
+    rc = node < 0 ? client_fail(-EREMOTEIO, (*out)->text) : -EREMOTEIO;
     reply_free(*out);
     if (node < 0)
       break;
   }
-  return -EREMOTEIO;
+  return rc;
 }
 
 /* Takes from the limit what was used. One that is used up asks nobody. */

@@ -123,7 +123,7 @@ void close_server(void)
   nftw(server.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-struct idem_fleet_client *client_at(const char *url)
+static struct idem_fleet_client *make_client(const char *url, struct idem_fleet_shared *shared)
 {
   struct idem_config *config = calloc(1, sizeof(*config));
   struct idem_error error;
@@ -131,14 +131,25 @@ struct idem_fleet_client *client_at(const char *url)
   char why[200] = "";
   given_url = url;
   cr_assert_eq(idem_config_load(config, get, &error), 0, "%s", error.text);
-  struct idem_fleet_options options = {
-      .where = config->fleet, .shared = calloc(1, sizeof(struct idem_fleet_shared)), .life = life_now};
+  struct idem_fleet_options options = {.where = config->fleet, .shared = shared, .life = life_now};
   cr_assert_eq(idem_fleet_api.open(&client, &options, why, sizeof(why)), 0, "%s", why);
   cr_assert_lt(made.clients, MADE_MOST);
   made.client[made.clients] = client;
-  made.config[made.clients] = config;
-  made.shared[made.clients++] = options.shared;
+  made.config[made.clients++] = config;
   return client;
+}
+
+struct idem_fleet_client *client_at(const char *url)
+{
+  struct idem_fleet_shared *shared = calloc(1, sizeof(*shared));
+  struct idem_fleet_client *client = make_client(url, shared);
+  made.shared[made.clients - 1] = shared;
+  return client;
+}
+
+struct idem_fleet_client *client_beside(const struct idem_fleet_client *client, const char *url)
+{
+  return make_client(url, shared_of(client));
 }
 
 struct idem_fleet_client *client_of(const char *attributes)

@@ -33,6 +33,8 @@ void next_life(void);
 /* A machine of its own: what it shares is not shared with others. It is closed with the server. */
 struct idem_fleet_client *client_of(const char *attributes);
 struct idem_fleet_client *client_at(const char *url);
+/* Another process of the same machine. */
+struct idem_fleet_client *client_beside(const struct idem_fleet_client *client, const char *url);
 struct idem_fleet_shared *shared_of(const struct idem_fleet_client *client);
 
 /* A claim by a new owner on the key that is all of this byte. What ask_for() gets is freed with the server. */
