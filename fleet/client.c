@@ -97,11 +97,27 @@ static void note_failure(struct idem_fleet_shared *shared, struct idem_fleet_awa
     atomic_fetch_add(&shared->changes, 1);
 }
 
-/* Who is no cluster has one server, whichever it is now. */
+/* Who is no cluster has one server, whichever it is now. Those of a cluster have the place that their address has got, for each
+ * process numbers them as it comes to know them. */
 static struct idem_fleet_away *away_of(struct idem_fleet_client *client, int node)
 {
-  bool is_cluster = client->where->kind == IDEM_FLEET_CLUSTER;
-  return &client->shared->away[is_cluster ? node % IDEM_FLEET_SERVERS : 0];
+  struct idem_fleet_away *away = client->shared->away;
+  if (client->where->kind != IDEM_FLEET_CLUSTER)
+    return away;
+  const struct nodes_node *server = &client->nodes.node[node];
+  /* FNV-1a */
+  uint32_t hash = (2166136261u ^ server->port) * 16777619u;
+  for (const char *at = server->host; *at; at++)
+    hash = (hash ^ (unsigned char)*at) * 16777619u;
+  hash |= !hash;
+  for (uint32_t i = 0; i < IDEM_FLEET_SERVERS; i++) {
+    struct idem_fleet_away *place = &away[(hash + i) % IDEM_FLEET_SERVERS];
+    uint32_t whose = 0;
+    if (atomic_load_explicit(&place->whose, memory_order_relaxed) == hash ||
+        atomic_compare_exchange_strong(&place->whose, &whose, hash) || whose == hash)
+      return place;
+  }
+  return away;
 }
 
 /* Connections. */

@@ -39,12 +39,13 @@
 enum { IDEM_FLEET_KEY = 32, IDEM_FLEET_OWNER = 32, IDEM_FLEET_IDENTITY = 160 };
 
 /* Of a page that all processes of the machine share; zeros to begin with. The servers of a cluster go away one by one. */
-enum { IDEM_FLEET_SERVERS = 16 };
+enum { IDEM_FLEET_SERVERS = 128 };
 struct idem_fleet_shared {
   struct idem_fleet_away {
     _Atomic int64_t until_us;  /* CLOCK_MONOTONIC; 0: it is there */
     _Atomic uint32_t failures; /* one after the other, */
     _Atomic uint32_t step;     /* and how often it was tried again in vain */
+    _Atomic uint32_t whose;    /* in a cluster: the server, by its address; 0: nobody's */
   } away[IDEM_FLEET_SERVERS];
   _Atomic uint32_t changes;    /* grows when one goes away or comes back, */
   _Atomic uint32_t told;       /* and how far people were told of that */
@@ -152,7 +153,7 @@ typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char 
 enum idem_fleet_finding { IDEM_FLEET_GOOD, IDEM_FLEET_WARN, IDEM_FLEET_BAD };
 typedef void idem_fleet_tell(void *arg, enum idem_fleet_finding finding, const char *what, const char *text);
 
-#define IDEM_FLEET_API_VERSION 1u
+#define IDEM_FLEET_API_VERSION 2u
 struct idem_fleet_api {
   uint32_t version, size;
   /* Sends nothing. -ENOMEM, or -EINVAL with a line in `error`: TLS cannot be set up as the URL says. */

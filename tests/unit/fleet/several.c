@@ -185,6 +185,33 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
   cr_expect_eq(good + bad, 26);
 }
 
+/* Processes come to know the servers in orders of their own, and one may begin with the very one that is away. */
+Test(fleet_several, a_server_of_a_cluster_that_is_away_is_so_for_all_processes_and_the_others_are_not)
+{
+  enum { FIRST = 'a', LAST = 'p' };
+  char url[3][256];
+  bool is_lost[LAST + 1];
+  open_cluster();
+  for (int i = 0; i < SERVERS; i++)
+    snprintf(url[i], sizeof(url[i]), "redis+cluster://127.0.0.1:%u,127.0.0.1:%u,127.0.0.1:%u?" LIMITS,
+             node[i].port, node[(i + 1) % SERVERS].port, node[(i + 2) % SERVERS].port);
+  struct idem_fleet_client *client = client_at(url[0]), *other = client_beside(client, url[1]);
+  for (char key = FIRST; key <= LAST; key++) {
+    cr_expect_eq(whole_operation(client, key), 1, "%c: %s", key, idem_fleet_api.problem(client));
+    is_lost[(int)key] =
+        server_of(atoi(sh("redis-cli -p %u CLUSTER KEYSLOT '%s'", node[0].port, name_of(key, 'c')))) == 2;
+  }
+  kill(node[2].pid, SIGKILL);
+  waitpid(node[2].pid, NULL, 0);
+  node[2].pid = 0;
+  struct idem_fleet_client *clients[] = {client, other, client_beside(client, url[2])};
+  for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++)
+    for (char key = FIRST; key <= LAST; key++) {
+      int rc = whole_operation(clients[i], key);
+      cr_expect(is_lost[(int)key] ? rc < 0 : rc == 2, "client %zu, key %c: %d", i, key, rc);
+    }
+}
+
 Test(fleet_several, a_claim_is_on_as_many_replicas_as_the_url_says_or_is_a_failure)
 {
   char url[256];
