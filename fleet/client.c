@@ -481,6 +481,17 @@ static int ask_one(struct asking *asking, int *node, struct reply **out)
   return rc < 0 ? rc : ask_node(asking, *node, out);
 }
 
+/* Some of the operation's keys are with the slot's next server already: in a moment all are. */
+static bool is_on_its_way(const struct asking *asking, const struct reply *reply, int64_t began_us)
+{
+  enum { NAP_US = 2000 };
+  int64_t until_us = began_us + (int64_t)asking->client->where->operation_ms * 1000;
+  if (!reply_begins(reply, "TRYAGAIN") || link_clock_us() >= until_us || link_clock_us() >= asking->until_us)
+    return false;
+  usleep(NAP_US);
+  return true;
+}
+
 /* Where the key is, and where the servers say that it is. One that has gone is asked for elsewhere once; so is one of a cluster
  * that is known to be away, which costs nothing. */
 static int ask_around(struct asking *asking, struct reply **out)
@@ -491,6 +502,7 @@ static int ask_around(struct asking *asking, struct reply **out)
   bool is_cluster = client->where->kind == IDEM_FLEET_CLUSTER;
   bool has_others = is_cluster || client->where->kind == IDEM_FLEET_SENTINEL;
   int node = nodes_of(&client->nodes, asking->route), rc = -EAGAIN, lost = 0;
+  int64_t began_us = link_clock_us();
   enum leave leave = LEAVE_NO;
   for (int hop = 0; hop < HOPS; hop++) {
     /* A master, who tells where it is, and the master after it are one: leave to ask is given once. */
@@ -498,7 +510,7 @@ static int ask_around(struct asking *asking, struct reply **out)
       leave = may_ask(away_of(client, node));
     asking->starved = false;
     rc = leave ? ask_one(asking, &node, out) : -EAGAIN;
-    bool failed = rc < 0 && rc != -EAGAIN;
+    bool once = asking->once, failed = rc < 0 && rc != -EAGAIN;
     asking->once = false;
     bool goes_on = has_others && node >= 0 && (failed ? !lost++ : is_cluster && !leave && hop < 2) &&
                    link_clock_us() < asking->until_us;
@@ -513,9 +525,14 @@ static int ask_around(struct asking *asking, struct reply **out)
     }
     if (rc < 0 || (*out)->kind != REPLY_ERROR)
       return rc;
-    asking->once = reply_begins(*out, "ASK ");
-    node = nodes_learn(&client->nodes, node, (*out)->text);
-    rc = node < 0 ? client_fail(-EREMOTEIO, (*out)->text) : -EREMOTEIO;
+    if (is_on_its_way(asking, *out, began_us)) {
+      asking->once = once;
+      hop--;
+    } else {
+      asking->once = reply_begins(*out, "ASK ");
+      node = nodes_learn(&client->nodes, node, (*out)->text);
+      rc = node < 0 ? client_fail(-EREMOTEIO, (*out)->text) : -EREMOTEIO;
+    }
     reply_free(*out);
     if (node < 0)
       break;

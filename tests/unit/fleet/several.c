@@ -169,6 +169,28 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
     usleep(10000);
   cr_expect_eq(rc, 2, "%s", idem_fleet_api.problem(client));
 
+  /* Some keys of an operation have moved, and the others do a moment later: until then neither server can tell. */
+  name = name_of('b', 'c');
+  snprintf(slot, sizeof(slot), "%s", sh("redis-cli -p %u CLUSTER KEYSLOT '%s'", node[0].port, name));
+  from = server_of(atoi(slot)), to = (from + 1) % SERVERS;
+  snprintf(owner, sizeof(owner), "%s", CLI(from, "CLUSTER MYID"));
+  snprintf(target, sizeof(target), "%s", CLI(to, "CLUSTER MYID"));
+  sh("redis-cli -p %u CLUSTER SETSLOT %s IMPORTING %s", node[to].port, slot, owner);
+  sh("redis-cli -p %u CLUSTER SETSLOT %s MIGRATING %s", node[from].port, slot, target);
+  sh("redis-cli -p %u MIGRATE 127.0.0.1 %u '%s' 0 5000", node[from].port, node[to].port, name);
+  cr_assert_not_null(
+      strstr(sh("redis-cli -p %u EXISTS '%s' '%s'", node[from].port, name, name_of('b', 'a')), "TRYAGAIN"));
+  pid_t mover = fork();
+  if (mover == 0) {
+    usleep(300000);
+    sh("redis-cli -p %u MIGRATE 127.0.0.1 %u '' 0 5000 KEYS '%s' '%s'", node[from].port, node[to].port,
+       name_of('b', 'a'), name_of('b', 's'));
+    for (int i = 0; i < SERVERS; i++)
+      sh("redis-cli -p %u CLUSTER SETSLOT %s NODE %s", node[(to + i) % SERVERS].port, slot, target);
+    _exit(0);
+  }
+  cr_expect_eq(whole_operation(client, 'b'), 2, "%s", idem_fleet_api.problem(client));
+  waitpid(mover, NULL, 0);
   cr_expect_eq(atomic_load(&shared_of(client)->changes), 0);
 
   /* One server is down for good. */
