@@ -75,10 +75,11 @@ static void check_clock(struct checking *checking)
   if (ask(checking, LINK_WORDS({"TIME", 4}), &reply) < 0)
     return;
   clock_gettime(CLOCK_REALTIME, &now);
-  long long apart = reply_number(reply_item(reply, 0)) - now.tv_sec;
+  int64_t theirs = reply_number(reply_item(reply, 0));
   reply_free(reply);
-  tell(checking, IDEM_FLEET_GOOD, "clock", "%lld s ahead of ours; no clock of ours is compared with it",
-       apart);
+  if (theirs >= 0)
+    tell(checking, IDEM_FLEET_GOOD, "clock", "%lld s ahead of ours; no clock of ours is compared with it",
+         (long long)theirs - now.tv_sec);
 }
 
 /* "name:value\r\n" of an INFO, or "". 63 bytes of a value at most: it is the server's, and may be
