@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NODES = 3 };
+enum { NODES = 6 };
 
 static struct {
   struct run run;
@@ -176,22 +176,33 @@ Test(fleet_servers, a_master_dies_under_load_and_its_replica_goes_on)
   cr_expect_leq(count_different_answers(calls), 2);
 }
 
-Test(fleet_servers, slots_move_under_load_and_nothing_is_paid_for_twice)
+/* Masters, each with so many replicas. */
+static void open_cluster(int masters, int replicas)
 {
-  char from[64], to[64];
-  for (int i = 0; i < NODES; i++)
+  char addresses[256] = "";
+  int servers = masters * (1 + replicas);
+  for (int i = 0; i < servers; i++) {
     begin(i, "",
           world_text(&w,
                      "--save '' --appendonly no --cluster-enabled yes --cluster-node-timeout 2000 "
-                     "--cluster-require-full-coverage no --cluster-config-file nodes-%d",
-                     i));
-  struct run create = run_shell_plain(
-      &w, world_text(&w, "redis-cli --cluster create 127.0.0.1:%u 127.0.0.1:%u 127.0.0.1:%u --cluster-yes",
-                     node[0].port, node[1].port, node[2].port));
+                     "--cluster-require-full-coverage no --cluster-config-file nodes-%d --dbfilename dump-%d",
+                     i, i));
+    snprintf(addresses + strlen(addresses), sizeof(addresses) - strlen(addresses), " 127.0.0.1:%u",
+             node[i].port);
+  }
+  struct run create =
+      run_shell_plain(&w, world_text(&w, "redis-cli --cluster create%s --cluster-replicas %d --cluster-yes",
+                                     addresses, replicas));
   expect_success(&create);
   run_release(&create);
-  for (int i = 0; i < NODES; i++)
+  for (int i = 0; i < servers; i++)
     wait_until(strstr(ask(i, "CLUSTER INFO"), "cluster_state:ok"));
+}
+
+Test(fleet_servers, slots_move_under_load_and_nothing_is_paid_for_twice)
+{
+  char from[64], to[64];
+  open_cluster(3, 0);
   world_env(&w, "IDEMSHIM_FLEET", "redis+cluster://127.0.0.1:%u?" LIMITS, node[0].port);
   on_machine("C");
   struct run meets = fleet_post("{\"first\":1}", "latency_ms%3D20");
@@ -231,4 +242,41 @@ Test(fleet_servers, slots_move_under_load_and_nothing_is_paid_for_twice)
   printf("counted: asked=%d hits=%d without one of three\n", asked, hits);
   cr_expect_gt(hits, asked / 3);
   cr_expect_lt(hits, asked, "the third had something");
+}
+
+static int count_masters(int of)
+{
+  int count = 0;
+  const char *nodes = ask(of, "CLUSTER NODES");
+  for (const char *at = nodes; (at = strstr(at, "master - 0")); at++)
+    count++;
+  return count;
+}
+
+static bool has_synced_replica(int master)
+{
+  return strstr(ask(master, "INFO replication"), "state=online") != NULL;
+}
+
+/* The one that is killed is not the one that the URL names; its replica has its slots then. */
+Test(fleet_servers, a_master_of_a_cluster_dies_under_load_and_its_replica_goes_on)
+{
+  if (!least_calls())
+    cr_skip_test("it takes long: make torture PART=fleet");
+  open_cluster(3, 1);
+  for (int i = 0; i < 3; i++)
+    wait_until(has_synced_replica(i));
+  world_env(&w, "IDEMSHIM_FLEET", "redis+cluster://127.0.0.1:%u,127.0.0.1:%u?" LIMITS, node[0].port,
+            node[2].port);
+  struct run a = load("A"), b = load("B");
+  wait_until(mock_count(&w).requests >= 30);
+  run_signal(&node[1].run, SIGKILL);
+  run_wait(&node[1].run);
+  wait_until(count_masters(0) == 3 && strstr(ask(0, "CLUSTER INFO"), "cluster_slots_ok:16384"));
+  long before = mock_count(&w).requests;
+  wait_until(mock_count(&w).requests >= before + 30);
+  int calls = end_load(&a, &b), again = expect_one_key_each();
+  printf("counted: six calls=%d again=%d\n", calls, again);
+  cr_expect_lt(again, calls, "they had nothing together");
+  cr_expect_leq(count_different_answers(calls), 2);
 }
