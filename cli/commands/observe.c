@@ -48,9 +48,16 @@ static void look(struct sums *sums)
   idem_config_release(&config);
 }
 
+/* Where counting has begun anew meanwhile (stats --zero), or the store cannot be read any more, all that is there is of the run. */
 static uint64_t more(const struct sums *now, enum idem_counter counter)
 {
-  return now->stats.counter[counter] - before.stats.counter[counter];
+  uint64_t was = before.stats.counter[counter], is = now->stats.counter[counter];
+  return is < was ? is : is - was;
+}
+
+static double more_money(double is, double was)
+{
+  return is < was ? is : is - was;
 }
 
 /* "observe: 2 of 3 calls would have been answered from the store, which saves 0.6 s, 2 input and 23 output tokens, $0.0002". */
@@ -61,16 +68,16 @@ static int tell(int code)
   look(&now);
   uint64_t calls = more(&now, IDEM_COUNTER_calls), hits = more(&now, IDEM_COUNTER_would_hit);
   if (hits)
-    snprintf(saves, sizeof(saves),
-             ", which saves %s, %" PRIu64 " input and %" PRIu64
-             " output tokens%s%s%s (IDEMSHIM_MODE=idempotent)",
-             cli_duration(time, more(&now, IDEM_COUNTER_ms_would_save)),
-             more(&now, IDEM_COUNTER_input_tokens_would_save),
-             more(&now, IDEM_COUNTER_output_tokens_would_save), prices ? ", " : "",
-             prices ? cli_dollars(dollars, now.money.sum.would_save - before.money.sum.would_save) : "",
-             now.money.sum.would_unpriced > before.money.sum.would_unpriced
-                 ? " without the models that have no price"
-                 : "");
+    snprintf(
+        saves, sizeof(saves),
+        ", which saves %s, %" PRIu64 " input and %" PRIu64 " output tokens%s%s%s (IDEMSHIM_MODE=idempotent)",
+        cli_duration(time, more(&now, IDEM_COUNTER_ms_would_save)),
+        more(&now, IDEM_COUNTER_input_tokens_would_save), more(&now, IDEM_COUNTER_output_tokens_would_save),
+        prices ? ", " : "",
+        prices ? cli_dollars(dollars, more_money(now.money.sum.would_save, before.money.sum.would_save)) : "",
+        now.money.sum.would_unpriced > before.money.sum.would_unpriced
+            ? " without the models that have no price"
+            : "");
   if (calls)
     cli_fail(code, "observe: %" PRIu64 " of %" PRIu64 " call%s would have been answered from the store%s",
              hits, calls, calls == 1 ? "" : "s", saves);

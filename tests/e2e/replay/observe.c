@@ -84,6 +84,23 @@ Test(observe, a_run_of_which_nothing_would_have_been_answered_says_so)
   run_release(&idle);
 }
 
+/* Who sets the counters to zero meanwhile is told of what came after that. */
+Test(observe, counters_that_begin_anew_in_a_run_are_no_calls_without_end)
+{
+  const char *ask =
+      world_text(&w, "curl -sS -o /dev/null -d '{}' '%s'", world_url(&w, "/v1/chat/completions"));
+  struct run before = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c",
+                                world_text(&w, "%s; %s; %s", ask, ask, ask), NULL);
+  struct run zeroed = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c",
+                                world_text(&w, "idemshim stats --zero >&2; %s", ask), NULL);
+
+  expect_success(&before);
+  cr_expect(strstr(zeroed.err, "observe: 1 of 1 call would have been answered from the store, which saves "),
+            "%s", zeroed.err);
+  run_release(&before);
+  run_release(&zeroed);
+}
+
 /* A run of one process for each model. */
 static struct run ask_models(const char *const *models, size_t count)
 {
