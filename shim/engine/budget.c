@@ -22,8 +22,8 @@ static void refuse(struct request *request, const char *what, unsigned long long
   request_event(request, "over_budget", what, 0, -1);
   if (report_first(rule, ONCE_BUDGET))
     report_line_to_stderr(
-        "the run has used up the %llu %s that %s= of the rule host=%s gives it%s", most, what, field,
-        rule->host,
+        "the run has used up the %llu %.*s that %s= of the rule host=%s gives it%s", most,
+        (int)strlen(what) - (most == 1), what, field, rule->host,
         settings()->mode == IDEM_MODE_OBSERVE ? "" : "; further calls are answered with 429 and not sent");
 }
 

@@ -243,12 +243,12 @@ static struct {
 static void tell_would_save(void)
 {
   unsigned long long calls = would_save.calls, ms = would_save.ms, input = would_save.input,
-                     output = would_save.output;
+                     output = would_save.output, matched = vitals_matched();
   if (calls)
     report_line_to_stderr(
-        "observe: %llu of %llu calls would have been answered from the store, which saves %llu.%llu s, %llu "
+        "observe: %llu of %llu call%s would have been answered from the store, which saves %llu.%llu s, %llu "
         "input and %llu output tokens (IDEMSHIM_MODE=idempotent)",
-        calls, (unsigned long long)vitals_matched(), ms / 1000, ms % 1000 / 100, input, output);
+        calls, matched, matched == 1 ? "" : "s", ms / 1000, ms % 1000 / 100, input, output);
 }
 
 void report_would_hit(const struct idem_answer *answer)

@@ -122,6 +122,14 @@ Test(budgets, observing_takes_tokens_as_it_would)
   cr_expect_eq(log_events(&w, "over_budget"), 2);
 }
 
+Test(budgets, one_is_said_as_one)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=calls:1");
+  struct run r = run(CALLS("1 2"));
+  cr_expect(strstr(r.err, "the run has used up the 1 call that budget= of"), "%s", r.err);
+  expect_statuses(&r, "200\n429\n");
+}
+
 /* What fails is sent again each time, and each sample is; what is answered from the store is free. */
 Test(budgets, one_call_is_sent_so_often_and_no_more)
 {
