@@ -4,6 +4,7 @@
 #include "cli/doctor/doctor.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,15 +184,7 @@ void doctor_look_at_language(struct doctor *doctor, const struct cli_object *obj
 /* Sections that Go's linker leaves even in a program that has been stripped. */
 static const char *const go_sections[] = {".go.buildinfo", ".note.go.buildid"};
 
-/* Rust's panics name the source files of its libraries. */
-static const struct {
-  const char *trace, *name;
-} rust_crates[] = {
-    {"/reqwest-", "reqwest"},
-    {"/hyper-", "hyper"},
-    {"/ureq-", "ureq"},
-    {"/attohttpc-", "attohttpc"},
-};
+static const char *const rust_crates[] = {"reqwest", "hyper", "ureq", "attohttpc"};
 
 /* Only the program itself is looked at: a library in Go or Rust says nothing about how the
  * program makes its calls. */
@@ -205,11 +198,15 @@ static void look_at_stack(struct doctor *doctor)
     }
   if (!cli_elf_find(&program->elf, "/rustc/"))
     return;
-  for (size_t i = 0; i < sizeof(rust_crates) / sizeof(rust_crates[0]); i++)
-    if (cli_elf_find(&program->elf, rust_crates[i].trace)) {
-      doctor_find(doctor, DOCTOR_RUST, "%s", rust_crates[i].name);
+  /* Rust's panics name the source files of its libraries. The name is put together here, so that it is not in this very program. */
+  for (size_t i = 0; i < sizeof(rust_crates) / sizeof(rust_crates[0]); i++) {
+    char file[32];
+    snprintf(file, sizeof(file), "/%s-", rust_crates[i]);
+    if (cli_elf_find(&program->elf, file)) {
+      doctor_find(doctor, DOCTOR_RUST, "%s", rust_crates[i]);
       return;
     }
+  }
 }
 
 /* The beginning is enough: a version may stand behind it. */

@@ -193,6 +193,22 @@ Test(cli_doctor, a_go_program_is_told_by_its_build_information)
   run_release(&go);
 }
 
+/* By what its panics would name; the command itself has those names to look for. */
+Test(cli_doctor, a_rust_program_is_told_and_not_taken_for_the_command)
+{
+  const char *rust =
+      doctor_compile("rust", "",
+                     "const char *volatile std = \"/rustc/90b35a6239c3/library/std/src/io.rs\","
+                     "*volatile crate = \"/registry/src/reqwest-0.11.22/src/lib.rs\";"
+                     "int main(void) { return !*std; }");
+  struct run r = run_plain(&w, "idemshim", "doctor", rust, NULL);
+  struct run own = run_plain(&w, "idemshim", "doctor", world_text(&w, "%s/idemshim", w.build), NULL);
+
+  doctor_expect(&r, 1, "not covered", "is a Rust program with an HTTP stack of its own (reqwest)");
+  cr_expect_null(strstr(own.out, "Rust"), "%s", own.out);
+  run_release(&own);
+}
+
 /* ---- libcurl in other places ---- */
 
 #define FAKE                                                                                                 \
