@@ -222,23 +222,17 @@ static void record(const struct live *live, CURLcode code)
     return;
   const char *error_text = code == CURLE_OK ? "" : app && !rescued ? app : live->error;
   struct idem_span headers = {tee->headers.data, tee->headers.len};
-  struct tape_chunk *chunks = (struct tape_chunk *)(void *)tee->moments.data;
-  size_t chunk_count = tee->moments.len / sizeof(*chunks);
-  /* A tape counts from where the call began, which may have waited for another before it went out. */
-  int64_t late_us = tee->started_us - request->started_us;
-  for (size_t i = 0; i < chunk_count; i++)
-    chunks[i].at_us += (uint64_t)late_us;
   struct tape_outcome outcome = {
       .curl_code = (uint32_t)code,
       .encoded = header_is_encoded(headers, shadow_decodes(request->shadow)),
       .delivered = code == CURLE_OK,
-      .first_byte_us = tee->first_us < 0 ? -1 : tee->first_us + late_us,
+      .first_byte_us = tee->first_us,
       .error_text = {error_text, strlen(error_text)},
       .headers = headers,
       .body = {tee->body.data, tee->body.len},
       .body_len = tee->body_len > tee->body.len ? tee->body_len : 0,
-      .chunks = chunks,
-      .chunk_count = chunk_count,
+      .chunks = (const struct tape_chunk *)tee->moments.data,
+      .chunk_count = tee->moments.len / sizeof(struct tape_chunk),
   };
   recorder_end_live(request, &outcome, (struct idem_span){tee->trailers.data, tee->trailers.len},
                     rescued    ? TAPE_RESCUE

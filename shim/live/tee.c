@@ -32,8 +32,9 @@ static void give_up(struct tee *tee, const char *reason)
  * has seen it, for a callback may write into what it is given. */
 static void keep_body(struct tee *tee, const char *data, size_t len)
 {
-  struct tape_chunk moment = {.at_us = (uint64_t)(monotonic_us() - tee->started_us), .len = len};
-  struct idem_chunk chunk = {.len = (uint32_t)len, .at_ms = (uint32_t)(moment.at_us / 1000)};
+  int64_t now_us = monotonic_us();
+  struct tape_chunk moment = {.at_us = (uint64_t)(now_us - tee->request->started_us), .len = len};
+  struct idem_chunk chunk = {.len = (uint32_t)len, .at_ms = (uint32_t)((now_us - tee->started_us) / 1000)};
   tee->body_len += len;
   if (tee->unfit)
     return;
@@ -92,7 +93,7 @@ static void keep_header(struct tee *tee, const char *line, size_t len)
 static void note_first_byte(struct tee *tee)
 {
   if (tee->first_us < 0)
-    tee->first_us = monotonic_us() - tee->started_us;
+    tee->first_us = monotonic_us() - tee->request->started_us;
 }
 
 /* Gives the app a piece, and returns how much it takes. All of it is taken where the app refuses and a

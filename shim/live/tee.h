@@ -49,7 +49,7 @@ struct tee {
   const char *last_write; /* with CURLOPT_HEADER, header lines come through the write callback first */
   size_t last_write_len;
   uint64_t body_len; /* of all that came */
-  int64_t first_us;  /* from the start to the first byte; -1: none came */
+  int64_t first_us;  /* from the begin of the call to the first byte; -1: none came */
   bool taped;        /* a tape keeps what is no answer, too */
   bool app_paused;   /* its callback has put off what it was given last */
   bool app_gone;     /* in a copy of the process: nobody is asked, and all is taken */
