@@ -203,7 +203,8 @@ static struct stats_model *model_of(struct stats *stats, const char *name)
 void stats_would_save(struct stats *stats, struct idem_span model, const struct idem_usage *usage)
 {
   char name[sizeof(((struct stats_model *)0)->name)];
-  snprintf(name, sizeof(name), "%.*s", (int)model.len, model.data);
+  snprintf(name, sizeof(name), "%.*s", model.len < sizeof(name) ? (int)model.len : (int)sizeof(name),
+           model.data);
   struct stats_model *at = model_of(stats, name);
   atomic_fetch_add(&at->input, usage->input > 0 ? (uint64_t)usage->input : 0);
   atomic_fetch_add(&at->output, usage->output > 0 ? (uint64_t)usage->output : 0);
