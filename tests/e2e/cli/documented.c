@@ -44,7 +44,7 @@ static const struct {
   int status; /* -1: another test runs it, or it is no command */
 } others[] = {
     {"idemshim fleet check", 3},                      /* there is none */
-    {"make ", -1},                                    /* scripts/distros and cli_installed */
+    {"make ", -1},                                    /* scripts/distros, cli_installed and readme */
     {"idemshim doctor ./", 1},                        /* a shell script: what it starts is not to be seen */
     {"idemshim doctor $(pidof", 1},                   /* a shell, which makes no calls itself */
     {"IDEMSHIM_RULES=@/etc", -1},                     /* a file that is not there */
