@@ -123,8 +123,12 @@ static json_t *row_json(const struct cli_money_row *row)
 json_t *cli_money_json(const struct cli_money *money)
 {
   json_t *document = row_json(&money->sum), *models = json_object();
-  for (size_t i = 0; i < money->count; i++)
-    json_object_set_new(models, money->row[i].model, row_json(&money->row[i]));
+  for (size_t i = 0; i < money->count; i++) {
+    /* A name that is no UTF-8, or was cut within a character, would be refused as a key. */
+    json_t *name = cli_json_string(money->row[i].model);
+    json_object_set_new(models, json_string_value(name), row_json(&money->row[i]));
+    json_decref(name);
+  }
   json_object_set_new(document, "models", models);
   return document;
 }

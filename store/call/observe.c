@@ -54,24 +54,30 @@ static void add(struct idem_store *store, enum idem_counter counter, int64_t n)
     stats_add(store->stats, stats_shard(), counter, (uint64_t)n);
 }
 
-/* With its quotes. */
+/* What it says, since PHP writes "openai\/gpt-4o". None is longer. */
+struct model {
+  char name[240];
+  size_t len;
+};
+
 static void note_model(void *arg, size_t which, struct idem_span value)
 {
-  struct idem_span *model = arg;
+  struct model *model = arg;
+  bool odd;
   (void)which;
-  if (value.len > 2 && *value.data == '"')
-    *model = (struct idem_span){value.data + 1, value.len - 2};
+  if (value.len > 2 && *value.data == '"' && value.len - 2 <= sizeof(model->name) / 2)
+    model->len = json_string_decode((struct idem_span){value.data + 1, value.len - 2}, model->name, &odd);
 }
 
 /* The one that is asked for in the body, else what stands behind one of the words that providers put before it in a path. */
-static struct idem_span model_asked_for(const struct idem_request *request)
+static struct idem_span model_asked_for(const struct idem_request *request, struct model *asked)
 {
   static char member[] = "/model";
   static const char *const words[] = {"/models/", "/model/", "/deployments/"};
   const struct idem_words members = {(char *[]){member}, 1};
-  struct idem_span model = {"", 0};
-  if (json_find(request->body, &members, note_model, &model) && model.len)
-    return model;
+  struct idem_span model;
+  if (json_find(request->body, &members, note_model, asked) && asked->len)
+    return (struct idem_span){asked->name, asked->len};
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
     size_t len = strlen(words[i]), left;
     const char *at = request->path.len ? memmem(request->path.data, request->path.len, words[i], len) : NULL;
@@ -101,10 +107,11 @@ static int would_hit(struct idem_store *store, const struct idem_request *reques
     return 0;
   struct idem_usage usage = {-1, -1};
   if (!note.seen.counted && state_write(store, count_body, &note, NULL) == 0) {
+    struct model asked = {.len = 0};
     usage = note.seen.usage;
     /* What is asked stands in no file of an encrypted store. */
-    stats_would_save(store->stats, store->sealed ? (struct idem_span){"", 0} : model_asked_for(request),
-                     &usage);
+    stats_would_save(store->stats,
+                     store->sealed ? (struct idem_span){"", 0} : model_asked_for(request, &asked), &usage);
   }
   call->answer = (struct idem_answer){.duration_ms = note.seen.duration_ms, .usage = usage};
   add(store, IDEM_COUNTER_would_hit, 1);
