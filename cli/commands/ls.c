@@ -289,7 +289,8 @@ static void print_record(struct listing *listing, const struct tape_record *reco
   else if (outcome->no_answer)
     snprintf(why, sizeof(why), "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
   if (listing->good[record->number - 1])
-    snprintf(good, sizeof(good), " (made good by %" PRIu64 ")", listing->good[record->number - 1]);
+    snprintf(good, sizeof(good), "%s(made good by %" PRIu64 ")", *why ? " " : "",
+             listing->good[record->number - 1]);
   fputs(cli_record_failed(record)          ? cli_style(CLI_RED)
         : record->call.what == TAPE_RESCUE ? cli_style(CLI_DIM)
                                            : "",
@@ -304,7 +305,8 @@ static void print_record(struct listing *listing, const struct tape_record *reco
            outcome->first_byte_us < 0 ? "-" : cli_duration(cell, (uint64_t)outcome->first_byte_us / 1000));
   put_cell(stdout, listing, TOTAL, "%s", cli_duration(cell, record->call.duration_us / 1000));
   put_cell(stdout, listing, BYTES, "%s", cli_bytes(cell, outcome->body_len));
-  if (call && asprintf(&text, "%s%s%s%s", why, good, *why && !again ? "  " : "", again ? "" : call) >= 0)
+  if (call &&
+      asprintf(&text, "%s%s%s%s", why, good, (*why || *good) && !again ? "  " : "", again ? "" : call) >= 0)
     put_call(stdout, listing, *text ? text : NULL, record->path, record->request_body);
   puts(cli_style(CLI_PLAIN));
   free(text);

@@ -96,7 +96,7 @@ Test(tape_verdicts, what_a_retry_made_good_is_told_from_what_was_not)
   json_t *first = json_array_get(lines, 0), *second = json_array_get(lines, 1),
          *third = json_array_get(lines, 2);
 
-  cr_expect(strstr(ls.out, " (made good by 3)"), "%s", ls.out);
+  cr_expect(strstr(ls.out, " (made good by 3) http://"), "%s", ls.out);
   cr_expect_eq(json_integer_value(json_object_get(first, "made_good_by")), 3, "%s", json.out);
   cr_expect(json_is_null(json_object_get(second, "made_good_by")));
   cr_expect(json_is_null(json_object_get(third, "made_good_by")));
