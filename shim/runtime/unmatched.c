@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,10 +112,12 @@ static bool may_speak(void)
 static void tell(void)
 {
   char hosts[IDEM_VITALS_HOSTS * (sizeof(vitals.host[0].host) + 8)] = "", way_out[sizeof(hosts) + 64];
+  char program[16] = "this program"; /* as ps shows it; others of the same run may have met one */
   unsigned long long count = atomic_load(&vitals.unmatched);
   size_t len = 0;
   if (!count || vitals_matched() || !may_speak())
     return;
+  (void)prctl(PR_GET_NAME, program);
   for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++) {
     const struct idem_vitals_host *host = &vitals.host[i];
     if (atomic_load_explicit(&host->state, memory_order_acquire) != IDEM_VITALS_HOST_THERE)
@@ -125,13 +128,13 @@ static void tell(void)
   }
   if (!len) { /* their names are longer than what is kept of one */
     report_line_to_stderr(
-        "no call met a rule: %llu went out as if idemshim were not there; why not: idemshim check URL",
-        count);
+        "no call of %s met a rule: %llu went out as if idemshim were not there; why not: idemshim check URL",
+        program, count);
     return;
   }
   say_way_out(&vitals.host[0], hosts, way_out, sizeof(way_out));
-  report_line_to_stderr("no call met a rule: %llu went out as if idemshim were not there, to %s; %s", count,
-                        hosts, way_out);
+  report_line_to_stderr("no call of %s met a rule: %llu went out as if idemshim were not there, to %s; %s",
+                        program, count, hosts, way_out);
 }
 
 void unmatched_note(const struct idem_target *target, bool https)

@@ -127,8 +127,9 @@ Test(tape_rules, what_goes_elsewhere_goes_with_a_line_or_not_at_all)
       run_plain(&w, "idemshim", "replay", "--offline", tape(), "curl", "-sS", "-d", "{}", elsewhere, NULL);
 
   expect_success(&out);
-  cr_expect(strstr(out.err, "no call met a rule: 1 went out as if idemshim were not there, to 127.0.0.1:"),
-            "%s", out.err);
+  cr_expect(
+      strstr(out.err, "no call of curl met a rule: 1 went out as if idemshim were not there, to 127.0.0.1:"),
+      "%s", out.err);
   cr_expect(log_contains(&w, "neither its server nor a rule for it is on the tape; --offline refuses it"));
   cr_expect_eq(offline.status, 7);
   cr_expect_eq(mock_count(&w).requests, 1);
