@@ -33,7 +33,7 @@ const char *cli_check_verdict(const struct cli_check *check)
       [IDEM_MODE_OFF] = "sent as if idemshim were not there (mode off)",
   };
   if (!check->rule)
-    return "sent as if idemshim were not there: no rule matches";
+    return "sent as if idemshim were not there: no rule matches; --hosts or --rules of run adds one";
   if (check->rule->action == IDEM_ACTION_BYPASS)
     return "sent as if idemshim were not there: the rule says action=bypass";
   if (check->left_alone)

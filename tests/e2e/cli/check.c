@@ -36,7 +36,7 @@ Test(cli_check, a_call_that_meets_no_rule_is_exit_1)
   struct run get =
       run_plain(&w, "idemshim", "check", "GET", "https://api.openai.com/v1/chat/completions", NULL);
 
-  expect_output(&other, 1, "no rule matches");
+  expect_output(&other, 1, "no rule matches; --hosts or --rules of run adds one\n");
   expect_output(&get, 1, "no rule matches");
 }
 
