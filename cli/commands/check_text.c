@@ -20,6 +20,10 @@ static void print_tape(const struct idem_config *config)
   char text[CLI_UNIT_SIZE];
   if (!config->tape_dir)
     return;
+  if (config->mode == IDEM_MODE_OBSERVE || config->mode == IDEM_MODE_OFF) {
+    cli_fact("tape", "%s (not used in this mode)", config->tape_dir);
+    return;
+  }
   if (config->mode != IDEM_MODE_REPLAY) {
     cli_fact("tape", "%s (%s%s)", config->tape_dir, config->tape_size ? "up to " : "of any size",
              config->tape_size ? cli_bytes(text, config->tape_size) : "");

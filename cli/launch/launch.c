@@ -238,6 +238,8 @@ static int check_config(int (*check)(const struct idem_config *config))
     code = check_keys(&config);
   if (code == CLI_OK && check)
     code = check(&config);
+  if (config.tape_dir && config.mode == IDEM_MODE_OBSERVE)
+    cli_warn("mode observe writes no tape; idempotent and record do");
   idem_config_release(&config);
   return code;
 }

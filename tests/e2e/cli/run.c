@@ -178,6 +178,22 @@ Test(cli_run, a_mode_that_needs_a_tape_starts_nothing_without_one)
 /* Debian's own static program, which every system has. */
 #define STATIC_PROGRAM "/sbin/ldconfig"
 
+Test(cli_run, a_tape_that_a_mode_does_not_write_is_said)
+{
+  const char *tape = world_path(&w, "tape");
+  struct run run = run_plain(&w, "idemshim", "run", "--mode", "observe", "--tape", tape, "true", NULL);
+  world_env(&w, "IDEMSHIM_TAPE", "%s", tape);
+  struct run check = run_shell_plain(&w, "IDEMSHIM_MODE=observe idemshim check");
+
+  expect_success(&run);
+  expect_success(&check);
+  cr_expect_str_eq(run.err,
+                   "idemshim: run: warning: mode observe writes no tape; idempotent and record do\n");
+  cr_expect(strstr(check.out, world_text(&w, "%s (not used in this mode)", tape)), "%s", check.out);
+  run_release(&run);
+  run_release(&check);
+}
+
 Test(cli_run, a_static_program_is_warned_of_and_run)
 {
   struct run r = run_plain(&w, "idemshim", "run", STATIC_PROGRAM, "--version", NULL);
