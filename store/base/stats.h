@@ -25,13 +25,13 @@
 /* Its name in the store, by its layout: processes of two versions may be at work in one store, and each has
  * the page that it can read. They then do not wake each other, so that sleepers see by the lock what became
  * of a claim, and a claim without a place is one whose owner cannot be seen. 0.1 has "stats". */
-#define STATS_FILE "stats-7"
+#define STATS_FILE "stats-8"
 
 /* Counters and what else is to be shared have their room already. What was not there when a page was made is
  * zero, and whoever does not know of it leaves it so; what has a place now stays where it is, or the layout
  * is another one. */
 enum {
-  STATS_LAYOUT = 7,
+  STATS_LAYOUT = 8,
   STATS_SHARDS = 16,
   STATS_COUNTERS = 64,
   STATS_WAKES = 256,
