@@ -80,13 +80,13 @@ static bool has_waited(const struct idem_fleet *where, const struct link *link)
   return link->waited_us >= (int64_t)ms * 500;
 }
 
-/* Those that were asking already when it went away add nothing to how long it is left alone. One silence may
- * be a slow moment of the server; what refuses, or says something that is no reply, will do so again, and is
- * left alone at once. */
+/* `count` of them, one after the other. Those that were asking already when it went away add nothing to how long it is left
+ * alone. One silence may be a slow moment of the server; what refuses, or says something that is no reply, will do so again, and
+ * is left alone at once. */
 static void note_failure(struct idem_fleet_shared *shared, struct idem_fleet_away *away, int code,
-                         enum leave leave)
+                         enum leave leave, unsigned count)
 {
-  uint32_t failures = atomic_fetch_add(&away->failures, 1) + 1;
+  uint32_t failures = atomic_fetch_add(&away->failures, count) + count;
   bool is_away = atomic_load(&away->until_us) != 0;
   if (leave != LEAVE_TO_PROBE && (is_away || (code == -ETIMEDOUT && failures < SILENCES)))
     return;
@@ -333,27 +333,6 @@ static int ask_sentinel(struct idem_fleet_client *client, struct link *link, int
   return *node < 0 ? -EREMOTEIO : 0;
 }
 
-/* One after the other until one knows, each for the time of a connection at most. The connection is not kept:
- * there is nothing to ask before the master has gone. The first that knows one is believed: a master of
- * yesterday refuses a write (READONLY), which is a failure like any other, and they are asked again. */
-static int find_master(struct idem_fleet_client *client, int64_t until_us, int *node)
-{
-  const struct idem_fleet *where = client->where;
-  int rc = -EHOSTUNREACH;
-  for (size_t i = 0; i < where->node_count && rc < 0; i++) {
-    struct link_place place = {
-        .host = where->node[i].host, .port = where->node[i].port, .tls = client->tls, .most = 1 << 16};
-    struct link link;
-    rc = link_open(&link, &place, where->connect_ms, until_us);
-    if (rc == 0)
-      rc = ask_sentinel(client, &link, node);
-    if (rc < 0)
-      client_fail(rc, link.error);
-    link_close(&link);
-  }
-  return rc;
-}
-
 /* Asking. */
 
 /* A command on its way to a server, over redirections and new connections. It lies on the stack of who asks.
@@ -371,10 +350,41 @@ struct asking {
   int64_t until_us;              /* of link_clock_us(): no wait goes on after it */
 };
 
+/* One after the other until one knows, each for the time of a connection at most. The connection is not kept:
+ * there is nothing to ask before the master has gone. The first that knows one is believed: a master of
+ * yesterday refuses a write (READONLY), which is a failure like any other, and they are asked again. */
+static int find_master(struct asking *asking, int *node)
+{
+  struct idem_fleet_client *client = asking->client;
+  const struct idem_fleet *where = client->where;
+  int rc = -EHOSTUNREACH;
+  asking->starved = true;
+  for (size_t i = 0; i < where->node_count && rc < 0; i++) {
+    struct link_place place = {
+        .host = where->node[i].host, .port = where->node[i].port, .tls = client->tls, .most = 1 << 16};
+    struct link link;
+    rc = link_open(&link, &place, where->connect_ms, asking->until_us);
+    if (rc == 0)
+      rc = ask_sentinel(client, &link, node);
+    if (rc < 0)
+      client_fail(rc, link.error);
+    asking->starved &= rc == -ETIMEDOUT && !has_waited(where, &link);
+    link_close(&link);
+  }
+  return rc;
+}
+
 static int send_and_read(struct link *link, const struct link_word *words, size_t count, struct reply **out)
 {
   int rc = link_send(link, words, count);
   return rc < 0 ? rc : link_read(link, out);
+}
+
+/* For the next command, about which the server may think for so long: that is none of its silence. */
+static void allow(const struct asking *asking, struct link *link, uint64_t thinks_ms)
+{
+  link_allow(link, asking->client->where->operation_ms + thinks_ms, asking->until_us);
+  link->waited_us -= (int64_t)thinks_ms * 1000;
 }
 
 /* It counts what this connection has written, so it has to follow the step on the same one. The server thinks
@@ -386,7 +396,7 @@ static int wait_for_replicas(const struct asking *asking, struct link *link, str
   struct reply *acknowledged;
   snprintf(number, sizeof(number), "%u", asking->replicas);
   snprintf(ms, sizeof(ms), "%llu", (unsigned long long)asking->client->where->operation_ms);
-  link_allow(link, 2 * asking->client->where->operation_ms, asking->until_us);
+  allow(asking, link, asking->client->where->operation_ms);
   int rc = send_and_read(link, LINK_WORDS({"WAIT", 4}, LINK_TEXT(number), LINK_TEXT(ms)), &acknowledged);
   if (rc == 0 && (acknowledged->kind != REPLY_NUMBER || acknowledged->number < (int64_t)asking->replicas)) {
     snprintf(link->error, sizeof(link->error), "fewer than %u replicas have it", asking->replicas);
@@ -429,7 +439,7 @@ static int connect_and_exchange(const struct asking *asking, struct client_slot 
   int rc = open_link(asking->client, slot, node, asking->until_us);
   if (rc < 0)
     return rc;
-  link_allow(&slot->link, asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
+  allow(asking, &slot->link, asking->wait_ms);
   return exchange(asking, &slot->link, out);
 }
 
@@ -438,7 +448,7 @@ static int ask_by(const struct asking *asking, struct client_slot *slot, int nod
 {
   if (!slot->life || slot->node != node || !link_is_whole(&slot->link) || !link_is_idle(&slot->link))
     return connect_and_exchange(asking, slot, node, out);
-  link_allow(&slot->link, asking->client->where->operation_ms + asking->wait_ms, asking->until_us);
+  allow(asking, &slot->link, asking->wait_ms);
   int rc = exchange(asking, &slot->link, out);
   return rc == -ECONNRESET || rc == -EPIPE ? connect_and_exchange(asking, slot, node, out) : rc;
 }
@@ -477,7 +487,7 @@ static int ask_node(struct asking *asking, int node, struct reply **out)
 /* The server whose number it is, or the master if that is not known: the number is set then. */
 static int ask_one(struct asking *asking, int *node, struct reply **out)
 {
-  int rc = *node < 0 ? find_master(asking->client, asking->until_us, node) : 0;
+  int rc = *node < 0 ? find_master(asking, node) : 0;
   return rc < 0 ? rc : ask_node(asking, *node, out);
 }
 
@@ -504,6 +514,7 @@ static int ask_around(struct asking *asking, struct reply **out)
   int node = nodes_of(&client->nodes, asking->route), rc = -EAGAIN, lost = 0;
   int64_t began_us = link_clock_us();
   enum leave leave = LEAVE_NO;
+  unsigned count = 0;
   for (int hop = 0; hop < HOPS; hop++) {
     /* A master, who tells where it is, and the master after it are one: leave to ask is given once. */
     if (is_cluster || !leave)
@@ -514,9 +525,13 @@ static int ask_around(struct asking *asking, struct reply **out)
     asking->once = false;
     bool goes_on = has_others && node >= 0 && (failed ? !lost++ : is_cluster && !leave && hop < 2) &&
                    link_clock_us() < asking->until_us;
-    /* A master that has gone is no news before its sentinels know no other. */
-    if (failed && !asking->starved && (is_cluster || !goes_on))
-      note_failure(client->shared, away_of(client, node), rc, node < 0 ? LEAVE_TO_PROBE : leave);
+    /* A master that has gone is no news before its sentinels know no other; its silence is the first of two if nobody answers. */
+    bool is_news = is_cluster || !goes_on;
+    count += failed && !asking->starved && (is_news || rc == -ETIMEDOUT);
+    if (failed && is_news && count) {
+      note_failure(client->shared, away_of(client, node), rc, leave, count);
+      count = 0;
+    }
     if (goes_on || (failed && has_others))
       nodes_doubt(&client->nodes, node);
     if (goes_on) {
@@ -703,7 +718,7 @@ int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence
   if (rc < 0) {
     client_fail(rc, slot->link.error);
     if (rc != -ETIMEDOUT || has_waited(client->where, &slot->link))
-      note_failure(client->shared, away_of(client, node), rc, LEAVE_YES);
+      note_failure(client->shared, away_of(client, node), rc, LEAVE_YES, 1);
     drop(slot);
   }
   if (client->renewal[fence->generation % CLIENT_RENEWALS].generation == fence->generation)

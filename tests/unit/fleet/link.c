@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -352,6 +353,86 @@ Test(fleet_client, a_silent_server_is_given_up_after_the_second_time, .timeout =
   cr_expect_neq(atomic_load(&shared->away[0].until_us), 0);
   cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -EAGAIN);
   kill(server.pid, SIGCONT);
+}
+
+/* A master that takes connections and says nothing, and its sentinel, which knows no other. */
+static uint16_t master_port;
+static _Atomic int *connections;
+
+static void say_nothing(int fd)
+{
+  (void)fd;
+  atomic_fetch_add(connections, 1);
+}
+
+static void tell_the_master(int fd)
+{
+  char bytes[256];
+  int len = snprintf(bytes, sizeof(bytes), "*2\r\n$9\r\n127.0.0.1\r\n$5\r\n%05u\r\n", master_port);
+  (void)!write(fd, bytes, (size_t)len);
+  (void)!read(fd, bytes, sizeof(bytes));
+  close(fd);
+}
+
+static struct idem_fleet_client *client_behind(void (*sentinel)(int fd), const char *attributes)
+{
+  char url[160];
+  connections = mmap(NULL, sizeof(*connections), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  cr_assert_neq(connections, MAP_FAILED);
+  master_port = fake(say_nothing);
+  snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:%u/mine?%s", fake(sentinel), attributes);
+  return client_at(url);
+}
+
+/* It is the same server whose name the sentinels say again. */
+Test(fleet_client, a_silent_master_is_given_up_after_the_second_time, .timeout = 60)
+{
+  struct idem_fleet_client *client = client_behind(tell_the_master, "connect-timeout=5s&operation-timeout=50ms");
+  struct idem_fleet_claim claim = claim_for('k');
+  cr_expect_lt(idem_fleet_api.claim(client, patience(), &claim), 0);
+  cr_expect_neq(atomic_load(&shared_of(client)->away[0].until_us), 0);
+  cr_expect_eq(atomic_load(connections), 2);
+}
+
+/* What is left of the limit when the sentinel has spoken is no time to wait in; the silence before it was one. */
+Test(fleet_client, a_silence_before_its_sentinels_were_asked_is_one, .timeout = 60)
+{
+  struct idem_fleet_client *client =
+      client_behind(tell_the_master, "connect-timeout=5s&operation-timeout=400ms");
+  struct idem_fleet_claim claim = claim_for('k');
+  for (int i = 0; i < 2; i++) {
+    idem_fleet_limit limit = 450000;
+    cr_expect_eq(idem_fleet_api.claim(client, &limit, &claim), -ETIMEDOUT);
+  }
+  cr_expect_neq(atomic_load(&shared_of(client)->away[0].until_us), 0);
+}
+
+Test(fleet_client, who_has_no_time_to_wait_for_a_sentinel_has_seen_no_silence, .timeout = 60)
+{
+  struct idem_fleet_client *client = client_behind(say_nothing, "connect-timeout=50ms&call-timeout=5s");
+  struct idem_fleet_claim claim = claim_for('k');
+  for (int i = 0; i < 3; i++) {
+    idem_fleet_limit little = 1000;
+    cr_expect_eq(idem_fleet_api.claim(client, &little, &claim), -ETIMEDOUT);
+  }
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 0);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].until_us), 0);
+  cr_expect_eq(idem_fleet_api.claim(client, patience(), &claim), -ETIMEDOUT);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 2, "a sentinel is asked once more, too");
+  cr_expect_neq(atomic_load(&shared_of(client)->away[0].until_us), 0);
+}
+
+/* There is less time for its second try than the server was told to wait. */
+Test(fleet_client, who_listens_counts_no_silence_in_which_the_server_was_to_wait, .timeout = 60)
+{
+  char url[160];
+  struct reply *reply;
+  snprintf(url, sizeof(url), "redis://127.0.0.1:%u?connect-timeout=500ms&operation-timeout=100ms&call-timeout=5s",
+           fake(accept_and_wait));
+  struct idem_fleet_client *client = client_at(url);
+  cr_expect_eq(client_wait(client, 1000, NULL, LINK_WORDS({"XREAD", 5}), &reply), -ETIMEDOUT);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].failures), 1);
+  cr_expect_eq(atomic_load(&shared_of(client)->away[0].until_us), 0);
 }
 
 /* It would be away for all of the machine, and has not been asked for long enough. */
