@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* CRC16 as clusters have it (XMODEM), of what stands in the first braces, else of all. */
 static unsigned slot_of(const char *key)
@@ -20,23 +21,42 @@ static unsigned slot_of(const char *key)
   return crc % NODES_SLOTS;
 }
 
-/* The number of a server, new or known; -1: it is none, another thread is adding one, or there is no room.
- * The name is there before the count says so, and neither changes after that: who reads takes no lock. */
-static int add(struct nodes *nodes, const char *host, size_t len, unsigned port)
+/* -1: it is not known. The name is there before the count says so, and neither changes after that: who reads takes no lock. */
+static int find(const struct nodes *nodes, const char *host, size_t len, unsigned port)
 {
   unsigned count = atomic_load(&nodes->count);
-  if (!len || len >= sizeof(nodes->node->host) || !port || port > UINT16_MAX)
-    return -1;
   for (unsigned i = 0; i < count; i++)
     if (nodes->node[i].port == port && strlen(nodes->node[i].host) == len &&
         memcmp(nodes->node[i].host, host, len) == 0)
       return (int)i;
-  uint32_t life = nodes->life(), adding = atomic_load(&nodes->adding);
-  if (adding == life || !atomic_compare_exchange_strong(&nodes->adding, &adding, life))
+  return -1;
+}
+
+/* A thread adds for as long as a name takes to copy, and most of them begin with the same servers: who did without would make its
+ * call alone. One that is still at it after these naps was stopped there. */
+static bool may_add(struct nodes *nodes)
+{
+  enum { NAPS = 100, NAP_US = 100 };
+  for (int i = 0; i < NAPS; i++) {
+    uint32_t life = nodes->life(), adding = atomic_load(&nodes->adding);
+    if (adding != life && atomic_compare_exchange_strong(&nodes->adding, &adding, life))
+      return true;
+    usleep(NAP_US);
+  }
+  return false;
+}
+
+/* The number of a server, new or known; -1: it is none, another thread is adding one, or there is no room. */
+static int add(struct nodes *nodes, const char *host, size_t len, unsigned port)
+{
+  if (!len || len >= sizeof(nodes->node->host) || !port || port > UINT16_MAX)
     return -1;
-  count = atomic_load(&nodes->count);
-  int node = -1;
-  if (count < NODES_MOST) {
+  int node = find(nodes, host, len, port);
+  if (node >= 0 || !may_add(nodes))
+    return node;
+  node = find(nodes, host, len, port);
+  unsigned count = atomic_load(&nodes->count);
+  if (node < 0 && count < NODES_MOST) {
     memcpy(nodes->node[count].host, host, len);
     nodes->node[count].host[len] = '\0';
     nodes->node[count].port = (uint16_t)port;

@@ -13,7 +13,7 @@
  * One server is node 0. The master that sentinels tell is learned by nodes_set_master(). A cluster is learned slot by slot from
  * what its servers say when they are asked for what is not theirs: every command has one key, so that no more is needed.
  * Entries are added and never taken away, and a slot is one byte, so that threads read without a lock; who finds another one
- * adding does without.
+ * adding waits a moment, and then does without.
  */
 #ifndef IDEMSHIM_FLEET_NODES_H
 #define IDEMSHIM_FLEET_NODES_H
