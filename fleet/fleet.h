@@ -41,17 +41,18 @@ enum { IDEM_FLEET_KEY = 32, IDEM_FLEET_OWNER = 32, IDEM_FLEET_IDENTITY = 160 };
 /* Of a page that all processes of the machine share; zeros to begin with. The servers of a cluster go away one by one. */
 enum { IDEM_FLEET_SERVERS = 128 };
 struct idem_fleet_shared {
+  uint8_t of_before[256];    /* where older versions have `away`, of 16 servers: what follows has its place */
+  _Atomic uint32_t changes;  /* grows when one goes away or comes back, */
+  _Atomic uint32_t told;     /* and how far people were told of that */
+  _Atomic int64_t looked_us; /* for removals */
+  _Atomic int64_t unshared;  /* answers that the fleet does not have yet, about */
+  _Atomic uint64_t removed[2]; /* the id of the last one that was seen */
   struct idem_fleet_away {
     _Atomic int64_t until_us;  /* CLOCK_MONOTONIC; 0: it is there */
     _Atomic uint32_t failures; /* one after the other, */
     _Atomic uint32_t step;     /* and how often it was tried again in vain */
     _Atomic uint32_t whose;    /* in a cluster: the server, by its address; 0: nobody's */
   } away[IDEM_FLEET_SERVERS];
-  _Atomic uint32_t changes;    /* grows when one goes away or comes back, */
-  _Atomic uint32_t told;       /* and how far people were told of that */
-  _Atomic int64_t looked_us;   /* for removals */
-  _Atomic int64_t unshared;    /* answers that the fleet does not have yet, about */
-  _Atomic uint64_t removed[2]; /* the id of the last one that was seen */
 };
 
 /* True from when a server has gone until it has given an answer again: a try that is under way changes
@@ -206,8 +207,9 @@ struct idem_fleet_api {
   int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit,
                  void (*visit)(void *arg, const uint8_t *key), void *arg);
   /* Until one visit returns non-zero, which is returned. A key may be visited twice, and one that is made
-   * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit.
-   * -ENOTSUP: a cluster, whose keys are not listed. */
+   * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit of
+   * time, but of 65,536 pages with about 4,096 of the server's keys each: -EOVERFLOW, it has told of no end. -ENOTSUP: a cluster, whose keys are not
+   * listed. */
   int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
   /* For the command: how it is set up. 1: something is bad. */
   int (*check)(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);

@@ -21,6 +21,7 @@
 enum { STATS_MAGIC = 0x5a7d1de3, STATS_TRIES = 8 };
 
 _Static_assert((int)IDEM_COUNTER_COUNT <= (int)STATS_COUNTERS, "another layout, and another STATS_FILE");
+_Static_assert(offsetof(struct idem_fleet_shared, changes) == 256, "another layout, and another STATS_FILE");
 
 /* How the file begins. All of it is too large for the stacks of some threads. */
 struct head {
