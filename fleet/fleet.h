@@ -208,8 +208,8 @@ struct idem_fleet_api {
                  void (*visit)(void *arg, const uint8_t *key), void *arg);
   /* Until one visit returns non-zero, which is returned. A key may be visited twice, and one that is made
    * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit of
-   * time, but of 65,536 pages with about 4,096 of the server's keys each: -EOVERFLOW, it has told of no end. -ENOTSUP: a cluster, whose keys are not
-   * listed. */
+   * time, but of 65,536 pages with about 4,096 of the server's keys each: -EOVERFLOW, it has told of no end.
+   * -ENOTSUP: a cluster, whose keys are not listed. */
   int (*each)(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg);
   /* For the command: how it is set up. 1: something is bad. */
   int (*check)(struct idem_fleet_client *client, idem_fleet_tell *tell, void *arg);

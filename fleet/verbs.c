@@ -543,6 +543,9 @@ static int visit_one(struct idem_fleet_client *client, const struct reply *name,
   return rc;
 }
 
+/* A server that is none tells of no end. */
+enum { PAGES_MOST = 1 << 16 };
+
 static int each_operation(struct idem_fleet_client *client, idem_fleet_visit *visit, void *arg)
 {
   char pattern[128], cursor[24] = "0";
@@ -550,12 +553,12 @@ static int each_operation(struct idem_fleet_client *client, idem_fleet_visit *vi
   if (client->where->kind == IDEM_FLEET_CLUSTER)
     return client_fail(-ENOTSUP, "the keys of a cluster are not listed; ask each of its servers");
   snprintf(pattern, sizeof(pattern), "%s:{*}:c", client->prefix);
-  do {
+  for (unsigned page = 0; page < PAGES_MOST; page++) {
     idem_fleet_limit limit = (int64_t)client->where->call_ms * 1000;
     struct reply *reply;
     rc = client_command(client, &limit, NULL,
                         LINK_WORDS({"SCAN", 4}, LINK_TEXT(cursor), {"MATCH", 5}, LINK_TEXT(pattern),
-                                   {"COUNT", 5}, {"500", 3}),
+                                   {"COUNT", 5}, {"4096", 4}),
                         &reply);
     if (rc < 0)
       return rc;
@@ -566,8 +569,10 @@ static int each_operation(struct idem_fleet_client *client, idem_fleet_visit *vi
     for (size_t i = 0; i < names->count && rc == 0; i++)
       rc = visit_one(client, &names->item[i], visit, arg);
     reply_free(reply);
-  } while (rc == 0 && strcmp(cursor, "0") != 0);
-  return rc;
+    if (rc != 0 || strcmp(cursor, "0") == 0)
+      return rc;
+  }
+  return client_fail(-EOVERFLOW, "the server tells of no end of its keys");
 }
 
 __attribute__((visibility("default"))) const struct idem_fleet_api idem_fleet_api = {

@@ -387,7 +387,8 @@ static struct idem_fleet_client *client_behind(void (*sentinel)(int fd), const c
 /* It is the same server whose name the sentinels say again. */
 Test(fleet_client, a_silent_master_is_given_up_after_the_second_time, .timeout = 60)
 {
-  struct idem_fleet_client *client = client_behind(tell_the_master, "connect-timeout=5s&operation-timeout=50ms");
+  struct idem_fleet_client *client =
+      client_behind(tell_the_master, "connect-timeout=5s&operation-timeout=50ms");
   struct idem_fleet_claim claim = claim_for('k');
   cr_expect_lt(idem_fleet_api.claim(client, patience(), &claim), 0);
   cr_expect_neq(atomic_load(&shared_of(client)->away[0].until_us), 0);
@@ -427,7 +428,8 @@ Test(fleet_client, who_listens_counts_no_silence_in_which_the_server_was_to_wait
 {
   char url[160];
   struct reply *reply;
-  snprintf(url, sizeof(url), "redis://127.0.0.1:%u?connect-timeout=500ms&operation-timeout=100ms&call-timeout=5s",
+  snprintf(url, sizeof(url),
+           "redis://127.0.0.1:%u?connect-timeout=500ms&operation-timeout=100ms&call-timeout=5s",
            fake(accept_and_wait));
   struct idem_fleet_client *client = client_at(url);
   cr_expect_eq(client_wait(client, 1000, NULL, LINK_WORDS({"XREAD", 5}), &reply), -ETIMEDOUT);
@@ -478,6 +480,51 @@ Test(fleet_client, a_server_is_added_in_a_child_of_a_process_that_was_adding_one
   which_process = 2;
   cr_expect_eq(nodes_set_master(&nodes, "one", 1), 0);
   cr_expect_eq(nodes_set_master(&nodes, "two", 1), 1);
+}
+
+/* Another thread is at it while we look first, and has added the same server when we look again. */
+static struct nodes nodes_of_two;
+
+static uint32_t life_beside_another(void)
+{
+  static int looks;
+  if (looks++ == 0) {
+    atomic_store(&nodes_of_two.adding, 1);
+  } else if (atomic_load(&nodes_of_two.adding)) {
+    nodes_of_two.node[0] = (struct nodes_node){"one", 1};
+    atomic_store(&nodes_of_two.count, 1);
+    atomic_store(&nodes_of_two.adding, 0);
+  }
+  return 1;
+}
+
+Test(fleet_client, a_server_that_another_thread_adds_is_known_a_moment_later)
+{
+  const struct idem_fleet where = {.kind = IDEM_FLEET_SENTINEL};
+  nodes_begin(&nodes_of_two, &where, life_beside_another);
+  cr_expect_eq(nodes_set_master(&nodes_of_two, "one", 1), 0);
+  cr_expect_eq(atomic_load(&nodes_of_two.count), 1, "it is one server");
+  cr_expect_eq(nodes_set_master(&nodes_of_two, "two", 1), 1);
+}
+
+/* It says of each page that there is another. */
+static void tell_of_no_end(int fd)
+{
+  static const char page[] = "*2\r\n$1\r\n7\r\n*0\r\n";
+  char bytes[256];
+  while (read(fd, bytes, sizeof(bytes)) > 0 && write(fd, page, sizeof(page) - 1) > 0)
+    ;
+  close(fd);
+}
+
+Test(fleet_client, a_server_that_tells_of_no_end_of_its_keys_is_listed_no_longer, .timeout = 120)
+{
+  char url[160];
+  snprintf(url, sizeof(url), "redis://127.0.0.1:%u?connect-timeout=5s&operation-timeout=5s&call-timeout=30s",
+           fake(tell_of_no_end));
+  struct idem_fleet_client *client = client_at(url);
+  cr_expect_eq(idem_fleet_api.each(client, NULL, NULL), -EOVERFLOW);
+  cr_expect_not_null(strstr(idem_fleet_api.problem(client), "no end"));
 }
 
 /* A claim that timed out may have been made all the same: the second try finds its own. */
