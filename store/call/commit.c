@@ -57,6 +57,7 @@ struct commit {
   int shared;             /* with the fleet: as shared_commit() says */
   bool joined;            /* by those who wait for a job: it is no answer to others */
   bool committed, marked; /* as those of call->priv will be */
+  bool is_unshared;       /* the fleet will be told of it later */
   bool is_later;          /* it is with the thread that writes, */
   struct later later;
   int verdict; /* which has this of it, */
@@ -167,7 +168,8 @@ static int commit_end(struct commit *commit, int rc)
   if (rc < 0 && commit->shared == 1)
     rc = IDEM_STORED;
   /* One that is waited for no longer is stored later. */
-  if (commit->own.write.flags & BATCH_UNSHARED && (rc == IDEM_STORED || rc == -ETIMEDOUT))
+  commit->is_unshared = commit->own.write.flags & BATCH_UNSHARED && (rc == IDEM_STORED || rc == -ETIMEDOUT);
+  if (commit->is_unshared)
     atomic_fetch_add(&commit->store->stats->fleet.unshared, 1);
   if (commit->own.write.flags & BATCH_UNSHARED && rc == IDEM_STORED)
     stats_add(commit->store->stats, stats_shard(), IDEM_COUNTER_fleet_unshared, 1);
@@ -182,6 +184,9 @@ static void settle(const struct commit *commit, struct idem_call *call)
 {
   call->priv.committed = commit->committed;
   call->priv.marked = commit->marked;
+  /* Nobody else is to pay for what the outbox will tell. */
+  if (commit->is_unshared)
+    call->priv.fleet.ours = false;
 }
 
 static void count(struct idem_store *store, const uint8_t *key, int rc, bool committed)

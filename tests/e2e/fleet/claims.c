@@ -355,6 +355,40 @@ Test(fleet_claims, a_machine_that_only_reads_claims_and_stores_nothing)
   run_release(&again);
 }
 
+/* The server refuses the answer, and could be told that the claim is over a moment later: the disk takes that long. */
+Test(fleet_claims, what_a_machine_has_and_could_not_tell_is_not_free_for_the_next)
+{
+  need_strace();
+  struct run first = fleet_post("{\"first\":1}", "");
+  redis("FLUSHALL");
+  mock_reset(&w);
+  world_env(&w, "IDEMSHIM_SYNC", "on");
+  struct run a = start_plain(&w, "strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
+                             "inject=fdatasync:delay_enter=2000000", "env",
+                             world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "curl", "-sS", "-H",
+                             "Content-Type: application/json", "-d", body,
+                             world_url(&w, world_text(&w, "/v1/chat/completions?mock=%s", held)), NULL);
+  wait_until(mock_count(&w).requests == 1);
+  redis("ACL SETUSER default -set");
+  mock_open(&w, "g");
+  wait_until(strstr(redis("ACL LOG"), "set"));
+  redis("ACL SETUSER default +set");
+  run_wait(&a);
+  expect_success(&a);
+  const char *key = redis("--scan --pattern '*:c'");
+  cr_expect_str_eq(redis(world_text(&w, "HGET '%.*s' s", (int)strcspn(key, "\n"), key)), "S\n");
+  struct run push = run_plain(&w, "idemshim", "fleet", "push", NULL);
+  cr_expect_str_eq(push.out, "told the fleet of 1 answer\n", "%s", push.err);
+  on_machine("B");
+  struct run b = fleet_post(body, held);
+  expect_a_replay(&b);
+  cr_expect_eq(mock_count(&w).requests, 1);
+  run_release(&first);
+  run_release(&a);
+  run_release(&push);
+  run_release(&b);
+}
+
 Test(fleet_claims, what_fails_upstream_is_free_for_the_next)
 {
   struct run a = fleet_post(body, "fail_first%3D1:500");
