@@ -26,6 +26,13 @@ static idem_fleet_limit limit_of(const struct idem_store *store, const struct id
   return (int64_t)store->where->call_ms * 1000 - call->priv.fleet.spent_us;
 }
 
+/* What `sent` has of it, whatever a claim and the outbox take: of who sends untold nobody knows that he has. */
+static idem_fleet_limit limit_of_sent(const struct idem_store *store)
+{
+  uint64_t half_ms = store->where->call_ms / 2;
+  return (int64_t)(store->where->operation_ms < half_ms ? store->where->operation_ms : half_ms) * 1000;
+}
+
 static void spend(const struct idem_store *store, struct idem_call *call, idem_fleet_limit left)
 {
   call->priv.fleet.spent_us = (int64_t)store->where->call_ms * 1000 - left;
@@ -194,7 +201,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
                                                                                  : (int64_t)rule->ttl_ms,
                                    .keep_ms =
                                        store->where->read_only ? 0 : fleet_store_keep_ms(rule->ttl_ms)};
-  idem_fleet_limit limit = limit_of(store, call);
+  idem_fleet_limit limit = limit_of(store, call) - limit_of_sent(store);
   look_here(store, call, &claim);
   call->priv.fleet.refuses = claim.refuses;
   call->priv.fleet.fence.epoch = epoch_here(call);
@@ -220,7 +227,7 @@ enum shared_answer shared_claim(struct idem_store *store, const struct idem_requ
     outbox_push(store, &limit, NULL);
   /* Who waits for another machine may ask for as long as that takes. */
   if (said != SHARED_BUSY)
-    spend(store, call, limit);
+    spend(store, call, limit + limit_of_sent(store));
   tell_change(store, call, why);
   return said;
 }
@@ -291,7 +298,7 @@ void shared_renew(struct idem_call *call)
   note_followers(call, store->fleet_api->renew(store->fleet, &call->priv.fleet.fence));
 }
 
-/* Where the fleet could not be told the claim stays ours, and leave() tries to release it. */
+/* Where the fleet could not be told the claim stays ours: leave() tries to release it, unless this machine keeps the answer. */
 int shared_commit(struct idem_store *store, struct idem_call *call, struct record_draft *draft,
                   uint64_t ttl_ms)
 {

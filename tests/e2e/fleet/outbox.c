@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(fleet_outbox, .init = open_fleet, .fini = close_fleet, .timeout = 180);
 
@@ -110,6 +111,57 @@ Test(fleet_outbox, after_a_partition_one_answer_wins_everywhere)
   run_release(&push_a);
   run_release(&push_b);
   run_release(&again);
+}
+
+static const char held[] = "gate%3Dg,gate_first%3D1";
+
+/* A letter a line. */
+static const char *states_of_claims(void)
+{
+  return redis(world_text(&w, "--scan --pattern '*:c' | xargs -I@ redis-cli -s %s/redis HGET @ s", w.dir));
+}
+
+/* Each of its replies takes 0.4 s, and a long answer has many. */
+Test(fleet_outbox, a_push_leaves_time_to_say_that_the_next_call_goes_out)
+{
+  static const char slowly[] =
+      "import socket,sys,threading,time\n"
+      "def copy(a,b,pause):\n"
+      "  while True:\n"
+      "    data=a.recv(1<<16)\n"
+      "    time.sleep(pause)\n"
+      "    if not data: break\n"
+      "    b.sendall(data)\n"
+      "s=socket.socket(socket.AF_UNIX);s.bind(sys.argv[1]+'/redis');s.listen(9);print('there',flush=True)\n"
+      "while True:\n"
+      "  a=s.accept()[0];b=socket.socket(socket.AF_UNIX);b.connect(sys.argv[1]+'/behind')\n"
+      "  threading.Thread(target=copy,args=(a,b,0)).start()\n"
+      "  threading.Thread(target=copy,args=(b,a,0.4)).start()\n";
+  post_and_forget("A", "{\"first\":1}");
+  fleet_stop();
+  struct run alone = fleet_post(body, "size%3D5000000");
+  expect_success(&alone);
+  fleet_start();
+  struct run proxy = run_shell_plain(&w, world_text(&w, "mv %s/redis %s/behind", w.dir, w.dir));
+  expect_success(&proxy);
+  run_release(&proxy);
+  proxy = start_plain(&w, "python3", "-c", slowly, w.dir, NULL);
+  wait_until((run_look(&proxy), proxy.out_len + proxy.err_len > 0));
+  cr_assert_not_null(strstr(proxy.out, "there"), "%s", proxy.err);
+  fleet_attributes("connect-timeout=2s&operation-timeout=1s&call-timeout=2500ms");
+  /* It is left alone for a second. */
+  usleep(1500000);
+  mock_reset(&w);
+  struct run next = fleet_post_begin("{\"prompt\":2}", held);
+  wait_until(mock_count(&w).requests == 1);
+  const char *states = states_of_claims();
+  cr_expect_not_null(strchr(states, 'S'), "nobody knows that it has been sent: %s", states);
+  mock_open(&w, "g");
+  run_wait(&next);
+  expect_success(&next);
+  run_release(&alone);
+  run_release(&proxy);
+  run_release(&next);
 }
 
 Test(fleet_outbox, a_server_that_has_lost_everything_is_told_again)
