@@ -246,14 +246,13 @@ static void forget_order(struct member *member, size_t count)
 static void close_level(struct canon *canon)
 {
   struct level level = canon->level[--canon->level_count];
-  uint8_t token[TOKEN], *from = canon->stack + level.base;
+  /* In `[]` nothing is ever pushed, and of NULL nothing may be taken, not even 0 bytes. */
+  uint8_t token[TOKEN], *from = canon->stack ? canon->stack + level.base : token;
   if (level.object && level.count) {
     sort_members((struct member *)from, level.count);
     forget_order((struct member *)from, level.count);
   }
-  /* In `[]` nothing is ever pushed, and memcpy() must not be given NULL. */
-  make_token(token, level.object ? KIND_OBJECT : KIND_ARRAY, from ? (const void *)from : "",
-             canon->used - level.base);
+  make_token(token, level.object ? KIND_OBJECT : KIND_ARRAY, from, canon->used - level.base);
   canon->used = level.base;
   add_value(canon, token);
 }
