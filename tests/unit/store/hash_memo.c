@@ -61,6 +61,20 @@ Test(store_hash_memo, the_last_ones_are_known)
   }
 }
 
+/* It takes the place of another one before it is seen to have no room. */
+Test(store_hash_memo, half_of_a_list_without_room_is_no_part_of_another)
+{
+  static char text[HASH_MEMO_BYTES];
+  const struct list half = list_of("xy", "c");
+  struct list list = list_of("ab", "c");
+
+  for (int i = 0; i < HASH_MEMO_LISTS; i++)
+    keep(&list, 1);
+  list = (struct list){{SPAN("xy"), {text, sizeof(text)}}, 2};
+  keep(&list, 2);
+  cr_expect_eq(found(&half), 0);
+}
+
 Test(store_hash_memo, what_has_no_room_is_not_known)
 {
   static char text[HASH_MEMO_BYTES + UINT16_MAX + 2];

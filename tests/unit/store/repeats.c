@@ -107,6 +107,25 @@ Test(store_sequence, a_number_whose_answer_did_not_arrive_is_used_again)
   caller_leave(&next, true);
 }
 
+/* The bytes of a request lead to its key, and from there to what was asked under a number of it: that may be another content, if only by
+ * a header. */
+Test(store_sequence, a_number_of_one_key_that_had_another_content_is_a_mismatch)
+{
+  struct idem_error error = {""};
+  fixture_rule(&fixture, "key=header repeats=sequence mismatch=reject");
+  struct caller one = caller_of(&fixture, "{}");
+  caller_header(&one, "Idempotency-Key: 1");
+  struct caller other = one;
+  caller_header(&other, "Accept: text/plain");
+
+  cr_assert_eq(caller_ask(&one, "{\"n\":0}"), IDEM_OWNED);
+  cr_assert_eq(caller_ask(&other, "{\"n\":1}"), IDEM_OWNED);
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
+  cr_expect_eq(caller_ask(&one, "{}"), IDEM_HIT);
+  cr_expect_str_eq(one.body, "{\"n\":0}");
+  cr_expect_eq(caller_ask(&one, "{}"), IDEM_MISMATCH);
+}
+
 Test(store_sequence, a_number_is_kept_over_the_rounds_of_a_call)
 {
   struct caller owner = caller_of(&fixture, "{}"), follower = owner;
