@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,7 +209,7 @@ int doctor_look_at_process(struct doctor *doctor)
 {
   struct process process = {.pid = doctor->pid};
   size_t size;
-  int result = add_program(doctor, &process);
+  int result = kill(doctor->pid, 0) < 0 && errno == ESRCH ? -ESRCH : add_program(doctor, &process);
   process.environment = result < 0 ? NULL : read_proc(doctor->pid, "environ", &process.environment_size);
   process.maps = process.environment ? read_proc(doctor->pid, "maps", &size) : NULL;
   if (process.maps) {

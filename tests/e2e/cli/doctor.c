@@ -469,7 +469,7 @@ Test(cli_doctor, what_cannot_be_read_is_exit_3)
       run_plain(&w, "idemshim", "doctor", script("orphan", "#!/nonexistent/interpreter\n"), NULL);
 
   expect_refusal(&absent, 3, "no-such-program: No such file");
-  expect_refusal(&process, 3, "process 2147483647 cannot be looked at");
+  expect_refusal(&process, 3, "process 2147483647 cannot be looked at: No such process");
   expect_refusal(&text, 3, "neither an ELF program nor a script");
   expect_refusal(&orphan, 3, "its interpreter /nonexistent/interpreter: No such file");
 }
