@@ -563,9 +563,9 @@ static int ask(struct asking *asking, idem_fleet_limit *limit, struct reply **ou
     return -EAGAIN;
   asking->until_us = began + *limit;
   int rc = ask_around(asking, out);
-  /* One silence does not say that nobody is there. */
-  if (rc == -ETIMEDOUT && link_clock_us() < asking->until_us)
-    rc = ask_around(asking, out);
+  /* One silence does not say that nobody is there, unless nobody is asked any more. */
+  if (rc == -ETIMEDOUT && link_clock_us() < asking->until_us && (rc = ask_around(asking, out)) == -EAGAIN)
+    rc = -ETIMEDOUT;
   *limit -= link_clock_us() - began;
   return rc;
 }

@@ -161,8 +161,11 @@ static int connect_to_host(struct link *link, const struct link_place *place)
 {
   struct lookup found;
   int rc = lookup_host(&found, place->host, link->deadline_us);
-  link->waited_us = link_clock_us() - link->looked_us;
-  link->looked_us += link->waited_us;
+  int64_t looked_up_us = link_clock_us();
+  /* Who has an address has waited for nobody. */
+  if (rc < 0)
+    link->waited_us = looked_up_us - link->looked_us;
+  link->looked_us = looked_up_us;
   for (unsigned i = 0; i < found.count; i++) {
     int64_t now = count_wait(link), left_us = link->deadline_us - now;
     int64_t others_us = left_us - left_us / (found.count - i);
