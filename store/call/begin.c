@@ -527,7 +527,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   call->priv.fleet.ours = call->fenced = false;
   call->fleet_event = NULL;
   if (store->fleet_api)
-    shared_look(store);
+    shared_look(store, call);
   int verdict = pin(&entry);
   if (verdict == 0)
     verdict = enter_by_raw(&entry);

@@ -418,7 +418,7 @@ static void drop(void *arg, const uint8_t *key)
 }
 
 /* One process of the machine looks; it counts from when it has looked last, whatever came of it. */
-void shared_look(struct idem_store *store)
+void shared_look(struct idem_store *store, struct idem_call *call)
 {
   struct idem_fleet_shared *shared = &store->stats->fleet;
   int64_t now = clock_steady_us();
@@ -428,6 +428,9 @@ void shared_look(struct idem_store *store)
       !atomic_compare_exchange_strong(&shared->looked_us, &last, now))
     return;
   QUIET();
-  idem_fleet_limit limit = (int64_t)store->where->operation_ms * 1000;
+  int64_t left = limit_of(store, call), most = (int64_t)store->where->operation_ms * 1000;
+  idem_fleet_limit limit = left < most ? left : most;
+  left -= limit;
   store->fleet_api->removed(store->fleet, &limit, drop, store);
+  spend(store, call, left + limit);
 }

@@ -62,7 +62,7 @@ bool shared_is_elsewhere(const struct idem_call *call);
 bool shared_may_wait(struct idem_store *store, const struct idem_call *call);
 int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned max_ms);
 
-/* Now and then, for all processes of the machine: what others have removed is removed here. */
-void shared_look(struct idem_store *store);
+/* Now and then, for all processes of the machine, in the time of one of their calls: what others have removed is removed here. */
+void shared_look(struct idem_store *store, struct idem_call *call);
 
 #endif

@@ -91,6 +91,19 @@ Test(fleet_away, a_server_that_is_stopped_costs_all_together_a_few_timeouts)
   cr_expect_eq(mock_count(&w).requests, 10);
 }
 
+/* What was left of it after a look for removals: one silence is not two. */
+Test(fleet_away, all_that_a_call_waits_is_within_its_limit)
+{
+  fleet_attributes("connect-timeout=1s&operation-timeout=1s&call-timeout=1s&near=1ms");
+  meet();
+  fleet_signal(SIGSTOP);
+  struct run run = goes_out(body);
+  cr_expect_str_eq(run.err, "");
+  cr_expect_eq(events_of("A", "fleet_away"), 0);
+  fleet_signal(SIGCONT);
+  run_release(&run);
+}
+
 Test(fleet_away, a_first_start_without_it_is_the_store_of_this_machine_alone)
 {
   fleet_stop();
