@@ -12,23 +12,6 @@ TestSuite(fleet_away, .init = open_fleet, .fini = close_fleet, .timeout = 180);
 
 static const char body[] = "{\"prompt\":1}";
 
-/* So that the machine knows the fleet. */
-static void meet(void)
-{
-  struct run run = fleet_post("{\"first\":1}", "");
-  expect_success(&run);
-  run_release(&run);
-  mock_reset(&w);
-}
-
-static int lines_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 /* A call that goes out, whatever the server does. */
 static struct run goes_out(const char *prompt)
 {
@@ -40,22 +23,14 @@ static struct run goes_out(const char *prompt)
 
 Test(fleet_away, a_server_that_has_gone_is_told_once_and_the_machine_goes_on)
 {
-  meet();
+  fleet_meet();
   fleet_stop();
-  struct run one = goes_out(body), two = goes_out("{\"prompt\":2}"), again = fleet_post(body, "");
-  cr_expect_eq(lines_of(one.err, "is away, and this machine works alone"), 1, "%s", one.err);
-  cr_expect_eq(two.err_len, 0, "%s", two.err);
-  cr_expect_not_null(strstr(again.out, "X-Idempotency-Replayed"), "its own store has it");
-  cr_expect_eq(mock_count(&w).requests, 2);
-  cr_expect_eq(events_of("A", "fleet_away"), 1);
-  run_release(&one);
-  run_release(&two);
-  run_release(&again);
+  fleet_expect_one_line("");
 }
 
 Test(fleet_away, when_it_is_back_that_is_told_once)
 {
-  meet();
+  fleet_meet();
   fleet_stop();
   struct run run = goes_out(body);
   run_release(&run);
@@ -63,7 +38,7 @@ Test(fleet_away, when_it_is_back_that_is_told_once)
   int told = 0;
   for (int i = 0; i < 200 && !told; i++) {
     run = goes_out(world_text(&w, "{\"prompt\":\"again %d\"}", i));
-    told = lines_of(run.err, "is back");
+    told = fleet_count(run.err, "is back");
     run_release(&run);
   }
   cr_expect_eq(told, 1);
@@ -73,13 +48,13 @@ Test(fleet_away, when_it_is_back_that_is_told_once)
 /* Two pay for a silence, and the others nothing. */
 Test(fleet_away, a_server_that_is_stopped_costs_all_together_a_few_timeouts)
 {
-  meet();
+  fleet_meet();
   fleet_signal(SIGSTOP);
   int64_t worst = 0, all = 0;
   int lines = 0;
   for (int i = 0; i < 10; i++) {
     struct run run = goes_out(world_text(&w, "{\"prompt\":\"%d\"}", i));
-    lines += lines_of(run.err, "is away");
+    lines += fleet_count(run.err, "is away");
     worst = run.ms > worst ? run.ms : worst;
     all += run.ms;
     run_release(&run);
@@ -95,7 +70,7 @@ Test(fleet_away, a_server_that_is_stopped_costs_all_together_a_few_timeouts)
 Test(fleet_away, all_that_a_call_waits_is_within_its_limit)
 {
   fleet_attributes("connect-timeout=1s&operation-timeout=1s&call-timeout=1s&near=1ms");
-  meet();
+  fleet_meet();
   fleet_signal(SIGSTOP);
   struct run run = goes_out(body);
   cr_expect_str_eq(run.err, "");
@@ -118,7 +93,7 @@ Test(fleet_away, a_first_start_without_it_is_the_store_of_this_machine_alone)
 
 Test(fleet_away, a_server_that_takes_no_writes_is_away)
 {
-  meet();
+  fleet_meet();
   redis("REPLICAOF 127.0.0.1 1");
   struct run one = goes_out(body);
   cr_expect_not_null(strstr(one.err, "READONLY"), "%s", one.err);
@@ -141,7 +116,7 @@ Test(fleet_away, at_most_once_may_refuse_to_go_out_without_it)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 indoubt=fail");
   fleet_attributes("unreachable=fail");
-  meet();
+  fleet_meet();
   fleet_stop();
   struct run one = fleet_post(body, "");
   cr_expect_null(strstr(one.out, "200 OK"), "%s", one.out);
@@ -156,9 +131,9 @@ Test(fleet_away, at_most_once_may_refuse_to_go_out_without_it)
 /* Both send, and upstream sees one operation. */
 Test(fleet_away, machines_that_work_alone_send_the_same_key)
 {
-  meet();
+  fleet_meet();
   on_machine("B");
-  meet();
+  fleet_meet();
   fleet_stop();
   for (int i = 0; i < 2; i++) {
     on_machine(i ? "B" : "A");

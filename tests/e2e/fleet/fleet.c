@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/e2e/fleet/fleet.h"
 
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,9 +108,9 @@ const char *redis(const char *words)
   return said;
 }
 
-long redis_commands(void)
+long redis_connections(void)
 {
-  const char *at = strstr(redis("INFO stats"), "total_commands_processed:");
+  const char *at = strstr(redis("INFO stats"), "total_connections_received:");
   return at ? atol(strchr(at, ':') + 1) : -1;
 }
 
@@ -142,18 +140,48 @@ struct run fleet_post(const char *body, const char *script)
   return run;
 }
 
-unsigned fleet_free_port(void)
+bool fleet_is_replay(const struct run *run)
 {
-  for (;;) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    close(fd);
-    if (ntohs(address.sin_port) < 55536)
-      return ntohs(address.sin_port);
+  return strstr(run->out, "X-Idempotency-Replayed: true") != NULL;
+}
+
+int fleet_count(const char *text, const char *needle)
+{
+  int found = 0;
+  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
+    found++;
+  return found;
+}
+
+void fleet_meet(void)
+{
+  struct run run = fleet_post("{\"first\":1}", "");
+  expect_success(&run);
+  cr_expect_eq(run.err_len, 0, "%s", run.err);
+  run_release(&run);
+  mock_reset(&w);
+}
+
+void fleet_expect_one_line(const char *why)
+{
+  struct run one = fleet_post("{\"prompt\":1}", ""), two = fleet_post("{\"prompt\":2}", ""),
+             again = fleet_post("{\"prompt\":1}", "");
+  for (int i = 0; i < 3; i++) {
+    const struct run *run = i == 0 ? &one : i == 1 ? &two : &again;
+    expect_success(run);
+    cr_expect_not_null(strstr(run->out, "200 OK"), "%s", run->out);
   }
+  const char *line = strstr(one.err, "is away, and this machine works alone") ? one.err : two.err;
+  cr_expect_not_null(strstr(line, "is away, and this machine works alone"), "%s%s", one.err, two.err);
+  cr_expect_not_null(strstr(line, why), "%s", line);
+  cr_expect_eq((one.err_len > 0) + (two.err_len > 0) + (again.err_len > 0), 1, "it is told once: %s%s%s",
+               one.err, two.err, again.err);
+  cr_expect(fleet_is_replay(&again), "its own store has it");
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_eq(events_of("A", "fleet_away"), 1);
+  run_release(&one);
+  run_release(&two);
+  run_release(&again);
 }
 
 void fleet_outlives_closed_descriptors(const char *how)

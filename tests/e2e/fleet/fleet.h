@@ -30,8 +30,8 @@ int events_of(const char *machine, const char *event);
 
 /* What redis-cli says to these words of a shell. */
 const char *redis(const char *words);
-/* How many commands that are not the test's own the server has had. */
-long redis_commands(void);
+/* How many the server has had, with the test's own. */
+long redis_connections(void);
 
 /* The Idempotency-Key of request `i` that upstream has got, or "". */
 const char *key_sent(size_t i);
@@ -40,8 +40,14 @@ const char *key_sent(size_t i);
 struct run fleet_post(const char *body, const char *script);
 struct run fleet_post_begin(const char *body, const char *script);
 
-/* A port for a server: the kernel picks it, below 55536, since a cluster's second port is 10000 above. */
-unsigned fleet_free_port(void);
+bool fleet_is_replay(const struct run *run);
+/* How often it is in the text. */
+int fleet_count(const char *text, const char *needle);
+
+/* A call, so that the machine knows the fleet; upstream does not count it. */
+void fleet_meet(void);
+/* A call goes out and is answered, and says why it was on its own; the next ones do not say it again. */
+void fleet_expect_one_line(const char *why);
 
 /* What a program has closed (`how`: as closes_descriptors takes it) is made anew, on two machines, and what it has put in its place
  * is its own. */

@@ -21,17 +21,12 @@ static struct run post(const char *machine, const char *prompt, const char *scri
   return run;
 }
 
-static bool is_replay(const struct run *run)
-{
-  return strstr(run->out, "X-Idempotency-Replayed: true") != NULL;
-}
-
 /* Two machines and all that they do: an answer, a hit, a stream that is followed, a removal. */
 static void use_all(void)
 {
   struct run a = post("A", "{\"secret\":\"xyzzy plugh 1\"}", ""),
              b = post("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
-  cr_expect(is_replay(&b));
+  cr_expect(fleet_is_replay(&b));
   run_release(&a);
   run_release(&b);
   const char *url = world_url(&w, "/v1/chat/completions?mock=hold%3D1,events%3D12");
@@ -264,14 +259,14 @@ Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_of
     char *body = strdup(world_text(&w, "{\"clock\":%d}", i));
     long before = mock_count(&w).requests;
     struct run a = post("A", body, ""), b = post("B", body, ""), near = post("B", body, "");
-    cr_expect(is_replay(&b) && is_replay(&near), "it has not expired");
+    cr_expect(fleet_is_replay(&b) && fleet_is_replay(&near), "it has not expired");
     cr_expect_eq(mock_count(&w).requests, before + 1);
     run_release(&a);
     run_release(&b);
     run_release(&near);
     wait_until(strstr(redis("KEYS '*:a'"), ":a") == NULL);
     struct run late = post("B", body, "");
-    cr_expect(!is_replay(&late), "it has expired everywhere");
+    cr_expect(!fleet_is_replay(&late), "it has expired everywhere");
     cr_expect_eq(mock_count(&w).requests, before + 2);
     run_release(&late);
     free(body);
@@ -297,7 +292,7 @@ Test(fleet_hidden, a_server_that_begins_with_nothing_is_told_all)
   }
   for (int i = 0; i < 10; i++) {
     struct run run = post("C", world_text(&w, "{\"kept\":%d}", i), "");
-    cr_expect(is_replay(&run), "%d", i);
+    cr_expect(fleet_is_replay(&run), "%d", i);
     run_release(&run);
   }
   cr_expect_eq(mock_count(&w).requests, 10);

@@ -27,11 +27,6 @@ static void post_and_forget(const char *machine, const char *prompt)
   run_release(&run);
 }
 
-static bool is_replay(const struct run *run)
-{
-  return strstr(run->out, "X-Idempotency-Replayed: true") != NULL;
-}
-
 /* The command on a machine, with what it is expected to exit with. */
 static struct run command(const char *machine, int status, const char *first, const char *second)
 {
@@ -56,7 +51,7 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_the_command)
   struct run push = command("A", 0, "fleet", "push");
   cr_expect_str_eq(push.out, "told the fleet of 1 answer\n");
   struct run b = post("B", body), again = command("A", 0, "fleet", "push");
-  cr_expect(is_replay(&b));
+  cr_expect(fleet_is_replay(&b));
   cr_expect_str_eq(again.out, "told the fleet of 0 answers\n");
   run_release(&push);
   run_release(&b);
@@ -74,7 +69,7 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_later_call)
     if (strstr(redis("DBSIZE"), "(nil)"))
       break;
     struct run b = post("B", body);
-    bool done = is_replay(&b);
+    bool done = fleet_is_replay(&b);
     run_release(&b);
     if (done)
       return;
@@ -99,7 +94,7 @@ Test(fleet_outbox, after_a_partition_one_answer_wins_everywhere)
   struct run again = {0};
   for (int i = 0; i < 100; i++) {
     again = post("B", body);
-    if (is_replay(&again))
+    if (fleet_is_replay(&again))
       break;
     run_release(&again);
   }
@@ -173,7 +168,7 @@ Test(fleet_outbox, a_server_that_has_lost_everything_is_told_again)
   expect_success(&push);
   cr_expect_str_eq(push.out, "told the fleet of 1 answer\n");
   struct run b = post("B", body);
-  cr_expect(is_replay(&b));
+  cr_expect(fleet_is_replay(&b));
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&push);
   run_release(&b);
@@ -188,7 +183,7 @@ Test(fleet_outbox, an_answer_that_was_pushed_again_outlives_the_server)
   expect_success(&push);
   redis("FLUSHALL");
   struct run a = post("A", body);
-  cr_expect(is_replay(&a));
+  cr_expect(fleet_is_replay(&a));
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&push);
   run_release(&a);
@@ -207,7 +202,7 @@ Test(fleet_outbox, what_is_removed_on_one_machine_is_gone_on_the_others)
   for (int i = 0; i < 1000 && !gone; i++) {
     usleep(10000);
     struct run b = post("B", body);
-    gone = !is_replay(&b);
+    gone = !fleet_is_replay(&b);
     run_release(&b);
   }
   cr_expect(gone);

@@ -2,6 +2,7 @@
 /* Several servers, and calls under way while they change: a master that dies and is followed by its replica, a cluster whose slots
  * move and which loses a server. Whatever upstream sees twice it sees under one key, and one answer is left in the end. */
 #include "tests/e2e/fleet/fleet.h"
+#include "tests/harness/free_port.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -39,7 +40,7 @@ static const char *ask(int i, const char *words)
 
 static void begin(int i, const char *first, const char *options)
 {
-  node[i].port = fleet_free_port();
+  node[i].port = free_port();
   node[i].run =
       start_plain(&w, "sh", "-c",
                   world_text(&w,
@@ -236,7 +237,7 @@ Test(fleet_servers, slots_move_under_load_and_nothing_is_paid_for_twice)
     struct run c = fleet_post(world_text(&w, "{\"p\":%d}", i), "latency_ms%3D20");
     expect_success(&c);
     cr_expect_not_null(strstr(c.out, "200 OK"), "%s%s", c.out, c.err);
-    hits += strstr(c.out, "X-Idempotency-Replayed: true") != NULL;
+    hits += fleet_is_replay(&c);
     run_release(&c);
   }
   printf("counted: asked=%d hits=%d without one of three\n", asked, hits);
@@ -246,11 +247,7 @@ Test(fleet_servers, slots_move_under_load_and_nothing_is_paid_for_twice)
 
 static int count_masters(int of)
 {
-  int count = 0;
-  const char *nodes = ask(of, "CLUSTER NODES");
-  for (const char *at = nodes; (at = strstr(at, "master - 0")); at++)
-    count++;
-  return count;
+  return fleet_count(ask(of, "CLUSTER NODES"), "master - 0");
 }
 
 static bool has_synced_replica(int master)

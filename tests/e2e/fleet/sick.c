@@ -54,54 +54,21 @@ static void serve_or_skip(const char *words)
     cr_skip_test("%s: it does not begin here", words);
 }
 
-/* So that the machine knows the fleet. */
-static void meet(void)
-{
-  struct run run = fleet_post("{\"first\":1}", "");
-  expect_success(&run);
-  cr_expect_eq(run.err_len, 0, "%s", run.err);
-  run_release(&run);
-  mock_reset(&w);
-}
-
-/* A call goes out and is answered, and says why it was on its own; the next ones do not say it again. */
-static void expect_one_line(const char *why)
-{
-  struct run one = fleet_post("{\"prompt\":1}", ""), two = fleet_post("{\"prompt\":2}", ""),
-             again = fleet_post("{\"prompt\":1}", "");
-  for (int i = 0; i < 3; i++) {
-    const struct run *run = i == 0 ? &one : i == 1 ? &two : &again;
-    expect_success(run);
-    cr_expect_not_null(strstr(run->out, "200 OK"), "%s", run->out);
-  }
-  const char *line = strstr(one.err, "is away, and this machine works alone") ? one.err : two.err;
-  cr_expect_not_null(strstr(line, "is away, and this machine works alone"), "%s%s", one.err, two.err);
-  cr_expect_not_null(strstr(line, why), "%s", line);
-  cr_expect_eq((one.err_len > 0) + (two.err_len > 0) + (again.err_len > 0), 1, "it is told once: %s%s%s",
-               one.err, two.err, again.err);
-  cr_expect_not_null(strstr(again.out, "X-Idempotency-Replayed"), "its own store has it");
-  cr_expect_eq(mock_count(&w).requests, 2);
-  cr_expect_eq(events_of("A", "fleet_away"), 1);
-  run_release(&one);
-  run_release(&two);
-  run_release(&again);
-}
-
 Test(fleet_sick, one_that_sleeps)
 {
   serve_or_skip("redis-server --enable-debug-command yes");
-  meet();
+  fleet_meet();
   struct run sleep =
       start_plain(&w, "redis-cli", "-s", world_path(&w, "redis"), "DEBUG", "SLEEP", "60", NULL);
   wait_until(!strstr(redis("PING & sleep 0.3; kill $! 2>/dev/null"), "PONG"));
-  expect_one_line("no answer in time");
+  fleet_expect_one_line("no answer in time");
   run_release(&sleep);
 }
 
 Test(fleet_sick, one_that_reads_its_file_still)
 {
   serve_or_skip("redis-server --enable-debug-command yes");
-  meet();
+  fleet_meet();
   redis("DEBUG POPULATE 3000");
   redis("SAVE");
   run_signal(&server, SIGKILL);
@@ -109,7 +76,7 @@ Test(fleet_sick, one_that_reads_its_file_still)
   serve("redis-server --key-load-delay 20000 --loading-process-events-interval-bytes 1024");
   cr_assert(begins());
   cr_assert_not_null(strstr(redis("PING"), "LOADING"));
-  expect_one_line("LOADING");
+  fleet_expect_one_line("LOADING");
 }
 
 Test(fleet_sick, one_whose_disk_is_full)
@@ -121,14 +88,14 @@ Test(fleet_sick, one_whose_disk_is_full)
       "unshare -m sh -c 'mkdir %s/disk && mount -t tmpfs -o size=2m tmpfs %s/disk && exec redis-server "
       "\"$@\" --dir %s/disk --appendonly yes' sh",
       w.dir, w.dir, w.dir));
-  meet();
+  fleet_meet();
   for (int i = 0;
        i < 200 &&
        !strstr(redis(world_text(&w, "SET fill%d $(head -c 65536 /dev/zero | tr '\\0' x)", i)), "MISCONF");
        i++)
     ;
   cr_assert_not_null(strstr(redis("SET one more"), "MISCONF"));
-  expect_one_line("MISCONF");
+  fleet_expect_one_line("MISCONF");
 }
 
 static char table[64];
@@ -156,7 +123,7 @@ Test(fleet_sick, one_behind_a_network_that_drops, .fini = close_dropped)
   }
   world_env(&w, "IDEMSHIM_FLEET",
             "redis://127.0.0.1:%d?connect-timeout=1s&operation-timeout=1s&call-timeout=4s", port);
-  meet();
+  fleet_meet();
   snprintf(table, sizeof(table), "idemshim_test_%d", (int)getpid());
   struct run run = run_shell_plain(
       &w, world_text(&w,
@@ -168,7 +135,7 @@ Test(fleet_sick, one_behind_a_network_that_drops, .fini = close_dropped)
     cr_skip_test("nft: %s", run.err);
   }
   run_release(&run);
-  expect_one_line("127.0.0.1");
+  fleet_expect_one_line("127.0.0.1");
 }
 
 /* Nobody answers what its name is; the C library would ask for ten seconds, once for each call. */
@@ -205,20 +172,14 @@ Test(fleet_sick, one_whose_name_server_is_dead)
   run_release(&silent);
 }
 
-static long connections(void)
-{
-  const char *at = strstr(redis("INFO stats"), "total_connections_received:");
-  return at ? atol(strchr(at, ':') + 1) : 0;
-}
-
 /* Two pay for the silence, and of all that come after them one now and then, ever more rarely: who looks whether it is back. */
 Test(fleet_sick, two_hundred_processes_pay_together_for_a_few_silences)
 {
   enum { FIRST = 2, PROCESSES = 200, LOOKS = 6 };
   static struct run all[PROCESSES];
   fleet_attributes("operation-timeout=500ms");
-  meet();
-  long before = connections();
+  fleet_meet();
+  long before = redis_connections();
   fleet_signal(SIGSTOP);
   int lines = 0;
   for (int i = 0; i < PROCESSES; i++) {
@@ -235,7 +196,7 @@ Test(fleet_sick, two_hundred_processes_pay_together_for_a_few_silences)
   }
   fleet_signal(SIGCONT);
   /* The two looks at the count have one each. */
-  long asked = connections() - before - 1;
+  long asked = redis_connections() - before - 1;
   printf("counted: processes=%d asked=%ld\n", PROCESSES, asked);
   cr_expect_geq(asked, FIRST);
   cr_expect_leq(asked, FIRST + LOOKS);

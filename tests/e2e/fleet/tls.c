@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A fleet by TLS, in programs that have an OpenSSL of their own at work at the same time. */
 #include "tests/e2e/fleet/fleet.h"
+#include "tests/harness/free_port.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -20,7 +21,7 @@ static void open_by_tls(void)
   open_fleet_here();
   const char *certs = world_text(&w, "%.*s", (int)(strrchr(w.ca, '/') - w.ca), w.ca);
   for (int i = 0; i < 10; i++) {
-    port = (int)fleet_free_port();
+    port = (int)free_port();
     const char *said = redis(world_text(&w,
                                         "CONFIG SET tls-cert-file %s/cert.pem tls-key-file %s/key.pem "
                                         "tls-ca-cert-file %s tls-auth-clients no tls-port %d",
@@ -39,23 +40,9 @@ TestSuite(fleet_tls, .init = open_by_tls, .fini = close_fleet, .timeout = 180);
 
 static const char body[] = "{\"prompt\":1}";
 
-static int count(const char *text, const char *needle)
-{
-  int found = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    found++;
-  return found;
-}
-
-static long connections(void)
-{
-  const char *at = strstr(redis("INFO stats"), "total_connections_received:");
-  return at ? atol(strchr(at, ':') + 1) : 0;
-}
-
 static void expect_shared(int answers)
 {
-  cr_expect_eq(count(redis("KEYS '*:a'"), ":a\n"), answers);
+  cr_expect_eq(fleet_count(redis("KEYS '*:a'"), ":a\n"), answers);
   cr_expect_eq(events_of("A", "fleet_away") + events_of("B", "fleet_away"), 0);
 }
 
@@ -104,7 +91,7 @@ Test(fleet_tls, no_thread_is_made_no_signal_is_raised_and_no_descriptor_is_left_
   const char *there = strstr(trace, world_text(&w, "htons(%d)", port));
   cr_assert_not_null(there, "it has asked the fleet");
   cr_expect(is_closed_on_exec(trace, there));
-  cr_expect_eq(count(trace, "SIGPIPE {") + count(trace, "CLONE_THREAD"), 0);
+  cr_expect_eq(fleet_count(trace, "SIGPIPE {") + fleet_count(trace, "CLONE_THREAD"), 0);
   expect_shared(1);
   free(trace);
   run_release(&run);
@@ -126,12 +113,12 @@ Test(fleet_tls, an_app_that_forks_with_a_warm_connection_and_its_child_both_go_o
   const char *url = world_url(&w, "/v1/chat/completions");
   for (int i = 0; i < 2; i++) {
     on_machine(i ? "B" : "A");
-    long before = connections();
+    long before = redis_connections();
     struct run run = run_shim(&w, "forker", url, body, "{\"child\":1}", NULL);
     expect_success(&run);
     cr_expect_str_eq(run.err, "");
     /* One for who the fleet is, the parent's and its first child's; and our look. */
-    cr_expect_eq(connections() - before, 3 + 1);
+    cr_expect_eq(redis_connections() - before, 3 + 1);
     run_release(&run);
   }
   cr_expect_eq(mock_count(&w).requests, 2, "one for each content, on both machines together");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rescue and trailers over HTTP/2: nginx speaks it in front of the mock. */
+#include "tests/harness/free_port.h"
 #include "tests/harness/suite.h"
 
 #include <arpa/inet.h>
@@ -30,17 +31,6 @@ static struct sockaddr_in loopback(int number)
 {
   return (struct sockaddr_in){
       .sin_family = AF_INET, .sin_port = htons((uint16_t)number), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static int free_port(void)
-{
-  struct sockaddr_in at = loopback(0);
-  socklen_t size = sizeof(at);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  cr_assert(bind(fd, (struct sockaddr *)&at, size) == 0 &&
-            getsockname(fd, (struct sockaddr *)&at, &size) == 0);
-  close(fd);
-  return ntohs(at.sin_port);
 }
 
 static bool answers(void)

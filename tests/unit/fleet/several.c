@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Several servers: a cluster whose slots move, a master that sentinels replace, replicas that must have a write, and TLS. */
 #include "fleet/client.h"
+#include "tests/harness/free_port.h"
 #include "tests/unit/fleet/server.h"
 
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,21 +21,6 @@ static struct {
   pid_t pid;
   uint16_t port;
 } node[SERVERS];
-
-/* The kernel picks it, below 55536: a cluster's second port is 10000 above. */
-static uint16_t free_port(void)
-{
-  for (;;) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    close(fd);
-    if (ntohs(address.sin_port) < 55536)
-      return ntohs(address.sin_port);
-  }
-}
 
 /* What `sh -c` says, without the line's end. */
 static const char *sh(const char *format, ...)
