@@ -6,6 +6,7 @@
 #include "store/base/process.h"
 #include "store/lmdb/gate.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -157,7 +158,23 @@ static void finish(void)
   pthread_mutex_unlock(&process_lock_lists);
 }
 
-static bool start_thread(void)
+/* libc takes a thread's variables, those of the app and its libraries, from its stack, and tells nobody else how large they are.
+ * It is asked without our locks, since that takes the loader's. */
+static size_t stack_size(void)
+{
+  static _Atomic size_t known;
+  pthread_attr_t attributes;
+  size_t (*least)(const pthread_attr_t *);
+  if (known)
+    return known;
+  least = (__typeof__(least))dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+  pthread_attr_init(&attributes);
+  known = STACK_SIZE + (least ? least(&attributes) : 0);
+  pthread_attr_destroy(&attributes);
+  return known;
+}
+
+static bool start_thread(size_t stack)
 {
   static bool registered;
   sigset_t every, before;
@@ -170,7 +187,7 @@ static bool start_thread(void)
   }
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  pthread_attr_setstacksize(&attributes, stack);
   sigfillset(&every);
   sigprocmask(SIG_SETMASK, &every, &before);
   bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
@@ -182,7 +199,7 @@ static bool start_thread(void)
 bool later_add(struct later *later)
 {
   struct batch_own *own = later->own;
-  size_t len = record_size(own->draft);
+  size_t len = record_size(own->draft), stack = stack_size();
   char *record = len ? malloc(len) : NULL;
   if (!record || record_write(own->draft, record) < 0) {
     free(record);
@@ -190,7 +207,7 @@ bool later_add(struct later *later)
   }
   PROCESS_LOCKED(lists);
   begin_in_this_process();
-  if (!all.running && !(all.running = start_thread())) {
+  if (!all.running && !(all.running = start_thread(stack))) {
     free(record);
     return false;
   }

@@ -22,6 +22,8 @@ static const char *url;
 static CURL *handle;
 static struct reply reply;
 static bool ended;
+/* As some have: libc takes it from the stack of each thread. */
+static __thread volatile char large[250000];
 static unsigned usual; /* threads, such as a sanitizer's */
 
 static const char body[] = "{\"n\":1}", other_body[] = "{\"n\":2}";
@@ -259,6 +261,7 @@ int main(int argc, char **argv)
     return 2;
   }
   url = argv[3];
+  large[0] = 1;
   usual = threads(&tid);
   handle = post_new(url, body, &reply);
   if (getenv("TIMEOUT_MS"))
