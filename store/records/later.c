@@ -20,6 +20,7 @@ static struct {
   struct later *first, **last;
   uint32_t life; /* of the process that it is of */
   bool started, running, writing;
+  bool over; /* the process ends, and waits for no more */
   pthread_cond_t changed, written;
 } all;
 
@@ -35,7 +36,7 @@ static void begin_in_this_process(void)
   pthread_condattr_destroy(&attributes);
   all.first = NULL;
   all.last = &all.first;
-  all.started = all.running = all.writing = false;
+  all.started = all.running = all.writing = all.over = false;
   all.life = process_generation();
 }
 
@@ -147,14 +148,16 @@ static void finish(void)
   for (int i = 0; pthread_mutex_trylock(&process_lock_lists); i++)
     if (i == TRIES || sched_yield() < 0)
       return;
+  begin_in_this_process();
   int64_t until = clock_steady_us() + LATER_AT_EXIT_S * INT64_C(1000000);
-  bool ours = all.life == process_generation() && all.running;
+  bool ours = all.running;
   if (ours && all.first) {
     all.started = true;
     pthread_cond_signal(&all.changed);
   }
   while (ours && (all.first || all.writing) && sleep_until(&all.written, until))
     ;
+  all.over = true;
   pthread_mutex_unlock(&process_lock_lists);
 }
 
@@ -207,7 +210,7 @@ bool later_add(struct later *later)
   }
   PROCESS_LOCKED(lists);
   begin_in_this_process();
-  if (!all.running && !(all.running = start_thread(stack))) {
+  if (all.over || (!all.running && !(all.running = start_thread(stack)))) {
     free(record);
     return false;
   }

@@ -11,9 +11,8 @@
  *       ... it is left(&later)'s now, in that thread: it is written all the same ...
  *
  * The record is made where it is added, so that nothing of the call is looked at afterwards, and it may end meanwhile. There
- * is one thread in a process, of all stores; it is made when there is something to write, and goes after a second without. It
- * blocks all signals. A child has none, and what its parent has added is not done there. A process that calls exit() waits for
- * what has been added, for LATER_AT_EXIT_S at most.
+ * is one thread in a process, of all stores; it is made when there is something to write, and goes after a second without. It blocks all signals. A child has none, and what its parent has added
+ * is not done there. A process that calls exit() waits for what has been added, for LATER_AT_EXIT_S at most; from then on nothing is.
  */
 #ifndef IDEMSHIM_STORE_LATER_H
 #define IDEMSHIM_STORE_LATER_H

@@ -120,6 +120,24 @@ static void nothing(void)
   finish();
 }
 
+static struct reply late;
+
+/* It turns the multi until the transfer has ended, and leaves it as it is. */
+static void turn_at_exit(void)
+{
+  while (!late.len)
+    loop_step(&loop, 5);
+  for (int i = 0; i < 10; i++)
+    loop_step(&loop, 5);
+}
+
+static void end_with_handler(void)
+{
+  finish();
+  loop_note(&loop, curl_multi_add_handle(loop.multi, post_new(url, other_body, &late)));
+  exit(0);
+}
+
 static void take_out(void)
 {
   loop_note(&loop, curl_multi_remove_handle(loop.multi, handle));
@@ -243,6 +261,7 @@ int main(int argc, char **argv)
     void (*run)(void);
   } cases[] = {
       {"nothing", nothing},
+      {"end-with-handler", end_with_handler},
       {"take-out", take_out},
       {"reset", reset},
       {"clean-up-handle", clean_up_handle},
@@ -263,6 +282,8 @@ int main(int argc, char **argv)
   url = argv[3];
   large[0] = 1;
   usual = threads(&tid);
+  if (!strcmp(argv[1], "end-with-handler"))
+    atexit(turn_at_exit);
   handle = post_new(url, body, &reply);
   if (getenv("TIMEOUT_MS"))
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, atol(getenv("TIMEOUT_MS")));

@@ -93,6 +93,22 @@ Test(storing, a_program_that_calls_exit_leaves_it_too)
   expect_stored("end", "poll", "");
 }
 
+/* And one that turns its multi while it ends waits for it there. */
+Test(storing, what_ends_in_an_exit_handler_is_left_too)
+{
+  mock_reset(&w);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 rescue=off");
+  struct run r = storing("end-with-handler", "poll", target, slow);
+  expect_success(&r);
+  run_release(&r);
+  cr_expect_eq(log_events(&w, "stored"), 3);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  r = run_shim(&w, "curl", "-sS", "-d", "{\"n\":2}", world_url(&w, target), NULL);
+  expect_success(&r);
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&r);
+}
+
 /* What is not on the disk is in doubt, and goes out again under its key. */
 Test(storing, what_ends_at_once_or_becomes_another_program_leaves_a_claim_at_most)
 {
