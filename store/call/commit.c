@@ -286,6 +286,11 @@ static bool gather(struct commit *commit)
   kept->is_later = may_wait && later_add(&kept->later);
   if (kept->is_later)
     return true;
+  if (need > BATCH_WITHIN) {
+    call->priv.commit = NULL;
+    free(kept);
+    return false;
+  }
   *(gathered->first ? &gathered->last->next : &gathered->first) = &kept->own;
   gathered->last = &kept->own;
   return true;

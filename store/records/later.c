@@ -18,6 +18,7 @@ enum { IDLE_US = 1000000, STACK_SIZE = 262144 };
 /* All of it under the lock of the lists, which fork() takes. */
 static struct {
   struct later *first, **last;
+  size_t bytes;  /* of the records that are not written yet */
   uint32_t life; /* of the process that it is of */
   bool started, running, writing;
   bool over; /* the process ends, and waits for no more */
@@ -36,6 +37,7 @@ static void begin_in_this_process(void)
   pthread_condattr_destroy(&attributes);
   all.first = NULL;
   all.last = &all.first;
+  all.bytes = 0;
   all.started = all.running = all.writing = all.over = false;
   all.life = process_generation();
 }
@@ -83,9 +85,11 @@ static void store_all(struct later *first)
   GATE_UNTIL(deadline);
   if (together && together->next)
     batch_commit_all(first->store, together, NULL);
-  for (struct later *later = first; later; later = later->next)
+  for (struct later *later = first; later; later = later->next) {
+    gate_until(later->deadline_us);
     if (!later->own->done)
       later->own->verdict = batch_commit_with_room(later->store, later->own, &later->error);
+  }
 }
 
 /* Whoever has one may end when it is done, and the one that is left has nobody else. */
@@ -95,6 +99,7 @@ static struct later *tell(struct later *first)
   for (struct later *later; (later = first);) {
     first = later->next;
     later->is_done = true;
+    all.bytes -= later->own->record.len;
     if (later->left) {
       later->next = left;
       left = later;
@@ -199,21 +204,39 @@ static bool start_thread(size_t stack)
   return started;
 }
 
+/* Under the lock. False at the end of the call's time, or of the thread. */
+static bool wait_for_writer(const struct later *later)
+{
+  all.started |= all.first != NULL;
+  pthread_cond_signal(&all.changed);
+  if (!later->deadline_us)
+    pthread_cond_wait(&all.written, &process_lock_lists);
+  return later->deadline_us ? sleep_until(&all.written, later->deadline_us) : true;
+}
+
+/* Who has to write himself would find the thread in the gate, whose patience is short. */
+static bool refuse(const struct later *later, char *record)
+{
+  free(record);
+  while ((all.first || all.writing) && wait_for_writer(later))
+    ;
+  return false;
+}
+
 bool later_add(struct later *later)
 {
   struct batch_own *own = later->own;
   size_t len = record_size(own->draft), stack = stack_size();
   char *record = len ? malloc(len) : NULL;
-  if (!record || record_write(own->draft, record) < 0) {
-    free(record);
-    return false;
-  }
+  bool made = record && record_write(own->draft, record) == 0;
   PROCESS_LOCKED(lists);
   begin_in_this_process();
-  if (all.over || (!all.running && !(all.running = start_thread(stack)))) {
-    free(record);
-    return false;
-  }
+  while (made && all.bytes && all.bytes + len > LATER_BYTES)
+    if (!wait_for_writer(later))
+      return refuse(later, record);
+  if (!made || all.over || (!all.running && !(all.running = start_thread(stack))))
+    return refuse(later, record);
+  all.bytes += len;
   own->record = (struct idem_span){record, len};
   own->draft = NULL;
   own->answer = NULL;
@@ -244,13 +267,9 @@ bool later_is_done(const struct later *later)
 
 void later_wait(const struct later *later)
 {
-  later_start();
   PROCESS_LOCKED(lists);
-  while (!is_over(later))
-    if (!later->deadline_us)
-      pthread_cond_wait(&all.written, &process_lock_lists);
-    else if (!sleep_until(&all.written, later->deadline_us))
-      break;
+  while (!is_over(later) && wait_for_writer(later))
+    ;
 }
 
 bool later_leave(struct later *later, void (*left)(struct later *later))

@@ -2,7 +2,7 @@
 /*
  * later: answers that are stored by a thread of ours, because the one that has them may not wait for the disk: it turns a multi.
  *
- *     if (later_add(&later))                             // false: no memory or thread; nothing has happened
+ *     if (later_add(&later))                             // false: no memory, room or thread; nothing has happened
  *       later_start();                                   // after the last that are to be written together
  *     ... later->written(later), later->done(later->arg), in that thread; then, or whenever ...
  *     if (later_is_done(&later))
@@ -13,13 +13,14 @@
  * The record is made where it is added, so that nothing of the call is looked at afterwards, and it may end meanwhile. There
  * is one thread in a process, of all stores; it is made when there is something to write, and goes after a second without. It blocks all signals. A child has none, and what its parent has added
  * is not done there. A process that calls exit() waits for what has been added, for LATER_AT_EXIT_S at most; from then on nothing is.
+ * No more than LATER_BYTES waits for a disk that does not keep up: whoever has more waits for it himself.
  */
 #ifndef IDEMSHIM_STORE_LATER_H
 #define IDEMSHIM_STORE_LATER_H
 
 #include "store/records/batch.h"
 
-enum { LATER_AT_EXIT_S = 5 };
+enum { LATER_AT_EXIT_S = 5, LATER_BYTES = 32 << 20 };
 
 struct later {
   struct idem_store *store;

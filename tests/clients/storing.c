@@ -138,6 +138,39 @@ static void end_with_handler(void)
   exit(0);
 }
 
+/* More than is kept for a disk that does not keep up. */
+static void many(void)
+{
+  enum { MANY = 16, LARGE = 3900000, ENOUGH = 9 };
+  static struct reply replies[MANY];
+  static char bodies[MANY][16];
+  CURL *handles[MANY];
+  int left, done = 0, most = 0;
+
+  finish();
+  for (int i = 0; i < MANY; i++) {
+    snprintf(bodies[i], sizeof bodies[i], "{\"many\":%d}", i);
+    handles[i] = post_new(url, bodies[i], &replies[i]);
+    loop_note(&loop, curl_multi_add_handle(loop.multi, handles[i]));
+  }
+  while (done < MANY) {
+    int here = 0;
+    loop_step(&loop, 600000);
+    for (CURLMsg *message; (message = curl_multi_info_read(loop.multi, &left));)
+      done += message->data.result == CURLE_OK;
+    for (int i = 0; i < MANY; i++)
+      here += replies[i].len > LARGE;
+    most = here - done > most ? here - done : most;
+  }
+  for (int i = 0; i < MANY; i++) {
+    curl_multi_remove_handle(loop.multi, handles[i]);
+    curl_easy_cleanup(handles[i]);
+    free(replies[i].bytes);
+  }
+  say("many", done);
+  say("enough", most <= ENOUGH);
+}
+
 static void take_out(void)
 {
   loop_note(&loop, curl_multi_remove_handle(loop.multi, handle));
@@ -262,6 +295,7 @@ int main(int argc, char **argv)
   } cases[] = {
       {"nothing", nothing},
       {"end-with-handler", end_with_handler},
+      {"many", many},
       {"take-out", take_out},
       {"reset", reset},
       {"clean-up-handle", clean_up_handle},

@@ -191,6 +191,19 @@ Test(storing, a_large_answer_is_its_threads_too)
   run_release(&r);
 }
 
+/* A disk that does not keep up is waited for, rather than that memory is filled with what it should have; and nothing is lost. */
+Test(storing, not_more_than_so_much_waits_for_the_disk)
+{
+  struct run r = storing("many", "poll", "/v1/chat/completions?mock=size%3D4000000",
+                         "inject=fdatasync:delay_enter=1500000");
+  expect_success(&r);
+  cr_expect(strstr(r.out, "many: 16\n"), "%s", r.out);
+  cr_expect(strstr(r.out, "enough: 1\n"), "%s", r.out);
+  cr_expect_eq(log_events(&w, "stored"), 1 + 1 + 16);
+  cr_expect_eq(own_flushes(), 0);
+  run_release(&r);
+}
+
 /* A flush of six seconds: at the end of its timeout the app has its answer, and is told what it is worth. */
 Test(storing, the_app_does_not_wait_past_its_timeout)
 {
