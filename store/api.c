@@ -19,6 +19,7 @@ EXPORTED const struct idem_store_api idem_store_api = {
     .enter = idem_store_enter,
     .commit = idem_store_commit,
     .committed = idem_store_committed,
+    .rest = idem_store_rest,
     .leave = idem_store_leave,
     .wait = idem_store_wait,
     .sign = idem_store_sign,

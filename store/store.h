@@ -411,6 +411,8 @@ struct idem_gather {
 /* GATHERED: it is not written yet, and `wait` is false. -ETIMEDOUT: nor is it at the call's deadline, which is a tenth of a second after
  * its commit at the earliest; it will be, and the claim of a call that is left before that goes with it. */
 int idem_store_committed(struct idem_store *store, struct idem_call *call, bool wait, struct idem_error *why);
+/* No call is under way that would be gathered: that thread is gone afterwards, unless it still has something to write. */
+void idem_store_rest(void);
 
 /* Ends this round of a call: unpins the answer, frees the claim (followers wake), counts. `delivered`: the
  * app got the answer whole. After BUSY the call may be entered again. */
@@ -678,7 +680,7 @@ int idem_store_compare(const struct idem_answer *a, const struct idem_answer *b,
 /* For a caller that opens this object at run time. */
 
 /* The only symbol that libidemshim-store.so exports is `idem_store_api`. */
-#define IDEM_STORE_API_VERSION 10u
+#define IDEM_STORE_API_VERSION 11u
 /* Scopes of durable runs begin with it; their answers stay until the run has ended well. */
 #define IDEM_RUN_SCOPE "run:"
 
@@ -692,6 +694,7 @@ struct idem_store_api {
   __typeof__(idem_store_enter) *enter;
   __typeof__(idem_store_commit) *commit;
   __typeof__(idem_store_committed) *committed;
+  __typeof__(idem_store_rest) *rest;
   __typeof__(idem_store_leave) *leave;
   __typeof__(idem_store_wait) *wait;
   __typeof__(idem_store_sign) *sign;

@@ -82,7 +82,9 @@ static void unlist(struct call *call)
     call->next->link = call->link;
   multi->unread -= call->state == CALL_OPEN;
   messages_forget(call);
-  atomic_fetch_sub(&call_in_multis, 1);
+  /* The app is told of the last one: it has the threads then that it had before. */
+  if (atomic_fetch_sub(&call_in_multis, 1) == 1 && call->request.api)
+    call->request.api->rest();
   multi_call_unready(call);
   multi_call_unwatch(call);
 }

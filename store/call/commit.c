@@ -397,3 +397,9 @@ int idem_store_committed(struct idem_store *store, struct idem_call *call, bool 
   commit_free(commit);
   return tell(store, call, rc, why);
 }
+
+void idem_store_rest(void)
+{
+  QUIET();
+  later_rest();
+}

@@ -11,17 +11,21 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { IDLE_US = 1000000, STACK_SIZE = 262144 };
+enum { IDLE_US = 50000, STACK_SIZE = 262144 };
 
 /* All of it under the lock of the lists, which fork() takes. */
 static struct {
   struct later *first, **last;
-  size_t bytes;  /* of the records that are not written yet */
-  uint32_t life; /* of the process that it is of */
+  size_t bytes;       /* of the records that are not written yet */
+  uint32_t life;      /* of the process that it is of */
+  _Atomic int thread; /* its id; 0: it is known to have gone */
   bool started, running, writing;
-  bool over; /* the process ends, and waits for no more */
+  _Atomic bool rests; /* nothing is to come */
+  bool over;          /* the process ends, and waits for no more */
   pthread_cond_t changed, written;
 } all;
 
@@ -38,7 +42,8 @@ static void begin_in_this_process(void)
   all.first = NULL;
   all.last = &all.first;
   all.bytes = 0;
-  all.started = all.running = all.writing = all.over = false;
+  all.thread = 0;
+  all.started = all.running = all.writing = all.rests = all.over = false;
   all.life = process_generation();
 }
 
@@ -107,7 +112,7 @@ static struct later *tell(struct later *first)
       later->done(later->arg);
     }
   }
-  all.writing = false;
+  all.writing = left;
   pthread_cond_broadcast(&all.written);
   return left;
 }
@@ -115,7 +120,7 @@ static struct later *tell(struct later *first)
 static bool has_work(void)
 {
   int64_t until = clock_steady_us() + IDLE_US;
-  while (!all.started && sleep_until(&all.changed, until))
+  while (!all.started && (all.first || !all.rests) && sleep_until(&all.changed, until))
     ;
   /* What was added, and never started, too. */
   return all.first;
@@ -124,6 +129,7 @@ static bool has_work(void)
 static void *run(void *unused)
 {
   pthread_mutex_lock(&process_lock_lists);
+  all.thread = (int)syscall(SYS_gettid);
   while (has_work()) {
     struct later *first = take();
     all.writing = true;
@@ -139,10 +145,35 @@ static void *run(void *unused)
       later->left(later);
     }
     pthread_mutex_lock(&process_lock_lists);
+    all.writing = false;
+    pthread_cond_broadcast(&all.written);
   }
   all.running = false;
   pthread_mutex_unlock(&process_lock_lists);
   return unused;
+}
+
+/* The kernel knows it for a moment after its last instruction. */
+void later_rest(void)
+{
+  enum { LONGEST_US = 1000000, PAUSE_LEAST_US = 10, PAUSE_MOST_US = 1000 };
+  int thread = all.thread;
+  if (!thread)
+    return;
+  pthread_mutex_lock(&process_lock_lists);
+  bool rests = all.rests = !all.first && !all.writing;
+  pthread_cond_signal(&all.changed);
+  pthread_mutex_unlock(&process_lock_lists);
+  int64_t until = clock_steady_us() + LONGEST_US;
+  for (unsigned us = PAUSE_LEAST_US; rests; us = us < PAUSE_MOST_US ? us * 2 : us) {
+    if (syscall(SYS_tgkill, getpid(), thread, 0) < 0) {
+      atomic_compare_exchange_strong(&all.thread, &thread, 0);
+      return;
+    }
+    usleep(us);
+    /* Another of the app's threads may have more for it. */
+    rests = all.rests && clock_steady_us() < until;
+  }
 }
 
 /* A signal's handler may have interrupted whoever has the lock, and be who calls exit(). */
@@ -237,6 +268,7 @@ bool later_add(struct later *later)
   if (!made || all.over || (!all.running && !(all.running = start_thread(stack))))
     return refuse(later, record);
   all.bytes += len;
+  all.rests = false;
   own->record = (struct idem_span){record, len};
   own->draft = NULL;
   own->answer = NULL;

@@ -11,7 +11,8 @@
  *       ... it is left(&later)'s now, in that thread: it is written all the same ...
  *
  * The record is made where it is added, so that nothing of the call is looked at afterwards, and it may end meanwhile. There
- * is one thread in a process, of all stores; it is made when there is something to write, and goes after a second without. It blocks all signals. A child has none, and what its parent has added
+ * is one thread in a process, of all stores; it is made when there is something to write, and goes when nothing has come for a
+ * while, or at once if later_rest() says that nothing will. It blocks all signals. A child has none, and what its parent has added
  * is not done there. A process that calls exit() waits for what has been added, for LATER_AT_EXIT_S at most; from then on nothing is.
  * No more than LATER_BYTES waits for a disk that does not keep up: whoever has more waits for it himself.
  */
@@ -47,6 +48,9 @@ static inline bool later_is_of_parent(const struct later *later)
 }
 /* No longer than a write of its own would have taken, and not past its deadline. */
 void later_wait(const struct later *later);
+/* Nothing is to come for now. If nothing is left to do, the thread has gone afterwards: the kernel lets no process with another thread
+ * into a namespace, and Python warns where it forks. */
+void later_rest(void);
 /* False: it is done. */
 bool later_leave(struct later *later, void (*left)(struct later *later));
 

@@ -12,6 +12,7 @@
 #include "tests/clients/post.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -118,6 +119,18 @@ static void until_it_is_stored(int *tid)
 static void nothing(void)
 {
   finish();
+}
+
+/* Python warns when such a process forks, and the kernel lets none with another thread into a namespace. */
+static void alone(void)
+{
+  int tid;
+  bool may;
+
+  finish();
+  may = unshare(CLONE_THREAD) == 0 || errno != EINVAL;
+  say("threads", threads(&tid) - usual);
+  say("alone", may);
 }
 
 static struct reply late;
@@ -294,6 +307,7 @@ int main(int argc, char **argv)
     void (*run)(void);
   } cases[] = {
       {"nothing", nothing},
+      {"alone", alone},
       {"end-with-handler", end_with_handler},
       {"many", many},
       {"take-out", take_out},

@@ -144,6 +144,19 @@ Test(storing, its_thread_takes_no_signal_and_goes_when_there_is_nothing_to_do)
   run_release(&r);
 }
 
+/* As soon as the app is told, it has the threads of before. */
+Test(storing, an_app_that_is_told_is_alone)
+{
+  static const char *const loops[] = {"poll", "epoll"};
+  for (int i = 0; i < 2; i++) {
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    struct run r = storing("alone", loops[i], target, "inject=fdatasync:delay_enter=100000");
+    expect_success(&r);
+    cr_expect(strstr(r.out, "threads: 0\nalone: 1\n"), "%s", r.out);
+    run_release(&r);
+  }
+}
+
 /* How often the main thread flushes. */
 static int own_flushes(void)
 {
