@@ -299,8 +299,10 @@ int pages_check(const struct pages_snapshot *snapshot, enum pages_tree tree, con
   if (check_once(snapshot, root, sound) < 0 || find_leaf(snapshot, root, name, sound, false, &place) < 0 ||
       page_search(snapshot, place.leaf, name, &at, &exact) < 0)
     return -EILSEQ;
-  if (exact && sound->deletes && !is_alone(snapshot, &sound->gone[tree], &place, name, at) &&
-      find_leaf(snapshot, root, name, sound, true, &place) < 0)
+  /* Who has put a key may delete it in the same transaction. */
+  struct pages_gone *gone = &sound->gone[tree];
+  bool alone = !sound->deletes || (exact ? is_alone(snapshot, gone, &place, name, at) : !gone->disordered);
+  if (!alone && find_leaf(snapshot, root, name, sound, true, &place) < 0)
     return -EILSEQ;
   /* Of long values LMDB follows that of the key itself alone. */
   return exact && (page_node(snapshot, place.leaf, at, &node) < 0 || page_value(snapshot, &node) < 0)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A store that something else has written to: a miss or an error, and never the end of the app. */
+#include "store/lmdb/engine.h"
+#include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -294,5 +296,63 @@ Test(store_damage, a_page_that_a_write_does_not_touch_is_in_nobodys_way)
     unharmed += WIFEXITED(status) && WEXITSTATUS(status) == 1;
   }
   cr_expect_gt(unharmed, 0, "of %u leaves", leaves);
+  free(data);
+}
+
+/* Names on some leaves side by side. */
+static int put_many(struct writer *writer, void *unused)
+{
+  (void)unused;
+  int rc = 0;
+  for (int i = 0; i < 256 && rc == 0; i++) {
+    const uint8_t name[IDEM_KEY_SIZE] = {(uint8_t)i};
+    rc = writer_put(writer, PAGES_RAW, name, sizeof(name), name, sizeof(name));
+  }
+  return rc;
+}
+
+/* One in the middle, which was not there before this transaction. */
+static int put_one(struct writer *writer, void *deletes)
+{
+  static const uint8_t name[IDEM_KEY_SIZE] = {128, 1};
+  int rc = writer_put(writer, PAGES_RAW, name, sizeof(name), name, sizeof(name));
+  return rc == 0 && deletes ? writer_delete(writer, PAGES_RAW, name, sizeof(name)) : rc;
+}
+
+/* In a child. */
+static bool puts_one(bool deletes)
+{
+  struct idem_error error;
+  int status;
+  pid_t child = fork();
+  if (child == 0)
+    _exit(fixture_reopen(&fixture, &error) == 0 &&
+          state_write(fixture.store, put_one, deletes ? &deletes : NULL, &error) == 0);
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+/* LMDB may merge the page of a key that goes with a neighbour, also if its transaction has put the key itself. */
+Test(store_damage, a_key_is_not_deleted_beside_a_page_that_is_damaged)
+{
+  enum { FLAGS = 10, LOWER = 12, LEAF = 2 };
+  unsigned refused = 0;
+  struct idem_error error;
+  char *data;
+  cr_assert_eq(state_write(fixture.store, put_many, NULL, &error), 0);
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  size_t size = read_file(&data);
+  for (size_t page = 2 * PAGE; page < size; page += PAGE) {
+    if (data[page + FLAGS] != LEAF)
+      continue;
+    data[page + LOWER] ^= 1;
+    write_file(data, size);
+    bool put = puts_one(false);
+    write_file(data, size);
+    refused += put && !puts_one(true);
+    data[page + LOWER] ^= 1;
+  }
+  cr_expect_gt(refused, 0);
   free(data);
 }
