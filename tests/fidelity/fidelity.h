@@ -42,6 +42,9 @@ extern const struct scenario *scenario;
 #define OK    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" CLOSE
 #define EMPTY "Content-Length: 0\r\n\r\n"
 #define HELLO "Content-Length: 5\r\n\r\nhello"
+/* Three seconds, in which a timeout passes however late it is noticed. */
+#define GAPS  "\1\1\1\1\1\1\1\1\1\1"
+#define STALL GAPS GAPS GAPS GAPS GAPS GAPS GAPS GAPS GAPS GAPS
 
 /* Lays down what /wire/NAME answers (tests/mock/wire.h). Ends the program if the mock is not there. */
 void serve(const char *name, const char *text);

@@ -3,13 +3,18 @@
 
 #include "tests/mock/pause.h"
 
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { GAP_MS = 30, GAP_MARK = 1, NEXT_MARK = 2 };
+enum { GAP_MS = 30, PATIENCE_MS = 5000, LOOK_AGAIN_MS = 2, GAP_MARK = 1, NEXT_MARK = 2 };
 
 struct wire {
   struct wire *next;
@@ -104,6 +109,46 @@ static bool send_all(int socket, const char *bytes, size_t len)
   return true;
 }
 
+/* How many bytes lie in the socket at the other end, which is on this machine; 0 where the kernel does not say. */
+static unsigned unread(int socket_of_ours)
+{
+  struct sockaddr_in own = {0}, other = {0};
+  socklen_t own_len = sizeof own, other_len = sizeof other;
+  struct {
+    struct nlmsghdr head;
+    struct inet_diag_req_v2 ask;
+  } request = {{.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+               {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u}};
+  struct {
+    struct nlmsghdr head;
+    struct inet_diag_msg told;
+    char more[256];
+  } reply = {0};
+  int kernel = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+  if (!getsockname(socket_of_ours, (struct sockaddr *)&own, &own_len) &&
+      !getpeername(socket_of_ours, (struct sockaddr *)&other, &other_len) && other.sin_family == AF_INET) {
+    request.ask.id = (struct inet_diag_sockid){.idiag_sport = other.sin_port,
+                                               .idiag_dport = own.sin_port,
+                                               .idiag_src = {other.sin_addr.s_addr},
+                                               .idiag_dst = {own.sin_addr.s_addr},
+                                               .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}};
+    if (send(kernel, &request, sizeof request, 0) > 0)
+      recv(kernel, &reply, sizeof reply, 0);
+  }
+  close(kernel);
+  return reply.head.nlmsg_type == SOCK_DIAG_BY_FAMILY ? reply.told.idiag_rqueue : 0;
+}
+
+/* What comes next must not come with it, however late the client runs. */
+static bool pause_until_taken(int socket)
+{
+  for (int ms = 0; ms < PATIENCE_MS && unread(socket) > 0; ms += LOOK_AGAIN_MS)
+    if (!pause_ms(LOOK_AGAIN_MS))
+      return false;
+  return pause_ms(GAP_MS);
+}
+
 static void play_plain(int socket, const char *text, size_t len, bool exact)
 {
   const char *end = text + len;
@@ -112,7 +157,7 @@ static void play_plain(int socket, const char *text, size_t len, bool exact)
     const char *gap = exact ? NULL : memchr(text, GAP_MARK, (size_t)(end - text));
     size_t piece = (size_t)((gap ? gap : end) - text);
 
-    if (!send_all(socket, text, piece) || (gap && !pause_ms(GAP_MS)))
+    if (!send_all(socket, text, piece) || (gap && !pause_until_taken(socket)))
       return;
     text += piece + (gap ? 1 : 0);
   }

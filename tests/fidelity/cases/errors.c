@@ -239,12 +239,12 @@ void error_of_an_unfinished_header(void)
 
 static void be_hasty(struct watch *w)
 {
-  set(w, TIMEOUT_MS, 60L);
+  set(w, TIMEOUT_MS, 600L);
 }
 
 void error_of_a_timeout(void)
 {
-  serve("slow", OK "Content-Length: 10\r\n\r\nhello\1\1\1\1\1\1\1\1\1\1world");
+  serve("slow", OK "Content-Length: 10\r\n\r\nhello" STALL "world");
   perform_with("slow", be_hasty);
 }
 

@@ -411,7 +411,7 @@ void multi_of_the_same_request(void)
 
 static void be_hasty(struct watch *w)
 {
-  set(w, TIMEOUT_MS, 60L);
+  set(w, TIMEOUT_MS, 600L);
 }
 
 void multi_out_of_time(void)
@@ -419,7 +419,7 @@ void multi_out_of_time(void)
   CURLM *multi = curl_multi_init();
   struct watch w;
 
-  serve("slow", OK "Content-Length: 10\r\n\r\nhello\1\1\1\1\1\1\1\1\1\1world");
+  serve("slow", OK "Content-Length: 10\r\n\r\nhello" STALL "world");
   watch_open(&w, "slow");
   be_hasty(&w);
   join(multi, &w);

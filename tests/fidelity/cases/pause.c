@@ -123,7 +123,7 @@ void pause_in_each_write(void)
 static void pause_forever(struct watch *w)
 {
   w->write = (struct verdict){1, CURL_WRITEFUNC_PAUSE};
-  set(w, TIMEOUT_MS, 100L);
+  set(w, TIMEOUT_MS, 600L);
 }
 
 void pause_without_end(void)
