@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(handles, .init = open_world, .fini = close_world, .timeout = 180);
+TestSuite(handles, .init = open_world, .fini = close_world, .timeout = 600);
 
 /* The smallest allocation takes 32 bytes: half of it for each handle is what comes once, such as a buffer. */
 static void expect_no_growth(const char *mode, const char *interface, long count, const char *url,

@@ -14,9 +14,10 @@ static void set_up(void)
     cr_skip_test("valgrind is not installed");
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("a sanitizer's build has counts of its own");
+  setenv("IDEM_RUN_DEADLINE_MS", "600000", 0); /* it compiles, and counts under valgrind */
 }
 
-TestSuite(instructions, .init = set_up, .fini = close_world);
+TestSuite(instructions, .init = set_up, .fini = close_world, .timeout = 600);
 
 /* $1 and $2 are the sources and the build. They go to $HOME/tree, so that what $3 changes there costs what a file costs. What the
  * hit costs is kept before it, with the number of instructions that are a tenth of it in $tenth. */
