@@ -322,10 +322,10 @@ Test(fleet_claims, an_owner_that_was_passed_over_after_it_has_sent_keeps_nothing
 /* A call that takes longer than a lease keeps it, since libcurl turns. */
 Test(fleet_claims, an_owner_that_goes_on_keeps_its_lease)
 {
-  fleet_attributes("lease=2s");
-  struct run owner = begin_held("latency_ms%3D6000");
+  fleet_attributes("lease=5s");
+  struct run owner = begin_held("latency_ms%3D8000");
   on_machine("B");
-  struct run next = fleet_post(body, "latency_ms%3D6000");
+  struct run next = fleet_post(body, "latency_ms%3D8000");
   expect_a_replay(&next);
   run_wait(&owner);
   expect_success(&owner);

@@ -238,15 +238,15 @@ Test(multi, a_multi_that_goes_from_thread_to_thread)
 Test(multi, when_the_owner_is_killed_a_follower_takes_over)
 {
   char url[160];
-  snprintf(url, sizeof url, "%s", chat(""));
+  snprintf(url, sizeof url, "%s", chat("gate%3Dg,gate_first%3D1"));
   for (int i = 0; i < LOOPS; i++) {
     mock_reset(&w);
     world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
-    mock_default(&w, "latency_ms=60000");
     struct run owner = start_owner(url, 1);
-    mock_default(&w, "latency_ms=20");
     struct run followers = start_shim(&w, "multi_calls", loops[i], "1", url, a, a, NULL);
     run_signal(&owner, SIGKILL);
+    run_wait(&owner);
+    mock_open(&w, "g");
     run_wait(&followers);
     expect_success(&followers);
     expect_same_answer(&followers, 0, &followers, 1);
@@ -258,22 +258,36 @@ Test(multi, when_the_owner_is_killed_a_follower_takes_over)
 
 Test(multi, a_follower_has_the_app_s_own_timeout)
 {
-  const char *url = chat("latency_ms%3D2500");
-  world_env(&w, "TIMEOUT_MS", "300");
+  const char *url = chat("gate%3Dg,gate_first%3D1");
   for (int i = 0; i < LOOPS; i++) {
-    struct run run = run_shim(&w, "multi_calls", loops[i], "1", url, a, a, NULL);
-    cr_expect_eq(run.status, i ? 0 : 1, "%s", run.out);
+    mock_reset(&w);
+    world_env(&w, "IDEMSHIM_SCOPE", "%s", loops[i]);
+    world_env(&w, "TIMEOUT_MS", "300");
+    struct run run = start_shim(&w, "multi_calls", loops[i], "1", url, a, a, NULL);
+    wait_until((run_look(&run), strstr(run.out, "call-1 ")));
+    mock_open(&w, "g");
+    run_wait(&run);
+    cr_expect_eq(run.status, 1, "%s", run.out);
     expect_line(&run, 0, "rc=0 status=200");
-    expect_line(&run, 1, i ? "rc=0 status=200" : "rc=28 status=0");
+    expect_line(&run, 1, "rc=28 status=0");
+    /* A replay is no matter of time. */
+    world_env(&w, "TIMEOUT_MS", "30000");
+    struct run again = run_shim(&w, "multi_calls", loops[i], "1", url, a, a, NULL);
+    expect_success(&again);
+    expect_same_answer(&again, 1, &run, 0);
+    expect_requests(1);
     run_release(&run);
+    run_release(&again);
   }
-  expect_requests(1);
 }
 
 Test(multi, a_follower_waits_no_longer_than_the_rule_says)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 wait=200ms");
-  struct run run = run_shim(&w, "multi_calls", "epoll", "1", chat("latency_ms%3D1500"), a, a, NULL);
+  struct run run = start_shim(&w, "multi_calls", "epoll", "1", chat("gate%3Dg,gate_first%3D1"), a, a, NULL);
+  wait_until(mock_count(&w).requests == 2);
+  mock_open(&w, "g");
+  run_wait(&run);
   expect_success(&run);
   expect_requests(2);
   cr_expect(log_contains(&w, "\"reason\":\"wait\""));

@@ -172,7 +172,7 @@ Test(flushes, the_calls_of_a_multi_share_them)
       0)
     cr_skip_test("strace cannot delay system calls here");
   struct run r = run_plain(
-      &w, "strace", "-f", "-qq", "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=50000", "-E",
+      &w, "strace", "-f", "-qq", "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=300000", "-E",
       world_text(&w, "LD_PRELOAD=%s/libidemshim.so", w.build), "-o", world_path(&w, "trace"), "sh", "-c",
       "url=$1; set --; while [ $# -lt 32 ]; do set -- \"$@\" \"{\\\"n\\\":$#}\"; done; exec multi_calls poll "
       "1 \"$url\" \"$@\"",
