@@ -247,7 +247,7 @@ static uint32_t take_and_settle(struct repeats *repeats, const void *base, bool 
 Test(store_numbers, the_lowest_that_is_free_comes_first)
 {
   enum { MANY = 1500 };
-  struct repeats repeats = {0};
+  struct repeats repeats = {.part = {NULL}};
   static struct repeats_number taken[MANY];
 
   for (uint32_t i = 0; i < MANY; i++) {
@@ -266,7 +266,7 @@ Test(store_numbers, the_lowest_that_is_free_comes_first)
 
 Test(store_numbers, an_answer_uses_one_up_and_anything_else_does_not)
 {
-  struct repeats repeats = {0};
+  struct repeats repeats = {.part = {NULL}};
   cr_expect_eq(take_and_settle(&repeats, content, false), 0);
   cr_expect_eq(take_and_settle(&repeats, content, true), 0);
   struct repeats_number next = repeats_take(&repeats, content);
@@ -278,7 +278,7 @@ Test(store_numbers, an_answer_uses_one_up_and_anything_else_does_not)
 
 Test(store_numbers, a_content_is_forgotten_a_ttl_after_its_last_answer)
 {
-  struct repeats repeats = {0};
+  struct repeats repeats = {.part = {NULL}};
   struct repeats_number a = repeats_take(&repeats, content), b = repeats_take(&repeats, content);
   repeats_settle(a.of, a.is, true, 0);
   /* As long as one is under way it is known. */
@@ -293,7 +293,7 @@ Test(store_numbers, a_content_is_forgotten_a_ttl_after_its_last_answer)
 /* A table that keeps what is over would grow: what it has after many rounds is what it had after the first. */
 Test(store_numbers, the_places_of_what_is_over_are_used_again)
 {
-  struct repeats repeats = {0};
+  struct repeats repeats = {.part = {NULL}};
   for (uint64_t i = 1; i < 100000; i++) {
     uint8_t base[IDEM_KEY_SIZE] = {0};
     uint64_t name = i * UINT64_C(0x9e3779b97f4a7c15);
@@ -317,7 +317,7 @@ static size_t heap_in_use(void)
 
 Test(store_numbers, a_content_that_is_known_needs_no_heap)
 {
-  struct repeats repeats = {0};
+  struct repeats repeats = {.part = {NULL}};
   take_and_settle(&repeats, content, true);
   size_t before = heap_in_use();
   for (uint32_t i = 1; i < 10000; i++)
@@ -354,7 +354,7 @@ static void *sample(void *arg)
 
 Test(store_numbers, no_two_threads_have_one_and_none_is_lost)
 {
-  struct repeats repeats = {0};
+  struct repeats repeats = {.part = {NULL}};
   static _Atomic unsigned char held[THREADS * CALLS];
   struct sampler sampler = {.repeats = &repeats, .held = held};
   pthread_t thread[THREADS];
