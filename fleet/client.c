@@ -457,7 +457,7 @@ static int ask_by(const struct asking *asking, struct client_slot *slot, int nod
 static bool is_of_a_slot(const struct reply *reply)
 {
   return reply_begins(reply, "MOVED ") || reply_begins(reply, "ASK ") || reply_begins(reply, "TRYAGAIN") ||
-         reply_begins(reply, "CLUSTERDOWN");
+         reply_begins(reply, "CLUSTERDOWN Hash slot");
 }
 
 /* -EAGAIN: it was not asked. An error of a slot is a reply here. */

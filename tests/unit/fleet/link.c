@@ -508,6 +508,38 @@ Test(fleet_client, a_server_that_another_thread_adds_is_known_a_moment_later)
   cr_expect_eq(nodes_set_master(&nodes_of_two, "two", 1), 1);
 }
 
+static const char *says;
+
+static void say(int fd)
+{
+  char bytes[4096];
+  while (read(fd, bytes, sizeof(bytes)) > 0 && write(fd, says, strlen(says)) > 0)
+    ;
+  close(fd);
+}
+
+/* Calls go out alone then, and people are told of that. One slot that nobody serves keeps nobody from the others. */
+Test(fleet_client, a_cluster_that_is_down_is_away_and_one_slot_is_not)
+{
+  static const struct {
+    const char *says;
+    bool is_away;
+  } row[] = {{"-CLUSTERDOWN The cluster is down\r\n", true},
+             {"-CLUSTERDOWN The cluster is down and only accepts read commands\r\n", true},
+             {"-CLUSTERDOWN Hash slot not served\r\n", false}};
+  for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+    char url[160];
+    says = row[i].says;
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%u?connect-timeout=5s&operation-timeout=5s",
+             fake(say));
+    struct idem_fleet_client *client = client_at(url);
+    struct idem_fleet_claim claim = claim_for('k');
+    cr_expect_lt(idem_fleet_api.claim(client, patience(), &claim), 0);
+    cr_expect_eq(idem_fleet_is_away(shared_of(client)), row[i].is_away, "%s", row[i].says);
+    cr_expect_not_null(strstr(idem_fleet_api.problem(client), "CLUSTERDOWN"));
+  }
+}
+
 /* It says of each page that there is another. */
 static void tell_of_no_end(int fd)
 {
