@@ -43,7 +43,8 @@ static void begin_in_this_process(void)
   all.last = &all.first;
   all.bytes = 0;
   all.thread = 0;
-  all.started = all.running = all.writing = all.rests = all.over = false;
+  all.rests = false;
+  all.started = all.running = all.writing = all.over = false;
   all.life = process_generation();
 }
 
@@ -161,7 +162,8 @@ void later_rest(void)
   if (!thread)
     return;
   pthread_mutex_lock(&process_lock_lists);
-  bool rests = all.rests = !all.first && !all.writing;
+  bool rests = !all.first && !all.writing;
+  all.rests = rests;
   pthread_cond_signal(&all.changed);
   pthread_mutex_unlock(&process_lock_lists);
   int64_t until = clock_steady_us() + LONGEST_US;
