@@ -50,6 +50,8 @@ void exchange_arrived(struct exchange *exchange, struct MHD_Connection *connecti
   exchange->arrived = true;
   if (exchange->control)
     return;
+  /* Whoever sees that it is here may set another default, which is for the next one. */
+  exchange->play.script = recall_default();
   headers = json_object();
   MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, headers);
   exchange->serial = ledger_arrived(
@@ -83,13 +85,13 @@ enum MHD_Result exchange_send(struct MHD_Connection *connection, unsigned status
   return result;
 }
 
+/* Over the default. */
 static bool read_script(struct MHD_Connection *connection, struct script *script, char *complaint,
                         size_t size)
 {
   const char *query = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "mock");
   const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Mock");
 
-  *script = recall_default();
   return (!query || script_parse(script, query, complaint, size)) &&
          (!header || script_parse(script, header, complaint, size));
 }
