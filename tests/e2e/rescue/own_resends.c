@@ -88,9 +88,9 @@ Test(own_resends, a_copy_of_the_process_tells_too)
 {
   need_prerequest();
   mock_default(&w, "reset=reused");
-  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D600");
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D3000");
   struct run run = run_shim(&w, "curl", "-sS", "-d", "{\"first\":1}", world_url(&w, "/v1/chat/completions"),
-                            "--next", "-sS", "--max-time", "0.3", "-d", "{}", url, NULL);
+                            "--next", "-sS", "--max-time", "1", "-d", "{}", url, NULL);
   cr_expect_eq(run.status, 28, "%s", run.err);
   wait_until(world_orphans(&w) == 0);
   cr_expect_eq(log_events(&w, "rescued"), 1);
