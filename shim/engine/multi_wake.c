@@ -3,12 +3,27 @@
 
 #include "shim/base/clock.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* It is set, and never read: it may be the app's by now, which has closed what it does not know, and a timer is all that can be set. */
+/* All timers are one inode. The number of a signal that would be sent for a file tells ours, which sends none, from the app's, which has
+ * closed what it does not know. */
+enum { MARK = 62 };
+
+static bool is_marked(const struct multi *multi)
+{
+  return fcntl(multi->wake, F_GETSIG) == MARK;
+}
+
+/* A child has its parent's. */
+static bool is_ours(const struct multi *multi)
+{
+  return multi->wake_of == getpid() && is_marked(multi);
+}
+
 bool multi_wake_open(struct multi *multi, const struct shadow *shadow)
 {
   if (multi->notified || shadow_value(shadow, CURLOPT_OPENSOCKETFUNCTION))
@@ -16,24 +31,29 @@ bool multi_wake_open(struct multi *multi, const struct shadow *shadow)
   if (multi->wake < 0) {
     multi->wake = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     multi->wake_of = getpid();
+    if (multi->wake >= 0 && fcntl(multi->wake, F_SETSIG, MARK) < 0) {
+      close(multi->wake);
+      multi->wake = -1;
+    }
   }
-  return multi->wake >= 0 && multi->wake_of == getpid() && (!multi->selects || multi->wake < FD_SETSIZE);
+  return is_ours(multi) && (!multi->selects || multi->wake < FD_SETSIZE);
 }
 
 void multi_wake(void *self)
 {
   static const struct itimerspec now = {.it_value = {.tv_nsec = 1}};
   const struct multi *multi = self;
-  timerfd_settime(multi->wake, 0, &now, NULL);
+  if (is_marked(multi))
+    timerfd_settime(multi->wake, 0, &now, NULL);
 }
 
-/* A child has its parent's timer, and sees at once that nobody wakes it. */
+/* Without it, nobody is woken, and looks each time. */
 bool multi_wake_is_due(struct multi *multi)
 {
   struct itimerspec is;
   bool again = multi->wake_again;
   multi->wake_again = false;
-  return again || multi->wake_of != getpid() || timerfd_gettime(multi->wake, &is) < 0 ||
+  return again || !is_ours(multi) || timerfd_gettime(multi->wake, &is) < 0 ||
          (is.it_value.tv_sec == 0 && is.it_value.tv_nsec == 0);
 }
 
@@ -41,7 +61,7 @@ void multi_wake_set(const struct multi *multi, int64_t deadline_us)
 {
   static const struct itimerspec far = {.it_value = {.tv_sec = 3600}};
   struct itimerspec at = {.it_value = clock_timespec(deadline_us)};
-  if (multi->wake_of == getpid())
+  if (is_ours(multi))
     timerfd_settime(multi->wake, deadline_us ? TFD_TIMER_ABSTIME : 0, deadline_us ? &at : &far, NULL);
 }
 
@@ -50,7 +70,6 @@ void multi_wake_set(const struct multi *multi, int64_t deadline_us)
 bool multi_wake_tell(struct multi *multi, CURL *handle)
 {
   bool wanted = multi->storing && multi->on_socket, taken = true;
-  struct itimerspec is;
   if (wanted != multi->wake_told && multi->on_socket && multi->wake_of == getpid()) {
     void *assigned = multi->wake_assigned;
     multi->wake_assigned = wanted ? assigned : NULL;
@@ -61,24 +80,25 @@ bool multi_wake_tell(struct multi *multi, CURL *handle)
   }
   multi->wake_told = wanted && taken;
   if (!multi->storing && multi->wake >= 0) {
-    if (timerfd_gettime(multi->wake, &is) == 0)
+    if (is_marked(multi))
       close(multi->wake);
     multi->wake = -1;
   }
   return taken || !wanted;
 }
 
-/* Without memory it looks again soon; in a child, at once. */
+/* Without memory, or without its timer, it looks again soon. */
 CURLMcode multi_wake_wait(struct multi *multi, __typeof__(curl_multi_wait) *real, struct curl_waitfd *extra,
                           unsigned count, int ms, int *ready)
 {
   enum { FEW = 16, LOOK_MS = 5 };
   struct curl_waitfd few[FEW], *all = count < FEW ? few : malloc((count + 1) * sizeof(*all));
   int seen = 0;
-  if (multi->wake_of != getpid())
-    ms = 0;
-  if (!all)
+  if (!all || !is_ours(multi)) {
+    if (all != few)
+      free(all);
     return real(multi->handle, extra, count, ms < LOOK_MS ? ms : LOOK_MS, ready);
+  }
   if (count)
     memcpy(all, extra, count * sizeof(*all));
   all[count] = (struct curl_waitfd){.fd = multi->wake, .events = CURL_WAIT_POLLIN};
@@ -98,6 +118,11 @@ CURLMcode multi_wake_waitfds(struct multi *multi, struct curl_waitfd *fds, unsig
   CURLMcode code = multi->lib->multi_waitfds(multi->handle, fds, size, fds || count ? &seen : NULL);
   if (code != CURLM_OK && code != CURLM_OUT_OF_MEMORY)
     return code;
+  if (!is_ours(multi)) {
+    if (count)
+      *count = seen;
+    return code;
+  }
   if (fds && seen < size)
     fds[seen] = (struct curl_waitfd){.fd = multi->wake, .events = CURL_WAIT_POLLIN};
   else if (fds)
@@ -109,7 +134,7 @@ CURLMcode multi_wake_waitfds(struct multi *multi, struct curl_waitfd *fds, unsig
 
 void multi_wake_fdset(const struct multi *multi, fd_set *read, int *last)
 {
-  if (!read || multi->wake >= FD_SETSIZE)
+  if (!read || multi->wake >= FD_SETSIZE || !is_ours(multi))
     return;
   FD_SET(multi->wake, read);
   if (last && *last < multi->wake)

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 static struct loop loop;
@@ -131,6 +132,26 @@ static void alone(void)
   may = unshare(CLONE_THREAD) == 0 || errno != EINVAL;
   say("threads", threads(&tid) - usual);
   say("alone", may);
+}
+
+/* It closes what it does not know, and has a timer of its own under the number then, which nobody sets or closes. */
+static void close_timer(void)
+{
+  struct itimerspec far = {.it_value = {.tv_sec = 7200}}, is = far;
+  char path[32], what[32] = "";
+  int fd = 3;
+
+  for (; fd < 256 && strcmp(what, "anon_inode:[timerfd]"); fd++) {
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(path, what, sizeof what - 1);
+    what[len < 0 ? 0 : len] = 0;
+  }
+  say("found", fd < 256);
+  int timer = timerfd_create(CLOCK_MONOTONIC, 0);
+  timerfd_settime(timer, 0, &far, NULL);
+  dup2(timer, --fd);
+  finish();
+  say("own timer", timerfd_gettime(fd, &is) == 0 && is.it_value.tv_sec > 7000);
 }
 
 static struct reply late;
@@ -308,6 +329,7 @@ int main(int argc, char **argv)
   } cases[] = {
       {"nothing", nothing},
       {"alone", alone},
+      {"close-timer", close_timer},
       {"end-with-handler", end_with_handler},
       {"many", many},
       {"take-out", take_out},

@@ -144,6 +144,17 @@ Test(storing, its_thread_takes_no_signal_and_goes_when_there_is_nothing_to_do)
   run_release(&r);
 }
 
+/* It is told all the same, though nothing wakes its loop. */
+Test(storing, an_app_that_closes_what_it_does_not_know_has_its_own_there)
+{
+  struct run r = storing("close-timer", "poll", target, slow);
+  expect_success(&r);
+  cr_expect(strstr(r.out, "found: 1\n") && strstr(r.out, told), "%s", r.out);
+  cr_expect(strstr(r.out, "own timer: 1\n"), "%s", r.out);
+  run_release(&r);
+  expect_again(1);
+}
+
 /* As soon as the app is told, it has the threads of before. */
 Test(storing, an_app_that_is_told_is_alone)
 {
