@@ -679,7 +679,7 @@ static int send_renewal(struct idem_fleet_client *client, struct client_slot *sl
   client_keys(client, fence->key, &keys);
   size_t count = compose(client, &keys,
                          (const struct link_word[]){
-                             {"renew", 5}, LINK_TEXT(generation), LINK_TEXT(fence->owner), LINK_TEXT(lease)},
+                             {"sent", 4}, LINK_TEXT(generation), LINK_TEXT(fence->owner), LINK_TEXT(lease)},
                          4, words);
   /* The script is there: a claim and a sent have been before. Were it not, the reply is an error, and the next turn's too,
    * until somebody brings it. Nothing is waited for: a socket that takes no more is given up. */

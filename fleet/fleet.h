@@ -176,8 +176,8 @@ struct idem_fleet_api {
    * Whether a request goes out after -errno is for the caller to say: the server may have it as sent. */
   int (*sent)(struct idem_fleet_client *client, idem_fleet_limit *limit, const struct idem_fleet_fence *fence,
               unsigned replicas);
-  /* What the last reply for this fence has said, as `sent`; 1 as long as there is none. Costs a write; it
-   * waits only where it has to connect first. */
+  /* For who has sent, whether or not that could be told. What the last reply for this fence has said, as
+   * `sent`; 1 as long as there is none. Costs a write; it waits only where it has to connect first. */
   int (*renew)(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
   /* 1: stored, also when it was already; 0: superseded. A lease that has ended lets others take over and
    * keeps nobody from finishing: without another owner it is stored. -EMSGSIZE: larger than max-value, and

@@ -67,11 +67,12 @@ end
 
 local mine = g == ARGV[2] and owner == ARGV[3]
 
-if verb == 'sent' or verb == 'renew' then
+-- Who renews says it again: the server may have been away then.
+if verb == 'sent' then
   if not (mine and open) then
     return 0
   end
-  redis.call('HSET', claim, 's', verb == 'sent' and 'S' or state, 'u', whole(now + tonumber(ARGV[4])))
+  redis.call('HSET', claim, 's', 'S', 'u', whole(now + tonumber(ARGV[4])))
   return r[9] == '1' and 2 or 1
 end
 

@@ -52,14 +52,6 @@ bool model_sent(struct model *record, enum model_without without, uint8_t owner,
   return true;
 }
 
-bool model_renew(struct model *record, enum model_without without, uint8_t owner, uint8_t generation)
-{
-  if (!is_mine(record, without, owner, generation) || !is_open(record))
-    return false;
-  record->leased = true;
-  return true;
-}
-
 bool model_commit(struct model *record, enum model_without without, uint8_t owner, uint8_t generation,
                   uint8_t epoch)
 {
@@ -172,8 +164,8 @@ static bool step_sent(struct state *state, enum model_without without, int i)
 
 static bool step_renew(struct state *state, enum model_without without, int i)
 {
-  return state->actor[i].phase != IDLE && !state->record.leased &&
-         model_renew(&state->record, without, nonce_of(state, i), state->actor[i].generation);
+  return state->actor[i].phase == SENT && !state->record.leased &&
+         model_sent(&state->record, without, nonce_of(state, i), state->actor[i].generation);
 }
 
 static bool step_commit(struct state *state, enum model_without without, int i)

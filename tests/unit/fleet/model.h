@@ -34,7 +34,6 @@ struct model_claim {
 struct model_claim model_claim(struct model *record, enum model_without without, uint8_t owner,
                                uint8_t generation, bool refuses);
 bool model_sent(struct model *record, enum model_without without, uint8_t owner, uint8_t generation);
-bool model_renew(struct model *record, enum model_without without, uint8_t owner, uint8_t generation);
 bool model_commit(struct model *record, enum model_without without, uint8_t owner, uint8_t generation,
                   uint8_t epoch);
 bool model_release(struct model *record, enum model_without without, uint8_t owner, uint8_t generation,

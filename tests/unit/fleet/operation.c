@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(fleet_operation, .init = open_server, .fini = close_server);
 
@@ -234,6 +235,20 @@ Test(fleet_operation, a_renewal_tells_at_the_next_turn_what_became_of_the_last)
   for (int i = 0; i < 1000000 && said != 0; i++)
     said = API->renew(a, &mine.fence);
   cr_expect_eq(said, 0, "it is another's");
+}
+
+/* The server was away when it was sent. Were it a claim that has sent nothing, its end would leave it free for the next. */
+Test(fleet_operation, a_renewal_says_that_it_was_sent)
+{
+  struct idem_fleet_client *a = client_of("lease=1ms"), *b = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(API->renew(a, &mine.fence), 1);
+  for (int i = 0; i < 3000 && strcmp(told("HGET %s s", name_of('k', 'c')), "S") != 0; i++)
+    usleep(1000);
+  struct idem_fleet_claim next = ask_for(b, 'k');
+  while (next.verdict == IDEM_FLEET_BUSY)
+    next = ask_for(b, 'k');
+  cr_expect(next.resent);
 }
 
 struct pieces {
