@@ -17,7 +17,7 @@
 #include "shim/runtime/store_object.h"
 #include "shim/runtime/unmatched.h"
 
-/* libcurl's own curl_easy_perform() comes by four of these with a multi of its own. In a program that has
+/* libcurl's own curl_easy_perform() comes by six of these with a multi of its own. In a program that has
  * none itself there is nothing more to look at. */
 static inline const struct libcurl *alone(const void *caller)
 {
@@ -272,8 +272,8 @@ HOOK(CURLMcode, curl_multi_assign, (CURLM * multi, curl_socket_t fd, void *of_so
 
 HOOK(CURLMcode, curl_multi_setopt, (CURLM * multi, CURLMoption option, void *value))
 {
-  const struct libcurl *real;
-  struct multi *known = find(multi, CALLER, &real);
+  const struct libcurl *real = alone(CALLER);
+  struct multi *known = real ? NULL : find(multi, CALLER, &real);
   if (!real)
     return CURLM_INTERNAL_ERROR;
   CURLMcode code = real->multi_setopt(multi, option, value);
