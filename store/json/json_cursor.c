@@ -8,8 +8,8 @@
 
 void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
 {
-  cursor->at = text.data;
-  cursor->end = text.data + text.len;
+  cursor->at = text.data ? text.data : ""; /* to NULL not even 0 may be added */
+  cursor->end = cursor->at + text.len;
   cursor->more = false;
   cursor->string = cursor->escapes = cursor->quoteless = 0;
   if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
@@ -263,8 +263,8 @@ enum cursor_event json_cursor_next(struct json_cursor *cursor)
 
 void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool last)
 {
-  cursor->at = text.data;
-  cursor->end = text.data + text.len;
+  cursor->at = text.data ? text.data : ""; /* to NULL not even 0 may be added */
+  cursor->end = cursor->at + text.len;
   cursor->more = !last;
 }
 
