@@ -35,6 +35,7 @@ Test(bystanders, programs_that_are_installed)
     cr_skip_test("a sanitizer's runtime must come first, and is not everybody's");
   if (run_shell_plain(&w, "command -v dpkg-query && command -v python3").status != 0)
     cr_skip_test("this is not Debian, or python3 is not installed");
+  setenv("IDEM_RUN_DEADLINE_MS", "240000", 0); /* it runs two dozen programs eight times */
   struct run r = run_shell_plain(&w, world_text(&w,
                                                 "B='%s' scripts/everything --here apt bash binutils "
                                                 "coreutils cpp curl dash debianutils diffutils dpkg "

@@ -120,14 +120,13 @@ Test(odd_moments, a_callback_may_take_what_it_gets_and_pause_the_rest)
   cr_expect_eq(log_events(&w, "hit"), 1);
 }
 
-/* The owner fails after two thirds of the follower's time; what is left is too short for a call of its own.
- */
+/* The owner fails late in the follower's time; what is left is too short for a call of its own. */
 static void expect_wait_to_count(void)
 {
-  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D2000,fail_first%3D1:503");
+  const char *url = world_url(&w, "/v1/chat/completions?mock=latency_ms%3D5000,fail_first%3D1:503");
   struct run owner = start_shim(&w, "curl", "-sS", "-d", "{}", url, NULL);
   wait_until(mock_count(&w).requests == 1);
-  struct run follower = run_shim(&w, "curl", "-sS", "-m", "3", "-d", "{}", url, NULL);
+  struct run follower = run_shim(&w, "curl", "-sS", "-m", "6", "-d", "{}", url, NULL);
   run_wait(&owner);
   cr_expect_eq(follower.status, 28, "%d: %s", follower.status, follower.err);
   cr_expect_eq(mock_count(&w).requests, 2);
