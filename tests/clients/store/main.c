@@ -9,10 +9,13 @@
  *   replaced  the same ten calls, N times in all, each sent and stored anew; nothing is printed
  *   pinned    takes a snapshot, says so with a line, and holds it until it is killed
  *   collision prints two texts of COLLISION_TEXT bytes, one behind the other, of which XXH3 makes one name in this store
+ *   mix       fills the store, then N MiB of answers of all sizes, of long ones and of all sizes again, by THREADS (SECONDS); see mix.c
  *
  * fill writes records and indexes itself, in transactions of many, as no app does: a million takes half a minute. SYNC is off
  * but for IDEMSHIM_SYNC=on. STORE_LOAD_MIB is the store's size, and STORE_LOAD_PATIENCE_MS what a write waits for another's.
  */
+#include "tests/clients/store/load.h"
+
 #include "store/base/clock.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
@@ -25,15 +28,6 @@
 #include <unistd.h>
 
 enum { BATCH = 5000 };
-
-#define SPAN(text) ((struct idem_span){(text), strlen(text)})
-
-struct load {
-  struct idem_config config;
-  struct idem_store *store;
-  uint64_t at, count;
-  int64_t expires_us;
-};
 
 static char *get_variable(const char *name)
 {
@@ -127,11 +121,10 @@ static int fill(struct load *load)
   return 0;
 }
 
-/* One call from its beginning to its end; the verdict, or below 0. */
-static int call(struct load *load, const char *body, bool anew)
+int load_call(struct load *load, const char *body, struct idem_span answer, bool anew,
+              struct idem_error *error)
 {
-  static const char answer[] = "{\"text\":\"an answer that is neither long nor short, as most of them are\"}";
-  struct idem_chunk chunk = {sizeof(answer) - 1, 1};
+  struct idem_chunk chunk = {(uint32_t)answer.len, 1};
   struct idem_span header = SPAN("Content-Type: application/json");
   struct idem_request request = {.rule = load->config.rules,
                                  .method = SPAN("POST"),
@@ -143,19 +136,27 @@ static int call(struct load *load, const char *body, bool anew)
   struct idem_recording recording = {.status = 200,
                                      .headers =
                                          SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"),
-                                     .body = {answer, sizeof(answer) - 1},
+                                     .body = answer,
                                      .chunks = &chunk,
                                      .chunk_count = 1,
                                      .framed = true,
                                      .delivered = true};
   struct idem_call call = IDEM_CALL_INIT;
-  struct idem_error error = {""};
   call.skip_answers = anew;
-  int verdict = idem_store_enter(load->store, &request, &call, &error), rc = verdict;
+  int verdict = idem_store_enter(load->store, &request, &call, error), rc = verdict;
   if (verdict == IDEM_OWNED)
-    rc = idem_store_commit(load->store, &call, &request, &recording, &error) == IDEM_STORED ? verdict : -1;
+    rc = idem_store_commit(load->store, &call, &request, &recording, error) == IDEM_STORED ? verdict : -1;
   if (verdict >= 0)
     idem_store_leave(load->store, &call, true);
+  return rc;
+}
+
+/* Below 0 it says why. */
+static int call(struct load *load, const char *body, bool anew)
+{
+  static const char answer[] = "{\"text\":\"an answer that is neither long nor short, as most of them are\"}";
+  struct idem_error error = {""};
+  int rc = load_call(load, body, (struct idem_span){answer, sizeof(answer) - 1}, anew, &error);
   if (rc < 0)
     fprintf(stderr, "store-load: %s\n", error.text);
   return rc;
@@ -282,9 +283,8 @@ int main(int argc, char **argv)
   const char *sync = getenv("IDEMSHIM_SYNC"), *size = getenv("STORE_LOAD_MIB"),
              *patience = getenv("STORE_LOAD_PATIENCE_MS");
   if (argc < 3)
-    return fprintf(
-               stderr,
-               "usage: store-load DIR fill|hits|callers|commits|replaced|collision|pinned [N [SECONDS]]\n"),
+    return fprintf(stderr, "usage: store-load DIR fill|hits|callers|commits|replaced|collision|pinned|mix [N "
+                           "[SECONDS]]\n"),
            2;
   struct load load = {.count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0};
   int64_t seconds = argc > 4 ? atoll(argv[4]) : 0;
@@ -302,7 +302,8 @@ int main(int argc, char **argv)
              : strcmp(argv[2], "commits") == 0   ? commits(&load)
              : strcmp(argv[2], "replaced") == 0  ? replaced(&load)
              : strcmp(argv[2], "collision") == 0 ? collide(&load)
-                                                 : hold(&load);
+             : strcmp(argv[2], "mix") == 0 ? load_mix(&load, options.size, seconds ? (unsigned)seconds : 1)
+                                           : hold(&load);
   idem_store_close(load.store);
   idem_config_release(&load.config);
   return code;
