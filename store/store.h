@@ -136,9 +136,8 @@ struct idem_usage {
 };
 
 /*
- * A stored answer. All spans point into the store's map and are valid until the call is left, or until the
- * visit callback returns. A store bigger than memory is fine; a reader that holds an answer for minutes is
- * not: it keeps the space of everything that is deleted meanwhile. Call idem_store_unpin() before a wait.
+ * A stored answer. All spans point into memory of its call, or of its thread, and are valid until the call is left, or until the
+ * visit callback returns. Nothing of the store waits for that.
  */
 struct idem_answer {
   uint8_t key[IDEM_KEY_SIZE];
@@ -173,7 +172,7 @@ struct idem_answer {
 /* A call. */
 
 enum idem_verdict {
-  IDEM_HIT,       /* call.answer is pinned */
+  IDEM_HIT,       /* call.answer has it, until leave */
   IDEM_OWNED,     /* ours to send; upstream_key goes with it. Ends with commit or without, then leave */
   IDEM_BUSY,      /* somebody else is sending it: wait, leave, enter again */
   IDEM_IN_DOUBT,  /* it was sent, nobody knows what became of it, and the rule says indoubt=fail */
@@ -247,7 +246,7 @@ struct idem_call {
   uint64_t generation;   /* OWNED: grows with every owner */
 
   struct {             /* the store's own */
-    void *reader;      /* the snapshot that `answer` points into; NULL: none is pinned */
+    void *reader;      /* the snapshot of this round; of a HIT, the thread's room that `answer` may be in */
     int claim_fd;      /* the claim, while it is OWNED: a place in the table of base/fd.h; -1 */
     uint32_t wake;     /* the wake word of its key, before it was looked up */
     int64_t waited_us; /* when it first found somebody else sending it */
@@ -275,7 +274,7 @@ struct idem_call {
     uint64_t spooled;        /* OWNED: the generation of its spool, */
     uint32_t pieces;         /* and how many are in it; 0: there is none */
     bool spool_failed;
-    void *heap; /* an unpinned answer */
+    void *heap; /* the answer, unless it is the reader's */
     struct {    /* where other machines have a say (call/shared.h) */
       struct idem_store *store;
       struct idem_fleet_fence fence;
@@ -414,7 +413,7 @@ int idem_store_committed(struct idem_store *store, struct idem_call *call, bool 
 /* No call is under way that would be gathered: that thread is gone afterwards, unless it still has something to write. */
 void idem_store_rest(void);
 
-/* Ends this round of a call: unpins the answer, frees the claim (followers wake), counts. `delivered`: the
+/* Ends this round of a call: frees the answer, frees the claim (followers wake), counts. `delivered`: the
  * app got the answer whole. After BUSY the call may be entered again. */
 void idem_store_leave(struct idem_store *store, struct idem_call *call, bool delivered);
 
@@ -526,8 +525,8 @@ struct idem_spool {
 int idem_store_look(struct idem_store *store, struct idem_call *call, struct idem_spool *spool);
 void idem_spool_release(struct idem_spool *spool);
 
-/* Replaces the pinned answer by a copy on the heap (freed by leave), so that a slow consumer does not hold
- * the map. */
+/* Takes a HIT's answer from its thread to the call (freed by leave). A thread has room for one; what another call of it finds
+ * meanwhile costs memory and a place in LMDB's table of readers. -ENOMEM. */
 int idem_store_unpin(struct idem_store *store, struct idem_call *call);
 
 /*

@@ -13,7 +13,7 @@
 
 static int count_old(void *count, struct idem_span key, struct idem_span record)
 {
-  const struct record_head *head = record_head(record);
+  const struct record_head *head = record_first(record);
   (void)key;
   *(uint64_t *)count += head && record_is_old(head);
   return 0;

@@ -7,6 +7,7 @@
 #include "store/base/claim_lock.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
+#include "store/records/parts.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,25 +21,25 @@ struct copy {
   struct idem_answer answer;
 };
 
-/* -EILSEQ for an answer that cannot be shown. Chunks are aligned here, for malloc() is. */
-static int copy_answer(const struct idem_store *store, const uint8_t *key, struct idem_span record,
+/* -ENOENT: there is none; -EILSEQ: it cannot be shown. */
+static int copy_answer(const struct idem_store *store, const struct reader *reader, const uint8_t *key,
                        struct copy *copy)
 {
+  struct idem_span value = {NULL, 0};
+  const struct record_head *head = parts_find(&reader->snapshot, key, &value);
   copy->heap = NULL;
-  if (!record_checksum_holds(record))
-    return -EILSEQ;
-  /* What opens a sealed record makes a copy anyway. */
-  if (store->sealed)
-    return record_open(record, store->seal_key, &copy->heap, &copy->answer) == -ENOMEM ? -ENOMEM
-           : copy->heap && memcmp(copy->answer.key, key, IDEM_KEY_SIZE) == 0           ? 0
-                                                                                       : -EILSEQ;
-  copy->heap = malloc(record.len);
+  if (!head)
+    return value.data ? -EILSEQ : -ENOENT;
+  size_t len = head->total;
+  copy->heap = malloc(len);
   if (!copy->heap)
     return -ENOMEM;
-  struct idem_span copied = {memcpy(copy->heap, record.data, record.len), record.len};
-  bool sound =
-      record_parse(copied, NULL, 0, &copy->answer) == 0 && memcmp(copy->answer.key, key, IDEM_KEY_SIZE) == 0;
-  return sound ? 0 : -EILSEQ;
+  int rc = parts_join(&reader->snapshot, value, copy->heap);
+  if (rc == 0 && !record_checksum_holds((struct idem_span){copy->heap, len}))
+    rc = -EILSEQ;
+  if (rc == 0)
+    rc = record_open(copy->heap, len, store->sealed ? store->seal_key : NULL, &copy->answer);
+  return rc == -ENOMEM ? rc : rc < 0 || memcmp(copy->answer.key, key, IDEM_KEY_SIZE) != 0 ? -EILSEQ : 0;
 }
 
 /* All of them, in turn. */
@@ -60,21 +61,19 @@ struct part {
 static int copy_by_age(void *arg, struct idem_span age, struct idem_span key)
 {
   struct part *part = arg;
-  struct idem_span record;
   if (age.len != sizeof(part->serial))
     return 0;
   part->serial = (uint64_t)answer_index_expiry_time(age.data);
-  if (key.len != IDEM_KEY_SIZE ||
-      pages_get(&part->reader->snapshot, PAGES_ANSWERS, key.data, IDEM_KEY_SIZE, &record) < 0)
+  if (key.len != IDEM_KEY_SIZE)
     return 0;
   struct copy *copy = &part->copy[part->count];
-  int rc = copy_answer(part->store, (const uint8_t *)key.data, record, copy);
+  int rc = copy_answer(part->store, part->reader, (const uint8_t *)key.data, copy);
   if (rc < 0) {
     free(copy->heap);
     return rc == -ENOMEM ? rc : 0;
   }
   part->count++;
-  part->bytes += record.len;
+  part->bytes += copy->answer.record.len;
   part->full = part->count == PART_MOST || part->bytes >= PART_BYTES;
   return part->full;
 }
@@ -217,7 +216,6 @@ int idem_store_show(struct idem_store *store, const char *id,
 {
   struct search search;
   struct reader *reader;
-  struct idem_span record;
   struct copy copy = {.heap = NULL};
   if (!search_begin(&search, id))
     return search_result(&search, error);
@@ -228,9 +226,7 @@ int idem_store_show(struct idem_store *store, const char *id,
   if (rc == 0)
     rc = search_result(&search, error);
   if (rc == 0)
-    rc = pages_get(&reader->snapshot, PAGES_ANSWERS, search.found, IDEM_KEY_SIZE, &record);
-  if (rc == 0)
-    rc = copy_answer(store, search.found, record, &copy);
+    rc = copy_answer(store, reader, search.found, &copy);
   reader_end(reader);
   if (rc == 0)
     rc = visit(arg, &copy.answer);

@@ -6,6 +6,7 @@
  */
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
+#include "store/records/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,17 +56,25 @@ static bool leads_to(struct verify *verify, enum pages_tree tree, const uint8_t 
 }
 
 /* The first thing that is wrong is told. Indexes are looked up for what is sound alone. */
-static int check_answer(void *arg, struct idem_span key, struct idem_span record)
+static int check_answer(void *arg, struct idem_span key, struct idem_span value)
 {
   struct verify *verify = arg;
   struct idem_answer answer, opened;
   uint8_t age[8], expiry[16];
-  void *heap = NULL;
+  const struct record_head *head = record_first(value);
+  char *heap = head ? malloc(head->total) : NULL;
+  struct idem_span record = {heap, heap ? head->total : 0};
   verify->out->answers++;
-  verify->out->bytes += record.len;
+  verify->out->bytes += head ? head->total : value.len;
   const uint8_t *name = key.len == IDEM_KEY_SIZE ? (const uint8_t *)key.data : NULL;
   const char *damage = NULL;
-  if (!name || record_parse(record, verify->reader->spare, sizeof(verify->reader->spare), &answer) < 0)
+  if (!name || !head)
+    damage = "its record is damaged";
+  else if (!heap)
+    damage = "no memory to look at it";
+  else if (parts_join(&verify->reader->snapshot, value, heap) < 0)
+    damage = "a part of it is missing";
+  else if (record_parse(record, &answer) < 0)
     damage = "its record is damaged";
   else if (!record_checksum_holds(record))
     damage = "its checksum is wrong";
@@ -73,7 +82,7 @@ static int check_answer(void *arg, struct idem_span key, struct idem_span record
     damage = "its record belongs to another key";
   /* Last, for it decrypts all of it. It finds what somebody has changed on purpose, who makes the checksum
    * right as well. */
-  else if (verify->store->sealed && record_open(record, verify->store->seal_key, &heap, &opened) < 0)
+  else if (verify->store->sealed && record_open(heap, record.len, verify->store->seal_key, &opened) < 0)
     damage = "it has been changed since it was encrypted";
   free(heap);
   if (damage) {
@@ -123,6 +132,16 @@ static int check_claim(void *arg, struct idem_span key, struct idem_span value)
   return 0;
 }
 
+static int check_part(void *arg, struct idem_span name, struct idem_span part)
+{
+  struct verify *verify = arg;
+  (void)part;
+  if (!parts_is_needed(&verify->reader->snapshot, name))
+    tell(verify, &verify->out->strays, "part", name.len >= IDEM_KEY_SIZE ? (const uint8_t *)name.data : NULL,
+         "is of an answer that is not there");
+  return 0;
+}
+
 /* Every entry of a tree, with the check that the tree has. Progress is not told at every one, for a terminal
  * is slower than a store. */
 static int check_entry(void *arg, struct idem_span key, struct idem_span value)
@@ -142,6 +161,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
   static pages_visit *const checks[PAGES_TREES] = {
       [PAGES_ANSWERS] = check_answer, [PAGES_RAW] = check_raw,   [PAGES_AGE] = check_index,
       [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim, [PAGES_OLD_OPS] = check_claim,
+      [PAGES_PARTS] = check_part,
   };
   static const char detail[] = "some of its pages are damaged";
   struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};

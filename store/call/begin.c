@@ -95,11 +95,10 @@ static enum answer_index_found look_up(struct entry *entry)
     found = ANSWER_FRESH;
   else if (found == ANSWER_FRESH && skips(entry))
     return ANSWER_NONE;
-  if (!entry->store->sealed || found != ANSWER_FRESH)
+  if (found != ANSWER_FRESH)
     return found;
-  /* An encrypted answer is served from memory. */
   free(call->priv.heap);
-  if (record_open(call->answer.record, entry->store->seal_key, &call->priv.heap, &call->answer) == 0)
+  if (answer_index_take(entry->store, call->priv.reader, &call->priv.heap, &call->answer) == 0)
     return ANSWER_FRESH;
   call_count(entry->store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);
   return ANSWER_DAMAGED;
@@ -539,6 +538,8 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
     verdict = enter_by_name(&entry);
   }
   call->priv.verdict = verdict;
+  /* What an app does with it may take any time. */
+  reader_unpin(call->priv.reader);
   if (verdict != IDEM_HIT) {
     if (verdict != IDEM_MISMATCH)
       call_unpin(call);

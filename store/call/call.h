@@ -34,7 +34,7 @@ enum {
 /* Adds one to `counter`, once for each call, however many rounds it takes. */
 void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, enum idem_counter counter);
 
-/* Unpins the answer and frees a copy of it. */
+/* Ends its reader, and frees the answer. */
 void call_unpin(struct idem_call *call);
 
 /* What the claim is locked by, or followed by. Beyond it there are others, for calls that do not wait for it

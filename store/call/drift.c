@@ -7,6 +7,7 @@
 #include "store/records/claim_record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Header lines as a record has them; what is beyond is not compared. */
@@ -49,16 +50,19 @@ void drift_note(struct idem_store *store, const struct idem_request *request, st
   struct reader *reader = call->priv.reader;
   struct claim_print print;
   struct idem_answer answer;
+  void *heap;
   struct lines lines = {.len = 0};
   if (name->kind != IDEM_KEY_CONTENT || store->sealed ||
       claim_record_read_print(&reader->snapshot, name->print, &print) < 0 ||
       memcmp(print.key, call->key, IDEM_KEY_SIZE) == 0 ||
-      answer_index_find(store, reader, print.key, request->rule->ttl_ms, &answer) != ANSWER_FRESH)
+      answer_index_find(store, reader, print.key, request->rule->ttl_ms, &answer) != ANSWER_FRESH ||
+      answer_index_take(store, reader, &heap, &answer) < 0)
     return;
   key_headers(request, HEADER_VARY, false, add_line, &lines);
   struct idem_span now = {lines.text, lines.len};
   add_difference(call->drift, sizeof(call->drift), now, answer.request_headers);
   add_difference(call->drift, sizeof(call->drift), answer.request_headers, now);
+  free(heap);
   if (call->drift[0])
     call_count(store, call, COUNTED_DRIFT, IDEM_COUNTER_header_drift);
 }

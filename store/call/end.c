@@ -204,15 +204,13 @@ int idem_store_unpin(struct idem_store *store, struct idem_call *call)
   int before = errno, rc = 0;
   if (!call->priv.reader)
     return 0;
-  /* An encrypted answer is in memory already. */
   if (!call->priv.heap) {
     struct idem_answer copy;
     struct idem_span record = call->answer.record;
     char *heap = malloc(record.len);
     rc = -ENOMEM;
     if (heap)
-      rc =
-          record_parse((struct idem_span){memcpy(heap, record.data, record.len), record.len}, NULL, 0, &copy);
+      rc = record_open(memcpy(heap, record.data, record.len), record.len, NULL, &copy);
     if (rc == 0) {
       call->answer = copy;
       call->priv.heap = heap;

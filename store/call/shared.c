@@ -10,6 +10,7 @@
 #include "store/records/claim_record.h"
 #include "store/records/evict.h"
 #include "store/records/outbox.h"
+#include "store/records/parts.h"
 #include "store/spool/spool.h"
 
 #include <errno.h>
@@ -71,14 +72,11 @@ static int open_record(struct idem_store *store, struct idem_call *call, struct 
                : -EILSEQ;
   free(call->priv.heap);
   call->priv.heap = NULL;
-  if (rc == 0 && store->sealed) {
-    rc = record_open(record, store->seal_key, &call->priv.heap, answer);
-  } else if (rc == 0) {
-    rc = record_parse(record, NULL, 0, answer);
-    if (rc == 0) {
-      call->priv.heap = claim->record;
-      claim->record = NULL;
-    }
+  if (rc == 0)
+    rc = record_open(claim->record, claim->record_len, store->sealed ? store->seal_key : NULL, answer);
+  if (rc == 0) {
+    call->priv.heap = claim->record;
+    claim->record = NULL;
   }
   return rc;
 }
@@ -114,7 +112,7 @@ static void keep_near(struct idem_store *store, struct idem_call *call)
   memcpy(own.write.key, call->key, IDEM_KEY_SIZE);
   memcpy(own.write.base, call->priv.base, IDEM_KEY_SIZE);
   uint64_t need = record_size(&draft);
-  if (need && evict_for(store, need, NULL) == 0 && batch_commit(store, &own, NULL) == IDEM_STORED)
+  if (need && evict_for(store, need, false, NULL) == 0 && batch_commit(store, &own, NULL) == IDEM_STORED)
     stats_forget_replay(store->stats, call->answer.serial);
 }
 
@@ -151,8 +149,7 @@ static uint64_t epoch_here(const struct idem_call *call)
 {
   const struct reader *reader = call->priv.reader;
   struct idem_span record;
-  bool known = reader && pages_get(&reader->snapshot, PAGES_ANSWERS, call->key, IDEM_KEY_SIZE, &record) == 0;
-  const struct record_head *head = known ? record_head(record) : NULL;
+  const struct record_head *head = reader ? parts_find(&reader->snapshot, call->key, &record) : NULL;
   return head && !record_is_old(head) ? head->epoch + 1 : 0;
 }
 

@@ -71,23 +71,25 @@ bool engine_is_spent(const struct engine *engine);
 /* Frees the reader slots of dead processes, which keep pages from being used again; returns how many. */
 int engine_clear_readers(struct engine *engine);
 
-/* The chunks of a record that is too small for pages of its own fit into so many bytes. */
-enum { READER_SPARE = 4096 };
+/* A record that is one value in the tree (records/parts.h) fits into so many bytes. */
+enum { READER_SPARE = 4 * 4096 };
 
 struct reader {
   struct engine *engine;
   void *txn;
   struct pages_snapshot snapshot;
-  bool busy;                               /* pinned by a call */
-  bool lone;                               /* a second one of its thread, for a call inside a call */
-  unsigned shard;                          /* of the counters */
-  struct reader *next, *previous;          /* under process_lock_lists */
-  struct hash_contexts contexts;           /* of what its thread has asked for lately (key/key.h) */
-  _Alignas(8) uint8_t spare[READER_SPARE]; /* for a part of a record that must be aligned and is not */
+  bool busy;                            /* pinned by a call */
+  bool lone;                            /* a second one of its thread, for a call inside a call */
+  unsigned shard;                       /* of the counters */
+  struct reader *next, *previous;       /* under process_lock_lists */
+  struct hash_contexts contexts;        /* of what its thread has asked for lately (key/key.h) */
+  _Alignas(8) char spare[READER_SPARE]; /* for what outlasts the snapshot */
 };
 
 /* Pins what was last committed, for the calling thread. */
 int reader_begin(struct engine *engine, struct reader **out, struct idem_error *error);
+/* Ends the snapshot; `spare` stays the caller's. NULL is fine. */
+void reader_unpin(struct reader *reader);
 /* NULL, and a reader of another life, are fine. */
 void reader_end(struct reader *reader);
 

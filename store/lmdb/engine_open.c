@@ -232,7 +232,8 @@ static int make_trees(struct writer *writer, void *engine)
  * is taken. */
 static int find_trees(void *arg)
 {
-  struct engine *engine = arg;
+  const struct opening *opening = arg;
+  struct engine *engine = opening->engine;
   struct pages_snapshot now;
   MDB_txn *txn;
   int rc = engine_code(mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn));
@@ -243,7 +244,8 @@ static int find_trees(void *arg)
     rc = pages_find_trees(&now);
   if (rc == 0)
     rc = pages_check_main(&now);
-  if (rc == 0)
+  /* A store of an earlier version lacks some; where nobody writes nobody needs their handles. */
+  if (rc == 0 && !opening->options->read_only)
     rc = open_trees(engine, txn, 0);
   if (rc == 0)
     return engine_code(mdb_txn_commit(txn));
@@ -265,7 +267,7 @@ static int engine_start(struct engine *engine, const struct engine_options *opti
   rc = engine_guard(env_open, &opening);
   if (rc == 0)
     rc = adopt_file(engine, options);
-  if (rc == 0 && (rc = engine_guard(find_trees, engine)) < 0 && !options->read_only) {
+  if (rc == 0 && (rc = engine_guard(find_trees, &opening)) < 0 && !options->read_only) {
     rc = writer_run_job(engine, &making, error);
     if (rc < 0)
       return rc;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 const char *const pages_names[PAGES_TREES] = {"meta",   "answers", "raw",  "age", "expiry",
-                                              "claims", "prints",  "seen", "ops"};
+                                              "claims", "prints",  "seen", "ops", "parts"};
 
 enum { META_MAGIC = 0xbeefc0de, PAGE_LEAST = 512, PAGE_MOST = 0x10000 };
 

@@ -37,6 +37,7 @@ enum pages_tree {
   PAGES_PRINTS,  /* content of a request: the key it was last sent under */
   PAGES_SEEN,    /* key: what observe mode knows of its answer */
   PAGES_OLD_OPS, /* the claims of 0.1, whose records are shorter: it would take ours for damage, and drop them */
+  PAGES_PARTS, /* key and number of a part: what of a long record does not stand under its key */
   PAGES_TREES
 };
 extern const char *const pages_names[PAGES_TREES];

@@ -128,17 +128,27 @@ int reader_begin(struct engine *engine, struct reader **out, struct idem_error *
 }
 
 /* The transaction is reset and kept: the next renewal takes the same slot of the table. Also of an engine that was abandoned
- * meanwhile, so that its pages can be used again. */
+ * meanwhile, so that its pages can be used again. False: it is of another life. */
+static bool unpin(struct reader *reader)
+{
+  const struct engine *engine = reader->engine;
+  bool has = engine_is_ours(engine) || (engine->has_table && engine->born == process_generation());
+  if (has)
+    mdb_txn_reset(reader->txn);
+  return has;
+}
+
+void reader_unpin(struct reader *reader)
+{
+  if (reader)
+    unpin(reader);
+}
+
 void reader_end(struct reader *reader)
 {
-  if (!reader)
+  if (!reader || !unpin(reader))
     return;
-  const struct engine *engine = reader->engine;
-  bool ours = engine_is_ours(engine);
-  if (!ours && !(engine->has_table && engine->born == process_generation()))
-    return;
-  mdb_txn_reset(reader->txn);
   reader->busy = false;
-  if (ours && reader->lone)
+  if (engine_is_ours(reader->engine) && reader->lone)
     reader_free(reader);
 }

@@ -3,6 +3,7 @@
 
 #include "store/base/clock.h"
 #include "store/records/claim_record.h"
+#include "store/records/parts.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -24,14 +25,18 @@ static bool is_sound(struct idem_store *store, struct idem_span record, uint64_t
   return true;
 }
 
+_Static_assert((int)PARTS_SIZE <= (int)READER_SPARE, "what is one value is short");
+
 /* On the path of every hit. Whether it has expired is asked last, so that damage is counted whatever its
- * age. */
+ * age. A short answer is copied before anything but its head is looked at: what the app is given it may look at for as long as it likes. */
 enum answer_index_found answer_index_read(struct idem_store *store, struct reader *reader, const uint8_t *key,
-                                          uint64_t ttl_ms, struct idem_span record,
-                                          struct idem_answer *answer)
+                                          uint64_t ttl_ms, struct idem_span value, struct idem_answer *answer)
 {
-  if (record_parse(record, reader->spare, sizeof(reader->spare), answer) < 0 ||
-      memcmp(answer->key, key, IDEM_KEY_SIZE) != 0 || !is_sound(store, record, answer->serial)) {
+  bool is_short = value.data && value.len <= sizeof(reader->spare) && record_head(value);
+  if (is_short)
+    value.data = memcpy(reader->spare, value.data, value.len);
+  if ((is_short ? record_parse(value, answer) : record_tell(value, answer)) < 0 ||
+      memcmp(answer->key, key, IDEM_KEY_SIZE) != 0 || (is_short && !is_sound(store, value, answer->serial))) {
     stats_add(store->stats, reader->shard, IDEM_COUNTER_damaged, 1);
     return ANSWER_DAMAGED;
   }
@@ -48,6 +53,28 @@ enum answer_index_found answer_index_find(struct idem_store *store, struct reade
   return pages_get(&reader->snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &value) == -ENOENT
              ? ANSWER_NONE
              : answer_index_read(store, reader, key, ttl_ms, value, answer);
+}
+
+int answer_index_take(struct idem_store *store, struct reader *reader, void **heap,
+                      struct idem_answer *answer)
+{
+  struct idem_span value = answer->record;
+  const struct record_head *head = record_first(value);
+  *heap = NULL;
+  if (value.data == reader->spare && !store->sealed)
+    return 0;
+  char *place = head ? malloc(head->total) : NULL;
+  int rc = place ? parts_join(&reader->snapshot, value, place) : -ENOMEM;
+  size_t len = place ? head->total : 0;
+  if (rc == 0 && !is_sound(store, (struct idem_span){place, len}, answer->serial))
+    rc = -EILSEQ;
+  if (rc == 0)
+    rc = record_open(place, len, store->sealed ? store->seal_key : NULL, answer);
+  if (rc < 0)
+    free(place);
+  else
+    *heap = place;
+  return rc;
 }
 
 const struct answer_index_raw *answer_index_raw(const struct reader *reader, const uint8_t *raw)
@@ -90,41 +117,53 @@ uint64_t answer_index_last(const struct pages_snapshot *snapshot)
 /* A damaged one is none. */
 bool answer_index_is_later(const struct pages_snapshot *snapshot, const uint8_t *key, uint64_t serial)
 {
-  struct idem_span record;
-  const struct record_head *head = NULL;
-  if (pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record) == 0)
-    head = record_head(record);
-  return head && head->serial > serial && record_checksum_holds(record);
+  const struct record_head *head = parts_find_sound(snapshot, key);
+  return head && head->serial > serial;
+}
+
+/* A short one where it is to stand, so that it is copied once; a long one before it is cut. An assertion of LMDB's loses its memory. */
+static int put_record(struct writer *writer, const struct answer_index_new *new, struct record_head *head)
+{
+  size_t size = new->draft ? record_size(new->draft) : new->record.len;
+  bool is_short = size <= PARTS_SIZE;
+  void *place = is_short || !size ? NULL : malloc(size), *heap = place;
+  int rc = !size      ? -EFBIG
+           : is_short ? writer_reserve(writer, PAGES_ANSWERS, new->key, IDEM_KEY_SIZE, size, &place)
+           : heap     ? 0
+                      : -ENOMEM;
+  if (rc == 0 && new->draft)
+    rc = record_write(new->draft, place);
+  else if (rc == 0)
+    record_copy(new->record, new->serial, place);
+  if (rc == 0)
+    memcpy(head, place, sizeof(*head));
+  if (rc == 0 && heap)
+    rc = parts_put(writer, new->key, (struct idem_span){heap, size});
+  free(heap);
+  return rc;
 }
 
 /* The record first: the indexes of an answer that could not be written would lead nowhere. */
 int answer_index_put(struct writer *writer, const struct answer_index_new *new)
 {
   uint8_t age[8], expiry[16];
-  void *place;
-  size_t size = new->draft ? record_size(new->draft) : new->record.len;
+  struct record_head head;
   struct answer_index_raw raw = {.sampled = new->sampled};
   memcpy(raw.base, new->base, IDEM_KEY_SIZE);
-  answer_index_age_key(new->serial, age);
-  int rc = size ? writer_reserve(writer, PAGES_ANSWERS, new->key, IDEM_KEY_SIZE, size, &place) : -EFBIG;
-  if (rc == 0 && new->draft)
-    rc = record_write(new->draft, place);
-  else if (rc == 0)
-    record_copy(new->record, new->serial, place);
+  int rc = put_record(writer, new, &head);
   if (rc < 0)
     return rc;
   /* What both have written is told by its head. */
-  const struct record_head *head = place;
-  answer_index_expiry_key(head->expires_us, head->serial, expiry);
-  struct record_head copy = *head;
-  rc = writer_put(writer, PAGES_RAW, copy.raw, IDEM_KEY_SIZE, &raw, sizeof(raw));
+  answer_index_age_key(head.serial, age);
+  answer_index_expiry_key(head.expires_us, head.serial, expiry);
+  rc = writer_put(writer, PAGES_RAW, head.raw, IDEM_KEY_SIZE, &raw, sizeof(raw));
   if (rc == 0)
     rc = writer_put(writer, PAGES_AGE, age, sizeof(age), new->key, IDEM_KEY_SIZE);
-  if (rc == 0 && copy.expires_us != INT64_MAX)
+  if (rc == 0 && head.expires_us != INT64_MAX)
     rc = writer_put(writer, PAGES_EXPIRY, expiry, sizeof(expiry), new->key, IDEM_KEY_SIZE);
   /* The claim's own print may have gone with the answer that this one replaces. */
-  if (rc == 0 && copy.key_kind != IDEM_KEY_JSON)
-    rc = claim_record_put_print(writer, copy.print, new->key, copy.stored_us);
+  if (rc == 0 && head.key_kind != IDEM_KEY_JSON)
+    rc = claim_record_put_print(writer, head.print, new->key, head.stored_us);
   return rc;
 }
 
@@ -142,9 +181,10 @@ int answer_index_victim(const struct pages_snapshot *snapshot, const uint8_t *ke
   int rc = pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record);
   *out = (struct answer_index_victim){.bytes = rc == 0 ? record.len : 0};
   memcpy(out->key, key, IDEM_KEY_SIZE);
-  const struct record_head *head = rc == 0 ? record_head(record) : NULL;
+  const struct record_head *head = rc == 0 ? record_first(record) : NULL;
   if (head && memcmp(head->key, key, IDEM_KEY_SIZE) == 0) {
     out->head = head;
+    out->bytes = head->total;
     answer_index_expiry_key(head->expires_us, head->serial, out->expiry);
   }
   return rc;
@@ -169,6 +209,12 @@ static bool is_noted(const struct writer *writer, const struct answer_index_vict
          memcmp(print.key, victim->key, IDEM_KEY_SIZE) == 0;
 }
 
+/* What a damaged head says of parts is not followed. */
+static bool may_have_parts(const struct answer_index_victim *victim)
+{
+  return !victim->head || (!record_is_old(victim->head) && victim->head->parts);
+}
+
 /* Names are digests, and each is on a page of its own until they are many: in order, a page is gone to once. */
 int answer_index_drop_all(struct writer *writer, struct answer_index_victim *victims, size_t count)
 {
@@ -177,6 +223,7 @@ int answer_index_drop_all(struct writer *writer, struct answer_index_victim *vic
     size_t offset;
   } named[] = {{PAGES_RAW, offsetof(struct record_head, raw)},
                {PAGES_PRINTS, offsetof(struct record_head, print)},
+               {PAGES_PARTS, offsetof(struct record_head, key)},
                {PAGES_ANSWERS, offsetof(struct record_head, key)}};
   const struct answer_index_victim *victim, *end = victims + count;
   int rc = 0;
@@ -189,7 +236,9 @@ int answer_index_drop_all(struct writer *writer, struct answer_index_victim *vic
     if (count > 1)
       qsort_r(victims, count, sizeof(*victims), compare, &offset);
     for (victim = victims; victim < end && rc == 0; victim++)
-      if (tree == PAGES_PRINTS ? is_noted(writer, victim) : tree == PAGES_ANSWERS || victim->head)
+      if (tree == PAGES_PARTS)
+        rc = may_have_parts(victim) ? parts_drop(writer, victim->key) : 0;
+      else if (tree == PAGES_PRINTS ? is_noted(writer, victim) : tree == PAGES_ANSWERS || victim->head)
         rc = writer_delete(writer, tree, name_of(victim, offset), IDEM_KEY_SIZE);
   }
   return rc;

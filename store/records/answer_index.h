@@ -2,9 +2,9 @@
 /*
  * answer_index: an answer with all of its indexes: found, put and dropped as one.
  *
- *     switch (answer_index_find(store, reader, key, ttl_ms, &answer)) {
- *     case ANSWER_FRESH: deliver(&answer);                     // valid until reader_end(reader)
- *     }
+ *     if (answer_index_find(store, reader, key, ttl_ms, &answer) == ANSWER_FRESH &&
+ *         answer_index_take(store, reader, &heap, &answer) == 0)
+ *       deliver(&answer);                                       // valid until reader_end(reader) and free(heap)
  *     answer_index_put(writer, &new);                          // in a transaction
  *     answer_index_drop(writer, key);
  *
@@ -21,13 +21,18 @@
 enum answer_index_found { ANSWER_NONE, ANSWER_FRESH, ANSWER_EXPIRED, ANSWER_DAMAGED };
 
 /* Fills `answer`, valid until the reader ends, unless there is none or it is damaged, which is counted.
- * Expired: by its own time, or by `ttl_ms` where that is shorter. */
+ * Expired: by its own time, or by `ttl_ms` where that is shorter. A short one is copied to the reader's spare room and has all of its
+ * spans; of a long or sealed one the head is told. */
 enum answer_index_found answer_index_find(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_answer *answer);
 /* The same of a record that is not in the index yet. */
 enum answer_index_found answer_index_read(struct idem_store *store, struct reader *reader, const uint8_t *key,
                                           uint64_t ttl_ms, struct idem_span record,
                                           struct idem_answer *answer);
+/* Then all of it, outside of the map: a long or sealed one is in *heap, which the caller frees. Nothing of it needs the snapshot.
+ * -ENOMEM, -EILSEQ, -EBADMSG: there is none. */
+int answer_index_take(struct idem_store *store, struct reader *reader, void **heap,
+                      struct idem_answer *answer);
 
 /* What a digest of a request's bytes leads to, as it is on disk: with it, a repeat need not be read. */
 struct answer_index_raw {

@@ -20,6 +20,7 @@
 #include "store/records/claim_record.h"
 #include "store/records/evict.h"
 #include "store/records/outbox.h"
+#include "store/records/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -229,12 +230,8 @@ static void collect(struct batch *batch)
 /* The answer of a claim is stored once, whoever does it. */
 static bool is_there(const struct writer *writer, const struct batch_write *write, uint64_t *serial)
 {
-  struct idem_span record;
-  const struct record_head *head = NULL;
-  if (pages_get(&writer->before, PAGES_ANSWERS, write->key, IDEM_KEY_SIZE, &record) == 0)
-    head = record_head(record);
-  bool there = head && !record_is_old(head) && write->generation && head->generation == write->generation &&
-               record_checksum_holds(record);
+  const struct record_head *head = write->generation ? parts_find_sound(&writer->before, write->key) : NULL;
+  bool there = head && !record_is_old(head) && head->generation == write->generation;
   if (there)
     *serial = head->serial;
   return there;
@@ -437,16 +434,14 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
   return rc;
 }
 
-/* Twice the room each time: what was dropped may lie in pieces, and an answer wants its pages side by
- * side. */
 int batch_commit_with_room(struct idem_store *store, struct batch_own *own, struct idem_error *error)
 {
   enum { TRIES = 3 };
   uint64_t need = size_of(own);
   int rc = -ENOSPC;
   for (int i = 0; i < TRIES && rc == -ENOSPC; i++) {
-    bool within = i == 0 && need <= BATCH_WITHIN;
-    rc = within ? evict_may_have(store, need, error) : evict_for(store, need << i, error);
+    bool within = i == 0 && evict_fits_within(store, need);
+    rc = within ? evict_may_have(store, need, error) : evict_for(store, need, i > 0, error);
     if (rc == 0)
       rc = batch_commit(store, own, error);
   }

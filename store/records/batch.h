@@ -38,7 +38,7 @@ enum {
  * writer. */
 enum { BATCH_VERSION = 1 };
 
-/* A record of so many bytes makes room for itself in its own transaction, and may share that. */
+/* What is longer is no matter of a turn of the app's loop, and has a transaction of its own. */
 enum { BATCH_WITHIN = 256 << 10 };
 
 /* As it is in the shared page. */

@@ -2,7 +2,7 @@
 #include "store/records/claim_record.h"
 
 #include "store/base/clock.h"
-#include "store/records/record.h"
+#include "store/records/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,11 +106,8 @@ static int make_uuid(char out[40])
 /* Of the claim that the answer under `key` is of; 0: there is none. */
 static uint64_t generation_of_answer(const struct pages_snapshot *snapshot, const uint8_t *key)
 {
-  struct idem_span record;
-  const struct record_head *head = NULL;
-  if (pages_get(snapshot, PAGES_ANSWERS, key, IDEM_KEY_SIZE, &record) == 0)
-    head = record_head(record);
-  return head && !record_is_old(head) && record_checksum_holds(record) ? head->generation : 0;
+  const struct record_head *head = parts_find_sound(snapshot, key);
+  return head && !record_is_old(head) ? head->generation : 0;
 }
 
 /* What was sent is over once an answer of it, or of a later try, is stored: its owner died before it could say so. */
@@ -341,9 +338,7 @@ static bool was_delivered(const struct pages_snapshot *snapshot, const uint8_t *
   key_of_repeat(base, n, key);
   if (claim_record_read(snapshot, key, &mark) == 0 && mark.state == CLAIM_DELIVERED)
     return true;
-  if (pages_get(snapshot, PAGES_ANSWERS, key, sizeof(key), &record) < 0)
-    return false;
-  const struct record_head *head = record_head(record);
+  const struct record_head *head = parts_find(snapshot, key, &record);
   return head && head->flags & RECORD_DELIVERED;
 }
 

@@ -7,8 +7,8 @@
 
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
-#include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
+#include "store/records/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +20,9 @@ enum { LOOK_MOST = 4096, TIDY_ANSWERS = 16, TIDY_CLAIMS = 4 };
 
 /* A commit that makes room makes a little more, so that not each one has to. */
 #define SLACK (UINT64_C(256) << 10)
+
+/* The map is larger than the store by an eighth and four times this (lmdb/engine_open.c), and two transactions use it at once. */
+#define WITHIN_ANYWAY (UINT64_C(2) << 20)
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
@@ -66,12 +69,14 @@ static int drop_expired(void *arg, struct idem_span name, struct idem_span key)
 static bool is_of_run(const struct pages_snapshot *snapshot, struct idem_span key)
 {
   static const char run[] = IDEM_RUN_SCOPE;
-  struct answer_index_victim answer;
-  if (key.len != IDEM_KEY_SIZE || answer_index_victim(snapshot, (const uint8_t *)key.data, &answer) < 0 ||
-      !answer.head)
-    return false;
-  struct idem_span scope = record_scope((struct idem_span){(const char *)answer.head, answer.bytes});
-  return scope.len > sizeof(run) - 1 && memcmp(scope.data, run, sizeof(run) - 1) == 0;
+  struct idem_span record;
+  char scope[sizeof(run)];
+  uint64_t at, len;
+  const struct record_head *head =
+      key.len == IDEM_KEY_SIZE ? parts_find(snapshot, (const uint8_t *)key.data, &record) : NULL;
+  return head && record_scope(head, &at, &len) && len >= sizeof(run) &&
+         parts_read(snapshot, record, at, sizeof(run), scope) == 0 &&
+         memcmp(scope, run, sizeof(run) - 1) == 0;
 }
 
 /* A store that holds nearly nothing else does not look through all of it for each commit. */
@@ -134,6 +139,18 @@ static int drop_seen(void *arg, struct idem_span key, struct idem_span value)
   return writer_delete(sweep->writer, PAGES_SEEN, key.data, key.len);
 }
 
+static int drop_stray(void *arg, struct idem_span name, struct idem_span part)
+{
+  struct sweep *sweep = arg;
+  if (has_seen_enough(sweep, name))
+    return 1;
+  if (parts_is_needed(&sweep->writer->before, name))
+    return 0;
+  sweep->count++;
+  sweep->bytes += part.len;
+  return writer_delete(sweep->writer, PAGES_PARTS, name.data, name.len);
+}
+
 static const struct {
   enum pages_tree tree;
   pages_visit *drop;
@@ -141,6 +158,7 @@ static const struct {
     [EVICT_EXPIRED] = {PAGES_EXPIRY, drop_expired}, [EVICT_OLDEST] = {PAGES_AGE, drop_oldest},
     [EVICT_RUNS] = {PAGES_AGE, drop_oldest},        [EVICT_CLAIMS] = {PAGES_OPS, drop_claim},
     [EVICT_SEEN] = {PAGES_SEEN, drop_seen},         [EVICT_OLD_CLAIMS] = {PAGES_OLD_OPS, drop_claim},
+    [EVICT_STRAYS] = {PAGES_PARTS, drop_stray},
 };
 
 /* May be run again from its beginning, where it has run into the end of the map. 1: the visitor has ended the walk. */
@@ -183,7 +201,8 @@ static int batch(struct idem_store *store, struct evict_pass *pass, uint64_t eno
   if (rc < 0)
     return rc;
   gone->bytes += sweep.bytes;
-  *(kinds[pass->kind].drop == drop_claim ? &gone->claims : &gone->answers) += sweep.count;
+  if (pass->kind != EVICT_STRAYS)
+    *(kinds[pass->kind].drop == drop_claim ? &gone->claims : &gone->answers) += sweep.count;
   /* An index ends a batch also at the first entry that may stay. */
   return pass->from_len ? rc : sweep.count >= most || sweep.bytes >= enough;
 }
@@ -283,21 +302,35 @@ int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
   return 0;
 }
 
+bool evict_fits_within(const struct idem_store *store, uint64_t need)
+{
+  return need <= store->size / 32 + WITHIN_ANYWAY;
+}
+
+/* What the last transaction has freed can be used once there was another one, of which this is the least. */
+static int commit_nothing(struct writer *writer, void *arg)
+{
+  (void)arg;
+  return answer_index_put_last(writer, answer_index_last(&writer->before));
+}
+
 /* Outside of the commit's own transaction, since pages that a transaction frees can be used only by a
  * later one. */
-int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error)
+int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_error *error)
 {
   uint64_t capacity = store->size, used = 0, most, target = target_of(store, need, &most);
   struct engine *engine;
   int rc = evict_may_have(store, need, error);
   if (rc == 0)
     rc = used_bytes(store, &used, error);
-  if (rc < 0 || used + need <= capacity)
+  if (rc < 0 || (used + need <= capacity && !again))
     return rc;
   /* A reader that died while it held a snapshot keeps what is dropped from being used again. */
   if ((rc = state_engine(store, &engine, error)) < 0)
     return rc;
   engine_clear_readers(engine);
+  if (used + need <= capacity)
+    return state_write(store, commit_nothing, NULL, error);
   struct evicted gone = {0};
   for (unsigned kind = 0; kind < EVICT_KINDS && used > target && gone.bytes < most; kind++) {
     struct evict_pass pass = {.kind = (enum evict_kind)kind};

@@ -4,7 +4,7 @@
  * would have to pay for again; of an encrypted store it is not known which answers those are.
  *
  *     rc = evict_within(store, writer, need, &victims, &count);    // in a commit of so many bytes
- *     rc = evict_for(store, need, error);                          // before one that has failed for want of room
+ *     rc = evict_for(store, need, again, error);                   // before one that is larger, or has failed for want of room
  *
  *     struct evict_pass pass = {.kind = EVICT_EXPIRED};
  *     while ((rc = evict_batch(store, &pass, &gone, error)) > 0)
@@ -31,6 +31,7 @@ enum evict_kind {
   EVICT_CLAIMS,     /* claims of the dead: released, or in doubt, and held by nobody; */
   EVICT_OLD_CLAIMS, /* those of 0.1 */
   EVICT_SEEN,       /* what observe mode has noted and what has run out */
+  EVICT_STRAYS,     /* parts that 0.1 has left, which drops records that it does not know */
   EVICT_KINDS
 };
 
@@ -49,7 +50,7 @@ struct evict_pass {
   uint64_t number; /* of its last transaction: the next one's is greater by one if nobody else has written */
   unsigned look;   /* its own: so many entries are looked at, */
   size_t from_len; /* from here on */
-  uint8_t from[IDEM_KEY_SIZE];
+  uint8_t from[IDEM_KEY_SIZE + sizeof(uint32_t)];
 };
 
 /* Drops a batch, and adds what went to `gone`. 1: there may be more; 0: that was all; or -errno. */
@@ -59,15 +60,19 @@ int evict_batch(struct idem_store *store, struct evict_pass *pass, struct evicte
 /* -EFBIG if the answer is too large for this store. */
 int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_error *error);
 
+/* Whether a transaction that brings `need` bytes may make its own room: what it drops is free two transactions later, and the map
+ * has so much more than the store may use. */
+bool evict_fits_within(const struct idem_store *store, uint64_t need);
+
 /* As part of a transaction that brings `need` bytes: what has expired, then the oldest, so that the store keeps its size. Their
  * pages can be used by later transactions; the map has room for this one. The victims are the caller's, to be freed when the
  * transaction has ended. Adds to `*evicted`. */
 int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
                  struct answer_index_victim **victims, uint64_t *evicted);
 
-/* Makes room for `need` bytes, in transactions of its own, where a run of pages is missing all the same. 0,
- * -EFBIG if the answer is too large for this store, -ENOSPC if there is nothing left to drop. */
-int evict_for(struct idem_store *store, uint64_t need, struct idem_error *error);
+/* Makes room for `need` bytes, in transactions of its own. `again`: there seemed to be room, and there was none. 0, -EFBIG if the answer
+ * is too large for this store, -ENOSPC if there is nothing left to drop. */
+int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_error *error);
 
 /* Drops an expired answer for each of `answers`, and a few old claims, as part of their commit. 0 or -errno. */
 int evict_some(struct idem_store *store, struct writer *writer, unsigned answers);

@@ -3,6 +3,7 @@
 
 #include "store/base/clock.h"
 #include "store/records/answer_index.h"
+#include "store/records/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -63,21 +64,22 @@ static int find_first(struct idem_store *store, struct pushing *pushing, struct 
   pages_each(&reader->snapshot, PAGES_META, &from, take_first, pushing);
   int64_t now = clock_now_us();
   const struct record_head *head =
-      pushing->found &&
-              pages_get(&reader->snapshot, PAGES_ANSWERS, pushing->key, IDEM_KEY_SIZE, &record) == 0 &&
-              record_checksum_holds(record)
-          ? record_head(record)
-          : NULL;
-  if (head && !record_is_old(head) && head->expires_us > now && (pushing->record = malloc(record.len))) {
-    memcpy(pushing->record, record.data, record.len);
+      pushing->found ? parts_find(&reader->snapshot, pushing->key, &record) : NULL;
+  if (head && !record_is_old(head) && head->expires_us > now && (pushing->record = malloc(head->total)) &&
+      parts_join(&reader->snapshot, record, pushing->record) == 0 &&
+      record_checksum_holds((struct idem_span){pushing->record, head->total})) {
     memcpy(pushing->fingerprint, head->fingerprint, IDEM_KEY_SIZE);
-    pushing->len = record.len;
+    pushing->len = head->total;
     pushing->left_ms = (head->expires_us - now) / 1000;
     pushing->started_us = head->started_us;
     pushing->generation = head->generation;
     pushing->epoch = head->epoch;
   }
   reader_end(reader);
+  if (!pushing->len) {
+    free(pushing->record);
+    pushing->record = NULL;
+  }
   return 0;
 }
 

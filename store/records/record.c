@@ -146,14 +146,38 @@ int record_write(const struct record_draft *draft, void *place)
   return 0;
 }
 
-/* None of a record that is cut, or longer than it says: its lengths could not be followed. */
+static bool is_whole(const struct record_head *head, size_t len)
+{
+  return head->total == len && (record_is_old(head) || !head->parts);
+}
+
+/* Nothing but these numbers says how it was cut, and they are followed. */
+static bool is_first(const struct record_head *head, size_t len)
+{
+  return !record_is_old(head) && head->part_size == len && head->total > len &&
+         head->parts == (head->total - 1) / len;
+}
+
+const struct record_head *record_first(struct idem_span value)
+{
+  const struct record_head *head = (const void *)value.data;
+  bool known = value.len >= RECORD_HEAD_0_1 && head->magic == RECORD_MAGIC &&
+               (head->version == RECORD_VERSION || head->version == RECORD_VERSION_0_1) &&
+               value.len >= head_size(head);
+  return known && (is_whole(head, value.len) || is_first(head, value.len)) ? head : NULL;
+}
+
 const struct record_head *record_head(struct idem_span record)
 {
-  const struct record_head *head = (const void *)record.data;
-  bool whole = record.len >= RECORD_HEAD_0_1 && head->magic == RECORD_MAGIC &&
-               (head->version == RECORD_VERSION || head->version == RECORD_VERSION_0_1) &&
-               record.len >= head_size(head) && head->total == record.len;
-  return whole ? head : NULL;
+  const struct record_head *head = record_first(record);
+  return head && is_whole(head, record.len) ? head : NULL;
+}
+
+void record_set_parts(void *record, uint32_t parts, uint32_t size)
+{
+  struct record_head *head = record;
+  head->parts = parts;
+  head->part_size = size;
 }
 
 uint64_t record_chunks_len(const struct idem_chunk *chunks, size_t count)
@@ -186,36 +210,39 @@ static void take_head(const struct record_head *head, struct idem_answer *answer
   record_id(answer->key, answer->id);
 }
 
-/* For evict.c, which looks at many: the parts before it are gone over by their lengths, and nothing else is
- * read. */
-struct idem_span record_scope(struct idem_span record)
+bool record_scope(const struct record_head *head, uint64_t *at, uint64_t *len)
 {
-  static const struct idem_span none = {NULL, 0};
-  const struct record_head *head = record_head(record);
-  if (!head || head->flags & RECORD_SEALED)
-    return none;
-  const char *at = record.data + head_size(head);
-  size_t left = record.len - head_size(head);
-  for (int i = 0; i < RECORD_SCOPE && head->len[i] <= left; i++) {
-    at += head->len[i];
-    left -= head->len[i];
-  }
-  return head->len[RECORD_SCOPE] <= left ? (struct idem_span){at, head->len[RECORD_SCOPE]} : none;
+  *at = head_size(head);
+  for (int i = 0; i < RECORD_SCOPE && *at <= head->total; i++)
+    *at = head->len[i] <= head->total ? *at + head->len[i] : UINT64_MAX;
+  *len = head->len[RECORD_SCOPE];
+  return !(head->flags & RECORD_SEALED) && *at <= head->total && *len <= head->total - *at;
+}
+
+static bool is_known(const struct record_head *head)
+{
+  return head && head->key_kind <= IDEM_KEY_CONTENT && head->flags <= RECORD_FLAGS;
+}
+
+int record_tell(struct idem_span value, struct idem_answer *answer)
+{
+  const struct record_head *head = record_first(value);
+  if (!is_known(head))
+    return -EILSEQ;
+  *answer = (struct idem_answer){.record = value};
+  take_head(head, answer);
+  return 0;
 }
 
 /* Every length is looked at before it is followed, and a chunk list that does not add up is damage:
  * delivery walks it without asking again. */
-int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer)
+int record_parse(struct idem_span record, struct idem_answer *answer)
 {
   const struct record_head *head = record_head(record);
-  if (!head || head->key_kind > IDEM_KEY_CONTENT || head->flags > RECORD_FLAGS ||
-      (!record_is_old(head) && head->parts))
+  if (!is_known(head))
     return -EILSEQ;
-  if (head->flags & RECORD_SEALED) {
-    *answer = (struct idem_answer){.record = record};
-    take_head(head, answer);
-    return 0;
-  }
+  if (head->flags & RECORD_SEALED)
+    return record_tell(record, answer);
   /* The parts must fill the record exactly. */
   struct idem_span chunks = {record.data + head_size(head), head->len[RECORD_CHUNKS]};
   size_t left = record.len - head_size(head);
@@ -237,44 +264,31 @@ int record_parse(struct idem_span record, void *spare, size_t spare_size, struct
   answer->record = record;
   answer->chunk_count = chunks.len / sizeof(struct idem_chunk);
   answer->chunks = (const void *)chunks.data;
-  if ((uintptr_t)chunks.data % _Alignof(struct idem_chunk)) {
-    if (chunks.len > spare_size)
-      return -EILSEQ;
-    answer->chunks = memcpy(spare, chunks.data, chunks.len);
-  }
   return record_chunks_len(answer->chunks, answer->chunk_count) == answer->body.len ? 0 : -EILSEQ;
 }
 
-/* The checksum is made anew, so that the plain record holds by itself. */
-ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap)
+/* The checksum is made anew, so that the plain record holds by itself. The length of that, or below 0. */
+static ssize_t unseal(char *record, size_t len, const uint8_t *key)
 {
-  const struct record_head *sealed = record_head(record);
-  if (!sealed || !(sealed->flags & RECORD_SEALED) || record.len < head_size(sealed) + RECORD_SEAL_SIZE)
+  struct record_head *head = (void *)record;
+  if (!record_head((struct idem_span){record, len}) || !(head->flags & RECORD_SEALED) ||
+      len < head_size(head) + RECORD_SEAL_SIZE)
     return -EILSEQ;
-  memcpy(heap, record.data, record.len);
-  size_t len = record.len - RECORD_SEAL_SIZE, before = head_size(sealed);
-  uint8_t *parts = (uint8_t *)heap + before, *nonce = (uint8_t *)heap + len + SEAL_TAG_SIZE;
-  int rc = seal_decrypt(key, nonce, bound_of(heap), parts, len - before + SEAL_TAG_SIZE);
+  len -= RECORD_SEAL_SIZE;
+  uint8_t *parts = (uint8_t *)record + head_size(head), *nonce = (uint8_t *)record + len + SEAL_TAG_SIZE;
+  int rc = seal_decrypt(key, nonce, bound_of(record), parts, len - head_size(head) + SEAL_TAG_SIZE);
   if (rc < 0)
     return rc;
-  struct record_head *head = (void *)heap;
   head->flags &= (uint16_t)~RECORD_SEALED;
   head->total = len;
-  head->checksum = checksum(heap, len);
+  head->checksum = checksum(record, len);
   return (ssize_t)len;
 }
 
-/* Chunks are aligned here, for malloc() is, so no spare room is needed. */
-int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer)
+int record_open(char *record, size_t len, const uint8_t *key, struct idem_answer *answer)
 {
-  *heap = malloc(record.len);
-  ssize_t len = *heap ? record_unseal(record, key, *heap) : -ENOMEM;
-  int rc = len < 0 ? (int)len : record_parse((struct idem_span){*heap, (size_t)len}, NULL, 0, answer);
-  if (rc < 0) {
-    free(*heap);
-    *heap = NULL;
-  }
-  return rc;
+  ssize_t plain = key ? unseal(record, len, key) : (ssize_t)len;
+  return plain < 0 ? (int)plain : record_parse((struct idem_span){record, (size_t)plain}, answer);
 }
 
 void record_copy(struct idem_span record, uint64_t serial, void *place)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: an answer as bytes in the store. A fixed head, then its parts one after the other: chunks,
+ * record: an answer as bytes. A fixed head, then its parts one after the other: chunks,
  * response, request. Whatever the bytes are, a parse stays inside them. In an encrypted store the parts are
  * sealed, with a tag and a nonce behind them; the head has only names and numbers.
  *
  *     size_t size = record_size(&draft);
  *     record_write(&draft, place);                              // place has `size` bytes
- *     record_parse(value, spare, sizeof(spare), &answer);       // spans point into value
- *     record_open(value, key, &heap, &answer);                  // of an encrypted one; spans point into heap
+ *     record_open(place, size, key, &answer);                   // spans point into place; `key` NULL: it is not encrypted
+ *
+ * In the store a long one is cut (parts.h); in memory, in the queue and in a fleet it is whole.
  *
  * The layout is on disk: a change needs another RECORD_VERSION. That of 0.1 has a shorter head, and its names are
  * others. Functions keep no state and return 0 or -errno; -EILSEQ is a record that is damaged.
@@ -63,13 +64,13 @@ struct record_head {
   uint16_t status, flags, key_kind, zero; /* of HTTP; RECORD_ bits; enum idem_key_kind */
   uint8_t key[IDEM_KEY_SIZE], fingerprint[IDEM_KEY_SIZE], tenant[IDEM_KEY_SIZE];
   uint8_t raw[IDEM_KEY_SIZE], print[IDEM_KEY_SIZE]; /* its names in two indexes, removed with it */
-  /* A record of 0.1 ends here. What is 0 for now has its room so that those who write it need no other layout: who
-   * stored it in a fleet, and a body that lies in parts beside the record. A record with parts is not read. */
+  /* A record of 0.1 ends here. What follows is 0 where it means nothing: who stored it in a fleet, and of one that is cut,
+   * how many parts there are besides the first, which are all of one size but the last. */
   uint64_t generation; /* of the claim */
   uint64_t epoch;      /* of a fleet: how many answers the operation had before this one */
   uint8_t machine[16];
   uint32_t parts, part_size;
-  uint8_t parts_digest[IDEM_KEY_SIZE];
+  uint8_t zeros[IDEM_KEY_SIZE];
 } __attribute__((packed));
 
 /* `answer` with all that is to be kept; `id` is not stored. */
@@ -91,22 +92,27 @@ void record_copy(struct idem_span record, uint64_t serial, void *place);
 
 /* The head of a record, or NULL if it is of another kind, version or length. */
 const struct record_head *record_head(struct idem_span record);
+/* The same of what stands in the tree of answers, which may be the first part of one. */
+const struct record_head *record_first(struct idem_span value);
+/* Makes it one that is cut, or whole. */
+void record_set_parts(void *record, uint32_t parts, uint32_t size);
 /* True if 0.1 has written it: its head ends before `generation`. */
 bool record_is_old(const struct record_head *head);
 
-/* Nothing of one that is damaged or sealed. */
-struct idem_span record_scope(struct idem_span record);
+/* Where in a record its scope is, and how long that is; false of one that is sealed, or has no such place. */
+bool record_scope(const struct record_head *head, uint64_t *at, uint64_t *len);
 
-/* Does not compute the checksum. `spare` takes the chunks if they are not aligned. Of a sealed record the
- * head alone is told. After -EILSEQ `answer` holds nothing of use. */
-int record_parse(struct idem_span record, void *spare, size_t spare_size, struct idem_answer *answer);
+/* The numbers and names of what stands in the tree of answers: no span but `record`. After -EILSEQ `answer` holds nothing of
+ * use. */
+int record_tell(struct idem_span value, struct idem_answer *answer);
 
-/* A sealed record as a plain one in `heap`, which has room for record.len bytes. Returns the plain length;
- * -EBADMSG: it has been changed, or sealed with another key; -EILSEQ, -ENOMEM. */
-ssize_t record_unseal(struct idem_span record, const uint8_t *key, char *heap);
+/* With all spans, unless it is sealed. Its chunks are read where they lie, so it is where malloc() would put it. Does not compute the
+ * checksum. */
+int record_parse(struct idem_span record, struct idem_answer *answer);
 
-/* The same in new memory, parsed. The caller frees *heap once the answer is done with. */
-int record_open(struct idem_span record, const uint8_t *key, void **heap, struct idem_answer *answer);
+/* The same of one that is sealed, which becomes a plain one where it lies; with `key` NULL of one that is not. -EBADMSG: it has
+ * been changed, or sealed with another key; -EILSEQ, -ENOMEM. */
+int record_open(char *record, size_t len, const uint8_t *key, struct idem_answer *answer);
 
 /* Reads all of it. It finds damage, and no attack: that takes a sealed record's tag. */
 bool record_checksum_holds(struct idem_span record);

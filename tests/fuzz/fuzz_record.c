@@ -31,20 +31,22 @@ static void read_answer(const struct idem_answer *answer)
     abort();
 }
 
-/* The same bytes at an even address, as in a page, with nothing behind them. */
+/* The same bytes with nothing behind them; as in a page, at an even address, the head alone is looked at. */
 static void parse_at(const uint8_t *data, size_t size, size_t shift)
 {
   char *copy = malloc(size + shift);
-  char spare[256];
   struct idem_answer answer;
   struct idem_span record = {copy + shift, size};
+  uint64_t at, len;
 
   if (size)
     memcpy(copy + shift, data, size);
-  if (record_parse(record, spare, sizeof(spare), &answer) == 0)
+  if ((shift ? record_tell(record, &answer) : record_parse(record, &answer)) == 0)
     read_answer(&answer);
   record_checksum_holds(record);
-  record_head(record);
+  const struct record_head *head = record_first(record);
+  if (head && record_scope(head, &at, &len) && (at > head->total || len > head->total - at))
+    abort();
   free(copy);
 }
 

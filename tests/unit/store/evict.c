@@ -151,15 +151,95 @@ Test(store_room, failed_calls_do_not_fill_it_for_ever)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED, "%d", i);
 }
 
-Test(store_room, a_slow_reader_does_not_stop_others)
+/* Whatever its app does with it, and however long that takes: what has come meanwhile is five times what the file may have. */
+Test(store_room, an_answer_that_is_not_left_keeps_no_room)
 {
-  cr_assert_eq(ask_number(0, LARGE_ANSWER), IDEM_OWNED);
-  struct caller slow = caller_of(&fixture, "{\"n\":0}");
-  cr_assert_eq(caller_enter(&slow), IDEM_HIT);
-  for (int i = 1; i < 100; i++)
+  const size_t sizes[] = {100, 10000, LARGE_ANSWER};
+  struct caller slow[] = {caller_of(&fixture, "{\"n\":0}"), caller_of(&fixture, "{\"n\":1}"),
+                          caller_of(&fixture, "{\"n\":2}")};
+  for (int i = 0; i < 3; i++)
+    cr_assert_eq(ask_number(i, sizes[i]), IDEM_OWNED);
+  for (int i = 0; i < 3; i++)
+    cr_assert_eq(caller_enter(&slow[i]), IDEM_HIT);
+  for (int i = 10; i < 1200; i++)
     cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED);
-  cr_expect_eq(memcmp(slow.call.answer.body.data, "{} ", 3), 0);
-  caller_leave(&slow, true);
+  for (int i = 0; i < 3; i++) {
+    cr_expect_eq(slow[i].call.answer.body.len, sizes[i]);
+    cr_expect_eq(memcmp(slow[i].call.answer.body.data, "{}  ", 4), 0);
+    cr_expect_eq(slow[i].call.answer.body.data[sizes[i] - 1], ' ');
+    caller_leave(&slow[i], true);
+  }
+  cr_expect_eq(ask_number(0, 100), IDEM_OWNED);
+}
+
+/* How far it has come. */
+struct mix {
+  int number;
+  uint64_t state, came, left, gone; /* bytes; before, and of those that are not there any more */
+};
+
+static size_t size_of_mix(struct mix *mix, bool is_long)
+{
+  enum { KB = 1000 };
+  mix->state = mix->state * 6364136223846793005u + 1442695040888963407u;
+  uint64_t random = mix->state >> 33, percent = random / 1000003 % 100;
+  return (size_t)(is_long        ? 1000 * KB + random % (2000 * KB)
+                  : percent < 80 ? KB + random % (6 * KB)
+                  : percent < 95 ? 20 * KB + random % (40 * KB)
+                                 : 200 * KB + random % (600 * KB));
+}
+
+struct held {
+  uint64_t count, first, last;
+};
+
+static int hold(void *arg, struct idem_span age, struct idem_span key)
+{
+  struct held *held = arg;
+  (void)key;
+  held->last = (uint64_t)answer_index_expiry_time(age.data);
+  held->first = held->count++ ? held->first : held->last;
+  return 0;
+}
+
+/* Those that are there are the newest, without a gap. */
+static struct held held(void)
+{
+  struct held held = {.count = 0};
+  struct reader *reader;
+  cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+  cr_assert_eq(pages_each(&reader->snapshot, PAGES_AGE, NULL, hold, &held), 0);
+  reader_end(reader);
+  cr_expect_eq(held.count ? held.last - held.first + 1 : 0, held.count);
+  return held;
+}
+
+/* Of the usual sizes, then of long ones, then of the usual again; each is stored, or ask_number() fails. Serial numbers are from 1. */
+Test(store_room, a_full_store_takes_any_mix_of_sizes_for_as_much_that_is_oldest)
+{
+  enum { ROOM = 16 << 20, MOST = 10000 };
+  static uint64_t before[MOST]; /* all bytes that came before this one */
+  struct mix mix = {.state = 1};
+  fixture.options.size = ROOM;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0);
+  for (int phase = 0; phase < 4; phase++) {
+    uint64_t came = before[mix.number], gone = before[held().first ? held().first - 1 : 0];
+    while (phase ? before[mix.number] - came < ROOM : !fixture_counter(&fixture, IDEM_COUNTER_evicted)) {
+      size_t size = size_of_mix(&mix, phase == 2);
+      cr_assert_eq(ask_number(mix.number++, size), IDEM_OWNED);
+      before[mix.number] = before[mix.number - 1] + size;
+    }
+    came = before[mix.number] - came;
+    gone = before[held().first - 1] - gone;
+    cr_expect(gone <= came + came / 5, "%d: %d came, %d went", phase, (int)came, (int)gone);
+    cr_expect_gt(before[mix.number] - before[held().first - 1], ROOM / 2, "half of it is in use");
+  }
+  struct stat file;
+  stat(fixture_path(&fixture, "small/data.mdb"), &file);
+  cr_expect_leq(file.st_size, ROOM + ROOM / 2 + (8 << 20));
+  struct idem_verify verify;
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
+  cr_expect_eq(verify.damaged + verify.strays, 0);
 }
 
 Test(store_room, gc_removes_what_has_expired_and_nothing_else)
