@@ -137,8 +137,8 @@ static bool play(struct call *call)
       return false;
   } else {
     own_answers_mark(request, marks);
-    /* An app's loop may be slow, and the feeder looks at an answer that has a pace. */
-    if (call->multi ? !stream_follow_is_joined(request) : request->speed > 0)
+    /* The room of its thread is for one call at a time. */
+    if (call->multi && !stream_follow_is_joined(request))
       request_unpin(request);
     /* In a multi libcurl has counted from the beginning. */
     if (!call->multi && stream_follow_is_open(request))

@@ -2,7 +2,7 @@
 /*
  * A delivery calls the app's callbacks in the order in which a transfer of libcurl's does: progress, the
  * header line by line, then the body in the chunks of the live call, each followed by progress. Nothing is
- * copied: a chunk is given to the app where it lies in the store's map. An app may stop it anywhere: by what
+ * copied here, and the store waits for nobody: the answer is in memory of its call. An app may stop it anywhere: by what
  * a callback returns, by a pause, which is waited out here, or by its own timeouts, which are kept as libcurl
  * would.
  */
@@ -39,14 +39,6 @@ static void sleep_us(int64_t us)
   nanosleep(&time, NULL);
 }
 
-/* Takes the answer into a copy, once: the app is about to take its time. */
-static void unpin(struct delivery *d)
-{
-  if (!d->unpinned)
-    request_unpin(d->request);
-  d->unpinned = true;
-}
-
 /* Asks the app between two pieces: its progress callback may end the call, and its time may be up. A tape
  * says itself when a call is out of time. */
 static CURLcode poll_app(struct delivery *d)
@@ -67,8 +59,6 @@ static CURLcode poll_app(struct delivery *d)
 CURLcode direct_hold(struct delivery *d)
 {
   CURLcode code = CURLE_OK;
-  if (d->shadow->paused)
-    unpin(d);
   while (d->shadow->paused && code == CURLE_OK) {
     code = poll_app(d);
     if (d->shadow->paused && code == CURLE_OK)
@@ -128,7 +118,7 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
   CURLcode code = CURLE_OK;
   while (len && code == CURLE_OK) {
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
-    /* The answer is read-only where it lies; libcurl's callbacks take `char *` but must not write. */
+    /* Others may be given the same bytes; libcurl's callbacks take `char *` but must not write. */
     debug_show(d->shadow, CURLINFO_DATA_IN, answer->body.data + at, part);
     d->offered = at + part;
     if (counts_first)
@@ -175,8 +165,6 @@ static CURLcode deliver_body(struct delivery *d)
   const struct idem_answer *answer = &d->request->op.answer;
   bool paced = d->request->speed > 0;
   CURLcode code = CURLE_OK;
-  if (paced)
-    unpin(d);
   for (size_t i = 0, at = 0; has_chunk(d, i, &code); i++) {
     if (paced)
       code = wait_for(d, request_chunk_us(d->request, i));
@@ -185,9 +173,6 @@ static CURLcode deliver_body(struct delivery *d)
     at += answer->chunks[i].len;
     if (code == CURLE_OK && i + 1 < answer->chunk_count)
       code = progress_update(d->shadow, &d->progress);
-    if (i + 1 < answer->chunk_count && !d->unpinned &&
-        monotonic_coarse_us() - d->request->started_us > REQUEST_PINNED_US)
-      unpin(d);
   }
   if (code == CURLE_OK)
     d->info->downloaded = d->progress.down =

@@ -17,7 +17,6 @@ struct delivery {
   int64_t length;      /* that the header gives the body; -1: it has not passed, or gives none */
   int64_t network_len; /* of the body, before it was decoded */
   size_t offered;      /* of the body: what the app has been given */
-  bool unpinned;       /* the answer lies in a copy, and the store's map is free */
   bool held;           /* there was a pause in this header */
 };
 

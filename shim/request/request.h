@@ -67,10 +67,6 @@ void request_release(struct request *request);
 /* To where it stays; `from` is not to be released. */
 void request_move(struct request *to, const struct request *from);
 
-/* An app that takes longer than this, in µs, gets the rest of an answer from a copy (request_unpin): a reader that holds the
- * map keeps deleted space from being used again. */
-#define REQUEST_PINNED_US 1000000
-
 /* The store's leave and unpin, for a call that the store may know nothing of. */
 void request_leave(struct request *request, bool delivered);
 void request_unpin(struct request *request);

@@ -78,17 +78,6 @@ static size_t verdict(struct transport *t, bool header, size_t taken, size_t wan
   return given ? 0 : 1;
 }
 
-/* What the socket has taken needs the store's map no more, and most answers go into it whole. Of the others, and for an app
- * that takes its time, the map is given back for a copy: who holds it keeps the pages of all that is deleted meanwhile. */
-static void give_map_back(const struct transport *t, bool now)
-{
-  struct request *request = t->request;
-  if (!transport_feeds_itself(t) || stream_follow_is_joined(request))
-    return;
-  if (now || monotonic_coarse_us() - request->started_us > REQUEST_PINNED_US)
-    request_unpin(request);
-}
-
 /* The app is given these lines now: getinfo knows them. */
 static void note_lines(struct transport *t, struct idem_span lines)
 {
@@ -113,10 +102,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   note_lines(t, lines);
   debug_before_header(t->shadow, lines.data, lines.len);
   size_t taken = callback_header(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
-  if (taken == CURL_WRITEFUNC_PAUSE) {
+  if (taken == CURL_WRITEFUNC_PAUSE)
     t->header = before;
-    give_map_back(t, true);
-  }
   if (taken == lines.len) {
     debug_after_header(t->shadow, t->info->status, lines.data, lines.len);
     t->info->taken = t->info->passed;
@@ -154,7 +141,6 @@ static size_t on_write(char *data, size_t size, size_t count, void *user)
   t->info->uncounted = t->counts_late && !t->put_off ? (int64_t)len : 0;
   size_t taken = callback_write(t->shadow, data, len);
   t->put_off = taken == CURL_WRITEFUNC_PAUSE;
-  give_map_back(t, t->put_off);
   if (taken == len || t->put_off)
     t->info->uncounted = 0;
   if (taken == len)
@@ -168,7 +154,6 @@ static int on_progress(void *user, curl_off_t down_total, curl_off_t down, curl_
 {
   struct transport *t = user;
   t->info->begun = true;
-  give_map_back(t, false);
   struct progress p = {.down_total = down_total, .down = down, .up_total = up_total, .up = up};
   if (t->header.wire)
     progress_take_sent(&p, t->info);
@@ -297,10 +282,8 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   if (t->app_end < 0)
     return CURL_SOCKET_BAD;
   bool fed = t->answered && transport_feeds_itself(t);
-  if (fed) {
+  if (fed)
     transport_feed(t);
-    give_map_back(t, !t->ended);
-  }
   /* What has just gone into our end whole has shown that it is there. */
   bool is_there = (fed && t->ended) || transport_has_our_end(t);
   if ((!has_app_end(t) || !is_there) && !renew_pair(t))
