@@ -4,6 +4,7 @@
  * behind damage, so that all of it is found. Damaged is what cannot be read; a stray is an index that leads
  * nowhere, or an answer that is missing in one.
  */
+#include "store/base/buffer.h"
 #include "store/records/answer_index.h"
 #include "store/records/claim_record.h"
 #include "store/records/parts.h"
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROGRESS_EVERY = 1024 };
+/* So many entries are looked at in one snapshot, unless so much is to be told of them; and how long a key of LMDB's may be. */
+enum { BATCH_MOST = 1024, BATCH_TOLD = 1 << 16, KEY_MOST = 511 };
 
 /* What is told and counted while the trees are walked. */
 struct verify {
@@ -25,9 +27,14 @@ struct verify {
   void (*progress)(void *arg, uint64_t done, uint64_t total);
   void *arg;
   uint64_t done, total;
+  struct buffer told; /* by the batch; lines, each with its end */
+  unsigned looked;    /* at so many entries, by the batch */
+  bool more;          /* it has ended before its tree */
+  uint8_t next[KEY_MOST + 1];
+  size_t next_len;
 };
 
-/* Counts a finding and tells it. `key` may be NULL. */
+/* Counts a finding, which is told when its batch is over: to tell it may take any time. `key` may be NULL. */
 static void tell(struct verify *verify, uint64_t *count, const char *what, const uint8_t *key,
                  const char *detail)
 {
@@ -36,8 +43,7 @@ static void tell(struct verify *verify, uint64_t *count, const char *what, const
   if (key)
     record_id(key, id);
   snprintf(text, sizeof(text), "%s%s%s: %s", what, key ? " " : "", id, detail);
-  if (verify->found)
-    verify->found(verify->arg, text);
+  buffer_add(&verify->told, text, strlen(text) + 1);
 }
 
 /* Most findings. */
@@ -142,17 +148,79 @@ static int check_part(void *arg, struct idem_span name, struct idem_span part)
   return 0;
 }
 
-/* Every entry of a tree, with the check that the tree has. Progress is not told at every one, for a terminal
- * is slower than a store. */
+/* Keys ascend, unless their tree is damaged; behind one that leads back the batch goes on, so that it comes to an end. */
+static bool goes_on_behind(struct verify *verify, struct idem_span key)
+{
+  int order = memcmp(key.data, verify->next, key.len < verify->next_len ? key.len : verify->next_len);
+  if (key.len > KEY_MOST || order < 0 || (order == 0 && key.len < verify->next_len))
+    return false;
+  memcpy(verify->next, key.data, key.len);
+  verify->next[key.len] = 0;
+  verify->next_len = key.len + 1;
+  return true;
+}
+
+/* Every entry of a tree, with the check that the tree has. */
 static int check_entry(void *arg, struct idem_span key, struct idem_span value)
 {
   struct verify *verify = arg;
-  if (++verify->done % PROGRESS_EVERY == 0 && verify->progress)
-    verify->progress(verify->arg, verify->done, verify->total);
-  return verify->check ? verify->check(verify, key, value) : 0;
+  verify->done++;
+  int rc = verify->check ? verify->check(verify, key, value) : 0;
+  bool enough = ++verify->looked >= BATCH_MOST || verify->told.len >= BATCH_TOLD;
+  verify->more = rc == 0 && enough && goes_on_behind(verify, key);
+  return rc ? rc : verify->more;
 }
 
-/* One snapshot for all of it: commits that come meanwhile are not seen, and cannot look like damage. */
+static void tell_all(struct verify *verify)
+{
+  for (size_t at = 0; at < verify->told.len; at += strlen(verify->told.data + at) + 1)
+    if (verify->found)
+      verify->found(verify->arg, verify->told.data + at);
+  if (verify->progress)
+    verify->progress(verify->arg, verify->done, verify->done > verify->total ? verify->done : verify->total);
+  verify->told.len = 0;
+}
+
+static const char in_pages[] = "some of its pages are damaged";
+
+/* In batches, each in a snapshot of its own: an entry and what it belongs to are of one commit, so that commits which come
+ * meanwhile cannot look like damage, and they find room. */
+static int check_tree(struct verify *verify, enum pages_tree tree, struct idem_error *error)
+{
+  struct pages_part part = {.back = false};
+  verify->next_len = 0;
+  do {
+    int rc = state_read(verify->store, &verify->reader, error);
+    if (rc < 0)
+      return rc;
+    verify->more = false;
+    verify->looked = 0;
+    part.from = (struct idem_span){verify->next_len ? (const char *)verify->next : NULL, verify->next_len};
+    pages_part(&verify->reader->snapshot, tree, &part, check_entry, verify);
+    reader_end(verify->reader);
+    if (!verify->more && part.damaged)
+      tell_damage(verify, pages_names[tree], NULL, in_pages);
+    tell_all(verify);
+  } while (verify->more);
+  return 0;
+}
+
+/* What no entry says: the tree that has the roots of the others, and whether a page of any is in the list of free pages, too.
+ * That is of one snapshot, and of branches and leaves alone. */
+static int check_pages(struct verify *verify, struct idem_error *error)
+{
+  int rc = state_read(verify->store, &verify->reader, error);
+  if (rc < 0)
+    return rc;
+  if (pages_check_main(&verify->reader->snapshot) < 0)
+    tell_damage(verify, "main", NULL, in_pages);
+  if (pages_check_all(&verify->reader->snapshot) < 0)
+    tell_damage(verify, "free list", NULL, in_pages);
+  reader_end(verify->reader);
+  tell_all(verify);
+  return 0;
+}
+
 int idem_store_verify(struct idem_store *store, struct idem_verify *out,
                       void (*found)(void *arg, const char *what),
                       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
@@ -163,28 +231,20 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
       [PAGES_EXPIRY] = check_index,   [PAGES_OPS] = check_claim, [PAGES_OLD_OPS] = check_claim,
       [PAGES_PARTS] = check_part,
   };
-  static const char detail[] = "some of its pages are damaged";
   struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};
   *out = (struct idem_verify){0};
   int rc = state_read(store, &verify.reader, error);
   if (rc < 0)
     return rc;
-  const struct pages_snapshot *snapshot = &verify.reader->snapshot;
   for (unsigned i = 0; i < PAGES_TREES; i++)
-    verify.total += snapshot->tree[i].entries;
-  for (unsigned i = 0; i < PAGES_TREES; i++) {
-    verify.check = checks[i];
-    if (pages_each(snapshot, (enum pages_tree)i, NULL, check_entry, &verify) == -EILSEQ)
-      tell_damage(&verify, pages_names[i], NULL, detail);
-  }
-  /* What no entry says: the tree that has the roots of the others, and whether a page of any is in the list
-   * of free pages, too. */
-  if (pages_check_main(snapshot) < 0)
-    tell_damage(&verify, "main", NULL, detail);
-  if (pages_check_all(snapshot) < 0)
-    tell_damage(&verify, "free list", NULL, detail);
-  if (progress)
-    progress(arg, verify.done, verify.total);
+    verify.total += verify.reader->snapshot.tree[i].entries;
   reader_end(verify.reader);
-  return 0;
+  for (unsigned i = 0; i < PAGES_TREES && rc == 0; i++) {
+    verify.check = checks[i];
+    rc = check_tree(&verify, (enum pages_tree)i, error);
+  }
+  if (rc == 0)
+    rc = check_pages(&verify, error);
+  free(verify.told.data);
+  return rc;
 }

@@ -166,6 +166,18 @@ int engine_take_back(struct engine *engine)
   return 0;
 }
 
+bool engine_hold_stops(const struct engine *engine, sigset_t *before)
+{
+  sigset_t stops;
+  if (engine->gate.patience_ms <= GATE_PATIENCE_MS)
+    return false;
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGTSTP);
+  sigaddset(&stops, SIGTTIN);
+  sigaddset(&stops, SIGTTOU);
+  return sigprocmask(SIG_BLOCK, &stops, before) == 0;
+}
+
 /* What readers have of them stays mapped for as long as the process lives, so they are kept and not lost. */
 static struct engine *_Atomic abandoned;
 

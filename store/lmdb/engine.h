@@ -35,6 +35,8 @@
 #include "store/base/hash_memo.h"
 #include "store/lmdb/pages.h"
 
+#include <signal.h>
+
 struct engine;
 
 struct engine_options {
@@ -78,15 +80,18 @@ struct reader {
   struct engine *engine;
   void *txn;
   struct pages_snapshot snapshot;
-  bool busy;                            /* pinned by a call */
-  bool lone;                            /* a second one of its thread, for a call inside a call */
+  bool busy;  /* pinned by a call */
+  bool lone;  /* a second one of its thread, for a call inside a call */
+  bool holds; /* signals, those of `stops` apart */
+  sigset_t stops;
   unsigned shard;                       /* of the counters */
   struct reader *next, *previous;       /* under process_lock_lists */
   struct hash_contexts contexts;        /* of what its thread has asked for lately (key/key.h) */
   _Alignas(8) char spare[READER_SPARE]; /* for what outlasts the snapshot */
 };
 
-/* Pins what was last committed, for the calling thread. */
+/* Pins what was last committed, for the calling thread. A command that holds one is not stopped by a terminal: Ctrl-Z takes
+ * effect when it ends. */
 int reader_begin(struct engine *engine, struct reader **out, struct idem_error *error);
 /* Ends the snapshot; `spare` stays the caller's. NULL is fine. */
 void reader_unpin(struct reader *reader);

@@ -52,6 +52,9 @@ int engine_guard(int (*body)(void *arg), void *arg);
 /* For mdb_env_set_assert(): back to where engine_guard() was called. */
 void engine_assert_failed(MDB_env *env, const char *what);
 
+/* Ctrl-Z takes effect between two transactions of a command. False: it is an app's engine, whose signals are left alone. */
+bool engine_hold_stops(const struct engine *engine, sigset_t *before);
+
 /* One whose environment cannot be closed, since its descriptors are the app's by now. */
 void engine_keep(struct engine *engine);
 

@@ -123,6 +123,7 @@ int reader_begin(struct engine *engine, struct reader **out, struct idem_error *
   if (rc < 0)
     return engine_fail(error, rc, "cannot read the store");
   reader->busy = true;
+  reader->holds = engine_hold_stops(engine, &reader->stops);
   *out = reader;
   return 0;
 }
@@ -135,6 +136,9 @@ static bool unpin(struct reader *reader)
   bool has = engine_is_ours(engine) || (engine->has_table && engine->born == process_generation());
   if (has)
     mdb_txn_reset(reader->txn);
+  if (reader->holds)
+    sigprocmask(SIG_SETMASK, &reader->stops, NULL);
+  reader->holds = false;
   return has;
 }
 

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -114,17 +113,6 @@ static int check_snapshot(struct engine *engine)
   return rc == -EILSEQ ? rc : 0;
 }
 
-/* Ctrl-Z takes effect between two transactions of a command. An app's own signals are left alone. */
-static void hold_stops(sigset_t *before)
-{
-  sigset_t stops;
-  sigemptyset(&stops);
-  sigaddset(&stops, SIGTSTP);
-  sigaddset(&stops, SIGTTIN);
-  sigaddset(&stops, SIGTTOU);
-  sigprocmask(SIG_BLOCK, &stops, before);
-}
-
 /* After an assertion LMDB's lock is this thread's, and its transaction cannot be ended: that would free cursors of frames
  * that are gone. Nothing of it is in the file, so the lock is let go as it is: a mutex that ends the head of the lock file,
  * behind LMDB's magic number, format, mutex of readers, last transaction and count of readers, each at the start of a
@@ -154,7 +142,6 @@ static bool let_go(struct engine *engine)
 int writer_run_job(struct engine *engine, const struct writer_job *job, struct idem_error *error)
 {
   struct run run = {.writer.engine = engine, .body = job->body, .arg = job->arg, .asserted = true};
-  bool is_command = engine->gate.patience_ms > GATE_PATIENCE_MS;
   sigset_t before;
   int after;
   int rc = engine->stuck ? -ENOTRECOVERABLE : engine->given_back ? -EMFILE : check_snapshot(engine);
@@ -163,8 +150,7 @@ int writer_run_job(struct engine *engine, const struct writer_job *job, struct i
   rc = gate_enter(&engine->gate, engine, job, error);
   if (rc < 0)
     return rc;
-  if (is_command)
-    hold_stops(&before);
+  bool holds = engine_hold_stops(engine, &before);
   rc = engine_guard(run_guarded, &run);
   if (run.asserted) {
     engine->stuck = !let_go(engine);
@@ -176,7 +162,7 @@ int writer_run_job(struct engine *engine, const struct writer_job *job, struct i
     rc = after;
   if (!engine->stuck)
     gate_leave(&engine->gate, engine);
-  if (is_command)
+  if (holds)
     sigprocmask(SIG_SETMASK, &before, NULL);
   return rc < 0 ? engine_fail(error, rc, "cannot write to the store") : rc;
 }
