@@ -548,6 +548,36 @@ Test(cli_store, a_list_that_nobody_reads_on_holds_nothing)
   run_release(&pager);
 }
 
+/* What comes after that is more than the file may have. */
+static void expect_room(void)
+{
+  struct run r = run_plain(&w, "store-load", w.store, "commits", "12000", NULL);
+  expect_success(&r);
+  run_release(&r);
+}
+
+/* Its pipe is full, or it is stopped: the snapshot that it was answered from is long over. */
+Test(cli_store, an_app_that_takes_no_more_of_its_answer_keeps_no_room)
+{
+  mock_default(&w, "size=1000000");
+  struct run live = call(BODY);
+  world_env(&w, "STORE_LOAD_MIB", "8");
+  const char *const reads_little[] = {
+      "sh", "-c",
+      world_text(
+          &w,
+          "curl -sS -H 'Authorization: Bearer test-credential-alpha' -H 'Content-Type: application/json' -d "
+          "'%s' '%s' | { head -c 1 >/dev/null; echo read; sleep 60; }",
+          BODY, world_url(&w, "/v1/chat/completions")),
+      NULL};
+  struct run app = start_argv(&w, true, reads_little);
+  wait_until((run_look(&app), strstr(app.out, "read")));
+  expect_room();
+  cr_expect_eq(mock_count(&w).served, 1);
+  run_release(&app);
+  run_release(&live);
+}
+
 /* Another process has the store open all the time, for who is alone begins the table of readers anew. */
 Test(cli_store, a_reader_that_was_killed_keeps_no_room)
 {
@@ -557,9 +587,7 @@ Test(cli_store, a_reader_that_was_killed_keeps_no_room)
   wait_until((run_look(&pinned), strstr(pinned.out, "pinned")));
   run_signal(&pinned, SIGKILL);
   run_wait(&pinned);
-  struct run r = run_plain(&w, "store-load", w.store, "commits", "12000", NULL);
-  expect_success(&r);
-  run_release(&r);
+  expect_room();
   run_release(&pinned);
   run_release(&pager);
 }

@@ -172,6 +172,64 @@ Test(store_room, an_answer_that_is_not_left_keeps_no_room)
   cr_expect_eq(ask_number(0, 100), IDEM_OWNED);
 }
 
+/* So may who looks on while a store is verified: what it is told may go to a pager. */
+static void fill_meanwhile(void *calls, uint64_t done, uint64_t total)
+{
+  int *made = calls;
+  (void)done;
+  (void)total;
+  for (int i = 0; i < 400 && *made < 800; i++, ++*made)
+    cr_assert_eq(ask_number(1000 + *made, LARGE_ANSWER), IDEM_OWNED);
+}
+
+Test(store_room, a_verification_that_waits_keeps_no_room)
+{
+  struct idem_verify verify;
+  int made = 0;
+  for (int i = 0; i < 20; i++)
+    cr_assert_eq(ask_number(i, LARGE_ANSWER), IDEM_OWNED);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, fill_meanwhile, &made, &error), 0);
+  cr_expect_eq(made, 800);
+  cr_expect_eq(verify.damaged + verify.strays, 0, "commits in between are no damage");
+  cr_expect_gt(verify.answers, 10);
+}
+
+/* More entries than a batch has, and each of them is looked at once. */
+Test(store_room, a_verification_looks_at_all)
+{
+  enum { MANY = 2600 };
+  struct idem_verify verify;
+  fixture.options.size = 64 << 20;
+  cr_assert_eq(fixture_reopen(&fixture, &error), 0);
+  for (int i = 0; i < MANY; i++)
+    cr_assert_eq(ask_number(i, 100), IDEM_OWNED);
+  cr_assert_eq(idem_store_verify(fixture.store, &verify, NULL, NULL, NULL, &error), 0);
+  cr_expect_eq(verify.answers, MANY);
+  cr_expect_eq(verify.damaged + verify.strays, 0);
+}
+
+static bool is_blocked(int signal)
+{
+  sigset_t blocked;
+  sigprocmask(SIG_SETMASK, NULL, &blocked);
+  return sigismember(&blocked, signal);
+}
+
+/* Ctrl-Z of a command would keep its snapshot for as long as it is stopped; an app's signals are the app's. */
+Test(store_room, a_command_is_not_stopped_while_it_has_a_snapshot)
+{
+  for (int is_command = 0; is_command < 2; is_command++) {
+    struct reader *reader;
+    fixture.options.patience_ms = is_command ? 10000 : 0;
+    cr_assert_eq(fixture_reopen(&fixture, &error), 0);
+    cr_assert_eq(state_read(fixture.store, &reader, &error), 0);
+    cr_expect_eq(is_blocked(SIGTSTP), is_command);
+    cr_expect_not(is_blocked(SIGINT));
+    reader_end(reader);
+    cr_expect_not(is_blocked(SIGTSTP));
+  }
+}
+
 /* How far it has come. */
 struct mix {
   int number;
