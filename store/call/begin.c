@@ -534,6 +534,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
     QUIET();
     GATE_UNTIL(call->deadline_us);
     struct name name;
+    call_unpin(call);
     entry.name = &name;
     verdict = enter_by_name(&entry);
   }
