@@ -10,6 +10,7 @@
 #include "store/lmdb/engine_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,6 +41,28 @@ static int fill_up(struct engine *engine)
     return -errno;
   bool fits = (uint64_t)stat.st_size >= needed;
   return fits || ftruncate(engine->pages.fd, (off_t)needed) == 0 ? 0 : -errno;
+}
+
+/* To drop something takes pages before it gives any. So much of the disk is kept behind the last page that `rm`, `gc` and a commit
+ * which makes its own room go on where nothing is left; what is in use then is less than the file by half of that. */
+static void keep_reserve(struct engine *engine)
+{
+  enum { RESERVE = 1 << 20 };
+  MDB_envinfo info;
+  mdb_env_info(engine->env, &info);
+  uint64_t end = (info.me_last_pgno + 1) * engine->pages.page_size, most = end + RESERVE;
+  bool has =
+      end + RESERVE / 2 <= engine->reserved || most > engine->pages.map_size || !idem_file_may_have(most);
+  bool kept = !has && fallocate(engine->pages.fd, FALLOC_FL_KEEP_SIZE, (off_t)end, RESERVE) == 0;
+  if (kept)
+    engine->reserved = most;
+  bool is_full = !has && !kept && (errno == ENOSPC || errno == EDQUOT);
+  engine->capacity = !is_full ? 0 : end > RESERVE ? end - RESERVE / 2 : RESERVE / 2;
+}
+
+uint64_t engine_capacity(const struct engine *engine)
+{
+  return engine->capacity;
 }
 
 /* The roots are those of the last commit: this transaction has changed nothing yet. Pages of the file may
@@ -78,6 +101,7 @@ static int write_and_commit(struct run *run)
   /* The app has set a limit since the map was chosen. */
   if (!idem_file_may_have(engine->pages.map_size))
     return -EFBIG;
+  keep_reserve(engine);
   int rc = engine_begun(engine, mdb_txn_begin(engine->env, NULL, 0, &txn));
   if (rc < 0)
     return rc;
@@ -89,6 +113,9 @@ static int write_and_commit(struct run *run)
     return rc;
   int committed = engine_code(mdb_txn_commit(txn));
   writer->txn = NULL;
+  /* The end of a disk cuts a write short, which LMDB takes for a failure of it. */
+  if (committed == -EIO && engine->capacity)
+    committed = -ENOSPC;
   return committed < 0 ? committed : rc;
 }
 

@@ -263,21 +263,29 @@ int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_er
                               (unsigned long long)need, (unsigned long long)store->size);
 }
 
+/* What may be in use. A full disk has a say, too. */
+static uint64_t capacity_of(const struct idem_store *store, const struct engine *engine)
+{
+  uint64_t disk = engine_capacity(engine);
+  return disk && disk < store->size ? disk : store->size;
+}
+
 /* How much is in use when there is room for a little more than `need`; and what one commit drops at most: a store that has become
  * much too large, since its size was lowered, shrinks commit by commit. */
-static uint64_t target_of(const struct idem_store *store, uint64_t need, uint64_t *most)
+static uint64_t target_of(uint64_t capacity, uint64_t need, uint64_t *most)
 {
-  uint64_t slack = SLACK < store->size / 16 ? SLACK : store->size / 16;
+  uint64_t slack = SLACK < capacity / 16 ? SLACK : capacity / 16;
   *most = 2 * need + 4 * slack;
-  return store->size > need + slack ? store->size - need - slack : 0;
+  return capacity > need + slack ? capacity - need - slack : 0;
 }
 
 int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
                  struct answer_index_victim **victims, uint64_t *evicted)
 {
   static const enum evict_kind kinds_of_answers[] = {EVICT_EXPIRED, EVICT_OLDEST, EVICT_RUNS};
-  uint64_t used = pages_bytes(&writer->before), most, target = target_of(store, need, &most);
-  if (used + need <= store->size)
+  uint64_t used = pages_bytes(&writer->before), most;
+  uint64_t capacity = capacity_of(store, writer->engine), target = target_of(capacity, need, &most);
+  if (used + need <= capacity)
     return 0;
   if (!*victims && !(*victims = malloc(EVICT_BATCH * sizeof(**victims))))
     return -ENOMEM;
@@ -318,16 +326,19 @@ static int commit_nothing(struct writer *writer, void *arg)
  * later one. */
 int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_error *error)
 {
-  uint64_t capacity = store->size, used = 0, most, target = target_of(store, need, &most);
+  uint64_t used = 0, most;
   struct engine *engine;
   int rc = evict_may_have(store, need, error);
   if (rc == 0)
     rc = used_bytes(store, &used, error);
-  if (rc < 0 || (used + need <= capacity && !again))
+  if (rc == 0)
+    rc = state_engine(store, &engine, error);
+  if (rc < 0)
     return rc;
+  uint64_t capacity = capacity_of(store, engine), target = target_of(capacity, need, &most);
+  if (used + need <= capacity && !again)
+    return 0;
   /* A reader that died while it held a snapshot keeps what is dropped from being used again. */
-  if ((rc = state_engine(store, &engine, error)) < 0)
-    return rc;
   engine_clear_readers(engine);
   if (used + need <= capacity)
     return state_write(store, commit_nothing, NULL, error);
@@ -347,5 +358,6 @@ int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_e
   }
   return used + need <= capacity || gone.bytes
              ? 0
-             : idem_error_set(error, -ENOSPC, "the store is full and there is nothing left to drop");
+             : idem_error_set(error, -ENOSPC, "the %s is full and there is nothing left to drop",
+                              capacity < store->size ? "disk" : "store");
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -270,6 +271,36 @@ static struct held held(void)
   reader_end(reader);
   cr_expect_eq(held.count ? held.last - held.first + 1 : 0, held.count);
   return held;
+}
+
+/* What is needed to drop anything was kept. */
+Test(store_room, on_a_full_disk_the_oldest_make_room_and_rm_and_gc_work)
+{
+  static char dir[256];
+  struct idem_stats stats;
+  struct idem_gc gc;
+  snprintf(dir, sizeof(dir), "%s", fixture_path(&fixture, "disk"));
+  mkdir(dir, 0700);
+  if (mount("tmpfs", dir, "tmpfs", 0, "size=12m,mode=700"))
+    cr_skip_test("no file system may be mounted here");
+  idem_store_close(fixture.store);
+  fixture.options.size = 64 << 20;
+  fixture.options.dir = dir;
+  cr_assert_eq(idem_store_open(&fixture.store, &fixture.options, &error), 0, "%s", error.text);
+  for (int i = 0; i < 1000; i++)
+    cr_assert_eq(ask_number(i, i % 50 ? 3000 : 1000000), IDEM_OWNED, "%d", i);
+  cr_expect_eq(fixture_counter(&fixture, IDEM_COUNTER_not_stored), 0);
+  cr_assert_eq(idem_store_stats(fixture.store, &stats, &error), 0);
+  cr_expect_gt(stats.answer_bytes, 4 << 20, "most of the disk is in use");
+  cr_expect_gt(held().first, 1);
+  cr_expect_eq(ask_number(999, 3000), IDEM_HIT);
+  struct caller caller = caller_of(&fixture, "{\"n\":998}");
+  cr_assert_eq(idem_store_remove(fixture.store, caller_key(&caller), &error), 0, "%s", error.text);
+  cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0, "%s", error.text);
+  cr_expect_eq(ask_number(1000, 3000), IDEM_OWNED);
+  idem_store_close(fixture.store);
+  umount2(dir, MNT_DETACH);
+  open_small();
 }
 
 /* Of the usual sizes, then of long ones, then of the usual again; each is stored, or ask_number() fails. Serial numbers are from 1. */
