@@ -11,6 +11,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
+#include "store/base/kept.h"
 #include "store/call/call.h"
 #include "store/call/drift.h"
 #include "store/call/shared.h"
@@ -97,7 +98,7 @@ static enum answer_index_found look_up(struct entry *entry)
     return ANSWER_NONE;
   if (found != ANSWER_FRESH)
     return found;
-  free(call->priv.heap);
+  kept_give(call->priv.heap);
   if (answer_index_take(entry->store, call->priv.reader, &call->priv.heap, &call->answer) == 0)
     return ANSWER_FRESH;
   call_count(entry->store, call, COUNTED_DAMAGED, IDEM_COUNTER_damaged);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/call/drift.h"
 
+#include "store/base/kept.h"
 #include "store/call/call.h"
 #include "store/judge/event_stream.h"
 #include "store/records/answer_index.h"
@@ -62,7 +63,7 @@ void drift_note(struct idem_store *store, const struct idem_request *request, st
   struct idem_span now = {lines.text, lines.len};
   add_difference(call->drift, sizeof(call->drift), now, answer.request_headers);
   add_difference(call->drift, sizeof(call->drift), answer.request_headers, now);
-  free(heap);
+  kept_give(heap);
   if (call->drift[0])
     call_count(store, call, COUNTED_DRIFT, IDEM_COUNTER_header_drift);
 }

@@ -8,6 +8,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
+#include "store/base/kept.h"
 #include "store/call/shared.h"
 #include "store/key/sampled.h"
 #include "store/records/record.h"
@@ -30,7 +31,7 @@ void call_count(struct idem_store *store, struct idem_call *call, unsigned bit, 
 void call_unpin(struct idem_call *call)
 {
   reader_end(call->priv.reader);
-  free(call->priv.heap);
+  kept_give(call->priv.heap);
   call->priv.reader = NULL;
   call->priv.heap = NULL;
 }

@@ -5,6 +5,7 @@
 #include "store/base/clock.h"
 #include "store/base/fd.h"
 #include "store/base/hash.h"
+#include "store/base/kept.h"
 #include "store/records/answer_index.h"
 #include "store/records/batch.h"
 #include "store/records/claim_record.h"
@@ -70,7 +71,7 @@ static int open_record(struct idem_store *store, struct idem_call *call, struct 
                    (head->flags & RECORD_SEALED ? store->sealed : !store->sealed)
                ? 0
                : -EILSEQ;
-  free(call->priv.heap);
+  kept_give(call->priv.heap);
   call->priv.heap = NULL;
   if (rc == 0)
     rc = record_open(claim->record, claim->record_len, store->sealed ? store->seal_key : NULL, answer);

@@ -2,6 +2,7 @@
 #include "store/records/answer_index.h"
 
 #include "store/base/clock.h"
+#include "store/base/kept.h"
 #include "store/records/claim_record.h"
 #include "store/records/parts.h"
 
@@ -63,15 +64,18 @@ int answer_index_take(struct idem_store *store, struct reader *reader, void **he
   *heap = NULL;
   if (value.data == reader->spare && !store->sealed)
     return 0;
-  char *place = head ? malloc(head->total) : NULL;
-  int rc = place ? parts_join(&reader->snapshot, value, place) : -ENOMEM;
-  size_t len = place ? head->total : 0;
-  if (rc == 0 && !is_sound(store, (struct idem_span){place, len}, answer->serial))
+  size_t len = head ? head->total : 0;
+  bool has = false;
+  char *place = !head ? NULL : store->sealed ? malloc(len) : kept_take(head, sizeof(*head), len, &has);
+  int rc = !place ? -ENOMEM : has ? 0 : parts_join(&reader->snapshot, value, place);
+  if (rc == 0 && !has && !is_sound(store, (struct idem_span){place, len}, answer->serial))
     rc = -EILSEQ;
   if (rc == 0)
     rc = record_open(place, len, store->sealed ? store->seal_key : NULL, answer);
+  if (rc == 0 && !has)
+    kept_filled(place);
   if (rc < 0)
-    free(place);
+    kept_give(place);
   else
     *heap = place;
   return rc;

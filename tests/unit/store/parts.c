@@ -86,6 +86,24 @@ Test(store_parts, a_record_of_any_length_comes_back)
   }
 }
 
+/* Again and again, so that it is not copied any more. */
+Test(store_parts, the_answer_that_is_hit_is_the_one_that_is_there)
+{
+  static const size_t lens[] = {30000, 65536, 1000000, 30000, 100000, 100000};
+  struct caller other = stored("{\"n\":2}", 65536);
+  for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+    struct caller caller = stored("{\"n\":1}", lens[i]);
+    for (int hit = 0; hit < 6; hit++)
+      expect_hit(&caller, lens[i]);
+    for (int hit = 0; hit < 6; hit++)
+      expect_hit(hit % 2 ? &other : &caller, hit % 2 ? 65536 : lens[i]);
+    cr_assert_eq(idem_store_remove(fixture.store, caller.call.id, &error), 0, "%s", error.text);
+    caller.call = (struct idem_call)IDEM_CALL_INIT;
+    cr_expect_eq(caller_enter(&caller), IDEM_OWNED);
+    caller_leave(&caller, false);
+  }
+}
+
 static size_t seen;
 
 static int see(void *arg, const struct idem_answer *answer)
