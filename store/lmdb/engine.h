@@ -80,9 +80,10 @@ struct reader {
   struct engine *engine;
   void *txn;
   struct pages_snapshot snapshot;
-  bool busy;  /* pinned by a call */
-  bool lone;  /* a second one of its thread, for a call inside a call */
-  bool holds; /* signals, those of `stops` apart */
+  bool busy;   /* it is some call's, */
+  bool pinned; /* which has a snapshot */
+  bool lone;   /* a second one of its thread, for a call inside a call */
+  bool holds;  /* signals, those of `stops` apart */
   sigset_t stops;
   unsigned shard;                       /* of the counters */
   struct reader *next, *previous;       /* under process_lock_lists */

@@ -122,37 +122,33 @@ int reader_begin(struct engine *engine, struct reader **out, struct idem_error *
     reader_free(reader);
   if (rc < 0)
     return engine_fail(error, rc, "cannot read the store");
-  reader->busy = true;
+  reader->busy = reader->pinned = true;
   reader->holds = engine_hold_stops(engine, &reader->stops);
   *out = reader;
   return 0;
 }
 
 /* The transaction is reset and kept: the next renewal takes the same slot of the table. Also of an engine that was abandoned
- * meanwhile, so that its pages can be used again. False: it is of another life. */
-static bool unpin(struct reader *reader)
+ * meanwhile, so that its pages can be used again; not of one of another life. */
+void reader_unpin(struct reader *reader)
 {
+  if (!reader || !reader->pinned)
+    return;
   const struct engine *engine = reader->engine;
-  bool has = engine_is_ours(engine) || (engine->has_table && engine->born == process_generation());
-  if (has)
+  reader->pinned = false;
+  if (engine_is_ours(engine) || (engine->has_table && engine->born == process_generation()))
     mdb_txn_reset(reader->txn);
   if (reader->holds)
     sigprocmask(SIG_SETMASK, &reader->stops, NULL);
   reader->holds = false;
-  return has;
-}
-
-void reader_unpin(struct reader *reader)
-{
-  if (reader)
-    unpin(reader);
 }
 
 void reader_end(struct reader *reader)
 {
-  if (!reader || !unpin(reader))
+  reader_unpin(reader);
+  if (!reader)
     return;
   reader->busy = false;
-  if (engine_is_ours(reader->engine) && reader->lone)
+  if (reader->lone && engine_is_ours(reader->engine))
     reader_free(reader);
 }

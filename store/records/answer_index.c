@@ -60,10 +60,10 @@ int answer_index_take(struct idem_store *store, struct reader *reader, void **he
                       struct idem_answer *answer)
 {
   struct idem_span value = answer->record;
-  const struct record_head *head = record_first(value);
   *heap = NULL;
   if (value.data == reader->spare && !store->sealed)
     return 0;
+  const struct record_head *head = record_first(value);
   size_t len = head ? head->total : 0;
   bool has = false;
   char *place = !head ? NULL : store->sealed ? malloc(len) : kept_take(head, sizeof(*head), len, &has);
