@@ -113,7 +113,7 @@ static void keep_near(struct idem_store *store, struct idem_call *call)
   memcpy(own.write.key, call->key, IDEM_KEY_SIZE);
   memcpy(own.write.base, call->priv.base, IDEM_KEY_SIZE);
   uint64_t need = record_size(&draft);
-  if (need && evict_for(store, need, false, NULL) == 0 && batch_commit(store, &own, NULL) == IDEM_STORED)
+  if (need && evict_for(store, need, 0, NULL) == 0 && batch_commit(store, &own, NULL) == IDEM_STORED)
     stats_forget_replay(store->stats, call->answer.serial);
 }
 

@@ -439,9 +439,9 @@ int batch_commit_with_room(struct idem_store *store, struct batch_own *own, stru
   enum { TRIES = 3 };
   uint64_t need = size_of(own);
   int rc = -ENOSPC;
-  for (int i = 0; i < TRIES && rc == -ENOSPC; i++) {
+  for (unsigned i = 0; i < TRIES && rc == -ENOSPC; i++) {
     bool within = i == 0 && evict_fits_within(store, need);
-    rc = within ? evict_may_have(store, need, error) : evict_for(store, need, i > 0, error);
+    rc = within ? evict_may_have(store, need, error) : evict_for(store, need, i, error);
     if (rc == 0)
       rc = batch_commit(store, own, error);
   }

@@ -324,7 +324,7 @@ static int commit_nothing(struct writer *writer, void *arg)
 
 /* Outside of the commit's own transaction, since pages that a transaction frees can be used only by a
  * later one. */
-int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_error *error)
+int evict_for(struct idem_store *store, uint64_t need, unsigned again, struct idem_error *error)
 {
   uint64_t used = 0, most;
   struct engine *engine;
@@ -335,12 +335,16 @@ int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_e
     rc = state_engine(store, &engine, error);
   if (rc < 0)
     return rc;
-  uint64_t capacity = capacity_of(store, engine), target = target_of(capacity, need, &most);
-  if (used + need <= capacity && !again)
+  uint64_t capacity = capacity_of(store, engine), room = capacity;
+  /* What is free, and was not enough, lies in single pages. */
+  if (again > 1)
+    room -= need < room ? need : room;
+  uint64_t target = target_of(room, need, &most);
+  if (used + need <= room && !again)
     return 0;
   /* A reader that died while it held a snapshot keeps what is dropped from being used again. */
   engine_clear_readers(engine);
-  if (used + need <= capacity)
+  if (used + need <= room)
     return state_write(store, commit_nothing, NULL, error);
   struct evicted gone = {0};
   for (unsigned kind = 0; kind < EVICT_KINDS && used > target && gone.bytes < most; kind++) {
@@ -356,6 +360,8 @@ int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_e
         return rc < 0 ? rc : seen;
     } while (rc > 0 && used > target && gone.bytes < most);
   }
+  if (gone.bytes && again)
+    return state_write(store, commit_nothing, NULL, error);
   return used + need <= capacity || gone.bytes
              ? 0
              : idem_error_set(error, -ENOSPC, "the %s is full and there is nothing left to drop",

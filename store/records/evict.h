@@ -70,9 +70,9 @@ bool evict_fits_within(const struct idem_store *store, uint64_t need);
 int evict_within(struct idem_store *store, struct writer *writer, uint64_t need,
                  struct answer_index_victim **victims, uint64_t *evicted);
 
-/* Makes room for `need` bytes, in transactions of its own. `again`: there seemed to be room, and there was none. 0, -EFBIG if the answer
+/* Makes room for `need` bytes, in transactions of its own. `again`: so often there seemed to be room, and there was none. 0, -EFBIG if the answer
  * is too large for this store, -ENOSPC if there is nothing left to drop. */
-int evict_for(struct idem_store *store, uint64_t need, bool again, struct idem_error *error);
+int evict_for(struct idem_store *store, uint64_t need, unsigned again, struct idem_error *error);
 
 /* Drops an expired answer for each of `answers`, and a few old claims, as part of their commit. 0 or -errno. */
 int evict_some(struct idem_store *store, struct writer *writer, unsigned answers);
