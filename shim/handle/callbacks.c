@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* fwrite() is libcurl's own default, and WRITEDATA, if it was never set, stdout. */
 static curl_write_callback write_function(const struct shadow *shadow)
@@ -16,13 +17,37 @@ size_t callback_write(struct shadow *shadow, char *data, size_t len)
   return write_function(shadow)(data, 1, len, (void *)shadow->slot[SLOT_WRITEDATA]);
 }
 
-size_t callback_header(struct shadow *shadow, char *line, size_t len)
+/* NULL: nobody wants it. */
+static curl_write_callback header_function(const struct shadow *shadow)
 {
   curl_write_callback function = (curl_write_callback)shadow->slot[SLOT_HEADERFUNCTION];
-  void *data = (void *)shadow->slot[SLOT_HEADERDATA];
-  if (!function && !data)
-    return len;
-  return (function ? function : write_function(shadow))(line, 1, len, data);
+  return function || !shadow->slot[SLOT_HEADERDATA] ? function : write_function(shadow);
+}
+
+size_t callback_header(struct shadow *shadow, char *line, size_t len)
+{
+  curl_write_callback function = header_function(shadow);
+  return function ? function(line, 1, len, (void *)shadow->slot[SLOT_HEADERDATA]) : len;
+}
+
+static size_t give_copy(curl_write_callback function, const char *data, size_t len, void *to)
+{
+  char copy[CURL_MAX_WRITE_SIZE];
+  if (function == (curl_write_callback)fwrite || len > sizeof(copy))
+    return function((char *)data, 1, len, to);
+  memcpy(copy, data, len);
+  return function(copy, 1, len, to);
+}
+
+size_t callback_write_copy(struct shadow *shadow, const char *data, size_t len)
+{
+  return give_copy(write_function(shadow), data, len, (void *)shadow->slot[SLOT_WRITEDATA]);
+}
+
+size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len)
+{
+  curl_write_callback function = header_function(shadow);
+  return function ? give_copy(function, line, len, (void *)shadow->slot[SLOT_HEADERDATA]) : len;
 }
 
 size_t callback_read(struct shadow *shadow, char *into, size_t room)

@@ -20,6 +20,11 @@ size_t callback_write(struct shadow *shadow, char *data, size_t len);
  * else nobody. Returns `len` if nobody wants it. */
 size_t callback_header(struct shadow *shadow, char *line, size_t len);
 
+/* The same of bytes that we keep. An app may write into what libcurl gives it, so it has a copy; fwrite() has not, nor has a
+ * header line of more than CURL_MAX_WRITE_SIZE bytes. */
+size_t callback_write_copy(struct shadow *shadow, const char *data, size_t len);
+size_t callback_header_copy(struct shadow *shadow, const char *line, size_t len);
+
 /* The read function, or fread() from READDATA. */
 size_t callback_read(struct shadow *shadow, char *into, size_t room);
 

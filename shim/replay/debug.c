@@ -4,6 +4,7 @@
 #include "shim/info/info.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool debug_wanted(const struct shadow *shadow)
 {
@@ -18,7 +19,12 @@ void debug_show(struct shadow *shadow, curl_infotype type, const char *data, siz
   curl_debug_callback function = (curl_debug_callback)shadow_value(shadow, CURLOPT_DEBUGFUNCTION);
   FILE *to = (FILE *)shadow->slot[SLOT_STDERR];
   if (function) {
-    function(shadow->handle, type, (char *)data, len, (void *)shadow_value(shadow, CURLOPT_DEBUGDATA));
+    char copy[CURL_MAX_WRITE_SIZE]; /* that it may write into, as into what libcurl shows */
+    bool fits = len <= sizeof(copy);
+    if (fits)
+      memcpy(copy, data, len);
+    function(shadow->handle, type, fits ? copy : (char *)data, len,
+             (void *)shadow_value(shadow, CURLOPT_DEBUGDATA));
   } else if (to && type <= CURLINFO_HEADER_IN) {
     /* Data is not shown where there is no callback [sendf.c, Curl_debug]. */
     fwrite(prefix[type], 2, 1, to);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A delivery calls the app's callbacks in the order in which a transfer of libcurl's does: progress, the
- * header line by line, then the body in the chunks of the live call, each followed by progress. Nothing is
- * copied here, and the store waits for nobody: the answer is in memory of its call. An app may stop it anywhere: by what
+ * header line by line, then the body in the chunks of the live call, each followed by progress. The store
+ * waits for nobody: the answer is in memory of its call, and the app is given a copy of each piece. An app may stop it anywhere: by what
  * a callback returns, by a pause, which is waited out here, or by its own timeouts, which are kept as libcurl
  * would.
  */
@@ -77,13 +77,13 @@ static void count_body(struct delivery *d)
   d->info->downloaded = d->progress.down;
 }
 
-CURLcode direct_write(struct delivery *d, char *data, size_t len)
+CURLcode direct_write(struct delivery *d, const char *data, size_t len)
 {
   for (;;) {
     CURLcode code = direct_hold(d);
     if (code)
       return code;
-    size_t taken = callback_write(d->shadow, data, len);
+    size_t taken = callback_write_copy(d->shadow, data, len);
     if (taken == len) {
       d->info->delivered += (int64_t)len;
       return CURLE_OK;
@@ -118,12 +118,11 @@ static CURLcode deliver_chunk(struct delivery *d, size_t at, size_t len)
   CURLcode code = CURLE_OK;
   while (len && code == CURLE_OK) {
     size_t part = len < CURL_MAX_WRITE_SIZE ? len : CURL_MAX_WRITE_SIZE;
-    /* Others may be given the same bytes; libcurl's callbacks take `char *` but must not write. */
     debug_show(d->shadow, CURLINFO_DATA_IN, answer->body.data + at, part);
     d->offered = at + part;
     if (counts_first)
       count_body(d);
-    code = direct_write(d, (char *)answer->body.data + at, part);
+    code = direct_write(d, answer->body.data + at, part);
     if (code == CURLE_OK)
       count_body(d);
     at += part;

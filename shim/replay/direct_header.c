@@ -39,9 +39,9 @@ static CURLcode write_header(struct delivery *d, struct idem_span *line)
   struct shadow *shadow = d->shadow;
   *line = held_line(d, *line);
   pass(d, *line);
-  CURLcode code = shadow->slot[SLOT_HEADER] ? direct_write(d, (char *)line->data, line->len) : CURLE_OK;
+  CURLcode code = shadow->slot[SLOT_HEADER] ? direct_write(d, line->data, line->len) : CURLE_OK;
   while (code == CURLE_OK && (code = direct_hold(d)) == CURLE_OK) {
-    size_t taken = callback_header(shadow, (char *)line->data, line->len);
+    size_t taken = callback_header_copy(shadow, line->data, line->len);
     if (taken == line->len)
       return CURLE_OK;
     if (taken != CURL_WRITEFUNC_PAUSE)
@@ -116,13 +116,12 @@ CURLcode direct_trailers(const struct request *request)
   struct idem_span lines = info_record_trailers(span_of_buffer(&info->facts)), line;
   bool in_body = shadow->slot[SLOT_HEADER] && shadow->lib->version >= 0x080400;
   while ((line = span_cut_line(&lines)).len) {
-    char *text = (char *)line.data;
     info->trailed += line.len;
-    size_t taken = in_body ? callback_write(shadow, text, line.len) : line.len;
+    size_t taken = in_body ? callback_write_copy(shadow, line.data, line.len) : line.len;
     if (taken != line.len)
       return callback_refused(shadow, false, line.len, taken);
     info->delivered += in_body ? (int64_t)taken : 0;
-    taken = callback_header(shadow, text, line.len);
+    taken = callback_header_copy(shadow, line.data, line.len);
     if (taken != line.len)
       return callback_refused(shadow, true, line.len, taken);
   }

@@ -101,7 +101,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   struct idem_span lines = lines_of_record(t, &t->header, len);
   note_lines(t, lines);
   debug_before_header(t->shadow, lines.data, lines.len);
-  size_t taken = callback_header(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
+  size_t taken = t->identical ? callback_header(t->shadow, line, len)
+                              : callback_header_copy(t->shadow, lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->header = before;
   if (taken == lines.len) {
@@ -120,7 +121,8 @@ static size_t write_header(struct transport *t, char *line, size_t len)
   struct place before = t->write;
   struct idem_span lines = lines_of_record(t, &t->write, len);
   note_lines(t, lines);
-  size_t taken = callback_write(t->shadow, t->identical ? line : (char *)lines.data, lines.len);
+  size_t taken = t->identical ? callback_write(t->shadow, line, len)
+                              : callback_write_copy(t->shadow, lines.data, lines.len);
   if (taken == CURL_WRITEFUNC_PAUSE)
     t->write = before;
   if (taken == lines.len)
