@@ -127,7 +127,7 @@ int writer_run_job(struct engine *engine, const struct writer_job *job, struct i
 /* All that was committed is on the disk, whatever the options say. */
 int writer_flush(struct engine *engine);
 /* So many bytes may be in use, since the disk had no more at the last write; 0: it had. */
-uint64_t engine_capacity(const struct engine *engine);
+uint64_t writer_capacity(const struct engine *engine);
 /* Grows by one with every write transaction. */
 uint64_t writer_number(const struct writer *writer);
 int writer_put(struct writer *writer, enum pages_tree tree, const void *key, size_t key_len,

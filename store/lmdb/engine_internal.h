@@ -34,7 +34,7 @@ struct engine {
   struct gate gate;
   bool filled_up;             /* the file's length was sound at our first write; under the gate, */
   uint64_t reserved;          /* as this is: so many bytes of the file are allocated */
-  _Atomic uint64_t capacity;  /* engine_capacity() */
+  _Atomic uint64_t capacity;  /* writer_capacity() */
   _Atomic bool write_checked; /* and its free list, in what a reader saw before it */
   _Atomic bool spent;         /* of no more use, see engine_is_spent() */
   _Atomic bool stuck; /* and LMDB's lock could not be let go: nothing is written in this process any more */

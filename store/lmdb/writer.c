@@ -60,7 +60,7 @@ static void keep_reserve(struct engine *engine)
   engine->capacity = !is_full ? 0 : end > RESERVE ? end - RESERVE / 2 : RESERVE / 2;
 }
 
-uint64_t engine_capacity(const struct engine *engine)
+uint64_t writer_capacity(const struct engine *engine)
 {
   return engine->capacity;
 }

@@ -266,7 +266,7 @@ int evict_may_have(const struct idem_store *store, uint64_t need, struct idem_er
 /* What may be in use. A full disk has a say, too. */
 static uint64_t capacity_of(const struct idem_store *store, const struct engine *engine)
 {
-  uint64_t disk = engine_capacity(engine);
+  uint64_t disk = writer_capacity(engine);
   return disk && disk < store->size ? disk : store->size;
 }
 
