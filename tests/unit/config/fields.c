@@ -411,6 +411,7 @@ Test(config_field, every_keying_has_a_serial_of_its_own, .fini = release)
   uint64_t first = with("vary=a")->keying.serial, second = with("vary=b")->keying.serial;
 
   cr_expect(first && second > first && with("vary=b")->keying.serial > second);
+  idem_config_release(&config);
   load_rules(&config, "host=a.example\nhost=b.example vary=none");
   cr_expect_neq(config.rules[0].keying.serial, config.rules[1].keying.serial);
 }

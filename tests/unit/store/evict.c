@@ -299,8 +299,8 @@ Test(store_room, on_a_full_disk_the_oldest_make_room_and_rm_and_gc_work)
   cr_assert_eq(idem_store_gc(fixture.store, &gc, NULL, NULL, &error), 0, "%s", error.text);
   cr_expect_eq(ask_number(1000, 3000), IDEM_OWNED);
   idem_store_close(fixture.store);
+  fixture.store = NULL;
   umount2(dir, MNT_DETACH);
-  open_small();
 }
 
 /* Of the usual sizes, then of long ones, then of the usual again; each is stored, or ask_number() fails. Serial numbers are from 1. */
