@@ -143,7 +143,7 @@ Test(fleet_outbox, a_push_leaves_time_to_say_that_the_next_call_goes_out)
   proxy = start_plain(&w, "python3", "-c", slowly, w.dir, NULL);
   wait_until((run_look(&proxy), proxy.out_len + proxy.err_len > 0));
   cr_assert_not_null(strstr(proxy.out, "there"), "%s", proxy.err);
-  fleet_attributes("connect-timeout=2s&operation-timeout=1s&call-timeout=2500ms");
+  fleet_attributes("connect-timeout=4s&operation-timeout=4s&call-timeout=10s");
   /* It is left alone for a second. */
   usleep(1500000);
   mock_reset(&w);
