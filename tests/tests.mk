@@ -93,7 +93,7 @@ $(B)/obj/%.o: %.cc
 
 $(T)/schedules: $(call objects,tests/clients/schedules) $(if $(CXX_FOUND),$(B)/obj/tests/clients/schedules/throw.o)
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lpthread $(if $(CXX_FOUND),-lstdc++)
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $^ -lcurl -lpthread -ldl $(if $(CXX_FOUND),-lstdc++)
 
 $(T)/no_libcurl-static: tests/clients/no_libcurl.c
 	$(call say,LD,$@)
