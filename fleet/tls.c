@@ -156,7 +156,7 @@ static bool expect_host(SSL *ssl, const char *host)
  * is told before what OpenSSL says, which is only that the handshake has failed. */
 static int shake_hands(SSL *ssl, struct link *link)
 {
-  short events;
+  short events = 0;
   for (;;) {
     ERR_clear_error();
     errno = 0;
