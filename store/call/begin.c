@@ -349,15 +349,11 @@ static int settle_claimed(struct entry *entry)
   int verdict = pin(entry);
   if (verdict == 0)
     verdict = settle(entry);
+  /* What is found has been copied, as out of the map. */
   if (verdict == NOT_YET && left) {
     entry->left = (struct idem_span){left, len};
     verdict = settle(entry);
     entry->left.data = NULL;
-    /* One that was encrypted is in memory of its own. */
-    if (!call->priv.heap) {
-      call->priv.heap = left;
-      left = NULL;
-    }
   }
   free(left);
   return verdict;

@@ -203,9 +203,10 @@ int idem_store_unpin(struct idem_store *store, struct idem_call *call)
 {
   (void)store;
   int before = errno, rc = 0;
-  if (!call->priv.reader)
+  const struct reader *reader = call->priv.reader;
+  if (!reader)
     return 0;
-  if (!call->priv.heap) {
+  if (call->answer.record.data == reader->spare) {
     struct idem_answer copy;
     struct idem_span record = call->answer.record;
     char *heap = malloc(record.len);

@@ -195,6 +195,45 @@ Test(stalled_writer_of_a_sealed_store, has_no_answer_paid_for_again_that_waits_f
   expect_paid_once();
 }
 
+static void expect_lines_of(const char *text, const char *lines)
+{
+  char *copy = strdup(lines), *place = NULL;
+  for (char *line = strtok_r(copy, "\n", &place); line; line = strtok_r(NULL, "\n", &place))
+    cr_expect(strstr(text, line), "not \"%s\" but\n%s", line, text);
+  free(copy);
+}
+
+/* The answers of both are there before either is given: each has its own. */
+static void expect_both_from_the_queue(const char *script)
+{
+  struct run live, again;
+  const char *url = world_url(&w, world_text(&w, "%s%s", target, script));
+  live = run_shim(&w, "multi_calls", "epoll", "1", url, second, "{\"a\":3}", NULL);
+  again = run_shim(&w, "multi_calls", "epoll", "1", url, second, "{\"a\":3}", NULL);
+  expect_success(&live);
+  expect_success(&again);
+  expect_lines_of(again.out, live.out);
+  cr_expect_neq(writer(), 0);
+  cr_expect_eq(mock_count(&w).requests, 3);
+  run_release(&live);
+  run_release(&again);
+}
+
+Test(stalled_writer, has_answers_to_a_multi_that_wait_for_it_told_apart)
+{
+  expect_both_from_the_queue("");
+}
+
+Test(stalled_writer, has_long_answers_to_a_multi_that_wait_for_it_told_apart)
+{
+  expect_both_from_the_queue("?mock=size%3D60000");
+}
+
+Test(stalled_writer_of_a_sealed_store, has_answers_to_a_multi_that_wait_for_it_told_apart)
+{
+  expect_both_from_the_queue("");
+}
+
 static bool has_spilled(void)
 {
   glob_t files;
