@@ -51,7 +51,7 @@ static bool add_literal(struct lookup *found, const char *host)
   return found->count > 0;
 }
 
-/* c-ares calls it once: before ares_getaddrinfo() returns, in a turn, or from ares_destroy(). */
+/* c-ares calls it once: before ares_getaddrinfo() returns, in a turn, or from ares_cancel(). */
 static void take(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
   struct asked *asked = arg;
@@ -151,14 +151,14 @@ int lookup_host(struct lookup *found, const char *host, int64_t deadline_us)
   ares_getaddrinfo(channel, host, NULL, &hints, take, &asked);
   while (asked.status < 0 && link_clock_us() < deadline_us)
     turn(channel, deadline_us);
-  /* What is still asked is told that it was cancelled. */
+  /* What is still asked is told that it was cancelled. Not by ares_destroy() alone, for c-ares before 1.17.2 frees
+   * an answer twice there if both kinds of address are still asked for. */
+  ares_cancel(channel);
   ares_destroy(channel);
   ares_library_cleanup();
   if (asked.status != ARES_SUCCESS)
     found->count = 0;
-  return asked.status == ARES_EDESTRUCTION               ? -ETIMEDOUT
-         : asked.status == ARES_SUCCESS && !found->count ? -EHOSTUNREACH
-                                                         : of_status(asked.status);
+  return asked.status == ARES_SUCCESS && !found->count ? -EHOSTUNREACH : of_status(asked.status);
 }
 
 void lookup_set_port(struct lookup_address *address, uint16_t port)
