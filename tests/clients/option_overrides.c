@@ -247,8 +247,10 @@ static void auth_basic(void)
 {
   SET(USERPWD, "user:test-credential");
 }
+/* libcurl 8.14 resumes nothing on a handle that has a body. */
 static void resume(void)
 {
+  SET(POSTFIELDS, NULL);
   SET(HTTPGET, 1L);
   SET(RESUME_FROM_LARGE, (curl_off_t)2);
 }
