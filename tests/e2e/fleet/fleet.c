@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static pid_t server;
-static char path[300], machine_log[300];
+static char path[300], machine_log[300], configuration[300];
 
 static void begin(void)
 {
@@ -22,8 +22,8 @@ static void begin(void)
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != test || !freopen("/dev/null", "w", stdout))
     _exit(1);
-  execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--dir", w.dir, "--save", "",
-         "--appendonly", "no", "--loglevel", "warning", "--logfile", "redis.log", (char *)NULL);
+  execlp("redis-server", "redis-server", configuration, "--port", "0", "--unixsocket", path, "--dir", w.dir,
+         "--save", "", "--appendonly", "no", "--loglevel", "warning", "--logfile", "redis.log", (char *)NULL);
   _exit(127);
 }
 
@@ -32,7 +32,7 @@ static bool answers(void)
   int status;
   if (waitpid(server, &status, WNOHANG) == server) {
     server = 0;
-    cr_skip_test("redis-server is not installed");
+    cr_skip_test("redis-server is not installed, or does not know these options");
   }
   return !strcmp(redis("PING"), "PONG\n");
 }
@@ -43,11 +43,13 @@ void fleet_start(void)
   wait_until(answers());
 }
 
-void open_fleet_here(void)
+void open_fleet_here(const char *options)
 {
   if (access(world_text(&w, "%s/libidemshim-fleet.so", w.build), F_OK) != 0)
     cr_skip_test("libidemshim-fleet.so is not built: hiredis or c-ares is missing");
   snprintf(path, sizeof(path), "%s/redis", w.dir);
+  snprintf(configuration, sizeof(configuration), "%s",
+           world_write(&w, "redis.conf", options, strlen(options)));
   fleet_start();
   fleet_attributes("");
   on_machine("A");
@@ -56,7 +58,7 @@ void open_fleet_here(void)
 void open_fleet(void)
 {
   open_world();
-  open_fleet_here();
+  open_fleet_here("");
 }
 
 void close_fleet(void)

