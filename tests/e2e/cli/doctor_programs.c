@@ -252,7 +252,9 @@ Test(cli_doctor_programs, a_libc_that_is_too_old_is_told)
       world_text(&w, "-shared -fPIC -nostdlib -Wl,-soname,libc.so.6 -Wl,--version-script=%s/versions", w.dir),
       "int __libc_start_main, exit, newest;\n");
   make("old/program",
-       world_text(&w, "-nostdlib -Wl,-e,main -Wl,--no-as-needed -L%s/old -l:libc.so.6 -Wl,-rpath,%s/old",
+       world_text(&w,
+                  "-nostdlib -Wl,-e,main -Wl,--no-as-needed -L%s/old -l:libc.so.6 -Wl,-rpath,%s/old "
+                  "-Wl,--as-needed",
                   w.dir, w.dir),
        MAIN);
   expect_of("old/program", 1, "not covered", "! its libc has the symbols of glibc 2.12, and libidemshim");

@@ -134,20 +134,24 @@ Test(tape_faults, calls_of_a_live_run_end_as_was_asked_and_are_not_sent)
 
 Test(tape_faults, in_a_multi_and_with_the_programs_own_time_it_is_the_same)
 {
+  static const char late[] = "curl: (28) Operation timed out after 1000 milliseconds with 0 bytes received";
   struct run multi = run_with(
       "503@1",
       "curl -s -Z --parallel-max 1 -w '%{http_code} ' -d 1 -o /dev/null \"$URL?a\" -o /dev/null \"$URL?b\"");
   struct run reset = run_with(
       "reset@2",
-      "curl -s -Z --parallel-max 1 -w '%{exitcode} ' -d 1 -o /dev/null \"$URL?c\" -o /dev/null \"$URL?d\"");
+      "curl -sS -Z --parallel-max 1 -w '%{http_code} ' -d 1 -o /dev/null \"$URL?c\" -o /dev/null \"$URL?d\"");
   struct run stalled =
       run_with("stall:1h", "curl -sS -m 1 -d 1 \"$URL?e\"; curl -sS -Z -m 1 -d 1 \"$URL?f\" \"$URL?g\"");
 
   cr_expect_str_eq(multi.out, "503 200 ", "%s%s", multi.out, multi.err);
-  cr_expect_str_eq(reset.out, "0 56 ", "%s%s", reset.out, reset.err);
-  cr_expect_eq(stalled.status, 28, "%s", stalled.err);
-  cr_expect(strstr(stalled.err, "Operation timed out after 1000 milliseconds with 0 bytes received"), "%s",
-            stalled.err);
+  /* Before 7.75 the exit status of `curl -Z` does not tell. */
+  cr_expect_str_eq(reset.out, "200 000 ", "%s%s", reset.out, reset.err);
+  cr_expect(strstr(reset.err, "curl: (56) "), "%s", reset.err);
+  int stalls = 0;
+  for (const char *at = stalled.err; (at = strstr(at, late)); at++)
+    stalls++;
+  cr_expect_eq(stalls, 3, "%s", stalled.err);
   cr_expect_eq(mock_count(&w).served, 2);
   run_release(&multi);
   run_release(&reset);
