@@ -96,6 +96,9 @@ Test(store_answers, whole_answers_are_stored)
       {OK("application/json"), "{\"n\":123456789012345678901234567890}"},
       {OK("audio/mpeg"), "\xff\xfb\x90"},
       {OK("text/plain"), ""},
+      /* A name has no escapes, whatever stands behind a backslash. */
+      {EVENTS, OPENAI "event: \\quite another name\ndata: {}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "event: err\\u006fr\ndata: {}\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "data: [DONE]\n\n"},
       {EVENTS, "\xef\xbb\xbf" OPENAI ": a comment\n\ndata: [DONE]\n\n"},
       {EVENTS, "data: {\"choices\":[]}\r\n\r\ndata: [DONE]\r\n\r\n"},
