@@ -122,8 +122,9 @@ int tape_head_key(const struct tape_head *head, const char *path, const uint8_t 
   if (!(head->flags & TAPE_ENCRYPTED))
     return 0;
   if (!master)
-    return idem_error_set(error, -EKEYREJECTED,
-                          "%s: the tape is encrypted; IDEMSHIM_TAPE_KEY_FILE names its key", path);
+    return idem_error_set(
+        error, -EKEYREJECTED,
+        "%s: the tape is encrypted; --tape-key-file or IDEMSHIM_TAPE_KEY_FILE names its key", path);
   if (seal_derive(master, (struct idem_span){(const char *)head->salt, TAPE_SALT_SIZE}, key, check) < 0)
     return path_fail(error, -ENOMEM, path);
   if (CRYPTO_memcmp(check, head->key_check, sizeof(check)) != 0)

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MOST = 16 };
+/* A row beyond it would be shown by --help and not be known. */
+enum { OPTIONS_MOST = 24 };
 
 /* What getopt gives for option i is FIRST_VALUE + i, so that it is never one of the letters. */
 enum { FIRST_VALUE = 256 };

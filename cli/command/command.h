@@ -44,7 +44,7 @@ struct cli_options {
   bool all, yes, old, prove, live, recent;
   bool body, headers, request, raw;
   const char *key_file, *output, *prices, *durable, *keep, *run, *faults, *live_faults, *tape_key_file,
-      *replay_output, *on_miss, *live_from, *max_age;
+      *sole_key_file, *replay_output, *on_miss, *live_from, *max_age;
   const char *origins[CLI_LIST_MAX];
   bool har, otlp, once, runs, zero;
 };
@@ -72,9 +72,14 @@ struct cli_option {
   CLI_OPTION("store", "DIR", CLI_TEXT, store, "the store (default: as the shim finds it)"),                  \
       CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file,                                                     \
                  "the key of an encrypted store (default: IDEMSHIM_KEY_FILE)")
-#define CLI_OPTION_KEY                                                                                       \
-  CLI_OPTION("key-file", "FILE", CLI_TEXT, tape_key_file,                                                    \
+/* Every command that opens a tape has this. Where there is no store --key-file is the tape's too, and the store of a program
+ * that is started has nothing of it. */
+#define CLI_OPTION_TAPE_KEY                                                                                  \
+  CLI_OPTION("tape-key-file", "FILE", CLI_TEXT, tape_key_file,                                               \
              "the key of an encrypted tape (default: IDEMSHIM_TAPE_KEY_FILE)")
+#define CLI_OPTION_KEY                                                                                       \
+  CLI_OPTION_TAPE_KEY, CLI_OPTION("key-file", "FILE", CLI_TEXT, sole_key_file,                               \
+                                  "the same, as it is for a store (default: IDEMSHIM_KEY_FILE)")
 #define CLI_OPTION_OUTPUT                                                                                    \
   CLI_SHORT_OPTION('o', "output", "FILE", CLI_TEXT, output, "where to write it (default: standard output)")
 #define CLI_OPTION_PRICES                                                                                    \

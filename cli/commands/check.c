@@ -239,7 +239,7 @@ const struct cli_command cli_command_check = {
                            CLI_SHORT_OPTION('H', "header", "LINE", CLI_LIST, given_headers,
                                             "a header of the request, as curl -H"),
                            CLI_SHORT_OPTION('d', "data", "BODY", CLI_TEXT, data, "its body"),
-                           CLI_OPTION_RULES, CLI_OPTION_JSON, CLI_OPTION_STORE,
+                           CLI_OPTION_RULES, CLI_OPTION_JSON, CLI_OPTION_STORE, CLI_OPTION_TAPE_KEY,
                            CLI_OPTION("docs", NULL, CLI_FLAG, docs, "print tables of variables and fields")),
     .max_operands = 2,
     .run = run,

@@ -44,7 +44,7 @@ const struct cli_command cli_command_run = {
         CLI_OPTION("tape", "DIR", CLI_TEXT, tape, "where every exchange is recorded as well"),
         CLI_OPTION_TAPE,
         CLI_OPTION("key-file", "FILE", CLI_TEXT, key_file, "the key of the store and of a tape"),
-        CLI_OPTION("tape-key-file", "FILE", CLI_TEXT, tape_key_file, "the key of a tape alone")),
+        CLI_OPTION_TAPE_KEY),
     .min_operands = 1,
     .max_operands = CLI_ANY_NUMBER,
     .stops = true,

@@ -40,11 +40,7 @@ int cli_open_store(const struct idem_config *config, struct idem_store **out, st
                                        .must_exist = true,
                                        .key_file = config->key_file,
                                        .fleet = config->fleet};
-  int result = idem_store_open(out, &options, error);
-  if (result == -EKEYREJECTED && !config->key_file)
-    idem_error_set(error, result, "%s: the store is encrypted; --key-file or IDEMSHIM_KEY_FILE names its key",
-                   config->store_dir);
-  return result;
+  return idem_store_open(out, &options, error);
 }
 
 void cli_tell_ignored(const struct idem_config *config)

@@ -46,7 +46,8 @@ static const struct {
     {"IDEMSHIM_TAPE_SIZE", offsetof(struct cli_options, tape_size), AS_IT_IS},
     {"IDEMSHIM_TAPE_AGE", offsetof(struct cli_options, tape_age), AS_IT_IS},
     {"IDEMSHIM_KEY_FILE", offsetof(struct cli_options, key_file), PATH},
-    {"IDEMSHIM_TAPE_KEY_FILE", offsetof(struct cli_options, tape_key_file), PATH},
+    {"IDEMSHIM_TAPE_KEY_FILE", offsetof(struct cli_options, sole_key_file), PATH},
+    {"IDEMSHIM_TAPE_KEY_FILE", offsetof(struct cli_options, tape_key_file), PATH}, /* it wins */
     {"IDEMSHIM_PACE", offsetof(struct cli_options, pace), AS_IT_IS},
     {"IDEMSHIM_MATCH", offsetof(struct cli_options, match), AS_IT_IS},
     {"IDEMSHIM_EXHAUSTED", offsetof(struct cli_options, exhausted), AS_IT_IS},

@@ -11,8 +11,8 @@
 const char *cli_tape_key(const struct cli_options *options)
 {
   struct idem_config config;
-  if (options->tape_key_file)
-    return options->tape_key_file;
+  if (options->tape_key_file || options->sole_key_file)
+    return options->tape_key_file ? options->tape_key_file : options->sole_key_file;
   if (idem_config_load_store(&config, getenv, NULL) == 0) {
     if (config.tape_key_file)
       setenv("IDEMSHIM_TAPE_KEY_FILE", config.tape_key_file, 1);

@@ -24,7 +24,7 @@ extern const struct cli_command cli_tape_ls, cli_tape_show, cli_tape_diff, cli_t
  * wrong and returns CLI_USAGE. Close with tape_close(). */
 int cli_tape_open(const struct cli_options *options, const char *dir, struct tape **out);
 
-/* --key-file, else IDEMSHIM_TAPE_KEY_FILE, else IDEMSHIM_KEY_FILE, else NULL. */
+/* --tape-key-file, else --key-file, else IDEMSHIM_TAPE_KEY_FILE, else IDEMSHIM_KEY_FILE, else NULL. */
 const char *cli_tape_key(const struct cli_options *options);
 
 /* Calls `visit` for each exchange, in order, until it returns anything but CLI_OK, and shows progress as

@@ -114,7 +114,8 @@ static int learn_key(struct idem_store *store, const struct identity *identity, 
   if (!store->sealed && !master)
     return 0;
   if (!master)
-    return idem_error_set(error, -EKEYREJECTED, "%s: the store is encrypted, and no key is given",
+    return idem_error_set(error, -EKEYREJECTED,
+                          "%s: the store is encrypted; --key-file or IDEMSHIM_KEY_FILE names its key",
                           store->dir);
   if (!store->sealed)
     return idem_error_set(

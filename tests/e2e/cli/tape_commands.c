@@ -258,9 +258,59 @@ Test(cli_tape, a_key_that_is_missing_or_wrong_is_one_message_and_exit_2)
   world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_path(&w, "wrong"));
   expect_bad(dir, "was encrypted with another key than the one given");
   world_unset(&w, "IDEMSHIM_KEY_FILE");
-  expect_bad(dir, "the tape is encrypted; IDEMSHIM_TAPE_KEY_FILE names its key");
+  expect_bad(dir, "the tape is encrypted; --tape-key-file or IDEMSHIM_TAPE_KEY_FILE names its key");
   r = run_plain(&w, "idemshim", "tape", "ls", "--key-file", world_path(&w, "right"), dir, NULL);
   expect_says(&r, 0, "OPERATION_TIMEDOUT");
+}
+
+/* Either option is the key, before any variable; the one that is for a tape alone wins. */
+Test(cli_tape, each_command_that_opens_a_tape_takes_its_key_by_either_option)
+{
+  static const char *const commands[] = {"tape ls KEY day",
+                                         "tape show KEY day 1",
+                                         "tape diff KEY day day",
+                                         "tape verify KEY day",
+                                         "tape export KEY --har day",
+                                         "tape report KEY day",
+                                         "replay KEY day -- true",
+                                         "record KEY -o day -- true",
+                                         "tape import KEY --hosts api.example.com -o day day.har",
+                                         "check KEY"};
+  world_write(&w, "right", "a test key of thirty-two bytes!!", 32);
+  world_write(&w, "wrong", "another test key of 32 bytes !!!", 32);
+  world_env(&w, "IDEMSHIM_KEY_FILE", "%s", world_path(&w, "right"));
+  tape("day");
+  struct run har =
+      run_shell_plain(&w, world_text(&w, "cd %s && idemshim tape export --har -o day.har day", w.dir));
+  expect_success(&har);
+  world_unset(&w, "IDEMSHIM_KEY_FILE");
+  world_env(&w, "IDEMSHIM_TAPE_KEY_FILE", "%s", world_path(&w, "wrong"));
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    static const char *const keys[][2] = {{"--key-file right", "0"},
+                                          {"--tape-key-file right", "0"},
+                                          {"--key-file wrong --tape-key-file right", "0"},
+                                          {"--tape-key-file right --key-file wrong", "0"},
+                                          {"--key-file right --tape-key-file wrong", "[23]"},
+                                          {"", "[23]"}};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+      /* What `check` opens is the tape of a replay, which has a variable for its place and none of ours for its key. */
+      bool check = strncmp(commands[i], "check", 5) == 0;
+      if (check && strncmp(keys[k][0], "--key-file right", 16) == 0)
+        continue;
+      const char *at = strstr(commands[i], "KEY");
+      struct run r = run_shell_plain(
+          &w, world_text(&w,
+                         "cd %s && %s idemshim %.*s%s%s >out 2>err; code=$?; case $code in %s) ;; *) echo "
+                         "\"$code\"; cat err ;; esac",
+                         w.dir, check ? "IDEMSHIM_MODE=replay IDEMSHIM_TAPE=day" : "",
+                         (int)(at - commands[i]), commands[i], keys[k][0], at + 3, keys[k][1]));
+      cr_expect_str_eq(r.out, "", "%s with \"%s\": %s%s", commands[i], keys[k][0], r.out, r.err);
+      run_release(&r);
+    }
+  }
+  world_unset(&w, "IDEMSHIM_TAPE_KEY_FILE");
+  expect_bad(world_path(&w, "day"), "--tape-key-file or IDEMSHIM_TAPE_KEY_FILE names its key");
+  run_release(&har);
 }
 
 Test(cli_tape, what_is_damaged_is_named_and_the_rest_is_there)

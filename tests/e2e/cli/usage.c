@@ -50,37 +50,69 @@ Test(cli_usage, every_command_explains_itself_in_two_ways)
   }
 }
 
+/* Calls `visit` for every command, and for those of commands, as `complete` lists them: "ls", "tape ls". */
+static int each_command(const char *of, void (*visit)(const char *command, const char *help))
+{
+  int count = 0;
+  struct run list = run_shell_plain(&w, world_text(&w, "idemshim complete -- %s ''", of));
+  for (char *line = list.out, *end; (end = strchr(line, '\t')); line = strchr(end, '\n') + 1) {
+    /* Not world_text(), which is used for many more texts meanwhile. */
+    char command[64];
+    snprintf(command, sizeof command, "%s%s%.*s", of, *of ? " " : "", (int)(end - line), line);
+    struct run help = run_shell_plain(&w, world_text(&w, "idemshim %s --help", command));
+    expect_success(&help);
+    visit(command, help.out);
+    count++;
+    if (strcmp(command, "tape") == 0)
+      count += each_command(command, visit);
+    run_release(&help);
+  }
+  run_release(&list);
+  return count;
+}
+
+static bool is_one_of(const char *command, const char *const *list)
+{
+  while (*list && strcmp(command, *list) != 0)
+    list++;
+  return *list != NULL;
+}
+
+/* A command is one of those that open nothing, or has the key's option; a new one is held to it as well. */
+static void expect_keys(const char *command, const char *help)
+{
+  static const char *const opens_nothing[] = {"doctor", "tail", "tape", "help", "complete", NULL};
+  static const char *const opens_a_tape[] = {"run", "record", "replay", "check", NULL};
+  bool tape = is_one_of(command, opens_a_tape) || strncmp(command, "tape ", 5) == 0;
+  cr_expect_eq(strstr(help, "  --key-file FILE ") != NULL, !is_one_of(command, opens_nothing), "%s", help);
+  cr_expect_eq(strstr(help, "  --tape-key-file FILE ") != NULL, tape, "%s", help);
+}
+
 Test(cli_usage, every_command_that_opens_a_store_or_a_tape_takes_its_key)
 {
-  static const char *const openers[][2] = {{"run"},
-                                           {"record"},
-                                           {"replay"},
-                                           {"check"},
-                                           {"stats"},
-                                           {"ls"},
-                                           {"show"},
-                                           {"explain"},
-                                           {"rm"},
-                                           {"gc"},
-                                           {"verify"},
-                                           {"top"},
-                                           {"fleet"},
-                                           {"tape", "ls"},
-                                           {"tape", "show"},
-                                           {"tape", "diff"},
-                                           {"tape", "verify"},
-                                           {"tape", "export"},
-                                           {"tape", "report"},
-                                           {"tape", "import"}};
-  for (size_t i = 0; i < sizeof openers / sizeof *openers; i++) {
-    const char *argv[] = {"idemshim", openers[i][0], openers[i][1] ? openers[i][1] : "--help",
-                          openers[i][1] ? "--help" : NULL, NULL};
-    struct run r = run_argv(&w, false, argv);
+  int count = each_command("", expect_keys);
+  cr_expect_geq(count, 25, "%d commands were seen", count);
+}
 
-    expect_success(&r);
-    cr_expect(strstr(r.out, "--key-file FILE"), "%s", r.out);
-    run_release(&r);
+/* Nothing is done by it: an option with a value lacks it, and a flag has one too many. */
+static void expect_known(const char *command, const char *help)
+{
+  for (const char *at = strstr(help, "\noptions:\n"); (at = strstr(at, "--")) != NULL;) {
+    const char *name = at + 2;
+    int len = (int)strspn(name, "abcdefghijklmnopqrstuvwxyz-");
+    bool value = name[len] == ' ' && name[len + 1] != ' ';
+    at = strchr(at, '\n');
+    if (strncmp(name, "help ", 5) == 0)
+      return;
+    struct run r =
+        run_shell_plain(&w, world_text(&w, "idemshim %s --%.*s%s", command, len, name, value ? "" : "=x"));
+    expect_refusal(&r, world_text(&w, value ? "--%.*s needs a value" : "--%.*s takes no value", len, name));
   }
+}
+
+Test(cli_usage, every_option_of_the_help_is_known)
+{
+  cr_expect_geq(each_command("", expect_known), 25);
 }
 
 Test(cli_usage, help_of_a_command_of_a_command_is_the_same_in_two_ways)

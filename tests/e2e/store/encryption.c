@@ -70,7 +70,7 @@ Test(sealed_store, another_key_is_said_and_the_call_goes_out)
   expect_success(&none);
   cr_expect_eq(mock_count(&w).requests, 3);
   cr_expect(log_contains(&w, "encrypted with another key"));
-  cr_expect(log_contains(&w, "is encrypted, and no key is given"));
+  cr_expect(log_contains(&w, "the store is encrypted; --key-file or IDEMSHIM_KEY_FILE names its key"));
   run_release(&first);
   run_release(&other);
   run_release(&none);

@@ -190,7 +190,7 @@ Test(store_sealed, another_key_opens_nothing)
   fixture.options.key_file = other_path;
   expect_refused("encrypted with another key");
   fixture.options.key_file = NULL;
-  expect_refused("is encrypted, and no key is given");
+  expect_refused("the store is encrypted; --key-file or IDEMSHIM_KEY_FILE names its key");
   fixture.options.key_file = "/no/such/file";
   expect_refused("the key cannot be read");
   fixture.options.key_file = key_path;

@@ -219,7 +219,7 @@ Test(tape_seal, a_missing_wrong_or_malformed_key_is_one_clear_error, .init = ope
   struct exchange exchange = exchange_of(&fixture, "{}");
   exchange_record(&exchange);
   fixture.source.key_file = NULL;
-  refused(-EKEYREJECTED, "the tape is encrypted; IDEMSHIM_TAPE_KEY_FILE names its key");
+  refused(-EKEYREJECTED, "the tape is encrypted; --tape-key-file or IDEMSHIM_TAPE_KEY_FILE names its key");
   fixture.source.key_file = other;
   refused(-ENOENT, "the key cannot be read: No such file or directory");
   key_of(other, "another test key, thirty-two long");
