@@ -146,6 +146,10 @@ typedef int idem_fleet_piece(void *arg, uint64_t number, const char *bytes, size
 
 enum { IDEM_FLEET_NOTHING, IDEM_FLEET_PIECES, IDEM_FLEET_OVER };
 
+/* Of removed operations, as many as were read at once: 0, or a negative number. A key may stand there twice. */
+enum { IDEM_FLEET_REMOVED = 1000 };
+typedef int idem_fleet_removed(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count);
+
 /* For the command, of each claim: its key and its state, one of C, S, A and R (claimed, sent, answered,
  * released). The letter is the server's: another one is to be expected. */
 typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char state, uint64_t generation);
@@ -154,7 +158,7 @@ typedef int idem_fleet_visit(void *arg, const uint8_t key[IDEM_FLEET_KEY], char 
 enum idem_fleet_finding { IDEM_FLEET_GOOD, IDEM_FLEET_WARN, IDEM_FLEET_BAD };
 typedef void idem_fleet_tell(void *arg, enum idem_fleet_finding finding, const char *what, const char *text);
 
-#define IDEM_FLEET_API_VERSION 2u
+#define IDEM_FLEET_API_VERSION 3u
 struct idem_fleet_api {
   uint32_t version, size;
   /* Sends nothing. -ENOMEM, or -EINVAL with a line in `error`: TLS cannot be set up as the URL says. */
@@ -202,10 +206,11 @@ struct idem_fleet_api {
   /* 1: there was a claim; 0: there was none, or it had been released. The other machines are told in both
    * cases. */
   int (*remove)(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key);
-  /* Keys that were removed since `shared` saw the last one, a thousand at most; how many items were read. A
-   * key that this machine does not have is visited, too. */
-  int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit,
-                 void (*visit)(void *arg, const uint8_t *key), void *arg);
+  /* Keys that were removed since `shared` saw the last one; how many items were read, and with
+   * IDEM_FLEET_REMOVED of them there may be more. A key that this machine does not have is visited, too. What
+   * a visit could not do is visited again at the next reading, and what it returns is returned. */
+  int (*removed)(struct idem_fleet_client *client, idem_fleet_limit *limit, idem_fleet_removed *visit,
+                 void *arg);
   /* Until one visit returns non-zero, which is returned. A key may be visited twice, and one that is made
    * meanwhile be left out, as SCAN has it. Each request has call-timeout; all of them together have no limit of
    * time, but of 65,536 pages with about 4,096 of the server's keys each: -EOVERFLOW, it has told of no end.

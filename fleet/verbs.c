@@ -477,38 +477,41 @@ static bool read_hex(const struct reply *text, uint8_t key[IDEM_FLEET_KEY])
   return true;
 }
 
-/* A machine that sees the stream for the first time has nothing that it tells of. What is no key counts as
- * seen, or it would be read for ever. One that was away while more than MAXLEN were removed has copies of
- * some until they expire. */
-static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit,
-                       void (*visit)(void *arg, const uint8_t *key), void *arg)
+/* What is no key counts as seen, or it would be read for ever; and nothing does that the visit could not do. One that was
+ * away while more than MAXLEN were removed has copies of some until they expire. */
+static int see_removed(struct idem_fleet_client *client, idem_fleet_limit *limit, idem_fleet_removed *visit,
+                       void *arg)
 {
   _Atomic uint64_t *seen = client->shared->removed;
   unsigned long long ms = atomic_load(&seen[0]), number = atomic_load(&seen[1]);
   char stream[128], from[48];
-  uint8_t key[IDEM_FLEET_KEY];
   struct reply *reply;
+  size_t count = 0;
   snprintf(stream, sizeof(stream), "%s:removed", client->prefix);
   snprintf(from, sizeof(from), "%llu-%llu", ms, number);
-  int rc = client_command(
-      client, limit, stream,
-      LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, {"1000", 4}, {"STREAMS", 7}, LINK_TEXT(stream), LINK_TEXT(from)),
-      &reply);
+  int rc = client_command(client, limit, stream,
+                          LINK_WORDS({"XREAD", 5}, {"COUNT", 5}, NUMBER(IDEM_FLEET_REMOVED), {"STREAMS", 7},
+                                     LINK_TEXT(stream), LINK_TEXT(from)),
+                          &reply);
   if (rc < 0)
     return rc;
   const struct reply *items = reply_item(reply_item(reply, 0), 1);
-  int count = (int)items->count;
-  for (size_t i = 0; i < items->count; i++) {
+  uint8_t(*keys)[IDEM_FLEET_KEY] = malloc((items->count + 1) * sizeof(*keys));
+  for (size_t i = 0; keys && i < items->count; i++) {
     const struct reply *id = reply_item(reply_item(items, i), 0);
-    if (read_hex(reply_item(reply_item(reply_item(items, i), 1), 1), key))
-      visit(arg, key);
-    if (id->kind == REPLY_TEXT && sscanf(id->text, "%20llu-%20llu", &ms, &number) == 2) {
-      atomic_store(&seen[0], ms);
-      atomic_store(&seen[1], number);
-    }
+    count += read_hex(reply_item(reply_item(reply_item(items, i), 1), 1), keys[count]);
+    if (id->kind == REPLY_TEXT)
+      sscanf(id->text, "%20llu-%20llu", &ms, &number);
   }
+  rc = !keys ? -ENOMEM : count ? visit(arg, (const uint8_t(*)[IDEM_FLEET_KEY])keys, count) : 0;
+  if (rc == 0) {
+    rc = (int)items->count;
+    atomic_store(&seen[0], ms);
+    atomic_store(&seen[1], number);
+  }
+  free(keys);
   reply_free(reply);
-  return count;
+  return rc;
 }
 
 /* For the command. */

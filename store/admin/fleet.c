@@ -4,6 +4,7 @@
  * keeps programs from asking, is forgotten first (idem_fleet_try_again()).
  */
 #include "store/records/outbox.h"
+#include "store/records/removals.h"
 #include "store/state/state.h"
 
 #include <errno.h>
@@ -26,6 +27,19 @@ static int note(void *store, const struct idem_answer *answer)
   return state_write(store, note_body, (void *)(uintptr_t)answer, NULL);
 }
 
+/* What others have removed, while this machine did not hear of it, is not told them again. */
+static int remove_first(struct idem_store *store, struct idem_error *error)
+{
+  int rc;
+  do {
+    idem_fleet_limit limit = (int64_t)store->where->call_ms * 1000;
+    rc = removals_take(store, &limit);
+  } while (rc > 0);
+  return rc < 0 ? idem_error_set(error, rc, "%s: %s", store->where->shown,
+                                 store->fleet_api->problem(store->fleet))
+                : 0;
+}
+
 /* `all` puts every answer into the outbox, from where it goes like any other: where the fleet has one
  * already, that stays, and another one that is here goes (records/outbox.h). Ends at the first that cannot be told. */
 int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, struct idem_error *error)
@@ -33,6 +47,8 @@ int idem_store_fleet_push(struct idem_store *store, bool all, uint64_t *pushed, 
   int rc = store->fleet_api ? 0 : no_fleet(store, error);
   if (rc == 0)
     idem_fleet_try_again(&store->stats->fleet);
+  if (rc == 0)
+    rc = remove_first(store, error);
   if (rc == 0 && all)
     rc = idem_store_each(store, IDEM_OLDEST_FIRST, note, store, error);
   *pushed = 0;

@@ -12,6 +12,7 @@
 #include "store/records/evict.h"
 #include "store/records/outbox.h"
 #include "store/records/parts.h"
+#include "store/records/removals.h"
 #include "store/spool/spool.h"
 
 #include <errno.h>
@@ -405,30 +406,22 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
 
 /* Removals. */
 
-static int drop_body(struct writer *writer, void *arg)
-{
-  return answer_index_drop(writer, arg);
-}
-
-static void drop(void *arg, const uint8_t *key)
-{
-  state_write(arg, drop_body, (void *)(uintptr_t)key, NULL);
-}
-
-/* One process of the machine looks; it counts from when it has looked last, whatever came of it. */
+/* One process of the machine looks; it counts from when it has looked last, whatever came of it. Those that it had no time for
+ * are the next call's. */
 void shared_look(struct idem_store *store, struct idem_call *call)
 {
   struct idem_fleet_shared *shared = &store->stats->fleet;
-  int64_t now = clock_steady_us();
+  int64_t now = clock_steady_us(), near_us = (int64_t)store->where->near_ms * 1000;
   int64_t last = atomic_load_explicit(&shared->looked_us, memory_order_relaxed);
   /* One that lies ahead is of before a restart of the machine. */
-  if ((last <= now && now - last < (int64_t)store->where->near_ms * 1000) ||
+  if ((last <= now && now - last < near_us) ||
       !atomic_compare_exchange_strong(&shared->looked_us, &last, now))
     return;
   QUIET();
   int64_t left = limit_of(store, call), most = (int64_t)store->where->operation_ms * 1000;
   idem_fleet_limit limit = left < most ? left : most;
   left -= limit;
-  store->fleet_api->removed(store->fleet, &limit, drop, store);
+  if (removals_take(store, &limit) > 0)
+    atomic_store(&shared->looked_us, now - near_us);
   spend(store, call, left + limit);
 }

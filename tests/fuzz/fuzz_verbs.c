@@ -190,10 +190,11 @@ static int take_piece(void *arg, uint64_t number, const char *bytes, size_t len,
   return byte() % 8 ? 0 : -EIO;
 }
 
-static void see(void *arg, const uint8_t *key)
+static int see(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count)
 {
   (void)arg;
-  read_all((const char *)key, IDEM_FLEET_KEY);
+  read_all((const char *)keys, count * IDEM_FLEET_KEY);
+  return byte() % 8 ? 0 : -EIO;
 }
 
 static int visit(void *arg, const uint8_t *key, char state, uint64_t generation)

@@ -212,6 +212,54 @@ Test(fleet_outbox, what_is_removed_on_one_machine_is_gone_on_the_others)
   run_release(&rm);
 }
 
+/* The operation of the last answer that a machine has stored, as Redis' keys name it. */
+static void remove_last_of(const char *machine)
+{
+  on_machine(machine);
+  json_t *stored = log_last(&w, "stored");
+  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
+  expect_success(&rm);
+  json_decref(stored);
+  run_release(&rm);
+}
+
+/* More than the server tells at once, most of operations that this machine has never heard of. */
+Test(fleet_outbox, what_is_removed_after_thousands_of_others_is_gone_at_the_next_look)
+{
+  static const char thousands[] =
+      "EVAL \"for i=1,3500 do redis.call('XADD','idemshim:default:removed','*','k',string.format('%064x',i)) "
+      "end\" 0";
+  fleet_attributes("near=1ms");
+  post_and_forget("A", body);
+  struct run b = post("B", body);
+  cr_assert(fleet_is_replay(&b));
+  run_release(&b);
+  redis(thousands);
+  remove_last_of("A");
+  b = post("B", body);
+  cr_expect(!fleet_is_replay(&b));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&b);
+}
+
+/* A machine that was away while one was removed has it, and is asked to tell all that it has. */
+Test(fleet_outbox, what_was_removed_is_not_told_to_the_fleet_again)
+{
+  fleet_attributes("near=1h");
+  post_and_forget("A", body);
+  post_and_forget("B", body);
+  remove_last_of("A");
+  on_machine("B");
+  struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
+  expect_success(&push);
+  cr_expect_str_eq(push.out, "told the fleet of 0 answers\n");
+  struct run c = post("C", body);
+  cr_expect(!fleet_is_replay(&c));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&push);
+  run_release(&c);
+}
+
 Test(fleet_outbox, the_command_lists_what_there_is_and_says_how_it_is_set_up)
 {
   post_and_forget("A", body);

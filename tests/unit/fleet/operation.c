@@ -291,10 +291,12 @@ Test(fleet_operation, pieces_come_in_order_and_once_and_the_end_is_seen)
 
 static unsigned removed_keys;
 
-static void count_removed(void *unused, const uint8_t *key)
+/* `failing` is what it returns. */
+static int count_removed(void *failing, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count)
 {
-  (void)unused;
-  removed_keys += key[0] == 'k';
+  for (size_t i = 0; i < count; i++)
+    removed_keys += keys[i][0] == 'k';
+  return failing ? *(int *)failing : 0;
 }
 
 Test(fleet_operation, what_is_removed_is_told_to_the_others_once)
@@ -305,8 +307,11 @@ Test(fleet_operation, what_is_removed_is_told_to_the_others_once)
   cr_expect_eq(API->removed(b, patience(), count_removed, NULL), 0);
   cr_expect_eq(API->remove(a, patience(), mine.fence.key), 1);
   cr_expect_eq(API->remove(a, patience(), mine.fence.key), 0);
+  int failing = -ENOSPC;
+  cr_expect_eq(API->removed(b, patience(), count_removed, &failing), -ENOSPC);
+  removed_keys = 0;
   cr_expect_geq(API->removed(b, patience(), count_removed, NULL), 1);
-  cr_expect_geq(removed_keys, 1);
+  cr_expect_geq(removed_keys, 1, "what could not be done is told again");
   cr_expect_eq(API->removed(b, patience(), count_removed, NULL), 0);
   mine = ask_for(b, 'k');
   cr_expect_eq(mine.verdict, IDEM_FLEET_OWNED);
