@@ -3,6 +3,7 @@
 
 #include "config/arena.h"
 #include "config/file.h"
+#include "config/hex.h"
 #include "fleet/tls.h"
 
 #include <errno.h>
@@ -590,8 +591,7 @@ int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, co
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys)
 {
   char hex[2 * IDEM_FLEET_KEY + 1];
-  for (size_t i = 0; i < IDEM_FLEET_KEY; i++)
-    snprintf(hex + 2 * i, 3, "%02x", key[i]);
+  idem_hex(key, IDEM_FLEET_KEY, hex);
   snprintf(keys->claim, sizeof(keys->claim), "%s:{%s}:c", client->prefix, hex);
   snprintf(keys->answer, sizeof(keys->answer), "%s:{%s}:a", client->prefix, hex);
   snprintf(keys->stream, sizeof(keys->stream), "%s:{%s}:s", client->prefix, hex);
@@ -744,8 +744,7 @@ int client_open(struct idem_fleet_client **out, const struct idem_fleet_options 
   snprintf(client->prefix, sizeof(client->prefix), "idemshim:%s", options->where->name);
   snprintf(client->identity, sizeof(client->identity), "%s", options->identity ? options->identity : "");
   SHA1((const unsigned char *)fleet_operation, strlen(fleet_operation), digest);
-  for (size_t i = 0; i < sizeof(digest); i++)
-    snprintf(client->sha + 2 * i, 3, "%02x", digest[i]);
+  idem_hex(digest, sizeof(digest), client->sha);
   if (options->where->tls && !(client->tls = tls_new(options->where, error, size))) {
     free(client);
     return -EINVAL;

@@ -10,6 +10,7 @@
  * up while it is read; the answer then names them. Parts have the generation of their owner in their names,
  * so that a loser's never stand in a winner's answer.
  */
+#include "config/hex.h"
 #include "fleet/check.h"
 
 #include <errno.h>
@@ -33,12 +34,6 @@ static const char *number_text(struct number *number, uint64_t value)
   return number->text;
 }
 #define NUMBER(value) LINK_TEXT(number_text(&(struct number){""}, value))
-
-static void put_hex(const uint8_t *bytes, size_t len, char *out)
-{
-  for (size_t i = 0; i < len; i++)
-    snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
 
 /* Anything may answer at that address: a reply of another shape is a failure, and nothing is read from it.
  * The server has answered, and is not left alone for it: client.c judges only what it sees. */
@@ -135,7 +130,7 @@ static void digest_of(const char *record, size_t len, char hex[2 * SHA256_DIGEST
 {
   uint8_t digest[SHA256_DIGEST_LENGTH];
   SHA256((const unsigned char *)record, len, digest);
-  put_hex(digest, sizeof(digest), hex);
+  idem_hex(digest, sizeof(digest), hex);
 }
 
 /* The parts before the answer that names them, each with the answer's time to live. No fence is looked at: a
@@ -269,7 +264,7 @@ static int ask_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
 {
   char print[2 * IDEM_FLEET_KEY + 1], age[24];
   struct reply *reply;
-  put_hex(claim->fingerprint, IDEM_FLEET_KEY, print);
+  idem_hex(claim->fingerprint, IDEM_FLEET_KEY, print);
   snprintf(age, sizeof(age), "%lld", (long long)claim->most_age_ms);
   int rc =
       client_run(client, limit, claim->fence.key,
@@ -454,7 +449,7 @@ static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *
   if (rc < 0)
     return rc;
   snprintf(stream, sizeof(stream), "%s:removed", client->prefix);
-  put_hex(key, IDEM_FLEET_KEY, hex);
+  idem_hex(key, IDEM_FLEET_KEY, hex);
   int told = client_command(client, limit, stream,
                             LINK_WORDS({"XADD", 4}, LINK_TEXT(stream), {"MAXLEN", 6}, {"~", 1}, {"100000", 6},
                                        {"*", 1}, {"k", 1}, LINK_TEXT(hex)),
@@ -465,7 +460,7 @@ static int remove_operation(struct idem_fleet_client *client, idem_fleet_limit *
   return rc;
 }
 
-/* Digits as put_hex() writes them, and no others: what stands there otherwise is no key of ours. */
+/* Digits as idem_hex() writes them, and no others: what stands there otherwise is no key of ours. */
 static bool read_hex(const struct reply *text, uint8_t key[IDEM_FLEET_KEY])
 {
   static const char digits[] = "0123456789abcdef";

@@ -6,6 +6,7 @@
 #include "cli/output/output.h"
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "config/hex.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,8 +53,7 @@ static int list_one(void *arg, const uint8_t *key, char state, uint64_t generati
                      : state == 'C' ? "claimed"
                                     : "released";
   char id[IDEM_ID_SIZE];
-  for (int i = 0; i < IDEM_ID_SIZE / 2; i++)
-    snprintf(id + 2 * i, 3, "%02x", key[i]);
+  idem_hex(key, IDEM_ID_SIZE / 2, id);
   if (arg)
     json_array_append_new(
         arg, json_pack("{s:s, s:s, s:I}", "id", id, "state", word, "generation", (json_int_t)generation));

@@ -2,6 +2,8 @@
 /* One or two digits more than a person needs are left out everywhere: 1.4 MiB, 3m 12s. */
 #include "cli/output/units.h"
 
+#include "config/hex.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,8 +144,7 @@ int64_t cli_parse_timestamp(const char *text)
 /* Lower case, as every tool prints digests. */
 const char *cli_hex(char *out, const uint8_t *bytes, unsigned size)
 {
-  for (unsigned i = 0; i < size; i++)
-    snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+  idem_hex(bytes, size, out);
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/view/exchange.h"
 #include "cli/view/prompt.h"
 #include "cli/view/reply.h"
+#include "config/hex.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -178,8 +179,7 @@ static char *make_id(char *out, unsigned bytes, const char *of)
 {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256((const unsigned char *)of, strlen(of), digest);
-  for (unsigned i = 0; i < bytes; i++)
-    sprintf(out + (size_t)2 * i, "%02x", digest[i]);
+  idem_hex(digest, bytes, out);
   return out;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/records/record.h"
 
+#include "config/hex.h"
 #include "store/base/seal.h"
 
 #include <errno.h>
@@ -306,10 +307,5 @@ bool record_checksum_holds(struct idem_span record)
 
 void record_id(const uint8_t *key, char id[IDEM_ID_SIZE])
 {
-  static const char digit[] = "0123456789abcdef";
-  for (int i = 0; i < IDEM_ID_SIZE / 2; i++) {
-    id[2 * i] = digit[key[i] >> 4];
-    id[2 * i + 1] = digit[key[i] & 15];
-  }
-  id[IDEM_ID_SIZE - 1] = '\0';
+  idem_hex(key, IDEM_ID_SIZE / 2, id);
 }

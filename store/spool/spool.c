@@ -8,6 +8,7 @@
  */
 #include "store/spool/spool.h"
 
+#include "config/hex.h"
 #include "config/kernel.h"
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
@@ -41,8 +42,7 @@ bool spool_dir(const struct idem_store *store, char path[PATH_MAX])
 bool spool_path(const struct idem_store *store, const uint8_t *key, uint64_t generation, char path[PATH_MAX])
 {
   char name[HEX_KEY + 1];
-  for (size_t i = 0; i < IDEM_KEY_SIZE; i++)
-    snprintf(name + 2 * i, 3, "%02x", key[i]);
+  idem_hex(key, IDEM_KEY_SIZE, name);
   return snprintf(path, PATH_MAX, "%s/spool/%s-%llx", store->dir, name, (unsigned long long)generation) <
          PATH_MAX;
 }

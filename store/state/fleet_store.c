@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/state/fleet_store.h"
 
+#include "config/hex.h"
 #include "config/kernel.h"
 #include "config/old_glibc.h"
 #include "store/base/fd.h"
@@ -72,12 +73,6 @@ static int load(struct idem_error *error)
 
 /* The identity. */
 
-static void put_hex(const uint8_t *bytes, size_t len, char *out)
-{
-  for (size_t i = 0; i < len; i++)
-    snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static bool get_hex(const char *text, uint8_t *out, size_t len)
 {
   unsigned byte;
@@ -100,12 +95,12 @@ static int make_text(const uint8_t *master, char text[IDEM_FLEET_IDENTITY])
   char first[2 * FLEET_SECRET + 1], second[2 * SEAL_CHECK_SIZE + 1];
   if (getrandom(random, sizeof(random), 0) != sizeof(random))
     return -EIO;
-  put_hex(random, master ? FLEET_SALT : FLEET_SECRET, first);
+  idem_hex(random, master ? FLEET_SALT : FLEET_SECRET, first);
   if (master) {
     int rc = seal_derive(master, (struct idem_span){(const char *)random, FLEET_SALT}, key, check);
     if (rc < 0)
       return rc;
-    put_hex(check, sizeof(check), second);
+    idem_hex(check, sizeof(check), second);
   }
   snprintf(text, IDEM_FLEET_IDENTITY, master ? "%s%s %s" : "%s%s", master ? sealed : plain, first, second);
   explicit_bzero(key, sizeof(key));
@@ -151,7 +146,7 @@ static void digest_of(const char *text, char hex[17])
   hash_begin(&hash);
   hash_text(&hash, text);
   hash_end(&hash, digest);
-  put_hex(digest, 8, hex);
+  idem_hex(digest, 8, hex);
 }
 
 /* Where it is and its name, without what may change: a password, a limit. */
@@ -291,7 +286,7 @@ int fleet_store_nonce(char owner[IDEM_FLEET_OWNER + 1])
     return 0;
   if (getrandom(random, sizeof(random), 0) != sizeof(random))
     return -EIO;
-  put_hex(random, sizeof(random), owner);
+  idem_hex(random, sizeof(random), owner);
   return 0;
 }
 
