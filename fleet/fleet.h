@@ -45,7 +45,7 @@ struct idem_fleet_shared {
   _Atomic uint32_t changes;  /* grows when one goes away or comes back, */
   _Atomic uint32_t told;     /* and how far people were told of that */
   _Atomic int64_t looked_us; /* for removals */
-  _Atomic int64_t unshared;  /* answers that the fleet does not have yet, about */
+  _Atomic int64_t unshared;  /* grows with each answer that the fleet could not be told; 0: it has all */
   _Atomic uint64_t removed[2]; /* the id of the last one that was seen */
   struct idem_fleet_away {
     _Atomic int64_t until_us;  /* CLOCK_MONOTONIC; 0: it is there */

@@ -13,6 +13,7 @@
 #include "store/records/batch.h"
 #include "store/records/evict.h"
 #include "store/records/later.h"
+#include "store/records/outbox.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -170,7 +171,7 @@ static int commit_end(struct commit *commit, int rc)
   /* One that is waited for no longer is stored later. */
   commit->is_unshared = commit->own.write.flags & BATCH_UNSHARED && (rc == IDEM_STORED || rc == -ETIMEDOUT);
   if (commit->is_unshared)
-    atomic_fetch_add(&commit->store->stats->fleet.unshared, 1);
+    outbox_tell(commit->store);
   if (commit->own.write.flags & BATCH_UNSHARED && rc == IDEM_STORED)
     stats_add(commit->store->stats, stats_shard(), IDEM_COUNTER_fleet_unshared, 1);
   if (rc == IDEM_STORED)

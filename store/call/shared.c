@@ -407,7 +407,8 @@ int shared_wait(struct idem_store *store, const struct idem_call *call, unsigned
 /* Removals. */
 
 /* One process of the machine looks; it counts from when it has looked last, whatever came of it. Those that it had no time for
- * are the next call's. */
+ * are the next call's. In what is left of its time it tells what was stored alone: a machine of which all calls are near hits
+ * would not come to it otherwise. */
 void shared_look(struct idem_store *store, struct idem_call *call)
 {
   struct idem_fleet_shared *shared = &store->stats->fleet;
@@ -421,7 +422,10 @@ void shared_look(struct idem_store *store, struct idem_call *call)
   int64_t left = limit_of(store, call), most = (int64_t)store->where->operation_ms * 1000;
   idem_fleet_limit limit = left < most ? left : most;
   left -= limit;
-  if (removals_take(store, &limit) > 0)
+  int rc = removals_take(store, &limit);
+  if (rc > 0)
     atomic_store(&shared->looked_us, now - near_us);
+  else if (rc == 0)
+    outbox_push_some(store, &limit);
   spend(store, call, left + limit);
 }

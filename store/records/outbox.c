@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static const char prefix[] = "outbox ";
 enum { PREFIX = sizeof(prefix) - 1, ENTRY = PREFIX + IDEM_KEY_SIZE };
@@ -25,9 +26,17 @@ int outbox_note(struct writer *writer, const uint8_t *key)
   return writer_put(writer, PAGES_META, entry, sizeof(entry), "", 1);
 }
 
-bool outbox_may_have(const struct idem_store *store)
+void outbox_tell(struct idem_store *store)
 {
-  return atomic_load_explicit(&store->stats->fleet.unshared, memory_order_relaxed) > 0;
+  atomic_fetch_add(&store->stats->fleet.unshared, 1);
+}
+
+/* Before the first of them has been stored the word may be 0 again: who pushes has looked then, and found none. */
+bool outbox_may_have(struct idem_store *store)
+{
+  return atomic_load_explicit(&store->stats->fleet.unshared, memory_order_relaxed) != 0 ||
+         (!atomic_load_explicit(&store->outbox_seen, memory_order_relaxed) &&
+          !atomic_exchange(&store->outbox_seen, true));
 }
 
 /* What is to be pushed. */
@@ -52,16 +61,24 @@ static int take_first(void *arg, struct idem_span entry, struct idem_span value)
   return 1;
 }
 
-/* The first entry, and a copy of its answer: nothing is pinned while the fleet is asked. */
-static int find_first(struct idem_store *store, struct pushing *pushing, struct idem_error *error)
+/* An entry, and a copy of its answer: nothing is pinned while the fleet is asked. It is the first one behind a place that is
+ * another at each time, so that one that cannot be told holds up no other, and processes that push at once seldom push the same. */
+static int find_one(struct idem_store *store, struct pushing *pushing, struct idem_error *error)
 {
-  const struct idem_span from = {prefix, PREFIX};
+  uint8_t place[IDEM_KEY_SIZE] = {0};
+  char entry[ENTRY];
+  const struct idem_span from = {prefix, PREFIX}, somewhere = {entry, ENTRY};
   struct idem_span record;
   struct reader *reader;
   int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
-  pages_each(&reader->snapshot, PAGES_META, &from, take_first, pushing);
+  if (getrandom(place, sizeof(uint64_t), GRND_NONBLOCK) > 0) {
+    entry_of(place, entry);
+    pages_each(&reader->snapshot, PAGES_META, &somewhere, take_first, pushing);
+  }
+  if (!pushing->found)
+    pages_each(&reader->snapshot, PAGES_META, &from, take_first, pushing);
   int64_t now = clock_now_us();
   const struct record_head *head =
       pushing->found ? parts_find(&reader->snapshot, pushing->key, &record) : NULL;
@@ -142,11 +159,13 @@ int outbox_push(struct idem_store *store, idem_fleet_limit *limit, struct idem_e
 {
   _Atomic int64_t *unshared = &store->stats->fleet.unshared;
   struct pushing pushing = {.record = NULL};
+  int64_t told = atomic_load(unshared);
   if (!store->fleet_api)
     return idem_error_set(error, -ENOTCONN, "%s: there is no fleet", store->dir);
-  int rc = find_first(store, &pushing, error);
+  int rc = find_one(store, &pushing, error);
   if (rc == 0 && !pushing.found) {
-    atomic_store(unshared, 0);
+    /* Unless one has been told since. */
+    atomic_compare_exchange_strong(unshared, &told, 0);
     return 0;
   }
   if (rc == 0)
@@ -158,6 +177,13 @@ int outbox_push(struct idem_store *store, idem_fleet_limit *limit, struct idem_e
   if (rc < 0)
     return rc;
   rc = state_write(store, forget_body, &pushing, error);
-  atomic_fetch_sub(unshared, 1);
   return rc < 0 ? rc : 1;
+}
+
+void outbox_push_some(struct idem_store *store, idem_fleet_limit *limit)
+{
+  enum { SOME = 8 };
+  for (int i = 0; i<SOME && * limit> 0 && outbox_may_have(store) && !store->where->read_only; i++)
+    if (outbox_push(store, limit, NULL) != 1)
+      return;
 }

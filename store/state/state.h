@@ -69,6 +69,7 @@ struct idem_store {
   const struct idem_fleet_api *fleet_api; /* NULL: no fleet, or its object cannot be loaded */
   const struct idem_fleet *where;         /* the config's; holds while the store is open */
   struct idem_fleet_client *fleet;        /* closed with the store */
+  _Atomic bool outbox_seen;               /* this process has looked into it */
 
   unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under

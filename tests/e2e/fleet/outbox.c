@@ -78,6 +78,32 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_later_call)
   cr_assert_fail("it was never pushed");
 }
 
+/* Upstream is not asked any more: all that A has is hits of its own. */
+Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_later_hit)
+{
+  be_alone("A", body);
+  fleet_attributes("near=1ms");
+  wait_until((post_and_forget("A", body), strstr(redis("KEYS '*:a'"), ":a")));
+  struct run b = post("B", body);
+  cr_expect(fleet_is_replay(&b));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  run_release(&b);
+}
+
+/* What processes have told each other is gone, as where one has died before it could. */
+Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_process_that_was_not_told)
+{
+  be_alone("A", body);
+  struct run forget = run_shell_plain(&w, world_text(&w, "rm %s/A/fleet/*/stats*", w.dir));
+  expect_success(&forget);
+  fleet_attributes("near=1h");
+  post_and_forget("A", "{\"another\":1}");
+  struct run b = post("B", body);
+  cr_expect(fleet_is_replay(&b));
+  run_release(&forget);
+  run_release(&b);
+}
+
 /* Both were alone; when they are not any more, one answer wins everywhere. */
 Test(fleet_outbox, after_a_partition_one_answer_wins_everywhere)
 {
