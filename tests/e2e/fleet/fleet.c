@@ -172,6 +172,7 @@ void fleet_expect_one_line(const char *why)
     const struct run *run = i == 0 ? &one : i == 1 ? &two : &again;
     expect_success(run);
     cr_expect_not_null(strstr(run->out, "200 OK"), "%s", run->out);
+    cr_expect_lt(run->ms, 20000, "twice the call-timeout that tests have");
   }
   const char *line = strstr(one.err, "is away, and this machine works alone") ? one.err : two.err;
   cr_expect_not_null(strstr(line, "is away, and this machine works alone"), "%s%s", one.err, two.err);
