@@ -54,15 +54,17 @@ HARDEN  := -Wl,-z,relro,-z,now
 # Sanitizer runtimes come from the program, so their builds cannot insist on complete symbols.
 SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 
-objects  = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(addsuffix $(at)*.c,$(1)) $(addsuffix $(at)*.S,$(1))))))
+# Only what is opened late has the allocator, which calls that of the program.
+ALLOCATOR := $(B)/obj/config/allocator.o
+objects  = $(filter-out $(ALLOCATOR),$(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(addsuffix $(at)*.c,$(1)) $(addsuffix $(at)*.S,$(1)))))))
 FRONT   := $(call objects,shim config)
-STORED  := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o)
+STORED  := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o) $(ALLOCATOR)
 COMMAND := $(call objects,cli tape store config)
 STORE_LIBS := -llmdb -lcrypto -ldl -lpthread
 # The store of many machines is opened only where IDEMSHIM_FLEET is set.
-FLEET_LIBS := -lhiredis -lcares -lssl -lcrypto
+FLEET_LIBS := -lhiredis -lcares -lssl -lcrypto -ldl
 HAS_FLEET := $(shell printf '\43include <stdio.h>\n\43include <hiredis/hiredis.h>\n\43include <ares.h>\n' | $(CC) -E -P - >/dev/null 2>&1 && echo yes)
-SHARED_CLIENT := $(if $(HAS_FLEET),$(call objects,fleet) $(addprefix $(B)/obj/config/,arena.o error.o file.o place.o text.o))
+SHARED_CLIENT := $(if $(HAS_FLEET),$(call objects,fleet) $(addprefix $(B)/obj/config/,arena.o error.o file.o place.o text.o) $(ALLOCATOR))
 
 PRODUCT := $(B)/libidemshim.so $(B)/libidemshim-store.so $(if $(HAS_FLEET),$(B)/libidemshim-fleet.so) $(B)/idemshim
 
