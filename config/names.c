@@ -36,6 +36,13 @@ static const struct entry headers[] = {
     NAME("x-auth", KNOWN),
     NAME("x-goog-api-key", KNOWN),
     NAME("x-goog-iam-authority-selector", CREDENTIAL),
+    /* What a gateway says of whom it lets in. */
+    NAME("remote-user", CREDENTIAL),
+    NAME("x-forwarded-client-cert", CREDENTIAL),
+    NAME("x-forwarded-email", CREDENTIAL),
+    NAME("x-forwarded-groups", CREDENTIAL),
+    NAME("x-forwarded-user", CREDENTIAL),
+    NAME("x-remote-user", CREDENTIAL),
     /* What an answer hands out. */
     NAME("authentication-info", KNOWN),
     NAME("proxy-authentication-info", KNOWN),
@@ -86,6 +93,16 @@ static const struct entry headers[] = {
     NAME("x-client-trace-id", TRANSIENT),
     NAME("x-cloud-trace-context", TRANSIENT),
     NAME("x-correlation-id", TRANSIENT),
+    /* The way that a request has come. Others of this beginning say who asks, or for what. */
+    NAME("x-forwarded-by", TRANSIENT),
+    NAME("x-forwarded-for", TRANSIENT),
+    NAME("x-forwarded-host", TRANSIENT),
+    NAME("x-forwarded-port", TRANSIENT),
+    NAME("x-forwarded-proto", TRANSIENT),
+    NAME("x-forwarded-protocol", TRANSIENT),
+    NAME("x-forwarded-scheme", TRANSIENT),
+    NAME("x-forwarded-server", TRANSIENT),
+    NAME("x-forwarded-ssl", TRANSIENT),
     NAME("x-goog-api-client", TRANSIENT),
     NAME("x-idempotency-key", TRANSIENT),
     NAME("x-ms-client-request-id", TRANSIENT),
@@ -95,11 +112,17 @@ static const struct entry headers[] = {
     NAME("x-trace-id", TRANSIENT),
 };
 
-/* The same for globs, a * at one end. */
+/* The same for globs, a * at one end. A family stands here only if none of it says who asks, or for what. */
 static const struct entry header_globs[] = {
-    NAME("x-amzn-oidc-*", CREDENTIAL), NAME("sec-*", SECRET),        NAME("*-attempt", TRANSIENT),
-    NAME("*-retry-count", TRANSIENT),  NAME("x-b3-*", TRANSIENT),    NAME("x-datadog-*", TRANSIENT),
-    NAME("x-forwarded-*", TRANSIENT),  NAME("x-retry-*", TRANSIENT), NAME("x-stainless-*", TRANSIENT),
+    NAME("x-amzn-oidc-*", CREDENTIAL),
+    NAME("x-forwarded-preferred-*", CREDENTIAL),
+    NAME("sec-*", SECRET),
+    NAME("*-attempt", TRANSIENT),
+    NAME("*-retry-count", TRANSIENT),
+    NAME("x-b3-*", TRANSIENT),
+    NAME("x-datadog-*", TRANSIENT),
+    NAME("x-retry-*", TRANSIENT),
+    NAME("x-stainless-*", TRANSIENT),
 };
 
 /* Words are compared whole: token, and not tokenizer or max_tokens. `sig` is that of Azure's shared access
@@ -116,23 +139,35 @@ static const struct entry words[] = {
     NAME("signature", CREDENTIAL),   NAME("token", CREDENTIAL),
 };
 
+/* Before these, token and key say a place in what is asked for, and not who asks: page_token, NextToken,
+ * continuation-token, sortKey. */
+static const struct entry places[] = {
+    NAME("continuation", PLAIN), NAME("cursor", PLAIN),     NAME("end", PLAIN),    NAME("next", PLAIN),
+    NAME("page", PLAIN),         NAME("pagination", PLAIN), NAME("paging", PLAIN), NAME("partition", PLAIN),
+    NAME("prev", PLAIN),         NAME("previous", PLAIN),   NAME("resume", PLAIN), NAME("resumption", PLAIN),
+    NAME("row", PLAIN),          NAME("sort", PLAIN),       NAME("start", PLAIN),  NAME("starting", PLAIN),
+    NAME("sync", PLAIN),
+};
+
+/* Parameters of a query that are credentials as they stand, without the signs between their words; and so are the words themselves. */
+static const struct entry known_parameters[] = {
+    NAME("subscriptionkey", KNOWN), NAME("xamzcredential", KNOWN), NAME("xamzsecuritytoken", KNOWN),
+    NAME("xamzsignature", KNOWN),   NAME("xapikey", KNOWN),        NAME("xgoogapikey", KNOWN),
+    NAME("xgoogcredential", KNOWN), NAME("xgoogsignature", KNOWN),
+};
+
 /* Of Cloudflare, AWS, Azure, Kubernetes' ingress, Google, F5, Imperva, Akamai, DataDome, HAProxy, and others
- * of their kind. */
+ * of their kind. Globs are for what is numbered or named at random behind a name of theirs. */
 static const char cookies[][NAME_MOST] = {
-    "__cf_bm",       "__cflb",
-    "__cfruid",      "__cfseq*",
-    "_cfuvid",       "cf_clearance",
-    "cf_chl_*",      "awsalb*",
-    "awselb*",       "arraffinity*",
-    "ingresscookie", "_ga*",
-    "_gid",          "_gat*",
-    "gclb",          "bigipserver*",
-    "incap_ses_*",   "visid_incap_*",
-    "nlbi_*",        "ak_bmsc",
-    "bm_sv",         "bm_sz",
-    "bm_mi",         "_abck",
-    "datadome",      "applicationgatewayaffinity*",
-    "lb_session",    "serverid",
+    "__cf_bm",       "__cflb",       "__cfruid",      "__cfseq-*",
+    "_cfuvid",       "cf_clearance", "cf_chl_*",      "awsalb",
+    "awsalbcors",    "awsalbtg",     "awsalbtgcors",  "awsalbapp-*",
+    "awselb",        "awselbcors",   "arraffinity",   "arraffinitysamesite",
+    "ingresscookie", "_ga",          "_ga_*",         "_gac_*",
+    "_gid",          "_gat",         "_gat_*",        "gclb",
+    "bigipserver*",  "incap_ses_*",  "visid_incap_*", "nlbi_*",
+    "ak_bmsc",       "bm_sv",        "bm_sz",         "bm_mi",
+    "_abck",         "datadome",     "serverid",      "applicationgatewayaffinity*",
 };
 
 static const char parameters[][PARAMETER_MOST] = {"code"}; /* Azure functions */
@@ -169,6 +204,11 @@ static bool is_word(const char *name, size_t len)
   return find(words, sizeof(words) / sizeof(*words), name, len) != NULL;
 }
 
+static bool says_place(const char *word, size_t len)
+{
+  return idem_same_fold(word, len, "token", 5) || idem_same_fold(word, len, "key", 3);
+}
+
 static bool is_capital(char c)
 {
   return c >= 'A' && c <= 'Z';
@@ -187,36 +227,57 @@ static bool begins(const char *name, size_t len, size_t at)
 bool idem_name_tells(const char *name, size_t len)
 {
   size_t from = 0;
+  bool placed = false;
   for (size_t at = 0; at <= len; at++) {
     bool apart = at == len || !idem_is_alnum(name[at]);
     if (!apart && !(at > from && begins(name, len, at)))
       continue;
-    if (at > from && is_word(name + from, at - from))
-      return true;
+    if (at > from) {
+      if (is_word(name + from, at - from) && !(placed && says_place(name + from, at - from)))
+        return true;
+      placed = find(places, sizeof(places) / sizeof(*places), name + from, at - from) != NULL;
+    }
     from = apart ? at + 1 : at;
   }
   return false;
 }
 
 /* A row wins over a glob, and both over words: x-csrf-token would be a credential by its last one, and be
- * counted. */
+ * counted. But what a glob lets pass for nothing may be a credential: X-Datadog-Api-Key. */
 enum idem_name idem_name_of_header(const char *name, size_t len)
 {
   if (!len)
     return IDEM_NAME_PLAIN;
-  const struct entry *entry = find(headers, sizeof(headers) / sizeof(*headers), name, len);
-  for (size_t i = 0; !entry && i < sizeof(header_globs) / sizeof(*header_globs); i++)
+  const struct entry *row = find(headers, sizeof(headers) / sizeof(*headers), name, len);
+  if (row)
+    return (enum idem_name)row->what;
+  enum idem_name what = IDEM_NAME_PLAIN;
+  for (size_t i = 0; what == IDEM_NAME_PLAIN && i < sizeof(header_globs) / sizeof(*header_globs); i++)
     if (name_is(header_globs[i].name, name, len))
-      entry = &header_globs[i];
-  if (entry)
-    return (enum idem_name)entry->what;
-  return idem_name_tells(name, len) ? IDEM_NAME_CREDENTIAL : IDEM_NAME_PLAIN;
+      what = (enum idem_name)header_globs[i].what;
+  if (what > IDEM_NAME_TRANSIENT)
+    return what;
+  return idem_name_tells(name, len) ? IDEM_NAME_CREDENTIAL : what;
 }
 
 static int digit_of(char c)
 {
   c = idem_lower(c);
   return idem_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_known_parameter(const char *name, size_t len)
+{
+  char letters[NAME_MOST];
+  size_t out = 0;
+  for (size_t i = 0; i < len; i++)
+    if (idem_is_alnum(name[i])) {
+      if (out == sizeof(letters))
+        return false;
+      letters[out++] = name[i];
+    }
+  return out && (is_word(letters, out) ||
+                 find(known_parameters, sizeof(known_parameters) / sizeof(*known_parameters), letters, out));
 }
 
 /* Of a name that is longer than the room here, what fits is looked at. */
@@ -229,6 +290,8 @@ enum idem_name idem_name_of_parameter(const char *name, size_t len)
     plain[out++] = escaped ? (char)(digit_of(name[i + 1]) << 4 | digit_of(name[i + 2])) : name[i];
     i += escaped ? 2 : 0;
   }
+  if (is_known_parameter(plain, out))
+    return IDEM_NAME_KNOWN;
   for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++)
     if (idem_same_fold(parameters[i], strlen(parameters[i]), plain, out))
       return IDEM_NAME_CREDENTIAL;

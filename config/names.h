@@ -32,7 +32,7 @@ enum idem_name {
 /* What a header of a request or of an answer is by its name. */
 enum idem_name idem_name_of_header(const char *name, size_t len);
 
-/* Of a name with %XX escapes: PLAIN or CREDENTIAL. */
+/* Of a name with %XX escapes: PLAIN, CREDENTIAL, or KNOWN for one that is nothing else wherever it stands: access_token. */
 enum idem_name idem_name_of_parameter(const char *name, size_t len);
 
 /* KNOWN, or TRANSIENT: set by a load balancer or a bot shield, and renewed while a call is retried. */

@@ -138,7 +138,7 @@ static void tell_query(const struct idem_request *request, json_t *tenant, json_
   struct idem_span rest = request->query, piece;
   bool credential, presigned = key_query_is_presigned(rest);
   while (key_query_next(&rest, &piece, &credential)) {
-    enum header_role role = key_query_role(presigned, credential, &piece);
+    enum header_role role = key_query_role(&request->rule->keying, presigned, &piece);
     const char *equals = memchr(piece.data, '=', piece.len);
     if (equals)
       piece.len = (size_t)(equals - piece.data);

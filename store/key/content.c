@@ -140,12 +140,12 @@ static void hash_header(void *arg, struct idem_span name, struct idem_span value
   hash_field(counting->hash, value);
 }
 
-static void hash_query(struct hash *hash, struct idem_span query)
+static void hash_query(struct hash *hash, const struct idem_request *request)
 {
-  struct idem_span piece;
+  struct idem_span query = request->query, piece;
   bool credential, presigned = key_query_is_presigned(query);
   while (key_query_next(&query, &piece, &credential))
-    if (key_query_role(presigned, credential, &piece) == HEADER_VARY)
+    if (key_query_role(&request->rule->keying, presigned, &piece) == HEADER_VARY)
       hash_field(hash, piece);
   hash_number(hash, UINT64_MAX);
 }
@@ -183,7 +183,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
     counting.boundary.len = 0;
   hash_begin(&hash);
   hash_text(&hash, "idemshim content 2");
-  hash_query(&hash, request->query);
+  hash_query(&hash, request);
   hash_field(&hash, request->shape);
   hash_bytes(&hash, &kind, 1);
   hash_digest(&hash, body);

@@ -73,7 +73,7 @@ static void hash_context(const uint8_t *secret, const struct idem_request *reque
   const XXH128_hash_t of_rule = XXH3_128bits(rule, strlen(rule));
   struct hash hash;
   hash_begin(&hash);
-  hash_text(&hash, "idemshim raw 2");
+  hash_text(&hash, "idemshim raw 3");
   hash_digest(&hash, secret);
   hash_bytes(&hash, &of_rule, sizeof(of_rule));
   hash_field(&hash, request->scope);
@@ -182,7 +182,7 @@ static void hash_credentials(struct hash *hash, const struct idem_request *reque
   bool credential, presigned = key_query_is_presigned(query);
   key_headers(request, HEADER_CREDENTIAL, false, hash_credential, hash);
   while (key_query_next(&query, &piece, &credential))
-    if (key_query_role(presigned, credential, &piece) == HEADER_CREDENTIAL)
+    if (key_query_role(&request->rule->keying, presigned, &piece) == HEADER_CREDENTIAL)
       hash_piece(hash, TENANT_QUERY, piece);
   for (size_t i = 0; i < request->credential_count; i++)
     hash_piece(hash, TENANT_OTHER, request->credentials[i]);
@@ -258,7 +258,7 @@ static bool find_key_header(const struct idem_request *request, struct header *f
 static void hash_common(struct hash *hash, const struct idem_request *request, const struct name *name)
 {
   hash_begin(hash);
-  hash_text(hash, "idemshim key 2");
+  hash_text(hash, "idemshim key 3");
   hash_digest(hash, name->tenant);
   hash_field(hash, request->scope);
   hash_field(hash, request->origin);

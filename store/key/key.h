@@ -18,7 +18,7 @@
  * with the credentials, is in it by SHA-256 under the store's secret, and is hashed only where it is another than lately.
  *
  * What goes into a name, and in which order, is on the disk with it: a change needs another text at its
- * beginning ("idemshim key 2", "idemshim raw 2"). Functions keep no state, and any thread may call them; spans that they give
+ * beginning ("idemshim key 3", "idemshim raw 3"). Functions keep no state, and any thread may call them; spans that they give
  * point into the request.
  */
 #ifndef IDEMSHIM_STORE_NAME_H
@@ -52,15 +52,16 @@ struct header key_header(const struct idem_request *request, struct idem_span li
 void key_headers(const struct idem_request *request, enum header_role role, bool named,
                  void (*add)(void *arg, struct idem_span name, struct idem_span value), void *arg);
 
-/* The query in pieces: call with *rest = query until it returns false. */
+/* The query in pieces: call with *rest = query until it returns false. `credential`: its value is written nowhere. */
 bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential);
 
 /* True if the query carries an AWS signature and the id that it was made with: a presigned URL. */
 bool key_query_is_presigned(struct idem_span query);
 
-/* What a piece of such a query counts as: VARY, CREDENTIAL or SECRET. Of the id's the date is cut off, which is
- * made anew for each request, as date, token and signature are. */
-enum header_role key_query_role(bool presigned, bool credential, struct idem_span *piece);
+/* What a piece of such a query counts as: VARY, CREDENTIAL or SECRET. Where the rule says whose call it is, what is no
+ * credential for certain is content: a page's token must not be lost from both tenant and content. Of the id's the date is cut
+ * off, which is made anew for each request, as date, token and signature are. */
+enum header_role key_query_role(const struct idem_keying *keying, bool presigned, struct idem_span *piece);
 
 /* The cookies of a Cookie header in the same way. Those of load balancers say nothing of who asks. */
 bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant);

@@ -193,6 +193,12 @@ void key_headers(const struct idem_request *request, enum header_role role, bool
     add(arg, found[i].name, found[i].value);
 }
 
+static enum idem_name what_is(struct idem_span piece)
+{
+  const char *equals = piece.len ? memchr(piece.data, '=', piece.len) : NULL;
+  return equals ? idem_name_of_parameter(piece.data, (size_t)(equals - piece.data)) : IDEM_NAME_PLAIN;
+}
+
 bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential)
 {
   if (!rest->len)
@@ -202,9 +208,7 @@ bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *crede
   piece->len = end ? (size_t)(end - rest->data) : rest->len;
   size_t used = end ? piece->len + 1 : piece->len;
   *rest = (struct idem_span){rest->data + used, rest->len - used};
-  const char *equals = piece->len ? memchr(piece->data, '=', piece->len) : NULL;
-  *credential =
-      equals && idem_name_of_parameter(piece->data, (size_t)(equals - piece->data)) != IDEM_NAME_PLAIN;
+  *credential = what_is(*piece) != IDEM_NAME_PLAIN;
   return true;
 }
 
@@ -228,8 +232,9 @@ bool key_query_is_presigned(struct idem_span query)
   return id && signature;
 }
 
-enum header_role key_query_role(bool presigned, bool credential, struct idem_span *piece)
+enum header_role key_query_role(const struct idem_keying *keying, bool presigned, struct idem_span *piece)
 {
+  enum idem_name what = what_is(*piece);
   static const char *const renewed[] = {"X-Amz-Signature=", "X-Amz-Date=", "X-Amz-Security-Token="};
   for (size_t i = 0; presigned && i < COUNT(renewed); i++)
     if (behind_name(*piece, renewed[i]).data)
@@ -240,7 +245,9 @@ enum header_role key_query_role(bool presigned, bool credential, struct idem_spa
   while (len < id.len && id.data[len] != '/' && id.data[len] != '%')
     len++;
   piece->len -= id.len - len;
-  return credential ? HEADER_CREDENTIAL : HEADER_VARY;
+  if (keying->tenant != IDEM_TENANT_CREDENTIALS && what == IDEM_NAME_CREDENTIAL)
+    return HEADER_VARY;
+  return what == IDEM_NAME_PLAIN ? HEADER_VARY : HEADER_CREDENTIAL;
 }
 
 bool key_cookie_next(struct idem_span *rest, struct idem_span *cookie, bool *counts_as_tenant)

@@ -368,6 +368,30 @@ Test(store_keys, with_tenant_none_all_are_one)
   cr_expect_str_eq(tenant_with("X-Acme-Token: a"), key);
 }
 
+static const char *key_asking(const char *query)
+{
+  struct caller caller = caller_of(&fixture, "{}");
+  caller.request.query = SPAN(query);
+  return caller_key(&caller);
+}
+
+Test(store_keys, a_query_loses_no_page_where_the_rule_says_whose_call_it_is)
+{
+  static const char *const counts[][2] = {{"a=1&page_token=1", "a=1&page_token=2"},
+                                          {"NextToken=1", "NextToken=2"},
+                                          {"unit_key=metre", "unit_key=mile"},
+                                          {"code=de", "code=fr"}};
+  static const char *const renewed[][2] = {{"access_token=1", "access_token=2"},
+                                           {"key=1", "key=2"},
+                                           {"api-key=1", "api%2Dkey=2"},
+                                           {"sv=1&sig=1", "sv=1&sig=2"}};
+  fixture_rule(&fixture, "tenant=none");
+  for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+    cr_expect_str_neq(key_asking(counts[i][0]), key_asking(counts[i][1]), "%s", counts[i][0]);
+  for (size_t i = 0; i < sizeof(renewed) / sizeof(*renewed); i++)
+    cr_expect_str_eq(key_asking(renewed[i][0]), key_asking(renewed[i][1]), "%s", renewed[i][0]);
+}
+
 Test(store_keys, other_credentials_of_a_request_count)
 {
   struct caller a = caller_of(&fixture, "{}"), b = a;
