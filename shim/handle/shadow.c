@@ -335,6 +335,24 @@ static void note_special(struct shadow *shadow, CURLoption option, uintptr_t val
   }
 }
 
+/* Puts what USERPWD says where what is set now replaces a half of it. `slot` is that half. */
+static bool part_login(struct shadow *shadow, unsigned slot)
+{
+  const char *pair = shadow_text(shadow, SLOT_USERPWD), *colon = pair ? strchr(pair, ':') : NULL;
+  bool known = true;
+  if (!pair)
+    return true;
+  if (slot == SLOT_USERNAME)
+    known = !colon || set_text(shadow, SLOT_PASSWORD, colon + 1);
+  else {
+    const size_t len = colon ? (size_t)(colon - pair) : strlen(pair);
+    char *name = strndup(pair, len);
+    known = name && set_text(shadow, SLOT_USERNAME, name);
+    free(name);
+  }
+  return set_text(shadow, SLOT_USERPWD, NULL) && known;
+}
+
 /* A text has its slot. Some of them say something about another option as well. */
 static void note_text(struct shadow *shadow, CURLoption option, unsigned slot, const char *text)
 {
@@ -342,6 +360,14 @@ static void note_text(struct shadow *shadow, CURLoption option, unsigned slot, c
   switch ((int)option) {
   case CURLOPT_CUSTOMREQUEST:
     shadow->matched = false;
+    break;
+  case CURLOPT_USERPWD: /* libcurl has one place for a name, and one for a password: what is set last counts */
+    set_text(shadow, SLOT_USERNAME, NULL);
+    set_text(shadow, SLOT_PASSWORD, NULL);
+    break;
+  case CURLOPT_USERNAME:
+  case CURLOPT_PASSWORD:
+    known &= part_login(shadow, slot);
     break;
   case CURLOPT_UNIX_SOCKET_PATH: /* libcurl has one place for both */
     set_text(shadow, SLOT_ABSTRACT_UNIX_SOCKET, NULL);

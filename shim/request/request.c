@@ -89,8 +89,8 @@ static struct idem_span value_of(const char *colon)
   const char *start = colon + 1;
   while (*start == ' ' || *start == '\t')
     start++;
-  struct idem_span value = span_of(start);
-  while (value.len && strchr(" \t\r\n", value.data[value.len - 1]))
+  struct idem_span value = {start, strcspn(start, "\r\n")};
+  while (value.len && strchr(" \t", value.data[value.len - 1]))
     value.len--;
   return value;
 }
@@ -213,6 +213,8 @@ static inline bool is_named(const char *line, const char *name)
          (line[len] == ':' || line[len] == ';');
 }
 
+static const char too_many[] = "too many headers, or too long ones";
+
 /* False if there is no room for one more; the line stays where it is. */
 static bool add_header(struct request *request, struct idem_span line)
 {
@@ -232,22 +234,83 @@ static bool add_made_header(struct request *request, struct text *text, struct i
   return fits(text) && add_header(request, (struct idem_span){text->at + start, text->len - start});
 }
 
-/* One line of the app's, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all,
+static bool is_blank(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+/* The length of a text without the line ends and blanks at its end. */
+static size_t trimmed_len(const char *text)
+{
+  size_t len = strlen(text);
+  while (len && (is_blank(text[len - 1]) || text[len - 1] == '\r' || text[len - 1] == '\n'))
+    len--;
+  return len;
+}
+
+/* True for "NAME:..." with a name that no server can take for another one: "Host :" is read in two ways, and a line
+ * that begins with a blank goes on with the one before. */
+static bool has_plain_name(const char *line, size_t len)
+{
+  size_t name = 0;
+  while (name < len && line[name] != ':' && (unsigned char)line[name] > ' ')
+    name++;
+  return name && name < len && line[name] == ':';
+}
+
+/* Where the header that begins here ends, in a string that may hold several, with the lines that are folded into it; before its
+ * line end. Sets *next to where another one begins. */
+static size_t header_len(const char *line, size_t len, size_t *next)
+{
+  const char *end = memchr(line, '\n', len);
+  while (end && end + 1 < line + len && is_blank(end[1]))
+    end = memchr(end + 1, '\n', (size_t)(line + len - end - 1));
+  if (!end) {
+    *next = len;
+    return len;
+  }
+  *next = (size_t)(end - line) + 1;
+  return (size_t)(end - line) - (end > line && end[-1] == '\r');
+}
+
+/* Adds the headers that an entry of the app's list comes to on the wire: libcurl sends it as it is, also where lines in
+ * it make several headers of it. NULL, or why the call cannot be named. */
+static const char *add_headers(struct request *request, const char *line, size_t len)
+{
+  static const char odd[] = "a header in an odd form";
+  for (size_t at = 0, next; at < len; at += next) {
+    size_t here = header_len(line + at, len - at, &next);
+    const char *stray = memchr(line + at, '\r', here);
+    /* A lone CR ends a line for some servers. A fold has its CR before the LF. */
+    while (stray && stray[1] == '\n' && stray + 1 < line + at + here)
+      stray = memchr(stray + 1, '\r', (size_t)(line + at + here - stray - 1));
+    /* libcurl has a Host: of its own beside one that does not stand first. */
+    if (stray || !has_plain_name(line + at, here) || (at && is_named(line + at, "host")))
+      return odd;
+    if (!add_header(request, (struct idem_span){line + at, here}))
+      return too_many;
+  }
+  return NULL;
+}
+
+/* One entry of the app's list, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all,
  * and "Name;" is sent without a value. */
-static bool add_line(struct request *request, struct text *text, const char *line)
+static const char *add_entry(struct request *request, struct text *text, const char *line)
 {
   const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
-  if (semicolon)
-    return semicolon[1 + strspn(semicolon + 1, " \t\r\n")] ||
-           add_made_header(request, text, (struct idem_span){line, (size_t)(semicolon - line)}, ":");
+  if (semicolon) {
+    if (semicolon[1 + strspn(semicolon + 1, " \t\r\n")])
+      return NULL;
+    size_t name = (size_t)(semicolon - line), start = text->len;
+    bool made = add_made_header(request, text, (struct idem_span){line, name}, ":");
+    return !made ? too_many : has_plain_name(text->at + start, name + 1) ? NULL : "a header in an odd form";
+  }
   if (!colon)
-    return true;
-  if (is_named(line, "host"))
+    return NULL;
+  /* Of several, libcurl takes the first. */
+  if (is_named(line, "host") && !request->host)
     request->host = line;
-  const char *value = colon + 1;
-  while (*value == ' ' || *value == '\t' || *value == '\r' || *value == '\n')
-    value++;
-  return !*value || add_header(request, span_of(line));
+  return colon[1 + strspn(colon + 1, " \t\r\n")] ? add_headers(request, line, trimmed_len(line)) : NULL;
 }
 
 /* Adds what libcurl adds where the app says nothing of it, and what it makes of options. */
@@ -276,11 +339,11 @@ static const char *build_headers(struct request *request)
 {
   const struct curl_slist *line = (const struct curl_slist *)request->shadow->slot[SLOT_HTTPHEADER];
   struct text text = {request->option_headers, 0, sizeof(request->option_headers)};
-  bool complete = true;
+  const char *reason = NULL;
   request->bytes.headers = request->headers;
-  for (; line && complete; line = line->next)
-    complete = add_line(request, &text, line->data);
-  return complete && add_own_headers(request, &text) ? NULL : "too many headers, or too long ones";
+  for (; line && !reason; line = line->next)
+    reason = add_entry(request, &text, line->data);
+  return reason ? reason : add_own_headers(request, &text) ? NULL : too_many;
 }
 
 /* Credentials say who is asking, as far as it was not said in a header. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * what_counts SEED PAIRS LOG [FAULT]: pairs of requests, of which the second differs from the first by one
- * change.
+ * what_counts SEED PAIRS|each LOG [FAULT]: pairs of requests, of which the second differs from the first by one
+ * change; with `each`, one for each row.
  *
  * Both go through a handle of libcurl's and fail to get a socket, so that nothing is sent; what they were
  * named is read from the log, IDEMSHIM_LOG, where `live` tells the id and `bypass` that there is none. Each
@@ -93,6 +93,14 @@ static void replace(char *text, size_t size, const char *from, const char *to)
   snprintf(at, size - (size_t)(at - text), "%s%s", to, rest);
 }
 
+static const char *const whom[] = {"X-Forwarded-User: u%u",        "X-Forwarded-Email: u%u",
+                                   "X-Forwarded-Groups: g%u",      "X-Forwarded-Preferred-Username: u%u",
+                                   "X-Forwarded-Access-Token: %u", "X-Forwarded-Client-Cert: Hash=%u",
+                                   "X-Datadog-Api-Key: %u"};
+static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Method: M%u",
+                                       "X-Forwarded-Prefix: /%u", "X-Forwarded-Language: l%u",
+                                       "X-Page-Token: %u"};
+
 #define BODY(from, to) replace(b->body, sizeof(b->body), from, to)
 #define URL(from, to)  replace(b->url, sizeof(b->url), from, to)
 
@@ -115,6 +123,8 @@ static void replace(char *text, size_t size, const char *from, const char *to)
   X(query_value, OTHER, URL("q=", "q=x"))                                                                    \
   X(query_order, OTHER, URL("alt=a&q=", "q=&alt=a"))                                                         \
   X(query_credential, OTHER, (strcat(a->url, "&api_key=a"), strcat(b->url, "&api_key=b")))                   \
+  X(query_page, OTHER, (strcat(a->url, "&page_token=a"), strcat(b->url, "&page_token=b")))                   \
+  X(query_word, OTHER, (strcat(a->url, "&unit_key=a"), strcat(b->url, "&unit_key=b")))                       \
   X(path, OTHER, URL("/v1/", "/v2/"))                                                                        \
   X(host, OTHER, URL("api.", "apj."))                                                                        \
   X(port, OTHER, URL(".example", ".example:8443"))                                                           \
@@ -127,6 +137,21 @@ static void replace(char *text, size_t size, const char *from, const char *to)
     (add(a, "X-A: 1", 0), add(a, "X-B: 2", 0), add(b, "X-B: 2", 0), add(b, "X-A: 1", 0)))                    \
   X(header_lines, OTHER,                                                                                     \
     (add(a, "X-A: 1", 0), add(a, "X-A: 2", 0), add(b, "X-A: 2", 0), add(b, "X-A: 1", 0)))                    \
+  X(header_joined, OTHER, (add(a, "X-A: 1\r\nX-B: %u", 1), add(b, "X-A: 1\r\nX-B: %u", 2)))                  \
+  X(header_apart, SAME, (add(a, "X-A: 1\r\nX-B: 2", 0), add(b, "X-A: 1", 0), add(b, "X-B: 2", 0)))           \
+  X(header_joined_known, SAME, (add(a, "X-A: 1", 0), add(b, "X-A: 1\nX-Request-Id: %u", pick(9))))           \
+  X(header_joined_token, OTHER, (add(a, "X-A: 1\nX-Api-Key: %u", 1), add(b, "X-A: 1\nX-Api-Key: %u", 2)))    \
+  X(header_joined_empty, OTHER, (add(a, "X-A: 1", 0), add(b, "X-A: 1\r\nX-B:", 0)))                          \
+  X(header_folded, OTHER, (add(a, "X-A: 1\r\n %u", 1), add(b, "X-A: 1\r\n %u", 2)))                          \
+  X(header_with_end, SAME, (add(a, "X-A: 1", 0), add(b, "X-A: 1\r\n", 0)))                                   \
+  X(header_begins_blank, LIVE, add(b, " X-A: 1", 0))                                                         \
+  X(header_blank_name, LIVE, add(b, "Host : other.example", 0))                                              \
+  X(header_no_name, LIVE, add(b, "X-A: 1\r\nX-B", 0))                                                        \
+  X(header_ends_all, LIVE, add(b, "X-A: 1\r\n\r\nX-B: 2", 0))                                                \
+  X(header_lone_cr, LIVE, add(b, "X-A: 1\rX-B: 2", 0))                                                       \
+  X(header_joined_host, LIVE, add(b, "X-A: 1\r\nHost: other.example", 0))                                    \
+  X(forwarded_for_whom, OTHER, add(b, whom[pick(sizeof(whom) / sizeof(*whom))], pick(1000)))                 \
+  X(forwarded_for_what, OTHER, add(b, what_for[pick(sizeof(what_for) / sizeof(*what_for))], pick(1000)))     \
   X(header_removed, SAME, add(b, "X-Gone:", 0))                                                              \
   X(accept_removed, OTHER, add(b, "Accept:", 0))                                                             \
   X(accept_usual, SAME, add(b, "Accept: */*", 0))                                                            \
@@ -134,6 +159,9 @@ static void replace(char *text, size_t size, const char *from, const char *to)
   X(agent, SAME, b->agent = "other/2")                                                                       \
   X(host_same, SAME, add(b, "Host: api.example", 0))                                                         \
   X(host_other, OTHER, add(b, "Host: h%u.example", pick(1000)))                                              \
+  X(host_twice, OTHER,                                                                                       \
+    (add(a, "Host: a.example", 0), add(a, "Host: c.example", 0), add(b, "Host: b.example", 0),               \
+     add(b, "Host: c.example", 0)))                                                                          \
   X(token_header, OTHER, add(b, "Authorization: Bearer %u", pick(1000)))                                     \
   X(word_header, OTHER, (add(a, "X-Acme-Token: %u", 1), add(b, "X-Acme-Token: %u", 2)))                      \
   X(signature, SAME,                                                                                         \
@@ -149,9 +177,15 @@ static void replace(char *text, size_t size, const char *from, const char *to)
     (strcat(a->url, "&X-Amz-Credential=IA%2F1&X-Amz-Date=1&X-Amz-Signature=a"),                              \
      strcat(b->url, "&X-Amz-Credential=IB%2F1&X-Amz-Date=1&X-Amz-Signature=a")))                             \
   X(userpwd, OTHER, (a->userpwd = "me:a", b->userpwd = "me:b"))                                              \
+  X(login_by_halves, OTHER,                                                                                  \
+    (text(a, CURLOPT_USERNAME, "you"), text(a, CURLOPT_USERPWD, "me:a"), text(b, CURLOPT_USERPWD, "me:a"),   \
+     text(b, CURLOPT_USERNAME, "you")))                                                                      \
   X(url_user, OTHER, (replace(a->url, sizeof(a->url), "://", "://me:a@"), URL("://", "://me:b@")))           \
   X(cookie, OTHER, (a->cookie = "s=1", b->cookie = "s=2"))                                                   \
   X(cookie_balancer, SAME, (a->cookie = "s=1", b->cookie = "AWSALB=7; s=1"))                                 \
+  X(cookie_login, OTHER,                                                                                     \
+    (a->cookie = "AWSELBAuthSessionCookie-0=a", b->cookie = "AWSELBAuthSessionCookie-0=b"))                  \
+  X(cookie_alike, OTHER, (a->cookie = "_gauth=a", b->cookie = "_gauth=b"))                                   \
   X(any_peer, OTHER, b->any_peer = true)                                                                     \
   X(any_name, OTHER, b->any_name = true)                                                                     \
   X(pins, OTHER, b->pins = "sha256//AAAA")                                                                   \
@@ -218,6 +252,9 @@ static const char *const known[] = {"Connection: a%u",
                                     "Via: a%u",
                                     "Forwarded: for=%u",
                                     "X-Forwarded-For: 10.0.0.%u",
+                                    "X-Forwarded-Proto: p%u",
+                                    "X-Forwarded-Host: h%u.example",
+                                    "X-Forwarded-Port: %u",
                                     "X-Real-IP: 10.0.0.%u",
                                     "CF-Ray: %u",
                                     "Proxy-Connection: a%u",
@@ -405,7 +442,7 @@ int main(int argc, char **argv)
 {
   if (argc < 4)
     return 2;
-  unsigned long pairs = strtoul(argv[2], NULL, 10), wrong = 0;
+  unsigned long pairs = strcmp(argv[2], "each") ? strtoul(argv[2], NULL, 10) : CHANGE_COUNT, wrong = 0;
   state = strtoul(argv[1], NULL, 10);
   FILE *log = fopen(argv[3], "a+");
   if (!log)

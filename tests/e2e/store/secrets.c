@@ -91,8 +91,16 @@ static const char *const ways[][5] = {
     {"/v1/chat/completions?X-Amz-Credential=ID%2Fs&X-Amz-Security-Token=%s&X-Amz-Signature=%s"},
     {"me:%s@"},
     {"%s@"},
+    /* Two headers in one string. */
+    {"-H", "X-One: 1\r\nAuthorization: Bearer %s"},
+    {"-H", "X-One: 1\nX-Api-Key: a\r\n  %s"},
+    {"-H", "X-Forwarded-Access-Token: %s"},
+    {"-H", "X-Datadog-Api-Key: %s"},
+    /* Forms that a server may read in several ways go live. */
+    {"-H", " Authorization: Bearer %s"},
+    {"-H", "X-One: 1\rAuthorization: Bearer %s"},
 };
-enum { NOBODYS = 5, WAYS = sizeof(ways) / sizeof(*ways) };
+enum { NOBODYS = 5, ODD = 2, WAYS = sizeof(ways) / sizeof(*ways) };
 
 static const char *expand(const char *format, size_t row)
 {
@@ -195,7 +203,7 @@ static void show_all(void)
 Test(secrets, are_written_nowhere, .timeout = 120)
 {
   send_all();
-  cr_expect_eq(log_events(&w, "stored"), WAYS - NOBODYS + 1 - left_out);
+  cr_expect_eq(log_events(&w, "stored"), WAYS - NOBODYS - ODD + 1 - left_out);
   expect_none_in_file(w.store);
   expect_none_in_file(w.log);
   expect_none_in_file(tape);

@@ -35,7 +35,7 @@ Test(what_counts, a_fault_in_any_row_is_found, .timeout = 300)
   struct run list = run_shim(&w, "what_counts", "1", "0", w.log, "list", NULL);
   int rows = 0;
   for (char *name = strtok(list.out, "\n"); name && !strchr(name, ' '); name = strtok(NULL, "\n"), rows++) {
-    struct run r = run_shim(&w, "what_counts", "1", "100", w.log, name, NULL);
+    struct run r = run_shim(&w, "what_counts", "1", "each", w.log, name, NULL);
     cr_expect_eq(r.status, 1, "%s", name);
     cr_expect(strstr(r.out, name), "%s: %s", name, r.out);
     run_release(&r);
@@ -50,7 +50,7 @@ static void expect_turned(const char *rule, const char *const *names)
   char place[64];
   size_t count = 0;
   world_env(&w, "IDEMSHIM_RULES", "host=*.example method=POST,PUT ignore=/at %s", rule);
-  struct run r = run_shim(&w, "what_counts", "1", "100", w.log, NULL);
+  struct run r = run_shim(&w, "what_counts", "1", "each", w.log, NULL);
   for (; names[count]; count++) {
     snprintf(place, sizeof(place), ", %s: is ", names[count]);
     cr_expect(strstr(r.out, place), "%s, %s: %s", rule, names[count], r.out);
@@ -67,11 +67,27 @@ Test(what_counts, a_rule_leaves_out_what_it_says)
   static const char *const none[] = {"ca",         "ca_dir",         "issuer",   "crl",      "ca_blob",
                                      "revocation", "ctx_function",   "any_peer", "any_name", "pins",
                                      "status",     "proxy_any_peer", NULL};
-  static const char *const nobody[] = {
-      "query_credential", "token_header",  "word_header", "signer",      "presigner",
-      "userpwd",          "url_user",      "cookie",      "netrc_login", "bearer",
-      "certificate",      "cookie_engine", NULL};
-  static const char *const headers[] = {"header_any", "header_value", "header_lines", NULL};
+  static const char *const nobody[] = {"query_credential",
+                                       "token_header",
+                                       "word_header",
+                                       "signer",
+                                       "presigner",
+                                       "userpwd",
+                                       "url_user",
+                                       "cookie",
+                                       "netrc_login",
+                                       "bearer",
+                                       "certificate",
+                                       "cookie_engine",
+                                       "header_joined_token",
+                                       "forwarded_for_whom",
+                                       "login_by_halves",
+                                       "cookie_login",
+                                       "cookie_alike",
+                                       NULL};
+  static const char *const headers[] = {
+      "header_any",          "header_value",  "header_lines",       "header_joined",
+      "header_joined_empty", "header_folded", "forwarded_for_what", NULL};
   expect_turned("trust=verify", verify);
   expect_turned("trust=none", none);
   expect_turned("tenant=none", nobody);
