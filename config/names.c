@@ -149,7 +149,7 @@ static const struct entry places[] = {
     NAME("sync", PLAIN),
 };
 
-/* Parameters of a query that are credentials as they stand, without the signs between their words; and so are the words themselves. */
+/* Parameters of a query that are credentials as they stand, without the strokes between their words; and so are the words themselves. */
 static const struct entry known_parameters[] = {
     NAME("subscriptionkey", KNOWN), NAME("xamzcredential", KNOWN), NAME("xamzsecuritytoken", KNOWN),
     NAME("xamzsignature", KNOWN),   NAME("xapikey", KNOWN),        NAME("xgoogapikey", KNOWN),
@@ -270,12 +270,13 @@ static bool is_known_parameter(const char *name, size_t len)
 {
   char letters[NAME_MOST];
   size_t out = 0;
-  for (size_t i = 0; i < len; i++)
-    if (idem_is_alnum(name[i])) {
-      if (out == sizeof(letters))
-        return false;
-      letters[out++] = name[i];
-    }
+  for (size_t i = 0; i < len; i++) {
+    if (name[i] == '-' || name[i] == '_')
+      continue;
+    if (out == sizeof(letters))
+      return false;
+    letters[out++] = name[i];
+  }
   return out && (is_word(letters, out) ||
                  find(known_parameters, sizeof(known_parameters) / sizeof(*known_parameters), letters, out));
 }
