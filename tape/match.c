@@ -6,6 +6,7 @@
  * a compare-and-swap: two threads never get the same one.
  */
 #include "tape/match.h"
+#include "config/words.h"
 #include "store/base/fd.h"
 #include "store/base/process.h"
 
@@ -136,10 +137,9 @@ static enum tape_verdict choose(struct tape_matcher *matcher, struct tape_group 
     match->number = last_of(matcher, group, process, lane);
     return TAPE_FOUND;
   }
-  snprintf(
-      match->note, sizeof(match->note),
-      "this call was recorded %zu time%s, and %s been replayed; exhausted=last would repeat the last one",
-      group.count, group.count == 1 ? "" : "s", group.count == 1 ? "it has" : "all have");
+  snprintf(match->note, sizeof(match->note),
+           "this call was recorded %zu %s been replayed; exhausted=last would repeat the last one",
+           group.count, idem_word(group.count, "time, and it has", "times, and all have"));
   return TAPE_EXHAUSTED;
 }
 

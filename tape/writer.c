@@ -11,6 +11,7 @@
 #include "tape/writer.h"
 
 #include "config/kernel.h"
+#include "config/words.h"
 #include "store/base/clock.h"
 #include "store/base/process.h"
 #include "store/judge/judge.h"
@@ -189,9 +190,9 @@ static void judge(const struct tape_call *call, const struct idem_request *reque
               idem_rule_accepts(request->rule, outcome->status);
   bool judged = outcome->curl_code == 0 && (call->repeat || told), accepted = false;
   if (judged && outcome->body_len > outcome->body.len)
-    facts.unproven = idem_error_set(
-        why, 1, "the answer is larger than max_body=, and only its first %zu bytes are on the tape",
-        outcome->body.len);
+    facts.unproven =
+        idem_error_set(why, 1, "the answer is larger than max_body=, and only its first %zu %s on the tape",
+                       outcome->body.len, idem_word(outcome->body.len, "byte is", "bytes are"));
   else if (judged)
     accepted = judge_answer(request, &recording, &facts, why);
   if (call->repeat)

@@ -8,6 +8,7 @@
 #include "cli/output/units.h"
 #include "cli/view/rules.h"
 #include "config/fleet.h"
+#include "config/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,9 @@ static void print_variables(const struct cli_check *check)
     puts(cli_style(CLI_PLAIN));
   }
   if (!check->all)
-    printf("  (%zu others have their defaults; idemshim check --all lists them)\n", defaults);
+    printf("  (%zu %s; idemshim check --all lists %s)\n", defaults,
+           idem_word(defaults, "other has its default", "others have their defaults"),
+           idem_word(defaults, "it", "them"));
 }
 
 /* "IDEMSHIM_RULES 2    host=... ttl=7d  # OpenAI": where the rule comes from, what it says, whose
@@ -130,8 +133,8 @@ static size_t print_provider(const struct idem_config *config, size_t first)
   size_t end = first;
   while (end < config->rule_count && rules[end].name && strcmp(rules[end].name, rules[first].name) == 0)
     end++;
-  printf("  %-18s  %s, %zu rule%s\n", rules[first].origin, rules[first].name, end - first,
-         end - first == 1 ? "" : "s");
+  printf("  %-18s  %s, %zu %s\n", rules[first].origin, rules[first].name, end - first,
+         idem_word(end - first, "rule", "rules"));
   return end;
 }
 

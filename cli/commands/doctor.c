@@ -8,6 +8,7 @@
 #include "cli/doctor/prove.h"
 #include "cli/launch/launch.h"
 #include "cli/output/output.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static void look_for_nothing(struct doctor *doctor)
     if (doctor->findings[i].row->weight != DOCTOR_NOTE)
       return;
   size_t others = doctor->objects.count - 1;
-  doctor_find(doctor, DOCTOR_NONE, "%zu librar%s", others, others == 1 ? "y" : "ies");
+  doctor_find(doctor, DOCTOR_NONE, "%zu %s", others, idem_word(others, "library", "libraries"));
 }
 
 /* Looks, proves if that was asked for, prints. What is printed and what is exited with come from

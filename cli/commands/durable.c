@@ -17,6 +17,7 @@
 #include "cli/view/exchange.h"
 #include "cli/view/nearest.h"
 #include "cli/watch/log.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -294,10 +295,11 @@ static void tell(struct idem_store *store, const struct durable *run, bool done,
           cli_count(sent, run->sent));
   cli_put_line(stderr, difference, strlen(difference), CLI_UNCUT);
   if (done)
-    fprintf(stderr, "; done, and %s answer%s dropped\n", cli_count(kept, answers), answers == 1 ? "" : "s");
+    fprintf(stderr, "; done, and %s %s dropped\n", cli_count(kept, answers),
+            idem_word(answers, "answer", "answers"));
   else
-    fprintf(stderr, "; unfinished, %s answer%s kept: start it again, or idemshim rm --run %s\n",
-            cli_count(kept, answers), answers == 1 ? "" : "s", run->name);
+    fprintf(stderr, "; unfinished, %s %s kept: start it again, or idemshim rm --run %s\n",
+            cli_count(kept, answers), idem_word(answers, "answer", "answers"), run->name);
 }
 
 /* Ends as the program has: by its signal, too. */

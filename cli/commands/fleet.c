@@ -7,6 +7,7 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "config/hex.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ static int push(const struct cli_options *options, struct idem_store *store)
   if (options->json)
     cli_print_json(json_pack("{s:I}", "pushed", (json_int_t)pushed));
   else
-    printf("told the fleet of %s answer%s\n", cli_count(number, pushed), pushed == 1 ? "" : "s");
+    printf("told the fleet of %s %s\n", cli_count(number, pushed), idem_word(pushed, "answer", "answers"));
   return result < 0 ? cli_fail(CLI_NO, "%s; the rest stays for later", error.text) : CLI_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "cli/output/json.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
+#include "config/words.h"
 
 #include <stdio.h>
 
@@ -25,10 +26,10 @@ static int gc(const struct cli_options *options, struct idem_store *store, char 
     return cli_print_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)gc.removed, "bytes",
                                     (json_int_t)gc.bytes, "claims", (json_int_t)gc.claims, "readers",
                                     (json_int_t)gc.readers));
-  printf("removed %s expired answer%s (%s), %s claim%s and %s reader%s of dead processes\n",
-         cli_count(removed, gc.removed), gc.removed == 1 ? "" : "s", cli_bytes(bytes, gc.bytes),
-         cli_count(claims, gc.claims), gc.claims == 1 ? "" : "s", cli_count(readers, gc.readers),
-         gc.readers == 1 ? "" : "s");
+  printf("removed %s expired %s (%s), %s %s and %s %s of dead processes\n", cli_count(removed, gc.removed),
+         idem_word(gc.removed, "answer", "answers"), cli_bytes(bytes, gc.bytes), cli_count(claims, gc.claims),
+         idem_word(gc.claims, "claim", "claims"), cli_count(readers, gc.readers),
+         idem_word(gc.readers, "reader", "readers"));
   return CLI_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/launch/launch.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
+#include "config/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,17 +71,17 @@ static int tell(int code)
   if (hits)
     snprintf(
         saves, sizeof(saves),
-        ", which saves %s, %" PRIu64 " input and %" PRIu64 " output tokens%s%s%s (IDEMSHIM_MODE=idempotent)",
+        ", which saves %s, %" PRIu64 " input and %" PRIu64 " output %s%s%s%s (IDEMSHIM_MODE=idempotent)",
         cli_duration(time, more(&now, IDEM_COUNTER_ms_would_save)),
         more(&now, IDEM_COUNTER_input_tokens_would_save), more(&now, IDEM_COUNTER_output_tokens_would_save),
-        prices ? ", " : "",
+        idem_word(more(&now, IDEM_COUNTER_output_tokens_would_save), "token", "tokens"), prices ? ", " : "",
         prices ? cli_dollars(dollars, more_money(now.money.sum.would_save, before.money.sum.would_save)) : "",
         now.money.sum.would_unpriced > before.money.sum.would_unpriced
             ? " without the models that have no price"
             : "");
   if (calls)
-    cli_fail(code, "observe: %" PRIu64 " of %" PRIu64 " call%s would have been answered from the store%s",
-             hits, calls, calls == 1 ? "" : "s", saves);
+    cli_fail(code, "observe: %" PRIu64 " of %" PRIu64 " %s would have been answered from the store%s", hits,
+             calls, idem_word(calls, "call", "calls"), saves);
   return code;
 }
 

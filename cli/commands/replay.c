@@ -11,6 +11,7 @@
 #include "cli/view/rules.h"
 #include "config/conf_file.h"
 #include "config/text.h"
+#include "config/words.h"
 #include "tape/tape.h"
 
 #include <errno.h>
@@ -161,13 +162,13 @@ static int account(int code)
              first.origin.data, (int)first.path.len, first.path.data);
   const char *on_miss = getenv("IDEMSHIM_ON_MISS");
   if (sum.misses)
-    snprintf(rest, sizeof(rest), "; %" PRIu64 " call%s not on the tape%s", sum.misses,
-             sum.misses == 1 ? " was" : "s were",
+    snprintf(rest, sizeof(rest), "; %" PRIu64 " %s not on the tape%s", sum.misses,
+             idem_word(sum.misses, "call was", "calls were"),
              on_miss && *on_miss && strcmp(on_miss, "fail") != 0 ? ", and went out" : "");
   if (sum.live)
     snprintf(rest + strlen(rest), sizeof(rest) - strlen(rest), "; %" PRIu64 " went out", sum.live);
-  cli_fail(code, "%" PRIu64 " of %" PRIu64 " exchanges were used%s%s", sum.used, sum.replayable, unused,
-           rest);
+  cli_fail(code, "%" PRIu64 " of %" PRIu64 " %s used%s%s", sum.used, sum.replayable,
+           idem_word(sum.replayable, "exchange was", "exchanges were"), unused, rest);
   tape_record_release(&first);
   tape_close(tape);
   bool incomplete = sum.used < sum.replayable || sum.misses;

@@ -6,6 +6,7 @@
 #include "cli/launch/find_store.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,13 +21,13 @@ static int remove_all(struct idem_store *store, bool old, bool yes)
   char what[] = "rm", count[CLI_UNIT_SIZE];
   int code = cli_ids_collect(store, &ids);
   if (code == CLI_OK && !old && !yes)
-    code =
-        cli_fail(CLI_USAGE, "--all would remove %s answers, each of which was paid for; add --yes to do it",
-                 cli_count(count, ids.count));
+    code = cli_fail(CLI_USAGE, "--all would remove %s %s paid for; add --yes to do it",
+                    cli_count(count, ids.count),
+                    idem_word(ids.count, "answer, which was", "answers, each of which was"));
   else if (code == CLI_OK)
     code = cli_ids_remove(store, &ids, what);
   if (code == CLI_OK)
-    printf("removed %s answer%s\n", cli_count(count, ids.count), ids.count == 1 ? "" : "s");
+    printf("removed %s %s\n", cli_count(count, ids.count), idem_word(ids.count, "answer", "answers"));
   cli_ids_release(&ids);
   return code;
 }

@@ -7,6 +7,7 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "cli/view/exchange.h"
+#include "config/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,8 @@ int cli_runs_remove(struct idem_store *store, const char *name)
   else if (code == CLI_OK)
     code = cli_ids_remove(store, &ids, what);
   if (code == CLI_OK)
-    printf("removed the run %s, %s answer%s\n", name, cli_count(count, ids.count), ids.count == 1 ? "" : "s");
+    printf("removed the run %s, %s %s\n", name, cli_count(count, ids.count),
+           idem_word(ids.count, "answer", "answers"));
   cli_ids_release(&ids);
   return code;
 }

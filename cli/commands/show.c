@@ -14,6 +14,7 @@
 #include "cli/view/exchange.h"
 #include "cli/view/headers.h"
 #include "cli/view/prompt.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -64,8 +65,8 @@ static void body_part(const char *text, struct idem_span body)
   /* The cut may be in the middle of a character, which is then shown as bytes. */
   cli_put_block(stdout, body.data, body.len < SHOWN ? body.len : SHOWN);
   if (body.len > SHOWN)
-    printf("%s... and %zu bytes more; --body and --request have all of it%s", cli_style(CLI_DIM),
-           body.len - SHOWN, cli_style(CLI_PLAIN));
+    printf("%s... and %zu %s more; --body and --request have all of it%s", cli_style(CLI_DIM),
+           body.len - SHOWN, idem_word(body.len - SHOWN, "byte", "bytes"), cli_style(CLI_PLAIN));
   putchar('\n');
 }
 
@@ -93,8 +94,8 @@ static void print_answer(const struct idem_answer *answer, bool raw)
   cli_fact("id", "%s", answer->id);
   call_facts(answer);
   cli_fact("status", "%u", answer->status);
-  cli_fact("answer", "%s, %s in %s piece%s%s", cli_answer_kind(answer), cli_bytes(a, answer->body.len),
-           cli_count(b, answer->chunk_count), answer->chunk_count == 1 ? "" : "s",
+  cli_fact("answer", "%s, %s in %s %s%s", cli_answer_kind(answer), cli_bytes(a, answer->body.len),
+           cli_count(b, answer->chunk_count), idem_word(answer->chunk_count, "piece", "pieces"),
            answer->delivered ? "" : "; the app of the live call did not get all of it");
   tokens_fact(&answer->usage);
   cli_fact("called", "%s, took %s", cli_time(a, answer->started_us), cli_duration(b, answer->duration_ms));
@@ -107,7 +108,8 @@ static void print_answer(const struct idem_answer *answer, bool raw)
   if (answer->scope.len)
     cli_fact("scope", "%.*s", (int)answer->scope.len, answer->scope.data);
   if (answer->sequence)
-    cli_fact("sequence", "%" PRIu32 " identical calls came before it", answer->sequence);
+    cli_fact("sequence", "%" PRIu32 " identical %s came before it", answer->sequence,
+             idem_word(answer->sequence, "call", "calls"));
   cli_fact("request body", "%s%s", cli_bytes(a, answer->request_body_len),
            answer->request_body.len < answer->request_body_len ? " (only its beginning is kept)" : "");
   headers_part("request headers that count", answer->request_headers, raw);
@@ -128,8 +130,8 @@ static void outcome_facts(const struct tape_record *record)
     cli_fact("status", "%u", outcome->status);
   if (outcome->no_answer)
     cli_fact_bad("no answer", "%.*s", (int)outcome->error_text.len, outcome->error_text.data);
-  cli_fact("answer", "%s in %s piece%s%s%s", cli_bytes(a, outcome->body_len),
-           cli_count(b, outcome->chunk_count), outcome->chunk_count == 1 ? "" : "s",
+  cli_fact("answer", "%s in %s %s%s%s", cli_bytes(a, outcome->body_len), cli_count(b, outcome->chunk_count),
+           idem_word(outcome->chunk_count, "piece", "pieces"),
            outcome->body.len < outcome->body_len ? "; only its beginning is on the tape" : "",
            outcome->delivered ? "" : "; the app did not get all of it");
   cli_fact("started", "%s", cli_timestamp(a, record->call.started_us));
@@ -212,8 +214,8 @@ static int show(const struct cli_options *options, const struct idem_answer *vie
     put_bytes(view->request_body, raw);
     /* On standard error, so that the body is what it is. */
     if (!record && view->request_body.len < view->request_body_len)
-      cli_warn("only the first %zu of %" PRIu64 " bytes were kept", view->request_body.len,
-               view->request_body_len);
+      cli_warn("only the first %zu of %" PRIu64 " %s kept", view->request_body.len, view->request_body_len,
+               idem_word(view->request_body_len, "byte was", "bytes were"));
   } else if (record) {
     print_record(record, view);
   } else {

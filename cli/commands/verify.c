@@ -5,6 +5,7 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "cli/tape/tape.h"
+#include "config/words.h"
 
 #include <string.h>
 
@@ -41,9 +42,10 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 static void print_store(const struct idem_verify *verify)
 {
   char answers[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], damaged[CLI_UNIT_SIZE], strays[CLI_UNIT_SIZE];
-  printf("%s answer%s (%s) read; %s damaged, %s stray entries\n", cli_count(answers, verify->answers),
-         verify->answers == 1 ? "" : "s", cli_bytes(bytes, verify->bytes),
-         cli_count(damaged, verify->damaged), cli_count(strays, verify->strays));
+  printf("%s %s (%s) read; %s damaged, %s stray %s\n", cli_count(answers, verify->answers),
+         idem_word(verify->answers, "answer", "answers"), cli_bytes(bytes, verify->bytes),
+         cli_count(damaged, verify->damaged), cli_count(strays, verify->strays),
+         idem_word(verify->strays, "entry", "entries"));
   if (verify->damaged)
     puts("a damaged answer is never replayed: its call goes upstream again; idemshim rm ID removes it");
 }
@@ -89,11 +91,11 @@ static void print_totals(const struct tape_totals *totals)
 {
   char exchanges[CLI_UNIT_SIZE], segments[CLI_UNIT_SIZE], bytes[CLI_UNIT_SIZE], torn[CLI_UNIT_SIZE],
       damaged[CLI_UNIT_SIZE];
-  printf("%s exchange%s in %s segment%s (%s%s) read; %s torn, %s damaged\n",
-         cli_count(exchanges, totals->exchanges), totals->exchanges == 1 ? "" : "s",
-         cli_count(segments, totals->segments), totals->segments == 1 ? "" : "s",
-         cli_bytes(bytes, totals->bytes), totals->encrypted ? ", encrypted" : "",
-         cli_count(torn, totals->torn), cli_count(damaged, totals->damaged));
+  printf("%s %s in %s %s (%s%s) read; %s torn, %s damaged\n", cli_count(exchanges, totals->exchanges),
+         idem_word(totals->exchanges, "exchange", "exchanges"), cli_count(segments, totals->segments),
+         idem_word(totals->segments, "segment", "segments"), cli_bytes(bytes, totals->bytes),
+         totals->encrypted ? ", encrypted" : "", cli_count(torn, totals->torn),
+         cli_count(damaged, totals->damaged));
   /* It is no damage, but the exit code says that something is not there. */
   if (totals->torn)
     puts("a torn record was being written when its process died; what was complete is there");

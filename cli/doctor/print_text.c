@@ -5,6 +5,7 @@
 #include "cli/doctor/prove.h"
 #include "cli/output/output.h"
 #include "cli/output/text.h"
+#include "config/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,9 +91,9 @@ static void print_run(const char *label, const struct doctor_run *run, bool live
     snprintf(end, sizeof(end), "killed by signal %d", run->signal);
   else
     snprintf(end, sizeof(end), "exit %d", run->status);
-  cli_fact(label, "%ld request%s %s; live %ld, stored %ld, hit %ld, bypass %ld; %s", run->requests,
-           run->requests == 1 ? "" : "s", live ? "sent" : "arrived", run->events.live, run->events.stored,
-           run->events.hit, run->events.bypass, end);
+  cli_fact(label, "%ld %s %s; live %ld, stored %ld, hit %ld, bypass %ld; %s", run->requests,
+           idem_word((uint64_t)run->requests, "request", "requests"), live ? "sent" : "arrived",
+           run->events.live, run->events.stored, run->events.hit, run->events.bypass, end);
   if (*run->complaint)
     cli_fact("", "%s", run->complaint);
 }

@@ -12,6 +12,7 @@
 #include "cli/launch/replay_state.h"
 #include "cli/output/output.h"
 #include "config/kernel.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -292,9 +293,8 @@ static void judge(struct doctor_proof *proof, bool has_url, const char *reason)
     conclude(proof, DOCTOR_SHOWS_NOTHING, "not proven: the second run made no call");
   /* A program may make several calls a run, of which some are equal and some are not. */
   else if (second->requests > 0 && second->events.hit > 0)
-    conclude(proof, DOCTOR_PROVEN_PARTLY,
-             "partly: of the second run's calls, %ld were replayed and %ld were sent", second->events.hit,
-             second->requests);
+    conclude(proof, DOCTOR_PROVEN_PARTLY, "partly: of the second run's calls, %ld %s replayed and %ld sent",
+             second->events.hit, idem_word((uint64_t)second->events.hit, "was", "were"), second->requests);
   else if (second->requests > 0)
     conclude(proof, DOCTOR_REFUTED,
              "reached, and not replayed: the second run's request was not the same as the first's");

@@ -8,6 +8,7 @@
 
 #include "cli/view/rules.h"
 #include "config/vitals.h"
+#include "config/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,8 +118,8 @@ static void tell_unmatched(struct doctor *doctor, const struct idem_vitals *vita
       len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, "%s%.63s:%u", len ? ", " : "",
                               vitals->host[i].host, vitals->host[i].port);
   if (vitals->unmatched)
-    doctor_find(doctor, DOCTOR_UNMATCHED, "%llu call%s met no rule, and went out untouched: %s",
-                (unsigned long long)vitals->unmatched, vitals->unmatched == 1 ? "" : "s", hosts);
+    doctor_find(doctor, DOCTOR_UNMATCHED, "%llu %s met no rule, and went out untouched: %s",
+                (unsigned long long)vitals->unmatched, idem_word(vitals->unmatched, "call", "calls"), hosts);
 }
 
 /* A call that was neither sent nor passed was answered from the store or the tape, or waits for that. */
@@ -131,15 +132,16 @@ static void tell_calls(struct doctor *doctor, const struct idem_vitals *vitals,
   uint64_t rest = matched > sent + passed ? matched - sent - passed : 0;
   doctor->counted = matched > 0;
   if (!matched)
-    doctor_find(doctor, DOCTOR_NO_CALL, "%zu rule%s", config->rule_count, config->rule_count == 1 ? "" : "s");
+    doctor_find(doctor, DOCTOR_NO_CALL, "%zu %s", config->rule_count,
+                idem_word(config->rule_count, "rule", "rules"));
   else if (passed < matched || config->mode == IDEM_MODE_RECORD)
     doctor_find(doctor, DOCTOR_COUNTED, "%llu met a rule, of which %llu went out and %llu did not",
                 (unsigned long long)matched, (unsigned long long)(matched - rest), (unsigned long long)rest);
   /* Under record a call that goes out is what was asked for, and no shortcoming. */
   if (passed && config->mode != IDEM_MODE_RECORD)
     doctor_find(doctor, passed < matched ? DOCTOR_PASSED : DOCTOR_PASSED_ALL,
-                "%llu of its %llu calls went out as if idemshim were not there%s%s",
-                (unsigned long long)passed, (unsigned long long)matched,
+                "%llu of its %llu %s went out as if idemshim were not there%s%s", (unsigned long long)passed,
+                (unsigned long long)matched, idem_word(matched, "call", "calls"),
                 *vitals->why_passed ? "; the first: " : "", vitals->why_passed);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/report/report.h"
 #include "cli/view/curl_names.h"
 #include "cli/view/prompt.h"
+#include "config/words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -164,7 +165,8 @@ static void put_side(const struct report *report, const char *title, struct idem
   if (body.len)
     report_body(out, body, report->body_shown, encoded);
   else if (body_len)
-    fprintf(out, "<p class=note>a body of %" PRIu64 " bytes, not on the tape</p>", body_len);
+    fprintf(out, "<p class=note>a body of %" PRIu64 " %s, not on the tape</p>", body_len,
+            idem_word(body_len, "byte", "bytes"));
 }
 
 /* For bsearch(): calls are in the order of their numbers, but some may be missing. */

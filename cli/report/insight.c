@@ -3,6 +3,7 @@
  * the attempt before it, what it has cost, and why an answer was none to keep. */
 #include "cli/report/report.h"
 #include "cli/view/exchange.h"
+#include "config/words.h"
 #include "store/judge/event_stream.h"
 #include "store/judge/judge.h"
 
@@ -127,7 +128,8 @@ void report_answer(const struct report *report, const struct tape_record *record
       report_text(out, cli_span(reply.reasons));
     }
     if (reply.usage.input >= 0)
-      fprintf(out, ", %" PRId64 " tokens in", reply.usage.input);
+      fprintf(out, ", %" PRId64 " %s in", reply.usage.input,
+              idem_word((uint64_t)reply.usage.input, "token", "tokens"));
     if (reply.cached > 0)
       fprintf(out, " (%" PRId64 " cached)", reply.cached);
     if (reply.usage.output >= 0)

@@ -6,6 +6,7 @@
  */
 #include "cli/output/utf8.h"
 #include "cli/report/report.h"
+#include "config/words.h"
 
 #include <string.h>
 
@@ -204,6 +205,6 @@ void report_body(FILE *out, struct idem_span body, size_t most, bool encoded)
   }
   fputs("</pre>", out);
   if (shown < body.len)
-    fprintf(out, "<p class=note>the first %zu of %zu bytes%s</p>", shown, body.len,
-            binary ? ", as they are" : "");
+    fprintf(out, "<p class=note>the first %zu of %zu %s%s</p>", shown, body.len,
+            idem_word(body.len, "byte", "bytes"), binary ? ", as they are" : "");
 }

@@ -8,6 +8,7 @@
 #include "cli/tape/tape.h"
 #include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
+#include "config/words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -157,8 +158,8 @@ static int print_summary(struct comparison *c)
                                         "only_in_second", (json_int_t)c->only[1], "differences", c->list));
     return code == CLI_OK && !equal ? CLI_NO : code;
   }
-  printf("%zu the same, %zu differ, %zu only in the first, %zu only in the second\n", c->same, c->differ,
-         c->only[0], c->only[1]);
+  printf("%zu the same, %zu %s, %zu only in the first, %zu only in the second\n", c->same, c->differ,
+         idem_word(c->differ, "differs", "differ"), c->only[0], c->only[1]);
   return equal ? CLI_OK : CLI_NO;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/tape/tape.h"
 #include "cli/view/rules.h"
 #include "config/fault.h"
+#include "config/words.h"
 #include "store/judge/event_stream.h"
 
 #include <errno.h>
@@ -245,7 +246,8 @@ int cli_faults_make(const char *text, const struct tape *tape, const char *key_f
   code = copy_tape(&faults, tape, key_file, *copy);
   /* Said before the program starts, and where its own output is not changed by it. */
   if (code == CLI_OK)
-    fprintf(stderr, "idemshim: %s of %s exchanges end as --fault says\n", cli_count(made, faults.made),
-            cli_count(all, exchanges));
+    fprintf(stderr, "idemshim: %s of %s %s %s as --fault says\n", cli_count(made, faults.made),
+            cli_count(all, exchanges), idem_word(exchanges, "exchange", "exchanges"),
+            idem_word(faults.made, "ends", "end"));
   return code;
 }

@@ -12,6 +12,7 @@
 #include "cli/view/curl_names.h"
 #include "cli/view/exchange.h"
 #include "cli/view/rules.h"
+#include "config/words.h"
 #include "store/judge/event_stream.h"
 
 #include <errno.h>
@@ -448,12 +449,15 @@ static int import_entries(struct import *import, const json_t *entries)
 static int tell(const struct import *import, const char *dir)
 {
   char taken[CLI_UNIT_SIZE], left[CLI_UNIT_SIZE];
-  printf("%s exchange%s on %s", cli_count(taken, import->taken), import->taken == 1 ? "" : "s", dir);
+  printf("%s %s on %s", cli_count(taken, import->taken), idem_word(import->taken, "exchange", "exchanges"),
+         dir);
   /* What was left out is said with what would bring it in. */
   if (import->unwanted)
-    printf("; %s meet no rule: name their hosts with --hosts", cli_count(left, import->unwanted));
+    printf("; %s %s with --hosts", cli_count(left, import->unwanted),
+           idem_word(import->unwanted, "meets no rule: name its host", "meet no rule: name their hosts"));
   if (import->unreadable)
-    printf("; %s are no HTTP exchanges", cli_count(left, import->unreadable));
+    printf("; %s %s", cli_count(left, import->unreadable),
+           idem_word(import->unreadable, "is no HTTP exchange", "are no HTTP exchanges"));
   putchar('\n');
   return import->taken ? CLI_OK : CLI_NO;
 }

@@ -2,6 +2,7 @@
 /* Opening a tape for a command, and going over it. */
 #include "cli/output/output.h"
 #include "cli/tape/tape.h"
+#include "config/words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,9 +32,9 @@ int cli_tape_open(const struct cli_options *options, const char *dir, struct tap
     return cli_fail(CLI_USAGE, "%s", error.text);
   struct tape_totals totals = tape_totals(*out);
   if (totals.torn + totals.damaged)
-    cli_warn("%s: %" PRIu64 " torn and %" PRIu64
-             " damaged records are left out; idemshim tape verify names them",
-             dir, totals.torn, totals.damaged);
+    cli_warn("%s: %" PRIu64 " torn and %" PRIu64 " damaged %s left out; idemshim tape verify names %s", dir,
+             totals.torn, totals.damaged, idem_word(totals.torn + totals.damaged, "record is", "records are"),
+             idem_word(totals.torn + totals.damaged, "it", "them"));
   return CLI_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 #include "cli/watch/log.h"
+#include "config/words.h"
 #include "store/base/stats.h"
 #include "store/state/state.h"
 
@@ -288,14 +289,15 @@ static void put_head(const struct top *top)
   printf("idemshim top  %s  ", cli_time(when, top->looked_us));
   cli_put_line(stdout, top->store->dir, strlen(top->store->dir), 60);
   putchar('\n');
-  put_rate(top, "calls", IDEM_COUNTER_calls);
+  put_rate(top, idem_word(counter[IDEM_COUNTER_calls], "call", "calls"), IDEM_COUNTER_calls);
   put_rate(top, "answered", IDEM_COUNTER_hits);
   put_rate(top, "joined", IDEM_COUNTER_joins);
   put_rate(top, "sent", IDEM_COUNTER_live);
   put_rate(top, "bypassed", IDEM_COUNTER_bypass);
-  printf("\n  saved  %s  %s  %s tokens in  %s out\n", cli_duration(took, counter[IDEM_COUNTER_ms_saved]),
+  printf("\n  saved  %s  %s  %s %s in  %s out\n", cli_duration(took, counter[IDEM_COUNTER_ms_saved]),
          cli_bytes(bytes, counter[IDEM_COUNTER_bytes_saved]),
          cli_count(in, counter[IDEM_COUNTER_input_tokens_saved]),
+         idem_word(counter[IDEM_COUNTER_input_tokens_saved], "token", "tokens"),
          cli_count(out, counter[IDEM_COUNTER_output_tokens_saved]));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/runtime/report.h"
 
+#include "config/words.h"
 #include "shim/runtime/app_stderr.h"
 #include "shim/runtime/settings.h"
 #include "shim/runtime/store_object.h"
@@ -222,8 +223,8 @@ static void tell_samples(void)
 {
   unsigned count = atomic_load(&samples);
   if (count)
-    report_line("%u sampled call%s sent again after this process had an answer to the same one (new_sample)",
-                count, count == 1 ? " was" : "s were");
+    report_line("%u sampled %s sent again after this process had an answer to the same one (new_sample)",
+                count, idem_word(count, "call was", "calls were"));
 }
 
 void report_sample(void)
@@ -246,9 +247,10 @@ static void tell_would_save(void)
                      output = would_save.output, matched = vitals_matched();
   if (calls)
     report_line_to_stderr(
-        "observe: %llu of %llu call%s would have been answered from the store, which saves %llu.%llu s, %llu "
-        "input and %llu output tokens (IDEMSHIM_MODE=idempotent)",
-        calls, matched, matched == 1 ? "" : "s", ms / 1000, ms % 1000 / 100, input, output);
+        "observe: %llu of %llu %s would have been answered from the store, which saves %llu.%llu s, %llu "
+        "input and %llu output %s (IDEMSHIM_MODE=idempotent)",
+        calls, matched, idem_word(matched, "call", "calls"), ms / 1000, ms % 1000 / 100, input, output,
+        idem_word(output, "token", "tokens"));
 }
 
 void report_would_hit(const struct idem_answer *answer)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/tape/playback.h"
 
+#include "config/words.h"
 #include "shim/base/http_header.h"
 #include "shim/handle/callbacks.h"
 #include "shim/info/info.h"
@@ -126,8 +127,8 @@ static bool take_outcome(struct request *request, uint64_t number)
   /* A body that was larger than max_body= must not pass for a whole one. */
   if (outcome->body_len > outcome->body.len && !outcome->curl_code && !edited) {
     snprintf(tape->note, sizeof(tape->note),
-             "the tape has only the first %zu of %llu bytes of this answer (max_body=)", outcome->body.len,
-             (unsigned long long)outcome->body_len);
+             "the tape has only the first %zu of %llu %s of this answer (max_body=)", outcome->body.len,
+             (unsigned long long)outcome->body_len, idem_word(outcome->body_len, "byte", "bytes"));
     tape->ending.code = CURLE_PARTIAL_FILE;
     tell(request, "truncated");
   }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/state/state.h"
 
+#include "config/words.h"
 #include "store/base/fd.h"
 
 #include <errno.h>
@@ -197,7 +198,7 @@ void identity_tell_old(struct idem_store *store, struct idem_error *error)
     return;
   idem_error_set(
       error, 0,
-      "%llu answers of idemshim 0.1 are named in another way and will be asked for again; unfinished durable "
+      "%llu %s of idemshim 0.1 %s named in another way and will be asked for again; unfinished durable "
       "runs and calls in doubt of 0.1 too: finish them with 0.1, or idemshim rm --old",
-      (unsigned long long)count);
+      (unsigned long long)count, idem_word(count, "answer", "answers"), idem_word(count, "is", "are"));
 }

@@ -126,7 +126,7 @@ Test(cli_replay_elsewhere, two_tapes_of_two_servers_are_compared_as_one)
                                 tape(), other, NULL);
 
   cr_expect(strstr(apart.out, "3 only in the first, 1 only in the second"), "%s", apart.out);
-  cr_expect(strstr(as_one.out, "1 differ, 2 only in the first, 0 only in the second"), "%s", as_one.out);
+  cr_expect(strstr(as_one.out, "1 differs, 2 only in the first, 0 only in the second"), "%s", as_one.out);
   run_release(&second);
   run_release(&apart);
   run_release(&as_one);

@@ -325,7 +325,7 @@ Test(cli_tape, what_is_damaged_is_named_and_the_rest_is_there)
   struct run json = run_plain(&w, "idemshim", "tape", "verify", "--json", dir, NULL);
   cr_expect_eq(verify.status, 1);
   cr_expect(strstr(ls.out, "OPERATION_TIMEDOUT"), "%s", ls.out);
-  expect_says(&ls, 0, "0 torn and 1 damaged records are left out");
+  expect_says(&ls, 0, "0 torn and 1 damaged record is left out");
   expect_says(&verify, 1, "00000001.tape: the record at offset 128 is damaged");
   json_t *totals = document(&json);
   cr_expect_eq(number_at(totals, "damaged"), 2);
@@ -345,7 +345,7 @@ Test(cli_tape, diff_names_what_differs_and_where)
                    "\"Farewell.\")"),
             "%s", r.out);
   cr_expect(strstr(r.out, "     -     17  only in the second: "), "%s", r.out);
-  expect_says(&r, 1, "15 the same, 1 differ, 0 only in the first, 1 only in the second");
+  expect_says(&r, 1, "15 the same, 1 differs, 0 only in the first, 1 only in the second");
   r = run_plain(&w, "idemshim", "tape", "diff", day, day, NULL);
   expect_says(&r, 0, "16 the same, 0 differ");
   r = run_plain(&w, "idemshim", "tape", "diff", "--json", other, day, NULL);

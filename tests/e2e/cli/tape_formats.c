@@ -144,7 +144,7 @@ Test(cli_tape_formats, a_har_of_ours_comes_back_as_the_same_run)
   expect_success(&written);
   cr_expect(strstr(read.out, "16 exchanges on "), "%s%s", read.out, read.err);
   /* A HAR has no status for the answer that broke off. */
-  cr_expect(strstr(diff.out, "15 the same, 1 differ, 0 only in the first, 0 only in the second"), "%s",
+  cr_expect(strstr(diff.out, "15 the same, 1 differs, 0 only in the first, 0 only in the second"), "%s",
             diff.out);
   run_release(&written);
   run_release(&read);
@@ -198,7 +198,7 @@ Test(cli_tape_formats, what_a_browser_has_saved_is_replayed_without_a_request)
                 CURL_JSON("{\"model\":\"m\",\"stream\":true}"), world_url(&w, "/v1/chat/completions"), NULL);
 
   cr_expect(strstr(read.out, "1 exchange on "), "%s%s", read.out, read.err);
-  cr_expect(strstr(read.out, "1 meet no rule"), "%s", read.out);
+  cr_expect(strstr(read.out, "1 meets no rule: name its host with --hosts"), "%s", read.out);
   cr_expect(strstr(listed.out, "2026-11-25 "), "%s", listed.out);
   expect_success(&replayed);
   cr_expect(strstr(replayed.out, "event: delta\ndata: {\"a\":1}\n\ndata: [DONE]\n\n"), "%s%s", replayed.out,

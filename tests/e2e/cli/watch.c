@@ -96,7 +96,7 @@ Test(cli_watch, top_without_a_log_has_the_counters_all_the_same)
   world_unset(&w, "IDEMSHIM_LOG");
   struct run r = run_plain(&w, "idemshim", "top", "--once", NULL);
   expect_success(&r);
-  cr_expect(strstr(r.out, "1 calls  0 answered"), "%s", r.out);
+  cr_expect(strstr(r.out, "1 call  0 answered"), "%s", r.out);
   cr_expect(strstr(r.out, "no log: "), "%s", r.out);
   run_release(&made);
   run_release(&r);
