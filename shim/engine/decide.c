@@ -19,6 +19,7 @@
 #include "shim/tape/recorder.h"
 #include "shim/transport/transport.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -233,6 +234,7 @@ static struct decision on_busy(struct request *request)
 
 static struct decision route_of(struct request *request, bool direct)
 {
+  enum { STORES_TRIED = 3 };
   struct idem_error error; /* not zeroed: it is long, and a hit does not look at it */
   error.text[0] = '\0';
   int64_t limit_ms = (long)request->shadow->slot[SLOT_TIMEOUT_MS];
@@ -243,6 +245,14 @@ static struct decision route_of(struct request *request, bool direct)
   request->op.defers = prerequest_is_supported(request->shadow);
   request->op.honoured = request->shadow->upstream_key == IDEM_UPSTREAM_KEY_HONOURED;
   enum idem_verdict verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
+  for (int i = 0;
+       verdict == (enum idem_verdict) - ESTALE && i < STORES_TRIED && store_object_renew(&request->store);
+       i++) {
+    /* Owners in the old one are none in this one. */
+    request->op.passed = request->rule->wait_ms ? 0 : IDEM_PASS_ALL;
+    error.text[0] = '\0';
+    verdict = request->api->enter(request->store, &request->bytes, &request->op, &error);
+  }
   if (request->op.fleet_event) {
     report_line_to_stderr("%s", error.text);
     request_event(request, request->op.fleet_event, error.text, 0, -1);

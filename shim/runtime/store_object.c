@@ -285,6 +285,37 @@ const struct idem_store_api *store_object_open(struct idem_store **store)
   return *store ? store_api : NULL;
 }
 
+/* The old one is not closed, for calls of other threads may be in it. It keeps few descriptors, and there is an end to that. */
+bool store_object_renew(struct idem_store **store)
+{
+  enum { RENEWALS_MOST = 64 };
+  static struct idem_store *before; /* under store_lock, */
+  static int renewals;              /* as these are */
+  static int64_t failed_us;         /* CLOCK_MONOTONIC; 0: never */
+  struct idem_store *old = *store, *fresh = NULL;
+  int saved = errno;
+  struct opening opening = begin_opening();
+  int64_t now_us = monotonic_coarse_us();
+  *store = atomic_load_explicit(&the_store, memory_order_relaxed);
+  bool may = renewals < RENEWALS_MOST && (!failed_us || now_us >= failed_us + RETRY_US);
+  if (*store == old && may && process_is_the_owner()) {
+    open_store(&fresh);
+    failed_us = fresh ? 0 : now_us;
+  }
+  if (fresh && fresh != old) {
+    report_line_to_stderr("the store was removed, or another one is in its place, which is used from now on");
+    if (before && before != fresh)
+      store_api->give_back(before);
+    before = old;
+    renewals++;
+    *store = fresh;
+    atomic_store_explicit(&the_store, fresh, memory_order_release);
+  }
+  end_opening(&opening);
+  errno = saved;
+  return *store && *store != old;
+}
+
 const struct idem_store_api *store_object_peek(struct idem_store **store)
 {
   *store = atomic_load_explicit(&the_store, memory_order_acquire);

@@ -26,6 +26,10 @@ struct tape_met;
 /* The store's functions and the store; NULL with the reason said. */
 const struct idem_store_api *store_object_open(struct idem_store **store);
 
+/* `*store` is not in its place any more, as its enter() has said (-ESTALE): opens what is there now, once for all threads, and says
+ * so. Calls that are under way in the old one end there. False: there is none, and why has been said, or was a moment ago. */
+bool store_object_renew(struct idem_store **store);
+
 /* The same if it is open, and else NULL: nothing is opened for it. */
 const struct idem_store_api *store_object_peek(struct idem_store **store);
 

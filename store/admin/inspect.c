@@ -261,7 +261,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
     if (rc == 0 && search.count == 0) {
       rc = search_tree(&search, reader, PAGES_OPS);
       if (store->claim_table)
-        claim_table_sweep(store->claim_table, store->claims_path, NULL, search_claim, &search);
+        claim_table_sweep(store->claim_table, &store->claims_file, NULL, search_claim, &search);
     }
     if (rc == 0 && search.count == 0)
       rc = search_tree(&search, reader, PAGES_OLD_OPS);

@@ -262,7 +262,8 @@ bool claim_table_find(struct claim_table *table, const uint8_t *key, bool print,
 
 /* Whoever frees one has its claim for that time, so that no new owner can be on the point of using the place.
  * The tag is as much of the key as its lock goes by: the bit that tag_of() sets is none of it. */
-static bool sweep_place(struct place *place, const char *claims_path, claim_table_goes *goes, void *arg)
+static bool sweep_place(struct place *place, const struct claims_file *claims, claim_table_goes *goes,
+                        void *arg)
 {
   uint8_t dead[IDEM_KEY_SIZE] = {0};
   struct content content;
@@ -271,7 +272,7 @@ static bool sweep_place(struct place *place, const char *claims_path, claim_tabl
   if (!tag || (read_place(place, &state, &content) && !goes(arg, content.key, &content.record)))
     return false;
   memcpy(dead, &tag, sizeof(tag));
-  int fd = claim_lock_take(claims_path, dead);
+  int fd = claim_lock_take(claims, dead);
   if (fd < 0)
     return false;
   bool went = false;
@@ -286,12 +287,12 @@ static bool sweep_place(struct place *place, const char *claims_path, claim_tabl
   return went;
 }
 
-unsigned claim_table_sweep(struct claim_table *table, const char *claims_path, const uint8_t *beside,
+unsigned claim_table_sweep(struct claim_table *table, const struct claims_file *claims, const uint8_t *beside,
                            claim_table_goes *goes, void *arg)
 {
   struct place *first = beside ? bucket_of(table, beside) : table->bucket[0];
   unsigned went = 0, count = beside ? TABLE_PLACES : TABLE_BUCKETS * TABLE_PLACES;
   for (unsigned i = 0; i < count; i++)
-    went += sweep_place(&first[i], claims_path, goes, arg);
+    went += sweep_place(&first[i], claims, goes, arg);
   return went;
 }

@@ -50,6 +50,7 @@ struct claim_record {
 };
 
 struct claim_table;
+struct claims_file;
 
 /* Maps the content of the claims file, which is made if there is none. 0 or -errno; with 0 *out is NULL where it is of another
  * layout: claims are then in LMDB alone. */
@@ -79,7 +80,7 @@ bool claim_table_find(struct claim_table *table, const uint8_t *key, bool print,
 /* Frees those of the dead that `goes` is true for; with `beside` only those in the bucket of that key. What nobody could finish
  * to write goes anyway. Returns how many claims went. */
 typedef bool claim_table_goes(void *arg, const uint8_t *key, const struct claim_record *record);
-unsigned claim_table_sweep(struct claim_table *table, const char *claims_path, const uint8_t *beside,
+unsigned claim_table_sweep(struct claim_table *table, const struct claims_file *claims, const uint8_t *beside,
                            claim_table_goes *goes, void *arg);
 
 #endif

@@ -81,7 +81,7 @@ void owner_give(struct owners *owners, struct owner *owner, uint32_t number, con
 
 /* Whoever frees one has its claim for that time, so that no new owner can be on the point of using the
  * place. */
-void owner_sweep(struct owners *owners, const uint8_t *key, const char *claims_path)
+void owner_sweep(struct owners *owners, const uint8_t *key, const struct claims_file *claims)
 {
   struct owner_bucket *bucket = bucket_of(owners, key);
   for (unsigned i = 0; i < OWNER_PLACES; i++) {
@@ -89,7 +89,7 @@ void owner_sweep(struct owners *owners, const uint8_t *key, const char *claims_p
     uint8_t dead[32] = {0};
     uint64_t tag = atomic_load(&bucket->tag[i]);
     memcpy(dead, &tag, sizeof(tag));
-    int fd = tag ? claim_lock_take(claims_path, dead) : -1;
+    int fd = tag ? claim_lock_take(claims, dead) : -1;
     if (fd < 0)
       continue;
     atomic_compare_exchange_strong(&bucket->tag[i], &tag, 0);

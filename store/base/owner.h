@@ -25,6 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct claims_file;
+
 enum { OWNER_BUCKETS = 128, OWNER_PLACES = 32, OWNER_KEY = 36 };
 
 struct owner {
@@ -54,7 +56,7 @@ void owner_give(struct owners *owners, struct owner *owner, uint32_t number, con
 struct owner *owner_find(struct owners *owners, const uint8_t *key);
 
 /* Frees the places in the bucket of `key` whose claims nobody has. */
-void owner_sweep(struct owners *owners, const uint8_t *key, const char *claims_path);
+void owner_sweep(struct owners *owners, const uint8_t *key, const struct claims_file *claims);
 
 /* With its NUL. False: it is that of another owner by now. */
 bool owner_read_key(const struct owner *owner, uint32_t number, char out[OWNER_KEY + 1]);

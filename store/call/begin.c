@@ -303,7 +303,7 @@ static int take_claim(struct entry *entry)
     return -EAGAIN;
   for (call->priv.beyond = 0;; call->priv.beyond++) {
     call_lock_key(call, lock);
-    int fd = claim_lock_take(entry->store->claims_path, lock);
+    int fd = claim_lock_take(&entry->store->claims_file, lock);
     if (fd != -EAGAIN || call->priv.beyond >= entry->passed)
       return fd;
   }
@@ -359,6 +359,17 @@ static int settle_claimed(struct entry *entry)
   return verdict;
 }
 
+/* Who was there before the store was replaced ends there, and is followed there; whoever comes now goes to what is there now. */
+static int settle_replaced(struct entry *entry)
+{
+  uint8_t lock[8];
+  entry->call->priv.beyond = 0;
+  call_lock_key(entry->call, lock);
+  if (!entry->passed && claim_lock_taken(state_claims_fd(entry->store), lock) == 1)
+    return settle_busy(entry);
+  return state_fail_replaced(entry->store, entry->error);
+}
+
 /* No claim is ever waited for: who does not get it at once follows, and comes back. */
 static int claim_or_follow(struct entry *entry)
 {
@@ -366,12 +377,17 @@ static int claim_or_follow(struct entry *entry)
   /* Another machine has had it a moment ago, and nobody has said anything since. */
   if (shared_may_wait(entry->store, call))
     return IDEM_BUSY;
+  if (!state_is_in_place(entry->store))
+    return settle_replaced(entry);
   int fd = take_claim(entry);
   if (fd == -EAGAIN)
     return settle_busy(entry);
   call->priv.fleet.elsewhere_us = 0;
+  /* In this moment. */
+  if (fd < 0 && !state_is_in_place(entry->store))
+    return settle_replaced(entry);
   if (fd < 0)
-    return idem_error_set(entry->error, fd, "%s: cannot lock", entry->store->claims_path);
+    return idem_error_set(entry->error, fd, "%s: cannot lock", entry->store->claims_file.path);
   call->priv.claim_fd = fd;
   int verdict = settle_claimed(entry);
   if (verdict == NOT_YET)

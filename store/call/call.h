@@ -6,6 +6,7 @@
  * begin.c   idem_store_enter(): names it and decides
  * handoff.c idem_store_sent(), part(), parted(): its claim while it is under way
  * commit.c  idem_store_commit()
+ * successor.c  the same for a call whose store was replaced meanwhile
  * follow.c  idem_store_sign(), stalled(): how an owner is seen by those who wait for it
  * end.c     idem_store_leave(), wait(), unpin(), and the functions below
  * observe.c idem_store_observe(): none of the above, for observe mode
@@ -64,5 +65,10 @@ int call_take_number(struct idem_store *store, const struct idem_request *reques
                      const uint8_t *base, struct idem_error *error);
 /* The number is used up, or free again. Nothing if the call has none. */
 void call_settle_number(struct idem_call *call, bool used_up);
+
+/* The answer of a call whose store is not in its place any more, for the one that is there now. As idem_store_commit(). */
+int call_commit_to_successor(const struct idem_store *store, const struct idem_call *call,
+                             const struct idem_request *request, const struct idem_recording *recording,
+                             struct idem_error *why);
 
 #endif

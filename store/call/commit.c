@@ -55,11 +55,13 @@ struct commit {
   struct buffer headers, query, origin, body;
   struct idem_answer answer;
   struct record_draft draft;
-  int shared;             /* with the fleet: as shared_commit() says */
-  bool joined;            /* by those who wait for a job: it is no answer to others */
-  bool committed, marked; /* as those of call->priv will be */
-  bool is_unshared;       /* the fleet will be told of it later */
-  bool is_later;          /* it is with the thread that writes, */
+  int shared;                  /* with the fleet: as shared_commit() says */
+  bool joined;                 /* by those who wait for a job: it is no answer to others */
+  bool committed, marked;      /* as those of call->priv will be */
+  bool is_unshared;            /* the fleet will be told of it later */
+  bool is_later;               /* it is with the thread that writes, */
+  struct idem_request request; /* of one that is gathered, for another store */
+  struct idem_recording recording;
   struct later later;
   int verdict; /* which has this of it, */
   bool delivered;
@@ -257,7 +259,8 @@ static int end(struct commit *commit, int rc)
 
 /* It goes to the others that end in this turn. False without memory or room: it is written at once. The
  * copy's pointers to itself are set anew. */
-static bool gather(struct commit *commit)
+static bool gather(struct commit *commit, const struct idem_request *request,
+                   const struct idem_recording *recording)
 {
   struct idem_call *call = commit->call;
   int64_t least_us = clock_steady_us() + GATE_PATIENCE_MS * 1000;
@@ -274,6 +277,8 @@ static bool gather(struct commit *commit)
     call->deadline_us = least_us;
   *kept = *commit;
   kept->in_call.leave = leave;
+  kept->request = *request;
+  kept->recording = *recording;
   call->priv.commit = kept;
   kept->draft.answer = kept->own.answer = &kept->answer;
   kept->own.draft = &kept->draft;
@@ -303,7 +308,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
 {
   struct commit commit = {.store = store, .call = call, .shared = -EAGAIN};
   struct answer_facts facts;
-  if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
+  if (!claim_lock_held(&store->claims_file, call->key, &call->priv.claim_fd)) {
     idem_error_set(why, 0, NOT_HELD);
     return IDEM_SUPERSEDED;
   }
@@ -329,7 +334,18 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   if (store->fleet_api && accepted && commit.shared < 0 && commit.shared != -EMSGSIZE &&
       !store->where->read_only)
     commit.own.write.flags |= BATCH_UNSHARED;
-  return gather(&commit) ? IDEM_GATHERED : end(&commit, commit_write(&commit, why));
+  return gather(&commit, request, recording) ? IDEM_GATHERED : end(&commit, commit_write(&commit, why));
+}
+
+/* One that could not be stored, too: it may be where there is a store. */
+static int follow_store(const struct idem_store *store, const struct idem_call *call,
+                        const struct idem_request *request, const struct idem_recording *recording, int rc,
+                        struct idem_error *why)
+{
+  bool answered = rc == IDEM_STORED || rc < 0;
+  return answered && !state_is_in_place(store)
+             ? call_commit_to_successor(store, call, request, recording, why)
+             : rc;
 }
 
 static int tell(struct idem_store *store, struct idem_call *call, int rc, struct idem_error *why)
@@ -348,7 +364,8 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
 {
   QUIET();
   GATE_UNTIL(call->deadline_us);
-  return tell(store, call, commit_answer(store, call, request, recording, why), why);
+  int rc = tell(store, call, commit_answer(store, call, request, recording, why), why);
+  return follow_store(store, call, request, recording, rc, why);
 }
 
 /* A child has no thread that would write it, and no claim. */
@@ -372,6 +389,7 @@ static int end_later(struct idem_call *call, bool wait, struct idem_error *why)
   else if (rc < 0 && why)
     *why = later->error;
   settle(commit, call);
+  rc = follow_store(commit->store, call, &commit->request, &commit->recording, rc, why);
   call->priv.commit = NULL;
   commit_free(commit);
   return rc;
@@ -395,8 +413,9 @@ int idem_store_committed(struct idem_store *store, struct idem_call *call, bool 
   if (first)
     batch_commit_all(store, first, NULL);
   int rc = end(commit, commit->own.done ? commit->own.verdict : commit_write(commit, why));
+  rc = follow_store(store, call, &commit->request, &commit->recording, tell(store, call, rc, why), why);
   commit_free(commit);
-  return tell(store, call, rc, why);
+  return rc;
 }
 
 void idem_store_rest(void)

@@ -127,7 +127,7 @@ static void count_hit(struct idem_store *store, const struct idem_call *call)
 static void end_claim(struct idem_store *store, struct idem_call *call)
 {
   /* A child has no claim, whatever its copy of the call says. */
-  if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd)) {
+  if (!claim_lock_held(&store->claims_file, call->key, &call->priv.claim_fd)) {
     call->priv.claim_fd = -1;
     return;
   }

@@ -50,7 +50,7 @@ void call_show_owner(struct idem_store *store, struct idem_call *call)
   call->priv.life = process_generation();
   struct owner *owner = owner_take(owners, lock, call->upstream_key);
   if (!owner) {
-    owner_sweep(owners, lock, store->claims_path);
+    owner_sweep(owners, lock, &store->claims_file);
     owner = owner_take(owners, lock, call->upstream_key);
   }
   call->priv.owner = owner;

@@ -20,7 +20,7 @@ int idem_store_sent(struct idem_store *store, struct idem_call *call, struct ide
 {
   if (call->priv.recorded && !(call->given_up && call->priv.repeats == IDEM_REPEATS_FRESH))
     return 0;
-  if (!claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd))
+  if (!claim_lock_held(&store->claims_file, call->key, &call->priv.claim_fd))
     return idem_error_set(error, -ENOLCK, "this process does not hold the claim");
   QUIET();
   GATE_UNTIL(call->deadline_us);
@@ -53,7 +53,7 @@ static int take_place(const struct idem_store *store, unsigned most)
     uint8_t key[IDEM_KEY_SIZE] = {0};
     uint64_t number = 2 * (uint64_t)i;
     memcpy(key, &number, sizeof(number));
-    rc = claim_lock_take(store->claims_path, key);
+    rc = claim_lock_take(&store->claims_file, key);
   }
   return rc;
 }
@@ -64,8 +64,8 @@ int idem_store_part(struct idem_store *store, struct idem_call *call, unsigned m
                     struct idem_parting *parting)
 {
   QUIET();
-  int place = claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd) ? take_place(store, most)
-                                                                                   : -ENOLCK;
+  int place = claim_lock_held(&store->claims_file, call->key, &call->priv.claim_fd) ? take_place(store, most)
+                                                                                    : -ENOLCK;
   if (place >= 0) {
     call->priv.place_fd = place;
     *parting = (struct idem_parting){

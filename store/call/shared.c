@@ -366,7 +366,7 @@ static int take_piece(void *arg, uint64_t number, const char *bytes, size_t len,
 static int listen_to_fleet(struct idem_store *store, const struct idem_call *call, unsigned ms)
 {
   struct listener listener = {.store = store, .call = call};
-  int lock = claim_lock_take(store->claims_path, call->key + sizeof(uint64_t));
+  int lock = claim_lock_take(&store->claims_file, call->key + sizeof(uint64_t));
   if (lock < 0)
     return -EAGAIN;
   int64_t count = spool_copy_count(store, call->key, call->priv.fleet.generation);

@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -202,6 +204,18 @@ void engine_abandon(struct engine *engine)
 bool engine_is_ours(const struct engine *engine)
 {
   return engine->life == process_generation();
+}
+
+/* What is open is not used again for another file, so that its inode is its own. */
+int engine_is_in(const struct engine *engine, const char *dir)
+{
+  char path[PATH_MAX];
+  struct stat stat;
+  if (snprintf(path, sizeof(path), "%s/data.mdb", dir) >= (int)sizeof(path))
+    return -ENAMETOOLONG;
+  if (idem_fstatat(AT_FDCWD, path, &stat, 0) < 0)
+    return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+  return stat.st_ino == engine->pages.inode && stat.st_dev == engine->pages.device;
 }
 
 /* LMDB looks whether the pid of each slot is alive, by a lock in the lock file: under its number there must be no

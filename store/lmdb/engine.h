@@ -73,6 +73,9 @@ bool engine_is_spent(const struct engine *engine);
 /* Frees the reader slots of dead processes, which keep pages from being used again; returns how many. */
 int engine_clear_readers(struct engine *engine);
 
+/* Is `data.mdb` in this directory the file that it has open? 1; 0: it is another one, or there is none; -errno: that cannot be told. */
+int engine_is_in(const struct engine *engine, const char *dir);
+
 /* A record that is one value in the tree (records/parts.h) fits into so many bytes. */
 enum { READER_SPARE = 4 * 4096 };
 

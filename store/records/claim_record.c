@@ -210,7 +210,8 @@ static bool put_in_table(struct claim_table *table, const struct claim *claim,
 static int flush(struct idem_store *store, struct idem_error *error)
 {
   return store->sync && fdatasync(state_claims_fd(store)) < 0
-             ? idem_error_set(error, -errno, "%s: cannot be flushed: %s", store->claims_path, strerror(errno))
+             ? idem_error_set(error, -errno, "%s: cannot be flushed: %s", store->claims_file.path,
+                              strerror(errno))
              : 0;
 }
 
@@ -317,14 +318,14 @@ void claim_record_forget(struct idem_store *store, const uint8_t *key, uint64_t 
 {
   struct forgetting forget = {.key = key, .generation = generation};
   if (store->claim_table)
-    claim_table_sweep(store->claim_table, store->claims_path, key, is_to_be_forgotten, &forget);
+    claim_table_sweep(store->claim_table, &store->claims_file, key, is_to_be_forgotten, &forget);
 }
 
 unsigned claim_record_forget_old(struct idem_store *store, int64_t before_us)
 {
   struct forgetting forget = {.before_us = before_us};
   return store->claim_table
-             ? claim_table_sweep(store->claim_table, store->claims_path, NULL, is_to_be_forgotten, &forget)
+             ? claim_table_sweep(store->claim_table, &store->claims_file, NULL, is_to_be_forgotten, &forget)
              : 0;
 }
 

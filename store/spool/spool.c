@@ -66,7 +66,7 @@ static bool key_of_name(const char *name, uint8_t key[IDEM_KEY_SIZE])
 void spool_remove(const struct idem_store *store, const uint8_t *key, uint64_t generation)
 {
   char path[PATH_MAX];
-  if (spool_path(store, key, generation, path))
+  if (spool_path(store, key, generation, path) && state_is_in_place(store))
     unlink(path);
 }
 
@@ -218,7 +218,7 @@ static char *compose_all(const struct idem_store *store, struct idem_call *call,
 static int check(const struct idem_store *store, struct idem_call *call,
                  const struct idem_spool_piece *pieces, size_t count)
 {
-  if (!call->priv.recorded || !claim_lock_held(store->claims_path, call->key, &call->priv.claim_fd))
+  if (!call->priv.recorded || !claim_lock_held(&store->claims_file, call->key, &call->priv.claim_fd))
     return -ENOLCK;
   if (call->priv.spool_failed)
     return -EIO;
@@ -238,6 +238,9 @@ static int write_pieces(struct idem_store *store, struct idem_call *call,
   char path[PATH_MAX];
   size_t len;
   bool begins = !call->priv.pieces;
+  /* A copy of the store may have an operation of the same name and number. */
+  if (!state_is_in_place(store))
+    return -ESTALE;
   if (begins)
     call->priv.spooled = call->generation;
   char *all = spool_path(store, call->key, call->priv.spooled, path)

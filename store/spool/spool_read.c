@@ -147,6 +147,8 @@ static int open_file(const struct idem_store *store, const struct idem_call *cal
     return -ENOENT;
   if (!spool_path(store, call->key, spool->priv.generation, path))
     return -ENAMETOOLONG;
+  if (!state_is_in_place(store))
+    return -ENOENT;
   int kept = fd_open_kept(path, O_RDONLY, 0, FD_SPOOL);
   spool->priv.kept = kept > 0 ? kept : 0;
   return kept > 0 ? 0 : kept;

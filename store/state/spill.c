@@ -116,6 +116,8 @@ static int make(struct idem_store *store)
   int rc = path_of(store, 0, path), kept = -EAGAIN;
   if (rc < 0)
     return rc;
+  if (!state_is_in_place(store))
+    return -ESTALE;
   if (mkdir(path, 0700) == 0)
     chmod(path, 0700);
   else if (errno == EEXIST)

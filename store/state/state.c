@@ -27,6 +27,17 @@ enum { RENEWALS_MOST = 16 };
 
 static struct idem_store *stores; /* under process_lock_stores */
 
+bool state_is_in_place(const struct idem_store *store)
+{
+  return store->read_only || engine_is_in(atomic_load(&store->engine), store->dir) != 0;
+}
+
+int state_fail_replaced(const struct idem_store *store, struct idem_error *error)
+{
+  return idem_error_set(error, -ESTALE, "%s: the store was removed, or another one is in its place",
+                        store->dir);
+}
+
 /* The engine that was there before, of a parent, is not closed: that would free the slots of the parent's
  * readers. */
 static int open_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
@@ -37,13 +48,20 @@ static int open_engine(struct idem_store *store, struct engine **out, struct ide
                                    .read_only = store->read_only,
                                    .joins = store->renewals > 0,
                                    .patience_ms = store->patience_ms};
-  struct engine *engine;
+  struct engine *engine, *before = atomic_load(&store->engine);
+  /* Pages, claims and secret of a store that was opened before stay those of one. */
+  if (before && !state_is_in_place(store))
+    return state_fail_replaced(store, error);
   int rc = engine_open(&engine, &options, error);
-  if (rc == 0) {
-    atomic_store(&store->engine, engine);
-    *out = engine;
+  if (rc < 0)
+    return rc;
+  if (before && !state_is_in_place(store)) {
+    engine_close(engine);
+    return state_fail_replaced(store, error);
   }
-  return rc;
+  atomic_store(&store->engine, engine);
+  *out = engine;
+  return 0;
 }
 
 int state_engine(struct idem_store *store, struct engine **out, struct idem_error *error)
@@ -68,9 +86,13 @@ int state_claims_fd(struct idem_store *store)
   int lost = atomic_load(&store->claims), fd = fd_number(lost);
   if (fd >= 0)
     return fd;
-  int kept = fd_open_kept(store->claims_path, O_RDWR, 0, FD_CLAIMS);
+  int kept = fd_open_kept(store->claims_file.path, O_RDWR, 0, FD_CLAIMS);
   if (kept < 0)
     return kept;
+  if (!claims_file_is(&store->claims_file, fd_number(kept))) {
+    fd_end(kept);
+    return -ESTALE;
+  }
   /* Two threads may find it lost at once. One of the two new ones stays, and the other is closed. */
   fd_end(atomic_compare_exchange_strong(&store->claims, &lost, kept) ? lost : kept);
   return fd_number(atomic_load(&store->claims));
@@ -226,15 +248,19 @@ static int open_files(struct idem_store *store, const char *key_file, struct ide
     rc = rc < 0 ? path_fail(error, rc, path) : open_engine(store, &engine, error);
     return rc < 0 ? rc : identity_learn(store, key_file, error);
   }
-  store->claims = fd_open_kept(store->claims_path, O_RDWR | O_CREAT, 0600, FD_CLAIMS);
-  if (store->claims < 0)
-    return path_fail(error, store->claims, store->claims_path);
+  struct claims_file *claims = &store->claims_file;
+  struct stat stat;
+  store->claims = fd_open_kept(claims->path, O_RDWR | O_CREAT, 0600, FD_CLAIMS);
+  if (store->claims < 0 || idem_fstat(fd_number(store->claims), &stat) < 0)
+    return path_fail(error, store->claims < 0 ? store->claims : -errno, claims->path);
+  claims->inode = stat.st_ino;
+  claims->device = stat.st_dev;
   if (claim_lock_taken(state_claims_fd(store), any_key) < 0)
     return idem_error_set(error, -ENOLCK, "%s: this file system has no open file description locks",
                           store->dir);
   int rc = claim_table_open(&store->claim_table, state_claims_fd(store));
   if (rc < 0)
-    return path_fail(error, rc, store->claims_path);
+    return path_fail(error, rc, claims->path);
   rc = stats_open(&store->stats, path);
   if (rc < 0)
     return path_fail(error, rc, path);
@@ -253,22 +279,22 @@ static void store_free(struct idem_store *store)
   claim_table_close(store->claim_table);
   fd_end(store->claims);
   repeats_release(&store->repeats);
-  free(store->claims_path);
+  free(store->claims_file.path);
+  free((char *)(uintptr_t)store->asked.dir);
+  free((char *)(uintptr_t)store->asked.key_file);
   free(store->dir);
   seal_room_free(store, sizeof(*store));
 }
 
 /* Paths are kept as they were given: absolute, so that an app may change its directory. */
 static int store_new(struct idem_store **out, const struct idem_store_options *options,
-                     const struct fleet_store *fleet, const struct stat *stat, struct idem_error *error)
+                     const struct fleet_store *fleet, const char *asked_dir, struct idem_error *error)
 {
   struct idem_store *store = seal_room(sizeof(*store));
   if (!store)
     return idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   store->users = 1;
   store->given = fleet->known ? fleet : NULL;
-  store->inode = stat->st_ino;
-  store->device = stat->st_dev;
   store->size = options->size;
   store->sync = options->sync;
   /* A command reads such a store all the same. For an app it is an error: it could neither claim a call nor
@@ -276,10 +302,15 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->read_only = options->must_exist && access(options->dir, W_OK) < 0 && errno == EROFS;
   store->patience_ms = options->patience_ms;
   store->dir = strdup(options->dir);
-  if (!store->dir || asprintf(&store->claims_path, "%s/claims", options->dir) < 0)
-    store->claims_path = NULL;
-  int rc = store->claims_path ? open_files(store, options->key_file, error)
-                              : idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
+  store->asked = *options;
+  store->asked.dir = strdup(asked_dir);
+  store->asked.key_file = options->key_file ? strdup(options->key_file) : NULL;
+  char **claims = &store->claims_file.path;
+  if (!store->dir || asprintf(claims, "%s/claims", options->dir) < 0)
+    *claims = NULL;
+  bool has = *claims && store->asked.dir && !store->asked.key_file == !options->key_file;
+  int rc = has ? open_files(store, options->key_file, error)
+               : idem_error_set(error, -ENOMEM, "%s: no memory", options->dir);
   if (rc < 0) {
     store_free(store);
     return rc;
@@ -308,21 +339,53 @@ static int say_way_out(int rc, const struct idem_store_options *options, struct 
   return rc;
 }
 
-/* It is found by its inode, since a directory has many names. */
+/* It may have been replaced meanwhile, and what was opened first is of another one. Also that of the directory: without its files it
+ * is none. */
+static bool is_of_one(const struct idem_store *store, const struct stat *dir)
+{
+  struct stat now;
+  int fd = fd_open(store->claims_file.path, O_RDWR, 0);
+  bool is = fd >= 0 && claims_file_is(&store->claims_file, fd) && state_is_in_place(store) &&
+            idem_fstatat(AT_FDCWD, store->dir, &now, 0) == 0 && now.st_ino == dir->st_ino &&
+            now.st_dev == dir->st_dev;
+  if (fd >= 0)
+    close(fd);
+  return is;
+}
+
+static int make_whole(struct idem_store **out, const struct idem_store_options *options,
+                      const struct fleet_store *fleet, const char *asked_dir, struct idem_error *error)
+{
+  enum { TRIES = 8 };
+  struct stat stat;
+  for (int i = 0;; i++) {
+    int rc = find_dir(options, &stat, error);
+    if (rc == 0)
+      rc = store_new(out, options, fleet, asked_dir, error);
+    if (rc < 0 || (*out)->read_only || is_of_one(*out, &stat))
+      return rc;
+    rc = state_fail_replaced(*out, error);
+    store_free(*out);
+    if (i == TRIES)
+      return rc;
+  }
+}
+
+/* It is found by its data file, since a directory has many names, and a name may get another store. */
 static int open_in(struct idem_store **out, const struct idem_store_options *options,
-                   const struct fleet_store *fleet, struct idem_error *error)
+                   const struct fleet_store *fleet, const char *asked_dir, struct idem_error *error)
 {
   struct stat stat;
   int rc = find_dir(options, &stat, error);
   if (rc < 0)
     return say_way_out(rc, options, error);
   for (struct idem_store *store = stores; store; store = store->next)
-    if (store->inode == stat.st_ino && store->device == stat.st_dev) {
+    if (engine_is_in(atomic_load(&store->engine), options->dir) == 1) {
       store->users++;
       *out = store;
       return 0;
     }
-  rc = store_new(out, options, fleet, &stat, error);
+  rc = make_whole(out, options, fleet, asked_dir, error);
   if (rc == 0) {
     (*out)->next = stores;
     stores = *out;
@@ -345,7 +408,16 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
     rc = fleet_store_find(&fleet, options, error);
   if (fleet.known)
     used.dir = fleet.dir;
-  return rc < 0 ? rc : open_in(out, &used, &fleet, error);
+  return rc < 0 ? rc : open_in(out, &used, &fleet, options->dir, error);
+}
+
+int state_open_successor(const struct idem_store *store, struct idem_store **out, struct idem_error *error)
+{
+  int rc = idem_store_open(out, &store->asked, error);
+  if (rc < 0 || *out != store)
+    return rc;
+  idem_store_close(*out);
+  return state_fail_replaced(store, error);
 }
 
 /* The last user's close is the end; calls that are still open then are the caller's mistake. */

@@ -20,6 +20,7 @@
 #ifndef IDEMSHIM_STORE_STATE_H
 #define IDEMSHIM_STORE_STATE_H
 
+#include "store/base/claim_lock.h"
 #include "store/base/claim_table.h"
 #include "store/base/process.h"
 #include "store/base/seal.h"
@@ -46,10 +47,10 @@ enum store_schema {
 struct idem_store {
   struct idem_store *next; /* the list and `users`: under process_lock_stores */
   unsigned users;
-  ino_t inode; /* of the directory */
-  dev_t device;
 
-  char *dir, *claims_path;         /* absolute */
+  char *dir; /* absolute */
+  struct claims_file claims_file;
+  struct idem_store_options asked; /* how it was opened; the strings are its own */
   uint64_t size;                   /* bytes that answers may take */
   bool sync;                       /* a commit is on the disk before it returns */
   bool read_only;                  /* its medium cannot be written: the command reads it all the same */
@@ -78,6 +79,15 @@ struct idem_store {
   /* Serials of answers whose checksum was right, each in its slot: it is not computed again for each hit. */
   _Atomic uint64_t verified[STORE_VERIFIED];
 };
+
+/* False once its directory is gone, or another one, or another store is in it: nothing is claimed there any more, and calls go on in
+ * what is there now (-ESTALE). Those that are under way end where they have begun: claim, queue and followers are of one store.
+ * True also where that cannot be told. */
+bool state_is_in_place(const struct idem_store *store);
+/* What is in its place now, opened as it was; to be closed. */
+int state_open_successor(const struct idem_store *store, struct idem_store **out, struct idem_error *error);
+/* Says that it is not in place; -ESTALE. */
+int state_fail_replaced(const struct idem_store *store, struct idem_error *error);
 
 /* A descriptor of the claims file, opened anew if the app has closed ours; negative if it cannot be. */
 int state_claims_fd(struct idem_store *store);

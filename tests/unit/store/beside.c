@@ -262,7 +262,7 @@ Test(store_beside, places_of_the_dead_are_given_on)
     memcpy(dead, &number, sizeof(number));
     cr_assert_not_null(owner_take(owners, dead, key_text));
   }
-  owner_sweep(owners, live, fixture_path(&fixture, "claims"));
+  owner_sweep(owners, live, &fixture.store->claims_file);
   cr_expect_not_null(owner_find(owners, live));
   unsigned left = 0;
   for (unsigned i = 0; i < OWNER_BUCKETS; i++)

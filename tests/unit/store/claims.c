@@ -120,7 +120,7 @@ static bool none_goes(void *count, const uint8_t *key, const struct claim_record
 static unsigned in_table(void)
 {
   unsigned count = 0;
-  claim_table_sweep(fixture.store->claim_table, fixture.store->claims_path, NULL, none_goes, &count);
+  claim_table_sweep(fixture.store->claim_table, &fixture.store->claims_file, NULL, none_goes, &count);
   return count;
 }
 
@@ -204,7 +204,7 @@ Test(store_claims, half_of_one_is_none)
 {
   struct caller caller;
   die_with(body, NULL);
-  FILE *file = fopen(fixture.store->claims_path, "r+");
+  FILE *file = fopen(fixture.store->claims_file.path, "r+");
   cr_assert(file);
   struct stat status;
   cr_assert_eq(fstat(fileno(file), &status), 0);
@@ -244,7 +244,7 @@ Test(store_claims, a_file_of_another_layout_is_left_alone)
   struct idem_error error;
   struct caller caller;
   uint32_t layout[2] = {0x1de3c1a1, 2};
-  FILE *file = fopen(fixture.store->claims_path, "r+");
+  FILE *file = fopen(fixture.store->claims_file.path, "r+");
   cr_assert(file && fwrite(layout, sizeof(layout), 1, file) == 1);
   fclose(file);
   cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);

@@ -2,6 +2,7 @@
 /* An app that closes our descriptors, or has files of its own under their numbers. */
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
+#include "store/state/state.h"
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
@@ -22,14 +23,14 @@ static const uint8_t key_a[32] = {1, 1, 1}, key_b[32] = {2, 2, 2};
 
 static int take(const uint8_t *key)
 {
-  int claim = claim_lock_take(fixture_path(&fixture, "claims"), key);
+  int claim = claim_lock_take(&fixture.store->claims_file, key);
   cr_assert_gt(claim, 0);
   return claim;
 }
 
 static bool is_held(const uint8_t *key, int *claim)
 {
-  return claim_lock_held(fixture_path(&fixture, "claims"), key, claim);
+  return claim_lock_held(&fixture.store->claims_file, key, claim);
 }
 
 /* As another process would ask. */

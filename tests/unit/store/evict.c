@@ -68,7 +68,7 @@ static bool count_claim(void *count, const uint8_t *key, const struct claim_reco
 static unsigned claims(void)
 {
   unsigned count = 0;
-  claim_table_sweep(fixture.store->claim_table, fixture_path(&fixture, "claims"), NULL, count_claim, &count);
+  claim_table_sweep(fixture.store->claim_table, &fixture.store->claims_file, NULL, count_claim, &count);
   return count + (unsigned)entries(PAGES_OPS) + (unsigned)entries(PAGES_PRINTS);
 }
 
