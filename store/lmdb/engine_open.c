@@ -77,6 +77,52 @@ static int refuse_format(unsigned format, const char *dir, struct idem_error *er
   return idem_error_set(error, -EPROTO, "%s: data.mdb was made on a machine of another kind", dir);
 }
 
+/* Nothing was ever in it: LMDB writes its first two pages at once and before all else, and whoever did was killed, or had no room for
+ * them; or the power was cut when the file had its length and nothing of its content. */
+static bool is_cut_short(int fd)
+{
+  enum { FIRST_PAGES = 2 * 4096, FIRST_COMMIT = 64 * 4096 };
+  char bytes[4096];
+  struct stat data;
+  if (idem_fstat(fd, &data) < 0 || data.st_size > FIRST_COMMIT)
+    return false;
+  for (off_t at = 0; at < data.st_size && data.st_size >= FIRST_PAGES;) {
+    ssize_t n = pread(fd, bytes, sizeof(bytes), at);
+    for (ssize_t i = 0; i < n; i++)
+      if (bytes[i])
+        return false;
+    if (n <= 0)
+      return false;
+    at += n;
+  }
+  return true;
+}
+
+/* Whoever has the environment open has a lock on the lock file, and who makes it one for itself alone: with one of ours nobody does
+ * either, in this process too. A process that makes it now is waited for, and has then. */
+static int make_anew(const struct engine_options *options, int data)
+{
+  struct flock alone = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  unsigned format;
+  char path[PATH_MAX];
+  snprintf(path, sizeof(path), "%s/lock.mdb", options->dir);
+  int fd = fd_open(path, O_RDWR | O_CREAT, 0600), rc = -EILSEQ;
+  int64_t end = clock_steady_us() + GATE_MAKING_MS * INT64_C(1000);
+  while (fd >= 0 && rc == -EILSEQ) {
+    bool locked = fcntl(fd, F_OFD_SETLK, &alone) == 0;
+    rc = pages_check_header(data, &format);
+    if (rc == -EILSEQ && locked)
+      rc = is_cut_short(data) && ftruncate(data, 0) == 0 ? 0 : -EUCLEAN;
+    else if (rc == -EILSEQ && clock_steady_us() >= end)
+      rc = -EUCLEAN;
+    else if (rc == -EILSEQ)
+      nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  if (fd >= 0)
+    close(fd);
+  return rc == -EUCLEAN ? -EILSEQ : rc;
+}
+
 /* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
 static int check_data(const struct engine_options *options, uint64_t *size, struct idem_error *error)
 {
@@ -89,8 +135,12 @@ static int check_data(const struct engine_options *options, uint64_t *size, stru
   int fd = fd_open(path, options->read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
   if (fd < 0)
     return engine_fail(error, fd, options->dir);
-  int rc = idem_fstat(fd, &data) < 0 ? -errno : pages_check_header(fd, &format);
-  *size = (uint64_t)data.st_size;
+  int rc = pages_check_header(fd, &format);
+  if (rc == -EILSEQ && is_cut_short(fd) && !options->read_only && !options->joins)
+    rc = make_anew(options, fd);
+  if (rc == 0 && idem_fstat(fd, &data) < 0)
+    rc = -errno;
+  *size = rc == 0 ? (uint64_t)data.st_size : 0;
   close(fd);
   return rc == -EPROTO ? refuse_format(format, options->dir, error)
          : rc < 0      ? engine_fail(error, rc, options->dir)

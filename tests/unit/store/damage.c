@@ -189,19 +189,16 @@ Test(store_damage, a_file_cut_anywhere_kills_nobody)
   free(data);
 }
 
-Test(store_damage, garbage_and_zeros_are_no_store)
+Test(store_damage, garbage_is_no_store)
 {
   struct idem_error error;
   char data[4 * PAGE];
   idem_store_close(fixture.store);
   fixture.store = NULL;
-  memset(data, 0, sizeof(data));
-  write_file(data, sizeof(data));
-  cr_expect_lt(fixture_reopen(&fixture, &error), 0);
-  cr_expect_neq(error.text[0], '\0');
   memset(data, 0xa5, sizeof(data));
   write_file(data, sizeof(data));
   cr_expect_lt(fixture_reopen(&fixture, &error), 0);
+  cr_expect_neq(error.text[0], '\0');
 }
 
 /* Flips a byte of an answer's body, wherever it is in the file. */

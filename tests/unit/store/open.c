@@ -439,3 +439,71 @@ Test(store_open, no_credential_is_ever_written)
   for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
     cr_expect_not(file_has(fixture_path(&fixture, files[i]), "test-credential-alpha"), "%s", files[i]);
 }
+
+/* What may be left of a store whose first process was killed, had no room, or lost its power while it made it. */
+static const struct cut {
+  const char *file, *bytes;
+  off_t size;
+} cuts[] = {
+    {"data.mdb", "", 0},        {"data.mdb", "x", 1},    {"data.mdb", "", 4096}, {"data.mdb", "x", 8191},
+    {"data.mdb", "", 2 * 4096}, {"data.mdb", "", 40960}, {"lock.mdb", "", 0},    {"lock.mdb", "", 100},
+    {"lock.mdb", "", 131200},   {"claims", "", 0},       {"claims", "", 100},    {STATS_FILE, "", 0},
+    {STATS_FILE, "", 4096},
+};
+
+static void cut_short(const char *dir, const struct cut *cut)
+{
+  char path[300];
+  snprintf(path, sizeof(path), "%s/%s", dir, cut->file);
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  cr_assert_geq(fd, 0);
+  cr_assert_eq(ftruncate(fd, cut->size), 0);
+  cr_assert_eq(pwrite(fd, cut->bytes, strlen(cut->bytes), 0), (ssize_t)strlen(cut->bytes));
+  close(fd);
+}
+
+Test(store_open, one_that_was_cut_short_while_it_was_made_is_made_anew)
+{
+  for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+    struct fixture other = {.store = NULL};
+    fixture_open(&other, "");
+    idem_store_close(other.store);
+    /* It is the first file that is there, or all are. */
+    for (int alone = 0; alone < 2; alone++) {
+      if (alone) {
+        idem_store_close(other.store);
+        cr_assert_eq(unlink(fixture_path(&other, "data.mdb")), 0);
+      }
+      cut_short(other.dir, &cuts[i]);
+      error = (struct idem_error){""};
+      cr_expect_eq(idem_store_open(&other.store, &other.options, &error), 0, "%s of %ld: %s", cuts[i].file,
+                   (long)cuts[i].size, error.text);
+      cr_expect_str_empty(error.text);
+      struct caller caller = caller_of(&other, alone ? "{}" : "[]");
+      cr_expect_eq(caller_ask(&caller, "{\"answer\":1}"), IDEM_OWNED);
+      cr_expect_eq(caller_ask(&caller, "{\"answer\":2}"), IDEM_HIT);
+    }
+    fixture_close(&other);
+  }
+}
+
+/* What has had answers is not thrown away, whatever is in its first pages by now. */
+Test(store_open, one_that_is_damaged_is_not_made_anew)
+{
+  static const char garbage[] = "no page of LMDB's";
+  struct stat stat_of;
+  struct caller caller = caller_of(&fixture, "{}");
+  caller_ask(&caller, "{}");
+  idem_store_close(fixture.store);
+  fixture.store = NULL;
+  cr_assert_eq(stat(fixture_path(&fixture, "data.mdb"), &stat_of), 0);
+  int fd = open(fixture_path(&fixture, "data.mdb"), O_RDWR | O_CLOEXEC);
+  cr_assert_eq(pwrite(fd, garbage, sizeof(garbage), 0), (ssize_t)sizeof(garbage));
+  cr_assert_eq(pwrite(fd, garbage, sizeof(garbage), 4096), (ssize_t)sizeof(garbage));
+  cr_expect_eq(idem_store_open(&fixture.store, &fixture.options, &error), -EILSEQ);
+  off_t before = stat_of.st_size;
+  cr_assert_eq(fstat(fd, &stat_of), 0);
+  cr_expect_eq(stat_of.st_size, before);
+  close(fd);
+  fixture.store = NULL;
+}
