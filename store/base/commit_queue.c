@@ -8,10 +8,12 @@
  *     READY -> FILLING -> FREE         its writer has got into the gate itself, and withdraws it
  *     READY, TAKEN -> LEFT_...         its writer waits no longer; from here on only leaders change it
  *     LEFT_TAKEN -> FREE               a leader has done it, and there is nobody to tell
+ *     LEFT_TAKEN -> LEFT_READY         its transaction has failed
  *     FILLING, DONE -> FREE            its writer has died, which somebody who needs room has found out
  */
 #include "store/base/commit_queue.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <string.h>
@@ -54,6 +56,7 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
     uint32_t word = atomic_load(&slot->state);
     if (in(word) == FREE && change(slot, word, FILLING)) {
       slot->spill = spill;
+      slot->verdict = 0;
       return slot;
     }
   }
@@ -202,6 +205,29 @@ void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict
   else
     set_free(slot, atomic_load(&slot->state));
   count_down(queue);
+}
+
+/* Its writer may leave it in this moment. */
+void queue_fail(struct commit_queue *queue, struct queue_slot *slot)
+{
+  slot->verdict = -EAGAIN;
+  slot->serial = 0;
+  for (;;) {
+    uint32_t word = atomic_load(&slot->state);
+    if (in(word) != TAKEN)
+      break;
+    if (change(slot, word, DONE)) {
+      wake(slot);
+      count_down(queue);
+      return;
+    }
+  }
+  queue_put_back(slot);
+}
+
+bool queue_has_failed(const struct queue_slot *slot)
+{
+  return slot->verdict < 0;
 }
 
 /* One is enough: whoever gets the gate does the writes of all, and wakes the next. Nobody sleeps on one that

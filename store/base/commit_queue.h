@@ -93,6 +93,10 @@ void queue_put_back(struct queue_slot *slot);
 /* Wakes its writer, or frees it where nobody waits. A success is told only after the commit, for the writer
  * takes its answer for stored then. */
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);
+/* Its transaction has come to nothing. Who waits is told -EAGAIN, and does it again alone; what nobody waits for stays, and is known
+ * as one that has failed, so that it is not the failure of others again. */
+void queue_fail(struct commit_queue *queue, struct queue_slot *slot);
+bool queue_has_failed(const struct queue_slot *slot);
 /* Wakes one who waits, after the gate was left. */
 void queue_wake(struct commit_queue *queue);
 

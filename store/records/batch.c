@@ -157,16 +157,19 @@ static bool is_sound(const struct idem_store *store, const struct taken *taken)
          XXH3_64bits(taken->record, taken->len) == taken->slot->sum;
 }
 
-static bool read_taken(const struct idem_store *store, struct taken *taken)
+/* 0; -EILSEQ: it is not what its writer has put there, or is gone; else it cannot be read now. */
+static int read_taken(const struct idem_store *store, struct taken *taken)
 {
   struct queue_slot *slot = taken->slot;
   queue_get_write(slot, &taken->write, sizeof(taken->write));
   taken->len = slot->len;
   taken->record = taken->len <= SPILL_PLACE ? malloc(taken->len) : NULL;
-  return taken->record &&
-         spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len) ==
-             0 &&
-         is_sound(store, taken);
+  if (!taken->record)
+    return taken->len <= SPILL_PLACE ? -ENOMEM : -EILSEQ;
+  int rc = spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len);
+  if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -EIO)
+    return rc;
+  return rc == 0 && is_sound(store, taken) ? 0 : -EILSEQ;
 }
 
 /* One transaction cannot see what it has written itself, so a key comes once in it. */
@@ -213,15 +216,26 @@ static void collect(struct batch *batch)
     taken->slot = &queue->slot[(first + i) % QUEUE_SLOTS];
     if (!queue_lead(taken->slot))
       continue;
-    if (!read_taken(batch->store, taken)) {
+    /* What has failed before is tried by itself. */
+    if (queue_has_failed(taken->slot) && (batch->own || batch->count)) {
+      queue_put_back(taken->slot);
+      continue;
+    }
+    int rc = read_taken(batch->store, taken);
+    if (rc < 0) {
       free(taken->record);
-      queue_tell(queue, taken->slot, -EAGAIN, 0);
+      if (rc == -EILSEQ)
+        queue_tell(queue, taken->slot, -EAGAIN, 0);
+      else
+        queue_fail(queue, taken->slot);
     } else if (has_key(batch, taken->write.key) || batch->bytes + taken->len > BATCH_BYTES) {
       free(taken->record);
       queue_put_back(taken->slot);
     } else {
       batch->bytes += taken->len;
       batch->count++;
+      if (queue_has_failed(taken->slot))
+        break;
     }
   }
   atomic_store(&queue->first, (first + 1) % QUEUE_SLOTS);
@@ -331,8 +345,11 @@ static int done(struct engine *engine, int rc, void *arg)
   int flushed = rc >= 0 && batch->flush && !batch->store->sync ? writer_flush(engine) : 0;
   for (unsigned i = 0; i < batch->count; i++) {
     struct taken *taken = &batch->taken[i];
-    int verdict = rc < 0 ? -EAGAIN : flushed < 0 ? flushed : taken->verdict;
-    queue_tell(&batch->store->stats->queue, taken->slot, verdict, taken->serial);
+    if (rc < 0)
+      queue_fail(&batch->store->stats->queue, taken->slot);
+    else
+      queue_tell(&batch->store->stats->queue, taken->slot, flushed < 0 ? flushed : taken->verdict,
+                 taken->serial);
     free(taken->record);
   }
   for (struct batch_own *own = rc >= 0 && flushed >= 0 && !batch->slot ? batch->own : NULL; own;
@@ -369,13 +386,16 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   return rc;
 }
 
-/* Those of writers that do not wait any longer, once: nobody else may come for them. */
+/* Those of writers that do not wait any longer: nobody else may come for them. Each that has failed is a transaction of its own, and
+ * one that fails again is enough for this time. */
 static void lead_left(struct batch *batch)
 {
   const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
+  int64_t until = clock_steady_us() + BATCH_LONGEST_US;
+  bool goes_on = !batch->alone;
   batch->own = NULL;
-  if (!batch->alone && queue_has_left(&batch->store->stats->queue))
-    state_write_job(batch->store, &job, NULL);
+  while (goes_on && queue_has_left(&batch->store->stats->queue))
+    goes_on = state_write_job(batch->store, &job, NULL) >= 0 && clock_steady_us() < until;
 }
 
 /* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write meanwhile: then it is
@@ -392,7 +412,7 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
     queue_get_write(taken.slot, &taken.write, sizeof(taken.write));
     if (memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0)
       continue;
-    if (!read_taken(store, &taken) || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
+    if (read_taken(store, &taken) < 0 || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
       free(taken.record);
       taken.record = NULL;
     }

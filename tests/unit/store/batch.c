@@ -6,9 +6,11 @@
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <lmdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -308,6 +310,58 @@ Test(store_batch, what_is_waited_for_no_longer_is_stored_all_the_same)
     }
     struct caller again = caller_of(&fixture, later[taken].body);
     cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT);
+  }
+}
+
+/* LMDB's, for transactions that fail at their end: so many of them, as where the disk is full. */
+static _Atomic int failing;
+
+int mdb_txn_commit(MDB_txn *txn)
+{
+  static int (*real)(MDB_txn *);
+  if (!real)
+    real = (__typeof__(real))dlsym(RTLD_NEXT, "mdb_txn_commit");
+  if (!failing)
+    return real(txn);
+  failing--;
+  mdb_txn_abort(txn);
+  return ENOSPC;
+}
+
+/* Whoever tries to write it is not its writer, whose app was told that it will be stored. */
+Test(store_batch, what_is_left_outlasts_a_transaction_that_fails)
+{
+  enum { LEFT = 10 };
+  static struct asker asker[LEFT];
+  fixture.options.patience_ms = 0;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  struct holder holder = hold();
+  for (int i = 0; i < LEFT; i++)
+    start(&asker[i], i);
+  wait_until_waiting(LEFT);
+  for (int i = 0; i < LEFT; i++)
+    pthread_join(asker[i].thread, NULL);
+  end(&holder);
+  failing = 1;
+  /* Until a transaction was begun that had them: the gate was in vain a moment ago, and is only tried. */
+  for (int i = 0; failing; i++) {
+    char body[32];
+    snprintf(body, sizeof(body), "{\"other\":%d}", i);
+    struct caller other = caller_of(&fixture, body);
+    if (caller_enter(&other) == IDEM_OWNED)
+      caller_commit(&other, "{}");
+    caller_leave(&other, false);
+  }
+  cr_expect_geq(waiting(), LEFT, "none was dropped");
+  for (int i = 0; waiting(); i++) {
+    char body[32];
+    snprintf(body, sizeof(body), "{\"last\":%d}", i);
+    struct caller other = caller_of(&fixture, body);
+    caller_ask(&other, "{}");
+  }
+  for (int i = 0; i < LEFT; i++) {
+    struct caller again = caller_of(&fixture, asker[i].body);
+    cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT, "%d", i);
   }
 }
 
