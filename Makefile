@@ -58,7 +58,7 @@ SHARED  := -shared $(HARDEN) $(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed
 ALLOCATOR := $(B)/obj/config/allocator.o
 objects  = $(filter-out $(ALLOCATOR),$(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(foreach at,/ /*/,$(addsuffix $(at)*.c,$(1)) $(addsuffix $(at)*.S,$(1)))))))
 FRONT   := $(call objects,shim config)
-STORED  := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o) $(ALLOCATOR)
+STORED  := $(call objects,store tape) $(addprefix $(B)/obj/config/,error.o glob.o names.o thread.o) $(ALLOCATOR)
 COMMAND := $(call objects,cli tape store config)
 STORE_LIBS := -llmdb -lcrypto -ldl -lpthread
 # The store of many machines is opened only where IDEMSHIM_FLEET is set.

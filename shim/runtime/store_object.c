@@ -2,6 +2,7 @@
 #include "shim/runtime/store_object.h"
 
 #include "config/store_place.h"
+#include "config/thread.h"
 #include "shim/base/buffer.h"
 #include "shim/base/clock.h"
 #include "shim/base/fd_table.h"
@@ -114,6 +115,7 @@ static void load_store_object(void)
     api->host_forks();
     forks = api;
   }
+  idem_thread_prepare(dl_real_sym);
   tried = true;
   pthread_mutex_unlock(&object_lock);
   if (store_object)

@@ -11,19 +11,17 @@
  */
 #include "shim/transport/feeder.h"
 
+#include "config/thread.h"
 #include "shim/base/libc.h"
 #include "shim/replay/stream_follow.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 /* How long a follower's owner may be done before it is noticed, if it does not wake the feeder itself: a look
  * is a system call, so they become rarer with each. */
 #define LOOK_FIRST_US 5000
 #define LOOK_LAST_US  20000
-/* A program's thread-local variables are taken from it too. */
-#define STACK_SIZE 262144u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
@@ -161,23 +159,6 @@ static void *run(void *unused)
   return unused;
 }
 
-/* No signal of the app's may be taken by a thread that it does not know. */
-static bool start_thread(void)
-{
-  sigset_t all, before;
-  pthread_t thread;
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, STACK_SIZE);
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, &before);
-  bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
-  sigprocmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return started;
-}
-
 /* Puts the transport on the list and wakes the thread. False where there is none and none can be made. */
 static bool add(struct transport *t, int64_t due_us)
 {
@@ -189,7 +170,7 @@ static bool add(struct transport *t, int64_t due_us)
     pthread_condattr_destroy(&attributes);
     prepared = true;
   }
-  running = running || start_thread();
+  running = running || idem_thread_start(run);
   if (!running)
     return false;
   t->due_us = due_us;

@@ -2,20 +2,19 @@
 #include "store/records/later.h"
 
 #include "config/old_glibc.h"
+#include "config/thread.h"
 #include "store/base/clock.h"
 #include "store/base/process.h"
 #include "store/lmdb/gate.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_US = 50000, STACK_SIZE = 262144 };
+#define IDLE_US 50000
 
 /* All of it under the lock of the lists, which fork() takes. */
 static struct {
@@ -199,42 +198,15 @@ static void finish(void)
   pthread_mutex_unlock(&process_lock_lists);
 }
 
-/* libc takes a thread's variables, those of the app and its libraries, from its stack, and tells nobody else how large they are.
- * It is asked without our locks, since that takes the loader's. */
-static size_t stack_size(void)
-{
-  static _Atomic size_t known;
-  pthread_attr_t attributes;
-  size_t (*least)(const pthread_attr_t *);
-  if (known)
-    return known;
-  least = (__typeof__(least))dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
-  pthread_attr_init(&attributes);
-  known = STACK_SIZE + (least ? least(&attributes) : 0);
-  pthread_attr_destroy(&attributes);
-  return known;
-}
-
-static bool start_thread(size_t stack)
+static bool start_thread(void)
 {
   static bool registered;
-  sigset_t every, before;
-  pthread_t thread;
-  pthread_attr_t attributes;
   if (!registered) {
     atexit(finish);
     at_quick_exit(finish);
     registered = true;
   }
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, stack);
-  sigfillset(&every);
-  sigprocmask(SIG_SETMASK, &every, &before);
-  bool started = pthread_create(&thread, &attributes, run, NULL) == 0;
-  sigprocmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return started;
+  return idem_thread_start(run);
 }
 
 /* Under the lock. False at the end of the call's time, or of the thread. */
@@ -259,7 +231,7 @@ static bool refuse(const struct later *later, char *record)
 bool later_add(struct later *later)
 {
   struct batch_own *own = later->own;
-  size_t len = record_size(own->draft), stack = stack_size();
+  size_t len = record_size(own->draft);
   char *record = len ? malloc(len) : NULL;
   bool made = record && record_write(own->draft, record) == 0;
   PROCESS_LOCKED(lists);
@@ -267,7 +239,7 @@ bool later_add(struct later *later)
   while (made && all.bytes && all.bytes + len > LATER_BYTES)
     if (!wait_for_writer(later))
       return refuse(later, record);
-  if (!made || all.over || (!all.running && !(all.running = start_thread(stack))))
+  if (!made || all.over || (!all.running && !(all.running = start_thread())))
     return refuse(later, record);
   all.bytes += len;
   all.rests = false;

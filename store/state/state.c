@@ -6,10 +6,13 @@
 #include "store/state/state.h"
 
 #include "config/kernel.h"
+#include "config/old_glibc.h"
+#include "config/thread.h"
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/base/path.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -403,6 +406,7 @@ int idem_store_open(struct idem_store **out, const struct idem_store_options *op
   int rc = process_register_fork();
   if (rc < 0)
     return rc;
+  idem_thread_prepare(dlsym);
   PROCESS_LOCKED(stores);
   if (options->fleet)
     rc = fleet_store_find(&fleet, options, error);

@@ -3,6 +3,8 @@
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,4 +107,62 @@ Test(odd_stacks, hits_of_coroutines_that_take_turns_cost_no_system_call)
   cr_expect_gt(tried, 0);
   cr_expect_eq(pages_tried("4"), tried);
   cr_expect_eq(mock_count(&w).requests, 1);
+}
+
+/* Variables of each thread, as some libraries have them by the megabyte: libc takes them from the stacks of all threads, ours too. */
+static void preload_large_variables(const char *bytes)
+{
+  static const char source[] = "static __thread volatile char large[BYTES];\n"
+                               "__attribute__((constructor)) static void touch(void) { large[0] = 1; }\n";
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime must come first");
+  world_write(&w, "large.c", source, sizeof(source) - 1);
+  struct run made = run_shell_plain(
+      &w,
+      world_text(
+          &w,
+          "cc -w -shared -fPIC -ftls-model=initial-exec -DBYTES=%s -o \"$HOME/large.so\" \"$HOME/large.c\"",
+          bytes));
+  expect_success(&made);
+  run_release(&made);
+}
+
+static struct run with_large_variables(const char *program, const char *arguments)
+{
+  return run_shell_plain(&w, world_text(&w, "LD_PRELOAD='%s/libidemshim.so %s/large.so' %s %s", w.build,
+                                        w.dir, program, arguments));
+}
+
+ParameterizedTestParameters(odd_stacks, large_variables_of_threads_leave_ours_room)
+{
+  static char sizes[][8] = {"257000", "2097152"};
+  return cr_make_param_array(char[8], sizes, sizeof(sizes) / sizeof(*sizes));
+}
+
+/* In a multi: what is stored is written by a thread, and a replay, a stream and what follows them are fed by another. */
+ParameterizedTest(char *bytes, odd_stacks, large_variables_of_threads_leave_ours_room)
+{
+  preload_large_variables(bytes);
+  char one[300], stream[300];
+  snprintf(one, sizeof(one), "poll 1 '%s' '{\"a\":1}' '{\"a\":2}' '{\"a\":1}'",
+           world_url(&w, "/v1/chat/completions"));
+  snprintf(stream, sizeof(stream), "poll 1 '%s' '{\"stream\":true}' '{\"stream\":true}'",
+           world_url(&w, "/v1/chat/completions?mock=chunk_delay_ms%3D20"));
+  const char *calls[] = {one, one, stream, stream};
+  static const long requests[] = {2, 2, 3, 3};
+  for (size_t i = 0; i < 4; i++) {
+    struct run run = with_large_variables("multi_calls", calls[i]);
+    expect_success(&run);
+    cr_expect_str_eq(run.err, "");
+    cr_expect_eq(mock_count(&w).requests, requests[i]);
+    run_release(&run);
+  }
+  world_env(&w, "TIMEOUT_MS", "300");
+  struct run late = with_large_variables(
+      "multi_calls", world_text(&w, "poll 1 '%s' '{\"c\":1}'",
+                                world_url(&w, "/v1/chat/completions?mock=latency_ms%3D1500")));
+  wait_until(log_events(&w, "rescued") == 1 && world_orphans(&w) == 0);
+  cr_expect_eq(late.signal, 0);
+  cr_expect_eq(mock_count(&w).requests, 4);
+  run_release(&late);
 }
