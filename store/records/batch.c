@@ -103,14 +103,15 @@ static char *copy_of(const struct batch_own *own, size_t len)
   return NULL;
 }
 
-/* Nothing is said if it cannot: then it waits for the gate as any other write does. */
-static void enter_queue(struct batch *batch)
+/* Nothing is said if it cannot: then it waits for the gate as any other write does. What is too long for a place of the spill file is
+ * written to one of its own at the end alone, for a gate that is only busy is sooner free than that is written. */
+static void enter_queue(struct batch *batch, size_t most)
 {
   struct idem_store *store = batch->store;
   const struct batch_own *own = batch->own;
   uint64_t number;
   size_t len = size_of(own);
-  char *record = len <= SPILL_PLACE && spill_open(store, &number) == 0 ? copy_of(own, len) : NULL;
+  char *record = len <= most && spill_open(store, &number) == 0 ? copy_of(own, len) : NULL;
   struct queue_slot *slot = record ? take_slot(store, number) : NULL;
   if (slot) {
     queue_put_write(slot, &own->write, sizeof(own->write));
@@ -135,7 +136,7 @@ static bool nap(void *arg, long us)
   if (!batch->own)
     return true;
   if (!batch->asked && !batch->alone)
-    enter_queue(batch);
+    enter_queue(batch, SPILL_PLACE);
   batch->asked = true;
   if (!batch->slot) {
     nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
@@ -163,9 +164,9 @@ static int read_taken(const struct idem_store *store, struct taken *taken)
   struct queue_slot *slot = taken->slot;
   queue_get_write(slot, &taken->write, sizeof(taken->write));
   taken->len = slot->len;
-  taken->record = taken->len <= SPILL_PLACE ? malloc(taken->len) : NULL;
+  taken->record = taken->len <= SPILL_MOST ? malloc(taken->len) : NULL;
   if (!taken->record)
-    return taken->len <= SPILL_PLACE ? -ENOMEM : -EILSEQ;
+    return taken->len <= SPILL_MOST ? -ENOMEM : -EILSEQ;
   int rc = spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len);
   if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -EIO)
     return rc;
@@ -228,7 +229,8 @@ static void collect(struct batch *batch)
         queue_tell(queue, taken->slot, -EAGAIN, 0);
       else
         queue_fail(queue, taken->slot);
-    } else if (has_key(batch, taken->write.key) || batch->bytes + taken->len > BATCH_BYTES) {
+    } else if (has_key(batch, taken->write.key) ||
+               ((batch->own || batch->count) && batch->bytes + taken->len > BATCH_BYTES)) {
       free(taken->record);
       queue_put_back(taken->slot);
     } else {
@@ -345,6 +347,9 @@ static int done(struct engine *engine, int rc, void *arg)
   int flushed = rc >= 0 && batch->flush && !batch->store->sync ? writer_flush(engine) : 0;
   for (unsigned i = 0; i < batch->count; i++) {
     struct taken *taken = &batch->taken[i];
+    /* Before its slot is another's. */
+    if (rc >= 0 && taken->len > SPILL_PLACE)
+      spill_drop(batch->store, atomic_load(&taken->slot->spill), place_of(batch->store, taken->slot));
     if (rc < 0)
       queue_fail(&batch->store->stats->queue, taken->slot);
     else
@@ -394,8 +399,13 @@ static void lead_left(struct batch *batch)
   int64_t until = clock_steady_us() + BATCH_LONGEST_US;
   bool goes_on = !batch->alone;
   batch->own = NULL;
-  while (goes_on && queue_has_left(&batch->store->stats->queue))
-    goes_on = state_write_job(batch->store, &job, NULL) >= 0 && clock_steady_us() < until;
+  while (goes_on && queue_has_left(&batch->store->stats->queue)) {
+    int rc = state_write_job(batch->store, &job, NULL);
+    /* Long ones are not made room for within their transaction. */
+    if (rc == -ENOSPC && evict_for(batch->store, batch->bytes, 1, NULL) == 0)
+      rc = state_write_job(batch->store, &job, NULL);
+    goes_on = rc >= 0 && clock_steady_us() < until;
+  }
 }
 
 /* Read before it is stored, so that it is had whatever becomes of that. A slot may go to another write meanwhile: then it is
@@ -439,8 +449,8 @@ int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_er
     if (rc >= 0)
       rc = own->verdict;
     /* The gate was waited for in vain a moment ago, and is not waited for again. */
-    if (rc == -ETIMEDOUT && !batch.asked && !alone)
-      enter_queue(&batch);
+    if (rc == -ETIMEDOUT && !batch.slot && !alone)
+      enter_queue(&batch, SPILL_MOST);
     /* A leader that has died had it, and the transaction had no room for it. */
     again = batch.slot && (rc >= 0 || rc == -EALREADY) && !queue_is_done(batch.slot);
     if (batch.slot && !again)
@@ -462,7 +472,8 @@ int batch_commit_with_room(struct idem_store *store, struct batch_own *own, stru
   for (unsigned i = 0; i < TRIES && rc == -ENOSPC; i++) {
     bool within = i == 0 && evict_fits_within(store, need);
     rc = within ? evict_may_have(store, need, error) : evict_for(store, need, i, error);
-    if (rc == 0)
+    /* Where room could not be made because of somebody who does not go on, it waits in the queue for whoever has some. */
+    if (rc == 0 || rc == -ETIMEDOUT)
       rc = batch_commit(store, own, error);
   }
   return rc;

@@ -31,6 +31,23 @@ static int open_number(const struct idem_store *store, uint64_t number, int flag
   return rc < 0 ? rc : fd_open(path, flags, 0);
 }
 
+/* Of what is too long for a place. */
+static int open_long(const struct idem_store *store, uint64_t number, unsigned place, int flags)
+{
+  char path[PATH_MAX];
+  int len =
+      snprintf(path, sizeof(path), "%s/queue/%016llx.%02x", store->dir, (unsigned long long)number, place);
+  return len < PATH_MAX ? fd_open(path, flags, 0600) : -ENAMETOOLONG;
+}
+
+void spill_drop(const struct idem_store *store, uint64_t number, unsigned place)
+{
+  char path[PATH_MAX];
+  if (snprintf(path, sizeof(path), "%s/queue/%016llx.%02x", store->dir, (unsigned long long)number, place) <
+      PATH_MAX)
+    unlink(path);
+}
+
 /* Its own process asks by another open file, and so finds its lock as well. */
 bool spill_lives(const struct idem_store *store, uint64_t number)
 {
@@ -80,6 +97,9 @@ void spill_sweep(struct idem_store *store)
     uint64_t number = strtoull(entry->d_name, NULL, 16);
     if (number && strlen(entry->d_name) == 16)
       remove_dead(store, fd, entry->d_name, number);
+    else if (number && entry->d_name[16] == '.' && !is_in_queue(&store->stats->queue, number) &&
+             !spill_lives(store, number))
+      unlinkat(fd, entry->d_name, 0);
   }
   if (dir)
     closedir(dir);
@@ -149,19 +169,26 @@ int spill_open(struct idem_store *store, uint64_t *number)
 /* The app may have closed it: then another one is made for the next. */
 int spill_write(struct idem_store *store, unsigned place, const void *data, size_t len)
 {
-  off_t at = (off_t)place * SPILL_PLACE;
-  int fd = fd_number(store->spill.kept);
+  bool is_long = len > SPILL_PLACE;
+  off_t at = is_long ? 0 : (off_t)place * SPILL_PLACE;
+  int fd = fd_number(store->spill.kept), rc = 0;
   if (fd < 0)
     atomic_store(&store->spill.life, 0);
-  if (fd < 0 || len > SPILL_PLACE || !idem_file_may_have((uint64_t)at + len))
+  if (fd < 0 || len > SPILL_MOST || !idem_file_may_have((uint64_t)at + len))
     return fd < 0 ? fd : -EFBIG;
-  for (size_t done = 0; done < len;) {
+  if (is_long && (fd = open_long(store, store->spill.number, place, O_WRONLY | O_CREAT | O_TRUNC)) < 0)
+    return fd;
+  for (size_t done = 0; rc == 0 && done < len;) {
     ssize_t n = pwrite(fd, (const char *)data + done, len - done, at + (off_t)done);
     if (n < 0 && errno != EINTR)
-      return -errno;
+      rc = -errno;
     done += n > 0 ? (size_t)n : 0;
   }
-  return 0;
+  if (is_long)
+    close(fd);
+  if (is_long && rc < 0)
+    spill_drop(store, store->spill.number, place);
+  return rc;
 }
 
 /* A store that was not opened to its end may lack the shared page, and has no life either: it is not looked
@@ -179,8 +206,10 @@ void spill_close(struct idem_store *store)
 /* Opened by its name at each time, since a leader reads what other processes have written. */
 int spill_read(const struct idem_store *store, uint64_t number, unsigned place, void *data, size_t len)
 {
-  off_t at = (off_t)place * SPILL_PLACE;
-  int fd = open_number(store, number, O_RDONLY), rc = fd < 0 ? fd : 0;
+  bool is_long = len > SPILL_PLACE;
+  off_t at = is_long ? 0 : (off_t)place * SPILL_PLACE;
+  int fd = is_long ? open_long(store, number, place, O_RDONLY) : open_number(store, number, O_RDONLY);
+  int rc = fd < 0 ? fd : 0;
   for (size_t done = 0; rc == 0 && done < len;) {
     ssize_t n = pread(fd, (char *)data + done, len - done, at + (off_t)done);
     if (n == 0 || (n < 0 && errno != EINTR))

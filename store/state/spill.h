@@ -25,9 +25,9 @@
 
 struct idem_store;
 
-/* Bytes of a place. A longer record is not put into the queue: its process waits for the gate with it, and
- * has made room for it before (COMMIT_WITHIN in call/commit.c is the same number). */
-enum { SPILL_PLACE = 256 << 10 };
+/* Bytes of a place. A longer record, up to SPILL_MOST, is put into the queue only when it is waited for no longer, and has a file of
+ * its own then, which whoever has stored it drops. */
+enum { SPILL_PLACE = 256 << 10, SPILL_MOST = 256 << 20 };
 
 /* That of this process. `number` and `kept` are written with process_lock_opening held and before `life`:
  * whoever finds its own life there may read them. */
@@ -42,6 +42,7 @@ struct spill {
  * slot that waits has its record in it. */
 int spill_open(struct idem_store *store, uint64_t *number);
 void spill_close(struct idem_store *store);
+void spill_drop(const struct idem_store *store, uint64_t number, unsigned place);
 /* -EBADF: the app has closed the file, and the next spill_open() makes another; -EFBIG: it is more than a
  * place, or than this process may write to a file. */
 int spill_write(struct idem_store *store, unsigned place, const void *data, size_t len);

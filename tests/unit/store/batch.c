@@ -313,6 +313,50 @@ Test(store_batch, what_is_waited_for_no_longer_is_stored_all_the_same)
   }
 }
 
+/* However long it is: in a file of its own, which goes with it. */
+Test(store_batch, a_long_one_that_is_waited_for_no_longer_is_stored_all_the_same)
+{
+  static const size_t sizes[] = {300 << 10, 1 << 20, 6 << 20};
+  fixture.options.patience_ms = 0;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+    char body[32], *answer = malloc(sizes[i] + 1);
+    snprintf(body, sizeof(body), "{\"long\":%zu}", i);
+    memset(answer, ' ', sizes[i]);
+    memcpy(answer, "{\"a\":1}", 7);
+    answer[sizes[i]] = '\0';
+    struct caller caller = caller_of(&fixture, body);
+    cr_assert_eq(caller_enter(&caller), IDEM_OWNED);
+    struct holder holder = hold();
+    cr_expect_eq(caller_commit(&caller, answer), -ETIMEDOUT);
+    caller_leave(&caller, true);
+    cr_expect_eq(waiting(), 1, "%zu bytes", sizes[i]);
+    struct caller again = caller_of(&fixture, body);
+    cr_expect_eq(caller_enter(&again), IDEM_HIT, "%zu bytes: from the queue, while nobody can write",
+                 sizes[i]);
+    cr_expect_eq(again.call.answer.body.len, sizes[i]);
+    caller_leave(&again, true);
+    end(&holder);
+    for (int n = 0; waiting(); n++) {
+      snprintf(body, sizeof(body), "{\"other\":%zu.%d}", i, n);
+      struct caller other = caller_of(&fixture, body);
+      if (caller_enter(&other) == IDEM_OWNED)
+        caller_commit(&other, "{}");
+      caller_leave(&other, true);
+    }
+    snprintf(body, sizeof(body), "{\"long\":%zu}", i);
+    again = caller_of(&fixture, body);
+    cr_expect_eq(caller_enter(&again), IDEM_HIT, "%zu bytes", sizes[i]);
+    cr_expect(again.call.answer.body.len == sizes[i] &&
+              memcmp(again.call.answer.body.data, answer, sizes[i]) == 0);
+    caller_leave(&again, true);
+    glob_t files;
+    cr_expect_eq(glob(fixture_path(&fixture, "queue/*.*"), 0, NULL, &files), GLOB_NOMATCH);
+    globfree(&files);
+    free(answer);
+  }
+}
+
 /* LMDB's, for transactions that fail at their end: so many of them, as where the disk is full. */
 static _Atomic int failing;
 
