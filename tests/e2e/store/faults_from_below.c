@@ -222,10 +222,12 @@ static unsigned long run_fault(const char *name, unsigned long number, const cha
     complain(fault, report ? report : "", "calls go out without a word", run.err);
   if (says_twice(run.err))
     complain(fault, report ? report : "", "a line comes twice", run.err);
-  if (report && sscanf(report, "calls %lu descriptors %d", &calls, &open) == 2 && number &&
-      open > descriptors)
-    complain(fault, report, "descriptors are left open",
-             world_text(&w, "%d instead of %d", open, descriptors));
+  /* A store that is not in its place any more stays open: a call of another thread may be in it. */
+  enum { OLD_STORE = 4 };
+  int most =
+      descriptors + (strncmp(fault, "gone", 4) == 0 || strncmp(fault, "replaced", 8) == 0 ? OLD_STORE : 0);
+  if (report && sscanf(report, "calls %lu descriptors %d", &calls, &open) == 2 && number && open > most)
+    complain(fault, report, "descriptors are left open", world_text(&w, "%d instead of %d", open, most));
   if (!number) {
     descriptors = open;
     sent = requests;
