@@ -268,6 +268,17 @@ void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool la
   cursor->more = !last;
 }
 
+bool json_cursor_next_text(struct json_cursor *cursor)
+{
+  if (!cursor->begun || cursor->open)
+    return false;
+  skip_blanks(cursor);
+  if (cursor->at == cursor->end || (*cursor->at != '{' && *cursor->at != '['))
+    return false;
+  cursor->begun = cursor->first = false;
+  return true;
+}
+
 enum cursor_event json_cursor_skip(struct json_cursor *cursor)
 {
   struct idem_span name = cursor->name;

@@ -66,6 +66,10 @@ enum cursor_event json_cursor_next(struct json_cursor *cursor);
 /* Goes on with a text that was HUNGRY: `text` begins where `at` was. `last`: no more will come. */
 void json_cursor_feed(struct json_cursor *cursor, struct idem_span text, bool last);
 
+/* Where an object or an array begins behind a text that has ended (JSON lines): goes on with that one. False: none does,
+ * as far as the text has come. */
+bool json_cursor_next_text(struct json_cursor *cursor);
+
 /* After ARRAY or OBJECT, in a text that is all there: goes past its CLOSE, which is returned, or CURSOR_BAD.
  * `text` is then all of it. */
 enum cursor_event json_cursor_skip(struct json_cursor *cursor);

@@ -22,102 +22,200 @@ static const char *const ends[] = {
 
 /* In the events that break it off, and in one that comes between several ends. The first failure must stay
  * "error": it is also asked for alone, in `status` and `object`. */
-static const char *const failures[] = {"error", "response.failed", "response.error", "response.cancelled",
-                                       "conversation.response.error"};
+static const char *const failures[] = {"error",          "exception",          "response.failed",
+                                       "response.error", "response.cancelled", "conversation.response.error"};
+/* Ends in words that may stand for the end of less than the stream. */
+static const char *const loose_ends[] = {"done",         "end",      "complete",    "completed",
+                                         "finish",       "finished", "message_end", "workflow_finished",
+                                         "response.done"};
 static const char *const between[] = {"image_generation.partial_image", "image_edit.partial_image"};
 
-/* `status`, in any case of letters. */
-static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired"};
-static const char *const job_states[] = {"queued",     "in_queue", "in_progress", "in-progress", "processing",
-                                         "pending",    "running",  "starting",    "submitted",   "scheduled",
-                                         "validating", "accepted", "creating",    "throttled"};
+/* `status` and its like, in any case of letters, and without what Google writes before them (JOB_STATE_FAILED). */
+static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired", "aborted"};
+/* The same, only where words stand beside them, or in the `task_status` of a task. */
+static const char *const refused_states[] = {"error", "fail", "failure"};
+static const char *const job_states[] = {
+    "queued",    "in_queue",           "in_progress", "in-progress", "processing", "pending",
+    "running",   "starting",           "submitted",   "scheduled",   "validating", "accepted",
+    "creating",  "throttled",          "notstarted",  "not_started", "finalizing", "cancelling",
+    "canceling", "pending-evaluation", "preparing",   "enqueued",    "dreaming",   "validating_files"};
+/* Why something is over, where it is over for no reason of the answer's own. What has "error" in it is one of them. */
+static const char *const broken[] = {
+    "abort",  "aborted", "cancel",  "cancelled", "canceled",
+    "failed", "failure", "timeout", "timed_out", "insufficient_system_resource"};
+/* And where it is not over. */
+static const char *const unfinished[] = {"", "null", "not_finished"};
+/* `code` of a success, where it is no number. */
+static const char *const successes[] = {"ok", "success", "succeed", "succeeded"};
 static const char *const lengths[] = {"length", "max_tokens", "max_output_tokens", "incomplete",
                                       "model_length"};
 
-/* Places of what decides. `*` is an element of an array. */
+/* What decides. */
 enum fact {
   FACT_ERROR,
   FACT_ERRORS,
-  FACT_ANSWER,  /* with any of these that is not empty there is an answer, whatever `error` says */
-  FACT_MESSAGE, /* an answer if it is an object, and else the words of an error */
-  FACT_LIST,    /* an answer, and none where it is empty */
+  FACT_ERROR_WORDS, /* what an `error` says of itself: one that says it is a failure beside an answer, too */
+  FACT_TOLD,        /* an error by another name */
+  FACT_EXCEPTION,   /* the name of one, if it ends as such a name does */
+  FACT_ANSWER,      /* with any of these that is not empty there is an answer, whatever `error` says */
+  FACT_MESSAGE,     /* an answer if it is an object, and else the words of an error */
+  FACT_WORDS,       /* such words, also where they are a list or an object */
+  FACT_BESIDE,      /* stands beside such words; neither a word nor an answer */
+  FACT_REASON,      /* such a word; in an event that ends a stream, why */
+  FACT_LIST,        /* an answer, and none where it is empty */
   FACT_CHOICE,
   FACT_CHOICE_INDEX,
   FACT_CHOICE_FINISH,
   FACT_FINISH, /* OpenRouter and Cohere say "error" here */
+  FACT_OVER,   /* the same, and each event has one */
   FACT_STOP,
   FACT_STATUS,
+  FACT_STATE,       /* a weaker word: nothing beside an answer */
+  FACT_TASK_STATUS, /* of a task, whose state is all there is to tell */
   FACT_OBJECT,
   FACT_CODE,     /* not zero: a failure */
   FACT_ANY_CODE, /* neither zero nor a success of HTTP, and words beside it: the same */
   FACT_SUCCESS,
+  FACT_OK, /* false, and words beside it: a failure */
   FACT_TYPE,
   FACT_EVENT_TYPE,
+  FACT_EVENT, /* Dify has its name here */
   FACT_IS_FINISHED,
   FACT_DONE,
+  FACT_STOPPED,   /* llama.cpp */
+  FACT_GENERATED, /* TGI has the whole text in the last event */
   FACT_NAME,
   FACT_JOB,
+  FACT_TICKET, /* a job if nothing else is there */
   FACT_CANDIDATE,
   FACT_CANDIDATE_FINISH, /* Gemini has no word for the end: each candidate of the last chunk says why it is over */
   FACT_FEEDBACK,
   FACT_BLOCKED,
 };
-/* A way has three words at most, and begins at the root of a document; take_value() compares one of them at
- * each depth. */
+
+/* Members of a document. */
 static const struct {
-  const char *path[3];
+  const char *name;
+  enum fact fact;
+} members[] = {
+    {"error", FACT_ERROR},
+    {"errors", FACT_ERRORS},
+    {"Error", FACT_TOLD},
+    {"err", FACT_TOLD},
+    {"error_message", FACT_TOLD},
+    {"errorMessage", FACT_TOLD},
+    {"error_msg", FACT_TOLD},
+    {"error_type", FACT_TOLD},
+    {"errorType", FACT_TOLD},
+    {"exception", FACT_TOLD},
+    {"fault", FACT_TOLD},
+    {"__type", FACT_EXCEPTION},
+    {"choices", FACT_LIST},
+    {"candidates", FACT_LIST},
+    {"content", FACT_ANSWER},
+    {"output", FACT_ANSWER},
+    {"outputs", FACT_ANSWER},
+    {"data", FACT_ANSWER},
+    {"embedding", FACT_ANSWER},
+    {"embeddings", FACT_ANSWER},
+    {"result", FACT_ANSWER},
+    {"results", FACT_ANSWER},
+    {"text", FACT_ANSWER},
+    {"answer", FACT_ANSWER},
+    {"completion", FACT_ANSWER},
+    {"generations", FACT_ANSWER},
+    {"generated_text", FACT_ANSWER},
+    {"generated_text", FACT_GENERATED},
+    {"response", FACT_ANSWER},
+    {"predictions", FACT_ANSWER},
+    {"images", FACT_ANSWER},
+    {"message", FACT_MESSAGE},
+    {"msg", FACT_MESSAGE},
+    {"Message", FACT_WORDS},
+    {"detail", FACT_WORDS},
+    {"title", FACT_BESIDE},
+    {"description", FACT_BESIDE},
+    {"reason", FACT_REASON},
+    {"id", FACT_BESIDE},
+    {"object", FACT_BESIDE},
+    {"param", FACT_BESIDE},
+    {"path", FACT_BESIDE},
+    {"instance", FACT_BESIDE},
+    {"timestamp", FACT_BESIDE},
+    {"trace_id", FACT_BESIDE},
+    {"requestId", FACT_BESIDE},
+    {"RequestId", FACT_BESIDE},
+    {"base_resp", FACT_BESIDE},
+    {"request_id", FACT_TICKET},
+    {"task_id", FACT_TICKET},
+    {"job_id", FACT_TICKET},
+    {"finish_reason", FACT_FINISH},
+    {"done_reason", FACT_FINISH},
+    {"stopReason", FACT_FINISH},
+    {"stop_reason", FACT_STOP},
+    {"status", FACT_STATUS},
+    {"state", FACT_STATE},
+    {"task_status", FACT_TASK_STATUS},
+    {"processing_status", FACT_TASK_STATUS},
+    {"object", FACT_OBJECT},
+    {"error_code", FACT_CODE},
+    {"code", FACT_ANY_CODE},
+    {"Code", FACT_ANY_CODE},
+    {"errorCode", FACT_ANY_CODE},
+    {"ErrorCode", FACT_ANY_CODE},
+    {"status_code", FACT_ANY_CODE},
+    {"statusCode", FACT_ANY_CODE},
+    {"success", FACT_SUCCESS},
+    {"ok", FACT_OK},
+    {"type", FACT_TYPE},
+    {"event_type", FACT_EVENT_TYPE},
+    {"event", FACT_EVENT},
+    {"is_finished", FACT_IS_FINISHED},
+    {"is_end", FACT_IS_FINISHED},
+    {"done", FACT_DONE},
+    {"stop", FACT_STOPPED},
+    {"name", FACT_NAME},
+    {"invocationArn", FACT_JOB},
+    {"polling_url", FACT_JOB},
+    {"status_url", FACT_JOB},
+    {"promptFeedback", FACT_FEEDBACK},
+};
+
+/* And what is deeper in it; `*` is an element of an array. A way has four words at most, and begins at the root of a
+ * document; take_value() compares one of them at each depth. */
+static const struct {
+  const char *path[DOCUMENT_DEPTH];
   enum fact fact;
 } facts[] = {
-    {{"error"}, FACT_ERROR},
-    {{"errors"}, FACT_ERRORS},
-    {{"choices"}, FACT_LIST},
-    {{"candidates"}, FACT_LIST},
-    {{"content"}, FACT_ANSWER},
-    {{"output"}, FACT_ANSWER},
-    {{"outputs"}, FACT_ANSWER},
-    {{"data"}, FACT_ANSWER},
-    {{"embedding"}, FACT_ANSWER},
-    {{"embeddings"}, FACT_ANSWER},
-    {{"result"}, FACT_ANSWER},
-    {{"results"}, FACT_ANSWER},
-    {{"text"}, FACT_ANSWER},
-    {{"completion"}, FACT_ANSWER},
-    {{"generations"}, FACT_ANSWER},
-    {{"response"}, FACT_ANSWER},
-    {{"predictions"}, FACT_ANSWER},
-    {{"images"}, FACT_ANSWER},
-    {{"message"}, FACT_MESSAGE},
-    {{"msg"}, FACT_MESSAGE},
+    {{"error", "message"}, FACT_ERROR_WORDS},
+    {{"error", "code"}, FACT_ERROR_WORDS},
+    {{"data", "error", "message"}, FACT_ERROR_WORDS},
+    {{"result", "error", "message"}, FACT_ERROR_WORDS},
+    {{"response", "error"}, FACT_ERROR},
+    {{"Response", "Error"}, FACT_ERROR},
+    {{"Response", "ErrorMsg", "Code"}, FACT_CODE},
+    {{"ResponseMetadata", "Error"}, FACT_ERROR},
+    {{"Output", "__type"}, FACT_EXCEPTION},
     {{"choices", "*"}, FACT_CHOICE},
     {{"choices", "*", "index"}, FACT_CHOICE_INDEX},
     {{"choices", "*", "error"}, FACT_ERROR},
     {{"delta", "error"}, FACT_ERROR}, /* Cohere v2, in message-end */
     {{"choices", "*", "finish_reason"}, FACT_CHOICE_FINISH},
-    {{"finish_reason"}, FACT_FINISH},
     {{"delta", "finish_reason"}, FACT_FINISH},
-    {{"done_reason"}, FACT_FINISH},
-    {{"stopReason"}, FACT_FINISH},
-    {{"stop_reason"}, FACT_STOP},
     {{"delta", "stop_reason"}, FACT_FINISH},
-    {{"status"}, FACT_STATUS},
+    {{"details", "finish_reason"}, FACT_FINISH},
+    {{"meta_info", "finish_reason", "type"}, FACT_FINISH},
+    {{"output", "finish_reason"}, FACT_OVER}, /* DashScope */
+    {{"output", "choices", "*", "finish_reason"}, FACT_OVER},
     {{"response", "status"}, FACT_STATUS},
-    {{"object"}, FACT_OBJECT},
-    {{"error_code"}, FACT_CODE},
+    {{"output", "task_status"}, FACT_TASK_STATUS},
+    {{"data", "task_status"}, FACT_TASK_STATUS},
+    {{"inference_status", "status"}, FACT_TASK_STATUS},
+    {{"metadata", "state"}, FACT_STATE},
     {{"base_resp", "status_code"}, FACT_CODE},
     {{"header", "code"}, FACT_CODE},
-    {{"code"}, FACT_ANY_CODE},
-    {{"success"}, FACT_SUCCESS},
-    {{"type"}, FACT_TYPE},
-    {{"event_type"}, FACT_EVENT_TYPE},
-    {{"is_finished"}, FACT_IS_FINISHED},
-    {{"done"}, FACT_DONE},
-    {{"name"}, FACT_NAME},
-    {{"invocationArn"}, FACT_JOB},
-    {{"polling_url"}, FACT_JOB},
-    {{"status_url"}, FACT_JOB},
     {{"candidates", "*"}, FACT_CANDIDATE},
     {{"candidates", "*", "finishReason"}, FACT_CANDIDATE_FINISH},
-    {{"promptFeedback"}, FACT_FEEDBACK},
     {{"promptFeedback", "blockReason"}, FACT_BLOCKED},
 };
 _Static_assert(COUNT(facts) <= 64, "a bit for each");
@@ -177,6 +275,9 @@ static bool is_one_of(struct idem_span text, const char *const *words, size_t co
 /* The same without regard to case, for words that no escape is in. */
 static bool is_state(struct idem_span text, const char *const *words, size_t count)
 {
+  const char *prefix = text.len ? memmem(text.data, text.len, "_STATE_", 7) : NULL;
+  if (prefix)
+    text = (struct idem_span){prefix + 7, text.len - (size_t)(prefix + 7 - text.data)};
   for (size_t i = 0; i < count; i++)
     if (text.len == strlen(words[i]) && strncasecmp(text.data, words[i], text.len) == 0)
       return true;
@@ -198,13 +299,28 @@ static bool is_end(struct idem_span text)
 
 bool document_is_failure(struct idem_span name)
 {
-  return is_one_of(name, failures, COUNT(failures));
+  return is_state(name, failures, COUNT(failures));
+}
+
+bool document_is_end(struct idem_span name)
+{
+  return is_end(name);
+}
+
+bool document_is_over(struct idem_span name)
+{
+  return is_one_of(name, loose_ends, COUNT(loose_ends));
 }
 
 bool document_choices_over(const struct document_choices *choices)
 {
   return (choices->begun[0] || choices->begun[1]) && choices->begun[0] == choices->over[0] &&
          choices->begun[1] == choices->over[1];
+}
+
+bool document_choices_differ(const struct document_choices *choices)
+{
+  return (choices->over[0] || choices->over[1]) && !document_choices_over(choices);
 }
 
 /* Counts and codes are whole numbers, so it does no harm that strtod() stops at the point in an app whose
@@ -239,13 +355,53 @@ static void take_count(struct document_reader *reader, size_t depth)
   }
 }
 
-/* Why a choice, or all of it, is over. */
-static void take_reason(struct document_reader *reader, struct idem_span reason)
+/* "network_error", "ERROR_TOXIC". */
+static bool says_error(struct idem_span text)
+{
+  for (size_t i = 0; i + 5 <= text.len; i++)
+    if (strncasecmp(text.data + i, "error", 5) == 0)
+      return true;
+  return false;
+}
+
+/* Why a choice, or all of it, is over; false if it is not. */
+static bool take_reason(struct document_reader *reader, struct idem_span reason)
 {
   struct document *document = reader->document;
+  if (is_state(reason, unfinished, COUNT(unfinished)))
+    return false;
   document->choices.reasons++;
   document->choices.lengths += is_state(reason, lengths, COUNT(lengths));
-  document->failed |= reason.len >= 5 && strncasecmp(reason.data, "error", 5) == 0;
+  document->failed |= says_error(reason) || is_state(reason, broken, COUNT(broken));
+  return true;
+}
+
+/* A word such as "Throttling.RateQuota" or a number, in quotes or not, that is no success. */
+static bool is_failing_code(struct idem_span text, enum cursor_event event)
+{
+  int64_t value = number(text);
+  size_t digits = 0;
+  while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
+    digits++;
+  if (event == CURSOR_NUMBER || (event == CURSOR_STRING && digits == text.len))
+    return text.len && value != 0 && !(value >= 200 && value < 300);
+  if (event != CURSOR_STRING || text.len > 64 || is_state(text, successes, COUNT(successes)))
+    return false;
+  for (size_t i = 0; i < text.len; i++)
+    if (strchr(" ()=;:\"", text.data[i]))
+      return false;
+  return true;
+}
+
+static bool ends_as_an_exception(struct idem_span name)
+{
+  static const char *const endings[] = {"exception", "error", "fault"};
+  for (size_t i = 0; i < COUNT(endings); i++) {
+    size_t len = strlen(endings[i]);
+    if (name.len >= len && strncasecmp(name.data + name.len - len, endings[i], len) == 0)
+      return true;
+  }
+  return false;
 }
 
 /* Of more than 128 choices the rest is not followed; nobody asks for as many. */
@@ -266,6 +422,7 @@ static void take_status(struct document_reader *reader, enum cursor_event event,
   struct idem_span text = reader->cursor.text;
   if (event == CURSOR_STRING && is_state(text, lengths, COUNT(lengths)))
     take_reason(reader, text);
+  document->failed |= event == CURSOR_STRING && is_state(text, failed_states, COUNT(failed_states));
   /* `response` in an event tells how the whole call stands by then: in_progress there is no job. */
   if (nested)
     return;
@@ -273,10 +430,23 @@ static void take_status(struct document_reader *reader, enum cursor_event event,
     reader->told |= number(text) >= 400 && number(text) < 600;
   if (event != CURSOR_STRING)
     return;
-  document->failed |= is_state(text, failed_states, COUNT(failed_states));
   document->job |= is_state(text, job_states, COUNT(job_states));
-  /* The first of them, "error"; the others are types of events. */
-  reader->told |= is_state(text, failures, 1);
+  reader->told |= is_state(text, refused_states, 1);
+  reader->code |= is_state(text, refused_states, COUNT(refused_states));
+}
+
+/* Something but null, false, 0 and "". */
+static bool says_something(enum cursor_event event, struct idem_span text)
+{
+  return (event == CURSOR_STRING && text.len) || (event == CURSOR_NUMBER && number(text) != 0) ||
+         (event == CURSOR_WORD && *text.data == 't');
+}
+
+/* An `error` is one if it says something, or something in it does. */
+static void take_error(struct document_reader *reader, size_t depth)
+{
+  reader->told = reader->document->error = true;
+  reader->document->failed |= depth > 1;
 }
 
 /* `told` and `answered` are weighed at the end, for members come in any order: an error at the top is a
@@ -289,19 +459,37 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   bool string = event == CURSOR_STRING, object = event == CURSOR_OBJECT, list = event == CURSOR_ARRAY;
   bool is_true = event == CURSOR_WORD && *text.data == 't',
        is_false = event == CURSOR_WORD && *text.data == 'f';
-  bool says = (string && text.len) || (event == CURSOR_NUMBER && number(text) != 0) || is_true;
+  bool says = says_something(event, text);
   switch (fact) {
   case FACT_ERROR:
-    document->failed |= depth > 1 && (object || says);
-    document->error |= object || says;
-    /* fall through */
-  case FACT_ERRORS:
-    reader->told |= object || says;
-    reader->opened_list = list;
+    if (object || list)
+      reader->error_depth = depth;
+    if (says)
+      take_error(reader, depth);
     break;
+  case FACT_ERRORS:
+  case FACT_TOLD:
+    reader->told |= says;
+    reader->opened_list = object || list;
+    break;
+  case FACT_ERROR_WORDS:
+    document->failed |= says;
+    break;
+  case FACT_EXCEPTION:
+    reader->told |= string && ends_as_an_exception(text);
+    break;
+  case FACT_WORDS:
+    reader->worded = reader->spoken |= object || list;
+    /* fall through */
   case FACT_MESSAGE:
-    reader->opened = object;
+    reader->opened = object && fact == FACT_MESSAGE;
     reader->worded |= string;
+    reader->spoken |= string && text.len;
+    break;
+  case FACT_REASON:
+    document->broken |= string && (is_state(text, failures, 1) || is_state(text, broken, COUNT(broken)));
+    break;
+  case FACT_BESIDE:
     break;
   case FACT_LIST:
     reader->listed = true;
@@ -322,12 +510,18 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
       reader->choice = (size_t)number(text);
     break;
   case FACT_CHOICE_FINISH:
-    reader->choice_over = string && text.len;
-    /* fall through */
+    reader->choice_over = string && take_reason(reader, text);
+    break;
   case FACT_FINISH:
-    if (string && text.len)
+    if (string)
       take_reason(reader, text);
     break;
+  case FACT_OVER: {
+    bool over = string && take_reason(reader, text);
+    document->over |= over;
+    document->goes_on |= !over;
+    break;
+  }
   case FACT_STOP:
     reader->stopped = string;
     if (string)
@@ -335,6 +529,18 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     break;
   case FACT_STATUS:
     take_status(reader, event, depth > 1);
+    /* Beside one of success even words alone are an answer. */
+    reader->other |=
+        (string && !reader->code && !document->failed) || (event == CURSOR_NUMBER && !reader->told);
+    break;
+  case FACT_STATE:
+    reader->told |= string && is_state(text, failed_states, COUNT(failed_states));
+    reader->operation |= string && is_state(text, job_states, COUNT(job_states));
+    break;
+  case FACT_TASK_STATUS:
+    document->failed |= string && (is_state(text, failed_states, COUNT(failed_states)) ||
+                                   is_state(text, refused_states, COUNT(refused_states)));
+    document->job |= string && is_state(text, job_states, COUNT(job_states));
     break;
   case FACT_OBJECT:
     document->failed |= string && is_one_of(text, failures, 1);
@@ -346,11 +552,20 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
       document->failed = document->error = true;
     break;
   case FACT_ANY_CODE:
-    reader->code |=
-        event == CURSOR_NUMBER && number(text) != 0 && !(number(text) >= 200 && number(text) < 300);
+    reader->code |= is_failing_code(text, event);
+    reader->other |= (string || event == CURSOR_NUMBER) && !is_failing_code(text, event);
     break;
   case FACT_SUCCESS:
     reader->told |= is_false;
+    reader->other |= is_true;
+    break;
+  case FACT_OK:
+    reader->code |= is_false;
+    reader->other |= is_true;
+    break;
+  case FACT_EVENT:
+    document->over |= string && document_is_over(text);
+    document->error |= string && document_is_failure(text);
     break;
   case FACT_EVENT_TYPE:
     if (reader->typed)
@@ -362,7 +577,17 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     /* Anthropic's text completions: each event has a stop_reason, which is null up to the last. */
     reader->completion = string && json_string_is(text, "completion", 10);
     document->goes_on |= string && is_one_of(text, between, COUNT(between));
-    document->error |= string && document_is_failure(text);
+    document->over |= string && document_is_over(text);
+    if (string && document_is_failure(text))
+      take_error(reader, depth);
+    reader->other |= string;
+    break;
+  case FACT_STOPPED:
+    document->over |= is_true;
+    document->goes_on |= is_false;
+    break;
+  case FACT_GENERATED:
+    document->over |= string;
     break;
   case FACT_IS_FINISHED:
   case FACT_DONE:
@@ -375,6 +600,9 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     break;
   case FACT_JOB:
     reader->operation |= string;
+    break;
+  case FACT_TICKET:
+    reader->ticket |= string && text.len;
     break;
   case FACT_CANDIDATE:
     reader->candidates++;
@@ -397,15 +625,23 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
 static void take_value(struct document_reader *reader, enum cursor_event event, size_t depth)
 {
   struct idem_span name = reader->cursor.name;
+  bool known = false;
   uint64_t on_way = 0;
   reader->places[depth] = 0;
-  for (uint64_t left = reader->facts[depth - 1]; left && depth <= 3; left &= left - 1) {
+  for (size_t i = 0; depth == 1 && name.data && i < COUNT(members); i++)
+    if (json_string_is(name, members[i].name, strlen(members[i].name))) {
+      known = true;
+      take_fact(reader, members[i].fact, event, depth);
+    }
+  bool is_null = event == CURSOR_WORD && *reader->cursor.text.data == 'n';
+  reader->other |= depth == 1 && !known && !is_null;
+  for (uint64_t left = reader->facts[depth - 1]; left; left &= left - 1) {
     size_t i = (size_t)__builtin_ctzll(left);
     const char *word = facts[i].path[depth - 1];
     if (!word || (*word == '*' ? name.data != NULL : !name.data || !json_string_is(name, word, strlen(word))))
       continue;
     on_way |= (uint64_t)1 << i;
-    if (depth == 3 || !facts[i].path[depth])
+    if (depth == DOCUMENT_DEPTH || !facts[i].path[depth])
       take_fact(reader, facts[i].fact, event, depth);
   }
   reader->facts[depth] = on_way;
@@ -459,8 +695,11 @@ static void end_document(struct document_reader *reader)
    * answer. */
   reader->told |= reader->code && reader->worded;
   document->failed |= reader->told && !reader->answered;
-  document->empty |= reader->listed && !reader->answered && !reader->blocked && !reader->base;
+  document->words |= reader->spoken && !reader->answered && !reader->other;
+  document->empty |=
+      reader->listed && !reader->answered && !reader->blocked && !reader->base && !document->several;
   document->job |= reader->operation && !reader->answered && !reader->done;
+  document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken;
   document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);
   document->goes_on |= reader->completion && !reader->stopped;
   if (reader->has_candidates) {
@@ -475,7 +714,7 @@ void document_begin(struct document_reader *reader, struct document *document)
 {
   *document = (struct document){.usage = document->usage, .choices = document->choices};
   reader->document = document;
-  reader->begun = reader->bad = false;
+  reader->begun = reader->bad = reader->closed = false;
   reader->base = 0;
 }
 
@@ -483,6 +722,7 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
 {
   struct document *document = reader->document;
   size_t depth = reader->cursor.depth;
+  reader->closed = depth == 0 && event == CURSOR_CLOSE;
   if (depth == 0 && event != CURSOR_CLOSE) {
     document->container = event == CURSOR_ARRAY || event == CURSOR_OBJECT;
     reader->base = event == CURSOR_ARRAY;
@@ -498,6 +738,11 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
     reader->told |= reader->opened_list;
   }
   reader->opened = reader->opened_list = false;
+  if (event == CURSOR_CLOSE && depth <= reader->error_depth)
+    reader->error_depth = 0;
+  else if (event != CURSOR_CLOSE && reader->error_depth && depth == reader->error_depth + 1 &&
+           (event == CURSOR_OBJECT || event == CURSOR_ARRAY || says_something(event, reader->cursor.text)))
+    take_error(reader, reader->error_depth);
   if (event == CURSOR_CLOSE && depth == 2 && reader->in_choice) {
     end_choice(reader);
     reader->in_choice = false;
@@ -508,6 +753,16 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
     end_document(reader);
   else if (depth <= DOCUMENT_DEPTH && event != CURSOR_CLOSE)
     take_value(reader, event, depth);
+}
+
+static enum cursor_event next_event(struct document_reader *reader)
+{
+  struct document *document = reader->document;
+  if (reader->closed && json_cursor_next_text(&reader->cursor)) {
+    document->several = true;
+    document->ended = document->goes_on = document->job = document->empty = document->words = false;
+  }
+  return json_cursor_next(&reader->cursor);
 }
 
 size_t document_feed(struct document_reader *reader, struct idem_span text, bool last)
@@ -528,13 +783,13 @@ size_t document_feed(struct document_reader *reader, struct idem_span text, bool
     json_cursor_feed(cursor, text, last);
   cursor->more = true;
   reader->begun = true;
-  while ((event = json_cursor_next(cursor)) > CURSOR_END)
+  while ((event = next_event(reader)) > CURSOR_END)
     take_event(reader, event);
   reader->bad = event == CURSOR_BAD;
   if (last && !reader->bad) {
     /* Nothing was wrong but that the text might have gone on. */
     cursor->more = false;
-    while ((event = json_cursor_next(cursor)) > CURSOR_END)
+    while ((event = next_event(reader)) > CURSOR_END)
       take_event(reader, event);
     reader->document->cut = event == CURSOR_BAD;
   }

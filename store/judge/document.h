@@ -34,12 +34,16 @@ struct document {
   bool json;      /* it is JSON up to its last byte */
   bool cut;       /* it ends within a value */
   bool container; /* an object or an array, which shows its own end */
-  bool failed;    /* it reports a failure and has no answer beside it, or says that it failed */
-  bool error;     /* it has an `error` that is not null: in a stream that is a failure */
-  bool empty;     /* its list of choices is null or empty: no failure in an event */
-  bool job;       /* it names work that goes on elsewhere */
-  bool ended;     /* an event: the provider's own end */
-  bool goes_on;   /* an event: what was an end before it is none any more */
+  bool several; /* one stands behind the other; what ends or goes on is the last's, and a failure any one's */
+  bool failed;  /* it reports a failure and has no answer beside it, or says that it failed */
+  bool error;   /* it has an `error` that is not null: in a stream that is a failure */
+  bool words;   /* it has words for people and nothing else, as an error has: {"detail": "..."} */
+  bool empty;   /* its list of choices is null or empty: no failure in an event */
+  bool job;     /* it names work that goes on elsewhere */
+  bool ended;   /* an event: the provider's own end */
+  bool over;    /* an event: an end in words that others use for less, which takes whole framing to believe */
+  bool broken;  /* an event: a reason that is none of the answer's own, if this is the end */
+  bool goes_on; /* an event: what was an end before it is none any more */
   /* What it does not report stays; of several events the last counts. */
   struct idem_usage usage;
   struct document_choices choices;
@@ -49,28 +53,36 @@ struct document {
     .usage = { -1, -1 }                                                                                      \
   }
 
-/* Reads one document; the members of an array at the root are documents, too (Gemini). All but `usage` and
+/* Reads one document, or several behind each other, which are then events of a stream; the members of an array at the root are documents, too (Gemini). All but `usage` and
  * `choices` is set anew. */
 void document_read(struct idem_span text, struct document *document);
 
-/* True if `name` is that of an event which reports a failure. */
+/* True if `name` is that of an event which reports a failure, or which ends a stream as `ended` and `over` say it. */
 bool document_is_failure(struct idem_span name);
+bool document_is_end(struct idem_span name);
+bool document_is_over(struct idem_span name);
 
 /* True if each choice that has begun is over, and there was one. */
 bool document_choices_over(const struct document_choices *choices);
+
+/* True if some are over, and some are not. */
+bool document_choices_differ(const struct document_choices *choices);
 
 enum { DOCUMENT_DEPTH = 4, DOCUMENT_PLACES = 12, DOCUMENT_COUNTS = 15 };
 
 struct document_reader {
   struct document *document;
   struct json_cursor cursor;
-  bool begun, bad;
-  size_t base; /* documents stand at this depth: 1 in an array of them */
+  bool begun, bad, closed; /* `closed`: a whole object or array has been read */
+  size_t base;             /* documents stand at this depth: 1 in an array of them */
   /* Which rows of the tables lead to where the reader is, for each depth. */
   uint64_t facts[DOCUMENT_DEPTH + 1];
   uint32_t places[DOCUMENT_DEPTH + 1];
   bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, worded;
+  bool spoken, ticket, other,
+      has_members;          /* words that can stand alone, the id of a task, a member that no row has */
   bool opened, opened_list; /* the last event began what is an answer unless it is empty */
+  size_t error_depth;       /* of an `error` that has begun and is not over */
   size_t choice, choice_position, candidates, candidates_over;
   bool in_choice, choice_over, has_candidates, blocked, counted;
   int64_t count[DOCUMENT_PLACES][DOCUMENT_COUNTS];

@@ -27,6 +27,7 @@ static const struct {
     {"text/plain", KIND_GUESS},
     {"application/octet-stream", KIND_GUESS},
     {"text/html", KIND_HTML},
+    {"application/xhtml+xml", KIND_HTML},
     {"application/json", KIND_JSON},
     {"text/json", KIND_JSON},
     {"text/event-stream", KIND_EVENTS},
@@ -113,28 +114,59 @@ struct idem_judge {
   struct event_text pending; /* what has come, and is not yet taken */
   bool no_memory;
   bool any, ended, failed, malformed; /* of a stream: an event with something in it, its end, an error */
+  bool documents, over;               /* one that is JSON, and an end that takes whole framing to believe */
 };
 
+/* "[ERROR] ...", "error: ...": what some write for people where an event should stand. */
+static bool is_error_text(struct idem_span text)
+{
+  return starts(text, "[error") || starts(text, "error:");
+}
+
+/* What is no JSON: the words of a stream of words, the end, or nothing. */
+static void take_text(struct idem_judge *judge, struct idem_span text)
+{
+  while (text.len && strchr(" \t", text.data[text.len - 1]))
+    text.len--;
+  while (text.len && strchr(" \t", *text.data))
+    text = (struct idem_span){text.data + 1, text.len - 1};
+  if (text.len == 6 && memcmp(text.data, "[DONE]", 6) == 0)
+    judge->ended = true;
+  else if (is_error_text(text))
+    judge->failed = true;
+  else
+    judge->any |= text.len;
+}
+
 /* An event of a stream, or a line. The end of one of several things, such as the second of three images, is
- * none once an event says that it goes on. */
+ * none once an event says that it goes on. Some servers forget the empty line between two events: then each line of
+ * theirs is one. */
 static void take_event(void *arg, struct idem_span name, struct idem_span data)
 {
   struct idem_judge *judge = arg;
   struct document *document = &judge->document;
+  struct idem_span line;
   /* The name of an event has no escapes, and a backslash in it is one: only what JSON's rules have let pass may be read by them. */
-  judge->failed |= name.len && !memchr(name.data, '\\', name.len) && document_is_failure(name);
-  if (judge->kind == KIND_EVENTS && data.len == 6 && memcmp(data.data, "[DONE]", 6) == 0) {
-    judge->ended = true;
-    return;
-  }
+  bool named = name.len && !memchr(name.data, '\\', name.len);
+  judge->failed |= named && document_is_failure(name);
+  judge->ended |= named && document_is_end(name);
+  judge->over |= named && document_is_over(name);
   document_read(data, document);
-  if (!document->json || !document->container) {
-    judge->malformed |= judge->kind == KIND_LINES;
-    return;
+  if (document->json && document->container) {
+    judge->documents = true;
+    judge->any |= !document->words;
+    judge->failed |=
+        document->failed || document->error || (document->broken && named && document_is_over(name));
+    judge->ended = (judge->ended || document->ended) && !document->goes_on;
+    judge->over = (judge->over || document->over) && !document->goes_on;
+  } else if (judge->kind == KIND_LINES) {
+    judge->malformed = true;
+  } else if (!memchr(data.data, '\n', data.len)) {
+    take_text(judge, data);
+  } else {
+    while (event_stream_line(&data, &line))
+      take_event(judge, (struct idem_span){"", 0}, line);
   }
-  judge->any = true;
-  judge->failed |= document->failed || document->error;
-  judge->ended = (judge->ended || document->ended) && !document->goes_on;
 }
 
 /* What the reader of this kind has not taken waits for the next piece. A document that comes whole is never
@@ -163,18 +195,33 @@ static struct idem_span without_blanks(struct idem_span text)
   return text;
 }
 
-/* PHP and others call whatever they send text/html if nobody says otherwise, so a body that begins as a
- * stream or as JSON is read as that. */
+/* False: its type says nothing of its form, or says something that it need not hold to. */
+static bool has_form(enum kind kind)
+{
+  return kind == KIND_JSON || is_stream(kind);
+}
+
+/* A field of an event, or a comment. */
+static bool begins_event(struct idem_span text)
+{
+  static const char *const fields[] = {"data:", "event:", "id:", "retry:", ":"};
+  for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+    if (starts(text, fields[i]))
+      return true;
+  return false;
+}
+
+/* PHP and others call whatever they send text/html if nobody says otherwise, gateways leave a stream's type on the
+ * failure that came in its place, and a stream comes under the type of the document that it replaces: so a body
+ * that begins as a stream or as JSON is read as that, whatever its type. */
 static void guess(struct idem_judge *judge, struct idem_span text)
 {
   judge->braced = text.len && (*text.data == '{' || *text.data == '[');
   judge->page = starts(text, "<!doctype html") || starts(text, "<html") || starts(text, "<head");
-  if (judge->kind == KIND_GUESS || judge->kind == KIND_HTML) {
-    if (starts(text, "data:") || starts(text, "event:"))
-      judge->kind = KIND_EVENTS;
-    else if (judge->braced)
-      judge->kind = KIND_JSON;
-  }
+  if (begins_event(text))
+    judge->kind = KIND_EVENTS;
+  else if (judge->braced && judge->kind != KIND_LINES)
+    judge->kind = KIND_JSON;
   judge->known = true;
   judge->stream =
       (struct event_stream){.events = judge->kind == KIND_EVENTS, .take = take_event, .arg = judge};
@@ -322,15 +369,20 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_rec
                            struct answer_facts *facts, struct idem_error *why)
 {
   const struct document *document = &judge->document;
-  bool declared = judge->declared == KIND_JSON;
+  bool declared = has_form(judge->declared);
   if (!recording->body.len)
     return refuse(why, "the body is empty");
-  if (document->failed)
+  if (document->failed || (document->several && document->error))
     return refuse(why, "the answer reports an error although its status does not");
   if (document->job)
     return refuse_job(facts, why);
   if (document->empty)
     return refuse(why, "the answer has no choices");
+  if (document->words)
+    return refuse_unproven(facts, why, "it has words and nothing else, as a failure has");
+  if (document->several &&
+      (document->goes_on || document->cut || document_choices_differ(&document->choices)))
+    return refuse_unproven(facts, why, "the last of its documents is not the end; it may have been cut off");
   if (declared && !document->json && !judge->braced)
     return refuse_unproven(facts, why, "it is no JSON");
   if (declared && document->cut)
@@ -354,15 +406,24 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
     return refuse_unproven(facts, why, "the stream is broken off or not what its type says");
   /* Bedrock's Converse has messageStart and messageStop; InvokeModel has neither, and ends with a whole frame
    * and whole framing. A finish_reason in every choice is an end with whole framing alone. */
+  bool over = judge->over || document_choices_over(&document->choices);
   bool ended = in_frames ? frames->any && recording->framed && (frames->ended || !frames->begun)
-                         : judge->ended || (recording->framed && document_choices_over(&document->choices));
+                         : judge->ended || (recording->framed && over);
   if (ended && !in_frames && !judge->any)
     return refuse(why, "the stream has nothing but its end");
+  if (ended && document_choices_differ(&document->choices))
+    return refuse_unproven(facts, why, "one choice of several is not over; it may have been cut off");
   if (!ended)
     return refuse_unproven(facts, why,
                            "the stream has no end of its provider's own; it may have been cut off");
   facts->usage = document->usage;
   return true;
+}
+
+/* It began as a stream does, but its type does not say so and no event has come: "id: 7", then, is a text. */
+static bool is_text_after_all(const struct idem_judge *judge)
+{
+  return !has_form(judge->declared) && !judge->documents && !judge->ended && !judge->failed;
 }
 
 /* `blind`: in a coding that cannot be undone. Then its type alone tells a page or a stream, and a document is
@@ -379,7 +440,7 @@ static bool weigh_body(const struct idem_judge *judge, const struct idem_request
     return refuse_unproven(facts, why, "the stream is in a coding that cannot be looked into");
   if (judge->decoder.kind && (judge->decoder.failed || !judge->decoder.ended))
     return refuse_unproven(facts, why, "the content coding is broken off or not what its header says");
-  if (!judge->blind && is_stream(judge->kind))
+  if (!judge->blind && is_stream(judge->kind) && !is_text_after_all(judge))
     return weigh_stream(judge, recording, facts, why);
   if (!judge->blind && judge->kind == KIND_JSON)
     return weigh_document(judge, recording, facts, why);
@@ -416,6 +477,8 @@ bool judge_answer(const struct idem_request *request, const struct idem_recordin
     return refuse_job(facts, why);
   if (recording->body.len > rule->max_answer)
     return refuse_unproven(facts, why, "the answer is larger than max_body");
+  if (header_of(recording->headers, "x-amzn-errortype:").len)
+    return refuse(why, "its headers name an exception");
   /* The endpoints that are built in give no tokens and sessions, whatever a gateway puts on all it sends. */
   if (!rule->name && !rule->ignore_cache_control &&
       says(header_of(recording->headers, "cache-control:"), "no-store"))

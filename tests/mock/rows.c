@@ -233,6 +233,17 @@ static const struct shape_row {
       "stream:{\"response\":\"hi $N\",\"done\":false}\n\f{\"error\":\"llama runner process has "
       "terminated\"}\n",
       "stream:{\"response\":\"hi $N\",\"done\":false}\n\f{\"response\":"}},
+    /* What gateways and servers of one's own make of it: a stream under the type of a document, ends and failures in other
+     * words. */
+    {"gateway",
+     "application/json",
+     "{\"choices\":[{\"message\":{\"content\":\"hi $N\"}}],\"error\":{},\"code\":\"0\",\"message\":\"ok\"}",
+     DATA("{\"text\":\"hi $N\"}") "\f" NAMED("done", "{}"),
+     {"{\"detail\":\"Internal Server Error $N\"}", "{\"code\":\"Throttling\",\"message\":\"slower $N\"}",
+      "{\"choices\":[{\"message\":{\"content\":\"half $N\"},\"finish_reason\":\"network_error\"}]}",
+      "{\"output\":{\"task_status\":\"PENDING\",\"task_id\":\"$N\"}}",
+      "stream:" DATA("{\"text\":\"hi $N\"}") "\f" DATA("[ERROR] upstream died") "\f" DONE,
+      "stream:{\"response\":\"hi $N\"}\n\f{\"error\":\"died\"}\n"}},
 };
 
 static char *with_serial(const char *text, uint64_t serial)

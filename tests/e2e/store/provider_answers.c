@@ -110,6 +110,15 @@ ParameterizedTest(char (*shape)[32], answers, success_is_told_again_and_failure_
   }
 }
 
+/* What gateways and servers of one's own send under the type of a document. */
+Test(answers, a_success_and_a_failure_of_those_between_are_told_apart)
+{
+  cr_expect_eq(sent_of_two("gateway", "whole"), 1);
+  cr_expect_eq(sent_of_two("gateway", "stream"), 1);
+  for (int i = 1; i <= 6; i++)
+    cr_expect_eq(sent_of_two("gateway", world_text(&w, "fail%d", i)), 2, "fail%d", i);
+}
+
 static size_t times(const char *text, const char *what)
 {
   size_t count = 0;
