@@ -85,7 +85,7 @@ Test(store_old, one_of_0_1_opens_and_says_once_what_becomes_of_its_answers)
   caller_ask(&first, "{\"answer\":1}");
   cr_assert_eq(state_write(fixture.store, make_old, first.call.key, &error), 0, "%s", error.text);
   cr_assert_eq(fixture_reopen(&fixture, &error), 0, "%s", error.text);
-  cr_expect(strstr(error.text, "1 answers of idemshim 0.1 "), "%s", error.text);
+  cr_expect(strstr(error.text, "1 answer of idemshim 0.1 "), "%s", error.text);
   cr_expect_eq(caller_ask(&second, "{\"answer\":2}"), IDEM_OWNED);
   cr_expect_eq(caller_ask(&second, "{\"answer\":3}"), IDEM_HIT);
   cr_expect_eq(idem_store_each(fixture.store, IDEM_OLDEST_FIRST, count, counts, &error), 0);
