@@ -72,7 +72,7 @@
   X(ABSTRACT_UNIX_SOCKET)
 
 /* X(name) and X(name of a string). What we override (overrides.h), and must know to restore it; what a call
- * demands of the server's identity; what decides whether a redirect is followed; and
+ * demands of the server's identity; what decides whether a redirect is followed and which path is asked for; and
  * where a credential is read from. */
 #define OPTIONS_RARE(X)                                                                                      \
   X(VERBOSE)                                                                                                 \
@@ -111,7 +111,8 @@
   X(MAXREDIRS)                                                                                               \
   X(POSTREDIR)                                                                                               \
   X(REDIR_PROTOCOLS)                                                                                         \
-  X(UNRESTRICTED_AUTH)
+  X(UNRESTRICTED_AUTH)                                                                                       \
+  X(PATH_AS_IS)
 #define OPTIONS_RARE_TEXT(X)                                                                                 \
   X(PROXY)                                                                                                   \
   X(PRE_PROXY)                                                                                               \

@@ -188,6 +188,9 @@ static const char *build_shape(struct request *request)
     add_text(&text, ";raw-transfer");
   if (shadow->no_body)
     add_text(&text, ";no-body");
+  /* libcurl takes dot segments out of the URL otherwise. */
+  if (shadow->rare_count && shadow_value(shadow, CURLOPT_PATH_AS_IS))
+    add_text(&text, ";path-as-is");
   if (shadow->needy) {
     /* The part of the answer that is asked for. */
     add_pair(&text, ";range:", (const char *)shadow_value(shadow, CURLOPT_RANGE));
@@ -213,7 +216,7 @@ static inline bool is_named(const char *line, const char *name)
          (line[len] == ':' || line[len] == ';');
 }
 
-static const char too_many[] = "too many headers, or too long ones";
+static const char too_many[] = "too many headers, or too long ones", odd_form[] = "a header in an odd form";
 
 /* False if there is no room for one more; the line stays where it is. */
 static bool add_header(struct request *request, struct idem_span line)
@@ -277,7 +280,6 @@ static size_t header_len(const char *line, size_t len, size_t *next)
  * it make several headers of it. NULL, or why the call cannot be named. */
 static const char *add_headers(struct request *request, const char *line, size_t len)
 {
-  static const char odd[] = "a header in an odd form";
   for (size_t at = 0, next; at < len; at += next) {
     size_t here = header_len(line + at, len - at, &next);
     const char *stray = memchr(line + at, '\r', here);
@@ -286,7 +288,7 @@ static const char *add_headers(struct request *request, const char *line, size_t
       stray = memchr(stray + 1, '\r', (size_t)(line + at + here - stray - 1));
     /* libcurl has a Host: of its own beside one that does not stand first. */
     if (stray || !has_plain_name(line + at, here) || (at && is_named(line + at, "host")))
-      return odd;
+      return odd_form;
     if (!add_header(request, (struct idem_span){line + at, here}))
       return too_many;
   }
@@ -299,11 +301,13 @@ static const char *add_entry(struct request *request, struct text *text, const c
 {
   const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
   if (semicolon) {
+    const size_t name = (size_t)(semicolon - line), start = text->len;
     if (semicolon[1 + strspn(semicolon + 1, " \t\r\n")])
       return NULL;
-    size_t name = (size_t)(semicolon - line), start = text->len;
-    bool made = add_made_header(request, text, (struct idem_span){line, name}, ":");
-    return !made ? too_many : has_plain_name(text->at + start, name + 1) ? NULL : "a header in an odd form";
+    if (!add_made_header(request, text, (struct idem_span){line, name}, ":"))
+      return too_many;
+    /* An empty Host: is no server's name, and counts nowhere. */
+    return has_plain_name(text->at + start, name + 1) && !is_named(line, "host") ? NULL : odd_form;
   }
   if (!colon)
     return NULL;
@@ -412,6 +416,27 @@ static bool build_netrc(struct request *request)
   return true;
 }
 
+/* True if a Content-Length: of the app's own says another length than that of the body: the server takes a part of it. How long
+ * a form of libcurl's is, depends on its boundary. */
+static bool tells_another_length(const struct request *request)
+{
+  static const char name[] = "content-length:";
+  const struct idem_request *bytes = &request->bytes;
+  char length[24];
+  if (request->shadow->request == HTTP_FORM || request->shadow->request == HTTP_MIME)
+    return false;
+  for (size_t i = 0; i < bytes->header_count; i++) {
+    const struct idem_span *line = &request->headers[i];
+    if (line->len < sizeof(name) || strncasecmp(line->data, name, sizeof(name) - 1) != 0)
+      continue;
+    struct idem_span value = value_of(line->data + sizeof(name) - 2);
+    size_t len = (size_t)snprintf(length, sizeof(length), "%zu", bytes->body.len);
+    if (value.len != len || memcmp(value.data, length, len) != 0)
+      return true;
+  }
+  return false;
+}
+
 const char *request_open(struct request *request, struct shadow *shadow, const struct idem_rule *rule,
                          char room[24])
 {
@@ -462,7 +487,9 @@ const char *request_open(struct request *request, struct shadow *shadow, const s
     return body->form.reason;
   if (!body->whole)
     return body->read.bytes.len > rule->max_body ? "max_body" : "READFUNCTION paused or gave up";
-  return body->span.len > rule->max_body ? "max_body" : NULL;
+  if (body->span.len > rule->max_body)
+    return "max_body";
+  return tells_another_length(request) ? "a Content-Length that is not the body's" : NULL;
 }
 
 void request_release(struct request *request)

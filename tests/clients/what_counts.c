@@ -126,6 +126,9 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(query_page, OTHER, (strcat(a->url, "&page_token=a"), strcat(b->url, "&page_token=b")))                   \
   X(query_word, OTHER, (strcat(a->url, "&unit_key=a"), strcat(b->url, "&unit_key=b")))                       \
   X(path, OTHER, URL("/v1/", "/v2/"))                                                                        \
+  X(path_as_is, OTHER,                                                                                       \
+    (replace(a->url, sizeof(a->url), "/v1/", "/a/../v1/"), URL("/v1/", "/a/../v1/"),                         \
+     number(b, CURLOPT_PATH_AS_IS, 1)))                                                                      \
   X(host, OTHER, URL("api.", "apj."))                                                                        \
   X(port, OTHER, URL(".example", ".example:8443"))                                                           \
   X(method, OTHER, b->method = "PUT")                                                                        \
@@ -153,6 +156,8 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(forwarded_for_whom, OTHER, add(b, whom[pick(sizeof(whom) / sizeof(*whom))], pick(1000)))                 \
   X(forwarded_for_what, OTHER, add(b, what_for[pick(sizeof(what_for) / sizeof(*what_for))], pick(1000)))     \
   X(header_removed, SAME, add(b, "X-Gone:", 0))                                                              \
+  X(length_of_body, SAME, (strcpy(a->body, "a=1"), strcpy(b->body, "a=1"), add(b, "Content-Length: 3", 0)))  \
+  X(length_of_less, LIVE, (strcpy(b->body, "a=1"), add(b, "Content-Length: 2", 0)))                          \
   X(accept_removed, OTHER, add(b, "Accept:", 0))                                                             \
   X(accept_usual, SAME, add(b, "Accept: */*", 0))                                                            \
   X(referer, SAME, (a->referer = "http://r/", add(b, "Referer: http://r/", 0)))                              \
@@ -162,6 +167,7 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(host_twice, OTHER,                                                                                       \
     (add(a, "Host: a.example", 0), add(a, "Host: c.example", 0), add(b, "Host: b.example", 0),               \
      add(b, "Host: c.example", 0)))                                                                          \
+  X(host_empty, LIVE, add(b, "Host;", 0))                                                                    \
   X(token_header, OTHER, add(b, "Authorization: Bearer %u", pick(1000)))                                     \
   X(word_header, OTHER, (add(a, "X-Acme-Token: %u", 1), add(b, "X-Acme-Token: %u", 2)))                      \
   X(signature, SAME,                                                                                         \
