@@ -36,6 +36,9 @@ static void *find_in_caller_scope(const void *return_address)
       !map->l_name[0])
     return NULL;
   void *symbol = dl_sym_in(map->l_name, "curl_easy_init");
+  /* A preload that comes before us and wraps it would be called by us, and we by it. */
+  if (symbol && symbol == dl_real_sym(RTLD_DEFAULT, "curl_easy_init"))
+    return NULL;
   return symbol && !libcurl_is_ours(symbol) ? symbol : NULL;
 }
 
@@ -123,6 +126,14 @@ static int note_end(struct dl_phdr_info *info, size_t size, void *arg)
   return found;
 }
 
+/* A preload that comes after us and wraps some of libcurl's functions has those alone: the others are what the program would have
+ * got without us. */
+static bool is_wrapper(const char *path, const void *base)
+{
+  void *next = libcurl_is_name(path) ? NULL : dl_real_sym(RTLD_NEXT, "curl_easy_init");
+  return next && object_base(next) == base && !dl_sym_in(path, "curl_version_info");
+}
+
 /* The object is never closed again: callers such as PHP unload libcurl before they exit, and our table would
  * dangle. */
 static bool fill(struct libcurl *table, const char *path, const void *base)
@@ -130,7 +141,11 @@ static bool fill(struct libcurl *table, const char *path, const void *base)
   void *object = dl_real_open(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   if (!object)
     return false;
-#define X(name) table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name);
+  bool wraps = is_wrapper(path, base);
+#define X(name)                                                                                              \
+  table->name = (__typeof__(table->name))dl_real_sym(object, "curl_" #name);                                 \
+  if (!table->name && wraps)                                                                                 \
+    table->name = (__typeof__(table->name))dl_real_sym(RTLD_NEXT, "curl_" #name);
   LIBCURL_NEEDED(X)
   LIBCURL_OPTIONAL(X)
 #undef X

@@ -200,6 +200,42 @@ Test(reach, a_wrapper_that_opens_libc_under_a_lock_is_not_held_up)
   run_release(&r);
 }
 
+/* As tracers and limiters have it: some of libcurl's functions are wrapped, and the others are not there. */
+static const char some_of_libcurl[] =
+    "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdarg.h>\n#include <unistd.h>\n"
+    "#define NEXT(name) (next ? next : (next = dlsym(RTLD_NEXT, name)))\n"
+    "void *curl_easy_init(void) { static void *(*next)(void); return NEXT(\"curl_easy_init\")(); }\n"
+    "int curl_easy_setopt(void *handle, int option, ...) { static int (*next)(void *, int, ...); va_list "
+    "list;\n"
+    "  va_start(list, option); void *value = va_arg(list, void *); va_end(list);\n"
+    "  return NEXT(\"curl_easy_setopt\")(handle, option, value); }\n"
+    "int curl_easy_perform(void *handle) { static int (*next)(void *); write(2, \"wrapped\\n\", 8);\n"
+    "  return NEXT(\"curl_easy_perform\")(handle); }\n";
+
+Test(reach, a_preload_that_wraps_some_of_libcurl_may_come_before_or_after)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's runtime must come first");
+  world_write(&w, "some.c", some_of_libcurl, sizeof(some_of_libcurl) - 1);
+  struct run made = run_shell_plain(&w, "cc -w -shared -fPIC -o \"$HOME/some.so\" \"$HOME/some.c\" -ldl");
+  expect_success(&made);
+  run_release(&made);
+  for (int after = 0; after < 2; after++) {
+    const char *command =
+        world_text(&w, "LD_PRELOAD='%s/%s %s/%s' fetch-openssl --body '{\"after\":%d}' '%s'",
+                   after ? w.build : w.dir, after ? "libidemshim.so" : "some.so", after ? w.dir : w.build,
+                   after ? "some.so" : "libidemshim.so", after, world_url(&w, target));
+    struct run first = run_shell_plain(&w, command), again = run_shell_plain(&w, command);
+    expect_success(&first);
+    cr_expect_str_eq(first.err, "wrapped\n");
+    expect_same_output(&first, &again);
+    cr_expect_eq(mock_count(&w).requests, after + 1);
+    cr_expect_eq(log_events(&w, "hit"), after + 1);
+    run_release(&first);
+    run_release(&again);
+  }
+}
+
 /* RUNPATH and RTLD_NEXT depend on who calls; at -O0 too, where nothing is a tail call. */
 Test(reach, dlopen_and_dlsym_still_know_their_caller)
 {
