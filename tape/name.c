@@ -9,6 +9,7 @@
 #include "store/key/content.h"
 #include "tape/tape.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -47,12 +48,14 @@ void tape_name(const struct idem_request *request, struct tape_call *call)
   struct hash hash;
   begin(&hash, "idemshim tape key 2", request);
   enum idem_key_kind kind = request->rule->keying.kind;
-  bool named = kind == IDEM_KEY_JSON
-                   ? content_pointers(&request->rule->keying.pointers, request->body, &hash) == 0
-                   : kind != IDEM_KEY_CONTENT && add_key_header(&hash, request);
+  int fields = kind == IDEM_KEY_JSON ? content_pointers(&request->rule->keying.pointers, request->body, &hash)
+                                     : -ENOKEY;
+  bool named =
+      kind == IDEM_KEY_JSON ? fields == 0 : kind != IDEM_KEY_CONTENT && add_key_header(&hash, request);
   struct content content;
   struct hash print;
   content_of(request, named, &content);
+  call->unnamed = content.lacks_memory || fields == -ENOMEM;
   begin(&print, "idemshim tape content 2", request);
   hash_digest(&print, content.fingerprint);
   hash_end(&print, call->fingerprint);

@@ -64,7 +64,9 @@ struct tape_call {
       [IDEM_ID_SIZE]; /* of the operation: attempts of one share it; where no store has given one, the tape does */
   uint8_t key[IDEM_KEY_SIZE];         /* what a replay looks for first; made without credentials and scope */
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* method, origin, path and content; what it looks for next */
-  uint64_t request_body_len;          /* of the whole body; 0 where the request's own length is that */
+  bool
+      unnamed; /* there was no memory for the two: tape_append() refuses it, and nothing is looked for by them */
+  uint64_t request_body_len; /* of the whole body; 0 where the request's own length is that */
   uint32_t
       number; /* which of the identical calls of its process, where the rule numbers them (repeats=): with the
                       key it tells a retry, which has the number of the call that failed, from another sample */
@@ -281,7 +283,7 @@ bool tape_fact_text(const struct tape_outcome *outcome, unsigned number, struct 
 
 /* For a caller that opens this object at run time: the symbol `idem_tape_api` of libidemshim-store.so. */
 
-#define IDEM_TAPE_API_VERSION 3u
+#define IDEM_TAPE_API_VERSION 4u
 /* All functions, for the shim: the store's object is opened late and asked for this one symbol. */
 struct idem_tape_api {
   uint32_t version; /* IDEM_TAPE_API_VERSION of the side that was built */

@@ -286,7 +286,7 @@ int tape_append(struct tape_writer *writer, const struct tape_call *call, const 
   struct tape_outcome judged = *outcome;
   struct idem_error why = {""};
   judge(call, request, &judged, &why);
-  int rc = tape_record_compose(&buffer, &copy, request, &judged, &layout);
+  int rc = copy.unnamed ? -ENOMEM : tape_record_compose(&buffer, &copy, request, &judged, &layout);
   if (rc == 0)
     rc = finish(writer, &buffer, &layout, 0);
   rc = rc < 0 ? path_fail(error, rc, writer->dir) : append(writer, &buffer, error);

@@ -199,6 +199,10 @@ bool playback_find(struct request *request)
   }
   tape->call.lane = tape->api->lane();
   tape->api->name(&request->bytes, &tape->call);
+  if (tape->call.unnamed) {
+    refuse(request, "no memory to name the call");
+    return true;
+  }
   enum tape_verdict verdict = tape->api->match(matcher, &request->bytes, &tape->call, &match);
   if (verdict == TAPE_GO_LIVE)
     return goes_out(request, "live_from");

@@ -94,7 +94,7 @@ static bool same_json(struct idem_span a, struct idem_span b)
 {
   uint8_t x[IDEM_KEY_SIZE], y[IDEM_KEY_SIZE];
   const struct json_canon_options all = {0};
-  return json_canon(a, &all, x) && json_canon(b, &all, y) && memcmp(x, y, sizeof(x)) == 0;
+  return json_canon(a, &all, x) == 0 && json_canon(b, &all, y) == 0 && memcmp(x, y, sizeof(x)) == 0;
 }
 
 /* The next value of a container whose bracket the cursor has passed, with its quotes; false: there is none.
@@ -248,7 +248,8 @@ static int compare_bodies(struct difference *difference, struct idem_span a, str
   uint8_t x[IDEM_KEY_SIZE], y[IDEM_KEY_SIZE];
   const struct json_canon_options all = {0};
   /* A body that was cut for the store is no JSON any more, and is compared as a text. */
-  bool json = json_canon(a, &all, x) && json_canon(b, &all, y), same = json && memcmp(x, y, sizeof(x)) == 0;
+  bool json = json_canon(a, &all, x) == 0 && json_canon(b, &all, y) == 0,
+       same = json && memcmp(x, y, sizeof(x)) == 0;
   if (json && !same)
     compare_json(difference, trimmed(a), trimmed(b));
   else if (!same)

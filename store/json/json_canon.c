@@ -9,6 +9,7 @@
 
 #include "store/json/json_pointer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,7 +288,7 @@ static void take_value(struct canon *canon, enum cursor_event event)
     add_value(canon, token);
 }
 
-static bool walk(struct canon *canon)
+static int walk(struct canon *canon)
 {
   struct json_cursor *cursor = &canon->cursor;
   bool ignores = canon->ignored.count > 0;
@@ -301,11 +302,11 @@ static bool walk(struct canon *canon)
       /* Its end is told, since places in it may be ignored as well, and have gone into it. */
       json_pointers_at(&canon->ignored, cursor, json_cursor_skip(cursor));
   }
-  return json_cursor_release(cursor) && !canon->failed;
+  bool whole = json_cursor_release(cursor);
+  return canon->failed || cursor->starved ? -ENOMEM : whole ? 0 : -EINVAL;
 }
 
-bool json_canon(struct idem_span text, const struct json_canon_options *options,
-                uint8_t digest[IDEM_KEY_SIZE])
+int json_canon(struct idem_span text, const struct json_canon_options *options, uint8_t digest[IDEM_KEY_SIZE])
 {
   struct canon canon;
   const struct idem_words none = {0}, *ignore = options->ignore ? options->ignore : &none;
@@ -313,14 +314,16 @@ bool json_canon(struct idem_span text, const struct json_canon_options *options,
   memset(&canon, 0, offsetof(struct canon, ignored));
   memset(&canon.options, 0, sizeof(canon) - offsetof(struct canon, options));
   canon.options = options;
-  if (!text.len || !json_pointers_init(&canon.ignored, ignore->word, ignore->count))
-    return false;
+  if (!text.len)
+    return -EINVAL;
+  if (!json_pointers_init(&canon.ignored, ignore->word, ignore->count))
+    return -ENOMEM;
   json_cursor_init(&canon.cursor, text);
-  bool whole = walk(&canon);
+  int rc = walk(&canon);
   memcpy(digest, canon.last, TOKEN);
   json_pointers_release(&canon.ignored);
   free(canon.stack);
   free(canon.level);
   free(canon.text);
-  return whole;
+  return rc;
 }

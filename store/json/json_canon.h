@@ -8,10 +8,11 @@
  *   the order in which they come, since one parser takes the first and another the last.
  *
  *     uint8_t digest[IDEM_KEY_SIZE];
- *     if (json_canon(body, &(struct json_canon_options){.ignore = &rule->keying.ignore}, digest))
+ *     rc = json_canon(body, &(struct json_canon_options){.ignore = &rule->keying.ignore}, digest);
+ *     if (rc == 0)
  *       hash_digest(&hash, digest);
  *     else
- *       hash_field(&hash, body);            // not JSON, or no memory: byte by byte
+ *       hash_field(&hash, body);            // -EINVAL, not JSON: byte by byte
  *
  * One pass, no recursion. Each value becomes 32 bytes: itself where it is short, else SHA-256 of it. They
  * wait on a stack of the heap until their container closes, so the memory is that of what is open, not of the
@@ -30,8 +31,8 @@ struct json_canon_options {
   void *arg;
 };
 
-/* False if the text is not JSON, or there is no memory. */
-bool json_canon(struct idem_span text, const struct json_canon_options *options,
-                uint8_t digest[IDEM_KEY_SIZE]);
+/* 0; -EINVAL: the text is not JSON; -ENOMEM: nobody knows whether it is. */
+int json_canon(struct idem_span text, const struct json_canon_options *options,
+               uint8_t digest[IDEM_KEY_SIZE]);
 
 #endif

@@ -10,7 +10,7 @@ void json_cursor_init(struct json_cursor *cursor, struct idem_span text)
 {
   cursor->at = text.data ? text.data : ""; /* to NULL not even 0 may be added */
   cursor->end = cursor->at + text.len;
-  cursor->more = false;
+  cursor->more = cursor->starved = false;
   cursor->string = cursor->escapes = cursor->quoteless = 0;
   if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
     cursor->at += 3;
@@ -158,6 +158,7 @@ static enum cursor_event enter(struct json_cursor *cursor, bool object)
     uint64_t *grown = realloc(is_near ? NULL : cursor->objects, cursor->room / 64 * 2 * sizeof(*grown));
     if (!grown) {
       cursor->more = false;
+      cursor->starved = true;
       return fail(cursor);
     }
     if (is_near)

@@ -48,6 +48,8 @@ struct json_cursor {
   bool escaped;          /* STRING: there are backslashes in the text */
   size_t depth;          /* how many containers are round the value; CLOSE: round the one that ends */
 
+  bool starved; /* BAD for want of memory, and perhaps JSON */
+
   bool more; /* the text is not all there yet: its end is no mistake */
 
   const char *at, *end; /* private from here */

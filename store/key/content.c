@@ -10,7 +10,8 @@
 
 struct values {
   struct hash *hash;
-  bool any, said, failed; /* there is a value; it is not the empty text; it cannot be read */
+  bool any, said; /* there is a value; it is not the empty text */
+  int rc;         /* of one that cannot be read */
 };
 
 /* Where a member is given twice, each value counts: nobody can say which of them the server takes. */
@@ -21,7 +22,8 @@ static void hash_value(void *arg, size_t which, struct idem_span value)
   (void)which;
   if (value.len == 4 && memcmp(value.data, "null", 4) == 0)
     return;
-  values->failed |= !json_canon(value, &(struct json_canon_options){0}, digest);
+  int rc = json_canon(value, &(struct json_canon_options){0}, digest);
+  values->rc = rc < 0 ? rc : values->rc;
   values->any = true;
   values->said |= value.len != 2 || value.data[0] != '"';
   hash_digest(values->hash, digest);
@@ -37,8 +39,9 @@ int content_pointers(const struct idem_words *pointers, struct idem_span body, s
     struct idem_words one = {&pointers->word[i], 1};
     values.any = false;
     hash_text(hash, pointers->word[i]);
-    if (!json_find(body, &one, hash_value, &values) || values.failed || !values.any)
-      return -ENOKEY;
+    bool found = json_find(body, &one, hash_value, &values);
+    if (!found || values.rc < 0 || !values.any)
+      return values.rc == -ENOMEM ? -ENOMEM : -ENOKEY;
     hash_bytes(hash, "", 1);
   }
   return values.said ? 0 : -ENOKEY;
@@ -150,15 +153,17 @@ static void hash_query(struct hash *hash, const struct idem_request *request)
   hash_number(hash, UINT64_MAX);
 }
 
-/* What the body says, and how it was read: F a form, J JSON, R byte by byte. */
+/* What the body says, and how it was read: F a form, J JSON, R byte by byte; 0: there is no memory to see whether it is JSON, and its
+ * bytes would be another name than the one that it has on a better day. */
 static char body_digest(const struct idem_request *request, struct idem_span boundary,
                         const struct json_canon_options *options, uint8_t digest[IDEM_KEY_SIZE])
 {
   struct hash hash;
   hash_begin(&hash);
   if (!hash_form(&hash, request->body, boundary)) {
-    if (json_canon(request->body, options, digest))
-      return 'J';
+    int rc = json_canon(request->body, options, digest);
+    if (rc != -EINVAL)
+      return rc < 0 ? 0 : 'J';
     hash_bytes(&hash, request->body.data, request->body.len);
     hash_end(&hash, digest);
     return 'R';
@@ -193,6 +198,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
   key_headers(request, HEADER_VARY, named, hash_header, &counting);
   hash_number(&hash, UINT64_MAX);
   hash_end(&hash, content->fingerprint);
+  content->lacks_memory = !kind;
   content->unread =
       kind != 'J' && request->body.len && (options.ignore->count || request->rule->redact.count);
 }

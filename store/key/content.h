@@ -13,6 +13,7 @@
 void content_hash_name(struct hash *hash, struct idem_span name);
 
 struct content {
+  bool lacks_memory;                  /* what follows names nothing */
   uint8_t fingerprint[IDEM_KEY_SIZE]; /* query, shape, body without what ignore= leaves out, vary= headers */
   uint8_t beside_headers[IDEM_KEY_SIZE]; /* the same without the headers */
   bool
@@ -27,7 +28,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
                          struct idem_span (*replace)(void *arg, struct idem_span text), void *arg,
                          struct content *content);
 
-/* Hashes the values of the rule's key pointers. -ENOKEY if one is not there, or null. */
+/* Hashes the values of the rule's key pointers. -ENOKEY if one is not there, or null; -ENOMEM. */
 int content_pointers(const struct idem_words *pointers, struct idem_span body, struct hash *hash);
 
 #endif

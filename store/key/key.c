@@ -206,6 +206,7 @@ static int hash_tenant(struct hash *hash, const struct idem_request *request)
 {
   const struct idem_keying *keying = &request->rule->keying;
   struct named_tenant named = {.hash = hash};
+  int rc = 0;
   switch (keying->tenant) {
   case IDEM_TENANT_CREDENTIALS:
     hash_credentials(hash, request);
@@ -216,7 +217,8 @@ static int hash_tenant(struct hash *hash, const struct idem_request *request)
     key_headers(request, HEADER_TENANT, false, hash_named, &named);
     return named.any ? 0 : -ENODATA;
   case IDEM_TENANT_JSON:
-    return content_pointers(&keying->tenant_of, request->body, hash) == 0 ? 0 : -ENODATA;
+    rc = content_pointers(&keying->tenant_of, request->body, hash);
+    return rc == -ENOKEY ? -ENODATA : rc;
   }
   return 0;
 }
@@ -315,6 +317,8 @@ int key_of_request(const uint8_t *secret, const struct idem_request *request, st
      * mismatch. */
     struct content content;
     content_of(request, name->kind != IDEM_KEY_CONTENT, &content);
+    if (content.lacks_memory)
+      return -ENOMEM;
     memcpy(name->fingerprint, content.fingerprint, IDEM_KEY_SIZE);
     name->unread = content.unread;
     if (name->kind == IDEM_KEY_CONTENT) {

@@ -27,7 +27,7 @@ static void require(bool holds)
 
 static bool digest_of(struct idem_span text, const struct idem_words *ignore, uint8_t digest[IDEM_KEY_SIZE])
 {
-  return json_canon(text, &(struct json_canon_options){.ignore = ignore}, digest);
+  return json_canon(text, &(struct json_canon_options){.ignore = ignore}, digest) == 0;
 }
 
 /* Also called while it is not known yet whether the text is JSON. */

@@ -5,13 +5,16 @@
 #include "tests/unit/store/fixture.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static bool digest_of(struct idem_span text, uint8_t digest[IDEM_KEY_SIZE])
 {
-  return json_canon(text, &(struct json_canon_options){0}, digest);
+  return json_canon(text, &(struct json_canon_options){0}, digest) == 0;
 }
 
 static bool same(const char *a, const char *b)
@@ -239,8 +242,36 @@ Test(store_json, what_is_ignored_in_what_is_ignored_names_nothing_else)
     struct idem_words two = {words, 2};
     struct json_canon_options options = {.ignore = &two};
     uint8_t a[IDEM_KEY_SIZE], b[IDEM_KEY_SIZE];
-    cr_assert(json_canon(SPAN(cases[i].text), &options, a));
-    cr_assert(json_canon(SPAN(cases[i].other), &options, b));
+    cr_assert_eq(json_canon(SPAN(cases[i].text), &options, a), 0);
+    cr_assert_eq(json_canon(SPAN(cases[i].other), &options, b), 0);
     cr_expect_neq(memcmp(a, b, sizeof(a)), 0, "%s and %s", cases[i].text, cases[i].other);
   }
+}
+
+/* Or it would be named by its bytes, which is another name than the one that it has as JSON, and be paid for once more. */
+Test(store_json, want_of_memory_is_told_from_what_is_no_json)
+{
+  enum { LEN = 64 << 20 };
+  char *body = malloc(LEN);
+  struct rlimit before, little;
+  uint8_t digest[IDEM_KEY_SIZE];
+  unsigned long pages = 0;
+  FILE *statm = fopen("/proc/self/statm", "re");
+  cr_assert(body && statm && fscanf(statm, "%lu", &pages) == 1);
+  fclose(statm);
+  /* A text with escapes is unescaped into memory. */
+  for (size_t i = 0; i < LEN; i += 2)
+    memcpy(body + i, "\\n", 2);
+  memcpy(body, "[\"", 2);
+  memcpy(body + LEN - 2, "\"]", 2);
+  getrlimit(RLIMIT_AS, &before);
+  little = (struct rlimit){pages * (rlim_t)sysconf(_SC_PAGESIZE) + LEN / 4, before.rlim_max};
+  setrlimit(RLIMIT_AS, &little);
+  int rc = json_canon((struct idem_span){body, LEN}, &(struct json_canon_options){0}, digest);
+  setrlimit(RLIMIT_AS, &before);
+  cr_expect_eq(rc, -ENOMEM);
+  cr_expect_eq(json_canon((struct idem_span){body, LEN}, &(struct json_canon_options){0}, digest), 0);
+  cr_expect_eq(json_canon((struct idem_span){body, LEN - 1}, &(struct json_canon_options){0}, digest),
+               -EINVAL);
+  free(body);
 }

@@ -3,7 +3,12 @@
 #include "tests/unit/tape/fixture.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 TestSuite(tape_name, .init = open_fixture, .fini = close_fixture);
 
@@ -117,4 +122,31 @@ Test(tape_name, takes_the_first_header_of_the_rule)
   cr_expect(same_key(&a, &b));
   cr_expect(same_key(&a, &c));
   cr_expect_neq(memcmp(a.call.fingerprint, b.call.fingerprint, IDEM_KEY_SIZE), 0);
+}
+
+/* What was recorded under another name than its own would never be found. */
+Test(tape_name, is_not_made_up_where_there_is_no_memory)
+{
+  enum { LEN = 64 << 20 };
+  char *body = malloc(LEN);
+  struct exchange exchange = exchange_of(&fixture, "{}");
+  struct rlimit before, little;
+  unsigned long pages = 0;
+  FILE *statm = fopen("/proc/self/statm", "re");
+  cr_assert(body && statm && fscanf(statm, "%lu", &pages) == 1);
+  fclose(statm);
+  /* A text with escapes is unescaped into memory. */
+  for (size_t i = 0; i < LEN; i += 2)
+    memcpy(body + i, "\\n", 2);
+  memcpy(body, "[\"", 2);
+  memcpy(body + LEN - 2, "\"]", 2);
+  exchange.request.body = (struct idem_span){body, LEN};
+  getrlimit(RLIMIT_AS, &before);
+  little = (struct rlimit){pages * (rlim_t)sysconf(_SC_PAGESIZE) + LEN / 4, before.rlim_max};
+  setrlimit(RLIMIT_AS, &little);
+  int rc = exchange_try(&exchange);
+  setrlimit(RLIMIT_AS, &before);
+  cr_expect_eq(rc, -ENOMEM);
+  cr_expect_eq(exchange_try(&exchange), 0);
+  free(body);
 }
