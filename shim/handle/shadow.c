@@ -132,6 +132,13 @@ static void set_unknown(struct shadow *shadow, unsigned number)
   shadow->newer_option = (uint16_t)number;
 }
 
+/* There was no memory to remember its value, and a call by what is remembered would be another one. */
+static void set_forgotten(struct shadow *shadow, unsigned number)
+{
+  set_unknown(shadow, number);
+  shadow->forgot_option = true;
+}
+
 void shadow_reset(struct shadow *shadow)
 {
 #define X(name) free((char *)shadow->slot[SLOT_##name]);
@@ -153,7 +160,7 @@ void shadow_reset(struct shadow *shadow)
   shadow->slot[SLOT_POSTFIELDSIZE_LARGE] = shadow->slot[SLOT_INFILESIZE_LARGE] = (uintptr_t)-1;
   shadow->slot[SLOT_PROTOCOLS] = (uintptr_t)-1;
   memset(shadow->needs, 0, sizeof(shadow->needs));
-  shadow->needy = false;
+  shadow->needy = shadow->forgot_option = false;
   shadow_lose_form(shadow);
   shadow->url.len = shadow->copied_post.len = 0;
   shadow->request = HTTP_GET;
@@ -180,6 +187,7 @@ bool shadow_copy(struct shadow *to, const struct shadow *from)
   memcpy(to->needs, from->needs, sizeof(to->needs));
   to->needy = from->needy;
   to->newer_option = from->newer_option;
+  to->forgot_option = from->forgot_option;
   to->request = from->request;
   to->upload = from->upload;
   to->no_body = from->no_body;
@@ -246,7 +254,7 @@ static void note_cookie_file(struct shadow *shadow, const char *name)
     if (strcmp(files->data + at, name) == 0)
       return;
   if (!buffer_append(files, name, strlen(name) + 1))
-    set_unknown(shadow, option_number(CURLOPT_COOKIEFILE));
+    set_forgotten(shadow, option_number(CURLOPT_COOKIEFILE));
 }
 
 /* Handled one by one. The method follows the last of those that choose one, as in libcurl's setopt.c. */
@@ -383,7 +391,7 @@ static void note_text(struct shadow *shadow, CURLoption option, unsigned slot, c
     break;
   }
   if (!known)
-    set_unknown(shadow, option_number(option));
+    set_forgotten(shadow, option_number(option));
 }
 
 void shadow_begin(struct shadow *shadow)
@@ -421,11 +429,11 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
   case OPTION_RARE:
   case OPTION_RARE_TEXT:
     if (!set_rare(shadow, number, value, row->kind == OPTION_RARE_TEXT))
-      set_unknown(shadow, number);
+      set_forgotten(shadow, number);
     break;
   case OPTION_RARE_BLOB:
     if (!set_blob(shadow, number, (const struct curl_blob *)value))
-      set_unknown(shadow, number);
+      set_forgotten(shadow, number);
     break;
   case OPTION_NEEDS:
     set_need(shadow, number, value != 0);
@@ -434,7 +442,7 @@ void shadow_note(struct shadow *shadow, CURLoption option, uintptr_t value)
     if (option_way(number) == NEEDS_TRANSPORT &&
         !set_rare(shadow, option_number(option == CURLOPT_RESUME_FROM ? CURLOPT_RESUME_FROM_LARGE : option),
                   value, option == CURLOPT_RANGE))
-      set_unknown(shadow, number);
+      set_forgotten(shadow, number);
     break;
   case OPTION_SPECIAL:
     note_special(shadow, option, value);
@@ -518,7 +526,9 @@ const char *shadow_needs_besides(const struct shadow *shadow, enum option_way ro
     for (uint64_t left = shadow->needs[word]; left; left &= left - 1) {
       unsigned number = word * 64 + (unsigned)__builtin_ctzll(left);
       if (option_way(number) == route && number != beside)
-        return option_name(number == NEWER ? shadow->newer_option : number, room);
+        return number != NEWER         ? option_name(number, room)
+               : shadow->forgot_option ? "no memory for an option"
+                                       : option_name(shadow->newer_option, room);
     }
   return NULL;
 }

@@ -102,6 +102,7 @@ struct shadow {
   uint32_t multi_serial, multi_place; /* and where in its list */
   struct message message;             /* about its end in that multi */
   uint16_t newer_option;              /* the number that the last bit of `needs` stands for */
+  bool forgot_option;                 /* it stands for one that there was no memory for */
   uint8_t request;                    /* enum http_request */
   uint8_t state;                      /* enum perform_state */
   uint8_t replayed;                   /* enum replayed */
