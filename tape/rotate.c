@@ -111,7 +111,7 @@ bool tape_segment_has_rules(const struct tape_writer *writer)
     return false;
   int fd = fd_open(path, O_RDONLY, 0);
   bool same = fd >= 0 &&
-              pread(fd, &frame, sizeof(frame), sizeof(struct tape_head)) == (ssize_t)sizeof(frame) &&
+              fd_read_at(fd, &frame, sizeof(frame), sizeof(struct tape_head)) == (ssize_t)sizeof(frame) &&
               frame.rules == writer->rules_number;
   if (fd >= 0)
     close(fd);

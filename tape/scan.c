@@ -28,23 +28,6 @@ struct segment_scan {
   char *window; /* for find_frame() */
 };
 
-/* Reads all of it, or as much as there is; a read that was interrupted goes on. */
-static ssize_t read_at(int fd, void *out, size_t len, uint64_t offset)
-{
-  size_t done = 0;
-  while (done < len) {
-    ssize_t n = pread(fd, (char *)out + done, len - done, (off_t)(offset + done));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return -errno;
-    if (n == 0)
-      break;
-    done += (size_t)n;
-  }
-  return (ssize_t)done;
-}
-
 /* Checks the sum before it decrypts: a torn part is no attack. `bytes` has room for the part as it stands
  * in the file, with its tag. */
 int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const struct tape_frame *frame,
@@ -54,7 +37,7 @@ int tape_part_read(int fd, const struct tape_file *file, uint64_t offset, const 
   uint8_t nonce[TAPE_NONCE_SIZE];
   uint64_t at = offset + sizeof(*frame) + (content ? frame->summary_len : 0);
   *len = content ? frame->content_len : frame->summary_len;
-  ssize_t got = read_at(fd, bytes, *len, at);
+  ssize_t got = fd_read_at(fd, bytes, *len, at);
   if (got < 0)
     return (int)got;
   if ((size_t)got != *len ||
@@ -97,7 +80,7 @@ static uint64_t frame_end(uint64_t offset, const struct tape_frame *frame)
  * seeded with the tape's salt, cannot. */
 static bool read_frame(const struct segment_scan *s, uint64_t offset, struct tape_frame *frame)
 {
-  return read_at(s->fd, frame, sizeof(*frame), offset) == (ssize_t)sizeof(*frame) &&
+  return fd_read_at(s->fd, frame, sizeof(*frame), offset) == (ssize_t)sizeof(*frame) &&
          frame->magic == TAPE_FRAME_MAGIC &&
          frame->sum == tape_sum(&s->file->head, frame, offsetof(struct tape_frame, sum));
 }
@@ -110,7 +93,7 @@ static uint64_t find_frame(struct segment_scan *s, uint64_t from)
   if (!s->window)
     s->window = malloc(WINDOW);
   while (s->window && from + sizeof(frame) <= s->size) {
-    ssize_t len = read_at(s->fd, s->window, WINDOW, from);
+    ssize_t len = fd_read_at(s->fd, s->window, WINDOW, from);
     if (len < (ssize_t)sizeof(frame))
       break;
     const char *end = s->window + len;

@@ -3,6 +3,7 @@
 #include "tape/segment.h"
 
 #include "config/kernel.h"
+#include "store/base/fd.h"
 #include "store/base/seal.h"
 
 #include <dirent.h>
@@ -97,9 +98,9 @@ void tape_head_finish(struct tape_head *head)
  * version may have another head. */
 int tape_head_read(int fd, const char *path, struct tape_head *head, struct idem_error *error)
 {
-  ssize_t len = pread(fd, head, sizeof(*head), 0);
+  ssize_t len = fd_read_at(fd, head, sizeof(*head), 0);
   if (len < 0)
-    return path_fail(error, -errno, path);
+    return path_fail(error, (int)len, path);
   if (len < (ssize_t)sizeof(head->magic) || memcmp(head->magic, TAPE_HEAD_MAGIC, sizeof(head->magic)) != 0)
     return idem_error_set(error, -ENODATA,
                           "%s: is not a tape: it does not begin with \"" TAPE_HEAD_MAGIC "\"", path);

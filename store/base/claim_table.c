@@ -3,6 +3,7 @@
 
 #include "config/kernel.h"
 #include "store/base/claim_lock.h"
+#include "store/base/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +83,11 @@ int claim_table_open(struct claim_table **out, int fd)
   uint32_t head[2] = {0, 0};
   struct stat stat;
   *out = NULL;
-  if (idem_fstat(fd, &stat) < 0 || pread(fd, head, sizeof(head), 0) < 0)
+  if (idem_fstat(fd, &stat) < 0)
     return -errno;
+  ssize_t got = fd_read_at(fd, head, sizeof(head), 0);
+  if (got < 0)
+    return (int)got;
   if (head[0] && (head[0] != TABLE_MAGIC || head[1] != TABLE_LAYOUT))
     return 0;
   int rc = head[0] && stat.st_size >= (off_t)sizeof(struct claim_table) ? 0 : make(fd);

@@ -30,7 +30,10 @@ static struct {
 /* A number that is taken for standard output could be written to by anything in the app. */
 int fd_open(const char *path, int flags, unsigned mode)
 {
-  int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+  int fd;
+  do
+    fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+  while (fd < 0 && errno == EINTR);
   if (fd < 0)
     return -errno;
   /* An app's umask may take from us what we need ourselves. */
@@ -43,6 +46,22 @@ int fd_open(const char *path, int flags, unsigned mode)
   int rc = higher < 0 ? -errno : higher;
   close(fd);
   return rc;
+}
+
+ssize_t fd_read_at(int fd, void *out, size_t len, uint64_t offset)
+{
+  size_t done = 0;
+  while (done < len) {
+    ssize_t n = pread(fd, (char *)out + done, len - done, (off_t)(offset + done));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return -errno;
+    if (n == 0)
+      break;
+    done += (size_t)n;
+  }
+  return (ssize_t)done;
 }
 
 static struct slot *slot_of(int kept)

@@ -24,9 +24,15 @@
 #ifndef IDEMSHIM_STORE_FD_H
 #define IDEMSHIM_STORE_FD_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 /* open() with O_CLOEXEC and O_NOFOLLOW, never 0, 1 or 2. With O_CREAT the mode is the file's, whatever the umask says. A
  * descriptor or -errno. */
 int fd_open(const char *path, int flags, unsigned mode);
+
+/* Reads all of it, or as much as there is: how much, or -errno. A read that a signal or a network's file system has cut short goes on. */
+ssize_t fd_read_at(int fd, void *out, size_t len, uint64_t offset);
 
 /* What the table has: a claim, the file that is asked about claims, one of LMDB's, a spool that is read, a spill file. */
 enum fd_what { FD_CLAIM = 1, FD_CLAIMS, FD_LMDB, FD_SPOOL, FD_SPILL };

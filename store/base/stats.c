@@ -30,14 +30,22 @@ struct head {
   int64_t since_us;
 };
 
-/* Whether it is a page of this layout, and whole. */
-static bool is_page(int fd)
+/* 0: it is a page of this layout, and whole; -ESTALE: it is not. One that cannot be read is not known to be a bad one. */
+static int look_at(int fd)
 {
   struct stat stat;
   struct head head;
-  return idem_fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == (off_t)sizeof(struct stats) &&
-         pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC &&
-         head.layout == STATS_LAYOUT && head.size == sizeof(struct stats);
+  if (idem_fstat(fd, &stat) < 0)
+    return -errno;
+  if (!S_ISREG(stat.st_mode) || stat.st_size != (off_t)sizeof(struct stats))
+    return -ESTALE;
+  ssize_t got = fd_read_at(fd, &head, sizeof(head), 0);
+  if (got < 0)
+    return (int)got;
+  return got == (ssize_t)sizeof(head) && head.magic == STATS_MAGIC && head.layout == STATS_LAYOUT &&
+                 head.size == sizeof(struct stats)
+             ? 0
+             : -ESTALE;
 }
 
 /* The mapping, if the file at `path` is one of ours. -ESTALE if it has to be replaced. */
@@ -46,10 +54,10 @@ static int stats_map(struct stats **out, const char *path)
   int fd = fd_open(path, O_RDWR | O_NONBLOCK, 0);
   if (fd < 0)
     return fd;
-  int rc = -ESTALE;
+  int rc;
   size_t size = sizeof(struct stats);
   /* A hole in a mapped file is a SIGBUS on a full disk. */
-  if (is_page(fd) && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
+  if ((rc = look_at(fd)) == 0 && (rc = -posix_fallocate(fd, 0, (off_t)size)) == 0) {
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     rc = map == MAP_FAILED ? -errno : 0;
     *out = map;
@@ -101,7 +109,7 @@ int stats_open(struct stats **out, const char *path)
 int stats_open_copy(struct stats **out, const char *path)
 {
   int fd = fd_open(path, O_RDONLY | O_NONBLOCK, 0), flags = MAP_PRIVATE;
-  if (fd < 0 || !is_page(fd))
+  if (fd < 0 || look_at(fd) < 0)
     flags |= MAP_ANONYMOUS;
   void *map =
       mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, flags, flags & MAP_ANONYMOUS ? -1 : fd, 0);

@@ -264,10 +264,10 @@ static int publish(const struct idem_store *store, struct idem_call *call)
       spool_path(store, call->key, call->priv.spooled, path) ? fd_open(path, O_RDONLY, 0) : -ENAMETOOLONG;
   int rc = fd < 0 ? fd : 0;
   while (rc == 0 &&
-         pread(fd, &head, sizeof(head), (off_t)call->priv.fleet.published) == (ssize_t)sizeof(head)) {
+         fd_read_at(fd, &head, sizeof(head), call->priv.fleet.published) == (ssize_t)sizeof(head)) {
     size_t len = spool_piece_size(store, &head);
     char *piece = malloc(len);
-    bool whole = piece && pread(fd, piece, len, (off_t)call->priv.fleet.published) == (ssize_t)len;
+    bool whole = piece && fd_read_at(fd, piece, len, call->priv.fleet.published) == (ssize_t)len;
     rc = !whole
              ? -EIO
              : store->fleet_api->publish(store->fleet, &call->priv.fleet.fence, head.number, piece, len) - 1;

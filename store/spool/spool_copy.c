@@ -30,13 +30,15 @@ int64_t spool_copy_count(const struct idem_store *store, const uint8_t *key, uin
     return fd == -ENOENT ? 0 : fd;
   if (idem_fstat(fd, &stat) < 0)
     stat.st_size = 0;
-  for (; pread(fd, &head, sizeof(head), at) == (ssize_t)sizeof(head); count++) {
+  ssize_t got;
+  for (; (got = fd_read_at(fd, &head, sizeof(head), (uint64_t)at)) == (ssize_t)sizeof(head); count++) {
     off_t size = (off_t)spool_piece_size(store, &head);
     if (head.magic != SPOOL_MAGIC || size > stat.st_size - at)
       break;
     at += size;
   }
-  int rc = at < stat.st_size && ftruncate(fd, at) < 0 ? -errno : 0;
+  /* What cannot be read is not what a torn write has left. */
+  int rc = got < 0 ? (int)got : at < stat.st_size && ftruncate(fd, at) < 0 ? -errno : 0;
   close(fd);
   return rc < 0 ? rc : count;
 }

@@ -91,7 +91,7 @@ static int read_piece(const struct idem_store *store, const uint8_t *key, struct
 {
   struct spool_head head;
   uint64_t at = spool->priv.at;
-  if (size < at + sizeof(head) || pread(fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head))
+  if (size < at + sizeof(head) || fd_read_at(fd, &head, sizeof(head), at) != (ssize_t)sizeof(head))
     return 0;
   uint64_t plain = (uint64_t)head.headers_len + head.facts_len + head.data_len;
   uint64_t len = plain + (store->sealed ? SEAL_TAG_SIZE : 0);
@@ -104,7 +104,7 @@ static int read_piece(const struct idem_store *store, const uint8_t *key, struct
   if (!bytes)
     return -ENOMEM;
   int rc = 0;
-  bool there = pread(fd, bytes, len, (off_t)at) == (ssize_t)len && spool_sum(&head, bytes, len) == head.sum;
+  bool there = fd_read_at(fd, bytes, len, at) == (ssize_t)len && spool_sum(&head, bytes, len) == head.sum;
   if (there && store->sealed)
     rc = spool_cipher(seal_decrypt, store, &head, (uint8_t *)bytes, len);
   if (there && rc == 0)
