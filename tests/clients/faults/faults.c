@@ -7,8 +7,8 @@
  *     FAULT_REPORT=FILE    gets a line when the program ends: "calls 123 descriptors 7 struck 1 pwrite liblmdb.so.0+0x1234"
  *     FAULT_STORE=DIR      what `gone` and `replaced` take away
  *
- * Calls are those of libidemshim.so, libidemshim-store.so and liblmdb alone: the slots through which these call libc are set to
- * the functions below, and those of the program and of libcurl are not. The store's object is opened late, and is seen by dlopen().
+ * Calls are those of libidemshim.so, the store's object, the fleet's, and liblmdb alone: the slots through which these call libc are set to
+ * the functions below, and those of the program and of libcurl are not. What is opened late is seen by the slots of dlvsym() and dlopen().
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -30,11 +30,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
-
-#define EXPORT __attribute__((visibility("default")))
 
 /* What a call does, of which a fault may be. */
 enum {
@@ -170,13 +170,20 @@ static bool fails(int kinds, const char *name, const void *caller)
     return function arguments;                                                                               \
   }
 
+/* A full disk is none to a pipe, a terminal or a socket; nor to stderr, which the tests read from a file. */
+static int grows(int fd)
+{
+  struct stat st;
+  return fd != STDERR_FILENO && (fstat(fd, &st) != 0 || S_ISREG(st.st_mode)) ? GROWS : 0;
+}
+
 MOVING(read, READS | WAITS, (int fd, void *data, size_t len), (fd, data, len))
 MOVING(pread, READS | WAITS, (int fd, void *data, size_t len, off_t off), (fd, data, len, off))
-MOVING(write, WRITES | GROWS | WAITS, (int fd, const void *data, size_t len), (fd, data, len))
+MOVING(write, WRITES | grows(fd) | WAITS, (int fd, const void *data, size_t len), (fd, data, len))
 MOVING(pwrite, WRITES | GROWS | WAITS, (int fd, const void *data, size_t len, off_t off),
        (fd, data, len, off))
 
-PLAIN(writev, ssize_t, WRITES | GROWS, -1, (int fd, const struct iovec *v, int n), (fd, v, n))
+PLAIN(writev, ssize_t, WRITES | grows(fd), -1, (int fd, const struct iovec *v, int n), (fd, v, n))
 PLAIN(preadv, ssize_t, READS, -1, (int fd, const struct iovec *v, int n, off_t off), (fd, v, n, off))
 PLAIN(send, ssize_t, flags &MSG_DONTWAIT ? 0 : WAITS, -1, (int fd, const void *data, size_t len, int flags),
       (fd, data, len, flags))
@@ -213,6 +220,20 @@ PLAIN(reallocarray, void *, ALLOCATES, NULL, (void *p, size_t n, size_t len), (p
 PLAIN(aligned_alloc, void *, ALLOCATES, NULL, (size_t align, size_t len), (align, len))
 PLAIN(strdup, char *, ALLOCATES, NULL, (const char *text), (text))
 PLAIN(strndup, char *, ALLOCATES, NULL, (const char *text, size_t len), (text, len))
+PLAIN(readlink, ssize_t, READS, -1, (const char *path, char *into, size_t len), (path, into, len))
+PLAIN(fallocate, int, GROWS | WRITES | WAITS, -1, (int fd, int mode, off_t off, off_t len),
+      (fd, mode, off, len))
+PLAIN(fstatfs, int, READS | WAITS, -1, (int fd, struct statfs *into), (fd, into))
+PLAIN(lseek, off_t, READS, -1, (int fd, off_t off, int from), (fd, off, from))
+PLAIN(socket, int, DESCRIBES, -1, (int a, int b, int c), (a, b, c))
+PLAIN(connect, int, READS | WAITS, -1, (int fd, const struct sockaddr *to, socklen_t len), (fd, to, len))
+PLAIN(sendmsg, ssize_t, WRITES | WAITS, -1, (int fd, const struct msghdr *what, int flags), (fd, what, flags))
+PLAIN(recvfrom, ssize_t, READS | WAITS, -1,
+      (int fd, void *data, size_t len, int flags, struct sockaddr *from, socklen_t *size),
+      (fd, data, len, flags, from, size))
+PLAIN(ppoll, int, WAITS, -1, (struct pollfd * fds, nfds_t n, const struct timespec *t, const sigset_t *mask),
+      (fds, n, t, mask))
+PLAIN(timerfd_create, int, DESCRIBES, -1, (int clock, int flags), (clock, flags))
 TELLING(posix_memalign, ALLOCATES, (void **p, size_t align, size_t len), (p, align, len))
 TELLING(posix_fallocate, GROWS | WAITS, (int fd, off_t off, off_t len), (fd, off, len))
 TELLING(pthread_create, ALLOCATES,
@@ -301,6 +322,32 @@ static time_t ours_time(time_t *at_what)
   return now;
 }
 
+static void set_all_slots(void);
+
+static void *(*libc_dlopen)(const char *file, int flags);
+
+/* An object of ours is opened: the slots of what came with it are set before anything in it is called. */
+static void *ours_dlopen(const char *file, int flags)
+{
+  bool of_ours = file && strstr(file, "/libidemshim");
+  if (of_ours && fails(DESCRIBES | READS | ALLOCATES | MAPS, "dlopen", CALLER))
+    return NULL;
+  void *object = libc_dlopen(file, flags);
+  if (object && of_ours)
+    set_all_slots();
+  return object;
+}
+
+/* The front asks for libc's own dlopen() by version (shim/libcurl/dl.c), which no exported one stands in front of. */
+static void *ours_dlvsym(void *handle, const char *name, const char *version)
+{
+  void *found = dlvsym(handle, name, version);
+  if (strcmp(name, "dlopen") != 0)
+    return found;
+  libc_dlopen = (void *(*)(const char *, int))found;
+  return (void *)ours_dlopen;
+}
+
 static const struct slot {
   const char *name;
   void *instead;
@@ -359,6 +406,18 @@ static const struct slot {
     SLOT(syscall),
     SLOT(clock_gettime),
     SLOT(time),
+    SLOT(readlink),
+    SLOT(fallocate),
+    SLOT(fstatfs),
+    SLOT(lseek),
+    SLOT(socket),
+    SLOT(connect),
+    SLOT(sendmsg),
+    SLOT(recvfrom),
+    SLOT(ppoll),
+    SLOT(timerfd_create),
+    SLOT(dlopen),
+    SLOT(dlvsym),
 #undef SLOT
 };
 
@@ -408,19 +467,10 @@ static void set_slots_of(const struct link_map *map)
 
 static void set_all_slots(void)
 {
-  struct link_map *map = dlopen(NULL, RTLD_LAZY);
-  for (; map; map = map->l_next)
+  /* Not by dlopen(NULL), which is the front's, and would have it look for libc's before its slot is set. */
+  for (struct link_map *map = _r_debug.r_map; map; map = map->l_next)
     if (strstr(map->l_name, "/libidemshim") || strstr(map->l_name, "/liblmdb"))
       set_slots_of(map);
-}
-
-EXPORT void *dlopen(const char *file, int flags)
-{
-  void *(*real)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
-  void *object = real(file, flags);
-  if (object && file && fault && strstr(file, "/libidemshim"))
-    set_all_slots();
-  return object;
 }
 
 __attribute__((constructor)) static void begin(void)
