@@ -69,6 +69,12 @@ struct client_keys {
 };
 void client_keys(const struct idem_fleet_client *client, const uint8_t *key, struct client_keys *keys);
 
+/* A run of the script with these words behind it, of which there are so many at most together. They point to what they were
+ * made of: `keys` and the caller's have to stay until the command is sent. */
+enum { CLIENT_WORDS = 24 };
+size_t client_compose(const struct idem_fleet_client *client, const struct client_keys *keys,
+                      const struct link_word *words, size_t count, struct link_word out[CLIENT_WORDS]);
+
 /* 0 and a reply that the caller frees, or -errno: -EAGAIN, it was not asked; a reply that is an error is
  * -EREMOTEIO. `key` is the operation's, and `route` the name of a Redis key, which tells a cluster's server;
  * NULL: any will do. */
@@ -86,11 +92,6 @@ int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, co
  * from the limit of a call. */
 int client_wait(struct idem_fleet_client *client, unsigned wait_ms, const char *route,
                 const struct link_word *words, size_t count, struct reply **out);
-
-/* As client_run(), but what it says is read at the next one: the last that was said for this generation, or
- * 1. So 0 comes a turn late, and may not come at all where another claim's news has its place; what is sure
- * is what `commit` says. */
-int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence *fence);
 
 /* What went wrong in this thread, without what is secret. The first returns `code`. */
 int client_fail(int code, const char *what);

@@ -12,6 +12,7 @@
  */
 #include "config/hex.h"
 #include "fleet/check.h"
+#include "fleet/renew.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -582,7 +583,7 @@ __attribute__((visibility("default"))) const struct idem_fleet_api idem_fleet_ap
     .claim = claim_operation,
     .answer_free = free_answer,
     .sent = run_sent,
-    .renew = client_renew,
+    .renew = renew_claim,
     .commit = commit_record,
     .release = release_claim,
     .publish = publish_piece,

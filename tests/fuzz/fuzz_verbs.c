@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any replies to the steps of an operation and to what the command asks: what comes of them is whole, and within its bounds. */
 #include "fleet/check.h"
+#include "fleet/renew.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -157,7 +158,7 @@ const char *client_problem(const struct idem_fleet_client *client)
   return "";
 }
 
-int client_renew(struct idem_fleet_client *client, const struct idem_fleet_fence *fence)
+int renew_claim(struct idem_fleet_client *client, const struct idem_fleet_fence *fence)
 {
   (void)client, (void)fence;
   return 1;
