@@ -18,7 +18,7 @@ static struct flock lock_of(const uint8_t *key, short type)
   return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(offset >> 1), .l_len = 1};
 }
 
-bool claims_file_is(const struct claims_file *file, int fd)
+bool claim_file_is(const struct claims_file *file, int fd)
 {
   struct stat stat;
   return idem_fstat(fd, &stat) == 0 && stat.st_ino == file->inode && stat.st_dev == file->device;
@@ -33,7 +33,7 @@ int claim_lock_take(const struct claims_file *file, const uint8_t *key)
   if (claim < 0)
     return claim;
   int fd = fd_number(claim), code = -ESTALE;
-  if (claims_file_is(file, fd)) {
+  if (claim_file_is(file, fd)) {
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
       return claim;
     code = errno == EACCES ? -EAGAIN : -errno;

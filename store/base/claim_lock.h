@@ -34,7 +34,7 @@ struct claims_file {
 };
 
 /* True if the name is still that file's, which `fd` was opened by it just now. */
-bool claims_file_is(const struct claims_file *file, int fd);
+bool claim_file_is(const struct claims_file *file, int fd);
 
 /* The claim on `key`, -EAGAIN if somebody else has it, -ESTALE if the file is another one by now, or -errno. */
 int claim_lock_take(const struct claims_file *file, const uint8_t *key);

@@ -227,7 +227,8 @@ void queue_fail(struct commit_queue *queue, struct queue_slot *slot)
 
 bool queue_has_failed(const struct queue_slot *slot)
 {
-  return slot->verdict < 0;
+  uint32_t what = in(atomic_load(&slot->state));
+  return slot->verdict < 0 && (what == LEFT_READY || what == LEFT_TAKEN);
 }
 
 /* One is enough: whoever gets the gate does the writes of all, and wakes the next. Nobody sleeps on one that

@@ -32,7 +32,7 @@
 
 /* A leader takes no more than so much, and for so long; a larger answer is its writer's own. Who waits looks so often whether a
  * leader has died. */
-enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10 };
+enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10, LEFT_AGAIN_US = 1000000 };
 
 _Static_assert(sizeof(struct batch_write) <= QUEUE_WORDS * sizeof(uint64_t) &&
                    sizeof(struct batch_write) % sizeof(uint64_t) == 0,
@@ -117,7 +117,7 @@ static void enter_queue(struct batch *batch, size_t most)
     queue_put_write(slot, &own->write, sizeof(own->write));
     slot->len = len;
     slot->sum = XXH3_64bits(record, len);
-    if (spill_write(store, place_of(store, slot), record, len) == 0) {
+    if (spill_write(store, number, place_of(store, slot), record, len) == 0) {
       batch->slot = slot;
       queue_publish(&store->stats->queue, slot);
     } else {
@@ -158,7 +158,7 @@ static bool is_sound(const struct idem_store *store, const struct taken *taken)
          XXH3_64bits(taken->record, taken->len) == taken->slot->sum;
 }
 
-/* 0; -EILSEQ: it is not what its writer has put there, or is gone; else it cannot be read now. */
+/* 0; -EILSEQ: it is not what its writer has put there, or is gone with its file; else it cannot be read now. */
 static int read_taken(const struct idem_store *store, struct taken *taken)
 {
   struct queue_slot *slot = taken->slot;
@@ -168,9 +168,9 @@ static int read_taken(const struct idem_store *store, struct taken *taken)
   if (!taken->record)
     return taken->len <= SPILL_MOST ? -ENOMEM : -EILSEQ;
   int rc = spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len);
-  if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -EIO)
-    return rc;
-  return rc == 0 && is_sound(store, taken) ? 0 : -EILSEQ;
+  if (rc == -ENODATA || (rc == -ENOENT && state_is_in_place(store)) || (rc == 0 && !is_sound(store, taken)))
+    return -EILSEQ;
+  return rc;
 }
 
 /* One transaction cannot see what it has written itself, so a key comes once in it. */
@@ -201,7 +201,7 @@ static unsigned choose(struct batch *batch)
   return count;
 }
 
-/* Each leader begins one slot further. What cannot be read, or is not sound, is its writer's to do again;
+/* At least one, however late it is. Each leader begins one slot further. What cannot be read, or is not sound, is its writer's to do again;
  * what has no room in this transaction, or a key that is in it already, waits for the next. */
 static void collect(struct batch *batch)
 {
@@ -212,7 +212,7 @@ static void collect(struct batch *batch)
     return;
   uint32_t first = atomic_load(&queue->first);
   int64_t until = clock_steady_us() + BATCH_LONGEST_US;
-  for (uint32_t i = 0; i < QUEUE_SLOTS && clock_steady_us() < until; i++) {
+  for (uint32_t i = 0; i < QUEUE_SLOTS && (!batch->count || clock_steady_us() < until); i++) {
     struct taken *taken = &batch->taken[batch->count];
     taken->slot = &queue->slot[(first + i) % QUEUE_SLOTS];
     if (!queue_lead(taken->slot))
@@ -392,18 +392,23 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
 }
 
 /* Those of writers that do not wait any longer: nobody else may come for them. Each that has failed is a transaction of its own, and
- * one that fails again is enough for this time. */
+ * one that fails again is enough for LEFT_AGAIN_US: it may be long, and the gate is held while it is read. */
 static void lead_left(struct batch *batch)
 {
   const struct writer_job job = {.body = body, .done = done, .nap = nap, .arg = batch};
-  int64_t until = clock_steady_us() + BATCH_LONGEST_US;
-  bool goes_on = !batch->alone;
+  struct idem_store *store = batch->store;
+  int64_t now = clock_steady_us(), until = now + BATCH_LONGEST_US;
+  bool goes_on = !batch->alone && now >= atomic_load_explicit(&store->left_again_us, memory_order_relaxed);
   batch->own = NULL;
-  while (goes_on && queue_has_left(&batch->store->stats->queue)) {
-    int rc = state_write_job(batch->store, &job, NULL);
-    /* Long ones are not made room for within their transaction. */
-    if (rc == -ENOSPC && evict_for(batch->store, batch->bytes, 1, NULL) == 0)
-      rc = state_write_job(batch->store, &job, NULL);
+  while (goes_on && queue_has_left(&store->stats->queue)) {
+    int rc = state_write_job(store, &job, NULL);
+    /* Long ones are not made room for within their transaction. What fails is done again without the queue, but for these. */
+    if (rc == -ENOSPC && evict_for(store, batch->bytes, 1, NULL) == 0) {
+      batch->alone = false;
+      rc = state_write_job(store, &job, NULL);
+    }
+    if (rc < 0)
+      atomic_store_explicit(&store->left_again_us, clock_steady_us() + LEFT_AGAIN_US, memory_order_relaxed);
     goes_on = rc >= 0 && clock_steady_us() < until;
   }
 }

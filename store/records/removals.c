@@ -47,6 +47,17 @@ static bool has_one(const struct pages_snapshot *snapshot, const struct removal 
   return has;
 }
 
+/* Where one of them is damaged, the others go all the same; that one is found when it is asked for. */
+static int drop_each(const struct removal *all)
+{
+  int rc = 0;
+  for (size_t i = 0; i < all->count && (rc == 0 || rc == -EILSEQ); i++) {
+    struct removal one = {all->store, all->keys + i, 1};
+    rc = state_write(all->store, drop_body, &one, NULL);
+  }
+  return rc == -EILSEQ ? 0 : rc;
+}
+
 static int drop(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count)
 {
   struct removal removal = {.store = arg, .count = count};
@@ -63,6 +74,8 @@ static int drop(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count)
     reader_end(reader);
     rc = has ? state_write(removal.store, drop_body, &removal, NULL) : 0;
   }
+  if (rc == -EILSEQ)
+    rc = drop_each(&removal);
   free(sorted);
   return rc;
 }

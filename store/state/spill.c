@@ -97,8 +97,9 @@ void spill_sweep(struct idem_store *store)
     uint64_t number = strtoull(entry->d_name, NULL, 16);
     if (number && strlen(entry->d_name) == 16)
       remove_dead(store, fd, entry->d_name, number);
-    else if (number && entry->d_name[16] == '.' && !is_in_queue(&store->stats->queue, number) &&
-             !spill_lives(store, number))
+    /* Whether it lives is asked first: it may be published meanwhile, and outlives its writer then. */
+    else if (number && strlen(entry->d_name) > 16 && entry->d_name[16] == '.' &&
+             !spill_lives(store, number) && !is_in_queue(&store->stats->queue, number))
       unlinkat(fd, entry->d_name, 0);
   }
   if (dir)
@@ -147,8 +148,8 @@ static int make(struct idem_store *store)
   if (kept < 0)
     return kept;
   fd_end(spill->kept); /* a parent's, or one that the app has closed */
-  spill->kept = kept;
-  spill->number = number;
+  atomic_store(&spill->kept, kept);
+  atomic_store(&spill->number, number);
   atomic_store(&spill->life, process_generation());
   return 0;
 }
@@ -167,16 +168,18 @@ int spill_open(struct idem_store *store, uint64_t *number)
 }
 
 /* The app may have closed it: then another one is made for the next. */
-int spill_write(struct idem_store *store, unsigned place, const void *data, size_t len)
+int spill_write(struct idem_store *store, uint64_t number, unsigned place, const void *data, size_t len)
 {
   bool is_long = len > SPILL_PLACE;
   off_t at = is_long ? 0 : (off_t)place * SPILL_PLACE;
-  int fd = fd_number(store->spill.kept), rc = 0;
+  int fd = fd_number(atomic_load(&store->spill.kept)), rc = 0;
   if (fd < 0)
     atomic_store(&store->spill.life, 0);
+  if (atomic_load(&store->spill.number) != number)
+    return -EBADF;
   if (fd < 0 || len > SPILL_MOST || !idem_file_may_have((uint64_t)at + len))
     return fd < 0 ? fd : -EFBIG;
-  if (is_long && (fd = open_long(store, store->spill.number, place, O_WRONLY | O_CREAT | O_TRUNC)) < 0)
+  if (is_long && (fd = open_long(store, number, place, O_WRONLY | O_CREAT | O_TRUNC)) < 0)
     return fd;
   for (size_t done = 0; rc == 0 && done < len;) {
     ssize_t n = pwrite(fd, (const char *)data + done, len - done, at + (off_t)done);
@@ -187,8 +190,9 @@ int spill_write(struct idem_store *store, unsigned place, const void *data, size
   if (is_long)
     close(fd);
   if (is_long && rc < 0)
-    spill_drop(store, store->spill.number, place);
-  return rc;
+    spill_drop(store, number, place);
+  /* Where another one was made meanwhile it may have gone there. */
+  return rc == 0 && atomic_load(&store->spill.number) != number ? -EBADF : rc;
 }
 
 /* A store that was not opened to its end may lack the shared page, and has no life either: it is not looked

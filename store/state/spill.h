@@ -4,7 +4,7 @@
  * (base/commit_queue.h). One file for a process, in `queue/` of the store, under a lock that tells that it lives.
  *
  *     rc = spill_open(store, &number);                          // makes it, once
- *     rc = spill_write(store, place, data, len);                // each slot of the queue has a place of its own in it
+ *     rc = spill_write(store, number, place, data, len);        // each slot of the queue has a place of its own in it
  *     rc = spill_read(store, number, place, data, len);         // whoever does the write, in any process
  *
  * A place is its writer's for as long as the slot is, whether anybody waits for that or not. The file is sparse: what is in use
@@ -32,9 +32,9 @@ enum { SPILL_PLACE = 256 << 10, SPILL_MOST = 256 << 20 };
 /* That of this process. `number` and `kept` are written with process_lock_opening held and before `life`:
  * whoever finds its own life there may read them. */
 struct spill {
-  _Atomic uint32_t life; /* process_generation() of who has made it; 0: there is none */
-  uint64_t number;       /* its name; never 0 */
-  int kept;              /* a place in the table of base/fd.h */
+  _Atomic uint32_t life;   /* process_generation() of who has made it; 0: there is none */
+  _Atomic uint64_t number; /* its name; never 0 */
+  _Atomic int kept;        /* a place in the table of base/fd.h */
 };
 
 /* 0 or -errno, all of them. To open makes the file of this process, unless it has one, and says its number.
@@ -45,7 +45,7 @@ void spill_close(struct idem_store *store);
 void spill_drop(const struct idem_store *store, uint64_t number, unsigned place);
 /* -EBADF: the app has closed the file, and the next spill_open() makes another; -EFBIG: it is more than a
  * place, or than this process may write to a file. */
-int spill_write(struct idem_store *store, unsigned place, const void *data, size_t len);
+int spill_write(struct idem_store *store, uint64_t number, unsigned place, const void *data, size_t len);
 /* From the file of any process. -ENODATA: it is shorter than that; -ENOENT: it is gone. What was read need
  * not be what was written: the caller has a sum. */
 int spill_read(const struct idem_store *store, uint64_t number, unsigned place, void *data, size_t len);

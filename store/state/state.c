@@ -92,7 +92,7 @@ int state_claims_fd(struct idem_store *store)
   int kept = fd_open_kept(store->claims_file.path, O_RDWR, 0, FD_CLAIMS);
   if (kept < 0)
     return kept;
-  if (!claims_file_is(&store->claims_file, fd_number(kept))) {
+  if (!claim_file_is(&store->claims_file, fd_number(kept))) {
     fd_end(kept);
     return -ESTALE;
   }
@@ -348,7 +348,7 @@ static bool is_of_one(const struct idem_store *store, const struct stat *dir)
 {
   struct stat now;
   int fd = fd_open(store->claims_file.path, O_RDWR, 0);
-  bool is = fd >= 0 && claims_file_is(&store->claims_file, fd) && state_is_in_place(store) &&
+  bool is = fd >= 0 && claim_file_is(&store->claims_file, fd) && state_is_in_place(store) &&
             idem_fstatat(AT_FDCWD, store->dir, &now, 0) == 0 && now.st_ino == dir->st_ino &&
             now.st_dev == dir->st_dev;
   if (fd >= 0)

@@ -71,6 +71,8 @@ struct idem_store {
   const struct idem_fleet *where;         /* the config's; holds while the store is open */
   struct idem_fleet_client *fleet;        /* closed with the store */
   _Atomic bool outbox_seen;               /* this process has looked into it */
+  _Atomic int64_t
+      left_again_us; /* steady; until then this process does not try what is left in the queue and has failed */
 
   unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under
