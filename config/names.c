@@ -139,8 +139,8 @@ static const struct entry words[] = {
     NAME("signature", CREDENTIAL),   NAME("token", CREDENTIAL),
 };
 
-/* Before these, token and key say a place in what is asked for, and not who asks: page_token, NextToken,
- * continuation-token, sortKey. */
+/* Behind these, token and key of a query say a place in what is asked for, and not who asks: page_token, NextToken,
+ * continuation-token, sortKey. In a header they say who asks: X-Back-End-Token, X-Sync-Key. */
 static const struct entry places[] = {
     NAME("continuation", PLAIN), NAME("cursor", PLAIN),     NAME("end", PLAIN),    NAME("next", PLAIN),
     NAME("page", PLAIN),         NAME("pagination", PLAIN), NAME("paging", PLAIN), NAME("partition", PLAIN),
@@ -224,7 +224,8 @@ static bool begins(const char *name, size_t len, size_t at)
          (at + 1 < len && idem_is_alnum(name[at + 1]) && !is_capital(name[at + 1]));
 }
 
-bool idem_name_tells(const char *name, size_t len)
+/* `places_count`: a word behind one that says a place is none. */
+static bool tells(const char *name, size_t len, bool places_count)
 {
   size_t from = 0;
   bool placed = false;
@@ -235,11 +236,16 @@ bool idem_name_tells(const char *name, size_t len)
     if (at > from) {
       if (is_word(name + from, at - from) && !(placed && says_place(name + from, at - from)))
         return true;
-      placed = find(places, sizeof(places) / sizeof(*places), name + from, at - from) != NULL;
+      placed = places_count && find(places, sizeof(places) / sizeof(*places), name + from, at - from) != NULL;
     }
     from = apart ? at + 1 : at;
   }
   return false;
+}
+
+bool idem_name_tells(const char *name, size_t len)
+{
+  return tells(name, len, false);
 }
 
 /* A row wins over a glob, and both over words: x-csrf-token would be a credential by its last one, and be
@@ -296,7 +302,7 @@ enum idem_name idem_name_of_parameter(const char *name, size_t len)
   for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++)
     if (idem_same_fold(parameters[i], strlen(parameters[i]), plain, out))
       return IDEM_NAME_CREDENTIAL;
-  return idem_name_tells(plain, out) ? IDEM_NAME_CREDENTIAL : IDEM_NAME_PLAIN;
+  return tells(plain, out, true) ? IDEM_NAME_CREDENTIAL : IDEM_NAME_PLAIN;
 }
 
 enum idem_name idem_name_of_cookie(const char *name, size_t len)

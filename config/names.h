@@ -38,7 +38,7 @@ enum idem_name idem_name_of_parameter(const char *name, size_t len);
 /* KNOWN, or TRANSIENT: set by a load balancer or a bot shield, and renewed while a call is retried. */
 enum idem_name idem_name_of_cookie(const char *name, size_t len);
 
-/* True if there is a word in it that says that it is a credential. */
+/* True if there is a word in the name of a header that says that it is a credential. */
 bool idem_name_tells(const char *name, size_t len);
 
 #endif

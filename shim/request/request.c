@@ -242,11 +242,11 @@ static bool is_blank(char c)
   return c == ' ' || c == '\t';
 }
 
-/* The length of a text without the line ends and blanks at its end. */
+/* The length of a text without the blanks at its end. */
 static size_t trimmed_len(const char *text)
 {
   size_t len = strlen(text);
-  while (len && (is_blank(text[len - 1]) || text[len - 1] == '\r' || text[len - 1] == '\n'))
+  while (len && is_blank(text[len - 1]))
     len--;
   return len;
 }
@@ -296,10 +296,12 @@ static const char *add_headers(struct request *request, const char *line, size_t
 }
 
 /* One entry of the app's list, as libcurl sends it [http.c, Curl_add_custom_headers]: "Name:" is not sent at all,
- * and "Name;" is sent without a value. */
+ * and "Name;" is sent without a value. A line end at the end of one ends all headers, for libcurl adds its own. */
 static const char *add_entry(struct request *request, struct text *text, const char *line)
 {
   const char *colon = strchr(line, ':'), *semicolon = colon ? NULL : strchr(line, ';');
+  const size_t len = trimmed_len(line);
+  const bool ends_all = len && (line[len - 1] == '\r' || line[len - 1] == '\n');
   if (semicolon) {
     const size_t name = (size_t)(semicolon - line), start = text->len;
     if (semicolon[1 + strspn(semicolon + 1, " \t\r\n")])
@@ -307,14 +309,19 @@ static const char *add_entry(struct request *request, struct text *text, const c
     if (!add_made_header(request, text, (struct idem_span){line, name}, ":"))
       return too_many;
     /* An empty Host: is no server's name, and counts nowhere. */
-    return has_plain_name(text->at + start, name + 1) && !is_named(line, "host") ? NULL : odd_form;
+    return has_plain_name(text->at + start, name + 1) && !is_named(line, "host") && !ends_all ? NULL
+                                                                                              : odd_form;
   }
   if (!colon)
     return NULL;
-  /* Of several, libcurl takes the first. */
+  /* Of several, libcurl takes the first; but behind a bare "Host:" it sends them all. */
+  if (is_named(line, "host") && request->host && strcmp(request->host, "Host:") == 0)
+    return odd_form;
   if (is_named(line, "host") && !request->host)
     request->host = line;
-  return colon[1 + strspn(colon + 1, " \t\r\n")] ? add_headers(request, line, trimmed_len(line)) : NULL;
+  if (!colon[1 + strspn(colon + 1, " \t\r\n")])
+    return NULL;
+  return ends_all ? odd_form : add_headers(request, line, len);
 }
 
 /* Adds what libcurl adds where the app says nothing of it, and what it makes of options. */

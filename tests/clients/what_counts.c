@@ -93,13 +93,18 @@ static void replace(char *text, size_t size, const char *from, const char *to)
   snprintf(at, size - (size_t)(at - text), "%s%s", to, rest);
 }
 
-static const char *const whom[] = {"X-Forwarded-User: u%u",        "X-Forwarded-Email: u%u",
-                                   "X-Forwarded-Groups: g%u",      "X-Forwarded-Preferred-Username: u%u",
-                                   "X-Forwarded-Access-Token: %u", "X-Forwarded-Client-Cert: Hash=%u",
-                                   "X-Datadog-Api-Key: %u"};
+static const char *const whom[] = {"X-Forwarded-User: u%u",
+                                   "X-Forwarded-Email: u%u",
+                                   "X-Forwarded-Groups: g%u",
+                                   "X-Forwarded-Preferred-Username: u%u",
+                                   "X-Forwarded-Access-Token: %u",
+                                   "X-Forwarded-Client-Cert: Hash=%u",
+                                   "X-Datadog-Api-Key: %u",
+                                   "X-Back-End-Token: %u",
+                                   "X-Sync-Key: %u",
+                                   "X-Page-Token: %u"};
 static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Method: M%u",
-                                       "X-Forwarded-Prefix: /%u", "X-Forwarded-Language: l%u",
-                                       "X-Page-Token: %u"};
+                                       "X-Forwarded-Prefix: /%u", "X-Forwarded-Language: l%u"};
 
 #define BODY(from, to) replace(b->body, sizeof(b->body), from, to)
 #define URL(from, to)  replace(b->url, sizeof(b->url), from, to)
@@ -146,7 +151,9 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(header_joined_token, OTHER, (add(a, "X-A: 1\nX-Api-Key: %u", 1), add(b, "X-A: 1\nX-Api-Key: %u", 2)))    \
   X(header_joined_empty, OTHER, (add(a, "X-A: 1", 0), add(b, "X-A: 1\r\nX-B:", 0)))                          \
   X(header_folded, OTHER, (add(a, "X-A: 1\r\n %u", 1), add(b, "X-A: 1\r\n %u", 2)))                          \
-  X(header_with_end, SAME, (add(a, "X-A: 1", 0), add(b, "X-A: 1\r\n", 0)))                                   \
+  X(header_with_end, LIVE, add(b, "X-A: 1\r\n", 0))                                                          \
+  X(header_with_lf, LIVE, add(b, "X-A: 1\n ", 0))                                                            \
+  X(header_empty_with_end, LIVE, add(b, "X-A;\r\n", 0))                                                      \
   X(header_begins_blank, LIVE, add(b, " X-A: 1", 0))                                                         \
   X(header_blank_name, LIVE, add(b, "Host : other.example", 0))                                              \
   X(header_no_name, LIVE, add(b, "X-A: 1\r\nX-B", 0))                                                        \
@@ -167,6 +174,8 @@ static const char *const what_for[] = {"X-Forwarded-Uri: /%u", "X-Forwarded-Meth
   X(host_twice, OTHER,                                                                                       \
     (add(a, "Host: a.example", 0), add(a, "Host: c.example", 0), add(b, "Host: b.example", 0),               \
      add(b, "Host: c.example", 0)))                                                                          \
+  X(host_behind_none, LIVE, (add(b, "Host:", 0), add(b, "Host: a.example", 0)))                              \
+  X(host_removed, OTHER, add(b, "Host:", 0))                                                                 \
   X(host_empty, LIVE, add(b, "Host;", 0))                                                                    \
   X(token_header, OTHER, add(b, "Authorization: Bearer %u", pick(1000)))                                     \
   X(word_header, OTHER, (add(a, "X-Acme-Token: %u", 1), add(b, "X-Acme-Token: %u", 2)))                      \
