@@ -45,7 +45,7 @@ static const char *const broken[] = {
     "failed", "failure", "timeout", "timed_out", "insufficient_system_resource"};
 /* And where it is not over. */
 static const char *const unfinished[] = {"", "null", "not_finished"};
-/* `code` of a success, where it is no number. */
+/* `code` of a success, or what an error says where there is none, in words. */
 static const char *const successes[] = {"ok", "success", "succeed", "succeeded"};
 static const char *const lengths[] = {"length", "max_tokens", "max_output_tokens", "incomplete",
                                       "model_length"};
@@ -74,7 +74,8 @@ enum fact {
   FACT_TASK_STATUS, /* of a task, whose state is all there is to tell */
   FACT_OBJECT,
   FACT_CODE,     /* not zero: a failure */
-  FACT_ANY_CODE, /* neither zero nor a success of HTTP, and words beside it: the same */
+  FACT_ANY_CODE, /* neither zero nor a success of HTTP, and words beside it: the same. A word is one only where
+                    nothing but such words is there */
   FACT_SUCCESS,
   FACT_OK, /* false, and words beside it: a failure */
   FACT_TYPE,
@@ -93,92 +94,98 @@ enum fact {
   FACT_BLOCKED,
 };
 
-/* Members of a document. */
+/* Members of a document. Each one that a document has is held against all of these: the length is here so that nearly
+ * all are settled by it and by the first letter. */
+#define MEMBER(name, fact)                                                                                   \
+  {                                                                                                          \
+    name, sizeof(name) - 1, fact                                                                             \
+  }
 static const struct {
-  const char *name;
+  char name[19];
+  unsigned char len;
   enum fact fact;
 } members[] = {
-    {"error", FACT_ERROR},
-    {"errors", FACT_ERRORS},
-    {"Error", FACT_TOLD},
-    {"err", FACT_TOLD},
-    {"error_message", FACT_TOLD},
-    {"errorMessage", FACT_TOLD},
-    {"error_msg", FACT_TOLD},
-    {"error_type", FACT_TOLD},
-    {"errorType", FACT_TOLD},
-    {"exception", FACT_TOLD},
-    {"fault", FACT_TOLD},
-    {"__type", FACT_EXCEPTION},
-    {"choices", FACT_LIST},
-    {"candidates", FACT_LIST},
-    {"content", FACT_ANSWER},
-    {"output", FACT_ANSWER},
-    {"outputs", FACT_ANSWER},
-    {"data", FACT_ANSWER},
-    {"embedding", FACT_ANSWER},
-    {"embeddings", FACT_ANSWER},
-    {"result", FACT_ANSWER},
-    {"results", FACT_ANSWER},
-    {"text", FACT_ANSWER},
-    {"answer", FACT_ANSWER},
-    {"completion", FACT_ANSWER},
-    {"generations", FACT_ANSWER},
-    {"generated_text", FACT_ANSWER},
-    {"generated_text", FACT_GENERATED},
-    {"response", FACT_ANSWER},
-    {"predictions", FACT_ANSWER},
-    {"images", FACT_ANSWER},
-    {"message", FACT_MESSAGE},
-    {"msg", FACT_MESSAGE},
-    {"Message", FACT_WORDS},
-    {"detail", FACT_WORDS},
-    {"title", FACT_BESIDE},
-    {"description", FACT_BESIDE},
-    {"reason", FACT_REASON},
-    {"id", FACT_BESIDE},
-    {"object", FACT_BESIDE},
-    {"param", FACT_BESIDE},
-    {"path", FACT_BESIDE},
-    {"instance", FACT_BESIDE},
-    {"timestamp", FACT_BESIDE},
-    {"trace_id", FACT_BESIDE},
-    {"requestId", FACT_BESIDE},
-    {"RequestId", FACT_BESIDE},
-    {"base_resp", FACT_BESIDE},
-    {"request_id", FACT_TICKET},
-    {"task_id", FACT_TICKET},
-    {"job_id", FACT_TICKET},
-    {"finish_reason", FACT_FINISH},
-    {"done_reason", FACT_FINISH},
-    {"stopReason", FACT_FINISH},
-    {"stop_reason", FACT_STOP},
-    {"status", FACT_STATUS},
-    {"state", FACT_STATE},
-    {"task_status", FACT_TASK_STATUS},
-    {"processing_status", FACT_TASK_STATUS},
-    {"object", FACT_OBJECT},
-    {"error_code", FACT_CODE},
-    {"code", FACT_ANY_CODE},
-    {"Code", FACT_ANY_CODE},
-    {"errorCode", FACT_ANY_CODE},
-    {"ErrorCode", FACT_ANY_CODE},
-    {"status_code", FACT_ANY_CODE},
-    {"statusCode", FACT_ANY_CODE},
-    {"success", FACT_SUCCESS},
-    {"ok", FACT_OK},
-    {"type", FACT_TYPE},
-    {"event_type", FACT_EVENT_TYPE},
-    {"event", FACT_EVENT},
-    {"is_finished", FACT_IS_FINISHED},
-    {"is_end", FACT_IS_FINISHED},
-    {"done", FACT_DONE},
-    {"stop", FACT_STOPPED},
-    {"name", FACT_NAME},
-    {"invocationArn", FACT_JOB},
-    {"polling_url", FACT_JOB},
-    {"status_url", FACT_JOB},
-    {"promptFeedback", FACT_FEEDBACK},
+    MEMBER("error", FACT_ERROR),
+    MEMBER("errors", FACT_ERRORS),
+    MEMBER("Error", FACT_TOLD),
+    MEMBER("err", FACT_TOLD),
+    MEMBER("error_message", FACT_TOLD),
+    MEMBER("errorMessage", FACT_TOLD),
+    MEMBER("error_msg", FACT_TOLD),
+    MEMBER("error_type", FACT_TOLD),
+    MEMBER("errorType", FACT_TOLD),
+    MEMBER("exception", FACT_TOLD),
+    MEMBER("fault", FACT_TOLD),
+    MEMBER("__type", FACT_EXCEPTION),
+    MEMBER("choices", FACT_LIST),
+    MEMBER("candidates", FACT_LIST),
+    MEMBER("content", FACT_ANSWER),
+    MEMBER("output", FACT_ANSWER),
+    MEMBER("outputs", FACT_ANSWER),
+    MEMBER("data", FACT_ANSWER),
+    MEMBER("embedding", FACT_ANSWER),
+    MEMBER("embeddings", FACT_ANSWER),
+    MEMBER("result", FACT_ANSWER),
+    MEMBER("results", FACT_ANSWER),
+    MEMBER("text", FACT_ANSWER),
+    MEMBER("answer", FACT_ANSWER),
+    MEMBER("completion", FACT_ANSWER),
+    MEMBER("generations", FACT_ANSWER),
+    MEMBER("generated_text", FACT_ANSWER),
+    MEMBER("generated_text", FACT_GENERATED),
+    MEMBER("response", FACT_ANSWER),
+    MEMBER("predictions", FACT_ANSWER),
+    MEMBER("images", FACT_ANSWER),
+    MEMBER("message", FACT_MESSAGE),
+    MEMBER("msg", FACT_MESSAGE),
+    MEMBER("Message", FACT_WORDS),
+    MEMBER("detail", FACT_WORDS),
+    MEMBER("title", FACT_BESIDE),
+    MEMBER("description", FACT_BESIDE),
+    MEMBER("reason", FACT_REASON),
+    MEMBER("id", FACT_BESIDE),
+    MEMBER("object", FACT_BESIDE),
+    MEMBER("param", FACT_BESIDE),
+    MEMBER("path", FACT_BESIDE),
+    MEMBER("instance", FACT_BESIDE),
+    MEMBER("timestamp", FACT_BESIDE),
+    MEMBER("trace_id", FACT_BESIDE),
+    MEMBER("requestId", FACT_BESIDE),
+    MEMBER("RequestId", FACT_BESIDE),
+    MEMBER("base_resp", FACT_BESIDE),
+    MEMBER("request_id", FACT_TICKET),
+    MEMBER("task_id", FACT_TICKET),
+    MEMBER("job_id", FACT_TICKET),
+    MEMBER("finish_reason", FACT_FINISH),
+    MEMBER("done_reason", FACT_FINISH),
+    MEMBER("stopReason", FACT_FINISH),
+    MEMBER("stop_reason", FACT_STOP),
+    MEMBER("status", FACT_STATUS),
+    MEMBER("state", FACT_STATE),
+    MEMBER("task_status", FACT_TASK_STATUS),
+    MEMBER("processing_status", FACT_TASK_STATUS),
+    MEMBER("object", FACT_OBJECT),
+    MEMBER("error_code", FACT_CODE),
+    MEMBER("code", FACT_ANY_CODE),
+    MEMBER("Code", FACT_ANY_CODE),
+    MEMBER("errorCode", FACT_ANY_CODE),
+    MEMBER("ErrorCode", FACT_ANY_CODE),
+    MEMBER("status_code", FACT_ANY_CODE),
+    MEMBER("statusCode", FACT_ANY_CODE),
+    MEMBER("success", FACT_SUCCESS),
+    MEMBER("ok", FACT_OK),
+    MEMBER("type", FACT_TYPE),
+    MEMBER("event_type", FACT_EVENT_TYPE),
+    MEMBER("event", FACT_EVENT),
+    MEMBER("is_finished", FACT_IS_FINISHED),
+    MEMBER("is_end", FACT_IS_FINISHED),
+    MEMBER("done", FACT_DONE),
+    MEMBER("stop", FACT_STOPPED),
+    MEMBER("name", FACT_NAME),
+    MEMBER("invocationArn", FACT_JOB),
+    MEMBER("polling_url", FACT_JOB),
+    MEMBER("status_url", FACT_JOB),
+    MEMBER("promptFeedback", FACT_FEEDBACK),
 };
 
 /* And what is deeper in it; `*` is an element of an array. A way has four words at most, and begins at the root of a
@@ -336,11 +343,25 @@ static int64_t number(struct idem_span text)
   return real >= 0 && real < 1e15 ? (int64_t)real : -1;
 }
 
-static void take_count(struct document_reader *reader, size_t depth)
+/* `escaped`: there are backslashes in the name, which is seldom. */
+static inline bool is_called(struct idem_span name, bool escaped, const char *word, size_t len)
+{
+  if (escaped)
+    return json_string_is(name, word, len);
+  return name.len == len && *name.data == *word && memcmp(name.data, word, len) == 0;
+}
+
+/* The same where the row has no length: that is not counted unless the first letter is right. */
+static inline bool is_word(struct idem_span name, bool escaped, const char *word)
+{
+  return (escaped || *name.data == *word) && is_called(name, escaped, word, strlen(word));
+}
+
+static void take_count(struct document_reader *reader, size_t depth, bool escaped)
 {
   struct idem_span name = reader->cursor.name;
   for (size_t i = 0; i < COUNT(counts); i++) {
-    if (!json_string_is(name, counts[i].name, strlen(counts[i].name)))
+    if (!is_word(name, escaped, counts[i].name))
       continue;
     for (size_t j = 0; j < COUNT(places); j++) {
       /* A place whose way ends with the container that this number is a member of. */
@@ -376,14 +397,20 @@ static bool take_reason(struct document_reader *reader, struct idem_span reason)
   return true;
 }
 
+/* Also nothing at all. */
+static bool is_digits(struct idem_span text)
+{
+  size_t digits = 0;
+  while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
+    digits++;
+  return digits == text.len;
+}
+
 /* A word such as "Throttling.RateQuota" or a number, in quotes or not, that is no success. */
 static bool is_failing_code(struct idem_span text, enum cursor_event event)
 {
   int64_t value = number(text);
-  size_t digits = 0;
-  while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9')
-    digits++;
-  if (event == CURSOR_NUMBER || (event == CURSOR_STRING && digits == text.len))
+  if (event == CURSOR_NUMBER || (event == CURSOR_STRING && is_digits(text)))
     return text.len && value != 0 && !(value >= 200 && value < 300);
   if (event != CURSOR_STRING || text.len > 64 || is_state(text, successes, COUNT(successes)))
     return false;
@@ -391,6 +418,16 @@ static bool is_failing_code(struct idem_span text, enum cursor_event event)
     if (strchr(" ()=;:\"", text.data[i]))
       return false;
   return true;
+}
+
+/* What RFC 9457 has in `type`: an address that names the kind of problem. */
+static bool is_address(struct idem_span text)
+{
+  static const char *const schemes[] = {"https://", "http://", "urn:"};
+  for (size_t i = 0; i < COUNT(schemes); i++)
+    if (text.len > strlen(schemes[i]) && memcmp(text.data, schemes[i], strlen(schemes[i])) == 0)
+      return true;
+  return false;
 }
 
 static bool ends_as_an_exception(struct idem_span name)
@@ -442,6 +479,14 @@ static bool says_something(enum cursor_event event, struct idem_span text)
          (event == CURSOR_WORD && *text.data == 't');
 }
 
+/* The same of an error: "0" and "SUCCESS" say that there is none. */
+static bool says_failure(enum cursor_event event, struct idem_span text)
+{
+  bool none =
+      event == CURSOR_STRING && (json_string_is(text, "0", 1) || is_state(text, successes, COUNT(successes)));
+  return says_something(event, text) && !none;
+}
+
 /* An `error` is one if it says something, or something in it does. */
 static void take_error(struct document_reader *reader, size_t depth)
 {
@@ -464,16 +509,16 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   case FACT_ERROR:
     if (object || list)
       reader->error_depth = depth;
-    if (says)
+    if (says_failure(event, text))
       take_error(reader, depth);
     break;
   case FACT_ERRORS:
   case FACT_TOLD:
-    reader->told |= says;
+    reader->told |= says_failure(event, text);
     reader->opened_list = object || list;
     break;
   case FACT_ERROR_WORDS:
-    document->failed |= says;
+    document->failed |= says_failure(event, text);
     break;
   case FACT_EXCEPTION:
     reader->told |= string && ends_as_an_exception(text);
@@ -528,12 +573,19 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
       take_reason(reader, text);
     break;
   case FACT_STATUS:
+    /* "429" is the number. */
+    if (string && text.len && is_digits(text)) {
+      event = CURSOR_NUMBER;
+      string = false;
+    }
     take_status(reader, event, depth > 1);
     /* Beside one of success even words alone are an answer. */
     reader->other |=
         (string && !reader->code && !document->failed) || (event == CURSOR_NUMBER && !reader->told);
     break;
   case FACT_STATE:
+    if (reader->base)
+      break;
     reader->told |= string && is_state(text, failed_states, COUNT(failed_states));
     reader->operation |= string && is_state(text, job_states, COUNT(job_states));
     break;
@@ -552,7 +604,8 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
       document->failed = document->error = true;
     break;
   case FACT_ANY_CODE:
-    reader->code |= is_failing_code(text, event);
+    *(event == CURSOR_NUMBER || is_digits(text) ? &reader->code : &reader->code_word) |=
+        is_failing_code(text, event);
     reader->other |= (string || event == CURSOR_NUMBER) && !is_failing_code(text, event);
     break;
   case FACT_SUCCESS:
@@ -580,7 +633,9 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     document->over |= string && document_is_over(text);
     if (string && document_is_failure(text))
       take_error(reader, depth);
-    reader->other |= string;
+    reader->told |= string && json_string_is(text, "about:blank", 11);
+    reader->code_word |= string && is_address(text);
+    reader->other |= string && !is_address(text) && !says_error(text);
     break;
   case FACT_STOPPED:
     document->over |= is_true;
@@ -625,11 +680,11 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
 static void take_value(struct document_reader *reader, enum cursor_event event, size_t depth)
 {
   struct idem_span name = reader->cursor.name;
-  bool known = false;
+  bool known = false, escaped = name.data && memchr(name.data, '\\', name.len);
   uint64_t on_way = 0;
   reader->places[depth] = 0;
   for (size_t i = 0; depth == 1 && name.data && i < COUNT(members); i++)
-    if (json_string_is(name, members[i].name, strlen(members[i].name))) {
+    if (is_called(name, escaped, members[i].name, members[i].len)) {
       known = true;
       take_fact(reader, members[i].fact, event, depth);
     }
@@ -638,7 +693,7 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
   for (uint64_t left = reader->facts[depth - 1]; left; left &= left - 1) {
     size_t i = (size_t)__builtin_ctzll(left);
     const char *word = facts[i].path[depth - 1];
-    if (!word || (*word == '*' ? name.data != NULL : !name.data || !json_string_is(name, word, strlen(word))))
+    if (!word || (*word == '*' ? name.data != NULL : !name.data || !is_word(name, escaped, word)))
       continue;
     on_way |= (uint64_t)1 << i;
     if (depth == DOCUMENT_DEPTH || !facts[i].path[depth])
@@ -650,11 +705,11 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
   for (uint32_t left = reader->places[depth - 1]; left && depth <= 3; left &= left - 1) {
     size_t j = (size_t)__builtin_ctz(left);
     const char *word = places[j][depth - 1];
-    if (word && json_string_is(name, word, strlen(word)))
+    if (word && is_word(name, escaped, word))
       reader->places[depth] |= (uint32_t)1 << j;
   }
   if (event == CURSOR_NUMBER)
-    take_count(reader, depth);
+    take_count(reader, depth, escaped);
 }
 
 /* Places in ascending order, each over the one before it; within one, the first name of a kind that is there,
@@ -693,13 +748,14 @@ static void end_document(struct document_reader *reader)
   struct document *document = reader->document;
   /* By now every member has been seen. A refusal of Gemini's is a blockReason without candidates, and is the
    * answer. */
-  reader->told |= reader->code && reader->worded;
+  reader->told |= reader->worded && (reader->code || (reader->code_word && !reader->other));
   document->failed |= reader->told && !reader->answered;
-  document->words |= reader->spoken && !reader->answered && !reader->other;
+  /* A list of records is whole, whatever one of them has. */
+  document->words |= reader->spoken && !reader->answered && !reader->other && !reader->base;
   document->empty |=
       reader->listed && !reader->answered && !reader->blocked && !reader->base && !document->several;
   document->job |= reader->operation && !reader->answered && !reader->done;
-  document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken;
+  document->job |= reader->ticket && !reader->answered && !reader->other && !reader->spoken && !reader->base;
   document->ended = reader->end_typed || reader->done || (reader->completion && reader->stopped);
   document->goes_on |= reader->completion && !reader->stopped;
   if (reader->has_candidates) {
@@ -741,7 +797,7 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
   if (event == CURSOR_CLOSE && depth <= reader->error_depth)
     reader->error_depth = 0;
   else if (event != CURSOR_CLOSE && reader->error_depth && depth == reader->error_depth + 1 &&
-           (event == CURSOR_OBJECT || event == CURSOR_ARRAY || says_something(event, reader->cursor.text)))
+           (event == CURSOR_OBJECT || event == CURSOR_ARRAY || says_failure(event, reader->cursor.text)))
     take_error(reader, reader->error_depth);
   if (event == CURSOR_CLOSE && depth == 2 && reader->in_choice) {
     end_choice(reader);

@@ -78,7 +78,8 @@ struct document_reader {
   /* Which rows of the tables lead to where the reader is, for each depth. */
   uint64_t facts[DOCUMENT_DEPTH + 1];
   uint32_t places[DOCUMENT_DEPTH + 1];
-  bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, worded;
+  bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, code_word,
+      worded;
   bool spoken, ticket, other,
       has_members;          /* words that can stand alone, the id of a task, a member that no row has */
   bool opened, opened_list; /* the last event began what is an answer unless it is empty */

@@ -87,6 +87,12 @@ static enum kind kind_of(struct idem_span headers)
   return type.len > 5 && strncasecmp(type.data + type.len - 5, "+json", 5) == 0 ? KIND_JSON : KIND_OTHER;
 }
 
+/* RFC 9457: whatever is in it is no answer. */
+static bool is_problem(struct idem_span headers)
+{
+  return starts(header_of(headers, "content-type:"), "application/problem+json");
+}
+
 static bool is_stream(enum kind kind)
 {
   return kind == KIND_EVENTS || kind == KIND_LINES || kind == KIND_FRAMES;
@@ -114,6 +120,7 @@ struct idem_judge {
   struct event_text pending; /* what has come, and is not yet taken */
   bool no_memory;
   bool any, ended, failed, malformed; /* of a stream: an event with something in it, its end, an error */
+  bool words;                         /* one event of words alone: a second makes it a stream of words */
   bool documents, over;               /* one that is JSON, and an end that takes whole framing to believe */
 };
 
@@ -154,7 +161,8 @@ static void take_event(void *arg, struct idem_span name, struct idem_span data)
   document_read(data, document);
   if (document->json && document->container) {
     judge->documents = true;
-    judge->any |= !document->words;
+    judge->any |= !document->words || judge->words;
+    judge->words |= document->words;
     judge->failed |=
         document->failed || document->error || (document->broken && named && document_is_over(name));
     judge->ended = (judge->ended || document->ended) && !document->goes_on;
@@ -363,6 +371,9 @@ static bool is_job_status(const struct idem_rule *rule, int status)
   return status == 202;
 }
 
+static const char only_words[] = "it has words and nothing else, as a failure has";
+static const char an_error[] = "the answer reports an error although its status does not";
+
 /* A failure comes before a doubt about the end: only what is in doubt is `unproven`, and told as an answer
  * that is paid for again. A number or a word shows no end of its own: 12 may be what has come of 123. */
 static bool weigh_document(const struct idem_judge *judge, const struct idem_recording *recording,
@@ -373,13 +384,13 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_rec
   if (!recording->body.len)
     return refuse(why, "the body is empty");
   if (document->failed || (document->several && document->error))
-    return refuse(why, "the answer reports an error although its status does not");
+    return refuse(why, an_error);
   if (document->job)
     return refuse_job(facts, why);
   if (document->empty)
     return refuse(why, "the answer has no choices");
   if (document->words)
-    return refuse_unproven(facts, why, "it has words and nothing else, as a failure has");
+    return refuse_unproven(facts, why, only_words);
   if (document->several &&
       (document->goes_on || document->cut || document_choices_differ(&document->choices)))
     return refuse_unproven(facts, why, "the last of its documents is not the end; it may have been cut off");
@@ -409,6 +420,8 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
   bool over = judge->over || document_choices_over(&document->choices);
   bool ended = in_frames ? frames->any && recording->framed && (frames->ended || !frames->begun)
                          : judge->ended || (recording->framed && over);
+  if (ended && !in_frames && !judge->any && judge->words)
+    return refuse_unproven(facts, why, only_words);
   if (ended && !in_frames && !judge->any)
     return refuse(why, "the stream has nothing but its end");
   if (ended && document_choices_differ(&document->choices))
@@ -479,6 +492,8 @@ bool judge_answer(const struct idem_request *request, const struct idem_recordin
     return refuse_unproven(facts, why, "the answer is larger than max_body");
   if (header_of(recording->headers, "x-amzn-errortype:").len)
     return refuse(why, "its headers name an exception");
+  if (is_problem(recording->headers))
+    return refuse(why, an_error);
   /* The endpoints that are built in give no tokens and sessions, whatever a gateway puts on all it sends. */
   if (!rule->name && !rule->ignore_cache_control &&
       says(header_of(recording->headers, "cache-control:"), "no-store"))

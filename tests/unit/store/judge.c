@@ -91,7 +91,7 @@ Test(store_answers, whole_answers_are_stored)
       {OK("application/json"),
        "{\"object\":\"response\",\"status\":\"completed\",\"error\":null,\"output\":[]}"},
       {OK("application/json"), "{\"choices\":[1],\"error\":{\"note\":\"beside an answer\"}}"},
-      {OK("application/problem+json"), "{\"a\":1}"},
+      {OK("application/vnd.a+json"), "{\"a\":1}"},
       {OK("application/json"), "[{\"candidates\":[]},{\"candidates\":[]}]"},
       {OK("application/json"), "{\"n\":123456789012345678901234567890}"},
       {OK("audio/mpeg"), "\xff\xfb\x90"},
@@ -196,6 +196,23 @@ Test(store_answers, whole_answers_are_stored)
       {EVENTS, OPENAI "data:  [DONE] \n\n"},
       {EVENTS, "data: {\"choices\":[{}]}\ndata: {\"choices\":[{}]}\ndata: [DONE]\n"},
       {EVENTS, "data: hello\n\ndata: [DONE]\n\n"},
+      /* An `error` that says there is none, words of a code that is asked for, a list of records. */
+      {OK("application/json"), "{\"data\":{\"a\":1},\"error\":{\"code\":\"ok\",\"message\":\"\"}}"},
+      {OK("application/json"), "{\"data\":{\"a\":1},\"error\":{\"code\":\"0\",\"message\":\"Success\"}}"},
+      {OK("application/json"), "{\"thing\":{\"a\":1},\"error\":{\"code\":\"ok\",\"message\":\"\"}}"},
+      {OK("application/json"), "{\"error_code\":0,\"error_msg\":\"SUCCESS\",\"faces\":[{}]}"},
+      {OK("application/json"), "{\"error_code\":\"0\",\"error_msg\":\"SUCCESS\",\"result\":{\"a\":1}}"},
+      {OK("application/json"), "{\"language\":\"python\",\"code\":\"pass\",\"message\":\"Here you are\"}"},
+      {OK("application/json"), "{\"code\":\"SAVE10\",\"message\":\"valid\",\"discount\":10}"},
+      {OK("application/json"), "[{\"id\":1,\"message\":\"hello\"},{\"id\":2,\"message\":\"you\"}]"},
+      {OK("application/json"), "[{\"task_id\":\"a\"},{\"task_id\":\"b\"}]"},
+      {OK("application/json"),
+       "[{\"name\":\"a\",\"state\":\"failed\"},{\"name\":\"b\",\"state\":\"running\"}]"},
+      {OK("application/json"), "{\"status\":\"200\",\"message\":\"hello\"}"},
+      {OK("application/json"),
+       "{\"type\":\"https://schema.example/Essay\",\"name\":\"a\",\"description\":\"b\"}"},
+      {OK("application/json"), "{\"\\u0063hoices\":[{}],\"error\":{\"note\":\"beside an answer\"}}"},
+      {EVENTS, "data: {\"message\":\"Hel\"}\n\ndata: {\"message\":\"lo\"}\n\ndata: [DONE]\n\n"},
   };
   ALL_ARE(samples, IDEM_STORED);
 }
@@ -350,8 +367,43 @@ Test(store_answers, failures_and_halves_are_refused)
       {EVENTS, "data: {\"content\":\"a\",\"stop\":false}\n\n"},
       {EVENTS, "event: output\ndata: a\n\nevent: done\ndata: {\"reason\":\"canceled\"}\n\n"},
       {EVENTS, "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"failed\"}}\n\n"},
+      /* Problems (RFC 9457), a status in quotes, a failure in a list. */
+      {OK("application/problem+json"), "{\"a\":1}"},
+      {OK("application/json"),
+       "{\"type\":\"about:blank\",\"title\":\"Busy\",\"detail\":\"later\",\"instance\":\"/a\"}"},
+      {OK("application/json"), "{\"type\":\"about:blank\",\"title\":\"Busy\"}"},
+      {OK("application/json"),
+       "{\"type\":\"https://a.example/busy\",\"title\":\"Busy\",\"detail\":\"later\",\"instance\":\"/a\"}"},
+      {OK("application/json"),
+       "{\"type\":\"invalid_request_error\",\"code\":\"invalid_api_key\",\"message\":\"x\",\"param\":null}"},
+      {OK("application/json"), "{\"status\":\"429\",\"message\":\"slower\"}"},
+      {OK("application/json"), "[{\"candidates\":[{}]},{\"error\":{\"code\":503,\"message\":\"busy\"}}]"},
+      {OK("application/json"), "[{\"status\":\"429\",\"message\":\"slower\"}]"},
+      {OK("application/json"), "{\"data\":{\"a\":1},\"error\":{\"code\":\"busy\",\"message\":\"\"}}"},
+      {OK("application/json"), "{\"\\u0065rror\":\"x\"}"},
+      {EVENTS, "data: {\"message\":\"Hel\"}\n\ndata: [DONE]\n\n"},
   };
   ALL_ARE(samples, IDEM_REFUSED);
+}
+
+/* It might be an answer, so that it is said; a stream of nothing is not. */
+Test(store_answers, a_stream_of_one_event_of_words_is_refused_aloud)
+{
+  static const struct {
+    const char *body;
+    bool aloud;
+  } samples[] = {{"data: {\"message\":\"Hel\"}\n\ndata: [DONE]\n\n", true}, {"data: [DONE]\n\n", false}};
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, EVENTS, samples[i].body);
+    struct caller caller = caller_of(&fixture, samples[i].body);
+    struct answer_facts facts;
+    struct idem_error why = {""};
+    caller.request.rule = fixture.config.rules;
+    caller.request.headers = caller.headers;
+    cr_expect(!judge_answer(&caller.request, &recording, &facts, &why));
+    cr_expect_eq(facts.unproven, samples[i].aloud, "%s: %s", samples[i].body, why.text);
+  }
 }
 
 Test(store_answers, the_last_header_block_says_what_the_body_is)
