@@ -95,7 +95,8 @@ static bool store_object_path(char path[PATH_MAX])
 #define STORE_OBJECT_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND)
 #endif
 
-/* Held while the loader is at work, for a child of a fork in that time would find the object half linked; and by forks. */
+/* Held while the loader is at work, and libc's lock of exit handlers is had, for a child of a fork in that time would find the object
+ * half linked, and that lock taken for ever; and by forks. */
 static pthread_mutex_t object_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct idem_store_api
     *forks; /* the object's part in a fork; under object_lock. NULL: it is not loaded */
@@ -114,6 +115,7 @@ static void load_store_object(void)
   if (api && api->version == IDEM_STORE_API_VERSION && api->size == sizeof(*api)) {
     api->host_forks();
     forks = api;
+    process_watch_end((int (*)(void (*)(void)))dl_real_sym(store_object, "OPENSSL_atexit"));
   }
   idem_thread_prepare(dl_real_sym);
   tried = true;
@@ -124,14 +126,6 @@ static void load_store_object(void)
   report_problem(PROBLEM_NO_STORE_OBJECT,
                  "cannot load libidemshim-store.so from beside libidemshim.so or from idemshim/ there: %s",
                  why ? why : "it is in neither");
-}
-
-static void watch_end(void)
-{
-  static bool watched;
-  if (!watched)
-    process_watch_end((int (*)(void (*)(void)))dl_real_sym(store_object, "OPENSSL_atexit"));
-  watched = true;
 }
 
 /* The table of functions that the object has under this name, or NULL with the reason said. */
@@ -145,8 +139,6 @@ static const void *object_api(const char *symbol, uint32_t version, uint32_t siz
                    "libidemshim-store.so belongs to another version; install both objects together");
     api = NULL;
   }
-  if (api)
-    watch_end();
   return api;
 }
 
@@ -503,9 +495,11 @@ void store_object_open_early(void)
     store_object_open(&store);
 }
 
-/* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it. */
+/* Nobody can be opening a store in a child any more, and the parent's holder of the lock is not in it: who may have had the store, and
+ * not said so yet. */
 void store_object_after_fork(void)
 {
   static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
   store_lock = unlocked;
+  retry_us = 0;
 }
