@@ -206,13 +206,13 @@ static void expect_trailers(const char *name, const char *response, size_t len)
 
 #define GAPS                                                                                                 \
   "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-#define RESPONSE(event)                                                                                      \
-  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"                 \
-  "A\r\ndata: " event "\n\n\r\n" GAPS "E\r\ndata: [DONE]\n\n\r\n0\r\nX-Sum: abc\r\nX-Sum: d\r\n\r\n"
+#define RESPONSE(size, event)                                                                                \
+  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" size            \
+  "\r\ndata: " event "\n\n\r\n" GAPS "E\r\ndata: [DONE]\n\n\r\n0\r\nX-Sum: abc\r\nX-Sum: d\r\n\r\n"
 
 Test(streams, a_follower_gets_the_trailers)
 {
-  static const char stored[] = RESPONSE("{}"), unstored[] = RESPONSE("12");
+  static const char stored[] = RESPONSE("A", "{}"), unstored[] = RESPONSE("15", "{\"error\":\"x\"}");
   expect_trailers("stored", stored, sizeof(stored) - 1);
   cr_expect_eq(log_events(&w, "stored"), 1);
   expect_trailers("unstored", unstored, sizeof(unstored) - 1);

@@ -42,7 +42,7 @@ Test(tape_faults, each_kind_is_what_libcurl_says_of_it_and_the_others_stay)
   static const struct {
     const char *faults, *lines, *told;
   } rows[] = {
-      {"429@2", "0 200 N\n0 429 76\n0 200 N\n", "1 of 3 exchanges end as --fault says"},
+      {"429@2", "0 200 N\n0 429 76\n0 200 N\n", "1 of 3 exchanges ends as --fault says"},
       {"reset@1,503@3", "56 000 0\n0 200 N\n0 503 76\n", "2 of 3 exchanges"},
       {"cut@0.5@2", "0 200 N\n18 200 H\n0 200 N\n", "1 of 3 exchanges"},
       {"stall:30s@2", "0 200 N\n28 000 0\n0 200 N\n", "1 of 3 exchanges"},
