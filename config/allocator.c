@@ -32,9 +32,9 @@
   X(malloc_usable_size, size_t, (void *memory), (memory))
 
 static struct {
-  void (*free)(void *);
-#define MEMBER(name, type, parameters, arguments) type(*name) parameters;
+#define MEMBER(name, type, parameters, arguments) __typeof__(name) *(name);
   FUNCTIONS(MEMBER)
+  MEMBER(free, void, (void *), ())
 } host;
 
 /* RTLD_DEFAULT would begin with the object that asks. While the object is loaded no other thread can come here. */
