@@ -524,7 +524,8 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     reader->told |= string && ends_as_an_exception(text);
     break;
   case FACT_WORDS:
-    reader->worded = reader->spoken |= object || list;
+    reader->spoken |= object || list;
+    reader->worded |= object || list;
     /* fall through */
   case FACT_MESSAGE:
     reader->opened = object && fact == FACT_MESSAGE;

@@ -53,8 +53,8 @@ struct document {
     .usage = { -1, -1 }                                                                                      \
   }
 
-/* Reads one document, or several behind each other, which are then events of a stream; the members of an array at the root are documents, too (Gemini). All but `usage` and
- * `choices` is set anew. */
+/* Reads one document, or several behind each other, which are then events of a stream; the members of an array at the
+ * root are documents, too (Gemini). All but `usage` and `choices` is set anew. */
 void document_read(struct idem_span text, struct document *document);
 
 /* True if `name` is that of an event which reports a failure, or which ends a stream as `ended` and `over` say it. */

@@ -183,7 +183,7 @@ int outbox_push(struct idem_store *store, idem_fleet_limit *limit, struct idem_e
 void outbox_push_some(struct idem_store *store, idem_fleet_limit *limit)
 {
   enum { SOME = 8 };
-  for (int i = 0; i<SOME && * limit> 0 && outbox_may_have(store) && !store->where->read_only; i++)
-    if (outbox_push(store, limit, NULL) != 1)
-      return;
+  int left = store->where->read_only ? 0 : SOME;
+  while (left-- && *limit > 0 && outbox_may_have(store) && outbox_push(store, limit, NULL) == 1)
+    ;
 }

@@ -217,6 +217,9 @@ void expect_same_bytes(const char *what, const void *a, size_t a_len, const void
 void expect_same_output(const struct run *a, const struct run *b);
 void expect_success(const struct run *run);
 
+/* True while a process waits for another one's word, as a follower does for its owner. */
+bool run_sleeps_on_a_futex(pid_t pid);
+
 /* Waits for a condition, looking again every few milliseconds; ends the test if it does not come true in half of
  * RUN_DEADLINE_MS. */
 #define wait_until(condition)                                                                                \

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -255,4 +256,16 @@ struct run run_terminal(struct world *w, int columns, const char *script)
   if (!has_terminals())
     cr_skip_test("no terminal can be made here");
   return run_shell_plain(w, world_text(w, "script -qec 'stty cols %d && %s' /dev/null", columns, script));
+}
+
+bool run_sleeps_on_a_futex(pid_t pid)
+{
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+  FILE *file = fopen(path, "r");
+  long call = -1;
+  bool sleeps = file && fscanf(file, "%ld", &call) == 1 && call == SYS_futex;
+  if (file)
+    fclose(file);
+  return sleeps;
 }

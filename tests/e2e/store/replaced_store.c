@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 TestSuite(replaced, .init = open_world, .fini = close_world, .timeout = 120);
 
@@ -74,18 +73,6 @@ static void expect_sound(void)
   run_release(&run);
 }
 
-static bool sleeps_on_a_futex(pid_t pid)
-{
-  char path[64];
-  snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
-  FILE *file = fopen(path, "r");
-  long call = -1;
-  bool sleeps = file && fscanf(file, "%ld", &call) == 1 && call == SYS_futex;
-  if (file)
-    fclose(file);
-  return sleeps;
-}
-
 /* Both of the call that was under way and of those after it: the process that has seen the old store goes on in the new one. */
 ParameterizedTestParameters(replaced, a_process_goes_on_in_what_is_there_now)
 {
@@ -132,7 +119,7 @@ ParameterizedTest(struct change *change, replaced, followers_get_the_answer_that
   for (int i = 0; i < PROCESSES; i++) {
     followers[i] =
         start_shim(&w, "curl", "-sS", "-d", body, gated, "--next", "-sS", "-d", "{\"a\":2}", url, NULL);
-    wait_until(sleeps_on_a_futex(followers[i].pid));
+    wait_until(run_sleeps_on_a_futex(followers[i].pid));
   }
   long known = apply(change);
   mock_open(&w, "g");

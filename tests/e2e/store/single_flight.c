@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 TestSuite(single_flight, .init = open_world, .fini = close_world);
 
@@ -53,18 +52,6 @@ static double seconds_of(json_t *event)
   return atof(clock) * 3600 + atof(clock + 3) * 60 + atof(clock + 6);
 }
 
-static bool sleeps_on_a_futex(pid_t pid)
-{
-  char path[64];
-  snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
-  FILE *file = fopen(path, "r");
-  long call = -1;
-  bool sleeps = file && fscanf(file, "%ld", &call) == 1 && call == SYS_futex;
-  if (file)
-    fclose(file);
-  return sleeps;
-}
-
 Test(single_flight, when_the_owner_is_killed_one_follower_takes_over, .timeout = 120)
 {
   enum { FOLLOWERS = 12 };
@@ -76,7 +63,7 @@ Test(single_flight, when_the_owner_is_killed_one_follower_takes_over, .timeout =
   for (int i = 0; i < FOLLOWERS; i++)
     followers[i] = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   for (int i = 0; i < FOLLOWERS; i++)
-    wait_until(sleeps_on_a_futex(followers[i].pid));
+    wait_until(run_sleeps_on_a_futex(followers[i].pid));
   mock_default(&w, "latency_ms=100");
   run_signal(&owner, SIGKILL);
   run_wait(&owner);
@@ -107,7 +94,7 @@ static double seconds_until_noticed(int attempt)
   struct run owner = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
   wait_until(mock_count(&w).requests == 1);
   struct run follower = start_shim(&w, "curl", "-sS", CURL_JSON(body), url, NULL);
-  wait_until(sleeps_on_a_futex(follower.pid));
+  wait_until(run_sleeps_on_a_futex(follower.pid));
   mock_default(&w, "latency_ms=0");
   struct timespec killed;
   run_signal(&owner, SIGKILL);

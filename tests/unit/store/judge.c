@@ -262,6 +262,7 @@ Test(store_answers, failures_and_halves_are_refused)
       {OK("application/json"), "{\"success\":false,\"errors\":[{\"code\":1}],\"result\":null}"},
       {OK("application/json"), "{\"header\":{\"code\":10013},\"payload\":{}}"},
       {OK("application/json"), "{\"code\":500,\"msg\":\"busy\"}"},
+      {OK("application/json"), "{\"code\":500,\"msg\":\"\",\"detail\":null}"},
       {OK("application/json"), "{\"status\":503,\"message\":\"busy\"}"},
       {OK("application/json"), "{\"status\":\"error\",\"message\":\"busy\"}"},
       {OK("application/json"), "{\"status\":\"cancelled\",\"output\":[{}]}"},
