@@ -197,11 +197,12 @@ stress:
 SEED    ?= 1
 SECONDS ?=
 PART    ?= pairs schedules kills cuts below histories fleet faults
-CAMPAIGN = $(SAN_ENV) scripts/campaign --build $(B) --seed $(SEED) $(addprefix --seconds ,$(SECONDS)) $(addprefix --san ,$(SAN)) \
-  $(addprefix --size ,$(firstword $(PAIRS) $(SCHEDULES) $(KILLS) $(CUTS)))
+CAMPAIGN = $(SAN_ENV) $(if $(SAN),IDEM_UNSANITIZED=$(abspath build)) scripts/campaign --build $(B) --seed $(SEED) \
+  $(addprefix --seconds ,$(SECONDS)) $(addprefix --san ,$(SAN)) $(addprefix --size ,$(firstword $(PAIRS) $(SCHEDULES) $(KILLS) $(CUTS)))
 torture:
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) --no-print-directory $(PRODUCT_AND_MOCK) $(E2E) $(if $(filter thread,$(SAN)),,$(T)/unit-store) $(CLIENTS) $(if $(SAN),$(SAN_LOCALE))
+	$(if $(SAN),$(Q)$(MAKE) --no-print-directory SAN= build/tests/schedules)
 	$(Q)$(CAMPAIGN) $(if $(SAN),$(filter-out faults below $(if $(filter thread,$(SAN)),kills cuts),$(PART)),$(PART))
 
 # What looks at the sources and at the tests rather than at what they do: changes of one token that no test minds (N of them from SEED, in

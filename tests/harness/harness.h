@@ -77,6 +77,9 @@ void world_close(struct world *w);
 /* How many processes of this world outlive the program that started them. */
 int world_orphans(const struct world *w);
 
+/* Calls `visit` for each process that this one would wait for but the mock; the sum of what it returns. */
+int world_each_child(const struct world *w, int (*visit)(pid_t pid));
+
 /* Sets a variable for the programs from now on; or takes it away. */
 void world_env(struct world *w, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -15,8 +15,7 @@ void orphans_adopt(void)
     give_up("PR_SET_CHILD_SUBREAPER: %m");
 }
 
-/* Calls `visit` for each child of this process but the mock, and returns the sum of what it returns. */
-static int each_child(const struct world *w, int (*visit)(pid_t pid))
+int world_each_child(const struct world *w, int (*visit)(pid_t pid))
 {
   char path[64];
   FILE *children;
@@ -40,7 +39,7 @@ static int is_living_orphan(pid_t pid)
 
 int world_orphans(const struct world *w)
 {
-  return each_child(w, is_living_orphan);
+  return world_each_child(w, is_living_orphan);
 }
 
 static int end_one(pid_t pid)
@@ -53,6 +52,6 @@ static int end_one(pid_t pid)
 /* Again until there are none: the end of one may leave another. */
 void orphans_kill(const struct world *w)
 {
-  while (each_child(w, end_one))
+  while (world_each_child(w, end_one))
     ;
 }
