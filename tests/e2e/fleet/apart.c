@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-TestSuite(fleet_apart, .init = open_fleet, .fini = close_fleet, .timeout = 180);
-
 static const char body[] = "{\"prompt\":1}";
 
 /* Each machine's way to the server is a link of its own, which is there or is not. */
@@ -27,27 +25,19 @@ static void cut_off(const char *machine)
   cr_assert_eq(unlink(way_of(machine)), 0);
 }
 
-static void be(const char *machine)
+static void open_ways(void)
 {
-  on_machine(machine);
-  world_env(&w, "IDEMSHIM_FLEET",
-            "redis+unix://%s?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s&near=1ms",
-            way_of(machine));
+  static const char *const machines[] = {"A", "B", "C"};
+  static char ways[3][300];
+  open_fleet();
+  fleet_attributes("near=1ms");
+  for (int i = 0; i < 3; i++) {
+    snprintf(ways[i], sizeof(ways[i]), "redis+unix://%s", way_of(machines[i]));
+    fleet_place((struct fleet_place){.machine = machines[i], .server = ways[i]});
+  }
 }
 
-static struct run post(const char *machine, const char *prompt)
-{
-  be(machine);
-  struct run run = fleet_post(prompt, "");
-  expect_success(&run);
-  return run;
-}
-
-static void post_and_forget(const char *machine, const char *prompt)
-{
-  struct run run = post(machine, prompt);
-  run_release(&run);
-}
+TestSuite(fleet_apart, .init = open_ways, .fini = close_fleet, .timeout = 180);
 
 /* It is not asked for a second after it was away, and then whoever comes finds out. Upstream counts none of these. */
 static void come_back(const char *machine)
@@ -55,7 +45,7 @@ static void come_back(const char *machine)
   join_fleet(machine);
   for (int i = 0; !events_of(machine, "fleet_back"); i++) {
     cr_assert_lt(i, 1000, "it is not back");
-    post_and_forget(machine, world_text(&w, "{\"is it back\":%d}", i));
+    fleet_post_and_forget(machine, world_text(&w, "{\"is it back\":%d}", i));
   }
   mock_reset(&w);
 }
@@ -64,15 +54,9 @@ static void begin_both(void)
 {
   join_fleet("A");
   join_fleet("B");
-  post_and_forget("A", "{\"first\":1}");
-  post_and_forget("B", "{\"first\":1}");
+  fleet_post_and_forget("A", "{\"first\":1}");
+  fleet_post_and_forget("B", "{\"first\":1}");
   mock_reset(&w);
-}
-
-static const char *text_of(const struct run *run)
-{
-  const char *text = strstr(run->out, "\r\n\r\n");
-  return text ? text : "";
 }
 
 /* Both pay, under one key; the fleet has what was stored there first, and so has the one that was cut off once it is back. */
@@ -80,18 +64,19 @@ Test(fleet_apart, what_both_have_paid_for_is_the_answer_that_the_fleet_has)
 {
   begin_both();
   cut_off("A");
-  struct run a = post("A", body), b = post("B", body);
+  struct run a = fleet_post_on("A", body, ""), b = fleet_post_on("B", body, "");
   cr_expect(!fleet_is_replay(&a) && !fleet_is_replay(&b));
-  cr_expect_str_neq(text_of(&a), text_of(&b));
+  cr_expect_str_neq(fleet_text_of(&a), fleet_text_of(&b));
   cr_expect_eq(mock_count(&w).requests, 2);
   cr_expect_neq(key_sent(0)[0], '\0');
   cr_expect_str_eq(key_sent(0), key_sent(1));
   come_back("A");
   struct run after = {0};
-  wait_until((run_release(&after), after = post("A", body), !strcmp(text_of(&after), text_of(&b))));
-  struct run still = post("B", body);
+  wait_until((run_release(&after), after = fleet_post_on("A", body, ""),
+              !strcmp(fleet_text_of(&after), fleet_text_of(&b))));
+  struct run still = fleet_post_on("B", body, "");
   cr_expect(fleet_is_replay(&after) && fleet_is_replay(&still));
-  cr_expect_str_eq(text_of(&still), text_of(&b));
+  cr_expect_str_eq(fleet_text_of(&still), fleet_text_of(&b));
   cr_expect_eq(mock_count(&w).requests, 0);
   run_release(&a);
   run_release(&b);
@@ -103,24 +88,19 @@ Test(fleet_apart, what_both_have_paid_for_is_the_answer_that_the_fleet_has)
 Test(fleet_apart, what_was_removed_meanwhile_is_gone_when_a_machine_comes_back)
 {
   begin_both();
-  post_and_forget("A", body);
-  post_and_forget("B", body);
+  fleet_post_and_forget("A", body);
+  fleet_post_and_forget("B", body);
   char key[64];
   snprintf(key, sizeof(key), "%s", key_sent(0));
   cut_off("B");
-  be("A");
-  json_t *stored = log_last(&w, "stored");
-  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
-  expect_success(&rm);
-  struct run alone = post("B", body);
+  fleet_remove_last_of("A");
+  struct run alone = fleet_post_on("B", body, "");
   cr_expect(fleet_is_replay(&alone));
   come_back("B");
-  struct run after = post("B", body);
+  struct run after = fleet_post_on("B", body, "");
   cr_expect(!fleet_is_replay(&after));
   cr_expect_eq(mock_count(&w).requests, 1);
   cr_expect_str_neq(key_sent(0), key);
-  json_decref(stored);
-  run_release(&rm);
   run_release(&alone);
   run_release(&after);
 }
@@ -131,13 +111,13 @@ Test(fleet_apart, a_machine_that_joins_later_has_what_the_others_have)
   enum { ANSWERS = 5 };
   begin_both();
   for (int i = 0; i < ANSWERS; i++)
-    post_and_forget("A", world_text(&w, "{\"early\":%d}", i));
+    fleet_post_and_forget("A", world_text(&w, "{\"early\":%d}", i));
   redis("EVAL \"for i=1,2500 do "
         "redis.call('XADD','idemshim:default:removed','*','k',string.format('%064x',i)) end\" "
         "0");
   join_fleet("C");
   for (int i = 0; i < 2 * ANSWERS; i++) {
-    struct run c = post("C", world_text(&w, "{\"early\":%d}", i % ANSWERS));
+    struct run c = fleet_post_on("C", world_text(&w, "{\"early\":%d}", i % ANSWERS), "");
     cr_expect(fleet_is_replay(&c), "%s", c.out);
     run_release(&c);
   }

@@ -18,12 +18,6 @@ static void expect_a_replay(const struct run *run)
   cr_expect(fleet_is_replay(run), "%s", run->out);
 }
 
-static const char *body_of(const struct run *run)
-{
-  const char *at = strstr(run->out, "\r\n\r\n");
-  return at ? at : "";
-}
-
 Test(fleet_claims, what_one_machine_has_the_other_gets)
 {
   struct run a = fleet_post(body, "");
@@ -31,7 +25,7 @@ Test(fleet_claims, what_one_machine_has_the_other_gets)
   struct run b = fleet_post(body, "");
   expect_success(&a);
   expect_a_replay(&b);
-  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_str_eq(fleet_text_of(&a), fleet_text_of(&b));
   cr_expect_eq(mock_count(&w).requests, 1);
   cr_expect_eq(events_of("B", "hit"), 1);
   run_release(&a);
@@ -69,7 +63,7 @@ Test(fleet_claims, what_one_machine_has_the_other_gets_though_it_does_not_run_fo
   struct run b = starved_post(body);
   expect_success(&a);
   expect_a_replay(&b);
-  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_str_eq(fleet_text_of(&a), fleet_text_of(&b));
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&a);
   run_release(&other);
@@ -86,7 +80,7 @@ Test(fleet_claims, a_process_that_does_not_run_keeps_no_other_from_asking)
   struct run starved = starved_post(body), b = fleet_post(body, "");
   expect_success(&starved);
   expect_a_replay(&b);
-  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_str_eq(fleet_text_of(&a), fleet_text_of(&b));
   cr_expect_eq(events_of("B", "fleet_away"), 0);
   run_release(&a);
   run_release(&starved);
@@ -139,7 +133,7 @@ Test(fleet_claims, fifty_processes_on_each_of_two_machines_make_one_call)
   for (int i = 0; i < 2 * PROCESSES; i++) {
     run_wait(&runs[i]);
     expect_success(&runs[i]);
-    cr_expect_str_eq(body_of(&runs[i]), body_of(&runs[0]));
+    cr_expect_str_eq(fleet_text_of(&runs[i]), fleet_text_of(&runs[0]));
     replayed += strstr(runs[i].out, "X-Idempotency-Replayed: true") != NULL;
   }
   cr_expect_eq(mock_count(&w).requests, 1);
@@ -320,7 +314,7 @@ Test(fleet_claims, an_owner_that_was_passed_over_after_it_has_sent_keeps_nothing
   on_machine("A");
   struct run again = fleet_post(body, held);
   expect_a_replay(&again);
-  cr_expect_str_eq(body_of(&again), body_of(&next));
+  cr_expect_str_eq(fleet_text_of(&again), fleet_text_of(&next));
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&owner);
   run_release(&next);
@@ -419,7 +413,7 @@ Test(fleet_claims, with_a_key_file_the_server_sees_nothing_and_another_key_is_re
   struct run b = fleet_post(secret, "");
   expect_success(&a);
   expect_a_replay(&b);
-  cr_expect_str_eq(body_of(&a), body_of(&b));
+  cr_expect_str_eq(fleet_text_of(&a), fleet_text_of(&b));
   cr_expect_neq(atoi(redis("DBSIZE")), 0);
   redis("SAVE");
   cr_expect(!file_contains(world_path(&w, "dump.rdb"), "secret prompt"));

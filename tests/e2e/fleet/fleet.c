@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 static pid_t server;
-static char path[300], machine_log[300], configuration[300];
+static char path[300], machine_log[300], configuration[300], attributes_now[300];
+
+static struct fleet_place places[4], here;
 
 static void begin(void)
 {
@@ -22,8 +24,8 @@ static void begin(void)
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != test || !freopen("/dev/null", "w", stdout))
     _exit(1);
-  execlp("redis-server", "redis-server", configuration, "--port", "0", "--unixsocket", path, "--dir", w.dir,
-         "--save", "", "--appendonly", "no", "--loglevel", "warning", "--logfile", "redis.log", (char *)NULL);
+  execlp("redis-server", "redis-server", configuration, "--unixsocket", path, "--dir", w.dir, "--save", "",
+         "--appendonly", "no", "--loglevel", "warning", "--logfile", "redis.log", (char *)NULL);
   _exit(127);
 }
 
@@ -48,8 +50,8 @@ void open_fleet_here(const char *options)
   if (access(world_text(&w, "%s/libidemshim-fleet.so", w.build), F_OK) != 0)
     cr_skip_test("libidemshim-fleet.so is not built: hiredis or c-ares is missing");
   snprintf(path, sizeof(path), "%s/redis", w.dir);
-  snprintf(configuration, sizeof(configuration), "%s",
-           world_write(&w, "redis.conf", options, strlen(options)));
+  const char *lines = world_text(&w, "port 0\n%s", options);
+  snprintf(configuration, sizeof(configuration), "%s", world_write(&w, "redis.conf", lines, strlen(lines)));
   fleet_start();
   fleet_attributes("");
   on_machine("A");
@@ -68,11 +70,24 @@ void close_fleet(void)
   close_world();
 }
 
+static void name_server(const char *url)
+{
+  world_env(&w, "IDEMSHIM_FLEET", "%s?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s%s%s", url,
+            *attributes_now ? "&" : "", attributes_now);
+}
+
 void fleet_attributes(const char *attributes)
 {
-  world_env(&w, "IDEMSHIM_FLEET",
-            "redis+unix://%s?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s%s%s", path,
-            *attributes ? "&" : "", attributes);
+  snprintf(attributes_now, sizeof(attributes_now), "%s", attributes);
+  name_server(here.server ? here.server : world_text(&w, "redis+unix://%s", path));
+}
+
+void fleet_place(struct fleet_place place)
+{
+  size_t i = 0;
+  while (places[i].machine)
+    cr_assert_lt(++i, sizeof(places) / sizeof(*places));
+  places[i] = place;
 }
 
 void fleet_signal(int number)
@@ -93,6 +108,12 @@ void on_machine(const char *name)
   snprintf(w.log, sizeof(w.log), "%.260s", machine_log);
   world_env(&w, "IDEMSHIM_STORE", "%s/%s", w.dir, name);
   world_env(&w, "IDEMSHIM_LOG", "%s", machine_log);
+  here = (struct fleet_place){0};
+  for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+    if (places[i].machine && !strcmp(places[i].machine, name))
+      here = places[i];
+  if (here.server)
+    name_server(here.server);
 }
 
 int events_of(const char *machine, const char *event)
@@ -131,8 +152,12 @@ const char *key_sent(size_t i)
 struct run fleet_post_begin(const char *body, const char *script)
 {
   const char *url =
-      world_url(&w, world_text(&w, "/v1/chat/completions%s%s", *script ? "?mock=" : "", script));
-  return start_shim(&w, "curl", "-sS", "-i", "-H", "Content-Type: application/json", "-d", body, url, NULL);
+      world_text(&w, "http://%s:%d/v1/chat/completions%s%s", here.upstream ? here.upstream : "127.0.0.1",
+                 w.port, *script ? "?mock=" : "", script);
+  const char *network = world_text(&w, "--net=/proc/%d/ns/net", (int)here.network);
+  const char *const words[] = {
+      "nsenter", network, "curl", "-sS", "-i", "-H", "Content-Type: application/json", "-d", body, url, NULL};
+  return start_argv(&w, true, here.network ? words : words + 2);
 }
 
 struct run fleet_post(const char *body, const char *script)
@@ -140,6 +165,46 @@ struct run fleet_post(const char *body, const char *script)
   struct run run = fleet_post_begin(body, script);
   run_wait(&run);
   return run;
+}
+
+struct run fleet_post_on(const char *machine, const char *body, const char *script)
+{
+  on_machine(machine);
+  struct run run = fleet_post(body, script);
+  expect_success(&run);
+  return run;
+}
+
+void fleet_post_and_forget(const char *machine, const char *body)
+{
+  struct run run = fleet_post_on(machine, body, "");
+  run_release(&run);
+}
+
+struct run fleet_command(const char *machine, int status, const char *words)
+{
+  on_machine(machine);
+  const char *network =
+      here.network ? world_text(&w, "nsenter --net=/proc/%d/ns/net", (int)here.network) : "";
+  struct run run = run_shell_plain(&w, world_text(&w, "exec %s idemshim %s", network, words));
+  cr_expect_eq(run.status, status, "idemshim %s: %s%s", words, run.out, run.err);
+  return run;
+}
+
+void fleet_remove_last_of(const char *machine)
+{
+  on_machine(machine);
+  json_t *stored = log_last(&w, "stored");
+  const char *id = json_string_value(json_object_get(stored, "id"));
+  struct run rm = fleet_command(machine, 0, world_text(&w, "rm %s", id));
+  json_decref(stored);
+  run_release(&rm);
+}
+
+const char *fleet_text_of(const struct run *run)
+{
+  const char *text = strstr(run->out, "\r\n\r\n");
+  return text ? text : "";
 }
 
 bool fleet_is_replay(const struct run *run)

@@ -26,6 +26,15 @@ void fleet_start(void);
 
 /* Whose programs run from now on: their store and their log. */
 void on_machine(const char *name);
+
+/* A machine that is not beside the server: how it reaches it (a URL without attributes), and where upstream is for it and in which
+ * process's network its programs run, if these are not the test's own. Names and texts stay the caller's. */
+struct fleet_place {
+  const char *machine, *server, *upstream;
+  pid_t network;
+};
+void fleet_place(struct fleet_place place);
+
 /* In the log of a machine. */
 int events_of(const char *machine, const char *event);
 
@@ -40,6 +49,16 @@ const char *key_sent(size_t i);
 /* A POST by curl, with the headers of its answer. */
 struct run fleet_post(const char *body, const char *script);
 struct run fleet_post_begin(const char *body, const char *script);
+/* The same on a machine, which has to succeed. */
+struct run fleet_post_on(const char *machine, const char *body, const char *script);
+void fleet_post_and_forget(const char *machine, const char *body);
+
+/* `idemshim WORDS` on a machine, with what it is expected to exit with; and `idemshim rm` of what it has stored last. */
+struct run fleet_command(const char *machine, int status, const char *words);
+void fleet_remove_last_of(const char *machine);
+
+/* What comes behind the headers of an answer. */
+const char *fleet_text_of(const struct run *run);
 
 bool fleet_is_replay(const struct run *run);
 /* How often it is in the text. */

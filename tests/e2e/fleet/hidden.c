@@ -13,19 +13,11 @@
 
 TestSuite(fleet_hidden, .init = open_fleet, .fini = close_fleet, .timeout = 180);
 
-static struct run post(const char *machine, const char *prompt, const char *script)
-{
-  on_machine(machine);
-  struct run run = fleet_post(prompt, script);
-  expect_success(&run);
-  return run;
-}
-
 /* Two machines and all that they do: an answer, a hit, a stream that is followed, a removal. */
 static void use_all(void)
 {
-  struct run a = post("A", "{\"secret\":\"xyzzy plugh 1\"}", ""),
-             b = post("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
+  struct run a = fleet_post_on("A", "{\"secret\":\"xyzzy plugh 1\"}", ""),
+             b = fleet_post_on("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
   cr_expect(fleet_is_replay(&b));
   run_release(&a);
   run_release(&b);
@@ -53,12 +45,7 @@ static void use_all(void)
   run_release(&owner);
   run_release(&follower);
   cr_expect_eq(mock_count(&w).requests, 2);
-  on_machine("A");
-  json_t *stored = log_last(&w, "stored");
-  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
-  expect_success(&rm);
-  json_decref(stored);
-  run_release(&rm);
+  fleet_remove_last_of("A");
 }
 
 static void expect_nowhere(const char *path)
@@ -181,7 +168,7 @@ Test(fleet_hidden, a_user_with_the_rights_of_the_documentation_may_do_all_of_it)
             "redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s&near=100ms",
             w.dir);
   use_all();
-  struct run again = post("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
+  struct run again = fleet_post_on("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
   run_release(&again);
   static const char *const commands[] = {"ls", "push"};
   for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
@@ -217,7 +204,7 @@ Test(fleet_hidden, what_is_in_doubt_outlives_answers_where_memory_is_short)
   cr_assert_not_null(memory);
   redis(world_text(&w, "CONFIG SET maxmemory %ld", atol(strchr(memory, ':') + 1) + (1L << 20)));
   for (int i = 0; i < ANSWERS; i++) {
-    struct run run = post("A", world_text(&w, "{\"answer\":%d}", i), "size%3D65536");
+    struct run run = fleet_post_on("A", world_text(&w, "{\"answer\":%d}", i), "size%3D65536");
     cr_expect_eq(run.err_len, 0, "%s", run.err);
     run_release(&run);
   }
@@ -227,7 +214,7 @@ Test(fleet_hidden, what_is_in_doubt_outlives_answers_where_memory_is_short)
   cr_expect_gt(atol(strchr(evicted, ':') + 1), 50);
   long before = mock_count(&w).requests;
   for (int i = 0; i < DOUBTS; i++) {
-    struct run run = post("B", world_text(&w, "{\"doubt\":%d}", i), "");
+    struct run run = fleet_post_on("B", world_text(&w, "{\"doubt\":%d}", i), "");
     cr_expect_str_eq(key_sent((size_t)before + (size_t)i), keys[i]);
     run_release(&run);
   }
@@ -258,14 +245,15 @@ Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_of
     world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ttl=6s");
     char *body = strdup(world_text(&w, "{\"clock\":%d}", i));
     long before = mock_count(&w).requests;
-    struct run a = post("A", body, ""), b = post("B", body, ""), near = post("B", body, "");
+    struct run a = fleet_post_on("A", body, ""), b = fleet_post_on("B", body, ""),
+               near = fleet_post_on("B", body, "");
     cr_expect(fleet_is_replay(&b) && fleet_is_replay(&near), "it has not expired");
     cr_expect_eq(mock_count(&w).requests, before + 1);
     run_release(&a);
     run_release(&b);
     run_release(&near);
     wait_until(strstr(redis("KEYS '*:a'"), ":a") == NULL);
-    struct run late = post("B", body, "");
+    struct run late = fleet_post_on("B", body, "");
     cr_expect(!fleet_is_replay(&late), "it has expired everywhere");
     cr_expect_eq(mock_count(&w).requests, before + 2);
     run_release(&late);
@@ -279,19 +267,17 @@ Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_of
 Test(fleet_hidden, a_server_that_begins_with_nothing_is_told_all)
 {
   for (int i = 0; i < 10; i++) {
-    struct run run = post(i % 2 ? "A" : "B", world_text(&w, "{\"kept\":%d}", i), "");
+    struct run run = fleet_post_on(i % 2 ? "A" : "B", world_text(&w, "{\"kept\":%d}", i), "");
     run_release(&run);
   }
   fleet_stop();
   fleet_start();
   for (const char *machine = "AB"; *machine; machine++) {
-    on_machine(*machine == 'A' ? "A" : "B");
-    struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
-    expect_success(&push);
+    struct run push = fleet_command(*machine == 'A' ? "A" : "B", 0, "fleet push --all");
     run_release(&push);
   }
   for (int i = 0; i < 10; i++) {
-    struct run run = post("C", world_text(&w, "{\"kept\":%d}", i), "");
+    struct run run = fleet_post_on("C", world_text(&w, "{\"kept\":%d}", i), "");
     cr_expect(fleet_is_replay(&run), "%d", i);
     run_release(&run);
   }

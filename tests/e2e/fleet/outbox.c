@@ -13,44 +13,21 @@ TestSuite(fleet_outbox, .init = open_fleet, .fini = close_fleet, .timeout = 180)
 
 static const char body[] = "{\"prompt\":1}";
 
-static struct run post(const char *machine, const char *prompt)
-{
-  on_machine(machine);
-  struct run run = fleet_post(prompt, "");
-  expect_success(&run);
-  return run;
-}
-
-static void post_and_forget(const char *machine, const char *prompt)
-{
-  struct run run = post(machine, prompt);
-  run_release(&run);
-}
-
-/* The command on a machine, with what it is expected to exit with. */
-static struct run command(const char *machine, int status, const char *first, const char *second)
-{
-  on_machine(machine);
-  struct run run = run_plain(&w, "idemshim", first, second, NULL);
-  cr_expect_eq(run.status, status, "idemshim %s %s: %s%s", first, second, run.out, run.err);
-  return run;
-}
-
 /* A machine that has been away, and has an answer of its own. */
 static void be_alone(const char *machine, const char *prompt)
 {
-  post_and_forget(machine, "{\"first\":1}");
+  fleet_post_and_forget(machine, "{\"first\":1}");
   fleet_stop();
-  post_and_forget(machine, prompt);
+  fleet_post_and_forget(machine, prompt);
   fleet_start();
 }
 
 Test(fleet_outbox, what_was_stored_alone_is_pushed_by_the_command)
 {
   be_alone("A", body);
-  struct run push = command("A", 0, "fleet", "push");
+  struct run push = fleet_command("A", 0, "fleet push");
   cr_expect_str_eq(push.out, "told the fleet of 1 answer\n");
-  struct run b = post("B", body), again = command("A", 0, "fleet", "push");
+  struct run b = fleet_post_on("B", body, ""), again = fleet_command("A", 0, "fleet push");
   cr_expect(fleet_is_replay(&b));
   cr_expect_str_eq(again.out, "told the fleet of 0 answers\n");
   run_release(&push);
@@ -62,13 +39,13 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_later_call)
 {
   be_alone("A", body);
   for (int i = 0; i < 300 && !strstr(redis("KEYS '*:a'"), ":a"); i++)
-    post_and_forget("A", world_text(&w, "{\"later\":%d}", i));
+    fleet_post_and_forget("A", world_text(&w, "{\"later\":%d}", i));
   long before = mock_count(&w).requests;
   for (int i = 0; i < 100; i++) {
-    post_and_forget("A", world_text(&w, "{\"more\":%d}", i));
+    fleet_post_and_forget("A", world_text(&w, "{\"more\":%d}", i));
     if (strstr(redis("DBSIZE"), "(nil)"))
       break;
-    struct run b = post("B", body);
+    struct run b = fleet_post_on("B", body, "");
     bool done = fleet_is_replay(&b);
     run_release(&b);
     if (done)
@@ -83,8 +60,8 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_later_hit)
 {
   be_alone("A", body);
   fleet_attributes("near=1ms");
-  wait_until((post_and_forget("A", body), strstr(redis("KEYS '*:a'"), ":a")));
-  struct run b = post("B", body);
+  wait_until((fleet_post_and_forget("A", body), strstr(redis("KEYS '*:a'"), ":a")));
+  struct run b = fleet_post_on("B", body, "");
   cr_expect(fleet_is_replay(&b));
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&b);
@@ -97,8 +74,8 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_process_that_was_not_tol
   struct run forget = run_shell_plain(&w, world_text(&w, "rm %s/A/fleet/*/stats*", w.dir));
   expect_success(&forget);
   fleet_attributes("near=1h");
-  post_and_forget("A", "{\"another\":1}");
-  struct run b = post("B", body);
+  fleet_post_and_forget("A", "{\"another\":1}");
+  struct run b = fleet_post_on("B", body, "");
   cr_expect(fleet_is_replay(&b));
   run_release(&forget);
   run_release(&b);
@@ -107,19 +84,19 @@ Test(fleet_outbox, what_was_stored_alone_is_pushed_by_a_process_that_was_not_tol
 /* Both were alone; when they are not any more, one answer wins everywhere. */
 Test(fleet_outbox, after_a_partition_one_answer_wins_everywhere)
 {
-  post_and_forget("A", "{\"first\":1}");
-  post_and_forget("B", "{\"first\":1}");
+  fleet_post_and_forget("A", "{\"first\":1}");
+  fleet_post_and_forget("B", "{\"first\":1}");
   fleet_stop();
   mock_reset(&w);
-  struct run a = post("A", body), b = post("B", body);
+  struct run a = fleet_post_on("A", body, ""), b = fleet_post_on("B", body, "");
   cr_expect_eq(mock_count(&w).requests, 2);
   cr_expect_str_eq(key_sent(0), key_sent(1));
   fleet_start();
-  struct run push_a = command("A", 0, "fleet", "push"), push_b = command("B", 0, "fleet", "push");
+  struct run push_a = fleet_command("A", 0, "fleet push"), push_b = fleet_command("B", 0, "fleet push");
   /* The breaker of a machine may be open still. */
   struct run again = {0};
   for (int i = 0; i < 100; i++) {
-    again = post("B", body);
+    again = fleet_post_on("B", body, "");
     if (fleet_is_replay(&again))
       break;
     run_release(&again);
@@ -158,7 +135,7 @@ Test(fleet_outbox, a_push_leaves_time_to_say_that_the_next_call_goes_out)
       "  a=s.accept()[0];b=socket.socket(socket.AF_UNIX);b.connect(sys.argv[1]+'/behind')\n"
       "  threading.Thread(target=copy,args=(a,b,0)).start()\n"
       "  threading.Thread(target=copy,args=(b,a,0.4)).start()\n";
-  post_and_forget("A", "{\"first\":1}");
+  fleet_post_and_forget("A", "{\"first\":1}");
   fleet_stop();
   struct run alone = fleet_post(body, "size%3D5000000");
   expect_success(&alone);
@@ -187,13 +164,11 @@ Test(fleet_outbox, a_push_leaves_time_to_say_that_the_next_call_goes_out)
 
 Test(fleet_outbox, a_server_that_has_lost_everything_is_told_again)
 {
-  post_and_forget("A", body);
+  fleet_post_and_forget("A", body);
   redis("FLUSHALL");
-  on_machine("A");
-  struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
-  expect_success(&push);
+  struct run push = fleet_command("A", 0, "fleet push --all");
   cr_expect_str_eq(push.out, "told the fleet of 1 answer\n");
-  struct run b = post("B", body);
+  struct run b = fleet_post_on("B", body, "");
   cr_expect(fleet_is_replay(&b));
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&push);
@@ -203,12 +178,10 @@ Test(fleet_outbox, a_server_that_has_lost_everything_is_told_again)
 /* What the fleet has of ours stays here as well: it may lose it. */
 Test(fleet_outbox, an_answer_that_was_pushed_again_outlives_the_server)
 {
-  post_and_forget("A", body);
-  on_machine("A");
-  struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
-  expect_success(&push);
+  fleet_post_and_forget("A", body);
+  struct run push = fleet_command("A", 0, "fleet push --all");
   redis("FLUSHALL");
-  struct run a = post("A", body);
+  struct run a = fleet_post_on("A", body, "");
   cr_expect(fleet_is_replay(&a));
   cr_expect_eq(mock_count(&w).requests, 1);
   run_release(&push);
@@ -218,35 +191,19 @@ Test(fleet_outbox, an_answer_that_was_pushed_again_outlives_the_server)
 Test(fleet_outbox, what_is_removed_on_one_machine_is_gone_on_the_others)
 {
   fleet_attributes("near=1s");
-  post_and_forget("A", body);
-  post_and_forget("B", body);
-  on_machine("A");
-  json_t *stored = log_last(&w, "stored");
-  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
-  expect_success(&rm);
+  fleet_post_and_forget("A", body);
+  fleet_post_and_forget("B", body);
+  fleet_remove_last_of("A");
   bool gone = false;
   for (int i = 0; i < 1000 && !gone; i++) {
     usleep(10000);
-    struct run b = post("B", body);
+    struct run b = fleet_post_on("B", body, "");
     gone = !fleet_is_replay(&b);
     run_release(&b);
   }
   cr_expect(gone);
   cr_expect_eq(mock_count(&w).requests, 2);
   cr_expect_str_neq(key_sent(0), key_sent(1), "another key, for it is asked for anew");
-  json_decref(stored);
-  run_release(&rm);
-}
-
-/* The operation of the last answer that a machine has stored, as Redis' keys name it. */
-static void remove_last_of(const char *machine)
-{
-  on_machine(machine);
-  json_t *stored = log_last(&w, "stored");
-  struct run rm = run_plain(&w, "idemshim", "rm", json_string_value(json_object_get(stored, "id")), NULL);
-  expect_success(&rm);
-  json_decref(stored);
-  run_release(&rm);
 }
 
 /* More than the server tells at once, most of operations that this machine has never heard of. */
@@ -256,13 +213,13 @@ Test(fleet_outbox, what_is_removed_after_thousands_of_others_is_gone_at_the_next
       "EVAL \"for i=1,3500 do redis.call('XADD','idemshim:default:removed','*','k',string.format('%064x',i)) "
       "end\" 0";
   fleet_attributes("near=1ms");
-  post_and_forget("A", body);
-  struct run b = post("B", body);
+  fleet_post_and_forget("A", body);
+  struct run b = fleet_post_on("B", body, "");
   cr_assert(fleet_is_replay(&b));
   run_release(&b);
   redis(thousands);
-  remove_last_of("A");
-  b = post("B", body);
+  fleet_remove_last_of("A");
+  b = fleet_post_on("B", body, "");
   cr_expect(!fleet_is_replay(&b));
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&b);
@@ -272,14 +229,12 @@ Test(fleet_outbox, what_is_removed_after_thousands_of_others_is_gone_at_the_next
 Test(fleet_outbox, what_was_removed_is_not_told_to_the_fleet_again)
 {
   fleet_attributes("near=1h");
-  post_and_forget("A", body);
-  post_and_forget("B", body);
-  remove_last_of("A");
-  on_machine("B");
-  struct run push = run_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
-  expect_success(&push);
+  fleet_post_and_forget("A", body);
+  fleet_post_and_forget("B", body);
+  fleet_remove_last_of("A");
+  struct run push = fleet_command("B", 0, "fleet push --all");
   cr_expect_str_eq(push.out, "told the fleet of 0 answers\n");
-  struct run c = post("C", body);
+  struct run c = fleet_post_on("C", body, "");
   cr_expect(!fleet_is_replay(&c));
   cr_expect_eq(mock_count(&w).requests, 2);
   run_release(&push);
@@ -288,17 +243,17 @@ Test(fleet_outbox, what_was_removed_is_not_told_to_the_fleet_again)
 
 Test(fleet_outbox, the_command_lists_what_there_is_and_says_how_it_is_set_up)
 {
-  post_and_forget("A", body);
-  struct run ls = command("A", 0, "fleet", "ls"), check = command("A", 0, "fleet", "check");
+  fleet_post_and_forget("A", body);
+  struct run ls = fleet_command("A", 0, "fleet ls"), check = fleet_command("A", 0, "fleet check");
   cr_expect_not_null(strstr(ls.out, "  answered\n"), "%s", ls.out);
   cr_expect_not_null(strstr(check.out, "ok       rights"), "%s", check.out);
   cr_expect_not_null(strstr(check.out, "warning  append-only file"), "%s", check.out);
   redis("CONFIG SET maxmemory 100mb");
   redis("CONFIG SET maxmemory-policy allkeys-lru");
-  struct run bad = command("A", 1, "fleet", "check");
+  struct run bad = fleet_command("A", 1, "fleet check");
   cr_expect_not_null(strstr(bad.out, "bad      eviction"), "%s", bad.out);
   world_unset(&w, "IDEMSHIM_FLEET");
-  struct run none = command("A", 3, "fleet", "ls");
+  struct run none = fleet_command("A", 3, "fleet ls");
   run_release(&ls);
   run_release(&check);
   run_release(&bad);
