@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* keepalive=: the connection of a call in flight is kept alive, and nothing else is. */
+#include "tests/harness/network.h"
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
-#include <net/if.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 TestSuite(kept_alive, .init = open_world, .fini = close_world, .timeout = 120);
 
@@ -90,7 +86,6 @@ static struct run router, client;
 static char client_network[64];
 
 static const char set_up[] =
-    "set -e; PATH=$PATH:/usr/sbin:/sbin\n"
     "router() { nsenter --net=/proc/%d/ns/net \"$@\"; }; client() { nsenter --net=/proc/%d/ns/net \"$@\"; }\n"
     "ip link add dev tosrv type veth peer name torouter\n"
     "ip link set dev tosrv netns %d; ip address add 10.77.2.2/24 dev torouter; ip link set torouter up\n"
@@ -109,49 +104,16 @@ static const char set_up[] =
     "nft 'add table ip nat'; nft 'add chain ip nat in { type nat hook prerouting priority -100 ; }'\n"
     "nft 'add rule ip nat in ip daddr 10.77.2.2 dnat to 127.0.0.1'\n";
 
-/* A network of its own for this process, with the loopback alone. */
-static bool leave_the_network(void)
-{
-  struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-  if (unshare(CLONE_NEWNET) < 0)
-    return false;
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  bool up = ioctl(fd, SIOCSIFFLAGS, &loopback) == 0;
-  close(fd);
-  return up;
-}
-
-static bool is_elsewhere(const struct run *run)
-{
-  char path[64], theirs[64] = "", own[64] = "";
-  snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)run->pid);
-  return readlink(path, theirs, sizeof(theirs) - 1) > 0 &&
-         readlink("/proc/self/ns/net", own, sizeof(own) - 1) > 0 && strcmp(theirs, own) != 0;
-}
-
 static void go_behind_nat(const char *rules)
 {
-  if (geteuid() != 0)
-    cr_skip_test("only root can make networks");
-  if (!leave_the_network())
-    cr_skip_test("no network namespaces here");
+  network_leave();
   open_world();
-  struct run tools = run_shell_plain(&w, "PATH=$PATH:/usr/sbin:/sbin; command -v ip && command -v nft");
-  if (tools.status != 0)
-    cr_skip_test("not installed: iproute2 nftables");
-  run_release(&tools);
-  router = start_plain(&w, "unshare", "--net", "sleep", "100", NULL);
-  client = start_plain(&w, "unshare", "--net", "sleep", "100", NULL);
-  wait_until(is_elsewhere(&router) && is_elsewhere(&client));
+  router = network_begin(&w);
+  client = network_begin(&w);
   int at = (int)router.pid, from = (int)client.pid;
   char script[sizeof(set_up) + 64];
   snprintf(script, sizeof(script), set_up, at, from, at, at, from);
-  struct run made = run_shell_plain(&w, script);
-  if (made.status != 0) {
-    cr_log_info("%s", made.err);
-    cr_skip_test("no veth, masquerade or conntrack in this kernel");
-  }
-  run_release(&made);
+  network_connect(&w, script);
   snprintf(client_network, sizeof(client_network), "--net=/proc/%d/ns/net", from);
   world_env(&w, "IDEMSHIM_RULES", "host=10.77.2.2 %s", rules);
 }
