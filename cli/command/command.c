@@ -133,6 +133,8 @@ int cli_options_parse(const struct cli_command *command, int argc, char **argv, 
     return cli_fail(CLI_USAGE, "--json, --body, --headers and --request exclude each other; give one");
   if (options->json && options->prometheus)
     return cli_fail(CLI_USAGE, "--json and --prometheus exclude each other; give one");
+  if (options->zero && (options->json || options->prometheus))
+    return cli_fail(CLI_USAGE, "--zero prints no figures; give it alone");
   return CLI_OK;
 }
 

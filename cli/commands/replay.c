@@ -7,14 +7,17 @@
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 #include "cli/tape/faults.h"
+#include "cli/tape/pair.h"
 #include "cli/tape/tape.h"
 #include "cli/view/rules.h"
 #include "config/conf_file.h"
+#include "config/kernel.h"
 #include "config/text.h"
 #include "config/words.h"
 #include "tape/tape.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,9 @@
  * by what was asked for. */
 static struct tape *tape;
 static const struct cli_options *asked;
+
+/* As it was named: with --fault, a copy of it is replayed. */
+static const char *recorded;
 
 /* An --edit as the variable takes it, behind those before it. The caller frees it. */
 static char *join_edit(const char *before, const char *edit)
@@ -39,7 +45,7 @@ static char *join_edit(const char *before, const char *edit)
   }
   /* The program may change its directory before the library reads it. */
   path = cli_absolute(edit + digits + 1);
-  if (!path || access(path, R_OK) < 0)
+  if (!path || !cli_readable_file(path))
     cli_fail(CLI_USAGE, "--edit %s: %s", edit, strerror(errno));
   else if (asprintf(&joined, "%s%s%.*s=%s", before, *before ? ";" : "", (int)digits, edit, path) < 0)
     joined = NULL;
@@ -65,14 +71,11 @@ static int set_edits(const struct cli_options *options)
 static int set_origins(const struct cli_options *options)
 {
   char *all = NULL;
-  struct idem_origin_map map;
+  int code = cli_check_origins(options->origins);
+  if (code != CLI_OK)
+    return code;
   for (size_t i = 0; i < CLI_LIST_MAX && options->origins[i]; i++) {
     char *joined;
-    if (!idem_origin_map_parse(options->origins[i], strlen(options->origins[i]), &map)) {
-      free(all);
-      return cli_fail(CLI_USAGE, "--map-origin %s: expected RECORDED=NOW, both as https://HOST[:PORT]",
-                      options->origins[i]);
-    }
     if (asprintf(&joined, "%s%s%s", all ? all : "", all ? ";" : "", options->origins[i]) < 0)
       joined = NULL;
     free(all);
@@ -94,6 +97,36 @@ static int check_edits(const char *edits, uint64_t exchanges)
                       at, exchanges);
   }
   return CLI_OK;
+}
+
+/* Nor does the shim say that it never gets there. */
+static int check_live_from(const struct idem_config *config, uint64_t exchanges)
+{
+  if (!asked->live_from || (config->live_from >= 1 && config->live_from <= exchanges))
+    return CLI_OK;
+  return cli_fail(CLI_USAGE, "--live-from %s: the tape has exchanges 1 to %" PRIu64, asked->live_from,
+                  exchanges);
+}
+
+/* A replay that were written on the tape that it reads would change what was recorded; and where none can be written, there
+ * would be nothing to compare at the end. */
+static int check_output(const struct idem_config *config)
+{
+  struct stat from, to;
+  struct tape_writer *writer = NULL;
+  struct idem_error error = {""};
+  const char *dir = config->replay_output;
+  if (!dir)
+    return CLI_OK;
+  if (idem_fstatat(AT_FDCWD, recorded, &from, 0) == 0 && idem_fstatat(AT_FDCWD, dir, &to, 0) == 0 &&
+      from.st_dev == to.st_dev && from.st_ino == to.st_ino)
+    return cli_fail(CLI_USAGE, "%s is the tape that is replayed; give another directory to -o", dir);
+  struct tape_options options = {
+      .dir = dir, .max_size = config->tape_size, .key_file = config->tape_key_file};
+  /* Closed at once: this only asks whether it opens. */
+  int result = tape_open_writer(&writer, &options, &error);
+  tape_close_writer(writer);
+  return result < 0 ? cli_fail(CLI_USAGE, "%s; nothing was started", error.text) : CLI_OK;
 }
 
 /* Rules that are given hold in the place of those on the tape, which may not be what was meant. */
@@ -184,7 +217,11 @@ static int check_tape(const struct idem_config *config)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);
   int code = check_edits(config->replay_edit, tape_totals(tape).exchanges);
   if (code == CLI_OK)
+    code = check_live_from(config, tape_totals(tape).exchanges);
+  if (code == CLI_OK)
     code = check_age();
+  if (code == CLI_OK)
+    code = check_output(config);
   if (code == CLI_OK)
     compare_rules(config);
   /* Last, for there is nobody to remove it if nothing is started. */
@@ -219,6 +256,7 @@ static int replay(const struct cli_options *options, int argc, char **argv)
   /* As if they had been given as options of `run`. */
   replaying.mode = "replay";
   replaying.tape = argv[0];
+  recorded = argv[0];
   if (program == argc)
     return cli_fail(CLI_USAGE, "a command is missing; usage: idemshim replay [options] DIR -- COMMAND");
   int code = cli_set_variables(&replaying);

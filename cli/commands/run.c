@@ -13,6 +13,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   (void)argc;
   /* Of a run that is observed as a whole, the whole is told. */
   bool within = getenv("IDEMSHIM_RUN") && cli_observes();
+  if (options->keep && !options->durable)
+    return cli_fail(CLI_USAGE, "--keep is for --durable; how long other answers stay is ttl= of a rule");
   int code = cli_set_variables(options);
   cli_begin_run();
   if (code == CLI_OK && options->durable)

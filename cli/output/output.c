@@ -4,11 +4,15 @@
 
 #include "cli/output/text.h"
 #include "cli/output/units.h"
+#include "config/kernel.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What message prefixes say; set once for each command that is run, before it can fail. */
@@ -127,4 +131,16 @@ void cli_progress_end(void)
   if (shown_us)
     fputs("\r\033[K", stderr);
   shown_us = 0;
+}
+
+bool cli_readable_file(const char *path)
+{
+  struct stat status;
+  if (access(path, R_OK) < 0)
+    return false;
+  if (idem_fstatat(AT_FDCWD, path, &status, 0) == 0 && S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    return false;
+  }
+  return true;
 }

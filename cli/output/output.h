@@ -33,6 +33,10 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* The same for what the user should know although the work goes on. */
 #define cli_warn(...) ((void)cli_fail(CLI_OK, "warning: " __VA_ARGS__))
 
+/* Whether a file that is named can be read; errno has why not. A directory, which fopen(3) opens and which then looks
+ * empty, cannot. Nothing is opened, for a pipe is read once. */
+bool cli_readable_file(const char *path);
+
 /* Few, and none of them carries a meaning alone: a sign or a word says the same. */
 enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN };
 

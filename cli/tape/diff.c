@@ -186,7 +186,9 @@ static int run(const struct cli_options *options, int argc, char **argv)
 {
   (void)argc;
   struct comparison c = {.origins = options->origins, .list = options->json ? json_array() : NULL};
-  int code = cli_tape_open(options, argv[0], &c.tape[0]);
+  int code = cli_check_origins(options->origins);
+  if (code == CLI_OK)
+    code = cli_tape_open(options, argv[0], &c.tape[0]);
   if (code == CLI_OK)
     code = cli_tape_open(options, argv[1], &c.tape[1]);
   if (code == CLI_OK)

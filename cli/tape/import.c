@@ -496,6 +496,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   const json_t *entries = json_object_get(json_object_get(document, "log"), "entries");
   if (!config.tape_dir)
     code = cli_fail(CLI_USAGE, "say where to: -o DIR");
+  else if (!cli_readable_file(argv[0]))
+    code = cli_fail(CLI_USAGE, "%s: %s", argv[0], strerror(errno));
   else if (!document)
     code = cli_fail(CLI_USAGE, "%s: %s", argv[0], problem.text);
   else if (!json_is_array(entries))

@@ -21,6 +21,16 @@ static struct idem_span mapped(const struct cli_pair_side *side, struct idem_spa
   return origin;
 }
 
+int cli_check_origins(const char *const *origins)
+{
+  struct idem_origin_map map;
+  for (size_t i = 0; i < CLI_LIST_MAX && origins[i]; i++)
+    if (!idem_origin_map_parse(origins[i], strlen(origins[i]), &map))
+      return cli_fail(CLI_USAGE, "--map-origin %s: expected RECORDED=NOW, both as https://HOST[:PORT]",
+                      origins[i]);
+  return CLI_OK;
+}
+
 /* A URL is compared by a digest, as the other two names are digests already. */
 static int visit(void *arg, const struct tape_record *record)
 {

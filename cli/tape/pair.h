@@ -30,6 +30,9 @@ struct cli_pair_side {
 /* Reads what names the exchanges. `origins` are RECORDED=NOW texts: a NOW is named as its RECORDED. Returns an enum cli_exit. Free `item`. */
 int cli_pair_read(const struct tape *tape, const char *const *origins, struct cli_pair_side *side);
 
+/* Whether each of them is one; else it is said, as of --map-origin. Returns an enum cli_exit. */
+int cli_check_origins(const char *const *origins);
+
 /* Pairs them. False without memory. */
 bool cli_pair(struct cli_pair_side *a, struct cli_pair_side *b);
 

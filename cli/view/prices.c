@@ -83,11 +83,24 @@ const char *cli_prices_file(const char *named)
   return *path ? path : NULL;
 }
 
+/* Without one, every sum would be nothing, and look like a sum. */
+static bool has_price(json_t *models)
+{
+  const char *name;
+  json_t *model;
+  json_object_foreach(models, name, model)
+  {
+    if (json_is_number(json_object_get(model, rates[INPUT])))
+      return true;
+  }
+  return false;
+}
+
 /* Which form it has is told by what is in the file, and not by its name, which is the user's. */
 struct cli_prices *cli_prices_load(const char *path)
 {
   json_error_t problem;
-  FILE *file = fopen(path, "re");
+  FILE *file = cli_readable_file(path) ? fopen(path, "re") : NULL;
   struct cli_prices *prices = calloc(1, sizeof(*prices));
   int first;
   if (!file || !prices) {
@@ -106,9 +119,15 @@ struct cli_prices *cli_prices_load(const char *path)
   }
   if (file)
     fclose(file);
-  if (prices && prices->models)
+  if (prices && prices->models && has_price(prices->models))
     return prices;
-  free(prices);
+  if (prices && prices->models)
+    cli_fail(
+        CLI_USAGE,
+        "%s: no model has a price in it; expected the JSON that LiteLLM publishes, or lines of MODEL INPUT "
+        "OUTPUT",
+        path);
+  cli_prices_free(prices);
   return NULL;
 }
 

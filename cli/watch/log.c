@@ -39,6 +39,13 @@ static bool open_file(struct cli_log *log)
   log->fd = open(log->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (log->fd < 0 || idem_fstat(log->fd, &stat) < 0)
     return false;
+  /* It would be read as a log without a line. */
+  if (S_ISDIR(stat.st_mode)) {
+    close(log->fd);
+    log->fd = -1;
+    errno = EISDIR;
+    return false;
+  }
   /* By this it is seen that the name has gone to another file. */
   log->inode = stat.st_ino;
   log->len = log->at = 0;
@@ -67,6 +74,7 @@ int cli_log_open(struct cli_log *log, const struct cli_options *options, size_t 
     skip_to(log, before);
     return CLI_OK;
   }
+  log->problem = errno;
   return optional ? CLI_OK : cli_fail(CLI_STORE, "%s: %s", log->path, strerror(errno));
 }
 

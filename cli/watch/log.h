@@ -19,6 +19,7 @@
 struct cli_log {
   char *path;
   int fd;
+  int problem; /* errno, of a log that is named and cannot be read yet */
   ino_t inode;
   char *text; /* what has come of a line that is not over, and lines that were not taken */
   size_t len, at, room;

@@ -350,7 +350,11 @@ static void print_screen(const struct top *top)
   put_tallies("hosts", &top->hosts, false);
   put_tallies("programs (? has ended)", &top->programs, false);
   put_tallies("bypassed, because", &top->reasons, true);
-  if (top->log.fd < 0)
+  if (top->log.fd < 0 && top->log.problem) {
+    fputs("\nno log: ", stdout);
+    cli_put_line(stdout, top->log.path, strlen(top->log.path), SIZE_MAX);
+    printf(": %s\n", strerror(top->log.problem));
+  } else if (top->log.fd < 0)
     puts("\nno log: which calls these are, hosts, programs and reasons are told by IDEMSHIM_LOG=FILE, or "
          "--log FILE");
 }

@@ -107,6 +107,21 @@ Test(cli_money, a_mistake_in_the_prices_is_named_with_its_line)
   run_release(&r);
 }
 
+/* Else every sum would be nothing, as if nothing had cost anything. */
+Test(cli_money, a_file_without_a_price_is_refused)
+{
+  call("dear", "one");
+  const char *const files[] = {world_path(&w, "."), written(""), world_write(&w, "notes", "# soon\n", 7),
+                               world_write(&w, "other", "{\"a\":1,\"b\":{}}", 14)};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    struct run r = run_plain(&w, "idemshim", "stats", "--prices", files[i], NULL);
+    cr_expect_eq(r.status, 2, "%s: %s", files[i], r.out);
+    cr_expect(strstr(r.err, i == 0 ? ": Is a directory\n" : ": no model has a price in it; "), "%s: %s",
+              files[i], r.err);
+    run_release(&r);
+  }
+}
+
 Test(cli_money, the_prices_of_a_configuration_file_are_used_where_no_option_names_others)
 {
   call("m", "one");

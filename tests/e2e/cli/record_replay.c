@@ -204,7 +204,11 @@ Test(cli_replay, an_edit_that_cannot_be_made_starts_nothing)
 {
   record(call("{}", "/v1/chat/completions"));
   const char *file = world_write(&w, "fixed", "x", 1);
-  const char *const edits[] = {"1", "x=y", "1=/no/such/file", world_text(&w, "2=%s", file),
+  const char *const edits[] = {"1",
+                               "x=y",
+                               "1=/no/such/file",
+                               world_text(&w, "1=%s", world_path(&w, ".")),
+                               world_text(&w, "2=%s", file),
                                world_text(&w, "0=%s", file)};
   for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
     struct run r = run_plain(&w, "idemshim", "replay", "--edit", edits[i], tape(), "echo", "started", NULL);

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_up(void)
 {
@@ -67,7 +68,45 @@ Test(cli_replay_elsewhere, a_map_that_is_none_starts_nothing)
         run_plain(&w, "idemshim", "replay", "--map-origin", maps[i], tape(), "echo", "started", NULL);
     cr_expect_eq(r.out_len, 0, "%s", r.out);
     expect_end(&r, 2, "--map-origin");
+    struct run diff =
+        run_plain(&w, "idemshim", "tape", "diff", "--map-origin", maps[i], tape(), tape(), NULL);
+    expect_end(&diff, 2, "--map-origin");
   }
+  run_release(&live);
+}
+
+Test(cli_replay_elsewhere, an_exchange_to_go_live_from_is_one_of_the_tape)
+{
+  static const char *const numbers[] = {"0", "4"};
+  struct run live = record_three();
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    struct run r =
+        run_plain(&w, "idemshim", "replay", "--live-from", numbers[i], tape(), "echo", "started", NULL);
+    cr_expect_eq(r.out_len, 0, "%s", r.out);
+    expect_end(&r, 2, world_text(&w, "--live-from %s: the tape has exchanges 1 to 3", numbers[i]));
+  }
+  run_release(&live);
+}
+
+/* What was recorded of a bad day stays as it was. */
+Test(cli_replay_elsewhere, a_replay_does_not_go_on_the_tape_that_it_reads_nor_nowhere)
+{
+  struct run live = record_three();
+  const char *file = world_write(&w, "file", "", 0), *link = world_path(&w, "link");
+  cr_assert_eq(symlink(tape(), link), 0);
+  const char *const outputs[] = {tape(), link, file};
+  for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+    struct run r =
+        run_plain(&w, "idemshim", "replay", "-o", outputs[i], tape(), "sh", "-c", call(1, "127.0.0.1"), NULL);
+    cr_expect_eq(r.out_len, 0, "%s", r.out);
+    expect_end(&r, 2, i == 2 ? "is not a directory; nothing was started" : "is the tape that is replayed");
+  }
+  struct run fault =
+      run_plain(&w, "idemshim", "replay", "--fault", "429", "-o", tape(), tape(), "true", NULL);
+  expect_end(&fault, 2, "is the tape that is replayed");
+  struct run list = run_plain(&w, "idemshim", "tape", "verify", tape(), NULL);
+  cr_expect(strstr(list.out, "3 exchanges "), "%s", list.out);
+  run_release(&list);
   run_release(&live);
 }
 

@@ -258,6 +258,11 @@ Test(cli_tape_formats, what_is_no_har_is_named)
   cr_expect_eq(where.status, 2);
   cr_expect(strstr(where.err, "say where to: -o DIR"), "%s", where.err);
   cr_expect_eq(broken.status, 2);
+  struct run directory =
+      run_plain(&w, "idemshim", "tape", "import", world_path(&w, "."), "-o", world_path(&w, "x"), NULL);
+  cr_expect_eq(directory.status, 2);
+  cr_expect(strstr(directory.err, ": Is a directory\n"), "%s", directory.err);
+  run_release(&directory);
   run_release(&none);
   run_release(&where);
   run_release(&broken);

@@ -178,6 +178,7 @@ Test(cli_usage, each_mistake_in_options_and_operands_is_named)
       {{"show"}, "show: an operand is missing"},
       {{"show", "abc", "--json", "--body"}, "show: --json, --body, --headers and --request"},
       {{"stats", "--json", "--prometheus"}, "stats: --json and --prometheus"},
+      {{"stats", "--zero", "--json"}, "stats: --zero prints no figures"},
       {{"rm"}, "rm: give the ids"},
       {{"rm", "--all", "abc"}, "rm: give the ids"},
       {{"run"}, "run: an operand is missing"},

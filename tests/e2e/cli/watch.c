@@ -102,6 +102,20 @@ Test(cli_watch, top_without_a_log_has_the_counters_all_the_same)
   run_release(&r);
 }
 
+Test(cli_watch, top_says_why_a_log_that_is_named_is_not_read)
+{
+  struct run made = call(BODY);
+  struct run gone = run_plain(&w, "idemshim", "top", "--once", "--log", "/nonexistent/log", NULL);
+  struct run directory = run_plain(&w, "idemshim", "top", "--once", "--log", world_path(&w, "."), NULL);
+  cr_expect(strstr(gone.out, "no log: /nonexistent/log: No such file or directory\n"), "%s", gone.out);
+  cr_expect(strstr(directory.out, ": Is a directory\n"), "%s", directory.out);
+  expect_success(&gone);
+  expect_success(&directory);
+  run_release(&made);
+  run_release(&gone);
+  run_release(&directory);
+}
+
 /* The log's events as `tail` has them, and whether it has got as far. */
 static bool has(struct run *tail, const char *text)
 {
@@ -160,6 +174,10 @@ Test(cli_watch, tail_says_which_log_is_missing)
   cr_expect(strstr(none.err, "no log is named; set IDEMSHIM_LOG"), "%s", none.err);
   cr_expect_eq(gone.status, 3);
   cr_expect(strstr(gone.err, "/nonexistent/log: No such file"), "%s", gone.err);
+  struct run directory = run_plain(&w, "idemshim", "tail", "--once", "--log", world_path(&w, "."), NULL);
+  cr_expect_eq(directory.status, 3);
+  cr_expect(strstr(directory.err, ": Is a directory\n"), "%s", directory.err);
+  run_release(&directory);
   run_release(&none);
   run_release(&gone);
 }
