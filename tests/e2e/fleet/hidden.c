@@ -55,6 +55,30 @@ static void expect_nowhere(const char *path)
     cr_expect(!file_contains(path, told[i]), "%s has %s", path, told[i]);
 }
 
+/* All that the server is told, in DIR/heard. */
+static struct run listen_to_server(const char *login)
+{
+  struct run run = start_plain(
+      &w, "sh", "-c", world_text(&w, "exec redis-cli -s %s/redis %s MONITOR >%s/heard", w.dir, login, w.dir),
+      NULL);
+  wait_until(access(world_path(&w, "heard"), F_OK) == 0 && file_contains(world_path(&w, "heard"), "OK"));
+  return run;
+}
+
+/* How often it was told such a word, once all that was said by now has come. */
+static int times_heard(const char *word)
+{
+  static unsigned marks;
+  size_t len;
+  const char *mark = world_text(&w, "mark-%u", ++marks);
+  redis(world_text(&w, "-n 1 EXISTS %s", mark));
+  wait_until(file_contains(world_path(&w, "heard"), mark));
+  char *heard = file_read(world_path(&w, "heard"), &len);
+  int times = fleet_count(heard, world_text(&w, "\"%s\"", word));
+  free(heard);
+  return times;
+}
+
 /* With a key file neither who listens at the server nor who reads its file learns what was asked or answered. */
 Test(fleet_hidden, with_a_key_file_nobody_at_the_server_sees_what_is_said)
 {
@@ -63,12 +87,7 @@ Test(fleet_hidden, with_a_key_file_nobody_at_the_server_sees_what_is_said)
   world_env(&w, "IDEMSHIM_FLEET",
             "redis+unix://:sesame@%s/redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s",
             w.dir);
-  struct run monitor =
-      start_plain(&w, "sh", "-c",
-                  world_text(&w, "exec redis-cli -s %s/redis -a sesame --no-auth-warning MONITOR >%s/heard",
-                             w.dir, w.dir),
-                  NULL);
-  wait_until(access(world_path(&w, "heard"), F_OK) == 0 && file_contains(world_path(&w, "heard"), "OK"));
+  struct run monitor = listen_to_server("-a sesame --no-auth-warning");
   use_all();
   wait_until(file_contains(world_path(&w, "heard"), "\"remove\""));
   run_signal(&monitor, SIGKILL);
@@ -81,7 +100,10 @@ Test(fleet_hidden, with_a_key_file_nobody_at_the_server_sees_what_is_said)
   expect_nowhere(world_path(&w, "dump.rdb"));
   expect_nowhere(world_path(&w, "A"));
   expect_nowhere(world_path(&w, "B"));
-  cr_expect(!file_contains(world_path(&w, "A.log"), "sesame"));
+  cr_expect(file_contains(world_path(&w, "A.log"), "stored") &&
+            file_contains(world_path(&w, "B.log"), "hit"));
+  expect_nowhere(world_path(&w, "A.log"));
+  expect_nowhere(world_path(&w, "B.log"));
   static const char *const commands[][3] = {
       {"check", NULL, NULL}, {"check", "--json", NULL}, {"fleet", "check", NULL}};
   for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
@@ -147,6 +169,34 @@ Test(fleet_hidden, a_password_of_a_file_is_in_no_core)
   run_release(&run);
 }
 
+/* The command has logged in, and is held at its next step. */
+Test(fleet_hidden, nor_is_it_in_that_of_the_command)
+{
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer keeps what was freed");
+  fleet_post_and_forget("A", "{\"prompt\":\"plugh xyzzy\"}");
+  redis("CONFIG SET requirepass sesame-open-1707");
+  const char *file = world_write(&w, "password", "sesame-open-1707\n", 17);
+  chmod(file, 0600);
+  world_env(
+      &w, "IDEMSHIM_FLEET",
+      "redis+unix://%s/redis?connect-timeout=1s&operation-timeout=30s&call-timeout=30s&password-file=%s",
+      w.dir, file);
+  if (strcmp(redis("-a sesame-open-1707 --no-auth-warning CLIENT PAUSE 60000 WRITE"), "OK\n") != 0)
+    cr_skip_test("this Redis cannot be made to hold what writes alone");
+  struct run run = start_plain(&w, "idemshim", "fleet", "push", "--all", NULL);
+  wait_until(strstr(redis("-a sesame-open-1707 --no-auth-warning CLIENT LIST"), "cmd=set"));
+  run_signal(&run, SIGSTOP);
+  cr_expect(has_in_core(run.pid, "password-file="), "it is the command's memory");
+  cr_expect(!has_in_core(run.pid, "sesame-open"));
+  run_signal(&run, SIGCONT);
+  redis("-a sesame-open-1707 --no-auth-warning CLIENT UNPAUSE");
+  run_wait(&run);
+  expect_success(&run);
+  cr_expect_str_eq(run.out, "told the fleet of 1 answer\n");
+  run_release(&run);
+}
+
 /* Exactly the rights that the documentation names, and nothing is refused to them. */
 Test(fleet_hidden, a_user_with_the_rights_of_the_documentation_may_do_all_of_it)
 {
@@ -163,19 +213,43 @@ Test(fleet_hidden, a_user_with_the_rights_of_the_documentation_may_do_all_of_it)
   cr_assert_str_eq(made, "OK\n");
   free(page);
   redis("ACL LOG RESET");
+  struct run monitor = listen_to_server("");
   world_env(&w, "IDEMSHIM_FLEET",
             "redis+unix://idemshim:sesame@%s/"
-            "redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s&near=100ms",
+            "redis?connect-timeout=1s&operation-timeout=2500ms&call-timeout=10s&near=100ms&max-value=64M",
             w.dir);
   use_all();
   struct run again = fleet_post_on("B", "{\"secret\":\"xyzzy plugh 1\"}", "");
   run_release(&again);
-  static const char *const commands[] = {"ls", "push"};
+  /* A claim that ends without an answer, one that is renewed, and an answer in parts. */
+  struct run fails = fleet_post_on("A", "{\"fails\":1}", "fail_first%3D1:500");
+  cr_expect_geq(times_heard("release"), 1);
+  int sent = times_heard("sent");
+  struct run slow = fleet_post_on("A", "{\"slow\":1}", "latency_ms%3D3500");
+  cr_expect_geq(times_heard("sent"), sent + 2, "once before it goes out, and then while it is under way");
+  struct run parts = fleet_post_on("A", "{\"long\":1}", "size%3D4194304"),
+             whole = fleet_post_on("B", "{\"long\":1}", "size%3D4194304");
+  cr_expect(fleet_is_replay(&whole));
+  cr_expect_geq(fleet_count(redis("KEYS '*:a:*'"), ":a:"), 4);
+  run_release(&fails);
+  run_release(&slow);
+  run_release(&parts);
+  run_release(&whole);
+  static const char *const verbs[] = {"claim", "sent", "publish", "follow", "commit", "remove"};
+  for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+    cr_expect_gt(times_heard(verbs[i]), 0, "%s", verbs[i]);
+  static const char *const commands[] = {"fleet ls", "fleet push", "ls", "stats", "verify", "doctor curl"};
   for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-    struct run run = run_plain(&w, "idemshim", "fleet", commands[i], NULL);
-    cr_expect_eq(run.status, 0, "%s: %s%s", commands[i], run.out, run.err);
+    struct run run = fleet_command("A", 0, commands[i]);
+    cr_expect_gt(run.out_len, 0, "%s", commands[i]);
     run_release(&run);
   }
+  /* All that it has is told anew to a server that has lost it. */
+  redis("FLUSHALL");
+  struct run push = fleet_command("A", 0, "fleet push --all");
+  cr_expect_null(strstr(push.out, "told the fleet of 0"), "%s", push.out);
+  run_release(&push);
+  run_release(&monitor);
   const char *refused = redis("ACL LOG");
   cr_expect_null(strstr(refused, "reason"), "%s", refused);
   cr_expect_eq(events_of("A", "fleet_away") + events_of("B", "fleet_away"), 0);
@@ -260,6 +334,43 @@ Test(fleet_hidden, an_answer_lives_as_long_by_a_server_whose_clock_is_an_hour_of
     free(body);
     run_release(&server);
     fleet_start();
+  }
+}
+
+/* The first machine is an hour behind, the other an hour ahead: to it the answer of the first is two hours old. */
+Test(fleet_hidden, an_answer_lives_as_long_on_machines_whose_clocks_are_hours_apart)
+{
+  const char *sanitizer = getenv("IDEM_SAN_PRELOAD");
+  /* Before the shim, where a sanitizer's runtime would be. */
+  setenv("IDEM_SAN_PRELOAD",
+         world_text(&w, "%s%s%s/tests/shifted_clock.so", sanitizer ? sanitizer : "", sanitizer ? ":" : "",
+                    w.build),
+         1);
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 ttl=12s");
+  for (int i = 0; i < 2; i++) {
+    const char *machines[] = {i ? "D" : "A", i ? "C" : "B"};
+    int shift = i ? 3600 : -3600;
+    char *body = strdup(world_text(&w, "{\"apart\":%d}", i));
+    long before = mock_count(&w).requests;
+    world_env(&w, "IDEM_CLOCK_SHIFT_S", "%d", shift);
+    struct run date = run_shim(&w, "date", "+%s", NULL);
+    cr_assert_gt(labs(atol(date.out) - (long)time(NULL)), 3500, "%s", date.err);
+    struct run owner = fleet_post_on(machines[0], body, "");
+    world_env(&w, "IDEM_CLOCK_SHIFT_S", "%d", -shift);
+    struct run other = fleet_post_on(machines[1], body, ""), near = fleet_post_on(machines[1], body, "");
+    cr_expect(fleet_is_replay(&other) && fleet_is_replay(&near), "it has not expired");
+    cr_expect_eq(mock_count(&w).requests, before + 1);
+    wait_until(strstr(redis("KEYS '*:a'"), ":a") == NULL);
+    struct run late = fleet_post_on(machines[1], body, "");
+    cr_expect(!fleet_is_replay(&late), "it has expired everywhere");
+    cr_expect_eq(mock_count(&w).requests, before + 2);
+    wait_until(strstr(redis("KEYS '*:a'"), ":a") == NULL);
+    run_release(&date);
+    run_release(&owner);
+    run_release(&other);
+    run_release(&near);
+    run_release(&late);
+    free(body);
   }
 }
 
