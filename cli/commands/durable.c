@@ -252,13 +252,10 @@ static bool make_log(char path[PATH_MAX])
   }
   if (given)
     return false;
-  snprintf(path, PATH_MAX, "%s/idemshim-run.XXXXXX", cli_temporary_directory(true));
-  int fd = mkstemp(path);
-  if (fd < 0) {
+  if (!cli_make_temporary(path, "run", CLI_LARGE_FILE)) {
     cli_warn("%s: %s; what is replayed and sent is not counted", path, strerror(errno));
     return false;
   }
-  close(fd);
   return setenv("IDEMSHIM_LOG", path, 1) == 0;
 }
 

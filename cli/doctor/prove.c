@@ -341,10 +341,9 @@ int doctor_prove(struct doctor_proof *proof, int argc, char **argv, bool live)
   struct bench bench = {.port = live ? 0 : doctor_server_start(), .live = live};
   int code = CLI_OK;
   *proof = (struct doctor_proof){.live = live};
-  snprintf(bench.path, sizeof(bench.path), "%s/idemshim-doctor.XXXXXX", cli_temporary_directory(true));
   if (bench.port < 0)
     return cli_fail(CLI_STORE, "no server for the proof: %s", strerror(errno));
-  if (!mkdtemp(bench.path))
+  if (!cli_make_temporary(bench.path, "doctor", CLI_LARGE_DIRECTORY))
     return cli_fail(CLI_STORE, "%s: %s", bench.path, strerror(errno));
   bench.dir = open(bench.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (bench.dir < 0)

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *cli_temporary_directory(bool large)
+static const char *temporary_directory(bool large)
 {
   static const char *const names[] = {"XDG_RUNTIME_DIR", "TMPDIR"};
   for (size_t i = large; i < sizeof(names) / sizeof(*names); i++) {
@@ -26,6 +26,18 @@ const char *cli_temporary_directory(bool large)
       return dir;
   }
   return "/tmp";
+}
+
+bool cli_make_temporary(char path[PATH_MAX], const char *what, enum cli_temporary kind)
+{
+  snprintf(path, PATH_MAX, "%s/idemshim-%s.XXXXXX", temporary_directory(kind != CLI_SMALL_FILE), what);
+  if (kind == CLI_LARGE_DIRECTORY)
+    return mkdtemp(path) != NULL;
+  int fd = mkstemp(path);
+  if (fd < 0)
+    return false;
+  close(fd);
+  return true;
 }
 
 /* A file, or a directory with what is in it: a tape has no folders. unlink() fails for a directory, and that
@@ -83,19 +95,11 @@ void cli_remove_at_end(const char *path)
 int cli_make_replay_state(void)
 {
   const char *given = getenv("IDEMSHIM_REPLAY_STATE");
-  char *path = NULL;
+  char path[PATH_MAX];
   if (given && *given)
     return CLI_OK;
-  if (asprintf(&path, "%s/idemshim-replay.XXXXXX", cli_temporary_directory(false)) < 0)
-    return cli_fail(CLI_STORE, "out of memory");
-  int fd = mkstemp(path);
-  if (fd < 0 || setenv("IDEMSHIM_REPLAY_STATE", path, 1) < 0) {
-    int code = cli_fail(CLI_STORE, "%s: %s; nothing was started", path, strerror(errno));
-    free(path);
-    return code;
-  }
-  close(fd);
+  if (!cli_make_temporary(path, "replay", CLI_SMALL_FILE) || setenv("IDEMSHIM_REPLAY_STATE", path, 1) < 0)
+    return cli_fail(CLI_STORE, "%s: %s; nothing was started", path, strerror(errno));
   cli_remove_at_end(path);
-  free(path);
   return CLI_OK;
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* libcurl's codes, and numbers of its infos. */
 enum { PARTIAL_FILE = 18, OPERATION_TIMEDOUT = 28, RECV_ERROR = 56 };
@@ -228,20 +229,18 @@ static int copy_tape(struct faults *faults, const struct tape *tape, const char 
 int cli_faults_make(const char *text, const struct tape *tape, const char *key_file, char **copy)
 {
   struct faults faults = {.count = 0};
-  char made[CLI_UNIT_SIZE], all[CLI_UNIT_SIZE];
+  char made[CLI_UNIT_SIZE], all[CLI_UNIT_SIZE], path[PATH_MAX];
   uint64_t exchanges = tape_totals(tape).exchanges;
   int code = parse_all(&faults, text, exchanges);
   *copy = NULL;
   if (code != CLI_OK)
     return code;
-  /* mkdtemp() makes it for its owner alone. */
-  if (asprintf(copy, "%s/idemshim-faults.XXXXXX", cli_temporary_directory(true)) < 0)
-    *copy = NULL;
-  if (!*copy || !mkdtemp(*copy)) {
-    code = cli_fail(CLI_STORE, "%s: %s", *copy ? *copy : "a copy of the tape", strerror(errno));
-    free(*copy);
-    *copy = NULL;
-    return code;
+  if (!cli_make_temporary(path, "faults", CLI_LARGE_DIRECTORY))
+    return cli_fail(CLI_STORE, "%s: %s", path, strerror(errno));
+  *copy = strdup(path);
+  if (!*copy) {
+    rmdir(path);
+    return cli_fail(CLI_STORE, "a copy of the tape: %s", strerror(ENOMEM));
   }
   code = copy_tape(&faults, tape, key_file, *copy);
   /* Said before the program starts, and where its own output is not changed by it. */
