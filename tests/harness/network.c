@@ -50,7 +50,7 @@ void network_connect(struct world *w, const char *script)
   struct run made = run_shell_plain(w, whole);
   if (made.status != 0) {
     cr_log_info("%s", made.err);
-    cr_skip_test("this kernel has no veth, no nat or no conntrack");
+    cr_skip_test("no veth, masquerade or conntrack in this kernel");
   }
   run_release(&made);
 }

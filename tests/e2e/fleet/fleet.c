@@ -181,6 +181,17 @@ void fleet_post_and_forget(const char *machine, const char *body)
   run_release(&run);
 }
 
+void fleet_both_pay(const char *body, struct run *a, struct run *b)
+{
+  *a = fleet_post_on("A", body, "");
+  *b = fleet_post_on("B", body, "");
+  cr_expect(!fleet_is_replay(a) && !fleet_is_replay(b));
+  cr_expect_str_neq(fleet_text_of(a), fleet_text_of(b));
+  cr_expect_eq(mock_count(&w).requests, 2);
+  cr_expect_neq(key_sent(0)[0], '\0');
+  cr_expect_str_eq(key_sent(0), key_sent(1));
+}
+
 struct run fleet_command(const char *machine, int status, const char *words)
 {
   on_machine(machine);

@@ -53,6 +53,9 @@ struct run fleet_post_begin(const char *body, const char *script);
 struct run fleet_post_on(const char *machine, const char *body, const char *script);
 void fleet_post_and_forget(const char *machine, const char *body);
 
+/* A asks and B asks while they cannot know of each other: both send, under one key, and have different answers. */
+void fleet_both_pay(const char *body, struct run *a, struct run *b);
+
 /* `idemshim WORDS` on a machine, with what it is expected to exit with; and `idemshim rm` of what it has stored last. */
 struct run fleet_command(const char *machine, int status, const char *words);
 void fleet_remove_last_of(const char *machine);
