@@ -66,9 +66,9 @@ static int store_value(const struct cli_option *option, char *text, struct cli_o
   case CLI_COUNT:
     errno = 0;
     *(uint64_t *)member = strtoull(text, &end, 10);
-    /* strtoull() takes a minus, and gives a large number for it. */
-    if (errno || end == text || *end || text[0] == '-')
-      return cli_fail(CLI_USAGE, "--%s: expected a number, got \"%s\"", option->name, text);
+    /* strtoull() takes a minus, and gives a large number for it; 0 is what was not given. */
+    if (errno || end == text || *end || text[0] == '-' || !*(uint64_t *)member)
+      return cli_fail(CLI_USAGE, "--%s: expected a number from 1 on, got \"%s\"", option->name, text);
     break;
   case CLI_LIST:
     while (count < CLI_LIST_MAX && list[count])

@@ -200,6 +200,15 @@ static int add_tape(struct idem_config *config)
   return CLI_OK;
 }
 
+/* As libcurl takes them: "Name: value", "Name:" to take one away, "Name;" for one without a value. */
+static int expect_headers(const struct cli_options *options)
+{
+  for (size_t i = 0; i < CLI_LIST_MAX && options->given_headers[i]; i++)
+    if (!options->given_headers[i][strcspn(options->given_headers[i], ":;")])
+      return cli_fail(CLI_USAGE, "--header: expected \"Name: value\", got \"%s\"", options->given_headers[i]);
+  return CLI_OK;
+}
+
 /* The whole environment is read here, unlike in the commands that only look at the store: a
  * mistake in a rule is what this command is for. */
 static int run(const struct cli_options *options, int argc, char **argv)
@@ -210,7 +219,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
     cli_check_print_docs();
     return CLI_OK;
   }
-  int code = cli_set_variables(options);
+  int code = expect_headers(options);
+  code = code == CLI_OK ? cli_set_variables(options) : code;
   if (code != CLI_OK)
     return code;
   /* After the options were put among them, and before what they say is refused. */

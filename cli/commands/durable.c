@@ -91,7 +91,7 @@ static int make_durable(const struct cli_options *options, const struct durable 
   struct idem_error error = {""};
   uint64_t keep_ms = UINT64_C(30) * DAY_MS;
   int code = CLI_OK;
-  if (options->keep && idem_parse_duration(options->keep, strlen(options->keep), &keep_ms) < 0)
+  if (options->keep && (idem_parse_duration(options->keep, strlen(options->keep), &keep_ms) < 0 || !keep_ms))
     return cli_fail(CLI_USAGE, "--keep: expected a duration such as 30d, got \"%s\"", options->keep);
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s; nothing was started", error.text);

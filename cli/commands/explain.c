@@ -139,7 +139,10 @@ static int list_recent(const struct cli_options *options, struct idem_store *sto
 {
   struct listing listing = {options->limit ? options->limit : UINT64_MAX,
                             options->json ? json_array() : NULL};
+  uint64_t most = listing.left;
   idem_store_decisions(store, list_one, &listing);
+  if (!listing.list && listing.left == most)
+    return cli_fail(CLI_NO, "no decision is remembered: every call was answered, or was sent and stored");
   return listing.list ? cli_print_json(listing.list) : CLI_OK;
 }
 

@@ -142,9 +142,11 @@ void cli_money_print(const struct cli_money *money)
   for (size_t i = 0; i <= money->count; i++) {
     const struct cli_money_row *row = i < money->count ? &money->row[i] : &money->sum;
     size_t used = cli_put_line(stdout, row->model, strlen(row->model), 40);
+    bool no_price = row->calls && row->unpriced == row->calls;
     printf("%*s %9" PRIu64 " %12s %12s %12s %12s", (int)(40 - used), "", row->calls,
-           row->unpriced == row->calls && row->calls ? "no price" : cli_dollars(paid, row->paid),
-           cli_dollars(saved, row->saved), cli_dollars(given_up, row->given_up),
+           no_price ? "no price" : cli_dollars(paid, row->paid),
+           no_price ? "no price" : cli_dollars(saved, row->saved),
+           no_price ? "no price" : cli_dollars(given_up, row->given_up),
            row->would_unpriced && row->would_save == 0 ? "no price"
                                                        : cli_dollars(would_save, row->would_save));
     if (row->unpriced && row->unpriced < row->calls)

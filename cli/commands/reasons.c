@@ -11,8 +11,7 @@
 #include <string.h>
 
 /* How often each event came with each reason; for metrics, of each host and rule. `first` is the newest of
- * those that a row counts. The store keeps 512 decisions; those that would need more rows than these are in
- * no row. */
+ * those that a row counts. The store keeps 512 decisions; the last row is for all that find no other. */
 enum { REASONS_MOST = 64 };
 struct reason {
   struct idem_decision first;
@@ -41,25 +40,31 @@ static void place(const struct idem_config *config, struct reason *reason)
     snprintf(reason->rule, sizeof(reason->rule), "%s %d", rule->origin, rule->number);
 }
 
+static bool same(const struct reason *a, const struct reason *b)
+{
+  return cli_labels_equal(a->first.event, b->first.event) &&
+         cli_labels_equal(a->first.reason, b->first.reason) && cli_labels_equal(a->host, b->host) &&
+         cli_labels_equal(a->rule, b->rule);
+}
+
 /* For idem_store_decisions(); 0 goes on. What was noted without a reason is passed over. */
 static int add(void *arg, const struct idem_decision *decision)
 {
   struct reasons *reasons = arg;
-  struct reason reason = {.first = *decision, .count = 1};
+  struct reason reason = {.first = *decision};
   size_t i = 0;
   if (!*decision->reason)
     return 0;
   if (reasons->config)
     place(reasons->config, &reason);
-  while (i < reasons->count &&
-         (strcmp(reasons->at[i].first.event, decision->event) != 0 ||
-          strcmp(reasons->at[i].first.reason, decision->reason) != 0 ||
-          strcmp(reasons->at[i].host, reason.host) != 0 || strcmp(reasons->at[i].rule, reason.rule) != 0))
+  while (i < reasons->count && !same(&reasons->at[i], &reason))
     i++;
-  if (i < reasons->count)
-    reasons->at[i].count++;
-  else if (i < REASONS_MOST)
-    reasons->at[reasons->count++] = reason;
+  if (i == REASONS_MOST)
+    i--;
+  else if (i == reasons->count)
+    reasons->at[reasons->count++] =
+        i < REASONS_MOST - 1 ? reason : (struct reason){.first = {.event = "other", .reason = "any other"}};
+  reasons->at[i].count++;
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/commands/reasons.h"
 #include "cli/launch/find_store.h"
 #include "cli/output/json.h"
+#include "cli/output/label.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
 #include "store/state/state.h"
@@ -101,6 +102,49 @@ static void print_counter(unsigned i, const struct idem_stats *stats)
     print_metric(counters[i].name, "_total", "counter", counters[i].help, (double)n);
 }
 
+/* "" for the place of all that found no other. */
+static const char *model_name(const struct stats *page, size_t i)
+{
+  return atomic_load(&page->model[i].place) == STATS_NAMED ? page->model[i].name : "";
+}
+
+/* The tokens of one model that `model` has: all of its places in the page, which may be two, or 0 if an earlier one has told
+ * them. Tokens of no model, and of those that found no place, have the label "". */
+static uint64_t tokens_of(const struct stats *page, size_t model, bool output)
+{
+  uint64_t sum = 0;
+  const char *name = model_name(page, model);
+  for (size_t i = 0; i < STATS_MODELS; i++) {
+    if (!cli_labels_equal(model_name(page, i), name))
+      continue;
+    if (i < model)
+      return 0;
+    sum += atomic_load(output ? &page->model[i].output : &page->model[i].input);
+  }
+  return sum;
+}
+
+/* Counters, since the page only ever adds to them. They begin with the first call of observe mode. */
+static void print_models(const struct stats *page, bool output)
+{
+  const char *name = output ? "output_tokens_would_save_by_model" : "input_tokens_would_save_by_model";
+  bool begun = false;
+  for (size_t i = 0; i < STATS_MODELS; i++) {
+    uint64_t tokens = tokens_of(page, i, output);
+    if (!tokens)
+      continue;
+    if (!begun)
+      printf(
+          "# HELP idemshim_%s_total observe mode: %s tokens of these answers, once for each key, by model\n"
+          "# TYPE idemshim_%s_total counter\n",
+          name, output ? "output" : "input", name);
+    begun = true;
+    printf("idemshim_%s_total{", name);
+    cli_put_label("", "model", model_name(page, i));
+    printf("} %" PRIu64 "\n", tokens);
+  }
+}
+
 /* Counting began when the store was made. */
 static int print_prometheus(const struct idem_stats *stats, struct idem_store *store,
                             const struct cli_money *money)
@@ -109,6 +153,11 @@ static int print_prometheus(const struct idem_stats *stats, struct idem_store *s
     print_counter(i, stats);
   for (size_t i = 0; i < GAUGE_COUNT; i++)
     print_metric(gauges[i].name, "", "gauge", gauges[i].help, (double)gauge(stats, i));
+  print_models(store->stats, false);
+  print_models(store->stats, true);
+  print_metric("decisions", "_total", "counter",
+               "calls that were not simply answered, or sent and stored; reasons are kept of the last 512",
+               (double)atomic_load(&store->stats->decisions.next));
   print_metric("since_timestamp_seconds", "", "gauge", "when counting began", (double)stats->since_us / 1e6);
   puts("# HELP idemshim_build_info the version of the command that tells this\n# TYPE idemshim_build_info "
        "gauge\n"

@@ -41,7 +41,8 @@ enum { LANES_MOST = 256 };
  * written, met by no rule, and no exchange of HTTP. Moments here are µs since 1970. */
 struct import {
   const struct idem_config *config;
-  struct tape_writer *writer;
+  const struct tape_options *options;
+  struct tape_writer *writer; /* NULL before the first exchange */
   size_t taken, unwanted, unreadable;
   int64_t lane_end_us[LANES_MOST];
 };
@@ -375,8 +376,12 @@ static char *make_origin(const char *url, const struct idem_target *target)
 /* Reads the sides and writes them. */
 static int take(struct import *import, struct entry *entry, struct idem_request *request)
 {
+  struct idem_error error = {""};
   if (!read_headers(entry) || !read_body(entry))
     return cli_fail(CLI_STORE, "out of memory");
+  /* With the first exchange, so that an archive in which nothing meets a rule leaves no directory behind. */
+  if (!import->writer && tape_open_writer(&import->writer, import->options, &error) < 0)
+    return cli_fail(CLI_STORE, "%s", error.text);
   read_facts(entry);
   return append(import, entry, request);
 }
@@ -449,8 +454,11 @@ static int import_entries(struct import *import, const json_t *entries)
 static int tell(const struct import *import, const char *dir)
 {
   char taken[CLI_UNIT_SIZE], left[CLI_UNIT_SIZE];
-  printf("%s %s on %s", cli_count(taken, import->taken), idem_word(import->taken, "exchange", "exchanges"),
-         dir);
+  if (import->taken)
+    printf("%s %s on %s", cli_count(taken, import->taken), idem_word(import->taken, "exchange", "exchanges"),
+           dir);
+  else
+    printf("nothing was written");
   /* What was left out is said with what would bring it in. */
   if (import->unwanted)
     printf("; %s %s with --hosts", cli_count(left, import->unwanted),
@@ -465,16 +473,14 @@ static int tell(const struct import *import, const char *dir)
 /* The configuration is that of the environment, with what the options say in its place. */
 static int import_file(const struct idem_config *config, const char *dir, const json_t *entries)
 {
-  struct idem_error error = {""};
-  struct import import = {.config = config};
   struct tape_options options = {.dir = dir,
                                  .max_size = config->tape_size,
                                  .max_age_ms = config->tape_age_ms,
                                  .key_file = config->tape_key_file};
-  if (tape_open_writer(&import.writer, &options, &error) < 0)
-    return cli_fail(CLI_STORE, "%s", error.text);
+  struct import import = {.config = config, .options = &options};
   int code = import_entries(&import, entries);
-  tape_close_writer(import.writer);
+  if (import.writer)
+    tape_close_writer(import.writer);
   return code == CLI_OK ? tell(&import, dir) : code;
 }
 

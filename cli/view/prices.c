@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/view/prices.h"
 
+#include "cli/output/label.h"
 #include "cli/output/output.h"
 #include "config/config.h"
 
@@ -226,12 +227,13 @@ const char *cli_dollars(char out[40], double usd)
   return out;
 }
 
-/* Names longer than a row has room for are one row if they begin alike. */
+/* Names longer than a row has room for are one row if they begin alike, and so are those that are printed alike. */
 struct cli_money_row *cli_money_row(struct cli_money *money, const char *model)
 {
-  const char *name = *model ? model : "(no model)";
+  char name[sizeof(money->row[0].model)];
+  snprintf(name, sizeof(name), "%s", *model ? model : "(no model)");
   for (size_t i = 0; i < money->count; i++)
-    if (strncmp(money->row[i].model, name, sizeof(money->row[i].model) - 1) == 0)
+    if (cli_labels_equal(money->row[i].model, name))
       return &money->row[i];
   /* Full: the last row stands for all that come after it, and got that name when it was made. */
   if (money->count == CLI_MONEY_ROWS)

@@ -398,7 +398,9 @@ static int top(const struct cli_options *options, struct idem_store *store, char
   struct top top = {.options = options, .store = store, .call = calloc(CALLS_MOST, sizeof(struct call))};
   (void)operands;
   int code = top.call ? cli_log_open(&top.log, options, BEFORE, true) : cli_fail(CLI_STORE, "out of memory");
-  if (code == CLI_OK && options->once && (code = look(&top)) == CLI_OK) {
+  /* A text that goes on for ever is of no use to a pipe or a file; documents, one a look, are. */
+  bool once = options->once || (!options->json && !cli_on_terminal());
+  if (code == CLI_OK && once && (code = look(&top)) == CLI_OK) {
     if (options->json)
       code = print_top_json(&top);
     else
@@ -419,7 +421,7 @@ const struct cli_command cli_command_top = {
     .summary = "what is upstream now and for how long, and what was saved, on one screen",
     .details = "Which calls these are, hosts, programs and why calls were not ours come from the log; "
                "without one, the rest is\n"
-               "there all the same. Ends with Ctrl-C.",
+               "there all the same. Ends with Ctrl-C; without a terminal it is printed once.",
     .options = CLI_OPTIONS(CLI_OPTION("once", NULL, CLI_FLAG, once, "print it once"), CLI_OPTION_JSON,
                            CLI_OPTION("log", "FILE", CLI_TEXT, log, "the log (default: IDEMSHIM_LOG)"),
                            CLI_OPTION_STORE),

@@ -59,6 +59,17 @@ Test(decisions, a_call_that_was_left_alone_is_listed_and_counted)
   EXPECT_WORDS(&stats, "\n     2  bypass: Cache-Control: no-store\n");
 }
 
+Test(decisions, that_there_is_none_is_said)
+{
+  call("{\"a\":1}", "/v1/chat/completions", "X-None: 1");
+  struct run r = run_plain(&w, "idemshim", "explain", "--recent", NULL);
+
+  cr_expect_eq(r.status, 1);
+  cr_expect(strstr(r.err, "no decision is remembered: every call was answered, or was sent and stored\n"),
+            "%s%s", r.out, r.err);
+  run_release(&r);
+}
+
 /* What a scraper refuses is refused here; the values of labels may have quotes. */
 Test(decisions, metrics_tell_them_by_host_rule_and_reason)
 {

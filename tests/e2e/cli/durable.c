@@ -143,6 +143,7 @@ Test(cli_durable, mistakes_are_named_and_start_nothing)
       {{"--durable", "", "--", "true"}, "a name of 1 to 120 bytes"},
       {{"--durable=n", "--scope=s", "--", "true"}, "leave --scope out"},
       {{"--keep=3d", "--", "true"}, "--keep is for --durable"},
+      {{"--durable=n", "--keep=0", "--", "true"}, "expected a duration such as 30d"},
       {{"--durable=n", "--keep=soon", "--", "true"}, "expected a duration such as 30d"},
       {{"--durable=n", "--mode=observe", "--", "true"}, "a durable run is of mode idempotent"},
   };

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_up(void)
 {
@@ -262,6 +263,13 @@ Test(cli_tape_formats, what_is_no_har_is_named)
       run_plain(&w, "idemshim", "tape", "import", world_path(&w, "."), "-o", world_path(&w, "x"), NULL);
   cr_expect_eq(directory.status, 2);
   cr_expect(strstr(directory.err, ": Is a directory\n"), "%s", directory.err);
+  struct run unmet = run_plain(&w, "idemshim", "tape", "import", browser_har("https://other.example/"), "-o",
+                               world_path(&w, "x"), NULL);
+  cr_expect_eq(unmet.status, 1);
+  cr_expect(strstr(unmet.out, "nothing was written; 2 meet no rule: name their hosts with --hosts\n"), "%s%s",
+            unmet.out, unmet.err);
+  cr_expect_neq(access(world_path(&w, "x"), F_OK), 0);
+  run_release(&unmet);
   run_release(&directory);
   run_release(&none);
   run_release(&where);

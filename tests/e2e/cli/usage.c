@@ -172,6 +172,8 @@ Test(cli_usage, each_mistake_in_options_and_operands_is_named)
     const char *words[4], *message;
   } mistakes[] = {
       {{"ls", "--limit", "many"}, "ls: --limit: expected a number"},
+      {{"ls", "--limit", "0"}, "ls: --limit: expected a number from 1 on, got \"0\""},
+      {{"check", "-H", "bad", "http://h/"}, "check: --header: expected \"Name: value\", got \"bad\""},
       {{"ls", "--limit"}, "ls: --limit needs a value"},
       {{"ls", "--json=yes"}, "ls: --json takes no value"},
       {{"ls", "extra"}, "ls: unexpected operand \"extra\""},

@@ -90,6 +90,19 @@ Test(cli_watch, top_counts_by_host_and_says_why_calls_were_not_ours)
   run_release(&screen);
 }
 
+/* Else it would never end. */
+Test(cli_watch, top_without_a_terminal_is_printed_once)
+{
+  struct run made = call(BODY);
+  struct run r = run_plain(&w, "idemshim", "top", NULL);
+  expect_success(&r);
+  char *head = strstr(r.out, "idemshim top ");
+  cr_assert(head, "%s", r.out);
+  cr_expect_null(strstr(head + 1, "idemshim top "), "%s", r.out);
+  run_release(&made);
+  run_release(&r);
+}
+
 Test(cli_watch, top_without_a_log_has_the_counters_all_the_same)
 {
   struct run made = call(BODY);

@@ -111,10 +111,10 @@ static struct run ask_models(const char *const *models, size_t count)
   return run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
 }
 
-static int lines_of(const struct run *r)
+static int count_of(const char *text, const char *word)
 {
   int count = 0;
-  for (const char *at = r->err; (at = strstr(at, "observe: ")); at++)
+  for (; (text = strstr(text, word)); text++)
     count++;
   return count;
 }
@@ -138,7 +138,7 @@ static double would_save(const json_t *money, const char *model)
 Test(observe, a_run_of_many_processes_says_it_in_one_line_with_the_money)
 {
   /* One as PHP may write it, and one that is no UTF-8. */
-  static const char *const priced[] = {"dear", "ch\\u0065ap"}, *const unpriced[] = {"new\xfe"};
+  static const char *const priced[] = {"dear", "ch\\u0065ap"}, *const unpriced[] = {"new\xfe", "new\xff"};
   const char *prices = world_write(&w, "prices", "dear 2000000 2000000\ncheap 1 1\n", 33);
   world_env(&w, "IDEMSHIM_PRICES", "%s", prices);
   struct run first = ask_models(priced, 2), again = ask_models(priced, 2);
@@ -146,20 +146,33 @@ Test(observe, a_run_of_many_processes_says_it_in_one_line_with_the_money)
   json_t *money = money_of(prices);
   double dear = would_save(money, "dear");
 
-  cr_expect_eq(lines_of(&again), 1, "%s", again.err);
+  cr_expect_eq(count_of(again.err, "observe: "), 1, "%s", again.err);
   cr_expect(strstr(again.err, world_text(&w, "%ld input and %ld output tokens, $%.2f (", in, out, dear)),
             "%s", again.err);
   /* Half of the tokens, more or less, and a dollar is two of them. */
   cr_expect_float_eq(dear, (double)(in + out), (double)(in + out) / 10);
   cr_expect_float_eq(would_save(money, "cheap") * 2e6, dear, dear / 10);
 
-  struct run new = ask_models(unpriced, 1), known = ask_models(unpriced, 1);
+  struct run new = ask_models(unpriced, 2), known = ask_models(unpriced, 2);
   struct run text = run_plain(&w, "idemshim", "stats", NULL);
+  struct run metrics = run_plain(&w, "idemshim", "stats", "--prometheus", NULL);
+  struct run checked = run_shell_plain(
+      &w, "command -v promtool >/dev/null || exit 77; idemshim stats --prometheus | promtool check metrics");
   json_t *more = money_of(prices);
   cr_expect(strstr(known.err, "tokens, $0 without the models that have no price"), "%s", known.err);
   cr_expect(json_is_null(json_object_get(json_object_get(more, "new\xef\xbf\xbd"), "would_save_usd")));
   cr_expect_eq(would_save(more, "dear"), dear);
   cr_expect(strstr(text.out, "would save"), "%s", text.out);
+  /* Both names of no UTF-8 are one label, for a collector takes no series twice. */
+  cr_expect_eq(count_of(metrics.out, "output_tokens_would_save_by_model_total{model=\"new\xef\xbf\xbd\"} "),
+               1, "%s", metrics.out);
+  cr_expect_eq(count_of(metrics.out, "would_save_dollars{model=\"new\xef\xbf\xbd\"} "), 1, "%s", metrics.out);
+  cr_expect_eq(count_of(metrics.out, "output_tokens_would_save_by_model_total{model=\"dear\"} "), 1, "%s",
+               metrics.out);
+  cr_expect(checked.status == 77 || (checked.status == 0 && checked.out_len + checked.err_len == 0), "%s%s",
+            checked.out, checked.err);
+  run_release(&metrics);
+  run_release(&checked);
   struct run zero = run_plain(&w, "idemshim", "stats", "--zero", NULL);
   json_t *nothing = money_of(prices);
   cr_expect_eq(json_object_size(nothing), 0);
@@ -190,8 +203,8 @@ Test(observe, a_run_says_it_once_and_only_where_it_may)
   struct run silent = run_argv(&w, false, words);
 
   expect_success(&nested);
-  cr_expect_eq(lines_of(&nested), 1, "%s", nested.err);
-  cr_expect_eq(lines_of(&within), 1, "%s", within.err);
+  cr_expect_eq(count_of(nested.err, "observe: "), 1, "%s", nested.err);
+  cr_expect_eq(count_of(within.err, "observe: "), 1, "%s", within.err);
   cr_expect_str_eq(silent.err, "");
   run_release(&first);
   run_release(&nested);
