@@ -458,7 +458,9 @@ static int tell(const struct import *import, const char *dir)
     printf("%s %s on %s", cli_count(taken, import->taken), idem_word(import->taken, "exchange", "exchanges"),
            dir);
   else
-    printf("nothing was written");
+    fputs(import->unwanted + import->unreadable ? "nothing was written"
+                                                : "nothing was written: it has no entries",
+          stdout);
   /* What was left out is said with what would bring it in. */
   if (import->unwanted)
     printf("; %s %s with --hosts", cli_count(left, import->unwanted),
