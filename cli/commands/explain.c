@@ -142,7 +142,7 @@ static int list_recent(const struct cli_options *options, struct idem_store *sto
   uint64_t most = listing.left;
   idem_store_decisions(store, list_one, &listing);
   if (!listing.list && listing.left == most)
-    return cli_fail(CLI_NO, "no decision is remembered: every call was answered, or was sent and stored");
+    return cli_fail(CLI_OK, "no decision is remembered: every call was answered, or was sent and stored");
   return listing.list ? cli_print_json(listing.list) : CLI_OK;
 }
 
