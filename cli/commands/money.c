@@ -111,13 +111,24 @@ int cli_money_observed(struct idem_store *store, const char *file, struct cli_mo
   return code;
 }
 
+/* False: what a row says is no sum, but that nothing of it has a price. */
+static bool is_priced(const struct cli_money_row *row)
+{
+  return !row->calls || row->unpriced < row->calls;
+}
+
+static bool is_observed_priced(const struct cli_money_row *row)
+{
+  return !row->would_unpriced || row->would_save > 0;
+}
+
 /* Dollars, as the file of prices has them. */
 static json_t *row_json(const struct cli_money_row *row)
 {
-  bool unpriced = row->would_unpriced && row->would_save == 0;
   return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "answers", (json_int_t)row->calls, "without_price",
                    (json_int_t)row->unpriced, "paid_usd", row->paid, "saved_usd", row->saved, "given_up_usd",
-                   row->given_up, "would_save_usd", unpriced ? json_null() : json_real(row->would_save));
+                   row->given_up, "would_save_usd",
+                   is_observed_priced(row) ? json_real(row->would_save) : json_null());
 }
 
 json_t *cli_money_json(const struct cli_money *money)
@@ -142,13 +153,11 @@ void cli_money_print(const struct cli_money *money)
   for (size_t i = 0; i <= money->count; i++) {
     const struct cli_money_row *row = i < money->count ? &money->row[i] : &money->sum;
     size_t used = cli_put_line(stdout, row->model, strlen(row->model), 40);
-    bool no_price = row->calls && row->unpriced == row->calls;
     printf("%*s %9" PRIu64 " %12s %12s %12s %12s", (int)(40 - used), "", row->calls,
-           no_price ? "no price" : cli_dollars(paid, row->paid),
-           no_price ? "no price" : cli_dollars(saved, row->saved),
-           no_price ? "no price" : cli_dollars(given_up, row->given_up),
-           row->would_unpriced && row->would_save == 0 ? "no price"
-                                                       : cli_dollars(would_save, row->would_save));
+           is_priced(row) ? cli_dollars(paid, row->paid) : "no price",
+           is_priced(row) ? cli_dollars(saved, row->saved) : "no price",
+           is_priced(row) ? cli_dollars(given_up, row->given_up) : "no price",
+           is_observed_priced(row) ? cli_dollars(would_save, row->would_save) : "no price");
     if (row->unpriced && row->unpriced < row->calls)
       printf("  %" PRIu64 " without a price", row->unpriced);
     putchar('\n');
@@ -161,23 +170,33 @@ void cli_money_metrics(const struct cli_money *money)
   static const struct {
     const char *name, *help;
     size_t offset;
+    bool (*priced)(const struct cli_money_row *row);
   } metrics[] = {
-      {"paid_dollars", "what the stored answers have cost", offsetof(struct cli_money_row, paid)},
+      {"paid_dollars", "what the stored answers have cost", offsetof(struct cli_money_row, paid), is_priced},
       {"saved_dollars", "what their repeats would have cost, once for each answer",
-       offsetof(struct cli_money_row, saved)},
+       offsetof(struct cli_money_row, saved), is_priced},
       {"given_up_dollars", "of what was paid, what no app has waited for",
-       offsetof(struct cli_money_row, given_up)},
+       offsetof(struct cli_money_row, given_up), is_priced},
       {"would_save_dollars", "observe mode: what the tokens that would have been saved would have cost",
-       offsetof(struct cli_money_row, would_save)},
+       offsetof(struct cli_money_row, would_save), is_observed_priced},
   };
   for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
     printf("# HELP idemshim_%s %s\n# TYPE idemshim_%s gauge\n", metrics[i].name, metrics[i].help,
            metrics[i].name);
     /* A metric has one HELP and one TYPE before all of its series (exposition format). */
     for (size_t j = 0; j < money->count; j++) {
+      if (!metrics[i].priced(&money->row[j]))
+        continue;
       printf("idemshim_%s{", metrics[i].name);
       cli_put_label("", "model", money->row[j].model);
       printf("} %.16g\n", *(const double *)((const char *)&money->row[j] + metrics[i].offset));
     }
+  }
+  puts("# HELP idemshim_answers_without_price of the stored answers, those that no sum has\n"
+       "# TYPE idemshim_answers_without_price gauge");
+  for (size_t j = 0; j < money->count; j++) {
+    fputs("idemshim_answers_without_price{", stdout);
+    cli_put_label("", "model", money->row[j].model);
+    printf("} %" PRIu64 "\n", money->row[j].unpriced);
   }
 }

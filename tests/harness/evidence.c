@@ -254,3 +254,11 @@ void wait_more(const struct timespec *began, const char *file, int line, const c
     give_up("%s:%d: this did not come true in %ld s: %s", file, line, (long)patience_ms / 1000, condition);
   nanosleep(&pause, NULL);
 }
+
+int count_of(const char *text, const char *needle)
+{
+  int count = 0;
+  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
+    count++;
+  return count;
+}

@@ -196,6 +196,8 @@ void mock_start_anew(struct world *w);
 
 /* How many lines of the log are JSON with "event": name; true if the text occurs in the log. */
 int log_events(const struct world *w, const char *name);
+/* How often a text has another one in it, one behind the other. */
+int count_of(const char *text, const char *needle);
 bool log_contains(const struct world *w, const char *text);
 
 /* The last line of the log with "event": name, or NULL. The caller's to json_decref(). */

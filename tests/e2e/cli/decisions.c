@@ -3,6 +3,7 @@
 #include "tests/harness/suite.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(decisions, .init = open_world, .fini = close_world);
@@ -68,6 +69,23 @@ Test(decisions, that_there_is_none_is_said)
   cr_expect(strstr(r.err, "no decision is remembered: every call was answered, or was sent and stored\n"),
             "%s%s", r.out, r.err);
   run_release(&r);
+}
+
+/* The last row is for all that find no other, so that the sum is that of all. */
+Test(decisions, more_reasons_than_there_are_rows_are_told_as_others)
+{
+  for (int status = 500; status < 570; status++)
+    call("{\"a\":1}", world_text(&w, "/v1/chat/completions?mock=status%%3D%d", status), "X-None: 1");
+  struct run metrics = run_plain(&w, "idemshim", "stats", "--prometheus", NULL);
+  long sum = 0;
+  for (const char *at = metrics.out; (at = strstr(at, "\nidemshim_recent_decisions{")); at++)
+    sum += strtol(strstr(at, "\"} ") + 3, NULL, 10);
+  cr_expect_eq(count_of(metrics.out, "\nidemshim_recent_decisions{"), 64, "%s", metrics.out);
+  cr_expect_eq(sum, 70, "%s", metrics.out);
+  cr_expect(strstr(metrics.out, "event=\"other\",host=\"\",rule=\"\",reason=\"any other\"} 7\n"), "%s",
+            metrics.out);
+  cr_expect(strstr(metrics.out, "\nidemshim_decisions_total "), "%s", metrics.out);
+  run_release(&metrics);
 }
 
 /* What a scraper refuses is refused here; the values of labels may have quotes. */

@@ -92,7 +92,12 @@ Test(cli_money, what_has_no_price_says_so_and_a_dated_model_has_that_of_the_plai
   struct run r = run_plain(&w, "idemshim", "stats", "--prices", prices, NULL);
   json_t *money = money_by(prices);
 
+  struct run metrics = run_plain(&w, "idemshim", "stats", "--prometheus", "--prices", prices, NULL);
   cr_expect(strstr(r.out, "     no price     no price     no price           $0\n"), "%s", r.out);
+  cr_expect_null(strstr(metrics.out, "paid_dollars{model=\"new\"}"), "%s", metrics.out);
+  cr_expect(strstr(metrics.out, "answers_without_price{model=\"new\"} 1\n"), "%s", metrics.out);
+  cr_expect(strstr(metrics.out, "answers_without_price{model=\"gpt-4o-2024-08-06\"} 0\n"), "%s", metrics.out);
+  run_release(&metrics);
   cr_expect_gt(at(money, "gpt-4o-2024-08-06", "paid_usd"), 0);
   json_decref(money);
   run_release(&r);

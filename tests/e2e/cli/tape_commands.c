@@ -587,14 +587,6 @@ static char *report_of(const char *kind)
   return file_read(out, &len);
 }
 
-static size_t count_of(const char *text, const char *what)
-{
-  size_t count = 0;
-  for (; (text = strstr(text, what)); text += strlen(what))
-    count++;
-  return count;
-}
-
 Test(cli_tape, a_report_has_every_call_in_its_picture_and_in_its_list)
 {
   char *html = report_of("day");

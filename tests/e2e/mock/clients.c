@@ -9,17 +9,6 @@
 
 TestSuite(mock_clients, .init = open_tls_world, .fini = close_world);
 
-static int count(const char *text, const char *word)
-{
-  int n = 0;
-
-  while ((text = strstr(text, word))) {
-    n++;
-    text += strlen(word);
-  }
-  return n;
-}
-
 static void expect_work(long work)
 {
   cr_expect_eq(mock_count(&w).work, work, "%ld", mock_count(&w).work);
@@ -39,7 +28,7 @@ static void fetch_over_tls(const char *flavour)
   if (libcurl_version() >= 0x075300)
     cr_expect(strstr(r.out, "api Content-Type: text/event-stream"), "%s", r.out);
   cr_expect(strstr(r.out, "EFFECTIVE_METHOD POST\n"), "%s", r.out);
-  cr_expect_eq(count(r.out, "chunk "), 9, "an event is a chunk: %s", r.out);
+  cr_expect_eq(count_of(r.out, "chunk "), 9, "an event is a chunk: %s", r.out);
   expect_work(1);
   run_release(&r);
 }
@@ -82,7 +71,7 @@ Test(mock_clients, fetch_repeats_in_threads)
                            "--reset-between", "--body", "{}", world_url(&w, "/v1/messages"), NULL);
 
   expect_success(&r);
-  cr_expect_eq(count(r.out, "rc 0 No error\n"), 12, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "rc 0 No error\n"), 12, "%s", r.out);
   expect_work(12);
   cr_expect_eq(mock_count(&w).connections, 3);
   run_release(&r);
@@ -110,7 +99,7 @@ Test(mock_clients, both_flavours_in_one_process)
   expect_success(&r);
   cr_expect(strstr(r.out, "main libcurl/") && strstr(r.out, " OpenSSL/"), "%s", r.out);
   cr_expect(strstr(r.out, "plugin libcurl/") && strstr(r.out, " GnuTLS/"), "%s", r.out);
-  cr_expect_eq(count(r.out, "rc=0 status=200"), 3, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "rc=0 status=200"), 3, "%s", r.out);
   expect_work(3);
   run_release(&r);
 }
@@ -120,8 +109,8 @@ Test(mock_clients, a_plugin_is_loaded_used_and_unloaded_three_times)
   struct run r = run_plain(&w, "unload_plugin", world_url(&w, "/v1/messages"), "{}", NULL);
 
   expect_success(&r);
-  cr_expect_eq(count(r.out, "plugin rc=0 status=200"), 3, "%s", r.out);
-  cr_expect_eq(count(r.out, "fds=3 tasks=1"), 4, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "plugin rc=0 status=200"), 3, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "fds=3 tasks=1"), 4, "%s", r.out);
   run_release(&r);
 }
 
@@ -147,7 +136,7 @@ Test(mock_clients, a_fork_in_the_middle_and_one_between)
   struct run r = run_plain(&w, "forker", world_url(&w, "/v1/messages"), "{}", "{\"child\":1}", NULL);
 
   expect_success(&r);
-  cr_expect_eq(count(r.out, "rc=0 status=200"), 4, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "rc=0 status=200"), 4, "%s", r.out);
   expect_work(4);
   run_release(&r);
 }
@@ -158,7 +147,7 @@ Test(mock_clients, a_stampede)
       run_plain(&w, "stampede", "16", world_url(&w, "/v1/messages"), "{}", "X-Mock: latency_ms=50", NULL);
 
   expect_success(&r);
-  cr_expect_eq(count(r.out, "thread rc=0 status=200"), 16, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "thread rc=0 status=200"), 16, "%s", r.out);
   expect_work(16);
   run_release(&r);
 }
@@ -171,8 +160,8 @@ Test(mock_clients, a_job_writes_one_line_for_each_prompt)
 
   expect_success(&r);
   cr_assert_not_null(answers);
-  cr_expect_eq(count(answers, "\n"), 20);
-  cr_expect_eq(count(answers, "\"chat.completion\""), 20);
+  cr_expect_eq(count_of(answers, "\n"), 20);
+  cr_expect_eq(count_of(answers, "\"chat.completion\""), 20);
   expect_work(20);
   free(answers);
   run_release(&r);

@@ -20,14 +20,6 @@ static const char *chat(const char *script)
   return world_url(&w, world_text(&w, "/v1/chat/completions?mock=%s", script));
 }
 
-static int count_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 /* What the line of this call says from "rc=" on. */
 static const char *line_of(const struct run *run, int call, char room[128])
 {

@@ -14,14 +14,6 @@ static void set_up(void)
 
 TestSuite(late_calls, .init = set_up, .fini = close_world);
 
-static int count_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 /* `calls` of which the last `late` are from after our end: they go out each time. */
 static void expect_untouched(const char *how, int calls, int late)
 {

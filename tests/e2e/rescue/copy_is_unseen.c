@@ -38,14 +38,6 @@ static void expect_rescues(int count)
   cr_expect_eq(mock_count(&w).requests, count);
 }
 
-static int count_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 Test(rescue_life, a_program_that_forks_has_rescues_of_its_own)
 {
   struct run run = aftermath("fork");

@@ -119,14 +119,6 @@ Test(answers, a_success_and_a_failure_of_those_between_are_told_apart)
     cr_expect_eq(sent_of_two("gateway", world_text(&w, "fail%d", i)), 2, "fail%d", i);
 }
 
-static size_t times(const char *text, const char *what)
-{
-  size_t count = 0;
-  for (; (text = strstr(text, what)); text += strlen(what))
-    count++;
-  return count;
-}
-
 /* Two calls in one process. */
 static struct run twice(const char *mock, const char *path)
 {
@@ -146,7 +138,7 @@ Test(answers, what_will_be_paid_for_again_is_said_once)
 {
   struct run r = twice("truncate=1", "/v1/chat/completions");
   cr_expect_eq(mock_count(&w).requests, 2);
-  cr_expect_eq(times(r.err, "is not stored, and each repeat is paid for again: the stream has no end"), 1,
+  cr_expect_eq(count_of(r.err, "is not stored, and each repeat is paid for again: the stream has no end"), 1,
                "%s", r.err);
   run_release(&r);
   r = twice("error_event=1", "/v1/chat/completions");
@@ -159,7 +151,7 @@ Test(answers, what_is_too_large_is_said_once)
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 max_body=1M,1k");
   struct run r = twice("size=4000", "/v1/chat/completions");
   cr_expect_eq(mock_count(&w).requests, 2);
-  cr_expect_eq(times(r.err, "paid for again: it is larger than max_body="), 1, "%s", r.err);
+  cr_expect_eq(count_of(r.err, "paid for again: it is larger than max_body="), 1, "%s", r.err);
   run_release(&r);
 }
 
@@ -168,7 +160,7 @@ Test(answers, a_path_that_looks_stateful_is_sent_each_time_until_a_rule_names_it
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1");
   struct run r = twice("row=openai-chat,case=whole", "/v1/threads/t/runs");
   cr_expect_eq(mock_count(&w).requests, 2);
-  cr_expect_eq(times(r.err, "a rule stores it: host=127.0.0.1 path=/v1/threads/t/runs"), 1, "%s", r.err);
+  cr_expect_eq(count_of(r.err, "a rule stores it: host=127.0.0.1 path=/v1/threads/t/runs"), 1, "%s", r.err);
   run_release(&r);
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 path=/v1/threads/*/runs");
   r = twice("row=openai-chat,case=whole", "/v1/threads/t/runs");
@@ -187,7 +179,7 @@ static struct run with(const char *header)
 Test(answers, a_request_may_ask_not_to_be_kept)
 {
   struct run r = with("Cache-Control: no-store");
-  cr_expect_eq(times(r.err, "Cache-Control: no-store"), 1, "%s", r.err);
+  cr_expect_eq(count_of(r.err, "Cache-Control: no-store"), 1, "%s", r.err);
   run_release(&r);
   r = with("Cache-Control: no-store");
   run_release(&r);
@@ -249,8 +241,8 @@ Test(answers, marks_are_ours_in_a_replay)
     world_env(&w, "IDEMSHIM_DELIVERY", "%s", ways[i]);
     r = run_argv(&w, true, argv);
     cr_expect_null(strstr(r.out, "upstream\r\n"), "%s: %s", ways[i], r.out);
-    cr_expect_eq(times(r.out, "X-From-Cache: true\r\n"), 1, "%s: %s", ways[i], r.out);
-    cr_expect_eq(times(r.out, "X-Idempotency-Replayed: true\r\n"), 1, "%s: %s", ways[i], r.out);
+    cr_expect_eq(count_of(r.out, "X-From-Cache: true\r\n"), 1, "%s: %s", ways[i], r.out);
+    cr_expect_eq(count_of(r.out, "X-Idempotency-Replayed: true\r\n"), 1, "%s: %s", ways[i], r.out);
     const char *blank = strstr(r.out, "\r\n\r\n");
     cr_assert_not_null(blank);
     cr_expect_eq(atol(strrchr(r.out, '}') + 1), blank + 4 - r.out, "%s: %s", ways[i], r.out);
@@ -268,8 +260,8 @@ Test(answers, a_job_is_joined_in_flight_and_never_told_again)
   struct run r =
       run_shell(&w, world_text(&w, "for i in 1 2 3; do curl -sS -H '%s' -d '{}' %s & done; wait", mock, url));
   cr_expect_eq(mock_count(&w).requests, 1);
-  cr_expect_eq(times(r.out, "\"status\":\"queued\""), 3, "%s%s", r.out, r.err);
-  cr_expect_eq(times(r.out, "\"id\":\"r-1\""), 3, "%s", r.out);
+  cr_expect_eq(count_of(r.out, "\"status\":\"queued\""), 3, "%s%s", r.out, r.err);
+  cr_expect_eq(count_of(r.out, "\"id\":\"r-1\""), 3, "%s", r.out);
   run_release(&r);
   r = run_shell(&w, world_text(&w, "curl -sS -H '%s' -d '{}' %s", mock, url));
   cr_expect_eq(mock_count(&w).requests, 2);

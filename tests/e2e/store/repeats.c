@@ -45,14 +45,6 @@ static int answers_of(const struct run *run, char *all, size_t size)
   return different;
 }
 
-static int count_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 Test(repeats, eight_threads_are_eight_samples)
 {
   char all[LINES_MOST * 32];

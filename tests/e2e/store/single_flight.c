@@ -14,14 +14,6 @@ enum { PROCESSES = 32, THREADS = 8 };
 
 static const char body[] = "{\"model\":\"m\",\"messages\":[]}";
 
-static int count_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 Test(single_flight, thirty_two_processes_of_eight_threads_make_one_call, .timeout = 120)
 {
   struct run runs[PROCESSES];

@@ -29,14 +29,6 @@ static struct run three_calls(void)
                   "{\"temperature\":0}", world_url(&w, target), NULL);
 }
 
-static int count_of(const char *text, const char *needle)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    count++;
-  return count;
-}
-
 /* `why` is part of the one line; the calls went out. */
 static void expect_live_with_one_line(const char *why, long requests)
 {
