@@ -282,7 +282,7 @@ static void expect_operations(const char *const *bodies, unsigned count)
     run_release(&r);
   }
   cr_expect_eq(mock_count(&w).requests, count);
-  cr_expect_eq(log_events(&w, "hit"), count);
+  cr_expect_eq(log_events(&w, "hit"), (int)count);
 }
 
 Test(answers, a_call_of_any_temperature_is_answered_again)
@@ -343,6 +343,6 @@ Test(answers, a_stream_in_a_coding_of_the_program_s_own)
       expect_same_bytes(streams[i].coding, streams[i].bytes, streams[i].len, r.out, r.out_len);
       run_release(&r);
     }
-    cr_expect_eq(log_events(&w, "hit"), i + 1, "%s", streams[i].coding);
+    cr_expect_eq(log_events(&w, "hit"), (int)i + 1, "%s", streams[i].coding);
   }
 }
