@@ -187,10 +187,7 @@ Test(events, the_manual_has_the_same)
   json_object_foreach(json_object_get(schema, "properties"), member, event)
       cr_expect(strstr(section, world_text(&w, "\n.It Li %s Ta ", member)) || strcmp(member, "event") == 0,
                 "the manual has no member %s", member);
-  int rows = 0;
-  for (const char *at = section; (at = strstr(at, "\n.It Li ")); at++)
-    rows++;
-  cr_expect_eq((size_t)rows,
+  cr_expect_eq((size_t)count_of(section, "\n.It Li "),
                json_array_size(known) + json_object_size(json_object_get(schema, "properties")) - 1);
   free(manual);
 }

@@ -38,7 +38,7 @@ Test(fleet_away, when_it_is_back_that_is_told_once)
   int told = 0;
   for (int i = 0; i < 200 && !told; i++) {
     run = goes_out(world_text(&w, "{\"prompt\":\"again %d\"}", i));
-    told = fleet_count(run.err, "is back");
+    told = count_of(run.err, "is back");
     run_release(&run);
   }
   cr_expect_eq(told, 1);
@@ -54,7 +54,7 @@ Test(fleet_away, a_server_that_is_stopped_costs_all_together_a_few_timeouts)
   int lines = 0;
   for (int i = 0; i < 10; i++) {
     struct run run = goes_out(world_text(&w, "{\"prompt\":\"%d\"}", i));
-    lines += fleet_count(run.err, "is away");
+    lines += count_of(run.err, "is away");
     worst = run.ms > worst ? run.ms : worst;
     all += run.ms;
     run_release(&run);

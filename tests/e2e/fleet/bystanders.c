@@ -131,7 +131,7 @@ Test(fleet_bystanders, a_long_answer_goes_in_parts)
   const char *script = world_text(&w, "size%%3D%ld", size);
   struct run a = fleet_post(body, script);
   expect_success(&a);
-  cr_expect_geq(fleet_count(redis("KEYS '*:a:*'"), ":a:"), (int)(size >> 20));
+  cr_expect_geq(count_of(redis("KEYS '*:a:*'"), ":a:"), (int)(size >> 20));
   on_machine("B");
   struct run b = fleet_post(body, script);
   expect_success(&b);

@@ -223,14 +223,6 @@ bool fleet_is_replay(const struct run *run)
   return strstr(run->out, "X-Idempotency-Replayed: true") != NULL;
 }
 
-int fleet_count(const char *text, const char *needle)
-{
-  int found = 0;
-  for (const char *at = text; (at = strstr(at, needle)); at += strlen(needle))
-    found++;
-  return found;
-}
-
 void fleet_meet(void)
 {
   struct run run = fleet_post("{\"first\":1}", "");

@@ -64,8 +64,6 @@ void fleet_remove_last_of(const char *machine);
 const char *fleet_text_of(const struct run *run);
 
 bool fleet_is_replay(const struct run *run);
-/* How often it is in the text. */
-int fleet_count(const char *text, const char *needle);
 
 /* A call, so that the machine knows the fleet; upstream does not count it. */
 void fleet_meet(void);

@@ -74,7 +74,7 @@ static int times_heard(const char *word)
   redis(world_text(&w, "-n 1 EXISTS %s", mark));
   wait_until(file_contains(world_path(&w, "heard"), mark));
   char *heard = file_read(world_path(&w, "heard"), &len);
-  int times = fleet_count(heard, world_text(&w, "\"%s\"", word));
+  int times = count_of(heard, world_text(&w, "\"%s\"", word));
   free(heard);
   return times;
 }
@@ -230,7 +230,7 @@ Test(fleet_hidden, a_user_with_the_rights_of_the_documentation_may_do_all_of_it)
   struct run parts = fleet_post_on("A", "{\"long\":1}", "size%3D4194304"),
              whole = fleet_post_on("B", "{\"long\":1}", "size%3D4194304");
   cr_expect(fleet_is_replay(&whole));
-  cr_expect_geq(fleet_count(redis("KEYS '*:a:*'"), ":a:"), 4);
+  cr_expect_geq(count_of(redis("KEYS '*:a:*'"), ":a:"), 4);
   run_release(&fails);
   run_release(&slow);
   run_release(&parts);

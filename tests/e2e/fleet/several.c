@@ -247,7 +247,7 @@ Test(fleet_servers, slots_move_under_load_and_nothing_is_paid_for_twice)
 
 static int count_masters(int of)
 {
-  return fleet_count(ask(of, "CLUSTER NODES"), "master - 0");
+  return count_of(ask(of, "CLUSTER NODES"), "master - 0");
 }
 
 static bool has_synced_replica(int master)

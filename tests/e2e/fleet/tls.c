@@ -35,7 +35,7 @@ static const char body[] = "{\"prompt\":1}";
 
 static void expect_shared(int answers)
 {
-  cr_expect_eq(fleet_count(redis("KEYS '*:a'"), ":a\n"), answers);
+  cr_expect_eq(count_of(redis("KEYS '*:a'"), ":a\n"), answers);
   cr_expect_eq(events_of("A", "fleet_away") + events_of("B", "fleet_away"), 0);
 }
 
@@ -84,7 +84,7 @@ Test(fleet_tls, no_thread_is_made_no_signal_is_raised_and_no_descriptor_is_left_
   const char *there = strstr(trace, world_text(&w, "htons(%d)", port));
   cr_assert_not_null(there, "it has asked the fleet");
   cr_expect(is_closed_on_exec(trace, there));
-  cr_expect_eq(fleet_count(trace, "SIGPIPE {") + fleet_count(trace, "CLONE_THREAD"), 0);
+  cr_expect_eq(count_of(trace, "SIGPIPE {") + count_of(trace, "CLONE_THREAD"), 0);
   expect_shared(1);
   free(trace);
   run_release(&run);

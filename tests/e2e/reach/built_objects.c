@@ -30,9 +30,7 @@ Test(objects, the_front_needs_libc_alone)
   char object[PATH_MAX + 32];
   snprintf(object, sizeof(object), "%s/libidemshim.so", w.build);
   struct run r = run_plain(&w, "readelf", "-d", object, NULL);
-  int needed = 0;
-  for (const char *at = r.out; (at = strstr(at, "(NEEDED)")); at++)
-    needed++;
+  int needed = count_of(r.out, "(NEEDED)");
   cr_expect(strstr(r.out, "[libc.so.6]"), "%s", r.out);
 #if __GLIBC_PREREQ(2, 34)
   cr_expect_eq(needed, 1, "%s", r.out);

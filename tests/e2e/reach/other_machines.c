@@ -8,14 +8,6 @@
 
 TestSuite(other_machines, .init = open_bare_world, .fini = close_world);
 
-static size_t count(const char *text, const char *piece)
-{
-  size_t n = 0;
-  for (; (text = strstr(text, piece)); text += strlen(piece))
-    n++;
-  return n;
-}
-
 /* The object that is loaded into every program. The compiler needs no header of that machine to say it. */
 static void expect_one_error_a_file(const char *compiler)
 {
@@ -29,12 +21,12 @@ static void expect_one_error_a_file(const char *compiler)
                      "unset CFLAGS MAKEFLAGS MAKELEVEL; LC_ALL=C make -s -k CC='%s' B=\"$HOME/other\" SAN= "
                      "\"$HOME/other/libidemshim.so\" 2>&1",
                      compiler));
-  size_t files = count(made.out, "] Error 1");
+  int files = count_of(made.out, "] Error 1");
   cr_expect_neq(made.status, 0);
-  cr_expect(files > 80, "%zu files failed: %.2000s", files, made.out);
-  cr_expect_eq(count(made.out, "error: #error \"idemshim is for 64-bit Linux on x86-64 and aarch64\""), files,
-               "%.4000s", made.out);
-  cr_expect_eq(count(made.out, "error: "), files, "%.4000s", made.out);
+  cr_expect(files > 80, "%d files failed: %.2000s", files, made.out);
+  cr_expect_eq(count_of(made.out, "error: #error \"idemshim is for 64-bit Linux on x86-64 and aarch64\""),
+               files, "%.4000s", made.out);
+  cr_expect_eq(count_of(made.out, "error: "), files, "%.4000s", made.out);
   run_release(&made);
 }
 

@@ -91,10 +91,7 @@ Test(unmatched, without_a_summary_nothing_is_said)
 
 static int lines_of(const struct run *r)
 {
-  int count = 0;
-  for (const char *at = r->err; (at = strstr(at, "no call of curl met a rule")); at++)
-    count++;
-  return count;
+  return count_of(r->err, "no call of curl met a rule");
 }
 
 /* Without a session, as in a container or under cron, it is noted where temporary files are. */

@@ -89,11 +89,9 @@ static int pages_tried(const char *turns)
                              world_path(&w, "trace"), world_text(&w, "%s/tests/small_stack", w.build),
                              world_url(&w, "/v1/chat/completions"), "64", "1", turns, NULL);
   char *trace = file_read(world_path(&w, "trace"), NULL);
-  int tried = 0;
   cr_assert_not_null(trace);
   expect_success(&run);
-  for (const char *at = trace; (at = strstr(at, "EINVAL")); at++)
-    tried++;
+  int tried = count_of(trace, "EINVAL");
   free(trace);
   run_release(&run);
   return tried;

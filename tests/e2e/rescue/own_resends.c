@@ -13,14 +13,6 @@ static const char resets[] = "/v1/chat/completions?mock=reset%3Dreused";
 static const char resets_after_redirect[] =
     "/v1/chat/completions?mock=redirect%3D/v1/chat/completions%3Fmock%3Dreset%253Dreused";
 
-static int failures(const struct run *run, const char *code)
-{
-  int count = 0;
-  for (const char *at = run->out; (at = strstr(at, code)); at++)
-    count++;
-  return count;
-}
-
 /* Without it nothing of libcurl's tells that a request goes out again. */
 static void need_prerequest(void)
 {
@@ -32,7 +24,7 @@ static void is_told(const char *way)
   need_prerequest();
   struct run run = run_shim(&w, "own_resends", way, world_url(&w, resets), "4", NULL);
   expect_success(&run);
-  cr_expect_eq(failures(&run, " rc=0 "), 4, "%s", run.out);
+  cr_expect_eq(count_of(run.out, " rc=0 "), 4, "%s", run.out);
   cr_expect_eq(mock_count(&w).requests, 7);
   cr_expect_eq(log_events(&w, "live"), 4);
   cr_expect_eq(log_events(&w, "resent_by_libcurl"), 3);
@@ -77,7 +69,7 @@ Test(own_resends, a_redirect_is_none)
 {
   const char *url = world_url(&w, "/v1/chat/completions?mock=redirect%3D/v1/chat/completions");
   struct run run = run_shim(&w, "own_resends", "easy", url, "2", NULL);
-  cr_expect_eq(failures(&run, " rc=0 "), 2, "%s", run.out);
+  cr_expect_eq(count_of(run.out, " rc=0 "), 2, "%s", run.out);
   cr_expect_eq(mock_count(&w).requests, 4);
   cr_expect_eq(log_events(&w, "resent_by_libcurl"), 0);
   run_release(&run);
@@ -107,7 +99,7 @@ Test(own_resends, at_most_once_is_on_a_connection_of_its_own)
     mock_reset(&w);
     struct run run = run_shim(&w, "own_resends", ways[i],
                               world_url(&w, world_text(&w, "%s,events%%3D%d", resets, i)), "4", NULL);
-    cr_expect_eq(failures(&run, " rc=0 "), 4, "%s", run.out);
+    cr_expect_eq(count_of(run.out, " rc=0 "), 4, "%s", run.out);
     cr_expect_eq(mock_count(&w).requests, 4);
     cr_expect_eq(mock_count(&w).connections, 4);
     run_release(&run);
@@ -125,12 +117,12 @@ Test(own_resends, at_most_once_holds_after_a_redirect)
     const char *url = world_url(&w, world_text(&w, "%s,events%%3D%d", resets_after_redirect, i));
     mock_reset(&w);
     struct run run = run_shim(&w, "own_resends", ways[i], url, "1", NULL);
-    cr_expect_eq(failures(&run, "rc=56 Recv failure: Connection reset by peer"), refused, "%s: %s", ways[i],
-                 run.out);
+    cr_expect_eq(count_of(run.out, "rc=56 Recv failure: Connection reset by peer"), refused, "%s: %s",
+                 ways[i], run.out);
     cr_expect_eq(mock_count(&w).requests, 2);
     cr_expect_eq(log_events(&w, "in_doubt"), refused ? 2 * i + 1 : 0);
     struct run again = run_shim(&w, "own_resends", ways[i], url, "1", NULL);
-    cr_expect_eq(failures(&again, " rc=0 "), 1, "the problem is an answer: %s", again.out);
+    cr_expect_eq(count_of(again.out, " rc=0 "), 1, "the problem is an answer: %s", again.out);
     cr_expect_eq(mock_count(&w).requests, 2, "what may have been done is not sent again");
     run_release(&run);
     run_release(&again);

@@ -156,14 +156,6 @@ static void put_back(void)
   mock_reset(&w);
 }
 
-static int count_lines(const char *text)
-{
-  int count = 0;
-  for (const char *at = text; (at = strstr(at, "idemshim: ")); at++)
-    count++;
-  return count;
-}
-
 /* Each thing that does not work may be said, and each once. */
 static bool says_twice(const char *text)
 {
@@ -214,7 +206,7 @@ static unsigned long run_fault(const char *name, unsigned long number, const cha
   char *report = file_read(place("report"), NULL);
   take_answers(&run, answers, sizeof answers);
   /* What a tape cannot give is refused in words; nothing goes out for it. */
-  bool says = count_lines(run.err) > 0 || log_contains(&w, "\"problem\"");
+  bool says = count_of(run.err, "idemshim: ") > 0 || log_contains(&w, "\"problem\"");
   long requests = mock_count(&w).requests;
   /* A store that was taken away before it was opened is a new one; and a line cannot be written where nothing can. */
   bool mute =

@@ -179,9 +179,7 @@ Test(flushes, the_calls_of_a_multi_share_them)
       "sh", world_url(&w, target), NULL);
   expect_success(&r);
   char *text = file_read(world_path(&w, "trace"), NULL);
-  int flushes = 0;
-  for (const char *at = text; (at = strstr(at, "fdatasync(")); at++)
-    flushes++;
+  int flushes = count_of(text, "fdatasync(");
   cr_expect(flushes >= 1 && flushes < CALLS / 2, "%d: %s", flushes, text);
   cr_expect_eq(log_events(&w, "stored"), 1 + CALLS);
   free(text);

@@ -497,10 +497,7 @@ ParameterizedTest(char (*loop)[16], streams, two_calls_of_one_multi_share_a_stre
   char same[64];
   cr_assert(first);
   snprintf(same, sizeof(same), "%.*s", (int)strcspn(first, "\n"), first);
-  int count = 0;
-  for (const char *at = run.out; (at = strstr(at, same)); at++)
-    count++;
-  cr_expect_eq(count, 4, "%s", run.out);
+  cr_expect_eq(count_of(run.out, same), 4, "%s", run.out);
   cr_expect_eq(log_events(&w, "join"), 3);
   run_release(&run);
 }

@@ -148,10 +148,7 @@ Test(tape_faults, in_a_multi_and_with_the_programs_own_time_it_is_the_same)
   /* Before 7.75 the exit status of `curl -Z` does not tell. */
   cr_expect_str_eq(reset.out, "200 000 ", "%s%s", reset.out, reset.err);
   cr_expect(strstr(reset.err, "curl: (56) "), "%s", reset.err);
-  int stalls = 0;
-  for (const char *at = stalled.err; (at = strstr(at, late)); at++)
-    stalls++;
-  cr_expect_eq(stalls, 3, "%s", stalled.err);
+  cr_expect_eq(count_of(stalled.err, late), 3, "%s", stalled.err);
   cr_expect(stalled.status == 28 || libcurl_version() < 0x074b00, "%d", stalled.status);
   cr_expect_eq(mock_count(&w).served, 2);
   run_release(&multi);

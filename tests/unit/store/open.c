@@ -51,7 +51,7 @@ Test(store_open, a_store_is_for_its_owner_alone)
 
 Test(store_open, its_files_are_its_owners_whatever_the_umask_is)
 {
-  static const char *const files[] = {"", "/data.mdb", "/lock.mdb", "/claims", "/" STATS_FILE};
+  static const char *const files[] = {"", "/data.mdb", "/lock.mdb", "/claims", ("/" STATS_FILE)};
   struct stat stat_of;
   char path[300];
   umask(0777);
