@@ -33,7 +33,7 @@ static int run_multi(const char *url)
   }
   while (loop.running)
     loop_step(&loop, 1000);
-  for (int i = 0; (message = curl_multi_info_read(loop.multi, &left)); i++)
+  while ((message = curl_multi_info_read(loop.multi, &left)))
     reply_print("done", message->easy_handle, message->data.result, &(struct reply){0});
   for (int i = 0; i < CALLS; i++) {
     curl_multi_remove_handle(loop.multi, handles[i]);

@@ -244,7 +244,7 @@ TELLING(pthread_key_create, ALLOCATES, (pthread_key_t * key, void (*end)(void *)
 TELLING(clock_nanosleep, WAITS, (clockid_t id, int flags, const struct timespec *t, struct timespec *rest),
         (id, flags, t, rest))
 
-static int ours_asprintf(char **text, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int ours_asprintf(char **text, const char *format, ...)
 {
   va_list args;
   if (fails(ALLOCATES, "asprintf", CALLER))

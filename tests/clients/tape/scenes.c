@@ -206,8 +206,8 @@ void play_hostile(struct scene *scene, long count)
                                       "\"><img src=x onerror=document.title='owned'>",
                                       "<!-- --><svg/onload=document.title='owned'>",
                                       "\033]0;owned\007\033[2J",
-                                      "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae"
-                                      "end",
+                                      ("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae"
+                                       "end"),
                                       "&lt;b&gt; &amp;",
                                       "\xff\xfe\xc0\x80",
                                       "</details></pre><h1>owned</h1>",
