@@ -45,8 +45,8 @@ override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissi
   -Wformat=2 $(WERROR) $(if $(LIBCURL_INCLUDE),-isystem $(LIBCURL_INCLUDE)) -fPIC -fvisibility=hidden -fno-common -I. -DIDEM_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DIDEM_SANITIZED)
 override LDFLAGS += $(if $(SAN),-fsanitize=$(SAN))
-# clang's runtime is in each object unless it is asked for as a library, which lies where no loader looks. Its address sanitizer holds its
-# locks over a fork from clang 18 on, gcc 12's and 14's do not, but up to clang 20 no macro of gcc's name tells the code of it.
+# clang's runtime is in each object unless it is asked for as a library, which lies where no loader looks. The address sanitizer
+# of clang 19 holds its locks over a fork, those of gcc 12 and 14 do not; but no macro of gcc's name tells the code of it.
 SAN_CLANG := $(if $(SAN),$(findstring clang,$(shell $(CC) --version)))
 SAN_RUNTIME = $(shell $(CC) -print-file-name=$(SAN_$(if $(SAN_CLANG),clang_)$(SAN)))
 override CFLAGS += $(if $(SAN_CLANG),$(if $(filter address,$(SAN)),-D__SANITIZE_ADDRESS__=1))
