@@ -92,10 +92,14 @@ struct idem_status_range {
 /* The longest duration, and what "forever" or "no limit" means in a field of milliseconds. */
 #define IDEM_FOREVER_MS UINT64_MAX
 
+/* "5", "0.5": dollars, without a sign. */
+enum { IDEM_DOLLARS_SIZE = 24 };
+void idem_format_dollars(uint64_t nano_dollars, char text[IDEM_DOLLARS_SIZE]);
+
 /* What a run may send and take; IDEM_NO_BUDGET: any number. */
 #define IDEM_NO_BUDGET UINT64_MAX
 struct idem_budget {
-  uint64_t calls, tokens;
+  uint64_t calls, tokens, nano_dollars;
 };
 
 /* A rule. Everything that it points to is the config's memory, and nothing of it changes after

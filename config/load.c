@@ -467,6 +467,20 @@ static int add_rest(struct loader *l)
   return result;
 }
 
+/* Dollars are counted by a file, and a budget that counts nothing would look like one. */
+static int expect_prices(const struct loader *l)
+{
+  for (size_t i = 0; i < l->draft.count; i++) {
+    const struct idem_rule *rule = &l->draft.rules[i];
+    if (rule->budget.nano_dollars != IDEM_NO_BUDGET && !l->config.prices)
+      return idem_error_set(
+          l->error, -EINVAL,
+          "%s, rule %d: budget=usd: needs IDEMSHIM_PRICES=FILE, which says what tokens cost", rule->origin,
+          rule->number);
+  }
+  return 0;
+}
+
 /* In the order of the table; rules before hosts, so that a rule wins over the default treatment. Each
  * variable asks the environment and then what the files have said, so the files are read before. What
  * depends on several variables is looked at behind the loop. On failure load_part() releases the arena. */
@@ -493,6 +507,8 @@ static int load(struct loader *l, enum part part)
         l->error, -EINVAL,
         "IDEMSHIM_FAULT: not while a tape is recorded (IDEMSHIM_TAPE), which would pass for what upstream "
         "has said; idemshim replay --fault makes faults of one that is there");
+  if (result == 0 && part == ALL)
+    result = expect_prices(l);
   if (result < 0)
     return result;
   if (l->config.mode != IDEM_MODE_REPLAY)

@@ -273,23 +273,63 @@ static bool has_word(const char **text, size_t *len, const char *word)
   return true;
 }
 
-/* "calls:200", "calls:200,tokens:2M/run". The /run at the end changes nothing: a budget is a run's in any
- * case. Each of the two stands there at most once. */
+/* "5", "0.50": dollars with at most nine decimals, and without more than a run could ever cost. */
+static bool parse_dollars(const char *text, size_t len, uint64_t *nano_dollars)
+{
+  enum { DECIMALS = 9 };
+  const char *point = memchr(text, '.', len);
+  size_t whole = point ? (size_t)(point - text) : len, decimals = point ? len - whole - 1 : 0;
+  if (!whole || whole > 9 || decimals > DECIMALS || (point && !decimals))
+    return false;
+  *nano_dollars = 0;
+  for (size_t i = 0; i < len; i++) {
+    if (i == whole)
+      continue;
+    if (!idem_is_digit(text[i]))
+      return false;
+    *nano_dollars = *nano_dollars * 10 + (uint64_t)(text[i] - '0');
+  }
+  for (size_t i = decimals; i < DECIMALS; i++)
+    *nano_dollars *= 10;
+  return true;
+}
+
+/* What a budget may name, in the order in which it is written. */
+static const struct part {
+  const char *word;
+  bool (*parse)(const char *text, size_t len, uint64_t *amount);
+  size_t offset;
+} parts[] = {
+    {"calls:", parse_amount, offsetof(struct idem_budget, calls)},
+    {"tokens:", parse_amount, offsetof(struct idem_budget, tokens)},
+    {"usd:", parse_dollars, offsetof(struct idem_budget, nano_dollars)},
+};
+enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+
+static uint64_t *part_of(struct idem_budget *budget, const struct part *part)
+{
+  return (uint64_t *)((char *)budget + part->offset);
+}
+
+/* "calls:200", "calls:200,tokens:2M/run", "usd:0.50". The /run at the end changes nothing: a budget is a run's in any
+ * case. Each of them stands there at most once. */
 int idem_parse_field_budget(const struct idem_field *field, const struct idem_value *value, void *object)
 {
-  static const char expected[] = "calls:N, tokens:N, both with a comma between them, or none", run[] = "/run";
-  struct idem_budget budget = {IDEM_NO_BUDGET, IDEM_NO_BUDGET};
+  static const char expected[] = "calls:N, tokens:N, usd:N, several with commas between them, or none",
+                    run[] = "/run";
+  struct idem_budget budget = {IDEM_NO_BUDGET, IDEM_NO_BUDGET, IDEM_NO_BUDGET};
   const char *at = value->data;
   size_t rest = value->len, run_len = sizeof(run) - 1;
   if (rest > run_len && memcmp(at + rest - run_len, run, run_len) == 0)
     rest -= run_len;
   for (bool more = !idem_value_is(value, "none"); more;) {
-    uint64_t *amount = has_word(&at, &rest, "calls:")    ? &budget.calls
-                       : has_word(&at, &rest, "tokens:") ? &budget.tokens
-                                                         : NULL;
+    const struct part *part = parts;
+    while (part < parts + PARTS && !has_word(&at, &rest, part->word))
+      part++;
+    uint64_t *amount = part < parts + PARTS ? part_of(&budget, part) : NULL;
     const char *comma = memchr(at, ',', rest);
     size_t len = comma ? (size_t)(comma - at) : rest;
-    if (!amount || *amount != IDEM_NO_BUDGET || !parse_amount(at, len, amount))
+    if (!amount || *amount != IDEM_NO_BUDGET || !part->parse(at, len, amount))
       return idem_value_refuse(value, expected, "");
     more = comma != NULL;
     at += len + more;
@@ -299,13 +339,35 @@ int idem_parse_field_budget(const struct idem_field *field, const struct idem_va
   return 0;
 }
 
+/* "5", "0.5". */
+void idem_format_dollars(uint64_t nano_dollars, char text[IDEM_DOLLARS_SIZE])
+{
+  enum { NANO = 1000000000 };
+  int len = snprintf(text, IDEM_DOLLARS_SIZE, "%llu.%09llu", (unsigned long long)(nano_dollars / NANO),
+                     (unsigned long long)(nano_dollars % NANO));
+  while (text[len - 1] == '0')
+    len--;
+  len -= text[len - 1] == '.';
+  text[len] = '\0';
+}
+
 void idem_format_field_budget(const struct idem_field *field, const void *object, struct idem_text *text)
 {
-  const struct idem_budget *budget = IDEM_CONST_MEMBER(struct idem_budget);
-  bool calls = budget->calls != IDEM_NO_BUDGET, tokens = budget->tokens != IDEM_NO_BUDGET;
-  char part[48];
-  snprintf(part, sizeof(part), "calls:%llu%s", (unsigned long long)budget->calls, tokens ? "," : "");
-  idem_text_add_string(text, calls ? part : tokens ? "" : "none");
-  snprintf(part, sizeof(part), "tokens:%llu", (unsigned long long)budget->tokens);
-  idem_text_add_string(text, tokens ? part : "");
+  struct idem_budget budget = *IDEM_CONST_MEMBER(struct idem_budget);
+  char amount[IDEM_DOLLARS_SIZE];
+  bool begun = false;
+  for (const struct part *part = parts; part < parts + PARTS; part++) {
+    uint64_t most = *part_of(&budget, part);
+    if (most == IDEM_NO_BUDGET)
+      continue;
+    if (part->parse == parse_dollars)
+      idem_format_dollars(most, amount);
+    else
+      snprintf(amount, sizeof(amount), "%llu", (unsigned long long)most);
+    idem_text_add_string(text, begun ? "," : "");
+    idem_text_add_string(text, part->word);
+    idem_text_add_string(text, amount);
+    begun = true;
+  }
+  idem_text_add_string(text, begun ? "" : "none");
 }

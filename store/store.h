@@ -62,6 +62,7 @@ struct idem_store_options {
   /* config/fleet.h: the store that other machines share, of which this directory keeps a part; NULL: none. It
    * stays as it is for as long as the store is open. */
   const struct idem_fleet *fleet;
+  const char *prices; /* store/judge/prices.h: what dollars of budget= are counted by; NULL: none */
 };
 
 /*
@@ -239,6 +240,8 @@ struct idem_call {
   /* Before enter: upstream pays once for what comes twice under its key, which a power cut must not forget. */
   bool honoured;
   uint64_t run; /* OWNED, before commit: whose budget its answer counts in; 0: nobody's */
+  char uncounted
+      [160];    /* after commit: why budget= does not count what it took; "": it does, or there is none */
   bool returns; /* BUSY, before leave: it will be entered again, and keeps its number */
 
   char upstream_key[37]; /* OWNED: a UUID, the same over every resend of this operation until it has an answer

@@ -18,7 +18,7 @@
 /* While the answers are read. `page` is a copy of the shared page, in which it stands whether an answer was
  * replayed. */
 struct pricing {
-  struct cli_prices *prices;
+  struct prices *prices;
   struct stats *page;
   struct cli_money money;
 };
@@ -85,7 +85,7 @@ static void close_pricing(struct pricing *pricing, struct cli_money *money)
 {
   price_observed(pricing);
   stats_close(pricing->page);
-  cli_prices_free(pricing->prices);
+  prices_free(pricing->prices);
   cli_money_finish(&pricing->money);
   *money = pricing->money;
 }

@@ -32,7 +32,7 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
   int code = cli_built_in_rules(&report.config, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)
                                                             : write_report(&report);
   idem_config_release(&report.config);
-  cli_prices_free(report.prices);
+  prices_free(report.prices);
   free(report.calls);
   free(report.good);
   free(report.lanes);

@@ -3,73 +3,16 @@
 
 #include "cli/output/label.h"
 #include "cli/output/output.h"
+#include "cli/view/exchange.h"
 #include "config/config.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Kept as the document that LiteLLM has; lines become one. */
-struct cli_prices {
-  json_t *models;
-};
-
 /* Of a prompt cache: how long an entry lives after its last use, how much has to be there, and in which steps. These are
  * OpenAI's and Anthropic's shortest, read 2026-11. */
 enum { CACHE_US = 300000000, CACHE_LEAST = 1024, CACHE_STEP = 128 };
-
-static const char *const rates[] = {"input_cost_per_token", "output_cost_per_token",
-                                    "cache_read_input_token_cost", "cache_creation_input_token_cost"};
-enum { INPUT, OUTPUT, CACHED, WRITTEN, RATES };
-
-/* "gpt-4o 2.50 10 1.25"; false for what is neither that nor a comment. */
-static bool read_line(json_t *models, char *line)
-{
-  char *rest = line, *word, *end;
-  line[strcspn(line, "#\r\n")] = '\0';
-  json_t *model = NULL;
-  for (int i = -1; (word = strsep(&rest, " \t"));) {
-    if (!*word)
-      continue;
-    if (i < 0) {
-      json_object_set_new(models, word, model = json_object());
-    } else {
-      /* The first word is the model, and each further one a rate in the order of the table; two must be
-       * there. */
-      double million = strtod(word, &end);
-      if (i == RATES || *end || !isfinite(million) || million < 0)
-        return false;
-      json_object_set_new(model, rates[i], json_real(million / 1e6));
-    }
-    i++;
-  }
-  return !model || json_object_size(model) >= 2;
-}
-
-/* Nothing of a file with a mistake is used: a sum with one model less would look like a sum. */
-static json_t *read_lines(FILE *file, const char *path)
-{
-  json_t *models = json_object();
-  char *line = NULL;
-  size_t room = 0, number = 0;
-  bool good = true;
-  while (good && getline(&line, &room, file) >= 0) {
-    number++;
-    good = read_line(models, line);
-  }
-  free(line);
-  if (good)
-    return models;
-  cli_fail(CLI_USAGE,
-           "%s: line %zu: expected MODEL INPUT OUTPUT [CACHED [WRITTEN]], dollars for a million tokens", path,
-           number);
-  json_decref(models);
-  return NULL;
-}
 
 /* What it gives is the caller's own text, or lives as long as the command; a mistake in the settings is as
  * if none were named. */
@@ -84,59 +27,13 @@ const char *cli_prices_file(const char *named)
   return *path ? path : NULL;
 }
 
-/* Without one, every sum would be nothing, and look like a sum. */
-static bool has_price(json_t *models)
+struct prices *cli_prices_load(const char *path)
 {
-  const char *name;
-  json_t *model;
-  json_object_foreach(models, name, model)
-  {
-    if (json_is_number(json_object_get(model, rates[INPUT])))
-      return true;
-  }
-  return false;
-}
-
-/* Which form it has is told by what is in the file, and not by its name, which is the user's. */
-struct cli_prices *cli_prices_load(const char *path)
-{
-  json_error_t problem;
-  FILE *file = cli_readable_file(path) ? fopen(path, "re") : NULL;
-  struct cli_prices *prices = calloc(1, sizeof(*prices));
-  int first;
-  if (!file || !prices) {
-    cli_fail(CLI_USAGE, "%s: %s", path, strerror(errno));
-  } else {
-    /* The first byte that is no blank tells. Then it is read from its beginning, so that messages count its
-     * lines rightly. */
-    while ((first = fgetc(file)) != EOF && isspace(first))
-      ;
-    rewind(file);
-    /* What begins as an object is LiteLLM's file, and anything else lines. */
-    if (first == '{' && !(prices->models = json_loadf(file, 0, &problem)))
-      cli_fail(CLI_USAGE, "%s: line %d: %s", path, problem.line, problem.text);
-    else if (first != '{')
-      prices->models = read_lines(file, path);
-  }
-  if (file)
-    fclose(file);
-  if (prices && prices->models && has_price(prices->models))
-    return prices;
-  if (prices && prices->models)
-    cli_fail(
-        CLI_USAGE,
-        "%s: no model has a price in it; expected the JSON that LiteLLM publishes, or lines of MODEL INPUT "
-        "OUTPUT",
-        path);
-  cli_prices_free(prices);
-  return NULL;
-}
-
-void cli_prices_free(struct cli_prices *prices)
-{
-  if (prices)
-    json_decref(prices->models);
-  free(prices);
+  struct idem_error error = {""};
+  struct prices *prices = NULL;
+  if (prices_load(&prices, path, &error) < 0)
+    cli_fail(CLI_USAGE, "%s", error.text);
+  return prices;
 }
 
 /* -1 says that it is not told. */
@@ -169,48 +66,15 @@ struct cli_tokens_used cli_tokens_of_repeat(const struct cli_reply *reply, int64
   return used;
 }
 
-/* A dated or a prefixed name has the price of the plain one where it has none itself: "gpt-4o-2024-08-06", "models/gemini-pro",
- * "us.anthropic.claude". */
-static const json_t *find(const json_t *models, const char *name)
+/* Cached and written tokens are a part of the input. */
+double cli_price(const struct prices *prices, const char *model, const struct cli_tokens_used *used)
 {
-  char plain[128];
-  const json_t *model = json_object_get(models, name);
-  const char *slash = strrchr(name, '/');
-  /* As it is written first: a provider's own price of a model may stand under its prefix. */
-  if (model || !*name)
-    return model;
-  /* A prefix may have prefixes of its own: "openrouter/openai/gpt-4o". */
-  if (slash && slash[1])
-    return find(models, slash + 1);
-  snprintf(plain, sizeof(plain), "%s", name);
-  size_t len = strlen(plain), digits = len;
-  /* "-2024-08-06" or "-20240806"; fewer digits are a version, such as "-4" or "-001", and another price. */
-  while (digits > 0 && (isdigit((unsigned char)plain[digits - 1]) || plain[digits - 1] == '-'))
-    digits--;
-  if (len - digits < 9 || strlen(name) != len) /* "-20240806" */
-    return NULL;
-  plain[digits] = '\0';
-  return json_object_get(models, plain);
-}
-
-/* Dollars of all four kinds of tokens. A model without a price of its input has none at all. */
-double cli_price(const struct cli_prices *prices, const char *model, const struct cli_tokens_used *used)
-{
-  const json_t *of = find(prices->models, model);
-  double rate[RATES];
-  for (int i = 0; i < RATES; i++) {
-    const json_t *value = json_object_get(of, rates[i]);
-    rate[i] = json_is_number(value) ? json_number_value(value) : -1;
-  }
-  if (rate[INPUT] < 0)
+  double rate[PRICE_RATES];
+  if (!prices_find(prices, cli_span(model), rate))
     return -1;
-  /* Cached and written tokens are a part of the input, and cost as it does where they have no rate;
-   * embeddings have no output. */
   int64_t plain = used->input - used->cached - used->written;
-  return (double)(plain > 0 ? plain : 0) * rate[INPUT] +
-         (double)used->cached * (rate[CACHED] < 0 ? rate[INPUT] : rate[CACHED]) +
-         (double)used->written * (rate[WRITTEN] < 0 ? rate[INPUT] : rate[WRITTEN]) +
-         (double)used->output * (rate[OUTPUT] < 0 ? 0 : rate[OUTPUT]);
+  return (double)(plain > 0 ? plain : 0) * rate[PRICE_INPUT] + (double)used->cached * rate[PRICE_CACHED] +
+         (double)used->written * rate[PRICE_WRITTEN] + (double)used->output * rate[PRICE_OUTPUT];
 }
 
 const char *cli_dollars(char out[40], double usd)

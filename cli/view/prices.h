@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What calls cost, by the prices of a file: the JSON that LiteLLM publishes (model_prices_and_context_window.json), or lines
- * of "MODEL INPUT OUTPUT [CACHED [WRITTEN]]" in dollars for a million tokens. Nothing is known without it: prices change, and
- * a number that was built in would be wrong in silence.
+ * What calls cost, by the prices of a file (store/judge/prices.h), and sums of that by model.
  *
- *     struct cli_prices *prices = cli_prices_load("prices.json");       NULL: said why
+ *     struct prices *prices = cli_prices_load("prices.json");       NULL: said why
  *     struct cli_tokens_used used = cli_tokens_used(&reply);
  *     double usd = cli_price(prices, "gpt-4o", &used);                  negative: the model has no price
- *     cli_prices_free(prices);
+ *     prices_free(prices);
  */
 #ifndef IDEMSHIM_CLI_PRICES_H
 #define IDEMSHIM_CLI_PRICES_H
 
 #include "cli/view/reply.h"
-
-struct cli_prices;
+#include "store/judge/prices.h"
 
 /* Cached and written tokens are parts of the input. */
 struct cli_tokens_used {
@@ -23,8 +20,7 @@ struct cli_tokens_used {
 
 /* The file that was named, else that of IDEMSHIM_PRICES, which may stand in a configuration file; NULL if there is none. */
 const char *cli_prices_file(const char *named);
-struct cli_prices *cli_prices_load(const char *path);
-void cli_prices_free(struct cli_prices *prices);
+struct prices *cli_prices_load(const char *path);
 
 /* What an answer says that it took; what it does not say is 0. */
 struct cli_tokens_used cli_tokens_used(const struct cli_reply *reply);
@@ -34,7 +30,7 @@ struct cli_tokens_used cli_tokens_used(const struct cli_reply *reply);
 struct cli_tokens_used cli_tokens_of_repeat(const struct cli_reply *reply, int64_t since_us);
 
 /* Dollars; negative where the model has no price, or its name says nothing. */
-double cli_price(const struct cli_prices *prices, const char *model, const struct cli_tokens_used *used);
+double cli_price(const struct prices *prices, const char *model, const struct cli_tokens_used *used);
 
 /* "$0.0123", "$12.34": with as many digits as say something. */
 const char *cli_dollars(char out[40], double usd);

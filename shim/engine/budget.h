@@ -16,6 +16,9 @@
 
 bool budget_is_spent(struct request *request);
 
+/* After commit: says once for the rule if its budget does not count what the answer took. */
+void budget_report(const struct request *request);
+
 /* The same of max_repeats=: how often the run has sent this content, whatever its key and number. The store has named it. */
 bool budget_is_repeated(struct request *request);
 

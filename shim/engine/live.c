@@ -116,6 +116,7 @@ static void report_commit(const struct live *live, int verdict, const struct ide
     report_problem(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why->text);
   else if (request->op.unproven)
     say_not_stored(request, why->text);
+  budget_report(request);
   if (verdict == IDEM_STORED && rescued)
     report_count(IDEM_COUNTER_rescued);
   request_event(request,

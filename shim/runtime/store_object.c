@@ -214,7 +214,8 @@ static void open_store(struct idem_store **store)
                                        .size = config->store_size,
                                        .sync = config->sync,
                                        .key_file = config->key_file,
-                                       .fleet = config->fleet};
+                                       .fleet = config->fleet,
+                                       .prices = config->prices};
   struct idem_error error = {""};
   if (!store_api)
     store_api = object_api("idem_store_api", IDEM_STORE_API_VERSION, sizeof(*store_api));

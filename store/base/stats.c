@@ -219,6 +219,11 @@ void stats_would_save(struct stats *stats, struct idem_span model, const struct 
   atomic_fetch_add(&at->output, usage->output > 0 ? (uint64_t)usage->output : 0);
 }
 
+static _Atomic uint64_t *dollars_of(struct stats *stats, const struct stats_run *run)
+{
+  return &stats->nano_dollars[run - stats->run];
+}
+
 /* Its place, which others may take over if so many runs are under way that there is none: a budget then begins anew. */
 static struct stats_run *run_of(struct stats *stats, uint64_t run)
 {
@@ -233,8 +238,11 @@ static struct stats_run *run_of(struct stats *stats, uint64_t run)
       oldest = at;
   }
   uint64_t id = atomic_load(&oldest->id);
-  if (atomic_compare_exchange_strong(&oldest->id, &id, run))
-    atomic_store(&oldest->calls, 0), atomic_store(&oldest->tokens, 0);
+  if (atomic_compare_exchange_strong(&oldest->id, &id, run)) {
+    atomic_store(&oldest->calls, 0);
+    atomic_store(&oldest->tokens, 0);
+    atomic_store(dollars_of(stats, oldest), 0);
+  }
   return oldest;
 }
 
@@ -245,17 +253,20 @@ const char *stats_spend(struct stats *stats, uint64_t run, const struct idem_bud
   atomic_store_explicit(&at->at_us, clock_now_us(), memory_order_relaxed);
   if (atomic_load(&at->tokens) >= budget->tokens)
     return "tokens";
+  if (atomic_load(dollars_of(stats, at)) >= budget->nano_dollars)
+    return "dollars";
   while (calls < budget->calls)
     if (atomic_compare_exchange_weak(&at->calls, &calls, calls + 1))
       return NULL;
   return "calls";
 }
 
-void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage)
+void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage, uint64_t nano_dollars)
 {
-  if (run)
-    atomic_fetch_add(&run_of(stats, run)->tokens, (uint64_t)(usage->input > 0 ? usage->input : 0) +
-                                                      (uint64_t)(usage->output > 0 ? usage->output : 0));
+  struct stats_run *at = run_of(stats, run);
+  atomic_fetch_add(&at->tokens, (uint64_t)(usage->input > 0 ? usage->input : 0) +
+                                    (uint64_t)(usage->output > 0 ? usage->output : 0));
+  atomic_fetch_add(dollars_of(stats, at), nano_dollars);
 }
 
 uint64_t stats_tally(struct stats *stats, uint64_t run)

@@ -73,7 +73,9 @@ struct stats {
   _Alignas(4096) struct commit_queue queue;
   struct idem_fleet_shared fleet;
   _Alignas(8) struct stats_model model[STATS_MODELS];
-  uint8_t spare[STATS_SPARE - sizeof(struct idem_fleet_shared) - STATS_MODELS * sizeof(struct stats_model)];
+  _Atomic uint64_t nano_dollars[STATS_RUNS]; /* of each of `run` */
+  uint8_t spare[STATS_SPARE - sizeof(struct idem_fleet_shared) - STATS_MODELS * sizeof(struct stats_model) -
+                STATS_RUNS * sizeof(uint64_t)];
 };
 
 /* Maps the file at `path`, made or replaced if need be, with all its space allocated. 0 or -errno. */
@@ -109,6 +111,6 @@ const char *stats_spend(struct stats *stats, uint64_t run, const struct idem_bud
 /* Counts one more call of a run, and gives how many they are. */
 uint64_t stats_tally(struct stats *stats, uint64_t run);
 /* Adds what an answer of the run took; -1, which says that it does not tell, is nothing. */
-void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage);
+void stats_take(struct stats *stats, uint64_t run, const struct idem_usage *usage, uint64_t nano_dollars);
 
 #endif

@@ -6,6 +6,7 @@
  * begin.c   idem_store_enter(): names it and decides
  * handoff.c idem_store_sent(), part(), parted(): its claim while it is under way
  * commit.c  idem_store_commit()
+ * account.c  what its answer took, for budgets
  * successor.c  the same for a call whose store was replaced meanwhile
  * follow.c  idem_store_sign(), stalled(): how an owner is seen by those who wait for it
  * end.c     idem_store_leave(), wait(), unpin(), and the functions below

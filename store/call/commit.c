@@ -5,6 +5,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/base/clock.h"
+#include "store/call/account.h"
 #include "store/call/shared.h"
 #include "store/json/json_pointer.h"
 #include "store/judge/judge.h"
@@ -315,7 +316,7 @@ static int commit_answer(struct idem_store *store, struct idem_call *call, const
   if (record_chunks_len(recording->chunks, recording->chunk_count) != recording->body.len)
     return idem_error_set(why, -EINVAL, "the chunks do not add up to the body");
   bool accepted = judge_answer(request, recording, &facts, why);
-  stats_take(store->stats, call->run, &facts.usage);
+  account_take(store, call, request, &facts.usage, accepted);
   call->unproven = facts.unproven;
   call->no_answer = !accepted && !facts.unproven;
   /* A job is joined while it is in flight: who waits for it has it from a record that is past its time already. */

@@ -5,9 +5,10 @@
  * them, so that what is promised is what will be saved.
  */
 #include "store/base/clock.h"
+#include "store/call/account.h"
 #include "store/call/call.h"
-#include "store/json/json_pointer.h"
 #include "store/judge/judge.h"
+#include "store/judge/model.h"
 #include "store/key/key.h"
 #include "store/records/record.h"
 
@@ -54,44 +55,6 @@ static void add(struct idem_store *store, enum idem_counter counter, int64_t n)
     stats_add(store->stats, stats_shard(), counter, (uint64_t)n);
 }
 
-/* What it says, since PHP writes "openai\/gpt-4o". None is longer. */
-struct model {
-  char name[240];
-  size_t len;
-};
-
-static void note_model(void *arg, size_t which, struct idem_span value)
-{
-  struct model *model = arg;
-  bool odd;
-  (void)which;
-  if (value.len > 2 && *value.data == '"' && value.len - 2 <= sizeof(model->name) / 2)
-    model->len = json_string_decode((struct idem_span){value.data + 1, value.len - 2}, model->name, &odd);
-}
-
-/* The one that is asked for in the body, else what stands behind one of the words that providers put before it in a path. */
-static struct idem_span model_asked_for(const struct idem_request *request, struct model *asked)
-{
-  static char member[] = "/model";
-  static const char *const words[] = {"/models/", "/model/", "/deployments/"};
-  const struct idem_words members = {(char *[]){member}, 1};
-  struct idem_span model;
-  if (json_find(request->body, &members, note_model, asked) && asked->len)
-    return (struct idem_span){asked->name, asked->len};
-  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-    size_t len = strlen(words[i]), left;
-    const char *at = request->path.len ? memmem(request->path.data, request->path.len, words[i], len) : NULL;
-    if (!at)
-      continue;
-    left = (size_t)(request->path.data + request->path.len - (at += len));
-    model.data = at;
-    for (model.len = 0; model.len < left && at[model.len] != '/' && at[model.len] != ':';)
-      model.len++;
-    return model;
-  }
-  return (struct idem_span){"", 0};
-}
-
 /* What it would have saved stands in the call's answer, with the tokens where they would have been counted. */
 static int would_hit(struct idem_store *store, const struct idem_request *request, struct idem_call *call,
                      struct idem_error *error)
@@ -107,7 +70,7 @@ static int would_hit(struct idem_store *store, const struct idem_request *reques
     return 0;
   struct idem_usage usage = {-1, -1};
   if (!note.seen.counted && state_write(store, count_body, &note, NULL) == 0) {
-    struct model asked = {.len = 0};
+    struct model asked;
     usage = note.seen.usage;
     /* What is asked stands in no file of an encrypted store. */
     stats_would_save(store->stats,
@@ -137,7 +100,7 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
 {
   struct answer_facts facts;
   bool accepted = judge_answer(request, recording, &facts, error);
-  stats_take(store->stats, call->run, &facts.usage);
+  account_take(store, call, request, &facts.usage, accepted);
   call->no_answer = !accepted && !facts.unproven;
   if (!accepted)
     return 0;

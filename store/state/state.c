@@ -11,6 +11,7 @@
 #include "store/base/claim_lock.h"
 #include "store/base/fd.h"
 #include "store/base/path.h"
+#include "store/judge/prices.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -285,6 +286,8 @@ static void store_free(struct idem_store *store)
   free(store->claims_file.path);
   free((char *)(uintptr_t)store->asked.dir);
   free((char *)(uintptr_t)store->asked.key_file);
+  free((char *)(uintptr_t)store->asked.prices);
+  prices_free(atomic_load(&store->prices));
   free(store->dir);
   seal_room_free(store, sizeof(*store));
 }
@@ -308,6 +311,7 @@ static int store_new(struct idem_store **out, const struct idem_store_options *o
   store->asked = *options;
   store->asked.dir = strdup(asked_dir);
   store->asked.key_file = options->key_file ? strdup(options->key_file) : NULL;
+  store->asked.prices = options->prices ? strdup(options->prices) : NULL;
   char **claims = &store->claims_file.path;
   if (!store->dir || asprintf(claims, "%s/claims", options->dir) < 0)
     *claims = NULL;

@@ -44,6 +44,8 @@ enum store_schema {
   STORE_SCHEMA_SEALED = 4,
 };
 
+struct prices;
+
 struct idem_store {
   struct idem_store *next; /* the list and `users`: under process_lock_stores */
   unsigned users;
@@ -63,6 +65,7 @@ struct idem_store {
   bool sealed;                     /* answers are encrypted, */
   uint8_t seal_key[SEAL_KEY_SIZE]; /* with this */
   struct stats *stats;             /* the shared page; of a store that is read only, a copy of it */
+  _Atomic(struct prices *) prices; /* read by the first call that needs them */
   struct repeats repeats;
   struct spill spill;
   /* While it is opened: what the fleet gives it; NULL: it is this machine's own. */

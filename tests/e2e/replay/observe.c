@@ -131,7 +131,7 @@ Test(observe, a_run_of_many_processes_says_it_in_one_line_with_the_money)
 {
   /* One as PHP may write it, and one that is no UTF-8. */
   static const char *const priced[] = {"dear", "ch\\u0065ap"}, *const unpriced[] = {"new\xfe", "new\xff"};
-  const char *prices = world_write(&w, "prices", "dear 2000000 2000000\ncheap 1 1\n", 33);
+  const char *prices = world_write(&w, "prices", "dear 2000000 2000000\ncheap 1 1\n", 31);
   world_env(&w, "IDEMSHIM_PRICES", "%s", prices);
   struct run first = ask_models(priced, 2), again = ask_models(priced, 2);
   long in = counter("input_tokens_would_save"), out = counter("output_tokens_would_save");

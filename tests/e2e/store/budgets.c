@@ -28,7 +28,7 @@ static struct run run(const char *script)
 
 static void expect_statuses(struct run *r, const char *statuses)
 {
-  cr_expect_str_eq(r->out, statuses, "%s", r->err);
+  cr_expect_str_eq(r->out, statuses, "%s%s", r->out, r->err);
   run_release(r);
 }
 
@@ -112,6 +112,73 @@ Test(budgets, tokens_are_counted_when_they_have_come)
   expect_statuses(&stream, "200\n429\n429\n");
 }
 
+/* Different questions to a model, one process each. */
+#define ASK(model, questions, more)                                                                          \
+  "for i in " questions "; do curl -s -o /dev/null -w '%{http_code}\\n' -d "                                 \
+  "\"{\\\"model\\\":\\\"" model "\\\"" more ",\\\"n\\\":$i}\" \"$URL\"; done"
+
+static void price(const char *file)
+{
+  world_env(&w, "IDEMSHIM_PRICES", "%s", world_write(&w, "prices", file, strlen(file)));
+}
+
+/* A dollar a token: each answer takes more than half of them. */
+Test(budgets, dollars_are_counted_by_the_prices_of_the_file)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=usd:30.00/run");
+  price("# dollars for a million\nm 1000000 1000000\n");
+  struct run r = run(ASK("m", "1 2 1 3 2", ""));
+  cr_expect(strstr(r.err, "the run has used up the $30 that budget= of the rule host=127.0.0.1 gives it"),
+            "%s", r.err);
+  expect_statuses(&r, "200\n200\n200\n429\n200\n");
+  price("{\"provider\\/m\": {\"input_cost_per_token\": 1e-9, \"output_cost_per_token\": 1e-9},\n"
+        " \"m\": {\"input_cost_per_token\": 1.0, \"output_cost_per_token\": 1, \"max\": [{\"x\": 2}]}}");
+  struct run json = run(ASK("m-2026-01-01", "11 12 13", ""));
+  cr_expect(strstr(json.out, "200\n") == json.out && strstr(json.out, "429\n"), "%s%s", json.out, json.err);
+  run_release(&json);
+  /* As it is written comes first, and that one costs next to nothing. */
+  struct run cheap = run(ASK("provider\\/m", "11 12 13", ""));
+  expect_statuses(&cheap, "200\n200\n200\n");
+}
+
+/* In the language of the program a point may separate thousands. */
+Test(budgets, what_is_not_counted_is_said_once_with_its_reason)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 budget=usd:30");
+  price("m 1000000 1000000\n");
+  struct run unknown =
+      run_shim(&w, "curl", "-s", "-d", "{\"model\":\"x\"}", world_url(&w, "/v1/chat/completions?q=1"),
+               "--next", "-s", "-d", "{\"model\":\"x\"}", world_url(&w, "/v1/chat/completions?q=2"), NULL);
+  struct run silent = run(ASK("m", "1 2 3", ",\\\"stream\\\":true"));
+  price("m one 2\n");
+  struct run broken = run(ASK("m", "4 5 6", ""));
+  char *line = strstr(unknown.err, "does not count some answers: ");
+  cr_expect(line && strstr(line, "/prices has no price for x\n") && !strstr(line + 1, "does not count"), "%s",
+            unknown.err);
+  cr_expect(strstr(silent.err,
+                   "budget= of the rule host=127.0.0.1 does not count some answers: they do not say how many "
+                   "tokens they took\n"),
+            "%s", silent.err);
+  cr_expect(strstr(broken.err, "/prices: line 1: expected MODEL INPUT OUTPUT [CACHED [WRITTEN]]"), "%s",
+            broken.err);
+  run_release(&unknown);
+  expect_statuses(&silent, "200\n200\n200\n");
+  expect_statuses(&broken, "200\n200\n200\n");
+}
+
+Test(budgets, dollars_without_a_file_of_prices_are_a_mistake)
+{
+  world_env(&w, "IDEMSHIM_RULES", "host=other; host=127.0.0.1 budget=usd:0.50");
+  struct run r = run_plain(&w, "idemshim", "check", NULL);
+  cr_expect_eq(r.status, 2);
+  cr_expect(strstr(r.err, "IDEMSHIM_RULES, rule 2: budget=usd: needs IDEMSHIM_PRICES=FILE"), "%s", r.err);
+  price("m 1 1\n");
+  struct run good = run_plain(&w, "idemshim", "check", "--all", NULL);
+  cr_expect(strstr(good.out, "budget=usd:0.5"), "%s%s", good.out, good.err);
+  run_release(&r);
+  run_release(&good);
+}
+
 /* The second is a repeat, and free. */
 Test(budgets, observing_takes_tokens_as_it_would)
 {
@@ -159,7 +226,10 @@ Test(budgets, a_mistake_is_named)
 {
   static const char *const mistakes[] = {"budget=2",           "budget=calls:",   "budget=calls:x",
                                          "budget=calls:1/day", "budget=calls:1,", "budget=calls:1,calls:2",
-                                         "budget=tokens:2K",   "max_repeats=x",   "budget="};
+                                         "budget=tokens:2K",   "max_repeats=x",   "budget=",
+                                         "budget=usd:",        "budget=usd:1.",   "budget=usd:.5",
+                                         "budget=usd:-1",      "budget=usd:1e3",  "budget=usd:0.0000000001"};
+  price("m 1 1\n");
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
     world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 %s", mistakes[i]);
     struct run r = run_plain(&w, "idemshim", "check", NULL);
