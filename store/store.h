@@ -290,6 +290,7 @@ struct idem_call {
       uint64_t published;   /* which has had so many bytes of the spool */
       uint32_t wake;        /* BUSY: the wake word of its key before the fleet was asked */
       int64_t renewed_us;
+      bool left_near; /* HIT: its near copy waits in the queue, and has no serial number yet */
     } fleet;
   } priv;
 };

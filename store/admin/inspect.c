@@ -6,6 +6,7 @@
  */
 #include "store/base/claim_lock.h"
 #include "store/records/answer_index.h"
+#include "store/records/batch.h"
 #include "store/records/claim_record.h"
 #include "store/records/parts.h"
 
@@ -255,6 +256,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   if (!search_begin(&search, id))
     return search_result(&search, error);
   QUIET();
+  batch_flush_left(store);
   int rc = state_read(store, &reader, error);
   if (rc == 0) {
     rc = search_tree(&search, reader, PAGES_ANSWERS);

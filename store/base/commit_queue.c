@@ -66,9 +66,14 @@ struct queue_slot *queue_take(struct commit_queue *queue, uint64_t spill)
 /* Parts of `waiting`: the count, and one publication in the number above it. */
 enum { WAITING = 0xffff, PUBLISHED = 0x10000 };
 
-bool queue_has_any(const struct commit_queue *queue)
+unsigned queue_count(const struct commit_queue *queue)
 {
   return atomic_load(&queue->waiting) & WAITING;
+}
+
+bool queue_has_any(const struct commit_queue *queue)
+{
+  return queue_count(queue) != 0;
 }
 
 /* What is published is done whether its writer lives or not. */

@@ -86,6 +86,8 @@ bool queue_leave(struct queue_slot *slot);
 bool queue_lead(struct queue_slot *slot);
 /* True if there is one that nobody waits for: nobody but a leader comes for it. */
 bool queue_has_left(const struct commit_queue *queue);
+/* How many are published, or more. */
+unsigned queue_count(const struct commit_queue *queue);
 /* False: nothing is published. */
 bool queue_has_any(const struct commit_queue *queue);
 /* It waits for another leader. */

@@ -536,7 +536,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   call->priv.committed = call->priv.recorded = call->priv.spool_failed = false;
   call->priv.reader = call->priv.heap = NULL;
   call->priv.pieces = 0;
-  call->priv.fleet.ours = call->fenced = false;
+  call->priv.fleet.ours = call->priv.fleet.left_near = call->fenced = false;
   call->fleet_event = NULL;
   if (store->fleet_api)
     shared_look(store, call);

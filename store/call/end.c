@@ -113,7 +113,7 @@ static void count_hit(struct idem_store *store, const struct idem_call *call)
   if (call->waited)
     stats_add(stats, shard, IDEM_COUNTER_joins, 1);
   /* A provider bills the tokens of an answer once, however often it is replayed. */
-  if (!stats_first_replay(stats, answer->serial))
+  if (!call->priv.fleet.left_near && !stats_first_replay(stats, answer->serial))
     return;
   if (answer->usage.input > 0)
     stats_add(stats, shard, IDEM_COUNTER_input_tokens_saved, (uint64_t)answer->usage.input);

@@ -92,6 +92,22 @@ static void set_times(struct idem_answer *answer, const struct idem_fleet_claim 
                            : clock_now_us() + claim->left_ms * 1000;
 }
 
+/* Of many that come one after the other the first is written, and the others are left, to be written several at a time: a transaction for
+ * each would be most of what it costs to get an answer from the fleet. */
+static bool leave_near(struct idem_store *store, struct idem_call *call, struct batch_own *own)
+{
+  enum { SOON_US = 50000 };
+  static _Atomic int64_t last_us;
+  int64_t now = clock_steady_us(), last = atomic_exchange(&last_us, now);
+  bool soon = last && now - last < SOON_US;
+  own->write.flags |= BATCH_REPLAYED;
+  if (!soon || !batch_leave(store, own))
+    own->write.flags &= ~(unsigned)BATCH_REPLAYED;
+  else
+    call->priv.fleet.left_near = true;
+  return call->priv.fleet.left_near;
+}
+
 /* A copy that cannot be kept is asked for again; the call has it in memory. It takes the place of what was there when its claim was
  * tried, and need not outlive a power cut. */
 static void keep_near(struct idem_store *store, struct idem_call *call)
@@ -114,6 +130,8 @@ static void keep_near(struct idem_store *store, struct idem_call *call)
   memcpy(own.write.key, call->key, IDEM_KEY_SIZE);
   memcpy(own.write.base, call->priv.base, IDEM_KEY_SIZE);
   uint64_t need = record_size(&draft);
+  if (need && leave_near(store, call, &own))
+    return;
   if (need && evict_for(store, need, 0, NULL) == 0 && batch_commit(store, &own, NULL) == IDEM_STORED)
     stats_forget_replay(store->stats, call->answer.serial);
 }

@@ -352,9 +352,12 @@ static int done(struct engine *engine, int rc, void *arg)
       spill_drop(batch->store, atomic_load(&taken->slot->spill), place_of(batch->store, taken->slot));
     if (rc < 0)
       queue_fail(&batch->store->stats->queue, taken->slot);
-    else
+    else {
+      if (taken->verdict == IDEM_STORED && taken->write.flags & BATCH_REPLAYED)
+        stats_first_replay(batch->store->stats, taken->serial);
       queue_tell(&batch->store->stats->queue, taken->slot, flushed < 0 ? flushed : taken->verdict,
                  taken->serial);
+    }
     free(taken->record);
   }
   for (struct batch_own *own = rc >= 0 && flushed >= 0 && !batch->slot ? batch->own : NULL; own;
@@ -438,6 +441,28 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
   free(batch.victims);
   *len = taken.len;
   return taken.record;
+}
+
+bool batch_leave(struct idem_store *store, struct batch_own *own)
+{
+  /* So many share a transaction, which costs most by being one. */
+  enum { TOGETHER = 16 };
+  struct batch batch = {.store = store, .own = own};
+  if (queue_count(&store->stats->queue) >= TOGETHER)
+    return false;
+  enter_queue(&batch, SPILL_PLACE);
+  /* Somebody may have done it in between. */
+  if (batch.slot && !queue_leave(batch.slot))
+    queue_give(batch.slot);
+  return batch.slot != NULL;
+}
+
+void batch_flush_left(struct idem_store *store)
+{
+  struct batch batch = {.store = store};
+  lead_left(&batch);
+  free(batch.taken);
+  free(batch.victims);
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)

@@ -31,7 +31,8 @@ enum {
   BATCH_STANDS = 2,    /* its claim is where it was */
   BATCH_SAMPLED = 4,   /* record_draft.sampled */
   BATCH_DELIVERED = 8, /* repeats=fresh: to the app; its number is used up */
-  BATCH_UNSHARED = 16  /* the fleet could not be told: it goes to the outbox */
+  BATCH_UNSHARED = 16, /* the fleet could not be told: it goes to the outbox */
+  BATCH_REPLAYED = 32  /* the tokens that it saves were counted when it was given for the first time */
 };
 
 /* Of struct batch_write. A leader refuses a write of another version, which is then done by its own
@@ -72,6 +73,11 @@ struct batch_own {
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error);
 /* The same, and where the store is full it makes room and tries again. */
 int batch_commit_with_room(struct idem_store *store, struct batch_own *own, struct idem_error *error);
+/* Leaves it to whoever writes next, with others that were left: it is found by batch_take_left() until then, and lost to nobody but a
+ * power cut. False: it is too long, there is no room, or enough of them wait, and it is to be committed. */
+bool batch_leave(struct idem_store *store, struct batch_own *own);
+/* Does what was left, before something is removed that may be among it. */
+void batch_flush_left(struct idem_store *store);
 /* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in the queue: for who has the
  * claim, since its own call waits for it no longer, or has died. It is stored as well, unless somebody is writing. NULL: it is in the
  * store by now, for who looks there afterwards, or there is none. */
