@@ -10,6 +10,7 @@
 #include "store/judge/judge.h"
 #include "store/judge/model.h"
 #include "store/key/key.h"
+#include "store/records/answer_index.h"
 #include "store/records/record.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ struct seen {
   struct idem_usage usage;
   uint64_t body_len;
   uint32_t duration_ms, counted; /* whether its tokens have been, for a provider bills them once */
+  uint8_t fingerprint[IDEM_KEY_SIZE];
 };
 
 /* A note of another size is of another version, and none. */
@@ -37,14 +39,19 @@ static bool is_valid(const struct pages_snapshot *snapshot, const uint8_t *key, 
 struct note {
   const uint8_t *key;
   struct seen seen;
+  bool stored; /* it is of an answer of the store, and need not be there */
 };
 
 /* 1: another one was faster, or its note is gone. */
 static int count_body(struct writer *writer, void *arg)
 {
   struct note *note = arg;
-  if (!is_valid(&writer->before, note->key, &note->seen) || note->seen.counted)
+  struct seen before;
+  bool noted = is_valid(&writer->before, note->key, &before);
+  if (noted ? before.counted : !note->stored)
     return 1;
+  if (noted)
+    note->seen = before;
   note->seen.counted = 1;
   return writer_put(writer, PAGES_SEEN, note->key, IDEM_KEY_SIZE, &note->seen, sizeof(note->seen));
 }
@@ -53,6 +60,22 @@ static void add(struct idem_store *store, enum idem_counter counter, int64_t n)
 {
   if (n > 0)
     stats_add(store->stats, stats_shard(), counter, (uint64_t)n);
+}
+
+/* An answer that another mode has stored. */
+static bool is_stored(struct idem_store *store, struct reader *reader, const struct idem_request *request,
+                      const struct idem_call *call, struct seen *seen)
+{
+  struct idem_answer answer;
+  if (answer_index_find(store, reader, call->key, request->rule->ttl_ms, &answer) != ANSWER_FRESH)
+    return false;
+  *seen = (struct seen){.expires_us = answer.expires_us,
+                        .stored_us = answer.stored_us,
+                        .usage = answer.usage,
+                        .body_len = answer.body.len,
+                        .duration_ms = answer.duration_ms};
+  memcpy(seen->fingerprint, answer.fingerprint, IDEM_KEY_SIZE);
+  return true;
 }
 
 /* What it would have saved stands in the call's answer, with the tokens where they would have been counted. */
@@ -64,9 +87,14 @@ static int would_hit(struct idem_store *store, const struct idem_request *reques
   int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;
-  bool hit = is_valid(&reader->snapshot, call->key, &note.seen);
+  bool noted = is_valid(&reader->snapshot, call->key, &note.seen);
+  note.stored = !noted && is_stored(store, reader, request, call, &note.seen);
   reader_end(reader);
-  if (!hit)
+  if (!noted && !note.stored)
+    return 0;
+  /* Another content under its key. */
+  if (memcmp(note.seen.fingerprint, call->fingerprint, IDEM_KEY_SIZE) != 0 &&
+      request->rule->mismatch != IDEM_MISMATCH_REPLAY)
     return 0;
   struct idem_usage usage = {-1, -1};
   if (!note.seen.counted && state_write(store, count_body, &note, NULL) == 0) {
@@ -111,6 +139,7 @@ static int note_answer(struct idem_store *store, const struct idem_request *requ
                                .usage = facts.usage,
                                .body_len = recording->body.len,
                                .duration_ms = recording->duration_ms}};
+  memcpy(note.seen.fingerprint, call->fingerprint, IDEM_KEY_SIZE);
   int rc = state_write(store, note_body, &note, error);
   return rc < 0 ? rc : 0;
 }

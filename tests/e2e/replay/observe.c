@@ -84,6 +84,36 @@ Test(observe, a_run_of_which_nothing_would_have_been_answered_says_so)
   run_release(&idle);
 }
 
+/* What another mode has stored would be answered, too; its tokens are saved once. */
+Test(observe, an_answer_that_is_stored_already_would_have_been_given)
+{
+  const char *ask = world_text(&w, "curl -sS -o /dev/null -H 'Idempotency-Key: k' -d \"$0\" '%s'",
+                               world_url(&w, "/v1/chat/completions"));
+  struct run stored = run_plain(&w, "idemshim", "run", "sh", "-c", ask, "{}", NULL);
+  struct run first = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", ask, "{}", NULL);
+  long in = counter("input_tokens_would_save");
+  struct run second = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", ask, "{}", NULL);
+  const char *rule = "host=127.0.0.1 mismatch=reject";
+  struct run other = run_plain(&w, "idemshim", "run", "--mode", "observe", "--rules", rule, "sh", "-c", ask,
+                               "{\"n\":1}", NULL);
+
+  expect_success(&stored);
+  cr_expect(strstr(first.err, "observe: 1 of 1 call would have been answered from the store, which saves "),
+            "%s", first.err);
+  cr_expect(strstr(second.err, "observe: 1 of 1 call would have been answered from the store"), "%s",
+            second.err);
+  cr_expect_gt(in, 0);
+  cr_expect_eq(counter("input_tokens_would_save"), in);
+  /* Another content under its key would have been refused. */
+  cr_expect(strstr(other.err, "observe: 0 of 1 call would have been answered from the store"), "%s",
+            other.err);
+  cr_expect_eq(mock_count(&w).requests, 4);
+  run_release(&stored);
+  run_release(&first);
+  run_release(&second);
+  run_release(&other);
+}
+
 /* Who sets the counters to zero meanwhile is told of what came after that. */
 Test(observe, counters_that_begin_anew_in_a_run_are_no_calls_without_end)
 {
