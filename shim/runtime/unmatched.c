@@ -118,6 +118,8 @@ static void tell(void)
   if (!count || vitals_matched() || !may_speak())
     return;
   (void)prctl(PR_GET_NAME, program);
+  /* The count is of this process. */
+  const char *others = settings()->run ? "; other processes of this run do not say it again" : "";
   for (size_t i = 0; i < IDEM_VITALS_HOSTS; i++) {
     const struct idem_vitals_host *host = &vitals.host[i];
     if (atomic_load_explicit(&host->state, memory_order_acquire) != IDEM_VITALS_HOST_THERE)
@@ -127,14 +129,14 @@ static void tell(void)
       len += (size_t)snprintf(hosts + len, sizeof(hosts) - len, ":%u", host->port);
   }
   if (!len) { /* their names are longer than what is kept of one */
-    report_line_to_stderr(
-        "no call of %s met a rule: %llu went out as if idemshim were not there; why not: idemshim check URL",
-        program, count);
+    report_line_to_stderr("no call of %s met a rule: %llu went out as if idemshim were not there; why not: "
+                          "idemshim check URL%s",
+                          program, count, others);
     return;
   }
   say_way_out(&vitals.host[0], hosts, way_out, sizeof(way_out));
-  report_line_to_stderr("no call of %s met a rule: %llu went out as if idemshim were not there, to %s; %s",
-                        program, count, hosts, way_out);
+  report_line_to_stderr("no call of %s met a rule: %llu went out as if idemshim were not there, to %s; %s%s",
+                        program, count, hosts, way_out, others);
 }
 
 void unmatched_note(const struct idem_target *target, bool https)

@@ -29,11 +29,14 @@ Test(unmatched, a_run_that_met_no_rule_names_the_server_and_the_way_out)
 
   expect_success(&r);
   cr_expect(
-      strstr(r.err,
-             world_text(&w,
-                        "idemshim: no call of curl met a rule: 1 went out as if idemshim were not there, to "
-                        "127.0.0.1:%d; to have them treated: --hosts 127.0.0.1:%d\n",
-                        w.port, w.port)),
+      strstr(
+          r.err,
+          world_text(
+              &w,
+              "idemshim: no call of curl met a rule: 1 went out as if idemshim were not there, to "
+              "127.0.0.1:%d; to have them treated: --hosts 127.0.0.1:%d; other processes of this run do not "
+              "say it again\n",
+              w.port, w.port)),
       "%s", r.err);
   cr_expect_eq(log_events(&w, "unmatched"), 1);
   cr_expect(log_contains(&w, world_text(&w, "\"origin\":\"http://127.0.0.1:%d\"", w.port)));
