@@ -122,11 +122,12 @@ static int open_writer(struct tape_writer **out, const struct tape_options *opti
   set_limits(writer, options);
   struct stat stat;
   uint8_t master[SEAL_KEY_SIZE];
-  int rc = path_make_dir(dir, error);
+  /* A key that is refused leaves no directory behind. */
+  int rc = options->key_file ? seal_read_key(options->key_file, master, error) : 0;
+  if (rc == 0)
+    rc = path_make_dir(dir, error);
   if (rc == 0)
     rc = path_check_dir(dir, &stat, error);
-  if (rc == 0 && options->key_file)
-    rc = seal_read_key(options->key_file, master, error);
   if (rc == 0)
     rc = find_tape(writer, options->key_file ? master : NULL, options->rules, error);
   OPENSSL_cleanse(master, sizeof(master));

@@ -173,13 +173,20 @@ Test(cli_replay, a_tape_that_cannot_be_recorded_on_starts_nothing)
   struct run other =
       run_plain(&w, "idemshim", "record", "-o", tape(), "--key-file", key, "echo", "started", NULL);
   struct run none = run_plain(&w, "idemshim", "record", "-o", file, "echo", "started", NULL);
+  const char *fresh = world_path(&w, "fresh");
+  struct run keyless = run_plain(&w, "idemshim", "record", "-o", fresh, "--tape-key-file",
+                                 world_path(&w, "no-key"), "echo", "started", NULL);
 
   cr_expect_eq(other.status, 2);
   cr_expect_eq(none.status, 2);
   cr_expect_eq(other.out_len + none.out_len, 0);
   cr_expect(strstr(other.err, "is not encrypted"), "%s", other.err);
+  cr_expect_eq(keyless.status, 2);
+  cr_expect(strstr(keyless.err, "no-key") && strstr(keyless.err, "nothing was started"), "%s", keyless.err);
+  cr_expect_neq(access(fresh, F_OK), 0);
   cr_expect(strstr(none.err, "nothing was started"), "%s", none.err);
   run_release(&other);
+  run_release(&keyless);
   run_release(&none);
 }
 
