@@ -239,13 +239,29 @@ int idem_store_show(struct idem_store *store, const char *id,
 
 /* Removing. */
 
+struct removing {
+  struct idem_store *store;
+  const uint8_t *key;
+};
+
 /* Answer and claim have the same key; each may be there without the other. */
-static int remove_body(struct writer *writer, void *key)
+static int remove_body(struct writer *writer, void *arg)
 {
+  const uint8_t *key = ((struct removing *)arg)->key;
   int rc = answer_index_drop(writer, key);
   if (rc == 0)
     rc = claim_record_drop(writer, key);
   return rc < 0 ? rc : writer_delete(writer, PAGES_OLD_OPS, key, IDEM_KEY_SIZE);
+}
+
+/* What could not be written before it is given to nobody either. */
+static int remove_done(struct engine *engine, int rc, void *arg)
+{
+  const struct removing *removing = arg;
+  (void)engine;
+  if (rc >= 0)
+    batch_drop(removing->store, removing->key);
+  return 0;
 }
 
 /* Answers come before claims: who names an id means what `ls` shows. */
@@ -256,7 +272,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   if (!search_begin(&search, id))
     return search_result(&search, error);
   QUIET();
-  batch_flush_left(store);
+  batch_flush(store);
   int rc = state_read(store, &reader, error);
   if (rc == 0) {
     rc = search_tree(&search, reader, PAGES_ANSWERS);
@@ -280,8 +296,10 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
       rc = idem_error_set(error, -EHOSTUNREACH, "%s: nothing is removed, for the fleet %s is away: %s", id,
                           store->where->shown, store->fleet_api->problem(store->fleet));
   }
+  struct removing removing = {store, search.found};
+  const struct writer_job job = {.body = remove_body, .done = remove_done, .arg = &removing};
   if (rc == 0)
-    rc = state_write(store, remove_body, search.found, error);
+    rc = state_write_job(store, &job, error);
   if (rc == 0)
     claim_record_forget(store, search.found, UINT64_MAX);
   if (rc == 0)

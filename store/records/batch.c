@@ -457,12 +457,35 @@ bool batch_leave(struct idem_store *store, struct batch_own *own)
   return batch.slot != NULL;
 }
 
-void batch_flush_left(struct idem_store *store)
+void batch_flush(struct idem_store *store)
 {
   struct batch batch = {.store = store};
-  lead_left(&batch);
+  const struct writer_job job = {.body = body, .done = done, .arg = &batch};
+  int64_t until = clock_steady_us() + BATCH_LONGEST_US;
+  int rc = 0;
+  while (rc >= 0 && queue_has_any(&store->stats->queue) && clock_steady_us() < until)
+    rc = state_write_job(store, &job, NULL);
   free(batch.taken);
   free(batch.victims);
+}
+
+void batch_drop(struct idem_store *store, const uint8_t *key)
+{
+  struct commit_queue *queue = &store->stats->queue;
+  struct taken taken;
+  for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue); i++) {
+    taken.slot = &queue->slot[i];
+    if (!queue_waits(taken.slot) || !queue_lead(taken.slot))
+      continue;
+    queue_get_write(taken.slot, &taken.write, sizeof(taken.write));
+    if (memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
+      queue_put_back(taken.slot);
+      continue;
+    }
+    if (taken.slot->len > SPILL_PLACE)
+      spill_drop(store, atomic_load(&taken.slot->spill), place_of(store, taken.slot));
+    queue_tell(queue, taken.slot, IDEM_SUPERSEDED, 0);
+  }
 }
 
 int batch_commit(struct idem_store *store, struct batch_own *own, struct idem_error *error)

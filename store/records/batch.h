@@ -76,8 +76,11 @@ int batch_commit_with_room(struct idem_store *store, struct batch_own *own, stru
 /* Leaves it to whoever writes next, with others that were left: it is found by batch_take_left() until then, and lost to nobody but a
  * power cut. False: it is too long, there is no room, or enough of them wait, and it is to be committed. */
 bool batch_leave(struct idem_store *store, struct batch_own *own);
-/* Does what was left, before something is removed that may be among it. */
-void batch_flush_left(struct idem_store *store);
+/* Writes what others have published, before something is removed that may be among it: what its writer left, and what one that was
+ * killed has had no time to write, which is found by batch_take_left() until then. */
+void batch_flush(struct idem_store *store);
+/* For who removes this key, in the gate: what is published under it is stored by nobody any more. */
+void batch_drop(struct idem_store *store, const uint8_t *key);
 /* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in the queue: for who has the
  * claim, since its own call waits for it no longer, or has died. It is stored as well, unless somebody is writing. NULL: it is in the
  * store by now, for who looks there afterwards, or there is none. */

@@ -68,7 +68,7 @@ static int drop(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count)
     return -ENOMEM;
   memcpy(sorted, keys, count * sizeof(*sorted));
   qsort(sorted, count, sizeof(*sorted), compare);
-  batch_flush_left(removal.store);
+  batch_flush(removal.store);
   removal.keys = (const uint8_t(*)[IDEM_KEY_SIZE])sorted;
   int rc = state_read(removal.store, &reader, NULL);
   if (rc == 0) {

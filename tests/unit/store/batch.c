@@ -235,7 +235,8 @@ Test(store_batch, what_was_done_already_is_not_done_twice)
   cr_expect_eq(stats.answers, 1);
 }
 
-Test(store_batch, one_whose_writer_was_killed_is_done_all_the_same)
+/* A writer that is killed when it has published its answer. */
+static void publish_and_die(void)
 {
   struct holder holder = hold();
   pid_t pid = fork();
@@ -250,10 +251,28 @@ Test(store_batch, one_whose_writer_was_killed_is_done_all_the_same)
   kill(pid, SIGKILL);
   cr_assert_eq(waitpid(pid, &status, 0), pid);
   end(&holder);
+}
+
+Test(store_batch, one_whose_writer_was_killed_is_done_all_the_same)
+{
+  publish_and_die();
   struct caller other = caller_of(&fixture, "{\"other\":1}"), its = caller_of(&fixture, "{\"n\":7}");
   cr_assert_eq(caller_ask(&other, "{}"), IDEM_OWNED);
   cr_expect_eq(waiting(), 0);
   cr_expect_eq(caller_ask(&its, "{}"), IDEM_HIT);
+}
+
+/* It is given from the queue until somebody writes, and not after it was removed. */
+Test(store_batch, one_whose_writer_was_killed_can_be_removed)
+{
+  struct idem_error error;
+  publish_and_die();
+  struct caller its = caller_of(&fixture, "{\"n\":7}"), later = caller_of(&fixture, "{\"n\":7}");
+  cr_assert_eq(caller_ask(&its, "{}"), IDEM_HIT);
+  cr_assert_eq(waiting(), 1);
+  cr_expect_eq(idem_store_remove(fixture.store, its.call.id, &error), 0, "%s", error.text);
+  cr_expect_eq(waiting(), 0);
+  cr_expect_eq(caller_ask(&later, "{}"), IDEM_OWNED);
 }
 
 Test(store_batch, a_leader_that_is_stopped_is_not_waited_for)
@@ -407,6 +426,30 @@ Test(store_batch, what_is_left_outlasts_a_transaction_that_fails)
     struct caller again = caller_of(&fixture, asker[i].body);
     cr_expect_eq(caller_ask(&again, "{}"), IDEM_HIT, "%d", i);
   }
+}
+
+/* It need not have been written before. */
+Test(store_batch, what_cannot_be_written_can_be_removed)
+{
+  static struct asker asker;
+  struct idem_error error;
+  fixture.options.patience_ms = 0;
+  cr_assert_eq(fixture_reopen(&fixture, NULL), 0);
+  struct holder holder = hold();
+  start(&asker, 7);
+  wait_until_waiting(1);
+  pthread_join(asker.thread, NULL);
+  end(&holder);
+  struct caller its = caller_of(&fixture, asker.body), later = caller_of(&fixture, asker.body);
+  failing = 2; /* the second behind an eviction */
+  cr_assert_eq(caller_ask(&its, "{}"), IDEM_HIT);
+  cr_assert_eq(failing, 0);
+  cr_assert_eq(waiting(), 1);
+  failing = 1;
+  cr_expect_eq(idem_store_remove(fixture.store, its.call.id, &error), 0, "%s", error.text);
+  cr_expect_eq(failing, 0);
+  cr_expect_eq(waiting(), 0);
+  cr_expect_eq(caller_ask(&later, "{}"), IDEM_OWNED);
 }
 
 /* Whatever has written into the page: nobody else's write is harmed by it. */
