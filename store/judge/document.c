@@ -494,9 +494,9 @@ static void take_error(struct document_reader *reader, size_t depth)
   reader->document->failed |= depth > 1;
 }
 
-/* `told` and `answered` are weighed at the end, for members come in any order: an error at the top is a
- * failure only where no answer is beside it, since some send the member always. One of a choice or of a delta
- * is a failure by itself. */
+/* It only notes what is there; what depends on other members is weighed by end_document(), for they come in any
+ * order. So are `told` and `answered`: an error at the top is a failure only where no answer is beside it, since
+ * some send the member always. One of a choice or of a delta is a failure by itself. */
 static void take_fact(struct document_reader *reader, enum fact fact, enum cursor_event event, size_t depth)
 {
   struct document *document = reader->document;
@@ -580,9 +580,8 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
       string = false;
     }
     take_status(reader, event, depth > 1);
-    /* Beside one of success even words alone are an answer. */
-    reader->other |=
-        (string && !reader->code && !document->failed) || (event == CURSOR_NUMBER && !reader->told);
+    reader->status_word |= string;
+    reader->status_number |= event == CURSOR_NUMBER;
     break;
   case FACT_STATE:
     if (reader->base)
@@ -596,8 +595,8 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     document->job |= string && is_state(text, job_states, COUNT(job_states));
     break;
   case FACT_OBJECT:
-    document->failed |= string && is_one_of(text, failures, 1);
-    document->error |= document->failed;
+    if (string && is_one_of(text, failures, 1))
+      document->failed = document->error = true;
     break;
   case FACT_CODE:
     if ((event == CURSOR_NUMBER && number(text) != 0) ||
@@ -622,14 +621,14 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     document->error |= string && document_is_failure(text);
     break;
   case FACT_EVENT_TYPE:
-    if (reader->typed)
-      break;
-    /* fall through */
   case FACT_TYPE:
+    /* Of an end `type` has the say where both are there; a failure is one by either. */
     reader->typed |= fact == FACT_TYPE;
-    reader->end_typed = string && is_end(text);
-    /* Anthropic's text completions: each event has a stop_reason, which is null up to the last. */
-    reader->completion = string && json_string_is(text, "completion", 10);
+    if (fact == FACT_TYPE || !reader->typed) {
+      reader->end_typed = string && is_end(text);
+      /* Anthropic's text completions: each event has a stop_reason, which is null up to the last. */
+      reader->completion = string && json_string_is(text, "completion", 10);
+    }
     document->goes_on |= string && is_one_of(text, between, COUNT(between));
     document->over |= string && document_is_over(text);
     if (string && document_is_failure(text))
@@ -747,8 +746,11 @@ static void begin_document(struct document_reader *reader)
 static void end_document(struct document_reader *reader)
 {
   struct document *document = reader->document;
-  /* By now every member has been seen. A refusal of Gemini's is a blockReason without candidates, and is the
-   * answer. */
+  /* By now every member has been seen, and only now what one of them is worth beside the others is weighed: they
+   * come in any order. Beside a status of success even words alone are an answer. */
+  reader->other |=
+      (reader->status_word && !reader->code && !document->failed) || (reader->status_number && !reader->told);
+  /* A refusal of Gemini's is a blockReason without candidates, and is the answer. */
   reader->told |= reader->worded && (reader->code || (reader->code_word && !reader->other));
   document->failed |= reader->told && !reader->answered;
   /* A list of records is whole, whatever one of them has. */

@@ -80,10 +80,10 @@ struct document_reader {
   uint32_t places[DOCUMENT_DEPTH + 1];
   bool answered, told, typed, end_typed, completion, stopped, listed, operation, done, code, code_word,
       worded;
-  bool spoken, ticket, other,
-      has_members;          /* words that can stand alone, the id of a task, a member that no row has */
-  bool opened, opened_list; /* the last event began what is an answer unless it is empty */
-  size_t error_depth;       /* of an `error` that has begun and is not over */
+  bool status_word, status_number; /* a `status` of that kind */
+  bool spoken, ticket, other; /* words that can stand alone, the id of a task, a member that no row has */
+  bool opened, opened_list;   /* the last event began what is an answer unless it is empty */
+  size_t error_depth;         /* of an `error` that has begun and is not over */
   size_t choice, choice_position, candidates, candidates_over;
   bool in_choice, choice_over, has_candidates, blocked, counted;
   int64_t count[DOCUMENT_PLACES][DOCUMENT_COUNTS];

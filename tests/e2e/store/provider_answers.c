@@ -119,6 +119,42 @@ Test(answers, a_success_and_a_failure_of_those_between_are_told_apart)
     cr_expect_eq(sent_of_two("gateway", world_text(&w, "fail%d", i)), 2, "fail%d", i);
 }
 
+/* How many of two equal calls upstream saw, where it answers with this body. `path` leads to /wire/NAME. */
+static unsigned sent_of_two_for(const char *path, const char *type, const char *body)
+{
+  const char *name = strrchr(path, '/') + 1;
+  const char *response = world_text(
+      &w, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", type, strlen(body), body);
+  unsigned before = (unsigned)mock_count(&w).requests;
+  mock_lay(&w, name, response, strlen(response));
+  for (int i = 0; i < 2; i++) {
+    /* Each body has an operation of its own. */
+    const char *argv[] = {
+        "curl", "-sS", "-d", world_text(&w, "{\"model\":\"%u\"}", before), world_url(&w, path), NULL};
+    struct run r = run_argv(&w, true, argv);
+    expect_same_bytes(path, body, strlen(body), r.out, r.out_len);
+    run_release(&r);
+  }
+  return (unsigned)mock_count(&w).requests - before;
+}
+
+/* JSON has no order, so a failure is one in any. */
+Test(answers, a_failure_is_one_in_any_order_of_its_members)
+{
+  cr_expect_eq(sent_of_two_for("/wire/a", "application/json",
+                               "{\"code\":17,\"task_id\":\"a\",\"status\":\"success\"}"),
+               2);
+  cr_expect_eq(sent_of_two_for("/wire/a", "application/json",
+                               "{\"status\":\"success\",\"task_id\":\"a\",\"code\":17}"),
+               2);
+  cr_expect_eq(sent_of_two_for("/wire/a", "text/event-stream",
+                               "data: {\"event_type\":\"error\",\"type\":\"x\"}\n\ndata: [DONE]\n\n"),
+               2);
+  cr_expect_eq(sent_of_two_for("/wire/a", "text/event-stream",
+                               "data: {\"type\":\"x\",\"event_type\":\"error\"}\n\ndata: [DONE]\n\n"),
+               2);
+}
+
 /* Two calls in one process. */
 static struct run twice(const char *mock, const char *path)
 {
