@@ -228,7 +228,8 @@ static int run(const struct cli_options *options, int argc, char **argv)
   if (idem_config_load(&config, getenv, &error) < 0)
     return cli_fail(CLI_USAGE, "%s", error.text);
   cli_tell_ignored(&config);
-  code = add_tape(&config);
+  code = cli_expect_prices(&config, "");
+  code = code == CLI_OK ? add_tape(&config) : code;
   /* The last operand is the URL, and a method may stand before it. */
   if (code == CLI_OK)
     code = check_config(&config, argc > 1 ? argv[0] : "POST", argc > 0 ? argv[argc - 1] : NULL, options);

@@ -11,6 +11,7 @@
 #include "cli/launch/program.h"
 #include "cli/output/output.h"
 #include "cli/output/units.h"
+#include "store/judge/prices.h"
 #include "tape/tape.h"
 
 #include <errno.h>
@@ -222,6 +223,23 @@ static int check_keys(const struct idem_config *config)
   return CLI_OK;
 }
 
+/* A budget that counts nothing would look like one. */
+int cli_expect_prices(const struct idem_config *config, const char *more)
+{
+  struct idem_error error = {""};
+  struct prices *prices = NULL;
+  const struct idem_rule *rule = config->rules, *end = rule + config->rule_count;
+  while (rule < end && rule->budget.nano_dollars == IDEM_NO_BUDGET)
+    rule++;
+  if (rule == end)
+    return CLI_OK;
+  int result = prices_load(&prices, config->prices, &error);
+  prices_free(prices);
+  return result < 0 ? cli_fail(CLI_USAGE, "%s, rule %d, budget=usd: %s%s", rule->origin, rule->number,
+                               error.text, more)
+                    : CLI_OK;
+}
+
 /* What the shim would only say in a log, and go on without rules, is an error here: the user is looking. A
  * recording that records nothing, and a replay that has nothing to replay, are worse than none. */
 static int check_config(int (*check)(const struct idem_config *config))
@@ -237,6 +255,8 @@ static int check_config(int (*check)(const struct idem_config *config))
                                                     : "set IDEMSHIM_TAPE to its directory");
   else
     code = check_keys(&config);
+  if (code == CLI_OK)
+    code = cli_expect_prices(&config, "; nothing was started");
   if (code == CLI_OK && check)
     code = check(&config);
   if (config.tape_dir && config.mode == IDEM_MODE_OBSERVE)

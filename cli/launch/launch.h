@@ -29,6 +29,9 @@ int cli_launch(char **argv, int (*check)(const struct idem_config *config));
  * with, and exits with what that says; as the program did, by a signal too, if it says the same. */
 int cli_launch_and_wait(char **argv, int (*check)(const struct idem_config *config), int (*end)(int code));
 
+/* CLI_USAGE, said why, where a rule has budget=usd: and its file of prices cannot be used; `more` ends the line. */
+int cli_expect_prices(const struct idem_config *config, const char *more);
+
 /* The absolute path of libidemshim.so, which is beside this command or in ../IDEM_LIB; the caller frees it. NULL if it is nowhere. */
 char *cli_find_library(void);
 

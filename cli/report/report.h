@@ -97,7 +97,7 @@ struct report {
   size_t stretch_count;
   int64_t began_us, took_us;
   double width, height;
-  size_t body_shown;         /* bytes of each body */
+  size_t body_shown;     /* bytes of each body */
   struct prices *prices; /* NULL: none were given */
   struct cli_money money;
   struct idem_config config; /* the built-in rules, by which it is told why something was not stored */

@@ -151,7 +151,7 @@ Test(budgets, what_is_not_counted_is_said_once_with_its_reason)
                "--next", "-s", "-d", "{\"model\":\"x\"}", world_url(&w, "/v1/chat/completions?q=2"), NULL);
   struct run silent = run(ASK("m", "1 2 3", ",\\\"stream\\\":true"));
   price("m one 2\n");
-  struct run broken = run(ASK("m", "4 5 6", ""));
+  struct run broken = run_shell(&w, ASK("m", "4 5 6", ""));
   char *line = strstr(unknown.err, "does not count some answers: ");
   cr_expect(line && strstr(line, "/prices has no price for x\n") && !strstr(line + 1, "does not count"), "%s",
             unknown.err);
@@ -175,8 +175,20 @@ Test(budgets, dollars_without_a_file_of_prices_are_a_mistake)
   price("m 1 1\n");
   struct run good = run_plain(&w, "idemshim", "check", "--all", NULL);
   cr_expect(strstr(good.out, "budget=usd:0.5"), "%s%s", good.out, good.err);
+  price("m 1\n");
+  struct run bad = run_plain(&w, "idemshim", "check", NULL),
+             ran = run_plain(&w, "idemshim", "run", "--", "echo", "it ran", NULL);
+  cr_expect_eq(bad.status, 2);
+  cr_expect(strstr(bad.err, "rule 2, budget=usd: ") && strstr(bad.err, "/prices: line 1: expected MODEL"),
+            "%s", bad.err);
+  cr_expect_eq(ran.status, 2);
+  cr_expect(ran.out_len == 0 && strstr(ran.err, "/prices: line 1: ") &&
+                strstr(ran.err, "; nothing was started\n"),
+            "%s%s", ran.out, ran.err);
   run_release(&r);
   run_release(&good);
+  run_release(&bad);
+  run_release(&ran);
 }
 
 /* The second is a repeat, and free. */
