@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is in the store, and clearing out what nobody needs. */
 #include "store/base/clock.h"
+#include "store/records/batch.h"
 #include "store/records/evict.h"
 #include "store/records/record.h"
 #include "store/spool/spool.h"
@@ -24,6 +25,7 @@ static int count_old(void *count, struct idem_span key, struct idem_span record)
 int idem_store_stats(struct idem_store *store, struct idem_stats *out, struct idem_error *error)
 {
   struct reader *reader;
+  batch_write_left(store);
   *out = (struct idem_stats){.capacity = store->size, .since_us = store->stats->since_us};
   for (unsigned i = 0; i < IDEM_COUNTER_COUNT; i++)
     out->counter[i] = stats_sum(store->stats, (enum idem_counter)i);

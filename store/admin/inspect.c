@@ -108,6 +108,7 @@ int idem_store_each(struct idem_store *store, enum idem_order order,
   int rc = 0;
   if (!part)
     return idem_error_set(error, -ENOMEM, "no memory");
+  batch_write_left(store);
   part->store = store;
   do {
     rc = copy_part(part, &pages, from, error);
@@ -220,6 +221,7 @@ int idem_store_show(struct idem_store *store, const char *id,
   struct copy copy = {.heap = NULL};
   if (!search_begin(&search, id))
     return search_result(&search, error);
+  batch_write_left(store);
   int rc = state_read(store, &reader, error);
   if (rc < 0)
     return rc;

@@ -6,6 +6,7 @@
  */
 #include "store/base/buffer.h"
 #include "store/records/answer_index.h"
+#include "store/records/batch.h"
 #include "store/records/claim_record.h"
 #include "store/records/parts.h"
 
@@ -233,6 +234,7 @@ int idem_store_verify(struct idem_store *store, struct idem_verify *out,
   };
   struct verify verify = {.store = store, .out = out, .found = found, .progress = progress, .arg = arg};
   *out = (struct idem_verify){0};
+  batch_write_left(store);
   int rc = state_read(store, &verify.reader, error);
   if (rc < 0)
     return rc;

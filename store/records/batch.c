@@ -457,6 +457,15 @@ bool batch_leave(struct idem_store *store, struct batch_own *own)
   return batch.slot != NULL;
 }
 
+void batch_write_left(struct idem_store *store)
+{
+  struct batch batch = {.store = store};
+  if (!store->read_only)
+    lead_left(&batch);
+  free(batch.taken);
+  free(batch.victims);
+}
+
 void batch_flush(struct idem_store *store)
 {
   struct batch batch = {.store = store};

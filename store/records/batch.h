@@ -76,6 +76,8 @@ int batch_commit_with_room(struct idem_store *store, struct batch_own *own, stru
 /* Leaves it to whoever writes next, with others that were left: it is found by batch_take_left() until then, and lost to nobody but a
  * power cut. False: it is too long, there is no room, or enough of them wait, and it is to be committed. */
 bool batch_leave(struct idem_store *store, struct batch_own *own);
+/* Writes what was left, before somebody is told what the store has, unless another one is writing: that one does it. */
+void batch_write_left(struct idem_store *store);
 /* Writes what others have published, before something is removed that may be among it: what its writer left, and what one that was
  * killed has had no time to write, which is found by batch_take_left() until then. */
 void batch_flush(struct idem_store *store);
