@@ -233,13 +233,43 @@ static bool leaves(const char *path, const char *rule_path)
 
 Test(config_match, a_path_that_looks_stateful_is_left_unless_the_rule_names_it)
 {
-  static const char *const stateful[] = {
-      "/v1/threads",           "/v1/threads/t/runs", "/v1/uploads/u/parts",   "/oauth/token",
-      "/v1/realtime/sessions", "/v1/Batches",        "/m:predictLongRunning", "/login",
-      "/v1/fine_tuning/jobs"};
+  static const char *const stateful[] = {"/v1/threads",
+                                         "/v1/threads/t/runs",
+                                         "/v1/uploads/u/parts",
+                                         "/oauth/token",
+                                         "/v1/realtime/sessions",
+                                         "/v1/Batches",
+                                         "/m:predictLongRunning",
+                                         "/login",
+                                         "/v1/fine_tuning/jobs",
+                                         "/v1/finetuning/f",
+                                         "/v1/customization-jobs",
+                                         "/projects/p/tuningJobs",
+                                         "/api/create",
+                                         "/api/Copy",
+                                         "/v1/responses/r/cancel",
+                                         "/collections/c/points",
+                                         "/v1/skills",
+                                         "/webhooks",
+                                         "/m:batchCreate",
+                                         "/api/public/ingestion"};
   static const char *const others[] = {
-      "/v1/chat/completions", "/v1/messages",  "/v1/messages/count_tokens", "/tokenize", "/",
-      "/v1/runstats",         "/v1/embeddings"};
+      "/v1/chat/completions",
+      "/v1/messages",
+      "/v1/messages/count_tokens",
+      "/tokenize",
+      "/",
+      "/v1/runstats",
+      "/v1/embeddings",
+      "/v1/agents/completions",
+      "/v1/projects/p/locations/l/publishers/google/models/m:generateContent",
+      "/accounts/a/ai/run/m",
+      "/openai/deployments/d/chat/completions",
+      "/model/m/converse",
+      "/1/{/~",
+      "//",
+      "/v1/job_s",
+      "/v1/copyedit"};
 
   for (size_t i = 0; i < sizeof stateful / sizeof *stateful; i++) {
     cr_expect(leaves(stateful[i], NULL), "%s", stateful[i]);
