@@ -6,10 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* What an app is given it may write to by mistake, so that it is not given again. Only what was asked for so often in a row is worth
- * the two system calls that keep it from that. */
-enum { REPEATS = 2 };
-
 static struct {
   _Atomic bool taken;   /* all the rest is of who has taken it */
   char *_Atomic place;  /* set once */
@@ -42,7 +38,7 @@ static bool rename_to(const void *name, size_t name_len)
 static char *place_of(size_t len)
 {
   char *place = atomic_load_explicit(&kept.place, memory_order_relaxed);
-  if (len > KEPT_WARM && kept.repeats < REPEATS)
+  if (len > KEPT_WARM && kept.repeats < KEPT_REPEATS)
     return NULL;
   if (!place) {
     place = mmap(NULL, KEPT_MOST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -59,7 +55,7 @@ char *kept_take(const void *name, size_t name_len, size_t len, bool *has)
   if (len > KEPT_MOST || atomic_exchange_explicit(&kept.taken, true, memory_order_acquire))
     return malloc(len);
   bool same = kept.name_len == name_len && memcmp(kept.name, name, name_len) == 0;
-  kept.repeats += same && kept.repeats < REPEATS;
+  kept.repeats += same && kept.repeats < KEPT_REPEATS;
   *has = same && kept.read_only;
   char *place = *has                                ? atomic_load_explicit(&kept.place, memory_order_relaxed)
                 : same || rename_to(name, name_len) ? place_of(len)
@@ -73,7 +69,7 @@ char *kept_take(const void *name, size_t name_len, size_t len, bool *has)
 void kept_filled(const char *place)
 {
   char *mine = atomic_load_explicit(&kept.place, memory_order_relaxed);
-  if (place == mine && kept.repeats >= REPEATS)
+  if (place == mine && kept.repeats >= KEPT_REPEATS)
     kept.read_only = mprotect(mine, KEPT_MOST, PROT_READ) == 0;
 }
 
