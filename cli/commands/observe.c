@@ -65,20 +65,24 @@ static double more_money(double is, double was)
 static int tell(int code)
 {
   static struct sums now;
-  char time[CLI_UNIT_SIZE], dollars[40], saves[300] = "";
+  char time[CLI_UNIT_SIZE], dollars[40], tokens[120], saves[300] = "";
   look(&now);
-  uint64_t calls = more(&now, IDEM_COUNTER_calls), hits = more(&now, IDEM_COUNTER_would_hit);
+  uint64_t calls = more(&now, IDEM_COUNTER_calls), hits = more(&now, IDEM_COUNTER_would_hit),
+           in = more(&now, IDEM_COUNTER_input_tokens_would_save),
+           out = more(&now, IDEM_COUNTER_output_tokens_would_save);
+  if (in || out)
+    snprintf(tokens, sizeof(tokens), "%" PRIu64 " input and %" PRIu64 " output %s", in, out,
+             idem_word(out, "token", "tokens"));
+  else
+    snprintf(tokens, sizeof(tokens), "no further tokens (counted once for each key, where an answer tells them)");
   if (hits)
-    snprintf(
-        saves, sizeof(saves),
-        ", which saves %s, %" PRIu64 " input and %" PRIu64 " output %s%s%s%s (IDEMSHIM_MODE=idempotent)",
-        cli_duration(time, more(&now, IDEM_COUNTER_ms_would_save)),
-        more(&now, IDEM_COUNTER_input_tokens_would_save), more(&now, IDEM_COUNTER_output_tokens_would_save),
-        idem_word(more(&now, IDEM_COUNTER_output_tokens_would_save), "token", "tokens"), prices ? ", " : "",
-        prices ? cli_dollars(dollars, more_money(now.money.sum.would_save, before.money.sum.would_save)) : "",
-        now.money.sum.would_unpriced > before.money.sum.would_unpriced
-            ? " without the models that have no price"
-            : "");
+    snprintf(saves, sizeof(saves), ", which saves %s, %s%s%s%s (IDEMSHIM_MODE=idempotent)",
+             cli_duration(time, more(&now, IDEM_COUNTER_ms_would_save)), tokens, prices ? ", " : "",
+             prices ? cli_dollars(dollars, more_money(now.money.sum.would_save, before.money.sum.would_save))
+                    : "",
+             now.money.sum.would_unpriced > before.money.sum.would_unpriced
+                 ? " without the models that have no price"
+                 : "");
   if (calls)
     cli_fail(code, "observe: %" PRIu64 " of %" PRIu64 " %s would have been answered from the store%s", hits,
              calls, idem_word(calls, "call", "calls"), saves);

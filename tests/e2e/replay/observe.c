@@ -71,6 +71,7 @@ Test(observe, a_run_of_which_nothing_would_have_been_answered_says_so)
                                   world_url(&w, "/v1/chat/completions"));
   struct run first = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
   struct run second = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
+  struct run third = run_plain(&w, "idemshim", "run", "--mode", "observe", "sh", "-c", script, NULL);
   struct run idle = run_plain(&w, "idemshim", "run", "--mode", "observe", "true", NULL);
 
   cr_expect_eq(first.status, 5);
@@ -78,9 +79,13 @@ Test(observe, a_run_of_which_nothing_would_have_been_answered_says_so)
             first.err);
   cr_expect(strstr(second.err, "observe: 2 of 2 calls would have been answered from the store, which saves "),
             "%s", second.err);
+  cr_expect(
+      strstr(third.err, ", no further tokens (counted once for each key, where an answer tells them) ("),
+      "%s", third.err);
   cr_expect_str_eq(idle.err, "");
   run_release(&first);
   run_release(&second);
+  run_release(&third);
   run_release(&idle);
 }
 
