@@ -787,6 +787,7 @@ static void take_event(struct document_reader *reader, enum cursor_event event)
     reader->base = event == CURSOR_ARRAY;
     begin_document(reader);
   }
+  document->filled |= depth > 0 && event != CURSOR_CLOSE;
   if (depth < reader->base)
     return;
   depth -= reader->base;

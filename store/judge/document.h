@@ -34,6 +34,7 @@ struct document {
   bool json;      /* it is JSON up to its last byte */
   bool cut;       /* it ends within a value */
   bool container; /* an object or an array, which shows its own end */
+  bool filled;    /* there is something in it: neither {} nor [] */
   bool several; /* one stands behind the other; what ends or goes on is the last's, and a failure any one's */
   bool failed;  /* it reports a failure and has no answer beside it, or says that it failed */
   bool error;   /* it has an `error` that is not null: in a stream that is a failure */

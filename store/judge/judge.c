@@ -159,9 +159,12 @@ static void take_event(void *arg, struct idem_span name, struct idem_span data)
   judge->ended |= named && document_is_end(name);
   judge->over |= named && document_is_over(name);
   document_read(data, document);
+  /* Of an event without a content of its own, its name is the content, unless that is an end. */
+  bool is_said_by_name = named && !document_is_end(name) && !document_is_over(name);
   if (document->json && document->container) {
     judge->documents = true;
-    judge->any |= !document->words || judge->words;
+    judge->any |=
+        (document->filled || is_said_by_name) && !document->empty && (!document->words || judge->words);
     judge->words |= document->words;
     judge->failed |=
         document->failed || document->error || (document->broken && named && document_is_over(name));
@@ -362,6 +365,51 @@ static bool asks_for_json(const struct idem_request *request)
                                         says(request_header(request, "content-type:"), "json"));
 }
 
+/* Endpoints that answer with an object or a list of JSON, or with events, by their last segments on whatever host: what a
+ * proxy writes for people in its place is no answer there, nor is an object with nothing in it. Of a user's own API either
+ * may be the answer. */
+static const char *const in_json[] = {"*/chat/completions",
+                                      "*/v1/completions",
+                                      "*/v1/messages",
+                                      "*/v1/messages/count_tokens",
+                                      "*/v1/responses",
+                                      "*/openai/responses",
+                                      "*/openai/deployments/*/completions",
+                                      "*/fim/completions",
+                                      "*/agents/completions",
+                                      "*/embeddings",
+                                      "*/v1/moderations",
+                                      "*/v1/images/generations",
+                                      "*:generateContent",
+                                      "*:streamGenerateContent",
+                                      "*:embedContent",
+                                      "*:batchEmbedContents",
+                                      "*:countTokens",
+                                      "*:rawPredict",
+                                      "*:streamRawPredict",
+                                      "/model/*/converse",
+                                      "/model/*/converse-stream",
+                                      "/model/*/invoke",
+                                      "/model/*/invoke-with-response-stream"};
+
+/* Of those that are built in only speech is not. */
+static bool answers_in_json(const struct idem_request *request)
+{
+  if (request->rule->name)
+    return !idem_glob("*/audio/*", request->path.data, request->path.len, false);
+  for (size_t i = 0; i < sizeof(in_json) / sizeof(*in_json); i++)
+    if (idem_glob(in_json[i], request->path.data, request->path.len, false))
+      return true;
+  return false;
+}
+
+/* By its type: text for people. Without one it may be anything, and is that here. */
+static bool is_prose(struct idem_span headers)
+{
+  struct idem_span type = header_of(headers, "content-type:");
+  return !type.len || starts(type, "text/") || starts(type, "application/xml");
+}
+
 /* 202 is the sign of a job, unless the rule names it. */
 static bool is_job_status(const struct idem_rule *rule, int status)
 {
@@ -376,8 +424,9 @@ static const char an_error[] = "the answer reports an error although its status 
 
 /* A failure comes before a doubt about the end: only what is in doubt is `unproven`, and told as an answer
  * that is paid for again. A number or a word shows no end of its own: 12 may be what has come of 123. */
-static bool weigh_document(const struct idem_judge *judge, const struct idem_recording *recording,
-                           struct answer_facts *facts, struct idem_error *why)
+static bool weigh_document(const struct idem_judge *judge, const struct idem_request *request,
+                           const struct idem_recording *recording, struct answer_facts *facts,
+                           struct idem_error *why)
 {
   const struct document *document = &judge->document;
   bool declared = has_form(judge->declared);
@@ -389,6 +438,8 @@ static bool weigh_document(const struct idem_judge *judge, const struct idem_rec
     return refuse_job(facts, why);
   if (document->empty)
     return refuse(why, "the answer has no choices");
+  if (document->json && !document->filled && answers_in_json(request))
+    return refuse(why, "the answer has nothing in it");
   if (document->words)
     return refuse_unproven(facts, why, only_words);
   if (document->several &&
@@ -447,7 +498,7 @@ static bool weigh_body(const struct idem_judge *judge, const struct idem_request
 {
   if (judge->no_memory)
     return refuse(why, "no memory to look at the answer");
-  if ((judge->page || judge->kind == KIND_HTML) && asks_for_json(request))
+  if ((judge->page || judge->kind == KIND_HTML) && (asks_for_json(request) || answers_in_json(request)))
     return refuse(why, "a page of HTML came where JSON was asked for");
   if (judge->blind && is_stream(judge->kind))
     return refuse_unproven(facts, why, "the stream is in a coding that cannot be looked into");
@@ -456,7 +507,9 @@ static bool weigh_body(const struct idem_judge *judge, const struct idem_request
   if (!judge->blind && is_stream(judge->kind) && !is_text_after_all(judge))
     return weigh_stream(judge, recording, facts, why);
   if (!judge->blind && judge->kind == KIND_JSON)
-    return weigh_document(judge, recording, facts, why);
+    return weigh_document(judge, request, recording, facts, why);
+  if (judge->kind != KIND_JSON && is_prose(recording->headers) && answers_in_json(request))
+    return refuse_unproven(facts, why, "it is no JSON");
   if (!recording->framed && !judge->decoder.ended)
     return refuse_unproven(facts, why, "nothing tells where the body ends");
   return true;

@@ -43,8 +43,9 @@ static bool respond(int fd, char what)
     return false;
   if (what == 's')
     usleep(SLOW_MS * 1000);
-  say(fd, what == 'r' ? "HTTP/1.1 307 There\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
-                      : "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+  say(fd, what == 'r'
+              ? "HTTP/1.1 307 There\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
+              : "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{\"a\": 1}");
   if (what == 'x')
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
   return what != 'x';

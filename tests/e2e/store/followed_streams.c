@@ -212,7 +212,7 @@ static void expect_trailers(const char *name, const char *response, size_t len)
 
 Test(streams, a_follower_gets_the_trailers)
 {
-  static const char stored[] = RESPONSE("A", "{}"), unstored[] = RESPONSE("15", "{\"error\":\"x\"}");
+  static const char stored[] = RESPONSE("F", "{\"n\":1}"), unstored[] = RESPONSE("15", "{\"error\":\"x\"}");
   expect_trailers("stored", stored, sizeof(stored) - 1);
   cr_expect_eq(log_events(&w, "stored"), 1);
   expect_trailers("unstored", unstored, sizeof(unstored) - 1);

@@ -155,6 +155,23 @@ Test(answers, a_failure_is_one_in_any_order_of_its_members)
                2);
 }
 
+/* A proxy's page or an empty object in the place of an answer; of an API of somebody's own either may be one. */
+Test(answers, a_model_s_endpoint_answers_with_something_or_not_at_all)
+{
+  static const char *const bodies[][2] = {{"application/json", "{}"},
+                                          {"application/json", "null"},
+                                          {"text/html", "<html><body>502 Bad Gateway</body></html>"},
+                                          {"text/plain", "502 Bad Gateway"}};
+  for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+    cr_expect_eq(sent_of_two_for("/v1beta/models/wire/m:generateContent", bodies[i][0], bodies[i][1]), 2,
+                 "%s", bodies[i][1]);
+    cr_expect_eq(sent_of_two_for("/own/wire/ask", bodies[i][0], bodies[i][1]), 1, "%s", bodies[i][1]);
+  }
+  cr_expect_eq(sent_of_two_for("/v1beta/models/wire/m:streamGenerateContent", "text/event-stream",
+                               "data: {\"choices\":[]}\n\ndata: [DONE]\n\n"),
+               2);
+}
+
 /* Two calls in one process. */
 static struct run twice(const char *mock, const char *path)
 {

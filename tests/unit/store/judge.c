@@ -101,9 +101,9 @@ Test(store_answers, whole_answers_are_stored)
       {EVENTS, OPENAI "event: err\\u006fr\ndata: {}\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "data: [DONE]\n\n"},
       {EVENTS, "\xef\xbb\xbf" OPENAI ": a comment\n\ndata: [DONE]\n\n"},
-      {EVENTS, "data: {\"choices\":[]}\r\n\r\ndata: [DONE]\r\n\r\n"},
-      {EVENTS, "data: {\"choices\":[]}\r\rdata: [DONE]\r\r"},
-      {EVENTS, "data: {\"choices\":\ndata: []}\n\ndata:[DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[{}]}\r\n\r\ndata: [DONE]\r\n\r\n"},
+      {EVENTS, "data: {\"choices\":[{}]}\r\rdata: [DONE]\r\r"},
+      {EVENTS, "data: {\"choices\":\ndata: [{}]}\n\ndata:[DONE]\n\n"},
       {EVENTS, ANTHROPIC "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
       {EVENTS, "data: {\"type\":\"response.created\",\"response\":{\"error\":null}}\n\n"
                "data: {\"type\":\"response.completed\",\"response\":{\"error\":null}}\n\n"},
@@ -280,6 +280,10 @@ Test(store_answers, failures_and_halves_are_refused)
       /* Streams. */
       {EVENTS, "data: [DONE]\n\n"},
       {EVENTS, ": 1\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\ndata: "
+               "[DONE]\n\n"},
+      {EVENTS, "event: done\ndata: {}\n\n"},
       {EVENTS, "data: {\"object\":\"error\",\"code\":500}\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "data: {\"error_code\":17}\n\ndata: [DONE]\n\n"},
       {EVENTS, OPENAI "data: {\"base_resp\":{\"status_code\":1}}\n\ndata: [DONE]\n\n"},
@@ -385,6 +389,71 @@ Test(store_answers, failures_and_halves_are_refused)
       {EVENTS, "data: {\"message\":\"Hel\"}\n\ndata: [DONE]\n\n"},
   };
   ALL_ARE(samples, IDEM_REFUSED);
+}
+
+/* Where an answer is an object or a list with something in it, or a stream, nothing else is one. */
+Test(store_answers, what_is_no_json_is_no_answer_of_an_endpoint_that_speaks_it)
+{
+  static const struct sample samples[] = {
+      {OK("application/json"), "{}"},
+      {OK("application/json"), " { }\n"},
+      {OK("application/json"), "[]"},
+      {OK("application/json"), "null"},
+      {OK("application/json"), "\"\""},
+      {OK("application/json"), "17"},
+      {OK("text/plain"), "502 Bad Gateway\n"},
+      {OK("text/plain"), "{}"},
+      {OK("text/html; charset=utf-8"), "<html><body>502 Bad Gateway</body></html>"},
+      {OK("application/xml"), "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"},
+      {"HTTP/1.1 200 OK\r\n\r\n", "upstream connect error or disconnect/reset before headers"},
+  };
+  static const char *const paths[] = {
+      "/v1/chat/completions", "/gateway/openai/v1/responses",      "/v1/messages",
+      "/v1/embeddings",       "/openai/deployments/d/completions", "/v1beta/models/m:streamGenerateContent",
+      "/model/m/invoke"};
+  static const char *const others[] = {"/v1/ask", "/api/chat", "/v1/audio/transcriptions", "/api/messages"};
+  struct caller caller = caller_of(&fixture, "{}");
+  caller.request.rule = fixture.config.rules;
+  caller.request.header_count = 0;
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
+    struct answer_facts facts;
+    struct idem_error why = {""};
+    for (size_t j = 0; j < sizeof(paths) / sizeof(*paths); j++) {
+      caller.request.path = SPAN(paths[j]);
+      cr_expect(!judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", paths[j],
+                samples[i].body);
+    }
+    for (size_t j = 0; j < sizeof(others) / sizeof(*others); j++) {
+      caller.request.path = SPAN(others[j]);
+      cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s: %s", others[j],
+                samples[i].body, why.text);
+    }
+  }
+}
+
+/* Bytes that no text is, and JSON under any type. */
+Test(store_answers, what_such_an_endpoint_may_send_is_an_answer)
+{
+  static const struct sample samples[] = {
+      {OK("application/octet-stream"), "\x01\x02"},
+      {OK("audio/mpeg"), "\xff\xfb\x90"},
+      {OK("text/plain"), "{\"choices\":[{}]}"},
+      {OK("text/html"), "data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n"},
+      {OK("application/json"), "[[0.5]]"},
+  };
+  struct caller caller = caller_of(&fixture, "{}");
+  caller.request.rule = fixture.config.rules;
+  caller.request.headers = caller.headers;
+  caller.request.path = SPAN("/v1/embeddings");
+  for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, samples[i].headers, samples[i].body);
+    struct answer_facts facts;
+    struct idem_error why = {""};
+    cr_expect(judge_answer(&caller.request, &recording, &facts, &why), "%s: %s", samples[i].body, why.text);
+  }
 }
 
 /* It might be an answer, so that it is said; a stream of nothing is not. */
