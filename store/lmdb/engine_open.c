@@ -99,67 +99,113 @@ static bool is_cut_short(int fd)
 }
 
 /* Whoever has the environment open has a lock on the lock file, and who makes it one for itself alone: with one of ours nobody does
- * either, in this process too. A process that makes it now is waited for, and has then. */
+ * either, in this process too. */
 static int make_anew(const struct engine_options *options, int data)
 {
   struct flock alone = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-  unsigned format;
   char path[PATH_MAX];
   snprintf(path, sizeof(path), "%s/lock.mdb", options->dir);
-  int fd = fd_open(path, O_RDWR | O_CREAT, 0600), rc = -EILSEQ;
-  int64_t end = clock_steady_us() + GATE_MAKING_MS * INT64_C(1000);
-  while (fd >= 0 && rc == -EILSEQ) {
-    bool locked = fcntl(fd, F_OFD_SETLK, &alone) == 0;
-    rc = pages_check_header(data, &format);
-    if (rc == -EILSEQ && locked)
-      rc = is_cut_short(data) && ftruncate(data, 0) == 0 ? 0 : -EUCLEAN;
-    else if (rc == -EILSEQ && clock_steady_us() >= end)
-      rc = -EUCLEAN;
-    else if (rc == -EILSEQ)
-      nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-  }
+  int fd = fd_open(path, O_RDWR | O_CREAT, 0600);
+  bool made = fd >= 0 && fcntl(fd, F_OFD_SETLK, &alone) == 0 && ftruncate(data, 0) == 0;
   if (fd >= 0)
     close(fd);
-  return rc == -EUCLEAN ? -EILSEQ : rc;
+  return made ? 0 : -EILSEQ;
 }
 
-/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
-static int check_data(const struct engine_options *options, uint64_t *size, struct idem_error *error)
+static int64_t patience_us(const struct engine_options *options)
 {
-  unsigned format;
+  return (options->patience_ms > GATE_MAKING_MS ? options->patience_ms : GATE_MAKING_MS) * INT64_C(1000);
+}
+
+static int refuse_opening(const struct engine_options *options, pid_t opener, struct idem_error *error)
+{
+  char who[32] = "another process";
+  if (opener)
+    snprintf(who, sizeof(who), "process %d", (int)opener);
+  return idem_error_set(error, -ETIMEDOUT, "%s: %s is opening the store and does not go on; is it stopped?",
+                        options->dir, who);
+}
+
+/* LMDB makes the lock file anew for whoever opens the store while nobody has it, and who comes meanwhile waits in it. If the first is
+ * killed then, the second goes on with mutexes that may be half made, and with a last transaction of 0, which is none of the store's.
+ * So one process opens at a time, and nobody waits within LMDB. The lock is of the open file, for LMDB closes that of others when it
+ * fails, and with it all locks of the process; one of these, on the next byte, tells those who wait who it is and that openings go on.
+ * The first byte is the gate's. */
+static int begin_opening(int data, const struct engine_options *options, struct idem_error *error)
+{
+  enum { OPENING = 1, OPENER, NAP_MOST_US = 2000 };
+  struct flock opening = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = OPENING, .l_len = 1};
+  struct flock opener = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = OPENER, .l_len = 1};
+  int64_t patience = patience_us(options), now = clock_steady_us(), until = now + patience,
+          most = now + GATE_MOST_MS * INT64_C(1000) + patience;
+  pid_t seen = 0;
+  for (long us = 50; fcntl(data, F_OFD_SETLK, &opening) < 0; us = us < NAP_MOST_US ? us * 2 : us) {
+    struct flock there = opener;
+    if (errno != EAGAIN && errno != EACCES)
+      return engine_fail(error, -errno, options->dir);
+    pid_t now_there = fcntl(data, F_GETLK, &there) == 0 && there.l_type != F_UNLCK ? there.l_pid : 0;
+    now = clock_steady_us();
+    if (now_there != seen)
+      until = now + patience < most ? now + patience : most;
+    seen = now_there;
+    if (now >= until)
+      return refuse_opening(options, seen, error);
+    nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+  }
+  fcntl(data, F_SETLK, &opener);
+  return 0;
+}
+
+/* Unlocked, for a child of another thread may have the open file too. */
+static void end_opening(int data)
+{
+  struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+  fcntl(data, F_OFD_SETLK, &none);
+  close(data);
+}
+
+/* A descriptor, or -errno with the message. */
+static int open_data(const struct engine_options *options, struct idem_error *error)
+{
   char path[PATH_MAX];
-  struct stat data;
   snprintf(path, sizeof(path), "%s/data.mdb", options->dir);
-  *size = 0;
   /* Made here, for LMDB would make it as the app's umask says. */
   int fd = fd_open(path, options->read_only ? O_RDONLY : O_RDWR | O_CREAT, 0600);
   if (fd < 0)
     return engine_fail(error, fd, options->dir);
+  int rc = options->read_only ? 0 : begin_opening(fd, options, error);
+  if (rc == 0)
+    return fd;
+  close(fd);
+  return rc;
+}
+
+/* How large the data file is; -EILSEQ if LMDB would follow its first pages out of it. */
+static int check_data(int fd, const struct engine_options *options, uint64_t *size, struct idem_error *error)
+{
+  unsigned format;
+  struct stat data;
   int rc = pages_check_header(fd, &format);
   if (rc == -EILSEQ && is_cut_short(fd) && !options->read_only && !options->joins)
     rc = make_anew(options, fd);
   if (rc == 0 && idem_fstat(fd, &data) < 0)
     rc = -errno;
   *size = rc == 0 ? (uint64_t)data.st_size : 0;
-  close(fd);
   return rc == -EPROTO ? refuse_format(format, options->dir, error)
          : rc < 0      ? engine_fail(error, rc, options->dir)
                        : 0;
 }
 
-/* LMDB waits without end while another process opens the store and has the lock file for itself. Such a one may be stopped,
- * so it is waited for here, for a second or our patience; one that comes after this look is as quick as they all are. */
+/* LMDB waits without end while another one has the lock file for itself, as a tool of its own has for a moment, or an idemshim
+ * that knows nothing of begin_opening(). It may be stopped, so it is waited for here. */
 static int await_opening(int fd, const struct engine_options *options, struct idem_error *error)
 {
-  int64_t patience_ms = options->patience_ms > GATE_MAKING_MS ? options->patience_ms : GATE_MAKING_MS;
-  for (int64_t end = clock_steady_us() + patience_ms * 1000;;) {
+  for (int64_t end = clock_steady_us() + patience_us(options);;) {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
     if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
       return 0;
     if (clock_steady_us() >= end)
-      return idem_error_set(error, -ETIMEDOUT,
-                            "%s: process %d is opening the store and does not go on; is it stopped?",
-                            options->dir, (int)lock.l_pid);
+      return refuse_opening(options, lock.l_pid > 0 ? lock.l_pid : 0, error);
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
 }
@@ -303,20 +349,33 @@ static int find_trees(void *arg)
   return rc;
 }
 
-/* The data file is looked at before LMDB maps what it says, and the trees only by way of a guard. */
+/* The data file is looked at before LMDB maps what it says. It is closed before LMDB's own descriptors are looked for. */
+static int open_alone(struct opening *opening, struct idem_error *error)
+{
+  const struct engine_options *options = opening->options;
+  int data = open_data(options, error);
+  if (data < 0)
+    return data;
+  int rc = check_data(data, options, &opening->have, error);
+  if (rc == 0 && !options->read_only)
+    rc = allocate_locks(options, error);
+  if (rc == 0)
+    rc = choose_map(opening, error);
+  if (rc == 0 && (rc = engine_guard(env_open, opening)) < 0)
+    rc = engine_fail(error, rc, options->dir);
+  end_opening(data);
+  return rc;
+}
+
+/* The trees are followed only by way of a guard. */
 static int engine_start(struct engine *engine, const struct engine_options *options, struct idem_error *error)
 {
   struct opening opening = {.engine = engine, .options = options};
   const struct writer_job making = {.body = make_trees, .arg = engine, .makes = true};
-  int rc = check_data(options, &opening.have, error);
+  int rc = open_alone(&opening, error);
   if (rc < 0)
     return rc;
-  if ((!options->read_only && (rc = allocate_locks(options, error)) < 0) ||
-      (rc = choose_map(&opening, error)) < 0)
-    return rc;
-  rc = engine_guard(env_open, &opening);
-  if (rc == 0)
-    rc = adopt_file(engine, options);
+  rc = adopt_file(engine, options);
   if (rc == 0 && (rc = engine_guard(find_trees, &opening)) < 0 && !options->read_only) {
     rc = writer_run_job(engine, &making, error);
     if (rc < 0)
