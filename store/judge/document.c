@@ -239,15 +239,24 @@ static const char *const places[][3] = {
     {"meta", "tokens"},
     {"response", "meta", "billed_units"}, /* Cohere v1, streamed */
     {"response", "meta", "tokens"},
-    {"x_groq", "usage"}, /* Groq, streamed */
-    {NULL},              /* Ollama has them beside the answer */
+    {"x_groq", "usage"},                  /* Groq, streamed */
+    {"metadata", "usage"},                /* Nova, streamed by Bedrock */
+    {"amazon-bedrock-invocationMetrics"}, /* in the last event of any model there */
+    {NULL},                               /* Ollama has them beside the answer */
 };
 _Static_assert(COUNT(places) == DOCUMENT_PLACES, "a row for each");
 
 /* What they are called: of a kind the first that is there, and what comes on top of just that one. OpenAI's
  * `prompt_tokens` has the cached tokens in it, Anthropic's `input_tokens` has not. */
 enum { INPUT, OUTPUT, KINDS };
-enum { PROMPT_TOKENS, INPUT_TOKENS, INPUT_TOKENS_CAMEL, CANDIDATES_TOKENS = 10, NOTHING = -1 };
+enum {
+  PROMPT_TOKENS,
+  INPUT_TOKENS,
+  INPUT_TOKENS_CAMEL,
+  CANDIDATES_TOKENS = 10,
+  INPUT_TOKEN_COUNT = 15,
+  NOTHING = -1
+};
 static const struct {
   const char *name;
   int kind, on_top_of;
@@ -268,6 +277,10 @@ static const struct {
     {"thoughtsTokenCount", OUTPUT, CANDIDATES_TOKENS, false},
     {"cacheReadInputTokens", INPUT, INPUT_TOKENS_CAMEL, false},
     {"cacheWriteInputTokens", INPUT, INPUT_TOKENS_CAMEL, false},
+    [INPUT_TOKEN_COUNT] = {"inputTokenCount", INPUT, NOTHING, false},
+    {"cacheReadInputTokenCount", INPUT, INPUT_TOKEN_COUNT, false},
+    {"cacheWriteInputTokenCount", INPUT, INPUT_TOKEN_COUNT, false},
+    {"outputTokenCount", OUTPUT, NOTHING, false},
 };
 _Static_assert(COUNT(counts) == DOCUMENT_COUNTS, "a column for each");
 

@@ -69,7 +69,7 @@ bool document_choices_over(const struct document_choices *choices);
 /* True if some are over, and some are not. */
 bool document_choices_differ(const struct document_choices *choices);
 
-enum { DOCUMENT_DEPTH = 4, DOCUMENT_PLACES = 12, DOCUMENT_COUNTS = 15 };
+enum { DOCUMENT_DEPTH = 4, DOCUMENT_PLACES = 14, DOCUMENT_COUNTS = 19 };
 
 struct document_reader {
   struct document *document;

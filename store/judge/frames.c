@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/judge/frames.h"
 
+#include "store/json/json_pointer.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* AWS allows 16 MiB of payload and 128 KiB of headers. */
@@ -37,6 +41,66 @@ static bool next_header(struct idem_span *rest, struct idem_span *name, struct i
   return true;
 }
 
+/* InvokeModel: {"bytes": "..."}, in which the model's own event is, in base64. */
+static void note_bytes(void *arg, size_t which, struct idem_span value)
+{
+  (void)which;
+  *(struct idem_span *)arg = value;
+}
+
+/* Claude's events and Nova's begin and end as those of Converse do, by words of their own; other models' have none. */
+static const char *const own_words[] = {"/type", "/messageStart", "/messageStop"};
+
+struct turn {
+  bool begun, ended;
+};
+
+static void note_word(void *arg, size_t which, struct idem_span value)
+{
+  struct turn *turn = arg;
+  turn->begun |= which == 1 || (which == 0 && is(value, "\"message_start\""));
+  turn->ended |= which == 2 || (which == 0 && is(value, "\"message_stop\""));
+}
+
+/* What is no JSON is none of those that are known, and says nothing. */
+static void read_event(struct frames *frames, struct idem_span event, struct document *document)
+{
+  const struct idem_words words = {(char **)(uintptr_t)own_words, sizeof(own_words) / sizeof(*own_words)};
+  struct turn turn = {false, false};
+  document_read(event, document);
+  frames->failed |= document->json && (document->failed || document->error);
+  if (!json_find(event, &words, note_word, &turn))
+    return;
+  frames->begun |= turn.begun;
+  frames->ended |= turn.ended;
+}
+
+static void read_payload(struct frames *frames, struct idem_span payload, struct document *document)
+{
+  static const char *const bytes[] = {"/bytes"};
+  const struct idem_words words = {(char **)(uintptr_t)bytes, 1};
+  struct idem_span value = {"", 0};
+  bool odd;
+  document_read(payload, document);
+  frames->failed |= document->json && (document->failed || document->error);
+  if (!json_find(payload, &words, note_bytes, &value) || value.len < 2 || *value.data != '"')
+    return;
+  /* The text of the string, which decoded may be twice as long, and behind it what that stands for, which is shorter. */
+  char *room = malloc(4 * value.len);
+  if (!room) {
+    frames->no_memory = true;
+    return;
+  }
+  size_t len = json_string_decode((struct idem_span){value.data + 1, value.len - 2}, room, &odd), pad = 0;
+  while (pad < 2 && pad < len && room[len - pad - 1] == '=')
+    pad++;
+  /* EVP_DecodeBlock() counts the padding as bytes. */
+  int got = EVP_DecodeBlock((unsigned char *)room + len, (const unsigned char *)room, (int)len);
+  if (got > (int)pad)
+    read_event(frames, (struct idem_span){room + len, (size_t)got - pad}, document);
+  free(room);
+}
+
 static void read_frame(struct frames *frames, struct idem_span headers, struct idem_span payload,
                        struct document *document)
 {
@@ -47,7 +111,7 @@ static void read_frame(struct frames *frames, struct idem_span headers, struct i
     frames->begun |= is(name, ":event-type") && is(value, "messageStart");
     frames->ended |= is(name, ":event-type") && is(value, "messageStop");
   }
-  document_read(payload, document);
+  read_payload(frames, payload, document);
   frames->any = true;
 }
 

@@ -19,8 +19,9 @@ struct frames {
   bool any;       /* a whole frame was there */
   bool failed;    /* an exception was in it */
   bool malformed; /* it is no frame */
-  bool begun;     /* messageStart, which messageStop follows */
-  bool ended;     /* messageStop */
+  bool no_memory; /* what is in it could not be read */
+  bool begun;     /* messageStart or message_start, which a stop follows */
+  bool ended;     /* that stop */
 };
 
 /* `document` has the usage and the reasons of the payloads. Returns how much of the text was taken. */

@@ -261,6 +261,7 @@ static void take_plain(struct idem_judge *judge, struct idem_span text, bool las
     judge->no_memory |= judge->stream.failed;
   } else if (judge->kind == KIND_FRAMES && !judge->frames.malformed) {
     used = frames_feed(&judge->frames, text, &judge->document);
+    judge->no_memory |= judge->frames.no_memory;
   } else if (judge->kind == KIND_JSON) {
     used = document_feed(&judge->reader, text, last);
   }
@@ -466,8 +467,8 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
     return refuse(why, "there is an error event in the stream");
   if (judge->malformed || frames->malformed)
     return refuse_unproven(facts, why, "the stream is broken off or not what its type says");
-  /* Bedrock's Converse has messageStart and messageStop; InvokeModel has neither, and ends with a whole frame
-   * and whole framing. A finish_reason in every choice is an end with whole framing alone. */
+  /* Bedrock's Converse has messageStart and messageStop, and so have the events of Claude and Nova in InvokeModel; those of
+   * other models have neither, and end with a whole frame and whole framing. A finish_reason in every choice is an end with whole framing alone. */
   bool over = judge->over || document_choices_over(&document->choices);
   bool ended = in_frames ? frames->any && recording->framed && (frames->ended || !frames->begun)
                          : judge->ended || (recording->framed && over);

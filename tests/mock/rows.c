@@ -202,14 +202,29 @@ static const struct shape_row {
      "{\"stopReason\":\"end_turn\"}\fmetadata {\"usage\":{}}",
      {"{\"output\":null,\"error\":{\"n\":$N}}", "{\"error\":\"$N\"}", "{\"output\":{},\"error\":{\"n\":$N}}",
       "stream:messageStart {\"p\":\"$N\"}\fcontentBlockDelta {}",
-      "stream:messageStart {\"p\":\"$N\"}\f!throttlingException {\"message\":\"slow down\"}"}},
+      "stream:messageStart {\"p\":\"$N\"}\f!throttlingException {\"message\":\"slow down\"}",
+      "stream:messageStart {\"p\":\"$N\"}\fmetadata {\"usage\":{}}"}},
     {"bedrock-invoke",
      "application/vnd.amazon.eventstream",
      "{\"completion\":\" hi $N\",\"stop_reason\":\"stop_sequence\"}",
-     "chunk {\"bytes\":\"eyJ9\",\"p\":\"$N\"}\fchunk {\"bytes\":\"eyJ9\"}",
+     "chunk "
+     "{\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsidXNhZ2UiOnsiaW5wdXRfdG9rZW5zIjozfX19\","
+     "\"p\":\"$N\"}\fchunk "
+     "{\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImRlbHRhIjp7InRleHQiOiJoaSJ9fQ==\"}\fchunk "
+     "{\"bytes\":"
+     "\"eyJ0eXBlIjoibWVzc2FnZV9zdG9wIiwiYW1hem9uLWJlZHJvY2staW52b2NhdGlvbk1ldHJpY3MiOnsiaW5wdXRUb2tlbkNvdW50I"
+     "jozLCJvdXRwdXRUb2tlbkNvdW50Ijo3fX0=\"}", /* message_start, a delta, message_stop */
      {"{\"completion\":null,\"error\":{\"n\":$N}}", "{\"error\":\"$N\"}", "{\"object\":\"error\",\"n\":$N}",
       "stream:!modelStreamErrorException {\"message\":\"$N\"}",
-      "stream:chunk {\"p\":\"$N\"}\f!internalServerException {}"}},
+      /* Claude's own error, and a stream without message_stop. */
+      "stream:chunk "
+      "{\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsidXNhZ2UiOnsiaW5wdXRfdG9rZW5zIjozfX19\","
+      "\"p\":\"$N\"}\fchunk "
+      "{\"bytes\":\"eyJ0eXBlIjoiZXJyb3IiLCJlcnJvciI6eyJ0eXBlIjoib3ZlcmxvYWRlZF9lcnJvciJ9fQ==\"}",
+      "stream:chunk "
+      "{\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsidXNhZ2UiOnsiaW5wdXRfdG9rZW5zIjozfX19\","
+      "\"p\":\"$N\"}\fchunk "
+      "{\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImRlbHRhIjp7InRleHQiOiJoaSJ9fQ==\"}"}},
     {"perplexity",
      EVENTS,
      "{\"id\":\"p-$N\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"hi "

@@ -103,7 +103,9 @@ ParameterizedTest(char (*shape)[32], answers, success_is_told_again_and_failure_
   cr_expect_eq(sent_of_two(*shape, "whole"), 1, "%s: a whole answer", *shape);
   if (strcmp(*shape, "openai-embeddings") != 0)
     cr_expect_eq(sent_of_two(*shape, "stream"), 1, "%s: a whole stream", *shape);
-  bool has_six = strstr("openai-chat openai-completions openai-responses gemini perplexity ollama", *shape);
+  bool has_six = strstr(
+      "openai-chat openai-completions openai-responses gemini perplexity ollama bedrock bedrock-invoke",
+      *shape);
   for (int i = 1; i <= 5 + has_six; i++) {
     snprintf(fail, sizeof(fail), "fail%d", i);
     cr_expect_eq(sent_of_two(*shape, fail), 2, "%s: %s", *shape, fail);

@@ -619,7 +619,7 @@ static size_t add_frame(char *out, const char *name, const char *payload)
 {
   size_t headers = 1 + strlen(name) + 1 + 2 + 1, total = 12 + headers + strlen(payload) + 4;
   memset(out, 0, total);
-  out[3] = (char)total, out[7] = (char)headers;
+  out[2] = (char)(total >> 8), out[3] = (char)total, out[7] = (char)headers;
   char *at = out + 12;
   *at++ = (char)strlen(name);
   memcpy(at, name, strlen(name));
@@ -646,6 +646,47 @@ Test(store_answers, amazon_frames_are_whole_and_without_exception)
   len += add_frame(body + len, ":exception-type", "{}");
   recording.body.len = chunk.len = (uint32_t)len;
   cr_expect_eq(stored_with(&recording), IDEM_REFUSED);
+}
+
+/* InvokeModel has the model's own events in base64. */
+Test(store_answers, what_amazon_frames_carry_is_read)
+{
+#define CHUNK(base64) "{\"bytes\":\"" base64 "\"}"
+  static const char start[] =
+      CHUNK("eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnsidXNhZ2UiOnsiaW5wdXRfdG9rZW5zIjozfX19");
+  static const char delta[] = CHUNK("eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSJ9");
+  static const char failure[] =
+      CHUNK("eyJ0eXBlIjoiZXJyb3IiLCJlcnJvciI6eyJ0eXBlIjoib3ZlcmxvYWRlZF9lcnJvciJ9fQ==");
+  static const char stop[] =
+      CHUNK("eyJ0eXBlIjoibWVzc2FnZV9zdG9wIiwiYW1hem9uLWJlZHJvY2staW52b2NhdGlvbk1ldHJpY3MiOnsiaW5wdXRUb2tlbkNv"
+            "dW50IjozLCJjYWNoZVJlYWRJbnB1dFRva2VuQ291bnQiOjEwLCJvdXRwdXRUb2tlbkNvdW50Ijo3fX0=");
+  static const char other_model[] =
+      CHUNK("eyJvdXRwdXRUZXh0IjoiaGkiLCJhbWF6b24tYmVkcm9jay1pbnZvY2F0aW9uTWV0cmljcyI6eyJpbnB1dFRva2VuQ291bnQi"
+            "OjUsIm91dHB1dFRva2VuQ291bnQiOjl9fQ==");
+  static const struct {
+    const char *frames[3];
+    int verdict;
+  } streams[] = {{{start, delta, stop}, IDEM_STORED},
+                 {{start, delta, failure}, IDEM_REFUSED},
+                 {{start, delta, delta}, IDEM_REFUSED},
+                 {{other_model, delta, other_model}, IDEM_STORED},
+                 {{CHUNK("eyJ9"), CHUNK("?"), "{\"bytes\":7}"}, IDEM_STORED}};
+  for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
+    char body[1024];
+    size_t len = 0;
+    struct idem_chunk chunk;
+    struct idem_recording recording = recording_of(&chunk, OK("application/vnd.amazon.eventstream"), "");
+    for (size_t j = 0; j < 3; j++)
+      len += add_frame(body + len, ":event-type", streams[i].frames[j]);
+    recording.body = (struct idem_span){body, len};
+    chunk.len = (uint32_t)len;
+    usage = (struct idem_usage){-1, -1};
+    cr_expect_eq(stored_with(&recording), streams[i].verdict, "%zu", i);
+    if (i == 0)
+      cr_expect(usage.input == 13 && usage.output == 7, "%d, %d", (int)usage.input, (int)usage.output);
+    if (i == 3)
+      cr_expect(usage.input == 5 && usage.output == 9, "%d, %d", (int)usage.input, (int)usage.output);
+  }
 }
 
 Test(store_answers, what_may_not_be_kept_is_not)
