@@ -68,9 +68,10 @@ static void take_back_header(struct tee *tee, const char *line, size_t len)
 /* True after the empty line: a status line comes next, or a trailer where there is no body. */
 static bool ends_a_block(const struct buffer *headers)
 {
-  const char *end = headers->data + headers->len;
-  return (headers->len >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0) ||
-         (headers->len >= 2 && memcmp(end - 2, "\n\n", 2) == 0);
+  const char *lines = headers->data; /* NULL before the first */
+  size_t len = headers->len;
+  return (len >= 4 && memcmp(lines + len - 4, "\r\n\r\n", 4) == 0) ||
+         (len >= 2 && memcmp(lines + len - 2, "\n\n", 2) == 0);
 }
 
 static void keep_header(struct tee *tee, const char *line, size_t len)

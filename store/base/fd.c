@@ -164,9 +164,11 @@ void fd_forget(int kept)
 void fd_end_others(enum fd_what what, int kept, int other)
 {
   const struct slot *one = slot_of(kept), *two = slot_of(other);
-  for (struct slot *slot = table.slot; slot < table.slot + table.room; slot++)
+  for (int i = 0; i < table.room; i++) {
+    struct slot *slot = &table.slot[i];
     if (slot->what == what && slot != one && slot != two)
       end(slot);
+  }
 }
 
 /* open() gives the lowest number that is free, so this ends at the first above 2. */

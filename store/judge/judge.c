@@ -172,7 +172,7 @@ static void take_event(void *arg, struct idem_span name, struct idem_span data)
     judge->over = (judge->over || document->over) && !document->goes_on;
   } else if (judge->kind == KIND_LINES) {
     judge->malformed = true;
-  } else if (!memchr(data.data, '\n', data.len)) {
+  } else if (!data.len || !memchr(data.data, '\n', data.len)) {
     take_text(judge, data);
   } else {
     while (event_stream_line(&data, &line))
