@@ -50,6 +50,7 @@ enum {
   WAITS = 512,
   TELLS_TIME = 1024,
   IS_PARTIAL = 2048, /* may do less than it was asked for */
+  IS_READ = 4096,    /* the same, of a file and by us: LMDB takes a short read for damage */
   FILES = READS | WRITES | GROWS | CHANGES | MAPS | LOCKS | FLUSHES,
 };
 
@@ -72,6 +73,7 @@ static const struct fault {
     {"fsync", FLUSHES, EIO, ERROR},
     {"eintr", WAITS, EINTR, ERROR},
     {"short", IS_PARTIAL, 0, SHORT},
+    {"short_reads", IS_READ, 0, SHORT},
     {"day_on", TELLS_TIME, 0, DAY_ON},
     {"day_back", TELLS_TIME, 0, DAY_BACK},
     {"gone", FILES, 0, GONE},
@@ -137,6 +139,12 @@ static bool fails(int kinds, const char *name, const void *caller)
   return true;
 }
 
+static bool is_of_lmdb(const void *caller)
+{
+  Dl_info info = {0};
+  return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "liblmdb");
+}
+
 #define CALLER __builtin_return_address(0)
 
 /* KINDS of what FUNCTION does; FAILED is what it returns then, with errno set. */
@@ -162,7 +170,8 @@ static bool fails(int kinds, const char *name, const void *caller)
   static ssize_t ours_##function parameters                                                                  \
   {                                                                                                          \
     if (fault && fault->special == SHORT) {                                                                  \
-      if (len > 1 && strikes(IS_PARTIAL, #function, CALLER))                                                 \
+      if (len > 1 &&                                                                                         \
+          strikes(IS_PARTIAL | ((kinds)&READS && !is_of_lmdb(CALLER) ? IS_READ : 0), #function, CALLER))     \
         len = (len + 1) / 2;                                                                                 \
     } else if (fails(kinds, #function, CALLER)) {                                                            \
       return -1;                                                                                             \

@@ -284,6 +284,43 @@ MODE(guard)
 MODE(multi)
 MODE(multi_hit)
 
+/* A read that brings a part of what is there is gone on with: nothing is damaged by it, and nobody hears of it. */
+static void cut_all_reads(const char *name)
+{
+  char answers[sizeof bare];
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer has functions of its own in place of libc's");
+  begin_mode(name);
+  cr_assert_gt(run_fault("short_reads", 0, ""), 0);
+  put_back();
+  struct run whole = run_calls("short_reads 0", true);
+  put_back();
+  struct run run = run_calls("short_reads 1+", true);
+  expect_success(&run);
+  take_answers(&run, answers, sizeof answers);
+  cr_expect_str_eq(answers, bare);
+  cr_expect_str_eq(run.err, whole.err);
+  cr_expect_eq(mock_count(&w).requests, sent);
+  cr_expect_not(log_contains(&w, "\"problem\""));
+  run_release(&whole);
+  run_release(&run);
+}
+
+Test(below, a_hit_while_all_reads_are_short)
+{
+  cut_all_reads("hit");
+}
+
+Test(below, a_tape_while_all_reads_are_short)
+{
+  cut_all_reads("tape");
+}
+
+Test(below, a_replay_while_all_reads_are_short)
+{
+  cut_all_reads("replay");
+}
+
 /* It was said that libcurl had an option which this idemshim did not know yet. */
 Test(below, an_option_that_there_was_no_memory_for_is_not_called_a_new_one)
 {
