@@ -274,6 +274,7 @@ int idem_store_remove(struct idem_store *store, const char *id, struct idem_erro
   if (!search_begin(&search, id))
     return search_result(&search, error);
   QUIET();
+  batch_write_left(store);
   batch_flush(store);
   int rc = state_read(store, &reader, error);
   if (rc == 0) {

@@ -459,9 +459,14 @@ bool batch_leave(struct idem_store *store, struct batch_own *own)
 
 void batch_write_left(struct idem_store *store)
 {
+  struct commit_queue *queue = &store->stats->queue;
   struct batch batch = {.store = store};
-  if (!store->read_only)
+  unsigned before = QUEUE_SLOTS + 1;
+  /* A part of them goes each time, or nobody can write now. */
+  while (!store->read_only && queue_count(queue) < before && queue_has_left(queue)) {
+    before = queue_count(queue);
     lead_left(&batch);
+  }
   free(batch.taken);
   free(batch.victims);
 }

@@ -39,6 +39,22 @@ static int drop_body(struct writer *writer, void *arg)
   return rc;
 }
 
+/* What could not be written before it is given to nobody either. */
+static int drop_done(struct engine *engine, int rc, void *arg)
+{
+  const struct removal *removal = arg;
+  (void)engine;
+  for (size_t i = 0; rc >= 0 && i < removal->count; i++)
+    batch_drop(removal->store, removal->keys[i]);
+  return 0;
+}
+
+static int drop_all(struct removal *removal)
+{
+  const struct writer_job job = {.body = drop_body, .done = drop_done, .arg = removal};
+  return state_write_job(removal->store, &job, NULL);
+}
+
 static bool has_one(const struct pages_snapshot *snapshot, const struct removal *removal)
 {
   struct answer_index_victim victim;
@@ -54,7 +70,7 @@ static int drop_each(const struct removal *all)
   int rc = 0;
   for (size_t i = 0; i < all->count && (rc == 0 || rc == -EILSEQ); i++) {
     struct removal one = {all->store, all->keys + i, 1};
-    rc = state_write(all->store, drop_body, &one, NULL);
+    rc = drop_all(&one);
   }
   return rc == -EILSEQ ? 0 : rc;
 }
@@ -74,7 +90,7 @@ static int drop(void *arg, const uint8_t (*keys)[IDEM_FLEET_KEY], size_t count)
   if (rc == 0) {
     bool has = has_one(&reader->snapshot, &removal);
     reader_end(reader);
-    rc = has ? state_write(removal.store, drop_body, &removal, NULL) : 0;
+    rc = has || queue_has_any(&removal.store->stats->queue) ? drop_all(&removal) : 0;
   }
   if (rc == -EILSEQ)
     rc = drop_each(&removal);

@@ -202,7 +202,7 @@ Test(fleet_bursts, few_descriptors_make_nothing_wrong)
     if (hits == CALLS)
       expect_the_same(&run, &paid);
     if (hits)
-      cr_expect_eq(listed_on(machine), CALLS, "with %d descriptors", limits[i]);
+      cr_expect_eq(listed_on(machine), CALLS, "with %d descriptors, %d hits: %s", limits[i], hits, run.err);
     run_release(&run);
   }
   run_release(&paid);
