@@ -8,7 +8,8 @@
  *     READY -> FILLING -> FREE         its writer has got into the gate itself, and withdraws it
  *     READY, TAKEN -> LEFT_...         its writer waits no longer; from here on only leaders change it
  *     LEFT_TAKEN -> FREE               a leader has done it, and there is nobody to tell
- *     LEFT_TAKEN -> LEFT_READY         its transaction has failed
+ *     TAKEN -> READY                   its transaction has failed, as the verdict says: its writer, if it lives, does it alone; a leader,
+ *     LEFT_TAKEN -> LEFT_READY         if it does not, tries it by itself
  *     FILLING, DONE -> FREE            its writer has died, which somebody who needs room has found out
  */
 #include "store/base/commit_queue.h"
@@ -184,7 +185,7 @@ bool queue_has_left(const struct commit_queue *queue)
   bool has = false;
   for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !has; i++) {
     uint32_t what = in(atomic_load(&queue->slot[i].state));
-    has = what == LEFT_READY || what == LEFT_TAKEN;
+    has = what == LEFT_READY || what == LEFT_TAKEN || queue_has_failed(&queue->slot[i]);
   }
   return has;
 }
@@ -212,32 +213,21 @@ void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict
   count_down(queue);
 }
 
-/* Its writer may leave it in this moment. */
-void queue_fail(struct commit_queue *queue, struct queue_slot *slot)
+/* The verdict stands there before the state says that it is nobody's. */
+void queue_fail(struct queue_slot *slot)
 {
   slot->verdict = -EAGAIN;
-  slot->serial = 0;
-  for (;;) {
-    uint32_t word = atomic_load(&slot->state);
-    if (in(word) != TAKEN)
-      break;
-    if (change(slot, word, DONE)) {
-      wake(slot);
-      count_down(queue);
-      return;
-    }
-  }
   queue_put_back(slot);
+  wake(slot);
 }
 
 bool queue_has_failed(const struct queue_slot *slot)
 {
-  uint32_t what = in(atomic_load(&slot->state));
-  return slot->verdict < 0 && (what == LEFT_READY || what == LEFT_TAKEN);
+  return slot->verdict < 0 && queue_waits(slot);
 }
 
 /* One is enough: whoever gets the gate does the writes of all, and wakes the next. Nobody sleeps on one that
- * is left. */
+ * is left, and nobody need on one that has failed. */
 void queue_wake(struct commit_queue *queue)
 {
   uint32_t first = atomic_load(&queue->first), waiting = atomic_load(&queue->waiting);
@@ -245,7 +235,7 @@ void queue_wake(struct commit_queue *queue)
   for (uint32_t i = 0; i < QUEUE_SLOTS && waiting & WAITING; i++) {
     struct queue_slot *slot = &queue->slot[(first + i) % QUEUE_SLOTS];
     uint32_t what = in(atomic_load(&slot->state));
-    if (what == READY) {
+    if (what == READY && !queue_has_failed(slot)) {
       wake(slot);
       return;
     }

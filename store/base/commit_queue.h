@@ -44,7 +44,7 @@ enum { QUEUE_SLOTS = 256, QUEUE_WORDS = 64 };
  * taken it. */
 struct queue_slot {
   _Alignas(64) _Atomic uint32_t state; /* 8 * number + what it is in */
-  int32_t verdict;                     /* of its leader, once it is done: 0 or more, or -errno; */
+  _Atomic int32_t verdict;             /* of its leader, once it is done: 0 or more, or -errno; */
   uint64_t serial;                     /* and the serial number that the answer has then */
   _Atomic uint64_t spill;              /* the number of its writer's file, also while it has nothing there; */
   _Atomic uint64_t len, sum;           /* bytes that it has there, in the slot's place, and XXH3 of them */
@@ -84,7 +84,8 @@ bool queue_leave(struct queue_slot *slot);
 
 /* True if it is published, or was taken by a leader that has died. */
 bool queue_lead(struct queue_slot *slot);
-/* True if there is one that nobody waits for: nobody but a leader comes for it. */
+/* True if there is one that nobody waits for, or may wait for, since it has failed and its writer may be dead: nobody but a leader
+ * comes for it. */
 bool queue_has_left(const struct commit_queue *queue);
 /* How many are published, or more. */
 unsigned queue_count(const struct commit_queue *queue);
@@ -95,9 +96,9 @@ void queue_put_back(struct queue_slot *slot);
 /* Wakes its writer, or frees it where nobody waits. A success is told only after the commit, for the writer
  * takes its answer for stored then. */
 void queue_tell(struct commit_queue *queue, struct queue_slot *slot, int verdict, uint64_t serial);
-/* Its transaction has come to nothing. Who waits is told -EAGAIN, and does it again alone; what nobody waits for stays, and is known
- * as one that has failed, so that it is not the failure of others again. */
-void queue_fail(struct commit_queue *queue, struct queue_slot *slot);
+/* Its transaction has come to nothing. It stays, and is known as one that has failed, so that it is not the failure of others again:
+ * its writer, which is woken, does it alone, and where that has died or waits no longer a leader tries it by itself. */
+void queue_fail(struct queue_slot *slot);
 bool queue_has_failed(const struct queue_slot *slot);
 /* Wakes one who waits, after the gate was left. */
 void queue_wake(struct commit_queue *queue);

@@ -7,8 +7,8 @@
  *               take_verdict() has what it says; or we get into the gate, and body() takes it out of the
  *               queue and stores it from memory
  *     held      for longer than is waited: the slot is left, and whoever leads next does it
- *     failed    where others were in the transaction each is told so, and does its own once more without the
- *               queue (`alone`)
+ *     failed    where others were in the transaction each does its own once more without the others (`alone`): ours at once, and
+ *               theirs when they get into the gate; what nobody comes for is tried by itself after a later commit (lead_left())
  *
  * A leader holds the gate from the first queue_lead() to the last queue_tell(): whatever is TAKEN then is its
  * own, or of a leader that has died.
@@ -228,7 +228,7 @@ static void collect(struct batch *batch)
       if (rc == -EILSEQ)
         queue_tell(queue, taken->slot, -EAGAIN, 0);
       else
-        queue_fail(queue, taken->slot);
+        queue_fail(taken->slot);
     } else if (has_key(batch, taken->write.key) ||
                ((batch->own || batch->count) && batch->bytes + taken->len > BATCH_BYTES)) {
       free(taken->record);
@@ -309,12 +309,16 @@ static int store_taken(struct writer *writer, struct taken *taken, uint64_t *ser
   return taken->verdict < 0 ? taken->verdict : 0;
 }
 
-/* Its own that waits is taken out of the queue, unless a leader that died has had it: then it is one of the others'. */
+/* Its own that waits is taken out of the queue, unless a leader that died has had it: then it is one of the others'. One that has failed
+ * with others is not tried with others again. */
 static int body(struct writer *writer, void *arg)
 {
   struct batch *batch = arg;
-  if (batch->slot && queue_withdraw(&batch->store->stats->queue, batch->slot))
+  bool failed = batch->slot && queue_has_failed(batch->slot);
+  if (batch->slot && queue_withdraw(&batch->store->stats->queue, batch->slot)) {
     batch->slot = NULL;
+    batch->alone |= failed;
+  }
   batch->bytes = 0;
   unsigned chosen = choose(batch);
   collect(batch);
@@ -351,7 +355,7 @@ static int done(struct engine *engine, int rc, void *arg)
     if (rc >= 0 && taken->len > SPILL_PLACE)
       spill_drop(batch->store, atomic_load(&taken->slot->spill), place_of(batch->store, taken->slot));
     if (rc < 0)
-      queue_fail(&batch->store->stats->queue, taken->slot);
+      queue_fail(taken->slot);
     else {
       if (taken->verdict == IDEM_STORED && taken->write.flags & BATCH_REPLAYED)
         stats_first_replay(batch->store->stats, taken->serial);
@@ -394,7 +398,7 @@ static int take_verdict(struct batch *batch, int rc, struct idem_error *error)
   return rc;
 }
 
-/* Those of writers that do not wait any longer: nobody else may come for them. Each that has failed is a transaction of its own, and
+/* Those of writers that do not wait any longer, or have died since theirs has failed: nobody else may come for them. Each that has failed is a transaction of its own, and
  * one that fails again is enough for LEFT_AGAIN_US: it may be long, and the gate is held while it is read. */
 static void lead_left(struct batch *batch)
 {

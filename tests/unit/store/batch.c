@@ -428,6 +428,39 @@ Test(store_batch, what_is_left_outlasts_a_transaction_that_fails)
   }
 }
 
+/* Nobody can be told, so it is tried again, also where its writer is killed after it has failed. */
+Test(store_batch, one_whose_writer_was_killed_outlasts_a_transaction_that_fails)
+{
+  publish_and_die();
+  struct caller first = caller_of(&fixture, "{\"other\":1}"), second = caller_of(&fixture, "{\"other\":2}");
+  failing = 1;
+  cr_assert_eq(caller_ask(&first, "{}"), IDEM_OWNED);
+  cr_assert_eq(failing, 0);
+  cr_expect_eq(waiting(), 1, "it was not dropped");
+  cr_assert_eq(caller_ask(&second, "{}"), IDEM_OWNED);
+  cr_expect_eq(waiting(), 0, "it is stored after the next commit");
+  struct caller its = caller_of(&fixture, "{\"n\":7}");
+  cr_expect_eq(caller_ask(&its, "{}"), IDEM_HIT);
+}
+
+/* One that lives does its own. */
+Test(store_batch, one_that_waits_outlasts_a_transaction_that_fails)
+{
+  enum { MANY = 5 };
+  static struct asker asker[MANY];
+  struct holder holder = hold();
+  for (int i = 0; i < MANY; i++)
+    start(&asker[i], i);
+  wait_until_waiting(MANY);
+  failing = 1;
+  tell(&holder, 'k');
+  for (int i = 0; i < MANY; i++)
+    expect_stored(&asker[i]);
+  end(&holder);
+  cr_expect_eq(failing, 0);
+  cr_expect_eq(waiting(), 0);
+}
+
 /* It need not have been written before. */
 Test(store_batch, what_cannot_be_written_can_be_removed)
 {
