@@ -447,3 +447,41 @@ Test(trouble, the_directory_of_a_new_store_is_flushed_once)
     run_release(&r);
   }
 }
+
+static struct run many_threads(const char *processes, const char *threads)
+{
+  return run_shim(&w, "many_threads", processes, threads, world_url(&w, target), "{\"temperature\":0}", NULL);
+}
+
+static void expect_a_hit_of_one_thread(void)
+{
+  long before = mock_count(&w).requests;
+  struct run run = many_threads("1", "1");
+  expect_success(&run);
+  cr_expect_eq(mock_count(&w).requests, before);
+  run_release(&run);
+}
+
+/* The store has places for 2,048 threads at once, and whoever finds none does not wait for one: the others may keep theirs for hours. */
+Test(trouble, more_threads_than_the_store_has_places_for, .timeout = 300)
+{
+  static const char why[] = "too many threads read the store at once (the limit is 2048)";
+  if (getenv("IDEM_SAN_PRELOAD"))
+    cr_skip_test("a sanitizer's threads are too large for so many");
+  struct run run = many_threads("1", "1");
+  expect_success(&run);
+  run_release(&run);
+  expect_a_hit_of_one_thread();
+  mock_reset(&w);
+  run = many_threads("3", "700");
+  if (run.status == 77)
+    cr_skip_test("so many threads cannot be had here");
+  expect_success(&run);
+  cr_expect_eq(count_of(run.out, "answered=700\n"), 3, "%s", run.out);
+  cr_expect_eq(mock_count(&w).requests, 3 * 700 - 2048, "%ld requests", mock_count(&w).requests);
+  int lines = count_of(run.err, why);
+  cr_expect(lines >= 1 && lines <= 3 && lines == count_of(run.err, "idemshim: "), "one of a process: %s",
+            run.err);
+  run_release(&run);
+  expect_a_hit_of_one_thread();
+}
