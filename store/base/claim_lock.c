@@ -32,8 +32,9 @@ int claim_lock_take(const struct claims_file *file, const uint8_t *key)
   int claim = fd_open_kept(file->path, O_RDWR, 0, FD_CLAIM);
   if (claim < 0)
     return claim;
-  int fd = fd_number(claim), code = -ESTALE;
-  if (claim_file_is(file, fd)) {
+  struct claims_file opened;
+  int fd = fd_opened_now(claim, &opened.device, &opened.inode), code = -ESTALE;
+  if (opened.inode == file->inode && opened.device == file->device) {
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
       return claim;
     code = errno == EACCES ? -EAGAIN : -errno;
@@ -55,12 +56,10 @@ bool claim_lock_held(const struct claims_file *file, const uint8_t *key, int *cl
 /* With `key` the lock goes too, whoever has a copy of the descriptor. */
 void claim_lock_release(int claim, const uint8_t *key)
 {
-  int fd = key ? fd_number(claim) : -1;
-  if (fd >= 0) {
-    struct flock lock = lock_of(key, F_UNLCK);
-    fcntl(fd, F_OFD_SETLK, &lock);
-  }
-  fd_end(claim);
+  struct flock lock;
+  if (key)
+    lock = lock_of(key, F_UNLCK);
+  fd_unlock_and_end(claim, key ? &lock : NULL);
 }
 
 int claim_lock_taken(int fd, const uint8_t *key)

@@ -138,19 +138,36 @@ int fd_number(int kept)
   return !slot ? -ENOENT : is_whole(slot) ? slot->fd : -EBADF;
 }
 
-static void end(struct slot *slot)
+int fd_opened_now(int kept, dev_t *device, ino_t *inode)
 {
-  if (is_whole(slot))
+  PROCESS_LOCKED(lists);
+  const struct slot *slot = slot_of(kept);
+  *device = slot ? slot->device : 0;
+  *inode = slot ? slot->inode : 0;
+  return slot ? slot->fd : -ENOENT;
+}
+
+static void end(struct slot *slot, struct flock *unlock)
+{
+  if (is_whole(slot)) {
+    if (unlock)
+      fcntl(slot->fd, F_OFD_SETLK, unlock);
     close(slot->fd);
+  }
   slot->what = 0;
 }
 
-void fd_end(int kept)
+void fd_unlock_and_end(int kept, struct flock *unlock)
 {
   PROCESS_LOCKED(lists);
   struct slot *slot = slot_of(kept);
   if (slot)
-    end(slot);
+    end(slot, unlock);
+}
+
+void fd_end(int kept)
+{
+  fd_unlock_and_end(kept, NULL);
 }
 
 void fd_forget(int kept)
@@ -167,7 +184,7 @@ void fd_end_others(enum fd_what what, int kept, int other)
   for (int i = 0; i < table.room; i++) {
     struct slot *slot = &table.slot[i];
     if (slot->what == what && slot != one && slot != two)
-      end(slot);
+      end(slot, NULL);
   }
 }
 

@@ -24,6 +24,7 @@
 #ifndef IDEMSHIM_STORE_FD_H
 #define IDEMSHIM_STORE_FD_H
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -45,8 +46,13 @@ int fd_adopt(int fd, enum fd_what what);
  * -ENOENT if it was ended, as a parent's claims are in a child. */
 int fd_number(int kept);
 
-/* Ends it; it is closed only if it is still ours. What is no place is ignored. To forget it leaves it open. */
+/* The same of one that was opened in this moment, and which file it is: what was found out then costs nothing. */
+int fd_opened_now(int kept, dev_t *device, ino_t *inode);
+
+/* Ends it; it is closed only if it is still ours. What is no place is ignored. To forget it leaves it open. With a lock to
+ * be freed that goes first, for it stays with whoever else has a copy. */
 void fd_end(int kept);
+void fd_unlock_and_end(int kept, struct flock *unlock);
 void fd_forget(int kept);
 
 /* With process_lock_lists held: ends all that are the same thing but the two. */
