@@ -48,6 +48,8 @@ struct asking {
   size_t count;
   const struct link_word *whole; /* the same with the script in it; NULL: there is none */
   const char *route;             /* a key's name; NULL: any server will do */
+  const char *fetch;             /* a key whose value is got in the same round trip; NULL: none */
+  struct reply **fetched;        /* it; NULL if it was not asked for on the way */
   unsigned replicas;             /* that have it by the end */
   unsigned wait_ms;              /* the server may think about it for so long */
   bool once;                     /* of a server that has the key for this one command */
@@ -114,6 +116,25 @@ static int wait_for_replicas(const struct asking *asking, struct link *link, str
   return rc;
 }
 
+/* What an error of the first one leads to comes without the second. */
+static int send_and_read_both(const struct asking *asking, struct link *link, struct reply **out)
+{
+  const struct link_word get[] = {{"GET", 3}, LINK_TEXT(asking->fetch)};
+  int rc = link_send_two(link, asking->words, asking->count, get, 2);
+  if (rc == 0)
+    rc = link_read(link, out);
+  if (rc < 0)
+    return rc;
+  rc = link_read(link, asking->fetched);
+  if (rc == 0 && (*out)->kind == REPLY_ERROR)
+    reply_free(*asking->fetched);
+  if (rc < 0)
+    reply_free(*out);
+  if (rc < 0 || (*out)->kind == REPLY_ERROR)
+    *asking->fetched = NULL;
+  return rc;
+}
+
 /* One command and its reply, on a connection that is there. The reply is the caller's only if 0 is
  * returned. */
 static int exchange(const struct asking *asking, struct link *link, struct reply **out)
@@ -122,7 +143,8 @@ static int exchange(const struct asking *asking, struct link *link, struct reply
   if (asking->once && (rc = send_and_read(link, LINK_WORDS({"ASKING", 6}), out)) == 0)
     reply_free(*out);
   if (rc == 0)
-    rc = send_and_read(link, asking->words, asking->count, out);
+    rc = asking->fetch && !asking->once ? send_and_read_both(asking, link, out)
+                                        : send_and_read(link, asking->words, asking->count, out);
   if (rc == 0 && asking->whole && lacks_script(*out)) {
     reply_free(*out);
     /* A server that is asked for once is asked anew. */
@@ -320,23 +342,36 @@ size_t client_compose(const struct idem_fleet_client *client, const struct clien
 /* By the script's digest; a server that does not have it yet says so, and gets all of it: after a start, or
  * as the new master. Machines of two versions bring a script each. Redis' functions are known by name: one
  * version's would take the other's place. */
+static int run(struct asking *asking, idem_fleet_limit *limit, const struct client_keys *keys,
+               const struct link_word *words, size_t count, struct reply **out)
+{
+  struct link_word all[CLIENT_WORDS], whole[CLIENT_WORDS];
+  count = client_compose(asking->client, keys, words, count, all);
+  memcpy(whole, all, sizeof(*all) * count);
+  whole[0] = (struct link_word){"EVAL", 4};
+  whole[1] = (struct link_word)LINK_TEXT(fleet_operation);
+  asking->words = all;
+  asking->count = count;
+  asking->whole = whole;
+  asking->route = keys->claim;
+  return ask(asking, limit, out);
+}
+
 int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                           const struct link_word *words, size_t count, unsigned replicas, struct reply **out)
 {
   struct client_keys keys;
-  struct link_word all[CLIENT_WORDS], whole[CLIENT_WORDS];
   client_keys(client, key, &keys);
-  count = client_compose(client, &keys, words, count, all);
-  memcpy(whole, all, sizeof(*all) * count);
-  whole[0] = (struct link_word){"EVAL", 4};
-  whole[1] = (struct link_word)LINK_TEXT(fleet_operation);
-  return ask(&(struct asking){.client = client,
-                              .words = all,
-                              .count = count,
-                              .whole = whole,
-                              .route = keys.claim,
-                              .replicas = replicas},
-             limit, out);
+  return run(&(struct asking){.client = client, .replicas = replicas}, limit, &keys, words, count, out);
+}
+
+int client_run_and_get(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       const struct client_keys *keys, const struct link_word *words, size_t count,
+                       struct reply **out, struct reply **answer)
+{
+  *answer = NULL;
+  return run(&(struct asking){.client = client, .fetch = keys->answer, .fetched = answer}, limit, keys, words,
+             count, out);
 }
 
 int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,

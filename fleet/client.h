@@ -84,6 +84,11 @@ int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const 
  * failure it is told to all processes: a fleet that cannot keep what it promises is one that is away. */
 int client_run_replicated(struct idem_fleet_client *client, idem_fleet_limit *limit, const uint8_t *key,
                           const struct link_word *words, size_t count, unsigned replicas, struct reply **out);
+/* And the value of the answer's key as it is right after that, in the same round trip: through the script it would be copied several
+ * times. `*answer` is the caller's, too; NULL: it has to be asked for, since the server was found by detours. */
+int client_run_and_get(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       const struct client_keys *keys, const struct link_word *words, size_t count,
+                       struct reply **out, struct reply **answer);
 int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
                    const struct link_word *words, size_t count, struct reply **out);
 

@@ -237,26 +237,69 @@ static int write_all(struct link *link, const char *data, size_t len)
   return rc;
 }
 
-/* The composed command may have a password, which then stands in its first bytes: they are zeroed before the
- * heap, which is the app's, has them again. */
-int link_send(struct link *link, const struct link_word *words, size_t count)
+struct composed {
+  char *bytes;
+  size_t len;
+};
+
+static int compose(struct composed *command, const struct link_word *words, size_t count)
 {
   const char *data[64];
   size_t lens[64];
-  char *command = NULL;
+  *command = (struct composed){NULL, 0};
   if (count > sizeof(data) / sizeof(*data))
-    return link_fail(link, -EINVAL, "command");
+    return -EINVAL;
   for (size_t i = 0; i < count; i++) {
     data[i] = words[i].data;
     lens[i] = words[i].len;
   }
-  long long len = redisFormatCommandArgv(&command, (int)count, data, lens);
-  int rc = len < 0 ? -ENOMEM : write_all(link, command, (size_t)len);
-  if (len > 0) {
-    explicit_bzero(command, (size_t)len < 1024 ? (size_t)len : 1024);
-    redisFreeCommand(command);
-  }
+  long long len = redisFormatCommandArgv(&command->bytes, (int)count, data, lens);
+  if (len < 0)
+    return -ENOMEM;
+  command->len = (size_t)len;
+  return 0;
+}
+
+/* It may have a password, which then stands in its first bytes: they are zeroed before the heap, which is the app's, has
+ * them again. */
+static void forget(struct composed *command)
+{
+  if (!command->len)
+    return;
+  explicit_bzero(command->bytes, command->len < 1024 ? command->len : 1024);
+  redisFreeCommand(command->bytes);
+}
+
+int link_send(struct link *link, const struct link_word *words, size_t count)
+{
+  struct composed command;
+  int rc = compose(&command, words, count);
+  if (rc == 0)
+    rc = write_all(link, command.bytes, command.len);
+  forget(&command);
   link->unread += rc == 0;
+  return rc < 0 ? link_fail(link, rc, "write") : 0;
+}
+
+int link_send_two(struct link *link, const struct link_word *words, size_t count,
+                  const struct link_word *more, size_t more_count)
+{
+  struct composed one, two = {NULL, 0};
+  int rc = compose(&one, words, count);
+  if (rc == 0)
+    rc = compose(&two, more, more_count);
+  char *both = rc == 0 ? malloc(one.len + two.len) : NULL;
+  if (both) {
+    memcpy(both, one.bytes, one.len);
+    memcpy(both + one.len, two.bytes, two.len);
+    rc = write_all(link, both, one.len + two.len);
+    free(both);
+  } else if (rc == 0) {
+    rc = -ENOMEM;
+  }
+  forget(&one);
+  forget(&two);
+  link->unread += rc == 0 ? 2 : 0;
   return rc < 0 ? link_fail(link, rc, "write") : 0;
 }
 
@@ -265,8 +308,11 @@ int link_send(struct link *link, const struct link_word *words, size_t count)
 int link_read(struct link *link, struct reply **out)
 {
   char bytes[16 * 1024];
-  short events;
+  short events = POLLIN;
   int rc = reply_next(&link->reader, out);
+  /* A server is not so fast that a look before would find its reply. What TLS has read ahead no wait tells of. */
+  if (rc == 0 && link->deadline_us && !link->ssl)
+    rc = link_wait(link, events);
   while (rc == 0) {
     ssize_t done = read_some(link, bytes, sizeof(bytes), &events);
     if (done == -EAGAIN && !link->deadline_us)

@@ -10,6 +10,20 @@ local verb = ARGV[1]
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
 local now = math.floor(now_us / 1000)
+
+-- Most claims are of what has been answered, and that needs little. An answer that is older than they take does not count; -1: of any
+-- age, -2: of none. Of an answer that has outlived its claim only its end is known.
+if verb == 'claim' then
+  local r = redis.call('HMGET', claim, 's', 'g', 'e', 't')
+  if r[1] == 'A' or not r[1] then
+    local most_age, age = tonumber(ARGV[9]), now - tonumber(r[4] or now)
+    local left = (most_age == -1 or age <= most_age) and redis.call('PTTL', answer) or -2
+    if left ~= -2 then
+      return {'A', r[2] or '0', r[3] or '0', left, age}
+    end
+  end
+end
+
 local r = redis.call('HMGET', claim, 's', 'g', 'o', 'u', 'f', 'e', 't', 'd', 'w')
 local state, g, owner, lease, print, epoch = r[1], r[2], r[3], tonumber(r[4] or 0), r[5], r[6] or '0'
 local open = state == 'C' or state == 'S'
@@ -25,17 +39,8 @@ local function over(how)
 end
 
 if verb == 'claim' then
-  local o, f, ms, indoubt, mismatch, dead, keep, most_age, before =
-    ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-  -- An answer that is older does not count; -1: of any age, -2: of none.
-  -- Of an answer that has outlived its claim only its end is known.
-  if state == 'A' or not state then
-    local age = now - tonumber(r[7] or now)
-    local record = (most_age == -1 or age <= most_age) and redis.call('GET', answer)
-    if record then
-      return {'A', g or '0', epoch, record, redis.call('PTTL', answer), age}
-    end
-  end
+  local o, f, ms, indoubt, mismatch, dead, keep, before =
+    ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[10])
   if keep == '0' then
     return {'N', g or '0', epoch}
   end

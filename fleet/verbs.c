@@ -202,17 +202,26 @@ static int get_parts(struct idem_fleet_client *client, idem_fleet_limit *limit,
 /* Claiming. */
 
 /* The reply gives its record away, which may be large. An answer whose end is not known (PTTL says -1) was
- * not stored by us. */
+ * not stored by us. It may have gone since the claim was looked at: -ENODATA. */
 static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit,
-                       struct idem_fleet_claim *claim, struct reply *reply)
+                       struct idem_fleet_claim *claim, const struct reply *reply, struct reply **answer)
 {
-  struct reply *record = reply->count > 3 ? &reply->item[3] : NULL;
+  struct client_keys keys;
   struct parts parts;
+  int rc = 0;
   claim->verdict = IDEM_FLEET_ANSWER;
-  claim->left_ms = bounded_time(reply_item(reply, 4));
-  claim->age_ms = bounded_time(reply_item(reply, 5));
-  if (!record || record->kind != REPLY_TEXT || claim->left_ms < 0 || claim->age_ms < 0)
+  claim->left_ms = bounded_time(reply_item(reply, 3));
+  claim->age_ms = bounded_time(reply_item(reply, 4));
+  if (claim->left_ms < 0 || claim->age_ms < 0)
     return -EPROTO;
+  client_keys(client, claim->fence.key, &keys);
+  if (!*answer)
+    rc = client_command(client, limit, keys.answer, LINK_WORDS({"GET", 3}, LINK_TEXT(keys.answer)), answer);
+  if (rc < 0)
+    return rc;
+  struct reply *record = *answer;
+  if (record->kind != REPLY_TEXT)
+    return record->kind == REPLY_NIL ? -ENODATA : -EPROTO;
   if (read_parts(record->text, &parts))
     return get_parts(client, limit, claim, &parts);
   claim->record = record->text;
@@ -224,7 +233,7 @@ static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit
 /* What the script has returned: a letter, the generation, the epoch, and what belongs to the letter. The
  * reply stays the caller's. After -EPROTO nothing of the claim has a meaning. */
 static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
-                      struct idem_fleet_claim *claim, struct reply *reply)
+                      struct idem_fleet_claim *claim, const struct reply *reply, struct reply **answer)
 {
   const struct reply *letter = reply_item(reply, 0);
   int64_t generation = reply_number(reply_item(reply, 1)), epoch = reply_number(reply_item(reply, 2));
@@ -234,7 +243,7 @@ static int take_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
   claim->fence.epoch = (uint64_t)epoch;
   switch (letter->text[0]) {
   case 'A':
-    return take_answer(client, limit, claim, reply);
+    return take_answer(client, limit, claim, reply, answer);
   case 'O':
     claim->verdict = IDEM_FLEET_OWNED;
     claim->fence.generation = (uint64_t)generation;
@@ -264,19 +273,22 @@ static int ask_claim(struct idem_fleet_client *client, idem_fleet_limit *limit,
                      struct idem_fleet_claim *claim)
 {
   char print[2 * IDEM_FLEET_KEY + 1], age[24];
-  struct reply *reply;
+  struct client_keys keys;
+  struct reply *reply, *answer;
+  client_keys(client, claim->fence.key, &keys);
   idem_hex(claim->fingerprint, IDEM_FLEET_KEY, print);
   snprintf(age, sizeof(age), "%lld", (long long)claim->most_age_ms);
-  int rc =
-      client_run(client, limit, claim->fence.key,
-                 LINK_WORDS({"claim", 5}, LINK_TEXT(claim->fence.owner), LINK_TEXT(print),
-                            NUMBER(client->where->lease_ms), LINK_TEXT(claim->refuses ? "fail" : "resend"),
-                            LINK_TEXT(claim->any_content ? "replay" : "reject"), NUMBER(claim->dead),
-                            NUMBER(bounded_ms(claim->keep_ms)), LINK_TEXT(age), NUMBER(claim->before)),
-                 &reply);
+  int rc = client_run_and_get(
+      client, limit, &keys,
+      LINK_WORDS({"claim", 5}, LINK_TEXT(claim->fence.owner), LINK_TEXT(print),
+                 NUMBER(client->where->lease_ms), LINK_TEXT(claim->refuses ? "fail" : "resend"),
+                 LINK_TEXT(claim->any_content ? "replay" : "reject"), NUMBER(claim->dead),
+                 NUMBER(bounded_ms(claim->keep_ms)), LINK_TEXT(age), NUMBER(claim->before)),
+      &reply, &answer);
   if (rc < 0)
     return rc;
-  rc = take_claim(client, limit, claim, reply);
+  rc = take_claim(client, limit, claim, reply, &answer);
+  reply_free(answer);
   if (rc == -EPROTO)
     return odd_reply(reply);
   reply_free(reply);

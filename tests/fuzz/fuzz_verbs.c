@@ -125,6 +125,17 @@ int client_run(struct idem_fleet_client *client, idem_fleet_limit *limit, const 
   return client_run_replicated(client, limit, key, sent, count, 0, out);
 }
 
+int client_run_and_get(struct idem_fleet_client *client, idem_fleet_limit *limit,
+                       const struct client_keys *keys, const struct link_word *sent, size_t count,
+                       struct reply **out, struct reply **value)
+{
+  *value = NULL;
+  int rc = client_run_replicated(client, limit, (const uint8_t *)keys, sent, count, 0, out);
+  if (rc == 0 && byte() % 2 && (rc = answer(value)) < 0)
+    reply_free(*out);
+  return rc;
+}
+
 int client_command(struct idem_fleet_client *client, idem_fleet_limit *limit, const char *route,
                    const struct link_word *sent, size_t count, struct reply **out)
 {

@@ -510,11 +510,15 @@ Test(fleet_client, a_server_that_another_thread_adds_is_known_a_moment_later)
 
 static const char *says;
 
+/* To each command, of which several may come at once. */
 static void say(int fd)
 {
-  char bytes[4096];
-  while (read(fd, bytes, sizeof(bytes)) > 0 && write(fd, says, strlen(says)) > 0)
-    ;
+  char bytes[4096] = "\n";
+  for (ssize_t len = 0; len >= 0 && (len = read(fd, bytes + 1, sizeof(bytes) - 2)) > 0;) {
+    bytes[1 + len] = '\0';
+    for (const char *at = bytes; len >= 0 && (at = strstr(at, "\n*")); at++)
+      len = write(fd, says, strlen(says)) > 0 ? len : -1;
+  }
   close(fd);
 }
 
@@ -538,6 +542,36 @@ Test(fleet_client, a_cluster_that_is_down_is_away_and_one_slot_is_not)
     cr_expect_eq(idem_fleet_is_away(shared_of(client)), row[i].is_away, "%s", row[i].says);
     cr_expect_not_null(strstr(idem_fleet_api.problem(client), "CLUSTERDOWN"));
   }
+}
+
+/* What the claim tells of is not there any more. */
+static void lose_the_answer(int fd)
+{
+  static const char there[] = "*5\r\n$1\r\nA\r\n$1\r\n5\r\n$1\r\n3\r\n:1000\r\n:1\r\n$-1\r\n",
+                    ours[] = "*4\r\n$1\r\nO\r\n$1\r\n7\r\n$1\r\n3\r\n$1\r\n0\r\n";
+  char bytes[4096];
+  ssize_t len;
+  while ((len = read(fd, bytes, sizeof(bytes) - 1)) > 0) {
+    bytes[len] = '\0';
+    const char *says_now = strstr(bytes, "\r\n-2\r\n") ? ours : there;
+    if (write(fd, says_now, strlen(says_now)) < 0 ||
+        (says_now == ours && strstr(bytes, "GET") && write(fd, "$-1\r\n", 5) < 0))
+      break;
+  }
+  close(fd);
+}
+
+Test(fleet_client, an_answer_that_goes_while_it_is_asked_for_is_none)
+{
+  char url[160];
+  snprintf(url, sizeof(url), "redis://127.0.0.1:%u?connect-timeout=5s&operation-timeout=5s",
+           fake(lose_the_answer));
+  struct idem_fleet_client *client = client_at(url);
+  struct idem_fleet_claim claim = claim_for('k');
+  cr_assert_eq(idem_fleet_api.claim(client, patience(), &claim), 0, "%s", idem_fleet_api.problem(client));
+  cr_expect_eq(claim.verdict, IDEM_FLEET_OWNED);
+  cr_expect_eq(claim.fence.generation, 7);
+  cr_expect_null(claim.record);
 }
 
 /* It says of each page that there is another. */

@@ -51,6 +51,40 @@ Test(fleet_operation, a_record_may_be_any_bytes)
   cr_expect_arr_eq(got.record, bytes, sizeof(bytes));
 }
 
+/* The answer comes beside what the script says, also from a server that does not have the script yet. */
+Test(fleet_operation, an_answer_comes_with_its_claim_and_from_a_server_without_the_script)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k');
+  cr_expect_eq(commit(a, &mine.fence, "the answer"), 1);
+  for (int i = 0; i < 2; i++) {
+    told("SCRIPT FLUSH");
+    struct idem_fleet_claim first = ask_for(a, 'k'), again = ask_for(a, 'k');
+    cr_assert_eq(first.verdict, IDEM_FLEET_ANSWER);
+    cr_assert_eq(again.verdict, IDEM_FLEET_ANSWER);
+    cr_expect_str_eq(first.record, "the answer");
+    cr_expect_str_eq(again.record, "the answer");
+    cr_expect_eq(again.generation, mine.fence.generation);
+    cr_expect(again.left_ms > 0 && again.left_ms <= 60000 && again.age_ms >= 0);
+    /* No reply is left over for the next. */
+    cr_expect_eq(ask_for(a, 'm').verdict, i ? IDEM_FLEET_BUSY : IDEM_FLEET_OWNED);
+  }
+}
+
+/* Another one's value in the place of the answer is none of ours. */
+Test(fleet_operation, what_is_no_text_is_no_answer)
+{
+  struct idem_fleet_client *a = client_of("");
+  struct idem_fleet_claim mine = ask_for(a, 'k'), next = claim_for('k');
+  cr_expect_eq(commit(a, &mine.fence, "the answer"), 1);
+  told("DEL %s", name_of('k', 'a'));
+  told("HSET %s x y", name_of('k', 'a'));
+  told("EXPIRE %s 100", name_of('k', 'a'));
+  cr_expect_eq(API->claim(a, patience(), &next), -EPROTO);
+  cr_expect_null(next.record);
+  cr_expect_eq(ask_for(a, 'm').verdict, IDEM_FLEET_OWNED);
+}
+
 Test(fleet_operation, each_step_may_be_repeated)
 {
   struct idem_fleet_client *a = client_of("");
