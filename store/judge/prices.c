@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/judge/prices.h"
 
+#include "config/kernel.h"
 #include "store/json/json_cursor.h"
 
 #include <errno.h>
@@ -160,7 +161,7 @@ static int read_file(struct prices *prices, const char *path, size_t *len)
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
   if (fd < 0)
     return -errno;
-  if (fstat(fd, &file) < 0)
+  if (idem_fstat(fd, &file) < 0)
     rc = -errno;
   else if (!S_ISREG(file.st_mode))
     rc = S_ISDIR(file.st_mode) ? -EISDIR : -ESPIPE; /* a pipe could be waited for without an end */
