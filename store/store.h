@@ -203,12 +203,13 @@ struct idem_call {
   struct idem_answer answer;
 
   /* What happened on the way; set together with the verdict. */
-  bool mismatched; /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
-  bool churned;    /* the same content was sent under another header key inside the window */
-  bool expired;    /* there was an answer, past its time */
-  char drift[128]; /* OWNED: names of the headers under others of which the same content has an answer */
-  bool unread;     /* the rule has ignore= or redact=, and the body is no JSON: all of it counts */
-  bool resent;     /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
+  bool mismatched;   /* same key, other content (with mismatch=replay the verdict is HIT all the same) */
+  bool churned;      /* the same content was sent under another header key inside the window */
+  bool expired;      /* there was an answer, past its time */
+  char drift[128];   /* OWNED: names of the headers under others of which the same content has an answer */
+  bool several_keys; /* the header that names it comes twice, with two values: both name it */
+  bool unread;       /* the rule has ignore= or redact=, and the body is no JSON: all of it counts */
+  bool resent; /* OWNED: it was sent before and its outcome is unknown; upstream_key is the one of then */
   /* After commit, REFUSED: it may be an answer, but its end, or that it may be kept, cannot be told. */
   bool unproven;
   bool sampled;    /* its content alone names it, and asking again may give another answer */

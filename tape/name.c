@@ -37,7 +37,7 @@ static bool add_key_header(struct hash *hash, const struct idem_request *request
   if (first.which == UINT_MAX)
     return false;
   hash_text(hash, request->rule->keying.headers.word[first.which]);
-  hash_field(hash, first.value);
+  key_hash_values(hash, request, &first);
   return true;
 }
 

@@ -46,6 +46,7 @@ static const struct {
     {"store_error", "idemshim check says whether the store can be used"},
     {"expired", "ttl= of the rule says how long an answer is replayed"},
     {"key_churn", "send one key with a call and its retries, or put churn=join into the rule"},
+    {"several_keys", "send the key in one line of its header"},
     {"mismatch", "the key came with another content; mismatch= of the rule says what happens then"},
     {"header_drift", "if the header does not change the answer, put into the rule: vary=*,-NAME"},
     {"new_sample", "the rule takes the same call for a new sample; repeats=replay does not"},

@@ -181,6 +181,17 @@ static struct decision unrecorded(struct request *request, const char *reason)
   return reason ? decide_live(request, reason) : untouched();
 }
 
+/* Mostly an app has one key and its SDK adds another, made anew for each try: then no retry is known as one. */
+static void tell_several_keys(struct request *request)
+{
+  static _Atomic bool told;
+  request_event(request, "several_keys", NULL, 0, -1);
+  if (!atomic_exchange(&told, true))
+    report_line_to_stderr("a call carries more than one key in a header that names calls, such as two lines "
+                          "of Idempotency-Key; "
+                          "they name it together, so that a retry with another one of them is another call");
+}
+
 static struct decision on_owned(struct request *request)
 {
   if (!fd_are_free(FD_LIBCURL_NEEDS)) {
@@ -197,6 +208,8 @@ static struct decision on_owned(struct request *request)
   if (request->op.unread)
     request_event(request, "unread", "the body is no JSON, so that ignore= and redact= find nothing in it", 0,
                   -1);
+  if (request->op.several_keys)
+    tell_several_keys(request);
   request_tell_sample(request);
   if (request->op.churned)
     request_event(request, "key_churn", "the same content was sent under another key", 0, -1);

@@ -503,6 +503,7 @@ static int enter_by_name(struct entry *entry)
            : rc == -ENODATA ? IDEM_NO_TENANT
                             : idem_error_set(entry->error, rc, "cannot name the call: no memory");
   call->unread = name->unread;
+  call->several_keys = name->several_keys;
   memcpy(call->fingerprint, name->fingerprint, IDEM_KEY_SIZE);
   memcpy(call->priv.tenant, name->tenant, IDEM_KEY_SIZE);
   memcpy(call->priv.print, name->print, IDEM_KEY_SIZE);
@@ -525,7 +526,7 @@ int idem_store_enter(struct idem_store *store, const struct idem_request *reques
   struct entry entry = {
       .store = store, .request = request, .call = call, .error = error, .passed = call->passed};
   int before = errno;
-  call->mismatched = call->churned = call->expired = call->resent = call->unread = false;
+  call->mismatched = call->churned = call->expired = call->resent = call->unread = call->several_keys = false;
   call->drift[0] = '\0';
   call->given_up = call->unknown = call->no_answer = call->returns = false;
   call->priv.repeats = request->rule->repeats;

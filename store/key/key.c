@@ -269,6 +269,21 @@ static void hash_common(struct hash *hash, const struct idem_request *request, c
   hash_field(hash, request->path);
 }
 
+bool key_hash_values(struct hash *hash, const struct idem_request *request, const struct header *first)
+{
+  struct idem_span last = first->value;
+  hash_field(hash, last);
+  for (size_t i = 0; i < request->header_count; i++) {
+    struct header header = key_header(request, request->headers[i], false);
+    if (header.role != HEADER_KEY || header.which != first->which || !header.value.len ||
+        (header.value.len == last.len && memcmp(header.value.data, last.data, last.len) == 0))
+      continue;
+    last = header.value;
+    hash_field(hash, last);
+  }
+  return last.data != first->value.data;
+}
+
 /* A letter for each kind, so that the value of a header never names what a body's field or a content does. A
  * header goes in as the rule spells it, whatever its case on the wire. */
 static int hash_key(struct hash *hash, const struct idem_request *request, struct name *name)
@@ -276,6 +291,7 @@ static int hash_key(struct hash *hash, const struct idem_request *request, struc
   const struct idem_keying *keying = &request->rule->keying;
   struct header header;
   name->kind = IDEM_KEY_CONTENT;
+  name->several_keys = false;
   if (keying->kind == IDEM_KEY_JSON) {
     name->kind = IDEM_KEY_JSON;
     hash_bytes(hash, "J", 1);
@@ -285,7 +301,7 @@ static int hash_key(struct hash *hash, const struct idem_request *request, struc
     name->kind = IDEM_KEY_HEADER;
     hash_bytes(hash, "H", 1);
     hash_text(hash, keying->headers.word[header.which]);
-    hash_field(hash, header.value);
+    name->several_keys = key_hash_values(hash, request, &header);
     return 0;
   }
   return keying->kind == IDEM_KEY_HEADER ? -ENOKEY : 0;

@@ -52,6 +52,10 @@ struct header key_header(const struct idem_request *request, struct idem_span li
 void key_headers(const struct idem_request *request, enum header_role role, bool named,
                  void (*add)(void *arg, struct idem_span name, struct idem_span value), void *arg);
 
+/* The value of the header that `first` is, which carries the key, and of its further lines those that are others: nobody knows which
+ * one their reader takes, so that all are the key. Returns whether there was another. */
+bool key_hash_values(struct hash *hash, const struct idem_request *request, const struct header *first);
+
 /* The query in pieces: call with *rest = query until it returns false. `credential`: its value is written nowhere. */
 bool key_query_next(struct idem_span *rest, struct idem_span *piece, bool *credential);
 
@@ -72,6 +76,7 @@ struct name {
   uint8_t tenant[IDEM_KEY_SIZE];      /* who asks: an HMAC with the store's secret */
   uint8_t print[IDEM_KEY_SIZE];       /* to find the same content under another key, or other headers */
   enum idem_key_kind kind;            /* HEADER, JSON or CONTENT */
+  bool several_keys;                  /* kind HEADER: it says more than one, and all are in the name */
   bool unread;                        /* the rule has ignore= or redact=, and the body is no JSON */
   bool sampled;                       /* kind CONTENT: sampled_is() */
 };

@@ -434,6 +434,26 @@ Test(keys, named_fields_are_the_key)
   cr_expect(log_contains(&w, "\"reason\":\"no key\""));
 }
 
+/* The second line of the header is the only difference between the first two, and the third one is a retry. */
+Test(keys, two_keys_in_one_request_are_not_taken_for_the_first)
+{
+  static const char *const keys[][2] = {{"Idempotency-Key: k1", "Idempotency-Key: k2"},
+                                        {"Idempotency-Key: k1", "Idempotency-Key: k3"},
+                                        {"Idempotency-Key: k1", "Idempotency-Key: k2"},
+                                        {"Idempotency-Key: k1", "Idempotency-Key: k1"}};
+  for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+    struct run r = run_shim(&w, "curl", "-sS", "-H", keys[i][0], "-H", keys[i][1], "-d", "{}",
+                            world_url(&w, "/v1/chat/completions"), NULL);
+    expect_success(&r);
+    cr_expect_eq(count_of(r.err, "more than one key"), i < 2, "%s", r.err);
+    run_release(&r);
+  }
+  cr_expect_eq(mock_count(&w).requests, 3);
+  cr_expect_eq(log_events(&w, "several_keys"), 2);
+  post_only("Idempotency-Key: k1", "{}");
+  cr_expect_eq(mock_count(&w).requests, 3, "said twice it is one");
+}
+
 static void reuse_key(const char *mismatch)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 mismatch=%s", mismatch);

@@ -493,6 +493,23 @@ Test(store_keys, the_first_header_of_the_rule_wins)
   cr_expect_str_eq(caller_key(&a), caller_key(&b));
 }
 
+Test(store_keys, two_lines_of_one_header_are_the_key_together)
+{
+  struct caller a = caller_of(&fixture, "{}"), b = a, c = a, d = a;
+
+  caller_header(&a, "Idempotency-Key: one");
+  caller_header(&b, "Idempotency-Key: one");
+  caller_header(&b, "idempotency-key: one ");
+  cr_expect_str_eq(caller_key(&a), caller_key(&b), "said twice");
+  caller_header(&c, "Idempotency-Key: one");
+  caller_header(&c, "Idempotency-Key: two");
+  caller_header(&d, "Idempotency-Key: one");
+  caller_header(&d, "Idempotency-Key: three");
+  cr_expect_str_neq(caller_key(&a), caller_key(&c));
+  cr_expect_str_neq(caller_key(&c), caller_key(&d));
+  cr_expect_str_eq(caller_key(&c), caller_key(&c));
+}
+
 Test(store_keys, a_strict_header_that_is_missing_is_no_key)
 {
   fixture_rule(&fixture, "key=header");
