@@ -186,6 +186,39 @@ Test(fleet_bursts, nor_is_what_was_removed_on_another_machine)
   run_release(&rm);
 }
 
+/* How often the server was written to, each time for one round trip: by a process that makes the calls on this machine. */
+static int round_trips_of(const char *machine)
+{
+  on_machine(machine);
+  struct run run =
+      run_plain(&w, "strace", "-f", "-s", "16", "-o", world_path(&w, "sent"), "-e", "trace=sendto", "env",
+                world_preload(&w), "curl", "-K", world_path(&w, "calls"), NULL);
+  expect_success(&run);
+  run_release(&run);
+  size_t len;
+  char *text = file_read(world_path(&w, "sent"), &len);
+  cr_assert_not_null(text);
+  int count = count_of(text, "\"*");
+  free(text);
+  return count;
+}
+
+/* A claim, whether it may be sent, and the answer. What else there is belongs to the process, and not to a call: its first connection,
+ * who the fleet is, the script, and what was removed. */
+Test(fleet_bursts, a_call_has_three_round_trips_and_a_hit_one)
+{
+  enum { OF_THE_PROCESS = 20 };
+  if (run_plain(&w, "strace", "-o", "/dev/null", "true", NULL).status != 0)
+    cr_skip_test("strace traces nothing here");
+  fleet_attributes("near=1h");
+  calls("calls", "");
+  int live = round_trips_of("A"), hits = round_trips_of("B");
+  cr_expect_eq(mock_count(&w).requests, CALLS);
+  cr_expect_eq(events_of("B", "hit"), CALLS);
+  cr_expect(live >= 3 * CALLS && live < 3 * CALLS + OF_THE_PROCESS, "%d for %d calls", live, CALLS);
+  cr_expect(hits >= CALLS && hits < CALLS + OF_THE_PROCESS, "%d for %d hits", hits, CALLS);
+}
+
 /* Where too few are left for libcurl the store is not opened; with one more than that all of it goes on as ever. */
 Test(fleet_bursts, few_descriptors_make_nothing_wrong)
 {
