@@ -84,6 +84,17 @@ static bool counts(const struct idem_words *vary, struct idem_span name, enum id
   return false;
 }
 
+/* `-NAME`, by its own name, where no later word takes it in again. */
+static bool is_left_out(const struct idem_words *vary, struct idem_span name)
+{
+  for (size_t i = vary->count; i-- > 0;) {
+    const char *word = vary->word[i];
+    if (same_name(name, word + (*word == '-')))
+      return *word == '-';
+  }
+  return false;
+}
+
 /* Signature version 4: `Authorization: AWS4-HMAC-SHA256 Credential=...`. Date and token beside it are made
  * anew with it. */
 static bool is_signed_by_aws(const struct idem_request *request)
@@ -137,7 +148,7 @@ static enum header_role role_of(const struct idem_request *request, struct heade
     what = is_signed_by_aws(request)              ? IDEM_NAME_SECRET
            : idem_name_tells(name.data, name.len) ? IDEM_NAME_CREDENTIAL
                                                   : IDEM_NAME_PLAIN;
-  if (what == IDEM_NAME_SECRET)
+  if (what == IDEM_NAME_SECRET || (what == IDEM_NAME_CREDENTIAL && is_left_out(&keying->vary, name)))
     return HEADER_SECRET;
   if (what == IDEM_NAME_KNOWN || (what == IDEM_NAME_CREDENTIAL && find_word(&keying->vary, name) < 0))
     return HEADER_CREDENTIAL;
