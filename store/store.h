@@ -219,6 +219,9 @@ struct idem_call {
   bool beside;
   /* "fleet_away" or "fleet_back": this call is the one to tell that, and `error` has a line; else NULL. */
   const char *fleet_event;
+  /* After commit: a line that this call is the one to tell, of an answer of another call that could not be stored; else NULL. It lasts as
+   * long as the store. */
+  const char *unstored;
   bool fenced; /* after sent: a later owner has it, and it must not go out; it is left, and entered again */
   bool waited; /* HIT: this call has waited for its owner (a join); kept over leave and enter of one call */
 

@@ -116,6 +116,8 @@ static void report_commit(const struct live *live, int verdict, const struct ide
     report_problem(PROBLEM_ANSWER_NOT_STORED, "an answer could not be stored: %s", why->text);
   else if (request->op.unproven)
     say_not_stored(request, why->text);
+  if (request->op.unstored)
+    report_problem(PROBLEM_OTHERS_NOT_STORED, "%s", request->op.unstored);
   budget_report(request);
   if (verdict == IDEM_STORED && rescued)
     report_count(IDEM_COUNTER_rescued);

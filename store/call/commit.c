@@ -366,6 +366,7 @@ int idem_store_commit(struct idem_store *store, struct idem_call *call, const st
   QUIET();
   GATE_UNTIL(call->deadline_us);
   int rc = tell(store, call, commit_answer(store, call, request, recording, why), why);
+  call->unstored = batch_unstored(store);
   return follow_store(store, call, request, recording, rc, why);
 }
 
@@ -390,6 +391,7 @@ static int end_later(struct idem_call *call, bool wait, struct idem_error *why)
   else if (rc < 0 && why)
     *why = later->error;
   settle(commit, call);
+  call->unstored = batch_unstored(commit->store);
   rc = follow_store(commit->store, call, &commit->request, &commit->recording, rc, why);
   call->priv.commit = NULL;
   commit_free(commit);
@@ -402,6 +404,7 @@ int idem_store_committed(struct idem_store *store, struct idem_call *call, bool 
   QUIET();
   GATE_UNTIL(call->deadline_us);
   struct commit *commit = call->priv.commit;
+  call->unstored = NULL;
   if (!commit) {
     idem_error_set(why, 0, "it was left at the end of its thread");
     return IDEM_REFUSED;
@@ -414,6 +417,7 @@ int idem_store_committed(struct idem_store *store, struct idem_call *call, bool 
   if (first)
     batch_commit_all(store, first, NULL);
   int rc = end(commit, commit->own.done ? commit->own.verdict : commit_write(commit, why));
+  call->unstored = batch_unstored(store);
   rc = follow_store(store, call, &commit->request, &commit->recording, tell(store, call, rc, why), why);
   commit_free(commit);
   return rc;

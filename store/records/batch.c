@@ -23,6 +23,7 @@
 #include "store/records/parts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,6 +38,9 @@ enum { BATCH_BYTES = 4 << 20, BATCH_LONGEST_US = 5000, LOOK_MS = 10, LEFT_AGAIN_
 _Static_assert(sizeof(struct batch_write) <= QUEUE_WORDS * sizeof(uint64_t) &&
                    sizeof(struct batch_write) % sizeof(uint64_t) == 0,
                "it fits into a slot");
+
+/* Of idem_store.unstored. */
+enum { UNSTORED_NONE, UNSTORED_NOTED, UNSTORED_READY, UNSTORED_TOLD };
 
 /* The write of another one, as a leader has it. */
 struct taken {
@@ -57,9 +61,10 @@ struct batch {
   size_t bytes; /* of what is chosen and taken */
   struct answer_index_victim *victims;
   uint64_t evicted;
-  bool asked; /* whether there is a slot for it */
-  bool alone; /* neither waits for a leader nor is one */
-  bool flush; /* somebody's is durable, and this process's commits are not */
+  bool asked;     /* whether there is a slot for it */
+  bool alone;     /* neither waits for a leader nor is one */
+  bool flush;     /* somebody's is durable, and this process's commits are not */
+  bool is_silent; /* nobody tells what it says, so it drops nothing */
 };
 
 /* Waiting. */
@@ -158,19 +163,52 @@ static bool is_sound(const struct idem_store *store, const struct taken *taken)
          XXH3_64bits(taken->record, taken->len) == taken->slot->sum;
 }
 
-/* 0; -EILSEQ: it is not what its writer has put there, or is gone with its file; else it cannot be read now. */
-static int read_taken(const struct idem_store *store, struct taken *taken)
+/* 0; -EILSEQ: it is not what its writer has put there, or is gone with its file; else it cannot be read now. `why`: as the system says
+ * it. */
+static int read_taken(const struct idem_store *store, struct taken *taken, int *why)
 {
   struct queue_slot *slot = taken->slot;
   queue_get_write(slot, &taken->write, sizeof(taken->write));
   taken->len = slot->len;
   taken->record = taken->len <= SPILL_MOST ? malloc(taken->len) : NULL;
   if (!taken->record)
-    return taken->len <= SPILL_MOST ? -ENOMEM : -EILSEQ;
-  int rc = spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len);
-  if (rc == -ENODATA || (rc == -ENOENT && state_is_in_place(store)) || (rc == 0 && !is_sound(store, taken)))
+    return *why = taken->len <= SPILL_MOST ? -ENOMEM : -EILSEQ;
+  int rc = *why =
+      spill_read(store, atomic_load(&slot->spill), place_of(store, slot), taken->record, taken->len);
+  if (rc == -ENODATA || (rc == -ENOENT && state_is_in_place(store)) || (rc == 0 && !is_sound(store, taken))) {
+    *why = rc < 0 ? rc : -EILSEQ;
     return -EILSEQ;
+  }
   return rc;
+}
+
+/* The first of this process is enough to look for the cause. */
+static void note_unstored(struct idem_store *store, const struct queue_slot *slot, bool stays, int why)
+{
+  int none = UNSTORED_NONE;
+  char place[32] = "", text[128];
+  if (!atomic_compare_exchange_strong(&store->unstored, &none, UNSTORED_NOTED))
+    return;
+  uint64_t number = atomic_load(&slot->spill);
+  if (slot->len > SPILL_PLACE)
+    snprintf(place, sizeof(place), ".%02x", place_of(store, slot));
+  else
+    snprintf(place, sizeof(place), ", place %u", place_of(store, slot));
+  snprintf(store->unstored_line, sizeof(store->unstored_line),
+           "%.300s/queue/%016llx%s cannot be read to store the answer in it: %s (errno %d); %s", store->dir,
+           (unsigned long long)number, place, strerror_r(-why, text, sizeof(text)), -why,
+           stays ? "it is tried again after later answers"
+                 : "unless the program that got it stores it itself, its call is sent, and paid for, again");
+  atomic_store(&store->unstored, UNSTORED_READY);
+}
+
+const char *batch_unstored(struct idem_store *store)
+{
+  int ready = UNSTORED_READY;
+  return atomic_load_explicit(&store->unstored, memory_order_relaxed) == UNSTORED_READY &&
+                 atomic_compare_exchange_strong(&store->unstored, &ready, UNSTORED_TOLD)
+             ? store->unstored_line
+             : NULL;
 }
 
 /* One transaction cannot see what it has written itself, so a key comes once in it. */
@@ -222,10 +260,14 @@ static void collect(struct batch *batch)
       queue_put_back(taken->slot);
       continue;
     }
-    int rc = read_taken(batch->store, taken);
+    int why, rc = read_taken(batch->store, taken, &why);
     if (rc < 0) {
       free(taken->record);
-      if (rc == -EILSEQ)
+      if (!batch->is_silent)
+        note_unstored(batch->store, taken->slot, rc != -EILSEQ, why);
+      if (rc == -EILSEQ && batch->is_silent)
+        queue_put_back(taken->slot);
+      else if (rc == -EILSEQ)
         queue_tell(queue, taken->slot, -EAGAIN, 0);
       else
         queue_fail(taken->slot);
@@ -427,6 +469,7 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
   struct commit_queue *queue = &store->stats->queue;
   struct batch batch = {.store = store};
   struct taken taken = {.record = NULL};
+  int why;
   for (unsigned i = 0; i < QUEUE_SLOTS && queue_has_any(queue) && !taken.record; i++) {
     taken.slot = &queue->slot[i];
     if (!queue_waits(taken.slot))
@@ -434,7 +477,7 @@ char *batch_take_left(struct idem_store *store, const uint8_t *key, size_t *len)
     queue_get_write(taken.slot, &taken.write, sizeof(taken.write));
     if (memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0)
       continue;
-    if (read_taken(store, &taken) < 0 || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
+    if (read_taken(store, &taken, &why) < 0 || memcmp(taken.write.key, key, IDEM_KEY_SIZE) != 0) {
       free(taken.record);
       taken.record = NULL;
     }
@@ -464,7 +507,7 @@ bool batch_leave(struct idem_store *store, struct batch_own *own)
 void batch_write_left(struct idem_store *store)
 {
   struct commit_queue *queue = &store->stats->queue;
-  struct batch batch = {.store = store};
+  struct batch batch = {.store = store, .is_silent = true};
   unsigned before = QUEUE_SLOTS + 1;
   /* A part of them goes each time, or nobody can write now. */
   while (!store->read_only && queue_count(queue) < before && queue_has_left(queue)) {
@@ -477,7 +520,7 @@ void batch_write_left(struct idem_store *store)
 
 void batch_flush(struct idem_store *store)
 {
-  struct batch batch = {.store = store};
+  struct batch batch = {.store = store, .is_silent = true};
   const struct writer_job job = {.body = body, .done = done, .arg = &batch};
   int64_t until = clock_steady_us() + BATCH_LONGEST_US;
   int rc = 0;

@@ -79,8 +79,11 @@ bool batch_leave(struct idem_store *store, struct batch_own *own);
 /* Writes what was left, before somebody is told what the store has, unless another one is writing: that one does it. */
 void batch_write_left(struct idem_store *store);
 /* Writes what others have published, before something is removed that may be among it: what its writer left, and what one that was
- * killed has had no time to write, which is found by batch_take_left() until then. */
+ * killed has had no time to write, which is found by batch_take_left() until then. What cannot be read stays, for who can tell it. */
 void batch_flush(struct idem_store *store);
+/* Of the first record of somebody else that this process could not read to write it: where, why and what comes of it, to be told by the
+ * caller. NULL: there is none, or it was given before. */
+const char *batch_unstored(struct idem_store *store);
 /* For who removes this key, in the gate: what is published under it is stored by nobody any more. */
 void batch_drop(struct idem_store *store, const uint8_t *key);
 /* The answer of this key as a record without its serial number, in memory of the caller's, if one waits in the queue: for who has the

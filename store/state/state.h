@@ -77,6 +77,10 @@ struct idem_store {
   _Atomic int64_t
       left_again_us; /* steady; until then this process does not try what is left in the queue and has failed */
 
+  /* Of the first answer of somebody else that could not be read to be stored: batch_unstored() gives the line, once. */
+  _Atomic int unstored;
+  char unstored_line[512];
+
   unsigned renewals;               /* of it, under process_lock_opening */
   _Atomic(struct engine *) engine; /* replaced in a child, and where the app has closed its descriptors; under
                                       process_lock_opening */

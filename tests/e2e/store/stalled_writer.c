@@ -301,6 +301,33 @@ static bool naps(pid_t pid)
   return naps;
 }
 
+/* What was to be stored later and is gone by then is told where, why, and that it is paid for again; once. */
+Test(stalled_writer, and_an_answer_that_cannot_be_read_any_more_is_told)
+{
+  struct run left = call(second);
+  cr_expect(strstr(left.err, "the answer is stored when that goes on"), "%s", left.err);
+  end_writer();
+  glob_t files;
+  cr_assert_eq(glob(world_text(&w, "%s/queue/*", w.store), 0, NULL, &files), 0);
+  for (size_t i = 0; i < files.gl_pathc; i++)
+    cr_assert_eq(truncate(files.gl_pathv[i], 0), 0);
+  globfree(&files);
+  struct run listed = run_plain(&w, "idemshim", "ls", NULL), told = call("{\"a\":3}"),
+             again = call("{\"a\":4}"), paid = call(second);
+  cr_expect_eq(listed.status, 0, "%s", listed.err);
+  cr_expect(strstr(told.err, world_text(&w, "%s/queue/", w.store)) && strstr(told.err, "No data available") &&
+                strstr(told.err, "paid for, again"),
+            "%s", told.err);
+  cr_expect_str_eq(again.err, "");
+  expect_success(&paid);
+  cr_expect_eq(mock_count(&w).requests, 5);
+  run_release(&left);
+  run_release(&listed);
+  run_release(&told);
+  run_release(&again);
+  run_release(&paid);
+}
+
 /* Longer than it would have waited; then it waits on, until the maker is gone, and makes the store itself. */
 Test(slow_maker, is_not_taken_for_stopped_by_who_was)
 {
