@@ -74,7 +74,8 @@ static int tell(int code)
     snprintf(tokens, sizeof(tokens), "%" PRIu64 " input and %" PRIu64 " output %s", in, out,
              idem_word(out, "token", "tokens"));
   else
-    snprintf(tokens, sizeof(tokens), "no further tokens (counted once for each key, where an answer tells them)");
+    snprintf(tokens, sizeof(tokens),
+             "no further tokens (counted once for each key, where an answer tells them)");
   if (hits)
     snprintf(saves, sizeof(saves), ", which saves %s, %s%s%s%s (IDEMSHIM_MODE=idempotent)",
              cli_duration(time, more(&now, IDEM_COUNTER_ms_would_save)), tokens, prices ? ", " : "",
