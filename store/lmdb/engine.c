@@ -86,7 +86,7 @@ int engine_fail(struct idem_error *error, int code, const char *doing)
   } known[] = {
       {-ENOSPC, "the store or its disk is full"},
       {-EIO, "a write came to nothing; the disk is full or failing"},
-      {-EBUSY, "too many threads read the store at once (the limit is 2048)"},
+      {-EBUSY, "too many threads read the store at once (the limit is 8192)"},
       {-EFBIG, "the store has outgrown the address space or file size limit of this process"},
       {-EPROTO, "programs with an LMDB of another version use the store"},
       {-EUCLEAN, "lock.mdb is damaged; remove it while no program uses the store"},

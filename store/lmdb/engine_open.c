@@ -25,7 +25,7 @@
 #define MAP_LEAST (64 * MIB)
 
 /* A thread that reads has a line of 64 bytes in the lock file, behind a head of two. */
-enum { READERS = 2048, LOCK_BYTES = (READERS + 2) * 64 };
+enum { READERS = 8192, LOCK_BYTES = (READERS + 2) * 64 };
 
 /* How far from LMDB's data file its other two are looked for. */
 enum { FAR_MOST = 1024 };
@@ -210,6 +210,13 @@ static int await_opening(int fd, const struct engine_options *options, struct id
   }
 }
 
+/* By another process: each has a lock on the first byte. */
+static bool is_in_use(int fd)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  return fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
 /* Makes the lock file as large as it will be: LMDB would leave a hole, and a hole in a map is a SIGBUS on a
  * full disk. One that joins keeps its descriptor, for to close it would drop the locks that others know our readers by; and a
  * lock on it, without which LMDB would take the file for nobody's, and begin the table of readers anew. */
@@ -223,8 +230,10 @@ static int allocate_locks(const struct engine_options *options, struct idem_erro
   if (fd < 0)
     return engine_fail(error, fd, options->dir);
   int rc = idem_fstat(fd, &stat) < 0 ? -errno : 0;
+  /* Whoever has the store open looks at each place that is taken, and has mapped those that were there when it came. */
+  bool grows = rc == 0 && stat.st_size < LOCK_BYTES && (!stat.st_size || !is_in_use(fd));
   if (rc == 0)
-    rc = -posix_fallocate(fd, 0, stat.st_size > LOCK_BYTES ? stat.st_size : LOCK_BYTES);
+    rc = -posix_fallocate(fd, 0, grows ? LOCK_BYTES : stat.st_size);
   rc = rc < 0 ? engine_fail(error, rc, options->dir) : await_opening(fd, options, error);
   if (rc == 0 && options->joins && fcntl(fd, F_OFD_SETLK, &shared) < 0)
     rc = engine_fail(error, -errno, options->dir);

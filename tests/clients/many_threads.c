@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * many_threads PROCESSES THREADS URL BODY
+ * many_threads PROCESSES THREADS URL BODY [DIR PLACES]
  *
  * In each of so many processes so many threads make the same call at the same moment, and none of them ends before all have their
- * answers. Prints a line for each process: how many calls succeeded with a body.
+ * answers. With DIR this process has the store there open meanwhile, before all others and with PLACES for readers. Prints a line for each process: how many calls succeeded with a body.
  * Exits with 77 where so many threads cannot be had.
  */
 #include "tests/clients/post.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,17 +55,35 @@ static void run(unsigned threads)
   free(thread);
 }
 
+/* By LMDB itself, whose calls are these. Who comes later has as many places as whoever came first. */
+static bool open_store(const char *dir, unsigned places)
+{
+  void *lmdb = dlopen("liblmdb.so.0", RTLD_NOW | RTLD_LOCAL), *env = NULL;
+  int (*create)(void **) = lmdb ? (int (*)(void **))dlsym(lmdb, "mdb_env_create") : NULL;
+  int (*set_maxreaders)(void *, unsigned) =
+      lmdb ? (int (*)(void *, unsigned))dlsym(lmdb, "mdb_env_set_maxreaders") : NULL;
+  int (*open_env)(void *, const char *, unsigned, mode_t) =
+      lmdb ? (int (*)(void *, const char *, unsigned, mode_t))dlsym(lmdb, "mdb_env_open") : NULL;
+  return create && set_maxreaders && open_env && create(&env) == 0 && set_maxreaders(env, places) == 0 &&
+         open_env(env, dir, 0, 0600) == 0;
+}
+
 int main(int argc, char **argv)
 {
-  unsigned processes = argc == 5 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
-  unsigned threads = argc == 5 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+  bool fits = argc == 5 || argc == 7;
+  unsigned processes = fits ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
+  unsigned threads = fits ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
   pthread_barrierattr_t shared;
   unsigned made;
   int status, failed;
   pid_t child[64];
 
   if (!processes || processes > 64 || !threads) {
-    fprintf(stderr, "usage: many_threads PROCESSES THREADS URL BODY\n");
+    fprintf(stderr, "usage: many_threads PROCESSES THREADS URL BODY [DIR PLACES]\n");
+    return 2;
+  }
+  if (argc == 7 && !open_store(argv[5], (unsigned)strtoul(argv[6], NULL, 10))) {
+    fprintf(stderr, "many_threads: %s cannot be opened\n", argv[5]);
     return 2;
   }
   url = argv[3];
