@@ -4,6 +4,8 @@
 #include "config/ascii.h"
 #include "config/config.h"
 
+#include <string.h>
+
 /* One character of the pattern against one of the text. */
 static bool same(char pattern, char c, bool fold)
 {
@@ -20,6 +22,14 @@ bool idem_glob(const char *pattern, const char *text, size_t text_len, bool fold
   while (at < text_len) {
     if (*pattern == '*') {
       star = ++pattern;
+      /* What stands behind the last one can only be the end. */
+      if (!strchr(pattern, '*')) {
+        size_t rest = strlen(pattern);
+        if (rest > text_len - at)
+          return false;
+        at = text_len - rest;
+        star = NULL;
+      }
       retry = at;
     } else if (*pattern && same(*pattern, text[at], fold)) {
       pattern++;

@@ -94,136 +94,142 @@ enum fact {
   FACT_BLOCKED,
 };
 
-/* Members of a document. Each one that a document has is held against all of these: the length is here so that nearly
- * all are settled by it and by the first letter. */
-#define MEMBER(name, fact)                                                                                   \
+/* Members of a document, by the length of their names: each one that a document has is held against those of its own length, of which
+ * the first letter settles nearly all. The compiler counts them. */
+struct member {
+  char name[17];
+  unsigned char fact;
+};
+#define MEMBER(len, name, fact)                                                                              \
   {                                                                                                          \
-    name, sizeof(name) - 1, fact                                                                             \
+    name, (fact) + 0 * sizeof(char[sizeof(name) - 1 == (len) ? 1 : -1])                                      \
+  }
+static const struct member of_2[] = {
+    MEMBER(2, "id", FACT_BESIDE),
+    MEMBER(2, "ok", FACT_OK),
+};
+static const struct member of_3[] = {
+    MEMBER(3, "err", FACT_TOLD),
+    MEMBER(3, "msg", FACT_MESSAGE),
+};
+static const struct member of_4[] = {
+    MEMBER(4, "data", FACT_ANSWER),   MEMBER(4, "text", FACT_ANSWER),   MEMBER(4, "path", FACT_BESIDE),
+    MEMBER(4, "code", FACT_ANY_CODE), MEMBER(4, "Code", FACT_ANY_CODE), MEMBER(4, "type", FACT_TYPE),
+    MEMBER(4, "done", FACT_DONE),     MEMBER(4, "stop", FACT_STOPPED),  MEMBER(4, "name", FACT_NAME),
+};
+static const struct member of_5[] = {
+    MEMBER(5, "error", FACT_ERROR),  MEMBER(5, "Error", FACT_TOLD),   MEMBER(5, "fault", FACT_TOLD),
+    MEMBER(5, "title", FACT_BESIDE), MEMBER(5, "param", FACT_BESIDE), MEMBER(5, "state", FACT_STATE),
+    MEMBER(5, "event", FACT_EVENT),
+};
+static const struct member of_6[] = {
+    MEMBER(6, "errors", FACT_ERRORS),      MEMBER(6, "__type", FACT_EXCEPTION),
+    MEMBER(6, "output", FACT_ANSWER),      MEMBER(6, "result", FACT_ANSWER),
+    MEMBER(6, "answer", FACT_ANSWER),      MEMBER(6, "images", FACT_ANSWER),
+    MEMBER(6, "detail", FACT_WORDS),       MEMBER(6, "reason", FACT_REASON),
+    MEMBER(6, "object", FACT_BESIDE),      MEMBER(6, "job_id", FACT_TICKET),
+    MEMBER(6, "status", FACT_STATUS),      MEMBER(6, "object", FACT_OBJECT),
+    MEMBER(6, "is_end", FACT_IS_FINISHED),
+};
+static const struct member of_7[] = {
+    MEMBER(7, "choices", FACT_LIST),   MEMBER(7, "content", FACT_ANSWER),  MEMBER(7, "outputs", FACT_ANSWER),
+    MEMBER(7, "results", FACT_ANSWER), MEMBER(7, "message", FACT_MESSAGE), MEMBER(7, "Message", FACT_WORDS),
+    MEMBER(7, "task_id", FACT_TICKET), MEMBER(7, "success", FACT_SUCCESS),
+};
+static const struct member of_8[] = {
+    MEMBER(8, "response", FACT_ANSWER),
+    MEMBER(8, "instance", FACT_BESIDE),
+    MEMBER(8, "trace_id", FACT_BESIDE),
+};
+static const struct member of_9[] = {
+    MEMBER(9, "error_msg", FACT_TOLD),     MEMBER(9, "errorType", FACT_TOLD),
+    MEMBER(9, "exception", FACT_TOLD),     MEMBER(9, "embedding", FACT_ANSWER),
+    MEMBER(9, "timestamp", FACT_BESIDE),   MEMBER(9, "requestId", FACT_BESIDE),
+    MEMBER(9, "RequestId", FACT_BESIDE),   MEMBER(9, "base_resp", FACT_BESIDE),
+    MEMBER(9, "errorCode", FACT_ANY_CODE), MEMBER(9, "ErrorCode", FACT_ANY_CODE),
+};
+static const struct member of_10[] = {
+    MEMBER(10, "error_type", FACT_TOLD),       MEMBER(10, "candidates", FACT_LIST),
+    MEMBER(10, "embeddings", FACT_ANSWER),     MEMBER(10, "completion", FACT_ANSWER),
+    MEMBER(10, "request_id", FACT_TICKET),     MEMBER(10, "stopReason", FACT_FINISH),
+    MEMBER(10, "error_code", FACT_CODE),       MEMBER(10, "statusCode", FACT_ANY_CODE),
+    MEMBER(10, "event_type", FACT_EVENT_TYPE), MEMBER(10, "status_url", FACT_JOB),
+};
+static const struct member of_11[] = {
+    MEMBER(11, "generations", FACT_ANSWER),   MEMBER(11, "predictions", FACT_ANSWER),
+    MEMBER(11, "description", FACT_BESIDE),   MEMBER(11, "done_reason", FACT_FINISH),
+    MEMBER(11, "stop_reason", FACT_STOP),     MEMBER(11, "task_status", FACT_TASK_STATUS),
+    MEMBER(11, "status_code", FACT_ANY_CODE), MEMBER(11, "is_finished", FACT_IS_FINISHED),
+    MEMBER(11, "polling_url", FACT_JOB),
+};
+static const struct member of_12[] = {
+    MEMBER(12, "errorMessage", FACT_TOLD),
+};
+static const struct member of_13[] = {
+    MEMBER(13, "error_message", FACT_TOLD),
+    MEMBER(13, "finish_reason", FACT_FINISH),
+    MEMBER(13, "invocationArn", FACT_JOB),
+};
+static const struct member of_14[] = {
+    MEMBER(14, "generated_text", FACT_ANSWER),
+    MEMBER(14, "generated_text", FACT_GENERATED),
+    MEMBER(14, "promptFeedback", FACT_FEEDBACK),
+};
+static const struct member of_17[] = {
+    MEMBER(17, "processing_status", FACT_TASK_STATUS),
+};
+#define OF(len)                                                                                              \
+  {                                                                                                          \
+    of_##len, COUNT(of_##len)                                                                                \
   }
 static const struct {
-  char name[19];
-  unsigned char len;
-  enum fact fact;
+  const struct member *first;
+  size_t count;
 } members[] = {
-    MEMBER("error", FACT_ERROR),
-    MEMBER("errors", FACT_ERRORS),
-    MEMBER("Error", FACT_TOLD),
-    MEMBER("err", FACT_TOLD),
-    MEMBER("error_message", FACT_TOLD),
-    MEMBER("errorMessage", FACT_TOLD),
-    MEMBER("error_msg", FACT_TOLD),
-    MEMBER("error_type", FACT_TOLD),
-    MEMBER("errorType", FACT_TOLD),
-    MEMBER("exception", FACT_TOLD),
-    MEMBER("fault", FACT_TOLD),
-    MEMBER("__type", FACT_EXCEPTION),
-    MEMBER("choices", FACT_LIST),
-    MEMBER("candidates", FACT_LIST),
-    MEMBER("content", FACT_ANSWER),
-    MEMBER("output", FACT_ANSWER),
-    MEMBER("outputs", FACT_ANSWER),
-    MEMBER("data", FACT_ANSWER),
-    MEMBER("embedding", FACT_ANSWER),
-    MEMBER("embeddings", FACT_ANSWER),
-    MEMBER("result", FACT_ANSWER),
-    MEMBER("results", FACT_ANSWER),
-    MEMBER("text", FACT_ANSWER),
-    MEMBER("answer", FACT_ANSWER),
-    MEMBER("completion", FACT_ANSWER),
-    MEMBER("generations", FACT_ANSWER),
-    MEMBER("generated_text", FACT_ANSWER),
-    MEMBER("generated_text", FACT_GENERATED),
-    MEMBER("response", FACT_ANSWER),
-    MEMBER("predictions", FACT_ANSWER),
-    MEMBER("images", FACT_ANSWER),
-    MEMBER("message", FACT_MESSAGE),
-    MEMBER("msg", FACT_MESSAGE),
-    MEMBER("Message", FACT_WORDS),
-    MEMBER("detail", FACT_WORDS),
-    MEMBER("title", FACT_BESIDE),
-    MEMBER("description", FACT_BESIDE),
-    MEMBER("reason", FACT_REASON),
-    MEMBER("id", FACT_BESIDE),
-    MEMBER("object", FACT_BESIDE),
-    MEMBER("param", FACT_BESIDE),
-    MEMBER("path", FACT_BESIDE),
-    MEMBER("instance", FACT_BESIDE),
-    MEMBER("timestamp", FACT_BESIDE),
-    MEMBER("trace_id", FACT_BESIDE),
-    MEMBER("requestId", FACT_BESIDE),
-    MEMBER("RequestId", FACT_BESIDE),
-    MEMBER("base_resp", FACT_BESIDE),
-    MEMBER("request_id", FACT_TICKET),
-    MEMBER("task_id", FACT_TICKET),
-    MEMBER("job_id", FACT_TICKET),
-    MEMBER("finish_reason", FACT_FINISH),
-    MEMBER("done_reason", FACT_FINISH),
-    MEMBER("stopReason", FACT_FINISH),
-    MEMBER("stop_reason", FACT_STOP),
-    MEMBER("status", FACT_STATUS),
-    MEMBER("state", FACT_STATE),
-    MEMBER("task_status", FACT_TASK_STATUS),
-    MEMBER("processing_status", FACT_TASK_STATUS),
-    MEMBER("object", FACT_OBJECT),
-    MEMBER("error_code", FACT_CODE),
-    MEMBER("code", FACT_ANY_CODE),
-    MEMBER("Code", FACT_ANY_CODE),
-    MEMBER("errorCode", FACT_ANY_CODE),
-    MEMBER("ErrorCode", FACT_ANY_CODE),
-    MEMBER("status_code", FACT_ANY_CODE),
-    MEMBER("statusCode", FACT_ANY_CODE),
-    MEMBER("success", FACT_SUCCESS),
-    MEMBER("ok", FACT_OK),
-    MEMBER("type", FACT_TYPE),
-    MEMBER("event_type", FACT_EVENT_TYPE),
-    MEMBER("event", FACT_EVENT),
-    MEMBER("is_finished", FACT_IS_FINISHED),
-    MEMBER("is_end", FACT_IS_FINISHED),
-    MEMBER("done", FACT_DONE),
-    MEMBER("stop", FACT_STOPPED),
-    MEMBER("name", FACT_NAME),
-    MEMBER("invocationArn", FACT_JOB),
-    MEMBER("polling_url", FACT_JOB),
-    MEMBER("status_url", FACT_JOB),
-    MEMBER("promptFeedback", FACT_FEEDBACK),
-};
+    [2] = OF(2), [3] = OF(3),   [4] = OF(4),   [5] = OF(5),   [6] = OF(6),   [7] = OF(7),   [8] = OF(8),
+    [9] = OF(9), [10] = OF(10), [11] = OF(11), [12] = OF(12), [13] = OF(13), [14] = OF(14), [17] = OF(17)};
 
 /* And what is deeper in it; `*` is an element of an array. A way has four words at most, and begins at the root of a
  * document; take_value() compares one of them at each depth. */
+#define WAY(fact, first, ...)                                                                                \
+  {                                                                                                          \
+    {first, __VA_ARGS__}, sizeof(first) - 1, fact                                                            \
+  }
 static const struct {
   const char *path[DOCUMENT_DEPTH];
+  unsigned char len; /* of the first */
   enum fact fact;
 } facts[] = {
-    {{"error", "message"}, FACT_ERROR_WORDS},
-    {{"error", "code"}, FACT_ERROR_WORDS},
-    {{"data", "error", "message"}, FACT_ERROR_WORDS},
-    {{"result", "error", "message"}, FACT_ERROR_WORDS},
-    {{"response", "error"}, FACT_ERROR},
-    {{"Response", "Error"}, FACT_ERROR},
-    {{"Response", "ErrorMsg", "Code"}, FACT_CODE},
-    {{"ResponseMetadata", "Error"}, FACT_ERROR},
-    {{"Output", "__type"}, FACT_EXCEPTION},
-    {{"choices", "*"}, FACT_CHOICE},
-    {{"choices", "*", "index"}, FACT_CHOICE_INDEX},
-    {{"choices", "*", "error"}, FACT_ERROR},
-    {{"delta", "error"}, FACT_ERROR}, /* Cohere v2, in message-end */
-    {{"choices", "*", "finish_reason"}, FACT_CHOICE_FINISH},
-    {{"delta", "finish_reason"}, FACT_FINISH},
-    {{"delta", "stop_reason"}, FACT_FINISH},
-    {{"details", "finish_reason"}, FACT_FINISH},
-    {{"meta_info", "finish_reason", "type"}, FACT_FINISH},
-    {{"output", "finish_reason"}, FACT_OVER}, /* DashScope */
-    {{"output", "choices", "*", "finish_reason"}, FACT_OVER},
-    {{"response", "status"}, FACT_STATUS},
-    {{"output", "task_status"}, FACT_TASK_STATUS},
-    {{"data", "task_status"}, FACT_TASK_STATUS},
-    {{"inference_status", "status"}, FACT_TASK_STATUS},
-    {{"metadata", "state"}, FACT_STATE},
-    {{"base_resp", "status_code"}, FACT_CODE},
-    {{"header", "code"}, FACT_CODE},
-    {{"candidates", "*"}, FACT_CANDIDATE},
-    {{"candidates", "*", "finishReason"}, FACT_CANDIDATE_FINISH},
-    {{"promptFeedback", "blockReason"}, FACT_BLOCKED},
+    WAY(FACT_ERROR_WORDS, "error", "message"),
+    WAY(FACT_ERROR_WORDS, "error", "code"),
+    WAY(FACT_ERROR_WORDS, "data", "error", "message"),
+    WAY(FACT_ERROR_WORDS, "result", "error", "message"),
+    WAY(FACT_ERROR, "response", "error"),
+    WAY(FACT_ERROR, "Response", "Error"),
+    WAY(FACT_CODE, "Response", "ErrorMsg", "Code"),
+    WAY(FACT_ERROR, "ResponseMetadata", "Error"),
+    WAY(FACT_EXCEPTION, "Output", "__type"),
+    WAY(FACT_CHOICE, "choices", "*"),
+    WAY(FACT_CHOICE_INDEX, "choices", "*", "index"),
+    WAY(FACT_ERROR, "choices", "*", "error"),
+    WAY(FACT_ERROR, "delta", "error"), /* Cohere v2, in message-end */
+    WAY(FACT_CHOICE_FINISH, "choices", "*", "finish_reason"),
+    WAY(FACT_FINISH, "delta", "finish_reason"),
+    WAY(FACT_FINISH, "delta", "stop_reason"),
+    WAY(FACT_FINISH, "details", "finish_reason"),
+    WAY(FACT_FINISH, "meta_info", "finish_reason", "type"),
+    WAY(FACT_OVER, "output", "finish_reason"), /* DashScope */
+    WAY(FACT_OVER, "output", "choices", "*", "finish_reason"),
+    WAY(FACT_STATUS, "response", "status"),
+    WAY(FACT_TASK_STATUS, "output", "task_status"),
+    WAY(FACT_TASK_STATUS, "data", "task_status"),
+    WAY(FACT_TASK_STATUS, "inference_status", "status"),
+    WAY(FACT_STATE, "metadata", "state"),
+    WAY(FACT_CODE, "base_resp", "status_code"),
+    WAY(FACT_CODE, "header", "code"),
+    WAY(FACT_CANDIDATE, "candidates", "*"),
+    WAY(FACT_CANDIDATE_FINISH, "candidates", "*", "finishReason"),
+    WAY(FACT_BLOCKED, "promptFeedback", "blockReason"),
 };
 _Static_assert(COUNT(facts) <= 64, "a bit for each");
 
@@ -383,7 +389,7 @@ static void take_count(struct document_reader *reader, size_t depth, bool escape
         continue;
       if (!reader->counted)
         memset(reader->count, -1, sizeof(reader->count));
-      reader->counted = true;
+      reader->counted |= (uint32_t)1 << j;
       reader->count[j][i] = number(reader->cursor.text);
     }
   }
@@ -689,22 +695,34 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
   reader->has_candidates |= fact == FACT_FEEDBACK || fact == FACT_CANDIDATE;
 }
 
+/* False: no row has this name. */
+static bool take_member(struct document_reader *reader, enum cursor_event event, bool escaped)
+{
+  struct idem_span name = reader->cursor.name;
+  bool known = false;
+  for (size_t len = escaped ? 0 : name.len; len < COUNT(members) && (escaped || len == name.len); len++)
+    for (size_t i = 0; i < members[len].count; i++)
+      if (is_called(name, escaped, members[len].first[i].name, len)) {
+        known = true;
+        take_fact(reader, members[len].first[i].fact, event, 1);
+      }
+  return known;
+}
+
 /* Finds the rows that lead here, and takes what they say. */
 static void take_value(struct document_reader *reader, enum cursor_event event, size_t depth)
 {
   struct idem_span name = reader->cursor.name;
-  bool known = false, escaped = name.data && memchr(name.data, '\\', name.len);
+  bool escaped = name.data && memchr(name.data, '\\', name.len);
+  bool known = depth == 1 && name.data && take_member(reader, event, escaped);
   uint64_t on_way = 0;
   reader->places[depth] = 0;
-  for (size_t i = 0; depth == 1 && name.data && i < COUNT(members); i++)
-    if (is_called(name, escaped, members[i].name, members[i].len)) {
-      known = true;
-      take_fact(reader, members[i].fact, event, depth);
-    }
   bool is_null = event == CURSOR_WORD && *reader->cursor.text.data == 'n';
   reader->other |= depth == 1 && !known && !is_null;
   for (uint64_t left = reader->facts[depth - 1]; left; left &= left - 1) {
     size_t i = (size_t)__builtin_ctzll(left);
+    if (depth == 1 && !escaped && facts[i].len != name.len)
+      continue;
     const char *word = facts[i].path[depth - 1];
     if (!word || (*word == '*' ? name.data != NULL : !name.data || !is_word(name, escaped, word)))
       continue;
@@ -730,8 +748,8 @@ static void take_value(struct document_reader *reader, enum cursor_event event, 
 static void end_counts(struct document_reader *reader)
 {
   int64_t *out[KINDS] = {&reader->document->usage.input, &reader->document->usage.output};
-  for (size_t j = 0; reader->counted && j < COUNT(places); j++) {
-    int64_t *count = reader->count[j];
+  for (uint32_t left = reader->counted; left; left &= left - 1) {
+    int64_t *count = reader->count[__builtin_ctz(left)];
     int base[KINDS] = {NOTHING, NOTHING};
     for (size_t i = 0; i < COUNT(counts); i++)
       if (counts[i].on_top_of == NOTHING && base[counts[i].kind] == NOTHING && count[i] >= 0)

@@ -86,7 +86,8 @@ struct document_reader {
   bool opened, opened_list;   /* the last event began what is an answer unless it is empty */
   size_t error_depth;         /* of an `error` that has begun and is not over */
   size_t choice, choice_position, candidates, candidates_over;
-  bool in_choice, choice_over, has_candidates, blocked, counted;
+  bool in_choice, choice_over, has_candidates, blocked;
+  uint32_t counted; /* places that have any of the counts; a bit each */
   int64_t count[DOCUMENT_PLACES][DOCUMENT_COUNTS];
 };
 
