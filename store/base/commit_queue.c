@@ -230,19 +230,25 @@ bool queue_has_failed(const struct queue_slot *slot)
  * is left, and nobody need on one that has failed. */
 void queue_wake(struct commit_queue *queue)
 {
-  uint32_t first = atomic_load(&queue->first), waiting = atomic_load(&queue->waiting);
-  bool none = true;
-  for (uint32_t i = 0; i < QUEUE_SLOTS && waiting & WAITING; i++) {
+  uint32_t first = atomic_load(&queue->first);
+  for (uint32_t i = 0; i < QUEUE_SLOTS && queue_has_any(queue); i++) {
     struct queue_slot *slot = &queue->slot[(first + i) % QUEUE_SLOTS];
-    uint32_t what = in(atomic_load(&slot->state));
-    if (what == READY && !queue_has_failed(slot)) {
+    if (in(atomic_load(&slot->state)) == READY && !queue_has_failed(slot)) {
       wake(slot);
       return;
     }
-    /* One that is being filled may be counted already. */
-    none &= what == FREE || what == DONE;
   }
-  /* What leaders have left when they died. Not if one has been published since: the number has grown. */
-  if (waiting & WAITING && none)
-    atomic_compare_exchange_strong(&queue->waiting, &waiting, waiting & ~(uint32_t)WAITING);
+}
+
+void queue_recount(struct commit_queue *queue)
+{
+  uint32_t waiting = atomic_load(&queue->waiting);
+  for (unsigned i = 0; i < QUEUE_SLOTS; i++) {
+    /* One that is being filled may be counted already. */
+    uint32_t what = in(atomic_load(&queue->slot[i].state));
+    if (what != FREE && what != DONE)
+      return;
+  }
+  /* Not if one has been published since: the number has grown. */
+  atomic_compare_exchange_strong(&queue->waiting, &waiting, waiting & ~(uint32_t)WAITING);
 }

@@ -102,5 +102,8 @@ void queue_fail(struct queue_slot *slot);
 bool queue_has_failed(const struct queue_slot *slot);
 /* Wakes one who waits, after the gate was left. */
 void queue_wake(struct commit_queue *queue);
+/* The count is 0 where nobody waits: leaders that died may have left it too high. The caller has the gate, for a leader that lives may be
+ * between its last change and the count of it. */
+void queue_recount(struct commit_queue *queue);
 
 #endif

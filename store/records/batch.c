@@ -282,6 +282,8 @@ static void collect(struct batch *batch)
         break;
     }
   }
+  if (!batch->count)
+    queue_recount(queue);
   atomic_store(&queue->first, (first + 1) % QUEUE_SLOTS);
 }
 

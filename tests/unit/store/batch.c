@@ -263,6 +263,29 @@ Test(store_batch, one_whose_writer_was_killed_is_done_all_the_same)
 }
 
 /* It is given from the queue until somebody writes, and not after it was removed. */
+/* A leader that lives may not have counted yet what it has told; one that died never will. */
+Test(store_batch, a_count_is_put_right_in_the_gate_alone)
+{
+  struct commit_queue *all = aligned_alloc(_Alignof(struct commit_queue), sizeof *all);
+  memset(all, 0, sizeof *all);
+  struct queue_slot *told = queue_take(all, 1), *next = queue_take(all, 2);
+  queue_publish(all, told);
+  queue_lead(told);
+  told->state += 1; /* TAKEN to DONE, and no further */
+  cr_assert(queue_is_done(told));
+  queue_wake(all);
+  cr_expect_eq(queue_count(all), 1);
+  queue_publish(all, next);
+  queue_recount(all);
+  cr_expect_eq(queue_count(all), 2);
+  queue_lead(next);
+  queue_tell(all, next, 0, 0);
+  cr_expect_eq(queue_count(all), 1);
+  queue_recount(all);
+  cr_expect_eq(queue_count(all), 0);
+  free(all);
+}
+
 Test(store_batch, one_whose_writer_was_killed_can_be_removed)
 {
   struct idem_error error;
