@@ -194,7 +194,7 @@ struct idem_fleet_claim ask_for(struct idem_fleet_client *client, char key)
   return claim;
 }
 
-static struct reply *tell_list(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static struct reply *tell_list(const char *format, va_list args)
 {
   char text[1024], *rest = NULL;
   struct link_word words[32];

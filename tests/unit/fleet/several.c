@@ -23,7 +23,7 @@ static struct {
 } node[SERVERS];
 
 /* What `sh -c` says, without the line's end. */
-static const char *sh(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static const char *sh(const char *format, ...)
 {
   static char said[4096];
   char command[1024];
