@@ -242,6 +242,12 @@ static bool is_blank(char c)
   return c == ' ' || c == '\t';
 }
 
+/* Nothing but blanks and line ends, and most have a letter at once. */
+static bool is_empty(const char *text)
+{
+  return (unsigned char)text[text[0] == ' '] <= ' ' && !text[strspn(text, " \t\r\n")];
+}
+
 /* The length of a text without the blanks at its end. */
 static size_t trimmed_len(const char *text)
 {
@@ -304,7 +310,7 @@ static const char *add_entry(struct request *request, struct text *text, const c
   const bool ends_all = len && (line[len - 1] == '\r' || line[len - 1] == '\n');
   if (semicolon) {
     const size_t name = (size_t)(semicolon - line), start = text->len;
-    if (semicolon[1 + strspn(semicolon + 1, " \t\r\n")])
+    if (!is_empty(semicolon + 1))
       return NULL;
     if (!add_made_header(request, text, (struct idem_span){line, name}, ":"))
       return too_many;
@@ -319,7 +325,7 @@ static const char *add_entry(struct request *request, struct text *text, const c
     return odd_form;
   if (is_named(line, "host") && !request->host)
     request->host = line;
-  if (!colon[1 + strspn(colon + 1, " \t\r\n")])
+  if (is_empty(colon + 1))
     return NULL;
   return ends_all ? odd_form : add_headers(request, line, len);
 }
