@@ -149,7 +149,7 @@ static const char stateful['z' - 'a' + 1][160] = {
     ['b' - 'a'] = "batch batches batchcreate batchgeneratecontent batchdelete blobs",
     ['c' - 'a'] = "cachedcontents callback callbacks cancel charges client_secrets collections comments "
                   "connectors containers "
-                  "conversations copy corpora create createtunedmodel",
+                  "conversations corpora create createtunedmodel",
     ['d' - 'a'] = "datasets delete dubbing",
     ['e' - 'a'] = "emails evals event events",
     ['f' - 'a'] =

@@ -2,11 +2,13 @@
 /*
  * own_allocator URL BODY [TIMES]
  *
- * That many POSTs, in a program that has its own malloc(), calloc(), realloc() and free(), as one that is linked with jemalloc has.
+ * That many POSTs, in a program that has its own malloc(), calloc(), realloc(), free() and what gives aligned memory, as one that is linked with jemalloc has.
  * It ends with 99 where it is to free or to grow what another allocator has made.
  */
 #include "tests/clients/post.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -34,8 +36,8 @@ static struct block *block_of(void *memory)
   return block;
 }
 
-/* Nothing is used again, so all of it is zero. */
-static void *take(size_t size)
+/* Nothing is used again, so all of it is zero. `align` is a power of two; each block stands right before its memory. */
+static void *take_aligned(size_t size, size_t align)
 {
   enum { ARENA = 1 << 30 };
   static _Atomic(char *) arena;
@@ -51,13 +53,21 @@ static void *take(size_t size)
       first = none;
     }
   }
-  size_t whole = (sizeof(struct block) + size + sizeof(struct block) - 1) & ~(sizeof(struct block) - 1);
+  size_t more = align > sizeof(struct block) ? align : 0;
+  size_t whole =
+      (sizeof(struct block) + more + size + sizeof(struct block) - 1) & ~(sizeof(struct block) - 1);
   size_t at = size < ARENA ? atomic_fetch_add(&used, whole) : ARENA;
   if (at + whole > ARENA)
     return NULL;
-  struct block *block = (struct block *)(first + at);
+  size_t from = more ? (at + sizeof(struct block) + align - 1) / align * align : at + sizeof(struct block);
+  struct block *block = (struct block *)(first + from) - 1;
   *block = (struct block){OURS, size};
   return block + 1;
+}
+
+static void *take(size_t size)
+{
+  return take_aligned(size, 1);
 }
 
 EXPORTED void *malloc(size_t size)
@@ -77,6 +87,22 @@ EXPORTED void *realloc(void *memory, size_t size)
   void *grown = take(size);
 
   return grown && had ? memcpy(grown, memory, had < size ? had : size) : grown;
+}
+
+EXPORTED void *aligned_alloc(size_t align, size_t size)
+{
+  return take_aligned(size, align);
+}
+
+EXPORTED void *memalign(size_t align, size_t size)
+{
+  return take_aligned(size, align);
+}
+
+EXPORTED int posix_memalign(void **memory, size_t align, size_t size)
+{
+  *memory = take_aligned(size, align);
+  return *memory ? 0 : ENOMEM;
 }
 
 EXPORTED void free(void *memory)
