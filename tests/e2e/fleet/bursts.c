@@ -17,17 +17,18 @@ enum { CALLS = 40 };
 /* What curl does then: each of the calls, and what `then` says. */
 static const char *calls(const char *name, const char *then)
 {
-  char *text;
+  char *text, *end = strdup(then); /* world_url() below uses its room again */
   size_t len;
   FILE *file = open_memstream(&text, &len);
-  cr_assert_not_null(file);
+  cr_assert(file && end);
   for (int i = 0; i < CALLS; i++)
     fprintf(file,
             "%ssilent\nshow-error\nfail\nurl = \"%s\"\nheader = \"Content-Type: application/json\"\n"
             "data = \"{\\\"prompt\\\":%d}\"\n",
             i ? "next\n" : "", world_url(&w, "/v1/chat/completions"), i);
-  fputs(then, file);
+  fputs(end, file);
   fclose(file);
+  free(end);
   const char *path = world_write(&w, name, text, len);
   free(text);
   return path;
@@ -129,6 +130,7 @@ static void kill_it(struct run *run)
 {
   run_signal(run, SIGKILL);
   run_wait(run);
+  cr_expect_eq(run->signal, SIGKILL, "it had ended before: exit %d, %s", run->status, run->err);
 }
 
 Test(fleet_bursts, what_was_had_from_the_fleet_is_near_though_the_process_was_killed)
