@@ -144,12 +144,11 @@ const struct idem_origin *idem_config_origin(const struct idem_config *config,
 /* Segments of paths, and verbs behind a colon in them, of which each call makes or moves something of its
  * own: to answer a second one from the first would leave that undone. By their first letter, for each call
  * that meets a rule asks. Whatever ends with "jobs" is meant as well. */
-static const char stateful['z' - 'a' + 1][160] = {
+static const char stateful['z' - 'a' + 1][112] = {
     ['a' - 'a'] = "assistants async-invoke api_keys",
     ['b' - 'a'] = "batch batches batchcreate batchgeneratecontent batchdelete blobs",
-    ['c' - 'a'] = "cachedcontents callback callbacks cancel charges client_secrets collections comments "
-                  "connectors containers "
-                  "conversations corpora create createtunedmodel",
+    ['c' - 'a'] =
+        "cachedcontents cancel client_secrets collections connectors containers conversations corpora create",
     ['d' - 'a'] = "datasets delete dubbing",
     ['e' - 'a'] = "emails evals event events",
     ['f' - 'a'] =

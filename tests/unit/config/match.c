@@ -246,7 +246,7 @@ Test(config_match, a_path_that_looks_stateful_is_left_unless_the_rule_names_it)
                                          "/v1/customization-jobs",
                                          "/projects/p/tuningJobs",
                                          "/api/create",
-                                         "/api/Copy",
+                                         "/api/Upsert",
                                          "/v1/responses/r/cancel",
                                          "/collections/c/points",
                                          "/v1/skills",
