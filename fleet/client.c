@@ -116,7 +116,14 @@ static int wait_for_replicas(const struct asking *asking, struct link *link, str
   return rc;
 }
 
-/* What an error of the first one leads to comes without the second. */
+static bool has_moved(const struct reply *reply)
+{
+  return reply->kind == REPLY_ERROR &&
+         (reply_begins(reply, "MOVED ") || reply_begins(reply, "ASK ") || reply_begins(reply, "TRYAGAIN"));
+}
+
+/* What an error of the first one leads to comes without the second. A value that has moved in between is asked for
+ * by itself. */
 static int send_and_read_both(const struct asking *asking, struct link *link, struct reply **out)
 {
   const struct link_word get[] = {{"GET", 3}, LINK_TEXT(asking->fetch)};
@@ -126,11 +133,12 @@ static int send_and_read_both(const struct asking *asking, struct link *link, st
   if (rc < 0)
     return rc;
   rc = link_read(link, asking->fetched);
-  if (rc == 0 && (*out)->kind == REPLY_ERROR)
+  bool no_value = rc == 0 && ((*out)->kind == REPLY_ERROR || has_moved(*asking->fetched));
+  if (no_value)
     reply_free(*asking->fetched);
   if (rc < 0)
     reply_free(*out);
-  if (rc < 0 || (*out)->kind == REPLY_ERROR)
+  if (rc < 0 || no_value)
     *asking->fetched = NULL;
   return rc;
 }

@@ -217,8 +217,10 @@ static int take_answer(struct idem_fleet_client *client, idem_fleet_limit *limit
   client_keys(client, claim->fence.key, &keys);
   if (!*answer)
     rc = client_command(client, limit, keys.answer, LINK_WORDS({"GET", 3}, LINK_TEXT(keys.answer)), answer);
-  if (rc < 0)
+  if (rc < 0) {
+    *answer = NULL; /* it is not ours */
     return rc;
+  }
   struct reply *record = *answer;
   if (record->kind != REPLY_TEXT)
     return record->kind == REPLY_NIL ? -ENODATA : -EPROTO;

@@ -83,6 +83,11 @@ Test(fleet_operation, what_is_no_text_is_no_answer)
   cr_expect_eq(API->claim(a, patience(), &next), -EPROTO);
   cr_expect_null(next.record);
   cr_expect_eq(ask_for(a, 'm').verdict, IDEM_FLEET_OWNED);
+  /* Where it is asked for by itself. */
+  told("SCRIPT FLUSH");
+  next = claim_for('k');
+  cr_expect_eq(API->claim(a, patience(), &next), -EREMOTEIO);
+  cr_expect_null(next.record);
 }
 
 Test(fleet_operation, each_step_may_be_repeated)
