@@ -29,8 +29,12 @@ static int report(const struct cli_options *options, const struct tape *tape, ch
   if (prices && !(report.prices = cli_prices_load(prices)))
     return CLI_USAGE;
   /* A page is the same whoever makes it: the configuration of that moment is not in it. */
-  int code = cli_built_in_rules(&report.config, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)
-                                                            : write_report(&report);
+  int code = cli_built_in_rules(&report.config, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text) : CLI_OK;
+  if (code == CLI_OK) {
+    report.own_api = report.config.rules[0];
+    report.own_api.name = NULL;
+    code = write_report(&report);
+  }
   idem_config_release(&report.config);
   prices_free(report.prices);
   free(report.calls);

@@ -35,7 +35,7 @@ static void put_difference(const struct report *report, const struct report_call
   tape_record_release(&before);
 }
 
-/* The rule that would have met it without any configuration; a host that is none of those is judged by the first. */
+/* The rule that would have met it without any configuration; a host that is none of those is somebody's own. */
 static const struct idem_rule *rule_of(const struct report *report, const struct tape_record *record)
 {
   const char *at = memmem(record->origin.data, record->origin.len, "://", 3),
@@ -50,7 +50,7 @@ static const struct idem_rule *rule_of(const struct report *report, const struct
                                .path_len = record->path.len,
                                .port = (uint16_t)(colon ? strtol(colon + 1, NULL, 10) : 443)};
   const struct idem_rule *rule = idem_config_match(&report->config, &target);
-  return rule ? rule : report->config.rules;
+  return rule ? rule : &report->own_api;
 }
 
 /* Empty where it is an answer; judged as it would be when it came, by default rules. */

@@ -101,6 +101,7 @@ struct report {
   struct prices *prices; /* NULL: none were given */
   struct cli_money money;
   struct idem_config config; /* the built-in rules, by which it is told why something was not stored */
+  struct idem_rule own_api;  /* the same for what is no provider's */
 };
 
 int report_read(struct report *report); /* an enum cli_exit */
