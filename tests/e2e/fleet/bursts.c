@@ -166,10 +166,10 @@ static const char *last_hit_of(const char *machine)
   return id;
 }
 
-Test(fleet_bursts, what_was_removed_while_it_was_not_written_yet_is_given_to_nobody)
+static void expect_what_is_removed_there_to_be_given_to_nobody(const char *machine)
 {
   struct run paid = pay(), first = stay_after_a_burst("B");
-  struct run rm = fleet_command("B", 0, last_hit_of("B"));
+  struct run rm = fleet_command(machine, 0, last_hit_of("B"));
   kill_it(&first);
   expect_the_last_is_paid_for_again("B", &paid);
   run_release(&paid);
@@ -177,15 +177,14 @@ Test(fleet_bursts, what_was_removed_while_it_was_not_written_yet_is_given_to_nob
   run_release(&rm);
 }
 
+Test(fleet_bursts, what_was_removed_while_it_was_not_written_yet_is_given_to_nobody)
+{
+  expect_what_is_removed_there_to_be_given_to_nobody("B");
+}
+
 Test(fleet_bursts, nor_is_what_was_removed_on_another_machine)
 {
-  struct run paid = pay(), first = stay_after_a_burst("B");
-  struct run rm = fleet_command("A", 0, last_hit_of("B"));
-  kill_it(&first);
-  expect_the_last_is_paid_for_again("B", &paid);
-  run_release(&paid);
-  run_release(&first);
-  run_release(&rm);
+  expect_what_is_removed_there_to_be_given_to_nobody("A");
 }
 
 /* How often the server was written to, each time for one round trip: by a process that makes the calls on this machine. */

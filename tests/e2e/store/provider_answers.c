@@ -143,18 +143,13 @@ static unsigned sent_of_two_for(const char *path, const char *type, const char *
 /* JSON has no order, so a failure is one in any. */
 Test(answers, a_failure_is_one_in_any_order_of_its_members)
 {
-  cr_expect_eq(sent_of_two_for("/wire/a", "application/json",
-                               "{\"code\":17,\"task_id\":\"a\",\"status\":\"success\"}"),
-               2);
-  cr_expect_eq(sent_of_two_for("/wire/a", "application/json",
-                               "{\"status\":\"success\",\"task_id\":\"a\",\"code\":17}"),
-               2);
-  cr_expect_eq(sent_of_two_for("/wire/a", "text/event-stream",
-                               "data: {\"event_type\":\"error\",\"type\":\"x\"}\n\ndata: [DONE]\n\n"),
-               2);
-  cr_expect_eq(sent_of_two_for("/wire/a", "text/event-stream",
-                               "data: {\"type\":\"x\",\"event_type\":\"error\"}\n\ndata: [DONE]\n\n"),
-               2);
+  static const char *const bodies[][2] = {
+      {"application/json", "{\"code\":17,\"task_id\":\"a\",\"status\":\"success\"}"},
+      {"application/json", "{\"status\":\"success\",\"task_id\":\"a\",\"code\":17}"},
+      {"text/event-stream", "data: {\"event_type\":\"error\",\"type\":\"x\"}\n\ndata: [DONE]\n\n"},
+      {"text/event-stream", "data: {\"type\":\"x\",\"event_type\":\"error\"}\n\ndata: [DONE]\n\n"}};
+  for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++)
+    cr_expect_eq(sent_of_two_for("/wire/a", bodies[i][0], bodies[i][1]), 2, "%s", bodies[i][1]);
 }
 
 /* A proxy's page or an empty object in the place of an answer; of an API of somebody's own either may be one. */

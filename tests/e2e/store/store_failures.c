@@ -453,6 +453,14 @@ static struct run many_threads(const char *processes, const char *threads)
   return run_shim(&w, "many_threads", processes, threads, world_url(&w, target), "{\"temperature\":0}", NULL);
 }
 
+static void store_what_they_ask_for(void)
+{
+  struct run run = many_threads("1", "1");
+  expect_success(&run);
+  run_release(&run);
+  mock_reset(&w);
+}
+
 static void expect_a_hit_of_one_thread(void)
 {
   long before = mock_count(&w).requests;
@@ -469,13 +477,10 @@ Test(trouble, more_threads_than_the_store_has_places_for)
   static const char why[] = "too many threads read the store at once";
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("a sanitizer stands between LMDB and what it locks");
-  struct run run = many_threads("1", "1");
-  expect_success(&run);
-  run_release(&run);
-  mock_reset(&w);
+  store_what_they_ask_for();
   cr_assert_eq(truncate(world_text(&w, "%s/lock.mdb", w.store), 18 * 64), 0);
-  run = run_shim(&w, "many_threads", "3", "10", world_url(&w, target), "{\"temperature\":0}", w.store, "16",
-                 NULL);
+  struct run run = run_shim(&w, "many_threads", "3", "10", world_url(&w, target), "{\"temperature\":0}",
+                            w.store, "16", NULL);
   expect_success(&run);
   cr_expect_eq(count_of(run.out, "answered=10\n"), 3, "%s", run.out);
   cr_expect_eq(mock_count(&w).requests, 3 * 10 - 16, "%ld requests", mock_count(&w).requests);
@@ -490,11 +495,8 @@ Test(trouble, thousands_of_threads_of_several_processes_are_answered_at_once, .t
 {
   if (getenv("IDEM_SAN_PRELOAD"))
     cr_skip_test("a sanitizer's threads are too large for so many");
-  struct run run = many_threads("1", "1");
-  expect_success(&run);
-  run_release(&run);
-  mock_reset(&w);
-  run = many_threads("3", "700");
+  store_what_they_ask_for();
+  struct run run = many_threads("3", "700");
   if (run.status == 77)
     cr_skip_test("so many threads cannot be had here");
   expect_success(&run);
