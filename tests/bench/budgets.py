@@ -64,8 +64,9 @@ ROWS = [
     ('memory', 'memory of a process', 'memory', 'ours process', 'without us', 'bare process', 'more', MB, 'B'),
     ('memory-handle', 'memory of a handle', 'memory', 'ours handle', 'without us', 'bare handle', 'more', 512, 'B'),
     ('fleet-near', 'hit of what this machine has, in a fleet', 'fleet', 'near', 'without a fleet', 'hit alone', 'at most', 1.05, 'ns'),
-    ('fleet-remote', 'hit of what another machine has', 'fleet', 'remote', 'SHA-256 + Redis GET, unix socket', 'get', 'at most', 2.5, 'ns'),
-    ('fleet-live', 'what a fleet adds to a live call', 'fleet', 'adds', 'SHA-256 + Redis GET, unix socket', 'get', 'at most', 3, 'ns'),
+    ('fleet-remote', 'hit of what another machine has', 'fleet', 'remote', 'SHA-256 + Redis GET, TCP', 'get', 'at most', 2.5, 'ns'),
+    ('fleet-remote-socket', 'the same', 'fleet', 'remote by its socket', 'SHA-256 + Redis GET, unix socket', 'get by its socket', 'at most', 2.5, 'ns'),
+    ('fleet-live', 'what a fleet adds to a live call', 'fleet', 'adds', 'SHA-256 + Redis GET, TCP', 'get', 'at most', 3, 'ns'),
     ('fleet-away', 'live call, the server of the fleet is away', 'fleet', 'away', 'without a fleet', 'alone', 'more', US, 'ns'),
     ('memory-left', 'memory left by a live call', 'memory', 'ours transfer', 'without us', 'bare transfer', 'more', 8, 'B'),
 ]

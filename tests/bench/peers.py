@@ -152,8 +152,8 @@ class Peers:
                                              '-s', 'malloc,256m', '-p', 'thread_pools=1', '-p', 'thread_pool_min=10'])
 
     def start_redis(self, where):
-        path = f'{where}/socket'
-        process = self.start([need('redis-server', 'redis-server'), '--port', '0', '--unixsocket', path, '--save', '',
+        path, self.redis_port = f'{where}/socket', free_port()
+        process = self.start([need('redis-server', 'redis-server'), '--bind', '127.0.0.1', '--port', str(self.redis_port), '--unixsocket', path, '--save', '',
                               '--appendonly', 'no', '--dir', where], where)
         for _ in range(200):
             if os.path.exists(path):

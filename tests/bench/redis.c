@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What an app would write itself: SHA-256 of the request, and a GET of that from a Redis on a unix socket. */
+/* What an app would write itself: SHA-256 of the request, and a GET of that from a Redis. */
 #define OPENSSL_API_COMPAT 0x10100000L
 #include "tests/bench/bench.h"
 #include "tests/bench/calls.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/sha.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,18 +45,33 @@ static void exchange(struct redis *redis, const char *command, size_t len, size_
   }
 }
 
-struct redis *redis_open(const char *socket_path, size_t answer_size)
+/* A path, or a port of this machine, whose messages leave at once as those of every client of Redis do. */
+static int connected(const char *place)
+{
+  struct sockaddr_un path = {.sun_family = AF_UNIX};
+  struct sockaddr_in port = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)strtoul(place, NULL, 10)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  bool local = strchr(place, '/');
+  int fd = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(path.sun_path, sizeof(path.sun_path), "%s", place);
+  must(connect(fd, local ? (struct sockaddr *)&path : (struct sockaddr *)&port,
+               local ? sizeof(path) : sizeof(port)) == 0,
+       "connecting to Redis");
+  if (!local)
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  return fd;
+}
+
+struct redis *redis_open(const char *place, size_t answer_size)
 {
   struct redis *redis = calloc(1, sizeof(*redis));
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
   char *set = calloc(1, answer_size + 128);
   must(redis && set, "calloc");
   redis->answer_size = answer_size;
   redis->answer = malloc(answer_size + 64);
   request_make(redis->request, CALLS_COMMON);
-  snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
-  redis->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  must(connect(redis->fd, (struct sockaddr *)&address, sizeof(address)) == 0, "connecting to Redis");
+  redis->fd = connected(place);
   size_t len = (size_t)sprintf(set, "*3\r\n$3\r\nSET\r\n");
   len += put_key(redis, set + len);
   len += (size_t)sprintf(set + len, "$%zu\r\n", answer_size);
@@ -73,7 +91,7 @@ void redis_run(void *data, unsigned count)
     exchange(redis, command, head + put_key(redis, command + head), before + redis->answer_size + 2);
 }
 
-/* get SOCKET: that GET, and the digest before it. */
+/* get SOCKET|PORT: that GET, and the digest before it. */
 int bench_get(char **arguments)
 {
   struct subject row = {"get", redis_run, redis_open(arguments[0], 2048), 500, 0};

@@ -335,7 +335,7 @@ def memory(m):
 
 
 @source('different requests of 2,048 bytes, answers of 2,048, by a process for each: sent, asked again of the same store, of an empty one, and of a store without a '
-        'fleet; a Redis on a unix socket; a server that is away is a socket that nobody has', peers=('redis',))
+        'fleet; a Redis on loopback by TCP, and once more by its unix socket; a server that is away is a socket that nobody has', peers=('redis',))
 def fleet(m):
     if not os.path.exists(f'{m.build}/libidemshim-fleet.so'):
         raise Absent('libidemshim-fleet.so is not built (Debian: libhiredis-dev, libc-ares-dev)')
@@ -343,8 +343,10 @@ def fleet(m):
         raise Absent(m.peers.absent['redis'])
     m.counted += 1
     calls = ('live', m.upstream, 'size=2048', 1000, m.counted * 1000000)
-    shared = {'IDEMSHIM_FLEET': f'unix://{m.peers.origin["redis"]}'}
+    port, path = m.peers.redis_port, m.peers.origin['redis']
+    shared, by_path = {'IDEMSHIM_FLEET': f'redis://127.0.0.1:{port}'}, {'IDEMSHIM_FLEET': f'unix://{path}'}
     took = {name: m.run(*calls, store=f'fleet.{store}.{m.counted}', **env)['live']
             for name, store, env in (('alone', 'alone', {}), ('hit alone', 'alone', {}), ('sent', 'here', shared), ('near', 'here', shared),
-                                     ('remote', 'there', shared), ('away', 'away', {'IDEMSHIM_FLEET': f'unix://{m.directory}/none'}))}
-    return {**took, 'get': m.run('get', m.peers.origin['redis'], ours=False)['get'], 'adds': took['sent'] - took['alone']}
+                                     ('remote', 'there', shared), ('remote by its socket', 'third', by_path), ('away', 'away', {'IDEMSHIM_FLEET': f'unix://{m.directory}/none'}))}
+    return {**took, 'get': m.run('get', str(port), ours=False)['get'], 'get by its socket': m.run('get', path, ours=False)['get'],
+            'adds': took['sent'] - took['alone']}
