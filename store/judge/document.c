@@ -29,6 +29,9 @@ static const char *const loose_ends[] = {"done",         "end",      "complete",
                                          "finish",       "finished", "message_end", "workflow_finished",
                                          "response.done"};
 static const char *const between[] = {"image_generation.partial_image", "image_edit.partial_image"};
+/* How `type` begins in the events of streams that end in words of their own, each of them up to the end. */
+static const char *const owing[] = {"response.", "conversation.response.", "message_start", "content_block_",
+                                    "message-start"};
 
 /* `status` and its like, in any case of letters, and without what Google writes before them (JOB_STATE_FAILED). */
 static const char *const failed_states[] = {"failed", "cancelled", "canceled", "expired", "aborted"};
@@ -310,6 +313,14 @@ static bool is_state(struct idem_span text, const char *const *words, size_t cou
   return false;
 }
 
+static bool begins_as_one_of(struct idem_span text, const char *const *words, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (text.len >= strlen(words[i]) && memcmp(text.data, words[i], strlen(words[i])) == 0)
+      return true;
+  return false;
+}
+
 /* The words of a row are parted by spaces. */
 static bool is_end(struct idem_span text)
 {
@@ -342,6 +353,11 @@ bool document_choices_over(const struct document_choices *choices)
 {
   return (choices->begun[0] || choices->begun[1]) && choices->begun[0] == choices->over[0] &&
          choices->begun[1] == choices->over[1];
+}
+
+bool document_choices_awaited(const struct document_choices *choices)
+{
+  return (choices->awaited[0] & ~choices->over[0]) || (choices->awaited[1] & ~choices->over[1]);
 }
 
 bool document_choices_differ(const struct document_choices *choices)
@@ -470,6 +486,8 @@ static void end_choice(struct document_reader *reader)
   choices->begun[reader->choice / 64] |= bit;
   if (reader->choice_over)
     choices->over[reader->choice / 64] |= bit;
+  if (reader->choice_awaited)
+    choices->awaited[reader->choice / 64] |= bit;
 }
 
 static void take_status(struct document_reader *reader, enum cursor_event event, bool nested)
@@ -567,7 +585,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     /* By position, until its `index` says otherwise: a stream's events may have any one choice as their only
      * one. */
     reader->choice = reader->choice_position++;
-    reader->choice_over = false;
+    reader->choice_over = reader->choice_awaited = false;
     reader->in_choice = object;
     break;
   case FACT_CHOICE_INDEX:
@@ -576,6 +594,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
     break;
   case FACT_CHOICE_FINISH:
     reader->choice_over = string && take_reason(reader, text);
+    reader->choice_awaited = !reader->choice_over;
     break;
   case FACT_FINISH:
     if (string)
@@ -649,6 +668,7 @@ static void take_fact(struct document_reader *reader, enum fact fact, enum curso
       reader->completion = string && json_string_is(text, "completion", 10);
     }
     document->goes_on |= string && is_one_of(text, between, COUNT(between));
+    document->owes |= string && begins_as_one_of(text, owing, COUNT(owing));
     document->over |= string && document_is_over(text);
     if (string && document_is_failure(text))
       take_error(reader, depth);

@@ -26,6 +26,7 @@
 /* Which of the choices of an answer have begun, and which are over, by their index. */
 struct document_choices {
   uint64_t begun[2], over[2];
+  uint64_t awaited[2]; /* said once that they are not over yet: the end of such a one says that it is */
   unsigned reasons,
       lengths; /* why choices, or the answer, were over: how often, and how often for want of room */
 };
@@ -45,6 +46,7 @@ struct document {
   bool over;    /* an event: an end in words that others use for less, which takes whole framing to believe */
   bool broken;  /* an event: a reason that is none of the answer's own, if this is the end */
   bool goes_on; /* an event: what was an end before it is none any more */
+  bool owes;    /* an event: of a stream that has an end in words of its own, and is over with no other */
   /* What it does not report stays; of several events the last counts. */
   struct idem_usage usage;
   struct document_choices choices;
@@ -66,6 +68,9 @@ bool document_is_over(struct idem_span name);
 /* True if each choice that has begun is over, and there was one. */
 bool document_choices_over(const struct document_choices *choices);
 
+/* True if one said that it was not over, and never that it is. */
+bool document_choices_awaited(const struct document_choices *choices);
+
 /* True if some are over, and some are not. */
 bool document_choices_differ(const struct document_choices *choices);
 
@@ -86,7 +91,7 @@ struct document_reader {
   bool opened, opened_list;   /* the last event began what is an answer unless it is empty */
   size_t error_depth;         /* of an `error` that has begun and is not over */
   size_t choice, choice_position, candidates, candidates_over;
-  bool in_choice, choice_over, has_candidates, blocked;
+  bool in_choice, choice_over, choice_awaited, has_candidates, blocked;
   uint32_t counted; /* places that have any of the counts; a bit each */
   int64_t count[DOCUMENT_PLACES][DOCUMENT_COUNTS];
 };

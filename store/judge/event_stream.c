@@ -42,10 +42,12 @@ bool event_text_add(struct event_text *text, struct idem_span more)
   return true;
 }
 
-/* An event without a data line is none, and its name is forgotten with it (HTML, "dispatch the event"). */
-static void dispatch(struct event_stream *stream)
+/* To a browser an event without a data line is none (HTML, "dispatch the event"); but some say by a name alone that
+ * the stream is over, or has failed. The empty line that ends it must have come: of one that is cut off there
+ * may have been more. */
+static void dispatch(struct event_stream *stream, bool closed)
 {
-  if (stream->has_data)
+  if (stream->has_data || (stream->strays && closed && stream->name.len))
     stream->take(stream->arg, (struct idem_span){stream->name.data, stream->name.len},
                  (struct idem_span){stream->data.data, stream->data.len});
   stream->data.len = stream->name.len = 0;
@@ -66,7 +68,8 @@ static bool field_is(struct idem_span line, const char *name, struct idem_span *
 }
 
 /* Of the fields of an event two count. `id`, `retry` and comments, which begin with a colon and keep
- * connections alive, say nothing of the answer. */
+ * connections alive, say nothing of the answer. What is no field of the standard is how servers fail in the middle
+ * of a stream: a line "error: {...}" of llama.cpp's, and an object that somebody has written as it is. */
 static void take_line(struct event_stream *stream, struct idem_span line)
 {
   struct idem_span value;
@@ -77,7 +80,7 @@ static void take_line(struct event_stream *stream, struct idem_span line)
     if (line.len)
       stream->take(stream->arg, (struct idem_span){"", 0}, line);
   } else if (!line.len) {
-    dispatch(stream);
+    dispatch(stream, true);
   } else if (field_is(line, "event", &value)) {
     stream->name.len = 0;
     stream->failed |= !event_text_add(&stream->name, value);
@@ -86,6 +89,10 @@ static void take_line(struct event_stream *stream, struct idem_span line)
       stream->failed |= !event_text_add(&stream->data, (struct idem_span){"\n", 1});
     stream->failed |= !event_text_add(&stream->data, value);
     stream->has_data = true;
+  } else if (stream->strays && field_is(line, "error", &value)) {
+    stream->take(stream->arg, (struct idem_span){"error", value.len ? 5 : 0}, value);
+  } else if (stream->strays && *line.data == '{') {
+    stream->take(stream->arg, (struct idem_span){"", 0}, line);
   }
 }
 
@@ -124,7 +131,7 @@ void event_stream_feed(struct event_stream *stream, struct idem_span piece, bool
   if (last && !stream->failed) {
     if (stream->line.len)
       end_line(stream, (struct idem_span){"", 0});
-    dispatch(stream);
+    dispatch(stream, false);
   }
 }
 

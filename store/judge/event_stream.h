@@ -24,6 +24,8 @@ struct event_text {
 
 struct event_stream {
   bool events; /* server-sent events; else each line that is not empty is one */
+  bool strays; /* takes as events also what is none to a browser: a name with its end and without data, a line
+                  "error: ...", which has that name, and a line that is an object without a field */
   /* For each event that has data: its name ("" if none), and its data lines joined by newlines. An event at
    * the end that nothing closes counts too: what it says is for the caller to judge. */
   void (*take)(void *arg, struct idem_span name, struct idem_span data);

@@ -122,6 +122,8 @@ struct idem_judge {
   bool any, ended, failed, malformed; /* of a stream: an event with something in it, its end, an error */
   bool words;                         /* one event of words alone: a second makes it a stream of words */
   bool documents, over;               /* one that is JSON, and an end that takes whole framing to believe */
+  bool done,
+      owed; /* [DONE], and that what has come is over with words of its own alone, which have not come */
 };
 
 /* "[ERROR] ...", "error: ...": what some write for people where an event should stand. */
@@ -138,7 +140,7 @@ static void take_text(struct idem_judge *judge, struct idem_span text)
   while (text.len && strchr(" \t", *text.data))
     text = (struct idem_span){text.data + 1, text.len - 1};
   if (text.len == 6 && memcmp(text.data, "[DONE]", 6) == 0)
-    judge->ended = true;
+    judge->done = true;
   else if (is_error_text(text))
     judge->failed = true;
   else
@@ -170,6 +172,8 @@ static void take_event(void *arg, struct idem_span name, struct idem_span data)
         document->failed || document->error || (document->broken && named && document_is_over(name));
     judge->ended = (judge->ended || document->ended) && !document->goes_on;
     judge->over = (judge->over || document->over) && !document->goes_on;
+    judge->done &= !document->goes_on;
+    judge->owed = (judge->owed || document->owes || document->goes_on) && !document->ended && !document->over;
   } else if (judge->kind == KIND_LINES) {
     judge->malformed = true;
   } else if (!data.len || !memchr(data.data, '\n', data.len)) {
@@ -234,8 +238,8 @@ static void guess(struct idem_judge *judge, struct idem_span text)
   else if (judge->braced && judge->kind != KIND_LINES)
     judge->kind = KIND_JSON;
   judge->known = true;
-  judge->stream =
-      (struct event_stream){.events = judge->kind == KIND_EVENTS, .take = take_event, .arg = judge};
+  judge->stream = (struct event_stream){
+      .events = judge->kind == KIND_EVENTS, .strays = true, .take = take_event, .arg = judge};
 }
 
 static void take_plain(struct idem_judge *judge, struct idem_span text, bool last)
@@ -467,16 +471,19 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
     return refuse(why, "there is an error event in the stream");
   if (judge->malformed || frames->malformed)
     return refuse_unproven(facts, why, "the stream is broken off or not what its type says");
-  /* Bedrock's Converse has messageStart and messageStop, and so have the events of Claude and Nova in InvokeModel; those of
-   * other models have neither, and end with a whole frame and whole framing. A finish_reason in every choice is an end with whole framing alone. */
+  /* Bedrock's Converse has messageStart and messageStop, and so have the events of Claude and Nova in
+   * InvokeModel; those of other models have neither, and end with a whole frame and whole framing. A
+   * finish_reason in every choice is an end with whole framing alone. A gateway writes [DONE] behind whatever
+   * it has got, also behind half an answer: it is no end of what has an end of its own. */
   bool over = judge->over || document_choices_over(&document->choices);
+  bool done = judge->done && !judge->owed && !document_choices_awaited(&document->choices);
   bool ended = in_frames ? frames->any && recording->framed && (frames->ended || !frames->begun)
-                         : judge->ended || (recording->framed && over);
+                         : judge->ended || done || (recording->framed && over);
   if (ended && !in_frames && !judge->any && judge->words)
     return refuse_unproven(facts, why, only_words);
   if (ended && !in_frames && !judge->any)
     return refuse(why, "the stream has nothing but its end");
-  if (ended && document_choices_differ(&document->choices))
+  if ((ended || judge->done) && document_choices_differ(&document->choices))
     return refuse_unproven(facts, why, "one choice of several is not over; it may have been cut off");
   if (!ended)
     return refuse_unproven(facts, why,
@@ -488,7 +495,7 @@ static bool weigh_stream(const struct idem_judge *judge, const struct idem_recor
 /* It began as a stream does, but its type does not say so and no event has come: "id: 7", then, is a text. */
 static bool is_text_after_all(const struct idem_judge *judge)
 {
-  return !has_form(judge->declared) && !judge->documents && !judge->ended && !judge->failed;
+  return !has_form(judge->declared) && !judge->documents && !judge->ended && !judge->done && !judge->failed;
 }
 
 /* `blind`: in a coding that cannot be undone. Then its type alone tells a page or a stream, and a document is

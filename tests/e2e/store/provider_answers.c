@@ -169,6 +169,28 @@ Test(answers, a_model_s_endpoint_answers_with_something_or_not_at_all)
                2);
 }
 
+/* A gateway writes [DONE] behind whatever it has got, and llama.cpp fails in a field that is none. */
+Test(answers, what_a_gateway_writes_behind_half_an_answer_is_no_end_of_it)
+{
+#define HALF "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
+#define REST "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define DONE "data: [DONE]\n\n"
+  static const struct {
+    const char *body;
+    unsigned sent;
+  } streams[] = {
+      {HALF REST DONE, 1},
+      {HALF DONE, 2},
+      {HALF "error: {\"code\":500,\"message\":\"context shift is disabled\"}\n\n" REST DONE, 2},
+      {HALF REST "{\"error\":{\"message\":\"died\"}}\n\n" DONE, 2},
+      {"event: message_start\ndata: {\"type\":\"message_start\"}\n\n" DONE, 2},
+      {"data: {\"token\":\"hello\"}\n\nevent: end\n\n", 1},
+  };
+  for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++)
+    cr_expect_eq(sent_of_two_for("/wire/a", "text/event-stream", streams[i].body), streams[i].sent, "%s",
+                 streams[i].body);
+}
+
 /* Two calls in one process. */
 static struct run twice(const char *mock, const char *path)
 {

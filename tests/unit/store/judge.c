@@ -213,6 +213,18 @@ Test(store_answers, whole_answers_are_stored)
        "{\"type\":\"https://schema.example/Essay\",\"name\":\"a\",\"description\":\"b\"}"},
       {OK("application/json"), "{\"\\u0063hoices\":[{}],\"error\":{\"note\":\"beside an answer\"}}"},
       {EVENTS, "data: {\"message\":\"Hel\"}\n\ndata: {\"message\":\"lo\"}\n\ndata: [DONE]\n\n"},
+      /* [DONE] behind the end of the stream's own, and where there is none. */
+      {EVENTS, "data: {\"type\":\"response.created\"}\n\ndata: {\"type\":\"response.completed\"}\n\n"
+               "data: [DONE]\n\n"},
+      {EVENTS, ANTHROPIC "data: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[{\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"finish_reason\":"
+               "\"stop\"}]}\n\ndata: {\"choices\":[{\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"content\":\"a\",\"stop\":false}\n\ndata: {\"stop\":true}\n\ndata: [DONE]\n\n"},
+      /* What is no event to a browser: a name that is an end by itself, and objects without a field. */
+      {EVENTS, "event: data\r\ndata: \"hello\"\r\n\r\nevent: end\r\n\r\n"},
+      {EVENTS, OPENAI "event: ping\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "error:\n\n{\"note\":1}\n\ndata: [DONE]\n\n"},
   };
   ALL_ARE(samples, IDEM_STORED);
 }
@@ -387,6 +399,25 @@ Test(store_answers, failures_and_halves_are_refused)
       {OK("application/json"), "{\"data\":{\"a\":1},\"error\":{\"code\":\"busy\",\"message\":\"\"}}"},
       {OK("application/json"), "{\"\\u0065rror\":\"x\"}"},
       {EVENTS, "data: {\"message\":\"Hel\"}\n\ndata: [DONE]\n\n"},
+      /* [DONE] alone, behind what has an end of its own. */
+      {EVENTS, "data: {\"type\":\"response.created\"}\n\ndata: {\"type\":\"response.output_text.delta\"}\n\n"
+               "data: [DONE]\n\n"},
+      {EVENTS, ANTHROPIC "data: [DONE]\n\n"},
+      {EVENTS, "data: {\"type\":\"message_start\"}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"candidates\":[{\"content\":1}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[{\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"choices\":[{\"finish_reason\":\"\"}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS,
+       "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[{\"index\":1,"
+       "\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"output\":{\"finish_reason\":\"null\"}}\n\ndata: [DONE]\n\n"},
+      {EVENTS, "data: {\"type\":\"image_edit.partial_image\"}\n\ndata: [DONE]\n\n"},
+      /* Failures that are no events to a browser, and a name that may have gone on. */
+      {EVENTS, OPENAI "error: {\"code\":500,\"message\":\"x\"}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "{\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n\n"},
+      {EVENTS, OPENAI "{\"error\":{\"message\":\"x\"}}"},
+      {EVENTS, OPENAI "event: error\n\ndata: [DONE]\n\n"},
+      {EVENTS, "event: data\ndata: \"hello\"\n\nevent: end\n"},
   };
   ALL_ARE(samples, IDEM_REFUSED);
 }
@@ -457,12 +488,14 @@ Test(store_answers, what_such_an_endpoint_may_send_is_an_answer)
 }
 
 /* It might be an answer, so that it is said; a stream of nothing is not. */
-Test(store_answers, a_stream_of_one_event_of_words_is_refused_aloud)
+Test(store_answers, a_stream_that_may_be_an_answer_is_refused_aloud)
 {
   static const struct {
     const char *body;
     bool aloud;
-  } samples[] = {{"data: {\"message\":\"Hel\"}\n\ndata: [DONE]\n\n", true}, {"data: [DONE]\n\n", false}};
+  } samples[] = {{"data: {\"message\":\"Hel\"}\n\ndata: [DONE]\n\n", true},
+                 {ANTHROPIC "data: [DONE]\n\n", true},
+                 {"data: [DONE]\n\n", false}};
   for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
     struct idem_chunk chunk;
     struct idem_recording recording = recording_of(&chunk, EVENTS, samples[i].body);
