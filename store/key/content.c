@@ -172,6 +172,14 @@ static char body_digest(const struct idem_request *request, struct idem_span bou
   return 'F';
 }
 
+static void end_with_headers(const struct idem_request *request, bool named, struct counting *counting,
+                             uint8_t digest[IDEM_KEY_SIZE])
+{
+  key_headers(request, HEADER_VARY, named, hash_header, counting);
+  hash_number(counting->hash, UINT64_MAX);
+  hash_end(counting->hash, digest);
+}
+
 /* What goes in, and in which order, is on the disk as a name. If it changes, so must the text that it begins
  * with. */
 void content_of_replaced(const struct idem_request *request, bool named,
@@ -180,7 +188,7 @@ void content_of_replaced(const struct idem_request *request, bool named,
 {
   const struct json_canon_options options = {&request->rule->keying.ignore, replace, arg};
   uint8_t body[IDEM_KEY_SIZE];
-  struct hash hash, beside;
+  struct hash hash, other;
   struct counting counting = {.hash = &hash, .boundary = find_boundary(request)};
   char kind = body_digest(request, counting.boundary, &options, body);
   /* The boundary is left out of the header only where it was left out of the body. */
@@ -192,12 +200,16 @@ void content_of_replaced(const struct idem_request *request, bool named,
   hash_field(&hash, request->shape);
   hash_bytes(&hash, &kind, 1);
   hash_digest(&hash, body);
-  /* A hash owns nothing and may go on in two ways: without the headers, and with them. */
-  beside = hash;
-  hash_end(&beside, content->beside_headers);
-  key_headers(request, HEADER_VARY, named, hash_header, &counting);
-  hash_number(&hash, UINT64_MAX);
-  hash_end(&hash, content->fingerprint);
+  /* A hash owns nothing and may go on in several ways: without the headers, and with them. */
+  other = hash;
+  hash_end(&other, content->beside_headers);
+  other = hash;
+  end_with_headers(request, named, &counting, content->fingerprint);
+  memcpy(content->unnamed, content->fingerprint, IDEM_KEY_SIZE);
+  if (named) {
+    counting.hash = &other;
+    end_with_headers(request, false, &counting, content->unnamed);
+  }
   content->lacks_memory = !kind;
   content->unread =
       kind != 'J' && request->body.len && (options.ignore->count || request->rule->redact.count);

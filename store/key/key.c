@@ -308,14 +308,15 @@ static int hash_key(struct hash *hash, const struct idem_request *request, struc
 }
 
 /* What the same content is found by: under another key, or of one that is named by its content, under other
- * headers. */
+ * headers. Under another key only if it would have one name without the keys: a header that does not count beside a
+ * key may still be what two calls with two keys differ in. */
 static void name_print(const struct idem_request *request, const struct content *content, struct name *name)
 {
   bool by_content = name->kind == IDEM_KEY_CONTENT;
   struct hash hash;
   hash_common(&hash, request, name);
   hash_bytes(&hash, by_content ? "P" : "p", 1);
-  hash_digest(&hash, by_content ? content->beside_headers : content->fingerprint);
+  hash_digest(&hash, by_content ? content->beside_headers : content->unnamed);
   hash_end(&hash, name->print);
 }
 

@@ -531,6 +531,23 @@ Test(keys, churn_join_makes_them_one_operation)
   cr_expect_eq(mock_count(&w).requests, 2);
 }
 
+Test(keys, churn_join_joins_no_two_that_differ_in_a_header)
+{
+  static const char *const calls[][2] = {{"Idempotency-Key: k1", "X-Model: small"},
+                                         {"Idempotency-Key: k2", "X-Model: large"},
+                                         {"Idempotency-Key: k3", "X-Model: small"},
+                                         {"Idempotency-Key: k4", "X-Model: large"}};
+  static const long sent[] = {1, 2, 2, 2};
+  world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 churn=join");
+  for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+    struct run r = run_shim(&w, "curl", "-sS", "-H", calls[i][0], "-H", calls[i][1], "-d", "{\"n\":1}",
+                            world_url(&w, target), NULL);
+    expect_success(&r);
+    cr_expect_eq(mock_count(&w).requests, sent[i], "%s", calls[i][0]);
+    run_release(&r);
+  }
+}
+
 Test(keys, repeats_fresh_samples_anew_once_the_answer_was_delivered)
 {
   world_env(&w, "IDEMSHIM_RULES", "host=127.0.0.1 repeats=fresh");

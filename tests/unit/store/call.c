@@ -398,6 +398,25 @@ Test(store_calls, churn_join_gives_the_answer_of_the_other_key)
   cr_expect_str_eq(second.call.id, first.call.id);
 }
 
+/* Beside a key of its own a header counts only if it is known to matter; two keys with another model there are two calls. */
+Test(store_calls, another_header_is_no_churn)
+{
+  struct caller first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}"),
+                third = keyed("Idempotency-Key: k3", "{}");
+
+  fixture_rule(&fixture, "churn=join");
+  caller_header(&first, "X-Model: small");
+  caller_header(&second, "X-Model: large");
+  caller_header(&third, "X-Model: large");
+  caller_header(&third, "X-Request-Id: 3");
+  cr_assert_eq(caller_ask(&first, "{\"first\":1}"), IDEM_OWNED);
+  cr_assert_eq(caller_ask(&second, "{\"second\":1}"), IDEM_OWNED);
+  cr_expect_not(second.call.churned);
+  cr_assert_eq(caller_ask(&third, "{\"third\":1}"), IDEM_HIT);
+  cr_expect(third.call.churned);
+  cr_expect_str_eq(third.body, "{\"second\":1}");
+}
+
 Test(store_calls, churn_join_follows_the_other_key_in_flight)
 {
   struct caller first = keyed("Idempotency-Key: k1", "{}"), second = keyed("Idempotency-Key: k2", "{}");
