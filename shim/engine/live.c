@@ -180,6 +180,7 @@ static void keep_answer(struct live *live, CURLcode code)
   else if (!info_record_add_date(facts, live->started_us) ||
            !info_record_add_unmarked(facts, span_of_buffer(&live->tee.headers)) ||
            !info_record_add_trailers(facts, span_of_buffer(&live->tee.trailers)) ||
+           !info_record_may_keep(request->shadow, span_of_buffer(&live->tee.headers)) ||
            !info_record_collect(request->shadow, facts))
     report_not_stored(request, "no memory, or a credential in a redirect", 0);
   else

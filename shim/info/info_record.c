@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "shim/info/info_record.h"
 
+#include "config/names.h"
 #include "shim/base/http_header.h"
 #include "shim/info/info.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A fact is its number and length, two bytes each, and then so many bytes. No info has the three last
  * numbers. */
@@ -169,29 +171,72 @@ static bool collect_number(const struct shadow *shadow, CURLINFO info, struct bu
   return code != CURLE_OK || info_record_add_number(facts, info, is_long ? (int64_t)small : (int64_t)large);
 }
 
-/* The value of `key=` in the app's URL: the API key of Google's services, which a redirect may repeat. */
-static struct idem_span url_credential(const struct shadow *shadow)
+/* Whether a text repeats a credential of the query of the app's URL, as a redirect may. What is short stands in many texts, and counts
+ * with its name only. */
+static bool repeats_credential(const struct shadow *shadow, struct idem_span text)
 {
+  enum { SHORT = 8 };
   const struct url_parts *parts = &shadow->parts;
   const char *at = shadow->url.data + parts->query, *end = at + parts->query_len;
-  while (at < end) {
-    size_t len = strcspn(at, "&#");
-    if (len > 4 && strncmp(at, "key=", 4) == 0)
-      return (struct idem_span){at + 4, len - 4};
-    at += len + 1;
+  for (size_t len; at < end; at += len + 1) {
+    const char *ampersand = memchr(at, '&', (size_t)(end - at));
+    len = (size_t)((ampersand ? ampersand : end) - at);
+    const char *equals = memchr(at, '=', len);
+    size_t name_len = equals ? (size_t)(equals - at) : 0, value_len = equals ? len - name_len - 1 : 0;
+    if (!value_len || idem_name_of_parameter(at, name_len) == IDEM_NAME_PLAIN)
+      continue;
+    if (value_len < SHORT ? memmem(text.data, text.len, at, len) != NULL
+                          : memmem(text.data, text.len, equals + 1, value_len) != NULL)
+      return true;
   }
-  return (struct idem_span){NULL, 0};
+  return false;
 }
 
-/* A text that has the URL's credential in it is not written, and fails the whole. */
+bool info_record_may_keep(const struct shadow *shadow, struct idem_span headers)
+{
+  static const char *const names[] = {"location:", "content-location:", "refresh:", "link:"};
+  for (struct idem_span line; (line = span_cut_line(&headers)).len;)
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+      if (line.len > strlen(names[i]) && strncasecmp(line.data, names[i], strlen(names[i])) == 0 &&
+          repeats_credential(shadow, line))
+        return false;
+  return true;
+}
+
+/* libcurl may have put the user and the password into a URL that a redirect led to. They are not written. */
+static bool add_text_without_user(struct buffer *facts, CURLINFO info, const char *value)
+{
+  const char *slashes = strstr(value, "://"), *from = slashes ? slashes + 3 : value;
+  const char *at = slashes ? memrchr(from, '@', strcspn(from, "/?#")) : NULL;
+  size_t before = (size_t)(from - value), behind = strlen(at ? at + 1 : from) + 1;
+  uint16_t head[2] = {(uint16_t)NUMBER_OF(info), (uint16_t)(before + behind)};
+  return before + behind <= UINT16_MAX && buffer_append(facts, head, FACT_HEAD) &&
+         buffer_append(facts, value, before) && buffer_append(facts, at ? at + 1 : from, behind);
+}
+
+/* A text that has a credential of the URL in it is not written, and fails the whole. */
 static bool collect_text(const struct shadow *shadow, CURLINFO info, struct buffer *facts)
 {
   char *value = NULL;
   if (ask(shadow, info, &value) != CURLE_OK || !value)
     return true;
-  struct idem_span secret = url_credential(shadow);
-  bool tells = secret.len && memmem(value, strlen(value), secret.data, secret.len);
-  return !tells && info_record_add_text(facts, info, value);
+  return !repeats_credential(shadow, (struct idem_span){value, strlen(value)}) &&
+         add_text_without_user(facts, info, value);
+}
+
+/* The app's own URL is not stored: a replay tells the URL of the call that it answers. Where libcurl has written it anew it is stored, if
+ * nothing in it is secret. */
+static bool collect_url(const struct shadow *shadow, struct buffer *facts)
+{
+  char *url = NULL;
+  long redirects = 0;
+  ask(shadow, CURLINFO_EFFECTIVE_URL, &url);
+  ask(shadow, CURLINFO_REDIRECT_COUNT, &redirects);
+  if (!url || strcmp(url, shadow->url.data) == 0 ||
+      (!redirects &&
+       (shadow->parts.user_len || repeats_credential(shadow, (struct idem_span){url, strlen(url)}))))
+    return true;
+  return collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
 }
 
 /* Connection times are worth telling only where the app is to see an incident again as it was. */
@@ -219,11 +264,7 @@ bool info_record_collect(const struct shadow *shadow, struct buffer *facts)
 #define X(info, unset, when) complete = complete && collect_text(shadow, CURLINFO_##info, facts);
   TEXT_FACTS(X)
 #undef X
-  /* The app's own URL is not stored: a replay tells the URL of the call that it answers. */
-  char *url = NULL;
-  ask(shadow, CURLINFO_EFFECTIVE_URL, &url);
-  if (complete && url && strcmp(url, shadow->url.data) != 0)
-    complete = collect_text(shadow, CURLINFO_EFFECTIVE_URL, facts);
+  complete = complete && collect_url(shadow, facts);
   /* libcurl has certificates only for an app that asked for them before the handshake. */
   struct curl_certinfo *info = NULL;
   if (shadow->slot[SLOT_CERTINFO] && ask(shadow, CURLINFO_CERTINFO, &info) == CURLE_OK && info)

@@ -103,9 +103,12 @@ enum { FACT_NULL, FACT_EMPTY }; /* a text before anything is known */
   X(REFERER, FACT_NULL, FIXED)                                                                               \
   X(FTP_ENTRY_PATH, FACT_NULL, FIXED)
 
-/* Appends the facts of the transfer that has just ended on the handle. False without memory, and where a text
- * holds the credential of the URL's query: such an answer is not stored. */
+/* Appends the facts of the transfer that has just ended on the handle, URLs without user and password. False without memory, and where a
+ * text holds a credential of the URL's query: such an answer is not stored. */
 bool info_record_collect(const struct shadow *shadow, struct buffer *facts);
+
+/* False if a line that leads elsewhere, such as Location, holds one. */
+bool info_record_may_keep(const struct shadow *shadow, struct idem_span headers);
 
 /* Appends the times and speeds of that transfer, which only a tape keeps: a replay from the store tells its
  * own. */

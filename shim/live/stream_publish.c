@@ -44,8 +44,9 @@ static bool is_ripe(const struct stream_publish *publish, int *status)
 
 static bool collect(const struct stream_publish *publish, struct buffer *facts)
 {
-  return info_record_add_date(facts, publish->started_us) &&
-         info_record_collect(publish->request->shadow, facts);
+  const struct shadow *shadow = publish->request->shadow;
+  return info_record_may_keep(shadow, span_of_buffer(&publish->tee->headers)) &&
+         info_record_add_date(facts, publish->started_us) && info_record_collect(shadow, facts);
 }
 
 /* The head, and all that has come until now. */

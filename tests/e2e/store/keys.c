@@ -119,6 +119,45 @@ Test(keys, a_key_at_the_end_of_a_redirect_is_not_in_the_store)
   run_release(&r);
 }
 
+/* libcurl writes a URL anew when it parses it, and older ones put the user into the one that a redirect leads to. */
+Test(keys, no_url_that_libcurl_tells_brings_a_credential_into_the_store)
+{
+  static const char moved[] = "HTTP/1.1 307 Temporary Redirect\r\nLocation: "
+                              "/v1/chat/completions?%s\r\nContent-Length: 0\r\n\r\n";
+  static const struct {
+    const char *scheme, *user, *path, *query;
+    bool by_option, moves, is_stored;
+  } rows[] = {
+      {"HTTP://", "me:sesame-open-7@", "/v1/chat/completions", "", false, false, true},
+      {"HTTP://", "", "/v1/chat/completions", "key=sesame-open-7", false, false, true},
+      {"http://", "", "/v1/./chat/completions", "api_key=sesame-open-7", false, false, true},
+      {"http://", "me:sesame-open-7@", "/wire/moved", "n=1", false, true, true},
+      {"http://", "", "/wire/moved", "n=2", true, true, true},
+      {"http://", "", "/wire/moved", "token=sesame-open-7", false, true, false},
+      {"http://", "", "/wire/moved", "sig=sesame-open-7&a=1", false, true, false},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    const char *text = world_text(&w, moved, rows[i].query);
+    const char *rest =
+        world_url(&w, world_text(&w, "%s?%s", rows[i].path, rows[i].query)) + strlen("http://");
+    const char *url = world_text(&w, "%s%s%s", rows[i].scheme, rows[i].user, rest);
+    const char *user = rows[i].by_option ? "me:sesame-open-7" : "";
+    mock_reset(&w);
+    mock_lay(&w, "moved", text, strlen(text));
+    for (int k = 0; k < 2; k++) {
+      struct run r = *user ? run_shim(&w, "curl", "-sSL", "-u", user, "--path-as-is", "-d", "{}", url, NULL)
+                           : run_shim(&w, "curl", "-sSL", "-d", "{}", url, NULL);
+      expect_success(&r);
+      cr_expect_not(strstr(r.out, "sesame"));
+      run_release(&r);
+    }
+    cr_expect_eq(mock_count(&w).requests, (rows[i].moves ? 2u : 1u) * (rows[i].is_stored ? 1u : 2u), "%s: %u",
+                 url, mock_count(&w).requests);
+    cr_expect_not(file_contains(w.store, "sesame-open-7"), "%s", url);
+    cr_expect_not(file_contains(w.log, "sesame-open-7"), "%s", url);
+  }
+}
+
 Test(keys, what_the_app_forbids_to_libcurl_is_no_replay_either)
 {
   static const char *const lists[] = {"=https", "=ftps,https", "-http"};
