@@ -132,9 +132,18 @@ void header_date(int64_t seconds, char out[HEADER_DATE_SIZE])
   two_digits(out + 23, (unsigned)(clock % 60));
 }
 
+/* "identity" is none, and may stand before another line of the field. */
 bool header_is_chunked(struct idem_span blocks)
 {
-  return header_find(header_last_block(blocks), "transfer-encoding").data != NULL;
+  struct idem_span rest = header_last_block(blocks), coding;
+  while ((coding = header_find(rest, "transfer-encoding")).data) {
+    const char *end = coding.data + coding.len;
+    for (const char *at = coding.data; end - at >= 7; at++)
+      if (strncasecmp(at, "chunked", 7) == 0)
+        return true;
+    rest = (struct idem_span){end, (size_t)(rest.data + rest.len - end)};
+  }
+  return false;
 }
 
 bool header_is_encoded(struct idem_span blocks, bool decodes)

@@ -21,16 +21,25 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The transfer was as long as its header says. libcurl itself sees to that, unless the app has told it not to. */
+static bool is_of_its_length(const struct shadow *shadow, struct idem_span block, size_t body_len)
+{
+  struct idem_span length = header_find(block, "content-length");
+  return length.data && (!shadow_has_need(shadow, CURLOPT_IGNORE_CONTENT_LENGTH) ||
+                         strtoull(length.data, NULL, 10) == body_len);
+}
 
 /* Some responses have no body, and HTTP/2 and later frame every one; before, a length or chunks tell its end,
  * or else the connection's end does. */
-static bool is_framed(const struct shadow *shadow, struct idem_span block)
+static bool is_framed(const struct shadow *shadow, struct idem_span block, size_t body_len)
 {
   long version = shadow_info_long(shadow, CURLINFO_HTTP_VERSION);
   long status = shadow_info_long(shadow, CURLINFO_RESPONSE_CODE);
   return shadow->no_body || status == 204 || status == 304 || version >= CURL_HTTP_VERSION_2_0 ||
-         header_find(block, "content-length").data || header_find(block, "transfer-encoding").data;
+         header_is_chunked(block) || is_of_its_length(shadow, block, body_len);
 }
 
 /* Its spans are the tee's, and stand until tee_release(). */
@@ -50,7 +59,7 @@ static struct idem_recording make_recording(const struct live *live)
       .chunks = (const struct idem_chunk *)tee->chunks.data,
       .chunk_count = tee->chunks.len / sizeof(struct idem_chunk),
       .encoded = header_is_encoded(headers, shadow_decodes(shadow)),
-      .framed = is_framed(shadow, block),
+      .framed = is_framed(shadow, block, tee->body.len),
       .delivered = !rescue_is_copy(&live->rescue),
       .judge = live->judge,
   };

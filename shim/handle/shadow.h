@@ -201,6 +201,13 @@ uintptr_t shadow_value(const struct shadow *shadow, CURLoption option);
 /* True if the app has set a RARE option since the last reset, to whatever value. */
 bool shadow_has_set(const struct shadow *shadow, CURLoption option);
 
+/* True if this NEEDS option is set. */
+static inline bool shadow_has_need(const struct shadow *shadow, CURLoption option)
+{
+  unsigned number = (unsigned)option % CURLOPTTYPE_OBJECTPOINT;
+  return shadow->needs[number / 64] >> number % 64 & 1;
+}
+
 /* The name of an option that is set and leaves this way open only, or NULL. */
 const char *shadow_needs(const struct shadow *shadow, enum option_way route, char room[24]);
 /* The same, but for the option of this number (0: all count). */

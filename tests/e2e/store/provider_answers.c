@@ -191,6 +191,38 @@ Test(answers, what_a_gateway_writes_behind_half_an_answer_is_no_end_of_it)
                  streams[i].body);
 }
 
+/* A coding that is none, and a length that the app does not go by: nothing tells that the body is whole. */
+Test(answers, a_body_that_may_have_been_cut_off_is_not_told_again)
+{
+#define AUDIO "HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n"
+  static const struct {
+    const char *response, *option;
+    unsigned sent;
+  } cuts[] = {
+      {AUDIO "Transfer-Encoding: identity\r\n\r\nID3half", "-sS", 2},
+      {AUDIO "Content-Length: 1000\r\n\r\nID3half", "--ignore-content-length", 2},
+      {AUDIO "Content-Length: 7\r\n\r\nID3half", "--ignore-content-length", 1},
+      {AUDIO "Transfer-Encoding: chunked\r\n\r\n7\r\nID3half\r\n0\r\n\r\n", "-sS", 1},
+  };
+  for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+    unsigned before = (unsigned)mock_count(&w).requests;
+    mock_lay(&w, "a", cuts[i].response, strlen(cuts[i].response));
+    for (int j = 0; j < 2; j++) {
+      const char *argv[] = {"curl",
+                            "-sS",
+                            cuts[i].option,
+                            "-d",
+                            world_text(&w, "{\"model\":\"%zu\"}", i),
+                            world_url(&w, "/wire/a"),
+                            NULL};
+      struct run r = run_argv(&w, true, argv);
+      expect_same_bytes("/wire/a", "ID3half", 7, r.out, r.out_len);
+      run_release(&r);
+    }
+    cr_expect_eq((unsigned)mock_count(&w).requests - before, cuts[i].sent, "%s", cuts[i].response);
+  }
+}
+
 /* Two calls in one process. */
 static struct run twice(const char *mock, const char *path)
 {
